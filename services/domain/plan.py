@@ -1,0 +1,362 @@
+"""A plan as data: its promises, units, service items and sources, as `services/catalog/<plan>/*.toml` says them.
+
+Every class here is one table of the TOML files; a promise is one entry that a non-programmer can read and change.
+What an entry means is said at its field. Nothing here judges: kinds do (`services/domain/kinds`).
+"""
+
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from services.domain.limits import Ends, Limit
+
+
+class Entry(BaseModel):
+    """One table of a plan file: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Codes = Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)]
+"""A code or a list of codes."""
+
+Scalar = bool | int | float | str
+
+
+class Title(Entry):
+    """A name in both languages."""
+
+    zh: str
+    en: str
+
+
+class Strength(StrEnum):
+    """How the plan binds (DESIGN §4.10): decides the colour of a miss, never the arithmetic."""
+
+    HARD = "hard"
+    """应 / 不得 / 确保: red when missed."""
+    SOFT = "soft"
+    """原则上: yellow when due, red only without an accepted reason."""
+    ASPIRATIONAL = "aspirational"
+    """力争 / 推动: `missed`, never red."""
+    DIRECTIONAL = "directional"
+    """No threshold in the plan: `untargeted`."""
+
+
+class Window(StrEnum):
+    """A period that ends with the last instant before the as-of time (CONTRACT §3)."""
+
+    D7 = "7d"
+    D30 = "30d"
+    D90 = "90d"
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+    ALL = "all"
+    NOW = "now"
+
+
+class Objective(Entry):
+    """What is promised of a figure: `">= 80 %"`, `"<= 28 working_days"`, `">= 74 items"`. Bounds are inclusive."""
+
+    relation: Literal["<=", ">=", "="]
+    amount: Decimal
+    """In the figure's own unit; a percentage is stored as a share (80 % → 0.8)."""
+    unit: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Objective":
+        """Read the three words of an objective; ValueError says what would be right."""
+        words = text.split()
+        if len(words) != 3 or words[0] not in ("<=", ">=", "="):
+            raise ValueError(f'{text!r} is not an objective: write it as "<= 28 working_days" or ">= 80 %"')
+        try:
+            amount = Decimal(words[1])
+        except InvalidOperation:
+            raise ValueError(f"{words[1]!r} in {text!r} is not a number") from None
+        share = words[2] == "%"
+        return cls(relation=words[0], amount=amount / 100 if share else amount, unit="share" if share else words[2])  # type: ignore[arg-type]
+
+    def holds(self, value: Decimal) -> bool:
+        """Whether a value keeps the promise: exactly on the bound is met, nothing is rounded (DESIGN §4.1)."""
+        if self.relation == "<=":
+            return value <= self.amount
+        if self.relation == ">=":
+            return value >= self.amount
+        return value == self.amount
+
+
+def _objective(value: object) -> object:
+    return Objective.parse(value) if isinstance(value, str) else value
+
+
+def _limit(value: object) -> object:
+    return Limit.parse(value) if isinstance(value, str) and value not in DECLARED_LIMITS else value
+
+
+DECLARED_LIMITS = ("due_at", "committed_limit", "statutory_limit")
+LimitField = Annotated[Limit | Literal["due_at", "committed_limit", "statutory_limit"], BeforeValidator(_limit)]
+PlainLimit = Annotated[Limit, BeforeValidator(_limit)]
+
+
+class Kind(StrEnum):
+    """The kinds of promise; each is one module of `services/domain/kinds`."""
+
+    CASE_LIMIT = "case_limit"
+    CASE_MEAN = "case_mean"
+    MEAN_REDUCTION = "mean_reduction"
+    CASE_SHARE = "case_share"
+    CASE_BOUND = "case_bound"
+    CATALOGUE = "catalogue"
+    DUTY = "duty"
+    NODE_DURATION = "node_duration"
+    TREND = "trend"
+
+
+class Promise(Entry):
+    """One promise of the plan, as one entry of `kpis/*.toml`."""
+
+    id: str
+    """E.g. `K06-1`: the KPI's name everywhere."""
+    variant: str = "official"
+    """`official`, or the name of another definition of the same promise published beside it (DESIGN §4.5, 4.6)."""
+    item: int | str
+    """The measure of the plan, 1–46, or the section (`四`)."""
+    clause: str
+    """The words of the plan, literally."""
+    title: Title
+    kind: Kind
+    strength: Strength
+    local: bool = False
+    """A threshold that the plan does not print (非方案指标)."""
+    notes: str = ""
+    """What the plan leaves open and what was chosen, with the alternatives."""
+
+    select: dict[str, Scalar | tuple[Scalar, ...]] = {}
+    """Which cases (or entries): all must hold. Keys: `service_item`, `applicant`, `channel`, `outcome`, `unit`, `parent`
+    (true: has a parent case) or a declared attribute. A case that lacks an attribute is not selected."""
+    start: Codes = ("accepted",)
+    """Clock start: `applied`, `accepted` or `milestone:NAME`; of several the latest counts, once all are there."""
+    stop: Codes = ("completed",)
+    """Clock stop: `completed` or `milestone:NAME`; of several the latest, once all are there."""
+    limit: LimitField | None = None
+    """`"4 working_days"`, or a limit that the case itself declares: `due_at`, `committed_limit`, `statutory_limit`."""
+    ends: Ends = Ends.DAY
+    """Where a day-based limit ends: `day` (24:00), `close` (of business), `instant` (only for `due_at`)."""
+    clock_stops: tuple[str, ...] = ()
+    """Reasons of suspension that stop this promise's clock; any other is kept and does not."""
+    extension_moves_limit: bool = False
+    """Whether an approved extension of the case moves this limit, too (it always moves the statutory one)."""
+    matures_at: Literal["completion", "limit"] | PlainLimit | date | None = None
+    """What matures a case (DESIGN §4.7): its completion, the promise's limit, a limit after its start, or a date."""
+    measure: str | None = None
+    """For means and trends: `working_days`, `elapsed_days` (elapsed time in days), `minutes`, `working_minutes`, or `quantity:NAME`, `milestone:NAME`
+    (how many), or for `trend` also `share`."""
+    where: dict[str, Scalar | tuple[Scalar, ...]] = {}
+    """For shares: which of the selected count in the numerator. Keys as in `select`, and `online` (true: every known
+    channel online and no visit), `stopped` (true: the stop was reached by maturity)."""
+    known: Codes = ()
+    """For shares: only cases count of which this is known, e.g. `channel` (DESIGN: an unknown is neither)."""
+    counts: tuple[str, ...] = ()
+    """For bounds: what is bounded, each by itself: `milestone:NAME` (how many), `quantity:NAME` (the sum), `order:A<B`
+    (1 if milestone A did not come before B)."""
+    bound: Annotated[Objective | None, BeforeValidator(_objective)] = None
+    """For bounds: `"<= 1 count"`, `"<= 0 CNY"`."""
+    collection: str | None = None
+    """For catalogue promises: whose entries."""
+    statistic: Literal["share", "count", "mean"] | None = None
+    """For catalogue promises: what is taken over the entries."""
+    quantity: str | None = None
+    """For catalogue means: which attribute."""
+    by: date | None = None
+    """Target date: judged at its 24:00 in the plan's zone; it does not roll."""
+    duty: str | None = None
+    """For duties: its code in `case.events`."""
+    period: Literal["month"] | None = None
+    owed_by: tuple[str, ...] = ()
+    """For duties: the units that owe it, each period."""
+    nodes: tuple[str, ...] = ()
+    """For node durations: the nodes whose durations are published, in order; empty: every node seen."""
+    direction: Literal["rising", "falling"] | None = None
+    """For trends: which way is good."""
+
+    objective: Annotated[Objective | None, BeforeValidator(_objective)] = None
+    """What the figure must reach; for `case_limit` and `case_bound` without one: 100 % of matured cases."""
+    minimum_n: int = Field(default=10, ge=0)
+    """Fewer than this is `insufficient` (means and ratio objectives below 100 % only; DESIGN §4.8)."""
+    yellow_share: float = Field(default=0.25, gt=0, lt=1)
+    """A yellow card when less than this share of the limit remains."""
+    unmeasured_tolerance: float = 0.05
+    by_item: bool = False
+    """Publish a row per service item, too."""
+    windows: tuple[Window, ...] = (Window.D30, Window.D90, Window.YEAR, Window.ALL)
+    official_window: Window = Window.YEAR
+    """The window that alerts; the others inform."""
+    lead: tuple[str, ...] = ()
+    responsible: tuple[str, ...] = ()
+    effective_from: date
+    effective_to: date | None = None
+    applies_by: Literal["start", "stop"] = "start"
+    """Which date of the case decides whether this version of the promise binds it (DESIGN §4.11)."""
+
+    @property
+    def key(self) -> str:
+        """`K24-1`, or `K24-1/cases` for another variant: the name of this entry's tallies."""
+        return self.id if self.variant == "official" else f"{self.id}/{self.variant}"
+
+    @model_validator(mode="after")
+    def _coherent(self) -> "Promise":
+        problems = list(incoherences(self))
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+_NEEDS: dict[Kind, tuple[str, ...]] = {
+    Kind.CASE_LIMIT: ("limit",),
+    Kind.CASE_MEAN: ("measure",),
+    Kind.MEAN_REDUCTION: ("objective",),
+    Kind.CASE_SHARE: ("where", "matures_at"),
+    Kind.CASE_BOUND: ("counts", "bound", "matures_at"),
+    Kind.CATALOGUE: ("collection", "statistic"),
+    Kind.DUTY: ("duty", "period", "owed_by"),
+    Kind.NODE_DURATION: (),
+    Kind.TREND: ("measure", "direction"),
+}
+
+
+def incoherences(promise: Promise) -> list[str]:
+    """What is missing or contradictory in an entry, one sentence each (used by `plan check`)."""
+    found = [f"kind {promise.kind} needs `{name}`" for name in _NEEDS[promise.kind] if not getattr(promise, name)]
+    if promise.official_window not in promise.windows:
+        found.append(f"official_window {promise.official_window} is not among windows")
+    if promise.strength is Strength.DIRECTIONAL and promise.objective:
+        found.append("a directional promise has no objective: the plan prints no threshold")
+    if promise.kind is Kind.CATALOGUE and promise.statistic == "mean" and not promise.quantity:
+        found.append("statistic mean needs `quantity`")
+    if promise.limit is not None and promise.limit != "due_at" and promise.ends is Ends.INSTANT:
+        found.append('ends = "instant" goes with limit = "due_at" only')
+    if promise.effective_to and promise.effective_to <= promise.effective_from:
+        found.append("effective_to is not after effective_from")
+    if promise.kind in (Kind.TREND, Kind.NODE_DURATION) and promise.objective:
+        found.append(f"kind {promise.kind} is untargeted: it takes no objective")
+    return found
+
+
+class AttributeSpec(Entry):
+    """A declared attribute of a service item or a collection."""
+
+    type: Literal["bool", "integer", "number", "code", "codes", "text"]
+    values: tuple[str, ...] = ()
+    """For codes: the allowed ones; empty: any code of up to 64 characters."""
+
+
+class StatutoryLimit(Entry):
+    """A version of the statutory limit (法定时限) of a service item, in force from a date."""
+
+    effective_from: date
+    limit: PlainLimit
+
+
+class ServiceItem(Entry):
+    """A service item (事项) of the plan."""
+
+    code: str
+    title: Title
+    attributes: dict[str, AttributeSpec] = {}
+    milestones: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
+    quantities: tuple[str, ...] = ()
+    permit: bool = False
+    """Acceptance is deemed on the day of application (DESIGN §4.13)."""
+    opening_hours: str | None = None
+    """Hours of its own within its unit (`opening_hours.toml`)."""
+    statutory: tuple[StatutoryLimit, ...] = ()
+    shared_key: Literal["", "tender", "contract", "property", "enterprise"] = ""
+    """What the subject is, where several units report on one case."""
+    suspension_maximum: dict[str, PlainLimit] = {}
+    """Reason → how long a suspension may last before the clock runs again."""
+
+
+class Unit(Entry):
+    """A unit (单位): accepts cases, holds nodes, leads or answers for promises."""
+
+    id: str
+    title: Title
+    opening_hours: str = "default"
+    parent: str | None = None
+    contact: str = ""
+
+
+class Source(Entry):
+    """A case system that may publish (`sources.toml`): who may speak about what and whose cases."""
+
+    id: str
+    """CloudEvents `source`, e.g. `/units/liangjiang-water`."""
+    units: tuple[str, ...]
+    """Units it may name; `*`: any."""
+    owners: tuple[str, ...] = ()
+    """Other sources whose cases it may report on (`caseowner`); `*`: any."""
+    feeds: tuple[str, ...] = ("*",)
+    """Service items, collections and duties it reports on: which promises go stale when it falls silent."""
+    real_time: bool = False
+    """Its `time` is its `recordedat`: it need not send one."""
+    usual_delay: PlainLimit | None = None
+    """How long it is usually silent or late, in working time; without one it is never silent."""
+    operations: bool = False
+    """The operations centre: may decide justifications, extensions and late entries."""
+
+
+class Collection(Entry):
+    """A catalogue whose entries are published with `item.upserted`."""
+
+    id: str
+    title: Title
+    attributes: dict[str, AttributeSpec] = {}
+
+
+class HoursEntry(Entry):
+    """A version of a hall's opening hours: `{ mon_fri = ["09:00-12:00", "13:30-17:30"], saturday = [] }`."""
+
+    id: str
+    effective_from: date
+    weekly: dict[Literal["mon_fri", "saturday", "sunday"], tuple[str, ...]]
+
+
+class PlanHead(Entry):
+    """`plan.toml`: what the plan is and what it is judged by."""
+
+    id: str
+    title: Title
+    number: str = ""
+    issued: date
+    timezone: str
+    calendar: str
+    """Name of a calendar in `services/catalog/calendar`."""
+    text: str
+    """File with the plan's text, beside `plan.toml`."""
+    version: str
+    collections: tuple[Collection, ...] = ()
+    duties: dict[str, Title] = {}
+    reasons: tuple[str, ...] = ()
+    """Registered codes of suspension, extension and justification."""
+    open: bool = False
+    """Any unit, service item, source and attribute is admitted (for imported archives without a registry)."""
+
+
+class Plan(Entry):
+    """A whole plan, loaded and coherent."""
+
+    head: PlanHead
+    promises: tuple[Promise, ...]
+    units: dict[str, Unit] = {}
+    service_items: dict[str, ServiceItem] = {}
+    sources: dict[str, Source] = {}
+    hours: tuple[HoursEntry, ...] = ()
+    lists: dict[str, tuple[str, ...]] = {}
+    """Reference lists of the plan folder (`lists/*.txt`), by name."""
+    fingerprint: str
+    """SHA-256 of everything that decides a verdict: rows judged under another are judged again."""
