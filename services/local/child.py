@@ -1,0 +1,103 @@
+"""One process that we started: its log, its pid, and its end. Everything here goes by pid, never by name."""
+
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import psutil
+
+from services.local.failures import PartUnavailable
+
+
+class Child:
+    """A started process in a session of its own, so that Ctrl-C reaches only whoever stops it in order."""
+
+    def __init__(
+        self,
+        name: str,
+        argv: Sequence[str],
+        log: Path,
+        *,
+        folder: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        self.name = name
+        self.log = log
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
+                env=environment,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; negative: the signal that ended it."""
+        return self._process.poll()
+
+    def stop(self, grace_seconds: float = 20) -> None:
+        """SIGTERM, and SIGKILL if it has not ended after `grace_seconds`. Returns when it is gone."""
+        if self.exit_code is None:
+            self._process.terminate()
+            try:
+                self._process.wait(grace_seconds)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL: nothing is flushed, nothing is said."""
+        self._process.kill()
+        self._process.wait()
+
+    def wait_until(self, ready: Callable[[], bool], seconds: float, remedy: str) -> None:
+        """Returns once `ready()`; raises PartUnavailable if the process ends first or the time is over."""
+        end = time.monotonic() + seconds
+        while not ready():
+            if self.exit_code is not None:
+                self._give_up(f"it ended with code {self.exit_code} before it answered", remedy)
+            if time.monotonic() > end:
+                self._give_up(f"it did not answer within {seconds:.0f} s", remedy)
+            time.sleep(0.1)
+
+    def _give_up(self, reason: str, remedy: str) -> NoReturn:
+        raise PartUnavailable(
+            self.name, f"{reason}; its last words:\n{self.last_words()}\n", f"{remedy} (log: {self.log})"
+        )
+
+    def last_words(self, lines: int = 12) -> str:
+        """The end of its log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def identity(pid: int) -> str:
+    """What tells this process from a later one with the same pid."""
+    return f"{pid} {psutil.Process(pid).create_time():.2f}"
+
+
+def end_leftover(record: Path) -> bool:
+    """Ends the process that `record` (written from `identity`) names, if it still runs; True if it did."""
+    try:
+        pid = int(record.read_text().split()[0])
+        if identity(pid) != record.read_text():
+            return False
+        leftover = psutil.Process(pid)
+        leftover.terminate()
+        try:
+            leftover.wait(30)
+        except psutil.TimeoutExpired:
+            leftover.kill()
+            leftover.wait(10)
+    except (FileNotFoundError, ValueError, IndexError, psutil.NoSuchProcess):
+        return False
+    return True
