@@ -1,0 +1,82 @@
+"""Writes cn.toml: `python -m services.catalog.calendar.generate` (extra `calendar`).
+
+The days are those of the chinesecalendar package, which follows the notices of the General Office of the State Council
+(国务院办公厅关于部分节假日安排的通知). The file is committed, and nothing imports the package at run time.
+"""
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+from hashlib import sha256
+from pathlib import Path
+
+import tomli_w
+from chinese_calendar import Holiday, constants  # type: ignore[import-untyped]  # the package has no stubs
+
+FIRST_YEAR = 2021
+TARGET = Path(__file__).with_name("cn.toml")
+
+# As the notices write them, and as the package calls them.
+NAMES = {
+    "元旦": Holiday.new_years_day,
+    "春节": Holiday.spring_festival,
+    "清明节": Holiday.tomb_sweeping_day,
+    "劳动节": Holiday.labour_day,
+    "端午节": Holiday.dragon_boat_festival,
+    "中秋节": Holiday.mid_autumn_festival,
+    "国庆节": Holiday.national_day,
+}
+
+HEADING = """\
+# Public holidays and the weekends worked in exchange (调休) in mainland China, from the yearly notices of the General
+# Office of the State Council (国务院办公厅关于部分节假日安排的通知).
+# Written by `python -m services.catalog.calendar.generate`; do not edit.
+
+"""
+
+
+def _stretches(days: Iterable[date]) -> list[tuple[date, date]]:
+    """Days in order as runs of consecutive ones: first and last of each."""
+    runs: list[tuple[date, date]] = []
+    for day in days:
+        if runs and day - runs[-1][1] == timedelta(days=1):
+            runs[-1] = (runs[-1][0], day)
+        else:
+            runs.append((day, day))
+    return runs
+
+
+def generated() -> str:
+    """The text of cn.toml. A holiday whose Chinese name is not known here is a KeyError: add it to NAMES."""
+    chinese = {english.value: name for name, english in NAMES.items()}
+    named: dict[str, list[date]] = {}
+    for day, english in sorted(constants.holidays.items()):
+        if day.year >= FIRST_YEAR:
+            named.setdefault(english, []).append(day)
+    stretches = [(first, last, english) for english, days in named.items() for first, last in _stretches(days)]
+    entries = [
+        {"name": chinese[english], "name_en": english, "first": first, "last": last}
+        for first, last, english in sorted(stretches)
+    ]
+    make_up_days = sorted(day for day in constants.workdays if day.year >= FIRST_YEAR)
+    days_toml = tomli_w.dumps({"make_up_days": make_up_days, "holiday": entries})
+    last_year = max(day.year for day in constants.holidays)
+    head_toml = tomli_w.dumps(
+        {
+            "name": "cn",
+            # Changes with the days and with nothing else.
+            "version": f"{FIRST_YEAR}-{last_year}-{sha256(days_toml.encode()).hexdigest()[:8]}",
+            "published_from": date(FIRST_YEAR, 1, 1),
+            "published_through": date(last_year, 12, 31),
+            "working_weekdays": [0, 1, 2, 3, 4],
+        }
+    )
+    return HEADING + head_toml + days_toml
+
+
+def main() -> None:
+    TARGET.write_text(generated(), encoding="utf-8")
+    print(f"{TARGET.name}: written")
+
+
+if __name__ == "__main__":
+    main()
