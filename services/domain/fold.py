@@ -1,0 +1,362 @@
+"""Facts → case: any order and any duplication of the same facts give the same case (CONTRACT §1, DESIGN §4.16).
+
+`insert` keeps the set of facts of a key; `fold` reads the cycles of a case out of it. Neither knows a promise.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from enum import Enum
+from typing import Any, NamedTuple
+
+from services.domain.calendar import WorkingCalendar
+from services.domain.case import MICRO, Case, Decision, Extension, NodeSpan, Suspension
+from services.domain.facts import Fact, Rank
+from services.domain.plan import ServiceItem
+from services.domain.zone import Instant, Zone
+
+DEEMED_ACCEPTANCE_DAYS = 5
+"""Working days in which a supplement must be asked for, else the case counts as accepted on application."""
+
+
+class Insertion(Enum):
+    """What became of a fact that came in."""
+
+    NEW = "new"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+    """Same source and id, other payload: the smaller digest stands."""
+
+
+class Inserted(NamedTuple):
+    """The facts after an insertion, in contract order, and what was turned away."""
+
+    facts: list[Fact]
+    outcome: Insertion
+    turned_away: Fact | None = None
+    """The loser of a conflict."""
+
+
+def insert(facts: list[Fact], fact: Fact) -> Inserted:
+    """Add one fact to a key's facts; the outcome does not depend on the order of arrival."""
+    source, ident = fact.source, fact.id
+    for index, held in enumerate(facts):
+        if held.id == ident and held.source == source:
+            if held.digest == fact.digest:
+                if fact.received < held.received:
+                    facts[index] = fact
+                return Inserted(facts, Insertion.DUPLICATE)
+            if fact.digest < held.digest:
+                facts[index] = fact
+                facts.sort(key=contract_order)
+                return Inserted(facts, Insertion.CONFLICT, held)
+            return Inserted(facts, Insertion.CONFLICT, fact)
+    facts.append(fact)
+    if len(facts) > 1 and contract_order(facts[-2]) > contract_order(fact):
+        facts.sort(key=contract_order)
+    return Inserted(facts, Insertion.NEW)
+
+
+def contract_order(fact: Fact) -> tuple[Instant, int, str, str]:
+    """(time, rank, source, id): the order in which facts are folded."""
+    return fact[:4]
+
+
+def bad_corrections(facts: Iterable[Fact]) -> list[Fact]:
+    """Corrections that aim at a correction: they are refused and change nothing."""
+    corrections = {(fact.source, fact.id) for fact in facts if fact.rank == Rank.CORRECTION}
+    if not corrections:
+        return []
+    return [
+        fact for fact in facts if fact.rank == Rank.CORRECTION and (fact.source, fact.data["of"]) in corrections
+    ]
+
+
+def corrected(facts: Sequence[Fact]) -> Sequence[Fact]:
+    """The facts as their corrections leave them: per target the greatest (time, id) wins; null strikes it out."""
+    winners: dict[tuple[str, str], Fact] = {}
+    targets = {(fact.source, fact.id): fact for fact in facts if fact.rank != Rank.CORRECTION}
+    for fact in facts:
+        if fact.rank == Rank.CORRECTION:
+            target = (fact.source, fact.data["of"])
+            if target in targets:
+                best = winners.get(target)
+                if best is None or (best.time, best.id) < (fact.time, fact.id):
+                    winners[target] = fact
+    kept = []
+    for identity, fact in targets.items():
+        winner = winners.get(identity)
+        if winner is None:
+            kept.append(fact)
+        elif (event := winner.data.get("event")) is not None:
+            kept.append(replacement(fact, event))
+    kept.sort(key=contract_order)
+    return kept
+
+
+def replacement(fact: Fact, event: Mapping[str, Any]) -> Fact:
+    """A fact as a correction rewrites it; it keeps its identity."""
+    return fact._replace(
+        time=event["time"],
+        rank=int(_RANKS[event["type"]]),
+        data=event.get("data", {}),
+        recorded=event.get("recorded", fact.recorded),
+    )
+
+
+_RANKS = {rank.event_type: rank for rank in Rank}
+
+
+class Fold:
+    """Reads cases out of facts. It needs the plan's service items (permits, suspension limits) and the calendar."""
+
+    def __init__(self, zone: Zone, calendar: WorkingCalendar, items: Mapping[str, ServiceItem]) -> None:
+        self._zone = zone
+        self._calendar = calendar
+        self._items = items
+
+    def cycles(self, facts: Sequence[Fact]) -> list[Case]:
+        """The cycles of a case, oldest first; `new_request` opens another. `facts` are in contract order."""
+        plain = True
+        for fact in facts:
+            if fact.rank not in _PLAIN:
+                plain = False
+                if fact.rank == Rank.CORRECTION:
+                    facts = corrected(facts)
+                    break
+        case = Case(plain=plain)
+        cycles = [case]
+        completions: list[Fact] = []
+        for fact in facts:
+            rank, data = fact.rank, fact.data
+            if fact.received > case.arrived:
+                case.arrived = fact.received
+            if rank == _ACCEPTED:
+                if case.accepted is None:
+                    case.accepted = fact
+                    case.accepted_at = fact.time
+                else:
+                    case.anomalies.append("second_acceptance")
+                self._describe(case, fact)
+            elif rank == _COMPLETED:
+                completions.append(fact)
+                channel = data.get("channel")
+                if channel is not None and channel != "unknown":
+                    case.channels.add(channel)
+                if "attributes" in data:
+                    case.attributes.update(data["attributes"])
+            elif rank == _MILESTONE:
+                case.milestones.setdefault(data["name"], []).append(fact.time)
+            elif rank == _REOPENED and data["reason"] == "new_request":
+                self._close(case, completions)
+                completions = []
+                case = self._next_cycle(case, fact)
+                cycles.append(case)
+            else:
+                self._apply(case, fact, completions)
+        self._close(case, completions)
+        return cycles
+
+    def _describe(self, case: Case, fact: Fact) -> None:
+        """Take over what an application or acceptance says about the case; the earliest acceptance names the unit."""
+        data = fact.data
+        first = fact is case.accepted or (case.accepted is None and not case.service_item)
+        if first:
+            case.service_item = data.get("service_item", case.service_item)
+            case.unit = data.get("unit", case.unit)
+            applicant = data.get("applicant")
+            if applicant is not None:
+                case.applicant = applicant
+            case.parent = data.get("parent", case.parent)
+            case.due_at = data.get("due_at", case.due_at)
+            case.committed_limit = data.get("committed_limit", case.committed_limit)
+            case.statutory_limit = data.get("statutory_limit", case.statutory_limit)
+        attributes = data.get("attributes")
+        if attributes:
+            if first:
+                case.attributes.update(attributes)
+            else:
+                for name, value in attributes.items():
+                    case.attributes.setdefault(name, value)
+        channel = data.get("channel")
+        if channel is not None and channel != "unknown":
+            case.channels.add(channel)
+
+    def _apply(self, case: Case, fact: Fact, completions: list[Fact]) -> None:
+        """The rarer facts of a case."""
+        data = fact.data
+        match fact.rank:
+            case Rank.CASE_APPLIED:
+                if case.applied is None:
+                    case.applied = fact
+                self._describe(case, fact)
+            case Rank.CASE_SUPPLEMENT_REQUESTED:
+                case.supplements += 1
+                case.milestones.setdefault("~supplement", []).append(fact.time)
+            case Rank.CASE_REFUSED:
+                case.refused_at = fact.time
+            case Rank.CASE_RECLASSIFIED:
+                case.milestones.setdefault("~reclassified", []).append(fact.time)
+            case Rank.CASE_NODE_STARTED:
+                case.nodes.append(NodeSpan(data["node"], data.get("unit", ""), fact.time, None, data.get("limit")))
+            case Rank.CASE_NODE_ENDED:
+                self._end_node(case, fact)
+            case Rank.CASE_SUSPENDED:
+                case.suspensions.append(Suspension(data["reason"], fact.time, None))
+                case.milestones.setdefault(_pairing(fact), []).append(len(case.suspensions) - 1)
+            case Rank.CASE_RESUMED:
+                waiting = case.milestones.get(_pairing(fact))
+                if waiting:
+                    index = waiting.pop(0)
+                    case.suspensions[index] = case.suspensions[index]._replace(end=fact.time)
+                else:
+                    case.anomalies.append("resumed_without_suspension")
+            case Rank.CASE_EXTENDED:
+                granted = data.get("authority") == OPERATIONS or fact.source == OPERATIONS
+                case.extensions.append(Extension(fact.time, data["limit"], granted))
+            case Rank.CASE_MEASURED:
+                name = data["quantity"]
+                case.quantities[name] = case.quantities.get(name, 0) + micro(data["value"])
+            case Rank.CASE_WITHDRAWN:
+                if case.withdrawn_at is None:
+                    case.withdrawn_at = fact.time
+            case Rank.CASE_REOPENED:
+                if completions:
+                    completions.clear()
+                    case.reopened += 1
+                else:
+                    case.anomalies.append("reopened_without_completion")
+            case Rank.CASE_JUSTIFIED:
+                case.justified[data["kpi"]] = Decision(data["decision"], fact.time, data.get("reason", ""))
+            case Rank.CASE_CONFIRMED:
+                case.confirmed[data["kpi"]] = Decision(data["decision"], fact.time)
+            case _:
+                pass
+        if fact.rank == Rank.CASE_RECLASSIFIED:
+            self._reclassify(case, data)
+
+    @staticmethod
+    def _reclassify(case: Case, data: Mapping[str, Any]) -> None:
+        """Re-base the case from its start: what is given replaces what was known (it is applied again at the close, so
+        that an acceptance folded later does not undo it)."""
+        pending = case.attributes.setdefault("~reclassified", {})
+        for name in ("service_item", "applicant", "due_at", "committed_limit", "statutory_limit"):
+            if name in data:
+                pending[name] = data[name]
+        if "attributes" in data:
+            pending.setdefault("attributes", {}).update(data["attributes"])
+
+    @staticmethod
+    def _end_node(case: Case, fact: Fact) -> None:
+        """Pair with the earliest open span of the same node and unit."""
+        node, unit = fact.data["node"], fact.data.get("unit", "")
+        for index, span in enumerate(case.nodes):
+            if span.node == node and span.unit == unit and span.end is None:
+                case.nodes[index] = span._replace(end=fact.time)
+                return
+        case.anomalies.append("node_ended_without_start")
+
+    def _next_cycle(self, previous: Case, fact: Fact) -> Case:
+        """A new request on an old case: a clock of its own that starts when it was reopened, unless accepted later."""
+        return Case(
+            cycle=previous.cycle + 1,
+            service_item=previous.service_item,
+            unit=previous.unit,
+            applicant=previous.applicant,
+            parent=previous.parent,
+            attributes=dict(previous.attributes),
+            committed_limit=previous.committed_limit,
+            statutory_limit=previous.statutory_limit,
+            accepted_at=fact.time,
+            plain=False,
+            arrived=fact.received,
+        )
+
+    def _close(self, case: Case, completions: list[Fact]) -> None:
+        """Settle what needs the whole cycle: reclassification, deemed acceptance, which completion holds."""
+        pending = case.attributes.pop("~reclassified", None)
+        if pending:
+            case.attributes.update(pending.pop("attributes", {}))
+            for name, value in pending.items():
+                setattr(case, name, value)
+        for name in [name for name in case.milestones if name.startswith("~pair")]:
+            del case.milestones[name]
+        item = self._items.get(case.service_item)
+        if case.suspensions and item is not None and item.suspension_maximum:
+            case.suspensions = [self._aged(span, item) for span in case.suspensions]
+        if case.applied is not None and item is not None and item.permit:
+            self._deem(case)
+        if not completions:
+            return
+        if case.accepted_at is None and case.applied is None:
+            # kept, and counted as an orphan once it has stayed alone for long
+            case.completed = completions[0]
+            return
+        start = case.accepted_at if case.accepted_at is not None else case.applied.time  # type: ignore[union-attr]
+        for fact in completions:
+            if fact.time >= start:
+                case.completed = fact
+                case.completed_at = fact.time
+                case.outcome = fact.data.get("outcome", case.outcome)
+                break
+            case.anomalies.append("completed_before_acceptance")
+
+    def _deem(self, case: Case) -> None:
+        """Acceptance is deemed on application at once; a supplement asked for within 5 working days undoes it, and the
+        next acceptance starts the clock (行政许可法 §32)."""
+        assert case.applied is not None
+        applied = case.applied.time
+        last = self._calendar.add_working_days(self._zone.day(applied), DEEMED_ACCEPTANCE_DAYS)
+        asked = [at for at in case.milestones.get("~supplement", ()) if at >= applied and self._zone.day(at) <= last]
+        if not asked:
+            case.accepted_at = applied
+        elif case.accepted is not None and case.accepted.time < asked[-1]:
+            case.accepted_at = None
+
+    def _aged(self, span: Suspension, item: ServiceItem) -> Suspension:
+        """A suspension older than its reason's maximum: the clock runs again from then on."""
+        maximum = item.suspension_maximum.get(span.reason)
+        if maximum is None:
+            return span
+        day = self._zone.day(span.start)
+        if maximum.unit == "working_days":
+            last = self._calendar.add_working_days(day, maximum.amount)
+        elif maximum.unit == "months":
+            last = self._calendar.add_months(day, maximum.amount)
+        else:
+            last = day + maximum.amount
+        end = self._zone.midnight(last + 1)
+        return span._replace(end=end) if span.end is None or span.end > end else span
+
+
+OPERATIONS = "/operations"
+"""The source of the operations centre, whose decisions are facts like any other."""
+
+_ACCEPTED, _COMPLETED, _MILESTONE, _REOPENED = (
+    int(Rank.CASE_ACCEPTED),
+    int(Rank.CASE_COMPLETED),
+    int(Rank.CASE_MILESTONE),
+    int(Rank.CASE_REOPENED),
+)
+_PLAIN = frozenset(
+    int(rank)
+    for rank in (
+        Rank.CASE_APPLIED,
+        Rank.CASE_ACCEPTED,
+        Rank.CASE_MILESTONE,
+        Rank.CASE_NODE_STARTED,
+        Rank.CASE_NODE_ENDED,
+        Rank.CASE_MEASURED,
+        Rank.CASE_COMPLETED,
+        Rank.CASE_RATED,
+    )
+)
+
+
+def _pairing(fact: Fact) -> str:
+    """Under what suspension and resumption find each other: (source, unit, reason), in order."""
+    return f"~pair|{fact.source}|{fact.data.get('unit', '')}|{fact.data['reason']}"
+
+
+def micro(value: float) -> int:
+    """A measured value in millionths, exactly as it was written."""
+    return int((Decimal(str(value)) * MICRO).to_integral_value())
