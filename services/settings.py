@@ -1,0 +1,124 @@
+"""What can be set from outside, and the only reader of the environment: `KPIWATCH_<FIELD>`, all listed in `.env.example`.
+
+Every process reads its settings once, in its `__main__`, and hands on what its parts need.
+"""
+
+import difflib
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+PREFIX = "KPIWATCH_"
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class SettingsError(ValueError):
+    """A variable of the environment that cannot be used: names each, with reason and remedy, one a line."""
+
+
+class Settings(BaseModel):
+    """One process's settings. Folders are relative to the working directory."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    # What is computed
+    plan: Path = Path(__file__).parent / "catalog" / "jiangbei-2021"
+    """Folder of the plan: plan.toml, kpis/, units.toml, service_items.toml, sources.toml. Its zone is the zone of all dates."""
+    clock: Path | None = None
+    """File of a simulated clock that all processes share; empty: the real time."""
+
+    # Kafka
+    bootstrap: str = "127.0.0.1:19092"
+    """Where Kafka answers: host:port, several separated by commas."""
+    partitions: Annotated[int, Field(ge=1, le=1024)] = 8
+    """Partitions of case.events and of the changelogs of the cases worker; changing it is a migration (ARCHITECTURE.md)."""
+
+    # Stream workers
+    worker: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=100)] = "worker-1"
+    """Name of this worker: stable over restarts (static membership), and no two that run have the same."""
+    state: Path = Path(".kpiwatch/state")
+    """Folder for the local stores of workers and for the files that say that a worker is ready."""
+    store: Literal["rocksdb", "memory"] = "rocksdb"
+    """Where a worker keeps its tables between events; Kafka has them all."""
+    session_timeout_seconds: Annotated[float, Field(ge=6, le=600)] = 45
+    """How long a silent worker keeps its partitions. Longer than any pause of its machine; a restart does not wait for it."""
+    dead_letter_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """A worker stops when more than this share of its recent events are dead letters."""
+
+    # The HTTP parts, on loopback unless `host` says otherwise
+    host: str = "127.0.0.1"
+    """Address that the exporter and the notifier listen on."""
+    exporter_port: Port = 19100
+    """Metrics for Prometheus: /metrics."""
+    notifier_port: Port = 19101
+    """Webhook for Alertmanager."""
+    alertmanager_url: str = "http://127.0.0.1:19093"
+    """Where Alertmanager answers; the notifier mirrors the active cards to it."""
+    outbox: Path = Path(".kpiwatch/outbox.jsonl")
+    """The notices that the notifier delivered, one a line."""
+
+    # The whole system on one machine (`kpiwatch up`, tests)
+    cache: Path = Path(".kpiwatch/cache")
+    """Folder for what is fetched once: Kafka's jars, Prometheus, Alertmanager."""
+    kafka_port: Port = 19092
+    """Port of the embedded Kafka."""
+    prometheus_port: Port = 19090
+    """Port of the Prometheus that `kpiwatch up` starts."""
+    alertmanager_port: Port = 19093
+    """Port of the Alertmanager that `kpiwatch up` starts."""
+    cases_workers: Annotated[int, Field(ge=1, le=64)] = 2
+    """How many cases workers `kpiwatch up` starts."""
+    demo_start: datetime = datetime.fromisoformat("2021-09-27T08:00:00+08:00")
+    """Where the simulated clock of the demo begins, with offset."""
+    demo_speed: Annotated[float, Field(gt=0, le=100_000)] = 14_400
+    """How many simulated seconds pass in a real one: at 14,400 a day takes 6 seconds."""
+    demo_seed: int = 20210820
+    """Seed of the simulated case histories."""
+
+    @field_validator("demo_start")
+    @classmethod
+    def _has_an_offset(cls, value: datetime) -> datetime:
+        if value.tzinfo is None:
+            raise ValueError("a time without offset; write it as 2021-10-01T08:00:00+08:00")
+        return value
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """The settings that the environment (by default this process's) gives; an empty variable counts as not set.
+
+        Raises SettingsError, which lists every variable that is wrong, unknown ones included.
+        """
+        environment = os.environ if environment is None else environment
+        given = {name: text for name, text in environment.items() if name.startswith(PREFIX) and text}
+        known = {variable(field): field for field in cls.model_fields}
+        wrong = [_unknown(name, list(known)) for name in sorted(given.keys() - known.keys())]
+        try:
+            settings = cls.model_validate({known[name]: text for name, text in given.items() if name in known})
+        except ValidationError as error:
+            wrong += [
+                f"{variable(str(one['loc'][0]))}={one['input']!s}: {one['msg']}. "
+                f"{cls.model_fields[str(one['loc'][0])].description}"
+                for one in error.errors()
+            ]
+        if wrong:
+            raise SettingsError("\n".join(wrong))
+        return settings
+
+    def environment(self) -> dict[str, str]:
+        """The variables that give a started process these settings."""
+        return {variable(field): str(value) for field, value in self if value is not None}
+
+
+def variable(field: str) -> str:
+    """The environment variable of a field of Settings."""
+    return PREFIX + field.upper()
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"{name}: there is no such setting. " + (f"Did you mean {near[0]}?" if near else "See .env.example")
