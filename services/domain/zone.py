@@ -116,8 +116,7 @@ class Zone:
         wall = day * DAY_US
         if wall >= self._settled_wall:
             return wall - self._settled_shift
-        era = bisect_right(self._walls, wall - _EPOCH_US)
-        return min(wall - self._shifts[era], self._changes[era])
+        return wall - self._shifts[bisect_right(self._walls, wall - _EPOCH_US)]
 
     def at(self, day: int, minute: int) -> Instant:
         """The instant at which the wall clock of the local date shows this minute (0 to 1440) of the day."""

@@ -157,6 +157,12 @@ def test_nothing_goes_by_backwards_or_on_the_spot() -> None:
 def test_working_days_are_counted_backwards_for_a_reminder() -> None:
     assert text(CN.add_working_days(day("2021-10-08"), -1)) == "2021-09-30"
     assert text(CN.add_working_days(day("2021-10-03"), -5)) == "2021-09-26"
+    # Across the beginning of the prefix sums, a Monday.
+    assert [text(CN.add_working_days(day("1990-01-02"), -n)) for n in (1, 2, 3)] == [
+        "1990-01-01",
+        "1989-12-29",
+        "1989-12-28",
+    ]
 
 
 @given(published_days, st.integers(0, 400))
