@@ -5,6 +5,7 @@
 
 import fcntl
 import hashlib
+import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -39,17 +40,17 @@ def fetch(cache: Path, progress: Progress = silent) -> list[Path]:
     folder = cache.absolute() / "jars"
     folder.mkdir(parents=True, exist_ok=True)
     locked = _locked()
-    with _one_at_a_time(folder / ".lock"):
+    with one_at_a_time(folder / ".lock"):
         wanted = {folder / f"{name.split(':')[1]}-{name.split(':')[2]}.jar": (name, digest) for name, digest in locked}
         missing = [(jar, *origin) for jar, origin in wanted.items() if not jar.exists()]
         progress("Apache Kafka", len(wanted) - len(missing), len(wanted))
-        # A fresh folder per fetch: what a broken fetch left behind is never taken for a jar.
         context = MavenContext(repo_cache=folder / "m2", timeout=60)
         with ThreadPoolExecutor(6) as pool:
             fetches = [pool.submit(_fetch_one, context, *one) for one in missing]
             for done, one in enumerate(as_completed(fetches), start=1):
                 one.result()
                 progress("Apache Kafka", len(wanted) - len(missing) + done, len(wanted))
+        shutil.rmtree(context.repo_cache, ignore_errors=True)
     return list(wanted)
 
 
@@ -84,7 +85,8 @@ def _sha256(file: Path) -> str:
 
 
 @contextmanager
-def _one_at_a_time(file: Path) -> Iterator[None]:
+def one_at_a_time(file: Path) -> Iterator[None]:
+    """Lets one process of this machine in; the others wait. The system lets go of it when the holder dies."""
     with file.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

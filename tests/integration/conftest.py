@@ -4,7 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from services.local import monitoring_tools
 from services.local.kafka import Broker
+from services.local.monitoring_tools import MonitoringTools
+from services.settings import Settings
 
 
 @pytest.fixture(scope="session")
@@ -13,6 +16,15 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
     A test that stops or kills a broker starts one of its own with `Broker.start(tmp_path)`.
     """
-    broker = Broker.start(tmp_path_factory.mktemp("kafka"))
+    broker = Broker.start(tmp_path_factory.mktemp("kafka"), cache=Settings.from_environment().cache)
     yield broker
     broker.stop()
+
+
+@pytest.fixture(scope="session")
+def prometheus_tools() -> MonitoringTools:
+    """Paths of prometheus, promtool, alertmanager and amtool; fetched if this machine has none.
+
+    Start them with `services.local.prometheus.start` and `services.local.alertmanager.start`.
+    """
+    return monitoring_tools.find(Settings.from_environment().cache)

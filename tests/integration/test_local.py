@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
+from services.local import alertmanager, monitoring_tools, prometheus
 from services.local.failures import PartUnavailable
 from services.local.kafka import Broker
+from services.local.monitoring_tools import MonitoringTools
 from services.local.ports import EPHEMERAL, free_ports
 
 
@@ -60,3 +63,58 @@ def test_a_broker_that_cannot_start_says_why_and_leaves_no_process(tmp_path: Pat
     with pytest.raises(PartUnavailable, match="could not be formatted"):
         Broker.start(tmp_path, port=free_ports(1)[0])
     assert not (tmp_path / "pid").exists()
+
+
+ROUTES = """
+route: {receiver: desk, group_wait: 0s, group_by: [unit]}
+receivers: [{name: desk}]
+"""
+ALWAYS = """
+groups:
+  - name: always
+    rules:
+      - {alert: Watchdog, expr: "vector(1)", labels: {unit: liangjiang-water}}
+"""
+
+
+def test_an_alert_of_our_prometheus_reaches_our_alertmanager(tmp_path: Path, prometheus_tools: MonitoringTools) -> None:
+    (tmp_path / "routes.yml").write_text(ROUTES)
+    (tmp_path / "rules.yml").write_text(ALWAYS)
+    receiver = alertmanager.start(tmp_path / "alertmanager", tmp_path / "routes.yml", prometheus_tools)
+    try:
+        scraped = {"alertmanager": f"127.0.0.1:{receiver.port}"}
+        config = prometheus.configuration([tmp_path / "rules.yml"], scraped, f"127.0.0.1:{receiver.port}", 0.5)
+        (tmp_path / "prometheus.yml").write_text(config)
+        judge = prometheus.start(tmp_path / "prometheus", tmp_path / "prometheus.yml", prometheus_tools)
+        try:
+            judge.wait_until(lambda: _alerts(receiver.url) != [], 30, "No alert arrived")
+            assert _alerts(receiver.url)[0]["labels"] == {"alertname": "Watchdog", "unit": "liangjiang-water"}
+            assert httpx.get(f"{judge.url}/alerts", follow_redirects=True).status_code == 200
+        finally:
+            judge.stop()
+    finally:
+        receiver.stop()
+    assert (judge.exit_code, receiver.exit_code) == (0, 0)
+
+
+def _alerts(url: str) -> list[dict[str, dict[str, str]]]:
+    found: list[dict[str, dict[str, str]]] = httpx.get(f"{url}/api/v2/alerts").json()
+    return found
+
+
+def test_a_process_left_over_from_a_crash_is_ended_by_the_next_start(
+    tmp_path: Path, prometheus_tools: MonitoringTools
+) -> None:
+    (tmp_path / "routes.yml").write_text(ROUTES)
+    lost = alertmanager.start(tmp_path / "a", tmp_path / "routes.yml", prometheus_tools)
+    found = alertmanager.start(tmp_path / "a", tmp_path / "routes.yml", prometheus_tools)
+    assert lost.exit_code is not None
+    found.stop()
+
+
+def test_without_the_tools_and_without_debian_it_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(PartUnavailable, match="Install prometheus, promtool, alertmanager and amtool"):
+        monitoring_tools.find(tmp_path / "cache")

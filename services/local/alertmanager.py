@@ -1,0 +1,26 @@
+"""An Alertmanager of our own on loopback, alone (no cluster)."""
+
+from pathlib import Path
+
+from services.local.monitoring_tools import MonitoringTools
+from services.local.ports import free_ports
+from services.local.web_part import WebPart, check_port
+
+
+def start(folder: Path, config: Path, tools: MonitoringTools, port: int | None = None) -> WebPart:
+    """Alertmanager with its silences and log of notices in `folder`, ready; `port` None: any free one."""
+    if port is None:
+        port = free_ports(1)[0]
+    check_port("alertmanager", port, "KPIWATCH_ALERTMANAGER_PORT")
+    folder = folder.absolute()
+    argv = [
+        str(tools.alertmanager),
+        f"--config.file={config.absolute()}",
+        f"--storage.path={folder / 'storage'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--cluster.listen-address=",
+        "--log.level=warn",
+    ]
+    # Unpacked, it finds its templates only from its own folder (monitoring_tools).
+    working_folder = tools.alertmanager.parent if tools.unpacked else None
+    return WebPart("alertmanager", argv, folder, port, working_folder=working_folder)

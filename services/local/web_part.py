@@ -1,0 +1,63 @@
+"""A started process that answers over HTTP on loopback, ready when it says so itself."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import httpx
+
+from services.local.child import Child, end_leftover, identity
+from services.local.failures import PartUnavailable
+from services.local.ports import holder_of, is_free
+
+
+def check_port(name: str, port: int, setting: str) -> None:
+    """Raises PartUnavailable that names who holds the port and the setting to change."""
+    if not is_free(port):
+        raise PartUnavailable(
+            name,
+            f"port {port} on 127.0.0.1 is taken by {holder_of(port)}",
+            f"Stop that, or choose another port with {setting}",
+        )
+
+
+def answers(url: str) -> bool:
+    """True if a GET is answered with success within a second."""
+    try:
+        return httpx.get(url, timeout=1, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
+class WebPart(Child):
+    """Such a process; its folder keeps its log and which process it is, so that a later start ends what was left over."""
+
+    def __init__(
+        self,
+        name: str,
+        argv: Sequence[str],
+        folder: Path,
+        port: int,
+        *,
+        working_folder: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        timeout_seconds: float = 30,
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        record = folder / f"{name}.pid"
+        end_leftover(record)
+        super().__init__(name, argv, folder / f"{name}.log", folder=working_folder, environment=environment)
+        record.write_text(identity(self.pid))
+        self.port = port
+        try:
+            self.wait_until(self.is_ready, timeout_seconds, "Look at the log")
+        except BaseException:
+            self.kill()
+            raise
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def is_ready(self) -> bool:
+        """Its own word: GET /-/ready."""
+        return answers(f"{self.url}/-/ready")
