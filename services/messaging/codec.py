@@ -1,0 +1,58 @@
+"""JSON as it travels: read fast, and written canonically for the payload hash."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+import rfc8785
+
+from services.domain.admission import Admission, JsonCodec
+from services.domain.plan import Plan
+
+_EXACT: Final = 2**53 - 1
+"""Integers beyond this are not the same number for every reader of JSON (RFC 7493)."""
+
+_ASTRAL_LEADS: Final = (b"\xf0", b"\xf1", b"\xf2", b"\xf3", b"\xf4")
+"""First bytes of characters beyond U+FFFF: keys with these sort differently by UTF-16 than by UTF-8."""
+
+
+def canonical(event: Mapping[str, Any]) -> bytes:
+    """The event as canonical JSON (RFC 8785). ValueError where it has none: an integer beyond 2**53 - 1.
+
+    orjson sorts keys and writes strings and integers as the RFC does; numbers with a fraction and keys that it would
+    sort otherwise are left to the library for the RFC.
+    """
+    if _is_plain(event):
+        text = orjson.dumps(event, option=orjson.OPT_SORT_KEYS)
+        if text.isascii() or not any(lead in text for lead in _ASTRAL_LEADS):
+            return text
+    return rfc8785.dumps(event)
+
+
+def _is_plain(content: Mapping[str, Any]) -> bool:
+    """Whether there is no float and no large integer in it."""
+    for value in content.values():
+        kind = type(value)
+        if kind is str or kind is bool or value is None:
+            continue
+        if kind is dict:
+            if not _is_plain(value):
+                return False
+        elif kind is int:
+            if not -_EXACT <= value <= _EXACT:
+                return False
+        elif kind is list:
+            if not all(type(item) is str for item in value):
+                return False
+        else:
+            return False
+    return True
+
+
+CODEC: Final = JsonCodec(loads=orjson.loads, canonical=canonical)
+"""How the services read and hash events."""
+
+
+def admission(plan: Plan, *, trust_receivedat: bool = False) -> Admission:
+    """The admission of a plan, with the services' codec."""
+    return Admission(plan, CODEC, trust_receivedat=trust_receivedat)
