@@ -87,9 +87,7 @@ def test_an_alert_of_our_prometheus_reaches_our_alertmanager(tmp_path: Path, pro
     (tmp_path / "rules.yml").write_text(ALWAYS)
     receiver = alertmanager.start(tmp_path / "alertmanager", tmp_path / "routes.yml", prometheus_tools)
     try:
-        scraped = {"alertmanager": f"127.0.0.1:{receiver.port}"}
-        config = prometheus.configuration([tmp_path / "rules.yml"], scraped, f"127.0.0.1:{receiver.port}", 0.5)
-        (tmp_path / "prometheus.yml").write_text(config)
+        (tmp_path / "prometheus.yml").write_text(JUDGE.format(port=receiver.port))
         judge = prometheus.start(tmp_path / "prometheus", tmp_path / "prometheus.yml", prometheus_tools)
         try:
             judge.wait_until(lambda: _alerts(receiver.url) != [], 30, "No alert arrived")
