@@ -1,0 +1,68 @@
+"""A promise in words: its unit of measure and its objective, for people who read metrics, alerts and dashboards."""
+
+from decimal import Decimal
+
+from services.domain.plan import Kind, Objective, Promise, Title
+
+_SHARE = Title(zh="占比", en="share")
+
+_UNITS = {
+    "share": _SHARE,
+    "working_days": Title(zh="工作日", en="working days"),
+    "calendar_days": Title(zh="日", en="days"),
+    "elapsed_days": Title(zh="日", en="days"),
+    "days": Title(zh="日", en="days"),
+    "minutes": Title(zh="分钟", en="minutes"),
+    "working_minutes": Title(zh="工作分钟", en="working minutes"),
+    "months": Title(zh="个月", en="months"),
+    "items": Title(zh="项", en="items"),
+    "count": Title(zh="次", en="times"),
+    "visits": Title(zh="次", en="visits"),
+    "packages": Title(zh="件", en="packages"),
+    "reports": Title(zh="份", en="reports"),
+    "CNY": Title(zh="元", en="CNY"),
+}
+
+_RELATIONS = {"<=": "≤", ">=": "≥", "=": "="}
+
+
+def unit_code(promise: Promise) -> str:
+    """In what the promise's figure is counted: `share`, `working_days`, …"""
+    match promise.kind:
+        case Kind.CASE_LIMIT | Kind.CASE_SHARE | Kind.CASE_BOUND | Kind.MEAN_REDUCTION | Kind.DUTY:
+            return "share"
+        case Kind.CATALOGUE if promise.statistic == "share":
+            return "share"
+        case Kind.NODE_DURATION:
+            return promise.measure or "elapsed_days"
+        case _:
+            if promise.objective is not None:
+                return promise.objective.unit
+            measured = promise.measure or promise.quantity or "items"
+            return "count" if measured.startswith("milestone:") else measured.removeprefix("quantity:")
+
+
+def unit_of_measure(promise: Promise) -> Title:
+    """The same in both languages; a unit without a translation stands for itself."""
+    code = unit_code(promise)
+    return _UNITS.get(code, Title(zh=code, en=code))
+
+
+def _amount(objective: Objective) -> str:
+    if objective.unit == "share":
+        return f"{(objective.amount * 100).normalize():f} %"
+    return f"{objective.amount:f} {_UNITS.get(objective.unit, Title(zh=objective.unit, en=objective.unit)).en}"
+
+
+def objective_text(promise: Promise) -> str:
+    """What is promised, as one reads it: `≤ 28 working days`, `100 % within 4 working_days`; empty if untargeted."""
+    objective = promise.objective
+    if promise.kind is Kind.CASE_LIMIT:
+        share = objective or Objective(relation=">=", amount=Decimal(1), unit="share")
+        return f"{_amount(share)} within {promise.limit}"
+    if promise.kind is Kind.CASE_BOUND and promise.bound is not None:
+        return f"{_RELATIONS[promise.bound.relation]} {_amount(promise.bound)} in every case"
+    if objective is None:
+        return ""
+    by = f" by {promise.by.isoformat()}" if promise.by else ""
+    return f"{_RELATIONS[objective.relation]} {_amount(objective)}{by}"

@@ -1,0 +1,96 @@
+"""The exporter as a process: `python -m services.exporter`. Everything is put together here."""
+
+import logging
+import sys
+import threading
+from collections.abc import Callable, Mapping
+
+import uvicorn
+from prometheus_client import CollectorRegistry
+
+from services.catalog.load import load_plan
+from services.catalog.working_time import WorkingTime
+from services.clock import Clock
+from services.domain.plan import Plan
+from services.domain.zone import Instant
+from services.exporter.collector import PlanCollector
+from services.exporter.snapshot import LabelSets, Snapshot
+from services.exporter.web import exporter_app
+from services.messaging import topics
+from services.messaging.reader import BrokerUnavailable, Record, TopicReader
+from services.settings import Settings, SettingsError
+
+log = logging.getLogger("services.exporter")
+
+Take = Callable[[bytes | None, bytes | None], None]
+
+
+def takers(snapshot: Snapshot) -> Mapping[str, Take]:
+    """Topic → what takes its records in."""
+    return {
+        topics.KPI_VALUES: snapshot.take_value,
+        topics.ALERT_CARDS: snapshot.take_card,
+        topics.CASE_VERDICTS: snapshot.take_verdict,
+        topics.DEAD_LETTER: snapshot.take_dead_letter,
+        topics.KPI_TALLIES: snapshot.take_tally,
+    }
+
+
+def take_in(records: list[Record], by_topic: Mapping[str, Take]) -> None:
+    for record in records:
+        by_topic[record.topic](record.key, record.value)
+
+
+def serve(settings: Settings, plan: Plan, now: Callable[[], Instant]) -> None:
+    """Reads and answers until SIGTERM or Ctrl-C. Raises BrokerUnavailable at the start."""
+    snapshot = Snapshot(LabelSets.of(plan))
+    by_topic = takers(snapshot)
+    with TopicReader(settings.bootstrap, by_topic, counted=[topics.CASE_EVENTS]) as reader:
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(
+            PlanCollector(
+                plan,
+                WorkingTime.of(plan),
+                snapshot,
+                now,
+                lag=lambda: reader.lag,
+                events=lambda: reader.appended(topics.CASE_EVENTS),
+            )
+        )
+        ending = threading.Event()
+
+        def read() -> None:
+            while not ending.is_set():
+                take_in(reader.poll(), by_topic)
+
+        thread = threading.Thread(target=read, name="reader", daemon=True)
+        app = exporter_app(registry, alive=thread.is_alive, ready=lambda: reader.caught_up)
+        thread.start()
+        try:
+            uvicorn.run(
+                app, host=settings.host, port=settings.exporter_port, log_level="warning", timeout_graceful_shutdown=2
+            )
+        finally:
+            ending.set()
+            thread.join(timeout=5)
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.getLogger("kafka").setLevel(logging.WARNING)
+    try:
+        settings = Settings.from_environment()
+        plan = load_plan(settings.plan)
+        log.info("metrics on http://%s:%d/metrics", settings.host, settings.exporter_port)
+        serve(settings, plan, Clock.from_settings(settings).now)
+    except (SettingsError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1 if not isinstance(error, SettingsError) else 2
+    except BrokerUnavailable as error:
+        print(error, file=sys.stderr)
+        return 3
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

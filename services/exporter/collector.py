@@ -1,0 +1,141 @@
+"""The custom collector: what a scrape gets. It keeps nothing, so a vanished key leaves no stale series."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
+
+from services.catalog.wording import objective_text, unit_code, unit_of_measure
+from services.catalog.working_time import WorkingTime
+from services.domain.plan import Plan, Promise, Source
+from services.domain.zone import Instant
+from services.exporter.snapshot import ALL_ITEMS, WHOLE_DISTRICT, Progress, Scrape, Snapshot
+from services.messaging import metrics
+from services.messaging.metrics import Metric
+
+_SECOND_US = 1_000_000
+
+Measured = Iterable[tuple[tuple[str, ...], float]]
+"""Label values in the metric's order, and the value."""
+
+
+def _family(metric: Metric, measured: Measured) -> Family:
+    samples = [Sample(metric.name, dict(zip(metric.labels, values, strict=True)), value) for values, value in measured]
+    return _of_samples(metric, samples)
+
+
+def _of_samples(metric: Metric, samples: list[Sample]) -> Family:
+    # the client writes _total itself: a counter's family has the name without it
+    family = Family(metric.name.removesuffix("_total"), metric.documentation, metric.type)
+    family.samples = samples
+    return family
+
+
+class PlanCollector(Collector):
+    """Metrics of one plan: its value rows, cards, freshness and sources, as the snapshot has them now."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        working_time: WorkingTime,
+        snapshot: Snapshot,
+        now: Callable[[], Instant],
+        *,
+        lag: Callable[[], Mapping[str, int]],
+        events: Callable[[], int],
+    ) -> None:
+        """`lag`: topic → records not read yet; `events`: events ever appended."""
+        self._plan = plan
+        self._working_time = working_time
+        self._snapshot = snapshot
+        self._now = now
+        self._lag = lag
+        self._events = events
+        self._static = list(_static(plan, working_time))
+
+    def collect(self) -> Iterator[Family]:
+        """All families, in the order of the metrics module; the clock is read once."""
+        now, scrape = self._now(), self._snapshot.scrape()
+        for metric in (*metrics.ROW_METRICS.values(), metrics.STATE):
+            yield _of_samples(metric, scrape.rows.get(metric.name, []))
+        yield from self._static
+        yield _family(metrics.CARDS_OPEN, scrape.cards.items())
+        yield _family(metrics.VERDICTS, scrape.verdicts.items())
+        yield _family(metrics.CLOCK, [((), now / _SECOND_US)])
+        yield _family(metrics.WORKING_HOURS, [((), float(self._working_time.is_open(now)))])
+        yield from _freshness(scrape)
+        yield from self._sources(_last_events(scrape.progress.values()), now)
+        yield _family(metrics.EVENTS, [((), self._events())])
+        yield _family(metrics.DEAD_LETTERS, (((reason,), n) for reason, n in scrape.dead_letters.items()))
+        yield _family(metrics.EXPORTER_LAG, (((topic,), n) for topic, n in self._lag().items()))
+        hidden = {"outside_plan": 0, "over_budget": 0} | scrape.hidden
+        yield _family(metrics.ROWS_HIDDEN, (((reason,), n) for reason, n in hidden.items()))
+        yield _family(metrics.UNREADABLE, (((topic,), n) for topic, n in scrape.unreadable.items()))
+
+    def _sources(self, last: Mapping[str, Instant], now: Instant) -> Iterator[Family]:
+        known = self._plan.sources
+        yield _family(metrics.SOURCE_LAST_EVENT, (((id,), last[id] / _SECOND_US) for id in known if id in last))
+        silences = {id: self._working_time.silence(last.get(id), now) for id in known}
+        yield _family(metrics.SOURCE_SILENCE, (((id,), us / _SECOND_US) for id, us in silences.items()))
+        yield _family(
+            metrics.SOURCE_SILENT,
+            (
+                ((id, _speaks_for(self._plan, source)), float(self._working_time.is_silent(source, last.get(id), now)))
+                for id, source in known.items()
+            ),
+        )
+
+
+def _freshness(scrape: Scrape) -> Iterator[Family]:
+    yield _family(metrics.WATERMARK, [((), scrape.watermark)] if scrape.watermark else [])
+    progress = sorted(scrape.progress.items())
+    yield _family(metrics.SWEEP, (((str(partition),), told.swept_to / _SECOND_US) for partition, told in progress))
+    yield _family(metrics.STREAM_LAG, (((str(partition),), told.lag) for partition, told in progress))
+
+
+def _last_events(progress: Iterable[Progress]) -> dict[str, Instant]:
+    """Source → arrival of its last event in any partition."""
+    last: dict[str, Instant] = {}
+    for told in progress:
+        for source, received in told.sources.items():
+            last[source] = max(received, last.get(source, received))
+    return last
+
+
+def _speaks_for(plan: Plan, source: Source) -> str:
+    """Whom to ask about a source: the unit it is named after, else the first it may name."""
+    named = source.id.rpartition("/")[2]
+    return named if named in plan.units or source.units[0] == "*" else source.units[0]
+
+
+def _promise_labels(promise: Promise) -> tuple[str, ...]:
+    unit = unit_of_measure(promise)
+    return (
+        promise.id,
+        promise.variant,
+        str(promise.item),
+        promise.title.zh,
+        promise.title.en,
+        unit_code(promise),
+        unit.zh,
+        unit.en,
+        promise.strength.value,
+        promise.kind.value,
+        objective_text(promise),
+        promise.official_window.value,
+    )
+
+
+def _static(plan: Plan, working_time: WorkingTime) -> Iterator[Family]:
+    """What the plan says and no event changes."""
+    # several versions of a promise may stand in the plan (§4.11): the last one names it
+    promises = {(promise.id, promise.variant): _promise_labels(promise) for promise in plan.promises}
+    yield _family(metrics.PROMISE_INFO, ((labels, 1) for labels in promises.values()))
+    units = {(WHOLE_DISTRICT, "全区", "Whole district")}
+    units |= {(unit.id, unit.title.zh, unit.title.en) for unit in plan.units.values()}
+    yield _family(metrics.UNIT_INFO, ((labels, 1) for labels in sorted(units)))
+    items = {(ALL_ITEMS, "全部事项", "All items")}
+    items |= {(item.code, item.title.zh, item.title.en) for item in plan.service_items.values()}
+    yield _family(metrics.ITEM_INFO, ((labels, 1) for labels in sorted(items)))
+    yield _family(metrics.CALENDAR_END, [((), working_time.published_through / _SECOND_US)])

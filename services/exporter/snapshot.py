@@ -1,0 +1,242 @@
+"""What the exporter knows: the latest state of the published topics, in memory, ready to be scraped.
+
+A key that vanishes takes its series with it. One thread takes records in; scrapes read copies under the same lock.
+"""
+
+import contextlib
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from threading import Lock
+from typing import Any, Self
+
+import orjson
+from prometheus_client.samples import Sample
+
+from services.domain.plan import Objective, Plan, Window
+from services.domain.published import Level, State
+from services.domain.zone import Instant
+from services.exporter.exposition import WrittenLabels
+from services.messaging import metrics
+
+ROW_BUDGET = 40_000
+"""Value rows that are exported at most: some 17 series each. Beyond it rows are hidden, counted and alerted."""
+
+WHOLE_DISTRICT = "ALL"
+ALL_ITEMS = "-"
+
+REASONS = (
+    "malformed",
+    "unknown_type",
+    "unknown_field",
+    "invalid_value",
+    "naive_time",
+    "from_the_future",
+    "id_conflict",
+    "unknown_source",
+    "source_mismatch",
+    "wrong_key",
+    "unknown_unit",
+    "unknown_service_item",
+    "bad_correction",
+    "not_entitled",
+    "personal_data",
+    "too_large",
+)
+"""The closed set of CONTRACT §2."""
+
+_OTHER = "other"
+_WINDOWS = frozenset(Window)
+_STATES = frozenset(State)
+_LEVELS = frozenset(Level)
+_VERDICTS = frozenset(("missed", "met_by_late_entry", "reversed"))
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSets:
+    """The closed sets from which labels come. An open plan (an imported archive) admits any unit and item."""
+
+    kpis: frozenset[tuple[str, str]]
+    units: frozenset[str]
+    items: frozenset[str]
+    open: bool
+
+    @classmethod
+    def of(cls, plan: Plan) -> Self:
+        return cls(
+            kpis=frozenset((promise.id, promise.variant) for promise in plan.promises),
+            units=frozenset(plan.units) | {WHOLE_DISTRICT},
+            items=frozenset(plan.service_items) | _nodes(plan) | {ALL_ITEMS},
+            open=plan.head.open,
+        )
+
+    def admit_row(self, labels: dict[str, str], state: str) -> bool:
+        """Whether all labels of a value row are of the plan."""
+        return (
+            (labels["kpi"], labels["variant"]) in self.kpis
+            and (self.open or (labels["unit"] in self.units and labels["item"] in self.items))
+            and labels["window"] in _WINDOWS
+            and state in _STATES
+        )
+
+    def admit(self, kpi: str, unit: str) -> bool:
+        """Whether a card or verdict is about a promise and a unit of the plan."""
+        return (kpi, "official") in self.kpis and (self.open or unit in self.units)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the owner of a source partition has come (`progress` records of kpi.tallies)."""
+
+    epoch: int
+    swept_to: Instant
+    lag: int
+    sources: dict[str, Instant]
+    """Source → arrival of its last event in this partition."""
+
+
+@dataclass(slots=True)
+class Scrape:
+    """A consistent copy for one scrape."""
+
+    rows: dict[str, list[Sample]]
+    """Metric name → samples of the value rows."""
+    watermark: float
+    """Seconds since the epoch, 0 if no row has one."""
+    cards: dict[tuple[str, str, str], int]
+    verdicts: dict[tuple[str, str, str], int]
+    dead_letters: dict[str, int]
+    progress: dict[int, Progress]
+    unreadable: dict[str, int]
+    hidden: dict[str, int]
+
+
+def _nodes(plan: Plan) -> frozenset[str]:
+    """Durations between nodes are published per node, in the place of the item."""
+    declared = frozenset(node for item in plan.service_items.values() for node in item.nodes)
+    return declared | frozenset(node for promise in plan.promises for node in promise.nodes)
+
+
+def _number(field: str, text: str) -> float:
+    if field == "objective" and " " in text:
+        return float(Objective.parse(text).amount)
+    return float(text)
+
+
+@dataclass
+class Snapshot:
+    """The latest record of each key, as series."""
+
+    sets: LabelSets
+    row_budget: int = ROW_BUDGET
+    _lock: Lock = field(default_factory=Lock)
+    _rows: dict[str, dict[bytes, Sample]] = field(default_factory=lambda: defaultdict(dict))
+    _watermarks: dict[bytes, float] = field(default_factory=dict)
+    _hidden: dict[bytes, str] = field(default_factory=dict)
+    _cards: dict[bytes, tuple[str, str, str]] = field(default_factory=dict)
+    _verdicts: dict[int, tuple[str, str, str]] = field(default_factory=dict)
+    _verdict_counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    _dead_letters: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(REASONS, 0)))
+    _progress: dict[int, Progress] = field(default_factory=dict)
+    _unreadable: Counter[str] = field(default_factory=Counter)
+
+    @contextlib.contextmanager
+    def _taking(self, topic: str) -> Iterator[None]:
+        """A record that is not what its topic promises is counted and passed over: metrics must not stop for it."""
+        with self._lock:
+            try:
+                yield
+            except (ValueError, KeyError, TypeError, AttributeError):
+                self._unreadable[topic] += 1
+
+    def take_value(self, key: bytes | None, value: bytes | None) -> None:
+        """A record of kpi.values: the row replaces the one of its key, null removes it."""
+        with self._taking("kpi.values"):
+            assert key is not None
+            series = {} if value is None else self._series(key, orjson.loads(value))
+            for name, of_metric in self._rows.items():
+                if name not in series:
+                    of_metric.pop(key, None)
+            for name, sample in series.items():
+                self._rows[name][key] = sample
+
+    def _series(self, key: bytes, row: dict[str, Any]) -> dict[str, Sample]:
+        labels = WrittenLabels({name: row[name] for name in metrics.ROW_LABELS})
+        self._hidden.pop(key, None)
+        self._watermarks.pop(key, None)
+        if not self.sets.admit_row(labels, row["state"]):
+            self._hidden[key] = "outside_plan"
+            return {}
+        states = self._rows[metrics.STATE.name]
+        if key not in states and len(states) >= self.row_budget:
+            self._hidden[key] = "over_budget"
+            return {}
+        series = {
+            metric.name: Sample(metric.name, labels, _number(column, text))
+            for column, metric in metrics.ROW_METRICS.items()
+            if (text := row.get(column, "")) != ""
+        }
+        series[metrics.STATE.name] = Sample(metrics.STATE.name, WrittenLabels(labels | {"state": row["state"]}), 1)
+        if watermark := row.get("watermark"):
+            self._watermarks[key] = datetime.fromisoformat(watermark).timestamp()
+        return series
+
+    def take_card(self, key: bytes | None, value: bytes | None) -> None:
+        """A record of alert.cards: counts while it stands."""
+        with self._taking("alert.cards"):
+            assert key is not None
+            card = {} if value is None else orjson.loads(value)
+            stands = card and not card["cleared_at"] and card["level"] in _LEVELS
+            if stands and self.sets.admit(card["kpi"], card["unit"]):
+                self._cards[key] = (card["kpi"], card["unit"], card["level"])
+            else:
+                self._cards.pop(key, None)
+
+    def take_verdict(self, key: bytes | None, value: bytes | None) -> None:
+        """A record of case.verdicts: the latest verdict of each case and promise is counted."""
+        with self._taking("case.verdicts"):
+            verdict = {} if value is None else orjson.loads(value)
+            # the key's hash stands for it: a case has no business here, and a million misses must fit
+            if before := self._verdicts.pop(hash(key), None):
+                self._verdict_counts[before] -= 1
+            if verdict and verdict["verdict"] in _VERDICTS and self.sets.admit(verdict["kpi"], verdict["unit"]):
+                counted = (verdict["kpi"], verdict["unit"], verdict["verdict"])
+                self._verdicts[hash(key)] = counted
+                self._verdict_counts[counted] += 1
+
+    def take_dead_letter(self, key: bytes | None, value: bytes | None) -> None:
+        """A record of case.events.dead-letter: counted by its reason."""
+        with self._taking("case.events.dead-letter"):
+            if value is not None:
+                reason = orjson.loads(value)["reason"]
+                self._dead_letters[reason if reason in REASONS else _OTHER] += 1
+
+    def take_tally(self, key: bytes | None, value: bytes | None) -> None:
+        """A record of kpi.tallies: only progress matters here, and of two owners the later one's (higher epoch)."""
+        if key is None or not key.startswith(b"progress|"):
+            return
+        with self._taking("kpi.tallies"):
+            partition = int(key.removeprefix(b"progress|"))
+            if value is None:
+                self._progress.pop(partition, None)
+                return
+            record = orjson.loads(value)
+            told = Progress(record["epoch"], record["swept_to"], record.get("lag", 0), dict(record["sources"]))
+            known = self._progress.get(partition)
+            if known is None or told.epoch >= known.epoch:
+                self._progress[partition] = told
+
+    def scrape(self) -> Scrape:
+        """A copy of everything, taken at once."""
+        with self._lock:
+            return Scrape(
+                rows={name: list(samples.values()) for name, samples in self._rows.items()},
+                watermark=max(self._watermarks.values(), default=0.0),
+                cards=Counter(self._cards.values()),
+                verdicts=dict(self._verdict_counts),
+                dead_letters=dict(self._dead_letters),
+                progress=dict(self._progress),
+                unreadable=dict(self._unreadable),
+                hidden=Counter(self._hidden.values()),
+            )

@@ -1,0 +1,163 @@
+"""Every metric name, its labels and its meaning, in one place: exporter, rules and dashboards read them here.
+
+Labels come from closed sets (the plan's promises, units, items, sources; windows; states), never a case id, a value
+or a version. A promise's figures are in the promise's own unit (`kpi_promise_info` says which); shares are 0 to 1;
+everything else is in base units, and times are timestamps of the plan's clock, not ages, except ages in working
+time, which only the domain can compute.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric family: what is written after # HELP and # TYPE, and the labels each of its series carries."""
+
+    name: str
+    documentation: str
+    labels: tuple[str, ...] = ()
+    type: Literal["gauge", "counter"] = "gauge"
+
+
+ROW_LABELS = ("kpi", "variant", "unit", "item", "window")
+"""The identity of a value row. `unit` is ALL for the whole district, `item` is - where the figure is over all items."""
+
+
+def _of_row(name: str, documentation: str) -> Metric:
+    return Metric(name, documentation, ROW_LABELS)
+
+
+VALUE = _of_row("kpi_value", "The figure, in the promise's own unit.")
+OBJECTIVE = _of_row("kpi_objective", "What the figure must reach, in the promise's own unit.")
+N = _of_row("kpi_n", "Cases (or entries) behind the figure.")
+NUMERATOR = _of_row("kpi_numerator", "Numerator of a ratio.")
+DENOMINATOR = _of_row("kpi_denominator", "Denominator of a ratio: matured cases, open overdue ones included.")
+LOWER = _of_row("kpi_interval_lower", "Lower end of the Wilson interval of a ratio.")
+UPPER = _of_row("kpi_interval_upper", "Upper end of the Wilson interval of a ratio.")
+OPEN_OVERDUE = _of_row("kpi_open_overdue_cases", "Open cases past their limit.")
+SUSPENDED_SHARE = _of_row("kpi_suspended_share", "Share of cases whose clock stood still for a time.")
+EXTENDED_SHARE = _of_row("kpi_extended_share", "Share of cases with an approved extension.")
+WITHDRAWN_SHARE = _of_row("kpi_withdrawn_share", "Share of cases withdrawn before their limit.")
+JUSTIFIED = _of_row("kpi_justified_cases", "Cases outside the denominator because a reason was accepted.")
+LATE_ENTRY = _of_row("kpi_late_entry_cases", "Misses turned into hits by what arrived after the limit; unconfirmed.")
+UNMEASURED = _of_row("kpi_unmeasured_cases", "Cases whose source did not report the fact that would judge them.")
+MEAN_GROSS = _of_row("kpi_mean_gross", "Mean with the time included during which the clock stood still.")
+P50 = _of_row("kpi_p50", "Median of the durations.")
+P95 = _of_row("kpi_p95", "95th percentile of the durations.")
+
+ROW_METRICS: dict[str, Metric] = {
+    "value": VALUE,
+    "objective": OBJECTIVE,
+    "n": N,
+    "numerator": NUMERATOR,
+    "denominator": DENOMINATOR,
+    "lower": LOWER,
+    "upper": UPPER,
+    "open_overdue": OPEN_OVERDUE,
+    "suspended_share": SUSPENDED_SHARE,
+    "extended_share": EXTENDED_SHARE,
+    "withdrawn_share": WITHDRAWN_SHARE,
+    "justified_n": JUSTIFIED,
+    "late_entry_n": LATE_ENTRY,
+    "unmeasured_n": UNMEASURED,
+    "mean_gross": MEAN_GROSS,
+    "p50": P50,
+    "p95": P95,
+}
+"""Column of a value row → its metric. An empty cell is no series."""
+
+STATE = Metric(
+    "kpi_state",
+    "1 for the state in which the promise stands; the other states have no series.",
+    (*ROW_LABELS, "state"),
+)
+"""One series per row, with the state as a label: a rule selects {state="missed"} and needs no table of codes, and a
+row costs one series instead of nine. A state that ends leaves a stale marker at the next scrape."""
+
+PROMISE_INFO = Metric(
+    "kpi_promise_info",
+    "1; titles, unit of measure, strength and objective of a promise.",
+    (
+        "kpi",
+        "variant",
+        "measure",
+        "title_zh",
+        "title_en",
+        "unit_of_measure",
+        "unit_of_measure_zh",
+        "unit_of_measure_en",
+        "strength",
+        "kind",
+        "objective_text",
+        "official_window",
+    ),
+)
+"""`measure` is the number of the measure in the plan; it is not called `item`, which is a service item elsewhere."""
+UNIT_INFO = Metric("kpi_unit_info", "1; titles of a unit.", ("unit", "title_zh", "title_en"))
+ITEM_INFO = Metric("kpi_item_info", "1; titles of a service item.", ("item", "title_zh", "title_en"))
+
+CARDS_OPEN = Metric("kpi_cards_open", "Cards that stand.", ("kpi", "unit", "level"))
+VERDICTS = Metric("kpi_verdicts", "Recorded misses, late entries and reversals.", ("kpi", "unit", "verdict"))
+
+CLOCK = Metric("kpi_clock_timestamp_seconds", "What the plan's clock shows; rules compare with it, never with time().")
+WORKING_HOURS = Metric("kpi_working_hours", "1 while the default opening hours of the plan run, else 0.")
+CALENDAR_END = Metric(
+    "kpi_calendar_published_through_timestamp_seconds",
+    "End of the last day that a published notice of working days covers.",
+)
+WATERMARK = Metric("kpi_watermark_timestamp_seconds", "Up to which time the latest published values are complete.")
+SWEEP = Metric("kpi_sweep_timestamp_seconds", "Up to which time open cases have been looked at.", ("partition",))
+STREAM_LAG = Metric("kpi_stream_lag_records", "Events that a partition's worker has not read yet.", ("partition",))
+SOURCE_LAST_EVENT = Metric(
+    "kpi_source_last_event_timestamp_seconds",
+    "Arrival of the last event of a source; no series if there never was one.",
+    ("source",),
+)
+SOURCE_SILENCE = Metric(
+    "kpi_source_silence_working_seconds",
+    "Working time since the last event of a source, or since the plan was issued if there never was one.",
+    ("source",),
+)
+SOURCE_SILENT = Metric(
+    "kpi_source_silent",
+    "1 if a source has been silent for longer than its registered usual delay; always 0 for one without.",
+    ("source", "unit"),
+)
+"""`unit` is whom to ask: the unit the source is named after, else the first it speaks for."""
+
+EVENTS = Metric("kpi_events_total", "Events ever appended to case.events.", type="counter")
+DEAD_LETTERS = Metric("kpi_dead_letters_total", "Dead letters, by reason.", ("reason",), type="counter")
+EXPORTER_LAG = Metric("kpi_exporter_lag_records", "Records that the exporter has not read yet.", ("topic",))
+ROWS_HIDDEN = Metric(
+    "kpi_rows_hidden",
+    "Value rows that are not exported: outside_plan (a label the plan does not know), over_budget.",
+    ("reason",),
+)
+UNREADABLE = Metric(
+    "kpi_exporter_unreadable_records_total", "Records that are not what their topic promises.", ("topic",), "counter"
+)
+
+ALL: tuple[Metric, ...] = (
+    *ROW_METRICS.values(),
+    STATE,
+    PROMISE_INFO,
+    UNIT_INFO,
+    ITEM_INFO,
+    CARDS_OPEN,
+    VERDICTS,
+    CLOCK,
+    WORKING_HOURS,
+    CALENDAR_END,
+    WATERMARK,
+    SWEEP,
+    STREAM_LAG,
+    SOURCE_LAST_EVENT,
+    SOURCE_SILENCE,
+    SOURCE_SILENT,
+    EVENTS,
+    DEAD_LETTERS,
+    EXPORTER_LAG,
+    ROWS_HIDDEN,
+    UNREADABLE,
+)

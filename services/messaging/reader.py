@@ -1,0 +1,119 @@
+"""Whole topics from their beginning, again at every start, outside any consumer group.
+
+For processes whose state is the topic itself: nothing is committed, so nothing can be committed too early.
+"""
+
+import time
+from collections.abc import Iterable
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError, NoBrokersAvailable
+
+_LOOK_AGAIN_SECONDS = 2.0
+"""How often a topic that is not there yet, and the ends of the logs, are asked for."""
+
+
+class Record(NamedTuple):
+    """One record; a `value` of None removes its key."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+
+
+class BrokerUnavailable(Exception):
+    """No broker answers at the given address."""
+
+
+class TopicReader:
+    """Reads all partitions of the topics in order; a topic that does not exist yet is read once it does.
+
+    Not thread-safe: one thread polls. An outage of the broker shows as no records; reading goes on after it.
+    """
+
+    def __init__(self, bootstrap: str, topics: Iterable[str], *, counted: Iterable[str] = ()) -> None:
+        """`counted`: topics that are not read, only their ends are asked for. Raises BrokerUnavailable."""
+        try:
+            self._consumer = KafkaConsumer(
+                bootstrap_servers=bootstrap.split(","),
+                group_id=None,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                max_poll_records=5_000,
+            )
+        except NoBrokersAvailable as error:
+            raise BrokerUnavailable(
+                f"Kafka: no broker answers at {bootstrap}. Start it, or set KPIWATCH_BOOTSTRAP to where it is"
+            ) from error
+        self._topics = tuple(topics)
+        self._counted = tuple(counted)
+        self._looked = float("-inf")
+        self._ends: dict[TopicPartition, int] = {}
+        self._first_ends: dict[TopicPartition, int] | None = None
+        self._next: dict[TopicPartition, int] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._consumer.close()
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether all topics are there and what stood in them when they were first seen has been read."""
+        if self._first_ends is None:
+            return False
+        return all(self._next.get(partition, 0) >= end for partition, end in self._first_ends.items())
+
+    @property
+    def lag(self) -> dict[str, int]:
+        """Topic → records not read yet, as of the last look at the ends of the logs."""
+        behind = dict.fromkeys(self._topics, 0)
+        for partition, end in self._ends.items():
+            if partition.topic in behind:
+                behind[partition.topic] += max(0, end - self._next.get(partition, 0))
+        return behind
+
+    def appended(self, topic: str) -> int:
+        """How many records were ever appended to the topic, as of the last look."""
+        return sum(end for partition, end in self._ends.items() if partition.topic == topic)
+
+    def poll(self, timeout_seconds: float = 0.5) -> list[Record]:
+        """What has arrived; waits at most `timeout_seconds` for something."""
+        if time.monotonic() - self._looked > _LOOK_AGAIN_SECONDS:
+            self._look()
+        if not self._consumer.assignment():
+            time.sleep(timeout_seconds)
+            return []
+        polled = self._consumer.poll(timeout_ms=int(timeout_seconds * 1000))
+        records = []
+        for partition, batch in polled.items():
+            records += [Record(one.topic, one.partition, one.offset, one.key, one.value) for one in batch]
+            self._next[partition] = batch[-1].offset + 1
+        for partition in self._consumer.assignment():
+            if partition not in polled and self._next.get(partition, 0) < self._ends.get(partition, 0):
+                # compaction can leave the end of a log without records: the position is further than the last one
+                self._next[partition] = self._consumer.position(partition, timeout_ms=1_000) or 0
+        return records
+
+    def _look(self) -> None:
+        """Assigns what has appeared and asks for the ends of the logs."""
+        self._looked = time.monotonic()
+        try:
+            there = {topic: self._consumer.partitions_for_topic(topic) for topic in (*self._topics, *self._counted)}
+            partitions = {t: [TopicPartition(t, p) for p in sorted(found)] for t, found in there.items() if found}
+            ends = self._consumer.end_offsets([one for found in partitions.values() for one in found])
+        except KafkaError:
+            return  # the broker is away: look again later
+        self._ends = dict(ends)
+        wanted = {one for topic in self._topics for one in partitions.get(topic, ())}
+        if wanted != self._consumer.assignment():
+            self._consumer.assign(sorted(wanted))
+        if self._first_ends is None and all(topic in partitions for topic in self._topics):
+            self._first_ends = {one: self._ends[one] for one in wanted}

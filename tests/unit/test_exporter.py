@@ -1,0 +1,361 @@
+"""What a scrape shows of the published topics."""
+
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
+
+import services.catalog
+from services.catalog.load import load_plan
+from services.catalog.wording import objective_text, unit_code, unit_of_measure
+from services.catalog.working_time import WorkingTime
+from services.domain.plan import Plan
+from services.domain.published import Card, State, ValueRow, Verdict
+from services.domain.zone import Instant, Zone
+from services.exporter.collector import PlanCollector
+from services.exporter.exposition import WrittenLabels, exposition
+from services.exporter.snapshot import REASONS, LabelSets, Snapshot
+from services.exporter.web import exporter_app
+from services.messaging import metrics
+from tests.asgi import get
+
+JIANGBEI = Path(services.catalog.__file__).parent / "jiangbei-2021"
+ZONE = Zone("Asia/Shanghai")
+SERIES_BUDGET = 250_000
+"""What one Prometheus on a small machine keeps without thought."""
+
+
+def shanghai(day: str, clock: str) -> Instant:
+    return ZONE.instant(datetime.fromisoformat(f"{day}T{clock}"))
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return load_plan(JIANGBEI)
+
+
+@pytest.fixture(scope="module")
+def working_time(plan: Plan) -> WorkingTime:
+    return WorkingTime.of(plan)
+
+
+class Exporter:
+    """An exporter without Kafka: records go straight into the snapshot."""
+
+    def __init__(self, plan: Plan, working_time: WorkingTime, row_budget: int = 1_000_000) -> None:
+        self.snapshot = Snapshot(LabelSets.of(plan), row_budget)
+        self.now = shanghai("2021-10-12", "10:00")
+        self.registry = CollectorRegistry(auto_describe=False)
+        self.registry.register(
+            PlanCollector(
+                plan,
+                working_time,
+                self.snapshot,
+                lambda: self.now,
+                lag=lambda: {"kpi.values": 3},
+                events=lambda: 1_000,
+            )
+        )
+
+    def value(self, name: str, /, **labels: str) -> float | None:
+        return self.registry.get_sample_value(name, labels)
+
+    def series(self, name: str) -> list[dict[str, str]]:
+        return [sample.labels for family in self.registry.collect() for sample in family.samples if sample.name == name]
+
+    def publish(self, **cells: str) -> bytes:
+        row = a_row(**cells)
+        key = "|".join((row.kpi, row.variant, row.unit, row.item, row.window)).encode()
+        self.snapshot.take_value(key, orjson.dumps({**row._asdict(), "watermark": "2021-10-12T09:59:00+08:00"}))
+        return key
+
+    def progress(self, partition: int, swept_to: Instant, sources: dict[str, Instant], epoch: int = 1) -> None:
+        told = {"type": "progress", "partition": partition, "epoch": epoch, "swept_to": swept_to, "lag": 7}
+        self.snapshot.take_tally(f"progress|{partition}".encode(), orjson.dumps({**told, "sources": sources}))
+
+
+def a_row(**cells: str) -> ValueRow:
+    empty = ValueRow(*[""] * len(ValueRow._fields))
+    usual = {"kpi": "K06-1", "unit": "liangjiang-water", "item": "-", "variant": "official", "window": "year"}
+    return empty._replace(**{**usual, "value": "0.98", "n": "50", "state": "missed", **cells})
+
+
+def a_card(**fields: Any) -> Card:
+    usual = Card(
+        kpi="K06-1",
+        case="/units/liangjiang-water W-1",
+        cycle=1,
+        node="-",
+        level="red",
+        unit="liangjiang-water",
+        raised_at="2021-10-12T00:00:00+08:00",
+        due_at="2021-10-11T23:59:59+08:00",
+        cleared_at="",
+        reason="",
+    )
+    return usual._replace(**fields)
+
+
+@pytest.fixture
+def exporter(plan: Plan, working_time: WorkingTime) -> Exporter:
+    return Exporter(plan, working_time)
+
+
+ROW = {"kpi": "K06-1", "variant": "official", "unit": "liangjiang-water", "item": "-", "window": "year"}
+
+
+def test_each_number_of_a_row_is_a_series_and_an_empty_cell_is_none(exporter: Exporter) -> None:
+    exporter.publish(numerator="49", denominator="50", open_overdue="1", p95="5")
+    assert exporter.value("kpi_value", **ROW) == 0.98
+    assert exporter.value("kpi_n", **ROW) == 50
+    assert exporter.value("kpi_numerator", **ROW) == 49
+    assert exporter.value("kpi_open_overdue_cases", **ROW) == 1
+    assert exporter.value("kpi_p95", **ROW) == 5
+    assert exporter.value("kpi_mean_gross", **ROW) is None
+
+
+def test_the_state_is_a_label_so_that_nobody_needs_a_table_of_codes(exporter: Exporter) -> None:
+    exporter.publish(state="at_risk")
+    exporter.publish(state="missed")
+    assert exporter.series("kpi_state") == [{**ROW, "state": "missed"}]
+
+
+def test_a_removed_row_leaves_no_series(exporter: Exporter) -> None:
+    key = exporter.publish()
+    exporter.snapshot.take_value(key, None)
+    assert [name for name in metrics.ROW_METRICS.values() if exporter.series(name.name)] == []
+    assert exporter.series("kpi_state") == []
+
+
+def test_a_figure_that_is_gone_from_a_row_is_gone_from_the_metrics(exporter: Exporter) -> None:
+    exporter.publish(value="0.98")
+    exporter.publish(value="", state="no_data")
+    assert exporter.value("kpi_value", **ROW) is None
+
+
+@pytest.mark.parametrize(
+    "cells", [{"unit": "nobody"}, {"kpi": "K99-9"}, {"item": "a.thing"}, {"window": "week"}, {"state": "fine"}]
+)
+def test_labels_outside_the_plan_are_hidden_and_counted(exporter: Exporter, cells: dict[str, str]) -> None:
+    exporter.publish(**cells)
+    assert exporter.series("kpi_state") == []
+    assert exporter.value("kpi_rows_hidden", reason="outside_plan") == 1
+
+
+def test_rows_beyond_the_budget_are_hidden_and_counted(plan: Plan, working_time: WorkingTime) -> None:
+    exporter = Exporter(plan, working_time, row_budget=2)
+    for window in ("30d", "90d", "year", "all"):
+        exporter.publish(window=window)
+    exporter.publish(window="30d", value="0.5")
+    assert len(exporter.series("kpi_state")) == 2
+    assert exporter.value("kpi_value", **{**ROW, "window": "30d"}) == 0.5
+    assert exporter.value("kpi_rows_hidden", reason="over_budget") == 2
+
+
+def test_an_objective_is_a_number_whether_written_alone_or_with_its_unit(exporter: Exporter) -> None:
+    exporter.publish(objective="28")
+    assert exporter.value("kpi_objective", **ROW) == 28
+    exporter.publish(objective="<= 28 working_days")
+    assert exporter.value("kpi_objective", **ROW) == 28
+
+
+def test_cards_count_while_they_stand(exporter: Exporter) -> None:
+    def open_red() -> float | None:
+        return exporter.value("kpi_cards_open", kpi="K06-1", unit="liangjiang-water", level="red")
+
+    for case in ("W-1", "W-2"):
+        exporter.snapshot.take_card(case.encode(), orjson.dumps(a_card(case=case)._asdict()))
+    assert open_red() == 2
+    exporter.snapshot.take_card(b"W-1", orjson.dumps(a_card(cleared_at="2021-10-13T10:00:00+08:00")._asdict()))
+    assert open_red() == 1
+    exporter.snapshot.take_card(b"W-2", None)
+    assert open_red() is None
+
+
+def test_the_latest_verdict_of_a_case_counts(exporter: Exporter) -> None:
+    verdict = Verdict("K06-1", "/units/liangjiang-water W-1", 1, "liangjiang-water", "-", "missed", "", "", "", "", "")
+    exporter.snapshot.take_verdict(b"1", orjson.dumps(verdict._asdict()))
+    exporter.snapshot.take_verdict(b"1", orjson.dumps(verdict._asdict()))
+    assert exporter.value("kpi_verdicts", kpi="K06-1", unit="liangjiang-water", verdict="missed") == 1
+    exporter.snapshot.take_verdict(b"1", orjson.dumps(verdict._replace(verdict="reversed")._asdict()))
+    assert exporter.value("kpi_verdicts", kpi="K06-1", unit="liangjiang-water", verdict="missed") == 0
+    assert exporter.value("kpi_verdicts", kpi="K06-1", unit="liangjiang-water", verdict="reversed") == 1
+
+
+def test_dead_letters_are_counted_by_reason_and_every_reason_has_a_series(exporter: Exporter) -> None:
+    exporter.snapshot.take_dead_letter(None, b'{"reason": "naive_time"}')
+    exporter.snapshot.take_dead_letter(None, b'{"reason": "what nobody registered"}')
+    assert exporter.value("kpi_dead_letters_total", reason="naive_time") == 1
+    assert exporter.value("kpi_dead_letters_total", reason="other") == 1
+    assert {labels["reason"] for labels in exporter.series("kpi_dead_letters_total")} == {*REASONS, "other"}
+
+
+def test_a_record_that_cannot_be_read_is_counted_and_stops_nothing(exporter: Exporter) -> None:
+    for broken in (b"not JSON", b"[]", b'{"kpi": "K06-1"}', b'"text"'):
+        exporter.snapshot.take_value(b"key", broken)
+    exporter.snapshot.take_tally(b"progress|x", b"{}")
+    exporter.publish()
+    assert exporter.value("kpi_exporter_unreadable_records_total", topic="kpi.values") == 4
+    assert exporter.value("kpi_exporter_unreadable_records_total", topic="kpi.tallies") == 1
+    assert exporter.value("kpi_value", **ROW) == 0.98
+
+
+def test_of_two_owners_of_a_partition_the_later_one_tells_the_progress(exporter: Exporter) -> None:
+    exporter.progress(0, 2_000_000, {}, epoch=5)
+    exporter.progress(0, 9_000_000, {}, epoch=4)
+    assert exporter.value("kpi_sweep_timestamp_seconds", partition="0") == 2
+    assert exporter.value("kpi_stream_lag_records", partition="0") == 7
+
+
+def test_other_records_of_the_tallies_are_passed_over(exporter: Exporter) -> None:
+    exporter.snapshot.take_tally(b"K06-1|ALL|-|738000|0", b'{"type": "row"}')
+    exporter.snapshot.take_tally(b"claim|0", b'{"type": "claim"}')
+    assert exporter.series("kpi_exporter_unreadable_records_total") == []
+
+
+def test_a_source_is_silent_after_its_usual_delay_in_working_time(exporter: Exporter) -> None:
+    water = {"source": "/units/liangjiang-water", "unit": "liangjiang-water"}  # usual delay: 1 working day
+    thursday = shanghai("2021-09-30", "17:00")
+    exporter.progress(0, thursday, {"/units/liangjiang-water": shanghai("2021-09-29", "09:00")})
+    exporter.progress(1, thursday, {"/units/liangjiang-water": thursday})
+    exporter.now = shanghai("2021-10-07", "12:00")  # the National Day holiday is no silence
+    assert exporter.value("kpi_source_silent", **water) == 0
+    assert exporter.value("kpi_source_silence_working_seconds", source="/units/liangjiang-water") == 30 * 60
+    exporter.now = shanghai("2021-10-08", "17:01")
+    assert exporter.value("kpi_source_silent", **water) == 1
+    assert exporter.value("kpi_source_last_event_timestamp_seconds", source="/units/liangjiang-water") == thursday / 1e6
+
+
+def test_a_source_without_a_usual_delay_is_never_silent_and_shows_its_age(exporter: Exporter) -> None:
+    assert exporter.value("kpi_source_silent", source="/operations", unit="operations") == 0
+    assert (exporter.value("kpi_source_silence_working_seconds", source="/operations") or 0) > 0
+
+
+@pytest.mark.parametrize(
+    ("day", "clock", "open_"),
+    [("2021-10-12", "09:00", 1), ("2021-10-12", "12:30", 0), ("2021-10-06", "10:00", 0), ("2021-10-09", "10:00", 1)],
+)
+def test_working_hours_follow_the_calendar_with_its_make_up_days(
+    exporter: Exporter, day: str, clock: str, open_: int
+) -> None:
+    exporter.now = shanghai(day, clock)
+    assert exporter.value("kpi_working_hours") == open_
+    assert exporter.value("kpi_clock_timestamp_seconds") == exporter.now / 1e6
+
+
+def test_info_metrics_carry_titles_and_units_in_both_languages(exporter: Exporter, plan: Plan) -> None:
+    info = {(labels["kpi"], labels["variant"]): labels for labels in exporter.series("kpi_promise_info")}
+    assert len(info) == len(plan.promises)
+    assert info["K06-4", "official"]["objective_text"] == "≤ 28 working days"
+    assert info["K06-4", "official"]["unit_of_measure_zh"] == "工作日"
+    assert info["K06-1", "official"]["official_window"] == "year"
+    units = {labels["unit"]: labels for labels in exporter.series("kpi_unit_info")}
+    assert units["ALL"]["title_zh"] == "全区"
+    assert set(units) == {*plan.units, "ALL"}
+
+
+def test_every_promise_has_a_unit_of_measure_and_a_target_where_it_has_one(plan: Plan) -> None:
+    for promise in plan.promises:
+        assert unit_code(promise)
+        assert unit_of_measure(promise).zh
+        assert bool(objective_text(promise)) == (promise.strength != "directional")
+
+
+def test_every_family_is_declared_in_the_one_module_of_names(exporter: Exporter) -> None:
+    exporter.publish()
+    exporter.progress(0, exporter.now, {"/units/liangjiang-water": exporter.now})
+    exporter.snapshot.take_card(b"1", orjson.dumps(a_card()._asdict()))
+    declared = {metric.name: set(metric.labels) for metric in metrics.ALL}
+    for family in exporter.registry.collect():
+        for sample in family.samples:
+            assert set(sample.labels) == declared[sample.name]
+
+
+def test_no_case_is_in_what_is_scraped(exporter: Exporter) -> None:
+    exporter.snapshot.take_card(b"1", orjson.dumps(a_card(case="/units/x SECRET-7")._asdict()))
+    verdict = Verdict("K06-1", "/units/x SECRET-7", 1, "liangjiang-water", "-", "missed", "", "", "", "", "")
+    exporter.snapshot.take_verdict(b"1", orjson.dumps(verdict._asdict()))
+    app = exporter_app(exporter.registry, alive=lambda: True, ready=lambda: True)
+    assert "SECRET" not in get(app, "/metrics").text
+
+
+def test_the_plan_stays_within_the_budget_of_series(plan: Plan) -> None:
+    """Every promise for each unit that could have a figure of it, in all its windows, items included."""
+    rows = 0
+    for promise in plan.promises:
+        items = len(plan.service_items) + 1 if promise.by_item else 1
+        units = {*promise.lead, *promise.responsible, "ALL"}
+        rows += len(units) * items * len(promise.windows)
+    series = rows * (len(metrics.ROW_METRICS) + 1)
+    assert series + len(plan.units) * len(plan.promises) * 5 < SERIES_BUDGET
+
+
+def test_twenty_thousand_rows_are_scraped_within_two_seconds(plan: Plan, working_time: WorkingTime) -> None:
+    exporter = Exporter(plan, working_time)
+    units = ["ALL", *plan.units]
+    items = ["-", *plan.service_items]
+    cells = dict.fromkeys(metrics.ROW_METRICS, "0.123456")
+    made = 0
+    for promise in plan.promises:
+        for unit in units:
+            for item in items:
+                for window in ("30d", "90d", "year", "all"):
+                    if made < 20_000:
+                        exporter.publish(
+                            kpi=promise.id, variant=promise.variant, unit=unit, item=item, window=window, **cells
+                        )
+                        made += 1
+    app = exporter_app(exporter.registry, alive=lambda: True, ready=lambda: True)
+    before = time.perf_counter()
+    text = get(app, "/metrics").text
+    assert time.perf_counter() - before < 2
+    assert made == 20_000
+    assert text.count("\nkpi_value{") == 20_000
+
+
+def test_health_and_readiness_are_different_questions(exporter: Exporter) -> None:
+    state = {"alive": True, "ready": False}
+    app = exporter_app(exporter.registry, lambda: state["alive"], lambda: state["ready"])
+    assert (get(app, "/-/healthy").status_code, get(app, "/-/ready").status_code) == (200, 503)
+    state["ready"] = True
+    assert get(app, "/-/ready").status_code == 200
+    state["alive"] = False
+    assert (get(app, "/-/healthy").status_code, get(app, "/-/ready").status_code) == (503, 503)
+
+
+def test_the_text_is_what_the_client_library_writes(exporter: Exporter) -> None:
+    exporter.publish(objective="28", value="1234567.5", n="0")
+    exporter.progress(3, exporter.now, {"/units/liangjiang-water": exporter.now})
+    exporter.snapshot.take_card(b"1", orjson.dumps(a_card()._asdict()))
+    text = exposition(exporter.registry.collect()).decode()
+    assert sorted(text.splitlines()) == sorted(generate_latest(exporter.registry).decode().splitlines())
+    odd = Metric("kpi_odd", 'what a "label" \\ may\nhold', "gauge")
+    odd.add_sample("kpi_odd", WrittenLabels({"unit": 'a "b" \\ c\nd', "a": "区"}), float("inf"))
+    odd.add_sample("kpi_odd", {}, 0.1)
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Fixed(odd))
+    assert exposition(registry.collect()) == generate_latest(registry)
+
+
+class Fixed(Collector):
+    def __init__(self, family: Metric) -> None:
+        self._family = family
+
+    def collect(self) -> list[Metric]:
+        return [self._family]
+
+
+def test_what_is_scraped_is_what_prometheus_reads(exporter: Exporter) -> None:
+    exporter.publish()
+    app = exporter_app(exporter.registry, alive=lambda: True, ready=lambda: True)
+    families = {family.name: family for family in text_string_to_metric_families(get(app, "/metrics").text)}
+    assert families["kpi_dead_letters"].type == "counter"
+    assert families["kpi_value"].samples[0].labels == ROW
+    assert State.MISSED in families["kpi_state"].samples[0].labels.values()
