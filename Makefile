@@ -1,0 +1,77 @@
+# kpiwatch. `make help` lists what there is; `make demo` and `make test` are each enough by themselves.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Any Python from 3.11 on; choose one with `make PYTHON=/path/to/python3.12 …`.
+PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+BIN := .venv/bin
+SOURCES := services streams dashboards tests
+
+.PHONY: help
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  %-12s %s\n", $$1, $$2}'
+
+.PHONY: setup
+setup: .venv/installed ## the virtual environment .venv with the locked dependencies
+
+.venv/installed: requirements.lock pyproject.toml
+	@[ -n "$(PYTHON)" ] || { echo "make setup: no Python 3.11 or newer on the path. Install one, or name it: make PYTHON=/path/to/python3.12 setup"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "make setup: $(PYTHON) cannot make virtual environments (its module ensurepip is missing). On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+.PHONY: demo
+demo: setup ## the whole system on this machine, living through October 2021; Ctrl-C ends it and keeps the data
+	@exec $(BIN)/kpiwatch up
+
+.PHONY: demo-reset
+demo-reset: setup ## forget the data of the demo (not what was fetched)
+	@exec $(BIN)/kpiwatch up --forget
+
+.PHONY: static
+static: setup ## format, lint, types, import contracts
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+.PHONY: check
+check: static ## fast: static checks, unit, stream, golden and rule tests; no broker
+	$(BIN)/python -m pytest tests/unit tests/stream tests/golden tests/rules
+
+.PHONY: test
+test: static ## everything: static checks and all tests, on a real Kafka, Prometheus and Alertmanager
+	$(BIN)/python -m pytest
+
+.PHONY: format
+format: setup ## let ruff write what it can
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+.PHONY: bench
+bench: setup ## events per second and CPU-seconds per million, beside the peers of ../shared/bench
+	@exec $(BIN)/python -m tests.bench
+
+.PHONY: generate
+generate: setup ## write again what is generated from the plan; what changed shows in git diff
+	$(BIN)/python -m services.rules deploy
+
+UV := build/lock/bin/uv
+
+.PHONY: lock
+lock: $(UV) ## write requirements.lock again from pyproject.toml
+	$(UV) pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
+
+$(UV):
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet uv
+
+.PHONY: clean
+clean: ## remove the environment, caches and everything fetched; data of the demo included
+	rm -rf .venv .kpiwatch build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
