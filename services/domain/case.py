@@ -9,7 +9,7 @@ from services.domain.zone import Instant
 
 
 class Suspension(NamedTuple):
-    """A span in which the unit held the clock still (中止); whether it stops a promise's clock is the promise's to say."""
+    """A span in which the unit held the clock still (中止); which clocks it stops, each promise says."""
 
     reason: str
     start: Instant
@@ -76,7 +76,8 @@ class Case:
     extensions: list[Extension] = field(default_factory=list)
     quantities: dict[str, int] = field(default_factory=dict)
     """Sums of what was measured, in millionths of the unit of measure."""
-    supplements: int = 0
+    supplements: list[Instant] = field(default_factory=list)
+    """When supplements were asked for (补正)."""
     justified: dict[str, Decision] = field(default_factory=dict)
     confirmed: dict[str, Decision] = field(default_factory=dict)
     reopened: int = 0

@@ -303,6 +303,13 @@ class Envelope(Wire):
     dataschema: str | None = None
 
 
+class Head(Envelope):
+    """Any event whose data is read later."""
+
+    type: str
+    data: Any = None
+
+
 class CaseApplied(Envelope):
     type: Literal["case.applied"]
     data: Filing
@@ -470,5 +477,6 @@ EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 MODELS: Mapping[str, type[Envelope]] = {
     model.model_fields["type"].annotation.__args__[0]: model  # type: ignore[union-attr]  # a Literal of one word
     for model in Envelope.__subclasses__()
+    if model is not Head
 }
 """The model of each type, by its `type` attribute."""

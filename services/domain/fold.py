@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
 from typing import Any, NamedTuple
@@ -66,9 +67,7 @@ def bad_corrections(facts: Iterable[Fact]) -> list[Fact]:
     corrections = {(fact.source, fact.id) for fact in facts if fact.rank == Rank.CORRECTION}
     if not corrections:
         return []
-    return [
-        fact for fact in facts if fact.rank == Rank.CORRECTION and (fact.source, fact.data["of"]) in corrections
-    ]
+    return [fact for fact in facts if fact.rank == Rank.CORRECTION and (fact.source, fact.data["of"]) in corrections]
 
 
 def corrected(facts: Sequence[Fact]) -> Sequence[Fact]:
@@ -125,20 +124,19 @@ class Fold:
                     break
         case = Case(plain=plain)
         cycles = [case]
-        completions: list[Fact] = []
+        loose = _LooseEnds()
         for fact in facts:
             rank, data = fact.rank, fact.data
             if fact.received > case.arrived:
                 case.arrived = fact.received
             if rank == _ACCEPTED:
+                loose.acceptances.append(fact)
                 if case.accepted is None:
                     case.accepted = fact
                     case.accepted_at = fact.time
-                else:
-                    case.anomalies.append("second_acceptance")
                 self._describe(case, fact)
             elif rank == _COMPLETED:
-                completions.append(fact)
+                loose.completions.append(fact)
                 channel = data.get("channel")
                 if channel is not None and channel != "unknown":
                     case.channels.add(channel)
@@ -147,13 +145,13 @@ class Fold:
             elif rank == _MILESTONE:
                 case.milestones.setdefault(data["name"], []).append(fact.time)
             elif rank == _REOPENED and data["reason"] == "new_request":
-                self._close(case, completions)
-                completions = []
+                self._close(case, loose)
+                loose = _LooseEnds()
                 case = self._next_cycle(case, fact)
                 cycles.append(case)
             else:
-                self._apply(case, fact, completions)
-        self._close(case, completions)
+                self._apply(case, fact, loose)
+        self._close(case, loose)
         return cycles
 
     def _describe(self, case: Case, fact: Fact) -> None:
@@ -181,7 +179,7 @@ class Fold:
         if channel is not None and channel != "unknown":
             case.channels.add(channel)
 
-    def _apply(self, case: Case, fact: Fact, completions: list[Fact]) -> None:
+    def _apply(self, case: Case, fact: Fact, loose: "_LooseEnds") -> None:
         """The rarer facts of a case."""
         data = fact.data
         match fact.rank:
@@ -190,29 +188,27 @@ class Fold:
                     case.applied = fact
                 self._describe(case, fact)
             case Rank.CASE_SUPPLEMENT_REQUESTED:
-                case.supplements += 1
-                case.milestones.setdefault("~supplement", []).append(fact.time)
+                case.supplements.append(fact.time)
             case Rank.CASE_REFUSED:
                 case.refused_at = fact.time
             case Rank.CASE_RECLASSIFIED:
-                case.milestones.setdefault("~reclassified", []).append(fact.time)
+                loose.reclassify(data)
             case Rank.CASE_NODE_STARTED:
                 case.nodes.append(NodeSpan(data["node"], data.get("unit", ""), fact.time, None, data.get("limit")))
             case Rank.CASE_NODE_ENDED:
                 self._end_node(case, fact)
             case Rank.CASE_SUSPENDED:
+                loose.suspended.setdefault(_pairing(fact), []).append(len(case.suspensions))
                 case.suspensions.append(Suspension(data["reason"], fact.time, None))
-                case.milestones.setdefault(_pairing(fact), []).append(len(case.suspensions) - 1)
             case Rank.CASE_RESUMED:
-                waiting = case.milestones.get(_pairing(fact))
+                waiting = loose.suspended.get(_pairing(fact))
                 if waiting:
                     index = waiting.pop(0)
                     case.suspensions[index] = case.suspensions[index]._replace(end=fact.time)
                 else:
                     case.anomalies.append("resumed_without_suspension")
             case Rank.CASE_EXTENDED:
-                granted = data.get("authority") == OPERATIONS or fact.source == OPERATIONS
-                case.extensions.append(Extension(fact.time, data["limit"], granted))
+                case.extensions.append(Extension(fact.time, data["limit"], fact.source == OPERATIONS))
             case Rank.CASE_MEASURED:
                 name = data["quantity"]
                 case.quantities[name] = case.quantities.get(name, 0) + micro(data["value"])
@@ -220,8 +216,8 @@ class Fold:
                 if case.withdrawn_at is None:
                     case.withdrawn_at = fact.time
             case Rank.CASE_REOPENED:
-                if completions:
-                    completions.clear()
+                if loose.completions:
+                    loose.completions.clear()
                     case.reopened += 1
                 else:
                     case.anomalies.append("reopened_without_completion")
@@ -231,19 +227,6 @@ class Fold:
                 case.confirmed[data["kpi"]] = Decision(data["decision"], fact.time)
             case _:
                 pass
-        if fact.rank == Rank.CASE_RECLASSIFIED:
-            self._reclassify(case, data)
-
-    @staticmethod
-    def _reclassify(case: Case, data: Mapping[str, Any]) -> None:
-        """Re-base the case from its start: what is given replaces what was known (it is applied again at the close, so
-        that an acceptance folded later does not undo it)."""
-        pending = case.attributes.setdefault("~reclassified", {})
-        for name in ("service_item", "applicant", "due_at", "committed_limit", "statutory_limit"):
-            if name in data:
-                pending[name] = data[name]
-        if "attributes" in data:
-            pending.setdefault("attributes", {}).update(data["attributes"])
 
     @staticmethod
     def _end_node(case: Case, fact: Fact) -> None:
@@ -271,28 +254,26 @@ class Fold:
             arrived=fact.received,
         )
 
-    def _close(self, case: Case, completions: list[Fact]) -> None:
+    def _close(self, case: Case, loose: "_LooseEnds") -> None:
         """Settle what needs the whole cycle: reclassification, deemed acceptance, which completion holds."""
-        pending = case.attributes.pop("~reclassified", None)
-        if pending:
-            case.attributes.update(pending.pop("attributes", {}))
-            for name, value in pending.items():
+        if loose.reclassified:
+            case.attributes.update(loose.reclassified.pop("attributes", {}))
+            for name, value in loose.reclassified.items():
                 setattr(case, name, value)
-        for name in [name for name in case.milestones if name.startswith("~pair")]:
-            del case.milestones[name]
         item = self._items.get(case.service_item)
         if case.suspensions and item is not None and item.suspension_maximum:
             case.suspensions = [self._aged(span, item) for span in case.suspensions]
         if case.applied is not None and item is not None and item.permit:
-            self._deem(case)
-        if not completions:
+            self._deem(case, loose.acceptances)
+        elif len(loose.acceptances) > 1:
+            case.anomalies.append("second_acceptance")
+        if not loose.completions:
             return
-        if case.accepted_at is None and case.applied is None:
-            # kept, and counted as an orphan once it has stayed alone for long
-            case.completed = completions[0]
+        start = case.accepted_at if case.accepted_at is not None else case.applied and case.applied.time
+        if start is None:
+            case.completed = loose.completions[0]  # kept; an orphan once it has stayed alone for long
             return
-        start = case.accepted_at if case.accepted_at is not None else case.applied.time  # type: ignore[union-attr]
-        for fact in completions:
+        for fact in loose.completions:
             if fact.time >= start:
                 case.completed = fact
                 case.completed_at = fact.time
@@ -300,17 +281,18 @@ class Fold:
                 break
             case.anomalies.append("completed_before_acceptance")
 
-    def _deem(self, case: Case) -> None:
+    def _deem(self, case: Case, acceptances: Sequence[Fact]) -> None:
         """Acceptance is deemed on application at once; a supplement asked for within 5 working days undoes it, and the
         next acceptance starts the clock (行政许可法 §32)."""
         assert case.applied is not None
         applied = case.applied.time
         last = self._calendar.add_working_days(self._zone.day(applied), DEEMED_ACCEPTANCE_DAYS)
-        asked = [at for at in case.milestones.get("~supplement", ()) if at >= applied and self._zone.day(at) <= last]
+        asked = [at for at in case.supplements if at >= applied and self._zone.day(at) <= last]
         if not asked:
             case.accepted_at = applied
-        elif case.accepted is not None and case.accepted.time < asked[-1]:
-            case.accepted_at = None
+        else:
+            case.accepted = next((fact for fact in acceptances if fact.time >= asked[-1]), None)
+            case.accepted_at = case.accepted.time if case.accepted else None
 
     def _aged(self, span: Suspension, item: ServiceItem) -> Suspension:
         """A suspension older than its reason's maximum: the clock runs again from then on."""
@@ -326,6 +308,25 @@ class Fold:
             last = day + maximum.amount
         end = self._zone.midnight(last + 1)
         return span._replace(end=end) if span.end is None or span.end > end else span
+
+
+@dataclass(slots=True)
+class _LooseEnds:
+    """What can only be settled when all facts of a cycle have been read."""
+
+    acceptances: list[Fact] = field(default_factory=list)
+    completions: list[Fact] = field(default_factory=list)
+    suspended: dict[tuple[str, str, str], list[int]] = field(default_factory=dict)
+    """Open suspensions by pairing, oldest first, as indices into the case's suspensions."""
+    reclassified: dict[str, Any] = field(default_factory=dict)
+    """What reclassifications say, the latest of each field: it holds from the start of the case."""
+
+    def reclassify(self, data: Mapping[str, Any]) -> None:
+        for name, value in data.items():
+            if name == "attributes":
+                self.reclassified.setdefault(name, {}).update(value)
+            else:
+                self.reclassified[name] = value
 
 
 OPERATIONS = "/operations"
@@ -352,9 +353,9 @@ _PLAIN = frozenset(
 )
 
 
-def _pairing(fact: Fact) -> str:
-    """Under what suspension and resumption find each other: (source, unit, reason), in order."""
-    return f"~pair|{fact.source}|{fact.data.get('unit', '')}|{fact.data['reason']}"
+def _pairing(fact: Fact) -> tuple[str, str, str]:
+    """Under what suspension and resumption find each other."""
+    return fact.source, fact.data.get("unit", ""), fact.data["reason"]
 
 
 def micro(value: float) -> int:

@@ -136,8 +136,8 @@ class Promise(Entry):
     """What the plan leaves open and what was chosen, with the alternatives."""
 
     select: dict[str, Scalar | tuple[Scalar, ...]] = {}
-    """Which cases (or entries): all must hold. Keys: `service_item`, `applicant`, `channel`, `outcome`, `unit`, `parent`
-    (true: has a parent case) or a declared attribute. A case that lacks an attribute is not selected."""
+    """Which cases (or entries): all must hold. Keys: `service_item`, `applicant`, `channel`, `outcome`, `unit`,
+    `parent` (true: has a parent case) or a declared attribute. A case that lacks an attribute is not selected."""
     start: Codes = ("accepted",)
     """Clock start: `applied`, `accepted` or `milestone:NAME`; of several the latest counts, once all are there."""
     stop: Codes = ("completed",)
@@ -153,8 +153,8 @@ class Promise(Entry):
     matures_at: Literal["completion", "limit"] | PlainLimit | date | None = None
     """What matures a case (DESIGN §4.7): its completion, the promise's limit, a limit after its start, or a date."""
     measure: str | None = None
-    """For means and trends: `working_days`, `elapsed_days` (elapsed time in days), `minutes`, `working_minutes`, or `quantity:NAME`, `milestone:NAME`
-    (how many), or for `trend` also `share`."""
+    """For means and trends: `working_days`, `elapsed_days` (elapsed time in days), `minutes`, `working_minutes`,
+    or `quantity:NAME`, `milestone:NAME` (how many), or for `trend` also `share`."""
     where: dict[str, Scalar | tuple[Scalar, ...]] = {}
     """For shares: which of the selected count in the numerator. Keys as in `select`, and `online` (true: every known
     channel online and no visit), `stopped` (true: the stop was reached by maturity)."""
@@ -207,6 +207,18 @@ class Promise(Entry):
         """`K24-1`, or `K24-1/cases` for another variant: the name of this entry's tallies."""
         return self.id if self.variant == "official" else f"{self.id}/{self.variant}"
 
+    @property
+    def target(self) -> Objective | None:
+        """What its figure must reach: its objective, or, for a promise about each single case or duty, all of them."""
+        if self.strength is Strength.DIRECTIONAL or self.objective is not None:
+            return self.objective
+        return _EVERY_ONE if self.kind in (Kind.CASE_LIMIT, Kind.CASE_BOUND, Kind.DUTY) else None
+
+    @property
+    def keeps_days(self) -> bool:
+        """Whether its tallies are kept by day; a promise with only the window `all` keeps none."""
+        return self.windows != (Window.ALL,)
+
     @model_validator(mode="after")
     def _coherent(self) -> "Promise":
         problems = list(incoherences(self))
@@ -214,6 +226,8 @@ class Promise(Entry):
             raise ValueError("; ".join(problems))
         return self
 
+
+_EVERY_ONE = Objective(relation=">=", amount=Decimal(1), unit="share")
 
 _NEEDS: dict[Kind, tuple[str, ...]] = {
     Kind.CASE_LIMIT: ("limit",),

@@ -1,0 +1,201 @@
+"""The judge of a plan: facts of a key and a moment → what every promise says. A verdict is a function of nothing else.
+
+The cost of judging depends on the promises that select a case, not on the size of the plan: they are compiled once
+into a dispatch by service item.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, cast
+
+from services.domain.calendar import WorkingCalendar
+from services.domain.case import Case
+from services.domain.entry import entry_of, fulfilments_of
+from services.domain.facts import Fact, Rank
+from services.domain.fold import Fold, corrected
+from services.domain.judgement import MISSES, Judgement, Outcome
+from services.domain.kinds.kind import AnyKind, CaseKind, DutyKind, EntryKind
+from services.domain.kinds.registry import KINDS
+from services.domain.law import Law
+from services.domain.plan import Kind, Plan
+from services.domain.selection import wanted_values
+from services.domain.tally import EVER, Cell
+from services.domain.zone import Instant
+
+
+class Opinion(NamedTuple):
+    """What the judge says of the facts of one key at one moment."""
+
+    judgements: list[Judgement]
+    next_at: Instant | None
+    """When, without any new fact, it changes next."""
+    reversed: tuple[tuple[str, int], ...] = ()
+    """(kpi, cycle) that were missed once and are not any more, by what arrived later."""
+    quiet: bool = True
+    """No card has ever stood: nothing to be told to anyone."""
+
+
+NOTHING = Opinion([], None)
+
+
+class Judge:
+    """Judges the facts of a key by every promise of a plan."""
+
+    def __init__(self, plan: Plan, calendar: WorkingCalendar) -> None:
+        self.plan = plan
+        self.law = Law(plan, calendar)
+        self.fold = Fold(self.law.zone, calendar, plan.service_items)
+        self.kinds: dict[str, AnyKind] = {
+            promise.key: KINDS[promise.kind](promise, self.law) for promise in plan.promises
+        }
+        self._of_entries = [
+            cast(EntryKind, kind) for kind in self.kinds.values() if kind.promise.kind is Kind.CATALOGUE
+        ]
+        self._of_duties = [cast(DutyKind, kind) for kind in self.kinds.values() if kind.promise.kind is Kind.DUTY]
+        self._of_any_item: list[CaseKind] = []
+        self._by_item: dict[str, list[CaseKind]] = {}
+        self._dispatch()
+
+    def _dispatch(self) -> None:
+        """Sort the promises about cases by the service items that they select, in the plan's order."""
+        about_cases = [
+            cast(CaseKind, kind) for kind in self.kinds.values() if kind.promise.kind not in (Kind.CATALOGUE, Kind.DUTY)
+        ]
+        items = set(self.plan.service_items)
+        for kind in about_cases:
+            items |= wanted_values(kind.promise.select.get("service_item", ()))
+        for kind in about_cases:
+            wanted = kind.promise.select.get("service_item")
+            if wanted is None:
+                self._of_any_item.append(kind)
+            for item in items if wanted is None else sorted(wanted_values(wanted)):
+                self._by_item.setdefault(item, []).append(kind)
+
+    # ---- judging ---------------------------------------------------------------------------------
+    def judge(self, facts: Sequence[Fact], now: Instant) -> Opinion:
+        """What is true at `now` of the facts (in contract order) that had happened and arrived by then."""
+        later: Instant | None = None
+        for fact in facts:
+            if fact.time > now or fact.received > now:
+                known_at = max(fact.time, fact.received)
+                later = known_at if later is None else min(later, known_at)
+        if later is not None:
+            facts = [fact for fact in facts if fact.time <= now and fact.received <= now]
+        if not facts:
+            return NOTHING if later is None else Opinion([], later)
+        rank = facts[0].rank
+        if rank < _FIRST_CASELESS:
+            opinion = self._cases(facts, now)
+        elif rank == _CORRECTION or len(facts) > 1:
+            opinion = self._mixed(facts, now)
+        else:
+            opinion = Opinion(self._without_case(facts, now), None)
+        if later is not None and (opinion.next_at is None or later < opinion.next_at):
+            opinion = opinion._replace(next_at=later)
+        return opinion
+
+    def _mixed(self, facts: Sequence[Fact], now: Instant) -> Opinion:
+        """A key whose first fact is no case event: entries, duties, corrections, in any mixture."""
+        about_case = any(fact.rank < _FIRST_CASELESS for fact in facts)
+        judged = self._cases(facts, now) if about_case else NOTHING
+        return judged._replace(judgements=judged.judgements + self._without_case(corrected(facts), now))
+
+    def _without_case(self, facts: Sequence[Fact], now: Instant) -> list[Judgement]:
+        found: list[Judgement] = []
+        entry = entry_of(facts)
+        if entry is not None:
+            for of_entry in self._of_entries:
+                of_entry.judge_entry(entry, now, found)
+        for fulfilment in fulfilments_of(facts):
+            for of_duty in self._of_duties:
+                of_duty.judge_fulfilment(fulfilment, now, found)
+        return found
+
+    def cases(self, facts: Sequence[Fact]) -> list[Case]:
+        """The cycles of a case."""
+        return self.fold.cycles(facts)
+
+    def judge_cases(self, cases: Sequence[Case], now: Instant) -> list[Judgement]:
+        """What every promise says of these cycles, as if their facts had always been known."""
+        found: list[Judgement] = []
+        for case in cases:
+            for kind in self._by_item.get(case.service_item, self._of_any_item):
+                kind.judge(case, now, found)
+        return found
+
+    def _cases(self, facts: Sequence[Fact], now: Instant) -> Opinion:
+        cases = self.fold.cycles(facts)
+        found = self.judge_cases(cases, now)
+        arrived = cases[-1].arrived
+        quiet = plain = all(case.plain for case in cases)
+        suspicious = not plain
+        next_at: Instant | None = None
+        for judgement in found:
+            if judgement.next_at is not None and (next_at is None or judgement.next_at < next_at):
+                next_at = judgement.next_at
+            yellow_at = judgement.yellow_at
+            if yellow_at is not None and (arrived if judgement.stop is not None else now) >= yellow_at:
+                quiet = False
+                due = judgement.due
+                if judgement.outcome is Outcome.MET and due is not None and arrived > due:
+                    suspicious = True
+        if suspicious and len(facts) > 1:
+            return self._reconsidered(facts, cases, found, next_at)
+        return Opinion(found, next_at, (), quiet)
+
+    # ---- what arrived late (DESIGN §4.14) ------------------------------------------------------------
+    def _reconsidered(
+        self, facts: Sequence[Fact], cases: Sequence[Case], found: list[Judgement], next_at: Instant | None
+    ) -> Opinion:
+        """Step through the arrivals: what was missed with what was known then, and is no miss any more, became so by
+        late entry. It stays outside the numerator until the operations centre confirms it."""
+        missed: dict[tuple[str, int], tuple[Judgement, Instant]] = {}
+        for known, until in self.stages(facts):
+            for judgement in self.judge_cases(self.fold.cycles(known), until):
+                if judgement.outcome in MISSES:
+                    missed[judgement.kpi, judgement.cycle] = judgement, until
+        if not missed:
+            return Opinion(found, next_at, (), False)
+        by_cycle = {case.cycle: case for case in cases}
+        judgements, turned = [], []
+        for judgement in found:
+            identity = judgement.kpi, judgement.cycle
+            if missed.pop(identity, None) is not None and judgement.outcome not in MISSES:
+                turned.append(identity)
+                if judgement.outcome in _CURED and not _confirmed(by_cycle[judgement.cycle], judgement.kpi):
+                    judgement = _late_entry(judgement)
+            judgements.append(judgement)
+        for (kpi, cycle), (judgement, until) in missed.items():
+            # it left the promise's population after the limit had passed
+            turned.append((kpi, cycle))
+            if cycle not in by_cycle or not _confirmed(by_cycle[cycle], kpi):
+                day = self.law.zone.day(until) if self.kinds[kpi].promise.keeps_days else EVER
+                judgements.append(
+                    _late_entry(judgement)._replace(day=day, cells=((Cell.N, 1), (Cell.LATE_ENTRY, 1)), bin=None)
+                )
+        return Opinion(judgements, next_at, tuple(turned), False)
+
+    @staticmethod
+    def stages(facts: Sequence[Fact]) -> list[tuple[list[Fact], Instant]]:
+        """What was known after each arrival but the last, and when the next arrival came."""
+        arrivals = sorted({fact.received for fact in facts})
+        return [
+            ([fact for fact in facts if fact.received <= arrival], following)
+            for arrival, following in zip(arrivals, arrivals[1:], strict=False)
+        ]
+
+
+_CURED = (Outcome.MET, Outcome.WITHDRAWN, Outcome.UNMEASURED)
+_CORRECTION = int(Rank.CORRECTION)
+_FIRST_CASELESS = int(Rank.CORRECTION)
+
+
+def _confirmed(case: Case, kpi: str) -> bool:
+    decision = case.confirmed.get(kpi.partition("/")[0])
+    return decision is not None and decision.decision == "accepted"
+
+
+def _late_entry(judgement: Judgement) -> Judgement:
+    """The same case, in the denominator and not in the numerator."""
+    kept = tuple(cell for cell in judgement.cells if cell[0] not in (Cell.N, Cell.MET, Cell.WITHDRAWN, Cell.UNMEASURED))
+    cells = ((Cell.N, 1), (Cell.LATE_ENTRY, 1), *kept)
+    return judgement._replace(outcome=Outcome.LATE_ENTRY, cells=cells, yellow_at=None, red_at=None, next_at=None)

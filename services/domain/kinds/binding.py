@@ -1,0 +1,56 @@
+"""What the kinds share: whether a version of a promise binds a case, and what a unit's row is kept under."""
+
+from services.domain.case import Case
+from services.domain.plan import Promise
+from services.domain.tally import EVER, Cell, Cells
+from services.domain.zone import Instant, Zone
+
+
+class Binding:
+    """The dates and keys of one promise."""
+
+    def __init__(self, promise: Promise, zone: Zone) -> None:
+        self._zone = zone
+        self._since = promise.effective_from.toordinal()
+        self._until = promise.effective_to.toordinal() if promise.effective_to else None
+        self._by_stop = promise.applies_by == "stop"
+        self._by_item = promise.by_item or promise.kind == "mean_reduction"
+        self._keeps_days = promise.keeps_days
+
+    def holds(self, start: Instant, stop: Instant | None) -> bool:
+        """Whether this version binds a case: by the date of its start, or of its stop (DESIGN §4.11)."""
+        decisive = stop if self._by_stop else start
+        if decisive is None:
+            return self._until is None
+        day = self._zone.day(decisive)
+        return self._since <= day and (self._until is None or day <= self._until)
+
+    def day(self, instant: Instant) -> int:
+        """The tally's day of an instant."""
+        return self._zone.day(instant) if self._keeps_days else EVER
+
+    def item(self, case: Case) -> str:
+        """The tally's item of a case."""
+        return case.service_item if self._by_item else "-"
+
+
+def marks(case: Case, pauses: object) -> Cells:
+    """What is counted beside a matured case: suspended, extended."""
+    cells: Cells = ()
+    if pauses:
+        cells += ((Cell.SUSPENDED, 1),)
+    if case.extensions and any(extension.granted for extension in case.extensions):
+        cells += ((Cell.EXTENDED, 1),)
+    return cells
+
+
+def ended(case: Case, stop: Instant | None) -> Instant | None:
+    """When a case was withdrawn, if that ended it before the clock's stop."""
+    withdrawn = case.withdrawn_at
+    return withdrawn if withdrawn is not None and (stop is None or withdrawn < stop) else None
+
+
+def earliest(now: Instant, *instants: Instant | None) -> Instant | None:
+    """The first of these that is still to come."""
+    future = [instant for instant in instants if instant is not None and instant > now]
+    return min(future) if future else None

@@ -1,0 +1,159 @@
+"""A limit on a duration, per case: `4 working_days`, `90 working_minutes`, the case's own due date.
+
+Compliance counts matured cases (DESIGN §4.7): on time ÷ (on time + closed late + open overdue).
+"""
+
+from fractions import Fraction
+
+from services.domain.case import Case
+from services.domain.figure import Figure
+from services.domain.judgement import Judgement, Outcome
+from services.domain.kinds.binding import Binding, earliest, ended, marks
+from services.domain.kinds.kind import Moment, Sums
+from services.domain.law import Law
+from services.domain.plan import Promise, Strength
+from services.domain.selection import compile_selection
+from services.domain.stopwatch import Reading, Stopwatch
+from services.domain.tally import NOW, Cell, Cells, total
+from services.domain.zone import Instant
+
+_MET: Cells = ((Cell.N, 1), (Cell.MET, 1))
+_LATE: Cells = ((Cell.N, 1),)
+
+
+class CaseLimit:
+    """`kind = "case_limit"`."""
+
+    def __init__(self, promise: Promise, law: Law) -> None:
+        self.promise = promise
+        self._law = law
+        self._accepts = compile_selection(promise.select)
+        self._binding = Binding(promise, law.zone)
+        self._watch = Stopwatch(promise, law)
+        self._key = promise.key
+        self._soft = promise.strength is Strength.SOFT
+        self._red = promise.strength is Strength.HARD
+
+    def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
+        """One judgement per case whose clock has started."""
+        if not self._accepts(case):
+            return
+        watch = self._watch
+        start = watch.start(case)
+        if start is None:
+            return
+        stop = watch.stop(case)
+        if stop is not None and stop < start:
+            stop = None
+        if not self._binding.holds(start, stop):
+            return
+        withdrawn = ended(case, stop) if case.withdrawn_at is not None else None
+        end = withdrawn if withdrawn is not None else stop
+        reading = watch.read(case, start, end)
+        if reading is None:
+            return
+        due = reading.due
+        if end is not None:
+            found.append(self._closed(case, start, end, withdrawn is not None, reading))
+        else:
+            found.append(self._open(case, start, now, reading.yellow_at, due))
+
+    def _closed(
+        self,
+        case: Case,
+        start: Instant,
+        end: Instant,
+        withdrawn: bool,
+        reading: Reading,
+    ) -> Judgement:
+        due, pauses = reading.due, reading.pauses
+        on_time = due is None or end <= due
+        watch, day = self._watch, self._binding.day(end)
+        outcome, cells = (Outcome.MET, _MET) if on_time else (Outcome.MISSED, _LATE)
+        bin: int | None = None
+        if on_time and withdrawn:
+            outcome, cells = Outcome.WITHDRAWN, ((Cell.WITHDRAWN, 1),)
+        elif self._soft and not on_time and self._decision(case) == "accepted":
+            outcome, cells = Outcome.JUSTIFIED, ((Cell.JUSTIFIED, 1),)
+        else:
+            gross = watch.gross(case, start, end)
+            net = gross - watch.stood_still(case, start, end, pauses) if pauses else gross
+            bin = watch.bin(net)
+            cells += ((Cell.GROSS, gross),)
+            if pauses or case.extensions:
+                cells += marks(case, pauses)
+        item = self._binding.item(case)
+        return Judgement(
+            self._key, case.cycle, outcome, case.unit, item, day, cells, bin, start, due, end, reading.yellow_at
+        )
+
+    def _open(
+        self, case: Case, start: Instant, now: Instant, yellow_at: Instant | None, due: Instant | None
+    ) -> Judgement:
+        key, item, cycle = self._key, self._binding.item(case), case.cycle
+        if due is None:
+            return Judgement(key, cycle, Outcome.OPEN, case.unit, item, NOW, (), None, start)
+        red_at = self._red_at(case, due)
+        decision = self._decision(case) if self._soft else None
+        next_at = earliest(now, yellow_at, due + 1, red_at)
+        cells: Cells = ()
+        if now > due:
+            if decision == "accepted":
+                outcome, cells = Outcome.JUSTIFIED, ((Cell.JUSTIFIED, 1),)
+                yellow_at = red_at = None
+            else:
+                outcome, cells = Outcome.OVERDUE, ((Cell.OVERDUE, 1),)
+        elif yellow_at is not None and now >= yellow_at:
+            outcome, cells = Outcome.OPEN, ((Cell.YELLOW, 1),)
+        else:
+            outcome = Outcome.OPEN
+        return Judgement(
+            key, cycle, outcome, case.unit, item, NOW, cells, None, start, due, None, yellow_at, red_at, next_at
+        )
+
+    def _decision(self, case: Case) -> str | None:
+        decision = case.justified.get(self.promise.id)
+        return decision.decision if decision is not None else None
+
+    def _red_at(self, case: Case, due: Instant) -> Instant | None:
+        """Hard: when the limit has passed. Soft: one working day later without a reason, or when it is rejected
+        (DESIGN §4.10). Aspirational: never."""
+        if self._red:
+            return due + 1
+        if not self._soft:
+            return None
+        decision = case.justified.get(self.promise.id)
+        if decision is not None:
+            return max(due + 1, decision.time) if decision.decision == "rejected" else None
+        zone = self._law.zone
+        return zone.midnight(self._law.calendar.add_working_days(zone.day(due), 1) + 1)
+
+    def figure(self, sums: Sums, at: Moment) -> Figure:
+        """The share of matured cases that were on time."""
+        figure = compliance(sums, self.promise)
+        measure = self._watch.measure
+        timed = sum(figure.bins.values())
+        gross = total(sums.closed.values()).cells[Cell.GROSS]
+        figure.gross = Fraction(gross, timed * measure.scale) if timed else None
+        figure.bin_scale = measure.bin_scale
+        return figure
+
+
+def compliance(sums: Sums, promise: Promise) -> Figure:
+    """On time ÷ matured, open overdue cases included."""
+    closed, present = total(sums.closed.values()), total(sums.present.values())
+    met = closed.cells[Cell.MET]
+    n = closed.cells[Cell.N] + present.cells[Cell.N] + present.cells[Cell.OVERDUE]
+    met += present.cells[Cell.MET]
+    yellow = present.cells[Cell.YELLOW]
+    target = promise.target
+    return Figure(
+        value=Fraction(met, n) if n else None,
+        n=n,
+        numerator=met,
+        denominator=n,
+        if_all_late=Fraction(met, n + yellow) if yellow else None,
+        small_sample_matters=target is not None and target.amount < 1,
+        ratio=True,
+        bins=closed.bins,
+    )

@@ -1,0 +1,126 @@
+"""A mean over cases: of durations (平均用时) or of a quantity (平均跑动次数). No case breaches a mean (DESIGN §4.5)."""
+
+from fractions import Fraction
+
+from services.domain.case import MICRO, Case
+from services.domain.figure import Figure
+from services.domain.judgement import Judgement, Outcome
+from services.domain.kinds.binding import Binding, ended, marks
+from services.domain.kinds.kind import Moment, Sums
+from services.domain.law import Law
+from services.domain.plan import Promise
+from services.domain.selection import compile_selection
+from services.domain.stopwatch import MEASURES, Stopwatch
+from services.domain.tally import NOW, Cell, Cells, Tally, total
+from services.domain.zone import Instant
+
+
+class CaseMean:
+    """`kind = "case_mean"`. Open cases are kept by their start, so that their age needs no clock of its own."""
+
+    def __init__(self, promise: Promise, law: Law) -> None:
+        self.promise = promise
+        self._law = law
+        self._accepts = compile_selection(promise.select)
+        self._binding = Binding(promise, law.zone)
+        self._watch = Stopwatch(promise, law)
+        self._key = promise.key
+        measure = promise.measure or ""
+        self._quantity = measure.removeprefix("quantity:") if measure.startswith("quantity:") else None
+        self._milestone = measure.removeprefix("milestone:") if measure.startswith("milestone:") else None
+        self._of_duration = measure in MEASURES
+        self._in_days = self._of_duration and self._watch.measure.scale == 1
+
+    def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
+        """A completed case counts on the day of its completion; an open one counts by its age."""
+        if not self._accepts(case):
+            return
+        start = self._watch.start(case)
+        if start is None:
+            return
+        stop = self._watch.stop(case)
+        if stop is not None and stop < start:
+            stop = None
+        if not self._binding.holds(start, stop):
+            return
+        item, unit, cycle = self._binding.item(case), case.unit, case.cycle
+        withdrawn = ended(case, stop) if case.withdrawn_at is not None else None
+        if withdrawn is not None:
+            day = self._binding.day(withdrawn)
+            gone: Cells = ((Cell.WITHDRAWN, 1),)
+            found.append(Judgement(self._key, cycle, Outcome.WITHDRAWN, unit, item, day, gone, None, start))
+        elif stop is not None:
+            cells, bin = self._measured(case, start, stop)
+            outcome = Outcome.UNMEASURED if cells[0][0] == Cell.UNMEASURED else Outcome.COUNTED
+            day = self._binding.day(stop)
+            found.append(Judgement(self._key, cycle, outcome, unit, item, day, cells, bin, start, None, stop))
+        elif self._of_duration:
+            cells, bin = self._age(case, start)
+            found.append(Judgement(self._key, cycle, Outcome.OPEN, unit, item, NOW, cells, bin, start))
+
+    def _measured(self, case: Case, start: Instant, stop: Instant) -> tuple[Cells, int | None]:
+        if not self._of_duration:
+            amount = self._amount(case)
+            if amount is None:
+                return ((Cell.UNMEASURED, 1),), None
+            return ((Cell.N, 1), (Cell.TOTAL, amount)), None
+        watch = self._watch
+        gross = watch.gross(case, start, stop)
+        if not case.suspensions:
+            return ((Cell.N, 1), (Cell.TOTAL, gross), (Cell.GROSS, gross)), watch.bin(gross)
+        pauses = watch.pauses(case, start, stop)
+        net = gross - watch.stood_still(case, start, stop, pauses)
+        return ((Cell.N, 1), (Cell.TOTAL, net), (Cell.GROSS, gross), *marks(case, pauses)), watch.bin(net)
+
+    def _amount(self, case: Case) -> int | None:
+        """The measured amount in millionths; None if unreported. A counter case with no visit counts 1."""
+        if self._milestone is not None:
+            times = case.milestones.get(self._milestone)
+            return len(times) * MICRO if times else None
+        amount = case.quantities.get(self._quantity or "")
+        if self._quantity == "visits" and not amount and "counter" in case.channels:
+            return MICRO
+        return amount
+
+    def _age(self, case: Case, start: Instant) -> tuple[Cells, int | None]:
+        """What an open case adds to the present: its start; or, while its clock stands still, its age for good."""
+        pauses = self._watch.pauses(case, start, None) if case.suspensions else []
+        stands_since = pauses[-1][0] if pauses and case.suspensions[-1].end is None else None
+        if stands_since is not None:
+            gross = self._watch.gross(case, start, stands_since)
+            age = gross - self._watch.stood_still(case, start, stands_since, pauses)
+            return ((Cell.OPEN, 1), (Cell.TOTAL, age)), None
+        still = sum(self._watch.stood_still(case, start, finish, [(begin, finish)]) for begin, finish in pauses)
+        cells: Cells = ((Cell.OPEN, 1), (Cell.TOTAL, -still)) if still else ((Cell.OPEN, 1),)
+        if self._in_days:
+            return cells, self._law.zone.day(start)
+        return (*cells, (Cell.BASE, start), (Cell.ACTUAL, 1)), None
+
+    def _ages(self, present: Tally, at: Moment) -> int:
+        """The sum of the present ages of open cases, in the measure's integers."""
+        ages = present.cells[Cell.TOTAL] + present.cells[Cell.ACTUAL] * at.now - present.cells[Cell.BASE]
+        calendar = self._law.calendar
+        for start_day, count in present.bins.items():
+            if self._watch.measure.name == "working_days":
+                ages += count * calendar.working_days(start_day, at.day)
+            else:
+                ages += count * (at.day - start_day)
+        return ages
+
+    def figure(self, sums: Sums, at: Moment) -> Figure:
+        """The mean over completed cases, and beside it the mean that counts open ones at their present age."""
+        closed, present = total(sums.closed.values()), total(sums.present.values())
+        n, scale = closed.cells[Cell.N], self._watch.measure.scale if self._of_duration else MICRO
+        opened = present.cells[Cell.OPEN]
+        censored = None
+        if opened:
+            censored = Fraction(closed.cells[Cell.TOTAL] + self._ages(present, at), (n + opened) * scale)
+        return Figure(
+            value=Fraction(closed.cells[Cell.TOTAL], n * scale) if n else None,
+            n=n,
+            censored=censored,
+            small_sample_matters=True,
+            bins=closed.bins,
+            bin_scale=self._watch.measure.bin_scale,
+            gross=Fraction(closed.cells[Cell.GROSS], n * scale) if n and self._of_duration else None,
+        )

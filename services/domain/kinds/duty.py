@@ -1,0 +1,69 @@
+"""A recurring duty: a report a month from each unit that owes it. What is absent is judged, too."""
+
+from datetime import date
+from fractions import Fraction
+
+from services.domain.entry import Fulfilment
+from services.domain.figure import Figure
+from services.domain.judgement import Judgement, Outcome
+from services.domain.kinds.kind import Moment, Sums
+from services.domain.law import Law
+from services.domain.plan import Promise
+from services.domain.tally import NOW, Cell
+from services.domain.zone import Instant
+
+
+class Duty:
+    """`kind = "duty"`. The duty of month M is due at the end of its last day; the tally's item is the period."""
+
+    def __init__(self, promise: Promise, law: Law) -> None:
+        self.promise = promise
+        self._zone = law.zone
+        self._owed_by = frozenset(promise.owed_by)
+        self._first = promise.effective_from.replace(day=1)
+
+    def judge_fulfilment(self, fulfilment: Fulfilment, now: Instant, found: list[Judgement]) -> None:
+        """Done by its due day: met; later: missed for good, but no longer open."""
+        if fulfilment.duty != self.promise.duty or fulfilment.unit not in self._owed_by:
+            return
+        due = self._zone.midnight(last_day(fulfilment.period) + 1) - 1
+        on_time = fulfilment.time <= due
+        cells = ((Cell.N, 1), (Cell.MET, 1)) if on_time else ((Cell.N, 1),)
+        outcome = Outcome.MET if on_time else Outcome.MISSED
+        found.append(
+            Judgement(
+                self.promise.key, 1, outcome, fulfilment.unit, fulfilment.period, NOW, cells, None, None, due,
+                fulfilment.time,
+            )
+        )  # fmt: skip
+
+    def periods(self, first_day: int, through_day: int) -> list[str]:
+        """The periods whose due day lies in a span of days, from when the promise took effect."""
+        found: list[str] = []
+        month = self._first
+        while True:
+            period = month.strftime("%Y-%m")
+            due = last_day(period)
+            if due > through_day:
+                return found
+            if due >= first_day:
+                found.append(period)
+            month = date.fromordinal(due + 1)
+
+    def figure(self, sums: Sums, at: Moment) -> Figure:
+        """Periods done on time ÷ periods due whose last day lies in the window. `sums` holds one tally a period; for
+        `ALL` every unit that owes is counted."""
+        owing = len(self._owed_by) if sums.unit == "ALL" else 1
+        # a month is due at the end of its last day, which must have passed
+        through = at.day if at.now >= self._zone.midnight(at.day + 1) - 1 else at.day - 1
+        periods = self.periods(sums.first_day, through)
+        met = sum(min(owing, sums.present[period].cells[Cell.MET]) for period in periods if period in sums.present)
+        n = owing * len(periods)
+        return Figure(value=Fraction(met, n) if n else None, n=n, numerator=met, denominator=n, ratio=True)
+
+
+def last_day(period: str) -> int:
+    """The last day of a month written `2021-10`."""
+    first = date.fromisoformat(f"{period}-01")
+    following = date(first.year + first.month // 12, first.month % 12 + 1, 1)
+    return following.toordinal() - 1

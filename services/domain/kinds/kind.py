@@ -1,0 +1,77 @@
+"""What every kind of promise can do. A kind is one module with one class; only `registry.py` knows the list."""
+
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+from services.domain.case import Case
+from services.domain.entry import Entry, Fulfilment
+from services.domain.figure import Figure
+from services.domain.judgement import Judgement
+from services.domain.plan import Promise
+from services.domain.tally import Tally
+from services.domain.zone import Instant
+
+
+class Sums(NamedTuple):
+    """The tallies of one promise, unit and window, by item."""
+
+    unit: str
+    """`ALL` for the whole."""
+    first_day: int
+    """Of the window; 0: from the beginning."""
+    closed: Mapping[str, Tally]
+    """Of the window's days."""
+    present: Mapping[str, Tally]
+    """Of what is true now."""
+
+
+class Moment(NamedTuple):
+    """When a figure is read: the judging instant and its local day."""
+
+    now: Instant
+    day: int
+
+
+class CaseKind(Protocol):
+    """A promise about cases."""
+
+    promise: Promise
+
+    def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
+        """Append what this promise says of a selected case at `now`; nothing if its clock has not started."""
+        ...
+
+    def figure(self, sums: Sums, at: Moment) -> Figure:
+        """The promise's figure."""
+        ...
+
+
+class EntryKind(Protocol):
+    """A promise about the entries of a catalogue."""
+
+    promise: Promise
+
+    def judge_entry(self, entry: Entry, now: Instant, found: list[Judgement]) -> None:
+        """Append what this promise says of an entry at `now`."""
+        ...
+
+    def figure(self, sums: Sums, at: Moment) -> Figure:
+        """The promise's figure."""
+        ...
+
+
+class DutyKind(Protocol):
+    """A promise about duties."""
+
+    promise: Promise
+
+    def judge_fulfilment(self, fulfilment: Fulfilment, now: Instant, found: list[Judgement]) -> None:
+        """Append what this promise says of a fulfilled duty."""
+        ...
+
+    def figure(self, sums: Sums, at: Moment) -> Figure:
+        """The promise's figure: what is absent is judged, too."""
+        ...
+
+
+AnyKind = CaseKind | EntryKind | DutyKind

@@ -1,0 +1,289 @@
+"""The state of one partition of `case.events`: rows of facts, the tallies they add up to, and when time must come back.
+
+Rows live in the mapping that is handed in (a store with a changelog, or a dict). In memory are only the tallies and the
+due times of open cases. The same class serves the Faust workers, the replay and the tests.
+"""
+
+import heapq
+from collections.abc import Callable, Iterator, MutableMapping
+from typing import Any, NamedTuple
+
+from services.domain.cards import CardState, cards
+from services.domain.facts import Fact, Rank
+from services.domain.fold import Insertion, bad_corrections, insert
+from services.domain.judge import Judge, Opinion
+from services.domain.judgement import MISSES, Judgement, Outcome
+from services.domain.tally import Tally, TallyKey
+from services.domain.zone import Instant
+
+PLAN_ROW = b"\x00plan"
+"""Under this key a partition keeps the fingerprint of the plan that its rows were judged by."""
+
+Packed = list[Any]
+
+
+class TurnedAway(NamedTuple):
+    """A fact that only the case could refuse: a conflict or a bad correction."""
+
+    reason: str
+    """`id_conflict` or `bad_correction`."""
+    fact: Fact
+
+
+class Ruling(NamedTuple):
+    """A miss, a late entry or a reversal, as `case.verdicts` keeps it."""
+
+    kpi: str
+    cycle: int
+    verdict: str
+    judgement: Judgement | None
+
+
+class Effects(NamedTuple):
+    """What one event or one sweep of a case brings forth beside the tallies."""
+
+    key: bytes
+    cards: list[CardState]
+    """All cards of the case that are new or changed; on a redelivered event, all of them."""
+    rulings: list[Ruling]
+    turned_away: list[TurnedAway]
+
+
+class Row:
+    """One key's row: its facts, what they contributed when last judged, the cards and rulings told."""
+
+    __slots__ = ("cards", "contributions", "facts", "next_at", "rulings")
+
+    def __init__(self, packed: Packed | None = None) -> None:
+        if packed is None:
+            self.facts: list[Fact] = []
+            self.contributions: list[Packed] = []
+            self.next_at: Instant | None = None
+            self.cards: list[CardState] = []
+            self.rulings: list[tuple[str, int, str]] = []
+        else:
+            self.facts = [Fact(*fields) for fields in packed[0]]
+            self.contributions = packed[1]
+            self.next_at = packed[2]
+            self.cards = [CardState(*fields) for fields in packed[3]] if len(packed) > 3 else []
+            self.rulings = [(kpi, cycle, verdict) for kpi, cycle, verdict in packed[4]] if len(packed) > 3 else []
+
+    def packed(self) -> Packed:
+        """The JSON-able form; the rare parts only where there are any."""
+        if self.cards or self.rulings:
+            return [self.facts, self.contributions, self.next_at, self.cards, self.rulings]
+        return [self.facts, self.contributions, self.next_at]
+
+
+class CasePartition:
+    """One partition, owned by one worker at a time."""
+
+    def __init__(
+        self,
+        judge: Judge,
+        rows: MutableMapping[bytes, bytes],
+        *,
+        loads: Callable[[bytes], Any],
+        dumps: Callable[[Any], bytes],
+    ) -> None:
+        self._judge = judge
+        self._rows = rows
+        self._loads = loads
+        self._dumps = dumps
+        self.tallies: dict[TallyKey, Tally] = {}
+        self.changed: set[TallyKey] = set()
+        """Tallies that changed since the caller last cleared this set."""
+        self.last_events: dict[str, Instant] = {}
+        """Source → arrival of its last event."""
+        self._due: list[tuple[Instant, bytes]] = []
+        self._next_at: dict[bytes, Instant] = {}
+
+    # ---- start -------------------------------------------------------------------------------------
+    def rebuild(self, now: Instant) -> None:
+        """Read all rows once: tallies and due times come out of what each row contributed. Rows judged by another plan,
+        or merged by a recovery, are judged again."""
+        self.tallies.clear()
+        self.changed.clear()
+        self._due.clear()
+        self._next_at.clear()
+        fingerprint = self._judge.plan.fingerprint.encode()
+        same_plan = self._rows.get(PLAN_ROW) == fingerprint
+        stale: list[bytes] = []
+        for key, value in self._rows.items():
+            if key == PLAN_ROW:
+                continue
+            row = Row(self._loads(value))
+            for fact in row.facts:
+                self._saw(fact)
+            if same_plan and row.contributions is not None:
+                self._count(row.contributions, 1)
+                self._schedule(key, row.next_at)
+            else:
+                stale.append(key)
+        for key in stale:
+            row = Row(self._loads(self._rows[key]))
+            row.contributions = []
+            self._judge_row(key, row, now)
+        if not same_plan:
+            self._rows[PLAN_ROW] = fingerprint
+        heapq.heapify(self._due)
+
+    # ---- events ------------------------------------------------------------------------------------
+    def take(self, key: bytes, fact: Fact, now: Instant) -> Effects | None:
+        """Add one event to its case and judge the case at `now`; None if nothing is to be told to anyone."""
+        packed = self._rows.get(key)
+        row = Row(self._loads(packed)) if packed is not None else Row()
+        self._saw(fact)
+        if fact.rank == _HEARTBEAT:
+            self._keep_heartbeat(key, row, fact)
+            return None
+        inserted = insert(row.facts, fact)
+        turned_away: list[TurnedAway] = []
+        if inserted.outcome is Insertion.DUPLICATE:
+            # delivered again: what it brought forth may have been lost on the way
+            return Effects(key, row.cards, self._rulings_again(row, now), []) if row.cards or row.rulings else None
+        if inserted.turned_away is not None:
+            turned_away.append(TurnedAway("id_conflict", inserted.turned_away))
+        if fact.rank == _CORRECTION or inserted.turned_away is not None:
+            turned_away += [TurnedAway("bad_correction", bad) for bad in bad_corrections(row.facts) if bad is fact]
+        effects = self._judge_row(key, row, now)
+        if effects is None:
+            return Effects(key, [], [], turned_away) if turned_away else None
+        return effects._replace(turned_away=turned_away)
+
+    def _keep_heartbeat(self, key: bytes, row: Row, fact: Fact) -> None:
+        """Of heartbeats only the last is kept: they say nothing but that the source lives."""
+        if row.facts and row.facts[-1].received >= fact.received:
+            return
+        row.facts = [fact]
+        self._rows[key] = self._dumps(row.packed())
+
+    # ---- time --------------------------------------------------------------------------------------
+    def sweep(self, now: Instant) -> Iterator[Effects]:
+        """Judge again every case whose time has come. The cost depends on how many there are, not on how many are
+        open. Stop iterating at any time: what is left stays due."""
+        while self._due and self._due[0][0] <= now:
+            at, key = heapq.heappop(self._due)
+            if self._next_at.get(key) != at:
+                continue  # judged since then
+            del self._next_at[key]
+            packed = self._rows.get(key)
+            if packed is None:
+                continue
+            effects = self._judge_row(key, Row(self._loads(packed)), now)
+            if effects is not None:
+                yield effects
+
+    @property
+    def next_at(self) -> Instant | None:
+        """When the next case is due; None: no case waits for time."""
+        while self._due and self._next_at.get(self._due[0][1]) != self._due[0][0]:
+            heapq.heappop(self._due)
+        return self._due[0][0] if self._due else None
+
+    def standing(self) -> Iterator[Effects]:
+        """Every card not cleared, to be published again by a new owner: consumers act on change only."""
+        for key, value in self._rows.items():
+            if key == PLAN_ROW:
+                continue
+            packed = self._loads(value)
+            if len(packed) > 3:
+                held = [card for card in Row(packed).cards if card.cleared_at is None]
+                if held:
+                    yield Effects(key, held, [], [])
+
+    # ---- judging -----------------------------------------------------------------------------------
+    def _judge_row(self, key: bytes, row: Row, now: Instant) -> Effects | None:
+        opinion = self._judge.judge(row.facts, now)
+        before = row.contributions
+        after = [_packed(each) for each in opinion.judgements if each.cells]
+        if before != after:
+            self._count(before, -1)
+            self._count(after, 1)
+            row.contributions = after
+        told = None
+        if not opinion.quiet or row.cards or row.rulings:
+            told = self._tell(key, row, opinion, now)
+        row.next_at = opinion.next_at
+        self._schedule(key, opinion.next_at)
+        self._rows[key] = self._dumps(row.packed())
+        return told
+
+    def _tell(self, key: bytes, row: Row, opinion: Opinion, now: Instant) -> Effects | None:
+        """Which cards and rulings are new."""
+        held = set(row.cards)
+        row.cards = cards(self._judge, row.facts, now)
+        new_cards = [card for card in row.cards if card not in held]
+        rulings = rulings_of(opinion)
+        before = set(row.rulings)
+        row.rulings = [(each.kpi, each.cycle, each.verdict) for each in rulings]
+        new_rulings = [each for each in rulings if (each.kpi, each.cycle, each.verdict) not in before]
+        return Effects(key, new_cards, new_rulings, []) if new_cards or new_rulings else None
+
+    def _rulings_again(self, row: Row, now: Instant) -> list[Ruling]:
+        return rulings_of(self._judge.judge(row.facts, now)) if row.rulings else []
+
+    # ---- tallies -----------------------------------------------------------------------------------
+    def _count(self, contributions: list[Packed], sign: int) -> None:
+        tallies, changed = self.tallies, self.changed
+        for kpi, unit, item, day, cells, bin in contributions:
+            key = TallyKey(kpi, unit, item, day)
+            tally = tallies.get(key)
+            if tally is None:
+                tally = tallies[key] = Tally()
+            tally.add(cells, bin, sign)
+            changed.add(key)
+
+    def forget_empty(self) -> list[TallyKey]:
+        """Drop tallies that count nothing any more, and name them."""
+        empty = [key for key in self.changed if key in self.tallies and self.tallies[key].empty]
+        for key in empty:
+            del self.tallies[key]
+        return empty
+
+    def _schedule(self, key: bytes, at: Instant | None) -> None:
+        if at is None:
+            self._next_at.pop(key, None)
+        elif self._next_at.get(key) != at:
+            self._next_at[key] = at
+            heapq.heappush(self._due, (at, key))
+
+    def _saw(self, fact: Fact) -> None:
+        last = self.last_events.get(fact.source)
+        if last is None or fact.received > last:
+            self.last_events[fact.source] = fact.received
+
+
+_HEARTBEAT = int(Rank.SOURCE_HEARTBEAT)
+_CORRECTION = int(Rank.CORRECTION)
+
+
+def _packed(judgement: Judgement) -> Packed:
+    return [judgement.kpi, judgement.unit, judgement.item, judgement.day, judgement.cells, judgement.bin]
+
+
+def rulings_of(opinion: Opinion) -> list[Ruling]:
+    """The misses, late entries and reversals in an opinion."""
+    by_identity = {(each.kpi, each.cycle): each for each in opinion.judgements}
+    found = [Ruling(each.kpi, each.cycle, "missed", each) for each in opinion.judgements if each.outcome in MISSES]
+    for kpi, cycle in opinion.reversed:
+        judgement = by_identity.get((kpi, cycle))
+        late = judgement is not None and judgement.outcome is Outcome.LATE_ENTRY
+        found.append(Ruling(kpi, cycle, str(Outcome.LATE_ENTRY) if late else "reversed", judgement))
+    return found
+
+
+def merged(present: bytes, incoming: bytes, loads: Callable[[bytes], Any], dumps: Callable[[Any], bytes]) -> bytes:
+    """The row that has the facts of both: a case's state is a set of facts, so a stale row written by a frozen worker
+    is joined, never taken for the truth (DESIGN §11). Its contributions are unknown until it is judged again."""
+    if present == incoming:
+        return present
+    first, second = Row(loads(present)), Row(loads(incoming))
+    facts = first.facts
+    for fact in second.facts:
+        facts = insert(facts, fact).facts
+    if facts == first.facts and len(second.facts) < len(facts):
+        return present
+    if first.facts == second.facts:
+        return incoming
+    return dumps([facts, None, None, sorted({*first.cards, *second.cards}), sorted({*first.rulings, *second.rulings})])

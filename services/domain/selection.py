@@ -1,0 +1,59 @@
+"""Which cases (or entries) a promise is about: `select` and `where` of its entry, compiled to one function."""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from services.domain.case import Case
+
+Accepts = Callable[[Case], bool]
+Wanted = Mapping[str, Any]
+
+FIELDS = ("applicant", "channel", "outcome", "unit", "online", "parent")
+"""What `select` may name besides `service_item` and declared attributes."""
+
+
+def wanted_values(value: Any) -> frozenset[Any]:
+    """One value or a list of them, as the set of values accepted."""
+    return frozenset(value) if isinstance(value, (tuple, list)) else frozenset((value,))
+
+
+def compile_selection(wanted: Wanted) -> Accepts:
+    """A function that tells whether a case has every wanted value. A case that lacks an attribute is not accepted:
+    an unknown flag is never taken for the other value."""
+    tests = [_test(name, wanted_values(value)) for name, value in wanted.items() if name != "service_item"]
+    if not tests:
+        return lambda case: True
+    if len(tests) == 1:
+        return tests[0]
+    return lambda case: all(test(case) for test in tests)
+
+
+def _test(name: str, values: frozenset[Any]) -> Accepts:
+    match name:
+        case "unit":
+            return lambda case: case.unit in values
+        case "applicant":
+            return lambda case: case.applicant in values
+        case "outcome":
+            return lambda case: case.outcome in values
+        case "channel":
+            return lambda case: not values.isdisjoint(case.channels)
+        case "online":
+            return lambda case: case.online in values
+        case "parent":
+            return lambda case: (case.parent is not None) in values
+    return lambda case: _matches(case.attributes.get(name), values)
+
+
+def _matches(value: Any, values: Collection[Any]) -> bool:
+    """Lists of codes match by any of them; true and 1 are different things."""
+    if value is None:
+        return False
+    if isinstance(value, list):
+        return any(_matches(each, values) for each in value)
+    return any(value == each and isinstance(value, bool) == isinstance(each, bool) for each in values)
+
+
+def accepts_attributes(attributes: Mapping[str, Any], wanted: Wanted) -> bool:
+    """The same for an entry of the catalogue, by its attributes alone."""
+    return all(_matches(attributes.get(name), wanted_values(value)) for name, value in wanted.items())

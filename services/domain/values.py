@@ -1,0 +1,300 @@
+"""Tallies → value rows: days into windows, units into the whole, figures into states (DESIGN §4.7 to 4.12).
+
+Pure and exact: the same tallies and the same as-of time give the same bytes, wherever they were added up.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date
+from fractions import Fraction
+
+from services.domain.figure import Figure, percentile, wilson, written
+from services.domain.judge import Judge
+from services.domain.kinds.kind import AnyKind, Moment, Sums
+from services.domain.limits import Ends, due
+from services.domain.plan import Kind, Objective, Plan, Promise, Source, Window
+from services.domain.published import State, ValueRow
+from services.domain.selection import wanted_values
+from services.domain.tally import EVER, NOW, Cell, Tally, TallyKey, total
+from services.domain.zone import Instant
+
+ALL = "ALL"
+"""The unit of a row about the whole."""
+FORECAST_DAYS = 30
+FORECAST_MINIMUM = 5
+"""Days with a figure that a forecast needs."""
+
+Days = dict[int, Tally]
+Items = dict[str, Days]
+Units = dict[str, Items]
+
+
+class Valuer:
+    """Turns the tallies of a plan into its value rows."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self._plan = judge.plan
+        self._zone = judge.law.zone
+        self._feeds = {key: feeding(kind.promise, judge.plan) for key, kind in judge.kinds.items()}
+
+    def rows(
+        self,
+        tallies: Mapping[TallyKey, Tally],
+        as_of: Instant,
+        last_events: Mapping[str, Instant],
+        *,
+        kpis: Collection[str] | None = None,
+    ) -> list[ValueRow]:
+        """The rows as of a time, sorted by their first seven columns; of some promises only, if `kpis` names them."""
+        series: dict[str, Units] = {}
+        for key, tally in tallies.items():
+            if kpis is None or key.kpi in kpis:
+                units = series.setdefault(key.kpi, {})
+                units.setdefault(key.unit, {}).setdefault(key.item, {})[key.day] = tally
+        moment = Moment(as_of - 1, self._zone.day(as_of - 1))
+        silent = silent_sources(self._judge, last_events, moment.now)
+        found = []
+        for name, kind in self._judge.kinds.items():
+            if kpis is None or name in kpis:
+                found += self._promise_rows(kind, series.get(name, {}), as_of, moment, silent)
+        found.sort(key=lambda row: row[:7])
+        return found
+
+    def _promise_rows(
+        self, kind: AnyKind, units: Units, as_of: Instant, moment: Moment, silent: Collection[str]
+    ) -> Iterable[ValueRow]:
+        promise = kind.promise
+        named = sorted(set(units) | set(promise.owed_by))
+        for unit, items in [(ALL, whole(units.values())), *((name, units.get(name, {})) for name in named)]:
+            stale = any(
+                source.id in silent and (unit == ALL or "*" in source.units or unit in source.units)
+                for source in self._feeds[promise.key]
+            )
+            for window in promise.windows:
+                yield self._row(kind, unit, "-", items, window, as_of, moment, stale)
+                if promise.by_item or promise.kind is Kind.NODE_DURATION:
+                    for item in sorted(items):
+                        yield self._row(kind, unit, item, {item: items[item]}, window, as_of, moment, stale)
+
+    def _row(
+        self,
+        kind: AnyKind,
+        unit: str,
+        item: str,
+        items: Items,
+        window: Window,
+        as_of: Instant,
+        moment: Moment,
+        stale: bool,
+    ) -> ValueRow:
+        promise, zone = kind.promise, self._zone
+        first = first_day(window, moment.day)
+        closed = {name: in_window(days, first, moment.day) for name, days in items.items()}
+        present = {name: days[NOW] for name, days in items.items() if NOW in days}
+        sums = Sums(unit, first, closed, present)
+        figure = kind.figure(sums, moment)
+        target = promise.target
+        done, now = total(closed.values()), total(present.values())
+        unmeasured = done.cells[Cell.UNMEASURED] + now.cells[Cell.UNMEASURED]
+        lower = upper = None
+        if figure.ratio and figure.n and figure.numerator is not None:
+            lower, upper = wilson(figure.numerator, figure.n)
+        state = self._state(kind, figure, target, unmeasured, stale, window, items, moment)
+        p50, p95 = (percentile(figure.bins, share) for share in (Fraction(1, 2), Fraction(19, 20)))
+        scale = figure.bin_scale
+        n, withdrawn = done.cells[Cell.N], done.cells[Cell.WITHDRAWN]
+        start = max(zone.midnight(first), 0) if first else zone.midnight(promise.effective_from.toordinal())
+        return ValueRow(
+            kpi=promise.id,
+            unit=unit,
+            item=item,
+            variant=promise.variant,
+            window=window,
+            window_start=zone.text(as_of if window is Window.NOW else start),
+            window_end=zone.text(as_of),
+            value=written(figure.value),
+            n=str(figure.n),
+            numerator=written(figure.numerator),
+            denominator=written(figure.denominator),
+            lower=written(lower),
+            upper=written(upper),
+            objective=f"{target.relation} {written(target.amount)}" if target else "",
+            state=state,
+            open_overdue=str(now.cells[Cell.OVERDUE]),
+            suspended_share=_share(done.cells[Cell.SUSPENDED], n),
+            extended_share=_share(done.cells[Cell.EXTENDED], n),
+            withdrawn_share=_share(withdrawn, n + withdrawn),
+            justified_n=str(done.cells[Cell.JUSTIFIED] + now.cells[Cell.JUSTIFIED]),
+            late_entry_n=str(done.cells[Cell.LATE_ENTRY] + now.cells[Cell.LATE_ENTRY]),
+            unmeasured_n=str(unmeasured),
+            mean_gross=written(figure.gross),
+            p50=written(None if p50 is None else p50 / scale),
+            p95=written(None if p95 is None else p95 / scale),
+            plan_version=self._plan.head.version,
+        )
+
+    # ---- states (DESIGN §4.10) ---------------------------------------------------------------------
+    def _state(
+        self,
+        kind: AnyKind,
+        figure: Figure,
+        target: Objective | None,
+        unmeasured: int,
+        stale: bool,
+        window: Window,
+        items: Items,
+        moment: Moment,
+    ) -> State:
+        """The first that holds of: untargeted, unmeasured, no_data, stale, missed, insufficient, at_risk, provisional,
+        met."""
+        promise = kind.promise
+        if target is None:
+            return State.UNTARGETED
+        if promise.kind in _MUST_BE_REPORTED and unmeasured > promise.unmeasured_tolerance * (figure.n + unmeasured):
+            return State.UNMEASURED
+        if figure.value is None:
+            return State.NO_DATA
+        if stale:
+            return State.STALE
+        if not holds(target, figure.value):
+            if not figure.pending:
+                return State.MISSED
+            return State.PROVISIONAL if self._will_be_reached(promise, figure, target, moment) else State.AT_RISK
+        if figure.small_sample_matters and figure.n < promise.minimum_n:
+            return State.INSUFFICIENT
+        if self._at_risk(kind, figure, target, window, items, moment):
+            return State.AT_RISK
+        return State.PROVISIONAL if self._judge.law.calendar.is_provisional(moment.day) else State.MET
+
+    def _at_risk(
+        self, kind: AnyKind, figure: Figure, target: Objective, window: Window, items: Items, moment: Moment
+    ) -> bool:
+        """Not missed, but: the mean with open cases at their age breaks the limit; or the yellow cards would miss the
+        objective if all ran late; or the trend of the last 30 days crosses it."""
+        if figure.censored is not None and not holds(target, figure.censored):
+            return True
+        if figure.if_all_late is not None and not holds(target, figure.if_all_late):
+            return True
+        if not figure.small_sample_matters or window is Window.NOW:
+            return False
+        predicted = self._forecast(kind, items, window, moment)
+        return predicted is not None and not holds(target, predicted)
+
+    def _forecast(self, kind: AnyKind, items: Items, window: Window, moment: Moment) -> Fraction | None:
+        """Least squares over the days of the last 30 that have a figure, at the end of the period (or in 30 days)."""
+        points = []
+        for day in range(moment.day - FORECAST_DAYS + 1, moment.day + 1):
+            closed = {name: days[day] for name, days in items.items() if day in days}
+            if closed:
+                value = kind.figure(Sums(ALL, day, closed, {}), moment).value
+                if value is not None:
+                    points.append((day - moment.day, value))
+        if len(points) < FORECAST_MINIMUM:
+            return None
+        n = len(points)
+        mean_x, mean_y = Fraction(sum(x for x, _ in points), n), sum((y for _, y in points), Fraction()) / n
+        spread = sum(((x - mean_x) ** 2 for x, _ in points), Fraction())
+        slope = sum(((x - mean_x) * (y - mean_y) for x, y in points), Fraction()) / spread
+        ahead = min(FORECAST_DAYS, last_day_of(window, moment.day) - moment.day)
+        return mean_y + slope * (ahead - mean_x)
+
+    @staticmethod
+    def _will_be_reached(promise: Promise, figure: Figure, target: Objective, moment: Moment) -> bool:
+        """Whether the pace of the last 30 days reaches a dated count by its date."""
+        assert promise.by is not None and figure.value is not None
+        recent = sum(count for day, count in figure.reached.items() if day > moment.day - FORECAST_DAYS)
+        left = promise.by.toordinal() - moment.day
+        return holds(target, figure.value + Fraction(recent * left, FORECAST_DAYS))
+
+
+_MUST_BE_REPORTED = (Kind.CASE_BOUND, Kind.CATALOGUE)
+"""Kinds where silence about the fact would look like keeping the promise (DESIGN §4.12)."""
+
+
+def holds(target: Objective, value: Fraction) -> bool:
+    """Whether an exact value reaches the target; nothing is rounded into compliance (DESIGN §4.1)."""
+    amount = Fraction(target.amount)
+    if target.relation == "<=":
+        return value <= amount
+    return value >= amount if target.relation == ">=" else value == amount
+
+
+def in_window(days: Days, first: int, last: int) -> Tally:
+    """The sum of the days of a window; what is kept without days belongs to the window `all`."""
+    return total(
+        tally for day, tally in days.items() if (day == EVER and not first) or (day > EVER and first <= day <= last)
+    )
+
+
+def whole(units: Iterable[Items]) -> Items:
+    """All units together."""
+    merged: Items = {}
+    for items in units:
+        for item, days in items.items():
+            mine = merged.setdefault(item, {})
+            for day, tally in days.items():
+                mine.setdefault(day, Tally()).merge(tally)
+    return merged
+
+
+def first_day(window: Window, last: int) -> int:
+    """The first day of a window that ends with a day; 0: from the beginning."""
+    day = date.fromordinal(last)
+    match window:
+        case Window.D7:
+            return last - 6
+        case Window.D30:
+            return last - 29
+        case Window.D90:
+            return last - 89
+        case Window.MONTH:
+            return day.replace(day=1).toordinal()
+        case Window.QUARTER:
+            return day.replace(month=day.month - (day.month - 1) % 3, day=1).toordinal()
+        case Window.YEAR:
+            return day.replace(month=1, day=1).toordinal()
+        case Window.ALL:
+            return 0
+        case Window.NOW:
+            return last
+
+
+def last_day_of(window: Window, today: int) -> int:
+    """The last day of the calendar period; of a rolling window, as far as a forecast looks."""
+    day = date.fromordinal(today)
+    months = {Window.MONTH: 1, Window.QUARTER: 3, Window.YEAR: 12}.get(window)
+    if months is None:
+        return today + FORECAST_DAYS
+    following = (day.month - 1) // months * months + months
+    return date(day.year + following // 12, following % 12 + 1, 1).toordinal() - 1
+
+
+def feeding(promise: Promise, plan: Plan) -> tuple[Source, ...]:
+    """The sources whose silence makes a promise stale."""
+    subjects = set(wanted_values(promise.select.get("service_item", ())))
+    subjects |= {subject for subject in (promise.collection, promise.duty) if subject}
+    return tuple(
+        source
+        for source in plan.sources.values()
+        if source.usual_delay is not None and ("*" in source.feeds or subjects & set(source.feeds))
+    )
+
+
+def silent_sources(judge: Judge, last_events: Mapping[str, Instant], now: Instant) -> frozenset[str]:
+    """Sources whose last event is older than their usual delay in working time (DESIGN §4.12)."""
+    law = judge.law
+    silent = set()
+    for source in law.plan.sources.values():
+        if source.usual_delay is None:
+            continue
+        began = law.zone.midnight(law.plan.head.issued.toordinal())
+        last = max(last_events.get(source.id, began), began)
+        hours = law.hours("", "")
+        until = due(source.usual_delay, last, Ends.INSTANT, zone=law.zone, calendar=law.calendar, hours=hours)
+        if now > until:
+            silent.add(source.id)
+    return frozenset(silent)
+
+
+def _share(part: int, of: int) -> str:
+    return written(Fraction(part, of)) if of else ""
