@@ -1,9 +1,9 @@
 """Reads a plan folder into a Plan, or says everything that keeps it from being one.
 
-A folder holds `plan.toml` (the head), `kpis/*.toml` (`[[promise]]`), and, where the plan has them, `units.toml`
-(`[[unit]]`), `service_items.toml` (`[[service_item]]`), `sources.toml` (`[[source]]`), `opening_hours.toml` (`[[hours]]`)
-and `lists/*.txt` (one code a line, `#` begins a comment). `"list:NAME"` in an entry stands for the codes of
-`lists/NAME.txt`. Whether a plan is right, beyond being readable, is said by `services.catalog.check`.
+A folder holds `plan.toml` (the head), `kpis/*.toml` (`[[promise]]`) and, where the plan has them, `units.toml`
+(`[[unit]]`), `service_items.toml` (`[[service_item]]`), `sources.toml` (`[[source]]`), `opening_hours.toml`
+(`[[hours]]`) and `lists/*.txt` (one code a line, `#` begins a comment). `"list:NAME"` in an entry stands for the codes
+of `lists/NAME.txt`. Whether a plan is right, beyond being readable, is said by `services.catalog.check`.
 """
 
 import hashlib
@@ -12,7 +12,6 @@ import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -20,11 +19,6 @@ from pydantic import ValidationError
 
 from services.catalog.calendars import FOLDER as CALENDARS
 from services.domain.plan import Entry, HoursEntry, Plan, PlanHead, Promise, ServiceItem, Source, Unit
-
-DEFAULT_HOURS = HoursEntry(
-    id="default", effective_from=date(2000, 1, 1), weekly={"mon_fri": ("09:00-12:00", "13:30-17:30")}
-)
-"""The hours of a plan that says none (DESIGN §4.3)."""
 
 _TAKES_LISTS = {"select", "where", "owed_by", "lead", "responsible", "units", "owners", "feeds"}
 _LIST = re.compile(r"list:([a-z0-9][a-z0-9_-]*)")
@@ -45,10 +39,14 @@ class Problem:
     line: int | None = None
     """Known for bad TOML only; elsewhere found from the place."""
 
+    @property
+    def key(self) -> str:
+        """The keys as one reads them, entries counted from 1: `promise[2].limit`."""
+        return "".join(f"[{key + 1}]" if isinstance(key, int) else f".{key}" for key in self.place).lstrip(".")
+
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else f"{self.file}"
-        keys = "".join(f"[{key + 1}]" if isinstance(key, int) else f".{key}" for key in self.place).lstrip(".")
-        return f"{where}: {keys}: {self.sentence}" if keys else f"{where}: {self.sentence}"
+        return f"{where}: {self.key}: {self.sentence}" if self.place else f"{where}: {self.sentence}"
 
 
 class InvalidPlan(ValueError):
@@ -109,16 +107,13 @@ def load_plan(folder: Path) -> Plan:
 
 def assemble(reading: Reading, head: PlanHead) -> Plan:
     """A plan of what was read, with its fingerprint."""
-    hours = tuple(located.entry for located in reading.hours)
-    if not any(entry.id == DEFAULT_HOURS.id for entry in hours):
-        hours += (DEFAULT_HOURS,)
     plan = Plan(
         head=head,
         promises=tuple(located.entry for located in reading.promises),
         units={located.entry.id: located.entry for located in reading.units},
         service_items={located.entry.code: located.entry for located in reading.service_items},
         sources={located.entry.id: located.entry for located in reading.sources},
-        hours=hours,
+        hours=tuple(located.entry for located in reading.hours),
         lists=reading.lists,
         fingerprint="",
     )
@@ -142,8 +137,9 @@ def fingerprint_of(plan: Plan) -> str:
 
 
 def digest_of(promise: Promise) -> str:
-    """SHA-256 of what a version of a promise binds to: what `plan.lock` keeps."""
-    return hashlib.sha256(_canonical(_judged(promise)).encode()).hexdigest()
+    """SHA-256 of what a version of a promise binds to, its end date apart: what `plan.lock` keeps."""
+    bound = {name: value for name, value in _judged(promise).items() if name != "effective_to"}
+    return hashlib.sha256(_canonical(bound).encode()).hexdigest()
 
 
 def _judged(entry: Entry) -> dict[str, Any]:

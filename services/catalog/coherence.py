@@ -1,0 +1,152 @@
+"""What an entry of a plan can be told to be wrong by itself: dates, windows, units of measure, maturity, values."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from services.catalog.load import Place
+from services.domain.limits import Limit, LimitUnit
+from services.domain.plan import AttributeSpec, Kind, Promise, ServiceItem, Window
+
+Fault = tuple[Place, str]
+"""What is wrong within an entry: keys from the entry on, and the sentence."""
+
+_SELECTED = {"select", "start", "stop", "clock_stops", "applies_by"}
+_LIMITED = {"limit", "ends", "extension_moves_limit", "yellow_share"}
+_READ_BY: Mapping[Kind, set[str]] = {
+    Kind.CASE_LIMIT: _SELECTED | _LIMITED | {"matures_at"},
+    Kind.CASE_MEAN: _SELECTED | {"measure"},
+    Kind.MEAN_REDUCTION: _SELECTED,
+    Kind.CASE_SHARE: _SELECTED | _LIMITED | {"where", "known", "matures_at"},
+    Kind.CASE_BOUND: _SELECTED | _LIMITED | {"counts", "bound", "matures_at"},
+    Kind.CATALOGUE: {"select", "where", "collection", "statistic", "quantity", "by", "yellow_share"},
+    Kind.DUTY: {"duty", "period", "owed_by", "yellow_share"},
+    Kind.NODE_DURATION: _SELECTED | {"nodes", "measure"},
+    Kind.TREND: _SELECTED | _LIMITED | {"measure", "direction", "where", "known", "matures_at"},
+}
+"""Which fields mean something for a kind; the ones not named here mean something for all."""
+_KIND_FIELDS = set[str]().union(*_READ_BY.values())
+MEASURES = {"working_days": {"working_days"}, "elapsed_days": {"days", "elapsed_days"}, "minutes": {"minutes"}}
+MEASURES["working_minutes"] = {"working_minutes", "minutes"}
+_TIME_UNITS = {"working_days", "calendar_days", "days", "elapsed_days", "minutes", "working_minutes", "months"}
+
+
+def of_promise(promise: Promise, issued: date, *, is_open: bool) -> Iterator[Fault]:
+    """What is wrong with a promise whatever else the plan says."""
+    for name in sorted(promise.model_fields_set & _KIND_FIELDS - _READ_BY[promise.kind]):
+        yield (name,), f"means nothing for kind {promise.kind}: leave it out"
+    yield from _dates(promise, issued, is_open=is_open)
+    yield from _windows(promise)
+    yield from _units_of_measure(promise)
+    yield from _maturity(promise)
+
+
+def of_attribute(spec: AttributeSpec) -> Iterator[Fault]:
+    if spec.values and spec.type not in ("code", "codes"):
+        yield ("values",), f"only a code has a list of values, not a {spec.type}"
+
+
+def _dates(promise: Promise, issued: date, *, is_open: bool) -> Iterator[Fault]:
+    if promise.effective_from < issued and not is_open:
+        yield ("effective_from",), f"lies before the plan was issued, {issued}"
+    for key in ("by", "matures_at"):
+        value = getattr(promise, key)
+        if isinstance(value, date) and value < promise.effective_from:
+            yield (key,), f"lies before effective_from, {promise.effective_from}"
+
+
+def _windows(promise: Promise) -> Iterator[Fault]:
+    if len(set(promise.windows)) < len(promise.windows):
+        yield ("windows",), "names a window twice"
+    standing = promise.kind is Kind.CATALOGUE
+    if standing and set(promise.windows) != {Window.NOW}:
+        yield ("windows",), 'a catalogue is a state: write windows = ["now"] and official_window = "now"'
+    if not standing and Window.NOW in promise.windows:
+        yield ("windows",), f'"now" is for catalogues, not for kind {promise.kind}'
+
+
+def _units_of_measure(promise: Promise) -> Iterator[Fault]:
+    """The objective is in the unit of the figure, the bound in that of what it counts."""
+    objective, bound = promise.objective, promise.bound
+    if objective is not None:
+        allowed = _objective_units(promise)
+        if allowed is not None and objective.unit not in allowed:
+            wanted = " or ".join("%" if unit == "share" else unit for unit in sorted(allowed))
+            yield ("objective",), f"is in {objective.unit}, the figure in {wanted}"
+        elif allowed is None and objective.unit in _TIME_UNITS | {"share"}:
+            yield ("objective",), f"is in {objective.unit}, the figure is a number: name what is counted, e.g. items"
+        if objective.unit == "share" and not 0 <= objective.amount <= 1:
+            yield ("objective",), "a share lies between 0 % and 100 %"
+    if bound is not None:
+        money = [count for count in promise.counts if count.startswith("quantity:")]
+        if bound.unit in _TIME_UNITS | {"share"} or (bound.unit == "CNY" and len(money) < len(promise.counts)):
+            yield ("bound",), f"is in {bound.unit}, which {', '.join(promise.counts)} are not counted in"
+
+
+def _objective_units(promise: Promise) -> set[str] | None:
+    """The units that an objective may have; None: any that counts things."""
+    match promise.kind:
+        case Kind.CASE_LIMIT | Kind.CASE_SHARE | Kind.CASE_BOUND | Kind.MEAN_REDUCTION | Kind.DUTY:
+            return {"share"}
+        case Kind.CASE_MEAN:
+            return MEASURES.get(promise.measure or "")
+        case Kind.CATALOGUE if promise.statistic == "share":
+            return {"share"}
+    return None
+
+
+def beyond_the_law(limit: Limit, promise: Promise, items: Iterable[ServiceItem]) -> Iterator[Fault]:
+    """A committed limit (承诺时限) is never longer than a statutory one (法定时限) in force together with it."""
+    for item in items:
+        for index, version in enumerate(item.statutory):
+            ends = item.statutory[index + 1].effective_from if index + 1 < len(item.statutory) else date.max
+            together = promise.effective_from < ends and version.effective_from < (promise.effective_to or date.max)
+            if together and _exceeds(limit, version.limit):
+                since = version.effective_from
+                sentence = f"{limit} is longer than the statutory limit of {item.code} from {since}, {version.limit}"
+                yield ("limit",), sentence
+
+
+def _exceeds(limit: Limit, statutory: Limit) -> bool:
+    """Whether a limit is longer, in one unit exactly, across units only where that is beyond doubt."""
+    if limit.unit == statutory.unit:
+        return limit.amount > statutory.amount
+    return limit.amount * _DAYS[limit.unit][0] > statutory.amount * _DAYS[statutory.unit][1]
+
+
+_DAYS: Mapping[LimitUnit, tuple[Decimal, Decimal]] = {
+    LimitUnit.WORKING_DAYS: (Decimal(1), Decimal(3)),
+    LimitUnit.CALENDAR_DAYS: (Decimal(1), Decimal(2)),
+    LimitUnit.MINUTES: (Decimal(1) / 1440, Decimal(1) / 1440),
+    LimitUnit.WORKING_MINUTES: (Decimal(1) / 1440, Decimal(3) / 60),
+    LimitUnit.MONTHS: (Decimal(28), Decimal(41)),
+}
+"""How many days a unit is at least and at most, holidays included."""
+
+
+def _maturity(promise: Promise) -> Iterator[Fault]:
+    if promise.matures_at == "limit" and promise.limit is None:
+        yield ("matures_at",), '"limit" needs a `limit`'
+    if promise.kind is Kind.TREND and promise.measure == "share" and promise.matures_at is None:
+        yield ("matures_at",), 'is missing: say what matures a case, e.g. "completion"'
+    if promise.kind is Kind.CATALOGUE and promise.statistic == "share" and not promise.where:
+        yield ("where",), "is missing: which of the selected entries count"
+
+
+def values_of(key: str, name: str, value: Any, spec: AttributeSpec) -> Iterator[Fault]:
+    """Wanted values fit the declared attribute."""
+    for each in as_tuple(value):
+        fits = {
+            "bool": isinstance(each, bool),
+            "integer": isinstance(each, int) and not isinstance(each, bool),
+            "number": isinstance(each, int | float) and not isinstance(each, bool),
+        }.get(spec.type, isinstance(each, str))
+        if not fits:
+            yield (key, name), f"{each!r} is no {spec.type}"
+        elif spec.values and each not in spec.values:
+            yield (key, name), f"{each!r} is not among the values of {name}: {', '.join(spec.values)}"
+
+
+def as_tuple(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, list | tuple) else (value,)

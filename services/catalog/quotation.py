@@ -1,0 +1,191 @@
+"""Whether an entry says what its clause says: the words are the plan's own, and so are the numbers."""
+
+import re
+from calendar import monthrange
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from difflib import SequenceMatcher
+from typing import Literal
+
+from services.domain.limits import Limit, LimitUnit
+from services.domain.plan import Promise
+
+Counted = Literal["working_days", "calendar_days", "minutes", "months", "share", "number"]
+
+
+class PlanText:
+    """The text of a plan, body and annex."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._unbroken = re.sub(r"\s+", "", text)
+
+    def quotes(self, clause: str) -> bool:
+        """Whether a clause is in the text, character by character; only where lines are broken does not matter."""
+        return clause in self._text or (not re.search(r"\s", clause) and clause in self._unbroken)
+
+    def departure(self, clause: str) -> str:
+        """Where a clause departs from the text, for the person who mends it."""
+        match = SequenceMatcher(None, clause, self._unbroken, autojunk=False).find_longest_match()
+        if match.size < 2:
+            return "no part of it is there"
+        after = self._unbroken[match.b + match.size : match.b + match.size + 12]
+        before = self._unbroken[max(0, match.b - 12) : match.b]
+        shared = clause[match.a : match.a + match.size]
+        if match.a + match.size < len(clause):
+            return f"after “{shared[-12:]}” the plan goes on “{after}”"
+        return f"before “{shared[:12]}” the plan has “{before}”"
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """A number that a clause prints."""
+
+    words: str
+    amount: Decimal
+    counted: Counted
+    relation: Literal["<=", ">=", ""]
+
+
+_DIGITS = {"一": 1, "两": 2, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "十": 10}
+_NUMBER = re.compile(
+    r"(?P<before>不超过|不高于|不低于|不少于|最多|至少|力争达到|达到|达)?"
+    r"(?P<words>(?P<amount>\d+(?:\.\d+)?|[一两二三四五六七八九十])"
+    r"(?P<unit>个工作日|工作日|个月|日|天|分钟|小时|%|％|次性?|项|件|家|名|个(?!工作日|月)))"
+    r"(?P<after>以内|内|以上)?"
+)
+_DATES = re.compile(
+    r"(?P<from>(\d{4})年(\d{1,2})月(\d{1,2})日起)|(?P<by>(\d{4})年(?:(\d{1,2})月)?底前)|\d{4}年\d{1,2}月(?:\d{1,2}日)?"
+)
+_COUNTED: dict[str, Counted] = {
+    "个工作日": "working_days",
+    "工作日": "working_days",
+    "日": "calendar_days",
+    "天": "calendar_days",
+    "个月": "months",
+    "分钟": "minutes",
+    "小时": "minutes",
+    "%": "share",
+    "％": "share",
+}
+_NOUGHT = re.compile(r"免费|免收|免办|不得|不再|取消|“零|零费用")
+
+
+def printed_numbers(clause: str) -> list[Printed]:
+    """The numbers of a clause that can be a threshold: those with a unit that thresholds have. `10千伏` is none."""
+    found = []
+    for match in _NUMBER.finditer(_DATES.sub("", clause)):
+        chinese = match["amount"] in _DIGITS
+        if chinese and not match["unit"].startswith("次"):
+            continue  # 一件事一次办, 一个终端: names, not thresholds
+        amount = Decimal(_DIGITS[match["amount"]]) if chinese else Decimal(match["amount"])
+        counted = _COUNTED.get(match["unit"], "number")
+        amount = amount * 60 if match["unit"] == "小时" else amount / 100 if counted == "share" else amount
+        relation: Literal["<=", ">=", ""] = ""
+        if match["before"] in ("不超过", "不高于", "最多") or match["after"] in ("以内", "内"):
+            relation = "<="
+        elif match["before"] or match["after"]:
+            relation = ">="
+        found.append(Printed(match["words"], amount, counted, relation))
+    return found
+
+
+def printed_by(clause: str) -> date | None:
+    """The target date of a clause: `2021年底前`, `2021年10月底前`."""
+    match = _DATES.search(clause)
+    if match is None or match["by"] is None:
+        return None
+    year, month = int(match[6]), int(match[7] or 12)
+    return date(year, month, monthrange(year, month)[1])
+
+
+def printed_from(clause: str) -> date | None:
+    """The day from which a clause binds: `2022年1月1日起`."""
+    match = _DATES.search(clause)
+    return date(int(match[2]), int(match[3]), int(match[4])) if match and match["from"] else None
+
+
+def contradictions(promise: Promise) -> Iterator[tuple[str, str]]:
+    """Numbers and words of the clause that the entry contradicts, as (key, sentence). A local threshold is not the
+    plan's, so nothing is compared."""
+    if promise.local:
+        return
+    thresholds = list(_thresholds(promise))
+    numbers = printed_numbers(promise.clause)
+    for number in numbers:
+        key, said = _nearest(number, thresholds)
+        if not any(_same(number, amount, counted) for _, amount, counted, _ in thresholds):
+            sentence = (
+                f"the clause prints {number.words}, the entry {said}: mend it, or quote this promise's words only"
+            )
+            yield key, sentence
+        elif number.relation:
+            for name, amount, counted, relation in thresholds:
+                if _same(number, amount, counted) and relation not in (number.relation, "="):
+                    yield name, f"the clause means {number.relation} {number.words}, the entry says {relation}"
+    for name, amount, counted, _ in thresholds:
+        whole = counted == "share" and amount == 1
+        nought = amount == 0 and _NOUGHT.search(promise.clause)
+        if not whole and not nought and not any(_same(number, amount, counted) for number in numbers):
+            yield name, "the clause does not print this number: quote the words that do, or mark it `local = true`"
+    yield from _dates(promise)
+    yield from _strength(promise)
+
+
+def _dates(promise: Promise) -> Iterator[tuple[str, str]]:
+    by = printed_by(promise.clause)
+    if by != promise.by and (by or promise.by):
+        yield "by", f"the clause's target date is {by or 'not printed'}, the entry's {promise.by or 'missing'}"
+    since = printed_from(promise.clause)
+    if since and promise.effective_from != since:
+        yield "effective_from", f"the clause binds from {since}, the entry from {promise.effective_from}"
+
+
+def _strength(promise: Promise) -> Iterator[tuple[str, str]]:
+    if "原则上" in promise.clause and promise.strength != "soft":
+        yield "strength", f"the clause says 原则上: soft, not {promise.strength}"
+    elif re.search("力争|推动实现", promise.clause) and promise.strength in ("hard", "soft"):
+        yield "strength", f"the clause says 力争 or 推动实现: aspirational, not {promise.strength}"
+
+
+Threshold = tuple[str, Decimal, Counted, str]
+
+
+def _thresholds(promise: Promise) -> Iterator[Threshold]:
+    """The numbers of an entry: key, amount, what is counted, relation."""
+    if isinstance(promise.limit, Limit):
+        yield "limit", Decimal(promise.limit.amount), _counted(promise.limit.unit), "<="
+    if promise.objective:
+        yield "objective", promise.objective.amount, _counted(promise.objective.unit), promise.objective.relation
+    if promise.bound:
+        yield "bound", promise.bound.amount, _counted(promise.bound.unit), promise.bound.relation
+    if isinstance(promise.matures_at, Limit):
+        yield "matures_at", Decimal(promise.matures_at.amount), _counted(promise.matures_at.unit), "<="
+
+
+def _counted(unit: str) -> Counted:
+    match unit:
+        case "share" | LimitUnit.WORKING_DAYS | LimitUnit.CALENDAR_DAYS | LimitUnit.MONTHS | LimitUnit.MINUTES:
+            return unit  # type: ignore[return-value]  # a member of Counted, by the pattern
+        case LimitUnit.WORKING_MINUTES:
+            return "minutes"
+        case "elapsed_days" | "days":
+            return "calendar_days"
+    return "number"
+
+
+def _same(number: Printed, amount: Decimal, counted: Counted) -> bool:
+    return number.amount == amount and number.counted == counted
+
+
+def _nearest(number: Printed, thresholds: list[Threshold]) -> tuple[str, str]:
+    """The threshold that a number of the clause should have been, and how the entry puts it."""
+    alike = [threshold for threshold in thresholds if threshold[2] == number.counted] or thresholds
+    if not alike:
+        return "clause", "no number at all"
+    name, amount, counted, _ = alike[0]
+    if counted == "share":
+        return name, f"{(amount * 100).normalize():f} %"
+    return name, f"{amount.normalize():f}" + ("" if counted == "number" else f" {counted}")

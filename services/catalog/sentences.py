@@ -1,0 +1,164 @@
+"""A promise as a sentence, in Chinese and English: what it says of which cases, without a look into its entry."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from services.catalog.wording import objective_text, unit_of_measure
+from services.domain.limits import Limit
+from services.domain.plan import Kind, Objective, Plan, Promise, Strength, Title
+
+_POINTS = {
+    "applied": Title(zh="申请", en="application"),
+    "accepted": Title(zh="受理", en="acceptance"),
+    "completed": Title(zh="办结", en="completion"),
+}
+_LIMITS = {
+    "due_at": Title(zh="单位自定的期限", en="the time that the unit itself gave"),
+    "committed_limit": Title(zh="承诺时限", en="the committed limit"),
+    "statutory_limit": Title(zh="法定时限", en="the statutory limit"),
+}
+_LIMIT_UNITS = {
+    "working_days": "个工作日",
+    "calendar_days": "日",
+    "working_minutes": "分钟（办公时间）",
+    "minutes": "分钟",
+    "months": "个月",
+}
+STRENGTHS: Mapping[Strength, Title] = {
+    Strength.HARD: Title(zh="刚性（应、不得、确保）", en="hard: red when missed"),
+    Strength.SOFT: Title(zh="原则性（原则上）", en="soft: red only without an accepted reason"),
+    Strength.ASPIRATIONAL: Title(zh="鼓励性（力争、推动）", en="aspirational: missed, never red"),
+    Strength.DIRECTIONAL: Title(zh="方向性（方案未定数值）", en="directional: the plan prints no threshold"),
+}
+_RELATIONS = {
+    "<=": Title(zh="不超过", en="at most"),
+    ">=": Title(zh="不低于", en="at least"),
+    "=": Title(zh="等于", en="exactly"),
+}
+_DIRECTIONS = {"rising": Title(zh="上升", en="rise"), "falling": Title(zh="下降", en="fall")}
+
+
+def in_words(promise: Promise, plan: Plan) -> Title:
+    """What the promise says, one sentence in each language."""
+    whose = _population(promise, plan)
+    start, stop = _points(promise.start), _points(promise.stop)
+    objective = _objective(promise)
+    match promise.kind:
+        case Kind.CASE_LIMIT:
+            limit = limit_words(promise.limit)
+            zh = f"从{start.zh}到{stop.zh}，每件不超过{limit.zh}"
+            en = f"from {start.en} to {stop.en} within {limit.en}, every case"
+        case Kind.CASE_MEAN if promise.measure in ("working_days", "elapsed_days", "minutes", "working_minutes"):
+            zh = f"从{start.zh}到{stop.zh}，平均{objective.zh}"
+            en = f"from {start.en} to {stop.en}, {objective.en} on average"
+        case Kind.CASE_MEAN:
+            zh, en = f"每件平均{objective.zh}", f"{objective.en} a case on average"
+        case Kind.MEAN_REDUCTION:
+            zh = f"从{start.zh}到{stop.zh}的实际用时比法定时限平均减少{objective.zh}"
+            en = f"time from {start.en} to {stop.en} reduced against the statutory limit by {objective.en} on average"
+        case Kind.CASE_SHARE:
+            share = _wanted(promise.where, stop)
+            zh, en = f"{share.zh}的办件占比{objective.zh}", f"share of cases with {share.en}: {objective.en}"
+        case Kind.CASE_BOUND:
+            counts = ", ".join(count.partition(":")[2] for count in promise.counts)
+            zh, en = f"每件的{counts}{objective.zh}", f"{counts} {objective.en} in every case, each by itself"
+        case Kind.CATALOGUE:
+            share = _wanted(promise.where, stop)
+            figure = {
+                "share": Title(zh=f"{share.zh}的占比", en=f"share with {share.en}:"),
+                "count": Title(zh="数量", en="number:"),
+            }
+            of = figure.get(
+                promise.statistic or "", Title(zh=f"{promise.quantity}平均", en=f"mean of {promise.quantity}:")
+            )
+            by = Title(zh=f"{promise.by}前", en=f" by {promise.by}") if promise.by else Title(zh="", en="")
+            zh, en = f"{by.zh}{of.zh}{objective.zh}", f"{of.en} {objective.en}{by.en}"
+        case Kind.DUTY:
+            zh, en = "每月一次，月末前完成", "once a month, by the end of its last day"
+        case Kind.NODE_DURATION:
+            nodes = "、".join(promise.nodes)
+            zh, en = f"各节点用时（{nodes}）", f"time in each node ({', '.join(promise.nodes)}), no target"
+        case Kind.TREND:
+            way = _DIRECTIONS[promise.direction or "rising"]
+            share = (
+                _wanted(promise.where, stop)
+                if promise.where
+                else Title(zh=str(promise.measure), en=str(promise.measure))
+            )
+            zh, en = f"{share.zh}的比例持续{way.zh}（无目标值）", f"share with {share.en} is to {way.en}, no target"
+    return Title(zh=f"{whose.zh}：{zh}。", en=f"{whose.en}: {en}.")
+
+
+def limit_words(limit: object) -> Title:
+    """A limit, or the name of one that the case itself declares."""
+    if isinstance(limit, Limit):
+        return Title(zh=f"{limit.amount}{_LIMIT_UNITS[limit.unit]}", en=str(limit).replace("_", " "))
+    return _LIMITS.get(str(limit), Title(zh="未定时限", en="no limit"))
+
+
+def _objective(promise: Promise) -> Title:
+    bound: Objective | None = promise.bound if promise.kind is Kind.CASE_BOUND else promise.objective
+    if bound is None:
+        return Title(zh="（无目标值）", en=objective_text(promise) or "no target")
+    relation = _RELATIONS[bound.relation]
+    if bound.unit == "share":
+        amount = f"{(bound.amount * 100).normalize():f}%"
+        return Title(zh=f"{relation.zh}{amount}", en=f"{relation.en} {amount}")
+    unit = unit_of_measure(promise.model_copy(update={"kind": Kind.CASE_MEAN, "objective": bound}))
+    return Title(zh=f"{relation.zh}{bound.amount:f}{unit.zh}", en=f"{relation.en} {bound.amount:f} {unit.en}")
+
+
+def _points(points: Iterable[str]) -> Title:
+    titles = [
+        _POINTS.get(point, Title(zh=f"“{point.partition(':')[2]}”", en=point.partition(":")[2])) for point in points
+    ]
+    if len(titles) == 1:
+        return titles[0]
+    return Title(
+        zh="、".join(title.zh for title in titles) + "中最晚者",
+        en="the latest of " + ", ".join(title.en for title in titles),
+    )
+
+
+def _population(promise: Promise, plan: Plan) -> Title:
+    """Whose cases, entries or duties."""
+    if promise.duty:
+        owed = len(promise.owed_by)
+        duty = plan.head.duties.get(promise.duty, Title(zh=promise.duty, en=promise.duty))
+        return Title(zh=f"{duty.zh}（{owed}个单位）", en=f"{duty.en} ({owed} units)")
+    if promise.collection:
+        known = {collection.id: collection.title for collection in plan.head.collections}
+        whose = known.get(promise.collection, Title(zh=promise.collection, en=promise.collection))
+    else:
+        codes = _as_tuple(promise.select.get("service_item", ()))
+        named = [
+            plan.service_items[code].title if code in plan.service_items else Title(zh=code, en=code) for code in codes
+        ]
+        if not named:
+            whose = Title(zh="全部办件", en="All cases")
+        elif len(named) <= 3:
+            whose = Title(zh="、".join(title.zh for title in named), en=", ".join(title.en for title in named))
+        else:
+            whose = Title(zh=f"{len(named)}个事项", en=f"{len(named)} service items")
+    narrowed = {name: value for name, value in promise.select.items() if name != "service_item"}
+    if not narrowed:
+        return whose
+    return Title(zh=f"{whose.zh}（{_pairs(narrowed)}）", en=f"{whose.en} ({_pairs(narrowed)})")
+
+
+def _wanted(where: Mapping[str, Any], stop: Title) -> Title:
+    if where == {"stopped": True}:
+        return Title(zh=f"按期{stop.zh}", en=f"{stop.en} in time")
+    return Title(zh=_pairs(where), en=_pairs(where))
+
+
+def _pairs(wanted: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {' or '.join(map(_word, _as_tuple(value)))}" for name, value in wanted.items())
+
+
+def _word(value: object) -> str:
+    return {"True": "yes", "False": "no"}.get(str(value), str(value))
+
+
+def _as_tuple(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, list | tuple) else (value,)

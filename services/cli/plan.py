@@ -1,0 +1,196 @@
+"""`kpiwatch plan`: whether a plan is right, what it promises, what changes between two."""
+
+import json
+from datetime import datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from services.catalog import load as catalog
+from services.catalog.check import check_plan
+from services.catalog.difference import Change, changes
+from services.catalog.load import InvalidPlan, Problem, load_plan, read_plan
+from services.catalog.lock import LOCK, write_lock
+from services.catalog.sentences import STRENGTHS, in_words, limit_words
+from services.domain.limits import Limit
+from services.domain.plan import Plan, Promise
+
+app = typer.Typer(help="Whether a plan is right, what it promises, what changes between two.", no_args_is_help=True)
+
+SHIPPED = Path(catalog.__file__).parent / "jiangbei-2021"
+
+
+@app.command()
+def check(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", exists=True, file_okay=False, help="The plan folder.")],
+    lock: Annotated[
+        bool,
+        typer.Option("--write-lock", help=f"Write {LOCK} if the plan is right: versions in force stay as they are."),
+    ] = False,
+    today: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="As of which day versions are in force.")
+    ] = None,
+) -> None:
+    """Say everything that is wrong with a plan, by file and line."""
+    day = today.date() if today else datetime.now(ZoneInfo("Asia/Shanghai")).date()
+    problems = check_plan(folder, day)
+    unlocked = [problem for problem in problems if problem.sentence.endswith("run with --write-lock")]
+    if lock:
+        problems = [problem for problem in problems if problem not in unlocked]
+    out = _console()
+    for problem in problems:
+        out.print(_line(problem), soft_wrap=True)
+    if problems:
+        files = len({problem.file for problem in problems})
+        out.print(f"{_many(len(problems), 'error')} in {_many(files, 'file')}", style="bold red", soft_wrap=True)
+        raise typer.Exit(1)
+    promises = read_plan(folder).promises
+    names = {located.entry.id for located in promises}
+    out.print(f"{folder}: {_many(len(names), 'promise')} in {_many(len(promises), 'entry')}, no errors", soft_wrap=True)
+    if lock:
+        kept = write_lock(folder, promises)
+        out.print(f"{folder / LOCK}: {_many(kept, 'version')} locked", soft_wrap=True)
+
+
+@app.command()
+def show(
+    kpi: Annotated[str | None, typer.Argument(help="A promise, e.g. K06-1; without one, all.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+    folder: Annotated[
+        Path, typer.Option("--plan", metavar="DIR", exists=True, file_okay=False, help="The plan folder.")
+    ] = SHIPPED,
+) -> None:
+    """Show promises in words: what, whose, since when, by which words of the plan."""
+    plan = _loaded(folder)
+    chosen = [promise for promise in plan.promises if kpi is None or kpi in (promise.id, promise.key)]
+    if not chosen:
+        near = get_close_matches(str(kpi), [promise.key for promise in plan.promises], n=1)
+        hint = f": did you mean {near[0]}?" if near else ": `kpiwatch plan show` lists them"
+        raise typer.BadParameter(f"no promise {kpi} in {folder}{hint}", param_hint="KPI")
+    if as_json:
+        typer.echo(json.dumps([_described(promise, plan) for promise in chosen], ensure_ascii=False, indent=2))
+    elif kpi is None:
+        _console().print(_overview(plan))
+    else:
+        for promise in chosen:
+            _console().print(_details(promise, plan))
+
+
+@app.command()
+def diff(
+    before: Annotated[Path, typer.Argument(metavar="A", exists=True, file_okay=False, help="A plan folder.")],
+    after: Annotated[Path, typer.Argument(metavar="B", exists=True, file_okay=False, help="Another.")],
+) -> None:
+    """Show what changes from plan A to plan B."""
+    old, new = _loaded(before), _loaded(after)
+    out = _console()
+    found = list(changes(old, new))
+    for change in found:
+        out.print(_change(change), soft_wrap=True)
+    same = old.fingerprint == new.fingerprint
+    verdicts = "no verdict changes" if same else "every verdict is judged again"
+    out.print(f"{_many(len(found), 'difference')}; {verdicts}", style="bold", soft_wrap=True)
+
+
+def _console() -> Console:
+    return Console(highlight=False)
+
+
+def _loaded(folder: Path) -> Plan:
+    try:
+        return load_plan(folder)
+    except InvalidPlan as error:
+        err = Console(stderr=True, highlight=False)
+        for problem in error.problems:
+            err.print(_line(problem), soft_wrap=True)
+        err.print(f"kpiwatch plan check {folder} says where to look", soft_wrap=True)
+        raise typer.Exit(1) from None
+
+
+def _many(n: int, what: str) -> str:
+    plural = what if n == 1 else f"{what[:-1]}ies" if what.endswith("y") else f"{what}s"
+    return f"{n} {plural}"
+
+
+def _line(problem: Problem) -> Text:
+    """`file:line: key: sentence`, as editors understand it."""
+    where = f"{problem.file}:{problem.line}" if problem.line else str(problem.file)
+    keys = problem.key
+    parts: list[tuple[str, str]] = [(f"{where}: ", "bold"), (problem.sentence, "red")]
+    if keys:
+        parts.insert(1, (f"{keys}: ", "cyan"))
+    return Text.assemble(*parts)
+
+
+def _described(promise: Promise, plan: Plan) -> dict[str, Any]:
+    words = in_words(promise, plan)
+    return {"key": promise.key, "words": words.model_dump(), **promise.model_dump(mode="json")}
+
+
+def _overview(plan: Plan) -> Table:
+    table = Table(
+        title=f"{plan.head.title.zh}\n{plan.head.title.en}", title_justify="left", box=None, padding=(0, 2, 1, 0)
+    )
+    table.add_column("KPI", no_wrap=True, style="bold")
+    table.add_column("promise", ratio=1, overflow="fold")
+    for promise in plan.promises:
+        words = in_words(promise, plan)
+        told = Text(f"{words.zh}\n{words.en}\n")
+        told.append(f"{promise.strength} · {_units(promise.lead, plan)}", style="dim")
+        table.add_row(promise.key, told)
+    return table
+
+
+def _units(ids: tuple[str, ...], plan: Plan) -> str:
+    return "、".join(plan.units[unit].title.zh if unit in plan.units else unit for unit in ids)
+
+
+def _details(promise: Promise, plan: Plan) -> Table:
+    table = Table(title=Text(promise.key, style="bold"), show_header=False, title_justify="left", box=None)
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column(ratio=1, overflow="fold")
+    words = in_words(promise, plan)
+    ends = f" to {promise.effective_to}" if promise.effective_to else ""
+    maturity = limit_words(promise.matures_at).en if isinstance(promise.matures_at, Limit) else promise.matures_at
+    windows = ", ".join(
+        f"{window} (official)" if window == promise.official_window else window for window in promise.windows
+    )
+    rows = [
+        ("title", f"{promise.title.zh}\n{promise.title.en}"),
+        ("clause", f"“{promise.clause}” ({promise.item})"),
+        ("promise", f"{words.zh}\n{words.en}"),
+        ("strength", f"{STRENGTHS[promise.strength].zh}\n{STRENGTHS[promise.strength].en}"),
+        ("local", "非方案指标: a threshold here is not the plan's" if promise.local else ""),
+        ("clock stops for", ", ".join(promise.clock_stops)),
+        ("matures at", str(maturity or "")),
+        ("windows", windows),
+        ("in force", f"from {promise.effective_from}{ends}, by the {promise.applies_by} of a case"),
+        ("lead", _units(promise.lead, plan)),
+        ("responsible", _units(promise.responsible, plan)),
+        ("notes", promise.notes.strip()),
+    ]
+    for name, value in rows:
+        if value:
+            table.add_row(name, Text(value))
+    table.add_row("", "")
+    return table
+
+
+def _change(change: Change) -> Text:
+    name = f"{change.what} {change.name}"
+    if not change.field and change.before is None:
+        return Text(f"+ {name}", style="green")
+    if not change.field and change.after is None:
+        return Text(f"- {name}", style="red")
+    key = f".{change.field}" if change.field else ""
+    return Text(f"~ {name}{key}: {_value(change.before)} → {_value(change.after)}", style="yellow")
+
+
+def _value(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
