@@ -32,10 +32,10 @@ def instant_from(text: object) -> Instant:
 
     Raises PydanticCustomError (a ValueError): `naive_time` where only the offset is missing, else `time_form`.
     """
-    if type(text) is not str or len(text) < 19 or text[4] != "-" or text[10] not in "Tt " or text[16] != ":":
+    if type(text) is not str or len(text) < 19 or text[7] != "-" or text[10] not in "Tt " or text[16] != ":":
         raise PydanticCustomError("time_form", "it is not an RFC 3339 time")
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text if text[-1] != "z" else text.upper())
     except ValueError:
         raise PydanticCustomError("time_form", "it is not an RFC 3339 time") from None
     if moment.tzinfo is None:

@@ -16,17 +16,22 @@ _ASTRAL_LEADS: Final = (b"\xf0", b"\xf1", b"\xf2", b"\xf3", b"\xf4")
 """First bytes of characters beyond U+FFFF: keys with these sort differently by UTF-16 than by UTF-8."""
 
 
-def canonical(event: Mapping[str, Any]) -> bytes:
-    """The event as canonical JSON (RFC 8785). ValueError where it has none: an integer beyond 2**53 - 1.
+def dumps(content: Any) -> bytes:
+    """JSON with sorted keys: canonical, if there are only texts, whole numbers and common characters in it."""
+    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+
+
+def canonical(content: Mapping[str, Any]) -> bytes:
+    """A JSON object in its canonical form (RFC 8785). ValueError where it has none: an integer beyond 2**53 - 1.
 
     orjson sorts keys and writes strings and integers as the RFC does; numbers with a fraction and keys that it would
     sort otherwise are left to the library for the RFC.
     """
-    if _is_plain(event):
-        text = orjson.dumps(event, option=orjson.OPT_SORT_KEYS)
+    if _is_plain(content):
+        text = dumps(content)
         if text.isascii() or not any(lead in text for lead in _ASTRAL_LEADS):
             return text
-    return rfc8785.dumps(event)
+    return rfc8785.dumps(content)
 
 
 def _is_plain(content: Mapping[str, Any]) -> bool:
@@ -49,7 +54,7 @@ def _is_plain(content: Mapping[str, Any]) -> bool:
     return True
 
 
-CODEC: Final = JsonCodec(loads=orjson.loads, canonical=canonical)
+CODEC: Final = JsonCodec(loads=orjson.loads, canonical=canonical, dumps=dumps)
 """How the services read and hash events."""
 
 

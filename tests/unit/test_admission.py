@@ -1,0 +1,523 @@
+"""The edge: which events become facts, which are refused and why (CONTRACT §1, §2)."""
+
+import random
+from datetime import date
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from stdnum import luhn
+from stdnum.cn import ric
+
+from services.domain.admission import LARGEST_EVENT, Admission
+from services.domain.events import instant_from
+from services.domain.facts import RANK_OF, Fact, digest_of, pack, unpack
+from services.domain.personal import may_be_personal, personal_number
+from services.domain.refusal import Reason, Refused
+from services.messaging.codec import CODEC, canonical, dumps
+from tests.unit.registries import EXAMPLES, LIMIT, OPERATIONS, SEALS, WATER, event, example, plan, raw
+
+ADMISSION = Admission(plan(), CODEC)
+OPEN = Admission(plan(is_open=True), CODEC)
+ACCEPTED = EXAMPLES["case.accepted"]
+IDENTITY_CARD = "11010519491231002X"  # the example of GB 11643
+BANK_CARD = "6222020200112345679"
+
+
+def fact_of(event_type: str, data: dict[str, Any], **attributes: Any) -> Fact:
+    return ADMISSION.admit(raw(event_type, data, **attributes)).fact
+
+
+def refused(content: bytes | None, admission: Admission = ADMISSION, **arrival: Any) -> Refused:
+    with pytest.raises(Refused) as caught:
+        admission.admit(content, **arrival)
+    assert caught.value.sentence and caught.value.remedy
+    return caught.value
+
+
+# Each bad event, its reason code and the path that it is refused at; the event alone tells all of these.
+ATTRIBUTES = {"service_item": "water.connection", "unit": "water"}
+INNER = EXAMPLES["correction"]["event"]
+BAD: dict[str, tuple[bytes | None, Reason, str]] = {
+    "no value": (None, Reason.MALFORMED, ""),
+    "no bytes": (b"", Reason.MALFORMED, ""),
+    "no JSON": (b"case W-1 accepted", Reason.MALFORMED, ""),
+    "cut off": (raw()[:-9], Reason.MALFORMED, ""),
+    "no UTF-8": (raw().replace(b"W-2021", "件".encode("gbk")), Reason.MALFORMED, ""),
+    "no object": (b"[1]", Reason.MALFORMED, ""),
+    "no number": (raw().replace(b'"e-1"', b"NaN"), Reason.MALFORMED, ""),
+    "no CloudEvent": (raw(specversion=None), Reason.MALFORMED, ""),
+    "CloudEvent 0.3": (raw(specversion="0.3"), Reason.MALFORMED, ""),
+    "deep": (raw(data={"a": orjson.Fragment(b"[" * 300 + b"]" * 300)}), Reason.MALFORMED, ""),
+    "no type": (raw(type=None), Reason.INVALID_VALUE, "type"),
+    "unknown type": (raw("case.teleported"), Reason.UNKNOWN_TYPE, "type"),
+    "no id": (raw(id=None), Reason.INVALID_VALUE, "id"),
+    "empty id": (raw(id=""), Reason.INVALID_VALUE, "id"),
+    "no subject": (raw(subject=None), Reason.INVALID_VALUE, "subject"),
+    "separator in a subject": (raw(subject="a\x1fb"), Reason.INVALID_VALUE, "subject"),
+    "no time": (raw(time=None), Reason.INVALID_VALUE, "time"),
+    "a number for a time": (raw(time=1631754720), Reason.INVALID_VALUE, "time"),
+    "naive time": (raw(time="2021-09-16T09:12:00"), Reason.NAIVE_TIME, "time"),
+    "naive recording": (raw(recordedat="2021-09-16T09:12:05"), Reason.NAIVE_TIME, "recordedat"),
+    "no recording": (raw(recordedat=None), Reason.INVALID_VALUE, "recordedat"),
+    "stamped from outside": (raw(receivedat="2021-09-16T09:12:00Z"), Reason.UNKNOWN_FIELD, "receivedat"),
+    "unknown extension": (raw(colour="red"), Reason.UNKNOWN_FIELD, "colour"),
+    "other content": (raw(datacontenttype="text/xml"), Reason.INVALID_VALUE, "datacontenttype"),
+    "no data": (raw("case.milestone", specversion="1.0", data=[]), Reason.INVALID_VALUE, "data"),
+    "ahead of its arrival": (raw(time="2021-09-16T09:17:06+08:00"), Reason.FROM_THE_FUTURE, "time"),
+    "unknown source": (raw(source="/units/moon"), Reason.UNKNOWN_SOURCE, "source"),
+    "no service item": (raw(data={"unit": "water"}), Reason.INVALID_VALUE, "data.service_item"),
+    "unknown service item": (
+        raw(data={"service_item": "moon.walk", "unit": "water"}),
+        Reason.UNKNOWN_SERVICE_ITEM,
+        "data.service_item",
+    ),
+    "unknown unit": (raw(data={**ATTRIBUTES, "unit": "moon"}), Reason.UNKNOWN_UNIT, "data.unit"),
+    "another's unit": (raw(data={**ATTRIBUTES, "unit": "seals"}), Reason.NOT_ENTITLED, "data.unit"),
+    "another's case": (raw(caseowner=SEALS), Reason.NOT_ENTITLED, "caseowner"),
+    "another's decision": (
+        raw("case.justified", {"kpi": "K06-1", "decision": "accepted"}),
+        Reason.NOT_ENTITLED,
+        "data.decision",
+    ),
+    "another's confirmation": (
+        raw("case.confirmed", {"kpi": "K06-1", "decision": "rejected"}),
+        Reason.NOT_ENTITLED,
+        "data.decision",
+    ),
+    "unknown field": (raw(data={**ATTRIBUTES, "fax": "1"}), Reason.UNKNOWN_FIELD, "data.fax"),
+    "unknown channel": (raw(data={**ATTRIBUTES, "channel": "fax"}), Reason.INVALID_VALUE, "data.channel"),
+    "naive due date": (
+        raw(data={**ATTRIBUTES, "due_at": "2021-09-16T09:12:00"}),
+        Reason.NAIVE_TIME,
+        "data.due_at",
+    ),
+    "limit of no unit": (
+        raw(data={**ATTRIBUTES, "committed_limit": {"amount": 4, "unit": "moons"}}),
+        Reason.INVALID_VALUE,
+        "data.committed_limit.unit",
+    ),
+    "limit of a century": (
+        raw(data={**ATTRIBUTES, "committed_limit": {"amount": 40000, "unit": "months"}}),
+        Reason.INVALID_VALUE,
+        "data.committed_limit",
+    ),
+    "negative limit": (
+        raw(data={**ATTRIBUTES, "committed_limit": {"amount": -1, "unit": "months"}}),
+        Reason.INVALID_VALUE,
+        "data.committed_limit.amount",
+    ),
+    "parent of no owner": (raw(data={**ATTRIBUTES, "parent": "P-1"}), Reason.INVALID_VALUE, "data.parent"),
+    "undeclared attribute": (
+        raw(data={**ATTRIBUTES, "attributes": {"colour": "red"}}),
+        Reason.UNKNOWN_FIELD,
+        "data.attributes.colour",
+    ),
+    "attribute of another item": (
+        raw(data={"service_item": "seal.issue", "unit": "water", "attributes": {"fee": 1}}),
+        Reason.UNKNOWN_FIELD,
+        "data.attributes.fee",
+    ),
+    "attribute declared by no item": (
+        raw("case.completed", {"attributes": {"colour": "red"}}),
+        Reason.UNKNOWN_FIELD,
+        "data.attributes.colour",
+    ),
+    "nested attribute": (
+        raw(data={**ATTRIBUTES, "attributes": {"note": {"a": 1}}}),
+        Reason.INVALID_VALUE,
+        "data.attributes.note",
+    ),
+    "21 codes": (
+        raw(data={**ATTRIBUTES, "attributes": {"areas": ["a"] * 21}}),
+        Reason.INVALID_VALUE,
+        "data.attributes.areas",
+    ),
+    "code of another list": (
+        raw(data={**ATTRIBUTES, "attributes": {"project_size": "tiny"}}),
+        Reason.INVALID_VALUE,
+        "data.attributes.project_size",
+    ),
+    "a text for a truth": (
+        raw(data={**ATTRIBUTES, "attributes": {"external_line": "no"}}),
+        Reason.INVALID_VALUE,
+        "data.attributes.external_line",
+    ),
+    "a truth for a number": (
+        raw(data={**ATTRIBUTES, "attributes": {"fee": True}}),
+        Reason.INVALID_VALUE,
+        "data.attributes.fee",
+    ),
+    "a number that readers disagree on": (
+        raw(data={**ATTRIBUTES, "attributes": {"pipe": 2**53}}),
+        Reason.INVALID_VALUE,
+        "data",
+    ),
+    "milestone of no item": (
+        raw("case.milestone", {"name": "landed", "unit": "water"}),
+        Reason.INVALID_VALUE,
+        "data.name",
+    ),
+    "milestone without unit": (raw("case.milestone", {"name": "connected"}), Reason.INVALID_VALUE, "data.unit"),
+    "unregistered reason": (
+        raw("case.suspended", {"reason": "nap", "unit": "water"}),
+        Reason.INVALID_VALUE,
+        "data.reason",
+    ),
+    "unknown promise": (
+        raw("case.justified", {"kpi": "K99", "decision": "requested"}),
+        Reason.INVALID_VALUE,
+        "data.kpi",
+    ),
+    "unknown collection": (
+        raw("item.upserted", {"collection": "moons", "unit": "water"}),
+        Reason.INVALID_VALUE,
+        "data.collection",
+    ),
+    "unknown duty": (
+        raw("duty.fulfilled", {"duty": "song", "unit": "water", "period": "2021-10"}),
+        Reason.INVALID_VALUE,
+        "data.duty",
+    ),
+    "no month": (
+        raw("duty.fulfilled", {"duty": "report", "unit": "water", "period": "2021-13"}),
+        Reason.INVALID_VALUE,
+        "data.period",
+    ),
+    "six stars": (raw("case.rated", {"score": 6}), Reason.INVALID_VALUE, "data.score"),
+    "a text for a score": (raw("case.rated", {"score": "5"}), Reason.INVALID_VALUE, "data.score"),
+    "reopened without reason": (raw("case.reopened", {}), Reason.INVALID_VALUE, "data.reason"),
+    "reclassified to nothing": (raw("case.reclassified", {}), Reason.INVALID_VALUE, "data"),
+    "busy heartbeat": (raw("source.heartbeat", {"load": 1}), Reason.UNKNOWN_FIELD, "data.load"),
+    "correction of itself": (
+        raw("correction", {"of": "e-1", "event": None}),
+        Reason.BAD_CORRECTION,
+        "data.of",
+    ),
+    "correction of a correction": (
+        raw("correction", {"of": "e-0", "event": {**INNER, "type": "correction"}}),
+        Reason.BAD_CORRECTION,
+        "data.event.type",
+    ),
+    "correction to another subject": (
+        raw("correction", {"of": "e-0", "event": {**INNER, "subject": "W-2"}}),
+        Reason.BAD_CORRECTION,
+        "data.event.subject",
+    ),
+    "correction to another owner": (
+        raw("correction", {"of": "e-0", "event": {**INNER, "caseowner": SEALS}}),
+        Reason.BAD_CORRECTION,
+        "data.event.caseowner",
+    ),
+    "correction by nothing": (raw("correction", {"of": "e-0"}), Reason.INVALID_VALUE, "data.event"),
+    "correction to an unknown type": (
+        raw("correction", {"of": "e-0", "event": {**INNER, "type": "case.lost"}}),
+        Reason.UNKNOWN_TYPE,
+        "data.event.type",
+    ),
+    "correction to an unknown unit": (
+        raw("correction", {"of": "e-0", "event": {**INNER, "data": {**ATTRIBUTES, "unit": "moon"}}}),
+        Reason.UNKNOWN_UNIT,
+        "data.event.data.unit",
+    ),
+    "correction to a missing field": (
+        raw("correction", {"of": "e-0", "event": {**INNER, "data": {"unit": "water"}}}),
+        Reason.INVALID_VALUE,
+        "data.event.data.service_item",
+    ),
+    "correction to the future": (
+        raw("correction", {"of": "e-0", "event": {**INNER, "time": "2022-01-01T00:00:00Z"}}),
+        Reason.FROM_THE_FUTURE,
+        "data.event.time",
+    ),
+    "correction to a decision": (
+        raw(
+            "correction",
+            {
+                "of": "e-0",
+                "event": {**INNER, "type": "case.confirmed", "data": {"kpi": "K06-1", "decision": "accepted"}},
+            },
+        ),
+        Reason.NOT_ENTITLED,
+        "data.event.data.decision",
+    ),
+    "a person as subject": (raw(subject=f"W-{IDENTITY_CARD}"), Reason.PERSONAL_DATA, "subject"),
+    "a phone in a reason": (
+        raw("case.withdrawn", {"reason": "call 138-1234-5678"}),
+        Reason.PERSONAL_DATA,
+        "data.reason",
+    ),
+    "a phone in full-width digits": (
+        raw("case.withdrawn", {"reason": "１３８１２３４５６７８"}),
+        Reason.PERSONAL_DATA,
+        "data.reason",
+    ),
+    "a phone in escapes": (
+        raw("case.withdrawn", {"reason": "13812345678"}).replace(b"138", rb"\u0031\u0033\u0038"),
+        Reason.PERSONAL_DATA,
+        "data.reason",
+    ),
+    "a bank card in an attribute": (
+        raw(data={**ATTRIBUTES, "attributes": {"areas": ["a", BANK_CARD]}}),
+        Reason.PERSONAL_DATA,
+        "data.attributes.areas",
+    ),
+    "a bank card as a number": (
+        raw(data={**ATTRIBUTES, "attributes": {"pipe": 4111111111111111}}),
+        Reason.PERSONAL_DATA,
+        "data.attributes.pipe",
+    ),
+    "a person in a correction": (
+        raw("correction", {"of": "e-0", "event": {**INNER, "type": "case.refused", "data": {"reason": IDENTITY_CARD}}}),
+        Reason.PERSONAL_DATA,
+        "data.event.data.reason",
+    ),
+    "65 KiB": (raw("case.withdrawn", {"reason": "a" * LARGEST_EVENT}), Reason.TOO_LARGE, ""),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_event_is_refused_with_its_reason_and_place(name: str) -> None:
+    content, reason, path = BAD[name]
+    refusal = refused(content)
+    assert (refusal.code, refusal.path) == (reason, path), str(refusal)
+
+
+def test_every_reason_that_an_event_alone_can_have_is_tried() -> None:
+    elsewhere = {Reason.ID_CONFLICT, Reason.SOURCE_MISMATCH, Reason.WRONG_KEY}
+    assert {reason for _, reason, _ in BAD.values()} == set(Reason) - elsewhere
+
+
+def test_a_record_under_another_key_is_refused() -> None:
+    key = f"{WATER}\x1fW-2021-000123".encode()
+    assert ADMISSION.admit(raw(), key=key).key.encode() == key
+    assert refused(raw(), key=b"W-2021-000123").code is Reason.WRONG_KEY
+
+
+@pytest.mark.parametrize("event_type", EXAMPLES)
+def test_each_type_becomes_a_fact_that_survives_its_row(event_type: str) -> None:
+    written = example(event_type)
+    admitted = ADMISSION.admit(orjson.dumps(written))
+    fact = admitted.fact
+    assert (admitted.owner, admitted.subject) == (WATER, "W-2021-000123")
+    assert fact[:4] == (instant_from(written["time"]), RANK_OF[event_type], written["source"], "e-1")
+    assert fact.recorded == fact.received == instant_from(written["recordedat"])
+    assert unpack(pack([fact], lambda facts: orjson.dumps(facts, default=tuple)), orjson.loads) == [fact]
+
+
+def test_a_fact_keeps_what_is_known_and_nothing_else() -> None:
+    data: dict[str, Any] = {
+        **ATTRIBUTES,
+        "channel": "unknown",
+        "applicant": "public",
+        "statutory_limit": None,
+        "attributes": {},
+    }
+    assert fact_of("case.accepted", data).data == {**ATTRIBUTES, "applicant": "public"}
+    data = {**ATTRIBUTES, "due_at": "1970-01-01T08:00:01+08:00", "attributes": {"fee": None, "pipe": 0}}
+    assert fact_of("case.accepted", data).data == {**ATTRIBUTES, "due_at": 1_000_000, "attributes": {"pipe": 0}}
+    assert fact_of("case.reclassified", {"applicant": "unknown"}).data == {"applicant": "unknown"}
+
+
+def test_a_suspension_without_a_reason_has_the_reason_unknown() -> None:
+    assert fact_of("case.suspended", {"unit": "water"}).data == {"unit": "water", "reason": "unknown"}
+
+
+def test_types_that_need_no_data_may_leave_it_out() -> None:
+    for event_type in ("case.completed", "case.withdrawn", "case.refused", "source.heartbeat"):
+        without = event(event_type)
+        del without["data"]
+        assert ADMISSION.admit(orjson.dumps(without)).fact.data == {}
+    heartbeat = ADMISSION.admit(raw("source.heartbeat", subject=None))
+    assert (heartbeat.key, heartbeat.subject) == (f"{WATER}\x1f", "")
+
+
+def test_a_correction_keeps_its_replacement_as_a_fact_would() -> None:
+    assert fact_of("correction", EXAMPLES["correction"]).data == {
+        "of": "e-0",
+        "event": {
+            "type": "case.accepted",
+            "time": instant_from("2021-09-16T08:00:00+08:00"),
+            "recorded": instant_from("2021-09-16T08:00:00+08:00"),
+            "data": ATTRIBUTES,
+        },
+    }
+    assert fact_of("correction", {"of": "e-0", "event": None}).data == {"of": "e-0", "event": None}
+
+
+def test_a_replacement_inherits_what_it_does_not_say_of_its_envelope() -> None:
+    data = {"of": "e-0", "event": {"type": "case.withdrawn", "time": "2021-09-16T08:00:00+08:00"}}
+    replacement = fact_of("correction", data).data["event"]
+    assert replacement["recorded"] == instant_from(event()["recordedat"])
+    assert replacement["data"] == {}
+
+
+def test_arrival_is_the_stamp_else_the_carriers_word_else_the_recording_else_the_time() -> None:
+    stamped = raw(receivedat="2021-09-17T00:00:00Z")
+    trusting = Admission(plan(), CODEC, trust_receivedat=True)
+    assert trusting.admit(stamped, received=1).fact.received == instant_from("2021-09-17T00:00:00Z")
+    carried = instant_from("2021-09-18T00:00:00Z")
+    assert ADMISSION.admit(raw(), received=carried).fact.received == carried
+    assert ADMISSION.admit(raw()).fact.received == instant_from(event()["recordedat"])
+    real_time = ADMISSION.admit(raw("case.withdrawn", source=SEALS, recordedat=None)).fact
+    assert real_time.received == real_time.time
+    assert real_time.recorded is None
+
+
+def test_a_source_may_be_five_minutes_ahead_of_us_and_no_more() -> None:
+    happened = instant_from(event()["time"])
+    ADMISSION.admit(raw(), received=happened - 300_000_000)
+    assert refused(raw(), received=happened - 300_000_001).code is Reason.FROM_THE_FUTURE
+    ADMISSION.admit(raw(), now=happened - 300_000_000)
+    assert refused(raw(), now=happened - 300_000_001).path == "time"
+
+
+def test_the_stamp_is_no_part_of_the_payload() -> None:
+    trusting = Admission(plan(), CODEC, trust_receivedat=True)
+    stamped = trusting.admit(raw(receivedat="2021-09-17T00:00:00Z")).fact
+    assert stamped.digest == ADMISSION.admit(raw()).fact.digest == digest_of(canonical(event()))
+
+
+def shuffled(value: Any, rng: random.Random) -> Any:
+    if isinstance(value, dict):
+        names = list(value)
+        rng.shuffle(names)
+        return {name: shuffled(value[name], rng) for name in names}
+    return value
+
+
+@given(st.sampled_from(sorted(EXAMPLES)), st.randoms(use_true_random=False), st.booleans())
+def test_the_digest_knows_neither_the_order_of_keys_nor_blanks(
+    event_type: str, rng: random.Random, indented: bool
+) -> None:
+    written = example(event_type)
+    other = orjson.dumps(shuffled(written, rng), option=orjson.OPT_INDENT_2 if indented else 0)
+    assert ADMISSION.admit(other) == ADMISSION.admit(dumps(written))
+    changed = ADMISSION.admit(orjson.dumps({**written, "id": "e-2"})).fact
+    assert changed.digest != ADMISSION.admit(dumps(written)).fact.digest
+
+
+@given(st.sampled_from(sorted(EXAMPLES)), st.sampled_from(sorted(EXAMPLES)))
+def test_what_was_admitted_before_changes_no_answer(first: str, then: str) -> None:
+    remembering, fresh = Admission(plan(), CODEC), Admission(plan(), CODEC)
+    remembering.admit(dumps(example(first)))
+    assert remembering.admit(dumps(example(then))) == fresh.admit(dumps(example(then)))
+    for name in ("another's unit", "undeclared attribute", "milestone without unit"):
+        assert refused(BAD[name][0], remembering).code is BAD[name][1]
+
+
+def test_data_learned_from_one_source_is_not_granted_to_another() -> None:
+    admission = Admission(plan(), CODEC)
+    admission.admit(raw())
+    refusal = refused(raw(source=SEALS), admission)
+    assert (refusal.code, refusal.path) == (Reason.NOT_ENTITLED, "data.unit")
+
+
+def test_a_registered_partner_reports_on_another_owners_case() -> None:
+    admitted = ADMISSION.admit(
+        raw("case.milestone", {"name": "connected", "unit": "seals"}, source=SEALS, caseowner=WATER)
+    )
+    assert (admitted.key, admitted.owner) == (f"{WATER}\x1fW-2021-000123", WATER)
+
+
+def test_the_operations_centre_decides_and_units_only_ask() -> None:
+    decided = {"kpi": "K06-1", "decision": "accepted"}
+    ADMISSION.admit(raw("case.justified", decided, source=OPERATIONS, caseowner=WATER))
+    ADMISSION.admit(raw("case.justified", {"kpi": "K06-1", "decision": "requested"}))
+    ADMISSION.admit(raw("case.extended", {"limit": LIMIT}))
+
+
+def test_an_open_plan_admits_any_source_unit_item_and_attribute() -> None:
+    data = {"service_item": "Pothole", "unit": "Public Works", "attributes": {"colour": "red"}}
+    admitted = OPEN.admit(raw(data=data, source="/boston", recordedat=None))
+    assert admitted.fact.data == data
+    OPEN.admit(raw("case.milestone", {"name": "landed", "unit": "moon"}, source="/boston", recordedat=None))
+    assert refused(raw(data={**data, "fax": 1}), OPEN).code is Reason.UNKNOWN_FIELD
+    assert refused(raw(data={**data, "attributes": {"a": {}}}), OPEN).path == "data.attributes.a"
+
+
+def test_binary_mode_is_read_from_the_headers() -> None:
+    written = event()
+    headers = [
+        (f"ce_{name}", written[name].encode())
+        for name in ("specversion", "id", "source", "type", "subject", "time", "recordedat")
+    ]
+    headers.append(("content-type", b"application/json"))
+    admitted = ADMISSION.admit(orjson.dumps(written["data"]), headers=headers)
+    structured = ADMISSION.admit(orjson.dumps({**written, "datacontenttype": "application/json"}))
+    assert admitted == structured
+    assert ADMISSION.admit(raw(), headers=[("content-type", b"application/cloudevents+json")]).fact.id == "e-1"
+    person = [(name, IDENTITY_CARD.encode() if name == "ce_subject" else value) for name, value in headers]
+    assert refused(orjson.dumps(written["data"]), headers=person).path == "subject"
+
+
+def test_only_the_first_problem_is_told_and_no_value_is_quoted() -> None:
+    refusal = refused(raw(subject=f"W-{IDENTITY_CARD}"))
+    assert IDENTITY_CARD not in f"{refusal} {refusal.sentence} {refusal.remedy}"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (IDENTITY_CARD, "identity-card number"),
+        ("no 110105 19491231 002x.", "identity-card number"),
+        ("13812345678", "mobile number"),
+        ("+86 138 1234 5678", "mobile number"),
+        ("008613812345678", "mobile number"),
+        (BANK_CARD, "bank-card number"),
+        ("6222 0202 0011 2345 679", "bank-card number"),
+        ("4111-1111-1111-1111", "bank-card number"),
+    ],
+)
+def test_numbers_of_persons_are_told(text: str, kind: str) -> None:
+    assert personal_number(text) == kind
+    assert may_be_personal(text.encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "110105194912310021",  # its check digit is wrong
+        "110105194913310024",  # there is no such day
+        "101000295613",  # a service request of Boston
+        "6222020200112345671",
+        "12812345678",  # no network has 128
+        "2021091600001234",  # a day and a serial number
+        "15-2021-00123",
+        "91500000203000000X",  # a unified social credit code
+        "446655440000-e29b",
+    ],
+)
+def test_other_numbers_are_left_alone(text: str) -> None:
+    assert personal_number(text) is None
+
+
+@given(st.text("0123456789 -件xX", max_size=24))
+def test_no_personal_number_escapes_the_first_look(text: str) -> None:
+    if personal_number(text) is not None:
+        assert may_be_personal(text.encode())
+
+
+@given(st.text("0123456789X", min_size=13, max_size=19))
+def test_check_digits_are_those_of_an_independent_library(number: str) -> None:
+    told = personal_number(number)
+    if told == "identity-card number":
+        assert ric.is_valid(number)
+    elif told == "bank-card number":
+        assert luhn.is_valid(number)
+
+
+@given(st.dates(date(1900, 1, 1), date(2020, 12, 31)), st.integers(0, 999))
+def test_every_valid_identity_card_number_is_told(birth: date, order: int) -> None:
+    start = f"110105{birth:%Y%m%d}{order:03}"
+    number = start + ric.calc_check_digit(start + "0")
+    assert personal_number(number) == "identity-card number"
+    assert personal_number(f"证{number.lower()}号") == "identity-card number"
+
+
+@given(st.sampled_from(["62", "4", "51", "35"]), st.text("0123456789", min_size=16, max_size=16), st.integers(15, 18))
+def test_every_valid_bank_card_number_is_told(prefix: str, digits: str, length: int) -> None:
+    start = (prefix + digits)[:length]
+    assert personal_number(start + luhn.calc_check_digit(start)) is not None
