@@ -1,0 +1,151 @@
+"""Where in statutory time a decided fate happens. Asks the calendar and the limits; never the judge."""
+
+from collections.abc import Mapping
+from functools import cache
+from random import Random
+from typing import Any
+
+from services.domain.law import Law
+from services.domain.limits import Ends, Limit, LimitUnit, due
+from services.domain.plan import Kind, Promise
+from services.domain.zone import DAY_US, MINUTE_US, Instant
+from services.simulator.profile import Quality
+from services.simulator.story import SECOND, Fate
+
+HOUR_US = 60 * MINUTE_US
+_MORNING, _WORKDAY_SECONDS = 9 * 60, int(8.5 * 3600)
+
+
+class Placement:
+    """The law of a plan, asked for instants, and which of its promises a kind of case falls under."""
+
+    def __init__(self, law: Law) -> None:
+        self.law = law
+        self.zone = law.zone
+        self.calendar = law.calendar
+        self.promises = law.plan.promises
+        self._selected: dict[tuple[object, ...], tuple[Promise, ...]] = {}
+        self._primary: dict[tuple[object, ...], Promise | None] = {}
+        self.statutory = cache(law.statutory_limit)
+
+    def selected(self, item: str, attributes: Mapping[str, Any]) -> tuple[Promise, ...]:
+        """The promises about cases that select such a case, by item and attributes."""
+        key = (item, *attributes.items())
+        found = self._selected.get(key)
+        if found is None:
+            found = self._selected[key] = tuple(
+                promise
+                for promise in self.promises
+                if promise.kind not in (Kind.CATALOGUE, Kind.DUTY) and _selects(promise, item, attributes)
+            )
+        return found
+
+    def primary(self, item: str, attributes: Mapping[str, Any]) -> Promise | None:
+        """The promise with a limit of its own that such a case is about, if there is one."""
+        key = (item, *attributes.items())
+        if key not in self._primary:
+            self._primary[key] = next(
+                (promise for promise in self.selected(item, attributes) if own_limit(promise) is not None), None
+            )
+        return self._primary[key]
+
+    def due(self, promise: Promise, start: Instant, unit: str, item: str) -> Instant:
+        """Until when a case that started then is on time, without any suspension."""
+        limit = own_limit(promise)
+        assert limit is not None, f"{promise.key} has no limit of its own"
+        hours = self.law.hours(unit, item)
+        return due(limit, start, promise.ends, zone=self.zone, calendar=self.calendar, hours=hours)
+
+    def working_days(self, start: Instant, stop: Instant) -> int:
+        """Working days from one instant to the other; the first day is not counted."""
+        return self.calendar.working_days(self.zone.day(start), self.zone.day(stop))
+
+    def on_workday(self, rng: Random, start: Instant, n: int) -> Instant:
+        """Some time on the n-th working day after the start; for n = 0 later on the same day."""
+        day = self.zone.day(start)
+        if n <= 0:
+            return self.later_that_day(rng, start)
+        return self.daytime(rng, self.calendar.add_working_days(day, n))
+
+    def daytime(self, rng: Random, day: int) -> Instant:
+        """A second between 9:00 and 17:30."""
+        return self.zone.at(day, _MORNING) + int(rng.random() * _WORKDAY_SECONDS) * SECOND
+
+    def later_that_day(self, rng: Random, start: Instant) -> Instant:
+        """A second after the start, usually before the evening and never after midnight unless the start is near it."""
+        evening = self.zone.midnight(self.zone.day(start)) + 20 * HOUR_US
+        if evening - start < 10 * MINUTE_US:
+            return start + int(30 + rng.random() * 60) * SECOND
+        return start + int(60 + rng.random() * ((evening - start) // SECOND - 60)) * SECOND
+
+    def ending(
+        self, rng: Random, promise: Promise, start: Instant, quality: Quality, unit: str, item: str
+    ) -> tuple[Fate, Instant | None, Instant]:
+        """Decides the fate of a case under a promise with a limit: the fate, when it ends (None: never), its due."""
+        limit = own_limit(promise)
+        assert limit is not None
+        until = self.due(promise, start, unit, item)
+        fate = _drawn(rng, quality)
+        if fate is Fate.STUCK:
+            return fate, None, until
+        if limit.unit in (LimitUnit.WORKING_MINUTES, LimitUnit.MINUTES):
+            return fate, self._minutes(rng, fate, limit, start, quality, unit, item), until
+        last_day = self.zone.day(until)
+        allowed = self.calendar.working_days(self.zone.day(start), last_day)
+        if fate is Fate.MISSED:
+            over = 1 + int(rng.expovariate(1.0) * (0.25 * allowed + 0.5))
+            return fate, self.daytime(rng, self.calendar.add_working_days(last_day, over)), until
+        if fate is Fate.MET and rng.random() < quality.last_minute and last_day > self.zone.day(start):
+            if promise.ends is not Ends.DAY:
+                return fate, until // SECOND * SECOND, until
+            evening = self.zone.midnight(last_day + 1) - SECOND
+            return fate, evening - int(rng.random() ** 4 * 6 * 3600) * SECOND, until
+        n = min(int(allowed * quality.pace * (0.4 + 1.2 * rng.random()) + rng.random()), max(0, allowed - 1))
+        stop = self.on_workday(rng, start, n)
+        return fate, min(stop, until // SECOND * SECOND), until
+
+    def _minutes(
+        self, rng: Random, fate: Fate, limit: Limit, start: Instant, quality: Quality, unit: str, item: str
+    ) -> Instant:
+        whole = limit.amount * MINUTE_US
+        if fate is Fate.MISSED:
+            amount = whole + (SECOND if rng.random() < 0.1 else int(1 + rng.expovariate(1.0) * 1800) * SECOND)
+        elif rng.random() < quality.last_minute:
+            amount = whole - (0 if rng.random() < 0.3 else int(rng.random() * 600) * SECOND)
+        else:
+            share = quality.pace * (0.4 + 0.9 * (rng.random() + rng.random()) / 2)
+            amount = int(min(0.97, share) * whole) // SECOND * SECOND
+        if limit.unit is LimitUnit.MINUTES:
+            return start + amount
+        return self.law.hours(unit, item).add(start, amount)
+
+
+def own_limit(promise: Promise) -> Limit | None:
+    """The limit that the promise itself sets: of a duration, or of the time after which a case matures."""
+    if promise.kind is Kind.CASE_LIMIT and isinstance(promise.limit, Limit):
+        return promise.limit
+    if promise.kind is Kind.CASE_SHARE and isinstance(promise.matures_at, Limit):
+        return promise.matures_at
+    return None
+
+
+def elapsed_days(start: Instant, stop: Instant) -> float:
+    """Elapsed time in days."""
+    return (stop - start) / DAY_US
+
+
+def _drawn(rng: Random, quality: Quality) -> Fate:
+    draw = rng.random()
+    for share, fate in ((quality.late, Fate.MISSED), (quality.stuck, Fate.STUCK), (quality.withdrawn, Fate.WITHDRAWN)):
+        if draw < share:
+            return fate
+        draw -= share
+    return Fate.MET
+
+
+def _selects(promise: Promise, item: str, attributes: Mapping[str, Any]) -> bool:
+    for name, wanted in promise.select.items():
+        given = item if name == "service_item" else attributes.get(name)
+        if given not in (wanted if isinstance(wanted, tuple) else (wanted,)):
+            return False
+    return True

@@ -1,0 +1,259 @@
+"""How a simulated district works: which cases come to whom, how well each unit does, and what its sources get wrong.
+
+Everything here is invented. A lane whose service item, unit or source a plan does not have is left out; an item of the
+plan without a lane gets a plain one (`scenes.py`), so that any plan can be fed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How well a unit does, as shares of its cases unless said otherwise."""
+
+    pace: float = 0.5
+    """The part of a limit that a usual case takes."""
+    late: float = 0.0
+    """Closed after the limit."""
+    stuck: float = 0.0
+    """Never closed."""
+    withdrawn: float = 0.01
+    breach: float = 0.0
+    """Of a bound: a fee taken, a second survey."""
+    unmeasured: float = 0.0
+    """The source never reports the fact that a bound is about."""
+    excused: float = 0.0
+    """Of the late ones, where the promise is soft: with a reason that the operations centre accepts."""
+    last_minute: float = 0.05
+    """Closed on the last day, up to its last second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A kind of case within a lane."""
+
+    share: float
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    quality: Quality | None = None
+    """Where it differs from the lane's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """The cases of one service item at one unit, published by one source."""
+
+    scene: str
+    """Which story is told (`scenes.py`)."""
+    item: str
+    source: str
+    unit: str
+    share: float
+    """Of all cases of the district, relative to the other lanes."""
+    prefix: str
+    online: float = 0.0
+    """Share filed online."""
+    quality: Quality = Quality()
+    variants: tuple[Variant, ...] = (Variant(1.0),)
+
+
+FAULTS: Mapping[str, float] = {
+    "duplicates": 0.02,
+    "disorder": 0.03,
+    "late_entry": 0.02,
+    "silence": 0.05,
+    "skew": 0.05,
+    "corrections": 0.01,
+    "conflicts": 0.005,
+    "bad": 0.1,
+    "stop_and_go": 0.03,
+    "backdated": 0.02,
+    "reopened": 0.01,
+    "reclassified": 0.15,
+}
+"""What `--faults all` switches on. A rate is a share of events (duplicates, disorder), of weeks per source (silence), of
+days per reason code (bad), of small water projects (reclassified), else of cases."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A whole district."""
+
+    name: str
+    cases_per_day: float
+    """On a usual working day."""
+    lanes: tuple[Lane, ...]
+    faults: Mapping[str, float] = field(default_factory=dict)
+    falls_silent: Mapping[str, date] = field(default_factory=dict)
+    """Sources that stop for good on a date."""
+    forgetful: tuple[str, ...] = ()
+    """Units that forget their monthly report, every second month from the first one owed."""
+
+
+def parse_faults(text: str) -> dict[str, float]:
+    """`all`, `none`, or `name=rate,…` (`all` may stand among them). ValueError says what would be right."""
+    rates: dict[str, float] = {}
+    for part in filter(None, (word.strip() for word in text.split(","))):
+        name, given, rate = part.partition("=")
+        if part == "all":
+            rates |= FAULTS
+        elif part == "none":
+            rates.clear()
+        elif name not in FAULTS:
+            raise ValueError(f"there is no fault {name!r}: use all, none, or some of {', '.join(FAULTS)}, as in silence=0.1")
+        else:
+            try:
+                rates[name] = float(rate) if given else FAULTS[name]
+            except ValueError:
+                raise ValueError(f"{part!r}: the rate is not a number: write {name}={FAULTS[name]}") from None
+            if not 0 <= rates[name] <= 1:
+                raise ValueError(f"{part!r}: a rate is between 0 and 1")
+    return rates
+
+
+def _utilities() -> list[Lane]:
+    water = (
+        Variant(0.5, {"project_size": "small", "external_line": False, "small_low_risk": False, "area": "urban"}),
+        Variant(0.15, {"project_size": "small", "external_line": False, "small_low_risk": True, "area": "urban"}),
+        Variant(0.25, {"project_size": "small", "external_line": True, "small_low_risk": False, "area": "urban"}),
+        Variant(0.1, {"project_size": "large", "external_line": True, "small_low_risk": False, "area": "rural"}),
+    )
+    overdue = Quality(pace=0.75, late=0.1, stuck=0.05)
+    poor_water = tuple(
+        replace(variant, quality=overdue if variant.attributes["external_line"] else None) for variant in water
+    )
+    power = (
+        Variant(
+            0.72,
+            {"voltage": "low", "customer_class": "small_micro", "area": "urban", "external_line": False},
+        ),
+        Variant(
+            0.2,
+            {"voltage": "10kv", "customer_class": "other", "area": "urban", "external_line": True},
+            Quality(pace=0.8, withdrawn=0.02, last_minute=0),
+        ),
+        Variant(0.08, {"voltage": "low", "customer_class": "household", "area": "rural", "external_line": False}),
+    )
+    gas = (
+        Variant(0.3, {"customer_class": "enterprise", "area": "urban", "external_line": True}),
+        Variant(0.7, {"customer_class": "household", "area": "urban", "external_line": False}),
+    )
+    good = Quality(pace=0.4, withdrawn=0.02, last_minute=0.04)
+    return [
+        Lane("utility", "water.connection", "/units/liangjiang-water", "liangjiang-water", 4, "WL", 0.6,
+             Quality(pace=0.4, breach=0.03, unmeasured=0.01), water),
+        Lane("utility", "water.connection", "/units/sino-french-water", "sino-french-water", 3, "WS", 0.5,
+             Quality(pace=0.45, breach=0.0), poor_water),
+        Lane("utility", "power.connection", "/units/state-grid-shibei", "state-grid-shibei", 6, "PW", 0.8,
+             Quality(pace=0.3, last_minute=0.0), power),
+        Lane("utility", "gas.connection", "/units/jiangbei-gas", "jiangbei-gas", 4, "GJ", 0.5, good, gas),
+        Lane("utility", "gas.connection", "/units/kaiyuan-gas", "kaiyuan-gas", 2, "GK", 0.4, good, gas),
+        Lane("utility", "gas.connection", "/units/liangjiang-gas", "liangjiang-gas", 2, "GL", 0.4, good, gas),
+        Lane("utility", "gas.connection", "/units/chuangang-gas", "chuangang-gas", 1, "GC", 0.2,
+             Quality(pace=0.65, last_minute=0.2), gas),
+    ]  # fmt: skip
+
+
+_PROCURING = {
+    "district-education": Quality(pace=0.5, late=0.0, last_minute=0.05),
+    "district-health": Quality(pace=0.6, late=0.06, stuck=0.02, excused=0.5),
+    "district-transport": Quality(pace=0.5, late=0.0, last_minute=0.05),
+    "district-housing-construction": Quality(pace=0.75, late=0.12, stuck=0.04, excused=0.3, last_minute=0.15),
+    "district-culture-tourism": Quality(pace=0.4, late=0.0),
+}
+
+
+def _procurement() -> list[Lane]:
+    lanes = []
+    for unit, quality in _PROCURING.items():
+        for scene, item, share, prefix in (
+            ("award", "procurement.award", 0.6, "TA"),
+            ("contract", "procurement.contract", 0.6, "TC"),
+            ("invoice", "procurement.invoice", 2.0, "TI"),
+        ):
+            fair = replace(quality, late=0.0, stuck=0.0, last_minute=0.0) if scene == "contract" else quality
+            lanes.append(Lane(scene, item, "/units/district-finance", unit, share, prefix, 1.0, fair))
+    return lanes
+
+
+_PERMITS = {
+    "permit.food_business": ("district-market-regulation", 10, 0.8, 0.14),
+    "permit.public_venue_hygiene": ("district-health", 4, 0.7, 0.12),
+    "permit.physician_registration": ("district-health", 4, 0.9, 0.08),
+    "permit.labour_dispatch": ("district-human-resources", 1.5, 0.6, 0.2),
+    "permit.human_resource_service": ("district-human-resources", 1.5, 0.6, 0.2),
+    "permit.road_occupation": ("district-urban-management", 3, 0.4, 0.35),
+    "permit.outdoor_advertisement": ("district-urban-management", 3, 0.6, 0.18),
+    "permit.construction": ("district-housing-construction", 2, 0.75, 0.3),
+    "permit.road_freight": ("district-transport", 4, 0.7, 0.12),
+    "permit.publication_retail": ("district-culture-tourism", 1.5, 0.8, 0.1),
+    "permit.special_trade": ("district-public-security", 2, 0.3, 0.25),
+    "social.minimum_living": ("district-civil-affairs", 3, 0.1, 0.22),
+}
+"""Item → unit, share, share filed online, part of the statutory limit that a usual case takes."""
+
+
+def _items_on_application() -> list[Lane]:
+    lanes = [
+        Lane("permit", item, "/units/district-government-services", unit, share, "ZW", online, Quality(pace=pace))
+        for item, (unit, share, online, pace) in _PERMITS.items()
+    ]
+    registrations = tuple(
+        Variant(share, {"registration_type": kind})
+        for kind, share in (
+            ("mortgage", 0.3),
+            ("mortgage_cancellation", 0.25),
+            ("existing_home_transfer", 0.3),
+            ("first_registration", 0.1),
+            ("change", 0.05),
+        )
+    )
+    return [
+        *lanes,
+        Lane("establishment", "enterprise.establishment", "/units/district-market-regulation",
+             "district-market-regulation", 14, "QY", 0.9, Quality(pace=0.12, unmeasured=0.02)),
+        Lane("realty", "realty.registration", "/units/district-realty-registration", "district-realty-registration",
+             30, "BD", 0.25, Quality(pace=0.55, late=0.004, withdrawn=0.005, last_minute=0.03), registrations),
+        Lane("benefit", "unemployment.insurance_benefit", "/units/district-human-resources",
+             "district-human-resources", 6, "SB", 0.7, Quality(pace=0.4, last_minute=0.15)),
+        Lane("benefit", "unemployment.assistance_allowance", "/units/district-human-resources",
+             "district-human-resources", 4, "SA", 0.7, Quality(pace=0.4, last_minute=0.15)),
+    ]  # fmt: skip
+
+
+def _oversight_and_courts() -> list[Lane]:
+    lanes = [
+        Lane("report", "oversight.report", "/units/district-justice", unit, share, "TS", 0.7, quality)
+        for unit, share, quality in (
+            ("district-market-regulation", 3.0, Quality(pace=0.5)),
+            ("district-urban-management", 2.0, Quality(pace=0.7, late=0.06, stuck=0.02)),
+        )
+    ]
+    return [
+        *lanes,
+        Lane("lawsuit", "court.sales_contract", "/units/district-court", "district-court", 4, "CS", 0.5),
+        Lane("lawsuit", "court.civil_commercial", "/units/district-court", "district-court", 6, "CM", 0.5),
+    ]
+
+
+def _lanes() -> tuple[Lane, ...]:
+    return (*_utilities(), *_procurement(), *_items_on_application(), *_oversight_and_courts())
+
+
+def profile(name: str) -> Profile:
+    """A preset: `demo` (small, some promises met, at risk, missed; a source falls silent) or `district` (4,000 cases on
+    a usual working day). ValueError if there is no such preset."""
+    if name == "demo":
+        return Profile(
+            "demo",
+            cases_per_day=220,
+            lanes=_lanes(),
+            faults={"duplicates": 0.01, "disorder": 0.01, "late_entry": 0.01, "corrections": 0.005, "reclassified": 0.1},
+            falls_silent={"/units/district-justice": date(2021, 10, 13)},
+            forgetful=("district-science-technology",),
+        )
+    if name == "district":
+        return Profile("district", cases_per_day=4_000, lanes=_lanes(), forgetful=("district-science-technology",))
+    raise ValueError(f"there is no profile {name!r}: use demo or district")

@@ -1,0 +1,153 @@
+"""The story of one case: what happens, when each thing is said, and which fate was decided before a word was written."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from random import Random
+from typing import Any
+
+from services.domain.zone import Instant
+from services.simulator.profile import Lane, Variant
+
+SECOND = 1_000_000
+NEVER: Instant = 1 << 62
+"""The arrival of what is never said."""
+
+
+class Fate(StrEnum):
+    """What becomes of a case under one promise; the first ones can be decided, the others follow from the as-of time."""
+
+    MET = "met"
+    MISSED = "missed"
+    WITHDRAWN = "withdrawn"
+    STUCK = "stuck"
+    """Decided: it will never be closed. Seen from the as-of time: open or open_overdue."""
+    LATE_ENTRY = "late_entry"
+    """In time, but said only after the limit, and not confirmed."""
+    JUSTIFIED = "justified"
+    OPEN = "open"
+    OPEN_OVERDUE = "open_overdue"
+    COUNTED = "counted"
+    """Measured for a mean or a duration."""
+    UNMEASURED = "unmeasured"
+    REJECTED = "rejected"
+    """Not a case: an event that must be turned away; the variant is the reason code."""
+
+
+class Moment:
+    """One thing that happens in a case and is said in one event."""
+
+    __slots__ = ("data", "first_told", "id", "received", "recorded", "source", "time", "type")
+
+    def __init__(
+        self, type: str, time: Instant, recorded: Instant, received: Instant, source: str, data: Mapping[str, Any] | None
+    ) -> None:
+        self.type = type
+        self.time = time
+        """What holds in the end: after a correction, the corrected time."""
+        self.recorded = recorded
+        self.received = received
+        self.source = source
+        self.data = data
+        self.id = ""
+        self.first_told: Instant | None = None
+        """The wrong time that the event itself gives, where a correction follows."""
+
+    def known(self, end: Instant | None) -> bool:
+        """Whether it has happened and been said by the as-of time; None is the end of all days."""
+        return self.received != NEVER and (end is None or (self.time < end and self.received < end))
+
+
+class Story:
+    """A case as it is decided. Points are the moments that promises name: `applied`, `accepted`, `completed`,
+    `milestone:NAME`."""
+
+    __slots__ = (
+        "attributes",
+        "channel",
+        "decided",
+        "due",
+        "lane",
+        "moments",
+        "nodes",
+        "owner",
+        "paused_days",
+        "points",
+        "reclassified",
+        "rejected",
+        "rng",
+        "subject",
+        "supplement",
+        "void",
+        "_real_time",
+    )
+
+    def __init__(self, rng: Random, lane: Lane, variant: Variant, subject: str, real_time: bool) -> None:
+        self.rng = rng
+        self.lane = lane
+        self.owner = lane.source
+        self.subject = subject
+        self.attributes: Mapping[str, Any] = variant.attributes
+        self.channel = "online" if rng.random() < lane.online else "counter"
+        self.moments: list[Moment] = []
+        self.points: dict[str, Moment] = {}
+        self.decided: tuple[str, Fate] | None = None
+        """The promise that the case was made for (`Promise.key`), and its fate."""
+        self.due: Instant | None = None
+        """Of that promise."""
+        self.nodes: list[tuple[str, Moment, Moment]] = []
+        self.paused_days = 0
+        """Working days on which a clock stood still from opening to close, for promises that allow the reason."""
+        self.reclassified: tuple[Moment, Mapping[str, Any]] | None = None
+        """From when it is known to be another kind of case, and its attributes then."""
+        self.supplement: Moment | None = None
+        """A permit's request for a supplement: undoes the acceptance deemed on application."""
+        self.void: tuple[Moment, Moment] | None = None
+        """A first completion, and the reopening that made it void."""
+        self.rejected: list[tuple[str, str]] = []
+        """Reason code and id of its events that must be turned away."""
+        self._real_time = real_time
+
+    def tell(
+        self, type: str, time: Instant, data: Mapping[str, Any] | None, *, source: str = "", point: str = ""
+    ) -> Moment:
+        """Something happens; it is said a little later, as its source usually does."""
+        if self._real_time and not source:
+            recorded = time
+        else:
+            recorded = time + int(30 + self.rng.random() ** 3 * 3600) * SECOND
+        moment = Moment(type, time, recorded, recorded + int(1 + self.rng.random() * 8) * SECOND, source or self.owner, data)
+        self.moments.append(moment)
+        if point:
+            self.points[point] = moment
+        return moment
+
+    def milestone(self, name: str, time: Instant, *, source: str = "", unit: str = "") -> Moment:
+        """A milestone, and the point of that name."""
+        return self.tell(
+            "case.milestone", time, {"name": name, "unit": unit or self.lane.unit}, source=source, point=f"milestone:{name}"
+        )
+
+    def node(self, name: str, start: Instant, end: Instant | None, unit: str = "") -> None:
+        """The passage through a node, or its beginning."""
+        place = {"node": name, "unit": unit or self.lane.unit}
+        first = self.tell("case.node_started", start, place)
+        if end is not None:
+            self.nodes.append((name, first, self.tell("case.node_ended", end, place)))
+
+    def measure(self, quantity: str, value: int | float, time: Instant, *, source: str = "") -> Moment:
+        """A quantity is reported."""
+        return self.tell("case.measured", time, {"quantity": quantity, "value": value}, source=source)
+
+    def filing(self, applicant: str = "enterprise", *, parent: str = "") -> dict[str, Any]:
+        """What an application or acceptance says."""
+        said: dict[str, Any] = {
+            "service_item": self.lane.item,
+            "unit": self.lane.unit,
+            "channel": self.channel,
+            "applicant": applicant,
+        }
+        if parent:
+            said["parent"] = parent
+        if self.attributes:
+            said["attributes"] = self.attributes
+        return said
