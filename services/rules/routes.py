@@ -1,0 +1,66 @@
+"""Who is told: the Alertmanager's tree of routes, its inhibitions and receivers.
+
+Groups by unit; one route per severity, which names what the receiver has to do and follows from a promise's strength.
+Working hours are the notifier's business: the Alertmanager knows the real time only.
+"""
+
+from typing import Any
+
+from services.domain.plan import Plan
+from services.rules.durations import DAY, MINUTE, of_plan, text
+
+SEVERITIES = ("page", "act", "review", "inform")
+
+FOLLOWS_FROM_THE_PIPELINE = "KpiStale|SourceSilent|SweepOld|StreamLagHigh"
+"""What a standing pipeline brings with it: symptoms of the one cause that pages."""
+
+
+def routing(plan: Plan, speed: float, notifier_url: str) -> dict[str, Any]:
+    """The Alertmanager's configuration. `notifier_url`: where the notifier answers, without a path."""
+    return {
+        "global": {"resolve_timeout": text(5 * MINUTE)},
+        "route": {
+            "receiver": "act",  # an alert nobody thought of is not lost
+            "group_by": ["unit"],
+            "group_wait": of_plan(30, speed),
+            "group_interval": of_plan(5 * MINUTE, speed),
+            # the notifier tells each transition once; what is repeated is for a notifier that lost its outbox
+            "repeat_interval": text(7 * DAY),
+            "routes": [
+                _route("watchdog", 'alertname="Watchdog"', group_by=["alertname"]),
+                # each card has its own notice from alert.cards: here they are only seen
+                _route("operations-view", 'alertname=~"CardOpen|CardRed"'),
+                _route("page", 'severity="page"', group_by=["alertname"], group_wait=of_plan(10, speed)),
+                *(_route(severity, f'severity="{severity}"') for severity in SEVERITIES if severity != "page"),
+            ],
+        },
+        "inhibit_rules": [
+            {
+                "source_matchers": ['alertname=~"KpiMissed|CardOpen"', 'level="red"'],
+                "target_matchers": ['alertname=~"KpiMissed|KpiAtRisk|CardOpen"', 'level="yellow"'],
+                # a card of one case says nothing about the card of another
+                "equal": ["unit", "kpi", "scope", "card"],
+            },
+            {
+                "source_matchers": ['alertname="PipelineDown"'],
+                "target_matchers": [f'alertname=~"{FOLLOWS_FROM_THE_PIPELINE}"'],
+            },
+            {
+                "source_matchers": ['alertname="ExporterDown"'],
+                "target_matchers": [f'alertname=~"PipelineDown|{FOLLOWS_FROM_THE_PIPELINE}"'],
+            },
+        ],
+        "receivers": [
+            *({"name": severity, "webhook_configs": [_webhook(notifier_url)]} for severity in SEVERITIES),
+            {"name": "operations-view"},
+            {"name": "watchdog"},
+        ],
+    }
+
+
+def _route(receiver: str, matcher: str, **more: Any) -> dict[str, Any]:
+    return {"receiver": receiver, "matchers": [matcher], **more}
+
+
+def _webhook(notifier_url: str) -> dict[str, Any]:
+    return {"url": f"{notifier_url}/alerts", "send_resolved": True}

@@ -1,0 +1,64 @@
+"""Writes what is generated from a plan: Prometheus' configuration and rules, the Alertmanager's routes."""
+
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from services.domain.plan import Plan
+from services.rules.alerts import EXPORTER_JOB, rule_groups
+from services.rules.durations import of_plan
+from services.rules.routes import routing
+
+_HEADER = "# Generated from the plan by `python -m services.rules`. Do not edit: change the plan or services/rules.\n"
+
+RUNBOOKS = "deploy/runbooks/"
+
+
+def prometheus_config(speed: float, exporter: str, alertmanager: str) -> dict[str, Any]:
+    """Prometheus' own file: scrapes the exporter, evaluates rules.yml beside it, tells the Alertmanager.
+
+    `exporter` and `alertmanager`: host:port.
+    """
+    interval = of_plan(15, speed)
+    return {
+        "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval},
+        "rule_files": ["rules.yml"],
+        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]},
+        "scrape_configs": [{"job_name": EXPORTER_JOB, "static_configs": [{"targets": [exporter]}]}],
+    }
+
+
+def write_rules(
+    plan: Plan,
+    speed: float,
+    folder: Path,
+    *,
+    exporter: str = "exporter:19100",
+    alertmanager: str = "alertmanager:9093",
+    notifier_url: str = "http://notifier:19101",
+    runbooks: str = RUNBOOKS,
+) -> list[Path]:
+    """Writes prometheus/prometheus.yml, prometheus/rules.yml and alertmanager/alertmanager.yml under `folder`.
+
+    `speed`: plan seconds per real second; 1 is what is committed under deploy/, others are written at start.
+    """
+    files = {
+        folder / "prometheus" / "prometheus.yml": prometheus_config(speed, exporter, alertmanager),
+        folder / "prometheus" / "rules.yml": rule_groups(plan, speed, runbooks),
+        folder / "alertmanager" / "alertmanager.yml": routing(plan, speed, notifier_url),
+    }
+    for path, content in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(_HEADER + _yaml(content), encoding="utf-8")
+    return list(files)
+
+
+def _yaml(content: dict[str, Any]) -> str:
+    yaml = YAML()
+    yaml.width = 1_000
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    out = StringIO()
+    yaml.dump(content, out)
+    return out.getvalue()

@@ -1,0 +1,56 @@
+"""The committed configuration is accepted by the real tools, and each alert goes where it should."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from services.catalog.load import load_plan
+from services.local.monitoring_tools import MonitoringTools
+from services.rules.write import write_rules
+from services.settings import Settings
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+TREE = DEPLOY / "alertmanager" / "alertmanager.yml"
+
+
+def run(*command: str | Path) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_prometheus_accepts_its_configuration_and_rules(tools: MonitoringTools) -> None:
+    run(tools.promtool, "check", "rules", "--lint=all", "--lint-fatal", DEPLOY / "prometheus" / "rules.yml")
+    run(tools.promtool, "check", "config", DEPLOY / "prometheus" / "prometheus.yml")
+
+
+def test_the_alertmanager_accepts_its_configuration(tools: MonitoringTools) -> None:
+    run(tools.amtool, "check-config", TREE)
+
+
+def test_what_is_written_for_a_fast_clock_is_accepted_too(tools: MonitoringTools, tmp_path: Path) -> None:
+    write_rules(load_plan(Settings().plan), 14_400, tmp_path)
+    run(tools.promtool, "check", "config", tmp_path / "prometheus" / "prometheus.yml")
+    run(tools.amtool, "check-config", tmp_path / "alertmanager" / "alertmanager.yml")
+
+
+@pytest.mark.parametrize(
+    ("labels", "receiver"),
+    [
+        ("alertname=KpiMissed severity=act strength=hard unit=liangjiang-water", "act"),
+        ("alertname=KpiMissed severity=review strength=soft unit=district-finance", "review"),
+        ("alertname=KpiMissed severity=inform strength=aspirational unit=district-justice", "inform"),
+        ("alertname=KpiAtRisk severity=review unit=liangjiang-water", "review"),
+        ("alertname=ExporterDown severity=page unit=operations", "page"),
+        ("alertname=PipelineDown severity=page unit=operations", "page"),
+        ("alertname=SourceSilent severity=act unit=liangjiang-water", "act"),
+        ("alertname=CardOpen severity=act unit=liangjiang-water", "operations-view"),
+        ("alertname=CardRed severity=inform unit=liangjiang-water", "operations-view"),
+        ("alertname=Watchdog severity=none unit=operations", "watchdog"),
+        ("alertname=SomethingNew unit=operations", "act"),
+    ],
+)
+def test_an_alert_goes_to_the_receiver_of_its_severity(tools: MonitoringTools, labels: str, receiver: str) -> None:
+    told = run(tools.amtool, "config", "routes", "test", f"--config.file={TREE}", *labels.split())
+    assert told.strip() == receiver

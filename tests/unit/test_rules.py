@@ -1,0 +1,124 @@
+"""What is generated for Prometheus and the Alertmanager follows from the plan."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+import services.catalog
+from services.catalog.load import load_plan
+from services.domain.plan import Plan, Strength
+from services.messaging import metrics
+from services.rules.alerts import rule_groups
+from services.rules.durations import of_plan, text
+from services.rules.routes import SEVERITIES, routing
+from services.rules.write import write_rules
+
+JIANGBEI = Path(services.catalog.__file__).parent / "jiangbei-2021"
+DEPLOY = Path(__file__).parents[2] / "deploy"
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return load_plan(JIANGBEI)
+
+
+def rules(plan: Plan, speed: float = 1) -> list[dict[str, Any]]:
+    return [rule for group in rule_groups(plan, speed, "deploy/runbooks/")["groups"] for rule in group["rules"]]
+
+
+def alerts(plan: Plan, speed: float = 1) -> list[dict[str, Any]]:
+    return [rule for rule in rules(plan, speed) if "alert" in rule]
+
+
+def test_what_is_committed_is_what_the_plan_gives(plan: Plan, tmp_path: Path) -> None:
+    for written in write_rules(plan, 1, tmp_path):
+        committed = DEPLOY / written.relative_to(tmp_path)
+        assert committed.read_text(encoding="utf-8") == written.read_text(encoding="utf-8"), (
+            f"{committed.relative_to(DEPLOY.parent)} is not what the plan gives: run python -m services.rules"
+        )
+
+
+def test_every_alert_has_a_runbook_and_every_runbook_an_alert(plan: Plan) -> None:
+    pages = {page.stem for page in (DEPLOY / "runbooks").glob("*.md")}
+    assert pages == {rule["alert"] for rule in alerts(plan)} | {"CardOpen"}  # which the notifier posts
+    for page in pages:
+        written = (DEPLOY / "runbooks" / f"{page}.md").read_text(encoding="utf-8")
+        assert all(part in written for part in (f"# {page}\n", "**Meaning.**", "**How to see it.**", "**What to do.**"))
+
+
+def test_every_alert_speaks_both_languages_and_links_its_runbook(plan: Plan) -> None:
+    for rule in alerts(plan):
+        assert re.search("[\u4e00-\u9fff]", rule["annotations"]["summary_zh"])
+        assert rule["annotations"]["summary_en"].isascii() or "'" in rule["annotations"]["summary_en"]
+        assert rule["annotations"]["runbook_url"] == f"deploy/runbooks/{rule['alert']}.md"
+        assert rule["labels"]["severity"] in (*SEVERITIES, "none")
+
+
+def test_every_targeted_promise_alerts_in_its_official_window_only_and_no_other_promise_does(plan: Plan) -> None:
+    with_alert = {rule["labels"]["kpi"] for rule in alerts(plan) if rule["alert"] == "KpiMissed"}
+    assert with_alert == {promise.id for promise in plan.promises if promise.strength is not Strength.DIRECTIONAL}
+    official = [rule for rule in rules(plan) if rule.get("record") == "unit:kpi_state:official"]
+    for promise in (one for one in plan.promises if one.variant == "official"):
+        (window,) = {rule["labels"]["window"] for rule in official if re.search(rf'["|]{promise.id}["|]', rule["expr"])}
+        assert window == promise.official_window
+
+
+def test_severity_and_colour_follow_from_the_strength(plan: Plan) -> None:
+    found = {
+        rule["labels"]["strength"]: (rule["labels"]["severity"], rule["labels"]["level"])
+        for rule in alerts(plan)
+        if rule["alert"] == "KpiMissed"
+    }
+    assert found == {"hard": ("act", "red"), "soft": ("review", "yellow"), "aspirational": ("inform", "none")}
+
+
+def test_now_is_the_plans_clock_and_no_rate_runs_over_cases(plan: Plan) -> None:
+    for rule in rules(plan):
+        assert not re.search(r"\btime\(\)|\b(minute|hour|day_of_\w+)\(", rule["expr"])
+        if rule.get("record") != "district:kpi_dead_letters:ratio15m":
+            assert not re.search(r"\b(rate|irate|increase|delta)\(", rule["expr"])
+
+
+def test_only_declared_metrics_are_used(plan: Plan) -> None:
+    names = {metric.name for metric in metrics.ALL} | {"kpi_sweep_age_seconds", "kpi_dead_letters"}
+    for rule in rules(plan):
+        assert set(re.findall(r"\bkpi_\w+", rule["expr"])) <= names
+
+
+def test_recording_rules_are_named_level_metric_operation(plan: Plan) -> None:
+    for rule in rules(plan):
+        if "record" in rule:
+            assert re.fullmatch(r"[a-z]+:kpi_[a-z_]+:[a-z0-9]+", rule["record"])
+
+
+def test_hold_times_of_the_plan_divide_by_the_speed_and_those_of_the_machinery_do_not(plan: Plan) -> None:
+    def hold(speed: float, alert: str) -> str:
+        return str(next(rule for rule in alerts(plan, speed) if rule["alert"] == alert)["for"])
+
+    assert (hold(1, "KpiMissed"), hold(60, "KpiMissed"), hold(14_400, "KpiMissed")) == ("5m", "5s", "1s")
+    assert (hold(1, "StreamLagHigh"), hold(60, "StreamLagHigh")) == ("5m", "5m")
+    old = next(rule for rule in alerts(plan, 60) if rule["alert"] == "SweepOld")
+    assert old["expr"].endswith("> 18000")  # five real minutes, as the plan's clock counts them
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"), [(0.2, "1s"), (1, "1s"), (90, "90s"), (90.1, "91s"), (900, "15m"), (7_200, "2h")]
+)
+def test_durations_are_written_exactly_rounded_up_to_seconds(seconds: float, written: str) -> None:
+    assert text(seconds) == written
+    assert of_plan(seconds * 100, 100) == written
+
+
+def test_the_notifier_is_told_by_every_severity_and_by_no_overview(plan: Plan) -> None:
+    tree = routing(plan, 1, "http://notifier:1")
+    told = {receiver["name"] for receiver in tree["receivers"] if receiver.get("webhook_configs")}
+    assert told == set(SEVERITIES)
+    assert tree["route"]["group_by"] == ["unit"]
+
+
+def test_the_committed_files_are_plain_yaml() -> None:
+    for path in (*DEPLOY.glob("prometheus/*.yml"), *DEPLOY.glob("alertmanager/*.yml")):
+        assert YAML(typ="safe").load(path)
