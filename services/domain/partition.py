@@ -70,9 +70,10 @@ class Row:
 
     def packed(self) -> Packed:
         """The JSON-able form; the rare parts only where there are any."""
+        facts = [tuple(fact) for fact in self.facts]
         if self.cards or self.rulings:
-            return [self.facts, self.contributions, self.next_at, self.cards, self.rulings]
-        return [self.facts, self.contributions, self.next_at]
+            return [facts, self.contributions, self.next_at, [tuple(card) for card in self.cards], self.rulings]
+        return [facts, self.contributions, self.next_at]
 
 
 class CasePartition:
@@ -286,4 +287,7 @@ def merged(present: bytes, incoming: bytes, loads: Callable[[bytes], Any], dumps
         return present
     if first.facts == second.facts:
         return incoming
-    return dumps([facts, None, None, sorted({*first.cards, *second.cards}), sorted({*first.rulings, *second.rulings})])
+    row = Row()
+    row.facts, row.cards = facts, sorted({*first.cards, *second.cards})
+    row.rulings = sorted({*first.rulings, *second.rulings})
+    return dumps([*row.packed()[:1], None, *row.packed()[2:]])

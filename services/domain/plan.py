@@ -78,7 +78,7 @@ class Objective(Entry):
         except InvalidOperation:
             raise ValueError(f"{words[1]!r} in {text!r} is not a number") from None
         share = words[2] == "%"
-        return cls(relation=words[0], amount=amount / 100 if share else amount, unit="share" if share else words[2])  # type: ignore[arg-type]
+        return cls(relation=words[0], amount=amount / 100 if share else amount, unit="share" if share else words[2])
 
     def holds(self, value: Decimal) -> bool:
         """Whether a value keeps the promise: exactly on the bound is met, nothing is rounded (DESIGN §4.1)."""

@@ -6,7 +6,6 @@ All amounts are integers: days, microseconds or millionths, divided once when a 
 """
 
 from collections.abc import Iterable, Mapping
-from enum import IntEnum
 from typing import Any, NamedTuple
 
 NOW = 0
@@ -15,8 +14,8 @@ EVER = 1
 """The `day` of a promise that is only published for the window `all`: no days are kept."""
 
 
-class Cell(IntEnum):
-    """What a tally counts."""
+class Cell:
+    """What a tally counts: places in its row of sums. Plain integers, since every event adds some of them."""
 
     N = 0
     """Matured: closed on time or late; for means: measured."""
@@ -49,7 +48,7 @@ class Cell(IntEnum):
     """Sum of the amounts that BASE is compared with."""
 
 
-CELLS = len(Cell)
+CELLS = 15
 Cells = tuple[tuple[int, int], ...]
 """A contribution: (cell, amount) pairs."""
 

@@ -53,7 +53,7 @@ class Valuer:
                 units.setdefault(key.unit, {}).setdefault(key.item, {})[key.day] = tally
         moment = Moment(as_of - 1, self._zone.day(as_of - 1))
         silent = silent_sources(self._judge, last_events, moment.now)
-        found = []
+        found: list[ValueRow] = []
         for name, kind in self._judge.kinds.items():
             if kpis is None or name in kpis:
                 found += self._promise_rows(kind, series.get(name, {}), as_of, moment, silent)

@@ -1,4 +1,4 @@
-"""A number, a share or a mean over the entries of a catalogue, by a date or standing: items are no cases (DESIGN §4.6)."""
+"""A number, a share or a mean over a catalogue's entries, by a date or standing: items are no cases (DESIGN §4.6)."""
 
 from fractions import Fraction
 
