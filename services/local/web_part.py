@@ -5,7 +5,7 @@ from pathlib import Path
 
 import httpx
 
-from services.local.child import Child, end_leftover, identity
+from services.local.child import Child
 from services.local.failures import PartUnavailable
 from services.local.ports import holder_of, is_free
 
@@ -29,7 +29,7 @@ def answers(url: str) -> bool:
 
 
 class WebPart(Child):
-    """Such a process; its folder keeps its log and which process it is, so that a later start ends what was left over."""
+    """Such a process, ready; `folder` keeps its log."""
 
     def __init__(
         self,
@@ -42,11 +42,7 @@ class WebPart(Child):
         environment: Mapping[str, str] | None = None,
         timeout_seconds: float = 30,
     ) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        record = folder / f"{name}.pid"
-        end_leftover(record)
         super().__init__(name, argv, folder / f"{name}.log", folder=working_folder, environment=environment)
-        record.write_text(identity(self.pid))
         self.port = port
         try:
             self.wait_until(self.is_ready, timeout_seconds, "Look at the log")

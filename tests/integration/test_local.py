@@ -62,7 +62,7 @@ def test_a_broker_that_cannot_start_says_why_and_leaves_no_process(tmp_path: Pat
     (tmp_path / "log").write_text("a file where the data folder should be")
     with pytest.raises(PartUnavailable, match="could not be formatted"):
         Broker.start(tmp_path, port=free_ports(1)[0])
-    assert not (tmp_path / "pid").exists()
+    assert not (tmp_path / "broker.pid").exists()
 
 
 ROUTES = """

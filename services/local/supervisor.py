@@ -1,0 +1,123 @@
+"""The parts of the system on one machine: which there are, in which order they start, what "it answers" means."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from services import readiness
+from services.local import web_part
+from services.local.child import Child
+from services.local.failures import PartUnavailable
+from services.messaging import topics
+from services.settings import Settings, variable
+
+Obstacle = str
+"""Why a part is not ready yet, for a person to read; empty if it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One process of the project: what runs, and how to tell that it works."""
+
+    name: str
+    arguments: tuple[str, ...]
+    """Of this Python."""
+    obstacle: Callable[[Settings, Child], Obstacle]
+    """Asked again and again until it finds none."""
+    settings: dict[str, str] = field(default_factory=dict)
+    """Settings that only this process gets, by field."""
+    port: str = ""
+    """The field of Settings that holds its port, if it has one."""
+
+
+def parts(settings: Settings) -> list[Part]:
+    """Every process of the project that one machine needs, in the order of their start."""
+    return [
+        Part("feed", ("-m", "services.simulator"), _no_events_yet),
+        *(
+            Part(f"cases-{number}", ("-m", "streams.cases"), _worker_obstacle, {"worker": f"cases-{number}"})
+            for number in range(1, settings.cases_workers + 1)
+        ),
+        Part("kpis-1", ("-m", "streams.kpis"), _worker_obstacle, {"worker": "kpis-1"}),
+        Part("exporter", ("-m", "services.exporter"), _answers_at("exporter_port"), port="exporter_port"),
+        Part("notifier", ("-m", "services.notifier"), _answers_at("notifier_port"), port="notifier_port"),
+    ]
+
+
+def start(part: Part, settings: Settings, logs: Path) -> Child:
+    """The part's process, not yet ready."""
+    own = settings.model_copy(update=part.settings)
+    return Child(
+        part.name,
+        [sys.executable, *part.arguments],
+        logs / f"{part.name}.log",
+        environment={**os.environ, **own.environment(), "PYTHONUNBUFFERED": "1"},
+    )
+
+
+def wait_until_ready(
+    part: Part, child: Child, settings: Settings, look_up: Callable[[], None], seconds: float = 120
+) -> None:
+    """Raises PartUnavailable with the last obstacle, if the part ends or does not get ready in time.
+
+    `look_up` is called between two looks; what it raises ends the waiting.
+    """
+    last = ""
+
+    def ready() -> bool:
+        nonlocal last
+        look_up()
+        last = part.obstacle(settings, child)
+        return not last
+
+    try:
+        child.wait_until(ready, seconds, "Look at the log")
+    except PartUnavailable as refusal:
+        raise PartUnavailable(part.name, f"{refusal.reason}{last}".rstrip(), refusal.remedy) from None
+
+
+def taken_ports(settings: Settings) -> Iterator[str]:
+    """One line for each port that the system needs and that somebody else holds: who, and which setting changes it."""
+    fields = ["kafka_port", "prometheus_port", "alertmanager_port", *(one.port for one in parts(settings) if one.port)]
+    for name in fields:
+        try:
+            web_part.check_port(name.removesuffix("_port"), getattr(settings, name), variable(name))
+        except PartUnavailable as refusal:
+            yield str(refusal)
+
+
+def _answers_at(field_name: str) -> Callable[[Settings, Child], Obstacle]:
+    def obstacle(settings: Settings, child: Child) -> Obstacle:
+        url = f"http://127.0.0.1:{getattr(settings, field_name)}/-/ready"
+        return "" if web_part.answers(url) else f"{url} does not say that it is ready"
+
+    return obstacle
+
+
+def _worker_obstacle(settings: Settings, child: Child) -> Obstacle:
+    said = readiness.read(settings.state, child.name)
+    if said is None or said.pid != child.pid:
+        return "the worker has not said anything yet"
+    return said.obstacle
+
+
+def _no_events_yet(settings: Settings, child: Child) -> Obstacle:
+    try:
+        return "" if appended(settings.bootstrap, topics.CASE_EVENTS) else "no event has arrived yet"
+    except KafkaError as error:
+        return f"Kafka cannot be asked: {error}"
+
+
+def appended(bootstrap: str, topic: str) -> int:
+    """How many records the topic's partitions have taken in."""
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    try:
+        found = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+        return sum(consumer.end_offsets(found).values()) if found else 0
+    finally:
+        consumer.close()

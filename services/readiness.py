@@ -1,0 +1,77 @@
+"""How a stream worker says that it works: a small file that it writes again and again, `<state folder>/<worker>.ready`.
+
+Workers open no port. Each writes, at least every REPORT_SECONDS and from the same event loop that does its work:
+
+    {"worker": "cases-1", "pid": 4711, "at": 1633017600.0, "partitions": 4, "rebalancing": false, "behind": 0}
+
+A worker is ready while its process lives, partitions are assigned to it, no rebalance is under way and the file is
+recent. One that may not read a topic or a group never gets there, which is the point: an open port would not tell.
+"""
+
+import os
+import time
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+REPORT_SECONDS = 1.0
+RECENT_SECONDS = 10.0
+
+
+class Readiness(BaseModel):
+    """What a worker last said of itself."""
+
+    model_config = ConfigDict(frozen=True)
+
+    worker: str
+    pid: int
+    at: float
+    """Real seconds since 1970 UTC, whatever the plan's clock says."""
+    partitions: int
+    """How many partitions of its source topic it has; 0 before it has any."""
+    rebalancing: bool
+    """Partitions are being given out, or their rows restored."""
+    behind: int = 0
+    """Records in its partitions that it has not taken yet."""
+
+    @classmethod
+    def of_this_process(cls, worker: str, *, partitions: int, rebalancing: bool, behind: int = 0) -> Self:
+        return cls(
+            worker=worker,
+            pid=os.getpid(),
+            at=time.time(),
+            partitions=partitions,
+            rebalancing=rebalancing,
+            behind=behind,
+        )
+
+    @property
+    def obstacle(self) -> str:
+        """Why it is not ready, for a person to read; empty if it is."""
+        if time.time() - self.at > RECENT_SECONDS:
+            return f"it has said nothing for {time.time() - self.at:.0f} s"
+        if not self.partitions:
+            return "no partitions are assigned to it"
+        if self.rebalancing:
+            return "its partitions are being given out or restored"
+        return ""
+
+    def write(self, state: Path) -> None:
+        """Says so, at once: a reader sees the file before or after, never half of it."""
+        state.mkdir(parents=True, exist_ok=True)
+        draft = state / f"{self.worker}.ready.{self.pid}"
+        draft.write_text(self.model_dump_json())
+        draft.replace(_file(state, self.worker))
+
+
+def read(state: Path, worker: str) -> Readiness | None:
+    """What the worker last said; None if it never did."""
+    try:
+        return Readiness.model_validate_json(_file(state, worker).read_text())
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def _file(state: Path, worker: str) -> Path:
+    return state / f"{worker}.ready"
