@@ -360,6 +360,7 @@ class Checker:
         if self._open or not self._reading.sources:
             return
         fed = {name for located in self._reading.sources for name in located.entry.feeds}
+        known = self._items.keys() | self._collections.keys() | self._head.duties.keys()
         if "*" in fed:
             return
         for located in self._reading.promises:
@@ -368,7 +369,7 @@ class Checker:
             needs += [name for name in (promise.collection, promise.duty) if name]
             key = "collection" if promise.collection else "duty" if promise.duty else "select"
             for name in needs:
-                if name not in fed:
+                if name in known and name not in fed:
                     yield Problem(
                         located.file, (*located.place, key), f"no source feeds {name!r}: say which in sources.toml"
                     )

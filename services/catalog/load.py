@@ -137,8 +137,9 @@ def fingerprint_of(plan: Plan) -> str:
 
 
 def digest_of(promise: Promise) -> str:
-    """SHA-256 of what a version of a promise binds to, its end date apart: what `plan.lock` keeps."""
-    bound = {name: value for name, value in _judged(promise).items() if name != "effective_to"}
+    """SHA-256 of what a version of a promise binds to, its end date apart: what `plan.lock` keeps. Fields left at their
+    defaults are left out, so that a field added to the schema edits no promise."""
+    bound = promise.model_dump(mode="json", exclude={*_NOT_JUDGED_BY, "effective_to"}, exclude_defaults=True)
     return hashlib.sha256(_canonical(bound).encode()).hexdigest()
 
 

@@ -9,7 +9,8 @@ from services.catalog.load import Place
 
 
 def lines_of(text: str) -> Mapping[Place, int]:
-    """The line (from 1) of each table, key and array element of a TOML text; tables of an array are numbered from 0."""
+    """The line (from 1) of each table, key and array element of a TOML text; tables of an array are numbered from 0.
+    Of a text that is not TOML, those that could be made out."""
     tree = Parser(Language(tree_sitter_toml.language())).parse(text.encode())
     lines: dict[Place, int] = {}
     sizes: dict[Place, int] = {}
@@ -34,10 +35,11 @@ def line_of(place: Place, lines: Mapping[Place, int]) -> int | None:
 
 
 def _pair(node: Node, place: Place, lines: dict[Place, int]) -> None:
-    key, value = (child for child in node.named_children if child.type != "comment")
+    key, *values = (child for child in node.named_children if child.type not in ("comment", "ERROR"))
     here = (*place, *_keys(key))
     lines[here] = node.start_point.row + 1
-    _value(value, here, lines)
+    for value in values:  # one, unless the text is not TOML
+        _value(value, here, lines)
 
 
 def _value(node: Node, place: Place, lines: dict[Place, int]) -> None:

@@ -114,12 +114,14 @@ def contradictions(promise: Promise) -> Iterator[tuple[str, str]]:
         return
     thresholds = list(_thresholds(promise))
     numbers = printed_numbers(promise.clause)
+    mended: set[str] = set()
     for number in numbers:
         key, said = _nearest(number, thresholds)
         if not any(_same(number, amount, counted) for _, amount, counted, _ in thresholds):
             sentence = (
                 f"the clause prints {number.words}, the entry {said}: mend it, or quote this promise's words only"
             )
+            mended.add(key)
             yield key, sentence
         elif number.relation:
             for name, amount, counted, relation in thresholds:
@@ -128,7 +130,12 @@ def contradictions(promise: Promise) -> Iterator[tuple[str, str]]:
     for name, amount, counted, _ in thresholds:
         whole = counted == "share" and amount == 1
         nought = amount == 0 and _NOUGHT.search(promise.clause)
-        if not whole and not nought and not any(_same(number, amount, counted) for number in numbers):
+        if (
+            name not in mended
+            and not whole
+            and not nought
+            and not any(_same(number, amount, counted) for number in numbers)
+        ):
             yield name, "the clause does not print this number: quote the words that do, or mark it `local = true`"
     yield from _dates(promise)
     yield from _strength(promise)

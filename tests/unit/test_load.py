@@ -1,0 +1,233 @@
+"""The plan that comes with the project says what the plan says."""
+
+import re
+import shutil
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from services.catalog import load as catalog
+from services.catalog.check import check_plan
+from services.catalog.load import load_plan
+from services.domain.limits import Limit
+from services.domain.plan import Kind, Plan, Promise, Strength
+
+SHIPPED = Path(catalog.__file__).parent / "jiangbei-2021"
+CATALOGUE = Path(__file__).parents[2].parent / "shared" / "plan" / "kpi_catalogue.md"
+
+PLAN = load_plan(SHIPPED)
+TEXT = (SHIPPED / "plan-zh.txt").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(SHIPPED, tmp_path / "plan"))
+
+
+def promise(key: str) -> Promise:
+    return next(each for each in PLAN.promises if each.key == key)
+
+
+def threshold(entry: Promise) -> str:
+    """All numbers that an entry is judged by."""
+    limit = str(entry.limit) if isinstance(entry.limit, Limit) else ""
+    matures = str(entry.matures_at) if isinstance(entry.matures_at, Limit) else ""
+    figures = [f"{each.relation} {each.amount} {each.unit}" for each in (entry.objective, entry.bound) if each]
+    return "; ".join(filter(None, [limit, *figures, str(entry.by or ""), matures and f"matures {matures}"]))
+
+
+THRESHOLDS = {
+    "K03-2": "<= 0 CNY",
+    "K06-1": "4 working_days",
+    "K06-2": "7 working_days",
+    "K06-3": "7 working_days",
+    "K06-4": "<= 28 working_days",
+    "K06-5": "13 working_days",
+    "K13-3": "20 calendar_days",
+    "K14-2": "7 working_days",
+    "K15-1": "5 working_days",
+    "K24-1": ">= 0.8 share",
+    "K24-1/cases": ">= 0.8 share",
+    "K24-1/ratio_of_sums": ">= 0.8 share",
+    "K24-2": "<= 0.3 visits",
+    "K24-2/cases": "<= 0.3 visits",
+    "K24-3": ">= 0.4 share",
+    "K25-1": ">= 74 items; 2021-12-31",
+    "K26-1": ">= 0.8 share",
+    "K26-2": ">= 0.7 share",
+    "K26-3": "",
+    "K27-2": "<= 1 count",
+    "K30-1": "90 working_minutes",
+    "K37-2": ">= 1 share; matures 15 working_days",
+    "K44-1": "1 working_day",
+    "K45-1": "",
+    "KIV-1": ">= 1 share",
+}
+
+STRENGTHS = {
+    Strength.SOFT: {"K13-3", "K14-2", "K15-1"},
+    Strength.ASPIRATIONAL: {"K37-2"},
+    Strength.DIRECTIONAL: {"K26-3", "K45-1"},
+}
+
+
+def test_the_plan_has_the_promises_of_the_first_stage() -> None:
+    assert [each.key for each in PLAN.promises] == list(THRESHOLDS)
+
+
+@pytest.mark.parametrize("key", THRESHOLDS)
+def test_a_promise_has_the_numbers_of_the_plan(key: str) -> None:
+    assert threshold(promise(key)) == THRESHOLDS[key]
+
+
+@pytest.mark.parametrize("key", THRESHOLDS)
+def test_a_clause_is_a_literal_quotation(key: str) -> None:
+    assert promise(key).clause in TEXT
+
+
+@pytest.mark.parametrize("key", THRESHOLDS)
+def test_a_promise_binds_as_the_plan_words_it(key: str) -> None:
+    expected = next((strength for strength, kpis in STRENGTHS.items() if key in kpis), Strength.HARD)
+    assert promise(key).strength is expected
+    assert promise(key).effective_from == date(2021, 8, 20)
+
+
+def test_each_kind_of_promise_is_there() -> None:
+    assert {each.kind for each in PLAN.promises} == set(Kind)
+
+
+def test_the_plan_has_no_problems() -> None:
+    assert [str(problem) for problem in check_plan(SHIPPED, date(2021, 10, 1))] == []
+
+
+AMOUNTS = [
+    (path.name, match.start(1), match[1])
+    for path in sorted((SHIPPED / "kpis").glob("*.toml"))
+    for match in re.finditer(
+        r'^(?:limit|objective|bound) = "(?:[<>]= )?([0-9.]+) ', path.read_text("utf-8"), re.MULTILINE
+    )
+]
+
+
+@pytest.mark.parametrize(("file", "at", "amount"), AMOUNTS)
+def test_the_checker_refuses_an_amount_that_is_off_by_one(file: str, at: int, amount: str, copy: Path) -> None:
+    (copy / "plan.lock").unlink(missing_ok=True)
+    path = copy / "kpis" / file
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text[:at] + str(Decimal(amount) + 1) + text[at + len(amount) :], encoding="utf-8")
+    line = text[:at].count("\n") + 1
+    assert {problem.line for problem in check_plan(copy, date(2021, 10, 1))} == {line}
+
+
+def test_no_single_case_can_breach_a_mean() -> None:
+    means = {each.key for each in PLAN.promises if each.kind in (Kind.CASE_MEAN, Kind.MEAN_REDUCTION)}
+    assert means == {"K06-4", "K24-1", "K24-1/cases", "K24-1/ratio_of_sums", "K24-2/cases"}
+    assert all(promise(key).limit is None for key in means)
+
+
+def test_a_payment_starts_with_the_later_of_invoice_and_conditions() -> None:
+    assert promise("K15-1").start == ("milestone:invoice_received", "milestone:conditions_met")
+
+
+def test_whole_durations_stop_for_nothing() -> None:
+    """全流程, 总用时 and 接入时间: the plan names no stop of the clock."""
+    assert all(promise(f"K06-{n}").clock_stops == () for n in range(1, 6))
+
+
+def test_every_lead_of_a_section_owes_a_monthly_report() -> None:
+    headings = [line for line in TEXT.splitlines() if "（牵头单位：" in line]
+    leads = {unit for line in headings for unit in line.partition("牵头单位：")[2].rstrip("）").split("、")}
+    assert {PLAN.units[unit].title.zh for unit in promise("KIV-1").owed_by} == leads
+
+
+def catalogued(kpi: str) -> dict[str, str]:
+    """The row of a promise in the catalogue that the plan was read into by others."""
+    if not CATALOGUE.exists():
+        pytest.skip(f"compares with {CATALOGUE}, which is not there")
+    names = ("id", "item", "quote", "kind", "threshold", "scope", "lead", "responsible")
+    rows = (line.strip("| ").split(" | ") for line in CATALOGUE.read_text(encoding="utf-8").splitlines())
+    return dict(zip(names, next(row for row in rows if row[0] == kpi), strict=False))
+
+
+def named(units: str) -> set[str]:
+    return set() if units == "—" else set(units.split("、"))
+
+
+@pytest.mark.parametrize("key", THRESHOLDS)
+def test_a_promise_agrees_with_the_catalogue_of_promises(key: str) -> None:
+    entry = promise(key)
+    row = catalogued(entry.id)
+    assert row["quote"] in entry.clause
+    assert str(entry.item) == row["item"]
+    assert row["kind"].split(" / ")[1] == entry.strength
+    if entry.kind is Kind.DUTY:
+        return  # a report a month and lead is the period and who owes it here, and the leads are listed
+    assert {PLAN.units[unit].title.zh for unit in entry.lead} == named(row["lead"])
+    assert {PLAN.units[unit].title.zh for unit in entry.responsible} == named(row["responsible"])
+    relation, amount, unit = row["threshold"].split()[:3]
+    if amount == "—":
+        assert entry.objective is None
+    elif isinstance(entry.limit, Limit):
+        assert (relation, entry.limit.amount) == ("<=", int(amount))
+        assert str(entry.limit.unit).removeprefix("working_") == unit.removeprefix("working_")
+    else:
+        figure = entry.bound or entry.objective
+        assert figure is not None
+        assert figure.amount == (Decimal(amount) / 100 if figure.unit == "share" else Decimal(amount))
+
+
+# ---- loading --------------------------------------------------------------------------------------------------------
+
+
+def edited(folder: Path, file: str, old: str, new: str) -> Plan:
+    path = folder / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return load_plan(folder)
+
+
+def test_a_copy_of_a_plan_has_its_fingerprint(copy: Path) -> None:
+    assert load_plan(copy).fingerprint == PLAN.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("kpis/06-water-power-gas.toml", 'limit = "4 working_days"', 'limit = "5 working_days"'),
+        ("kpis/06-water-power-gas.toml", 'project_size = "small"', 'project_size = "large"'),
+        ("kpis/24-items-on-application.toml", '"hearing", ', ""),
+        ("opening_hours.toml", "09:00", "08:30"),
+        ("service_items.toml", '"20 working_days"', '"19 working_days"'),
+        ("sources.toml", 'usual_delay = "1 working_days"', 'usual_delay = "2 working_days"'),
+        ("lists/on-application-items.txt", "permit.special_trade", ""),
+        ("plan.toml", 'calendar = "cn"', 'calendar = "monday-friday"'),
+    ],
+)
+def test_what_decides_a_verdict_changes_the_fingerprint(copy: Path, file: str, old: str, new: str) -> None:
+    assert edited(copy, file, old, new).fingerprint != PLAN.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("kpis/06-water-power-gas.toml", "Water connection, small project, no external line", "Water"),
+        ("kpis/06-water-power-gas.toml", "As K06-1.", "As above."),
+        ("units.toml", "District Finance Bureau", "Finance"),
+        ("plan.toml", "# The plan", "# A plan"),
+    ],
+)
+def test_what_decides_no_verdict_leaves_the_fingerprint(copy: Path, file: str, old: str, new: str) -> None:
+    assert edited(copy, file, old, new).fingerprint == PLAN.fingerprint
+
+
+def test_the_order_of_files_leaves_the_fingerprint(copy: Path) -> None:
+    (copy / "kpis" / "45-courts.toml").rename(copy / "kpis" / "00-courts.toml")
+    assert load_plan(copy).fingerprint == PLAN.fingerprint
+
+
+def test_a_list_stands_for_its_codes() -> None:
+    assert promise("K24-1").select["service_item"] == PLAN.lists["on-application-items"]
+    assert "permit.food_business" in PLAN.sources["/units/district-government-services"].feeds

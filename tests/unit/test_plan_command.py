@@ -1,0 +1,124 @@
+"""`kpiwatch plan check | show | diff`, as a user meets them."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from services.cli.plan import SHIPPED, app
+
+PLANS = Path(__file__).parents[1] / "golden" / "plans"
+
+
+def run(*words: object) -> tuple[int, str]:
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result.exit_code, result.output
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(PLANS / "good" / "smallest", tmp_path / "plan"))
+
+
+def edit(folder: Path, old: str, new: str) -> None:
+    path = folder / "kpis" / "water.toml"
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+
+
+def test_the_shipped_plan_passes() -> None:
+    code, said = run("check", SHIPPED)
+    assert (code, "22 promises in 25 entries, no errors" in said) == (0, True)
+
+
+def test_a_bad_plan_exits_with_1_and_names_file_line_and_key_on_one_line_each() -> None:
+    folder = PLANS / "bad" / "measures"
+    code, said = run("check", folder, "--today", "2021-10-01")
+    expected = (folder / "expected.txt").read_text(encoding="utf-8").splitlines()
+    assert code == 1
+    assert said.splitlines() == [*(f"{folder}/{line}" for line in expected), f"{len(expected)} errors in 1 file"]
+
+
+def test_a_folder_that_is_not_there_is_wrong_usage() -> None:
+    assert run("check", "no-such-folder")[0] == 2
+
+
+def test_a_locked_version_cannot_be_edited_while_in_force(copy: Path) -> None:
+    assert run("check", copy, "--write-lock")[0] == 0
+    edit(copy, 'size = "small"', 'size = "large"')
+    code, said = run("check", copy)
+    assert (code, "was edited while in force" in said) == (1, True)
+    code, said = run("check", copy, "--write-lock")
+    assert (code, "was edited while in force" in said) == (1, True)
+
+
+def test_a_title_may_be_mended_while_in_force(copy: Path) -> None:
+    assert run("check", copy, "--write-lock")[0] == 0
+    edit(copy, "Water connection", "Connection to the mains")
+    assert run("check", copy)[0] == 0
+
+
+def test_a_version_not_yet_in_force_may_be_edited(copy: Path) -> None:
+    assert run("check", copy, "--write-lock", "--today", "2021-08-01")[0] == 0
+    edit(copy, 'size = "small"', 'size = "large"')
+    assert run("check", copy, "--today", "2021-08-01")[0] == 0
+    assert run("check", copy, "--today", "2021-08-20")[0] == 1
+
+
+def test_a_new_version_follows_one_that_ends(copy: Path) -> None:
+    assert run("check", copy, "--write-lock", "--today", "2021-10-01")[0] == 0
+    text = (copy / "kpis" / "water.toml").read_text(encoding="utf-8")
+    later = text.replace("2021-08-20", "2022-01-01").replace('size = "small"', 'size = ["small", "large"]')
+    (copy / "kpis" / "water.toml").write_text(f"{text}effective_to = 2022-01-01\n\n{later}", encoding="utf-8")
+    assert run("check", copy, "--today", "2021-10-01")[0] == 0
+    assert run("check", copy, "--today", "2022-01-02")[0] == 1  # too late: the lock knows of no such end
+    assert run("check", copy, "--write-lock", "--today", "2021-10-01")[0] == 0
+    assert run("check", copy, "--today", "2022-01-02")[0] == 0
+
+
+def test_show_says_a_promise_in_both_languages_with_its_clause() -> None:
+    code, said = run("show", "K06-1")
+    flat = "".join(said.split())
+    assert code == 0
+    assert "无需建设外线管道的小型项目供水接入时间不超过4个工作日" in flat
+    assert "每件不超过4个工作日" in flat
+    assert "within4workingdays,everycase" in flat
+
+
+def test_show_json_is_the_entry_with_its_words() -> None:
+    code, said = run("show", "K24-1", "--json")
+    entries = json.loads(said)
+    assert code == 0
+    assert [entry["key"] for entry in entries] == ["K24-1", "K24-1/cases", "K24-1/ratio_of_sums"]
+    assert entries[0]["objective"] == {"relation": ">=", "amount": "0.8", "unit": "share"}
+    assert set(entries[0]["words"]) == {"zh", "en"}
+
+
+def test_show_lists_every_promise() -> None:
+    code, said = run("show")
+    assert (code, all(kpi in said for kpi in ("K03-2", "K24-1/cases", "KIV-1"))) == (0, True)
+
+
+def test_show_of_an_unknown_promise_is_wrong_usage() -> None:
+    code, said = run("show", "K06-9")
+    assert (code, "did you mean" in said) == (2, True)
+
+
+def test_show_of_an_unreadable_plan_lists_why() -> None:
+    code, said = run("show", "--plan", PLANS / "bad" / "no-head")
+    assert (code, "there is no such file" in said) == (1, True)
+
+
+def test_diff_names_what_changes_and_whether_verdicts_do(copy: Path) -> None:
+    before = PLANS / "good" / "smallest"
+    code, said = run("diff", before, copy)
+    assert (code, said.strip()) == (0, "0 differences; no verdict changes")
+    edit(copy, '"4 working_days"', '"3 working_days"')
+    code, said = run("diff", before, copy)
+    assert code == 0
+    assert said.splitlines() == [
+        '~ promise P1 2021-08-20.limit: {"amount": 4, "unit": "working_days"} → {"amount": 3, "unit": "working_days"}',
+        "1 difference; every verdict is judged again",
+    ]

@@ -1,0 +1,53 @@
+"""What numbers a clause prints, and when an entry contradicts them."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from services.catalog.quotation import PlanText, printed_by, printed_from, printed_numbers
+
+
+@pytest.mark.parametrize(
+    ("clause", "printed"),
+    [
+        ("小型项目供水接入时间不超过4个工作日", [("4", "working_days", "<=")]),
+        ("10千伏城镇用户全流程平均用时不超过28个工作日", [("28", "working_days", "<=")]),
+        ("通知书发出之日起20日内和供应商签订合同", [("20", "calendar_days", "<=")]),
+        ("平均减少80%以上", [("0.8", "share", ">=")]),
+        ("平均跑动次数不超过0.3次", [("0.3", "number", "<=")]),
+        ("2021年底前实现74项高频政务服务事项“跨省通办”", [("74", "number", "")]),
+        ("不动产登记业务90分钟办结", [("90", "minutes", "")]),
+        ("实现供排水一次性查勘、一次性接入", [("1", "number", ""), ("1", "number", "")]),
+        ("力争达到300件以上", [("300", "number", ">=")]),
+        ("确保2022年1月1日起实施的政府采购项目按规定进行意向公开", []),
+        ("2021年10月底前实现互认", []),
+        ("企业设立时免费发放电子营业执照和电子印章", []),
+        ("在“023”不动产登记时限基础上", []),
+    ],
+)
+def test_a_clause_prints_these_numbers(clause: str, printed: list[tuple[str, str, str]]) -> None:
+    assert [(n.amount, n.counted, n.relation) for n in printed_numbers(clause)] == [
+        (Decimal(amount), counted, relation) for amount, counted, relation in printed
+    ]
+
+
+def test_a_clause_prints_its_dates() -> None:
+    assert printed_by("2021年底前实现74项") == date(2021, 12, 31)
+    assert printed_by("2021年10月底前实现同一事项") == date(2021, 10, 31)
+    assert printed_by("确保2022年1月1日起实施") is None
+    assert printed_from("确保2022年1月1日起实施") == date(2022, 1, 1)
+
+
+def test_a_quotation_may_run_over_a_line_break_but_not_leave_out_a_word() -> None:
+    text = PlanText("企业设立时免费发放\n\t电子营业执照和电子印章。")
+    assert text.quotes("免费发放电子营业执照")
+    assert text.quotes("企业设立时免费")
+    assert not text.quotes("企业设立免费")
+    assert not text.quotes("免费发放 电子营业执照")
+
+
+def test_a_misquotation_is_told_where_it_departs() -> None:
+    text = PlanText("小型项目供水接入时间不超过4个工作日")
+    assert text.departure("小型项目供水接入用时") == "after “小型项目供水接入” the plan goes on “时间不超过4个工作日”"
+    assert text.departure("甲乙丙") == "no part of it is there"
