@@ -7,7 +7,7 @@ names that nothing declares, clauses that the plan does not say, limits that con
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from datetime import date
+from datetime import date, timedelta
 from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
@@ -383,9 +383,9 @@ def _together(earlier: Located[Promise], later: Located[Promise]) -> Iterator[Pr
     if earlier.entry.effective_from == begins:
         sentence = f"{later.entry.key} is there already ({first}): name a variant, or the date of a new version"
         yield Problem(later.file, (*later.place, "id"), sentence)
-    elif ends is None or ends > begins:
-        since = earlier.entry.effective_from
-        sentence = f"overlaps the version of {since} ({first}): end that with effective_to = {begins}"
+    elif ends is None or ends >= begins:
+        since, last = earlier.entry.effective_from, begins - timedelta(days=1)
+        sentence = f"overlaps the version of {since} ({first}): end that with effective_to = {last}"
         yield Problem(later.file, (*later.place, "effective_from"), sentence)
 
 

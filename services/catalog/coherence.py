@@ -101,7 +101,7 @@ def beyond_the_law(limit: Limit, promise: Promise, items: Iterable[ServiceItem])
     for item in items:
         for index, version in enumerate(item.statutory):
             ends = item.statutory[index + 1].effective_from if index + 1 < len(item.statutory) else date.max
-            together = promise.effective_from < ends and version.effective_from < (promise.effective_to or date.max)
+            together = promise.effective_from < ends and version.effective_from <= (promise.effective_to or date.max)
             if together and _exceeds(limit, version.limit):
                 since = version.effective_from
                 sentence = f"{limit} is longer than the statutory limit of {item.code} from {since}, {version.limit}"

@@ -1,8 +1,8 @@
 """The lock of a plan: what each version of a promise said when it came into force.
 
 A change is a new version with its own date, never an edit of a version in force (DESIGN §4.11). `plan.lock` keeps a
-line per version, `"K06-1 2021-08-20" = "<SHA-256>"`, with the end date behind it once there is one. An end date may be
-added while it lies ahead: that is how a version makes room for the next.
+line per version, `"K06-1 2021-08-20" = "<SHA-256>"`, with the end date behind it once there is one. An end date (the
+last day on which a version binds) may be added while it lies ahead: that is how a version makes room for the next.
 """
 
 import re
@@ -82,7 +82,7 @@ def _edits(located: Located[Promise], kept: str, today: date) -> Iterator[Proble
         yield Problem(located.file, located.place, sentence)
     ended = date.fromisoformat(until) if until else None
     moved = promise.effective_to != ended
-    past = [end for end in (promise.effective_to, ended) if end and end <= today]
+    past = [end for end in (promise.effective_to, ended) if end and end < today]
     if moved and past:
         sentence = f"the end of a version lies ahead: {today} or later, not {past[0]}"
         yield Problem(located.file, (*located.place, "effective_to"), sentence)

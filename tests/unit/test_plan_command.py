@@ -71,7 +71,7 @@ def test_a_new_version_follows_one_that_ends(copy: Path) -> None:
     assert run("check", copy, "--write-lock", "--today", "2021-10-01")[0] == 0
     text = (copy / "kpis" / "water.toml").read_text(encoding="utf-8")
     later = text.replace("2021-08-20", "2022-01-01").replace('size = "small"', 'size = ["small", "large"]')
-    (copy / "kpis" / "water.toml").write_text(f"{text}effective_to = 2022-01-01\n\n{later}", encoding="utf-8")
+    (copy / "kpis" / "water.toml").write_text(f"{text}effective_to = 2021-12-31\n\n{later}", encoding="utf-8")
     assert run("check", copy, "--today", "2021-10-01")[0] == 0
     assert run("check", copy, "--today", "2022-01-02")[0] == 1  # too late: the lock knows of no such end
     assert run("check", copy, "--write-lock", "--today", "2021-10-01")[0] == 0
