@@ -25,6 +25,7 @@ class Faults:
         self._place = place
         self._falls_silent = falls_silent
         self._end = end
+        self._owed = {"id_conflict", "bad_correction"}
         self._silences: dict[tuple[str, int], tuple[Instant, Instant] | None] = {}
 
     def afflict(self, story: Story) -> None:
@@ -62,13 +63,19 @@ class Faults:
         if rates and decided is not Fate.LATE_ENTRY:
             if rng.random() < rates.get("corrections", 0):
                 self._correct(story, limit)
-            if rng.random() < rates.get("conflicts", 0):
-                _contradict(story)
-            if rng.random() < rates.get("bad", 0) / 50:
-                _correct_a_correction(story)
+            self._refusable(story)
         if rates.get("silence") or self._falls_silent:
             for moment in story.moments:
                 moment.received = self.heard(moment)
+
+    def _refusable(self, story: Story) -> None:
+        """What only the case can refuse. Each of the two comes once as early as can be, then with its rate."""
+        rng, rates = story.rng, self.rates
+        if rng.random() < rates.get("conflicts", 0) or ("conflicts" in rates and "id_conflict" in self._owed):
+            _contradict(story)
+        if rng.random() < rates.get("bad", 0) / 50 or ("bad" in rates and "bad_correction" in self._owed):
+            _correct_a_correction(story)
+        self._owed -= {code for code, _ in story.rejected}
 
     def _enter_late(self, story: Story) -> None:
         """The completion in time is only said after the limit; sometimes the operations centre confirms it."""
@@ -169,7 +176,7 @@ def _contradict(story: Story) -> None:
         rated = story.tell("case.rated", done.time + HOUR_US, {"score": score, "rated_by": "applicant"})
         rated.received += (score - 4) * 60 * SECOND
         rated.id = ident
-    story.rejected.append(("id_conflict", ident))
+    story.rejected.append(("id_conflict", rated))
 
 
 def _correct_a_correction(story: Story) -> None:
@@ -183,7 +190,7 @@ def _correct_a_correction(story: Story) -> None:
         moment = story.tell("correction", done.time + 2 * HOUR_US, {"of": of, "event": None})
         moment.received = max(moment.received, rated.received + SECOND)
         moment.id = f"{story.subject}-{suffix}"
-    story.rejected.append(("bad_correction", f"{story.subject}-b2"))
+    story.rejected.append(("bad_correction", moment))
 
 
 REASONS_OF_A_FILE = (

@@ -89,7 +89,11 @@ class Profile:
     falls_silent: Mapping[str, date] = field(default_factory=dict)
     """Sources that stop for good on a date."""
     forgetful: tuple[str, ...] = ()
-    """Units that forget their monthly report, every second month from the first one owed."""
+    """Units that forget their monthly report in every odd month."""
+
+    def at_volume(self, cases_per_day: float) -> "Profile":
+        """The same district with so many cases on a usual working day."""
+        return replace(self, cases_per_day=cases_per_day)
 
 
 def parse_faults(text: str) -> dict[str, float]:

@@ -103,8 +103,8 @@ class Story:
         """A permit's request for a supplement: undoes the acceptance deemed on application."""
         self.void: tuple[Moment, Moment] | None = None
         """A first completion, and the reopening that made it void."""
-        self.rejected: list[tuple[str, str]] = []
-        """Reason code and id of its events that must be turned away."""
+        self.rejected: list[tuple[str, Moment]] = []
+        """Events of it that must be turned away, with the reason code."""
         self._real_time = real_time
 
     def tell(

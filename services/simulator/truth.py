@@ -50,8 +50,9 @@ class Truth:
     def rows(self, story: Story) -> Iterator[Row]:
         """One row per promise that the case falls under (per node where nodes are what counts)."""
         case = f"{story.owner} {story.subject}"
-        for code, ident in story.rejected:
-            yield Row("-", code, "-", "-", f"{case} {ident}", Fate.REJECTED)
+        for code, moment in story.rejected:
+            if self._end is None or moment.received < self._end:
+                yield Row("-", code, "-", "-", f"{case} {moment.id}", Fate.REJECTED)
         attributes = story.attributes
         if story.reclassified is not None and story.reclassified[0].known(self._end):
             attributes = story.reclassified[1]
@@ -106,7 +107,7 @@ class Truth:
             if self._end is None:
                 return row._replace(fate=Fate.STUCK)
             overdue = Fate.JUSTIFIED if excused else Fate.OPEN_OVERDUE
-            return row._replace(fate=overdue if self._end > due else Fate.OPEN)
+            return row._replace(fate=overdue if self._end - 1 > due else Fate.OPEN)
         if stop.time > due:
             return self._closed(row, Fate.JUSTIFIED if excused else Fate.MISSED, stop.time)
         late = stop.received > due and not self._known(story.points.get("confirmed"))

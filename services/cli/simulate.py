@@ -1,0 +1,123 @@
+"""`kpiwatch simulate`: event histories with a truth file that is known by construction."""
+
+import gzip
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, BinaryIO, cast
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from services.catalog.calendars import load_calendar
+from services.catalog.load import InvalidPlan, load_plan
+from services.domain.law import Law
+from services.simulator.history import Event, History
+from services.simulator.placement import Placement
+from services.simulator.profile import FAULTS, parse_faults, profile
+from services.simulator.truth import COLUMNS, Row, lines
+
+_CHUNK = 5_000
+
+
+def simulate(
+    plan: Annotated[Path, typer.Option("--plan", metavar="DIR", exists=True, file_okay=False, help="The plan folder.")],
+    days: Annotated[int, typer.Option("--days", min=1, max=20_000, help="How many days, from the start on.")],
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same bytes.")],
+    out: Annotated[Path, typer.Option("--out", help="Where the events go: .jsonl or .jsonl.gz, in order of arrival.")],
+    truth: Annotated[Path | None, typer.Option("--truth", help="Where the truth about every case goes, as CSV.")] = None,
+    start: Annotated[
+        datetime | None, typer.Option("--start", formats=["%Y-%m-%d"], help="First day; else the plan's date of issue.")
+    ] = None,
+    cases_per_day: Annotated[
+        float | None, typer.Option("--cases-per-day", min=1, help="On a usual working day; else the profile's.")
+    ] = None,
+    faults: Annotated[
+        str | None,
+        typer.Option("--faults", help=f"all, none, or name=rate,… of {', '.join(FAULTS)}; else the profile's."),
+    ] = None,
+    profile_name: Annotated[str, typer.Option("--profile", help="demo or district.")] = "demo",
+) -> None:
+    """Write the events of an invented district, and what is true of them at the end of the last day."""
+    problems = Console(stderr=True, highlight=False)
+    try:
+        chosen = profile(profile_name)
+        rates = chosen.faults if faults is None else parse_faults(faults)
+        if cases_per_day is not None:
+            chosen = chosen.at_volume(cases_per_day)
+    except ValueError as error:
+        problems.print(f"simulate: {error}", style="red", markup=False)
+        raise typer.Exit(2) from None
+    try:
+        read = load_plan(plan)
+        law = Law(read, load_calendar(read.head.calendar))
+    except InvalidPlan as error:
+        problems.print(str(error), style="red", markup=False)
+        raise typer.Exit(1) from None
+    rows: list[Row] = []
+    first = start.date() if start is not None else read.head.issued
+    try:
+        history = History(
+            law, chosen, seed, first, days, faults=rates, truth=rows.append if truth is not None else None
+        )
+        with _opened(out) as events, _opened(truth) as told:
+            _write(history, events, told, rows, Placement(law), problems)
+    except ValueError as error:
+        problems.print(f"simulate: {error}", style="red", markup=False)
+        raise typer.Exit(1) from None
+    except OSError as error:
+        problems.print(f"simulate: {error.filename}: {error.strerror}: name a place that can be written", style="red")
+        raise typer.Exit(2) from None
+
+
+def _write(
+    history: History, events: BinaryIO, told: BinaryIO, rows: list[Row], place: Placement, console: Console
+) -> None:
+    """Chunk by chunk, so that memory holds what is on its way and no more."""
+    told.write((",".join(COLUMNS) + "\n").encode())
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[count]:,} events"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        begin, end = place.zone.midnight(history.first_day), history.end
+        assert end is not None
+        task = bar.add_task("Simulating", total=end - begin, count=0)
+        count = 0
+        for chunk in _chunks(history.events()):
+            events.write(b"\n".join([event.line for event in chunk]) + b"\n")
+            _tell(told, rows, place)
+            count += len(chunk)
+            day = date.fromordinal(place.zone.day(chunk[-1].received))
+            bar.update(task, description=f"{day}", completed=chunk[-1].received - begin, count=count)
+        _tell(told, rows, place)
+
+
+def _tell(told: BinaryIO, rows: list[Row], place: Placement) -> None:
+    if rows:
+        told.write(("\n".join(lines(rows, place)) + "\n").encode())
+        rows.clear()
+
+
+def _chunks(events: Iterable[Event]) -> Iterator[list[Event]]:
+    chunk: list[Event] = []
+    for event in events:
+        chunk.append(event)
+        if len(chunk) == _CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+@contextmanager
+def _opened(path: Path | None) -> Iterator[BinaryIO]:
+    """A file to write, packed if its name says so; without the time of packing in it, so that bytes repeat."""
+    if path is None:
+        with open("/dev/null", "wb") as nowhere:
+            yield nowhere
+    elif path.suffix == ".gz":
+        with path.open("wb") as raw, gzip.GzipFile("", "wb", compresslevel=1, fileobj=raw, mtime=0) as packed:
+            yield cast(BinaryIO, packed)
+    else:
+        with path.open("wb") as plain:
+            yield plain

@@ -1,0 +1,55 @@
+"""The feed as a process: `python -m services.simulator`. Everything is put together here."""
+
+import logging
+import signal
+import sys
+import threading
+
+from services.catalog.calendars import load_calendar
+from services.catalog.load import InvalidPlan, load_plan
+from services.clock import Clock
+from services.domain.law import Law
+from services.settings import Settings, SettingsError, variable
+from services.simulator.feed import Feed, FeedFailed
+from services.simulator.history import History
+from services.simulator.profile import profile
+
+PROFILE = "demo"
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.getLogger("kafka").setLevel(logging.WARNING)
+    ending = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ending.set())
+    try:
+        settings = Settings.from_environment()
+        clock = Clock.from_settings(settings)
+        if not clock.is_simulated:
+            raise SettingsError(f"{variable('clock')}: the feed invents a past, so it needs a simulated clock: name its file")
+        clock.now()
+        plan = load_plan(settings.plan)
+        history = History(
+            Law(plan, load_calendar(plan.head.calendar)), profile(PROFILE), settings.demo_seed, plan.head.issued
+        )
+        name = f"plan {plan.head.id}, profile {PROFILE}, seed {settings.demo_seed}, start {plan.head.issued}"
+        feed = Feed.by_clock(history, name, clock, bootstrap=settings.bootstrap, file=settings.state / "feed.json")
+        feed.run(ending)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except FileNotFoundError as error:
+        print(f"{error.filename}: the clock is not set: `kpiwatch up` sets it", file=sys.stderr)
+        return 3
+    except FeedFailed as error:
+        print(error, file=sys.stderr)
+        return 3
+    except (InvalidPlan, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
