@@ -18,6 +18,7 @@ from services.domain.kinds.registry import KINDS
 from services.domain.law import Law
 from services.domain.plan import Kind, Plan
 from services.domain.selection import wanted_values
+from services.domain.signals import Signals
 from services.domain.tally import EVER, Cell
 from services.domain.zone import Instant
 
@@ -47,6 +48,8 @@ class Judge:
         self.kinds: dict[str, AnyKind] = {
             promise.key: KINDS[promise.kind](promise, self.law) for promise in plan.promises
         }
+        self._signals = None if plan.head.open else Signals(self.law)
+        """An archive without a registry has no sources to doubt."""
         self._of_entries = [
             cast(EntryKind, kind) for kind in self.kinds.values() if kind.promise.kind is Kind.CATALOGUE
         ]
@@ -120,6 +123,8 @@ class Judge:
         for case in cases:
             for kind in self._by_item.get(case.service_item, self._of_any_item):
                 kind.judge(case, now, found)
+            if self._signals is not None:
+                self._signals.judge(case, now, found)
         return found
 
     def _cases(self, facts: Sequence[Fact], now: Instant) -> Opinion:

@@ -19,6 +19,9 @@ from services.domain.zone import Instant
 PLAN_ROW = b"\x00plan"
 """Under this key a partition keeps the fingerprint of the plan that its rows were judged by."""
 
+AT_ONCE: Instant = 0
+"""Due as soon as time is looked at again: one instant for all, so that a case waits in line only once."""
+
 Packed = list[Any]
 
 
@@ -96,6 +99,9 @@ class CasePartition:
         """Tallies that changed since the caller last cleared this set."""
         self.last_events: dict[str, Instant] = {}
         """Source → arrival of its last event."""
+        self.catching_up = False
+        """While it is set, cards wait: a case that may have some falls due at once and is told of by the first sweep
+        after (DESIGN §2), so that a backlog of years is not told card by card."""
         self._due: list[tuple[Instant, bytes]] = []
         self._next_at: dict[bytes, Instant] = {}
 
@@ -202,11 +208,14 @@ class CasePartition:
             self._count(before, -1)
             self._count(after, 1)
             row.contributions = after
-        told = None
+        told, next_at = None, opinion.next_at
         if not opinion.quiet or row.cards or row.rulings:
-            told = self._tell(key, row, opinion, now)
-        row.next_at = opinion.next_at
-        self._schedule(key, opinion.next_at)
+            if self.catching_up:
+                next_at = AT_ONCE
+            else:
+                told = self._tell(key, row, opinion, now)
+        row.next_at = next_at
+        self._schedule(key, next_at)
         self._rows[key] = self._dumps(row.packed())
         return told
 

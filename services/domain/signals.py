@@ -1,0 +1,136 @@
+"""Signals: what does not judge a promise but whether its numbers can be believed (DESIGN §4.12, 4.13, 4.16).
+
+They are kept in tallies of their own, whose kpi begins with `~`, and published beside the values, never among them.
+"""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import NamedTuple
+
+from services.domain.case import Case
+from services.domain.figure import written
+from services.domain.judgement import Judgement, Outcome
+from services.domain.law import Law
+from services.domain.limits import Ends, due
+from services.domain.plan import Source
+from services.domain.tally import NOW, Cell, Cells, Tally, TallyKey
+from services.domain.zone import MINUTE_US, Instant
+
+PREFIX = "~"
+INCOMPLETE = "~incomplete"
+"""Cases that nobody has accepted yet: they count in no promise that starts there."""
+ORPHAN = "~orphan"
+"""Completed without an acceptance for more than 5 working days."""
+BACKDATED = "~backdated"
+"""先办后录: accepted and completed in one breath, long after the fact. By source; of completed cases."""
+ACCEPTANCE = "~acceptance_days"
+"""Working days from application to acceptance, and how often supplements were asked for before it."""
+REFUSED = "~refused"
+"""Applications that were not accepted (不予受理)."""
+ANOMALY = "~anomaly"
+"""Facts that do not fit together; the item is the code."""
+LIMIT_MISMATCH = "limit_mismatch"
+
+ORPHAN_DAYS = 5
+ONE_BREATH_US = 10 * MINUTE_US
+"""Two entries within this time were made in one breath."""
+
+_ONE: Cells = ((Cell.N, 1),)
+_OF: Cells = ((Cell.OPEN, 1),)
+_ONE_OF: Cells = ((Cell.N, 1), (Cell.OPEN, 1))
+
+
+class Signals:
+    """Reads the signals off cases."""
+
+    def __init__(self, law: Law) -> None:
+        self._law = law
+        self._sources: Mapping[str, Source] = law.plan.sources
+
+    def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
+        """Append the signals of one cycle."""
+        completed = case.completed
+        if case.accepted_at is None:
+            self._unaccepted(case, now, found)
+        elif completed is not None and case.completed_at is not None:
+            late = self._is_backdated(case)
+            day = self._law.zone.day(case.completed_at)
+            found.append(self._signal(BACKDATED, case, completed.source, "-", day, _ONE_OF if late else _OF))
+        if case.applied is not None and case.accepted is not None and case.accepted.time >= case.applied.time:
+            zone = self._law.zone
+            day = zone.day(case.accepted.time)
+            waited = self._law.calendar.working_days(zone.day(case.applied.time), day)
+            cells = ((Cell.N, 1), (Cell.TOTAL, waited), (Cell.ACTUAL, len(case.supplements)))
+            found.append(self._signal(ACCEPTANCE, case, case.unit, "-", day, cells))
+        for code in self._anomalies(case):
+            found.append(self._signal(ANOMALY, case, case.unit, code, NOW, _ONE))
+
+    def _unaccepted(self, case: Case, now: Instant, found: list[Judgement]) -> None:
+        if case.refused_at is not None:
+            found.append(self._signal(REFUSED, case, case.unit, "-", self._law.zone.day(case.refused_at), _ONE))
+            return
+        if case.completed is None:
+            found.append(self._signal(INCOMPLETE, case, case.unit, "-", NOW, _ONE))
+            return
+        zone, seen = self._law.zone, case.completed.time
+        last = self._law.calendar.add_working_days(zone.day(seen), ORPHAN_DAYS)
+        orphan_at = zone.midnight(last + 1)
+        name, next_at = (ORPHAN, None) if now >= orphan_at else (INCOMPLETE, orphan_at)
+        source = case.unit or case.completed.source
+        found.append(self._signal(name, case, source, "-", NOW, _ONE)._replace(next_at=next_at))
+
+    def _is_backdated(self, case: Case) -> bool:
+        """Both entries were made in one breath, later than the source's usual delay after the acceptance they report."""
+        accepted, completed = case.accepted, case.completed
+        if accepted is None or completed is None or accepted.recorded is None or completed.recorded is None:
+            return False
+        if abs(completed.recorded - accepted.recorded) > ONE_BREATH_US:
+            return False
+        if completed.time - accepted.time <= ONE_BREATH_US:
+            return False
+        source = self._sources.get(accepted.source)
+        if source is None or source.usual_delay is None:
+            return False
+        law = self._law
+        hours = law.hours(case.unit, case.service_item)
+        usual = due(source.usual_delay, accepted.time, Ends.INSTANT, zone=law.zone, calendar=law.calendar, hours=hours)
+        return accepted.recorded > usual
+
+    def _anomalies(self, case: Case) -> list[str]:
+        declared = case.statutory_limit
+        if declared is None or case.accepted_at is None:
+            return case.anomalies
+        limit = self._law.statutory_limit(case.service_item, self._law.zone.day(case.accepted_at))
+        if limit is None or (limit.amount, limit.unit) == (declared["amount"], declared["unit"]):
+            return case.anomalies
+        return [*case.anomalies, LIMIT_MISMATCH]
+
+    @staticmethod
+    def _signal(name: str, case: Case, unit: str, item: str, day: int, cells: Cells) -> Judgement:
+        return Judgement(name, case.cycle, Outcome.COUNTED, unit, item, day, cells, None)
+
+
+class SignalRow(NamedTuple):
+    """A signal of one unit (or source): how many, of how many, and the mean where there is one. Texts, as in a value
+    row."""
+
+    signal: str
+    unit: str
+    item: str
+    n: str
+    of: str
+    mean: str
+
+
+def signal_rows(tallies: Mapping[TallyKey, Tally], through: int, days: int = 30) -> list[SignalRow]:
+    """The signals of the last `days` days (and of the present), sorted."""
+    sums: dict[tuple[str, str, str], Tally] = {}
+    for key, tally in tallies.items():
+        if key.kpi.startswith(PREFIX) and (key.day == NOW or through - days < key.day <= through):
+            sums.setdefault((key.kpi, key.unit, key.item), Tally()).merge(tally)
+    rows = []
+    for (signal, unit, item), tally in sorted(sums.items()):
+        n, of = tally.cells[Cell.N], tally.cells[Cell.OPEN]
+        mean = Fraction(tally.cells[Cell.TOTAL], n) if signal == ACCEPTANCE and n else None
+        rows.append(SignalRow(signal.removeprefix(PREFIX), unit, item, str(n), str(of) if of else "", written(mean)))
+    return rows
