@@ -1,0 +1,155 @@
+"""The topics: what each holds, how it is keyed, how long it is kept. They are made by `kpiwatch topics` and never by a
+worker; a worker that finds another number of partitions does not start.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka.partitioner.default import murmur2
+
+CASE_EVENTS: Final = "case.events"
+DEAD_LETTER: Final = "case.events.dead-letter"
+KPI_TALLIES: Final = "kpi.tallies"
+KPI_VALUES: Final = "kpi.values"
+ALERT_CARDS: Final = "alert.cards"
+CASE_VERDICTS: Final = "case.verdicts"
+
+CASES_APP: Final = "kpiwatch-cases"
+"""Name of the stream application that keeps the cases."""
+CASES_TABLE: Final = "rows"
+CASES_CHANGELOG: Final = f"{CASES_APP}-{CASES_TABLE}-changelog"
+
+_DAY_MS: Final = 86_400_000
+ANSWER_MS: Final = 10_000
+"""How long a broker may take to answer the first question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic as it must be."""
+
+    name: str
+    key: str
+    """What its records are keyed by, in words."""
+    partitions: int
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Kafka's own settings of the topic; what is not named is the broker's."""
+
+
+_COMPACTED: Final = {"cleanup.policy": "compact"}
+_FOR_EVER: Final = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+
+
+def topics(partitions: int) -> tuple[Topic, ...]:
+    """Every topic, where cases are spread over so many partitions.
+
+    Topics keyed by case and the changelog of the cases share that number. `kpi.tallies` is one ordered log, and so is
+    what is made of it.
+    """
+    return (
+        # The record of what was said, in order of arrival: never compacted, kept until the operator says otherwise.
+        Topic(CASE_EVENTS, "owner U+001F subject", partitions, _FOR_EVER | {"message.timestamp.type": "LogAppendTime"}),
+        Topic(
+            DEAD_LETTER,
+            "topic|partition|offset of the original",
+            1,
+            {
+                "cleanup.policy": "delete",
+                "retention.ms": str(30 * _DAY_MS),
+                "retention.bytes": "-1",
+                "message.timestamp.type": "LogAppendTime",
+                # a segment goes only once it is closed: else a quiet topic would keep what may be personal for longer
+                "segment.ms": str(_DAY_MS),
+            },
+        ),
+        # Young rows stay whole: a worker that was frozen may write an old row after its successor's, and the successor
+        # must find both (DESIGN §11).
+        Topic(
+            CASES_CHANGELOG, "owner U+001F subject", partitions, _COMPACTED | {"min.compaction.lag.ms": str(_DAY_MS)}
+        ),
+        Topic(
+            KPI_TALLIES, "kpi|unit|item|day|source partition", 1, _COMPACTED | {"segment.bytes": str(64 * 1024 * 1024)}
+        ),
+        Topic(KPI_VALUES, "kpi|variant|unit|item|window", 1, _COMPACTED | {"segment.bytes": str(16 * 1024 * 1024)}),
+        Topic(ALERT_CARDS, "kpi|case|cycle|node|level", partitions, _COMPACTED),
+        Topic(CASE_VERDICTS, "kpi|case|cycle", partitions, _COMPACTED),
+    )
+
+
+def inbox(source: str) -> str:
+    """The topic into which a source publishes: `/units/liangjiang-water` → `inbox.units.liangjiang-water`."""
+    return f"inbox.{source.strip('/').replace('/', '.')}"
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition of a key, as Kafka's own partitioner has it: murmur2."""
+    return int(murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+def create(bootstrap: str, partitions: int) -> list[str]:
+    """Make the topics that are not there; their names. Those that are there stay as they are: `check` says how.
+
+    Raises KafkaError if the broker does not answer.
+    """
+    with _admin(bootstrap) as admin:
+        existing = set(admin.list_topics())
+        missing = [topic for topic in topics(partitions) if topic.name not in existing]
+        if missing:
+            admin.create_topics(
+                {
+                    topic.name: {"num_partitions": topic.partitions, "configs": dict(topic.settings)}
+                    for topic in missing
+                },
+                wait_for_metadata=True,
+            )
+    return [topic.name for topic in missing]
+
+
+def check(bootstrap: str, partitions: int | None = None) -> list[str]:
+    """What is wrong with the topics, a sentence each with the remedy.
+
+    Without a number of partitions that of `case.events` is right. Raises KafkaError if the broker does not answer.
+    """
+    with _admin(bootstrap) as admin:
+        existing = set(admin.list_topics())
+        if partitions is None and CASE_EVENTS not in existing:
+            return [f"there is no topic {CASE_EVENTS}: make the topics with `kpiwatch topics`"]
+        names = [name for name in (topic.name for topic in topics(1)) if name in existing]
+        counted = {found["name"]: len(found["partitions"]) for found in admin.describe_topics(names)} if names else {}
+        wanted = topics(counted[CASE_EVENTS] if partitions is None else partitions)
+        settings = _settings(admin, names)
+    problems = []
+    for topic in wanted:
+        if topic.name not in counted:
+            problems.append(f"there is no topic {topic.name}: make it with `kpiwatch topics`")
+            continue
+        if counted[topic.name] != topic.partitions:
+            problems.append(
+                f"{topic.name} has {counted[topic.name]} partitions and must have {topic.partitions}: "
+                "another number is a migration, since every key would move (ARCHITECTURE.md)"
+            )
+        for name, value in topic.settings.items():
+            if settings[topic.name].get(name) != value:
+                problems.append(
+                    f"{topic.name} has {name} = {settings[topic.name].get(name)} and must have {value}: "
+                    f"set it with kafka-configs --alter --topic {topic.name} --add-config {name}={value}"
+                )
+    return problems
+
+
+def _settings(admin: KafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    if not names:
+        return {}
+    asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    answer = admin.describe_configs(asked, config_filter="all")
+    return {
+        name: {setting: told["value"] for setting, told in found.items()}
+        for resources in answer.values()
+        for name, found in resources.items()
+    }
+
+
+def _admin(bootstrap: str) -> KafkaAdminClient:
+    return KafkaAdminClient(bootstrap_servers=bootstrap.split(","), bootstrap_timeout_ms=ANSWER_MS)
