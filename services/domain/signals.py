@@ -80,7 +80,7 @@ class Signals:
         found.append(self._signal(name, case, source, "-", NOW, _ONE)._replace(next_at=next_at))
 
     def _is_backdated(self, case: Case) -> bool:
-        """Both entries were made in one breath, later than the source's usual delay after the acceptance they report."""
+        """Both entries were made in one breath, later than the source usually is after the fact."""
         accepted, completed = case.accepted, case.completed
         if accepted is None or completed is None or accepted.recorded is None or completed.recorded is None:
             return False
