@@ -100,12 +100,21 @@ def end_leftover(record: Path) -> bool:
         if _identity(pid) != record.read_text():
             return False
         leftover = psutil.Process(pid)
-        leftover.terminate()
-        try:
-            leftover.wait(30)
-        except psutil.TimeoutExpired:
-            leftover.kill()
-            leftover.wait(10)
+        for end in (leftover.terminate, leftover.kill):
+            end()
+            deadline = time.monotonic() + 30
+            while not _is_gone(leftover) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            if _is_gone(leftover):
+                break
     except (FileNotFoundError, ValueError, IndexError, psutil.NoSuchProcess):
         return False
     return True
+
+
+def _is_gone(process: psutil.Process) -> bool:
+    """True if it runs no more; one whose end nobody has asked for yet (a zombie) counts as gone."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

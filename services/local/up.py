@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
@@ -53,12 +54,14 @@ def up(settings: Settings, console: Console) -> int:
     )
     try:
         with _alone(folder), _until_told() as told, ExitStack() as running:
+            system = _System(settings, folder, console, running, told)
             try:
-                return _System(settings, folder, console, running, told).run()
+                return system.run()
             finally:
-                console.print("Stopping what was started …")
+                if system.children:
+                    console.print("Stopping what was started …")
     except PartUnavailable as refusal:
-        console.print(str(refusal), style="red", markup=False, highlight=False)
+        console.print(str(refusal), style="red", markup=False, highlight=False, soft_wrap=True)
         return 3
 
 
@@ -70,14 +73,14 @@ def forget(settings: Settings, console: Console) -> int:
             _end_leftovers(folder)
             shutil.rmtree(folder)
     except PartUnavailable as refusal:
-        console.print(str(refusal), style="red", markup=False, highlight=False)
+        console.print(str(refusal), style="red", markup=False, highlight=False, soft_wrap=True)
         return 3
     console.print(f"Forgotten: {folder}")
     return 0
 
 
 class _Told(Exception):
-    """SIGTERM or Ctrl-C while parts are being started."""
+    """SIGTERM or Ctrl-C came."""
 
 
 class _System:
@@ -95,28 +98,29 @@ class _System:
         self.plan: Plan = load_plan(settings.plan)
         self.children: list[tuple[supervisor.Part | None, Child]] = []
         self.restarts = 0
+        self.kept: float | None = None
+        """When the simulated clock was last written down; None before it runs."""
 
     def run(self) -> int:
-        try:
+        with contextlib.suppress(_Told):
             self._start()
-        except _Told:
-            return 0
-        self._say_what_to_open()
-        return self._watch()
+            self._say_what_to_open()
+            self._watch()
+        return 0
 
     def _start(self) -> None:
         _end_leftovers(self.folder)
         taken = list(supervisor.taken_ports(self.settings))
         if taken:
-            raise PartUnavailable("kpiwatch up", "ports are taken", "\n" + "\n".join(taken))
+            raise PartUnavailable("kpiwatch up", "ports are taken", "".join(f"\n- {one}" for one in taken))
         tools = self._fetch()
-        self._start_clock()
         with self._step("Apache Kafka", self.settings.bootstrap):
             broker = Broker.start(self.folder / "kafka", self.settings.kafka_port, cache=self.settings.cache)
             self.running.callback(broker.stop)
             self.broker = broker
         with self._step("topics", f"{self.settings.partitions} partitions for events"):
             topics.create(self.settings.bootstrap, self.settings.partitions)
+        self._start_clock()
         for part in supervisor.parts(self.settings):
             with self._step(part.name, f"log: {_short(self.folder / 'logs' / f'{part.name}.log')}"):
                 self._start_part(part)
@@ -137,7 +141,9 @@ class _System:
             try:
                 return monitoring_tools.find(self.settings.cache, show)
             except PartUnavailable as refusal:
-                self.console.print(f"Going on without them: {refusal}", style="yellow", markup=False, highlight=False)
+                self.console.print(
+                    f"Going on without them: {refusal}", style="yellow", markup=False, highlight=False, soft_wrap=True
+                )
                 return None
 
     def _start_clock(self) -> None:
@@ -149,6 +155,7 @@ class _System:
         if self.clock.speed != self.settings.demo_speed:
             self.clock.set(self.clock.now(), self.settings.demo_speed)
         self.running.callback(self.clock.pause)
+        self.kept = time.monotonic()
 
     def _start_part(self, part: supervisor.Part) -> None:
         child = supervisor.start(part, self.settings, self.folder / "logs")
@@ -176,8 +183,12 @@ class _System:
                 self.running.callback(part.stop)
 
     def _look_up(self) -> None:
+        """What is never put off for long: hearing that it is time to stop, and writing down the clock."""
         if self.told():
             raise _Told
+        if self.kept and time.monotonic() - self.kept > KEEP_SECONDS / 2:
+            self.clock.keep()
+            self.kept = time.monotonic()
 
     @contextmanager
     def _step(self, name: str, what: str) -> Iterator[None]:
@@ -201,25 +212,23 @@ class _System:
         ]
         self.console.print("\nReady. Open:")
         for place, what in rows:
-            self.console.print(f"  {place:<34} {what}", highlight=False)
+            self.console.print(f"  {place:<34} {what}", highlight=False, soft_wrap=True)
         self.console.print("Ctrl-C stops everything and keeps the data; `make demo-reset` forgets it.\n")
 
-    def _watch(self) -> int:
+    def _watch(self) -> NoReturn:
         with self.console.status("") as line:
-            kept = time.monotonic()
-            while not self.told():
+            while True:
                 self._look_after()
-                if time.monotonic() - kept > KEEP_SECONDS / 2:
-                    self.clock.keep()
-                    kept = time.monotonic()
                 found = standing(f"http://127.0.0.1:{self.settings.exporter_port}/metrics")
                 said = _sentence(found, self.plan.head.timezone)
                 if self.console.is_terminal:
                     line.update(said)
                 else:
-                    self.console.print(said, highlight=False)
-                _wait(_STATUS_SECONDS if self.console.is_terminal else 10, self.told)
-        return 0
+                    self.console.print(said, highlight=False, soft_wrap=True)
+                end = time.monotonic() + (_STATUS_SECONDS if self.console.is_terminal else 10)
+                while time.monotonic() < end:
+                    self._look_up()
+                    time.sleep(0.1)
 
     def _look_after(self) -> None:
         """Starts a process of ours again that has ended, a few times; anything else that ends is the end."""
@@ -251,12 +260,6 @@ def _sentence(found: Standing | None, zone: str) -> str:
         f"[green]{found.met} met[/] [yellow]{found.at_risk} at risk[/] [red]{found.missed} missed[/] "
         f"{found.other} other  {cards}"
     )
-
-
-def _wait(seconds: float, told: Callable[[], bool]) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and not told():
-        time.sleep(0.1)
 
 
 @contextmanager
