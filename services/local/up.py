@@ -120,6 +120,9 @@ class _System:
             self.broker = broker
         with self._step("topics", f"{self.settings.partitions} partitions for events"):
             topics.create(self.settings.bootstrap, self.settings.partitions)
+            wrong = topics.check(self.settings.bootstrap, self.settings.partitions)
+            if wrong:
+                raise PartUnavailable("topics", "; ".join(wrong), "Or forget the data: make demo-reset")
         self._start_clock()
         for part in supervisor.parts(self.settings):
             with self._step(part.name, f"log: {_short(self.folder / 'logs' / f'{part.name}.log')}"):
