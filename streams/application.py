@@ -1,0 +1,73 @@
+"""A Faust app as every worker of this project wants it, and how it is run."""
+
+import gc
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import faust
+
+_GC_THRESHOLDS = (50_000, 20, 50)  # a chunk makes many short-lived objects and no cycles
+
+
+def worker_app(
+    app_id: str,
+    *,
+    bootstrap: str,
+    data_dir: Path,
+    worker: str,
+    partitions: int,
+    store: str = "rocksdb://",
+    session_seconds: float = 45.0,
+    **settings: Any,
+) -> faust.App:
+    """A Faust app whose topics the installer has made.
+
+    Args:
+        bootstrap: `host:port` of the broker, several separated by commas.
+        data_dir: folder of this worker alone; its rows are there, and can be lost: the changelog has them.
+        worker: stable and unique name of this worker. The group knows a member by it (static membership), so that one
+            that comes back within the session goes on at once, without a rebalance.
+        partitions: of the topics that this app reads.
+        store: `rocksdb://`, or `memory://` for tests.
+        session_seconds: after this silence a worker is replaced. Long, since a restart does not wait for it.
+        settings: further settings of Faust, such as `broker_credentials`.
+    """
+    data_dir.mkdir(parents=True, exist_ok=True)
+    return faust.App(
+        app_id,
+        broker=[f"kafka://{address.strip()}" for address in bootstrap.split(",")],
+        store=store,
+        datadir=data_dir,
+        key_serializer="raw",
+        value_serializer="raw",
+        topic_partitions=partitions,
+        topic_allow_declare=False,  # else Faust asks for the creation of topics that exist, which it may not be allowed
+        topic_disable_leader=True,
+        web_enabled=False,
+        consumer_group_instance_id=worker,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=1 << 20,
+        broker_session_timeout=session_seconds,
+        broker_heartbeat_interval=min(3.0, session_seconds / 6),
+        broker_rebalance_timeout=max(30.0, session_seconds),
+        broker_commit_interval=1.0,
+        broker_max_poll_records=2000,
+        producer_linger=0.005,
+        producer_max_batch_size=512 << 10,
+        producer_max_request_size=1 << 20,
+        stream_wait_empty=False,
+        stream_recovery_delay=0,
+        table_standby_replicas=0,
+        worker_redirect_stdouts=False,
+        **{"autodiscover": False, **settings},  # a package that fails to import would be passed over in silence
+    )
+
+
+def run(app: faust.App, *, loglevel: str = "WARNING") -> None:
+    """Run the worker until it is told to stop (exit code 0) or fails (1)."""
+    gc.set_threshold(*_GC_THRESHOLDS)
+    gc.freeze()
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # hundreds of lines a second while a broker is away
+    sys.exit(faust.Worker(app, loglevel=loglevel, quiet=True, redirect_stdouts=False).execute_from_commandline())
