@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from services.domain.case import Case
-from services.domain.facts import Fact
+from services.domain.facts import KEY_SEPARATOR, Fact
 from services.domain.judge import Judge
 from services.domain.judgement import Judgement, Outcome
-from services.domain.published import Level
-from services.domain.zone import Instant
+from services.domain.published import Card, Level
+from services.domain.zone import Instant, Zone
 
 
 class CardState(NamedTuple):
@@ -107,3 +107,24 @@ def _why(judgement: Judgement | None) -> str:
     if judgement.outcome is Outcome.WITHDRAWN:
         return "withdrawn"
     return "completed" if judgement.stop is not None else "rejudged"
+
+
+def case_name(key: str) -> str:
+    """A case key as people write it: owner and subject with a blank between them."""
+    return key.replace(KEY_SEPARATOR, " ", 1)
+
+
+def written_card(card: CardState, key: str, zone: Zone) -> Card:
+    """A card as it is published; `key` is the case's."""
+    return Card(
+        kpi=card.kpi,
+        case=case_name(key),
+        cycle=card.cycle,
+        node=card.node,
+        level=card.level,
+        unit=card.unit,
+        raised_at=zone.text(card.raised_at),
+        due_at="" if card.due_at is None else zone.text(card.due_at),
+        cleared_at="" if card.cleared_at is None else zone.text(card.cleared_at),
+        reason=card.reason,
+    )

@@ -12,7 +12,8 @@ from services.domain.cards import CardState, cards
 from services.domain.facts import Fact, Rank
 from services.domain.fold import Insertion, bad_corrections, insert
 from services.domain.judge import Judge, Opinion
-from services.domain.judgement import MISSES, Judgement, Outcome
+from services.domain.judgement import Judgement
+from services.domain.rulings import Ruling, rulings_of
 from services.domain.tally import Tally, TallyKey
 from services.domain.zone import Instant
 
@@ -31,15 +32,6 @@ class TurnedAway(NamedTuple):
     reason: str
     """`id_conflict` or `bad_correction`."""
     fact: Fact
-
-
-class Ruling(NamedTuple):
-    """A miss, a late entry or a reversal, as `case.verdicts` keeps it."""
-
-    kpi: str
-    cycle: int
-    verdict: str
-    judgement: Judgement | None
 
 
 class Effects(NamedTuple):
@@ -270,33 +262,3 @@ _CORRECTION = int(Rank.CORRECTION)
 
 def _packed(judgement: Judgement) -> Packed:
     return [judgement.kpi, judgement.unit, judgement.item, judgement.day, judgement.cells, judgement.bin]
-
-
-def rulings_of(opinion: Opinion) -> list[Ruling]:
-    """The misses, late entries and reversals in an opinion."""
-    by_identity = {(each.kpi, each.cycle): each for each in opinion.judgements}
-    found = [Ruling(each.kpi, each.cycle, "missed", each) for each in opinion.judgements if each.outcome in MISSES]
-    for kpi, cycle in opinion.reversed:
-        judgement = by_identity.get((kpi, cycle))
-        late = judgement is not None and judgement.outcome is Outcome.LATE_ENTRY
-        found.append(Ruling(kpi, cycle, str(Outcome.LATE_ENTRY) if late else "reversed", judgement))
-    return found
-
-
-def merged(present: bytes, incoming: bytes, loads: Callable[[bytes], Any], dumps: Callable[[Any], bytes]) -> bytes:
-    """The row that has the facts of both: a case's state is a set of facts, so a stale row written by a frozen worker
-    is joined, never taken for the truth (DESIGN §11). Its contributions are unknown until it is judged again."""
-    if present == incoming:
-        return present
-    first, second = Row(loads(present)), Row(loads(incoming))
-    facts = first.facts
-    for fact in second.facts:
-        facts = insert(facts, fact).facts
-    if facts == first.facts and len(second.facts) < len(facts):
-        return present
-    if first.facts == second.facts:
-        return incoming
-    row = Row()
-    row.facts, row.cards = facts, sorted({*first.cards, *second.cards})
-    row.rulings = sorted({*first.rulings, *second.rulings})
-    return dumps([*row.packed()[:1], None, *row.packed()[2:]])

@@ -1,0 +1,53 @@
+"""Rulings: misses, late entries and reversals, so that a bad number leads to its cases (DESIGN §5, `case.verdicts`)."""
+
+from typing import NamedTuple
+
+from services.domain.cards import case_name
+from services.domain.judge import Judge, Opinion
+from services.domain.judgement import MISSES, Judgement, Outcome
+from services.domain.published import Verdict
+from services.domain.zone import Instant
+
+
+class Ruling(NamedTuple):
+    """One promise's ruling on one cycle of a case."""
+
+    kpi: str
+    cycle: int
+    verdict: str
+    """`missed`, `met_by_late_entry` or `reversed`."""
+    judgement: Judgement | None
+    """None where the promise has nothing to say of the case any more."""
+
+
+def rulings_of(opinion: Opinion) -> list[Ruling]:
+    """The misses, late entries and reversals in an opinion."""
+    by_identity = {(each.kpi, each.cycle): each for each in opinion.judgements}
+    found = [Ruling(each.kpi, each.cycle, "missed", each) for each in opinion.judgements if each.outcome in MISSES]
+    for kpi, cycle in opinion.reversed:
+        judgement = by_identity.get((kpi, cycle))
+        late = judgement is not None and judgement.outcome is Outcome.LATE_ENTRY
+        found.append(Ruling(kpi, cycle, str(Outcome.LATE_ENTRY) if late else "reversed", judgement))
+    return found
+
+
+def written_verdict(ruling: Ruling, key: str, judge: Judge, now: Instant) -> Verdict:
+    """A ruling as it is published; `key` is the case's."""
+    judgement, zone = ruling.judgement, judge.law.zone
+
+    def text(instant: Instant | None) -> str:
+        return "" if instant is None else zone.text(instant)
+
+    return Verdict(
+        kpi=ruling.kpi,
+        case=case_name(key),
+        cycle=ruling.cycle,
+        unit=judgement.unit if judgement else "",
+        item=judgement.item if judgement else "-",
+        verdict=ruling.verdict,
+        started_at=text(judgement.start if judgement else None),
+        due_at=text(judgement.due if judgement else None),
+        stopped_at=text(judgement.stop if judgement else None),
+        judged_at=text(now),
+        clause=judge.kinds[ruling.kpi].promise.clause,
+    )
