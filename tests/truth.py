@@ -1,8 +1,8 @@
 """`python -m tests.truth --days D --seed S`: does `kpiwatch replay` find what the simulator decided?
 
 The simulator knows the fate of each case before it writes an event. Here its truth is added up by plain counting, per
-promise, variant, unit, item and window, and compared with `values.csv`: n, numerator, the values of means, late entries,
-justified and unmeasured cases, and the rejected events. Exit code 1 on any difference.
+promise, variant, unit, item and window, and compared with `values.csv`: n, numerator, the values of means, late
+entries, justified and unmeasured cases, and the rejected events. Exit code 1 on any difference.
 """
 
 import argparse
@@ -167,7 +167,9 @@ def kpiwatch(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "services.cli", *arguments], capture_output=True, text=True)
 
 
-def check(plan_folder: Path, days: int, seed: int, faults: str, profile: str, cases_per_day: float, folder: Path) -> Comparison:
+def check(
+    plan_folder: Path, days: int, seed: int, faults: str, profile: str, cases_per_day: float, folder: Path
+) -> Comparison:
     """Simulates, replays and compares; RuntimeError if one of the commands fails."""
     events, truth, values = folder / "events.jsonl", folder / "truth.csv", folder / "values.csv"
     plan = load_plan(plan_folder)

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from services.catalog.calendars import load_calendar
-from services.catalog.load import InvalidPlan, load_plan
+from services.catalog.load import load_plan
+from services.cli.failure import INPUT_HAS_ERRORS, WRONG_USAGE, Failure
 from services.domain.law import Law
 from services.simulator.history import Event, History
 from services.simulator.placement import Placement
@@ -27,7 +28,9 @@ def simulate(
     days: Annotated[int, typer.Option("--days", min=1, max=20_000, help="How many days, from the start on.")],
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same bytes.")],
     out: Annotated[Path, typer.Option("--out", help="Where the events go: .jsonl or .jsonl.gz, in order of arrival.")],
-    truth: Annotated[Path | None, typer.Option("--truth", help="Where the truth about every case goes, as CSV.")] = None,
+    truth: Annotated[
+        Path | None, typer.Option("--truth", help="Where the truth about every case goes, as CSV.")
+    ] = None,
     start: Annotated[
         datetime | None, typer.Option("--start", formats=["%Y-%m-%d"], help="First day; else the plan's date of issue.")
     ] = None,
@@ -41,35 +44,25 @@ def simulate(
     profile_name: Annotated[str, typer.Option("--profile", help="demo or district.")] = "demo",
 ) -> None:
     """Write the events of an invented district, and what is true of them at the end of the last day."""
-    problems = Console(stderr=True, highlight=False)
     try:
         chosen = profile(profile_name)
         rates = chosen.faults if faults is None else parse_faults(faults)
-        if cases_per_day is not None:
-            chosen = chosen.at_volume(cases_per_day)
     except ValueError as error:
-        problems.print(f"simulate: {error}", style="red", markup=False)
-        raise typer.Exit(2) from None
-    try:
-        read = load_plan(plan)
-        law = Law(read, load_calendar(read.head.calendar))
-    except InvalidPlan as error:
-        problems.print(str(error), style="red", markup=False)
-        raise typer.Exit(1) from None
+        raise Failure(f"simulate: {error}", WRONG_USAGE) from None
+    if cases_per_day is not None:
+        chosen = chosen.at_volume(cases_per_day)
+    read = load_plan(plan)
+    law = Law(read, load_calendar(read.head.calendar))
     rows: list[Row] = []
     first = start.date() if start is not None else read.head.issued
     try:
         history = History(
             law, chosen, seed, first, days, faults=rates, truth=rows.append if truth is not None else None
         )
-        with _opened(out) as events, _opened(truth) as told:
-            _write(history, events, told, rows, Placement(law), problems)
     except ValueError as error:
-        problems.print(f"simulate: {error}", style="red", markup=False)
-        raise typer.Exit(1) from None
-    except OSError as error:
-        problems.print(f"simulate: {error.filename}: {error.strerror}: name a place that can be written", style="red")
-        raise typer.Exit(2) from None
+        raise Failure(f"{plan}: {error}", INPUT_HAS_ERRORS) from None
+    with _opened(out) as events, _opened(truth) as told:
+        _write(history, events, told, rows, Placement(law), Console(stderr=True, highlight=False))
 
 
 def _write(
@@ -77,7 +70,12 @@ def _write(
 ) -> None:
     """Chunk by chunk, so that memory holds what is on its way and no more."""
     told.write((",".join(COLUMNS) + "\n").encode())
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[count]:,} events"), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[count]:,} events"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as bar:
         begin, end = place.zone.midnight(history.first_day), history.end
         assert end is not None

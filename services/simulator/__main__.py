@@ -27,7 +27,9 @@ def main() -> int:
         settings = Settings.from_environment()
         clock = Clock.from_settings(settings)
         if not clock.is_simulated:
-            raise SettingsError(f"{variable('clock')}: the feed invents a past, so it needs a simulated clock: name its file")
+            raise SettingsError(
+                f"{variable('clock')}: the feed invents a past, so it needs a simulated clock: name its file"
+            )
         clock.now()
         plan = load_plan(settings.plan)
         history = History(

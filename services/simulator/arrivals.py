@@ -1,4 +1,4 @@
-"""When applicants come: Mondays are heavier, lunch is quiet, halls open and close, the rest files online at any hour."""
+"""When applicants come: Mondays are heavier, lunch is quiet, halls open and close, the rest come online."""
 
 from random import Random
 

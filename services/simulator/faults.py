@@ -1,5 +1,5 @@
-"""What sources get wrong, each with a rate and drawn from the seed. A fault never changes what happened; it changes what
-is said of it, and when, and a story's truth is read from exactly that."""
+"""What sources get wrong, each with a rate and drawn from the seed. A fault never changes what happened; it changes
+what is said of it, and when, and a story's truth is read from exactly that."""
 
 from collections.abc import Iterator, Mapping
 from random import Random
@@ -18,7 +18,12 @@ class Faults:
     """The faults of one district."""
 
     def __init__(
-        self, rates: Mapping[str, float], seed: int, place: Placement, falls_silent: Mapping[str, Instant], end: Instant | None
+        self,
+        rates: Mapping[str, float],
+        seed: int,
+        place: Placement,
+        falls_silent: Mapping[str, Instant],
+        end: Instant | None,
     ) -> None:
         self.rates = rates
         self._seed = seed
@@ -37,12 +42,12 @@ class Faults:
         if rates:
             if rng.random() < rates.get("stop_and_go", 0):
                 stop_and_go(story, self._place)
-            if rng.random() < rates.get("backdated", 0):
+            if rng.random() < rates.get("backdated", 0) and story.reclassified is None:
                 _backdate(story)
             disorder = rates.get("disorder", 0)
             if disorder:
                 for moment in story.moments:
-                    if rng.random() < disorder:
+                    if rng.random() < disorder and moment.type != "case.reclassified":
                         moment.received += int(HOUR_US + rng.random() * 60 * HOUR_US) // SECOND * SECOND
             if rng.random() < rates.get("skew", 0):
                 lead = int(30 + rng.random() * 260) * SECOND
@@ -64,7 +69,8 @@ class Faults:
             if rng.random() < rates.get("corrections", 0):
                 self._correct(story, limit)
             self._refusable(story)
-        if rates.get("silence") or self._falls_silent:
+        # A reclassification is never late here: what a case leaves behind in the promise it leaves is another matter.
+        if (rates.get("silence") or self._falls_silent) and story.reclassified is None:
             for moment in story.moments:
                 moment.received = self.heard(moment)
 

@@ -45,7 +45,7 @@ class Position:
 
     @classmethod
     def read(cls, file: Path, history: str) -> Self:
-        """Where the history stands; before its beginning if nothing was sent. FeedFailed if the file is about another."""
+        """Where the history stands; before its beginning if nothing was sent. FeedFailed if the file is of another."""
         if not file.exists():
             return cls(history, -(1 << 62))
         found = cls(**json.loads(file.read_text()))
@@ -150,7 +150,7 @@ class Feed:
             future = self._producer.send(self._topic, key=event.key.encode(), value=event.line)
         except KafkaError as error:
             raise _refused(error) from error
-        future.add_errback(self._note)  # type: ignore[no-untyped-call]  # kafka-python has no types there
+        future.add_errback(self._note)
         self.sent += 1
 
     def _note(self, error: BaseException) -> None:

@@ -125,8 +125,11 @@ class History:
         key = case_key(story.owner, story.subject)
         duplicates = self._faults.rates.get("duplicates", 0)
         rng = story.rng
+        refused = {moment.id for _, moment in story.rejected}
         for moment in story.moments:
             self._push(moment, key, story.owner, story.subject)
+            if moment.id in refused:  # a second time it would be turned away a second time
+                continue
             if duplicates and moment.received != NEVER and rng.random() < duplicates:
                 again = moment.received + int(60 + rng.random() * 2 * 86_400) * SECOND
                 self._push(moment, key, story.owner, story.subject, again)
@@ -197,7 +200,7 @@ class History:
         lane = next((lane for lane in self._lanes if "*" in self._law.plan.sources[lane.source].units), self._lanes[0])
         first = day == self.first_day
         for n, reason in enumerate(due_reasons(rate, rng, first=first)):
-            at = self.zone.at(day, 10 * 60) + int(n * 60 + rng.random() * 60) * SECOND
+            at = self.zone.at(day, 9 * 60) + int(n * 2400 + rng.random() * 2400) * SECOND
             if self.end is not None and at >= self.end:
                 continue
             ident = f"bad{day}{chr(97 + n)}"

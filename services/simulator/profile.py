@@ -73,8 +73,8 @@ FAULTS: Mapping[str, float] = {
     "reopened": 0.01,
     "reclassified": 0.15,
 }
-"""What `--faults all` switches on. A rate is a share of events (duplicates, disorder), of weeks per source (silence), of
-days per reason code (bad), of small water projects (reclassified), else of cases."""
+"""What `--faults all` switches on. A rate is a share of events (duplicates, disorder), of weeks per source (silence),
+of days per reason code (bad), of small water projects (reclassified), else of cases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,9 @@ def parse_faults(text: str) -> dict[str, float]:
         elif part == "none":
             rates.clear()
         elif name not in FAULTS:
-            raise ValueError(f"there is no fault {name!r}: use all, none, or some of {', '.join(FAULTS)}, as in silence=0.1")
+            raise ValueError(
+                f"there is no fault {name!r}: use all, none, or some of {', '.join(FAULTS)}, as in silence=0.1"
+            )
         else:
             try:
                 rates[name] = float(rate) if given else FAULTS[name]
@@ -254,7 +256,14 @@ def profile(name: str) -> Profile:
             "demo",
             cases_per_day=220,
             lanes=_lanes(),
-            faults={"duplicates": 0.01, "disorder": 0.01, "late_entry": 0.01, "corrections": 0.005, "reclassified": 0.1},
+            faults={
+                "duplicates": 0.01,
+                "disorder": 0.01,
+                "late_entry": 0.0008,
+                "corrections": 0.005,
+                "reclassified": 0.1,
+                "bad": 0.03,
+            },
             falls_silent={"/units/district-justice": date(2021, 10, 13)},
             forgetful=("district-science-technology",),
         )

@@ -17,8 +17,8 @@ _PARTNERS = ("sichuan", "guizhou", "hubei", "shaanxi", "yunnan", "hunan")
 _CATALOGUE, _CROSS_PROVINCE = "service_catalogue", "cross_province"
 _ENTRIES, _PERMITS, _NOT_ON_APPLICATION = 200, 80, 20
 _CROSS_AT_START, _CROSS_AT_END = 52, 78
-_BECOMES_ONLINE_EVERY = 14
-"""Days after which one more permit item goes fully online."""
+_BECOMES_ONLINE_EVERY = 21
+"""Days after which one more permit item goes fully online, on a Wednesday."""
 
 
 @dataclass(slots=True)
@@ -93,16 +93,20 @@ class Registers:
         opens = self._place.zone.at(day, 9 * 60)
         changed: list[Entry] = []
         if first:
-            changed += [entry for entry in self.entries if entry.collection == _CATALOGUE or entry.attributes["enabled"]]
+            changed += [
+                entry for entry in self.entries if entry.collection == _CATALOGUE or entry.attributes["enabled"]
+            ]
         elif self._place.calendar.is_working(day):
             if day % 4 == 0:
                 waiting = [e for e in self.entries if e.collection == _CROSS_PROVINCE and not e.attributes["enabled"]]
                 for entry in waiting[:1]:
                     entry.attributes["enabled"] = True
                     changed.append(entry)
-            if day % _BECOMES_ONLINE_EVERY == 0:
+            if day % _BECOMES_ONLINE_EVERY == 3:
                 catalogue = [entry for entry in self.entries if entry.collection == _CATALOGUE]
-                offline = [e for e in catalogue if e.attributes["type"] == "permit" and not e.attributes["fully_online"]]
+                offline = [
+                    e for e in catalogue if e.attributes["type"] == "permit" and not e.attributes["fully_online"]
+                ]
                 for entry in offline[:1]:
                     entry.attributes["fully_online"] = True
                     changed.append(entry)
@@ -177,7 +181,9 @@ class Registers:
                     continue
                 for unit in promise.owed_by:
                     done = self.done.get((unit, period))
-                    row = Row(promise.id, promise.variant, unit, period, f"{source} {promise.duty}.{unit}.{period}", Fate.OPEN)
+                    row = Row(
+                        promise.id, promise.variant, unit, period, f"{source} {promise.duty}.{unit}.{period}", Fate.OPEN
+                    )
                     row = row._replace(due=due)
                     if end <= due:
                         yield row
@@ -209,6 +215,4 @@ def _feeder(plan: Plan, fed: str) -> str:
 
 
 def _holds(state: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    return all(
-        state.get(name) in (value if isinstance(value, tuple) else (value,)) for name, value in wanted.items()
-    )
+    return all(state.get(name) in (value if isinstance(value, tuple) else (value,)) for name, value in wanted.items())

@@ -1,4 +1,4 @@
-"""The stories, one function per kind of case: each decides the fate of its case first and then tells what realises it."""
+"""The stories, one function per kind of case: each decides the fate of its case first, then tells what realises it."""
 
 from collections.abc import Callable, Mapping
 from random import Random
@@ -125,16 +125,16 @@ def invoice(story: Story, at: Instant, place: Placement, quality: Quality, fault
 def permit(story: Story, at: Instant, place: Placement, quality: Quality, faults: Mapping[str, float]) -> None:
     """An item on application: accepted, examined, sometimes inspected with the clock stopped, decided."""
     rng, lane = story.rng, story.lane
-    applied = story.tell("case.applied", at, story.filing("small_micro"), point="applied")
+    story.tell("case.applied", at, story.filing("small_micro"), point="applied")
     accepted = place.on_workday(rng, at, 0 if rng.random() < 0.6 else 1)
     start = at
     item = place.law.plan.service_items[lane.item]
+    story.deemed = item.permit
     if item.permit and rng.random() < 0.05:
         asked = place.on_workday(rng, at, 1 + int(rng.random() * 3))
         story.supplement = story.tell("case.supplement_requested", asked, {"round": 1})
         accepted = start = place.on_workday(rng, asked, 1 + int(rng.random() * 4))
-    filed = story.tell("case.accepted", accepted, story.filing("small_micro"))
-    story.points["accepted"] = filed if story.supplement or not item.permit else applied
+    story.tell("case.accepted", accepted, story.filing("small_micro"), point="accepted")
     start = accepted if story.supplement or not item.permit else at
     limit = place.statutory(lane.item, place.zone.day(start))
     allowed = limit.amount if limit is not None else 10
@@ -378,13 +378,15 @@ def stop_and_go(story: Story, place: Placement) -> None:
 
 def _in_minutes(promise: Promise) -> bool:
     limit = promise.limit
-    return not isinstance(limit, str) and limit is not None and limit.unit in (LimitUnit.WORKING_MINUTES, LimitUnit.MINUTES)
+    return (
+        not isinstance(limit, str)
+        and limit is not None
+        and limit.unit in (LimitUnit.WORKING_MINUTES, LimitUnit.MINUTES)
+    )
 
 
-def _soft(
-    story: Story, start: Instant, milestone: str, place: Placement, quality: Quality, *, then: str = ""
-) -> None:
-    """The rest of a procurement case: the milestone that the promise is about, what follows, and a reason if it is late."""
+def _soft(story: Story, start: Instant, milestone: str, place: Placement, quality: Quality, *, then: str = "") -> None:
+    """The rest of a procurement case: the milestone that the promise is about, what follows, a reason if it is late."""
     rng, lane = story.rng, story.lane
     primary = place.primary(lane.item, story.attributes)
     if primary is None:
@@ -401,7 +403,9 @@ def _soft(
         accepted = rng.random() < 2 / 3
         reason = rng.choice(("supplier_delay", "complaint_pending", "budget_adjustment"))
         asked = due + int(600 + rng.random() * 3 * 3600) * SECOND
-        story.tell("case.justified", asked // SECOND * SECOND, {"kpi": primary.id, "reason": reason, "decision": "requested"})
+        story.tell(
+            "case.justified", asked // SECOND * SECOND, {"kpi": primary.id, "reason": reason, "decision": "requested"}
+        )
         decided = place.on_workday(rng, asked // SECOND * SECOND, 1)
         decision = {"kpi": primary.id, "reason": reason, "decision": "accepted" if accepted else "rejected"}
         story.tell("case.justified", decided, decision, source=OPERATIONS, point="justified" if accepted else "")

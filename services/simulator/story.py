@@ -1,4 +1,4 @@
-"""The story of one case: what happens, when each thing is said, and which fate was decided before a word was written."""
+"""The story of one case: what happens, when each thing is said, and which fate was decided before."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -14,7 +14,7 @@ NEVER: Instant = 1 << 62
 
 
 class Fate(StrEnum):
-    """What becomes of a case under one promise; the first ones can be decided, the others follow from the as-of time."""
+    """What becomes of a case under one promise; some can be decided, the others follow from the as-of time."""
 
     MET = "met"
     MISSED = "missed"
@@ -39,7 +39,13 @@ class Moment:
     __slots__ = ("data", "first_told", "id", "received", "recorded", "source", "time", "type")
 
     def __init__(
-        self, type: str, time: Instant, recorded: Instant, received: Instant, source: str, data: Mapping[str, Any] | None
+        self,
+        type: str,
+        time: Instant,
+        recorded: Instant,
+        received: Instant,
+        source: str,
+        data: Mapping[str, Any] | None,
     ) -> None:
         self.type = type
         self.time = time
@@ -65,6 +71,7 @@ class Story:
         "attributes",
         "channel",
         "decided",
+        "deemed",
         "due",
         "lane",
         "moments",
@@ -99,6 +106,8 @@ class Story:
         """Working days on which a clock stood still from opening to close, for promises that allow the reason."""
         self.reclassified: tuple[Moment, Mapping[str, Any]] | None = None
         """From when it is known to be another kind of case, and its attributes then."""
+        self.deemed = False
+        """A permit: acceptance is deemed on the day of application."""
         self.supplement: Moment | None = None
         """A permit's request for a supplement: undoes the acceptance deemed on application."""
         self.void: tuple[Moment, Moment] | None = None
@@ -111,11 +120,11 @@ class Story:
         self, type: str, time: Instant, data: Mapping[str, Any] | None, *, source: str = "", point: str = ""
     ) -> Moment:
         """Something happens; it is said a little later, as its source usually does."""
-        if self._real_time and not source:
-            recorded = time
-        else:
-            recorded = time + int(30 + self.rng.random() ** 3 * 3600) * SECOND
-        moment = Moment(type, time, recorded, recorded + int(1 + self.rng.random() * 8) * SECOND, source or self.owner, data)
+        usual = 0 if self._real_time and not source else int(30 + self.rng.random() ** 3 * 3600) * SECOND
+        recorded = time + usual
+        moment = Moment(
+            type, time, recorded, recorded + int(1 + self.rng.random() * 8) * SECOND, source or self.owner, data
+        )
         self.moments.append(moment)
         if point:
             self.points[point] = moment
@@ -124,7 +133,11 @@ class Story:
     def milestone(self, name: str, time: Instant, *, source: str = "", unit: str = "") -> Moment:
         """A milestone, and the point of that name."""
         return self.tell(
-            "case.milestone", time, {"name": name, "unit": unit or self.lane.unit}, source=source, point=f"milestone:{name}"
+            "case.milestone",
+            time,
+            {"name": name, "unit": unit or self.lane.unit},
+            source=source,
+            point=f"milestone:{name}",
         )
 
     def node(self, name: str, start: Instant, end: Instant | None, unit: str = "") -> None:

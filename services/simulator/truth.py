@@ -65,10 +65,11 @@ class Truth:
                 yield row
 
     def _row(self, promise: Promise, story: Story, case: str) -> Row | None:
-        starts = [self._start(name, story) for name in promise.start]
-        if not all(moment is not None and moment.known(self._end) for moment in starts):
+        starts = [moment for name in promise.start if (moment := self._start(name, story)) is not None]
+        if len(starts) < len(promise.start) or not all(moment.known(self._end) for moment in starts):
             return None
-        started = max(moment.time for moment in starts if moment is not None)
+        started = max(moment.time for moment in starts)
+        heard = max(moment.received for moment in starts)
         if started < self._from[promise.key]:
             return None
         stop = self._last([self._stop(name, story) for name in promise.stop])
@@ -79,7 +80,7 @@ class Truth:
         row = Row(promise.id, promise.variant, lane.unit, "-", case, Fate.OPEN, started)
         match promise.kind:
             case Kind.CASE_LIMIT | Kind.CASE_SHARE if own_limit(promise) is not None:
-                return self._limited(promise, story, row, started, stop, gone)
+                return self._limited(promise, story, row, heard, stop, gone)
             case Kind.CASE_MEAN | Kind.MEAN_REDUCTION:
                 return self._measured(promise, story, row, started, stop, gone)
             case Kind.CASE_BOUND:
@@ -96,11 +97,18 @@ class Truth:
         return row._replace(fate=fate, stopped=at, day=self._place.zone.day(at))
 
     def _limited(
-        self, promise: Promise, story: Story, row: Row, started: Instant, stop: Moment | None, gone: Moment | None
+        self, promise: Promise, story: Story, row: Row, heard: Instant, stop: Moment | None, gone: Moment | None
     ) -> Row:
-        due = self._place.due(promise, started, story.lane.unit, story.lane.item)
+        """`heard`: since when the case is known to have started. An end in time is a late entry if it was only heard of
+        after the limit, of a case that was known by then."""
+        assert row.started is not None
+        due = self._place.due(promise, row.started, story.lane.unit, story.lane.item)
         row = row._replace(due=due)
         excused = self._known(story.points.get("justified"))
+        end = gone or stop
+        confirmed = self._known(story.points.get("confirmed"))
+        if end is not None and end.time <= due and end.received > due and heard < end.received and not confirmed:
+            return self._closed(row, Fate.LATE_ENTRY, end.time)
         if gone is not None:
             return self._closed(row, Fate.WITHDRAWN if gone.time <= due else Fate.MISSED, gone.time)
         if stop is None:
@@ -110,8 +118,7 @@ class Truth:
             return row._replace(fate=overdue if self._end - 1 > due else Fate.OPEN)
         if stop.time > due:
             return self._closed(row, Fate.JUSTIFIED if excused else Fate.MISSED, stop.time)
-        late = stop.received > due and not self._known(story.points.get("confirmed"))
-        return self._closed(row, Fate.LATE_ENTRY if late else Fate.MET, stop.time)
+        return self._closed(row, Fate.MET, stop.time)
 
     def _measured(
         self, promise: Promise, story: Story, row: Row, started: Instant, stop: Moment | None, gone: Moment | None
@@ -149,7 +156,23 @@ class Truth:
             return self._closed(row, Fate.MISSED, end.time)
         if gone is not None:
             return self._closed(row, Fate.WITHDRAWN, gone.time)
-        return self._closed(row, Fate.UNMEASURED if None in amounts else Fate.MET, end.time)
+        if None in amounts:
+            return self._closed(row, Fate.UNMEASURED, end.time)
+        return self._closed(row, Fate.LATE_ENTRY if self._was_refunded(promise, story) else Fate.MET, end.time)
+
+    def _was_refunded(self, promise: Promise, story: Story) -> bool:
+        """Whether a breach was known for a while and then made good."""
+        wanted = {text.removeprefix("quantity:") for text in promise.counts}
+        told = [
+            (moment.received, moment.data["value"])
+            for moment in story.moments
+            if moment.type == "case.measured"
+            and moment.data is not None
+            and moment.data["quantity"] in wanted
+            and moment.known(self._end)
+        ]
+        fees, refunds = [at for at, value in told if value > 0], [at for at, value in told if value < 0]
+        return bool(fees and refunds) and min(fees) < max(refunds)
 
     def _nodes(self, promise: Promise, story: Story, case: str) -> Iterator[Row]:
         filed = story.points.get("accepted") or story.points.get("applied")
@@ -162,8 +185,11 @@ class Truth:
                 yield self._closed(row, Fate.COUNTED, last.time)._replace(amount=last.time - first.time)
 
     def _start(self, name: str, story: Story) -> Moment | None:
-        if name == "accepted" and story.supplement is not None and not story.supplement.known(self._end):
-            return story.points.get("applied")  # as deemed while nobody knows of the supplement
+        if name == "accepted" and story.deemed:
+            # deemed on application while nobody knows of a supplement; the acceptance where that is all one knows
+            applied = story.points["applied"]
+            if applied.known(self._end) and not self._known(story.supplement):
+                return applied
         return story.points.get(name)
 
     def _stop(self, name: str, story: Story) -> Moment | None:
