@@ -1,26 +1,28 @@
 """Working time as a plan counts it, for the questions that are asked of "now": is it open, who has been silent."""
 
+from collections.abc import Mapping
 from typing import Self
 
 from services.catalog.calendars import load_calendar
-from services.domain.law import Law
-from services.domain.limits import Ends, due
-from services.domain.plan import Plan, Source
+from services.domain.judge import Judge
+from services.domain.plan import Plan
+from services.domain.values import silent_sources
 from services.domain.zone import Instant
 
 
 class WorkingTime:
     """A plan's law, asked about now."""
 
-    def __init__(self, law: Law) -> None:
-        self._law = law
-        self._default = law.hours("", "")
-        self._issued = law.zone.midnight(law.plan.head.issued.toordinal())
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self._law = judge.law
+        self._default = judge.law.hours("", "")
+        self._issued = judge.law.zone.midnight(judge.plan.head.issued.toordinal())
 
     @classmethod
     def of(cls, plan: Plan) -> Self:
         """With the calendar that the plan names; ValueError if it cannot be read."""
-        return cls(Law(plan, load_calendar(plan.head.calendar)))
+        return cls(Judge(plan, load_calendar(plan.head.calendar)))
 
     @property
     def published_through(self) -> Instant:
@@ -34,17 +36,11 @@ class WorkingTime:
 
     def silence(self, last: Instant | None, now: Instant) -> int:
         """Opening time (µs) since the last event of a source; since the plan was issued if there never was one."""
-        return self._default.elapsed(self._issued if last is None else last, now)
+        return self._default.elapsed(self._issued if last is None else max(last, self._issued), now)
 
-    def is_silent(self, source: Source, last: Instant | None, now: Instant) -> bool:
-        """Whether a source has been silent for longer than its usual delay (DESIGN §4.12); without one it never is."""
-        if source.usual_delay is None:
-            return False
-        since = self._issued if last is None else last
-        law = self._law
-        return now > due(
-            source.usual_delay, since, Ends.INSTANT, zone=law.zone, calendar=law.calendar, hours=self._default
-        )
+    def silent(self, last_events: Mapping[str, Instant], now: Instant) -> frozenset[str]:
+        """The sources that have been silent for longer than their usual delay: the same that make promises stale."""
+        return silent_sources(self._judge, last_events, now)
 
     def text(self, now: Instant) -> str:
         """RFC 3339 in the plan's zone."""

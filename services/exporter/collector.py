@@ -78,13 +78,9 @@ class PlanCollector(Collector):
         yield _family(metrics.SOURCE_LAST_EVENT, (((id,), last[id] / _SECOND_US) for id in known if id in last))
         silences = {id: self._working_time.silence(last.get(id), now) for id in known}
         yield _family(metrics.SOURCE_SILENCE, (((id,), us / _SECOND_US) for id, us in silences.items()))
-        yield _family(
-            metrics.SOURCE_SILENT,
-            (
-                ((id, _speaks_for(self._plan, source)), float(self._working_time.is_silent(source, last.get(id), now)))
-                for id, source in known.items()
-            ),
-        )
+        silent = self._working_time.silent(last, now)
+        speak = {id: _speaks_for(self._plan, source) for id, source in known.items()}
+        yield _family(metrics.SOURCE_SILENT, (((id, unit), float(id in silent)) for id, unit in speak.items()))
 
 
 def _freshness(scrape: Scrape) -> Iterator[Family]:

@@ -14,8 +14,9 @@ from typing import Any, Self
 import orjson
 from prometheus_client.samples import Sample
 
-from services.domain.plan import Objective, Plan, Window
+from services.domain.plan import Plan, Window
 from services.domain.published import Level, State
+from services.domain.refusal import Reason
 from services.domain.zone import Instant
 from services.exporter.exposition import WrittenLabels
 from services.messaging import metrics
@@ -26,26 +27,7 @@ ROW_BUDGET = 40_000
 WHOLE_DISTRICT = "ALL"
 ALL_ITEMS = "-"
 
-REASONS = (
-    "malformed",
-    "unknown_type",
-    "unknown_field",
-    "invalid_value",
-    "naive_time",
-    "from_the_future",
-    "id_conflict",
-    "unknown_source",
-    "source_mismatch",
-    "wrong_key",
-    "unknown_unit",
-    "unknown_service_item",
-    "bad_correction",
-    "not_entitled",
-    "personal_data",
-    "too_large",
-)
-"""The closed set of CONTRACT §2."""
-
+REASONS = tuple(reason.value for reason in Reason)
 _OTHER = "other"
 _WINDOWS = frozenset(Window)
 _STATES = frozenset(State)
@@ -119,9 +101,8 @@ def _nodes(plan: Plan) -> frozenset[str]:
 
 
 def _number(field: str, text: str) -> float:
-    if field == "objective" and " " in text:
-        return float(Objective.parse(text).amount)
-    return float(text)
+    # an objective is written with its relation: `<= 28`
+    return float(text.split()[1] if field == "objective" and " " in text else text)
 
 
 @dataclass

@@ -9,10 +9,13 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError, NoBrokersAvailable
+from kafka.errors import KafkaError
 
 _LOOK_AGAIN_SECONDS = 2.0
 """How often a topic that is not there yet, and the ends of the logs, are asked for."""
+
+_ANSWER_MS = 10_000
+"""How long a broker may take to answer at the start."""
 
 
 class Record(NamedTuple):
@@ -44,8 +47,9 @@ class TopicReader:
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 max_poll_records=5_000,
+                bootstrap_timeout_ms=_ANSWER_MS,
             )
-        except NoBrokersAvailable as error:
+        except KafkaError as error:
             raise BrokerUnavailable(
                 f"Kafka: no broker answers at {bootstrap}. Start it, or set KPIWATCH_BOOTSTRAP to where it is"
             ) from error

@@ -1,0 +1,124 @@
+"""The Alertmanager's API v2: asks what it holds back, and mirrors cards to it so that they can be seen and silenced."""
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from services.domain.plan import Plan, Strength
+from services.domain.published import Card, Level
+from services.notifier.delivery import AlertmanagerAway
+from services.notifier.subjects import alert_id, card_id
+
+CARD_ALERT = "CardOpen"
+"""alertname of a mirrored card; routed to the operations view only, for its notice comes from alert.cards."""
+
+RESEND_SECONDS = 60.0
+"""Mirrored cards are sent again long before they would end by themselves."""
+_ENDS_AFTER = timedelta(seconds=5 * RESEND_SECONDS)
+_BATCH = 500
+
+PostedAlert = dict[str, Any]
+
+
+class Alertmanager:
+    """One Alertmanager. Every call raises AlertmanagerAway if it does not answer."""
+
+    def __init__(self, url: str) -> None:
+        self._client = httpx.Client(base_url=url, timeout=5, trust_env=False)
+
+    def post(self, alerts: list[PostedAlert]) -> None:
+        """Makes alerts known, or known to have ended."""
+        for start in range(0, len(alerts), _BATCH):
+            self._asked("POST", "/api/v2/alerts", json=alerts[start : start + _BATCH])
+
+    def suppressions(self, unit: str, ids: Collection[str]) -> Mapping[str, list[str]]:
+        """Which of a unit's cards and alerts a silence or an inhibition holds back now, and which ones do."""
+        if not ids:
+            return {}
+        quoted = unit.replace("\\", "\\\\").replace('"', '\\"')
+        found = self._asked("GET", "/api/v2/alerts", params={"filter": f'unit="{quoted}"', "active": "false"}).json()
+        held: dict[str, list[str]] = {}
+        for alert in found:
+            by = [*alert["status"]["silencedBy"], *alert["status"]["inhibitedBy"]]
+            if by:
+                labels = alert["labels"]
+                held[alert_id(alert["fingerprint"])] = by
+                if labels["alertname"] == CARD_ALERT:
+                    held[card_id(labels["card"], labels["level"])] = by
+        return {id: held[id] for id in ids if id in held}
+
+    def _asked(self, method: str, path: str, **what: Any) -> httpx.Response:
+        try:
+            return self._client.request(method, path, **what).raise_for_status()
+        except httpx.HTTPError as error:
+            raise AlertmanagerAway(f"the Alertmanager at {self._client.base_url} does not answer: {error}") from error
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class Mirror:
+    """The cards that stand, as alerts of the Alertmanager: real start times, plan times in annotations, no case."""
+
+    def __init__(self, alertmanager: Alertmanager, plan: Plan) -> None:
+        self._alertmanager = alertmanager
+        self._promises = {promise.id: promise for promise in plan.promises}
+        self._standing: dict[str, PostedAlert] = {}
+        self._news: dict[str, PostedAlert] = {}
+        """To be sent at once; kept until it was."""
+        self._sent_at = float("-inf")
+
+    def take(self, card: Card, number: str, since: datetime) -> None:
+        """A card's present state. `since`: real time from which it stands, as far as is known."""
+        id = card_id(number, card.level)
+        if card.cleared_at:
+            if ended := self._standing.pop(id, None):
+                self._news[id] = ended
+        else:
+            # what changes (the due time after an extension) is told, the start stays
+            starts_at = self._standing[id]["startsAt"] if id in self._standing else since.isoformat()
+            self._standing[id] = self._news[id] = self._alert(card, number, starts_at)
+
+    def send(self, now: datetime, seconds: float) -> None:
+        """Sends what is new, and everything once a minute. Raises AlertmanagerAway; nothing is forgotten then."""
+        again = seconds - self._sent_at >= RESEND_SECONDS
+        due = {**self._standing, **self._news} if again else self._news
+        if not due:
+            return
+        end = {id: now + _ENDS_AFTER if id in self._standing else now for id in due}
+        self._alertmanager.post([{**alert, "endsAt": end[id].isoformat()} for id, alert in due.items()])
+        self._news = {}
+        if again:
+            self._sent_at = seconds
+
+    def _alert(self, card: Card, number: str, starts_at: str) -> PostedAlert:
+        promise = self._promises.get(card.kpi)
+        strength = promise.strength if promise else Strength.HARD
+        zh, en = (promise.title.zh, promise.title.en) if promise else (card.kpi, card.kpi)
+        colour = "红牌" if card.level == Level.RED else "黄牌"
+        return {
+            "labels": {
+                "alertname": CARD_ALERT,
+                "card": number,
+                "kpi": card.kpi,
+                "unit": card.unit,
+                "level": card.level,
+                "strength": strength.value,
+                "severity": "act" if card.level == Level.RED else "review",
+            },
+            "annotations": {
+                "summary_zh": f"{colour}：{zh}（{card.kpi}），期限 {card.due_at}",
+                "summary_en": f"{card.level} card: {en} ({card.kpi}), due {card.due_at}",
+                "raised_at": card.raised_at,
+                "due_at": card.due_at,
+                "runbook_url": f"deploy/runbooks/{CARD_ALERT}.md",
+            },
+            "startsAt": starts_at,
+        }
+
+
+def real_now() -> datetime:
+    """The Alertmanager lives in real time, whatever the plan's clock shows."""
+    return datetime.now(UTC)

@@ -1,0 +1,268 @@
+"""From a published figure or card to a notice, through the real Kafka, Prometheus and Alertmanager."""
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import orjson
+import pytest
+from kafka import KafkaProducer
+
+from services.catalog.load import load_plan
+from services.clock import Clock
+from services.domain.published import Card, ValueRow
+from services.domain.zone import Zone
+from services.local import alertmanager, prometheus
+from services.local.kafka import Broker
+from services.local.monitoring_tools import MonitoringTools
+from services.local.ports import free_ports
+from services.local.web_part import WebPart
+from services.messaging import topics
+from services.rules.write import write_rules
+from services.settings import Settings
+
+SPEED = 300
+"""Plan seconds per real second: a morning of working hours lasts 36 s."""
+
+T = TypeVar("T")
+
+CARD = Card(
+    kpi="K06-1",
+    case="/units/liangjiang-water W-2021-000123",
+    cycle=1,
+    node="-",
+    level="yellow",
+    unit="liangjiang-water",
+    raised_at="2021-10-12T09:00:00+08:00",
+    due_at="2021-10-13T23:59:59.999999+08:00",
+    cleared_at="",
+    reason="",
+)
+
+
+def until(what: str, found: Callable[[], T], seconds: float = 30) -> T:
+    """The first true answer; fails with what was awaited."""
+    end = time.monotonic() + seconds
+    while not (answer := found()):
+        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        time.sleep(0.1)
+    return answer
+
+
+@dataclass
+class System:
+    """What delivers a notice: real parts, and the test in the place of the streams."""
+
+    settings: Settings
+    folder: Path
+    clock: Clock
+    producer: KafkaProducer
+    exporter: WebPart
+    notifier: WebPart
+    alertmanager: WebPart
+
+    def it_is(self, clock: str) -> None:
+        """Sets the plan's clock on a working Tuesday."""
+        self.clock.set(Zone("Asia/Shanghai").instant(datetime.fromisoformat(f"2021-10-12T{clock}")), SPEED)
+
+    def publish_value(self, **cells: str) -> None:
+        empty = ValueRow(*[""] * len(ValueRow._fields))
+        row = empty._replace(variant="official", item="-", window="year", value="0.9", n="20", **cells)
+        key = "|".join((row.kpi, row.variant, row.unit, row.item, row.window))
+        self._send(topics.KPI_VALUES, key, {**row._asdict(), "watermark": "2021-10-12T09:00:00+08:00"})
+
+    def remove_value(self, key: str) -> None:
+        self._send(topics.KPI_VALUES, key, None)
+
+    def publish_card(self, card: Card) -> None:
+        key = "|".join((card.kpi, card.case, str(card.cycle), card.node, card.level))
+        self._send(topics.ALERT_CARDS, key, card._asdict())
+
+    def _send(self, topic: str, key: str, value: dict[str, Any] | None) -> None:
+        content = None if value is None else orjson.dumps(value)
+        self.producer.send(topic, key=key.encode(), value=content).get(timeout=10)
+
+    def notices(self, **wanted: str) -> list[dict[str, Any]]:
+        """Lines of the outbox that tell of such a subject."""
+        if not self.settings.outbox.exists():
+            return []
+        lines = [orjson.loads(line) for line in self.settings.outbox.read_bytes().splitlines()]
+        return [line for line in lines if any(wanted.items() <= told.items() for told in line["subjects"])]
+
+    def told(self, **wanted: str) -> list[set[tuple[str, str]]]:
+        return [{(told["level"], told["status"]) for told in notice["subjects"]} for notice in self.notices(**wanted)]
+
+    def alerts(self, **labels: str) -> list[dict[str, Any]]:
+        found = httpx.get(f"{self.alertmanager.url}/api/v2/alerts", trust_env=False).json()
+        return [alert for alert in found if labels.items() <= alert["labels"].items()]
+
+    def groups(self, receiver: str) -> dict[str, set[str]]:
+        """Unit → promises of one receiver's groups at the Alertmanager."""
+        found = httpx.get(f"{self.alertmanager.url}/api/v2/alerts/groups", trust_env=False).json()
+        return {
+            group["labels"]["unit"]: {alert["labels"].get("kpi", "") for alert in group["alerts"]}
+            for group in found
+            if group["receiver"]["name"] == receiver
+        }
+
+    def metrics(self) -> str:
+        return httpx.get(f"{self.exporter.url}/metrics", trust_env=False).text
+
+    def restart_notifier(self) -> None:
+        self.notifier.kill()
+        self.notifier = process("notifier", self.settings, self.folder, self.settings.notifier_port)
+
+
+def process(name: str, settings: Settings, folder: Path, port: int) -> WebPart:
+    environment = {**os.environ, **settings.environment(), "PYTHONUNBUFFERED": "1"}
+    return WebPart(name, [sys.executable, "-m", f"services.{name}"], folder, port, environment=environment)
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory, prometheus_tools: MonitoringTools) -> Iterator[System]:
+    folder = tmp_path_factory.mktemp("alerting")
+    ports = dict(zip(("exporter", "notifier", "alertmanager", "prometheus"), free_ports(4), strict=True))
+    with contextlib.ExitStack() as running:
+        # its topics have the names of the real ones, so it has a broker of its own
+        broker = Broker.start(folder / "kafka", cache=Settings.from_environment().cache, heap_megabytes=256)
+        running.callback(broker.stop)
+        topics.create(broker.bootstrap, 2)
+        settings = Settings(
+            bootstrap=broker.bootstrap,
+            clock=folder / "clock.json",
+            outbox=folder / "outbox.jsonl",
+            exporter_port=ports["exporter"],
+            notifier_port=ports["notifier"],
+            alertmanager_url=f"http://127.0.0.1:{ports['alertmanager']}",
+        )
+        write_rules(
+            load_plan(settings.plan),
+            SPEED,
+            folder,
+            exporter=f"127.0.0.1:{ports['exporter']}",
+            alertmanager=f"127.0.0.1:{ports['alertmanager']}",
+            notifier_url=f"http://127.0.0.1:{ports['notifier']}",
+        )
+        producer = KafkaProducer(bootstrap_servers=broker.bootstrap)
+        running.callback(producer.close)
+        clock = Clock.from_settings(settings)
+        clock.set(0, 1)
+        exporter = process("exporter", settings, folder, ports["exporter"])
+        running.callback(exporter.stop)
+        notifier = process("notifier", settings, folder, ports["notifier"])
+        tree, config = folder / "alertmanager" / "alertmanager.yml", folder / "prometheus" / "prometheus.yml"
+        manager = alertmanager.start(folder / "am", tree, prometheus_tools, ports["alertmanager"])
+        running.callback(manager.stop)
+        running.callback(prometheus.start(folder / "prom", config, prometheus_tools, ports["prometheus"]).stop)
+        system = System(settings, folder, clock, producer, exporter, notifier, manager)
+        running.callback(lambda: system.notifier.stop())
+        yield system
+
+
+def test_a_missed_promise_becomes_one_notice_to_its_unit_and_ends_with_one(system: System) -> None:
+    system.it_is("09:05")
+    for unit in ("liangjiang-water", "sino-french-water"):
+        system.publish_value(kpi="K06-1", unit=unit, state="missed")
+    system.publish_value(kpi="K06-2", unit="liangjiang-water", state="met")
+    until(
+        "alerts grouped by unit",
+        lambda: {"liangjiang-water": {"K06-1"}, "sino-french-water": {"K06-1"}}.items() <= system.groups("act").items(),
+    )
+    until("a notice", lambda: system.notices(alertname="KpiMissed", unit="liangjiang-water"))
+
+    webhook = {"alerts": [{**alert, "status": "firing"} for alert in system.alerts(alertname="KpiMissed")]}
+    for _ in range(2):  # the streams publish again, the Alertmanager tells again, the notifier dies
+        system.publish_value(kpi="K06-1", unit="liangjiang-water", state="missed")
+        httpx.post(f"{system.notifier.url}/alerts", json=webhook, trust_env=False).raise_for_status()
+    system.restart_notifier()
+    httpx.post(f"{system.notifier.url}/alerts", json=webhook, trust_env=False).raise_for_status()
+    system.it_is("09:05")
+    time.sleep(2)
+    (notice,) = system.notices(alertname="KpiMissed", unit="liangjiang-water")
+    assert notice["outcome"] == "delivered"
+    assert notice["subjects"][0]["summary_en"].endswith("is missed for liangjiang-water: 0.9 share")
+
+    system.publish_value(kpi="K06-1", unit="liangjiang-water", state="met")
+    until("the end", lambda: len(system.notices(alertname="KpiMissed", unit="liangjiang-water")) == 2)
+    assert system.notices(unit="liangjiang-water")[-1]["subjects"][0]["status"] == "ended"
+    assert len(system.notices(alertname="KpiMissed", unit="sino-french-water")) == 1
+
+
+def test_a_card_yellow_then_red_then_cleared_is_three_notices_and_an_alert_without_the_case(system: System) -> None:
+    system.it_is("09:05")
+    red = CARD._replace(level="red", raised_at="2021-10-14T00:00:00+08:00")
+    done = red._replace(cleared_at="2021-10-14T10:00:00+08:00", reason="completed")
+    for _ in range(2):
+        system.publish_card(CARD)
+    until("the yellow card's notice", lambda: system.told(case=CARD.case) == [{("yellow", "raised")}])
+    (mirrored,) = until("the yellow card at the Alertmanager", lambda: system.alerts(alertname="CardOpen"))
+    assert mirrored["labels"]["unit"] == "liangjiang-water"
+    assert "W-2021-000123" not in str(mirrored)
+    assert datetime.fromisoformat(mirrored["startsAt"]) > datetime.now(UTC) - timedelta(minutes=2)  # real time
+    assert mirrored["annotations"]["due_at"] == CARD.due_at
+
+    system.publish_card(CARD._replace(cleared_at=red.raised_at, reason="superseded"))
+    system.publish_card(red)
+    until("the red card's notice", lambda: len(system.told(case=CARD.case)) == 2)
+    system.restart_notifier()
+    system.it_is("09:05")
+    system.publish_card(red)
+    system.publish_card(done)
+    until("the notice of its end", lambda: len(system.told(case=CARD.case)) == 3)
+    assert system.told(case=CARD.case)[1:] == [{("red", "raised"), ("yellow", "ended")}, {("red", "ended")}]
+    until("no card at the Alertmanager", lambda: not system.alerts(alertname="CardOpen"))
+
+
+def test_a_silenced_card_is_noted_and_told_when_the_silence_is_lifted(system: System) -> None:
+    system.it_is("09:05")
+    now = datetime.now(UTC)
+    silence = {
+        "matchers": [{"name": "unit", "value": "kaiyuan-gas", "isRegex": False, "isEqual": True}],
+        "startsAt": now.isoformat(),
+        "endsAt": (now + timedelta(hours=1)).isoformat(),
+        "createdBy": "operations centre",
+        "comment": "known",
+    }
+    url = f"{system.alertmanager.url}/api/v2"
+    id = httpx.post(f"{url}/silences", json=silence, trust_env=False).raise_for_status().json()["silenceID"]
+    card = CARD._replace(kpi="K06-5", unit="kaiyuan-gas", case="/units/kaiyuan-gas G-1")
+    system.publish_card(card)
+    (notice,) = until("the note of it", lambda: system.notices(case=card.case))
+    assert (notice["outcome"], notice["by"]) == ("suppressed", [id])
+    httpx.delete(f"{url}/silence/{id}", trust_env=False).raise_for_status()
+    system.it_is("09:05")
+    until("the notice after all", lambda: len(system.notices(case=card.case)) == 2)
+    assert system.notices(case=card.case)[-1]["outcome"] == "delivered"
+
+
+def test_a_card_of_the_night_is_told_in_the_morning(system: System) -> None:
+    system.it_is("20:00")
+    card = CARD._replace(case="/units/liangjiang-water W-2021-000999")
+    system.publish_card(card)
+    until("the card at the Alertmanager", lambda: system.alerts(alertname="CardOpen", unit="liangjiang-water"))
+    time.sleep(1.5)
+    assert system.notices(case=card.case) == []
+    system.it_is("09:05")
+    until("the notice", lambda: system.notices(case=card.case), seconds=5)
+
+
+def test_the_exporter_shows_what_the_topics_hold_and_drops_what_they_drop(system: System) -> None:
+    series = 'kpi_value{item="-",kpi="K06-3",unit="ALL",variant="official",window="year"} 0.9'
+    system.publish_value(kpi="K06-3", unit="ALL", state="met")
+    until("the figure", lambda: series in system.metrics(), seconds=5)
+    progress = {"type": "progress", "partition": 0, "epoch": 3, "swept_to": 1_634_000_000_000_000, "lag": 12}
+    system._send(topics.KPI_TALLIES, "claim|0", {"type": "claim"})
+    system._send(topics.KPI_TALLIES, "progress|0", {**progress, "sources": {"/operations": 1_633_000_000_000_000}})
+    system._send(topics.DEAD_LETTER, "x|0|1", {"reason": "naive_time"})
+    until("the progress", lambda: 'kpi_stream_lag_records{partition="0"} 12.0' in system.metrics(), seconds=5)
+    until("the dead letter", lambda: 'kpi_dead_letters_total{reason="naive_time"} 1.0' in system.metrics(), seconds=5)
+    system.remove_value("K06-3|official|ALL|-|year")
+    until("no figure", lambda: series not in system.metrics(), seconds=5)
+    assert "W-2021" not in system.metrics()

@@ -1,0 +1,428 @@
+"""A unit is told of each change once, in working hours, unless a silence holds it back."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Collection, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+import services.catalog
+from services.catalog.load import load_plan
+from services.domain.plan import Plan
+from services.domain.published import Card
+from services.messaging.reader import Record
+from services.notifier.alertmanager import Alertmanager, Mirror
+from services.notifier.delivery import AlertmanagerAway, Delivery, Pace
+from services.notifier.inbox import AcceptedAlerts, Cards
+from services.notifier.journal import Journal, JournalInUse
+from services.notifier.subjects import Alert, Numbering, card_id, of_alert, of_card
+from services.notifier.webhook import notifier_app
+from tests.asgi import get, request
+
+JIANGBEI = Path(services.catalog.__file__).parent / "jiangbei-2021"
+NUMBERING = Numbering(b"key of the test")
+
+YELLOW = Card(
+    kpi="K06-1",
+    case="/units/liangjiang-water W-2021-000123",
+    cycle=1,
+    node="-",
+    level="yellow",
+    unit="liangjiang-water",
+    raised_at="2021-10-11T09:00:00+08:00",
+    due_at="2021-10-12T23:59:59.999999+08:00",
+    cleared_at="",
+    reason="",
+)
+RED = YELLOW._replace(level="red", raised_at="2021-10-13T00:00:00+08:00")
+SUPERSEDED = YELLOW._replace(cleared_at="2021-10-13T00:00:00+08:00", reason="superseded")
+COMPLETED = RED._replace(cleared_at="2021-10-13T15:00:00+08:00", reason="completed")
+
+MISSED = Alert(
+    "f1", "firing", {"alertname": "KpiMissed", "kpi": "K06-1", "unit": "liangjiang-water", "severity": "act"}, {}
+)
+RESOLVED = Alert("f1", "resolved", MISSED.labels, {})
+
+
+class Desk:
+    """A delivery with a clock, hours and an Alertmanager in the test's hand."""
+
+    def __init__(self, folder: Path, pace: Pace | None = None) -> None:
+        self.folder = folder
+        self.pace = pace or Pace()
+        self.seconds = 0.0
+        self.open = True
+        self.held: dict[str, list[str]] = {}
+        self.away = False
+        self.asked = 0
+        self._start()
+
+    def _start(self) -> None:
+        self.outbox = Journal(self.folder / "outbox.jsonl")
+        self.delivery = Delivery(
+            self.outbox,
+            self.suppressions,
+            may_tell=lambda unit, now: self.open,
+            now=lambda: 0,
+            plan_text=lambda now: "2021-10-11T09:00:00+08:00",
+            pace=self.pace,
+            seconds=lambda: self.seconds,
+        )
+
+    def suppressions(self, unit: str, ids: Collection[str]) -> Mapping[str, list[str]]:
+        self.asked += 1
+        if self.away:
+            raise AlertmanagerAway("no answer")
+        return {id: self.held[id] for id in ids if id in self.held}
+
+    def restart(self) -> None:
+        self.outbox.close()
+        self._start()
+
+    def card(self, *cards: Card) -> None:
+        for card in cards:
+            self.delivery.report(of_card(card, NUMBERING.of(card)))
+
+    def alert(self, *alerts: Alert) -> None:
+        for alert in alerts:
+            self.delivery.report(of_alert(alert))
+
+    def wait(self, seconds: float = 1) -> None:
+        self.seconds += seconds
+        self.delivery.tick()
+
+    def notices(self) -> list[dict[str, Any]]:
+        return [orjson.loads(line) for line in (self.folder / "outbox.jsonl").read_bytes().splitlines()]
+
+    def told(self) -> list[list[tuple[str, str]]]:
+        """Of each notice: (level or alert, status) of what it tells."""
+        return [
+            [(told.get("level") or told["alertname"], told["status"]) for told in notice["subjects"]]
+            for notice in self.notices()
+            if notice["outcome"] == "delivered"
+        ]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(tmp_path)
+    yield desk
+    desk.outbox.close()
+
+
+def test_yellow_then_red_then_done_are_three_notices(desk: Desk) -> None:
+    desk.card(YELLOW)
+    desk.wait()
+    desk.card(SUPERSEDED, RED)
+    desk.wait()
+    desk.card(COMPLETED)
+    desk.wait()
+    assert desk.told() == [[("yellow", "raised")], [("red", "raised"), ("yellow", "ended")], [("red", "ended")]]
+
+
+def test_the_same_card_again_tells_nothing(desk: Desk) -> None:
+    for _ in range(3):
+        desk.card(YELLOW)
+        desk.wait()
+    assert desk.told() == [[("yellow", "raised")]]
+
+
+def test_a_card_repeated_faster_than_notices_are_collected_is_told_all_the_same(desk: Desk) -> None:
+    for _ in range(4):
+        desk.card(YELLOW)
+        desk.wait(0.2)
+    assert desk.told() == [[("yellow", "raised")]]
+
+
+def test_after_a_restart_nothing_is_told_again_and_nothing_is_forgotten(desk: Desk) -> None:
+    desk.card(YELLOW)
+    desk.wait()
+    desk.restart()
+    desk.card(YELLOW)
+    desk.wait()
+    desk.card(SUPERSEDED, RED)  # not told before the crash
+    desk.restart()
+    desk.card(SUPERSEDED, RED)
+    desk.wait()
+    assert desk.told() == [[("yellow", "raised")], [("red", "raised"), ("yellow", "ended")]]
+
+
+def test_a_card_raised_again_after_it_was_cleared_is_news(desk: Desk) -> None:
+    desk.card(RED)
+    desk.wait()
+    desk.card(COMPLETED._replace(reason="rejudged"))
+    desk.wait()
+    desk.card(RED._replace(raised_at="2021-10-14T00:00:00+08:00"))
+    desk.wait()
+    assert desk.told() == [[("red", "raised")], [("red", "ended")], [("red", "raised")]]
+
+
+def test_what_came_and_went_before_anybody_was_told_is_no_news(desk: Desk) -> None:
+    desk.card(RED, COMPLETED)
+    desk.wait()
+    assert desk.notices() == []
+
+
+def test_a_yellow_card_that_turned_red_says_nothing_without_the_red_one(desk: Desk) -> None:
+    desk.card(YELLOW)
+    desk.wait()
+    desk.card(SUPERSEDED)
+    desk.wait(5)
+    assert desk.told() == [[("yellow", "raised")]]
+    desk.card(RED)
+    desk.wait()
+    assert desk.told()[1:] == [[("red", "raised"), ("yellow", "ended")]]
+
+
+def test_several_promises_of_one_case_are_one_notice_and_another_case_is_another(desk: Desk) -> None:
+    desk.card(RED, RED._replace(kpi="K27-2"), RED._replace(case="/units/liangjiang-water W-2"))
+    desk.wait()
+    assert sorted(len(notice["subjects"]) for notice in desk.notices()) == [1, 2]
+
+
+def test_a_notice_says_which_case_which_promise_and_until_when(desk: Desk) -> None:
+    desk.card(YELLOW)
+    desk.wait()
+    (notice,) = desk.notices()
+    (told,) = notice["subjects"]
+    assert (notice["unit"], notice["plan_time"]) == ("liangjiang-water", "2021-10-11T09:00:00+08:00")
+    assert (told["case"], told["kpi"], told["due_at"]) == (YELLOW.case, "K06-1", YELLOW.due_at)
+
+
+def test_outside_working_hours_a_notice_waits(desk: Desk) -> None:
+    desk.open = False
+    desk.card(RED)
+    desk.alert(MISSED)
+    desk.wait(3_600)
+    assert desk.notices() == []
+    desk.open = True
+    desk.wait()
+    assert sorted(desk.told()) == [[("KpiMissed", "raised")], [("red", "raised")]]
+
+
+def test_an_alert_is_told_when_it_fires_and_when_it_ends_and_not_when_it_is_repeated(desk: Desk) -> None:
+    for alert in (MISSED, MISSED, RESOLVED, RESOLVED, MISSED):
+        desk.alert(alert)
+        desk.wait()
+    statuses = [told[0][1] for told in desk.told()]
+    assert statuses == ["raised", "ended", "raised"]
+
+
+def test_a_silenced_card_is_noted_and_told_when_the_silence_ends(desk: Desk) -> None:
+    id = card_id(NUMBERING.of(RED), "red")
+    desk.held = {id: ["silence-1"]}
+    desk.card(RED)
+    desk.wait()
+    desk.wait(60)
+    assert [(notice["outcome"], notice.get("by")) for notice in desk.notices()] == [("suppressed", ["silence-1"])]
+    desk.held = {}
+    desk.wait(60)
+    assert desk.told() == [[("red", "raised")]]
+
+
+def test_a_card_cleared_under_a_silence_is_never_told(desk: Desk) -> None:
+    desk.held = {card_id(NUMBERING.of(RED), "red"): ["silence-1"]}
+    desk.card(RED)
+    desk.wait()
+    desk.card(COMPLETED)
+    desk.held = {}
+    desk.wait(60)
+    desk.restart()
+    desk.card(COMPLETED)
+    desk.wait(60)
+    assert [notice["outcome"] for notice in desk.notices()] == ["suppressed"]
+
+
+def test_a_silence_is_asked_for_now_and_then_only(desk: Desk) -> None:
+    desk.held = {card_id(NUMBERING.of(RED), "red"): ["silence-1"]}
+    desk.card(RED)
+    for _ in range(100):
+        desk.wait(0.5)
+    assert desk.asked <= 6
+
+
+def test_an_alertmanager_that_does_not_answer_delays_a_notice_but_does_not_lose_it(desk: Desk) -> None:
+    desk.away = True
+    desk.card(RED)
+    desk.wait()
+    desk.wait(5)
+    assert desk.notices() == []
+    desk.wait(10)
+    (notice,) = desk.notices()
+    assert (notice["outcome"], notice["silences"]) == ("delivered", "not asked")
+
+
+def test_the_number_of_a_card_hides_the_case_and_is_the_same_for_both_levels() -> None:
+    assert NUMBERING.of(YELLOW) == NUMBERING.of(RED)
+    assert NUMBERING.of(RED) != NUMBERING.of(RED._replace(case="/units/liangjiang-water W-2021-000124"))
+    assert NUMBERING.of(RED) != Numbering(b"another key").of(RED)
+    assert "W-2021" not in NUMBERING.of(RED)
+
+
+def contents(path: Path) -> tuple[dict[str, Any], ...]:
+    with contextlib.closing(Journal(path)) as journal:
+        return journal.read
+
+
+def test_a_line_cut_off_by_a_crash_is_removed_and_the_rest_kept(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.jsonl"
+    path.write_bytes(b'{"a": 1}\n{"b": 2}\n{"c": ')
+    journal = Journal(path)
+    assert journal.read == ({"a": 1}, {"b": 2})
+    journal.append({"d": 4})
+    journal.close()
+    assert path.read_bytes() == b'{"a": 1}\n{"b": 2}\n{"d":4}\n'
+
+
+def test_what_was_appended_is_there_after_a_kill(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.jsonl"
+    script = (
+        "import os, signal, sys\nfrom pathlib import Path\nfrom services.notifier.journal import Journal\n"
+        "Journal(Path(sys.argv[1])).append({'a': 1})\nos.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", script, path], check=False, env={**os.environ, "PYTHONPATH": os.getcwd()})
+    assert contents(path) == ({"a": 1},)
+
+
+def test_two_notifiers_do_not_share_an_outbox(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "outbox.jsonl")
+    with pytest.raises(JournalInUse, match="KPIWATCH_OUTBOX"):
+        Journal(tmp_path / "outbox.jsonl")
+    journal.close()
+
+
+def record(card: Card, offset: int = 0) -> Record:
+    key = "|".join((card.kpi, card.case, str(card.cycle), card.node, card.level)).encode()
+    return Record("alert.cards", 0, offset, key, orjson.dumps(card._asdict()))
+
+
+def test_history_is_not_news_only_the_last_record_of_a_card_counts_at_the_start() -> None:
+    cards = Cards()
+    assert list(cards.take([record(YELLOW), record(RED)], caught_up=False)) == []
+    assert list(cards.take([record(SUPERSEDED)], caught_up=True)) == [SUPERSEDED, RED]
+    assert list(cards.take([record(COMPLETED)], caught_up=True)) == [COMPLETED]
+
+
+def test_a_record_that_is_no_card_is_passed_over_without_showing_it(caplog: pytest.LogCaptureFixture) -> None:
+    cards = Cards()
+    broken = Record("alert.cards", 3, 7, b"K06-1|SECRET", b'{"case": "SECRET"}')
+    removed = Record("alert.cards", 3, 8, b"K06-1|SECRET", None)
+    assert list(cards.take([broken, removed, record(RED)], caught_up=True)) == [RED]
+    assert cards.unreadable == 1
+    assert "offset 7" in caplog.text
+    assert "SECRET" not in caplog.text
+
+
+def webhook(*alerts: Alert) -> dict[str, Any]:
+    return {
+        "version": "4",
+        "groupKey": '{}:{unit="liangjiang-water"}',
+        "status": "firing",
+        "receiver": "act",
+        "alerts": [{**alert.written(), "startsAt": "2026-01-01T00:00:00Z", "generatorURL": ""} for alert in alerts],
+    }
+
+
+def test_an_accepted_alert_survives_a_restart_and_a_repeated_one_is_written_once(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.jsonl"
+    journal = Journal(path)
+    accepted = AcceptedAlerts(journal)
+    app = notifier_app(accepted.accept, alive=lambda: True, ready=lambda: True)
+    for _ in range(3):
+        assert request(app, "POST", "/alerts", json=webhook(MISSED)).status_code == 200
+    assert list(accepted.take()) == [MISSED]
+    journal.close()
+    assert len(path.read_bytes().splitlines()) == 1
+    with contextlib.closing(Journal(path)) as journal:
+        assert list(AcceptedAlerts(journal).take()) == [MISSED]
+
+
+def test_a_webhook_that_cannot_be_written_down_is_not_acknowledged(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "alerts.jsonl")
+    journal.close()
+    app = notifier_app(AcceptedAlerts(journal).accept, alive=lambda: True, ready=lambda: True)
+    with pytest.raises(ValueError, match="closed file"):  # a 500 for the Alertmanager, which then sends again
+        request(app, "POST", "/alerts", json=webhook(MISSED))
+
+
+@pytest.mark.parametrize("content", [{}, {"alerts": [{}]}, {"alerts": 3}])
+def test_what_is_no_webhook_is_refused(content: dict[str, Any]) -> None:
+    app = notifier_app(lambda alerts: None, alive=lambda: True, ready=lambda: True)
+    assert request(app, "POST", "/alerts", json=content).status_code == 422
+
+
+def test_health_and_readiness() -> None:
+    app = notifier_app(lambda alerts: None, alive=lambda: True, ready=lambda: False)
+    assert (get(app, "/-/healthy").status_code, get(app, "/-/ready").status_code) == (200, 503)
+
+
+class Double:
+    """An Alertmanager that keeps what it was sent."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.posted: list[list[dict[str, Any]]] = []
+        self.away = False
+        monkeypatch.setattr(Alertmanager, "_asked", self._asked)
+
+    def _asked(self, method: str, path: str, **what: Any) -> httpx.Response:
+        if self.away:
+            raise AlertmanagerAway("no answer")
+        self.posted.append(what["json"])
+        return httpx.Response(200)
+
+
+@pytest.fixture
+def double(monkeypatch: pytest.MonkeyPatch) -> Double:
+    return Double(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return load_plan(JIANGBEI)
+
+
+@pytest.fixture
+def alertmanager() -> Iterator[Alertmanager]:
+    client = Alertmanager("http://127.0.0.1:1")
+    yield client
+    client.close()
+
+
+def test_a_card_is_mirrored_at_once_again_before_it_ends_and_ended_when_cleared(
+    double: Double, alertmanager: Alertmanager, plan: Plan
+) -> None:
+    mirror = Mirror(alertmanager, plan)
+    began, number = datetime(2026, 1, 1, 10, tzinfo=UTC), NUMBERING.of(RED)
+    mirror.take(RED, number, began)
+    mirror.send(began, 0)
+    mirror.send(began, 30)
+    mirror.send(began, 61)
+    mirror.take(COMPLETED, number, began)
+    mirror.send(began, 62)
+    mirror.send(began, 200)
+    first, again, end = (batch[0] for batch in double.posted)
+    assert first["startsAt"] == again["startsAt"] == "2026-01-01T10:00:00+00:00"
+    assert (first["endsAt"], end["endsAt"]) == ("2026-01-01T10:05:00+00:00", "2026-01-01T10:00:00+00:00")
+    assert first["annotations"]["due_at"] == RED.due_at
+    assert "W-2021" not in str(double.posted)
+
+
+def test_what_the_alertmanager_missed_is_sent_when_it_is_back(
+    double: Double, alertmanager: Alertmanager, plan: Plan
+) -> None:
+    mirror, now, number = Mirror(alertmanager, plan), datetime(2026, 1, 1, tzinfo=UTC), NUMBERING.of(RED)
+    double.away = True
+    mirror.take(RED, number, now)
+    with pytest.raises(AlertmanagerAway):
+        mirror.send(now, 0)
+    mirror.take(COMPLETED, number, now)
+    double.away = False
+    mirror.send(now, 1)
+    assert [alert["endsAt"] for alert in double.posted[0]] == ["2026-01-01T00:00:00+00:00"]
