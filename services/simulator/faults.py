@@ -36,6 +36,8 @@ class Faults:
     def afflict(self, story: Story) -> None:
         """Everything that may go wrong with a case on its way here, and the bounds that its fate sets to that."""
         rng, rates = story.rng, self.rates
+        if rates:
+            rng = story.rng = Random(f"{self._seed}/{story.subject}/faults")
         decided = story.decided[1] if story.decided else None
         # What the fate rests on must have been said by then, else a case decided as met would be a late entry.
         limit = story.due if decided in (Fate.MET, Fate.WITHDRAWN) else None

@@ -1,7 +1,8 @@
 """The events of a district in order of arrival, endless or up to a day. Same seed, same bytes.
 
 A day's cases are decided and told when the day begins; what is said later waits in a heap, so that memory holds what is
-on its way and nothing of the past. Each lane and day draws from its own randomness: lanes do not disturb each other.
+on its way and nothing of the past. Each case draws from its own randomness and its faults from another:
+neither disturbs any other case.
 """
 
 import heapq
@@ -103,13 +104,14 @@ class History:
             # a number of its own per unit and lane, and no run of digits that could be mistaken for a person's
             stem = f"{lane.prefix}{date.fromordinal(day):%Y%m%d}"
             for n in range(count):
-                self._tell_case(rng, lane, day, f"{stem}{chr(97 + index // 26)}{chr(97 + index % 26)}{n:04}")
+                self._tell_case(lane, day, f"{stem}{chr(97 + index // 26)}{chr(97 + index % 26)}{n:04}")
         self._tell_registers(day)
         self._tell_heartbeats(day)
         if self._faults.rates.get("bad"):
             self._tell_bad(day)
 
-    def _tell_case(self, rng: Random, lane: Lane, day: int, subject: str) -> None:
+    def _tell_case(self, lane: Lane, day: int, subject: str) -> None:
+        rng = Random(f"{self._seed}/{subject}")
         variant = _chosen(rng, lane.variants)
         story = Story(rng, lane, variant, subject, self._law.plan.sources[lane.source].real_time)
         if lane.scene == "realty" or (story.channel != "online" and self._law.calendar.is_working(day)):

@@ -190,7 +190,10 @@ class Truth:
             applied = story.points["applied"]
             if applied.known(self._end) and not self._known(story.supplement):
                 return applied
-        return story.points.get(name)
+        moment = story.points.get(name)
+        if name == "applied" and not self._known(moment):
+            return story.points.get("accepted")  # it was applied for by then at the latest
+        return moment
 
     def _stop(self, name: str, story: Story) -> Moment | None:
         moment = story.points.get(name)

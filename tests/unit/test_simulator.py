@@ -1,0 +1,342 @@
+"""The simulator: same seed, same bytes; every story realises the fate it was given; every fault shows."""
+
+import ast
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from services.catalog.calendars import load_calendar
+from services.catalog.load import load_plan
+from services.domain.law import Law
+from services.domain.refusal import Reason, Refused
+from services.domain.zone import DAY_US, MINUTE_US, Zone, instant_of
+from services.messaging.codec import admission
+from services.simulator.arrivals import poisson
+from services.simulator.faults import REASONS_OF_A_FILE
+from services.simulator.history import Event, History, lanes_of
+from services.simulator.placement import Placement
+from services.simulator.profile import FAULTS, Lane, Profile, Quality, parse_faults, profile
+from services.simulator.scenes import SCENES
+from services.simulator.story import Fate, Story
+from services.simulator.truth import Row, Truth
+from services.simulator.wire import Stamp
+
+START = date(2021, 8, 20)
+ALL = parse_faults("all")
+
+
+@cache
+def law() -> Law:
+    plan = load_plan(Path("services/catalog/jiangbei-2021"))
+    return Law(plan, load_calendar(plan.head.calendar))
+
+
+def small() -> Profile:
+    return profile("demo").at_volume(80)
+
+
+def simulated(
+    days: int, seed: int, faults: Mapping[str, float] | None = None, chosen: Profile | None = None
+) -> tuple[list[Event], list[Row]]:
+    rows: list[Row] = []
+    history = History(law(), chosen or small(), seed, START, days, faults=faults or {}, truth=rows.append)
+    return list(history.events()), rows
+
+
+@cache
+def with_every_fault() -> tuple[list[Event], list[Row]]:
+    return simulated(40, 7, ALL)
+
+
+def contents(events: list[Event]) -> list[dict[str, object]]:
+    """All but the malformed ones."""
+    return [json.loads(event.line) for event in events if not event.line.endswith(b"case.acc")]
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_one_others() -> None:
+    def digest(seed: int) -> str:
+        events, rows = simulated(12, seed, ALL)
+        return hashlib.sha256(b"\n".join(event.line for event in events) + repr(rows).encode()).hexdigest()
+
+    assert digest(7) == digest(7)
+    assert digest(7) != digest(8)
+
+
+def test_events_come_in_the_order_of_their_arrival() -> None:
+    events, _ = with_every_fault()
+    assert all(before.received <= after.received for before, after in zip(events, events[1:], strict=False))
+    stamp = Stamp(law().zone)
+    for event in events[:2_000]:
+        assert f'"receivedat":"{stamp(event.received)}"'.encode() in event.line or event.line.endswith(b"case.acc")
+
+
+@pytest.mark.parametrize("lane", lanes_of(law().plan, profile("demo")), ids=lambda lane: f"{lane.item}@{lane.unit}")
+def test_a_story_realises_the_fate_that_was_decided_for_it(lane: Lane) -> None:
+    """Seen from the end of all days, the truth of the promise that a case was made for is its decided fate."""
+    place = Placement(law())
+    truth = Truth(place, None)
+    poor = Quality(pace=0.6, late=0.2, stuck=0.1, withdrawn=0.1, excused=0.5, last_minute=0.2, breach=0.1)
+    rng = Random(f"stories/{lane.item}/{lane.unit}")
+    zone, hours = law().zone, law().hours(lane.unit, lane.item)
+    seen: Counter[Fate] = Counter()
+    for n in range(400):
+        day = law().calendar.roll_forward(START.toordinal() + 12 + n % 60)
+        story = Story(rng, lane, rng.choice(lane.variants), f"S{n}", real_time=True)
+        at = hours.add(zone.at(day, 9 * 60), int(rng.random() * 300) * MINUTE_US)
+        SCENES[lane.scene](story, at, place, poor, {"reclassified": 0.3, "reopened": 0.1})
+        if story.decided is None:
+            continue
+        for moment in story.moments:  # said the moment it happens: nothing comes too late
+            moment.received = moment.time
+        key, fate = story.decided
+        seen[fate] += 1
+        row = next(row for row in truth.rows(story) if (row.kpi, row.variant) == (key, "official"))
+        if fate is Fate.JUSTIFIED:
+            assert row.fate in (Fate.JUSTIFIED, Fate.STUCK)
+        else:
+            assert row.fate is fate, (story.subject, fate, row)
+        if fate is Fate.MET:
+            assert row.stopped is not None and row.due is not None and row.stopped <= row.due
+        if fate is Fate.MISSED:
+            assert row.stopped is not None and row.due is not None and row.stopped > row.due
+    if place.primary(lane.item, lane.variants[0].attributes) is not None:
+        assert {Fate.MET, Fate.MISSED, Fate.STUCK, Fate.WITHDRAWN} <= set(seen), seen
+
+
+def test_the_truth_adds_up() -> None:
+    events, rows = simulated(40, 3)
+    end = law().zone.midnight(START.toordinal() + 40)
+    assert events and not [row for row in rows if row.fate is Fate.REJECTED]
+    for row in rows:
+        if row.due is None:
+            continue
+        match row.fate:
+            case Fate.MET:
+                assert row.stopped is None or row.stopped <= row.due
+            case Fate.MISSED:
+                assert row.stopped is None or row.stopped > row.due
+            case Fate.OPEN:
+                assert row.stopped is None and row.due >= end - 1
+            case Fate.OPEN_OVERDUE:
+                assert row.stopped is None and row.due < end - 1
+        assert (row.day is None) == (row.stopped is None) or row.kpi == "KIV-1"
+    identities = [(row.kpi, row.variant, row.case, row.item) for row in rows if row.kpi != "K45-1"]
+    assert len(identities) == len(set(identities)), "a case has one row per promise"
+
+
+def test_every_promise_of_the_plan_is_fed() -> None:
+    _, rows = simulated(60, 7)
+    assert {(row.kpi, row.variant) for row in rows} == {
+        (promise.id, promise.variant) for promise in law().plan.promises
+    }
+
+
+def test_all_but_the_bad_events_are_admitted_and_those_for_their_reason() -> None:
+    events, rows = with_every_fault()
+    gate = admission(law().plan, trust_receivedat=True)
+    refused: Counter[str] = Counter()
+    for event in events:
+        try:
+            admitted = gate.admit(event.line, key=event.key.encode())
+        except Refused as refusal:
+            refused[refusal.code.value] += 1
+        else:
+            assert admitted.key == event.key
+    told = Counter(row.variant for row in rows if row.fate is Fate.REJECTED)
+    only_a_case_can_know = {Reason.ID_CONFLICT.value, Reason.BAD_CORRECTION.value}
+    assert refused == {code: n for code, n in told.items() if code not in only_a_case_can_know}
+    assert set(told) == {*REASONS_OF_A_FILE, *only_a_case_can_know}
+    needs_more_than_a_file = {Reason.WRONG_KEY.value, Reason.SOURCE_MISMATCH.value}
+    assert set(told) == {reason.value for reason in Reason} - needs_more_than_a_file
+
+
+def test_an_id_that_contradicts_itself_comes_with_two_payloads() -> None:
+    events, rows = with_every_fault()
+    conflicts = {row.case.split(" ")[2] for row in rows if row.variant == "id_conflict" and row.fate is Fate.REJECTED}
+    scores: dict[str, set[object]] = {ident: set() for ident in conflicts}
+    for said in contents(events):
+        if said["id"] in conflicts:
+            scores[str(said["id"])].add(said["data"]["score"])  # type: ignore[index]  # a rating has one
+    assert conflicts and all(len(found) == 2 for found in scores.values())
+
+
+def test_duplicates_are_the_same_event_and_arrive_later() -> None:
+    events, _ = simulated(10, 7, {"duplicates": 0.2})
+    seen: dict[tuple[str, str], dict[str, object]] = {}
+    twice = 0
+    for said in contents(events):
+        identity = (str(said["source"]), str(said["id"]))
+        arrived = said.pop("receivedat")
+        if identity in seen:
+            twice += 1
+            assert said == {name: value for name, value in seen[identity].items() if name != "receivedat"}
+            assert str(arrived) > str(seen[identity]["receivedat"])
+        seen.setdefault(identity, {**said, "receivedat": arrived})
+    assert twice > 100
+
+
+def test_a_skewed_clock_is_ahead_by_less_than_five_minutes() -> None:
+    events, _ = simulated(10, 7, {"skew": 1.0})
+    leads = []
+    for event, said in zip(events, contents(events), strict=True):
+        leads.append(instant_of(datetime.fromisoformat(str(said["time"]))) - event.received)
+    assert max(leads) <= 5 * MINUTE_US
+    assert sum(lead > 0 for lead in leads) > len(leads) / 2
+
+
+def test_a_silent_source_says_nothing_and_then_all_of_it() -> None:
+    quiet, _ = simulated(30, 7)
+    silent, _ = simulated(30, 7, {"silence": 1.0})
+    end = law().zone.midnight(START.toordinal() + 24)
+    told = Counter(event.key for event in quiet if event.received < end)
+    heard = Counter(event.key for event in silent)
+    assert all(heard[key] >= n for key, n in told.items()), "what was held back comes later, none is lost"
+
+    def longest_gap(events: list[Event]) -> int:
+        arrivals = [event.received for event in events if event.key.startswith("/units/district-realty")]
+        return max(after - before for before, after in zip(arrivals, arrivals[1:], strict=False))
+
+    assert longest_gap(silent) >= DAY_US
+
+
+def test_a_source_that_falls_silent_is_never_heard_again() -> None:
+    chosen = profile("demo").at_volume(80)
+    [(source, day)] = chosen.falls_silent.items()
+    events, _ = simulated(60, 7, chosen=chosen)
+    gone = law().zone.midnight(day.toordinal())
+    heard = [event.received for event in events if event.key.startswith(f"{source}\x1f")]
+    assert heard and max(heard) < gone
+
+
+def test_late_entries_were_in_time_and_said_after_the_limit() -> None:
+    events, rows = simulated(60, 7, {"late_entry": 0.2})
+    late = [row for row in rows if row.fate is Fate.LATE_ENTRY]
+    assert len(late) > 50
+    assert all(row.stopped is not None and row.due is not None and row.stopped <= row.due for row in late)
+    assert any(b'"case.confirmed"' in event.line for event in events)
+
+
+def test_stop_and_go_moves_no_limit() -> None:
+    without, with_them = simulated(30, 7)[1], simulated(30, 7, {"stop_and_go": 1.0})[1]
+    assert without == with_them
+    events = [simulated(30, 7, {"stop_and_go": rate})[0] for rate in (0.0, 1.0)]
+    suspensions = [sum(b'"case.suspended"' in event.line for event in told) for told in events]
+    assert suspensions[1] > 5 * suspensions[0]
+
+
+def test_two_starts_of_an_invoice_come_in_either_order() -> None:
+    events, _ = simulated(20, 7)
+    order: dict[str, list[str]] = {}
+    for said in contents(events):
+        if said["type"] == "case.milestone" and str(said["subject"]).startswith("TI"):
+            order.setdefault(str(said["subject"]), []).append(said["data"]["name"])  # type: ignore[index]  # so it is
+    firsts = Counter(names[0] for names in order.values())
+    assert firsts["invoice_received"] and firsts["conditions_met"]
+
+
+def test_seals_are_reported_on_cases_of_another_owner() -> None:
+    events, _ = simulated(20, 7)
+    of_others = [said for said in contents(events) if said.get("caseowner")]
+    assert {(said["source"], said["caseowner"]) for said in of_others} >= {
+        ("/units/district-public-security", "/units/district-market-regulation")
+    }
+
+
+def test_registrations_are_accepted_in_opening_hours() -> None:
+    hours = law().hours("district-realty-registration", "realty.registration")
+    _, rows = simulated(20, 7)
+    starts = [row.started for row in rows if row.kpi == "K30-1" and row.started is not None]
+    assert len(starts) > 50
+    for start in starts:
+        assert any(opens <= start <= closes for opens, closes in hours.spans(law().zone.day(start)))
+
+
+def test_one_lead_forgets_its_report() -> None:
+    _, rows = simulated(45, 7)
+    missed = {row.unit for row in rows if row.kpi == "KIV-1" and row.fate is Fate.MISSED}
+    assert missed == {"district-science-technology"}
+
+
+def test_cross_province_items_rise() -> None:
+    counts = [
+        sum(row.kpi == "K25-1" and row.fate is Fate.MET for row in simulated(days, 7)[1]) for days in (5, 60, 135)
+    ]
+    assert counts == sorted(counts) and counts[0] < 60 and counts[-1] >= 74
+
+
+def test_what_waits_does_not_grow_with_the_days() -> None:
+    history = History(law(), small(), 7, START, None, faults=ALL)
+    waiting: dict[int, int] = {}
+    for event in history.events():
+        day = law().zone.day(event.received) - START.toordinal()
+        waiting.setdefault(day, len(history._heap))
+        if day > 240:
+            break
+    first, last = max(waiting[day] for day in range(90, 140)), max(waiting[day] for day in range(190, 240))
+    assert last < 1.5 * first
+
+
+def test_a_plan_without_lanes_of_its_own_is_fed_with_plain_cases() -> None:
+    bare = Profile("bare", cases_per_day=30, lanes=())
+    events, rows = simulated(30, 7, chosen=bare)
+    assert {row.kpi for row in rows} >= {"K06-1", "K13-3", "K30-1", "K44-1"}
+    gate = admission(law().plan, trust_receivedat=True)
+    for event in events:
+        gate.admit(event.line, key=event.key.encode())
+
+
+def test_the_simulator_never_asks_the_judge() -> None:
+    judging = {
+        "fold",
+        "judge",
+        "judgement",
+        "values",
+        "kinds",
+        "case",
+        "tally",
+        "stopwatch",
+        "selection",
+        "figure",
+        "cards",
+    }
+    for path in Path("services/simulator").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            for name in names:
+                parts = name.split(".")
+                assert not (parts[:2] == ["services", "domain"] and judging & set(parts[2:])), f"{path}: {name}"
+                assert parts[0] != "streams" and parts[:2] != ["services", "replay"], f"{path}: {name}"
+
+
+@pytest.mark.parametrize("zone", ["Asia/Shanghai", "America/New_York", "UTC"])
+def test_stamps_are_those_of_the_zone(zone: str) -> None:
+    place = Zone(zone)
+    stamp = Stamp(place)
+    first = place.midnight(date(2021, 10, 30).toordinal())
+    for instant in range(first, first + 20 * DAY_US, 7_919_000_000):
+        assert stamp(instant) == place.text(instant)
+
+
+def test_poisson_has_its_mean() -> None:
+    rng = Random(1)
+    for mean in (0.3, 4.0, 80.0):
+        draws = [poisson(rng, mean) for _ in range(4_000)]
+        assert abs(sum(draws) / len(draws) - mean) < 0.06 * mean + 0.03
+
+
+def test_faults_are_named_with_their_rates() -> None:
+    assert parse_faults("all") == FAULTS
+    assert parse_faults("none") == {} == parse_faults("")
+    assert parse_faults("silence=0.5,duplicates") == {"silence": 0.5, "duplicates": FAULTS["duplicates"]}
+    assert parse_faults("all,bad=0")["bad"] == 0
+    for wrong in ("silnce", "bad=often", "bad=2"):
+        with pytest.raises(ValueError):
+            parse_faults(wrong)
