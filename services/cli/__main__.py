@@ -1,0 +1,93 @@
+"""`kpiwatch`: the command line. Exit codes: 0 done, 1 the input has errors, 2 wrong usage, 3 a part does not answer."""
+
+import importlib
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import typer
+
+from services.cli.failure import Failure, failure_of
+
+
+class Command(NamedTuple):
+    """Where a command is written, and what the list of commands says of it."""
+
+    place: str
+    """Module and the function or typer app in it; imported only when the command is asked for."""
+    help: str
+
+
+COMMANDS = {
+    "replay": Command("services.cli.replay:replay", "Compute every promise from event files, without a broker."),
+    "values": Command("services.cli.values:values", "Write the values of the running system."),
+    "explain": Command("services.cli.explain:explain", "Show why a case is judged as it is, day by day."),
+    "validate": Command("services.cli.validate:validate", "Say which events of a file would be refused, and why."),
+    "import": Command("services.cli.importing:import_export", "Turn a unit's export (CSV) into events."),
+    "simulate": Command("services.cli.simulate:simulate", "Write the events of an invented district, and the truth."),
+    "plan": Command("services.cli.plan:app", "Whether a plan is right, what it promises, what changes between two."),
+    "topics": Command("services.cli.topics:make_topics", "Make and check the topics."),
+    "dead-letters": Command("services.cli.dead_letters:app", "List, show and send again what was refused."),
+    "status": Command("services.cli.status:status", "Show where the district stands."),
+    "up": Command("services.cli.up:up", "Run the whole system on this machine."),
+}
+"""Every command, in the order of the help page. A new one is a line here and a module."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and end the process with its exit code. No traceback reaches the user."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        _run(given)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # whoever read our output has seen enough; nothing is left to flush into the closed pipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        failure = failure_of(error) or _defect()
+        print(failure.sentence, file=sys.stderr)
+        sys.exit(failure.exit_code)
+
+
+def _run(given: list[str]) -> None:
+    """Read only the module of the command that is asked for: `--help` and each command start at once."""
+    chosen = next((word for word in given if not word.startswith("-")), None)
+    app = typer.Typer(
+        name="kpiwatch",
+        help="Keeps the promises of a service plan in view: event files and streams in, values, cards and reasons out.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    for name, command in COMMANDS.items():
+        if name != chosen:
+            app.command(name, help=command.help)(_not_chosen)
+            continue
+        module, _, attribute = command.place.partition(":")
+        content = getattr(importlib.import_module(module), attribute)
+        if isinstance(content, typer.Typer):
+            app.add_typer(content, name=name, help=command.help)
+        else:
+            app.command(name)(content)
+    app(given, prog_name="kpiwatch")
+
+
+def _not_chosen() -> None:
+    raise AssertionError("only the chosen command runs")
+
+
+def _defect() -> Failure:
+    """An error that nobody foresaw: its account goes to a file, a sentence to the user."""
+    with tempfile.NamedTemporaryFile("w", prefix="kpiwatch-", suffix=".txt", delete=False) as account:
+        traceback.print_exc(file=account)
+    kind = sys.exc_info()[0]
+    return Failure(f"kpiwatch failed ({kind.__name__ if kind else 'error'}): please report {account.name}", 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""`kpiwatch dead-letters`: what was refused can be listed, looked at, mended and sent again by its own source."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from kafka import KafkaProducer
+from rich.console import Console
+from rich.table import Table
+
+from services.catalog.load import load_plan
+from services.cli.failure import INPUT_HAS_ERRORS, Failure
+from services.domain.refusal import Reason, Refused
+from services.messaging.codec import admission
+from services.messaging.dead_letter import Filed, read
+from services.messaging.topics import ANSWER_MS, CASE_EVENTS
+from services.settings import Settings
+
+app = typer.Typer(help="List, show and send again what was refused.", no_args_is_help=True)
+
+Bootstrap = Annotated[str | None, typer.Option(help="Kafka's address; else KPIWATCH_BOOTSTRAP.")]
+Number = Annotated[int, typer.Argument(metavar="NUMBER", min=0, help="Its number in the list.")]
+
+
+@app.command("list")
+def list_letters(
+    reason: Annotated[Reason | None, typer.Option(help="Only those with this reason.")] = None,
+    source: Annotated[str | None, typer.Option(help="Only those of this source.")] = None,
+    bootstrap: Bootstrap = None,
+) -> None:
+    """List the dead letters of the last 30 days, oldest first."""
+    table = Table("number", "received", "reason", "path", "place", "source", "what is wrong", box=None)
+    count = 0
+    for number, letter in read(_address(bootstrap)):
+        if (reason is None or letter.reason is reason) and (source is None or letter.source == source):
+            count += 1
+            table.add_row(
+                str(number), letter.received_at, letter.reason, letter.path, letter.place, letter.source or "-",
+                letter.sentence,
+            )  # fmt: skip
+    console = Console(width=None if sys.stdout.isatty() else 240, highlight=False, markup=False)
+    if count:
+        console.print(table)
+    console.print(f"{count} dead letter{'' if count == 1 else 's'}")
+
+
+@app.command()
+def show(number: Number, bootstrap: Bootstrap = None) -> None:
+    """Show a dead letter with the event as it came."""
+    letter = _letter(_address(bootstrap), number).letter
+    for name, text in (
+        ("reason", letter.reason),
+        ("path", letter.path or "the event as a whole"),
+        ("wrong", letter.sentence),
+        ("right", letter.remedy),
+        ("place", letter.place),
+        ("source", letter.source or "-"),
+        ("received", letter.received_at),
+    ):
+        typer.echo(f"{name:9}{text}")
+    typer.echo(letter.original.decode(errors="backslashreplace"))
+
+
+@app.command()
+def resend(
+    number: Number,
+    event: Annotated[str, typer.Option("--event", help="File with the mended event; - for standard input.")] = "-",
+    source: Annotated[str | None, typer.Option(help="Whose it was, where the original does not say.")] = None,
+    plan: Annotated[
+        Path | None, typer.Option("--plan", metavar="DIR", exists=True, file_okay=False, help="The plan folder.")
+    ] = None,
+    bootstrap: Bootstrap = None,
+) -> None:
+    """Send a mended event in the place of a dead letter, under the same source."""
+    settings = Settings.from_environment()
+    address = bootstrap or settings.bootstrap
+    letter = _letter(address, number).letter
+    owner = letter.source or source
+    if owner is None:
+        raise Failure(
+            f"dead letter {number} names no source: say with --source whose it was", exit_code=INPUT_HAS_ERRORS
+        )
+    mended = (sys.stdin.buffer.read() if event == "-" else Path(event).read_bytes()).strip()
+    try:
+        admitted = admission(load_plan(plan or settings.plan)).admit(mended)
+    except Refused as refused:
+        raise Failure(
+            f"{event}: {refused.path or '-'}: {refused.code}: {refused.sentence}; {refused.remedy}", INPUT_HAS_ERRORS
+        ) from None
+    if admitted.fact.source != owner:
+        raise Failure(
+            f"{event}: source: {Reason.SOURCE_MISMATCH}: dead letter {number} came from {owner}; "
+            "a dead letter is sent again by its own source only",
+            INPUT_HAS_ERRORS,
+        )
+    producer = KafkaProducer(bootstrap_servers=address.split(","), bootstrap_timeout_ms=ANSWER_MS, acks="all")
+    try:
+        sent = producer.send(CASE_EVENTS, mended, key=admitted.key.encode()).get(timeout=ANSWER_MS / 1000)
+    finally:
+        producer.close()
+    typer.echo(f"sent to {CASE_EVENTS}, partition {sent.partition}, offset {sent.offset}")
+
+
+def _address(bootstrap: str | None) -> str:
+    return bootstrap or Settings.from_environment().bootstrap
+
+
+def _letter(address: str, number: int) -> Filed:
+    for filed in read(address, start=number):
+        if filed.number == number:
+            return filed
+        break
+    raise Failure(f"there is no dead letter {number}: `kpiwatch dead-letters list` has those that are kept", 1)

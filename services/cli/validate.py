@@ -1,0 +1,46 @@
+"""`kpiwatch validate`: what would become of a file's events, without any server."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import Progress, TextColumn, TimeElapsedColumn
+
+from services.cli.failure import INPUT_HAS_ERRORS
+from services.replay.replay import replay
+from services.settings import Settings
+
+
+def validate(
+    events: Annotated[
+        list[str],
+        typer.Argument(metavar="EVENTS…", help="Files of events: .jsonl, .jsonl.gz, or - for standard input."),
+    ],
+    plan: Annotated[
+        Path | None, typer.Option("--plan", metavar="DIR", exists=True, file_okay=False, help="The plan folder.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+) -> None:
+    """Say which events would be refused: line, path, reason, what would be right. Exit code 1 if there is any."""
+    folder = plan or Settings.from_environment().plan
+    told = Console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}"), TextColumn("{task.completed:,} events"), TimeElapsedColumn(), console=told,
+        transient=True, disable=not told.is_terminal,
+    ) as bar:  # fmt: skip
+        task = bar.add_task("reading", total=None)
+        done = replay(
+            events, folder, [], progress=lambda doing, count: bar.update(task, description=doing, completed=count)
+        )
+    accepted = done.events - len(done.rejected)
+    if as_json:
+        outcome: dict[str, Any] = {"accepted": accepted, "rejected": [each._asdict() for each in done.rejected]}
+        typer.echo(orjson.dumps(outcome, option=orjson.OPT_INDENT_2))
+    else:
+        for each in done.rejected:
+            typer.echo(f"{each.file}:{each.line}: {each.path or '-'}: {each.reason}: {each.sentence}; {each.remedy}")
+        typer.echo(f"{accepted:,} accepted, {len(done.rejected):,} rejected")
+    if done.rejected:
+        raise typer.Exit(INPUT_HAS_ERRORS)
