@@ -1,8 +1,8 @@
 """Chunks instead of events: the one module that knows the insides of Faust (faust-streaming 0.15.3, aiokafka 0.14.0).
 
-Faust gives the group, the assignment, the offsets, the timers and the worker. Its own path from the fetch to an agent is
-replaced, because it was seen to lose events when a worker joins and costs two tasks and a changelog send per event. Here a
-partition's whole fetch goes to one coroutine:
+Faust gives the group, the assignment, the offsets, the timers and the worker. Its own path from the fetch to an
+agent is replaced, because it was seen to lose events when a worker joins and costs two tasks and a changelog send
+per event. Here a partition's whole fetch goes to one coroutine:
 
     delivery = BulkDelivery(app, table="cases")
     delivery.chunks(app.topic("case.events"), on_events)        # async on_events(tp, records)
@@ -15,18 +15,21 @@ partition's whole fetch goes to one coroutine:
 
 What holds, and what it rests on:
 
-* **Nothing is lost.** An offset is committed only after the handler of its chunk has returned and every record sent until
-  then (outputs and changelog) is acknowledged by the broker. A handler that raises ends the worker with exit code 1.
-* **Nothing is skipped in a rebalance.** A *round* begins with every revocation and every assignment. Chunks are handled
-  only while the partition is open, which is from the seek that ends a recovery to the next revocation. A fetch that was
-  under way across rounds is dropped and sought back; a chunk that begins after the offset wanted is sought back once.
-* **One owner writes.** Whoever becomes the owner appends a claim to the changelog and reads up to it, see rows.py. Own
-  records that do not lie side by side in the log show that somebody else has written in between: the partition's offsets
-  are then not committed until the log has been read. A later claim of another worker ends this one.
+* **Nothing is lost.** An offset is committed only after the handler of its chunk has returned and every record sent
+  until then (outputs and changelog) is acknowledged by the broker. A handler that raises ends the worker with exit
+  code 1.
+* **Nothing is skipped in a rebalance.** A *round* begins with every revocation and every assignment. Chunks are
+  handled only while the partition is open, which is from the seek that ends a recovery to the next revocation. A
+  fetch that was under way across rounds is dropped and sought back; a chunk that begins after the offset wanted is
+  sought back once.
+* **One owner writes.** Whoever becomes the owner appends a claim to the changelog and reads up to it, see rows.py.
+  Own records that do not lie side by side in the log show that somebody else has written in between: the
+  partition's offsets are then not committed until the log has been read. A later claim of another worker ends this
+  one.
 * **A chunk and a sweep never interleave**: both take the partition's turn (`turn`).
 
-Faust's own tables are not used: their recovery shares the consumer, the flow and the queues with the live topics, which is
-where its races are, and their store is written before the changelog.
+Faust's own tables are not used: their recovery shares the consumer, the flow and the queues with the live topics,
+which is where its races are, and their store is written before the changelog.
 """
 
 import asyncio
@@ -59,9 +62,7 @@ Headers: TypeAlias = list[tuple[str, bytes]]
 _log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.5  # how long a fetch may wait for records: a worker told to stop waits for it
-_AUDIT_SECONDS = (
-    60.0  # a stale record behind an owner that writes nothing is found after this; far below the compaction lag
-)
+_AUDIT_SECONDS = 60.0  # until a stale record behind an idle owner is found; far below the compaction lag
 _RESTORE_RECORDS = 10_000
 
 
@@ -80,6 +81,8 @@ class _Part:
         """Chunks and turns may begin."""
         self.sound = True
         """Everything that was begun has ended well: what is in memory may be committed."""
+        self.told = False
+        """The application has been told of the rows as they are (`on_assigned`)."""
         self._rows = rows
 
     @property
@@ -133,8 +136,8 @@ class BulkDelivery:
         self.app.topics.add(topic)
 
     def on_assigned(self, callback: AssignedCallback) -> None:
-        """`callback(owned, fresh)` runs when the rows are recovered and before the first chunk. `owned`: every partition
-        of this worker; `fresh`: those of them whose rows may differ from what this worker last saw."""
+        """`callback(owned, fresh)` runs when the rows are recovered and before the first chunk. `owned`: every
+        partition of this worker; `fresh`: those of them whose rows may differ from what this worker last saw."""
         self._assigned_callbacks.append(callback)
 
     def on_revoked(self, callback: RevokedCallback) -> None:
@@ -192,6 +195,10 @@ class BulkDelivery:
             return sum(max(0, (self._consumer.highwater(tp) or 0) - offset) for tp, offset in self._next.items())
         except IllegalStateError:  # the assignment changes
             return None
+
+    def position(self, topic: str, partition: int) -> int:
+        """Every record of the partition before this offset has been handled; 0 while that is not known."""
+        return self._next.get(TP(topic, partition), 0)
 
     # -- chunks ------------------------------------------------------------------------------------------------------
     async def deliver(self, tp: TP, records: Sequence[Record], fetched_in: int) -> None:
@@ -254,7 +261,7 @@ class BulkDelivery:
         was_disturbed = rows.disturbed
         try:
             rows.acknowledge(done.result().offset, batch)
-        except Exception as error:  # noqa: BLE001  # the disk, whatever rocksdict calls it: `flush` raises it
+        except Exception as error:  # the disk, whatever rocksdict calls it: `flush` raises it
             part.open = part.sound = False
             self._producer.failure = self._producer.failure or error
             return
@@ -275,7 +282,7 @@ class BulkDelivery:
 
     # -- rebalance ---------------------------------------------------------------------------------------------------
     async def close(self) -> None:
-        """A rebalance begins, or the worker ends: when this returns, no chunk or turn is in hand and none will begin."""
+        """A rebalance begins, or the worker ends: no chunk or turn is in hand after this, and none will begin."""
         for part in list(self._parts.values()):
             async with part.lock:  # never held over a fetch or a seek: those wait for the rebalance
                 part.open = False
@@ -295,60 +302,56 @@ class BulkDelivery:
             if self._table:
                 part.rows.close()
         self._next = {tp: offset for tp, offset in self._next.items() if tp.partition in owned}
-        fresh = owned - self._parts.keys()
-        for partition in fresh:
-            self._parts[partition] = _Part(
-                partition, PartitionRows(self._new_store(partition)) if self._table else None
-            )
+        for partition in owned - self._parts.keys():
+            rows = PartitionRows(self._new_store(partition)) if self._table else None
+            self._parts[partition] = _Part(partition, rows)
         if self._table and owned:
-            changed = await self._claim_and_restore([self._parts[partition] for partition in sorted(owned)], present)
-            if changed is None:
-                return  # another rebalance has begun: its recovery does it all again
-            fresh |= changed
+            await self._claim_and_restore([self._parts[partition] for partition in sorted(owned)], present)
+        if not self._still(present):
+            return  # another rebalance has begun: its recovery does it all again
+        fresh = frozenset(partition for partition, part in self._parts.items() if not part.told)
+        for callback in self._assigned_callbacks:
+            await callback(owned, fresh)
+        for part in self._parts.values():
+            part.told = True
         if present == self.round:
-            for callback in self._assigned_callbacks:
-                await callback(owned, fresh)
             self._recovered = present
 
-    async def _claim_and_restore(self, parts: Sequence[_Part], present: int) -> frozenset[int] | None:
-        """Claim, read what others wrote before the claim, put right what is stale. Returns the partitions with changed
-        rows, or None if the round is over."""
+    async def _claim_and_restore(self, parts: Sequence[_Part], present: int) -> None:
+        """Claim, read what others wrote before the claim, put right what is stale; or stop when the round is over."""
         started = time.monotonic()
         await self._check_partitions(parts)
         claims = [
-            (
-                part,
-                (await self._producer.send_batches(self._changelog, part.partition, [(CLAIM_KEY, b"claim", [])]))[0][0],
-            )
+            (part, await self._producer.send_batches(self._changelog, part.partition, [(CLAIM_KEY, b"claim", [])]))
             for part in parts
         ]
         targets: dict[_Part, int] = {}
-        for part, future in claims:
-            claim = (await future).offset
+        for part, [(acknowledgement, _)] in claims:
+            claim = (await acknowledgement).offset
             part.rows.begin(claim)
             if part.rows.position < claim:
                 targets[part] = claim
-        changed: dict[_Part, int] | None = {}
+        count = 0
         if targets:
             async with self._changelog_reader() as reader:
-                changed = await self._read_changelog(reader, targets, lambda: self._still(present))
-        if changed is None or not self._still(present):
-            return None
+                count = await self._read_changelog(reader, targets, present)
+        if not self._still(present):
+            return
         for part in parts:
             part.rows.restate()
             await self._publish(part)
         _log.info(
             "recovered %s of %s partitions, %s rows, in %.1f s",
-            len(targets), len(parts), sum(changed.values()), time.monotonic() - started,
+            len(targets), len(parts), count, time.monotonic() - started,
         )  # fmt: skip
-        return frozenset(part.partition for part, count in changed.items() if count)
 
     async def _check_partitions(self, parts: Sequence[_Part]) -> None:
         there = await self._producer.partitions_of(self._changelog)
         missing = {part.partition for part in parts} - there
         if missing:
             raise RuntimeError(
-                f"topic {self._changelog} has no partitions {sorted(missing)}: it must have as many as the topics it serves"
+                f"topic {self._changelog} has no partitions {sorted(missing)}, but the topics it serves have: "
+                "make it with their number, or replay into a new topic set"
             )
 
     @asynccontextmanager
@@ -369,24 +372,24 @@ class BulkDelivery:
         finally:
             await reader.stop()
 
-    async def _read_changelog(
-        self, reader: AIOKafkaConsumer, targets: Mapping[_Part, int], still: Callable[[], bool]
-    ) -> dict[_Part, int] | None:
-        """Absorb the log of each partition up to its target offset; the number of changed rows, or None if not `still`."""
-        changed = dict.fromkeys(targets, 0)
+    async def _read_changelog(self, reader: AIOKafkaConsumer, targets: Mapping[_Part, int], present: int) -> int:
+        """Absorb the log of each partition up to its target, or until the round is over; the number of changed rows."""
+        changed = 0
         waiting = {TopicPartition(self._changelog, part.partition): part for part in targets}
         reader.assign(list(waiting))
         for tp, part in waiting.items():
             reader.seek(tp, part.rows.position + 1)
         while waiting:
             fetched = await reader.getmany(timeout_ms=500, max_records=_RESTORE_RECORDS)
-            if not still():
-                return None
+            if not self._still(present):
+                break
             for tp, records in fetched.items():
                 if tp in waiting:
                     part = waiting[tp]
                     target = targets[part]
-                    changed[part] += part.rows.absorb([record for record in records if record.offset <= target])
+                    count = part.rows.absorb([record for record in records if record.offset <= target])
+                    changed += count
+                    part.told = part.told and not count
             for tp, part in list(waiting.items()):
                 if await reader.position(tp) > targets[part]:
                     part.rows.skip_to(targets[part])
@@ -437,8 +440,9 @@ class BulkDelivery:
             async with self._changelog_reader() as reader:
                 end = (await reader.end_offsets([tp]))[tp]
                 targets = {part: end - 1} if end > part.rows.position + 1 else {}
-                if await self._read_changelog(reader, targets, lambda: self._still(present)) is None:
-                    return
+                await self._read_changelog(reader, targets, present)
+            if not self._still(present):
+                return  # the next recovery does it
             _log.warning("%s: %s rows written again behind stale records", tp, len(part.rows.stale))
             part.rows.restate()
             part.rows.disturbed = False
@@ -500,7 +504,7 @@ class _Producer(driver.Producer):
         return producer
 
     def _settings_extra(self) -> Mapping[str, Any]:
-        """Idempotent: a batch that is sent twice, because its acknowledgement was lost, is written once and in order."""
+        """Idempotent: a batch sent twice, because its acknowledgement was lost, is written once and in order."""
         return {"acks": "all", "enable_idempotence": True}
 
     async def send_batches(
@@ -644,7 +648,7 @@ class _Consumer(driver.Consumer):
         return bool(safe) and await super()._commit_offsets(safe, start_new_transaction)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Stock forgets what is handled but not committed; here the chunk in hand is finished, flushed and committed."""
+        """Stock forgets what is handled and not committed; here the chunk in hand is finished and committed."""
         delivery = self._delivery
         delivery.round += 1
         self.stop_flow()
@@ -653,7 +657,7 @@ class _Consumer(driver.Consumer):
             # False: another commit was under way, with older offsets
             await self.commit() or await self.commit()
             await delivery.revoked()
-        except Exception as error:  # noqa: BLE001  # raised here it would end in a thread of Faust's, unseen
+        except Exception as error:  # raised here it would end in a thread of Faust's, unseen
             await self.crash(error)
         await super().on_partitions_revoked(revoked)
 

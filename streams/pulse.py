@@ -1,8 +1,8 @@
 """A worker that was frozen ends itself before it sends anything.
 
-A process that is stopped (SIGSTOP, a suspended machine, a cgroup freezer) for longer than its session is replaced by the
-group without knowing it. When it goes on, its queued records would arrive after the new owner's. Epochs make that harmless
-in the changelog (rows.py); ending at once keeps it out of every other topic too.
+A process that is stopped (SIGSTOP, a suspended machine, a cgroup freezer) for longer than its session is replaced
+by the group without knowing it. When it goes on, its queued records would arrive after the new owner's. Epochs make
+that harmless in the changelog (rows.py); ending at once keeps it out of every other topic too.
 """
 
 import os
@@ -15,7 +15,7 @@ _TICK_SECONDS = 0.25
 
 
 class Pulse:
-    """Knows when this process last ran. A thread of its own beats it, so that a long chunk does not look like a freeze."""
+    """Knows when this process last ran. A thread of its own beats it: a long chunk does not look like a freeze."""
 
     def __init__(self, limit_seconds: float) -> None:
         self._limit = limit_seconds
@@ -29,7 +29,7 @@ class Pulse:
         """Return if the process has run within the limit, else end it: called before every request to the broker."""
         silent = self._now() - self._beaten
         if silent > self._limit:
-            text = f"this worker stood still for {silent:.1f} s, longer than its session allows ({self._limit:.1f} s): it ends\n"
+            text = f"this worker stood still for {silent:.1f} s, its session allows {self._limit:.1f} s: it ends\n"
             os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, text.encode())
             os._exit(EXIT_FROZEN)
 

@@ -1,21 +1,21 @@
 """The rows of one partition: on disk what the changelog has acknowledged, in memory what it has not yet.
 
-The changelog topic is the truth; the disk is a copy that is never ahead of it. That order is what makes a crash harmless:
-were a row on disk before the broker has it, a redelivered event would be recognised as known, change nothing, and be lost
-for ever with the disk. Nothing here knows Faust.
+The changelog topic is the truth; the disk is a copy that is never ahead of it. That order is what makes a crash
+harmless: were a row on disk before the broker has it, a redelivered event would be recognised as known, change
+nothing, and be lost for ever with the disk. Nothing here knows Faust.
 
-A changelog record is `key -> epoch (8 bytes) + row`; a deleted row is `key -> None` with the epoch in a header. The epoch
-is the offset of the writer's *claim*: the record, under the empty key, that an owner appends when the partition becomes
-its own. Epochs only grow, so a record whose epoch is lower than one seen before it was written by an owner that had been
-replaced (it was frozen, or cut off) and did not know. Such a *stale* record is passed over; everything it could tell is
-either acknowledged already or was never committed and is worked again by the present owner. The present row is then
-written once more, so that compaction, which only knows "last", keeps the right one.
+A changelog record is `key -> epoch (8 bytes) + row`; a deleted row is `key -> None` with the epoch in a header. The
+epoch is the offset of the writer's *claim*: the record, under the empty key, that an owner appends when the
+partition becomes its own. Epochs only grow, so a record whose epoch is lower than one seen before it was written by
+an owner that had been replaced (it was frozen, or cut off) and did not know. Such a *stale* record is passed over;
+everything it could tell is either acknowledged already or was never committed and is worked again by the present
+owner. The present row is then written once more, so that compaction, which only knows "last", keeps the right one.
 """
 
 import shutil
 import struct
 import time
-from collections.abc import ItemsView, Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Collection, ItemsView, Iterable, Iterator, MutableMapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -185,21 +185,23 @@ class PartitionRows(MutableMapping[bytes, bytes]):
     def __init__(self, store: Store) -> None:
         self._store = store
         self._stored = store.get
+        self.position = store.position
+        """Offset of the last changelog record that these rows stand for."""
+        self._highest_epoch = store.epoch
         self._pending: dict[bytes, bytes | None] = {}
         self._changed: dict[bytes, bytes | None] = {}
         self.epoch = -1
         """Offset of this owner's claim; -1: not claimed."""
         self.stale: set[bytes] = set()
         """Keys whose last changelog record is stale: their row must be written again."""
+        self._restating: set[bytes] = set()
+        self._held: int | None = None  # the place to keep on disk while stale records are not written over
         self.disturbed = False
-        """Somebody else has written between two of our own records: the log must be read before anything is committed."""
+        """Somebody else has written between our own records: the log must be read before anything is committed."""
 
     # -- the mapping ---------------------------------------------------------------------------------------------------
     def get(self, key: bytes, default: bytes | None = None) -> bytes | None:  # type: ignore[override]
-        if key in self._pending:
-            row = self._pending[key]
-        else:
-            row = self._stored(key)
+        row = self._pending[key] if key in self._pending else self._stored(key)
         return default if row is None else row
 
     def __getitem__(self, key: bytes) -> bytes:
@@ -238,11 +240,6 @@ class PartitionRows(MutableMapping[bytes, bytes]):
                 yield key, changed
 
     # -- towards the changelog -----------------------------------------------------------------------------------------
-    @property
-    def position(self) -> int:
-        """Offset of the last changelog record that the store stands for."""
-        return self._store.position
-
     def take_changes(self) -> dict[bytes, bytes | None]:
         """What changed since the last call, one entry per key."""
         changes, self._changed = self._changed, {}
@@ -256,8 +253,12 @@ class PartitionRows(MutableMapping[bytes, bytes]):
         if first != self.position + 1:
             self.disturbed = True
             return
-        self._store.write(changes, last, self._store.epoch)
-        self._settle(changes)
+        if self._restating:
+            self._restating.difference_update(key for key, _ in changes)
+        if not self._restating and not self.stale:
+            self._held = None
+        self.position = last
+        self._write(changes)
 
     # -- from the changelog --------------------------------------------------------------------------------------------
     def begin(self, claim: int) -> None:
@@ -265,12 +266,15 @@ class PartitionRows(MutableMapping[bytes, bytes]):
         self.epoch = claim
         self._pending.clear()
         self._changed.clear()
-        self.stale.clear()
+        self.stale |= self._restating
+        self._restating.clear()
         self.disturbed = False
-        if self.position >= claim:
-            self._store.clear()  # it stands for another changelog, one that was deleted
-        if self.position == claim - 1:
-            self._store.write((), claim, claim)  # nobody else has written: nothing to read
+        if self.position >= claim:  # it stands for another changelog, one that was deleted
+            self._store.clear()
+            self.position = self._highest_epoch = -1
+        if self.position == claim - 1:  # nobody else has written: nothing to read
+            self.position = self._highest_epoch = claim
+            self._write(())
 
     def absorb(self, records: Sequence[ChangelogRecord]) -> int:
         """Apply records read from the log, in order; returns how many rows they changed.
@@ -278,7 +282,8 @@ class PartitionRows(MutableMapping[bytes, bytes]):
         Raises:
             Superseded: a claim later than this owner's.
         """
-        position, epoch = self._store.position, self._store.epoch
+        before = self.position
+        position, epoch = before, self._highest_epoch
         changes: dict[bytes, bytes | None] = {}
         for record in records:
             if record.offset <= position:
@@ -295,30 +300,38 @@ class PartitionRows(MutableMapping[bytes, bytes]):
             writer, row = decode(record)
             if writer < epoch:
                 self.stale.add(key)
+                if self._held is None:
+                    self._held = position - 1
                 continue
             epoch = writer
             changes[key] = row
             self.stale.discard(key)
-        if position > self._store.position:
-            self._store.write(changes.items(), position, epoch)
-            self._settle(changes.items())
+        if position > before:
+            self.position, self._highest_epoch = position, epoch
+            self._write(changes.items())
         return len(changes)
 
     def skip_to(self, position: int) -> None:
         """The log up to `position` has been read, though its last records have been compacted away."""
         if position > self.position:
-            self._store.write((), position, self._store.epoch)
+            self.position = position
+            self._write(())
 
     def restate(self) -> None:
         """Mark the rows of stale keys as changed, so that the next publication puts the right row last in the log."""
         for key in self.stale:
             self._pending[key] = self._changed[key] = self.get(key)
+        self._restating |= self.stale
         self.stale.clear()
 
     def close(self) -> None:
         self._store.close()
 
-    def _settle(self, changes: Iterable[Change]) -> None:
+    def _write(self, changes: Collection[Change]) -> None:
+        """To the store, with the place to go on from after a crash: before the first stale record that is not written
+        over yet, else a worker that came back would not see it, and compaction might keep it. Reading a stretch twice
+        is harmless: what is in it is older than the highest epoch, and its present rows are written again."""
+        self._store.write(changes, self.position if self._held is None else self._held, self._highest_epoch)
         pending = self._pending
         for key, row in changes:
             if key in pending and pending[key] == row:

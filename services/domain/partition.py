@@ -106,6 +106,7 @@ class CasePartition:
         self._due.clear()
         self._next_at.clear()
         fingerprint = self._judge.plan.fingerprint.encode()
+        was_catching_up, self.catching_up = self.catching_up, True  # nobody listens yet: the first sweep tells
         same_plan = self._rows.get(PLAN_ROW) == fingerprint
         stale: list[bytes] = []
         for key, value in self._rows.items():
@@ -126,6 +127,7 @@ class CasePartition:
         if not same_plan:
             self._rows[PLAN_ROW] = fingerprint
         heapq.heapify(self._due)
+        self.catching_up = was_catching_up
 
     # ---- events ------------------------------------------------------------------------------------
     def take(self, key: bytes, fact: Fact, now: Instant) -> Effects | None:

@@ -44,8 +44,10 @@ class Valuer:
         last_events: Mapping[str, Instant],
         *,
         kpis: Collection[str] | None = None,
+        lagging: bool = False,
     ) -> list[ValueRow]:
-        """The rows as of a time, sorted by their first seven columns; of some promises only, if `kpis` names them."""
+        """The rows as of a time, sorted by their first seven columns; of some promises only, if `kpis` names them.
+        `lagging`: the tallies are behind the clock, so that every value is stale."""
         series: dict[str, Units] = {}
         for key, tally in tallies.items():
             if kpis is None or key.kpi in kpis:
@@ -56,17 +58,23 @@ class Valuer:
         found: list[ValueRow] = []
         for name, kind in self._judge.kinds.items():
             if kpis is None or name in kpis:
-                found += self._promise_rows(kind, series.get(name, {}), as_of, moment, silent)
+                found += self._promise_rows(kind, series.get(name, {}), as_of, moment, silent, lagging)
         found.sort(key=lambda row: row[:7])
         return found
 
     def _promise_rows(
-        self, kind: AnyKind, units: Units, as_of: Instant, moment: Moment, silent: Collection[str]
+        self,
+        kind: AnyKind,
+        units: Units,
+        as_of: Instant,
+        moment: Moment,
+        silent: Collection[str],
+        lagging: bool,
     ) -> Iterable[ValueRow]:
         promise = kind.promise
         named = sorted(set(units) | set(promise.owed_by))
         for unit, items in [(ALL, whole(units.values())), *((name, units.get(name, {})) for name in named)]:
-            stale = any(
+            stale = lagging or any(
                 source.id in silent and (unit == ALL or "*" in source.units or unit in source.units)
                 for source in self._feeds[promise.key]
             )

@@ -1,7 +1,8 @@
 """`kpi.tallies`, the log between the two stages: what owners of partitions append, and what a reader makes of it.
 
-The topic has one partition: it is one ordered log. A new owner of a source partition appends a *claim*; the claim's
-offset is its *epoch*, monotone whatever happens to groups and names. It then appends all its rows, then *complete*;
+The topic has one partition: it is one ordered log. A new owner of a source partition appends a *claim* with its *epoch*
+(the offset of its claim in the changelog: monotone whatever happens to groups and names). It then appends all its
+rows, then *complete*;
 from there on its rows count and those of lower epochs are dropped. Until then the rows of the epoch before stand.
 Rows are absolute: appending one twice changes nothing. A row of a lower epoch than the last claim is a frozen worker's
 and is ignored. The epoch is part of a row's key, so that wiping out an old row can never wipe out a new one.
@@ -21,9 +22,10 @@ Record = tuple[bytes, bytes | None]
 _SEPARATOR = "|"
 
 
-def claim(partition: int, worker: str) -> Record:
-    """`worker` takes over a source partition; the offset of this record is its epoch."""
-    return f"claim|{partition}".encode(), orjson.dumps({"type": "claim", "partition": partition, "worker": worker})
+def claim(partition: int, epoch: int) -> Record:
+    """The owner of this epoch takes over a source partition."""
+    body = {"type": "claim", "partition": partition, "epoch": epoch}
+    return f"claim|{partition}".encode(), orjson.dumps(body)
 
 
 def row(partition: int, epoch: int, key: TallyKey, tally: Tally) -> Record:
@@ -50,6 +52,8 @@ class Progress(NamedTuple):
     """Source → arrival of its last event in this partition."""
     lag: int
     """Records of `case.events` not yet read."""
+    position: int = 0
+    """Every record of the partition before this offset is in the rows."""
     dead_letters: Mapping[str, int] = {}
     """Reason → how many events were turned away since the owner took over."""
 
@@ -73,7 +77,7 @@ class TallyLog:
         """Kpis of which a tally changed since the caller last cleared this set."""
 
     # ---- reading the log -----------------------------------------------------------------------------
-    def append(self, offset: int, key: bytes, value: bytes | None) -> None:
+    def append(self, key: bytes, value: bytes | None) -> None:
         """Take in the next record of the log."""
         if value is None:
             return  # only rows that no longer count are wiped out
@@ -81,7 +85,7 @@ class TallyLog:
         match body["type"]:
             case "claim":
                 partition = body["partition"]
-                self._epochs[partition] = max(offset, self._epochs.get(partition, -1))
+                self._epochs[partition] = max(body["epoch"], self._epochs.get(partition, -1))
             case "row":
                 self._row(key, body)
             case "complete":

@@ -18,6 +18,8 @@ CASE_VERDICTS: Final = "case.verdicts"
 
 CASES_APP: Final = "kpiwatch-cases"
 """Name of the stream application that keeps the cases."""
+KPIS_APP: Final = "kpiwatch-kpis"
+"""Name of the stream application that makes values of the tallies."""
 CASES_TABLE: Final = "rows"
 CASES_CHANGELOG: Final = f"{CASES_APP}-{CASES_TABLE}-changelog"
 

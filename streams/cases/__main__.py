@@ -1,0 +1,69 @@
+"""`python -m streams.cases`: a worker of the cases stage. The composition root: everything real is picked here."""
+
+import sys
+
+import faust
+
+from services.catalog.calendars import load_calendar
+from services.catalog.load import InvalidPlan, load_plan
+from services.clock import Clock
+from services.domain.judge import Judge
+from services.messaging.codec import admission
+from services.messaging.topics import CASE_EVENTS, CASES_APP, CASES_TABLE, check
+from services.readiness import REPORT_SECONDS, Readiness
+from services.settings import Settings, SettingsError
+from streams.application import run, worker_app
+from streams.cases.cases import Cases
+from streams.cases.turned_away import DeadLetterLimit
+from streams.delivery import BulkDelivery
+
+TICK_SECONDS = 1.0
+
+
+def build(settings: Settings) -> faust.App:
+    """The app of one worker."""
+    plan = load_plan(settings.plan)
+    judge = Judge(plan, load_calendar(plan.head.calendar))
+    app = worker_app(
+        CASES_APP,
+        bootstrap=settings.bootstrap,
+        data_dir=settings.state / settings.worker,
+        worker=settings.worker,
+        partitions=settings.partitions,
+        store=f"{settings.store}://",
+        session_seconds=settings.session_timeout_seconds,
+    )
+    delivery = BulkDelivery(app, table=CASES_TABLE)
+    limit = DeadLetterLimit(settings.dead_letter_ratio)
+    cases = Cases(delivery, judge, admission(plan, trust_receivedat=True), Clock.from_settings(settings), limit)
+    delivery.on_assigned(cases.on_assigned)
+    delivery.chunks(app.topic(CASE_EVENTS, partitions=settings.partitions), cases.on_events)
+
+    async def report() -> None:
+        Readiness.of_this_process(
+            settings.worker,
+            partitions=len(delivery.owned),
+            rebalancing=not delivery.ready,
+            behind=delivery.lag() or 0,
+        ).write(settings.state)
+
+    app.timer(TICK_SECONDS)(cases.on_tick)
+    app.timer(REPORT_SECONDS)(report)
+    return app
+
+
+def main() -> None:
+    """Run until told to stop."""
+    try:
+        settings = Settings.from_environment()
+        wrong = check(settings.bootstrap, settings.partitions)
+        if wrong:
+            sys.exit("\n".join(["cases: the topics are not as they must be:", *wrong]))
+        app = build(settings)
+    except (SettingsError, InvalidPlan) as error:
+        sys.exit(f"cases: {error}")
+    run(app, loglevel="INFO")
+
+
+if __name__ == "__main__":
+    main()

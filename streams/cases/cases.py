@@ -1,0 +1,209 @@
+"""The cases stage: events of a partition → its rows, tallies, cards and verdicts (DESIGN §2).
+
+Each owned partition is a `CasePartition` over its rows. What it brings forth is sent before the chunk's offset is
+committed; tallies and progress go out with the tick. Every output is absolute: sending it twice changes nothing.
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+import orjson
+from faust.types import TP
+
+from services.clock import Clock
+from services.domain.admission import Admission
+from services.domain.cards import written_card
+from services.domain.judge import Judge
+from services.domain.partition import CasePartition, Effects
+from services.domain.refusal import Reason, Refused
+from services.domain.rulings import written_verdict
+from services.domain.tally import Tally
+from services.domain.zone import Instant
+from services.messaging import tally_log
+from services.messaging.dead_letter import DeadLetter
+from services.messaging.tally_log import Record
+from services.messaging.topics import ALERT_CARDS, CASE_EVENTS, CASE_VERDICTS, DEAD_LETTER, KPI_TALLIES
+from streams.cases.turned_away import DeadLetterLimit
+from streams.delivery import BulkDelivery
+from streams.delivery import Record as Event
+
+CATCHING_UP = 5_000
+"""With more events than this unread, a worker catches up: cards and sweeps wait."""
+SWEEP_AT_ONCE = 500
+"""How many due cases are judged in one turn, so that events do not wait long for it."""
+SWEEP_SECONDS = 0.4
+"""How long a tick may sweep one partition; the next tick goes on."""
+
+_EMPTY = Tally()
+_log = logging.getLogger(__name__)
+
+
+class Cases:
+    """The owned partitions of this worker."""
+
+    def __init__(
+        self, delivery: BulkDelivery, judge: Judge, admission: Admission, clock: Clock, limit: DeadLetterLimit
+    ) -> None:
+        self._delivery = delivery
+        self._judge = judge
+        self._admission = admission
+        self._clock = clock
+        self._limit = limit
+        self._partitions: dict[int, CasePartition] = {}
+        self._swept_to: dict[int, Instant] = {}
+
+    # ---- ownership -----------------------------------------------------------------------------------
+    async def on_assigned(self, owned: frozenset[int], fresh: frozenset[int]) -> None:
+        """Take over: claim, then all rows, then complete; every card that stands is published again."""
+        for gone in set(self._partitions) - owned | fresh:
+            self._partitions.pop(gone, None)
+            self._swept_to.pop(gone, None)
+        for number in sorted(owned):
+            partition = self._partitions.get(number)
+            if partition is None:
+                started = time.monotonic()
+                rows = self._delivery.rows(number)
+                partition = CasePartition(self._judge, rows, loads=orjson.loads, dumps=orjson.dumps)
+                partition.rebuild(self._now())
+                self._partitions[number] = partition
+                _log.info(
+                    "partition %s: %d tallies in %.1f s", number, len(partition.tallies), time.monotonic() - started
+                )
+            await self._publish_all(number, partition)
+
+    async def _publish_all(self, number: int, partition: CasePartition) -> None:
+        epoch = self._delivery.epoch(number)
+        await self._delivery.send_many(KPI_TALLIES, 0, [tally_log.claim(number, epoch)])
+        partition.changed.clear()
+        rows = [tally_log.row(number, epoch, key, tally) for key, tally in partition.tallies.items()]
+        await self._delivery.send_many(KPI_TALLIES, 0, [*rows, tally_log.complete(number, epoch)])
+        await self._tell(number, partition.standing(), self._now())
+
+    # ---- events --------------------------------------------------------------------------------------
+    async def on_events(self, tp: TP, records: Sequence[Event]) -> None:
+        """One chunk of a partition. Returns when all that it brings forth is queued."""
+        partition, now = self._partitions[tp.partition], self._now()
+        partition.catching_up = self._is_catching_up()
+        effects: list[Effects] = []
+        letters: list[Record] = []
+        admit, take, good = self._admission.admit, partition.take, 0
+        for record in records:
+            received = record.timestamp * 1000
+            try:
+                admitted = admit(record.value, received=received, key=record.key, headers=record.headers)
+            except Refused as refused:
+                self._limit.taken(good)
+                good = 0
+                self._refuse(refused, record, tp, letters)
+                continue
+            good += 1
+            told = take(record.key, admitted.fact, now)
+            if told is not None:
+                effects.append(told)
+                for turned_away in told.turned_away:
+                    self._refuse(_of_the_case(turned_away.reason), record, tp, letters)
+        self._limit.taken(good)
+        if letters:
+            await self._delivery.send_many(DEAD_LETTER, 0, letters)
+        if effects:
+            await self._tell(tp.partition, effects, now)
+
+    def _refuse(self, refused: Refused, record: Event, tp: TP, letters: list[Record]) -> None:
+        letter = DeadLetter.of_record(
+            refused,
+            record.value,
+            topic=CASE_EVENTS,
+            partition=tp.partition,
+            offset=record.offset,
+            received=record.timestamp * 1000,
+        )
+        letters.append((letter.key, letter.encode()))
+        self._limit.refused(refused.code)
+
+    # ---- time ----------------------------------------------------------------------------------------
+    async def on_tick(self) -> None:
+        """About once a second: sweep what is due, then changed tallies, then progress. In that order in the log, so
+        that whoever reads a progress has read all that it covers."""
+        for number in sorted(self._partitions):
+            async with self._delivery.turn(number) as rows:
+                if rows is not None and number in self._partitions:
+                    await self._look_at(number, self._partitions[number])
+
+    async def _look_at(self, number: int, partition: CasePartition) -> None:
+        now, lag = self._now(), self._delivery.lag()
+        partition.catching_up = lag is None or lag > CATCHING_UP
+        if not partition.catching_up and await self._sweep(number, partition, now):
+            self._swept_to[number] = now
+        epoch = self._delivery.epoch(number)
+        changed = partition.changed
+        if changed:
+            tallies = partition.tallies
+            rows = [tally_log.row(number, epoch, key, tallies.get(key, _EMPTY)) for key in changed]
+            partition.forget_empty()
+            changed.clear()
+            await self._delivery.send_many(KPI_TALLIES, 0, rows)
+        progress = tally_log.Progress(
+            partition=number,
+            epoch=epoch,
+            swept_to=self._swept_to.get(number, 0),
+            sources=partition.last_events,
+            lag=lag or 0,
+            position=self._delivery.position(CASE_EVENTS, number),
+        )
+        await self._delivery.send_many(KPI_TALLIES, 0, [progress.record()])
+
+    async def _sweep(self, number: int, partition: CasePartition, now: Instant) -> bool:
+        """Judge what has fallen due; whether nothing is left."""
+        until = time.monotonic() + SWEEP_SECONDS
+        while partition.next_at is not None and partition.next_at <= now:
+            await self._tell(number, islice(partition.sweep(now), SWEEP_AT_ONCE), now)
+            if time.monotonic() > until:
+                return partition.next_at is None or partition.next_at > now
+        return True
+
+    def _is_catching_up(self) -> bool:
+        lag = self._delivery.lag()
+        return lag is None or lag > CATCHING_UP
+
+    def _now(self) -> Instant:
+        """The judging instant: the last one before the present (ARCHITECTURE, decisions)."""
+        return self._clock.now() - 1
+
+    # ---- telling -------------------------------------------------------------------------------------
+    async def _tell(self, number: int, effects: Iterable[Effects], now: Instant) -> None:
+        """Publish cards and rulings, in the partition of their case."""
+        cards: list[Record] = []
+        verdicts: list[Record] = []
+        zone = self._judge.law.zone
+        for effect in effects:
+            key = effect.key.decode()
+            for state in effect.cards:
+                card = written_card(state, key, zone)
+                name = f"{card.kpi}|{key}|{card.cycle}|{card.node}|{card.level}"
+                cards.append((name.encode(), orjson.dumps(card._asdict())))
+            for ruling in effect.rulings:
+                verdict = written_verdict(ruling, key, self._judge, now)
+                verdicts.append((f"{ruling.kpi}|{key}|{ruling.cycle}".encode(), orjson.dumps(verdict._asdict())))
+        if cards:
+            await self._delivery.send_many(ALERT_CARDS, number, cards)
+        if verdicts:
+            await self._delivery.send_many(CASE_VERDICTS, number, verdicts)
+
+
+def _of_the_case(reason: str) -> Refused:
+    """What only the case could know."""
+    if reason == Reason.ID_CONFLICT:
+        return Refused(
+            Reason.ID_CONFLICT,
+            "id",
+            "another event of this case has the same source and id, and the smaller payload hash stands",
+            "give every event an id of its own; send the same event again unchanged",
+        )
+    return Refused(
+        Reason.BAD_CORRECTION,
+        "data.of",
+        "it corrects a correction",
+        "correct the event itself: the later correction of the same event wins",
+    )

@@ -1,0 +1,67 @@
+"""`python -m streams.kpis`: the worker of the kpis stage; more than one may run, one of them works."""
+
+import sys
+
+import faust
+
+from services.catalog.calendars import load_calendar
+from services.catalog.load import InvalidPlan, load_plan
+from services.clock import Clock
+from services.domain.judge import Judge
+from services.messaging.topics import KPI_TALLIES, KPI_VALUES, KPIS_APP, check
+from services.readiness import REPORT_SECONDS, Readiness
+from services.settings import Settings, SettingsError
+from streams.application import run, worker_app
+from streams.delivery import BulkDelivery
+from streams.kpis.kpis import Kpis
+
+TICK_SECONDS = 1.0
+
+
+def build(settings: Settings) -> faust.App:
+    """The app of one worker."""
+    plan = load_plan(settings.plan)
+    judge = Judge(plan, load_calendar(plan.head.calendar))
+    app = worker_app(
+        KPIS_APP,
+        bootstrap=settings.bootstrap,
+        data_dir=settings.state / settings.worker,
+        worker=settings.worker,
+        partitions=1,
+        store="memory://",
+        session_seconds=settings.session_timeout_seconds,
+    )
+    delivery = BulkDelivery(app)
+    kpis = Kpis(delivery, judge, Clock.from_settings(settings), settings.partitions)
+    delivery.on_assigned(kpis.on_assigned)
+    delivery.chunks(app.topic(KPI_TALLIES, partitions=1), kpis.on_tallies, replayed=True)
+    delivery.chunks(app.topic(KPI_VALUES, partitions=1), kpis.on_values, replayed=True)
+
+    async def report() -> None:
+        Readiness.of_this_process(
+            settings.worker,
+            partitions=len(delivery.owned),
+            rebalancing=not delivery.ready,
+            behind=delivery.lag() or 0,
+        ).write(settings.state)
+
+    app.timer(TICK_SECONDS)(kpis.on_tick)
+    app.timer(REPORT_SECONDS)(report)
+    return app
+
+
+def main() -> None:
+    """Run until told to stop."""
+    try:
+        settings = Settings.from_environment()
+        wrong = check(settings.bootstrap, settings.partitions)
+        if wrong:
+            sys.exit("\n".join(["kpis: the topics are not as they must be:", *wrong]))
+        app = build(settings)
+    except (SettingsError, InvalidPlan) as error:
+        sys.exit(f"kpis: {error}")
+    run(app, loglevel="INFO")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""The kpis stage: the log of tallies → value rows. It keeps nothing: whoever owns the one partition reads the log from
+its beginning (DESIGN §2).
+"""
+
+import time
+from collections.abc import Sequence
+
+import orjson
+from faust.types import TP
+
+from services.clock import Clock
+from services.domain.judge import Judge
+from services.domain.published import ValueRow
+from services.domain.signals import PREFIX, signal_rows
+from services.domain.values import Valuer
+from services.domain.zone import Instant
+from services.messaging.tally_log import Record, TallyLog
+from services.messaging.topics import KPI_TALLIES, KPI_VALUES
+from streams.delivery import BulkDelivery
+from streams.delivery import Record as Event
+
+REFRESH_SECONDS = 15.0
+"""Every row is published again after this, changed or not: its watermark moves."""
+LAG_SECONDS = 60.0
+"""Real seconds by which the watermark may be behind the clock before everything is stale."""
+
+
+class Kpis:
+    """The values of a plan, kept published."""
+
+    def __init__(self, delivery: BulkDelivery, judge: Judge, clock: Clock, partitions: int) -> None:
+        self._delivery = delivery
+        self._judge = judge
+        self._clock = clock
+        self._source_partitions = partitions
+        self._valuer = Valuer(judge)
+        self._start()
+
+    def _start(self) -> None:
+        self._log = TallyLog()
+        self._published: dict[bytes, tuple[str, ...]] = {}
+        """Key → the row as last published, without its times."""
+        self._refreshed = 0.0
+        self._computed_for = 0
+
+    async def on_assigned(self, owned: frozenset[int], fresh: frozenset[int]) -> None:
+        """A new owner knows nothing yet; the log follows."""
+        if fresh or not owned:
+            self._start()
+
+    async def on_tallies(self, tp: TP, records: Sequence[Event]) -> None:
+        """Records of `kpi.tallies`, from the beginning."""
+        for record in records:
+            self._log.append(record.key, record.value)
+
+    async def on_values(self, tp: TP, records: Sequence[Event]) -> None:
+        """Records of `kpi.values`, our own or an earlier owner's: what is published already."""
+        for record in records:
+            if record.value is None:
+                self._published.pop(record.key, None)
+            else:
+                self._published.setdefault(record.key, ())
+
+    async def on_tick(self) -> None:
+        """Publish what has changed; everything now and then, since time alone changes values, too."""
+        if not self._delivery.ready or not self._delivery.owned or self._delivery.lag() != 0:
+            return
+        watermark = self._log.watermark(self._source_partitions)
+        if watermark is None or watermark <= 0:
+            return
+        async with self._delivery.turn(0) as _:
+            await self._publish(watermark)
+
+    async def _publish(self, watermark: Instant) -> None:
+        now, as_of = self._clock.now(), watermark + 1
+        day = self._judge.law.zone.day(watermark)
+        everything = time.monotonic() - self._refreshed > REFRESH_SECONDS or day != self._computed_for
+        kpis = None if everything else self._log.changed - {name for name in self._log.changed if name[0] == PREFIX}
+        if kpis is not None and not kpis:
+            return
+        tallies = self._log.tallies()
+        lagging = now - as_of > max(LAG_SECONDS * max(self._clock.speed, 1.0), 1.0) * 1_000_000
+        rows = self._valuer.rows(tallies, as_of, self._log.last_events(), kpis=kpis, lagging=lagging)
+        self._log.changed.clear()
+        zone = self._judge.law.zone
+        times = {"computed_at": zone.text(now), "watermark": zone.text(watermark)}
+        records: list[Record] = []
+        seen = set()
+        for row in rows:
+            key = value_key(row)
+            seen.add(key)
+            content = (*row[:6], *row[7:])
+            if everything or self._published.get(key) != content:
+                self._published[key] = content
+                records.append((key, orjson.dumps(row._asdict() | times)))
+        if everything:
+            for signal in signal_rows(tallies, day):
+                key = f"signal|{signal.signal}|{signal.unit}|{signal.item}".encode()
+                seen.add(key)
+                self._published[key] = tuple(signal)
+                records.append((key, orjson.dumps(signal._asdict() | times)))
+            for key in self._published.keys() - seen:
+                records.append((key, None))
+                del self._published[key]
+            self._refreshed, self._computed_for = time.monotonic(), day
+        await self._delivery.send_many(KPI_VALUES, 0, records)
+        outdated = self._log.take_superseded()
+        if outdated:
+            await self._delivery.send_many(KPI_TALLIES, 0, [(key, None) for key in outdated])
+
+
+def value_key(row: ValueRow) -> bytes:
+    """The key of a value row in `kpi.values`."""
+    return "|".join((row.kpi, row.variant, row.unit, row.item, row.window)).encode()
