@@ -1,0 +1,132 @@
+"""Topics and dead letters on a real Kafka, by the command line."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+from kafka import KafkaConsumer, KafkaProducer
+from kafka.admin import KafkaAdminClient
+
+from services.catalog import load
+from services.catalog.load import load_plan
+from services.domain.refusal import Refused
+from services.local.kafka import Broker
+from services.messaging import topics
+from services.messaging.codec import admission
+from services.messaging.dead_letter import DeadLetter, read
+from services.settings import Settings
+
+PLAN = Path(load.__file__).parent / "jiangbei-2021"
+SOURCE = "/units/liangjiang-water"
+BAD = {
+    "specversion": "1.0",
+    "id": "a-1",
+    "source": SOURCE,
+    "type": "case.accepted",
+    "subject": "W-1",
+    "time": "2021-09-16T09:12:00+08:00",
+    "recordedat": "2021-09-16T09:12:05+08:00",
+    "data": {"service_item": "water.connection", "unit": "moon"},
+}
+GOOD = {**BAD, "data": {"service_item": "water.connection", "unit": "liangjiang-water"}}
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A broker of its own: these topics have the names of the real ones."""
+    started = Broker.start(tmp_path_factory.mktemp("topics"), cache=Settings.from_environment().cache)
+    yield started
+    started.stop()
+
+
+def kpiwatch(broker: Broker, *arguments: str, stdin: bytes = b"") -> tuple[int, str, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "services.cli", *arguments, "--bootstrap", broker.bootstrap],
+        input=stdin,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def test_topics_are_made_once_and_checked(broker: Broker) -> None:
+    code, _, problems = kpiwatch(broker, "topics", "--check", "--partitions", "3")
+    assert (code, problems.count("there is no topic")) == (1, len(topics.topics(3)))
+    code, made, problems = kpiwatch(broker, "topics", "--partitions", "3")
+    assert (code, problems) == (0, "")
+    assert [line for line in made.splitlines() if line.startswith("made ")] == [
+        f"made {topic.name}" for topic in topics.topics(3)
+    ]
+    assert kpiwatch(broker, "topics", "--partitions", "3")[1].startswith(f"{len(topics.topics(3))} topics")
+    assert topics.check(broker.bootstrap) == []
+
+
+def test_another_number_of_partitions_or_another_setting_is_told(broker: Broker) -> None:
+    topics.create(broker.bootstrap, 3)
+    wrong = topics.check(broker.bootstrap, 4)
+    assert len(wrong) == 4
+    assert wrong[0].startswith("case.events has 3 partitions and must have 4")
+    with KafkaAdminClient(bootstrap_servers=broker.bootstrap) as admin:
+        admin.create_partitions({topics.KPI_TALLIES: 2})
+        admin.delete_topics([topics.KPI_VALUES])
+        admin.create_topics({topics.KPI_VALUES: {"num_partitions": 1}}, wait_for_metadata=True)
+    code, _, told = kpiwatch(broker, "topics", "--partitions", "3")
+    assert code == 1
+    assert "kpi.tallies has 2 partitions and must have 1" in told
+    assert "kpi.values has cleanup.policy = delete and must have compact" in told
+
+
+def test_a_dead_letter_is_listed_shown_mended_and_sent_again_by_its_own_source(broker: Broker, tmp_path: Path) -> None:
+    topics.create(broker.bootstrap, 3)
+    bad = orjson.dumps(BAD)
+    with pytest.raises(Refused) as refused:
+        admission(load_plan(PLAN)).admit(bad)
+    with KafkaProducer(bootstrap_servers=broker.bootstrap, acks="all") as producer:
+        for offset, original in enumerate((bad, b"no event")):
+            letter = DeadLetter.of_record(
+                refused.value, original, topic=topics.CASE_EVENTS, partition=2, offset=offset, received=0
+            )
+            producer.send(topics.DEAD_LETTER, letter.encode(), key=letter.key).get(timeout=30)
+    assert [(filed.number, filed.letter.original) for filed in read(broker.bootstrap)] == [(0, bad), (1, b"no event")]
+
+    code, listed, _ = kpiwatch(broker, "dead-letters", "list", "--source", SOURCE)
+    assert code == 0
+    assert "unknown_unit" in listed
+    assert "case.events/2@0" in listed
+    assert listed.endswith("1 dead letter\n")
+    code, shown, _ = kpiwatch(broker, "dead-letters", "show", "0")
+    assert code == 0
+    assert bad.decode() in shown
+    assert kpiwatch(broker, "dead-letters", "show", "99")[0] == 1
+
+    def resend(number: str, event: object, *more: str) -> tuple[int, str, str]:
+        return kpiwatch(broker, "dead-letters", "resend", number, *more, "--plan", str(PLAN), stdin=orjson.dumps(event))
+
+    code, _, told = resend("0", BAD)
+    assert (code, "unknown_unit" in told) == (1, True)
+    other = {
+        **GOOD,
+        "source": "/units/sino-french-water",
+        "data": {"service_item": "water.connection", "unit": "sino-french-water"},
+    }
+    code, _, told = resend("0", other)
+    assert (code, "source_mismatch" in told) == (1, True)
+    code, _, told = resend("1", GOOD)
+    assert (code, "names no source" in told) == (1, True)
+    code, sent, _ = resend("0", GOOD)
+    assert code == 0, sent
+    assert sent.startswith("sent to case.events")
+
+    key = f"{SOURCE}\x1fW-1".encode()
+    consumer = KafkaConsumer(
+        topics.CASE_EVENTS, bootstrap_servers=broker.bootstrap, auto_offset_reset="earliest", consumer_timeout_ms=5000
+    )
+    record = next(consumer)
+    consumer.close()
+    assert (record.key, orjson.loads(record.value)) == (key, GOOD)
+    assert record.partition == topics.partition_of(key, 3)
+    assert record.timestamp_type == 1, "the broker stamps the arrival"
