@@ -62,8 +62,9 @@ class Cards:
             if record.key is None or record.value is None:
                 continue
             try:
-                card = Card(**orjson.loads(record.value))
-            except (ValueError, TypeError):
+                content = orjson.loads(record.value)
+                card = Card(*(content[name] for name in Card._fields))
+            except (ValueError, TypeError, KeyError):
                 self.unreadable += 1
                 log.warning(
                     "a record of %s is no card (partition %d, offset %d): passed over",
