@@ -1,0 +1,83 @@
+"""The running system for tests: topics, workers as processes, a clock that stands still."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from services import readiness
+from services.clock import Clock
+from services.domain.zone import Instant
+from services.messaging import topics
+from services.messaging.archive_feed import feed
+from services.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+
+
+class System:
+    """Workers of both stages on a broker; everything it starts it ends by its pid."""
+
+    def __init__(
+        self, bootstrap: str, plan: Path, folder: Path, *, now: Instant, partitions: int = 4, session: float = 6
+    ):
+        clock = Clock.simulated(folder / "clock.json")
+        clock.set(now, 0)
+        self.settings = Settings(
+            plan=plan,
+            clock=folder / "clock.json",
+            bootstrap=bootstrap,
+            partitions=partitions,
+            state=folder / "state",
+            session_timeout_seconds=session,
+        )
+        self.folder = folder
+        self.workers: dict[str, subprocess.Popen[bytes]] = {}
+        topics.create(bootstrap, partitions)
+
+    def feed(self, lines: list[bytes]) -> int:
+        return feed(self.settings.bootstrap, lines, self.settings.partitions)
+
+    def start(self, name: str, module: str = "streams.cases", **variables: str) -> None:
+        settings = self.settings.model_copy(update={"worker": name})
+        log = (self.folder / f"{name}.log").open("ab")
+        self.workers[name] = subprocess.Popen(
+            [sys.executable, "-m", module],
+            cwd=ROOT,
+            env=os.environ | settings.environment() | variables,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+    def kill(self, name: str, how: signal.Signals = signal.SIGKILL) -> None:
+        worker = self.workers.pop(name)
+        worker.send_signal(how)
+        worker.wait(30)
+
+    def wait_ready(self, name: str, seconds: float = 60) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            said = readiness.read(self.settings.state, name)
+            if said is not None and not said.obstacle and said.pid == self.workers[name].pid:
+                return
+            if self.workers[name].poll() is not None:
+                break
+            time.sleep(0.2)
+        raise AssertionError(f"{name} is not ready:\n{self.log(name)}")
+
+    def log(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text(errors="replace")[-4000:]
+
+    def stop(self) -> None:
+        for worker in self.workers.values():
+            worker.send_signal(signal.SIGTERM)
+        for worker in self.workers.values():
+            try:
+                worker.wait(15)
+            except subprocess.TimeoutExpired:
+                worker.kill()
+                worker.wait(10)
+        self.workers.clear()
