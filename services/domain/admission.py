@@ -9,9 +9,9 @@ from typing import Any, Final, NamedTuple, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from services.domain.events import MODELS, CaseAccepted, Correction, Envelope, Head, text_of
+from services.domain.events import MODELS, Correction, Envelope, Head, instant_from, text_of
 from services.domain.facts import RANK_OF, Fact, Rank, case_key, digest_of
-from services.domain.form import data_fields, malformed, refusal_of, unknown_type
+from services.domain.form import data_fields, data_validator, malformed, refusal_of, unknown_type
 from services.domain.personal import MOBILE, may_be_personal, personal_number
 from services.domain.plan import Plan
 from services.domain.refusal import Reason, Refused
@@ -120,11 +120,7 @@ class Admission:
         if form.is_told_whole:
             content = self._told_whole(event, envelope, form, speaker, latest)
         else:
-            try:
-                told = (source, form.event_type, self._codec.dumps(event["data"]) if "data" in event else b"")
-            except TypeError:
-                raise malformed("it is nested too deeply", "write the event as the contract has it") from None
-            content = self._contents.get(told) or self._learned(told, event, form, speaker)
+            content = self._content(event, form, speaker)
         case = case_key(owner, subject)
         if key is not None and key != case.encode():
             raise Refused(
@@ -189,16 +185,31 @@ class Admission:
         except ValidationError as error:
             raise refusal_of(error, form.event_type) from None
 
-    def _learned(
-        self, told: tuple[str, str, bytes], event: dict[str, Any], form: "_Form", speaker: Speaker
-    ) -> _Content:
-        """Judges data that was not seen before, and remembers it."""
-        envelope = form.whole(event)
-        data = self._data(event.get("data"), envelope, form, speaker, "data")
-        content = _Content(data, self._is_plain(event.get("data")))
-        if len(self._contents) >= _REMEMBERED:
-            self._contents.clear()
-        self._contents[told] = content
+    def _content(self, event: dict[str, Any], form: "_Form", speaker: Speaker) -> _Content:
+        """The data as the fact keeps it: remembered, or judged now. A due date differs from case to case, so it is
+        read by itself."""
+        data = event.get("data")
+        due_at: Instant | None = None
+        if form.has_due_at and type(data) is dict and data.get("due_at") is not None:
+            try:
+                due_at = instant_from(data["due_at"])
+            except ValueError:
+                form.whole(event)  # says what is wrong with it
+            data = {name: value for name, value in data.items() if name != "due_at"}
+        try:
+            told = (event["source"], form.event_type, self._codec.dumps(data) if "data" in event else b"")
+        except TypeError:
+            raise malformed("it is nested too deeply", "write the event as the contract has it") from None
+        content = self._contents.get(told)
+        if content is None:
+            if not form.has_good_data(data):
+                form.whole(event)  # says what is wrong, or that no data is fine
+            content = _Content(self._data(data, form, speaker, "data"), self._is_plain(data))
+            if len(self._contents) >= _REMEMBERED:
+                self._contents.clear()
+            self._contents[told] = content
+        if due_at is not None:
+            return _Content({**content.data, "due_at": due_at}, content.plain)
         return content
 
     def _told_whole(
@@ -207,7 +218,7 @@ class Admission:
         if isinstance(envelope, Correction):
             data = self._correction(envelope, event["data"], speaker, latest)
         else:
-            data = self._data(event.get("data"), envelope, form, speaker, "data")
+            data = self._data(event.get("data"), form, speaker, "data")
         return _Content(data, self._is_plain(event.get("data")))
 
     def _is_plain(self, data: object) -> bool:
@@ -221,14 +232,7 @@ class Admission:
                 "write whole numbers below 2^53, or a text",
             ) from None
 
-    def _data(
-        self,
-        given: dict[str, Any] | None,
-        envelope: Envelope,
-        form: "_Form",
-        speaker: Speaker,
-        path: str,
-    ) -> dict[str, Any]:
+    def _data(self, given: dict[str, Any] | None, form: "_Form", speaker: Speaker, path: str) -> dict[str, Any]:
         """The data, checked against the plan and without what is unknown or none."""
         if not given:
             return dict(form.always)
@@ -241,7 +245,7 @@ class Admission:
         if attributes and None in attributes.values():
             content["attributes"] = {name: value for name, value in attributes.items() if value is not None}
         if "due_at" in content:
-            content["due_at"] = cast(CaseAccepted, envelope).data.due_at
+            content["due_at"] = instant_from(content["due_at"])
         return {**form.always, **content} if form.always else content
 
     def _correction(
@@ -288,13 +292,7 @@ class Admission:
                 "type": replacement.type,
                 "time": replacement.time,
                 "recorded": replacement.recordedat,
-                "data": self._data(
-                    given["event"].get("data"),
-                    replacement,
-                    form,
-                    speaker,
-                    "data.event.data",
-                ),
+                "data": self._data(given["event"].get("data"), form, speaker, "data.event.data"),
             },
         }
 
@@ -308,9 +306,11 @@ class _Form(NamedTuple):
     event_type: str
     rank: int
     validate: Callable[[Any], Envelope]
+    validate_data: Callable[[Any], object]
     said: Said
     defaults: Mapping[str, Any]
     """Values of data that say no more than their absence."""
+    has_due_at: bool
     always: Mapping[str, Any]
     """Data that a fact has even where the event says nothing."""
     is_told_whole: bool
@@ -324,11 +324,21 @@ class _Form(NamedTuple):
             event_type=event_type,
             rank=int(RANK_OF[event_type]),
             validate=TypeAdapter(model).validator.validate_python,
+            validate_data=data_validator(model),
             said=Said.by(event_type, model),
             defaults={name: field.default for name, field in fields.items() if field.default is not None},
+            has_due_at="due_at" in fields,
             always={"reason": fields["reason"].default} if suspends else {},
             is_told_whole=RANK_OF[event_type] in (Rank.CORRECTION, Rank.SOURCE_HEARTBEAT),
         )
+
+    def has_good_data(self, data: object) -> bool:
+        """Whether there is data, and in the form of the type."""
+        try:
+            self.validate_data(data)
+        except ValidationError:
+            return False
+        return True
 
     def whole(self, event: dict[str, Any]) -> Envelope:
         """The event in the form of its type, or Refused."""

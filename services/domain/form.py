@@ -1,9 +1,9 @@
 """What is wrong with an event's form, in the words of the contract."""
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from services.domain.events import LONGEST_LIST, MODELS, Envelope
@@ -26,6 +26,12 @@ def data_fields(model: type[Envelope]) -> Mapping[str, FieldInfo]:
     """The fields of the type's data."""
     data = model.model_fields["data"].annotation
     return data.model_fields if isinstance(data, type) and issubclass(data, BaseModel) else {}
+
+
+def data_validator(model: type[Envelope]) -> Callable[[Any], object]:
+    """Validates the type's data by itself: ValidationError where its form is wrong."""
+    form: Any = model.model_fields["data"].annotation
+    return TypeAdapter(form).validator.validate_python
 
 
 def refusal_of(error: ValidationError, event_type: str) -> Refused:

@@ -1,6 +1,7 @@
 """What a plan lists (sources, units, service items, codes, attributes), and whether an event keeps to it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any, Final, NamedTuple
 
 from services.domain.attributes import Declared, fits, together, wanted
@@ -116,7 +117,7 @@ class Registry:
                     Reason.UNKNOWN_UNIT,
                     f"{path}.unit",
                     "the plan has no such unit",
-                    "write a unit's id as in the plan's units.toml",
+                    f"write a unit's id as in the plan's units.toml{_near(unit, self._units)}",
                 )
             if speaker.units is not None and unit not in speaker.units:
                 raise Refused(
@@ -131,7 +132,7 @@ class Registry:
                 Reason.UNKNOWN_SERVICE_ITEM,
                 f"{path}.service_item",
                 "the plan has no such service item",
-                "write a code as in the plan's service_items.toml",
+                f"write a code as in the plan's service_items.toml{_near(item, self._item_attributes)}",
             )
         for field, name in said.codes:
             code = content.get(field)
@@ -174,6 +175,11 @@ class Registry:
                         "the value is not what the plan declares",
                         f"write {' or '.join(wanted(spec) for spec in specs)}",
                     )
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f": perhaps {near[0]}" if near else ""
 
 
 def _codes(plan: Plan) -> dict[str, frozenset[str] | None]:

@@ -521,3 +521,11 @@ def test_every_valid_identity_card_number_is_told(birth: date, order: int) -> No
 def test_every_valid_bank_card_number_is_told(prefix: str, digits: str, length: int) -> None:
     start = (prefix + digits)[:length]
     assert personal_number(start + luhn.calc_check_digit(start)) is not None
+
+
+def test_data_that_is_null_is_not_data_left_out() -> None:
+    admission = Admission(plan(), CODEC)
+    without = event("case.withdrawn")
+    del without["data"]
+    admission.admit(orjson.dumps(without))
+    assert refused(orjson.dumps({**without, "data": None}), admission).path == "data"
