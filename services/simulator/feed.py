@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError, NoBrokersAvailable
+from kafka.errors import KafkaError
 
 from services.clock import Clock
 from services.domain.zone import Instant
@@ -28,6 +28,7 @@ log = logging.getLogger("services.simulator")
 _SAVE_SECONDS = 1.0
 _SAY_SECONDS = 10.0
 _SLEEP_SECONDS = 0.2
+_BEFORE_ALL: Instant = -(1 << 62)
 
 
 class FeedFailed(Exception):
@@ -47,7 +48,7 @@ class Position:
     def read(cls, file: Path, history: str) -> Self:
         """Where the history stands; before its beginning if nothing was sent. FeedFailed if the file is of another."""
         if not file.exists():
-            return cls(history, -(1 << 62))
+            return cls(history, _BEFORE_ALL)
         found = cls(**json.loads(file.read_text()))
         if found.history != history:
             raise FeedFailed(
@@ -95,12 +96,13 @@ class Feed:
         try:
             self._producer = KafkaProducer(
                 bootstrap_servers=bootstrap.split(","),
+                bootstrap_timeout_ms=topics.ANSWER_MS,
                 acks="all",
                 linger_ms=20,
                 batch_size=256 * 1024,
                 compression_type=None,
             )
-        except NoBrokersAvailable as error:
+        except KafkaError as error:
             raise FeedFailed(
                 f"Kafka: no broker answers at {bootstrap}. Start it, or set KPIWATCH_BOOTSTRAP to where it is"
             ) from error
@@ -113,6 +115,7 @@ class Feed:
     def run(self, ending: threading.Event) -> None:
         """Returns once `ending` is set or an ending history is over. FeedFailed if the broker refuses an event."""
         now = self._now()
+        wrong_key = self._history.tells_bad_events and self._position.sent == _BEFORE_ALL
         saved = said = time.monotonic()
         reached: Instant | None = None
         try:
@@ -130,6 +133,9 @@ class Feed:
                     if ending.wait(min(wait, _SLEEP_SECONDS)):
                         return
                 self._send(event)
+                if wrong_key:
+                    self._send(event._replace(key=f"{event.key}-elsewhere"))
+                    wrong_key = False
                 reached = event.received
                 if self.sent % 1_000 == 0:
                     if ending.is_set():

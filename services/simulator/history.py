@@ -76,6 +76,11 @@ class History:
         self._heap: list[tuple[Instant, int, str, bytes]] = []
         self._count = 0
 
+    @property
+    def tells_bad_events(self) -> bool:
+        """Whether some of its events are there to be refused."""
+        return bool(self._faults.rates.get("bad"))
+
     def events(self) -> Iterator[Event]:
         """Every event, in order of arrival; those that would arrive at the end or later never come."""
         heap, day, end = self._heap, self.first_day, self.end

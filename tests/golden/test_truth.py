@@ -1,0 +1,51 @@
+"""What the simulator tells and what it says is true, as committed; and whether `kpiwatch replay` finds it.
+
+Written again with `python -m tests.golden.test_truth` after a wanted change of the simulator or of the plan.
+"""
+
+import csv
+import hashlib
+from collections import Counter
+from datetime import date
+from pathlib import Path
+
+from services.catalog.calendars import load_calendar
+from services.catalog.load import load_plan
+from services.domain.law import Law
+from services.simulator.history import History
+from services.simulator.profile import parse_faults, profile
+from services.simulator.truth import Row
+from tests.truth import PLAN, check
+
+GOLDEN = Path(__file__).parent / "truth_seed7.csv"
+
+
+def summary() -> list[list[str]]:
+    """How many cases of each fate under each promise: seed 7, 30 days, 100 cases a day, every fault; and the bytes."""
+    plan = load_plan(PLAN)
+    law, rows, digest = Law(plan, load_calendar(plan.head.calendar)), list[Row](), hashlib.sha256()
+    chosen = profile("demo").at_volume(100)
+    history = History(law, chosen, 7, date(2021, 8, 20), 30, faults=parse_faults("all"), truth=rows.append)
+    count = 0
+    for event in history.events():
+        digest.update(event.line + b"\n")
+        count += 1
+    fates = Counter((row.kpi, row.variant, row.fate.value) for row in rows)
+    told = [[*key, str(n)] for key, n in sorted(fates.items())]
+    return [["kpi", "variant", "fate", "n"], *told, ["-", "events", digest.hexdigest(), str(count)]]
+
+
+def test_the_simulated_truth_is_the_committed_one() -> None:
+    with GOLDEN.open(newline="") as file:
+        assert summary() == list(csv.reader(file))
+
+
+def test_replay_finds_what_was_decided(tmp_path: Path) -> None:
+    compared = check(PLAN, days=45, seed=7, faults="all", profile="demo", cases_per_day=150, folder=tmp_path)
+    assert compared.rows > 500
+    assert not compared.differences, "\n".join(compared.differences[:40])
+
+
+if __name__ == "__main__":
+    with GOLDEN.open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(summary())
