@@ -1,0 +1,155 @@
+"""`kpiwatch status`: where the district stands, in the terminal."""
+
+import time
+from collections import Counter
+from typing import Annotated, NamedTuple
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from services.catalog.load import load_plan
+from services.cli.failure import NO_ANSWER, Failure
+from services.domain.plan import Plan, Promise
+from services.domain.published import Card, Level, State, ValueRow
+from services.messaging.reader import BrokerUnavailable, TopicReader
+from services.messaging.topics import ALERT_CARDS, KPI_VALUES
+from services.settings import Settings
+
+# a sign beside every colour: colour is never the only one
+SIGNS = {
+    State.MISSED: ("✗", "bold red", "未达标"),
+    State.AT_RISK: ("!", "yellow", "有风险"),
+    State.UNMEASURED: ("?", "magenta", "未测量"),
+    State.STALE: ("⏸", "magenta", "数据陈旧"),
+    State.INSUFFICIENT: ("~", "cyan", "样本不足"),
+    State.PROVISIONAL: ("…", "cyan", "暂定"),
+    State.MET: ("✓", "green", "达标"),
+    State.NO_DATA: ("∅", "dim", "无数据"),
+    State.UNTARGETED: ("→", "blue", "仅监测"),
+}
+"""State → sign, style, name; worst first."""
+
+
+class Standing(NamedTuple):
+    """What the system has published."""
+
+    rows: list[ValueRow]
+    cards: list[Card]
+    computed_at: str
+    watermark: str
+
+
+def status(
+    unit: Annotated[str | None, typer.Option("--unit", help="Of one unit; else of the whole district.")] = None,
+    wait: Annotated[float, typer.Option("--wait", help="Seconds to wait for the first values.")] = 10,
+) -> None:
+    """Show every promise against its threshold, worst first, and who has open cards."""
+    settings = Settings.from_environment()
+    plan = load_plan(settings.plan)
+    if unit is not None and plan.units and unit not in plan.units:
+        raise Failure(f"status: there is no unit {unit!r} in the plan; see units.toml", 2)
+    try:
+        standing = read_published(settings.bootstrap, wait)
+    except BrokerUnavailable as error:
+        raise Failure(f"status: {error}", NO_ANSWER) from None
+    if not standing.rows:
+        raise Failure("status: nothing is published yet. Are the workers running (`kpiwatch up`)?", NO_ANSWER)
+    console = Console()
+    console.print(promises_table(plan, standing, unit or "ALL"))
+    console.print(cards_table(plan, standing.cards))
+    console.print(f"[dim]as of {standing.watermark}, computed at {standing.computed_at} (plan time)[/]")
+
+
+def read_published(bootstrap: str, wait: float) -> Standing:
+    """The latest record of every key of `kpi.values` and `alert.cards`. Raises BrokerUnavailable."""
+    values: dict[bytes, dict[str, str]] = {}
+    cards: dict[bytes, Card] = {}
+    until = time.monotonic() + wait
+    with TopicReader(bootstrap, [KPI_VALUES, ALERT_CARDS]) as reader:
+        while time.monotonic() < until and not (values and reader.caught_up):
+            for record in reader.poll(0.3):
+                key, held = record.key or b"", values if record.topic == KPI_VALUES else cards
+                if record.value is None:
+                    held.pop(key, None)
+                elif record.topic == KPI_VALUES:
+                    values[key] = orjson.loads(record.value)
+                else:
+                    cards[key] = Card(**orjson.loads(record.value))
+    rows = [value for key, value in values.items() if not key.startswith(b"signal|")]
+    return Standing(
+        [ValueRow(**{name: row[name] for name in ValueRow._fields}) for row in rows],
+        list(cards.values()),
+        max((row["computed_at"] for row in rows), default=""),
+        max((row["watermark"] for row in rows), default=""),
+    )
+
+
+def promises_table(plan: Plan, standing: Standing, unit: str) -> Table:
+    """One line a promise: its official definition in its official window."""
+    by_key = {(row.kpi, row.variant, row.window): row for row in standing.rows if row.unit == unit and row.item == "-"}
+    table = Table(title=f"{plan.head.title.zh} · {plan.head.title.en}", title_justify="left")
+    for heading in ("", "KPI", "承诺 / promise", "值 / value", "目标 / target", "n", "逾期 / overdue"):
+        table.add_column(heading, justify="right" if heading in ("n", "值 / value") else "left")
+    lines = []
+    for promise in plan.promises:
+        row = by_key.get((promise.id, promise.variant, promise.official_window))
+        if promise.variant == "official" and row is not None:
+            lines.append((list(SIGNS).index(State(row.state)), promise, row))
+    for _, promise, row in sorted(lines, key=lambda line: (line[0], line[1].id)):
+        sign, style, name = SIGNS[State(row.state)]
+        overdue = row.open_overdue if row.open_overdue != "0" else ""
+        table.add_row(
+            Text(f"{sign} {name}", style),
+            promise.id,
+            f"{promise.title.zh}\n[dim]{promise.title.en}[/]",
+            shown(row.value, promise),
+            target(promise),
+            row.n,
+            overdue,
+        )
+    return table
+
+
+def cards_table(plan: Plan, cards: list[Card]) -> Table:
+    """Open cards by unit."""
+    counts = Counter((card.unit, card.level) for card in cards if not card.cleared_at)
+    cleared = sum(1 for card in cards if card.cleared_at)
+    table = Table(title=f"牌 / cards ({cleared} cleared)", title_justify="left")
+    for heading in ("单位 / unit", "黄牌 / yellow", "红牌 / red"):
+        table.add_column(heading, justify="left" if heading.startswith("单位") else "right")
+    units = sorted({unit for unit, _ in counts}, key=lambda unit: (-counts[unit, Level.RED], unit))
+    for unit in units:
+        title = plan.units[unit].title.zh if unit in plan.units else unit
+        red = counts[unit, Level.RED]
+        table.add_row(title, str(counts[unit, Level.YELLOW] or ""), Text(str(red or ""), "bold red"))
+    return table
+
+
+def is_share(promise: Promise) -> bool:
+    """Whether the figure is a share of one, to be shown in per cent."""
+    if promise.target is not None:
+        return promise.target.unit == "share"
+    return promise.measure == "share"
+
+
+def shown(value: str, promise: Promise) -> str:
+    """A value for people: a share in per cent, never rounded up to a whole one."""
+    if not value:
+        return "–"
+    if is_share(promise):
+        per_cent = float(value) * 100
+        return f"{int(per_cent * 100) / 100:g} %"
+    return f"{float(value):.2f}"
+
+
+def target(promise: Promise) -> str:
+    """The threshold for people."""
+    if promise.target is None:
+        return "–"
+    relation = {"<=": "≤", ">=": "≥", "=": "="}[promise.target.relation]
+    if promise.target.unit == "share":
+        return f"{relation} {(promise.target.amount * 100).normalize():f} %"
+    return f"{relation} {promise.target.amount} {promise.target.unit}"
