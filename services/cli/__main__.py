@@ -5,8 +5,9 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, NamedTuple
 
 import typer
 
@@ -73,8 +74,21 @@ def _run(given: list[str]) -> None:
         if isinstance(content, typer.Typer):
             app.add_typer(content, name=name, help=command.help)
         else:
-            app.command(name)(content)
+            app.command(name)(_told_of_early_end(content))
     app(given, prog_name="kpiwatch")
+
+
+def _told_of_early_end(command: Callable[..., None]) -> Callable[..., None]:
+    """The command, whose EOFError reaches `failure_of`: typer would take it for Ctrl-D and say `Aborted`."""
+
+    @wraps(command)
+    def run(*arguments: Any, **options: Any) -> None:
+        try:
+            command(*arguments, **options)
+        except EOFError as error:
+            raise failure_of(error) or error from None
+
+    return run
 
 
 def _not_chosen() -> None:

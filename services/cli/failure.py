@@ -30,6 +30,8 @@ def failure_of(error: Exception) -> Failure | None:
         return Failure(str(error), WRONG_USAGE)
     if isinstance(error, PartUnavailable):
         return Failure(str(error), NO_ANSWER)
+    if _is_of(error, "services.messaging.reader", "BrokerUnavailable"):
+        return Failure(str(error), NO_ANSWER)
     if _is_of(error, "kafka.errors", "KafkaError"):
         return Failure(f"Kafka does not answer: {error}. Is it running, and is KPIWATCH_BOOTSTRAP right?", NO_ANSWER)
     if _is_of(error, "httpx", "TransportError"):

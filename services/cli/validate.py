@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 from rich.console import Console
-from rich.progress import Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from services.cli.failure import INPUT_HAS_ERRORS
 from services.replay.replay import replay
@@ -27,13 +27,15 @@ def validate(
     folder = plan or Settings.from_environment().plan
     told = Console(stderr=True)
     with Progress(
-        TextColumn("{task.description}"), TextColumn("{task.completed:,} events"), TimeElapsedColumn(), console=told,
-        transient=True, disable=not told.is_terminal,
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[events]:,} events"),
+        TimeElapsedColumn(), console=told, transient=True, disable=not told.is_terminal,
     ) as bar:  # fmt: skip
-        task = bar.add_task("reading", total=None)
-        done = replay(
-            events, folder, [], progress=lambda doing, count: bar.update(task, description=doing, completed=count)
-        )
+        task = bar.add_task("reading", total=None, events=0)
+
+        def show(doing: str, count: int, share: float | None, /) -> None:
+            bar.update(task, description=doing, events=count, total=1.0 if share is not None else None, completed=share)
+
+        done = replay(events, folder, [], progress=show)
     accepted = done.events - len(done.rejected)
     if as_json:
         outcome: dict[str, Any] = {"accepted": accepted, "rejected": [each._asdict() for each in done.rejected]}
