@@ -150,7 +150,7 @@ class Cases:
             swept_to=self._swept_to.get(number, 0),
             sources=partition.last_events,
             lag=lag or 0,
-            position=self._delivery.position(CASE_EVENTS, number),
+            position=self._delivery.next_offset(TP(CASE_EVENTS, number)) or 0,
         )
         await self._delivery.send_many(KPI_TALLIES, 0, [progress.record()])
 

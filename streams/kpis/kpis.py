@@ -68,8 +68,7 @@ class Kpis:
         watermark = self._log.watermark(self._source_partitions)
         if watermark is None or watermark <= 0:
             return
-        async with self._delivery.turn(0) as _:
-            await self._publish(watermark)
+        await self._publish(watermark)
 
     async def _publish(self, watermark: Instant) -> None:
         now, as_of = self._clock.now(), watermark + 1
