@@ -191,14 +191,16 @@ class BulkDelivery:
         """Events of the owned partitions that wait to be handled; None while that is not known."""
         if not self.ready:
             return None
-        try:
-            return sum(max(0, (self._consumer.highwater(tp) or 0) - offset) for tp, offset in self._next.items())
-        except IllegalStateError:  # the assignment changes
-            return None
-
-    def position(self, topic: str, partition: int) -> int:
-        """Every record of the partition before this offset has been handled; 0 while that is not known."""
-        return self._next.get(TP(topic, partition), 0)
+        waiting = 0
+        for tp, offset in self._next.items():
+            try:
+                end = self._consumer.highwater(tp)
+            except AssertionError:  # aiokafka: not assigned any more
+                return None
+            if end is None:  # nothing fetched yet
+                return None
+            waiting += max(0, end - offset)
+        return waiting
 
     # -- chunks ------------------------------------------------------------------------------------------------------
     async def deliver(self, tp: TP, records: Sequence[Record], fetched_in: int) -> None:

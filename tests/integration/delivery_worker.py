@@ -1,8 +1,8 @@
 """A worker whose answers are easy to check: the row of a key is the set of event ids seen for it.
 
 Started by the delivery tests as a process of its own: `python -m tests.integration.delivery_worker '<json>'`.
-Besides counting it watches over what `BulkDelivery` promises, and fails if a promise is broken: what it keeps in memory of
-the partitions that are not `fresh` equals their rows; a sweep and a chunk never interleave.
+Besides counting it watches over what `BulkDelivery` promises, and fails if a promise is broken: what it keeps in
+memory of the partitions that are not `fresh` equals their rows; a sweep and a chunk never interleave.
 """
 
 import asyncio
@@ -106,7 +106,7 @@ def main() -> None:
 
 
 def _die_between_changelog_and_output(outputs: str, changelog: str, after: int) -> None:
-    """From the `after`-th chunk on no output leaves; as soon as the changelog of one is acknowledged, the process dies."""
+    """From the `after`-th chunk on no output leaves; when the changelog of one is acknowledged, the process dies."""
     from aiokafka import AIOKafkaProducer  # type: ignore[import-untyped]
 
     send_batch = AIOKafkaProducer.send_batch

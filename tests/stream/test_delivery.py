@@ -1,0 +1,271 @@
+"""What delivery keeps without a broker: the rows of a partition, and the pulse."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.pulse import Pulse
+from streams.rows import CLAIM_KEY, MemoryStore, PartitionRows, RocksStore, Store, Superseded, decode, encode
+
+
+@dataclass
+class Record:
+    offset: int
+    key: bytes | None
+    value: bytes | None = None
+    headers: Sequence[tuple[str, bytes]] = field(default_factory=list)
+
+
+class Log:
+    """A changelog partition: appends what an owner publishes and says where."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.end = 0
+
+    def claim(self) -> int:
+        return self._append(CLAIM_KEY, b"claim", [])
+
+    def write(self, epoch: int, key: bytes, row: bytes | None) -> int:
+        return self._append(key, *encode(epoch, row))
+
+    def publish(self, rows: PartitionRows, *, acknowledge: bool = True) -> None:
+        changes = list(rows.take_changes().items())
+        if changes:
+            first = self.end
+            for key, row in changes:
+                self.write(rows.epoch, key, row)
+            if acknowledge:
+                rows.acknowledge(first, changes)
+
+    def owner(self, store: Store | None = None) -> PartitionRows:
+        """Somebody who has claimed the partition and read what was there."""
+        rows = PartitionRows(MemoryStore() if store is None else store)
+        rows.begin(self.claim())
+        rows.absorb(self.records)
+        return rows
+
+    def compact(self) -> None:
+        """Keep the last record of each key, and the offsets."""
+        last = {record.key: record.offset for record in self.records}
+        self.records = [record for record in self.records if last[record.key] == record.offset]
+
+    def compacted(self) -> dict[bytes, bytes | None]:
+        return {record.key: decode(record)[1] for record in self.records if record.key}
+
+    def _append(self, key: bytes, value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> int:
+        self.records.append(Record(self.end, key, value, headers))
+        self.end += 1
+        return self.end - 1
+
+
+@pytest.fixture(params=["memory", "rocksdb"])
+def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Store]:
+    return MemoryStore if request.param == "memory" else lambda: RocksStore(tmp_path / "0.rows")
+
+
+def test_rows_are_read_as_they_were_written_before_and_after_the_broker_has_them(
+    new_store: Callable[[], Store],
+) -> None:
+    log = Log()
+    rows = log.owner(new_store())
+    rows[b"a"], rows[b"b"], rows[b"c"] = b"1", b"2", b"3"
+    del rows[b"b"]
+    for _ in ("pending", "stored"):
+        assert dict(rows.items()) == {b"a": b"1", b"c": b"3"}
+        assert (rows.get(b"a"), rows.get(b"b"), b"c" in rows, b"b" in rows, len(rows)) == (b"1", None, True, False, 2)
+        log.publish(rows)
+    with pytest.raises(KeyError):
+        del rows[b"b"]
+    rows.close()
+
+
+def test_a_chunk_publishes_one_record_per_changed_key() -> None:
+    log = Log()
+    rows = log.owner()
+    for row in (b"1", b"2", b"3"):
+        rows[b"a"] = row
+    log.publish(rows)
+    log.publish(rows)
+    assert [(record.key, decode(record)) for record in log.records[1:]] == [(b"a", (0, b"3"))]
+
+
+def test_the_disk_is_never_ahead_of_the_changelog(tmp_path: Path) -> None:
+    log = Log()
+    rows = log.owner(RocksStore(tmp_path / "0.rows"))
+    rows[b"a"] = b"acknowledged"
+    log.publish(rows)
+    rows[b"a"] = b"on its way"
+    log.publish(rows, acknowledge=False)
+    rows.close()
+    del log.records[-1]  # it never arrived
+    assert dict(log.owner(RocksStore(tmp_path / "0.rows")).items()) == {b"a": b"acknowledged"}
+
+
+def test_a_lost_disk_is_restored_from_the_changelog() -> None:
+    log = Log()
+    rows = log.owner()
+    rows[b"a"], rows[b"b"] = b"1", b"2"
+    log.publish(rows)
+    del rows[b"a"]
+    log.publish(rows)
+    assert dict(log.owner().items()) == {b"b": b"2"}
+
+
+def test_an_owner_that_comes_back_undisturbed_has_nothing_to_read() -> None:
+    log = Log()
+    rows = log.owner()
+    rows[b"a"] = b"1"
+    log.publish(rows)
+    claim = log.claim()
+    rows.begin(claim)
+    assert rows.position == claim
+
+
+def test_what_a_replaced_owner_still_writes_does_not_win_and_is_written_over() -> None:
+    log = Log()
+    old = log.owner()
+    old[b"a"] = b"1"
+    log.publish(old)
+    new = log.owner()
+    new[b"a"] = b"12"
+    log.publish(new)
+    log.write(old.epoch, b"a", b"1 and stale")
+    log.write(old.epoch, b"x", b"never committed")
+    third = log.owner()
+    assert dict(third.items()) == {b"a": b"12"}
+    assert third.stale == {b"a", b"x"}
+    third.restate()
+    log.publish(third)
+    assert log.compacted() == {b"a": b"12", b"x": None}
+
+
+def test_a_stale_record_of_a_deleted_row_does_not_delete() -> None:
+    log = Log()
+    old, new = log.owner(), log.owner()
+    new[b"a"] = b"1"
+    log.publish(new)
+    log.write(old.epoch, b"a", None)
+    assert dict(log.owner().items()) == {b"a": b"1"}
+
+
+def test_a_foreign_record_between_two_of_its_own_disturbs_an_owner() -> None:
+    log = Log()
+    old, new = log.owner(), log.owner()
+    log.write(old.epoch, b"a", b"stale")
+    new[b"a"] = b"1"
+    log.publish(new)
+    assert new.disturbed
+    new.absorb(log.records)
+    assert not new.stale  # its own record came later
+    assert dict(new.items()) == {b"a": b"1"}
+    assert new.position == len(log.records) - 1
+
+
+def test_an_owner_that_reads_a_later_claim_stops() -> None:
+    log = Log()
+    old = log.owner()
+    log.owner()
+    with pytest.raises(Superseded):
+        old.absorb(log.records)
+
+
+def test_a_crash_before_a_stale_record_is_written_over_does_not_forget_it(tmp_path: Path) -> None:
+    log = Log()
+    old, new = log.owner(), log.owner()
+    new[b"a"] = b"1"
+    log.publish(new)
+    log.write(old.epoch, b"a", b"stale")
+    crashed = log.owner(RocksStore(tmp_path / "0.rows"))
+    crashed.close()
+    again = log.owner(RocksStore(tmp_path / "0.rows"))
+    assert again.stale == {b"a"}
+    again.restate()
+    log.publish(again)
+    again.close()
+    assert log.compacted() == {b"a": b"1"}
+    assert not log.owner(RocksStore(tmp_path / "0.rows")).stale
+
+
+def test_a_disk_of_another_changelog_is_not_used(new_store: Callable[[], Store]) -> None:
+    log = Log()
+    store = new_store()
+    rows = log.owner(store)
+    rows[b"a"], rows[b"b"] = b"1", b"2"
+    log.publish(rows)
+    assert dict(Log().owner(store).items()) == {}
+    store.close()
+
+
+def test_a_record_without_an_epoch_is_refused() -> None:
+    rows = Log().owner()
+    with pytest.raises(ValueError, match="no epoch"):
+        rows.absorb([Record(7, b"a", None)])
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["write", "zombie", "lose disk", "crash", "compact"]), st.integers(0, 3)), max_size=40
+    )
+)
+def test_no_mixture_of_owners_zombies_and_lost_disks_changes_the_rows(steps: list[tuple[str, int]]) -> None:
+    """The truth is what the rightful owners wrote. Owners change; any that was replaced may write at any later time;
+    compaction never takes a record that an owner has not yet had the chance to read (min.compaction.lag.ms)."""
+    log, truth = Log(), dict[bytes, bytes]()
+    store: Store = MemoryStore()
+    owner = log.owner(store)
+    replaced: list[PartitionRows] = []
+    for number, (step, which) in enumerate(steps):
+        key = b"%d" % which
+        if step == "write":
+            truth[key] = owner[key] = b"%d" % number
+            log.publish(owner)
+            if owner.disturbed:
+                owner.absorb(log.records)
+                owner.restate()
+                owner.disturbed = False
+                log.publish(owner)
+        elif step == "zombie" and replaced:
+            log.write(replaced[which % len(replaced)].epoch, key, b"zombie %d" % number)
+        elif step in ("lose disk", "crash"):
+            replaced.append(owner)
+            store = MemoryStore() if step == "lose disk" else store
+            owner = log.owner(store)
+            owner.restate()
+            log.publish(owner)
+        elif step == "compact" and owner.position == log.end - 1:
+            log.compact()
+        assert dict(owner.items()) == truth
+    final = log.owner()
+    final.restate()
+    log.publish(final)
+    assert dict(final.items()) == truth
+    assert {key: row for key, row in log.compacted().items() if row is not None} == truth
+
+
+def test_a_process_that_stood_still_ends_before_it_sends(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    pulse = Pulse(limit_seconds=0.05)
+    pulse.check()
+    assert ended == []
+    time.sleep(0.1)
+    pulse.check()
+    assert ended == [1]
+
+
+def test_a_process_that_runs_keeps_its_pulse(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    pulse = Pulse(limit_seconds=0.8)
+    pulse.start()
+    time.sleep(1.2)
+    pulse.check()
+    assert ended == []
