@@ -29,6 +29,15 @@ class CardState(NamedTuple):
     reason: str
 
 
+RETRACTED = "retracted"
+"""Reason of a card (and verdict) that was told and, by the facts known now, never was: it is published as removed."""
+
+
+def retracted(card: CardState) -> CardState:
+    """A told card that never was."""
+    return card._replace(cleared_at=card.raised_at, reason=RETRACTED)
+
+
 class _Standing(NamedTuple):
     level: Level
     raised_at: Instant

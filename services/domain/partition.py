@@ -8,7 +8,7 @@ import heapq
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, NamedTuple
 
-from services.domain.cards import CardState, cards
+from services.domain.cards import RETRACTED, CardState, cards, retracted
 from services.domain.facts import Fact, Rank
 from services.domain.fold import Insertion, bad_corrections, insert
 from services.domain.judge import Judge, Opinion
@@ -55,13 +55,14 @@ class Row:
             self.contributions: list[Packed] = []
             self.next_at: Instant | None = None
             self.cards: list[CardState] = []
-            self.rulings: list[tuple[str, int, str]] = []
+            self.rulings: list[tuple[tuple[str, int], str]] = []
+            """((kpi, cycle), verdict) of each ruling told."""
         else:
             self.facts = [Fact(*fields) for fields in packed[0]]
             self.contributions = packed[1]
             self.next_at = packed[2]
             self.cards = [CardState(*fields) for fields in packed[3]] if len(packed) > 3 else []
-            self.rulings = [(kpi, cycle, verdict) for kpi, cycle, verdict in packed[4]] if len(packed) > 3 else []
+            self.rulings = [((kpi, cycle), verdict) for (kpi, cycle), verdict in packed[4]] if len(packed) > 3 else []
 
     def packed(self) -> Packed:
         """The JSON-able form; the rare parts only where there are any."""
@@ -214,18 +215,27 @@ class CasePartition:
         return told
 
     def _tell(self, key: bytes, row: Row, opinion: Opinion, now: Instant) -> Effects | None:
-        """Which cards and rulings are new."""
-        held = set(row.cards)
-        row.cards = cards(self._judge, row.facts, now)
-        new_cards = [card for card in row.cards if card not in held]
+        """Which cards and rulings are new, and which were told and turn out never to have been: an event that happened
+        and arrived before others may be read after them."""
+        told = set(row.cards)
+        present = cards(self._judge, row.facts, now)
+        identities = {card[:4] for card in present}
+        row.cards = present + [retracted(card) for card in row.cards if card[:4] not in identities]
+        new_cards = [card for card in row.cards if card not in told]
+
+        before = dict(row.rulings)
         rulings = rulings_of(opinion)
-        before = set(row.rulings)
-        row.rulings = [(each.kpi, each.cycle, each.verdict) for each in rulings]
-        new_rulings = [each for each in rulings if (each.kpi, each.cycle, each.verdict) not in before]
+        ruled = {each.identity for each in rulings}
+        rulings += [Ruling(*identity, RETRACTED, None) for identity in before if identity not in ruled]
+        row.rulings = [(each.identity, each.verdict) for each in rulings]
+        new_rulings = [each for each in rulings if before.get(each.identity) != each.verdict]
         return Effects(key, new_cards, new_rulings, []) if new_cards or new_rulings else None
 
     def _rulings_again(self, row: Row, now: Instant) -> list[Ruling]:
-        return rulings_of(self._judge.judge(row.facts, now)) if row.rulings else []
+        if not row.rulings:
+            return []
+        found = {each.identity: each for each in rulings_of(self._judge.judge(row.facts, now))}
+        return [found.get(identity, Ruling(*identity, RETRACTED, None)) for identity, _ in row.rulings]
 
     # ---- tallies -----------------------------------------------------------------------------------
     def _count(self, contributions: list[Packed], sign: int) -> None:

@@ -15,9 +15,14 @@ class Ruling(NamedTuple):
     kpi: str
     cycle: int
     verdict: str
-    """`missed`, `met_by_late_entry` or `reversed`."""
+    """`missed`, `met_by_late_entry`, `reversed`; `retracted` where it was told and never was."""
     judgement: Judgement | None
     """None where the promise has nothing to say of the case any more."""
+
+    @property
+    def identity(self) -> tuple[str, int]:
+        """(kpi, cycle): one ruling each."""
+        return self.kpi, self.cycle
 
 
 def rulings_of(opinion: Opinion) -> list[Ruling]:

@@ -14,7 +14,7 @@ from faust.types import TP
 
 from services.clock import Clock
 from services.domain.admission import Admission
-from services.domain.cards import written_card
+from services.domain.cards import RETRACTED, written_card
 from services.domain.judge import Judge
 from services.domain.partition import CasePartition, Effects
 from services.domain.refusal import Reason, Refused
@@ -155,10 +155,12 @@ class Cases:
         await self._delivery.send_many(KPI_TALLIES, 0, [progress.record()])
 
     async def _sweep(self, number: int, partition: CasePartition, now: Instant) -> bool:
-        """Judge what has fallen due; whether nothing is left."""
+        """Judge what has fallen due; whether nothing is left. What is told is acknowledged before the rows that
+        remember it are published (at the end of the turn): after a crash in between, the sweep tells it again."""
         until = time.monotonic() + SWEEP_SECONDS
         while partition.next_at is not None and partition.next_at <= now:
             await self._tell(number, islice(partition.sweep(now), SWEEP_AT_ONCE), now)
+            await self._delivery.flush()
             if time.monotonic() > until:
                 return partition.next_at is None or partition.next_at > now
         return True
@@ -180,12 +182,14 @@ class Cases:
         for effect in effects:
             key = effect.key.decode()
             for state in effect.cards:
-                card = written_card(state, key, zone)
-                name = f"{card.kpi}|{key}|{card.cycle}|{card.node}|{card.level}"
-                cards.append((name.encode(), orjson.dumps(card._asdict())))
+                name = f"{state.kpi}|{key}|{state.cycle}|{state.node}|{state.level}".encode()
+                gone = state.reason == RETRACTED
+                cards.append((name, None if gone else orjson.dumps(written_card(state, key, zone)._asdict())))
             for ruling in effect.rulings:
-                verdict = written_verdict(ruling, key, self._judge, now)
-                verdicts.append((f"{ruling.kpi}|{key}|{ruling.cycle}".encode(), orjson.dumps(verdict._asdict())))
+                name = f"{ruling.kpi}|{key}|{ruling.cycle}".encode()
+                gone = ruling.verdict == RETRACTED
+                verdict = None if gone else written_verdict(ruling, key, self._judge, now)
+                verdicts.append((name, None if verdict is None else orjson.dumps(verdict._asdict())))
         if cards:
             await self._delivery.send_many(ALERT_CARDS, number, cards)
         if verdicts:

@@ -1,6 +1,7 @@
 """The running system for tests: topics, workers as processes, a clock that stands still."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -56,6 +57,10 @@ class System:
         worker = self.workers.pop(name)
         worker.send_signal(how)
         worker.wait(30)
+
+    def lose_disk(self, name: str) -> None:
+        """The rows of a worker that does not run are gone."""
+        shutil.rmtree(self.settings.state / name, ignore_errors=True)
 
     def wait_ready(self, name: str, seconds: float = 60) -> None:
         until = time.monotonic() + seconds

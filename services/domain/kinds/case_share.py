@@ -76,7 +76,8 @@ class CaseShare:
             cells, outcome = _OUT, Outcome.MISSED if self.promise.objective else Outcome.COUNTED
         if case.suspensions or case.extensions:
             cells += marks(case, ())
-        found.append(self._judgement(case, outcome, day, cells, start, matures, stop))
+        judgement = self._judgement(case, outcome, day, cells, start, matures, stop)
+        found.append(judgement if matures is None else judgement._replace(yellow_at=matures + 1))
 
     def _waiting(
         self, case: Case, start: Instant, matures: Instant | None, now: Instant, found: list[Judgement]

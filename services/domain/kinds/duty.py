@@ -14,13 +14,16 @@ from services.domain.zone import Instant
 
 
 class Duty:
-    """`kind = "duty"`. The duty of month M is due at the end of its last day; the tally's item is the period."""
+    """`kind = "duty"`. The duty of month M is due at the end of its last day. The tally's item is period and unit, so
+    that a report sent twice never stands for one that another unit did not send."""
 
     def __init__(self, promise: Promise, law: Law) -> None:
         self.promise = promise
         self._zone = law.zone
         self._owed_by = frozenset(promise.owed_by)
-        self._first = promise.effective_from.replace(day=1)
+        since = promise.effective_from
+        self._first = since if since.day == 1 else date.fromordinal(last_day(since.strftime("%Y-%m")) + 1)
+        """Owed from the first whole month in which the promise is in force."""
 
     def judge_fulfilment(self, fulfilment: Fulfilment, now: Instant, found: list[Judgement]) -> None:
         """Done by its due day: met; later: missed for good, but no longer open."""
@@ -32,7 +35,7 @@ class Duty:
         outcome = Outcome.MET if on_time else Outcome.MISSED
         found.append(
             Judgement(
-                self.promise.key, 1, outcome, fulfilment.unit, fulfilment.period, NOW, cells, None, None, due,
+                self.promise.key, 1, outcome, fulfilment.unit, f"{fulfilment.period}/{fulfilment.unit}", NOW, cells, None, None, due,
                 fulfilment.time,
             )
         )  # fmt: skip
@@ -51,14 +54,14 @@ class Duty:
             month = date.fromordinal(due + 1)
 
     def figure(self, sums: Sums, at: Moment) -> Figure:
-        """Periods done on time ÷ periods due whose last day lies in the window. `sums` holds one tally a period; for
-        `ALL` every unit that owes is counted."""
-        owing = len(self._owed_by) if sums.unit == "ALL" else 1
+        """Reports done on time ÷ reports due whose last day lies in the window; for `ALL`, of every unit that owes."""
+        owing = self._owed_by if sums.unit == "ALL" else self._owed_by & {sums.unit}
         # a month is due at the end of its last day, which must have passed
         through = at.day if at.now >= self._zone.midnight(at.day + 1) - 1 else at.day - 1
         periods = self.periods(sums.first_day, through)
-        met = sum(min(owing, sums.present[period].cells[Cell.MET]) for period in periods if period in sums.present)
-        n = owing * len(periods)
+        done = {item for item, tally in sums.present.items() if tally.cells[Cell.MET]}
+        met = sum(f"{period}/{unit}" in done for period in periods for unit in owing)
+        n = len(owing) * len(periods)
         return Figure(value=Fraction(met, n) if n else None, n=n, numerator=met, denominator=n, ratio=True)
 
 

@@ -1,0 +1,148 @@
+"""The stream workers on a real Kafka give what `kpiwatch replay` gives, byte for byte, whatever happens to them."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from services.domain.zone import Zone
+from services.local.kafka import Broker
+from services.settings import Settings
+from tests.integration.system import ROOT, System
+
+BOSTON = ROOT.parent / "shared" / "data" / "us-boston311-2011"
+ZONE = "America/New_York"
+AS_OF = "2012-07-01"
+PARTITIONS = 4
+
+pytestmark = pytest.mark.skipif(
+    not BOSTON.exists(), reason="../shared/data/us-boston311-2011 is not beside the project"
+)
+
+
+def kpiwatch(*arguments: str | Path, **variables: str) -> None:
+    """Run the command line; its output shows if it fails."""
+    done = subprocess.run(
+        [sys.executable, "-m", "services.cli", *map(str, arguments)],
+        cwd=ROOT,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small plan of the oracle, in Boston's zone."""
+    folder = tmp_path_factory.mktemp("plan")
+    for file in (ROOT / "tests" / "oracle_plan").rglob("*.*"):
+        copy = folder / file.relative_to(ROOT / "tests" / "oracle_plan")
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_text(file.read_text().replace("Asia/Shanghai", ZONE))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Boston's requests as events."""
+    file = tmp_path_factory.mktemp("boston") / "events.jsonl"
+    mapping = ROOT / "tests" / "mappings" / "us-boston311-2011.toml"
+    kpiwatch("import", BOSTON / "events_normalised.csv.gz", "--mapping", mapping, "--out", file)
+    return file
+
+
+@pytest.fixture(scope="module")
+def replayed(events: Path, plan: Path) -> tuple[bytes, bytes]:
+    """What the replay says: values and cards."""
+    values, cards = events.with_name("values.csv"), events.with_name("cards.csv")
+    kpiwatch("replay", events, "--plan", plan, "--as-of", AS_OF, "--out", values, "--cards", cards)
+    return values.read_bytes(), cards.read_bytes()
+
+
+@pytest.fixture
+def system(plan: Path, tmp_path: Path) -> Iterator[System]:
+    """A system of its own broker: topics have fixed names."""
+    broker = Broker.start(tmp_path / "kafka", cache=Settings.from_environment().cache)
+    now = Zone(ZONE).instant(datetime.fromisoformat(AS_OF))
+    system = System(broker.bootstrap, plan, tmp_path, now=now, partitions=PARTITIONS)
+    yield system
+    system.stop()
+    broker.stop()
+
+
+def standing(system: System, folder: Path) -> tuple[bytes, bytes]:
+    """Values and cards of the running system."""
+    values, cards = folder / "streamed.csv", folder / "streamed-cards.csv"
+    arguments = ("values", "--as-of", AS_OF, "--out", values, "--cards", cards, "--wait", "120")
+    kpiwatch(*arguments, **system.settings.environment())
+    return values.read_bytes(), cards.read_bytes()
+
+
+def in_the_background(work: Callable[[], object]) -> threading.Thread:
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+@pytest.mark.timeout(300)
+def test_three_workers_of_which_one_is_killed_and_one_joins_give_what_the_replay_gives(
+    system: System, events: Path, replayed: tuple[bytes, bytes], tmp_path: Path
+) -> None:
+    for name in ("cases-1", "cases-2", "cases-3"):
+        system.start(name)
+    system.wait_ready("cases-1")
+    feed = in_the_background(lambda: system.feed(events.read_bytes().splitlines()))
+    time.sleep(3)
+    system.kill("cases-2")
+    time.sleep(1)
+    system.start("cases-4")
+    feed.join()
+    system.start("cases-2")
+    assert standing(system, tmp_path) == replayed
+
+
+@pytest.mark.timeout(400)
+def test_a_storm_of_twelve_faults_ends_the_same_way(
+    system: System, events: Path, replayed: tuple[bytes, bytes], tmp_path: Path
+) -> None:
+    rng = random.Random(311)
+    names = ["cases-1", "cases-2", "cases-3"]
+    for name in names:
+        system.start(name)
+    system.wait_ready(names[0])
+    lines = events.read_bytes().splitlines()
+    over = threading.Event()
+
+    def trickle() -> None:
+        for first in range(0, len(lines), 2000):
+            system.feed(lines[first : first + 2000])
+            over.wait(1.0)
+
+    feed = in_the_background(trickle)
+    for _ in range(12):
+        time.sleep(rng.uniform(4, 9))
+        name = rng.choice(names)
+        if name in system.workers:
+            system.kill(name, rng.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)))
+            if rng.random() < 0.3:
+                system.lose_disk(name)
+        if rng.random() < 0.7 or len(system.workers) < 2:
+            for other in names:
+                if other not in system.workers:
+                    system.start(other)
+    over.set()
+    feed.join()
+    for name in names:
+        if name not in system.workers:
+            system.start(name)
+    assert standing(system, tmp_path) == replayed
