@@ -4,182 +4,59 @@ Two passes over all cores. The first admits events and sorts them by case key in
 judges each case once per period in which something about it changes. Memory does not grow with the input.
 """
 
+import gc
 import os
+import resource
 import shutil
 import tempfile
-from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
 from services.domain.admission import Admission
-from services.domain.cards import CardState, cards
-from services.domain.facts import Fact
-from services.domain.fold import bad_corrections, insert
 from services.domain.judge import Judge
-from services.domain.published import ValueRow
-from services.domain.tally import Contribution, Tally, TallyKey
+from services.domain.published import Card, ValueRow
+from services.domain.tally import Tally, TallyKey
 from services.domain.values import Valuer
 from services.domain.zone import Instant
 from services.messaging.codec import CODEC
-from services.replay.blocks import Block, blocks, size_of
-from services.replay.buckets import BucketWriter, Filed, Rejected, Sorted, read_bucket
+from services.replay.blocks import BLOCK_BYTES, Block, blocks, size_of
+from services.replay.buckets import BucketWriter, Rejected, Sorted, read_bucket
+from services.replay.judging import BucketJudge, Judged
+from services.replay.periods import Every, period_ends
+from services.replay.runs import SortedRows
 
-BYTES_PER_BUCKET = 12 * 1024 * 1024
-"""About 30,000 events: a bucket must fit into memory, with all its cases."""
+BUCKETS_IN_MEMORY_BYTES = 24 * 1024 * 1024
+"""Of events, over all processes: some 60,000 of them, that become 10 times as large as objects."""
+_FEWEST_BUCKETS, _MOST_BUCKETS = 8, 400
 
 T = TypeVar("T")
 
-Progress = Callable[[str, int], None]
-"""Told, now and then: what is being done, and how many events it was done to."""
 
+class Progress(Protocol):
+    """Is told, now and then, how far a replay is."""
 
-class Case(NamedTuple):
-    """A case that has cards, with its key."""
-
-    key: str
-    cards: list[CardState]
-
-
-@dataclass
-class Judged:
-    """What the cases of a bucket add up to: per period, what it adds to the period before."""
-
-    deltas: list[dict[TallyKey, Tally]]
-    last_events: list[dict[str, Instant]]
-    cases: int = 0
-    events: int = 0
-    with_cards: list[Case] = field(default_factory=list)
-    rejected: list[Rejected] = field(default_factory=list)
+    def __call__(self, doing: str, events: int, share: float | None, /) -> None:
+        """What is being done (`reading`, then `judging`), to how many events it was done, and which share of this pass
+        that is (0 to 1; None: cannot be told)."""
+        ...
 
 
 @dataclass
 class Replayed:
-    """The outcome of a replay."""
+    """The outcome of a replay, all of it sorted."""
 
-    rows: list[ValueRow]
-    cards: list[Case]
-    rejected: list[Rejected]
-    events: int
-    cases: int
-
-
-# ---- one process ---------------------------------------------------------------------------------------
-class _Worker:
-    """What one process needs; made once, after the fork or spawn."""
-
-    def __init__(self, plan_folder: Path, buckets_folder: Path, buckets: int, with_cards: bool) -> None:
-        plan = load_plan(plan_folder)
-        calendar = load_calendar(plan.head.calendar)
-        self.judge = Judge(plan, calendar)
-        self.folder = buckets_folder
-        self.with_cards = with_cards
-        self.writer = BucketWriter(
-            buckets_folder, str(os.getpid()), buckets, Admission(plan, CODEC, trust_receivedat=True)
-        )
-
-
-_worker: _Worker | None = None
-
-
-def _start(plan_folder: Path, buckets_folder: Path, buckets: int, with_cards: bool) -> None:
-    global _worker
-    _worker = _Worker(plan_folder, buckets_folder, buckets, with_cards)
-
-
-def _sort(block: Block) -> Sorted:
-    assert _worker is not None
-    result = _worker.writer.sort(block)
-    _worker.writer.flush()
-    return result
-
-
-def _judge(bucket: int, moments: Sequence[Instant]) -> Judged:
-    assert _worker is not None
-    return judge_bucket(_worker.judge, read_bucket(_worker.folder, bucket), moments, _worker.with_cards)
-
-
-def judge_bucket(judge: Judge, bucket: dict[str, list[Filed]], moments: Sequence[Instant], with_cards: bool) -> Judged:
-    """Judge every case at each moment at which it can have changed. Moments are judging instants, ascending."""
-    judged = Judged([{} for _ in moments], [{} for _ in moments])
-    for key, filed in bucket.items():
-        judged.cases += 1
-        judged.events += len(filed)
-        facts = _facts(filed, judged)
-        for fact in facts:
-            period = bisect_left(moments, fact.received)
-            if period < len(moments):
-                last = judged.last_events[period]
-                if fact.received > last.get(fact.source, 0):
-                    last[fact.source] = fact.received
-        period = bisect_left(moments, min(max(fact.received, fact.time) for fact in facts))
-        before: list[Contribution] = []
-        quiet = True
-        while period < len(moments):
-            opinion = judge.judge(facts, moments[period])
-            quiet = quiet and opinion.quiet
-            after = [each.contribution() for each in opinion.judgements if each.cells]
-            if after != before:
-                delta = judged.deltas[period]
-                for sign, contributions in ((-1, before), (1, after)):
-                    for tally_key, cells, bin in contributions:
-                        tally = delta.get(tally_key)
-                        if tally is None:
-                            tally = delta[tally_key] = Tally()
-                        tally.add(cells, bin, sign)
-                before = after
-            if opinion.next_at is None:
-                break
-            period = max(period + 1, bisect_left(moments, opinion.next_at))
-        if with_cards and not quiet:
-            found = cards(judge, facts, moments[-1])
-            if found:
-                judged.with_cards.append(Case(key, found))
-    return judged
-
-
-def _facts(filed: Sequence[Filed], judged: Judged) -> list[Fact]:
-    """The deduplicated facts of a case; what only the case can refuse is listed as rejected."""
-    if len(filed) == 1:
-        return [filed[0].fact]
-    facts: list[Fact] = []
-    origin = {}
-    for each in filed:
-        inserted = insert(facts, each.fact)
-        origin[id(each.fact)] = each
-        if inserted.turned_away is not None:
-            loser = origin.get(id(inserted.turned_away), each)
-            judged.rejected.append(
-                Rejected(
-                    loser.file, loser.line, "id_conflict", "id", "another event has the same source and id",
-                    "give every event an id of its own; send the same event again unchanged",
-                )
-            )  # fmt: skip
-    for bad in bad_corrections(facts):
-        each = origin[id(bad)]
-        judged.rejected.append(
-            Rejected(
-                each.file, each.line, "bad_correction", "data.of", "it corrects a correction",
-                "correct the event itself: the later correction of the same event wins",
-            )
-        )  # fmt: skip
-    return facts
-
-
-# ---- all of it -------------------------------------------------------------------------------------------
-@contextmanager
-def _folder() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="kpiwatch-replay-"))
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
+    rows: SortedRows[ValueRow] = field(default_factory=SortedRows)
+    cards: SortedRows[Card] = field(default_factory=SortedRows)
+    rejected: SortedRows[Rejected] = field(default_factory=SortedRows)
+    events: int = 0
+    cases: int = 0
 
 
 def replay(
@@ -187,82 +64,198 @@ def replay(
     plan_folder: Path,
     as_of: Sequence[Instant],
     *,
+    every: Every | None = None,
     with_cards: bool = False,
     processes: int | None = None,
-    progress: Progress = lambda doing, events: None,
+    progress: Progress = lambda doing, events, share: None,
 ) -> Replayed:
-    """Values as of each time (ascending), over all events that had happened and arrived before it."""
-    judge = Judge(plan := load_plan(plan_folder), load_calendar(plan.head.calendar))
-    moments = [time - 1 for time in as_of]
+    """Values as of each time (ascending) over all events that had happened and arrived before it; with `every`, at the
+    ends of its periods, too, from the first event up to the last of those times.
+
+    InvalidPlan if there is no plan in the folder; OSError, EOFError where a file cannot be read.
+    """
+    judge = _judge_of(plan_folder)
+    replayed = Replayed()
+    size = size_of(files)
     workers = processes or os.cpu_count() or 1
-    buckets = max(8, min(200, size_of(list(files)) // BYTES_PER_BUCKET))
-    rejected: list[Rejected] = []
-    events = 0
-    with _folder() as folder:
-        arguments = (plan_folder, folder, buckets, with_cards)
-        with ProcessPoolExecutor(workers, get_context("spawn"), _start, arguments) as pool:
-            for done in _in_flight(pool, _sort, ((block,) for file in files for block in blocks(file)), workers * 3):
-                events += done.events
-                rejected += done.rejected
-                progress("reading", events)
-            outcome = Judged([{} for _ in moments], [{} for _ in moments])
-            tasks = ((bucket, moments) for bucket in range(buckets))
-            for judged in _in_flight(pool, _judge, tasks, workers * 2):
-                _add(outcome, judged)
-                progress("judging", outcome.events)
-    rejected += outcome.rejected
-    rejected.sort()
-    return Replayed(_values(judge, outcome, as_of), sorted(outcome.with_cards), rejected, events, outcome.cases)
+    if size is not None:
+        workers = min(workers, 1 + size // (2 * BLOCK_BYTES))
+    buckets = _buckets(size, workers)
+    with ExitStack() as stack:
+        folder = stack.enter_context(_temporary_folder())
+        crew = stack.enter_context(_crew(workers, plan_folder, folder, buckets))
+        first = _sort_all(crew, files, size, replayed, progress)
+        times = list(as_of)
+        if every is not None and first is not None and times:
+            times = sorted({*times, *period_ends(first, times[-1], every, judge.law.zone)})
+        moments = [time - 1 for time in times]
+        outcome = _judge_all(crew, buckets, moments, with_cards, replayed, progress)
+    for rows in _values(judge, outcome, times):
+        replayed.rows.add(rows)
+    return replayed
 
 
-def _in_flight(
-    pool: ProcessPoolExecutor, function: Callable[..., T], tasks: Iterator[tuple[Any, ...]], limit: int
-) -> Iterator[T]:
-    """The results of a function over many tasks, as they come, with only so many under way: the input is streamed."""
-    running: set[Future[T]] = set()
-    for task in tasks:
-        running.add(pool.submit(function, *task))
-        if len(running) >= limit:
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield future.result()
-    while running:
-        done, running = wait(running, return_when=FIRST_COMPLETED)
-        for future in done:
-            yield future.result()
+def _buckets(size: int | None, workers: int) -> int:
+    """Enough for a bucket of each process to fit into memory; each process holds that many files open."""
+    may_open, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = min(_MOST_BUCKETS, may_open // 2)
+    if size is None:
+        return most
+    return max(_FEWEST_BUCKETS, min(most, size * workers // BUCKETS_IN_MEMORY_BYTES))
 
 
-def _add(outcome: Judged, judged: Judged) -> None:
-    outcome.cases += judged.cases
-    outcome.events += judged.events
-    outcome.with_cards += judged.with_cards
-    outcome.rejected += judged.rejected
-    for mine, theirs in zip(outcome.deltas, judged.deltas, strict=True):
-        for key, tally in theirs.items():
-            if key in mine:
-                mine[key].merge(tally)
-            else:
-                mine[key] = tally
-    for last, other in zip(outcome.last_events, judged.last_events, strict=True):
-        for source, received in other.items():
-            last[source] = max(received, last.get(source, received))
+def _judge_of(plan_folder: Path) -> Judge:
+    plan = load_plan(plan_folder)
+    return Judge(plan, load_calendar(plan.head.calendar))
 
 
-def _values(judge: Judge, outcome: Judged, as_of: Sequence[Instant]) -> list[ValueRow]:
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="kpiwatch-replay-"))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+# ---- the two passes --------------------------------------------------------------------------------------
+def _sort_all(
+    crew: "_Crew", files: Sequence[str], size: int | None, replayed: Replayed, progress: Progress
+) -> Instant | None:
+    """Admit and sort every event; the time of the earliest."""
+    first: Instant | None = None
+    read = 0
+    for done in crew.each(_sort, ((block,) for block in blocks(files))):
+        read += done.bytes
+        replayed.events += done.events
+        replayed.rejected.add(done.rejected)
+        if done.first is not None:
+            first = done.first if first is None else min(first, done.first)
+        progress("reading", replayed.events, min(1.0, read / size) if size else None)
+    return first
+
+
+def _judge_all(
+    crew: "_Crew", buckets: int, moments: Sequence[Instant], with_cards: bool, replayed: Replayed, progress: Progress
+) -> Judged:
+    outcome = Judged.nothing(len(moments))
+    judged = crew.each(_judge, ((bucket, moments, with_cards) for bucket in range(buckets)))
+    for number, of_bucket in enumerate(judged, 1):
+        outcome.add(of_bucket)
+        replayed.cards.add(of_bucket.cards)
+        replayed.rejected.add(of_bucket.rejected)
+        progress("judging", outcome.events, number / buckets)
+    replayed.cases = outcome.cases
+    return outcome
+
+
+def _values(judge: Judge, outcome: Judged, times: Sequence[Instant]) -> Iterator[list[ValueRow]]:
     """Add the periods up, one after the other."""
     valuer = Valuer(judge)
     tallies: dict[TallyKey, Tally] = {}
     last_events: dict[str, Instant] = {}
-    rows: list[ValueRow] = []
-    for time, delta, last in zip(as_of, outcome.deltas, outcome.last_events, strict=True):
+    for time, delta, last in zip(times, outcome.deltas, outcome.last_events, strict=True):
         for key, tally in delta.items():
-            if key in tallies:
-                tallies[key].merge(tally)
-                if tallies[key].empty:
-                    del tallies[key]
-            elif not tally.empty:
-                tallies[key] = tally
+            held = tallies.get(key)
+            if held is None:
+                held = tallies[key] = tally
+            else:
+                held.merge(tally)
+            if held.empty:
+                del tallies[key]
+        delta.clear()
         last_events |= last
-        rows += valuer.rows(tallies, time, last_events)
-    rows.sort(key=lambda row: row[:7])
-    return rows
+        yield valuer.rows(tallies, time, last_events)
+
+
+# ---- one process ---------------------------------------------------------------------------------------
+class _Worker:
+    """What one process needs; made once, after it started."""
+
+    def __init__(self, plan_folder: Path, buckets_folder: Path, buckets: int) -> None:
+        self.judge = _judge_of(plan_folder)
+        self.folder = buckets_folder
+        admission = Admission(self.judge.plan, CODEC, trust_receivedat=True)
+        self.writer = BucketWriter(buckets_folder, str(os.getpid()), buckets, admission)
+
+
+_worker: _Worker | None = None
+
+
+def _start(plan_folder: Path, buckets_folder: Path, buckets: int) -> None:
+    global _worker
+    _worker = _Worker(plan_folder, buckets_folder, buckets)
+    # Facts and tallies have no cycles: to look for some among a million live objects costs more than to judge them.
+    gc.freeze()
+    gc.disable()
+
+
+def _sort(block: Block) -> Sorted:
+    assert _worker is not None
+    return _worker.writer.sort(block)
+
+
+def _judge(bucket: int, moments: Sequence[Instant], with_cards: bool) -> Judged:
+    assert _worker is not None
+    judged = BucketJudge(_worker.judge, moments, with_cards).judge(read_bucket(_worker.folder, bucket))
+    gc.collect()
+    return judged
+
+
+# ---- many processes --------------------------------------------------------------------------------------
+class _Crew(Protocol):
+    """Those who do the work."""
+
+    def each(self, function: Callable[..., T], tasks: Iterable[tuple[Any, ...]]) -> Iterator[T]:
+        """The results of a function over many tasks, as they come. Only so many are under way: input is streamed."""
+        ...
+
+
+class _Alone:
+    """This process: a small input is done before others would have started."""
+
+    def each(self, function: Callable[..., T], tasks: Iterable[tuple[Any, ...]]) -> Iterator[T]:
+        for task in tasks:
+            yield function(*task)
+
+
+class _Pool:
+    def __init__(self, pool: ProcessPoolExecutor, workers: int) -> None:
+        self._pool = pool
+        self._limit = workers * 2
+
+    def each(self, function: Callable[..., T], tasks: Iterable[tuple[Any, ...]]) -> Iterator[T]:
+        running: set[Future[T]] = set()
+        for task in tasks:
+            running.add(self._pool.submit(function, *task))
+            if len(running) >= self._limit:
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        while running:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield future.result()
+
+
+@contextmanager
+def _crew(workers: int, plan_folder: Path, folder: Path, buckets: int) -> Iterator[_Crew]:
+    global _worker
+    if workers == 1:
+        _worker = _Worker(plan_folder, folder, buckets)
+        try:
+            yield _Alone()
+        finally:
+            _worker.writer.close()
+            _worker = None
+        return
+    # A server that has the modules and no threads, and forks: processes start at once and share that memory.
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    arguments = (plan_folder, folder, buckets)
+    with ProcessPoolExecutor(workers, context, _start, arguments) as pool:
+        try:
+            yield _Pool(pool, workers)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

@@ -1,0 +1,156 @@
+"""Second pass of a replay: each case of a bucket is folded and judged once per period in which it can have changed."""
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from services.domain.cards import cards
+from services.domain.facts import Fact, Rank
+from services.domain.fold import bad_corrections, insert
+from services.domain.judge import Judge
+from services.domain.published import Card
+from services.domain.tally import Contribution, Tally, TallyKey
+from services.domain.zone import Instant
+from services.replay.buckets import Record, Rejected, fact_of
+from services.replay.writing import written_card
+
+
+@dataclass
+class Judged:
+    """What the cases of a bucket add up to: per period, what it adds to the period before."""
+
+    deltas: list[dict[TallyKey, Tally]]
+    last_events: list[dict[str, Instant]]
+    """Per period, by source, the arrival of its last event; only where silence matters."""
+    cases: int = 0
+    events: int = 0
+    cards: list[Card] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+
+    @classmethod
+    def nothing(cls, moments: int) -> "Judged":
+        return cls([{} for _ in range(moments)], [{} for _ in range(moments)])
+
+    def add(self, other: "Judged") -> None:
+        """Take in the periods of another bucket; its cards and rejected events are the caller's to keep."""
+        self.cases += other.cases
+        self.events += other.events
+        for mine, theirs in zip(self.deltas, other.deltas, strict=True):
+            merge(mine, theirs)
+        for last, later in zip(self.last_events, other.last_events, strict=True):
+            for source, received in later.items():
+                last[source] = max(received, last.get(source, received))
+
+
+def merge(mine: dict[TallyKey, Tally], theirs: Mapping[TallyKey, Tally]) -> None:
+    """Add tallies to tallies."""
+    for key, tally in theirs.items():
+        held = mine.get(key)
+        if held is None:
+            mine[key] = tally
+        else:
+            held.merge(tally)
+
+
+class BucketJudge:
+    """Judges the cases of one bucket after the other at the same moments (judging instants, ascending)."""
+
+    def __init__(self, judge: Judge, moments: Sequence[Instant], with_cards: bool) -> None:
+        self._judge = judge
+        self._moments = moments
+        self._with_cards = with_cards and bool(moments)
+        self._watched = {source.id for source in judge.plan.sources.values() if source.usual_delay is not None}
+
+    def judge(self, bucket: Mapping[str, Sequence[Record]]) -> Judged:
+        """All cases of a bucket."""
+        judged = Judged.nothing(len(self._moments))
+        for key, records in bucket.items():
+            judged.cases += 1
+            judged.events += len(records)
+            if self._watched:
+                self._listen(records, judged)
+            facts = [fact_of(records[0])] if len(records) == 1 else _facts(records, judged.rejected)
+            if facts:
+                self._case(key, facts, judged)
+        return judged
+
+    def _case(self, key: str, facts: Sequence[Fact], judged: Judged) -> None:
+        moments = self._moments
+        known_at = min([fact.received if fact.received > fact.time else fact.time for fact in facts])
+        period = bisect_left(moments, known_at)
+        before: list[Contribution] = []
+        quiet = True
+        while period < len(moments):
+            opinion = self._judge.judge(facts, moments[period])
+            quiet = quiet and opinion.quiet
+            after = [each.contribution() for each in opinion.judgements if each.cells]
+            if after != before:
+                delta = judged.deltas[period]
+                _count(before, -1, delta)
+                _count(after, 1, delta)
+                before = after
+            if opinion.next_at is None:
+                break
+            period = max(period + 1, bisect_left(moments, opinion.next_at))
+        if self._with_cards and not quiet:
+            zone = self._judge.law.zone
+            judged.cards += [written_card(key, card, zone) for card in cards(self._judge, facts, moments[-1])]
+
+    def _listen(self, records: Sequence[Record], judged: Judged) -> None:
+        """Note when sources were last heard of: what is delivered again is a sign of life, too."""
+        for record in records:
+            source, received = record[_SOURCE], record[_RECEIVED]
+            if source in self._watched:
+                period = bisect_left(self._moments, received)
+                if period < len(self._moments):
+                    last = judged.last_events[period]
+                    last[source] = max(received, last.get(source, received))
+
+
+def _count(contributions: Sequence[Contribution], sign: int, delta: dict[TallyKey, Tally]) -> None:
+    for key, cells, bin in contributions:
+        tally = delta.get(key)
+        if tally is None:
+            tally = delta[key] = Tally()
+        tally.add(cells, bin, sign)
+
+
+def _facts(records: Sequence[Record], rejected: list[Rejected]) -> list[Fact]:
+    """The deduplicated facts of a case; what only the case can refuse is listed as rejected."""
+    facts: list[Fact] = []
+    conflict = False
+    if records[0][_RANK] == _HEARTBEAT and len(records) > 2:
+        # a source's heartbeats are one key, without end, and say nothing but that it lives: the last one will do
+        others = [record for record in records if record[_RANK] != _HEARTBEAT]
+        records = others or [max(records, key=lambda record: record[_RECEIVED])]
+    for record in records:
+        conflict |= insert(facts, fact_of(record)).turned_away is not None
+    bad = {(fact.source, fact.id) for fact in bad_corrections(facts)}
+    if conflict or bad:
+        standing = {(fact.source, fact.id): fact.digest for fact in facts}
+        for record in records:
+            _, file, line = record[:3]
+            fact = fact_of(record)
+            if standing[fact.source, fact.id] != fact.digest:
+                rejected.append(Rejected(file, line, *_CONFLICT))
+            elif (fact.source, fact.id) in bad:
+                rejected.append(Rejected(file, line, *_BAD_CORRECTION))
+    return facts
+
+
+_HEARTBEAT = int(Rank.SOURCE_HEARTBEAT)
+_RANK, _SOURCE, _RECEIVED = (3 + Fact._fields.index(name) for name in ("rank", "source", "received"))
+"""Where a record has these fields of its fact."""
+
+_CONFLICT = (
+    "id_conflict",
+    "id",
+    "another event has the same source and id, and the smaller payload hash stands",
+    "give every event an id of its own; send the same event again unchanged",
+)
+_BAD_CORRECTION = (
+    "bad_correction",
+    "data.of",
+    "it corrects a correction",
+    "correct the event itself: of its corrections the one with the greatest time and id holds",
+)
