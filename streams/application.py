@@ -3,6 +3,7 @@
 import gc
 import logging
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +66,28 @@ def worker_app(
     )
 
 
+class _OncePerInterval(logging.Filter):
+    """Each message of a library once in a while: aiokafka logs 300 lines a second while a broker is away."""
+
+    def __init__(self, seconds: float = 10.0) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._shown: dict[object, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        now = time.monotonic()
+        if record.levelno < logging.ERROR or now - self._shown.get(record.msg, -self._seconds) < self._seconds:
+            return False
+        self._shown[record.msg] = now
+        return True
+
+
 def run(app: faust.App, *, loglevel: str = "WARNING") -> None:
     """Run the worker until it is told to stop (exit code 0) or fails (1)."""
     gc.set_threshold(*_GC_THRESHOLDS)
     gc.freeze()
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # hundreds of lines a second while a broker is away
+    quiet = _OncePerInterval()
+    for name in logging.root.manager.loggerDict:
+        if name.startswith("aiokafka"):
+            logging.getLogger(name).addFilter(quiet)
     sys.exit(faust.Worker(app, loglevel=loglevel, quiet=True, redirect_stdouts=False).execute_from_commandline())

@@ -43,15 +43,15 @@ class System:
 
     def start(self, name: str, module: str = "streams.cases", **variables: str) -> None:
         settings = self.settings.model_copy(update={"worker": name})
-        log = (self.folder / f"{name}.log").open("ab")
-        self.workers[name] = subprocess.Popen(
-            [sys.executable, "-m", module],
-            cwd=ROOT,
-            env=os.environ | settings.environment() | variables,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.workers[name] = subprocess.Popen(
+                [sys.executable, "-m", module],
+                cwd=ROOT,
+                env=os.environ | settings.environment() | variables,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
 
     def kill(self, name: str, how: signal.Signals = signal.SIGKILL) -> None:
         worker = self.workers.pop(name)

@@ -33,12 +33,8 @@ class Duty:
         on_time = fulfilment.time <= due
         cells = ((Cell.N, 1), (Cell.MET, 1)) if on_time else ((Cell.N, 1),)
         outcome = Outcome.MET if on_time else Outcome.MISSED
-        found.append(
-            Judgement(
-                self.promise.key, 1, outcome, fulfilment.unit, f"{fulfilment.period}/{fulfilment.unit}", NOW, cells, None, None, due,
-                fulfilment.time,
-            )
-        )  # fmt: skip
+        unit, item = fulfilment.unit, f"{fulfilment.period}/{fulfilment.unit}"
+        found.append(Judgement(self.promise.key, 1, outcome, unit, item, NOW, cells, None, None, due, fulfilment.time))
 
     def periods(self, first_day: int, through_day: int) -> list[str]:
         """The periods whose due day lies in a span of days, from when the promise took effect."""
