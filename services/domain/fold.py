@@ -3,7 +3,7 @@
 `insert` keeps the set of facts of a key; `fold` reads the cycles of a case out of it. Neither knows a promise.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 from services.domain.calendar import WorkingCalendar
 from services.domain.case import MICRO, Case, Decision, Extension, NodeSpan, Suspension
 from services.domain.facts import Fact, Rank
+from services.domain.limits import Ends, LimitUnit, due
+from services.domain.opening_hours import OpeningHours
 from services.domain.plan import ServiceItem
 from services.domain.zone import Instant, Zone
 
@@ -24,6 +26,8 @@ class Insertion(Enum):
 
     NEW = "new"
     DUPLICATE = "duplicate"
+    EARLIER = "earlier"
+    """A duplicate that had arrived earlier than the one held: the facts have changed, the earlier arrival stands."""
     CONFLICT = "conflict"
     """Same source and id, other payload: the smaller digest stands."""
 
@@ -43,9 +47,10 @@ def insert(facts: list[Fact], fact: Fact) -> Inserted:
     for index, held in enumerate(facts):
         if held.id == ident and held.source == source:
             if held.digest == fact.digest:
-                if fact.received < held.received:
-                    facts[index] = fact
-                return Inserted(facts, Insertion.DUPLICATE)
+                if fact.received >= held.received:
+                    return Inserted(facts, Insertion.DUPLICATE)
+                facts[index] = fact
+                return Inserted(facts, Insertion.EARLIER)
             if fact.digest < held.digest:
                 facts[index] = fact
                 facts.sort(key=contract_order)
@@ -108,8 +113,16 @@ _RANKS = {rank.event_type: rank for rank in Rank}
 class Fold:
     """Reads cases out of facts. It needs the plan's service items (permits, suspension limits) and the calendar."""
 
-    def __init__(self, zone: Zone, calendar: WorkingCalendar, items: Mapping[str, ServiceItem]) -> None:
+    def __init__(
+        self,
+        zone: Zone,
+        calendar: WorkingCalendar,
+        items: Mapping[str, ServiceItem],
+        hours: Callable[[str, str], OpeningHours],
+    ) -> None:
+        """`hours`: the opening hours at a unit for a service item."""
         self._zone = zone
+        self._hours = hours
         self._calendar = calendar
         self._items = items
 
@@ -137,13 +150,10 @@ class Fold:
                 self._describe(case, fact)
             elif rank == _COMPLETED:
                 loose.completions.append(fact)
-                channel = data.get("channel")
-                if channel is not None and channel != "unknown":
-                    case.channels.add(channel)
-                if "attributes" in data:
-                    case.attributes.update(data["attributes"])
             elif rank == _MILESTONE:
                 case.milestones.setdefault(data["name"], []).append(fact.time)
+                if "attributes" in data:
+                    case.attributes.update(data["attributes"])
             elif rank == _REOPENED and data["reason"] == "new_request":
                 self._close(case, loose)
                 loose = _LooseEnds()
@@ -191,6 +201,7 @@ class Fold:
                 case.supplements.append(fact.time)
             case Rank.CASE_REFUSED:
                 case.refused_at = fact.time
+                loose.refusals.append(fact.time)
             case Rank.CASE_RECLASSIFIED:
                 loose.reclassify(data)
             case Rank.CASE_NODE_STARTED:
@@ -210,8 +221,10 @@ class Fold:
             case Rank.CASE_EXTENDED:
                 case.extensions.append(Extension(fact.time, data["limit"], fact.source == OPERATIONS))
             case Rank.CASE_MEASURED:
-                name = data["quantity"]
-                case.quantities[name] = case.quantities.get(name, 0) + micro(data["value"])
+                name, amount = data["quantity"], micro(data["value"])
+                case.quantities[name] = case.quantities.get(name, 0) + amount
+                if amount < 0:
+                    case.plain = False  # a refund may have healed a breach
             case Rank.CASE_WITHDRAWN:
                 if case.withdrawn_at is None:
                     case.withdrawn_at = fact.time
@@ -222,9 +235,9 @@ class Fold:
                 else:
                     case.anomalies.append("reopened_without_completion")
             case Rank.CASE_JUSTIFIED:
-                case.justified[data["kpi"]] = Decision(data["decision"], fact.time, data.get("reason", ""))
+                _decide(case.justified, fact)
             case Rank.CASE_CONFIRMED:
-                case.confirmed[data["kpi"]] = Decision(data["decision"], fact.time)
+                _decide(case.confirmed, fact)
             case _:
                 pass
 
@@ -256,16 +269,16 @@ class Fold:
 
     def _close(self, case: Case, loose: "_LooseEnds") -> None:
         """Settle what needs the whole cycle: reclassification, deemed acceptance, which completion holds."""
-        if loose.reclassified:
-            case.attributes.update(loose.reclassified.pop("attributes", {}))
-            for name, value in loose.reclassified.items():
-                setattr(case, name, value)
+        if len(loose.acceptances) > 1:
+            case.plain = False
+        self._reclassify(case, loose)
         item = self._items.get(case.service_item)
         if case.suspensions and item is not None and item.suspension_maximum:
-            case.suspensions = [self._aged(span, item) for span in case.suspensions]
+            case.suspensions = [self._aged(span, item, case) for span in case.suspensions]
+        holding: Sequence[Fact] = loose.acceptances
         if case.applied is not None and item is not None and item.permit:
-            self._deem(case, loose.acceptances)
-        elif len(loose.acceptances) > 1:
+            holding = self._deem(case, loose)
+        if len(holding) > 1:
             case.anomalies.append("second_acceptance")
         if not loose.completions:
             return
@@ -275,38 +288,67 @@ class Fold:
             return
         for fact in loose.completions:
             if fact.time >= start:
-                case.completed = fact
-                case.completed_at = fact.time
-                case.outcome = fact.data.get("outcome", case.outcome)
+                self._complete(case, fact, loose)
                 break
             case.anomalies.append("completed_before_acceptance")
 
-    def _deem(self, case: Case, acceptances: Sequence[Fact]) -> None:
-        """Acceptance is deemed on application at once; a supplement asked for within 5 working days undoes it, and the
-        next acceptance starts the clock (行政许可法 §32)."""
+    @staticmethod
+    def _reclassify(case: Case, loose: "_LooseEnds") -> None:
+        for name, value in loose.reclassified.items():
+            if name == "attributes":
+                case.attributes.update(value)
+            else:
+                setattr(case, name, value)
+
+    def _complete(self, case: Case, fact: Fact, loose: "_LooseEnds") -> None:
+        """Take over the completion that holds; one that was void says nothing of the case."""
+        case.completed = fact
+        case.completed_at = fact.time
+        data = fact.data
+        case.outcome = data.get("outcome", case.outcome)
+        channel = data.get("channel")
+        if channel is not None and channel != "unknown":
+            case.channels.add(channel)
+        if "attributes" in data:
+            case.attributes.update(data["attributes"])
+            self._reclassify(case, loose)
+
+    def _deem(self, case: Case, loose: "_LooseEnds") -> Sequence[Fact]:
+        """Acceptance is deemed on application at once; a supplement asked for (or a refusal) within 5 working days
+        undoes it, and the next acceptance starts the clock (行政许可法 §32). Returns the acceptances that count."""
         assert case.applied is not None
-        applied = case.applied.time
+        applied, acceptances = case.applied.time, loose.acceptances
         last = self._calendar.add_working_days(self._zone.day(applied), DEEMED_ACCEPTANCE_DAYS)
-        asked = [at for at in case.supplements if at >= applied and self._zone.day(at) <= last]
+        asked = [at for at in (*case.supplements, *loose.refusals) if at >= applied and self._zone.day(at) <= last]
         if not asked:
             case.accepted_at = applied
-        else:
-            case.accepted = next((fact for fact in acceptances if fact.time >= asked[-1]), None)
-            case.accepted_at = case.accepted.time if case.accepted else None
+            return acceptances
+        since = max(asked)
+        holding = [fact for fact in acceptances if fact.time >= since]
+        first = case.accepted
+        case.accepted = holding[0] if holding else None
+        case.accepted_at = holding[0].time if holding else None
+        if holding and case.accepted is not first:
+            self._describe(case, holding[0])
+            self._reclassify(case, loose)
+        return holding
 
-    def _aged(self, span: Suspension, item: ServiceItem) -> Suspension:
+    def _aged(self, span: Suspension, item: ServiceItem, case: Case) -> Suspension:
         """A suspension older than its reason's maximum: the clock runs again from then on."""
         maximum = item.suspension_maximum.get(span.reason)
         if maximum is None:
             return span
-        day = self._zone.day(span.start)
-        if maximum.unit == "working_days":
-            last = self._calendar.add_working_days(day, maximum.amount)
-        elif maximum.unit == "months":
-            last = self._calendar.add_months(day, maximum.amount)
+        zone, calendar = self._zone, self._calendar
+        day = zone.day(span.start)
+        if maximum.unit in _IN_MINUTES:
+            hours = self._hours(case.unit, case.service_item)
+            end = due(maximum, span.start, Ends.DAY, zone=zone, calendar=calendar, hours=hours) + 1
+        elif maximum.unit == LimitUnit.WORKING_DAYS:
+            end = zone.midnight(calendar.add_working_days(day, maximum.amount) + 1)
+        elif maximum.unit == LimitUnit.MONTHS:
+            end = zone.midnight(calendar.add_months(day, maximum.amount) + 1)
         else:
-            last = day + maximum.amount
-        end = self._zone.midnight(last + 1)
+            end = zone.midnight(day + maximum.amount + 1)
         return span._replace(end=end) if span.end is None or span.end > end else span
 
 
@@ -315,6 +357,7 @@ class _LooseEnds:
     """What can only be settled when all facts of a cycle have been read."""
 
     acceptances: list[Fact] = field(default_factory=list)
+    refusals: list[Instant] = field(default_factory=list)
     completions: list[Fact] = field(default_factory=list)
     suspended: dict[tuple[str, str, str], list[int]] = field(default_factory=dict)
     """Open suspensions by pairing, oldest first, as indices into the case's suspensions."""
@@ -351,6 +394,17 @@ _PLAIN = frozenset(
         Rank.CASE_RATED,
     )
 )
+
+
+_IN_MINUTES = (LimitUnit.MINUTES, LimitUnit.WORKING_MINUTES)
+
+
+def _decide(decisions: MutableMapping[str, Decision], fact: Fact) -> None:
+    """The last word, for one promise. A request does not undo a decision, nor an earlier request."""
+    data = fact.data
+    kpi, decision = data["kpi"], data["decision"]
+    if decision != "requested" or kpi not in decisions:
+        decisions[kpi] = Decision(decision, fact.time, data.get("reason", ""))
 
 
 def _pairing(fact: Fact) -> tuple[str, str, str]:

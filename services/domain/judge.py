@@ -44,7 +44,7 @@ class Judge:
     def __init__(self, plan: Plan, calendar: WorkingCalendar) -> None:
         self.plan = plan
         self.law = Law(plan, calendar)
-        self.fold = Fold(self.law.zone, calendar, plan.service_items)
+        self.fold = Fold(self.law.zone, calendar, plan.service_items, self.law.hours)
         self.kinds: dict[str, AnyKind] = {
             promise.key: KINDS[promise.kind](promise, self.law) for promise in plan.promises
         }

@@ -121,10 +121,12 @@ class CasePartition:
                 self._schedule(key, row.next_at)
             else:
                 stale.append(key)
+        catching_up, self.catching_up = self.catching_up, True  # what is to be told is told by the first sweep
         for key in stale:
             row = Row(self._loads(self._rows[key]))
             row.contributions = []
             self._judge_row(key, row, now)
+        self.catching_up = catching_up
         if not same_plan:
             self._rows[PLAN_ROW] = fingerprint
         heapq.heapify(self._due)
@@ -139,6 +141,8 @@ class CasePartition:
         if fact.rank == _HEARTBEAT:
             self._keep_heartbeat(key, row, fact)
             return None
+        if row.facts and row.facts[0].rank == _HEARTBEAT:
+            row.facts = []  # the subject turns out to be a case: its heartbeats have said what they had to say
         inserted = insert(row.facts, fact)
         turned_away: list[TurnedAway] = []
         if inserted.outcome is Insertion.DUPLICATE:
@@ -147,15 +151,20 @@ class CasePartition:
         if inserted.turned_away is not None:
             turned_away.append(TurnedAway("id_conflict", inserted.turned_away))
         if fact.rank == _CORRECTION or inserted.turned_away is not None:
-            turned_away += [TurnedAway("bad_correction", bad) for bad in bad_corrections(row.facts) if bad is fact]
+            turned_away += [
+                TurnedAway("bad_correction", bad)
+                for bad in bad_corrections(row.facts)
+                if bad is fact or (bad.data["of"] == fact.id and bad.source == fact.source)
+            ]
         effects = self._judge_row(key, row, now)
         if effects is None:
             return Effects(key, [], [], turned_away) if turned_away else None
         return effects._replace(turned_away=turned_away)
 
     def _keep_heartbeat(self, key: bytes, row: Row, fact: Fact) -> None:
-        """Of heartbeats only the last is kept: they say nothing but that the source lives."""
-        if row.facts and row.facts[-1].received >= fact.received:
+        """Of heartbeats only the last is kept: they say nothing but that the source lives. One that names the subject
+        of a case leaves the case alone."""
+        if row.facts and (row.facts[0].rank != _HEARTBEAT or row.facts[0].received >= fact.received):
             return
         row.facts = [fact]
         self._rows[key] = self._dumps(row.packed())
@@ -163,7 +172,9 @@ class CasePartition:
     # ---- time --------------------------------------------------------------------------------------
     def sweep(self, now: Instant) -> Iterator[Effects]:
         """Judge again every case whose time has come. The cost depends on how many there are, not on how many are
-        open. Stop iterating at any time: what is left stays due."""
+        open. Stop iterating at any time: what is left stays due. While catching up time waits."""
+        if self.catching_up:
+            return
         while self._due and self._due[0][0] <= now:
             at, key = heapq.heappop(self._due)
             if self._next_at.get(key) != at:
