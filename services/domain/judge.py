@@ -45,24 +45,45 @@ class Judge:
         self.plan = plan
         self.law = Law(plan, calendar)
         self.fold = Fold(self.law.zone, calendar, plan.service_items, self.law.hours)
-        self.kinds: dict[str, AnyKind] = {
-            promise.key: KINDS[promise.kind](promise, self.law) for promise in plan.promises
-        }
+        self.versions: dict[str, list[AnyKind]] = {}
+        """The versions of each promise, by date."""
+        for promise in sorted(plan.promises, key=lambda each: each.effective_from):
+            self.versions.setdefault(promise.key, []).append(KINDS[promise.kind](promise, self.law))
+        self.kinds: dict[str, AnyKind] = {promise.key: self.versions[promise.key][-1] for promise in plan.promises}
+        """The latest version of each promise, in the plan's order."""
+        every = [kind for key in self.kinds for kind in self.versions[key]]
         self._signals = None if plan.head.open else Signals(self.law)
         """An archive without a registry has no sources to doubt."""
-        self._of_entries = [
-            cast(EntryKind, kind) for kind in self.kinds.values() if kind.promise.kind is Kind.CATALOGUE
-        ]
-        self._of_duties = [cast(DutyKind, kind) for kind in self.kinds.values() if kind.promise.kind is Kind.DUTY]
+        self._of_entries = [cast(EntryKind, kind) for kind in every if kind.promise.kind is Kind.CATALOGUE]
+        self._of_duties = [cast(DutyKind, kind) for kind in every if kind.promise.kind is Kind.DUTY]
+        self._turns = self._dates_of_turning()
         self._of_any_item: list[CaseKind] = []
         self._by_item: dict[str, list[CaseKind]] = {}
-        self._dispatch()
+        self._dispatch([cast(CaseKind, each) for each in every if each.promise.kind not in (Kind.CATALOGUE, Kind.DUTY)])
 
-    def _dispatch(self) -> None:
+    def in_force(self, key: str, day: int) -> AnyKind:
+        """The version of a promise in force on a day; before its first, that."""
+        versions = self.versions[key]
+        found = versions[0]
+        for kind in versions[1:]:
+            if kind.promise.effective_from.toordinal() <= day:
+                found = kind
+        return found
+
+    def _dates_of_turning(self) -> list[Instant]:
+        """The instants at which what is open or standing comes under another version of a promise."""
+        dates: set[int] = set()
+        for kinds in self.versions.values():
+            for kind in kinds:
+                promise = kind.promise
+                if promise.applies_by == "stop" or (promise.kind is Kind.CATALOGUE and len(kinds) > 1):
+                    dates.add(promise.effective_from.toordinal())
+                    if promise.effective_to is not None:
+                        dates.add(promise.effective_to.toordinal() + 1)
+        return sorted(self.law.zone.midnight(day) for day in dates)
+
+    def _dispatch(self, about_cases: Sequence[CaseKind]) -> None:
         """Sort the promises about cases by the service items that they select, in the plan's order."""
-        about_cases = [
-            cast(CaseKind, kind) for kind in self.kinds.values() if kind.promise.kind not in (Kind.CATALOGUE, Kind.DUTY)
-        ]
         items = set(self.plan.service_items)
         for kind in about_cases:
             items |= wanted_values(kind.promise.select.get("service_item", ()))
@@ -92,6 +113,10 @@ class Judge:
             opinion = self._mixed(facts, now)
         else:
             opinion = Opinion(self._without_case(facts, now), None)
+        if self._turns:
+            turn = next((turn for turn in self._turns if turn > now), None)
+            if turn is not None and (later is None or turn < later) and _may_turn(opinion, rank):
+                later = turn
         if later is not None and (opinion.next_at is None or later < opinion.next_at):
             opinion = opinion._replace(next_at=later)
         return opinion
@@ -106,8 +131,11 @@ class Judge:
         found: list[Judgement] = []
         entry = entry_of(facts)
         if entry is not None:
+            day = self.law.zone.day(now)
             for of_entry in self._of_entries:
-                of_entry.judge_entry(entry, now, found)
+                key = of_entry.promise.key
+                if len(self.versions[key]) == 1 or self.in_force(key, day) is of_entry:
+                    of_entry.judge_entry(entry, now, found)
         for fulfilment in fulfilments_of(facts):
             for of_duty in self._of_duties:
                 of_duty.judge_fulfilment(fulfilment, now, found)
@@ -192,6 +220,11 @@ class Judge:
 _CURED = (Outcome.MET, Outcome.WITHDRAWN, Outcome.UNMEASURED)
 _CORRECTION = int(Rank.CORRECTION)
 _FIRST_CASELESS = int(Rank.CORRECTION)
+
+
+def _may_turn(opinion: Opinion, rank: int) -> bool:
+    """Whether something of the subject is open or standing: a closed case stays under its version."""
+    return rank >= _FIRST_CASELESS or not opinion.judgements or any(each.stop is None for each in opinion.judgements)
 
 
 def _confirmed(case: Case, kpi: str) -> bool:

@@ -40,6 +40,8 @@ def written_verdict(ruling: Ruling, key: str, judge: Judge, now: Instant) -> Ver
     """A ruling as it is published; `key` is the case's."""
     judgement, zone = ruling.judgement, judge.law.zone
 
+    since = judgement.start if judgement is not None and judgement.start is not None else now
+
     def text(instant: Instant | None) -> str:
         return "" if instant is None else zone.text(instant)
 
@@ -54,5 +56,5 @@ def written_verdict(ruling: Ruling, key: str, judge: Judge, now: Instant) -> Ver
         due_at=text(judgement.due if judgement else None),
         stopped_at=text(judgement.stop if judgement else None),
         judged_at=text(now),
-        clause=judge.kinds[ruling.kpi].promise.clause,
+        clause=judge.in_force(ruling.kpi, zone.day(since)).promise.clause,
     )

@@ -56,8 +56,9 @@ class Valuer:
         moment = Moment(as_of - 1, self._zone.day(as_of - 1))
         silent = silent_sources(self._judge, last_events, moment.now)
         found: list[ValueRow] = []
-        for name, kind in self._judge.kinds.items():
+        for name in self._judge.kinds:
             if kpis is None or name in kpis:
+                kind = self._judge.in_force(name, moment.day)
                 found += self._promise_rows(kind, series.get(name, {}), as_of, moment, silent, lagging)
         found.sort(key=lambda row: row[:7])
         return found

@@ -17,11 +17,12 @@ class Binding:
         self._by_item = promise.by_item or promise.kind == "mean_reduction"
         self._keeps_days = promise.keeps_days
 
-    def holds(self, start: Instant, stop: Instant | None) -> bool:
-        """Whether this version binds a case: by the date of its start, or of its stop (DESIGN §4.11)."""
-        decisive = stop if self._by_stop else start
-        if decisive is None:
-            return self._until is None
+    def holds(self, start: Instant, stop: Instant | None, now: Instant) -> bool:
+        """Whether this version binds a case: by the date of its start, or of its stop (DESIGN §4.11), which for an open
+        case is today at the earliest."""
+        decisive = start
+        if self._by_stop:
+            decisive = stop if stop is not None else now
         day = self._zone.day(decisive)
         return self._since <= day and (self._until is None or day <= self._until)
 

@@ -46,7 +46,7 @@ class CaseBound:
         if start is None:
             return
         stop = self._watch.stop(case)
-        if not self._binding.holds(start, stop):
+        if not self._binding.holds(start, stop, now):
             return
         amounts = [count(case) for count in self._counts]
         breached = any(amount is not None and not self._holds(amount) for amount in amounts)

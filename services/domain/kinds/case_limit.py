@@ -45,7 +45,7 @@ class CaseLimit:
         stop = watch.stop(case)
         if stop is not None and stop < start:
             stop = None
-        if not self._binding.holds(start, stop):
+        if not self._binding.holds(start, stop, now):
             return
         withdrawn = ended(case, stop) if case.withdrawn_at is not None else None
         end = withdrawn if withdrawn is not None else stop

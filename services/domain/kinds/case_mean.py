@@ -41,7 +41,7 @@ class CaseMean:
         stop = self._watch.stop(case)
         if stop is not None and stop < start:
             stop = None
-        if not self._binding.holds(start, stop):
+        if not self._binding.holds(start, stop, now):
             return
         item, unit, cycle = self._binding.item(case), case.unit, case.cycle
         withdrawn = ended(case, stop) if case.withdrawn_at is not None else None

@@ -52,7 +52,7 @@ class CaseShare:
         stop = self._watch.stop(case)
         if stop is not None and stop < start:
             stop = None
-        if not self._binding.holds(start, stop):
+        if not self._binding.holds(start, stop, now):
             return
         withdrawn = ended(case, stop)
         matures = self._maturity(case, start)

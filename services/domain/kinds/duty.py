@@ -24,12 +24,16 @@ class Duty:
         since = promise.effective_from
         self._first = since if since.day == 1 else date.fromordinal(last_day(since.strftime("%Y-%m")) + 1)
         """Owed from the first whole month in which the promise is in force."""
+        self._until = promise.effective_to.toordinal() if promise.effective_to else None
 
     def judge_fulfilment(self, fulfilment: Fulfilment, now: Instant, found: list[Judgement]) -> None:
         """Done by its due day: met; later: missed for good, but no longer open."""
         if fulfilment.duty != self.promise.duty or fulfilment.unit not in self._owed_by:
             return
-        due = self._zone.midnight(last_day(fulfilment.period) + 1) - 1
+        last = last_day(fulfilment.period)
+        if f"{self._first:%Y-%m}" > fulfilment.period or (self._until is not None and last > self._until):
+            return
+        due = self._zone.midnight(last + 1) - 1
         on_time = fulfilment.time <= due
         cells = ((Cell.N, 1), (Cell.MET, 1)) if on_time else ((Cell.N, 1),)
         outcome = Outcome.MET if on_time else Outcome.MISSED
@@ -43,7 +47,7 @@ class Duty:
         while True:
             period = month.strftime("%Y-%m")
             due = last_day(period)
-            if due > through_day:
+            if due > through_day or (self._until is not None and due > self._until):
                 return found
             if due >= first_day:
                 found.append(period)

@@ -50,7 +50,7 @@ class MeanReduction:
         start, stop = self._points.start(case), self._points.stop(case)
         if start is None or stop is None or stop < start or ended(case, stop) is not None:
             return
-        if not self._binding.holds(start, stop):
+        if not self._binding.holds(start, stop, now):
             return
         limit = self._law.statutory_limit(case.service_item, self._law.zone.day(start))
         watch = self._watches.get(limit.unit) if limit is not None else None

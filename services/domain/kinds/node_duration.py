@@ -33,7 +33,7 @@ class NodeDuration:
         for span in case.nodes:
             if span.end is None or span.end < span.start or (self._nodes and span.node not in self._nodes):
                 continue
-            if not self._binding.holds(span.start, span.end):
+            if not self._binding.holds(span.start, span.end, now):
                 continue
             length = self._watch.gross(case, span.start, span.end)
             cells = ((Cell.N, 1), (Cell.TOTAL, length), (Cell.GROSS, length))
