@@ -90,9 +90,14 @@ def read_published(bootstrap: str, wait: float) -> Standing:
 def promises_table(plan: Plan, standing: Standing, unit: str) -> Table:
     """One line a promise: its official definition in its official window."""
     by_key = {(row.kpi, row.variant, row.window): row for row in standing.rows if row.unit == unit and row.item == "-"}
-    table = Table(title=f"{plan.head.title.zh} · {plan.head.title.en}", title_justify="left")
-    for heading in ("", "KPI", "承诺 / promise", "值 / value", "目标 / target", "n", "逾期 / overdue"):
-        table.add_column(heading, justify="right" if heading in ("n", "值 / value") else "left")
+    table = Table(title=f"{plan.head.title.zh}\n{plan.head.title.en}", title_justify="left", expand=True)
+    table.add_column("状态 state", no_wrap=True)
+    table.add_column("KPI", no_wrap=True)
+    table.add_column("承诺 promise", no_wrap=True, ratio=1)
+    table.add_column("值 value", justify="right", no_wrap=True)
+    table.add_column("目标 target", no_wrap=True)
+    table.add_column("n", justify="right", no_wrap=True)
+    table.add_column("逾期 late", justify="right", no_wrap=True)
     lines = []
     for promise in plan.promises:
         row = by_key.get((promise.id, promise.variant, promise.official_window))
@@ -152,4 +157,11 @@ def target(promise: Promise) -> str:
     relation = {"<=": "≤", ">=": "≥", "=": "="}[promise.target.relation]
     if promise.target.unit == "share":
         return f"{relation} {(promise.target.amount * 100).normalize():f} %"
-    return f"{relation} {promise.target.amount} {promise.target.unit}"
+    return f"{relation} {promise.target.amount} {unit_name(promise.target.unit)}"
+
+
+def unit_name(code: str) -> str:
+    """A unit of measure, short."""
+    return {"working_days": "工作日", "elapsed_days": "日", "calendar_days": "日", "items": "项", "visits": "次"}.get(
+        code, code
+    )
