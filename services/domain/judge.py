@@ -169,7 +169,7 @@ class Judge:
             if yellow_at is not None and (arrived if judgement.stop is not None else now) >= yellow_at:
                 quiet = False
                 due = judgement.due
-                if judgement.outcome is Outcome.MET and due is not None and arrived > due:
+                if judgement.outcome is Outcome.MET and (due is None or arrived > due):
                     suspicious = True
         if suspicious and len(facts) > 1:
             return self._reconsidered(facts, cases, found, next_at)

@@ -4,6 +4,7 @@ Rules 2 to 4 of DESIGN §4. The arithmetic of days and minutes is in `limits.py`
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -105,7 +106,7 @@ class Stopwatch:
         self._law = law
         self._stops = frozenset(promise.clock_stops)
         self._ends = promise.ends
-        self._share = promise.yellow_share
+        self._share = Fraction(str(promise.yellow_share))
         self._extends = promise.extension_moves_limit
         self._limit = promise.limit
         self.start = point(promise.start)
@@ -132,10 +133,13 @@ class Stopwatch:
         return limit
 
     def _extended(self, limit: Limit, case: Case, start: Instant) -> Limit:
-        """Once, at most 10 working days, granted before expiry (DESIGN §4.16)."""
-        plain_due = self._due(limit, start, case, 0, 0)
+        """Once, at most 10 working days, granted before expiry (DESIGN §4.16), which suspensions put off."""
+        if case.suspensions and self._stops:
+            expiry = self._paused(limit, start, None, case).due
+        else:
+            expiry = self._due(limit, start, case, 0, 0)
         for extension in case.extensions:
-            if extension.granted and extension.time <= plain_due:
+            if extension.granted and (expiry is None or extension.time <= expiry):
                 more = _limit(extension.limit)
                 if more is not None and more.unit == limit.unit:
                     return Limit(amount=limit.amount + min(more.amount, MAXIMUM_EXTENSION_DAYS), unit=limit.unit)
@@ -156,7 +160,8 @@ class Stopwatch:
                 declared = self._law.zone.midnight(self._law.zone.day(declared) + 1) - 1
             elif self._ends is Ends.CLOSE:
                 declared = self._law.hours(case.unit, case.service_item).closes(self._law.zone.day(declared))
-            return Reading(declared, declared - int((declared - start) * self._share), ())
+            share = self._share
+            return Reading(declared, declared - (declared - start) * share.numerator // share.denominator, ())
         limit = self.limit(case, start)
         if limit is None:
             return None
@@ -234,6 +239,11 @@ class Stopwatch:
             else:
                 merged.append((begin, finish))
         return merged
+
+    @staticmethod
+    def standing_since(pauses: Sequence[Span], now: Instant) -> Instant | None:
+        """Since when the clock stands still at `now`; None while it runs."""
+        return pauses[-1][0] if pauses and pauses[-1][1] > now else None
 
     def _due_with(self, limit: Limit, start: Instant, case: Case, spans: Sequence[Span]) -> Instant | None:
         """The due instant with these pauses; None if the clock stands still for good before it is reached."""

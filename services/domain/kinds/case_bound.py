@@ -35,6 +35,8 @@ class CaseBound:
         self._bound: Objective = promise.bound
         self._counts = tuple(counted(text) for text in promise.counts)
         self._final = self._bound.relation == "<="
+        self._curable = not self._final or any(text.startswith("order:") for text in promise.counts)
+        """A step told of late can make good what looked like a breach."""
         self._key = promise.key
         self._red = promise.strength is Strength.HARD
 
@@ -68,10 +70,12 @@ class CaseBound:
             outcome, cells = Outcome.MET, ((Cell.N, 1), (Cell.MET, 1), *marks(case, ()))
         day = NOW if end is None else self._binding.day(end)
         red_at = start if self._red and outcome is Outcome.OVERDUE else None
+        # a red card stood if it was in breach while open, or may have stood
+        carded = red_at is not None or (end is not None and (breached or self._curable))
         found.append(
             Judgement(
                 self._key, case.cycle, outcome, case.unit, self._binding.item(case), day, cells, None, start,
-                None, end, red_at, red_at,
+                None, end, start if carded else None, red_at,
             )
         )  # fmt: skip
 

@@ -95,12 +95,13 @@ class CaseLimit:
             return Judgement(key, cycle, Outcome.OPEN, case.unit, item, NOW, (), None, start)
         red_at = self._red_at(case, due)
         decision = self._decision(case) if self._soft else None
+        if decision == "accepted":
+            yellow_at = None  # excused, whether it runs late or not
         next_at = earliest(now, yellow_at, due + 1, red_at)
         cells: Cells = ()
         if now > due:
             if decision == "accepted":
                 outcome, cells = Outcome.JUSTIFIED, ((Cell.JUSTIFIED, 1),)
-                yellow_at = red_at = None
             else:
                 outcome, cells = Outcome.OVERDUE, ((Cell.OVERDUE, 1),)
         elif yellow_at is not None and now >= yellow_at:
@@ -116,17 +117,20 @@ class CaseLimit:
         return decision.decision if decision is not None else None
 
     def _red_at(self, case: Case, due: Instant) -> Instant | None:
-        """Hard: when the limit has passed. Soft: one working day later without a reason, or when it is rejected
-        (DESIGN §4.10). Aspirational: never."""
+        """Hard: when the limit has passed. Soft: one working day later unless a reason was given by then, or when it
+        is rejected (DESIGN §4.10). Aspirational: never."""
         if self._red:
             return due + 1
         if not self._soft:
             return None
         decision = case.justified.get(self.promise.id)
-        if decision is not None:
-            return max(due + 1, decision.time) if decision.decision == "rejected" else None
+        if decision is not None and decision.decision == "accepted":
+            return None
+        if decision is not None and decision.decision == "rejected":
+            return max(due + 1, decision.time)
         zone = self._law.zone
-        return zone.midnight(self._law.calendar.add_working_days(zone.day(due), 1) + 1)
+        without = zone.midnight(self._law.calendar.add_working_days(zone.day(due), 1) + 1)
+        return without if decision is None or decision.time >= without else None
 
     def figure(self, sums: Sums, at: Moment) -> Figure:
         """The share of matured cases that were on time."""

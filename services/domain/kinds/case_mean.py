@@ -5,7 +5,7 @@ from fractions import Fraction
 from services.domain.case import MICRO, Case
 from services.domain.figure import Figure
 from services.domain.judgement import Judgement, Outcome
-from services.domain.kinds.binding import Binding, ended, marks
+from services.domain.kinds.binding import Binding, earliest, ended, marks
 from services.domain.kinds.kind import Moment, Sums
 from services.domain.law import Law
 from services.domain.plan import Promise
@@ -55,8 +55,11 @@ class CaseMean:
             day = self._binding.day(stop)
             found.append(Judgement(self._key, cycle, outcome, unit, item, day, cells, bin, start, None, stop))
         elif self._of_duration:
-            cells, bin = self._age(case, start)
-            found.append(Judgement(self._key, cycle, Outcome.OPEN, unit, item, NOW, cells, bin, start))
+            cells, bin, next_at = self._age(case, start, now)
+            found.append(Judgement(self._key, cycle, Outcome.OPEN, unit, item, NOW, cells, bin, start, next_at=next_at))
+        elif amount := self._amount(case):
+            cells = ((Cell.OPEN, 1), (Cell.TOTAL, amount))
+            found.append(Judgement(self._key, cycle, Outcome.OPEN, unit, item, NOW, cells, None, start))
 
     def _measured(self, case: Case, start: Instant, stop: Instant) -> tuple[Cells, int | None]:
         if not self._of_duration:
@@ -82,19 +85,21 @@ class CaseMean:
             return MICRO
         return amount
 
-    def _age(self, case: Case, start: Instant) -> tuple[Cells, int | None]:
-        """What an open case adds to the present: its start; or, while its clock stands still, its age for good."""
-        pauses = self._watch.pauses(case, start, None) if case.suspensions else []
-        stands_since = pauses[-1][0] if pauses and case.suspensions[-1].end is None else None
+    def _age(self, case: Case, start: Instant, now: Instant) -> tuple[Cells, int | None, Instant | None]:
+        """What an open case adds to the present: its start; or, while its clock stands still, its age, until the clock
+        runs again by itself."""
+        watch = self._watch
+        pauses = watch.pauses(case, start, None) if case.suspensions else []
+        stands_since = watch.standing_since(pauses, now)
         if stands_since is not None:
-            gross = self._watch.gross(case, start, stands_since)
-            age = gross - self._watch.stood_still(case, start, stands_since, pauses)
-            return ((Cell.OPEN, 1), (Cell.TOTAL, age)), None
-        still = sum(self._watch.stood_still(case, start, finish, [(begin, finish)]) for begin, finish in pauses)
+            gross = watch.gross(case, start, stands_since)
+            age = gross - watch.stood_still(case, start, stands_since, pauses)
+            return ((Cell.OPEN, 1), (Cell.TOTAL, age)), None, earliest(now, pauses[-1][1])
+        still = watch.stood_still(case, start, pauses[-1][1], pauses) if pauses else 0
         cells: Cells = ((Cell.OPEN, 1), (Cell.TOTAL, -still)) if still else ((Cell.OPEN, 1),)
         if self._in_days:
-            return cells, self._law.zone.day(start)
-        return (*cells, (Cell.BASE, start), (Cell.ACTUAL, 1)), None
+            return cells, self._law.zone.day(start), None
+        return (*cells, (Cell.BASE, start), (Cell.ACTUAL, 1)), None, None
 
     def _ages(self, present: Tally, at: Moment) -> int:
         """The sum of the present ages of open cases, in the measure's integers."""
