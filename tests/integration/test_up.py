@@ -1,7 +1,7 @@
 """`kpiwatch up`: each part answers before the next starts, nothing is left behind, and the data stays.
 
-What is supervised here are small processes in the places of the project's own (`up_with_small_parts`), beside a real
-Kafka, Prometheus and Alertmanager.
+The demo runs whole. How parts that die are treated is tried with small processes in the places of the project's own
+(`up_with_small_parts`), beside a real Kafka, Prometheus and Alertmanager.
 """
 
 import json
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -20,31 +21,37 @@ import pytest
 
 from services.local.monitoring_tools import MonitoringTools
 from services.local.ports import free_ports
-from services.local.supervisor import appended
-from services.messaging import topics
+from services.local.standing import Standing, standing
 from services.settings import variable
+
+SMALL_PARTS = ("tests.integration.up_with_small_parts",)
 
 
 class Up:
     """One `kpiwatch up` in a process of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *command: str, speed: int = 1_000) -> None:
+        self.command = command
         names = ("kafka_port", "prometheus_port", "alertmanager_port", "exporter_port", "notifier_port")
         self.ports = dict(zip(names, free_ports(len(names)), strict=True))
         self.folder = folder / "demo"
         self.output = folder / "output"
-        settings = {"demo_folder": str(self.folder), "demo_speed": "1000", **self.ports}
+        settings = {"demo_folder": str(self.folder), "demo_speed": speed, **self.ports}
         self.environment = {**os.environ, **{variable(name): str(value) for name, value in settings.items()}}
         self.process: subprocess.Popen[bytes] | None = None
 
     def run(self, *arguments: str) -> subprocess.Popen[bytes]:
         with self.output.open("wb") as output:
-            argv = [sys.executable, "-m", "tests.integration.up_with_small_parts", *arguments]
-            return subprocess.Popen(argv, stdout=output, stderr=subprocess.STDOUT, env=self.environment)
+            return subprocess.Popen(
+                [sys.executable, "-m", *self.command, *arguments],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=self.environment,
+            )
 
     def start(self) -> None:
         self.process = self.run()
-        self.until("Ready.")
+        self.until("Ready.", 120)
 
     def until(self, text: str, seconds: float = 60) -> None:
         end = time.monotonic() + seconds
@@ -65,6 +72,10 @@ class Up:
         """Of every part that was recorded as running."""
         return {record.stem: int(record.read_text().split()[0]) for record in self.folder.rglob("*.pid")}
 
+    def notices(self) -> list[str]:
+        """What the units were told."""
+        return (self.folder / "outbox.jsonl").read_text().splitlines()
+
     def shows(self) -> int:
         """The simulated clock's file."""
         found: int = json.loads((self.folder / "clock.json").read_text())["simulated_epoch_us"]
@@ -73,10 +84,24 @@ class Up:
 
 @pytest.fixture
 def up(tmp_path: Path, prometheus_tools: MonitoringTools) -> Iterator[Up]:
-    running = Up(tmp_path)
-    yield running
-    if running.process and running.process.poll() is None:
-        running.end(signal.SIGTERM)
+    with ended(Up(tmp_path, *SMALL_PARTS)) as running:
+        yield running
+
+
+@pytest.fixture
+def demo(tmp_path: Path, prometheus_tools: MonitoringTools) -> Iterator[Up]:
+    with ended(Up(tmp_path, "services.cli", "up", speed=14_400)) as running:
+        yield running
+
+
+@contextmanager
+def ended(running: Up) -> Iterator[Up]:
+    """Whatever the test did, nothing goes on after it."""
+    try:
+        yield running
+    finally:
+        if running.process and running.process.poll() is None:
+            running.end(signal.SIGTERM)
 
 
 def alive(pids: dict[str, int]) -> list[str]:
@@ -87,28 +112,50 @@ def alive(pids: dict[str, int]) -> list[str]:
     ]
 
 
-def test_everything_answers_then_ends_and_goes_on_with_its_data(up: Up) -> None:
-    up.start()
-    pids = up.pids()
+def test_the_demo_shows_promises_cards_and_alerts_ends_and_goes_on_with_its_data(demo: Up) -> None:
+    demo.start()
+    pids = demo.pids()
     assert pids.keys() == {
         *("broker", "feed", "cases-1", "cases-2", "kpis-1", "exporter", "notifier", "prometheus", "alertmanager")
     }
     for port in ("prometheus_port", "alertmanager_port", "exporter_port", "notifier_port"):
-        assert httpx.get(f"http://127.0.0.1:{up.ports[port]}/-/ready").status_code == 200
-    first = appended(f"127.0.0.1:{up.ports['kafka_port']}", topics.CASE_EVENTS)
-    assert first == 1
+        assert httpx.get(f"http://127.0.0.1:{demo.ports[port]}/-/ready").status_code == 200
 
-    assert up.end(signal.SIGINT) == 0
+    shown = until_the_district_shows(demo)
+    assert min(shown.met, shown.at_risk, shown.missed, shown.yellow, shown.red) > 0, shown
+    groups = httpx.get(f"http://127.0.0.1:{demo.ports['alertmanager_port']}/api/v2/alerts/groups").json()
+    units = {group["labels"]["unit"] for group in groups if "unit" in group["labels"]}
+    assert len(units) > 5
+    told = demo.notices()
+    assert told
+
+    assert demo.end(signal.SIGINT) == 0
     assert alive(pids) == []
-    stopped_at = up.shows()
+    stopped_at = demo.shows()
 
-    up.start()
-    assert appended(f"127.0.0.1:{up.ports['kafka_port']}", topics.CASE_EVENTS) == 2
-    assert up.shows() >= stopped_at
-    assert up.end(signal.SIGTERM) == 0
+    demo.start()
+    assert demo.shows() >= stopped_at
+    again = until_the_district_shows(demo)
+    assert again.events >= shown.events
+    assert demo.notices()[: len(told)] == told
+    assert demo.end(signal.SIGTERM) == 0
 
-    assert up.run("--forget").wait(30) == 0
-    assert not up.folder.exists()
+    assert demo.run("--forget").wait(30) == 0
+    assert not demo.folder.exists()
+
+
+def until_the_district_shows(demo: Up) -> Standing:
+    """Waits for promises in every state, both cards, alerts and notices; gives the last look after two minutes."""
+    exporter = f"http://127.0.0.1:{demo.ports['exporter_port']}/metrics"
+    alerts = f"http://127.0.0.1:{demo.ports['alertmanager_port']}/api/v2/alerts"
+    end = time.monotonic() + 120
+    while True:
+        shown = standing(exporter)
+        assert shown, demo.said
+        everything = min(shown.met, shown.at_risk, shown.missed, shown.yellow, shown.red) > 0
+        if (everything and demo.notices() and len(httpx.get(alerts).json()) > 20) or time.monotonic() > end:
+            return shown
+        time.sleep(0.5)
 
 
 def test_a_worker_that_dies_is_started_again_and_a_dead_broker_ends_it_all(up: Up) -> None:
@@ -143,7 +190,7 @@ def test_a_taken_port_and_a_second_up_are_refused_with_the_remedy(up: Up) -> Non
     assert "choose another port with KPIWATCH_EXPORTER_PORT" in up.said
 
     up.start()
-    second = Up(up.folder.parent)
+    second = Up(up.folder.parent, *SMALL_PARTS)
     second.output = up.output.with_name("second")
     assert second.run().wait(60) == 3
     assert "it runs already with the data in" in second.said
