@@ -62,6 +62,9 @@ class PlanCollector(Collector):
         yield from self._static
         yield _family(metrics.CARDS_OPEN, scrape.cards.items())
         yield _family(metrics.VERDICTS, scrape.verdicts.items())
+        yield _family(metrics.SIGNAL, ((labels, n) for labels, (n, _) in scrape.signals.items()))
+        of_how_many = ((labels, of) for labels, (_, of) in scrape.signals.items() if of is not None)
+        yield _family(metrics.SIGNAL_OF, of_how_many)
         yield _family(metrics.CLOCK, [((), now / _SECOND_US)])
         yield _family(metrics.WORKING_HOURS, [((), float(self._working_time.is_open(now)))])
         yield from _freshness(scrape)

@@ -24,6 +24,9 @@ from services.messaging import metrics
 ROW_BUDGET = 40_000
 """Value rows that are exported at most: some 17 series each. Beyond it rows are hidden, counted and alerted."""
 
+_SIGNAL = b"signal|"
+"""Begins the keys of what is published beside the value rows."""
+
 WHOLE_DISTRICT = "ALL"
 ALL_ITEMS = "-"
 
@@ -88,6 +91,8 @@ class Scrape:
     """Seconds since the epoch, 0 if no row has one."""
     cards: dict[tuple[str, str, str], int]
     verdicts: dict[tuple[str, str, str], int]
+    signals: dict[tuple[str, str, str], tuple[int, int | None]]
+    """(signal, unit or source, item) → how many cases, and of how many where a share makes sense."""
     dead_letters: dict[str, int]
     progress: dict[int, Progress]
     unreadable: dict[str, int]
@@ -116,6 +121,7 @@ class Snapshot:
     _watermarks: dict[bytes, float] = field(default_factory=dict)
     _hidden: dict[bytes, str] = field(default_factory=dict)
     _cards: dict[bytes, tuple[str, str, str]] = field(default_factory=dict)
+    _signals: dict[bytes, tuple[tuple[str, str, str], tuple[int, int | None]]] = field(default_factory=dict)
     _verdicts: dict[int, tuple[str, str, str]] = field(default_factory=dict)
     _verdict_counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     _dead_letters: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(REASONS, 0)))
@@ -135,12 +141,23 @@ class Snapshot:
         """A record of kpi.values: the row replaces the one of its key, null removes it."""
         with self._taking("kpi.values"):
             assert key is not None
+            if key.startswith(_SIGNAL):
+                self._take_signal(key, value)
+                return
             series = {} if value is None else self._series(key, orjson.loads(value))
             for name, of_metric in self._rows.items():
                 if name not in series:
                     of_metric.pop(key, None)
             for name, sample in series.items():
                 self._rows[name][key] = sample
+
+    def _take_signal(self, key: bytes, value: bytes | None) -> None:
+        """A signal beside the values: how many cases, and of how many."""
+        self._signals.pop(key, None)
+        if value is not None:
+            told = orjson.loads(value)
+            of = int(told["of"]) if told["of"] else None
+            self._signals[key] = (told["signal"], told["unit"], told["item"]), (int(told["n"]), of)
 
     def _series(self, key: bytes, row: dict[str, Any]) -> dict[str, Sample]:
         labels = WrittenLabels({name: row[name] for name in metrics.ROW_LABELS})
@@ -216,6 +233,7 @@ class Snapshot:
                 watermark=max(self._watermarks.values(), default=0.0),
                 cards=Counter(self._cards.values()),
                 verdicts=dict(self._verdict_counts),
+                signals=dict(self._signals.values()),
                 dead_letters=dict(self._dead_letters),
                 progress=dict(self._progress),
                 unreadable=dict(self._unreadable),

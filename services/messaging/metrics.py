@@ -100,6 +100,14 @@ ITEM_INFO = Metric("kpi_item_info", "1; titles of a service item.", ("item", "ti
 CARDS_OPEN = Metric("kpi_cards_open", "Cards that stand.", ("kpi", "unit", "level"))
 VERDICTS = Metric("kpi_verdicts", "Recorded misses, late entries and reversals.", ("kpi", "unit", "verdict"))
 
+SIGNAL = Metric(
+    "kpi_signal_cases",
+    "Cases of the last 30 days that make one doubt the numbers, by signal (services/domain/signals.py).",
+    ("signal", "unit", "item"),
+)
+"""`unit` is the source for backdated entries; `item` is the code of an anomaly."""
+SIGNAL_OF = Metric("kpi_signal_of_cases", "Of how many cases, where a share makes sense.", ("signal", "unit", "item"))
+
 CLOCK = Metric("kpi_clock_timestamp_seconds", "What the plan's clock shows; rules compare with it, never with time().")
 WORKING_HOURS = Metric("kpi_working_hours", "1 while the default opening hours of the plan run, else 0.")
 CALENDAR_END = Metric(
@@ -146,6 +154,8 @@ ALL: tuple[Metric, ...] = (
     ITEM_INFO,
     CARDS_OPEN,
     VERDICTS,
+    SIGNAL,
+    SIGNAL_OF,
     CLOCK,
     WORKING_HOURS,
     CALENDAR_END,

@@ -189,6 +189,17 @@ def test_the_latest_verdict_of_a_case_counts(exporter: Exporter) -> None:
     assert exporter.value("kpi_verdicts", kpi="K06-1", unit="liangjiang-water", verdict="reversed") == 1
 
 
+def test_a_signal_stands_beside_the_values_and_goes_with_its_record(exporter: Exporter) -> None:
+    key = b"signal|backdated|/units/liangjiang-water|-"
+    told = {"signal": "backdated", "unit": "/units/liangjiang-water", "item": "-", "n": "3", "of": "40", "mean": ""}
+    exporter.snapshot.take_value(key, orjson.dumps(told))
+    labels = {"signal": "backdated", "unit": "/units/liangjiang-water", "item": "-"}
+    assert exporter.value("kpi_signal_cases", **labels) == 3
+    assert exporter.value("kpi_signal_of_cases", **labels) == 40
+    exporter.snapshot.take_value(key, None)
+    assert exporter.value("kpi_signal_cases", **labels) is None
+
+
 def test_dead_letters_are_counted_by_reason_and_every_reason_has_a_series(exporter: Exporter) -> None:
     exporter.snapshot.take_dead_letter(None, b'{"reason": "naive_time"}')
     exporter.snapshot.take_dead_letter(None, b'{"reason": "what nobody registered"}')
