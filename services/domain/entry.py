@@ -29,6 +29,10 @@ class Fulfilment(NamedTuple):
     unit: str
     period: str
     time: Instant
+    received: Instant
+    """When it arrived: a report that is only heard of after its due day is a late entry (DESIGN §4.14)."""
+    confirmed: frozenset[str] = frozenset()
+    """The promises for which the operations centre confirmed it."""
 
 
 def entry_of(facts: Sequence[Fact]) -> Entry | None:
@@ -47,8 +51,10 @@ def entry_of(facts: Sequence[Fact]) -> Entry | None:
 def fulfilments_of(facts: Sequence[Fact]) -> list[Fulfilment]:
     """The earliest fulfilment of each (duty, unit, period) among the facts of a key."""
     found: dict[tuple[str, str, str], Fulfilment] = {}
+    decisions = {fact.data["kpi"]: fact.data["decision"] for fact in facts if fact.rank == Rank.CASE_CONFIRMED}
+    confirmed = frozenset(kpi for kpi, decision in decisions.items() if decision == "accepted")
     for fact in facts:
         if fact.rank == Rank.DUTY_FULFILLED:
             identity = (fact.data["duty"], fact.data["unit"], fact.data["period"])
-            found.setdefault(identity, Fulfilment(*identity, fact.time))
+            found.setdefault(identity, Fulfilment(*identity, fact.time, fact.received, confirmed))
     return list(found.values())

@@ -123,7 +123,7 @@ class Judge:
 
     def _mixed(self, facts: Sequence[Fact], now: Instant) -> Opinion:
         """A key whose first fact is no case event: entries, duties, corrections, in any mixture."""
-        about_case = any(fact.rank < _FIRST_CASELESS for fact in facts)
+        about_case = any(fact.rank < _FIRST_DECISION for fact in facts)
         judged = self._cases(facts, now) if about_case else NOTHING
         return judged._replace(judgements=judged.judgements + self._without_case(corrected(facts), now))
 
@@ -220,6 +220,8 @@ class Judge:
 _CURED = (Outcome.MET, Outcome.WITHDRAWN, Outcome.UNMEASURED)
 _CORRECTION = int(Rank.CORRECTION)
 _FIRST_CASELESS = int(Rank.CORRECTION)
+_FIRST_DECISION = int(Rank.CASE_JUSTIFIED)
+"""Decisions alone make no case: one may be about a duty."""
 
 
 def _may_turn(opinion: Opinion, rank: int) -> bool:

@@ -9,7 +9,7 @@ from services.domain.judgement import Judgement, Outcome
 from services.domain.kinds.kind import Moment, Sums
 from services.domain.law import Law
 from services.domain.plan import Promise
-from services.domain.tally import NOW, Cell
+from services.domain.tally import NOW, Cell, Cells
 from services.domain.zone import Instant
 
 
@@ -27,16 +27,20 @@ class Duty:
         self._until = promise.effective_to.toordinal() if promise.effective_to else None
 
     def judge_fulfilment(self, fulfilment: Fulfilment, now: Instant, found: list[Judgement]) -> None:
-        """Done by its due day: met; later: missed for good, but no longer open."""
+        """Done by its due day: met; later: missed for good, but no longer open. Heard of later: a late entry."""
         if fulfilment.duty != self.promise.duty or fulfilment.unit not in self._owed_by:
             return
         last = last_day(fulfilment.period)
         if f"{self._first:%Y-%m}" > fulfilment.period or (self._until is not None and last > self._until):
             return
         due = self._zone.midnight(last + 1) - 1
-        on_time = fulfilment.time <= due
-        cells = ((Cell.N, 1), (Cell.MET, 1)) if on_time else ((Cell.N, 1),)
-        outcome = Outcome.MET if on_time else Outcome.MISSED
+        cells: Cells = ((Cell.N, 1),)
+        if fulfilment.time > due:
+            outcome = Outcome.MISSED
+        elif fulfilment.received > due and self.promise.id not in fulfilment.confirmed:
+            outcome, cells = Outcome.LATE_ENTRY, ((Cell.N, 1), (Cell.LATE_ENTRY, 1))
+        else:
+            outcome, cells = Outcome.MET, ((Cell.N, 1), (Cell.MET, 1))
         unit, item = fulfilment.unit, f"{fulfilment.period}/{fulfilment.unit}"
         found.append(Judgement(self.promise.key, 1, outcome, unit, item, NOW, cells, None, None, due, fulfilment.time))
 
