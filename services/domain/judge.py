@@ -32,7 +32,7 @@ class Opinion(NamedTuple):
     reversed: tuple[tuple[str, int], ...] = ()
     """(kpi, cycle) that were missed once and are not any more, by what arrived later."""
     quiet: bool = True
-    """No card has ever stood: nothing to be told to anyone."""
+    """No card has ever stood, and nothing was missed: nothing to be told to anyone."""
 
 
 NOTHING = Opinion([], None)
@@ -112,7 +112,7 @@ class Judge:
         elif rank == _CORRECTION or len(facts) > 1:
             opinion = self._mixed(facts, now)
         else:
-            opinion = Opinion(self._without_case(facts, now), None)
+            opinion = _opinion_without_case(self._without_case(facts, now))
         if self._turns:
             turn = next((turn for turn in self._turns if turn > now), None)
             if turn is not None and (later is None or turn < later) and _may_turn(opinion, rank):
@@ -125,7 +125,12 @@ class Judge:
         """A key whose first fact is no case event: entries, duties, corrections, in any mixture."""
         about_case = any(fact.rank < _FIRST_DECISION for fact in facts)
         judged = self._cases(facts, now) if about_case else NOTHING
-        return judged._replace(judgements=judged.judgements + self._without_case(corrected(facts), now))
+        beside = _opinion_without_case(self._without_case(corrected(facts), now))
+        return judged._replace(
+            judgements=judged.judgements + beside.judgements,
+            reversed=judged.reversed + beside.reversed,
+            quiet=judged.quiet and beside.quiet,
+        )
 
     def _without_case(self, facts: Sequence[Fact], now: Instant) -> list[Judgement]:
         found: list[Judgement] = []
@@ -165,6 +170,8 @@ class Judge:
         for judgement in found:
             if judgement.next_at is not None and (next_at is None or judgement.next_at < next_at):
                 next_at = judgement.next_at
+            if judgement.outcome is Outcome.MISSED:
+                quiet = False
             yellow_at = judgement.yellow_at
             if yellow_at is not None and (arrived if judgement.stop is not None else now) >= yellow_at:
                 quiet = False
@@ -222,6 +229,13 @@ _CORRECTION = int(Rank.CORRECTION)
 _FIRST_CASELESS = int(Rank.CORRECTION)
 _FIRST_DECISION = int(Rank.CASE_JUSTIFIED)
 """Decisions alone make no case: one may be about a duty."""
+
+
+def _opinion_without_case(found: list[Judgement]) -> Opinion:
+    """Of entries and duties: nothing changes by time alone."""
+    late = tuple((each.kpi, each.cycle) for each in found if each.outcome is Outcome.LATE_ENTRY)
+    quiet = not late and all(each.outcome is not Outcome.MISSED for each in found)
+    return Opinion(found, None, late, quiet)
 
 
 def _may_turn(opinion: Opinion, rank: int) -> bool:
