@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from services.domain.cards import cards
+from services.domain.cards import cards, written_card
 from services.domain.facts import Fact, Rank
 from services.domain.fold import bad_corrections, insert
 from services.domain.judge import Judge
@@ -12,7 +12,6 @@ from services.domain.published import Card
 from services.domain.tally import Contribution, Tally, TallyKey
 from services.domain.zone import Instant
 from services.replay.buckets import Record, Rejected, fact_of
-from services.replay.writing import written_card
 
 
 @dataclass
@@ -69,7 +68,7 @@ class BucketJudge:
             judged.events += len(records)
             if self._watched:
                 self._listen(records, judged)
-            facts = [fact_of(records[0])] if len(records) == 1 else _facts(records, judged.rejected)
+            facts = [fact_of(records[0])] if len(records) == 1 else facts_of(records, judged.rejected)
             if facts:
                 self._case(key, facts, judged)
         return judged
@@ -94,7 +93,7 @@ class BucketJudge:
             period = max(period + 1, bisect_left(moments, opinion.next_at))
         if self._with_cards and not quiet:
             zone = self._judge.law.zone
-            judged.cards += [written_card(key, card, zone) for card in cards(self._judge, facts, moments[-1])]
+            judged.cards += [written_card(card, key, zone) for card in cards(self._judge, facts, moments[-1])]
 
     def _listen(self, records: Sequence[Record], judged: Judged) -> None:
         """Note when sources were last heard of: what is delivered again is a sign of life, too."""
@@ -115,8 +114,8 @@ def _count(contributions: Sequence[Contribution], sign: int, delta: dict[TallyKe
         tally.add(cells, bin, sign)
 
 
-def _facts(records: Sequence[Record], rejected: list[Rejected]) -> list[Fact]:
-    """The deduplicated facts of a case; what only the case can refuse is listed as rejected."""
+def facts_of(records: Sequence[Record], rejected: list[Rejected]) -> list[Fact]:
+    """The deduplicated facts of a key, in contract order; what only the case can refuse is added to the rejected."""
     facts: list[Fact] = []
     conflict = False
     if records[0][_RANK] == _HEARTBEAT and len(records) > 2:

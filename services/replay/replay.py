@@ -70,16 +70,14 @@ def replay(
     progress: Progress = lambda doing, events, share: None,
 ) -> Replayed:
     """Values as of each time (ascending) over all events that had happened and arrived before it; with `every`, at the
-    ends of its periods, too, from the first event up to the last of those times.
+    ends of its periods, too, from the first event up to the last of those times. `processes`: exactly so many work.
 
     InvalidPlan if there is no plan in the folder; OSError, EOFError where a file cannot be read.
     """
     judge = _judge_of(plan_folder)
     replayed = Replayed()
     size = size_of(files)
-    workers = processes or os.cpu_count() or 1
-    if size is not None:
-        workers = min(workers, 1 + size // (2 * BLOCK_BYTES))
+    workers = processes or _useful_processes(size)
     buckets = _buckets(size, workers)
     with ExitStack() as stack:
         folder = stack.enter_context(_temporary_folder())
@@ -93,6 +91,12 @@ def replay(
     for rows in _values(judge, outcome, times):
         replayed.rows.add(rows)
     return replayed
+
+
+def _useful_processes(size: int | None) -> int:
+    """One per core, and fewer for an input that is done before they would have started."""
+    cores = os.cpu_count() or 1
+    return cores if size is None else min(cores, 1 + size // (2 * BLOCK_BYTES))
 
 
 def _buckets(size: int | None, workers: int) -> int:

@@ -1,0 +1,77 @@
+"""`kpiwatch explain`: why a case is judged as it is."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+from rich.console import Console
+
+from services.catalog.calendars import load_calendar
+from services.catalog.load import load_plan
+from services.cli.explanation import Page, machine_readable
+from services.cli.failure import INPUT_HAS_ERRORS, WRONG_USAGE, Failure
+from services.cli.moments import moment
+from services.cli.rejected import tell
+from services.domain.cards import case_name
+from services.domain.explain import explain as explained
+from services.domain.judge import Judge
+from services.replay.finding import Found, find_case
+
+WIDEST = 100
+"""Columns; 80 are enough."""
+
+
+def explain(
+    case: Annotated[
+        str,
+        typer.Argument(metavar="CASE", help="Its subject, or 'source subject' where several sources have such a case."),
+    ],
+    events: Annotated[
+        list[str],
+        typer.Argument(metavar="EVENTS…", help="Files of events: .jsonl, .jsonl.gz, or - for standard input."),
+    ],
+    plan: Annotated[Path, typer.Option("--plan", metavar="DIR", exists=True, file_okay=False, help="The plan folder.")],
+    as_of: Annotated[
+        str,
+        typer.Option(
+            "--as-of", metavar="TIME", help="A date (its first instant) or RFC 3339; without offset in the plan's zone."
+        ),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+) -> None:
+    """Show a case day by day: what counted and what did not, its limits, the verdict of each promise and the words of
+    the plan behind it. Exit code 1 if an event about it was rejected, or there is none."""
+    read = load_plan(plan)
+    judge = Judge(read, load_calendar(read.head.calendar))
+    now = moment(as_of, judge.law.zone, "--as-of") - 1
+    found = find_case(events, read, case)
+    key = _the_one(found, case, events)
+    explanation = explained(judge, key, found.cases[key], now)
+    if as_json:
+        content = machine_readable(explanation, judge, found.rejected)
+        sys.stdout.buffer.write(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        sys.stdout.flush()
+    else:
+        console = Console(highlight=False)
+        console.width = min(console.width, WIDEST)
+        for part in Page(explanation, judge, found.rejected).parts():
+            console.print(part)
+    if found.rejected:
+        raise typer.Exit(INPUT_HAS_ERRORS)
+
+
+def _the_one(found: Found, case: str, events: list[str]) -> str:
+    """The key of the case that is meant."""
+    if len(found.cases) == 1:
+        return next(iter(found.cases))
+    if not found.cases:
+        for rejected in found.rejected:
+            tell(rejected)
+        why = "all events about it were rejected" if found.rejected else "look for a slip in its name"
+        raise Failure(
+            f"no case {case!r} in {', '.join(events)} ({found.lines:,} lines looked at): {why}", INPUT_HAS_ERRORS
+        )
+    names = "\n".join(f"  {case_name(key)!r}" for key in found.cases)
+    raise Failure(f"several sources have a case {case!r}: write one of\n{names}", WRONG_USAGE)

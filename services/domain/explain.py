@@ -1,0 +1,435 @@
+"""Why a case is judged as it is: the account, day by day, behind every verdict.
+
+An account is added up day by day, as a person would with a calendar on the wall; the verdict it explains is computed by
+prefix sums. That both come to the same is a property under test.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from services.domain.calendar import DayKind
+from services.domain.cards import CardState, cards
+from services.domain.case import Case
+from services.domain.entry import EntryState, entry_of
+from services.domain.facts import Fact, Rank
+from services.domain.fold import bad_corrections, corrected
+from services.domain.judge import Judge, Opinion
+from services.domain.judgement import MISSES, Judgement, Outcome
+from services.domain.kinds.binding import ended
+from services.domain.law import Law
+from services.domain.limits import Limit
+from services.domain.plan import Kind, Promise
+from services.domain.selection import compile_selection, wanted_values
+from services.domain.signals import PREFIX
+from services.domain.stopwatch import MEASURES, Span, Stopwatch, full_days
+from services.domain.tally import Cell
+from services.domain.zone import Instant
+
+
+# ---- the facts ---------------------------------------------------------------------------------------------
+class Standing(StrEnum):
+    """What became of a fact."""
+
+    STANDS = "stands"
+    STRUCK_OUT = "struck_out"
+    """By a correction without an event."""
+    CORRECTED = "corrected"
+    """Another event stands in its place."""
+    HOLDS = "holds"
+    """A correction that decides of its target."""
+    OVERRULED = "overruled"
+    """A correction of whose target a later one decides."""
+    WAITING = "waiting"
+    """A correction whose target has not arrived."""
+    REFUSED = "refused"
+    """A correction of a correction."""
+
+
+class Told(NamedTuple):
+    """A fact as it came, and what became of it."""
+
+    fact: Fact
+    standing: Standing
+    by: Fact | None = None
+    """Of a corrected fact: the correction. Of a correction: its target."""
+    now: Fact | None = None
+    """Of a corrected fact: what stands in its place."""
+
+
+def history(facts: Sequence[Fact]) -> list[Told]:
+    """All facts of a key in contract order, corrections with what they did."""
+    refused = {id(fact) for fact in bad_corrections(facts)}
+    targets = {(fact.source, fact.id): fact for fact in facts if fact.rank != Rank.CORRECTION}
+    deciding: dict[tuple[str, str], Fact] = {}
+    for fact in facts:
+        if fact.rank == Rank.CORRECTION and id(fact) not in refused:
+            target = fact.source, fact.data["of"]
+            if target in targets and (target not in deciding or _is_later(fact, deciding[target])):
+                deciding[target] = fact
+    standing = {(fact.source, fact.id): fact for fact in corrected(facts)}
+    return [_told(fact, refused, targets, deciding, standing) for fact in facts]
+
+
+def _told(
+    fact: Fact,
+    refused: set[int],
+    targets: Mapping[tuple[str, str], Fact],
+    deciding: Mapping[tuple[str, str], Fact],
+    standing: Mapping[tuple[str, str], Fact],
+) -> Told:
+    if fact.rank == Rank.CORRECTION:
+        target = fact.source, fact.data["of"]
+        if id(fact) in refused:
+            return Told(fact, Standing.REFUSED)
+        if target not in targets:
+            return Told(fact, Standing.WAITING)
+        holds = deciding[target] is fact
+        return Told(fact, Standing.HOLDS if holds else Standing.OVERRULED, targets[target])
+    identity = fact.source, fact.id
+    correction = deciding.get(identity)
+    if correction is None:
+        return Told(fact, Standing.STANDS)
+    now = standing.get(identity)
+    return Told(fact, Standing.STRUCK_OUT if now is None else Standing.CORRECTED, correction, now)
+
+
+def _is_later(fact: Fact, held: Fact) -> bool:
+    return (fact.time, fact.id) > (held.time, held.id)
+
+
+# ---- the days ----------------------------------------------------------------------------------------------
+class AccountedDay(NamedTuple):
+    """What one local date adds to a duration."""
+
+    day: int
+    kind: DayKind
+    holiday: str
+    """Its name, where it is one."""
+    amount: int
+    """What it adds to the net duration, in the measure's integers."""
+    still: int
+    """How much the clock stood still on it, in the same."""
+    ran: tuple[Span, ...]
+    """For durations in minutes and elapsed time: when the clock ran."""
+    reasons: tuple[str, ...]
+    """Of the suspensions on this day that stop this clock."""
+    other_reasons: tuple[str, ...]
+    """Of those that do not: another reason, or begun when the limit had passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A duration, day by day. The days' amounts add up to `net`, their stillness to `still`."""
+
+    measure: str
+    scale: int
+    """How many of the integers make one unit of the measure."""
+    start: Instant
+    end: Instant
+    net: int
+    still: int
+    days: tuple[AccountedDay, ...]
+
+    @property
+    def gross(self) -> int:
+        return self.net + self.still
+
+
+def account(watch: Stopwatch, law: Law, case: Case, start: Instant, end: Instant, pauses: Sequence[Span]) -> Account:
+    """Add a duration up, day by day."""
+    days = tuple(_days(watch, law, case, start, end, pauses))
+    net, still = sum(day.amount for day in days), sum(day.still for day in days)
+    return Account(watch.measure.name, watch.measure.scale, start, end, net, still, days)
+
+
+def _days(
+    watch: Stopwatch, law: Law, case: Case, start: Instant, end: Instant, pauses: Sequence[Span]
+) -> Iterator[AccountedDay]:
+    zone, calendar, name = law.zone, law.calendar, watch.measure.name
+    hours = law.hours(case.unit, case.service_item)
+    first = zone.day(start)
+    for day in range(first, zone.day(end) + 1):
+        amount = still = 0
+        ran: tuple[Span, ...] = ()
+        if name == "working_days":
+            if day > first and calendar.is_working(day):
+                still = hours.fully_covered_working_days(day - 1, day, pauses)
+                amount = 1 - still
+        elif name == "calendar_days":
+            if day > first:
+                still = full_days(pauses, day - 1, day, zone.midnight)
+                amount = 1 - still
+        else:
+            open_spans = (
+                hours.spans(day) if name == "working_minutes" else [(zone.midnight(day), zone.midnight(day + 1))]
+            )
+            lasted = [(max(opens, start), min(closes, end)) for opens, closes in open_spans]
+            ran = tuple(piece for span in lasted for piece in _without(span, pauses))
+            amount = _length(ran)
+            still = _length([span for span in lasted if span[0] < span[1]]) - amount
+        reasons, other_reasons = _reasons(case, pauses, zone.midnight(day), zone.midnight(day + 1))
+        yield AccountedDay(
+            day, calendar.kind(day), calendar.holiday_name(day), amount, still, ran, reasons, other_reasons
+        )
+
+
+def _without(span: Span, pauses: Sequence[Span]) -> Iterator[Span]:
+    """What the pauses (in order, disjoint) leave of a span."""
+    begin, end = span
+    for paused, resumed in pauses:
+        if paused >= end or resumed <= begin:
+            continue
+        if begin < paused:
+            yield begin, paused
+        begin = max(begin, resumed)
+    if begin < end:
+        yield begin, end
+
+
+def _length(spans: Sequence[Span]) -> int:
+    return sum(end - begin for begin, end in spans)
+
+
+def _reasons(
+    case: Case, pauses: Sequence[Span], midnight: Instant, next_midnight: Instant
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    stopping: set[str] = set()
+    other: set[str] = set()
+    for span in case.suspensions:
+        begin = max(span.start, midnight)
+        end = min(next_midnight if span.end is None else span.end, next_midnight)
+        if begin < end:
+            stops = any(paused < end and begin < resumed for paused, resumed in pauses)
+            (stopping if stops else other).add(span.reason)
+    return tuple(sorted(stopping)), tuple(sorted(other - stopping))
+
+
+# ---- the promises ------------------------------------------------------------------------------------------
+class EndedBy(StrEnum):
+    """What ended a duration."""
+
+    STOP = "stop"
+    WITHDRAWAL = "withdrawal"
+    NOTHING = "nothing"
+    """It runs: the account is up to now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One promise's verdict on one cycle, with its account."""
+
+    promise: Promise
+    judgement: Judgement
+    ended_by: EndedBy
+    limit: Limit | None
+    """The one that binds this case, extension included; None where an instant or no limit does."""
+    account: Account | None
+    """None for promises that measure no duration."""
+    turned_by: tuple[Fact, ...]
+    """What arrived late and turned a miss into what it is now (DESIGN §4.14)."""
+
+
+class Reason(StrEnum):
+    """Why a promise about the same service item says nothing of a case."""
+
+    NOT_SELECTED = "not_selected"
+    NOT_STARTED = "not_started"
+    NOT_IN_FORCE = "not_in_force"
+    NOTHING_TO_JUDGE = "nothing_to_judge"
+    """It has no limit to be judged by, or is not told what it counts."""
+
+
+class Silent(NamedTuple):
+    """A promise that says nothing of a case."""
+
+    promise: Promise
+    reason: Reason
+    missing: tuple[tuple[str, Any, Any], ...] = ()
+    """Of what it selects by: name, what it wants, what the case has (None: not known)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedCycle:
+    """One cycle of a case."""
+
+    case: Case
+    promises: tuple[Explained, ...]
+    silent: tuple[Silent, ...]
+    signals: tuple[str, ...]
+    """Codes of what makes its numbers doubtful: anomalies, backdated entry, …"""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """All there is to say of one key at one moment."""
+
+    key: str
+    now: Instant
+    history: tuple[Told, ...]
+    later: int
+    """How many of its facts had not happened, or not arrived, by then."""
+    cycles: tuple[ExplainedCycle, ...]
+    others: tuple[Judgement, ...]
+    """What promises about catalogue entries and duties say."""
+    entry: tuple[EntryState, ...]
+    """Of a catalogue entry: its states, oldest first."""
+    cards: tuple[CardState, ...]
+
+
+def explain(judge: Judge, key: str, facts: Sequence[Fact], now: Instant) -> Explanation:
+    """The account of one key's facts (deduplicated, in contract order) at a moment."""
+    known = [fact for fact in facts if fact.time <= now and fact.received <= now]
+    opinion = judge.judge(facts, now)
+    about_case = any(told.fact.rank < Rank.CORRECTION for told in history(known))
+    cycles = judge.cases(known) if about_case else []
+    entry = entry_of(corrected(known))
+    return Explanation(
+        key=key,
+        now=now,
+        history=tuple(history(known)),
+        later=len(facts) - len(known),
+        cycles=tuple(_cycle(judge, case, known, opinion, now) for case in cycles),
+        others=tuple(each for each in opinion.judgements if _kind(judge, each) in (Kind.CATALOGUE, Kind.DUTY)),
+        entry=entry.states if entry is not None else (),
+        cards=tuple(cards(judge, known, now)),
+    )
+
+
+def _kind(judge: Judge, judgement: Judgement) -> Kind | None:
+    kind = judge.kinds.get(judgement.kpi)
+    return kind.promise.kind if kind is not None else None
+
+
+def _cycle(judge: Judge, case: Case, known: Sequence[Fact], opinion: Opinion, now: Instant) -> ExplainedCycle:
+    mine = [each for each in opinion.judgements if each.cycle == case.cycle]
+    about_case = [each for each in mine if _kind(judge, each) not in (None, Kind.CATALOGUE, Kind.DUTY)]
+    promises = tuple(_explained(judge, each, case, known, opinion, now) for each in about_case)
+    spoken = {each.kpi for each in about_case}
+    signals = [
+        f"{each.kpi.removeprefix(PREFIX)}:{each.item}" if each.item != "-" else each.kpi.removeprefix(PREFIX)
+        for each in mine
+        if each.kpi.startswith(PREFIX) and any(cell == Cell.N and amount for cell, amount in each.cells)
+    ]
+    signals += [f"anomaly:{code}" for code in case.anomalies]
+    return ExplainedCycle(
+        case=case,
+        promises=promises,
+        silent=tuple(_silent(judge, case, spoken, now)),
+        signals=tuple(dict.fromkeys(signals)),
+    )
+
+
+def _explained(
+    judge: Judge, judgement: Judgement, case: Case, known: Sequence[Fact], opinion: Opinion, now: Instant
+) -> Explained:
+    promise = _version(judge, judgement, now)
+    limit, ended_by, counted = None, EndedBy.NOTHING, None
+    start, stop = judgement.start, judgement.stop
+    if stop is not None:
+        gone = case.withdrawn_at is not None and ended(case, Stopwatch(promise, judge.law).stop(case)) is not None
+        ended_by = EndedBy.WITHDRAWAL if gone else EndedBy.STOP
+    watch = _watch(promise, case, start, judge.law)
+    if watch is not None and start is not None:
+        end = stop if stop is not None else now
+        limit = watch.limit(case, start)
+        counted = account(watch, judge.law, case, start, end, _pauses(watch, promise, case, start, stop))
+    turned = (judgement.kpi, judgement.cycle) in opinion.reversed or judgement.outcome is Outcome.LATE_ENTRY
+    turned_by = _turned_by(judge, known, judgement.kpi, judgement.cycle) if turned else ()
+    return Explained(promise, judgement, ended_by, limit, counted, turned_by)
+
+
+def _version(judge: Judge, judgement: Judgement, now: Instant) -> Promise:
+    """The version of the promise that judged."""
+    promise = judge.kinds[judgement.kpi].promise
+    decisive = judgement.start
+    if promise.applies_by == "stop" or decisive is None:
+        decisive = judgement.stop if judgement.stop is not None else now
+    return judge.in_force(judgement.kpi, judge.law.zone.day(decisive)).promise
+
+
+def _watch(promise: Promise, case: Case, start: Instant | None, law: Law) -> Stopwatch | None:
+    """The clock by which a promise measures this case; None if it measures no duration."""
+    if promise.kind is Kind.MEAN_REDUCTION and start is not None:
+        limit = law.statutory_limit(case.service_item, law.zone.day(start))
+        # its measure is that of the limit
+        return Stopwatch(promise.model_copy(update={"limit": limit, "measure": None}), law) if limit else None
+    if promise.kind is Kind.CASE_LIMIT or promise.measure in MEASURES:
+        return Stopwatch(promise, law)
+    if promise.kind is Kind.CASE_SHARE and isinstance(promise.matures_at, Limit):
+        return Stopwatch(promise.model_copy(update={"limit": promise.matures_at}), law)
+    return None
+
+
+def _pauses(watch: Stopwatch, promise: Promise, case: Case, start: Instant, stop: Instant | None) -> Sequence[Span]:
+    """The suspensions that count for this promise."""
+    if promise.kind is Kind.CASE_SHARE:
+        return ()
+    if promise.kind is Kind.CASE_LIMIT:
+        reading = watch.read(case, start, stop)
+        return reading.pauses if reading is not None else ()
+    return watch.pauses(case, start, stop)
+
+
+def _turned_by(judge: Judge, facts: Sequence[Fact], kpi: str, cycle: int) -> tuple[Fact, ...]:
+    """What arrived when a miss ceased to be one, for the last time."""
+    turning: list[Fact] = []
+    for known, arrival in judge.stages(facts):
+        after = [fact for fact in facts if fact.received <= arrival]
+        if _missed(judge, known, arrival, kpi, cycle) and not _missed(judge, after, arrival, kpi, cycle):
+            turning = [fact for fact in after if fact.received == arrival]
+    return tuple(turning)
+
+
+def _missed(judge: Judge, facts: Sequence[Fact], now: Instant, kpi: str, cycle: int) -> bool:
+    return any(
+        (each.kpi, each.cycle) == (kpi, cycle) and each.outcome in MISSES
+        for each in judge.judge_cases(judge.cases(facts), now)
+    )
+
+
+def _silent(judge: Judge, case: Case, spoken: set[str], now: Instant) -> Iterator[Silent]:
+    """The promises that are about this service item and say nothing of this case."""
+    for key, kinds in judge.versions.items():
+        promise = kinds[-1].promise
+        items = promise.select.get("service_item")
+        if key in spoken or promise.kind in (Kind.CATALOGUE, Kind.DUTY) or items is None:
+            continue
+        if case.service_item not in wanted_values(items):
+            continue
+        missing = tuple(
+            (name, wanted, _actual(case, name))
+            for name, wanted in promise.select.items()
+            if name != "service_item" and not compile_selection({name: wanted})(case)
+        )
+        yield Silent(promise, _reason(judge, promise, case, missing, now), missing)
+
+
+def _reason(judge: Judge, promise: Promise, case: Case, missing: tuple[object, ...], now: Instant) -> Reason:
+    if missing:
+        return Reason.NOT_SELECTED
+    watch, zone = Stopwatch(promise, judge.law), judge.law.zone
+    start, stop = watch.start(case), watch.stop(case)
+    if start is None:
+        return Reason.NOT_STARTED
+    decisive = start
+    if promise.applies_by == "stop":
+        decisive = stop if stop is not None else now
+    day = zone.day(decisive)
+    until = promise.effective_to
+    if day < promise.effective_from.toordinal() or (until is not None and day > until.toordinal()):
+        return Reason.NOT_IN_FORCE
+    return Reason.NOTHING_TO_JUDGE
+
+
+def _actual(case: Case, name: str) -> Any:
+    """What a case has of what a promise selects by."""
+    match name:
+        case "unit" | "applicant" | "outcome" | "online":
+            return getattr(case, name)
+        case "channel":
+            return sorted(case.channels) or None
+        case "parent":
+            return case.parent is not None
+    return case.attributes.get(name)

@@ -1,0 +1,82 @@
+"""One case out of many files: its facts, without judging any other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import orjson
+
+from services.domain.admission import Admission
+from services.domain.cards import case_name
+from services.domain.facts import Fact
+from services.domain.plan import Plan
+from services.domain.refusal import Refused
+from services.messaging.codec import CODEC
+from services.replay.blocks import Block, blocks
+from services.replay.buckets import Record, Rejected
+from services.replay.judging import facts_of
+
+
+@dataclass
+class Found:
+    """What the files say of a case."""
+
+    cases: dict[str, list[Fact]] = field(default_factory=dict)
+    """By case key; more than one if several owners have a case of that name."""
+    rejected: list[Rejected] = field(default_factory=list)
+    """Events about it that were turned away."""
+    lines: int = 0
+    """How many lines were looked at."""
+
+
+def find_case(files: Sequence[str], plan: Plan, name: str) -> Found:
+    """The facts of the case of that name: its subject, or owner and subject with a blank between them."""
+    search = _Search(plan, name)
+    for block in blocks(files):
+        search.look(block)
+    return search.found()
+
+
+class _Search:
+    def __init__(self, plan: Plan, name: str) -> None:
+        self._name = name
+        owner, blank, subject = name.partition(" ")
+        self._subjects = {name, subject} if blank else {name}
+        self._needle = (subject if blank else owner).encode()
+        self._admission = Admission(plan, CODEC, trust_receivedat=True)
+        self._records: dict[str, list[Record]] = {}
+        self._found = Found()
+
+    def look(self, block: Block) -> None:
+        """Keep what a block says of the case."""
+        self._found.lines += block.lines.count(b"\n")
+        # an escaped character may stand for one of the name
+        if self._needle not in block.lines and b"\\" not in block.lines:
+            return
+        for number, line in enumerate(block.lines.split(b"\n"), block.first_line):
+            if (self._needle in line or b"\\" in line) and self._is_about_it(line):
+                self._keep(block.file, number, line)
+
+    def _is_about_it(self, line: bytes) -> bool:
+        try:
+            event = orjson.loads(line)
+        except ValueError:
+            return False
+        return isinstance(event, dict) and event.get("subject") in self._subjects
+
+    def _keep(self, file: str, number: int, line: bytes) -> None:
+        try:
+            admitted = self._admission.admit(line)
+        except Refused as refused:
+            self._found.rejected.append(
+                Rejected(file, number, str(refused.code), refused.path, refused.sentence, refused.remedy)
+            )
+            return
+        self._records.setdefault(admitted.key, []).append((admitted.key, file, number, *admitted.fact))
+
+    def found(self) -> Found:
+        keys = [key for key in self._records if case_name(key) == self._name]
+        # a subject with a blank in it may read like an owner and another subject: then the owner is meant
+        keys = keys or [key for key in self._records if key.partition("\x1f")[2] == self._name]
+        for key in sorted(keys):
+            self._found.cases[key] = facts_of(self._records[key], self._found.rejected)
+        return self._found
