@@ -1,0 +1,386 @@
+"""The account behind a verdict: it sums to it, and says what happened."""
+
+import json
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.cli.__main__ import main
+from services.domain.calendar import DayKind
+from services.domain.explain import EndedBy, Explained, Explanation, Reason, Standing, account, explain
+from services.domain.facts import Fact
+from services.domain.judge import Judge
+from services.domain.judgement import Judgement, Outcome
+from services.domain.stopwatch import Stopwatch
+from services.domain.tally import Cell
+from services.domain.zone import MINUTE_US, Instant
+from tests.unit.cases import (
+    WATER,
+    accepted,
+    at,
+    completed,
+    correction,
+    day,
+    end_of,
+    folded,
+    in_order,
+    judge_of,
+    milestone,
+    promise,
+    resumed,
+    suspended,
+    withdrawn,
+)
+
+NATIONAL_DAY = (
+    accepted("2021-09-22T09:30"),
+    suspended("2021-09-27T10:00"),
+    resumed("2021-10-09T10:00"),
+    completed("2021-10-20T16:00"),
+)
+
+
+def told(judge: Judge, *facts: Fact, now: str = "2022-06-01") -> Explanation:
+    return explain(judge, f"{WATER}\x1fW-1", in_order(facts), at(now))
+
+
+def the_one(explanation: Explanation) -> Explained:
+    (cycle,) = explanation.cycles
+    (explained,) = cycle.promises
+    return explained
+
+
+# ---- days --------------------------------------------------------------------------------------------------
+def test_a_suspension_across_the_national_day_holiday_stops_four_working_days() -> None:
+    judge = judge_of(promise(limit="13 working_days", clock_stops=("hearing",)))
+    explained = the_one(told(judge, *NATIONAL_DAY))
+    assert explained.judgement.outcome is Outcome.MET
+    assert explained.judgement.due == end_of("2021-10-20")
+    assert explained.account is not None
+    assert (explained.account.net, explained.account.still, explained.account.gross) == (13, 4, 17)
+    days = {each.day: each for each in explained.account.days}
+    assert [each.day for each in explained.account.days if each.still] == [
+        day("2021-09-28"), day("2021-09-29"), day("2021-09-30"), day("2021-10-08"),
+    ]  # fmt: skip
+    start = days[day("2021-09-22")]
+    assert (start.kind, start.amount) == (DayKind.WORKING, 0)
+    sunday_worked = days[day("2021-09-26")]
+    assert (sunday_worked.kind, sunday_worked.amount) == (DayKind.MAKE_UP, 1)
+    first_part = days[day("2021-09-27")]
+    assert (first_part.amount, first_part.reasons) == (1, ("hearing",))
+    holiday = days[day("2021-10-04")]
+    assert (holiday.kind, holiday.holiday, holiday.amount, holiday.still) == (DayKind.HOLIDAY, "国庆节", 0, 0)
+    assert days[day("2021-10-09")].amount == 1  # resumed at 10:00: the clock ran in some of its hours
+    assert sum(each.amount for each in explained.account.days) == explained.judgement.bin
+
+
+def test_a_reason_that_does_not_stop_this_clock_is_named_and_counts() -> None:
+    judge = judge_of(promise(limit="13 working_days", clock_stops=("testing",)))
+    explained = the_one(told(judge, *NATIONAL_DAY))
+    assert explained.judgement.outcome is Outcome.MISSED
+    assert explained.account is not None
+    assert (explained.account.net, explained.account.still) == (17, 0)
+    stopped = next(each for each in explained.account.days if each.day == day("2021-09-28"))
+    assert (stopped.amount, stopped.reasons, stopped.other_reasons) == (1, (), ("hearing",))
+
+
+def test_a_suspension_after_the_limit_passed_is_named_and_cures_nothing() -> None:
+    judge = judge_of(promise(clock_stops=("hearing",)))
+    facts = (accepted("2021-10-11T09:00"), suspended("2021-10-18T09:00"), completed("2021-10-25T09:00"))
+    explained = the_one(told(judge, *facts))
+    assert explained.account is not None
+    assert (explained.account.net, explained.account.still) == (10, 0)
+    assert explained.account.days[-2].other_reasons == ("hearing",)
+
+
+def test_minutes_are_accounted_for_by_the_opening_hours_they_ran_in() -> None:
+    judge = judge_of(promise(limit="90 working_minutes", clock_stops=("hearing",)))
+    facts = (
+        accepted("2021-10-15T16:50"),
+        suspended("2021-10-18T09:10"),
+        resumed("2021-10-18T13:40"),
+        completed("2021-10-18T14:00"),
+    )
+    explained = the_one(told(judge, *facts))
+    assert explained.account is not None
+    assert explained.account.net == 70 * MINUTE_US
+    ran = [span for each in explained.account.days for span in each.ran]
+    assert ran == [
+        (at("2021-10-15T16:50"), at("2021-10-15T17:30")),
+        (at("2021-10-18T09:00"), at("2021-10-18T09:10")),
+        (at("2021-10-18T13:40"), at("2021-10-18T14:00")),
+    ]
+
+
+def test_an_open_case_is_accounted_for_up_to_now() -> None:
+    explained = the_one(told(judge_of(promise()), accepted("2021-10-11T09:00"), now="2021-10-13T12:00"))
+    assert explained.ended_by is EndedBy.NOTHING
+    assert explained.account is not None
+    assert explained.account.net == 2
+    assert explained.judgement.outcome is Outcome.OPEN
+
+
+def test_a_withdrawn_case_is_accounted_for_up_to_its_withdrawal() -> None:
+    explained = the_one(told(judge_of(promise()), accepted("2021-10-11T09:00"), withdrawn("2021-10-12T09:00")))
+    assert explained.ended_by is EndedBy.WITHDRAWAL
+    assert explained.account is not None
+    assert explained.account.net == 1
+
+
+LIMITS = ("13 working_days", "20 calendar_days", "600 working_minutes", "9000 minutes", "2 months")
+_FIRST = at("2021-08-25")
+moments = st.integers(0, 150 * 24 * 60).map(lambda minute: _FIRST + minute * MINUTE_US)
+stops = st.lists(st.tuples(moments, moments, st.sampled_from(("hearing", "testing", "weather"))), max_size=4)
+
+
+@cache
+def _judge(**entry: Any) -> Judge:
+    """A judge is made once: hundreds of examples ask it."""
+    return judge_of(promise(**entry))
+
+
+def _case(start: Instant, end: Instant, suspensions: list[tuple[Instant, Instant, str]]) -> list[Fact]:
+    facts = [accepted("2021-09-01")._replace(time=start, received=start)]
+    for number, (since, until, reason) in enumerate(suspensions):
+        facts.append(suspended("2021-09-01", reason, id=f"s{number}")._replace(time=since, received=since))
+        if until > since:
+            facts.append(resumed("2021-09-01", reason, id=f"r{number}")._replace(time=until, received=until))
+    facts.append(completed("2021-09-01")._replace(time=end, received=end))
+    return in_order(facts)
+
+
+@given(limit=st.sampled_from(LIMITS), first=moments, second=moments, suspensions=stops)
+def test_the_account_of_a_limit_sums_to_the_verdict(
+    limit: str, first: Instant, second: Instant, suspensions: list[tuple[Instant, Instant, str]]
+) -> None:
+    judge = _judge(limit=limit, clock_stops=("hearing", "testing"))
+    facts = _case(min(first, second), max(first, second), suspensions)
+    (judgement,) = _verdicts(judge, facts)
+    explained = the_one(explain(judge, "a\x1fb", facts, at("2023-01-01")))
+    counted = explained.account
+    assert counted is not None
+    watch = Stopwatch(explained.promise, judge.law)
+    assert watch.bin(counted.net) == judgement.bin
+    assert counted.gross == dict(judgement.cells)[Cell.GROSS]
+    assert counted.net == sum(each.amount for each in counted.days)
+    assert counted.still == sum(each.still for each in counted.days)
+
+
+@pytest.mark.parametrize("measure", ["working_days", "elapsed_days", "minutes", "working_minutes"])
+@given(first=moments, second=moments, suspensions=stops)
+def test_the_account_of_a_mean_sums_to_what_is_added_to_it(
+    measure: str, first: Instant, second: Instant, suspensions: list[tuple[Instant, Instant, str]]
+) -> None:
+    judge = _judge(kind="case_mean", measure=measure, clock_stops=("hearing", "testing"))
+    facts = _case(min(first, second), max(first, second), suspensions)
+    (judgement,) = _verdicts(judge, facts)
+    counted = the_one(explain(judge, "a\x1fb", facts, at("2023-01-01"))).account
+    assert counted is not None
+    cells = dict(judgement.cells)
+    assert (counted.net, counted.gross) == (cells[Cell.TOTAL], cells[Cell.GROSS])
+
+
+def _verdicts(judge: Judge, facts: list[Fact]) -> list[Judgement]:
+    return [each for each in judge.judge(facts, at("2023-01-01")).judgements if each.kpi == "P"]
+
+
+@given(first=moments, second=moments, since=moments, until=moments)
+def test_a_clock_never_runs_backwards(first: Instant, second: Instant, since: Instant, until: Instant) -> None:
+    judge = _judge(limit="600 working_minutes", clock_stops=("hearing",))
+    start, end = min(first, second), max(first, second)
+    watch = Stopwatch(judge.plan.promises[0], judge.law)
+    (case,) = folded(judge, accepted("2021-09-01"))
+    pauses = [(min(since, until), max(since, until))]
+    days = account(watch, judge.law, case, start, end, pauses).days
+    assert all(each.amount >= 0 and each.still >= 0 for each in days)
+    spans = [span for each in days for span in each.ran]
+    assert spans == sorted(spans)
+    assert all(begin < finish for begin, finish in spans)
+
+
+# ---- what happened -----------------------------------------------------------------------------------------
+def test_corrections_are_told_with_what_they_did() -> None:
+    wrong, done = milestone("2021-10-12", "surveyed"), completed("2021-10-20T09:00")
+    struck = correction("2021-10-13", wrong, None)
+    first = correction("2021-10-21", done, completed("2021-10-15T09:00"))
+    second = correction("2021-10-22", done, completed("2021-10-14T09:00"))
+    waits = correction("2021-10-23", milestone("2021-10-01", "unheard"), None)
+    recorrected = correction("2021-10-24", first, None)
+    facts = (accepted("2021-10-11T09:00"), wrong, struck, done, first, second, waits, recorrected)
+    history = {each.fact.id: each for each in told(judge_of(promise()), *facts).history}
+    assert history[wrong.id].standing is Standing.STRUCK_OUT
+    assert history[wrong.id].by == struck
+    assert history[done.id].standing is Standing.CORRECTED
+    assert history[done.id].by == second
+    now = history[done.id].now
+    assert now is not None
+    assert now.time == at("2021-10-14T09:00")
+    assert history[struck.id].standing is Standing.HOLDS
+    assert history[second.id].standing is Standing.HOLDS
+    assert history[first.id].standing is Standing.OVERRULED
+    assert history[waits.id].standing is Standing.WAITING
+    assert history[recorrected.id].standing is Standing.REFUSED
+
+
+def test_a_late_entry_names_what_turned_the_miss() -> None:
+    late = completed("2021-10-13T09:00", received="2021-11-01T09:00")
+    explained = the_one(told(judge_of(promise()), accepted("2021-10-11T09:00"), late))
+    assert explained.judgement.outcome is Outcome.LATE_ENTRY
+    assert explained.turned_by == (late,)
+
+
+def test_what_came_in_time_turned_nothing() -> None:
+    explained = the_one(told(judge_of(promise()), accepted("2021-10-11T09:00"), completed("2021-10-13T09:00")))
+    assert explained.turned_by == ()
+
+
+def test_promises_of_the_same_item_say_why_they_are_silent() -> None:
+    judge = judge_of(
+        promise(),
+        promise(id="SMALL", select={"service_item": "water", "size": "small"}),
+        promise(id="LATER", effective_from="2022-01-01"),
+        promise(id="SERVED", start="milestone:connected"),
+        promise(id="OTHER", select={"service_item": "power"}),
+    )
+    explanation = told(judge, accepted("2021-10-11T09:00", attributes={"size": "large"}))
+    (cycle,) = explanation.cycles
+    silent = {each.promise.id: each for each in cycle.silent}
+    assert {name: each.reason for name, each in silent.items()} == {
+        "SMALL": Reason.NOT_SELECTED,
+        "LATER": Reason.NOT_IN_FORCE,
+        "SERVED": Reason.NOT_STARTED,
+    }
+    assert silent["SMALL"].missing == (("size", "small", "large"),)
+
+
+def test_anomalies_and_events_to_come_are_told() -> None:
+    facts = (accepted("2021-10-11T09:00"), completed("2021-10-10T09:00"), completed("2021-12-01T09:00"))
+    explanation = told(judge_of(promise()), *facts, now="2021-11-01")
+    assert explanation.later == 1
+    assert "anomaly:completed_before_acceptance" in explanation.cycles[0].signals
+
+
+# ---- the command -------------------------------------------------------------------------------------------
+PLAN = """
+id = "small"
+title = { zh = "甲", en = "A" }
+issued = 2021-08-20
+timezone = "Asia/Shanghai"
+calendar = "cn"
+text = "text.txt"
+version = "1"
+open = true
+"""
+PROMISE = """
+[[promise]]
+id = "K06-9"
+item = 6
+clause = "不超过13个工作日"
+title = { zh = "供水接入", en = "Water connection" }
+kind = "case_limit"
+strength = "hard"
+select = { service_item = "water" }
+limit = "13 working_days"
+clock_stops = ["hearing"]
+effective_from = 2021-08-20
+"""
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Path:
+    folder = tmp_path / "plan"
+    (folder / "kpis").mkdir(parents=True)
+    (folder / "plan.toml").write_text(PLAN, encoding="utf-8")
+    (folder / "kpis" / "water.toml").write_text(PROMISE, encoding="utf-8")
+    (folder / "text.txt").write_text("不超过13个工作日", encoding="utf-8")
+    return folder
+
+
+def _event(ident: str, kind: str, time: str, source: str = WATER, **data: Any) -> str:
+    event = {
+        "specversion": "1.0", "id": ident, "source": source, "type": kind, "subject": "W-1", "time": f"{time}+08:00",
+        "data": data,
+    }  # fmt: skip
+    return json.dumps(event) + "\n"
+
+
+EVENTS = (
+    _event("1", "case.accepted", "2021-09-22T09:30:00", service_item="water", unit="works"),
+    _event("2", "case.suspended", "2021-09-27T10:00:00", reason="hearing", unit="works"),
+    _event("3", "case.resumed", "2021-10-09T10:00:00", reason="hearing", unit="works"),
+    _event("4", "case.completed", "2021-10-20T16:00:00", outcome="granted"),
+)
+
+
+def run(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main([str(each) for each in arguments])
+    return int(ended.value.code or 0)
+
+
+def test_the_page_shows_days_and_the_clause_in_80_columns(
+    plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    events = tmp_path / "events.jsonl"
+    events.write_text("".join(EVENTS), encoding="utf-8")
+    assert run("explain", "W-1", events, "--plan", plan, "--as-of", "2021-11-01") == 0
+    page = capsys.readouterr().out
+    assert "✓ 按期 met" in page
+    assert "“不超过13个工作日”" in page
+    assert "13 个工作日 working days = 17 − 4" in page
+    assert "国庆节 National Day" in page
+    assert "调休上班 make-up working day" in page
+    assert "◄ 截止 due K06-9" in page
+    wide = [line for line in page.splitlines() if sum(2 if ord(letter) > 0x2E80 else 1 for letter in line) > 80]
+    assert not wide
+
+
+def test_the_json_account_adds_up_and_standard_input_is_read(plan: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "services.cli", "explain", f"{WATER} W-1", "-", "--plan", str(plan), "--as-of",
+         "2021-11-01T00:00:00+08:00", "--json"],
+        input="".join(EVENTS), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    content = json.loads(done.stdout)
+    (explained,) = content["cycles"][0]["promises"]
+    assert explained["verdict"] == "met"
+    assert explained["clause"] == "不超过13个工作日"
+    counted = explained["account"]
+    assert counted["net"] == "13"
+    assert sum(int(each["counted"]) for each in counted["days"]) == 13
+    assert sum(int(each["suspended"]) for each in counted["days"]) == 4
+
+
+def test_a_name_that_two_sources_use_must_be_said_in_full(
+    plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    events = tmp_path / "events.jsonl"
+    other = _event("1", "case.accepted", "2021-10-22T09:30:00", source="/units/other", service_item="water", unit="x")
+    events.write_text("".join([*EVENTS, other]), encoding="utf-8")
+    assert run("explain", "W-1", events, "--plan", plan, "--as-of", "2021-11-01") == 2
+    assert "'/units/other W-1'" in capsys.readouterr().err
+    assert run("explain", "/units/other W-1", events, "--plan", plan, "--as-of", "2021-11-01") == 0
+    assert "办理中 open" in capsys.readouterr().out
+
+
+def test_an_unknown_case_is_an_error_of_the_input(
+    plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    events = tmp_path / "events.jsonl"
+    events.write_text("".join(EVENTS), encoding="utf-8")
+    assert run("explain", "W-2", events, "--plan", plan, "--as-of", "2021-11-01") == 1
+    assert "no case 'W-2'" in capsys.readouterr().err
+
+
+def test_a_rejected_event_of_the_case_is_shown(plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    events = tmp_path / "events.jsonl"
+    events.write_text("".join([*EVENTS, _event("5", "case.closed", "2021-10-20T16:00:00")]), encoding="utf-8")
+    assert run("explain", "W-1", events, "--plan", plan, "--as-of", "2021-11-01") == 1
+    assert "unknown_type" in capsys.readouterr().out
