@@ -3,7 +3,9 @@
 import heapq
 import pickle
 import tempfile
+import weakref
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from typing import IO, Any, Generic, TypeVar
 
 ROWS_IN_MEMORY = 50_000
@@ -19,6 +21,8 @@ class SortedRows(Generic[R]):
         self._in_memory = in_memory
         self._rows: list[R] = []
         self._runs: list[IO[bytes]] = []
+        self._opened = ExitStack()
+        weakref.finalize(self, self._opened.close)
         self._length = 0
 
     def add(self, rows: Iterable[R]) -> None:
@@ -34,11 +38,11 @@ class SortedRows(Generic[R]):
 
     def __iter__(self) -> Iterator[R]:
         self._rows.sort()
-        return heapq.merge(*map(_read, self._runs), self._rows) if self._runs else iter(self._rows)
+        yield from heapq.merge(*map(_read, self._runs), self._rows)
 
     def _spill(self) -> None:
         self._rows.sort()
-        run = tempfile.TemporaryFile(prefix="kpiwatch-run-")  # noqa: SIM115  # lives as long as these rows
+        run = self._opened.enter_context(tempfile.TemporaryFile(prefix="kpiwatch-run-"))
         for begin in range(0, len(self._rows), _ROWS_AT_ONCE):
             pickle.dump(self._rows[begin : begin + _ROWS_AT_ONCE], run, pickle.HIGHEST_PROTOCOL)
         self._runs.append(run)
