@@ -42,7 +42,7 @@ class SortedRows(Generic[R]):
 
     def _spill(self) -> None:
         self._rows.sort()
-        run = self._opened.enter_context(tempfile.TemporaryFile(prefix="kpiwatch-run-"))
+        run = self._opened.enter_context(tempfile.TemporaryFile(prefix="kpiwatch-run-"))  # noqa: SIM115  # the stack closes it
         for begin in range(0, len(self._rows), _ROWS_AT_ONCE):
             pickle.dump(self._rows[begin : begin + _ROWS_AT_ONCE], run, pickle.HIGHEST_PROTOCOL)
         self._runs.append(run)
