@@ -26,20 +26,23 @@ class Ruling(NamedTuple):
 
 
 def rulings_of(opinion: Opinion) -> list[Ruling]:
-    """The misses, late entries and reversals in an opinion."""
-    by_identity = {(each.kpi, each.cycle): each for each in opinion.judgements}
-    found = [Ruling(each.kpi, each.cycle, "missed", each) for each in opinion.judgements if each.outcome in MISSES]
-    for kpi, cycle in opinion.reversed:
-        judgement = by_identity.get((kpi, cycle))
-        late = judgement is not None and judgement.outcome is Outcome.LATE_ENTRY
-        found.append(Ruling(kpi, cycle, str(Outcome.LATE_ENTRY) if late else "reversed", judgement))
-    return found
+    """The misses, late entries and reversals in an opinion, one per identity: a miss goes before."""
+    found: dict[tuple[str, int], Ruling] = {}
+    if opinion.reversed:
+        by_identity = {(each.kpi, each.cycle): each for each in opinion.judgements}
+        for kpi, cycle in opinion.reversed:
+            judgement = by_identity.get((kpi, cycle))
+            late = judgement is not None and judgement.outcome is Outcome.LATE_ENTRY
+            found[kpi, cycle] = Ruling(kpi, cycle, str(Outcome.LATE_ENTRY) if late else "reversed", judgement)
+    for each in opinion.judgements:
+        if each.outcome in MISSES:
+            found[each.kpi, each.cycle] = Ruling(each.kpi, each.cycle, "missed", each)
+    return list(found.values())
 
 
 def written_verdict(ruling: Ruling, key: str, judge: Judge, now: Instant) -> Verdict:
     """A ruling as it is published; `key` is the case's."""
     judgement, zone = ruling.judgement, judge.law.zone
-
     since = judgement.start if judgement is not None and judgement.start is not None else now
 
     def text(instant: Instant | None) -> str:

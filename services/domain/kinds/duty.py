@@ -42,7 +42,10 @@ class Duty:
         else:
             outcome, cells = Outcome.MET, ((Cell.N, 1), (Cell.MET, 1))
         unit, item = fulfilment.unit, f"{fulfilment.period}/{fulfilment.unit}"
-        found.append(Judgement(self.promise.key, 1, outcome, unit, item, NOW, cells, None, None, due, fulfilment.time))
+        cycle = int(fulfilment.period.replace("-", ""))  # a duty's cycle is its period
+        found.append(
+            Judgement(self.promise.key, cycle, outcome, unit, item, NOW, cells, None, None, due, fulfilment.time)
+        )
 
     def periods(self, first_day: int, through_day: int) -> list[str]:
         """The periods whose due day lies in a span of days, from when the promise took effect."""

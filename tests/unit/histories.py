@@ -1,0 +1,177 @@
+"""Random histories of all event types, for properties: sensible often enough, and strange often enough."""
+
+from datetime import date
+from typing import Any
+
+from hypothesis import strategies as st
+
+from services.domain.facts import Fact, Rank, digest_of
+from services.domain.fold import insert
+from services.domain.judge import Judge
+from services.domain.zone import MINUTE_US, Instant
+from tests.unit.cases import OPERATIONS, SEALS, WATER, at, judge_of, promise
+
+BEGIN = at("2021-09-10")
+END = at("2021-12-01")
+HOUR_US = 60 * MINUTE_US
+ITEMS = ("water", "permit", "registration", "power")
+UNITS = ("works", "seals")
+REASONS = ("hearing", "testing", "weather")
+KPIS = ("P", "SOFT", "SHARE", "FEE", "ORDER", "MINUTES", "STATUTE", "REPORT", "DUE", "NEXT")
+LIMITS = ({"amount": 3, "unit": "working_days"}, {"amount": 5, "unit": "calendar_days"})
+
+
+def judge() -> Judge:
+    """A plan with a promise of every kind."""
+    everything: dict[str, Any] = {"select": {"service_item": ITEMS}}
+    stops = {"clock_stops": ("hearing", "testing")}
+    return judge_of(
+        promise(**stops),
+        promise(id="SOFT", strength="soft", limit="2 working_days", **everything),
+        promise(id="FAR", strength="aspirational", limit="5 calendar_days", start="applied", **everything, **stops),
+        promise(id="MINUTES", limit="90 working_minutes", select={}, **stops),
+        promise(id="DUE", limit="due_at", ends="instant", **everything),
+        promise(
+            id="STATUTE", limit="statutory_limit", extension_moves_limit=True, select={"service_item": "permit"},
+            **stops,
+        ),
+        promise(id="MEAN", kind="case_mean", measure="working_days", objective="<= 3 working_days",
+                **everything, **stops),
+        promise(id="ELAPSED", kind="case_mean", measure="elapsed_days", **everything, **stops),
+        promise(id="VISITS", kind="case_mean", measure="quantity:visits", objective="<= 0.3 visits", **everything),
+        *(
+            promise(id="LESS", variant=variant, kind="mean_reduction", objective=">= 80 %", **everything, **stops)
+            for variant in ("official", "cases", "ratio_of_sums")
+        ),
+        promise(
+            id="SHARE", kind="case_share", where={"stopped": True}, stop="milestone:b", matures_at="3 working_days",
+            objective=">= 95 %", **everything,
+        ),
+        promise(id="ONLINE", kind="trend", strength="directional", measure="share", direction="rising",
+                where={"online": True}, known=("channel",), matures_at="completion", **everything),
+        promise(id="FEE", kind="case_bound", counts=("quantity:fee",), bound="<= 0 CNY", matures_at="completion",
+                **everything),
+        promise(id="ORDER", kind="case_bound", counts=("order:a<b",), bound="<= 0 count", matures_at="completion",
+                **everything),
+        promise(id="NODES", kind="node_duration", strength="directional", **everything),
+        promise(id="ENTRIES", kind="catalogue", select={}, where={"online": True}, collection="catalogue",
+                statistic="share", objective=">= 80 %", windows=("now",), official_window="now"),
+        promise(id="REPORT", kind="duty", select={}, duty="report", period="month", owed_by=UNITS),
+        promise(id="NEXT", limit="5 working_days", effective_to=date(2021, 9, 30)),
+        promise(id="NEXT", limit="1 working_days", effective_from=date(2021, 10, 1)),
+    )  # fmt: skip
+
+
+def _data(draw: st.DrawFn, rank: Rank) -> dict[str, Any]:
+    def one(*values: Any) -> Any:
+        return draw(st.sampled_from(values))
+
+    match rank:
+        case Rank.CASE_APPLIED | Rank.CASE_ACCEPTED:
+            data = {"service_item": one(*ITEMS), "unit": one(*UNITS), "channel": one("online", "counter", "unknown")}
+            if one(True, False):
+                data["due_at"] = draw(instants())
+            return data
+        case Rank.CASE_SUPPLEMENT_REQUESTED | Rank.CASE_REFUSED | Rank.CASE_WITHDRAWN:
+            return {}
+        case Rank.CASE_RECLASSIFIED:
+            return {"service_item": one(*ITEMS)}
+        case Rank.CASE_MILESTONE:
+            return {"name": one("a", "b"), "unit": one(*UNITS)}
+        case Rank.CASE_NODE_STARTED | Rank.CASE_NODE_ENDED:
+            return {"node": one("survey", "works"), "unit": one(*UNITS)}
+        case Rank.CASE_SUSPENDED | Rank.CASE_RESUMED:
+            return {"reason": one(*REASONS), "unit": one(*UNITS)}
+        case Rank.CASE_EXTENDED:
+            return {"limit": one(*LIMITS)}
+        case Rank.CASE_MEASURED:
+            return {"quantity": one("fee", "visits"), "value": one(-1, 0, 1, 2.5)}
+        case Rank.CASE_COMPLETED:
+            return {"channel": one("online", "counter")} if one(True, False) else {}
+        case Rank.CASE_REOPENED:
+            return {"reason": one("completion_void", "new_request")}
+        case Rank.CASE_RATED:
+            return {"score": one(1, 5)}
+        case Rank.CASE_JUSTIFIED:
+            return {"kpi": one(*KPIS), "decision": one("requested", "accepted", "rejected")}
+        case Rank.CASE_CONFIRMED:
+            return {"kpi": one(*KPIS), "decision": one("accepted", "rejected")}
+        case Rank.ITEM_UPSERTED | Rank.ITEM_RETIRED:
+            return {"collection": "catalogue", "unit": one(*UNITS), "attributes": {"online": one(True, False)}}
+        case Rank.DUTY_FULFILLED:
+            return {"duty": "report", "unit": one(*UNITS), "period": one("2021-09", "2021-10")}
+        case _:
+            return {}
+
+
+OF_CASES = [rank for rank in Rank if rank < Rank.CORRECTION]
+_COMMON = [Rank.CASE_ACCEPTED, Rank.CASE_COMPLETED, Rank.CASE_SUSPENDED, Rank.CASE_RESUMED, Rank.CASE_MILESTONE]
+_OF_OPERATIONS = (Rank.CASE_EXTENDED, Rank.CASE_JUSTIFIED, Rank.CASE_CONFIRMED)
+
+
+def instants() -> st.SearchStrategy[Instant]:
+    """Hours, so that things coincide; and first and last microseconds of days, where limits end."""
+    hours = st.integers(0, 40 * 24).map(lambda hour: BEGIN + hour * HOUR_US)
+    borders = st.tuples(st.integers(0, 40), st.sampled_from((0, -1))).map(lambda d: BEGIN + d[0] * 24 * HOUR_US + d[1])
+    return hours | borders
+
+
+@st.composite
+def fact(draw: st.DrawFn, identity: str, ranks: st.SearchStrategy[Rank], earlier: list[str]) -> Fact:
+    """One event, heard of at once or up to weeks later. A few ids are used twice, with the same or other content."""
+    rank = draw(ranks)
+    if earlier and draw(st.integers(0, 9)) == 0:
+        rank = Rank.CORRECTION
+    time = draw(instants())
+    received = time + draw(st.sampled_from((0, 0, 0, 1, HOUR_US, 30 * HOUR_US, 300 * HOUR_US)))
+    source = draw(st.sampled_from((WATER, WATER, SEALS)))
+    if rank in _OF_OPERATIONS:
+        source = OPERATIONS
+    if rank is Rank.CORRECTION:
+        of = draw(st.sampled_from(earlier))
+        replaced = draw(ranks)
+        event = {"type": replaced.event_type, "time": draw(instants()), "recorded": None, "data": _data(draw, replaced)}
+        data: dict[str, Any] = {"of": of, "event": draw(st.sampled_from((None, event)))}
+        received = max(received, (event["time"] if data["event"] else 0))  # type: ignore[call-overload]
+    else:
+        data = _data(draw, rank)
+    digest = digest_of(repr((rank, time, data)).encode())
+    return Fact(time, int(rank), source, identity, received, digest, data, None)
+
+
+@st.composite
+def events(draw: st.DrawFn, ranks: st.SearchStrategy[Rank] | None = None) -> list[Fact]:
+    """Events of one subject, in no order."""
+    kinds = ranks if ranks is not None else st.sampled_from([*_COMMON, *_COMMON, *OF_CASES])
+    found: list[Fact] = []
+    for number in range(draw(st.integers(1, 8))):
+        again = found and draw(st.integers(0, 11)) == 0
+        identity = draw(st.sampled_from(found)).id if again else f"e{number}"
+        found.append(draw(fact(identity, kinds, [each.id for each in found])))
+    return found
+
+
+def facts() -> st.SearchStrategy[list[Fact]]:
+    """The set of facts of one subject, in contract order."""
+    return any_subject().map(lambda found: settled(found))
+
+
+def any_subject() -> st.SearchStrategy[list[Fact]]:
+    """Mostly cases; sometimes an entry of a catalogue, or a duty."""
+    entries = st.sampled_from([Rank.ITEM_UPSERTED, Rank.ITEM_UPSERTED, Rank.ITEM_RETIRED])
+    duties = st.sampled_from([Rank.DUTY_FULFILLED, Rank.DUTY_FULFILLED, Rank.CASE_CONFIRMED])
+    return st.one_of(events(), events(), events(), events(entries), events(duties))
+
+
+def settled(given: list[Fact]) -> list[Fact]:
+    """What a key keeps of events."""
+    kept: list[Fact] = []
+    for each in given:
+        kept = insert(kept, each).facts
+    return kept
+
+
+@st.composite
+def feeds(draw: st.DrawFn, subjects: int) -> list[tuple[bytes, Fact]]:
+    """Events of several subjects, with their keys."""
+    return [(f"{WATER}\x1fS-{number}".encode(), each) for number in range(subjects) for each in draw(any_subject())]

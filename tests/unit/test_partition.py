@@ -1,0 +1,317 @@
+"""A partition fed one event after the other ends where the judge ends who sees all facts at once (DESIGN §2)."""
+
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.domain.cards import RETRACTED, CardState, cards
+from services.domain.facts import Fact
+from services.domain.fold import insert
+from services.domain.judge import Judge
+from services.domain.partition import CasePartition, Effects
+from services.domain.plan import Plan
+from services.domain.rulings import rulings_of
+from services.domain.tally import Tally, TallyKey
+from services.domain.values import Valuer
+from services.domain.zone import MINUTE_US, Instant
+from tests.unit import histories
+from tests.unit.cases import (
+    CN,
+    accepted,
+    at,
+    completed,
+    correction,
+    fulfilled,
+    heartbeat,
+    judge_of,
+    plan,
+    promise,
+)
+
+KEY = b"/units/water\x1fW-1"
+EVERY_KIND = histories.judge()
+
+
+def partition(judge: Judge, rows: dict[bytes, bytes] | None = None, now: Instant = 0) -> CasePartition:
+    found = CasePartition(judge, {} if rows is None else rows, loads=orjson.loads, dumps=orjson.dumps)
+    found.rebuild(now)
+    return found
+
+
+def filled(tallies: dict[TallyKey, Tally]) -> dict[TallyKey, Tally]:
+    return {key: tally for key, tally in tallies.items() if not tally.empty}
+
+
+class Consumer:
+    """Reads what a partition tells, as the topics keep it: the last word per card and per verdict."""
+
+    def __init__(self) -> None:
+        self.cards: dict[tuple[Any, ...], CardState] = {}
+        self.verdicts: dict[tuple[bytes, str, int], str] = {}
+        self.notices = 0
+
+    def take(self, effects: Effects | None) -> None:
+        if effects is None:
+            return
+        for card in effects.cards:
+            identity = (effects.key, *card[:4])
+            self.notices += self.cards.get(identity) != card
+            self.cards[identity] = card
+            if card.reason == RETRACTED:
+                del self.cards[identity]
+        for ruling in effects.rulings:
+            self.verdicts[effects.key, ruling.kpi, ruling.cycle] = ruling.verdict
+            if ruling.verdict == RETRACTED:
+                del self.verdicts[effects.key, ruling.kpi, ruling.cycle]
+
+
+def sweep(of: CasePartition, now: Instant, into: Consumer) -> None:
+    for effects in of.sweep(now):
+        into.take(effects)
+
+
+def told_at_once(judge: Judge, subjects: dict[bytes, list[Fact]], now: Instant) -> Consumer:
+    """What is true in the end of each case: its tallies, cards and rulings."""
+    found = Consumer()
+    for key, facts in subjects.items():
+        for card in cards(judge, facts, now):
+            found.cards[key, *card[:4]] = card
+        for ruling in rulings_of(judge.judge(facts, now)):
+            found.verdicts[key, ruling.kpi, ruling.cycle] = ruling.verdict
+    return found
+
+
+def tallies_at_once(judge: Judge, subjects: dict[bytes, list[Fact]], now: Instant) -> dict[TallyKey, Tally]:
+    found: dict[TallyKey, Tally] = {}
+    for facts in subjects.values():
+        for each in judge.judge(facts, now).judgements:
+            if each.cells:
+                contribution = each.contribution()
+                found.setdefault(contribution.key, Tally()).add(contribution.cells, contribution.bin, 1)
+    return filled(found)
+
+
+@given(st.data())
+def test_in_any_order_with_sweeps_at_any_time_a_partition_ends_as_if_judged_once(data: st.DataObject) -> None:
+    feed = data.draw(histories.feeds(subjects=2))
+    order = data.draw(st.permutations([*feed, *data.draw(st.lists(st.sampled_from(feed), max_size=3))]))
+    end = histories.END
+    instants = sorted(data.draw(st.lists(st.integers(histories.BEGIN, end), min_size=len(order), max_size=len(order))))
+    rows: dict[bytes, bytes] = {}
+    fed, consumer = partition(EVERY_KIND, rows), Consumer()
+    subjects: dict[bytes, list[Fact]] = {}
+    for (key, fact), now in zip(order, instants, strict=True):
+        if data.draw(st.booleans()):
+            sweep(fed, now, consumer)
+        consumer.take(fed.take(key, fact, now))
+        subjects[key] = insert(subjects.get(key, []), fact).facts
+    sweep(fed, end, consumer)
+    assert filled(fed.tallies) == tallies_at_once(EVERY_KIND, subjects, end)
+    at_once = told_at_once(EVERY_KIND, subjects, end)
+    assert consumer.cards == at_once.cards
+    assert consumer.verdicts == at_once.verdicts
+    rebuilt = partition(EVERY_KIND, rows)
+    assert filled(rebuilt.tallies) == filled(fed.tallies)
+    assert rebuilt.next_at == fed.next_at
+    # a replay from the rows sends no notice
+    before = consumer.notices
+    sweep(rebuilt, end, consumer)
+    for effects in rebuilt.standing():
+        consumer.take(effects)
+    assert consumer.notices == before
+
+
+@given(st.data())
+def test_between_two_due_times_nothing_changes(data: st.DataObject) -> None:
+    """What the judge says at the next due time is the first thing that differs: a sweep misses nothing."""
+    facts = data.draw(histories.facts())
+    now = data.draw(st.integers(histories.BEGIN, histories.END))
+    later = data.draw(st.integers(now, histories.END))
+    opinion = EVERY_KIND.judge(facts, now)
+    if opinion.next_at is not None:
+        assert opinion.next_at > now
+        later = min(later, opinion.next_at - 1)
+    then = EVERY_KIND.judge(facts, later)
+    assert [each.contribution() for each in then.judgements] == [each.contribution() for each in opinion.judgements]
+    assert rulings_of(then) == rulings_of(opinion)
+    assert [card[:6] for card in cards(EVERY_KIND, facts, later)] == [
+        card[:6] for card in cards(EVERY_KIND, facts, now)
+    ]
+
+
+@given(st.data())
+def test_a_backlog_is_told_by_the_first_sweep_after_it(data: st.DataObject) -> None:
+    feed = data.draw(histories.feeds(subjects=2))
+    fed, consumer = partition(EVERY_KIND), Consumer()
+    fed.catching_up = True
+    subjects: dict[bytes, list[Fact]] = {}
+    for key, fact in feed:
+        effects = fed.take(key, fact, histories.END)
+        assert effects is None or not (effects.cards or effects.rulings)
+        subjects[key] = insert(subjects.get(key, []), fact).facts
+    assert list(fed.sweep(histories.END)) == []
+    fed.catching_up = False
+    sweep(fed, histories.END, consumer)
+    at_once = told_at_once(EVERY_KIND, subjects, histories.END)
+    assert consumer.cards == at_once.cards
+    assert consumer.verdicts == at_once.verdicts
+
+
+# ---- one by one ------------------------------------------------------------------------------------------
+WATER = judge_of(promise())
+
+
+def test_time_comes_to_a_case_that_sends_nothing() -> None:
+    fed = partition(WATER)
+    assert fed.take(KEY, accepted("2021-09-16T09:00"), at("2021-09-16T09:00")) is None
+    assert fed.next_at == at("2021-09-23")  # of 4 working days the last begins
+    (yellow,) = fed.sweep(at("2021-09-23"))
+    assert [card.level for card in yellow.cards] == ["yellow"]
+    assert list(fed.sweep(at("2021-09-23T23:59"))) == []
+    (red,) = fed.sweep(at("2021-09-24"))
+    assert [(card.level, card.reason) for card in red.cards] == [("red", ""), ("yellow", "superseded")]
+    assert [ruling.verdict for ruling in red.rulings] == ["missed"]
+    assert fed.next_at is None
+
+
+def test_a_redelivered_event_publishes_its_cards_and_rulings_again() -> None:
+    fed, late = partition(WATER), accepted("2021-09-16T09:00")
+    told = fed.take(KEY, late, at("2021-10-01"))
+    again = fed.take(KEY, late, at("2021-10-01"))
+    assert told is not None and again is not None
+    assert told.cards == again.cards and told.rulings == again.rulings
+
+
+def test_a_duplicate_changes_no_tally() -> None:
+    fed, fact = partition(WATER), accepted("2021-09-16T09:00")
+    fed.take(KEY, fact, at("2021-10-01"))
+    fed.changed.clear()
+    fed.take(KEY, fact, at("2021-10-01"))
+    assert fed.changed == set()
+
+
+def test_a_duplicate_that_had_arrived_earlier_takes_its_arrival() -> None:
+    fed = partition(WATER)
+    fed.take(KEY, accepted("2021-09-16T09:00"), at("2021-10-01"))
+    fed.take(KEY, completed("2021-09-17T09:00", received="2021-10-01"), at("2021-10-01"))
+    assert late_entries(fed) == 1
+    fed.take(KEY, completed("2021-09-17T09:00", received="2021-09-17T09:01"), at("2021-10-02"))
+    assert late_entries(fed) == 0
+
+
+def late_entries(of: CasePartition) -> int:
+    return sum(tally.cells[9] for key, tally in of.tallies.items() if key.kpi == "P")
+
+
+def test_of_a_conflict_the_smaller_digest_stands_and_the_other_is_turned_away() -> None:
+    one = accepted("2021-09-16T09:00", id="e")
+    other = accepted("2021-09-17T09:00", id="e")
+    smaller, greater = sorted((one, other), key=lambda fact: fact.digest)
+    for first, second in ((smaller, greater), (greater, smaller)):
+        fed = partition(WATER)
+        fed.take(KEY, first, at("2021-09-18"))
+        effects = fed.take(KEY, second, at("2021-09-18"))
+        assert effects is not None
+        assert [(away.reason, away.fact) for away in effects.turned_away] == [("id_conflict", greater)]
+
+
+def test_a_correction_of_a_correction_is_turned_away_in_either_order() -> None:
+    start = accepted("2021-09-16T09:00")
+    one = correction("2021-09-17T09:00", start, None, id="c1")
+    of_it = one._replace(id="c2", data={"of": "c1", "event": None}, digest="0")
+    for first, second in ((one, of_it), (of_it, one)):
+        fed = partition(WATER)
+        fed.take(KEY, start, at("2021-09-18"))
+        fed.take(KEY, first, at("2021-09-18"))
+        effects = fed.take(KEY, second, at("2021-09-18"))
+        assert effects is not None
+        assert [(away.reason, away.fact.id) for away in effects.turned_away] == [("bad_correction", "c2")]
+
+
+def test_a_heartbeat_never_replaces_the_facts_of_a_case() -> None:
+    rows: dict[bytes, bytes] = {}
+    fed = partition(WATER, rows)
+    fed.take(KEY, accepted("2021-09-16T09:00"), at("2021-09-16T09:00"))
+    fed.take(KEY, heartbeat("2021-09-16T10:00"), at("2021-09-16T10:00"))
+    fed.take(KEY, completed("2021-09-17T10:00"), at("2021-09-17T10:00"))
+    assert len(orjson.loads(rows[KEY])[0]) == 2
+    assert fed.last_events["/units/water"] == at("2021-09-17T10:00")
+
+
+def test_of_heartbeats_only_the_last_is_kept() -> None:
+    rows: dict[bytes, bytes] = {}
+    fed = partition(WATER, rows)
+    for time in ("2021-09-16T10:00", "2021-09-16T12:00", "2021-09-16T11:00"):
+        fed.take(KEY, heartbeat(time), at(time))
+    assert [fact[4] for fact in orjson.loads(rows[KEY])[0]] == [at("2021-09-16T12:00")]
+
+
+def test_rows_judged_by_another_plan_are_judged_again_and_what_changed_is_told() -> None:
+    rows: dict[bytes, bytes] = {}
+    fed = partition(WATER, rows)
+    consumer = Consumer()
+    consumer.take(fed.take(KEY, accepted("2021-09-16T09:00"), at("2021-09-24")))
+    assert [card.level for card in consumer.cards.values() if card.cleared_at is None] == ["red"]
+    longer: Plan = plan(promise(limit="20 working_days"), fingerprint="2")
+    renewed = CasePartition(Judge(longer, CN), rows, loads=orjson.loads, dumps=orjson.dumps)
+    renewed.rebuild(at("2021-09-24"))
+    sweep(renewed, at("2021-09-24"), consumer)
+    assert consumer.cards == {}
+    assert consumer.verdicts == {}
+    assert filled(renewed.tallies) == {} or all(key.kpi != "P" for key in filled(renewed.tallies))
+
+
+def test_a_row_without_contributions_is_judged_again() -> None:
+    """A recovery that merges rows leaves them without."""
+    rows: dict[bytes, bytes] = {}
+    fed = partition(WATER, rows)
+    fed.take(KEY, accepted("2021-09-16T09:00"), at("2021-09-16T09:00"))
+    fed.take(KEY, completed("2021-09-17T09:00"), at("2021-09-17T09:00"))
+    packed = orjson.loads(rows[KEY])
+    rows[KEY] = orjson.dumps([packed[0], None, None])
+    assert filled(partition(WATER, rows, at("2021-09-17T09:00")).tallies) == filled(fed.tallies)
+
+
+def test_what_empties_is_named_and_forgotten() -> None:
+    fed = partition(WATER)
+    start = accepted("2021-09-16T09:00")
+    fed.take(KEY, start, at("2021-10-01"))
+    fed.take(KEY, completed("2021-09-17T09:00", received="2021-10-01T10:00"), at("2021-10-01T10:00"))
+    assert [key.kpi for key in fed.forget_empty() if key.kpi == "P"] == ["P"]
+    assert all(not tally.empty for tally in fed.tallies.values())
+
+
+def test_memory_holds_nothing_of_a_closed_case() -> None:
+    fed = partition(judge_of(promise(windows=("all",), official_window="all")))
+    for number in range(50):
+        key = f"/units/water\x1fW-{number}".encode()
+        fed.take(key, accepted("2021-09-16T09:00"), at("2021-09-16T09:00"))
+        fed.take(key, completed("2021-09-17T09:00"), at("2021-09-17T09:00"))
+    assert len([key for key in fed.tallies if key.kpi == "P"]) == 1
+    assert fed.next_at is None
+
+
+def test_a_fact_that_has_not_happened_yet_waits_for_its_time() -> None:
+    """A source's clock may be 5 minutes ahead."""
+    fed = partition(WATER)
+    ahead = accepted("2021-09-16T09:04", received="2021-09-16T09:00")
+    fed.take(KEY, ahead, at("2021-09-16T09:00"))
+    assert fed.next_at == at("2021-09-16T09:04")
+    assert list(fed.sweep(at("2021-09-16T09:00") + 4 * MINUTE_US)) == []
+    assert fed.next_at == at("2021-09-23")
+
+
+@pytest.mark.parametrize("duplicates", [1, 2])
+def test_a_duty_reported_twice_counts_once(duplicates: int) -> None:
+    judge = judge_of(
+        promise(kind="duty", select={}, duty="report", period="month", owed_by=("works", "seals"), limit=None)
+    )
+    fed = partition(judge)
+    for number in range(duplicates):
+        fed.take(f"/units/water\x1fR-{number}".encode(), fulfilled("2021-10-20", "2021-10"), at("2021-10-20"))
+    rows = Valuer(judge).rows(fed.tallies, at("2021-11-01"), {})
+    month = {row.unit: (row.numerator, row.denominator) for row in rows if row.window == "month"}
+    assert month == {"ALL": ("1", "2"), "works": ("1", "1"), "seals": ("0", "1")}
