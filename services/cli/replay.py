@@ -98,7 +98,7 @@ class _Display:
             TextColumn("{task.completed:,} events · {task.fields[rate]:,.0f}/s"), TimeElapsedColumn(),
             console=self._console, transient=True, disable=not self._console.is_terminal,
         )  # fmt: skip
-        self._began = self._told = time.monotonic()
+        self._began = self._called = self._told = time.monotonic()
         self._doing = ""
         self._task = self._bar.add_task("reading", total=None, rate=0.0)
 
@@ -112,7 +112,8 @@ class _Display:
     def __call__(self, doing: str, events: int, share: float | None) -> None:
         now = time.monotonic()
         if doing != self._doing:
-            self._doing, self._began = doing, now
+            self._doing, self._began = doing, self._called
+        self._called = now
         rate = events / max(now - self._began, 0.001)
         if self._console.is_terminal:
             total = events / share if share else None
