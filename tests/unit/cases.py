@@ -6,6 +6,7 @@ it happens, unless `received` says otherwise, and has an id made of its type and
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -232,7 +233,6 @@ ITEMS = {
             "statutory": [{"effective_from": date(2000, 1, 1), "limit": "30 calendar_days"}],
         }
     ),
-    "hall": ServiceItem(code="hall", title=TITLE, opening_hours="lunch"),
 }
 
 
@@ -240,6 +240,7 @@ def plan(
     *promises: Promise,
     sources: Sequence[Source] = (),
     items: Mapping[str, ServiceItem] = ITEMS,
+    hours: Sequence[HoursEntry] = (),
     fingerprint: str = "1",
 ) -> Plan:
     """A plan of these promises."""
@@ -260,18 +261,21 @@ def plan(
         units={name: Unit(id=name, title=TITLE) for name in ("works", "seals", "planning")},
         service_items=dict(items),
         sources={source.id: source for source in sources},
-        hours=(
-            HoursEntry.model_validate(
-                {"id": "lunch", "effective_from": date(2021, 1, 1), "weekly": {"mon_fri": ["09:00-17:00"]}}
-            ),
-        ),
+        hours=tuple(hours),
         fingerprint=fingerprint,
     )
 
 
 def judge_of(*promises: Promise, calendar: WorkingCalendar = CN, **given: Any) -> Judge:
-    """The judge of a plan of these promises."""
+    """The judge of a plan of these promises; making one takes a while, so it is made once."""
+    if calendar is CN and not given:
+        return _judge(tuple(promise.model_dump_json() for promise in promises))
     return Judge(plan(*promises, **given), calendar)
+
+
+@lru_cache(maxsize=64)
+def _judge(promises: tuple[str, ...]) -> Judge:
+    return Judge(plan(*(Promise.model_validate_json(text) for text in promises)), CN)
 
 
 # ---- questions -------------------------------------------------------------------------------------------
