@@ -9,11 +9,11 @@ from services.catalog.load import InvalidPlan, load_plan
 from services.clock import Clock
 from services.domain.judge import Judge
 from services.messaging.codec import admission
-from services.messaging.topics import CASE_EVENTS, CASES_APP, CASES_TABLE, check
+from services.messaging.topics import CASES_APP, CASES_TABLE, check
 from services.readiness import REPORT_SECONDS, Readiness
 from services.settings import Settings, SettingsError
 from streams.application import run, worker_app
-from streams.cases.cases import Cases
+from streams.cases.cases import Cases, CaseTopics
 from streams.cases.turned_away import DeadLetterLimit
 from streams.delivery import BulkDelivery
 
@@ -35,9 +35,11 @@ def build(settings: Settings) -> faust.App:
     )
     delivery = BulkDelivery(app, table=CASES_TABLE)
     limit = DeadLetterLimit(settings.dead_letter_ratio)
-    cases = Cases(delivery, judge, admission(plan, trust_receivedat=True), Clock.from_settings(settings), limit)
+    topics = CaseTopics()
+    clock = Clock.from_settings(settings)
+    cases = Cases(delivery, judge, admission(plan, trust_receivedat=True), clock, limit, topics)
     delivery.on_assigned(cases.on_assigned)
-    delivery.chunks(app.topic(CASE_EVENTS, partitions=settings.partitions), cases.on_events)
+    delivery.chunks(app.topic(topics.events, partitions=settings.partitions), cases.on_events)
 
     async def report() -> None:
         Readiness.of_this_process(

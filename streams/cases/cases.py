@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Iterable, Sequence
 from itertools import islice
+from typing import NamedTuple
 
 import orjson
 from faust.types import TP
@@ -40,17 +41,34 @@ _EMPTY = Tally()
 _log = logging.getLogger(__name__)
 
 
+class CaseTopics(NamedTuple):
+    """Where the stage reads and writes."""
+
+    events: str = CASE_EVENTS
+    dead_letters: str = DEAD_LETTER
+    tallies: str = KPI_TALLIES
+    cards: str = ALERT_CARDS
+    verdicts: str = CASE_VERDICTS
+
+
 class Cases:
     """The owned partitions of this worker."""
 
     def __init__(
-        self, delivery: BulkDelivery, judge: Judge, admission: Admission, clock: Clock, limit: DeadLetterLimit
+        self,
+        delivery: BulkDelivery,
+        judge: Judge,
+        admission: Admission,
+        clock: Clock,
+        limit: DeadLetterLimit,
+        topics: CaseTopics,
     ) -> None:
         self._delivery = delivery
         self._judge = judge
         self._admission = admission
         self._clock = clock
         self._limit = limit
+        self._topics = topics
         self._partitions: dict[int, CasePartition] = {}
         self._swept_to: dict[int, Instant] = {}
 
@@ -75,10 +93,10 @@ class Cases:
 
     async def _publish_all(self, number: int, partition: CasePartition) -> None:
         epoch = self._delivery.epoch(number)
-        await self._delivery.send_many(KPI_TALLIES, 0, [tally_log.claim(number, epoch)])
+        await self._delivery.send_many(self._topics.tallies, 0, [tally_log.claim(number, epoch)])
         partition.changed.clear()
         rows = [tally_log.row(number, epoch, key, tally) for key, tally in partition.tallies.items()]
-        await self._delivery.send_many(KPI_TALLIES, 0, [*rows, tally_log.complete(number, epoch)])
+        await self._delivery.send_many(self._topics.tallies, 0, [*rows, tally_log.complete(number, epoch)])
         await self._tell(number, partition.standing(), self._now())
 
     # ---- events --------------------------------------------------------------------------------------
@@ -106,7 +124,7 @@ class Cases:
                     self._refuse(_of_the_case(turned_away.reason), record, tp, letters)
         self._limit.taken(good)
         if letters:
-            await self._delivery.send_many(DEAD_LETTER, 0, letters)
+            await self._delivery.send_many(self._topics.dead_letters, 0, letters)
         if effects:
             await self._tell(tp.partition, effects, now)
 
@@ -114,7 +132,7 @@ class Cases:
         letter = DeadLetter.of_record(
             refused,
             record.value,
-            topic=CASE_EVENTS,
+            topic=self._topics.events,
             partition=tp.partition,
             offset=record.offset,
             received=record.timestamp * 1000,
@@ -143,16 +161,16 @@ class Cases:
             rows = [tally_log.row(number, epoch, key, tallies.get(key, _EMPTY)) for key in changed]
             partition.forget_empty()
             changed.clear()
-            await self._delivery.send_many(KPI_TALLIES, 0, rows)
+            await self._delivery.send_many(self._topics.tallies, 0, rows)
         progress = tally_log.Progress(
             partition=number,
             epoch=epoch,
             swept_to=self._swept_to.get(number, 0),
             sources=partition.last_events,
             lag=lag or 0,
-            position=self._delivery.next_offset(TP(CASE_EVENTS, number)) or 0,
+            position=self._delivery.next_offset(TP(self._topics.events, number)) or 0,
         )
-        await self._delivery.send_many(KPI_TALLIES, 0, [progress.record()])
+        await self._delivery.send_many(self._topics.tallies, 0, [progress.record()])
 
     async def _sweep(self, number: int, partition: CasePartition, now: Instant) -> bool:
         """Judge what has fallen due; whether nothing is left. What is told is acknowledged before the rows that
@@ -191,9 +209,9 @@ class Cases:
                 verdict = None if gone else written_verdict(ruling, key, self._judge, now)
                 verdicts.append((name, None if verdict is None else orjson.dumps(verdict._asdict())))
         if cards:
-            await self._delivery.send_many(ALERT_CARDS, number, cards)
+            await self._delivery.send_many(self._topics.cards, number, cards)
         if verdicts:
-            await self._delivery.send_many(CASE_VERDICTS, number, verdicts)
+            await self._delivery.send_many(self._topics.verdicts, number, verdicts)
 
 
 def _of_the_case(reason: str) -> Refused:
