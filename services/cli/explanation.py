@@ -16,6 +16,7 @@ from rich.text import Text
 from services.catalog.sentences import in_words, limit_words
 from services.domain.calendar import DayKind, weekday
 from services.domain.cards import CardState, case_name
+from services.domain.case import MICRO
 from services.domain.explain import (
     Account,
     AccountedDay,
@@ -32,7 +33,8 @@ from services.domain.facts import Fact, Rank
 from services.domain.figure import written
 from services.domain.judge import Judge
 from services.domain.judgement import Outcome
-from services.domain.plan import Title
+from services.domain.plan import Kind, Title
+from services.domain.tally import Cell
 from services.domain.zone import MINUTE_US, Instant, Zone
 from services.replay.buckets import Rejected
 
@@ -248,6 +250,9 @@ class Page:
             rows.append((f"{end.zh} {end.en}", clock(judgement.stop, zone)))
         if explained.account is not None:
             rows.append(("用时 time", _sum(explained.account)))
+        counts = _counts(explained)
+        if counts:
+            rows.append(("计入 counts", counts))
         if explained.turned_by:
             rows.append(("补录 late", Text(self._turned(explained), style="yellow")))
         yield _indented(_grid(rows))
@@ -339,6 +344,18 @@ def _values(value: Any) -> str:
     if isinstance(value, list | tuple):
         return " / ".join(map(_values, value))
     return {True: "是 yes", False: "否 no"}[value] if isinstance(value, bool) else str(value)
+
+
+def _counts(explained: Explained) -> str:
+    """What a case adds to a share, or to a mean of something that is no duration; empty for all others."""
+    promise, cells = explained.promise, dict(explained.judgement.cells)
+    if Cell.N not in cells:
+        return ""
+    if promise.kind is Kind.CASE_SHARE or promise.measure == "share":
+        return "在分子 in the numerator" if Cell.MET in cells else "不在分子 not in the numerator"
+    if explained.account is None and promise.kind is Kind.CASE_MEAN:
+        return f"{promise.measure} {_amount(cells.get(Cell.TOTAL, 0), MICRO)}"
+    return ""
 
 
 def _sum(counted: Account) -> str:
@@ -517,6 +534,7 @@ def _promise_json(explained: Explained, judge: Judge, zone: Zone) -> dict[str, A
         "due": None if judgement.due is None else zone.text(judgement.due),
         "stop": None if judgement.stop is None else zone.text(judgement.stop),
         "ended_by": explained.ended_by,
+        "counts": _counts(explained) or None,
         "turned_by": [fact.id for fact in explained.turned_by],
         "account": None
         if counted is None

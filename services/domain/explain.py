@@ -22,7 +22,7 @@ from services.domain.law import Law
 from services.domain.limits import Limit
 from services.domain.plan import Kind, Promise
 from services.domain.selection import compile_selection, wanted_values
-from services.domain.signals import PREFIX
+from services.domain.signals import ANOMALY, BACKDATED, INCOMPLETE, ORPHAN, PREFIX, REFUSED
 from services.domain.stopwatch import MEASURES, Span, Stopwatch, full_days
 from services.domain.tally import Cell
 from services.domain.zone import Instant
@@ -250,6 +250,9 @@ class Silent(NamedTuple):
     """Of what it selects by: name, what it wants, what the case has (None: not known)."""
 
 
+_DOUBTS = (ANOMALY, BACKDATED, INCOMPLETE, ORPHAN, REFUSED)
+
+
 @dataclass(frozen=True, slots=True)
 class ExplainedCycle:
     """One cycle of a case."""
@@ -310,7 +313,7 @@ def _cycle(judge: Judge, case: Case, known: Sequence[Fact], opinion: Opinion, no
     signals = [
         f"{each.kpi.removeprefix(PREFIX)}:{each.item}" if each.item != "-" else each.kpi.removeprefix(PREFIX)
         for each in mine
-        if each.kpi.startswith(PREFIX) and any(cell == Cell.N and amount for cell, amount in each.cells)
+        if each.kpi in _DOUBTS and any(cell == Cell.N and amount for cell, amount in each.cells)
     ]
     signals += [f"anomaly:{code}" for code in case.anomalies]
     return ExplainedCycle(
