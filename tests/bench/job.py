@@ -1,0 +1,62 @@
+"""The job of ../shared/bench as this project says it: a plan of six promises, and its rows read off their tallies.
+
+A row of the job is `item|unit: {"completed": n, "on_time": n, "online": n}`. For each family of service items one
+promise counts what was on time and one what was handled online, by item.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple, Self, TypeAlias
+
+from services.domain.tally import Cell, Tally, TallyKey
+
+ROOT = Path(__file__).parents[2]
+SHARED = ROOT.parent / "shared" / "bench"
+PLAN = Path(__file__).parent / "caseclock_plan"
+PARTITIONS = 8
+
+ON_TIME = "-ON-TIME"
+ONLINE = "-ONLINE"
+
+Rows: TypeAlias = dict[str, dict[str, int]]
+
+
+def no_row() -> dict[str, int]:
+    """The row of an item and unit of which nothing is completed."""
+    return {"completed": 0, "on_time": 0, "online": 0}
+
+
+def rows_of(tallies: Mapping[TallyKey, Tally]) -> Rows:
+    """The job's rows, of every item and unit with a completed case."""
+    rows: Rows = {}
+    for key, tally in tallies.items():
+        row = rows.setdefault(f"{key.item}|{key.unit}", no_row())
+        if key.kpi.endswith(ONLINE):  # matures with the completion, so that what matured is what is completed
+            row["completed"] += tally.cells[Cell.N]
+            row["online"] += tally.cells[Cell.MET]
+        elif key.kpi.endswith(ON_TIME):
+            row["on_time"] += tally.cells[Cell.MET]
+    return {name: row for name, row in rows.items() if row["completed"]}
+
+
+class Protocol(NamedTuple):
+    """What run.py of the benchmark tells an engine."""
+
+    bootstrap: str
+    input: str
+    output: str
+    group: str
+    """Name of the application; part of the name of every topic that it makes."""
+    state: Path
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Its variables have no prefix: they are the benchmark's."""
+        told = os.environ
+        return cls(told["BOOTSTRAP"], told["INPUT"], told["OUTPUT"], told["GROUP"], Path(told["STATE_DIR"]))
+
+    @property
+    def tallies(self) -> str:
+        """Name of our topic between the worker and the adapter."""
+        return f"{self.group}.kpi.tallies"

@@ -1,0 +1,135 @@
+"""`python -m tests.bench.worker`: a worker of the cases stage as an engine of the benchmark, beside it its adapter.
+
+The stage is the system's own, with a plan of six promises and topics of its own. What differs is written here: READY
+at the first record, and that the benchmark's topic is an archive without `receivedat`, to which the rule for files
+applies: what a source recorded arrived when it was recorded, not when the topic was filled.
+"""
+
+import cProfile
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import faust
+from faust.types import TP
+from kafka.admin import KafkaAdminClient
+
+from services.catalog.calendars import load_calendar
+from services.catalog.load import load_plan
+from services.clock import Clock
+from services.domain.admission import Admission, Admitted
+from services.domain.judge import Judge
+from services.messaging.codec import CODEC
+from streams.application import run, worker_app
+from streams.cases.__main__ import TICK_SECONDS
+from streams.cases.cases import Cases, CaseTopics
+from streams.cases.turned_away import DeadLetterLimit
+from streams.delivery import BulkDelivery, Record, changelog_topic
+from tests.bench.job import PARTITIONS, PLAN, Protocol
+
+TABLE = "rows"
+SESSION_SECONDS = 10.0
+"""The benchmark's setting, the same for all."""
+PROFILE = "BENCH_PROFILE"
+"""Names a file: a profile of the event loop goes there when the worker ends."""
+
+
+class FileRule(Admission):
+    """Events of a file in a topic: the record's time says nothing of their arrival."""
+
+    def admit(self, raw: bytes | None, *, received: int | None = None, **others: Any) -> Admitted:
+        return super().admit(raw, **others)
+
+
+class WatchedCases(Cases):
+    """Says READY at the first record."""
+
+    _ready = False
+
+    async def on_events(self, tp: TP, records: Sequence[Record]) -> None:
+        if not self._ready:
+            self._ready = True
+            print("READY", flush=True)
+        await super().on_events(tp, records)
+
+
+def build(protocol: Protocol) -> faust.App:
+    """The app, as `streams.cases` builds it."""
+    plan = load_plan(PLAN)
+    app = worker_app(
+        protocol.group,
+        bootstrap=protocol.bootstrap,
+        data_dir=protocol.state,
+        worker="worker-1",
+        partitions=PARTITIONS,
+        session_seconds=SESSION_SECONDS,
+    )
+    delivery = BulkDelivery(app, table=TABLE)
+    cases = WatchedCases(
+        delivery,
+        Judge(plan, load_calendar(plan.head.calendar)),
+        FileRule(plan, CODEC),
+        Clock.real(),
+        DeadLetterLimit(0.5),
+        topics_of(protocol),
+    )
+    delivery.on_assigned(cases.on_assigned)
+    delivery.chunks(app.topic(protocol.input, partitions=PARTITIONS), cases.on_events)
+    app.timer(TICK_SECONDS)(cases.on_tick)
+    return app
+
+
+def topics_of(protocol: Protocol) -> CaseTopics:
+    """The stage's topics, all but the input named for this run."""
+    group = protocol.group
+    return CaseTopics(
+        events=protocol.input,
+        dead_letters=f"{group}.dead-letter",
+        tallies=protocol.tallies,
+        cards=f"{group}.alert.cards",
+        verdicts=f"{group}.case.verdicts",
+    )
+
+
+def make_topics(protocol: Protocol) -> None:
+    """Those that are not there: after a crash they are."""
+    names = topics_of(protocol)
+    compacted = {"cleanup.policy": "compact"}
+    wanted: dict[str, dict[str, Any]] = {
+        changelog_topic(protocol.group, TABLE): {"num_partitions": PARTITIONS, "configs": compacted},
+        names.dead_letters: {"num_partitions": 1},
+        names.tallies: {"num_partitions": 1, "configs": compacted},
+        names.cards: {"num_partitions": PARTITIONS, "configs": compacted},
+        names.verdicts: {"num_partitions": PARTITIONS, "configs": compacted},
+    }
+    admin = KafkaAdminClient(bootstrap_servers=protocol.bootstrap)
+    there = set(admin.list_topics())
+    missing = {name: topic for name, topic in wanted.items() if name not in there}
+    if missing:
+        admin.create_topics(missing, wait_for_metadata=True)
+    admin.close()
+
+
+def main() -> None:
+    """Work until told to stop."""
+    protocol = Protocol.from_environment()
+    make_topics(protocol)
+    adapter = subprocess.Popen([sys.executable, "-m", "tests.bench.adapter"])
+    profile = cProfile.Profile() if PROFILE in os.environ else None
+    if profile is not None:
+        profile.enable()
+    try:
+        run(build(protocol))
+    finally:
+        if profile is not None:
+            profile.disable()
+            profile.dump_stats(os.environ[PROFILE])
+        adapter.terminate()
+        adapter.wait()
+        print("DONE", flush=True)
+
+
+if __name__ == "__main__":
+    main()
