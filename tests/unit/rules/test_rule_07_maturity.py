@@ -1,0 +1,137 @@
+"""DESIGN §4.7: compliance counts matured cases."""
+
+from datetime import date
+
+import pytest
+
+from services.domain.judgement import Outcome
+from tests.unit.cases import accepted, at, completed, judge_of, judgement, milestone, outcome, promise, row, withdrawn
+
+WATER = judge_of(promise())
+ON_TIME = [accepted("2021-09-16T09:00"), completed("2021-09-17T09:00")]
+LATE = [accepted("2021-09-01T09:00"), completed("2021-09-17T09:00")]
+OVERDUE = [accepted("2021-08-02T09:00")]
+OPEN = [accepted("2021-09-30T09:00")]
+
+
+def test_on_time_divided_by_on_time_and_late_and_overdue() -> None:
+    found = row(WATER, [ON_TIME, ON_TIME, LATE, OVERDUE, OPEN], "2021-10-01")
+    assert (found.numerator, found.denominator, found.n, found.open_overdue) == ("2", "4", "4", "1")
+    assert found.value == "0.5"
+
+
+def test_an_open_case_within_its_limit_is_neither() -> None:
+    assert row(WATER, [OPEN], "2021-10-01").n == "0"
+    assert outcome(WATER, OPEN, "2021-10-01") is Outcome.OPEN
+
+
+def test_a_closed_case_belongs_to_the_day_of_its_completion() -> None:
+    case = [accepted("2021-09-29T09:00"), completed("2021-10-08T09:00")]
+    assert row(WATER, [case], "2021-10-09", window="month").n == "1"
+    assert row(WATER, [case], "2021-11-01", window="month").n == "1"
+    assert row(WATER, [case], "2021-11-02", window="month").n == "0"
+    assert row(WATER, [case], "2021-10-15", window="7d").n == "1"
+    assert row(WATER, [case], "2021-10-16", window="7d").n == "0"
+
+
+@pytest.mark.parametrize("window", ["7d", "30d", "90d", "month", "quarter", "year", "all"])
+def test_an_overdue_case_is_missed_in_every_window_that_ends_now(window: str) -> None:
+    found = row(WATER, [OVERDUE], "2022-03-15", window=window)
+    assert (found.value, found.n, found.open_overdue, found.state) == ("0", "1", "1", "missed")
+
+
+def test_neglect_never_improves_a_figure() -> None:
+    values = [row(WATER, [ON_TIME, OVERDUE], f"2021-{month:02}-28", window="year").value for month in range(10, 13)]
+    assert values == ["0.5", "0.5", "0.5"]
+
+
+def test_it_stops_being_overdue_when_it_closes_and_is_late_on_that_day() -> None:
+    closed = [*OVERDUE, completed("2021-09-20T09:00")]
+    assert row(WATER, [closed], "2021-09-20", window="7d").open_overdue == "1"
+    after = row(WATER, [closed], "2021-09-21", window="7d")
+    assert (after.open_overdue, after.n, after.value) == ("0", "1", "0")
+    assert row(WATER, [closed], "2021-10-21", window="7d").n == "0"
+
+
+def test_a_window_contains_the_last_instant_before_its_end() -> None:
+    case = [accepted("2021-09-16T09:00"), completed("2021-09-30T23:59:59.999999")]
+    assert row(WATER, [case], "2021-10-01", window="month").n == "1"
+    just = [accepted("2021-09-28T09:00"), completed("2021-10-01T00:00")]
+    assert row(WATER, [just], "2021-10-01", window="all").n == "0"
+    found = row(WATER, [case], "2021-10-01", window="quarter")
+    assert (found.window_start, found.window_end) == ("2021-07-01T00:00:00+08:00", "2021-10-01T00:00:00+08:00")
+    assert row(WATER, [case], "2021-10-01", window="7d").window_start == "2021-09-24T00:00:00+08:00"
+
+
+# ---- shares ----------------------------------------------------------------------------------------------
+def test_a_share_matures_by_a_limit_after_the_start() -> None:
+    judge = judge_of(
+        promise(
+            kind="case_share", where={"stopped": True}, stop="milestone:answered", matures_at="3 working_days",
+            objective=">= 95 %",
+        )
+    )  # fmt: skip
+    start = accepted("2021-09-16T09:00")  # until the end of 2021-09-22
+    assert outcome(judge, [start], "2021-09-22T23:00") is Outcome.OPEN
+    assert outcome(judge, [start], "2021-09-23") is Outcome.OVERDUE
+    assert outcome(judge, [start, milestone("2021-09-22T12:00", "answered")], "2021-10-01") is Outcome.MET
+    late = [start, milestone("2021-09-23T12:00", "answered")]
+    assert outcome(judge, late, "2021-10-01") is Outcome.MISSED
+    assert row(judge, [late, [start]], "2021-10-01").denominator == "2"
+
+
+def test_a_share_may_mature_by_completion_or_by_a_date() -> None:
+    by_completion = judge_of(
+        promise(kind="case_share", where={"fast": True}, matures_at="completion", objective=">= 50 %")
+    )
+    fast = [accepted("2021-09-16T09:00", attributes={"fast": True}), completed("2021-12-16T09:00")]
+    assert outcome(by_completion, fast[:1], "2022-12-01") is None
+    assert outcome(by_completion, fast, "2021-12-20") is Outcome.MET
+    by_date = judge_of(
+        promise(kind="case_share", where={"stopped": True}, matures_at=date(2021, 12, 31), objective=">= 50 %")
+    )
+    start = accepted("2021-09-16T09:00")
+    assert outcome(by_date, [start], "2021-12-31T23:59:59") is Outcome.OPEN
+    assert outcome(by_date, [start], "2022-01-01") is Outcome.OVERDUE
+
+
+def test_a_share_may_mature_by_the_limit_of_the_promise_itself() -> None:
+    judge = judge_of(
+        promise(kind="case_share", where={"stopped": True}, limit="1 working_days", matures_at="limit",
+                objective=">= 9 %")
+    )  # fmt: skip
+    assert judgement(judge, [accepted("2021-09-16T09:00")], "2021-09-17").due == at("2021-09-18") - 1
+
+
+def test_of_an_unknown_channel_nothing_is_counted() -> None:
+    judge = judge_of(
+        promise(
+            kind="trend", strength="directional", measure="share", direction="rising", where={"online": True},
+            known=("channel",), matures_at="completion",
+        )
+    )  # fmt: skip
+    cases = [
+        [accepted("2021-09-16T09:00", channel=channel), completed("2021-09-17T09:00", **end)]
+        for channel, end in (
+            ("online", {}),
+            ("counter", {}),
+            ("unknown", {}),
+            ("online", {"channel": "counter"}),
+            ("unknown", {"channel": "online"}),
+        )
+    ]
+    found = row(judge, cases, "2021-10-01")
+    assert (found.numerator, found.denominator, found.state) == ("2", "4", "untargeted")
+
+
+def test_a_withdrawn_case_has_not_matured() -> None:
+    gone = [accepted("2021-09-16T09:00"), withdrawn("2021-09-17T09:00")]
+    found = row(WATER, [ON_TIME, gone], "2021-10-01")
+    assert (found.n, found.withdrawn_share) == ("1", "0.5")
+
+
+def test_a_ratio_that_says_no_maturity_is_refused() -> None:
+    with pytest.raises(ValueError, match="needs `matures_at`"):
+        promise(kind="case_share", where={"stopped": True}, objective=">= 95 %")
+    with pytest.raises(ValueError, match="needs `matures_at`"):
+        promise(kind="case_bound", counts=("quantity:fee",), bound="<= 0 CNY")

@@ -1,0 +1,202 @@
+"""DESIGN §4.10: state is arithmetic, strength decides the colour."""
+
+import pytest
+
+from services.domain.facts import Fact
+from services.domain.judge import Judge
+from services.domain.judgement import Outcome
+from services.domain.plan import Source
+from tests.unit.cases import (
+    accepted,
+    at,
+    card_list,
+    completed,
+    judge_of,
+    judgement,
+    justified,
+    node_ended,
+    node_started,
+    outcome,
+    promise,
+    row,
+    rows,
+    standing,
+)
+
+HARD = judge_of(promise())
+SOFT = judge_of(promise(strength="soft"))
+FAR = judge_of(promise(strength="aspirational"))
+START = accepted("2021-09-16T09:00")  # until the end of 2021-09-23
+GOOD = [START, completed("2021-09-17T09:00")]
+BAD = [START, completed("2021-09-27T09:00")]
+
+
+# ---- colours ---------------------------------------------------------------------------------------------
+def levels(judge: Judge, facts: list[Fact], now: str) -> list[str]:
+    return [level for _, level in standing(judge, facts, now)]
+
+
+def test_hard_is_red_when_its_limit_has_passed() -> None:
+    assert levels(HARD, [START], "2021-09-23T23:59:59") == ["yellow"]
+    assert levels(HARD, [START], "2021-09-24") == ["red"]
+    (red, _) = card_list(HARD, [START], "2021-10-01")
+    assert (red.raised_at, red.due_at) == (at("2021-09-24"), at("2021-09-24") - 1)
+
+
+def test_soft_is_yellow_when_due_and_red_after_a_working_day_without_a_reason() -> None:
+    assert levels(SOFT, [START], "2021-09-24") == ["yellow"]
+    assert levels(SOFT, [START], "2021-09-24T23:59:59") == ["yellow"]
+    assert levels(SOFT, [START], "2021-09-25") == ["red"]
+
+
+def test_soft_waits_for_a_working_day_and_not_for_a_holiday() -> None:
+    start = accepted("2021-09-26T09:00")  # until 2021-09-30, before National Day
+    assert levels(SOFT, [start], "2021-10-08T23:00") == ["yellow"]
+    assert levels(SOFT, [start], "2021-10-09") == ["red"]
+
+
+def test_a_reason_in_time_keeps_soft_from_red() -> None:
+    facts = [START, justified("2021-09-24T12:00", "requested")]
+    assert levels(SOFT, facts, "2021-12-01") == ["yellow"]
+
+
+def test_a_reason_that_comes_too_late_takes_no_red_card_back() -> None:
+    facts = [START, justified("2021-09-28T12:00", "requested")]
+    assert levels(SOFT, facts, "2021-12-01") == ["red"]
+    assert card_list(SOFT, facts, "2021-12-01")[0].raised_at == at("2021-09-25")
+
+
+def test_a_rejected_reason_is_red_at_once() -> None:
+    facts = [START, justified("2021-09-24T12:00", "requested"), justified("2021-09-24T15:00", "rejected")]
+    assert levels(SOFT, facts, "2021-09-24T14:00") == ["yellow"]
+    assert levels(SOFT, facts, "2021-09-24T15:00") == ["red"]
+    early = [START, justified("2021-09-20T12:00", "rejected")]
+    assert levels(SOFT, early, "2021-09-23T12:00") == ["yellow"]
+    assert levels(SOFT, early, "2021-09-24") == ["red"]
+
+
+def test_asking_again_does_not_undo_a_rejection() -> None:
+    facts = [START, justified("2021-09-24T15:00", "rejected"), justified("2021-09-24T16:00", "requested")]
+    assert levels(SOFT, facts, "2021-09-24T17:00") == ["red"]
+
+
+def test_an_accepted_reason_takes_the_case_out_of_the_denominator_and_is_counted_beside() -> None:
+    reason = justified("2021-09-27T12:00", "accepted")
+    for facts in ([START, reason], [*BAD, reason]):
+        assert outcome(SOFT, facts, "2021-10-01") is Outcome.JUSTIFIED
+        found = row(SOFT, [facts, GOOD], "2021-10-01")
+        assert (found.denominator, found.value, found.justified_n) == ("1", "1", "1")
+        assert levels(SOFT, facts, "2021-10-01") == []
+
+
+def test_a_reason_accepted_in_advance_keeps_the_case_from_any_card() -> None:
+    facts = [START, justified("2021-09-20T12:00", "accepted")]
+    assert card_list(SOFT, facts, "2021-12-01") == []
+    assert outcome(SOFT, facts, "2021-09-23T12:00") is Outcome.OPEN
+    assert outcome(SOFT, facts, "2021-09-24") is Outcome.JUSTIFIED
+    on_time = [*facts, completed("2021-09-21T09:00")]
+    assert outcome(SOFT, on_time, "2021-10-01") is Outcome.MET
+
+
+def test_a_reason_excuses_from_the_promise_that_it_names_only() -> None:
+    other = justified("2021-09-24T12:00", "accepted", kpi="Q")
+    assert outcome(SOFT, [START, other], "2021-10-01") is Outcome.OVERDUE
+
+
+def test_no_reason_excuses_from_a_hard_promise() -> None:
+    facts = [START, justified("2021-09-24T12:00", "accepted")]
+    assert outcome(HARD, facts, "2021-10-01") is Outcome.OVERDUE
+    assert levels(HARD, facts, "2021-10-01") == ["red"]
+
+
+def test_aspirational_is_missed_and_never_red() -> None:
+    assert row(FAR, [[START]], "2021-10-01").state == "missed"
+    assert levels(FAR, [START], "2021-12-01") == ["yellow"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "share", "yellow"),
+    [
+        ("4 working_days", 0.25, "2021-09-23"),  # the last of four days begins
+        ("4 working_days", 0.3, "2021-09-19"),
+        ("7 working_days", 0.25, "2021-09-25"),
+        ("1 working_days", 0.25, "2021-09-17"),
+        ("20 calendar_days", 0.3, "2021-10-01"),
+        ("60 minutes", 0.25, "2021-09-16T09:45"),
+        ("100 working_minutes", 0.2, "2021-09-16T10:20"),
+    ],
+)
+def test_a_yellow_card_comes_when_less_than_the_share_of_the_limit_remains(
+    limit: str, share: float, yellow: str
+) -> None:
+    judge = judge_of(promise(limit=limit, yellow_share=share))
+    found = judgement(judge, [START], "2021-09-16T09:01").yellow_at
+    assert found == at(yellow)
+
+
+def test_cards_name_the_unit_that_holds_the_case() -> None:
+    facts = [START, node_started("2021-09-17T09:00", "permit", unit="planning")]
+    assert card_list(HARD, facts, "2021-09-24")[0].unit == "planning"
+    back = [*facts, node_ended("2021-09-22T09:00", "permit", unit="planning")]
+    assert card_list(HARD, back, "2021-09-24")[0].unit == "works"
+
+
+# ---- at risk ---------------------------------------------------------------------------------------------
+def test_at_risk_if_the_objective_is_missed_were_all_yellow_cases_late() -> None:
+    judge = judge_of(
+        promise(kind="case_limit", limit="4 working_days", objective=">= 80 %", minimum_n=1),
+    )
+    near = [accepted("2021-09-27T09:00")]  # until 2021-10-08: yellow on that day
+    cases = [[accepted("2021-09-27T09:00"), completed("2021-09-28T09:00")]] * 4
+    assert row(judge, [*cases, near], "2021-10-08").state == "met"
+    assert row(judge, [*cases, near], "2021-10-08T09:00").state == "met"  # 4 of 5 would be 80 %
+    assert row(judge, [*cases, near, near], "2021-10-08T09:00").state == "at_risk"
+
+
+def test_every_yellow_card_puts_a_promise_about_each_case_at_risk() -> None:
+    assert row(HARD, [GOOD, [START]], "2021-09-22T09:00").state == "met"
+    assert row(HARD, [GOOD, [START]], "2021-09-23T09:00").state == "at_risk"
+
+
+def test_at_risk_if_the_forecast_crosses_the_objective() -> None:
+    judge = judge_of(promise(kind="case_mean", measure="calendar_days", objective="<= 10 days", minimum_n=1))
+
+    def took(day: int, length: int) -> list[Fact]:
+        return [accepted(f"2021-11-{day - length:02}T09:00"), completed(f"2021-11-{day:02}T09:00")]
+
+    rising = [took(10 + step, 2 + step) for step in range(6)]
+    steady = [took(10 + step, 4) for step in range(6)]
+    assert row(judge, rising, "2021-11-16", window="30d").state == "at_risk"
+    assert row(judge, steady, "2021-11-16", window="30d").state == "met"
+    assert row(judge, rising[:4], "2021-11-16", window="30d").state == "met"  # too few days for a forecast
+
+
+# ---- precedence ------------------------------------------------------------------------------------------
+SOURCE = Source.model_validate({"id": "/units/water", "units": ["works"], "usual_delay": "1 working_days"})
+
+
+def test_the_precedence_of_states() -> None:
+    """untargeted, unmeasured, no_data, stale, missed, insufficient, at_risk, provisional, met."""
+    judge = judge_of(
+        promise(id="A", strength="directional"),
+        promise(id="B", kind="case_bound", counts=("quantity:fee",), bound="<= 0 CNY", matures_at="completion"),
+        promise(id="C", select={"service_item": "power"}),
+        promise(id="D"),
+        promise(id="E", kind="case_mean", measure="working_days", objective="<= 1 working_days"),
+        sources=[SOURCE],
+    )
+    cases = [GOOD, BAD, [START]]
+
+    def states(spoke: str, cases: list[list[Fact]] = cases) -> str:
+        found = rows(judge, cases, "2021-09-23T12:00", heard={"/units/water": spoke})
+        return " ".join(found[kpi, "ALL", "-", "official", "all"].state for kpi in "ABCDE")
+
+    assert states("2021-09-20") == "untargeted unmeasured no_data stale stale"
+    assert states("2021-09-23T11:00") == "untargeted unmeasured no_data at_risk insufficient"
+    assert states("2021-09-23T11:00", [GOOD]) == "untargeted unmeasured no_data met insufficient"
+
+
+def test_the_official_window_is_the_year_unless_said_otherwise() -> None:
+    assert promise().official_window == "year"
+    with pytest.raises(ValueError, match="official_window"):
+        promise(windows=("7d",))
