@@ -141,6 +141,8 @@ class Judge:
                 key = of_entry.promise.key
                 if len(self.versions[key]) == 1 or self.in_force(key, day) is of_entry:
                     of_entry.judge_entry(entry, now, found)
+            if self._signals is not None:
+                self._signals.judge_entry(entry, found)
         for fulfilment in fulfilments_of(facts):
             for of_duty in self._of_duties:
                 of_duty.judge_fulfilment(fulfilment, now, found)

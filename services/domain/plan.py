@@ -330,6 +330,9 @@ class Collection(Entry):
     id: str
     title: Title
     attributes: dict[str, AttributeSpec] = {}
+    honesty: dict[str, Literal["online", "same_day", "used"]] = {}
+    """Declared attribute → what the cases of the entry's service item must bear out (DESIGN §4.6): all handled online,
+    all completed on the day of acceptance, at least one completed."""
 
 
 class HoursEntry(Entry):

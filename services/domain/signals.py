@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from services.domain.case import Case
+from services.domain.entry import Entry
 from services.domain.figure import written
 from services.domain.judgement import Judgement, Outcome
 from services.domain.law import Law
@@ -30,6 +31,14 @@ REFUSED = "~refused"
 ANOMALY = "~anomaly"
 """Facts that do not fit together; the item is the code."""
 LIMIT_MISMATCH = "limit_mismatch"
+HOLDING = "~holding_days"
+"""Working days for which each unit held cases in its nodes, beside the unit that accepted them (DESIGN §4.17)."""
+CONTRADICTED = "~contradicted"
+"""Entries of a catalogue that declare what their cases of the last 90 days do not bear out (DESIGN §4.6)."""
+_DECLARED = "~declared"
+_HANDLED = "~handled"
+
+HONESTY_DAYS = 90
 
 ORPHAN_DAYS = 5
 ONE_BREATH_US = 10 * MINUTE_US
@@ -46,6 +55,9 @@ class Signals:
     def __init__(self, law: Law) -> None:
         self._law = law
         self._sources: Mapping[str, Source] = law.plan.sources
+        self._honesty = {
+            collection.id: collection.honesty for collection in law.plan.head.collections if collection.honesty
+        }
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
         """Append the signals of one cycle."""
@@ -56,14 +68,43 @@ class Signals:
             late = self._is_backdated(case)
             day = self._law.zone.day(case.completed_at)
             found.append(self._signal(BACKDATED, case, completed.source, "-", day, _ONE_OF if late else _OF))
+            if self._honesty:
+                found.append(self._signal(_HANDLED, case, case.unit, case.service_item, day, self._handled(case, day)))
+        for span in case.nodes:
+            if span.end is not None and span.end >= span.start:
+                zone = self._law.zone
+                day = zone.day(span.end)
+                held = self._law.calendar.working_days(zone.day(span.start), day)
+                cells = ((Cell.N, 1), (Cell.TOTAL, held))
+                found.append(self._signal(HOLDING, case, span.unit or case.unit, case.service_item, day, cells))
         if case.applied is not None and case.accepted is not None and case.accepted.time >= case.applied.time:
             zone = self._law.zone
             day = zone.day(case.accepted.time)
             waited = self._law.calendar.working_days(zone.day(case.applied.time), day)
-            cells = ((Cell.N, 1), (Cell.TOTAL, waited), (Cell.ACTUAL, len(case.supplements)))
-            found.append(self._signal(ACCEPTANCE, case, case.unit, "-", day, cells))
+            rounds: Cells = ((Cell.N, 1), (Cell.TOTAL, waited), (Cell.ACTUAL, len(case.supplements)))
+            found.append(self._signal(ACCEPTANCE, case, case.unit, "-", day, rounds))
         for code in self._anomalies(case):
             found.append(self._signal(ANOMALY, case, case.unit, code, NOW, _ONE))
+
+    def _handled(self, case: Case, day: int) -> Cells:
+        """A completed case, as the declarations about its service item are held against it."""
+        assert case.accepted_at is not None
+        cells: Cells = ((Cell.N, 1),)
+        if case.online is False:
+            cells += ((Cell.ACTUAL, 1),)
+        if self._law.zone.day(case.accepted_at) != day:
+            cells += ((Cell.BASE, 1),)
+        return cells
+
+    def judge_entry(self, entry: Entry, found: list[Judgement]) -> None:
+        """Append what an entry declares about its service item."""
+        state = entry.states[-1]
+        if state.attributes is None or "service_item" not in state.attributes:
+            return
+        for attribute, check in self._honesty.get(entry.collection, {}).items():
+            if state.attributes.get(attribute) is True:
+                item = "|".join((check, f"{entry.collection}.{attribute}", state.attributes["service_item"]))
+                found.append(Judgement(_DECLARED, 1, Outcome.COUNTED, state.unit, item, NOW, _ONE, None))
 
     def _unaccepted(self, case: Case, now: Instant, found: list[Judgement]) -> None:
         if case.refused_at is not None:
@@ -126,11 +167,36 @@ def signal_rows(tallies: Mapping[TallyKey, Tally], through: int, days: int = 30)
     """The signals of the last `days` days (and of the present), sorted."""
     sums: dict[tuple[str, str, str], Tally] = {}
     for key, tally in tallies.items():
-        if key.kpi.startswith(PREFIX) and (key.day == NOW or through - days < key.day <= through):
+        recent = key.day == NOW or through - days < key.day <= through
+        if recent and key.kpi.startswith(PREFIX) and key.kpi not in (_DECLARED, _HANDLED):
             sums.setdefault((key.kpi, key.unit, key.item), Tally()).merge(tally)
-    rows = []
+    rows = _contradictions(tallies, through)
     for (signal, unit, item), tally in sorted(sums.items()):
         n, of = tally.cells[Cell.N], tally.cells[Cell.OPEN]
-        mean = Fraction(tally.cells[Cell.TOTAL], n) if signal == ACCEPTANCE and n else None
+        mean = Fraction(tally.cells[Cell.TOTAL], n) if signal in (ACCEPTANCE, HOLDING) and n else None
         rows.append(SignalRow(signal.removeprefix(PREFIX), unit, item, str(n), str(of) if of else "", written(mean)))
-    return rows
+    return sorted(rows)
+
+
+def _contradictions(tallies: Mapping[TallyKey, Tally], through: int) -> list[SignalRow]:
+    """Per declared attribute: how many entries declare it, and how many of them their cases contradict."""
+    handled: dict[str, Tally] = {}
+    for key, tally in tallies.items():
+        if key.kpi == _HANDLED and through - HONESTY_DAYS < key.day <= through:
+            handled.setdefault(key.item, Tally()).merge(tally)
+    declared: dict[str, list[int]] = {}
+    for key, tally in tallies.items():
+        if key.kpi == _DECLARED:
+            check, attribute, service_item = key.item.split("|", 2)
+            counts = declared.setdefault(attribute, [0, 0])
+            counts[1] += tally.cells[Cell.N]
+            if not _borne_out(check, handled.get(service_item, Tally())):
+                counts[0] += tally.cells[Cell.N]
+    name = CONTRADICTED.removeprefix(PREFIX)
+    return [SignalRow(name, "ALL", attribute, str(n), str(of), "") for attribute, (n, of) in declared.items()]
+
+
+def _borne_out(check: str, cases: Tally) -> bool:
+    if check == "used":
+        return cases.cells[Cell.N] > 0
+    return not cases.cells[Cell.ACTUAL if check == "online" else Cell.BASE]
