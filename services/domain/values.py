@@ -50,7 +50,7 @@ class Valuer:
         `lagging`: the tallies are behind the clock, so that every value is stale."""
         series: dict[str, Units] = {}
         for key, tally in tallies.items():
-            if kpis is None or key.kpi in kpis:
+            if (kpis is None or key.kpi in kpis) and not tally.empty:
                 units = series.setdefault(key.kpi, {})
                 units.setdefault(key.unit, {}).setdefault(key.item, {})[key.day] = tally
         moment = Moment(as_of - 1, self._zone.day(as_of - 1))

@@ -1,0 +1,182 @@
+"""DESIGN §4.14: a verdict may change, nothing is erased; what arrives after the limit is outside the numerator."""
+
+import pytest
+
+from services.domain.facts import Fact
+from services.domain.judge import Judge
+from services.domain.judgement import Outcome
+from services.domain.rulings import rulings_of
+from tests.unit.cases import (
+    accepted,
+    at,
+    card_list,
+    completed,
+    confirmed,
+    correction,
+    extended,
+    fulfilled,
+    in_order,
+    judge_of,
+    judgement,
+    measured,
+    milestone,
+    outcome,
+    promise,
+    reclassified,
+    resumed,
+    row,
+    standing,
+    suspended,
+    withdrawn,
+)
+
+WATER = judge_of(promise(clock_stops=("hearing",), extension_moves_limit=True))
+START = accepted("2021-09-16T09:00")  # until the end of 2021-09-23
+LATE = "2021-09-27T09:00"
+END = "2021-10-20"
+
+
+def verdicts(judge: Judge, facts: list[Fact], now: str = END) -> list[tuple[str, str]]:
+    return [(each.kpi, each.verdict) for each in rulings_of(judge.judge(in_order(facts), at(now)))]
+
+
+CURES = {
+    "a completion dated earlier": [completed("2021-09-22T09:00", received=LATE)],
+    "a correction": [
+        completed("2021-09-25T09:00"),
+        correction(LATE, completed("2021-09-25T09:00"), completed("2021-09-22T09:00")),
+    ],
+    "a correction of the start": [
+        completed("2021-09-25T09:00"),
+        correction(LATE, START, accepted("2021-09-22T09:00")),
+    ],
+    "a suspension": [
+        suspended("2021-09-17T08:00", received=LATE),
+        resumed("2021-09-24T08:00", received=LATE),
+        completed("2021-09-26T09:00"),
+    ],
+    "an extension": [extended("2021-09-20T09:00", 5, received=LATE), completed("2021-09-26T09:00")],
+    "a withdrawal dated earlier": [withdrawn("2021-09-22T09:00", received=LATE)],
+}
+
+
+@pytest.mark.parametrize("cure", CURES.values(), ids=CURES.keys())
+def test_what_arrives_after_the_limit_stays_outside_the_numerator_until_confirmed(cure: list[Fact]) -> None:
+    facts = [START, *cure]
+    assert outcome(WATER, facts, END) is Outcome.LATE_ENTRY
+    found = row(WATER, [facts], END)
+    assert (found.numerator, found.denominator, found.late_entry_n, found.state) == ("0", "1", "1", "missed")
+    assert verdicts(WATER, facts) == [("P", "met_by_late_entry")]
+    accepted_by_operations = [*facts, confirmed("2021-10-08T09:00")]
+    assert outcome(WATER, accepted_by_operations, END) in (Outcome.MET, Outcome.WITHDRAWN)
+    assert row(WATER, [accepted_by_operations], END).late_entry_n == "0"
+    assert verdicts(WATER, accepted_by_operations) == [("P", "reversed")]
+    rejected = [*facts, confirmed("2021-10-08T09:00", "rejected")]
+    assert outcome(WATER, rejected, END) is Outcome.LATE_ENTRY
+
+
+@pytest.mark.parametrize("cure", CURES.values(), ids=CURES.keys())
+def test_the_same_in_time_is_simply_true(cure: list[Fact]) -> None:
+    in_time = [fact._replace(received=min(fact.received, at("2021-09-23"))) for fact in cure]
+    assert outcome(WATER, [START, *in_time], END) in (Outcome.MET, Outcome.WITHDRAWN)
+
+
+def test_a_reclassification_that_takes_a_late_case_out_of_the_promise_is_a_late_entry() -> None:
+    judge = judge_of(
+        promise(id="P", select={"service_item": "water", "line": False}),
+        promise(id="Q", select={"service_item": "water", "line": True}, limit="20 working_days"),
+    )
+    start = accepted("2021-09-16T09:00", attributes={"line": False})
+    late = [start, completed("2021-09-25T09:00"), reclassified(LATE, attributes={"line": True})]
+    assert outcome(judge, late, END, "P") is Outcome.LATE_ENTRY
+    assert outcome(judge, late, END, "Q") is Outcome.MET
+    assert row(judge, [late], END, kpi="P").denominator == "1"
+    sooner = [start, reclassified("2021-09-20", attributes={"line": True}), completed("2021-09-25T09:00")]
+    assert outcome(judge, sooner, END, "P") is None
+    assert row(judge, [[*late, confirmed("2021-10-08T09:00")]], END, kpi="P").denominator == "0"
+
+
+def test_a_second_acceptance_that_takes_a_late_case_out_of_the_promise_is_one_too() -> None:
+    judge = judge_of(promise(select={"service_item": "water", "size": "small"}))
+    small = accepted("2021-09-16T09:00", attributes={"size": "small"})
+    large = accepted("2021-09-15T09:00", attributes={"size": "large"}, received=LATE)
+    assert outcome(judge, [small, large], END) is Outcome.LATE_ENTRY
+
+
+def test_what_turns_a_hit_into_a_miss_is_believed_at_once() -> None:
+    done = completed("2021-09-22T09:00")
+    facts = [START, done, correction(LATE, done, completed("2021-09-25T09:00"))]
+    assert outcome(WATER, facts, END) is Outcome.MISSED
+
+
+def test_a_case_that_is_heard_of_all_at_once_after_its_limit_was_never_missed() -> None:
+    """Nothing was known of it while it was late: backdated entry, not late entry."""
+    facts = [accepted("2021-09-16T09:00", received=LATE), completed("2021-09-17T09:00", received=LATE)]
+    assert outcome(WATER, facts, END) is Outcome.MET
+
+
+def test_one_arrival_that_completes_an_overdue_case_in_time_resolves_its_card() -> None:
+    facts = [START, completed("2021-09-22T09:00", received=LATE)]
+    (red, yellow) = card_list(WATER, facts, END)
+    assert (red.level, red.raised_at, red.cleared_at, red.reason) == ("red", at("2021-09-24"), at(LATE), "completed")
+    assert (yellow.level, yellow.reason) == ("yellow", "superseded")
+    assert standing(WATER, facts, "2021-09-26") == [("P", "red")]
+
+
+def test_an_overdue_case_that_a_late_suspension_reopens_is_a_reversal_and_a_late_entry_when_it_closes() -> None:
+    facts = [START, suspended("2021-09-17T08:00", received=LATE)]
+    assert outcome(WATER, facts, END) is Outcome.OPEN
+    assert verdicts(WATER, facts) == [("P", "reversed")]
+    closed = [*facts, resumed("2021-10-18T08:00"), completed("2021-10-18T09:00")]
+    assert outcome(WATER, closed, END) is Outcome.LATE_ENTRY
+
+
+def test_a_miss_that_stays_a_miss_is_no_reversal() -> None:
+    facts = [START, suspended("2021-09-28T08:00"), completed("2021-10-18T09:00")]
+    assert verdicts(WATER, facts) == [("P", "missed")]
+
+
+SHARE = judge_of(
+    promise(
+        kind="case_share", where={"stopped": True}, stop="milestone:answered", matures_at="4 working_days",
+        objective=">= 95 %",
+    )
+)  # fmt: skip
+
+
+def test_a_share_is_not_bettered_by_late_entry_either() -> None:
+    late = [START, milestone("2021-09-22T09:00", "answered", received=LATE)]
+    assert outcome(SHARE, late, END) is Outcome.LATE_ENTRY
+    in_time = [START, milestone("2021-09-22T09:00", "answered")]
+    assert outcome(SHARE, in_time, END) is Outcome.MET
+
+
+def test_a_refund_heals_a_breach_only_when_it_is_confirmed() -> None:
+    judge = judge_of(promise(kind="case_bound", counts=("quantity:fee",), bound="<= 0 CNY", matures_at="completion"))
+    facts = [
+        START,
+        measured("2021-09-16T10:00", "fee", 5),
+        completed("2021-09-17T09:00"),
+        measured("2021-09-20T10:00", "fee", -5),
+    ]
+    assert outcome(judge, facts, END) is Outcome.LATE_ENTRY
+    assert outcome(judge, [*facts, confirmed("2021-10-08")], END) is Outcome.MET
+
+
+def test_a_step_told_of_too_late_heals_a_breach_of_order_only_when_it_is_confirmed() -> None:
+    judge = judge_of(promise(kind="case_bound", counts=("order:a<b",), bound="<= 0 count", matures_at="completion"))
+    facts = [START, milestone("2021-09-18T09:00", "b"), completed("2021-09-20T09:00")]
+    first = milestone("2021-09-17T09:00", "a")
+    assert outcome(judge, [*facts, first], END) is Outcome.MET
+    assert outcome(judge, [*facts, first._replace(received=at(LATE))], END) is Outcome.LATE_ENTRY
+
+
+def test_a_report_that_is_heard_of_after_its_due_day_waits_for_confirmation() -> None:
+    judge = judge_of(promise(kind="duty", select={}, duty="report", period="month", owed_by=("works",)))
+    late = fulfilled("2021-09-30T17:00", "2021-09", received="2021-10-08T09:00")
+    assert judgement(judge, [late], END).outcome is Outcome.LATE_ENTRY
+    assert verdicts(judge, [late]) == [("P", "met_by_late_entry")]
+    believed = [late, confirmed("2021-10-09T09:00")]
+    assert judgement(judge, believed, END).outcome is Outcome.MET
+    assert all(each.kpi == "P" for each in judge.judge(in_order(believed), at(END)).judgements)
+    assert row(judge, [believed], "2021-11-01", window="quarter").numerator == "0"  # October was not reported

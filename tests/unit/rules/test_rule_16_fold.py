@@ -1,0 +1,190 @@
+"""DESIGN §4.16: the fold."""
+
+from datetime import date
+
+import pytest
+
+from services.domain.facts import Fact
+from services.domain.judgement import Outcome
+from services.domain.rulings import rulings_of
+from services.domain.signals import ANOMALY, INCOMPLETE, ORPHAN
+from tests.unit.cases import (
+    accepted,
+    at,
+    completed,
+    due_of,
+    end_of,
+    extended,
+    folded,
+    in_order,
+    judge_of,
+    judgements,
+    outcome,
+    promise,
+    reopened,
+    resumed,
+    row,
+    suspended,
+    withdrawn,
+)
+
+WATER = judge_of(promise())
+START = accepted("2021-09-16T09:00")  # until the end of 2021-09-23
+END = "2021-12-01"
+
+
+def test_of_two_acceptances_the_earliest_holds_and_the_other_is_an_anomaly() -> None:
+    other = accepted("2021-09-22T09:00", unit="seals")
+    (case,) = folded(WATER, other, START)
+    assert (case.accepted, case.unit, case.anomalies) == (START, "works", ["second_acceptance"])
+    assert due_of(WATER, START, other, now="2021-09-23") == end_of("2021-09-23")
+    found = WATER.judge([START, other], at(END)).judgements
+    assert [(each.item, each.unit) for each in found if each.kpi == ANOMALY] == [("second_acceptance", "works")]
+
+
+def test_a_completion_without_acceptance_is_kept_and_an_orphan_after_5_working_days() -> None:
+    alone = completed("2021-09-16T09:00")
+    (case,) = folded(WATER, alone)
+    assert (case.completed, case.completed_at) == (alone, None)
+    assert judgements(WATER, [alone], END) == []
+
+    def signal(now: str) -> list[str]:
+        return [each.kpi for each in WATER.judge([alone], at(now)).judgements]
+
+    assert signal("2021-09-24T23:59") == [INCOMPLETE]
+    assert signal("2021-09-25") == [ORPHAN]
+    assert WATER.judge([alone], at("2021-09-20")).next_at == at("2021-09-25")
+    found = accepted("2021-09-15T09:00", received="2021-10-08")
+    assert outcome(WATER, [alone, found], END) is Outcome.MET
+
+
+def test_a_completion_dated_before_its_acceptance_is_void_and_the_case_stays_open() -> None:
+    void = completed("2021-09-15T09:00")
+    (case,) = folded(WATER, void, START)
+    assert (case.completed, case.anomalies) == (None, ["completed_before_acceptance"])
+    assert outcome(WATER, [void, START], "2021-09-17") is Outcome.OPEN
+    assert outcome(WATER, [void, START], END) is Outcome.OVERDUE
+    assert outcome(WATER, [void, START, completed("2021-09-17T09:00")], END) is Outcome.MET
+
+
+def test_a_void_completion_says_nothing_of_the_case() -> None:
+    void = completed("2021-09-15T09:00", channel="counter", attributes={"size": "large"}, outcome="refused")
+    (case,) = folded(WATER, void, accepted("2021-09-16T09:00", channel="online"))
+    assert (case.online, case.attributes, case.outcome) == (True, {}, None)
+    first = completed("2021-09-17T09:00", channel="counter", attributes={"size": "large"}, outcome="refused")
+    (case,) = folded(WATER, accepted("2021-09-16T09:00", channel="online"), first, reopened("2021-09-18T09:00"))
+    assert (case.online, case.attributes, case.outcome) == (True, {}, None)
+
+
+def test_withdrawn_before_the_limit_leaves_the_denominator() -> None:
+    gone = [START, withdrawn("2021-09-23T23:59:59")]
+    done = [START, completed("2021-09-17T09:00")]
+    assert outcome(WATER, gone, END) is Outcome.WITHDRAWN
+    found = row(WATER, [gone, done, done, done], END)
+    assert (found.denominator, found.withdrawn_share) == ("3", "0.25")
+
+
+def test_withdrawn_after_the_limit_stays_late() -> None:
+    gone = [START, withdrawn("2021-09-24T09:00")]
+    assert outcome(WATER, gone, END) is Outcome.MISSED
+    assert row(WATER, [gone], END).denominator == "1"
+
+
+def test_withdrawn_after_its_completion_changes_nothing() -> None:
+    assert outcome(WATER, [START, completed("2021-09-17"), withdrawn("2021-09-18")], END) is Outcome.MET
+
+
+def test_a_completion_declared_void_lets_the_original_clock_go_on() -> None:
+    facts = [START, completed("2021-09-17T09:00"), reopened("2021-09-22T09:00")]
+    assert outcome(WATER, facts[:2], "2021-09-20") is Outcome.MET
+    assert outcome(WATER, facts, "2021-09-23") is Outcome.OPEN
+    assert outcome(WATER, facts, "2021-09-24") is Outcome.OVERDUE
+    assert due_of(WATER, *facts, now="2021-09-23") == end_of("2021-09-23")
+    (case,) = folded(WATER, *facts)
+    assert (case.reopened, case.completed) == (1, None)
+    again = [*facts, completed("2021-09-27T09:00")]
+    assert outcome(WATER, again, END) is Outcome.MISSED
+    assert [ruling.verdict for ruling in rulings_of(WATER.judge(in_order(again), at(END)))] == ["missed"]
+
+
+def test_a_reopening_of_nothing_is_an_anomaly() -> None:
+    (case,) = folded(WATER, START, reopened("2021-09-22T09:00"))
+    assert case.anomalies == ["reopened_without_completion"]
+
+
+def test_a_new_request_is_a_new_cycle_with_a_clock_of_its_own() -> None:
+    facts = [
+        START,
+        completed("2021-09-17T09:00"),
+        reopened("2021-10-08T09:00", "new_request"),
+        completed("2021-10-18T09:00", id="second"),
+    ]
+    found = judgements(WATER, facts, END)
+    assert [(each.cycle, each.outcome) for each in found] == [(1, Outcome.MET), (2, Outcome.MISSED)]
+    assert row(WATER, [facts], END).denominator == "2"
+    assert found[1].due == end_of("2021-10-13")
+
+
+def test_a_new_cycle_begins_at_its_own_acceptance_where_there_is_one() -> None:
+    facts = [
+        START,
+        completed("2021-09-17T09:00"),
+        reopened("2021-10-08T09:00", "new_request"),
+        accepted("2021-10-12T09:00", unit="seals"),
+    ]
+    first, second = folded(WATER, *facts)
+    assert (first.unit, second.unit, second.accepted_at) == ("works", "seals", at("2021-10-12T09:00"))
+    assert second.anomalies == []
+
+
+# ---- extensions ------------------------------------------------------------------------------------------
+STATUTE = judge_of(
+    promise(id="P", select={"service_item": "permit"}, limit="statutory_limit", clock_stops=("testing",)),
+    promise(id="Q", select={"service_item": "permit"}, limit="5 working_days"),
+    promise(id="R", select={"service_item": "permit"}, limit="5 working_days", extension_moves_limit=True),
+)
+PERMIT = accepted("2021-09-13T09:00", item="permit")  # 20 working days: until 2021-10-15; 5: until 2021-09-18
+
+
+def until(kpi: str, *more: Fact) -> str:
+    due = due_of(STATUTE, PERMIT, *more, now="2022-06-01", kpi=kpi)
+    assert due is not None
+    return date.fromordinal(STATUTE.law.zone.day(due)).isoformat()
+
+
+def test_an_extension_moves_the_statutory_limit_only_unless_the_promise_says_so() -> None:
+    granted = extended("2021-09-17T09:00", 5)
+    assert (until("P"), until("Q"), until("R")) == ("2021-10-15", "2021-09-18", "2021-09-18")
+    assert (until("P", granted), until("Q", granted), until("R", granted)) == ("2021-10-22", "2021-09-18", "2021-09-27")
+
+
+def test_a_request_is_no_extension() -> None:
+    assert until("P", extended("2021-09-17T09:00", 5, source="/units/water")) == "2021-10-15"
+
+
+def test_an_extension_is_at_most_10_working_days() -> None:
+    assert until("P", extended("2021-09-17T09:00", 30)) == until("P", extended("2021-09-17T09:00", 10))
+
+
+def test_an_extension_is_granted_once() -> None:
+    twice = [extended("2021-09-17T09:00", 5), extended("2021-09-18T09:00", 5)]
+    assert until("P", *twice) == "2021-10-22"
+
+
+@pytest.mark.parametrize(("time", "last"), [("2021-10-15T23:59", "2021-10-22"), ("2021-10-16T00:00", "2021-10-15")])
+def test_an_extension_is_granted_before_expiry(time: str, last: str) -> None:
+    assert until("P", extended(time, 5)) == last
+
+
+def test_a_suspension_puts_the_expiry_off() -> None:
+    held = [suspended("2021-10-11T08:00", "testing"), resumed("2021-10-14T08:00", "testing")]
+    assert until("P", *held) == "2021-10-20"
+    assert until("P", *held, extended("2021-10-19T09:00", 5)) == "2021-10-27"
+    assert until("P", *held, extended("2021-10-21T09:00", 5)) == "2021-10-20"
+
+
+def test_the_extended_share_is_shown() -> None:
+    one = [PERMIT, extended("2021-09-17T09:00", 5), completed("2021-10-18T09:00")]
+    other = [PERMIT, completed("2021-09-30T09:00")]
+    assert row(STATUTE, [one, other], END).extended_share == "0.5"
+    assert outcome(STATUTE, one, END, "P") is Outcome.MET
