@@ -78,7 +78,7 @@ class Fact(NamedTuple):
 
 def pack(facts: Iterable[Fact], dumps: Callable[[Any], bytes]) -> bytes:
     """A key's facts as the stored row, in contract order."""
-    return dumps(sorted(facts, key=_order))
+    return dumps([tuple(fact) for fact in sorted(facts, key=_order)])
 
 
 def unpack(row: bytes, loads: Callable[[bytes], Any] = json.loads) -> list[Fact]:
