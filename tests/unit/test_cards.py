@@ -80,6 +80,10 @@ def test_a_card_stands_from_the_arrival_of_what_raises_it() -> None:
     assert history(late) == [("red", "10-08T10:00", "", "")]
 
 
+def test_what_arrives_as_the_limit_passes_is_red_at_once() -> None:
+    assert history(accepted("2021-09-16T09:00", received="2021-09-24")) == [("red", "09-24T00:00", "", "")]
+
+
 def test_a_void_completion_raises_the_card_again() -> None:
     facts = [START, completed("2021-09-23T10:00"), reopened("2021-09-26T10:00")]
     assert history(*facts) == [

@@ -95,6 +95,13 @@ def test_a_suspension_that_starts_after_the_limit_cures_nothing() -> None:
     assert outcome(THIRTEEN, [*late, completed("2021-11-01T10:00")], "2021-11-02") is Outcome.MISSED
 
 
+def test_nor_does_it_shorten_the_net_time_that_is_published() -> None:
+    late = [accepted("2021-09-16T09:00"), suspended("2021-09-16T11:00"), resumed("2021-09-16T15:00")]
+    assert due_of(MINUTES, *late, now="2021-09-17") == at("2021-09-16T10:30")
+    found = row(MINUTES, [[*late, completed("2021-09-16T16:00")]], "2021-10-01")
+    assert (found.p50, found.mean_gross, found.suspended_share) == ("330", "330", "0")
+
+
 def test_a_suspension_within_the_time_that_another_one_gave_counts() -> None:
     second = [suspended("2021-10-18T08:00"), resumed("2021-10-19T08:00")]
     start = accepted("2021-09-22T09:00")

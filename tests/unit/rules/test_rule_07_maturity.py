@@ -72,7 +72,7 @@ def test_a_share_matures_by_a_limit_after_the_start() -> None:
         )
     )  # fmt: skip
     start = accepted("2021-09-16T09:00")  # until the end of 2021-09-22
-    assert outcome(judge, [start], "2021-09-22T23:00") is Outcome.OPEN
+    assert outcome(judge, [start], "2021-09-22T23:59:59.999999") is Outcome.OPEN
     assert outcome(judge, [start], "2021-09-23") is Outcome.OVERDUE
     assert outcome(judge, [start, milestone("2021-09-22T12:00", "answered")], "2021-10-01") is Outcome.MET
     late = [start, milestone("2021-09-23T12:00", "answered")]

@@ -30,7 +30,12 @@ def source(id: str, **given: object) -> Source:
 # ---- sources ---------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("as_of", "state"),
-    [("2021-09-29T10:00", "met"), ("2021-09-30T10:00", "stale"), ("2021-09-30T09:00", "met")],
+    [
+        ("2021-09-29T10:00", "met"),
+        ("2021-09-30T10:00", "stale"),
+        ("2021-09-30T09:00:00.000001", "met"),
+        ("2021-09-30T09:00:00.000002", "stale"),
+    ],
 )
 def test_a_source_that_is_silent_for_longer_than_usual_makes_its_promises_stale(as_of: str, state: str) -> None:
     judge = judge_of(promise(), sources=[source("/units/water", usual_delay="2 working_days")])
