@@ -9,13 +9,13 @@ from rich.console import Console
 
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
-from services.cli.failure import NO_ANSWER, Failure
+from services.cli.failure import NO_ANSWER, WRONG_USAGE, Failure
 from services.cli.moments import moment
 from services.domain.judge import Judge
 from services.domain.published import Card
 from services.domain.values import Valuer
 from services.messaging.reader import BrokerUnavailable, TopicReader
-from services.messaging.tally_reader import NotThere, read_standing
+from services.messaging.tally_reader import NotThere, Passed, read_standing
 from services.messaging.topics import ALERT_CARDS
 from services.replay.writing import write_cards, write_values
 from services.settings import Settings
@@ -41,6 +41,13 @@ def values(
         raise Failure(f"values: {error}", NO_ANSWER) from None
     except NotThere as error:
         raise Failure(f"values: {error} (asked for {judge.law.zone.text(time)})", NO_ANSWER) from None
+    except Passed as passed:
+        raise Failure(
+            f"values: the system is judged up to {judge.law.zone.text(passed.reached + 1)} already, later than "
+            f"{judge.law.zone.text(time)}: values are exact only where its clock stands. Stop the clock and ask for "
+            "the time that it shows, or use `kpiwatch replay` for times that have passed",
+            WRONG_USAGE,
+        ) from None
     rows = Valuer(judge).rows(standing.tallies, time, standing.last_events)
     written = write_values(out, rows)
     console = Console(stderr=True)

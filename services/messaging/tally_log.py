@@ -5,10 +5,14 @@ The topic has one partition: it is one ordered log. A new owner of a source part
 rows, then *complete*;
 from there on its rows count and those of lower epochs are dropped. Until then the rows of the epoch before stand.
 Rows are absolute: appending one twice changes nothing. A row of a lower epoch than the last claim is a frozen worker's
-and is ignored. The epoch is part of a row's key, so that wiping out an old row can never wipe out a new one.
+and is ignored.
+
+The topic is compacted: of each key the last record stays. So the epoch is part of a key: a frozen worker's record
+cannot push out its successor's, and wiping out an old record can never wipe out a new one. A compacted log says the
+same as the whole one. (Of progress only the last counts, whoever wrote it; the present owner's next is never far.)
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import orjson
@@ -25,7 +29,7 @@ _SEPARATOR = "|"
 def claim(partition: int, epoch: int) -> Record:
     """The owner of this epoch takes over a source partition."""
     body = {"type": "claim", "partition": partition, "epoch": epoch}
-    return f"claim|{partition}".encode(), orjson.dumps(body)
+    return _mark("claim", partition, epoch), orjson.dumps(body)
 
 
 def row(partition: int, epoch: int, key: TallyKey, tally: Tally) -> Record:
@@ -38,7 +42,14 @@ def row(partition: int, epoch: int, key: TallyKey, tally: Tally) -> Record:
 def complete(partition: int, epoch: int) -> Record:
     """All rows of this epoch have been appended."""
     body = {"type": "complete", "partition": partition, "epoch": epoch}
-    return f"complete|{partition}".encode(), orjson.dumps(body)
+    return _mark("complete", partition, epoch), orjson.dumps(body)
+
+
+def _mark(kind: str, partition: int, epoch: int) -> bytes:
+    return _SEPARATOR.join((kind, str(partition), str(epoch))).encode()
+
+
+_MARKS = ("claim", "complete")
 
 
 class Progress(NamedTuple):
@@ -72,7 +83,11 @@ class TallyLog:
         """Source partition → the epoch whose rows count."""
         self._rows: dict[tuple[int, int], dict[TallyKey, tuple[bytes, Tally]]] = {}
         self._progress: dict[int, Progress] = {}
-        self._superseded: list[bytes] = []
+        self._marked: dict[int, set[int]] = {}
+        """Source partition → the epochs whose claim or completion the log may still hold."""
+        self._ignored: dict[int, set[bytes]] = {}
+        """Source partition → keys of frozen workers' rows that arrived while their successor was not complete."""
+        self._superseded: dict[bytes, None] = {}
         self.changed: set[str] = set()
         """Kpis of which a tally changed since the caller last cleared this set."""
 
@@ -80,48 +95,73 @@ class TallyLog:
     def append(self, key: bytes, value: bytes | None) -> None:
         """Take in the next record of the log."""
         if value is None:
-            return  # only rows that no longer count are wiped out
+            self._superseded.pop(key, None)  # wiped out already: only what no longer counts ever is
+            return
         body = orjson.loads(value)
         match body["type"]:
             case "claim":
-                partition = body["partition"]
-                self._epochs[partition] = max(body["epoch"], self._epochs.get(partition, -1))
+                self._claimed(body["partition"], body["epoch"])
             case "row":
                 self._row(key, body)
             case "complete":
                 self._completed(body["partition"], body["epoch"])
             case "progress":
                 del body["type"]
-                progress = Progress(**body)
-                if progress.epoch >= self._epochs.get(progress.partition, -1):
-                    self._progress[progress.partition] = progress
+                self._progressed(Progress(**body))
+
+    def _claimed(self, partition: int, epoch: int) -> None:
+        if self._is_outdated(partition, epoch):
+            return
+        self._marked.setdefault(partition, set()).add(epoch)
+        self._epochs[partition] = max(epoch, self._epochs.get(partition, -1))
 
     def _row(self, key: bytes, body: dict[str, Any]) -> None:
         partition, epoch = body["partition"], body["epoch"]
-        if epoch < self._complete.get(partition, -1):
-            self._superseded.append(key)
+        complete = self._complete.get(partition)
+        if complete is not None and epoch < complete:
+            self._superseded[key] = None
             return
-        if epoch < self._epochs.get(partition, -1) and self._complete.get(partition) is not None:
-            return  # a frozen worker's: its successor has claimed the partition
+        if complete is not None and epoch < self._epochs.get(partition, -1):
+            self._ignored.setdefault(partition, set()).add(key)  # a frozen worker's: the partition has been claimed
+            return
         tally_key, tally = TallyKey(*body["key"]), Tally.unpacked(body["tally"])
         rows = self._rows.setdefault((partition, epoch), {})
-        if tally.empty:
-            rows.pop(tally_key, None)
-        else:
-            rows[tally_key] = key, tally
-        if self._complete.get(partition) == epoch:
+        rows[tally_key] = key, tally  # also an empty one, since its record is in the log
+        if complete == epoch:
             self.changed.add(tally_key.kpi)
 
     def _completed(self, partition: int, epoch: int) -> None:
-        if epoch < self._epochs.get(partition, -1):
+        if self._is_outdated(partition, epoch) or epoch < self._epochs.get(partition, -1):
             return
         self._complete[partition] = epoch
         self._rows.setdefault((partition, epoch), {})
         for held in [held for held in self._rows if held[0] == partition]:
             self.changed.update(key.kpi for key in self._rows[held])
             if held[1] < epoch:
-                self._superseded += [key for key, _ in self._rows[held].values()]
-                del self._rows[held]
+                self._supersede(key for key, _ in self._rows.pop(held).values())
+        self._supersede(self._ignored.pop(partition, ()))
+        marked = self._marked.setdefault(partition, {epoch})
+        for outdated in [each for each in marked if each < epoch]:
+            self._supersede(_mark(kind, partition, outdated) for kind in _MARKS)
+            marked.remove(outdated)
+        progress = self._progress.get(partition)
+        if progress is not None and progress.epoch < epoch:
+            del self._progress[partition]  # it spoke of rows that are gone; the present ones may not have come so far
+
+    def _progressed(self, progress: Progress) -> None:
+        partition, epoch = progress.partition, progress.epoch
+        if epoch >= max(self._epochs.get(partition, -1), self._complete.get(partition, -1)):
+            self._progress[partition] = progress
+
+    def _is_outdated(self, partition: int, epoch: int) -> bool:
+        """Whether the rows of a later epoch count; what such a latecomer has written can be wiped out."""
+        if epoch >= self._complete.get(partition, -1):
+            return False
+        self._supersede(_mark(kind, partition, epoch) for kind in _MARKS)
+        return True
+
+    def _supersede(self, keys: Iterable[bytes]) -> None:
+        self._superseded.update(dict.fromkeys(keys))
 
     # ---- what it says --------------------------------------------------------------------------------
     def tallies(self) -> dict[TallyKey, Tally]:
@@ -161,6 +201,6 @@ class TallyLog:
         return latest
 
     def take_superseded(self) -> list[bytes]:
-        """Keys of rows that count no more and can be wiped out of the log."""
-        keys, self._superseded = self._superseded, []
+        """Keys of records that count no more and can be wiped out of the log."""
+        keys, self._superseded = list(self._superseded), {}
         return keys

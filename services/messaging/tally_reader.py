@@ -23,7 +23,16 @@ class Standing(NamedTuple):
 
 
 class NotThere(Exception):
-    """The system does not stand at the time asked for; says where it stands and what to do."""
+    """The system has not come to the time asked for; says what is lacking and what to do."""
+
+
+class Passed(Exception):
+    """The system has judged later than the time asked for, and does not know any more how things stood then."""
+
+    def __init__(self, reached: Instant) -> None:
+        super().__init__()
+        self.reached = reached
+        """Up to when it has judged."""
 
 
 def read_standing(bootstrap: str, partitions: int, reached: Instant, timeout_seconds: float) -> Standing:
@@ -36,15 +45,31 @@ def read_standing(bootstrap: str, partitions: int, reached: Instant, timeout_sec
         while True:
             for record in reader.poll(0.3):
                 log.append(record.key or b"", record.value)
-            watermark = log.watermark(partitions)
-            if reader.caught_up and reader.lag.get(KPI_TALLIES) == 0 and watermark is not None:
-                ends = event_ends(bootstrap)
-                positions = {progress.partition: progress.position for progress in log.progress()}
-                unread = sum(max(0, end - positions.get(partition, 0)) for partition, end in ends.items())
-                if watermark >= reached and not unread:
+            lacking = "nothing is in the log of tallies yet: is a worker of the cases stage running?"
+            if reader.caught_up and reader.lag.get(KPI_TALLIES) == 0:
+                swept = [progress.swept_to for progress in log.progress()]
+                if swept and max(swept) > reached:
+                    raise Passed(max(swept))
+                watermark, unread = log.watermark(partitions), _unread(bootstrap, log)
+                if watermark is not None and watermark >= reached and not unread:
                     return Standing(log.tallies(), log.last_events(), watermark, unread)
+                lacking = _lacking(log, partitions, unread)
             if time.monotonic() > until:
-                raise NotThere("the system has not read every event, or is not judged as of that time yet")
+                raise NotThere(lacking)
+
+
+def _unread(bootstrap: str, log: TallyLog) -> int:
+    positions = {progress.partition: progress.position for progress in log.progress()}
+    return sum(max(0, end - positions.get(partition, 0)) for partition, end in event_ends(bootstrap).items())
+
+
+def _lacking(log: TallyLog, partitions: int, unread: int) -> str:
+    missing = sorted(set(range(partitions)) - {progress.partition for progress in log.progress()})
+    if missing:
+        return f"nobody has worked on partitions {missing} of {CASE_EVENTS} yet: are the workers running?"
+    if unread:
+        return f"{unread:,} events are not read yet: wait longer with --wait, or see that the workers run"
+    return "not every open case is judged as of that time yet: is the clock there, and do the workers run?"
 
 
 def event_ends(bootstrap: str) -> dict[int, int]:

@@ -3,6 +3,7 @@
 import sys
 
 import faust
+from kafka.errors import KafkaError
 
 from services.catalog.calendars import load_calendar
 from services.catalog.load import InvalidPlan, load_plan
@@ -16,6 +17,8 @@ from streams.delivery import BulkDelivery
 from streams.kpis.kpis import Kpis
 
 TICK_SECONDS = 1.0
+NO_ANSWER = 3
+"""Exit code: a part that it needs does not answer."""
 
 
 def build(settings: Settings) -> faust.App:
@@ -60,6 +63,9 @@ def main() -> None:
         app = build(settings)
     except (SettingsError, InvalidPlan) as error:
         sys.exit(f"kpis: {error}")
+    except KafkaError as error:
+        print(f"kpis: Kafka does not answer: {error}. Start it, or set KPIWATCH_BOOTSTRAP", file=sys.stderr)
+        sys.exit(NO_ANSWER)
     run(app, loglevel="INFO")
 
 

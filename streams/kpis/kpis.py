@@ -42,6 +42,8 @@ class Kpis:
         """Key → the row as last published, without its times."""
         self._refreshed = 0.0
         self._computed_for = 0
+        self._reached: Instant = 0
+        """The watermark of what is published."""
 
     async def on_assigned(self, owned: frozenset[int], fresh: frozenset[int]) -> None:
         """A new owner knows nothing yet; the log follows."""
@@ -65,20 +67,21 @@ class Kpis:
         """Publish what has changed; everything now and then, since time alone changes values, too."""
         if not self._delivery.ready or not self._delivery.owned or self._delivery.lag() != 0:
             return
-        watermark = self._log.watermark(self._source_partitions)
-        if watermark is None or watermark <= 0:
-            return
-        await self._publish(watermark)
+        now, watermark = self._clock.now(), self._log.watermark(self._source_partitions) or 0
+        # a new owner of a partition begins from its rows: what is published stands meanwhile, but not for long
+        reached = max(watermark, self._reached)
+        lagging = now - reached > LAG_SECONDS * max(self._clock.speed, 1.0) * 1_000_000
+        if reached and (watermark == reached or lagging):
+            await self._publish(reached, now, lagging)
 
-    async def _publish(self, watermark: Instant) -> None:
-        now, as_of = self._clock.now(), watermark + 1
+    async def _publish(self, watermark: Instant, now: Instant, lagging: bool) -> None:
+        self._reached, as_of = watermark, watermark + 1
         day = self._judge.law.zone.day(watermark)
         everything = time.monotonic() - self._refreshed > REFRESH_SECONDS or day != self._computed_for
         kpis = None if everything else self._log.changed - {name for name in self._log.changed if name[0] == PREFIX}
         if kpis is not None and not kpis:
             return
         tallies = self._log.tallies()
-        lagging = now - as_of > max(LAG_SECONDS * max(self._clock.speed, 1.0), 1.0) * 1_000_000
         rows = self._valuer.rows(tallies, as_of, self._log.last_events(), kpis=kpis, lagging=lagging)
         self._log.changed.clear()
         zone = self._judge.law.zone

@@ -1,0 +1,266 @@
+"""The log of tallies: whose rows count, whatever owners, crashes, frozen workers and compaction do to it."""
+
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.domain.tally import Cell, Tally, TallyKey
+from services.messaging import tally_log
+from services.messaging.tally_log import Progress, Record, TallyLog
+
+DAY = 738_000
+PARTITIONS = 2
+
+
+def key(kpi: str = "K", day: int = DAY) -> TallyKey:
+    return TallyKey(kpi, "unit", "-", day)
+
+
+def tally(n: int) -> Tally:
+    counted = Tally()
+    if n:
+        counted.add(((Cell.N, n),), n, 1)
+    return counted
+
+
+def row(epoch: int, n: int, *, partition: int = 0, kpi: str = "K") -> Record:
+    return tally_log.row(partition, epoch, key(kpi), tally(n))
+
+
+def progress(epoch: int, swept_to: int = 1, *, partition: int = 0) -> Record:
+    return Progress(partition, epoch, swept_to, {"/unit": swept_to}, lag=0, position=swept_to).record()
+
+
+def read(*records: Record) -> TallyLog:
+    log = TallyLog()
+    for name, value in records:
+        log.append(name, value)
+    return log
+
+
+def counted(log: TallyLog) -> dict[str, int]:
+    return {name.kpi: held.cells[Cell.N] for name, held in log.tallies().items()}
+
+
+# ---- claim, rows, complete -----------------------------------------------------------------------------------
+def test_rows_count_once_their_owner_is_complete() -> None:
+    begun = [tally_log.claim(0, 5), row(5, 3)]
+    assert counted(read(*begun)) == {}
+    assert counted(read(*begun, tally_log.complete(0, 5))) == {"K": 3}
+
+
+def test_until_a_new_owner_is_complete_the_rows_before_stand() -> None:
+    first = [tally_log.claim(0, 5), row(5, 3), tally_log.complete(0, 5)]
+    second = [tally_log.claim(0, 9), row(9, 4)]
+    assert counted(read(*first, *second)) == {"K": 3}
+    assert counted(read(*first, *second, tally_log.complete(0, 9))) == {"K": 4}
+
+
+def test_a_row_that_the_new_owner_has_not_is_gone() -> None:
+    log = read(
+        *[tally_log.claim(0, 5), row(5, 3), row(5, 1, kpi="GONE"), tally_log.complete(0, 5)],
+        *[tally_log.claim(0, 9), row(9, 3), tally_log.complete(0, 9)],
+    )
+    assert counted(log) == {"K": 3}
+
+
+def test_an_owner_that_died_before_it_was_complete_counts_for_nothing() -> None:
+    log = read(
+        *[tally_log.claim(0, 5), row(5, 3), tally_log.complete(0, 5)],
+        *[tally_log.claim(0, 9), row(9, 100), row(9, 7, kpi="HALF")],
+        *[tally_log.claim(0, 12), row(12, 4), tally_log.complete(0, 12)],
+    )
+    assert counted(log) == {"K": 4}
+
+
+def test_a_row_is_absolute_and_an_empty_one_counts_no_more() -> None:
+    owned = [tally_log.claim(0, 5), tally_log.complete(0, 5), row(5, 3)]
+    assert counted(read(*owned, row(5, 3), row(5, 4), row(5, 4))) == {"K": 4}
+    assert counted(read(*owned, row(5, 0))) == {}
+
+
+def test_partitions_add_up() -> None:
+    log = read(
+        *[tally_log.claim(0, 5), row(5, 3), tally_log.complete(0, 5)],
+        *[tally_log.claim(1, 2), row(2, 4, partition=1), tally_log.complete(1, 2)],
+    )
+    assert counted(log) == {"K": 7}
+
+
+# ---- frozen workers ------------------------------------------------------------------------------------------
+def test_what_a_frozen_worker_writes_after_the_claim_of_its_successor_is_ignored() -> None:
+    first = [tally_log.claim(0, 5), row(5, 3), tally_log.complete(0, 5), progress(5, 10)]
+    log = read(*first, tally_log.claim(0, 9), row(5, 100), row(5, 7, kpi="NEW"), progress(5, 99))
+    assert (counted(log), log.watermark(1)) == ({"K": 3}, 10)
+
+
+def test_a_frozen_worker_cannot_take_the_partition_back() -> None:
+    log = read(
+        *[tally_log.claim(0, 9), row(9, 4), tally_log.complete(0, 9), progress(9, 10)],
+        *[tally_log.claim(0, 5), row(5, 100), tally_log.complete(0, 5), progress(5, 99), row(9, 6)],
+    )
+    assert (counted(log), log.watermark(1)) == ({"K": 6}, 10)
+
+
+def test_a_frozen_worker_cannot_take_the_partition_back_by_compaction() -> None:
+    """Of each key the last record stays: were the epoch not in it, the latecomer's would be all there is."""
+    owner = [tally_log.claim(0, 9), row(9, 4), tally_log.complete(0, 9), progress(9, 10)]
+    late = [tally_log.claim(0, 5), row(5, 100), tally_log.complete(0, 5)]
+    assert counted(read(*dict([*owner, *late]).items())) == {"K": 4}
+
+
+# ---- progress ------------------------------------------------------------------------------------------------
+def test_the_watermark_is_the_least_progress_and_there_is_none_while_a_partition_has_none() -> None:
+    def owned(partition: int, swept_to: int) -> list[Record]:
+        return [
+            tally_log.claim(partition, 5),
+            tally_log.complete(partition, 5),
+            progress(5, swept_to, partition=partition),
+        ]
+
+    assert read(*owned(0, 20)).watermark(2) is None
+    log = read(*owned(0, 20), *owned(1, 10))
+    assert (log.watermark(2), log.last_events()) == (10, {"/unit": 20})
+
+
+def test_the_progress_of_the_owner_before_says_nothing_of_the_rows_of_the_new_one() -> None:
+    """It died before its last rows were acknowledged: the new owner begins behind what it had claimed."""
+    log = read(
+        *[tally_log.claim(0, 5), row(5, 3), tally_log.complete(0, 5), progress(5, 10)],
+        *[tally_log.claim(0, 9), row(9, 2), tally_log.complete(0, 9)],
+    )
+    assert (log.watermark(1), list(log.progress())) == (None, [])
+    log.append(*progress(9, 8))
+    assert log.watermark(1) == 8
+
+
+# ---- wiping out ----------------------------------------------------------------------------------------------
+def test_what_counts_no_more_is_wiped_out_once() -> None:
+    first = [tally_log.claim(0, 5), row(5, 3), row(5, 0, kpi="EMPTY"), tally_log.complete(0, 5)]
+    frozen = [row(5, 100, kpi="LATE")]
+    second = [tally_log.claim(0, 9), *frozen, row(9, 4), tally_log.complete(0, 9)]
+    log = read(*first, *second)
+    superseded = log.take_superseded()
+    assert sorted(superseded) == sorted(name for name, _ in [*first, *frozen])
+    assert log.take_superseded() == []
+    assert read(*first, *second, *((name, None) for name in superseded)).take_superseded() == []
+
+
+# ---- the property --------------------------------------------------------------------------------------------
+@dataclass
+class World:
+    """Owners that append to the log, and what is right."""
+
+    records: list[Record] = field(default_factory=list)
+    epochs: dict[int, list[int]] = field(default_factory=lambda: {number: [] for number in range(PARTITIONS)})
+    counts: dict[int, dict[str, int]] = field(default_factory=lambda: {number: {} for number in range(PARTITIONS)})
+    """What the rows of a partition add up to, whoever owns it."""
+    settled: dict[int, bool] = field(default_factory=lambda: dict.fromkeys(range(PARTITIONS), False))
+
+    def own(self, partition: int, upto: int) -> None:
+        """A new owner; it gets as far as `upto` records, and dies there if that is not all."""
+        epoch = 3 + 2 * sum(map(len, self.epochs.values()))
+        self.epochs[partition].append(epoch)
+        rows = [row(epoch, n, partition=partition, kpi=kpi) for kpi, n in self.counts[partition].items()]
+        everything = [tally_log.claim(partition, epoch), *rows, tally_log.complete(partition, epoch)]
+        self.records += everything[: 1 + upto]
+        self.settled[partition] = upto >= len(everything) - 1
+
+    def change(self, partition: int, kpi: str, n: int) -> None:
+        if self.settled[partition]:
+            self.counts[partition][kpi] = n
+            epoch = self.epochs[partition][-1]
+            self.records += [row(epoch, n, partition=partition, kpi=kpi), progress(epoch, n, partition=partition)]
+
+    def late(self, partition: int, which: int, what: int, kpi: str, n: int) -> None:
+        """Something that an owner who has been replaced still had in hand."""
+        replaced = self.epochs[partition][:-1]
+        if replaced:
+            epoch = replaced[which % len(replaced)]
+            self.records.append(
+                (
+                    tally_log.claim(partition, epoch),
+                    row(epoch, n, partition=partition, kpi=kpi),
+                    tally_log.complete(partition, epoch),
+                    progress(epoch, n, partition=partition),
+                )[what % 4]
+            )
+
+    def expected(self) -> dict[str, int]:
+        sums: dict[str, int] = {}
+        for counts in self.counts.values():
+            for kpi, n in counts.items():
+                sums[kpi] = sums.get(kpi, 0) + n
+        return {kpi: n for kpi, n in sums.items() if n}
+
+
+_partition = st.integers(0, PARTITIONS - 1)
+_kpi = st.sampled_from("ABC")
+_n = st.integers(0, 5)
+_steps: st.SearchStrategy[Callable[[World], None]] = st.one_of(
+    st.builds(lambda p, upto: lambda world: world.own(p, upto), _partition, st.sampled_from((0, 1, 2, 99, 99))),
+    st.builds(lambda p, kpi, n: lambda world: world.change(p, kpi, n), _partition, _kpi, _n),
+    st.builds(
+        lambda p, which, what, kpi, n: lambda world: world.late(p, which, what, kpi, n),
+        *(_partition, st.integers(0, 9), st.integers(0, 3), _kpi, _n),
+    ),
+)
+
+
+def compacted(records: Iterable[Record], rng: random.Random) -> list[Record]:
+    """Of each key the last record is kept, and any of those before it may be. A wiped-out key may vanish whole, but
+    never the wiping alone."""
+    listed = list(records)
+    last = {name: place for place, (name, _) in enumerate(listed)}
+    kept = [place for place, (name, _) in enumerate(listed) if last[name] == place or rng.random() < 0.5]
+    still_there = {listed[place][0] for place in kept if place != last[listed[place][0]]}
+    return [
+        listed[place]
+        for place in kept
+        if not (
+            listed[place][1] is None
+            and place == last[listed[place][0]]
+            and listed[place][0] not in still_there
+            and rng.random() < 0.5
+        )
+    ]
+
+
+@given(st.lists(_steps, max_size=40), st.randoms(use_true_random=False))
+def test_whatever_compaction_leaves_says_the_same_as_the_whole_log(
+    steps: list[Callable[[World], None]], rng: random.Random
+) -> None:
+    world, reader = World(), TallyLog()
+    read_to = 0
+
+    def reading() -> None:
+        """A reader follows the log and wipes out what no longer counts, now and then."""
+        nonlocal read_to
+        while read_to < len(world.records):
+            reader.append(*world.records[read_to])
+            read_to += 1
+        live = {(partition, world.epochs[partition][-1]) for partition in world.epochs if world.settled[partition]}
+        for name in reader.take_superseded():
+            kind, partition, epoch = name.decode().split("|")[:3]
+            assert (int(partition), int(epoch)) not in live, f"a {kind} that counts is wiped out"
+            world.records.append((name, None))
+
+    for step in steps:
+        step(world)
+        if rng.random() < 0.3:
+            reading()
+        if rng.random() < 0.2 and all(world.settled.values()):
+            world.records = compacted(world.records, rng)
+            reader, read_to = TallyLog(), 0
+    for partition in range(PARTITIONS):
+        if not world.settled[partition]:
+            world.own(partition, 99)
+    reading()
+    assert counted(reader) == world.expected()
+    assert counted(read(*world.records)) == world.expected()
+    for _ in range(2):
+        world.records = compacted(world.records, rng)
+        assert counted(read(*world.records)) == world.expected()
