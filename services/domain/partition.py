@@ -5,7 +5,8 @@ due times of open cases. The same class serves the Faust workers, the replay and
 """
 
 import heapq
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from services.domain.cards import RETRACTED, CardState, cards, retracted
@@ -24,6 +25,10 @@ AT_ONCE: Instant = 0
 """Due as soon as time is looked at again: one instant for all, so that a case waits in line only once."""
 
 Packed = list[Any]
+
+# What `_make` does, without a call of Python each: some of these are made for every event.
+_FACT: Callable[[Iterable[Any]], Fact] = partial(tuple.__new__, Fact)
+_TALLY_KEY: Callable[[Iterable[Any]], TallyKey] = partial(tuple.__new__, TallyKey)
 
 
 class TurnedAway(NamedTuple):
@@ -58,7 +63,7 @@ class Row:
             self.rulings: list[tuple[tuple[str, int], str]] = []
             """((kpi, cycle), verdict) of each ruling told."""
         else:
-            self.facts = [Fact(*fields) for fields in packed[0]]
+            self.facts = list(map(_FACT, packed[0]))
             self.contributions = packed[1]
             self.next_at = packed[2]
             self.cards = [CardState(*fields) for fields in packed[3]] if len(packed) > 3 else []
@@ -95,6 +100,8 @@ class CasePartition:
         self.catching_up = False
         """While it is set, cards wait: a case that may have some falls due at once and is told of by the first sweep
         after (DESIGN §2), so that a backlog of years is not told card by card."""
+        self._added: dict[bytes, Row] = {}
+        """Cases with facts that are not judged yet: never left over between chunks."""
         self._due: list[tuple[Instant, bytes]] = []
         self._next_at: dict[bytes, Instant] = {}
 
@@ -104,6 +111,7 @@ class CasePartition:
         or merged by a recovery, are judged again."""
         self.tallies.clear()
         self.changed.clear()
+        self._added.clear()
         self._due.clear()
         self._next_at.clear()
         fingerprint = self._judge.plan.fingerprint.encode()
@@ -133,10 +141,15 @@ class CasePartition:
         self.catching_up = was_catching_up
 
     # ---- events ------------------------------------------------------------------------------------
-    def take(self, key: bytes, fact: Fact, now: Instant) -> Effects | None:
-        """Add one event to its case and judge the case at `now`; None if nothing is to be told to anyone."""
-        packed = self._rows.get(key)
-        row = Row(self._loads(packed)) if packed is not None else Row()
+    def add(self, key: bytes, fact: Fact, now: Instant) -> Effects | None:
+        """Add one event to its case, which `judge_added` judges when all events of a chunk are in.
+
+        Returns what is to be told whatever the judgement: a fact turned away; on a redelivered event all that stands.
+        """
+        row = self._added.get(key)
+        if row is None:
+            packed = self._rows.get(key)
+            row = Row(self._loads(packed)) if packed is not None else Row()
         self._saw(fact)
         if fact.rank == _HEARTBEAT:
             self._keep_heartbeat(key, row, fact)
@@ -144,22 +157,32 @@ class CasePartition:
         if row.facts and row.facts[0].rank == _HEARTBEAT:
             row.facts = []  # the subject turns out to be a case: its heartbeats have said what they had to say
         inserted = insert(row.facts, fact)
-        turned_away: list[TurnedAway] = []
         if inserted.outcome is Insertion.DUPLICATE:
             # delivered again: what it brought forth may have been lost on the way
             return Effects(key, row.cards, self._rulings_again(row, now), []) if row.cards or row.rulings else None
-        if inserted.turned_away is not None:
-            turned_away.append(TurnedAway("id_conflict", inserted.turned_away))
-        if fact.rank == _CORRECTION or inserted.turned_away is not None:
-            turned_away += [
-                TurnedAway("bad_correction", bad)
-                for bad in bad_corrections(row.facts)
-                if bad is fact or (bad.data["of"] == fact.id and bad.source == fact.source)
-            ]
-        effects = self._judge_row(key, row, now)
-        if effects is None:
-            return Effects(key, [], [], turned_away) if turned_away else None
-        return effects._replace(turned_away=turned_away)
+        self._added[key] = row
+        if inserted.turned_away is None and fact.rank != _CORRECTION:
+            return None
+        turned_away = [TurnedAway("id_conflict", inserted.turned_away)] if inserted.turned_away is not None else []
+        turned_away += [
+            TurnedAway("bad_correction", bad)
+            for bad in bad_corrections(row.facts)
+            if bad is fact or (bad.data["of"] == fact.id and bad.source == fact.source)
+        ]
+        return Effects(key, [], [], turned_away) if turned_away else None
+
+    def judge_added(self, now: Instant) -> list[Effects]:
+        """Judge every case that was added to, once: a verdict is a function of all its facts and of `now`."""
+        added, self._added = self._added, {}
+        told = (self._judge_row(key, row, now) for key, row in added.items())
+        return [effects for effects in told if effects is not None]
+
+    def take(self, key: bytes, fact: Fact, now: Instant) -> Effects | None:
+        """One event alone, added and judged; None if nothing is to be told to anyone."""
+        told = self.add(key, fact, now)
+        for judged in self.judge_added(now):
+            told = judged if told is None else judged._replace(turned_away=told.turned_away)
+        return told
 
     def _keep_heartbeat(self, key: bytes, row: Row, fact: Fact) -> None:
         """Of heartbeats only the last is kept: they say nothing but that the source lives. One that names the subject
@@ -252,7 +275,7 @@ class CasePartition:
     def _count(self, contributions: list[Packed], sign: int) -> None:
         tallies, changed = self.tallies, self.changed
         for kpi, unit, item, day, cells, bin in contributions:
-            key = TallyKey(kpi, unit, item, day)
+            key = _TALLY_KEY((kpi, unit, item, day))
             tally = tallies.get(key)
             if tally is None:
                 tally = tallies[key] = Tally()

@@ -106,7 +106,7 @@ class Cases:
         partition.catching_up = self._is_catching_up()
         effects: list[Effects] = []
         letters: list[Record] = []
-        admit, take, good = self._admission.admit, partition.take, 0
+        admit, add, good = self._admission.admit, partition.add, 0
         for record in records:
             received = record.timestamp * 1000
             try:
@@ -117,12 +117,13 @@ class Cases:
                 self._refuse(refused, record, tp, letters)
                 continue
             good += 1
-            told = take(record.key, admitted.fact, now)
+            told = add(record.key, admitted.fact, now)
             if told is not None:
                 effects.append(told)
                 for turned_away in told.turned_away:
                     self._refuse(_of_the_case(turned_away.reason), record, tp, letters)
         self._limit.taken(good)
+        effects += partition.judge_added(now)
         if letters:
             await self._delivery.send_many(self._topics.dead_letters, 0, letters)
             # before the rows: delivered again, a fact that they hold is a duplicate and brings no letter any more

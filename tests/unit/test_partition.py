@@ -125,6 +125,33 @@ def test_in_any_order_with_sweeps_at_any_time_a_partition_ends_as_if_judged_once
 
 
 @given(st.data())
+def test_in_chunks_of_any_size_each_case_is_judged_once_and_ends_the_same(data: st.DataObject) -> None:
+    feed = data.draw(histories.feeds(subjects=2))
+    order = data.draw(st.permutations([*feed, *data.draw(st.lists(st.sampled_from(feed), max_size=3))]))
+    fed, consumer = partition(EVERY_KIND), Consumer()
+    subjects: dict[bytes, list[Fact]] = {}
+    now = histories.BEGIN
+    while order:
+        size = data.draw(st.integers(1, len(order)))
+        chunk, order = order[:size], order[size:]
+        now = data.draw(st.integers(now, histories.END))
+        if data.draw(st.booleans()):
+            sweep(fed, now, consumer)
+        for key, fact in chunk:
+            consumer.take(fed.add(key, fact, now))
+            subjects[key] = insert(subjects.get(key, []), fact).facts
+        judged = fed.judge_added(now)
+        assert len(judged) <= len({key for key, _ in chunk})
+        for effects in judged:
+            consumer.take(effects)
+    sweep(fed, histories.END, consumer)
+    assert filled(fed.tallies) == tallies_at_once(EVERY_KIND, subjects, histories.END)
+    at_once = told_at_once(EVERY_KIND, subjects, histories.END)
+    assert consumer.cards == at_once.cards
+    assert consumer.verdicts == at_once.verdicts
+
+
+@given(st.data())
 def test_between_two_due_times_nothing_changes(data: st.DataObject) -> None:
     """What the judge says at the next due time is the first thing that differs: a sweep misses nothing."""
     facts = data.draw(histories.facts())
