@@ -148,6 +148,8 @@ class RocksStore:
         options.create_if_missing(True)
         options.set_block_based_table_factory(table)
         options.set_write_buffer_size(_MEMTABLE_BYTES)
+        options.set_memtable_whole_key_filtering(True)  # the same for what is not on disk yet
+        options.set_memtable_prefix_bloom_ratio(0.05)
         options.set_compression_type(DBCompressionType.lz4())
         options.set_keep_log_file_num(2)
         return options

@@ -34,8 +34,8 @@ CATCHING_UP = 5_000
 """With more events than this unread, a worker catches up: cards and sweeps wait."""
 SWEEP_AT_ONCE = 500
 """How many due cases are judged in one turn, so that events do not wait long for it."""
-SWEEP_SECONDS = 0.4
-"""How long a tick may sweep one partition; the next tick goes on."""
+SWEEP_SECONDS = 0.8
+"""How long a tick may sweep, all partitions together; the next tick goes on. Tallies are published in between."""
 
 _EMPTY = Tally()
 _log = logging.getLogger(__name__)
@@ -178,7 +178,7 @@ class Cases:
     async def _sweep(self, number: int, partition: CasePartition, now: Instant) -> bool:
         """Judge what has fallen due; whether nothing is left. What is told is acknowledged before the rows that
         remember it are published (at the end of the turn): after a crash in between, the sweep tells it again."""
-        until = time.monotonic() + SWEEP_SECONDS
+        until = time.monotonic() + SWEEP_SECONDS / len(self._partitions)
         while partition.next_at is not None and partition.next_at <= now:
             await self._tell(number, islice(partition.sweep(now), SWEEP_AT_ONCE), now)
             await self._delivery.flush()
