@@ -206,12 +206,12 @@ def test_a_join_a_kill_and_a_lost_disk_lose_nothing(group: Group) -> None:
 
 
 @pytest.mark.timeout(150)
-def test_a_storm_of_twelve_faults_loses_nothing(group: Group) -> None:
+def test_a_storm_loses_nothing(group: Group) -> None:
     rng, names = group.rng, ("a", "b", "c")
     for name in names:
         group.start(name)
     group.feed(1500)
-    for _ in range(12):
+    for _ in range(6):  # twelve with the whole system in test_streams.py
         time.sleep(rng.uniform(4, 9))
         name = rng.choice(names)
         if name in group.workers:
