@@ -60,14 +60,14 @@ class Row:
             self.contributions: list[Packed] = []
             self.next_at: Instant | None = None
             self.cards: list[CardState] = []
-            self.rulings: list[tuple[tuple[str, int], str]] = []
-            """((kpi, cycle), verdict) of each ruling told."""
+            self.rulings: list[tuple[tuple[str, int], Packed]] = []
+            """((kpi, cycle), content) of each ruling told."""
         else:
             self.facts = list(map(_FACT, packed[0]))
             self.contributions = packed[1]
             self.next_at = packed[2]
             self.cards = [CardState(*fields) for fields in packed[3]] if len(packed) > 3 else []
-            self.rulings = [((kpi, cycle), verdict) for (kpi, cycle), verdict in packed[4]] if len(packed) > 3 else []
+            self.rulings = [((kpi, cycle), content) for (kpi, cycle), content in packed[4]] if len(packed) > 3 else []
 
     def packed(self) -> Packed:
         """The JSON-able form; the rare parts only where there are any."""
@@ -261,8 +261,8 @@ class CasePartition:
         rulings = rulings_of(opinion)
         ruled = {each.identity for each in rulings}
         rulings += [Ruling(*identity, RETRACTED, None) for identity in before if identity not in ruled]
-        row.rulings = [(each.identity, each.verdict) for each in rulings]
-        new_rulings = [each for each in rulings if before.get(each.identity) != each.verdict]
+        row.rulings = [(each.identity, each.content) for each in rulings]
+        new_rulings = [each for each in rulings if before.get(each.identity) != each.content]
         return Effects(key, new_cards, new_rulings, []) if new_cards or new_rulings else None
 
     def _rulings_again(self, row: Row, now: Instant) -> list[Ruling]:

@@ -24,6 +24,14 @@ class Ruling(NamedTuple):
         """(kpi, cycle): one ruling each."""
         return self.kpi, self.cycle
 
+    @property
+    def content(self) -> list[str | Instant | None]:
+        """What is published of it, as far as it can change: a missed case may yet be closed, or corrected."""
+        judgement = self.judgement
+        if judgement is None:
+            return [self.verdict]
+        return [self.verdict, judgement.unit, judgement.item, judgement.start, judgement.due, judgement.stop]
+
 
 def rulings_of(opinion: Opinion) -> list[Ruling]:
     """The misses, late entries and reversals in an opinion, one per identity: a miss goes before."""
