@@ -9,7 +9,7 @@ from typing import Any
 
 import faust
 
-_GC_THRESHOLDS = (50_000, 20, 50)  # a chunk makes many short-lived objects and no cycles
+_GC_THRESHOLDS = (200_000, 20, 100)  # a chunk makes many objects that live as long as it does, and no cycles
 
 
 def worker_app(
@@ -49,12 +49,12 @@ def worker_app(
         web_enabled=False,
         consumer_group_instance_id=worker,
         consumer_auto_offset_reset="earliest",
-        consumer_max_fetch_size=1 << 20,
+        consumer_max_fetch_size=2 << 20,
         broker_session_timeout=session_seconds,
         broker_heartbeat_interval=min(3.0, session_seconds / 6),
         broker_rebalance_timeout=max(30.0, session_seconds),
         broker_commit_interval=1.0,
-        broker_max_poll_records=2000,
+        broker_max_poll_records=5000,
         producer_linger=0.005,
         producer_max_batch_size=512 << 10,
         producer_max_request_size=1 << 20,
