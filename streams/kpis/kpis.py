@@ -41,7 +41,8 @@ class Kpis:
         self._published: dict[bytes, tuple[str, ...]] = {}
         """Key → the row as last published, without its times."""
         self._refreshed = 0.0
-        self._computed_for = 0
+        self._computed_for = (0, False)
+        """Day, and whether it lagged, when everything was last published."""
         self._reached: Instant = 0
         """The watermark of what is published."""
 
@@ -77,7 +78,8 @@ class Kpis:
     async def _publish(self, watermark: Instant, now: Instant, lagging: bool) -> None:
         self._reached, as_of = watermark, watermark + 1
         day = self._judge.law.zone.day(watermark)
-        everything = time.monotonic() - self._refreshed > REFRESH_SECONDS or day != self._computed_for
+        computed_for = (day, lagging)
+        everything = time.monotonic() - self._refreshed > REFRESH_SECONDS or computed_for != self._computed_for
         kpis = None if everything else self._log.changed - {name for name in self._log.changed if name[0] == PREFIX}
         if kpis is not None and not kpis:
             return
@@ -104,7 +106,7 @@ class Kpis:
             for key in self._published.keys() - seen:
                 records.append((key, None))
                 del self._published[key]
-            self._refreshed, self._computed_for = time.monotonic(), day
+            self._refreshed, self._computed_for = time.monotonic(), computed_for
         await self._delivery.send_many(KPI_VALUES, 0, records)
         outdated = self._log.take_superseded()
         if outdated:

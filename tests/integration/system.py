@@ -41,11 +41,11 @@ class System:
     def feed(self, lines: list[bytes]) -> int:
         return feed(self.settings.bootstrap, lines, self.settings.partitions)
 
-    def start(self, name: str, module: str = "streams.cases", **variables: str) -> None:
+    def start(self, name: str, module: str = "streams.cases", *arguments: str, **variables: str) -> None:
         settings = self.settings.model_copy(update={"worker": name})
         with (self.folder / f"{name}.log").open("ab") as log:
             self.workers[name] = subprocess.Popen(
-                [sys.executable, "-m", module],
+                [sys.executable, "-m", module, *arguments],
                 cwd=ROOT,
                 env=os.environ | settings.environment() | variables,
                 stdout=log,
