@@ -1,0 +1,239 @@
+"""Bad events by topic: one dead letter each, with reason, place and original bytes; nothing else is lost."""
+
+import contextlib
+import csv
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+import pytest
+from kafka import KafkaProducer
+from kafka.admin import KafkaAdminClient
+
+from services.catalog.calendars import load_calendar
+from services.catalog.load import load_plan
+from services.domain.facts import case_key
+from services.domain.judge import Judge
+from services.domain.refusal import Reason
+from services.domain.values import Valuer
+from services.local.kafka import Broker
+from services.local.ports import free_ports
+from services.messaging import dead_letter, topics
+from services.messaging.archive_feed import stamped
+from services.messaging.tally_reader import read_standing
+from services.replay.replay import replay
+from services.settings import Settings
+from tests.integration.failing_worker import DIED, Failpoint
+from tests.integration.system import ROOT, System
+
+GOLDEN = ROOT / "tests" / "golden" / "admission"
+PARTITIONS = 2
+NOW = datetime(2021, 10, 1, tzinfo=UTC)
+NOW_US = round(NOW.timestamp()) * 1_000_000
+SOURCE = "/units/liangjiang-water"
+CASES = "cases-1"
+Headers = list[tuple[str, bytes]]
+Place = tuple[int, int]
+"""Partition and offset in `case.events`."""
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def accepted(case: str, **data: str) -> dict[str, object]:
+    """The acceptance of a water case."""
+    return {
+        "specversion": "1.0",
+        "id": "a",
+        "source": SOURCE,
+        "type": "case.accepted",
+        "subject": case,
+        "time": "2021-09-16T09:12:00+08:00",
+        "recordedat": "2021-09-16T09:12:05+08:00",
+        "receivedat": "2021-09-16T09:12:05+08:00",
+        "data": {"service_item": "water.connection", "unit": "liangjiang-water", **data},
+    }
+
+
+def completed(case: str, days: int) -> dict[str, object]:
+    time = (datetime(2021, 9, 16, 3, tzinfo=UTC) + timedelta(days=days)).isoformat()
+    event = accepted(case) | {"id": "c", "type": "case.completed", "data": {}}
+    return event | {"time": time, "recordedat": time, "receivedat": time}
+
+
+class Town:
+    """A system with the shipped plan, and what was sent into it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.broker = Broker.start(folder / "kafka", cache=Settings.from_environment().cache)
+        plan = Settings().plan
+        self.system = System(self.broker.bootstrap, plan, folder, now=NOW_US, partitions=PARTITIONS)
+        self.judge = Judge(load_plan(plan), load_calendar("cn"))
+        self.producer = KafkaProducer(bootstrap_servers=self.broker.bootstrap, acks="all", linger_ms=20)
+        self.good: list[bytes] = []
+        """What a replay of the good events reads."""
+        self.bad: dict[Place, tuple[Reason, bytes]] = {}
+
+    def send(
+        self, key: bytes | None, value: bytes | None, headers: Headers | None = None, *, bad: Reason | None = None
+    ) -> Place:
+        """Write a record as any producer could; without a key, somewhere."""
+        partition = topics.partition_of(key or b"", PARTITIONS)
+        sent = self.producer.send(topics.CASE_EVENTS, value, key, headers or [], partition=partition).get(timeout=20)
+        place = sent.partition, sent.offset
+        if bad is not None:
+            self.bad[place] = bad, value or b""
+        return place
+
+    def send_good(self, event: Mapping[str, object]) -> None:
+        line = orjson.dumps(event)
+        self.good.append(line)
+        self.producer.send(
+            topics.CASE_EVENTS,
+            line,
+            (key := case_key(str(event["source"]), str(event["subject"])).encode()),
+            partition=topics.partition_of(key, PARTITIONS),
+        )
+
+    def letters(self) -> list[dead_letter.DeadLetter]:
+        return [filed.letter for filed in dead_letter.read(self.broker.bootstrap)]
+
+    def assert_values_are_those_of_the_good_events(self) -> None:
+        file = self.folder / "good.jsonl"
+        file.write_bytes(b"".join(line + b"\n" for line in self.good))
+        standing = read_standing(self.broker.bootstrap, PARTITIONS, NOW_US - 1, timeout_seconds=40)
+        found = Valuer(self.judge).rows(standing.tallies, NOW_US, standing.last_events)
+        assert found == list(replay([str(file)], self.system.settings.plan, [NOW_US], processes=1).rows)
+
+    def committed(self) -> dict[int, int]:
+        """Partition → the offset from which on events are not acknowledged."""
+        with KafkaAdminClient(bootstrap_servers=self.broker.bootstrap) as admin:
+            offsets = admin.list_group_offsets([topics.CASES_APP])[topics.CASES_APP]
+        return {tp.partition: held.offset for tp, held in offsets.items() if tp.topic == topics.CASE_EVENTS}
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    with contextlib.ExitStack() as stack:
+        built = Town(tmp_path_factory.mktemp("town"))
+        stack.callback(built.broker.stop)
+        stack.callback(built.producer.close)
+        stack.callback(built.system.stop)
+        yield built
+
+
+def test_each_bad_event_gets_one_dead_letter_and_nothing_else_is_lost(town: Town) -> None:
+    for number in range(150):
+        town.send_good(accepted(f"G{number}"))
+    with (GOLDEN / "rejected.csv").open(newline="") as text:
+        reasons = {int(row["line"]): Reason(row["reason"]) for row in csv.DictReader(text)}
+    for number, line in enumerate((GOLDEN / "events.jsonl").read_bytes().splitlines(), 1):
+        if line:
+            key, value = stamped(line)
+            town.send(key, value, bad=reasons.get(number))
+            if number not in reasons:
+                town.good.append(line)
+    good = orjson.dumps(accepted("KEYLESS"))
+    town.send(b"somebody else", good, bad=Reason.WRONG_KEY)
+    town.send(None, good, bad=Reason.WRONG_KEY)
+    town.send(b"", good, bad=Reason.WRONG_KEY)
+    town.send(case_key(SOURCE, "GONE").encode(), None, bad=Reason.MALFORMED)
+    for case, unit, bad in (("B1", "liangjiang-water", None), ("B2", "moon", Reason.UNKNOWN_UNIT)):
+        event = accepted(case, unit=unit)
+        body = orjson.dumps(event.pop("data"))
+        headers = [(f"ce_{name}", str(value).encode()) for name, value in event.items()]
+        town.send(case_key(SOURCE, case).encode(), body, [*headers, ("content-type", b"application/json")], bad=bad)
+    town.good.append(orjson.dumps(accepted("B1")))
+    for number in range(150):
+        town.send_good(completed(f"G{number}", number % 9))
+    town.producer.flush()
+    assert {reason for reason, _ in town.bad.values()} == set(Reason) - {Reason.SOURCE_MISMATCH}
+
+    # The first worker dies when its letters are out and its rows are not: everything is delivered again.
+    armed = town.folder / "armed"
+    armed.write_text(Failpoint.LETTERS)
+    town.system.start(CASES, "tests.integration.failing_worker", "cases", ARMED=str(armed))
+    assert town.system.workers.pop(CASES).wait(40) == DIED, town.system.log(CASES)
+    once = len(town.letters())
+    assert once
+    town.system.start(CASES)
+    town.assert_values_are_those_of_the_good_events()
+
+    letters = town.letters()
+    assert len(letters) >= len(town.bad) + once
+    by_key = {letter.key: letter for letter in letters}
+    found = {
+        (letter.partition, letter.offset): (letter.reason, letter.original)
+        for letter in by_key.values()
+        if letter.topic == topics.CASE_EVENTS
+    }
+    assert found == town.bad
+    assert len(by_key) == len(town.bad), "one key each, however often it was told"
+    assert all(letter.sentence and letter.remedy for letter in letters)
+
+
+def test_a_run_of_bad_events_stops_the_worker_and_nothing_behind_it_is_acknowledged(town: Town) -> None:
+    town.system.kill(CASES, signal.SIGTERM)
+    town.system.start(CASES)  # it has seen nothing yet
+    town.system.wait_ready(CASES)
+    key = case_key(SOURCE, "BEHIND").encode()
+    partition = topics.partition_of(key, PARTITIONS)
+    before = len({letter.key for letter in town.letters()})
+    for number in range(300):
+        value = b"no event %d" % number
+        town.producer.send(topics.CASE_EVENTS, value, key, partition=partition).add_callback(
+            lambda sent, value=value: town.bad.update({(sent.partition, sent.offset): (Reason.MALFORMED, value)})
+        )
+    behind = accepted("BEHIND")
+    town.send_good(behind)
+    town.producer.flush()
+    assert town.system.workers.pop(CASES).wait(40) == 1, town.system.log(CASES)
+    log = town.system.log(CASES)
+    assert "events were refused (malformed" in log
+    assert "raise KPIWATCH_DEAD_LETTER_RATIO" in log
+    acknowledged = town.committed()[partition]
+    run = sorted(offset for where, offset in town.bad if where == partition)[-300:]
+    assert acknowledged < run[-1]
+    told = {(letter.partition, letter.offset) for letter in town.letters()}
+    assert {(partition, offset) for offset in run if offset < acknowledged} <= told, "what is acknowledged is told"
+
+    town.system.start(CASES)
+    assert town.system.workers.pop(CASES).wait(40) == 1, "it is the same run after a restart"
+
+    town.system.start(CASES, KPIWATCH_DEAD_LETTER_RATIO="1")
+    town.assert_values_are_those_of_the_good_events()
+    assert len({letter.key for letter in town.letters()}) == before + 300
+
+
+def test_a_worker_does_not_start_on_topics_that_are_not_as_they_must_be(town: Town) -> None:
+    port = free_ports(1)[0]
+    away = start_alone("streams.cases", town, KPIWATCH_BOOTSTRAP=f"127.0.0.1:{port}")
+    for module in ("streams.cases", "streams.kpis"):
+        code, said = ended(start_alone(module, town, KPIWATCH_PARTITIONS="3"))
+        assert code == 1
+        assert "case.events has 2 partitions and must have 3: another number is a migration" in said
+        assert "Traceback" not in said
+    code, said = ended(away)
+    assert code == 3
+    assert "Kafka does not answer" in said and "KPIWATCH_BOOTSTRAP" in said and "Traceback" not in said
+
+
+def start_alone(module: str, town: Town, **variables: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", module],
+        cwd=ROOT,
+        env=os.environ | town.system.settings.environment() | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def ended(process: "subprocess.Popen[str]") -> tuple[int, str]:
+    said, _ = process.communicate(timeout=40)
+    return process.returncode, said
