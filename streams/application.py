@@ -54,7 +54,7 @@ def worker_app(
         broker_heartbeat_interval=min(3.0, session_seconds / 6),
         broker_rebalance_timeout=max(30.0, session_seconds),
         broker_commit_interval=1.0,
-        broker_max_poll_records=5000,
+        broker_max_poll_records=10_000,
         producer_linger=0.005,
         producer_max_batch_size=512 << 10,
         producer_max_request_size=1 << 20,
@@ -64,6 +64,27 @@ def worker_app(
         worker_redirect_stdouts=False,
         **{"autodiscover": False, **settings},  # a package that fails to import would be passed over in silence
     )
+
+
+class WorkerEnds(Exception):
+    """An end that is foreseen: its sentence says why and what to do, so that nobody needs a traceback."""
+
+
+class _Worker(faust.Worker):
+    def stop_and_shutdown(self) -> None:
+        """The sentence comes last, where it is seen."""
+        try:
+            super().stop_and_shutdown()
+        except WorkerEnds as end:
+            sys.exit(f"the worker ends: {end}")
+
+
+def _record_without_traceback(*arguments: Any, **options: Any) -> logging.LogRecord:
+    """Faust logs more than once what ends a worker, each time with the way there."""
+    record = logging.LogRecord(*arguments, **options)
+    if record.exc_info and isinstance(record.exc_info[1], WorkerEnds):
+        record.exc_info = None
+    return record
 
 
 class _OncePerInterval(logging.Filter):
@@ -90,4 +111,5 @@ def run(app: faust.App, *, loglevel: str = "WARNING") -> None:
     for name in logging.root.manager.loggerDict:
         if name.startswith("aiokafka"):
             logging.getLogger(name).addFilter(quiet)
-    sys.exit(faust.Worker(app, loglevel=loglevel, quiet=True, redirect_stdouts=False).execute_from_commandline())
+    logging.setLogRecordFactory(_record_without_traceback)
+    sys.exit(_Worker(app, loglevel=loglevel, quiet=True, redirect_stdouts=False).execute_from_commandline())

@@ -3,6 +3,7 @@
 from collections import Counter, deque
 
 from services.domain.refusal import Reason
+from streams.application import WorkerEnds
 
 RECENT = 1_000
 """How many of the last events the share is taken of."""
@@ -10,7 +11,7 @@ ENOUGH = 100
 """Fewer events than this prove nothing."""
 
 
-class TooManyDeadLetters(Exception):
+class TooManyDeadLetters(WorkerEnds):
     """More than the allowed share of recent events was refused. Most likely a source or this version is wrong."""
 
 
