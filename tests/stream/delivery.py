@@ -1,0 +1,61 @@
+"""A delivery without a broker: it remembers what a stage sends, in order, and what had been acknowledged when."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+FLUSHED = "flushed"
+"""In `order`: here everything sent before was acknowledged."""
+PUBLISHED = "published"
+"""In `order`: here the rows of a turn went to the changelog."""
+
+Pair = tuple[bytes | None, bytes | None]
+
+
+class FakeDelivery:
+    """What `streams.delivery.BulkDelivery` offers to a stage."""
+
+    def __init__(self, partitions: Iterable[int] = (0,)) -> None:
+        self.stores: dict[int, dict[bytes, bytes]] = {number: {} for number in partitions}
+        self.owned = frozenset(self.stores)
+        self.ready = True
+        self.unread: int | None = 0
+        self.next: int = 0
+        self.epochs = dict.fromkeys(self.stores, 1)
+        self.sent: list[tuple[str, int, Pair]] = []
+        self.order: list[str] = []
+        """Topics as they were sent to, `FLUSHED` and `PUBLISHED`."""
+
+    def rows(self, partition: int) -> dict[bytes, bytes]:
+        return self.stores[partition]
+
+    def epoch(self, partition: int) -> int:
+        return self.epochs[partition]
+
+    def lag(self) -> int | None:
+        return self.unread
+
+    def next_offset(self, tp: object) -> int | None:
+        return self.next
+
+    @asynccontextmanager
+    async def turn(self, partition: int) -> AsyncIterator[dict[bytes, bytes] | None]:
+        if partition not in self.owned:
+            yield None
+            return
+        yield self.stores[partition]
+        self.order.append(PUBLISHED)
+
+    async def send_many(self, topic: str, partition: int, pairs: Iterable[Pair]) -> None:
+        listed = list(pairs)
+        self.sent += [(topic, partition, pair) for pair in listed]
+        if listed:
+            self.order.append(topic)
+
+    async def flush(self) -> None:
+        self.order.append(FLUSHED)
+
+    def take(self, topic: str) -> list[Pair]:
+        """What was sent to a topic since the last call."""
+        taken = [pair for name, _, pair in self.sent if name == topic]
+        self.sent = [each for each in self.sent if each[0] != topic]
+        return taken

@@ -1,0 +1,280 @@
+"""The cases stage over a delivery without a broker: what it sends, in which order, and when it waits."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import orjson
+import pytest
+from faust.types import TP
+
+from services.catalog.calendars import load_calendar
+from services.catalog.load import load_plan
+from services.clock import Clock
+from services.domain.facts import case_key
+from services.domain.judge import Judge
+from services.domain.tally import Cell
+from services.domain.zone import Instant
+from services.messaging.codec import admission
+from services.messaging.dead_letter import DeadLetter
+from services.messaging.tally_log import TallyLog
+from services.messaging.topics import ALERT_CARDS, CASE_EVENTS, CASE_VERDICTS, DEAD_LETTER, KPI_TALLIES
+from streams.cases.cases import CATCHING_UP, Cases, CaseTopics
+from streams.cases.turned_away import DeadLetterLimit, TooManyDeadLetters
+from streams.delivery import BulkDelivery
+from tests.integration.crash_story import write_plan
+from tests.stream.delivery import FLUSHED, PUBLISHED, FakeDelivery
+from tests.unit.cases import at
+
+OWNER = "/units/north"
+TP_0 = TP(CASE_EVENTS, 0)
+
+
+@dataclass
+class Event:
+    """A record of `case.events`."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp: int = 0
+    headers: Sequence[tuple[str, bytes]] = field(default_factory=list)
+
+
+def event(offset: int, case: str, kind: str, time: str, *, id: str = "", **body: object) -> Event:
+    told = f"{time}:00+08:00"
+    value = {
+        "specversion": "1.0",
+        "id": id or f"{kind}@{time}",
+        "source": OWNER,
+        "type": kind,
+        "subject": case,
+        "time": told,
+        "recordedat": told,
+        "receivedat": told,
+        "data": body,
+    }
+    return Event(offset, case_key(OWNER, case).encode(), orjson.dumps(value))
+
+
+def accepted(offset: int, case: str, time: str, **given: Any) -> Event:
+    return event(offset, case, "case.accepted", time, service_item="permit", unit="north", **given)
+
+
+def completed(offset: int, case: str, time: str, **given: Any) -> Event:
+    return event(offset, case, "case.completed", time, **given)
+
+
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge:
+    plan = load_plan(write_plan(tmp_path_factory.mktemp("plan") / "plan"))
+    return Judge(plan, load_calendar(plan.head.calendar))
+
+
+class Stage:
+    """A worker's cases, its clock and its delivery."""
+
+    def __init__(self, judge: Judge, folder: Path, delivery: FakeDelivery | None = None) -> None:
+        self.delivery = delivery or FakeDelivery()
+        self.clock = Clock.simulated(folder / "clock.json")
+        edge = admission(judge.plan, trust_receivedat=True)
+        bulk = cast(BulkDelivery, self.delivery)
+        self.cases = Cases(bulk, judge, edge, self.clock, DeadLetterLimit(0.5), CaseTopics())
+        self.at("2021-09-06T12:00")
+        self.assign()
+
+    def at(self, time: str) -> Instant:
+        self.clock.set(at(time), 0)
+        return at(time)
+
+    def assign(self, *, fresh: bool = True) -> None:
+        owned = self.delivery.owned
+        asyncio.run(self.cases.on_assigned(owned, owned if fresh else frozenset()))
+
+    def take(self, *records: Event) -> None:
+        asyncio.run(self.cases.on_events(TP_0, records))
+
+    def tick(self) -> None:
+        asyncio.run(self.cases.on_tick())
+
+    def log(self) -> TallyLog:
+        """All that it has sent to the log of tallies, read."""
+        log = TallyLog()
+        for topic, _, (key, value) in self.delivery.sent:
+            if topic == KPI_TALLIES:
+                log.append(key or b"", value)
+        return log
+
+    def counted(self, kpi: str = "WITHIN") -> list[int]:
+        """Matured, met and overdue."""
+        cells = [0, 0, 0]
+        for key, tally in self.log().tallies().items():
+            if key.kpi == kpi:
+                for place, cell in enumerate((Cell.N, Cell.MET, Cell.OVERDUE)):
+                    cells[place] += tally.cells[cell]
+        return cells
+
+
+@pytest.fixture
+def stage(judge: Judge, tmp_path: Path) -> Stage:
+    return Stage(judge, tmp_path)
+
+
+def kinds(stage: Stage) -> list[str]:
+    return [(key or b"").split(b"|")[0].decode() for key, _ in stage.delivery.take(KPI_TALLIES)]
+
+
+def levels(stage: Stage) -> list[tuple[str, str]]:
+    """(case, level) of the cards sent since the last call."""
+    bodies = [orjson.loads(value) for _, value in stage.delivery.take(ALERT_CARDS) if value is not None]
+    return sorted((body["case"].split()[1], body["level"]) for body in bodies if body["kpi"] == "WITHIN")
+
+
+def test_a_new_owner_claims_sends_all_its_rows_and_is_complete(stage: Stage, judge: Judge, tmp_path: Path) -> None:
+    stage.take(accepted(0, "A", "2021-09-06T09:00"), completed(1, "A", "2021-09-06T10:00"))
+    stage.tick()
+    follower = Stage(judge, tmp_path, stage.delivery)
+    follower.delivery.epochs[0] = 7
+    stage.delivery.take(KPI_TALLIES)
+    follower.assign()
+    sent = [(key or b"").decode().split("|") for key, _ in follower.delivery.take(KPI_TALLIES)]
+    assert [each[0] for each in sent] == ["claim", *["row"] * (len(sent) - 2), "complete"]
+    assert len(sent) > 2
+    assert {each[2] for each in sent} == {"7"}
+
+
+def test_what_stays_through_a_rebalance_is_published_under_the_new_epoch(stage: Stage) -> None:
+    stage.take(accepted(0, "A", "2021-09-06T09:00"), completed(1, "A", "2021-09-06T10:00"))
+    stage.tick()
+    before = stage.counted()
+    stage.delivery.epochs[0] = 9
+    stage.assign(fresh=False)
+    stage.tick()
+    assert (before, stage.counted(), [each.epoch for each in stage.log().progress()]) == ([1, 1, 0], [1, 1, 0], [9])
+
+
+def test_cards_that_stand_are_told_again_by_a_new_owner(stage: Stage, judge: Judge, tmp_path: Path) -> None:
+    stage.take(accepted(0, "A", "2021-09-06T09:00"), accepted(1, "B", "2021-09-06T09:00"))
+    stage.at("2021-09-10T12:00")
+    stage.tick()
+    stage.take(completed(2, "B", "2021-09-10T11:00"))
+    stage.delivery.take(ALERT_CARDS)
+    Stage(judge, tmp_path, stage.delivery)
+    assert levels(stage) == [("A", "red")], "those of B are cleared, and the yellow one of A is superseded"
+
+
+def test_a_sweep_tells_and_is_acknowledged_before_its_rows_and_before_its_progress(stage: Stage) -> None:
+    stage.take(accepted(0, "A", "2021-09-06T09:00"))
+    stage.tick()
+    stage.delivery.order.clear()
+    stage.at("2021-09-10T12:00")
+    stage.tick()
+    order = stage.delivery.order
+    assert order[:3] == [ALERT_CARDS, CASE_VERDICTS, FLUSHED]
+    assert order[-1] == PUBLISHED
+    assert kinds(stage)[-1] == "progress"
+    assert order.index(FLUSHED) < order.index(KPI_TALLIES)
+    assert levels(stage) == [("A", "red"), ("A", "yellow")]
+
+
+def test_progress_comes_behind_the_tallies_that_it_covers(stage: Stage) -> None:
+    stage.delivery.take(KPI_TALLIES)
+    stage.take(accepted(0, "A", "2021-09-06T09:00"), completed(1, "A", "2021-09-06T10:00"))
+    stage.delivery.next = 2
+    stage.tick()
+    sent = kinds(stage)
+    assert set(sent[:-1]) == {"row"} and sent[-1] == "progress"
+    stage.tick()
+    assert kinds(stage) == ["progress"], "what has not changed is not sent again"
+
+
+def test_progress_says_up_to_when_and_to_which_event(stage: Stage) -> None:
+    stage.delivery.next = 2
+    now = stage.at("2021-09-07T12:00")
+    stage.tick()
+    (progress,) = stage.log().progress()
+    assert (progress.swept_to, progress.position, progress.lag) == (now - 1, 2, 0)
+
+
+@pytest.mark.parametrize("unread", [None, CATCHING_UP + 1])
+def test_while_it_catches_up_cards_and_sweeps_wait(stage: Stage, unread: int | None) -> None:
+    stage.delivery.unread = unread
+    stage.at("2021-09-10T12:00")
+    stage.take(accepted(0, "A", "2021-09-06T09:00"), accepted(1, "B", "2021-09-06T09:00"))
+    stage.tick()
+    stage.take(completed(2, "B", "2021-09-10T11:00"))
+    assert levels(stage) == []
+    assert [progress.swept_to for progress in stage.log().progress()] == [0]
+    stage.delivery.unread = 0
+    stage.tick()
+    told = levels(stage)
+    assert told == [("A", "red"), ("A", "yellow"), ("B", "red"), ("B", "yellow")], "each once, at the end"
+    stage.tick()
+    assert levels(stage) == []
+
+
+def test_a_redelivered_event_counts_once_and_is_told_again(stage: Stage) -> None:
+    chunk = [accepted(0, "A", "2021-09-06T09:00"), completed(1, "A", "2021-09-10T10:00")]
+    stage.at("2021-09-10T12:00")
+    stage.take(*chunk)
+    stage.tick()
+    first, counted = levels(stage), stage.counted()
+    verdicts = stage.delivery.take(CASE_VERDICTS)
+    stage.take(*chunk)
+    stage.tick()
+    assert set(levels(stage)) == set(first) != set()
+    assert set(stage.delivery.take(CASE_VERDICTS)) == set(verdicts) != set()
+    assert stage.counted() == counted == [1, 0, 0]
+
+
+def test_dead_letters_are_acknowledged_before_the_rows_of_their_chunk(stage: Stage) -> None:
+    stage.delivery.order.clear()
+    stage.take(accepted(0, "A", "2021-09-06T09:00"), Event(1, b"", b"no event"))
+    assert stage.delivery.order[:2] == [DEAD_LETTER, FLUSHED]
+    ((key, value),) = stage.delivery.take(DEAD_LETTER)
+    letter = DeadLetter.decode(value or b"")
+    assert (key, letter.reason, letter.original) == (b"case.events|0|1", "malformed", b"no event")
+
+
+@pytest.mark.parametrize("key", [None, b"", b"somebody"])
+def test_an_event_under_another_key_than_its_case_is_a_dead_letter(stage: Stage, key: bytes | None) -> None:
+    good = accepted(0, "A", "2021-09-06T09:00")
+    stage.take(Event(0, key, good.value))
+    assert [DeadLetter.decode(value or b"").reason for _, value in stage.delivery.take(DEAD_LETTER)] == ["wrong_key"]
+    assert not [key for key in stage.delivery.rows(0) if key != b"\x00plan"]
+
+
+def test_what_only_the_case_can_refuse_is_a_dead_letter_too(stage: Stage) -> None:
+    stage.take(
+        accepted(0, "A", "2021-09-06T09:00"),
+        event(1, "A", "correction", "2021-09-06T10:00", id="x1", of="case.accepted@2021-09-06T09:00", event=None),
+        event(2, "A", "correction", "2021-09-06T10:01", id="x2", of="x1", event=None),
+        completed(3, "A", "2021-09-06T11:00", id="c"),
+        completed(4, "A", "2021-09-06T11:00", id="c", outcome="granted"),
+    )
+    letters = [DeadLetter.decode(value or b"") for _, value in stage.delivery.take(DEAD_LETTER)]
+    assert [(letter.reason, letter.offset) for letter in letters] == [("bad_correction", 2), ("id_conflict", 4)]
+
+
+def test_a_run_of_bad_events_ends_the_worker_before_any_of_its_chunk_is_sent(stage: Stage) -> None:
+    with pytest.raises(TooManyDeadLetters, match="100 of the last 100 events were refused \\(malformed 100\\)"):
+        stage.take(*(Event(offset, b"", b"no event") for offset in range(200)))
+    assert stage.delivery.take(DEAD_LETTER) == []
+
+
+def test_a_tally_that_counts_nothing_any_more_is_sent_as_such_and_forgotten(stage: Stage) -> None:
+    stage.take(accepted(0, "A", "2021-09-06T09:00"), completed(1, "A", "2021-09-06T10:00", id="c"))
+    stage.tick()
+    assert stage.counted() == [1, 1, 0]
+    stage.take(
+        event(2, "A", "correction", "2021-09-06T10:30", id="x1", of="c", event=None),
+        event(3, "A", "correction", "2021-09-06T10:31", id="x2", of="case.accepted@2021-09-06T09:00", event=None),
+    )
+    stage.tick()
+    assert stage.counted() == [0, 0, 0]
+    assert stage.log().tallies() == {}
+    stage.delivery.take(KPI_TALLIES)
+    stage.assign(fresh=False)
+    assert kinds(stage) == ["claim", "complete"]

@@ -1,0 +1,204 @@
+"""The kpis stage over a delivery without a broker: what it publishes of a log of tallies, and when."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import orjson
+import pytest
+from faust.types import TP
+
+from services.catalog.calendars import load_calendar
+from services.catalog.load import load_plan
+from services.clock import Clock
+from services.domain.judge import Judge
+from services.domain.published import ValueRow
+from services.domain.tally import Cell, Tally, TallyKey
+from services.domain.values import Valuer
+from services.domain.zone import Instant
+from services.messaging import tally_log
+from services.messaging.tally_log import Progress, Record
+from services.messaging.topics import KPI_TALLIES, KPI_VALUES
+from streams.delivery import BulkDelivery
+from streams.kpis.kpis import Kpis
+from tests.integration.crash_story import write_plan
+from tests.stream.delivery import FakeDelivery
+from tests.unit.cases import at
+
+NOON = at("2021-09-10T12:00")
+HOUR_US = 3_600_000_000
+
+
+@dataclass
+class Message:
+    key: bytes | None
+    value: bytes | None
+
+
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge:
+    plan = load_plan(write_plan(tmp_path_factory.mktemp("plan") / "plan"))
+    return Judge(plan, load_calendar(plan.head.calendar))
+
+
+def key(unit: str = "north") -> TallyKey:
+    return TallyKey("WITHIN", unit, "-", at("2021-09-08") // (24 * HOUR_US) + 719_163 + 1)
+
+
+def tally(n: int, met: int) -> Tally:
+    counted = Tally()
+    counted.add(((Cell.N, n), (Cell.MET, met)), None, 1)
+    return counted
+
+
+def progress(epoch: int, swept_to: Instant, partition: int = 0) -> Record:
+    return Progress(partition, epoch, swept_to, {}, lag=0).record()
+
+
+class Stage:
+    """A worker's kpis, its clock and its delivery."""
+
+    def __init__(self, judge: Judge, folder: Path, partitions: int = 1) -> None:
+        self.delivery = FakeDelivery()
+        self.judge = judge
+        self.clock = Clock.simulated(folder / "clock.json")
+        self.clock.set(NOON, 0)
+        self.kpis = Kpis(cast(BulkDelivery, self.delivery), judge, self.clock, partitions)
+        asyncio.run(self.kpis.on_assigned(self.delivery.owned, self.delivery.owned))
+
+    def read(self, *records: Record) -> None:
+        asyncio.run(self.kpis.on_tallies(TP(KPI_TALLIES, 0), self._messages(records)))
+
+    def read_values(self, *records: Record) -> None:
+        asyncio.run(self.kpis.on_values(TP(KPI_VALUES, 0), self._messages(records)))
+
+    def owner(self, epoch: int, tallies: dict[TallyKey, Tally], swept_to: Instant, partition: int = 0) -> None:
+        """An owner of a source partition claims it, is complete, and has swept."""
+        rows = [tally_log.row(partition, epoch, name, held) for name, held in tallies.items()]
+        whole = [tally_log.claim(partition, epoch), *rows, tally_log.complete(partition, epoch)]
+        self.read(*whole, progress(epoch, swept_to, partition))
+
+    def tick(self) -> dict[bytes, dict[str, Any] | None]:
+        """What it publishes, without signals; None: removed."""
+        asyncio.run(self.kpis.on_tick())
+        return {
+            name or b"": None if value is None else orjson.loads(value)
+            for name, value in self.delivery.take(KPI_VALUES)
+            if not (name or b"").startswith(b"signal|")
+        }
+
+    def expected(self, tallies: dict[TallyKey, Tally], as_of: Instant, *, lagging: bool = False) -> list[ValueRow]:
+        return Valuer(self.judge).rows(tallies, as_of, {}, lagging=lagging)
+
+    @staticmethod
+    def _messages(records: Iterable[Record]) -> Any:
+        return [Message(*record) for record in records]
+
+
+def rows(published: dict[bytes, dict[str, Any] | None]) -> list[ValueRow]:
+    found = [ValueRow(*(body[name] for name in ValueRow._fields)) for body in published.values() if body]
+    return sorted(found, key=lambda row: row[:7])
+
+
+@pytest.fixture
+def stage(judge: Judge, tmp_path: Path) -> Stage:
+    return Stage(judge, tmp_path)
+
+
+def test_rows_are_those_of_the_valuer_with_their_watermark(stage: Stage) -> None:
+    tallies = {key(): tally(4, 3), key("south"): tally(2, 2)}
+    stage.owner(1, tallies, NOON - 1)
+    published = stage.tick()
+    assert rows(published) == stage.expected(tallies, NOON)
+    zone = stage.judge.law.zone
+    assert {(body["watermark"], body["computed_at"]) for body in published.values() if body} == {
+        (zone.text(NOON - 1), zone.text(NOON))
+    }
+
+
+def test_nothing_is_published_before_every_partition_has_said_how_far_it_is(judge: Judge, tmp_path: Path) -> None:
+    stage = Stage(judge, tmp_path, partitions=2)
+    stage.owner(1, {key(): tally(4, 3)}, NOON - 1, partition=0)
+    assert stage.tick() == {}
+    stage.owner(1, {key(): tally(1, 1)}, NOON - HOUR_US, partition=1)
+    assert rows(stage.tick()) == stage.expected({key(): tally(5, 4)}, NOON - HOUR_US + 1, lagging=True)
+
+
+def test_only_what_has_changed_is_published(stage: Stage) -> None:
+    stage.owner(1, {key(): tally(4, 3), key("south"): tally(2, 2)}, NOON - 1)
+    stage.tick()
+    assert stage.tick() == {}
+    stage.read(tally_log.row(0, 1, key("south"), tally(3, 2)))
+    assert {row.unit for row in rows(stage.tick())} == {"ALL", "south"}
+
+
+@pytest.mark.parametrize("unread", [None, 3])
+def test_nothing_is_published_while_the_log_is_not_read_to_its_end(stage: Stage, unread: int | None) -> None:
+    stage.owner(1, {key(): tally(4, 3)}, NOON - 1)
+    stage.delivery.unread = unread
+    assert stage.tick() == {}
+
+
+def test_a_unit_that_is_counted_no_more_vanishes_with_the_next_day(stage: Stage) -> None:
+    stage.owner(1, {key(): tally(4, 3), key("south"): tally(2, 2)}, NOON - 1)
+    stage.tick()
+    stage.read(tally_log.row(0, 1, key("south"), Tally()))
+    tomorrow = NOON + 24 * HOUR_US
+    stage.clock.set(tomorrow, 0)
+    stage.read(progress(1, tomorrow - 1))
+    published = stage.tick()
+    assert {name for name, body in published.items() if body is None} == {
+        f"WITHIN|official|south|-|{window}".encode() for window in ("7d", "all")
+    }
+    assert rows(published) == stage.expected({key(): tally(4, 3)}, tomorrow)
+
+
+def test_what_an_earlier_owner_published_and_nobody_computes_any_more_is_removed(stage: Stage) -> None:
+    gone = b"GONE|official|north|-|all"
+    stage.read_values((gone, b"{}"), (b"WITHIN|official|ALL|-|all", b"{}"), (b"OLD|official|x|-|all", None))
+    stage.owner(1, {key(): tally(4, 3)}, NOON - 1)
+    assert {name for name, body in stage.tick().items() if body is None} == {gone}
+
+
+def test_everything_is_stale_once_the_watermark_lags_and_at_once(stage: Stage) -> None:
+    tallies = {key(): tally(4, 3)}
+    stage.owner(1, tallies, NOON - 1)
+    stage.tick()
+    stage.clock.set(NOON + HOUR_US, 0)
+    published = rows(stage.tick())
+    assert published == stage.expected(tallies, NOON, lagging=True)
+    assert "stale" in {row.state for row in published}
+    stage.read(progress(1, NOON + HOUR_US - 1))
+    assert rows(stage.tick()) == stage.expected(tallies, NOON + HOUR_US)
+
+
+def test_a_new_owner_that_is_still_behind_takes_nothing_back(stage: Stage) -> None:
+    """It begins from its rows, and may not have read what the one before it had counted."""
+    stage.owner(1, {key(): tally(4, 3)}, NOON - 1)
+    stage.tick()
+    stage.read(tally_log.claim(0, 5), tally_log.row(0, 5, key(), tally(2, 1)), tally_log.complete(0, 5))
+    assert stage.tick() == {}
+    stage.read(progress(5, 0))
+    assert stage.tick() == {}
+    stage.read(tally_log.row(0, 5, key(), tally(5, 4)), progress(5, NOON - 1))
+    assert rows(stage.tick()) == [row for row in stage.expected({key(): tally(5, 4)}, NOON) if row.kpi == "WITHIN"]
+
+
+def test_a_new_owner_that_stays_behind_makes_everything_stale(stage: Stage) -> None:
+    stage.owner(1, {key(): tally(4, 3)}, NOON - 1)
+    stage.tick()
+    stage.owner(5, {key(): tally(2, 1)}, 0)
+    stage.clock.set(NOON + HOUR_US, 0)
+    assert "stale" in {row.state for row in rows(stage.tick())}
+
+
+def test_rows_that_no_longer_count_are_wiped_out_of_the_log(stage: Stage) -> None:
+    stage.owner(1, {key(): tally(4, 3)}, NOON - 1)
+    stage.tick()
+    assert stage.delivery.take(KPI_TALLIES) == []
+    stage.owner(5, {key(): tally(4, 3)}, NOON - 1)
+    stage.tick()
+    wiped = {name for name, value in stage.delivery.take(KPI_TALLIES) if value is None}
+    assert wiped == {tally_log.row(0, 1, key(), Tally())[0], b"claim|0|1", b"complete|0|1"}
