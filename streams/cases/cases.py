@@ -120,8 +120,9 @@ class Cases:
             told = add(record.key, admitted.fact, now)
             if told is not None:
                 effects.append(told)
-                for turned_away in told.turned_away:
-                    self._refuse(_of_the_case(turned_away.reason), record, tp, letters)
+                for turned_away in told.turned_away[:1]:  # one letter for a record
+                    itself = turned_away.fact is admitted.fact
+                    self._refuse(_of_the_case(turned_away.reason, itself), record, tp, letters)
         self._limit.taken(good)
         effects += partition.judge_added(now)
         if letters:
@@ -217,18 +218,22 @@ class Cases:
             await self._delivery.send_many(self._topics.verdicts, number, verdicts)
 
 
-def _of_the_case(reason: str) -> Refused:
-    """What only the case could know."""
+def _of_the_case(reason: str, itself: bool) -> Refused:
+    """What only the case could know. `itself`: the record that brought it to light is the one that does not count;
+    else that is one which came before, whose place nobody remembers."""
     if reason == Reason.ID_CONFLICT:
         return Refused(
             Reason.ID_CONFLICT,
             "id",
-            "another event of this case has the same source and id, and the smaller payload hash stands",
+            "another event of this case has the same source and id, and the smaller payload hash stands: "
+            + ("the other's" if itself else "this one's; the one that came before counts no more"),
             "give every event an id of its own; send the same event again unchanged",
         )
     return Refused(
         Reason.BAD_CORRECTION,
         "data.of",
-        "it corrects a correction",
+        "it corrects a correction"
+        if itself
+        else "a correction that came before corrects it, a correction, and is void",
         "correct the event itself: the later correction of the same event wins",
     )

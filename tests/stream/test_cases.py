@@ -278,3 +278,15 @@ def test_a_tally_that_counts_nothing_any_more_is_sent_as_such_and_forgotten(stag
     stage.delivery.take(KPI_TALLIES)
     stage.assign(fresh=False)
     assert kinds(stage) == ["claim", "complete"]
+
+
+def test_of_two_events_under_one_id_the_letter_says_which_stands(judge: Judge, tmp_path: Path) -> None:
+    start = accepted(0, "A", "2021-09-06T09:00")
+    pair = [completed(1, "A", "2021-09-06T11:00", id="c", outcome=outcome) for outcome in ("granted", "refused")]
+    said = []
+    for order in (pair, pair[::-1]):
+        stage = Stage(judge, tmp_path)
+        stage.take(start, *order)
+        ((_, value),) = stage.delivery.take(DEAD_LETTER)
+        said.append(DeadLetter.decode(value or b"").sentence.split(": ")[1])
+    assert sorted(said) == ["the other's", "this one's; the one that came before counts no more"]
