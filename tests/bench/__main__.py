@@ -143,8 +143,8 @@ def table(runs: Sequence[Run]) -> str:
         line = [name, f"{mine[0]['events']:,}"]
         for column in columns:
             figures = [run[column] for run in mine if column in run]
-            median = statistics.median(figures) if figures else ""
-            line.append(f"{median:,.0f}" if column in ("events_per_s", "peak_rss_mb") and figures else str(median))
+            digits = 0 if column in ("events_per_s", "peak_rss_mb") else 2
+            line.append(f"{statistics.median(figures):,.{digits}f}" if figures else "")
         costs = [run["cpu_s_per_million"] for run in mine if "cpu_s_per_million" in run]
         line.append(f"{min(costs)}-{max(costs)}" if costs else "")
         line.append(f"{sum(run['note'] == 'exact' for run in mine)}/{len(mine)}")
