@@ -104,23 +104,24 @@ class Story:
     def standing(self) -> Standing:
         """What the running system says as of now, once everything of the story so far is in it."""
         standing = read_standing(self.broker.bootstrap, PARTITIONS, self.now - 1, timeout_seconds=45)
-        cards = [Card(**body) for body in self.latest(topics.ALERT_CARDS).values()]
-        verdicts = [Verdict(**body)._replace(judged_at="") for body in self.latest(topics.CASE_VERDICTS).values()]
+        told = self.latest(topics.ALERT_CARDS, topics.CASE_VERDICTS).values()
+        cards = [Card(**body) for body in told if "level" in body]
+        verdicts = [Verdict(**body)._replace(judged_at="") for body in told if "verdict" in body]
         return Standing(
             Valuer(self.truth.judge).rows(standing.tallies, self.now, standing.last_events),
             {card[:5]: card for card in cards},
             {verdict[:3]: verdict for verdict in verdicts},
         )
 
-    def latest(self, topic: str) -> dict[bytes, dict[str, Any]]:
-        """The last record of each key; without those that are wiped out."""
-        held: dict[bytes, dict[str, Any]] = {}
-        with TopicReader(self.broker.bootstrap, [topic]) as reader:
-            while not (reader.caught_up and reader.lag[topic] == 0):
-                for record in reader.poll(0.2):
-                    held.pop(record.key or b"", None)
+    def latest(self, *names: str) -> dict[tuple[str, bytes], dict[str, Any]]:
+        """The last record of each topic and key; without those that are wiped out."""
+        held: dict[tuple[str, bytes], dict[str, Any]] = {}
+        with TopicReader(self.broker.bootstrap, names) as reader:
+            while not (reader.caught_up and not any(reader.lag.values())):
+                for record in reader.poll(0.1):
+                    held.pop((record.topic, record.key or b""), None)
                     if record.value is not None:
-                        held[record.key or b""] = orjson.loads(record.value)
+                        held[record.topic, record.key or b""] = orjson.loads(record.value)
         return held
 
     def values(self) -> dict[tuple[str, ...], tuple[str, ...]]:
@@ -129,7 +130,7 @@ class Story:
             tuple(body[name] for name in ("kpi", "variant", "unit", "item", "window")): tuple(
                 body[name] for name in (*ValueRow._fields, "watermark")
             )
-            for key, body in self.latest(topics.KPI_VALUES).items()
+            for (_, key), body in self.latest(topics.KPI_VALUES).items()
             if not key.startswith(b"signal|")
         }
 
@@ -221,7 +222,7 @@ def test_a_worker_that_dies_between_two_steps_goes_on_from_there(story: Story, f
     story.assert_right()
 
 
-@pytest.mark.parametrize("failpoint", [Failpoint.CHANGELOG_FIRST, Failpoint.CHANGELOG, Failpoint.SWEEP_TOLD])
+@pytest.mark.parametrize("failpoint", [Failpoint.CHANGELOG_FIRST, Failpoint.SWEEP_TOLD])
 def test_the_disk_may_be_lost_with_the_worker(story: Story, failpoint: Failpoint) -> None:
     story.wait_ready()
     story.arm(failpoint)
@@ -244,28 +245,6 @@ def test_an_owner_that_dies_while_it_takes_over_leaves_the_values_as_they_are(
     assert story.died() == DIED, story.system.log(CASES)
     story.start()
     story.assert_right()
-
-
-def test_a_frozen_worker_changes_nothing_when_it_wakes(story: Story) -> None:
-    story.wait_ready()
-    story.next_day()
-    time.sleep(0.3)  # so that it may have something in hand
-    frozen = story.system.workers[CASES]
-    frozen.send_signal(signal.SIGSTOP)
-    began = time.monotonic()
-    story.next_day()
-    story.wait_ready(OTHER)
-    story.assert_right()
-    time.sleep(max(0.0, SESSION_SECONDS + 0.5 - (time.monotonic() - began)))
-    frozen.send_signal(signal.SIGCONT)
-    assert story.died() == 1, story.system.log(CASES)
-    assert "stood still" in story.system.log(CASES)
-    story.assert_right()
-    story.system.kill(OTHER)
-    story.system.lose_disk(OTHER)  # the changelog says the same
-    story.start(OTHER)
-    story.assert_right()
-    story.system.kill(OTHER, signal.SIGTERM)
 
 
 # ---- the kpis stage ------------------------------------------------------------------------------------------
@@ -338,3 +317,26 @@ def test_a_broker_that_is_killed_under_flow_goes_on_with_all_of_it(story: Story)
     story.broker = Broker.start(story.broker.folder, story.broker.port, cache=Settings.from_environment().cache)
     story.next_day()
     story.assert_right()
+
+
+# ---- the last word, since the group waits for the frozen worker's session ------------------------------------------
+def test_a_frozen_worker_changes_nothing_when_it_wakes(story: Story) -> None:
+    story.wait_ready()
+    story.next_day()
+    time.sleep(0.3)  # so that it may have something in hand
+    frozen = story.system.workers[CASES]
+    frozen.send_signal(signal.SIGSTOP)
+    began = time.monotonic()
+    story.next_day()
+    story.wait_ready(OTHER)
+    story.assert_right()
+    time.sleep(max(0.0, SESSION_SECONDS + 0.5 - (time.monotonic() - began)))
+    frozen.send_signal(signal.SIGCONT)
+    assert story.died() == 1, story.system.log(CASES)
+    assert "stood still" in story.system.log(CASES)
+    story.assert_right()
+    story.system.kill(OTHER)
+    story.system.lose_disk(OTHER)  # the changelog says the same
+    story.start(OTHER)
+    story.assert_right()
+    story.system.kill(OTHER, signal.SIGTERM)
