@@ -330,6 +330,8 @@ class BulkDelivery:
         targets: dict[_Part, int] = {}
         for part, [(acknowledgement, _)] in claims:
             claim = (await acknowledgement).offset
+            if part.rows.unpublished:  # written outside a turn, and dropped now: the application must begin anew
+                part.told = False
             part.rows.begin(claim)
             if part.rows.position < claim:
                 targets[part] = claim

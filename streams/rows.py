@@ -263,6 +263,11 @@ class PartitionRows(MutableMapping[bytes, bytes]):
         self._write(changes)
 
     # -- from the changelog --------------------------------------------------------------------------------------------
+    @property
+    def unpublished(self) -> bool:
+        """Rows were written that no turn has published yet."""
+        return bool(self._changed)
+
     def begin(self, claim: int) -> None:
         """This worker's claim is at offset `claim`. What is in memory only is in the log as well, before the claim."""
         self.epoch = claim

@@ -125,6 +125,7 @@ class Snapshot:
     _verdicts: dict[int, tuple[str, str, str]] = field(default_factory=dict)
     _verdict_counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     _dead_letters: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(REASONS, 0)))
+    _letters: set[int] = field(default_factory=set)
     _progress: dict[int, Progress] = field(default_factory=dict)
     _unreadable: Counter[str] = field(default_factory=Counter)
 
@@ -206,7 +207,8 @@ class Snapshot:
     def take_dead_letter(self, key: bytes | None, value: bytes | None) -> None:
         """A record of case.events.dead-letter: counted by its reason."""
         with self._taking("case.events.dead-letter"):
-            if value is not None:
+            if value is not None and (key is None or hash(key) not in self._letters):
+                self._letters.add(hash(key))  # a redelivered letter has the key of the first
                 reason = orjson.loads(value)["reason"]
                 self._dead_letters[reason if reason in REASONS else _OTHER] += 1
 

@@ -54,25 +54,24 @@ class Cards:
 
     def __init__(self) -> None:
         self._unread: dict[bytes, Card] = {}
+        self._standing: dict[bytes, Card] = {}
+        """Key → the card that stands, to end it when its record is removed: it turned out never to have been."""
         self.unreadable = 0
 
     def take(self, records: Iterable[Record], caught_up: bool) -> Iterator[Card]:
         """The cards whose present state is known by now."""
         for record in records:
-            if record.key is None or record.value is None:
+            if record.key is None:
                 continue
-            try:
-                content = orjson.loads(record.value)
-                card = Card(*(content[name] for name in Card._fields))
-            except (ValueError, TypeError, KeyError):
-                self.unreadable += 1
-                log.warning(
-                    "a record of %s is no card (partition %d, offset %d): passed over",
-                    record.topic,
-                    record.partition,
-                    record.offset,
-                )
+            card = self._standing.get(record.key) if record.value is None else self._read(record)
+            if card is None:
                 continue
+            if record.value is None:
+                card = card._replace(cleared_at=card.raised_at, reason="retracted")
+            if card.cleared_at:
+                self._standing.pop(record.key, None)
+            else:
+                self._standing[record.key] = card
             if caught_up and not self._unread:
                 yield card
             else:
@@ -80,3 +79,18 @@ class Cards:
         if caught_up and self._unread:
             yield from self._unread.values()
             self._unread = {}
+
+    def _read(self, record: Record) -> Card | None:
+        """The card of a record; None, and a word about it, if it is none."""
+        try:
+            content = orjson.loads(record.value or b"")
+            return Card(*(content[name] for name in Card._fields))
+        except (ValueError, TypeError, KeyError):
+            self.unreadable += 1
+            log.warning(
+                "a record of %s is no card (partition %d, offset %d): passed over",
+                record.topic,
+                record.partition,
+                record.offset,
+            )
+            return None

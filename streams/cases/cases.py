@@ -26,7 +26,7 @@ from services.messaging import tally_log
 from services.messaging.dead_letter import DeadLetter
 from services.messaging.tally_log import Record
 from services.messaging.topics import ALERT_CARDS, CASE_EVENTS, CASE_VERDICTS, DEAD_LETTER, KPI_TALLIES
-from streams.cases.turned_away import DeadLetterLimit
+from streams.cases.turned_away import DeadLetterLimit, TooManyDeadLetters
 from streams.delivery import BulkDelivery
 from streams.delivery import Record as Event
 
@@ -106,6 +106,31 @@ class Cases:
         partition.catching_up = self._is_catching_up()
         effects: list[Effects] = []
         letters: list[Record] = []
+        try:
+            self._take(tp, records, partition, now, effects, letters)
+        except TooManyDeadLetters:
+            # what the sentence tells to look at must be there
+            await self._delivery.send_many(self._topics.dead_letters, 0, letters)
+            await self._delivery.flush()
+            raise
+        effects += partition.judge_added(now)
+        if letters:
+            await self._delivery.send_many(self._topics.dead_letters, 0, letters)
+            # before the rows: delivered again, a fact that they hold is a duplicate and brings no letter any more
+            await self._delivery.flush()
+        if effects:
+            await self._tell(tp.partition, effects, now)
+
+    def _take(
+        self,
+        tp: TP,
+        records: Sequence[Event],
+        partition: CasePartition,
+        now: Instant,
+        effects: list[Effects],
+        letters: list[Record],
+    ) -> None:
+        """Add each record's fact to its case, or its letter to the letters. Raises TooManyDeadLetters."""
         admit, add, good = self._admission.admit, partition.add, 0
         for record in records:
             received = record.timestamp * 1000
@@ -116,21 +141,15 @@ class Cases:
                 good = 0
                 self._refuse(refused, record, tp, letters)
                 continue
-            good += 1
             told = add(record.key, admitted.fact, now)
+            if told is None or not told.turned_away:
+                good += 1
             if told is not None:
                 effects.append(told)
                 for turned_away in told.turned_away[:1]:  # one letter for a record
                     itself = turned_away.fact is admitted.fact
                     self._refuse(_of_the_case(turned_away.reason, itself), record, tp, letters)
         self._limit.taken(good)
-        effects += partition.judge_added(now)
-        if letters:
-            await self._delivery.send_many(self._topics.dead_letters, 0, letters)
-            # before the rows: delivered again, a fact that they hold is a duplicate and brings no letter any more
-            await self._delivery.flush()
-        if effects:
-            await self._tell(tp.partition, effects, now)
 
     def _refuse(self, refused: Refused, record: Event, tp: TP, letters: list[Record]) -> None:
         letter = DeadLetter.of_record(
@@ -158,6 +177,9 @@ class Cases:
         partition.catching_up = lag is None or lag > CATCHING_UP
         if not partition.catching_up and await self._sweep(number, partition, now):
             self._swept_to[number] = now
+        elif partition.next_at is not None and partition.next_at <= now:
+            # work is left: nobody may believe that the partition is judged as of a time when it is not
+            self._swept_to[number] = min(self._swept_to.get(number, 0), max(partition.next_at - 1, 0))
         epoch = self._delivery.epoch(number)
         changed = partition.changed
         if changed:

@@ -310,6 +310,17 @@ def test_history_is_not_news_only_the_last_record_of_a_card_counts_at_the_start(
     assert list(cards.take([record(COMPLETED)], caught_up=True)) == [COMPLETED]
 
 
+def test_a_card_that_never_was_is_ended_when_its_record_is_removed() -> None:
+    gone = record(RED)._replace(value=None)
+    ended = RED._replace(cleared_at=RED.raised_at, reason="retracted")
+    live = Cards()
+    assert list(live.take([record(RED)], caught_up=True)) == [RED]
+    assert list(live.take([gone], caught_up=True)) == [ended]
+    assert list(live.take([gone], caught_up=True)) == []
+    after_a_restart = Cards()
+    assert list(after_a_restart.take([record(RED), gone], caught_up=True)) == [ended]
+
+
 def test_a_record_that_is_no_card_is_passed_over_without_showing_it(caplog: pytest.LogCaptureFixture) -> None:
     cards = Cards()
     broken = Record("alert.cards", 3, 7, b"K06-1|SECRET", b'{"case": "SECRET"}')
