@@ -318,7 +318,8 @@ def test_a_card_that_never_was_is_ended_when_its_record_is_removed() -> None:
     assert list(live.take([gone], caught_up=True)) == [ended]
     assert list(live.take([gone], caught_up=True)) == []
     after_a_restart = Cards()
-    assert list(after_a_restart.take([record(RED), gone], caught_up=True)) == [ended]
+    assert list(after_a_restart.take([record(RED), gone], caught_up=False)) == []
+    assert list(after_a_restart.take([], caught_up=True)) == [ended]
 
 
 def test_a_record_that_is_no_card_is_passed_over_without_showing_it(caplog: pytest.LogCaptureFixture) -> None:
