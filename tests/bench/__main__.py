@@ -14,6 +14,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -89,6 +90,7 @@ def measure(args: argparse.Namespace) -> list[Run]:
         runs = _drive(args, peers, broker, work)
     finally:
         broker.stop()
+        shutil.rmtree(work / "kafka")
     if OURS in peers.engines and not args.crash:
         data = work / f"data-{args.events}-{args.seed}"
         truth = json.loads((data / "truth.json").read_text())
@@ -98,7 +100,6 @@ def measure(args: argparse.Namespace) -> list[Run]:
     if all(run["note"] == "exact" for run in runs):
         shutil.rmtree(work)
     else:
-        shutil.rmtree(work / "kafka")
         print(f"the logs are in {work}")
     return runs
 
@@ -113,8 +114,13 @@ def _drive(args: argparse.Namespace, peers: Peers, broker: Broker, work: Path) -
     command += ["--crash"] * args.crash + ["--lose-disk"] * args.lose_disk
     with subprocess.Popen(list(map(str, command)), cwd=peers.folder, stdout=subprocess.PIPE, text=True) as driver:
         assert driver.stdout is not None
-        for line in driver.stdout:
-            print(told(json.loads(line)) if line.startswith("{") else line.rstrip(), flush=True)
+        try:
+            for line in driver.stdout:
+                print(told(json.loads(line)) if line.startswith("{") else line.rstrip(), flush=True)
+        except BaseException:
+            driver.terminate()  # it ends the engine that it has started
+            driver.wait()
+            raise
     if driver.returncode:
         raise NotPossible(f"the benchmark ended with exit code {driver.returncode}; its logs are in {work}")
     found: list[Run] = json.loads(runs.read_text())
@@ -166,11 +172,14 @@ def main() -> None:
     if not SHARED.exists():
         print("skipped: ../shared/bench, the job and its peers, is not beside the project")
         return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # however it ends: nothing that it started stays
     try:
         runs = measure(args)
     except (NotPossible, PartUnavailable) as error:
         print(f"bench: {error}", file=sys.stderr)
         sys.exit(3)
+    except KeyboardInterrupt:
+        sys.exit("bench: ended from outside before everything was measured")
     where = machine()
     print(f"\n{table(runs)}\n\n{where}")
     if args.json:

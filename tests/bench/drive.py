@@ -6,6 +6,7 @@
 import argparse
 import importlib.util
 import json
+import signal
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -46,6 +47,7 @@ def benchmark(folder: Path) -> ModuleType:
 def main() -> None:
     """Every engine in turn, round after round; each result is written as soon as it is there."""
     args = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # not without ending the engine that runs
     bench = benchmark(Path.cwd())
     engines: dict[str, dict[str, Any]] = bench.ENGINES
     engines[OURS] = {"command": [args.our_python, "-m", "tests.bench.worker"], "env": {"PYTHONPATH": str(args.root)}}
