@@ -331,7 +331,8 @@ def _explained(
     limit, ended_by, counted = None, EndedBy.NOTHING, None
     start, stop = judgement.start, judgement.stop
     if stop is not None:
-        gone = case.withdrawn_at is not None and ended(case, Stopwatch(promise, judge.law).stop(case)) is not None
+        clock = Stopwatch(promise, judge.law)
+        gone = case.withdrawn_at is not None and ended(case, clock.stop(case, clock.start(case))) is not None
         ended_by = EndedBy.WITHDRAWAL if gone else EndedBy.STOP
     watch = _watch(promise, case, start, judge.law)
     if watch is not None and start is not None:
@@ -413,7 +414,8 @@ def _reason(judge: Judge, promise: Promise, case: Case, missing: tuple[object, .
     if missing:
         return Reason.NOT_SELECTED
     watch, zone = Stopwatch(promise, judge.law), judge.law.zone
-    start, stop = watch.start(case), watch.stop(case)
+    start = watch.start(case)
+    stop = watch.stop(case, start)
     if start is None:
         return Reason.NOT_STARTED
     decisive = start

@@ -150,7 +150,6 @@ class CasePartition:
         if row is None:
             packed = self._rows.get(key)
             row = Row(self._loads(packed)) if packed is not None else Row()
-        self._saw(fact)
         if fact.rank == _HEARTBEAT:
             self._keep_heartbeat(key, row, fact)
             return None
@@ -160,6 +159,8 @@ class CasePartition:
         if inserted.outcome is Insertion.DUPLICATE:
             # delivered again: what it brought forth may have been lost on the way
             return Effects(key, row.cards, self._rulings_again(row, now), []) if row.cards or row.rulings else None
+        if inserted.turned_away is not fact:
+            self._saw(fact)  # only what is kept is heard of: a new owner, who reads the rows, must hear the same
         self._added[key] = row
         if inserted.turned_away is None and fact.rank != _CORRECTION:
             return None
@@ -189,6 +190,7 @@ class CasePartition:
         of a case leaves the case alone."""
         if row.facts and (row.facts[0].rank != _HEARTBEAT or row.facts[0].received >= fact.received):
             return
+        self._saw(fact)
         row.facts = [fact]
         self._rows[key] = self._dumps(row.packed())
 

@@ -16,7 +16,9 @@ from services.domain.zone import DAY_US, Instant
 
 Span = tuple[Instant, Instant]
 Point = Callable[[Case], Instant | None]
-"""Reads the instant of a clock's start or stop off a case; None while it has not come."""
+"""Reads the instant of a clock's start off a case; None while it has not come."""
+StopPoint = Callable[[Case, Instant | None], Instant | None]
+"""Reads the instant of a clock's stop off a case that started then; None while it has not come."""
 
 MINUTE_US = 60_000_000
 FOREVER: Instant = 4_102_444_800_000_000
@@ -99,6 +101,33 @@ def _one_point(name: str) -> Point:
     return reached
 
 
+def stop_point(names: Sequence[str]) -> StopPoint:
+    """The latest of the named points, once all are there; a milestone dated before the start is void, and the next one
+    counts."""
+    points = [_one_stop(name) for name in names]
+    if len(points) == 1:
+        return points[0]
+
+    def latest(case: Case, start: Instant | None) -> Instant | None:
+        found = [at(case, start) for at in points]
+        return None if None in found else max(instant for instant in found if instant is not None)
+
+    return latest
+
+
+def _one_stop(name: str) -> StopPoint:
+    if not name.startswith("milestone:"):
+        at = _one_point(name)
+        return lambda case, start: at(case)
+    milestone = name.removeprefix("milestone:")
+
+    def reached(case: Case, start: Instant | None) -> Instant | None:
+        times = case.milestones.get(milestone, ())
+        return next((time for time in times if start is None or time >= start), None)
+
+    return reached
+
+
 class Stopwatch:
     """Measures cases by one promise's clock."""
 
@@ -110,7 +139,7 @@ class Stopwatch:
         self._extends = promise.extension_moves_limit
         self._limit = promise.limit
         self.start = point(promise.start)
-        self.stop = point(promise.stop)
+        self.stop = stop_point(promise.stop)
         self.measure = measure_of(promise)
         self._by_day = lru_cache(maxsize=4096)(self._due_of_day)
 

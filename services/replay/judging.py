@@ -66,10 +66,10 @@ class BucketJudge:
         for key, records in bucket.items():
             judged.cases += 1
             judged.events += len(records)
-            if self._watched:
-                self._listen(records, judged)
             facts = [fact_of(records[0])] if len(records) == 1 else facts_of(records, judged.rejected)
             if facts:
+                if self._watched:
+                    self._listen(records, facts, judged)
                 self._case(key, facts, judged)
         return judged
 
@@ -95,10 +95,13 @@ class BucketJudge:
             zone = self._judge.law.zone
             judged.cards += [written_card(card, key, zone) for card in cards(self._judge, facts, moments[-1])]
 
-    def _listen(self, records: Sequence[Record], judged: Judged) -> None:
-        """Note when sources were last heard of: what is delivered again is a sign of life, too."""
-        for record in records:
-            source, received = record[_SOURCE], record[_RECEIVED]
+    def _listen(self, records: Sequence[Record], facts: Sequence[Fact], judged: Judged) -> None:
+        """Note when sources were last heard of: by every fact that is kept, and by each heartbeat in its time."""
+        if facts[0].rank == _HEARTBEAT:
+            heard = [(record[_SOURCE], record[_RECEIVED]) for record in records]
+        else:
+            heard = [(fact.source, fact.received) for fact in facts]
+        for source, received in heard:
             if source in self._watched:
                 period = bisect_left(self._moments, received)
                 if period < len(self._moments):

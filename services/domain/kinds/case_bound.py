@@ -47,7 +47,7 @@ class CaseBound:
         start = self._watch.start(case)
         if start is None:
             return
-        stop = self._watch.stop(case)
+        stop = self._watch.stop(case, start)
         if not self._binding.holds(start, stop, now):
             return
         amounts = [count(case) for count in self._counts]

@@ -42,7 +42,7 @@ class CaseLimit:
         start = watch.start(case)
         if start is None:
             return
-        stop = watch.stop(case)
+        stop = watch.stop(case, start)
         if stop is not None and stop < start:
             stop = None
         if not self._binding.holds(start, stop, now):

@@ -49,7 +49,7 @@ class CaseShare:
         start = self._watch.start(case)
         if start is None:
             return
-        stop = self._watch.stop(case)
+        stop = self._watch.stop(case, start)
         if stop is not None and stop < start:
             stop = None
         if not self._binding.holds(start, stop, now):

@@ -49,7 +49,8 @@ class MeanReduction:
         age, where the limit is in days."""
         if not self._accepts(case):
             return
-        start, stop = self._points.start(case), self._points.stop(case)
+        start = self._points.start(case)
+        stop = self._points.stop(case, start)
         if start is None or ended(case, stop) is not None:
             return
         if stop is not None and stop < start:

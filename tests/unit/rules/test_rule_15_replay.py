@@ -1,10 +1,13 @@
 """DESIGN §4.15: a full replay gives identical numbers and sends no notice."""
 
+import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.domain.partition import CasePartition
 from services.domain.values import Valuer
 from tests.unit import histories
+from tests.unit.cases import accepted, at, judge_of, promise
 from tests.unit.test_partition import EVERY_KIND, Consumer, partition, sweep
 
 
@@ -32,3 +35,15 @@ def test_a_replay_gives_the_same_bytes_and_no_notice(data: st.DataObject) -> Non
     rows = [valuer.rows(each.tallies, histories.END, each.last_events) for each in (live, again)]
     assert rows[0] == rows[1]
     assert consumer.notices == told
+
+
+def test_a_source_is_heard_of_the_same_after_its_partition_changed_hands() -> None:
+    judge, now = judge_of(promise()), at("2021-09-30")
+    rows: dict[bytes, bytes] = {}
+    before = CasePartition(judge, rows, loads=orjson.loads, dumps=orjson.dumps)
+    first = accepted("2021-09-06T09:00")
+    for each in (first, first._replace(received=at("2021-09-19"))):
+        before.take(b"case", each, now)
+    after = CasePartition(judge, rows, loads=orjson.loads, dumps=orjson.dumps)
+    after.rebuild(now)
+    assert before.last_events == after.last_events == {first.source: first.received}

@@ -19,6 +19,7 @@ from tests.unit.cases import (
     in_order,
     judge_of,
     judgements,
+    milestone,
     outcome,
     promise,
     reopened,
@@ -188,3 +189,13 @@ def test_the_extended_share_is_shown() -> None:
     other = [PERMIT, completed("2021-09-30T09:00")]
     assert row(STATUTE, [one, other], END).extended_share == "0.5"
     assert outcome(STATUTE, one, END, "P") is Outcome.MET
+
+
+def test_a_stop_dated_before_the_start_is_void_and_the_next_one_counts() -> None:
+    judge = judge_of(promise(stop="milestone:connected"))
+    facts = [
+        milestone("2021-09-01T09:00", "connected"),
+        accepted("2021-09-06T09:00"),
+        milestone("2021-09-08T09:00", "connected"),
+    ]
+    assert outcome(judge, facts, "2021-09-20") is Outcome.MET
