@@ -131,7 +131,10 @@ class Cases:
         letters: list[Record],
     ) -> None:
         """Add each record's fact to its case, or its letter to the letters. Raises TooManyDeadLetters."""
-        admit, add, good = self._admission.admit, partition.add, 0
+        admit, good = self._admission.admit, 0
+        # Of a backlog, cards wait, and a case is judged once per chunk. Else each event is judged at once, so that
+        # one delivered again tells what it told before, whatever comes with it.
+        add = partition.add if partition.catching_up else partition.take
         for record in records:
             received = record.timestamp * 1000
             try:
