@@ -12,17 +12,21 @@ from services.domain.plan import AttributeSpec, Kind, Promise, ServiceItem, Wind
 Fault = tuple[Place, str]
 """What is wrong within an entry: keys from the entry on, and the sentence."""
 
-_SELECTED = {"select", "start", "stop", "clock_stops", "applies_by"}
+_SELECTED = {"select", "unless", "start", "stop", "clock_stops", "applies_by"}
 _LIMITED = {"limit", "ends", "extension_moves_limit", "yellow_share"}
 _READ_BY: Mapping[Kind, set[str]] = {
-    Kind.CASE_LIMIT: _SELECTED | _LIMITED | {"matures_at"},
+    Kind.CASE_LIMIT: _SELECTED | _LIMITED | {"matures_at", "runs_in"},
     Kind.CASE_MEAN: _SELECTED | {"measure"},
     Kind.MEAN_REDUCTION: _SELECTED,
     Kind.CASE_SHARE: _SELECTED | _LIMITED | {"where", "known", "matures_at"},
     Kind.CASE_BOUND: _SELECTED | _LIMITED | {"counts", "bound", "matures_at"},
-    Kind.CATALOGUE: {"select", "where", "collection", "statistic", "quantity", "by", "yellow_share"},
-    Kind.DUTY: {"duty", "period", "owed_by", "yellow_share"},
-    Kind.NODE_DURATION: _SELECTED | {"nodes", "measure"},
+    Kind.CATALOGUE: {
+        *("select", "where", "collection", "statistic", "quantity", "by", "yellow_share", "direction"),
+        *("listed", "listed_by", "master", "copies"),
+    },
+    Kind.DUTY: {"duty", "period", "owed_by", "by", "yellow_share"},
+    Kind.NODE_DURATION: _SELECTED | {"nodes", "measure", "direction"},
+    Kind.FIGURE: {"numerator", "denominator", "statistic", "period", "owed_by", "direction"},
     Kind.TREND: _SELECTED | _LIMITED | {"measure", "direction", "where", "known", "matures_at"},
 }
 """Which fields mean something for a kind; the ones not named here mean something for all."""

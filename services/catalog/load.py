@@ -1,9 +1,10 @@
 """Reads a plan folder into a Plan, or says everything that keeps it from being one.
 
 A folder holds `plan.toml` (the head), `kpis/*.toml` (`[[promise]]`) and, where the plan has them, `units.toml`
-(`[[unit]]`), `service_items.toml` (`[[service_item]]`), `sources.toml` (`[[source]]`), `opening_hours.toml`
-(`[[hours]]`) and `lists/*.txt` (one code a line, `#` begins a comment). `"list:NAME"` in an entry stands for the codes
-of `lists/NAME.txt`. Whether a plan is right, beyond being readable, is said by `services.catalog.check`.
+(`[[unit]]`), `service_items.toml` or `service_items/*.toml` (`[[service_item]]`), `sources.toml` (`[[source]]`),
+`opening_hours.toml` (`[[hours]]`) and `lists/*.txt` (one code a line, `#` begins a comment). `"list:NAME"` in an entry
+stands for the codes of `lists/NAME.txt`. Whether a plan is right, beyond being readable, is said by
+`services.catalog.check`.
 """
 
 import hashlib
@@ -20,9 +21,21 @@ from pydantic import ValidationError
 from services.catalog.calendars import FOLDER as CALENDARS
 from services.domain.plan import Entry, HoursEntry, Plan, PlanHead, Promise, ServiceItem, Source, Unit
 
-_TAKES_LISTS = {"select", "where", "owed_by", "lead", "responsible", "units", "owners", "feeds"}
+_TAKES_LISTS = {
+    "select",
+    "where",
+    "unless",
+    "listed",
+    "copies",
+    "owed_by",
+    "lead",
+    "responsible",
+    "units",
+    "owners",
+    "feeds",
+}
 _LIST = re.compile(r"list:([a-z0-9][a-z0-9_-]*)")
-_NOT_JUDGED_BY = {"title", "notes", "contact", "lead", "responsible"}
+_NOT_JUDGED_BY = {"title", "tier", "notes", "choices", "contact", "lead", "responsible"}
 """Fields that change no verdict and so do not touch the fingerprint."""
 
 Place = tuple[str | int, ...]
@@ -91,7 +104,8 @@ def read_plan(folder: Path) -> Reading:
     for path in sorted(folder.glob("kpis/*.toml")):
         reading.promises += _read_table(path, "promise", Promise, reading)
     reading.units += _read_table(folder / "units.toml", "unit", Unit, reading)
-    reading.service_items += _read_table(folder / "service_items.toml", "service_item", ServiceItem, reading)
+    for path in [folder / "service_items.toml", *sorted(folder.glob("service_items/*.toml"))]:
+        reading.service_items += _read_table(path, "service_item", ServiceItem, reading)
     reading.sources += _read_table(folder / "sources.toml", "source", Source, reading)
     reading.hours += _read_table(folder / "opening_hours.toml", "hours", HoursEntry, reading)
     return reading

@@ -4,6 +4,7 @@ Every class here is one table of the TOML files; a promise is one entry that a n
 What an entry means is said at its field. Nothing here judges: kinds do (`services/domain/kinds`).
 """
 
+import re
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -59,20 +60,52 @@ class Window(StrEnum):
     NOW = "now"
 
 
+class Tier(StrEnum):
+    """How firmly the plan's words can be measured."""
+
+    H = "H"
+    """A number, a zero or a date is printed."""
+    C = "C"
+    """Complete coverage or mandatory wording, no number printed."""
+    Q = "Q"
+    """Qualitative: a proxy with a direction, never judged."""
+
+
+class Choice(Entry):
+    """What the plan's words leave open, what was taken, and what else they could mean."""
+
+    about: str
+    """The words or the question, e.g. `接入时间: start of the clock`."""
+    taken: str
+    instead: tuple[str, ...]
+    """The other readings, as one would write them into the entry."""
+
+
 class Objective(Entry):
-    """What is promised of a figure: `">= 80 %"`, `"<= 28 working_days"`, `">= 74 items"`. Bounds are inclusive."""
+    """What is promised of a figure: `">= 80 %"`, `"<= 28 working_days"`, `">= 74 items"`, `"3..5 enterprises"`. Bounds
+    are inclusive."""
 
     relation: Literal["<=", ">=", "="]
     amount: Decimal
     """In the figure's own unit; a percentage is stored as a share (80 % → 0.8)."""
     unit: str
+    quota: Decimal | None = None
+    """The upper end of a range (3–5 家): more than that is no miss; it is shown."""
 
     @classmethod
     def parse(cls, text: str) -> "Objective":
         """Read the three words of an objective; ValueError says what would be right."""
+        ranged = _RANGE.fullmatch(text)
+        if ranged:
+            low, high, unit = ranged.groups()
+            if int(low) >= int(high):
+                raise ValueError(f"{text!r}: the range begins with its smaller end")
+            return cls(relation=">=", amount=Decimal(low), unit=unit, quota=Decimal(high))
         words = text.split()
         if len(words) != 3 or words[0] not in ("<=", ">=", "="):
-            raise ValueError(f'{text!r} is not an objective: write it as "<= 28 working_days" or ">= 80 %"')
+            raise ValueError(
+                f'{text!r} is not an objective: write it as "<= 28 working_days", ">= 80 %" or "3..5 items"'
+            )
         try:
             amount = Decimal(words[1])
         except InvalidOperation:
@@ -87,6 +120,9 @@ class Objective(Entry):
         if self.relation == ">=":
             return value >= self.amount
         return value == self.amount
+
+
+_RANGE = re.compile(r"(\d+)\.\.(\d+) (\w+)")
 
 
 def _objective(value: object) -> object:
@@ -114,6 +150,7 @@ class Kind(StrEnum):
     DUTY = "duty"
     NODE_DURATION = "node_duration"
     TREND = "trend"
+    FIGURE = "figure"
 
 
 class Promise(Entry):
@@ -128,16 +165,22 @@ class Promise(Entry):
     clause: str
     """The words of the plan, literally."""
     title: Title
+    tier: Tier | None = None
+    """Every promise of a plan with a text has one; a variant has that of its official entry."""
     kind: Kind
     strength: Strength
     local: bool = False
     """A threshold that the plan does not print (非方案指标)."""
     notes: str = ""
-    """What the plan leaves open and what was chosen, with the alternatives."""
+    """What a reader should know, in words."""
+    choices: tuple[Choice, ...] = ()
+    """What the plan leaves open, each with what was taken and the alternatives."""
 
     select: dict[str, Scalar | tuple[Scalar, ...]] = {}
     """Which cases (or entries): all must hold. Keys: `service_item`, `applicant`, `channel`, `outcome`, `unit`,
     `parent` (true: has a parent case) or a declared attribute. A case that lacks an attribute is not selected."""
+    unless: dict[str, Scalar | tuple[Scalar, ...]] = {}
+    """Which of the selected are left out: all must hold; keys as in `select`. What is unknown leaves nobody out."""
     start: Codes = ("accepted",)
     """Clock start: `applied`, `accepted` or `milestone:NAME`; of several the latest counts, once all are there."""
     stop: Codes = ("completed",)
@@ -148,43 +191,66 @@ class Promise(Entry):
     """Where a day-based limit ends: `day` (24:00), `close` (of business), `instant` (only for `due_at`)."""
     clock_stops: tuple[str, ...] = ()
     """Reasons of suspension that stop this promise's clock; any other is kept and does not."""
+    runs_in: tuple[str, ...] = ()
+    """Nodes in which the clock runs; between them, and in others, it stands still (总用时 as the sum of the stages)."""
     extension_moves_limit: bool = False
     """Whether an approved extension of the case moves this limit, too (it always moves the statutory one)."""
     matures_at: Literal["completion", "limit"] | PlainLimit | date | None = None
     """What matures a case (DESIGN §4.7): its completion, the promise's limit, a limit after its start, or a date."""
     measure: str | None = None
     """For means and trends: `working_days`, `elapsed_days` (elapsed time in days), `minutes`, `working_minutes`,
-    or `quantity:NAME`, `milestone:NAME` (how many), or for `trend` also `share`."""
+    `quantity:NAME`, `milestone:NAME` (how many), `ratio:A/B` (the sum of quantity A over all cases ÷ that of B),
+    `rating` (the applicant's own last score), or for `trend` also `share` and `count` (how many cases)."""
     where: dict[str, Scalar | tuple[Scalar, ...]] = {}
     """For shares: which of the selected count in the numerator. Keys as in `select`, and `online` (true: every known
-    channel online and no visit), `stopped` (true: the stop was reached by maturity)."""
+    channel online and no visit), `stopped` (true: the stop was reached by maturity), `reached` (milestones, all of
+    them), `extended` (an extension was granted)."""
     known: Codes = ()
     """For shares: only cases count of which this is known, e.g. `channel` (DESIGN: an unknown is neither)."""
     counts: tuple[str, ...] = ()
-    """For bounds: what is bounded, each by itself: `milestone:NAME` (how many), `quantity:NAME` (the sum), `order:A<B`
-    (1 if milestone A did not come before B)."""
+    """For bounds: what is bounded, each by itself: `milestone:NAME` (how many), `quantity:NAME` (the sum), `ratio:A/B`
+    (quantity A ÷ quantity B), `attribute:NAME` (how many codes a list has), `order:A<B` (1 if milestone A did not come
+    before B). Where a case says `full_trace = true`, what it does not report is 0."""
     bound: Annotated[Objective | None, BeforeValidator(_objective)] = None
     """For bounds: `"<= 1 count"`, `"<= 0 CNY"`."""
     collection: str | None = None
     """For catalogue promises: whose entries."""
-    statistic: Literal["share", "count", "mean"] | None = None
-    """For catalogue promises: what is taken over the entries."""
+    statistic: Literal["share", "count", "mean", "sum", "in_sync", "stock"] | None = None
+    """What is taken over the entries of a catalogue: `share`, `count`, `mean` and `sum` of `quantity`, or `in_sync`
+    (the share of a master's entries that every copy has in the same version). For figures: `share` (the sums over the
+    window's periods) or `stock` (the last reported period alone)."""
+    listed: tuple[str, ...] = ()
+    """For catalogue shares and counts: the codes that the plan's own list has (`"list:NAME"`). The list is the
+    denominator: an entry that is missing is not in the numerator, and one that is not listed does not count."""
+    listed_by: str = "code"
+    """The attribute of an entry that holds its code, for `listed` and `in_sync`."""
+    master: str | None = None
+    """For `in_sync`: the value of the attribute `platform` whose entries are the master's."""
+    copies: tuple[str, ...] = ()
+    """For `in_sync`: the platforms that must have each of them in the same `version`."""
+    numerator: str | None = None
+    """For figures: the quantity whose `numerator` is summed, and"""
+    denominator: str | None = None
+    """the quantity whose `denominator` is: another one where one source counts what another holds."""
     quantity: str | None = None
-    """For catalogue means: which attribute."""
+    """For catalogue means and sums: which attribute."""
     by: date | None = None
     """Target date: judged at its 24:00 in the plan's zone; it does not roll."""
     duty: str | None = None
     """For duties: its code in `case.events`."""
-    period: Literal["month"] | None = None
+    period: Literal["month", "once"] | None = None
+    """For duties and figures: each month, or once, by the date `by`."""
     owed_by: tuple[str, ...] = ()
     """For duties: the units that owe it, each period."""
     nodes: tuple[str, ...] = ()
     """For node durations: the nodes whose durations are published, in order; empty: every node seen."""
     direction: Literal["rising", "falling"] | None = None
-    """For trends: which way is good."""
+    """For what has no objective: which way is good."""
 
     objective: Annotated[Objective | None, BeforeValidator(_objective)] = None
     """What the figure must reach; for `case_limit` and `case_bound` without one: 100 % of matured cases."""
+    tolerance: Decimal = Field(default=Decimal(0), ge=0, lt=1)
+    """How much below a share's objective is not yet missed (基本): `at_risk` instead."""
     minimum_n: int = Field(default=10, ge=0)
     """Fewer than this is `insufficient` (means and ratio objectives below 100 % only; DESIGN §4.8)."""
     yellow_share: float = Field(default=0.25, gt=0, lt=1)
@@ -239,6 +305,14 @@ _NEEDS: dict[Kind, tuple[str, ...]] = {
     Kind.DUTY: ("duty", "period", "owed_by"),
     Kind.NODE_DURATION: (),
     Kind.TREND: ("measure", "direction"),
+    Kind.FIGURE: ("numerator", "denominator", "period", "statistic"),
+}
+
+
+_CATALOGUE_NEEDS: dict[str, tuple[str, ...]] = {
+    "mean": ("quantity",),
+    "sum": ("quantity",),
+    "in_sync": ("master", "copies"),
 }
 
 
@@ -249,8 +323,14 @@ def incoherences(promise: Promise) -> list[str]:
         found.append(f"official_window {promise.official_window} is not among windows")
     if promise.strength is Strength.DIRECTIONAL and promise.objective:
         found.append("a directional promise has no objective: the plan prints no threshold")
-    if promise.kind is Kind.CATALOGUE and promise.statistic == "mean" and not promise.quantity:
-        found.append("statistic mean needs `quantity`")
+    if promise.kind is Kind.CATALOGUE:
+        found += [
+            f"statistic {promise.statistic} needs `{name}`"
+            for name in _CATALOGUE_NEEDS.get(promise.statistic or "", ())
+            if not getattr(promise, name)
+        ]
+    if promise.period == "once" and promise.by is None:
+        found.append("a duty of once needs `by`, the date on which it is due")
     if promise.limit is not None and promise.limit != "due_at" and promise.ends is Ends.INSTANT:
         found.append('ends = "instant" goes with limit = "due_at" only')
     if promise.effective_to and promise.effective_to <= promise.effective_from:
@@ -266,6 +346,8 @@ class AttributeSpec(Entry):
     type: Literal["bool", "integer", "number", "code", "codes", "text"]
     values: tuple[str, ...] = ()
     """For codes: the allowed ones; empty: any code of up to 64 characters."""
+    keeps: Literal["first", "last"] = "last"
+    """Of several facts that say it, whose word stands (the *first* tax matter of an enterprise)."""
 
 
 class StatutoryLimit(Entry):
@@ -358,6 +440,8 @@ class PlanHead(Entry):
     version: str
     collections: tuple[Collection, ...] = ()
     duties: dict[str, Title] = {}
+    figures: dict[str, Title] = {}
+    """Quantities that `figure.reported` may name."""
     reasons: tuple[str, ...] = ()
     """Registered codes of suspension, extension and justification."""
     open: bool = False
