@@ -35,7 +35,7 @@ _TAKES_LISTS = {
     "feeds",
 }
 _LIST = re.compile(r"list:([a-z0-9][a-z0-9_-]*)")
-_NOT_JUDGED_BY = {"title", "tier", "notes", "choices", "contact", "lead", "responsible"}
+_NOT_JUDGED_BY = {"title", "tier", "notes", "choices", "contact", "role", "lead", "responsible"}
 """Fields that change no verdict and so do not touch the fingerprint."""
 
 Place = tuple[str | int, ...]

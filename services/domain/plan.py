@@ -382,9 +382,15 @@ class Unit(Entry):
 
     id: str
     title: Title
+    role: Literal["department", "utility", "court", "institution", "town", "group"] = "department"
+    """What it is among the units: a department of the government, a water, power or gas company, a court or the
+    procuratorate, another institution (事业单位 or office), a town or subdistrict, or a group that the plan names only
+    together (各有关单位)."""
     opening_hours: str = "default"
     parent: str | None = None
+    """The unit of which it is a part."""
     contact: str = ""
+    """The mailbox of its role, never a person's."""
 
 
 class Source(Entry):

@@ -216,6 +216,8 @@ def test_what_decides_a_verdict_changes_the_fingerprint(copy: Path, file: str, o
         ("kpis/06-water-power-gas.toml", "Water connection, small project, no external line", "Water"),
         ("kpis/06-water-power-gas.toml", "As K06-1.", "As above."),
         ("units.toml", "District Finance Bureau", "Finance"),
+        ("units.toml", 'role = "utility"', 'role = "institution"'),
+        ("units.toml", "duty-desk@district-court.example", "post-room@district-court.example"),
         ("plan.toml", "# The plan", "# A plan"),
     ],
 )
