@@ -84,16 +84,15 @@ def resend(
     mended = (sys.stdin.buffer.read() if event == "-" else Path(event).read_bytes()).strip()
     try:
         admitted = admission(load_plan(plan or settings.plan)).admit(mended)
+        if admitted.fact.source != owner:
+            raise Refused(
+                Reason.SOURCE_MISMATCH,
+                "source",
+                f"dead letter {number} came from {owner}",
+                "a dead letter is sent again by its own source only",
+            )
     except Refused as refused:
-        raise Failure(
-            f"{event}: {refused.path or '-'}: {refused.code}: {refused.sentence}; {refused.remedy}", INPUT_HAS_ERRORS
-        ) from None
-    if admitted.fact.source != owner:
-        raise Failure(
-            f"{event}: source: {Reason.SOURCE_MISMATCH}: dead letter {number} came from {owner}; "
-            "a dead letter is sent again by its own source only",
-            INPUT_HAS_ERRORS,
-        )
+        raise Failure(f"{event}: {refused}", INPUT_HAS_ERRORS) from None
     producer = KafkaProducer(bootstrap_servers=address.split(","), bootstrap_timeout_ms=ANSWER_MS, acks="all")
     try:
         sent = producer.send(CASE_EVENTS, mended, key=admitted.key.encode()).get(timeout=ANSWER_MS / 1000)

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from services.cli.failure import INPUT_HAS_ERRORS
+from services.cli.rejected import line_of
 from services.replay.replay import replay
 from services.settings import Settings
 
@@ -42,7 +43,7 @@ def validate(
         typer.echo(orjson.dumps(outcome, option=orjson.OPT_INDENT_2))
     else:
         for each in done.rejected:
-            typer.echo(f"{each.file}:{each.line}: {each.path or '-'}: {each.reason}: {each.sentence}; {each.remedy}")
+            typer.echo(line_of(each))
         typer.echo(f"{accepted:,} accepted, {len(done.rejected):,} rejected")
     if done.rejected:
         raise typer.Exit(INPUT_HAS_ERRORS)
