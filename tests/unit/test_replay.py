@@ -306,6 +306,8 @@ def test_the_command_writes_values_and_cards(
         ("--as-of", "yesterday", "--out", "v.csv"),
         ("--as-of", "2021-10-01", "--out", "nowhere/v.csv"),
         ("--as-of", "2021-10-01", "--out", "v.csv", "--every", "hour"),
+        ("--as-of", "2021-10-01", "--out", "events.jsonl"),
+        ("--as-of", "2021-10-01", "--out", "v.csv", "--cards", "v.csv"),
     ],
 )
 def test_wrong_usage_is_exit_code_2(
