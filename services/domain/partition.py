@@ -166,11 +166,12 @@ class CasePartition:
         if inserted.turned_away is None and fact.rank != _CORRECTION:
             return None
         turned_away = [TurnedAway("id_conflict", inserted.turned_away)] if inserted.turned_away is not None else []
-        turned_away += [
-            TurnedAway("bad_correction", bad)
-            for bad in bad_corrections(row.facts)
-            if bad is fact or (bad.data["of"] == fact.id and bad.source == fact.source)
-        ]
+        if inserted.turned_away is not fact:
+            turned_away += [
+                TurnedAway("bad_correction", bad)
+                for bad in bad_corrections(row.facts)
+                if bad is fact or (bad.data["of"] == fact.id and bad.source == fact.source)
+            ]
         return Effects(key, [], [], turned_away) if turned_away else None
 
     def judge_added(self, now: Instant) -> list[Effects]:

@@ -15,6 +15,7 @@ from services.catalog.load import load_plan
 from services.clock import Clock
 from services.domain.facts import case_key
 from services.domain.judge import Judge
+from services.domain.partition import PLAN_ROW
 from services.domain.tally import Cell
 from services.domain.zone import Instant
 from services.messaging.codec import admission
@@ -120,6 +121,11 @@ class Stage:
 @pytest.fixture
 def stage(judge: Judge, tmp_path: Path) -> Stage:
     return Stage(judge, tmp_path)
+
+
+def letters(stage: Stage) -> list[DeadLetter]:
+    """The dead letters sent since the last call."""
+    return [DeadLetter.decode(value or b"") for _, value in stage.delivery.take(DEAD_LETTER)]
 
 
 def kinds(stage: Stage) -> list[str]:
@@ -280,13 +286,51 @@ def test_a_tally_that_counts_nothing_any_more_is_sent_as_such_and_forgotten(stag
     assert kinds(stage) == ["claim", "complete"]
 
 
-def test_of_two_events_under_one_id_the_letter_says_which_stands(judge: Judge, tmp_path: Path) -> None:
-    start = accepted(0, "A", "2021-09-06T09:00")
-    pair = [completed(1, "A", "2021-09-06T11:00", id="c", outcome=outcome) for outcome in ("granted", "refused")]
-    said = []
-    for order in (pair, pair[::-1]):
-        stage = Stage(judge, tmp_path)
-        stage.take(start, *order)
-        ((_, value),) = stage.delivery.take(DEAD_LETTER)
-        said.append(DeadLetter.decode(value or b"").sentence.split(": ")[1])
-    assert sorted(said) == ["the other's", "this one's; the one that came before counts no more"]
+OUTCOMES = ("granted", "refused")
+
+
+@pytest.mark.parametrize("order", [OUTCOMES, OUTCOMES[::-1]])
+def test_of_two_events_under_one_id_the_letter_is_of_the_one_that_does_not_stand(
+    stage: Stage, order: Sequence[str]
+) -> None:
+    pair = [completed(1 + n, "A", "2021-09-06T11:00", id="c", outcome=outcome) for n, outcome in enumerate(order)]
+    stage.take(accepted(0, "A", "2021-09-06T09:00"), *pair)
+    (letter,) = letters(stage)
+    ((_, row),) = [(key, row) for key, row in stage.delivery.rows(0).items() if key == pair[0].key]
+    (stands,) = [fact[6]["outcome"] for fact in orjson.loads(row)[0] if fact[3] == "c"]
+    original = orjson.loads(letter.original)
+    assert original["data"] == {"outcome": next(outcome for outcome in OUTCOMES if outcome != stands)}
+    assert (original["id"], original["subject"], letter.source) == ("c", "A", OWNER)
+    in_hand = order[1] != stands
+    assert letter.offset == (2 if in_hand else None)
+    assert ("this is what was kept of it" in letter.sentence) == (not in_hand)
+
+
+@pytest.mark.parametrize("order", [OUTCOMES, OUTCOMES[::-1]])
+def test_however_often_a_conflict_is_delivered_its_letter_has_one_key(stage: Stage, order: Sequence[str]) -> None:
+    chunk = [completed(n, "A", "2021-09-06T11:00", id="c", outcome=outcome) for n, outcome in enumerate(order)]
+    stage.take(*chunk)
+    rows = dict(stage.delivery.rows(0))
+    stage.take(*chunk)  # its rows were published
+    stage.delivery.rows(0).clear()
+    stage.take(*chunk)  # they were not
+    assert stage.delivery.rows(0).keys() == rows.keys() - {PLAN_ROW}
+    told = [key for key, _ in stage.delivery.take(DEAD_LETTER)]
+    assert (len(told), len(set(told))) == (3, 1)
+
+
+def test_of_corrections_of_a_correction_the_letters_are_of_those_that_are_void(stage: Stage) -> None:
+    """They came before it, so that it was not known then what they correct."""
+    void = [
+        event(number, "A", "correction", f"2021-09-06T10:0{number}", id=f"x{number}", of="x0", event=None)
+        for number in (1, 2)
+    ]
+    stage.take(accepted(0, "A", "2021-09-06T09:00"), *void)
+    assert letters(stage) == []
+    stage.take(
+        event(3, "A", "correction", "2021-09-06T10:00", id="x0", of="case.accepted@2021-09-06T09:00", event=None)
+    )
+    assert [(each.reason, orjson.loads(each.original)["id"], each.offset) for each in letters(stage)] == [
+        ("bad_correction", "x1", None),
+        ("bad_correction", "x2", None),
+    ]
