@@ -7,7 +7,6 @@ committed; tallies and progress go out with the tick. Every output is absolute: 
 import logging
 import time
 from collections.abc import Iterable, Sequence
-from itertools import islice
 from typing import NamedTuple
 
 import orjson
@@ -34,7 +33,7 @@ from streams.delivery import Record as Event
 CATCHING_UP = 5_000
 """With more events than this unread, a worker catches up: cards and sweeps wait."""
 SWEEP_AT_ONCE = 500
-"""How many due cases are judged in one turn, so that events do not wait long for it."""
+"""How many due cases are judged, silent ones too, before the time is looked at, so that events do not wait long."""
 SWEEP_SECONDS = 0.8
 """How long a tick may sweep, all partitions together; the next tick goes on. Tallies are published in between."""
 
@@ -229,7 +228,7 @@ class Cases:
         remember it are published (at the end of the turn): after a crash in between, the sweep tells it again."""
         until = time.monotonic() + SWEEP_SECONDS / len(self._partitions)
         while partition.next_at is not None and partition.next_at <= now:
-            await self._tell(number, islice(partition.sweep(now), SWEEP_AT_ONCE), now)
+            await self._tell(number, partition.sweep(now, at_most=SWEEP_AT_ONCE), now)
             await self._delivery.flush()
             if time.monotonic() > until:
                 return partition.next_at is None or partition.next_at > now
