@@ -130,7 +130,7 @@ def test_only_what_has_changed_is_published(stage: Stage) -> None:
     stage.owner(1, {key(): tally(4, 3), key("south"): tally(2, 2)}, NOON - 1)
     stage.tick()
     assert stage.tick() == {}
-    stage.read(tally_log.row(0, 1, key("south"), tally(3, 2)))
+    stage.read(tally_log.row(0, 1, key("south"), tally(3, 2)), progress(1, NOON - 1))
     assert {row.unit for row in rows(stage.tick())} == {"ALL", "south"}
 
 
