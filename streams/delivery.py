@@ -109,6 +109,7 @@ class BulkDelivery:
         self._recovered = -1  # the round whose recovery is complete
         self._parts: dict[int, _Part] = {}
         self._next: dict[TP, int] = {}
+        self._ends: dict[TP, int] = {}  # where the partitions ended when they were opened, as far as that is known
         self._sought: dict[TP, int] = {}
         self._mending: set[asyncio.Task[None]] = set()
         conf = app.conf
@@ -187,20 +188,46 @@ class BulkDelivery:
         """Everything sent so far is acknowledged; raises the error of the first record that was not."""
         await self._producer.flush()
 
-    def lag(self) -> int | None:
-        """Events of the owned partitions that wait to be handled; None while that is not known."""
+    def lag(self, partition: int) -> int | None:
+        """Events of an owned partition that wait to be handled, whatever waits in others; None while that is not
+        known."""
         if not self.ready:
             return None
         waiting = 0
         for tp, offset in self._next.items():
-            try:
-                end = self._consumer.highwater(tp)
-            except AssertionError:  # aiokafka: not assigned any more
-                return None
-            if end is None:  # nothing fetched yet
-                return None
-            waiting += max(0, end - offset)
+            if tp.partition == partition:
+                end = self._end(tp)
+                if end is None:
+                    return None
+                waiting += max(0, end - offset)
         return waiting
+
+    def total_lag(self) -> int | None:
+        """Events of all owned partitions that wait to be handled; None while that is not known."""
+        known = [waiting for partition in self.owned if (waiting := self.lag(partition)) is not None]
+        return sum(known) if self.ready and len(known) == len(self.owned) else None
+
+    @property
+    def caught_up(self) -> bool:
+        """Everything is handled that the owned partitions held when they were opened. It stays so, whatever comes in,
+        until the next rebalance."""
+        if not self.ready or not self.owned:
+            return False
+        for tp, offset in self._next.items():
+            end = self._ends.get(tp)
+            if end is None and (end := self._end(tp)) is not None:
+                self._ends[tp] = end
+            if end is None or offset < end:
+                return False
+        return True
+
+    def _end(self, tp: TP) -> int | None:
+        """The offset behind the last record of a partition, as of its last fetch; None: nothing is fetched yet."""
+        try:
+            end: int | None = self._consumer.highwater(tp)
+        except AssertionError:  # aiokafka: not assigned any more
+            return None
+        return end
 
     # -- chunks ------------------------------------------------------------------------------------------------------
     async def deliver(self, tp: TP, records: Sequence[Record], fetched_in: int) -> None:
@@ -408,6 +435,7 @@ class BulkDelivery:
         """The last step of a rebalance: chunks are handled from these offsets on."""
         if during != self.round or self._recovered != during:
             return
+        self._ends.clear()
         for tp, offset in starts.items():
             self._next[tp] = offset
         for part in self._parts.values():

@@ -31,7 +31,7 @@ from streams.delivery import BulkDelivery
 from streams.delivery import Record as Event
 
 CATCHING_UP = 5_000
-"""With more events than this unread, a worker catches up: cards and sweeps wait."""
+"""With more events than this unread, a partition catches up: its cards and sweeps wait."""
 SWEEP_AT_ONCE = 500
 """How many due cases are judged, silent ones too, before the time is looked at, so that events do not wait long."""
 SWEEP_SECONDS = 0.8
@@ -103,7 +103,7 @@ class Cases:
     async def on_events(self, tp: TP, records: Sequence[Event]) -> None:
         """One chunk of a partition. Returns when all that it brings forth is queued."""
         partition, now = self._partitions[tp.partition], self._now()
-        partition.catching_up = self._is_catching_up()
+        partition.catching_up = self._is_catching_up(tp.partition)
         effects: list[Effects] = []
         letters: list[Record] = []
         try:
@@ -198,8 +198,8 @@ class Cases:
                     await self._look_at(number, self._partitions[number])
 
     async def _look_at(self, number: int, partition: CasePartition) -> None:
-        now, lag = self._now(), self._delivery.lag()
-        partition.catching_up = lag is None or lag > CATCHING_UP
+        now = self._now()
+        partition.catching_up = self._is_catching_up(number)
         if not partition.catching_up and await self._sweep(number, partition, now):
             self._swept_to[number] = now
         elif partition.next_at is not None and partition.next_at <= now:
@@ -218,7 +218,7 @@ class Cases:
             epoch=epoch,
             swept_to=self._swept_to.get(number, 0),
             sources=partition.last_events,
-            lag=lag or 0,
+            lag=self._delivery.lag(number) or 0,
             position=self._delivery.next_offset(TP(self._topics.events, number)) or 0,
         )
         await self._delivery.send_many(self._topics.tallies, 0, [progress.record()])
@@ -234,8 +234,8 @@ class Cases:
                 return partition.next_at is None or partition.next_at > now
         return True
 
-    def _is_catching_up(self) -> bool:
-        lag = self._delivery.lag()
+    def _is_catching_up(self, number: int) -> bool:
+        lag = self._delivery.lag(number)
         return lag is None or lag > CATCHING_UP
 
     def _now(self) -> Instant:

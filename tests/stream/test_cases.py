@@ -30,7 +30,6 @@ from tests.stream.delivery import FLUSHED, PUBLISHED, FakeDelivery
 from tests.unit.cases import at
 
 OWNER = "/units/north"
-TP_0 = TP(CASE_EVENTS, 0)
 
 
 @dataclass
@@ -94,8 +93,8 @@ class Stage:
         owned = self.delivery.owned
         asyncio.run(self.cases.on_assigned(owned, owned if fresh else frozenset()))
 
-    def take(self, *records: Event) -> None:
-        asyncio.run(self.cases.on_events(TP_0, records))
+    def take(self, *records: Event, partition: int = 0) -> None:
+        asyncio.run(self.cases.on_events(TP(CASE_EVENTS, partition), records))
 
     def tick(self) -> None:
         asyncio.run(self.cases.on_tick())
@@ -206,19 +205,48 @@ def test_progress_says_up_to_when_and_to_which_event(stage: Stage) -> None:
 
 @pytest.mark.parametrize("unread", [None, CATCHING_UP + 1])
 def test_while_it_catches_up_cards_and_sweeps_wait(stage: Stage, unread: int | None) -> None:
-    stage.delivery.unread = unread
+    stage.delivery.unread[0] = unread
     stage.at("2021-09-10T12:00")
     stage.take(accepted(0, "A", "2021-09-06T09:00"), accepted(1, "B", "2021-09-06T09:00"))
     stage.tick()
     stage.take(completed(2, "B", "2021-09-10T11:00"))
     assert levels(stage) == []
     assert [progress.swept_to for progress in stage.log().progress()] == [0]
-    stage.delivery.unread = 0
+    stage.delivery.unread[0] = 0
     stage.tick()
     told = levels(stage)
     assert told == [("A", "red"), ("A", "yellow"), ("B", "red"), ("B", "yellow")], "each once, at the end"
     stage.tick()
     assert levels(stage) == []
+
+
+def test_a_partition_that_lags_makes_no_other_wait_and_each_says_its_own_lag(judge: Judge, tmp_path: Path) -> None:
+    stage = Stage(judge, tmp_path, FakeDelivery((0, 1)))
+    stage.delivery.unread = {0: CATCHING_UP + 1, 1: 7}
+    now = stage.at("2021-09-10T12:00")
+    stage.take(accepted(0, "A", "2021-09-06T09:00"), partition=0)
+    stage.take(accepted(0, "B", "2021-09-06T09:00"), partition=1)
+    stage.tick()
+    assert levels(stage) == [("B", "red"), ("B", "yellow")]
+    assert {told.partition: (told.swept_to, told.lag) for told in stage.log().progress()} == {
+        0: (0, CATCHING_UP + 1),
+        1: (now - 1, 7),
+    }
+
+
+def test_a_sweep_looks_at_the_time_after_so_many_cases_that_have_nothing_to_tell(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.cases.cases.SWEEP_AT_ONCE", 2)
+    monkeypatch.setattr("streams.cases.cases.SWEEP_SECONDS", 0.0)
+    stage.at("2021-09-06T08:00")
+    stage.take(*(accepted(number, f"A{number}", "2021-09-06T09:00") for number in range(5)))
+    now, reached = stage.at("2021-09-06T12:00"), []
+    for _ in range(3):
+        stage.tick()
+        (progress,) = stage.log().progress()
+        reached.append(progress.swept_to)
+    assert [each == now - 1 for each in reached] == [False, False, True]
 
 
 def test_a_redelivered_event_counts_once_and_is_told_again(stage: Stage) -> None:
