@@ -56,7 +56,6 @@ from streams.rows import CLAIM_KEY, Change, MemoryStore, PartitionRows, RocksSto
 Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
 Handler: TypeAlias = Callable[[TP, Sequence[Record]], Awaitable[None]]
 AssignedCallback: TypeAlias = Callable[[frozenset[int], frozenset[int]], Awaitable[None]]
-RevokedCallback: TypeAlias = Callable[[], Awaitable[None]]
 Headers: TypeAlias = list[tuple[str, bytes]]
 
 _log = logging.getLogger(__name__)
@@ -104,7 +103,6 @@ class BulkDelivery:
         self._changelog = changelog_topic(app.conf.id, table) if table else ""
         self._replayed: set[str] = set()
         self._assigned_callbacks: list[AssignedCallback] = []
-        self._revoked_callbacks: list[RevokedCallback] = []
         self._owned: frozenset[int] = frozenset()
         self._recovered = -1  # the round whose recovery is complete
         self._parts: dict[int, _Part] = {}
@@ -140,11 +138,6 @@ class BulkDelivery:
         """`callback(owned, fresh)` runs when the rows are recovered and before the first chunk. `owned`: every
         partition of this worker; `fresh`: those of them whose rows may differ from what this worker last saw."""
         self._assigned_callbacks.append(callback)
-
-    def on_revoked(self, callback: RevokedCallback) -> None:
-        """`callback()` runs at the beginning of a rebalance, when no chunk is in hand and offsets are committed.
-        Partitions that stay come back in `on_assigned`, owned and not fresh."""
-        self._revoked_callbacks.append(callback)
 
     # -- what a handler does -----------------------------------------------------------------------------------------
     @property
@@ -315,10 +308,6 @@ class BulkDelivery:
         for part in list(self._parts.values()):
             async with part.lock:  # never held over a fetch or a seek: those wait for the rebalance
                 part.open = False
-
-    async def revoked(self) -> None:
-        for callback in self._revoked_callbacks:
-            await callback()
 
     def assigned(self, tps: Collection[TP]) -> None:
         self._owned = frozenset(tp.partition for tp in tps if tp.topic in self.handlers)
@@ -688,7 +677,6 @@ class _Consumer(driver.Consumer):
             await delivery.close()
             # False: another commit was under way, with older offsets
             await self.commit() or await self.commit()
-            await delivery.revoked()
         except Exception as error:  # raised here it would end in a thread of Faust's, unseen
             await self.crash(error)
         await super().on_partitions_revoked(revoked)

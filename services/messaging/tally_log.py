@@ -66,8 +66,6 @@ class Progress(NamedTuple):
     """Records of this partition not yet read."""
     position: int = 0
     """Every record of the partition before this offset is in the rows."""
-    dead_letters: Mapping[str, int] = {}
-    """Reason → how many events were turned away since the owner took over."""
 
     def record(self) -> Record:
         """As it is sent."""
@@ -109,8 +107,8 @@ class TallyLog:
             case "complete":
                 self._completed(body["partition"], body["epoch"])
             case "progress":
-                del body["type"]
-                self._progressed(Progress(**body))
+                # an earlier version may have said more
+                self._progressed(Progress(**{name: body[name] for name in Progress._fields if name in body}))
 
     def _claimed(self, partition: int, epoch: int) -> None:
         if self._is_outdated(partition, epoch):
