@@ -89,7 +89,7 @@ def read_published(bootstrap: str, wait: float) -> Standing:
         {(each["signal"], each["unit"], each["item"]): each["mean"] for each in signals if each["signal"] in FORECASTS},
         list(cards.values()),
         max((row["computed_at"] for row in rows), default=""),
-        max((row["watermark"] for row in rows), default=""),
+        max((row["watermark"] for row in rows), default="") or "an unknown time",
     )
 
 
