@@ -47,6 +47,8 @@ class Printed:
     amount: Decimal
     counted: Counted
     relation: Literal["<=", ">=", ""]
+    named: bool = False
+    """Part of a name (“一件事一次办”): it may be a threshold, and need not."""
 
 
 _DIGITS = {"一": 1, "两": 2, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "十": 10}
@@ -78,7 +80,8 @@ _NOUGHT = re.compile(r"免费|免收|免办|不得|不再|取消|“零|零费�
 def printed_numbers(clause: str) -> list[Printed]:
     """The numbers of a clause that can be a threshold: those with a unit that thresholds have. `10千伏` is none."""
     found = []
-    for match in _NUMBER.finditer(_RANGE.sub(r"\1\3、\2\3", _DATES.sub("", clause))):
+    words = _RANGE.sub(r"\1\3、\2\3", _DATES.sub("", clause))
+    for match in _NUMBER.finditer(words):
         chinese = match["amount"] in _DIGITS
         if chinese and not match["unit"].startswith("次"):
             continue  # 一件事一次办, 一个终端: names, not thresholds
@@ -90,7 +93,9 @@ def printed_numbers(clause: str) -> list[Printed]:
             relation = "<="
         elif match["before"] or match["after"]:
             relation = ">="
-        found.append(Printed(match["words"], amount, counted, relation))
+        before = words[: match.start()]
+        named = chinese and before.count("“") > before.count("”")
+        found.append(Printed(match["words"], amount, counted, relation, named))
     return found
 
 
@@ -120,6 +125,8 @@ def contradictions(promise: Promise) -> Iterator[tuple[str, str]]:
     for number in numbers:
         key, said = _nearest(number, thresholds)
         if not any(_same(number, amount, counted) for _, amount, counted, _ in thresholds):
+            if number.named:
+                continue
             sentence = (
                 f"the clause prints {number.words}, the entry {said}: mend it, or quote this promise's words only"
             )

@@ -66,3 +66,16 @@ def test_a_date_that_the_clause_does_not_print_is_a_choice_that_is_said(taken: s
         strength="directional", choices=({"about": "今年内", "taken": taken, "instead": ()},),
     )  # fmt: skip
     assert [key for key, _ in contradictions(entry)] == told
+
+
+def test_a_number_in_a_name_may_be_the_threshold_and_need_not_be() -> None:
+    packages = {"kind": "catalogue", "statistic": "count", "collection": "c", "select": {}}
+    counted = promise(clause="推出“一件事一次办”套餐，力争达到300件以上", strength="aspirational",
+                      objective=">= 300 packages", **packages)  # fmt: skip
+    assert list(contradictions(counted)) == []
+    visits = promise(clause="不动产登记“最多跑一次”", kind="case_bound", counts=("quantity:visits",),
+                     bound="<= 1 visits", matures_at="completion")  # fmt: skip
+    assert list(contradictions(visits)) == []
+    plain = promise(clause="群众最多跑一次", kind="case_bound", counts=("quantity:visits",), bound="<= 2 visits",
+                    matures_at="completion")  # fmt: skip
+    assert [key for key, _ in contradictions(plain)] == ["bound"]
