@@ -82,6 +82,15 @@ def test_a_row_is_absolute_and_an_empty_one_counts_no_more() -> None:
     assert counted(read(*owned, row(5, 0))) == {}
 
 
+def test_a_sum_that_no_json_number_holds_arrives_exactly() -> None:
+    """The starts of ten thousand open cases, in microseconds."""
+    large, negative = 10_000 * 1_634_000_000_000_001, -(2**70) - 1
+    sent = Tally()
+    sent.add(((Cell.BASE, large), (Cell.TOTAL, negative)), None, 1)
+    log = read(tally_log.claim(0, 5), tally_log.row(0, 5, key(), sent), tally_log.complete(0, 5))
+    assert log.tallies() == {key(): sent}
+
+
 def test_partitions_add_up() -> None:
     log = read(
         *[tally_log.claim(0, 5), row(5, 3), tally_log.complete(0, 5)],
