@@ -56,7 +56,7 @@ OUTCOMES = {
     Outcome.MET: Word("✓", "按期", "met", "green"),
     Outcome.MISSED: Word("✗", "超期", "MISSED", "bold red"),
     Outcome.OVERDUE: Word("✗", "逾期未办结", "OVERDUE, still open", "bold red"),
-    Outcome.WITHDRAWN: Word("–", "期限内撤回", "withdrawn before the limit"),
+    Outcome.WITHDRAWN: Word("–", "期限内撤回或终止", "withdrawn or ended before the limit"),
     Outcome.JUSTIFIED: Word("○", "理由成立", "justified, not counted", "yellow"),
     Outcome.LATE_ENTRY: Word("△", "补录后按期，待确认", "met by LATE ENTRY, not confirmed", "bold yellow"),
     Outcome.UNMEASURED: Word("?", "未报送", "UNMEASURED: not reported", "yellow"),
@@ -118,6 +118,7 @@ _SILENCE = {
 _ENDS = {
     EndedBy.STOP: Title(zh="止算", en="stop"),
     EndedBy.WITHDRAWAL: Title(zh="撤回", en="withdrawn"),
+    EndedBy.COMPLETION: Title(zh="未准予办结", en="closed undelivered"),
     EndedBy.NOTHING: Title(zh="截至", en="up to now"),
 }
 _ENGLISH_HOLIDAYS = {

@@ -77,7 +77,7 @@ def _follow(
         if held is not None and held.level == level:
             continue
         if held is not None:
-            reason = "superseded" if level is Level.RED else _why(judgement)
+            reason = "superseded" if level is Level.RED else _why(judgement, case)
             key = (*identity, held.level)
             found[key] = found[key]._replace(cleared_at=at, reason=reason)
             del standing[identity]
@@ -107,13 +107,13 @@ def _levels(judgement: Judgement | None, arrival: Instant, until: Instant) -> li
     return changes
 
 
-def _why(judgement: Judgement | None) -> str:
+def _why(judgement: Judgement | None, case: Case | None) -> str:
     """Why a card no longer stands."""
-    if judgement is None:
+    if judgement is None or case is None:
         return "rejudged"
     if judgement.outcome is Outcome.JUSTIFIED:
         return "justified"
-    if judgement.outcome is Outcome.WITHDRAWN:
+    if judgement.outcome is Outcome.WITHDRAWN and case.withdrawn_at is not None:
         return "withdrawn"
     return "completed" if judgement.stop is not None else "rejudged"
 

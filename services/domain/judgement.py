@@ -18,7 +18,7 @@ class Outcome(StrEnum):
     OVERDUE = "overdue"
     """Open past its limit: missed in every window that ends now."""
     WITHDRAWN = "withdrawn"
-    """Withdrawn before the limit: out of the denominator."""
+    """Withdrawn (or ended with nothing delivered) before the limit: out of the denominator."""
     JUSTIFIED = "justified"
     """A soft promise whose reason was accepted: out of the denominator, counted beside it."""
     LATE_ENTRY = "met_by_late_entry"

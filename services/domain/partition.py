@@ -19,7 +19,7 @@ from services.domain.tally import Tally, TallyKey
 from services.domain.zone import Instant
 
 PLAN_ROW = b"\x00plan"
-"""Under this key a partition keeps the fingerprint of the plan that its rows were judged by."""
+"""Under this key a partition keeps the fingerprint of the judge that its rows were judged by."""
 
 AT_ONCE: Instant = 0
 """Due as soon as time is looked at again: one instant for all, so that a case waits in line only once."""
@@ -107,14 +107,14 @@ class CasePartition:
 
     # ---- start -------------------------------------------------------------------------------------
     def rebuild(self, now: Instant) -> None:
-        """Read all rows once: tallies and due times come out of what each row contributed. Rows judged by another plan,
-        or merged by a recovery, are judged again."""
+        """Read all rows once: tallies and due times come out of what each row contributed. Rows judged by another plan
+        or by other rules, or merged by a recovery, are judged again."""
         self.tallies.clear()
         self.changed.clear()
         self._added.clear()
         self._due.clear()
         self._next_at.clear()
-        fingerprint = self._judge.plan.fingerprint.encode()
+        fingerprint = self._judge.fingerprint.encode()
         was_catching_up, self.catching_up = self.catching_up, True  # nobody listens yet: the first sweep tells
         same_plan = self._rows.get(PLAN_ROW) == fingerprint
         stale: list[bytes] = []

@@ -31,6 +31,7 @@ def judge() -> Judge:
         promise(id="FAR", strength="aspirational", limit="5 calendar_days", start="applied", **everything, **stops),
         promise(id="MINUTES", limit="90 working_minutes", select={}, **stops),
         promise(id="DUE", limit="due_at", ends="instant", **everything),
+        promise(id="STEP", stop="milestone:a", **everything, **stops),
         promise(
             id="STATUTE", limit="statutory_limit", extension_moves_limit=True, select={"service_item": "permit"},
             **stops,
@@ -87,7 +88,8 @@ def _data(draw: st.DrawFn, rank: Rank) -> dict[str, Any]:
         case Rank.CASE_MEASURED:
             return {"quantity": one("fee", "visits"), "value": one(-1, 0, 1, 2.5)}
         case Rank.CASE_COMPLETED:
-            return {"channel": one("online", "counter")} if one(True, False) else {}
+            channel = {"channel": one("online", "counter")} if one(True, False) else {}
+            return channel | ({"outcome": one("granted", "refused", "terminated")} if one(True, False) else {})
         case Rank.CASE_REOPENED:
             return {"reason": one("completion_void", "new_request")}
         case Rank.CASE_RATED:

@@ -10,6 +10,7 @@ from tests.unit.cases import (
     WATER,
     ZONE,
     accepted,
+    at,
     card_list,
     completed,
     correction,
@@ -57,6 +58,13 @@ def test_yellow_is_cleared_by_completion_and_by_withdrawal() -> None:
     done, gone = completed("2021-09-23T10:00"), withdrawn("2021-09-23T10:00")
     assert history(START, done) == [("yellow", "09-23T00:00", "09-23T10:00", "completed")]
     assert history(START, gone) == [("yellow", "09-23T00:00", "09-23T10:00", "withdrawn")]
+
+
+def test_a_refusal_clears_the_card_of_what_is_not_delivered_any_more() -> None:
+    judge = judge_of(promise(stop="milestone:connected"))
+    facts = [START, completed("2021-09-23T10:00", outcome="refused")]
+    (card,) = card_list(judge, facts, "2021-12-01")
+    assert (card.level, card.cleared_at, card.reason) == ("yellow", at("2021-09-23T10:00"), "completed")
 
 
 def test_a_level_falls_only_by_re_judgement() -> None:

@@ -56,6 +56,20 @@ def the_one(explanation: Explanation) -> Explained:
     return explained
 
 
+def test_a_case_refused_before_its_milestone_came_is_ended_by_its_completion() -> None:
+    judge = judge_of(promise(stop="milestone:connected"))
+    explained = the_one(told(judge, accepted("2021-09-16T09:00"), completed("2021-09-17T09:00", outcome="refused")))
+    assert (explained.judgement.outcome, explained.ended_by) == (Outcome.WITHDRAWN, EndedBy.COMPLETION)
+    gone = the_one(told(judge, accepted("2021-09-16T09:00"), withdrawn("2021-09-17T09:00")))
+    assert gone.ended_by is EndedBy.WITHDRAWAL
+
+
+def test_a_case_completed_without_its_milestone_is_doubtful() -> None:
+    judge = judge_of(promise(stop="milestone:connected"))
+    (cycle,) = told(judge, accepted("2021-09-16T09:00"), completed("2021-09-17T09:00")).cycles
+    assert cycle.signals == ("anomaly:completed_without_stop",)
+
+
 # ---- days --------------------------------------------------------------------------------------------------
 def test_a_suspension_across_the_national_day_holiday_stops_four_working_days() -> None:
     judge = judge_of(promise(limit="13 working_days", clock_stops=("hearing",)))

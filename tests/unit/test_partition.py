@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from services.domain.cards import RETRACTED, CardState, cards
 from services.domain.facts import Fact
 from services.domain.fold import insert
-from services.domain.judge import Judge
+from services.domain.judge import NOTHING, Judge
 from services.domain.partition import CasePartition, Effects
 from services.domain.plan import Plan
 from services.domain.rulings import rulings_of
@@ -289,6 +289,17 @@ def test_rows_judged_by_another_plan_are_judged_again_and_what_changed_is_told()
     assert consumer.cards == {}
     assert consumer.verdicts == {}
     assert filled(renewed.tallies) == {} or all(key.kpi != "P" for key in filled(renewed.tallies))
+
+
+def test_rows_judged_by_other_rules_are_judged_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows: dict[bytes, bytes] = {}
+    fed = partition(WATER, rows)
+    fed.take(KEY, accepted("2021-09-16T09:00"), at("2021-09-24"))
+    changed = Judge(WATER.plan, CN)
+    monkeypatch.setattr(changed, "judge", lambda facts, now: NOTHING)
+    assert filled(partition(changed, rows, at("2021-09-24")).tallies) == filled(fed.tallies)
+    monkeypatch.setattr(changed, "fingerprint", "of other rules")
+    assert filled(partition(changed, rows, at("2021-09-24")).tallies) == {}
 
 
 def test_a_row_without_contributions_is_judged_again() -> None:

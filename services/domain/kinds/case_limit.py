@@ -8,7 +8,7 @@ from fractions import Fraction
 from services.domain.case import Case
 from services.domain.figure import Figure
 from services.domain.judgement import Judgement, Outcome
-from services.domain.kinds.binding import Binding, earliest, ended, marks
+from services.domain.kinds.binding import Binding, earliest, marks
 from services.domain.kinds.kind import Moment, Sums
 from services.domain.law import Law
 from services.domain.plan import Promise, Strength
@@ -47,14 +47,14 @@ class CaseLimit:
             stop = None
         if not self._binding.holds(start, stop, now):
             return
-        withdrawn = ended(case, stop) if case.withdrawn_at is not None else None
-        end = withdrawn if withdrawn is not None else stop
+        ended = self._binding.ended(case, stop)
+        end = ended if ended is not None else stop
         reading = watch.read(case, start, end)
         if reading is None:
             return
         due = reading.due
         if end is not None:
-            found.append(self._closed(case, start, end, withdrawn is not None, reading))
+            found.append(self._closed(case, start, end, ended is not None, reading))
         else:
             found.append(self._open(case, start, now, reading.yellow_at, due))
 
@@ -63,7 +63,7 @@ class CaseLimit:
         case: Case,
         start: Instant,
         end: Instant,
-        withdrawn: bool,
+        undelivered: bool,
         reading: Reading,
     ) -> Judgement:
         due, pauses = reading.due, reading.pauses
@@ -71,7 +71,7 @@ class CaseLimit:
         watch, day = self._watch, self._binding.day(end)
         outcome, cells = (Outcome.MET, _MET) if on_time else (Outcome.MISSED, _LATE)
         bin: int | None = None
-        if on_time and withdrawn:
+        if on_time and undelivered:
             outcome, cells = Outcome.WITHDRAWN, ((Cell.WITHDRAWN, 1),)
         elif self._soft and not on_time and self._decision(case) == "accepted":
             outcome, cells = Outcome.JUSTIFIED, ((Cell.JUSTIFIED, 1),)

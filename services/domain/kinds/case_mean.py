@@ -5,7 +5,7 @@ from fractions import Fraction
 from services.domain.case import MICRO, Case
 from services.domain.figure import Figure
 from services.domain.judgement import Judgement, Outcome
-from services.domain.kinds.binding import Binding, earliest, ended, marks
+from services.domain.kinds.binding import Binding, earliest, marks
 from services.domain.kinds.kind import Moment, Sums
 from services.domain.law import Law
 from services.domain.plan import Promise
@@ -45,11 +45,13 @@ class CaseMean:
         if not self._binding.holds(start, stop, now):
             return
         item, unit, cycle = self._binding.item(case), case.unit, case.cycle
-        withdrawn = ended(case, stop) if case.withdrawn_at is not None else None
-        if withdrawn is not None:
-            day = self._binding.day(withdrawn)
+        ended = self._binding.ended(case, stop)
+        if ended is not None:
+            day = self._binding.day(ended)
             gone: Cells = ((Cell.WITHDRAWN, 1),)
-            found.append(Judgement(self._key, cycle, Outcome.WITHDRAWN, unit, item, day, gone, None, start))
+            found.append(
+                Judgement(self._key, cycle, Outcome.WITHDRAWN, unit, item, day, gone, None, start, None, ended)
+            )
         elif stop is not None:
             cells, bin = self._measured(case, start, stop)
             outcome = Outcome.UNMEASURED if cells[0][0] == Cell.UNMEASURED else Outcome.COUNTED

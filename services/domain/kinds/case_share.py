@@ -3,7 +3,7 @@
 from services.domain.case import Case
 from services.domain.figure import Figure
 from services.domain.judgement import Judgement, Outcome
-from services.domain.kinds.binding import Binding, earliest, ended, marks
+from services.domain.kinds.binding import Binding, earliest, marks
 from services.domain.kinds.case_limit import compliance
 from services.domain.kinds.kind import Moment, Sums
 from services.domain.law import Law
@@ -54,29 +54,38 @@ class CaseShare:
             stop = None
         if not self._binding.holds(start, stop, now):
             return
-        withdrawn = ended(case, stop)
+        ended = self._binding.ended(case, stop)
+        end = ended if ended is not None else stop
         matures = self._maturity(case, start)
-        if withdrawn is not None and (matures is None or withdrawn <= matures):
-            day = self._binding.day(withdrawn)
-            found.append(self._judgement(case, Outcome.WITHDRAWN, day, ((Cell.WITHDRAWN, 1),), start, None, withdrawn))
-        elif stop is not None:
-            if self._must_know_channel and not case.channels:
-                return
-            self._stopped(case, start, stop, matures, found)
-        else:
+        if end is None:
             self._waiting(case, start, matures, now, found)
+        elif (ended is not None and (matures is None or ended <= matures)) or self._is_known(case):
+            self._closed(case, start, end, ended is not None, matures, found)
 
-    def _stopped(
-        self, case: Case, start: Instant, stop: Instant, matures: Instant | None, found: list[Judgement]
+    def _is_known(self, case: Case) -> bool:
+        return bool(case.channels) or not self._must_know_channel
+
+    def _closed(
+        self,
+        case: Case,
+        start: Instant,
+        end: Instant,
+        undelivered: bool,
+        matures: Instant | None,
+        found: list[Judgement],
     ) -> None:
-        day = self._binding.day(stop)
-        if (matures is None or stop <= matures) and self._counts(case):
+        day = self._binding.day(end)
+        on_time = matures is None or end <= matures
+        cells: Cells
+        if on_time and undelivered:
+            cells, outcome = ((Cell.WITHDRAWN, 1),), Outcome.WITHDRAWN
+        elif on_time and self._counts(case):
             cells, outcome = _IN, Outcome.MET if self.promise.objective else Outcome.COUNTED
         else:
             cells, outcome = _OUT, Outcome.MISSED if self.promise.objective else Outcome.COUNTED
-        if case.suspensions or case.extensions:
+        if outcome is not Outcome.WITHDRAWN and (case.suspensions or case.extensions):
             cells += marks(case, ())
-        judgement = self._judgement(case, outcome, day, cells, start, matures, stop)
+        judgement = self._judgement(case, outcome, day, cells, start, matures, end)
         found.append(judgement if matures is None else judgement._replace(yellow_at=matures + 1))
 
     def _waiting(
