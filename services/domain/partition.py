@@ -158,7 +158,14 @@ class CasePartition:
         inserted = insert(row.facts, fact)
         if inserted.outcome is Insertion.DUPLICATE:
             # delivered again: what it brought forth may have been lost on the way
-            return Effects(key, row.cards, self._rulings_again(row, now), []) if row.cards or row.rulings else None
+            if not row.cards and not row.rulings:
+                return None
+            rulings = self._rulings_again(row, now)
+            told = [(each.identity, each.content) for each in rulings]
+            if told != row.rulings:  # facts of the same chunk may yet take it back
+                row.rulings = told
+                self._added[key] = row
+            return Effects(key, row.cards, rulings, [])
         if inserted.turned_away is not fact:
             self._saw(fact)  # only what is kept is heard of: a new owner, who reads the rows, must hear the same
         self._added[key] = row

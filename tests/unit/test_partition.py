@@ -291,6 +291,19 @@ def test_rows_judged_by_another_plan_are_judged_again_and_what_changed_is_told()
     assert filled(renewed.tallies) == {} or all(key.kpi != "P" for key in filled(renewed.tallies))
 
 
+def test_what_a_redelivered_event_tells_amid_a_chunk_is_taken_back_at_its_end() -> None:
+    """A completion that makes a late entry of a miss, the acceptance again, and the completion is struck out."""
+    fed, consumer, now = partition(WATER), Consumer(), at("2021-09-27")
+    start, done = accepted("2021-09-16T09:00"), completed("2021-09-17T09:00", received="2021-09-26T09:00")
+    consumer.take(fed.take(KEY, start, now))
+    assert list(consumer.verdicts.values()) == ["missed"]
+    for each in (done, start, correction("2021-09-26T10:00", done, None)):
+        consumer.take(fed.add(KEY, each, now))
+    for effects in fed.judge_added(now):
+        consumer.take(effects)
+    assert list(consumer.verdicts.values()) == ["missed"]
+
+
 def test_rows_judged_by_other_rules_are_judged_again(monkeypatch: pytest.MonkeyPatch) -> None:
     rows: dict[bytes, bytes] = {}
     fed = partition(WATER, rows)
