@@ -15,7 +15,7 @@ from rich.text import Text
 
 from services.catalog.sentences import in_words, limit_words
 from services.domain.calendar import DayKind, weekday
-from services.domain.cards import CardState, case_name
+from services.domain.cards import WHOLE, CardState, case_name
 from services.domain.case import MICRO
 from services.domain.explain import (
     Account,
@@ -305,12 +305,16 @@ class Page:
             red = card.level == "red"
             table.add_row(
                 card.kpi if card.cycle == 1 else f"{card.kpi} #{card.cycle}",
-                Text("■ 红 red" if red else "▲ 黄 yellow", style="red" if red else "yellow"),
+                Text(f"{'■ 红 red' if red else '▲ 黄 yellow'}{_of_node(card)}", style="red" if red else "yellow"),
                 clock(card.raised_at, self._zone),
                 clock(card.cleared_at, self._zone) if card.cleared_at is not None else "在亮 stands",
                 card.reason,
             )
         yield table
+
+
+def _of_node(card: CardState) -> str:
+    return f"\n环节 node {card.node}" if card.node != WHOLE else ""
 
 
 def _heading(kpi: str, outcome: Word, title: Title) -> Text:

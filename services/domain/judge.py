@@ -184,6 +184,8 @@ class Judge:
                 due = judgement.due
                 if judgement.outcome in _IN_TIME and (due is None or arrived > due):
                     suspicious = True
+        if quiet and cases[-1].timed_nodes:
+            quiet = not _nodes_were_near(found, arrived, now)
         if suspicious and len(facts) > 1:
             return self._reconsidered(facts, cases, found, next_at)
         return Opinion(found, next_at, (), quiet)
@@ -236,6 +238,16 @@ _CORRECTION = int(Rank.CORRECTION)
 _FIRST_CASELESS = int(Rank.CORRECTION)
 _FIRST_DECISION = int(Rank.CASE_JUSTIFIED)
 """Decisions alone make no case: one may be about a duty."""
+
+
+def _nodes_were_near(found: Sequence[Judgement], arrived: Instant, now: Instant) -> bool:
+    """Whether a node has ever come near its own limit, as far as was known."""
+    for judgement in found:
+        for clock in judgement.nodes:
+            known_until = now if clock.is_current and judgement.stop is None else arrived
+            if clock.yellow_at is not None and known_until >= clock.yellow_at:
+                return True
+    return False
 
 
 def _opinion_without_case(found: list[Judgement]) -> Opinion:

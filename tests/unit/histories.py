@@ -19,6 +19,7 @@ UNITS = ("works", "seals")
 REASONS = ("hearing", "testing", "weather")
 KPIS = ("P", "SOFT", "SHARE", "FEE", "ORDER", "MINUTES", "STATUTE", "REPORT", "DUE", "NEXT")
 LIMITS = ({"amount": 3, "unit": "working_days"}, {"amount": 5, "unit": "calendar_days"})
+NODE_LIMITS = ({"amount": 2, "unit": "working_days"}, {"amount": 30, "unit": "working_minutes"})
 
 
 def judge() -> Judge:
@@ -80,7 +81,8 @@ def _data(draw: st.DrawFn, rank: Rank) -> dict[str, Any]:
         case Rank.CASE_MILESTONE:
             return {"name": one("a", "b"), "unit": one(*UNITS)}
         case Rank.CASE_NODE_STARTED | Rank.CASE_NODE_ENDED:
-            return {"node": one("survey", "works"), "unit": one(*UNITS)}
+            node: dict[str, Any] = {"node": one("survey", "works"), "unit": one(*UNITS)}
+            return node | ({"limit": one(*NODE_LIMITS)} if rank is Rank.CASE_NODE_STARTED and one(True, False) else {})
         case Rank.CASE_SUSPENDED | Rank.CASE_RESUMED:
             return {"reason": one(*REASONS), "unit": one(*UNITS)}
         case Rank.CASE_EXTENDED:
@@ -107,7 +109,8 @@ def _data(draw: st.DrawFn, rank: Rank) -> dict[str, Any]:
 
 
 OF_CASES = [rank for rank in Rank if rank < Rank.CORRECTION]
-_COMMON = [Rank.CASE_ACCEPTED, Rank.CASE_COMPLETED, Rank.CASE_SUSPENDED, Rank.CASE_RESUMED, Rank.CASE_MILESTONE]
+_COMMON = [Rank.CASE_ACCEPTED, Rank.CASE_COMPLETED, Rank.CASE_SUSPENDED, Rank.CASE_RESUMED, Rank.CASE_MILESTONE,
+           Rank.CASE_NODE_STARTED]  # fmt: skip
 _OF_OPERATIONS = (Rank.CASE_EXTENDED, Rank.CASE_JUSTIFIED, Rank.CASE_CONFIRMED)
 
 
