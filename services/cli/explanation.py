@@ -16,7 +16,7 @@ from rich.text import Text
 from services.catalog.sentences import in_words, limit_words
 from services.cli.rejected import line_of
 from services.domain.calendar import DayKind, weekday
-from services.domain.cards import CardState, case_name
+from services.domain.cards import WHOLE, CardState, case_name
 from services.domain.case import MICRO
 from services.domain.explain import (
     Account,
@@ -57,7 +57,7 @@ OUTCOMES = {
     Outcome.MET: Word("✓", "按期", "met", "green"),
     Outcome.MISSED: Word("✗", "超期", "MISSED", "bold red"),
     Outcome.OVERDUE: Word("✗", "逾期未办结", "OVERDUE, still open", "bold red"),
-    Outcome.WITHDRAWN: Word("–", "期限内撤回", "withdrawn before the limit"),
+    Outcome.WITHDRAWN: Word("–", "期限内撤回或终止", "withdrawn or ended before the limit"),
     Outcome.JUSTIFIED: Word("○", "理由成立", "justified, not counted", "yellow"),
     Outcome.LATE_ENTRY: Word("△", "补录后按期，待确认", "met by LATE ENTRY, not confirmed", "bold yellow"),
     Outcome.UNMEASURED: Word("?", "未报送", "UNMEASURED: not reported", "yellow"),
@@ -119,6 +119,7 @@ _SILENCE = {
 _ENDS = {
     EndedBy.STOP: Title(zh="止算", en="stop"),
     EndedBy.WITHDRAWAL: Title(zh="撤回", en="withdrawn"),
+    EndedBy.COMPLETION: Title(zh="未准予办结", en="closed undelivered"),
     EndedBy.NOTHING: Title(zh="截至", en="up to now"),
 }
 _ENGLISH_HOLIDAYS = {
@@ -305,12 +306,16 @@ class Page:
             red = card.level == "red"
             table.add_row(
                 card.kpi if card.cycle == 1 else f"{card.kpi} #{card.cycle}",
-                Text("■ 红 red" if red else "▲ 黄 yellow", style="red" if red else "yellow"),
+                Text(f"{'■ 红 red' if red else '▲ 黄 yellow'}{_of_node(card)}", style="red" if red else "yellow"),
                 clock(card.raised_at, self._zone),
                 clock(card.cleared_at, self._zone) if card.cleared_at is not None else "在亮 stands",
                 card.reason,
             )
         yield table
+
+
+def _of_node(card: CardState) -> str:
+    return f"\n环节 node {card.node}" if card.node != WHOLE else ""
 
 
 def _heading(kpi: str, outcome: Word, title: Title) -> Text:

@@ -17,7 +17,7 @@ from services.domain.facts import Fact, Rank
 from services.domain.fold import bad_corrections, corrected
 from services.domain.judge import Judge, Opinion
 from services.domain.judgement import MISSES, Judgement, Outcome
-from services.domain.kinds.binding import ended
+from services.domain.kinds.binding import Binding
 from services.domain.law import Law
 from services.domain.limits import Limit
 from services.domain.plan import CASELESS, Kind, Promise
@@ -212,6 +212,8 @@ class EndedBy(StrEnum):
 
     STOP = "stop"
     WITHDRAWAL = "withdrawal"
+    COMPLETION = "completion"
+    """As refused or terminated: what the clock waits for is not due any more."""
     NOTHING = "nothing"
     """It runs: the account is up to now."""
 
@@ -334,9 +336,7 @@ def _explained(
     limit, ended_by, counted = None, EndedBy.NOTHING, None
     start, stop = judgement.start, judgement.stop
     if stop is not None:
-        clock = Stopwatch(promise, judge.law)
-        gone = case.withdrawn_at is not None and ended(case, clock.stop(case, clock.start(case))) is not None
-        ended_by = EndedBy.WITHDRAWAL if gone else EndedBy.STOP
+        ended_by = _ended_by(promise, case, judge.law)
     watch = _watch(promise, case, start, judge.law)
     if watch is not None and start is not None:
         end = stop if stop is not None else now
@@ -345,6 +345,15 @@ def _explained(
     turned = (judgement.kpi, judgement.cycle) in opinion.reversed or judgement.outcome is Outcome.LATE_ENTRY
     turned_by = _turned_by(judge, known, judgement.kpi, judgement.cycle) if turned else ()
     return Explained(promise, judgement, ended_by, limit, counted, turned_by)
+
+
+def _ended_by(promise: Promise, case: Case, law: Law) -> EndedBy:
+    """What ended the duration of a closed case."""
+    watch = Stopwatch(promise, law)
+    ended = Binding(promise, law.zone).ended(case, watch.stop(case, watch.start(case)))
+    if ended is None:
+        return EndedBy.STOP
+    return EndedBy.WITHDRAWAL if ended == case.withdrawn_at else EndedBy.COMPLETION
 
 
 def _version(judge: Judge, judgement: Judgement, now: Instant) -> Promise:

@@ -36,6 +36,8 @@ class Opinion(NamedTuple):
 
 
 NOTHING = Opinion([], None)
+RULES = 2
+"""Raised with every change of the code by which the same facts, plan and moment are judged otherwise than before."""
 
 
 class Judge:
@@ -43,6 +45,8 @@ class Judge:
 
     def __init__(self, plan: Plan, calendar: WorkingCalendar) -> None:
         self.plan = plan
+        self.fingerprint = f"{plan.fingerprint}.{RULES}"
+        """Of everything that decides a verdict: rows judged under another are judged again."""
         self.law = Law(plan, calendar)
         self.fold = Fold(self.law.zone, calendar, plan.service_items, self.law.hours)
         self.versions: dict[str, list[AnyKind]] = {}
@@ -183,8 +187,10 @@ class Judge:
             if yellow_at is not None and (arrived if judgement.stop is not None else now) >= yellow_at:
                 quiet = False
                 due = judgement.due
-                if judgement.outcome is Outcome.MET and (due is None or arrived > due):
+                if judgement.outcome in _IN_TIME and (due is None or arrived > due):
                     suspicious = True
+        if quiet and cases[-1].timed_nodes:
+            quiet = not _nodes_were_near(found, arrived, now)
         if suspicious and len(facts) > 1:
             return self._reconsidered(facts, cases, found, next_at)
         return Opinion(found, next_at, (), quiet)
@@ -231,11 +237,22 @@ class Judge:
         ]
 
 
+_IN_TIME = (Outcome.MET, Outcome.WITHDRAWN)
 _CURED = (Outcome.MET, Outcome.WITHDRAWN, Outcome.UNMEASURED)
 _CORRECTION = int(Rank.CORRECTION)
 _FIRST_CASELESS = int(Rank.CORRECTION)
 _FIRST_DECISION = int(Rank.CASE_JUSTIFIED)
 """Decisions alone make no case: one may be about a duty."""
+
+
+def _nodes_were_near(found: Sequence[Judgement], arrived: Instant, now: Instant) -> bool:
+    """Whether a node has ever come near its own limit, as far as was known."""
+    for judgement in found:
+        for clock in judgement.nodes:
+            known_until = now if clock.is_current and judgement.stop is None else arrived
+            if clock.yellow_at is not None and known_until >= clock.yellow_at:
+                return True
+    return False
 
 
 def _opinion_without_case(found: list[Judgement]) -> Opinion:

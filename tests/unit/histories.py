@@ -19,6 +19,7 @@ UNITS = ("works", "seals")
 REASONS = ("hearing", "testing", "weather")
 KPIS = ("P", "SOFT", "SHARE", "FEE", "ORDER", "MINUTES", "STATUTE", "REPORT", "DUE", "NEXT", "RECORDS", "LEDGER")
 LIMITS = ({"amount": 3, "unit": "working_days"}, {"amount": 5, "unit": "calendar_days"})
+NODE_LIMITS = ({"amount": 2, "unit": "working_days"}, {"amount": 30, "unit": "working_minutes"})
 
 
 def judge() -> Judge:
@@ -31,6 +32,7 @@ def judge() -> Judge:
         promise(id="FAR", strength="aspirational", limit="5 calendar_days", start="applied", **everything, **stops),
         promise(id="MINUTES", limit="90 working_minutes", select={}, **stops),
         promise(id="DUE", limit="due_at", ends="instant", **everything),
+        promise(id="STEP", stop="milestone:a", **everything, **stops),
         promise(
             id="STATUTE", limit="statutory_limit", extension_moves_limit=True, select={"service_item": "permit"},
             **stops,
@@ -88,7 +90,8 @@ def _data(draw: st.DrawFn, rank: Rank) -> dict[str, Any]:
         case Rank.CASE_MILESTONE:
             return {"name": one("a", "b"), "unit": one(*UNITS)}
         case Rank.CASE_NODE_STARTED | Rank.CASE_NODE_ENDED:
-            return {"node": one("survey", "works"), "unit": one(*UNITS)}
+            node: dict[str, Any] = {"node": one("survey", "works"), "unit": one(*UNITS)}
+            return node | ({"limit": one(*NODE_LIMITS)} if rank is Rank.CASE_NODE_STARTED and one(True, False) else {})
         case Rank.CASE_SUSPENDED | Rank.CASE_RESUMED:
             return {"reason": one(*REASONS), "unit": one(*UNITS)}
         case Rank.CASE_EXTENDED:
@@ -96,7 +99,8 @@ def _data(draw: st.DrawFn, rank: Rank) -> dict[str, Any]:
         case Rank.CASE_MEASURED:
             return {"quantity": one("fee", "visits"), "value": one(-1, 0, 1, 2.5)}
         case Rank.CASE_COMPLETED:
-            return {"channel": one("online", "counter")} if one(True, False) else {}
+            channel = {"channel": one("online", "counter")} if one(True, False) else {}
+            return channel | ({"outcome": one("granted", "refused", "terminated")} if one(True, False) else {})
         case Rank.CASE_REOPENED:
             return {"reason": one("completion_void", "new_request")}
         case Rank.CASE_RATED:
@@ -133,7 +137,8 @@ def _data(draw: st.DrawFn, rank: Rank) -> dict[str, Any]:
 
 
 OF_CASES = [rank for rank in Rank if rank < Rank.CORRECTION]
-_COMMON = [Rank.CASE_ACCEPTED, Rank.CASE_COMPLETED, Rank.CASE_SUSPENDED, Rank.CASE_RESUMED, Rank.CASE_MILESTONE]
+_COMMON = [Rank.CASE_ACCEPTED, Rank.CASE_COMPLETED, Rank.CASE_SUSPENDED, Rank.CASE_RESUMED, Rank.CASE_MILESTONE,
+           Rank.CASE_NODE_STARTED]  # fmt: skip
 _OF_OPERATIONS = (Rank.CASE_EXTENDED, Rank.CASE_JUSTIFIED, Rank.CASE_CONFIRMED)
 
 
