@@ -210,7 +210,7 @@ class Promise(Entry):
     counts: tuple[str, ...] = ()
     """For bounds: what is bounded, each by itself: `milestone:NAME` (how many), `quantity:NAME` (the sum), `ratio:A/B`
     (quantity A ÷ quantity B), `attribute:NAME` (how many codes a list has), `order:A<B` (1 if milestone A did not come
-    before B). Where a case says `full_trace = true`, what it does not report is 0."""
+    before B). Where a case says `full_trace = true`, steps and quantities that it does not report are 0."""
     bound: Annotated[Objective | None, BeforeValidator(_objective)] = None
     """For bounds: `"<= 1 count"`, `"<= 0 CNY"`."""
     collection: str | None = None
