@@ -55,6 +55,8 @@ class Judgement(NamedTuple):
     """From when a red card stands, while the case is open; None: never."""
     next_at: Instant | None = None
     """When, without any new fact, the next change comes; None: never."""
+    doubt_from: Instant | None = None
+    """From when on an arrival may have undone a card or a miss of which the other instants do not tell; None: never."""
 
     def contribution(self) -> Contribution:
         """What it adds to its tally."""

@@ -10,9 +10,10 @@ from services.domain.figure import Figure
 from services.domain.judgement import Judgement, Outcome
 from services.domain.kinds.binding import Binding, earliest, ended, marks
 from services.domain.kinds.kind import Moment, Sums
+from services.domain.kinds.strictness import Strictness
 from services.domain.law import Law
 from services.domain.plan import Promise, Strength
-from services.domain.selection import compile_selection
+from services.domain.selection import compile_population
 from services.domain.stopwatch import Reading, Stopwatch
 from services.domain.tally import NOW, Cell, Cells, total
 from services.domain.zone import Instant
@@ -27,12 +28,14 @@ class CaseLimit:
     def __init__(self, promise: Promise, law: Law) -> None:
         self.promise = promise
         self._law = law
-        self._accepts = compile_selection(promise.select)
+        self._accepts = compile_population(promise.select, promise.unless)
         self._binding = Binding(promise, law.zone)
         self._watch = Stopwatch(promise, law)
         self._key = promise.key
         self._soft = promise.strength is Strength.SOFT
-        self._red = promise.strength is Strength.HARD
+        self._pauses_outside = bool(promise.runs_in)
+        strictness = Strictness(promise, law)
+        self._decision, self._red_at = strictness.decision, strictness.red_at
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
         """One judgement per case whose clock has started."""
@@ -57,6 +60,8 @@ class CaseLimit:
             found.append(self._closed(case, start, end, withdrawn is not None, reading))
         else:
             found.append(self._open(case, start, now, reading.yellow_at, due))
+        if self._pauses_outside:
+            found[-1] = found[-1]._replace(doubt_from=watch.doubt_from(case, start))
 
     def _closed(
         self,
@@ -111,26 +116,6 @@ class CaseLimit:
         return Judgement(
             key, cycle, outcome, case.unit, item, NOW, cells, None, start, due, None, yellow_at, red_at, next_at
         )
-
-    def _decision(self, case: Case) -> str | None:
-        decision = case.justified.get(self.promise.id)
-        return decision.decision if decision is not None else None
-
-    def _red_at(self, case: Case, due: Instant) -> Instant | None:
-        """Hard: when the limit has passed. Soft: one working day later unless a reason was given by then, or when it
-        is rejected (DESIGN §4.10). Aspirational: never."""
-        if self._red:
-            return due + 1
-        if not self._soft:
-            return None
-        decision = case.justified.get(self.promise.id)
-        if decision is not None and decision.decision == "accepted":
-            return None
-        if decision is not None and decision.decision == "rejected":
-            return max(due + 1, decision.time)
-        zone = self._law.zone
-        without = zone.midnight(self._law.calendar.add_working_days(zone.day(due), 1) + 1)
-        return without if decision is None or decision.time >= without else None
 
     def figure(self, sums: Sums, at: Moment) -> Figure:
         """The share of matured cases that were on time."""

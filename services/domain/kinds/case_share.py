@@ -1,4 +1,8 @@
-"""A share of cases: those `where` something holds among the matured, e.g. complaints handled by their maturity."""
+"""A share of cases: those `where` something holds among the matured, e.g. complaints handled by their maturity.
+
+Where the completion matures a case and the clock stops at something else (the steps that had to be taken), the case is
+open until it is completed, and in the numerator if all of them came no later.
+"""
 
 from services.domain.case import Case
 from services.domain.figure import Figure
@@ -9,7 +13,7 @@ from services.domain.kinds.kind import Moment, Sums
 from services.domain.law import Law
 from services.domain.limits import Limit, due
 from services.domain.plan import Promise, Strength
-from services.domain.selection import compile_selection
+from services.domain.selection import compile_population, compile_selection, wanted_values
 from services.domain.stopwatch import Stopwatch
 from services.domain.tally import NOW, Cell, Cells
 from services.domain.zone import Instant
@@ -24,8 +28,9 @@ class CaseShare:
     def __init__(self, promise: Promise, law: Law) -> None:
         self.promise = promise
         self._law = law
-        self._accepts = compile_selection(promise.select)
-        where = {name: value for name, value in promise.where.items() if name != "stopped"}
+        self._accepts = compile_population(promise.select, promise.unless)
+        where = {name: value for name, value in promise.where.items() if name not in ("stopped", "reached")}
+        self._reached = wanted_values(promise.where.get("reached", ()))
         self._counts = compile_selection(where)
         self._must_know_channel = "channel" in promise.known
         self._binding = Binding(promise, law.zone)
@@ -33,6 +38,7 @@ class CaseShare:
         self._key = promise.key
         self._red = promise.strength is Strength.HARD
         maturity = promise.matures_at
+        self._waits_for_completion = maturity == "completion" and promise.stop != ("completed",)
         self._limit = maturity if isinstance(maturity, Limit) else None
         if maturity == "limit" and isinstance(promise.limit, Limit):
             self._limit = promise.limit
@@ -49,7 +55,8 @@ class CaseShare:
         start = self._watch.start(case)
         if start is None:
             return
-        stop = self._watch.stop(case, start)
+        stopped = self._watch.stop(case, start)
+        stop = case.completed_at if self._waits_for_completion else stopped
         if stop is not None and stop < start:
             stop = None
         if not self._binding.holds(start, stop, now):
@@ -62,27 +69,43 @@ class CaseShare:
         elif stop is not None:
             if self._must_know_channel and not case.channels:
                 return
-            self._stopped(case, start, stop, matures, found)
+            in_time = stopped is not None and stopped <= (stop if matures is None else matures)
+            self._stopped(case, start, stop, in_time, matures, found)
         else:
             self._waiting(case, start, matures, now, found)
 
     def _stopped(
-        self, case: Case, start: Instant, stop: Instant, matures: Instant | None, found: list[Judgement]
+        self,
+        case: Case,
+        start: Instant,
+        stop: Instant,
+        in_time: bool,
+        matures: Instant | None,
+        found: list[Judgement],
     ) -> None:
         day = self._binding.day(stop)
-        if (matures is None or stop <= matures) and self._counts(case):
+        if in_time and self._counts(case) and (not self._reached or self._has_reached(case, stop)):
             cells, outcome = _IN, Outcome.MET if self.promise.objective else Outcome.COUNTED
         else:
             cells, outcome = _OUT, Outcome.MISSED if self.promise.objective else Outcome.COUNTED
         if case.suspensions or case.extensions:
             cells += marks(case, ())
-        judgement = self._judgement(case, outcome, day, cells, start, matures, stop)
+        doubt_from = None
+        if matures is None and outcome is Outcome.MET and case.completed is not None:
+            doubt_from = case.completed.received + 1
+        judgement = self._judgement(case, outcome, day, cells, start, matures, stop, doubt_from)
         found.append(judgement if matures is None else judgement._replace(yellow_at=matures + 1))
+
+    def _has_reached(self, case: Case, by: Instant) -> bool:
+        """Whether all milestones that count were reached when the case matured."""
+        return all(name in case.milestones and case.milestones[name][0] <= by for name in self._reached)
 
     def _waiting(
         self, case: Case, start: Instant, matures: Instant | None, now: Instant, found: list[Judgement]
     ) -> None:
         if matures is None:
+            if self._waits_for_completion:
+                found.append(self._judgement(case, Outcome.OPEN, NOW, (), start, None, None))
             return
         judgement = self._judgement(case, Outcome.OPEN, NOW, (), start, matures, None)
         if now > matures:
@@ -109,9 +132,13 @@ class CaseShare:
         start: Instant,
         due_at: Instant | None,
         stop: Instant | None,
+        doubt_from: Instant | None = None,
     ) -> Judgement:
         item = self._binding.item(case)
-        return Judgement(self._key, case.cycle, outcome, case.unit, item, day, cells, None, start, due_at, stop)
+        return Judgement(
+            self._key, case.cycle, outcome, case.unit, item, day, cells, None, start, due_at, stop, None, None, None,
+            doubt_from,
+        )  # fmt: skip
 
     def figure(self, sums: Sums, at: Moment) -> Figure:
         """The share of matured cases in the numerator."""
