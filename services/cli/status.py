@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from services.catalog.load import load_plan
+from services.catalog.wording import unit_code
 from services.cli.failure import NO_ANSWER, Failure
 from services.domain.plan import Plan, Promise
 from services.domain.published import Card, Level, State, ValueRow
@@ -137,7 +138,7 @@ def is_share(promise: Promise) -> bool:
     """Whether the figure is a share of one, to be shown in per cent."""
     if promise.target is not None:
         return promise.target.unit == "share"
-    return promise.measure == "share"
+    return unit_code(promise) == "share"
 
 
 def shown(value: str, promise: Promise) -> str:
