@@ -122,7 +122,7 @@ def _promise_labels(promise: Promise) -> tuple[str, ...]:
         unit.en,
         promise.strength.value,
         promise.kind.value,
-        objective_text(promise),
+        objective_text(promise) or "–",
         promise.official_window.value,
     )
 
