@@ -7,8 +7,10 @@ from dashboards.panels import Column, Figure, Frame, Panel, Place, graph, query_
 from dashboards.queries import named, of_units, official, others, shares
 from dashboards.states import COLOURS
 from services.catalog.wording import unit_code
+from services.domain.plan import Kind
 from services.domain.published import State
 from services.messaging import metrics
+from services.messaging.metrics import Metric
 from services.messaging.records import CLOCK, UNIT_RANK, UNIT_VALUE
 
 _DUE = f'{metrics.PROMISE_DUE.name}{{variant="official"}}'
@@ -21,7 +23,8 @@ def deadlines(page: Page) -> Json:
     title = page.label("title")
     series = f"{named(f'max by (kpi) ({_DUE})', title)}"
     which = choice("kpi", page.say("承诺", "Promise"), series, "kpi", title)
-    panels = [_dated(page), _burn_up(page), _duties(page), _calendar(page)]
+    owed = [_duties(page)] if any(one.kind is Kind.DUTY for one in page.plan.promises) else []
+    panels = [_dated(page), _burn_up(page), *owed, _calendar(page)]
     return assemble(page, Name.DEADLINES, page.say("6 时限与进度", "6 Deadlines and burn-up"), [which], panels)
 
 
@@ -85,12 +88,34 @@ def _burn_up(page: Page) -> Panel:
         return [figure for figure in found if figure]
 
     value = f'max by (kpi) ({UNIT_VALUE}{{unit="ALL",kpi="$kpi"}})'
+    foretold = [metric for metric in metrics.ALL if metric.name.startswith(_FORECAST)]
     objective = f'{official(metrics.OBJECTIVE, tables.DISTRICT)} and on (kpi) {metrics.PROMISE_INFO.name}{{kpi="$kpi"}}'
     figures = [
         *line("已完成", "done", value, COLOURS[State.UNTARGETED]),
         *line("目标", "target", objective, COLOURS[State.MISSED], dashed=True),
+        *(
+            figure
+            for metric in foretold
+            for figure in line(
+                *_FORESEEN[metric.name.removeprefix(_FORECAST)], _of(metric), COLOURS[State.PROVISIONAL], dashed=True
+            )
+        ),
     ]
     return graph(page, Frame(page.say("$kpi 进度", "Burn-up of $kpi"), Place(24, 10)), figures)
+
+
+def _of(metric: Metric) -> str:
+    """What is foretold of the promise for the whole district."""
+    return f'max by (kpi) ({metric.name}{{variant="official",unit="ALL",kpi="$kpi"}})'
+
+
+_FORECAST = "kpi_forecast"
+_FORESEEN = {
+    "": ("按现有进度到期时", "at its date, at this pace"),
+    "_lower": ("预测下限", "forecast, lower"),
+    "_upper": ("预测上限", "forecast, upper"),
+}
+"""End of a forecast metric's name → what it foretells."""
 
 
 def _duties(page: Page) -> Panel:

@@ -106,7 +106,9 @@ def units(page: Page, counted: str, *, whole: bool) -> Variable:
     """Which unit, of those that a series counts. `whole`: with the whole district, which is chosen at first."""
     title = page.label("title")
     known = f'{metrics.UNIT_INFO.name}{{unit!="{"" if whole else WHOLE_DISTRICT}"}}'
-    series = f"max by (unit, {title}) ({known}) and on (unit) {counted}"
+    whose = counted if whole else f'{counted} unless on (unit) {metrics.UNIT_INFO.name}{{unit="{WHOLE_DISTRICT}"}}'
+    # an open plan admits units that it does not know
+    series = f"max by (unit, {title}) ({known}) and on (unit) {counted} or on (unit) max by (unit) ({whose})"
     first = WHOLE_DISTRICT if whole else ""
     return choice("unit", page.say("单位", "Unit"), series, "unit", title, first=first)
 

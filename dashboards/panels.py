@@ -113,7 +113,7 @@ def query_table(
     """
     panel = table.Panel().title(frame.title).span(frame.place.width).height(frame.place.height)
     panel = panel.description(frame.about).datasource(DATASOURCE).no_value(frame.empty or page.say("无", "none"))
-    panel = panel.show_header(True).align(common.FieldTextAlignment.AUTO).inspect(False)
+    panel = panel.thresholds(_plain()).show_header(True).align(common.FieldTextAlignment.AUTO).inspect(False)
     asked = [column for column in columns if column.expr]
     for letter, column in zip(ascii_uppercase, asked, strict=False):
         panel = panel.with_target(_instant(letter, column.expr).format(PromQueryFormat.TABLE))
@@ -156,7 +156,8 @@ def _column_properties(page: Page, column: Column) -> list[DynamicConfigValue]:
     mapped = mapping(page) if column.shown == "state" else column.mapping
     if mapped is not None:
         found.append(DynamicConfigValue("mappings", [mapped]))
-        found.append(DynamicConfigValue("custom.cellOptions", _COLOURED_CELL))
+        if all(result.color for result in mapped.options.values()):
+            found.append(DynamicConfigValue("custom.cellOptions", _COLOURED_CELL))
     elif column.shown == "text":
         found.append(DynamicConfigValue("custom.cellOptions", common.TableAutoCellOptions(wrap_text=True)))
     found += [DynamicConfigValue(id_val, value) for id_val, value in _format(column.shown)]

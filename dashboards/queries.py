@@ -36,8 +36,12 @@ def named(series: str, *labels: str) -> str:
 
 
 def of_units(series: str, title: str) -> str:
-    """The series of units, with their title beside them. `title`: the label that holds it."""
-    return f"{series} * on (unit) group_left ({title}) max by (unit, {title}) ({metrics.UNIT_INFO.name})"
+    """The series of units, with their title beside them; a unit that an open plan does not know has none.
+
+    `title`: the label that holds it.
+    """
+    titled = f"{series} * on (unit) group_left ({title}) max by (unit, {title}) ({metrics.UNIT_INFO.name})"
+    return f"{titled} or on (kpi, unit, window) {series}"
 
 
 def how_many(series: str) -> str:

@@ -15,10 +15,12 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.build import dashboards
 from dashboards.page import Json, Language, Name, Page, uid
+from dashboards.signals import signal_names
 from dashboards.states import COLOURS, mapping
 from dashboards.write import GENERATED, write
 from services.catalog.load import load_plan
 from services.catalog.wording import SIGNS, STATE_NAMES
+from services.domain import signals
 from services.domain.plan import Kind, Plan
 from services.domain.published import WORST_FIRST, State
 from services.messaging import metrics, records
@@ -102,6 +104,27 @@ def test_a_dashboard_about_what_a_plan_does_not_have_is_left_out(tmp_path: Path)
     assert "kpiwatch-overview" in of_small
 
 
+def test_a_burn_up_shows_what_is_foretold_as_soon_as_it_is_exported(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = ("kpi", "variant", "unit")
+    known = [metric for metric in metrics.ALL if not metric.name.startswith("kpi_forecast")]
+    foretold = [metrics.Metric(f"kpi_forecast{end}", "", labels) for end in ("", "_lower", "_upper")]
+    monkeypatch.setattr(metrics, "ALL", (*known, *foretold))
+    (made,) = [one for one in dashboards(PLAN)[Language.ZH] if one["uid"] == "kpiwatch-deadlines"]
+    asked = " ".join(found(titled(made, "$kpi"), "expr"))
+    assert all(f"({metric.name}{{" in asked for metric in foretold)
+
+
+@pytest.mark.parametrize("language", Language)
+def test_every_signal_has_a_name(language: Language) -> None:
+    declared = {value for name, value in vars(signals).items() if name.isupper() and str(value).startswith("~")}
+    kept = {value for value in declared if value != signals.PREFIX}
+    names = signal_names(Page(language, PLAN))
+    assert set(names) == {
+        signal.removeprefix(signals.PREFIX) for signal in kept if signal[1:] not in ("declared", "handled")
+    }
+    assert len(set(names.values())) == len(names)
+
+
 # ---- two languages ---------------------------------------------------------------------------------
 
 
@@ -163,6 +186,15 @@ def test_no_colour_stands_without_a_sign_and_words(dashboard: Json) -> None:
             if "color" in properties and panel["type"] == "timeseries":
                 (query,) = [one for one in panel["targets"] if one["refId"] == override["matcher"]["options"]]
                 assert query["legendFormat"]
+
+
+@each_dashboard
+def test_a_cell_is_coloured_only_where_each_of_its_texts_has_a_colour(dashboard: Json) -> None:
+    for override in itertools.chain.from_iterable(found(dashboard, "overrides")):
+        properties = {one["id"]: one["value"] for one in override["properties"]}
+        if properties.get("custom.cellOptions", {}).get("type") == "color-background":
+            (mapped,) = properties["mappings"]
+            assert all(result["color"] for result in mapped["options"].values())
 
 
 def test_states_that_are_not_judged_look_neither_green_nor_red() -> None:
