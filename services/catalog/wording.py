@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from services.domain.limits import Limit
-from services.domain.plan import Kind, Objective, Promise, Title
+from services.domain.plan import Kind, Objective, Promise, Strength, Title
 from services.domain.published import State
 
 SIGNS: Mapping[State, str] = {
@@ -102,6 +102,8 @@ def _target(objective: Objective) -> str:
 
 def objective_text(promise: Promise) -> str:
     """What is promised, as one reads it: `≤ 28 working days`, `100 % within 4 working_days`; empty if untargeted."""
+    if promise.strength is Strength.DIRECTIONAL:
+        return ""
     objective = promise.objective
     if promise.kind is Kind.CASE_LIMIT:
         share = objective or Objective(relation=">=", amount=Decimal(1), unit="share")
