@@ -67,9 +67,7 @@ class _Search:
         try:
             admitted = self._admission.admit(line)
         except Refused as refused:
-            self._found.rejected.append(
-                Rejected(file, number, str(refused.code), refused.path, refused.sentence, refused.remedy)
-            )
+            self._found.rejected.append(Rejected.of(refused, file, number))
             return
         self._records.setdefault(admitted.key, []).append((admitted.key, file, number, *admitted.fact))
 
