@@ -33,8 +33,8 @@ from services.domain.explain import (
 from services.domain.facts import Fact, Rank
 from services.domain.figure import written
 from services.domain.judge import Judge
-from services.domain.judgement import Outcome
-from services.domain.plan import Kind, Title
+from services.domain.judgement import Judgement, Outcome
+from services.domain.plan import Kind, Promise, Title
 from services.domain.tally import Cell
 from services.domain.zone import MINUTE_US, Instant, Zone
 from services.replay.buckets import Rejected
@@ -162,7 +162,11 @@ class Page:
         for judgement in told.others:
             promise = self._judge.kinds[judgement.kpi].promise
             yield _heading(judgement.kpi, OUTCOMES[judgement.outcome], promise.title)
+            yield _indented(_adds(promise, judgement))
             yield _indented(_quoted(promise.clause, promise.item))
+        yield from self._silent(
+            told.uncounted, "同一目录，未计入 About the same catalogue, and not counting this entry"
+        )
         yield from self._cards()
 
     # ---- what happened ---------------------------------------------------------------------------------
@@ -221,7 +225,7 @@ class Page:
         shown: dict[Account, str] = {}
         for explained in cycle.promises:
             yield from self._promise(explained, cycle.promises, shown)
-        yield from self._silent(cycle.silent)
+        yield from self._silent(cycle.silent, "同一事项，未适用 About the same item, and not of this case")
 
     def _promise(
         self, explained: Explained, beside: Sequence[Explained], shown: dict[Account, str]
@@ -278,10 +282,10 @@ class Page:
             )
         return "\n".join(lines)
 
-    def _silent(self, silent: Sequence[Silent]) -> Iterator[RenderableType]:
+    def _silent(self, silent: Sequence[Silent], heading: str) -> Iterator[RenderableType]:
         if not silent:
             return
-        yield Text("\n同一事项，未适用 About the same item, and not of this case", style="bold")
+        yield Text(f"\n{heading}", style="bold")
         for each in silent:
             words = _SILENCE[each.reason]
             wants = "; ".join(
@@ -337,9 +341,14 @@ def _indented(part: RenderableType) -> Padding:
     return Padding(part, (0, 0, 0, 2))
 
 
+_MOST_VALUES = 8
+"""Of a list, in a line."""
+
+
 def _values(value: Any) -> str:
     if isinstance(value, list | tuple):
-        return " / ".join(map(_values, value))
+        shown = " / ".join(map(_values, value[:_MOST_VALUES]))
+        return shown if len(value) <= _MOST_VALUES else f"{shown} … ({len(value)})"
     return {True: "是 yes", False: "否 no"}[value] if isinstance(value, bool) else str(value)
 
 
@@ -353,6 +362,24 @@ def _counts(explained: Explained) -> str:
     if explained.account is None and promise.kind is Kind.CASE_MEAN:
         return f"{promise.measure} {_amount(cells.get(Cell.TOTAL, 0), MICRO)}"
     return ""
+
+
+def _adds(promise: Promise, judgement: Judgement) -> str:
+    """What an entry, a duty or a reported figure adds to its promise."""
+    cells = dict(judgement.cells)
+    if promise.kind is Kind.FIGURE:
+        halves = [
+            (Cell.MET, f"分子 numerator {_amount(cells.get(Cell.TOTAL, 0), MICRO)}"),
+            (Cell.N, f"分母 denominator {_amount(cells.get(Cell.BASE, 0), MICRO)}"),
+        ]
+        return f"{judgement.item.partition('/')[0]}: {', '.join(words for cell, words in halves if cell in cells)}"
+    if Cell.UNMEASURED in cells:
+        return "未报送该数据 it does not say"
+    if promise.statistic in ("mean", "sum"):
+        return f"{promise.quantity} {_amount(cells.get(Cell.TOTAL, 0), MICRO)}"
+    if promise.statistic == "in_sync":
+        return "与其他平台比对 compared with what stands on the other platforms"
+    return "在分子 in the numerator" if Cell.MET in cells else "不在分子 not in the numerator"
 
 
 def _sum(counted: Account) -> str:
@@ -484,6 +511,15 @@ def machine_readable(explanation: Explanation, judge: Judge, rejected: Sequence[
         "others": [
             {"kpi": each.kpi, "verdict": each.outcome, "unit": each.unit, "item": each.item}
             for each in explanation.others
+        ],
+        "uncounted": [
+            {
+                "kpi": each.promise.key,
+                "missing": [
+                    {"name": name, "wanted": wanted, "actual": actual} for name, wanted, actual in each.missing
+                ],
+            }
+            for each in explanation.uncounted
         ],
         "cards": [
             _card_json(card, text(card.raised_at), text(card.due_at), text(card.cleared_at))

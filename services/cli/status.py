@@ -11,9 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from services.catalog.load import load_plan
+from services.catalog.wording import unit_code
 from services.cli.failure import NO_ANSWER, Failure
 from services.domain.plan import Plan, Promise
 from services.domain.published import Card, Level, State, ValueRow
+from services.domain.signals import FORECASTS
 from services.messaging.reader import BrokerUnavailable, TopicReader
 from services.messaging.topics import ALERT_CARDS, KPI_VALUES
 from services.settings import Settings
@@ -37,6 +39,8 @@ class Standing(NamedTuple):
     """What the system has published."""
 
     rows: list[ValueRow]
+    forecasts: dict[tuple[str, str, str], str]
+    """(signal, unit, promise) → the figure foretold."""
     cards: list[Card]
     computed_at: str
     watermark: str
@@ -79,8 +83,10 @@ def read_published(bootstrap: str, wait: float) -> Standing:
                 else:
                     cards[key] = Card(**orjson.loads(record.value))
     rows = [value for key, value in values.items() if not key.startswith(b"signal|")]
+    signals = [value for key, value in values.items() if key.startswith(b"signal|")]
     return Standing(
         [ValueRow(**{name: row[name] for name in ValueRow._fields}) for row in rows],
+        {(each["signal"], each["unit"], each["item"]): each["mean"] for each in signals if each["signal"] in FORECASTS},
         list(cards.values()),
         max((row["computed_at"] for row in rows), default=""),
         max((row["watermark"] for row in rows), default=""),
@@ -110,7 +116,7 @@ def promises_table(plan: Plan, standing: Standing, unit: str) -> Table:
             Text(f"{sign} {name}", style),
             promise.id,
             f"{promise.title.zh}\n[dim]{promise.title.en}[/]",
-            shown(row.value, promise),
+            shown(row.value, promise) + forecast(standing, unit, promise),
             target(promise),
             row.n,
             overdue,
@@ -133,18 +139,20 @@ def cards_table(plan: Plan, cards: list[Card]) -> Table:
     return table
 
 
-def is_share(promise: Promise) -> bool:
-    """Whether the figure is a share of one, to be shown in per cent."""
-    if promise.target is not None:
-        return promise.target.unit == "share"
-    return promise.measure == "share"
+def forecast(standing: Standing, unit: str, promise: Promise) -> str:
+    """Where a dated figure will stand at its date, with its 95 % interval, on a line of its own; else empty."""
+    foretold = [standing.forecasts.get((name, unit, promise.key), "") for name in FORECASTS]
+    if not all(foretold):
+        return ""
+    expected, lower, upper = (shown(each, promise) for each in foretold)
+    return f"\n[dim]→ {expected} ({lower}–{upper})[/]"
 
 
 def shown(value: str, promise: Promise) -> str:
     """A value for people: a share in per cent, never rounded up to a whole one."""
     if not value:
         return "–"
-    if is_share(promise):
+    if unit_code(promise) == "share":
         per_cent = float(value) * 100
         return f"{int(per_cent * 100) / 100:g} %"
     return f"{float(value):.2f}"
@@ -154,10 +162,9 @@ def target(promise: Promise) -> str:
     """The threshold for people."""
     if promise.target is None:
         return "–"
-    relation = {"<=": "≤", ">=": "≥", "=": "="}[promise.target.relation]
     if promise.target.unit == "share":
-        return f"{relation} {(promise.target.amount * 100).normalize():f} %"
-    return f"{relation} {promise.target.amount} {unit_name(promise.target.unit)}"
+        return promise.target.written
+    return f"{promise.target.written} {unit_name(promise.target.unit)}"
 
 
 def unit_name(code: str) -> str:

@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 from services.domain.case import Case
 from services.domain.entry import Entry
-from services.domain.figure import written
+from services.domain.figure import Figure, written
+from services.domain.forecast import forecast
 from services.domain.judgement import Judgement, Outcome
 from services.domain.law import Law
 from services.domain.limits import Ends, due
-from services.domain.plan import Source
+from services.domain.plan import Promise, Source
 from services.domain.tally import NOW, Cell, Cells, Tally, TallyKey
 from services.domain.zone import MINUTE_US, Instant
 
@@ -35,6 +36,11 @@ HOLDING = "~holding_days"
 """Working days for which each unit held cases in its nodes, beside the unit that accepted them (DESIGN §4.17)."""
 CONTRADICTED = "~contradicted"
 """Entries of a catalogue that declare what their cases of the last 90 days do not bear out (DESIGN §4.6)."""
+FORECAST, FORECAST_LOWER, FORECAST_UPPER = "forecast", "forecast_lower", "forecast_upper"
+"""Where a dated figure will stand at its date, and the 95 % interval of that (`services/domain/forecast.py`)."""
+FORECASTS = (FORECAST, FORECAST_LOWER, FORECAST_UPPER)
+OVER_QUOTA = "over_quota"
+"""More than the upper end of a range that the plan prints (3–5 家): no miss, and to be seen."""
 _DECLARED = "~declared"
 _HANDLED = "~handled"
 
@@ -153,7 +159,7 @@ class Signals:
 
 class SignalRow(NamedTuple):
     """A signal of one unit (or source): how many, of how many, and the mean where there is one. Texts, as in a value
-    row."""
+    row. Of a forecast: how many count by now, and as mean the figure foretold; the item is the promise's key."""
 
     signal: str
     unit: str
@@ -176,6 +182,22 @@ def signal_rows(tallies: Mapping[TallyKey, Tally], through: int, days: int = 30)
         mean = Fraction(tally.cells[Cell.TOTAL], n) if signal in (ACCEPTANCE, HOLDING) and n else None
         rows.append(SignalRow(signal.removeprefix(PREFIX), unit, item, str(n), str(of) if of else "", written(mean)))
     return sorted(rows)
+
+
+def figure_signals(promise: Promise, unit: str, figure: Figure, today: int) -> list[SignalRow]:
+    """Of one promise's figure: the forecast while its date is to come, and by how much it exceeds its quota."""
+    rows: list[SignalRow] = []
+    ahead = forecast(figure, today, promise.by.toordinal()) if promise.by is not None and figure.pending else None
+    if ahead is not None:
+        by_now = written(figure.n if figure.numerator is None else figure.numerator)
+        rows = [
+            SignalRow(name, unit, promise.key, by_now, "", written(foretold))
+            for name, foretold in zip(FORECASTS, ahead, strict=True)
+        ]
+    quota = promise.target.quota if promise.target is not None else None
+    if quota is not None and figure.value is not None and figure.value > quota:
+        rows.append(SignalRow(OVER_QUOTA, unit, promise.key, written(figure.value - Fraction(quota)), "", ""))
+    return rows
 
 
 def _contradictions(tallies: Mapping[TallyKey, Tally], through: int) -> list[SignalRow]:

@@ -75,6 +75,21 @@ STATE = Metric(
 """One series per row, with the state as a label: a rule selects {state="missed"} and needs no table of codes, and a
 row costs one series instead of nine. A state that ends leaves a stale marker at the next scrape."""
 
+FORECAST_LABELS = ("kpi", "variant", "unit")
+FORECAST = Metric(
+    "kpi_forecast",
+    "Where a dated figure will stand at its date if it goes on at the pace of the last 30 days, in its own unit.",
+    FORECAST_LABELS,
+)
+FORECAST_LOWER = Metric("kpi_forecast_lower", "Lower end of the forecast's 95 % interval.", FORECAST_LABELS)
+FORECAST_UPPER = Metric("kpi_forecast_upper", "Upper end of the forecast's 95 % interval.", FORECAST_LABELS)
+FORECAST_METRICS: dict[str, Metric] = {
+    "forecast": FORECAST,
+    "forecast_lower": FORECAST_LOWER,
+    "forecast_upper": FORECAST_UPPER,
+}
+"""Signal of a forecast → its metric. While a promise's date is to come; of its official window."""
+
 PROMISE_INFO = Metric(
     "kpi_promise_info",
     "1; titles, unit of measure, strength and objective of a promise.",
@@ -105,7 +120,7 @@ SIGNAL = Metric(
     "Cases of the last 30 days that make one doubt the numbers, by signal (services/domain/signals.py).",
     ("signal", "unit", "item"),
 )
-"""`unit` is the source for backdated entries; `item` is the code of an anomaly."""
+"""`unit` is the source for backdated entries; `item` is the code of an anomaly, or the promise over its quota."""
 SIGNAL_OF = Metric("kpi_signal_of_cases", "Of how many cases, where a share makes sense.", ("signal", "unit", "item"))
 
 CLOCK = Metric("kpi_clock_timestamp_seconds", "What the plan's clock shows; rules compare with it, never with time().")
@@ -154,6 +169,7 @@ UNREADABLE = Metric(
 ALL: tuple[Metric, ...] = (
     *ROW_METRICS.values(),
     STATE,
+    *FORECAST_METRICS.values(),
     PROMISE_INFO,
     UNIT_INFO,
     ITEM_INFO,

@@ -157,11 +157,11 @@ class Alerts:
         )
         yield self._of_any_promise(
             "KpiUnmeasured",
-            _beginning_in_working_hours(_district(State.UNMEASURED), "KpiUnmeasured", "kpi"),
+            _district(State.UNMEASURED),
             "review",
             zh="无法计量：办结案件中缺少据以判断的事实",
             en="is unmeasured: closed cases lack the fact that would judge them",
-            hold=HOUR,
+            hold=5 * DAY,  # a month's figures come in its first days
             keep=DAY,
         )
         over = f'{metrics.SIGNAL.name}{{signal="over_quota",unit="ALL",item!~".+/.+"}}'  # its item is the promise

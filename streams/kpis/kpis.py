@@ -98,7 +98,7 @@ class Kpis:
                 self._published[key] = content
                 records.append((key, orjson.dumps(row._asdict() | times)))
         if everything:
-            for signal in signal_rows(tallies, day):
+            for signal in (*signal_rows(tallies, day), *self._valuer.beside(tallies, as_of)):
                 key = f"signal|{signal.signal}|{signal.unit}|{signal.item}".encode()
                 seen.add(key)
                 self._published[key] = tuple(signal)

@@ -17,7 +17,7 @@ HOUR_US = 60 * MINUTE_US
 ITEMS = ("water", "permit", "registration", "power")
 UNITS = ("works", "seals")
 REASONS = ("hearing", "testing", "weather")
-KPIS = ("P", "SOFT", "SHARE", "FEE", "ORDER", "MINUTES", "STATUTE", "REPORT", "DUE", "NEXT")
+KPIS = ("P", "SOFT", "SHARE", "FEE", "ORDER", "MINUTES", "STATUTE", "REPORT", "DUE", "NEXT", "RECORDS", "LEDGER")
 LIMITS = ({"amount": 3, "unit": "working_days"}, {"amount": 5, "unit": "calendar_days"})
 
 
@@ -57,6 +57,15 @@ def judge() -> Judge:
         promise(id="ENTRIES", kind="catalogue", select={}, where={"online": True}, collection="catalogue",
                 statistic="share", objective=">= 80 %", windows=("now",), official_window="now"),
         promise(id="REPORT", kind="duty", select={}, duty="report", period="month", owed_by=UNITS),
+        promise(id="LEDGER", kind="duty", select={}, duty="report", period="once", by=date(2021, 10, 15),
+                owed_by=UNITS),
+        promise(id="RECORDS", kind="figure", select={}, numerator="records", denominator="records", period="month",
+                statistic="share", owed_by=UNITS, objective=">= 80 %"),
+        promise(id="LISTED", kind="catalogue", select={}, where={"online": True}, collection="catalogue",
+                statistic="count", listed=("a", "b"), objective="1..2 items", by=date(2021, 11, 1), windows=("now",),
+                official_window="now"),
+        promise(id="SYNC", kind="catalogue", select={}, collection="catalogue", statistic="in_sync", master="a",
+                copies=("b",), objective=">= 50 %", windows=("now",), official_window="now"),
         promise(id="NEXT", limit="5 working_days", effective_to=date(2021, 9, 30)),
         promise(id="NEXT", limit="1 working_days", effective_from=date(2021, 10, 1)),
     )  # fmt: skip
@@ -97,9 +106,28 @@ def _data(draw: st.DrawFn, rank: Rank) -> dict[str, Any]:
         case Rank.CASE_CONFIRMED:
             return {"kpi": one(*KPIS), "decision": one("accepted", "rejected")}
         case Rank.ITEM_UPSERTED | Rank.ITEM_RETIRED:
-            return {"collection": "catalogue", "unit": one(*UNITS), "attributes": {"online": one(True, False)}}
+            return {
+                "collection": "catalogue",
+                "unit": one(*UNITS),
+                "attributes": {
+                    "online": one(True, False),
+                    "code": one("a", "b", "c"),
+                    "platform": one("a", "b"),
+                    "version": one(1, 2),
+                },
+            }
         case Rank.DUTY_FULFILLED:
             return {"duty": "report", "unit": one(*UNITS), "period": one("2021-09", "2021-10")}
+        case Rank.FIGURE_REPORTED:
+            part, whole = one((0, 0), (0, 10), (7, 10), (8, 10))
+            period = one("2021-09", "2021-10")
+            return {
+                "quantity": "records",
+                "unit": one(*UNITS),
+                "period": period,
+                "numerator": part,
+                "denominator": whole,
+            }
         case _:
             return {}
 
@@ -157,10 +185,11 @@ def facts() -> st.SearchStrategy[list[Fact]]:
 
 
 def any_subject() -> st.SearchStrategy[list[Fact]]:
-    """Mostly cases; sometimes an entry of a catalogue, or a duty."""
+    """Mostly cases; sometimes an entry of a catalogue, a duty or a reported figure."""
     entries = st.sampled_from([Rank.ITEM_UPSERTED, Rank.ITEM_UPSERTED, Rank.ITEM_RETIRED])
     duties = st.sampled_from([Rank.DUTY_FULFILLED, Rank.DUTY_FULFILLED, Rank.CASE_CONFIRMED])
-    return st.one_of(events(), events(), events(), events(entries), events(duties))
+    figures = st.sampled_from([Rank.FIGURE_REPORTED, Rank.FIGURE_REPORTED, Rank.CASE_CONFIRMED])
+    return st.one_of(events(), events(), events(), events(entries), events(duties), events(figures))
 
 
 def settled(given: list[Fact]) -> list[Fact]:

@@ -33,8 +33,10 @@ from tests.unit.cases import (
     judge_of,
     milestone,
     promise,
+    reported,
     resumed,
     suspended,
+    upserted,
     withdrawn,
 )
 
@@ -54,6 +56,33 @@ def the_one(explanation: Explanation) -> Explained:
     (cycle,) = explanation.cycles
     (explained,) = cycle.promises
     return explained
+
+
+# ---- what is no case ---------------------------------------------------------------------------------------
+def test_a_reported_figure_is_explained_by_what_it_adds() -> None:
+    judge = judge_of(
+        promise(
+            kind="figure", select={}, numerator="records", denominator="records", statistic="share", period="month",
+            owed_by=("works",), objective=">= 100 %",
+        )
+    )  # fmt: skip
+    (judged,) = told(judge, reported("2021-11-01", 9, 10)).others
+    assert (judged.outcome, judged.item) == (Outcome.COUNTED, "2021-10/works")
+    assert dict(judged.cells) == {Cell.MET: 1, Cell.TOTAL: 9_000_000, Cell.N: 1, Cell.BASE: 10_000_000}
+    assert told(judge, reported("2021-11-01", 9, 10)).cycles == ()
+
+
+def test_an_entry_that_a_promise_does_not_count_is_told_why() -> None:
+    judge = judge_of(
+        promise(
+            kind="catalogue", select={"active": True}, where={"online": True}, collection="catalogue",
+            statistic="share", listed=("seal", "tax"), objective=">= 100 %", windows=("now",), official_window="now",
+        )
+    )  # fmt: skip
+    (silent,) = told(judge, upserted("2021-10-01", code="gas", active=False, online=True)).uncounted
+    assert silent.reason is Reason.NOT_SELECTED
+    assert silent.missing == (("active", True, False), ("code", ("seal", "tax"), "gas"))
+    assert told(judge, upserted("2021-10-01", code="tax", active=True)).uncounted == ()
 
 
 # ---- days --------------------------------------------------------------------------------------------------

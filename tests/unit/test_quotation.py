@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from services.catalog.quotation import PlanText, printed_by, printed_from, printed_numbers
+from services.catalog.quotation import PlanText, contradictions, printed_by, printed_from, printed_numbers
+from tests.unit.cases import promise
 
 
 @pytest.mark.parametrize(
@@ -51,3 +52,30 @@ def test_a_misquotation_is_told_where_it_departs() -> None:
     text = PlanText("小型项目供水接入时间不超过4个工作日")
     assert text.departure("小型项目供水接入用时") == "after “小型项目供水接入” the plan goes on “时间不超过4个工作日”"
     assert text.departure("甲乙丙") == "no part of it is there"
+
+
+def test_both_ends_of_a_range_are_printed_numbers() -> None:
+    found = [(each.amount, each.counted) for each in printed_numbers("今年内推荐AAA级和谐企业3-5家，培育协调员5名")]
+    assert found == [(Decimal(each), "number") for each in (3, 5, 5)]
+
+
+@pytest.mark.parametrize(("taken", "told"), [("2021-12-31, the end of the year of issue", []), ("some day", ["by"])])
+def test_a_date_that_the_clause_does_not_print_is_a_choice_that_is_said(taken: str, told: list[str]) -> None:
+    entry = promise(
+        clause="今年内推荐", kind="catalogue", statistic="count", collection="c", select={}, by="2021-12-31",
+        strength="directional", choices=({"about": "今年内", "taken": taken, "instead": ()},),
+    )  # fmt: skip
+    assert [key for key, _ in contradictions(entry)] == told
+
+
+def test_a_number_in_a_name_may_be_the_threshold_and_need_not_be() -> None:
+    packages = {"kind": "catalogue", "statistic": "count", "collection": "c", "select": {}}
+    counted = promise(clause="推出“一件事一次办”套餐，力争达到300件以上", strength="aspirational",
+                      objective=">= 300 packages", **packages)  # fmt: skip
+    assert list(contradictions(counted)) == []
+    visits = promise(clause="不动产登记“最多跑一次”", kind="case_bound", counts=("quantity:visits",),
+                     bound="<= 1 visits", matures_at="completion")  # fmt: skip
+    assert list(contradictions(visits)) == []
+    plain = promise(clause="群众最多跑一次", kind="case_bound", counts=("quantity:visits",), bound="<= 2 visits",
+                    matures_at="completion")  # fmt: skip
+    assert [key for key, _ in contradictions(plain)] == ["bound"]
