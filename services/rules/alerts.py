@@ -355,7 +355,9 @@ class Alerts:
             objective=objective_text(promise),
         )
 
-    def _of_any_promise(self, name: str, expr: str, severity: str, *, zh: str, en: str, hold: float, keep: float) -> Rule:
+    def _of_any_promise(
+        self, name: str, expr: str, severity: str, *, zh: str, en: str, hold: float, keep: float
+    ) -> Rule:
         """One rule for all promises; which it is says the label `kpi`, its title is looked up."""
         return self._rule(
             name,

@@ -481,7 +481,9 @@ def rules_of_the_stories() -> tuple[str, list[str]]:
     the order of their groups."""
     content = YAML(typ="safe").load(RULES)
     for group in content["groups"]:
-        group["rules"] = [rule for rule in group["rules"] if rule.get("labels", {}).get("kpi", "K06-1") in OF_THE_STORIES]
+        group["rules"] = [
+            rule for rule in group["rules"] if rule.get("labels", {}).get("kpi", "K06-1") in OF_THE_STORIES
+        ]
     written = StringIO()
     YAML(typ="safe").dump(content, written)
     return written.getvalue(), [group["name"] for group in content["groups"]]

@@ -1,9 +1,11 @@
 """The committed configuration is accepted by the real tools, and each alert goes where it should."""
 
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from services.catalog.load import load_plan
 from services.local.monitoring_tools import MonitoringTools
@@ -33,6 +35,16 @@ def test_what_is_written_for_a_fast_clock_is_accepted_too(tools: MonitoringTools
     write_rules(load_plan(Settings().plan), 14_400, tmp_path)
     run(tools.promtool, "check", "config", tmp_path / "prometheus" / "prometheus.yml")
     run(tools.amtool, "check-config", tmp_path / "alertmanager" / "alertmanager.yml")
+
+
+def test_every_question_that_a_runbook_asks_is_one(tools: MonitoringTools, tmp_path: Path) -> None:
+    pages = [page.read_text(encoding="utf-8") for page in (DEPLOY / "runbooks").glob("*.md")]
+    asked = [question for page in pages for question in re.findall(r"promtool query instant \S+ '(.+)'", page)]
+    rules = [{"record": f"asked:{number}", "expr": question} for number, question in enumerate(asked)]
+    path = tmp_path / "asked.yml"
+    with path.open("w", encoding="utf-8") as file:
+        YAML().dump({"groups": [{"name": "asked", "rules": rules}]}, file)
+    assert f"SUCCESS: {len(asked)} rules found" in run(tools.promtool, "check", "rules", path)
 
 
 @pytest.mark.parametrize(
