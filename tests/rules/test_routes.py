@@ -37,6 +37,14 @@ def test_what_is_written_for_a_fast_clock_is_accepted_too(tools: MonitoringTools
     run(tools.amtool, "check-config", tmp_path / "alertmanager" / "alertmanager.yml")
 
 
+@pytest.mark.parametrize("name", ["prometheus", "alertmanager"])
+def test_the_flags_of_docker_compose_are_the_programs_own(tools: MonitoringTools, name: str) -> None:
+    service = YAML(typ="safe").load(DEPLOY.parent / "docker-compose.yml")["services"][name]
+    done = subprocess.run([getattr(tools, name), "--help"], capture_output=True, text=True, check=False)
+    known = set(re.findall(r"--(?:\[no-\])?[\w.-]+", done.stdout + done.stderr))
+    assert {flag.partition("=")[0] for flag in service["command"]} <= known
+
+
 def test_every_question_that_a_runbook_asks_is_one(tools: MonitoringTools, tmp_path: Path) -> None:
     pages = [page.read_text(encoding="utf-8") for page in (DEPLOY / "runbooks").glob("*.md")]
     asked = [question for page in pages for question in re.findall(r"promtool query instant \S+ '(.+)'", page)]

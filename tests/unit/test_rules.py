@@ -10,9 +10,11 @@ from ruamel.yaml import YAML
 import services.catalog
 from services.catalog.load import load_plan
 from services.cli.__main__ import COMMANDS
+from services.clock import Clock
 from services.domain.plan import Plan, Strength
 from services.messaging import metrics
 from services.notifier.alertmanager import CARD_ALERT
+from services.rules.__main__ import main
 from services.rules.alerts import rule_groups
 from services.rules.durations import of_plan, text
 from services.rules.routes import SEVERITIES, routing
@@ -169,3 +171,18 @@ def test_the_notifier_is_told_by_every_severity_and_by_no_overview(plan: Plan) -
 def test_the_committed_files_are_plain_yaml() -> None:
     for path in (*DEPLOY.glob("prometheus/*.yml"), *DEPLOY.glob("alertmanager/*.yml")):
         assert YAML(typ="safe").load(path)
+
+
+def test_rules_are_written_at_the_speed_of_the_clock_that_the_settings_name(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def speed_of(folder: Path) -> str:
+        monkeypatch.setattr("sys.argv", ["services.rules", str(folder)])
+        assert main() == 0
+        return str(YAML(typ="safe").load(folder / "prometheus" / "prometheus.yml")["global"]["scrape_interval"])
+
+    monkeypatch.delenv("KPIWATCH_CLOCK", raising=False)
+    assert speed_of(tmp_path / "real") == "15s"
+    Clock.simulated(tmp_path / "clock.json").set(0, speed=3)
+    monkeypatch.setenv("KPIWATCH_CLOCK", str(tmp_path / "clock.json"))
+    assert speed_of(tmp_path / "simulated") == "5s"
