@@ -1,4 +1,4 @@
-"""docker-compose.yml is what the published schema allows; commands, settings, ports and paths that it names are there."""
+"""docker-compose.yml is what the published schema allows; the commands, settings, ports, paths it names are there."""
 
 import base64
 import importlib.util
