@@ -40,7 +40,7 @@ def build(settings: Settings) -> faust.App:
             settings.worker,
             partitions=len(delivery.owned),
             rebalancing=not delivery.ready,
-            behind=delivery.lag() or 0,
+            behind=delivery.total_lag() or 0,
         ).write(settings.state)
 
     app.timer(TICK_SECONDS)(kpis.on_tick)

@@ -68,14 +68,27 @@ def test_a_date_that_the_clause_does_not_print_is_a_choice_that_is_said(taken: s
     assert [key for key, _ in contradictions(entry)] == told
 
 
-def test_a_number_in_a_name_may_be_the_threshold_and_need_not_be() -> None:
-    packages = {"kind": "catalogue", "statistic": "count", "collection": "c", "select": {}}
-    counted = promise(clause="推出“一件事一次办”套餐，力争达到300件以上", strength="aspirational",
-                      objective=">= 300 packages", **packages)  # fmt: skip
-    assert list(contradictions(counted)) == []
-    visits = promise(clause="不动产登记“最多跑一次”", kind="case_bound", counts=("quantity:visits",),
-                     bound="<= 1 visits", matures_at="completion")  # fmt: skip
-    assert list(contradictions(visits)) == []
-    plain = promise(clause="群众最多跑一次", kind="case_bound", counts=("quantity:visits",), bound="<= 2 visits",
-                    matures_at="completion")  # fmt: skip
-    assert [key for key, _ in contradictions(plain)] == ["bound"]
+def test_a_number_that_is_part_of_a_name_may_be_a_threshold_and_need_not_be_one() -> None:
+    packages = promise(
+        kind="catalogue", clause="推出更多“一件事一次办”套餐，力争达到300件以上", objective=">= 300 packages",
+        strength="aspirational", collection="packages", statistic="count", windows=["now"], official_window="now",
+    )  # fmt: skip
+    assert not list(contradictions(packages))
+    one_visit = promise(
+        kind="case_bound", clause="实现不动产登记“最多跑一次”", counts=["quantity:visits"], bound="<= 1 visits",
+        matures_at="completion", limit=None,
+    )  # fmt: skip
+    assert not list(contradictions(one_visit))
+    two_visits = promise(
+        kind="case_bound", clause="实现不动产登记“最多跑一次”", counts=["quantity:visits"], bound="<= 2 visits",
+        matures_at="completion", limit=None,
+    )  # fmt: skip
+    assert [key for key, _ in contradictions(two_visits)] == ["bound"]
+
+
+def test_that_steps_are_in_order_is_no_printed_number() -> None:
+    reviewed_first = promise(
+        kind="case_bound", clause="重大行政执法决定法制审核全覆盖", counts=["order:legal_reviewed<decided"],
+        bound="<= 0 count", matures_at="completion", limit=None,
+    )  # fmt: skip
+    assert not list(contradictions(reviewed_first))
