@@ -91,6 +91,16 @@ class Clock:
         """Makes it show `now` and go on at `speed`; 0 stands still there."""
         self._write(_Setting(self._real_us(), now, speed, running=speed > 0))
 
+    def begin(self, start: Instant, speed: float) -> None:
+        """Goes on from where it stood, or begins at `start` if nobody has set it yet; from now on at `speed`."""
+        assert self._file, "the real clock has no beginning"
+        if self._file.exists():
+            self.go_on()
+        else:
+            self.set(start, speed)
+        if self.speed != speed:
+            self.set(self.now(), speed)
+
     def keep(self) -> None:
         """Writes down the time it shows, so that it can go on from there after a crash."""
         real_us, setting = self._real_us(), self._setting()

@@ -6,14 +6,23 @@ Workers open no port. Each writes, at least every REPORT_SECONDS and from the sa
 
 A worker is ready while its process lives, partitions are assigned to it, no rebalance is under way and the file is
 recent. One that may not read a topic or a group never gets there, which is the point: an open port would not tell.
+
+`python -m services.readiness [URL]` asks from outside, as the health checks of docker-compose.yml do: the worker that
+the settings name, or a part that answers over HTTP. Exit code 0 if it is ready, else 3 and why not.
 """
 
 import os
+import sys
 import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+from services.settings import Settings, SettingsError
 
 REPORT_SECONDS = 1.0
 RECENT_SECONDS = 10.0
@@ -75,3 +84,37 @@ def read(state: Path, worker: str) -> Readiness | None:
 
 def _file(state: Path, worker: str) -> Path:
     return state / f"{worker}.ready"
+
+
+def of_worker(state: Path, worker: str) -> str:
+    """Why the worker is not ready; empty if it is."""
+    said = read(state, worker)
+    return "it has not said anything yet" if said is None else said.obstacle
+
+
+def of_web_part(url: str) -> str:
+    """Why what answers there is not ready; empty if it is."""
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return ""
+    except urllib.error.HTTPError as refusal:
+        return refusal.read().decode(errors="replace").strip() or str(refusal)
+    except OSError as error:
+        return f"{url} does not answer: {error}"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Say why it is not ready, if it is not."""
+    try:
+        settings = Settings.from_environment()
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    obstacle = of_web_part(arguments[0]) if arguments else of_worker(settings.state, settings.worker)
+    if obstacle:
+        print(obstacle, file=sys.stderr)
+    return 3 if obstacle else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -35,6 +35,7 @@ COMMANDS = {
     "dead-letters": Command("services.cli.dead_letters:app", "List, show and send again what was refused."),
     "dashboards": Command("services.cli.dashboards:app", "Fill a Grafana with the plan's dashboards."),
     "status": Command("services.cli.status:status", "Show where the district stands."),
+    "clock": Command("services.cli.clock:clock", "Lead the simulated clock that other processes share."),
     "up": Command("services.cli.up:up", "Run the whole system on this machine."),
 }
 """Every command, in the order of the help page. A new one is a line here and a module."""

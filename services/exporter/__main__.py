@@ -55,6 +55,7 @@ def serve(settings: Settings, plan: Plan, now: Callable[[], Instant]) -> None:
                 now,
                 lag=lambda: reader.lag,
                 events=lambda: reader.appended(topics.CASE_EVENTS),
+                letters=lambda: reader.appended(topics.DEAD_LETTER),
             )
         )
         ending = threading.Event()

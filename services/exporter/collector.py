@@ -44,15 +44,18 @@ class PlanCollector(Collector):
         now: Callable[[], Instant],
         *,
         lag: Callable[[], Mapping[str, int]],
-        events: Callable[[], int],
+        events: Callable[[], int | None],
+        letters: Callable[[], int | None],
     ) -> None:
-        """`lag`: topic → records not read yet; `events`: events ever appended."""
+        """`lag`: topic → records not read yet; `events`, `letters`: events and dead letters ever appended, None
+        while that is not known: a counter must not seem to start at 0 again."""
         self._plan = plan
         self._working_time = working_time
         self._snapshot = snapshot
         self._now = now
         self._lag = lag
         self._events = events
+        self._letters = letters
         self._static = list(_static(plan, working_time))
 
     def collect(self) -> Iterator[Family]:
@@ -72,8 +75,9 @@ class PlanCollector(Collector):
         yield _family(metrics.WORKING_HOURS, [((), float(self._working_time.is_open(now)))])
         yield from _freshness(scrape)
         yield from self._sources(_last_events(scrape.progress.values()), now)
-        yield _family(metrics.EVENTS, [((), self._events())])
+        yield _family(metrics.EVENTS, _counted(self._events()))
         yield _family(metrics.DEAD_LETTERS, (((reason,), n) for reason, n in scrape.dead_letters.items()))
+        yield _family(metrics.DEAD_LETTER_RECORDS, _counted(self._letters()))
         yield _family(metrics.EXPORTER_LAG, (((topic,), n) for topic, n in self._lag().items()))
         hidden = {"outside_plan": 0, "over_budget": 0} | scrape.hidden
         yield _family(metrics.ROWS_HIDDEN, (((reason,), n) for reason, n in hidden.items()))
@@ -87,6 +91,10 @@ class PlanCollector(Collector):
         silent = self._working_time.silent(last, now)
         speak = {id: _speaks_for(self._plan, source) for id, source in known.items()}
         yield _family(metrics.SOURCE_SILENT, (((id, unit), float(id in silent)) for id, unit in speak.items()))
+
+
+def _counted(n: int | None) -> Measured:
+    return [] if n is None else [((), n)]
 
 
 def _freshness(scrape: Scrape) -> Iterator[Family]:

@@ -151,12 +151,7 @@ class _System:
 
     def _start_clock(self) -> None:
         assert self.settings.clock
-        if self.settings.clock.exists():
-            self.clock.go_on()
-        else:
-            self.clock.set(instant_of(self.settings.demo_start), self.settings.demo_speed)
-        if self.clock.speed != self.settings.demo_speed:
-            self.clock.set(self.clock.now(), self.settings.demo_speed)
+        self.clock.begin(instant_of(self.settings.demo_start), self.settings.demo_speed)
         self.running.callback(self.clock.pause)
         self.kept = time.monotonic()
 

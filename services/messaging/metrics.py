@@ -168,7 +168,12 @@ SOURCE_SILENT = Metric(
 """`unit` is whom to ask: the unit the source is named after, else the first it speaks for."""
 
 EVENTS = Metric("kpi_events_total", "Events ever appended to case.events.", type="counter")
-DEAD_LETTERS = Metric("kpi_dead_letters_total", "Dead letters, by reason.", ("reason",), type="counter")
+DEAD_LETTERS = Metric("kpi_dead_letters_total", "Dead letters that are kept, by reason.", ("reason",), type="counter")
+DEAD_LETTER_RECORDS = Metric(
+    "kpi_dead_letter_records_total", "Records ever appended to case.events.dead-letter.", type="counter"
+)
+"""Beside the counter by reason, which knows only the letters that are still kept: it falls when an exporter that starts
+anew no longer finds those of 30 days ago, and a rule would take that for new ones."""
 EXPORTER_LAG = Metric("kpi_exporter_lag_records", "Records that the exporter has not read yet.", ("topic",))
 ROWS_HIDDEN = Metric(
     "kpi_rows_hidden",
@@ -204,6 +209,7 @@ ALL: tuple[Metric, ...] = (
     SOURCE_SILENT,
     EVENTS,
     DEAD_LETTERS,
+    DEAD_LETTER_RECORDS,
     EXPORTER_LAG,
     ROWS_HIDDEN,
     UNREADABLE,

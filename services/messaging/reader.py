@@ -84,8 +84,10 @@ class TopicReader:
                 behind[partition.topic] += max(0, end - self._next.get(partition, 0))
         return behind
 
-    def appended(self, topic: str) -> int:
-        """How many records were ever appended to the topic, as of the last look."""
+    def appended(self, topic: str) -> int | None:
+        """How many records were ever appended to the topic, as of the last look; None before the first one."""
+        if not self._ends:
+            return None
         return sum(end for partition, end in self._ends.items() if partition.topic == topic)
 
     def poll(self, timeout_seconds: float = 0.5) -> list[Record]:

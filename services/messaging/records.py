@@ -16,6 +16,7 @@ CLOCK = f"district:{metrics.CLOCK.name}:max"
 WORKING = f"district:{metrics.WORKING_HOURS.name}:max"
 SWEEP_AGE = "partition:kpi_sweep_age_seconds:max"
 DEAD_LETTER_RATIO = "district:kpi_dead_letters:ratio15m"
+BACKDATED_SHARE = "source:kpi_backdated_cases:ratio30d"
 
 ALL: tuple[str, ...] = (
     UNIT_STATE,
@@ -28,6 +29,7 @@ ALL: tuple[str, ...] = (
     WORKING,
     SWEEP_AGE,
     DEAD_LETTER_RATIO,
+    BACKDATED_SHARE,
 )
 
 

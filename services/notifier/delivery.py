@@ -1,4 +1,5 @@
-"""Who is told what, once: changes are collected, wait for working hours, ask for silences, and go into the outbox.
+"""Who is told what, once: changes are collected, wait for working hours (pages do not), ask for silences, and go into
+the outbox.
 
 The outbox is the only memory: what is in it has been told, everything else is worked out anew from the present state
 of cards and alerts after a restart. So a record that comes twice, or a topic read again from its beginning, tells
@@ -119,9 +120,10 @@ class Delivery:
             subjects = list(group.subjects.values())
             if seconds - group.since < self._pace.collect or seconds < group.ask_at:
                 continue
-            if all(subject.quiet for subject in subjects) or not self._may_tell(subjects[0].unit, now):
+            if all(subject.quiet for subject in subjects):
                 continue
-            self._tell(group, subjects, now, seconds)
+            if any(subject.urgent for subject in subjects) or self._may_tell(subjects[0].unit, now):
+                self._tell(group, subjects, now, seconds)
 
     def _tell(self, group: _Waiting, subjects: list[Subject], now: Instant, seconds: float) -> None:
         held: Mapping[str, list[str]] = {}

@@ -25,6 +25,8 @@ class Subject:
     """Its end says nothing by itself: a yellow card that turned red is told with the red one."""
     told: Told
     """What a notice says about it."""
+    urgent: bool = False
+    """Somebody is to be woken: it waits for no opening hours."""
 
 
 class Numbering:
@@ -94,4 +96,5 @@ def of_alert(alert: Alert) -> Subject:
         stands=alert.status == "firing",
         quiet=False,
         told=told,
+        urgent=alert.labels.get("severity") == "page",
     )

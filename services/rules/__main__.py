@@ -1,10 +1,12 @@
-"""`python -m services.rules [FOLDER]`: writes the generated files under FOLDER, by default deploy/ at speed 1."""
+"""`python -m services.rules [FOLDER]`: writes the generated files under FOLDER, by default deploy/, at the speed of the
+plan's clock: 1 unless the settings name a simulated one."""
 
 import argparse
 import sys
 from pathlib import Path
 
 from services.catalog.load import load_plan
+from services.clock import Clock
 from services.rules.write import write_rules
 from services.settings import Settings, SettingsError
 
@@ -13,16 +15,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m services.rules", description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=Path("deploy"))
     parser.add_argument("--plan", type=Path, help="folder of the plan (default: the one of the settings)")
-    parser.add_argument("--speed", type=float, default=1.0, help="plan seconds per real second")
+    parser.add_argument(
+        "--speed", type=float, help="plan seconds per real second (default: of the clock of the settings)"
+    )
     given = parser.parse_args()
-    if given.speed <= 0:
-        parser.error("--speed must be above 0")
     try:
-        plan = load_plan(given.plan or Settings.from_environment().plan)
+        settings = Settings.from_environment()
+        plan = load_plan(given.plan or settings.plan)
+        speed = Clock.from_settings(settings).speed if given.speed is None else given.speed
     except (SettingsError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
-    for path in write_rules(plan, given.speed, given.folder):
+    except FileNotFoundError as error:
+        print(f"{error.filename}: the clock is not set: `kpiwatch up` or `kpiwatch clock` sets it", file=sys.stderr)
+        return 3
+    if speed <= 0:
+        parser.error("the clock stands still: give the speed that it will have, --speed above 0")
+    for path in write_rules(plan, speed, given.folder):
         print(path)
     return 0
 

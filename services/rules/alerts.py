@@ -14,6 +14,7 @@ from services.domain.plan import Plan, Promise, Strength, Window
 from services.domain.published import State
 from services.messaging import metrics
 from services.messaging.records import (
+    BACKDATED_SHARE,
     CARDS,
     CLOCK,
     DEAD_LETTER_RATIO,
@@ -42,10 +43,25 @@ The pipeline's alerts add `page`: wake somebody."""
 _COLOUR_OF_A_MISS = {Strength.HARD: "red", Strength.SOFT: "yellow", Strength.ASPIRATIONAL: "none"}
 
 MAXIMUM_DEAD_LETTER_RATIO = 0.05
+MINIMUM_DEAD_LETTERS = 10
+"""Fewer refused events in 15 minutes are no ratio: one bad event of a quiet night wakes nobody."""
+MAXIMUM_BACKDATED_SHARE = 0.05
+MINIMUM_BACKDATED_CASES = 5
+"""Of 30 days. The plan prints neither figure: both are ours (非方案指标)."""
 MAXIMUM_LAG_RECORDS = 10_000
-MAXIMUM_SWEEP_AGE_SECONDS = 5 * MINUTE
-PIPELINE_DOWN_SECONDS = 10 * MINUTE
+PIPELINE_DOWN_SECONDS = 5 * MINUTE
+MAXIMUM_SWEEP_AGE_SECONDS = 10 * MINUTE
+"""Longer than PIPELINE_DOWN_SECONDS: where all partitions stand still that is told first, and holds back the rest."""
+FIGURES_OLD_SECONDS = 5 * MINUTE
 CALENDAR_NOTICE_SECONDS = 30 * DAY
+
+
+_REFUSED = f"max(increase({metrics.DEAD_LETTER_RECORDS.name}[15m]))"
+_BACKLOG_SHRINKS = (
+    f"(max by (partition) (delta({metrics.STREAM_LAG.name}[5m])) < 0"
+    f" and on (partition) max by (partition) ({metrics.STREAM_LAG.name}) > {MAXIMUM_LAG_RECORDS})"
+)
+"""A worker that reads an archive or an outage's backlog: its sweeps wait, and it comes to an end by itself."""
 
 
 def rule_groups(plan: Plan, speed: float, runbooks: str) -> Rule:
@@ -56,6 +72,7 @@ def rule_groups(plan: Plan, speed: float, runbooks: str) -> Rule:
         "groups": [
             {"name": "kpiwatch.records", "rules": list(_records(promises))},
             {"name": "kpiwatch.promises", "rules": [rule for promise in promises for rule in alerts.of(promise)]},
+            {"name": "kpiwatch.figures", "rules": list(alerts.of_the_figures())},
             {"name": "kpiwatch.pipeline", "rules": list(alerts.of_the_pipeline())},
         ]
     }
@@ -89,9 +106,10 @@ def _records(promises: Iterable[Promise]) -> Iterator[Rule]:
         "record": SWEEP_AGE,
         "expr": f"scalar(max({metrics.CLOCK.name})) - min by (partition) ({metrics.SWEEP.name})",
     }
-    # records through the pipeline in real time, no case counters: the only place where a rate is taken
-    bad, every = f"sum(increase({metrics.DEAD_LETTERS.name}[15m]))", f"sum(increase({metrics.EVENTS.name}[15m]))"
-    yield {"record": DEAD_LETTER_RATIO, "expr": f"{bad} / clamp_min({every}, 1)"}
+    # records through the pipeline in real time, no case counters: only of these a rate is taken
+    yield {"record": DEAD_LETTER_RATIO, "expr": f"{_REFUSED} / clamp_min(max(increase({metrics.EVENTS.name}[15m])), 1)"}
+    shares = (f'max by (unit) ({metric.name}{{signal="backdated"}})' for metric in (metrics.SIGNAL, metrics.SIGNAL_OF))
+    yield {"record": BACKDATED_SHARE, "expr": _by_source(" / ".join(shares))}
 
 
 class Alerts:
@@ -131,7 +149,49 @@ class Alerts:
                 zh="有风险",
                 en="is at risk",
             )
-        yield self._stale(promise)
+
+    def of_the_figures(self) -> Iterator[Rule]:
+        """The alerts about any promise that tell whether its figure can be believed."""
+        yield self._of_any_promise(
+            "KpiStale",
+            _beginning_in_working_hours(_district(State.STALE), "KpiStale", "kpi"),
+            "review",
+            zh="数据不新：数据源静默或计算滞后",
+            en="is stale: a source is silent or the streams are behind",
+            hold=15 * MINUTE,
+            keep=15 * MINUTE,
+        )
+        yield self._of_any_promise(
+            "KpiUnmeasured",
+            _district(State.UNMEASURED),
+            "review",
+            zh="无法计量：办结案件中缺少据以判断的事实",
+            en="is unmeasured: closed cases lack the fact that would judge them",
+            hold=5 * DAY,  # a month's figures come in its first days
+            keep=DAY,
+        )
+        over = f'{metrics.SIGNAL.name}{{signal="over_quota",unit="ALL",item!~".+/.+"}}'  # its item is the promise
+        yield self._of_any_promise(
+            "KpiOverQuota",
+            f'max by (kpi) (label_replace({over}, "kpi", "$1", "item", "(.+)")) > 0',
+            "inform",
+            zh="超过方案所列数量上限 {{ $value }}",
+            en="exceeds the upper end of the plan's range by {{ $value }}",
+            hold=HOUR,
+            keep=DAY,
+        )
+        backdated = f'max by (unit) ({metrics.SIGNAL.name}{{signal="backdated"}}) >= {MINIMUM_BACKDATED_CASES}'
+        often = f"{BACKDATED_SHARE} > {MAXIMUM_BACKDATED_SHARE} and on (source) {_by_source(backdated)}"
+        yield self._rule(
+            "BackdatedEntry",
+            _beginning_in_working_hours(f"({often})", "BackdatedEntry", "source"),
+            _operations("review"),
+            zh="数据源 {{ $labels.source }} 近30天 {{ $value | humanizePercentage }} 的办结案件疑似先办后录",
+            en="source {{ $labels.source }} entered {{ $value | humanizePercentage }} of the cases completed in 30 days"
+            " in one breath, long after the fact",
+            hold=self._plan(HOUR),
+            keep=self._plan(DAY),
+        )
 
     def of_the_pipeline(self) -> Iterator[Rule]:
         """The alerts that tell whether silence means "fine"."""
@@ -152,16 +212,27 @@ class Alerts:
             {"severity": "inform", "level": "red"},
             zh="{{ $labels.unit }} 的 {{ $labels.kpi }} 有 {{ $value }} 张红牌",
             en="{{ $labels.unit }} has {{ $value }} red cards for {{ $labels.kpi }}",
+            hold=self._plan(MINUTE),
             keep=self._plan(15 * MINUTE),
         )
-        end = f"min({metrics.CALENDAR_END.name})"
+        left = f"(min({metrics.CALENDAR_END.name}) - {CLOCK})"
         yield self._rule(
             "CalendarEnding",
-            f"({end} - {CLOCK}) < {CALENDAR_NOTICE_SECONDS}",
+            f"{left} < {CALENDAR_NOTICE_SECONDS}",
             _operations("review"),
             zh="已公布的工作日历不足30天，其后的期限均为暂定",
             en="published working days end within 30 days; deadlines after that are provisional",
             hold=self._plan(HOUR),
+            keep=self._plan(HOUR),
+        )
+        yield self._rule(
+            "CalendarProvisional",
+            f"{left} <= 0",
+            _operations("act"),
+            zh="已公布的工作日历已用尽，当前按周一至周五暂算，期限与结论均为暂定",
+            en="the published working days have ended: Monday to Friday is assumed, every new deadline is provisional",
+            hold=self._plan(HOUR),
+            keep=self._plan(HOUR),
         )
         yield from self._of_the_machinery()
         yield self._rule(
@@ -180,27 +251,40 @@ class Alerts:
             _operations("page"),
             zh="指标导出服务不可用，所有指标无法更新",
             en="no exporter answers: no figure is up to date",
-            hold=text(MINUTE),
-            keep=text(MINUTE),
+            hold=text(3 * MINUTE),
+            # longer than a promise's alert takes to stand again, so that an outage ends and begins none of them
+            keep=text(10 * MINUTE),
         )
         nobody = f"(absent({metrics.SWEEP.name}) and on () {exporter})"
+        still = f"min({SWEEP_AGE}) > {self._real(PIPELINE_DOWN_SECONDS)}"
         yield self._rule(
             "PipelineDown",
-            f"min({SWEEP_AGE}) > {self._real(PIPELINE_DOWN_SECONDS)} or {nobody}",
+            f"({still} unless on () {_BACKLOG_SHRINKS}) or {nobody}",
             _operations("page"),
             zh="流计算停止：没有任何分区在处理案件",
             en="the streams stand still: no partition of cases is being looked at",
             hold=text(2 * MINUTE),
-            keep=text(MINUTE),
+            keep=text(5 * MINUTE),
         )
         yield self._rule(
             "SweepOld",
-            f"{SWEEP_AGE} > {self._real(MAXIMUM_SWEEP_AGE_SECONDS)}",
+            f"{SWEEP_AGE} > {self._real(MAXIMUM_SWEEP_AGE_SECONDS)} unless on (partition) {_BACKLOG_SHRINKS}",
             _operations("page"),
             zh="分区 {{ $labels.partition }} 的在办案件未按时检查，黄牌红牌可能延迟",
             en="open cases of partition {{ $labels.partition }} are not looked at: cards may be late",
             hold=text(2 * MINUTE),
-            keep=text(MINUTE),
+            keep=text(5 * MINUTE),
+        )
+        never = f"(absent({metrics.WATERMARK.name}) and on () min({metrics.SWEEP.name}))"
+        behind = f"(min({metrics.SWEEP.name}) - max({metrics.WATERMARK.name}))"
+        yield self._rule(
+            "FiguresOld",
+            f"{behind} > {self._real(FIGURES_OLD_SECONDS)} or {never}",
+            _operations("page"),
+            zh="案件在处理，但指标没有更新：看板上的数字已过时",
+            en="cases are looked at, but no figure follows: what the dashboards show is old",
+            hold=text(2 * MINUTE),
+            keep=text(5 * MINUTE),
         )
         yield self._rule(
             "StreamLagHigh",
@@ -213,7 +297,7 @@ class Alerts:
         )
         yield self._rule(
             "DeadLetterRatioHigh",
-            f"{DEAD_LETTER_RATIO} > {MAXIMUM_DEAD_LETTER_RATIO}",
+            f"{DEAD_LETTER_RATIO} > {MAXIMUM_DEAD_LETTER_RATIO} and on () {_REFUSED} >= {MINIMUM_DEAD_LETTERS}",
             _operations("act"),
             zh="15分钟内超过5%的事件被拒收",
             en="more than 5 % of the events of 15 minutes were refused",
@@ -227,6 +311,16 @@ class Alerts:
             zh="{{ $value }} 行结果未导出（{{ $labels.reason }}）",
             en="{{ $value }} value rows are not exported ({{ $labels.reason }})",
             hold=text(15 * MINUTE),
+            keep=text(15 * MINUTE),
+        )
+        yield self._rule(
+            "RecordsUnreadable",
+            f"max by (topic) ({metrics.UNREADABLE.name}) > 0",
+            _operations("review"),
+            zh="主题 {{ $labels.topic }} 中有 {{ $value }} 条记录无法识别",
+            en="{{ $value }} records of {{ $labels.topic }} are not what the topic promises",
+            hold=text(15 * MINUTE),
+            keep=text(15 * MINUTE),
         )
 
     def _of_state(
@@ -257,7 +351,7 @@ class Alerts:
         value, unit = _value(promise, scope), unit_of_measure(promise)
         return self._rule(
             name,
-            f'max by (kpi, unit) ({UNIT_STATE}{{kpi="{promise.id}",unit{where}"ALL",state="{state}"}}) == 1',
+            _not_ended_by_ignorance(promise.id, where, state, name, scope),
             labels,
             zh=f"{of_whom_zh}：{promise.title.zh}（{promise.id}）{zh}：{value} {unit.zh}",
             en=f"{promise.title.en} ({promise.id}) {en} for {of_whom_en}: {value} {unit.en}",
@@ -267,16 +361,18 @@ class Alerts:
             objective=objective_text(promise),
         )
 
-    def _stale(self, promise: Promise) -> Rule:
-        stale = f'max by (kpi) ({UNIT_STATE}{{kpi="{promise.id}",unit="ALL",state="{State.STALE}"}}) == 1'
+    def _of_any_promise(
+        self, name: str, expr: str, severity: str, *, zh: str, en: str, hold: float, keep: float
+    ) -> Rule:
+        """One rule for all promises; which it is says the label `kpi`, its title is looked up."""
         return self._rule(
-            "KpiStale",
-            _beginning_in_working_hours(stale, "KpiStale", "kpi"),
-            {"kpi": promise.id, "strength": promise.strength.value, "scope": "district", **_operations("review")},
-            zh=f"{promise.title.zh}（{promise.id}）数据不新：数据源静默或计算滞后",
-            en=f"{promise.title.en} ({promise.id}) is stale: a source is silent or the streams are behind",
-            hold=self._plan(15 * MINUTE),
-            keep=self._plan(15 * MINUTE),
+            name,
+            expr,
+            {"scope": "district", **_operations(severity)},
+            zh=f"{_title('zh')}（{{{{ $labels.kpi }}}}）{zh}",
+            en=f"{_title('en')} ({{{{ $labels.kpi }}}}) {en}",
+            hold=self._plan(hold),
+            keep=self._plan(keep),
         )
 
     def _rule(
@@ -321,11 +417,40 @@ def _lead(promise: Promise) -> str:
     return promise.lead[0] if promise.lead else OPERATIONS
 
 
+def _district(state: State) -> str:
+    """The promises that stand so for the whole district."""
+    return f'max by (kpi) ({UNIT_STATE}{{unit="ALL",state="{state}"}}) == 1'
+
+
+def _not_ended_by_ignorance(kpi: str, where: str, state: State, alert: str, scope: str) -> str:
+    """True while a promise stands in a state, and on while it is stale if it did so before: that nobody knows any more
+    is no news of an end. `where`: how the unit compares with the whole district."""
+
+    def is_in(state: State) -> str:
+        return f'max by (kpi, unit) ({UNIT_STATE}{{kpi="{kpi}",unit{where}"ALL",state="{state}"}}) == 1'
+
+    same = "kpi" if scope == "district" else "kpi, unit"
+    standing = f'ALERTS{{alertname="{alert}",alertstate="firing",kpi="{kpi}",scope="{scope}"}}'
+    return f"{is_in(state)} or ({is_in(State.STALE)} and on ({same}) {standing})"
+
+
+def _by_source(signal: str) -> str:
+    """A signal of a source carries it as its unit."""
+    return f'max by (source) (label_replace({signal}, "source", "$1", "unit", "(.+)"))'
+
+
 def _beginning_in_working_hours(condition: str, alert: str, same: str) -> str:
     """True while the condition is, if it was so in working hours once: an alert never begins at night, and one that
     stands does not end with the day and come back in the morning."""
     standing = f'ALERTS{{alertname="{alert}",alertstate="firing"}}'
     return f"({condition} and on () {WORKING} == 1) or ({condition} and on ({same}) {standing})"
+
+
+def _title(language: str) -> str:
+    """A promise's title, looked up when the alert is written."""
+    info = f"{metrics.PROMISE_INFO.name}{{variant='official',kpi='%s'}}"
+    found = f'{{{{ . | first | label "title_{language}" }}}}'
+    return f'{{{{ with query (printf "{info}" $labels.kpi) }}}}{found}{{{{ end }}}}'
 
 
 def _value(promise: Promise, scope: str) -> str:

@@ -4,6 +4,7 @@ Groups by unit; one route per severity, which names what the receiver has to do 
 Working hours are the notifier's business: the Alertmanager knows the real time only.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from services.domain.plan import Plan
@@ -11,8 +12,10 @@ from services.rules.durations import DAY, MINUTE, of_plan, text
 
 SEVERITIES = ("page", "act", "review", "inform")
 
-FOLLOWS_FROM_THE_PIPELINE = "KpiStale|SourceSilent|SweepOld|StreamLagHigh"
+FOLLOWS_FROM_THE_PIPELINE = "KpiStale|SourceSilent|SweepOld|StreamLagHigh|FiguresOld"
 """What a standing pipeline brings with it: symptoms of the one cause that pages."""
+COMES_WITHOUT_THE_EXPORTER = "ExporterDown|Watchdog|CardOpen"
+"""Everything else is computed from what the exporter says: while it says nothing, nothing begins and nothing ends."""
 
 
 def routing(plan: Plan, speed: float, notifier_url: str) -> dict[str, Any]:
@@ -35,20 +38,19 @@ def routing(plan: Plan, speed: float, notifier_url: str) -> dict[str, Any]:
             ],
         },
         "inhibit_rules": [
+            # of whatever strength: what is missed is no longer at risk
+            _inhibition('alertname="KpiMissed"', 'alertname="KpiAtRisk"', equal=["unit", "kpi", "scope"]),
             {
-                "source_matchers": ['alertname=~"KpiMissed|CardOpen"', 'level="red"'],
-                "target_matchers": ['alertname=~"KpiMissed|KpiAtRisk|CardOpen"', 'level="yellow"'],
+                "source_matchers": ['alertname="CardOpen"', 'level="red"'],
+                "target_matchers": ['alertname="CardOpen"', 'level="yellow"'],
                 # a card of one case says nothing about the card of another
-                "equal": ["unit", "kpi", "scope", "card"],
+                "equal": ["unit", "kpi", "card"],
             },
-            {
-                "source_matchers": ['alertname="PipelineDown"'],
-                "target_matchers": [f'alertname=~"{FOLLOWS_FROM_THE_PIPELINE}"'],
-            },
-            {
-                "source_matchers": ['alertname="ExporterDown"'],
-                "target_matchers": [f'alertname=~"PipelineDown|{FOLLOWS_FROM_THE_PIPELINE}"'],
-            },
+            # a worker that is behind or does not sweep makes every promise stale
+            _inhibition('alertname=~"SweepOld|StreamLagHigh"', 'alertname="KpiStale"'),
+            _inhibition('alertname="PipelineDown"', f'alertname=~"{FOLLOWS_FROM_THE_PIPELINE}"'),
+            _inhibition('alertname="ExporterDown"', f'alertname!~"{COMES_WITHOUT_THE_EXPORTER}"'),
+            _inhibition('alertname="CalendarProvisional"', 'alertname="CalendarEnding"'),
         ],
         "receivers": [
             *({"name": severity, "webhook_configs": [_webhook(notifier_url)]} for severity in SEVERITIES),
@@ -60,6 +62,12 @@ def routing(plan: Plan, speed: float, notifier_url: str) -> dict[str, Any]:
 
 def _route(receiver: str, matcher: str, **more: Any) -> dict[str, Any]:
     return {"receiver": receiver, "matchers": [matcher], **more}
+
+
+def _inhibition(cause: str, effect: str, *, equal: Sequence[str] = ()) -> dict[str, Any]:
+    """While the cause stands, nobody is told of its effect. `equal`: labels in which both must agree."""
+    both = {"equal": list(equal)} if equal else {}
+    return {"source_matchers": [cause], "target_matchers": [effect], **both}
 
 
 def _webhook(notifier_url: str) -> dict[str, Any]:

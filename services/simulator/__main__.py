@@ -42,7 +42,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     except FileNotFoundError as error:
-        print(f"{error.filename}: the clock is not set: `kpiwatch up` sets it", file=sys.stderr)
+        print(f"{error.filename}: the clock is not set: `kpiwatch up` or `kpiwatch clock` sets it", file=sys.stderr)
         return 3
     except FeedFailed as error:
         print(error, file=sys.stderr)

@@ -22,7 +22,7 @@ from services.rules.write import write_rules
 from services.settings import Settings
 
 WATER, OTHER_WATER = "liangjiang-water", "sino-french-water"
-SYMPTOMS = ("KpiStale", "SourceSilent", "SweepOld", "StreamLagHigh")
+SYMPTOMS = ("KpiStale", "SourceSilent", "SweepOld", "StreamLagHigh", "FiguresOld")
 
 Labels = dict[str, str]
 
@@ -114,13 +114,8 @@ def test_a_red_card_holds_back_the_yellow_card_of_its_case_and_of_no_other_case(
     api.close()
 
 
-@pytest.mark.parametrize(
-    ("cause", "symptoms"), [("PipelineDown", SYMPTOMS), ("ExporterDown", ("PipelineDown", *SYMPTOMS))]
-)
-def test_a_cause_that_pages_holds_back_its_symptoms_and_no_missed_promise(
-    plan: Plan, manager: WebPart, cause: str, symptoms: tuple[str, ...]
-) -> None:
-    followers = [alert(plan, name) for name in symptoms]
+def test_a_pipeline_that_stands_holds_back_its_symptoms_and_no_missed_promise(plan: Plan, manager: WebPart) -> None:
+    followers = [alert(plan, name) for name in SYMPTOMS]
     fire(
         manager,
         *followers,
@@ -128,5 +123,22 @@ def test_a_cause_that_pages_holds_back_its_symptoms_and_no_missed_promise(
         alert(plan, "DeadLetterRatioHigh"),
         alert(plan, "Watchdog"),
     )
-    fire(manager, alert(plan, cause))
+    fire(manager, alert(plan, "PipelineDown"))
     holds_back(manager, followers)
+
+
+def test_without_an_exporter_nothing_is_told_but_that_and_the_cards(plan: Plan, manager: WebPart) -> None:
+    followers = [
+        *(alert(plan, name) for name in (*SYMPTOMS, "PipelineDown", "DeadLetterRatioHigh")),
+        alert(plan, "KpiMissed", kpi="K06-1", scope="unit", unit=WATER),
+    ]
+    card = {"alertname": CARD_ALERT, "card": "7", "kpi": "K06-1", "unit": WATER, "level": "red", "severity": "act"}
+    fire(manager, *followers, card, alert(plan, "Watchdog"))
+    fire(manager, alert(plan, "ExporterDown"))
+    holds_back(manager, followers)
+
+
+def test_a_soft_promise_that_is_missed_holds_back_that_it_is_at_risk(plan: Plan, manager: WebPart) -> None:
+    at_risk = alert(plan, "KpiAtRisk", kpi="K15-1", scope="district")
+    fire(manager, at_risk, alert(plan, "KpiMissed", kpi="K15-1", scope="district"))
+    holds_back(manager, [at_risk])

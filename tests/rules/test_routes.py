@@ -1,9 +1,11 @@
 """The committed configuration is accepted by the real tools, and each alert goes where it should."""
 
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from services.catalog.load import load_plan
 from services.local.monitoring_tools import MonitoringTools
@@ -35,6 +37,24 @@ def test_what_is_written_for_a_fast_clock_is_accepted_too(tools: MonitoringTools
     run(tools.amtool, "check-config", tmp_path / "alertmanager" / "alertmanager.yml")
 
 
+@pytest.mark.parametrize("name", ["prometheus", "alertmanager"])
+def test_the_flags_of_docker_compose_are_the_programs_own(tools: MonitoringTools, name: str) -> None:
+    service = YAML(typ="safe").load(DEPLOY.parent / "docker-compose.yml")["services"][name]
+    done = subprocess.run([getattr(tools, name), "--help"], capture_output=True, text=True, check=False)
+    known = set(re.findall(r"--(?:\[no-\])?[\w.-]+", done.stdout + done.stderr))
+    assert {flag.partition("=")[0] for flag in service["command"]} <= known
+
+
+def test_every_question_that_a_runbook_asks_is_one(tools: MonitoringTools, tmp_path: Path) -> None:
+    pages = [page.read_text(encoding="utf-8") for page in (DEPLOY / "runbooks").glob("*.md")]
+    asked = [question for page in pages for question in re.findall(r"promtool query instant \S+ '(.+)'", page)]
+    rules = [{"record": f"asked:{number}", "expr": question} for number, question in enumerate(asked)]
+    path = tmp_path / "asked.yml"
+    with path.open("w", encoding="utf-8") as file:
+        YAML().dump({"groups": [{"name": "asked", "rules": rules}]}, file)
+    assert f"SUCCESS: {len(asked)} rules found" in run(tools.promtool, "check", "rules", path)
+
+
 @pytest.mark.parametrize(
     ("labels", "receiver"),
     [
@@ -45,6 +65,14 @@ def test_what_is_written_for_a_fast_clock_is_accepted_too(tools: MonitoringTools
         ("alertname=ExporterDown severity=page unit=operations", "page"),
         ("alertname=PipelineDown severity=page unit=operations", "page"),
         ("alertname=SourceSilent severity=act unit=liangjiang-water", "act"),
+        ("alertname=FiguresOld severity=page unit=operations", "page"),
+        ("alertname=SweepOld severity=page unit=operations", "page"),
+        ("alertname=CalendarProvisional severity=act unit=operations", "act"),
+        ("alertname=BackdatedEntry severity=review unit=operations source=/units/liangjiang-water", "review"),
+        ("alertname=KpiStale severity=review unit=operations", "review"),
+        ("alertname=KpiUnmeasured severity=review unit=operations", "review"),
+        ("alertname=RecordsUnreadable severity=review unit=operations", "review"),
+        ("alertname=KpiOverQuota severity=inform unit=operations", "inform"),
         ("alertname=CardOpen severity=act unit=liangjiang-water", "operations-view"),
         ("alertname=CardRed severity=inform unit=liangjiang-water", "operations-view"),
         ("alertname=Watchdog severity=none unit=operations", "watchdog"),

@@ -98,6 +98,16 @@ def test_after_a_crash_no_time_is_shown_twice_and_the_pause_is_not_lived_through
     assert last_shown <= again.now() <= last_shown + int(100 * KEEP_SECONDS * SECOND)
 
 
+def test_a_clock_begins_once_and_goes_on_after_that_at_the_speed_it_is_given(clock: Clock, real: RealTime) -> None:
+    clock.begin(OCTOBER, speed=60)
+    real.passes(10)
+    clock.pause()
+    real.passes(86_400)
+    again = restarted(clock, real)
+    again.begin(0, speed=7)
+    assert (again.now(), again.speed) == (OCTOBER + 600 * SECOND, 7)
+
+
 def test_keeping_the_time_does_not_change_it(clock: Clock, real: RealTime) -> None:
     clock.set(OCTOBER, speed=7)
     real.passes(11)

@@ -276,7 +276,7 @@ def test_every_runbook_names_a_dashboard_that_exists() -> None:
     pages = list((GENERATED.parents[1] / "deploy" / "runbooks").glob("*.md"))
     assert pages
     for page in pages:
-        (named,) = re.findall(r"\*\*On which dashboard\.\*\* `([a-z-]+)`", page.read_text("utf-8"))
+        (named,) = re.findall(r"^Dashboard: `([a-z-]+)`", page.read_text("utf-8"), re.MULTILINE)
         assert named in EVERY
 
 

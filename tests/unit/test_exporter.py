@@ -62,6 +62,7 @@ class Exporter:
                 lambda: self.now,
                 lag=lambda: {"kpi.values": 3},
                 events=lambda: 1_000,
+                letters=lambda: 30,
             )
         )
 
@@ -252,6 +253,11 @@ def test_dead_letters_are_counted_by_reason_and_every_reason_has_a_series(export
     assert exporter.value("kpi_dead_letters_total", reason="naive_time") == 1
     assert exporter.value("kpi_dead_letters_total", reason="other") == 1
     assert {labels["reason"] for labels in exporter.series("kpi_dead_letters_total")} == {*REASONS, "other"}
+
+
+def test_letters_ever_written_are_counted_beside_those_that_are_kept(exporter: Exporter) -> None:
+    exporter.snapshot.take_dead_letter(b"case.events|0|7", b'{"reason": "naive_time"}')
+    assert exporter.value("kpi_dead_letter_records_total") == 30
 
 
 def test_a_redelivered_dead_letter_is_counted_once(exporter: Exporter) -> None:

@@ -287,6 +287,16 @@ def test_outside_working_hours_a_notice_waits(desk: Desk) -> None:
     assert sorted(desk.told()) == [[("KpiMissed", "raised")], [("red", "raised")]]
 
 
+def test_a_page_waits_for_no_opening_hours(desk: Desk) -> None:
+    desk.open = False
+    labels = {"alertname": "PipelineDown", "unit": "operations", "severity": "page"}
+    desk.alert(MISSED, Alert("f2", "firing", labels, {}))
+    desk.wait()
+    desk.alert(Alert("f2", "resolved", labels, {}))
+    desk.wait()
+    assert desk.told() == [[("PipelineDown", "raised")], [("PipelineDown", "ended")]]
+
+
 def test_an_alert_is_told_when_it_fires_and_when_it_ends_and_not_when_it_is_repeated(desk: Desk) -> None:
     for alert in (MISSED, MISSED, RESOLVED, RESOLVED, MISSED):
         desk.alert(alert)

@@ -9,9 +9,13 @@ from ruamel.yaml import YAML
 
 import services.catalog
 from services.catalog.load import load_plan
+from services.cli.__main__ import COMMANDS
+from services.clock import Clock
 from services.domain.plan import Plan, Strength
 from services.domain.published import State
 from services.messaging import metrics, records
+from services.notifier.alertmanager import CARD_ALERT
+from services.rules.__main__ import main
 from services.rules.alerts import rule_groups
 from services.rules.durations import of_plan, text
 from services.rules.routes import SEVERITIES, routing
@@ -56,10 +60,28 @@ def test_every_state_has_a_rank_and_a_miss_the_worst() -> None:
 
 def test_every_alert_has_a_runbook_and_every_runbook_an_alert(plan: Plan) -> None:
     pages = {page.stem for page in (DEPLOY / "runbooks").glob("*.md")}
-    assert pages == {rule["alert"] for rule in alerts(plan)} | {"CardOpen"}  # which the notifier posts
-    for page in pages:
-        written = (DEPLOY / "runbooks" / f"{page}.md").read_text(encoding="utf-8")
-        assert all(part in written for part in (f"# {page}\n", "**Meaning.**", "**How to see it.**", "**What to do.**"))
+    assert pages == {rule["alert"] for rule in alerts(plan)} | {CARD_ALERT}  # which the notifier posts
+
+
+RUNBOOKS = sorted((DEPLOY / "runbooks").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", RUNBOOKS, ids=lambda page: page.stem)
+def test_a_runbook_says_what_it_means_who_acts_how_to_check_and_how_to_end_it(page: Path) -> None:
+    written = page.read_text(encoding="utf-8")
+    assert re.findall(r"^#+ (.+)$", written, re.MULTILINE) == [
+        page.stem, "What it means", "Who acts", "How to check", "How to end it",
+    ]  # fmt: skip
+    assert re.search(r"## How to check\n(.|\n)*```sh\n(.|\n)+?\n```\n(.|\n)*## How to end it", written)
+
+
+@pytest.mark.parametrize("page", RUNBOOKS, ids=lambda page: page.stem)
+def test_what_a_runbook_tells_to_run_look_at_and_read_is_there(plan: Plan, page: Path) -> None:
+    written = page.read_text(encoding="utf-8")
+    names = {metric.name for metric in metrics.ALL} | {rule["record"] for rule in rules(plan) if "record" in rule}
+    assert set(re.findall(r"\b(?:[a-z]+:)?kpi_\w+(?::\w+)?", written)) <= names
+    assert set(re.findall(r"kpiwatch (?!up\b)([a-z-]+)(?=[ `\n])", written)) <= set(COMMANDS)
+    assert all((page.parent / other).exists() for other in re.findall(r"\]\((\w+\.md)\)", written))
 
 
 def test_every_alert_speaks_both_languages_and_links_its_runbook(plan: Plan) -> None:
@@ -89,14 +111,41 @@ def test_severity_and_colour_follow_from_the_strength(plan: Plan) -> None:
 
 
 def test_now_is_the_plans_clock_and_no_rate_runs_over_cases(plan: Plan) -> None:
+    through_the_pipeline = {"kpi_events_total", "kpi_dead_letter_records_total", "kpi_stream_lag_records"}
     for rule in rules(plan):
         assert not re.search(r"\btime\(\)|\b(minute|hour|day_of_\w+)\(", rule["expr"])
-        if rule.get("record") != "district:kpi_dead_letters:ratio15m":
-            assert not re.search(r"\b(rate|irate|increase|delta)\(", rule["expr"])
+        assert set(re.findall(r"\b(?:i?rate|increase|i?delta|deriv)\((\w*)", rule["expr"])) <= through_the_pipeline
+
+
+def test_every_alert_but_the_watchdog_waits_before_it_begins_and_before_it_ends(plan: Plan) -> None:
+    hasty = {rule["alert"] for rule in alerts(plan) if not ("for" in rule and "keep_firing_for" in rule)}
+    assert hasty == {"Watchdog"}
+
+
+def test_nobody_is_told_twice_of_one_cause(plan: Plan) -> None:
+    def held_back(by: str) -> set[str]:
+        names = {rule["alert"] for rule in alerts(plan)} | {CARD_ALERT}
+        inhibitions = routing(plan, 1, "http://notifier:1")["inhibit_rules"]
+        found = [one for one in inhibitions if matches(one["source_matchers"][0], by) and "equal" not in one]
+        return {name for name in names for one in found if matches(one["target_matchers"][0], name)}
+
+    def matches(matcher: str, name: str) -> bool:
+        wanted = re.fullmatch(r'alertname(=~|!~|=)"(.+)"', matcher)
+        assert wanted
+        found = re.fullmatch(wanted[2], name) is not None
+        return found != (wanted[1] == "!~")
+
+    everything = {rule["alert"] for rule in alerts(plan)}
+    assert held_back("ExporterDown") == everything - {"ExporterDown", "Watchdog"}
+    assert held_back("PipelineDown") == {"KpiStale", "SourceSilent", "SweepOld", "StreamLagHigh", "FiguresOld"}
+    assert held_back("SweepOld") == held_back("StreamLagHigh") == {"KpiStale"}
+    assert held_back("CalendarProvisional") == {"CalendarEnding"}
+    assert held_back("KpiMissed") == held_back("Watchdog") == set()
 
 
 def test_only_declared_metrics_are_used(plan: Plan) -> None:
-    names = {metric.name for metric in metrics.ALL} | {"kpi_sweep_age_seconds", "kpi_dead_letters"}
+    names = {metric.name for metric in metrics.ALL}
+    names |= {"kpi_sweep_age_seconds", "kpi_dead_letters", "kpi_backdated_cases"}  # of records
     for rule in rules(plan):
         assert set(re.findall(r"\bkpi_\w+", rule["expr"])) <= names
 
@@ -114,7 +163,7 @@ def test_hold_times_of_the_plan_divide_by_the_speed_and_those_of_the_machinery_d
     assert (hold(1, "KpiMissed"), hold(60, "KpiMissed"), hold(14_400, "KpiMissed")) == ("5m", "5s", "1s")
     assert (hold(1, "StreamLagHigh"), hold(60, "StreamLagHigh")) == ("5m", "5m")
     old = next(rule for rule in alerts(plan, 60) if rule["alert"] == "SweepOld")
-    assert old["expr"].endswith("> 18000")  # five real minutes, as the plan's clock counts them
+    assert "> 36000 " in old["expr"]  # ten real minutes, as the plan's clock counts them
 
 
 @pytest.mark.parametrize(
@@ -135,3 +184,18 @@ def test_the_notifier_is_told_by_every_severity_and_by_no_overview(plan: Plan) -
 def test_the_committed_files_are_plain_yaml() -> None:
     for path in (*DEPLOY.glob("prometheus/*.yml"), *DEPLOY.glob("alertmanager/*.yml")):
         assert YAML(typ="safe").load(path)
+
+
+def test_rules_are_written_at_the_speed_of_the_clock_that_the_settings_name(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def speed_of(folder: Path) -> str:
+        monkeypatch.setattr("sys.argv", ["services.rules", str(folder)])
+        assert main() == 0
+        return str(YAML(typ="safe").load(folder / "prometheus" / "prometheus.yml")["global"]["scrape_interval"])
+
+    monkeypatch.delenv("KPIWATCH_CLOCK", raising=False)
+    assert speed_of(tmp_path / "real") == "15s"
+    Clock.simulated(tmp_path / "clock.json").set(0, speed=3)
+    monkeypatch.setenv("KPIWATCH_CLOCK", str(tmp_path / "clock.json"))
+    assert speed_of(tmp_path / "simulated") == "5s"

@@ -1,0 +1,287 @@
+"""docker-compose.yml is what the published schema allows; the commands, settings, ports, paths it names are there."""
+
+import base64
+import importlib.util
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+from ruamel.yaml import YAML
+
+from services.cli.__main__ import COMMANDS
+from services.exporter.web import exporter_app
+from services.local import kafka
+from services.notifier.webhook import notifier_app
+from services.rules.alerts import EXPORTER_JOB
+from services.settings import Settings, variable
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = ROOT / "docker-compose.yml"
+DEPLOY = ROOT / "deploy"
+DOCKERFILE = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+FOLDED = re.sub(r"\\\n\s*", " ", DOCKERFILE)
+CHOSEN = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / ".env").read_text(encoding="utf-8"), re.MULTILINE))
+EXAMPLE = dict(re.findall(r"^# ?([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE))
+
+Service = dict[str, Any]
+
+
+def filled_in(content: Any) -> Any:
+    """With the variables of .env in their places, as compose does it. KeyError: one is not there."""
+    if isinstance(content, str):
+        return re.sub(r"\$\{(\w+)\}", lambda found: CHOSEN[found[1]], content)
+    if isinstance(content, dict):
+        return {key: filled_in(value) for key, value in content.items()}
+    return [filled_in(one) for one in content] if isinstance(content, list) else content
+
+
+WHOLE: dict[str, Any] = filled_in(YAML(typ="safe").load(COMPOSE))
+SERVICES: dict[str, Service] = WHOLE["services"]
+OURS = {name: one for name, one in SERVICES.items() if one["image"] == CHOSEN["OUR_IMAGE"]}
+JOBS = {name for name, one in SERVICES.items() if one["restart"] == "on-failure"}
+
+every_service = pytest.mark.parametrize("name", SERVICES)
+every_service_of_ours = pytest.mark.parametrize("name", OURS)
+
+
+def run_by(service: Service) -> Iterator[list[str]]:
+    """Its command, and that of its health check where that is one."""
+    yield service["command"]
+    kind, *command = service.get("healthcheck", {}).get("test", ["NONE"])
+    if kind == "CMD":
+        yield command
+
+
+def mounts(service: Service) -> list[tuple[str, str]]:
+    """(named volume or path here, folder inside)."""
+    split = [one.split(":") for one in service.get("volumes", [])]
+    return [(parts[0], parts[1]) for parts in split]
+
+
+def test_the_published_schema_of_compose_files_accepts_it() -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(COMPOSE)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_everything_that_is_chosen_is_used_and_every_image_has_a_version() -> None:
+    asked = set(re.findall(r"\$\{(\w+)\}", COMPOSE.read_text(encoding="utf-8")))
+    assert asked == CHOSEN.keys() - {"COMPOSE_PROFILES"}  # which compose reads itself
+    images = [one["image"] for one in SERVICES.values()] + [CHOSEN["PYTHON_IMAGE"]]
+    assert all(re.fullmatch(r"[a-z/]+:v?\d+\.\d+\.\d+[\w.-]*", image) for image in images)
+
+
+def test_what_is_chosen_agrees_with_the_example() -> None:
+    assert CHOSEN.keys() <= EXAMPLE.keys()
+    assert {name for name, text in CHOSEN.items() if EXAMPLE[name] != text} == {"KPIWATCH_CLOCK"}  # it is a demo
+    compose_only = {name for name in EXAMPLE if not name.startswith("KPIWATCH_")}
+    assert compose_only <= CHOSEN.keys()
+
+
+@every_service_of_ours
+def test_every_command_is_there(name: str) -> None:
+    for command in run_by(OURS[name]):
+        if command[0] == "kpiwatch":
+            assert command[1] in COMMANDS
+        else:
+            assert command[:2] == ["python", "-m"]
+            found = importlib.util.find_spec(command[2])
+            assert found is not None
+            assert found.submodule_search_locations is None or importlib.util.find_spec(f"{command[2]}.__main__")
+
+
+@every_service_of_ours
+def test_every_setting_is_one_and_the_process_takes_it(name: str) -> None:
+    environment = {key: str(value) for key, value in OURS[name].get("environment", {}).items()}
+    Settings.from_environment(environment)
+    assert environment.keys() <= {variable(field) for field in Settings.model_fields}
+
+
+def test_workers_have_names_and_disks_of_their_own() -> None:
+    workers = [one for one in OURS.values() if str(one["command"]).count("streams.")]
+    assert len(workers) == 3
+    assert len({one["environment"]["KPIWATCH_WORKER"] for one in workers}) == 3
+    disks = {
+        volume for one in workers for volume, folder in mounts(one) if folder == one["environment"]["KPIWATCH_STATE"]
+    }
+    assert len(disks) == 3
+
+
+def test_every_process_of_the_demo_reads_the_same_clock() -> None:
+    readers = [one for name, one in OURS.items() if name != "topics"]
+    assert {one["environment"]["KPIWATCH_CLOCK"] for one in readers} == {"/clock/clock.json"}
+    folders = {(volume, folder) for one in readers for volume, folder in mounts(one) if volume == "clock"}
+    assert folders == {("clock", "/clock")}
+    writers = [name for name, one in OURS.items() if "clock:/clock" in one.get("volumes", [])]
+    assert writers == ["clock"]
+
+
+def test_what_the_parts_call_is_a_service_at_its_own_port() -> None:
+    scraped = YAML(typ="safe").load(DEPLOY / "prometheus" / "prometheus.yml")
+    told = YAML(typ="safe").load(DEPLOY / "alertmanager" / "alertmanager.yml")
+    source = YAML(typ="safe").load(DEPLOY / "grafana" / "provisioning" / "datasources" / "prometheus.yml")
+    (job,) = [one for one in scraped["scrape_configs"] if one["job_name"] == EXPORTER_JOB]
+    webhooks = {hook["url"] for one in told["receivers"] for hook in one.get("webhook_configs", [])}
+    called = [
+        *job["static_configs"][0]["targets"],
+        *scraped["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"],
+        *webhooks,
+        source["datasources"][0]["url"],
+        OURS["notifier"]["environment"]["KPIWATCH_ALERTMANAGER_URL"],
+        *{
+            one["environment"]["KPIWATCH_BOOTSTRAP"]
+            for one in OURS.values()
+            if "KPIWATCH_BOOTSTRAP" in one["environment"]
+        },
+    ]
+    listens = {
+        "exporter": Settings().exporter_port,
+        "notifier": Settings().notifier_port,
+        "prometheus": 9090,
+        "alertmanager": 9093,
+        "kafka": 9092,
+    }
+    found = {re.sub(r"^\w+://|/.*$", "", address.removeprefix("http://")) for address in called}
+    assert found == {f"{name}:{port}" for name, port in listens.items()}
+    assert listens.keys() <= SERVICES.keys()
+
+
+def test_ports_are_on_loopback_and_lead_to_what_listens() -> None:
+    inside = {name: one["ports"] for name, one in SERVICES.items() if "ports" in one}
+    assert all(port.startswith("127.0.0.1:") for ports in inside.values() for port in ports)
+    leads_to = {name: [int(port.split(":")[2]) for port in ports] for name, ports in inside.items()}
+    assert leads_to == {
+        "kafka": [19092],
+        "exporter": [Settings().exporter_port],
+        "prometheus": [9090],
+        "alertmanager": [9093],
+        "grafana": [3000],
+    }
+    assert f"LOOPBACK://127.0.0.1:{CHOSEN['KPIWATCH_KAFKA_PORT']}" in str(SERVICES["kafka"]["environment"])
+
+
+def test_health_is_asked_where_it_is_answered() -> None:
+    apps = {
+        "exporter": exporter_app(CollectorRegistry(), lambda: True, lambda: True),
+        "notifier": notifier_app(lambda alerts: None, lambda: True, lambda: True),
+    }
+    for name, app in apps.items():
+        port = getattr(Settings(), f"{name}_port")
+        url = OURS[name]["healthcheck"]["test"][-1]
+        assert url.startswith(f"http://127.0.0.1:{port}/")
+        assert url.removeprefix(f"http://127.0.0.1:{port}") in {getattr(route, "path", "") for route in app.routes}
+    for name, port in (("prometheus", 9090), ("alertmanager", 9093)):
+        assert SERVICES[name]["healthcheck"]["test"][-1] == f"http://127.0.0.1:{port}/-/ready"  # as services.local asks
+
+
+@every_service
+def test_what_runs_has_a_health_check_limits_and_is_started_again(name: str) -> None:
+    service = SERVICES[name]
+    assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory"}
+    if name not in JOBS:
+        assert service["restart"] == "unless-stopped"
+        assert "healthcheck" in service
+
+
+@every_service
+def test_what_a_service_waits_for_can_come_true(name: str) -> None:
+    for other, wanted in SERVICES[name].get("depends_on", {}).items():
+        awaited = SERVICES[other]
+        match wanted["condition"]:
+            case "service_healthy":
+                assert "test" in awaited["healthcheck"]
+            case "service_completed_successfully":
+                assert other in JOBS
+        if set(awaited.get("profiles", [])) - set(SERVICES[name].get("profiles", [])):
+            assert wanted["required"] is False
+
+
+def test_what_is_mounted_is_there() -> None:
+    found = {volume for one in SERVICES.values() for volume, _ in mounts(one)}
+    here = {path for path in found if path.startswith(".")}
+    assert here == {"./deploy/grafana/provisioning", "./dashboards/generated"}
+    assert all((ROOT / path).is_dir() for path in here)
+    assert found - here == WHOLE["volumes"].keys()
+
+
+@every_service_of_ours
+def test_our_processes_write_only_into_volumes_that_the_image_gives_to_its_user(name: str) -> None:
+    service = OURS[name]
+    assert service["read_only"]
+    assert service["cap_drop"] == ["ALL"]
+    (given,) = re.findall(r"install --directory --owner kpiwatch --group kpiwatch (.+)", FOLDED)
+    assert {folder for _, folder in mounts(service)} <= set(given.split())
+
+
+def test_prometheus_and_the_alertmanager_read_what_the_rules_job_writes() -> None:
+    assert OURS["rules"]["command"][-1] == "/monitoring"
+    for name in ("prometheus", "alertmanager"):
+        assert f"--config.file=/monitoring/{name}/{name}.yml" in SERVICES[name]["command"]
+        assert (DEPLOY / name / f"{name}.yml").exists()
+
+
+def test_grafana_finds_the_dashboards_that_are_committed() -> None:
+    provider = YAML(typ="safe").load(DEPLOY / "grafana" / "provisioning" / "dashboards" / "kpiwatch.yml")
+    (where,) = [one["options"]["path"] for one in provider["providers"]]
+    grafana = SERVICES["grafana"]
+    assert ("./dashboards/generated", where) in mounts(grafana)
+    home = Path(grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
+    assert (ROOT / "dashboards" / "generated" / home.relative_to(where)).exists()
+
+
+ABOUT_PLACES = {
+    "process.roles", "node.id", "controller.quorum.voters", "listeners", "advertised.listeners", "log.dirs",
+    "controller.listener.names", "inter.broker.listener.name", "listener.security.protocol.map",
+}  # fmt: skip
+
+
+def test_the_broker_keeps_and_refuses_what_the_embedded_one_does() -> None:
+    embedded = dict(line.split("=", 1) for line in kafka._PROPERTIES.splitlines() if "=" in line)
+    given = {
+        name.removeprefix("KAFKA_").lower().replace("_", "."): str(value)
+        for name, value in SERVICES["kafka"]["environment"].items()
+        if name not in ("CLUSTER_ID", "KAFKA_HEAP_OPTS")
+    }
+    assert given.keys() >= ABOUT_PLACES
+    assert given.items() - {(name, given[name]) for name in ABOUT_PLACES} <= embedded.items()
+    cluster = SERVICES["kafka"]["environment"]["CLUSTER_ID"]
+    assert base64.urlsafe_b64encode(base64.urlsafe_b64decode(f"{cluster}==")).decode() == f"{cluster}=="
+
+
+def test_the_image_copies_what_is_there_and_runs_as_nobody_of_importance() -> None:
+    copied = [one.split()[:-1] for one in re.findall(r"^COPY (?!--from)(?:--\S+ )?(.+)$", FOLDED, re.MULTILINE)]
+    sources = [source for group in copied for source in group]
+    assert all((ROOT / source).exists() for source in sources)
+    let_through = re.findall(r"^!(.+)$", (DEPLOY / "Dockerfile.dockerignore").read_text(), re.MULTILINE)
+    assert sorted(let_through) == sorted(sources)
+    assert re.findall(r"^USER (.+)$", DOCKERFILE, re.MULTILINE)[-1] == "kpiwatch"
+    assert set(re.findall(r"^ARG PYTHON_IMAGE=(.+)$", DOCKERFILE, re.MULTILINE)) == {CHOSEN["PYTHON_IMAGE"]}
+    assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) == {"${PYTHON_IMAGE}"}
+    assert (DEPLOY / "kpiwatch").stat().st_mode & 0o111
+
+
+def locked(path: Path) -> dict[str, frozenset[str]]:
+    """`name==version` (and for which machines) → hashes."""
+    entries = re.split(r"\n(?=\S)", path.read_text(encoding="utf-8"))
+    return {entry.split(" \\")[0]: frozenset(re.findall(r"sha256:\w+", entry)) for entry in entries if "==" in entry}
+
+
+def test_the_image_holds_the_locked_packages_that_run_and_no_others() -> None:
+    image, everything = locked(DEPLOY / "requirements.lock"), locked(ROOT / "requirements.lock")
+    assert image.items() <= everything.items()
+    assert all(image.values())
+    names = {entry.split("==")[0].split("[")[0] for entry in image}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+    def named(requirements: list[str]) -> set[str]:
+        return {re.split(r"[^\w.-]", one)[0].lower().replace(".", "-") for one in requirements}
+
+    assert named(project["dependencies"]) <= {name.replace(".", "-") for name in names}
+    extras = set().union(*(named(wanted) for wanted in project["optional-dependencies"].values()))
+    assert not extras & names

@@ -1,0 +1,104 @@
+"""Whether a process is ready, asked from outside: what the health checks of docker-compose.yml run."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from services import readiness
+from services.clock import Clock
+from services.readiness import Readiness
+from services.settings import Settings
+
+
+def says(state: Path, *, partitions: int = 4, rebalancing: bool = False, seconds_ago: float = 0) -> None:
+    said = Readiness.of_this_process("cases-1", partitions=partitions, rebalancing=rebalancing)
+    said.model_copy(update={"at": time.time() - seconds_ago}).write(state)
+
+
+@pytest.fixture
+def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The state folder of the worker that the settings name."""
+    monkeypatch.setenv("KPIWATCH_STATE", str(tmp_path))
+    monkeypatch.setenv("KPIWATCH_WORKER", "cases-1")
+    return tmp_path
+
+
+def test_a_worker_that_has_partitions_and_said_so_just_now_is_ready(worker: Path) -> None:
+    says(worker)
+    assert readiness.main([]) == 0
+
+
+def test_a_worker_that_is_not_ready_says_why(worker: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert readiness.main([]) == 3
+    says(worker, seconds_ago=60)
+    assert readiness.main([]) == 3
+    says(worker, partitions=0)
+    assert readiness.main([]) == 3
+    says(worker, rebalancing=True)
+    assert readiness.main([]) == 3
+    assert capsys.readouterr().err.splitlines() == [
+        "it has not said anything yet",
+        "it has said nothing for 60 s",
+        "no partitions are assigned to it",
+        "its partitions are being given out or restored",
+    ]
+
+
+class _Answers(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        ready = self.path == "/-/ready"
+        self.send_response(200 if ready else 503)
+        self.end_headers()
+        self.wfile.write(b"ready" if ready else b"still reading")
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), _Answers)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_web_part_is_ready_when_it_says_so_itself(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert readiness.main([f"{url}/-/ready"]) == 0
+    assert readiness.main([f"{url}/-/healthy"]) == 3
+    assert readiness.main(["http://127.0.0.1:9/-/ready"]) == 3
+    still, away = capsys.readouterr().err.splitlines()
+    assert still == "still reading"
+    assert away.startswith("http://127.0.0.1:9/-/ready does not answer")
+
+
+def test_a_clock_that_is_led_runs_until_its_leader_ends_and_then_stands_still(tmp_path: Path) -> None:
+    settings = Settings(clock=tmp_path / "clock.json", demo_speed=60)
+    environment = {**settings.environment(), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "services.cli", "clock"]
+
+    def check() -> int:
+        return subprocess.run([*command, "--check"], env=environment, capture_output=True, check=False).returncode
+
+    assert check() == 3
+    leader = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        assert leader.stdout is not None
+        assert leader.stdout.readline().startswith("the clock runs at speed 60")
+        assert check() == 0
+    finally:
+        leader.terminate()
+        assert leader.wait(20) == 0
+        assert leader.stdout is not None
+        leader.stdout.close()
+    assert Clock.simulated(tmp_path / "clock.json").speed == 0
+    assert check() == 3
