@@ -204,6 +204,8 @@ class Checker:
                 yield from self._unit((unit_field,), unit)
         if not promise.lead and not self._open:
             yield ("lead",), "is missing: the annex says who leads"
+        if promise.tier is None and self._head.text:
+            yield ("tier",), "is missing: H (a number is printed), C (full coverage, no number) or Q (a direction)"
         yield from of_promise(promise, self._head.issued, is_open=self._open)
         for reason in promise.clock_stops:
             yield from self._reason(("clock_stops",), reason)
@@ -399,7 +401,7 @@ class Checker:
                 yield Problem(self._head_file, ("collections",), f"{collection!r} is there {times} times")
 
     def _versions(self) -> Iterator[Problem]:
-        """One version of a promise at a time, one official variant, one measure."""
+        """One version of a promise at a time, one official variant, one measure, one tier."""
         groups: dict[str, list[Located[Promise]]] = defaultdict(list)
         by_id: dict[str, list[Located[Promise]]] = defaultdict(list)
         for located in self._reading.promises:
@@ -419,6 +421,9 @@ class Checker:
                         (*located.place, "item"),
                         f"{name} belongs to measure {entries[0].entry.item} elsewhere",
                     )
+                tiers = located.entry.tier, entries[0].entry.tier
+                if None not in tiers and tiers[0] != tiers[1]:
+                    yield Problem(located.file, (*located.place, "tier"), f"{name} is of tier {tiers[1]} elsewhere")
 
     def _unfed(self) -> Iterator[Problem]:
         """A promise that no source feeds would be silent for ever, and look as if nothing had happened."""

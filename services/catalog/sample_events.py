@@ -33,10 +33,13 @@ def sources_of(subject: str, plan: Plan) -> tuple[Source, ...]:
 
 def voice_of(promise: Promise, subject: str, plan: Plan) -> Voice:
     """The first source that reports on a subject, in the name of a unit that it may name: its own, where that unit
-    answers for the promise; else one that does; else its own after all."""
-    source = sources_of(subject, plan)[0]
-    own = source.id.rpartition("/")[2]
+    answers for the promise; else one that does; else its own after all. A plan without a register of sources hears anybody."""
     answering = promise.owed_by or (*promise.lead, *promise.responsible)
+    source = next(iter(sources_of(subject, plan)), None)
+    if source is None:
+        unit = next(iter((*answering, *plan.units)), "any-unit")
+        return Voice(f"/units/{unit}", unit)
+    own = source.id.rpartition("/")[2]
     preferred = (*([own] if own in answering else []), *answering, own, *source.units)
     return Voice(source.id, next(unit for unit in preferred if unit in plan.units and _may_name(source, unit)))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from services.catalog.wording import objective_text, unit_of_measure
 from services.domain.limits import Limit
-from services.domain.plan import CASELESS, Kind, Objective, Plan, Promise, Strength, Title
+from services.domain.plan import CASELESS, Kind, Objective, Plan, Promise, Strength, Tier, Title
 
 _POINTS = {
     "applied": Title(zh="申请", en="application"),
@@ -31,12 +31,23 @@ STRENGTHS: Mapping[Strength, Title] = {
     Strength.ASPIRATIONAL: Title(zh="鼓励性（力争、推动）", en="aspirational: missed, never red"),
     Strength.DIRECTIONAL: Title(zh="方向性（方案未定数值）", en="directional: the plan prints no threshold"),
 }
+TIERS: Mapping[Tier, Title] = {
+    Tier.H: Title(zh="方案载明数值、零或日期", en="a number, a zero or a date is printed"),
+    Tier.C: Title(zh="全覆盖或强制性要求，未载明数值", en="full coverage or mandatory wording, no number printed"),
+    Tier.Q: Title(zh="定性要求，只看趋势", en="qualitative: a direction, never judged"),
+}
 _RELATIONS = {
     "<=": Title(zh="不超过", en="at most"),
     ">=": Title(zh="不低于", en="at least"),
     "=": Title(zh="等于", en="exactly"),
 }
 _DIRECTIONS = {"rising": Title(zh="上升", en="rise"), "falling": Title(zh="下降", en="fall")}
+
+
+def tier_counts(promises: Iterable[Promise]) -> dict[Tier, int]:
+    """How many promises (not variants) are of each tier; empty where a plan has none."""
+    by_id = {promise.id: promise.tier for promise in promises}
+    return {tier: count for tier in Tier if (count := sum(each is tier for each in by_id.values()))}
 
 
 def in_words(promise: Promise, plan: Plan) -> Title:
