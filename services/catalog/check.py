@@ -35,7 +35,7 @@ CASE_FIELDS: Mapping[str, Collection[str]] = {
 }
 """Fields of a case that a selection may name, with their values (CONTRACT §1)."""
 _FLAGS = {"parent", "online", "stopped", "extended"}
-_OF_EVERY_CASE = {*CASE_FIELDS, *_FLAGS, "service_item", "unit", "reached"}
+OF_EVERY_CASE = {*CASE_FIELDS, *_FLAGS, "service_item", "unit", "reached"}
 """What a selection may name without its being declared."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -150,7 +150,7 @@ class Checker:
     def _of_item(self, item: ServiceItem) -> Iterator[Fault]:
         yield from _name("code", item.code)
         for name, spec in item.attributes.items():
-            if name in _OF_EVERY_CASE:
+            if name in OF_EVERY_CASE:
                 yield ("attributes", name), f"{name!r} is a field of every case: give the attribute another name"
             if name == FULL_TRACE and spec.type != "bool":
                 yield ("attributes", name, "type"), "is true or false: whether all that happens in a case is reported"

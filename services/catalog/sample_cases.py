@@ -6,13 +6,13 @@ from datetime import date
 from fractions import Fraction
 from typing import Any
 
-from services.catalog.check import CASE_FIELDS
+from services.catalog.check import CASE_FIELDS, OF_EVERY_CASE
 from services.catalog.coherence import as_tuple
-from services.catalog.sample_events import OPERATIONS, Expected, Name, Scene, Telling, voice_of
+from services.catalog.sample_events import OPERATIONS, Expected, Name, Scene, Telling, Unspoken, voice_of
 from services.domain.kinds.counts import FULL_TRACE
 from services.domain.law import Law
 from services.domain.limits import Limit, LimitUnit, due
-from services.domain.plan import AttributeSpec, Kind, Objective, Promise, ServiceItem
+from services.domain.plan import AttributeSpec, Kind, Objective, Promise, ServiceItem, Title
 from services.domain.zone import DAY_US, MINUTE_US, Instant
 
 SECOND = 1_000_000
@@ -20,6 +20,8 @@ _BEFORE_THE_CLOCK = 30 * MINUTE_US
 """How long before a clock that starts with a milestone the case was accepted."""
 _COURSE = 4 * 60 * MINUTE_US
 """How long a case takes where nothing depends on it."""
+ANY_ITEM = "any-item"
+_DAYS = (LimitUnit.WORKING_DAYS, LimitUnit.CALENDAR_DAYS)
 _OWN_LIMIT = Limit(amount=5, unit=LimitUnit.WORKING_DAYS)
 """What a sample case declares for itself, where a promise goes by what the case declares."""
 
@@ -80,12 +82,15 @@ class _SampleCase:
         self.later = self.start + _COURSE
 
     def _service_item(self) -> ServiceItem:
-        """The first one selected; of a reduction the first with a statutory limit in days."""
+        """The first one selected; of a reduction the first with a statutory limit in days. An open plan need not
+        declare it."""
         items = self.law.plan.service_items
-        codes = [str(code) for code in as_tuple(self.promise.select.get("service_item", ()))] or list(items)
+        codes = [str(code) for code in as_tuple(self.promise.select.get("service_item", ()))] or [*items, ANY_ITEM]
         if self.promise.kind is Kind.MEAN_REDUCTION:
             codes = [code for code in codes if self.statutory(code) is not None]
-        return items[codes[0]]
+        if not codes:
+            raise Unspoken(self.promise.key)
+        return items.get(codes[0]) or ServiceItem(code=codes[0], title=Title(zh=codes[0], en=codes[0]))
 
     def _first_day(self) -> int:
         """The first working day on which the promise is in force; of a limit in calendar days the first from which it
@@ -99,9 +104,9 @@ class _SampleCase:
         return day
 
     def statutory(self, code: str) -> Limit | None:
-        """The statutory limit of a service item, where it is in working days."""
+        """The statutory limit of a service item, where it is in days."""
         limit = self.law.statutory_limit(code, self.promise.effective_from.toordinal())
-        return limit if limit is not None and limit.unit is LimitUnit.WORKING_DAYS else None
+        return limit if limit is not None and limit.unit in _DAYS else None
 
     def due(self, limit: Limit) -> Instant:
         """The last instant within a limit from the start of the clock."""
@@ -201,7 +206,7 @@ class _SampleCase:
 
     def _attributes(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """Those of the wanted values that are attributes of the case; of several the first."""
-        return {name: as_tuple(value)[0] for name, value in wanted.items() if name in self.item.attributes}
+        return {name: as_tuple(value)[0] for name, value in wanted.items() if name not in OF_EVERY_CASE and value != ()}
 
 
 # ---- limits and shares -------------------------------------------------------------------------------------
@@ -324,7 +329,8 @@ def _counted(case: _SampleCase, course: Course, amounts: list[int]) -> Course:
                 above, _, below = name.partition("/")
                 measured += [(above, amount), (below, 100)]
             case "attribute":
-                known = (*case.item.attributes[name].values, *(f"code-{number}" for number in range(1, amount + 1)))
+                spec = case.item.attributes.get(name)
+                known = (*(spec.values if spec else ()), *(f"code-{number}" for number in range(1, amount + 1)))
                 wanted[name] = [list(known[:amount])]  # one value, which is a list
             case "order":
                 steps += [] if amount else [name.partition("<")[0]]
@@ -371,7 +377,7 @@ def _of_reduction(case: _SampleCase) -> Iterator[Scene]:
     values: tuple[tuple[Name, int], ...] = (("higher", longest), ("lower", longest + 1))
     for name, days in values:
         expected = Expected("counted", 1, None, 1 - Fraction(days, limit.amount))
-        yield case.scene(name, Course(case.after(days, "working_days")), expected)
+        yield case.scene(name, Course(case.after(days, limit.unit)), expected)
 
 
 def _of_node(case: _SampleCase) -> Iterator[Scene]:

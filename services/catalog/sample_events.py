@@ -15,6 +15,10 @@ Event = Mapping[str, Any]
 OPERATIONS = "/operations"
 
 
+class Unspoken(Exception):
+    """There is no sample: no source of the plan may tell of the promise's subject, or no service item can be it."""
+
+
 class Voice(NamedTuple):
     """A source and the unit in whose name it speaks."""
 
@@ -33,9 +37,12 @@ def sources_of(subject: str, plan: Plan) -> tuple[Source, ...]:
 
 def voice_of(promise: Promise, subject: str, plan: Plan) -> Voice:
     """The first source that reports on a subject, in the name of a unit that it may name: its own, where that unit
-    answers for the promise; else one that does; else its own after all. A plan without a register of sources hears anybody."""
+    answers for the promise; else one that does; else its own after all.
+    Of an open plan, which needs no sources, any unit for itself. Unspoken where nobody may tell of it."""
     answering = promise.owed_by or (*promise.lead, *promise.responsible)
     source = next(iter(sources_of(subject, plan)), None)
+    if source is None and not plan.head.open:
+        raise Unspoken(subject)
     if source is None:
         unit = next(iter((*answering, *plan.units)), "any-unit")
         return Voice(f"/units/{unit}", unit)

@@ -78,17 +78,30 @@ def _of_entries(promise: Promise, law: Law) -> Iterator[Scene]:
         return
     if promise.listed:
         wanted[promise.listed_by] = promise.listed[0]
-    name, value = next(iter((promise.where or promise.select).items()))
-    out = {**wanted, name: another(name, value, _declared(promise, law).get(name))}
     share = promise.statistic == "share"
-    left_out = "counted" if share else None
-    inside: tuple[Name, Mapping[str, Any], str | None, int] = ("counts", wanted, "counted", 1)
-    outside: tuple[Name, Mapping[str, Any], str | None, int] = ("does_not_count", out, left_out, 0)
-    for label, attributes, outcome, met in (inside, outside):
-        telling = _telling(promise, law, label)
-        unit = _entry(promise, law, telling, attributes)
-        of = unit if promise.listed and outcome else ALL
-        yield Scene(label, telling, Expected(outcome, 1 if share else met, met, Fraction(met), of), until)
+    telling = _telling(promise, law, "counts")
+    unit = _entry(promise, law, telling, wanted)
+    yield Scene("counts", telling, Expected("counted", 1, 1, Fraction(1), unit if promise.listed else ALL), until)
+    out = _left_out(promise, law, wanted)
+    if out is None:
+        return
+    telling = _telling(promise, law, "does_not_count")
+    unit = _entry(promise, law, telling, out)
+    if share and promise.where:
+        expected = Expected("counted", 1, 0, Fraction(0), unit if promise.listed else ALL)
+    elif share:
+        expected = Expected(None, len(promise.listed), 0, Fraction(0) if promise.listed else None)
+    else:
+        expected = Expected(None, 0, 0, Fraction(0))
+    yield Scene("does_not_count", telling, expected, until)
+
+
+def _left_out(promise: Promise, law: Law, wanted: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The same entry with another value of one attribute, so that it does not count; None where every entry does."""
+    tests = promise.where or promise.select or ({promise.listed_by: promise.listed} if promise.listed else {})
+    for name, value in tests.items():
+        return {**wanted, name: another(name, value, _declared(promise, law).get(name))}
+    return None
 
 
 def _of_amounts(promise: Promise, law: Law, wanted: Mapping[str, Any], until: Instant) -> Iterator[Scene]:

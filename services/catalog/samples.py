@@ -6,15 +6,19 @@ days or a figure without a target has no subject that misses it: its samples hav
 """
 
 from services.catalog import sample_cases, sample_registers
-from services.catalog.sample_events import Sample, Scene
+from services.catalog.sample_events import Sample, Scene, Unspoken
 from services.domain.law import Law
 from services.domain.plan import CASELESS, Promise
 
 
 def samples_of(promise: Promise, law: Law) -> tuple[Sample, ...]:
-    """The samples of a promise: first one that counts or is met, then what does not count or is missed."""
+    """The samples of a promise: first one that counts or is met, then what does not count or is missed. None where the
+    plan has nobody who could tell of it."""
     scenes = sample_registers.scenes if promise.kind in CASELESS else sample_cases.scenes
-    return tuple(_seen(scene, law) for scene in scenes(promise, law))
+    try:
+        return tuple(_seen(scene, law) for scene in scenes(promise, law))
+    except Unspoken:
+        return ()
 
 
 def _seen(scene: Scene, law: Law) -> Sample:

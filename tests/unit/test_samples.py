@@ -7,11 +7,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from services.catalog.load import load_plan
 from services.catalog.samples import samples_of
 from services.cli.validate import validate
 from services.domain.figure import written
+from services.domain.judge import Judge
 from services.domain.plan import Kind, Promise
-from tests.verdicts import admitted, shipped, verdict
+from tests.verdicts import admitted, judge_of, shipped, verdict
 
 PROMISES = shipped().plan.promises
 
@@ -20,20 +22,32 @@ def versions(*promises: Promise) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("promise", promises, ids=lambda promise: promise.key)
 
 
-@versions(*PROMISES)
-def test_the_samples_of_a_promise_are_admitted_and_judged_as_its_page_says(promise: Promise) -> None:
-    judge = shipped()
-    for sample in samples_of(promise, judge.law):
-        expected = sample.expected
-        seen = verdict(judge, promise, sample, admitted(sample, judge.plan))
+def check(judge: Judge, promise: Promise) -> int:
+    """Tell all samples of a promise and look; how many there were."""
+    samples = samples_of(promise, judge.law)
+    for sample in samples:
+        expected, seen = sample.expected, verdict(judge, promise, sample, admitted(sample, judge.plan))
         assert seen.outcome == expected.outcome, sample.name
         assert seen.row is not None, sample.name
-        numerator = written(expected.numerator)
-        assert (seen.row.n, seen.row.numerator, seen.row.value) == (
-            str(expected.n),
-            numerator,
-            written(expected.value),
-        ), sample.name
+        figures = str(expected.n), written(expected.numerator), written(expected.value)
+        assert (seen.row.n, seen.row.numerator, seen.row.value) == figures, sample.name
+    return len(samples)
+
+
+@versions(*PROMISES)
+def test_the_samples_of_a_promise_are_admitted_and_judged_as_its_page_says(promise: Promise) -> None:
+    assert check(shipped(), promise) >= 2
+
+
+@pytest.mark.parametrize("folder", ["golden/plans/good/kinds", "golden/plans/good/open", "oracle_plan"])
+def test_any_plan_gives_samples_that_hold(folder: str) -> None:
+    judge = judge_of(load_plan(Path(__file__).parents[1] / folder))
+    assert sum(check(judge, promise) for promise in judge.plan.promises)
+
+
+def test_a_plan_in_which_nobody_may_speak_has_no_samples() -> None:
+    judge = judge_of(load_plan(Path(__file__).parents[1] / "golden/plans/good/smallest"))
+    assert [samples_of(promise, judge.law) for promise in judge.plan.promises] == [()]
 
 
 @versions(*PROMISES)
