@@ -53,7 +53,7 @@ def tier_counts(promises: Iterable[Promise]) -> dict[Tier, int]:
 def in_words(promise: Promise, plan: Plan) -> Title:
     """What the promise says, one sentence in each language."""
     whose = _population(promise, plan)
-    start, stop = _points(promise.start), _points(promise.stop)
+    start, stop = point_words(promise.start), point_words(promise.stop)
     objective = _objective(promise)
     match promise.kind:
         case Kind.CASE_LIMIT:
@@ -181,7 +181,8 @@ def _objective(promise: Promise) -> Title:
     return Title(zh=f"{relation.zh}{bound.amount:f}{unit.zh}", en=f"{relation.en} {bound.amount:f} {unit.en}")
 
 
-def _points(points: Iterable[str]) -> Title:
+def point_words(points: Iterable[str]) -> Title:
+    """Points of a clock, as one reads them."""
     titles = [
         _POINTS.get(point, Title(zh=f"“{point.partition(':')[2]}”", en=point.partition(":")[2])) for point in points
     ]
@@ -228,10 +229,10 @@ def _population(promise: Promise, plan: Plan) -> Title:
 # ---- what is counted ---------------------------------------------------------------------------------------
 def _counted(promise: Promise) -> Title:
     """Which cases count in a share, maturity included."""
-    stop = _points(promise.stop)
+    stop = point_words(promise.stop)
     clauses = [_clause(name, value) for name, value in promise.where.items() if name != "stopped"]
     if promise.matures_at == "completion" and promise.stop != ("completed",):
-        names = [_points([point]) for point in promise.stop]
+        names = [point_words([point]) for point in promise.stop]
         zh, en = "、".join(name.zh for name in names), " and ".join(name.en for name in names)
         clauses.insert(0, Title(zh=f"办结前达到{zh}", en=f"{en} by completion"))
     elif promise.where.get("stopped"):

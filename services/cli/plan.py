@@ -1,4 +1,4 @@
-"""`kpiwatch plan`: whether a plan is right, what it promises, what changes between two."""
+"""`kpiwatch plan`: whether a plan is right, what it promises, what changes between two, how its files are written."""
 
 import dataclasses
 import json
@@ -20,6 +20,7 @@ from services.catalog.load import InvalidPlan, Problem, load_plan, read_plan
 from services.catalog.lock import LOCK, write_lock
 from services.catalog.sample_events import Sample
 from services.catalog.samples import samples_of
+from services.catalog.schema import schemas
 from services.catalog.sentences import STRENGTHS, in_words, limit_words, tier_counts
 from services.catalog.vocabulary import needs_of, told_by
 from services.cli.arguments import PlanFolder, chosen_plan
@@ -104,6 +105,19 @@ def diff(
     same = old.fingerprint == new.fingerprint
     verdicts = "no verdict changes" if same else "every verdict is judged again"
     out.print(f"{_many(len(found), 'difference')}; {verdicts}", style="bold", soft_wrap=True)
+
+
+@app.command()
+def schema(
+    kind: Annotated[
+        str | None, typer.Argument(help="plan, kpis, units, service_items, sources or opening_hours; else all.")
+    ] = None,
+) -> None:
+    """Print the JSON Schema of a plan's files, for editors and programs that write them."""
+    known = schemas()
+    if kind is not None and kind not in known:
+        raise typer.BadParameter(f"no such kind of file: one of {', '.join(known)}", param_hint="KIND")
+    typer.echo(json.dumps(known if kind is None else known[kind], ensure_ascii=False, indent=2))
 
 
 def _is_named(promise: Promise, name: str) -> bool:

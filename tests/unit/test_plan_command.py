@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from services.catalog.load import load_plan
 from services.cli.plan import app
 from services.domain.plan import Promise
 from services.settings import Settings
