@@ -225,8 +225,8 @@ class _Rest:
         """In the order in which the service item declares them; each after the one before it."""
         story, rng = self._story, self._rng
         accepted = story.points.get("accepted")
-        if accepted is None or "withdrawn" in story.points or (story.stuck and not story.composed):
-            return
+        if accepted is None or "withdrawn" in story.points or not (story.composed or "completed" in story.points):
+            return  # the scene has told how it ends
         cursor = accepted.time
         told_by_scene = set(story.points)
         owed_by_the_end = {step for promise in self._intended.promises for step in self._intended.steps(promise)}
@@ -344,7 +344,7 @@ class _Rest:
                 self._lead(promise, fate, due)
                 return
             self._lead(promise, Fate.MET if at <= due else Fate.MISSED, due)
-        elif rng.random() < self._intended.quality.withdrawn:
+        elif story.decided is None and rng.random() < self._intended.quality.withdrawn:
             story.tell("case.withdrawn", cursor + 60 * SECOND, {"reason": "applicant withdrew"}, point="withdrawn")
             return
         elif any(each.measure in ("minutes", "working_minutes") for each in self._intended.promises):
@@ -447,6 +447,8 @@ class _Rest:
             return
         for promise in self._intended.promises:
             if any(point not in story.points for point in promise.start):
+                continue
+            if not self._place.is_in_force(promise, max(story.points[point].time for point in promise.start)):
                 continue
             if promise.unless.get("outcome") is not None and story.outcome in values_of(promise.unless["outcome"]):
                 continue

@@ -190,9 +190,10 @@ class History:
 
     def _tell_registers(self, day: int) -> None:
         for subject, moment in self._registers.on(day, first=day == self.first_day):
-            moment.id = f"{subject}-{day}"
+            owner = moment.owner or moment.source
+            moment.id = f"{subject}-{day}{'' if owner == moment.source else 'c'}"
             moment.received = self._faults.heard(moment)
-            self._push(moment, case_key(moment.source, subject), moment.source, subject)
+            self._push(moment, case_key(owner, subject), owner, subject)
 
     def _tell_heartbeats(self, day: int) -> None:
         if not self._law.calendar.is_working(day):

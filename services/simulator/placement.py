@@ -1,6 +1,7 @@
 """Where in statutory time a decided fate happens. Asks the calendar and the limits; never the judge."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from functools import cache
 from random import Random
 from typing import Any
@@ -85,6 +86,11 @@ class Placement:
     def working_days(self, start: Instant, stop: Instant) -> int:
         """Working days from one instant to the other; the first day is not counted."""
         return self.calendar.working_days(self.zone.day(start), self.zone.day(stop))
+
+    def is_in_force(self, promise: Promise, start: Instant) -> bool:
+        """Whether a promise binds a case that started then."""
+        day = date.fromordinal(self.zone.day(start))
+        return promise.effective_from <= day and (promise.effective_to is None or day <= promise.effective_to)
 
     def covered_days(
         self, unit: str, item: str, after: int, through: int, spans: Sequence[tuple[Instant, Instant]]

@@ -102,7 +102,9 @@ class Profile:
     falls_silent: Mapping[str, date] = field(default_factory=dict)
     """Sources that stop for good on a date."""
     forgetful: tuple[str, ...] = ()
-    """Units that forget their monthly report in every odd month."""
+    """Units that forget their monthly report in every odd month, and what is owed once."""
+    registers: bool = True
+    """Whether the lists and figures of `district.toml` are kept."""
 
     def at_volume(self, cases_per_day: float) -> "Profile":
         """The same district with so many cases on a usual working day."""

@@ -59,7 +59,7 @@ class Fate(StrEnum):
 class Moment:
     """One thing that happens in a case and is said in one event."""
 
-    __slots__ = ("data", "first_told", "id", "received", "recorded", "source", "time", "type")
+    __slots__ = ("data", "first_told", "id", "owner", "received", "recorded", "source", "time", "type")
 
     def __init__(
         self,
@@ -78,6 +78,8 @@ class Moment:
         self.source = source
         self.data = data
         self.id = ""
+        self.owner = ""
+        """Of what it is about, where that is not a story: else its source."""
         self.first_told: Instant | None = None
         """The wrong time that the event itself gives, where a correction follows."""
 

@@ -67,14 +67,6 @@ class Truth:
         self._place = place
         self._end = end
         self._zone = place.zone
-        midnight = place.zone.midnight
-        self._in_force = {
-            id(promise): (
-                midnight(promise.effective_from.toordinal()),
-                midnight(promise.effective_to.toordinal() + 1) if promise.effective_to else None,
-            )
-            for promise in place.promises
-        }
 
     def rows(self, story: Story) -> Iterator[Row]:
         """One row per promise that the case falls under (per node where nodes are what counts)."""
@@ -141,8 +133,7 @@ class Truth:
         start = known.start(promise.start)
         if start is None:
             return None
-        since, until = self._in_force[id(promise)]
-        if start < since or (until is not None and start >= until):
+        if not self._place.is_in_force(promise, start):
             return None
         stop = known.stop(promise.stop, start)
         if stop is not None and stop < start:
@@ -368,9 +359,8 @@ class Truth:
     def _nodes(self, promise: Promise, known: Known, case: str) -> Iterator[Row]:
         if not known.holds(promise.select) or (known.applied_at is None and known.accepted_at is None):
             return
-        since, until = self._in_force[id(promise)]
         for node, unit, start, end in known.passages:
-            if end is None or end < start or start < since or (until is not None and start >= until):
+            if end is None or end < start or not self._place.is_in_force(promise, start):
                 continue
             if not promise.nodes or node in promise.nodes:
                 row = Row(promise.id, promise.variant, unit, node, case, Fate.COUNTED, start)
