@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from services.domain.limits import Limit
 from services.domain.plan import Kind, Objective, Promise, Title
 
 _SHARE = Title(zh="占比", en="share")
@@ -18,12 +19,16 @@ _UNITS = {
     "items": Title(zh="项", en="items"),
     "count": Title(zh="次", en="times"),
     "visits": Title(zh="次", en="visits"),
+    "cases": Title(zh="件", en="cases"),
+    "points": Title(zh="分", en="points"),
     "packages": Title(zh="件", en="packages"),
     "reports": Title(zh="份", en="reports"),
     "enterprises": Title(zh="家", en="enterprises"),
     "persons": Title(zh="人", en="persons"),
     "CNY": Title(zh="元", en="CNY"),
 }
+
+_COUNTED_IN = {"milestone": "count", "count": "cases", "rating": "points", "ratio": "share"}
 
 
 def unit_code(promise: Promise) -> str:
@@ -41,7 +46,10 @@ def unit_code(promise: Promise) -> str:
             if promise.objective is not None:
                 return promise.objective.unit
             measured = promise.measure or promise.quantity or "items"
-            return "count" if measured.startswith("milestone:") else measured.removeprefix("quantity:")
+            what, _, name = measured.partition(":")
+            return {"milestone": "count", "count": "cases", "rating": "points", "ratio": "share"}.get(
+                what, name or what
+            )
 
 
 def unit_of_measure(promise: Promise) -> Title:
@@ -71,7 +79,8 @@ def objective_text(promise: Promise) -> str:
         share = objective or Objective(relation=">=", amount=Decimal(1), unit="share")
         return f"{_amount(share)} within {promise.limit}"
     if promise.kind is Kind.CASE_BOUND and promise.bound is not None:
-        return f"{_target(promise.bound)} in every case"
+        within = f" within {promise.matures_at}" if isinstance(promise.matures_at, Limit) else ""
+        return f"{_target(promise.bound)} in every case{within}"
     if objective is None:
         return ""
     by = f" by {promise.by.isoformat()}" if promise.by else ""

@@ -13,6 +13,7 @@ from rich.text import Text
 from services.catalog.load import load_plan
 from services.catalog.wording import unit_code
 from services.cli.failure import NO_ANSWER, Failure
+from services.domain.cards import WHOLE
 from services.domain.plan import Plan, Promise
 from services.domain.published import Card, Level, State, ValueRow
 from services.domain.signals import FORECASTS
@@ -125,17 +126,20 @@ def promises_table(plan: Plan, standing: Standing, unit: str) -> Table:
 
 
 def cards_table(plan: Plan, cards: list[Card]) -> Table:
-    """Open cards by unit."""
-    counts = Counter((card.unit, card.level) for card in cards if not card.cleared_at)
-    cleared = sum(1 for card in cards if card.cleared_at)
+    """Open cards by unit; how many of them are about a node and not about the whole case."""
+    standing = [card for card in cards if not card.cleared_at]
+    counts = Counter((card.unit, card.level) for card in standing)
+    of_nodes = Counter(card.unit for card in standing if card.node != WHOLE)
+    cleared = len(cards) - len(standing)
     table = Table(title=f"牌 / cards ({cleared} cleared)", title_justify="left")
-    for heading in ("单位 / unit", "黄牌 / yellow", "红牌 / red"):
+    for heading in ("单位 / unit", "黄牌 / yellow", "红牌 / red", "其中环节 / of nodes"):
         table.add_column(heading, justify="left" if heading.startswith("单位") else "right")
     units = sorted({unit for unit, _ in counts}, key=lambda unit: (-counts[unit, Level.RED], unit))
     for unit in units:
         title = plan.units[unit].title.zh if unit in plan.units else unit
         red = counts[unit, Level.RED]
-        table.add_row(title, str(counts[unit, Level.YELLOW] or ""), Text(str(red or ""), "bold red"))
+        yellow, nodes = str(counts[unit, Level.YELLOW] or ""), str(of_nodes[unit] or "")
+        table.add_row(title, yellow, Text(str(red or ""), "bold red"), nodes)
     return table
 
 
@@ -146,6 +150,13 @@ def forecast(standing: Standing, unit: str, promise: Promise) -> str:
         return ""
     expected, lower, upper = (shown(each, promise) for each in foretold)
     return f"\n[dim]→ {expected} ({lower}–{upper})[/]"
+
+
+def is_share(promise: Promise) -> bool:
+    """Whether the figure is a share of one, to be shown in per cent."""
+    if promise.target is not None:
+        return promise.target.unit == "share"
+    return unit_code(promise) == "share"
 
 
 def shown(value: str, promise: Promise) -> str:

@@ -72,10 +72,16 @@ class Case:
     refused_at: Instant | None = None
     milestones: dict[str, list[Instant]] = field(default_factory=dict)
     nodes: list[NodeSpan] = field(default_factory=list)
+    timed_nodes: bool = False
+    """Whether a node of it, or of a cycle before, has a limit of its own."""
     suspensions: list[Suspension] = field(default_factory=list)
     extensions: list[Extension] = field(default_factory=list)
     quantities: dict[str, int] = field(default_factory=dict)
     """Sums of what was measured, in millionths of the unit of measure."""
+    measured: list[tuple[Instant, str, int]] = field(default_factory=list)
+    """The same one by one: when, what and how much."""
+    rating: int | None = None
+    """The applicant's own last score (好差评), 1 to 5; one given by default is none."""
     supplements: list[Instant] = field(default_factory=list)
     """When supplements were asked for (补正)."""
     justified: dict[str, Decision] = field(default_factory=dict)
@@ -96,6 +102,15 @@ class Case:
         if not self.channels:
             return None
         return self.channels == _ONLINE and not self.quantities.get("visits")
+
+    def open_nodes(self) -> dict[str, NodeSpan]:
+        """The nodes in which it now is; of several passages through one, the last begun."""
+        return {span.node: span for span in self.nodes if span.end is None}
+
+    @property
+    def extended(self) -> bool:
+        """Whether an extension was granted."""
+        return any(extension.granted for extension in self.extensions)
 
     def holder(self) -> str:
         """The unit that holds the case now: of the node last started and not ended, else the accepting unit."""

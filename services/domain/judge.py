@@ -17,7 +17,7 @@ from services.domain.kinds.kind import AnyKind, CaseKind, DutyKind, EntryKind, F
 from services.domain.kinds.registry import KINDS
 from services.domain.law import Law
 from services.domain.plan import CASELESS, Kind, Plan
-from services.domain.selection import wanted_values
+from services.domain.selection import Accepts, compile_exception, wanted_values
 from services.domain.signals import Signals
 from services.domain.tally import EVER, Cell
 from services.domain.zone import Instant
@@ -36,6 +36,8 @@ class Opinion(NamedTuple):
 
 
 NOTHING = Opinion([], None)
+RULES = 3
+"""Raised with every change of the code by which the same facts, plan and moment are judged otherwise than before."""
 
 
 class Judge:
@@ -43,6 +45,8 @@ class Judge:
 
     def __init__(self, plan: Plan, calendar: WorkingCalendar) -> None:
         self.plan = plan
+        self.fingerprint = f"{plan.fingerprint}.{RULES}"
+        """Of everything that decides a verdict: rows judged under another are judged again."""
         self.law = Law(plan, calendar)
         self.fold = Fold(self.law.zone, calendar, plan.service_items, self.law.hours)
         self.versions: dict[str, list[AnyKind]] = {}
@@ -60,6 +64,8 @@ class Judge:
         self._turns = self._dates_of_turning()
         self._of_any_item: list[CaseKind] = []
         self._by_item: dict[str, list[CaseKind]] = {}
+        self._exceptions: list[Accepts] = []
+        """Of each promise that leaves some of the selected out (`unless`): whether it leaves a case out."""
         self._dispatch([cast(CaseKind, each) for each in every if each.promise.kind not in CASELESS])
 
     def in_force(self, key: str, day: int) -> AnyKind:
@@ -94,6 +100,8 @@ class Judge:
                 self._of_any_item.append(kind)
             for item in items if wanted is None else sorted(wanted_values(wanted)):
                 self._by_item.setdefault(item, []).append(kind)
+            if kind.promise.unless:
+                self._exceptions.append(compile_exception({**kind.promise.select, **kind.promise.unless}))
 
     # ---- judging ---------------------------------------------------------------------------------
     def judge(self, facts: Sequence[Fact], now: Instant) -> Opinion:
@@ -167,24 +175,32 @@ class Judge:
                 self._signals.judge(case, now, found)
         return found
 
+    def _is_left_out(self, case: Case) -> bool:
+        """Whether a promise has let go of this case: before that was known, it may have had a card or been missed."""
+        return any(excepted(case) for excepted in self._exceptions)
+
     def _cases(self, facts: Sequence[Fact], now: Instant) -> Opinion:
         cases = self.fold.cycles(facts)
         found = self.judge_cases(cases, now)
         arrived = cases[-1].arrived
         quiet = plain = all(case.plain for case in cases)
-        suspicious = not plain
+        suspicious = not plain or (bool(self._exceptions) and any(self._is_left_out(case) for case in cases))
         next_at: Instant | None = None
         for judgement in found:
             if judgement.next_at is not None and (next_at is None or judgement.next_at < next_at):
                 next_at = judgement.next_at
-            if judgement.outcome is Outcome.MISSED:
+            if judgement.outcome in MISSES:
                 quiet = False
+            elif judgement.doubt_from is not None and arrived >= judgement.doubt_from:
+                quiet, suspicious = False, True
             yellow_at = judgement.yellow_at
             if yellow_at is not None and (arrived if judgement.stop is not None else now) >= yellow_at:
                 quiet = False
                 due = judgement.due
-                if judgement.outcome is Outcome.MET and (due is None or arrived > due):
+                if judgement.outcome in _IN_TIME and (due is None or arrived > due):
                     suspicious = True
+        if quiet and cases[-1].timed_nodes:
+            quiet = not _nodes_were_near(found, arrived, now)
         if suspicious and len(facts) > 1:
             return self._reconsidered(facts, cases, found, next_at)
         return Opinion(found, next_at, (), quiet)
@@ -231,11 +247,22 @@ class Judge:
         ]
 
 
+_IN_TIME = (Outcome.MET, Outcome.WITHDRAWN)
 _CURED = (Outcome.MET, Outcome.WITHDRAWN, Outcome.UNMEASURED)
 _CORRECTION = int(Rank.CORRECTION)
 _FIRST_CASELESS = int(Rank.CORRECTION)
 _FIRST_DECISION = int(Rank.CASE_JUSTIFIED)
 """Decisions alone make no case: one may be about a duty."""
+
+
+def _nodes_were_near(found: Sequence[Judgement], arrived: Instant, now: Instant) -> bool:
+    """Whether a node has ever come near its own limit, as far as was known."""
+    for judgement in found:
+        for clock in judgement.nodes:
+            known_until = now if clock.is_current and judgement.stop is None else arrived
+            if clock.yellow_at is not None and known_until >= clock.yellow_at:
+                return True
+    return False
 
 
 def _opinion_without_case(found: list[Judgement]) -> Opinion:

@@ -4,11 +4,12 @@ Rules 2 to 4 of DESIGN §4. The arithmetic of days and minutes is in `limits.py`
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from services.domain.case import Case
+from services.domain.case import Case, NodeSpan
 from services.domain.law import Law
 from services.domain.limits import Ends, Limit, LimitUnit, due
 from services.domain.plan import Promise
@@ -134,6 +135,7 @@ class Stopwatch:
     def __init__(self, promise: Promise, law: Law) -> None:
         self._law = law
         self._stops = frozenset(promise.clock_stops)
+        self._runs_in = frozenset(promise.runs_in)
         self._ends = promise.ends
         self._share = Fraction(str(promise.yellow_share))
         self._extends = promise.extension_moves_limit
@@ -163,7 +165,7 @@ class Stopwatch:
 
     def _extended(self, limit: Limit, case: Case, start: Instant) -> Limit:
         """Once, at most 10 working days, granted before expiry (DESIGN §4.16), which suspensions put off."""
-        if case.suspensions and self._stops:
+        if self._may_pause(case):
             expiry = self._paused(limit, start, None, case).due
         else:
             expiry = self._due(limit, start, case, 0, 0)
@@ -194,9 +196,31 @@ class Stopwatch:
         limit = self.limit(case, start)
         if limit is None:
             return None
-        if not case.suspensions or not self._stops:
+        return self._reading(limit, start, stop, case)
+
+    def read_node(self, case: Case, span: NodeSpan) -> Reading | None:
+        """Due and yellow instants of a node's own limit, by the rules of this clock and in the hours of the unit that
+        holds the node; None if it has no limit."""
+        limit = _limit(span.limit)
+        if limit is None:
+            return None
+        if span.unit and span.unit != case.unit:
+            case = replace(case, unit=span.unit)
+        return self._reading(limit, span.start, span.end, case)
+
+    def _reading(self, limit: Limit, start: Instant, stop: Instant | None, case: Case) -> Reading:
+        if not self._may_pause(case):
             return self._unpaused(limit, start, case)
         return self._paused(limit, start, stop, case)
+
+    def _may_pause(self, case: Case) -> bool:
+        return bool(self._runs_in or (case.suspensions and self._stops))
+
+    def doubt_from(self, case: Case, start: Instant) -> Instant | None:
+        """From when on a passage told of late may have undone a card: yellow, had the clock never stood still. None
+        where only suspensions stop it, which are never overlooked (`Case.plain`)."""
+        limit = self.limit(case, start) if self._runs_in else None
+        return self._unpaused(limit, start, case).yellow_at if limit is not None else None
 
     def _unpaused(self, limit: Limit, start: Instant, case: Case) -> Reading:
         if self._ends is Ends.DAY and limit.unit in _DAYS:
@@ -252,12 +276,12 @@ class Stopwatch:
         return Reading(at, self._yellow(limit, start, case, at, days, microseconds), spans)
 
     def pauses(self, case: Case, start: Instant, stop: Instant | None) -> list[Span]:
-        """The merged suspensions whose reason stops this clock, from the start on; one without end runs to the stop."""
+        """The merged spans in which this clock stands still, from the start on: suspensions whose reason stops it, and
+        the time outside the nodes in which it runs. One without end runs to the stop."""
         end = stop if stop is not None else FOREVER
         spans = sorted(
-            (max(span.start, start), min(span.end if span.end is not None else FOREVER, end))
-            for span in case.suspensions
-            if span.reason in self._stops
+            (max(begin, start), min(finish, end))
+            for begin, finish in (*self.suspensions(case), *self.outside(case, start, end))
         )
         merged: list[Span] = []
         for begin, finish in spans:
@@ -268,6 +292,35 @@ class Stopwatch:
             else:
                 merged.append((begin, finish))
         return merged
+
+    def stopped_by(self, reason: str) -> bool:
+        """Whether a suspension for this reason stops this clock."""
+        return reason in self._stops
+
+    def suspensions(self, case: Case) -> list[Span]:
+        """The suspensions whose reason stops this clock."""
+        return [
+            (span.start, span.end if span.end is not None else FOREVER)
+            for span in case.suspensions
+            if span.reason in self._stops
+        ]
+
+    def outside(self, case: Case, start: Instant, end: Instant) -> list[Span]:
+        """Where the clock runs in some nodes only: when the case was in none of them, from start to end."""
+        if not self._runs_in:
+            return []
+        inside = sorted(
+            (span.start, span.end if span.end is not None else FOREVER)
+            for span in case.nodes
+            if span.node in self._runs_in
+        )
+        gaps: list[Span] = []
+        left = start
+        for begin, finish in inside:
+            if begin > left:
+                gaps.append((left, min(begin, end)))
+            left = max(left, finish)
+        return [*gaps, (left, end)] if left < end else gaps
 
     @staticmethod
     def standing_since(pauses: Sequence[Span], now: Instant) -> Instant | None:

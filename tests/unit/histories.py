@@ -19,6 +19,7 @@ UNITS = ("works", "seals")
 REASONS = ("hearing", "testing", "weather")
 KPIS = ("P", "SOFT", "SHARE", "FEE", "ORDER", "MINUTES", "STATUTE", "REPORT", "DUE", "NEXT", "RECORDS", "LEDGER")
 LIMITS = ({"amount": 3, "unit": "working_days"}, {"amount": 5, "unit": "calendar_days"})
+NODE_LIMITS = ({"amount": 2, "unit": "working_days"}, {"amount": 30, "unit": "working_minutes"})
 
 
 def judge() -> Judge:
@@ -31,6 +32,7 @@ def judge() -> Judge:
         promise(id="FAR", strength="aspirational", limit="5 calendar_days", start="applied", **everything, **stops),
         promise(id="MINUTES", limit="90 working_minutes", select={}, **stops),
         promise(id="DUE", limit="due_at", ends="instant", **everything),
+        promise(id="STEP", stop="milestone:a", **everything, **stops),
         promise(
             id="STATUTE", limit="statutory_limit", extension_moves_limit=True, select={"service_item": "permit"},
             **stops,
@@ -53,6 +55,20 @@ def judge() -> Judge:
                 **everything),
         promise(id="ORDER", kind="case_bound", counts=("order:a<b",), bound="<= 0 count", matures_at="completion",
                 **everything),
+        promise(id="PART", kind="case_bound", counts=("ratio:fee/visits",), bound=">= 30 %",
+                matures_at="5 working_days", **everything),
+        promise(id="ONCE", kind="case_bound", strength="soft", counts=("milestone:a", "milestone:b"),
+                bound="= 1 count", matures_at="3 calendar_days", **everything),
+        promise(id="PAID", kind="case_bound", counts=("quantity:fee",), bound="<= 0 CNY", matures_at="3 calendar_days",
+                unless={"reached": ("a",), "extended": False}, **everything),
+        promise(id="INSIDE", limit="3 working_days", runs_in=("survey",), unless={"channel": "online"}, **everything,
+                **stops),
+        promise(id="STEPS", kind="case_share", where={"stopped": True, "reached": ("a",)},
+                stop=("milestone:a", "milestone:b"), matures_at="completion", objective=">= 95 %", **everything),
+        *(
+            promise(id=name, kind="trend", strength="directional", measure=measure, direction="rising", **everything)
+            for name, measure in (("RATED", "rating"), ("SUMS", "ratio:fee/visits"), ("MANY", "count"))
+        ),
         promise(id="NODES", kind="node_duration", strength="directional", **everything),
         promise(id="ENTRIES", kind="catalogue", select={}, where={"online": True}, collection="catalogue",
                 statistic="share", objective=">= 80 %", windows=("now",), official_window="now"),
@@ -88,7 +104,8 @@ def _data(draw: st.DrawFn, rank: Rank) -> dict[str, Any]:
         case Rank.CASE_MILESTONE:
             return {"name": one("a", "b"), "unit": one(*UNITS)}
         case Rank.CASE_NODE_STARTED | Rank.CASE_NODE_ENDED:
-            return {"node": one("survey", "works"), "unit": one(*UNITS)}
+            node: dict[str, Any] = {"node": one("survey", "works"), "unit": one(*UNITS)}
+            return node | ({"limit": one(*NODE_LIMITS)} if rank is Rank.CASE_NODE_STARTED and one(True, False) else {})
         case Rank.CASE_SUSPENDED | Rank.CASE_RESUMED:
             return {"reason": one(*REASONS), "unit": one(*UNITS)}
         case Rank.CASE_EXTENDED:
@@ -96,7 +113,8 @@ def _data(draw: st.DrawFn, rank: Rank) -> dict[str, Any]:
         case Rank.CASE_MEASURED:
             return {"quantity": one("fee", "visits"), "value": one(-1, 0, 1, 2.5)}
         case Rank.CASE_COMPLETED:
-            return {"channel": one("online", "counter")} if one(True, False) else {}
+            channel = {"channel": one("online", "counter")} if one(True, False) else {}
+            return channel | ({"outcome": one("granted", "refused", "terminated")} if one(True, False) else {})
         case Rank.CASE_REOPENED:
             return {"reason": one("completion_void", "new_request")}
         case Rank.CASE_RATED:
@@ -133,7 +151,8 @@ def _data(draw: st.DrawFn, rank: Rank) -> dict[str, Any]:
 
 
 OF_CASES = [rank for rank in Rank if rank < Rank.CORRECTION]
-_COMMON = [Rank.CASE_ACCEPTED, Rank.CASE_COMPLETED, Rank.CASE_SUSPENDED, Rank.CASE_RESUMED, Rank.CASE_MILESTONE]
+_COMMON = [Rank.CASE_ACCEPTED, Rank.CASE_COMPLETED, Rank.CASE_SUSPENDED, Rank.CASE_RESUMED, Rank.CASE_MILESTONE,
+           Rank.CASE_NODE_STARTED]  # fmt: skip
 _OF_OPERATIONS = (Rank.CASE_EXTENDED, Rank.CASE_JUSTIFIED, Rank.CASE_CONFIRMED)
 
 
