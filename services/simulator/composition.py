@@ -352,7 +352,7 @@ class _Rest:
         else:
             at = place.on_workday(rng, cursor, int(rng.random() * (1 + 12 * self._intended.quality.pace)))
         self._pass_nodes(at)
-        draw = rng.random()
+        draw = 0.0 if story.decided is not None and story.decided[1] is Fate.STUCK else rng.random()
         outcome = "granted" if draw < 0.94 else "refused" if draw < 0.97 else "terminated"
         story.outcome = outcome
         story.tell("case.completed", at, {"outcome": outcome, "channel": story.channel}, point="completed")
@@ -457,7 +457,10 @@ class _Rest:
                 if all(point in story.points for point in promise.stop):
                     story.fates[promise.key] = fate
             elif promise.kind is Kind.CASE_SHARE and promise.matures_at == "completion":
-                story.fates[promise.key] = Fate.MET if self._is_kept(promise) else Fate.MISSED
+                kept, refused = self._is_kept(promise), story.outcome != "granted"
+                lacks = any(point not in story.points for point in promise.stop)
+                missed = Fate.WITHDRAWN if refused and lacks else Fate.MISSED
+                story.fates[promise.key] = Fate.MET if kept else missed
 
     def _is_kept(self, promise: Promise) -> bool:
         story = self._story

@@ -225,9 +225,9 @@ class Registers:
                 if promise.statistic == "mean" or kept:
                     amount = int(Fraction(str(state[promise.quantity or ""])) * MICRO)
                     yield row._replace(fate=Fate.COUNTED, amount=amount)
-            else:
+            elif kept or promise.statistic == "share":
                 yield row._replace(fate=Fate.MET if kept else Fate.MISSED)
-        for code in promise.listed:
+        for code in promise.listed if promise.statistic == "share" else ():
             if code not in told:  # nobody tells of it: missing in the whole, and in no unit's row
                 yield Row(promise.id, promise.variant, "ALL", "-", f"- {code}", Fate.MISSED)
 

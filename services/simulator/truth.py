@@ -53,7 +53,7 @@ class Look(NamedTuple):
     start: Instant
     stop: Instant | None
     gone: Instant | None
-    """When it was withdrawn, if that ended it."""
+    """When it was over before its stop: withdrawn, or refused what it waits for."""
 
     def passed(self, due: Instant) -> bool:
         """Whether an instant has gone by."""
@@ -141,9 +141,7 @@ class Truth:
         lane = known.story.lane
         item = lane.item if promise.by_item or promise.kind is Kind.MEAN_REDUCTION else "-"
         row = Row(promise.id, promise.variant, lane.unit, item, case, Fate.OPEN, start)
-        gone = known.withdrawn_at
-        if gone is not None and stop is not None and gone >= stop:
-            gone = None
+        gone = _over(known, stop, refused_is_over="completed" not in promise.stop)
         look = Look(promise, known, now, row, start, stop, gone)
         if promise.measure == "share" or promise.kind is Kind.CASE_SHARE:
             return self._shared(look)
@@ -172,6 +170,11 @@ class Truth:
             due = self._place.due(promise, look.start, lane.unit, lane.item)
         row = look.row._replace(due=due)
         excused = promise.id in known.excused
+        end = look.gone or look.stop
+        on_time = end is not None and end <= due
+        if promise.runs_in and end is not None and not (look.gone is not None and on_time):
+            if not any(passage.node in promise.runs_in for passage in known.passages):
+                return self._closed(row, Fate.UNMEASURED, end)
         if look.gone is not None:
             return self._closed(row, Fate.WITHDRAWN if look.gone <= due else Fate.MISSED, look.gone)
         if look.stop is None:
@@ -211,17 +214,14 @@ class Truth:
     def _shared(self, look: Look) -> Row | None:
         promise, known = look.promise, look.known
         limit = own_limit(promise)
+        if limit is None and promise.stop != ("completed",):
+            return self._delivered(look)
         lane = known.story.lane
         due = None if limit is None else self._place.due(promise, look.start, lane.unit, lane.item)
-        by_completion = promise.matures_at == "completion"
-        end = known.completed_at if by_completion else look.stop
-        if end is not None and end < look.start:
-            end = None
         row = look.row._replace(due=due)
-        gone = known.withdrawn_at
-        if gone is not None and (end is None or gone < end) and (due is None or gone <= due):
-            return self._closed(row, Fate.WITHDRAWN, gone)
-        if end is None:
+        if look.gone is not None:
+            return self._closed(row, Fate.WITHDRAWN if due is None or look.gone <= due else Fate.MISSED, look.gone)
+        if look.stop is None:
             if due is None:
                 return row if promise.objective is not None else None
             if look.now is None:
@@ -229,8 +229,31 @@ class Truth:
             return row._replace(fate=Fate.OPEN_OVERDUE if look.passed(due) else Fate.OPEN)
         if not all(known.is_known(name) for name in promise.known):
             return None
-        in_time = look.stop is not None and look.stop <= (end if due is None else due)
-        return self._closed(row, Fate.MET if in_time and self._counts(promise, known, end) else Fate.MISSED, end)
+        kept = (due is None or look.stop <= due) and self._counts(promise, known, look.stop)
+        return self._closed(row, Fate.MET if kept else Fate.MISSED, look.stop)
+
+    def _delivered(self, look: Look) -> Row | None:
+        """Its completion matures it, but there are other steps to be taken by the end of that day; refused, it owes
+        none."""
+        promise, known, row = look.promise, look.known, look.row
+        done = known.completed_at
+        if done is not None and done < look.start:
+            done = None
+        gone = _over(known, done, refused_is_over=False)
+        if gone is not None:
+            return self._closed(row, Fate.WITHDRAWN, gone)
+        if done is None:
+            return row
+        due = self._zone.midnight(self._zone.day(done) + 1) - 1
+        in_time = look.stop is not None and look.stop <= due
+        if not in_time and not look.passed(due):
+            return row
+        if not in_time and known.outcome in _REFUSED:
+            return self._closed(row, Fate.WITHDRAWN, done)
+        if not all(known.is_known(name) for name in promise.known):
+            return None
+        row = row._replace(due=due)
+        return self._closed(row, Fate.MET if in_time and self._counts(promise, known, done) else Fate.MISSED, done)
 
     @staticmethod
     def _counts(promise: Promise, known: Known, end: Instant) -> bool:
@@ -367,9 +390,19 @@ class Truth:
                 yield self._closed(row, Fate.COUNTED, end)._replace(amount=end - start)
 
 
+_REFUSED = ("refused", "terminated")
 _CURED = (Fate.MET, Fate.WITHDRAWN, Fate.UNMEASURED)
 _MISSES = (Fate.MISSED, Fate.OPEN_OVERDUE)
 _REVISES = frozenset({"case.reclassified", "case.reopened", "case.supplement_requested", "correction"})
+
+
+def _over(known: Known, stop: Instant | None, *, refused_is_over: bool) -> Instant | None:
+    """When a case was over before its stop."""
+    ends = [known.withdrawn_at]
+    if refused_is_over and known.outcome in _REFUSED:
+        ends.append(known.completed_at)
+    gone = min((end for end in ends if end is not None), default=None)
+    return gone if gone is not None and (stop is None or gone < stop) else None
 
 
 def _may_be_missed(promise: Promise) -> bool:
