@@ -253,7 +253,7 @@ def check(
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.truth", description="Does replay find what was decided?")
-    parser.add_argument("--days", type=int, default=60)
+    parser.add_argument("--days", type=int, default=120)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--faults", default="all")
     parser.add_argument("--profile", default="demo")
@@ -270,9 +270,8 @@ def main() -> int:
             return 3
     for name, rows in sorted(compared.by_promise.items()):
         wrong = sum(difference.startswith(f"{name.split('/')[0]} ") for difference in compared.differences)
-        print(
-            f"{name:<22}{rows:>6} rows{compared.cases.get(name, 0):>9,} cases{f'  {wrong} differences' if wrong else ''}"
-        )
+        of_them = f"  {wrong} differences" if wrong else ""
+        print(f"{name:<22}{rows:>6} rows{compared.cases.get(name, 0):>9,} cases{of_them}")
     if compared.untested:
         print(f"without a single case: {', '.join(compared.untested)}")
     print(f"{compared.rows} rows, {compared.cells} cells compared, {len(compared.differences)} differences")

@@ -1,7 +1,7 @@
 """What is known of a story at an instant: what has happened and been said by then, and nothing else.
 
-A story says when each thing really happened and when it was said; here the one is read as the other lets it be known. No
-promise is known here and nothing is judged.
+A story says when each thing really happened and when it was said; here the one is read as far as the other lets it be
+known. No promise is known here and nothing is judged.
 """
 
 from collections.abc import Mapping, Sequence
@@ -157,7 +157,7 @@ class Known:
         return next(iter(self.milestones.get(name.removeprefix("milestone:"), ())), None)
 
     def stop(self, names: Sequence[str], start: Instant) -> Instant | None:
-        """The latest of the points at which a clock stops, once all are known; what is dated before its start is void."""
+        """The latest of the points at which a clock stops, once all are known; what is dated before the start is void."""
         found = [self._stop(name, start) for name in names]
         return None if None in found else max(time for time in found if time is not None)
 

@@ -97,9 +97,7 @@ def _flag(growth: Mapping[str, float], falls: float, n: int, rng: Random) -> Ite
         yield lost + 5 + rng.randrange(20), True
 
 
-def _published(
-    table: Mapping[str, Any], life: Mapping[int, Any], platform: str, n: int, seed: int
-) -> dict[int, Any]:
+def _published(table: Mapping[str, Any], life: Mapping[int, Any], platform: str, n: int, seed: int) -> dict[int, Any]:
     """The same entry on one platform: the master is renewed now and then, a copy follows some days later, or never."""
     master = next(iter(table["platforms"]))
     renewals = Random(f"{seed}/{table['collection']}/{n}/renewals")

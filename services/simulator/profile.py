@@ -243,7 +243,8 @@ def _items_on_application() -> list[Lane]:
     return [
         *lanes,
         Lane("establishment", "enterprise.establishment", "/units/district-market-regulation",
-             "district-market-regulation", 14, "QY", 0.9, Quality(pace=0.12, unmeasured=0.02, breach=0.01),
+             "district-market-regulation", 14, "QY", 0.9,
+             Quality(pace=0.12, late=0.01, unmeasured=0.02, breach=0.01),
              tellers=_FIRST_MATTERS),
         Lane("realty", "realty.registration", "/units/district-realty-registration", "district-realty-registration",
              30, "BD", 0.25, Quality(pace=0.55, late=0.004, withdrawn=0.005, last_minute=0.03, breach=0.01),
@@ -267,9 +268,9 @@ def _oversight_and_courts() -> list[Lane]:
     return [
         *lanes,
         Lane("lawsuit", "court.sales_contract", "/units/district-court", "district-court", 4, "CS", 0.5,
-             Quality(breach=0.02, unmeasured=0.02)),
+             Quality(late=0.01, breach=0.02, unmeasured=0.02)),
         Lane("lawsuit", "court.civil_commercial", "/units/district-court", "district-court", 6, "CM", 0.5,
-             Quality(breach=0.02, unmeasured=0.02)),
+             Quality(late=0.01, breach=0.02, unmeasured=0.02)),
     ]  # fmt: skip
 
 

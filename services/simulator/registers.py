@@ -72,9 +72,7 @@ class Registers:
         for table in district()["register"] if profile.registers else ():
             if table["collection"] in declared:
                 for each in listed_entries(table, plan, seed):
-                    self.entries.append(
-                        Entry(each.collection, each.subject, each.unit, {}, each.source, each.changes)
-                    )
+                    self.entries.append(Entry(each.collection, each.subject, each.unit, {}, each.source, each.changes))
         self._first_day: int | None = None
         self._reports = Reports(plan, place, seed) if profile.registers else None
         self.done: dict[tuple[str, str, str], Moment] = {}

@@ -30,7 +30,10 @@ class Reports:
         self._seed = seed
         self._tables: dict[str, Mapping[str, Any]] = {table["quantity"]: table for table in district()["figure"]}
         self._sources = {
-            quantity: source.id for quantity in self._tables for source in plan.sources.values() if quantity in source.feeds
+            quantity: source.id
+            for quantity in self._tables
+            for source in plan.sources.values()
+            if quantity in source.feeds
         }
         self._owing = {
             quantity: promise
@@ -72,7 +75,9 @@ class Reports:
             if period < first_owed(promise.effective_from):
                 continue
             for unit in promise.owed_by:
-                row = Row(promise.id, promise.variant, unit, period, f"{promise.numerator} {unit}.{period}", Fate.COUNTED)
+                row = Row(
+                    promise.id, promise.variant, unit, period, f"{promise.numerator} {unit}.{period}", Fate.COUNTED
+                )
                 row = row._replace(day=day)
                 above, late = self._believed(promise, promise.numerator, unit, period, end)
                 below, _ = self._believed(promise, promise.denominator, unit, period, end)
@@ -117,7 +122,7 @@ class Reports:
         return (part, 0) if table.get("says") == "numerator" else (part, whole)
 
     def _mend(self, promise: Promise, quantity: str, unit: str, period: str, day: int) -> Iterator[tuple[str, Moment]]:
-        """A month that was short is reported again, and now it is not; sometimes the operations centre confirms that."""
+        """A month that was short is reported again, and now it is not; sometimes that is confirmed."""
         table, told = self._tables[quantity], self._told.get((quantity, unit, period), [])
         rng = Random(f"{self._seed}/{quantity}/{unit}/{period}/mended")
         if not told or rng.random() >= table.get("mended", 0.0) or told[0].numerator == told[0].denominator:

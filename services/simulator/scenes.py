@@ -249,14 +249,18 @@ _STAGES = (
 
 
 def lawsuit(story: Story, at: Instant, place: Placement, quality: Quality, faults: Mapping[str, float]) -> None:
-    """A lawsuit from filing to its end, node by node; nothing in it has a limit in the plan."""
+    """A lawsuit from filing to its end, node by node, slow or summary."""
     rng = story.rng
+    usual = 0.4 + 1.2 * rng.random()
+    if rng.random() < 0.5:
+        usual *= 0.3
+        story.attributes = {**story.attributes, "procedure": rng.choice(("summary", "small_claims"))}
     story.tell("case.accepted", at, story.filing("enterprise"), point="accepted")
     start = at
     for node, milestone, days, share in _STAGES:
         if rng.random() >= share:
             continue
-        end = place.on_workday(rng, start, 1 + int(days * (0.4 + 1.2 * rng.random())))
+        end = place.on_workday(rng, start, 1 + int(days * usual * (0.7 + 0.6 * rng.random())))
         story.node(node, start, end)
         if milestone:
             story.milestone(milestone, end)

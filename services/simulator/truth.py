@@ -172,8 +172,9 @@ class Truth:
         excused = promise.id in known.excused
         end = look.gone or look.stop
         on_time = end is not None and end <= due
-        if promise.runs_in and end is not None and not (look.gone is not None and on_time):
-            if not any(passage.node in promise.runs_in for passage in known.passages):
+        if end is not None and promise.runs_in and not (look.gone is not None and on_time):
+            seen = {passage.node for passage in known.passages}
+            if seen.isdisjoint(promise.runs_in):
                 return self._closed(row, Fate.UNMEASURED, end)
         if look.gone is not None:
             return self._closed(row, Fate.WITHDRAWN if look.gone <= due else Fate.MISSED, look.gone)
