@@ -306,7 +306,9 @@ def _together(clauses: list[Title]) -> Title:
 
 def _clause(name: str, value: Any) -> Title:
     """One condition on a case or an entry."""
-    if name == "reached":
+    if name == "reached" and not isinstance(
+        value, bool
+    ):  # milestones of a case; an entry's own flag is a word like any
         zh = "、".join(f"“{milestone}”" for milestone in _as_tuple(value))
         return Title(zh=f"已达到{zh}", en=f"{' and '.join(_as_tuple(value))} reached")
     if name == "extended" and isinstance(value, bool):

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from services.domain.limits import Limit
-from services.domain.plan import Kind, Objective, Promise, Title
+from services.domain.plan import Kind, Objective, Promise, Strength, Title
 
 _SHARE = Title(zh="占比", en="share")
 
@@ -74,6 +74,8 @@ def _target(objective: Objective) -> str:
 
 def objective_text(promise: Promise) -> str:
     """What is promised, as one reads it: `≤ 28 working days`, `100 % within 4 working_days`; empty if untargeted."""
+    if promise.strength is Strength.DIRECTIONAL:
+        return ""
     objective = promise.objective
     if promise.kind is Kind.CASE_LIMIT:
         share = objective or Objective(relation=">=", amount=Decimal(1), unit="share")
