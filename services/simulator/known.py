@@ -181,6 +181,11 @@ class Known:
         )
 
     @property
+    def is_filed(self) -> bool:
+        """Whether its application or acceptance is known: before that nobody knows what it is about."""
+        return bool(self.channels)
+
+    @property
     def online(self) -> bool:
         """Whether every channel was online and no visit was made."""
         return self.channels == {"online"} and not self.sum("visits")

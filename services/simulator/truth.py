@@ -95,7 +95,7 @@ class Truth:
     def _stages(self, story: Story) -> list[tuple[Known, Instant]]:
         """What was known just before each arrival but the first."""
         arrivals = sorted({moment.received for moment in story.moments if moment.known(self._end)})
-        return [(self._known(story, arrival), arrival) for arrival in arrivals[1:]]
+        return [(self._known(story, arrival), arrival - 1) for arrival in arrivals[1:]]
 
     def _is_doubtful(self, story: Story, row: Row | None) -> bool:
         """Whether what was said may ever have looked worse than what is: nothing was, that was said as it happened."""
@@ -128,7 +128,7 @@ class Truth:
 
     # ---- one promise ---------------------------------------------------------------------------------
     def _row(self, promise: Promise, known: Known, now: Instant | None, case: str) -> Row | None:
-        if not known.holds(promise.select) or (promise.unless and known.holds(promise.unless)):
+        if not known.is_filed or not known.holds(promise.select) or (promise.unless and known.holds(promise.unless)):
             return None
         start = known.start(promise.start)
         if start is None:
@@ -381,7 +381,7 @@ class Truth:
         return self._place.covered_days(lane.unit, lane.item, day(look.start), day(look.stop), spans)
 
     def _nodes(self, promise: Promise, known: Known, case: str) -> Iterator[Row]:
-        if not known.holds(promise.select) or (known.applied_at is None and known.accepted_at is None):
+        if not known.is_filed or not known.holds(promise.select) or (known.applied_at is None and known.accepted_at is None):
             return
         for node, unit, start, end in known.passages:
             if end is None or end < start or not self._place.is_in_force(promise, start):
