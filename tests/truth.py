@@ -22,6 +22,8 @@ from pathlib import Path
 
 from services.catalog.load import load_plan
 from services.domain.plan import Kind, Plan, Promise, Tier
+from services.domain.zone import Zone
+from tests.through_kafka import published
 
 PLAN = Path("services/catalog/jiangbei-2021")
 MICRO = 1_000_000
@@ -208,13 +210,13 @@ def compare_row(compared: Comparison, promise: Promise, place: Place, row: dict[
     compared.cell(place, "value", row["value"], value_of(promise, true))
     if promise.kind is Kind.CATALOGUE and promise.statistic == "count":
         return
-    n = true.n
+    n, numerator = true.n, true.numerator
     if promise.kind is Kind.FIGURE:
         counted = last_reports(true) if promise.statistic == "stock" else [(a, b) for _, _, a, b in true.amounts]
-        n = sum(whole for _, whole in counted) // MICRO
+        n, numerator = sum(whole for _, whole in counted) // MICRO, sum(part for part, _ in counted) // MICRO
     compared.cell(place, "n", row["n"], str(n))
-    if row["numerator"] and promise.kind is not Kind.FIGURE:
-        compared.cell(place, "numerator", row["numerator"], str(true.numerator))
+    if row["numerator"]:
+        compared.cell(place, "numerator", row["numerator"], str(numerator))
     for column, amount in (
         ("late_entry_n", true.late_entry),
         ("justified_n", true.justified),
@@ -228,43 +230,105 @@ def kpiwatch(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "services.cli", *arguments], capture_output=True, text=True)
 
 
-def check(
-    plan_folder: Path, days: int, seed: int, faults: str, profile: str, cases_per_day: float, folder: Path
-) -> Comparison:
-    """Simulates, replays and compares; RuntimeError if one of the commands fails."""
-    events, truth, values = folder / "events.jsonl", folder / "truth.csv", folder / "values.csv"
-    plan = load_plan(plan_folder)
-    simulated = kpiwatch(
-        "simulate", "--plan", str(plan_folder), "--days", str(days), "--seed", str(seed), "--faults", faults,
-        "--profile", profile, "--cases-per-day", str(cases_per_day), "--out", str(events), "--truth", str(truth),
-    )  # fmt: skip
-    if simulated.returncode:
-        raise RuntimeError(f"kpiwatch simulate: {simulated.stderr or simulated.stdout}")
-    last = plan.head.issued + timedelta(days=days - 1)
-    as_of = f"{last + timedelta(days=1)}T00:00:00+08:00"
-    replayed = kpiwatch(
-        "replay", str(events), "--plan", str(plan_folder), "--as-of", as_of, "--out", str(values)
-    )  # fmt: skip
-    if replayed.returncode not in (0, 1) or not values.exists():  # 1: some events were rejected, as they should be
-        raise RuntimeError(f"kpiwatch replay: {replayed.stderr or replayed.stdout}")
-    with truth.open(newline="") as told, values.open(newline="") as said:
-        return compare(csv.DictReader(said), expected(csv.DictReader(told), plan, last), plan, last)
+@dataclass(frozen=True)
+class Run:
+    """One simulated district, and the files that are made of it."""
+
+    folder: Path
+    plan: Path = PLAN
+    days: int = 120
+    seed: int = 7
+    faults: str = "all"
+    profile: str = "demo"
+    cases_per_day: float = 220
+
+    @property
+    def last(self) -> date:
+        """The last simulated day."""
+        return load_plan(self.plan).head.issued + timedelta(days=self.days - 1)
+
+    @property
+    def as_of(self) -> str:
+        """The midnight after it, in the plan's zone."""
+        return (self.last + timedelta(days=1)).isoformat()
+
+    @property
+    def events(self) -> Path:
+        return self.folder / "events.jsonl"
+
+    @property
+    def truth(self) -> Path:
+        return self.folder / "truth.csv"
+
+    @property
+    def values(self) -> Path:
+        return self.folder / "values.csv"
+
+    @property
+    def cards(self) -> Path:
+        return self.folder / "cards.csv"
+
+    def simulate(self) -> None:
+        """Events and truth."""
+        done = kpiwatch(
+            "simulate", "--plan", str(self.plan), "--days", str(self.days), "--seed", str(self.seed),
+            "--faults", self.faults, "--profile", self.profile, "--cases-per-day", str(self.cases_per_day),
+            "--out", str(self.events), "--truth", str(self.truth),
+        )  # fmt: skip
+        if done.returncode:
+            raise RuntimeError(f"kpiwatch simulate: {done.stderr or done.stdout}")
+
+    def replay(self) -> None:
+        """Values and cards. Some events are rejected, as they should be: the command says so by its exit code."""
+        done = kpiwatch(
+            "replay", str(self.events), "--plan", str(self.plan), "--as-of", self.as_of,
+            "--out", str(self.values), "--cards", str(self.cards),
+        )  # fmt: skip
+        if done.returncode not in (0, 1) or not self.cards.exists():
+            raise RuntimeError(f"kpiwatch replay: {done.stderr or done.stdout}")
+
+    def compare(self) -> Comparison:
+        """What replay says, with what was decided."""
+        plan = load_plan(self.plan)
+        with self.truth.open(newline="") as told, self.values.open(newline="") as said:
+            return compare(csv.DictReader(said), expected(csv.DictReader(told), plan, self.last), plan, self.last)
+
+    def stream(self) -> list[str]:
+        """What the stream workers publish of the same events differently from the replay, in words."""
+        plan = load_plan(self.plan)
+        now = Zone(plan.head.timezone).midnight(self.last.toordinal() + 1)
+        said = published(self.events, self.plan, now, self.as_of, self.folder)
+        return [
+            f"through Kafka: {file.name} differs from that of the replay"
+            for file, bytes_said in ((self.values, said.values), (self.cards, said.cards))
+            if file.read_bytes() != bytes_said
+        ]
+
+
+def check(run: Run, *, through_kafka: bool = False) -> Comparison:
+    """Simulates, replays and compares; RuntimeError if a command fails."""
+    run.simulate()
+    run.replay()
+    compared = run.compare()
+    if through_kafka:
+        compared.differences += run.stream()
+    return compared
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.truth", description="Does replay find what was decided?")
-    parser.add_argument("--days", type=int, default=120)
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--faults", default="all")
-    parser.add_argument("--profile", default="demo")
-    parser.add_argument("--cases-per-day", type=float, default=220)
+    parser.add_argument("--days", type=int, default=Run.days)
+    parser.add_argument("--seed", type=int, default=Run.seed)
+    parser.add_argument("--faults", default=Run.faults)
+    parser.add_argument("--profile", default=Run.profile)
+    parser.add_argument("--cases-per-day", type=float, default=Run.cases_per_day)
     parser.add_argument("--plan", type=Path, default=PLAN)
-    given = parser.parse_args()
+    parser.add_argument("--through-kafka", action="store_true", help="and through a real broker and the workers, too")
+    given = vars(parser.parse_args())
+    through_kafka = given.pop("through_kafka")
     with tempfile.TemporaryDirectory(prefix="kpiwatch-truth-") as folder:
         try:
-            compared = check(
-                given.plan, given.days, given.seed, given.faults, given.profile, given.cases_per_day, Path(folder)
-            )
+            compared = check(Run(Path(folder), **given), through_kafka=through_kafka)
         except RuntimeError as error:
             print(error, file=sys.stderr)
             return 3

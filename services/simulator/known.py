@@ -157,7 +157,7 @@ class Known:
         return next(iter(self.milestones.get(name.removeprefix("milestone:"), ())), None)
 
     def stop(self, names: Sequence[str], start: Instant) -> Instant | None:
-        """The latest of the points at which a clock stops, once all are known; what is dated before the start is void."""
+        """The latest of the points at which a clock stops, once all are known; what is dated before it is void."""
         found = [self._stop(name, start) for name in names]
         return None if None in found else max(time for time in found if time is not None)
 

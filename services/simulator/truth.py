@@ -381,7 +381,7 @@ class Truth:
         return self._place.covered_days(lane.unit, lane.item, day(look.start), day(look.stop), spans)
 
     def _nodes(self, promise: Promise, known: Known, case: str) -> Iterator[Row]:
-        if not known.is_filed or not known.holds(promise.select) or (known.applied_at is None and known.accepted_at is None):
+        if not known.is_filed or not known.holds(promise.select):
             return
         for node, unit, start, end in known.passages:
             if end is None or end < start or not self._place.is_in_force(promise, start):
