@@ -239,7 +239,7 @@ class Run:
     days: int = 120
     seed: int = 7
     faults: str = "all"
-    profile: str = "demo"
+    profile: str = "district"
     cases_per_day: float = 220
 
     @property

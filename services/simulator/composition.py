@@ -14,7 +14,7 @@ from services.domain.plan import AttributeSpec, Kind, Objective, Promise, Servic
 from services.domain.zone import MINUTE_US, Instant
 from services.simulator.placement import Placement, own_limit, values_of
 from services.simulator.profile import Quality
-from services.simulator.story import OPERATIONS, SECOND, Fate, Story
+from services.simulator.story import OPERATIONS, SECOND, Fate, Moment, Story
 
 FULL_TRACE = "full_trace"
 _NO_ATTRIBUTES = ("stopped", "reached", "online", "channel", "extended", "applicant", "outcome")
@@ -371,6 +371,11 @@ class _Rest:
         said = {name: value for name, value in said.items() if name not in story.attributes}
         for name in self._place.first_words(story.lane.item) & said.keys():
             self._tell_first_word(name, said.pop(name))
+        for promise in self._intended.promises:
+            stop = story.points.get(promise.stop[-1])
+            if own_limit(promise) is not None and stop is not None and stop.type == "case.milestone":
+                for name in promise.where.keys() & said.keys():
+                    _say(stop, {name: said.pop(name)})  # with the step that it is about
         done = story.points.get("completed")
         if not said or done is None:
             return
@@ -379,8 +384,7 @@ class _Rest:
             for moment in story.moments
             if moment.type == "case.milestone" and moment.time <= done.time and moment.source == story.owner
         ]
-        at = rng.choice(earlier) if earlier and rng.random() < 0.5 else done
-        at.data = {**(at.data or {}), "attributes": {**(at.data or {}).get("attributes", {}), **said}}
+        _say(rng.choice(earlier) if earlier and rng.random() < 0.5 else done, said)
 
     def _tell_first_word(self, name: str, value: Any) -> None:
         """With the step that it is about; what is said later, of a later matter, changes nothing."""
@@ -390,11 +394,13 @@ class _Rest:
         first = story.points.get(f"milestone:{step}")
         if first is None:
             return
-        first.data = {**(first.data or {}), "attributes": {name: value}}
+        _say(first, {name: value})
         other = _other(rng, self._intended.item.attributes[name], value)
         if other is not None and rng.random() < 0.2:
             at = self._place.on_workday(rng, first.time, 1 + rng.randrange(10))
-            again = story.tell("case.milestone", at, {**first.data, "attributes": {name: other}}, source=first.source)
+            again = story.tell(
+                "case.milestone", at, {**(first.data or {}), "attributes": {name: other}}, source=first.source
+            )
             again.received = max(again.received, first.received)
 
     def _tell_amounts(self) -> None:
@@ -498,6 +504,12 @@ class _Rest:
                 return Fate.UNMEASURED if codes is None else Fate.MET if len(codes) <= bound.amount else Fate.MISSED
         first, _, then = name.partition("<")
         return Fate.MISSED if first in self._intended.after else Fate.MET
+
+
+def _say(moment: Moment, attributes: Mapping[str, Any]) -> None:
+    """A moment says these attributes, too."""
+    said = moment.data or {}
+    moment.data = {**said, "attributes": {**said.get("attributes", {}), **attributes}}
 
 
 _STEPS = ("stopped", "reached")

@@ -131,6 +131,7 @@ class History:
         SCENES[lane.scene](story, at, self._place, quality, self._faults.rates)
         tell_the_rest(story, self._place, quality)
         rate(story, self._place)
+        story.write_in_order()
         self._faults.afflict(story)
         self._send(story)
 

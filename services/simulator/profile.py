@@ -302,17 +302,41 @@ def _lanes() -> tuple[Lane, ...]:
     return (*_utilities(), *_procurement(), *_items_on_application(), *_oversight_and_courts(), *_composed())
 
 
+_FLAWLESS_IN_DEMO = frozenset(
+    {
+        "enterprise.establishment",
+        "realty.registration",
+        "court.civil_commercial",
+        "court.sales_contract",
+        "court.document_service",
+        "tender.construction",
+        "tender.violation",
+        "project.approval",
+        "foreign_investment.enterprise",
+        "construction.use_change",
+        "construction.joint_survey",
+    }
+)
+"""Of what binds each single case one breach in a thousand is a promise missed: in the demo some must be kept."""
+
+
+def _in_demo(lane: Lane) -> Lane:
+    if lane.item not in _FLAWLESS_IN_DEMO:
+        return lane
+    return replace(lane, quality=replace(lane.quality, late=0.0, stuck=0.0, breach=0.0))
+
+
 def profile(name: str) -> Profile:
     """A preset: `demo` (small, some promises met, at risk, missed; a source falls silent) or `district` (4,000 cases on
     a usual working day). ValueError if there is no such preset."""
     if name == "demo":
         return Profile(
             "demo",
-            cases_per_day=220,
-            lanes=_lanes(),
+            cases_per_day=170,
+            lanes=tuple(_in_demo(lane) for lane in _lanes()),
             faults={
                 "duplicates": 0.01,
-                "disorder": 0.01,
+                "disorder": 0.001,
                 "late_entry": 0.0008,
                 "corrections": 0.005,
                 "reclassified": 0.1,

@@ -169,6 +169,14 @@ class Story:
             self.points[point] = moment
         return moment
 
+    def write_in_order(self) -> None:
+        """Each source writes down what happened first before what happened later: only a fault has it otherwise."""
+        said: dict[str, tuple[Instant, Instant]] = {}
+        for moment in sorted(self.moments, key=lambda moment: moment.time):
+            recorded, received = said.get(moment.source, (moment.recorded, moment.received))
+            moment.recorded, moment.received = max(moment.recorded, recorded), max(moment.received, received)
+            said[moment.source] = moment.recorded, moment.received
+
     def milestone(
         self, name: str, time: Instant, *, source: str = "", unit: str = "", attributes: Mapping[str, Any] | None = None
     ) -> Moment:

@@ -249,9 +249,9 @@ def test_late_entries_were_in_time_and_said_after_the_limit() -> None:
 
 
 def test_stop_and_go_moves_no_limit() -> None:
-    without, with_them = simulated(30, 7)[1], simulated(30, 7, {"stop_and_go": 1.0})[1]
+    without, with_them = simulated(20, 7)[1], simulated(20, 7, {"stop_and_go": 1.0})[1]
     assert without == with_them
-    events = [simulated(30, 7, {"stop_and_go": rate})[0] for rate in (0.0, 1.0)]
+    events = [simulated(20, 7, {"stop_and_go": rate})[0] for rate in (0.0, 1.0)]
     suspensions = [sum(b'"case.suspended"' in event.line for event in told) for told in events]
     assert suspensions[1] > 5 * suspensions[0]
 
@@ -283,6 +283,64 @@ def test_registrations_are_accepted_in_opening_hours() -> None:
         assert any(opens <= start <= closes for opens, closes in hours.spans(law().zone.day(start)))
 
 
+def test_a_case_held_back_was_applied_for_long_before_it_was_accepted() -> None:
+    waits = days_waited(simulated(10, 7, {"held_back": 0.5})[0])
+    assert sum(wait >= 5 for wait in waits) > 50
+    assert sum(wait >= 5 for wait in days_waited(simulated(10, 7)[0])) < 10, "some have to hand in more"
+
+
+def days_waited(events: list[Event]) -> list[int]:
+    """Days from application to acceptance of each case, where both were told in that order."""
+    applied: dict[str, int] = {}
+    waits = []
+    for said in contents(events):
+        time = instant_of(datetime.fromisoformat(str(said["time"])))
+        if said["type"] == "case.applied":
+            applied[str(said["subject"])] = time
+        elif said["type"] == "case.accepted" and said["subject"] in applied:
+            waits.append((time - applied[str(said["subject"])]) // DAY_US)
+    return waits
+
+
+def test_without_a_fault_each_source_writes_down_what_happens_in_its_order() -> None:
+    events, _ = simulated(10, 7, chosen=profile("district").at_volume(80))
+    arrivals: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for said in contents(events):
+        if str(said["type"]).startswith("case."):
+            of = (str(said["source"]), str(said["subject"]))
+            arrivals.setdefault(of, []).append((str(said["time"]), str(said["receivedat"])))
+    for told in arrivals.values():
+        told.sort()
+        assert all(before <= after for (_, before), (_, after) in zip(told, told[1:], strict=False))
+
+
+def test_copies_of_a_list_follow_their_master_some_days_later() -> None:
+    versions: dict[tuple[str, str], int] = {}
+    for said in contents(simulated(60, 7, chosen=profile("demo").at_volume(2))[0]):
+        data = said["data"] if said["type"] == "item.upserted" else {}
+        assert isinstance(data, dict)
+        if data.get("collection") == "published_items":
+            entry = data["attributes"]
+            versions[entry["code"], entry["platform"]] = int(entry["version"].removeprefix("v"))
+            assert versions[entry["code"], entry["platform"]] <= versions.get((entry["code"], "item_base"), 1)
+    codes = {code for code, _ in versions}
+    same = sum(versions[code, "yukuaiban"] == versions[code, "item_base"] for code in codes)
+    assert 0.8 * len(codes) < same
+
+
+def test_a_figure_is_reported_in_the_first_days_of_the_next_month_and_some_are_forgotten() -> None:
+    events, rows = simulated(120, 7, chosen=profile("demo").at_volume(2))
+    reported = [said for said in contents(events) if said["type"] == "figure.reported"]
+    assert reported
+    for said in reported:
+        data = said["data"]
+        assert isinstance(data, dict)
+        month = datetime.fromisoformat(f"{data['period']}-01T00:00:00+08:00")
+        assert 28 < (datetime.fromisoformat(str(said["time"])) - month).days < 50
+    assert Fate.UNMEASURED in {row.fate for row in rows if row.kpi == "K37-3"}
+    assert len({str(said["subject"]) for said in reported}) < len(reported), "some are sent again"
+
+
 def test_one_lead_forgets_its_report() -> None:
     _, rows = simulated(45, 7)
     missed = {row.unit for row in rows if row.kpi == "KIV-1" and row.fate is Fate.MISSED}
@@ -290,14 +348,16 @@ def test_one_lead_forgets_its_report() -> None:
 
 
 def test_cross_province_items_rise() -> None:
+    few = profile("demo").at_volume(2)
     counts = [
-        sum(row.kpi == "K25-1" and row.fate is Fate.MET for row in simulated(days, 7)[1]) for days in (5, 60, 135)
+        sum(row.kpi == "K25-1" and row.fate is Fate.MET for row in simulated(days, 7, chosen=few)[1])
+        for days in (5, 60, 135)
     ]
     assert counts == sorted(counts) and counts[0] < 60 and counts[-1] >= 74
 
 
 def test_what_waits_does_not_grow_with_the_days() -> None:
-    history = History(law(), small(), 7, START, None, faults=ALL)
+    history = History(law(), profile("demo").at_volume(40), 7, START, None, faults=ALL)
     waiting: dict[int, int] = {}
     for event in history.events():
         day = law().zone.day(event.received) - START.toordinal()
