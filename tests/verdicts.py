@@ -9,7 +9,7 @@ import orjson
 
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
-from services.catalog.sample_events import ALL, Sample
+from services.catalog.sample_events import Sample
 from services.domain.admission import Admission
 from services.domain.facts import Fact
 from services.domain.judge import Judge
@@ -74,5 +74,3 @@ def verdict(judge: Judge, promise: Promise, sample: Sample, told: Iterable[tuple
 
 SHARED = Path(__file__).parents[2] / "shared" / "plan"
 """The catalogue of the plan's promises, where the repository stands beside it."""
-
-__all__ = ["ALL", "SHARED", "Verdict", "admitted", "judge_of", "shipped", "verdict"]

@@ -20,7 +20,10 @@ _BEFORE_THE_CLOCK = 30 * MINUTE_US
 """How long before a clock that starts with a milestone the case was accepted."""
 _COURSE = 4 * 60 * MINUTE_US
 """How long a case takes where nothing depends on it."""
+_A_STEP = 10 * MINUTE_US
+"""How far the steps within a case lie from the start of its clock."""
 ANY_ITEM = "any-item"
+"""A service item of an open plan that declares none."""
 _DAYS = (LimitUnit.WORKING_DAYS, LimitUnit.CALENDAR_DAYS)
 _OWN_LIMIT = Limit(amount=5, unit=LimitUnit.WORKING_DAYS)
 """What a sample case declares for itself, where a promise goes by what the case declares."""
@@ -133,15 +136,20 @@ class _SampleCase:
         """The events of a case that takes this course."""
         telling = Telling(self.law, f"sample-{self.promise.key.replace('/', '-')}-{name.replace('_', '-')}")
         wanted = {**self.promise.select, **course.wanted}
-        self._open(telling, wanted, course)
+        self._open(telling, wanted)
         if course.node is not None:
             self._tell(telling, "node_started", self.start, {"node": course.node, "unit": self.voice.unit})
         for step in course.steps:
-            self._step(telling, step, self.start - 10 * MINUTE_US if step not in self.promise.stop else self.start)
+            self._step(telling, step, self._midway())
         for quantity, value in course.measured:
             self._tell(telling, "measured", self._within(course), {"quantity": quantity, "value": value})
         self._close(telling, wanted, course)
         return Scene(name, telling, expected, until)
+
+    def _midway(self) -> Instant:
+        """A moment between acceptance and the stop of the clock."""
+        at_once = set(self.promise.stop) <= set(self.promise.start)
+        return self.start + (-_A_STEP if at_once else _A_STEP)
 
     def _within(self, course: Course) -> Instant:
         """A moment at which what happens still counts: its end, if it has one."""
@@ -154,7 +162,7 @@ class _SampleCase:
         data: dict[str, Any] = {"name": name, "unit": self.voice.unit}
         self._tell(telling, "milestone", time, data | ({"attributes": attributes} if attributes else {}))
 
-    def _open(self, telling: Telling, wanted: Mapping[str, Any], course: Course) -> None:
+    def _open(self, telling: Telling, wanted: Mapping[str, Any]) -> None:
         """Application, acceptance and what else starts the clock."""
         data: dict[str, Any] = {"service_item": self.item.code, "unit": self.voice.unit, "channel": "online"}
         data |= {name: as_tuple(wanted[name])[0] for name in ("channel", "applicant") if name in wanted}

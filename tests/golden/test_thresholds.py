@@ -6,13 +6,15 @@ in that catalogue: a time that the plan does not print, a share of ours, a date 
 """
 
 import csv
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from services.catalog.samples import samples_of
-from services.domain.plan import Kind, Promise
+from services.domain.limits import Limit
+from services.domain.plan import Kind, Objective, Promise
 from tests.golden.catalogue import Threshold, thresholds
 from tests.thresholds import Amount, amounts, nearby
 from tests.verdicts import SHARED, Verdict, admitted, judge_of, shipped, verdict
@@ -60,6 +62,16 @@ def test_nothing_is_written_down_that_the_plan_does_not_have() -> None:
 def test_an_amount_that_moves_by_one_is_noticed(promise: Promise) -> None:
     for name, moved in nearby(promise):
         assert not is_golden(moved), name
+
+
+@pytest.mark.parametrize("promise", JUDGED, ids=lambda promise: promise.key)
+def test_no_field_with_an_amount_is_overlooked(promise: Promise) -> None:
+    kept = {amount.what.partition(".")[0] for amount in amounts(promise, date.min)}
+    for name, field in Promise.model_fields.items():
+        value = getattr(promise, name)
+        is_amount = isinstance(value, Limit | Objective | Decimal | date | float | int) and not isinstance(value, bool)
+        if is_amount and name != "item" and value != field.default:
+            assert name in kept, name
 
 
 SEEN_BY_SAMPLES = ("limit", "bound", "matures_at")
