@@ -417,9 +417,10 @@ def _pauses(watch: Stopwatch, promise: Promise, case: Case, start: Instant, stop
 def _turned_by(judge: Judge, facts: Sequence[Fact], kpi: str, cycle: int) -> tuple[Fact, ...]:
     """What arrived when a miss ceased to be one, for the last time."""
     turning: list[Fact] = []
-    for known, arrival in judge.stages(facts):
+    for known, until in judge.stages(facts):
+        arrival = until + 1
         after = [fact for fact in facts if fact.received <= arrival]
-        if _missed(judge, known, arrival, kpi, cycle) and not _missed(judge, after, arrival, kpi, cycle):
+        if _missed(judge, known, until, kpi, cycle) and not _missed(judge, after, arrival, kpi, cycle):
             turning = [fact for fact in after if fact.received == arrival]
     return tuple(turning)
 

@@ -36,7 +36,7 @@ class Opinion(NamedTuple):
 
 
 NOTHING = Opinion([], None)
-RULES = 3
+RULES = 4
 """Raised with every change of the code by which the same facts, plan and moment are judged otherwise than before."""
 
 
@@ -239,10 +239,11 @@ class Judge:
 
     @staticmethod
     def stages(facts: Sequence[Fact]) -> list[tuple[list[Fact], Instant]]:
-        """What was known after each arrival but the last, and when the next arrival came."""
+        """What was known after each arrival but the last, just before the next one, and that instant. What is dated
+        later than that (a clock that is ahead) had not happened yet."""
         arrivals = sorted({fact.received for fact in facts})
         return [
-            ([fact for fact in facts if fact.received <= arrival], following)
+            ([fact for fact in facts if fact.received <= arrival and fact.time < following], following - 1)
             for arrival, following in zip(arrivals, arrivals[1:], strict=False)
         ]
 

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from services.catalog.wording import objective_text, unit_of_measure
+from services.catalog.wording import COLOUR_OF_A_MISS, SEVERITY_OF_A_MISS, objective_text, unit_of_measure
 from services.domain.plan import Plan, Promise, Strength, Window
 from services.domain.published import State
 from services.messaging import metrics
@@ -36,11 +36,6 @@ OPERATIONS = "operations"
 
 EXPORTER_JOB = "kpiwatch-exporter"
 
-SEVERITY_OF_A_MISS = {Strength.HARD: "act", Strength.SOFT: "review", Strength.ASPIRATIONAL: "inform"}
-"""What a miss asks for: hard, act today; soft, give a reason or have it reviewed; aspirational, know (DESIGN §4.10).
-The pipeline's alerts add `page`: wake somebody."""
-
-_COLOUR_OF_A_MISS = {Strength.HARD: "red", Strength.SOFT: "yellow", Strength.ASPIRATIONAL: "none"}
 
 MAXIMUM_DEAD_LETTER_RATIO = 0.05
 MINIMUM_DEAD_LETTERS = 10
@@ -131,7 +126,7 @@ class Alerts:
                 scope,
                 State.MISSED,
                 severity=severity,
-                level=_COLOUR_OF_A_MISS[promise.strength],
+                level=COLOUR_OF_A_MISS[promise.strength],
                 hold=5 * MINUTE,
                 keep=15 * MINUTE,
                 zh="未达标",
