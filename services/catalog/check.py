@@ -35,7 +35,7 @@ CASE_FIELDS: Mapping[str, Collection[str]] = {
 }
 """Fields of a case that a selection may name, with their values (CONTRACT §1)."""
 _FLAGS = {"parent", "online", "stopped", "extended"}
-_OF_EVERY_CASE = {*CASE_FIELDS, *_FLAGS, "service_item", "unit", "reached"}
+OF_EVERY_CASE = {*CASE_FIELDS, *_FLAGS, "service_item", "unit", "reached"}
 """What a selection may name without its being declared."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -150,7 +150,7 @@ class Checker:
     def _of_item(self, item: ServiceItem) -> Iterator[Fault]:
         yield from _name("code", item.code)
         for name, spec in item.attributes.items():
-            if name in _OF_EVERY_CASE:
+            if name in OF_EVERY_CASE:
                 yield ("attributes", name), f"{name!r} is a field of every case: give the attribute another name"
             if name == FULL_TRACE and spec.type != "bool":
                 yield ("attributes", name, "type"), "is true or false: whether all that happens in a case is reported"
@@ -204,6 +204,8 @@ class Checker:
                 yield from self._unit((unit_field,), unit)
         if not promise.lead and not self._open:
             yield ("lead",), "is missing: the annex says who leads"
+        if promise.tier is None and self._head.text:
+            yield ("tier",), "is missing: H (a number is printed), C (full coverage, no number) or Q (a direction)"
         yield from of_promise(promise, self._head.issued, is_open=self._open)
         for reason in promise.clock_stops:
             yield from self._reason(("clock_stops",), reason)
@@ -399,7 +401,7 @@ class Checker:
                 yield Problem(self._head_file, ("collections",), f"{collection!r} is there {times} times")
 
     def _versions(self) -> Iterator[Problem]:
-        """One version of a promise at a time, one official variant, one measure."""
+        """One version of a promise at a time, one official variant, one measure, one tier."""
         groups: dict[str, list[Located[Promise]]] = defaultdict(list)
         by_id: dict[str, list[Located[Promise]]] = defaultdict(list)
         for located in self._reading.promises:
@@ -419,6 +421,9 @@ class Checker:
                         (*located.place, "item"),
                         f"{name} belongs to measure {entries[0].entry.item} elsewhere",
                     )
+                tiers = located.entry.tier, entries[0].entry.tier
+                if None not in tiers and tiers[0] != tiers[1]:
+                    yield Problem(located.file, (*located.place, "tier"), f"{name} is of tier {tiers[1]} elsewhere")
 
     def _unfed(self) -> Iterator[Problem]:
         """A promise that no source feeds would be silent for ever, and look as if nothing had happened."""

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from services.catalog.calendars import FOLDER as CALENDARS
 from services.domain.plan import Entry, HoursEntry, Plan, PlanHead, Promise, ServiceItem, Source, Unit
 
-_TAKES_LISTS = {
+TAKES_LISTS = {
     "select",
     "where",
     "unless",
@@ -34,7 +34,9 @@ _TAKES_LISTS = {
     "owners",
     "feeds",
 }
-_LIST = re.compile(r"list:([a-z0-9][a-z0-9_-]*)")
+"""Keys of an entry in which `"list:NAME"` stands for the codes of a list."""
+LIST_PATTERN = "list:([a-z0-9][a-z0-9_-]*)"
+_LIST = re.compile(LIST_PATTERN)
 _NOT_JUDGED_BY = {"title", "tier", "notes", "choices", "contact", "role", "lead", "responsible"}
 """Fields that change no verdict and so do not touch the fingerprint."""
 
@@ -223,7 +225,7 @@ def _read_table(path: Path, table: str, model: type[E], reading: Reading) -> Ite
         return
     for index, raw in enumerate(entries):
         expanded = {
-            key: _expanded(value, path, (table, index, key), reading) if key in _TAKES_LISTS else value
+            key: _expanded(value, path, (table, index, key), reading) if key in TAKES_LISTS else value
             for key, value in raw.items()
         }
         entry = _validated(path, (table, index), model, expanded, reading)

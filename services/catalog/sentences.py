@@ -6,7 +6,7 @@ from typing import Any
 
 from services.catalog.wording import objective_text, unit_of_measure
 from services.domain.limits import Limit
-from services.domain.plan import CASELESS, Kind, Objective, Plan, Promise, Strength, Title
+from services.domain.plan import CASELESS, Kind, Objective, Plan, Promise, Strength, Tier, Title
 
 _POINTS = {
     "applied": Title(zh="申请", en="application"),
@@ -31,6 +31,11 @@ STRENGTHS: Mapping[Strength, Title] = {
     Strength.ASPIRATIONAL: Title(zh="鼓励性（力争、推动）", en="aspirational: missed, never red"),
     Strength.DIRECTIONAL: Title(zh="方向性（方案未定数值）", en="directional: the plan prints no threshold"),
 }
+TIERS: Mapping[Tier, Title] = {
+    Tier.H: Title(zh="方案载明数值、零或日期", en="a number, a zero or a date is printed"),
+    Tier.C: Title(zh="全覆盖或强制性要求，未载明数值", en="full coverage or mandatory wording, no number printed"),
+    Tier.Q: Title(zh="定性要求，只看趋势", en="qualitative: a direction, never judged"),
+}
 _RELATIONS = {
     "<=": Title(zh="不超过", en="at most"),
     ">=": Title(zh="不低于", en="at least"),
@@ -39,10 +44,16 @@ _RELATIONS = {
 _DIRECTIONS = {"rising": Title(zh="上升", en="rise"), "falling": Title(zh="下降", en="fall")}
 
 
+def tier_counts(promises: Iterable[Promise]) -> dict[Tier, int]:
+    """How many promises (not variants) are of each tier; empty where a plan has none."""
+    by_id = {promise.id: promise.tier for promise in promises}
+    return {tier: count for tier in Tier if (count := sum(each is tier for each in by_id.values()))}
+
+
 def in_words(promise: Promise, plan: Plan) -> Title:
     """What the promise says, one sentence in each language."""
     whose = _population(promise, plan)
-    start, stop = _points(promise.start), _points(promise.stop)
+    start, stop = point_words(promise.start), point_words(promise.stop)
     objective = _objective(promise)
     match promise.kind:
         case Kind.CASE_LIMIT:
@@ -170,7 +181,8 @@ def _objective(promise: Promise) -> Title:
     return Title(zh=f"{relation.zh}{bound.amount:f}{unit.zh}", en=f"{relation.en} {bound.amount:f} {unit.en}")
 
 
-def _points(points: Iterable[str]) -> Title:
+def point_words(points: Iterable[str]) -> Title:
+    """Points of a clock, as one reads them."""
     titles = [
         _POINTS.get(point, Title(zh=f"“{point.partition(':')[2]}”", en=point.partition(":")[2])) for point in points
     ]
@@ -217,10 +229,10 @@ def _population(promise: Promise, plan: Plan) -> Title:
 # ---- what is counted ---------------------------------------------------------------------------------------
 def _counted(promise: Promise) -> Title:
     """Which cases count in a share, maturity included."""
-    stop = _points(promise.stop)
+    stop = point_words(promise.stop)
     clauses = [_clause(name, value) for name, value in promise.where.items() if name != "stopped"]
     if promise.matures_at == "completion" and promise.stop != ("completed",):
-        names = [_points([point]) for point in promise.stop]
+        names = [point_words([point]) for point in promise.stop]
         zh, en = "、".join(name.zh for name in names), " and ".join(name.en for name in names)
         clauses.insert(0, Title(zh=f"办结前达到{zh}", en=f"{en} by completion"))
     elif promise.where.get("stopped"):

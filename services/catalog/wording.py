@@ -5,6 +5,12 @@ from decimal import Decimal
 from services.domain.limits import Limit
 from services.domain.plan import Kind, Objective, Promise, Strength, Title
 
+SEVERITY_OF_A_MISS = {Strength.HARD: "act", Strength.SOFT: "review", Strength.ASPIRATIONAL: "inform"}
+"""What a miss asks for: hard, act today; soft, give a reason or have it reviewed; aspirational, know (DESIGN §4.10).
+The pipeline's alerts add `page`: wake somebody."""
+
+COLOUR_OF_A_MISS = {Strength.HARD: "red", Strength.SOFT: "yellow", Strength.ASPIRATIONAL: "none"}
+
 _SHARE = Title(zh="占比", en="share")
 
 _UNITS = {

@@ -1,5 +1,6 @@
-"""`kpiwatch plan`: whether a plan is right, what it promises, what changes between two."""
+"""`kpiwatch plan`: whether a plan is right, what it promises, what changes between two, how its files are written."""
 
+import dataclasses
 import json
 from datetime import datetime
 from difflib import get_close_matches
@@ -12,12 +13,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from services.catalog.calendars import load_calendar
 from services.catalog.check import check_plan
 from services.catalog.difference import Change, changes
 from services.catalog.load import InvalidPlan, Problem, load_plan, read_plan
 from services.catalog.lock import LOCK, write_lock
-from services.catalog.sentences import STRENGTHS, in_words, limit_words
+from services.catalog.sample_events import Sample
+from services.catalog.samples import samples_of
+from services.catalog.schema import schemas
+from services.catalog.sentences import STRENGTHS, in_words, limit_words, tier_counts
+from services.catalog.vocabulary import needs_of, told_by
 from services.cli.arguments import PlanFolder, chosen_plan
+from services.domain.figure import written
+from services.domain.law import Law
 from services.domain.limits import Limit
 from services.domain.plan import Plan, Promise
 
@@ -51,6 +59,9 @@ def check(
     promises = read_plan(folder).promises
     names = {located.entry.id for located in promises}
     out.print(f"{folder}: {_many(len(names), 'promise')} in {_many(len(promises), 'entry')}, no errors", soft_wrap=True)
+    tiers = tier_counts(located.entry for located in promises)
+    if tiers:
+        out.print("by tier: " + ", ".join(f"{tier} {count}" for tier, count in tiers.items()), soft_wrap=True)
     if lock:
         kept = write_lock(folder, promises)
         out.print(f"{folder / LOCK}: {_many(kept, 'version')} locked", soft_wrap=True)
@@ -71,7 +82,8 @@ def show(
         hint = f": did you mean {near[0]}?" if near else ": `kpiwatch plan show` lists them"
         raise typer.BadParameter(f"no promise {kpi} in {folder}{hint}", param_hint="KPI")
     if as_json:
-        typer.echo(json.dumps([_described(promise, read) for promise in chosen], ensure_ascii=False, indent=2))
+        law = Law(read, load_calendar(read.head.calendar))
+        typer.echo(json.dumps([_described(promise, read, law) for promise in chosen], ensure_ascii=False, indent=2))
     elif kpi is None:
         _console().print(_overview(read))
     else:
@@ -93,6 +105,19 @@ def diff(
     same = old.fingerprint == new.fingerprint
     verdicts = "no verdict changes" if same else "every verdict is judged again"
     out.print(f"{_many(len(found), 'difference')}; {verdicts}", style="bold", soft_wrap=True)
+
+
+@app.command()
+def schema(
+    kind: Annotated[
+        str | None, typer.Argument(help="plan, kpis, units, service_items, sources or opening_hours; else all.")
+    ] = None,
+) -> None:
+    """Print the JSON Schema of a plan's files, for editors and programs that write them."""
+    known = schemas()
+    if kind is not None and kind not in known:
+        raise typer.BadParameter(f"no such kind of file: one of {', '.join(known)}", param_hint="KIND")
+    typer.echo(json.dumps(known if kind is None else known[kind], ensure_ascii=False, indent=2))
 
 
 def _is_named(promise: Promise, name: str) -> bool:
@@ -130,9 +155,24 @@ def _line(problem: Problem) -> Text:
     return Text.assemble(*parts)
 
 
-def _described(promise: Promise, plan: Plan) -> dict[str, Any]:
-    words = in_words(promise, plan)
-    return {"key": promise.key, "words": words.model_dump(), **promise.model_dump(mode="json")}
+def _described(promise: Promise, plan: Plan, law: Law) -> dict[str, Any]:
+    """Everything of one promise: its entry, its sentence, what sources must send, and its sample events."""
+    needs = dataclasses.asdict(needs_of(promise, plan))
+    needs["attributes"] = {name: spec.model_dump(mode="json") for name, spec in needs_of(promise, plan).attributes}
+    needs["sources"] = [source.id for source in told_by(promise, plan)]
+    return {
+        "key": promise.key,
+        "words": in_words(promise, plan).model_dump(),
+        "needs": needs,
+        "samples": [_sampled(sample, law) for sample in samples_of(promise, law)],
+        **promise.model_dump(mode="json"),
+    }
+
+
+def _sampled(sample: Sample, law: Law) -> dict[str, Any]:
+    expected = dataclasses.asdict(sample.expected) | {"value": written(sample.expected.value)}
+    as_of = law.zone.text(sample.as_of)
+    return {"name": sample.name, "as_of": as_of, "expected": expected, "events": list(sample.events)}
 
 
 def _overview(plan: Plan) -> Table:

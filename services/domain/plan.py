@@ -19,10 +19,15 @@ from services.domain.limits import Ends, Limit
 class Entry(BaseModel):
     """One table of a plan file: frozen, and an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-Codes = Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)]
+Codes = Annotated[
+    tuple[str, ...],
+    BeforeValidator(
+        lambda value: (value,) if isinstance(value, str) else value, json_schema_input_type=str | tuple[str, ...]
+    ),
+]
 """A code or a list of codes."""
 
 Scalar = bool | int | float | str
@@ -141,9 +146,19 @@ class Objective(Entry):
 
 _RANGE = re.compile(r"(\d+)\.\.(\d+) (\w+)")
 
+WrittenObjective = Annotated[str, Field(pattern=r"^((<=|>=|=) [0-9.]+ \S+|[0-9]+\.\.[0-9]+ \w+)$")]
+"""The form of an objective in a file."""
+WrittenLimit = Annotated[str, Field(pattern=r"^[0-9]{1,12}[ _]+[a-z]+([ _][a-z]+)?$")]
+"""The form of a limit in a file."""
+
 
 def _objective(value: object) -> object:
     return Objective.parse(value) if isinstance(value, str) else value
+
+
+ObjectiveField = Annotated[
+    Objective | None, BeforeValidator(_objective, json_schema_input_type=WrittenObjective | None)
+]
 
 
 def _limit(value: object) -> object:
@@ -151,8 +166,11 @@ def _limit(value: object) -> object:
 
 
 DECLARED_LIMITS = ("due_at", "committed_limit", "statutory_limit")
-LimitField = Annotated[Limit | Literal["due_at", "committed_limit", "statutory_limit"], BeforeValidator(_limit)]
-PlainLimit = Annotated[Limit, BeforeValidator(_limit)]
+DeclaredLimit = Literal["due_at", "committed_limit", "statutory_limit"]
+LimitField = Annotated[
+    Limit | DeclaredLimit, BeforeValidator(_limit, json_schema_input_type=WrittenLimit | DeclaredLimit)
+]
+PlainLimit = Annotated[Limit, BeforeValidator(_limit, json_schema_input_type=WrittenLimit)]
 
 
 class Kind(StrEnum):
@@ -233,7 +251,7 @@ class Promise(Entry):
     """For bounds: what is bounded, each by itself: `milestone:NAME` (how many), `quantity:NAME` (the sum), `ratio:A/B`
     (quantity A ÷ quantity B), `attribute:NAME` (how many codes a list has), `order:A<B` (1 if milestone A did not come
     before B). Where a case says `full_trace = true`, steps and quantities that it does not report are 0."""
-    bound: Annotated[Objective | None, BeforeValidator(_objective)] = None
+    bound: ObjectiveField = None
     """For bounds: `"<= 1 count"`, `"<= 0 CNY"`."""
     collection: str | None = None
     """For catalogue promises: whose entries."""
@@ -269,7 +287,7 @@ class Promise(Entry):
     direction: Literal["rising", "falling"] | None = None
     """For what has no objective: which way is good."""
 
-    objective: Annotated[Objective | None, BeforeValidator(_objective)] = None
+    objective: ObjectiveField = None
     """What the figure must reach; for `case_limit` and `case_bound` without one: 100 % of matured cases."""
     tolerance: Decimal = Field(default=Decimal(0), ge=0, lt=1)
     """How much below a share's objective is not yet missed (基本): `at_risk` instead."""

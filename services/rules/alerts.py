@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from services.catalog.wording import objective_text, unit_of_measure
+from services.catalog.wording import COLOUR_OF_A_MISS, SEVERITY_OF_A_MISS, objective_text, unit_of_measure
 from services.domain.plan import Plan, Promise, Strength, Window
 from services.domain.published import State
 from services.messaging import metrics
@@ -22,11 +22,6 @@ OPERATIONS = "operations"
 
 EXPORTER_JOB = "kpiwatch-exporter"
 
-SEVERITY_OF_A_MISS = {Strength.HARD: "act", Strength.SOFT: "review", Strength.ASPIRATIONAL: "inform"}
-"""What a miss asks for: hard, act today; soft, give a reason or have it reviewed; aspirational, know (DESIGN §4.10).
-The pipeline's alerts add `page`: wake somebody."""
-
-_COLOUR_OF_A_MISS = {Strength.HARD: "red", Strength.SOFT: "yellow", Strength.ASPIRATIONAL: "none"}
 
 UNIT_STATE = f"unit:{metrics.STATE.name}:official"
 UNIT_VALUE = f"unit:{metrics.VALUE.name}:official"
@@ -107,7 +102,7 @@ class Alerts:
                 scope,
                 State.MISSED,
                 severity=severity,
-                level=_COLOUR_OF_A_MISS[promise.strength],
+                level=COLOUR_OF_A_MISS[promise.strength],
                 hold=5 * MINUTE,
                 keep=15 * MINUTE,
                 zh="未达标",

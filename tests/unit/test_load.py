@@ -74,7 +74,7 @@ STRENGTHS = {
 
 
 def test_the_plan_has_the_promises_of_the_first_stage() -> None:
-    assert [each.key for each in PLAN.promises] == list(THRESHOLDS)
+    assert [each.key for each in PLAN.promises if each.key in THRESHOLDS] == list(THRESHOLDS)
 
 
 @pytest.mark.parametrize("key", THRESHOLDS)
@@ -104,22 +104,38 @@ def test_the_plan_has_no_problems() -> None:
 
 
 AMOUNTS = [
-    (path.name, match.start(1), match[1])
+    (path.name, re.findall(r'^id = "(.+)"', path.read_text("utf-8")[: match.start()], re.MULTILINE)[-1], match)
     for path in sorted((SHIPPED / "kpis").glob("*.toml"))
     for match in re.finditer(
-        r'^(?:limit|objective|bound) = "(?:[<>]= )?([0-9.]+) ', path.read_text("utf-8"), re.MULTILINE
+        r'^(?:limit|objective|bound) = "(?:[<>]?= )?([0-9]+(?:\.[0-9]+)?)(?:\.\.[0-9]+)? ',
+        path.read_text("utf-8"),
+        re.MULTILINE,
     )
 ]
+NOT_IN_THE_CLAUSE = {"K02-2", "K13-1", "K15-2", "K15-3", "K28-2", "K38-1", "K44-2"}
+"""Beside something local, or an order of steps, or 当日: what the clause prints is not held against these, so only the
+lock and `tests/golden/thresholds.csv` know the amount."""
 
 
-@pytest.mark.parametrize(("file", "at", "amount"), AMOUNTS)
-def test_the_checker_refuses_an_amount_that_is_off_by_one(file: str, at: int, amount: str, copy: Path) -> None:
-    (copy / "plan.lock").unlink(missing_ok=True)
+def off_by_one(copy: Path, file: str, amount: re.Match[str]) -> int:
+    """Writes one more than an amount into a file; in which line."""
     path = copy / "kpis" / file
     text = path.read_text(encoding="utf-8")
-    path.write_text(text[:at] + str(Decimal(amount) + 1) + text[at + len(amount) :], encoding="utf-8")
-    line = text[:at].count("\n") + 1
-    assert {problem.line for problem in check_plan(copy, date(2021, 10, 1))} == {line}
+    more = str(Decimal(amount[1]) + 1)
+    path.write_text(text[: amount.start(1)] + more + text[amount.end(1) :], encoding="utf-8")
+    return text[: amount.start(1)].count("\n") + 1
+
+
+@pytest.mark.parametrize(("file", "kpi", "amount"), AMOUNTS, ids=lambda each: each if isinstance(each, str) else "")
+def test_the_checker_refuses_an_amount_that_is_off_by_one(
+    file: str, kpi: str, amount: re.Match[str], copy: Path
+) -> None:
+    line = off_by_one(copy, file, amount)
+    problems = check_plan(copy, date(2022, 1, 2))
+    locked = [problem for problem in problems if "edited while in force" in problem.sentence]
+    assert locked or promise(kpi).effective_to is not None
+    told = {problem.line for problem in problems if problem not in locked}
+    assert told == (set() if kpi in NOT_IN_THE_CLAUSE else {line})
 
 
 def test_no_single_case_can_breach_a_mean() -> None:

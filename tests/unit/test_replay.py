@@ -88,8 +88,9 @@ def test_each_point_of_a_series_is_what_a_replay_as_of_it_says(lines: list[bytes
     file = written(tmp_path / "events.jsonl", lines)
     series = csv_rows(answers([file], tmp_path, every=Every.WEEK)[0])
     ends = sorted({row["window_end"] for row in series})
-    assert ends == [f"2021-{day}T00:00:00+08:00" for day in ("08-23", "08-30", "09-06", "09-13")]
-    for end in ends[1:3]:
+    # the first fact is an application that was held back since before the plan
+    assert ends[-4:] == [f"2021-{day}T00:00:00+08:00" for day in ("08-23", "08-30", "09-06", "09-13")]
+    for end in ends[-3:-1]:
         alone = csv_rows(answers([file], tmp_path, as_of=end[:10])[0])
         assert [row for row in series if row["window_end"] == end] == alone
 

@@ -1,0 +1,27 @@
+"""`python -m services.handbook [FOLDER]`: writes the handbook under FOLDER, by default docs/."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from services.handbook.write import write_handbook
+from services.settings import Settings, SettingsError
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m services.handbook", description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("docs"))
+    parser.add_argument("--plan", type=Path, help="folder of the plan (default: the one of the settings)")
+    given = parser.parse_args()
+    try:
+        written = write_handbook(given.plan or Settings.from_environment().plan, given.folder)
+    except (SettingsError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    for path in written:
+        print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

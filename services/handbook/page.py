@@ -1,0 +1,288 @@
+"""The page of one promise: what the plan says, how it is judged, who is told, what sources send, and two histories."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import orjson
+
+from services.catalog.sample_events import ALL, Expected, Sample
+from services.catalog.samples import samples_of
+from services.catalog.sentences import STRENGTHS, TIERS, in_words, limit_words, point_words
+from services.catalog.vocabulary import Needs, needs_of, told_by
+from services.catalog.wording import COLOUR_OF_A_MISS, SEVERITY_OF_A_MISS, objective_text
+from services.domain.figure import written
+from services.domain.law import Law
+from services.domain.limits import Limit
+from services.domain.plan import CASELESS, AttributeSpec, Plan, Promise, Source, Strength, Title
+from services.handbook.formula import formula
+
+HEADER = "<!-- Generated from the plan by `python -m services.handbook`. Do not edit: change the plan. -->\n"
+_BIGGEST_LIST = 6
+"""Of longer lists the first so many are named."""
+
+_FOLLOWS = {
+    Strength.HARD: Title(zh="未达标为红色；逾期办件亮红牌", en="a miss is red; a case that is late gets a red card"),
+    Strength.SOFT: Title(
+        zh="未达标为黄色，等待说明理由；次一工作日仍无理由或理由被驳回的转红",
+        en="a miss is yellow and awaits a reason; red after a working day without one, or when it is rejected",
+    ),
+    Strength.ASPIRATIONAL: Title(zh="未达标如实显示，不亮红牌", en="a miss is shown as missed, never red"),
+    Strength.DIRECTIONAL: Title(zh="只显示趋势，不作判定", en="shown as a trend, never judged"),
+}
+_NAMES = {
+    "met": Title(zh="达标", en="met"),
+    "missed": Title(zh="未达标", en="missed"),
+    "missed_otherwise": Title(zh="未达标（另一种）", en="missed in another way"),
+    "counts": Title(zh="计入", en="counts"),
+    "does_not_count": Title(zh="不计入", en="does not count"),
+    "lower": Title(zh="较低值", en="the lower value"),
+    "higher": Title(zh="较高值", en="the higher value"),
+}
+_ABOUT = {
+    "service_item": Title(zh="事项", en="service items"),
+    "collection": Title(zh="目录", en="collection"),
+    "duty": Title(zh="报送任务", en="duty"),
+    "quantity": Title(zh="报送数据", en="figures"),
+}
+
+
+def page(versions: Sequence[Promise], plan: Plan, law: Law) -> str:
+    """The page of a promise, its official entry first and its variants after it."""
+    official = versions[0]
+    lines = [HEADER, f"# {official.id} {official.title.zh}", "", official.title.en, ""]
+    for promise in versions:
+        lines += _section(promise, plan, law, alone=len(versions) == 1)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _section(promise: Promise, plan: Plan, law: Law, *, alone: bool) -> Iterator[str]:
+    if not alone:
+        yield f"## {promise.key} · {promise.title.zh} · {promise.title.en}"
+        yield ""
+    yield f"> {promise.clause}"
+    yield ""
+    yield from _paragraph(in_words(promise, plan))
+    yield from table(("", ""), _facts(promise, plan))
+    if promise.notes:
+        yield from ("**说明 Notes.** " + " ".join(promise.notes.split()), "")
+    yield from _choices(promise)
+    yield from _heading("谁收到通知", "Who is told", alone)
+    yield from table(("", ""), _told(promise, plan))
+    yield from _heading("来源须报送什么", "What a source sends", alone)
+    yield from _vocabulary(promise, plan)
+    yield from _heading("样例", "Sample events", alone)
+    yield from _samples(promise, law)
+
+
+def _heading(zh: str, en: str, alone: bool) -> Iterator[str]:
+    yield f"{'##' if alone else '###'} {zh} {en}"
+    yield ""
+
+
+def _paragraph(words: Title) -> Iterator[str]:
+    yield from (words.zh, "", words.en, "")
+
+
+def _both(title: Title) -> str:
+    return f"{title.zh}<br>{title.en}"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """A table of Markdown, and an empty line."""
+    yield _row(head)
+    yield "|" + "---|" * len(head)
+    yield from map(_row, rows)
+    yield ""
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+
+# ---- what is judged ----------------------------------------------------------------------------------------
+def _facts(promise: Promise, plan: Plan) -> Iterator[tuple[str, str]]:
+    """How it is judged, in the order in which one asks."""
+    yield "公式 Formula", _both(formula(promise))
+    target = objective_text(promise)
+    if target:
+        ours = "（非方案指标 not the plan's own）" if promise.local else ""
+        yield "目标 Objective", f"{target}{ours}"
+    if promise.bound is not None:
+        yield "界限 Bound", f"{', '.join(f'`{count}`' for count in promise.counts)} {promise.bound.written}"
+    yield "类别 Tier", f"{promise.tier}<br>{_both(TIERS[promise.tier])}" if promise.tier else "—"
+    yield "约束力 Strength", f"{_both(STRENGTHS[promise.strength])}<br>{_both(_FOLLOWS[promise.strength])}"
+    if promise.kind not in CASELESS:
+        yield from _clock(promise)
+    if promise.by is not None:
+        yield "期限 Date", f"{promise.by.isoformat()} 24:00 ({plan.head.timezone})"
+    if promise.tolerance:
+        yield "容差 Tolerance", f"{promise.tolerance * 100:f} %".replace(".00", "")
+    if promise.objective is not None and promise.objective.quota is not None:
+        yield "上限 Quota", f"{promise.objective.quota:f}"
+    yield (
+        "窗口 Windows",
+        ", ".join(
+            f"**{window}**（正式 official）" if window == promise.official_window else f"{window}"
+            for window in promise.windows
+        ),
+    )
+    yield "最小样本 Minimum n", f"{promise.minimum_n}"
+    until = f" – {promise.effective_to.isoformat()}" if promise.effective_to else ""
+    by = f"（by the {promise.applies_by} of the case）" if promise.kind not in CASELESS else ""
+    yield "生效 In force", f"{promise.effective_from.isoformat()}{until}{by}"
+
+
+def _clock(promise: Promise) -> Iterator[tuple[str, str]]:
+    yield "计时起点 Clock starts", _both(point_words(promise.start))
+    yield "计时终点 Clock stops", _both(point_words(promise.stop))
+    if promise.limit is not None:
+        yield "时限 Limit", f"{_both(limit_words(promise.limit))}（ends: {promise.ends}）"
+    matures = promise.matures_at
+    if isinstance(matures, Limit):
+        yield "到期 Matures", f"{_both(limit_words(matures))}（after the start）"
+    elif isinstance(matures, date):
+        yield "到期 Matures", matures.isoformat()
+    elif matures is not None:
+        yield "到期 Matures", {"completion": "办结<br>completion", "limit": "时限<br>its limit"}[matures]
+    yield "中止事由 Clock stands still for", _codes(promise.clock_stops) or "无 none"
+    if promise.runs_in:
+        yield "只在环节内计时 Clock runs in", _codes(promise.runs_in)
+
+
+def _choices(promise: Promise) -> Iterator[str]:
+    if promise.choices:
+        yield "**方案未定之处与取舍 What the plan leaves open.**"
+        yield ""
+        head = ("问题 Question", "采用 Taken", "其他读法 Instead")
+        yield from table(head, ((each.about, each.taken, "<br>".join(each.instead)) for each in promise.choices))
+
+
+def _codes(codes: Iterable[str]) -> str:
+    return ", ".join(f"`{code}`" for code in codes)
+
+
+# ---- who ---------------------------------------------------------------------------------------------------
+def _told(promise: Promise, plan: Plan) -> Iterator[tuple[str, str]]:
+    yield "牵头单位 Lead", _units(promise.lead, plan)
+    if promise.responsible:
+        yield "责任单位 Responsible", _units(promise.responsible, plan)
+    if promise.owed_by:
+        yield "应报单位 Owed by", _units(promise.owed_by, plan)
+    if promise.strength is Strength.DIRECTIONAL:
+        yield "路由 Routing", "不告警<br>never alerts"
+        return
+    if promise.kind not in CASELESS:
+        yield "办件牌 Cards", "先当前环节持有单位，再牵头单位<br>the unit that holds the current node, then the lead"
+    severity, colour = SEVERITY_OF_A_MISS[promise.strength], COLOUR_OF_A_MISS[promise.strength]
+    yield "路由 Routing", f"severity `{severity}`, level `{colour}`, official window `{promise.official_window}`"
+
+
+def _units(ids: Iterable[str], plan: Plan) -> str:
+    found = [plan.units[unit].title for unit in ids if unit in plan.units]
+    return f"{'、'.join(title.zh for title in found)}<br>{'; '.join(title.en for title in found)}"
+
+
+# ---- what is sent ------------------------------------------------------------------------------------------
+def _vocabulary(promise: Promise, plan: Plan) -> Iterator[str]:
+    needs = needs_of(promise, plan)
+    yield from table(("", ""), _needed(needs, plan))
+    if needs.attributes:
+        head = ("属性 Attribute", "类型 Type", "取值 Values", "此承诺所用 Used here")
+        yield from table(head, (_attribute(name, spec, promise) for name, spec in needs.attributes))
+    sources = ("来源 Source", "通常延迟 Usual delay", "可代表的单位 Units")
+    yield from table(sources, (_source(source) for source in told_by(promise, plan)))
+
+
+def _needed(needs: Needs, plan: Plan) -> Iterator[tuple[str, str]]:
+    about = _ABOUT[needs.about]
+    subjects = [f"`{code}` {_title(needs, code, plan)}".strip() for code in needs.subjects[:_BIGGEST_LIST]]
+    more = len(needs.subjects) - len(subjects)
+    yield f"{about.zh} {about.en}", "<br>".join((*subjects, *([f"… {more} 项 more"] if more else [])))
+    for zh, en, codes in (
+        ("节点事件", "Events", needs.points),
+        ("里程碑", "Milestones", needs.milestones),
+        ("环节", "Nodes", needs.nodes),
+        ("数量", "Quantities", needs.quantities),
+        ("字段", "Fields", needs.fields),
+    ):
+        if codes:
+            yield f"{zh} {en}", _codes(codes)
+
+
+def _title(needs: Needs, code: str, plan: Plan) -> str:
+    match needs.about:
+        case "service_item":
+            title = plan.service_items[code].title if code in plan.service_items else None
+        case "collection":
+            title = next((each.title for each in plan.head.collections if each.id == code), None)
+        case "duty":
+            title = plan.head.duties.get(code)
+        case _:
+            title = plan.head.figures.get(code)
+    return f"{title.zh} {title.en}" if title is not None else ""
+
+
+def _attribute(name: str, spec: AttributeSpec, promise: Promise) -> tuple[str, str, str, str]:
+    used = [
+        f"{part}: {_wanted(wanted[name])}"
+        for part, wanted in (("select", promise.select), ("unless", promise.unless), ("where", promise.where))
+        if name in wanted
+    ]
+    return f"`{name}`", spec.type, _codes(spec.values), "; ".join(used)
+
+
+def _wanted(value: Any) -> str:
+    values = value if isinstance(value, tuple | list) else (value,)
+    return " / ".join(str(each).lower() if isinstance(each, bool) else str(each) for each in values)
+
+
+def _source(source: Source) -> tuple[str, str, str]:
+    delay = str(source.usual_delay).replace("_", " ") if source.usual_delay is not None else "—"
+    units = "全部 any" if "*" in source.units else _codes(source.units[:_BIGGEST_LIST])
+    more = len(source.units) - _BIGGEST_LIST
+    return f"`{source.id}`", delay, units + (f" … {more} more" if more > 0 and "*" not in source.units else "")
+
+
+# ---- samples -----------------------------------------------------------------------------------------------
+def _samples(promise: Promise, law: Law) -> Iterator[str]:
+    for sample in samples_of(promise, law):
+        title = _NAMES[sample.name]
+        yield f"**{title.zh} {title.en}.** {_verdict(sample, law)}"
+        yield ""
+        head = ("时间 Time", "来源 Source", "类型 Type", "内容 Data")
+        yield from table(head, (_event(event) for event in sample.events))
+        yield from _as_file(sample)
+
+
+def _verdict(sample: Sample, law: Law) -> str:
+    """What is seen as of the sample's time."""
+    expected = sample.expected
+    outcome = f"`{expected.outcome}`" if expected.outcome is not None else "不计 nothing"
+    return f"截至 as of {law.zone.text(sample.as_of)[:10]}: {outcome}; {_figure(expected)}"
+
+
+def _figure(expected: Expected) -> str:
+    of = "" if expected.unit == ALL else f" (`{expected.unit}`)"
+    numerator = "" if expected.numerator is None else f"numerator {expected.numerator}, "
+    value = written(expected.value) or "—"
+    return f"{numerator}n {expected.n}, value {value}{of}"
+
+
+def _event(event: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    time = event["time"].replace("T", " ").partition("+")[0]
+    data = orjson.dumps(event["data"]).decode()
+    return time, f"`{event['source']}`", f"`{event['type']}`", f"`{data}`"
+
+
+def _as_file(sample: Sample) -> Iterator[str]:
+    """The same as lines for `kpiwatch validate` and `kpiwatch replay`."""
+    yield "<details><summary>JSONL</summary>"
+    yield ""
+    yield "```json"
+    for event in sample.events:
+        yield orjson.dumps(event).decode()
+    yield "```"
+    yield ""
+    yield "</details>"
+    yield ""

@@ -1,0 +1,44 @@
+"""Writes the handbook: a page per promise, their index, and the JSON Schemas of a plan's files."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from services.catalog.calendars import load_calendar
+from services.catalog.load import load_plan
+from services.catalog.schema import schemas
+from services.domain.law import Law
+from services.domain.plan import Plan, Promise
+from services.handbook.index import index
+from services.handbook.page import page
+
+
+def write_handbook(plan_folder: Path, folder: Path) -> list[Path]:
+    """Writes promises/*.md and schema/*.json under `folder`; a page that no promise has any more is removed.
+
+    InvalidPlan if there is no plan in the folder.
+    """
+    plan = load_plan(plan_folder)
+    text = (plan_folder / plan.head.text).read_text(encoding="utf-8") if plan.head.text else ""
+    law = Law(plan, load_calendar(plan.head.calendar))
+    groups = by_promise(plan)
+    files = {folder / "promises" / f"{name}.md": page(versions, plan, law) for name, versions in groups.items()}
+    files[folder / "promises" / "README.md"] = index(groups, plan, text)
+    for name, schema in schemas().items():
+        files[folder / "schema" / f"{name}.schema.json"] = json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
+    for part in ("promises", "schema"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+        for old in (folder / part).iterdir():
+            if old not in files:
+                old.unlink()
+    for path, content in files.items():
+        path.write_text(content, encoding="utf-8")
+    return list(files)
+
+
+def by_promise(plan: Plan) -> dict[str, Sequence[Promise]]:
+    """The entries of each promise, its official ones first, in the plan's order."""
+    groups: dict[str, list[Promise]] = {}
+    for promise in plan.promises:
+        groups.setdefault(promise.id, []).append(promise)
+    return {name: sorted(each, key=lambda entry: entry.variant != "official") for name, each in groups.items()}
