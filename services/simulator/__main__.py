@@ -11,7 +11,7 @@ from services.clock import Clock
 from services.domain.law import Law
 from services.settings import Settings, SettingsError, variable
 from services.simulator.feed import Feed, FeedFailed
-from services.simulator.history import History
+from services.simulator.history import TELLING, History
 from services.simulator.profile import profile
 
 PROFILE = "demo"
@@ -35,7 +35,10 @@ def main() -> int:
         history = History(
             Law(plan, load_calendar(plan.head.calendar)), profile(PROFILE), settings.demo_seed, plan.head.issued
         )
-        name = f"plan {plan.head.id}, profile {PROFILE}, seed {settings.demo_seed}, start {plan.head.issued}"
+        name = (
+            f"plan {plan.head.id}, profile {PROFILE}, seed {settings.demo_seed}, start {plan.head.issued}, "
+            f"telling {TELLING}"
+        )
         feed = Feed.by_clock(history, name, clock, bootstrap=settings.bootstrap, file=settings.state / "feed.json")
         feed.run(ending)
     except SettingsError as error:

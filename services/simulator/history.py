@@ -28,6 +28,8 @@ from services.simulator.truth import Row, Truth
 from services.simulator.wire import Stamp, line
 
 _HEARTBEAT_HOURS = range(9, 18)
+TELLING = 2
+"""Raised with every change by which the same seed tells another history: a feed does not go on with another one."""
 
 
 class Event(NamedTuple):

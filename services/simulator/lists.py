@@ -112,5 +112,5 @@ def _published(table: Mapping[str, Any], life: Mapping[int, Any], platform: str,
         if platform == master:
             found[day] = {**found[0], "version": f"v{version}"}
         elif delays.random() >= table["forgets"]:
-            last = max(last + 1, day + delays.randrange(4))
+            last = max(last + 1, day + 1 + delays.randrange(4))
             found[last] = {**found[0], "version": f"v{version}"}
