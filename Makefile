@@ -59,8 +59,9 @@ bench: setup ## events per second and CPU-seconds per million, beside the peers 
 	@exec $(BIN)/python -m tests.bench
 
 .PHONY: generate
-generate: setup ## write again what is generated from the plan; what changed shows in git diff
+generate: setup ## write again all that is generated (rules, routes, dashboards); what changed shows in git diff
 	$(BIN)/python -m services.rules deploy
+	$(BIN)/python -m dashboards.write
 
 UV := build/lock/bin/uv
 

@@ -4,11 +4,19 @@ import gc
 import logging
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import faust
+from kafka.errors import KafkaError
 
+from services.catalog.load import InvalidPlan
+from services.messaging.topics import check
+from services.settings import Settings, SettingsError
+
+NO_ANSWER = 3
+"""Exit code: a part that it needs does not answer."""
 _GC_THRESHOLDS = (200_000, 20, 100)  # a chunk makes many objects that live as long as it does, and no cycles
 
 
@@ -101,6 +109,22 @@ class _OncePerInterval(logging.Filter):
             return False
         self._shown[record.msg] = now
         return True
+
+
+def run_stage(name: str, build: Callable[[Settings], faust.App]) -> None:
+    """Run the worker of a stage until it is told to stop, once its settings, its plan and the topics are right."""
+    try:
+        settings = Settings.from_environment()
+        wrong = check(settings.bootstrap, settings.partitions)
+        if wrong:
+            sys.exit("\n".join([f"{name}: the topics are not as they must be:", *wrong]))
+        app = build(settings)
+    except (SettingsError, InvalidPlan) as error:
+        sys.exit(f"{name}: {error}")
+    except KafkaError as error:
+        print(f"{name}: Kafka does not answer: {error}. Start it, or set KPIWATCH_BOOTSTRAP", file=sys.stderr)
+        sys.exit(NO_ANSWER)
+    run(app, loglevel="INFO")
 
 
 def run(app: faust.App, *, loglevel: str = "WARNING") -> None:

@@ -56,7 +56,6 @@ from streams.rows import CLAIM_KEY, Change, MemoryStore, PartitionRows, RocksSto
 Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
 Handler: TypeAlias = Callable[[TP, Sequence[Record]], Awaitable[None]]
 AssignedCallback: TypeAlias = Callable[[frozenset[int], frozenset[int]], Awaitable[None]]
-RevokedCallback: TypeAlias = Callable[[], Awaitable[None]]
 Headers: TypeAlias = list[tuple[str, bytes]]
 
 _log = logging.getLogger(__name__)
@@ -104,11 +103,11 @@ class BulkDelivery:
         self._changelog = changelog_topic(app.conf.id, table) if table else ""
         self._replayed: set[str] = set()
         self._assigned_callbacks: list[AssignedCallback] = []
-        self._revoked_callbacks: list[RevokedCallback] = []
         self._owned: frozenset[int] = frozenset()
         self._recovered = -1  # the round whose recovery is complete
         self._parts: dict[int, _Part] = {}
         self._next: dict[TP, int] = {}
+        self._ends: dict[TP, int] = {}  # where the partitions ended when they were opened, as far as that is known
         self._sought: dict[TP, int] = {}
         self._mending: set[asyncio.Task[None]] = set()
         conf = app.conf
@@ -139,11 +138,6 @@ class BulkDelivery:
         """`callback(owned, fresh)` runs when the rows are recovered and before the first chunk. `owned`: every
         partition of this worker; `fresh`: those of them whose rows may differ from what this worker last saw."""
         self._assigned_callbacks.append(callback)
-
-    def on_revoked(self, callback: RevokedCallback) -> None:
-        """`callback()` runs at the beginning of a rebalance, when no chunk is in hand and offsets are committed.
-        Partitions that stay come back in `on_assigned`, owned and not fresh."""
-        self._revoked_callbacks.append(callback)
 
     # -- what a handler does -----------------------------------------------------------------------------------------
     @property
@@ -187,20 +181,46 @@ class BulkDelivery:
         """Everything sent so far is acknowledged; raises the error of the first record that was not."""
         await self._producer.flush()
 
-    def lag(self) -> int | None:
-        """Events of the owned partitions that wait to be handled; None while that is not known."""
+    def lag(self, partition: int) -> int | None:
+        """Events of an owned partition that wait to be handled, whatever waits in others; None while that is not
+        known."""
         if not self.ready:
             return None
         waiting = 0
         for tp, offset in self._next.items():
-            try:
-                end = self._consumer.highwater(tp)
-            except AssertionError:  # aiokafka: not assigned any more
-                return None
-            if end is None:  # nothing fetched yet
-                return None
-            waiting += max(0, end - offset)
+            if tp.partition == partition:
+                end = self._end(tp)
+                if end is None:
+                    return None
+                waiting += max(0, end - offset)
         return waiting
+
+    def total_lag(self) -> int | None:
+        """Events of all owned partitions that wait to be handled; None while that is not known."""
+        known = [waiting for partition in self.owned if (waiting := self.lag(partition)) is not None]
+        return sum(known) if self.ready and len(known) == len(self.owned) else None
+
+    @property
+    def caught_up(self) -> bool:
+        """Everything is handled that the owned partitions held when they were opened. It stays so, whatever comes in,
+        until the next rebalance."""
+        if not self.ready or not self.owned:
+            return False
+        for tp, offset in self._next.items():
+            end = self._ends.get(tp)
+            if end is None and (end := self._end(tp)) is not None:
+                self._ends[tp] = end
+            if end is None or offset < end:
+                return False
+        return True
+
+    def _end(self, tp: TP) -> int | None:
+        """The offset behind the last record of a partition, as of its last fetch; None: nothing is fetched yet."""
+        try:
+            end: int | None = self._consumer.highwater(tp)
+        except AssertionError:  # aiokafka: not assigned any more
+            return None
+        return end
 
     # -- chunks ------------------------------------------------------------------------------------------------------
     async def deliver(self, tp: TP, records: Sequence[Record], fetched_in: int) -> None:
@@ -288,10 +308,6 @@ class BulkDelivery:
         for part in list(self._parts.values()):
             async with part.lock:  # never held over a fetch or a seek: those wait for the rebalance
                 part.open = False
-
-    async def revoked(self) -> None:
-        for callback in self._revoked_callbacks:
-            await callback()
 
     def assigned(self, tps: Collection[TP]) -> None:
         self._owned = frozenset(tp.partition for tp in tps if tp.topic in self.handlers)
@@ -408,6 +424,7 @@ class BulkDelivery:
         """The last step of a rebalance: chunks are handled from these offsets on."""
         if during != self.round or self._recovered != during:
             return
+        self._ends.clear()
         for tp, offset in starts.items():
             self._next[tp] = offset
         for part in self._parts.values():
@@ -660,7 +677,6 @@ class _Consumer(driver.Consumer):
             await delivery.close()
             # False: another commit was under way, with older offsets
             await self.commit() or await self.commit()
-            await delivery.revoked()
         except Exception as error:  # raised here it would end in a thread of Faust's, unseen
             await self.crash(error)
         await super().on_partitions_revoked(revoked)

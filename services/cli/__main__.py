@@ -7,7 +7,8 @@ import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any, NamedTuple
+from importlib import metadata
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -45,10 +46,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _run(given)
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:
-        # whoever read our output has seen enough; nothing is left to flush into the closed pipe
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except Exception as error:
         failure = failure_of(error) or _defect()
         print(failure.sentence, file=sys.stderr)
@@ -65,6 +62,7 @@ def _run(given: list[str]) -> None:
         add_completion=False,
         pretty_exceptions_enable=False,
     )
+    app.callback()(_frame)
     for name, command in COMMANDS.items():
         if name != chosen:
             app.command(name, help=command.help)(_not_chosen)
@@ -78,8 +76,23 @@ def _run(given: list[str]) -> None:
     app(given, prog_name="kpiwatch")
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"kpiwatch {metadata.version('kpiwatch')}")
+        raise typer.Exit()
+
+
+def _frame(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """What every command shares."""
+
+
 def _told_of_early_end(command: Callable[..., None]) -> Callable[..., None]:
-    """The command, whose EOFError reaches `failure_of`: typer would take it for Ctrl-D and say `Aborted`."""
+    """The command, with two ends that typer would take for others: an input that is cut off (for Ctrl-D, and say
+    `Aborted`) reaches `failure_of`; a reader of our output who has seen enough is no failure."""
 
     @wraps(command)
     def run(*arguments: Any, **options: Any) -> None:
@@ -87,6 +100,10 @@ def _told_of_early_end(command: Callable[..., None]) -> Callable[..., None]:
             command(*arguments, **options)
         except EOFError as error:
             raise failure_of(error) or error from None
+        except BrokenPipeError:
+            # nothing is left to flush into the closed pipe
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
 
     return run
 

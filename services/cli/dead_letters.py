@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from services.catalog.load import load_plan
+from services.cli.arguments import PlanFolder, chosen_plan
 from services.cli.failure import INPUT_HAS_ERRORS, Failure
 from services.domain.refusal import Reason, Refused
 from services.messaging.codec import admission
@@ -67,14 +68,11 @@ def resend(
     number: Number,
     event: Annotated[str, typer.Option("--event", help="File with the mended event; - for standard input.")] = "-",
     source: Annotated[str | None, typer.Option(help="Whose it was, where the original does not say.")] = None,
-    plan: Annotated[
-        Path | None, typer.Option("--plan", metavar="DIR", exists=True, file_okay=False, help="The plan folder.")
-    ] = None,
+    plan: PlanFolder = None,
     bootstrap: Bootstrap = None,
 ) -> None:
     """Send a mended event in the place of a dead letter, under the same source."""
-    settings = Settings.from_environment()
-    address = bootstrap or settings.bootstrap
+    address = _address(bootstrap)
     letter = _letter(address, number).letter
     owner = letter.source or source
     if owner is None:
@@ -83,17 +81,16 @@ def resend(
         )
     mended = (sys.stdin.buffer.read() if event == "-" else Path(event).read_bytes()).strip()
     try:
-        admitted = admission(load_plan(plan or settings.plan)).admit(mended)
+        admitted = admission(load_plan(chosen_plan(plan))).admit(mended)
+        if admitted.fact.source != owner:
+            raise Refused(
+                Reason.SOURCE_MISMATCH,
+                "source",
+                f"dead letter {number} came from {owner}",
+                "a dead letter is sent again by its own source only",
+            )
     except Refused as refused:
-        raise Failure(
-            f"{event}: {refused.path or '-'}: {refused.code}: {refused.sentence}; {refused.remedy}", INPUT_HAS_ERRORS
-        ) from None
-    if admitted.fact.source != owner:
-        raise Failure(
-            f"{event}: source: {Reason.SOURCE_MISMATCH}: dead letter {number} came from {owner}; "
-            "a dead letter is sent again by its own source only",
-            INPUT_HAS_ERRORS,
-        )
+        raise Failure(f"{event}: {refused}", INPUT_HAS_ERRORS) from None
     producer = KafkaProducer(bootstrap_servers=address.split(","), bootstrap_timeout_ms=ANSWER_MS, acks="all")
     try:
         sent = producer.send(CASE_EVENTS, mended, key=admitted.key.encode()).get(timeout=ANSWER_MS / 1000)

@@ -1,7 +1,6 @@
 """`kpiwatch explain`: why a case is judged as it is."""
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import orjson
@@ -10,6 +9,7 @@ from rich.console import Console
 
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
+from services.cli.arguments import AsOf, EventFiles, PlanFolder, chosen_plan
 from services.cli.explanation import Page, machine_readable
 from services.cli.failure import INPUT_HAS_ERRORS, WRONG_USAGE, Failure
 from services.cli.moments import moment
@@ -28,22 +28,14 @@ def explain(
         str,
         typer.Argument(metavar="CASE", help="Its subject, or 'source subject' where several sources have such a case."),
     ],
-    events: Annotated[
-        list[str],
-        typer.Argument(metavar="EVENTS…", help="Files of events: .jsonl, .jsonl.gz, or - for standard input."),
-    ],
-    plan: Annotated[Path, typer.Option("--plan", metavar="DIR", exists=True, file_okay=False, help="The plan folder.")],
-    as_of: Annotated[
-        str,
-        typer.Option(
-            "--as-of", metavar="TIME", help="A date (its first instant) or RFC 3339; without offset in the plan's zone."
-        ),
-    ],
+    events: EventFiles,
+    as_of: AsOf,
+    plan: PlanFolder = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
 ) -> None:
     """Show a case day by day: what counted and what did not, its limits, the verdict of each promise and the words of
     the plan behind it. Exit code 1 if an event about it was rejected, or there is none."""
-    read = load_plan(plan)
+    read = load_plan(chosen_plan(plan))
     judge = Judge(read, load_calendar(read.head.calendar))
     now = moment(as_of, judge.law.zone, "--as-of") - 1
     found = find_case(events, read, case)

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from services.catalog.sentences import in_words, limit_words
+from services.cli.rejected import line_of
 from services.domain.calendar import DayKind, weekday
 from services.domain.cards import CardState, case_name
 from services.domain.case import MICRO
@@ -154,11 +155,7 @@ class Page:
                 f"! 另有{told.later}个事件在此之后，未计入 / {told.later} later events are left out", style="yellow"
             )
         for rejected in self._rejected:
-            yield Text(
-                f"! 拒收 rejected: {rejected.file}:{rejected.line}: {rejected.reason} {rejected.path}:"
-                f" {rejected.sentence} → {rejected.remedy}",
-                style="red",
-            )
+            yield Text(f"! 拒收 rejected: {line_of(rejected)}", style="red")
         yield from self._history()
         for cycle in told.cycles:
             yield from self._cycle(cycle, len(told.cycles) > 1)

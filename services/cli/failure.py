@@ -1,5 +1,6 @@
 """What a user is told when a command cannot go on: place, reason and remedy, and an exit code."""
 
+import errno
 import sys
 
 from services.catalog.load import InvalidPlan
@@ -37,10 +38,21 @@ def failure_of(error: Exception) -> Failure | None:
     if _is_of(error, "httpx", "TransportError"):
         return Failure(f"a part does not answer: {error}. Is it running, and is its address right?", NO_ANSWER)
     if isinstance(error, EOFError | UnicodeDecodeError) or _is_of(error, "gzip", "BadGzipFile"):
-        return Failure(f"the input cannot be read to its end: {error}. Write it again", INPUT_HAS_ERRORS)
-    if isinstance(error, OSError) and error.filename is not None:
-        return Failure(f"{error.filename}: {error.strerror}", WRONG_USAGE)
+        remedy = "Write it again; only what is packed has a name in .gz"
+        return Failure(f"the input cannot be read to its end: {error}. {remedy}", INPUT_HAS_ERRORS)
+    if isinstance(error, OSError) and (error.filename is not None or error.errno == errno.ENOSPC):
+        place = f"{error.filename}: " if error.filename is not None else ""
+        remedy = _REMEDIES.get(error.errno or 0, "")
+        return Failure(f"{place}{error.strerror}{remedy}", WRONG_USAGE)
     return None
+
+
+_REMEDIES = {
+    errno.ENOENT: ": look for a slip in its name",
+    errno.EISDIR: ": name the files in it",
+    errno.EACCES: ": let this user read and write there, or name another file",
+    errno.ENOSPC: ": make room and start the command again",
+}
 
 
 def _is_of(error: Exception, module: str, name: str) -> bool:

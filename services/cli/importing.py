@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
+from services.cli.arguments import check_sinks
 from services.cli.failure import INPUT_HAS_ERRORS, Failure
 from services.cli.mapping import ExportMapping, MappingError, Problem, RowReader, read_mapping
 
@@ -33,6 +34,7 @@ def import_export(
     out: Annotated[Path, typer.Option("--out", help="Where the events go: .jsonl or .jsonl.gz.")],
 ) -> None:
     """Turn a unit's export into events. Rows that cannot be read are listed (exit code 1), the others written."""
+    check_sinks({"--out": out}, (export, mapping))
     told = Console(stderr=True)
     written, problems = 0, 0
     with ExitStack() as stack:

@@ -12,18 +12,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from services.catalog import load as catalog
 from services.catalog.check import check_plan
 from services.catalog.difference import Change, changes
 from services.catalog.load import InvalidPlan, Problem, load_plan, read_plan
 from services.catalog.lock import LOCK, write_lock
 from services.catalog.sentences import STRENGTHS, in_words, limit_words
+from services.cli.arguments import PlanFolder, chosen_plan
 from services.domain.limits import Limit
 from services.domain.plan import Plan, Promise
 
 app = typer.Typer(help="Whether a plan is right, what it promises, what changes between two.", no_args_is_help=True)
-
-SHIPPED = Path(catalog.__file__).parent / "jiangbei-2021"
 
 
 @app.command()
@@ -60,26 +58,25 @@ def check(
 
 @app.command()
 def show(
-    kpi: Annotated[str | None, typer.Argument(help="A promise, e.g. K06-1; without one, all.")] = None,
+    kpi: Annotated[str | None, typer.Argument(help="A promise, e.g. K06-1, or K06; without one, all.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
-    folder: Annotated[
-        Path, typer.Option("--plan", metavar="DIR", exists=True, file_okay=False, help="The plan folder.")
-    ] = SHIPPED,
+    plan: PlanFolder = None,
 ) -> None:
     """Show promises in words: what, whose, since when, by which words of the plan."""
-    plan = _loaded(folder)
-    chosen = [promise for promise in plan.promises if kpi is None or kpi in (promise.id, promise.key)]
+    folder = chosen_plan(plan)
+    read = _loaded(folder)
+    chosen = [promise for promise in read.promises if kpi is None or _is_named(promise, kpi)]
     if not chosen:
-        near = get_close_matches(str(kpi), [promise.key for promise in plan.promises], n=1)
+        near = get_close_matches(str(kpi), [promise.key for promise in read.promises], n=1)
         hint = f": did you mean {near[0]}?" if near else ": `kpiwatch plan show` lists them"
         raise typer.BadParameter(f"no promise {kpi} in {folder}{hint}", param_hint="KPI")
     if as_json:
-        typer.echo(json.dumps([_described(promise, plan) for promise in chosen], ensure_ascii=False, indent=2))
+        typer.echo(json.dumps([_described(promise, read) for promise in chosen], ensure_ascii=False, indent=2))
     elif kpi is None:
-        _console().print(_overview(plan))
+        _console().print(_overview(read))
     else:
         for promise in chosen:
-            _console().print(_details(promise, plan))
+            _console().print(_details(promise, read))
 
 
 @app.command()
@@ -96,6 +93,11 @@ def diff(
     same = old.fingerprint == new.fingerprint
     verdicts = "no verdict changes" if same else "every verdict is judged again"
     out.print(f"{_many(len(found), 'difference')}; {verdicts}", style="bold", soft_wrap=True)
+
+
+def _is_named(promise: Promise, name: str) -> bool:
+    """Whether a promise is meant: by its id, by one version's key, or by what comes before the dash of its id."""
+    return name in (promise.id, promise.key) or promise.id.startswith(f"{name}-")
 
 
 def _console() -> Console:

@@ -2,14 +2,14 @@
 
 import typer
 
+from services.domain.refusal import worded
 from services.replay.buckets import Rejected
 
 
 def line_of(rejected: Rejected) -> str:
     """`file:line: reason at path: sentence → remedy`, as editors understand it."""
-    place = f" at {rejected.path}" if rejected.path else ""
-    where = f"{rejected.file}:{rejected.line}"
-    return f"{where}: {rejected.reason}{place}: {rejected.sentence} → {rejected.remedy}"
+    refusal = worded(rejected.reason, rejected.path, rejected.sentence, rejected.remedy)
+    return f"{rejected.file}:{rejected.line}: {refusal}"
 
 
 def tell(rejected: Rejected) -> None:

@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from services.catalog.load import load_plan
-from services.cli.failure import INPUT_HAS_ERRORS, WRONG_USAGE, Failure
+from services.cli.arguments import AsOf, EventFiles, PlanFolder, check_sinks, chosen_plan
+from services.cli.failure import INPUT_HAS_ERRORS
 from services.cli.moments import moment
 from services.cli.rejected import tell
 from services.domain.zone import Zone
 from services.replay import replay as files
-from services.replay.blocks import STANDARD_INPUT
 from services.replay.periods import Every
 from services.replay.writing import write_cards, write_rejected, write_values
 
@@ -25,29 +25,17 @@ _PLAIN_LINE_EVERY_S = 10.0
 
 
 def replay(
-    events: Annotated[
-        list[str],
-        typer.Argument(metavar="EVENTS…", help="Files of events: .jsonl, .jsonl.gz, or - for standard input."),
-    ],
-    plan: Annotated[Path, typer.Option("--plan", metavar="DIR", exists=True, file_okay=False, help="The plan folder.")],
-    as_of: Annotated[
-        str,
-        typer.Option(
-            "--as-of", metavar="TIME", help="A date (its first instant) or RFC 3339; without offset in the plan's zone."
-        ),
-    ],
-    out: Annotated[Path, typer.Option("--out", metavar="values.csv", dir_okay=False, help="Where the values go.")],
+    events: EventFiles,
+    as_of: AsOf,
+    out: Annotated[Path, typer.Option("--out", metavar="values.csv", help="Where the values go.")],
+    plan: PlanFolder = None,
     every: Annotated[
         Every | None, typer.Option("--every", help="Write the values at the end of each of these periods, too.")
     ] = None,
-    cards: Annotated[
-        Path | None, typer.Option("--cards", metavar="cards.csv", dir_okay=False, help="Where the cards go.")
-    ] = None,
+    cards: Annotated[Path | None, typer.Option("--cards", metavar="cards.csv", help="Where the cards go.")] = None,
     rejected: Annotated[
         Path | None,
-        typer.Option(
-            "--rejected", metavar="rejected.csv", dir_okay=False, help="Where all rejected events go; else on screen."
-        ),
+        typer.Option("--rejected", metavar="rejected.csv", help="Where all rejected events go; else on screen."),
     ] = None,
     processes: Annotated[
         int | None, typer.Option("--processes", min=1, help="How many work; else one per core.")
@@ -55,17 +43,14 @@ def replay(
 ) -> None:
     """Compute every promise from event files. Exit code 1 if an event was rejected; the values are written all the
     same, from the others."""
-    zone = Zone(load_plan(plan).head.timezone)
+    folder = chosen_plan(plan)
+    zone = Zone(load_plan(folder).head.timezone)
     until = moment(as_of, zone, "--as-of")
-    if events.count(STANDARD_INPUT) > 1:
-        raise typer.BadParameter("standard input can be read only once: name - once", param_hint="EVENTS…")
-    for sink in filter(None, (out, cards, rejected)):
-        if not sink.parent.is_dir():
-            raise Failure(f"{sink}: there is no folder {sink.parent}: make it first", WRONG_USAGE)
+    check_sinks({"--out": out, "--cards": cards, "--rejected": rejected}, events)
     began = time.monotonic()
     with _Display() as told:
         done = files.replay(
-            events, plan, [until], every=every, with_cards=cards is not None, processes=processes, progress=told
+            events, folder, [until], every=every, with_cards=cards is not None, processes=processes, progress=told
         )
     rows = write_values(out, done.rows)
     took = time.monotonic() - began

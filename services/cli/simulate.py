@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
+from services.cli.arguments import PlanFolder, check_sinks, chosen_plan
 from services.cli.failure import INPUT_HAS_ERRORS, WRONG_USAGE, Failure
 from services.domain.law import Law
 from services.simulator.history import Event, History
@@ -24,10 +25,10 @@ _CHUNK = 5_000
 
 
 def simulate(
-    plan: Annotated[Path, typer.Option("--plan", metavar="DIR", exists=True, file_okay=False, help="The plan folder.")],
     days: Annotated[int, typer.Option("--days", min=1, max=20_000, help="How many days, from the start on.")],
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same bytes.")],
     out: Annotated[Path, typer.Option("--out", help="Where the events go: .jsonl or .jsonl.gz, in order of arrival.")],
+    plan: PlanFolder = None,
     truth: Annotated[
         Path | None, typer.Option("--truth", help="Where the truth about every case goes, as CSV.")
     ] = None,
@@ -51,7 +52,9 @@ def simulate(
         raise Failure(f"simulate: {error}", WRONG_USAGE) from None
     if cases_per_day is not None:
         chosen = chosen.at_volume(cases_per_day)
-    read = load_plan(plan)
+    check_sinks({"--out": out, "--truth": truth})
+    folder = chosen_plan(plan)
+    read = load_plan(folder)
     law = Law(read, load_calendar(read.head.calendar))
     rows: list[Row] = []
     first = start.date() if start is not None else read.head.issued
@@ -60,15 +63,18 @@ def simulate(
             law, chosen, seed, first, days, faults=rates, truth=rows.append if truth is not None else None
         )
     except ValueError as error:
-        raise Failure(f"{plan}: {error}", INPUT_HAS_ERRORS) from None
+        raise Failure(f"{folder}: {error}", INPUT_HAS_ERRORS) from None
+    console = Console(stderr=True, highlight=False)
     with _opened(out) as events, _opened(truth) as told:
-        _write(history, events, told, rows, Placement(law), Console(stderr=True, highlight=False))
+        count = _write(history, events, told, rows, Placement(law), console)
+    beside = f", what is true of them to {truth}" if truth is not None else ""
+    console.print(f"{count:,} events written to {out}{beside}", soft_wrap=True, markup=False)
 
 
 def _write(
     history: History, events: BinaryIO, told: BinaryIO, rows: list[Row], place: Placement, console: Console
-) -> None:
-    """Chunk by chunk, so that memory holds what is on its way and no more."""
+) -> int:
+    """Chunk by chunk, so that memory holds what is on its way and no more; how many events they were."""
     told.write((",".join(COLUMNS) + "\n").encode())
     columns = (
         TextColumn("{task.description}"),
@@ -76,7 +82,7 @@ def _write(
         TextColumn("{task.fields[count]:,} events"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         begin, end = place.zone.midnight(history.first_day), history.end
         assert end is not None
         task = bar.add_task("Simulating", total=end - begin, count=0)
@@ -88,6 +94,7 @@ def _write(
             day = date.fromordinal(place.zone.day(chunk[-1].received))
             bar.update(task, description=f"{day}", completed=chunk[-1].received - begin, count=count)
         _tell(told, rows, place)
+    return count
 
 
 def _tell(told: BinaryIO, rows: list[Row], place: Placement) -> None:

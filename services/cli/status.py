@@ -83,7 +83,7 @@ def read_published(bootstrap: str, wait: float) -> Standing:
         [ValueRow(**{name: row[name] for name in ValueRow._fields}) for row in rows],
         list(cards.values()),
         max((row["computed_at"] for row in rows), default=""),
-        max((row["watermark"] for row in rows), default=""),
+        max((row["watermark"] for row in rows), default="") or "an unknown time",
     )
 
 

@@ -1,6 +1,5 @@
 """`kpiwatch validate`: what would become of a file's events, without any server."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
@@ -8,23 +7,19 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from services.cli.arguments import EventFiles, PlanFolder, chosen_plan
 from services.cli.failure import INPUT_HAS_ERRORS
+from services.cli.rejected import line_of
 from services.replay.replay import replay
-from services.settings import Settings
 
 
 def validate(
-    events: Annotated[
-        list[str],
-        typer.Argument(metavar="EVENTS…", help="Files of events: .jsonl, .jsonl.gz, or - for standard input."),
-    ],
-    plan: Annotated[
-        Path | None, typer.Option("--plan", metavar="DIR", exists=True, file_okay=False, help="The plan folder.")
-    ] = None,
+    events: EventFiles,
+    plan: PlanFolder = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
 ) -> None:
     """Say which events would be refused: line, path, reason, what would be right. Exit code 1 if there is any."""
-    folder = plan or Settings.from_environment().plan
+    folder = chosen_plan(plan)
     told = Console(stderr=True)
     with Progress(
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[events]:,} events"),
@@ -42,7 +37,7 @@ def validate(
         typer.echo(orjson.dumps(outcome, option=orjson.OPT_INDENT_2))
     else:
         for each in done.rejected:
-            typer.echo(f"{each.file}:{each.line}: {each.path or '-'}: {each.reason}: {each.sentence}; {each.remedy}")
+            typer.echo(line_of(each))
         typer.echo(f"{accepted:,} accepted, {len(done.rejected):,} rejected")
     if done.rejected:
         raise typer.Exit(INPUT_HAS_ERRORS)

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
+from services.cli.arguments import AsOf, check_sinks
 from services.cli.failure import NO_ANSWER, WRONG_USAGE, Failure
 from services.cli.moments import moment
 from services.domain.judge import Judge
@@ -23,17 +24,16 @@ from services.settings import Settings
 
 def values(
     out: Annotated[Path, typer.Option("--out", help="Where the values go, as CSV.")],
-    as_of: Annotated[
-        str, typer.Option("--as-of", metavar="TIME", help="The time at which the system's clock and progress stand.")
-    ],
+    as_of: AsOf,
     cards: Annotated[Path | None, typer.Option("--cards", help="Where the cards go, as CSV.")] = None,
     wait: Annotated[float, typer.Option("--wait", help="Seconds to wait for the system to get there.")] = 60,
 ) -> None:
-    """Write the values of the running system as of a time at which it stands."""
+    """Write the values of the running system as of the time at which its clock and its progress stand."""
     settings = Settings.from_environment()
     plan = load_plan(settings.plan)
     judge = Judge(plan, load_calendar(plan.head.calendar))
     time = moment(as_of, judge.law.zone, "--as-of")
+    check_sinks({"--out": out, "--cards": cards})
     try:
         standing = read_standing(settings.bootstrap, settings.partitions, time - 1, wait)
         held = _cards(settings.bootstrap) if cards is not None else []

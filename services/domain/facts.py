@@ -1,12 +1,7 @@
-"""A fact: one admitted event as a case keeps it, and the compact row of facts that is stored per key.
-
-A row is JSON (one array per fact), so that it can be read with the broker's own tools. Facts are kept in the order of
-CONTRACT §1, one per (source, id); packing the same set of facts always gives the same bytes.
-"""
+"""A fact: one admitted event as a case keeps it. What orders and tells facts apart is said here (CONTRACT §1)."""
 
 import hashlib
-import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -74,20 +69,6 @@ class Fact(NamedTuple):
     """The event's `data` as validated, without fields left unknown."""
     recorded: Instant | None = None
     """When the unit's own system wrote it (`recordedat`)."""
-
-
-def pack(facts: Iterable[Fact], dumps: Callable[[Any], bytes]) -> bytes:
-    """A key's facts as the stored row, in contract order."""
-    return dumps([tuple(fact) for fact in sorted(facts, key=_order)])
-
-
-def unpack(row: bytes, loads: Callable[[bytes], Any] = json.loads) -> list[Fact]:
-    """The facts of a stored row."""
-    return [Fact(*fields) for fields in loads(row)]
-
-
-def _order(fact: Fact) -> tuple[int, int, str, str]:
-    return fact[:4]
 
 
 def digest_of(canonical: bytes) -> str:

@@ -21,6 +21,9 @@ from services.domain.zone import Instant
 PLAN_ROW = b"\x00plan"
 """Under this key a partition keeps the fingerprint of the plan that its rows were judged by."""
 
+HEARTBEATS = b"\x00heartbeat "
+"""So begins the key of a row that is no case's and holds a heartbeat of the source that the key names."""
+
 AT_ONCE: Instant = 0
 """Due as soon as time is looked at again: one instant for all, so that a case waits in line only once."""
 
@@ -96,7 +99,7 @@ class CasePartition:
         self.changed: set[TallyKey] = set()
         """Tallies that changed since the caller last cleared this set."""
         self.last_events: dict[str, Instant] = {}
-        """Source → arrival of its last event."""
+        """Source → arrival of its last event up to now: a later one is not heard of before the clock is there."""
         self.catching_up = False
         """While it is set, cards wait: a case that may have some falls due at once and is told of by the first sweep
         after (DESIGN §2), so that a backlog of years is not told card by card."""
@@ -111,6 +114,7 @@ class CasePartition:
         or merged by a recovery, are judged again."""
         self.tallies.clear()
         self.changed.clear()
+        self.last_events.clear()
         self._added.clear()
         self._due.clear()
         self._next_at.clear()
@@ -122,9 +126,8 @@ class CasePartition:
             if key == PLAN_ROW:
                 continue
             row = Row(self._loads(value))
-            for fact in row.facts:
-                self._saw(fact)
-            if same_plan and row.contributions is not None:
+            self._hear(row.facts, now)
+            if (same_plan and row.contributions is not None) or key.startswith(HEARTBEATS):
                 self._count(row.contributions, 1)
                 self._schedule(key, row.next_at)
             else:
@@ -146,30 +149,29 @@ class CasePartition:
 
         Returns what is to be told whatever the judgement: a fact turned away; on a redelivered event all that stands.
         """
+        if fact.rank == _HEARTBEAT:
+            self._keep_heartbeat(fact, now)
+            return None
         row = self._added.get(key)
         if row is None:
             packed = self._rows.get(key)
             row = Row(self._loads(packed)) if packed is not None else Row()
-        if fact.rank == _HEARTBEAT:
-            self._keep_heartbeat(key, row, fact)
-            return None
-        if row.facts and row.facts[0].rank == _HEARTBEAT:
-            row.facts = []  # the subject turns out to be a case: its heartbeats have said what they had to say
         inserted = insert(row.facts, fact)
         if inserted.outcome is Insertion.DUPLICATE:
             # delivered again: what it brought forth may have been lost on the way
             return Effects(key, row.cards, self._rulings_again(row, now), []) if row.cards or row.rulings else None
         if inserted.turned_away is not fact:
-            self._saw(fact)  # only what is kept is heard of: a new owner, who reads the rows, must hear the same
+            self._hear((fact,), now)  # only what is kept: a new owner, who reads the rows, must hear the same
         self._added[key] = row
         if inserted.turned_away is None and fact.rank != _CORRECTION:
             return None
         turned_away = [TurnedAway("id_conflict", inserted.turned_away)] if inserted.turned_away is not None else []
-        turned_away += [
-            TurnedAway("bad_correction", bad)
-            for bad in bad_corrections(row.facts)
-            if bad is fact or (bad.data["of"] == fact.id and bad.source == fact.source)
-        ]
+        if inserted.turned_away is not fact:
+            turned_away += [
+                TurnedAway("bad_correction", bad)
+                for bad in bad_corrections(row.facts)
+                if bad is fact or (bad.data["of"] == fact.id and bad.source == fact.source)
+            ]
         return Effects(key, [], [], turned_away) if turned_away else None
 
     def judge_added(self, now: Instant) -> list[Effects]:
@@ -185,22 +187,31 @@ class CasePartition:
             told = judged if told is None else judged._replace(turned_away=told.turned_away)
         return told
 
-    def _keep_heartbeat(self, key: bytes, row: Row, fact: Fact) -> None:
-        """Of heartbeats only the last is kept: they say nothing but that the source lives. One that names the subject
-        of a case leaves the case alone."""
-        if row.facts and (row.facts[0].rank != _HEARTBEAT or row.facts[0].received >= fact.received):
-            return
-        self._saw(fact)
+    def _keep_heartbeat(self, fact: Fact, now: Instant) -> None:
+        """Of a source's heartbeats the last that has arrived is kept: they say nothing but that it lives, whatever
+        subject they name. One that arrives later waits in a row of its own until the clock is there."""
+        key, row = HEARTBEATS + fact.source.encode(), Row()
         row.facts = [fact]
+        if fact.received > now:
+            key += b"\x1f%d" % fact.received
+            row.next_at = fact.received
+            self._schedule(key, row.next_at)
+        else:
+            held = self._rows.get(key)
+            if held is not None and Row(self._loads(held)).facts[0].received >= fact.received:
+                return
+            self._hear(row.facts, now)
         self._rows[key] = self._dumps(row.packed())
 
     # ---- time --------------------------------------------------------------------------------------
-    def sweep(self, now: Instant) -> Iterator[Effects]:
-        """Judge again every case whose time has come. The cost depends on how many there are, not on how many are
-        open. Stop iterating at any time: what is left stays due. While catching up time waits."""
+    def sweep(self, now: Instant, at_most: int | None = None) -> Iterator[Effects]:
+        """Judge again the cases whose time has come, `at_most` so many, whether they have anything to tell or not. The
+        cost depends on how many there are, not on how many are open. What is left, also when the caller stops
+        iterating, stays due. While catching up time waits."""
         if self.catching_up:
             return
-        while self._due and self._due[0][0] <= now:
+        judged = 0
+        while self._due and self._due[0][0] <= now and judged != at_most:
             at, key = heapq.heappop(self._due)
             if self._next_at.get(key) != at:
                 continue  # judged since then
@@ -208,7 +219,13 @@ class CasePartition:
             packed = self._rows.get(key)
             if packed is None:
                 continue
-            effects = self._judge_row(key, Row(self._loads(packed)), now)
+            judged += 1
+            row = Row(self._loads(packed))
+            if key.startswith(HEARTBEATS):  # it has arrived
+                del self._rows[key]
+                self._keep_heartbeat(row.facts[0], now)
+                continue
+            effects = self._judge_row(key, row, now)
             if effects is not None:
                 yield effects
 
@@ -232,6 +249,8 @@ class CasePartition:
 
     # ---- judging -----------------------------------------------------------------------------------
     def _judge_row(self, key: bytes, row: Row, now: Instant) -> Effects | None:
+        if row.next_at is not None and row.next_at <= now:
+            self._hear(row.facts, now)  # what had not arrived when it was last judged may have arrived since
         opinion = self._judge.judge(row.facts, now)
         before = row.contributions
         after = [_packed(each) for each in opinion.judgements if each.cells]
@@ -298,12 +317,15 @@ class CasePartition:
             self._next_at[key] = at
             heapq.heappush(self._due, (at, key))
 
-    def _saw(self, fact: Fact) -> None:
-        last = self.last_events.get(fact.source)
-        if last is None or fact.received > last:
-            self.last_events[fact.source] = fact.received
+    def _hear(self, facts: Iterable[Fact], now: Instant) -> None:
+        """Note the arrivals up to now. Of a later one the judge says when to look at the row again."""
+        last_events = self.last_events
+        for fact in facts:
+            if last_events.get(fact.source, _NEVER) < fact.received <= now:
+                last_events[fact.source] = fact.received
 
 
+_NEVER: Instant = -(2**63)
 _HEARTBEAT = int(Rank.SOURCE_HEARTBEAT)
 _CORRECTION = int(Rank.CORRECTION)
 

@@ -35,6 +35,12 @@ class Reason(StrEnum):
     """More than 64 KiB."""
 
 
+def worded(code: str, path: str, sentence: str, remedy: str) -> str:
+    """A refusal in one line, the same wherever a person reads it: `code at path: sentence → remedy`."""
+    place = f" at {path}" if path else ""
+    return f"{code}{place}: {sentence} → {remedy}"
+
+
 class Refused(Exception):
     """An event that is not admitted, and never will be as it is: a dead letter, a 422, or a line of `validate`.
 
@@ -43,7 +49,7 @@ class Refused(Exception):
     """
 
     def __init__(self, code: Reason, path: str, sentence: str, remedy: str) -> None:
-        super().__init__(f"{code} at {path or 'the event'}: {sentence}; {remedy}")
+        super().__init__(worded(code, path, sentence, remedy))
         self.code = code
         self.path = path
         self.sentence = sentence

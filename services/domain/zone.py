@@ -19,7 +19,8 @@ MINUTE_US = 60_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = datetime(1970, 1, 1)
 _EPOCH_US = _NAIVE_EPOCH.toordinal() * DAY_US
-_FIRST_YEAR, _LAST_YEAR = 1990, 2060
+FIRST_YEAR, LAST_YEAR = 1990, 2060
+"""The years whose changes of offset are read: what is judged lies between them."""
 
 
 def _microseconds(span: timedelta) -> int:
@@ -44,8 +45,8 @@ def _transitions(zone: ZoneInfo) -> tuple[list[Instant], list[int]]:
 
     Looks at every day and halves the interval where two neighbours differ; no offset lasts less than a day.
     """
-    first = instant_of(datetime(_FIRST_YEAR, 1, 1, tzinfo=UTC))
-    last = instant_of(datetime(_LAST_YEAR + 1, 1, 1, tzinfo=UTC))
+    first = instant_of(datetime(FIRST_YEAR, 1, 1, tzinfo=UTC))
+    last = instant_of(datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC))
     looks = [(instant, _offset_us(zone, instant)) for instant in range(first, last + 1, DAY_US)]
     changes: list[Instant] = []
     offsets = [looks[0][1]]

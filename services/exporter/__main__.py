@@ -5,7 +5,6 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 
-import uvicorn
 from prometheus_client import CollectorRegistry
 
 from services.catalog.load import load_plan
@@ -18,6 +17,7 @@ from services.exporter.snapshot import LabelSets, Snapshot
 from services.exporter.web import exporter_app
 from services.messaging import topics
 from services.messaging.reader import BrokerUnavailable, Record, TopicReader
+from services.serving import serve_beside
 from services.settings import Settings, SettingsError
 
 log = logging.getLogger("services.exporter")
@@ -65,14 +65,7 @@ def serve(settings: Settings, plan: Plan, now: Callable[[], Instant]) -> None:
 
         thread = threading.Thread(target=read, name="reader", daemon=True)
         app = exporter_app(registry, alive=thread.is_alive, ready=lambda: reader.caught_up)
-        thread.start()
-        try:
-            uvicorn.run(
-                app, host=settings.host, port=settings.exporter_port, log_level="warning", timeout_graceful_shutdown=2
-            )
-        finally:
-            ending.set()
-            thread.join(timeout=5)
+        serve_beside(thread, ending, app, settings.host, settings.exporter_port)
 
 
 def main() -> int:

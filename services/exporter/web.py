@@ -6,6 +6,7 @@ from fastapi import FastAPI, Response
 from prometheus_client import CollectorRegistry
 
 from services.exporter.exposition import CONTENT_TYPE, exposition
+from services.serving import add_health
 
 
 def exporter_app(registry: CollectorRegistry, alive: Callable[[], bool], ready: Callable[[], bool]) -> FastAPI:
@@ -16,16 +17,5 @@ def exporter_app(registry: CollectorRegistry, alive: Callable[[], bool], ready: 
     def scrape() -> Response:
         return Response(exposition(registry.collect()), media_type=CONTENT_TYPE)
 
-    @app.get("/-/healthy")
-    def healthy() -> Response:
-        return _answer(alive(), "healthy", "the reader of the topics has stopped")
-
-    @app.get("/-/ready")
-    def is_ready() -> Response:
-        return _answer(alive() and ready(), "ready", "still reading the topics from their beginning")
-
+    add_health(app, "topics", alive, ready)
     return app
-
-
-def _answer(yes: bool, good: str, bad: str) -> Response:
-    return Response(f"{good if yes else bad}\n", status_code=200 if yes else 503, media_type="text/plain")

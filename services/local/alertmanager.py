@@ -2,18 +2,13 @@
 
 from pathlib import Path
 
-from services.local.child import end_leftover
 from services.local.monitoring_tools import MonitoringTools
-from services.local.ports import free_ports
-from services.local.web_part import WebPart, check_port
+from services.local.web_part import WebPart, own_port
 
 
 def start(folder: Path, config: Path, tools: MonitoringTools, port: int | None = None) -> WebPart:
     """Alertmanager with its silences and log of notices in `folder`, ready; `port` None: any free one."""
-    end_leftover(folder / "alertmanager.pid")  # before its port is looked at
-    if port is None:
-        port = free_ports(1)[0]
-    check_port("alertmanager", port, "KPIWATCH_ALERTMANAGER_PORT")
+    port = own_port("alertmanager", folder, port, "KPIWATCH_ALERTMANAGER_PORT")
     folder = folder.absolute()
     argv = [
         str(tools.alertmanager),

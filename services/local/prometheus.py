@@ -2,18 +2,13 @@
 
 from pathlib import Path
 
-from services.local.child import end_leftover
 from services.local.monitoring_tools import MonitoringTools
-from services.local.ports import free_ports
-from services.local.web_part import WebPart, check_port
+from services.local.web_part import WebPart, own_port
 
 
 def start(folder: Path, config: Path, tools: MonitoringTools, port: int | None = None) -> WebPart:
     """Prometheus with its data in `folder`, ready; `port` None: any free one. Raises PartUnavailable."""
-    end_leftover(folder / "prometheus.pid")  # before its port is looked at
-    if port is None:
-        port = free_ports(1)[0]
-    check_port("prometheus", port, "KPIWATCH_PROMETHEUS_PORT")
+    port = own_port("prometheus", folder, port, "KPIWATCH_PROMETHEUS_PORT")
     folder = folder.absolute()
     argv = [
         str(tools.prometheus),

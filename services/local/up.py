@@ -206,12 +206,13 @@ class _System:
 
     def _say_what_to_open(self) -> None:
         settings = self.settings
+        address = f"KPIWATCH_BOOTSTRAP={settings.bootstrap} " if settings.bootstrap != Settings().bootstrap else ""
         rows = [
             (f"http://127.0.0.1:{settings.prometheus_port}", "Prometheus: rules and alerts"),
             (f"http://127.0.0.1:{settings.alertmanager_port}", "Alertmanager: alerts grouped by unit"),
             (f"http://127.0.0.1:{settings.exporter_port}/metrics", "every figure as a metric"),
             (_short(settings.outbox), "the notices that units got"),
-            (".venv/bin/kpiwatch status", "where the district stands (in a second terminal)"),
+            (f"{address}.venv/bin/kpiwatch status", "where the district stands (in a second terminal)"),
         ]
         self.console.print("\nReady. Open:")
         for place, what in rows:

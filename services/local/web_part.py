@@ -5,9 +5,9 @@ from pathlib import Path
 
 import httpx
 
-from services.local.child import Child
+from services.local.child import Child, end_leftover
 from services.local.failures import PartUnavailable
-from services.local.ports import holder_of, is_free
+from services.local.ports import free_ports, holder_of, is_free
 
 
 def check_port(name: str, port: int, setting: str) -> None:
@@ -18,6 +18,15 @@ def check_port(name: str, port: int, setting: str) -> None:
             f"port {port} on 127.0.0.1 is taken by {holder_of(port)}",
             f"Stop that, or choose another port with {setting}",
         )
+
+
+def own_port(name: str, folder: Path, wished: int | None, setting: str) -> int:
+    """The port that a part will answer on: the one wished for, else any free one. What an earlier run left of the part
+    in its folder is ended first. Raises PartUnavailable."""
+    end_leftover(folder / f"{name}.pid")
+    port = free_ports(1)[0] if wished is None else wished
+    check_port(name, port, setting)
+    return port
 
 
 def answers(url: str) -> bool:

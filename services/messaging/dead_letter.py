@@ -18,7 +18,8 @@ from services.messaging.topics import ANSWER_MS, DEAD_LETTER
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """An event that was turned away. It stood in a topic (partition, offset) or in a file (line)."""
+    """An event that was turned away. It stood in a topic (partition, offset) or in a file (line). One that its case
+    had kept until then has no offset: nobody remembers it, and the original is written again from what was kept."""
 
     reason: Reason
     path: str
@@ -34,12 +35,22 @@ class DeadLetter:
     offset: int | None = None
     file: str | None = None
     line: int | None = None
+    digest: str | None = None
+    """Its payload hash, where its case turned it away: the case may do so again when it is delivered again."""
 
     @classmethod
     def of_record(
-        cls, refused: Refused, original: bytes | None, *, topic: str, partition: int, offset: int, received: Instant
+        cls,
+        refused: Refused,
+        original: bytes | None,
+        *,
+        topic: str,
+        partition: int,
+        offset: int | None,
+        received: Instant,
+        digest: str | None = None,
     ) -> Self:
-        """The dead letter of a record that was refused."""
+        """The dead letter of an event that was refused; `digest`: by its case."""
         return cls(
             reason=refused.code,
             path=refused.path,
@@ -50,17 +61,22 @@ class DeadLetter:
             topic=topic,
             partition=partition,
             offset=offset,
+            digest=digest,
         )
 
     @property
     def place(self) -> str:
         """Where the event stood, for a person to read."""
-        return f"{self.topic}/{self.partition}@{self.offset}" if self.topic is not None else f"{self.file}:{self.line}"
+        if self.topic is None:
+            return f"{self.file}:{self.line}"
+        return f"{self.topic}/{self.partition}" + ("" if self.offset is None else f"@{self.offset}")
 
     @property
     def key(self) -> bytes:
         """The key of its record: redelivered, it is the same."""
-        place = (self.topic, self.partition, self.offset) if self.topic is not None else (self.file, self.line)
+        place: tuple[object, ...] = (self.file, self.line)
+        if self.topic is not None:
+            place = (self.topic, self.partition, self.offset if self.digest is None else self.digest)
         return "|".join(str(part) for part in place).encode()
 
     @property
@@ -88,6 +104,7 @@ class DeadLetter:
                 **place,
                 "original": base64.b64encode(self.original).decode(),
                 "received_at": self.received_at,
+                **({} if self.digest is None else {"digest": self.digest}),
             }
         )
 

@@ -116,7 +116,7 @@ CALENDAR_END = Metric(
 )
 WATERMARK = Metric("kpi_watermark_timestamp_seconds", "Up to which time the latest published values are complete.")
 SWEEP = Metric("kpi_sweep_timestamp_seconds", "Up to which time open cases have been looked at.", ("partition",))
-STREAM_LAG = Metric("kpi_stream_lag_records", "Events that a partition's worker has not read yet.", ("partition",))
+STREAM_LAG = Metric("kpi_stream_lag_records", "Events of a partition that its worker has not read yet.", ("partition",))
 SOURCE_LAST_EVENT = Metric(
     "kpi_source_last_event_timestamp_seconds",
     "Arrival of the last event of a source; no series if there never was one.",

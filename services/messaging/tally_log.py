@@ -5,7 +5,8 @@ The topic has one partition: it is one ordered log. A new owner of a source part
 rows, then *complete*;
 from there on its rows count and those of lower epochs are dropped. Until then the rows of the epoch before stand.
 Rows are absolute: appending one twice changes nothing. A row of a lower epoch than the last claim is a frozen worker's
-and is ignored.
+and is ignored. What an owner changes later counts from the *progress* behind it on: a case that moves from one row to
+another is never in both or in none, wherever the reader stands in the log.
 
 The topic is compacted: of each key the last record stays. So the epoch is part of a key: a frozen worker's record
 cannot push out its successor's, and wiping out an old record can never wipe out a new one. A compacted log says the
@@ -62,11 +63,9 @@ class Progress(NamedTuple):
     sources: Mapping[str, Instant]
     """Source → arrival of its last event in this partition."""
     lag: int
-    """Records of `case.events` not yet read."""
+    """Records of this partition not yet read."""
     position: int = 0
     """Every record of the partition before this offset is in the rows."""
-    dead_letters: Mapping[str, int] = {}
-    """Reason → how many events were turned away since the owner took over."""
 
     def record(self) -> Record:
         """As it is sent."""
@@ -82,6 +81,8 @@ class TallyLog:
         self._complete: dict[int, int] = {}
         """Source partition → the epoch whose rows count."""
         self._rows: dict[tuple[int, int], dict[TallyKey, tuple[bytes, Tally]]] = {}
+        self._waiting: dict[tuple[int, int], dict[TallyKey, tuple[bytes, Tally]]] = {}
+        """Rows that were changed since the last progress, and count from the next one on."""
         self._progress: dict[int, Progress] = {}
         self._marked: dict[int, set[int]] = {}
         """Source partition → the epochs whose claim or completion the log may still hold."""
@@ -106,8 +107,8 @@ class TallyLog:
             case "complete":
                 self._completed(body["partition"], body["epoch"])
             case "progress":
-                del body["type"]
-                self._progressed(Progress(**body))
+                # an earlier version may have said more
+                self._progressed(Progress(**{name: body[name] for name in Progress._fields if name in body}))
 
     def _claimed(self, partition: int, epoch: int) -> None:
         if self._is_outdated(partition, epoch):
@@ -125,10 +126,8 @@ class TallyLog:
             self._ignored.setdefault(partition, set()).add(key)  # a frozen worker's: the partition has been claimed
             return
         tally_key, tally = TallyKey(*body["key"]), Tally.unpacked(body["tally"])
-        rows = self._rows.setdefault((partition, epoch), {})
-        rows[tally_key] = key, tally  # also an empty one, since its record is in the log
-        if complete == epoch:
-            self.changed.add(tally_key.kpi)
+        rows = self._waiting if complete == epoch else self._rows
+        rows.setdefault((partition, epoch), {})[tally_key] = key, tally  # also an empty one: its record is in the log
 
     def _completed(self, partition: int, epoch: int) -> None:
         if self._is_outdated(partition, epoch) or epoch < self._epochs.get(partition, -1):
@@ -139,6 +138,7 @@ class TallyLog:
             self.changed.update(key.kpi for key in self._rows[held])
             if held[1] < epoch:
                 self._supersede(key for key, _ in self._rows.pop(held).values())
+                self._supersede(key for key, _ in self._waiting.pop(held, {}).values())
         self._supersede(self._ignored.pop(partition, ()))
         marked = self._marked.setdefault(partition, {epoch})
         for outdated in [each for each in marked if each < epoch]:
@@ -152,6 +152,9 @@ class TallyLog:
         partition, epoch = progress.partition, progress.epoch
         if epoch >= max(self._epochs.get(partition, -1), self._complete.get(partition, -1)):
             self._progress[partition] = progress
+            if changed := self._waiting.pop((partition, epoch), {}):
+                self._rows[partition, epoch].update(changed)
+                self.changed.update(key.kpi for key in changed)
 
     def _is_outdated(self, partition: int, epoch: int) -> bool:
         """Whether the rows of a later epoch count; what such a latecomer has written can be wiped out."""

@@ -55,7 +55,7 @@ def topics(partitions: int) -> tuple[Topic, ...]:
         Topic(CASE_EVENTS, "owner U+001F subject", partitions, _FOR_EVER | {"message.timestamp.type": "LogAppendTime"}),
         Topic(
             DEAD_LETTER,
-            "topic|partition|offset of the original",
+            "topic|partition|offset of the original, or its payload hash where its case turned it away",
             1,
             {
                 "cleanup.policy": "delete",

@@ -8,8 +8,6 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-import uvicorn
-
 from services.catalog.load import load_plan
 from services.catalog.working_time import WorkingTime
 from services.clock import Clock
@@ -22,6 +20,7 @@ from services.notifier.inbox import AcceptedAlerts, Cards
 from services.notifier.journal import Journal, JournalInUse
 from services.notifier.subjects import Numbering, card_id, of_alert, of_card
 from services.notifier.webhook import notifier_app
+from services.serving import serve_beside
 from services.settings import Settings, SettingsError
 
 log = logging.getLogger("services.notifier")
@@ -99,14 +98,7 @@ def serve(settings: Settings, plan: Plan, clock: Clock) -> None:
         ending = threading.Event()
         thread = threading.Thread(target=notifier.run, args=(ending,), name="delivery", daemon=True)
         app = notifier_app(notifier.accepted.accept, alive=thread.is_alive, ready=lambda: notifier.caught_up)
-        thread.start()
-        try:
-            uvicorn.run(
-                app, host=settings.host, port=settings.notifier_port, log_level="warning", timeout_graceful_shutdown=2
-            )
-        finally:
-            ending.set()
-            thread.join(timeout=5)
+        serve_beside(thread, ending, app, settings.host, settings.notifier_port)
 
 
 def main() -> int:

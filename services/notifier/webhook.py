@@ -6,6 +6,7 @@ from fastapi import FastAPI, Response
 from pydantic import BaseModel, ConfigDict
 
 from services.notifier.subjects import Alert
+from services.serving import add_health
 
 
 class _Told(BaseModel):
@@ -38,16 +39,5 @@ def notifier_app(
         accept([Alert.read(told.model_dump()) for told in webhook.alerts])
         return Response(status_code=200)
 
-    @app.get("/-/healthy")
-    def healthy() -> Response:
-        return _answer(alive(), "healthy", "the reader of the cards has stopped")
-
-    @app.get("/-/ready")
-    def is_ready() -> Response:
-        return _answer(alive() and ready(), "ready", "still reading the cards from their beginning")
-
+    add_health(app, "cards", alive, ready)
     return app
-
-
-def _answer(yes: bool, good: str, bad: str) -> Response:
-    return Response(f"{good if yes else bad}\n", status_code=200 if yes else 503, media_type="text/plain")

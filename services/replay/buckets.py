@@ -8,7 +8,7 @@ import marshal
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, Self
 
 from services.domain.admission import Admission
 from services.domain.facts import Fact
@@ -32,6 +32,11 @@ class Rejected(NamedTuple):
     path: str
     sentence: str
     remedy: str
+
+    @classmethod
+    def of(cls, refused: Refused, file: str, line: int) -> Self:
+        """The event of that line, refused."""
+        return cls(file, line, str(refused.code), refused.path, refused.sentence, refused.remedy)
 
 
 class Sorted(NamedTuple):
@@ -67,9 +72,7 @@ class BucketWriter:
             try:
                 admitted = admit(line)
             except Refused as refused:
-                rejected.append(
-                    Rejected(file, number, str(refused.code), refused.path, refused.sentence, refused.remedy)
-                )
+                rejected.append(Rejected.of(refused, file, number))
                 continue
             key, fact = admitted.key, admitted.fact
             if first is None or fact.time < first:

@@ -67,9 +67,7 @@ class _Search:
         try:
             admitted = self._admission.admit(line)
         except Refused as refused:
-            self._found.rejected.append(
-                Rejected(file, number, str(refused.code), refused.path, refused.sentence, refused.remedy)
-            )
+            self._found.rejected.append(Rejected.of(refused, file, number))
             return
         self._records.setdefault(admitted.key, []).append((admitted.key, file, number, *admitted.fact))
 
@@ -78,5 +76,6 @@ class _Search:
         # a subject with a blank in it may read like an owner and another subject: then the owner is meant
         keys = keys or [key for key in self._records if key.partition("\x1f")[2] == self._name]
         for key in sorted(keys):
-            self._found.cases[key] = facts_of(self._records[key], self._found.rejected)
+            if facts := facts_of(self._records[key], self._found.rejected):
+                self._found.cases[key] = facts
         return self._found

@@ -66,10 +66,10 @@ class BucketJudge:
         for key, records in bucket.items():
             judged.cases += 1
             judged.events += len(records)
-            facts = [fact_of(records[0])] if len(records) == 1 else facts_of(records, judged.rejected)
+            facts = facts_of(records, judged.rejected)
+            if self._watched:
+                self._listen(records, facts, judged)
             if facts:
-                if self._watched:
-                    self._listen(records, facts, judged)
                 self._case(key, facts, judged)
         return judged
 
@@ -97,10 +97,8 @@ class BucketJudge:
 
     def _listen(self, records: Sequence[Record], facts: Sequence[Fact], judged: Judged) -> None:
         """Note when sources were last heard of: by every fact that is kept, and by each heartbeat in its time."""
-        if facts[0].rank == _HEARTBEAT:
-            heard = [(record[_SOURCE], record[_RECEIVED]) for record in records]
-        else:
-            heard = [(fact.source, fact.received) for fact in facts]
+        heard = [(fact.source, fact.received) for fact in facts]
+        heard += [(record[_SOURCE], record[_RECEIVED]) for record in records if record[_RANK] == _HEARTBEAT]
         for source, received in heard:
             if source in self._watched:
                 period = bisect_left(self._moments, received)
@@ -118,13 +116,13 @@ def _count(contributions: Sequence[Contribution], sign: int, delta: dict[TallyKe
 
 
 def facts_of(records: Sequence[Record], rejected: list[Rejected]) -> list[Fact]:
-    """The deduplicated facts of a key, in contract order; what only the case can refuse is added to the rejected."""
+    """The deduplicated facts of a key, in contract order; what only the case can refuse is added to the rejected.
+    Heartbeats are no part of a case: they say nothing but that their source lives, whatever subject they name."""
     facts: list[Fact] = []
     conflict = False
-    if records[0][_RANK] == _HEARTBEAT and len(records) > 2:
-        # a source's heartbeats are one key, without end, and say nothing but that it lives: the last one will do
-        others = [record for record in records if record[_RANK] != _HEARTBEAT]
-        records = others or [max(records, key=lambda record: record[_RECEIVED])]
+    records = [record for record in records if record[_RANK] != _HEARTBEAT]
+    if len(records) == 1:
+        return [fact_of(records[0])]
     for record in records:
         conflict |= insert(facts, fact_of(record)).turned_away is not None
     bad = {(fact.source, fact.id) for fact in bad_corrections(facts)}

@@ -192,16 +192,7 @@ def realty(story: Story, at: Instant, place: Placement, quality: Quality, faults
     queue = int(60 + rng.expovariate(1.0) * 600) * SECOND
     accepted = hours.add(at, queue)
     story.tell("case.accepted", accepted, story.filing("individual"), point="accepted")
-    primary = place.primary(lane.item, story.attributes)
-    if primary is None:
-        stop: Instant | None = place.on_workday(rng, accepted, 1 + int(4 * rng.random()))
-    else:
-        fate, stop, story.due = place.ending(rng, primary, accepted, quality, lane.unit, lane.item)
-        story.decided = (primary.key, fate)
-        if fate is Fate.WITHDRAWN:
-            assert stop is not None
-            _withdraw(story, stop)
-            return
+    stop = _ending(story, accepted, place, quality, lambda: place.on_workday(rng, accepted, 1 + int(4 * rng.random())))
     if stop is None:
         return
     if story.attributes.get("registration_type") == "existing_home_transfer":
@@ -213,20 +204,13 @@ def realty(story: Story, at: Instant, place: Placement, quality: Quality, faults
 
 def benefit(story: Story, at: Instant, place: Placement, quality: Quality, faults: Mapping[str, float]) -> None:
     """Unemployment benefit: one working day from the application."""
-    rng, lane = story.rng, story.lane
+    rng = story.rng
     story.tell("case.applied", at, story.filing("individual"), point="applied")
     accepted = at + int(30 + rng.random() * 1500) * SECOND
     story.tell("case.accepted", accepted, story.filing("individual"), point="accepted")
-    primary = place.primary(lane.item, story.attributes)
-    if primary is None:
-        stop: Instant | None = place.on_workday(rng, accepted, 1)
-    else:
-        fate, stop, story.due = place.ending(rng, primary, at, quality, lane.unit, lane.item)
-        story.decided = (primary.key, fate)
-        if fate is Fate.WITHDRAWN:
-            assert stop is not None
-            _withdraw(story, max(stop, accepted + 60 * SECOND))
-            return
+    stop = _ending(
+        story, at, place, quality, lambda: place.on_workday(rng, accepted, 1), soonest=accepted + 60 * SECOND
+    )
     if stop is None:
         return
     stop = max(stop, accepted + 120 * SECOND)
@@ -237,18 +221,9 @@ def benefit(story: Story, at: Instant, place: Placement, quality: Quality, fault
 
 def report(story: Story, at: Instant, place: Placement, quality: Quality, faults: Mapping[str, float]) -> None:
     """A report or complaint on the oversight platform."""
-    rng, lane = story.rng, story.lane
+    rng = story.rng
     story.tell("case.accepted", at, story.filing("public"), point="accepted")
-    primary = place.primary(lane.item, story.attributes)
-    if primary is None:
-        stop: Instant | None = place.on_workday(rng, at, 5)
-    else:
-        fate, stop, story.due = place.ending(rng, primary, at, quality, lane.unit, lane.item)
-        story.decided = (primary.key, fate)
-        if fate is Fate.WITHDRAWN:
-            assert stop is not None
-            _withdraw(story, stop)
-            return
+    stop = _ending(story, at, place, quality, lambda: place.on_workday(rng, at, 5))
     if stop is None:
         return
     story.milestone("assigned", _between(rng, at, stop, 0.05, 0.3))
@@ -293,16 +268,7 @@ def plain(story: Story, at: Instant, place: Placement, quality: Quality, faults:
     promises = place.selected(lane.item, story.attributes)
     for name in sorted({point for promise in promises for point in promise.start if point.startswith("milestone:")}):
         story.milestone(name.removeprefix("milestone:"), at)
-    primary = place.primary(lane.item, story.attributes)
-    if primary is None:
-        stop: Instant | None = place.on_workday(rng, at, int(6 * rng.random()))
-    else:
-        fate, stop, story.due = place.ending(rng, primary, at, quality, lane.unit, lane.item)
-        story.decided = (primary.key, fate)
-        if fate is Fate.WITHDRAWN:
-            assert stop is not None
-            _withdraw(story, stop)
-            return
+    stop = _ending(story, at, place, quality, lambda: place.on_workday(rng, at, int(6 * rng.random())))
     if stop is None:
         return
     for name in sorted({point for promise in promises for point in promise.stop if point.startswith("milestone:")}):
@@ -327,6 +293,30 @@ SCENES: Mapping[str, Scene] = {
 
 def _between(rng: Random, start: Instant, end: Instant, low: float, high: float) -> Instant:
     return start + int((low + rng.random() * (high - low)) * (end - start)) // SECOND * SECOND
+
+
+def _ending(
+    story: Story,
+    start: Instant,
+    place: Placement,
+    quality: Quality,
+    usual: Callable[[], Instant],
+    *,
+    soonest: Instant | None = None,
+) -> Instant | None:
+    """Decides the fate of a case and gives the stop of its clock; None where nothing more is to be told: it is stuck,
+    or withdrawn. `usual`: the stop where no promise is about the case; `soonest`: no withdrawal before that."""
+    lane = story.lane
+    primary = place.primary(lane.item, story.attributes)
+    if primary is None:
+        return usual()
+    fate, stop, story.due = place.ending(story.rng, primary, start, quality, lane.unit, lane.item)
+    story.decided = (primary.key, fate)
+    if fate is not Fate.WITHDRAWN:
+        return stop
+    assert stop is not None
+    _withdraw(story, stop if soonest is None else max(stop, soonest))
+    return None
 
 
 def _withdraw(story: Story, at: Instant) -> None:

@@ -1,26 +1,21 @@
 """`python -m streams.cases`: a worker of the cases stage. The composition root: everything real is picked here."""
 
-import sys
-
 import faust
-from kafka.errors import KafkaError
 
 from services.catalog.calendars import load_calendar
-from services.catalog.load import InvalidPlan, load_plan
+from services.catalog.load import load_plan
 from services.clock import Clock
 from services.domain.judge import Judge
 from services.messaging.codec import admission
-from services.messaging.topics import CASES_APP, CASES_TABLE, check
+from services.messaging.topics import CASES_APP, CASES_TABLE
 from services.readiness import REPORT_SECONDS, Readiness
-from services.settings import Settings, SettingsError
-from streams.application import run, worker_app
+from services.settings import Settings
+from streams.application import run_stage, worker_app
 from streams.cases.cases import Cases, CaseTopics
 from streams.cases.turned_away import DeadLetterLimit
 from streams.delivery import BulkDelivery
 
 TICK_SECONDS = 1.0
-NO_ANSWER = 3
-"""Exit code: a part that it needs does not answer."""
 
 
 def build(settings: Settings) -> faust.App:
@@ -49,7 +44,7 @@ def build(settings: Settings) -> faust.App:
             settings.worker,
             partitions=len(delivery.owned),
             rebalancing=not delivery.ready,
-            behind=delivery.lag() or 0,
+            behind=delivery.total_lag() or 0,
         ).write(settings.state)
 
     app.timer(TICK_SECONDS)(cases.on_tick)
@@ -59,18 +54,7 @@ def build(settings: Settings) -> faust.App:
 
 def main() -> None:
     """Run until told to stop."""
-    try:
-        settings = Settings.from_environment()
-        wrong = check(settings.bootstrap, settings.partitions)
-        if wrong:
-            sys.exit("\n".join(["cases: the topics are not as they must be:", *wrong]))
-        app = build(settings)
-    except (SettingsError, InvalidPlan) as error:
-        sys.exit(f"cases: {error}")
-    except KafkaError as error:
-        print(f"cases: Kafka does not answer: {error}. Start it, or set KPIWATCH_BOOTSTRAP", file=sys.stderr)
-        sys.exit(NO_ANSWER)
-    run(app, loglevel="INFO")
+    run_stage("cases", build)
 
 
 if __name__ == "__main__":

@@ -7,20 +7,20 @@ committed; tallies and progress go out with the tick. Every output is absolute: 
 import logging
 import time
 from collections.abc import Iterable, Sequence
-from itertools import islice
 from typing import NamedTuple
 
 import orjson
 from faust.types import TP
 
 from services.clock import Clock
-from services.domain.admission import Admission
+from services.domain.admission import Admission, Admitted
 from services.domain.cards import RETRACTED, written_card
 from services.domain.judge import Judge
-from services.domain.partition import CasePartition, Effects
+from services.domain.partition import CasePartition, Effects, TurnedAway
 from services.domain.refusal import Reason, Refused
 from services.domain.rulings import written_verdict
 from services.domain.tally import Tally
+from services.domain.wire_form import wire_form
 from services.domain.zone import Instant
 from services.messaging import tally_log
 from services.messaging.dead_letter import DeadLetter
@@ -31,9 +31,9 @@ from streams.delivery import BulkDelivery
 from streams.delivery import Record as Event
 
 CATCHING_UP = 5_000
-"""With more events than this unread, a worker catches up: cards and sweeps wait."""
+"""With more events than this unread, a partition catches up: its cards and sweeps wait."""
 SWEEP_AT_ONCE = 500
-"""How many due cases are judged in one turn, so that events do not wait long for it."""
+"""How many due cases are judged, silent ones too, before the time is looked at, so that events do not wait long."""
 SWEEP_SECONDS = 0.8
 """How long a tick may sweep, all partitions together; the next tick goes on. Tallies are published in between."""
 
@@ -103,7 +103,7 @@ class Cases:
     async def on_events(self, tp: TP, records: Sequence[Event]) -> None:
         """One chunk of a partition. Returns when all that it brings forth is queued."""
         partition, now = self._partitions[tp.partition], self._now()
-        partition.catching_up = self._is_catching_up()
+        partition.catching_up = self._is_catching_up(tp.partition)
         effects: list[Effects] = []
         letters: list[Record] = []
         try:
@@ -145,16 +145,34 @@ class Cases:
                 self._refuse(refused, record, tp, letters)
                 continue
             told = add(record.key, admitted.fact, now)
-            if told is None or not told.turned_away:
+            if told is None:
                 good += 1
-            if told is not None:
-                effects.append(told)
-                for turned_away in told.turned_away[:1]:  # one letter for a record
-                    itself = turned_away.fact is admitted.fact
-                    self._refuse(_of_the_case(turned_away.reason, itself), record, tp, letters)
+                continue
+            effects.append(told)
+            good += all(away.fact is not admitted.fact for away in told.turned_away)
+            for away in told.turned_away:
+                self._turn_away(away, admitted, record, tp, letters)
         self._limit.taken(good)
 
-    def _refuse(self, refused: Refused, record: Event, tp: TP, letters: list[Record]) -> None:
+    def _turn_away(self, away: TurnedAway, admitted: Admitted, record: Event, tp: TP, letters: list[Record]) -> None:
+        """A letter of the fact that does not count: the one in hand, or one that the case had kept until now."""
+        if away.fact is admitted.fact:
+            self._refuse(_of_the_case(away.reason, kept=False), record, tp, letters, digest=away.fact.digest)
+            return
+        letter = DeadLetter.of_record(
+            _of_the_case(away.reason, kept=True),
+            orjson.dumps(wire_form(admitted.key, away.fact)),
+            topic=self._topics.events,
+            partition=tp.partition,
+            offset=None,
+            received=away.fact.received,
+            digest=away.fact.digest,
+        )
+        self._send_away(letter, letters)
+
+    def _refuse(
+        self, refused: Refused, record: Event, tp: TP, letters: list[Record], digest: str | None = None
+    ) -> None:
         letter = DeadLetter.of_record(
             refused,
             record.value,
@@ -162,9 +180,13 @@ class Cases:
             partition=tp.partition,
             offset=record.offset,
             received=record.timestamp * 1000,
+            digest=digest,
         )
+        self._send_away(letter, letters)
+
+    def _send_away(self, letter: DeadLetter, letters: list[Record]) -> None:
         letters.append((letter.key, letter.encode()))
-        self._limit.refused(refused.code)
+        self._limit.refused(letter.reason)
 
     # ---- time ----------------------------------------------------------------------------------------
     async def on_tick(self) -> None:
@@ -176,8 +198,8 @@ class Cases:
                     await self._look_at(number, self._partitions[number])
 
     async def _look_at(self, number: int, partition: CasePartition) -> None:
-        now, lag = self._now(), self._delivery.lag()
-        partition.catching_up = lag is None or lag > CATCHING_UP
+        now = self._now()
+        partition.catching_up = self._is_catching_up(number)
         if not partition.catching_up and await self._sweep(number, partition, now):
             self._swept_to[number] = now
         elif partition.next_at is not None and partition.next_at <= now:
@@ -196,7 +218,7 @@ class Cases:
             epoch=epoch,
             swept_to=self._swept_to.get(number, 0),
             sources=partition.last_events,
-            lag=lag or 0,
+            lag=self._delivery.lag(number) or 0,
             position=self._delivery.next_offset(TP(self._topics.events, number)) or 0,
         )
         await self._delivery.send_many(self._topics.tallies, 0, [progress.record()])
@@ -206,14 +228,14 @@ class Cases:
         remember it are published (at the end of the turn): after a crash in between, the sweep tells it again."""
         until = time.monotonic() + SWEEP_SECONDS / len(self._partitions)
         while partition.next_at is not None and partition.next_at <= now:
-            await self._tell(number, islice(partition.sweep(now), SWEEP_AT_ONCE), now)
+            await self._tell(number, partition.sweep(now, at_most=SWEEP_AT_ONCE), now)
             await self._delivery.flush()
             if time.monotonic() > until:
                 return partition.next_at is None or partition.next_at > now
         return True
 
-    def _is_catching_up(self) -> bool:
-        lag = self._delivery.lag()
+    def _is_catching_up(self, number: int) -> bool:
+        lag = self._delivery.lag(number)
         return lag is None or lag > CATCHING_UP
 
     def _now(self) -> Instant:
@@ -243,22 +265,20 @@ class Cases:
             await self._delivery.send_many(self._topics.verdicts, number, verdicts)
 
 
-def _of_the_case(reason: str, itself: bool) -> Refused:
-    """What only the case could know. `itself`: the record that brought it to light is the one that does not count;
-    else that is one which came before, whose place nobody remembers."""
+def _of_the_case(reason: str, *, kept: bool) -> Refused:
+    """What only the case could know. `kept`: of an event that it had kept, until another came that showed it."""
+    came_before = "; it came before, its record is not known any more, and this is what was kept of it" if kept else ""
     if reason == Reason.ID_CONFLICT:
         return Refused(
             Reason.ID_CONFLICT,
             "id",
-            "another event of this case has the same source and id, and the smaller payload hash stands: "
-            + ("the other's" if itself else "this one's; the one that came before counts no more"),
+            "another event of this case has the same source and id, and the smaller payload hash, so that one stands"
+            + came_before,
             "give every event an id of its own; send the same event again unchanged",
         )
     return Refused(
         Reason.BAD_CORRECTION,
         "data.of",
-        "it corrects a correction"
-        if itself
-        else "a correction that came before corrects it, a correction, and is void",
+        "it corrects a correction" + came_before,
         "correct the event itself: the later correction of the same event wins",
     )

@@ -1,24 +1,19 @@
 """`python -m streams.kpis`: the worker of the kpis stage; more than one may run, one of them works."""
 
-import sys
-
 import faust
-from kafka.errors import KafkaError
 
 from services.catalog.calendars import load_calendar
-from services.catalog.load import InvalidPlan, load_plan
+from services.catalog.load import load_plan
 from services.clock import Clock
 from services.domain.judge import Judge
-from services.messaging.topics import KPI_TALLIES, KPI_VALUES, KPIS_APP, check
+from services.messaging.topics import KPI_TALLIES, KPI_VALUES, KPIS_APP
 from services.readiness import REPORT_SECONDS, Readiness
-from services.settings import Settings, SettingsError
-from streams.application import run, worker_app
+from services.settings import Settings
+from streams.application import run_stage, worker_app
 from streams.delivery import BulkDelivery
 from streams.kpis.kpis import Kpis
 
 TICK_SECONDS = 1.0
-NO_ANSWER = 3
-"""Exit code: a part that it needs does not answer."""
 
 
 def build(settings: Settings) -> faust.App:
@@ -45,7 +40,7 @@ def build(settings: Settings) -> faust.App:
             settings.worker,
             partitions=len(delivery.owned),
             rebalancing=not delivery.ready,
-            behind=delivery.lag() or 0,
+            behind=delivery.total_lag() or 0,
         ).write(settings.state)
 
     app.timer(TICK_SECONDS)(kpis.on_tick)
@@ -55,18 +50,7 @@ def build(settings: Settings) -> faust.App:
 
 def main() -> None:
     """Run until told to stop."""
-    try:
-        settings = Settings.from_environment()
-        wrong = check(settings.bootstrap, settings.partitions)
-        if wrong:
-            sys.exit("\n".join(["kpis: the topics are not as they must be:", *wrong]))
-        app = build(settings)
-    except (SettingsError, InvalidPlan) as error:
-        sys.exit(f"kpis: {error}")
-    except KafkaError as error:
-        print(f"kpis: Kafka does not answer: {error}. Start it, or set KPIWATCH_BOOTSTRAP", file=sys.stderr)
-        sys.exit(NO_ANSWER)
-    run(app, loglevel="INFO")
+    run_stage("kpis", build)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ class Kpis:
         self._computed_for = (0, False)
         """Day, and whether it lagged, when everything was last published."""
         self._reached: Instant = 0
-        """The watermark of what is published."""
+        """As of when the published rows are: the greatest watermark so far."""
 
     async def on_assigned(self, owned: frozenset[int], fresh: frozenset[int]) -> None:
         """A new owner knows nothing yet; the log follows."""
@@ -66,18 +66,19 @@ class Kpis:
 
     async def on_tick(self) -> None:
         """Publish what has changed; everything now and then, since time alone changes values, too."""
-        if not self._delivery.ready or not self._delivery.owned or self._delivery.lag() != 0:
+        if not self._delivery.caught_up:
             return
         now, watermark = self._clock.now(), self._log.watermark(self._source_partitions) or 0
         # a new owner of a partition begins from its rows: what is published stands meanwhile, but not for long
         reached = max(watermark, self._reached)
         lagging = now - reached > LAG_SECONDS * max(self._clock.speed, 1.0) * 1_000_000
         if reached and (watermark == reached or lagging):
-            await self._publish(reached, now, lagging)
+            await self._publish(reached, watermark, now, lagging)
 
-    async def _publish(self, watermark: Instant, now: Instant, lagging: bool) -> None:
-        self._reached, as_of = watermark, watermark + 1
-        day = self._judge.law.zone.day(watermark)
+    async def _publish(self, reached: Instant, watermark: Instant, now: Instant, lagging: bool) -> None:
+        """Rows as of the time reached. Where a new owner has not come so far, they are stale and say how far it is."""
+        self._reached, as_of = reached, reached + 1
+        day = self._judge.law.zone.day(reached)
         computed_for = (day, lagging)
         everything = time.monotonic() - self._refreshed > REFRESH_SECONDS or computed_for != self._computed_for
         kpis = None if everything else self._log.changed - {name for name in self._log.changed if name[0] == PREFIX}
@@ -87,7 +88,7 @@ class Kpis:
         rows = self._valuer.rows(tallies, as_of, self._log.last_events(), kpis=kpis, lagging=lagging)
         self._log.changed.clear()
         zone = self._judge.law.zone
-        times = {"computed_at": zone.text(now), "watermark": zone.text(watermark)}
+        times = {"computed_at": zone.text(now), "watermark": zone.text(watermark) if watermark else ""}
         records: list[Record] = []
         seen = set()
         for row in rows:

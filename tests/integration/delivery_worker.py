@@ -83,7 +83,7 @@ def main() -> None:
                 busy.discard(partition)
 
     async def finish() -> None:
-        if delivery.lag() == 0 and len(delivery.owned) == conf["partitions"]:
+        if delivery.total_lag() == 0 and len(delivery.owned) == conf["partitions"]:
             found = {
                 key.decode(): ids(row)
                 for partition in delivery.owned

@@ -114,6 +114,7 @@ def alive(pids: dict[str, int]) -> list[str]:
 
 def test_the_demo_shows_promises_cards_and_alerts_ends_and_goes_on_with_its_data(demo: Up) -> None:
     demo.start()
+    assert f"KPIWATCH_BOOTSTRAP=127.0.0.1:{demo.ports['kafka_port']} .venv/bin/kpiwatch status" in demo.said
     pids = demo.pids()
     assert pids.keys() == {
         *("broker", "feed", "cases-1", "cases-2", "kpis-1", "exporter", "notifier", "prometheus", "alertmanager")

@@ -18,7 +18,8 @@ class FakeDelivery:
         self.stores: dict[int, dict[bytes, bytes]] = {number: {} for number in partitions}
         self.owned = frozenset(self.stores)
         self.ready = True
-        self.unread: int | None = 0
+        self.unread: dict[int, int | None] = dict.fromkeys(self.stores, 0)
+        self.caught_up = True
         self.next: int = 0
         self.epochs = dict.fromkeys(self.stores, 1)
         self.sent: list[tuple[str, int, Pair]] = []
@@ -31,8 +32,8 @@ class FakeDelivery:
     def epoch(self, partition: int) -> int:
         return self.epochs[partition]
 
-    def lag(self) -> int | None:
-        return self.unread
+    def lag(self, partition: int) -> int | None:
+        return self.unread[partition]
 
     def next_offset(self, tp: object) -> int | None:
         return self.next

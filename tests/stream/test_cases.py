@@ -15,6 +15,7 @@ from services.catalog.load import load_plan
 from services.clock import Clock
 from services.domain.facts import case_key
 from services.domain.judge import Judge
+from services.domain.partition import PLAN_ROW
 from services.domain.tally import Cell
 from services.domain.zone import Instant
 from services.messaging.codec import admission
@@ -29,7 +30,6 @@ from tests.stream.delivery import FLUSHED, PUBLISHED, FakeDelivery
 from tests.unit.cases import at
 
 OWNER = "/units/north"
-TP_0 = TP(CASE_EVENTS, 0)
 
 
 @dataclass
@@ -93,8 +93,8 @@ class Stage:
         owned = self.delivery.owned
         asyncio.run(self.cases.on_assigned(owned, owned if fresh else frozenset()))
 
-    def take(self, *records: Event) -> None:
-        asyncio.run(self.cases.on_events(TP_0, records))
+    def take(self, *records: Event, partition: int = 0) -> None:
+        asyncio.run(self.cases.on_events(TP(CASE_EVENTS, partition), records))
 
     def tick(self) -> None:
         asyncio.run(self.cases.on_tick())
@@ -120,6 +120,11 @@ class Stage:
 @pytest.fixture
 def stage(judge: Judge, tmp_path: Path) -> Stage:
     return Stage(judge, tmp_path)
+
+
+def letters(stage: Stage) -> list[DeadLetter]:
+    """The dead letters sent since the last call."""
+    return [DeadLetter.decode(value or b"") for _, value in stage.delivery.take(DEAD_LETTER)]
 
 
 def kinds(stage: Stage) -> list[str]:
@@ -200,19 +205,48 @@ def test_progress_says_up_to_when_and_to_which_event(stage: Stage) -> None:
 
 @pytest.mark.parametrize("unread", [None, CATCHING_UP + 1])
 def test_while_it_catches_up_cards_and_sweeps_wait(stage: Stage, unread: int | None) -> None:
-    stage.delivery.unread = unread
+    stage.delivery.unread[0] = unread
     stage.at("2021-09-10T12:00")
     stage.take(accepted(0, "A", "2021-09-06T09:00"), accepted(1, "B", "2021-09-06T09:00"))
     stage.tick()
     stage.take(completed(2, "B", "2021-09-10T11:00"))
     assert levels(stage) == []
     assert [progress.swept_to for progress in stage.log().progress()] == [0]
-    stage.delivery.unread = 0
+    stage.delivery.unread[0] = 0
     stage.tick()
     told = levels(stage)
     assert told == [("A", "red"), ("A", "yellow"), ("B", "red"), ("B", "yellow")], "each once, at the end"
     stage.tick()
     assert levels(stage) == []
+
+
+def test_a_partition_that_lags_makes_no_other_wait_and_each_says_its_own_lag(judge: Judge, tmp_path: Path) -> None:
+    stage = Stage(judge, tmp_path, FakeDelivery((0, 1)))
+    stage.delivery.unread = {0: CATCHING_UP + 1, 1: 7}
+    now = stage.at("2021-09-10T12:00")
+    stage.take(accepted(0, "A", "2021-09-06T09:00"), partition=0)
+    stage.take(accepted(0, "B", "2021-09-06T09:00"), partition=1)
+    stage.tick()
+    assert levels(stage) == [("B", "red"), ("B", "yellow")]
+    assert {told.partition: (told.swept_to, told.lag) for told in stage.log().progress()} == {
+        0: (0, CATCHING_UP + 1),
+        1: (now - 1, 7),
+    }
+
+
+def test_a_sweep_looks_at_the_time_after_so_many_cases_that_have_nothing_to_tell(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.cases.cases.SWEEP_AT_ONCE", 2)
+    monkeypatch.setattr("streams.cases.cases.SWEEP_SECONDS", 0.0)
+    stage.at("2021-09-06T08:00")
+    stage.take(*(accepted(number, f"A{number}", "2021-09-06T09:00") for number in range(5)))
+    now, reached = stage.at("2021-09-06T12:00"), []
+    for _ in range(3):
+        stage.tick()
+        (progress,) = stage.log().progress()
+        reached.append(progress.swept_to)
+    assert [each == now - 1 for each in reached] == [False, False, True]
 
 
 def test_a_redelivered_event_counts_once_and_is_told_again(stage: Stage) -> None:
@@ -280,13 +314,51 @@ def test_a_tally_that_counts_nothing_any_more_is_sent_as_such_and_forgotten(stag
     assert kinds(stage) == ["claim", "complete"]
 
 
-def test_of_two_events_under_one_id_the_letter_says_which_stands(judge: Judge, tmp_path: Path) -> None:
-    start = accepted(0, "A", "2021-09-06T09:00")
-    pair = [completed(1, "A", "2021-09-06T11:00", id="c", outcome=outcome) for outcome in ("granted", "refused")]
-    said = []
-    for order in (pair, pair[::-1]):
-        stage = Stage(judge, tmp_path)
-        stage.take(start, *order)
-        ((_, value),) = stage.delivery.take(DEAD_LETTER)
-        said.append(DeadLetter.decode(value or b"").sentence.split(": ")[1])
-    assert sorted(said) == ["the other's", "this one's; the one that came before counts no more"]
+OUTCOMES = ("granted", "refused")
+
+
+@pytest.mark.parametrize("order", [OUTCOMES, OUTCOMES[::-1]])
+def test_of_two_events_under_one_id_the_letter_is_of_the_one_that_does_not_stand(
+    stage: Stage, order: Sequence[str]
+) -> None:
+    pair = [completed(1 + n, "A", "2021-09-06T11:00", id="c", outcome=outcome) for n, outcome in enumerate(order)]
+    stage.take(accepted(0, "A", "2021-09-06T09:00"), *pair)
+    (letter,) = letters(stage)
+    ((_, row),) = [(key, row) for key, row in stage.delivery.rows(0).items() if key == pair[0].key]
+    (stands,) = [fact[6]["outcome"] for fact in orjson.loads(row)[0] if fact[3] == "c"]
+    original = orjson.loads(letter.original)
+    assert original["data"] == {"outcome": next(outcome for outcome in OUTCOMES if outcome != stands)}
+    assert (original["id"], original["subject"], letter.source) == ("c", "A", OWNER)
+    in_hand = order[1] != stands
+    assert letter.offset == (2 if in_hand else None)
+    assert ("this is what was kept of it" in letter.sentence) == (not in_hand)
+
+
+@pytest.mark.parametrize("order", [OUTCOMES, OUTCOMES[::-1]])
+def test_however_often_a_conflict_is_delivered_its_letter_has_one_key(stage: Stage, order: Sequence[str]) -> None:
+    chunk = [completed(n, "A", "2021-09-06T11:00", id="c", outcome=outcome) for n, outcome in enumerate(order)]
+    stage.take(*chunk)
+    rows = dict(stage.delivery.rows(0))
+    stage.take(*chunk)  # its rows were published
+    stage.delivery.rows(0).clear()
+    stage.take(*chunk)  # they were not
+    assert stage.delivery.rows(0).keys() == rows.keys() - {PLAN_ROW}
+    told = [key for key, _ in stage.delivery.take(DEAD_LETTER)]
+    assert (len(told), len(set(told))) == (3, 1)
+
+
+def test_of_corrections_of_a_correction_the_letters_are_of_those_that_are_void(stage: Stage) -> None:
+    """They came before it, so that it was not known then what they correct."""
+    void = [
+        event(number, "A", "correction", f"2021-09-06T10:0{number}", id=f"x{number}", of="x0", event=None)
+        for number in (1, 2)
+    ]
+    stage.take(accepted(0, "A", "2021-09-06T09:00"), *void)
+    assert letters(stage) == []
+    stage.take(
+        event(3, "A", "correction", "2021-09-06T10:00", id="x0", of="case.accepted@2021-09-06T09:00", event=None)
+    )
+    assert [(each.reason, orjson.loads(each.original)["id"], each.offset) for each in letters(stage)] == [
+        ("bad_correction", "x1", None),
+        ("bad_correction", "x2", None),
+    ]

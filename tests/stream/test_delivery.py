@@ -1,15 +1,20 @@
-"""What delivery keeps without a broker: the rows of a partition, and the pulse."""
+"""What delivery keeps without a broker: the rows of a partition, what waits to be handled, and the pulse."""
 
 import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import faust
 import pytest
+from faust.types import TP
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.messaging.topics import CASE_EVENTS, KPI_TALLIES, KPI_VALUES
+from streams.delivery import BulkDelivery, _Part
 from streams.pulse import Pulse
 from streams.rows import CLAIM_KEY, MemoryStore, PartitionRows, RocksStore, Store, Superseded, decode, encode
 
@@ -270,3 +275,61 @@ def test_a_process_that_runs_keeps_its_pulse(monkeypatch: pytest.MonkeyPatch) ->
     pulse.check()
     pulse._limit = float("inf")  # its thread outlives the patched os._exit and would end the whole test run at a stall
     assert ended == []
+
+
+# ---- what waits to be handled --------------------------------------------------------------------------------
+class Fetched:
+    """A consumer that knows where partitions end, as far as it has fetched."""
+
+    def __init__(self) -> None:
+        self.ends: dict[TP, int] = {}
+
+    def highwater(self, tp: TP) -> int | None:
+        return self.ends.get(tp)
+
+
+class Unconnected(BulkDelivery):
+    """A delivery whose partitions are opened by hand."""
+
+    def __init__(self) -> None:
+        super().__init__(faust.App("unconnected"))
+        self.fetched = Fetched()
+
+    @property
+    def _consumer(self) -> Any:
+        return self.fetched
+
+    def open(self, *tps: TP) -> None:
+        self.round += 1
+        self._parts = {tp.partition: _Part(tp.partition, None) for tp in tps}
+        self._recovered = self.round
+        self.opened(self.round, dict.fromkeys(tps, 0))
+
+    def handle(self, tp: TP, count: int) -> None:
+        self._next[tp] += count
+
+
+def test_a_partitions_lag_is_its_own_and_is_known_once_something_is_fetched() -> None:
+    first, second = TP(CASE_EVENTS, 0), TP(CASE_EVENTS, 1)
+    delivery = Unconnected()
+    delivery.open(first, second)
+    delivery.fetched.ends[first] = 7
+    assert (delivery.lag(0), delivery.lag(1), delivery.total_lag()) == (7, None, None)
+    delivery.fetched.ends[second] = 5
+    delivery.handle(first, 3)
+    assert (delivery.lag(0), delivery.lag(1), delivery.total_lag()) == (4, 5, 9)
+
+
+def test_what_was_there_when_a_partition_was_opened_is_handled_once_and_stays_so() -> None:
+    tallies, values = TP(KPI_TALLIES, 0), TP(KPI_VALUES, 0)
+    delivery = Unconnected()
+    assert not delivery.caught_up, "it owns nothing"
+    for end in (7, 30):
+        delivery.open(tallies, values)
+        delivery.fetched.ends = {tallies: end}
+        assert not delivery.caught_up, "nobody knows where the other ends"
+        delivery.fetched.ends[values] = 0
+        for count, caught_up in ((end - 1, False), (1, True), (2, True)):
+            delivery.handle(tallies, count)
+            assert delivery.caught_up == caught_up
+            delivery.fetched.ends[tallies] += 10  # always ahead

@@ -130,15 +130,29 @@ def test_only_what_has_changed_is_published(stage: Stage) -> None:
     stage.owner(1, {key(): tally(4, 3), key("south"): tally(2, 2)}, NOON - 1)
     stage.tick()
     assert stage.tick() == {}
-    stage.read(tally_log.row(0, 1, key("south"), tally(3, 2)))
+    stage.read(tally_log.row(0, 1, key("south"), tally(3, 2)), progress(1, NOON - 1))
     assert {row.unit for row in rows(stage.tick())} == {"ALL", "south"}
 
 
-@pytest.mark.parametrize("unread", [None, 3])
-def test_nothing_is_published_while_the_log_is_not_read_to_its_end(stage: Stage, unread: int | None) -> None:
+def test_nothing_is_published_before_the_log_is_read_to_the_end_that_it_had(stage: Stage) -> None:
     stage.owner(1, {key(): tally(4, 3)}, NOON - 1)
-    stage.delivery.unread = unread
+    stage.delivery.caught_up = False
     assert stage.tick() == {}
+
+
+def test_then_every_tick_publishes_whatever_is_on_its_way(stage: Stage) -> None:
+    stage.owner(1, {key(): tally(4, 3)}, NOON - 1)
+    stage.delivery.unread[0] = 3
+    assert rows(stage.tick()) == stage.expected({key(): tally(4, 3)}, NOON)
+
+
+def test_half_of_what_an_owner_changed_is_not_published(stage: Stage) -> None:
+    stage.owner(1, {key(): tally(4, 3)}, NOON - 1)
+    stage.tick()
+    stage.read(tally_log.row(0, 1, key("south"), tally(4, 3)))
+    assert stage.tick() == {}
+    stage.read(tally_log.row(0, 1, key(), Tally()), progress(1, NOON - 1))
+    assert {(row.unit, row.n) for row in rows(stage.tick()) if row.window == "all"} == {("south", "4")}
 
 
 def test_a_unit_that_is_counted_no_more_vanishes_with_the_next_day(stage: Stage) -> None:
@@ -192,6 +206,16 @@ def test_a_new_owner_that_stays_behind_makes_everything_stale(stage: Stage) -> N
     stage.owner(5, {key(): tally(2, 1)}, 0)
     stage.clock.set(NOON + HOUR_US, 0)
     assert "stale" in {row.state for row in rows(stage.tick())}
+
+
+@pytest.mark.parametrize("behind", [0, NOON - HOUR_US - 1])
+def test_rows_of_a_new_owner_that_stays_behind_claim_no_more_than_it_has_judged(stage: Stage, behind: Instant) -> None:
+    stage.owner(1, {key(): tally(4, 3)}, NOON - 1)
+    stage.tick()
+    stage.owner(5, {key(): tally(2, 1)}, behind)
+    stage.clock.set(NOON + HOUR_US, 0)
+    claimed = {body["watermark"] for body in stage.tick().values() if body}
+    assert claimed == {stage.judge.law.zone.text(behind) if behind else ""}
 
 
 def test_rows_that_no_longer_count_are_wiped_out_of_the_log(stage: Stage) -> None:

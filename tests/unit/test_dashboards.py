@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,12 +20,26 @@ from services.messaging import metrics
 from services.rules.alerts import rule_groups
 from services.settings import Settings
 
+ROOT = Path(__file__).parents[2]
+
 
 def test_what_is_committed_is_what_the_builders_give(tmp_path: Path) -> None:
     written = write(tmp_path)
     assert {path.name for path in written} == {path.name for path in GENERATED.glob("*.json")}
     for path in written:
-        assert (GENERATED / path.name).read_text("utf-8") == path.read_text("utf-8"), "run python -m dashboards.write"
+        assert (GENERATED / path.name).read_text("utf-8") == path.read_text("utf-8"), "run make generate"
+
+
+def test_a_dashboard_that_no_builder_gives_any_more_goes(tmp_path: Path) -> None:
+    (tmp_path / "of-last-year.json").write_text("{}")
+    assert set(write(tmp_path)) == set(tmp_path.iterdir())
+
+
+def test_make_generate_writes_all_that_is_generated() -> None:
+    recipe = subprocess.run(
+        ["make", "--dry-run", "generate"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout  # fmt: skip
+    assert all(writer in recipe for writer in ("services.rules deploy", "dashboards.write"))
 
 
 def test_panels_ask_only_for_metrics_and_records_that_exist() -> None:

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.cli import dead_letters
 from services.domain.events import instant_from
 from services.domain.refusal import Reason, Refused
-from services.messaging.dead_letter import DeadLetter
+from services.messaging.dead_letter import DeadLetter, Filed
 from services.messaging.topics import CASE_EVENTS, inbox, partition_of, topics
 
 REFUSED = Refused(Reason.UNKNOWN_UNIT, "data.unit", "the plan has no such unit", "write a unit's id")
@@ -45,6 +46,33 @@ def test_a_dead_letter_written_and_read_again_is_the_same(original: bytes | None
 
 def test_a_redelivered_record_has_the_same_key() -> None:
     assert letter(b"a").key == letter(b"a").key == b"case.events|3|17"
+
+
+def test_what_its_case_turned_away_has_one_key_whether_its_record_is_at_hand_or_not() -> None:
+    in_hand = DeadLetter.of_record(
+        REFUSED, b"a", topic=CASE_EVENTS, partition=3, offset=17, received=RECEIVED, digest="d1"
+    )
+    kept = DeadLetter.of_record(
+        REFUSED, b"a", topic=CASE_EVENTS, partition=3, offset=None, received=RECEIVED, digest="d1"
+    )
+    assert in_hand.key == kept.key == b"case.events|3|d1"
+    assert (in_hand.place, kept.place) == ("case.events/3@17", "case.events/3")
+    assert DeadLetter.decode(kept.encode()) == kept
+
+
+def test_the_commands_list_and_show_a_letter_without_an_offset(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    original = b'{"source": "/units/water"}'
+    kept = DeadLetter.of_record(
+        REFUSED, original, topic=CASE_EVENTS, partition=3, offset=None, received=RECEIVED, digest="d1"
+    )
+    monkeypatch.setattr(dead_letters, "read", lambda address, start=0: iter([Filed(4, kept)]))
+    dead_letters.list_letters()
+    listed = capsys.readouterr().out
+    assert "case.events/3 " in listed and "/units/water" in listed and "1 dead letter" in listed
+    dead_letters.show(4)
+    assert original.decode() in capsys.readouterr().out
 
 
 def test_the_source_is_the_originals_if_it_names_one() -> None:

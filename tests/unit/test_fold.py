@@ -1,13 +1,12 @@
 """The fold: any order and any duplication of the same facts give the same case (CONTRACT §1)."""
 
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.domain.case import Case
 from services.domain.entry import entry_of, fulfilments_of
-from services.domain.facts import Fact, Rank, pack, unpack
+from services.domain.facts import Fact, Rank
 from services.domain.fold import Insertion, bad_corrections, corrected, insert, micro
 from tests.unit import histories
 from tests.unit.cases import (
@@ -64,14 +63,6 @@ def test_judging_leaves_the_facts_as_they_are_and_says_the_same_twice(facts: lis
 def test_what_has_not_happened_or_not_arrived_is_not_known(facts: list[Fact], now: int) -> None:
     known = [fact for fact in facts if fact.time <= now and fact.received <= now]
     assert EVERY_KIND.judge(facts, now).judgements == EVERY_KIND.judge(known, now).judgements
-
-
-@given(histories.events())
-def test_the_same_set_of_facts_is_always_packed_into_the_same_bytes(facts: list[Fact]) -> None:
-    kept = histories.settled(facts)
-    packed = pack(kept, orjson.dumps)
-    assert pack(reversed(kept), orjson.dumps) == packed
-    assert unpack(packed, orjson.loads) == kept
 
 
 # ---- order of the contract -------------------------------------------------------------------------------

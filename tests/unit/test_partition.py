@@ -1,5 +1,6 @@
 """A partition fed one event after the other ends where the judge ends who sees all facts at once (DESIGN §2)."""
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -8,18 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.domain.cards import RETRACTED, CardState, cards
-from services.domain.facts import Fact
+from services.domain.facts import Fact, Rank
 from services.domain.fold import insert
 from services.domain.judge import Judge
-from services.domain.partition import CasePartition, Effects
-from services.domain.plan import Plan
+from services.domain.partition import PLAN_ROW, CasePartition, Effects
+from services.domain.plan import Plan, Source
 from services.domain.rulings import rulings_of
 from services.domain.tally import Tally, TallyKey
 from services.domain.values import Valuer
 from services.domain.zone import MINUTE_US, Instant
+from services.replay.buckets import Record
+from services.replay.judging import BucketJudge
 from tests.unit import histories
 from tests.unit.cases import (
     CN,
+    SEALS,
     accepted,
     at,
     completed,
@@ -30,6 +34,7 @@ from tests.unit.cases import (
     plan,
     promise,
 )
+from tests.unit.cases import WATER as WATER_SOURCE
 
 KEY = b"/units/water\x1fW-1"
 EVERY_KIND = histories.judge()
@@ -272,8 +277,96 @@ def test_of_heartbeats_only_the_last_is_kept() -> None:
     rows: dict[bytes, bytes] = {}
     fed = partition(WATER, rows)
     for time in ("2021-09-16T10:00", "2021-09-16T12:00", "2021-09-16T11:00"):
-        fed.take(KEY, heartbeat(time), at(time))
-    assert [fact[4] for fact in orjson.loads(rows[KEY])[0]] == [at("2021-09-16T12:00")]
+        fed.take(KEY, heartbeat(time), at("2021-09-16T12:00"))
+    kept = [fact for key, row in rows.items() if key != PLAN_ROW for fact in orjson.loads(row)[0]]
+    assert [fact[4] for fact in kept] == [at("2021-09-16T12:00")]
+    assert partition(WATER, rows, at("2021-09-16T12:00")).last_events == fed.last_events
+
+
+# ---- when a source was last heard of -------------------------------------------------------------------------
+NOON = at("2021-09-16T12:00")
+EARLY = {"received": "2021-09-16T11:00"}
+LATE = {"received": "2021-09-16T13:00"}
+
+
+@pytest.mark.parametrize("of", [accepted, heartbeat])
+@pytest.mark.parametrize("new_owner", [False, True])
+def test_what_arrives_after_the_clock_is_heard_of_when_the_clock_is_there(
+    of: Callable[..., Fact], new_owner: bool
+) -> None:
+    rows: dict[bytes, bytes] = {}
+    fed = partition(WATER, rows, NOON)
+    for number, when in enumerate((EARLY, LATE, EARLY)):
+        fed.take(KEY, of("2021-09-16T10:00", id=f"e{number}", **when), NOON)
+    for now, heard in ((NOON, "2021-09-16T11:00"), (at("2021-09-16T13:00"), "2021-09-16T13:00")):
+        if new_owner:
+            fed = partition(WATER, rows, now)
+        assert list(fed.sweep(now)) == []
+        assert fed.last_events == {"/units/water": at(heard)}
+
+
+def test_what_arrives_after_the_clock_is_heard_of_though_its_case_is_judged_before_the_sweep() -> None:
+    fed = partition(WATER)
+    fed.take(KEY, accepted("2021-09-16T10:00", **LATE), NOON)
+    later = at("2021-09-16T14:00")
+    fed.take(KEY, accepted("2021-09-16T10:00", id="other", source="/units/seals"), later)
+    assert fed.last_events == {"/units/water": at("2021-09-16T13:00"), "/units/seals": at("2021-09-16T10:00")}
+
+
+def test_a_heartbeat_that_has_not_arrived_leaves_nothing_behind_when_it_has() -> None:
+    rows: dict[bytes, bytes] = {}
+    fed = partition(WATER, rows)
+    for time in ("2021-09-16T13:00", "2021-09-16T14:00", "2021-09-16T14:00"):
+        fed.take(KEY, heartbeat(time), NOON)
+    assert fed.last_events == {}
+    assert list(fed.sweep(at("2021-09-16T14:00"))) == []
+    assert (len(rows.keys() - {PLAN_ROW}), fed.next_at) == (1, None)
+
+
+@given(st.data())
+def test_at_every_moment_a_source_was_last_heard_of_when_the_replay_says(data: st.DataObject) -> None:
+    """Events of one id are left out: of them a later arrival may be taken back."""
+    watched = [Source(id=name, units=("*",), usual_delay="1 working_days") for name in (WATER_SOURCE, SEALS)]
+    judge = judge_of(promise(), sources=watched)
+    moments = [histories.BEGIN + number * 100 * histories.HOUR_US for number in range(8)]
+    kinds = st.sampled_from([Rank.SOURCE_HEARTBEAT, Rank.CASE_ACCEPTED, Rank.CASE_COMPLETED])
+    feed = [
+        (data.draw(st.sampled_from(["S-1", "S-2", ""])), data.draw(histories.fact(f"e{number}", kinds, [])))
+        for number in range(data.draw(st.integers(1, 8)))
+    ]
+    rows: dict[bytes, bytes] = {}
+    fed, bucket = partition(judge, rows), dict[str, list[Record]]()
+    reads = sorted(data.draw(st.lists(st.integers(0, 7), min_size=len(feed), max_size=len(feed))))
+    for subject, fact in feed:
+        bucket.setdefault(subject, []).append((subject, "", 0, *fact))
+    replayed = BucketJudge(judge, moments, with_cards=False).judge(bucket).last_events
+    expected: dict[str, Instant] = {}
+    for number, now in enumerate(moments):
+        for (subject, fact), read in zip(feed, reads, strict=True):
+            if read == number:
+                fed.take(f"{WATER_SOURCE}\x1f{subject}".encode(), fact, now)
+        if data.draw(st.booleans()):
+            fed = partition(judge, rows, now)
+        for _ in fed.sweep(now):
+            pass
+        expected |= replayed[number]
+        so_far = {
+            fact.source for (_, fact), read in zip(feed, reads, strict=True) if read <= number and fact.received <= now
+        }
+        if number >= reads[-1]:
+            assert fed.last_events == expected
+        assert fed.last_events.keys() == so_far
+
+
+def test_a_sweep_judges_at_most_so_many_cases_also_where_they_have_nothing_to_tell() -> None:
+    fed = partition(WATER)
+    for number in range(5):
+        fed.take(b"%d" % number, accepted("2021-09-16T10:00", **LATE), NOON)
+    now, left = at("2021-09-16T13:00"), []
+    for _ in range(3):
+        assert list(fed.sweep(now, at_most=2)) == []
+        left.append(sum(at <= now for at in fed._next_at.values()))
+    assert left == [3, 1, 0]
 
 
 def test_rows_judged_by_another_plan_are_judged_again_and_what_changed_is_told() -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from services.cli.plan import SHIPPED, app
+from services.cli.plan import app
+from services.settings import Settings
 
 PLANS = Path(__file__).parents[1] / "golden" / "plans"
 
@@ -29,7 +30,7 @@ def edit(folder: Path, old: str, new: str) -> None:
 
 
 def test_the_shipped_plan_passes() -> None:
-    code, said = run("check", SHIPPED)
+    code, said = run("check", Settings().plan)
     assert (code, "22 promises in 25 entries, no errors" in said) == (0, True)
 
 
@@ -94,6 +95,12 @@ def test_show_json_is_the_entry_with_its_words() -> None:
     assert [entry["key"] for entry in entries] == ["K24-1", "K24-1/cases", "K24-1/ratio_of_sums"]
     assert entries[0]["objective"] == {"relation": ">=", "amount": "0.8", "unit": "share"}
     assert set(entries[0]["words"]) == {"zh", "en"}
+
+
+def test_show_of_what_comes_before_the_dash_is_all_promises_that_share_it() -> None:
+    code, said = run("show", "K24", "--json")
+    assert code == 0
+    assert {promise["id"] for promise in json.loads(said)} == {"K24-1", "K24-2", "K24-3"}
 
 
 def test_show_lists_every_promise() -> None:

@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import random
+import re
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -259,6 +260,23 @@ def test_a_conflict_rejects_the_same_payload_whatever_comes_first(tmp_path: Path
     assert len(losers) == 1
 
 
+def test_validate_replay_and_explain_word_a_refusal_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = [encoded(event("g1")), encoded(event("u1", "case.closed")), encoded(event("g1", data=accepted_data()))]
+    file = written(tmp_path / "events.jsonl", [line + b"\n" for line in bad])
+    as_of = ("--plan", PLAN, "--as-of", "2021-11-01")
+    assert run("validate", file, "--plan", PLAN) == 1
+    first, second, _ = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(rf"{file}:2: unknown_type at type: [^→]+ → [^→]+", first)
+    assert re.fullmatch(rf"{file}:[13]: id_conflict at id: [^→]+ → [^→]+", second)
+    assert run("replay", file, *as_of, "--out", tmp_path / "v.csv") == 1
+    assert {first, second} <= set(capsys.readouterr().err.splitlines())
+    assert run("explain", "W-1", file, *as_of) == 1
+    page = "".join(capsys.readouterr().out.split())
+    assert all("".join(line.split()) in page for line in (first, second))
+
+
 # ---- the command -------------------------------------------------------------------------------------------
 def test_the_command_writes_values_and_cards(
     lines: list[bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -288,6 +306,8 @@ def test_the_command_writes_values_and_cards(
         ("--as-of", "yesterday", "--out", "v.csv"),
         ("--as-of", "2021-10-01", "--out", "nowhere/v.csv"),
         ("--as-of", "2021-10-01", "--out", "v.csv", "--every", "hour"),
+        ("--as-of", "2021-10-01", "--out", "events.jsonl"),
+        ("--as-of", "2021-10-01", "--out", "v.csv", "--cards", "v.csv"),
     ],
 )
 def test_wrong_usage_is_exit_code_2(

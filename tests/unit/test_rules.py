@@ -37,7 +37,7 @@ def test_what_is_committed_is_what_the_plan_gives(plan: Plan, tmp_path: Path) ->
     for written in write_rules(plan, 1, tmp_path):
         committed = DEPLOY / written.relative_to(tmp_path)
         assert committed.read_text(encoding="utf-8") == written.read_text(encoding="utf-8"), (
-            f"{committed.relative_to(DEPLOY.parent)} is not what the plan gives: run python -m services.rules"
+            f"{committed.relative_to(DEPLOY.parent)} is not what the plan gives: run make generate"
         )
 
 

@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -78,8 +79,33 @@ def test_an_owner_that_died_before_it_was_complete_counts_for_nothing() -> None:
 
 def test_a_row_is_absolute_and_an_empty_one_counts_no_more() -> None:
     owned = [tally_log.claim(0, 5), tally_log.complete(0, 5), row(5, 3)]
-    assert counted(read(*owned, row(5, 3), row(5, 4), row(5, 4))) == {"K": 4}
-    assert counted(read(*owned, row(5, 0))) == {}
+    assert counted(read(*owned, row(5, 3), row(5, 4), row(5, 4), progress(5))) == {"K": 4}
+    assert counted(read(*owned, row(5, 0), progress(5))) == {}
+
+
+def test_rows_that_changed_count_together_from_their_progress_on() -> None:
+    """A case moves from one row to the other: whoever reads in between must not find it in both."""
+    log = read(tally_log.claim(0, 5), row(5, 1, kpi="FROM"), tally_log.complete(0, 5), progress(5))
+    log.changed.clear()
+    for name, value in (row(5, 1, kpi="TO"), row(5, 0, kpi="FROM")):
+        log.append(name, value)
+        assert (counted(log), log.changed) == ({"FROM": 1}, set())
+    log.append(*progress(5, 2))
+    assert (counted(log), log.changed) == ({"TO": 1}, {"FROM", "TO"})
+
+
+def test_rows_whose_progress_never_came_go_with_their_owner() -> None:
+    first = [tally_log.claim(0, 5), row(5, 3), tally_log.complete(0, 5), progress(5), row(5, 100), row(5, 1, kpi="NEW")]
+    log = read(*first, tally_log.claim(0, 9), row(9, 4), tally_log.complete(0, 9))
+    assert counted(log) == {"K": 4}
+    assert row(5, 1, kpi="NEW")[0] in log.take_superseded()
+
+
+def test_progress_of_a_version_that_said_more_is_read() -> None:
+    name, value = progress(5, 10)
+    told = {**orjson.loads(value or b""), "dead_letters": {"malformed": 1}}
+    log = read(tally_log.claim(0, 5), tally_log.complete(0, 5), (name, orjson.dumps(told)))
+    assert log.watermark(1) == 10
 
 
 def test_partitions_add_up() -> None:
@@ -100,7 +126,7 @@ def test_what_a_frozen_worker_writes_after_the_claim_of_its_successor_is_ignored
 def test_a_frozen_worker_cannot_take_the_partition_back() -> None:
     log = read(
         *[tally_log.claim(0, 9), row(9, 4), tally_log.complete(0, 9), progress(9, 10)],
-        *[tally_log.claim(0, 5), row(5, 100), tally_log.complete(0, 5), progress(5, 99), row(9, 6)],
+        *[tally_log.claim(0, 5), row(5, 100), tally_log.complete(0, 5), progress(5, 99), row(9, 6), progress(9, 10)],
     )
     assert (counted(log), log.watermark(1)) == ({"K": 6}, 10)
 
@@ -174,6 +200,12 @@ class World:
             self.counts[partition][kpi] = n
             epoch = self.epochs[partition][-1]
             self.records += [row(epoch, n, partition=partition, kpi=kpi), progress(epoch, n, partition=partition)]
+
+    def go_on(self) -> None:
+        """The next second: each owner says how far it is."""
+        for partition, settled in self.settled.items():
+            if settled:
+                self.records.append(progress(self.epochs[partition][-1], partition=partition))
 
     def late(self, partition: int, which: int, what: int, kpi: str, n: int) -> None:
         """Something that an owner who has been replaced still had in hand."""
@@ -259,6 +291,7 @@ def test_whatever_compaction_leaves_says_the_same_as_the_whole_log(
     for partition in range(PARTITIONS):
         if not world.settled[partition]:
             world.own(partition, 99)
+    world.go_on()  # the last progress may have been a frozen worker's
     reading()
     assert counted(reader) == world.expected()
     assert counted(read(*world.records)) == world.expected()

@@ -1,0 +1,132 @@
+"""What the real Alertmanager holds back: a yellow alert beside its own red one, symptoms beside their cause."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from services.catalog.load import load_plan
+from services.domain.plan import Plan
+from services.domain.published import Card
+from services.local import alertmanager
+from services.local.monitoring_tools import MonitoringTools
+from services.local.web_part import WebPart
+from services.notifier.alertmanager import CARD_ALERT, Alertmanager, Mirror, real_now
+from services.notifier.subjects import card_id
+from services.rules.alerts import rule_groups
+from services.rules.write import write_rules
+from services.settings import Settings
+
+WATER, OTHER_WATER = "liangjiang-water", "sino-french-water"
+SYMPTOMS = ("KpiStale", "SourceSilent", "SweepOld", "StreamLagHigh")
+
+Labels = dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return load_plan(Settings().plan)
+
+
+@pytest.fixture
+def manager(plan: Plan, tmp_path: Path, prometheus_tools: MonitoringTools) -> Iterator[WebPart]:
+    """An Alertmanager with the generated routes and nothing standing; whom it would tell does not matter here."""
+    write_rules(plan, 1, tmp_path, notifier_url="http://127.0.0.1:9")
+    running = alertmanager.start(tmp_path / "am", tmp_path / "alertmanager" / "alertmanager.yml", prometheus_tools)
+    yield running
+    running.stop()
+
+
+def alert(plan: Plan, name: str, **labels: str) -> Labels:
+    """The labels with which Prometheus fires an alert: those of its generated rule, and those of the series."""
+    rules = (rule for group in rule_groups(plan, 1, "")["groups"] for rule in group["rules"])
+    of_the_rule: Labels = next(
+        rule["labels"]
+        for rule in rules
+        if rule.get("alert") == name and all(rule["labels"].get(key, text) == text for key, text in labels.items())
+    )
+    return {"alertname": name, **of_the_rule, **labels}
+
+
+def fire(manager: WebPart, *alerts: Labels) -> None:
+    """What Prometheus posts when rules begin to fire."""
+    now = datetime.now(UTC).isoformat()
+    content = [{"labels": labels, "annotations": {}, "startsAt": now} for labels in alerts]
+    httpx.post(f"{manager.url}/api/v2/alerts", json=content, trust_env=False).raise_for_status()
+
+
+def known(manager: WebPart) -> list[dict[str, Any]]:
+    """The alerts that the Alertmanager has."""
+    found: list[dict[str, Any]] = httpx.get(f"{manager.url}/api/v2/alerts", trust_env=False).json()
+    return found
+
+
+def held(manager: WebPart) -> list[Labels]:
+    """Those of them that an inhibition holds back now."""
+    return [one["labels"] for one in known(manager) if one["status"]["inhibitedBy"]]
+
+
+def by_labels(alert: Labels) -> list[tuple[str, str]]:
+    return sorted(alert.items())
+
+
+def holds_back(manager: WebPart, expected: list[Labels]) -> None:
+    """These alerts come to be held back, and no other is."""
+    end = time.monotonic() + 10
+    while len(held(manager)) < len(expected) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert sorted(held(manager), key=by_labels) == sorted(expected, key=by_labels)
+
+
+def test_a_red_promise_holds_back_its_own_yellow_alert_and_no_other(plan: Plan, manager: WebPart) -> None:
+    yellow = alert(plan, "KpiAtRisk", kpi="K06-1", scope="unit", unit=WATER)
+    assert yellow["level"] == "yellow"
+    others = [
+        alert(plan, "KpiAtRisk", kpi="K06-1", scope="unit", unit=OTHER_WATER),
+        alert(plan, "KpiAtRisk", kpi="K06-2", scope="unit", unit=WATER),
+        {**alert(plan, "KpiAtRisk", kpi="K06-1", scope="district"), "unit": WATER},  # were it the lead
+    ]
+    fire(manager, yellow, *others)
+    assert held(manager) == []
+    fire(manager, alert(plan, "KpiMissed", kpi="K06-1", scope="unit", unit=WATER))
+    holds_back(manager, [yellow])
+
+
+def test_a_red_card_holds_back_the_yellow_card_of_its_case_and_of_no_other_case(plan: Plan, manager: WebPart) -> None:
+    yellow = Card("K06-1", f"/units/{WATER} W-1", 1, "-", "yellow", WATER, "2021-10-12T09:00:00+08:00", "", "", "")
+    api = Alertmanager(manager.url)
+    mirror, now = Mirror(api, plan), real_now()
+    mirror.take(yellow, "7", now)
+    mirror.take(yellow._replace(level="red"), "7", now)
+    mirror.take(yellow._replace(case=f"/units/{WATER} W-2"), "8", now)
+    mirror.send(now, 0)
+    cards = [one["labels"] for one in known(manager)]
+    assert {(one["alertname"], one["card"], one["level"]) for one in cards} == {
+        (CARD_ALERT, "7", "yellow"), (CARD_ALERT, "7", "red"), (CARD_ALERT, "8", "yellow"),
+    }  # fmt: skip
+    holds_back(manager, [one for one in cards if (one["card"], one["level"]) == ("7", "yellow")])
+    ids = [card_id("7", "yellow"), card_id("7", "red"), card_id("8", "yellow")]
+    assert set(api.suppressions(WATER, ids)) == {card_id("7", "yellow")}  # what the notifier goes by
+    api.close()
+
+
+@pytest.mark.parametrize(
+    ("cause", "symptoms"), [("PipelineDown", SYMPTOMS), ("ExporterDown", ("PipelineDown", *SYMPTOMS))]
+)
+def test_a_cause_that_pages_holds_back_its_symptoms_and_no_missed_promise(
+    plan: Plan, manager: WebPart, cause: str, symptoms: tuple[str, ...]
+) -> None:
+    followers = [alert(plan, name) for name in symptoms]
+    fire(
+        manager,
+        *followers,
+        alert(plan, "KpiMissed", kpi="K06-1", scope="unit", unit=WATER),
+        alert(plan, "DeadLetterRatioHigh"),
+        alert(plan, "Watchdog"),
+    )
+    fire(manager, alert(plan, cause))
+    holds_back(manager, followers)
