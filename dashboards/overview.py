@@ -1,118 +1,102 @@
-"""The district's overview: how many promises stand where, which they are, what cards are open, how fresh it all is."""
+"""The district at a glance: how many promises stand where, what changed today, which are worst, and with whom."""
 
-from typing import Any
-
-from services.domain.published import State
+from dashboards import tables
+from dashboards.frame import assemble
+from dashboards.page import Json, Name, Page
+from dashboards.panels import Column, Figure, Frame, Panel, Place, query_table, stat, tall, timeline
+from dashboards.queries import counted
+from dashboards.states import COLOURS, RED_CARD, YELLOW_CARD, shown
+from services.domain.published import WORST_FIRST
 from services.messaging import metrics
-
-Json = dict[str, Any]
-
-UID = "kpiwatch-overview"
-
-# from the rules of services/rules: the official window of each promise, one series per state
-_STATE = 'unit:kpi_state:official{unit="ALL"}'
-_VALUE = 'unit:kpi_value:official{unit="ALL"}'
-_INFO_LABELS = ("measure", "title_zh", "title_en", "unit_of_measure_zh", "objective_text", "strength")
-
-_COLOURS = {
-    State.MISSED: "red",
-    State.AT_RISK: "orange",
-    State.MET: "green",
-    State.PROVISIONAL: "light-green",
-    State.STALE: "purple",
-    State.UNMEASURED: "yellow",
-    State.INSUFFICIENT: "light-blue",
-    State.NO_DATA: "text",
-    State.UNTARGETED: "blue",
-}
-"""Untargeted looks different from a target that is met, everywhere (DESIGN §4.9); grey and purple are not "fine"."""
-
-_DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
+from services.messaging.records import CARDS, CLOCK, STATE_COUNT, UNIT_RANK, WORKING
 
 
-def overview() -> Json:
-    """The dashboard as Grafana's JSON model."""
-    counted = [
-        _stat(
-            3 * place, 0, 3, f"{state.value}", f'sum(district:kpi_state:count{{state="{state}"}}) or vector(0)', colour
-        )
-        for place, (state, colour) in enumerate(
-            [(State.MISSED, "red"), (State.AT_RISK, "orange"), (State.MET, "green"), (State.STALE, "purple")]
-        )
+def overview(page: Page) -> Json:
+    """The first page: nothing here needs a choice."""
+    rows = len({promise.id for promise in page.plan.promises})
+    panels = [
+        _states(page),
+        _cards(page),
+        _freshness(page),
+        tables.changed(
+            page,
+            Frame(
+                page.say("今日变化", "Changed today"),
+                Place(24, 7),
+                page.say(
+                    "与计划时钟今日零时相比，全区状态不同的承诺。",
+                    "Promises whose state in the district is another one than when the day of the plan's clock began.",
+                ),
+                empty=page.say("今日零时以来没有变化", "Nothing has changed since midnight"),
+            ),
+        ),
+        tables.promises(
+            page,
+            Frame(
+                page.say("全部承诺（最差在前）", "Every promise, the worst first"),
+                Place(24, tall(rows)),
+                page.say(
+                    "官方窗口的数值。点状态、编号或名称看该承诺及各单位排名。",
+                    "Figures of the official window. State, KPI or title lead to the promise and its league of units.",
+                ),
+            ),
+            tables.DISTRICT,
+        ),
+        tables.units(page, Place(14, 14)),
+        _alerts(page),
+        _history(page),
     ]
-    cards = [
-        _stat(12 + 3 * place, 0, 3, title, f'sum(unit:kpi_cards_open:sum{{level="{level}"}}) or vector(0)', level)
-        for place, (level, title) in enumerate([("yellow", "黄牌 yellow cards"), ("red", "红牌 red cards")])
+    return assemble(page, Name.OVERVIEW, page.say("1 全区总览", "1 District overview"), [], panels)
+
+
+def _states(page: Page) -> Panel:
+    figures = [
+        Figure(shown(state, page), counted(f'{STATE_COUNT}{{state="{state}"}}'), colour=COLOURS[state])
+        for state in WORST_FIRST
     ]
-    age = f"max({metrics.CLOCK.name}) - max({metrics.WATERMARK.name})"
-    fresh = _stat(18, 0, 6, "数据时延 age of the figures", age, "text", unit="s")
-    panels = [*counted, *cards, fresh, _promises()]
-    return {
-        "uid": UID,
-        "title": "营商环境承诺 · District overview",
-        "tags": ["kpiwatch"],
-        "timezone": "browser",
-        "editable": False,
-        "refresh": "10s",
-        "time": {"from": "now-6h", "to": "now"},
-        "schemaVersion": 39,
-        "templating": {"list": [{"name": "datasource", "type": "datasource", "query": "prometheus"}]},
-        "panels": [{"id": number, **panel} for number, panel in enumerate(panels, start=1)],
-    }
+    about = page.say(
+        "全区各承诺在其官方窗口的状态。“仅监测”：方案未定数值，只看趋势，不评判。",
+        "The state of each promise in its official window. “No target”: the plan prints no threshold; never judged.",
+    )
+    return stat(page, Frame(page.say("承诺状态", "Promises by state"), Place(24, 5), about), figures)
 
 
-def _stat(x: int, y: int, width: int, title: str, expr: str, colour: str, unit: str = "none") -> Json:
-    return {
-        "type": "stat",
-        "title": title,
-        "datasource": _DATASOURCE,
-        "gridPos": {"x": x, "y": y, "w": width, "h": 4},
-        "fieldConfig": {"defaults": {"unit": unit, "color": {"mode": "fixed", "fixedColor": colour}}, "overrides": []},
-        "options": {"reduceOptions": {"calcs": ["lastNotNull"]}, "colorMode": "value", "graphMode": "none"},
-        "targets": [{"refId": "A", "expr": expr, "instant": True}],
-    }
-
-
-def _promises() -> Json:
-    titles = ", ".join(_INFO_LABELS)
-    info = f'max by (kpi, {titles}) ({metrics.PROMISE_INFO.name}{{variant="official"}})'
-    states = {
-        state.value: {"text": state.value, "color": colour, "index": index}
-        for index, (state, colour) in enumerate(_COLOURS.items())
-    }
-    coloured = [
-        {"id": "mappings", "value": [{"type": "value", "options": states}]},
-        {"id": "custom.cellOptions", "value": {"type": "color-background"}},
+def _cards(page: Page) -> Panel:
+    figures = [
+        Figure(f"▲ {page.say('黄牌', 'yellow')}", counted(f'{CARDS}{{level="yellow"}}'), colour=YELLOW_CARD),
+        Figure(f"■ {page.say('红牌', 'red')}", counted(f'{CARDS}{{level="red"}}'), colour=RED_CARD),
     ]
-    return {
-        "type": "table",
-        "title": "承诺 promises (official window)",
-        "datasource": _DATASOURCE,
-        "gridPos": {"x": 0, "y": 4, "w": 24, "h": 20},
-        "fieldConfig": {
-            "defaults": {},
-            "overrides": [{"matcher": {"id": "byName", "options": "state"}, "properties": coloured}],
-        },
-        "options": {"sortBy": [{"displayName": "kpi"}]},
-        "targets": [
-            {
-                "refId": "A",
-                "expr": f"{_STATE} * on (kpi) group_left ({titles}) {info}",
-                "format": "table",
-                "instant": True,
-            },
-            {"refId": "B", "expr": _VALUE, "format": "table", "instant": True},
-        ],
-        "transformations": [
-            {"id": "joinByField", "options": {"byField": "kpi", "mode": "outer"}},
-            {
-                "id": "organize",
-                "options": {
-                    "excludeByName": dict.fromkeys(
-                        ("Time 1", "Time 2", "Value #A", "unit 1", "unit 2", "window 2", "__name__"), True
-                    ),
-                    "renameByName": {"Value #B": "value", "window 1": "window"},
-                },
-            },
-        ],
-    }
+    return stat(page, Frame(page.say("在办红黄牌", "Cards that stand"), Place(10, 4)), figures)
+
+
+def _freshness(page: Page) -> Panel:
+    figures = [
+        Figure(page.say("计划时钟", "plan's clock"), f"{CLOCK} * 1000", "moment"),
+        Figure(page.say("数据时延", "age of the figures"), f"{CLOCK} - max({metrics.WATERMARK.name})", "duration"),
+        Figure(page.say("工作时间（1 是）", "working hours (1: yes)"), WORKING),
+    ]
+    about = page.say("数据时延按计划时钟计。", "The age is counted on the plan's clock.")
+    return stat(page, Frame(page.say("时间", "Time"), Place(14, 4), about), figures)
+
+
+def _alerts(page: Page) -> Panel:
+    frame = Frame(
+        page.say("正在触发的告警", "Alerts that fire"),
+        Place(10, 14),
+        page.say(
+            "Watchdog 始终存在：看不到它说明告警链路中断。",
+            "Watchdog is always there: without it, alerting is broken.",
+        ),
+    )
+    firing = 'count by (alertname, severity) (ALERTS{alertstate="firing"})'
+    columns = [
+        Column(page.say("告警", "Alert"), label="alertname"),
+        Column(page.say("要求", "Asks for"), label="severity"),
+        Column(page.say("数量", "How many"), firing),
+    ]
+    return query_table(page, frame, "alertname", columns)
+
+
+def _history(page: Page) -> Panel:
+    frame = Frame(page.say("状态历史（官方窗口）", "States over time (official window)"), Place(24, 16))
+    return timeline(page, frame, f'max by (kpi) ({UNIT_RANK}{{unit="ALL"}})', "{{kpi}}")

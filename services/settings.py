@@ -61,6 +61,8 @@ class Settings(BaseModel):
     """Where Alertmanager answers; the notifier mirrors the active cards to it."""
     outbox: Path = Path(".kpiwatch/outbox.jsonl")
     """The notices that the notifier delivered, one a line."""
+    desk_url: str = ""
+    """Address of the units' page, to which dashboards lead; empty: they say which command shows the cases."""
 
     # The whole system on one machine (`kpiwatch up`, tests)
     cache: Path = Path(".kpiwatch/cache")

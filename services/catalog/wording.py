@@ -1,8 +1,36 @@
-"""A promise in words: its unit of measure and its objective, for people who read metrics, alerts and dashboards."""
+"""A promise in words: its unit of measure, its objective and its state, for people who read metrics, alerts and
+dashboards."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from services.domain.plan import Kind, Objective, Promise, Title
+from services.domain.published import State
+
+SIGNS: Mapping[State, str] = {
+    State.MISSED: "✗",
+    State.AT_RISK: "!",
+    State.UNMEASURED: "?",
+    State.STALE: "⏸",
+    State.INSUFFICIENT: "~",
+    State.PROVISIONAL: "…",
+    State.NO_DATA: "∅",
+    State.MET: "✓",
+    State.UNTARGETED: "→",
+}
+"""A sign beside every colour, since colour is never the only one."""
+
+STATE_NAMES: Mapping[State, Title] = {
+    State.MISSED: Title(zh="未达标", en="missed"),
+    State.AT_RISK: Title(zh="有风险", en="at risk"),
+    State.UNMEASURED: Title(zh="未测量", en="unmeasured"),
+    State.STALE: Title(zh="数据陈旧", en="stale"),
+    State.INSUFFICIENT: Title(zh="样本不足", en="too few cases"),
+    State.PROVISIONAL: Title(zh="暂定", en="provisional"),
+    State.NO_DATA: Title(zh="无数据", en="no data"),
+    State.MET: Title(zh="达标", en="met"),
+    State.UNTARGETED: Title(zh="仅监测", en="no target"),
+}
 
 _SHARE = Title(zh="占比", en="share")
 

@@ -11,26 +11,25 @@ from rich.table import Table
 from rich.text import Text
 
 from services.catalog.load import load_plan
+from services.catalog.wording import SIGNS, STATE_NAMES
 from services.cli.failure import NO_ANSWER, Failure
 from services.domain.plan import Plan, Promise
-from services.domain.published import Card, Level, State, ValueRow
+from services.domain.published import WORST_FIRST, Card, Level, State, ValueRow
 from services.messaging.reader import BrokerUnavailable, TopicReader
 from services.messaging.topics import ALERT_CARDS, KPI_VALUES
 from services.settings import Settings
 
-# a sign beside every colour: colour is never the only one
-SIGNS = {
-    State.MISSED: ("✗", "bold red", "未达标"),
-    State.AT_RISK: ("!", "yellow", "有风险"),
-    State.UNMEASURED: ("?", "magenta", "未测量"),
-    State.STALE: ("⏸", "magenta", "数据陈旧"),
-    State.INSUFFICIENT: ("~", "cyan", "样本不足"),
-    State.PROVISIONAL: ("…", "cyan", "暂定"),
-    State.MET: ("✓", "green", "达标"),
-    State.NO_DATA: ("∅", "dim", "无数据"),
-    State.UNTARGETED: ("→", "blue", "仅监测"),
+_STYLES = {
+    State.MISSED: "bold red",
+    State.AT_RISK: "yellow",
+    State.UNMEASURED: "magenta",
+    State.STALE: "magenta",
+    State.INSUFFICIENT: "cyan",
+    State.PROVISIONAL: "cyan",
+    State.NO_DATA: "dim",
+    State.MET: "green",
+    State.UNTARGETED: "blue",
 }
-"""State → sign, style, name; worst first."""
 
 
 class Standing(NamedTuple):
@@ -102,12 +101,12 @@ def promises_table(plan: Plan, standing: Standing, unit: str) -> Table:
     for promise in plan.promises:
         row = by_key.get((promise.id, promise.variant, promise.official_window))
         if promise.variant == "official" and row is not None:
-            lines.append((list(SIGNS).index(State(row.state)), promise, row))
+            lines.append((WORST_FIRST.index(State(row.state)), promise, row))
     for _, promise, row in sorted(lines, key=lambda line: (line[0], line[1].id)):
-        sign, style, name = SIGNS[State(row.state)]
+        state = State(row.state)
         overdue = row.open_overdue if row.open_overdue != "0" else ""
         table.add_row(
-            Text(f"{sign} {name}", style),
+            Text(f"{SIGNS[state]} {STATE_NAMES[state].zh}", _STYLES[state]),
             promise.id,
             f"{promise.title.zh}\n[dim]{promise.title.en}[/]",
             shown(row.value, promise),

@@ -21,6 +21,20 @@ class State(StrEnum):
     MET = "met"
 
 
+WORST_FIRST = (
+    State.MISSED,
+    State.AT_RISK,
+    State.UNMEASURED,
+    State.STALE,
+    State.INSUFFICIENT,
+    State.PROVISIONAL,
+    State.NO_DATA,
+    State.MET,
+    State.UNTARGETED,
+)
+"""In which order people look at promises: what needs somebody first, what is fine or never judged last."""
+
+
 class ValueRow(NamedTuple):
     """One row of `values.csv`. Every field is the text of its cell: numbers have at most 6 digits after the point and
     no exponent, absent ones are empty; times are RFC 3339 in the plan's zone."""

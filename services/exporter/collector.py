@@ -6,10 +6,11 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
+from services.catalog.sentences import in_words
 from services.catalog.wording import objective_text, unit_code, unit_of_measure
 from services.catalog.working_time import WorkingTime
-from services.domain.plan import Plan, Promise, Source
-from services.domain.zone import Instant
+from services.domain.plan import Plan, Promise, Source, Title
+from services.domain.zone import Instant, Zone
 from services.exporter.snapshot import ALL_ITEMS, WHOLE_DISTRICT, Progress, Scrape, Snapshot
 from services.messaging import metrics
 from services.messaging.metrics import Metric
@@ -57,7 +58,7 @@ class PlanCollector(Collector):
     def collect(self) -> Iterator[Family]:
         """All families, in the order of the metrics module; the clock is read once."""
         now, scrape = self._now(), self._snapshot.scrape()
-        for metric in (*metrics.ROW_METRICS.values(), metrics.STATE):
+        for metric in (*metrics.ROW_METRICS.values(), metrics.STATE, metrics.STATE_AT_MIDNIGHT):
             yield _of_samples(metric, scrape.rows.get(metric.name, []))
         yield from self._static
         yield _family(metrics.CARDS_OPEN, scrape.cards.items())
@@ -121,8 +122,23 @@ def _promise_labels(promise: Promise) -> tuple[str, ...]:
         unit.en,
         promise.strength.value,
         promise.kind.value,
-        objective_text(promise),
+        objective_text(promise) or "–",
         promise.official_window.value,
+    )
+
+
+def _promise_text(promise: Promise, plan: Plan) -> tuple[str, ...]:
+    formula = in_words(promise, plan)
+    leads = [plan.units[unit].title if unit in plan.units else Title(zh=unit, en=unit) for unit in promise.lead]
+    return (
+        promise.id,
+        promise.variant,
+        promise.clause,
+        formula.zh,
+        formula.en,
+        "、".join(title.zh for title in leads) or "-",
+        ", ".join(title.en for title in leads) or "-",
+        "none" if promise.target is None else "local" if promise.local else "plan",
     )
 
 
@@ -131,6 +147,11 @@ def _static(plan: Plan, working_time: WorkingTime) -> Iterator[Family]:
     # several versions of a promise may stand in the plan (§4.11): the last one names it
     promises = {(promise.id, promise.variant): _promise_labels(promise) for promise in plan.promises}
     yield _family(metrics.PROMISE_INFO, ((labels, 1) for labels in promises.values()))
+    texts = {(promise.id, promise.variant): _promise_text(promise, plan) for promise in plan.promises}
+    yield _family(metrics.PROMISE_TEXT, ((labels, 1) for labels in texts.values()))
+    zone = Zone(plan.head.timezone)
+    ends = {(one.id, one.variant): zone.midnight(one.by.toordinal() + 1) for one in plan.promises if one.by}
+    yield _family(metrics.PROMISE_DUE, ((labels, end / _SECOND_US) for labels, end in ends.items()))
     units = {(WHOLE_DISTRICT, "全区", "Whole district")}
     units |= {(unit.id, unit.title.zh, unit.title.en) for unit in plan.units.values()}
     yield _family(metrics.UNIT_INFO, ((labels, 1) for labels in sorted(units)))

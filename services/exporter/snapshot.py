@@ -177,6 +177,10 @@ class Snapshot:
             if (text := row.get(column, "")) != ""
         }
         series[metrics.STATE.name] = Sample(metrics.STATE.name, WrittenLabels(labels | {"state": row["state"]}), 1)
+        before = row.get("state_at_midnight", row["state"])
+        if before in _STATES and before != row["state"]:
+            name = metrics.STATE_AT_MIDNIGHT.name
+            series[name] = Sample(name, WrittenLabels(labels | {"state": before}), 1)
         if watermark := row.get("watermark"):
             self._watermarks[key] = datetime.fromisoformat(watermark).timestamp()
         return series

@@ -75,6 +75,13 @@ STATE = Metric(
 """One series per row, with the state as a label: a rule selects {state="missed"} and needs no table of codes, and a
 row costs one series instead of nine. A state that ends leaves a stale marker at the next scrape."""
 
+STATE_AT_MIDNIGHT = Metric(
+    "kpi_state_at_midnight",
+    "1 for the state in which the promise stood when the day of the plan's clock began, where it is another one now.",
+    (*ROW_LABELS, "state"),
+)
+"""What changed today. Not an offset of `kpi_state`: a simulated day has no fixed length in Prometheus' time."""
+
 PROMISE_INFO = Metric(
     "kpi_promise_info",
     "1; titles, unit of measure, strength and objective of a promise.",
@@ -94,6 +101,17 @@ PROMISE_INFO = Metric(
     ),
 )
 """`measure` is the number of the measure in the plan; it is not called `item`, which is a service item elsewhere."""
+PROMISE_TEXT = Metric(
+    "kpi_promise_text",
+    "1; the clause as the plan prints it, what is computed for it, who leads, and plan or local threshold.",
+    ("kpi", "variant", "clause", "formula_zh", "formula_en", "lead_zh", "lead_en", "threshold"),
+)
+"""`threshold`: `plan` or `local` (非方案指标); `none` where nothing is judged."""
+PROMISE_DUE = Metric(
+    "kpi_promise_due_timestamp_seconds",
+    "End of the day by which a dated promise must be reached.",
+    ("kpi", "variant"),
+)
 UNIT_INFO = Metric("kpi_unit_info", "1; titles of a unit.", ("unit", "title_zh", "title_en"))
 ITEM_INFO = Metric("kpi_item_info", "1; titles of a service item.", ("item", "title_zh", "title_en"))
 
@@ -149,7 +167,10 @@ UNREADABLE = Metric(
 ALL: tuple[Metric, ...] = (
     *ROW_METRICS.values(),
     STATE,
+    STATE_AT_MIDNIGHT,
     PROMISE_INFO,
+    PROMISE_TEXT,
+    PROMISE_DUE,
     UNIT_INFO,
     ITEM_INFO,
     CARDS_OPEN,

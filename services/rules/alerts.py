@@ -13,6 +13,19 @@ from services.catalog.wording import objective_text, unit_of_measure
 from services.domain.plan import Plan, Promise, Strength, Window
 from services.domain.published import State
 from services.messaging import metrics
+from services.messaging.records import (
+    CARDS,
+    CLOCK,
+    DEAD_LETTER_RATIO,
+    STATE_COUNT,
+    SWEEP_AGE,
+    UNIT_RANK,
+    UNIT_STATE,
+    UNIT_STATE_AT_MIDNIGHT,
+    UNIT_VALUE,
+    WORKING,
+    rank,
+)
 from services.rules.durations import DAY, HOUR, MINUTE, of_plan, text
 
 Rule = dict[str, Any]
@@ -27,15 +40,6 @@ SEVERITY_OF_A_MISS = {Strength.HARD: "act", Strength.SOFT: "review", Strength.AS
 The pipeline's alerts add `page`: wake somebody."""
 
 _COLOUR_OF_A_MISS = {Strength.HARD: "red", Strength.SOFT: "yellow", Strength.ASPIRATIONAL: "none"}
-
-UNIT_STATE = f"unit:{metrics.STATE.name}:official"
-UNIT_VALUE = f"unit:{metrics.VALUE.name}:official"
-STATE_COUNT = f"district:{metrics.STATE.name}:count"
-CARDS = f"unit:{metrics.CARDS_OPEN.name}:sum"
-CLOCK = f"district:{metrics.CLOCK.name}:max"
-WORKING = f"district:{metrics.WORKING_HOURS.name}:max"
-SWEEP_AGE = "partition:kpi_sweep_age_seconds:max"
-DEAD_LETTER_RATIO = "district:kpi_dead_letters:ratio15m"
 
 MAXIMUM_DEAD_LETTER_RATIO = 0.05
 MAXIMUM_LAG_RECORDS = 10_000
@@ -68,12 +72,14 @@ def _records(promises: Iterable[Promise]) -> Iterator[Rule]:
         by_window[promise.official_window].append(promise.id)
     for record, metric, labels in (
         (UNIT_STATE, metrics.STATE, "kpi, unit, state"),
+        (UNIT_STATE_AT_MIDNIGHT, metrics.STATE_AT_MIDNIGHT, "kpi, unit, state"),
         (UNIT_VALUE, metrics.VALUE, "kpi, unit"),
     ):
         for window, kpis in sorted(by_window.items()):
             chosen = f'variant="official",item="-",window="{window}",kpi=~"{"|".join(sorted(kpis))}"'
             expr = f"max by ({labels}) ({metric.name}{{{chosen}}})"
             yield {"record": record, "expr": expr, "labels": {"window": window.value}}
+    yield {"record": UNIT_RANK, "expr": rank(UNIT_STATE, "", "kpi, unit, window")}
     yield {"record": STATE_COUNT, "expr": f'count by (state) ({UNIT_STATE}{{unit="ALL"}})'}
     cards = metrics.CARDS_OPEN.name
     yield {"record": CARDS, "expr": f"sum by (unit, level) (max by (kpi, unit, level) ({cards}))"}

@@ -4,6 +4,8 @@ its beginning (DESIGN §2).
 
 import time
 from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 import orjson
 from faust.types import TP
@@ -13,7 +15,7 @@ from services.domain.judge import Judge
 from services.domain.published import ValueRow
 from services.domain.signals import PREFIX, signal_rows
 from services.domain.values import Valuer
-from services.domain.zone import Instant
+from services.domain.zone import Instant, instant_of
 from services.messaging.tally_log import Record, TallyLog
 from services.messaging.topics import KPI_TALLIES, KPI_VALUES
 from streams.delivery import BulkDelivery
@@ -23,6 +25,21 @@ REFRESH_SECONDS = 15.0
 """Every row is published again after this, changed or not: its watermark moves."""
 LAG_SECONDS = 60.0
 """Real seconds by which the watermark may be behind the clock before everything is stale."""
+
+
+class Stood(NamedTuple):
+    """How a row was last published: on which day, its state as that day began, and its state then."""
+
+    day: int
+    at_midnight: str
+    now: str
+
+
+def stands(before: Stood | None, state: str, day: int) -> Stood:
+    """The state now, beside the one that stood when the day began; what nobody knew before has not changed."""
+    if before is None:
+        return Stood(day, state, state)
+    return Stood(day, before.at_midnight if before.day == day else before.now, state)
 
 
 class Kpis:
@@ -40,6 +57,7 @@ class Kpis:
         self._log = TallyLog()
         self._published: dict[bytes, tuple[str, ...]] = {}
         """Key → the row as last published, without its times."""
+        self._stood: dict[bytes, Stood] = {}
         self._refreshed = 0.0
         self._computed_for = (0, False)
         """Day, and whether it lagged, when everything was last published."""
@@ -61,8 +79,15 @@ class Kpis:
         for record in records:
             if record.value is None:
                 self._published.pop(record.key, None)
-            else:
-                self._published.setdefault(record.key, ())
+                self._stood.pop(record.key, None)
+            elif not self._published.setdefault(record.key, ()):
+                self._take_over(record.key, orjson.loads(record.value))
+
+    def _take_over(self, key: bytes, row: dict[str, str]) -> None:
+        """How an earlier owner saw a promise stand, so that a restart does not forget what changed today."""
+        if "state_at_midnight" in row:
+            day = self._judge.law.zone.day(instant_of(datetime.fromisoformat(row["watermark"])))
+            self._stood[key] = Stood(day, row["state_at_midnight"], row["state"])
 
     async def on_tick(self) -> None:
         """Publish what has changed; everything now and then, since time alone changes values, too."""
@@ -97,7 +122,8 @@ class Kpis:
             content = (*row[:6], *row[7:])
             if everything or self._published.get(key) != content:
                 self._published[key] = content
-                records.append((key, orjson.dumps(row._asdict() | times)))
+                stood = self._stood[key] = stands(self._stood.get(key), row.state, day)
+                records.append((key, orjson.dumps(row._asdict() | times | {"state_at_midnight": stood.at_midnight})))
         if everything:
             for signal in signal_rows(tallies, day):
                 key = f"signal|{signal.signal}|{signal.unit}|{signal.item}".encode()
@@ -107,6 +133,7 @@ class Kpis:
             for key in self._published.keys() - seen:
                 records.append((key, None))
                 del self._published[key]
+                self._stood.pop(key, None)
             self._refreshed, self._computed_for = time.monotonic(), computed_for
         await self._delivery.send_many(KPI_VALUES, 0, records)
         outdated = self._log.take_superseded()

@@ -226,3 +226,30 @@ def test_rows_that_no_longer_count_are_wiped_out_of_the_log(stage: Stage) -> Non
     stage.tick()
     wiped = {name for name, value in stage.delivery.take(KPI_TALLIES) if value is None}
     assert wiped == {tally_log.row(0, 1, key(), Tally())[0], b"claim|0|1", b"complete|0|1"}
+
+
+def states_at_midnight(published: dict[bytes, dict[str, Any] | None]) -> dict[str, tuple[str, str]]:
+    """Unit → state when the day began, and now, in the window `all`."""
+    rows = [body for body in published.values() if body and body["window"] == "all" and body["kpi"] == "WITHIN"]
+    return {row["unit"]: (row["state_at_midnight"], row["state"]) for row in rows}
+
+
+def test_a_row_says_in_which_state_it_stood_when_the_day_began(stage: Stage) -> None:
+    stage.owner(1, {key(): tally(4, 4)}, NOON - 1)
+    assert states_at_midnight(stage.tick())["north"] == ("met", "met")
+    stage.read(tally_log.row(0, 1, key(), tally(5, 4)))
+    assert states_at_midnight(stage.tick())["north"] == ("met", "missed")
+    tomorrow = NOON + 24 * HOUR_US
+    stage.clock.set(tomorrow, 0)
+    stage.read(progress(1, tomorrow - 1))
+    assert states_at_midnight(stage.tick())["north"] == ("missed", "missed")
+
+
+def test_a_new_owner_knows_from_what_is_published_how_a_row_stood_at_midnight(judge: Judge, tmp_path: Path) -> None:
+    before = Stage(judge, tmp_path)
+    before.owner(1, {key(): tally(4, 4)}, NOON - 1)
+    told = {name: body for name, body in before.tick().items() if body}
+    after = Stage(judge, tmp_path)
+    after.read_values(*((name, orjson.dumps(body)) for name, body in told.items()))
+    after.owner(2, {key(): tally(5, 4)}, NOON - 1)
+    assert states_at_midnight(after.tick())["north"] == ("met", "missed")

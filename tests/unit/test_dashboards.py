@@ -1,30 +1,66 @@
-"""The committed dashboards are what the builders give, and a Grafana is filled with them once."""
+"""The committed dashboards are what the builders give: they ask for what exists, lead on, and never speak by colour
+alone."""
 
+import itertools
 import json
 import re
 import subprocess
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from dashboards.overview import UID, overview
-from dashboards.publish import GrafanaUnavailable, PublishRefused, publish
+from dashboards.build import dashboards
+from dashboards.page import Json, Language, Name, Page, uid
+from dashboards.signals import signal_names
+from dashboards.states import COLOURS, mapping
 from dashboards.write import GENERATED, write
 from services.catalog.load import load_plan
-from services.domain.published import State
-from services.messaging import metrics
-from services.rules.alerts import rule_groups
+from services.catalog.wording import SIGNS, STATE_NAMES
+from services.domain import signals
+from services.domain.plan import Kind, Plan
+from services.domain.published import WORST_FIRST, State
+from services.messaging import metrics, records
 from services.settings import Settings
+from tests.integration.crash_story import write_plan
+
+PLAN = load_plan(Settings().plan)
+MADE = dashboards(PLAN)
+WITH_DESK = {one["uid"]: one for one in dashboards(PLAN, "https://desk.example")[Language.ZH]}
+EVERY = {one["uid"]: one for of_language in MADE.values() for one in of_language}
+
+each_dashboard = pytest.mark.parametrize("dashboard", EVERY.values(), ids=EVERY.keys())
+
+
+def found(value: Any, key: str) -> Iterator[Any]:
+    """Everything that stands under a key, however deep."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name == key:
+                yield inner
+            yield from found(inner, key)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from found(inner, key)
+
+
+def addresses(dashboard: Json) -> list[str]:
+    return [url for url in found(dashboard, "url") if url]
+
+
+def titled(dashboard: Json, start: str) -> Json:
+    (panel,) = [panel for panel in dashboard["panels"] if panel["title"].startswith(start)]
+    return dict(panel)
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_what_is_committed_is_what_the_builders_give(tmp_path: Path) -> None:
-    written = write(tmp_path)
+    written = write(tmp_path, PLAN)
     assert {path.name for path in written} == {path.name for path in GENERATED.glob("*.json")}
     for path in written:
         assert (GENERATED / path.name).read_text("utf-8") == path.read_text("utf-8"), "run make generate"
@@ -32,7 +68,7 @@ def test_what_is_committed_is_what_the_builders_give(tmp_path: Path) -> None:
 
 def test_a_dashboard_that_no_builder_gives_any_more_goes(tmp_path: Path) -> None:
     (tmp_path / "of-last-year.json").write_text("{}")
-    assert set(write(tmp_path)) == set(tmp_path.iterdir())
+    assert set(write(tmp_path, PLAN)) == set(tmp_path.iterdir())
 
 
 def test_make_generate_writes_all_that_is_generated() -> None:
@@ -42,116 +78,256 @@ def test_make_generate_writes_all_that_is_generated() -> None:
     assert all(writer in recipe for writer in ("services.rules deploy", "dashboards.write"))
 
 
-def test_panels_ask_only_for_metrics_and_records_that_exist() -> None:
-    rules = [rule for group in rule_groups(load_plan(Settings().plan), 1, "")["groups"] for rule in group["rules"]]
-    known = {rule["record"] for rule in rules if "record" in rule} | {metric.name for metric in metrics.ALL}
-    asked = " ".join(target["expr"] for panel in overview()["panels"] for target in panel["targets"])
+def test_a_dashboard_that_no_builder_gives_any_more_goes(tmp_path: Path) -> None:
+    (tmp_path / "of-last-year.json").write_text("{}")
+    assert set(write(tmp_path, PLAN)) == set(tmp_path.iterdir())
+
+
+@each_dashboard
+def test_the_types_of_the_sdk_read_a_dashboard_and_give_it_back(dashboard: Json) -> None:
+    register_default_plugins()
+    read = Dashboard.from_json(dashboard)
+    assert json.loads(json.dumps(read, cls=JSONEncoder)) == dashboard
+
+
+@each_dashboard
+def test_panels_and_variables_ask_only_for_metrics_and_records_that_exist(dashboard: Json) -> None:
+    known = {metric.name for metric in metrics.ALL} | set(records.ALL)
+    asked = " ".join([*found(dashboard, "expr"), *(str(one) for one in found(dashboard["templating"], "query"))])
     assert set(re.findall(r"\b(?:[a-z]+:)?kpi_\w+(?::\w+)?", asked)) <= known
 
 
-def test_every_state_has_a_colour_of_its_own() -> None:
-    (table,) = [panel for panel in overview()["panels"] if panel["type"] == "table"]
-    colours = table["fieldConfig"]["overrides"][0]["properties"][0]["value"][0]["options"]
-    assert set(colours) == set(State)
-    assert len({colour["color"] for colour in colours.values()}) == len(State)
+@each_dashboard
+def test_no_query_looks_back_on_the_real_clock_or_takes_a_rate_of_cases(dashboard: Json) -> None:
+    for expr in found(dashboard, "expr"):
+        assert "offset" not in expr
+        assert "time()" not in expr
+        assert set(re.findall(r"(?:rate|increase)\((\w+)", expr)) <= {metrics.EVENTS.name, metrics.DEAD_LETTERS.name}
 
 
-class Grafana(ThreadingHTTPServer):
-    """A double that keeps a folder and dashboards as Grafana does, and can be told to refuse."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Answers)
-        self.folders: dict[str, str] = {}
-        self.dashboards: dict[str, dict[str, Any]] = {}
-        self.writes = 0
-        self.refusal: tuple[int, str] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
+def test_every_judged_promise_is_on_the_overview_by_one_query() -> None:
+    table = titled(EVERY["kpiwatch-overview"], "全部承诺")
+    assert records.UNIT_RANK in table["targets"][0]["expr"]
+    assert not [promise.id for promise in PLAN.promises if promise.id in json.dumps(EVERY, ensure_ascii=False)]
 
 
-class _Answers(BaseHTTPRequestHandler):
-    server: Grafana
-
-    def do_GET(self) -> None:
-        kind, _, uid = self.path.removeprefix("/api/").rpartition("/")
-        if self.headers["Authorization"] != "Bearer right":
-            return self._answer(401, {"message": "Invalid API key"})
-        if kind == "folders" and uid in self.server.folders:
-            return self._answer(200, {"uid": uid, "title": self.server.folders[uid]})
-        if kind == "dashboards/uid" and uid in self.server.dashboards:
-            kept = self.server.dashboards[uid]
-            return self._answer(200, {"dashboard": kept, "meta": {"folderUid": "kpiwatch"}})
-        return self._answer(404, {"message": "not found"})
-
-    def do_POST(self) -> None:
-        content = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self.server.refusal:
-            status, message = self.server.refusal
-            return self._answer(status, {"message": message})
-        self.server.writes += 1
-        if self.path == "/api/folders":
-            self.server.folders[content["uid"]] = content["title"]
-            return self._answer(200, content)
-        assert content["folderUid"] in self.server.folders
-        dashboard = content["dashboard"]
-        version = self.server.dashboards.get(dashboard["uid"], {}).get("version", 0) + 1
-        self.server.dashboards[dashboard["uid"]] = {**dashboard, "id": 7, "version": version}
-        return self._answer(200, {"status": "success", "version": version})
-
-    def _answer(self, status: int, content: dict[str, Any]) -> None:
-        body = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *arguments: object) -> None:
-        pass
+def test_a_dashboard_about_what_a_plan_does_not_have_is_left_out(tmp_path: Path) -> None:
+    small: Plan = load_plan(write_plan(tmp_path / "plan"))
+    assert not [promise for promise in small.promises if promise.by or promise.kind is Kind.NODE_DURATION]
+    of_small = {one["uid"] for one in dashboards(small)[Language.ZH]}
+    assert set(EVERY) - of_small >= {"kpiwatch-nodes", "kpiwatch-deadlines"}
+    assert "kpiwatch-overview" in of_small
 
 
-@pytest.fixture
-def grafana() -> Iterator[Grafana]:
-    server = Grafana()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def test_a_burn_up_shows_what_is_foretold_as_soon_as_it_is_exported(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = ("kpi", "variant", "unit")
+    known = [metric for metric in metrics.ALL if not metric.name.startswith("kpi_forecast")]
+    foretold = [metrics.Metric(f"kpi_forecast{end}", "", labels) for end in ("", "_lower", "_upper")]
+    monkeypatch.setattr(metrics, "ALL", (*known, *foretold))
+    (made,) = [one for one in dashboards(PLAN)[Language.ZH] if one["uid"] == "kpiwatch-deadlines"]
+    asked = " ".join(found(titled(made, "$kpi"), "expr"))
+    assert all(f"({metric.name}{{" in asked for metric in foretold)
 
 
-def test_publishing_twice_changes_nothing_the_second_time(grafana: Grafana) -> None:
-    assert [one.outcome for one in publish(grafana.url, "right", GENERATED)] == ["created"]
-    writes = grafana.writes
-    assert [one.outcome for one in publish(grafana.url, "right", GENERATED)] == ["unchanged"]
-    assert grafana.writes == writes
+@pytest.mark.parametrize("language", Language)
+def test_every_signal_has_a_name(language: Language) -> None:
+    declared = {value for name, value in vars(signals).items() if name.isupper() and str(value).startswith("~")}
+    kept = {value for value in declared if value != signals.PREFIX}
+    names = signal_names(Page(language, PLAN))
+    assert set(names) == {
+        signal.removeprefix(signals.PREFIX) for signal in kept if signal[1:] not in ("declared", "handled")
+    }
+    assert len(set(names.values())) == len(names)
 
 
-def test_what_was_changed_by_hand_is_put_right(grafana: Grafana) -> None:
-    publish(grafana.url, "right", GENERATED)
-    grafana.dashboards[UID]["title"] = "by hand"
-    assert [one.outcome for one in publish(grafana.url, "right", GENERATED)] == ["updated"]
-    assert grafana.dashboards[UID]["title"] == overview()["title"]
+# ---- two languages ---------------------------------------------------------------------------------
 
 
-def test_a_wrong_token_says_what_is_needed(grafana: Grafana) -> None:
-    with pytest.raises(PublishRefused, match=r"401.*service account"):
-        publish(grafana.url, "wrong", GENERATED)
+def test_each_dashboard_exists_in_both_languages_with_the_same_panels_and_queries() -> None:
+    for chinese, english in zip(MADE[Language.ZH], MADE[Language.EN], strict=True):
+        assert english["uid"] == f"{chinese['uid']}-en"
+        asked = [[expr.replace("_zh", "_en") for expr in found(one["panels"], "expr")] for one in (chinese, english)]
+        assert asked[0] == asked[1]
+        assert [panel["gridPos"] for panel in chinese["panels"]] == [panel["gridPos"] for panel in english["panels"]]
 
 
-def test_a_name_that_is_taken_says_so(grafana: Grafana) -> None:
-    grafana.folders["kpiwatch"] = "kpiwatch"
-    grafana.refusal = (412, "A dashboard with the same name in the folder already exists")
-    with pytest.raises(PublishRefused, match=r"same name.*remove or rename"):
-        publish(grafana.url, "right", GENERATED)
+def test_no_chinese_is_left_in_an_english_dashboard_and_every_chinese_one_has_a_chinese_title() -> None:
+    han = re.compile(r"[\u4e00-\u9fff]")
+    for chinese, english in zip(MADE[Language.ZH], MADE[Language.EN], strict=True):
+        assert han.search(chinese["title"])
+        text = json.dumps(english, ensure_ascii=False).replace('"title": "中文"', "").replace("非方案指标", "")
+        assert not han.search(text), text[max(0, han.search(text).start() - 40) :][:80]  # type: ignore[union-attr]  # found
 
 
-def test_a_grafana_that_is_not_there_and_an_address_that_is_none(grafana: Grafana) -> None:
-    with pytest.raises(GrafanaUnavailable):
-        publish("http://127.0.0.1:9", "right", GENERATED)
-    with pytest.raises(PublishRefused, match="write it as"):
-        publish("grafana:3000", "right", GENERATED)
+# ---- the looks of the states -----------------------------------------------------------------------
+
+
+def rgb(colour: str) -> tuple[int, ...]:
+    return tuple(int(colour[place : place + 2], 16) for place in (1, 3, 5))
+
+
+def test_every_state_has_a_colour_far_from_each_other() -> None:
+    assert set(COLOURS) == set(State)
+    for one, other in itertools.combinations(COLOURS.values(), 2):
+        distance = sum((a - b) ** 2 for a, b in zip(rgb(one), rgb(other), strict=True)) ** 0.5
+        assert distance > 70, (one, other)
+
+
+@pytest.mark.parametrize("language", Language)
+def test_every_state_is_shown_by_a_sign_and_a_word_of_its_own(language: Language) -> None:
+    shown = mapping(Page(language, PLAN)).options
+    assert list(shown) == [str(number) for number in range(1, len(State) + 1)]
+    for state, result in zip(WORST_FIRST, shown.values(), strict=True):
+        assert result.text == f"{SIGNS[state]} {getattr(STATE_NAMES[state], language)}"
+        assert result.color == COLOURS[state]
+    assert len({result.text for result in shown.values()}) == len(set(SIGNS.values())) == len(State)
+
+
+@each_dashboard
+def test_no_colour_stands_without_a_sign_and_words(dashboard: Json) -> None:
+    signed = re.compile(r"^[✗!?⏸~…∅✓→▲■] .+")
+    for mapped in found(dashboard, "mappings"):
+        results = [result for one in mapped for result in one["options"].values()]
+        assert all(signed.match(result["text"]) for result in results if "color" in result)
+    for value in found(dashboard["panels"], "value"):
+        for one in value if isinstance(value, list) else []:
+            if isinstance(one, dict) and one.get("type") == "value":
+                assert all(signed.match(result["text"]) for result in one["options"].values() if "color" in result)
+    for panel in dashboard["panels"]:
+        for override in panel.get("fieldConfig", {}).get("overrides", []):
+            properties = {one["id"]: one["value"] for one in override["properties"]}
+            if "color" in properties and panel["type"] == "stat":
+                assert signed.match(properties["displayName"]), properties
+            if "color" in properties and panel["type"] == "timeseries":
+                (query,) = [one for one in panel["targets"] if one["refId"] == override["matcher"]["options"]]
+                assert query["legendFormat"]
+
+
+@each_dashboard
+def test_a_cell_is_coloured_only_where_each_of_its_texts_has_a_colour(dashboard: Json) -> None:
+    for override in itertools.chain.from_iterable(found(dashboard, "overrides")):
+        properties = {one["id"]: one["value"] for one in override["properties"]}
+        if properties.get("custom.cellOptions", {}).get("type") == "color-background":
+            (mapped,) = properties["mappings"]
+            assert all(result["color"] for result in mapped["options"].values())
+
+
+def test_states_that_are_not_judged_look_neither_green_nor_red() -> None:
+    for state in set(State) - {State.MET, State.MISSED}:
+        red, green, blue = rgb(COLOURS[state])
+        assert not (green > red and green > blue), state
+        assert not (red > 150 and green < 60 and blue < 90), state
+
+
+# ---- links -----------------------------------------------------------------------------------------
+
+
+@each_dashboard
+def test_every_link_leads_to_a_dashboard_that_exists_with_variables_that_it_has(dashboard: Json) -> None:
+    variables = {key: {one["name"] for one in of["templating"]["list"]} for key, of in EVERY.items()}
+    inside = [url for url in addresses(dashboard) if url.startswith("/d/")]
+    assert inside
+    for url in inside:
+        target, _, query = url.removeprefix("/d/").partition("?")
+        assert target in EVERY, url
+        assert set(re.findall(r"var-(\w+)=", query)) <= variables[target], url
+        for place in re.findall(r'__data\.fields\["(\w+)"\]', url):
+            assert place in {"kpi", "unit", "window", "measure"}
+
+
+@each_dashboard
+def test_a_link_of_a_cell_takes_what_it_passes_from_fields_of_its_own_table(dashboard: Json) -> None:
+    for panel in dashboard["panels"]:
+        if panel["type"] == "table":
+            steps = {step["id"]: step["options"] for step in panel["transformations"]}
+            fields = set(steps["filterFieldsByName"]["include"]["names"])
+            passed = re.findall(r'__data\.fields\[\\"(\w+)\\"\]', json.dumps(panel["fieldConfig"]))
+            assert set(passed) <= fields, panel["title"]
+
+
+def test_every_choice_that_a_page_is_about_is_passed_on_to_it() -> None:
+    about = {Name.PROMISE: "kpi", Name.UNIT: "unit", Name.MEASURE: "measure"}
+    for language, of_language in MADE.items():
+        for dashboard in of_language:
+            for name, variable in about.items():
+                for url in addresses({"panels": dashboard["panels"]}):
+                    if url.startswith(f"/d/{uid(name, language)}?"):
+                        assert f"var-{variable}=" in url, url
+
+
+@each_dashboard
+def test_links_of_a_dashboard_stay_in_its_language_but_for_the_one_to_the_other(dashboard: Json) -> None:
+    english = dashboard["uid"].endswith("-en")
+    inside = [url.removeprefix("/d/").partition("?")[0] for url in addresses({"panels": dashboard["panels"]})]
+    assert {one.endswith("-en") for one in inside if one.startswith("kpiwatch")} <= {english}
+    others = [link["url"] for link in dashboard["links"] if link["type"] == "link"]
+    assert others == [f"/d/{dashboard['uid'].removesuffix('-en') if english else dashboard['uid'] + '-en'}"]
+
+
+def clicks(start: str, table: str, made: dict[str, Json]) -> set[str]:
+    """Where the cells of a table lead: addresses without their variables."""
+    panel = titled(made[start], table)
+    return {url.partition("?")[0].removeprefix("/d/") for url in addresses(panel["fieldConfig"])}
+
+
+def test_a_bad_number_is_two_clicks_from_the_unit_and_its_cases() -> None:
+    assert "kpiwatch-promise" in clicks("kpiwatch-overview", "全部承诺", EVERY)
+    assert "kpiwatch-unit" in clicks("kpiwatch-promise", "各单位排名", EVERY)
+    assert "kpiwatch-unit" in clicks("kpiwatch-overview", "单位：", EVERY)
+    text = titled(EVERY["kpiwatch-unit"], "该单位的办件")["options"]["content"]
+    assert "kpiwatch status --unit $unit" in text
+    assert "kpiwatch explain" in text
+
+
+def test_with_a_units_page_the_second_click_opens_the_cases() -> None:
+    desk = 'https://desk.example/units/${__data.fields["unit"]}'
+    assert desk in clicks("kpiwatch-promise", "各单位排名", WITH_DESK)
+    text = titled(WITH_DESK["kpiwatch-unit"], "该单位的办件")["options"]["content"]
+    assert "https://desk.example/units/$unit" in text
+    assert "KPIWATCH_DESK_URL" not in text
+
+
+# ---- the page --------------------------------------------------------------------------------------
+
+
+@each_dashboard
+def test_panels_stand_beside_one_another_and_none_is_too_narrow_to_read(dashboard: Json) -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in dashboard["panels"]:
+        place = panel["gridPos"]
+        cells = set(
+            itertools.product(range(place["x"], place["x"] + place["w"]), range(place["y"], place["y"] + place["h"]))
+        )
+        assert place["x"] + place["w"] <= 24
+        assert place["w"] >= 6
+        assert place["h"] >= 4
+        assert not taken & cells, panel["title"]
+        taken |= cells
+
+
+@each_dashboard
+def test_a_table_of_states_has_the_state_first_and_is_sorted_by_it_or_by_a_figure(dashboard: Json) -> None:
+    for panel in dashboard["panels"]:
+        if panel["type"] == "table":
+            order = {step["id"]: step["options"] for step in panel["transformations"]}["organize"]
+            titles = list(order["renameByName"].values())
+            ranked = [
+                override["matcher"]["options"]
+                for override in panel["fieldConfig"]["overrides"]
+                if any(one["id"] == "custom.width" and one["value"] == 130 for one in override["properties"])
+            ]
+            assert titles[0] in ranked or not ranked, panel["title"]
+            for one in panel["options"].get("sortBy", []):
+                assert one["displayName"] in titles
+
+
+@each_dashboard
+def test_a_history_says_that_its_time_is_that_of_the_samples(dashboard: Json) -> None:
+    for panel in dashboard["panels"]:
+        if panel["type"] in ("timeseries", "state-timeline"):
+            assert "真实时间" in panel["description"] or "real time" in panel["description"]
+
+
+@each_dashboard
+def test_times_are_shown_in_the_zone_of_the_plan(dashboard: Json) -> None:
+    assert dashboard["timezone"] == PLAN.head.timezone

@@ -127,6 +127,29 @@ def test_the_state_is_a_label_so_that_nobody_needs_a_table_of_codes(exporter: Ex
     assert exporter.series("kpi_state") == [{**ROW, "state": "missed"}]
 
 
+def test_only_a_state_that_changed_since_midnight_has_a_state_at_midnight(exporter: Exporter) -> None:
+    cells = a_row(state="missed")._asdict()
+    for before, series in (("missed", []), ("met", [{**ROW, "state": "met"}]), ("missed", [])):
+        exporter.snapshot.take_value(b"1", orjson.dumps({**cells, "state_at_midnight": before}))
+        assert exporter.series("kpi_state_at_midnight") == series
+
+
+def test_the_clause_what_is_computed_and_who_leads_are_exported(exporter: Exporter, plan: Plan) -> None:
+    (text,) = [
+        one for one in exporter.series("kpi_promise_text") if (one["kpi"], one["variant"]) == ("K06-1", "official")
+    ]
+    (promise,) = [one for one in plan.promises if one.id == "K06-1"]
+    assert text["clause"] == promise.clause
+    assert "每件不超过4个工作日" in text["formula_zh"]
+    assert text["threshold"] == "plan"
+    assert {one["threshold"] for one in exporter.series("kpi_promise_text")} >= {"plan", "none"}
+
+
+def test_a_dated_promise_is_due_at_the_end_of_its_day(exporter: Exporter) -> None:
+    due = exporter.value("kpi_promise_due_timestamp_seconds", kpi="K25-1", variant="official")
+    assert due == shanghai("2022-01-01", "00:00") / 1_000_000
+
+
 def test_a_removed_row_leaves_no_series(exporter: Exporter) -> None:
     key = exporter.publish()
     exporter.snapshot.take_value(key, None)

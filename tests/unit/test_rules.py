@@ -10,7 +10,8 @@ from ruamel.yaml import YAML
 import services.catalog
 from services.catalog.load import load_plan
 from services.domain.plan import Plan, Strength
-from services.messaging import metrics
+from services.domain.published import State
+from services.messaging import metrics, records
 from services.rules.alerts import rule_groups
 from services.rules.durations import of_plan, text
 from services.rules.routes import SEVERITIES, routing
@@ -39,6 +40,18 @@ def test_what_is_committed_is_what_the_plan_gives(plan: Plan, tmp_path: Path) ->
         assert committed.read_text(encoding="utf-8") == written.read_text(encoding="utf-8"), (
             f"{committed.relative_to(DEPLOY.parent)} is not what the plan gives: run make generate"
         )
+
+
+def test_the_names_of_the_records_are_those_of_the_one_module(plan: Plan) -> None:
+    assert {rule["record"] for rule in rules(plan) if "record" in rule} == set(records.ALL)
+
+
+def test_every_state_has_a_rank_and_a_miss_the_worst() -> None:
+    ranked = records.rank("kpi_state", 'kpi="K06-1"', "unit")
+    found = re.findall(r'(\d) \* kpi_state\{kpi="K06-1",state="(\w+)"\}', ranked)
+    assert sorted(state for _, state in found) == sorted(State)
+    assert ("1", "missed") in found
+    assert len({rank for rank, _ in found}) == len(State)
 
 
 def test_every_alert_has_a_runbook_and_every_runbook_an_alert(plan: Plan) -> None:

@@ -1,0 +1,31 @@
+"""Every dashboard of a plan, in both languages."""
+
+from collections.abc import Callable
+
+from dashboards.deadlines import deadlines
+from dashboards.measure import measure
+from dashboards.nodes import nodes
+from dashboards.overview import overview
+from dashboards.page import Json, Language, Page
+from dashboards.pipeline import pipeline
+from dashboards.promise import promise
+from dashboards.sources import sources
+from dashboards.unit import unit
+from services.domain.plan import Kind, Plan
+
+Builder = Callable[[Page], Json]
+
+
+def dashboards(plan: Plan, desk: str = "") -> dict[Language, list[Json]]:
+    """What a Grafana gets, a folder per language. `desk`: address of the units' page, if there is one."""
+    return {language: [build(Page(language, plan, desk)) for build in _builders(plan)] for language in Language}
+
+
+def _builders(plan: Plan) -> list[Builder]:
+    """A dashboard about what a plan does not have would be empty: it is left out."""
+    found: list[Builder] = [overview, measure, promise, unit]
+    if any(one.kind is Kind.NODE_DURATION for one in plan.promises):
+        found.append(nodes)
+    if any(one.by is not None for one in plan.promises):
+        found.append(deadlines)
+    return [*found, sources, pipeline]

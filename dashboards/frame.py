@@ -1,0 +1,118 @@
+"""What surrounds the panels of every dashboard: address, tags, variables, the way to the others, the other language."""
+
+import json
+from collections.abc import Sequence
+
+from grafana_foundation_sdk.builders.dashboard import (
+    Dashboard,
+    DashboardLink,
+    DatasourceVariable,
+    QueryVariable,
+    TimePicker,
+)
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import (
+    DashboardLinkType,
+    VariableModel,
+    VariableOption,
+    VariableRefresh,
+    VariableSort,
+)
+
+from dashboards.page import GENERATED_TAG, TAG, Json, Language, Name, Page, uid
+from dashboards.panels import DATASOURCE, Panel
+from services.messaging import metrics
+
+Variable = Builder[VariableModel]
+
+WHOLE_DISTRICT = "ALL"
+
+
+def assemble(page: Page, name: Name, title: str, variables: Sequence[Variable], panels: Sequence[Panel]) -> Json:
+    """The dashboard as Grafana's JSON model, with the times of the plan's zone."""
+    made = (
+        Dashboard(title)
+        .uid(page.uid(name))
+        .tags([TAG, GENERATED_TAG, _language_tag(page.language)])
+        .description(page.name(page.plan.head.title))
+        .timezone(page.plan.head.timezone)
+        .readonly()
+        .refresh("10s")
+        .time("now-6h", "now")
+        .timepicker(TimePicker().refresh_intervals(["5s", "10s", "30s", "1m", "5m"]))
+        .with_variable(_datasource(page))
+    )
+    for variable in variables:
+        made = made.with_variable(variable)
+    for panel in panels:
+        made = made.with_panel(panel)
+    made = made.link(_others(page)).link(_other_language(page, name))
+    written: Json = json.loads(json.dumps(made.build(), cls=JSONEncoder))
+    return written | {"panels": [{"id": number, **panel} for number, panel in enumerate(written["panels"], start=1)]}
+
+
+def _language_tag(language: Language) -> str:
+    return f"{TAG}-{language.value}"
+
+
+def _datasource(page: Page) -> Variable:
+    return DatasourceVariable("datasource").label(page.say("数据源", "Data source")).type("prometheus")
+
+
+def _others(page: Page) -> DashboardLink:
+    link = DashboardLink(page.say("全部看板", "All dashboards")).type(DashboardLinkType.DASHBOARDS)
+    return link.tags([_language_tag(page.language)]).as_dropdown(True).keep_time(True).icon("dashboard")
+
+
+def _other_language(page: Page, name: Name) -> DashboardLink:
+    other = Language.EN if page.language is Language.ZH else Language.ZH
+    link = DashboardLink("English" if other is Language.EN else "中文").type(DashboardLinkType.LINK)
+    return link.url(f"/d/{uid(name, other)}").icon("external link").keep_time(True).include_vars(True)
+
+
+def choice(name: str, label: str, series: str, value: str, text: str, *, first: str = "") -> Variable:
+    """A variable whose values are a label of a series, each shown with its text behind it.
+
+    `series`: what is asked of Prometheus, with the labels `value` and `text`; `first`: what is chosen at first.
+    """
+    query = f'query_result(label_join({series}, "shown", " ", "{value}", "{text}"))'
+    # Prometheus answers with the labels in the order of their names
+    groups = sorted(['shown="(?<text>[^"]+)"', f'{value}="(?<value>[^"]+)"'])
+    found = _query(name, label, query).regex(f"/{'.*'.join(groups)}/")
+    return found.current(VariableOption(text=first, value=first)) if first else found
+
+
+def values(name: str, label: str, series: str, of: str, *, first: str = "") -> Variable:
+    """A variable whose values are a label of a series."""
+    found = _query(name, label, f"label_values({series}, {of})")
+    return found.current(VariableOption(text=first, value=first)) if first else found
+
+
+def everything(name: str, label: str, series: str, of: str) -> Variable:
+    """The same, of which several may be chosen, and all are at first."""
+    every = VariableOption(text=["All"], value=["$__all"])
+    return _query(name, label, f"label_values({series}, {of})").multi(True).include_all(True).current(every)
+
+
+def promises(page: Page, chosen: str = "") -> Variable:
+    """Which promise. `chosen`: further matchers of kpi_promise_info."""
+    title = page.label("title")
+    series = f'max by (kpi, {title}) ({metrics.PROMISE_INFO.name}{{variant="official"{chosen}}})'
+    return choice("kpi", page.say("承诺", "Promise"), series, "kpi", title)
+
+
+def units(page: Page, counted: str, *, whole: bool) -> Variable:
+    """Which unit, of those that a series counts. `whole`: with the whole district, which is chosen at first."""
+    title = page.label("title")
+    known = f'{metrics.UNIT_INFO.name}{{unit!="{"" if whole else WHOLE_DISTRICT}"}}'
+    whose = counted if whole else f'{counted} unless on (unit) {metrics.UNIT_INFO.name}{{unit="{WHOLE_DISTRICT}"}}'
+    # an open plan admits units that it does not know
+    series = f"max by (unit, {title}) ({known}) and on (unit) {counted} or on (unit) max by (unit) ({whose})"
+    first = WHOLE_DISTRICT if whole else ""
+    return choice("unit", page.say("单位", "Unit"), series, "unit", title, first=first)
+
+
+def _query(name: str, label: str, query: str) -> QueryVariable:
+    variable = QueryVariable(name).label(label).query(query).datasource(DATASOURCE)
+    return variable.refresh(VariableRefresh.ON_TIME_RANGE_CHANGED).sort(VariableSort.NATURAL_ASC)

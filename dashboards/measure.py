@@ -1,0 +1,65 @@
+"""One measure of the plan (条款): its promises, their words, and how each unit does."""
+
+from dashboards import tables
+from dashboards.frame import assemble, values
+from dashboards.page import Json, Name, Page
+from dashboards.panels import Column, Frame, Panel, Place, query_table, timeline
+from dashboards.queries import named, of_units
+from services.messaging import metrics
+from services.messaging.records import UNIT_RANK
+
+_CHOSEN = 'measure="$measure"'
+_OF_IT = f'{metrics.PROMISE_INFO.name}{{variant="official",{_CHOSEN}}}'
+
+
+def measure(page: Page) -> Json:
+    """The page of `$measure`."""
+    which = values("measure", page.say("条款", "Measure"), metrics.PROMISE_INFO.name, "measure")
+    panels = [
+        tables.promises(
+            page,
+            Frame(page.say("第 $measure 条的承诺", "Promises of measure $measure"), Place(24, 9)),
+            tables.DISTRICT,
+            _CHOSEN,
+        ),
+        _texts(page),
+        _units(page),
+        _history(page),
+    ]
+    return assemble(page, Name.MEASURE, page.say("2 条款", "2 Measure of the plan"), [which], panels)
+
+
+def _texts(page: Page) -> Panel:
+    formula, lead = page.label("formula"), page.label("lead")
+    clauses = f'max by (kpi, clause, {formula}, {lead}, threshold) ({metrics.PROMISE_TEXT.name}{{variant="official"}})'
+    columns = [
+        Column(page.say("编号", "KPI"), label="kpi", width=90),
+        Column(page.say("方案原文", "Words of the plan"), label="clause", shown="text"),
+        Column(page.say("口径", "What is computed"), label=formula, shown="text"),
+        Column(page.say("牵头单位", "Lead"), label=lead, shown="text"),
+        Column(page.say("指标来源", "Threshold"), label="threshold", width=90),
+        Column("", f"{clauses} and on (kpi) {_OF_IT}", hidden=True),
+    ]
+    return query_table(page, Frame(page.say("原文与口径", "Clause and formula"), Place(24, 9)), "kpi", columns)
+
+
+def _units(page: Page) -> Panel:
+    title = page.label("title")
+    state = page.say("状态", "State")
+    standing = f"max by (kpi, unit, window) ({UNIT_RANK}{{unit{tables.ANY_UNIT}}} and on (kpi) {_OF_IT})"
+    columns = [
+        Column(state, of_units(standing, title), shown="state", links=tables.unit_link(page)),
+        Column(page.say("编号", "KPI"), label="kpi", links=tables.promise_link(page), width=90),
+        Column(page.say("单位", "Unit"), label=title, shown="text", links=tables.unit_link(page)),
+        Column(page.say("窗口", "Window"), label="window", width=80),
+        Column(page.say("代码", "Code"), label="unit"),
+    ]
+    frame = Frame(page.say("各单位（最差在前）", "Units, the worst first"), Place(24, 10))
+    return query_table(page, frame, "unit", columns, sort=state)
+
+
+def _history(page: Page) -> Panel:
+    frame = Frame(page.say("状态历史（全区）", "States over time (district)"), Place(24, 8))
+    ranked = f'max by (kpi) ({UNIT_RANK}{{unit="ALL"}} and on (kpi) {_OF_IT})'
+    title = page.label("title")
+    return timeline(page, frame, named(ranked, title), f"{{{{kpi}}}} {{{{{title}}}}}")

@@ -1,0 +1,208 @@
+"""One promise: its value with interval, n and threshold, the words behind it, its windows, and the league of units."""
+
+from dashboards import tables
+from dashboards.frame import assemble, everything, promises, units, values
+from dashboards.page import Json, Name, Page, cell
+from dashboards.panels import Column, Figure, Frame, Panel, Place, graph, query_table, stat, timeline
+from dashboards.queries import counted, of_units, others, row, shares
+from dashboards.states import COLOURS, RED_CARD, YELLOW_CARD
+from services.domain.published import State
+from services.messaging import metrics
+from services.messaging.metrics import Metric
+from services.messaging.records import rank
+
+_KPI = 'kpi="$kpi"'
+_HERE = f'{_KPI},unit="$unit",item="-",window="$window"'
+"""The row that the page is about."""
+
+
+def promise(page: Page) -> Json:
+    """The page of `$kpi`, in `$window`, for `$unit` (the whole district at first)."""
+    rows = f'{metrics.STATE.name}{{{_KPI},variant="official"}}'
+    variables = [
+        promises(page),
+        values("window", page.say("窗口", "Window"), rows, "window"),
+        units(page, rows, whole=True),
+        everything("item", page.say("事项", "Service item"), rows, "item"),
+    ]
+    panels = [
+        _standing(page),
+        _text(page),
+        _doubts(page),
+        _course(page),
+        _league(page),
+        _windows(page),
+        _variants(page),
+        _items(page),
+        _history(page),
+    ]
+    return assemble(page, Name.PROMISE, page.say("3 承诺", "3 Promise"), variables, panels)
+
+
+def _standing(page: Page) -> Panel:
+    def both(zh: str, en: str, metric: Metric) -> list[Figure]:
+        figure, title = row(metric, _HERE, "kpi"), page.say(zh, en)
+        return [Figure(title, shares(figure), "percent"), Figure(title, others(figure), "number")]
+
+    figures = [
+        Figure(page.say("状态", "state"), rank(metrics.STATE.name, f'variant="official",{_HERE}', "kpi"), "state"),
+        *both("数值", "value", metrics.VALUE),
+        *both("目标", "target", metrics.OBJECTIVE),
+        Figure(page.say("区间下限", "interval, lower"), row(metrics.LOWER, _HERE, "kpi"), "percent"),
+        Figure(page.say("区间上限", "interval, upper"), row(metrics.UPPER, _HERE, "kpi"), "percent"),
+        Figure(page.say("样本量 n", "n"), row(metrics.N, _HERE, "kpi")),
+        Figure(page.say("在办逾期", "open overdue"), row(metrics.OPEN_OVERDUE, _HERE, "kpi")),
+        Figure(f"▲ {page.say('黄牌（全区）', 'yellow cards (district)')}", _cards("yellow"), colour=YELLOW_CARD),
+        Figure(f"■ {page.say('红牌（全区）', 'red cards (district)')}", _cards("red"), colour=RED_CARD),
+    ]
+    about = page.say(
+        "占比按到期办件计，在办逾期件计入分母；区间为 Wilson 95% 区间；均值没有区间。数值不做四舍五入达标。",
+        "A share counts matured cases, open overdue ones included; the interval is Wilson's 95 %; a mean has none. "
+        "Nothing is rounded into compliance.",
+    )
+    return stat(page, Frame("$kpi · $window · $unit", Place(24, 7), about), figures)
+
+
+def _cards(level: str) -> str:
+    return counted(f'max by (kpi, unit, level) ({metrics.CARDS_OPEN.name}{{{_KPI},level="{level}"}})')
+
+
+def _text(page: Page) -> Panel:
+    formula, lead = page.label("formula"), page.label("lead")
+    labels = f"kpi, clause, {formula}, {lead}, threshold"
+    text = f'max by ({labels}) ({metrics.PROMISE_TEXT.name}{{variant="official",{_KPI}}})'
+    informed = f'max by (kpi, measure, objective_text, strength) ({metrics.PROMISE_INFO.name}{{variant="official"}})'
+    columns = [
+        Column(page.say("方案原文", "Words of the plan"), label="clause", shown="text", width=320),
+        Column(page.say("口径", "What is computed"), label=formula, shown="text", width=320),
+        Column(page.say("目标", "Target"), label="objective_text", shown="text"),
+        Column(page.say("约束力", "Strength"), label="strength"),
+        Column(page.say("牵头单位", "Lead"), label=lead, shown="text"),
+        Column(page.say("指标来源", "Threshold"), label="threshold"),
+        Column(page.say("条款", "Measure"), label="measure", links=tables.measure_link(page)),
+        Column("", f"{text} * on (kpi) group_left (measure, objective_text, strength) {informed}", hidden=True),
+    ]
+    about = page.say(
+        "plan：方案指标；local：非方案指标；none：方案未定数值，不评判。",
+        "plan: printed in the plan; local: set by us (非方案指标); none: the plan prints no threshold, never judged.",
+    )
+    frame = Frame(page.say("方案原文与口径", "Clause and formula"), Place(24, 6), about)
+    return query_table(page, frame, "kpi", columns)
+
+
+def _doubts(page: Page) -> Panel:
+    def of(zh: str, en: str, metric: Metric, shown: str = "count") -> Figure:
+        expr = row(metric, _HERE, "kpi")
+        return Figure(page.say(zh, en), expr, "percent" if shown == "percent" else "count")
+
+    verdicts = f'max by (kpi, unit, verdict) ({metrics.VERDICTS.name}{{{_KPI},verdict="%s"}})'
+    figures = [
+        of("中止占比", "suspended", metrics.SUSPENDED_SHARE, "percent"),
+        of("延期占比", "extended", metrics.EXTENDED_SHARE, "percent"),
+        of("撤回占比", "withdrawn", metrics.WITHDRAWN_SHARE, "percent"),
+        of("经认可理由", "justified", metrics.JUSTIFIED),
+        of("逾期补录（待确认）", "late entries, unconfirmed", metrics.LATE_ENTRY),
+        of("未测量", "unmeasured", metrics.UNMEASURED),
+        Figure(page.say("P50", "median"), row(metrics.P50, _HERE, "kpi"), "number"),
+        Figure(page.say("P95", "95th percentile"), row(metrics.P95, _HERE, "kpi"), "number"),
+        Figure(page.say("全部未达标裁定", "misses ever"), counted(verdicts % "missed")),
+        Figure(page.say("更正裁定", "reversals"), counted(verdicts % "reversed")),
+    ]
+    about = page.say(
+        "能否相信这个数值：哪些办件的时钟停过、被延期、撤回、补录或没有数据。",
+        "Whether the figure can be believed: whose clock stood still, what was extended, withdrawn, entered late.",
+    )
+    return stat(page, Frame(page.say("可信度", "What stands behind it"), Place(24, 5), about), figures)
+
+
+def _course(page: Page) -> Panel:
+    def line(zh: str, en: str, metric: Metric, colour: str, dashed: bool = False) -> list[Figure]:
+        figure, title = row(metric, _HERE, "kpi"), page.say(zh, en)
+        return [
+            Figure(title, shares(figure), "percent", colour, dashed=dashed),
+            Figure(title, others(figure), "number", colour, dashed=dashed),
+        ]
+
+    figures = [
+        *line("数值", "value", metrics.VALUE, COLOURS[State.UNTARGETED]),
+        *line("目标", "target", metrics.OBJECTIVE, COLOURS[State.MISSED], dashed=True),
+        Figure(page.say("区间下限", "lower"), row(metrics.LOWER, _HERE, "kpi"), "percent", "#7B8087", dashed=True),
+        Figure(page.say("区间上限", "upper"), row(metrics.UPPER, _HERE, "kpi"), "percent", "#7B8087", dashed=True),
+    ]
+    return graph(page, Frame(page.say("走势", "Course"), Place(24, 9)), figures)
+
+
+def _league(page: Page) -> Panel:
+    title = page.label("title")
+    chosen = f'{_KPI},item="-",window="$window",unit{tables.ANY_UNIT}'
+    cases = tables.cases_link(page, cell("unit"), "$kpi")
+    value = row(metrics.VALUE, chosen, "kpi, unit")
+    ranked = rank(metrics.STATE.name, f'variant="official",{chosen}', "unit")
+    red = f'sum by (unit) (max by (kpi, unit, level) ({metrics.CARDS_OPEN.name}{{{_KPI},level="red"}}))'
+    state = page.say("状态", "State")
+    columns = [
+        Column(state, of_units(ranked, title), shown="state", links=tables.unit_link(page)),
+        Column(page.say("单位", "Unit"), label=title, shown="text", links=tables.unit_link(page), width=220),
+        Column(page.say("占比", "Share"), f"max by (unit) ({shares(value)})", shown="percent"),
+        Column(page.say("数值", "Figure"), f"max by (unit) ({others(value)})", shown="number"),
+        Column(page.say("样本量 n", "n"), row(metrics.N, chosen, "unit")),
+        Column(page.say("区间下限", "Lower"), row(metrics.LOWER, chosen, "unit"), shown="percent"),
+        Column(page.say("区间上限", "Upper"), row(metrics.UPPER, chosen, "unit"), shown="percent"),
+        Column(page.say("在办逾期", "Open overdue"), row(metrics.OPEN_OVERDUE, chosen, "unit"), links=cases),
+        Column(page.say("红牌", "Red cards"), red, links=cases),
+        Column(page.say("代码", "Code"), label="unit"),
+    ]
+    about = page.say(
+        "同一口径、同一窗口。点单位看其页面，点逾期或红牌看办件。",
+        "By the same formula, in the same window. The unit leads to its page, overdue and red cards to the cases.",
+    )
+    frame = Frame(page.say("各单位排名（最差在前）", "League of units, the worst first"), Place(24, 12), about)
+    return query_table(page, frame, "unit", columns, sort=state)
+
+
+def _windows(page: Page) -> Panel:
+    chosen = f'{_KPI},unit="$unit",item="-"'
+    return _rows(page, Frame(page.say("各窗口", "Windows"), Place(12, 9)), "window", "窗口", "Window", chosen)
+
+
+def _variants(page: Page) -> Panel:
+    chosen = f'{_KPI},unit="ALL",item="-",window="$window"'
+    about = page.say(
+        "official 为官方口径，其余口径并列公布，仅供参考。",
+        "official is judged; the other definitions are published beside it.",
+    )
+    frame = Frame(page.say("各口径", "Definitions"), Place(12, 9), about)
+    return _rows(page, frame, "variant", "口径", "Definition", chosen, official="")
+
+
+def _items(page: Page) -> Panel:
+    chosen = f'{_KPI},unit="$unit",item=~"$item",window="$window"'
+    about = page.say("“-”为全部事项合计。", "“-” is over all service items.")
+    frame = Frame(page.say("各事项或节点", "Service items or nodes"), Place(12, 9), about)
+    return _rows(page, frame, "item", "事项", "Service item", chosen)
+
+
+def _rows(
+    page: Page, frame: Frame, key: str, zh: str, en: str, chosen: str, official: str = 'variant="official",'
+) -> Panel:
+    """Rows of the promise by one label."""
+
+    def of(metric: Metric) -> str:
+        return f"max by (kpi, {key}) ({metric.name}{{{official}{chosen}}})"
+
+    columns = [
+        Column(page.say("状态", "State"), rank(metrics.STATE.name, f"{official}{chosen}", key), shown="state"),
+        Column(page.say(zh, en), label=key),
+        Column(page.say("占比", "Share"), f"max by ({key}) ({shares(of(metrics.VALUE))})", shown="percent"),
+        Column(page.say("数值", "Figure"), f"max by ({key}) ({others(of(metrics.VALUE))})", shown="number"),
+        Column(page.say("样本量 n", "n"), f"max by ({key}) ({of(metrics.N)})"),
+        Column("P95", f"max by ({key}) ({of(metrics.P95)})", shown="number"),
+    ]
+    return query_table(page, frame, key, columns)
+
+
+def _history(page: Page) -> Panel:
+    ranked = rank(metrics.STATE.name, f'variant="official",{_KPI},item="-",window="$window"', "unit")
+    title = page.label("title")
+    frame = Frame(page.say("各单位状态历史", "States of the units over time"), Place(12, 9))
+    return timeline(page, frame, of_units(ranked, title), f"{{{{{title}}}}}")

@@ -1,0 +1,91 @@
+"""Whether the sources (数据源) speak, and whether what they say can be believed: silence is never green."""
+
+from dashboards.frame import assemble
+from dashboards.page import Json, Name, Page
+from dashboards.panels import Column, Figure, Frame, Panel, Place, query_table, stat, tall, yes_or_no
+from dashboards.queries import counted, how_many
+from dashboards.signals import signal_names
+from services.messaging import metrics
+from services.messaging.records import CLOCK, DEAD_LETTER_RATIO
+
+
+def sources(page: Page) -> Json:
+    """All sources: nothing here needs a choice."""
+    panels = [_summary(page), _sources(page), _refused(page), _signals(page)]
+    return assemble(page, Name.SOURCES, page.say("7 数据源", "7 Sources"), [], panels)
+
+
+def _summary(page: Page) -> Panel:
+    silent = f"max by (source) ({metrics.SOURCE_SILENT.name})"
+    figures = [
+        Figure(f"✗ {page.say('静默', 'silent')}", how_many(f"{silent} == 1"), colour="#C4162A"),
+        Figure(f"✓ {page.say('正常', 'speaking')}", how_many(f"{silent} == 0"), colour="#37872D"),
+        Figure(page.say("15分钟拒收占比", "refused in 15 minutes"), DEAD_LETTER_RATIO, "percent"),
+        Figure(page.say("拒收总数", "refused ever"), counted(metrics.DEAD_LETTERS.name)),
+        Figure(page.say("计划时钟", "plan's clock"), f"{CLOCK} * 1000", "moment"),
+    ]
+    return stat(page, Frame(page.say("概况", "Summary"), Place(24, 4)), figures)
+
+
+def _sources(page: Page) -> Panel:
+    backdated = 'sum by (unit) (%s{signal="backdated"})'
+    share = f"{backdated % metrics.SIGNAL.name} / ({backdated % metrics.SIGNAL_OF.name} > 0)"
+    state = page.say("状态", "State")
+    columns = [
+        Column(
+            state,
+            f"max by (source, unit) ({metrics.SOURCE_SILENT.name})",
+            mapping=yes_or_no(page, ("静默", "silent"), ("正常", "speaking")),
+            width=110,
+        ),
+        Column(page.say("数据源", "Source"), label="source"),
+        Column(page.say("问询单位", "Whom to ask"), label="unit"),
+        Column(
+            page.say("静默（工作时间）", "Silent for (working time)"),
+            f"max by (source) ({metrics.SOURCE_SILENCE.name})",
+            shown="duration",
+        ),
+        Column(
+            page.say("最近事件", "Last event"),
+            f"max by (source) ({metrics.SOURCE_LAST_EVENT.name}) * 1000",
+            shown="moment",
+        ),
+        Column(
+            page.say("先办后录占比", "Backdated"),
+            f'max by (source) (label_replace({share}, "source", "$1", "unit", "(.*)"))',
+            shown="percent",
+        ),
+    ]
+    about = page.say(
+        "超过登记的通常间隔（工作时间）未报送的为静默，其承诺显示为“数据陈旧”。未登记间隔的数据源不判静默。",
+        "Silent: longer than its registered usual delay in working time; its promises are stale. One without is never.",
+    )
+    frame = Frame(page.say("各数据源", "Sources"), Place(24, tall(len(page.plan.sources))), about)
+    return query_table(page, frame, "source", columns, sort=state, most_first=True)
+
+
+def _refused(page: Page) -> Panel:
+    frame = Frame(
+        page.say("拒收事件（死信）", "Refused events (dead letters)"),
+        Place(12, 12),
+        page.say("逐条查看：`kpiwatch dead-letters list`。", "One by one: `kpiwatch dead-letters list`."),
+    )
+    total = page.say("总数", "Ever")
+    columns = [
+        Column(page.say("原因", "Reason"), label="reason"),
+        Column(total, f"sum by (reason) ({metrics.DEAD_LETTERS.name})"),
+    ]
+    return query_table(page, frame, "reason", columns, sort=total, most_first=True)
+
+
+def _signals(page: Page) -> Panel:
+    names = signal_names(page)
+    how_many = page.say("办件数", "Cases")
+    columns = [
+        Column(page.say("信号", "Signal"), label="signal", mapping=names.mapping()),
+        Column(how_many, f"sum by (signal) ({metrics.SIGNAL.name})"),
+        Column(page.say("占其中", "Of"), f"sum by (signal) ({metrics.SIGNAL_OF.name})"),
+    ]
+    about = page.say("近30天内使数据存疑的办件。", "Cases of the last 30 days that make one doubt the numbers.")
+    frame = Frame(page.say("数据信号", "Signals"), Place(12, 12), about)
+    return query_table(page, frame, "signal", columns, sort=how_many, most_first=True)

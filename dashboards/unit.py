@@ -1,0 +1,118 @@
+"""One unit (单位): its promises and what changed today, its cards, what makes one doubt its numbers, and its cases."""
+
+from dashboards import tables
+from dashboards.frame import assemble, units
+from dashboards.page import Json, Name, Page, cell
+from dashboards.panels import Column, Figure, Frame, Panel, Place, query_table, stat, timeline, words
+from dashboards.queries import counted, how_many, named
+from dashboards.signals import signal_names
+from dashboards.states import COLOURS, RED_CARD, YELLOW_CARD, shown
+from services.domain.published import WORST_FIRST
+from services.messaging import metrics
+from services.messaging.records import UNIT_RANK
+
+_HERE = 'unit="$unit"'
+
+
+def unit(page: Page) -> Json:
+    """The page of `$unit`."""
+    panels = [
+        _standing(page),
+        _cases(page),
+        tables.promises(
+            page,
+            Frame(
+                page.say("该单位的承诺（最差在前）", "Its promises, the worst first"),
+                Place(24, 12),
+                page.say(
+                    "该单位受理的办件，按官方窗口计。点状态看承诺。",
+                    "Of the cases that it accepted, in the official window. State leads to the promise.",
+                ),
+            ),
+            tables.CHOSEN_UNIT,
+        ),
+        _signals(page),
+        _cards(page),
+        _history(page),
+    ]
+    chosen = [units(page, UNIT_RANK, whole=False)]
+    return assemble(page, Name.UNIT, page.say("4 单位", "4 Unit"), chosen, panels)
+
+
+def _standing(page: Page) -> Panel:
+    figures = [
+        Figure(
+            shown(state, page),
+            how_many(f"{UNIT_RANK}{{{_HERE}}} == {number}"),
+            colour=COLOURS[state],
+        )
+        for number, state in enumerate(WORST_FIRST, start=1)
+    ]
+    cards = f'max by (kpi, unit, level) ({metrics.CARDS_OPEN.name}{{{_HERE},level="%s"}})'
+    figures += [
+        Figure(f"▲ {page.say('黄牌', 'yellow cards')}", counted(cards % "yellow"), colour=YELLOW_CARD),
+        Figure(f"■ {page.say('红牌', 'red cards')}", counted(cards % "red"), colour=RED_CARD),
+    ]
+    return stat(page, Frame("$unit", Place(24, 5)), figures)
+
+
+def _cases(page: Page) -> Panel:
+    frame = Frame(page.say("该单位的办件", "Its cases"), Place(24, 5))
+    if page.desk:
+        address = f"{page.desk.rstrip('/')}/units/$unit"
+        return words(
+            frame,
+            page.say(f"[打开单位工作页：办件、红黄牌、回告]({address})", f"[Its cases, cards and replies]({address})"),
+        )
+    return words(
+        frame,
+        page.say(
+            "单位工作页尚未启用（KPIWATCH_DESK_URL）。在此之前请运行：\n\n"
+            "- `kpiwatch status --unit $unit`：该单位的全部承诺\n"
+            "- `kpiwatch values --as-of 时间 --out values.csv --cards cards.csv`：全部红黄牌，办件号在 `case` 列\n"
+            "- `kpiwatch explain 办件号 events.jsonl --plan 方案目录 --as-of 时间`：逐日说明一件办件为何如此判定",
+            "There is no units' page yet (KPIWATCH_DESK_URL). Until then run:\n\n"
+            "- `kpiwatch status --unit $unit`: all its promises\n"
+            "- `kpiwatch values --as-of TIME --out values.csv --cards cards.csv`: every card, with its case\n"
+            "- `kpiwatch explain CASE events.jsonl --plan DIR --as-of TIME`: why a case is judged so, day by day",
+        ),
+    )
+
+
+def _cards(page: Page) -> Panel:
+    title = page.label("title")
+    standing = f"max by (kpi, window) ({UNIT_RANK}{{{_HERE}}})"
+    cards = f'sum by (kpi) ({metrics.CARDS_OPEN.name}{{{_HERE},level="%s"}})'
+    verdicts = f'sum by (kpi) ({metrics.VERDICTS.name}{{{_HERE},verdict="%s"}})'
+    cases = tables.cases_link(page, "$unit", cell("kpi"))
+    red = page.say("红牌", "Red cards")
+    columns = [
+        Column(page.say("状态", "State"), named(standing, title), shown="state", links=tables.promise_link(page)),
+        Column(page.say("编号", "KPI"), label="kpi", links=tables.promise_link(page), width=90),
+        Column(page.say("承诺", "Promise"), label=title, shown="text"),
+        Column(red, cards % "red", links=cases),
+        Column(page.say("黄牌", "Yellow cards"), cards % "yellow", links=cases),
+        Column(page.say("全部未达标裁定", "Misses ever"), verdicts % "missed", links=cases),
+        Column(page.say("补录待确认", "Late entries"), verdicts % "met_by_late_entry", links=cases),
+        Column(page.say("窗口", "Window"), label="window", width=80),
+    ]
+    frame = Frame(page.say("红黄牌与裁定", "Cards and verdicts"), Place(12, 9))
+    return query_table(page, frame, "kpi", columns, sort=red, most_first=True)
+
+
+def _signals(page: Page) -> Panel:
+    figures = [
+        Figure(name, counted(f'{metrics.SIGNAL.name}{{{_HERE},signal="{signal}"}}'))
+        for signal, name in signal_names(page).items()
+        if signal != "backdated"  # which is told by source
+    ]
+    about = page.say(
+        "近30天内使数据存疑的办件数。",
+        "Cases of the last 30 days that make one doubt the numbers.",
+    )
+    return stat(page, Frame(page.say("数据信号", "Signals"), Place(24, 4), about), figures)
+
+
+def _history(page: Page) -> Panel:
+    frame = Frame(page.say("状态历史（官方窗口）", "States over time (official window)"), Place(12, 9))
+    return timeline(page, frame, f"max by (kpi) ({UNIT_RANK}{{{_HERE}}})", "{{kpi}}")

@@ -1,0 +1,142 @@
+"""Asks a Prometheus every query of every panel of a dashboard, as Grafana would: variables filled in from their own
+queries, one promise, unit and measure after another."""
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+Json = dict[str, Any]
+Series = list[dict[str, str]]
+"""The labels of what a query gave."""
+
+_LABEL_VALUES = re.compile(r"label_values\((?P<series>.+), (?P<label>\w+)\)")
+_QUERY_RESULT = re.compile(r"query_result\((?P<expr>.+)\)")
+
+
+@dataclass
+class Census:
+    """What was asked of one dashboard, and what gave nothing."""
+
+    uid: str
+    panels: int = 0
+    queries: int = 0
+    asked: int = 0
+    silent: list[str] = field(default_factory=list)
+    """Queries that gave no series for any choice."""
+    empty: list[str] = field(default_factory=list)
+    """Panels without any series, with the choice for which they were."""
+    wrong: list[str] = field(default_factory=list)
+    """Tables whose queries do not give what their columns name."""
+
+    def __str__(self) -> str:
+        answered = self.queries - len(self.silent)
+        return f"{self.uid}: {self.panels} panels x {self.queries} queries ({self.asked} asked), {answered} with data"
+
+
+class Prometheus:
+    """The instant queries of a Prometheus."""
+
+    def __init__(self, url: str) -> None:
+        self._client = httpx.Client(base_url=url, trust_env=False, timeout=30)
+        self.asked = 0
+        self._known: dict[str, Series] = {}
+
+    def ask(self, expr: str) -> Series:
+        """Labels of each series; a query that Prometheus refuses fails the test with its reason."""
+        if expr not in self._known:
+            self.asked += 1
+            answer = self._client.get("/api/v1/query", params={"query": expr})
+            assert answer.status_code == 200, (expr, answer.text)
+            self._known[expr] = [one["metric"] for one in answer.json()["data"]["result"]]
+        return self._known[expr]
+
+    def forget(self) -> None:
+        self._known.clear()
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def choices(dashboard: Json, prometheus: Prometheus) -> Iterator[dict[str, str]]:
+    """Every combination that a reader can come to: each value of the first variable, with the first of the others;
+    and of the promises each window."""
+    variables = [one for one in dashboard["templating"]["list"] if one["type"] == "query"]
+    yield from _chosen(variables, {}, prometheus)
+
+
+def _chosen(variables: list[Json], so_far: dict[str, str], prometheus: Prometheus) -> Iterator[dict[str, str]]:
+    if not variables:
+        yield so_far
+        return
+    variable, *rest = variables
+    values = _values(variable, so_far, prometheus)
+    assert values, (variable["name"], "has no value for", so_far)
+    several = variable["name"] in ("kpi", "measure", "window") or (variable["name"] == "unit" and not so_far)
+    for value in values if several else values[:1]:
+        yield from _chosen(rest, so_far | {variable["name"]: value}, prometheus)
+
+
+def _values(variable: Json, so_far: Mapping[str, str], prometheus: Prometheus) -> list[str]:
+    query = filled(variable["query"], so_far)
+    if variable.get("includeAll"):
+        return [".*"]
+    if found := _LABEL_VALUES.fullmatch(query):
+        return sorted({one[found["label"]] for one in prometheus.ask(found["series"])})
+    found = _QUERY_RESULT.fullmatch(query)
+    assert found, query
+    pattern = re.compile(variable["regex"].strip("/").replace("(?<", "(?P<"))
+    texts = [
+        "{" + ",".join(f'{k}="{v}"' for k, v in sorted(one.items())) + "}" for one in prometheus.ask(found["expr"])
+    ]
+    matches = [pattern.search(text) for text in texts]
+    assert all(matches), (pattern.pattern, texts)
+    first = variable.get("current", {}).get("value")
+    values = sorted({match["value"] for match in matches if match})
+    return [first, *(value for value in values if value != first)] if first in values else values
+
+
+def filled(expr: str, chosen: Mapping[str, str]) -> str:
+    """The query with its variables filled in; what is none of them (`$1`) stays."""
+    return re.sub(r"\$\{(\w+)\}|\$(\w+)", lambda found: chosen.get(found[1] or found[2], found[0]), expr)
+
+
+def census(dashboard: Json, prometheus: Prometheus) -> Census:
+    """Asks everything once for each choice."""
+    panels = [panel for panel in dashboard["panels"] if panel.get("targets")]
+    found = Census(dashboard["uid"], len(panels), sum(len(panel["targets"]) for panel in panels))
+    before, gave = prometheus.asked, {(panel["id"], one["refId"]): 0 for panel in panels for one in panel["targets"]}
+    for chosen in choices(dashboard, prometheus):
+        for panel in panels:
+            answers = {one["refId"]: prometheus.ask(filled(one["expr"], chosen)) for one in panel["targets"]}
+            for letter, series in answers.items():
+                gave[panel["id"], letter] += len(series)
+            if not any(answers.values()):
+                found.empty.append(f"{panel['title']} {chosen}")
+            if panel["type"] == "table":
+                found.wrong += [f"{panel['title']}: {sentence} {chosen}" for sentence in _unlike(panel, answers)]
+    found.asked = prometheus.asked - before
+    titles = {panel["id"]: panel["title"] for panel in panels}
+    found.silent = [f"{titles[panel]} {letter}" for (panel, letter), count in gave.items() if not count]
+    return found
+
+
+def _unlike(panel: Json, answers: Mapping[str, Series]) -> Iterator[str]:
+    """Where the labels of a table's queries are not those that its columns and its join name."""
+    steps = {one["id"]: one["options"] for one in panel["transformations"]}
+    first, *others = answers.items()
+    wanted = {name for name in steps["filterFieldsByName"]["include"]["names"] if not name.startswith("Value")}
+    missing = wanted - {name for one in first[1] for name in one}  # an empty label is none to Prometheus
+    if first[1] and missing:
+        yield f"{first[0]} has no label {sorted(missing)}"
+    if "joinByField" not in steps:
+        return
+    key = steps["joinByField"]["byField"]
+    for letter, series in itertools.chain([first], others):
+        if letter != first[0] and any(one.keys() != {key} for one in series):
+            yield f"{letter} has other labels than {key}"
+        if len({one.get(key) for one in series}) != len(series):
+            yield f"{letter} gives a {key} twice"
