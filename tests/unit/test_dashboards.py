@@ -78,11 +78,6 @@ def test_make_generate_writes_all_that_is_generated() -> None:
     assert all(writer in recipe for writer in ("services.rules deploy", "dashboards.write"))
 
 
-def test_a_dashboard_that_no_builder_gives_any_more_goes(tmp_path: Path) -> None:
-    (tmp_path / "of-last-year.json").write_text("{}")
-    assert set(write(tmp_path, PLAN)) == set(tmp_path.iterdir())
-
-
 @each_dashboard
 def test_the_types_of_the_sdk_read_a_dashboard_and_give_it_back(dashboard: Json) -> None:
     register_default_plugins()
