@@ -43,8 +43,8 @@ class Progress(Protocol):
     """Is told, now and then, how far a replay is."""
 
     def __call__(self, doing: str, events: int, share: float | None, /) -> None:
-        """What is being done (`reading`, then `judging`), to how many events it was done, and which share of this pass
-        that is (0 to 1; None: cannot be told)."""
+        """What is being done (`reading`, `judging`, `computing values`), to how many events it was done, and which
+        share of this pass that is (0 to 1; None: cannot be told)."""
         ...
 
 
@@ -88,8 +88,9 @@ def replay(
             times = sorted({*times, *period_ends(first, times[-1], every, judge.law.zone)})
         moments = [time - 1 for time in times]
         outcome = _judge_all(crew, buckets, moments, with_cards, replayed, progress)
-    for rows in _values(judge, outcome, times):
+    for number, rows in enumerate(_values(judge, outcome, times), 1):
         replayed.rows.add(rows)
+        progress("computing values", replayed.events, number / len(times))
     return replayed
 
 

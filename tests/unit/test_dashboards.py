@@ -56,6 +56,7 @@ def titled(dashboard: Json, start: str) -> Json:
     (panel,) = [panel for panel in dashboard["panels"] if panel["title"].startswith(start)]
     return dict(panel)
 
+
 ROOT = Path(__file__).parents[2]
 
 
