@@ -11,10 +11,13 @@ from services.cli.arguments import AsOf, EventFiles, PlanFolder, Processes, chec
 from services.cli.moments import moment
 from services.cli.progress import Display
 from services.cli.rejected import end_with
+from services.domain.plan import Plan
 from services.domain.zone import Zone
 from services.replay import replay as files
 from services.replay.periods import Every
+from services.replay.replay import Replayed
 from services.replay.writing import write_cards, write_values
+from services.reporting.times import ReportTimes, times_as_of
 
 
 def replay(
@@ -26,6 +29,12 @@ def replay(
         Every | None, typer.Option("--every", help="Write the values at the end of each of these periods, too.")
     ] = None,
     cards: Annotated[Path | None, typer.Option("--cards", metavar="cards.csv", help="Where the cards go.")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report", metavar="report.html", help="Where the report of the district goes, to read and print."
+        ),
+    ] = None,
     rejected: Annotated[
         Path | None,
         typer.Option("--rejected", metavar="rejected.csv", help="Where all rejected events go; else on screen."),
@@ -35,14 +44,17 @@ def replay(
     """Compute every promise from event files. Exit code 1 if an event was rejected; the values are written all the
     same, from the others."""
     folder = chosen_plan(plan)
-    zone = Zone(load_plan(folder).head.timezone)
+    read = load_plan(folder)
+    zone = Zone(read.head.timezone)
     until = moment(as_of, zone, "--as-of")
-    check_sinks({"--out": out, "--cards": cards, "--rejected": rejected}, events)
+    check_sinks({"--out": out, "--cards": cards, "--report": report, "--rejected": rejected}, events)
+    times = times_as_of(until, zone, read.head.issued)
     began = time.monotonic()
     with Display() as told:
         done = files.replay(
-            events, folder, [until], every=every, with_cards=cards is not None, processes=processes, progress=told
-        )
+            events, folder, [until], every=every, beside=times.every if report is not None else (),
+            with_cards=cards is not None, processes=processes, progress=told,
+        )  # fmt: skip
     rows = write_values(out, done.rows)
     took = time.monotonic() - began
     typer.echo(
@@ -52,4 +64,15 @@ def replay(
     typer.echo(f"{rows:,} values written to {out}", err=True)
     if cards is not None:
         typer.echo(f"{write_cards(cards, done.cards):,} cards written to {cards}", err=True)
+    if report is not None:
+        _write_report(report, done, read, times)
     end_with(done, rejected)
+
+
+def _write_report(path: Path, done: Replayed, plan: Plan, times: ReportTimes) -> None:
+    # what draws its charts takes a second to load, and most replays draw none
+    from services.reporting.page import write_page
+    from services.reporting.report import Reports
+
+    write_page(path, Reports(plan, times, done.beside).of_the_district(), plan, times.as_of)
+    typer.echo(f"the report of the district written to {path}", err=True)

@@ -24,7 +24,7 @@ def report(
     plan: PlanFolder = None,
     processes: Processes = None,
 ) -> None:
-    """Write MONTH-district and MONTH-UNIT for each unit that leads a promise, each as .html and .csv.
+    """Write MONTH-ALL, of the district, and MONTH-UNIT for each unit that leads a promise, each as .html and .csv.
 
     Every number in them is a value row that `replay` writes as of the end of the month, of the month before, or (in the
     charts) of a week. Exit code 1 if an event was rejected; the reports are written all the same, from the others.
@@ -38,7 +38,7 @@ def report(
     with Display() as told:
         done = files.replay(events, folder, times.every, processes=processes, progress=told)
     reports = Reports(read, times, done.rows)
-    named = {"district": reports.of_the_district(), **{unit: reports.of_unit(unit) for unit in reports.leads}}
+    named = {"ALL": reports.of_the_district(), **{unit: reports.of_unit(unit) for unit in reports.leads}}
     for name, each in named.items():
         write_page(out / f"{month}-{name}.html", each, read, as_of)
         write_sheet(out / f"{month}-{name}.csv", each)

@@ -1,6 +1,6 @@
 """Trends as small SVG: vector, so that print is sharp; text stays text, in whatever font the reader has.
 
-What is written beside the line are cells of value rows, and says so: each text is in a group whose id names the cell.
+What is written beside the line are cells of value rows, and says so: each text is in a group that names its cell.
 """
 
 import io
@@ -17,9 +17,8 @@ from services.reporting.shown import Shown
 
 _STYLE = {
     "svg.fonttype": "none",
-    "svg.hashsalt": "kpiwatch",  # the same chart is the same bytes
     "font.family": "sans-serif",
-    "font.sans-serif": ["sans-serif"],
+    "font.sans-serif": ["DejaVu Sans"],  # what comes with the library measures; the page writes in its own
     "font.size": 7,
     "path.simplify": True,
 }
@@ -27,6 +26,18 @@ _INK, _FAINT = "#222222", "#888888"
 _WIDTH_INCHES, _HEIGHT_INCHES = 2.9, 0.85
 _APART = 0.22
 """Labels nearer than this share of the height would lie on one another."""
+
+_CELL = "cell "
+_FOR_A_PAGE = (
+    (re.compile(r"<metadata>.*?</metadata>|<style.*?</style>", re.DOTALL), ""),
+    (re.compile(r'(<svg [^>]*?)width="[\d.]+pt"'), r"\1"),  # its size follows the column
+    (re.compile(r'(<svg [^>]*?)height="[\d.]+pt"'), r"\1"),
+    (re.compile(r"font-family: [^;\"]+; "), ""),  # the page has its own fonts
+    (re.compile(rf'<g id="{_CELL}([^"]*) (\w+)">'), r'<g data-row="\1" data-column="\2">'),
+    (re.compile(r' id="(?:figure|axes|patch|line2d|text)_\d+"'), ""),
+    (re.compile(r"\s*\n\s*"), " "),
+)
+"""What makes a drawing a part of a page."""
 
 
 class Point(NamedTuple):
@@ -45,7 +56,7 @@ class Line(NamedTuple):
 
 
 class Charts:
-    """Draws one chart after the other on the same sheet."""
+    """Draws one chart after the other on the same sheet. The same chart is the same bytes."""
 
     def __init__(self) -> None:
         with mpl.rc_context(_STYLE):
@@ -55,14 +66,16 @@ class Charts:
         """An `<svg>` element; nothing where there are fewer than two points."""
         if len(points) < 2:
             return ""
-        with mpl.rc_context(_STYLE):
+        # names inside a chart differ from those of any other: all of them are in one page
+        with mpl.rc_context({**_STYLE, "svg.hashsalt": points[-1].label.row}):
             self._figure.clear()
             axes = self._figure.add_axes((0.22, 0.1, 0.76, 0.8))
             axes.axis("off")
             times = [datetime.fromtimestamp(point.at / 1_000_000, UTC) for point in points]
-            axes.plot(times, [point.value for point in points], color=_INK, linewidth=1.1, marker="o", markersize=2)
+            values = [point.value for point in points]
+            axes.plot(times, values, color=_INK, linewidth=1.1, marker="o", markersize=2, clip_on=False)
             if threshold is not None:
-                axes.axhline(threshold.value, color=_FAINT, linewidth=0.8, linestyle=(0, (4, 2)))
+                axes.axhline(threshold.value, color=_FAINT, linewidth=0.8, linestyle=(0, (4, 2)), clip_on=False)
             low, high = axes.get_ylim()
             taken: list[float] = []
             for value, label, colour in _labels(points, threshold):
@@ -71,16 +84,17 @@ class Charts:
                     taken.append(height)
                     text = axes.text(-0.02, height, label.text, transform=axes.transAxes, ha="right", va="center")
                     text.set_color(colour)
-                    text.set_gid(f"cell:{label.row}:{label.column}")
+                    text.set_gid(f"{_CELL}{label.row} {label.column}")
             return self._written()
 
     def _written(self) -> str:
         sink = io.StringIO()
         self._figure.savefig(sink, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
         svg = sink.getvalue()
-        # for a page of HTML: no declaration, no metadata, a size that follows the column
-        svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
-        return re.sub(r' (?:width|height)="[\d.]+pt"', "", svg, count=2)
+        svg = svg[svg.index("<svg") :]
+        for pattern, instead in _FOR_A_PAGE:
+            svg = pattern.sub(instead, svg)
+        return svg
 
 
 def _labels(points: Sequence[Point], threshold: Line | None) -> list[tuple[float, Shown, str]]:
