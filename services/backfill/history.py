@@ -7,6 +7,7 @@ metric and block, because OpenMetrics wants a metric's lines together.
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,9 @@ BLOCK_HOURS = 486
 """How long a block is at most: 2 hours times a power of 3, as Prometheus makes them itself, and under its 31 days."""
 _BLOCK_US = BLOCK_HOURS * 3_600_000_000
 _LINES_IN_MEMORY = 200_000
+
+_IDENTITY = ValueRow._fields.index("window") + 1
+"""So many columns say of what a row is; the next say when."""
 
 _OF_ROWS = (*metrics.ROW_METRICS.values(), metrics.STATE)
 _OF_THE_PLAN = (metrics.PROMISE_INFO, metrics.PROMISE_TEXT, metrics.PROMISE_DUE, metrics.UNIT_INFO, metrics.ITEM_INFO)
@@ -62,34 +66,39 @@ class History:
 
     def write(self, rows: Iterable[ValueRow], recomputed: Recomputed | None = None) -> Iterator[Block]:
         """The blocks of all rows (sorted, so that the moments of a series follow one another), in order of time."""
-        for row in rows:
-            self._take(row)
-        for moment in self._moments:
-            self._take_moment(moment, recomputed)
+        for _, same in groupby(rows, key=lambda row: row[:_IDENTITY]):
+            self._put([each for row in same for each in self._of_row(row)])
+        self._put([each for moment in self._moments for each in self._of_moment(moment, recomputed)])
         for block in sorted({_block(moment) for moment in self._moments}):
             last = max(moment for moment in self._moments if _block(moment) == block)
             yield Block(self._lines.together(block), last, self._rows[last])
 
-    def _take(self, row: ValueRow) -> None:
+    def _put(self, samples: list[tuple[Instant, Measured]]) -> None:
+        """Samples in order of time; OpenMetrics wants those of a series together."""
+        samples.sort(key=lambda sample: sample[1].labels.text)
+        for moment, one in samples:
+            self._lines.add(moment, one)
+
+    def _of_row(self, row: ValueRow) -> Iterator[tuple[Instant, Measured]]:
         moment = self._by_text[row.window_end]
         self._rows[moment] += 1
         cells = row._asdict()
         for one in row_series(cells, row_labels(cells)):
-            self._lines.add(moment, one)
+            yield moment, one
         if self._windows.has(row):
             for one in self._windows.records(row):
-                self._lines.add(moment, one)
+                yield moment, one
             if recorded.is_whole(row):
                 self._states[moment][row.state] += 1
 
-    def _take_moment(self, moment: Instant, recomputed: Recomputed | None) -> None:
-        for one in recorded.of_a_moment(self._states[moment], moment / 1_000_000):
-            self._lines.add(moment, one)
-        for one in self._plan_series:
-            self._lines.add(moment, one)
+    def _of_moment(self, moment: Instant, recomputed: Recomputed | None) -> Iterator[tuple[Instant, Measured]]:
+        for one in (*recorded.of_a_moment(self._states[moment], moment / 1_000_000), *self._plan_series):
+            yield moment, one
         if recomputed is not None:
-            mark = annotation("recomputed", recomputed.note, recomputed.note, recomputed.first / 1_000_000)
-            self._lines.add(moment, mark)
+            yield (
+                moment,
+                annotation("recomputed", recomputed.note, recomputed.note, recomputed.first / 1_000_000),
+            )
 
 
 def _block(moment: Instant) -> int:
