@@ -20,10 +20,11 @@ from services.catalog.load import Located, Place, Problem, Reading, read_plan
 from services.catalog.lock import broken
 from services.catalog.positions import line_of, lines_of
 from services.catalog.quotation import PlanText, contradictions
+from services.domain.kinds.in_sync import PLATFORM, VERSION
 from services.domain.law import hours_version
 from services.domain.limits import Limit
 from services.domain.opening_hours import OpeningHours
-from services.domain.plan import HoursEntry, Kind, Promise, ServiceItem, Source, Unit
+from services.domain.plan import AttributeSpec, HoursEntry, Kind, Promise, ServiceItem, Source, Unit
 from services.domain.zone import Zone
 
 CASE_FIELDS: Mapping[str, Collection[str]] = {
@@ -177,10 +178,14 @@ class Checker:
         for owner in source.owners:
             if owner != "*" and owner not in self._sources:
                 yield ("owners",), unknown("source", owner, self._sources, "sources.toml")
-        fed = self._items.keys() | self._collections.keys() | self._head.duties.keys()
+        fed = self._fed()
         for name in source.feeds:
             if name != "*" and name not in fed and not self._open:
-                yield ("feeds",), unknown("service item, collection or duty", name, fed, "the plan")
+                yield ("feeds",), unknown("service item, collection, duty or figure", name, fed, "the plan")
+
+    def _fed(self) -> set[str]:
+        """What a source can report on."""
+        return {*self._items, *self._collections, *self._head.duties, *self._head.figures}
 
     def _of_promise(self, promise: Promise) -> Iterator[Fault]:
         yield from _name("id", promise.id)
@@ -199,6 +204,11 @@ class Checker:
             case Kind.DUTY:
                 if promise.duty is not None and promise.duty not in self._head.duties:
                     yield ("duty",), unknown("duty", promise.duty, self._head.duties, "plan.toml")
+            case Kind.FIGURE:
+                for key in ("numerator", "denominator"):
+                    name = getattr(promise, key)
+                    if name is not None and name not in self._head.figures and not self._open:
+                        yield (key,), unknown("figure", name, self._head.figures, "the figures of plan.toml")
             case _:
                 yield from self._of_cases(promise)
         if self._head.text:
@@ -218,6 +228,7 @@ class Checker:
                     yield (key, name), unknown("attribute", name, collection.attributes, f"collection {collection.id}")
                 else:
                     yield from values_of(key, name, value, spec)
+        yield from self._codes_of_entries(promise, collection.id, collection.attributes)
         if promise.quantity is not None:
             spec = collection.attributes.get(promise.quantity)
             if spec is None or spec.type not in ("integer", "number"):
@@ -225,6 +236,26 @@ class Checker:
                     ("quantity",),
                     f"{promise.quantity!r} is no number among the attributes of collection {collection.id}",
                 )
+
+    def _codes_of_entries(
+        self, promise: Promise, collection: str, declared: Mapping[str, AttributeSpec]
+    ) -> Iterator[Fault]:
+        """Where entries are told apart, they declare by what."""
+        in_sync = promise.statistic == "in_sync"
+        if not in_sync and not promise.listed:
+            return
+        for name in (promise.listed_by, *((PLATFORM, VERSION) if in_sync else ())):
+            if name not in declared:
+                key = "listed_by" if name == promise.listed_by else "statistic"
+                yield (key,), unknown("attribute", name, declared, f"collection {collection}")
+        code = declared.get(promise.listed_by)
+        if promise.listed and code is not None and code.type not in ("code", "text"):
+            yield ("listed_by",), f"{promise.listed_by!r} is no code among the attributes of collection {collection}"
+        if promise.listed and code is not None:
+            yield from values_of("listed", promise.listed_by, promise.listed, code)
+        if in_sync and PLATFORM in declared:
+            yield from values_of("master", PLATFORM, promise.master or (), declared[PLATFORM])
+            yield from values_of("copies", PLATFORM, promise.copies, declared[PLATFORM])
 
     def _of_cases(self, promise: Promise) -> Iterator[Fault]:
         wanted = as_tuple(promise.select.get("service_item", ()))
@@ -360,15 +391,16 @@ class Checker:
         if self._open or not self._reading.sources:
             return
         fed = {name for located in self._reading.sources for name in located.entry.feeds}
-        known = self._items.keys() | self._collections.keys() | self._head.duties.keys()
+        known = self._fed()
         if "*" in fed:
             return
         for located in self._reading.promises:
             promise = located.entry
-            needs = [*as_tuple(promise.select.get("service_item", ()))] if promise.collection is None else []
-            needs += [name for name in (promise.collection, promise.duty) if name]
-            key = "collection" if promise.collection else "duty" if promise.duty else "select"
-            for name in needs:
+            selected = as_tuple(promise.select.get("service_item", ())) if promise.collection is None else ()
+            needs = [("select", str(name)) for name in selected]
+            for key in ("collection", "duty", "numerator", "denominator"):
+                needs += [(key, name)] if (name := getattr(promise, key)) else []
+            for key, name in needs:
                 if name in known and name not in fed:
                     yield Problem(
                         located.file, (*located.place, key), f"no source feeds {name!r}: say which in sources.toml"

@@ -7,12 +7,12 @@ from typing import Any
 
 from services.catalog.load import Place
 from services.domain.limits import Limit, LimitUnit
-from services.domain.plan import AttributeSpec, Kind, Promise, ServiceItem, Window
+from services.domain.plan import CASELESS, AttributeSpec, Kind, Promise, ServiceItem, Window
 
 Fault = tuple[Place, str]
 """What is wrong within an entry: keys from the entry on, and the sentence."""
 
-_SELECTED = {"select", "unless", "start", "stop", "clock_stops", "applies_by"}
+_SELECTED = {"select", "unless", "start", "stop", "clock_stops", "applies_by", "by_item"}
 _LIMITED = {"limit", "ends", "extension_moves_limit", "yellow_share"}
 _READ_BY: Mapping[Kind, set[str]] = {
     Kind.CASE_LIMIT: _SELECTED | _LIMITED | {"matures_at", "runs_in"},
@@ -26,10 +26,20 @@ _READ_BY: Mapping[Kind, set[str]] = {
     },
     Kind.DUTY: {"duty", "period", "owed_by", "by", "yellow_share"},
     Kind.NODE_DURATION: _SELECTED | {"nodes", "measure", "direction"},
-    Kind.FIGURE: {"numerator", "denominator", "statistic", "period", "owed_by", "direction"},
+    Kind.FIGURE: {"numerator", "denominator", "statistic", "period", "owed_by", "direction", "by"},
     Kind.TREND: _SELECTED | _LIMITED | {"measure", "direction", "where", "known", "matures_at"},
 }
 """Which fields mean something for a kind; the ones not named here mean something for all."""
+_READ_BY_STATISTIC: Mapping[str, set[str]] = {
+    "share": {"where", "listed", "listed_by"},
+    "count": {"where", "listed", "listed_by"},
+    "mean": {"quantity"},
+    "sum": {"where", "quantity"},
+    "in_sync": {"master", "copies", "listed_by"},
+    "stock": set(),
+}
+"""The same for the statistics of a catalogue."""
+_STATISTICS = {Kind.CATALOGUE: ("share", "count", "mean", "sum", "in_sync"), Kind.FIGURE: ("share", "stock")}
 _KIND_FIELDS = set[str]().union(*_READ_BY.values())
 MEASURES = {"working_days": {"working_days"}, "elapsed_days": {"days", "elapsed_days"}, "minutes": {"minutes"}}
 MEASURES["working_minutes"] = {"working_minutes", "minutes"}
@@ -40,10 +50,37 @@ def of_promise(promise: Promise, issued: date, *, is_open: bool) -> Iterator[Fau
     """What is wrong with a promise whatever else the plan says."""
     for name in sorted(promise.model_fields_set & _KIND_FIELDS - _READ_BY[promise.kind]):
         yield (name,), f"means nothing for kind {promise.kind}: leave it out"
+    if promise.kind in CASELESS:
+        yield from _caseless(promise)
     yield from _dates(promise, issued, is_open=is_open)
     yield from _windows(promise)
     yield from _units_of_measure(promise)
+    yield from _tolerance(promise)
     yield from _maturity(promise)
+
+
+def _caseless(promise: Promise) -> Iterator[Fault]:
+    """What only an entry about catalogues, duties or figures can have wrong."""
+    allowed = _STATISTICS.get(promise.kind, ())
+    if promise.statistic is not None and promise.statistic not in allowed:
+        yield ("statistic",), f"{promise.statistic!r} is not for kind {promise.kind}: one of {', '.join(allowed)}"
+    elif promise.kind is Kind.CATALOGUE and promise.statistic is not None:
+        by_statistic = set[str]().union(*_READ_BY_STATISTIC.values())
+        for name in sorted(promise.model_fields_set & by_statistic - _READ_BY_STATISTIC[promise.statistic]):
+            yield (name,), f"means nothing for statistic {promise.statistic}: leave it out"
+    if "listed" in promise.model_fields_set and not promise.listed:
+        yield ("listed",), "names an empty list: nothing could ever be missing from it"
+    if promise.master is not None and promise.master in promise.copies:
+        yield ("copies",), f"{promise.master!r} is the master: it is in step with itself"
+    if promise.kind is Kind.DUTY and promise.period == "month" and promise.by is not None:
+        yield ("by",), 'is for a duty of once: a month is due at its end, so write period = "once" or leave it out'
+    if promise.kind is Kind.FIGURE and promise.objective is not None and not promise.owed_by:
+        yield ("owed_by",), "is missing: silence could not be told from having nothing to report"
+    if promise.kind is not Kind.DUTY:
+        if promise.objective is None and promise.direction is None:
+            yield ("direction",), "is missing: without an objective, say which way is good"
+        if promise.objective is not None and promise.direction is not None:
+            yield ("direction",), "means nothing beside an objective: leave it out"
 
 
 def of_attribute(spec: AttributeSpec) -> Iterator[Fault]:
@@ -78,7 +115,7 @@ def _units_of_measure(promise: Promise) -> Iterator[Fault]:
         if allowed is not None and objective.unit not in allowed:
             wanted = " or ".join("%" if unit == "share" else unit for unit in sorted(allowed))
             yield ("objective",), f"is in {objective.unit}, the figure in {wanted}"
-        elif allowed is None and objective.unit in _TIME_UNITS | {"share"}:
+        elif allowed is None and objective.unit in _TIME_UNITS | {"share"} and promise.kind is not Kind.FIGURE:
             yield ("objective",), f"is in {objective.unit}, the figure is a number: name what is counted, e.g. items"
         if objective.unit == "share" and not 0 <= objective.amount <= 1:
             yield ("objective",), "a share lies between 0 % and 100 %"
@@ -88,6 +125,12 @@ def _units_of_measure(promise: Promise) -> Iterator[Fault]:
             yield ("bound",), f"is in {bound.unit}, which {', '.join(promise.counts)} are not counted in"
 
 
+def _tolerance(promise: Promise) -> Iterator[Fault]:
+    """基本 is said of a share."""
+    if promise.tolerance and (promise.target is None or promise.target.unit != "share"):
+        yield ("tolerance",), "goes with an objective that is a share"
+
+
 def _objective_units(promise: Promise) -> set[str] | None:
     """The units that an objective may have; None: any that counts things."""
     match promise.kind:
@@ -95,7 +138,7 @@ def _objective_units(promise: Promise) -> set[str] | None:
             return {"share"}
         case Kind.CASE_MEAN:
             return MEASURES.get(promise.measure or "")
-        case Kind.CATALOGUE if promise.statistic == "share":
+        case Kind.CATALOGUE if promise.statistic in ("share", "in_sync"):
             return {"share"}
     return None
 
@@ -134,7 +177,7 @@ def _maturity(promise: Promise) -> Iterator[Fault]:
         yield ("matures_at",), '"limit" needs a `limit`'
     if promise.kind is Kind.TREND and promise.measure == "share" and promise.matures_at is None:
         yield ("matures_at",), 'is missing: say what matures a case, e.g. "completion"'
-    if promise.kind is Kind.CATALOGUE and promise.statistic == "share" and not promise.where:
+    if promise.kind is Kind.CATALOGUE and promise.statistic == "share" and not promise.where and not promise.listed:
         yield ("where",), "is missing: which of the selected entries count"
 
 

@@ -47,6 +47,8 @@ class Printed:
     amount: Decimal
     counted: Counted
     relation: Literal["<=", ">=", ""]
+    named: bool = False
+    """Part of a name (“一件事一次办”, “最多跑一次”): it may be a threshold and need not be one."""
 
 
 _DIGITS = {"一": 1, "两": 2, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "十": 10}
@@ -56,6 +58,9 @@ _NUMBER = re.compile(
     r"(?P<unit>个工作日|工作日|个月|日|天|分钟|小时|%|％|次性?|项|件|家|名|个(?!工作日|月)))"
     r"(?P<after>以内|内|以上)?"
 )
+_RANGE = re.compile(r"(\d+)[-—–～~至](\d+)(项|件|家|名|个(?!工作日|月))")
+"""Both ends of a range are printed numbers: 3-5家."""
+_NAME = re.compile("“[^”]*”")
 _DATES = re.compile(
     r"(?P<from>(\d{4})年(\d{1,2})月(\d{1,2})日起)|(?P<by>(\d{4})年(?:(\d{1,2})月)?底前)|\d{4}年\d{1,2}月(?:\d{1,2}日)?"
 )
@@ -76,10 +81,13 @@ _NOUGHT = re.compile(r"免费|免收|免办|不得|不再|取消|“零|零费�
 def printed_numbers(clause: str) -> list[Printed]:
     """The numbers of a clause that can be a threshold: those with a unit that thresholds have. `10千伏` is none."""
     found = []
-    for match in _NUMBER.finditer(_DATES.sub("", clause)):
+    text = _RANGE.sub(r"\1\3、\2\3", _DATES.sub("", clause))
+    names = [match.span() for match in _NAME.finditer(text)]
+    for match in _NUMBER.finditer(text):
         chinese = match["amount"] in _DIGITS
-        if chinese and not match["unit"].startswith("次"):
-            continue  # 一件事一次办, 一个终端: names, not thresholds
+        named = chinese and any(start < match.start() < end for start, end in names)
+        if chinese and not named and not match["unit"].startswith("次"):
+            continue  # 一件事, 两个平台: no thresholds
         amount = Decimal(_DIGITS[match["amount"]]) if chinese else Decimal(match["amount"])
         counted = _COUNTED.get(match["unit"], "number")
         amount = amount * 60 if match["unit"] == "小时" else amount / 100 if counted == "share" else amount
@@ -88,7 +96,7 @@ def printed_numbers(clause: str) -> list[Printed]:
             relation = "<="
         elif match["before"] or match["after"]:
             relation = ">="
-        found.append(Printed(match["words"], amount, counted, relation))
+        found.append(Printed(match["words"], amount, counted, relation, named))
     return found
 
 
@@ -118,6 +126,8 @@ def contradictions(promise: Promise) -> Iterator[tuple[str, str]]:
     for number in numbers:
         key, said = _nearest(number, thresholds)
         if not any(_same(number, amount, counted) for _, amount, counted, _ in thresholds):
+            if number.named:
+                continue
             sentence = (
                 f"the clause prints {number.words}, the entry {said}: mend it, or quote this promise's words only"
             )
@@ -143,8 +153,11 @@ def contradictions(promise: Promise) -> Iterator[tuple[str, str]]:
 
 def _dates(promise: Promise) -> Iterator[tuple[str, str]]:
     by = printed_by(promise.clause)
-    if by != promise.by and (by or promise.by):
-        yield "by", f"the clause's target date is {by or 'not printed'}, the entry's {promise.by or 'missing'}"
+    # 今年内, or no date at all: what was taken is said among the choices
+    chosen = by is None and any(str(promise.by) in choice.taken for choice in promise.choices)
+    if by != promise.by and not chosen:
+        remedy = "" if by else ": name the date among `choices`, as `taken`"
+        yield "by", f"the clause's target date is {by or 'not printed'}, the entry's {promise.by or 'missing'}{remedy}"
     since = printed_from(promise.clause)
     if since and promise.effective_from != since:
         yield "effective_from", f"the clause binds from {since}, the entry from {promise.effective_from}"
@@ -161,12 +174,14 @@ Threshold = tuple[str, Decimal, Counted, str]
 
 
 def _thresholds(promise: Promise) -> Iterator[Threshold]:
-    """The numbers of an entry: key, amount, what is counted, relation."""
+    """The numbers of an entry: key, amount, what is counted, relation. That nothing is out of order is no number."""
     if isinstance(promise.limit, Limit):
         yield "limit", Decimal(promise.limit.amount), _counted(promise.limit.unit), "<="
     if promise.objective:
         yield "objective", promise.objective.amount, _counted(promise.objective.unit), promise.objective.relation
-    if promise.bound:
+        if promise.objective.quota is not None:
+            yield "objective", promise.objective.quota, _counted(promise.objective.unit), "<="
+    if promise.bound and not all(count.startswith("order:") for count in promise.counts):
         yield "bound", promise.bound.amount, _counted(promise.bound.unit), promise.bound.relation
     if isinstance(promise.matures_at, Limit):
         yield "matures_at", Decimal(promise.matures_at.amount), _counted(promise.matures_at.unit), "<="

@@ -5,7 +5,7 @@ from typing import Any
 
 from services.catalog.wording import objective_text, unit_of_measure
 from services.domain.limits import Limit
-from services.domain.plan import Kind, Objective, Plan, Promise, Strength, Title
+from services.domain.plan import CASELESS, Kind, Objective, Plan, Promise, Strength, Title
 
 _POINTS = {
     "applied": Title(zh="申请", en="application"),
@@ -63,18 +63,13 @@ def in_words(promise: Promise, plan: Plan) -> Title:
             counts = ", ".join(count.partition(":")[2] for count in promise.counts)
             zh, en = f"每件的{counts}{objective.zh}", f"{counts} {objective.en} in every case, each by itself"
         case Kind.CATALOGUE:
-            share = _wanted(promise.where, stop)
-            figure = {
-                "share": Title(zh=f"{share.zh}的占比", en=f"share with {share.en}:"),
-                "count": Title(zh="数量", en="number:"),
-            }
-            of = figure.get(
-                promise.statistic or "", Title(zh=f"{promise.quantity}平均", en=f"mean of {promise.quantity}:")
-            )
-            by = Title(zh=f"{promise.by}前", en=f" by {promise.by}") if promise.by else Title(zh="", en="")
-            zh, en = f"{by.zh}{of.zh}{objective.zh}", f"{of.en} {objective.en}{by.en}"
+            zh, en = _of_entries(promise, objective)
+        case Kind.DUTY if promise.period == "once":
+            zh, en = f"一次，{promise.by}前完成", f"once, by {promise.by}"
         case Kind.DUTY:
             zh, en = "每月一次，月末前完成", "once a month, by the end of its last day"
+        case Kind.FIGURE:
+            zh, en = _of_figures(promise, plan, objective)
         case Kind.NODE_DURATION:
             nodes = "、".join(promise.nodes)
             zh, en = f"各节点用时（{nodes}）", f"time in each node ({', '.join(promise.nodes)}), no target"
@@ -86,7 +81,66 @@ def in_words(promise: Promise, plan: Plan) -> Title:
                 else Title(zh=str(promise.measure), en=str(promise.measure))
             )
             zh, en = f"{share.zh}的比例持续{way.zh}（无目标值）", f"share with {share.en} is to {way.en}, no target"
-    return Title(zh=f"{whose.zh}：{zh}。", en=f"{whose.en}: {en}.")
+    nearly = _tolerated(promise)
+    return Title(zh=f"{whose.zh}：{zh}{nearly.zh}。", en=f"{whose.en}: {en}{nearly.en}.")
+
+
+def _of_entries(promise: Promise, objective: Title) -> tuple[str, str]:
+    """What is taken over the entries of a catalogue."""
+    by = Title(zh=f"{promise.by}前", en=f" by {promise.by}") if promise.by else Title(zh="", en="")
+    of_list = Title(zh="", en="")
+    if promise.listed:
+        codes = len(set(promise.listed))
+        of_list = Title(zh=f"清单{codes}项中", en=f" of the {codes} on the list")
+    with_ = _pairs(promise.where)
+    match promise.statistic:
+        case "share":
+            zh, en = (
+                f"{with_ or '已登记者'}的占比",
+                f"share{of_list.en}{f' with {with_}' if with_ else ' that is there'}",
+            )
+        case "count":
+            zh, en = f"{with_ and f'{with_}的'}数量", f"number{of_list.en}{with_ and f' with {with_}'}"
+        case "in_sync":
+            copies = ", ".join(promise.copies)
+            zh, en = (
+                f"{copies}与{promise.master}版本一致的占比",
+                f"share in the version of {promise.master} on {copies}",
+            )
+        case "sum":
+            zh, en = f"{promise.quantity}合计", f"sum of {promise.quantity}{with_ and f' with {with_}'}"
+        case _:
+            zh, en = f"{promise.quantity}平均", f"mean of {promise.quantity}"
+    return f"{by.zh}{of_list.zh}{zh}{objective.zh}", f"{en}: {objective.en}{by.en}"
+
+
+def _of_figures(promise: Promise, plan: Plan, objective: Title) -> tuple[str, str]:
+    """What is divided by what."""
+    names = [_figure(name, plan) for name in (promise.numerator, promise.denominator)]
+    zh, en = "÷".join(name.zh for name in names), " ÷ ".join(name.en for name in names)
+    if promise.numerator == promise.denominator:
+        zh, en = f"{names[0].zh}占比", f"share of {names[0].en}"
+    when = Title(zh="逐月", en="month by month")
+    if promise.period == "once":
+        when = Title(zh=f"{promise.by}前一次", en=f"once, by {promise.by}")
+    elif promise.statistic == "stock":
+        when = Title(zh="以最近一月为准", en="of the last month reported")
+    return f"{when.zh}，{zh}{objective.zh}", f"{en}, {when.en}: {objective.en}"
+
+
+def _figure(name: str | None, plan: Plan) -> Title:
+    return plan.head.figures.get(name or "", Title(zh=name or "", en=name or ""))
+
+
+def _tolerated(promise: Promise) -> Title:
+    """基本: how much may be missing before it is missed."""
+    if not promise.tolerance:
+        return Title(zh="", en="")
+    points = f"{(promise.tolerance * 100).normalize():f}"
+    return Title(
+        zh=f"（差距不超过{points}个百分点的，为有风险而非未达标）",
+        en=f" (short of it by no more than {points} points: at risk, not missed)",
+    )
 
 
 def limit_words(limit: object) -> Title:
@@ -98,6 +152,9 @@ def limit_words(limit: object) -> Title:
 
 def _objective(promise: Promise) -> Title:
     bound: Objective | None = promise.bound if promise.kind is Kind.CASE_BOUND else promise.objective
+    if bound is None and promise.kind in CASELESS and promise.direction:
+        way = _DIRECTIONS[promise.direction]
+        return Title(zh=f"持续{way.zh}（无目标值）", en=f"to {way.en}, no target")
     if bound is None:
         return Title(zh="（无目标值）", en=objective_text(promise) or "no target")
     relation = _RELATIONS[bound.relation]
@@ -105,6 +162,8 @@ def _objective(promise: Promise) -> Title:
         amount = f"{(bound.amount * 100).normalize():f}%"
         return Title(zh=f"{relation.zh}{amount}", en=f"{relation.en} {amount}")
     unit = unit_of_measure(promise.model_copy(update={"kind": Kind.CASE_MEAN, "objective": bound}))
+    if bound.quota is not None:
+        return Title(zh=f"{bound.written}{unit.zh}", en=f"{bound.amount:f} to {bound.quota:f} {unit.en}")
     return Title(zh=f"{relation.zh}{bound.amount:f}{unit.zh}", en=f"{relation.en} {bound.amount:f} {unit.en}")
 
 
@@ -126,6 +185,10 @@ def _population(promise: Promise, plan: Plan) -> Title:
         owed = len(promise.owed_by)
         duty = plan.head.duties.get(promise.duty, Title(zh=promise.duty, en=promise.duty))
         return Title(zh=f"{duty.zh}（{owed}个单位）", en=f"{duty.en} ({owed} units)")
+    if promise.kind is Kind.FIGURE:
+        told = len(promise.owed_by)
+        of = Title(zh=f"（{told}个单位）", en=f" ({told} units)") if told else Title(zh="", en="")
+        return Title(zh=f"数据报送{of.zh}", en=f"Reported figures{of.en}")
     if promise.collection:
         known = {collection.id: collection.title for collection in plan.head.collections}
         whose = known.get(promise.collection, Title(zh=promise.collection, en=promise.collection))

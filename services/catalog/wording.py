@@ -48,10 +48,10 @@ _UNITS = {
     "visits": Title(zh="次", en="visits"),
     "packages": Title(zh="件", en="packages"),
     "reports": Title(zh="份", en="reports"),
+    "enterprises": Title(zh="家", en="enterprises"),
+    "persons": Title(zh="人", en="persons"),
     "CNY": Title(zh="元", en="CNY"),
 }
-
-_RELATIONS = {"<=": "≤", ">=": "≥", "=": "="}
 
 
 def unit_code(promise: Promise) -> str:
@@ -59,7 +59,9 @@ def unit_code(promise: Promise) -> str:
     match promise.kind:
         case Kind.CASE_LIMIT | Kind.CASE_SHARE | Kind.CASE_BOUND | Kind.MEAN_REDUCTION | Kind.DUTY:
             return "share"
-        case Kind.CATALOGUE if promise.statistic == "share":
+        case Kind.CATALOGUE if promise.statistic in ("share", "in_sync"):
+            return "share"
+        case Kind.FIGURE if promise.objective is None:
             return "share"
         case Kind.NODE_DURATION:
             return promise.measure or "elapsed_days"
@@ -79,7 +81,15 @@ def unit_of_measure(promise: Promise) -> Title:
 def _amount(objective: Objective) -> str:
     if objective.unit == "share":
         return f"{(objective.amount * 100).normalize():f} %"
-    return f"{objective.amount:f} {_UNITS.get(objective.unit, Title(zh=objective.unit, en=objective.unit)).en}"
+    return f"{objective.amount:f} {_unit(objective)}"
+
+
+def _unit(objective: Objective) -> str:
+    return _UNITS.get(objective.unit, Title(zh=objective.unit, en=objective.unit)).en
+
+
+def _target(objective: Objective) -> str:
+    return objective.written if objective.unit == "share" else f"{objective.written} {_unit(objective)}"
 
 
 def objective_text(promise: Promise) -> str:
@@ -89,8 +99,8 @@ def objective_text(promise: Promise) -> str:
         share = objective or Objective(relation=">=", amount=Decimal(1), unit="share")
         return f"{_amount(share)} within {promise.limit}"
     if promise.kind is Kind.CASE_BOUND and promise.bound is not None:
-        return f"{_RELATIONS[promise.bound.relation]} {_amount(promise.bound)} in every case"
+        return f"{_target(promise.bound)} in every case"
     if objective is None:
         return ""
     by = f" by {promise.by.isoformat()}" if promise.by else ""
-    return f"{_RELATIONS[objective.relation]} {_amount(objective)}{by}"
+    return f"{_target(objective)}{by}"

@@ -16,7 +16,7 @@ from rich.text import Text
 from services.catalog.sentences import in_words, limit_words
 from services.cli.rejected import line_of
 from services.domain.calendar import DayKind, weekday
-from services.domain.cards import CardState, case_name
+from services.domain.cards import WHOLE, CardState, case_name
 from services.domain.case import MICRO
 from services.domain.explain import (
     Account,
@@ -33,8 +33,8 @@ from services.domain.explain import (
 from services.domain.facts import Fact, Rank
 from services.domain.figure import written
 from services.domain.judge import Judge
-from services.domain.judgement import Outcome
-from services.domain.plan import Kind, Title
+from services.domain.judgement import Judgement, Outcome
+from services.domain.plan import Kind, Promise, Title
 from services.domain.tally import Cell
 from services.domain.zone import MINUTE_US, Instant, Zone
 from services.replay.buckets import Rejected
@@ -57,7 +57,7 @@ OUTCOMES = {
     Outcome.MET: Word("✓", "按期", "met", "green"),
     Outcome.MISSED: Word("✗", "超期", "MISSED", "bold red"),
     Outcome.OVERDUE: Word("✗", "逾期未办结", "OVERDUE, still open", "bold red"),
-    Outcome.WITHDRAWN: Word("–", "期限内撤回", "withdrawn before the limit"),
+    Outcome.WITHDRAWN: Word("–", "期限内撤回或终止", "withdrawn or ended before the limit"),
     Outcome.JUSTIFIED: Word("○", "理由成立", "justified, not counted", "yellow"),
     Outcome.LATE_ENTRY: Word("△", "补录后按期，待确认", "met by LATE ENTRY, not confirmed", "bold yellow"),
     Outcome.UNMEASURED: Word("?", "未报送", "UNMEASURED: not reported", "yellow"),
@@ -119,6 +119,7 @@ _SILENCE = {
 _ENDS = {
     EndedBy.STOP: Title(zh="止算", en="stop"),
     EndedBy.WITHDRAWAL: Title(zh="撤回", en="withdrawn"),
+    EndedBy.COMPLETION: Title(zh="未准予办结", en="closed undelivered"),
     EndedBy.NOTHING: Title(zh="截至", en="up to now"),
 }
 _ENGLISH_HOLIDAYS = {
@@ -162,7 +163,11 @@ class Page:
         for judgement in told.others:
             promise = self._judge.kinds[judgement.kpi].promise
             yield _heading(judgement.kpi, OUTCOMES[judgement.outcome], promise.title)
+            yield _indented(_adds(promise, judgement))
             yield _indented(_quoted(promise.clause, promise.item))
+        yield from self._silent(
+            told.uncounted, "同一目录，未计入 About the same catalogue, and not counting this entry"
+        )
         yield from self._cards()
 
     # ---- what happened ---------------------------------------------------------------------------------
@@ -221,7 +226,7 @@ class Page:
         shown: dict[Account, str] = {}
         for explained in cycle.promises:
             yield from self._promise(explained, cycle.promises, shown)
-        yield from self._silent(cycle.silent)
+        yield from self._silent(cycle.silent, "同一事项，未适用 About the same item, and not of this case")
 
     def _promise(
         self, explained: Explained, beside: Sequence[Explained], shown: dict[Account, str]
@@ -278,10 +283,10 @@ class Page:
             )
         return "\n".join(lines)
 
-    def _silent(self, silent: Sequence[Silent]) -> Iterator[RenderableType]:
+    def _silent(self, silent: Sequence[Silent], heading: str) -> Iterator[RenderableType]:
         if not silent:
             return
-        yield Text("\n同一事项，未适用 About the same item, and not of this case", style="bold")
+        yield Text(f"\n{heading}", style="bold")
         for each in silent:
             words = _SILENCE[each.reason]
             wants = "; ".join(
@@ -301,12 +306,16 @@ class Page:
             red = card.level == "red"
             table.add_row(
                 card.kpi if card.cycle == 1 else f"{card.kpi} #{card.cycle}",
-                Text("■ 红 red" if red else "▲ 黄 yellow", style="red" if red else "yellow"),
+                Text(f"{'■ 红 red' if red else '▲ 黄 yellow'}{_of_node(card)}", style="red" if red else "yellow"),
                 clock(card.raised_at, self._zone),
                 clock(card.cleared_at, self._zone) if card.cleared_at is not None else "在亮 stands",
                 card.reason,
             )
         yield table
+
+
+def _of_node(card: CardState) -> str:
+    return f"\n环节 node {card.node}" if card.node != WHOLE else ""
 
 
 def _heading(kpi: str, outcome: Word, title: Title) -> Text:
@@ -337,9 +346,14 @@ def _indented(part: RenderableType) -> Padding:
     return Padding(part, (0, 0, 0, 2))
 
 
+_MOST_VALUES = 8
+"""Of a list, in a line."""
+
+
 def _values(value: Any) -> str:
     if isinstance(value, list | tuple):
-        return " / ".join(map(_values, value))
+        shown = " / ".join(map(_values, value[:_MOST_VALUES]))
+        return shown if len(value) <= _MOST_VALUES else f"{shown} … ({len(value)})"
     return {True: "是 yes", False: "否 no"}[value] if isinstance(value, bool) else str(value)
 
 
@@ -353,6 +367,24 @@ def _counts(explained: Explained) -> str:
     if explained.account is None and promise.kind is Kind.CASE_MEAN:
         return f"{promise.measure} {_amount(cells.get(Cell.TOTAL, 0), MICRO)}"
     return ""
+
+
+def _adds(promise: Promise, judgement: Judgement) -> str:
+    """What an entry, a duty or a reported figure adds to its promise."""
+    cells = dict(judgement.cells)
+    if promise.kind is Kind.FIGURE:
+        halves = [
+            (Cell.MET, f"分子 numerator {_amount(cells.get(Cell.TOTAL, 0), MICRO)}"),
+            (Cell.N, f"分母 denominator {_amount(cells.get(Cell.BASE, 0), MICRO)}"),
+        ]
+        return f"{judgement.item.partition('/')[0]}: {', '.join(words for cell, words in halves if cell in cells)}"
+    if Cell.UNMEASURED in cells:
+        return "未报送该数据 it does not say"
+    if promise.statistic in ("mean", "sum"):
+        return f"{promise.quantity} {_amount(cells.get(Cell.TOTAL, 0), MICRO)}"
+    if promise.statistic == "in_sync":
+        return "与其他平台比对 compared with what stands on the other platforms"
+    return "在分子 in the numerator" if Cell.MET in cells else "不在分子 not in the numerator"
 
 
 def _sum(counted: Account) -> str:
@@ -484,6 +516,15 @@ def machine_readable(explanation: Explanation, judge: Judge, rejected: Sequence[
         "others": [
             {"kpi": each.kpi, "verdict": each.outcome, "unit": each.unit, "item": each.item}
             for each in explanation.others
+        ],
+        "uncounted": [
+            {
+                "kpi": each.promise.key,
+                "missing": [
+                    {"name": name, "wanted": wanted, "actual": actual} for name, wanted, actual in each.missing
+                ],
+            }
+            for each in explanation.uncounted
         ],
         "cards": [
             _card_json(card, text(card.raised_at), text(card.due_at), text(card.cleared_at))

@@ -11,10 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from services.catalog.load import load_plan
-from services.catalog.wording import SIGNS, STATE_NAMES
+from services.catalog.wording import SIGNS, STATE_NAMES, unit_code
 from services.cli.failure import NO_ANSWER, Failure
+from services.domain.cards import WHOLE
 from services.domain.plan import Plan, Promise
 from services.domain.published import WORST_FIRST, Card, Level, State, ValueRow
+from services.domain.signals import FORECASTS
 from services.messaging.reader import BrokerUnavailable, TopicReader
 from services.messaging.topics import ALERT_CARDS, KPI_VALUES
 from services.settings import Settings
@@ -36,6 +38,8 @@ class Standing(NamedTuple):
     """What the system has published."""
 
     rows: list[ValueRow]
+    forecasts: dict[tuple[str, str, str], str]
+    """(signal, unit, promise) → the figure foretold."""
     cards: list[Card]
     computed_at: str
     watermark: str
@@ -78,8 +82,10 @@ def read_published(bootstrap: str, wait: float) -> Standing:
                 else:
                     cards[key] = Card(**orjson.loads(record.value))
     rows = [value for key, value in values.items() if not key.startswith(b"signal|")]
+    signals = [value for key, value in values.items() if key.startswith(b"signal|")]
     return Standing(
         [ValueRow(**{name: row[name] for name in ValueRow._fields}) for row in rows],
+        {(each["signal"], each["unit"], each["item"]): each["mean"] for each in signals if each["signal"] in FORECASTS},
         list(cards.values()),
         max((row["computed_at"] for row in rows), default=""),
         max((row["watermark"] for row in rows), default="") or "an unknown time",
@@ -109,7 +115,7 @@ def promises_table(plan: Plan, standing: Standing, unit: str) -> Table:
             Text(f"{SIGNS[state]} {STATE_NAMES[state].zh}", _STYLES[state]),
             promise.id,
             f"{promise.title.zh}\n[dim]{promise.title.en}[/]",
-            shown(row.value, promise),
+            shown(row.value, promise) + forecast(standing, unit, promise),
             target(promise),
             row.n,
             overdue,
@@ -118,32 +124,37 @@ def promises_table(plan: Plan, standing: Standing, unit: str) -> Table:
 
 
 def cards_table(plan: Plan, cards: list[Card]) -> Table:
-    """Open cards by unit."""
-    counts = Counter((card.unit, card.level) for card in cards if not card.cleared_at)
-    cleared = sum(1 for card in cards if card.cleared_at)
+    """Open cards by unit; how many of them are about a node and not about the whole case."""
+    standing = [card for card in cards if not card.cleared_at]
+    counts = Counter((card.unit, card.level) for card in standing)
+    of_nodes = Counter(card.unit for card in standing if card.node != WHOLE)
+    cleared = len(cards) - len(standing)
     table = Table(title=f"牌 / cards ({cleared} cleared)", title_justify="left")
-    for heading in ("单位 / unit", "黄牌 / yellow", "红牌 / red"):
+    for heading in ("单位 / unit", "黄牌 / yellow", "红牌 / red", "其中环节 / of nodes"):
         table.add_column(heading, justify="left" if heading.startswith("单位") else "right")
     units = sorted({unit for unit, _ in counts}, key=lambda unit: (-counts[unit, Level.RED], unit))
     for unit in units:
         title = plan.units[unit].title.zh if unit in plan.units else unit
         red = counts[unit, Level.RED]
-        table.add_row(title, str(counts[unit, Level.YELLOW] or ""), Text(str(red or ""), "bold red"))
+        yellow, nodes = str(counts[unit, Level.YELLOW] or ""), str(of_nodes[unit] or "")
+        table.add_row(title, yellow, Text(str(red or ""), "bold red"), nodes)
     return table
 
 
-def is_share(promise: Promise) -> bool:
-    """Whether the figure is a share of one, to be shown in per cent."""
-    if promise.target is not None:
-        return promise.target.unit == "share"
-    return promise.measure == "share"
+def forecast(standing: Standing, unit: str, promise: Promise) -> str:
+    """Where a dated figure will stand at its date, with its 95 % interval, on a line of its own; else empty."""
+    foretold = [standing.forecasts.get((name, unit, promise.key), "") for name in FORECASTS]
+    if not all(foretold):
+        return ""
+    expected, lower, upper = (shown(each, promise) for each in foretold)
+    return f"\n[dim]→ {expected} ({lower}–{upper})[/]"
 
 
 def shown(value: str, promise: Promise) -> str:
     """A value for people: a share in per cent, never rounded up to a whole one."""
     if not value:
         return "–"
-    if is_share(promise):
+    if unit_code(promise) == "share":
         per_cent = float(value) * 100
         return f"{int(per_cent * 100) / 100:g} %"
     return f"{float(value):.2f}"
@@ -153,10 +164,9 @@ def target(promise: Promise) -> str:
     """The threshold for people."""
     if promise.target is None:
         return "–"
-    relation = {"<=": "≤", ">=": "≥", "=": "="}[promise.target.relation]
     if promise.target.unit == "share":
-        return f"{relation} {(promise.target.amount * 100).normalize():f} %"
-    return f"{relation} {promise.target.amount} {unit_name(promise.target.unit)}"
+        return promise.target.written
+    return f"{promise.target.written} {unit_name(promise.target.unit)}"
 
 
 def unit_name(code: str) -> str:

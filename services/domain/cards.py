@@ -4,7 +4,7 @@ The history of a case is walked arrival by arrival, so that a sweep that came la
 card at the same instant.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from services.domain.case import Case
@@ -38,9 +38,20 @@ def retracted(card: CardState) -> CardState:
     return card._replace(cleared_at=card.raised_at, reason=RETRACTED)
 
 
-class _Standing(NamedTuple):
-    level: Level
-    raised_at: Instant
+WHOLE = "-"
+"""In the place of a node: the card is about the whole case."""
+
+Identity = tuple[str, int, str]
+"""Promise, cycle and node: of these at most one card stands at a time."""
+
+
+class _Running(NamedTuple):
+    """A limit whose clock runs: a case's under a promise, or beside it that of a node."""
+
+    unit: str
+    due: Instant | None
+    yellow_at: Instant | None
+    red_at: Instant | None
 
 
 def cards(judge: Judge, facts: Sequence[Fact], now: Instant) -> list[CardState]:
@@ -49,50 +60,67 @@ def cards(judge: Judge, facts: Sequence[Fact], now: Instant) -> list[CardState]:
     if not known:
         return []
     arrivals = sorted({fact.received for fact in known})
-    found: dict[tuple[str, int, str], CardState] = {}
-    standing: dict[tuple[str, int], _Standing] = {}
+    found: dict[tuple[str, int, str, str], CardState] = {}
+    standing: dict[Identity, Level] = {}
     for arrival, following in zip(arrivals, [*arrivals[1:], None], strict=True):
         cycles = judge.cases([fact for fact in known if fact.received <= arrival])
         until = following - 1 if following is not None else now
         judged = {(each.kpi, each.cycle): each for each in judge.judge_cases(cycles, until)}
         by_cycle = {case.cycle: case for case in cycles}
-        for identity in sorted(standing.keys() | judged.keys()):
-            _follow(identity, judged.get(identity), by_cycle.get(identity[1]), arrival, until, standing, found)
+        running = _running(judged.values(), by_cycle)
+        for identity in sorted(standing.keys() | running.keys()):
+            kpi, cycle, node = identity
+            reason = _why(judged.get((kpi, cycle)), by_cycle.get(cycle), node)
+            _follow(identity, running.get(identity), reason, arrival, until, standing, found)
     return sorted(found.values())
 
 
+def _running(judged: Iterable[Judgement], by_cycle: Mapping[int, Case]) -> dict[Identity, _Running]:
+    """The limits that may have a card, with the unit that holds the case, or the node, now."""
+    found: dict[Identity, _Running] = {}
+    for each in judged:
+        if each.stop is not None or each.outcome not in (Outcome.OPEN, Outcome.OVERDUE):
+            continue
+        for clock in each.nodes:
+            if clock.is_current:
+                limit = _Running(clock.unit, clock.due, clock.yellow_at, clock.red_at)
+                found[each.kpi, each.cycle, clock.node] = limit
+        holder = by_cycle[each.cycle].holder()
+        found[each.kpi, each.cycle, WHOLE] = _Running(holder, each.due, each.yellow_at, each.red_at)
+    return found
+
+
 def _follow(
-    identity: tuple[str, int],
-    judgement: Judgement | None,
-    case: Case | None,
+    identity: Identity,
+    running: _Running | None,
+    reason: str,
     arrival: Instant,
     until: Instant,
-    standing: dict[tuple[str, int], _Standing],
-    found: dict[tuple[str, int, str], CardState],
+    standing: dict[Identity, Level],
+    found: dict[tuple[str, int, str, str], CardState],
 ) -> None:
-    """Move the cards of one promise and cycle from one arrival to just before the next."""
-    changes = _levels(judgement, arrival, until)
-    for at, level in changes:
+    """Move the cards of one identity from one arrival to just before the next. While a card stands it follows who must
+    act, and until when; `reason`: why it is cleared, if it is."""
+    for at, level in _levels(running, arrival, until):
         held = standing.get(identity)
-        if held is not None and held.level == level:
-            continue
-        if held is not None:
-            reason = "superseded" if level is Level.RED else _why(judgement)
-            key = (*identity, held.level)
-            found[key] = found[key]._replace(cleared_at=at, reason=reason)
+        if held is not None and held != level:
+            why = "superseded" if level is Level.RED else reason
+            found[*identity, held] = found[*identity, held]._replace(cleared_at=at, reason=why)
             del standing[identity]
-        if level is not None and judgement is not None and case is not None:
-            standing[identity] = _Standing(level, at)
-            found[(*identity, level)] = CardState(
-                identity[0], identity[1], "-", level, case.holder(), at, judgement.due, None, ""
-            )
+        if level is None or running is None:
+            continue
+        if held == level:
+            found[*identity, level] = found[*identity, level]._replace(unit=running.unit, due_at=running.due)
+        else:
+            standing[identity] = level
+            found[*identity, level] = CardState(*identity, level, running.unit, at, running.due, None, "")
 
 
-def _levels(judgement: Judgement | None, arrival: Instant, until: Instant) -> list[tuple[Instant, Level | None]]:
+def _levels(running: _Running | None, arrival: Instant, until: Instant) -> list[tuple[Instant, Level | None]]:
     """Which level stands from when, between an arrival and the next."""
-    if judgement is None or judgement.stop is not None or judgement.outcome not in (Outcome.OPEN, Outcome.OVERDUE):
+    if running is None:
         return [(arrival, None)]
-    yellow, red = judgement.yellow_at, judgement.red_at
+    yellow, red = running.yellow_at, running.red_at
     if red is not None and red <= arrival:
         return [(arrival, Level.RED)]
     changes: list[tuple[Instant, Level | None]] = []
@@ -107,15 +135,22 @@ def _levels(judgement: Judgement | None, arrival: Instant, until: Instant) -> li
     return changes
 
 
-def _why(judgement: Judgement | None) -> str:
+def _why(judgement: Judgement | None, case: Case | None, node: str) -> str:
     """Why a card no longer stands."""
-    if judgement is None:
+    if judgement is None or case is None:
         return "rejudged"
-    if judgement.outcome is Outcome.JUSTIFIED:
+    excused = judgement.stop is None and judgement.due is not None and judgement.yellow_at is None
+    if excused or judgement.outcome is Outcome.JUSTIFIED:
         return "justified"
-    if judgement.outcome is Outcome.WITHDRAWN:
+    if judgement.outcome is Outcome.WITHDRAWN and case.withdrawn_at is not None:
         return "withdrawn"
-    return "completed" if judgement.stop is not None else "rejudged"
+    if judgement.stop is not None:
+        return "completed"
+    return "completed" if node != WHOLE and _was_left(case, node) else "rejudged"
+
+
+def _was_left(case: Case, node: str) -> bool:
+    return node not in case.open_nodes() and any(span.node == node for span in case.nodes)
 
 
 def case_name(key: str) -> str:

@@ -72,6 +72,8 @@ class Case:
     refused_at: Instant | None = None
     milestones: dict[str, list[Instant]] = field(default_factory=dict)
     nodes: list[NodeSpan] = field(default_factory=list)
+    timed_nodes: bool = False
+    """Whether a node of it, or of a cycle before, has a limit of its own."""
     suspensions: list[Suspension] = field(default_factory=list)
     extensions: list[Extension] = field(default_factory=list)
     quantities: dict[str, int] = field(default_factory=dict)
@@ -96,6 +98,10 @@ class Case:
         if not self.channels:
             return None
         return self.channels == _ONLINE and not self.quantities.get("visits")
+
+    def open_nodes(self) -> dict[str, NodeSpan]:
+        """The nodes in which it now is; of several passages through one, the last begun."""
+        return {span.node: span for span in self.nodes if span.end is None}
 
     def holder(self) -> str:
         """The unit that holds the case now: of the node last started and not ended, else the accepting unit."""

@@ -1,9 +1,10 @@
-"""Entries of the plan's catalogues and fulfilled duties: the subjects that are no cases."""
+"""Entries of the plan's catalogues, fulfilled duties and reported figures: the subjects that are no cases."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from services.domain.facts import Fact, Rank
+from services.domain.fold import corrected, micro
 from services.domain.zone import Instant
 
 
@@ -35,6 +36,27 @@ class Fulfilment(NamedTuple):
     """The promises for which the operations centre confirmed it."""
 
 
+class Count(NamedTuple):
+    """What a report said, in millionths."""
+
+    numerator: int
+    denominator: int
+    received: Instant
+
+
+class Report(NamedTuple):
+    """A figure that a source counted itself, of a unit and a period (`figure.reported`)."""
+
+    quantity: str
+    unit: str
+    period: str
+    counts: tuple[Count, ...]
+    """Each that has ever stood, in the order of arrival: sent again under its subject, a figure replaces the one
+    before. The last stands."""
+    confirmed: frozenset[str] = frozenset()
+    """The promises for which the operations centre confirmed it."""
+
+
 def entry_of(facts: Sequence[Fact]) -> Entry | None:
     """The entry that `item.upserted` and `item.retired` describe; None without any. Corrections are applied already."""
     states, collection = [], ""
@@ -51,10 +73,76 @@ def entry_of(facts: Sequence[Fact]) -> Entry | None:
 def fulfilments_of(facts: Sequence[Fact]) -> list[Fulfilment]:
     """The earliest fulfilment of each (duty, unit, period) among the facts of a key."""
     found: dict[tuple[str, str, str], Fulfilment] = {}
-    decisions = {fact.data["kpi"]: fact.data["decision"] for fact in facts if fact.rank == Rank.CASE_CONFIRMED}
-    confirmed = frozenset(kpi for kpi, decision in decisions.items() if decision == "accepted")
+    confirmed = _confirmed(facts)
     for fact in facts:
         if fact.rank == Rank.DUTY_FULFILLED:
             identity = (fact.data["duty"], fact.data["unit"], fact.data["period"])
             found.setdefault(identity, Fulfilment(*identity, fact.time, fact.received, confirmed))
     return list(found.values())
+
+
+def reports_of(facts: Sequence[Fact]) -> list[Report]:
+    """The figure of each (quantity, unit, period) among the facts of a key, corrections not yet applied: of several the
+    greatest (time, id), with what stood before it at each arrival."""
+    if not any(fact.rank in _ABOUT_FIGURES for fact in facts):
+        return []
+    stood: dict[FigureOf, list[Count]] = {}
+    standing: Mapping[FigureOf, Fact] = {}
+    for arrival, standing, changed in _arrivals(facts):
+        for identity in changed:
+            data = standing[identity].data
+            amounts = micro(data["numerator"]), micro(data["denominator"])
+            counts = stood.setdefault(identity, [])
+            if not counts or counts[-1][:2] != amounts:
+                counts.append(Count(*amounts, arrival))
+    confirmed = _confirmed(facts)
+    return [Report(*identity, tuple(stood[identity]), confirmed) for identity in standing]
+
+
+FigureOf = tuple[str, str, str]
+"""Quantity, unit, period."""
+
+
+def _arrivals(facts: Sequence[Fact]) -> Iterator[tuple[Instant, Mapping[FigureOf, Fact], Iterable[FigureOf]]]:
+    """After each arrival what stands, and what of it may have changed."""
+    arrived: dict[Instant, list[Fact]] = {}
+    for fact in facts:
+        arrived.setdefault(fact.received, []).append(fact)
+    if any(fact.rank == Rank.CORRECTION for fact in facts):
+        known: list[Fact] = []
+        for arrival in sorted(arrived):
+            known += arrived[arrival]
+            corrected_so_far = _standing({}, corrected(known))
+            yield arrival, corrected_so_far, corrected_so_far
+        return
+    standing: dict[FigureOf, Fact] = {}
+    for arrival in sorted(arrived):
+        told = dict.fromkeys(map(_figure_of, _reported(arrived[arrival])))
+        yield arrival, _standing(standing, arrived[arrival]), told
+
+
+def _standing(held: dict[FigureOf, Fact], facts: Iterable[Fact]) -> dict[FigureOf, Fact]:
+    """What stands when these are told, too."""
+    for fact in _reported(facts):
+        identity = _figure_of(fact)
+        before = held.get(identity)
+        if before is None or (fact.time, fact.id) > (before.time, before.id):
+            held[identity] = fact
+    return held
+
+
+def _reported(facts: Iterable[Fact]) -> list[Fact]:
+    return [fact for fact in facts if fact.rank == Rank.FIGURE_REPORTED]
+
+
+def _figure_of(fact: Fact) -> FigureOf:
+    return fact.data["quantity"], fact.data["unit"], fact.data["period"]
+
+
+_ABOUT_FIGURES = (Rank.FIGURE_REPORTED, Rank.CORRECTION)
+
+
+def _confirmed(facts: Sequence[Fact]) -> frozenset[str]:
+    """The promises for which the operations centre's last word confirmed what arrived late."""
+    decisions = {fact.data["kpi"]: fact.data["decision"] for fact in facts if fact.rank == Rank.CASE_CONFIRMED}
+    return frozenset(kpi for kpi, decision in decisions.items() if decision == "accepted")

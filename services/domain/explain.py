@@ -12,16 +12,16 @@ from typing import Any, NamedTuple
 from services.domain.calendar import DayKind
 from services.domain.cards import CardState, cards
 from services.domain.case import Case
-from services.domain.entry import EntryState, entry_of
+from services.domain.entry import Entry, EntryState, entry_of
 from services.domain.facts import Fact, Rank
 from services.domain.fold import bad_corrections, corrected
 from services.domain.judge import Judge, Opinion
 from services.domain.judgement import MISSES, Judgement, Outcome
-from services.domain.kinds.binding import ended
+from services.domain.kinds.binding import Binding
 from services.domain.law import Law
 from services.domain.limits import Limit
-from services.domain.plan import Kind, Promise
-from services.domain.selection import compile_selection, wanted_values
+from services.domain.plan import CASELESS, Kind, Promise
+from services.domain.selection import accepts_attributes, compile_selection, wanted_values
 from services.domain.signals import ANOMALY, BACKDATED, INCOMPLETE, ORPHAN, PREFIX, REFUSED
 from services.domain.stopwatch import MEASURES, Span, Stopwatch, full_days
 from services.domain.tally import Cell
@@ -212,6 +212,8 @@ class EndedBy(StrEnum):
 
     STOP = "stop"
     WITHDRAWAL = "withdrawal"
+    COMPLETION = "completion"
+    """As refused or terminated: what the clock waits for is not due any more."""
     NOTHING = "nothing"
     """It runs: the account is up to now."""
 
@@ -275,9 +277,11 @@ class Explanation:
     """How many of its facts had not happened, or not arrived, by then."""
     cycles: tuple[ExplainedCycle, ...]
     others: tuple[Judgement, ...]
-    """What promises about catalogue entries and duties say."""
+    """What promises about catalogue entries, duties and figures say."""
     entry: tuple[EntryState, ...]
     """Of a catalogue entry: its states, oldest first."""
+    uncounted: tuple[Silent, ...]
+    """Of a catalogue entry that stands: the promises about its collection that do not count it."""
     cards: tuple[CardState, ...]
 
 
@@ -294,8 +298,9 @@ def explain(judge: Judge, key: str, facts: Sequence[Fact], now: Instant) -> Expl
         history=tuple(history(known)),
         later=len(facts) - len(known),
         cycles=tuple(_cycle(judge, case, known, opinion, now) for case in cycles),
-        others=tuple(each for each in opinion.judgements if _kind(judge, each) in (Kind.CATALOGUE, Kind.DUTY)),
+        others=tuple(each for each in opinion.judgements if _kind(judge, each) in CASELESS),
         entry=entry.states if entry is not None else (),
+        uncounted=tuple(_uncounted(judge, entry, opinion, now)) if entry is not None else (),
         cards=tuple(cards(judge, known, now)),
     )
 
@@ -307,7 +312,7 @@ def _kind(judge: Judge, judgement: Judgement) -> Kind | None:
 
 def _cycle(judge: Judge, case: Case, known: Sequence[Fact], opinion: Opinion, now: Instant) -> ExplainedCycle:
     mine = [each for each in opinion.judgements if each.cycle == case.cycle]
-    about_case = [each for each in mine if _kind(judge, each) not in (None, Kind.CATALOGUE, Kind.DUTY)]
+    about_case = [each for each in mine if _kind(judge, each) not in (None, *CASELESS)]
     promises = tuple(_explained(judge, each, case, known, opinion, now) for each in about_case)
     spoken = {each.kpi for each in about_case}
     signals = [
@@ -331,9 +336,7 @@ def _explained(
     limit, ended_by, counted = None, EndedBy.NOTHING, None
     start, stop = judgement.start, judgement.stop
     if stop is not None:
-        clock = Stopwatch(promise, judge.law)
-        gone = case.withdrawn_at is not None and ended(case, clock.stop(case, clock.start(case))) is not None
-        ended_by = EndedBy.WITHDRAWAL if gone else EndedBy.STOP
+        ended_by = _ended_by(promise, case, judge.law)
     watch = _watch(promise, case, start, judge.law)
     if watch is not None and start is not None:
         end = stop if stop is not None else now
@@ -342,6 +345,15 @@ def _explained(
     turned = (judgement.kpi, judgement.cycle) in opinion.reversed or judgement.outcome is Outcome.LATE_ENTRY
     turned_by = _turned_by(judge, known, judgement.kpi, judgement.cycle) if turned else ()
     return Explained(promise, judgement, ended_by, limit, counted, turned_by)
+
+
+def _ended_by(promise: Promise, case: Case, law: Law) -> EndedBy:
+    """What ended the duration of a closed case."""
+    watch = Stopwatch(promise, law)
+    ended = Binding(promise, law.zone).ended(case, watch.stop(case, watch.start(case)))
+    if ended is None:
+        return EndedBy.STOP
+    return EndedBy.WITHDRAWAL if ended == case.withdrawn_at else EndedBy.COMPLETION
 
 
 def _version(judge: Judge, judgement: Judgement, now: Instant) -> Promise:
@@ -398,7 +410,7 @@ def _silent(judge: Judge, case: Case, spoken: set[str], now: Instant) -> Iterato
     for key, kinds in judge.versions.items():
         promise = kinds[-1].promise
         items = promise.select.get("service_item")
-        if key in spoken or promise.kind in (Kind.CATALOGUE, Kind.DUTY) or items is None:
+        if key in spoken or promise.kind in CASELESS or items is None:
             continue
         if case.service_item not in wanted_values(items):
             continue
@@ -408,6 +420,25 @@ def _silent(judge: Judge, case: Case, spoken: set[str], now: Instant) -> Iterato
             if name != "service_item" and not compile_selection({name: wanted})(case)
         )
         yield Silent(promise, _reason(judge, promise, case, missing, now), missing)
+
+
+def _uncounted(judge: Judge, entry: Entry, opinion: Opinion, now: Instant) -> Iterator[Silent]:
+    """The promises about a catalogue that do not count an entry of it, with what it would have to be."""
+    attributes = entry.states[-1].attributes
+    counted = {each.kpi for each in opinion.judgements}
+    for key in judge.kinds:
+        promise = judge.in_force(key, judge.law.zone.day(now)).promise
+        if attributes is None or key in counted or promise.collection != entry.collection:
+            continue
+        wanted: dict[str, Any] = {**promise.select, **promise.where}
+        if promise.listed:
+            wanted[promise.listed_by] = promise.listed
+        missing = tuple(
+            (name, value, attributes.get(name))
+            for name, value in wanted.items()
+            if not accepts_attributes(attributes, {name: value})
+        )
+        yield Silent(promise, Reason.NOT_SELECTED, missing)
 
 
 def _reason(judge: Judge, promise: Promise, case: Case, missing: tuple[object, ...], now: Instant) -> Reason:

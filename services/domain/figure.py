@@ -17,8 +17,8 @@ class Figure:
 
     value: Fraction | None = None
     n: int = 0
-    numerator: int | None = None
-    denominator: int | None = None
+    numerator: int | Fraction | None = None
+    denominator: int | Fraction | None = None
     censored: Fraction | None = None
     """For means: the mean that also counts open cases at their present age."""
     if_all_late: Fraction | None = None
@@ -35,8 +35,14 @@ class Figure:
     """How many bins make one unit of the duration."""
     gross: Fraction | None = None
     """The mean duration, suspensions included."""
-    reached: Mapping[int, int] = field(default_factory=dict)
-    """For dated counts: how many have counted since which day (burn-up)."""
+    reached: Mapping[int, int | Fraction] | None = None
+    """For dated targets: how much has counted since which day (burn-up); None where that is not known."""
+    reached_of: int = 1
+    """What that is divided by to give the value: of a share, its denominator."""
+    unmeasured: int = 0
+    """How much was owed and never told, beside what the tallies count as unmeasured, """
+    owed: int | None = None
+    """and of how much; None: of n."""
 
 
 def wilson(numerator: int, n: int) -> tuple[Decimal, Decimal]:
@@ -64,6 +70,11 @@ def written(number: Fraction | Decimal | int | None) -> str:
         number = Decimal(round(number * 10**6)).scaleb(-6, EXACT)
     text = format(number.quantize(SIX_DIGITS, context=EXACT), "f").rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text
+
+
+def whole_number(number: Fraction) -> int | Fraction:
+    """A number as an integer, where it is one."""
+    return number.numerator if number.denominator == 1 else number
 
 
 def percentile(bins: Mapping[int, int], share: Fraction) -> Fraction | None:

@@ -205,7 +205,10 @@ class Fold:
             case Rank.CASE_RECLASSIFIED:
                 loose.reclassify(data)
             case Rank.CASE_NODE_STARTED:
-                case.nodes.append(NodeSpan(data["node"], data.get("unit", ""), fact.time, None, data.get("limit")))
+                limit = data.get("limit")
+                case.nodes.append(NodeSpan(data["node"], data.get("unit", ""), fact.time, None, limit))
+                if limit is not None:
+                    case.timed_nodes = True
             case Rank.CASE_NODE_ENDED:
                 self._end_node(case, fact)
             case Rank.CASE_SUSPENDED:
@@ -263,6 +266,7 @@ class Fold:
             committed_limit=previous.committed_limit,
             statutory_limit=previous.statutory_limit,
             accepted_at=fact.time,
+            timed_nodes=previous.timed_nodes,
             plain=False,
             arrived=fact.received,
         )

@@ -9,14 +9,14 @@ from typing import NamedTuple, cast
 
 from services.domain.calendar import WorkingCalendar
 from services.domain.case import Case
-from services.domain.entry import entry_of, fulfilments_of
+from services.domain.entry import entry_of, fulfilments_of, reports_of
 from services.domain.facts import Fact, Rank
 from services.domain.fold import Fold, corrected
 from services.domain.judgement import MISSES, Judgement, Outcome
-from services.domain.kinds.kind import AnyKind, CaseKind, DutyKind, EntryKind
+from services.domain.kinds.kind import AnyKind, CaseKind, DutyKind, EntryKind, FigureKind
 from services.domain.kinds.registry import KINDS
 from services.domain.law import Law
-from services.domain.plan import Kind, Plan
+from services.domain.plan import CASELESS, Kind, Plan
 from services.domain.selection import wanted_values
 from services.domain.signals import Signals
 from services.domain.tally import EVER, Cell
@@ -36,6 +36,8 @@ class Opinion(NamedTuple):
 
 
 NOTHING = Opinion([], None)
+RULES = 2
+"""Raised with every change of the code by which the same facts, plan and moment are judged otherwise than before."""
 
 
 class Judge:
@@ -43,6 +45,8 @@ class Judge:
 
     def __init__(self, plan: Plan, calendar: WorkingCalendar) -> None:
         self.plan = plan
+        self.fingerprint = f"{plan.fingerprint}.{RULES}"
+        """Of everything that decides a verdict: rows judged under another are judged again."""
         self.law = Law(plan, calendar)
         self.fold = Fold(self.law.zone, calendar, plan.service_items, self.law.hours)
         self.versions: dict[str, list[AnyKind]] = {}
@@ -56,10 +60,11 @@ class Judge:
         """An archive without a registry has no sources to doubt."""
         self._of_entries = [cast(EntryKind, kind) for kind in every if kind.promise.kind is Kind.CATALOGUE]
         self._of_duties = [cast(DutyKind, kind) for kind in every if kind.promise.kind is Kind.DUTY]
+        self._of_figures = [cast(FigureKind, kind) for kind in every if kind.promise.kind is Kind.FIGURE]
         self._turns = self._dates_of_turning()
         self._of_any_item: list[CaseKind] = []
         self._by_item: dict[str, list[CaseKind]] = {}
-        self._dispatch([cast(CaseKind, each) for each in every if each.promise.kind not in (Kind.CATALOGUE, Kind.DUTY)])
+        self._dispatch([cast(CaseKind, each) for each in every if each.promise.kind not in CASELESS])
 
     def in_force(self, key: str, day: int) -> AnyKind:
         """The version of a promise in force on a day; before its first, that."""
@@ -112,7 +117,7 @@ class Judge:
         elif rank == _CORRECTION or len(facts) > 1:
             opinion = self._mixed(facts, now)
         else:
-            opinion = _opinion_without_case(self._without_case(facts, now))
+            opinion = _opinion_without_case(self._without_case(facts, facts, now))
         if self._turns:
             turn = next((turn for turn in self._turns if turn > now), None)
             if turn is not None and (later is None or turn < later) and _may_turn(opinion, rank):
@@ -122,17 +127,18 @@ class Judge:
         return opinion
 
     def _mixed(self, facts: Sequence[Fact], now: Instant) -> Opinion:
-        """A key whose first fact is no case event: entries, duties, corrections, in any mixture."""
+        """A key whose first fact is no case event: entries, duties, figures, corrections, in any mixture."""
         about_case = any(fact.rank < _FIRST_DECISION for fact in facts)
         judged = self._cases(facts, now) if about_case else NOTHING
-        beside = _opinion_without_case(self._without_case(corrected(facts), now))
+        beside = _opinion_without_case(self._without_case(corrected(facts), facts, now))
         return judged._replace(
             judgements=judged.judgements + beside.judgements,
             reversed=judged.reversed + beside.reversed,
             quiet=judged.quiet and beside.quiet,
         )
 
-    def _without_case(self, facts: Sequence[Fact], now: Instant) -> list[Judgement]:
+    def _without_case(self, facts: Sequence[Fact], as_told: Sequence[Fact], now: Instant) -> list[Judgement]:
+        """Of facts with their corrections applied, and as they were told."""
         found: list[Judgement] = []
         entry = entry_of(facts)
         if entry is not None:
@@ -146,6 +152,9 @@ class Judge:
         for fulfilment in fulfilments_of(facts):
             for of_duty in self._of_duties:
                 of_duty.judge_fulfilment(fulfilment, now, found)
+        for report in reports_of(as_told) if self._of_figures else ():
+            for of_figure in self._of_figures:
+                of_figure.judge_report(report, now, found)
         return found
 
     def cases(self, facts: Sequence[Fact]) -> list[Case]:
@@ -178,8 +187,10 @@ class Judge:
             if yellow_at is not None and (arrived if judgement.stop is not None else now) >= yellow_at:
                 quiet = False
                 due = judgement.due
-                if judgement.outcome is Outcome.MET and (due is None or arrived > due):
+                if judgement.outcome in _IN_TIME and (due is None or arrived > due):
                     suspicious = True
+        if quiet and cases[-1].timed_nodes:
+            quiet = not _nodes_were_near(found, arrived, now)
         if suspicious and len(facts) > 1:
             return self._reconsidered(facts, cases, found, next_at)
         return Opinion(found, next_at, (), quiet)
@@ -226,6 +237,7 @@ class Judge:
         ]
 
 
+_IN_TIME = (Outcome.MET, Outcome.WITHDRAWN)
 _CURED = (Outcome.MET, Outcome.WITHDRAWN, Outcome.UNMEASURED)
 _CORRECTION = int(Rank.CORRECTION)
 _FIRST_CASELESS = int(Rank.CORRECTION)
@@ -233,8 +245,18 @@ _FIRST_DECISION = int(Rank.CASE_JUSTIFIED)
 """Decisions alone make no case: one may be about a duty."""
 
 
+def _nodes_were_near(found: Sequence[Judgement], arrived: Instant, now: Instant) -> bool:
+    """Whether a node has ever come near its own limit, as far as was known."""
+    for judgement in found:
+        for clock in judgement.nodes:
+            known_until = now if clock.is_current and judgement.stop is None else arrived
+            if clock.yellow_at is not None and known_until >= clock.yellow_at:
+                return True
+    return False
+
+
 def _opinion_without_case(found: list[Judgement]) -> Opinion:
-    """Of entries and duties: nothing changes by time alone."""
+    """Of entries, duties and figures: nothing changes by time alone."""
     late = tuple((each.kpi, each.cycle) for each in found if each.outcome is Outcome.LATE_ENTRY)
     quiet = not late and all(each.outcome is not Outcome.MISSED for each in found)
     return Opinion(found, None, late, quiet)

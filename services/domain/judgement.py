@@ -18,7 +18,7 @@ class Outcome(StrEnum):
     OVERDUE = "overdue"
     """Open past its limit: missed in every window that ends now."""
     WITHDRAWN = "withdrawn"
-    """Withdrawn before the limit: out of the denominator."""
+    """Withdrawn (or ended with nothing delivered) before the limit: out of the denominator."""
     JUSTIFIED = "justified"
     """A soft promise whose reason was accepted: out of the denominator, counted beside it."""
     LATE_ENTRY = "met_by_late_entry"
@@ -30,6 +30,19 @@ class Outcome(StrEnum):
 
 
 MISSES = frozenset((Outcome.MISSED, Outcome.OVERDUE))
+
+
+class NodeClock(NamedTuple):
+    """The own limit of one passage through a node, as a promise's clock counts it: it tells, and judges nothing."""
+
+    node: str
+    unit: str
+    """That holds it."""
+    due: Instant
+    yellow_at: Instant | None
+    red_at: Instant | None
+    is_current: bool
+    """The case is in it: not ended, and of the passages through this node the last begun."""
 
 
 class Judgement(NamedTuple):
@@ -55,6 +68,8 @@ class Judgement(NamedTuple):
     """From when a red card stands, while the case is open; None: never."""
     next_at: Instant | None = None
     """When, without any new fact, the next change comes; None: never."""
+    nodes: tuple[NodeClock, ...] = ()
+    """The nodes with a limit of their own."""
 
     def contribution(self) -> Contribution:
         """What it adds to its tally."""

@@ -27,6 +27,8 @@ class Law:
             entries.setdefault(entry.id, []).append(entry)
         self._halls = {name: self._hall([hours_version(e) for e in versions]) for name, versions in entries.items()}
         self._halls.setdefault("default", self._hall(DEFAULT_HOURS))
+        self.halls = tuple(self._halls[name] for name in sorted(self._halls))
+        """The opening hours of the plan, in an order that only the plan decides: tallies name a hall by its place."""
         self._hours: dict[tuple[str, str], OpeningHours] = {}
         self._statutory = {
             code: tuple(

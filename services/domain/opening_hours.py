@@ -99,7 +99,17 @@ class OpeningHours:
 
     def elapsed(self, start: Instant, end: Instant) -> int:
         """Opening time (µs) in [start, end); 0 if end <= start. Additive over any instant between."""
-        return self._opened_until(end) - self._opened_until(start) if start < end else 0
+        return self.opened_until(end) - self.opened_until(start) if start < end else 0
+
+    def opened_until(self, instant: Instant) -> int:
+        """Opening time (µs) from a beginning that is the same for every instant: differences are what counts."""
+        day = self._zone.day(instant)
+        opened = self._opened_before(day)
+        for opens, closes in self.spans(day):
+            if instant <= opens:
+                break
+            opened += min(instant, closes) - opens
+        return opened
 
     def add(self, start: Instant, amount_us: int) -> Instant:
         """The earliest instant at which this much opening time (µs, not negative) has elapsed since the start."""
@@ -171,21 +181,12 @@ class OpeningHours:
             return weeks * self._before[-1] + self._before[past]
         return self._opened[day - self._first]
 
-    def _opened_until(self, instant: Instant) -> int:
-        day = self._zone.day(instant)
-        opened = self._opened_before(day)
-        for opens, closes in self.spans(day):
-            if instant <= opens:
-                break
-            opened += min(instant, closes) - opens
-        return opened
-
     def _when(self, start: Instant, amount_us: int, *, latest: bool) -> Instant:
         if amount_us < 0:
             raise ValueError(f"{amount_us} µs of opening time: an amount cannot be negative")
         # Counting in whole µs, the earliest instant at which n have gone by ends the n-th; the latest begins the
         # one after it.
-        nth = self._opened_until(start) + amount_us + latest
+        nth = self.opened_until(start) + amount_us + latest
         day = self._day_of_nth(nth)
         left = nth - self._opened_before(day)
         for opens, closes in self.spans(day):

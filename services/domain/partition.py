@@ -19,7 +19,7 @@ from services.domain.tally import Tally, TallyKey
 from services.domain.zone import Instant
 
 PLAN_ROW = b"\x00plan"
-"""Under this key a partition keeps the fingerprint of the plan that its rows were judged by."""
+"""Under this key a partition keeps the fingerprint of the judge that its rows were judged by."""
 
 HEARTBEATS = b"\x00heartbeat "
 """So begins the key of a row that is no case's and holds a heartbeat of the source that the key names."""
@@ -110,15 +110,15 @@ class CasePartition:
 
     # ---- start -------------------------------------------------------------------------------------
     def rebuild(self, now: Instant) -> None:
-        """Read all rows once: tallies and due times come out of what each row contributed. Rows judged by another plan,
-        or merged by a recovery, are judged again."""
+        """Read all rows once: tallies and due times come out of what each row contributed. Rows judged by another plan
+        or by other rules, or merged by a recovery, are judged again."""
         self.tallies.clear()
         self.changed.clear()
         self.last_events.clear()
         self._added.clear()
         self._due.clear()
         self._next_at.clear()
-        fingerprint = self._judge.plan.fingerprint.encode()
+        fingerprint = self._judge.fingerprint.encode()
         was_catching_up, self.catching_up = self.catching_up, True  # nobody listens yet: the first sweep tells
         same_plan = self._rows.get(PLAN_ROW) == fingerprint
         stale: list[bytes] = []
@@ -159,7 +159,14 @@ class CasePartition:
         inserted = insert(row.facts, fact)
         if inserted.outcome is Insertion.DUPLICATE:
             # delivered again: what it brought forth may have been lost on the way
-            return Effects(key, row.cards, self._rulings_again(row, now), []) if row.cards or row.rulings else None
+            if not row.cards and not row.rulings:
+                return None
+            rulings = self._rulings_again(row, now)
+            told = [(each.identity, each.content) for each in rulings]
+            if told != row.rulings:  # facts of the same chunk may yet take it back
+                row.rulings = told
+                self._added[key] = row
+            return Effects(key, row.cards, rulings, [])
         if inserted.turned_away is not fact:
             self._hear((fact,), now)  # only what is kept: a new owner, who reads the rows, must hear the same
         self._added[key] = row

@@ -8,6 +8,7 @@ import re
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from fractions import Fraction
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -113,7 +114,23 @@ class Objective(Entry):
         share = words[2] == "%"
         return cls(relation=words[0], amount=amount / 100 if share else amount, unit="share" if share else words[2])
 
-    def holds(self, value: Decimal) -> bool:
+    @property
+    def written(self) -> str:
+        """What people read of it before its unit: `≤ 28`, `3–5`; a share in per cent."""
+        if self.quota is not None:
+            return f"{self.amount:f}–{self.quota:f}"
+        sign = {"<=": "≤", ">=": "≥", "=": "="}[self.relation]
+        return f"{sign} {(self.amount * 100).normalize():f} %" if self.unit == "share" else f"{sign} {self.amount:f}"
+
+    def nearly_holds(self, value: Fraction, tolerance: Decimal) -> bool:
+        """Whether it misses by no more than the tolerance (基本)."""
+        if self.relation == "<=":
+            return value <= self.amount + tolerance
+        if self.relation == ">=":
+            return value >= self.amount - tolerance
+        return abs(value - Fraction(self.amount)) <= tolerance
+
+    def holds(self, value: Decimal | Fraction) -> bool:
         """Whether a value keeps the promise: exactly on the bound is met, nothing is rounded (DESIGN §4.1)."""
         if self.relation == "<=":
             return value <= self.amount
@@ -151,6 +168,10 @@ class Kind(StrEnum):
     NODE_DURATION = "node_duration"
     TREND = "trend"
     FIGURE = "figure"
+
+
+CASELESS = frozenset((Kind.CATALOGUE, Kind.DUTY, Kind.FIGURE))
+"""Kinds about what is no case: entries of a catalogue, duties, figures that a source counts itself."""
 
 
 class Promise(Entry):
@@ -285,6 +306,12 @@ class Promise(Entry):
         """Whether its tallies are kept by day; a promise with only the window `all` keeps none."""
         return self.windows != (Window.ALL,)
 
+    @property
+    def published_by_item(self) -> bool:
+        """Whether there is a row per item of its tallies. The items of what is no case (codes of a list, periods) only
+        join what several sources say."""
+        return self.kind is Kind.NODE_DURATION or (self.by_item and self.kind not in CASELESS)
+
     @model_validator(mode="after")
     def _coherent(self) -> "Promise":
         problems = list(incoherences(self))
@@ -330,7 +357,7 @@ def incoherences(promise: Promise) -> list[str]:
             if not getattr(promise, name)
         ]
     if promise.period == "once" and promise.by is None:
-        found.append("a duty of once needs `by`, the date on which it is due")
+        found.append("what is owed once needs `by`, the date on which it is due")
     if promise.limit is not None and promise.limit != "due_at" and promise.ends is Ends.INSTANT:
         found.append('ends = "instant" goes with limit = "due_at" only')
     if promise.effective_to and promise.effective_to <= promise.effective_from:

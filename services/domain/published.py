@@ -82,10 +82,11 @@ class Card(NamedTuple):
     """Owner and subject with a blank between them."""
     cycle: int
     node: str
-    """`-` where the card is about the whole case."""
+    """The node that is over its own limit; `-` where the card is about the whole case."""
     level: str
     unit: str
-    """Who must act: the unit that holds the current node, else the one that accepted."""
+    """Who must act: the unit that holds the current node, else the one that accepted. While a card stands it follows
+    the holder, as `due_at` follows the limit."""
     raised_at: str
     """RFC 3339 in the plan's zone."""
     due_at: str

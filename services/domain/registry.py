@@ -40,10 +40,9 @@ class Said(NamedTuple):
         return cls(
             # other reasons are texts; a figure is counted by its source, its quantity belongs to no case
             codes=tuple(
-                (field, name)
+                (field, "figure" if (event_type, field) == _FIGURE else name)
                 for field, name in codes
-                if (field != "reason" or event_type in _CODED_REASONS)
-                and (field != "quantity" or event_type == "case.measured")
+                if field != "reason" or event_type in _CODED_REASONS
             ),
             is_entry="collection" in fields,
             is_decision="decision" in fields,
@@ -59,6 +58,7 @@ _LISTS: Final = (
     ("quantity", "quantity"),
     ("reason", "reason"),
 )
+_FIGURE: Final = ("figure.reported", "quantity")
 _CODED_REASONS: Final = ("case.suspended", "case.resumed", "case.extended", "case.justified")
 
 
@@ -190,6 +190,7 @@ def _codes(plan: Plan) -> dict[str, frozenset[str] | None]:
     return {
         "collection": frozenset(collection.id for collection in plan.head.collections),
         "duty": frozenset(plan.head.duties),
+        "figure": frozenset(plan.head.figures) or None,
         "promise": frozenset(promise.id for promise in plan.promises),
         "milestone": frozenset(name for item in items for name in item.milestones) or None,
         "node": frozenset(node for item in items for node in item.nodes) or None,

@@ -5,15 +5,16 @@ They are kept in tallies of their own, whose kpi begins with `~`, and published 
 
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from services.domain.case import Case
 from services.domain.entry import Entry
-from services.domain.figure import written
+from services.domain.figure import Figure, written
+from services.domain.forecast import forecast
 from services.domain.judgement import Judgement, Outcome
 from services.domain.law import Law
 from services.domain.limits import Ends, due
-from services.domain.plan import Source
+from services.domain.plan import Promise, Source
 from services.domain.tally import NOW, Cell, Cells, Tally, TallyKey
 from services.domain.zone import MINUTE_US, Instant
 
@@ -31,10 +32,17 @@ REFUSED = "~refused"
 ANOMALY = "~anomaly"
 """Facts that do not fit together; the item is the code."""
 LIMIT_MISMATCH = "limit_mismatch"
+COMPLETED_WITHOUT_STOP = "completed_without_stop"
+"""Completed, and not as refused or terminated, while the milestone that stops a promise's clock was never reported."""
 HOLDING = "~holding_days"
 """Working days for which each unit held cases in its nodes, beside the unit that accepted them (DESIGN §4.17)."""
 CONTRADICTED = "~contradicted"
 """Entries of a catalogue that declare what their cases of the last 90 days do not bear out (DESIGN §4.6)."""
+FORECAST, FORECAST_LOWER, FORECAST_UPPER = "forecast", "forecast_lower", "forecast_upper"
+"""Where a dated figure will stand at its date, and the 95 % interval of that (`services/domain/forecast.py`)."""
+FORECASTS = (FORECAST, FORECAST_LOWER, FORECAST_UPPER)
+OVER_QUOTA = "over_quota"
+"""More than the upper end of a range that the plan prints (3–5 家): no miss, and to be seen."""
 _DECLARED = "~declared"
 _HANDLED = "~handled"
 
@@ -58,9 +66,12 @@ class Signals:
         self._honesty = {
             collection.id: collection.honesty for collection in law.plan.head.collections if collection.honesty
         }
+        self._wait_for_more = frozenset(each.key for each in law.plan.promises if "completed" not in each.stop)
+        """The promises whose clock does not stop at the completion."""
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
-        """Append the signals of one cycle."""
+        """Append the signals of one cycle, of which the promises have spoken."""
+        codes = self._anomalies(case, found)
         completed = case.completed
         if case.accepted_at is None:
             self._unaccepted(case, now, found)
@@ -83,7 +94,7 @@ class Signals:
             waited = self._law.calendar.working_days(zone.day(case.applied.time), day)
             rounds: Cells = ((Cell.N, 1), (Cell.TOTAL, waited), (Cell.ACTUAL, len(case.supplements)))
             found.append(self._signal(ACCEPTANCE, case, case.unit, "-", day, rounds))
-        for code in self._anomalies(case):
+        for code in codes:
             found.append(self._signal(ANOMALY, case, case.unit, code, NOW, _ONE))
 
     def _handled(self, case: Case, day: int) -> Cells:
@@ -137,14 +148,26 @@ class Signals:
         usual = due(source.usual_delay, accepted.time, Ends.INSTANT, zone=law.zone, calendar=law.calendar, hours=hours)
         return accepted.recorded > usual
 
-    def _anomalies(self, case: Case) -> list[str]:
-        declared = case.statutory_limit
-        if declared is None or case.accepted_at is None:
-            return case.anomalies
+    def _anomalies(self, case: Case, judged: list[Judgement]) -> list[str]:
+        codes = case.anomalies
+        if case.statutory_limit is not None and self._is_mismatch(case, case.statutory_limit):
+            codes = [*codes, LIMIT_MISMATCH]
+        if case.completed_at is not None and self._wait_for_more and self._waits(case, judged):
+            codes = [*codes, COMPLETED_WITHOUT_STOP]
+        return codes
+
+    def _is_mismatch(self, case: Case, declared: Mapping[str, Any]) -> bool:
+        if case.accepted_at is None:
+            return False
         limit = self._law.statutory_limit(case.service_item, self._law.zone.day(case.accepted_at))
-        if limit is None or (limit.amount, limit.unit) == (declared["amount"], declared["unit"]):
-            return case.anomalies
-        return [*case.anomalies, LIMIT_MISMATCH]
+        return limit is not None and (limit.amount, limit.unit) != (declared["amount"], declared["unit"])
+
+    def _waits(self, case: Case, judged: list[Judgement]) -> bool:
+        """Whether a promise still waits for more than the completion of this case."""
+        for each in judged:
+            if each.stop is None and each.kpi in self._wait_for_more and each.cycle == case.cycle:
+                return True
+        return False
 
     @staticmethod
     def _signal(name: str, case: Case, unit: str, item: str, day: int, cells: Cells) -> Judgement:
@@ -153,7 +176,7 @@ class Signals:
 
 class SignalRow(NamedTuple):
     """A signal of one unit (or source): how many, of how many, and the mean where there is one. Texts, as in a value
-    row."""
+    row. Of a forecast: how many count by now, and as mean the figure foretold; the item is the promise's key."""
 
     signal: str
     unit: str
@@ -176,6 +199,22 @@ def signal_rows(tallies: Mapping[TallyKey, Tally], through: int, days: int = 30)
         mean = Fraction(tally.cells[Cell.TOTAL], n) if signal in (ACCEPTANCE, HOLDING) and n else None
         rows.append(SignalRow(signal.removeprefix(PREFIX), unit, item, str(n), str(of) if of else "", written(mean)))
     return sorted(rows)
+
+
+def figure_signals(promise: Promise, unit: str, figure: Figure, today: int) -> list[SignalRow]:
+    """Of one promise's figure: the forecast while its date is to come, and by how much it exceeds its quota."""
+    rows: list[SignalRow] = []
+    ahead = forecast(figure, today, promise.by.toordinal()) if promise.by is not None and figure.pending else None
+    if ahead is not None:
+        by_now = written(figure.n if figure.numerator is None else figure.numerator)
+        rows = [
+            SignalRow(name, unit, promise.key, by_now, "", written(foretold))
+            for name, foretold in zip(FORECASTS, ahead, strict=True)
+        ]
+    quota = promise.target.quota if promise.target is not None else None
+    if quota is not None and figure.value is not None and figure.value > quota:
+        rows.append(SignalRow(OVER_QUOTA, unit, promise.key, written(figure.value - Fraction(quota)), "", ""))
+    return rows
 
 
 def _contradictions(tallies: Mapping[TallyKey, Tally], through: int) -> list[SignalRow]:

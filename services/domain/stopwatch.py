@@ -4,11 +4,12 @@ Rules 2 to 4 of DESIGN §4. The arithmetic of days and minutes is in `limits.py`
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from services.domain.case import Case
+from services.domain.case import Case, NodeSpan
 from services.domain.law import Law
 from services.domain.limits import Ends, Limit, LimitUnit, due
 from services.domain.plan import Promise
@@ -194,6 +195,19 @@ class Stopwatch:
         limit = self.limit(case, start)
         if limit is None:
             return None
+        return self._reading(limit, start, stop, case) if case.suspensions else self._unpaused(limit, start, case)
+
+    def read_node(self, case: Case, span: NodeSpan) -> Reading | None:
+        """Due and yellow instants of a node's own limit, by the rules of this clock and in the hours of the unit that
+        holds the node; None if it has no limit."""
+        limit = _limit(span.limit)
+        if limit is None:
+            return None
+        if span.unit and span.unit != case.unit:
+            case = replace(case, unit=span.unit)
+        return self._reading(limit, span.start, span.end, case)
+
+    def _reading(self, limit: Limit, start: Instant, stop: Instant | None, case: Case) -> Reading:
         if not case.suspensions or not self._stops:
             return self._unpaused(limit, start, case)
         return self._paused(limit, start, stop, case)

@@ -43,12 +43,15 @@ class Cell:
     GROSS = 12
     """Sum of the gross amounts, suspensions included."""
     BASE = 13
-    """Sum of what the amounts are compared with; for open cases of a mean: sum of their starts."""
+    """Sum of what the amounts are compared with; for open cases of a mean: sum of their starts (in opening time, where
+    that is what is measured)."""
     ACTUAL = 14
     """Sum of the amounts that BASE is compared with."""
 
 
 CELLS = 15
+_LARGEST = 2**63 - 1
+"""No JSON number is larger: the starts of some thousand open cases, in microseconds, add up to more."""
 Cells = tuple[tuple[int, int], ...]
 """A contribution: (cell, amount) pairs."""
 
@@ -113,8 +116,12 @@ class Tally:
         return not self.bins and not any(self.cells)
 
     def packed(self) -> list[Any]:
-        """A JSON-able form: non-zero cells and bins as pairs, in order."""
-        cells = [[cell, amount] for cell, amount in enumerate(self.cells) if amount]
+        """A JSON-able form: non-zero cells and bins as pairs, in order; as text what JSON's readers do not hold."""
+        cells = [
+            [cell, amount if -_LARGEST <= amount <= _LARGEST else str(amount)]
+            for cell, amount in enumerate(self.cells)
+            if amount
+        ]
         return [cells, sorted(self.bins.items())]
 
     @classmethod
@@ -122,7 +129,7 @@ class Tally:
         """The tally of its packed form."""
         tally = cls()
         for cell, amount in packed[0]:
-            tally.cells[cell] = amount
+            tally.cells[cell] = int(amount)
         tally.bins = dict(packed[1])
         return tally
 

@@ -8,12 +8,14 @@ from datetime import date
 from fractions import Fraction
 
 from services.domain.figure import Figure, percentile, wilson, written
+from services.domain.forecast import expected
 from services.domain.judge import Judge
 from services.domain.kinds.kind import AnyKind, Moment, Sums
 from services.domain.limits import Ends, due
 from services.domain.plan import Kind, Objective, Plan, Promise, Source, Window
 from services.domain.published import State, ValueRow
 from services.domain.selection import wanted_values
+from services.domain.signals import SignalRow, figure_signals
 from services.domain.tally import EVER, NOW, Cell, Tally, TallyKey, total
 from services.domain.zone import Instant
 
@@ -48,11 +50,7 @@ class Valuer:
     ) -> list[ValueRow]:
         """The rows as of a time, sorted by their first seven columns; of some promises only, if `kpis` names them.
         `lagging`: the tallies are behind the clock, so that every value is stale."""
-        series: dict[str, Units] = {}
-        for key, tally in tallies.items():
-            if (kpis is None or key.kpi in kpis) and not tally.empty:
-                units = series.setdefault(key.kpi, {})
-                units.setdefault(key.unit, {}).setdefault(key.item, {})[key.day] = tally
+        series = _by_promise(tallies, self._judge.kinds if kpis is None else kpis)
         moment = Moment(as_of - 1, self._zone.day(as_of - 1))
         silent = silent_sources(self._judge, last_events, moment.now)
         found: list[ValueRow] = []
@@ -62,6 +60,21 @@ class Valuer:
                 found += self._promise_rows(kind, series.get(name, {}), as_of, moment, silent, lagging)
         found.sort(key=lambda row: row[:7])
         return found
+
+    def beside(self, tallies: Mapping[TallyKey, Tally], as_of: Instant) -> list[SignalRow]:
+        """What is published beside the rows: where dated figures will stand at their date, and what exceeds a quota. Of
+        each promise in its official window."""
+        moment = Moment(as_of - 1, self._zone.day(as_of - 1))
+        kinds = [self._judge.in_force(name, moment.day) for name in self._judge.kinds]
+        kinds = [kind for kind in kinds if kind.promise.by or (kind.promise.target and kind.promise.target.quota)]
+        series = _by_promise(tallies, {kind.promise.key for kind in kinds})
+        found: list[SignalRow] = []
+        for kind in kinds:
+            window = kind.promise.official_window
+            for unit, items, everywhere in _units(kind.promise, series.get(kind.promise.key, {})):
+                figure = kind.figure(_sums(unit, items, window, moment, everywhere), moment)
+                found += figure_signals(kind.promise, unit, figure, moment.day)
+        return sorted(found)
 
     def _promise_rows(
         self,
@@ -73,17 +86,16 @@ class Valuer:
         lagging: bool,
     ) -> Iterable[ValueRow]:
         promise = kind.promise
-        named = sorted(set(units) | set(promise.owed_by))
-        for unit, items in [(ALL, whole(units.values())), *((name, units.get(name, {})) for name in named)]:
+        for unit, items, everywhere in _units(promise, units):
             stale = lagging or any(
                 source.id in silent and (unit == ALL or "*" in source.units or unit in source.units)
                 for source in self._feeds[promise.key]
             )
             for window in promise.windows:
-                yield self._row(kind, unit, "-", items, window, as_of, moment, stale)
-                if promise.by_item or promise.kind is Kind.NODE_DURATION:
+                yield self._row(kind, unit, "-", items, window, as_of, moment, stale, everywhere)
+                if promise.published_by_item:
                     for item in sorted(items):
-                        yield self._row(kind, unit, item, {item: items[item]}, window, as_of, moment, stale)
+                        yield self._row(kind, unit, item, {item: items[item]}, window, as_of, moment, stale, everywhere)
 
     def _row(
         self,
@@ -95,18 +107,17 @@ class Valuer:
         as_of: Instant,
         moment: Moment,
         stale: bool,
+        everywhere: Mapping[str, Tally],
     ) -> ValueRow:
         promise, zone = kind.promise, self._zone
-        first = first_day(window, moment.day)
-        closed = {name: in_window(days, first, moment.day) for name, days in items.items()}
-        present = {name: days[NOW] for name, days in items.items() if NOW in days}
-        sums = Sums(unit, first, closed, present)
+        sums = _sums(unit, items, window, moment, everywhere)
+        first = sums.first_day
         figure = kind.figure(sums, moment)
         target = promise.target
-        done, now = total(closed.values()), total(present.values())
-        unmeasured = done.cells[Cell.UNMEASURED] + now.cells[Cell.UNMEASURED]
+        done, now = total(sums.closed.values()), total(sums.present.values())
+        unmeasured = done.cells[Cell.UNMEASURED] + now.cells[Cell.UNMEASURED] + figure.unmeasured
         lower = upper = None
-        if figure.ratio and figure.n and figure.numerator is not None:
+        if figure.ratio and figure.n and isinstance(figure.numerator, int):
             lower, upper = wilson(figure.numerator, figure.n)
         state = self._state(kind, figure, target, unmeasured, stale, window, items, moment)
         p50, p95 = (percentile(figure.bins, share) for share in (Fraction(1, 2), Fraction(19, 20)))
@@ -127,7 +138,7 @@ class Valuer:
             denominator=written(figure.denominator),
             lower=written(lower),
             upper=written(upper),
-            objective=f"{target.relation} {written(target.amount)}" if target else "",
+            objective=_objective(target),
             state=state,
             open_overdue=str(now.cells[Cell.OVERDUE]),
             suspended_share=_share(done.cells[Cell.SUSPENDED], n),
@@ -159,16 +170,23 @@ class Valuer:
         promise = kind.promise
         if target is None:
             return State.UNTARGETED
-        if promise.kind in _MUST_BE_REPORTED and unmeasured > promise.unmeasured_tolerance * (figure.n + unmeasured):
+        owed = figure.n + unmeasured if figure.owed is None else figure.owed
+        if promise.kind in _MUST_BE_REPORTED and unmeasured > promise.unmeasured_tolerance * owed:
             return State.UNMEASURED
         if figure.value is None:
             return State.NO_DATA
         if stale:
             return State.STALE
-        if not holds(target, figure.value):
+        if not target.holds(figure.value):
             if not figure.pending:
-                return State.MISSED
-            return State.PROVISIONAL if self._will_be_reached(promise, figure, target, moment) else State.AT_RISK
+                if not target.nearly_holds(figure.value, promise.tolerance):
+                    return State.MISSED
+                small = figure.small_sample_matters and figure.n < promise.minimum_n
+                return State.INSUFFICIENT if small else State.AT_RISK
+            assert promise.by is not None
+            at_date = expected(figure, moment.day, promise.by.toordinal())
+            assert at_date is not None
+            return State.PROVISIONAL if target.holds(at_date) else State.AT_RISK
         if figure.small_sample_matters and figure.n < promise.minimum_n:
             return State.INSUFFICIENT
         if self._at_risk(kind, figure, target, window, items, moment):
@@ -180,14 +198,14 @@ class Valuer:
     ) -> bool:
         """Not missed, but: the mean with open cases at their age breaks the limit; or the yellow cards would miss the
         objective if all ran late; or the trend of the last 30 days crosses it."""
-        if figure.censored is not None and not holds(target, figure.censored):
+        if figure.censored is not None and not target.holds(figure.censored):
             return True
-        if figure.if_all_late is not None and not holds(target, figure.if_all_late):
+        if figure.if_all_late is not None and not target.holds(figure.if_all_late):
             return True
         if not figure.small_sample_matters or window is Window.NOW:
             return False
         predicted = self._forecast(kind, items, window, moment)
-        return predicted is not None and not holds(target, predicted)
+        return predicted is not None and not target.holds(predicted)
 
     def _forecast(self, kind: AnyKind, items: Items, window: Window, moment: Moment) -> Fraction | None:
         """Least squares over the days of the last 30 that have a figure, at the end of the period (or in 30 days)."""
@@ -207,25 +225,39 @@ class Valuer:
         ahead = min(FORECAST_DAYS, last_day_of(window, moment.day) - moment.day)
         return mean_y + slope * (ahead - mean_x)
 
-    @staticmethod
-    def _will_be_reached(promise: Promise, figure: Figure, target: Objective, moment: Moment) -> bool:
-        """Whether the pace of the last 30 days reaches a dated count by its date."""
-        assert promise.by is not None and figure.value is not None
-        recent = sum(count for day, count in figure.reached.items() if day > moment.day - FORECAST_DAYS)
-        left = promise.by.toordinal() - moment.day
-        return holds(target, figure.value + Fraction(recent * left, FORECAST_DAYS))
 
-
-_MUST_BE_REPORTED = (Kind.CASE_BOUND, Kind.CATALOGUE)
+_MUST_BE_REPORTED = (Kind.CASE_BOUND, Kind.CATALOGUE, Kind.FIGURE)
 """Kinds where silence about the fact would look like keeping the promise (DESIGN §4.12)."""
 
 
-def holds(target: Objective, value: Fraction) -> bool:
-    """Whether an exact value reaches the target; nothing is rounded into compliance (DESIGN §4.1)."""
-    amount = Fraction(target.amount)
-    if target.relation == "<=":
-        return value <= amount
-    return value >= amount if target.relation == ">=" else value == amount
+def _by_promise(tallies: Mapping[TallyKey, Tally], kpis: Collection[str]) -> dict[str, Units]:
+    """Tallies sorted by promise, unit, item and day."""
+    series: dict[str, Units] = {}
+    for key, tally in tallies.items():
+        if key.kpi in kpis and not tally.empty:
+            units = series.setdefault(key.kpi, {})
+            units.setdefault(key.unit, {}).setdefault(key.item, {})[key.day] = tally
+    return series
+
+
+def _units(promise: Promise, units: Units) -> Iterable[tuple[str, Items, Mapping[str, Tally]]]:
+    """The whole and each unit that has or owes anything: with its items, and what is true now everywhere."""
+    every = whole(units.values())
+    everywhere = _present(every)
+    yield ALL, every, everywhere
+    for unit in sorted(set(units) | set(promise.owed_by)):
+        yield unit, units.get(unit, {}), everywhere
+
+
+def _sums(unit: str, items: Items, window: Window, moment: Moment, everywhere: Mapping[str, Tally]) -> Sums:
+    """The tallies of a window."""
+    first = first_day(window, moment.day)
+    closed = {name: in_window(days, first, moment.day) for name, days in items.items()}
+    return Sums(unit, first, closed, _present(items), everywhere)
+
+
+def _present(items: Items) -> dict[str, Tally]:
+    return {name: days[NOW] for name, days in items.items() if NOW in days}
 
 
 def in_window(days: Days, first: int, last: int) -> Tally:
@@ -281,7 +313,8 @@ def last_day_of(window: Window, today: int) -> int:
 def feeding(promise: Promise, plan: Plan) -> tuple[Source, ...]:
     """The sources whose silence makes a promise stale."""
     subjects = set(wanted_values(promise.select.get("service_item", ())))
-    subjects |= {subject for subject in (promise.collection, promise.duty) if subject}
+    named = (promise.collection, promise.duty, promise.numerator, promise.denominator)
+    subjects |= {subject for subject in named if subject}
     return tuple(
         source
         for source in plan.sources.values()
@@ -303,6 +336,15 @@ def silent_sources(judge: Judge, last_events: Mapping[str, Instant], now: Instan
         if now > until:
             silent.add(source.id)
     return frozenset(silent)
+
+
+def _objective(target: Objective | None) -> str:
+    """The cell: `>= 0.8`, or a range as `3..5`."""
+    if target is None:
+        return ""
+    if target.quota is not None:
+        return f"{written(target.amount)}..{written(target.quota)}"
+    return f"{target.relation} {written(target.amount)}"
 
 
 def _share(part: int, of: int) -> str:

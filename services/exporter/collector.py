@@ -59,6 +59,8 @@ class PlanCollector(Collector):
         now, scrape = self._now(), self._snapshot.scrape()
         for metric in (*metrics.ROW_METRICS.values(), metrics.STATE, metrics.STATE_AT_MIDNIGHT):
             yield _of_samples(metric, scrape.rows.get(metric.name, []))
+        for name, metric in metrics.FORECAST_METRICS.items():
+            yield _family(metric, scrape.forecasts[name].items())
         yield from self._static
         yield _family(metrics.CARDS_OPEN, scrape.cards.items())
         yield _family(metrics.VERDICTS, scrape.verdicts.items())

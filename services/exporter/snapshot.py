@@ -62,6 +62,10 @@ class LabelSets:
             and state in _STATES
         )
 
+    def admit_forecast(self, kpi: str, variant: str, unit: str) -> bool:
+        """Whether a forecast is of a promise and a unit of the plan."""
+        return (kpi, variant) in self.kpis and (self.open or unit in self.units)
+
     def admit(self, kpi: str, unit: str) -> bool:
         """Whether a card or verdict is about a promise and a unit of the plan."""
         return (kpi, "official") in self.kpis and (self.open or unit in self.units)
@@ -90,6 +94,8 @@ class Scrape:
     verdicts: dict[tuple[str, str, str], int]
     signals: dict[tuple[str, str, str], tuple[int, int | None]]
     """(signal, unit or source, item) → how many cases, and of how many where a share makes sense."""
+    forecasts: dict[str, dict[tuple[str, str, str], float]]
+    """Signal of a forecast → (kpi, variant, unit) → the figure foretold."""
     dead_letters: dict[str, int]
     progress: dict[int, Progress]
     unreadable: dict[str, int]
@@ -114,6 +120,7 @@ class Snapshot:
     _hidden: dict[bytes, str] = field(default_factory=dict)
     _cards: dict[bytes, tuple[str, str, str]] = field(default_factory=dict)
     _signals: dict[bytes, tuple[tuple[str, str, str], tuple[int, int | None]]] = field(default_factory=dict)
+    _forecasts: dict[bytes, tuple[str, tuple[str, str, str], float]] = field(default_factory=dict)
     _verdicts: dict[int, tuple[str, str, str]] = field(default_factory=dict)
     _verdict_counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     _dead_letters: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(REASONS, 0)))
@@ -145,10 +152,18 @@ class Snapshot:
                 self._rows[name][key] = sample
 
     def _take_signal(self, key: bytes, value: bytes | None) -> None:
-        """A signal beside the values: how many cases, and of how many."""
+        """A signal beside the values: how many cases, and of how many; or a forecast."""
         self._signals.pop(key, None)
-        if value is not None:
-            told = orjson.loads(value)
+        self._forecasts.pop(key, None)
+        if value is None:
+            return
+        told = orjson.loads(value)
+        if told["signal"] in metrics.FORECAST_METRICS:
+            kpi, _, variant = told["item"].partition("/")
+            labels = kpi, variant or "official", told["unit"]
+            if self.sets.admit_forecast(*labels):
+                self._forecasts[key] = told["signal"], labels, float(told["mean"])
+        else:
             of = int(told["of"]) if told["of"] else None
             self._signals[key] = (told["signal"], told["unit"], told["item"]), (int(told["n"]), of)
 
@@ -227,6 +242,10 @@ class Snapshot:
                 cards=Counter(self._cards.values()),
                 verdicts=dict(self._verdict_counts),
                 signals=dict(self._signals.values()),
+                forecasts={
+                    name: {labels: value for signal, labels, value in self._forecasts.values() if signal == name}
+                    for name in metrics.FORECAST_METRICS
+                },
                 dead_letters=dict(self._dead_letters),
                 progress=dict(self._progress),
                 unreadable=dict(self._unreadable),

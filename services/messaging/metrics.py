@@ -81,6 +81,20 @@ STATE_AT_MIDNIGHT = Metric(
     (*ROW_LABELS, "state"),
 )
 """What changed today. Not an offset of `kpi_state`: a simulated day has no fixed length in Prometheus' time."""
+FORECAST_LABELS = ("kpi", "variant", "unit")
+FORECAST = Metric(
+    "kpi_forecast",
+    "Where a dated figure will stand at its date if it goes on at the pace of the last 30 days, in its own unit.",
+    FORECAST_LABELS,
+)
+FORECAST_LOWER = Metric("kpi_forecast_lower", "Lower end of the forecast's 95 % interval.", FORECAST_LABELS)
+FORECAST_UPPER = Metric("kpi_forecast_upper", "Upper end of the forecast's 95 % interval.", FORECAST_LABELS)
+FORECAST_METRICS: dict[str, Metric] = {
+    "forecast": FORECAST,
+    "forecast_lower": FORECAST_LOWER,
+    "forecast_upper": FORECAST_UPPER,
+}
+"""Signal of a forecast → its metric. While a promise's date is to come; of its official window."""
 
 PROMISE_INFO = Metric(
     "kpi_promise_info",
@@ -130,7 +144,7 @@ SIGNAL = Metric(
     "Cases of the last 30 days that make one doubt the numbers, by signal (services/domain/signals.py).",
     ("signal", "unit", "item"),
 )
-"""`unit` is the source for backdated entries; `item` is the code of an anomaly."""
+"""`unit` is the source for backdated entries; `item` is the code of an anomaly, or the promise over its quota."""
 SIGNAL_OF = Metric("kpi_signal_of_cases", "Of how many cases, where a share makes sense.", ("signal", "unit", "item"))
 
 CLOCK = Metric("kpi_clock_timestamp_seconds", "What the plan's clock shows; rules compare with it, never with time().")
@@ -175,6 +189,7 @@ ALL: tuple[Metric, ...] = (
     *ROW_METRICS.values(),
     STATE,
     STATE_AT_MIDNIGHT,
+    *FORECAST_METRICS.values(),
     PROMISE_INFO,
     PROMISE_TEXT,
     PROMISE_DUE,

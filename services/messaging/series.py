@@ -59,13 +59,16 @@ def row_series(row: Mapping[str, str], labels: WrittenLabels) -> Iterator[Measur
     """A value row: one sample per cell that is not empty, and its state. `labels`: those of the row."""
     for column, metric in metrics.ROW_METRICS.items():
         if text := row.get(column, ""):
-            yield Measured(metric, labels, _number(column, text))
+            yield Measured(metric, labels, number_of(column, text))
     yield Measured(metrics.STATE, WrittenLabels(labels | {"state": row["state"]}), 1)
 
 
-def _number(column: str, text: str) -> float:
-    # an objective is written with its relation: `<= 28`
-    return float(text.split()[1] if column == "objective" and " " in text else text)
+def number_of(column: str, text: str) -> float:
+    """A cell as a number."""
+    # an objective is written with its relation: `<= 28`; of a range `3..5` its lower end must be reached
+    if column == "objective":
+        text = text.partition("..")[0].rpartition(" ")[2]
+    return float(text)
 
 
 # ---- a plan --------------------------------------------------------------------------------------------------

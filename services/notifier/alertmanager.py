@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from services.domain.cards import WHOLE
 from services.domain.plan import Plan, Strength
 from services.domain.published import Card, Level
 from services.notifier.delivery import AlertmanagerAway
@@ -77,9 +78,13 @@ class Mirror:
             if ended := self._standing.pop(id, None):
                 self._news[id] = ended
         else:
-            # what changes (the due time after an extension) is told, the start stays
-            starts_at = self._standing[id]["startsAt"] if id in self._standing else since.isoformat()
-            self._standing[id] = self._news[id] = self._alert(card, number, starts_at)
+            # what changes (the due time after an extension, the unit) is told, the start stays
+            before = self._standing.get(id)
+            starts_at = before["startsAt"] if before is not None else since.isoformat()
+            alert = self._standing[id] = self._news[id] = self._alert(card, number, starts_at)
+            self._news.pop(f"{id}/{card.unit}", None)  # back before its end there was sent
+            if before is not None and before["labels"] != alert["labels"]:
+                self._news[f"{id}/{before['labels']['unit']}"] = before  # to the Alertmanager it is another: it ends
 
     def send(self, now: datetime, seconds: float) -> None:
         """Sends what is new, and everything once a minute. Raises AlertmanagerAway; nothing is forgotten then."""
@@ -98,6 +103,8 @@ class Mirror:
         strength = promise.strength if promise else Strength.HARD
         zh, en = (promise.title.zh, promise.title.en) if promise else (card.kpi, card.kpi)
         colour = "红牌" if card.level == Level.RED else "黄牌"
+        if card.node != WHOLE:
+            zh, en = f"{zh}，环节{card.node}", f"{en}, node {card.node}"
         return {
             "labels": {
                 "alertname": CARD_ALERT,

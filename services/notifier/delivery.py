@@ -18,12 +18,10 @@ from services.notifier.subjects import Subject
 
 
 class Noticed(StrEnum):
-    """What has last been written about a subject."""
+    """What a notice says of a subject."""
 
     RAISED = "raised"
     ENDED = "ended"
-    SUPPRESSED = "suppressed"
-    """A silence or an inhibition held its notice back; when that ends and the subject stands, it is told."""
 
 
 class AlertmanagerAway(Exception):
@@ -57,11 +55,9 @@ class _Waiting:
     """Since when the Alertmanager has not answered."""
 
 
-def is_news(subject: Subject, noticed: Noticed | None) -> bool:
-    """Whether there is something to tell: it stands and nobody was told, or it ended and somebody was."""
-    if subject.stands:
-        return noticed is not Noticed.RAISED
-    return noticed is Noticed.RAISED
+def is_news(subject: Subject, told: Collection[str]) -> bool:
+    """Whether there is something to tell: it stands and its unit was not told, or it ended and somebody was."""
+    return subject.unit not in told if subject.stands else bool(told)
 
 
 class Delivery:
@@ -86,11 +82,15 @@ class Delivery:
         self._plan_text = plan_text
         self._pace = pace or Pace()
         self._seconds = seconds
-        self._noticed: dict[str, Noticed] = {}
+        self._told: dict[str, set[str]] = {}
+        """Subject → the units that know that it stands: a card may move from one to the next."""
+        self._held: dict[str, set[str]] = {}
+        """Subject → the units whose notice a silence or an inhibition held back, which is noted; when that ends and
+        the subject stands, they are told."""
         self._waiting: dict[tuple[str, ...], _Waiting] = {}
         self._group_of: dict[str, tuple[str, ...]] = {}
         self.raised_at: dict[str, str] = {}
-        """Subject → real time (RFC 3339) at which it was told; where a mirrored card starts after a restart."""
+        """Subject → real time (RFC 3339) at which it was first told; where a mirrored card starts after a restart."""
         for notice in outbox.read:
             self._remember(notice)
 
@@ -101,13 +101,16 @@ class Delivery:
 
     def report(self, subject: Subject) -> None:
         """The present state of a subject, as often as one likes."""
-        news = is_news(subject, self._noticed.get(subject.id))
+        news = self._is_news(subject)
         if not news or self._group_of.get(subject.id) != subject.group:
             self._forget(subject.id)  # told again and again, a subject must not begin to wait anew
         if news:
             group = self._waiting.setdefault(subject.group, _Waiting(self._seconds()))
             group.subjects[subject.id] = subject
             self._group_of[subject.id] = subject.group
+
+    def _is_news(self, subject: Subject) -> bool:
+        return is_news(subject, self._told.get(subject.id, ()))
 
     def tick(self) -> None:
         """Writes every notice that is due."""
@@ -134,7 +137,7 @@ class Delivery:
         group.refused_since = None
         if held:
             group.ask_at = seconds + self._pace.ask_again
-        new_held = [one for one in subjects if one.id in held and self._noticed.get(one.id) is not Noticed.SUPPRESSED]
+        new_held = [one for one in subjects if one.id in held and one.unit not in self._held.get(one.id, ())]
         tell = [one for one in subjects if one.id not in held]
         notices = []
         if any(not one.quiet for one in tell):
@@ -147,7 +150,7 @@ class Delivery:
         for notice in notices:
             self._remember(notice)
         for subject in subjects:
-            if not is_news(subject, self._noticed.get(subject.id)):
+            if not self._is_news(subject):
                 self._forget(subject.id)
 
     def _notice(self, outcome: str, subjects: Iterable[Subject], now: Instant) -> dict[str, Any]:
@@ -165,13 +168,16 @@ class Delivery:
         }
 
     def _remember(self, notice: Mapping[str, Any]) -> None:
+        held = notice["outcome"] == "suppressed"
         for told in notice["subjects"]:
-            held = notice["outcome"] == "suppressed"
-            self._noticed[told["id"]] = Noticed.SUPPRESSED if held else Noticed(told["status"])
-            if told["status"] == Noticed.RAISED:
-                self.raised_at[told["id"]] = notice["written_at"]
-            else:
-                self.raised_at.pop(told["id"], None)
+            id = told["id"]
+            if told["status"] == Noticed.ENDED:
+                for memory in (self._told, self._held, self.raised_at):
+                    memory.pop(id, None)
+                continue
+            if id not in self._told:
+                self.raised_at[id] = notice["written_at"]
+            (self._held if held else self._told).setdefault(id, set()).add(notice["unit"])
 
     def _forget(self, id: str) -> None:
         """Takes a subject out of what waits; a group that becomes empty is gone."""

@@ -13,6 +13,7 @@ from services.catalog.sentences import in_words
 from services.domain.plan import Plan, Promise, Title, Window
 from services.domain.published import WORST_FIRST, State, ValueRow
 from services.domain.zone import Zone
+from services.messaging.series import number_of
 from services.reporting.charts import Charts, Line, Point
 from services.reporting.shown import Shown, row_key, shown
 from services.reporting.times import ReportTimes
@@ -174,7 +175,7 @@ class Reports:
         times = {self._zone.text(time): time for time in self._times.trend}
         drawn = [Point(times[row.window_end], float(row.value), shown(row, "value", promise)) for row in points]
         threshold = official.objective and Line(
-            float(official.objective.rpartition(" ")[2]), shown(official, "objective", promise)
+            number_of("objective", official.objective), shown(official, "objective", promise)
         )
         return charts.trend(drawn, threshold or None)
 

@@ -38,6 +38,8 @@ def shown(row: ValueRow, column: str, promise: Promise) -> Shown:
 def _read(text: str, share: bool) -> str:
     if not text:
         return NOTHING
+    if ".." in text:
+        return text.replace("..", "–")
     relation, _, number = text.rpartition(" ")
     if share:
         number = f"{(Decimal(number) * 100).normalize():f} %"

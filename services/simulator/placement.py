@@ -7,7 +7,7 @@ from typing import Any
 
 from services.domain.law import Law
 from services.domain.limits import Ends, Limit, LimitUnit, due
-from services.domain.plan import Kind, Promise
+from services.domain.plan import CASELESS, Kind, Promise
 from services.domain.zone import DAY_US, MINUTE_US, Instant
 from services.simulator.profile import Quality
 from services.simulator.story import SECOND, Fate
@@ -36,7 +36,7 @@ class Placement:
             found = self._selected[key] = tuple(
                 promise
                 for promise in self.promises
-                if promise.kind not in (Kind.CATALOGUE, Kind.DUTY) and _selects(promise, item, attributes)
+                if promise.kind not in CASELESS and _selects(promise, item, attributes)
             )
         return found
 

@@ -125,7 +125,7 @@ class Kpis:
                 stood = self._stood[key] = stands(self._stood.get(key), row.state, day)
                 records.append((key, orjson.dumps(row._asdict() | times | {"state_at_midnight": stood.at_midnight})))
         if everything:
-            for signal in signal_rows(tallies, day):
+            for signal in (*signal_rows(tallies, day), *self._valuer.beside(tallies, as_of)):
                 key = f"signal|{signal.signal}|{signal.unit}|{signal.item}".encode()
                 seen.add(key)
                 self._published[key] = tuple(signal)

@@ -21,6 +21,7 @@ from services.local import prometheus
 from services.local.monitoring_tools import MonitoringTools
 from services.local.web_part import WebPart
 from services.messaging import metrics
+from services.messaging.series import number_of
 from services.rules.write import write_rules
 from services.simulator.history import History
 from services.simulator.profile import profile
@@ -118,7 +119,7 @@ def cells(events: Path) -> dict[str, Series]:
             for column, metric in metrics.ROW_METRICS.items():
                 if row[column]:
                     series = found[metric.name].setdefault(tuple(sorted(labels.items())), {})
-                    series[row["window_end"]] = float(row[column].split()[-1])
+                    series[row["window_end"]] = number_of(column, row[column])
             state = tuple(sorted((labels | {"state": row["state"]}).items()))
             found[metrics.STATE.name].setdefault(state, {})[row["window_end"]] = 1
     return found

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ from services.catalog.load import load_plan
 from services.clock import Clock
 from services.domain.judge import Judge
 from services.domain.published import ValueRow
+from services.domain.signals import FORECASTS
 from services.domain.tally import Cell, Tally, TallyKey
 from services.domain.values import Valuer
 from services.domain.zone import Instant
@@ -25,7 +27,7 @@ from streams.delivery import BulkDelivery
 from streams.kpis.kpis import Kpis
 from tests.integration.crash_story import write_plan
 from tests.stream.delivery import FakeDelivery
-from tests.unit.cases import at
+from tests.unit.cases import at, judge_of, promise
 
 NOON = at("2021-09-10T12:00")
 HOUR_US = 3_600_000_000
@@ -253,3 +255,19 @@ def test_a_new_owner_knows_from_what_is_published_how_a_row_stood_at_midnight(ju
     after.read_values(*((name, orjson.dumps(body)) for name, body in told.items()))
     after.owner(2, {key(): tally(5, 4)}, NOON - 1)
     assert states_at_midnight(after.tick())["north"] == ("met", "missed")
+
+
+def test_the_forecast_of_a_dated_promise_is_published_beside_the_rows_until_its_date(tmp_path: Path) -> None:
+    count = promise(
+        id="DATED", kind="catalogue", statistic="count", select={}, collection="catalogue", objective=">= 3 items",
+        by=date(2021, 9, 30), windows=("now",), official_window="now",
+    )  # fmt: skip
+    stage = Stage(judge_of(count), tmp_path)
+    counted = Tally()
+    counted.add(((Cell.N, 1), (Cell.MET, 1)), at("2021-09-08") // (24 * HOUR_US) + 719_163 + 1, 1)
+    stage.owner(1, {TallyKey("DATED", "works", "-", 0): counted}, NOON - 1)
+    asyncio.run(stage.kpis.on_tick())
+    told = {name: orjson.loads(value or b"") for name, value in stage.delivery.take(KPI_VALUES) if name}
+    ahead = [float(told[f"signal|{name}|ALL|DATED".encode()]["mean"]) for name in FORECASTS]
+    assert ahead[1] <= ahead[0] <= ahead[2]
+    assert told[b"DATED|official|ALL|-|now"]["state"] == "at_risk"

@@ -188,6 +188,15 @@ def fulfilled(time: str, period: str, unit: str = "works", duty: str = "report",
     return fact(Rank.DUTY_FULFILLED, time, {"duty": duty, "unit": unit, "period": period}, **_envelope(given))
 
 
+def reported(
+    time: str, numerator: float, denominator: float, period: str = "2021-10", unit: str = "works", **given: Any
+) -> Fact:
+    """A figure that a source counted itself."""
+    data = {"quantity": given.pop("quantity", "records"), "unit": unit, "period": period}
+    envelope = {"id": f"{data['quantity']}:{unit}:{period}@{time}", **_envelope(given)}
+    return fact(Rank.FIGURE_REPORTED, time, {**data, "numerator": numerator, "denominator": denominator}, **envelope)
+
+
 def heartbeat(time: str, **given: Any) -> Fact:
     return fact(Rank.SOURCE_HEARTBEAT, time, {}, **_envelope(given))
 
@@ -255,6 +264,7 @@ def plan(
             version="1",
             collections=(Collection(id="catalogue", title=TITLE),),
             duties={"report": TITLE},
+            figures={"records": TITLE, "collected": TITLE},
             reasons=(*PERMIT_REASONS, "weather"),
         ),
         promises=promises,

@@ -17,8 +17,9 @@ HOUR_US = 60 * MINUTE_US
 ITEMS = ("water", "permit", "registration", "power")
 UNITS = ("works", "seals")
 REASONS = ("hearing", "testing", "weather")
-KPIS = ("P", "SOFT", "SHARE", "FEE", "ORDER", "MINUTES", "STATUTE", "REPORT", "DUE", "NEXT")
+KPIS = ("P", "SOFT", "SHARE", "FEE", "ORDER", "MINUTES", "STATUTE", "REPORT", "DUE", "NEXT", "RECORDS", "LEDGER")
 LIMITS = ({"amount": 3, "unit": "working_days"}, {"amount": 5, "unit": "calendar_days"})
+NODE_LIMITS = ({"amount": 2, "unit": "working_days"}, {"amount": 30, "unit": "working_minutes"})
 
 
 def judge() -> Judge:
@@ -31,6 +32,7 @@ def judge() -> Judge:
         promise(id="FAR", strength="aspirational", limit="5 calendar_days", start="applied", **everything, **stops),
         promise(id="MINUTES", limit="90 working_minutes", select={}, **stops),
         promise(id="DUE", limit="due_at", ends="instant", **everything),
+        promise(id="STEP", stop="milestone:a", **everything, **stops),
         promise(
             id="STATUTE", limit="statutory_limit", extension_moves_limit=True, select={"service_item": "permit"},
             **stops,
@@ -57,6 +59,15 @@ def judge() -> Judge:
         promise(id="ENTRIES", kind="catalogue", select={}, where={"online": True}, collection="catalogue",
                 statistic="share", objective=">= 80 %", windows=("now",), official_window="now"),
         promise(id="REPORT", kind="duty", select={}, duty="report", period="month", owed_by=UNITS),
+        promise(id="LEDGER", kind="duty", select={}, duty="report", period="once", by=date(2021, 10, 15),
+                owed_by=UNITS),
+        promise(id="RECORDS", kind="figure", select={}, numerator="records", denominator="records", period="month",
+                statistic="share", owed_by=UNITS, objective=">= 80 %"),
+        promise(id="LISTED", kind="catalogue", select={}, where={"online": True}, collection="catalogue",
+                statistic="count", listed=("a", "b"), objective="1..2 items", by=date(2021, 11, 1), windows=("now",),
+                official_window="now"),
+        promise(id="SYNC", kind="catalogue", select={}, collection="catalogue", statistic="in_sync", master="a",
+                copies=("b",), objective=">= 50 %", windows=("now",), official_window="now"),
         promise(id="NEXT", limit="5 working_days", effective_to=date(2021, 9, 30)),
         promise(id="NEXT", limit="1 working_days", effective_from=date(2021, 10, 1)),
     )  # fmt: skip
@@ -79,7 +90,8 @@ def _data(draw: st.DrawFn, rank: Rank) -> dict[str, Any]:
         case Rank.CASE_MILESTONE:
             return {"name": one("a", "b"), "unit": one(*UNITS)}
         case Rank.CASE_NODE_STARTED | Rank.CASE_NODE_ENDED:
-            return {"node": one("survey", "works"), "unit": one(*UNITS)}
+            node: dict[str, Any] = {"node": one("survey", "works"), "unit": one(*UNITS)}
+            return node | ({"limit": one(*NODE_LIMITS)} if rank is Rank.CASE_NODE_STARTED and one(True, False) else {})
         case Rank.CASE_SUSPENDED | Rank.CASE_RESUMED:
             return {"reason": one(*REASONS), "unit": one(*UNITS)}
         case Rank.CASE_EXTENDED:
@@ -87,7 +99,8 @@ def _data(draw: st.DrawFn, rank: Rank) -> dict[str, Any]:
         case Rank.CASE_MEASURED:
             return {"quantity": one("fee", "visits"), "value": one(-1, 0, 1, 2.5)}
         case Rank.CASE_COMPLETED:
-            return {"channel": one("online", "counter")} if one(True, False) else {}
+            channel = {"channel": one("online", "counter")} if one(True, False) else {}
+            return channel | ({"outcome": one("granted", "refused", "terminated")} if one(True, False) else {})
         case Rank.CASE_REOPENED:
             return {"reason": one("completion_void", "new_request")}
         case Rank.CASE_RATED:
@@ -97,15 +110,35 @@ def _data(draw: st.DrawFn, rank: Rank) -> dict[str, Any]:
         case Rank.CASE_CONFIRMED:
             return {"kpi": one(*KPIS), "decision": one("accepted", "rejected")}
         case Rank.ITEM_UPSERTED | Rank.ITEM_RETIRED:
-            return {"collection": "catalogue", "unit": one(*UNITS), "attributes": {"online": one(True, False)}}
+            return {
+                "collection": "catalogue",
+                "unit": one(*UNITS),
+                "attributes": {
+                    "online": one(True, False),
+                    "code": one("a", "b", "c"),
+                    "platform": one("a", "b"),
+                    "version": one(1, 2),
+                },
+            }
         case Rank.DUTY_FULFILLED:
             return {"duty": "report", "unit": one(*UNITS), "period": one("2021-09", "2021-10")}
+        case Rank.FIGURE_REPORTED:
+            part, whole = one((0, 0), (0, 10), (7, 10), (8, 10))
+            period = one("2021-09", "2021-10")
+            return {
+                "quantity": "records",
+                "unit": one(*UNITS),
+                "period": period,
+                "numerator": part,
+                "denominator": whole,
+            }
         case _:
             return {}
 
 
 OF_CASES = [rank for rank in Rank if rank < Rank.CORRECTION]
-_COMMON = [Rank.CASE_ACCEPTED, Rank.CASE_COMPLETED, Rank.CASE_SUSPENDED, Rank.CASE_RESUMED, Rank.CASE_MILESTONE]
+_COMMON = [Rank.CASE_ACCEPTED, Rank.CASE_COMPLETED, Rank.CASE_SUSPENDED, Rank.CASE_RESUMED, Rank.CASE_MILESTONE,
+           Rank.CASE_NODE_STARTED]  # fmt: skip
 _OF_OPERATIONS = (Rank.CASE_EXTENDED, Rank.CASE_JUSTIFIED, Rank.CASE_CONFIRMED)
 
 
@@ -157,10 +190,11 @@ def facts() -> st.SearchStrategy[list[Fact]]:
 
 
 def any_subject() -> st.SearchStrategy[list[Fact]]:
-    """Mostly cases; sometimes an entry of a catalogue, or a duty."""
+    """Mostly cases; sometimes an entry of a catalogue, a duty or a reported figure."""
     entries = st.sampled_from([Rank.ITEM_UPSERTED, Rank.ITEM_UPSERTED, Rank.ITEM_RETIRED])
     duties = st.sampled_from([Rank.DUTY_FULFILLED, Rank.DUTY_FULFILLED, Rank.CASE_CONFIRMED])
-    return st.one_of(events(), events(), events(), events(entries), events(duties))
+    figures = st.sampled_from([Rank.FIGURE_REPORTED, Rank.FIGURE_REPORTED, Rank.CASE_CONFIRMED])
+    return st.one_of(events(), events(), events(), events(entries), events(duties), events(figures))
 
 
 def settled(given: list[Fact]) -> list[Fact]:

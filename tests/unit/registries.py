@@ -37,6 +37,7 @@ def plan(*, is_open: bool = False) -> Plan:
             version="1",
             collections=(Collection(id="catalogue", title=TITLE, attributes={"online": AttributeSpec(type="bool")}),),
             duties={"report": TITLE},
+            figures={"queries": TITLE},
             reasons=("hearing", "weather"),
             open=is_open,
         ),

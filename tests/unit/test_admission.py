@@ -182,6 +182,14 @@ BAD: dict[str, tuple[bytes | None, Reason, str]] = {
         Reason.INVALID_VALUE,
         "data.duty",
     ),
+    "unknown figure": (
+        raw(
+            "figure.reported",
+            {"quantity": "visits", "unit": "water", "period": "2021-10", "numerator": 1, "denominator": 2},
+        ),
+        Reason.INVALID_VALUE,
+        "data.quantity",
+    ),
     "no month": (
         raw("duty.fulfilled", {"duty": "report", "unit": "water", "period": "2021-13"}),
         Reason.INVALID_VALUE,

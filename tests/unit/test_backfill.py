@@ -83,8 +83,8 @@ def test_blocks_are_cut_where_prometheus_cuts_them_and_know_what_will_be_found_a
     plan: Plan, tmp_path: Path
 ) -> None:
     blocks = list(History(plan, MOMENTS, tmp_path).write(ROWS))
-    assert len(blocks) == 2
-    assert [block.states for block in blocks] == [2, 2]
+    assert len(blocks) > 1
+    assert {block.states for block in blocks} == {2}
     assert blocks[-1].last == MOMENTS[-1]
     for block in blocks:
         times = {float(each.timestamp) for each in samples_of([block])}  # type: ignore[arg-type]  # see above

@@ -1,25 +1,41 @@
 """Cards: when each was raised and cleared, as a function of the facts and the moment alone (DESIGN §5)."""
 
+from datetime import date
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.domain.cards import CardState, cards, written_card
 from services.domain.facts import Fact, case_key
+from services.domain.judge import Judge
+from services.domain.judgement import Outcome
+from services.domain.plan import HoursEntry
+from services.domain.rulings import rulings_of
 from tests.unit import histories
 from tests.unit.cases import (
+    CN,
     WATER,
     ZONE,
     accepted,
+    at,
     card_list,
     completed,
     correction,
+    end_of,
     extended,
     judge_of,
+    judgement,
     justified,
+    node_ended,
+    node_started,
+    plan,
     promise,
     reclassified,
     reopened,
+    resumed,
     standing,
+    suspended,
+    tallies_of,
     withdrawn,
 )
 from tests.unit.test_partition import EVERY_KIND
@@ -57,6 +73,13 @@ def test_yellow_is_cleared_by_completion_and_by_withdrawal() -> None:
     done, gone = completed("2021-09-23T10:00"), withdrawn("2021-09-23T10:00")
     assert history(START, done) == [("yellow", "09-23T00:00", "09-23T10:00", "completed")]
     assert history(START, gone) == [("yellow", "09-23T00:00", "09-23T10:00", "withdrawn")]
+
+
+def test_a_refusal_clears_the_card_of_what_is_not_delivered_any_more() -> None:
+    judge = judge_of(promise(stop="milestone:connected"))
+    facts = [START, completed("2021-09-23T10:00", outcome="refused")]
+    (card,) = card_list(judge, facts, "2021-12-01")
+    assert (card.level, card.cleared_at, card.reason) == ("yellow", at("2021-09-23T10:00"), "completed")
 
 
 def test_a_level_falls_only_by_re_judgement() -> None:
@@ -105,6 +128,13 @@ def test_an_accepted_reason_clears_a_card() -> None:
     ]
 
 
+def test_why_a_card_was_cleared_does_not_change_when_the_limit_passes() -> None:
+    soft = judge_of(promise(strength="soft"))
+    facts = [START, justified("2021-09-23T10:00", "accepted")]
+    for now in ("2021-09-23T12:00", "2021-12-01"):
+        assert [(card.level, card.reason) for card in card_list(soft, facts, now)] == [("yellow", "justified")]
+
+
 def test_each_promise_and_each_cycle_has_its_own_cards() -> None:
     judge = judge_of(promise(id="A"), promise(id="B", limit="1 working_days"))
     assert standing(judge, [START], "2021-09-23") == [("A", "yellow"), ("B", "red")]
@@ -112,6 +142,152 @@ def test_each_promise_and_each_cycle_has_its_own_cards() -> None:
     assert [(card.kpi, card.cycle) for card in card_list(judge, again, "2021-10-09") if card.level == "yellow"] == [
         ("B", 2)
     ]
+
+
+# ---- nodes -----------------------------------------------------------------------------------------------
+ROOMY = judge_of(promise(limit="20 working_days", clock_stops=("hearing",)))
+TWO_DAYS = {"amount": 2, "unit": "working_days"}
+SURVEY = node_started("2021-09-16T10:00", "survey", "seals", limit=TWO_DAYS)  # yellow from 09-18, due at the end of it
+
+
+def of_nodes(*facts: Fact, now: str = "2021-12-01", judge: Judge = ROOMY) -> list[tuple[str, str, str, str, str]]:
+    """Node, level, raised, cleared, reason of the cards of nodes."""
+    return [
+        (
+            card.node,
+            card.level,
+            ZONE.text(card.raised_at)[5:16],
+            ZONE.text(card.cleared_at)[5:16] if card.cleared_at is not None else "",
+            card.reason,
+        )
+        for card in card_list(judge, facts, now)
+        if card.node != "-"
+    ]
+
+
+def test_a_node_over_its_own_limit_has_cards_inside_a_case_on_time_for_the_unit_that_holds_it() -> None:
+    assert of_nodes(START, SURVEY, now="2021-09-17T23:59") == []
+    assert of_nodes(START, SURVEY, now="2021-09-18") == [("survey", "yellow", "09-18T00:00", "", "")]
+    yellow, red = sorted(card_list(ROOMY, [START, SURVEY], "2021-09-20"), key=lambda card: card.raised_at)
+    assert (yellow.node, yellow.cleared_at, yellow.reason) == ("survey", at("2021-09-19"), "superseded")
+    assert (red.node, red.level, red.unit, red.due_at) == ("survey", "red", "seals", end_of("2021-09-18"))
+    assert judgement(ROOMY, [START, SURVEY], "2021-09-20").outcome is Outcome.OPEN
+
+
+def test_the_card_of_a_node_is_cleared_when_the_node_ends_and_when_the_clock_of_the_case_stops() -> None:
+    over = [START, SURVEY, node_ended("2021-09-22T10:00", "survey", "seals")]
+    assert of_nodes(*over)[0] == ("survey", "red", "09-19T00:00", "09-22T10:00", "completed")
+    assert of_nodes(START, SURVEY, completed("2021-09-22T10:00"))[0][3:] == ("09-22T10:00", "completed")
+    assert of_nodes(START, SURVEY, withdrawn("2021-09-22T10:00"))[0][3:] == ("09-22T10:00", "withdrawn")
+    assert of_nodes(START, SURVEY, correction("2021-09-22T10:00", SURVEY, None))[0][3:] == ("09-22T10:00", "rejudged")
+    in_time = [START, SURVEY, node_ended("2021-09-17T10:00", "survey", "seals")]
+    assert of_nodes(*in_time) == []
+
+
+def test_a_node_has_a_card_only_while_the_clock_of_a_promise_runs() -> None:
+    assert of_nodes(SURVEY) == []
+    assert of_nodes(SURVEY, accepted("2021-09-24T09:00")) == [("survey", "red", "09-24T09:00", "", "")]
+    assert of_nodes(START, completed("2021-09-16T09:30"), SURVEY) == []
+    assert of_nodes(START, node_started("2021-09-16T10:00", "survey", "seals")) == []
+
+
+def test_each_limit_on_a_case_that_runs_has_a_card_of_the_node_and_other_kinds_have_none() -> None:
+    judge = judge_of(
+        promise(id="A", limit="20 working_days"),
+        promise(id="B", limit="20 working_days", strength="aspirational"),
+        promise(id="C", limit="20 working_days", strength="soft"),
+        promise(id="D", kind="case_mean", measure="working_days"),
+        promise(id="E", limit="20 working_days", select={"service_item": "power"}),
+    )
+    assert standing(judge, [START, SURVEY], "2021-09-19") == [("A", "red"), ("B", "yellow"), ("C", "yellow")]
+    assert standing(judge, [START, SURVEY], "2021-09-23") == [("A", "red"), ("B", "yellow"), ("C", "red")]
+
+
+def test_the_limit_of_a_node_is_counted_like_any_other() -> None:
+    held = [suspended("2021-09-17T08:00"), resumed("2021-09-23T08:00")]  # 09-17, 09-18 and 09-22
+    (card, _) = card_list(ROOMY, [START, SURVEY, *held], "2021-10-01")
+    assert (card.node, card.due_at) == ("survey", end_of("2021-09-24"))
+    weather = [suspended("2021-09-17T08:00", "weather"), resumed("2021-09-23T08:00", "weather")]
+    assert of_nodes(START, SURVEY, *weather)[0][2] == "09-19T00:00"
+    minutes = {"amount": 60, "unit": "working_minutes"}  # yellow when 15 are left
+    late = node_started("2021-09-16T17:00", "survey", "seals", limit=minutes)
+    assert [each[:3] for each in of_nodes(START, late)] == [
+        ("survey", "red", "09-17T09:30"),
+        ("survey", "yellow", "09-17T09:15"),
+    ]
+
+
+def test_minutes_of_a_node_run_in_the_hours_of_the_unit_that_holds_it() -> None:
+    early = HoursEntry(id="early", effective_from=date(2021, 1, 1), weekly={"mon_fri": ("06:00-18:00",)})
+    of_both = plan(promise(limit="20 working_days"), hours=(early,))
+    units = {**of_both.units, "seals": of_both.units["seals"].model_copy(update={"opening_hours": "early"})}
+    judge = Judge(of_both.model_copy(update={"units": units}), CN)
+    late = node_started("2021-09-16T17:30", "survey", "seals", limit={"amount": 60, "unit": "working_minutes"})
+    assert of_nodes(START, late, judge=judge)[0][:3] == ("survey", "red", "09-17T06:30")
+
+
+def test_of_several_passages_through_a_node_the_latest_open_one_counts() -> None:
+    again = node_started("2021-09-22T10:00", "survey", "seals", limit=TWO_DAYS)  # due at the end of 09-24
+    assert of_nodes(START, SURVEY, again, now="2021-09-22T12:00")[0] == (
+        "survey", "red", "09-19T00:00", "09-22T10:00", "rejudged",
+    )  # fmt: skip
+    assert of_nodes(START, SURVEY, again)[0] == ("survey", "red", "09-25T00:00", "", "")
+    unlimited = node_started("2021-09-22T10:00", "survey", "seals")
+    assert of_nodes(START, SURVEY, unlimited)[0][3:] == ("09-22T10:00", "rejudged")
+
+
+def test_a_node_touches_no_figure_and_no_verdict() -> None:
+    quick = judge_of(promise())
+    other = node_started("2021-09-16T10:00", "survey", "seals")
+    now = at("2021-09-24T12:00")
+    assert tallies_of(quick, [[START, SURVEY]], now) == tallies_of(quick, [[START, other]], now)
+    assert rulings_of(ROOMY.judge([START, SURVEY], now)) == []
+
+
+def test_time_comes_back_to_a_case_at_the_yellow_and_red_instants_of_its_nodes() -> None:
+    facts = [START, SURVEY]
+    assert ROOMY.judge(facts, at("2021-09-16T11:00")).next_at == at("2021-09-18")
+    assert ROOMY.judge(facts, at("2021-09-18")).next_at == at("2021-09-19")
+    assert ROOMY.judge(facts, at("2021-09-17")).quiet
+    assert not ROOMY.judge(facts, at("2021-09-18")).quiet
+    ended = [*facts, node_ended("2021-09-17T10:00", "survey", "seals")]
+    assert ROOMY.judge(ended, at("2021-09-20")).quiet
+    heard_late = [*facts, node_ended("2021-09-17T10:00", "survey", "seals", received="2021-09-18T10:00")]
+    assert not ROOMY.judge(heard_late, at("2021-09-20")).quiet
+    assert of_nodes(*heard_late) == [("survey", "yellow", "09-18T00:00", "09-18T10:00", "completed")]
+
+
+def test_the_cards_of_a_node_follow_justification_as_those_of_the_case_do() -> None:
+    soft = judge_of(promise(strength="soft", limit="20 working_days"))
+    facts = [START, SURVEY, justified("2021-09-23T10:00", "accepted")]
+    for now in ("2021-09-24", "2021-12-01"):
+        red = ("survey", "red", "09-23T00:00", "09-23T10:00", "justified")
+        assert of_nodes(*facts, now=now, judge=soft)[0] == red
+
+
+# ---- who must act ----------------------------------------------------------------------------------------
+def test_a_card_that_stands_follows_the_unit_that_holds_the_case() -> None:
+    def holder(*more: Fact, now: str = "2021-12-01") -> list[tuple[str, str]]:
+        return [(card.level, card.unit) for card in card_list(JUDGE, [START, *more], now)]
+
+    moved = node_started("2021-09-23T12:00", "survey", "seals")
+    assert holder(now="2021-09-23T11:00") == [("yellow", "works")]
+    assert holder(moved, now="2021-09-23T12:00") == [("yellow", "seals")]
+    assert holder(moved) == [("red", "seals"), ("yellow", "seals")]
+    later = node_started("2021-09-27T12:00", "survey", "seals")
+    assert holder(later) == [("red", "seals"), ("yellow", "works")]
+    back = node_ended("2021-09-28T12:00", "survey", "seals")
+    assert holder(later, back) == [("red", "works"), ("yellow", "works")]
+    assert holder(later, completed("2021-09-27T13:00"), node_started("2021-09-28T09:00", "works")) == [
+        ("red", "seals"),
+        ("yellow", "works"),
+    ]
+
+
+def test_a_card_that_stands_says_until_when_there_is_time_now() -> None:
+    granted = extended("2021-09-23T10:00", 1)
+    (card,) = card_list(JUDGE, [START, granted], "2021-09-24T10:00")
+    assert (card.level, card.raised_at, card.due_at) == ("yellow", at("2021-09-23"), end_of("2021-09-24"))
 
 
 def test_a_card_as_it_is_published() -> None:

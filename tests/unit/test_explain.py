@@ -1,5 +1,6 @@
 """The account behind a verdict: it sums to it, and says what happened."""
 
+import io
 import json
 import subprocess
 import sys
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from services.cli.__main__ import main
+from services.cli.explanation import Page, machine_readable
 from services.domain.calendar import DayKind
 from services.domain.explain import EndedBy, Explained, Explanation, Reason, Standing, account, explain
 from services.domain.facts import Fact
@@ -32,9 +35,12 @@ from tests.unit.cases import (
     in_order,
     judge_of,
     milestone,
+    node_started,
     promise,
+    reported,
     resumed,
     suspended,
+    upserted,
     withdrawn,
 )
 
@@ -54,6 +60,58 @@ def the_one(explanation: Explanation) -> Explained:
     (cycle,) = explanation.cycles
     (explained,) = cycle.promises
     return explained
+
+
+# ---- what is no case ---------------------------------------------------------------------------------------
+def test_a_reported_figure_is_explained_by_what_it_adds() -> None:
+    judge = judge_of(
+        promise(
+            kind="figure", select={}, numerator="records", denominator="records", statistic="share", period="month",
+            owed_by=("works",), objective=">= 100 %",
+        )
+    )  # fmt: skip
+    (judged,) = told(judge, reported("2021-11-01", 9, 10)).others
+    assert (judged.outcome, judged.item) == (Outcome.COUNTED, "2021-10/works")
+    assert dict(judged.cells) == {Cell.MET: 1, Cell.TOTAL: 9_000_000, Cell.N: 1, Cell.BASE: 10_000_000}
+    assert told(judge, reported("2021-11-01", 9, 10)).cycles == ()
+
+
+def test_an_entry_that_a_promise_does_not_count_is_told_why() -> None:
+    judge = judge_of(
+        promise(
+            kind="catalogue", select={"active": True}, where={"online": True}, collection="catalogue",
+            statistic="share", listed=("seal", "tax"), objective=">= 100 %", windows=("now",), official_window="now",
+        )
+    )  # fmt: skip
+    (silent,) = told(judge, upserted("2021-10-01", code="gas", active=False, online=True)).uncounted
+    assert silent.reason is Reason.NOT_SELECTED
+    assert silent.missing == (("active", True, False), ("code", ("seal", "tax"), "gas"))
+    assert told(judge, upserted("2021-10-01", code="tax", active=True)).uncounted == ()
+
+
+def test_a_case_refused_before_its_milestone_came_is_ended_by_its_completion() -> None:
+    judge = judge_of(promise(stop="milestone:connected"))
+    explained = the_one(told(judge, accepted("2021-09-16T09:00"), completed("2021-09-17T09:00", outcome="refused")))
+    assert (explained.judgement.outcome, explained.ended_by) == (Outcome.WITHDRAWN, EndedBy.COMPLETION)
+    gone = the_one(told(judge, accepted("2021-09-16T09:00"), withdrawn("2021-09-17T09:00")))
+    assert gone.ended_by is EndedBy.WITHDRAWAL
+
+
+def test_the_card_of_a_node_names_it_on_the_page_and_for_programs() -> None:
+    judge = judge_of(promise(limit="20 working_days"))
+    survey = node_started("2021-09-16T10:00", "survey", "seals", limit={"amount": 1, "unit": "working_days"})
+    explanation = told(judge, accepted("2021-09-16T09:00"), survey, now="2021-09-18T12:00")
+    console = Console(record=True, width=80, file=io.StringIO())
+    for part in Page(explanation, judge, ()).parts():
+        console.print(part)
+    assert console.export_text().count("环节 node survey") == 2
+    assert {card["node"] for card in machine_readable(explanation, judge, ())["cards"]} == {"survey"}
+
+
+def test_a_case_completed_without_its_milestone_is_doubtful() -> None:
+    judge = judge_of(promise(stop="milestone:connected"))
+    (cycle,) = told(judge, accepted("2021-09-16T09:00"), completed("2021-09-17T09:00")).cycles
+    assert cycle.signals == ("anomaly:completed_without_stop",)
 
 
 # ---- days --------------------------------------------------------------------------------------------------

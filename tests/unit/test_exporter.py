@@ -190,6 +190,11 @@ def test_an_objective_is_a_number_without_its_relation(exporter: Exporter) -> No
     assert exporter.value("kpi_objective", **ROW) == 28
 
 
+def test_of_a_range_the_lower_end_is_what_must_be_reached(exporter: Exporter) -> None:
+    exporter.publish(objective="3..5")
+    assert exporter.value("kpi_objective", **ROW) == 3
+
+
 def test_cards_count_while_they_stand(exporter: Exporter) -> None:
     def open_red() -> float | None:
         return exporter.value("kpi_cards_open", kpi="K06-1", unit="liangjiang-water", level="red")
@@ -222,6 +227,23 @@ def test_a_signal_stands_beside_the_values_and_goes_with_its_record(exporter: Ex
     assert exporter.value("kpi_signal_of_cases", **labels) == 40
     exporter.snapshot.take_value(key, None)
     assert exporter.value("kpi_signal_cases", **labels) is None
+
+
+def test_a_forecast_is_a_figure_of_its_own_and_goes_with_its_record(exporter: Exporter) -> None:
+    told = {"signal": "forecast_lower", "unit": "ALL", "item": "K25-1", "n": "40", "of": "", "mean": "61.5"}
+    exporter.snapshot.take_value(b"signal|forecast_lower|ALL|K25-1", orjson.dumps(told))
+    labels = {"kpi": "K25-1", "variant": "official", "unit": "ALL"}
+    assert exporter.value("kpi_forecast_lower", **labels) == 61.5
+    assert exporter.value("kpi_forecast", **labels) is None
+    assert exporter.series("kpi_signal_cases") == []
+    exporter.snapshot.take_value(b"signal|forecast_lower|ALL|K25-1", None)
+    assert exporter.series("kpi_forecast_lower") == []
+
+
+def test_a_forecast_of_what_the_plan_does_not_know_is_not_exported(exporter: Exporter) -> None:
+    told = {"signal": "forecast", "unit": "ALL", "item": "K99", "n": "1", "of": "", "mean": "2"}
+    exporter.snapshot.take_value(b"signal|forecast|ALL|K99", orjson.dumps(told))
+    assert exporter.series("kpi_forecast") == []
 
 
 def test_dead_letters_are_counted_by_reason_and_every_reason_has_a_series(exporter: Exporter) -> None:

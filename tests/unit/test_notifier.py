@@ -164,6 +164,86 @@ def test_a_card_raised_again_after_it_was_cleared_is_news(desk: Desk) -> None:
     assert desk.told() == [[("red", "raised")], [("red", "ended")], [("red", "raised")]]
 
 
+MOVED = RED._replace(unit="sino-french-water")
+
+
+def units_told(desk: Desk) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Of each notice: to whom, and level and status of what it tells."""
+    units = [notice["unit"] for notice in desk.notices() if notice["outcome"] == "delivered"]
+    return list(zip(units, desk.told(), strict=True))
+
+
+def test_a_card_that_moves_to_another_unit_is_told_to_that_one_and_its_end_to_whoever_holds_it(desk: Desk) -> None:
+    desk.card(RED)
+    desk.wait()
+    for _ in range(2):
+        desk.card(MOVED)
+        desk.wait()
+    desk.card(COMPLETED._replace(unit=MOVED.unit))
+    desk.wait()
+    assert units_told(desk) == [
+        ("liangjiang-water", [("red", "raised")]),
+        ("sino-french-water", [("red", "raised")]),
+        ("sino-french-water", [("red", "ended")]),
+    ]
+
+
+def test_after_a_restart_a_card_that_moved_is_not_told_again_and_the_move_is_not_forgotten(desk: Desk) -> None:
+    desk.card(RED)
+    desk.wait()
+    desk.restart()
+    desk.card(MOVED)
+    desk.wait()
+    for card in (MOVED, RED, MOVED):  # it comes back: the first unit knows of it
+        desk.restart()
+        desk.card(card)
+        desk.wait()
+    assert [unit for unit, _ in units_told(desk)] == ["liangjiang-water", "sino-french-water"]
+
+
+def test_a_card_that_moves_before_anybody_was_told_is_told_to_its_new_unit_only(desk: Desk) -> None:
+    desk.card(RED, MOVED)
+    desk.wait()
+    assert units_told(desk) == [("sino-french-water", [("red", "raised")])]
+
+
+def test_a_card_raised_again_is_news_to_every_unit_that_knew_of_it(desk: Desk) -> None:
+    for card in (RED, MOVED, COMPLETED._replace(unit=MOVED.unit), MOVED, RED):
+        desk.card(card)
+        desk.wait()
+    assert [(unit, told[0][1]) for unit, told in units_told(desk)][2:] == [
+        ("sino-french-water", "ended"),
+        ("sino-french-water", "raised"),
+        ("liangjiang-water", "raised"),
+    ]
+
+
+def test_a_card_that_moves_under_a_silence_is_noted_for_each_unit_and_its_end_is_told_all_the_same(desk: Desk) -> None:
+    desk.card(RED)
+    desk.wait()
+    desk.held = {card_id(NUMBERING.of(RED), "red"): ["silence-1"]}
+    for _ in range(2):
+        desk.card(MOVED)
+        desk.wait(60)
+    assert [(notice["outcome"], notice["unit"]) for notice in desk.notices()] == [
+        ("delivered", "liangjiang-water"),
+        ("suppressed", "sino-french-water"),
+    ]
+    desk.card(RED, COMPLETED)
+    desk.wait(60)
+    assert units_told(desk)[1:] == [("liangjiang-water", [("red", "ended")])]
+
+
+def test_the_time_at_which_a_card_was_first_told_stays_when_it_moves(desk: Desk) -> None:
+    desk.card(RED)
+    desk.wait()
+    first = dict(desk.delivery.raised_at)
+    desk.card(MOVED)
+    desk.wait()
+    desk.restart()
+    assert desk.delivery.raised_at == first != {}
+
+
 def test_what_came_and_went_before_anybody_was_told_is_no_news(desk: Desk) -> None:
     desk.card(RED, COMPLETED)
     desk.wait()
@@ -424,6 +504,29 @@ def test_a_card_is_mirrored_at_once_again_before_it_ends_and_ended_when_cleared(
     assert (first["endsAt"], end["endsAt"]) == ("2026-01-01T10:05:00+00:00", "2026-01-01T10:00:00+00:00")
     assert first["annotations"]["due_at"] == RED.due_at
     assert "W-2021" not in str(double.posted)
+
+
+def test_a_card_that_moves_ends_at_the_alertmanager_for_the_unit_that_held_it(
+    double: Double, alertmanager: Alertmanager, plan: Plan
+) -> None:
+    mirror, number = Mirror(alertmanager, plan), NUMBERING.of(RED)
+    now = datetime(2026, 1, 1, 10, tzinfo=UTC)
+    mirror.take(RED, number, now)
+    mirror.send(now, 0)
+    for card in (MOVED, RED, MOVED):
+        mirror.take(card, number, now)
+    mirror.send(now, 1)
+    mirror.send(now, 62)
+    ends = sorted((alert["labels"]["unit"], alert["endsAt"][11:16]) for alert in double.posted[1])
+    assert ends == [("liangjiang-water", "10:00"), ("sino-french-water", "10:05")]
+    assert [alert["labels"]["unit"] for alert in double.posted[2]] == ["sino-french-water"]
+
+
+def test_the_mirrored_card_of_a_node_names_it(double: Double, alertmanager: Alertmanager, plan: Plan) -> None:
+    mirror, card = Mirror(alertmanager, plan), RED._replace(node="site_survey")
+    mirror.take(card, NUMBERING.of(card), datetime(2026, 1, 1, tzinfo=UTC))
+    mirror.send(datetime(2026, 1, 1, tzinfo=UTC), 0)
+    assert "node site_survey" in double.posted[0][0]["annotations"]["summary_en"]
 
 
 def test_what_the_alertmanager_missed_is_sent_when_it_is_back(

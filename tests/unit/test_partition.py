@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.domain.cards import RETRACTED, CardState, cards
 from services.domain.facts import Fact, Rank
 from services.domain.fold import insert
-from services.domain.judge import Judge
+from services.domain.judge import NOTHING, Judge
 from services.domain.partition import PLAN_ROW, CasePartition, Effects
 from services.domain.plan import Plan, Source
 from services.domain.rulings import rulings_of
@@ -31,6 +31,7 @@ from tests.unit.cases import (
     fulfilled,
     heartbeat,
     judge_of,
+    node_started,
     plan,
     promise,
 )
@@ -209,6 +210,51 @@ def test_time_comes_to_a_case_that_sends_nothing() -> None:
     assert fed.next_at is None
 
 
+def test_time_comes_to_a_node_that_sends_nothing() -> None:
+    """The case has 20 working days, the node two: while catching up its card waits, a new owner tells it again."""
+    roomy, rows = judge_of(promise(limit="20 working_days")), dict[bytes, bytes]()
+    fed, consumer = partition(roomy, rows), Consumer()
+    survey = node_started("2021-09-16T10:00", "survey", "seals", limit={"amount": 2, "unit": "working_days"})
+    for fact in (accepted("2021-09-16T09:00"), survey):
+        assert fed.take(KEY, fact, at("2021-09-16T10:00")) is None
+    assert partition(roomy, rows).next_at == fed.next_at == at("2021-09-18")
+    sweep(fed, at("2021-09-18"), consumer)
+    assert [(card.node, card.level, card.unit) for card in consumer.cards.values()] == [("survey", "yellow", "seals")]
+    sweep(fed, at("2021-09-20"), consumer)
+    (standing,) = partition(roomy, rows).standing()
+    assert [(card.node, card.level) for card in standing.cards] == [("survey", "red")]
+    assert filled(fed.tallies) == tallies_at_once(roomy, {KEY: [accepted("2021-09-16T09:00")]}, at("2021-09-20"))
+
+    behind, later = partition(roomy), Consumer()
+    behind.catching_up = True
+    for fact in (accepted("2021-09-16T09:00"), survey):
+        later.take(behind.take(KEY, fact, at("2021-09-20")))
+    assert later.cards == {}
+    behind.catching_up = False
+    sweep(behind, at("2021-09-20"), later)
+    assert later.cards == consumer.cards
+
+
+def test_the_card_of_a_node_whose_start_is_struck_out_before_it_was_near_is_retracted() -> None:
+    """The correction arrived before the node was near its limit, and was read after its card had been told."""
+    fed, consumer = partition(judge_of(promise(limit="20 working_days"))), Consumer()
+    survey = node_started("2021-09-16T10:00", "survey", "seals", limit={"amount": 2, "unit": "working_days"})
+    for fact in (accepted("2021-09-16T09:00"), survey):
+        consumer.take(fed.take(KEY, fact, at("2021-09-20")))
+    assert len(consumer.cards) == 2
+    consumer.take(fed.take(KEY, correction("2021-09-16T11:00", survey, None), at("2021-09-20")))
+    assert consumer.cards == {}
+
+
+def test_a_card_whose_holder_changed_is_published_with_its_new_unit() -> None:
+    fed = partition(WATER)
+    fed.take(KEY, accepted("2021-09-16T09:00"), at("2021-09-24"))
+    effects = fed.take(KEY, node_started("2021-09-27T09:00", "survey", "seals"), at("2021-09-27T09:00"))
+    assert effects is not None
+    assert [(card.level, card.unit, card.cleared_at) for card in effects.cards] == [("red", "seals", None)]
+    assert fed.take(KEY, node_started("2021-09-27T10:00", "works", "seals"), at("2021-09-27T10:00")) is None
+
+
 def test_a_redelivered_event_publishes_its_cards_and_rulings_again() -> None:
     fed, late = partition(WATER), accepted("2021-09-16T09:00")
     told = fed.take(KEY, late, at("2021-10-01"))
@@ -382,6 +428,30 @@ def test_rows_judged_by_another_plan_are_judged_again_and_what_changed_is_told()
     assert consumer.cards == {}
     assert consumer.verdicts == {}
     assert filled(renewed.tallies) == {} or all(key.kpi != "P" for key in filled(renewed.tallies))
+
+
+def test_what_a_redelivered_event_tells_amid_a_chunk_is_taken_back_at_its_end() -> None:
+    """A completion that makes a late entry of a miss, the acceptance again, and the completion is struck out."""
+    fed, consumer, now = partition(WATER), Consumer(), at("2021-09-27")
+    start, done = accepted("2021-09-16T09:00"), completed("2021-09-17T09:00", received="2021-09-26T09:00")
+    consumer.take(fed.take(KEY, start, now))
+    assert list(consumer.verdicts.values()) == ["missed"]
+    for each in (done, start, correction("2021-09-26T10:00", done, None)):
+        consumer.take(fed.add(KEY, each, now))
+    for effects in fed.judge_added(now):
+        consumer.take(effects)
+    assert list(consumer.verdicts.values()) == ["missed"]
+
+
+def test_rows_judged_by_other_rules_are_judged_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows: dict[bytes, bytes] = {}
+    fed = partition(WATER, rows)
+    fed.take(KEY, accepted("2021-09-16T09:00"), at("2021-09-24"))
+    changed = Judge(WATER.plan, CN)
+    monkeypatch.setattr(changed, "judge", lambda facts, now: NOTHING)
+    assert filled(partition(changed, rows, at("2021-09-24")).tallies) == filled(fed.tallies)
+    monkeypatch.setattr(changed, "fingerprint", "of other rules")
+    assert filled(partition(changed, rows, at("2021-09-24")).tallies) == {}
 
 
 def test_a_row_without_contributions_is_judged_again() -> None:

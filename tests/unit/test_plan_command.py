@@ -93,7 +93,7 @@ def test_show_json_is_the_entry_with_its_words() -> None:
     entries = json.loads(said)
     assert code == 0
     assert [entry["key"] for entry in entries] == ["K24-1", "K24-1/cases", "K24-1/ratio_of_sums"]
-    assert entries[0]["objective"] == {"relation": ">=", "amount": "0.8", "unit": "share"}
+    assert entries[0]["objective"] == {"relation": ">=", "amount": "0.8", "unit": "share", "quota": None}
     assert set(entries[0]["words"]) == {"zh", "en"}
 
 
@@ -129,3 +129,22 @@ def test_diff_names_what_changes_and_whether_verdicts_do(copy: Path) -> None:
         '~ promise P1 2021-08-20.limit: {"amount": 4, "unit": "working_days"} → {"amount": 3, "unit": "working_days"}',
         "1 difference; every verdict is judged again",
     ]
+
+
+@pytest.mark.parametrize(
+    ("kpi", "words"),
+    [
+        ("P8", "share of the 3 on the list that is there: at least 100%."),
+        ("P9", "share in the version of library on portal, app: at least 100%."),
+        ("P10", "number with online yes: 3 to 5 enterprises by 2021-12-31."),
+        ("P11", "once, by 2021-12-31."),
+        ("P12", "Collected records ÷ Oversight records, month by month: at least 100%."),
+        ("P13", "at least 100% (short of it by no more than 5 points: at risk, not missed)."),
+        ("P14", "sum of stock: to rise, no target."),
+        ("P15", "share of Oversight records, of the last month reported: to rise, no target."),
+    ],
+)
+def test_a_promise_about_what_is_no_case_reads_as_a_sentence(kpi: str, words: str) -> None:
+    code, said = run("show", kpi, "--json", "--plan", PLANS / "good" / "kinds")
+    (entry,) = json.loads(said)
+    assert (code, entry["words"]["en"].endswith(words)) == (0, True), entry["words"]["en"]

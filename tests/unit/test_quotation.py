@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from services.catalog.quotation import PlanText, printed_by, printed_from, printed_numbers
+from services.catalog.quotation import PlanText, contradictions, printed_by, printed_from, printed_numbers
+from tests.unit.cases import promise
 
 
 @pytest.mark.parametrize(
@@ -51,3 +52,43 @@ def test_a_misquotation_is_told_where_it_departs() -> None:
     text = PlanText("小型项目供水接入时间不超过4个工作日")
     assert text.departure("小型项目供水接入用时") == "after “小型项目供水接入” the plan goes on “时间不超过4个工作日”"
     assert text.departure("甲乙丙") == "no part of it is there"
+
+
+def test_both_ends_of_a_range_are_printed_numbers() -> None:
+    found = [(each.amount, each.counted) for each in printed_numbers("今年内推荐AAA级和谐企业3-5家，培育协调员5名")]
+    assert found == [(Decimal(each), "number") for each in (3, 5, 5)]
+
+
+@pytest.mark.parametrize(("taken", "told"), [("2021-12-31, the end of the year of issue", []), ("some day", ["by"])])
+def test_a_date_that_the_clause_does_not_print_is_a_choice_that_is_said(taken: str, told: list[str]) -> None:
+    entry = promise(
+        clause="今年内推荐", kind="catalogue", statistic="count", collection="c", select={}, by="2021-12-31",
+        strength="directional", choices=({"about": "今年内", "taken": taken, "instead": ()},),
+    )  # fmt: skip
+    assert [key for key, _ in contradictions(entry)] == told
+
+
+def test_a_number_that_is_part_of_a_name_may_be_a_threshold_and_need_not_be_one() -> None:
+    packages = promise(
+        kind="catalogue", clause="推出更多“一件事一次办”套餐，力争达到300件以上", objective=">= 300 packages",
+        strength="aspirational", collection="packages", statistic="count", windows=["now"], official_window="now",
+    )  # fmt: skip
+    assert not list(contradictions(packages))
+    one_visit = promise(
+        kind="case_bound", clause="实现不动产登记“最多跑一次”", counts=["quantity:visits"], bound="<= 1 visits",
+        matures_at="completion", limit=None,
+    )  # fmt: skip
+    assert not list(contradictions(one_visit))
+    two_visits = promise(
+        kind="case_bound", clause="实现不动产登记“最多跑一次”", counts=["quantity:visits"], bound="<= 2 visits",
+        matures_at="completion", limit=None,
+    )  # fmt: skip
+    assert [key for key, _ in contradictions(two_visits)] == ["bound"]
+
+
+def test_that_steps_are_in_order_is_no_printed_number() -> None:
+    reviewed_first = promise(
+        kind="case_bound", clause="重大行政执法决定法制审核全覆盖", counts=["order:legal_reviewed<decided"],
+        bound="<= 0 count", matures_at="completion", limit=None,
+    )  # fmt: skip
+    assert not list(contradictions(reviewed_first))

@@ -142,6 +142,8 @@ def same(text: str, cell: str, per_cent: bool) -> bool:
     """Whether a text is the cell: the same number with all its digits."""
     if not cell:
         return text == "–"
+    if ".." in cell:  # an objective that is a range
+        return text.split("–") == cell.split("..")
     relation, _, number = cell.rpartition(" ")
     wanted = {"<=": "≤ ", ">=": "≥ ", "=": "= ", "": ""}[relation]
     told = text.removeprefix(wanted)
@@ -288,6 +290,7 @@ def promise_of(plan: Plan, relation: str) -> Promise:
         ({"objective": ">= 0.8"}, "objective", "≥ 80 %"),
         ({"suspended_share": "0.1"}, "suspended_share", "10 %"),
         ({"n": "1000"}, "n", "1000"),
+        ({"objective": "3..5"}, "objective", "3–5"),
     ],
 )
 def test_a_share_is_read_in_per_cent_with_all_its_digits(

@@ -108,6 +108,15 @@ def test_progress_of_a_version_that_said_more_is_read() -> None:
     assert log.watermark(1) == 10
 
 
+def test_a_sum_that_no_json_number_holds_arrives_exactly() -> None:
+    """The starts of ten thousand open cases, in microseconds."""
+    large, negative = 10_000 * 1_634_000_000_000_001, -(2**70) - 1
+    sent = Tally()
+    sent.add(((Cell.BASE, large), (Cell.TOTAL, negative)), None, 1)
+    log = read(tally_log.claim(0, 5), tally_log.row(0, 5, key(), sent), tally_log.complete(0, 5))
+    assert log.tallies() == {key(): sent}
+
+
 def test_partitions_add_up() -> None:
     log = read(
         *[tally_log.claim(0, 5), row(5, 3), tally_log.complete(0, 5)],

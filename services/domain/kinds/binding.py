@@ -5,6 +5,9 @@ from services.domain.plan import Promise
 from services.domain.tally import EVER, Cell, Cells
 from services.domain.zone import Instant, Zone
 
+NOTHING_DELIVERED = frozenset(("refused", "terminated"))
+"""Outcomes of a completion after which no further milestone of the case is due."""
+
 
 class Binding:
     """The dates and keys of one promise."""
@@ -16,6 +19,8 @@ class Binding:
         self._by_stop = promise.applies_by == "stop"
         self._by_item = promise.by_item or promise.kind == "mean_reduction"
         self._keeps_days = promise.keeps_days
+        self._waits_for_more = "completed" not in promise.stop
+        """Its clock stops at something that is delivered, not at the completion."""
 
     def holds(self, start: Instant, stop: Instant | None, now: Instant) -> bool:
         """Whether this version binds a case: by the date of its start, or of its stop (DESIGN §4.11), which for an open
@@ -25,6 +30,14 @@ class Binding:
             decisive = stop if stop is not None else now
         day = self._zone.day(decisive)
         return self._since <= day and (self._until is None or day <= self._until)
+
+    def ended(self, case: Case, stop: Instant | None) -> Instant | None:
+        """When a case ended before the clock's stop, so that nothing will be delivered any more: withdrawn; or, where
+        the stop is something else than the completion, completed as refused or terminated."""
+        end = case.withdrawn_at
+        if self._waits_for_more and case.outcome in NOTHING_DELIVERED and case.completed_at is not None:
+            end = case.completed_at if end is None else min(end, case.completed_at)
+        return end if end is not None and (stop is None or end < stop) else None
 
     def day(self, instant: Instant) -> int:
         """The tally's day of an instant."""
@@ -43,12 +56,6 @@ def marks(case: Case, pauses: object) -> Cells:
     if case.extensions and any(extension.granted for extension in case.extensions):
         cells += ((Cell.EXTENDED, 1),)
     return cells
-
-
-def ended(case: Case, stop: Instant | None) -> Instant | None:
-    """When a case was withdrawn, if that ended it before the clock's stop."""
-    withdrawn = case.withdrawn_at
-    return withdrawn if withdrawn is not None and (stop is None or withdrawn < stop) else None
 
 
 def earliest(now: Instant, *instants: Instant | None) -> Instant | None:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from services.domain.case import MICRO, Case
 from services.domain.figure import Figure
 from services.domain.judgement import Judgement, Outcome
-from services.domain.kinds.binding import Binding, ended, marks
+from services.domain.kinds.binding import Binding, marks
 from services.domain.kinds.case_limit import compliance
 from services.domain.kinds.kind import Moment, Sums
 from services.domain.law import Law
@@ -52,8 +52,8 @@ class CaseBound:
             return
         amounts = [count(case) for count in self._counts]
         breached = any(amount is not None and not self._holds(amount) for amount in amounts)
-        withdrawn = ended(case, stop) if case.withdrawn_at is not None else None
-        end = withdrawn if withdrawn is not None else stop
+        ended = self._binding.ended(case, stop)
+        end = ended if ended is not None else stop
         cells: Cells
         if end is None:
             if breached and self._final:
@@ -62,7 +62,7 @@ class CaseBound:
                 outcome, cells = Outcome.OPEN, ()
         elif breached:
             outcome, cells = Outcome.MISSED, ((Cell.N, 1), *marks(case, ()))
-        elif withdrawn is not None:
+        elif ended is not None:
             outcome, cells = Outcome.WITHDRAWN, ((Cell.WITHDRAWN, 1),)
         elif None in amounts:
             outcome, cells = Outcome.UNMEASURED, ((Cell.UNMEASURED, 1),)

@@ -5,10 +5,10 @@ Compliance counts matured cases (DESIGN §4.7): on time ÷ (on time + closed lat
 
 from fractions import Fraction
 
-from services.domain.case import Case
+from services.domain.case import Case, NodeSpan
 from services.domain.figure import Figure
-from services.domain.judgement import Judgement, Outcome
-from services.domain.kinds.binding import Binding, earliest, ended, marks
+from services.domain.judgement import Judgement, NodeClock, Outcome
+from services.domain.kinds.binding import Binding, earliest, marks
 from services.domain.kinds.kind import Moment, Sums
 from services.domain.law import Law
 from services.domain.plan import Promise, Strength
@@ -47,23 +47,26 @@ class CaseLimit:
             stop = None
         if not self._binding.holds(start, stop, now):
             return
-        withdrawn = ended(case, stop) if case.withdrawn_at is not None else None
-        end = withdrawn if withdrawn is not None else stop
+        may_have_ended = case.withdrawn_at is not None or case.outcome is not None
+        ended = self._binding.ended(case, stop) if may_have_ended else None
+        end = ended if ended is not None else stop
         reading = watch.read(case, start, end)
         if reading is None:
             return
-        due = reading.due
         if end is not None:
-            found.append(self._closed(case, start, end, withdrawn is not None, reading))
+            judgement = self._closed(case, start, end, ended is not None, reading)
         else:
-            found.append(self._open(case, start, now, reading.yellow_at, due))
+            judgement = self._open(case, start, now, reading.yellow_at, reading.due)
+        if case.timed_nodes:
+            judgement = self._with_nodes(judgement, case, now)
+        found.append(judgement)
 
     def _closed(
         self,
         case: Case,
         start: Instant,
         end: Instant,
-        withdrawn: bool,
+        undelivered: bool,
         reading: Reading,
     ) -> Judgement:
         due, pauses = reading.due, reading.pauses
@@ -71,7 +74,7 @@ class CaseLimit:
         watch, day = self._watch, self._binding.day(end)
         outcome, cells = (Outcome.MET, _MET) if on_time else (Outcome.MISSED, _LATE)
         bin: int | None = None
-        if on_time and withdrawn:
+        if on_time and undelivered:
             outcome, cells = Outcome.WITHDRAWN, ((Cell.WITHDRAWN, 1),)
         elif self._soft and not on_time and self._decision(case) == "accepted":
             outcome, cells = Outcome.JUSTIFIED, ((Cell.JUSTIFIED, 1),)
@@ -111,6 +114,28 @@ class CaseLimit:
         return Judgement(
             key, cycle, outcome, case.unit, item, NOW, cells, None, start, due, None, yellow_at, red_at, next_at
         )
+
+    def _with_nodes(self, judgement: Judgement, case: Case, now: Instant) -> Judgement:
+        """The same, with the clocks of the nodes that have a limit of their own; time must come back to them, too."""
+        current = case.open_nodes()
+        read = (self._node(case, span, span is current.get(span.node)) for span in case.nodes)
+        clocks = tuple(clock for clock in read if clock is not None)
+        next_at = judgement.next_at
+        if judgement.stop is None:
+            for clock in clocks:
+                if clock.is_current:
+                    next_at = earliest(now, next_at, clock.yellow_at, clock.red_at)
+        return judgement._replace(nodes=clocks, next_at=next_at)
+
+    def _node(self, case: Case, span: NodeSpan, is_current: bool) -> NodeClock | None:
+        """The clock of one passage through a node; None if it has no limit, or stands still for good."""
+        reading = self._watch.read_node(case, span)
+        if reading is None or reading.due is None:
+            return None
+        excused = self._soft and self._decision(case) == "accepted"
+        yellow_at = None if excused else reading.yellow_at
+        red_at = self._red_at(case, reading.due)
+        return NodeClock(span.node, span.unit or case.unit, reading.due, yellow_at, red_at, is_current)
 
     def _decision(self, case: Case) -> str | None:
         decision = case.justified.get(self.promise.id)

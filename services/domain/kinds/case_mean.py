@@ -5,7 +5,7 @@ from fractions import Fraction
 from services.domain.case import MICRO, Case
 from services.domain.figure import Figure
 from services.domain.judgement import Judgement, Outcome
-from services.domain.kinds.binding import Binding, earliest, ended, marks
+from services.domain.kinds.binding import Binding, earliest, marks
 from services.domain.kinds.kind import Moment, Sums
 from services.domain.law import Law
 from services.domain.plan import Promise
@@ -30,6 +30,7 @@ class CaseMean:
         self._milestone = measure.removeprefix("milestone:") if measure.startswith("milestone:") else None
         self._of_duration = measure in MEASURES
         self._in_days = self._of_duration and self._watch.measure.scale == 1
+        self._in_opening_hours = measure == "working_minutes"
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
         """A completed case counts on the day of its completion; an open one counts by its age."""
@@ -44,11 +45,13 @@ class CaseMean:
         if not self._binding.holds(start, stop, now):
             return
         item, unit, cycle = self._binding.item(case), case.unit, case.cycle
-        withdrawn = ended(case, stop) if case.withdrawn_at is not None else None
-        if withdrawn is not None:
-            day = self._binding.day(withdrawn)
+        ended = self._binding.ended(case, stop)
+        if ended is not None:
+            day = self._binding.day(ended)
             gone: Cells = ((Cell.WITHDRAWN, 1),)
-            found.append(Judgement(self._key, cycle, Outcome.WITHDRAWN, unit, item, day, gone, None, start))
+            found.append(
+                Judgement(self._key, cycle, Outcome.WITHDRAWN, unit, item, day, gone, None, start, None, ended)
+            )
         elif stop is not None:
             cells, bin = self._measured(case, start, stop)
             outcome = Outcome.UNMEASURED if cells[0][0] == Cell.UNMEASURED else Outcome.COUNTED
@@ -99,18 +102,24 @@ class CaseMean:
         cells: Cells = ((Cell.OPEN, 1), (Cell.TOTAL, -still)) if still else ((Cell.OPEN, 1),)
         if self._in_days:
             return cells, self._law.zone.day(start), None
+        if self._in_opening_hours:
+            hours = self._law.hours(case.unit, case.service_item)
+            return (*cells, (Cell.BASE, hours.opened_until(start))), self._law.halls.index(hours), None
         return (*cells, (Cell.BASE, start), (Cell.ACTUAL, 1)), None, None
 
     def _ages(self, present: Tally, at: Moment) -> int:
         """The sum of the present ages of open cases, in the measure's integers."""
         ages = present.cells[Cell.TOTAL] + present.cells[Cell.ACTUAL] * at.now - present.cells[Cell.BASE]
-        calendar = self._law.calendar
-        for start_day, count in present.bins.items():
-            if self._watch.measure.name == "working_days":
-                ages += count * calendar.working_days(start_day, at.day)
-            else:
-                ages += count * (at.day - start_day)
-        return ages
+        return ages + sum(count * self._reached(bin, at) for bin, count in present.bins.items())
+
+    def _reached(self, bin: int, at: Moment) -> int:
+        """What an open case has reached by its bin: the age of one begun on that day; for opening time, which is
+        counted from the beginning of all days less `BASE`, the opening time of that hall."""
+        if self._in_opening_hours:
+            return self._law.halls[bin].opened_until(at.now)
+        if self._watch.measure.name == "working_days":
+            return self._law.calendar.working_days(bin, at.day)
+        return at.day - bin
 
     def figure(self, sums: Sums, at: Moment) -> Figure:
         """The mean over completed cases, and beside it the mean that counts open ones at their present age."""

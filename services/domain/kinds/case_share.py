@@ -1,13 +1,16 @@
-"""A share of cases: those `where` something holds among the matured, e.g. complaints handled by their maturity."""
+"""A share of cases: those `where` something holds among the matured, e.g. complaints handled by their maturity.
+
+What is waited for until a limit has a yellow card before it, as under a limit of its own.
+"""
 
 from services.domain.case import Case
 from services.domain.figure import Figure
 from services.domain.judgement import Judgement, Outcome
-from services.domain.kinds.binding import Binding, earliest, ended, marks
+from services.domain.kinds.binding import Binding, earliest, marks
 from services.domain.kinds.case_limit import compliance
 from services.domain.kinds.kind import Moment, Sums
 from services.domain.law import Law
-from services.domain.limits import Limit, due
+from services.domain.limits import Limit
 from services.domain.plan import Promise, Strength
 from services.domain.selection import compile_selection
 from services.domain.stopwatch import Stopwatch
@@ -16,6 +19,7 @@ from services.domain.zone import Instant
 
 _IN: Cells = ((Cell.N, 1), (Cell.MET, 1))
 _OUT: Cells = ((Cell.N, 1),)
+_WAITING: Cells = ()
 
 
 class CaseShare:
@@ -36,6 +40,10 @@ class CaseShare:
         self._limit = maturity if isinstance(maturity, Limit) else None
         if maturity == "limit" and isinstance(promise.limit, Limit):
             self._limit = promise.limit
+        # suspensions and extensions put no maturity off
+        until = {"limit": self._limit, "clock_stops": (), "extension_moves_limit": False}
+        self._maturing = Stopwatch(promise.model_copy(update=until), law)
+        self._warns = promise.objective is not None
         self._date = (
             law.zone.midnight(maturity.toordinal() + 1) - 1
             if maturity is not None and not isinstance(maturity, (str, Limit))
@@ -54,51 +62,70 @@ class CaseShare:
             stop = None
         if not self._binding.holds(start, stop, now):
             return
-        withdrawn = ended(case, stop)
-        matures = self._maturity(case, start)
-        if withdrawn is not None and (matures is None or withdrawn <= matures):
-            day = self._binding.day(withdrawn)
-            found.append(self._judgement(case, Outcome.WITHDRAWN, day, ((Cell.WITHDRAWN, 1),), start, None, withdrawn))
-        elif stop is not None:
-            if self._must_know_channel and not case.channels:
-                return
-            self._stopped(case, start, stop, matures, found)
-        else:
-            self._waiting(case, start, matures, now, found)
+        ended = self._binding.ended(case, stop)
+        end = ended if ended is not None else stop
+        matures, yellow_at = self._maturity(case, start)
+        if end is not None:
+            self._closed(case, start, end, ended is not None, matures, yellow_at, found)
+        elif matures is not None:
+            self._waiting(case, start, matures, yellow_at, now, found)
 
-    def _stopped(
-        self, case: Case, start: Instant, stop: Instant, matures: Instant | None, found: list[Judgement]
+    def _closed(
+        self,
+        case: Case,
+        start: Instant,
+        end: Instant,
+        undelivered: bool,
+        matures: Instant | None,
+        yellow_at: Instant | None,
+        found: list[Judgement],
     ) -> None:
-        day = self._binding.day(stop)
-        if (matures is None or stop <= matures) and self._counts(case):
+        day = self._binding.day(end)
+        on_time = matures is None or end <= matures
+        cells: Cells
+        if on_time and undelivered:
+            cells, outcome = ((Cell.WITHDRAWN, 1),), Outcome.WITHDRAWN
+        elif self._must_know_channel and not case.channels:
+            if matures is None:
+                return
+            cells, outcome = (), Outcome.UNMEASURED  # it is neither, but a card may have stood
+        elif on_time and self._counts(case):
             cells, outcome = _IN, Outcome.MET if self.promise.objective else Outcome.COUNTED
         else:
             cells, outcome = _OUT, Outcome.MISSED if self.promise.objective else Outcome.COUNTED
-        if case.suspensions or case.extensions:
+        if (cells is _OUT or cells is _IN) and (case.suspensions or case.extensions):
             cells += marks(case, ())
-        judgement = self._judgement(case, outcome, day, cells, start, matures, stop)
-        found.append(judgement if matures is None else judgement._replace(yellow_at=matures + 1))
+        judgement = self._judgement(case, outcome, day, cells, start, matures, end)
+        found.append(judgement._replace(yellow_at=yellow_at))
 
     def _waiting(
-        self, case: Case, start: Instant, matures: Instant | None, now: Instant, found: list[Judgement]
+        self,
+        case: Case,
+        start: Instant,
+        matures: Instant,
+        yellow_at: Instant | None,
+        now: Instant,
+        found: list[Judgement],
     ) -> None:
-        if matures is None:
-            return
-        judgement = self._judgement(case, Outcome.OPEN, NOW, (), start, matures, None)
+        outcome, cells = Outcome.OPEN, _WAITING
         if now > matures:
-            judgement = judgement._replace(outcome=Outcome.OVERDUE, cells=((Cell.OVERDUE, 1),))
+            outcome, cells = Outcome.OVERDUE, ((Cell.OVERDUE, 1),)
+        elif yellow_at is not None and now >= yellow_at:
+            cells = ((Cell.YELLOW, 1),)
+        judgement = self._judgement(case, outcome, NOW, cells, start, matures, None)
         red_at = matures + 1 if self._red else None
-        found.append(judgement._replace(yellow_at=matures + 1, red_at=red_at, next_at=earliest(now, matures + 1)))
+        next_at = earliest(now, yellow_at, matures + 1)
+        found.append(judgement._replace(yellow_at=yellow_at, red_at=red_at, next_at=next_at))
 
-    def _maturity(self, case: Case, start: Instant) -> Instant | None:
-        """The last instant before a case without its stop counts as missed; None: only its completion matures it."""
+    def _maturity(self, case: Case, start: Instant) -> tuple[Instant | None, Instant | None]:
+        """The last instant before a case without its stop counts as missed (None: only its completion matures it), and
+        from when it is close to that: a date, and what nobody promised, warn of nothing before."""
         if self._date is not None:
-            return self._date
-        if self._limit is None:
-            return None
-        hours = self._law.hours(case.unit, case.service_item)
-        law = self._law
-        return due(self._limit, start, self.promise.ends, zone=law.zone, calendar=law.calendar, hours=hours)
+            return self._date, self._date + 1
+        reading = self._maturing.read(case, start, None) if self._limit is not None else None
+        if reading is None or reading.due is None:
+            return None, None
+        return reading.due, reading.yellow_at if self._warns else reading.due + 1
 
     def _judgement(
         self,

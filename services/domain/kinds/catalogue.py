@@ -1,6 +1,10 @@
-"""A number, a share or a mean over a catalogue's entries, by a date or standing: items are no cases (DESIGN §4.6)."""
+"""A number, a share, a mean or a sum over a catalogue's entries, by a date or standing: items are no cases (DESIGN
+§4.6)."""
 
+from collections import Counter
+from collections.abc import Mapping
 from fractions import Fraction
+from typing import Any
 
 from services.domain.case import MICRO
 from services.domain.entry import Entry
@@ -14,63 +18,138 @@ from services.domain.selection import accepts_attributes
 from services.domain.tally import NOW, Cell, Cells, total
 from services.domain.zone import Instant
 
+EVERY = "-"
+"""The tally's item where entries are not told apart."""
+
 
 class Catalogue:
-    """`kind = "catalogue"`. Kept in the present only, with the days since when each entry has counted (burn-up)."""
+    """`kind = "catalogue"`. Kept in the present only, with the days since when each entry has counted (burn-up).
+
+    Where the plan refers to a list, the tally's item is the code on it, so that an entry told of twice counts once. Of
+    a dated sum it is the day since when an entry has counted."""
 
     def __init__(self, promise: Promise, law: Law) -> None:
         self.promise = promise
         self._zone = law.zone
         self._key = promise.key
         self._by = law.zone.midnight(promise.by.toordinal() + 1) - 1 if promise.by else None
+        self._listed = frozenset(promise.listed)
 
+    # ---- an entry ----------------------------------------------------------------------------------
     def judge_entry(self, entry: Entry, now: Instant, found: list[Judgement]) -> None:
         """An entry that is selected counts; in the numerator where `where` holds."""
-        promise = self.promise
-        if entry.collection != promise.collection:
-            return
         state = entry.states[-1]
-        if state.attributes is None or not accepts_attributes(state.attributes, promise.select):
+        if entry.collection != self.promise.collection or state.attributes is None:
             return
-        met = accepts_attributes(state.attributes, promise.where)
-        bin = None
+        item = self._item(state.attributes)
+        if item is None:
+            return
+        since = self._since(entry)
         cells: Cells
-        if promise.statistic == "mean":
-            amount = state.attributes.get(promise.quantity or "")
-            cells = ((Cell.UNMEASURED, 1),) if amount is None else ((Cell.N, 1), (Cell.TOTAL, micro(amount)))
-        elif promise.statistic == "share":
-            cells = ((Cell.N, 1), (Cell.MET, 1)) if met else ((Cell.N, 1),)
-        elif not met:
-            return
-        else:
-            cells, bin = ((Cell.N, 1), (Cell.MET, 1)), self._since(entry)
-        found.append(Judgement(self._key, 1, Outcome.COUNTED, state.unit, "-", NOW, cells, bin, state.since))
+        match self.promise.statistic:
+            case "mean":
+                cells = self._measured(state.attributes)
+            case "sum":
+                if since is None:
+                    return
+                cells = self._measured(state.attributes)
+                if self._by is not None:
+                    item, since = str(since), None
+            case "share":
+                cells = ((Cell.N, 1),) if since is None else ((Cell.N, 1), (Cell.MET, 1))
+            case _:
+                if since is None:
+                    return
+                cells = ((Cell.N, 1), (Cell.MET, 1))
+        bin = since if self._by is not None else None
+        found.append(Judgement(self._key, 1, Outcome.COUNTED, state.unit, item, NOW, cells, bin, state.since))
 
-    def _since(self, entry: Entry) -> int:
-        """The day since when the entry has counted without a break."""
-        since = entry.states[-1].since
+    def _item(self, attributes: Mapping[str, Any]) -> str | None:
+        """Where a selected entry is kept; None if it is not selected, or not on the list."""
+        if not accepts_attributes(attributes, self.promise.select):
+            return None
+        if not self._listed:
+            return EVERY
+        code = attributes.get(self.promise.listed_by)
+        return code if isinstance(code, str) and code in self._listed else None
+
+    def _measured(self, attributes: Mapping[str, Any]) -> Cells:
+        amount = attributes.get(self.promise.quantity or "")
+        return ((Cell.UNMEASURED, 1),) if amount is None else ((Cell.N, 1), (Cell.TOTAL, micro(amount)))
+
+    def _since(self, entry: Entry) -> int | None:
+        """The day since when the entry has counted in the numerator without a break; None if it does not."""
+        since, kept_as = None, None
         for state in reversed(entry.states):
-            if state.attributes is None or not (
-                accepts_attributes(state.attributes, self.promise.select)
-                and accepts_attributes(state.attributes, self.promise.where)
-            ):
+            item = self._counted(state.attributes)
+            if item is None or item != (kept_as or item):
                 break
-            since = state.since
-        return self._zone.day(since)
+            since, kept_as = state.since, item
+        return None if since is None else self._zone.day(since)
 
+    def _counted(self, attributes: Mapping[str, Any] | None) -> str | None:
+        """Where an entry is kept, if it counts in the numerator."""
+        if attributes is None or not accepts_attributes(attributes, self.promise.where):
+            return None
+        return self._item(attributes)
+
+    # ---- the figure --------------------------------------------------------------------------------
     def figure(self, sums: Sums, at: Moment) -> Figure:
-        """The statistic over the entries as they stand; before its date a count that is not reached is pending."""
+        """The statistic over the entries as they stand; before its date a target that is not reached is pending.
+
+        Of a list the whole list is the denominator; for a unit, those of its codes that it has told of.
+        """
+        match self.promise.statistic:
+            case "mean":
+                figure = self._mean(sums)
+            case "sum":
+                figure = self._sum(sums)
+            case _:
+                figure = self._number(sums)
+        figure.pending = self._by is not None and at.now <= self._by
+        return figure
+
+    @staticmethod
+    def _mean(sums: Sums) -> Figure:
         present = total(sums.present.values())
-        n, met = present.cells[Cell.N], present.cells[Cell.MET]
+        n = present.cells[Cell.N]
+        value = Fraction(present.cells[Cell.TOTAL], n * MICRO) if n else None
+        return Figure(value=value, n=n, small_sample_matters=True)
+
+    def _sum(self, sums: Sums) -> Figure:
+        """A sum of nothing is nothing: what is promised by a date must be there, told of or not."""
+        present = total(sums.present.values())
+        value = Fraction(present.cells[Cell.TOTAL], MICRO)
+        reached = None
+        if self._by is not None:
+            reached = {
+                int(item): Fraction(tally.cells[Cell.TOTAL], MICRO)
+                for item, tally in sums.present.items()
+                if item != EVERY and tally.cells[Cell.N]
+            }
+        return Figure(value=value, n=present.cells[Cell.N], reached=reached)
+
+    def _number(self, sums: Sums) -> Figure:
+        """How many count, or which share of all."""
+        n, met, reached = self._of_the_list(sums) if self._listed else self._of_the_entries(sums)
+        figure = Figure(numerator=met, reached=reached if self._by is not None else None)
+        if self.promise.statistic != "share":
+            # a count has no cases behind it that could be missing: nothing is a number, too
+            figure.value, figure.n = Fraction(met), met
+            return figure
         objective = self.promise.objective
-        if self.promise.statistic == "mean":
-            value = Fraction(present.cells[Cell.TOTAL], n * MICRO) if n else None
-            return Figure(value=value, n=n, small_sample_matters=True)
-        if self.promise.statistic == "share":
-            return Figure(
-                value=Fraction(met, n) if n else None, n=n, numerator=met, denominator=n, ratio=True,
-                small_sample_matters=objective is not None and objective.amount < 1,
-            )  # fmt: skip
-        pending = self._by is not None and at.now <= self._by
-        # a count has no cases behind it that could be missing: nothing is a number, too
-        return Figure(value=Fraction(met), n=met, numerator=met, pending=pending, reached=present.bins)
+        figure.value, figure.n, figure.denominator = Fraction(met, n) if n else None, n, n
+        figure.ratio, figure.reached_of = True, max(n, 1)
+        figure.small_sample_matters = objective is not None and objective.amount < 1
+        return figure
+
+    @staticmethod
+    def _of_the_entries(sums: Sums) -> tuple[int, int, Mapping[int, int]]:
+        present = total(sums.present.values())
+        return present.cells[Cell.N], present.cells[Cell.MET], present.bins
+
+    def _of_the_list(self, sums: Sums) -> tuple[int, int, Mapping[int, int]]:
+        there = {code: tally for code, tally in sums.present.items() if code in self._listed}
+        met = {code: tally for code, tally in there.items() if tally.cells[Cell.MET]}
+        n = len(self._listed) if sums.unit == "ALL" else len(there)
+        return n, len(met), Counter(min(tally.bins) for tally in met.values() if tally.bins)

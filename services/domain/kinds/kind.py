@@ -1,10 +1,11 @@
 """What every kind of promise can do. A kind is one module with one class; only `registry.py` knows the list."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from services.domain.case import Case
-from services.domain.entry import Entry, Fulfilment
+from services.domain.entry import Entry, Fulfilment, Report
 from services.domain.figure import Figure
 from services.domain.judgement import Judgement
 from services.domain.plan import Promise
@@ -23,6 +24,8 @@ class Sums(NamedTuple):
     """Of the window's days."""
     present: Mapping[str, Tally]
     """Of what is true now."""
+    everywhere: Mapping[str, Tally] = MappingProxyType({})
+    """The same of all units: where a figure joins what one unit says with what others say."""
 
 
 class Moment(NamedTuple):
@@ -74,4 +77,18 @@ class DutyKind(Protocol):
         ...
 
 
-AnyKind = CaseKind | EntryKind | DutyKind
+class FigureKind(Protocol):
+    """A promise about figures that sources count themselves."""
+
+    promise: Promise
+
+    def judge_report(self, report: Report, now: Instant, found: list[Judgement]) -> None:
+        """Append what a reported figure adds to this promise."""
+        ...
+
+    def figure(self, sums: Sums, at: Moment) -> Figure:
+        """The promise's figure: what was owed and not reported is unmeasured."""
+        ...
+
+
+AnyKind = CaseKind | EntryKind | DutyKind | FigureKind

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from services.domain.case import Case
 from services.domain.figure import Figure
 from services.domain.judgement import Judgement, Outcome
-from services.domain.kinds.binding import Binding, earliest, ended, marks
+from services.domain.kinds.binding import Binding, earliest, marks
 from services.domain.kinds.kind import Moment, Sums
 from services.domain.law import Law
 from services.domain.limits import Limit, LimitUnit
@@ -51,7 +51,7 @@ class MeanReduction:
             return
         start = self._points.start(case)
         stop = self._points.stop(case, start)
-        if start is None or ended(case, stop) is not None:
+        if start is None or self._binding.ended(case, stop) is not None:
             return
         if stop is not None and stop < start:
             stop = None

@@ -8,12 +8,19 @@ from services.domain.kinds.case_mean import CaseMean
 from services.domain.kinds.case_share import CaseShare
 from services.domain.kinds.catalogue import Catalogue
 from services.domain.kinds.duty import Duty
+from services.domain.kinds.in_sync import InSync
 from services.domain.kinds.kind import AnyKind
 from services.domain.kinds.mean_reduction import MeanReduction
 from services.domain.kinds.node_duration import NodeDuration
+from services.domain.kinds.reported_figure import ReportedFigure
 from services.domain.kinds.trend import Trend
 from services.domain.law import Law
 from services.domain.plan import Kind, Promise
+
+
+def _of_entries(promise: Promise, law: Law) -> AnyKind:
+    return InSync(promise, law) if promise.statistic == "in_sync" else Catalogue(promise, law)
+
 
 KINDS: Mapping[Kind, Callable[[Promise, Law], AnyKind]] = {
     Kind.CASE_LIMIT: CaseLimit,
@@ -21,8 +28,9 @@ KINDS: Mapping[Kind, Callable[[Promise, Law], AnyKind]] = {
     Kind.MEAN_REDUCTION: MeanReduction,
     Kind.CASE_SHARE: CaseShare,
     Kind.CASE_BOUND: CaseBound,
-    Kind.CATALOGUE: Catalogue,
+    Kind.CATALOGUE: _of_entries,
     Kind.DUTY: Duty,
     Kind.NODE_DURATION: NodeDuration,
     Kind.TREND: Trend,
+    Kind.FIGURE: ReportedFigure,
 }

@@ -6,7 +6,6 @@ import pytest
 
 from services.domain.judgement import Outcome
 from services.domain.plan import Objective
-from services.domain.values import holds
 from tests.unit.cases import accepted, completed, judge_of, measured, outcome, promise, row
 
 HALL = judge_of(promise(limit="90 working_minutes"))
@@ -47,7 +46,7 @@ def test_the_deadline_is_2400_of_its_day(finished: str, expected: Outcome) -> No
     ],
 )
 def test_exactly_on_the_bound_is_met_and_a_hair_beyond_is_not(objective: str, value: Fraction, kept: bool) -> None:
-    assert holds(Objective.parse(objective), value) is kept
+    assert Objective.parse(objective).holds(value) is kept
 
 
 def test_99_96_percent_is_not_100_percent() -> None:

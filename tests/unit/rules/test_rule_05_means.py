@@ -1,21 +1,28 @@
 """DESIGN §4.5: means are means; no case breaches one."""
 
+from datetime import date, datetime, timedelta
 from fractions import Fraction
+from functools import cache
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.domain.facts import Fact
-from services.domain.figure import written
+from services.domain.figure import Figure, written
 from services.domain.judge import Judge
 from services.domain.judgement import Outcome
+from services.domain.kinds.kind import Moment, Sums
+from services.domain.plan import HoursEntry
 from services.domain.rulings import rulings_of
+from services.domain.tally import NOW, total
 from tests.unit.cases import (
+    ITEMS,
     accepted,
     at,
     card_list,
     completed,
+    day,
     in_order,
     judge_of,
     judgement,
@@ -26,6 +33,7 @@ from tests.unit.cases import (
     row,
     rows,
     suspended,
+    tallies_of,
 )
 
 MEAN = judge_of(promise(kind="case_mean", measure="working_days", objective="<= 28 working_days", minimum_n=1))
@@ -81,6 +89,49 @@ def test_past_its_maximum_age_a_suspension_holds_no_open_case_any_more() -> None
     standing = judgement(stops, held, "2021-03-10")
     assert standing.next_at == at("2021-03-23")  # after the tenth working day after the one on which it began
     assert row(stops, [SHORT, held], "2021-10-01").state == "at_risk"
+
+
+@cache
+def timed(measure: str) -> Judge:
+    """A mean over cases of two halls: power is open until 19:00."""
+    late = HoursEntry(id="late", effective_from=date(2021, 1, 1), weekly={"mon_fri": ("09:00-19:00",)})
+    items = {**ITEMS, "power": ITEMS["power"].model_copy(update={"opening_hours": "late"})}
+    mean = promise(kind="case_mean", measure=measure, objective="<= 60 minutes", minimum_n=1, select={})
+    return judge_of(mean, hours=(late,), items=items)
+
+
+def test_open_cases_measured_in_opening_hours_age_in_those_of_their_hall() -> None:
+    quick = [accepted("2021-09-16T09:00"), completed("2021-09-16T09:30")]
+    water, power = accepted("2021-09-16T17:00"), accepted("2021-09-16T17:00", item="power")
+
+    def state(as_of: str, *opened: Fact) -> str:
+        return row(timed("working_minutes"), [quick, *([each] for each in opened)], as_of).state
+
+    assert state("2021-09-17", water) == "met"  # (30 + 30) / 2: the night costs nothing
+    assert state("2021-09-17T10:00", water) == "met"  # (30 + 90) / 2
+    assert state("2021-09-17T10:01", water) == "at_risk"
+    assert state("2021-09-16T18:30", power) == "met"  # (30 + 90) / 2
+    assert state("2021-09-16T18:31", power) == "at_risk"
+    assert state("2021-09-17T09:00", water, power) == "met"  # (30 + 30 + 120) / 3
+    assert state("2021-09-17T09:01", water, power) == "at_risk"
+
+
+@pytest.mark.parametrize("measure", ["working_days", "elapsed_days", "minutes", "working_minutes"])
+@given(starts=st.lists(st.tuples(st.integers(0, 60 * 24), st.sampled_from(("water", "power"))), min_size=1, max_size=5))
+def test_an_open_case_is_as_old_as_if_it_were_completed_now(measure: str, starts: list[tuple[int, str]]) -> None:
+    judge, now = timed(measure), at("2021-11-16T14:00")
+    end = completed("2021-11-16T14:00")
+    opened = [accepted((datetime(2021, 9, 16) + timedelta(hours=hour)).isoformat(), item=item) for hour, item in starts]
+
+    def figure(cases: list[list[Fact]]) -> Figure:
+        tallies = tallies_of(judge, cases, now)
+        closed, present = (
+            total(tally for key, tally in tallies.items() if key.kpi == "P" and (key.day == NOW) == is_now)
+            for is_now in (False, True)
+        )
+        return judge.kinds["P"].figure(Sums("ALL", 0, {"-": closed}, {"-": present}), Moment(now, day("2021-11-16")))
+
+    assert figure([[each] for each in opened]).censored == figure([[each, end] for each in opened]).value
 
 
 def test_means_are_of_net_time_and_gross_time_stands_beside() -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from services.domain.entry import entry_of
+from services.domain.facts import Fact
 from tests.unit.cases import (
     accepted,
     at,
@@ -14,6 +15,7 @@ from tests.unit.cases import (
     promise,
     retired,
     row,
+    rows,
     upserted,
 )
 
@@ -132,3 +134,177 @@ def test_an_entry_counts_since_it_last_began_to_without_a_break() -> None:
     ]
     (found,) = COUNT.judge(in_order(facts), at("2021-10-01")).judgements
     assert found.bin == COUNT.law.zone.day(at("2021-09-20"))
+
+
+# ---- a list of the plan's ------------------------------------------------------------------------------------
+LIST: dict[str, Any] = {"kind": "catalogue", "select": {}, "listed": ("seal", "tax", "water"), **NOW}
+LISTED = judge_of(promise(statistic="share", where={"online": True}, objective=">= 100 %", **LIST))
+
+
+def test_the_plans_own_list_is_the_denominator() -> None:
+    """A code that nobody tells of is missing, not absent from the count; one that is not on the list does not count."""
+    entries = [
+        [upserted("2021-09-16", code="seal", online=True)],
+        [upserted("2021-09-16", code="tax", online=False)],
+        [upserted("2021-09-16", code="gas", online=True)],
+        [upserted("2021-09-16", online=True)],
+    ]
+    found = row(LISTED, entries, "2021-10-01", window="now")
+    assert (found.numerator, found.denominator, found.n, found.state) == ("1", "3", "3", "missed")
+    assert row(LISTED, [], "2021-10-01", window="now").value == "0"
+
+
+def test_a_retired_entry_leaves_its_code_on_the_list() -> None:
+    entry = [upserted("2021-09-16", code="seal", online=True)]
+    assert row(LISTED, [entry], "2021-10-01", window="now").numerator == "1"
+    found = row(LISTED, [[*entry, retired("2021-09-20")]], "2021-10-01", window="now")
+    assert (found.numerator, found.denominator) == ("0", "3")
+
+
+def test_a_code_that_two_sources_tell_of_counts_once() -> None:
+    two = [[upserted("2021-09-16", unit=unit, code="seal", online=True)] for unit in ("works", "seals")]
+    found = row(LISTED, two, "2021-10-01", window="now")
+    assert (found.numerator, found.denominator) == ("1", "3")
+
+
+def test_a_unit_answers_for_its_own_entries_of_a_list() -> None:
+    entries = [
+        [upserted("2021-09-16", unit="works", code="water", online=True)],
+        [upserted("2021-09-16", unit="seals", code="seal", online=False)],
+        [upserted("2021-09-16", unit="seals", code="tax", online=True)],
+    ]
+    whole = row(LISTED, entries, "2021-10-01", window="now")
+    assert (whole.numerator, whole.denominator) == ("2", "3")
+    seals = row(LISTED, entries, "2021-10-01", window="now", unit="seals")
+    assert (seals.numerator, seals.denominator, seals.state) == ("1", "2", "missed")
+    assert row(LISTED, entries, "2021-10-01", window="now", unit="works").state == "met"
+
+
+def test_of_a_list_being_there_can_be_all_that_is_promised() -> None:
+    judge = judge_of(promise(statistic="count", objective=">= 2 items", **LIST))
+    entries = [[upserted("2021-09-16", code=code)] for code in ("seal", "tax", "tax", "gas")]
+    found = row(judge, entries, "2021-10-01", window="now")
+    assert (found.value, found.n, found.state) == ("2", "2", "met")
+
+
+def test_an_entry_that_becomes_another_code_of_a_list_counts_there_since_then() -> None:
+    judge = judge_of(promise(statistic="count", objective=">= 3 items", by="2021-12-31", **LIST))
+    facts = [
+        upserted("2021-09-16", code="tax"),
+        upserted("2021-09-20", code="seal"),
+        upserted("2021-09-25", code="seal"),
+    ]
+    (found,) = judge.judge(in_order(facts), at("2021-10-01")).judgements
+    assert (found.item, found.bin) == ("seal", judge.law.zone.day(at("2021-09-20")))
+
+
+def test_the_codes_of_a_list_are_no_rows_of_their_own() -> None:
+    judge = judge_of(promise(statistic="share", where={"online": True}, objective=">= 100 %", by_item=True, **LIST))
+    entries = [[upserted("2021-09-16", code="seal", online=True)]]
+    assert {item for _, _, item, _, _ in rows(judge, entries, "2021-10-01")} == {"-"}
+
+
+# ---- a sum -----------------------------------------------------------------------------------------------
+def test_a_sum_adds_what_the_entries_that_count_declare() -> None:
+    judge = judge_of(
+        promise(
+            kind="catalogue", statistic="sum", quantity="places", select={}, where={"open": True},
+            objective=">= 10 places", **NOW,
+        )
+    )  # fmt: skip
+    entries = [[upserted("2021-09-16", open=True, places=places)] for places in (4, 5.5, 0.5)]
+    entries.append([upserted("2021-09-16", open=False, places=100)])
+    found = row(judge, entries, "2021-10-01", window="now")
+    assert (found.value, found.n, found.numerator, found.state) == ("10", "3", "", "met")
+    silent = [*entries, [upserted("2021-09-16", open=True)]]
+    found = row(judge, silent, "2021-10-01", window="now")
+    assert (found.value, found.unmeasured_n, found.state) == ("10", "1", "unmeasured")
+    assert row(judge, [], "2021-10-01", window="now").state == "missed"
+
+
+def test_what_the_plan_prints_no_number_for_is_a_figure_and_no_verdict() -> None:
+    judge = judge_of(
+        promise(kind="catalogue", strength="directional", direction="rising", statistic="sum", quantity="places",
+                select={}, **NOW),
+    )  # fmt: skip
+    found = row(judge, [[upserted("2021-09-16", places=7)]], "2021-10-01", window="now")
+    assert (found.value, found.objective, found.state) == ("7", "", "untargeted")
+
+
+# ---- a dated share -----------------------------------------------------------------------------------------
+DATED = judge_of(
+    promise(
+        kind="catalogue", statistic="share", select={}, where={"done": True}, objective=">= 100 %", by="2021-10-31",
+        **NOW,
+    )
+)  # fmt: skip
+
+
+def test_a_dated_share_is_hard_from_2400_of_its_date_and_a_regression_is_a_miss() -> None:
+    done, open_ = [upserted("2021-10-20", done=True)], [upserted("2021-10-20", done=False)]
+    assert row(DATED, [done, open_], "2021-11-01", window="now").state in ("at_risk", "provisional")
+    assert row(DATED, [done, open_], "2021-11-01T00:00:00.000001", window="now").state == "missed"
+    assert row(DATED, [done, done], "2021-11-02", window="now").state == "met"
+    fallen_back = [*done, upserted("2021-12-01", done=False)]
+    assert row(DATED, [done, fallen_back], "2021-12-02", window="now").state == "missed"
+
+
+def test_a_dated_share_says_whether_its_pace_is_enough() -> None:
+    entries = [[upserted("2021-10-05", done=True)]] * 3 + [[upserted("2021-10-01", done=False)]]
+    assert row(DATED, entries, "2021-10-11", window="now").state == "provisional"  # 3 in 30 days, 1 to come in 21
+    old = [[upserted("2021-09-05", done=True)]] * 3 + [[upserted("2021-10-01", done=False)]]
+    assert row(DATED, old, "2021-10-11", window="now").state == "at_risk"
+
+
+# ---- master and copies -----------------------------------------------------------------------------------
+SYNC = judge_of(
+    promise(
+        kind="catalogue", statistic="in_sync", select={}, master="library", copies=("portal", "app"),
+        objective=">= 100 %", **NOW,
+    )
+)  # fmt: skip
+
+
+def published(platform: str, code: str, version: str, time: str = "2021-09-16", unit: str = "works") -> list[Fact]:
+    return [upserted(time, unit=unit, platform=platform, code=code, version=version)]
+
+
+def in_step(entries: list[list[Fact]], unit: str = "ALL") -> tuple[str, str, str]:
+    found = row(SYNC, entries, "2021-10-01", window="now", unit=unit)
+    return found.numerator, found.denominator, found.state
+
+
+def test_every_copy_has_every_code_of_the_master_in_its_version() -> None:
+    library = [published("library", "tax", "2"), published("library", "seal", "1")]
+    copies = [published(platform, code, version) for platform in ("portal", "app")
+              for code, version in (("tax", "2"), ("seal", "1"))]  # fmt: skip
+    assert in_step(library + copies) == ("4", "4", "met")
+    assert in_step(library + copies[:3]) == ("3", "4", "missed")
+    outdated = [*copies[:2], published("app", "tax", "1"), copies[3]]
+    assert in_step(library + outdated) == ("3", "4", "missed")
+    assert in_step([*library, *copies, published("portal", "gas", "1")]) == ("4", "4", "met")
+    assert in_step(copies) == ("0", "0", "no_data")
+
+
+def test_a_copy_that_keeps_the_old_version_beside_the_new_one_is_not_in_step() -> None:
+    entries = [published("library", "tax", "2"), published("app", "tax", "2"), published("portal", "tax", "2")]
+    assert in_step(entries) == ("2", "2", "met")
+    assert in_step([*entries, published("portal", "tax", "1")]) == ("1", "2", "missed")
+
+
+def test_a_code_belongs_to_the_unit_of_its_master_entry() -> None:
+    entries = [
+        published("library", "tax", "1", unit="works"), published("library", "seal", "1", unit="seals"),
+        published("portal", "tax", "1", unit="planning"), published("app", "tax", "1", unit="planning"),
+        published("portal", "seal", "0", unit="planning"),
+    ]  # fmt: skip
+    assert in_step(entries) == ("2", "4", "missed")
+    assert in_step(entries, "works") == ("2", "2", "met")
+    assert in_step(entries, "seals") == ("0", "2", "missed")
+    assert in_step(entries, "planning") == ("0", "0", "no_data")
+
+
+def test_a_master_entry_without_a_version_is_unmeasured() -> None:
+    unnamed = [upserted("2021-09-16", platform="library", code="tax")]
+    found = row(SYNC, [unnamed], "2021-10-01", window="now")
+    assert (found.unmeasured_n, found.state) == ("1", "unmeasured")

@@ -4,8 +4,22 @@ from datetime import date
 
 import pytest
 
+from services.domain.facts import Fact
 from services.domain.judgement import Outcome
-from tests.unit.cases import accepted, at, completed, judge_of, judgement, milestone, outcome, promise, row, withdrawn
+from tests.unit.cases import (
+    accepted,
+    at,
+    card_list,
+    completed,
+    judge_of,
+    judgement,
+    milestone,
+    outcome,
+    promise,
+    row,
+    standing,
+    withdrawn,
+)
 
 WATER = judge_of(promise())
 ON_TIME = [accepted("2021-09-16T09:00"), completed("2021-09-17T09:00")]
@@ -78,6 +92,82 @@ def test_a_share_matures_by_a_limit_after_the_start() -> None:
     late = [start, milestone("2021-09-23T12:00", "answered")]
     assert outcome(judge, late, "2021-10-01") is Outcome.MISSED
     assert row(judge, [late, [start]], "2021-10-01").denominator == "2"
+
+
+# 5 working days from 2021-09-16 are over at the end of 2021-09-24: yellow when two are left
+ANSWERED = judge_of(
+    promise(
+        kind="case_share", where={"stopped": True}, stop="milestone:answered", matures_at="5 working_days",
+        objective=">= 60 %", minimum_n=1,
+    )
+)  # fmt: skip
+ASKED = accepted("2021-09-16T09:00")
+
+
+def test_what_a_share_waits_for_is_yellow_before_it_matures_and_red_after() -> None:
+    assert standing(ANSWERED, [ASKED], "2021-09-22T23:59") == []
+    assert standing(ANSWERED, [ASKED], "2021-09-23") == [("P", "yellow")]
+    assert standing(ANSWERED, [ASKED], "2021-09-25") == [("P", "red")]
+    assert outcome(ANSWERED, [ASKED], "2021-09-24") is Outcome.OPEN
+    assert judgement(ANSWERED, [ASKED], "2021-09-20").next_at == at("2021-09-23")
+    assert judgement(ANSWERED, [ASKED], "2021-09-24").next_at == at("2021-09-25")
+
+
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [(milestone("2021-09-24T12:00", "answered"), "completed"), (withdrawn("2021-09-24T12:00"), "withdrawn")],
+)
+def test_the_yellow_card_of_a_share_is_cleared_by_its_stop_and_by_a_withdrawal(end: Fact, reason: str) -> None:
+    (card,) = card_list(ANSWERED, [ASKED, end], "2021-12-01")
+    assert (card.level, card.cleared_at, card.reason) == ("yellow", at("2021-09-24T12:00"), reason)
+    assert not ANSWERED.judge([ASKED, end], at("2021-12-01")).quiet
+
+
+def test_a_share_is_at_risk_if_its_yellow_cases_would_miss_it() -> None:
+    done = [ASKED, milestone("2021-09-17T09:00", "answered")]
+    assert row(ANSWERED, [done, [ASKED]], "2021-09-23").state == "met"
+    found = row(ANSWERED, [done, [ASKED]], "2021-09-23T00:01")  # 1 of 2, if it runs late
+    assert (found.value, found.n, found.state) == ("1", "1", "at_risk")
+    assert row(ANSWERED, [done, done, [ASKED]], "2021-09-24T00:01").state == "met"  # 2 of 3
+
+
+def test_an_aspirational_share_is_yellow_before_and_never_red() -> None:
+    hoped = judge_of(
+        promise(
+            kind="case_share", strength="aspirational", where={"stopped": True}, matures_at="5 working_days",
+            objective=">= 95 %",
+        )
+    )  # fmt: skip
+    assert standing(hoped, [ASKED], "2021-09-24") == [("P", "yellow")]
+    assert standing(hoped, [ASKED], "2021-12-01") == [("P", "yellow")]
+
+
+def test_of_a_case_whose_channel_nobody_knows_the_card_is_remembered_and_nothing_counted() -> None:
+    judge = judge_of(
+        promise(
+            kind="case_share", where={"online": True}, known=("channel",), matures_at="5 working_days",
+            objective=">= 60 %",
+        )
+    )  # fmt: skip
+    facts = [ASKED, completed("2021-09-24T12:00")]
+    assert not judge.judge(facts, at("2021-12-01")).quiet
+    assert [card.reason for card in card_list(judge, facts, "2021-12-01")] == ["completed"]
+    assert row(judge, [facts], "2021-12-01").n == "0"
+
+
+def test_neither_a_date_nor_a_completion_nor_a_trend_warns_before() -> None:
+    by_date = judge_of(
+        promise(kind="case_share", where={"stopped": True}, matures_at=date(2021, 9, 24), objective=">= 50 %")
+    )
+    trend = judge_of(
+        promise(
+            kind="trend", strength="directional", measure="share", direction="rising", where={"stopped": True},
+            matures_at="5 working_days",
+        )
+    )  # fmt: skip
+    for judge in (by_date, trend):
+        assert standing(judge, [ASKED], "2021-09-24T23:59") == []
+        assert judgement(judge, [ASKED], "2021-09-24T23:59").cells == ()
 
 
 def test_a_share_may_mature_by_completion_or_by_a_date() -> None:

@@ -21,6 +21,7 @@ from tests.unit.cases import (
     row,
     rows,
     standing,
+    upserted,
 )
 
 HARD = judge_of(promise())
@@ -200,3 +201,37 @@ def test_the_official_window_is_the_year_unless_said_otherwise() -> None:
     assert promise().official_window == "year"
     with pytest.raises(ValueError, match="official_window"):
         promise(windows=("7d",))
+
+
+# ---- 基本 and ranges ---------------------------------------------------------------------------------------
+ENTRIES = {"kind": "catalogue", "select": {}, "collection": "catalogue", "windows": ("now",), "official_window": "now"}
+
+
+def state_of(judge: Judge, met: int, of: int, as_of: str = "2021-10-01") -> str:
+    entries = [[upserted("2021-09-16", n=number, online=number < met)] for number in range(of)]
+    return row(judge, entries, as_of, window="now").state
+
+
+def test_what_misses_by_no_more_than_its_tolerance_is_at_risk() -> None:
+    judge = judge_of(
+        promise(statistic="share", where={"online": True}, objective=">= 100 %", tolerance=0.05, **ENTRIES)
+    )
+    assert state_of(judge, 20, 20) == "met"
+    assert state_of(judge, 19, 20) == "at_risk"
+    assert state_of(judge, 18, 20) == "missed"
+    assert state_of(judge, 189, 200) == "missed"
+
+
+def test_a_tolerance_helps_no_small_sample() -> None:
+    judge = judge_of(promise(statistic="share", where={"online": True}, objective=">= 80 %", tolerance=0.2, **ENTRIES))
+    assert state_of(judge, 2, 3) == "insufficient"
+    assert state_of(judge, 8, 12) == "at_risk"
+    assert state_of(judge, 1, 3) == "missed"
+
+
+@pytest.mark.parametrize(("recommended", "state"), [(2, "missed"), (3, "met"), (5, "met"), (6, "met")])
+def test_a_range_is_met_from_its_lower_end_and_more_is_no_miss(recommended: int, state: str) -> None:
+    judge = judge_of(promise(statistic="count", objective="3..5 enterprises", **ENTRIES))
+    entries = [[upserted("2021-09-16", n=number)] for number in range(recommended)]
+    found = row(judge, entries, "2021-10-01", window="now")
+    assert (found.objective, found.state) == ("3..5", state)

@@ -186,3 +186,44 @@ def test_a_window_has_the_months_whose_last_day_lies_in_it() -> None:
 
 def test_a_unit_that_owes_nothing_is_not_judged() -> None:
     assert done(fulfilled("2021-09-20", "2021-09", unit="planning"), as_of="2021-10-01") == ("0", "2", "missed")
+
+
+# ---- what is owed once -------------------------------------------------------------------------------------
+LEDGER = judge_of(
+    promise(
+        kind="duty", select={}, duty="report", period="once", by="2021-12-31", owed_by=("works", "seals"),
+        effective_from="2021-08-20",
+    )
+)  # fmt: skip
+
+
+def filed(*reports: Fact, as_of: str, unit: str = "ALL", window: str = "all") -> tuple[str, str, str]:
+    found = row(LEDGER, [[report] for report in reports], as_of, unit=unit, window=window)
+    return found.numerator, found.denominator, found.state
+
+
+def test_what_is_owed_once_is_no_miss_before_its_date_and_a_miss_for_good_after_it() -> None:
+    report = fulfilled("2021-10-20", "2021-10")
+    assert filed(as_of="2021-09-01") == ("0", "2", "at_risk")
+    assert filed(report, as_of="2021-12-31T23:59")[:2] == ("1", "2")
+    assert filed(report, as_of="2021-12-31T23:59")[2] in ("at_risk", "provisional")
+    assert filed(report, as_of="2022-01-01") == ("1", "2", "missed")
+    late = fulfilled("2022-01-01", "2021-12", unit="seals")
+    assert filed(report, late, as_of="2022-02-01") == ("1", "2", "missed")
+    assert filed(report, as_of="2022-02-01", unit="works") == ("1", "1", "met")
+
+
+def test_any_period_fulfils_it_and_twice_is_once() -> None:
+    twice = [fulfilled("2021-09-20", "2021-09"), fulfilled("2021-10-20", "2021-10")]
+    assert filed(*twice, as_of="2022-01-02") == ("1", "2", "missed")
+    both = [*twice, fulfilled("2021-12-31T23:59:59", "2021-12", unit="seals")]
+    assert filed(*both, as_of="2022-01-02") == ("2", "2", "met")
+
+
+def test_what_was_never_done_stays_missed_in_every_window() -> None:
+    assert filed(as_of="2022-06-01", window="30d") == ("0", "2", "missed")
+    assert filed(as_of="2022-06-01", window="year") == ("0", "2", "missed")
+
+
+def test_what_was_done_before_the_promise_was_made_does_not_count() -> None:
+    assert filed(fulfilled("2021-08-19", "2021-08"), as_of="2022-01-02")[0] == "0"

@@ -199,3 +199,88 @@ def test_a_stop_dated_before_the_start_is_void_and_the_next_one_counts() -> None
         milestone("2021-09-08T09:00", "connected"),
     ]
     assert outcome(judge, facts, "2021-09-20") is Outcome.MET
+
+
+# ---- a stop that never comes -----------------------------------------------------------------------------
+CONNECTED = judge_of(promise(stop="milestone:connected"))
+REFUSED = completed("2021-09-22T09:00", outcome="refused")  # in time
+CONNECTION = milestone("2021-09-23T09:00", "connected")
+
+
+@pytest.mark.parametrize("how", ["refused", "terminated"])
+def test_refused_or_terminated_in_time_a_case_leaves_the_denominator_though_nothing_was_delivered(how: str) -> None:
+    gone = [START, completed("2021-09-22T09:00", outcome=how)]
+    assert outcome(CONNECTED, gone, END) is Outcome.WITHDRAWN
+    found = row(CONNECTED, [gone, [START, CONNECTION]], END)
+    assert (found.denominator, found.withdrawn_share, found.open_overdue) == ("1", "0.5", "0")
+    assert CONNECTED.judge(gone, at(END)).next_at is None
+
+
+def test_refused_after_the_limit_it_is_late_on_that_day() -> None:
+    late = [START, completed("2021-09-24T09:00", outcome="refused")]
+    assert outcome(CONNECTED, late, END) is Outcome.MISSED
+    found = row(CONNECTED, [late], "2021-09-25", window="7d")
+    assert (found.denominator, found.open_overdue) == ("1", "0")
+    assert row(CONNECTED, [late], END, window="7d").denominator == "0"
+
+
+def test_a_refusal_heard_of_after_the_limit_is_a_late_entry() -> None:
+    heard = completed("2021-09-22T09:00", outcome="refused", received="2021-09-25T09:00")
+    assert outcome(CONNECTED, [START, heard], "2021-09-24T12:00") is Outcome.OVERDUE
+    assert outcome(CONNECTED, [START, heard], END) is Outcome.LATE_ENTRY
+
+
+def test_what_was_delivered_before_counts_and_what_comes_after_a_refusal_does_not() -> None:
+    before = milestone("2021-09-17T09:00", "connected")
+    assert outcome(CONNECTED, [START, before, REFUSED], END) is Outcome.MET
+    assert outcome(CONNECTED, [START, REFUSED, CONNECTION], END) is Outcome.WITHDRAWN
+
+
+def test_a_refusal_declared_void_lets_the_clock_go_on() -> None:
+    facts = [START, REFUSED, reopened("2021-09-23T09:00")]
+    assert outcome(CONNECTED, facts, "2021-09-23T12:00") is Outcome.OPEN
+    assert outcome(CONNECTED, facts, END) is Outcome.OVERDUE
+
+
+def test_where_the_completion_itself_stops_the_clock_its_outcome_does_not_matter() -> None:
+    assert outcome(WATER, [START, REFUSED], END) is Outcome.MET
+    both = judge_of(promise(stop=("milestone:connected", "completed")))
+    assert outcome(both, [START, REFUSED], END) is Outcome.OVERDUE
+    assert outcome(both, [START, REFUSED, CONNECTION], END) is Outcome.MET
+
+
+@pytest.mark.parametrize("given", [{"outcome": "granted"}, {"outcome": "partly"}, {}])
+def test_completed_otherwise_without_its_stop_a_case_stays_open_and_is_an_anomaly(given: dict[str, str]) -> None:
+    done = [START, completed("2021-09-22T09:00", **given)]
+
+    def anomalies(*more: Fact) -> list[tuple[str, str]]:
+        found = CONNECTED.judge(in_order([*done, *more]), at(END)).judgements
+        return [(each.item, each.unit) for each in found if each.kpi == ANOMALY]
+
+    assert outcome(CONNECTED, done, END) is Outcome.OVERDUE
+    assert anomalies() == [("completed_without_stop", "works")]
+    assert anomalies(CONNECTION) == []
+    assert outcome(CONNECTED, [*done, CONNECTION], END) is Outcome.MET
+    assert [each.kpi for each in WATER.judge(done, at(END)).judgements if each.kpi == ANOMALY] == []
+
+
+def test_the_anomaly_counts_once_however_many_promises_wait() -> None:
+    judge = judge_of(*(promise(id=name, stop="milestone:connected") for name in ("A", "B")))
+    found = judge.judge([START, completed("2021-09-22T09:00")], at(END)).judgements
+    assert [each.item for each in found if each.kpi == ANOMALY] == ["completed_without_stop"]
+
+
+def test_a_share_and_a_mean_end_with_a_refusal_too() -> None:
+    share = judge_of(
+        promise(
+            kind="case_share", where={"stopped": True}, stop="milestone:connected", matures_at="4 working_days",
+            objective=">= 95 %",
+        )
+    )  # fmt: skip
+    late = completed("2021-09-24T09:00", outcome="refused")
+    assert outcome(share, [START, REFUSED], END) is Outcome.WITHDRAWN
+    assert outcome(share, [START, late], END) is Outcome.MISSED
+    assert outcome(share, [START, withdrawn("2021-09-24T09:00")], END) is Outcome.MISSED
+    mean = judge_of(promise(kind="case_mean", measure="working_days", stop="milestone:connected", minimum_n=1))
+    found = row(mean, [[START, REFUSED], [START, late]], END)
+    assert (found.n, found.withdrawn_share) == ("0", "1")

@@ -1,0 +1,158 @@
+"""A figure that sources count themselves, month by month or once: where no cases are sent (`figure.reported`)."""
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+
+from services.domain.case import MICRO
+from services.domain.entry import Count, Report
+from services.domain.figure import Figure, whole_number
+from services.domain.judgement import Judgement, Outcome
+from services.domain.kinds.kind import Moment, Sums
+from services.domain.kinds.months import Months, last_day
+from services.domain.law import Law
+from services.domain.plan import Objective, Promise
+from services.domain.tally import NOW, Cell, Cells, Tally
+from services.domain.zone import Instant
+
+Reported = Mapping[str, Mapping[str, Tally]]
+"""Unit → period → what was reported."""
+
+
+class ReportedFigure:
+    """`kind = "figure"`. Numerator and denominator may come from two sources (what was collected from a unit, and what
+    the unit has): they meet in the tally of unit and period. A period with a denominator is measured, and without a
+    numerator nothing of it counts; a numerator alone counts for nothing.
+
+    In a tally, N says that the denominator (BASE) was reported, MET that the numerator (TOTAL) was.
+    """
+
+    def __init__(self, promise: Promise, law: Law) -> None:
+        self.promise = promise
+        self._zone = law.zone
+        self._months = Months(promise, law.zone)
+        self._owed_by = frozenset(promise.owed_by)
+        self._by = law.zone.midnight(promise.by.toordinal() + 1) - 1 if promise.by else None
+        self._once = promise.period == "once"
+
+    # ---- a report ----------------------------------------------------------------------------------
+    def judge_report(self, report: Report, now: Instant, found: list[Judgement]) -> None:
+        """What stands of a report counts. A second report that alone would turn a miss into a hit, and arrives after
+        the period, is a late entry: the first one counts until the operations centre confirms it (DESIGN §4.14)."""
+        promise = self.promise
+        if report.quantity not in (promise.numerator, promise.denominator):
+            return
+        if (self._owed_by and report.unit not in self._owed_by) or not self._counts(report.period):
+            return
+        due = self._due(report.period)
+        count, late = self._believed(report, due)
+        cells: Cells = ()
+        if report.quantity == promise.numerator:
+            cells += ((Cell.MET, 1), (Cell.TOTAL, count.numerator))
+        if report.quantity == promise.denominator:
+            cells += ((Cell.N, 1), (Cell.BASE, count.denominator))
+        if late:
+            cells += ((Cell.LATE_ENTRY, 1),)
+        outcome = Outcome.LATE_ENTRY if late else Outcome.COUNTED
+        cycle = int(report.period.replace("-", ""))  # as a duty's: its period
+        item = f"{report.period}/{report.unit}"
+        found.append(Judgement(promise.key, cycle, outcome, report.unit, item, NOW, cells, None, None, due))
+
+    def _counts(self, period: str) -> bool:
+        """Once: any period that ends while the promise is in force."""
+        return last_day(period) >= self.promise.effective_from.toordinal() if self._once else self._months.holds(period)
+
+    def _due(self, period: str) -> Instant:
+        if self._once and self._by is not None:
+            return self._by
+        return self._zone.midnight(last_day(period) + 1) - 1
+
+    def _believed(self, report: Report, due: Instant) -> tuple[Count, bool]:
+        """The count that holds, and whether a better one waits for confirmation."""
+        promise = self.promise
+        believed, waits = report.counts[0], False
+        if promise.target is None or promise.numerator != promise.denominator or promise.id in report.confirmed:
+            return report.counts[-1], False  # nothing is judged, or not by one report alone
+        for count in report.counts[1:]:
+            waits = count.received > due and _holds(promise.target, count) and not _holds(promise.target, believed)
+            if not waits:
+                believed = count
+        return believed, waits
+
+    # ---- the figure --------------------------------------------------------------------------------
+    def figure(self, sums: Sums, at: Moment) -> Figure:
+        """The numerators ÷ the denominators: for `share` of all periods whose last day lies in the window, for `stock`
+        of each unit's last reported one of them; of what is owed once, of what each unit reported last."""
+        reported = _by_unit(sums.present)
+        periods = [] if self._once else self._months.ended(sums.first_day, at)
+        if self._once:
+            part, whole_of = _last_told(reported)
+        else:
+            part, whole_of = _summed(_measured(reported, periods, last_only=self.promise.statistic == "stock"))
+        exact_part, exact_whole = whole_number(Fraction(part, MICRO)), whole_number(Fraction(whole_of, MICRO))
+        objective = self.promise.objective
+        figure = Figure(
+            value=Fraction(part, whole_of) if whole_of else None, n=whole_of // MICRO,
+            numerator=exact_part, denominator=exact_whole,
+            ratio=isinstance(exact_part, int) and isinstance(exact_whole, int) and 0 <= part <= whole_of,
+            small_sample_matters=objective is not None and objective.unit == "share" and objective.amount < 1,
+            pending=self._by is not None and at.now <= self._by,
+        )  # fmt: skip
+        figure.owed, figure.unmeasured = self._silence(reported, periods, sums.unit, at)
+        return figure
+
+    def _silence(self, reported: Reported, periods: list[str], unit: str, at: Moment) -> tuple[int, int]:
+        """How many reports are owed by now, and of how many there is no denominator."""
+        owing = self._owed_by if unit == "ALL" else self._owed_by & {unit}
+        if self._once:
+            due = len(owing) if self._by is None or at.now > self._by else 0
+            told = sum(any(map(_is_measured, reported.get(each, {}).values())) for each in owing)
+            return due, max(due - told, 0)
+        owed = [reported.get(each, {}).get(period) for each in owing for period in periods]
+        return len(owed), sum(tally is None or not _is_measured(tally) for tally in owed)
+
+
+def _by_unit(present: Mapping[str, Tally]) -> Reported:
+    found: dict[str, dict[str, Tally]] = {}
+    for item, tally in present.items():
+        period, _, unit = item.partition("/")
+        found.setdefault(unit, {})[period] = tally
+    return found
+
+
+def _is_measured(tally: Tally) -> bool:
+    return tally.cells[Cell.N] > 0
+
+
+def _measured(reported: Reported, periods: Iterable[str], *, last_only: bool) -> list[Tally]:
+    """What was reported with a denominator; of each unit its last alone, or all."""
+    wanted = sorted(periods)
+    found: list[Tally] = []
+    for told in reported.values():
+        mine = [told[period] for period in wanted if period in told and _is_measured(told[period])]
+        found += mine[-1:] if last_only else mine
+    return found
+
+
+def _summed(tallies: Iterable[Tally]) -> tuple[int, int]:
+    """Numerators and denominators, in millionths."""
+    part = whole_of = 0
+    for tally in tallies:
+        part, whole_of = part + tally.cells[Cell.TOTAL], whole_of + tally.cells[Cell.BASE]
+    return part, whole_of
+
+
+def _last_told(reported: Reported) -> tuple[int, int]:
+    """The same of what each unit reported last, whichever periods the two halves name."""
+    part = whole_of = 0
+    for told in reported.values():
+        measured = [period for period, tally in told.items() if _is_measured(tally)]
+        if not measured:
+            continue
+        whole_of += told[max(measured)].cells[Cell.BASE]
+        counted = [period for period, tally in told.items() if tally.cells[Cell.MET]]
+        part += told[max(counted)].cells[Cell.TOTAL] if counted else 0
+    return part, whole_of
+
+
+def _holds(target: Objective, count: Count) -> bool:
+    return count.denominator > 0 and target.holds(Fraction(count.numerator, count.denominator))

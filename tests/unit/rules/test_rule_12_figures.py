@@ -1,0 +1,194 @@
+"""Figures that sources count themselves: silence never makes 100 % (DESIGN §4.12), nor does late entry (§4.14)."""
+
+from typing import Any
+
+import pytest
+
+from services.domain.facts import Fact
+from services.domain.judgement import Outcome
+from tests.unit.cases import (
+    at,
+    confirmed,
+    correction,
+    in_order,
+    judge_of,
+    judgement,
+    judgements,
+    promise,
+    reported,
+    row,
+    rows,
+)
+
+FIGURE: dict[str, Any] = {
+    "kind": "figure", "select": {}, "numerator": "records", "denominator": "records", "statistic": "share",
+    "period": "month", "owed_by": ("works", "seals"), "objective": ">= 100 %", "effective_from": "2021-08-20",
+}  # fmt: skip
+ONE_SOURCE = judge_of(promise(**FIGURE))
+TWO_SOURCES = judge_of(promise(**FIGURE | {"numerator": "collected"}))
+
+
+def of_both(period: str, part: float = 10, whole: float = 10) -> list[list[Fact]]:
+    return [[reported(f"{period}-28", part, whole, period, unit)] for unit in ("works", "seals")]
+
+
+def test_the_sums_are_divided_not_the_shares() -> None:
+    reports = [[reported("2021-10-01", 1, 1, "2021-09")], [reported("2021-10-01", 1, 99, "2021-09", "seals")]]
+    found = row(ONE_SOURCE, reports, "2021-10-15")
+    assert (found.value, found.numerator, found.denominator, found.n) == ("0.02", "2", "100", "100")
+    assert (found.state, found.lower != "") == ("missed", True)
+    assert row(ONE_SOURCE, reports, "2021-10-15", unit="works").state == "met"
+
+
+def test_a_window_has_the_periods_whose_last_day_lies_in_it() -> None:
+    reports = [*of_both("2021-09", 5), *of_both("2021-10", 10)]
+    found = {window: row(ONE_SOURCE, reports, "2021-11-15", window=window) for window in ("30d", "quarter", "year")}
+    assert {window: each.denominator for window, each in found.items()} == {"30d": "20", "quarter": "20", "year": "40"}
+    assert found["quarter"].state == "met"
+    assert found["year"].value == "0.75"
+
+
+def test_a_month_counts_when_it_has_ended_and_only_whole_ones_are_owed() -> None:
+    october = of_both("2021-10")
+    assert row(ONE_SOURCE, october, "2021-10-31T23:59", window="month").denominator == "0"
+    assert row(ONE_SOURCE, [[reported("2021-09-05", 1, 9, "2021-08")]], "2021-09-20").state == "no_data"
+
+
+def test_a_period_that_nobody_reports_is_unmeasured() -> None:
+    """Of two units one is silent: 100 % of what is known is not 100 %."""
+    found = row(ONE_SOURCE, [[reported("2021-10-01", 10, 10, "2021-09")]], "2021-10-15")
+    assert (found.value, found.unmeasured_n, found.state) == ("1", "1", "unmeasured")
+    assert row(ONE_SOURCE, [], "2021-12-01").unmeasured_n == "6"
+    assert row(ONE_SOURCE, [], "2021-12-01").state == "unmeasured"
+    assert row(ONE_SOURCE, [], "2021-12-01", unit="seals").unmeasured_n == "3"
+
+
+def test_how_much_is_unmeasured_is_told_by_periods_not_by_what_they_count() -> None:
+    reports = [[reported("2021-10-01", 10**6, 10**6, "2021-09")]]
+    assert row(ONE_SOURCE, reports, "2021-10-15").state == "unmeasured"
+
+
+def test_two_sources_meet_in_the_unit_and_the_period() -> None:
+    hub = {"source": "/units/hub", "quantity": "collected"}
+    reports = [
+        reported("2021-10-01", 0, 50, "2021-09"),
+        reported("2021-10-01", 0, 50, "2021-09", "seals"),
+        reported("2021-10-02", 50, 0, "2021-09", **hub),
+        reported("2021-10-02", 40, 0, "2021-09", "seals", **hub),
+    ]
+    found = rows(TWO_SOURCES, [[each] for each in reports], "2021-10-15")
+    whole, seals = (found["P", unit, "-", "official", "all"] for unit in ("ALL", "seals"))
+    assert (whole.numerator, whole.denominator, whole.state) == ("90", "100", "missed")
+    assert (seals.value, found["P", "works", "-", "official", "all"].value) == ("0.8", "1")
+    assert {item for _, _, item, _, _ in found} == {"-"}
+
+
+def test_a_denominator_without_a_numerator_counts_nothing_and_a_numerator_alone_is_unmeasured() -> None:
+    produced = [[reported("2021-10-01", 0, 50, "2021-09", unit)] for unit in ("works", "seals")]
+    found = row(TWO_SOURCES, produced, "2021-10-15")
+    assert (found.value, found.unmeasured_n, found.state) == ("0", "0", "missed")
+    collected = [[reported("2021-10-01", 50, 0, "2021-09", unit, quantity="collected")] for unit in ("works", "seals")]
+    found = row(TWO_SOURCES, collected, "2021-10-15")
+    assert (found.numerator, found.denominator, found.unmeasured_n, found.state) == ("0", "0", "2", "unmeasured")
+
+
+def test_a_unit_that_owes_nothing_does_not_count() -> None:
+    assert judgements(ONE_SOURCE, [reported("2021-10-01", 1, 9, "2021-09", "planning")], "2021-11-01") == []
+
+
+def test_a_figure_reported_again_replaces_and_the_latest_wins_in_any_order_of_arrival() -> None:
+    first = reported("2021-10-01", 9, 10, "2021-09")
+    again = reported("2021-10-03", 8, 10, "2021-09")
+    early = again._replace(received=at("2021-10-01") - 1, id="early")
+    for facts in ([first, again], [first, early]):
+        assert row(ONE_SOURCE, [facts], "2021-10-15", unit="works").numerator == "8"
+    by_two = [reported("2021-10-01", 7, 10, "2021-09", id="b", source="/units/a"),
+              reported("2021-10-01", 6, 10, "2021-09", id="a", source="/units/b")]  # fmt: skip
+    assert row(ONE_SOURCE, [by_two], "2021-10-15", unit="works").numerator == "7"
+    same_time = [reported("2021-10-01", part, 10, "2021-09", id=name) for name, part in (("b", 7), ("a", 6))]
+    assert row(ONE_SOURCE, [same_time], "2021-10-15", unit="works").numerator == "7"
+
+
+def test_parts_of_a_whole_are_exact() -> None:
+    found = row(ONE_SOURCE, [[reported("2021-10-01", 0.1 * 3, 0.3, "2021-09")]], "2021-10-15", unit="works")
+    assert (found.numerator, found.denominator, found.value) == ("0.3", "0.3", "1")
+
+
+def test_more_than_all_is_shown_as_it_is() -> None:
+    found = row(ONE_SOURCE, [[reported("2021-10-01", 12, 10, "2021-09")]], "2021-10-15", unit="works")
+    assert (found.value, found.lower, found.state) == ("1.2", "", "met")
+
+
+# ---- the last one alone ------------------------------------------------------------------------------------
+def test_a_stock_is_what_each_unit_reported_last() -> None:
+    judge = judge_of(promise(**FIGURE | {"statistic": "stock", "objective": ">= 60 %"}))
+    reports = [
+        [reported("2021-10-01", 5, 10, "2021-09")], [reported("2021-11-01", 7, 10, "2021-10")],
+        [reported("2021-10-01", 6, 10, "2021-09", "seals")],
+    ]  # fmt: skip
+    found = row(judge, reports, "2021-11-15")
+    assert (found.numerator, found.denominator, found.unmeasured_n) == ("13", "20", "1")
+    assert row(judge, reports, "2021-11-15", unit="works").value == "0.7"
+
+
+def test_a_figure_without_a_target_is_never_judged() -> None:
+    free = {"objective": None, "strength": "directional", "direction": "rising", "owed_by": ()}
+    found = row(judge_of(promise(**FIGURE | free)), of_both("2021-09", 3), "2021-10-15")
+    assert (found.value, found.unmeasured_n, found.state) == ("0.3", "0", "untargeted")
+
+
+ONCE = judge_of(promise(**FIGURE | {"numerator": "collected", "period": "once", "by": "2021-12-31"}))
+
+
+def test_what_is_owed_once_is_pending_until_its_date() -> None:
+    assert row(ONCE, [], "2021-12-31").state == "no_data"
+    assert row(ONCE, [], "2021-12-31").unmeasured_n == "0"
+    silent = row(ONCE, [], "2022-01-02")
+    assert (silent.unmeasured_n, silent.state) == ("2", "unmeasured")
+    produced = [[reported("2021-10-01", 0, 10, "2021-09", unit)] for unit in ("works", "seals")]
+    collected = [[reported("2021-11-01", 8, 0, "2021-10", unit, quantity="collected")] for unit in ("works", "seals")]
+    assert row(ONCE, produced + collected, "2021-12-31").state == "at_risk"
+    assert row(ONCE, produced + collected, "2022-03-01", window="30d").state == "missed"
+    all_of_it = [[reported("2021-12-01", 10, 0, "2021-11", unit, quantity="collected")] for unit in ("works", "seals")]
+    assert row(ONCE, produced + collected + all_of_it, "2022-03-01").state == "met"
+
+
+# ---- late entry --------------------------------------------------------------------------------------------
+MISS = reported("2021-10-02", 9, 10, "2021-09")
+HIT = reported("2021-12-01", 10, 10, "2021-09")
+
+
+def test_a_second_report_that_turns_a_miss_into_a_hit_waits_for_confirmation() -> None:
+    assert judgement(ONE_SOURCE, [MISS, HIT], "2021-12-15").outcome is Outcome.LATE_ENTRY
+    found = row(ONE_SOURCE, [[MISS, HIT]], "2021-12-15", unit="works")
+    assert (found.numerator, found.late_entry_n) == ("9", "1")
+    believed = [MISS, HIT, confirmed("2021-12-02")]
+    assert judgement(ONE_SOURCE, believed, "2021-12-15").outcome is Outcome.COUNTED
+    assert row(ONE_SOURCE, [believed], "2021-12-15", unit="works").numerator == "10"
+
+
+def test_saying_it_twice_does_not_confirm_it() -> None:
+    again = reported("2021-12-05", 11, 11, "2021-09")
+    assert row(ONE_SOURCE, [[MISS, HIT, again]], "2021-12-15", unit="works").numerator == "9"
+
+
+def test_a_correction_does_not_confirm_it_either() -> None:
+    corrected = [MISS, correction("2021-12-01", MISS, reported("2021-10-02", 10, 10, "2021-09"))]
+    assert judgement(ONE_SOURCE, corrected, "2021-12-15").outcome is Outcome.LATE_ENTRY
+    assert ONE_SOURCE.judge(in_order(corrected), at("2021-12-15")).reversed == (("P", 202109),)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        [HIT],  # a first report turns silence into a figure, not a miss into a hit
+        [
+            reported("2021-09-28", 9, 10, "2021-09"),
+            reported("2021-09-30", 10, 10, "2021-09"),
+        ],  # before the period ended
+        [HIT, reported("2021-12-05", 9, 10, "2021-09")],  # what turns a hit into a miss is believed at once
+        [MISS, reported("2021-12-01", 9.5, 10, "2021-09")],  # still a miss
+    ],
+)
+def test_everything_else_is_believed_at_once(facts: list[Fact]) -> None:
+    assert judgement(ONE_SOURCE, facts, "2021-12-15").outcome is Outcome.COUNTED

@@ -1,0 +1,55 @@
+"""`kpiwatch status`: what stands beside a figure, and who has open cards."""
+
+import io
+
+from rich.console import Console
+
+from services.cli.status import Standing, cards_table, forecast, target
+from services.domain.plan import Promise
+from services.domain.published import Card
+from tests.unit.cases import plan, promise
+
+COUNT: Promise = promise(
+    kind="catalogue", statistic="count", select={}, collection="catalogue", objective="3..5 enterprises",
+    by="2021-12-31", windows=("now",), official_window="now",
+)  # fmt: skip
+
+
+def standing(*foretold: str) -> Standing:
+    names = ("forecast", "forecast_lower", "forecast_upper")
+    return Standing([], {(name, "ALL", "P"): each for name, each in zip(names, foretold, strict=False)}, [], "", "")
+
+
+def test_a_forecast_stands_on_a_line_of_its_own_with_its_interval() -> None:
+    assert forecast(standing("3.5", "2", "6"), "ALL", COUNT) == "\n[dim]→ 3.50 (2.00–6.00)[/]"
+    assert forecast(standing("3.5", "2", "6"), "works", COUNT) == ""
+    assert forecast(standing("3.5"), "ALL", COUNT) == ""
+
+
+def test_a_forecast_share_is_in_per_cent_and_never_rounded_up_to_the_whole() -> None:
+    share = COUNT.model_copy(update={"statistic": "share", "objective": None})
+    assert forecast(standing("0.99999", "0.5", "1"), "ALL", share) == "\n[dim]→ 99.99 % (50 %–100 %)[/]"
+
+
+def test_a_range_is_shown_with_both_ends() -> None:
+    assert target(COUNT) == "3–5 enterprises"
+
+
+CASE = Card("P", "/units/water W-1", 1, "-", "yellow", "works", "2021-09-23T00:00:00+08:00", "", "", "")
+NODE = CASE._replace(node="survey", level="red")
+
+
+def lines(*cards: Card) -> list[list[str]]:
+    """The rows of the table: number of cards per unit."""
+    console = Console(record=True, width=100, file=io.StringIO())
+    console.print(cards_table(plan(promise()), list(cards)))
+    return [line.strip("│ ").replace("│", " ").split() for line in console.export_text().splitlines() if "甲" in line]
+
+
+def test_the_cards_of_nodes_are_counted_by_level_and_named_beside() -> None:
+    assert lines(CASE) == [["甲", "1"]]
+    assert lines(CASE, NODE, NODE._replace(kpi="Q")) == [["甲", "1", "2", "2"]]
+
+
+def test_a_cleared_card_is_not_counted() -> None:
+    assert lines(CASE, NODE._replace(cleared_at="2021-09-24T09:00:00+08:00", reason="completed")) == [["甲", "1"]]
