@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from services.domain.published import WORST_FIRST, State
 from services.local.monitoring_tools import MonitoringTools
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -311,6 +312,39 @@ def test_the_district_has_a_count_of_promises_by_state(tools: MonitoringTools, t
                     {"labels": 'district:kpi_state:count{state="met"}', "value": 2},
                     {"labels": 'district:kpi_state:count{state="missed"}', "value": 1},
                 ],
+            }
+        ],
+    }
+    run_promtool(tools, tmp_path, test)
+
+
+def test_a_state_has_its_rank_and_the_state_at_midnight_only_of_the_official_window(
+    tools: MonitoringTools, tmp_path: Path
+) -> None:
+    at_midnight = state("K06-1", "ALL", "met").replace("kpi_state", "kpi_state_at_midnight")
+    official = 'kpi="K06-1",state="met",unit="ALL",window="year"'
+    test = {
+        "interval": "1m",
+        "input_series": [
+            {"series": state("K06-1", "ALL", "missed"), "values": "1x3 stale"},
+            {"series": state("K06-1", "ALL", "met"), "values": "_x4 1x9"},
+            {"series": state("K06-1", "ALL", "at_risk", window="30d"), "values": "1x9"},
+            {"series": at_midnight, "values": "1x9"},
+            {"series": at_midnight.replace("year", "30d"), "values": "1x9"},
+        ],
+        "promql_expr_test": [
+            {
+                "expr": "unit:kpi_state:rank",
+                "eval_time": f"{minute}m",
+                "exp_samples": [{"labels": 'unit:kpi_state:rank{kpi="K06-1",unit="ALL",window="year"}', "value": rank}],
+            }
+            for minute, rank in ((2, WORST_FIRST.index(State.MISSED) + 1), (8, WORST_FIRST.index(State.MET) + 1))
+        ]
+        + [
+            {
+                "expr": "unit:kpi_state_at_midnight:official",
+                "eval_time": "5m",
+                "exp_samples": [{"labels": f"unit:kpi_state_at_midnight:official{{{official}}}", "value": 1}],
             }
         ],
     }

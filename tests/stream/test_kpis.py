@@ -239,7 +239,7 @@ def states_at_midnight(published: dict[bytes, dict[str, Any] | None]) -> dict[st
 def test_a_row_says_in_which_state_it_stood_when_the_day_began(stage: Stage) -> None:
     stage.owner(1, {key(): tally(4, 4)}, NOON - 1)
     assert states_at_midnight(stage.tick())["north"] == ("met", "met")
-    stage.read(tally_log.row(0, 1, key(), tally(5, 4)))
+    stage.read(tally_log.row(0, 1, key(), tally(5, 4)), progress(1, NOON - 1))
     assert states_at_midnight(stage.tick())["north"] == ("met", "missed")
     tomorrow = NOON + 24 * HOUR_US
     stage.clock.set(tomorrow, 0)

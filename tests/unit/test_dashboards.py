@@ -283,6 +283,14 @@ def test_with_a_units_page_the_second_click_opens_the_cases() -> None:
     assert "KPIWATCH_DESK_URL" not in text
 
 
+def test_every_runbook_names_a_dashboard_that_exists() -> None:
+    pages = list((GENERATED.parents[1] / "deploy" / "runbooks").glob("*.md"))
+    assert pages
+    for page in pages:
+        (named,) = re.findall(r"\*\*On which dashboard\.\*\* `([a-z-]+)`", page.read_text("utf-8"))
+        assert named in EVERY
+
+
 # ---- the page --------------------------------------------------------------------------------------
 
 
