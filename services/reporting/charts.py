@@ -6,16 +6,16 @@ What is written beside the line are cells of value rows, and says so: each text 
 import io
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.typing import RcKeyType
 
 from services.domain.zone import Instant
 from services.reporting.shown import Shown
 
-_STYLE = {
+_STYLE: dict[RcKeyType, Any] = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # what comes with the library measures; the page writes in its own
@@ -71,8 +71,7 @@ class Charts:
             self._figure.clear()
             axes = self._figure.add_axes((0.22, 0.1, 0.76, 0.8))
             axes.axis("off")
-            times = [datetime.fromtimestamp(point.at / 1_000_000, UTC) for point in points]
-            values = [point.value for point in points]
+            times, values = [point.at / 1_000_000 for point in points], [point.value for point in points]
             axes.plot(times, values, color=_INK, linewidth=1.1, marker="o", markersize=2, clip_on=False)
             if threshold is not None:
                 axes.axhline(threshold.value, color=_FAINT, linewidth=0.8, linestyle=(0, (4, 2)), clip_on=False)
