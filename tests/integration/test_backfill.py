@@ -30,6 +30,9 @@ PLAN = Path(__file__).parents[1] / "golden" / "plans" / "good" / "kinds"
 FIRST, LAST = date(2021, 8, 20), date(2022, 8, 19)
 CORRECTED = date(2022, 3, 10)
 
+pytestmark = pytest.mark.timeout(600)
+"""Prometheus looks for new blocks once a minute."""
+
 Series = dict[tuple[tuple[str, str], ...], dict[str, float]]
 """Labels → time as in values.csv → value."""
 

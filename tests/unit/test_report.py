@@ -224,10 +224,12 @@ def test_every_line_of_a_sheet_is_a_row_of_values_csv(folder: Path, values: Cell
     for path in folder.glob("*.csv"):
         with path.open(encoding="utf-8", newline="") as lines:
             rows = list(csv.DictReader(lines))
-        assert rows
+        assert any(row["previous_value"] for row in rows)
         for row in rows:
             assert {name: row[name] for name in ValueRow._fields} == values[key_of(row)]
+            assert row["window_end"] == "2021-11-01T00:00:00+08:00"
             if end := row["previous_window_end"]:
+                assert end == "2021-10-01T00:00:00+08:00"
                 before = values[key_of({**row, "window_end": end})]
                 assert (row["previous_value"], row["previous_state"]) == (before["value"], before["state"])
 
