@@ -6,9 +6,10 @@ What is written beside the line are cells of value rows, and says so: each text 
 import io
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.typing import RcKeyType
 
@@ -23,9 +24,12 @@ _STYLE: dict[RcKeyType, Any] = {
     "path.simplify": True,
 }
 _INK, _FAINT = "#222222", "#888888"
-_WIDTH_INCHES, _HEIGHT_INCHES = 2.9, 0.85
+_WIDTH_INCHES, _HEIGHT_INCHES = 2.9, 0.95
 _APART = 0.22
 """Labels nearer than this share of the height would lie on one another."""
+
+_Across = Literal["left", "right"]
+_Along = Literal["center", "top"]
 
 _CELL = "cell "
 _FOR_A_PAGE = (
@@ -46,6 +50,7 @@ class Point(NamedTuple):
     at: Instant
     value: float
     label: Shown
+    day: Shown
 
 
 class Line(NamedTuple):
@@ -69,7 +74,7 @@ class Charts:
         # names inside a chart differ from those of any other: all of them are in one page
         with mpl.rc_context({**_STYLE, "svg.hashsalt": points[-1].label.row}):
             self._figure.clear()
-            axes = self._figure.add_axes((0.22, 0.1, 0.76, 0.8))
+            axes = self._figure.add_axes((0.22, 0.2, 0.74, 0.75))
             axes.axis("off")
             times, values = [point.at / 1_000_000 for point in points], [point.value for point in points]
             axes.plot(times, values, color=_INK, linewidth=1.1, marker="o", markersize=2, clip_on=False)
@@ -81,9 +86,9 @@ class Charts:
                 height = (value - low) / (high - low) if high > low else 0.5
                 if all(abs(height - other) >= _APART for other in taken):
                     taken.append(height)
-                    text = axes.text(-0.02, height, label.text, transform=axes.transAxes, ha="right", va="center")
-                    text.set_color(colour)
-                    text.set_gid(f"{_CELL}{label.row} {label.column}")
+                    _write(axes, -0.02, height, label, colour, "right", "center")
+            for place, point in ((0.0, points[0]), (1.0, points[-1])):
+                _write(axes, place, -0.08, point.day, _FAINT, "left" if place == 0 else "right", "top")
             return self._written()
 
     def _written(self) -> str:
@@ -94,6 +99,12 @@ class Charts:
         for pattern, instead in _FOR_A_PAGE:
             svg = pattern.sub(instead, svg)
         return svg
+
+
+def _write(axes: Axes, x: float, y: float, cell: Shown, colour: str, across: _Across, along: _Along) -> None:
+    """A cell at a place of the chart (0 to 1 each way)."""
+    text = axes.text(x, y, cell.text, transform=axes.transAxes, color=colour, ha=across, va=along)
+    text.set_gid(f"{_CELL}{cell.row} {cell.column}")
 
 
 def _labels(points: Sequence[Point], threshold: Line | None) -> list[tuple[float, Shown, str]]:

@@ -173,7 +173,14 @@ class Reports:
 
     def _chart(self, promise: Promise, points: tuple[ValueRow, ...], official: ValueRow, charts: Charts) -> str:
         times = {self._zone.text(time): time for time in self._times.trend}
-        drawn = [Point(times[row.window_end], float(row.value), shown(row, "value", promise)) for row in points]
+        drawn = [
+            Point(
+                times[row.window_end],
+                float(row.value),
+                *(shown(row, cell, promise) for cell in ("value", "window_end")),
+            )
+            for row in points
+        ]
         threshold = official.objective and Line(
             number_of("objective", official.objective), shown(official, "objective", promise)
         )

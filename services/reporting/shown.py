@@ -31,6 +31,8 @@ def row_key(row: ValueRow) -> str:
 def shown(row: ValueRow, column: str, promise: Promise) -> Shown:
     """A cell of a row, as it is read."""
     text: str = getattr(row, column)
+    if column == "window_end":
+        return Shown(text[:10], row_key(row), column)
     share = column in _SHARES or (column in _IN_THE_UNIT and unit_code(promise) == "share")
     return Shown(_read(text, share), row_key(row), column)
 

@@ -162,6 +162,8 @@ def trace(page: Page, values: Cells, plan: Plan, states: Counter[str]) -> Counte
             if column == "state":
                 name = STATE_NAMES[State(row["state"])]
                 assert text in (f"{SIGNS[State(row['state'])]} {name.zh}", name.en)
+            elif column == "window_end":
+                assert text == row[column][:10]
             else:
                 in_unit = column in ("value", "lower", "upper", "objective")
                 share = in_unit and unit_code(promises[row["kpi"], row["variant"]]) == "share"
@@ -351,7 +353,10 @@ def test_a_report_speaks_of_the_version_that_binds_at_its_end() -> None:
 
 
 def test_a_chart_says_which_cells_its_numbers_are_and_has_no_fonts_of_its_own() -> None:
-    points = [Point(number, 0.8 + number, Shown(f"{number}", f"A & B|{number}", "value")) for number in range(3)]
+    points = [
+        Point(number, 0.8 + number, Shown(f"{number}", f"A & B|{number}", "value"), Shown("2021", "A", "window_end"))
+        for number in range(3)
+    ]
     svg = Charts().trend(points, Line(1.0, Shown("≥ 1", "A & B|2", "objective")))
     assert '<g data-row="A &amp; B|2" data-column="value">' in svg
     assert '<g data-row="A &amp; B|2" data-column="objective">' in svg
