@@ -181,6 +181,11 @@ class BulkDelivery:
         """Everything sent so far is acknowledged; raises the error of the first record that was not."""
         await self._producer.flush()
 
+    async def publish(self, partition: int) -> None:
+        """The rows that this chunk or turn has changed so far are in the changelog: for what may only be told then."""
+        await self._publish(self._parts[partition])
+        await self.flush()
+
     def lag(self, partition: int) -> int | None:
         """Events of an owned partition that wait to be handled, whatever waits in others; None while that is not
         known."""

@@ -1,8 +1,10 @@
 """`python -m tests.truth --days D --seed S`: does `kpiwatch replay` find what the simulator decided?
 
 The simulator knows the fate of each case before it writes an event. Here its truth is added up by plain counting, per
-promise, variant, unit, item and window, and compared with `values.csv`: n, numerator, the values of means, late
-entries, justified and unmeasured cases, and the rejected events. Exit code 1 on any difference.
+promise, variant, unit, item and window, and compared with `values.csv`, in both directions: n, numerator, value, late
+entries, justified and unmeasured cases; of what has no threshold also that it is never judged. Exit code 1 on any
+difference, and where a promise with a threshold was never put to the test. `--through-kafka`: the events go through a
+real broker and the stream workers, too, and what those publish equals what `replay` writes, byte for byte.
 """
 
 import argparse
@@ -19,12 +21,17 @@ from fractions import Fraction
 from pathlib import Path
 
 from services.catalog.load import load_plan
-from services.domain.plan import Kind, Plan, Promise
+from services.domain.plan import Kind, Plan, Promise, Tier
+from services.domain.zone import Zone
+from tests.through_kafka import published
 
 PLAN = Path("services/catalog/jiangbei-2021")
-DAY_US = 86_400_000_000
-CLOSED = {"met", "missed", "late_entry"}
-MEANS = {Kind.CASE_MEAN, Kind.MEAN_REDUCTION, Kind.NODE_DURATION}
+MICRO = 1_000_000
+MINUTE_US = 60 * MICRO
+DAY_US = 24 * 60 * MINUTE_US
+CLOSED = {"met", "missed", "late_entry", "open_overdue", "counted", "pending"}
+SCALES = {"minutes": MINUTE_US, "working_minutes": MINUTE_US, "elapsed_days": DAY_US}
+"""How many of the integers of the truth make one unit of a measure; of others millionths."""
 
 Place = tuple[str, str, str, str, str]
 """kpi, unit, item, variant, window."""
@@ -39,8 +46,8 @@ class Expected:
     late_entry: int = 0
     justified: int = 0
     unmeasured: int = 0
-    amounts: list[tuple[str, int, int]] = field(default_factory=list)
-    """Item, amount and base of each measured case."""
+    amounts: list[tuple[str, str, int, int]] = field(default_factory=list)
+    """Unit, item (or period), amount and base of each measured case."""
 
 
 def first_day(window: str, last: date) -> date:
@@ -71,12 +78,12 @@ def expected(truth: Iterable[dict[str, str]], plan: Plan, last: date) -> dict[Pl
 def places(row: dict[str, str], promise: Promise, last: date) -> Iterator[Place]:
     """The rows of values.csv to which a case of the truth belongs."""
     day = date.fromisoformat(row["day"]) if row["day"] else None
-    by_item = promise.kind is Kind.NODE_DURATION or promise.by_item
-    items = ["-", row["item"]] if by_item and row["item"] != "-" else ["-"]
+    items = ["-", row["item"]] if promise.published_by_item and row["item"] != "-" else ["-"]
+    units = ("ALL",) if row["unit"] == "ALL" else (row["unit"], "ALL")
     for window in promise.windows:
         # what is open or a state of the present counts in every window that ends now
         if day is None or first_day(window, last) <= day <= last:
-            for unit in (row["unit"], "ALL"):
+            for unit in units:
                 for item in items:
                     yield promise.id, unit, item, promise.variant, window
 
@@ -84,26 +91,63 @@ def places(row: dict[str, str], promise: Promise, last: date) -> Iterator[Place]
 def count(into: Expected, row: dict[str, str]) -> None:
     """One case of the truth."""
     fate = row["fate"]
-    into.n += fate in CLOSED or fate in ("open_overdue", "counted")
+    into.n += fate in CLOSED
     into.numerator += fate == "met"
     into.late_entry += fate == "late_entry"
     into.justified += fate == "justified"
     into.unmeasured += fate == "unmeasured"
-    if row["amount"] and fate == "counted":
-        into.amounts.append((row["item"], int(row["amount"]), int(row["base"] or 0)))
+    if row["amount"]:
+        into.amounts.append((row["unit"], row["item"], int(row["amount"]), int(row["base"] or 0)))
 
 
-def mean(promise: Promise, amounts: list[tuple[str, int, int]]) -> str:
-    """The value of a mean as values.csv writes it."""
-    if not amounts:
+def value_of(promise: Promise, true: Expected) -> str:
+    """The value as values.csv writes it."""
+    amounts = [(amount, base) for _, _, amount, base in true.amounts]
+    measure = promise.measure or ""
+    match promise.kind:
+        case Kind.MEAN_REDUCTION:
+            return reduction(promise, true)
+        case Kind.FIGURE:
+            counted = last_reports(true) if promise.statistic == "stock" else amounts
+            return quotient(sum(part for part, _ in counted), sum(whole for _, whole in counted))
+        case Kind.CATALOGUE if promise.statistic == "count":
+            return str(true.numerator)
+        case Kind.CATALOGUE if promise.statistic == "sum":
+            return written(Fraction(sum(amount for amount, _ in amounts), MICRO))
+        case Kind.CATALOGUE if promise.statistic == "mean":
+            return quotient(sum(amount for amount, _ in amounts), len(amounts) * MICRO)
+        case Kind.NODE_DURATION:
+            return quotient(sum(amount for amount, _ in amounts), len(amounts) * DAY_US)
+        case Kind.CASE_MEAN | Kind.TREND if measure == "count":
+            return str(true.n)
+        case Kind.CASE_MEAN | Kind.TREND if measure.startswith("ratio:"):
+            return quotient(sum(part for part, _ in amounts), sum(whole for _, whole in amounts))
+        case Kind.CASE_MEAN | Kind.TREND if measure != "share":
+            return quotient(sum(amount for amount, _ in amounts), len(amounts) * SCALES.get(measure, MICRO))
+    return quotient(true.numerator, true.n)
+
+
+def last_reports(true: Expected) -> list[tuple[int, int]]:
+    """Of each unit the last month reported."""
+    last: dict[str, tuple[str, int, int]] = {}
+    for unit, period, amount, base in true.amounts:
+        last[unit] = max(last.get(unit, ("", 0, 0)), (period, amount, base))
+    return [(amount, base) for _, amount, base in last.values()]
+
+
+def quotient(part: int, whole: int) -> str:
+    """Empty where there is nothing to divide by."""
+    return written(Fraction(part, whole)) if whole else ""
+
+
+def reduction(promise: Promise, true: Expected) -> str:
+    """A mean reduction, in the definition of its variant."""
+    if not true.amounts:
         return ""
-    if promise.kind is not Kind.MEAN_REDUCTION:
-        scale = DAY_US if promise.kind is Kind.NODE_DURATION else 1
-        return written(Fraction(sum(amount for _, amount, _ in amounts), len(amounts) * scale))
-    if promise.variant == "ratio_of_sums" and len({item for item, _, _ in amounts}) > 0:
-        return written(1 - Fraction(sum(a for _, a, _ in amounts), sum(b for _, _, b in amounts)))
+    if promise.variant == "ratio_of_sums":
+        return written(1 - Fraction(sum(a for _, _, a, _ in true.amounts), sum(b for _, _, _, b in true.amounts)))
     by_item: dict[str, list[Fraction]] = defaultdict(list)
-    for item, amount, base in amounts:
+    for _, item, amount, base in true.amounts:
         by_item["" if promise.variant == "cases" else item].append(1 - Fraction(amount, base))
     means = [sum(reductions, Fraction()) / len(reductions) for reductions in by_item.values()]
     return written(sum(means, Fraction()) / len(means))
@@ -123,6 +167,10 @@ class Comparison:
     rows: int = 0
     cells: int = 0
     by_promise: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    cases: dict[str, int] = field(default_factory=dict)
+    """Of each promise: how many were counted in the whole, in its official window."""
+    untested: list[str] = field(default_factory=list)
+    """Promises with a threshold, in force, of which there was not a single case."""
     differences: list[str] = field(default_factory=list)
 
     def cell(self, place: Place, column: str, said: str, true: str) -> None:
@@ -131,11 +179,11 @@ class Comparison:
             self.differences.append(f"{' '.join(place)}: {column} is {said or 'empty'}, true is {true or 'empty'}")
 
 
-def compare(values: Iterable[dict[str, str]], truth: dict[Place, Expected], plan: Plan) -> Comparison:
+def compare(values: Iterable[dict[str, str]], truth: dict[Place, Expected], plan: Plan, last: date) -> Comparison:
     """Row by row, in both directions."""
     promises = {(promise.id, promise.variant): promise for promise in plan.promises}
     compared = Comparison()
-    left = {place for place, true in truth.items() if true.n}
+    left = {place for place, true in truth.items() if true.n or true.unmeasured or true.justified}
     for row in values:
         promise = promises[row["kpi"], row["variant"]]
         place = (row["kpi"], row["unit"], row["item"], row["variant"], row["window"])
@@ -143,23 +191,38 @@ def compare(values: Iterable[dict[str, str]], truth: dict[Place, Expected], plan
         true = truth.get(place, Expected())
         compared.rows += 1
         compared.by_promise[promise.key] += 1
-        if promise.kind is Kind.CATALOGUE and promise.statistic == "count":
-            compared.cell(place, "value", row["value"], str(true.numerator))
-            continue
-        compared.cell(place, "n", row["n"], str(true.n))
-        if promise.kind in MEANS or (promise.kind is Kind.CATALOGUE and promise.statistic == "mean"):
-            compared.cell(place, "value", row["value"], mean(promise, true.amounts))
-            compared.cell(place, "unmeasured_n", row["unmeasured_n"], str(true.unmeasured))
-            continue
-        compared.cell(place, "numerator", row["numerator"], str(true.numerator))
-        for column, amount in (
-            ("late_entry_n", true.late_entry),
-            ("justified_n", true.justified),
-            ("unmeasured_n", true.unmeasured),
-        ):
-            compared.cell(place, column, row[column], str(amount))
+        if row["unit"] == "ALL" and row["item"] == "-" and row["window"] == promise.official_window:
+            compared.cases[promise.key] = true.n + true.unmeasured
+        compare_row(compared, promise, place, row, true)
     compared.differences += [f"{' '.join(place)}: no such row in values.csv" for place in sorted(left)]
+    compared.untested = [
+        promise.key
+        for promise in plan.promises
+        if promise.tier is not Tier.Q and promise.effective_from <= last and not compared.cases.get(promise.key)
+    ]
     return compared
+
+
+def compare_row(compared: Comparison, promise: Promise, place: Place, row: dict[str, str], true: Expected) -> None:
+    """The cells of one row that the truth knows."""
+    if promise.target is None:
+        compared.cell(place, "state", row["state"], "untargeted")
+    compared.cell(place, "value", row["value"], value_of(promise, true))
+    if promise.kind is Kind.CATALOGUE and promise.statistic == "count":
+        return
+    n, numerator = true.n, true.numerator
+    if promise.kind is Kind.FIGURE:
+        counted = last_reports(true) if promise.statistic == "stock" else [(a, b) for _, _, a, b in true.amounts]
+        n, numerator = sum(whole for _, whole in counted) // MICRO, sum(part for part, _ in counted) // MICRO
+    compared.cell(place, "n", row["n"], str(n))
+    if row["numerator"]:
+        compared.cell(place, "numerator", row["numerator"], str(numerator))
+    for column, amount in (
+        ("late_entry_n", true.late_entry),
+        ("justified_n", true.justified),
+        ("unmeasured_n", true.unmeasured),
+    ):
+        compared.cell(place, column, row[column], str(amount))
 
 
 def kpiwatch(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -167,53 +230,118 @@ def kpiwatch(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "services.cli", *arguments], capture_output=True, text=True)
 
 
-def check(
-    plan_folder: Path, days: int, seed: int, faults: str, profile: str, cases_per_day: float, folder: Path
-) -> Comparison:
-    """Simulates, replays and compares; RuntimeError if one of the commands fails."""
-    events, truth, values = folder / "events.jsonl", folder / "truth.csv", folder / "values.csv"
-    plan = load_plan(plan_folder)
-    simulated = kpiwatch(
-        "simulate", "--plan", str(plan_folder), "--days", str(days), "--seed", str(seed), "--faults", faults,
-        "--profile", profile, "--cases-per-day", str(cases_per_day), "--out", str(events), "--truth", str(truth),
-    )  # fmt: skip
-    if simulated.returncode:
-        raise RuntimeError(f"kpiwatch simulate: {simulated.stderr or simulated.stdout}")
-    last = plan.head.issued + timedelta(days=days - 1)
-    as_of = f"{last + timedelta(days=1)}T00:00:00+08:00"
-    replayed = kpiwatch(
-        "replay", str(events), "--plan", str(plan_folder), "--as-of", as_of, "--out", str(values)
-    )  # fmt: skip
-    if replayed.returncode not in (0, 1) or not values.exists():  # 1: some events were rejected, as they should be
-        raise RuntimeError(f"kpiwatch replay: {replayed.stderr or replayed.stdout}")
-    with truth.open(newline="") as told, values.open(newline="") as said:
-        return compare(csv.DictReader(said), expected(csv.DictReader(told), plan, last), plan)
+@dataclass(frozen=True)
+class Run:
+    """One simulated district, and the files that are made of it."""
+
+    folder: Path
+    plan: Path = PLAN
+    days: int = 120
+    seed: int = 7
+    faults: str = "all"
+    profile: str = "demo"
+    cases_per_day: float = 220
+
+    @property
+    def last(self) -> date:
+        """The last simulated day."""
+        return load_plan(self.plan).head.issued + timedelta(days=self.days - 1)
+
+    @property
+    def as_of(self) -> str:
+        """The midnight after it, in the plan's zone."""
+        return (self.last + timedelta(days=1)).isoformat()
+
+    @property
+    def events(self) -> Path:
+        return self.folder / "events.jsonl"
+
+    @property
+    def truth(self) -> Path:
+        return self.folder / "truth.csv"
+
+    @property
+    def values(self) -> Path:
+        return self.folder / "values.csv"
+
+    @property
+    def cards(self) -> Path:
+        return self.folder / "cards.csv"
+
+    def simulate(self) -> None:
+        """Events and truth."""
+        done = kpiwatch(
+            "simulate", "--plan", str(self.plan), "--days", str(self.days), "--seed", str(self.seed),
+            "--faults", self.faults, "--profile", self.profile, "--cases-per-day", str(self.cases_per_day),
+            "--out", str(self.events), "--truth", str(self.truth),
+        )  # fmt: skip
+        if done.returncode:
+            raise RuntimeError(f"kpiwatch simulate: {done.stderr or done.stdout}")
+
+    def replay(self) -> None:
+        """Values and cards. Some events are rejected, as they should be: the command says so by its exit code."""
+        done = kpiwatch(
+            "replay", str(self.events), "--plan", str(self.plan), "--as-of", self.as_of,
+            "--out", str(self.values), "--cards", str(self.cards),
+        )  # fmt: skip
+        if done.returncode not in (0, 1) or not self.cards.exists():
+            raise RuntimeError(f"kpiwatch replay: {done.stderr or done.stdout}")
+
+    def compare(self) -> Comparison:
+        """What replay says, with what was decided."""
+        plan = load_plan(self.plan)
+        with self.truth.open(newline="") as told, self.values.open(newline="") as said:
+            return compare(csv.DictReader(said), expected(csv.DictReader(told), plan, self.last), plan, self.last)
+
+    def stream(self) -> list[str]:
+        """What the stream workers publish of the same events differently from the replay, in words."""
+        plan = load_plan(self.plan)
+        now = Zone(plan.head.timezone).midnight(self.last.toordinal() + 1)
+        said = published(self.events, self.plan, now, self.as_of, self.folder)
+        return [
+            f"through Kafka: {file.name} differs from that of the replay"
+            for file, bytes_said in ((self.values, said.values), (self.cards, said.cards))
+            if file.read_bytes() != bytes_said
+        ]
+
+
+def check(run: Run, *, through_kafka: bool = False) -> Comparison:
+    """Simulates, replays and compares; RuntimeError if a command fails."""
+    run.simulate()
+    run.replay()
+    compared = run.compare()
+    if through_kafka:
+        compared.differences += run.stream()
+    return compared
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.truth", description="Does replay find what was decided?")
-    parser.add_argument("--days", type=int, default=60)
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--faults", default="all")
-    parser.add_argument("--profile", default="demo")
-    parser.add_argument("--cases-per-day", type=float, default=220)
+    parser.add_argument("--days", type=int, default=Run.days)
+    parser.add_argument("--seed", type=int, default=Run.seed)
+    parser.add_argument("--faults", default=Run.faults)
+    parser.add_argument("--profile", default=Run.profile)
+    parser.add_argument("--cases-per-day", type=float, default=Run.cases_per_day)
     parser.add_argument("--plan", type=Path, default=PLAN)
-    given = parser.parse_args()
+    parser.add_argument("--through-kafka", action="store_true", help="and through a real broker and the workers, too")
+    given = vars(parser.parse_args())
+    through_kafka = given.pop("through_kafka")
     with tempfile.TemporaryDirectory(prefix="kpiwatch-truth-") as folder:
         try:
-            compared = check(
-                given.plan, given.days, given.seed, given.faults, given.profile, given.cases_per_day, Path(folder)
-            )
+            compared = check(Run(Path(folder), **given), through_kafka=through_kafka)
         except RuntimeError as error:
             print(error, file=sys.stderr)
             return 3
     for name, rows in sorted(compared.by_promise.items()):
         wrong = sum(difference.startswith(f"{name.split('/')[0]} ") for difference in compared.differences)
-        print(f"{name:<22}{rows:>6} rows{f'  {wrong} differences' if wrong else ''}")
+        of_them = f"  {wrong} differences" if wrong else ""
+        print(f"{name:<22}{rows:>6} rows{compared.cases.get(name, 0):>9,} cases{of_them}")
+    if compared.untested:
+        print(f"without a single case: {', '.join(compared.untested)}")
     print(f"{compared.rows} rows, {compared.cells} cells compared, {len(compared.differences)} differences")
     for difference in compared.differences[:60]:
         print(f"  {difference}")
-    return 1 if compared.differences else 0
+    return 1 if compared.differences or compared.untested else 0
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from services.catalog.load import Located, Place, Problem, Reading, read_plan
 from services.catalog.lock import broken
 from services.catalog.positions import line_of, lines_of
 from services.catalog.quotation import PlanText, contradictions
+from services.domain.kinds.counts import FULL_TRACE
 from services.domain.kinds.in_sync import PLATFORM, VERSION
 from services.domain.law import hours_version
 from services.domain.limits import Limit
@@ -33,7 +34,9 @@ CASE_FIELDS: Mapping[str, Collection[str]] = {
     "outcome": ("granted", "refused", "partly", "terminated"),
 }
 """Fields of a case that a selection may name, with their values (CONTRACT §1)."""
-_FLAGS = {"parent", "online", "stopped"}
+_FLAGS = {"parent", "online", "stopped", "extended"}
+_OF_EVERY_CASE = {*CASE_FIELDS, *_FLAGS, "service_item", "unit", "reached"}
+"""What a selection may name without its being declared."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HOURS = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d-(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)")
@@ -108,6 +111,10 @@ class Checker:
             yield Problem(self._head_file, ("timezone",), sentence)
         for index, collection in enumerate(self._head.collections):
             for name, spec in collection.attributes.items():
+                if spec.keeps == "first":
+                    place = ("collections", index, "attributes", name, "keeps")
+                    sentence = "each event of an entry is its whole state: leave it out"
+                    yield Problem(self._head_file, place, sentence)
                 for keys, sentence in of_attribute(spec):
                     yield Problem(self._head_file, ("collections", index, "attributes", name, *keys), sentence)
         if not self._reading.promises and not any(self._reading.folder.glob("kpis/*.toml")):
@@ -143,8 +150,10 @@ class Checker:
     def _of_item(self, item: ServiceItem) -> Iterator[Fault]:
         yield from _name("code", item.code)
         for name, spec in item.attributes.items():
-            if name in CASE_FIELDS or name in _FLAGS or name in ("service_item", "unit"):
+            if name in _OF_EVERY_CASE:
                 yield ("attributes", name), f"{name!r} is a field of every case: give the attribute another name"
+            if name == FULL_TRACE and spec.type != "bool":
+                yield ("attributes", name, "type"), "is true or false: whether all that happens in a case is reported"
             for keys, sentence in of_attribute(spec):
                 yield ("attributes", name, *keys), sentence
         if item.opening_hours is not None and item.opening_hours not in self._hours:
@@ -265,7 +274,7 @@ class Checker:
         items = (
             [self._items[str(code)] for code in wanted if code in self._items] if wanted else list(self._items.values())
         )
-        for key in ("select", "where"):
+        for key in ("select", "unless", "where"):
             for name, value in getattr(promise, key).items():
                 yield from self._case_value(promise, key, name, value, items)
         for name in promise.known:
@@ -274,8 +283,9 @@ class Checker:
         yield from self._points(promise, items)
         if isinstance(promise.limit, Limit):
             yield from beyond_the_law(promise.limit, promise, items)
-        for node in promise.nodes:
-            yield from self._declared(("nodes",), "node", node, items)
+        for key in ("nodes", "runs_in"):
+            for node in getattr(promise, key):
+                yield from self._declared((key,), "node", node, items)
 
     def _case_value(
         self, promise: Promise, key: str, name: str, value: Any, items: list[ServiceItem]
@@ -283,14 +293,21 @@ class Checker:
         if name == "service_item":
             if key == "where":
                 yield (key, name), "belongs into `select`"
+            elif key == "unless":
+                for code in as_tuple(value):
+                    if code not in self._items and not self._open:
+                        yield (key, name), unknown("service item", code, self._items, "service_items.toml")
         elif name == "unit":
             for unit in as_tuple(value):
                 yield from self._unit((key, name), str(unit))
         elif name in _FLAGS:
             if not all(isinstance(each, bool) for each in as_tuple(value)):
                 yield (key, name), f"is true or false, not {value!r}"
-            if name == "stopped" and key == "select":
+            if name == "stopped" and key != "where":
                 yield (key, name), "belongs into `where`: what is not stopped is open, not unselected"
+        elif name == "reached":
+            for milestone in as_tuple(value):
+                yield from self._declared((key, name), "milestone", str(milestone), items)
         elif name in CASE_FIELDS:
             for each in as_tuple(value):
                 if each not in CASE_FIELDS[name]:
@@ -317,15 +334,32 @@ class Checker:
                 case "order" if name.count("<") == 1 and all(name.split("<")):
                     for milestone in name.split("<"):
                         yield from self._declared(("counts",), "milestone", milestone, items)
+                case "ratio" if _is_ratio(name):
+                    for quantity in name.split("/"):
+                        yield from self._declared(("counts",), "quantity", quantity, items)
+                case "attribute" if name:
+                    yield from self._listing(name, items)
                 case _:
-                    yield ("counts",), f"{count!r} is no count: write milestone:NAME, quantity:NAME or order:A<B"
+                    words = "milestone:NAME, quantity:NAME, ratio:A/B, attribute:NAME or order:A<B"
+                    yield ("counts",), f"{count!r} is no count: write {words}"
         if promise.measure is not None:
             what, _, name = promise.measure.partition(":")
-            if what in ("quantity", "milestone") and name:
+            measures = _measures(promise.kind)
+            if what == "ratio" and f"{what}:A/B" in measures and _is_ratio(name):
+                for quantity in name.split("/"):
+                    yield from self._declared(("measure",), "quantity", quantity, items)
+            elif what in ("quantity", "milestone") and name:
                 yield from self._declared(("measure",), what, name, items)
-            elif promise.measure not in MEASURES and not (promise.kind is Kind.TREND and promise.measure == "share"):
-                words = [*MEASURES, "quantity:NAME", "milestone:NAME"] + ["share"] * (promise.kind is Kind.TREND)
-                yield ("measure",), f"{promise.measure!r} is no measure: one of {', '.join(words)}"
+            elif promise.measure not in measures:
+                yield ("measure",), f"{promise.measure!r} is no measure: one of {', '.join(measures)}"
+
+    def _listing(self, name: str, items: list[ServiceItem]) -> Iterator[Fault]:
+        """An attribute whose codes are counted is a list of them."""
+        yield from self._declared(("counts",), "attribute", name, items)
+        for item in items:
+            if name in item.attributes and item.attributes[name].type != "codes":
+                yield ("counts",), f"{name!r} of {item.code} is no list of codes: declare it with type codes"
+                return
 
     def _declared(self, place: Place, what: str, name: str, items: list[ServiceItem]) -> Iterator[Fault]:
         """Each selected service item declares the name: else its cases could never have it."""
@@ -405,6 +439,19 @@ class Checker:
                     yield Problem(
                         located.file, (*located.place, key), f"no source feeds {name!r}: say which in sources.toml"
                     )
+
+
+def _is_ratio(name: str) -> bool:
+    """Whether it is written as A/B."""
+    return name.count("/") == 1 and all(name.split("/"))
+
+
+def _measures(kind: Kind) -> list[str]:
+    """The words for what a kind measures."""
+    words = [*MEASURES, "quantity:NAME", "milestone:NAME"]
+    if kind in (Kind.CASE_MEAN, Kind.TREND):
+        words += ["ratio:A/B", "rating"]
+    return words + ["share", "count"] * (kind is Kind.TREND)
 
 
 def _together(earlier: Located[Promise], later: Located[Promise]) -> Iterator[Problem]:

@@ -57,6 +57,9 @@ def of_promise(promise: Promise, issued: date, *, is_open: bool) -> Iterator[Fau
     yield from _units_of_measure(promise)
     yield from _tolerance(promise)
     yield from _maturity(promise)
+    yield from _exceptions(promise)
+    if promise.runs_in and promise.limit == "due_at":
+        yield ("runs_in",), 'means nothing with limit = "due_at": an instant waits for nobody'
 
 
 def _caseless(promise: Promise) -> Iterator[Fault]:
@@ -120,9 +123,11 @@ def _units_of_measure(promise: Promise) -> Iterator[Fault]:
         if objective.unit == "share" and not 0 <= objective.amount <= 1:
             yield ("objective",), "a share lies between 0 % and 100 %"
     if bound is not None:
-        money = [count for count in promise.counts if count.startswith("quantity:")]
-        if bound.unit in _TIME_UNITS | {"share"} or (bound.unit == "CNY" and len(money) < len(promise.counts)):
+        counted_in = {"share": ("ratio:",), "CNY": ("quantity:", "ratio:")}.get(bound.unit, ("",))
+        if bound.unit in _TIME_UNITS or not all(count.startswith(counted_in) for count in promise.counts):
             yield ("bound",), f"is in {bound.unit}, which {', '.join(promise.counts)} are not counted in"
+        if bound.quota is not None:
+            yield ("bound",), "a range belongs into `objective`: a bound has one end"
 
 
 def _tolerance(promise: Promise) -> Iterator[Fault]:
@@ -136,6 +141,10 @@ def _objective_units(promise: Promise) -> set[str] | None:
     match promise.kind:
         case Kind.CASE_LIMIT | Kind.CASE_SHARE | Kind.CASE_BOUND | Kind.MEAN_REDUCTION | Kind.DUTY:
             return {"share"}
+        case Kind.CASE_MEAN if (promise.measure or "").startswith("ratio:"):
+            return {"share"}
+        case Kind.CASE_MEAN if promise.measure == "rating":
+            return {"points"}
         case Kind.CASE_MEAN:
             return MEASURES.get(promise.measure or "")
         case Kind.CATALOGUE if promise.statistic in ("share", "in_sync"):
@@ -175,10 +184,35 @@ _DAYS: Mapping[LimitUnit, tuple[Decimal, Decimal]] = {
 def _maturity(promise: Promise) -> Iterator[Fault]:
     if promise.matures_at == "limit" and promise.limit is None:
         yield ("matures_at",), '"limit" needs a `limit`'
-    if promise.kind is Kind.TREND and promise.measure == "share" and promise.matures_at is None:
-        yield ("matures_at",), 'is missing: say what matures a case, e.g. "completion"'
+    if promise.matures_at == "limit" and promise.kind is not Kind.CASE_BOUND and isinstance(promise.limit, str):
+        yield ("matures_at",), f'"limit" needs one that the plan sets: {promise.limit} is what each case declares'
+    if promise.kind is Kind.TREND:
+        yield from _of_trend(promise)
+    if promise.where == {"stopped": True} and promise.matures_at == "completion" and promise.stop == ("completed",):
+        yield ("stop",), "every completed case would count: name the milestones, or let a limit mature the case"
     if promise.kind is Kind.CATALOGUE and promise.statistic == "share" and not promise.where and not promise.listed:
         yield ("where",), "is missing: which of the selected entries count"
+
+
+def _of_trend(promise: Promise) -> Iterator[Fault]:
+    """Only a share has cases that count and cases that do not."""
+    if promise.measure != "share":
+        for name in sorted({"where", "known", "matures_at"} & promise.model_fields_set):
+            yield (name,), f'means something for measure = "share" only, not for {promise.measure}: leave it out'
+        return
+    if promise.matures_at is None:
+        yield ("matures_at",), 'is missing: say what matures a case, e.g. "completion"'
+    if not promise.where:
+        yield ("where",), "is missing: which of the selected cases count"
+
+
+def _exceptions(promise: Promise) -> Iterator[Fault]:
+    """An exception leaves somebody in."""
+    if promise.unless and all(
+        name in promise.select and set(as_tuple(promise.select[name])) <= set(as_tuple(value))
+        for name, value in promise.unless.items()
+    ):
+        yield ("unless",), "leaves nobody: all that is selected is left out again"
 
 
 def values_of(key: str, name: str, value: Any, spec: AttributeSpec) -> Iterator[Fault]:

@@ -1,6 +1,7 @@
 """A promise as a sentence, in Chinese and English: what it says of which cases, without a look into its entry."""
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any
 
 from services.catalog.wording import objective_text, unit_of_measure
@@ -45,23 +46,29 @@ def in_words(promise: Promise, plan: Plan) -> Title:
     objective = _objective(promise)
     match promise.kind:
         case Kind.CASE_LIMIT:
-            limit = limit_words(promise.limit)
-            zh = f"从{start.zh}到{stop.zh}，每件不超过{limit.zh}"
-            en = f"from {start.en} to {stop.en} within {limit.en}, every case"
+            limit, inside = limit_words(promise.limit), _running(promise)
+            zh = f"从{start.zh}到{stop.zh}，{inside.zh}每件不超过{limit.zh}"
+            en = f"from {start.en} to {stop.en} within {limit.en}{inside.en}, every case"
         case Kind.CASE_MEAN if promise.measure in ("working_days", "elapsed_days", "minutes", "working_minutes"):
             zh = f"从{start.zh}到{stop.zh}，平均{objective.zh}"
             en = f"from {start.en} to {stop.en}, {objective.en} on average"
+        case Kind.CASE_MEAN if promise.measure == "rating" or str(promise.measure).startswith("ratio:"):
+            mean = _measured(promise, start, stop)
+            zh, en = f"{mean.zh}{objective.zh}", f"{mean.en} {objective.en}"
         case Kind.CASE_MEAN:
             zh, en = f"每件平均{objective.zh}", f"{objective.en} a case on average"
         case Kind.MEAN_REDUCTION:
             zh = f"从{start.zh}到{stop.zh}的实际用时比法定时限平均减少{objective.zh}"
             en = f"time from {start.en} to {stop.en} reduced against the statutory limit by {objective.en} on average"
         case Kind.CASE_SHARE:
-            share = _wanted(promise.where, stop)
+            share = _counted(promise)
             zh, en = f"{share.zh}的办件占比{objective.zh}", f"share of cases with {share.en}: {objective.en}"
         case Kind.CASE_BOUND:
-            counts = ", ".join(count.partition(":")[2] for count in promise.counts)
-            zh, en = f"每件的{counts}{objective.zh}", f"{counts} {objective.en} in every case, each by itself"
+            counts = [_bounded(count) for count in promise.counts]
+            within = _matured(promise, start)
+            zh = f"{within.zh}每件的{'、'.join(count.zh for count in counts)}{'各' * (len(counts) > 1)}{objective.zh}"
+            alone = ", each by itself" if len(counts) > 1 else ""
+            en = f"{', '.join(count.en for count in counts)} {objective.en} in every case{within.en}{alone}"
         case Kind.CATALOGUE:
             zh, en = _of_entries(promise, objective)
         case Kind.DUTY if promise.period == "once":
@@ -75,12 +82,8 @@ def in_words(promise: Promise, plan: Plan) -> Title:
             zh, en = f"各节点用时（{nodes}）", f"time in each node ({', '.join(promise.nodes)}), no target"
         case Kind.TREND:
             way = _DIRECTIONS[promise.direction or "rising"]
-            share = (
-                _wanted(promise.where, stop)
-                if promise.where
-                else Title(zh=str(promise.measure), en=str(promise.measure))
-            )
-            zh, en = f"{share.zh}的比例持续{way.zh}（无目标值）", f"share with {share.en} is to {way.en}, no target"
+            trend = _measured(promise, start, stop)
+            zh, en = f"{trend.zh}持续{way.zh}（无目标值）", f"{trend.en} is to {way.en}, no target"
     nearly = _tolerated(promise)
     return Title(zh=f"{whose.zh}：{zh}{nearly.zh}。", en=f"{whose.en}: {en}{nearly.en}.")
 
@@ -92,15 +95,15 @@ def _of_entries(promise: Promise, objective: Title) -> tuple[str, str]:
     if promise.listed:
         codes = len(set(promise.listed))
         of_list = Title(zh=f"清单{codes}项中", en=f" of the {codes} on the list")
-    with_ = _pairs(promise.where)
+    where = _wanted(promise.where)
     match promise.statistic:
         case "share":
             zh, en = (
-                f"{with_ or '已登记者'}的占比",
-                f"share{of_list.en}{f' with {with_}' if with_ else ' that is there'}",
+                f"{where.zh or '已登记者'}的占比",
+                f"share{of_list.en}{f' with {where.en}' if where.en else ' that is there'}",
             )
         case "count":
-            zh, en = f"{with_ and f'{with_}的'}数量", f"number{of_list.en}{with_ and f' with {with_}'}"
+            zh, en = f"{where.zh and f'{where.zh}的'}数量", f"number{of_list.en}{where.en and f' with {where.en}'}"
         case "in_sync":
             copies = ", ".join(promise.copies)
             zh, en = (
@@ -108,7 +111,7 @@ def _of_entries(promise: Promise, objective: Title) -> tuple[str, str]:
                 f"share in the version of {promise.master} on {copies}",
             )
         case "sum":
-            zh, en = f"{promise.quantity}合计", f"sum of {promise.quantity}{with_ and f' with {with_}'}"
+            zh, en = f"{promise.quantity}合计", f"sum of {promise.quantity}{where.en and f' with {where.en}'}"
         case _:
             zh, en = f"{promise.quantity}平均", f"mean of {promise.quantity}"
     return f"{by.zh}{of_list.zh}{zh}{objective.zh}", f"{en}: {objective.en}{by.en}"
@@ -203,20 +206,115 @@ def _population(promise: Promise, plan: Plan) -> Title:
             whose = Title(zh="、".join(title.zh for title in named), en=", ".join(title.en for title in named))
         else:
             whose = Title(zh=f"{len(named)}个事项", en=f"{len(named)} service items")
-    narrowed = {name: value for name, value in promise.select.items() if name != "service_item"}
-    if not narrowed:
-        return whose
-    return Title(zh=f"{whose.zh}（{_pairs(narrowed)}）", en=f"{whose.en} ({_pairs(narrowed)})")
+    narrowed = _wanted({name: value for name, value in promise.select.items() if name != "service_item"})
+    clauses = [_clause(name, value) for name, value in promise.unless.items()]
+    excepted = Title(zh="且".join(each.zh for each in clauses), en=" and ".join(each.en for each in clauses))
+    zh = [part for part in (narrowed.zh, f"{excepted.zh}的除外" if excepted.zh else "") if part]
+    en = [part for part in (narrowed.en, f"except {excepted.en}" if excepted.en else "") if part]
+    return Title(zh=f"{whose.zh}（{'，'.join(zh)}）", en=f"{whose.en} ({', '.join(en)})") if zh else whose
 
 
-def _wanted(where: Mapping[str, Any], stop: Title) -> Title:
-    if where == {"stopped": True}:
-        return Title(zh=f"按期{stop.zh}", en=f"{stop.en} in time")
-    return Title(zh=_pairs(where), en=_pairs(where))
+# ---- what is counted ---------------------------------------------------------------------------------------
+def _counted(promise: Promise) -> Title:
+    """Which cases count in a share, maturity included."""
+    stop = _points(promise.stop)
+    clauses = [_clause(name, value) for name, value in promise.where.items() if name != "stopped"]
+    if promise.matures_at == "completion" and promise.stop != ("completed",):
+        names = [_points([point]) for point in promise.stop]
+        zh, en = "、".join(name.zh for name in names), " and ".join(name.en for name in names)
+        clauses.insert(0, Title(zh=f"办结前达到{zh}", en=f"{en} by completion"))
+    elif promise.where.get("stopped"):
+        clauses.insert(0, Title(zh=f"按期{stop.zh}", en=f"{stop.en} in time"))
+    return _together(clauses)
 
 
-def _pairs(wanted: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {' or '.join(map(_word, _as_tuple(value)))}" for name, value in wanted.items())
+def _measured(promise: Promise, start: Title, stop: Title) -> Title:
+    """What a mean or a trend is of."""
+    what, _, name = (promise.measure or "").partition(":")
+    if what in _DURATIONS:
+        unit = _DURATIONS[what]
+        return Title(
+            zh=f"从{start.zh}到{stop.zh}的平均用时（{unit.zh}）",
+            en=f"the mean time from {start.en} to {stop.en} in {unit.en}",
+        )
+    match what:
+        case "share":
+            share = _counted(promise)
+            return Title(zh=f"{share.zh}的办件占比", en=f"the share of cases with {share.en}")
+        case "count":
+            return Title(zh=f"达到{stop.zh}的件数", en=f"the number of cases that reach {stop.en}")
+        case "rating":
+            return Title(zh="申请人评价的平均分", en="the mean of the applicants' own scores")
+        case "ratio":
+            above, _, below = name.partition("/")
+            return Title(zh=f"{above}合计与{below}合计之比", en=f"the ratio of all {above} to all {below}")
+        case "milestone":
+            return Title(zh=f"每件平均“{name}”次数", en=f"the mean number of {name} a case")
+    return Title(zh=f"每件平均{name}", en=f"the mean {name} a case")
+
+
+_DURATIONS = {
+    "working_days": Title(zh="工作日", en="working days"),
+    "elapsed_days": Title(zh="历时，日", en="days as they pass"),
+    "minutes": Title(zh="分钟", en="minutes"),
+    "working_minutes": Title(zh="办公时间，分钟", en="minutes of opening hours"),
+}
+
+
+def _bounded(count: str) -> Title:
+    """What a bound is about."""
+    what, _, name = count.partition(":")
+    match what:
+        case "milestone":
+            return Title(zh=f"“{name}”次数", en=name)
+        case "attribute":
+            return Title(zh=f"{name}的个数", en=f"the number of {name}")
+        case "ratio":
+            return Title(zh=name.replace("/", "÷"), en=name.replace("/", " ÷ "))
+        case "order":
+            first, _, then = name.partition("<")
+            return Title(zh=f"“{first}”之前已“{then}”的次数", en=f"{then} without {first} before it")
+    return Title(zh=name, en=name)
+
+
+def _matured(promise: Promise, start: Title) -> Title:
+    """By when what is bounded is judged, where the completion does not say it."""
+    matures = promise.limit if promise.matures_at == "limit" else promise.matures_at
+    if matures is None or matures == "completion":
+        return Title(zh="", en="")
+    if isinstance(matures, date):
+        return Title(zh=f"至{matures}，", en=f" by {matures}")
+    limit = limit_words(matures)
+    return Title(zh=f"{start.zh}后{limit.zh}内，", en=f" within {limit.en} of {start.en}")
+
+
+def _running(promise: Promise) -> Title:
+    """In which nodes the clock runs, where it does not run throughout."""
+    if not promise.runs_in:
+        return Title(zh="", en="")
+    zh, en = "、".join(promise.runs_in), ", ".join(promise.runs_in)
+    return Title(zh=f"只计在环节（{zh}）内的时间，", en=f", counting only the time in its nodes ({en})")
+
+
+def _wanted(where: Mapping[str, Any]) -> Title:
+    return _together([_clause(name, value) for name, value in where.items()])
+
+
+def _together(clauses: list[Title]) -> Title:
+    return Title(zh="，".join(clause.zh for clause in clauses), en=", ".join(clause.en for clause in clauses))
+
+
+def _clause(name: str, value: Any) -> Title:
+    """One condition on a case or an entry."""
+    if name == "reached" and not isinstance(
+        value, bool
+    ):  # milestones of a case; an entry's own flag is a word like any
+        zh = "、".join(f"“{milestone}”" for milestone in _as_tuple(value))
+        return Title(zh=f"已达到{zh}", en=f"{' and '.join(_as_tuple(value))} reached")
+    if name == "extended" and isinstance(value, bool):
+        return Title(zh="已获延期" if value else "未获延期", en="an extension" if value else "no extension")
+    words = [_word(each) for each in _as_tuple(value)]
+    return Title(zh=f"{name} {' / '.join(words)}", en=f"{name} {' or '.join(words)}")
 
 
 def _word(value: object) -> str:

@@ -4,7 +4,8 @@ dashboards."""
 from collections.abc import Mapping
 from decimal import Decimal
 
-from services.domain.plan import Kind, Objective, Promise, Title
+from services.domain.limits import Limit
+from services.domain.plan import Kind, Objective, Promise, Strength, Title
 from services.domain.published import State
 
 SIGNS: Mapping[State, str] = {
@@ -46,12 +47,16 @@ _UNITS = {
     "items": Title(zh="项", en="items"),
     "count": Title(zh="次", en="times"),
     "visits": Title(zh="次", en="visits"),
+    "cases": Title(zh="件", en="cases"),
+    "points": Title(zh="分", en="points"),
     "packages": Title(zh="件", en="packages"),
     "reports": Title(zh="份", en="reports"),
     "enterprises": Title(zh="家", en="enterprises"),
     "persons": Title(zh="人", en="persons"),
     "CNY": Title(zh="元", en="CNY"),
 }
+
+_COUNTED_IN = {"milestone": "count", "count": "cases", "rating": "points", "ratio": "share"}
 
 
 def unit_code(promise: Promise) -> str:
@@ -69,7 +74,10 @@ def unit_code(promise: Promise) -> str:
             if promise.objective is not None:
                 return promise.objective.unit
             measured = promise.measure or promise.quantity or "items"
-            return "count" if measured.startswith("milestone:") else measured.removeprefix("quantity:")
+            what, _, name = measured.partition(":")
+            return {"milestone": "count", "count": "cases", "rating": "points", "ratio": "share"}.get(
+                what, name or what
+            )
 
 
 def unit_of_measure(promise: Promise) -> Title:
@@ -94,12 +102,15 @@ def _target(objective: Objective) -> str:
 
 def objective_text(promise: Promise) -> str:
     """What is promised, as one reads it: `≤ 28 working days`, `100 % within 4 working_days`; empty if untargeted."""
+    if promise.strength is Strength.DIRECTIONAL:
+        return ""
     objective = promise.objective
     if promise.kind is Kind.CASE_LIMIT:
         share = objective or Objective(relation=">=", amount=Decimal(1), unit="share")
         return f"{_amount(share)} within {promise.limit}"
     if promise.kind is Kind.CASE_BOUND and promise.bound is not None:
-        return f"{_target(promise.bound)} in every case"
+        within = f" within {promise.matures_at}" if isinstance(promise.matures_at, Limit) else ""
+        return f"{_target(promise.bound)} in every case{within}"
     if objective is None:
         return ""
     by = f" by {promise.by.isoformat()}" if promise.by else ""

@@ -112,6 +112,7 @@ _DAYS = {
 }
 _SILENCE = {
     Reason.NOT_SELECTED: Title(zh="不属于", en="not of those it is about"),
+    Reason.LEFT_OUT: Title(zh="除外", en="left out"),
     Reason.NOT_STARTED: Title(zh="未起算", en="its clock has not started"),
     Reason.NOT_IN_FORCE: Title(zh="不在有效期", en="not in force on that date"),
     Reason.NOTHING_TO_JUDGE: Title(zh="无可判", en="nothing to judge yet, or no limit"),
@@ -358,15 +359,24 @@ def _values(value: Any) -> str:
 
 
 def _counts(explained: Explained) -> str:
-    """What a case adds to a share, or to a mean of something that is no duration; empty for all others."""
+    """What a case adds to a share, or to a mean of something that is no duration, or has that is bounded; empty for all
+    others."""
     promise, cells = explained.promise, dict(explained.judgement.cells)
+    if explained.amounts:
+        return "; ".join(
+            f"{text} {'未报送 unreported' if amount is None else _amount(amount, MICRO)}"
+            for text, amount in explained.amounts
+        )
     if Cell.N not in cells:
         return ""
     if promise.kind is Kind.CASE_SHARE or promise.measure == "share":
         return "在分子 in the numerator" if Cell.MET in cells else "不在分子 not in the numerator"
-    if explained.account is None and promise.kind is Kind.CASE_MEAN:
-        return f"{promise.measure} {_amount(cells.get(Cell.TOTAL, 0), MICRO)}"
-    return ""
+    if explained.account is not None or promise.kind not in (Kind.CASE_MEAN, Kind.TREND):
+        return ""
+    if promise.measure == "count":
+        return "1 件 case"
+    ratio = f" ÷ {_amount(cells[Cell.BASE], MICRO)}" if Cell.BASE in cells else ""
+    return f"{promise.measure} {_amount(cells.get(Cell.TOTAL, 0), MICRO)}{ratio}"
 
 
 def _adds(promise: Promise, judgement: Judgement) -> str:
@@ -397,8 +407,8 @@ def _sum(counted: Account) -> str:
     return text
 
 
-def _amount(amount: int, scale: int) -> str:
-    return written(Fraction(amount, scale))
+def _amount(amount: int | Fraction, scale: int) -> str:
+    return written(Fraction(amount) / scale)
 
 
 def _day_table(counted: Account, dues: dict[int, str], zone: Zone) -> Table:
@@ -436,9 +446,11 @@ def day_words(day: AccountedDay, counted: Account, zone: Zone) -> str:
     if counted.scale == 1 and day.day == zone.day(counted.start):
         text += "；起算日不计 start day, not counted"
     elif day.still and not day.amount:
-        text += f"；中止 clock stopped: {', '.join(day.reasons)}"
-    elif day.reasons and day.amount:
-        text += f"；部分中止 stopped for a part: {', '.join(day.reasons)}"
+        text += f"；中止 clock stopped: {', '.join(day.reasons)}" if day.reasons else ""
+        text += "；节点之外 outside the nodes" if day.outside else ""
+    elif day.amount:
+        text += f"；部分中止 stopped for a part: {', '.join(day.reasons)}" if day.reasons else ""
+        text += "；部分时间在节点之外 outside the nodes for a part" if day.outside else ""
     if day.ran and counted.measure == "working_minutes":
         text += " " + " ".join(f"{_hour(opens, zone)}–{_hour(closes, zone)}" for opens, closes in day.ran)
     if day.other_reasons:
@@ -595,6 +607,7 @@ def _day_json(day: AccountedDay, counted: Account, zone: Zone) -> dict[str, Any]
         "suspended": _amount(day.still, counted.scale),
         "ran": [[zone.text(begin), zone.text(end)] for begin, end in day.ran],
         "reasons": list(day.reasons),
+        "outside": day.outside,
         "other_reasons": list(day.other_reasons),
         "words": day_words(day, counted, zone),
     }

@@ -170,6 +170,7 @@ def _details(promise: Promise, plan: Plan) -> Table:
         ("strength", f"{STRENGTHS[promise.strength].zh}\n{STRENGTHS[promise.strength].en}"),
         ("local", "非方案指标: a threshold here is not the plan's" if promise.local else ""),
         ("clock stops for", ", ".join(promise.clock_stops)),
+        ("clock runs in", ", ".join(promise.runs_in)),
         ("matures at", str(maturity or "")),
         ("windows", windows),
         ("in force", f"from {promise.effective_from}{ends}, by the {promise.applies_by} of a case"),

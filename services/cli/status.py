@@ -150,6 +150,13 @@ def forecast(standing: Standing, unit: str, promise: Promise) -> str:
     return f"\n[dim]→ {expected} ({lower}–{upper})[/]"
 
 
+def is_share(promise: Promise) -> bool:
+    """Whether the figure is a share of one, to be shown in per cent."""
+    if promise.target is not None:
+        return promise.target.unit == "share"
+    return unit_code(promise) == "share"
+
+
 def shown(value: str, promise: Promise) -> str:
     """A value for people: a share in per cent, never rounded up to a whole one."""
     if not value:

@@ -38,6 +38,8 @@ def retracted(card: CardState) -> CardState:
     return card._replace(cleared_at=card.raised_at, reason=RETRACTED)
 
 
+VARIANT = "/"
+"""What stands in the key of a promise that is not the official definition (`Promise.key`)."""
 WHOLE = "-"
 """In the place of a node: the card is about the whole case."""
 
@@ -81,6 +83,8 @@ def _running(judged: Iterable[Judgement], by_cycle: Mapping[int, Case]) -> dict[
     for each in judged:
         if each.stop is not None or each.outcome not in (Outcome.OPEN, Outcome.OVERDUE):
             continue
+        if VARIANT in each.kpi:
+            continue  # another definition of a promise is shown beside it; nobody is told of one case twice
         for clock in each.nodes:
             if clock.is_current:
                 limit = _Running(clock.unit, clock.due, clock.yellow_at, clock.red_at)

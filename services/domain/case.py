@@ -78,6 +78,10 @@ class Case:
     extensions: list[Extension] = field(default_factory=list)
     quantities: dict[str, int] = field(default_factory=dict)
     """Sums of what was measured, in millionths of the unit of measure."""
+    measured: list[tuple[Instant, str, int]] = field(default_factory=list)
+    """The same one by one: when, what and how much."""
+    rating: int | None = None
+    """The applicant's own last score (好差评), 1 to 5; one given by default is none."""
     supplements: list[Instant] = field(default_factory=list)
     """When supplements were asked for (补正)."""
     justified: dict[str, Decision] = field(default_factory=dict)
@@ -102,6 +106,11 @@ class Case:
     def open_nodes(self) -> dict[str, NodeSpan]:
         """The nodes in which it now is; of several passages through one, the last begun."""
         return {span.node: span for span in self.nodes if span.end is None}
+
+    @property
+    def extended(self) -> bool:
+        """Whether an extension was granted."""
+        return any(extension.granted for extension in self.extensions)
 
     def holder(self) -> str:
         """The unit that holds the case now: of the node last started and not ended, else the accepting unit."""

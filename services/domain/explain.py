@@ -18,10 +18,11 @@ from services.domain.fold import bad_corrections, corrected
 from services.domain.judge import Judge, Opinion
 from services.domain.judgement import MISSES, Judgement, Outcome
 from services.domain.kinds.binding import Binding
+from services.domain.kinds.counts import Amount, count_of
 from services.domain.law import Law
 from services.domain.limits import Limit
 from services.domain.plan import CASELESS, Kind, Promise
-from services.domain.selection import accepts_attributes, compile_selection, wanted_values
+from services.domain.selection import accepts_attributes, compile_exception, compile_selection, wanted_values
 from services.domain.signals import ANOMALY, BACKDATED, INCOMPLETE, ORPHAN, PREFIX, REFUSED
 from services.domain.stopwatch import MEASURES, Span, Stopwatch, full_days
 from services.domain.tally import Cell
@@ -115,6 +116,8 @@ class AccountedDay(NamedTuple):
     """For durations in minutes and elapsed time: when the clock ran."""
     reasons: tuple[str, ...]
     """Of the suspensions on this day that stop this clock."""
+    outside: bool
+    """Whether it stood still because the case was in none of the nodes in which it runs."""
     other_reasons: tuple[str, ...]
     """Of those that do not: another reason, or begun when the limit had passed."""
 
@@ -149,6 +152,7 @@ def _days(
 ) -> Iterator[AccountedDay]:
     zone, calendar, name = law.zone, law.calendar, watch.measure.name
     hours = law.hours(case.unit, case.service_item)
+    gaps = _common(watch.outside(case, start, end), pauses)
     first = zone.day(start)
     for day in range(first, zone.day(end) + 1):
         amount = still = 0
@@ -169,9 +173,11 @@ def _days(
             ran = tuple(piece for span in lasted for piece in _without(span, pauses))
             amount = _length(ran)
             still = _length([span for span in lasted if span[0] < span[1]]) - amount
-        reasons, other_reasons = _reasons(case, pauses, zone.midnight(day), zone.midnight(day + 1))
+        midnight, next_midnight = zone.midnight(day), zone.midnight(day + 1)
+        reasons, other_reasons = _reasons(watch, case, pauses, midnight, next_midnight)
+        outside = any(begin < next_midnight and midnight < finish for begin, finish in gaps)
         yield AccountedDay(
-            day, calendar.kind(day), calendar.holiday_name(day), amount, still, ran, reasons, other_reasons
+            day, calendar.kind(day), calendar.holiday_name(day), amount, still, ran, reasons, outside, other_reasons
         )
 
 
@@ -188,12 +194,18 @@ def _without(span: Span, pauses: Sequence[Span]) -> Iterator[Span]:
         yield begin, end
 
 
+def _common(spans: Sequence[Span], pauses: Sequence[Span]) -> list[Span]:
+    """What of the spans lies in the pauses: only those are pauses that began in time."""
+    cut = [(max(begin, paused), min(end, resumed)) for begin, end in spans for paused, resumed in pauses]
+    return [(begin, end) for begin, end in cut if begin < end]
+
+
 def _length(spans: Sequence[Span]) -> int:
     return sum(end - begin for begin, end in spans)
 
 
 def _reasons(
-    case: Case, pauses: Sequence[Span], midnight: Instant, next_midnight: Instant
+    watch: Stopwatch, case: Case, pauses: Sequence[Span], midnight: Instant, next_midnight: Instant
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     stopping: set[str] = set()
     other: set[str] = set()
@@ -201,8 +213,8 @@ def _reasons(
         begin = max(span.start, midnight)
         end = min(next_midnight if span.end is None else span.end, next_midnight)
         if begin < end:
-            stops = any(paused < end and begin < resumed for paused, resumed in pauses)
-            (stopping if stops else other).add(span.reason)
+            counted = any(paused < end and begin < resumed for paused, resumed in pauses)
+            (stopping if counted and watch.stopped_by(span.reason) else other).add(span.reason)
     return tuple(sorted(stopping)), tuple(sorted(other - stopping))
 
 
@@ -231,12 +243,16 @@ class Explained:
     """None for promises that measure no duration."""
     turned_by: tuple[Fact, ...]
     """What arrived late and turned a miss into what it is now (DESIGN §4.14)."""
+    amounts: tuple[tuple[str, Amount | None], ...] = ()
+    """For bounds: each of `counts` and how much it is, in millionths; None while unreported."""
 
 
 class Reason(StrEnum):
     """Why a promise about the same service item says nothing of a case."""
 
     NOT_SELECTED = "not_selected"
+    LEFT_OUT = "left_out"
+    """Selected, and excepted again (`unless`)."""
     NOT_STARTED = "not_started"
     NOT_IN_FORCE = "not_in_force"
     NOTHING_TO_JUDGE = "nothing_to_judge"
@@ -249,7 +265,7 @@ class Silent(NamedTuple):
     promise: Promise
     reason: Reason
     missing: tuple[tuple[str, Any, Any], ...] = ()
-    """Of what it selects by: name, what it wants, what the case has (None: not known)."""
+    """Of what it selects (or leaves out) by: name, what it wants, what the case has (None: not known)."""
 
 
 _DOUBTS = (ANOMALY, BACKDATED, INCOMPLETE, ORPHAN, REFUSED)
@@ -344,7 +360,13 @@ def _explained(
         counted = account(watch, judge.law, case, start, end, _pauses(watch, promise, case, start, stop))
     turned = (judgement.kpi, judgement.cycle) in opinion.reversed or judgement.outcome is Outcome.LATE_ENTRY
     turned_by = _turned_by(judge, known, judgement.kpi, judgement.cycle) if turned else ()
-    return Explained(promise, judgement, ended_by, limit, counted, turned_by)
+    return Explained(promise, judgement, ended_by, limit, counted, turned_by, _amounts(promise, judgement, case, now))
+
+
+def _amounts(promise: Promise, judgement: Judgement, case: Case, now: Instant) -> tuple[tuple[str, Amount | None], ...]:
+    """What is held against a bound: by the time the case matured, if it has."""
+    until = judgement.due if judgement.due is not None and judgement.due < now else None
+    return tuple((text, count_of(text)(case, until)) for text in promise.counts)
 
 
 def _ended_by(promise: Promise, case: Case, law: Law) -> EndedBy:
@@ -373,14 +395,18 @@ def _watch(promise: Promise, case: Case, start: Instant | None, law: Law) -> Sto
         return Stopwatch(promise.model_copy(update={"limit": limit, "measure": None}), law) if limit else None
     if promise.kind is Kind.CASE_LIMIT or promise.measure in MEASURES:
         return Stopwatch(promise, law)
-    if promise.kind is Kind.CASE_SHARE and isinstance(promise.matures_at, Limit):
-        return Stopwatch(promise.model_copy(update={"limit": promise.matures_at}), law)
+    matures = promise.limit if promise.matures_at == "limit" else promise.matures_at
+    if promise.kind in _MATURE_BY_TIME and isinstance(matures, Limit):
+        return Stopwatch(promise.model_copy(update={"limit": matures, "clock_stops": ()}), law)
     return None
+
+
+_MATURE_BY_TIME = (Kind.CASE_SHARE, Kind.CASE_BOUND)
 
 
 def _pauses(watch: Stopwatch, promise: Promise, case: Case, start: Instant, stop: Instant | None) -> Sequence[Span]:
     """The suspensions that count for this promise."""
-    if promise.kind is Kind.CASE_SHARE:
+    if promise.kind in _MATURE_BY_TIME:
         return ()
     if promise.kind is Kind.CASE_LIMIT:
         reading = watch.read(case, start, stop)
@@ -391,9 +417,10 @@ def _pauses(watch: Stopwatch, promise: Promise, case: Case, start: Instant, stop
 def _turned_by(judge: Judge, facts: Sequence[Fact], kpi: str, cycle: int) -> tuple[Fact, ...]:
     """What arrived when a miss ceased to be one, for the last time."""
     turning: list[Fact] = []
-    for known, arrival in judge.stages(facts):
+    for known, until in judge.stages(facts):
+        arrival = until + 1
         after = [fact for fact in facts if fact.received <= arrival]
-        if _missed(judge, known, arrival, kpi, cycle) and not _missed(judge, after, arrival, kpi, cycle):
+        if _missed(judge, known, until, kpi, cycle) and not _missed(judge, after, arrival, kpi, cycle):
             turning = [fact for fact in after if fact.received == arrival]
     return tuple(turning)
 
@@ -419,7 +446,11 @@ def _silent(judge: Judge, case: Case, spoken: set[str], now: Instant) -> Iterato
             for name, wanted in promise.select.items()
             if name != "service_item" and not compile_selection({name: wanted})(case)
         )
-        yield Silent(promise, _reason(judge, promise, case, missing, now), missing)
+        if not missing and promise.unless and compile_exception(promise.unless)(case):
+            excepted = tuple((name, wanted, _actual(case, name)) for name, wanted in promise.unless.items())
+            yield Silent(promise, Reason.LEFT_OUT, excepted)
+        else:
+            yield Silent(promise, _reason(judge, promise, case, missing, now), missing)
 
 
 def _uncounted(judge: Judge, entry: Entry, opinion: Opinion, now: Instant) -> Iterator[Silent]:
@@ -462,10 +493,12 @@ def _reason(judge: Judge, promise: Promise, case: Case, missing: tuple[object, .
 def _actual(case: Case, name: str) -> Any:
     """What a case has of what a promise selects by."""
     match name:
-        case "unit" | "applicant" | "outcome" | "online":
+        case "unit" | "applicant" | "outcome" | "online" | "extended" | "service_item":
             return getattr(case, name)
         case "channel":
             return sorted(case.channels) or None
         case "parent":
             return case.parent is not None
+        case "reached":
+            return sorted(case.milestones) or None
     return case.attributes.get(name)

@@ -125,6 +125,12 @@ class Fold:
         self._hours = hours
         self._calendar = calendar
         self._items = items
+        self._first_stands = {
+            code: frozenset(name for name, spec in item.attributes.items() if spec.keeps == "first")
+            for code, item in items.items()
+        }
+        """Of each service item the attributes of which the first word stands."""
+        self._of_first_words = frozenset[str]().union(*self._first_stands.values())
 
     def cycles(self, facts: Sequence[Fact]) -> list[Case]:
         """The cycles of a case, oldest first; `new_request` opens another. `facts` are in contract order."""
@@ -148,12 +154,14 @@ class Fold:
                     case.accepted = fact
                     case.accepted_at = fact.time
                 self._describe(case, fact)
+                self._hear(fact, loose)
             elif rank == _COMPLETED:
                 loose.completions.append(fact)
             elif rank == _MILESTONE:
                 case.milestones.setdefault(data["name"], []).append(fact.time)
                 if "attributes" in data:
                     case.attributes.update(data["attributes"])
+                    self._hear(fact, loose)
             elif rank == _REOPENED and data["reason"] == "new_request":
                 self._close(case, loose)
                 loose = _LooseEnds()
@@ -197,6 +205,7 @@ class Fold:
                 if case.applied is None:
                     case.applied = fact
                 self._describe(case, fact)
+                self._hear(fact, loose)
             case Rank.CASE_SUPPLEMENT_REQUESTED:
                 case.supplements.append(fact.time)
             case Rank.CASE_REFUSED:
@@ -226,6 +235,7 @@ class Fold:
             case Rank.CASE_MEASURED:
                 name, amount = data["quantity"], micro(data["value"])
                 case.quantities[name] = case.quantities.get(name, 0) + amount
+                case.measured.append((fact.time, name, amount))
                 if amount < 0:
                     case.plain = False  # a refund may have healed a breach
             case Rank.CASE_WITHDRAWN:
@@ -237,12 +247,23 @@ class Fold:
                     case.reopened += 1
                 else:
                     case.anomalies.append("reopened_without_completion")
+            case Rank.CASE_RATED:
+                if data.get("rated_by") != "default":
+                    case.rating = data["score"]
             case Rank.CASE_JUSTIFIED:
                 _decide(case.justified, fact)
             case Rank.CASE_CONFIRMED:
                 _decide(case.confirmed, fact)
             case _:
                 pass
+
+    def _hear(self, fact: Fact, loose: "_LooseEnds") -> None:
+        """Remember the first word on attributes of which the first stands: first in the contract's order."""
+        if self._of_first_words:
+            for name in self._of_first_words.intersection(fact.data.get("attributes", ())):
+                said = loose.first_words.get(name)
+                if said is None or contract_order(fact) < contract_order(said):
+                    loose.first_words[name] = fact
 
     @staticmethod
     def _end_node(case: Case, fact: Fact) -> None:
@@ -275,7 +296,7 @@ class Fold:
         """Settle what needs the whole cycle: reclassification, deemed acceptance, which completion holds."""
         if len(loose.acceptances) > 1:
             case.plain = False
-        self._reclassify(case, loose)
+        self._settle(case, loose)
         item = self._items.get(case.service_item)
         if case.suspensions and item is not None and item.suspension_maximum:
             case.suspensions = [self._aged(span, item, case) for span in case.suspensions]
@@ -296,6 +317,14 @@ class Fold:
                 break
             case.anomalies.append("completed_before_acceptance")
 
+    def _settle(self, case: Case, loose: "_LooseEnds") -> None:
+        """The first word stands where it is to stand; what a reclassification says goes before everything."""
+        self._reclassify(case, loose)
+        if loose.first_words:
+            for name in self._first_stands.get(case.service_item, frozenset()) & loose.first_words.keys():
+                case.attributes[name] = loose.first_words[name].data["attributes"][name]
+            self._reclassify(case, loose)
+
     @staticmethod
     def _reclassify(case: Case, loose: "_LooseEnds") -> None:
         for name, value in loose.reclassified.items():
@@ -315,7 +344,8 @@ class Fold:
             case.channels.add(channel)
         if "attributes" in data:
             case.attributes.update(data["attributes"])
-            self._reclassify(case, loose)
+            self._hear(fact, loose)
+            self._settle(case, loose)
 
     def _deem(self, case: Case, loose: "_LooseEnds") -> Sequence[Fact]:
         """Acceptance is deemed on application at once; a supplement asked for (or a refusal) within 5 working days
@@ -334,7 +364,7 @@ class Fold:
         case.accepted_at = holding[0].time if holding else None
         if holding and case.accepted is not first:
             self._describe(case, holding[0])
-            self._reclassify(case, loose)
+            self._settle(case, loose)
         return holding
 
     def _aged(self, span: Suspension, item: ServiceItem, case: Case) -> Suspension:
@@ -365,6 +395,8 @@ class _LooseEnds:
     completions: list[Fact] = field(default_factory=list)
     suspended: dict[tuple[str, str, str], list[int]] = field(default_factory=dict)
     """Open suspensions by pairing, oldest first, as indices into the case's suspensions."""
+    first_words: dict[str, Fact] = field(default_factory=dict)
+    """By attribute of which the first word stands: who said it first."""
     reclassified: dict[str, Any] = field(default_factory=dict)
     """What reclassifications say, the latest of each field: it holds from the start of the case."""
 

@@ -17,7 +17,7 @@ from services.domain.kinds.kind import AnyKind, CaseKind, DutyKind, EntryKind, F
 from services.domain.kinds.registry import KINDS
 from services.domain.law import Law
 from services.domain.plan import CASELESS, Kind, Plan
-from services.domain.selection import wanted_values
+from services.domain.selection import Accepts, compile_exception, wanted_values
 from services.domain.signals import Signals
 from services.domain.tally import EVER, Cell
 from services.domain.zone import Instant
@@ -36,7 +36,7 @@ class Opinion(NamedTuple):
 
 
 NOTHING = Opinion([], None)
-RULES = 2
+RULES = 4
 """Raised with every change of the code by which the same facts, plan and moment are judged otherwise than before."""
 
 
@@ -64,6 +64,8 @@ class Judge:
         self._turns = self._dates_of_turning()
         self._of_any_item: list[CaseKind] = []
         self._by_item: dict[str, list[CaseKind]] = {}
+        self._exceptions: list[Accepts] = []
+        """Of each promise that leaves some of the selected out (`unless`): whether it leaves a case out."""
         self._dispatch([cast(CaseKind, each) for each in every if each.promise.kind not in CASELESS])
 
     def in_force(self, key: str, day: int) -> AnyKind:
@@ -98,6 +100,8 @@ class Judge:
                 self._of_any_item.append(kind)
             for item in items if wanted is None else sorted(wanted_values(wanted)):
                 self._by_item.setdefault(item, []).append(kind)
+            if kind.promise.unless:
+                self._exceptions.append(compile_exception({**kind.promise.select, **kind.promise.unless}))
 
     # ---- judging ---------------------------------------------------------------------------------
     def judge(self, facts: Sequence[Fact], now: Instant) -> Opinion:
@@ -171,18 +175,24 @@ class Judge:
                 self._signals.judge(case, now, found)
         return found
 
+    def _is_left_out(self, case: Case) -> bool:
+        """Whether a promise has let go of this case: before that was known, it may have had a card or been missed."""
+        return any(excepted(case) for excepted in self._exceptions)
+
     def _cases(self, facts: Sequence[Fact], now: Instant) -> Opinion:
         cases = self.fold.cycles(facts)
         found = self.judge_cases(cases, now)
         arrived = cases[-1].arrived
         quiet = plain = all(case.plain for case in cases)
-        suspicious = not plain
+        suspicious = not plain or (bool(self._exceptions) and any(self._is_left_out(case) for case in cases))
         next_at: Instant | None = None
         for judgement in found:
             if judgement.next_at is not None and (next_at is None or judgement.next_at < next_at):
                 next_at = judgement.next_at
-            if judgement.outcome is Outcome.MISSED:
+            if judgement.outcome in MISSES:
                 quiet = False
+            elif judgement.doubt_from is not None and arrived >= judgement.doubt_from:
+                quiet, suspicious = False, True
             yellow_at = judgement.yellow_at
             if yellow_at is not None and (arrived if judgement.stop is not None else now) >= yellow_at:
                 quiet = False
@@ -229,10 +239,11 @@ class Judge:
 
     @staticmethod
     def stages(facts: Sequence[Fact]) -> list[tuple[list[Fact], Instant]]:
-        """What was known after each arrival but the last, and when the next arrival came."""
+        """What was known after each arrival but the last, just before the next one, and that instant. What is dated
+        later than that (a clock that is ahead) had not happened yet."""
         arrivals = sorted({fact.received for fact in facts})
         return [
-            ([fact for fact in facts if fact.received <= arrival], following)
+            ([fact for fact in facts if fact.received <= arrival and fact.time < following], following - 1)
             for arrival, following in zip(arrivals, arrivals[1:], strict=False)
         ]
 

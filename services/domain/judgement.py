@@ -70,6 +70,8 @@ class Judgement(NamedTuple):
     """When, without any new fact, the next change comes; None: never."""
     nodes: tuple[NodeClock, ...] = ()
     """The nodes with a limit of their own."""
+    doubt_from: Instant | None = None
+    """From when on an arrival may have undone a card or a miss of which the other instants do not tell; None: never."""
 
     def contribution(self) -> Contribution:
         """What it adds to its tally."""

@@ -227,11 +227,12 @@ class Promise(Entry):
     channel online and no visit), `stopped` (true: the stop was reached by maturity), `reached` (milestones, all of
     them), `extended` (an extension was granted)."""
     known: Codes = ()
-    """For shares: only cases count of which this is known, e.g. `channel` (DESIGN: an unknown is neither)."""
+    """For shares: only cases count of which all of this is known, e.g. `channel` or an attribute: an unknown is
+    neither."""
     counts: tuple[str, ...] = ()
     """For bounds: what is bounded, each by itself: `milestone:NAME` (how many), `quantity:NAME` (the sum), `ratio:A/B`
     (quantity A ÷ quantity B), `attribute:NAME` (how many codes a list has), `order:A<B` (1 if milestone A did not come
-    before B). Where a case says `full_trace = true`, what it does not report is 0."""
+    before B). Where a case says `full_trace = true`, steps and quantities that it does not report are 0."""
     bound: Annotated[Objective | None, BeforeValidator(_objective)] = None
     """For bounds: `"<= 1 count"`, `"<= 0 CNY"`."""
     collection: str | None = None

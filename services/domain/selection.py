@@ -1,15 +1,12 @@
-"""Which cases (or entries) a promise is about: `select` and `where` of its entry, compiled to one function."""
+"""Which cases (or entries) a promise is about: `select`, `unless`, `where` of its entry, compiled to one function."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from services.domain.case import Case
 
 Accepts = Callable[[Case], bool]
 Wanted = Mapping[str, Any]
-
-FIELDS = ("applicant", "channel", "outcome", "unit", "online", "parent")
-"""What `select` may name besides `service_item` and declared attributes."""
 
 
 def wanted_values(value: Any) -> frozenset[Any]:
@@ -28,6 +25,45 @@ def compile_selection(wanted: Wanted) -> Accepts:
     return lambda case: all(test(case) for test in tests)
 
 
+def compile_population(select: Wanted, unless: Wanted) -> Accepts:
+    """A function that tells whether a promise is about a case: selected, and not left out."""
+    selected = compile_selection(select)
+    if not unless:
+        return selected
+    excepted = compile_exception(unless)
+    return lambda case: selected(case) and not excepted(case)
+
+
+def compile_exception(unless: Wanted) -> Accepts:
+    """A function that tells whether a case has every value of `unless`: what is unknown leaves nobody out."""
+    excepted = compile_selection(unless)
+    if "service_item" not in unless:
+        return excepted
+    items = wanted_values(unless["service_item"])
+    return lambda case: case.service_item in items and excepted(case)
+
+
+def compile_knowledge(names: Sequence[str]) -> Accepts:
+    """A function that tells whether all of these are known of a case: of an unknown value nothing can be said."""
+    tests = [_knows(name) for name in names]
+    if not tests:
+        return lambda case: True
+    return tests[0] if len(tests) == 1 else lambda case: all(test(case) for test in tests)
+
+
+def _knows(name: str) -> Accepts:
+    match name:
+        case "channel":
+            return lambda case: bool(case.channels)
+        case "applicant":
+            return lambda case: case.applicant != "unknown"
+        case "outcome":
+            return lambda case: case.outcome is not None
+        case "unit":
+            return lambda case: bool(case.unit)
+    return lambda case: case.attributes.get(name) is not None
+
+
 def _test(name: str, values: frozenset[Any]) -> Accepts:
     match name:
         case "unit":
@@ -42,6 +78,10 @@ def _test(name: str, values: frozenset[Any]) -> Accepts:
             return lambda case: case.online in values
         case "parent":
             return lambda case: (case.parent is not None) in values
+        case "extended":
+            return lambda case: case.extended in values
+        case "reached":
+            return lambda case: all(name in case.milestones for name in values)
     return lambda case: _matches(case.attributes.get(name), values)
 
 

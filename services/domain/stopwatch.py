@@ -135,6 +135,7 @@ class Stopwatch:
     def __init__(self, promise: Promise, law: Law) -> None:
         self._law = law
         self._stops = frozenset(promise.clock_stops)
+        self._runs_in = frozenset(promise.runs_in)
         self._ends = promise.ends
         self._share = Fraction(str(promise.yellow_share))
         self._extends = promise.extension_moves_limit
@@ -164,7 +165,7 @@ class Stopwatch:
 
     def _extended(self, limit: Limit, case: Case, start: Instant) -> Limit:
         """Once, at most 10 working days, granted before expiry (DESIGN §4.16), which suspensions put off."""
-        if case.suspensions and self._stops:
+        if self._may_pause(case):
             expiry = self._paused(limit, start, None, case).due
         else:
             expiry = self._due(limit, start, case, 0, 0)
@@ -195,7 +196,7 @@ class Stopwatch:
         limit = self.limit(case, start)
         if limit is None:
             return None
-        return self._reading(limit, start, stop, case) if case.suspensions else self._unpaused(limit, start, case)
+        return self._reading(limit, start, stop, case)
 
     def read_node(self, case: Case, span: NodeSpan) -> Reading | None:
         """Due and yellow instants of a node's own limit, by the rules of this clock and in the hours of the unit that
@@ -208,9 +209,18 @@ class Stopwatch:
         return self._reading(limit, span.start, span.end, case)
 
     def _reading(self, limit: Limit, start: Instant, stop: Instant | None, case: Case) -> Reading:
-        if not case.suspensions or not self._stops:
+        if not self._may_pause(case):
             return self._unpaused(limit, start, case)
         return self._paused(limit, start, stop, case)
+
+    def _may_pause(self, case: Case) -> bool:
+        return bool(self._runs_in or (case.suspensions and self._stops))
+
+    def doubt_from(self, case: Case, start: Instant) -> Instant | None:
+        """From when on a passage told of late may have undone a card: yellow, had the clock never stood still. None
+        where only suspensions stop it, which are never overlooked (`Case.plain`)."""
+        limit = self.limit(case, start) if self._runs_in else None
+        return self._unpaused(limit, start, case).yellow_at if limit is not None else None
 
     def _unpaused(self, limit: Limit, start: Instant, case: Case) -> Reading:
         if self._ends is Ends.DAY and limit.unit in _DAYS:
@@ -266,12 +276,12 @@ class Stopwatch:
         return Reading(at, self._yellow(limit, start, case, at, days, microseconds), spans)
 
     def pauses(self, case: Case, start: Instant, stop: Instant | None) -> list[Span]:
-        """The merged suspensions whose reason stops this clock, from the start on; one without end runs to the stop."""
+        """The merged spans in which this clock stands still, from the start on: suspensions whose reason stops it, and
+        the time outside the nodes in which it runs. One without end runs to the stop."""
         end = stop if stop is not None else FOREVER
         spans = sorted(
-            (max(span.start, start), min(span.end if span.end is not None else FOREVER, end))
-            for span in case.suspensions
-            if span.reason in self._stops
+            (max(begin, start), min(finish, end))
+            for begin, finish in (*self.suspensions(case), *self.outside(case, start, end))
         )
         merged: list[Span] = []
         for begin, finish in spans:
@@ -282,6 +292,35 @@ class Stopwatch:
             else:
                 merged.append((begin, finish))
         return merged
+
+    def stopped_by(self, reason: str) -> bool:
+        """Whether a suspension for this reason stops this clock."""
+        return reason in self._stops
+
+    def suspensions(self, case: Case) -> list[Span]:
+        """The suspensions whose reason stops this clock."""
+        return [
+            (span.start, span.end if span.end is not None else FOREVER)
+            for span in case.suspensions
+            if span.reason in self._stops
+        ]
+
+    def outside(self, case: Case, start: Instant, end: Instant) -> list[Span]:
+        """Where the clock runs in some nodes only: when the case was in none of them, from start to end."""
+        if not self._runs_in:
+            return []
+        inside = sorted(
+            (span.start, span.end if span.end is not None else FOREVER)
+            for span in case.nodes
+            if span.node in self._runs_in
+        )
+        gaps: list[Span] = []
+        left = start
+        for begin, finish in inside:
+            if begin > left:
+                gaps.append((left, min(begin, end)))
+            left = max(left, finish)
+        return [*gaps, (left, end)] if left < end else gaps
 
     @staticmethod
     def standing_since(pauses: Sequence[Span], now: Instant) -> Instant | None:

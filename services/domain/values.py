@@ -171,7 +171,7 @@ class Valuer:
         if target is None:
             return State.UNTARGETED
         owed = figure.n + unmeasured if figure.owed is None else figure.owed
-        if promise.kind in _MUST_BE_REPORTED and unmeasured > promise.unmeasured_tolerance * owed:
+        if (promise.kind in _MUST_BE_REPORTED or promise.runs_in) and unmeasured > promise.unmeasured_tolerance * owed:
             return State.UNMEASURED
         if figure.value is None:
             return State.NO_DATA

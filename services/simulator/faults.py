@@ -6,8 +6,8 @@ from random import Random
 
 from services.domain.zone import DAY_US, Instant
 from services.simulator.placement import HOUR_US, Placement
-from services.simulator.scenes import OPERATIONS, confirmed, stop_and_go
-from services.simulator.story import NEVER, SECOND, Fate, Moment, Story
+from services.simulator.scenes import confirmed, stop_and_go
+from services.simulator.story import NEVER, OPERATIONS, SECOND, Fate, Moment, Story
 
 WEEK_US = 7 * DAY_US
 LARGEST_LEAD_US = 290 * SECOND
@@ -44,6 +44,8 @@ class Faults:
         if rates:
             if rng.random() < rates.get("stop_and_go", 0):
                 stop_and_go(story, self._place)
+            if rng.random() < rates.get("held_back", 0):
+                _hold_back(story, self._place)
             if rng.random() < rates.get("backdated", 0) and story.reclassified is None:
                 _backdate(story)
             disorder = rates.get("disorder", 0)
@@ -174,15 +176,23 @@ def _backdate(story: Story) -> None:
             moment.recorded = moment.received = at + n * SECOND
 
 
+def _hold_back(story: Story, place: Placement) -> None:
+    """体外循环: the applicant had come long before the unit accepted the case; no clock in it starts there."""
+    applied, primary = story.points.get("applied"), place.primary(story.lane.item, story.attributes)
+    if applied is None or story.deemed or (primary is not None and "applied" in primary.start):
+        return
+    applied.time -= (5 + story.rng.randrange(30)) * DAY_US
+
+
 def _contradict(story: Story) -> None:
-    """Two ratings under one id: one of them is turned away, whichever it is."""
+    """Two ratings under one id, of other seconds: one of them is turned away, whichever it is."""
     if any(moment.type == "case.rated" for moment in story.moments) or "completed" not in story.points:
         return
     done = story.points["completed"]
     ident = f"{story.subject}-r"
-    for score in (4, 5):
-        rated = story.tell("case.rated", done.time + HOUR_US, {"score": score, "rated_by": "applicant"})
-        rated.received += (score - 4) * 60 * SECOND
+    for n in range(2):
+        rated = story.tell("case.rated", done.time + HOUR_US + n * SECOND, {"score": 4, "rated_by": "applicant"})
+        rated.received += n * 60 * SECOND
         rated.id = ident
     story.rejected.append(("id_conflict", rated))
 

@@ -7,6 +7,7 @@ neither disturbs any other case.
 
 import heapq
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from random import Random
 from typing import NamedTuple
@@ -16,8 +17,9 @@ from services.domain.law import Law
 from services.domain.plan import Plan
 from services.domain.zone import Instant
 from services.simulator.arrivals import hall_instant, online_instant, volume
+from services.simulator.composition import characterise, rate, tell_the_rest
 from services.simulator.faults import LARGEST_LEAD_US, Faults, bad_event, due_reasons
-from services.simulator.placement import HOUR_US, Placement, own_limit
+from services.simulator.placement import HOUR_US, Placement
 from services.simulator.profile import Lane, Profile, Quality, Variant
 from services.simulator.registers import Registers
 from services.simulator.scenes import SCENES
@@ -124,7 +126,11 @@ class History:
         else:
             at = online_instant(rng, day, self.zone)
             story.channel = "online" if lane.online else story.channel
-        SCENES[lane.scene](story, at, self._place, variant.quality or lane.quality, self._faults.rates)
+        quality = variant.quality or lane.quality
+        characterise(story, self._place)
+        SCENES[lane.scene](story, at, self._place, quality, self._faults.rates)
+        tell_the_rest(story, self._place, quality)
+        rate(story, self._place)
         self._faults.afflict(story)
         self._send(story)
 
@@ -184,9 +190,10 @@ class History:
 
     def _tell_registers(self, day: int) -> None:
         for subject, moment in self._registers.on(day, first=day == self.first_day):
-            moment.id = f"{subject}-{day}"
+            owner = moment.owner or moment.source
+            moment.id = f"{subject}-{day}{'' if owner == moment.source else 'c'}"
             moment.received = self._faults.heard(moment)
-            self._push(moment, case_key(moment.source, subject), moment.source, subject)
+            self._push(moment, case_key(owner, subject), owner, subject)
 
     def _tell_heartbeats(self, day: int) -> None:
         if not self._law.calendar.is_working(day):
@@ -221,36 +228,29 @@ class History:
 
 
 def lanes_of(plan: Plan, profile: Profile) -> tuple[Lane, ...]:
-    """The profile's lanes that the plan has, and a plain one for each item that a promise is about and nobody feeds."""
-    lanes = [
-        lane
-        for lane in profile.lanes
-        if lane.item in plan.service_items and lane.unit in plan.units and lane.source in plan.sources
-    ]
+    """The profile's lanes that the plan has, and a plain one for each item that nobody feeds."""
+    lanes = [found for lane in profile.lanes if (found := _placed(lane, plan)) is not None]
     fed = {lane.item for lane in lanes}
+    quality = Quality(pace=0.5, late=0.05, stuck=0.02, breach=0.03, unmeasured=0.02)
     for n, code in enumerate(plan.service_items):
-        if code in fed:
-            continue
-        source = next((source for source in plan.sources.values() if code in source.feeds), None)
-        if source is None:
-            continue
-        unit = next((unit for unit in source.units if unit in plan.units), next(iter(plan.units), ""))
-        selects = [
-            {name: value for name, value in promise.select.items() if name != "service_item"}
-            for promise in plan.promises
-            if own_limit(promise) is not None and code in _codes(promise.select.get("service_item"))
-        ]
-        kinds = [
-            Variant(1.0, {name: value[0] if isinstance(value, tuple) else value for name, value in select.items()})
-            for select in selects
-        ] or [Variant(1.0)]
-        quality = Quality(pace=0.5, late=0.05, stuck=0.02)
-        lanes.append(Lane("plain", code, source.id, unit, 2.0, f"P{chr(97 + n % 26)}", 0.5, quality, tuple(kinds)))
+        if code not in fed:
+            plain = Lane("composed", code, "", "", 2.0, f"P{chr(97 + n % 26)}", 0.5, quality)
+            found = _placed(plain, plan)
+            lanes += [found] if found is not None else []
     return tuple(lanes)
 
 
-def _codes(value: object) -> tuple[object, ...]:
-    return value if isinstance(value, tuple) else (value,)
+def _placed(lane: Lane, plan: Plan) -> Lane | None:
+    """A lane with its source and unit, looked up where it names none; None if the plan does not have them."""
+    source = lane.source or next((each.id for each in plan.sources.values() if lane.item in each.feeds), "")
+    if lane.item not in plan.service_items or source not in plan.sources:
+        return None
+    named = plan.sources[source].units
+    unit = lane.unit or next((unit for unit in named if unit in plan.units), next(iter(plan.units), ""))
+    if unit not in plan.units:
+        return None
+    tellers = {name: teller for name, teller in lane.tellers.items() if teller in plan.sources}
+    return replace(lane, source=source, unit=unit, tellers=tellers)
 
 
 def _chosen(rng: Random, variants: tuple[Variant, ...]) -> Variant:

@@ -1,14 +1,15 @@
 """Where in statutory time a decided fate happens. Asks the calendar and the limits; never the judge."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
 from functools import cache
 from random import Random
 from typing import Any
 
 from services.domain.law import Law
 from services.domain.limits import Ends, Limit, LimitUnit, due
-from services.domain.plan import CASELESS, Kind, Promise
-from services.domain.zone import DAY_US, MINUTE_US, Instant
+from services.domain.plan import CASELESS, Kind, Promise, ServiceItem, Strength
+from services.domain.zone import MINUTE_US, Instant
 from services.simulator.profile import Quality
 from services.simulator.story import SECOND, Fate
 
@@ -24,41 +25,78 @@ class Placement:
         self.zone = law.zone
         self.calendar = law.calendar
         self.promises = law.plan.promises
+        self._about: dict[str, tuple[Promise, ...]] = {}
+        self._first_words: dict[str, frozenset[str]] = {}
         self._selected: dict[tuple[object, ...], tuple[Promise, ...]] = {}
         self._primary: dict[tuple[object, ...], Promise | None] = {}
         self.statutory = cache(law.statutory_limit)
 
+    def item(self, code: str) -> ServiceItem:
+        """A service item of the plan."""
+        return self.law.plan.service_items[code]
+
+    def first_words(self, code: str) -> frozenset[str]:
+        """The attributes of which the first word stands, not the last."""
+        found = self._first_words.get(code)
+        if found is None:
+            attributes = self.item(code).attributes
+            found = frozenset(name for name, spec in attributes.items() if spec.keeps == "first")
+            self._first_words[code] = found
+        return found
+
+    def about(self, item: str) -> tuple[Promise, ...]:
+        """The promises about cases of a service item."""
+        found = self._about.get(item)
+        if found is None:
+            found = self._about[item] = tuple(
+                promise
+                for promise in self.promises
+                if promise.kind not in CASELESS and item in values_of(promise.select.get("service_item", item))
+            )
+        return found
+
     def selected(self, item: str, attributes: Mapping[str, Any]) -> tuple[Promise, ...]:
-        """The promises about cases that select such a case, by item and attributes."""
-        key = (item, *attributes.items())
+        """The promises that select such a case, by item and what is known of it from its beginning."""
+        key = (item, *((name, str(value)) for name, value in attributes.items()))
         found = self._selected.get(key)
         if found is None:
             found = self._selected[key] = tuple(
                 promise
-                for promise in self.promises
-                if promise.kind not in CASELESS and _selects(promise, item, attributes)
+                for promise in self.about(item)
+                if _holds(promise.select, attributes) and not (promise.unless and _excepts(promise, attributes))
             )
         return found
 
     def primary(self, item: str, attributes: Mapping[str, Any]) -> Promise | None:
-        """The promise with a limit of its own that such a case is about, if there is one."""
-        key = (item, *attributes.items())
+        """The promise with a limit of its own that such a case is about, if there is one; what binds first."""
+        key = (item, *((name, str(value)) for name, value in attributes.items()))
         if key not in self._primary:
-            self._primary[key] = next(
-                (promise for promise in self.selected(item, attributes) if own_limit(promise) is not None), None
-            )
+            limited = [promise for promise in self.selected(item, attributes) if own_limit(promise) is not None]
+            limited.sort(key=lambda promise: promise.strength is Strength.DIRECTIONAL)
+            self._primary[key] = limited[0] if limited else None
         return self._primary[key]
 
     def due(self, promise: Promise, start: Instant, unit: str, item: str) -> Instant:
         """Until when a case that started then is on time, without any suspension."""
-        limit = own_limit(promise)
-        assert limit is not None, f"{promise.key} has no limit of its own"
+        limit = own_limit(promise) or promise.matures_at
+        assert isinstance(limit, Limit), f"{promise.key} has no limit of its own"
         hours = self.law.hours(unit, item)
         return due(limit, start, promise.ends, zone=self.zone, calendar=self.calendar, hours=hours)
 
     def working_days(self, start: Instant, stop: Instant) -> int:
         """Working days from one instant to the other; the first day is not counted."""
         return self.calendar.working_days(self.zone.day(start), self.zone.day(stop))
+
+    def is_in_force(self, promise: Promise, start: Instant) -> bool:
+        """Whether a promise binds a case that started then."""
+        day = date.fromordinal(self.zone.day(start))
+        return promise.effective_from <= day and (promise.effective_to is None or day <= promise.effective_to)
+
+    def covered_days(
+        self, unit: str, item: str, after: int, through: int, spans: Sequence[tuple[Instant, Instant]]
+    ) -> int:
+        """How many working days of (after, through] lie in the spans with all of their opening hours."""
+        return self.law.hours(unit, item).fully_covered_working_days(after, through, spans)
 
     def on_workday(self, rng: Random, start: Instant, n: int) -> Instant:
         """Some time on the n-th working day after the start; for n = 0 later on the same day."""
@@ -121,17 +159,12 @@ class Placement:
 
 
 def own_limit(promise: Promise) -> Limit | None:
-    """The limit that the promise itself sets: of a duration, or of the time after which a case matures."""
+    """The limit that the promise itself sets: of a duration, or of the time after which a case of a share matures."""
     if promise.kind is Kind.CASE_LIMIT and isinstance(promise.limit, Limit):
         return promise.limit
-    if promise.kind is Kind.CASE_SHARE and isinstance(promise.matures_at, Limit):
+    if (promise.kind is Kind.CASE_SHARE or promise.measure == "share") and isinstance(promise.matures_at, Limit):
         return promise.matures_at
     return None
-
-
-def elapsed_days(start: Instant, stop: Instant) -> float:
-    """Elapsed time in days."""
-    return (stop - start) / DAY_US
 
 
 def _drawn(rng: Random, quality: Quality) -> Fate:
@@ -143,9 +176,23 @@ def _drawn(rng: Random, quality: Quality) -> Fate:
     return Fate.MET
 
 
-def _selects(promise: Promise, item: str, attributes: Mapping[str, Any]) -> bool:
-    for name, wanted in promise.select.items():
-        given = item if name == "service_item" else attributes.get(name)
-        if given not in (wanted if isinstance(wanted, tuple) else (wanted,)):
+def values_of(value: Any) -> tuple[Any, ...]:
+    """One value or several, as several."""
+    return value if isinstance(value, tuple) else (value,)
+
+
+_TOLD_LATER = ("service_item", "outcome")
+"""What a case is selected by that is no part of what is known of it from its beginning."""
+
+
+def _holds(wanted: Mapping[str, Any], attributes: Mapping[str, Any]) -> bool:
+    for name, value in wanted.items():
+        if name in _TOLD_LATER or (name == "applicant" and name not in attributes):
+            continue
+        if attributes.get(name) not in values_of(value):
             return False
     return True
+
+
+def _excepts(promise: Promise, attributes: Mapping[str, Any]) -> bool:
+    return "outcome" not in promise.unless and _holds(promise.unless, attributes)

@@ -4,10 +4,16 @@ Everything here is invented. A lane whose service item, unit or source a plan do
 plan without a lane gets a plain one (`scenes.py`), so that any plan can be fed.
 """
 
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cache
+from pathlib import Path
 from typing import Any
+
+DISTRICT = Path(__file__).with_name("district.toml")
+"""What is fed without a scene of its own: lanes, lists and figures as data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,12 @@ class Lane:
     """Share filed online."""
     quality: Quality = Quality()
     variants: tuple[Variant, ...] = (Variant(1.0),)
+    applicant: str = "enterprise"
+    """Who applies, where no promise asks for another."""
+    tellers: Mapping[str, str] = field(default_factory=dict)
+    """Milestone → the source that reports it, where that is another one."""
+    skips: tuple[str, ...] = ()
+    """Milestones and quantities that the scene sees to, or that never come."""
 
 
 FAULTS: Mapping[str, float] = {
@@ -72,6 +84,7 @@ FAULTS: Mapping[str, float] = {
     "backdated": 0.02,
     "reopened": 0.01,
     "reclassified": 0.15,
+    "held_back": 0.02,
 }
 """What `--faults all` switches on. A rate is a share of events (duplicates, disorder), of weeks per source (silence),
 of days per reason code (bad), of small water projects (reclassified), else of cases."""
@@ -89,7 +102,9 @@ class Profile:
     falls_silent: Mapping[str, date] = field(default_factory=dict)
     """Sources that stop for good on a date."""
     forgetful: tuple[str, ...] = ()
-    """Units that forget their monthly report in every odd month."""
+    """Units that forget their monthly report in every odd month, and what is owed once."""
+    registers: bool = True
+    """Whether the lists and figures of `district.toml` are kept."""
 
     def at_volume(self, cases_per_day: float) -> "Profile":
         """The same district with so many cases on a usual working day."""
@@ -201,11 +216,20 @@ _PERMITS = {
 """Item → unit, share, share filed online, part of the statutory limit that a usual case takes."""
 
 
+_FIRST_MATTERS = {
+    "account_reserved": "/units/financial-institutions",
+    "tax_first_done": "/units/district-taxation",
+    "social_first_done": "/units/district-human-resources",
+}
+"""What others report of a new enterprise."""
+
+
 def _items_on_application() -> list[Lane]:
     lanes = [
-        Lane("permit", item, "/units/district-government-services", unit, share, "ZW", online, Quality(pace=pace))
+        Lane("permit", item, "/units/district-government-services", unit, share, "ZW", online, Quality(pace=pace),
+             applicant="small_micro")
         for item, (unit, share, online, pace) in _PERMITS.items()
-    ]
+    ]  # fmt: skip
     registrations = tuple(
         Variant(share, {"registration_type": kind})
         for kind, share in (
@@ -219,33 +243,63 @@ def _items_on_application() -> list[Lane]:
     return [
         *lanes,
         Lane("establishment", "enterprise.establishment", "/units/district-market-regulation",
-             "district-market-regulation", 14, "QY", 0.9, Quality(pace=0.12, unmeasured=0.02)),
+             "district-market-regulation", 14, "QY", 0.9,
+             Quality(pace=0.12, late=0.01, unmeasured=0.02, breach=0.01),
+             tellers=_FIRST_MATTERS),
         Lane("realty", "realty.registration", "/units/district-realty-registration", "district-realty-registration",
-             30, "BD", 0.25, Quality(pace=0.55, late=0.004, withdrawn=0.005, last_minute=0.03), registrations),
+             30, "BD", 0.25, Quality(pace=0.55, late=0.004, withdrawn=0.005, last_minute=0.03, breach=0.01),
+             registrations, "individual"),
         Lane("benefit", "unemployment.insurance_benefit", "/units/district-human-resources",
-             "district-human-resources", 6, "SB", 0.7, Quality(pace=0.4, last_minute=0.15)),
+             "district-human-resources", 6, "SB", 0.7, Quality(pace=0.4, last_minute=0.15), applicant="individual"),
         Lane("benefit", "unemployment.assistance_allowance", "/units/district-human-resources",
-             "district-human-resources", 4, "SA", 0.7, Quality(pace=0.4, last_minute=0.15)),
+             "district-human-resources", 4, "SA", 0.7, Quality(pace=0.4, last_minute=0.15), applicant="individual"),
     ]  # fmt: skip
 
 
 def _oversight_and_courts() -> list[Lane]:
     lanes = [
-        Lane("report", "oversight.report", "/units/district-justice", unit, share, "TS", 0.7, quality)
+        Lane("report", "oversight.report", "/units/district-justice", unit, share, "TS", 0.7, quality,
+             applicant="public")
         for unit, share, quality in (
             ("district-market-regulation", 3.0, Quality(pace=0.5)),
             ("district-urban-management", 2.0, Quality(pace=0.7, late=0.06, stuck=0.02)),
         )
-    ]
+    ]  # fmt: skip
     return [
         *lanes,
-        Lane("lawsuit", "court.sales_contract", "/units/district-court", "district-court", 4, "CS", 0.5),
-        Lane("lawsuit", "court.civil_commercial", "/units/district-court", "district-court", 6, "CM", 0.5),
-    ]
+        Lane("lawsuit", "court.sales_contract", "/units/district-court", "district-court", 4, "CS", 0.5,
+             Quality(late=0.01, breach=0.02, unmeasured=0.02)),
+        Lane("lawsuit", "court.civil_commercial", "/units/district-court", "district-court", 6, "CM", 0.5,
+             Quality(late=0.01, breach=0.02, unmeasured=0.02)),
+    ]  # fmt: skip
+
+
+@cache
+def district() -> Mapping[str, Any]:
+    """The tables of `district.toml`."""
+    return tomllib.loads(DISTRICT.read_text(encoding="utf-8"))
+
+
+def _composed() -> Iterator[Lane]:
+    """The lanes of `district.toml`: one a unit. A unit or source that is not named there is found in the plan."""
+    for n, entry in enumerate(district()["lane"]):
+        for unit in entry.get("units", [""]):
+            yield Lane(
+                "composed",
+                entry["item"],
+                entry.get("source", ""),
+                unit,
+                entry["share"],
+                f"{chr(65 + n // 26)}{chr(65 + n % 26)}",
+                entry.get("online", 0.0),
+                Quality(**entry.get("quality", {})),
+                applicant=entry.get("applicant", "enterprise"),
+                tellers={name: source.format(unit=unit) for name, source in entry.get("tellers", {}).items()},
+            )
 
 
 def _lanes() -> tuple[Lane, ...]:
-    return (*_utilities(), *_procurement(), *_items_on_application(), *_oversight_and_courts())
+    return (*_utilities(), *_procurement(), *_items_on_application(), *_oversight_and_courts(), *_composed())
 
 
 def profile(name: str) -> Profile:

@@ -1,17 +1,25 @@
-"""What is no case: catalogue entries that change over the months, and the monthly reports of the leads."""
+"""What is no case: entries of the plan's lists that change over the months, duties, and figures that are counted.
+
+Which lists there are and how they grow is said in `district.toml`; the service catalogue and the cross-province items,
+whose shares the plan gives thresholds for, grow as is said here.
+"""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from fractions import Fraction
 from random import Random
 from typing import Any
 
-from services.domain.plan import Kind, Plan
+from services.domain.plan import Kind, Plan, Promise
 from services.domain.zone import Instant
+from services.simulator.lists import listed_entries
+from services.simulator.months import first_owed, last_day, month_of
 from services.simulator.placement import Placement
-from services.simulator.profile import Profile
+from services.simulator.profile import Profile, district
+from services.simulator.reports import Reports
 from services.simulator.story import SECOND, Fate, Moment
-from services.simulator.truth import Row
+from services.simulator.truth import MICRO, Row
 
 _PARTNERS = ("sichuan", "guizhou", "hubei", "shaanxi", "yunnan", "hunan")
 _CATALOGUE, _CROSS_PROVINCE = "service_catalogue", "cross_province"
@@ -29,12 +37,24 @@ class Entry:
     subject: str
     unit: str
     attributes: dict[str, Any]
-    told: list[tuple[Moment, Mapping[str, Any] | None]]
-    """States said lately, oldest first; None once retired. Older ones than the one known before last are dropped."""
+    source: str
+    changes: Mapping[int, Mapping[str, Any] | None] = field(default_factory=dict)
+    """What it becomes so many days after the start; None: it is struck off."""
+    told: list[tuple[Moment, Mapping[str, Any] | None]] = field(default_factory=list)
+    """States said lately, oldest first; None once struck off. Older ones than the one known before last are dropped."""
+
+    def known(self, end: Instant) -> tuple[Moment, Mapping[str, Any]] | None:
+        """The state that is known at an instant; None if there is none."""
+        known = [(moment, state) for moment, state in self.told if moment.known(end)]
+        if not known or known[-1][1] is None:
+            return None
+        moment, state = known[-1]
+        assert state is not None
+        return moment, state
 
 
 class Registers:
-    """The catalogues and duties of a plan that has them; what a plan does not declare is left out."""
+    """The catalogues, duties and figures of a plan that has them; what a plan does not declare is left out."""
 
     def __init__(self, plan: Plan, place: Placement, profile: Profile, seed: int) -> None:
         self._plan = plan
@@ -49,19 +69,31 @@ class Registers:
             self._fill_catalogue()
         if feeder and _CROSS_PROVINCE in declared:
             self._fill_cross_province()
-        self.done: dict[tuple[str, str], Moment] = {}
-        """Duties fulfilled, by unit and period."""
+        for table in district()["register"] if profile.registers else ():
+            if table["collection"] in declared:
+                for each in listed_entries(table, plan, seed):
+                    self.entries.append(Entry(each.collection, each.subject, each.unit, {}, each.source, each.changes))
+        self._first_day: int | None = None
+        self._reports = Reports(plan, place, seed) if profile.registers else None
+        self.done: dict[tuple[str, str, str], Moment] = {}
+        """Duties fulfilled, by duty, unit and period."""
 
     def on(self, day: int, *, first: bool) -> Iterator[tuple[str, Moment]]:
-        """What is said of entries and duties on a day: subject and moment."""
-        if self._source:
-            yield from self._entries_on(day, first)
+        """What is said of entries, duties and figures on a day: subject and moment."""
+        if first or self._first_day is None:
+            self._first_day = day
+        yield from self._entries_on(day, first)
         yield from self._duties_on(day)
+        if self._reports is not None:
+            yield from self._reports.on(day, self._first_day)
 
     def rows(self, end: Instant, begin: Instant) -> Iterator[Row]:
-        """The truth about entries and duties as seen from the end."""
-        for entry in self.entries:
-            yield from self._entry_rows(entry, end)
+        """The truth about entries, duties and figures as seen from the end."""
+        for promise in self._place.promises:
+            if promise.kind is Kind.CATALOGUE:
+                yield from self._catalogue_rows(promise, end)
+            elif promise.kind is Kind.FIGURE and self._reports is not None:
+                yield from self._reports.rows(promise, end)
         yield from self._duty_rows(end, begin)
 
     def _fill_catalogue(self) -> None:
@@ -80,23 +112,46 @@ class Registers:
             }
             if permit and n < len(items):
                 attributes["service_item"] = items[n]
-            self.entries.append(Entry(_CATALOGUE, f"SX{n:04}", units[n % len(units)], attributes, []))
+            self.entries.append(Entry(_CATALOGUE, f"SX{n:04}", units[n % len(units)], attributes, self._source))
 
     def _fill_cross_province(self) -> None:
         units = sorted({lane.unit for lane in self._profile.lanes if lane.scene == "permit"} & self._plan.units.keys())
         units = units or sorted(self._plan.units)[:1]
         for n in range(_CROSS_AT_END):
             attributes = {"enabled": n < _CROSS_AT_START, "partner": _PARTNERS[n % len(_PARTNERS)]}
-            self.entries.append(Entry(_CROSS_PROVINCE, f"KS{n:04}", units[n % len(units)], attributes, []))
+            self.entries.append(Entry(_CROSS_PROVINCE, f"KS{n:04}", units[n % len(units)], attributes, self._source))
 
     def _entries_on(self, day: int, first: bool) -> Iterator[tuple[str, Moment]]:
         opens = self._place.zone.at(day, 9 * 60)
-        changed: list[Entry] = []
+        assert self._first_day is not None
+        changed = self._of_the_catalogue(day, first)
+        for entry in self.entries:
+            if day - self._first_day in entry.changes:
+                becomes = entry.changes[day - self._first_day]
+                entry.attributes = {} if becomes is None else dict(becomes)
+                changed.append(entry)
+        for n, entry in enumerate(changed):
+            time = opens + n * 2 * SECOND
+            said: dict[str, Any] = {"collection": entry.collection, "unit": entry.unit}
+            state = dict(entry.attributes) if entry.attributes else None
+            if state is not None:
+                said["attributes"] = state
+            kind = "item.retired" if state is None else "item.upserted"
+            moment = self._moment(kind, time, said, entry.source)
+            entry.told = [*entry.told[-3:], (moment, state)]
+            yield entry.subject, moment
+
+    def _of_the_catalogue(self, day: int, first: bool) -> list[Entry]:
+        """What changes of the service catalogue and the cross-province items on a day."""
         if first:
-            changed += [
-                entry for entry in self.entries if entry.collection == _CATALOGUE or entry.attributes["enabled"]
+            return [
+                entry
+                for entry in self.entries
+                if entry.collection == _CATALOGUE
+                or (entry.collection == _CROSS_PROVINCE and entry.attributes["enabled"])
             ]
-        elif self._place.calendar.is_working(day):
+        changed: list[Entry] = []
+        if self._place.calendar.is_working(day):
             if day % 4 == 0:
                 waiting = [e for e in self.entries if e.collection == _CROSS_PROVINCE and not e.attributes["enabled"]]
                 for entry in waiting[:1]:
@@ -110,103 +165,112 @@ class Registers:
                 for entry in offline[:1]:
                     entry.attributes["fully_online"] = True
                     changed.append(entry)
-        for n, entry in enumerate(changed):
-            time = opens + n * 2 * SECOND
-            moment = self._moment(
-                "item.upserted",
-                time,
-                {"collection": entry.collection, "unit": entry.unit, "attributes": dict(entry.attributes)},
-                self._source,
-            )
-            entry.told = [*entry.told[-3:], (moment, moment.data["attributes"] if moment.data else None)]
-            yield entry.subject, moment
+        return changed
 
     def _duties_on(self, day: int) -> Iterator[tuple[str, Moment]]:
         today = date.fromordinal(day)
+        period = month_of(today)
         for promise in self._plan.promises:
             if promise.kind is not Kind.DUTY or not promise.duty:
                 continue
             source = _feeder(self._plan, promise.duty)
-            if not source or _month(today) < first_owed(promise.effective_from):
+            if not source or (promise.period == "month" and period < first_owed(promise.effective_from)):
                 continue
-            last = _last_day(today)
             for n, unit in enumerate(promise.owed_by):
-                forgets = unit in self._profile.forgetful and today.month % 2 == 1
-                due_on = self._place.calendar.add_working_days(last + 1, -1 - n % 4)
-                if day != due_on or forgets:
+                forgets = unit in self._profile.forgetful and (promise.period == "once" or today.month % 2 == 1)
+                if day != self._day_of(promise, n, today) or forgets:
                     continue
                 time = self._place.daytime(self._rng, day)
-                period = _month(today)
                 moment = self._moment(
                     "duty.fulfilled", time, {"duty": promise.duty, "unit": unit, "period": period}, source
                 )
-                self.done[unit, period] = moment
+                self.done[promise.duty, unit, "once" if promise.period == "once" else period] = moment
                 yield f"{promise.duty}.{unit}.{period}", moment
+
+    def _day_of(self, promise: Promise, n: int, today: date) -> int:
+        """When the n-th of those who owe it does it: in the last days of the month; what is owed once, one after the
+        other in the months before its date."""
+        if promise.period == "once" and promise.by is not None:
+            return self._place.calendar.roll_forward(promise.by.toordinal() - 6 - 5 * n)
+        return self._place.calendar.add_working_days(last_day(today) + 1, -1 - n % 4)
 
     def _moment(self, type: str, time: Instant, data: Mapping[str, Any], source: str) -> Moment:
         recorded = time + int(5 + self._rng.random() * 600) * SECOND
         return Moment(type, time, recorded, recorded + 2 * SECOND, source, data)
 
-    def _entry_rows(self, entry: Entry, end: Instant) -> Iterator[Row]:
-        known = [(moment, state) for moment, state in entry.told if moment.known(end)]
-        if not known:
+    def _catalogue_rows(self, promise: Promise, end: Instant) -> Iterator[Row]:
+        """One row per entry that is selected; of a plan's list, one per code of it; of copies, one per copy."""
+        standing = [
+            (entry, moment, state)
+            for entry in self.entries
+            if entry.collection == promise.collection and (known := entry.known(end)) is not None
+            for moment, state in (known,)
+            if _holds(state, promise.select)
+        ]
+        if promise.statistic == "in_sync":
+            yield from self._copies(promise, [(entry, state) for entry, _, state in standing])
             return
-        moment, state = known[-1]
-        if state is None:
-            return
-        for promise in self._place.promises:
-            if promise.kind is not Kind.CATALOGUE or promise.collection != entry.collection:
+        row = Row(promise.id, promise.variant, "-", "-", "", Fate.COUNTED)
+        told = set()
+        for entry, moment, state in standing:
+            code = str(state.get(promise.listed_by, "-")) if promise.listed else "-"
+            if promise.listed and code not in promise.listed:
                 continue
-            if not _holds(state, promise.select):
+            told.add(code)
+            kept = _holds(state, promise.where)
+            row = row._replace(unit=entry.unit, case=f"{moment.source} {entry.subject}", started=moment.time)
+            if promise.statistic in ("mean", "sum"):
+                if promise.statistic == "mean" or kept:
+                    amount = int(Fraction(str(state[promise.quantity or ""])) * MICRO)
+                    yield row._replace(fate=Fate.COUNTED, amount=amount)
+            elif kept or promise.statistic == "share":
+                yield row._replace(fate=Fate.MET if kept else Fate.MISSED)
+        for code in promise.listed if promise.statistic == "share" else ():
+            if code not in told:  # nobody tells of it: missing in the whole, and in no unit's row
+                yield Row(promise.id, promise.variant, "ALL", "-", f"- {code}", Fate.MISSED)
+
+    @staticmethod
+    def _copies(promise: Promise, standing: list[tuple[Entry, Mapping[str, Any]]]) -> Iterator[Row]:
+        versions = {(state["platform"], state["code"]): state["version"] for _, state in standing}
+        for entry, state in standing:
+            if state["platform"] != promise.master:
                 continue
-            case = f"{moment.source} {entry.subject}"
-            row = Row(promise.id, promise.variant, entry.unit, "-", case, Fate.MET, moment.time)
-            if promise.statistic == "mean":
-                yield row._replace(fate=Fate.COUNTED, amount=state[promise.quantity or ""])
-            else:
-                yield row._replace(fate=Fate.MET if _holds(state, promise.where) else Fate.MISSED)
+            for copy in promise.copies:
+                same = versions.get((copy, state["code"])) == state["version"]
+                fate = Fate.MET if same else Fate.MISSED
+                yield Row(promise.id, promise.variant, entry.unit, "-", f"{copy} {entry.subject}", fate)
 
     def _duty_rows(self, end: Instant, begin: Instant) -> Iterator[Row]:
         zone = self._place.zone
         for promise in self._plan.promises:
             if promise.kind is not Kind.DUTY or not promise.duty:
                 continue
-            source = _feeder(self._plan, promise.duty)
-            month = promise.effective_from.replace(day=1)
-            while zone.midnight(month.toordinal()) < end:
-                last = _last_day(month)
-                period, due = _month(month), zone.midnight(last + 1) - 1
-                month = date.fromordinal(last + 1)
-                if period < first_owed(promise.effective_from):
-                    continue
+            for period, day in self._periods(promise, end):
+                due = zone.midnight(day + 1) - 1
                 for unit in promise.owed_by:
-                    done = self.done.get((unit, period))
-                    row = Row(
-                        promise.id, promise.variant, unit, period, f"{source} {promise.duty}.{unit}.{period}", Fate.OPEN
-                    )
-                    row = row._replace(due=due)
-                    if end <= due:
-                        yield row
-                    elif done is not None and done.known(end):
-                        yield row._replace(fate=Fate.MET, stopped=done.time, day=last)
+                    done = self.done.get((promise.duty, unit, period))
+                    case = f"{_feeder(self._plan, promise.duty)} {promise.duty}.{unit}.{period}"
+                    once = period == "once"
+                    row = Row(promise.id, promise.variant, unit, period, case, Fate.MISSED, due=due)
+                    row = row._replace(day=None if once else day)  # what is owed once is owed in every window
+                    if done is not None and done.known(end) and done.time <= due:
+                        fate = Fate.MET if done.received <= due else Fate.LATE_ENTRY
+                        yield row._replace(fate=fate, stopped=done.time)
+                    elif end <= due:
+                        yield row._replace(fate=Fate.PENDING if once else Fate.OPEN, day=None)
                     else:
-                        yield row._replace(fate=Fate.MISSED, day=last)
+                        yield row
 
-
-def first_owed(effective_from: date) -> str:
-    """The first whole month from the date on: `2021-09`."""
-    if effective_from.day == 1:
-        return _month(effective_from)
-    return _month(date.fromordinal(_last_day(effective_from) + 1))
-
-
-def _month(day: date) -> str:
-    return f"{day.year:04}-{day.month:02}"
-
-
-def _last_day(day: date) -> int:
-    following = date(day.year + day.month // 12, day.month % 12 + 1, 1)
-    return following.toordinal() - 1
+    def _periods(self, promise: Promise, end: Instant) -> Iterator[tuple[str, int]]:
+        """The periods that have begun by the end, each with its last day."""
+        if promise.period == "once" and promise.by is not None:
+            yield "once", promise.by.toordinal()
+            return
+        month = promise.effective_from.replace(day=1)
+        while self._place.zone.midnight(month.toordinal()) < end:
+            if month_of(month) >= first_owed(promise.effective_from):
+                yield month_of(month), last_day(month)
+            month = date.fromordinal(last_day(month) + 1)
 
 
 def _feeder(plan: Plan, fed: str) -> str:

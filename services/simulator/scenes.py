@@ -7,11 +7,11 @@ from typing import Any
 from services.domain.limits import LimitUnit
 from services.domain.plan import Promise, Strength
 from services.domain.zone import MINUTE_US, Instant
+from services.simulator.composition import composed
 from services.simulator.placement import HOUR_US, Placement
 from services.simulator.profile import Quality
-from services.simulator.story import SECOND, Fate, Story
+from services.simulator.story import OPERATIONS, SECOND, Fate, Story
 
-OPERATIONS = "/operations"
 _CLOCK_STOPS = ("inspection", "testing", "appraisal", "expert_review", "hearing")
 _OTHER_REASONS = ("applicant_materials", "customer_site_not_ready", "weather")
 _PERMITS_OF_LINES = (
@@ -100,6 +100,7 @@ def award(story: Story, at: Instant, place: Placement, quality: Quality, faults:
 def contract(story: Story, at: Instant, place: Placement, quality: Quality, faults: Mapping[str, float]) -> None:
     """From the performance of a contract to its acceptance being organised, and some days later passed."""
     story.tell("case.accepted", at, story.filing("enterprise"), point="accepted")
+    story.milestone("contract_signed", at)
     performed = place.on_workday(story.rng, at, int(story.rng.random() * 8))
     story.milestone("contract_performed", performed)
     _soft(story, performed, "acceptance_organised", place, quality, then="acceptance_passed")
@@ -125,7 +126,7 @@ def invoice(story: Story, at: Instant, place: Placement, quality: Quality, fault
 def permit(story: Story, at: Instant, place: Placement, quality: Quality, faults: Mapping[str, float]) -> None:
     """An item on application: accepted, examined, sometimes inspected with the clock stopped, decided."""
     rng, lane = story.rng, story.lane
-    story.tell("case.applied", at, story.filing("small_micro"), point="applied")
+    story.tell("case.applied", at, story.filing(), point="applied")
     accepted = place.on_workday(rng, at, 0 if rng.random() < 0.6 else 1)
     start = at
     item = place.law.plan.service_items[lane.item]
@@ -134,7 +135,7 @@ def permit(story: Story, at: Instant, place: Placement, quality: Quality, faults
         asked = place.on_workday(rng, at, 1 + int(rng.random() * 3))
         story.supplement = story.tell("case.supplement_requested", asked, {"round": 1})
         accepted = start = place.on_workday(rng, asked, 1 + int(rng.random() * 4))
-    story.tell("case.accepted", accepted, story.filing("small_micro"), point="accepted")
+    story.tell("case.accepted", accepted, story.filing(), point="accepted")
     start = accepted if story.supplement or not item.permit else at
     limit = place.statutory(lane.item, place.zone.day(start))
     allowed = limit.amount if limit is not None else 10
@@ -175,7 +176,8 @@ def establishment(story: Story, at: Instant, place: Placement, quality: Quality,
     seals = "/units/district-public-security"
     other = seals in place.law.plan.sources
     source, unit = (seals, "district-public-security") if other else (lane.source, lane.unit)
-    story.milestone("eseal_issued", license_at, source=source, unit=unit)
+    seal_at = license_at if rng.random() >= quality.breach else place.on_workday(rng, completed, 1)
+    story.milestone("eseal_issued", seal_at, source=source, unit=unit)
     if rng.random() >= quality.unmeasured:
         fee = 200 if rng.random() < quality.breach else 0
         story.measure("eseal_fee", fee, license_at, source=source)
@@ -188,10 +190,12 @@ def realty(story: Story, at: Instant, place: Placement, quality: Quality, faults
     """At the registration hall: a queue, then minutes of opening hours."""
     rng, lane = story.rng, story.lane
     hours = place.law.hours(lane.unit, lane.item)
-    story.tell("case.applied", at, story.filing("individual"), point="applied")
+    story.tell("case.applied", at, story.filing(), point="applied")
     queue = int(60 + rng.expovariate(1.0) * 600) * SECOND
+    story.milestone("queued", at)
     accepted = hours.add(at, queue)
-    story.tell("case.accepted", accepted, story.filing("individual"), point="accepted")
+    story.milestone("called", accepted)
+    story.tell("case.accepted", accepted, story.filing(), point="accepted")
     stop = _ending(story, accepted, place, quality, lambda: place.on_workday(rng, accepted, 1 + int(4 * rng.random())))
     if stop is None:
         return
@@ -205,9 +209,9 @@ def realty(story: Story, at: Instant, place: Placement, quality: Quality, faults
 def benefit(story: Story, at: Instant, place: Placement, quality: Quality, faults: Mapping[str, float]) -> None:
     """Unemployment benefit: one working day from the application."""
     rng = story.rng
-    story.tell("case.applied", at, story.filing("individual"), point="applied")
+    story.tell("case.applied", at, story.filing(), point="applied")
     accepted = at + int(30 + rng.random() * 1500) * SECOND
-    story.tell("case.accepted", accepted, story.filing("individual"), point="accepted")
+    story.tell("case.accepted", accepted, story.filing(), point="accepted")
     stop = _ending(
         story, at, place, quality, lambda: place.on_workday(rng, accepted, 1), soonest=accepted + 60 * SECOND
     )
@@ -222,7 +226,7 @@ def benefit(story: Story, at: Instant, place: Placement, quality: Quality, fault
 def report(story: Story, at: Instant, place: Placement, quality: Quality, faults: Mapping[str, float]) -> None:
     """A report or complaint on the oversight platform."""
     rng = story.rng
-    story.tell("case.accepted", at, story.filing("public"), point="accepted")
+    story.tell("case.accepted", at, story.filing(), point="accepted")
     stop = _ending(story, at, place, quality, lambda: place.on_workday(rng, at, 5))
     if stop is None:
         return
@@ -245,35 +249,23 @@ _STAGES = (
 
 
 def lawsuit(story: Story, at: Instant, place: Placement, quality: Quality, faults: Mapping[str, float]) -> None:
-    """A lawsuit from filing to its end, node by node; nothing in it has a limit in the plan."""
+    """A lawsuit from filing to its end, node by node, slow or summary."""
     rng = story.rng
+    usual = 0.4 + 1.2 * rng.random()
+    if rng.random() < 0.5:
+        usual *= 0.3
+        story.attributes = {**story.attributes, "procedure": rng.choice(("summary", "small_claims"))}
     story.tell("case.accepted", at, story.filing("enterprise"), point="accepted")
     start = at
     for node, milestone, days, share in _STAGES:
         if rng.random() >= share:
             continue
-        end = place.on_workday(rng, start, 1 + int(days * (0.4 + 1.2 * rng.random())))
+        end = place.on_workday(rng, start, 1 + int(days * usual * (0.7 + 0.6 * rng.random())))
         story.node(node, start, end)
         if milestone:
             story.milestone(milestone, end)
         start = end
     story.tell("case.completed", start + 300 * SECOND, {"outcome": "granted"}, point="completed")
-
-
-def plain(story: Story, at: Instant, place: Placement, quality: Quality, faults: Mapping[str, float]) -> None:
-    """A case of which nothing is known but the promises: every point that they name happens."""
-    rng, lane = story.rng, story.lane
-    story.tell("case.applied", at, story.filing(), point="applied")
-    story.tell("case.accepted", at, story.filing(), point="accepted")
-    promises = place.selected(lane.item, story.attributes)
-    for name in sorted({point for promise in promises for point in promise.start if point.startswith("milestone:")}):
-        story.milestone(name.removeprefix("milestone:"), at)
-    stop = _ending(story, at, place, quality, lambda: place.on_workday(rng, at, int(6 * rng.random())))
-    if stop is None:
-        return
-    for name in sorted({point for promise in promises for point in promise.stop if point.startswith("milestone:")}):
-        story.milestone(name.removeprefix("milestone:"), stop)
-    story.tell("case.completed", stop, {"outcome": "granted"}, point="completed")
 
 
 SCENES: Mapping[str, Scene] = {
@@ -287,7 +279,7 @@ SCENES: Mapping[str, Scene] = {
     "benefit": benefit,
     "report": report,
     "lawsuit": lawsuit,
-    "plain": plain,
+    "composed": composed,
 }
 
 
@@ -324,7 +316,7 @@ def _withdraw(story: Story, at: Instant) -> None:
 
 
 def _complete(story: Story, at: Instant) -> None:
-    """Completion of an item on application: with its channel, the visits it took, and perhaps a rating."""
+    """Completion of an item on application: with its channel, the visits it took."""
     rng = story.rng
     story.tell("case.completed", at, {"outcome": "granted", "channel": story.channel}, point="completed")
     draw = rng.random()
@@ -335,8 +327,6 @@ def _complete(story: Story, at: Instant) -> None:
         story.measure("visits", 1, at + int(rng.random() * 24 * 3600) * SECOND)  # collects the certificate
     elif draw < 0.6:
         story.measure("visits", 0, at)
-    if draw > 0.8:
-        story.tell("case.rated", at + 3600 * SECOND, {"score": 3 + int(rng.random() * 3), "rated_by": "applicant"})
 
 
 def _suspend(story: Story, start: Instant, end: Instant, reason: str) -> None:

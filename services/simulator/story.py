@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.domain.zone import Instant
 from services.simulator.profile import Lane, Variant
@@ -11,6 +11,27 @@ from services.simulator.profile import Lane, Variant
 SECOND = 1_000_000
 NEVER: Instant = 1 << 62
 """The arrival of what is never said."""
+
+
+OPERATIONS = "/operations"
+"""The source of the operations centre."""
+
+
+class Passage(NamedTuple):
+    """The passage of a case through a node; the end is None while it lasts."""
+
+    node: str
+    unit: str
+    start: Instant
+    end: Instant | None
+
+
+class Pause(NamedTuple):
+    """A suspension; the end is None while it lasts."""
+
+    reason: str
+    start: Instant
+    end: Instant | None
 
 
 class Fate(StrEnum):
@@ -29,6 +50,8 @@ class Fate(StrEnum):
     COUNTED = "counted"
     """Measured for a mean or a duration."""
     UNMEASURED = "unmeasured"
+    PENDING = "pending"
+    """Owed by a date that has not come: in the denominator, and no miss."""
     REJECTED = "rejected"
     """Not a case: an event that must be turned away; the variant is the reason code."""
 
@@ -36,7 +59,7 @@ class Fate(StrEnum):
 class Moment:
     """One thing that happens in a case and is said in one event."""
 
-    __slots__ = ("data", "first_told", "id", "received", "recorded", "source", "time", "type")
+    __slots__ = ("data", "first_told", "id", "owner", "received", "recorded", "source", "time", "type")
 
     def __init__(
         self,
@@ -55,6 +78,8 @@ class Moment:
         self.source = source
         self.data = data
         self.id = ""
+        self.owner = ""
+        """Of what it is about, where that is not a story: else its source."""
         self.first_told: Instant | None = None
         """The wrong time that the event itself gives, where a correction follows."""
 
@@ -72,16 +97,21 @@ class Story:
         "channel",
         "decided",
         "deemed",
+        "applicant",
+        "composed",
         "due",
+        "extended",
+        "fates",
         "lane",
         "moments",
-        "nodes",
+        "outcome",
         "owner",
         "paused_days",
         "points",
         "reclassified",
         "rejected",
         "rng",
+        "stuck",
         "subject",
         "supplement",
         "void",
@@ -94,6 +124,7 @@ class Story:
         self.owner = lane.source
         self.subject = subject
         self.attributes: Mapping[str, Any] = variant.attributes
+        self.applicant = lane.applicant
         self.channel = "online" if rng.random() < lane.online else "counter"
         self.moments: list[Moment] = []
         self.points: dict[str, Moment] = {}
@@ -101,7 +132,8 @@ class Story:
         """The promise that the case was made for (`Promise.key`), and its fate."""
         self.due: Instant | None = None
         """Of that promise."""
-        self.nodes: list[tuple[str, Moment, Moment]] = []
+        self.fates: dict[str, Fate] = {}
+        """Of every promise whose fate was decided, by `Promise.key`: what must come out in the end."""
         self.paused_days = 0
         """Working days on which a clock stood still from opening to close, for promises that allow the reason."""
         self.reclassified: tuple[Moment, Mapping[str, Any]] | None = None
@@ -112,6 +144,13 @@ class Story:
         """A permit's request for a supplement: undoes the acceptance deemed on application."""
         self.void: tuple[Moment, Moment] | None = None
         """A first completion, and the reopening that made it void."""
+        self.composed = False
+        """Told by no scene, but composed of what the promises ask."""
+        self.stuck = False
+        """Nothing more comes of it."""
+        self.extended = False
+        """The operations centre grants it an extension."""
+        self.outcome = "granted"
         self.rejected: list[tuple[str, Moment]] = []
         """Events of it that must be turned away, with the reason code."""
         self._real_time = real_time
@@ -130,34 +169,33 @@ class Story:
             self.points[point] = moment
         return moment
 
-    def milestone(self, name: str, time: Instant, *, source: str = "", unit: str = "") -> Moment:
-        """A milestone, and the point of that name."""
-        return self.tell(
-            "case.milestone",
-            time,
-            {"name": name, "unit": unit or self.lane.unit},
-            source=source,
-            point=f"milestone:{name}",
-        )
+    def milestone(
+        self, name: str, time: Instant, *, source: str = "", unit: str = "", attributes: Mapping[str, Any] | None = None
+    ) -> Moment:
+        """A milestone with what becomes known at it, and the point of that name."""
+        said: dict[str, Any] = {"name": name, "unit": unit or self.lane.unit}
+        if attributes:
+            said["attributes"] = attributes
+        return self.tell("case.milestone", time, said, source=source, point=f"milestone:{name}")
 
     def node(self, name: str, start: Instant, end: Instant | None, unit: str = "") -> None:
         """The passage through a node, or its beginning."""
         place = {"node": name, "unit": unit or self.lane.unit}
-        first = self.tell("case.node_started", start, place)
+        self.tell("case.node_started", start, place)
         if end is not None:
-            self.nodes.append((name, first, self.tell("case.node_ended", end, place)))
+            self.tell("case.node_ended", end, place)
 
     def measure(self, quantity: str, value: int | float, time: Instant, *, source: str = "") -> Moment:
         """A quantity is reported."""
         return self.tell("case.measured", time, {"quantity": quantity, "value": value}, source=source)
 
-    def filing(self, applicant: str = "enterprise", *, parent: str = "") -> dict[str, Any]:
-        """What an application or acceptance says."""
+    def filing(self, applicant: str = "", *, parent: str = "") -> dict[str, Any]:
+        """What an application or acceptance says; of a kind of applicant, the lane's own unless said otherwise."""
         said: dict[str, Any] = {
             "service_item": self.lane.item,
             "unit": self.lane.unit,
             "channel": self.channel,
-            "applicant": applicant,
+            "applicant": applicant or self.applicant,
         }
         if parent:
             said["parent"] = parent

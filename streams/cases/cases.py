@@ -119,6 +119,8 @@ class Cases:
             # before the rows: delivered again, a fact that they hold is a duplicate and brings no letter any more
             await self._delivery.flush()
         if effects:
+            # behind the rows: what was told and forgotten in a crash would never be taken back
+            await self._delivery.publish(tp.partition)
             await self._tell(tp.partition, effects, now)
 
     def _take(

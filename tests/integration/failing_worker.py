@@ -36,11 +36,9 @@ class Failpoint(StrEnum):
     """Where a worker can die."""
 
     JUDGED = "judged"
-    """A chunk is judged; none of what it brings forth has been sent."""
-    OUTPUTS = "outputs"
-    """What a chunk brings forth is acknowledged; its rows are not in the changelog."""
+    """A chunk is judged; neither its rows nor what it brings forth have been sent."""
     CHANGELOG_FIRST = "changelog_first"
-    """The rows of a chunk are in the changelog; what it brings forth is lost on the way."""
+    """The rows of a chunk are in the changelog; what it brings forth has not been sent."""
     CHANGELOG = "changelog"
     """Outputs and changelog are acknowledged; the offset is not committed."""
     LETTERS = "letters"
@@ -102,7 +100,7 @@ def fail_around_sending() -> None:
 
     async def failing(self: BulkDelivery, topic: str, partition: int, pairs: Iterable[Pair]) -> None:
         listed = list(pairs)
-        if topic in _OUTPUTS and _in_chunk.get() and armed(Failpoint.JUDGED):
+        if topic in _OUTPUTS and _in_chunk.get() and armed(Failpoint.CHANGELOG_FIRST):
             die()
         if topic == KPI_TALLIES:
             first, last = _kind(listed[0]), _kind(listed[-1])
@@ -130,7 +128,7 @@ def fail_before_the_changelog() -> None:
     publish, sweep = BulkDelivery._publish, Cases._sweep
 
     async def failing(self: BulkDelivery, part: Any) -> None:
-        if _in_chunk.get() and (armed(Failpoint.OUTPUTS) or DEAD_LETTER in _sent):
+        if _in_chunk.get() and (armed(Failpoint.JUDGED) or DEAD_LETTER in _sent):
             await self.flush()
             die()
         await publish(self, part)
@@ -158,15 +156,15 @@ def fail_before_the_offset() -> None:
     delivery._Consumer._commit_offsets = failing  # type: ignore[method-assign]
 
 
-def fail_behind_the_changelog(failpoint: Failpoint, in_chunk: bool) -> None:
-    """Cards and verdicts stay on their way for ever. The process dies once the changelog of what they came from is
-    acknowledged; or after a while in which that has not happened, since it is waiting for them."""
+def fail_behind_the_changelog() -> None:
+    """Cards and verdicts of a sweep stay on their way for ever. The process dies once the changelog of what they came
+    from is acknowledged; or after a while in which that has not happened, since it is waiting for them."""
     send_batch = AIOKafkaProducer.send_batch
     held = False
 
     async def failing(self: Any, batch: Any, topic: str, *, partition: int) -> Any:
         nonlocal held
-        if topic in _OUTPUTS and _in_chunk.get() == in_chunk and armed(failpoint):
+        if topic in _OUTPUTS and not _in_chunk.get() and armed(Failpoint.SWEEP_ROW_FIRST):
             if not held:
                 held = True
                 timer = threading.Timer(_PATIENCE_SECONDS, os._exit, (WAITED,))
@@ -174,7 +172,7 @@ def fail_behind_the_changelog(failpoint: Failpoint, in_chunk: bool) -> None:
                 timer.start()
             return asyncio.get_running_loop().create_future()
         acknowledged = await send_batch(self, batch, topic, partition=partition)
-        if topic == CASES_CHANGELOG and held and _in_chunk.get() == in_chunk:
+        if topic == CASES_CHANGELOG and held and not _in_chunk.get():
             acknowledged.add_done_callback(lambda _: die())
         return acknowledged
 
@@ -191,8 +189,7 @@ def main() -> None:
     fail_around_sending()
     fail_before_the_changelog()
     fail_before_the_offset()
-    fail_behind_the_changelog(Failpoint.CHANGELOG_FIRST, in_chunk=True)
-    fail_behind_the_changelog(Failpoint.SWEEP_ROW_FIRST, in_chunk=False)
+    fail_behind_the_changelog()
     stages: Mapping[str, Callable[[], None]] = {"cases": cases_main.main, "kpis": kpis_main.main}
     stages[sys.argv[1]]()
 

@@ -203,7 +203,6 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     ("failpoint", "ends"),
     [
         (Failpoint.JUDGED, DIED),
-        (Failpoint.OUTPUTS, DIED),
         (Failpoint.CHANGELOG_FIRST, DIED),
         (Failpoint.CHANGELOG, DIED),
         (Failpoint.LETTERS, DIED),

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 FLUSHED = "flushed"
 """In `order`: here everything sent before was acknowledged."""
 PUBLISHED = "published"
-"""In `order`: here the rows of a turn went to the changelog."""
+"""In `order`: here rows went to the changelog."""
 
 Pair = tuple[bytes | None, bytes | None]
 
@@ -51,6 +51,10 @@ class FakeDelivery:
         self.sent += [(topic, partition, pair) for pair in listed]
         if listed:
             self.order.append(topic)
+
+    async def publish(self, partition: int) -> None:
+        self.order.append(PUBLISHED)
+        await self.flush()
 
     async def flush(self) -> None:
         self.order.append(FLUSHED)

@@ -140,6 +140,12 @@ def measured(time: str, quantity: str, value: float, **given: Any) -> Fact:
     return fact(Rank.CASE_MEASURED, time, {"quantity": quantity, "value": value}, **envelope)
 
 
+def rated(time: str, score: int, **given: Any) -> Fact:
+    """How the applicant rated the service, unless `rated_by` says otherwise."""
+    envelope = _envelope(given)
+    return fact(Rank.CASE_RATED, time, {"score": score, "rated_by": "applicant", **given}, **envelope)
+
+
 def completed(time: str, **given: Any) -> Fact:
     envelope = _envelope(given)
     return fact(Rank.CASE_COMPLETED, time, given, **envelope)

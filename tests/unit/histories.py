@@ -55,6 +55,20 @@ def judge() -> Judge:
                 **everything),
         promise(id="ORDER", kind="case_bound", counts=("order:a<b",), bound="<= 0 count", matures_at="completion",
                 **everything),
+        promise(id="PART", kind="case_bound", counts=("ratio:fee/visits",), bound=">= 30 %",
+                matures_at="5 working_days", **everything),
+        promise(id="ONCE", kind="case_bound", strength="soft", counts=("milestone:a", "milestone:b"),
+                bound="= 1 count", matures_at="3 calendar_days", **everything),
+        promise(id="PAID", kind="case_bound", counts=("quantity:fee",), bound="<= 0 CNY", matures_at="3 calendar_days",
+                unless={"reached": ("a",), "extended": False}, **everything),
+        promise(id="INSIDE", limit="3 working_days", runs_in=("survey",), unless={"channel": "online"}, **everything,
+                **stops),
+        promise(id="STEPS", kind="case_share", where={"stopped": True, "reached": ("a",)},
+                stop=("milestone:a", "milestone:b"), matures_at="completion", objective=">= 95 %", **everything),
+        *(
+            promise(id=name, kind="trend", strength="directional", measure=measure, direction="rising", **everything)
+            for name, measure in (("RATED", "rating"), ("SUMS", "ratio:fee/visits"), ("MANY", "count"))
+        ),
         promise(id="NODES", kind="node_duration", strength="directional", **everything),
         promise(id="ENTRIES", kind="catalogue", select={}, where={"online": True}, collection="catalogue",
                 statistic="share", objective=">= 80 %", windows=("now",), official_window="now"),

@@ -328,3 +328,9 @@ def test_a_quiet_opinion_has_no_cards(facts: list[Fact], now: int) -> None:
     """What is never asked for its cards has none: the replay relies on it."""
     if EVERY_KIND.judge(facts, now).quiet:
         assert cards(EVERY_KIND, facts, now) == []
+
+
+def test_another_definition_of_a_promise_has_no_card_of_its_own() -> None:
+    judge = judge_of(promise(), promise(variant="by_another_clock", limit="1 working_days"))
+    late = cards(judge, [accepted("2021-09-16T09:00")], at("2021-10-16"))
+    assert {card.kpi for card in late} == {"P"}

@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 import services.catalog
+from services.catalog.coherence import as_tuple
 from services.catalog.load import load_plan
 from services.catalog.wording import objective_text, unit_code, unit_of_measure
 from services.catalog.working_time import WorkingTime
@@ -353,7 +354,8 @@ def test_the_plan_stays_within_the_budget_of_series(plan: Plan) -> None:
     """Every promise for each unit that could have a figure of it, in all its windows, items included."""
     rows = 0
     for promise in plan.promises:
-        items = len(plan.service_items) + 1 if promise.by_item else 1
+        selected = as_tuple(promise.select.get("service_item", tuple(plan.service_items)))
+        items = max(len(selected), len(promise.nodes)) + 1 if promise.by_item else 1
         units = {*promise.lead, *promise.responsible, "ALL"}
         rows += len(units) * items * len(promise.windows)
     series = rows * (len(metrics.ROW_METRICS) + 1)

@@ -10,9 +10,10 @@ from services.domain.figure import Figure
 from services.domain.judgement import Judgement, NodeClock, Outcome
 from services.domain.kinds.binding import Binding, earliest, marks
 from services.domain.kinds.kind import Moment, Sums
+from services.domain.kinds.strictness import Strictness
 from services.domain.law import Law
 from services.domain.plan import Promise, Strength
-from services.domain.selection import compile_selection
+from services.domain.selection import compile_population
 from services.domain.stopwatch import Reading, Stopwatch
 from services.domain.tally import NOW, Cell, Cells, total
 from services.domain.zone import Instant
@@ -27,12 +28,14 @@ class CaseLimit:
     def __init__(self, promise: Promise, law: Law) -> None:
         self.promise = promise
         self._law = law
-        self._accepts = compile_selection(promise.select)
+        self._accepts = compile_population(promise.select, promise.unless)
         self._binding = Binding(promise, law.zone)
         self._watch = Stopwatch(promise, law)
         self._key = promise.key
         self._soft = promise.strength is Strength.SOFT
-        self._red = promise.strength is Strength.HARD
+        self._strictness = Strictness(promise, law)
+        self._decision, self._red_at = self._strictness.decision, self._strictness.red_at
+        self._runs_in = frozenset(promise.runs_in)
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
         """One judgement per case whose clock has started."""
@@ -59,6 +62,8 @@ class CaseLimit:
             judgement = self._open(case, start, now, reading.yellow_at, reading.due)
         if case.timed_nodes:
             judgement = self._with_nodes(judgement, case, now)
+        if self._runs_in:
+            judgement = judgement._replace(doubt_from=watch.doubt_from(case, start))
         found.append(judgement)
 
     def _closed(
@@ -76,6 +81,9 @@ class CaseLimit:
         bin: int | None = None
         if on_time and undelivered:
             outcome, cells = Outcome.WITHDRAWN, ((Cell.WITHDRAWN, 1),)
+        elif self._runs_in and not any(span.node in self._runs_in for span in case.nodes):
+            # a clock that was never seen to run tells nothing (DESIGN §4.12)
+            outcome, cells = Outcome.UNMEASURED, ((Cell.UNMEASURED, 1),)
         elif self._soft and not on_time and self._decision(case) == "accepted":
             outcome, cells = Outcome.JUSTIFIED, ((Cell.JUSTIFIED, 1),)
         else:
@@ -132,30 +140,9 @@ class CaseLimit:
         reading = self._watch.read_node(case, span)
         if reading is None or reading.due is None:
             return None
-        excused = self._soft and self._decision(case) == "accepted"
-        yellow_at = None if excused else reading.yellow_at
-        red_at = self._red_at(case, reading.due)
+        yellow_at = None if self._strictness.excuses(case) else reading.yellow_at
+        red_at = self._strictness.red_at(case, reading.due)
         return NodeClock(span.node, span.unit or case.unit, reading.due, yellow_at, red_at, is_current)
-
-    def _decision(self, case: Case) -> str | None:
-        decision = case.justified.get(self.promise.id)
-        return decision.decision if decision is not None else None
-
-    def _red_at(self, case: Case, due: Instant) -> Instant | None:
-        """Hard: when the limit has passed. Soft: one working day later unless a reason was given by then, or when it
-        is rejected (DESIGN §4.10). Aspirational: never."""
-        if self._red:
-            return due + 1
-        if not self._soft:
-            return None
-        decision = case.justified.get(self.promise.id)
-        if decision is not None and decision.decision == "accepted":
-            return None
-        if decision is not None and decision.decision == "rejected":
-            return max(due + 1, decision.time)
-        zone = self._law.zone
-        without = zone.midnight(self._law.calendar.add_working_days(zone.day(due), 1) + 1)
-        return without if decision is None or decision.time >= without else None
 
     def figure(self, sums: Sums, at: Moment) -> Figure:
         """The share of matured cases that were on time."""

@@ -1,4 +1,7 @@
-"""A mean over cases: of durations (平均用时) or of a quantity (平均跑动次数). No case breaches a mean (DESIGN §4.5)."""
+"""A mean over cases: of durations (平均用时), of a quantity (平均跑动次数), of the applicants' scores (评价).
+
+No case breaches a mean (DESIGN §4.5).
+"""
 
 from fractions import Fraction
 
@@ -9,7 +12,7 @@ from services.domain.kinds.binding import Binding, earliest, marks
 from services.domain.kinds.kind import Moment, Sums
 from services.domain.law import Law
 from services.domain.plan import Promise
-from services.domain.selection import compile_selection
+from services.domain.selection import compile_population
 from services.domain.stopwatch import MEASURES, Stopwatch
 from services.domain.tally import NOW, Cell, Cells, Tally, total
 from services.domain.zone import Instant
@@ -21,13 +24,14 @@ class CaseMean:
     def __init__(self, promise: Promise, law: Law) -> None:
         self.promise = promise
         self._law = law
-        self._accepts = compile_selection(promise.select)
+        self._accepts = compile_population(promise.select, promise.unless)
         self._binding = Binding(promise, law.zone)
         self._watch = Stopwatch(promise, law)
         self._key = promise.key
         measure = promise.measure or ""
         self._quantity = measure.removeprefix("quantity:") if measure.startswith("quantity:") else None
         self._milestone = measure.removeprefix("milestone:") if measure.startswith("milestone:") else None
+        self._rating = measure == "rating"
         self._of_duration = measure in MEASURES
         self._in_days = self._of_duration and self._watch.measure.scale == 1
         self._in_opening_hours = measure == "working_minutes"
@@ -53,6 +57,8 @@ class CaseMean:
                 Judgement(self._key, cycle, Outcome.WITHDRAWN, unit, item, day, gone, None, start, None, ended)
             )
         elif stop is not None:
+            if self._rating and case.rating is None:
+                return  # nobody owes a score: a case without one is neither counted nor missing
             cells, bin = self._measured(case, start, stop)
             outcome = Outcome.UNMEASURED if cells[0][0] == Cell.UNMEASURED else Outcome.COUNTED
             day = self._binding.day(stop)
@@ -60,7 +66,7 @@ class CaseMean:
         elif self._of_duration:
             cells, bin, next_at = self._age(case, start, now)
             found.append(Judgement(self._key, cycle, Outcome.OPEN, unit, item, NOW, cells, bin, start, next_at=next_at))
-        elif amount := self._amount(case):
+        elif not self._rating and (amount := self._amount(case)):
             cells = ((Cell.OPEN, 1), (Cell.TOTAL, amount))
             found.append(Judgement(self._key, cycle, Outcome.OPEN, unit, item, NOW, cells, None, start))
 
@@ -80,6 +86,8 @@ class CaseMean:
 
     def _amount(self, case: Case) -> int | None:
         """The measured amount in millionths; None if unreported. A counter case with no visit counts 1."""
+        if self._rating:
+            return case.rating * MICRO if case.rating is not None else None
         if self._milestone is not None:
             times = case.milestones.get(self._milestone)
             return len(times) * MICRO if times else None

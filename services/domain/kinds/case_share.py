@@ -1,18 +1,22 @@
 """A share of cases: those `where` something holds among the matured, e.g. complaints handled by their maturity.
 
-What is waited for until a limit has a yellow card before it, as under a limit of its own.
+Where the completion matures a case and the clock stops at something else (the steps that had to be taken), the case is
+open until the day of its completion is over (`ends`), and in the numerator if all of them came by then: two systems
+that report on one case need not do so in one breath. What is waited for until a limit has a yellow card before it, as
+under a limit of its own.
 """
 
 from services.domain.case import Case
 from services.domain.figure import Figure
 from services.domain.judgement import Judgement, Outcome
-from services.domain.kinds.binding import Binding, earliest, marks
+from services.domain.kinds.binding import NOTHING_DELIVERED, Binding, earliest, marks
 from services.domain.kinds.case_limit import compliance
 from services.domain.kinds.kind import Moment, Sums
+from services.domain.kinds.maturity import Maturity
 from services.domain.law import Law
-from services.domain.limits import Limit
+from services.domain.limits import Ends
 from services.domain.plan import Promise, Strength
-from services.domain.selection import compile_selection
+from services.domain.selection import compile_knowledge, compile_population, compile_selection, wanted_values
 from services.domain.stopwatch import Stopwatch
 from services.domain.tally import NOW, Cell, Cells
 from services.domain.zone import Instant
@@ -28,27 +32,19 @@ class CaseShare:
     def __init__(self, promise: Promise, law: Law) -> None:
         self.promise = promise
         self._law = law
-        self._accepts = compile_selection(promise.select)
-        where = {name: value for name, value in promise.where.items() if name != "stopped"}
+        self._accepts = compile_population(promise.select, promise.unless)
+        where = {name: value for name, value in promise.where.items() if name not in ("stopped", "reached")}
+        self._reached = wanted_values(promise.where.get("reached", ()))
         self._counts = compile_selection(where)
-        self._must_know_channel = "channel" in promise.known
+        self._is_known = compile_knowledge(promise.known)
         self._binding = Binding(promise, law.zone)
         self._watch = Stopwatch(promise, law)
         self._key = promise.key
         self._red = promise.strength is Strength.HARD
-        maturity = promise.matures_at
-        self._limit = maturity if isinstance(maturity, Limit) else None
-        if maturity == "limit" and isinstance(promise.limit, Limit):
-            self._limit = promise.limit
-        # suspensions and extensions put no maturity off
-        until = {"limit": self._limit, "clock_stops": (), "extension_moves_limit": False}
-        self._maturing = Stopwatch(promise.model_copy(update=until), law)
+        self._waits_for_completion = promise.matures_at == "completion" and promise.stop != ("completed",)
+        by_completion = promise.matures_at in (None, "completion")
+        self._maturity = None if by_completion else Maturity(promise, law)
         self._warns = promise.objective is not None
-        self._date = (
-            law.zone.midnight(maturity.toordinal() + 1) - 1
-            if maturity is not None and not isinstance(maturity, (str, Limit))
-            else None
-        )
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
         """One judgement per case whose clock has started."""
@@ -58,17 +54,49 @@ class CaseShare:
         if start is None:
             return
         stop = self._watch.stop(case, start)
+        if self._waits_for_completion:
+            self._by_completion(case, start, stop, now, found)
+            return
         if stop is not None and stop < start:
             stop = None
         if not self._binding.holds(start, stop, now):
             return
         ended = self._binding.ended(case, stop)
         end = ended if ended is not None else stop
-        matures, yellow_at = self._maturity(case, start)
+        matures, yellow_at = self._matures(case, start)
         if end is not None:
-            self._closed(case, start, end, ended is not None, matures, yellow_at, found)
-        elif matures is not None:
+            in_time = ended is None and (matures is None or end <= matures)
+            self._closed(case, start, end, ended is not None, in_time, matures, yellow_at, found)
+        else:
             self._waiting(case, start, matures, yellow_at, now, found)
+
+    def _by_completion(
+        self, case: Case, start: Instant, stop: Instant | None, now: Instant, found: list[Judgement]
+    ) -> None:
+        completed = case.completed_at if case.completed_at is not None and case.completed_at >= start else None
+        if not self._binding.holds(start, completed, now):
+            return
+        ended = self._binding.ended(case, completed)
+        if ended is not None:
+            self._closed(case, start, ended, True, False, None, None, found)
+            return
+        matures = self._end_of(completed, case) if completed is not None else None
+        in_time = stop is not None and matures is not None and stop <= matures
+        if completed is None or matures is None or (not in_time and now <= matures):
+            judgement = self._judgement(case, Outcome.OPEN, NOW, (), start, matures, None)
+            found.append(judgement._replace(next_at=earliest(now, matures and matures + 1)))
+        else:
+            undelivered = not in_time and case.outcome in NOTHING_DELIVERED
+            self._closed(case, start, completed, undelivered, in_time, matures, matures + 1, found)
+
+    def _end_of(self, completed: Instant, case: Case) -> Instant:
+        """The last instant of the day of a completion, or itself, as the promise `ends`."""
+        zone = self._law.zone
+        if self.promise.ends is Ends.INSTANT:
+            return completed
+        if self.promise.ends is Ends.CLOSE:
+            return max(completed, self._law.hours(case.unit, case.service_item).closes(zone.day(completed)))
+        return zone.midnight(zone.day(completed) + 1) - 1
 
     def _closed(
         self,
@@ -76,37 +104,46 @@ class CaseShare:
         start: Instant,
         end: Instant,
         undelivered: bool,
+        in_time: bool,
         matures: Instant | None,
         yellow_at: Instant | None,
         found: list[Judgement],
     ) -> None:
         day = self._binding.day(end)
-        on_time = matures is None or end <= matures
         cells: Cells
-        if on_time and undelivered:
+        if undelivered and (matures is None or end <= matures):
             cells, outcome = ((Cell.WITHDRAWN, 1),), Outcome.WITHDRAWN
-        elif self._must_know_channel and not case.channels:
+        elif not self._is_known(case):
             if matures is None:
                 return
             cells, outcome = (), Outcome.UNMEASURED  # it is neither, but a card may have stood
-        elif on_time and self._counts(case):
+        elif in_time and self._counts(case) and (not self._reached or self._has_reached(case, end)):
             cells, outcome = _IN, Outcome.MET if self.promise.objective else Outcome.COUNTED
         else:
             cells, outcome = _OUT, Outcome.MISSED if self.promise.objective else Outcome.COUNTED
         if (cells is _OUT or cells is _IN) and (case.suspensions or case.extensions):
             cells += marks(case, ())
-        judgement = self._judgement(case, outcome, day, cells, start, matures, end)
+        doubt_from = None
+        if matures is None and outcome is Outcome.MET and case.completed is not None:
+            doubt_from = case.completed.received + 1
+        judgement = self._judgement(case, outcome, day, cells, start, matures, end, doubt_from)
         found.append(judgement._replace(yellow_at=yellow_at))
+
+    def _has_reached(self, case: Case, by: Instant) -> bool:
+        """Whether all milestones that count were reached when the case matured."""
+        return all(name in case.milestones and case.milestones[name][0] <= by for name in self._reached)
 
     def _waiting(
         self,
         case: Case,
         start: Instant,
-        matures: Instant,
+        matures: Instant | None,
         yellow_at: Instant | None,
         now: Instant,
         found: list[Judgement],
     ) -> None:
+        if matures is None:
+            return
         outcome, cells = Outcome.OPEN, _WAITING
         if now > matures:
             outcome, cells = Outcome.OVERDUE, ((Cell.OVERDUE, 1),)
@@ -117,15 +154,14 @@ class CaseShare:
         next_at = earliest(now, yellow_at, matures + 1)
         found.append(judgement._replace(yellow_at=yellow_at, red_at=red_at, next_at=next_at))
 
-    def _maturity(self, case: Case, start: Instant) -> tuple[Instant | None, Instant | None]:
+    def _matures(self, case: Case, start: Instant) -> tuple[Instant | None, Instant | None]:
         """The last instant before a case without its stop counts as missed (None: only its completion matures it), and
         from when it is close to that: a date, and what nobody promised, warn of nothing before."""
-        if self._date is not None:
-            return self._date, self._date + 1
-        reading = self._maturing.read(case, start, None) if self._limit is not None else None
+        reading = self._maturity.reading(case, start) if self._maturity is not None else None
         if reading is None or reading.due is None:
             return None, None
-        return reading.due, reading.yellow_at if self._warns else reading.due + 1
+        warned = self._warns and reading.yellow_at is not None
+        return reading.due, reading.yellow_at if warned else reading.due + 1
 
     def _judgement(
         self,
@@ -136,9 +172,13 @@ class CaseShare:
         start: Instant,
         due_at: Instant | None,
         stop: Instant | None,
+        doubt_from: Instant | None = None,
     ) -> Judgement:
         item = self._binding.item(case)
-        return Judgement(self._key, case.cycle, outcome, case.unit, item, day, cells, None, start, due_at, stop)
+        key, unit = self._key, case.unit
+        return Judgement(
+            key, case.cycle, outcome, unit, item, day, cells, None, start, due_at, stop, doubt_from=doubt_from
+        )
 
     def figure(self, sums: Sums, at: Moment) -> Figure:
         """The share of matured cases in the numerator."""

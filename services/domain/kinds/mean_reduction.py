@@ -15,7 +15,7 @@ from services.domain.kinds.kind import Moment, Sums
 from services.domain.law import Law
 from services.domain.limits import Limit, LimitUnit
 from services.domain.plan import Promise
-from services.domain.selection import compile_selection
+from services.domain.selection import compile_population
 from services.domain.stopwatch import Stopwatch
 from services.domain.tally import NOW, Cell, Tally, total
 from services.domain.zone import Instant
@@ -30,7 +30,7 @@ class MeanReduction:
     def __init__(self, promise: Promise, law: Law) -> None:
         self.promise = promise
         self._law = law
-        self._accepts = compile_selection(promise.select)
+        self._accepts = compile_population(promise.select, promise.unless)
         self._binding = Binding(promise, law.zone)
         self._watches = {
             unit: Stopwatch(promise.model_copy(update={"measure": name}), law)

@@ -9,7 +9,7 @@ from services.domain.kinds.binding import Binding
 from services.domain.kinds.kind import Moment, Sums
 from services.domain.law import Law
 from services.domain.plan import Promise
-from services.domain.selection import compile_selection
+from services.domain.selection import compile_population
 from services.domain.stopwatch import Stopwatch
 from services.domain.tally import Cell, total
 from services.domain.zone import Instant
@@ -20,7 +20,7 @@ class NodeDuration:
 
     def __init__(self, promise: Promise, law: Law) -> None:
         self.promise = promise
-        self._accepts = compile_selection(promise.select)
+        self._accepts = compile_population(promise.select, promise.unless)
         self._binding = Binding(promise, law.zone)
         measured = promise if promise.measure else promise.model_copy(update={"measure": "elapsed_days"})
         self._watch = Stopwatch(measured, law)

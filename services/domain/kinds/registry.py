@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from services.domain.kinds.case_bound import CaseBound
 from services.domain.kinds.case_limit import CaseLimit
-from services.domain.kinds.case_mean import CaseMean
+from services.domain.kinds.case_ratio import mean_of
 from services.domain.kinds.case_share import CaseShare
 from services.domain.kinds.catalogue import Catalogue
 from services.domain.kinds.duty import Duty
@@ -24,7 +24,7 @@ def _of_entries(promise: Promise, law: Law) -> AnyKind:
 
 KINDS: Mapping[Kind, Callable[[Promise, Law], AnyKind]] = {
     Kind.CASE_LIMIT: CaseLimit,
-    Kind.CASE_MEAN: CaseMean,
+    Kind.CASE_MEAN: mean_of,
     Kind.MEAN_REDUCTION: MeanReduction,
     Kind.CASE_SHARE: CaseShare,
     Kind.CASE_BOUND: CaseBound,

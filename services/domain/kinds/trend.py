@@ -3,25 +3,35 @@
 from services.domain.case import Case
 from services.domain.figure import Figure
 from services.domain.judgement import Judgement
-from services.domain.kinds.case_mean import CaseMean
+from services.domain.kinds.case_count import CaseCount
+from services.domain.kinds.case_ratio import mean_of
 from services.domain.kinds.case_share import CaseShare
-from services.domain.kinds.kind import Moment, Sums
+from services.domain.kinds.kind import CaseKind, Moment, Sums
 from services.domain.law import Law
 from services.domain.plan import Promise
 from services.domain.zone import Instant
 
 
 class Trend:
-    """`kind = "trend"`: the figure of a share or of a mean, whichever `measure` says."""
+    """`kind = "trend"`: the figure of a share, a count, a mean or a ratio, whichever `measure` says."""
 
     def __init__(self, promise: Promise, law: Law) -> None:
         self.promise = promise
-        self._measured = CaseShare(promise, law) if promise.measure == "share" else CaseMean(promise, law)
+        self._measured = _measuring(promise, law)
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
-        """As the share or the mean counts it."""
+        """As what is measured counts it."""
         self._measured.judge(case, now, found)
 
     def figure(self, sums: Sums, at: Moment) -> Figure:
-        """As the share or the mean reads it."""
+        """As what is measured reads it."""
         return self._measured.figure(sums, at)
+
+
+def _measuring(promise: Promise, law: Law) -> CaseKind:
+    match promise.measure:
+        case "share":
+            return CaseShare(promise, law)
+        case "count":
+            return CaseCount(promise, law)
+    return mean_of(promise, law)

@@ -151,6 +151,23 @@ def test_a_share_is_not_bettered_by_late_entry_either() -> None:
     assert outcome(SHARE, in_time, END) is Outcome.MET
 
 
+CHECKED = judge_of(
+    promise(kind="case_share", where={"reached": "checked"}, objective=">= 100 %", limit=None, matures_at="completion")
+)
+
+
+def test_what_a_clock_that_is_ahead_says_of_the_future_had_not_happened_yet() -> None:
+    """The completion arrives four minutes before it happens, the step that it waits for in the minute between."""
+    told = [
+        START,
+        completed("2021-09-20T09:04", received="2021-09-20T09:00"),
+        milestone("2021-09-18T09:00", "checked", received="2021-09-20T09:03"),
+    ]
+    assert outcome(CHECKED, told, END) is Outcome.MET
+    later = [*told[:2], milestone("2021-09-18T09:00", "checked", received="2021-09-20T09:06")]
+    assert outcome(CHECKED, later, END) is Outcome.LATE_ENTRY
+
+
 def test_a_refund_heals_a_breach_only_when_it_is_confirmed() -> None:
     judge = judge_of(promise(kind="case_bound", counts=("quantity:fee",), bound="<= 0 CNY", matures_at="completion"))
     facts = [

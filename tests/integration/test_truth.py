@@ -1,0 +1,20 @@
+"""The simulated district through a real Kafka: the workers say what the replay says, and that is what was decided."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from services.catalog.load import load_plan
+from services.domain.plan import Kind
+from tests.truth import PLAN, Run, check
+
+UNDER_A_MINUTE = Run(Path(), days=50, seed=7, cases_per_day=100)
+
+
+@pytest.mark.timeout(240)
+def test_every_promise_comes_through_kafka_as_it_was_decided(tmp_path: Path) -> None:
+    compared = check(dataclasses.replace(UNDER_A_MINUTE, folder=tmp_path), through_kafka=True)
+    assert not compared.differences, "\n".join(compared.differences[:40])
+    plan = load_plan(PLAN)
+    assert {promise.kind for promise in plan.promises if compared.cases.get(promise.key)} == set(Kind)

@@ -1,0 +1,86 @@
+"""`python -m tests.truth` in small: the replay finds what the simulator decided, whatever the sources get wrong."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from services.catalog.load import load_plan
+from services.domain.plan import Tier
+from tests.truth import PLAN, Comparison, Run, check, compare, expected
+
+DAYS = 20
+OFTEN = (
+    "disorder=0.3,skew=0.5,corrections=0.2,held_back=0.3,stop_and_go=0.3,late_entry=0.2,backdated=0.2,reopened=0.2,"
+    "silence=0.3,reclassified=0.5,conflicts=0.1,bad=0.1,duplicates=0.2"
+)
+"""Every fault many times as often as in life."""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """A district of some weeks with every fault, replayed."""
+    run = Run(tmp_path_factory.mktemp("truth"), days=DAYS, seed=7)
+    run.simulate()
+    run.replay()
+    yield run
+
+
+def said(compared: Comparison) -> str:
+    return "\n".join(compared.differences[:40])
+
+
+def test_the_replay_finds_what_was_decided_with_every_fault_switched_on(run: Run) -> None:
+    compared = run.compare()
+    assert not compared.differences, said(compared)
+    assert compared.cells > 10_000
+
+
+@pytest.mark.parametrize(("seed", "faults"), [(8, "all"), (9, OFTEN), (10, "none")])
+def test_the_replay_finds_it_for_any_seed_however_often_sources_are_wrong(
+    seed: int, faults: str, tmp_path: Path
+) -> None:
+    compared = check(Run(tmp_path, days=DAYS, seed=seed, faults=faults))
+    assert not compared.differences, said(compared)
+
+
+def test_a_promise_with_a_threshold_that_was_never_put_to_the_test_is_named(run: Run) -> None:
+    """In so few weeks no lawsuit ends, no month is over, and no line of 10 kV is laid."""
+    compared = run.compare()
+    assert "K33-2" in compared.untested
+    assert "K13-1" not in compared.untested, "it is not in force yet"
+    of_tier_q = {promise.key for promise in load_plan(PLAN).promises if promise.tier is Tier.Q}
+    assert not of_tier_q & set(compared.untested)
+
+
+COLUMNS = ("n", "numerator", "value", "late_entry_n", "justified_n", "unmeasured_n", "state")
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_a_value_that_is_not_the_truth_is_found(run: Run, column: str) -> None:
+    """In any of the columns, of any row that has it: here the first one of the whole."""
+    plan = load_plan(run.plan)
+    with run.truth.open(newline="") as told, run.values.open(newline="") as values:
+        rows, truth = list(csv.DictReader(values)), expected(csv.DictReader(told), plan, run.last)
+    wanted = {"state": "untargeted"}.get(column)
+    row = next(row for row in rows if row["unit"] == "ALL" and (row[column] == wanted if wanted else row[column]))
+    row[column] = "met" if column == "state" else f"{float(row[column]) + 1:g}"
+    [difference] = compare(rows, truth, plan, run.last).differences
+    assert column in difference and row["kpi"] in difference
+
+
+def test_a_row_that_is_missing_is_found(run: Run) -> None:
+    plan = load_plan(run.plan)
+    with run.truth.open(newline="") as told, run.values.open(newline="") as values:
+        rows, truth = list(csv.DictReader(values)), expected(csv.DictReader(told), plan, run.last)
+    rows = [row for row in rows if (row["kpi"], row["unit"], row["window"]) != ("K06-1", "ALL", "year")]
+    [difference] = compare(rows, truth, plan, run.last).differences
+    assert "no such row" in difference
+
+
+def test_another_seed_is_another_district(run: Run, tmp_path: Path) -> None:
+    other = replace(run, folder=tmp_path, seed=8, days=3)
+    other.simulate()
+    assert other.truth.read_bytes() != run.truth.read_bytes()
