@@ -25,6 +25,8 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "replay": Command("services.cli.replay:replay", "Compute every promise from event files, without a broker."),
+    "report": Command("services.cli.report:report", "Write the month's report of the district and of each lead unit."),
+    "backfill": Command("services.cli.backfill:backfill", "Put a replay into Prometheus as its history."),
     "values": Command("services.cli.values:values", "Write the values of the running system."),
     "explain": Command("services.cli.explain:explain", "Show why a case is judged as it is, day by day."),
     "validate": Command("services.cli.validate:validate", "Say which events of a file would be refused, and why."),

@@ -35,6 +35,7 @@ AsOf = Annotated[
         "--as-of", metavar="TIME", help="A date (its first instant) or RFC 3339; without offset in the plan's zone."
     ),
 ]
+Processes = Annotated[int | None, typer.Option("--processes", min=1, help="How many work; else one per core.")]
 
 
 def chosen_plan(given: Path | None) -> Path:

@@ -31,6 +31,10 @@ def failure_of(error: Exception) -> Failure | None:
         return Failure(str(error), WRONG_USAGE)
     if isinstance(error, PartUnavailable):
         return Failure(str(error), NO_ANSWER)
+    if _is_of(error, "services.backfill.store", "StoreSilent"):
+        return Failure(str(error), NO_ANSWER)
+    if _is_of(error, "services.backfill.store", "StoreRefused"):
+        return Failure(str(error), WRONG_USAGE)
     if _is_of(error, "services.messaging.reader", "BrokerUnavailable"):
         return Failure(str(error), NO_ANSWER)
     if _is_of(error, "kafka.errors", "KafkaError"):

@@ -1,9 +1,18 @@
 """Events of files that were turned away, as the user is told of them."""
 
+from itertools import islice
+from pathlib import Path
+
 import typer
 
+from services.cli.failure import INPUT_HAS_ERRORS
 from services.domain.refusal import worded
 from services.replay.buckets import Rejected
+from services.replay.replay import Replayed
+from services.replay.writing import write_rejected
+
+_EXAMPLES = 20
+"""So many rejected events are shown where a file takes them all."""
 
 
 def line_of(rejected: Rejected) -> str:
@@ -15,3 +24,18 @@ def line_of(rejected: Rejected) -> str:
 def tell(rejected: Rejected) -> None:
     """One line of it on standard error."""
     typer.echo(line_of(rejected), err=True)
+
+
+def end_with(done: Replayed, sink: Path | None = None) -> None:
+    """The end of a command whose answer is written: where events were rejected they are told, and it is exit code 1.
+    `sink`: takes them all, and only some are shown."""
+    if not done.rejected:
+        return
+    for each in islice(done.rejected, _EXAMPLES if sink else None):
+        tell(each)
+    beyond = ""
+    if sink:
+        write_rejected(sink, done.rejected)
+        beyond = f"; all of them are in {sink}"
+    typer.echo(f"{len(done.rejected):,} of {done.events:,} events rejected{beyond}", err=True)
+    raise typer.Exit(INPUT_HAS_ERRORS)

@@ -6,23 +6,22 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
-from services.catalog.sentences import in_words
-from services.catalog.wording import objective_text, unit_code, unit_of_measure
 from services.catalog.working_time import WorkingTime
-from services.domain.plan import Plan, Promise, Source, Title
-from services.domain.zone import Instant, Zone
-from services.exporter.snapshot import ALL_ITEMS, WHOLE_DISTRICT, Progress, Scrape, Snapshot
+from services.domain.plan import Plan, Source
+from services.domain.zone import Instant
+from services.exporter.snapshot import Progress, Scrape, Snapshot
 from services.messaging import metrics
 from services.messaging.metrics import Metric
+from services.messaging.series import plan_series
 
 _SECOND_US = 1_000_000
 
-Measured = Iterable[tuple[tuple[str, ...], float]]
+Figures = Iterable[tuple[tuple[str, ...], float]]
 """Label values in the metric's order, and the value."""
 
 
-def _family(metric: Metric, measured: Measured) -> Family:
-    samples = [Sample(metric.name, dict(zip(metric.labels, values, strict=True)), value) for values, value in measured]
+def _family(metric: Metric, figures: Figures) -> Family:
+    samples = [Sample(metric.name, dict(zip(metric.labels, values, strict=True)), value) for values, value in figures]
     return _of_samples(metric, samples)
 
 
@@ -93,7 +92,7 @@ class PlanCollector(Collector):
         yield _family(metrics.SOURCE_SILENT, (((id, unit), float(id in silent)) for id, unit in speak.items()))
 
 
-def _counted(n: int | None) -> Measured:
+def _counted(n: int | None) -> Figures:
     return [] if n is None else [((), n)]
 
 
@@ -119,53 +118,8 @@ def _speaks_for(plan: Plan, source: Source) -> str:
     return named if named in plan.units or source.units[0] == "*" else source.units[0]
 
 
-def _promise_labels(promise: Promise) -> tuple[str, ...]:
-    unit = unit_of_measure(promise)
-    return (
-        promise.id,
-        promise.variant,
-        str(promise.item),
-        promise.title.zh,
-        promise.title.en,
-        unit_code(promise),
-        unit.zh,
-        unit.en,
-        promise.strength.value,
-        promise.kind.value,
-        objective_text(promise) or "–",
-        promise.official_window.value,
-    )
-
-
-def _promise_text(promise: Promise, plan: Plan) -> tuple[str, ...]:
-    formula = in_words(promise, plan)
-    leads = [plan.units[unit].title if unit in plan.units else Title(zh=unit, en=unit) for unit in promise.lead]
-    return (
-        promise.id,
-        promise.variant,
-        promise.clause,
-        formula.zh,
-        formula.en,
-        "、".join(title.zh for title in leads) or "-",
-        ", ".join(title.en for title in leads) or "-",
-        "none" if promise.target is None else "local" if promise.local else "plan",
-    )
-
-
 def _static(plan: Plan, working_time: WorkingTime) -> Iterator[Family]:
-    """What the plan says and no event changes."""
-    # several versions of a promise may stand in the plan (§4.11): the last one names it
-    promises = {(promise.id, promise.variant): _promise_labels(promise) for promise in plan.promises}
-    yield _family(metrics.PROMISE_INFO, ((labels, 1) for labels in promises.values()))
-    texts = {(promise.id, promise.variant): _promise_text(promise, plan) for promise in plan.promises}
-    yield _family(metrics.PROMISE_TEXT, ((labels, 1) for labels in texts.values()))
-    zone = Zone(plan.head.timezone)
-    ends = {(one.id, one.variant): zone.midnight(one.by.toordinal() + 1) for one in plan.promises if one.by}
-    yield _family(metrics.PROMISE_DUE, ((labels, end / _SECOND_US) for labels, end in ends.items()))
-    units = {(WHOLE_DISTRICT, "全区", "Whole district")}
-    units |= {(unit.id, unit.title.zh, unit.title.en) for unit in plan.units.values()}
-    yield _family(metrics.UNIT_INFO, ((labels, 1) for labels in sorted(units)))
-    items = {(ALL_ITEMS, "全部事项", "All items")}
-    items |= {(item.code, item.title.zh, item.title.en) for item in plan.service_items.values()}
-    yield _family(metrics.ITEM_INFO, ((labels, 1) for labels in sorted(items)))
+    """What no event changes: the plan's own words, and how far its calendar is published."""
+    for metric, measured in plan_series(plan):
+        yield _of_samples(metric, [Sample(metric.name, one.labels, one.value) for one in measured])
     yield _family(metrics.CALENDAR_END, [((), working_time.published_through / _SECOND_US)])

@@ -4,33 +4,15 @@ The client sorts and escapes the labels of each sample anew. The samples of a va
 are written once, when the row arrives.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.utils import floatToGoString
 
+from services.messaging.series import WrittenLabels, written
+
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
-
-
-class WrittenLabels(dict[str, str]):
-    """Labels that know how they are written. Not to be changed."""
-
-    __slots__ = ("text",)
-
-    def __init__(self, labels: Mapping[str, str]) -> None:
-        super().__init__(labels)
-        self.text = _written(labels)
-
-
-def _written(labels: Mapping[str, str]) -> str:
-    if not labels:
-        return ""
-    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in sorted(labels.items())) + "}"
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
 def exposition(families: Iterable[Family]) -> bytes:
@@ -42,7 +24,7 @@ def exposition(families: Iterable[Family]) -> bytes:
         lines.append(f"# HELP {name} {documentation}\n# TYPE {name} {family.type}\n")
         for sample in family.samples:
             labels = sample.labels
-            text = labels.text if isinstance(labels, WrittenLabels) else _written(labels)
+            text = labels.text if isinstance(labels, WrittenLabels) else written(labels)
             number = floatToGoString(sample.value)  # type: ignore[no-untyped-call]  # the client has no types there
             lines.append(f"{sample.name}{text} {number}\n")
     return "".join(lines).encode()

@@ -18,17 +18,14 @@ from services.domain.plan import Plan, Window
 from services.domain.published import Level, State
 from services.domain.refusal import Reason
 from services.domain.zone import Instant
-from services.exporter.exposition import WrittenLabels
 from services.messaging import metrics
+from services.messaging.series import ALL_ITEMS, WHOLE_DISTRICT, WrittenLabels, row_labels, row_series
 
 ROW_BUDGET = 40_000
 """Value rows that are exported at most: some 17 series each. Beyond it rows are hidden, counted and alerted."""
 
 _SIGNAL = b"signal|"
 """Begins the keys of what is published beside the value rows."""
-
-WHOLE_DISTRICT = "ALL"
-ALL_ITEMS = "-"
 
 REASONS = tuple(reason.value for reason in Reason)
 _OTHER = "other"
@@ -111,13 +108,6 @@ def _nodes(plan: Plan) -> frozenset[str]:
     return declared | frozenset(node for promise in plan.promises for node in promise.nodes)
 
 
-def _number(field: str, text: str) -> float:
-    # an objective is written with its relation: `<= 28`; of a range `3..5` its lower end must be reached
-    if field == "objective":
-        text = text.partition("..")[0].rpartition(" ")[2]
-    return float(text)
-
-
 @dataclass
 class Snapshot:
     """The latest record of each key, as series."""
@@ -178,7 +168,7 @@ class Snapshot:
             self._signals[key] = (told["signal"], told["unit"], told["item"]), (int(told["n"]), of)
 
     def _series(self, key: bytes, row: dict[str, Any]) -> dict[str, Sample]:
-        labels = WrittenLabels({name: row[name] for name in metrics.ROW_LABELS})
+        labels = row_labels(row)
         self._hidden.pop(key, None)
         self._watermarks.pop(key, None)
         if not self.sets.admit_row(labels, row["state"]):
@@ -188,12 +178,7 @@ class Snapshot:
         if key not in states and len(states) >= self.row_budget:
             self._hidden[key] = "over_budget"
             return {}
-        series = {
-            metric.name: Sample(metric.name, labels, _number(column, text))
-            for column, metric in metrics.ROW_METRICS.items()
-            if (text := row.get(column, "")) != ""
-        }
-        series[metrics.STATE.name] = Sample(metrics.STATE.name, WrittenLabels(labels | {"state": row["state"]}), 1)
+        series = {one.metric.name: Sample(one.metric.name, one.labels, one.value) for one in row_series(row, labels)}
         before = row.get("state_at_midnight", row["state"])
         if before in _STATES and before != row["state"]:
             name = metrics.STATE_AT_MIDNIGHT.name

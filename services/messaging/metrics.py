@@ -129,6 +129,13 @@ PROMISE_DUE = Metric(
 )
 UNIT_INFO = Metric("kpi_unit_info", "1; titles of a unit.", ("unit", "title_zh", "title_en"))
 ITEM_INFO = Metric("kpi_item_info", "1; titles of a service item.", ("item", "title_zh", "title_en"))
+ANNOTATION = Metric(
+    "kpi_annotation_timestamp_seconds",
+    "When something happened that changes how figures are read, on the plan's clock.",
+    ("kind", "title_zh", "title_en"),
+)
+"""`kind`: `rules_begin` and `rules_end` of versions of promises, `recomputed` where days were computed again. The value
+is the time, so that a query finds it in any range and a dashboard draws it at its place."""
 
 CARDS_OPEN = Metric("kpi_cards_open", "Cards that stand.", ("kpi", "unit", "level"))
 VERDICTS = Metric("kpi_verdicts", "Recorded misses, late entries and reversals.", ("kpi", "unit", "verdict"))
@@ -194,6 +201,7 @@ ALL: tuple[Metric, ...] = (
     PROMISE_DUE,
     UNIT_INFO,
     ITEM_INFO,
+    ANNOTATION,
     CARDS_OPEN,
     VERDICTS,
     SIGNAL,

@@ -9,7 +9,7 @@ import os
 import resource
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -43,8 +43,8 @@ class Progress(Protocol):
     """Is told, now and then, how far a replay is."""
 
     def __call__(self, doing: str, events: int, share: float | None, /) -> None:
-        """What is being done (`reading`, then `judging`), to how many events it was done, and which share of this pass
-        that is (0 to 1; None: cannot be told)."""
+        """What is being done (`reading`, `judging`, `computing values`), to how many events it was done, and which
+        share of this pass that is (0 to 1; None: cannot be told)."""
         ...
 
 
@@ -53,6 +53,8 @@ class Replayed:
     """The outcome of a replay, all of it sorted."""
 
     rows: SortedRows[ValueRow] = field(default_factory=SortedRows)
+    beside: SortedRows[ValueRow] = field(default_factory=SortedRows)
+    """The rows as of the times that were asked for beside."""
     cards: SortedRows[Card] = field(default_factory=SortedRows)
     rejected: SortedRows[Rejected] = field(default_factory=SortedRows)
     events: int = 0
@@ -65,12 +67,14 @@ def replay(
     as_of: Sequence[Instant],
     *,
     every: Every | None = None,
+    beside: Collection[Instant] = (),
     with_cards: bool = False,
     processes: int | None = None,
     progress: Progress = lambda doing, events, share: None,
 ) -> Replayed:
     """Values as of each time (ascending) over all events that had happened and arrived before it; with `every`, at the
-    ends of its periods, too, from the first event up to the last of those times. `processes`: exactly so many work.
+    ends of its periods, too, from the first event up to the last of those times. `beside`: more times, whose rows are
+    kept apart. `processes`: exactly so many work.
 
     InvalidPlan if there is no plan in the folder; OSError, EOFError where a file cannot be read.
     """
@@ -83,13 +87,18 @@ def replay(
         folder = stack.enter_context(_temporary_folder())
         crew = stack.enter_context(_crew(workers, plan_folder, folder, buckets))
         first = _sort_all(crew, files, size, replayed, progress)
-        times = list(as_of)
-        if every is not None and first is not None and times:
-            times = sorted({*times, *period_ends(first, times[-1], every, judge.law.zone)})
+        asked = set(as_of)
+        if every is not None and first is not None and as_of:
+            asked.update(period_ends(first, as_of[-1], every, judge.law.zone))
+        times = sorted(asked.union(beside))
         moments = [time - 1 for time in times]
         outcome = _judge_all(crew, buckets, moments, with_cards, replayed, progress)
-    for rows in _values(judge, outcome, times):
-        replayed.rows.add(rows)
+    for number, (time, rows) in enumerate(zip(times, _values(judge, outcome, times), strict=True), 1):
+        if time in asked:
+            replayed.rows.add(rows)
+        if time in beside:
+            replayed.beside.add(rows)
+        progress("computing values", replayed.events, number / len(times))
     return replayed
 
 

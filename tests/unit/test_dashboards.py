@@ -4,6 +4,7 @@ alone."""
 import itertools
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,9 @@ def titled(dashboard: Json, start: str) -> Json:
     return dict(panel)
 
 
+ROOT = Path(__file__).parents[2]
+
+
 def test_what_is_committed_is_what_the_builders_give(tmp_path: Path) -> None:
     written = write(tmp_path, PLAN)
     assert {path.name for path in written} == {path.name for path in GENERATED.glob("*.json")}
@@ -66,6 +70,13 @@ def test_what_is_committed_is_what_the_builders_give(tmp_path: Path) -> None:
 def test_a_dashboard_that_no_builder_gives_any_more_goes(tmp_path: Path) -> None:
     (tmp_path / "of-last-year.json").write_text("{}")
     assert set(write(tmp_path, PLAN)) == set(tmp_path.iterdir())
+
+
+def test_make_generate_writes_all_that_is_generated() -> None:
+    recipe = subprocess.run(
+        ["make", "--dry-run", "generate"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout  # fmt: skip
+    assert all(writer in recipe for writer in ("services.rules deploy", "dashboards.write"))
 
 
 @each_dashboard

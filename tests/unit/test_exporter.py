@@ -21,10 +21,11 @@ from services.domain.plan import Plan
 from services.domain.published import Card, State, ValueRow, Verdict
 from services.domain.zone import Instant, Zone
 from services.exporter.collector import PlanCollector
-from services.exporter.exposition import WrittenLabels, exposition
+from services.exporter.exposition import exposition
 from services.exporter.snapshot import REASONS, LabelSets, Snapshot
 from services.exporter.web import exporter_app
 from services.messaging import metrics
+from services.messaging.series import WrittenLabels
 from tests.asgi import get
 
 JIANGBEI = Path(services.catalog.__file__).parent / "jiangbei-2021"

@@ -1,0 +1,148 @@
+"""A replay as OpenMetrics, one file per block of Prometheus: the series of the exporter, at the time of the plan.
+
+What a row says as of a time stands at that time. Memory does not grow with the rows: lines wait in files, one per
+metric and block, because OpenMetrics wants a metric's lines together.
+"""
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+from services.backfill import recorded
+from services.domain.plan import Plan
+from services.domain.published import ValueRow
+from services.domain.zone import Instant, Zone
+from services.messaging import metrics
+from services.messaging.metrics import Metric
+from services.messaging.series import Measured, annotation, plan_series, row_labels, row_series
+
+BLOCK_HOURS = 486
+"""How long a block is at most: 2 hours times a power of 3, as Prometheus makes them itself, and under its 31 days."""
+_BLOCK_US = BLOCK_HOURS * 3_600_000_000
+_LINES_IN_MEMORY = 200_000
+
+_IDENTITY = ValueRow._fields.index("window") + 1
+"""So many columns say of what a row is; the next say when."""
+
+_OF_ROWS = (*metrics.ROW_METRICS.values(), metrics.STATE)
+_OF_THE_PLAN = (metrics.PROMISE_INFO, metrics.PROMISE_TEXT, metrics.PROMISE_DUE, metrics.UNIT_INFO, metrics.ITEM_INFO)
+WRITTEN: tuple[Metric, ...] = (*_OF_ROWS, *recorded.ALL, *_OF_THE_PLAN, metrics.ANNOTATION, metrics.CLOCK)
+"""Every metric that a backfill writes, and so replaces."""
+
+
+class Recomputed(NamedTuple):
+    """Why days are computed again: a mark that dashboards show at the first of them."""
+
+    first: Instant
+    note: str
+
+
+class Block(NamedTuple):
+    """One block's worth of history."""
+
+    openmetrics: Path
+    last: Instant
+    """Its last moment, and"""
+    states: int
+    """how many value rows are of that moment: as many series of `kpi_state` will be found there."""
+
+
+class History:
+    """The moments of a replay on their way into a Prometheus."""
+
+    def __init__(self, plan: Plan, moments: Sequence[Instant], folder: Path) -> None:
+        """`moments`: the as-of times, ascending; `folder`: for the files, which may be larger than memory."""
+        self._moments = moments
+        self._windows = recorded.OfficialWindows(plan)
+        self._plan_series = [one for _, measured in plan_series(plan) for one in measured]
+        self._lines = _Lines(folder)
+        zone = Zone(plan.head.timezone)
+        self._by_text = {zone.text(moment): moment for moment in moments}
+        self._states: dict[Instant, Counter[str]] = {moment: Counter() for moment in moments}
+        self._rows: Counter[Instant] = Counter()
+
+    def write(self, rows: Iterable[ValueRow], recomputed: Recomputed | None = None) -> Iterator[Block]:
+        """The blocks of all rows (sorted, so that the moments of a series follow one another), in order of time."""
+        for _, same in groupby(rows, key=lambda row: row[:_IDENTITY]):
+            self._put([each for row in same for each in self._of_row(row)])
+        self._put([each for moment in self._moments for each in self._of_moment(moment, recomputed)])
+        for block in sorted({_block(moment) for moment in self._moments}):
+            last = max(moment for moment in self._moments if _block(moment) == block)
+            yield Block(self._lines.together(block), last, self._rows[last])
+
+    def _put(self, samples: list[tuple[Instant, Measured]]) -> None:
+        """Samples in order of time; OpenMetrics wants those of a series together."""
+        samples.sort(key=lambda sample: sample[1].labels.text)
+        for moment, one in samples:
+            self._lines.add(moment, one)
+
+    def _of_row(self, row: ValueRow) -> Iterator[tuple[Instant, Measured]]:
+        moment = self._by_text[row.window_end]
+        self._rows[moment] += 1
+        cells = row._asdict()
+        for one in row_series(cells, row_labels(cells)):
+            yield moment, one
+        if self._windows.has(row):
+            for one in self._windows.records(row):
+                yield moment, one
+            if recorded.is_whole(row):
+                self._states[moment][row.state] += 1
+
+    def _of_moment(self, moment: Instant, recomputed: Recomputed | None) -> Iterator[tuple[Instant, Measured]]:
+        for one in (*recorded.of_a_moment(self._states[moment], moment / 1_000_000), *self._plan_series):
+            yield moment, one
+        if recomputed is not None:
+            yield (
+                moment,
+                annotation("recomputed", recomputed.note, recomputed.note, recomputed.first / 1_000_000),
+            )
+
+
+def _block(moment: Instant) -> int:
+    return moment // _BLOCK_US
+
+
+class _Lines:
+    """Lines of OpenMetrics, by block and metric."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="openmetrics-", dir=folder))
+        self._held: dict[tuple[int, Metric], list[str]] = {}
+        self._count = 0
+
+    def add(self, moment: Instant, one: Measured) -> None:
+        metric, labels, value = one
+        line = f"{metric.name}{labels.text} {value!r} {moment / 1_000_000:.15g}\n"
+        self._held.setdefault((_block(moment), metric), []).append(line)
+        self._count += 1
+        if self._count >= _LINES_IN_MEMORY:
+            self._put_down()
+
+    def together(self, block: int) -> Path:
+        """One file of all the block's lines; the parts are gone."""
+        self._put_down()
+        path = self._folder / f"{block}.openmetrics"
+        with path.open("wb") as sink:
+            for metric in WRITTEN:
+                part = self._part(block, metric)
+                if part.exists():
+                    sink.write(f"# HELP {metric.name} {metric.documentation}\n# TYPE {metric.name} gauge\n".encode())
+                    with part.open("rb") as lines:
+                        while piece := lines.read(1 << 20):
+                            sink.write(piece)
+                    part.unlink()
+            sink.write(b"# EOF\n")
+        return path
+
+    def _put_down(self) -> None:
+        for (block, metric), lines in self._held.items():
+            with self._part(block, metric).open("a", encoding="utf-8") as sink:
+                sink.writelines(lines)
+        self._held.clear()
+        self._count = 0
+
+    def _part(self, block: int, metric: Metric) -> Path:
+        return self._folder / f"{block}.{metric.name.replace(':', '.')}"

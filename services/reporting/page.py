@@ -1,0 +1,82 @@
+"""A report as one HTML file that needs nothing beside it, and as CSV."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from services.catalog.sentences import STRENGTHS
+from services.catalog.wording import SIGNS, STATE_NAMES, unit_of_measure
+from services.domain.plan import Plan, Title, Window
+from services.domain.published import State, ValueRow
+from services.domain.zone import Instant, Zone
+from services.reporting.report import Entry, Report
+
+WINDOW_NAMES: Mapping[Window, Title] = {
+    Window.D7: Title(zh="近7日", en="7 days"),
+    Window.D30: Title(zh="近30日", en="30 days"),
+    Window.D90: Title(zh="近90日", en="90 days"),
+    Window.MONTH: Title(zh="本月", en="this month"),
+    Window.QUARTER: Title(zh="本季度", en="this quarter"),
+    Window.YEAR: Title(zh="本年", en="this year"),
+    Window.ALL: Title(zh="累计", en="since the beginning"),
+    Window.NOW: Title(zh="当前", en="at present"),
+}
+
+_OF_A_PROMISE = ("measure", "title_zh", "title_en", "lead", "responsible")
+_BEFORE = ("previous_window_end", "previous_value", "previous_state")
+
+
+def write_page(path: Path, report: Report, plan: Plan, as_of: Instant) -> None:
+    """The report as HTML."""
+    zone = Zone(plan.head.timezone)
+    page = _templates().get_template("report.html")
+    text = page.render(
+        report=report,
+        plan=plan,
+        month=zone.text(as_of - 1)[:7],
+        as_of=zone.text(as_of),
+        names=STATE_NAMES,
+        signs=SIGNS,
+        strengths=STRENGTHS,
+        windows=WINDOW_NAMES,
+        unit_of_measure=unit_of_measure,
+        State=State,
+    )
+    path.write_text(text, encoding="utf-8")
+
+
+def write_sheet(path: Path, report: Report) -> int:
+    """The rows of a report as CSV, with what their promise is about and its row of the month before; how many."""
+    count = 0
+    with path.open("w", encoding="utf-8", newline="") as sink:
+        writer = csv.writer(sink, lineterminator="\n")
+        writer.writerow((*_OF_A_PROMISE, *ValueRow._fields, *_BEFORE))
+        for entry in report.entries:
+            for row in (entry.official, entry.short, *(entry.units if report.unit else ())):
+                if row is not None:
+                    before = entry.previous.row if entry.previous and row is entry.official else None
+                    writer.writerow((*_about(entry), *row.row, *_cells_before(before)))
+                    count += 1
+    return count
+
+
+def _about(entry: Entry) -> tuple[str, ...]:
+    promise = entry.promise
+    units = (" ".join(promise.lead), " ".join(promise.responsible))
+    return (str(promise.item), promise.title.zh, promise.title.en, *units)
+
+
+def _cells_before(row: ValueRow | None) -> tuple[str, ...]:
+    return (row.window_end, row.value, row.state) if row else ("", "", "")
+
+
+def _templates() -> Environment:
+    return Environment(
+        loader=PackageLoader("services.reporting"),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

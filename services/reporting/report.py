@@ -1,0 +1,234 @@
+"""What the lead units send each month (section 四 of the plan): per measure, how each promise stands.
+
+Every figure is a cell of a value row and knows which: nothing is computed here but counts of rows, and which of two
+figures is the better one.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from services.catalog.sentences import in_words
+from services.domain.plan import Plan, Promise, Title, Window
+from services.domain.published import WORST_FIRST, State, ValueRow
+from services.domain.zone import Zone
+from services.messaging.series import number_of
+from services.reporting.charts import Charts, Line, Point
+from services.reporting.shown import Shown, row_key, shown
+from services.reporting.times import ReportTimes
+
+_DISTRICT = "ALL"
+COLUMNS = (
+    "value",
+    "lower",
+    "upper",
+    "objective",
+    "n",
+    "open_overdue",
+    "late_entry_n",
+    "justified_n",
+    "suspended_share",
+    "unmeasured_n",
+)
+"""What is shown of a row."""
+
+_BETTER, _WORSE = Title(zh="↑ 好转", en="better"), Title(zh="↓ 变差", en="worse")
+_SAME, _OTHER = Title(zh="= 持平", en="same"), Title(zh="~ 有变化", en="changed")
+
+
+@dataclass(frozen=True, slots=True)
+class RowShown:
+    """A value row on a page."""
+
+    row: ValueRow
+    unit: Title
+    cells: Mapping[str, Shown]
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A promise in a report."""
+
+    promise: Promise
+    words: Title
+    official: RowShown
+    """The whole district, in the official window."""
+    short: RowShown | None
+    """The same in the month or the last 30 days, where that is published."""
+    previous: RowShown | None
+    """`official` at the end of the month before."""
+    change: Title | None
+    """From then to now."""
+    chart: str
+    points: tuple[ValueRow, ...]
+    """What is drawn."""
+    units: tuple[RowShown, ...]
+    """How each unit stands, in the official window."""
+    leads: tuple[Title, ...]
+    responsible: tuple[Title, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One measure of the plan, or a section of it."""
+
+    item: int | str
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One page: of the district, or of a unit that leads."""
+
+    unit: Title | None
+    """Who leads; None: the district."""
+    measures: tuple[Measure, ...]
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        return tuple(entry for measure in self.measures for entry in measure.entries)
+
+    @property
+    def states(self) -> list[tuple[State, int]]:
+        """How many promises (official definitions) are in each state, worst first."""
+        counts = Counter(entry.official.state for entry in self.entries if entry.promise.variant == "official")
+        return [(state, counts[state]) for state in WORST_FIRST if counts[state]]
+
+    def standing(self, *states: State) -> list[Entry]:
+        """Those in one of these states."""
+        return [entry for entry in self.entries if entry.official.state in states]
+
+
+class Reports:
+    """The reports of a plan as of a time."""
+
+    def __init__(self, plan: Plan, times: ReportTimes, rows: Iterable[ValueRow]) -> None:
+        """`rows`: the value rows as of each of `times`; only what is shown of them is kept."""
+        self._plan = plan
+        self._zone = Zone(plan.head.timezone)
+        self._times = times
+        self._promises = in_force(plan, self._zone.day(times.as_of - 1))
+        self._rows = {row_key(row): row for row in rows if self._is_shown(row)}
+        self._units = sorted({row.unit for row in self._rows.values()} - {_DISTRICT})
+        charts = Charts()
+        self._entries = [entry for promise in self._promises.values() for entry in self._entry(promise, charts)]
+
+    @property
+    def leads(self) -> list[str]:
+        """The units that lead a promise, in the plan's order of promises."""
+        return list(dict.fromkeys(unit for promise in self._promises.values() for unit in promise.lead))
+
+    def of_the_district(self) -> Report:
+        """Every promise."""
+        return Report(None, _by_measure(self._entries))
+
+    def of_unit(self, unit: str) -> Report:
+        """The promises that a unit leads."""
+        return Report(self._title(unit), _by_measure([one for one in self._entries if unit in one.promise.lead]))
+
+    def _is_shown(self, row: ValueRow) -> bool:
+        promise = self._promises.get((row.kpi, row.variant))
+        return (
+            promise is not None and row.item == "-" and row.window in (promise.official_window, short_window(promise))
+        )
+
+    def _entry(self, promise: Promise, charts: Charts) -> Iterator[Entry]:
+        official = self._row(promise, _DISTRICT, promise.official_window, self._times.as_of)
+        if official is None:
+            return
+        short = short_window(promise)
+        previous = self._row(promise, _DISTRICT, promise.official_window, self._times.previous)
+        points = tuple(self._points(promise))
+        units = (self._row(promise, unit, promise.official_window, self._times.as_of) for unit in self._units)
+        yield Entry(
+            promise=promise,
+            words=in_words(promise, self._plan),
+            official=official,
+            short=self._row(promise, _DISTRICT, short, self._times.as_of) if short else None,
+            previous=previous,
+            change=change(promise, previous.row, official.row) if previous else None,
+            chart=self._chart(promise, points, official.row, charts),
+            points=points,
+            units=tuple(row for row in units if row is not None),
+            leads=tuple(map(self._title, promise.lead)),
+            responsible=tuple(map(self._title, promise.responsible)),
+        )
+
+    def _row(self, promise: Promise, unit: str, window: Window, time: int) -> RowShown | None:
+        key = "|".join((promise.id, promise.variant, unit, "-", window, self._zone.text(time)))
+        row = self._rows.get(key)
+        if row is None:
+            return None
+        cells = {column: shown(row, column, promise) for column in COLUMNS}
+        return RowShown(row, self._title(unit), cells, State(row.state))
+
+    def _points(self, promise: Promise) -> Iterator[ValueRow]:
+        """The rows of the trend that have a figure."""
+        for time in self._times.trend:
+            found = self._row(promise, _DISTRICT, promise.official_window, time)
+            if found is not None and found.row.value:
+                yield found.row
+
+    def _chart(self, promise: Promise, points: tuple[ValueRow, ...], official: ValueRow, charts: Charts) -> str:
+        times = {self._zone.text(time): time for time in self._times.trend}
+        drawn = [
+            Point(
+                times[row.window_end],
+                float(row.value),
+                *(shown(row, cell, promise) for cell in ("value", "window_end")),
+            )
+            for row in points
+        ]
+        threshold = official.objective and Line(
+            number_of("objective", official.objective), shown(official, "objective", promise)
+        )
+        return charts.trend(drawn, threshold or None)
+
+    def _title(self, unit: str) -> Title:
+        if unit == _DISTRICT:
+            return Title(zh="全区", en="whole district")
+        return self._plan.units[unit].title if unit in self._plan.units else Title(zh=unit, en=unit)
+
+
+def in_force(plan: Plan, day: int) -> dict[tuple[str, str], Promise]:
+    """Each promise in the version that binds on a day, else in its first (§4.11)."""
+    found: dict[tuple[str, str], Promise] = {}
+    for promise in sorted(plan.promises, key=lambda one: one.effective_from):
+        if promise.effective_from.toordinal() <= day or (promise.id, promise.variant) not in found:
+            found[promise.id, promise.variant] = promise
+    order = {(promise.id, promise.variant): place for place, promise in enumerate(plan.promises)}
+    return dict(sorted(found.items(), key=lambda one: order[one[0]]))
+
+
+def short_window(promise: Promise) -> Window | None:
+    """The window that shows the month by itself; None where the official one does, or none is published."""
+    for window in (Window.MONTH, Window.D30):
+        if window in promise.windows and window is not promise.official_window:
+            return window
+    return None
+
+
+def change(promise: Promise, before: ValueRow, now: ValueRow) -> Title | None:
+    """Whether a figure got better; None where one of the two is missing."""
+    if not before.value or not now.value:
+        return None
+    step = Decimal(now.value) - Decimal(before.value)
+    if not step:
+        return _SAME
+    relation = promise.target.relation if promise.target else None
+    if relation == ">=" or (relation is None and promise.direction == "rising"):
+        return _BETTER if step > 0 else _WORSE
+    if relation == "<=" or (relation is None and promise.direction == "falling"):
+        return _WORSE if step > 0 else _BETTER
+    return _OTHER
+
+
+def _by_measure(entries: Iterable[Entry]) -> tuple[Measure, ...]:
+    """Measures in the order of their numbers, sections after them."""
+    measures: dict[int | str, list[Entry]] = {}
+    for entry in entries:
+        measures.setdefault(entry.promise.item, []).append(entry)
+    order = sorted(measures, key=lambda item: (isinstance(item, str), item if isinstance(item, int) else 0, str(item)))
+    return tuple(Measure(item, tuple(measures[item])) for item in order)

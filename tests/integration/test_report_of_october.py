@@ -1,0 +1,33 @@
+"""The shipped plan and the simulated October 2021: every number on every page is traced to a value row."""
+
+import csv
+from datetime import date
+from pathlib import Path
+
+from services.catalog.load import load_plan
+from services.replay.replay import replay
+from services.replay.writing import write_values
+from services.reporting.times import times_as_of
+from services.settings import Settings
+from tests.unit.test_report import MONTH, ZONE, Page, at, key_of, run, states_of, trace
+
+PLAN = Settings().plan
+
+
+def test_every_number_in_the_reports_of_october_is_a_cell_of_values_csv(tmp_path: Path) -> None:
+    events, out, values = tmp_path / "events.jsonl", tmp_path / "reports", tmp_path / "values.csv"
+    assert run("simulate", "--plan", PLAN, "--days", 75, "--seed", 7, "--faults", "none", "--out", events) == 0
+    assert run("report", events, "--plan", PLAN, "--month", MONTH, "--out", out) == 0
+    plan = load_plan(PLAN)
+    times = times_as_of(at("2021-11-01"), ZONE, date(2021, 8, 20)).every
+    write_values(values, replay([str(events)], PLAN, times).rows)
+    with values.open(encoding="utf-8", newline="") as lines:
+        cells = {key_of(row): row for row in csv.DictReader(lines)}
+    traced = {}
+    for path in out.glob("*.html"):
+        unit = path.stem.removeprefix(f"{MONTH}-")
+        lead = None if unit == "ALL" else unit
+        traced[unit] = trace(Page(path), cells, plan, states_of(cells, plan, lead))["cells"]
+    assert traced.keys() == {unit for promise in plan.promises for unit in promise.lead} | {"ALL"}
+    print(f"{sum(traced.values()):,} numbers and states on {len(traced)} pages traced")
+    assert sum(traced.values()) > 5_000
