@@ -3,6 +3,9 @@
 import ast
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
@@ -425,3 +428,16 @@ def test_faults_are_named_with_their_rates() -> None:
     for wrong in ("silnce", "bad=often", "bad=2"):
         with pytest.raises(ValueError):
             parse_faults(wrong)
+
+
+def test_the_bytes_do_not_depend_on_how_python_orders_its_sets(tmp_path: Path) -> None:
+    written = []
+    for seed in ("0", "1"):
+        out = tmp_path / f"events-{seed}.jsonl"
+        told = ["--out", str(out), "--truth", str(tmp_path / f"truth-{seed}.csv")]
+        subprocess.run(
+            [sys.executable, "-m", "services.cli", "simulate", "--days", "8", "--seed", "7", "--faults", "all", *told],
+            check=True, capture_output=True, env={**os.environ, "PYTHONHASHSEED": seed},
+        )  # fmt: skip
+        written.append(out.read_bytes())
+    assert written[0] == written[1]
