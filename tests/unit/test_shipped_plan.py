@@ -1,0 +1,33 @@
+"""What the shipped plan's entries say of a case from day to day, where an entry could easily say something else."""
+
+import pytest
+
+from services.catalog.calendars import load_calendar
+from services.domain.judge import Judge
+from services.domain.judgement import Outcome
+from tests.unit.cases import accepted, completed, milestone, outcome
+from tests.unit.test_load import PLAN
+
+JUDGE = Judge(PLAN, load_calendar(PLAN.head.calendar))
+COURT = "/units/district-court"
+
+
+@pytest.mark.parametrize(
+    ("filed", "closed", "expected"),
+    [
+        ("online", "online", Outcome.MET),
+        ("counter", "online", Outcome.MISSED),
+        ("online", "counter", Outcome.MISSED),
+    ],
+)
+def test_a_lawsuit_is_online_without_paper_if_every_channel_of_it_is_online(
+    filed: str, closed: str, expected: Outcome
+) -> None:
+    lawsuit = [
+        accepted(
+            "2021-09-16T09:00", "court.sales_contract", "district-court", channel=filed, attributes={"paperless": True}
+        ),
+        milestone("2021-09-16T10:00", "filed", unit="district-court"),
+        completed("2021-10-20T09:00", channel=closed),
+    ]
+    assert outcome(JUDGE, [each._replace(source=COURT) for each in lawsuit], "2021-11-01", "K46-1") is expected
