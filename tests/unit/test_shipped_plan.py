@@ -5,11 +5,12 @@ import pytest
 from services.catalog.calendars import load_calendar
 from services.domain.judge import Judge
 from services.domain.judgement import Outcome
-from tests.unit.cases import accepted, completed, milestone, outcome
+from tests.unit.cases import accepted, completed, milestone, outcome, row
 from tests.unit.test_load import PLAN
 
 JUDGE = Judge(PLAN, load_calendar(PLAN.head.calendar))
 COURT = "/units/district-court"
+OFFICE = "/units/leading-group-office"
 
 
 @pytest.mark.parametrize(
@@ -31,3 +32,13 @@ def test_a_lawsuit_is_online_without_paper_if_every_channel_of_it_is_online(
         completed("2021-10-20T09:00", channel=closed),
     ]
     assert outcome(JUDGE, [each._replace(source=COURT) for each in lawsuit], "2021-11-01", "K46-1") is expected
+
+
+@pytest.mark.parametrize(("last_heard", "state"), [("2021-10-28T09:00", "stale"), ("2021-11-01T09:00", "missed")])
+def test_a_report_that_an_office_without_connection_cannot_file_is_no_miss_of_the_lead(
+    last_heard: str, state: str
+) -> None:
+    of_october = row(
+        JUDGE, [], "2021-11-02", kpi="KIV-1", unit="district-taxation", window="quarter", heard={OFFICE: last_heard}
+    )
+    assert of_october.state == state
