@@ -369,7 +369,7 @@ class _Rest:
         story, rng = self._story, self._rng
         said = {name: value for name, value in self._intended.manner.items() if value is not None}
         said = {name: value for name, value in said.items() if name not in story.attributes}
-        for name in self._place.first_words(story.lane.item) & said.keys():
+        for name in sorted(self._place.first_words(story.lane.item) & said.keys()):  # a set has another order each run
             self._tell_first_word(name, said.pop(name))
         for promise in self._intended.promises:
             stop = story.points.get(promise.stop[-1])
