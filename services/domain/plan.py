@@ -456,6 +456,8 @@ class Source(Entry):
     """How long it is usually silent or late, in working time; without one it is never silent."""
     operations: bool = False
     """The operations centre: may decide justifications, extensions and late entries."""
+    grants: bool = False
+    """It extends limits by its own authority, as a court that of a trial: its `case.extended` is no mere request."""
 
 
 class Collection(Entry):
@@ -513,3 +515,8 @@ class Plan(Entry):
     """Reference lists of the plan folder (`lists/*.txt`), by name."""
     fingerprint: str
     """SHA-256 of everything that decides a verdict: rows judged under another are judged again."""
+
+    @property
+    def grantors(self) -> frozenset[str]:
+        """The sources that extend limits by their own authority, beside the operations centre."""
+        return frozenset(source.id for source in self.sources.values() if source.grants)

@@ -441,7 +441,8 @@ class _Rest:
         accepted = self._story.points["accepted"].time
         at = self._place.on_workday(self._rng, accepted, 2 + self._rng.randrange(3))
         said = {"limit": {"amount": 10, "unit": "working_days"}, "reason": "complex_case"}
-        self._story.tell("case.extended", at, said, source=OPERATIONS)
+        grants = self._story.owner in self._place.law.plan.grantors
+        self._story.tell("case.extended", at, said, source="" if grants else OPERATIONS)
 
     # ---- the fates that were decided -------------------------------------------------------------------
     def _decide(self) -> None:

@@ -5,7 +5,7 @@ import pytest
 from services.catalog.calendars import load_calendar
 from services.domain.judge import Judge
 from services.domain.judgement import Outcome
-from tests.unit.cases import accepted, completed, milestone, outcome, row
+from tests.unit.cases import accepted, completed, extended, milestone, outcome, row
 from tests.unit.test_load import PLAN
 
 JUDGE = Judge(PLAN, load_calendar(PLAN.head.calendar))
@@ -42,3 +42,13 @@ def test_a_report_that_an_office_without_connection_cannot_file_is_no_miss_of_th
         JUDGE, [], "2021-11-02", kpi="KIV-1", unit="district-taxation", window="quarter", heard={OFFICE: last_heard}
     )
     assert of_october.state == state
+
+
+def test_a_trial_that_the_court_extends_by_its_own_authority_is_extended() -> None:
+    trial = [
+        accepted("2021-09-16T09:00", "court.sales_contract", "district-court", source=COURT),
+        completed("2021-10-20T09:00", source=COURT),
+    ]
+    assert row(JUDGE, [trial], "2021-11-01", kpi="K45-2").numerator == "0"
+    by_itself = extended("2021-09-20T09:00", 10, source=COURT)
+    assert row(JUDGE, [[*trial, by_itself]], "2021-11-01", kpi="K45-2").numerator == "1"
