@@ -193,7 +193,8 @@ class _SampleCase:
         said = self._attributes(course.wanted)
         if course.wanted.get("extended") is True:
             more = {"limit": {"amount": 5, "unit": "working_days"}}
-            telling.tell("case.extended", self.start + SECOND, OPERATIONS, more, owner=self.voice.source)
+            grantor = self.voice.source if self.voice.source in self.law.plan.grantors else OPERATIONS
+            telling.tell("case.extended", self.start + SECOND, grantor, more, owner=self.voice.source)
         for name in as_tuple(course.wanted.get("reached", ())):
             self._step(telling, name, self._within(course))
         steps = [point.partition(":")[2] for point in self.promise.stop if point != "completed"]

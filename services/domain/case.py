@@ -29,7 +29,8 @@ class NodeSpan(NamedTuple):
 
 
 class Extension(NamedTuple):
-    """An extension (延期) of the limit: a request unless `/operations` granted it."""
+    """An extension (延期) of the limit: a request, unless it comes from the operations centre or a source that
+    grants (`Source.grants`)."""
 
     time: Instant
     limit: Mapping[str, Any]

@@ -3,7 +3,7 @@
 `insert` keeps the set of facts of a key; `fold` reads the cycles of a case out of it. Neither knows a promise.
 """
 
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
@@ -119,12 +119,15 @@ class Fold:
         calendar: WorkingCalendar,
         items: Mapping[str, ServiceItem],
         hours: Callable[[str, str], OpeningHours],
+        grantors: Collection[str] = (),
     ) -> None:
-        """`hours`: the opening hours at a unit for a service item."""
+        """`hours`: the opening hours at a unit for a service item. `grantors`: the sources that, beside the operations
+        centre, grant extensions."""
         self._zone = zone
         self._hours = hours
         self._calendar = calendar
         self._items = items
+        self._grantors = frozenset((OPERATIONS, *grantors))
         self._first_stands = {
             code: frozenset(name for name, spec in item.attributes.items() if spec.keeps == "first")
             for code, item in items.items()
@@ -231,7 +234,7 @@ class Fold:
                 else:
                     case.anomalies.append("resumed_without_suspension")
             case Rank.CASE_EXTENDED:
-                case.extensions.append(Extension(fact.time, data["limit"], fact.source == OPERATIONS))
+                case.extensions.append(Extension(fact.time, data["limit"], fact.source in self._grantors))
             case Rank.CASE_MEASURED:
                 name, amount = data["quantity"], micro(data["value"])
                 case.quantities[name] = case.quantities.get(name, 0) + amount

@@ -48,7 +48,7 @@ class Judge:
         self.fingerprint = f"{plan.fingerprint}.{RULES}"
         """Of everything that decides a verdict: rows judged under another are judged again."""
         self.law = Law(plan, calendar)
-        self.fold = Fold(self.law.zone, calendar, plan.service_items, self.law.hours)
+        self.fold = Fold(self.law.zone, calendar, plan.service_items, self.law.hours, plan.grantors)
         self.versions: dict[str, list[AnyKind]] = {}
         """The versions of each promise, by date."""
         for promise in sorted(plan.promises, key=lambda each: each.effective_from):

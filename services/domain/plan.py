@@ -456,6 +456,8 @@ class Source(Entry):
     """How long it is usually silent or late, in working time; without one it is never silent."""
     operations: bool = False
     """The operations centre: may decide justifications, extensions and late entries."""
+    grants: bool = False
+    """It extends limits by its own authority, as a court that of a trial: its `case.extended` is no mere request."""
 
 
 class Collection(Entry):
@@ -511,5 +513,21 @@ class Plan(Entry):
     hours: tuple[HoursEntry, ...] = ()
     lists: dict[str, tuple[str, ...]] = {}
     """Reference lists of the plan folder (`lists/*.txt`), by name."""
+    placeholders: tuple[str, ...] = ()
+    """Names of those lists whose codes are made up until the right ones are known."""
     fingerprint: str
     """SHA-256 of everything that decides a verdict: rows judged under another are judged again."""
+
+    def rests_on(self, placeholder: str, promise: Promise) -> bool:
+        """Whether the codes that a promise counts are those of a placeholder."""
+        codes = self.lists[placeholder]
+        return bool(promise.listed and codes) and set(codes) <= set(promise.listed)
+
+    def is_invented(self, promise: Promise) -> bool:
+        """Whether a promise's denominator rests on a placeholder: nothing can be said of it until that is replaced."""
+        return any(self.rests_on(name, promise) for name in self.placeholders)
+
+    @property
+    def grantors(self) -> frozenset[str]:
+        """The sources that extend limits by their own authority, beside the operations centre."""
+        return frozenset(source.id for source in self.sources.values() if source.grants)

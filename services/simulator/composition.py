@@ -369,12 +369,12 @@ class _Rest:
         story, rng = self._story, self._rng
         said = {name: value for name, value in self._intended.manner.items() if value is not None}
         said = {name: value for name, value in said.items() if name not in story.attributes}
-        for name in sorted(self._place.first_words(story.lane.item) & said.keys()):
+        for name in sorted(self._place.first_words(story.lane.item) & said.keys()):  # a set has another order each run
             self._tell_first_word(name, said.pop(name))
         for promise in self._intended.promises:
             stop = story.points.get(promise.stop[-1])
             if own_limit(promise) is not None and stop is not None and stop.type == "case.milestone":
-                for name in sorted(promise.where.keys() & said.keys()):
+                for name in promise.where.keys() & said.keys():
                     _say(stop, {name: said.pop(name)})  # with the step that it is about
         done = story.points.get("completed")
         if not said or done is None:
@@ -441,7 +441,8 @@ class _Rest:
         accepted = self._story.points["accepted"].time
         at = self._place.on_workday(self._rng, accepted, 2 + self._rng.randrange(3))
         said = {"limit": {"amount": 10, "unit": "working_days"}, "reason": "complex_case"}
-        self._story.tell("case.extended", at, said, source=OPERATIONS)
+        grants = self._story.owner in self._place.law.plan.grantors
+        self._story.tell("case.extended", at, said, source="" if grants else OPERATIONS)
 
     # ---- the fates that were decided -------------------------------------------------------------------
     def _decide(self) -> None:

@@ -16,9 +16,17 @@ from services.simulator.story import OPERATIONS, Moment, Passage, Pause, Story
 class Known:
     """A story as known at an instant; None is the end of all days."""
 
-    def __init__(self, story: Story, at: Instant | None, first_words: frozenset[str] = frozenset()) -> None:
-        """What was said before `at` is known. `first_words`: the attributes of which the first word stands."""
+    def __init__(
+        self,
+        story: Story,
+        at: Instant | None,
+        first_words: frozenset[str] = frozenset(),
+        grantors: frozenset[str] = frozenset(),
+    ) -> None:
+        """What was said before `at` is known. `first_words`: the attributes of which the first word stands. `grantors`:
+        who may extend a limit, beside the operations centre."""
         self.story = story
+        self._grantors = grantors | {OPERATIONS}
         self._first_words = first_words
         self.attributes: dict[str, Any] = {}
         self.applicant = "unknown"
@@ -87,7 +95,7 @@ class Known:
                 case "case.rated":
                     self.rating = data["score"] if data.get("rated_by") != "default" else self.rating
                 case "case.extended":
-                    self.extended |= moment.source == OPERATIONS
+                    self.extended |= moment.source in self._grantors
                 case "case.justified" | "case.confirmed":
                     if data["decision"] == "accepted":
                         (self.excused if moment.type == "case.justified" else self.confirmed).add(data["kpi"])

@@ -149,7 +149,7 @@ class Story:
         self.stuck = False
         """Nothing more comes of it."""
         self.extended = False
-        """The operations centre grants it an extension."""
+        """It is granted an extension."""
         self.outcome = "granted"
         self.rejected: list[tuple[str, Moment]] = []
         """Events of it that must be turned away, with the reason code."""

@@ -90,7 +90,8 @@ class Truth:
 
     # ---- what was said late (DESIGN §4.14) -----------------------------------------------------------
     def _known(self, story: Story, at: Instant | None) -> Known:
-        return Known(story, at, self._place.first_words(story.lane.item))
+        plan = self._place.law.plan
+        return Known(story, at, self._place.first_words(story.lane.item), plan.grantors)
 
     def _stages(self, story: Story) -> list[tuple[Known, Instant]]:
         """What was known just before each arrival but the first."""

@@ -5,9 +5,14 @@ Written again with `python -m tests.golden.test_truth` after a wanted change of 
 
 import csv
 import hashlib
+import os
+import subprocess
+import sys
 from collections import Counter
 from datetime import date
 from pathlib import Path
+
+import pytest
 
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
@@ -35,9 +40,22 @@ def summary() -> list[list[str]]:
     return [["kpi", "variant", "fate", "n"], *told, ["-", "events", digest.hexdigest(), str(count)]]
 
 
-def test_the_simulated_truth_is_the_committed_one() -> None:
+def committed() -> list[list[str]]:
     with GOLDEN.open(newline="") as file:
-        assert summary() == list(csv.reader(file))
+        return list(csv.reader(file))
+
+
+def test_the_simulated_truth_is_the_committed_one() -> None:
+    assert summary() == committed()
+
+
+@pytest.mark.parametrize("hashes", ["0", "1"])
+def test_the_same_seed_gives_the_same_bytes_in_every_process(hashes: str) -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", "from tests.golden.test_truth import summary; print(*summary()[-1])"],
+        capture_output=True, text=True, check=True, env={**os.environ, "PYTHONHASHSEED": hashes},
+    )  # fmt: skip
+    assert told.stdout.split() == committed()[-1]
 
 
 if __name__ == "__main__":

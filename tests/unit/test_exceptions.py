@@ -8,8 +8,9 @@ from services.domain.explain import Reason, explain
 from services.domain.facts import Fact
 from services.domain.judge import Judge
 from services.domain.judgement import Outcome
-from services.domain.plan import Promise
+from services.domain.plan import Promise, Source
 from tests.unit.cases import (
+    SEALS,
     WATER,
     accepted,
     at,
@@ -157,3 +158,11 @@ def test_what_a_step_adds_after_the_completion_is_a_late_entry() -> None:
 def test_a_reclassified_case_is_left_out_by_what_it_now_is() -> None:
     facts = [START, reclassified("2021-09-17", attributes={"exempted": True})]
     assert outcome(LATER, facts, "2021-09-18") is None
+
+
+def test_a_source_that_grants_extends_by_its_own_authority() -> None:
+    asked = [START, extended("2021-09-17", 3, source=WATER), END]
+    registered = [Source(id=source, units=("*",), grants=source == WATER) for source in (WATER, SEALS)]
+    judge = judge_of(*share(extended=True).plan.promises, sources=registered)
+    assert outcome(judge, asked, "2021-10-01") is Outcome.MET
+    assert outcome(judge, [asked[0], asked[1]._replace(source=SEALS), asked[2]], "2021-10-01") is Outcome.MISSED
