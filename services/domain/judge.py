@@ -36,7 +36,7 @@ class Opinion(NamedTuple):
 
 
 NOTHING = Opinion([], None)
-RULES = 4
+RULES = 5
 """Raised with every change of the code by which the same facts, plan and moment are judged otherwise than before."""
 
 
