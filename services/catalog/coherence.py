@@ -7,7 +7,7 @@ from typing import Any
 
 from services.catalog.load import Place
 from services.domain.limits import Limit, LimitUnit
-from services.domain.plan import CASELESS, AttributeSpec, Kind, Promise, ServiceItem, Window
+from services.domain.plan import BY_EVENT, CASELESS, AttributeSpec, Kind, Promise, ServiceItem, Window
 
 Fault = tuple[Place, str]
 """What is wrong within an entry: keys from the entry on, and the sentence."""
@@ -188,7 +188,7 @@ def _maturity(promise: Promise) -> Iterator[Fault]:
         yield ("matures_at",), f'"limit" needs one that the plan sets: {promise.limit} is what each case declares'
     if promise.kind is Kind.TREND:
         yield from _of_trend(promise)
-    if promise.where == {"stopped": True} and promise.matures_at == "completion" and promise.stop == ("completed",):
+    if promise.where == {"stopped": True} and promise.matures_at in BY_EVENT and promise.stop == ("completed",):
         yield ("stop",), "every completed case would count: name the milestones, or let a limit mature the case"
     if promise.kind is Kind.CATALOGUE and promise.statistic == "share" and not promise.where and not promise.listed:
         yield ("where",), "is missing: which of the selected entries count"

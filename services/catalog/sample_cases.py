@@ -281,6 +281,8 @@ def _courses(case: _SampleCase) -> tuple[Course, Course | None]:
         return Course(case.later), None
     elif set(promise.stop) <= set(promise.start):
         return Course(case.start, case.later), None
+    elif matures == "stop":
+        return Course(case.later, case.later + SECOND), None
     else:
         until = case.due(Limit(amount=0, unit=LimitUnit.WORKING_DAYS))  # the day of the completion
         return Course(_last_second(until), case.later), Course(_too_late(until), case.later)

@@ -6,7 +6,7 @@ from typing import Any
 
 from services.catalog.wording import objective_text, unit_of_measure
 from services.domain.limits import Limit
-from services.domain.plan import CASELESS, Kind, Objective, Plan, Promise, Strength, Tier, Title
+from services.domain.plan import BY_EVENT, CASELESS, Kind, Objective, Plan, Promise, Strength, Tier, Title
 
 _POINTS = {
     "applied": Title(zh="申请", en="application"),
@@ -246,6 +246,8 @@ def _counted(promise: Promise) -> Title:
         clauses.insert(0, Title(zh=f"办结前达到{zh}", en=f"{en} by completion"))
     elif promise.where.get("stopped"):
         clauses.insert(0, Title(zh=f"按期{stop.zh}", en=f"{stop.en} in time"))
+    if promise.matures_at == "stop":
+        clauses.append(Title(zh=f"以{stop.zh}时为准", en=f"as of {stop.en}"))
     return _together(clauses)
 
 
@@ -301,7 +303,7 @@ def _bounded(count: str) -> Title:
 def _matured(promise: Promise, start: Title) -> Title:
     """By when what is bounded is judged, where the completion does not say it."""
     matures = promise.limit if promise.matures_at == "limit" else promise.matures_at
-    if matures is None or matures == "completion":
+    if matures is None or matures in BY_EVENT:
         return Title(zh="", en="")
     if isinstance(matures, date):
         return Title(zh=f"至{matures}，", en=f" by {matures}")

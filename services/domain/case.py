@@ -92,8 +92,9 @@ class Case:
     anomalies: list[str] = field(default_factory=list)
     """Codes of what does not fit together, e.g. `second_acceptance`; shown by `explain`, counted per unit."""
     plain: bool = True
-    """Only applications, acceptances, milestones, nodes, measurements and a completion: its verdict cannot have been
-    changed by what came later, except by a late completion itself."""
+    """Only applications, acceptances, milestones, nodes, measurements and a completion, none of which says otherwise of
+    an attribute than what was said before: its verdict cannot have been changed by what came later, except by a late
+    completion itself."""
     arrived: Instant = 0
     """When the last of its facts arrived."""
 

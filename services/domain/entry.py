@@ -21,6 +21,14 @@ class Entry(NamedTuple):
 
     collection: str
     states: tuple[EntryState, ...]
+    told: Sequence[Fact] = ()
+    """What it was told by, corrections among it."""
+    confirmed: frozenset[str] = frozenset()
+    """The promises for which the operations centre confirmed it."""
+
+    def known_by(self, at: Instant) -> "Entry | None":
+        """The entry as it stood then, by what had been said then."""
+        return entry_of(corrected([fact for fact in self.told if fact.time <= at and fact.received <= at]))
 
 
 class Fulfilment(NamedTuple):
@@ -57,8 +65,9 @@ class Report(NamedTuple):
     """The promises for which the operations centre confirmed it."""
 
 
-def entry_of(facts: Sequence[Fact]) -> Entry | None:
-    """The entry that `item.upserted` and `item.retired` describe; None without any. Corrections are applied already."""
+def entry_of(facts: Sequence[Fact], told: Sequence[Fact] = ()) -> Entry | None:
+    """The entry that `item.upserted` and `item.retired` describe; None without any. Corrections are applied to `facts`
+    already, and not yet to what was `told`."""
     states, collection = [], ""
     for fact in facts:
         if fact.rank == Rank.ITEM_UPSERTED:
@@ -67,7 +76,7 @@ def entry_of(facts: Sequence[Fact]) -> Entry | None:
         elif fact.rank == Rank.ITEM_RETIRED:
             collection = fact.data.get("collection", collection)
             states.append(EntryState(fact.time, fact.data.get("unit", ""), None))
-    return Entry(collection, tuple(states)) if states else None
+    return Entry(collection, tuple(states), told, _confirmed(told)) if states else None
 
 
 def fulfilments_of(facts: Sequence[Fact]) -> list[Fulfilment]:

@@ -37,6 +37,8 @@ class Figure:
     """The mean duration, suspensions included."""
     reached: Mapping[int, int | Fraction] | None = None
     """For dated targets: how much has counted since which day (burn-up); None where that is not known."""
+    standing: Fraction | None = None
+    """For dated targets: how much counts today, whether or not it did by the date."""
     reached_of: int = 1
     """What that is divided by to give the value: of a share, its denominator."""
     unmeasured: int = 0

@@ -163,7 +163,7 @@ class Fold:
             elif rank == _MILESTONE:
                 case.milestones.setdefault(data["name"], []).append(fact.time)
                 if "attributes" in data:
-                    case.attributes.update(data["attributes"])
+                    _learn(case, data["attributes"])
                     self._hear(fact, loose)
             elif rank == _REOPENED and data["reason"] == "new_request":
                 self._close(case, loose)
@@ -192,7 +192,7 @@ class Fold:
         attributes = data.get("attributes")
         if attributes:
             if first:
-                case.attributes.update(attributes)
+                _learn(case, attributes)
             else:
                 for name, value in attributes.items():
                     case.attributes.setdefault(name, value)
@@ -346,7 +346,7 @@ class Fold:
         if channel is not None and channel != "unknown":
             case.channels.add(channel)
         if "attributes" in data:
-            case.attributes.update(data["attributes"])
+            _learn(case, data["attributes"])
             self._hear(fact, loose)
             self._settle(case, loose)
 
@@ -444,6 +444,15 @@ def _decide(decisions: MutableMapping[str, Decision], fact: Fact) -> None:
     kpi, decision = data["kpi"], data["decision"]
     if decision != "requested" or kpi not in decisions:
         decisions[kpi] = Decision(decision, fact.time, data.get("reason", ""))
+
+
+def _learn(case: Case, attributes: Mapping[str, Any]) -> None:
+    """The last word on each attribute stands. One that was another before may have made a miss of the case, or put it
+    among others."""
+    held = case.attributes
+    if case.plain and held and any(held.get(name, value) != value for name, value in attributes.items()):
+        case.plain = False
+    held.update(attributes)
 
 
 def _pairing(fact: Fact) -> tuple[str, str, str]:

@@ -36,7 +36,7 @@ class Opinion(NamedTuple):
 
 
 NOTHING = Opinion([], None)
-RULES = 4
+RULES = 5
 """Raised with every change of the code by which the same facts, plan and moment are judged otherwise than before."""
 
 
@@ -144,7 +144,7 @@ class Judge:
     def _without_case(self, facts: Sequence[Fact], as_told: Sequence[Fact], now: Instant) -> list[Judgement]:
         """Of facts with their corrections applied, and as they were told."""
         found: list[Judgement] = []
-        entry = entry_of(facts)
+        entry = entry_of(facts, as_told)
         if entry is not None:
             day = self.law.zone.day(now)
             for of_entry in self._of_entries:

@@ -192,6 +192,10 @@ CASELESS = frozenset((Kind.CATALOGUE, Kind.DUTY, Kind.FIGURE))
 """Kinds about what is no case: entries of a catalogue, duties, figures that a source counts itself."""
 
 
+BY_EVENT = ("completion", "stop")
+"""Values of `matures_at` that are something that happens to a case, not a time."""
+
+
 class Promise(Entry):
     """One promise of the plan, as one entry of `kpis/*.toml`."""
 
@@ -234,8 +238,9 @@ class Promise(Entry):
     """Nodes in which the clock runs; between them, and in others, it stands still (总用时 as the sum of the stages)."""
     extension_moves_limit: bool = False
     """Whether an approved extension of the case moves this limit, too (it always moves the statutory one)."""
-    matures_at: Literal["completion", "limit"] | PlainLimit | date | None = None
-    """What matures a case (DESIGN §4.7): its completion, the promise's limit, a limit after its start, or a date."""
+    matures_at: Literal["completion", "stop", "limit"] | PlainLimit | date | None = None
+    """What matures a case (DESIGN §4.7): its completion, the stop of the promise's own clock (or the completion, if
+    that comes without it), the promise's limit, a limit after its start, or a date."""
     measure: str | None = None
     """For means and trends: `working_days`, `elapsed_days` (elapsed time in days), `minutes`, `working_minutes`,
     `quantity:NAME`, `milestone:NAME` (how many), `ratio:A/B` (the sum of quantity A over all cases ÷ that of B),

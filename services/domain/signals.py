@@ -43,6 +43,8 @@ FORECAST, FORECAST_LOWER, FORECAST_UPPER = "forecast", "forecast_lower", "foreca
 FORECASTS = (FORECAST, FORECAST_LOWER, FORECAST_UPPER)
 OVER_QUOTA = "over_quota"
 """More than the upper end of a range that the plan prints (3–5 家): no miss, and to be seen."""
+STANDING = "standing"
+"""How much of a dated figure counts today, where that is not what counted at its date."""
 _DECLARED = "~declared"
 _HANDLED = "~handled"
 
@@ -202,7 +204,8 @@ def signal_rows(tallies: Mapping[TallyKey, Tally], through: int, days: int = 30)
 
 
 def figure_signals(promise: Promise, unit: str, figure: Figure, today: int) -> list[SignalRow]:
-    """Of one promise's figure: the forecast while its date is to come, and by how much it exceeds its quota."""
+    """Of one promise's figure: the forecast while its date is to come, what counts today once it is over (what was
+    reached late is not in the figure), and by how much it exceeds its quota."""
     rows: list[SignalRow] = []
     ahead = forecast(figure, today, promise.by.toordinal()) if promise.by is not None and figure.pending else None
     if ahead is not None:
@@ -211,6 +214,9 @@ def figure_signals(promise: Promise, unit: str, figure: Figure, today: int) -> l
             SignalRow(name, unit, promise.key, by_now, "", written(foretold))
             for name, foretold in zip(FORECASTS, ahead, strict=True)
         ]
+    in_time = figure.value if figure.numerator is None else figure.numerator
+    if figure.standing is not None and figure.standing != in_time:
+        rows.append(SignalRow(STANDING, unit, promise.key, written(figure.standing), "", ""))
     quota = promise.target.quota if promise.target is not None else None
     if quota is not None and figure.value is not None and figure.value > quota:
         rows.append(SignalRow(OVER_QUOTA, unit, promise.key, written(figure.value - Fraction(quota)), "", ""))

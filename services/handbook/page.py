@@ -144,10 +144,17 @@ def _clock(promise: Promise) -> Iterator[tuple[str, str]]:
     elif isinstance(matures, date):
         yield "到期 Matures", matures.isoformat()
     elif matures is not None:
-        yield "到期 Matures", {"completion": "办结<br>completion", "limit": "时限<br>its limit"}[matures]
+        yield "到期 Matures", _MATURED_BY[matures]
     yield "中止事由 Clock stands still for", _codes(promise.clock_stops) or "无 none"
     if promise.runs_in:
         yield "只在环节内计时 Clock runs in", _codes(promise.runs_in)
+
+
+_MATURED_BY = {
+    "completion": "办结<br>completion",
+    "stop": "计时终点<br>the stop of its clock",
+    "limit": "时限<br>its limit",
+}
 
 
 def _choices(promise: Promise) -> Iterator[str]:

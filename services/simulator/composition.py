@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from services.domain.limits import Limit
-from services.domain.plan import AttributeSpec, Kind, Objective, Promise, ServiceItem, Strength
+from services.domain.plan import BY_EVENT, AttributeSpec, Kind, Objective, Promise, ServiceItem, Strength
 from services.domain.zone import MINUTE_US, Instant
 from services.simulator.placement import Placement, own_limit, values_of
 from services.simulator.profile import Quality
@@ -165,7 +165,7 @@ class Intentions:
 
     def steps(self, promise: Promise) -> Iterator[str]:
         """The milestones without which a case that its completion matures is not in the numerator."""
-        if promise.matures_at == "completion":
+        if promise.matures_at in BY_EVENT:
             reached = promise.where.get("reached", ())
             yield from (str(name) for name in (reached if isinstance(reached, tuple) else (reached,)))
             if promise.where.get("stopped") and promise.start != promise.stop:
@@ -373,8 +373,9 @@ class _Rest:
             self._tell_first_word(name, said.pop(name))
         for promise in self._intended.promises:
             stop = story.points.get(promise.stop[-1])
-            if own_limit(promise) is not None and stop is not None and stop.type == "case.milestone":
-                for name in promise.where.keys() & said.keys():
+            judged_there = own_limit(promise) is not None or promise.matures_at == "stop"
+            if judged_there and stop is not None and stop.type == "case.milestone":
+                for name in sorted(promise.where.keys() & said.keys()):
                     _say(stop, {name: said.pop(name)})  # with the step that it is about
         done = story.points.get("completed")
         if not said or done is None:
@@ -459,11 +460,11 @@ class _Rest:
                 continue
             if promise.unless.get("outcome") is not None and story.outcome in values_of(promise.unless["outcome"]):
                 continue
-            if promise.kind is Kind.CASE_BOUND and promise.matures_at == "completion":
+            if promise.kind is Kind.CASE_BOUND and promise.matures_at in BY_EVENT:
                 fate = self._bounded(promise)
                 if all(point in story.points for point in promise.stop):
                     story.fates[promise.key] = fate
-            elif promise.kind is Kind.CASE_SHARE and promise.matures_at == "completion":
+            elif promise.kind is Kind.CASE_SHARE and promise.matures_at in BY_EVENT:
                 kept, refused = self._is_kept(promise), story.outcome != "granted"
                 lacks = any(point not in story.points for point in promise.stop)
                 missed = Fate.WITHDRAWN if refused and lacks else Fate.MISSED

@@ -217,7 +217,7 @@ class Registers:
             if promise.listed and code not in promise.listed:
                 continue
             told.add(code)
-            kept = _holds(state, promise.where)
+            kept = _holds(state, promise.where) and self._is_in_time(entry, promise, end)
             row = row._replace(unit=entry.unit, case=f"{moment.source} {entry.subject}", started=moment.time)
             if promise.statistic in ("mean", "sum"):
                 if promise.statistic == "mean" or kept:
@@ -228,6 +228,18 @@ class Registers:
         for code in promise.listed if promise.statistic == "share" else ():
             if code not in told:  # nobody tells of it: missing in the whole, and in no unit's row
                 yield Row(promise.id, promise.variant, "ALL", "-", f"- {code}", Fate.MISSED)
+
+    def _is_in_time(self, entry: Entry, promise: Promise, end: Instant) -> bool:
+        """Whether an entry that counts has done so since the date of the promise: what is reached later does not."""
+        over = None if promise.by is None else self._place.zone.midnight(promise.by.toordinal() + 1)
+        if over is None or end <= over:
+            return True
+        since: Instant | None = None
+        for moment, state in reversed([said for said in entry.told if said[0].known(end)]):
+            if state is None or not _holds(state, {**promise.select, **promise.where}):
+                break
+            since = moment.time
+        return since is not None and since < over
 
     @staticmethod
     def _copies(promise: Promise, standing: list[tuple[Entry, Mapping[str, Any]]]) -> Iterator[Row]:

@@ -216,7 +216,7 @@ class Truth:
     def _shared(self, look: Look) -> Row | None:
         promise, known = look.promise, look.known
         limit = own_limit(promise)
-        if limit is None and promise.stop != ("completed",):
+        if limit is None and promise.stop != ("completed",) and (promise.matures_at != "stop" or look.stop is None):
             return self._delivered(look)
         lane = known.story.lane
         due = None if limit is None else self._place.due(promise, look.start, lane.unit, lane.item)
@@ -235,8 +235,8 @@ class Truth:
         return self._closed(row, Fate.MET if kept else Fate.MISSED, look.stop)
 
     def _delivered(self, look: Look) -> Row | None:
-        """Its completion matures it, but there are other steps to be taken by the end of that day; refused, it owes
-        none."""
+        """Its completion matures it, or nothing before it has; but there are other steps to be taken by the end of that
+        day; refused, it owes none."""
         promise, known, row = look.promise, look.known, look.row
         done = known.completed_at
         if done is not None and done < look.start:
@@ -270,6 +270,10 @@ class Truth:
         bound, limit = promise.bound, promise.matures_at
         assert bound is not None
         end = look.gone or look.stop
+        if limit == "completion" and promise.stop != ("completed",):
+            end = _over(known, known.completed_at, refused_is_over=False) or known.completed_at
+        elif limit == "stop" and end is None:
+            end = known.completed_at
         due = None
         if isinstance(limit, Limit):
             lane = known.story.lane

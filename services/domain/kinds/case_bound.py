@@ -1,8 +1,8 @@
 """A bound on a count, an amount, a ratio or an order of steps in a case: no fee, one survey, intention before start.
 
-What is too much is a breach at once; what is too little is one when the case matures: when its clock stops, or, where
-`matures_at` is a limit or a date, when that has passed. A case that closes without the source having reported the fact
-is unmeasured (DESIGN §4.12).
+What is too much is a breach at once; what is too little is one when the case matures: when it is completed or, as
+`matures_at` says, its clock stops, or a limit or a date has passed. A case that closes without the source having
+reported the fact is unmeasured (DESIGN §4.12).
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from services.domain.kinds.kind import Moment, Sums
 from services.domain.kinds.maturity import Maturity
 from services.domain.kinds.strictness import Strictness
 from services.domain.law import Law
-from services.domain.plan import Objective, Promise, Strength
+from services.domain.plan import BY_EVENT, Objective, Promise, Strength
 from services.domain.selection import compile_population
 from services.domain.stopwatch import Stopwatch
 from services.domain.tally import NOW, Cell, Cells
@@ -77,7 +77,9 @@ class CaseBound:
         self._accepts = compile_population(promise.select, promise.unless)
         self._binding = Binding(promise, law.zone)
         self._watch = Stopwatch(promise, law)
-        self._maturity = Maturity(promise, law) if promise.matures_at != "completion" else None
+        self._maturity = None if promise.matures_at in BY_EVENT else Maturity(promise, law)
+        self._by_completion = promise.matures_at == "completion"
+        self._by_event = promise.matures_at in BY_EVENT
         self._bound = Bound(promise.bound)
         self._only_demands = not self._bound.caps
         self._counts = tuple(count_of(text) for text in promise.counts)
@@ -94,11 +96,13 @@ class CaseBound:
         start = self._watch.start(case)
         if start is None:
             return
-        stop = self._watch.stop(case, start)
+        stop = _completion(case, start) if self._by_completion else self._watch.stop(case, start)
         if not self._binding.holds(start, stop, now):
             return
         ended = self._binding.ended(case, stop)
         end = ended if ended is not None else stop
+        if end is None and self._by_event:
+            end = _completion(case, start)
         reading = self._maturity.reading(case, start) if self._maturity is not None else None
         if reading is None or reading.due is None:
             amounts = self._amounts(case, None)
@@ -215,6 +219,11 @@ class CaseBound:
     def figure(self, sums: Sums, at: Moment) -> Figure:
         """The share of measured cases within the bound."""
         return compliance(sums, self.promise)
+
+
+def _completion(case: Case, start: Instant) -> Instant | None:
+    """When a case was completed, since the clock started."""
+    return case.completed_at if case.completed_at is not None and case.completed_at >= start else None
 
 
 _CELLS: dict[Outcome, Cells] = {

@@ -2,8 +2,9 @@
 
 Where the completion matures a case and the clock stops at something else (the steps that had to be taken), the case is
 open until the day of its completion is over (`ends`), and in the numerator if all of them came by then: two systems
-that report on one case need not do so in one breath. What is waited for until a limit has a yellow card before it, as
-under a limit of its own.
+that report on one case need not do so in one breath. Where its stop matures a case, it is judged by what was true then;
+one that is completed without it, as one of which steps are missing. What is waited for until a limit has a yellow card
+before it, as under a limit of its own.
 """
 
 from services.domain.case import Case
@@ -15,7 +16,7 @@ from services.domain.kinds.kind import Moment, Sums
 from services.domain.kinds.maturity import Maturity
 from services.domain.law import Law
 from services.domain.limits import Ends
-from services.domain.plan import Promise, Strength
+from services.domain.plan import BY_EVENT, Promise, Strength
 from services.domain.selection import compile_knowledge, compile_population, compile_selection, wanted_values
 from services.domain.stopwatch import Stopwatch
 from services.domain.tally import NOW, Cell, Cells
@@ -27,7 +28,7 @@ _WAITING: Cells = ()
 
 
 class CaseShare:
-    """`kind = "case_share"`. `matures_at` is the completion, a limit after the start, or a date."""
+    """`kind = "case_share"`. `matures_at` is the completion, the stop, a limit after the start, or a date."""
 
     def __init__(self, promise: Promise, law: Law) -> None:
         self.promise = promise
@@ -42,8 +43,9 @@ class CaseShare:
         self._key = promise.key
         self._red = promise.strength is Strength.HARD
         self._waits_for_completion = promise.matures_at == "completion" and promise.stop != ("completed",)
-        by_completion = promise.matures_at in (None, "completion")
-        self._maturity = None if by_completion else Maturity(promise, law)
+        self._by_stop = promise.matures_at == "stop" and promise.stop != ("completed",)
+        by_event = promise.matures_at is None or promise.matures_at in BY_EVENT
+        self._maturity = None if by_event else Maturity(promise, law)
         self._warns = promise.objective is not None
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
@@ -54,7 +56,7 @@ class CaseShare:
         if start is None:
             return
         stop = self._watch.stop(case, start)
-        if self._waits_for_completion:
+        if self._waits_for_completion or (self._by_stop and stop is None):
             self._by_completion(case, start, stop, now, found)
             return
         if stop is not None and stop < start:
@@ -124,10 +126,16 @@ class CaseShare:
         if (cells is _OUT or cells is _IN) and (case.suspensions or case.extensions):
             cells += marks(case, ())
         doubt_from = None
-        if matures is None and outcome is Outcome.MET and case.completed is not None:
-            doubt_from = case.completed.received + 1
+        if matures is None and outcome is Outcome.MET:
+            doubt_from = self._doubt_from(case, end)
         judgement = self._judgement(case, outcome, day, cells, start, matures, end, doubt_from)
         found.append(judgement._replace(yellow_at=yellow_at))
+
+    def _doubt_from(self, case: Case, end: Instant) -> Instant | None:
+        """From when on what was told may have been missing when the case was judged."""
+        if self._by_stop:
+            return end + 1
+        return case.completed.received + 1 if case.completed is not None else None
 
     def _has_reached(self, case: Case, by: Instant) -> bool:
         """Whether all milestones that count were reached when the case matured."""

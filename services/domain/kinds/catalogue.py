@@ -26,13 +26,17 @@ class Catalogue:
     """`kind = "catalogue"`. Kept in the present only, with the days since when each entry has counted (burn-up).
 
     Where the plan refers to a list, the tally's item is the code on it, so that an entry told of twice counts once. Of
-    a dated sum it is the day since when an entry has counted."""
+    a dated sum it is the day since when an entry has counted.
+
+    By a date, that is for good: only what has counted since then without a break, and was known by then (or is
+    confirmed), is in the numerator. What is reached later does not mend a miss; what is lost later is one."""
 
     def __init__(self, promise: Promise, law: Law) -> None:
         self.promise = promise
         self._zone = law.zone
         self._key = promise.key
         self._by = law.zone.midnight(promise.by.toordinal() + 1) - 1 if promise.by else None
+        self._last_day = promise.by.toordinal() if promise.by else None
         self._listed = frozenset(promise.listed)
 
     # ---- an entry ----------------------------------------------------------------------------------
@@ -46,6 +50,11 @@ class Catalogue:
             return
         since = self._since(entry)
         cells: Cells
+        if since is not None and self._is_late(entry, since):
+            cells = ((Cell.N, 1), (Cell.LATE_ENTRY, 1))
+            item = EVERY if self.promise.statistic == "sum" else item
+            found.append(Judgement(self._key, 1, Outcome.LATE_ENTRY, state.unit, item, NOW, cells, None, state.since))
+            return
         match self.promise.statistic:
             case "mean":
                 cells = self._measured(state.attributes)
@@ -87,6 +96,15 @@ class Catalogue:
             since, kept_as = state.since, item
         return None if since is None else self._zone.day(since)
 
+    def _is_late(self, entry: Entry, since: int) -> bool:
+        """Whether it is said to have counted by the date, but had not been said to by then (DESIGN §4.14)."""
+        if self._by is None or self._last_day is None or since > self._last_day:
+            return False
+        if self.promise.id in entry.confirmed or all(fact.received <= self._by for fact in entry.told):
+            return False
+        known = entry.known_by(self._by)
+        return known is None or self._since(known) is None
+
     def _counted(self, attributes: Mapping[str, Any] | None) -> str | None:
         """Where an entry is kept, if it counts in the numerator."""
         if attributes is None or not accepts_attributes(attributes, self.promise.where):
@@ -95,7 +113,7 @@ class Catalogue:
 
     # ---- the figure --------------------------------------------------------------------------------
     def figure(self, sums: Sums, at: Moment) -> Figure:
-        """The statistic over the entries as they stand; before its date a target that is not reached is pending.
+        """The statistic over the entries as they stand, or by its date; before that, what is not reached is pending.
 
         Of a list the whole list is the denominator; for a unit, those of its codes that it has told of.
         """
@@ -118,7 +136,7 @@ class Catalogue:
 
     def _sum(self, sums: Sums) -> Figure:
         """A sum of nothing is nothing: what is promised by a date must be there, told of or not."""
-        present = total(sums.present.values())
+        present = total(tally for item, tally in sums.present.items() if item == EVERY or self._is_by_date(int(item)))
         value = Fraction(present.cells[Cell.TOTAL], MICRO)
         reached = None
         if self._by is not None:
@@ -127,12 +145,16 @@ class Catalogue:
                 for item, tally in sums.present.items()
                 if item != EVERY and tally.cells[Cell.N]
             }
-        return Figure(value=value, n=present.cells[Cell.N], reached=reached)
+        return Figure(value=value, n=present.cells[Cell.N], reached=reached, standing=_standing(reached))
 
     def _number(self, sums: Sums) -> Figure:
         """How many count, or which share of all."""
         n, met, reached = self._of_the_list(sums) if self._listed else self._of_the_entries(sums)
-        figure = Figure(numerator=met, reached=reached if self._by is not None else None)
+        figure = Figure()
+        if self._by is not None:
+            figure.reached, figure.standing = reached, _standing(reached)
+            met = sum(count for day, count in reached.items() if self._is_by_date(day))
+        figure.numerator = met
         if self.promise.statistic != "share":
             # a count has no cases behind it that could be missing: nothing is a number, too
             figure.value, figure.n = Fraction(met), met
@@ -142,6 +164,9 @@ class Catalogue:
         figure.ratio, figure.reached_of = True, max(n, 1)
         figure.small_sample_matters = objective is not None and objective.amount < 1
         return figure
+
+    def _is_by_date(self, since: int) -> bool:
+        return self._last_day is None or since <= self._last_day
 
     @staticmethod
     def _of_the_entries(sums: Sums) -> tuple[int, int, Mapping[int, int]]:
@@ -153,3 +178,8 @@ class Catalogue:
         met = {code: tally for code, tally in there.items() if tally.cells[Cell.MET]}
         n = len(self._listed) if sums.unit == "ALL" else len(there)
         return n, len(met), Counter(min(tally.bins) for tally in met.values() if tally.bins)
+
+
+def _standing(reached: Mapping[int, int | Fraction] | None) -> Fraction | None:
+    """How much counts today, since whichever day."""
+    return None if reached is None else sum(reached.values(), Fraction())

@@ -1,10 +1,10 @@
-"""What matures a case that is not matured by its completion: a limit after its start, or a date (DESIGN §4.7)."""
+"""What matures a case where no event does (`BY_EVENT`): a limit after its start, or a date (DESIGN §4.7)."""
 
 from datetime import date
 
 from services.domain.case import Case
 from services.domain.law import Law
-from services.domain.plan import Promise
+from services.domain.plan import BY_EVENT, Promise
 from services.domain.stopwatch import Reading, Stopwatch
 from services.domain.zone import Instant
 
@@ -18,13 +18,13 @@ class Maturity:
         self._watch: Stopwatch | None = None
         if isinstance(matures, date):
             self._date = Reading(law.zone.midnight(matures.toordinal() + 1) - 1, None, ())
-        elif matures is not None and matures != "completion":
+        elif matures is not None and matures not in BY_EVENT:
             limit = promise.limit if matures == "limit" else matures
             self._watch = Stopwatch(promise.model_copy(update={"limit": limit, "clock_stops": (), "runs_in": ()}), law)
 
     def reading(self, case: Case, start: Instant) -> Reading | None:
         """The last instant before a case is judged, and from when little is left until then; None: its completion
-        matures it."""
+        or its stop matures it."""
         if self._watch is not None:
             return self._watch.read(case, start, None)
         return self._date

@@ -4,10 +4,12 @@ from typing import Any
 
 from services.domain.entry import entry_of
 from services.domain.facts import Fact
+from services.domain.values import Valuer
 from tests.unit.cases import (
     accepted,
     at,
     completed,
+    confirmed,
     correction,
     in_order,
     judge_of,
@@ -16,6 +18,7 @@ from tests.unit.cases import (
     retired,
     row,
     rows,
+    tallies_of,
     upserted,
 )
 
@@ -112,6 +115,59 @@ def test_a_dated_count_is_no_miss_before_its_date() -> None:
     assert row(COUNT, done, "2022-01-01", window="now").state in ("at_risk", "provisional")
     assert row(COUNT, done, "2022-01-01T00:00:00.000001", window="now").state == "missed"
     assert row(COUNT, [*done, done[0]], "2022-01-02", window="now").state == "met"
+
+
+LATER = "2022-02-17"
+TWO = [[upserted(f"2021-10-0{number}", done=True)] for number in (1, 2)]
+
+
+def test_what_is_reached_after_the_date_does_not_mend_the_miss() -> None:
+    third = [upserted("2022-02-15", done=True)]
+    found = row(COUNT, [*TWO, third], LATER, window="now")
+    assert (found.value, found.state, found.late_entry_n) == ("2", "missed", "0")
+    signals = Valuer(COUNT).beside(tallies_of(COUNT, [*TWO, third], at(LATER)), at(LATER))
+    assert ("standing", "ALL", "P", "3") in [each[:4] for each in signals]
+
+
+def test_what_is_said_after_the_date_to_have_been_reached_before_waits_for_confirmation() -> None:
+    told_late = [upserted("2021-12-20", done=True)._replace(received=at("2022-02-15"))]
+    found = row(COUNT, [*TWO, told_late], LATER, window="now")
+    assert (found.value, found.state, found.late_entry_n) == ("2", "missed", "1")
+    assert row(COUNT, [*TWO, [*told_late, confirmed("2022-02-16")]], LATER, window="now").state == "met"
+    wrong = upserted("2021-12-20", done=False)
+    put_right = [wrong, correction("2022-02-15", wrong, upserted("2021-12-20", done=True))]
+    assert row(COUNT, [*TWO, put_right], LATER, window="now").late_entry_n == "1"
+
+
+def test_a_slip_put_right_after_the_date_takes_nothing_away() -> None:
+    slip = upserted("2021-12-20", done=True, note="slpi")
+    put_right = [slip, correction("2022-02-15", slip, upserted("2021-12-20", done=True, note="slip"))]
+    assert row(COUNT, [*TWO, put_right], LATER, window="now").state == "met"
+
+
+def test_what_is_lost_after_the_date_is_a_miss_even_if_it_comes_back() -> None:
+    third = [upserted("2021-12-20", done=True), upserted("2022-01-20", done=False)]
+    assert row(COUNT, [*TWO, third], "2022-01-19", window="now").state == "met"
+    assert row(COUNT, [*TWO, third], LATER, window="now").state == "missed"
+    back = [*third, upserted("2022-02-01", done=True)]
+    assert row(COUNT, [*TWO, back], LATER, window="now").state == "missed"
+
+
+def test_of_a_dated_sum_and_share_too_only_what_was_reached_by_the_date_counts() -> None:
+    dated: dict[str, Any] = {"kind": "catalogue", "select": {}, "where": {"done": True}, "by": "2021-12-31", **NOW}
+    judge = judge_of(
+        promise(id="SUM", statistic="sum", quantity="places", objective=">= 10 places", **dated),
+        promise(id="SHARE", statistic="share", objective=">= 100 %", **dated),
+    )
+    entries = [
+        [upserted("2021-10-01", done=True, places=6)],
+        [upserted("2022-01-15", done=True, places=4)],
+        [upserted("2021-12-01", done=True, places=5)._replace(received=at("2022-01-16"))],
+    ]
+    found = rows(judge, entries, LATER)
+    total, share = found["SUM", "ALL", "-", "official", "now"], found["SHARE", "ALL", "-", "official", "now"]
+    assert (total.value, total.state, total.late_entry_n) == ("6", "missed", "1")
+    assert (share.value, share.numerator, share.denominator, share.state) == ("0.333333", "1", "3", "missed")
 
 
 def test_a_count_says_whether_its_pace_is_enough() -> None:

@@ -1,9 +1,11 @@
 """DESIGN §4.7: compliance counts matured cases."""
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 
+from services.catalog.load import load_plan
 from services.domain.facts import Fact
 from services.domain.judgement import Outcome
 from tests.unit.cases import (
@@ -11,8 +13,10 @@ from tests.unit.cases import (
     at,
     card_list,
     completed,
+    day,
     judge_of,
     judgement,
+    measured,
     milestone,
     outcome,
     promise,
@@ -225,3 +229,85 @@ def test_a_ratio_that_says_no_maturity_is_refused() -> None:
         promise(kind="case_share", where={"stopped": True}, objective=">= 95 %")
     with pytest.raises(ValueError, match="needs `matures_at`"):
         promise(kind="case_bound", counts=("quantity:fee",), bound="<= 0 CNY")
+
+
+PUBLISHED = judge_of(
+    promise(
+        kind="case_share", where={"clause": True}, start="milestone:published", stop="milestone:published",
+        matures_at="stop", objective=">= 100 %",
+    )
+)  # fmt: skip
+DOCUMENT = accepted("2021-09-16T09:00", attributes={"clause": False})
+PUBLICATION = milestone("2021-09-17T09:00", "published")
+
+
+def test_what_the_stop_matures_is_judged_then_whether_or_not_the_case_is_ever_completed() -> None:
+    assert outcome(PUBLISHED, [DOCUMENT], "2021-12-31") is None
+    found = judgement(PUBLISHED, [DOCUMENT, PUBLICATION], "2021-09-17T10:00")
+    assert (found.outcome, found.day) == (Outcome.MISSED, day("2021-09-17"))
+    assert row(PUBLISHED, [[DOCUMENT, PUBLICATION]], "2022-01-01").state == "missed"
+
+
+def test_a_withdrawal_or_an_amendment_after_the_stop_washes_no_miss_out() -> None:
+    gone = [DOCUMENT, PUBLICATION, withdrawn("2021-10-01T09:00")]
+    assert outcome(PUBLISHED, gone, "2021-12-31") is Outcome.MISSED
+    amended = milestone("2021-10-20T09:00", "published", attributes={"clause": True})
+    assert outcome(PUBLISHED, [DOCUMENT, PUBLICATION, amended], "2021-12-31") is Outcome.LATE_ENTRY
+    silent = accepted("2021-09-16T09:00")  # what was not said at all at the publication was not there either
+    assert outcome(PUBLISHED, [silent, PUBLICATION, amended], "2021-12-31") is Outcome.LATE_ENTRY
+    before = milestone("2021-09-17T08:00", "drafted", attributes={"clause": True})
+    assert outcome(PUBLISHED, [DOCUMENT, before, PUBLICATION], "2021-12-31") is Outcome.MET
+
+
+def test_a_case_that_is_completed_without_the_stop_that_matures_it_is_missed_then() -> None:
+    judge = judge_of(
+        promise(
+            kind="case_share", where={"method": "random"}, stop="milestone:assigned", matures_at="stop",
+            objective=">= 100 %",
+        )
+    )  # fmt: skip
+    start = accepted("2021-09-16T09:00")
+    by_hand = milestone("2021-09-17T09:00", "assigned", attributes={"method": "manual"})
+    assert outcome(judge, [start], "2021-12-31") is Outcome.OPEN
+    assert outcome(judge, [start, by_hand], "2021-09-17T09:01") is Outcome.MISSED
+    assert outcome(judge, [start, by_hand, withdrawn("2021-10-08")], "2021-12-31") is Outcome.MISSED
+    assert outcome(judge, [start, withdrawn("2021-09-17")], "2021-12-31") is Outcome.WITHDRAWN
+    end = completed("2021-10-08T09:00", outcome="granted")
+    assert outcome(judge, [start, end], "2021-10-08T12:00") is Outcome.OPEN
+    assert outcome(judge, [start, end], "2021-12-31") is Outcome.MISSED
+
+
+@pytest.mark.parametrize(
+    ("matures_at", "expected"), [("stop", Outcome.UNMEASURED), ("completion", Outcome.OPEN)], ids=["stop", "completion"]
+)
+def test_a_bound_reads_stop_and_completion_as_a_share_does(matures_at: str, expected: Outcome) -> None:
+    judge = judge_of(
+        promise(
+            kind="case_bound", counts=("quantity:fee",), bound="<= 0 CNY", stop="milestone:paid", matures_at=matures_at
+        )
+    )
+    start, paid = accepted("2021-09-16T09:00"), milestone("2021-09-17T09:00", "paid")
+    assert outcome(judge, [start, paid], "2021-12-31") is expected
+    free, end = measured("2021-09-17T09:00", "fee", 0), completed("2021-10-08T09:00")
+    met = judgement(judge, [start, paid, free, end], "2021-12-31")
+    assert (met.outcome, met.stop) == (
+        Outcome.MET,
+        at("2021-09-17T09:00" if matures_at == "stop" else "2021-10-08T09:00"),
+    )
+    assert outcome(judge, [start, free, end], "2021-12-31") is Outcome.MET  # completed without the stop
+
+
+SHIPPED = load_plan(Path("services/catalog/jiangbei-2021"))
+
+
+@pytest.mark.parametrize(
+    ("kpi", "milestone_name"),
+    [
+        ("K17-1", "published"), ("K17-2", "published"), ("K20-2", "published"), ("K16-2", "bids_opened"),
+        ("K13-1", "procurement_started"), ("K13-1/before_2022", "procurement_started"), ("K28-2", "use_changed"),
+        ("K38-1", "decided"), ("K46-1", "filed"), ("K46-2", "assigned"),
+    ],
+)  # fmt: skip
+def test_the_plan_judges_these_at_their_step_not_when_the_case_is_over(kpi: str, milestone_name: str) -> None:
+    entry = next(each for each in SHIPPED.promises if each.key == kpi)
+    assert (entry.matures_at, entry.stop) == ("stop", (f"milestone:{milestone_name}",))

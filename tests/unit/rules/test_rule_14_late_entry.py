@@ -8,12 +8,14 @@ from services.domain.judgement import Outcome
 from services.domain.rulings import rulings_of
 from tests.unit.cases import (
     accepted,
+    applied,
     at,
     card_list,
     completed,
     confirmed,
     correction,
     extended,
+    folded,
     fulfilled,
     in_order,
     judge_of,
@@ -101,6 +103,48 @@ def test_a_second_acceptance_that_takes_a_late_case_out_of_the_promise_is_one_to
     small = accepted("2021-09-16T09:00", attributes={"size": "small"})
     large = accepted("2021-09-15T09:00", attributes={"size": "large"}, received=LATE)
     assert outcome(judge, [small, large], END) is Outcome.LATE_ENTRY
+
+
+@pytest.mark.parametrize(
+    "rewrite",
+    [
+        milestone("2021-10-08T09:00", "connected", attributes={"size": "large"}),
+        completed("2021-10-08T09:00", attributes={"size": "large"}),
+    ],
+    ids=["a milestone", "the completion"],
+)
+def test_nothing_that_says_otherwise_of_a_late_case_lets_it_go_from_the_promise(rewrite: Fact) -> None:
+    judge = judge_of(promise(select={"service_item": "water", "size": "small"}))
+    facts = [accepted("2021-09-16T09:00", attributes={"size": "small"}), rewrite]
+    assert outcome(judge, facts, END) is Outcome.LATE_ENTRY
+    assert verdicts(judge, facts) == [("P", "met_by_late_entry")]
+    assert not judge.judge(in_order(facts), at(END)).quiet
+    assert outcome(judge, [*facts, confirmed("2021-10-12T09:00")], END) is None
+
+
+def test_an_acceptance_that_says_otherwise_than_the_application_does_not_either() -> None:
+    judge = judge_of(promise(select={"service_item": "water", "size": "small"}, start="applied"))
+    small = applied("2021-09-16T09:00", attributes={"size": "small"})
+    large = accepted("2021-10-08T09:00", attributes={"size": "large"})
+    assert outcome(judge, [small, large], END) is Outcome.LATE_ENTRY
+
+
+def test_what_says_the_same_again_or_something_new_costs_a_case_nothing() -> None:
+    small = accepted("2021-09-16T09:00", attributes={"size": "small"})
+    again = milestone("2021-09-18T09:00", "surveyed", attributes={"size": "small", "line": True})
+    assert folded(WATER, small, again, completed("2021-09-20T09:00", attributes={"line": True}))[0].plain
+
+
+def test_a_list_that_was_too_long_and_is_told_shorter_later_is_a_late_entry() -> None:
+    judge = judge_of(
+        promise(kind="case_bound", counts=("attribute:terminals",), bound="<= 1 count", matures_at="completion")
+    )
+    facts = [
+        accepted("2021-09-16T09:00", attributes={"terminals": ["computer", "counter"]}),
+        completed("2021-09-17T09:00", attributes={"terminals": ["computer"]}),
+    ]
+    assert outcome(judge, facts, END) is Outcome.LATE_ENTRY
+    assert outcome(judge, [*facts, confirmed("2021-10-08")], END) is Outcome.MET
 
 
 def test_what_turns_a_hit_into_a_miss_is_believed_at_once() -> None:
