@@ -2,9 +2,9 @@
 
 A folder holds `plan.toml` (the head), `kpis/*.toml` (`[[promise]]`) and, where the plan has them, `units.toml`
 (`[[unit]]`), `service_items.toml` or `service_items/*.toml` (`[[service_item]]`), `sources.toml` (`[[source]]`),
-`opening_hours.toml` (`[[hours]]`) and `lists/*.txt` (one code a line, `#` begins a comment). `"list:NAME"` in an entry stands for the codes of
-`lists/NAME.txt`; a line that begins with `# placeholder` says that its codes are made up until the right ones are known.
-Whether a plan is right, beyond being readable, is said by `services.catalog.check`.
+`opening_hours.toml` (`[[hours]]`) and `lists/*.txt` (one code a line, `#` begins a comment). `"list:NAME"` in an entry
+stands for the codes of `lists/NAME.txt`; a line that begins with `# placeholder` says that its codes are made up until
+the right ones are known. Whether a plan is right, beyond being readable, is said by `services.catalog.check`.
 """
 
 import hashlib
