@@ -124,7 +124,7 @@ class Catalogue:
                 figure = self._sum(sums)
             case _:
                 figure = self._number(sums)
-        figure.pending = self._by is not None and at.now <= self._by
+        figure.pending = self._by is not None and at.now < self._by
         return figure
 
     @staticmethod

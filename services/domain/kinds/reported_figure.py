@@ -95,7 +95,7 @@ class ReportedFigure:
             numerator=exact_part, denominator=exact_whole,
             ratio=isinstance(exact_part, int) and isinstance(exact_whole, int) and 0 <= part <= whole_of,
             small_sample_matters=objective is not None and objective.unit == "share" and objective.amount < 1,
-            pending=self._by is not None and at.now <= self._by,
+            pending=self._by is not None and at.now < self._by,
         )  # fmt: skip
         figure.owed, figure.unmeasured = self._silence(reported, periods, sums.unit, at)
         return figure
@@ -104,7 +104,7 @@ class ReportedFigure:
         """How many reports are owed by now, and of how many there is no denominator."""
         owing = self._owed_by if unit == "ALL" else self._owed_by & {unit}
         if self._once:
-            due = len(owing) if self._by is None or at.now > self._by else 0
+            due = len(owing) if self._by is None or at.now >= self._by else 0
             told = sum(any(map(_is_measured, reported.get(each, {}).values())) for each in owing)
             return due, max(due - told, 0)
         owed = [reported.get(each, {}).get(period) for each in owing for period in periods]

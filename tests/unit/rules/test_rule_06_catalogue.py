@@ -112,8 +112,9 @@ COUNT = judge_of(
 
 def test_a_dated_count_is_no_miss_before_its_date() -> None:
     done = [[upserted("2021-11-30", id=number, done=True)] for number in range(2)]
-    assert row(COUNT, done, "2022-01-01", window="now").state in ("at_risk", "provisional")
-    assert row(COUNT, done, "2022-01-01T00:00:00.000001", window="now").state == "missed"
+    last_instant = "2021-12-31T23:59:59.999999"
+    assert row(COUNT, done, last_instant, window="now").state in ("at_risk", "provisional")
+    assert row(COUNT, done, "2022-01-01", window="now").state == "missed"
     assert row(COUNT, [*done, done[0]], "2022-01-02", window="now").state == "met"
 
 
@@ -298,8 +299,9 @@ DATED = judge_of(
 
 def test_a_dated_share_is_hard_from_2400_of_its_date_and_a_regression_is_a_miss() -> None:
     done, open_ = [upserted("2021-10-20", done=True)], [upserted("2021-10-20", done=False)]
-    assert row(DATED, [done, open_], "2021-11-01", window="now").state in ("at_risk", "provisional")
-    assert row(DATED, [done, open_], "2021-11-01T00:00:00.000001", window="now").state == "missed"
+    last_instant = "2021-10-31T23:59:59.999999"
+    assert row(DATED, [done, open_], last_instant, window="now").state in ("at_risk", "provisional")
+    assert row(DATED, [done, open_], "2021-11-01", window="now").state == "missed"
     assert row(DATED, [done, done], "2021-11-02", window="now").state == "met"
     fallen_back = [*done, upserted("2021-12-01", done=False)]
     assert row(DATED, [done, fallen_back], "2021-12-02", window="now").state == "missed"
