@@ -84,7 +84,7 @@ class Reports:
                 if below is None:
                     yield row._replace(fate=Fate.UNMEASURED)
                     continue
-                amount = 0 if above is None else above.numerator * MICRO
+                amount = 0 if above is None else min(above.numerator, below.denominator) * MICRO
                 row = row._replace(amount=amount, base=below.denominator * MICRO)
                 yield row._replace(fate=Fate.LATE_ENTRY) if late else row
 

@@ -21,7 +21,8 @@ Reported = Mapping[str, Mapping[str, Tally]]
 class ReportedFigure:
     """`kind = "figure"`. Numerator and denominator may come from two sources (what was collected from a unit, and what
     the unit has): they meet in the tally of unit and period. A period with a denominator is measured, and without a
-    numerator nothing of it counts; a numerator alone counts for nothing.
+    numerator nothing of it counts; a numerator alone counts for nothing. A part counts for no more than its whole:
+    what one unit or month has too much makes up for no other's lack.
 
     In a tally, N says that the denominator (BASE) was reported, MET that the numerator (TOTAL) was.
     """
@@ -33,6 +34,7 @@ class ReportedFigure:
         self._owed_by = frozenset(promise.owed_by)
         self._by = law.zone.midnight(promise.by.toordinal() + 1) - 1 if promise.by else None
         self._once = promise.period == "once"
+        self._is_part = promise.objective is None or promise.objective.unit == "share"
 
     # ---- a report ----------------------------------------------------------------------------------
     def judge_report(self, report: Report, now: Instant, found: list[Judgement]) -> None:
@@ -85,9 +87,12 @@ class ReportedFigure:
         reported = _by_unit(sums.present)
         periods = [] if self._once else self._months.ended(sums.first_day, at)
         if self._once:
-            part, whole_of = _last_told(reported)
+            told = _last_told(reported)
         else:
-            part, whole_of = _summed(_measured(reported, periods, last_only=self.promise.statistic == "stock"))
+            told = _amounts(_measured(reported, periods, last_only=self.promise.statistic == "stock"))
+        part, whole_of = sum(above for above, _ in told), sum(below for _, below in told)
+        excess = sum(max(above - below, 0) for above, below in told) if self._is_part else 0
+        part -= excess
         exact_part, exact_whole = whole_number(Fraction(part, MICRO)), whole_number(Fraction(whole_of, MICRO))
         objective = self.promise.objective
         figure = Figure(
@@ -95,7 +100,7 @@ class ReportedFigure:
             numerator=exact_part, denominator=exact_whole,
             ratio=isinstance(exact_part, int) and isinstance(exact_whole, int) and 0 <= part <= whole_of,
             small_sample_matters=objective is not None and objective.unit == "share" and objective.amount < 1,
-            pending=self._by is not None and at.now < self._by,
+            pending=self._by is not None and at.now < self._by, excess=Fraction(excess, MICRO),
         )  # fmt: skip
         figure.owed, figure.unmeasured = self._silence(reported, periods, sums.unit, at)
         return figure
@@ -133,25 +138,22 @@ def _measured(reported: Reported, periods: Iterable[str], *, last_only: bool) ->
     return found
 
 
-def _summed(tallies: Iterable[Tally]) -> tuple[int, int]:
-    """Numerators and denominators, in millionths."""
-    part = whole_of = 0
-    for tally in tallies:
-        part, whole_of = part + tally.cells[Cell.TOTAL], whole_of + tally.cells[Cell.BASE]
-    return part, whole_of
+def _amounts(tallies: Iterable[Tally]) -> list[tuple[int, int]]:
+    """Numerator and denominator of each, in millionths."""
+    return [(tally.cells[Cell.TOTAL], tally.cells[Cell.BASE]) for tally in tallies]
 
 
-def _last_told(reported: Reported) -> tuple[int, int]:
+def _last_told(reported: Reported) -> list[tuple[int, int]]:
     """The same of what each unit reported last, whichever periods the two halves name."""
-    part = whole_of = 0
+    found = []
     for told in reported.values():
         measured = [period for period, tally in told.items() if _is_measured(tally)]
         if not measured:
             continue
-        whole_of += told[max(measured)].cells[Cell.BASE]
         counted = [period for period, tally in told.items() if tally.cells[Cell.MET]]
-        part += told[max(counted)].cells[Cell.TOTAL] if counted else 0
-    return part, whole_of
+        part = told[max(counted)].cells[Cell.TOTAL] if counted else 0
+        found.append((part, told[max(measured)].cells[Cell.BASE]))
+    return found
 
 
 def _holds(target: Objective, count: Count) -> bool:

@@ -6,6 +6,7 @@ import pytest
 
 from services.domain.facts import Fact
 from services.domain.judgement import Outcome
+from services.domain.values import Valuer
 from tests.unit.cases import (
     at,
     confirmed,
@@ -18,6 +19,7 @@ from tests.unit.cases import (
     reported,
     row,
     rows,
+    tallies_of,
 )
 
 FIGURE: dict[str, Any] = {
@@ -114,9 +116,25 @@ def test_parts_of_a_whole_are_exact() -> None:
     assert (found.numerator, found.denominator, found.value) == ("0.3", "0.3", "1")
 
 
-def test_more_than_all_is_shown_as_it_is() -> None:
+def test_too_much_of_one_unit_or_month_makes_up_for_no_other() -> None:
+    hub = {"source": "/units/hub", "quantity": "collected"}
+    produced = [[reported("2021-10-01", 0, 100, "2021-09", unit)] for unit in ("works", "seals")]
+    collected = [
+        [reported("2021-10-02", part, 0, "2021-09", unit, **hub)] for part, unit in ((50, "works"), (150, "seals"))
+    ]
+    found = row(TWO_SOURCES, produced + collected, "2021-10-15")
+    assert (found.value, found.numerator, found.state) == ("0.75", "150", "missed")
+    signals = Valuer(TWO_SOURCES).beside(
+        tallies_of(TWO_SOURCES, produced + collected, at("2021-10-15")), at("2021-10-15")
+    )
+    assert [each[:4] for each in signals] == [("excess", unit, "P", "50") for unit in ("ALL", "seals")]
+    months = [[reported("2021-10-01", 9, 10, "2021-09")], [reported("2021-11-01", 11, 10, "2021-10")]]
+    assert row(ONE_SOURCE, months, "2021-11-15", unit="works").value == "0.95"
+
+
+def test_more_than_all_is_all() -> None:
     found = row(ONE_SOURCE, [[reported("2021-10-01", 12, 10, "2021-09")]], "2021-10-15", unit="works")
-    assert (found.value, found.lower, found.state) == ("1.2", "", "met")
+    assert (found.value, found.lower != "", found.state) == ("1", True, "met")
 
 
 # ---- the last one alone ------------------------------------------------------------------------------------
