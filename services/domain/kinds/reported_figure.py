@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from functools import lru_cache
 
 from services.domain.case import MICRO
 from services.domain.entry import Count, Report
@@ -10,6 +11,7 @@ from services.domain.judgement import Judgement, Outcome
 from services.domain.kinds.kind import Moment, Sums
 from services.domain.kinds.months import Months, last_day
 from services.domain.law import Law
+from services.domain.limits import Ends, due
 from services.domain.plan import Objective, Promise
 from services.domain.tally import NOW, Cell, Cells, Tally
 from services.domain.zone import Instant
@@ -34,6 +36,10 @@ class ReportedFigure:
         self._owed_by = frozenset(promise.owed_by)
         self._by = law.zone.midnight(promise.by.toordinal() + 1) - 1 if promise.by else None
         self._once = promise.period == "once"
+        self._told_by = lru_cache(maxsize=4096)(self._last_telling)
+        self._law = law
+        halves = {promise.numerator, promise.denominator}
+        self._tellers = [source for source in law.plan.sources.values() if halves & set(source.feeds)]
         self._is_part = promise.objective is None or promise.objective.unit == "share"
 
     # ---- a report ----------------------------------------------------------------------------------
@@ -45,8 +51,8 @@ class ReportedFigure:
             return
         if (self._owed_by and report.unit not in self._owed_by) or not self._counts(report.period):
             return
-        due = self._due(report.period)
-        count, late = self._believed(report, due)
+        ends = self._due(report.period)
+        count, late = self._believed(report, ends)
         cells: Cells = ()
         if report.quantity == promise.numerator:
             cells += ((Cell.MET, 1), (Cell.TOTAL, count.numerator))
@@ -57,7 +63,7 @@ class ReportedFigure:
         outcome = Outcome.LATE_ENTRY if late else Outcome.COUNTED
         cycle = int(report.period.replace("-", ""))  # as a duty's: its period
         item = f"{report.period}/{report.unit}"
-        found.append(Judgement(promise.key, cycle, outcome, report.unit, item, NOW, cells, None, None, due))
+        found.append(Judgement(promise.key, cycle, outcome, report.unit, item, NOW, cells, None, None, ends))
 
     def _counts(self, period: str) -> bool:
         """Once: any period that ends while the promise is in force."""
@@ -68,14 +74,14 @@ class ReportedFigure:
             return self._by
         return self._zone.midnight(last_day(period) + 1) - 1
 
-    def _believed(self, report: Report, due: Instant) -> tuple[Count, bool]:
+    def _believed(self, report: Report, ends: Instant) -> tuple[Count, bool]:
         """The count that holds, and whether a better one waits for confirmation."""
         promise = self.promise
         believed, waits = report.counts[0], False
         if promise.target is None or promise.numerator != promise.denominator or promise.id in report.confirmed:
             return report.counts[-1], False  # nothing is judged, or not by one report alone
         for count in report.counts[1:]:
-            waits = count.received > due and _holds(promise.target, count) and not _holds(promise.target, believed)
+            waits = count.received > ends and _holds(promise.target, count) and not _holds(promise.target, believed)
             if not waits:
                 believed = count
         return believed, waits
@@ -89,7 +95,8 @@ class ReportedFigure:
         if self._once:
             told = _last_told(reported)
         else:
-            told = _amounts(_measured(reported, periods, last_only=self.promise.statistic == "stock"))
+            there = self._without_waiting(reported, periods, at.now)
+            told = _amounts(_measured(there, periods, last_only=self.promise.statistic == "stock"))
         part, whole_of = sum(above for above, _ in told), sum(below for _, below in told)
         excess = sum(max(above - below, 0) for above, below in told) if self._is_part else 0
         part -= excess
@@ -105,14 +112,52 @@ class ReportedFigure:
         figure.owed, figure.unmeasured = self._silence(reported, periods, sums.unit, at)
         return figure
 
+    def _without_waiting(self, reported: Reported, periods: Iterable[str], now: Instant) -> Reported:
+        """What was reported, without the months of which a half may still come in time."""
+        wanted = set(periods)
+        return {
+            unit: {
+                period: tally
+                for period, tally in told.items()
+                if period in wanted and (_is_whole(tally) or not self._waits(unit, period, now))
+            }
+            for unit, told in reported.items()
+        }
+
+    def _waits(self, unit: str, period: str, now: Instant) -> bool:
+        """Whether who tells of a unit usually needs longer than since the end of a month: it is not owed yet."""
+        return now < self._told_by(unit, period)
+
+    def _last_telling(self, unit: str, period: str) -> Instant:
+        """The end of a month and of the usual delay of its sources; without one a report is owed as the month ends."""
+        ends, law = self._due(period), self._law
+        hours = law.hours("", "")
+        delays = (each.usual_delay for each in self._tellers if unit in each.units or "*" in each.units)
+        return max(
+            [
+                ends,
+                *(
+                    due(delay, ends, Ends.DAY, zone=law.zone, calendar=law.calendar, hours=hours)
+                    for delay in delays
+                    if delay is not None
+                ),
+            ]
+        )
+
     def _silence(self, reported: Reported, periods: list[str], unit: str, at: Moment) -> tuple[int, int]:
         """How many reports are owed by now, and of how many there is no denominator."""
         owing = self._owed_by if unit == "ALL" else self._owed_by & {unit}
         if self._once:
-            due = len(owing) if self._by is None or at.now >= self._by else 0
+            due_by_now = len(owing) if self._by is None or at.now >= self._by else 0
             told = sum(any(map(_is_measured, reported.get(each, {}).values())) for each in owing)
-            return due, max(due - told, 0)
-        owed = [reported.get(each, {}).get(period) for each in owing for period in periods]
+            return due_by_now, max(due_by_now - told, 0)
+        owed = [
+            tally
+            for each in owing
+            for period in periods
+            for tally in (reported.get(each, {}).get(period),)
+            if _is_whole(tally) or not self._waits(each, period, at.now)
+        ]
         return len(owed), sum(tally is None or not _is_measured(tally) for tally in owed)
 
 
@@ -122,6 +167,11 @@ def _by_unit(present: Mapping[str, Tally]) -> Reported:
         period, _, unit = item.partition("/")
         found.setdefault(unit, {})[period] = tally
     return found
+
+
+def _is_whole(tally: Tally | None) -> bool:
+    """Whether both halves were reported."""
+    return tally is not None and tally.cells[Cell.N] > 0 and tally.cells[Cell.MET] > 0
 
 
 def _is_measured(tally: Tally) -> bool:
