@@ -92,7 +92,7 @@ class Reports:
                 yield row._replace(fate=Fate.LATE_ENTRY) if late else row
 
     def _owed_at(self, promise: Promise, unit: str, day: int) -> Instant:
-        """Until when a month that ends with a day may still be told: the end of the usual delay of those who tell it."""
+        """Until when a month may still be told of: the end of the usual delay of those who tell it."""
         law = self._place.law
         ends = self._place.zone.midnight(day + 1) - 1
         found = [ends]

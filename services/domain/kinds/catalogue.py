@@ -182,4 +182,4 @@ class Catalogue:
 
 def _standing(reached: Mapping[int, int | Fraction] | None) -> Fraction | None:
     """How much counts today, since whichever day."""
-    return None if reached is None else sum(reached.values(), Fraction())
+    return None if reached is None else sum(map(Fraction, reached.values()), Fraction())
