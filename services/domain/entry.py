@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from services.domain.facts import Fact, Rank
-from services.domain.fold import corrected, micro
+from services.domain.fold import corrected, micro, replacement
 from services.domain.zone import Instant
 
 
@@ -79,15 +79,47 @@ def entry_of(facts: Sequence[Fact], told: Sequence[Fact] = ()) -> Entry | None:
     return Entry(collection, tuple(states), told, _confirmed(told)) if states else None
 
 
-def fulfilments_of(facts: Sequence[Fact]) -> list[Fulfilment]:
-    """The earliest fulfilment of each (duty, unit, period) among the facts of a key."""
-    found: dict[tuple[str, str, str], Fulfilment] = {}
+def fulfilments_of(facts: Sequence[Fact], told: Sequence[Fact] = ()) -> list[Fulfilment]:
+    """The earliest fulfilment of each (duty, unit, period) among the facts of a key. Corrections are applied to `facts`
+    already, and not yet to what was `told`."""
+    found: dict[DutyOf, Fulfilment] = {}
     confirmed = _confirmed(facts)
+    heard = _fulfilments_heard(told)
     for fact in facts:
         if fact.rank == Rank.DUTY_FULFILLED:
-            identity = (fact.data["duty"], fact.data["unit"], fact.data["period"])
-            found.setdefault(identity, Fulfilment(*identity, fact.time, fact.received, confirmed))
+            identity = _duty_of(fact)
+            received = heard.get((fact.source, fact.id, fact.time, identity), fact.received)
+            found.setdefault(identity, Fulfilment(*identity, fact.time, received, confirmed))
     return list(found.values())
+
+
+DutyOf = tuple[str, str, str]
+"""Duty, unit, period."""
+
+
+def _fulfilments_heard(told: Sequence[Fact]) -> Mapping[tuple[str, str, Instant, DutyOf], Instant]:
+    """Of what was corrected: when each fulfilment, of an event, a time and a duty, was first heard of: one that a
+    correction made another arrives with the correction."""
+    corrections = [fact for fact in told if fact.rank == Rank.CORRECTION and fact.data.get("event") is not None]
+    if not corrections:
+        return {}
+    originals = {(fact.source, fact.id): fact for fact in told if fact.rank != Rank.CORRECTION}
+    said = list(originals.values())
+    for fact in corrections:
+        original = originals.get((fact.source, fact.data["of"]))
+        if original is not None:
+            arrival = max(fact.received, original.received)
+            said.append(replacement(original, fact.data["event"])._replace(received=arrival))
+    heard: dict[tuple[str, str, Instant, DutyOf], Instant] = {}
+    for fact in said:
+        if fact.rank == Rank.DUTY_FULFILLED:
+            told_as = fact.source, fact.id, fact.time, _duty_of(fact)
+            heard[told_as] = min(heard.get(told_as, fact.received), fact.received)
+    return heard
+
+
+def _duty_of(fact: Fact) -> DutyOf:
+    return fact.data["duty"], fact.data["unit"], fact.data["period"]
 
 
 def reports_of(facts: Sequence[Fact]) -> list[Report]:

@@ -41,6 +41,8 @@ class Figure:
     """For dated targets: how much counts today, whether or not it did by the date."""
     reached_of: int = 1
     """What that is divided by to give the value: of a share, its denominator."""
+    excess: Fraction = Fraction()
+    """By how much parts were reported to be more than their wholes: it counts for nothing."""
     unmeasured: int = 0
     """How much was owed and never told, beside what the tallies count as unmeasured, """
     owed: int | None = None

@@ -153,7 +153,7 @@ class Judge:
                     of_entry.judge_entry(entry, now, found)
             if self._signals is not None:
                 self._signals.judge_entry(entry, found)
-        for fulfilment in fulfilments_of(facts):
+        for fulfilment in fulfilments_of(facts, as_told):
             for of_duty in self._of_duties:
                 of_duty.judge_fulfilment(fulfilment, now, found)
         for report in reports_of(as_told) if self._of_figures else ():

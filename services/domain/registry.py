@@ -84,6 +84,10 @@ class Registry:
             collection.id: together([collection.attributes]) for collection in plan.head.collections
         }
         self._codes = _codes(plan)
+        self._parts = frozenset(
+            each.numerator for each in plan.promises if each.numerator and each.numerator == each.denominator
+        )
+        """The quantities of which one report tells the part and the whole."""
 
     def speaker(self, source: str, owner: str) -> Speaker:
         """What the source may speak about. Refused: it is not registered, or may not report on the owner's cases."""
@@ -143,6 +147,13 @@ class Registry:
                     f"the plan has no such {name}",
                     f"the plan has: {', '.join(sorted(known)) or 'none'}",
                 )
+        if content.get("quantity") in self._parts and content.get("numerator", 0) > content.get("denominator", 0):
+            raise Refused(
+                Reason.INVALID_VALUE,
+                f"{path}.numerator",
+                "the part is more than the whole, denominator",
+                "count in the numerator only what the denominator counts, too",
+            )
         if said.is_decision and not speaker.operations and content["decision"] != "requested":
             raise Refused(
                 Reason.NOT_ENTITLED,

@@ -45,6 +45,8 @@ OVER_QUOTA = "over_quota"
 """More than the upper end of a range that the plan prints (3–5 家): no miss, and to be seen."""
 STANDING = "standing"
 """How much of a dated figure counts today, where that is not what counted at its date."""
+EXCESS = "excess"
+"""By how much a unit's reported numerators exceed their denominators: to be asked about, it counts for nothing."""
 _DECLARED = "~declared"
 _HANDLED = "~handled"
 
@@ -205,7 +207,7 @@ def signal_rows(tallies: Mapping[TallyKey, Tally], through: int, days: int = 30)
 
 def figure_signals(promise: Promise, unit: str, figure: Figure, today: int) -> list[SignalRow]:
     """Of one promise's figure: the forecast while its date is to come, what counts today once it is over (what was
-    reached late is not in the figure), and by how much it exceeds its quota."""
+    reached late is not in the figure), by how much it exceeds its quota, and parts their wholes."""
     rows: list[SignalRow] = []
     ahead = forecast(figure, today, promise.by.toordinal()) if promise.by is not None and figure.pending else None
     if ahead is not None:
@@ -220,6 +222,8 @@ def figure_signals(promise: Promise, unit: str, figure: Figure, today: int) -> l
     quota = promise.target.quota if promise.target is not None else None
     if quota is not None and figure.value is not None and figure.value > quota:
         rows.append(SignalRow(OVER_QUOTA, unit, promise.key, written(figure.value - Fraction(quota)), "", ""))
+    if figure.excess:
+        rows.append(SignalRow(EXCESS, unit, promise.key, written(figure.excess), "", ""))
     return rows
 
 

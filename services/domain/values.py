@@ -62,11 +62,11 @@ class Valuer:
         return found
 
     def beside(self, tallies: Mapping[TallyKey, Tally], as_of: Instant) -> list[SignalRow]:
-        """What is published beside the rows: where dated figures will stand at their date, and what exceeds a quota. Of
-        each promise in its official window."""
+        """What is published beside the rows: where dated figures will stand at their date, or stand after it, what
+        exceeds a quota, and parts that exceed their wholes. Of each promise in its official window."""
         moment = Moment(as_of - 1, self._zone.day(as_of - 1))
         kinds = [self._judge.in_force(name, moment.day) for name in self._judge.kinds]
-        kinds = [kind for kind in kinds if kind.promise.by or (kind.promise.target and kind.promise.target.quota)]
+        kinds = [kind for kind in kinds if _says_more(kind.promise)]
         series = _by_promise(tallies, {kind.promise.key for kind in kinds})
         found: list[SignalRow] = []
         for kind in kinds:
@@ -230,6 +230,12 @@ class Valuer:
 
 _MUST_BE_REPORTED = (Kind.CASE_BOUND, Kind.CATALOGUE, Kind.FIGURE)
 """Kinds where silence about the fact would look like keeping the promise (DESIGN §4.12)."""
+
+
+def _says_more(promise: Promise) -> bool:
+    """Whether there is anything beside its rows to say."""
+    quota = promise.target.quota if promise.target is not None else None
+    return promise.by is not None or quota is not None or promise.kind is Kind.FIGURE
 
 
 def _by_promise(tallies: Mapping[TallyKey, Tally], kpis: Collection[str]) -> dict[str, Units]:

@@ -5,6 +5,7 @@ from datetime import date
 from random import Random
 from typing import Any, NamedTuple
 
+from services.domain.limits import Ends, due
 from services.domain.plan import Kind, Plan, Promise
 from services.domain.zone import Instant
 from services.simulator.months import first_owed, last_day, month_of
@@ -81,12 +82,26 @@ class Reports:
                 row = row._replace(day=day)
                 above, late = self._believed(promise, promise.numerator, unit, period, end)
                 below, _ = self._believed(promise, promise.denominator, unit, period, end)
+                if (above is None or below is None) and end <= self._owed_at(promise, unit, day):
+                    continue
                 if below is None:
                     yield row._replace(fate=Fate.UNMEASURED)
                     continue
-                amount = 0 if above is None else above.numerator * MICRO
+                amount = 0 if above is None else min(above.numerator, below.denominator) * MICRO
                 row = row._replace(amount=amount, base=below.denominator * MICRO)
                 yield row._replace(fate=Fate.LATE_ENTRY) if late else row
+
+    def _owed_at(self, promise: Promise, unit: str, day: int) -> Instant:
+        """Until when a month may still be told of: the end of the usual delay of those who tell it."""
+        law = self._place.law
+        ends = self._place.zone.midnight(day + 1) - 1
+        found = [ends]
+        for source in law.plan.sources.values():
+            tells = {promise.numerator, promise.denominator} & set(source.feeds)
+            if tells and source.usual_delay is not None and ("*" in source.units or unit in source.units):
+                hours = law.hours("", "")
+                found.append(due(source.usual_delay, ends, Ends.DAY, zone=law.zone, calendar=law.calendar, hours=hours))
+        return max(found)
 
     def _believed(
         self, promise: Promise, quantity: str, unit: str, period: str, end: Instant

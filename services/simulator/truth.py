@@ -337,9 +337,9 @@ class Truth:
                 return None if known.rating is None else row._replace(amount=known.rating * MICRO)
             case "ratio":
                 above, below = (known.sum(each) for each in name.split("/"))
-                if above is None and below is None:
+                if below is None:
                     return row._replace(fate=Fate.UNMEASURED)
-                return row._replace(amount=int((above or 0) * MICRO), base=int((below or 0) * MICRO))
+                return row._replace(amount=int((above or 0) * MICRO), base=int(below * MICRO))
             case "milestone":
                 times = len(known.milestones.get(name, ()))
                 return row._replace(amount=times * MICRO) if times else row._replace(fate=Fate.UNMEASURED)

@@ -18,6 +18,7 @@ from services.domain.personal import may_be_personal, personal_number
 from services.domain.refusal import Reason, Refused
 from services.domain.wire_form import wire_form
 from services.messaging.codec import CODEC, canonical, dumps
+from tests.unit.cases import promise
 from tests.unit.registries import EXAMPLES, LIMIT, OPERATIONS, SEALS, WATER, event, example, plan, raw
 
 ADMISSION = Admission(plan(), CODEC)
@@ -558,3 +559,20 @@ def test_data_that_is_null_is_not_data_left_out() -> None:
     del without["data"]
     admission.admit(orjson.dumps(without))
     assert refused(orjson.dumps({**without, "data": None}), admission).path == "data"
+
+
+def test_a_part_that_is_more_than_its_whole_is_refused_where_one_report_tells_both() -> None:
+    def admission(denominator: str) -> Admission:
+        figure = promise(
+            kind="figure", select={}, numerator="records", denominator=denominator, statistic="share", period="month",
+            owed_by=("water",), objective=">= 100 %",
+        )  # fmt: skip
+        declared = plan()
+        head = declared.head.model_copy(update={"figures": {}})
+        return Admission(declared.model_copy(update={"promises": (figure,), "head": head}), CODEC)
+
+    said = {"quantity": "records", "unit": "water", "period": "2021-10", "numerator": 11, "denominator": 10}
+    found = refused(raw("figure.reported", said), admission("records"))
+    assert (found.code, found.path) == (Reason.INVALID_VALUE, "data.numerator")
+    assert admission("records").admit(raw("figure.reported", said | {"numerator": 10}))
+    assert admission("another").admit(raw("figure.reported", said | {"denominator": 0}))

@@ -51,13 +51,19 @@ def test_a_ratio_is_of_the_sums_and_not_the_mean_of_ratios() -> None:
     assert shown(BY_VALUE, [of(50, 100), of(0, 900)]) == ("0.05", "2", "untargeted")
 
 
+def test_a_part_of_what_nobody_tells_the_whole_of_does_not_swell_the_ratio() -> None:
+    found = row(BY_VALUE, [of(100, 1000), of(500, None)], "2021-10-01")
+    assert (found.value, found.n, found.unmeasured_n) == ("0.1", "1", "1")
+    assert row(BY_VALUE, [of(100, 1000), of(None, 1000)], "2021-10-01").value == "0.05"
+
+
 def test_a_case_that_reports_neither_quantity_is_unmeasured() -> None:
     found = row(BY_VALUE, [of(50, 100), of(None, 100), of(None, None)], "2021-10-01")
     assert (found.value, found.n, found.unmeasured_n) == ("0.25", "2", "1")
 
 
 def test_there_is_no_ratio_to_nothing() -> None:
-    assert shown(BY_VALUE, [of(50, None)]) == ("", "1", "untargeted")
+    assert shown(BY_VALUE, [of(50, None)]) == ("", "0", "untargeted")
     assert shown(BY_VALUE, [])[:2] == ("", "0")
 
 

@@ -17,8 +17,8 @@ from services.domain.zone import Instant
 
 
 class CaseRatio:
-    """`measure = "ratio:A/B"`. A case counts on the day on which its clock stops; one that reports neither quantity is
-    unmeasured."""
+    """`measure = "ratio:A/B"`. A case counts on the day on which its clock stops; one that does not report what is
+    divided by is unmeasured: its part alone would better the ratio, or worsen it, of all the others."""
 
     def __init__(self, promise: Promise, law: Law) -> None:
         self.promise = promise
@@ -40,7 +40,7 @@ class CaseRatio:
         above, below = case.quantities.get(self._above), case.quantities.get(self._below)
         cells: Cells = ((Cell.N, 1), (Cell.TOTAL, above or 0), (Cell.BASE, below or 0))
         outcome = Outcome.COUNTED
-        if above is None and below is None:
+        if below is None:
             outcome, cells = Outcome.UNMEASURED, ((Cell.UNMEASURED, 1),)
         item, day = self._binding.item(case), self._binding.day(stop)
         found.append(

@@ -25,8 +25,8 @@ EVERY = "-"
 class Catalogue:
     """`kind = "catalogue"`. Kept in the present only, with the days since when each entry has counted (burn-up).
 
-    Where the plan refers to a list, the tally's item is the code on it, so that an entry told of twice counts once. Of
-    a dated sum it is the day since when an entry has counted.
+    Where the plan refers to a list, the tally's item is the code on it, so that an entry told of twice counts once: of
+    a share, if all that stand for it do. Of a dated sum it is the day since when an entry has counted.
 
     By a date, that is for good: only what has counted since then without a break, and was known by then (or is
     confirmed), is in the numerator. What is reached later does not mend a miss; what is lost later is one."""
@@ -124,7 +124,7 @@ class Catalogue:
                 figure = self._sum(sums)
             case _:
                 figure = self._number(sums)
-        figure.pending = self._by is not None and at.now <= self._by
+        figure.pending = self._by is not None and at.now < self._by
         return figure
 
     @staticmethod
@@ -175,11 +175,11 @@ class Catalogue:
 
     def _of_the_list(self, sums: Sums) -> tuple[int, int, Mapping[int, int]]:
         there = {code: tally for code, tally in sums.present.items() if code in self._listed}
-        met = {code: tally for code, tally in there.items() if tally.cells[Cell.MET]}
+        met = {code: tally for code, tally in there.items() if tally.cells[Cell.MET] == tally.cells[Cell.N]}
         n = len(self._listed) if sums.unit == "ALL" else len(there)
-        return n, len(met), Counter(min(tally.bins) for tally in met.values() if tally.bins)
+        return n, len(met), Counter(max(tally.bins) for tally in met.values() if tally.bins)
 
 
 def _standing(reached: Mapping[int, int | Fraction] | None) -> Fraction | None:
     """How much counts today, since whichever day."""
-    return None if reached is None else Fraction(sum(reached.values()))
+    return None if reached is None else sum(map(Fraction, reached.values()), Fraction())

@@ -86,7 +86,7 @@ class InSync:
         return Figure(
             value=Fraction(met, n) if n else None, n=n, numerator=met, denominator=n, ratio=True,
             small_sample_matters=objective is not None and objective.amount < 1,
-            pending=self._by is not None and at.now <= self._by,
+            pending=self._by is not None and at.now < self._by,
             reached=in_sync if self._by is not None else None, reached_of=max(n, 1),
         )  # fmt: skip
 

@@ -112,8 +112,9 @@ COUNT = judge_of(
 
 def test_a_dated_count_is_no_miss_before_its_date() -> None:
     done = [[upserted("2021-11-30", id=number, done=True)] for number in range(2)]
-    assert row(COUNT, done, "2022-01-01", window="now").state in ("at_risk", "provisional")
-    assert row(COUNT, done, "2022-01-01T00:00:00.000001", window="now").state == "missed"
+    last_instant = "2021-12-31T23:59:59.999999"
+    assert row(COUNT, done, last_instant, window="now").state in ("at_risk", "provisional")
+    assert row(COUNT, done, "2022-01-01", window="now").state == "missed"
     assert row(COUNT, [*done, done[0]], "2022-01-02", window="now").state == "met"
 
 
@@ -223,6 +224,22 @@ def test_a_code_that_two_sources_tell_of_counts_once() -> None:
     assert (found.numerator, found.denominator) == ("1", "3")
 
 
+def test_a_code_of_which_what_stands_contradicts_itself_does_not_count() -> None:
+    """True under an old subject, false under a newer one, whoever speaks: only all of them together make it true."""
+    old, new = upserted("2021-09-01", code="seal", online=True), upserted("2021-10-01", code="seal", online=False)
+    assert row(LISTED, [[old], [new]], "2021-10-10", window="now", unit="works").numerator == "0"
+    assert row(LISTED, [[old], [new, retired("2021-10-05")]], "2021-10-10", window="now", unit="works").numerator == "1"
+    other = upserted("2021-10-01", unit="seals", code="seal", online=False)
+    assert row(LISTED, [[old], [other]], "2021-10-10", window="now").numerator == "0"
+
+
+def test_of_a_number_a_code_counts_that_has_one_however_many_others_do_not() -> None:
+    """An industry with a rule in force has one, whatever else it is drafting."""
+    judge = judge_of(promise(statistic="count", where={"online": True}, objective=">= 1 items", **LIST))
+    old, new = upserted("2021-09-01", code="seal", online=True), upserted("2021-10-01", code="seal", online=False)
+    assert row(judge, [[old], [new]], "2021-10-10", window="now").value == "1"
+
+
 def test_a_unit_answers_for_its_own_entries_of_a_list() -> None:
     entries = [
         [upserted("2021-09-16", unit="works", code="water", online=True)],
@@ -298,8 +315,9 @@ DATED = judge_of(
 
 def test_a_dated_share_is_hard_from_2400_of_its_date_and_a_regression_is_a_miss() -> None:
     done, open_ = [upserted("2021-10-20", done=True)], [upserted("2021-10-20", done=False)]
-    assert row(DATED, [done, open_], "2021-11-01", window="now").state in ("at_risk", "provisional")
-    assert row(DATED, [done, open_], "2021-11-01T00:00:00.000001", window="now").state == "missed"
+    last_instant = "2021-10-31T23:59:59.999999"
+    assert row(DATED, [done, open_], last_instant, window="now").state in ("at_risk", "provisional")
+    assert row(DATED, [done, open_], "2021-11-01", window="now").state == "missed"
     assert row(DATED, [done, done], "2021-11-02", window="now").state == "met"
     fallen_back = [*done, upserted("2021-12-01", done=False)]
     assert row(DATED, [done, fallen_back], "2021-12-02", window="now").state == "missed"

@@ -1,5 +1,7 @@
 """DESIGN §4.10: state is arithmetic, strength decides the colour."""
 
+from typing import Any
+
 import pytest
 
 from services.domain.facts import Fact
@@ -18,6 +20,7 @@ from tests.unit.cases import (
     node_started,
     outcome,
     promise,
+    reported,
     row,
     rows,
     standing,
@@ -235,3 +238,35 @@ def test_a_range_is_met_from_its_lower_end_and_more_is_no_miss(recommended: int,
     entries = [[upserted("2021-09-16", n=number)] for number in range(recommended)]
     found = row(judge, entries, "2021-10-01", window="now")
     assert (found.objective, found.state) == ("3..5", state)
+
+
+DATED: dict[str, Any] = {"select": {}, "by": "2021-12-31"}
+STANDING: dict[str, Any] = DATED | {"kind": "catalogue", "windows": ("now",), "official_window": "now"}
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        STANDING | {"collection": "catalogue", "statistic": "count", "objective": ">= 1 items"},
+        STANDING | {"collection": "catalogue", "statistic": "share", "where": {"done": True}, "objective": ">= 100 %"},
+        STANDING
+        | {"collection": "catalogue", "statistic": "in_sync", "master": "base", "copies": ("site",)}
+        | {"objective": ">= 100 %"},
+        DATED | {"kind": "duty", "duty": "report", "period": "once", "owed_by": ("works",)},
+        DATED
+        | {"kind": "figure", "numerator": "records", "denominator": "records", "statistic": "share", "period": "once"}
+        | {"owed_by": ("works",), "objective": ">= 100 %"},
+    ],
+    ids=["count", "share", "in_sync", "duty", "figure"],
+)
+def test_the_row_of_the_midnight_at_which_a_date_ends_shows_the_verdict_of_every_kind(entry: dict[str, Any]) -> None:
+    judge = judge_of(promise(**entry))
+    subjects = [
+        [upserted("2021-10-01", platform="base", code="a", version="1")],
+        [reported("2021-12-31T09:00", 1, 2, "2021-12")],
+    ]
+    if entry.get("statistic") == "count":
+        subjects = []
+    window = entry.get("official_window", "year")
+    before, after = (row(judge, subjects, at, window=window) for at in ("2021-12-31T23:59:59.999999", "2022-01-01"))
+    assert (before.state in ("provisional", "at_risk"), after.state) == (True, "missed")

@@ -6,6 +6,8 @@ import pytest
 
 from services.domain.facts import Fact
 from services.domain.judgement import Outcome
+from services.domain.plan import Source
+from services.domain.values import Valuer
 from tests.unit.cases import (
     at,
     confirmed,
@@ -18,6 +20,7 @@ from tests.unit.cases import (
     reported,
     row,
     rows,
+    tallies_of,
 )
 
 FIGURE: dict[str, Any] = {
@@ -52,6 +55,32 @@ def test_a_month_counts_when_it_has_ended_and_only_whole_ones_are_owed() -> None
     october = of_both("2021-10")
     assert row(ONE_SOURCE, october, "2021-10-31T23:59", window="month").denominator == "0"
     assert row(ONE_SOURCE, [[reported("2021-09-05", 1, 9, "2021-08")]], "2021-09-20").state == "no_data"
+
+
+TAXES = Source(id="/units/taxes", units=("works",), feeds=("records",), usual_delay="2 working_days")
+HUB = Source(id="/units/hub", units=("*",), feeds=("collected",), usual_delay="3 working_days")
+
+
+def test_a_month_is_owed_once_the_usual_delay_of_its_source_has_passed() -> None:
+    """A perfect unit that reports on the 3rd is met at each month's end, though it never reports at once."""
+    judge = judge_of(promise(**FIGURE | {"owed_by": ("works",)}), sources=[TAXES])
+    heard = {TAXES.id: "2021-11-29T17:00"}
+    perfect = [[reported("2021-10-08", 5, 5, "2021-09")], [reported("2021-11-02", 9, 9, "2021-10")]]
+    at_the_end = row(judge, perfect[:1], "2021-11-01", heard=heard)
+    assert (at_the_end.state, at_the_end.unmeasured_n, at_the_end.denominator) == ("met", "0", "5")
+    assert row(judge, perfect, "2021-12-01", heard=heard).denominator == "14"
+    before, after = (row(judge, perfect[:1], time, heard=heard) for time in ("2021-11-02T23:59", "2021-11-03"))
+    assert (before.unmeasured_n, after.unmeasured_n, after.state) == ("0", "1", "unmeasured")  # Tuesday is over
+
+
+def test_a_half_that_may_still_come_in_time_is_no_miss() -> None:
+    judge = judge_of(promise(**FIGURE | {"numerator": "collected", "owed_by": ("works",)}), sources=[TAXES, HUB])
+    produced = [reported("2021-11-01T09:00", 0, 50, source=TAXES.id)]
+    heard = {TAXES.id: "2021-11-03T17:00", HUB.id: "2021-11-03T17:00"}
+    waiting = row(judge, [produced], "2021-11-03", heard=heard, window="30d")
+    assert (waiting.value, waiting.unmeasured_n, waiting.state) == ("", "0", "no_data")
+    missed = row(judge, [produced], "2021-11-04", heard=heard, window="30d")
+    assert (missed.value, missed.state) == ("0", "missed")
 
 
 def test_a_period_that_nobody_reports_is_unmeasured() -> None:
@@ -114,9 +143,25 @@ def test_parts_of_a_whole_are_exact() -> None:
     assert (found.numerator, found.denominator, found.value) == ("0.3", "0.3", "1")
 
 
-def test_more_than_all_is_shown_as_it_is() -> None:
+def test_too_much_of_one_unit_or_month_makes_up_for_no_other() -> None:
+    hub = {"source": "/units/hub", "quantity": "collected"}
+    produced = [[reported("2021-10-01", 0, 100, "2021-09", unit)] for unit in ("works", "seals")]
+    collected = [
+        [reported("2021-10-02", part, 0, "2021-09", unit, **hub)] for part, unit in ((50, "works"), (150, "seals"))
+    ]
+    found = row(TWO_SOURCES, produced + collected, "2021-10-15")
+    assert (found.value, found.numerator, found.state) == ("0.75", "150", "missed")
+    signals = Valuer(TWO_SOURCES).beside(
+        tallies_of(TWO_SOURCES, produced + collected, at("2021-10-15")), at("2021-10-15")
+    )
+    assert [each[:4] for each in signals] == [("excess", unit, "P", "50") for unit in ("ALL", "seals")]
+    months = [[reported("2021-10-01", 9, 10, "2021-09")], [reported("2021-11-01", 11, 10, "2021-10")]]
+    assert row(ONE_SOURCE, months, "2021-11-15", unit="works").value == "0.95"
+
+
+def test_more_than_all_is_all() -> None:
     found = row(ONE_SOURCE, [[reported("2021-10-01", 12, 10, "2021-09")]], "2021-10-15", unit="works")
-    assert (found.value, found.lower, found.state) == ("1.2", "", "met")
+    assert (found.value, found.lower != "", found.state) == ("1", True, "met")
 
 
 # ---- the last one alone ------------------------------------------------------------------------------------

@@ -232,6 +232,20 @@ def test_a_step_told_of_too_late_heals_a_breach_of_order_only_when_it_is_confirm
     assert outcome(judge, [*facts, first._replace(received=at(LATE))], END) is Outcome.LATE_ENTRY
 
 
+def test_a_report_that_a_correction_makes_another_months_arrives_with_the_correction() -> None:
+    judge = judge_of(promise(kind="duty", select={}, duty="report", period="month", owed_by=("works",)))
+    september = fulfilled("2021-09-28T09:00", "2021-09")
+    october = correction("2021-12-10T09:00", september, fulfilled("2021-09-28T09:00", "2021-10"))
+    assert judgement(judge, [september, october], "2021-12-11").outcome is Outcome.LATE_ENTRY
+    assert verdicts(judge, [september, october], "2021-12-11") == [("P", "met_by_late_entry")]
+    too_late = fulfilled("2021-10-02T09:00", "2021-09")
+    backdated = correction("2021-12-10T09:00", too_late, fulfilled("2021-09-29T09:00", "2021-09"))
+    assert judgement(judge, [too_late, backdated], "2021-12-11").outcome is Outcome.LATE_ENTRY
+    in_time = correction("2021-09-29T09:00", september, fulfilled("2021-09-28T10:00", "2021-09"))
+    worded = correction("2021-12-10T09:00", september, fulfilled("2021-09-28T10:00", "2021-09"), id="words")
+    assert judgement(judge, [september, in_time, worded], "2021-12-11").outcome is Outcome.MET
+
+
 def test_a_report_that_is_heard_of_after_its_due_day_waits_for_confirmation() -> None:
     judge = judge_of(promise(kind="duty", select={}, duty="report", period="month", owed_by=("works",)))
     late = fulfilled("2021-09-30T17:00", "2021-09", received="2021-10-08T09:00")
