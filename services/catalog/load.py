@@ -3,8 +3,8 @@
 A folder holds `plan.toml` (the head), `kpis/*.toml` (`[[promise]]`) and, where the plan has them, `units.toml`
 (`[[unit]]`), `service_items.toml` or `service_items/*.toml` (`[[service_item]]`), `sources.toml` (`[[source]]`),
 `opening_hours.toml` (`[[hours]]`) and `lists/*.txt` (one code a line, `#` begins a comment). `"list:NAME"` in an entry
-stands for the codes of `lists/NAME.txt`. Whether a plan is right, beyond being readable, is said by
-`services.catalog.check`.
+stands for the codes of `lists/NAME.txt`; a line that begins with `# placeholder` says that they are made up until the
+right ones are known. Whether a plan is right, beyond being readable, is said by `services.catalog.check`.
 """
 
 import hashlib
@@ -94,6 +94,7 @@ class Reading:
     sources: list[Located[Source]] = field(default_factory=list)
     hours: list[Located[HoursEntry]] = field(default_factory=list)
     lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    placeholders: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -101,7 +102,10 @@ def read_plan(folder: Path) -> Reading:
     """Read every file of a plan folder; never raises for what is in it."""
     reading = Reading(folder)
     for path in sorted(folder.glob("lists/*.txt")):
-        reading.lists[path.stem] = _codes(path, reading)
+        text = _text(path, reading) or ""
+        reading.lists[path.stem] = _codes(text)
+        if _PLACEHOLDER.search(text):
+            reading.placeholders.append(path.stem)
     _read_head(reading)
     for path in sorted(folder.glob("kpis/*.toml")):
         reading.promises += _read_table(path, "promise", Promise, reading)
@@ -131,6 +135,7 @@ def assemble(reading: Reading, head: PlanHead) -> Plan:
         sources={located.entry.id: located.entry for located in reading.sources},
         hours=tuple(located.entry for located in reading.hours),
         lists=reading.lists,
+        placeholders=tuple(reading.placeholders),
         fingerprint="",
     )
     return plan.model_copy(update={"fingerprint": fingerprint_of(plan)})
@@ -148,6 +153,7 @@ def fingerprint_of(plan: Plan) -> str:
         "service_items": [_judged(plan.service_items[key]) for key in sorted(plan.service_items)],
         "sources": [_judged(plan.sources[key]) for key in sorted(plan.sources)],
         "hours": sorted((_judged(entry) for entry in plan.hours), key=_canonical),
+        "placeholders": sorted(plan.placeholders),
     }
     return hashlib.sha256(_canonical(deciding).encode()).hexdigest()
 
@@ -167,9 +173,11 @@ def _canonical(value: object) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
-def _codes(path: Path, reading: Reading) -> tuple[str, ...]:
-    text = _text(path, reading)
-    lines = (line.split("#", 1)[0].strip() for line in (text or "").splitlines())
+_PLACEHOLDER = re.compile(r"^# placeholder\b", re.MULTILINE)
+
+
+def _codes(text: str) -> tuple[str, ...]:
+    lines = (line.split("#", 1)[0].strip() for line in text.splitlines())
     return tuple(line for line in lines if line)
 
 

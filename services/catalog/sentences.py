@@ -95,8 +95,17 @@ def in_words(promise: Promise, plan: Plan) -> Title:
             way = _DIRECTIONS[promise.direction or "rising"]
             trend = _measured(promise, start, stop)
             zh, en = f"{trend.zh}持续{way.zh}（无目标值）", f"{trend.en} is to {way.en}, no target"
-    nearly = _tolerated(promise)
-    return Title(zh=f"{whose.zh}：{zh}{nearly.zh}。", en=f"{whose.en}: {en}{nearly.en}.")
+    nearly, until = _tolerated(promise), _invented(promise, plan)
+    return Title(zh=f"{whose.zh}：{zh}{nearly.zh}{until.zh}。", en=f"{whose.en}: {en}{nearly.en}{until.en}.")
+
+
+def _invented(promise: Promise, plan: Plan) -> Title:
+    """That nothing is said of it yet, where its list is a placeholder."""
+    if not plan.is_invented(promise):
+        return Title(zh="", en="")
+    return Title(
+        zh="（清单尚为占位，替换前不予评价）", en="; its list is a placeholder: unmeasured until it is replaced"
+    )
 
 
 def _of_entries(promise: Promise, objective: Title) -> tuple[str, str]:

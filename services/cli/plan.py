@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Iterator
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -62,6 +63,8 @@ def check(
     tiers = tier_counts(located.entry for located in promises)
     if tiers:
         out.print("by tier: " + ", ".join(f"{tier} {count}" for tier, count in tiers.items()), soft_wrap=True)
+    for line in _placeholders(load_plan(folder)):
+        out.print(line, soft_wrap=True)
     if lock:
         kept = write_lock(folder, promises)
         out.print(f"{folder / LOCK}: {_many(kept, 'version')} locked", soft_wrap=True)
@@ -118,6 +121,14 @@ def schema(
     if kind is not None and kind not in known:
         raise typer.BadParameter(f"no such kind of file: one of {', '.join(known)}", param_hint="KIND")
     typer.echo(json.dumps(known if kind is None else known[kind], ensure_ascii=False, indent=2))
+
+
+def _placeholders(plan: Plan) -> Iterator[str]:
+    """Each list that is still to be replaced, and which promises wait for that."""
+    for name in plan.placeholders:
+        waiting = [promise.key for promise in plan.promises if plan.rests_on(name, promise)]
+        unmeasured = f": {', '.join(waiting)} unmeasured until it is replaced" if waiting else ""
+        yield f"placeholder lists/{name}.txt{unmeasured}"
 
 
 def _is_named(promise: Promise, name: str) -> bool:

@@ -513,8 +513,19 @@ class Plan(Entry):
     hours: tuple[HoursEntry, ...] = ()
     lists: dict[str, tuple[str, ...]] = {}
     """Reference lists of the plan folder (`lists/*.txt`), by name."""
+    placeholders: tuple[str, ...] = ()
+    """Names of those lists whose codes are made up until the right ones are known."""
     fingerprint: str
     """SHA-256 of everything that decides a verdict: rows judged under another are judged again."""
+
+    def rests_on(self, placeholder: str, promise: Promise) -> bool:
+        """Whether the codes that a promise counts are those of a placeholder."""
+        codes = self.lists[placeholder]
+        return bool(promise.listed and codes) and set(codes) <= set(promise.listed)
+
+    def is_invented(self, promise: Promise) -> bool:
+        """Whether a promise's denominator rests on a placeholder: nothing can be said of it until that is replaced."""
+        return any(self.rests_on(name, promise) for name in self.placeholders)
 
     @property
     def grantors(self) -> frozenset[str]:

@@ -170,6 +170,8 @@ class Valuer:
         promise = kind.promise
         if target is None:
             return State.UNTARGETED
+        if self._plan.is_invented(promise):
+            return State.UNMEASURED
         owed = figure.n + unmeasured if figure.owed is None else figure.owed
         if (promise.kind in _MUST_BE_REPORTED or promise.runs_in) and unmeasured > promise.unmeasured_tolerance * owed:
             return State.UNMEASURED

@@ -220,6 +220,7 @@ def test_a_copy_of_a_plan_has_its_fingerprint(copy: Path) -> None:
         ("service_items.toml", '"20 working_days"', '"19 working_days"'),
         ("sources.toml", 'usual_delay = "1 working_days"', 'usual_delay = "2 working_days"'),
         ("lists/on-application-items.txt", "permit.special_trade", ""),
+        ("lists/patent-agencies.txt", "# placeholder", "# no placeholder"),
         ("plan.toml", 'calendar = "cn"', 'calendar = "monday-friday"'),
     ],
 )

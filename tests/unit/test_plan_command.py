@@ -34,7 +34,14 @@ def test_the_shipped_plan_passes_with_its_promises_counted_by_tier() -> None:
     code, said = run("check", Settings().plan)
     assert (code, said.splitlines()) == (
         0,
-        [f"{Settings().plan}: 137 promises in 178 entries, no errors", "by tier: H 36, C 36, Q 65"],
+        [
+            f"{Settings().plan}: 137 promises in 178 entries, no errors",
+            "by tier: H 36, C 36, Q 65",
+            "placeholder lists/cross-region-second.txt: K25-3 unmeasured until it is replaced",
+            "placeholder lists/oversight-record-producers.txt",
+            "placeholder lists/patent-agencies.txt: K41-1 unmeasured until it is replaced",
+            "placeholder lists/units-with-seal.txt: K26-4 unmeasured until it is replaced",
+        ],
     )
 
 
