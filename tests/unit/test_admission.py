@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from stdnum import luhn
 from stdnum.cn import ric
@@ -531,12 +531,13 @@ def test_no_personal_number_escapes_the_first_look(text: str) -> None:
 
 
 @given(st.text("0123456789X", min_size=13, max_size=19))
+@example("4812222243449618X")
 def test_check_digits_are_those_of_an_independent_library(number: str) -> None:
     told = personal_number(number)
     if told == "identity-card number":
-        assert ric.is_valid(number)
+        assert any(ric.is_valid(part) for part in re.findall("(?=([0-9]{17}[0-9X]))", number))
     elif told == "bank-card number":
-        assert luhn.is_valid(number)
+        assert any(luhn.is_valid(part) for part in number.split("X") if part)
 
 
 @given(st.dates(date(1900, 1, 1), date(2020, 12, 31)), st.integers(0, 999))
