@@ -1,12 +1,14 @@
 """The edge: which events become facts, which are refused and why (CONTRACT §1, §2)."""
 
 import random
+import re
 from datetime import date
 from typing import Any
 
+import hypothesis
 import orjson
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 from stdnum import luhn
 from stdnum.cn import ric
@@ -531,7 +533,7 @@ def test_no_personal_number_escapes_the_first_look(text: str) -> None:
 
 
 @given(st.text("0123456789X", min_size=13, max_size=19))
-@example("4812222243449618X")
+@hypothesis.example("4812222243449618X")
 def test_check_digits_are_those_of_an_independent_library(number: str) -> None:
     told = personal_number(number)
     if told == "identity-card number":
