@@ -15,7 +15,16 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from services.catalog.calendars import load_calendar
-from services.catalog.coherence import MEASURES, Fault, as_tuple, beyond_the_law, of_attribute, of_promise, values_of
+from services.catalog.coherence import (
+    MEASURES,
+    Fault,
+    as_tuple,
+    beyond_the_law,
+    of_attribute,
+    of_promise,
+    sooner_than_told,
+    values_of,
+)
 from services.catalog.load import Located, Place, Problem, Reading, read_plan
 from services.catalog.lock import broken
 from services.catalog.positions import line_of, lines_of
@@ -188,6 +197,10 @@ class Checker:
             if owner != "*" and owner not in self._sources:
                 yield ("owners",), unknown("source", owner, self._sources, "sources.toml")
         fed = self._fed()
+        steps = {name for code in source.feeds if code in self._items for name in self._items[code].milestones}
+        for name in source.milestones:
+            if name not in steps and "*" not in source.feeds and not self._open:
+                yield ("milestones",), unknown("milestone", name, steps, "the service items that it feeds")
         for name in source.feeds:
             if name != "*" and name not in fed and not self._open:
                 yield ("feeds",), unknown("service item, collection, duty or figure", name, fed, "the plan")
@@ -285,6 +298,7 @@ class Checker:
         yield from self._points(promise, items)
         if isinstance(promise.limit, Limit):
             yield from beyond_the_law(promise.limit, promise, items)
+        yield from sooner_than_told(promise, items, [located.entry for located in self._reading.sources])
         for key in ("nodes", "runs_in"):
             for node in getattr(promise, key):
                 yield from self._declared((key,), "node", node, items)

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.catalog.load import Place
 from services.domain.limits import Limit, LimitUnit
-from services.domain.plan import BY_EVENT, CASELESS, AttributeSpec, Kind, Promise, ServiceItem, Window
+from services.domain.plan import BY_EVENT, CASELESS, AttributeSpec, Kind, Promise, ServiceItem, Source, Window
 
 Fault = tuple[Place, str]
 """What is wrong within an entry: keys from the entry on, and the sentence."""
@@ -164,11 +164,58 @@ def beyond_the_law(limit: Limit, promise: Promise, items: Iterable[ServiceItem])
                 yield ("limit",), sentence
 
 
-def _exceeds(limit: Limit, statutory: Limit) -> bool:
+def tellers(point: str, item: ServiceItem, sources: Iterable[Source]) -> list[Source]:
+    """The sources that tell of a point of a service item's cases: those that name the milestone; of any other, those
+    that name no milestone of the item."""
+    feeding = [source for source in sources if not source.operations and {item.code, "*"} & set(source.feeds)]
+    naming = [source for source in feeding if point.removeprefix("milestone:") in source.milestones]
+    return naming or [source for source in feeding if not set(source.milestones) & set(item.milestones)] or feeding
+
+
+def sooner_than_told(promise: Promise, items: Iterable[ServiceItem], sources: Iterable[Source]) -> Iterator[Fault]:
+    """No limit is shorter than what the source of its stop usually takes to tell of it: done in time, every case would
+    be a late entry (DESIGN §4.14)."""
+    if promise.kind not in (Kind.CASE_LIMIT, Kind.CASE_SHARE) or promise.target is None:
+        return
+    sources = list(sources)
+    for item in items:
+        for point in promise.stop:
+            quickest = _quickest(tellers(point, item, sources))
+            if quickest is None or quickest.lateness is None:
+                continue
+            for key, allowed in _allowed(promise, point, item, sources):
+                if _exceeds(quickest.lateness, allowed):
+                    late = f"{quickest.id} usually tells of {point} ({quickest.lateness} late)"
+                    remedy = "lengthen it, or register a source that tells at once"
+                    yield (key,), f"{getattr(promise, key)} is sooner than {late}: {remedy}"
+                    return
+
+
+def _allowed(promise: Promise, point: str, item: ServiceItem, sources: Iterable[Source]) -> Iterator[tuple[str, Limit]]:
+    """The limits within which a stop must be known; of a step that a completion matures, what its own source takes."""
+    for key in ("limit", "matures_at"):
+        value = getattr(promise, key)
+        if isinstance(value, Limit):
+            yield key, value
+    if promise.matures_at == "completion" and point != "completed":
+        closing = _quickest(tellers("completed", item, sources))
+        yield "matures_at", (closing and closing.lateness) or Limit(amount=0, unit=LimitUnit.WORKING_DAYS)
+
+
+def _quickest(sources: Iterable[Source]) -> Source | None:
+    """The one that is least late."""
+    found: Source | None = None
+    for source in sources:
+        if found is None or source.lateness is None or (found.lateness and _exceeds(found.lateness, source.lateness)):
+            found = source
+    return found
+
+
+def _exceeds(limit: Limit, other: Limit) -> bool:
     """Whether a limit is longer, in one unit exactly, across units only where that is beyond doubt."""
-    if limit.unit == statutory.unit:
-        return limit.amount > statutory.amount
-    return limit.amount * _DAYS[limit.unit][0] > statutory.amount * _DAYS[statutory.unit][1]
+    if limit.unit == other.unit:
+        return limit.amount > other.amount
+    return limit.amount * _DAYS[limit.unit][0] > other.amount * _DAYS[other.unit][1]
 
 
 _DAYS: Mapping[LimitUnit, tuple[Decimal, Decimal]] = {

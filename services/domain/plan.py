@@ -455,14 +455,21 @@ class Source(Entry):
     """Other sources whose cases it may report on (`caseowner`); `*`: any."""
     feeds: tuple[str, ...] = ("*",)
     """Service items, collections and duties it reports on: which promises go stale when it falls silent."""
+    milestones: tuple[str, ...] = ()
+    """Milestones that it tells of in others' cases; any other is told by the sources that name none of the item's."""
     real_time: bool = False
-    """Its `time` is its `recordedat`: it need not send one."""
+    """Its `time` is its `recordedat`: it need not send one. It tells of what happens at once."""
     usual_delay: PlainLimit | None = None
     """How long it is usually silent or late, in working time; without one it is never silent."""
     operations: bool = False
     """The operations centre: may decide justifications, extensions and late entries."""
     grants: bool = False
     """It extends limits by its own authority, as a court that of a trial: its `case.extended` is no mere request."""
+
+    @property
+    def lateness(self) -> Limit | None:
+        """How late it usually tells; None: at once."""
+        return None if self.real_time else self.usual_delay
 
 
 class Collection(Entry):

@@ -217,7 +217,7 @@ _PERMITS = {
 
 
 _FIRST_MATTERS = {
-    "account_reserved": "/units/financial-institutions",
+    "account_reserved": "/platforms/account-reservation",
     "tax_first_done": "/units/district-taxation",
     "social_first_done": "/units/district-human-resources",
 }

@@ -171,12 +171,13 @@ def establishment(story: Story, at: Instant, place: Placement, quality: Quality,
         _withdraw(story, completed)
         return
     license_at = completed - (completed - at) // 10 // SECOND * SECOND
+    story.milestone("registered", at + (license_at - at) * 9 // 10 // SECOND * SECOND)
     story.milestone("elicence_issued", license_at)
     story.measure("elicence_fee", 0, license_at)
     seals = "/units/district-public-security"
     other = seals in place.law.plan.sources
     source, unit = (seals, "district-public-security") if other else (lane.source, lane.unit)
-    seal_at = license_at if rng.random() >= quality.breach else place.on_workday(rng, completed, 1)
+    seal_at = license_at if rng.random() >= quality.breach else place.on_workday(rng, completed, 3)
     story.milestone("eseal_issued", seal_at, source=source, unit=unit)
     if rng.random() >= quality.unmeasured:
         fee = 200 if rng.random() < quality.breach else 0

@@ -8,6 +8,7 @@ import pytest
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
 from services.catalog.sentences import in_words
+from services.domain.facts import Fact
 from services.domain.judge import Judge
 from services.domain.judgement import Outcome
 from tests.unit.cases import accepted, completed, extended, milestone, outcome, row
@@ -75,3 +76,35 @@ def test_a_promise_whose_list_is_a_placeholder_is_unmeasured_until_the_list_is_r
     judge = Judge(replaced, load_calendar(replaced.head.calendar))
     assert row(judge, [], "2021-10-01", kpi=kpi, window="now", heard=heard).state == "missed"
     assert "placeholder" not in in_words(promise(kpi), replaced).en
+
+
+REGISTRY, SEALS, BANKS = (
+    "/units/district-market-regulation",
+    "/units/district-public-security",
+    "/platforms/account-reservation",
+)
+
+
+def established(seal_at: str) -> list[Fact]:
+    """An enterprise whose registry tells in the evening, whose seal is told the next morning, its account at once."""
+    by_registry = {"source": REGISTRY, "received": "2021-09-16T18:00"}
+    return [
+        accepted("2021-09-16T09:00", "enterprise.establishment", "district-market-regulation", **by_registry),
+        milestone("2021-09-16T11:00", "account_requested", **by_registry),
+        milestone("2021-09-16T11:00:20", "account_reserved", source=BANKS),
+        milestone("2021-09-16T15:00", "registered", **by_registry),
+        milestone("2021-09-16T15:10", "elicence_issued", **by_registry),
+        milestone(seal_at, "eseal_issued", source=SEALS, received="2021-09-17T09:00"),
+        completed("2021-09-16T17:00", **by_registry),
+    ]
+
+
+@pytest.mark.parametrize("kpi", ["K02-2", "K03-1"])
+def test_what_its_source_tells_as_late_as_usual_is_no_late_entry(kpi: str) -> None:
+    assert outcome(JUDGE, established("2021-09-16T16:00"), "2021-10-01", kpi) is Outcome.MET
+
+
+def test_a_seal_that_is_not_there_two_working_days_after_the_registration_is_missed() -> None:
+    without = [each for each in established("2021-09-16T16:00") if each.source != SEALS]
+    assert outcome(JUDGE, without, "2021-09-18T23:59", "K03-1") is Outcome.OPEN
+    assert outcome(JUDGE, without, "2021-09-19", "K03-1") is Outcome.OVERDUE
