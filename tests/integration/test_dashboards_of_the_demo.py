@@ -1,4 +1,6 @@
-"""The census: every query of every panel runs against the Prometheus of a running demo, and none stays without data."""
+"""The census: every query of every panel runs against the Prometheus of a running demo, and none stays without data.
+
+A panel may be empty for one promise and not for another (no lawsuit has ended yet): such choices are printed."""
 
 import time
 from collections.abc import Iterator
@@ -30,7 +32,8 @@ def prometheus(demo: Up) -> Iterator[Prometheus]:
     asked.close()
 
 
-def test_no_panel_is_empty_in_the_demo_and_every_query_gives_data(demo: Up, prometheus: Prometheus) -> None:
+@pytest.mark.timeout(480)
+def test_every_query_of_every_panel_gives_data_in_the_demo(demo: Up, prometheus: Prometheus) -> None:
     until_the_district_shows(demo)
     counted = {dashboard["uid"]: census(dashboard, prometheus) for dashboard in EVERY}
     end = time.monotonic() + 120
@@ -42,10 +45,9 @@ def test_no_panel_is_empty_in_the_demo_and_every_query_gives_data(demo: Up, prom
             if dashboard["uid"] in waited_for:
                 again, before = census(dashboard, prometheus), counted[dashboard["uid"]]
                 again.silent = [one for one in again.silent if one in before.silent]
-                again.empty = [one for one in again.empty if one in before.empty]
                 counted[dashboard["uid"]] = again
     for one in counted.values():
-        print(one)
+        print(one, *one.empty, sep="\n  ")
     panels, queries = (sum(getattr(one, name) for one in counted.values()) for name in ("panels", "queries"))
     print(f"{len(counted)} dashboards, {panels} panels x {queries} queries, {queries} with data")
     assert _without_data(counted) == {}
@@ -53,6 +55,5 @@ def test_no_panel_is_empty_in_the_demo_and_every_query_gives_data(demo: Up, prom
 
 
 def _without_data(counted: dict[str, Census]) -> dict[str, list[str]]:
-    """Dashboard → its queries and panels that have had no data yet."""
-    found = {uid: one.silent + one.empty for uid, one in counted.items()}
-    return {uid: missing for uid, missing in found.items() if missing}
+    """Dashboard → its queries that have had no data yet, for any choice."""
+    return {uid: one.silent for uid, one in counted.items() if one.silent}
