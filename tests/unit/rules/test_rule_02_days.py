@@ -99,8 +99,8 @@ def test_target_dates_do_not_roll() -> None:
             select={}, windows=("now",), official_window="now",
         )
     )  # fmt: skip
-    assert row(judge, [], "2022-01-02", window="now").state == "at_risk"
-    assert row(judge, [], "2022-01-02T00:00:01", window="now").state == "missed"
+    assert row(judge, [], "2022-01-01T23:59:59", window="now").state == "at_risk"
+    assert row(judge, [], "2022-01-02", window="now").state == "missed", "24:00 of the date shows the verdict"
 
 
 def test_beyond_the_last_published_year_days_are_provisional_and_judged() -> None:
