@@ -97,9 +97,9 @@ def promises_table(plan: Plan, standing: Standing, unit: str) -> Table:
     by_key = {(row.kpi, row.variant, row.window): row for row in standing.rows if row.unit == unit and row.item == "-"}
     table = Table(title=f"{plan.head.title.zh}\n{plan.head.title.en}", title_justify="left", expand=True)
     table.add_column("状态 state", no_wrap=True)
-    table.add_column("KPI", no_wrap=True)
-    table.add_column("承诺 promise", no_wrap=True, ratio=1)
-    table.add_column("值 value", justify="right", no_wrap=True)
+    table.add_column("KPI", no_wrap=True, min_width=5)
+    table.add_column("承诺 promise", no_wrap=True, ratio=1, min_width=12)
+    table.add_column("值 value", justify="right", max_width=15)
     table.add_column("目标 target", no_wrap=True)
     table.add_column("n", justify="right", no_wrap=True)
     table.add_column("逾期 late", justify="right", no_wrap=True)
