@@ -141,7 +141,6 @@ def _calendar(page: Page) -> Panel:
             "moment",
         ),
         Figure(page.say("剩余天数", "days left"), _left(f"min({metrics.CALENDAR_END.name})")),
-        Figure(page.say("计划时钟", "plan's clock"), f"{CLOCK} * 1000", "moment"),
     ]
     about = page.say("其后的期限均为暂定。", "Deadlines after that are provisional.")
     return stat(page, Frame(page.say("工作日历", "Calendar"), Place(10, 12), about), figures)

@@ -22,6 +22,7 @@ from grafana_foundation_sdk.models.dashboard import (
 
 from dashboards.page import GENERATED_TAG, TAG, Json, Language, Name, Page, uid
 from dashboards.panels import DATASOURCE, Panel
+from dashboards.time_axis import marks, time_axis
 from services.messaging import metrics
 
 Variable = Builder[VariableModel]
@@ -30,7 +31,7 @@ WHOLE_DISTRICT = "ALL"
 
 
 def assemble(page: Page, name: Name, title: str, variables: Sequence[Variable], panels: Sequence[Panel]) -> Json:
-    """The dashboard as Grafana's JSON model, with the times of the plan's zone."""
+    """The dashboard as Grafana's JSON model, with the times of the plan's zone; at its top what its time axis is."""
     made = (
         Dashboard(title)
         .uid(page.uid(name))
@@ -45,11 +46,12 @@ def assemble(page: Page, name: Name, title: str, variables: Sequence[Variable], 
     )
     for variable in variables:
         made = made.with_variable(variable)
-    for panel in panels:
+    for panel in (time_axis(page), *panels):
         made = made.with_panel(panel)
     made = made.link(_others(page)).link(_other_language(page, name))
     written: Json = json.loads(json.dumps(made.build(), cls=JSONEncoder))
-    return written | {"panels": [{"id": number, **panel} for number, panel in enumerate(written["panels"], start=1)]}
+    panels_with_ids = [{"id": number, **panel} for number, panel in enumerate(written["panels"], start=1)]
+    return written | {"panels": panels_with_ids, "annotations": {"list": [marks(page)]}}
 
 
 def _language_tag(language: Language) -> str:
@@ -85,14 +87,14 @@ def choice(name: str, label: str, series: str, value: str, text: str, *, first: 
 
 def values(name: str, label: str, series: str, of: str, *, first: str = "") -> Variable:
     """A variable whose values are a label of a series."""
-    found = _query(name, label, f"label_values({series}, {of})")
+    found = _labels(name, label, series, of)
     return found.current(VariableOption(text=first, value=first)) if first else found
 
 
 def everything(name: str, label: str, series: str, of: str) -> Variable:
     """The same, of which several may be chosen, and all are at first."""
     every = VariableOption(text=["All"], value=["$__all"])
-    return _query(name, label, f"label_values({series}, {of})").multi(True).include_all(True).current(every)
+    return _labels(name, label, series, of).multi(True).include_all(True).current(every)
 
 
 def promises(page: Page, chosen: str = "") -> Variable:
@@ -111,6 +113,11 @@ def units(page: Page, counted: str, *, whole: bool) -> Variable:
     series = f"max by (unit, {title}) ({known}) and on (unit) {counted} or on (unit) max by (unit) ({whose})"
     first = WHOLE_DISTRICT if whole else ""
     return choice("unit", page.say("单位", "Unit"), series, "unit", title, first=first)
+
+
+def _labels(name: str, label: str, series: str, of: str) -> QueryVariable:
+    # not label_values: a Prometheus that reads another one's samples is told no labels
+    return _query(name, label, f"query_result(count by ({of}) ({series}))").regex(f'/{of}="(?<value>[^"]+)"/')
 
 
 def _query(name: str, label: str, query: str) -> QueryVariable:

@@ -7,8 +7,7 @@ from dashboards.panels import Column, Figure, Frame, Panel, Place, query_table, 
 from dashboards.queries import counted
 from dashboards.states import COLOURS, RED_CARD, YELLOW_CARD, shown
 from services.domain.published import WORST_FIRST
-from services.messaging import metrics
-from services.messaging.records import CARDS, CLOCK, STATE_COUNT, UNIT_RANK, WORKING
+from services.messaging.records import CARDS, STATE_COUNT, UNIT_RANK
 
 
 def overview(page: Page) -> Json:
@@ -17,7 +16,6 @@ def overview(page: Page) -> Json:
     panels = [
         _states(page),
         _cards(page),
-        _freshness(page),
         tables.changed(
             page,
             Frame(
@@ -66,17 +64,7 @@ def _cards(page: Page) -> Panel:
         Figure(f"▲ {page.say('黄牌', 'yellow')}", counted(f'{CARDS}{{level="yellow"}}'), colour=YELLOW_CARD),
         Figure(f"■ {page.say('红牌', 'red')}", counted(f'{CARDS}{{level="red"}}'), colour=RED_CARD),
     ]
-    return stat(page, Frame(page.say("在办红黄牌", "Cards that stand"), Place(10, 4)), figures)
-
-
-def _freshness(page: Page) -> Panel:
-    figures = [
-        Figure(page.say("计划时钟", "plan's clock"), f"{CLOCK} * 1000", "moment"),
-        Figure(page.say("数据时延", "age of the figures"), f"{CLOCK} - max({metrics.WATERMARK.name})", "duration"),
-        Figure(page.say("工作时间（1 是）", "working hours (1: yes)"), WORKING),
-    ]
-    about = page.say("数据时延按计划时钟计。", "The age is counted on the plan's clock.")
-    return stat(page, Frame(page.say("时间", "Time"), Place(14, 4), about), figures)
+    return stat(page, Frame(page.say("在办红黄牌", "Cards that stand"), Place(24, 4)), figures)
 
 
 def _alerts(page: Page) -> Panel:

@@ -256,10 +256,10 @@ def yes_or_no(page: Page, yes: tuple[str, str], no: tuple[str, str]) -> ValueMap
 
 
 def _with_time_axis(page: Page, about: str) -> str:
-    """Live samples carry real time, also where the plan's clock is a simulated one."""
+    """Live samples carry real time, also where the plan's clock is a simulated one; backfilled ones the plan's."""
     axis = page.say(
-        "时间轴为采样的真实时间；使用模拟时钟时，计划时间见“计划时钟”。",
-        "The time axis is the samples' real time; with a simulated clock, “plan's clock” has the plan's time.",
+        "时间轴是计划时间还是采样的真实时间，见页首“时间轴”。",
+        "Whether the time axis is the plan's time or the real time of the samples: “time axis” at the top says it.",
     )
     return f"{about} {axis}".strip()
 

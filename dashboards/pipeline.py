@@ -3,9 +3,8 @@
 from dashboards.frame import assemble
 from dashboards.page import Json, Name, Page
 from dashboards.panels import Column, Figure, Frame, Panel, Place, graph, query_table, stat, yes_or_no
-from dashboards.queries import counted
 from services.messaging import metrics
-from services.messaging.records import CLOCK, DEAD_LETTER_RATIO, SWEEP_AGE, WORKING
+from services.messaging.records import DEAD_LETTER_RATIO, SWEEP_AGE
 
 
 def pipeline(page: Page) -> Json:
@@ -37,13 +36,10 @@ _FIVE_MINUTES = f"300 * {_SPEED}"
 
 def _now(page: Page) -> Panel:
     figures = [
-        Figure(page.say("计划时钟", "plan's clock"), f"max({metrics.CLOCK.name}) * 1000", "moment"),
         Figure(page.say("时钟倍速", "speed of the clock"), _SPEED, "number"),
-        Figure(page.say("工作时间（1 是）", "working hours (1: yes)"), WORKING),
-        Figure(page.say("数据时延", "age of the figures"), f"{CLOCK} - max({metrics.WATERMARK.name})", "duration"),
         Figure(page.say("事件总数", "events ever"), f"max({metrics.EVENTS.name})"),
         Figure(page.say("15分钟拒收占比", "refused in 15 minutes"), DEAD_LETTER_RATIO, "percent"),
-        Figure(page.say("不可读记录", "unreadable records"), counted(metrics.UNREADABLE.name)),
+        Figure(page.say("不可读记录", "unreadable records"), f"sum({metrics.UNREADABLE.name}) or 0 * max({_UP} == 1)"),
     ]
     return stat(page, Frame(page.say("现在", "Now"), Place(24, 4)), figures)
 

@@ -45,10 +45,14 @@ def of_units(series: str, title: str) -> str:
 
 
 def how_many(series: str) -> str:
-    """How many series there are; 0, not absent, where there are none."""
-    return f"count({series}) or vector(0)"
+    """How many series there are; 0, not absent, where there are none although the figures are there."""
+    return f"count({series}) or {_NONE}"
 
 
 def counted(series: str) -> str:
-    """A sum that is 0, not absent, where nothing is counted."""
-    return f"sum({series}) or vector(0)"
+    """A sum that is 0, not absent, where nothing is counted although the figures are there."""
+    return f"sum({series}) or {_NONE}"
+
+
+_NONE = f"0 * max({metrics.WATERMARK.name})"
+"""0 while there are figures at all. Where the exporter does not answer nothing is known: no zero may say otherwise."""

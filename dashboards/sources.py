@@ -3,10 +3,10 @@
 from dashboards.frame import assemble
 from dashboards.page import Json, Name, Page
 from dashboards.panels import Column, Figure, Frame, Panel, Place, query_table, stat, tall, yes_or_no
-from dashboards.queries import counted, how_many
+from dashboards.queries import how_many
 from dashboards.signals import signal_names
 from services.messaging import metrics
-from services.messaging.records import CLOCK, DEAD_LETTER_RATIO
+from services.messaging.records import DEAD_LETTER_RATIO
 
 
 def sources(page: Page) -> Json:
@@ -21,8 +21,7 @@ def _summary(page: Page) -> Panel:
         Figure(f"✗ {page.say('静默', 'silent')}", how_many(f"{silent} == 1"), colour="#C4162A"),
         Figure(f"✓ {page.say('正常', 'speaking')}", how_many(f"{silent} == 0"), colour="#37872D"),
         Figure(page.say("15分钟拒收占比", "refused in 15 minutes"), DEAD_LETTER_RATIO, "percent"),
-        Figure(page.say("拒收总数", "refused ever"), counted(metrics.DEAD_LETTERS.name)),
-        Figure(page.say("计划时钟", "plan's clock"), f"{CLOCK} * 1000", "moment"),
+        Figure(page.say("拒收总数", "refused ever"), f"sum({metrics.DEAD_LETTERS.name})"),
     ]
     return stat(page, Frame(page.say("概况", "Summary"), Place(24, 4)), figures)
 

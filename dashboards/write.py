@@ -1,4 +1,5 @@
-"""`python -m dashboards.write`: writes every dashboard to dashboards/generated/, where they are committed."""
+"""`python -m dashboards.write`: writes every dashboard to dashboards/generated/, a folder per language, where they are
+committed."""
 
 import json
 from pathlib import Path
@@ -13,14 +14,16 @@ GENERATED = Path(__file__).parent / "generated"
 
 def write(folder: Path, plan: Plan) -> list[Path]:
     """The files written; a dashboard that no builder gives any more is removed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("*.json"):
-        old.unlink()
     files = []
-    for dashboard in (one for of_language in dashboards(plan).values() for one in of_language):
-        file = folder / f"{dashboard['uid']}.json"
-        file.write_text(json.dumps(dashboard, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-        files.append(file)
+    for language, of_language in dashboards(plan).items():
+        place = folder / language.value
+        place.mkdir(parents=True, exist_ok=True)
+        for old in place.glob("*.json"):
+            old.unlink()
+        for dashboard in of_language:
+            file = place / f"{dashboard['uid']}.json"
+            file.write_text(json.dumps(dashboard, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+            files.append(file)
     return files
 
 

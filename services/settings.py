@@ -71,6 +71,8 @@ class Settings(BaseModel):
     """Port of the embedded Kafka."""
     prometheus_port: Port = 19090
     """Port of the Prometheus that `kpiwatch up` starts."""
+    history_port: Port = 19091
+    """Port of the second Prometheus of `kpiwatch up`, which shows the days that were backfilled."""
     alertmanager_port: Port = 19093
     """Port of the Alertmanager that `kpiwatch up` starts."""
     demo_folder: Path = Path(".kpiwatch/demo")

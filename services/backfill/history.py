@@ -1,23 +1,36 @@
 """A replay as OpenMetrics, one file per block of Prometheus: the series of the exporter, at the time of the plan.
 
-What a row says as of a time stands at that time. Memory does not grow with the rows: lines wait in files, one per
+What a row says as of a time stands at that time. What says how the machinery does (lag, sweeps, dead letters) has no
+past: it is about the processes that run. Memory does not grow with the rows: lines wait in files, one per
 metric and block, because OpenMetrics wants a metric's lines together.
 """
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
 from services.backfill import recorded
+from services.catalog.working_time import WorkingTime
+from services.domain.aside import Aside
 from services.domain.plan import Plan
-from services.domain.published import ValueRow
+from services.domain.published import Level, ValueRow
 from services.domain.zone import Instant, Zone
 from services.messaging import metrics
 from services.messaging.metrics import Metric
-from services.messaging.series import Measured, annotation, plan_series, row_labels, row_series
+from services.messaging.series import (
+    WHOLE_DISTRICT,
+    Measured,
+    WrittenLabels,
+    annotation,
+    plan_series,
+    row_labels,
+    row_series,
+    signal_series,
+    source_series,
+)
 
 BLOCK_HOURS = 486
 """How long a block is at most: 2 hours times a power of 3, as Prometheus makes them itself, and under its 31 days."""
@@ -27,9 +40,18 @@ _LINES_IN_MEMORY = 200_000
 _IDENTITY = ValueRow._fields.index("window") + 1
 """So many columns say of what a row is; the next say when."""
 
-_OF_ROWS = (*metrics.ROW_METRICS.values(), metrics.STATE)
+_OF_ROWS = (*metrics.ROW_METRICS.values(), metrics.STATE, metrics.STATE_AT_MIDNIGHT)
+_BESIDE = (
+    *metrics.FORECAST_METRICS.values(),
+    *(metrics.SIGNAL, metrics.SIGNAL_OF, metrics.CARDS_OPEN, metrics.VERDICTS),
+    *(metrics.SOURCE_LAST_EVENT, metrics.SOURCE_SILENCE, metrics.SOURCE_SILENT),
+)
+_TIMES = (metrics.CLOCK, metrics.WORKING_HOURS, metrics.WATERMARK, metrics.CALENDAR_END)
 _OF_THE_PLAN = (metrics.PROMISE_INFO, metrics.PROMISE_TEXT, metrics.PROMISE_DUE, metrics.UNIT_INFO, metrics.ITEM_INFO)
-WRITTEN: tuple[Metric, ...] = (*_OF_ROWS, *recorded.ALL, *_OF_THE_PLAN, metrics.ANNOTATION, metrics.CLOCK)
+WRITTEN: tuple[Metric, ...] = (
+    *(*_OF_ROWS, *_BESIDE, *recorded.ALL, *_OF_THE_PLAN),
+    *(metrics.ANNOTATION, *_TIMES),
+)
 """Every metric that a backfill writes, and so replaces."""
 
 
@@ -55,20 +77,29 @@ class History:
 
     def __init__(self, plan: Plan, moments: Sequence[Instant], folder: Path) -> None:
         """`moments`: the as-of times, ascending; `folder`: for the files, which may be larger than memory."""
+        self._plan = plan
+        self._kpis = {promise.id for promise in plan.promises}
+        self._working_time = WorkingTime.of(plan)
         self._moments = moments
         self._windows = recorded.OfficialWindows(plan)
-        self._plan_series = [one for _, measured in plan_series(plan) for one in measured]
+        self._unchanging = [one for _, measured in plan_series(plan) for one in measured]
+        through = self._working_time.published_through / 1_000_000
+        self._unchanging.append(Measured(metrics.CALENDAR_END, WrittenLabels({}), through))
         self._lines = _Lines(folder)
-        zone = Zone(plan.head.timezone)
+        self._zone = zone = Zone(plan.head.timezone)
         self._by_text = {zone.text(moment): moment for moment in moments}
         self._states: dict[Instant, Counter[str]] = {moment: Counter() for moment in moments}
         self._rows: Counter[Instant] = Counter()
 
-    def write(self, rows: Iterable[ValueRow], recomputed: Recomputed | None = None) -> Iterator[Block]:
-        """The blocks of all rows (sorted, so that the moments of a series follow one another), in order of time."""
+    def write(
+        self, rows: Iterable[ValueRow], asides: Sequence[Aside], recomputed: Recomputed | None = None
+    ) -> Iterator[Block]:
+        """The blocks of all rows (sorted, so that the moments of a series follow one another), in order of time.
+
+        `asides`: what stands beside the rows, for each moment."""
         for _, same in groupby(rows, key=lambda row: row[:_IDENTITY]):
-            self._put([each for row in same for each in self._of_row(row)])
-        self._put([each for moment in self._moments for each in self._of_moment(moment, recomputed)])
+            self._put(list(self._of_rows(same)))
+        self._put([(aside.as_of, one) for aside in asides for one in self._of_moment(aside, recomputed)])
         for block in sorted({_block(moment) for moment in self._moments}):
             last = max(moment for moment in self._moments if _block(moment) == block)
             yield Block(self._lines.together(block), last, self._rows[last])
@@ -79,26 +110,66 @@ class History:
         for moment, one in samples:
             self._lines.add(moment, one)
 
-    def _of_row(self, row: ValueRow) -> Iterator[tuple[Instant, Measured]]:
-        moment = self._by_text[row.window_end]
-        self._rows[moment] += 1
-        cells = row._asdict()
-        for one in row_series(cells, row_labels(cells)):
-            yield moment, one
-        if self._windows.has(row):
-            for one in self._windows.records(row):
+    def _of_rows(self, same: Iterable[ValueRow]) -> Iterator[tuple[Instant, Measured]]:
+        """Rows of one identity, one moment after the other."""
+        earlier: ValueRow | None = None
+        for row in same:
+            moment = self._by_text[row.window_end]
+            self._rows[moment] += 1
+            cells = row._asdict()
+            labels = row_labels(cells)
+            before = earlier if earlier is not None and self._is_next_day(earlier, moment) else None
+            for one in row_series(cells, labels):
                 yield moment, one
-            if recorded.is_whole(row):
-                self._states[moment][row.state] += 1
+            if before is not None and before.state != row.state:
+                yield moment, Measured(metrics.STATE_AT_MIDNIGHT, WrittenLabels(labels | {"state": before.state}), 1)
+            if self._windows.has(row):
+                for one in self._windows.records(row, before):
+                    yield moment, one
+                if recorded.is_whole(row):
+                    self._states[moment][row.state] += 1
+            earlier = row
 
-    def _of_moment(self, moment: Instant, recomputed: Recomputed | None) -> Iterator[tuple[Instant, Measured]]:
-        for one in (*recorded.of_a_moment(self._states[moment], moment / 1_000_000), *self._plan_series):
-            yield moment, one
+    def _is_next_day(self, earlier: ValueRow, moment: Instant) -> bool:
+        """Whether a moment ends the day that began when the earlier row was written: it has the state at midnight."""
+        day = self._zone.day
+        return day(moment - 1) - day(self._by_text[earlier.window_end] - 1) == 1
+
+    def _of_moment(self, aside: Aside, recomputed: Recomputed | None) -> Iterator[Measured]:
+        moment, seconds = aside.as_of, aside.as_of / 1_000_000
+        yield from recorded.states(self._states[moment])
+        cards, verdicts = self._told(aside)
+        yield from (*cards, *verdicts, *recorded.cards(cards))
+        for row in aside.signals:
+            yield from (one for one in signal_series(row._asdict()) if self._is_known(one.labels))
+        yield from recorded.backdated(aside.signals)
+        for _, measured in source_series(self._plan, self._working_time, aside.last_events, moment - 1):
+            yield from measured
+        yield from recorded.time(seconds, self._working_time.is_open(moment))
+        yield Measured(metrics.WATERMARK, WrittenLabels({}), seconds)
+        yield from self._unchanging
         if recomputed is not None:
-            yield (
-                moment,
-                annotation("recomputed", recomputed.note, recomputed.note, recomputed.first / 1_000_000),
-            )
+            yield annotation("recomputed", recomputed.note, recomputed.note, recomputed.first / 1_000_000)
+
+    def _told(self, aside: Aside) -> tuple[list[Measured], list[Measured]]:
+        """The cards that stand and the verdicts, counted."""
+        cards, verdicts = [], []
+        for (kpi, unit, what), count in aside.told.items():
+            labels = {"kpi": kpi, "unit": unit}
+            if not self._is_known(labels):
+                continue
+            if what in set(Level):
+                cards.append(Measured(metrics.CARDS_OPEN, WrittenLabels(labels | {"level": what}), count))
+            else:
+                verdicts.append(Measured(metrics.VERDICTS, WrittenLabels(labels | {"verdict": what}), count))
+        return cards, verdicts
+
+    def _is_known(self, labels: Mapping[str, str]) -> bool:
+        """Whether the exporter would show it: labels come from the plan, unless that is an open one."""
+        if "kpi" not in labels:
+            return True
+        known_unit = self._plan.head.open or labels["unit"] in self._plan.units or labels["unit"] == WHOLE_DISTRICT
+        return labels["kpi"] in self._kpis and known_unit
 
 
 def _block(moment: Instant) -> int:

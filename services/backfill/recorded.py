@@ -5,10 +5,12 @@ a test has Prometheus evaluate the rules over backfilled rows and finds the same
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
+from services.domain import signals
 from services.domain.plan import Plan, Window
 from services.domain.published import WORST_FIRST, State, ValueRow
+from services.domain.signals import SignalRow
 from services.messaging import metrics, records
 from services.messaging.metrics import Metric
 from services.messaging.series import ALL_ITEMS, WHOLE_DISTRICT, Measured, WrittenLabels
@@ -17,9 +19,16 @@ UNIT_STATE = Metric(records.UNIT_STATE, "The state of a promise in its official 
 UNIT_RANK = Metric(records.UNIT_RANK, "The state as a number: 1 is the worst.")
 UNIT_VALUE = Metric(records.UNIT_VALUE, "The figure of a promise in its official window.")
 STATE_COUNT = Metric(records.STATE_COUNT, "How many promises of the district are in a state.")
+UNIT_STATE_AT_MIDNIGHT = Metric(records.UNIT_STATE_AT_MIDNIGHT, "The state at midnight, where it is another now.")
+CARDS = Metric(records.CARDS, "How many cards stand.")
+BACKDATED_SHARE = Metric(records.BACKDATED_SHARE, "Share of backdated entries of 30 days.")
 CLOCK = Metric(records.CLOCK, "What the plan's clock shows.")
+WORKING = Metric(records.WORKING, "1 while the default opening hours run.")
 
-ALL = (UNIT_STATE, UNIT_RANK, UNIT_VALUE, STATE_COUNT, CLOCK)
+ALL = (
+    *(UNIT_STATE, UNIT_RANK, UNIT_VALUE, UNIT_STATE_AT_MIDNIGHT),
+    *(STATE_COUNT, CARDS, BACKDATED_SHARE, CLOCK, WORKING),
+)
 
 _RANK = {state: number for number, state in enumerate(WORST_FIRST, start=1)}
 
@@ -37,12 +46,14 @@ class OfficialWindows:
         whole = row.variant == "official" and row.item == ALL_ITEMS
         return whole and self._windows.get(row.kpi) == row.window
 
-    def records(self, row: ValueRow) -> Iterator[Measured]:
-        """The records of one such row."""
+    def records(self, row: ValueRow, before: ValueRow | None) -> Iterator[Measured]:
+        """The records of one such row. `before`: the same when its day began, if that is known."""
         labels = {"kpi": row.kpi, "unit": row.unit, "window": row.window}
         shared = WrittenLabels(labels)
         yield Measured(UNIT_STATE, WrittenLabels(labels | {"state": row.state}), 1)
         yield Measured(UNIT_RANK, shared, _RANK[State(row.state)])
+        if before is not None and before.state != row.state:
+            yield Measured(UNIT_STATE_AT_MIDNIGHT, WrittenLabels(labels | {"state": before.state}), 1)
         if row.value:
             yield Measured(UNIT_VALUE, shared, float(row.value))
 
@@ -52,9 +63,31 @@ def is_whole(row: ValueRow) -> bool:
     return row.unit == WHOLE_DISTRICT
 
 
-def of_a_moment(states: Counter[str], seconds: float) -> Iterator[Measured]:
-    """What is recorded once a moment. `states`: of the district's promises; `seconds`: what the plan's clock shows."""
-    for state, count in states.items():
+def states(found: Mapping[str, int]) -> Iterator[Measured]:
+    """State → how many promises of the district are in it."""
+    for state, count in found.items():
         yield Measured(STATE_COUNT, WrittenLabels({"state": state}), count)
+
+
+def cards(open_cards: Iterable[Measured]) -> Iterator[Measured]:
+    """Of the cards that stand, over all promises."""
+    found: Counter[tuple[str, str]] = Counter()
+    for one in open_cards:
+        found[one.labels["unit"], one.labels["level"]] += int(one.value)
+    for (unit, level), count in found.items():
+        yield Measured(CARDS, WrittenLabels({"unit": unit, "level": level}), count)
+
+
+def backdated(rows: Iterable[SignalRow]) -> Iterator[Measured]:
+    """Of the signals, the share of each source's entries that were made long after the fact."""
+    for row in rows:
+        if row.signal == signals.BACKDATED.removeprefix(signals.PREFIX) and row.of:
+            yield Measured(BACKDATED_SHARE, WrittenLabels({"source": row.unit}), int(row.n) / int(row.of))
+
+
+def time(seconds: float, is_open: bool) -> Iterator[Measured]:
+    """`seconds`: what the plan's clock shows, and whether it is working time."""
     for metric in (metrics.CLOCK, CLOCK):
         yield Measured(metric, WrittenLabels({}), seconds)
+    for metric in (metrics.WORKING_HOURS, WORKING):
+        yield Measured(metric, WrittenLabels({}), float(is_open))

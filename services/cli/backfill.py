@@ -68,10 +68,10 @@ def backfill(
         store.check(moments[0], now)
     tools = monitoring_tools.find(Settings.from_environment().cache)
     with Display() as told:
-        done = files.replay(events, folder, moments, processes=processes, progress=told)
+        done = files.replay(events, folder, moments, with_asides=True, processes=processes, progress=told)
     recomputed = Recomputed(begin, note) if note else None
     with tempfile.TemporaryDirectory(prefix="kpiwatch-backfill-") as scratch:
-        history = History(read, moments, Path(scratch)).write(done.rows, recomputed)
+        history = History(read, moments, Path(scratch)).write(done.rows, done.asides, recomputed)
         if store is None:
             assert out is not None
             _make(tools, history, out)

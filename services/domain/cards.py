@@ -4,7 +4,7 @@ The history of a case is walked arrival by arrival, so that a sweep that came la
 card at the same instant.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from services.domain.case import Case
@@ -56,25 +56,83 @@ class _Running(NamedTuple):
     red_at: Instant | None
 
 
+class Stood(NamedTuple):
+    """For how long a card of a level stood with one unit: from `since` until just before `until` (None: it stands)."""
+
+    kpi: str
+    unit: str
+    level: Level
+    since: Instant
+    until: Instant | None
+
+
+class _Change(NamedTuple):
+    """What happens to the cards of one identity: from `at` on it has one of that level, or none."""
+
+    identity: Identity
+    at: Instant
+    level: Level | None
+    running: _Running | None
+    reason: str
+    """Why a card is cleared, if there was one."""
+
+
 def cards(judge: Judge, facts: Sequence[Fact], now: Instant) -> list[CardState]:
     """All cards that a case has had up to `now`, sorted; of a card raised again, the last time."""
-    known = [fact for fact in facts if fact.time <= now and fact.received <= now]
-    if not known:
-        return []
-    arrivals = sorted({fact.received for fact in known})
     found: dict[tuple[str, int, str, str], CardState] = {}
     standing: dict[Identity, Level] = {}
+    for identity, at, level, running, reason in _changes(judge, facts, now):
+        held = standing.get(identity)
+        if held is not None and held != level:
+            why = "superseded" if level is Level.RED else reason
+            found[*identity, held] = found[*identity, held]._replace(cleared_at=at, reason=why)
+            del standing[identity]
+        if level is None or running is None:
+            continue
+        if held == level:  # it follows who must act, and until when
+            found[*identity, level] = found[*identity, level]._replace(unit=running.unit, due_at=running.due)
+        else:
+            standing[identity] = level
+            found[*identity, level] = CardState(*identity, level, running.unit, at, running.due, None, "")
+    return sorted(found.values())
+
+
+def stood(judge: Judge, facts: Sequence[Fact], now: Instant) -> list[Stood]:
+    """When the cards of a case stood, and with whom, up to `now`: every time, in no order."""
+    ended: list[Stood] = []
+    standing: dict[Identity, Stood] = {}
+    for identity, at, level, running, _ in _changes(judge, facts, now):
+        held = standing.get(identity)
+        if held is not None and running is not None and (held.level, held.unit) == (level, running.unit):
+            continue
+        if held is not None:
+            ended.append(held._replace(until=at))
+            del standing[identity]
+        if level is not None and running is not None:
+            standing[identity] = Stood(identity[0], running.unit, level, at, None)
+    return ended + list(standing.values())
+
+
+def _changes(judge: Judge, facts: Sequence[Fact], now: Instant) -> Iterator[_Change]:
+    """What each arrival, and the time up to the next one, does to cards; also where it leaves them as they are."""
+    known = [fact for fact in facts if fact.time <= now and fact.received <= now]
+    if not known:
+        return
+    arrivals = sorted({fact.received for fact in known})
+    may_have_one: set[Identity] = set()
     for arrival, following in zip(arrivals, [*arrivals[1:], None], strict=True):
         cycles = judge.cases([fact for fact in known if fact.received <= arrival])
         until = following - 1 if following is not None else now
         judged = {(each.kpi, each.cycle): each for each in judge.judge_cases(cycles, until)}
         by_cycle = {case.cycle: case for case in cycles}
         running = _running(judged.values(), by_cycle)
-        for identity in sorted(standing.keys() | running.keys()):
+        may_have_one |= running.keys()
+        for identity in sorted(may_have_one):
             kpi, cycle, node = identity
+            limit = running.get(identity)
             reason = _why(judged.get((kpi, cycle)), by_cycle.get(cycle), node)
-            _follow(identity, running.get(identity), reason, arrival, until, standing, found)
-    return sorted(found.values())
+            for at, level in _levels(limit, arrival, until):
+                yield _Change(identity, at, level, limit, reason)
 
 
 def _running(judged: Iterable[Judgement], by_cycle: Mapping[int, Case]) -> dict[Identity, _Running]:
@@ -92,32 +150,6 @@ def _running(judged: Iterable[Judgement], by_cycle: Mapping[int, Case]) -> dict[
         holder = by_cycle[each.cycle].holder()
         found[each.kpi, each.cycle, WHOLE] = _Running(holder, each.due, each.yellow_at, each.red_at)
     return found
-
-
-def _follow(
-    identity: Identity,
-    running: _Running | None,
-    reason: str,
-    arrival: Instant,
-    until: Instant,
-    standing: dict[Identity, Level],
-    found: dict[tuple[str, int, str, str], CardState],
-) -> None:
-    """Move the cards of one identity from one arrival to just before the next. While a card stands it follows who must
-    act, and until when; `reason`: why it is cleared, if it is."""
-    for at, level in _levels(running, arrival, until):
-        held = standing.get(identity)
-        if held is not None and held != level:
-            why = "superseded" if level is Level.RED else reason
-            found[*identity, held] = found[*identity, held]._replace(cleared_at=at, reason=why)
-            del standing[identity]
-        if level is None or running is None:
-            continue
-        if held == level:
-            found[*identity, level] = found[*identity, level]._replace(unit=running.unit, due_at=running.due)
-        else:
-            standing[identity] = level
-            found[*identity, level] = CardState(*identity, level, running.unit, at, running.due, None, "")
 
 
 def _levels(running: _Running | None, arrival: Instant, until: Instant) -> list[tuple[Instant, Level | None]]:

@@ -7,12 +7,12 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 from services.catalog.working_time import WorkingTime
-from services.domain.plan import Plan, Source
+from services.domain.plan import Plan
 from services.domain.zone import Instant
 from services.exporter.snapshot import Progress, Scrape, Snapshot
 from services.messaging import metrics
 from services.messaging.metrics import Metric
-from services.messaging.series import plan_series
+from services.messaging.series import Measured, plan_series, source_series
 
 _SECOND_US = 1_000_000
 
@@ -30,6 +30,11 @@ def _of_samples(metric: Metric, samples: list[Sample]) -> Family:
     family = Family(metric.name.removesuffix("_total"), metric.documentation, metric.type)
     family.samples = samples
     return family
+
+
+def _families(series: Iterable[tuple[Metric, list[Measured]]]) -> Iterator[Family]:
+    for metric, measured in series:
+        yield _of_samples(metric, [Sample(metric.name, one.labels, one.value) for one in measured])
 
 
 class PlanCollector(Collector):
@@ -62,18 +67,18 @@ class PlanCollector(Collector):
         now, scrape = self._now(), self._snapshot.scrape()
         for metric in (*metrics.ROW_METRICS.values(), metrics.STATE, metrics.STATE_AT_MIDNIGHT):
             yield _of_samples(metric, scrape.rows.get(metric.name, []))
-        for name, metric in metrics.FORECAST_METRICS.items():
-            yield _family(metric, scrape.forecasts[name].items())
+        for metric in metrics.FORECAST_METRICS.values():
+            yield _of_samples(metric, scrape.beside.get(metric.name, []))
         yield from self._static
         yield _family(metrics.CARDS_OPEN, scrape.cards.items())
         yield _family(metrics.VERDICTS, scrape.verdicts.items())
-        yield _family(metrics.SIGNAL, ((labels, n) for labels, (n, _) in scrape.signals.items()))
-        of_how_many = ((labels, of) for labels, (_, of) in scrape.signals.items() if of is not None)
-        yield _family(metrics.SIGNAL_OF, of_how_many)
+        for metric in (metrics.SIGNAL, metrics.SIGNAL_OF):
+            yield _of_samples(metric, scrape.beside.get(metric.name, []))
         yield _family(metrics.CLOCK, [((), now / _SECOND_US)])
         yield _family(metrics.WORKING_HOURS, [((), float(self._working_time.is_open(now)))])
         yield from _freshness(scrape)
-        yield from self._sources(_last_events(scrape.progress.values()), now)
+        last_events = _last_events(scrape.progress.values())
+        yield from _families(source_series(self._plan, self._working_time, last_events, now))
         yield _family(metrics.EVENTS, _counted(self._events()))
         yield _family(metrics.DEAD_LETTERS, (((reason,), n) for reason, n in scrape.dead_letters.items()))
         yield _family(metrics.DEAD_LETTER_RECORDS, _counted(self._letters()))
@@ -81,15 +86,6 @@ class PlanCollector(Collector):
         hidden = {"outside_plan": 0, "over_budget": 0} | scrape.hidden
         yield _family(metrics.ROWS_HIDDEN, (((reason,), n) for reason, n in hidden.items()))
         yield _family(metrics.UNREADABLE, (((topic,), n) for topic, n in scrape.unreadable.items()))
-
-    def _sources(self, last: Mapping[str, Instant], now: Instant) -> Iterator[Family]:
-        known = self._plan.sources
-        yield _family(metrics.SOURCE_LAST_EVENT, (((id,), last[id] / _SECOND_US) for id in known if id in last))
-        silences = {id: self._working_time.silence(last.get(id), now) for id in known}
-        yield _family(metrics.SOURCE_SILENCE, (((id,), us / _SECOND_US) for id, us in silences.items()))
-        silent = self._working_time.silent(last, now)
-        speak = {id: _speaks_for(self._plan, source) for id, source in known.items()}
-        yield _family(metrics.SOURCE_SILENT, (((id, unit), float(id in silent)) for id, unit in speak.items()))
 
 
 def _counted(n: int | None) -> Figures:
@@ -112,14 +108,7 @@ def _last_events(progress: Iterable[Progress]) -> dict[str, Instant]:
     return last
 
 
-def _speaks_for(plan: Plan, source: Source) -> str:
-    """Whom to ask about a source: the unit it is named after, else the first it may name."""
-    named = source.id.rpartition("/")[2]
-    return named if named in plan.units or source.units[0] == "*" else source.units[0]
-
-
 def _static(plan: Plan, working_time: WorkingTime) -> Iterator[Family]:
     """What no event changes: the plan's own words, and how far its calendar is published."""
-    for metric, measured in plan_series(plan):
-        yield _of_samples(metric, [Sample(metric.name, one.labels, one.value) for one in measured])
+    yield from _families(plan_series(plan))
     yield _family(metrics.CALENDAR_END, [((), working_time.published_through / _SECOND_US)])

@@ -19,7 +19,15 @@ from services.domain.published import Level, State
 from services.domain.refusal import Reason
 from services.domain.zone import Instant
 from services.messaging import metrics
-from services.messaging.series import ALL_ITEMS, WHOLE_DISTRICT, WrittenLabels, row_labels, row_series
+from services.messaging.series import (
+    ALL_ITEMS,
+    WHOLE_DISTRICT,
+    Measured,
+    WrittenLabels,
+    row_labels,
+    row_series,
+    signal_series,
+)
 
 ROW_BUDGET = 40_000
 """Value rows that are exported at most: some 17 series each. Beyond it rows are hidden, counted and alerted."""
@@ -62,9 +70,12 @@ class LabelSets:
             and state in _STATES
         )
 
-    def admit_forecast(self, kpi: str, variant: str, unit: str) -> bool:
-        """Whether a forecast is of a promise and a unit of the plan."""
-        return (kpi, variant) in self.kpis and (self.open or unit in self.units)
+    def admit_beside(self, one: Measured) -> bool:
+        """Whether a forecast is of a promise and a unit of the plan; a signal always is."""
+        labels = one.labels
+        return one.metric in (metrics.SIGNAL, metrics.SIGNAL_OF) or (
+            (labels["kpi"], labels["variant"]) in self.kpis and (self.open or labels["unit"] in self.units)
+        )
 
     def admit(self, kpi: str, unit: str) -> bool:
         """Whether a card or verdict is about a promise and a unit of the plan."""
@@ -92,10 +103,8 @@ class Scrape:
     """Seconds since the epoch, 0 if no row has one."""
     cards: dict[tuple[str, str, str], int]
     verdicts: dict[tuple[str, str, str], int]
-    signals: dict[tuple[str, str, str], tuple[int, int | None]]
-    """(signal, unit or source, item) → how many cases, and of how many where a share makes sense."""
-    forecasts: dict[str, dict[tuple[str, str, str], float]]
-    """Signal of a forecast → (kpi, variant, unit) → the figure foretold."""
+    beside: dict[str, list[Sample]]
+    """Metric name → samples of signals and forecasts."""
     dead_letters: dict[str, int]
     progress: dict[int, Progress]
     unreadable: dict[str, int]
@@ -119,8 +128,7 @@ class Snapshot:
     _watermarks: dict[bytes, float] = field(default_factory=dict)
     _hidden: dict[bytes, str] = field(default_factory=dict)
     _cards: dict[bytes, tuple[str, str, str]] = field(default_factory=dict)
-    _signals: dict[bytes, tuple[tuple[str, str, str], tuple[int, int | None]]] = field(default_factory=dict)
-    _forecasts: dict[bytes, tuple[str, tuple[str, str, str], float]] = field(default_factory=dict)
+    _beside: dict[bytes, list[Measured]] = field(default_factory=dict)
     _verdicts: dict[int, tuple[str, str, str]] = field(default_factory=dict)
     _verdict_counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     _dead_letters: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(REASONS, 0)))
@@ -152,20 +160,13 @@ class Snapshot:
                 self._rows[name][key] = sample
 
     def _take_signal(self, key: bytes, value: bytes | None) -> None:
-        """A signal beside the values: how many cases, and of how many; or a forecast."""
-        self._signals.pop(key, None)
-        self._forecasts.pop(key, None)
+        """A signal beside the values, or a forecast."""
+        self._beside.pop(key, None)
         if value is None:
             return
-        told = orjson.loads(value)
-        if told["signal"] in metrics.FORECAST_METRICS:
-            kpi, _, variant = told["item"].partition("/")
-            labels = kpi, variant or "official", told["unit"]
-            if self.sets.admit_forecast(*labels):
-                self._forecasts[key] = told["signal"], labels, float(told["mean"])
-        else:
-            of = int(told["of"]) if told["of"] else None
-            self._signals[key] = (told["signal"], told["unit"], told["item"]), (int(told["n"]), of)
+        told = list(signal_series(orjson.loads(value)))
+        if all(self.sets.admit_beside(one) for one in told):
+            self._beside[key] = told
 
     def _series(self, key: bytes, row: dict[str, Any]) -> dict[str, Sample]:
         labels = row_labels(row)
@@ -241,13 +242,16 @@ class Snapshot:
                 watermark=max(self._watermarks.values(), default=0.0),
                 cards=Counter(self._cards.values()),
                 verdicts=dict(self._verdict_counts),
-                signals=dict(self._signals.values()),
-                forecasts={
-                    name: {labels: value for signal, labels, value in self._forecasts.values() if signal == name}
-                    for name in metrics.FORECAST_METRICS
-                },
+                beside=self._besides(),
                 dead_letters=dict(self._dead_letters),
                 progress=dict(self._progress),
                 unreadable=dict(self._unreadable),
                 hidden=Counter(self._hidden.values()),
             )
+
+    def _besides(self) -> dict[str, list[Sample]]:
+        found: dict[str, list[Sample]] = defaultdict(list)
+        for measured in self._beside.values():
+            for one in measured:
+                found[one.metric.name].append(Sample(one.metric.name, one.labels, one.value))
+        return found

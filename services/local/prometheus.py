@@ -1,4 +1,4 @@
-"""A Prometheus of our own on loopback."""
+"""A Prometheus of our own on loopback, and beside it the one that shows its history."""
 
 from pathlib import Path
 
@@ -7,25 +7,44 @@ from services.local.web_part import WebPart, own_port
 
 RETENTION = "10y"
 """How long history is kept: longer than a plan and the years it is compared with."""
+LOOKBACK = "86399s"
+"""A backfilled series has one sample a day: who asks in between gets that of the last midnight. A second less than a
+day, so that a state that ended does not stand beside the one that follows it."""
 
 
 def start(folder: Path, config: Path, tools: MonitoringTools, port: int | None = None) -> WebPart:
     """Prometheus with its data in `folder`, ready; `port` None: any free one. Raises PartUnavailable."""
-    port = own_port("prometheus", folder, port, "KPIWATCH_PROMETHEUS_PORT")
+    flags = [
+        f"--storage.tsdb.retention.time={RETENTION}",
+        # A corrected range is deleted before it is put in again (`kpiwatch backfill`): only this machine can ask.
+        "--web.enable-admin-api",
+        # Sent again soon: an alert that fires before Prometheus has looked up its Alertmanager goes nowhere.
+        "--rules.alert.resend-delay=5s",
+        "--web.enable-lifecycle",
+    ]
+    return _start("prometheus", folder, config, flags, tools, port, "KPIWATCH_PROMETHEUS_PORT")
+
+
+def start_history(folder: Path, config: Path, tools: MonitoringTools, port: int | None = None) -> WebPart:
+    """A Prometheus that keeps nothing and reads another one's samples (`rules.write.history_config`), looking back for
+    a day instead of 5 minutes. Ready; raises PartUnavailable."""
+    flags = [f"--query.lookback-delta={LOOKBACK}"]
+    return _start("history", folder, config, flags, tools, port, "KPIWATCH_HISTORY_PORT")
+
+
+def _start(
+    name: str, folder: Path, config: Path, flags: list[str], tools: MonitoringTools, port: int | None, setting: str
+) -> WebPart:
+    port = own_port(name, folder, port, setting)
     folder = folder.absolute()
     argv = [
         str(tools.prometheus),
         f"--config.file={config.absolute()}",
         f"--storage.tsdb.path={folder / 'tsdb'}",
-        f"--storage.tsdb.retention.time={RETENTION}",
-        # A corrected range is deleted before it is put in again (`kpiwatch backfill`): only this machine can ask.
-        "--web.enable-admin-api",
         f"--web.listen-address=127.0.0.1:{port}",
-        # Sent again soon: an alert that fires before Prometheus has looked up its Alertmanager goes nowhere.
-        "--rules.alert.resend-delay=5s",
-        "--web.enable-lifecycle",
         "--log.level=warn",
+        *flags,
     ]
     if tools.unpacked:
         argv.append(f"--web.local-assets={tools.unpacked / 'usr/share/prometheus/web'}/")
-    return WebPart("prometheus", argv, folder, port)
+    return WebPart(name, argv, folder, port)

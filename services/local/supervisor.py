@@ -83,7 +83,8 @@ def wait_until_ready(
 
 def taken_ports(settings: Settings) -> Iterator[str]:
     """One line for each port that the system needs and that somebody else holds: who, and which setting changes it."""
-    fields = ["kafka_port", "prometheus_port", "alertmanager_port", *(one.port for one in parts(settings) if one.port)]
+    fields = ["kafka_port", "prometheus_port", "history_port", "alertmanager_port"]
+    fields += [one.port for one in parts(settings) if one.port]
     for name in fields:
         try:
             web_part.check_port(name.removesuffix("_port"), getattr(settings, name), variable(name))

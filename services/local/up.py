@@ -169,14 +169,16 @@ class _System:
             folder,
             exporter=f"127.0.0.1:{settings.exporter_port}",
             alertmanager=f"127.0.0.1:{settings.alertmanager_port}",
+            prometheus=f"127.0.0.1:{settings.prometheus_port}",
             notifier_url=f"http://127.0.0.1:{settings.notifier_port}",
         )
-        for module, name, port in (
-            (alertmanager, "alertmanager", settings.alertmanager_port),
-            (prometheus, "prometheus", settings.prometheus_port),
+        for name, start, place, config, port in (
+            ("Alertmanager", alertmanager.start, "alertmanager", "alertmanager.yml", settings.alertmanager_port),
+            ("Prometheus", prometheus.start, "prometheus", "prometheus.yml", settings.prometheus_port),
+            ("History", prometheus.start_history, "history", "../prometheus/history.yml", settings.history_port),
         ):
-            with self._step(name.capitalize(), f"http://127.0.0.1:{port}"):
-                part = module.start(folder / name, folder / name / f"{name}.yml", tools, port)
+            with self._step(name, f"http://127.0.0.1:{port}"):
+                part = start(folder / place, folder / place / config, tools, port)
                 self.children.append((None, part))
                 self.running.callback(part.stop)
 
@@ -204,6 +206,7 @@ class _System:
         address = f"KPIWATCH_BOOTSTRAP={settings.bootstrap} " if settings.bootstrap != Settings().bootstrap else ""
         rows = [
             (f"http://127.0.0.1:{settings.prometheus_port}", "Prometheus: rules and alerts"),
+            (f"http://127.0.0.1:{settings.history_port}", "the same, for the days of `kpiwatch backfill`"),
             (f"http://127.0.0.1:{settings.alertmanager_port}", "Alertmanager: alerts grouped by unit"),
             (f"http://127.0.0.1:{settings.exporter_port}/metrics", "every figure as a metric"),
             (_short(settings.outbox), "the notices that units got"),

@@ -140,13 +140,14 @@ is the time, so that a query finds it in any range and a dashboard draws it at i
 CARDS_OPEN = Metric("kpi_cards_open", "Cards that stand.", ("kpi", "unit", "level"))
 VERDICTS = Metric("kpi_verdicts", "Recorded misses, late entries and reversals.", ("kpi", "unit", "verdict"))
 
+SIGNAL_LABELS = ("signal", "unit", "item")
 SIGNAL = Metric(
     "kpi_signal_cases",
     "Cases of the last 30 days that make one doubt the numbers, by signal (services/domain/signals.py).",
-    ("signal", "unit", "item"),
+    SIGNAL_LABELS,
 )
 """`unit` is the source for backdated entries; `item` is the code of an anomaly, or the promise over its quota."""
-SIGNAL_OF = Metric("kpi_signal_of_cases", "Of how many cases, where a share makes sense.", ("signal", "unit", "item"))
+SIGNAL_OF = Metric("kpi_signal_of_cases", "Of how many cases, where a share makes sense.", SIGNAL_LABELS)
 
 CLOCK = Metric("kpi_clock_timestamp_seconds", "What the plan's clock shows; rules compare with it, never with time().")
 WORKING_HOURS = Metric("kpi_working_hours", "1 while the default opening hours of the plan run, else 0.")

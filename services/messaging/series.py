@@ -1,4 +1,5 @@
-"""Value rows and plans as series: which samples with which labels. The exporter serves them, a backfill writes them."""
+"""Value rows, signals, sources, plans as series: which samples with which labels. The exporter serves them, a backfill
+writes them."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
@@ -6,8 +7,9 @@ from typing import NamedTuple
 
 from services.catalog.sentences import in_words
 from services.catalog.wording import objective_text, unit_code, unit_of_measure
-from services.domain.plan import Plan, Promise, Title
-from services.domain.zone import Zone
+from services.catalog.working_time import WorkingTime
+from services.domain.plan import Plan, Promise, Source, Title
+from services.domain.zone import Instant, Zone
 from services.messaging import metrics
 from services.messaging.metrics import Metric
 
@@ -69,6 +71,40 @@ def number_of(column: str, text: str) -> float:
     if column == "objective":
         text = text.partition("..")[0].rpartition(" ")[2]
     return float(text)
+
+
+# ---- what stands beside the rows -----------------------------------------------------------------------------
+def signal_series(told: Mapping[str, str]) -> Iterator[Measured]:
+    """A signal (`domain.signals.SignalRow` by its fields): how many cases, and of how many; or a forecast."""
+    if told["signal"] in metrics.FORECAST_METRICS:
+        kpi, _, variant = told["item"].partition("/")
+        labels = {"kpi": kpi, "variant": variant or "official", "unit": told["unit"]}
+        yield Measured(metrics.FORECAST_METRICS[told["signal"]], WrittenLabels(labels), float(told["mean"]))
+        return
+    shared = WrittenLabels({name: told[name] for name in metrics.SIGNAL_LABELS})
+    yield Measured(metrics.SIGNAL, shared, int(told["n"]))
+    if told["of"]:
+        yield Measured(metrics.SIGNAL_OF, shared, int(told["of"]))
+
+
+def source_series(
+    plan: Plan, working_time: WorkingTime, last_events: Mapping[str, Instant], now: Instant
+) -> Iterator[tuple[Metric, list[Measured]]]:
+    """When each source was last heard of, by metric."""
+    known = plan.sources
+    heard = (((id,), last_events[id] / _SECOND_US) for id in known if id in last_events)
+    yield _family(metrics.SOURCE_LAST_EVENT, heard)
+    silences = (((id,), working_time.silence(last_events.get(id), now) / _SECOND_US) for id in known)
+    yield _family(metrics.SOURCE_SILENCE, silences)
+    silent = working_time.silent(last_events, now)
+    asked = (((id, _speaks_for(plan, source)), float(id in silent)) for id, source in known.items())
+    yield _family(metrics.SOURCE_SILENT, asked)
+
+
+def _speaks_for(plan: Plan, source: Source) -> str:
+    """Whom to ask about a source: the unit it is named after, else the first it may name."""
+    named = source.id.rpartition("/")[2]
+    return named if named in plan.units or source.units[0] == "*" else source.units[0]
 
 
 # ---- a plan --------------------------------------------------------------------------------------------------

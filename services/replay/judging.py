@@ -4,11 +4,13 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from services.domain.cards import cards, written_card
+from services.domain.aside import Told
+from services.domain.cards import cards, stood, written_card
 from services.domain.facts import Fact, Rank
 from services.domain.fold import bad_corrections, insert
-from services.domain.judge import Judge
+from services.domain.judge import Judge, Opinion
 from services.domain.published import Card
+from services.domain.rulings import rulings_of
 from services.domain.tally import Contribution, Tally, TallyKey
 from services.domain.zone import Instant
 from services.replay.buckets import Record, Rejected, fact_of
@@ -21,6 +23,8 @@ class Judged:
     deltas: list[dict[TallyKey, Tally]]
     last_events: list[dict[str, Instant]]
     """Per period, by source, the arrival of its last event; only where silence matters."""
+    told: list[dict[Told, int]]
+    """Per period, how many more cards stand, and cases have a verdict, than in the period before."""
     cases: int = 0
     events: int = 0
     cards: list[Card] = field(default_factory=list)
@@ -28,7 +32,7 @@ class Judged:
 
     @classmethod
     def nothing(cls, moments: int) -> "Judged":
-        return cls([{} for _ in range(moments)], [{} for _ in range(moments)])
+        return cls([{} for _ in range(moments)], [{} for _ in range(moments)], [{} for _ in range(moments)])
 
     def add(self, other: "Judged") -> None:
         """Take in the periods of another bucket; its cards and rejected events are the caller's to keep."""
@@ -39,6 +43,9 @@ class Judged:
         for last, later in zip(self.last_events, other.last_events, strict=True):
             for source, received in later.items():
                 last[source] = max(received, last.get(source, received))
+        for sum_, more in zip(self.told, other.told, strict=True):
+            for what, n in more.items():
+                sum_[what] = sum_.get(what, 0) + n
 
 
 def merge(mine: dict[TallyKey, Tally], theirs: Mapping[TallyKey, Tally]) -> None:
@@ -54,11 +61,14 @@ def merge(mine: dict[TallyKey, Tally], theirs: Mapping[TallyKey, Tally]) -> None
 class BucketJudge:
     """Judges the cases of one bucket after the other at the same moments (judging instants, ascending)."""
 
-    def __init__(self, judge: Judge, moments: Sequence[Instant], with_cards: bool) -> None:
+    def __init__(self, judge: Judge, moments: Sequence[Instant], *, with_cards: bool, with_told: bool) -> None:
+        """`with_told`: count what was told, too, and listen to every source."""
         self._judge = judge
         self._moments = moments
         self._with_cards = with_cards and bool(moments)
-        self._watched = {source.id for source in judge.plan.sources.values() if source.usual_delay is not None}
+        self._with_told = with_told and bool(moments)
+        sources = judge.plan.sources.values()
+        self._watched = {source.id for source in sources if with_told or source.usual_delay is not None}
 
     def judge(self, bucket: Mapping[str, Sequence[Record]]) -> Judged:
         """All cases of a bucket."""
@@ -78,6 +88,7 @@ class BucketJudge:
         known_at = min([fact.received if fact.received > fact.time else fact.time for fact in facts])
         period = bisect_left(moments, known_at)
         before: list[Contribution] = []
+        ruled: list[Told] = []
         quiet = True
         while period < len(moments):
             opinion = self._judge.judge(facts, moments[period])
@@ -88,12 +99,38 @@ class BucketJudge:
                 _count(before, -1, delta)
                 _count(after, 1, delta)
                 before = after
+            if self._with_told:
+                ruled = self._rule(ruled, opinion, judged.told[period])
             if opinion.next_at is None:
                 break
             period = max(period + 1, bisect_left(moments, opinion.next_at))
         if self._with_cards and not quiet:
             zone = self._judge.law.zone
             judged.cards += [written_card(card, key, zone) for card in cards(self._judge, facts, moments[-1])]
+        if self._with_told and not quiet:
+            self._count_cards(facts, judged.told)
+
+    @staticmethod
+    def _rule(before: list[Told], opinion: Opinion, told: dict[Told, int]) -> list[Told]:
+        """Note which verdicts are new and which are none any more; those that hold now."""
+        now = [(one.kpi, one.judgement.unit, one.verdict) for one in rulings_of(opinion) if one.judgement is not None]
+        if now != before:
+            for verdicts, sign in ((before, -1), (now, 1)):
+                for what in verdicts:
+                    told[what] = told.get(what, 0) + sign
+        return now
+
+    def _count_cards(self, facts: Sequence[Fact], told: list[dict[Told, int]]) -> None:
+        """Note the periods in which each card began to stand, and stood no more."""
+        moments = self._moments
+        for card in stood(self._judge, facts, moments[-1]):
+            begin = bisect_left(moments, card.since)
+            end = len(moments) if card.until is None else bisect_left(moments, card.until)
+            if begin < end:
+                what = (card.kpi, card.unit, card.level)
+                told[begin][what] = told[begin].get(what, 0) + 1
+                if end < len(moments):
+                    told[end][what] = told[end].get(what, 0) - 1
 
     def _listen(self, records: Sequence[Record], facts: Sequence[Fact], judged: Judged) -> None:
         """Note when sources were last heard of: by every fact that is kept, and by each heartbeat in its time."""

@@ -9,19 +9,22 @@ import os
 import resource
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
 from services.domain.admission import Admission
+from services.domain.aside import Aside, Told
 from services.domain.judge import Judge
 from services.domain.published import Card, ValueRow
+from services.domain.signals import signal_rows
 from services.domain.tally import Tally, TallyKey
 from services.domain.values import Valuer
 from services.domain.zone import Instant
@@ -55,6 +58,8 @@ class Replayed:
     rows: SortedRows[ValueRow] = field(default_factory=SortedRows)
     beside: SortedRows[ValueRow] = field(default_factory=SortedRows)
     """The rows as of the times that were asked for beside."""
+    asides: list[Aside] = field(default_factory=list)
+    """One per time, ascending; only where they were asked for."""
     cards: SortedRows[Card] = field(default_factory=SortedRows)
     rejected: SortedRows[Rejected] = field(default_factory=SortedRows)
     events: int = 0
@@ -69,12 +74,13 @@ def replay(
     every: Every | None = None,
     beside: Collection[Instant] = (),
     with_cards: bool = False,
+    with_asides: bool = False,
     processes: int | None = None,
     progress: Progress = lambda doing, events, share: None,
 ) -> Replayed:
     """Values as of each time (ascending) over all events that had happened and arrived before it; with `every`, at the
     ends of its periods, too, from the first event up to the last of those times. `beside`: more times, whose rows are
-    kept apart. `processes`: exactly so many work.
+    kept apart. `with_asides`: what is known beside the values as of each time, too. `processes`: exactly so many work.
 
     InvalidPlan if there is no plan in the folder; OSError, EOFError where a file cannot be read.
     """
@@ -92,8 +98,10 @@ def replay(
             asked.update(period_ends(first, as_of[-1], every, judge.law.zone))
         times = sorted(asked.union(beside))
         moments = [time - 1 for time in times]
-        outcome = _judge_all(crew, buckets, moments, with_cards, replayed, progress)
-    for number, (time, rows) in enumerate(zip(times, _values(judge, outcome, times), strict=True), 1):
+        wanted = _Wanted(moments, with_cards, with_asides)
+        outcome = _judge_all(crew, buckets, wanted, replayed, progress)
+    computed = _values(judge, outcome, times, replayed.asides if with_asides else None)
+    for number, (time, rows) in enumerate(zip(times, computed, strict=True), 1):
         if time in asked:
             replayed.rows.add(rows)
         if time in beside:
@@ -148,11 +156,17 @@ def _sort_all(
     return first
 
 
-def _judge_all(
-    crew: "_Crew", buckets: int, moments: Sequence[Instant], with_cards: bool, replayed: Replayed, progress: Progress
-) -> Judged:
-    outcome = Judged.nothing(len(moments))
-    judged = crew.each(_judge, ((bucket, moments, with_cards) for bucket in range(buckets)))
+class _Wanted(NamedTuple):
+    """What is to be known of each case."""
+
+    moments: list[Instant]
+    with_cards: bool
+    with_told: bool
+
+
+def _judge_all(crew: "_Crew", buckets: int, wanted: _Wanted, replayed: Replayed, progress: Progress) -> Judged:
+    outcome = Judged.nothing(len(wanted.moments))
+    judged = crew.each(_judge, ((bucket, wanted) for bucket in range(buckets)))
     for number, of_bucket in enumerate(judged, 1):
         outcome.add(of_bucket)
         replayed.cards.add(of_bucket.cards)
@@ -162,12 +176,15 @@ def _judge_all(
     return outcome
 
 
-def _values(judge: Judge, outcome: Judged, times: Sequence[Instant]) -> Iterator[list[ValueRow]]:
-    """Add the periods up, one after the other."""
+def _values(
+    judge: Judge, outcome: Judged, times: Sequence[Instant], asides: list[Aside] | None
+) -> Iterator[list[ValueRow]]:
+    """Add the periods up, one after the other; what stands beside the values goes to `asides`."""
     valuer = Valuer(judge)
     tallies: dict[TallyKey, Tally] = {}
     last_events: dict[str, Instant] = {}
-    for time, delta, last in zip(times, outcome.deltas, outcome.last_events, strict=True):
+    told: Counter[Told] = Counter()
+    for time, delta, last, more in zip(times, outcome.deltas, outcome.last_events, outcome.told, strict=True):
         for key, tally in delta.items():
             held = tallies.get(key)
             if held is None:
@@ -178,6 +195,10 @@ def _values(judge: Judge, outcome: Judged, times: Sequence[Instant]) -> Iterator
                 del tallies[key]
         delta.clear()
         last_events |= last
+        if asides is not None:
+            told.update(more)
+            signals = [*signal_rows(tallies, judge.law.zone.day(time - 1)), *valuer.beside(tallies, time)]
+            asides.append(Aside(time, signals, dict(+told), dict(last_events)))
         yield valuer.rows(tallies, time, last_events)
 
 
@@ -208,9 +229,10 @@ def _sort(block: Block) -> Sorted:
     return _worker.writer.sort(block)
 
 
-def _judge(bucket: int, moments: Sequence[Instant], with_cards: bool) -> Judged:
+def _judge(bucket: int, wanted: _Wanted) -> Judged:
     assert _worker is not None
-    judged = BucketJudge(_worker.judge, moments, with_cards).judge(read_bucket(_worker.folder, bucket))
+    bucket_judge = BucketJudge(_worker.judge, wanted.moments, with_cards=wanted.with_cards, with_told=wanted.with_told)
+    judged = bucket_judge.judge(read_bucket(_worker.folder, bucket))
     gc.collect()
     return judged
 

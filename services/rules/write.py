@@ -30,6 +30,15 @@ def prometheus_config(speed: float, exporter: str, alertmanager: str) -> dict[st
     }
 
 
+def history_config(prometheus: str) -> dict[str, Any]:
+    """The file of the second Prometheus, which shows the backfilled days of the first: it keeps nothing, reads the
+    other's samples, and is started with a lookback of a day, since these days have one sample each.
+
+    `prometheus`: host:port of the first.
+    """
+    return {"remote_read": [{"url": f"http://{prometheus}/api/v1/read", "read_recent": True}]}
+
+
 def write_rules(
     plan: Plan,
     speed: float,
@@ -37,16 +46,18 @@ def write_rules(
     *,
     exporter: str = "exporter:19100",
     alertmanager: str = "alertmanager:9093",
+    prometheus: str = "prometheus:9090",
     notifier_url: str = "http://notifier:19101",
     runbooks: str = RUNBOOKS,
 ) -> list[Path]:
-    """Writes prometheus/prometheus.yml, prometheus/rules.yml and alertmanager/alertmanager.yml under `folder`.
+    """Writes prometheus/prometheus.yml, rules.yml and history.yml, and alertmanager/alertmanager.yml under `folder`.
 
     `speed`: plan seconds per real second; 1 is what is committed under deploy/, others are written at start.
     """
     files = {
         folder / "prometheus" / "prometheus.yml": prometheus_config(speed, exporter, alertmanager),
         folder / "prometheus" / "rules.yml": rule_groups(plan, speed, runbooks),
+        folder / "prometheus" / "history.yml": history_config(prometheus),
         folder / "alertmanager" / "alertmanager.yml": routing(plan, speed, notifier_url),
     }
     for path, content in files.items():

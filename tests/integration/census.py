@@ -13,7 +13,6 @@ Json = dict[str, Any]
 Series = list[dict[str, str]]
 """The labels of what a query gave."""
 
-_LABEL_VALUES = re.compile(r"label_values\((?P<series>.+), (?P<label>\w+)\)")
 _QUERY_RESULT = re.compile(r"query_result\((?P<expr>.+)\)")
 
 
@@ -107,8 +106,6 @@ def _values(variable: Json, so_far: Mapping[str, str], prometheus: Prometheus) -
     query = filled(variable["query"], so_far)
     if variable.get("includeAll"):
         return [".*"]
-    if found := _LABEL_VALUES.fullmatch(query):
-        return sorted({one[found["label"]] for one in prometheus.ask(found["series"])})
     found = _QUERY_RESULT.fullmatch(query)
     assert found, query
     pattern = re.compile(variable["regex"].strip("/").replace("(?<", "(?P<"))

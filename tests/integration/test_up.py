@@ -24,6 +24,7 @@ from services.local.ports import free_ports
 from services.local.standing import Standing, standing
 from services.settings import variable
 
+WEB_PORTS = ("prometheus_port", "history_port", "alertmanager_port", "exporter_port", "notifier_port")
 SMALL_PARTS = ("tests.integration.up_with_small_parts",)
 
 
@@ -32,7 +33,7 @@ class Up:
 
     def __init__(self, folder: Path, *command: str, speed: int = 1_000) -> None:
         self.command = command
-        names = ("kafka_port", "prometheus_port", "alertmanager_port", "exporter_port", "notifier_port")
+        names = ("kafka_port", *WEB_PORTS)
         self.ports = dict(zip(names, free_ports(len(names)), strict=True))
         self.folder = folder / "demo"
         self.output = folder / "output"
@@ -117,9 +118,10 @@ def test_the_demo_shows_promises_cards_and_alerts_ends_and_goes_on_with_its_data
     assert f"KPIWATCH_BOOTSTRAP=127.0.0.1:{demo.ports['kafka_port']} .venv/bin/kpiwatch status" in demo.said
     pids = demo.pids()
     assert pids.keys() == {
-        *("broker", "feed", "cases-1", "cases-2", "kpis-1", "exporter", "notifier", "prometheus", "alertmanager")
+        *("broker", "feed", "cases-1", "cases-2", "kpis-1", "exporter", "notifier"),
+        *("alertmanager", "prometheus", "history"),
     }
-    for port in ("prometheus_port", "alertmanager_port", "exporter_port", "notifier_port"):
+    for port in WEB_PORTS:
         assert httpx.get(f"http://127.0.0.1:{demo.ports[port]}/-/ready").status_code == 200
 
     shown = until_the_district_shows(demo)

@@ -5,7 +5,7 @@ from datetime import date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.domain.cards import CardState, cards, written_card
+from services.domain.cards import CardState, cards, stood, written_card
 from services.domain.facts import Fact, case_key
 from services.domain.judge import Judge
 from services.domain.judgement import Outcome
@@ -328,6 +328,23 @@ def test_a_quiet_opinion_has_no_cards(facts: list[Fact], now: int) -> None:
     """What is never asked for its cards has none: the replay relies on it."""
     if EVERY_KIND.judge(facts, now).quiet:
         assert cards(EVERY_KIND, facts, now) == []
+
+
+@given(histories.facts(), st.integers(histories.BEGIN, histories.END), st.integers(histories.BEGIN, histories.END))
+def test_who_looks_back_counts_the_cards_that_stood_then(facts: list[Fact], then: int, now: int) -> None:
+    """What a backfill counts for a day is what the exporter would have counted on it."""
+    then, now = sorted((then, now))
+    stood_then = sorted((card.kpi, card.unit, card.level) for card in cards(EVERY_KIND, facts, then) if stands(card))
+    looked_back = sorted(
+        (card.kpi, card.unit, str(card.level))
+        for card in stood(EVERY_KIND, facts, now)
+        if card.since <= then and (card.until is None or then < card.until)
+    )
+    assert looked_back == stood_then
+
+
+def stands(card: CardState) -> bool:
+    return card.cleared_at is None
 
 
 def test_another_definition_of_a_promise_has_no_card_of_its_own() -> None:

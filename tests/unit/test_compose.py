@@ -14,9 +14,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 from ruamel.yaml import YAML
 
+from dashboards.publish import FOLDERS
 from services.cli.__main__ import COMMANDS
 from services.exporter.web import exporter_app
-from services.local import kafka
+from services.local import kafka, prometheus
 from services.notifier.webhook import notifier_app
 from services.rules.alerts import EXPORTER_JOB
 from services.settings import Settings, variable
@@ -132,7 +133,8 @@ def test_what_the_parts_call_is_a_service_at_its_own_port() -> None:
         *job["static_configs"][0]["targets"],
         *scraped["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"],
         *webhooks,
-        source["datasources"][0]["url"],
+        *(one["url"] for one in source["datasources"]),
+        YAML(typ="safe").load(DEPLOY / "prometheus" / "history.yml")["remote_read"][0]["url"],
         OURS["notifier"]["environment"]["KPIWATCH_ALERTMANAGER_URL"],
         *{
             one["environment"]["KPIWATCH_BOOTSTRAP"]
@@ -144,6 +146,7 @@ def test_what_the_parts_call_is_a_service_at_its_own_port() -> None:
         "exporter": Settings().exporter_port,
         "notifier": Settings().notifier_port,
         "prometheus": 9090,
+        "history": 9090,
         "alertmanager": 9093,
         "kafka": 9092,
     }
@@ -160,6 +163,7 @@ def test_ports_are_on_loopback_and_lead_to_what_listens() -> None:
         "kafka": [19092],
         "exporter": [Settings().exporter_port],
         "prometheus": [9090],
+        "history": [9090],
         "alertmanager": [9093],
         "grafana": [3000],
     }
@@ -176,7 +180,7 @@ def test_health_is_asked_where_it_is_answered() -> None:
         url = OURS[name]["healthcheck"]["test"][-1]
         assert url.startswith(f"http://127.0.0.1:{port}/")
         assert url.removeprefix(f"http://127.0.0.1:{port}") in {getattr(route, "path", "") for route in app.routes}
-    for name, port in (("prometheus", 9090), ("alertmanager", 9093)):
+    for name, port in (("prometheus", 9090), ("history", 9090), ("alertmanager", 9093)):
         assert SERVICES[name]["healthcheck"]["test"][-1] == f"http://127.0.0.1:{port}/-/ready"  # as services.local asks
 
 
@@ -226,13 +230,22 @@ def test_prometheus_and_the_alertmanager_read_what_the_rules_job_writes() -> Non
         assert (DEPLOY / name / f"{name}.yml").exists()
 
 
+def test_history_keeps_nothing_and_looks_back_as_the_one_of_kpiwatch_up_does() -> None:
+    history = SERVICES["history"]
+    assert "--config.file=/monitoring/prometheus/history.yml" in history["command"]
+    assert f"--query.lookback-delta={prometheus.LOOKBACK}" in history["command"]
+    assert history["tmpfs"] == ["/prometheus"]
+
+
 def test_grafana_finds_the_dashboards_that_are_committed() -> None:
+    """In the folders that publishing makes, a language each."""
     provider = YAML(typ="safe").load(DEPLOY / "grafana" / "provisioning" / "dashboards" / "kpiwatch.yml")
-    (where,) = [one["options"]["path"] for one in provider["providers"]]
+    folders = {one["options"]["path"]: (one["folderUid"], one["folder"]) for one in provider["providers"]}
+    assert folders == {f"/dashboards/{language}": folder for language, folder in FOLDERS.items()}
     grafana = SERVICES["grafana"]
-    assert ("./dashboards/generated", where) in mounts(grafana)
-    home = Path(grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
-    assert (ROOT / "dashboards" / "generated" / home.relative_to(where)).exists()
+    assert ("./dashboards/generated", "/dashboards") in mounts(grafana)
+    for inside in (*folders, grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]):
+        assert (ROOT / "dashboards" / "generated" / Path(inside).relative_to("/dashboards")).exists()
 
 
 ABOUT_PLACES = {
