@@ -6,6 +6,7 @@ from dashboards.page import Json, Name, Page
 from dashboards.panels import Column, Figure, Frame, Panel, Place, query_table, stat, tall, timeline
 from dashboards.queries import counted
 from dashboards.states import COLOURS, RED_CARD, YELLOW_CARD, shown
+from dashboards.time_axis import live_only
 from services.domain.published import WORST_FIRST
 from services.messaging.records import CARDS, STATE_COUNT, UNIT_RANK
 
@@ -75,6 +76,7 @@ def _alerts(page: Page) -> Panel:
             "Watchdog 始终存在：看不到它说明告警链路中断。",
             "Watchdog is always there: without it, alerting is broken.",
         ),
+        empty=live_only(page),
     )
     firing = 'count by (alertname, severity) (ALERTS{alertstate="firing"})'
     columns = [

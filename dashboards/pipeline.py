@@ -3,6 +3,7 @@
 from dashboards.frame import assemble
 from dashboards.page import Json, Name, Page
 from dashboards.panels import Column, Figure, Frame, Panel, Place, graph, query_table, stat, yes_or_no
+from dashboards.time_axis import live_only
 from services.messaging import metrics
 from services.messaging.records import DEAD_LETTER_RATIO, SWEEP_AGE
 
@@ -24,11 +25,11 @@ def _health(page: Page) -> Panel:
         ),
         Figure(page.say("结果被隐藏", "rows hidden"), f"max({metrics.ROWS_HIDDEN.name}) > bool 0", mapping=works),
     ]
-    return stat(page, Frame(page.say("是否正常", "Does it work?"), Place(24, 4)), figures)
+    return stat(page, Frame(page.say("是否正常", "Does it work?"), Place(24, 4), empty=live_only(page)), figures)
 
 
 _UP = 'up{job="kpiwatch-exporter"}'
-_NO_WATCHDOG = '1 - (max(ALERTS{alertname="Watchdog",alertstate="firing"}) or vector(0))'
+_NO_WATCHDOG = f'1 - (max(ALERTS{{alertname="Watchdog",alertstate="firing"}}) or 0 * max({_UP}))'
 _SPEED = f"clamp_min(max(deriv({metrics.CLOCK.name}[5m])), 1)"
 """Plan seconds per real second: 1, unless the clock is a simulated one."""
 _FIVE_MINUTES = f"300 * {_SPEED}"
@@ -41,11 +42,11 @@ def _now(page: Page) -> Panel:
         Figure(page.say("15分钟拒收占比", "refused in 15 minutes"), DEAD_LETTER_RATIO, "percent"),
         Figure(page.say("不可读记录", "unreadable records"), f"sum({metrics.UNREADABLE.name}) or 0 * max({_UP} == 1)"),
     ]
-    return stat(page, Frame(page.say("现在", "Now"), Place(24, 4)), figures)
+    return stat(page, Frame(page.say("现在", "Now"), Place(24, 4), empty=live_only(page)), figures)
 
 
 def _events(page: Page) -> Panel:
-    frame = Frame(page.say("每秒事件", "Events per second"), Place(12, 8))
+    frame = Frame(page.say("每秒事件", "Events per second"), Place(12, 8), empty=live_only(page))
     lines = [
         Figure(page.say("收到", "taken in"), f"sum(rate({metrics.EVENTS.name}[1m]))", "number"),
         Figure(page.say("拒收", "refused"), f"sum(rate({metrics.DEAD_LETTERS.name}[1m]))", "number", dashed=True),
@@ -60,6 +61,7 @@ def _lag(page: Page) -> Panel:
         page.say(
             "各分区待处理事件；导出服务待读记录。", "Events waiting per partition; records the exporter has not read."
         ),
+        empty=live_only(page),
     )
     lines = [
         Figure(
@@ -75,6 +77,7 @@ def _sweep(page: Page) -> Panel:
         page.say("在办案件检查间隔（计划时钟）", "Age of the sweep (plan's clock)"),
         Place(12, 8),
         page.say("过大时红黄牌会延迟。", "Cards are late when it is large."),
+        empty=live_only(page),
     )
     return graph(
         page, frame, [Figure(page.say("分区 {{partition}}", "partition {{partition}}"), SWEEP_AGE, "duration")]
@@ -89,7 +92,12 @@ def _partitions(page: Page) -> Panel:
         Column(page.say("积压", "Lag"), f"max by (partition) ({metrics.STREAM_LAG.name})"),
     ]
     return query_table(
-        page, Frame(page.say("各分区", "Partitions"), Place(6, 8)), "partition", columns, sort=age, most_first=True
+        page,
+        Frame(page.say("各分区", "Partitions"), Place(6, 8), empty=live_only(page)),
+        "partition",
+        columns,
+        sort=age,
+        most_first=True,
     )
 
 
@@ -98,4 +106,9 @@ def _hidden(page: Page) -> Panel:
         Column(page.say("原因", "Reason"), label="reason"),
         Column(page.say("行数", "Rows"), f"max by (reason) ({metrics.ROWS_HIDDEN.name})"),
     ]
-    return query_table(page, Frame(page.say("未导出的结果", "Rows not exported"), Place(6, 8)), "reason", columns)
+    return query_table(
+        page,
+        Frame(page.say("未导出的结果", "Rows not exported"), Place(6, 8), empty=live_only(page)),
+        "reason",
+        columns,
+    )

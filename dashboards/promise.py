@@ -129,7 +129,8 @@ def _course(page: Page) -> Panel:
         Figure(page.say("区间下限", "lower"), row(metrics.LOWER, _HERE, "kpi"), "percent", "#7B8087", dashed=True),
         Figure(page.say("区间上限", "upper"), row(metrics.UPPER, _HERE, "kpi"), "percent", "#7B8087", dashed=True),
     ]
-    return graph(page, Frame(page.say("走势", "Course"), Place(24, 9)), figures)
+    empty = page.say("此窗口尚无数值", "No figure in this window yet")
+    return graph(page, Frame(page.say("走势", "Course"), Place(24, 9), empty=empty), figures)
 
 
 def _league(page: Page) -> Panel:
@@ -156,7 +157,12 @@ def _league(page: Page) -> Panel:
         "同一口径、同一窗口。点单位看其页面，点逾期或红牌看办件。",
         "By the same formula, in the same window. The unit leads to its page, overdue and red cards to the cases.",
     )
-    frame = Frame(page.say("各单位排名（最差在前）", "League of units, the worst first"), Place(24, 12), about)
+    frame = Frame(
+        page.say("各单位排名（最差在前）", "League of units, the worst first"),
+        Place(24, 12),
+        about,
+        empty=page.say("该承诺在此窗口没有分单位的数值", "No figures by unit for this promise in this window"),
+    )
     return query_table(page, frame, "unit", columns, sort=state)
 
 

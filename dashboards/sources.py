@@ -5,6 +5,7 @@ from dashboards.page import Json, Name, Page
 from dashboards.panels import Column, Figure, Frame, Panel, Place, query_table, stat, tall, yes_or_no
 from dashboards.queries import how_many
 from dashboards.signals import signal_names
+from dashboards.time_axis import live_only
 from services.messaging import metrics
 from services.messaging.records import DEAD_LETTER_RATIO
 
@@ -68,6 +69,7 @@ def _refused(page: Page) -> Panel:
         page.say("拒收事件（死信）", "Refused events (dead letters)"),
         Place(12, 12),
         page.say("逐条查看：`kpiwatch dead-letters list`。", "One by one: `kpiwatch dead-letters list`."),
+        empty=live_only(page),
     )
     total = page.say("总数", "Ever")
     columns = [

@@ -33,6 +33,13 @@ def time_axis(page: Page) -> Panel:
     return stat(page, Frame(page.say("时间", "Time"), Place(24, 4), about, empty=empty), figures)
 
 
+def live_only(page: Page) -> str:
+    """What a panel about the machinery says where it has nothing to show."""
+    return page.say(
+        "仅有实时数据：回填的日期没有系统运行记录", "Live only: backfilled days know nothing of the machinery"
+    )
+
+
 def marks(page: Page) -> Json:
     """Versions of the plan's rules and corrections of days, as marks on the axis of the plan's time."""
     # SDK 11.6 does not know the fields of annotations that are Prometheus' own

@@ -67,7 +67,6 @@ class Store:
         start, end = after / 1_000_000 + 0.001, up_to / 1_000_000
         parameters = {"match[]": matchers, "start": f"{start:.3f}", "end": f"{end:.3f}"}
         self._post("admin/tsdb/delete_series", parameters)
-        self._post("admin/tsdb/clean_tombstones", {})
 
     @contextmanager
     def beside(self) -> Iterator[Path]:
@@ -76,10 +75,12 @@ class Store:
             yield Path(made)
 
     def take(self, blocks: Path) -> int:
-        """Moves finished blocks in, each at once, so that no half of one is ever seen; how many they were."""
+        """Moves finished blocks in, each as a whole, so that no half of one is ever seen; how many they were."""
         finished = sorted(path for path in blocks.iterdir() if (path / "meta.json").exists())
         for path in finished:
             path.rename(self._folder / path.name)
+        # what was deleted goes from the disk; where anything was, Prometheus then sees the new blocks without delay
+        self._post("admin/tsdb/clean_tombstones", {})
         return len(finished)
 
     def wait_for(self, blocks: Sequence[Block], waiting: Callable[[int], None] = lambda left: None) -> None:

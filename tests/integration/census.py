@@ -1,13 +1,22 @@
 """Asks a Prometheus every query of every panel of a dashboard, as Grafana would: variables filled in from their own
-queries, one promise, unit and measure after another."""
+queries, one promise, unit and measure after another.
 
+`python -m tests.integration.census URL [--at TIME]` does it for every promise and says what is empty.
+"""
+
+import argparse
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import httpx
+
+from dashboards.build import dashboards
+from services.catalog.load import load_plan
+from services.settings import Settings
 
 Json = dict[str, Any]
 Series = list[dict[str, str]]
@@ -37,10 +46,11 @@ class Census:
 
 
 class Prometheus:
-    """The instant queries of a Prometheus."""
+    """The instant queries of a Prometheus, now or at a time."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, at: datetime | None = None) -> None:
         self._client = httpx.Client(base_url=url, trust_env=False, timeout=30)
+        self._at = {"time": at.timestamp()} if at is not None else {}
         self.asked = 0
         self._known: dict[str, Series] = {}
 
@@ -48,10 +58,16 @@ class Prometheus:
         """Labels of each series; a query that Prometheus refuses fails the test with its reason."""
         if expr not in self._known:
             self.asked += 1
-            answer = self._client.get("/api/v1/query", params={"query": expr})
+            answer = self._client.get("/api/v1/query", params={"query": expr, **self._at})
             assert answer.status_code == 200, (expr, answer.text)
             self._known[expr] = [one["metric"] for one in answer.json()["data"]["result"]]
         return self._known[expr]
+
+    def value(self, expr: str) -> float:
+        """The value of the one series that a query gives."""
+        answer = self._client.get("/api/v1/query", params={"query": expr, **self._at})
+        (one,) = answer.json()["data"]["result"]
+        return float(one["value"][1])
 
     def forget(self) -> None:
         self._known.clear()
@@ -78,28 +94,30 @@ ASKED_ABOUT = frozenset(
         "KIV-1",
     )
 )
-"""Promises for which each query is asked: of every kind. All 137 would be some 20,000 queries while the demo runs."""
+"""Promises of every kind, for which the tests ask. All 137 are some 20,000 queries."""
 
 
-def choices(dashboard: Json, prometheus: Prometheus) -> Iterator[dict[str, str]]:
+def choices(dashboard: Json, prometheus: Prometheus, about: Collection[str] | None) -> Iterator[dict[str, str]]:
     """The combinations that a reader can come to: each value of the first variable, with the first of the others; and
-    of the promises that are asked about each window."""
+    of the promises that are asked about (None: all) each window."""
     variables = [one for one in dashboard["templating"]["list"] if one["type"] == "query"]
-    yield from _chosen(variables, {}, prometheus)
+    yield from _chosen(variables, {}, prometheus, about)
 
 
-def _chosen(variables: list[Json], so_far: dict[str, str], prometheus: Prometheus) -> Iterator[dict[str, str]]:
+def _chosen(
+    variables: list[Json], so_far: dict[str, str], prometheus: Prometheus, about: Collection[str] | None
+) -> Iterator[dict[str, str]]:
     if not variables:
         yield so_far
         return
     variable, *rest = variables
     values = _values(variable, so_far, prometheus)
     assert values, (variable["name"], "has no value for", so_far)
-    if variable["name"] == "kpi":
-        values = [value for value in values if value in ASKED_ABOUT] or values[:1]
+    if variable["name"] == "kpi" and about is not None:
+        values = [value for value in values if value in about] or values[:1]
     several = variable["name"] in ("kpi", "measure", "window") or (variable["name"] == "unit" and not so_far)
     for value in values if several else values[:1]:
-        yield from _chosen(rest, so_far | {variable["name"]: value}, prometheus)
+        yield from _chosen(rest, so_far | {variable["name"]: value}, prometheus, about)
 
 
 def _values(variable: Json, so_far: Mapping[str, str], prometheus: Prometheus) -> list[str]:
@@ -124,12 +142,12 @@ def filled(expr: str, chosen: Mapping[str, str]) -> str:
     return re.sub(r"\$\{(\w+)\}|\$(\w+)", lambda found: chosen.get(found[1] or found[2], found[0]), expr)
 
 
-def census(dashboard: Json, prometheus: Prometheus) -> Census:
-    """Asks everything once for each choice."""
+def census(dashboard: Json, prometheus: Prometheus, about: Collection[str] | None = ASKED_ABOUT) -> Census:
+    """Asks everything once for each choice. `about`: the promises that are asked about; None: all."""
     panels = [panel for panel in dashboard["panels"] if panel.get("targets")]
     found = Census(dashboard["uid"], len(panels), sum(len(panel["targets"]) for panel in panels))
     before, gave = prometheus.asked, {(panel["id"], one["refId"]): 0 for panel in panels for one in panel["targets"]}
-    for chosen in choices(dashboard, prometheus):
+    for chosen in choices(dashboard, prometheus, about):
         for panel in panels:
             answers = {one["refId"]: prometheus.ask(filled(one["expr"], chosen)) for one in panel["targets"]}
             for letter, series in answers.items():
@@ -160,3 +178,29 @@ def _unlike(panel: Json, answers: Mapping[str, Series]) -> Iterator[str]:
             yield f"{letter} has other labels than {key}"
         if len({one.get(key) for one in series}) != len(series):
             yield f"{letter} gives a {key} twice"
+
+
+def main() -> None:
+    """Prints the census of a running Prometheus."""
+    parser = argparse.ArgumentParser(prog="python -m tests.integration.census", description=main.__doc__)
+    parser.add_argument("url", help="the Prometheus, or the one that shows its backfilled days")
+    parser.add_argument("--at", type=datetime.fromisoformat, help="a time with offset (default: now)")
+    given = parser.parse_args()
+    prometheus = Prometheus(given.url, given.at)
+    counted = [
+        census(one, prometheus, None) for every in dashboards(load_plan(Settings().plan)).values() for one in every
+    ]
+    for one in counted:
+        print(
+            one, *(f"nothing: {query}" for query in one.silent), *(f"empty: {panel}" for panel in one.empty), sep="\n  "
+        )
+    panels, queries, silent = (
+        sum(one.panels for one in counted),
+        sum(one.queries for one in counted),
+        sum(len(one.silent) for one in counted),
+    )
+    print(f"{len(counted)} dashboards, {panels} panels x {queries} queries, {queries - silent} with data")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,7 @@
-"""`kpiwatch up`: each part answers before the next starts, nothing is left behind, and the data stays.
+"""`kpiwatch up`: each part answers before the next starts, nothing is left behind.
 
-The demo runs whole. How parts that die are treated is tried with small processes in the places of the project's own
-(`up_with_small_parts`), beside a real Kafka, Prometheus and Alertmanager.
+How parts that die are treated is tried with small processes in the places of the project's own (`up_with_small_parts`),
+beside a real Kafka, Prometheus and Alertmanager. The whole runs in `test_demo`.
 """
 
 import json
@@ -15,13 +15,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
 
 from services.local.monitoring_tools import MonitoringTools
 from services.local.ports import free_ports
-from services.local.standing import Standing, standing
 from services.settings import variable
 
 WEB_PORTS = ("prometheus_port", "history_port", "alertmanager_port", "exporter_port", "notifier_port")
@@ -89,12 +87,6 @@ def up(tmp_path: Path, prometheus_tools: MonitoringTools) -> Iterator[Up]:
         yield running
 
 
-@pytest.fixture
-def demo(tmp_path: Path, prometheus_tools: MonitoringTools) -> Iterator[Up]:
-    with ended(Up(tmp_path, "services.cli", "up", speed=14_400)) as running:
-        yield running
-
-
 @contextmanager
 def ended(running: Up) -> Iterator[Up]:
     """Whatever the test did, nothing goes on after it."""
@@ -111,54 +103,6 @@ def alive(pids: dict[str, int]) -> list[str]:
         for name, pid in pids.items()
         if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     ]
-
-
-def test_the_demo_shows_promises_cards_and_alerts_ends_and_goes_on_with_its_data(demo: Up) -> None:
-    demo.start()
-    assert f"KPIWATCH_BOOTSTRAP=127.0.0.1:{demo.ports['kafka_port']} .venv/bin/kpiwatch status" in demo.said
-    pids = demo.pids()
-    assert pids.keys() == {
-        *("broker", "feed", "cases-1", "cases-2", "kpis-1", "exporter", "notifier"),
-        *("alertmanager", "prometheus", "history"),
-    }
-    for port in WEB_PORTS:
-        assert httpx.get(f"http://127.0.0.1:{demo.ports[port]}/-/ready").status_code == 200
-
-    shown = until_the_district_shows(demo)
-    assert min(shown.met, shown.at_risk, shown.missed, shown.yellow, shown.red) > 0, shown
-    groups = httpx.get(f"http://127.0.0.1:{demo.ports['alertmanager_port']}/api/v2/alerts/groups").json()
-    units = {group["labels"]["unit"] for group in groups if "unit" in group["labels"]}
-    assert len(units) > 5
-    told = demo.notices()
-    assert told
-
-    assert demo.end(signal.SIGINT) == 0
-    assert alive(pids) == []
-    stopped_at = demo.shows()
-
-    demo.start()
-    assert demo.shows() >= stopped_at
-    again = until_the_district_shows(demo)
-    assert again.events >= shown.events
-    assert demo.notices()[: len(told)] == told
-    assert demo.end(signal.SIGTERM) == 0
-
-    assert demo.run("--forget").wait(30) == 0
-    assert not demo.folder.exists()
-
-
-def until_the_district_shows(demo: Up) -> Standing:
-    """Waits for promises in every state, both cards, alerts and notices; gives the last look after two minutes."""
-    exporter = f"http://127.0.0.1:{demo.ports['exporter_port']}/metrics"
-    alerts = f"http://127.0.0.1:{demo.ports['alertmanager_port']}/api/v2/alerts"
-    end = time.monotonic() + 120
-    while True:
-        shown = standing(exporter)
-        assert shown, demo.said
-        everything = min(shown.met, shown.at_risk, shown.missed, shown.yellow, shown.red) > 0
-        if (everything and demo.notices() and len(httpx.get(alerts).json()) > 20) or time.monotonic() > end:
-            return shown
-        time.sleep(0.5)
 
 
 def test_a_worker_that_dies_is_started_again_and_a_dead_broker_ends_it_all(up: Up) -> None:

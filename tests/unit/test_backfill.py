@@ -189,10 +189,23 @@ def test_one_that_keeps_them_is_taken(store: Store, double: Double, retention: s
     store.check(MOMENTS[0], NOW)
 
 
+def test_finished_blocks_are_moved_in_and_what_was_deleted_goes_from_the_disk(
+    store: Store, double: Double, tmp_path: Path
+) -> None:
+    with store.beside() as made:
+        (made / "block").mkdir()
+        (made / "block" / "meta.json").touch()
+        (made / "half").mkdir()
+        assert store.take(made) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["block", "wal"]
+    ((cleaning, _),) = double.asked
+    assert cleaning.endswith("/admin/tsdb/clean_tombstones")
+
+
 def test_a_range_is_deleted_after_its_beginning_and_up_to_its_end_and_notes_stay(store: Store, double: Double) -> None:
     store.delete(MOMENTS[0], MOMENTS[2])
-    (deletion, asked), (cleaning, _) = double.asked
-    assert deletion.endswith("/admin/tsdb/delete_series") and cleaning.endswith("/admin/tsdb/clean_tombstones")
+    ((deletion, asked),) = double.asked
+    assert deletion.endswith("/admin/tsdb/delete_series")
     assert float(asked["start"][0]) == MOMENTS[0] / 1e6 + 0.001  # the value of the day before stands at that midnight
     assert float(asked["end"][0]) == MOMENTS[2] / 1e6
     names, marks = asked["match[]"]

@@ -5,6 +5,7 @@ import gzip
 import json
 import random
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
 from services.cli.__main__ import main
 from services.domain.law import Law
+from services.domain.published import Level
 from services.domain.zone import Zone
 from services.replay.blocks import blocks
 from services.replay.periods import Every, period_ends
@@ -93,6 +95,21 @@ def test_each_point_of_a_series_is_what_a_replay_as_of_it_says(lines: list[bytes
     for end in ends[-3:-1]:
         alone = csv_rows(answers([file], tmp_path, as_of=end[:10])[0])
         assert [row for row in series if row["window_end"] == end] == alone
+
+
+def test_what_is_known_beside_a_series_is_what_a_replay_as_of_it_knows(lines: list[bytes], tmp_path: Path) -> None:
+    files, times = (
+        [str(written(tmp_path / "events.jsonl", lines))],
+        [at(f"2021-09-{day}") for day in ("01", "06", "13")],
+    )
+    asides = replay(files, PLAN, times, with_asides=True, processes=1).asides
+    for time, aside in zip(times, asides, strict=True):
+        alone = replay(files, PLAN, [time], with_asides=True, with_cards=True, processes=1)
+        assert alone.asides == [aside]
+        cards = {what: count for what, count in aside.told.items() if what[2] in set(Level)}
+        assert cards == Counter((card.kpi, card.unit, card.level) for card in alone.cards if not card.cleared_at)
+        assert aside.signals and aside.last_events
+    assert {what for _, _, what in asides[-1].told} >= {"yellow", "red", "missed"}
 
 
 def csv_rows(content: bytes) -> list[dict[str, str]]:

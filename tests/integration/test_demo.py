@@ -1,0 +1,164 @@
+"""The demo as a user has it: it runs, its dashboards are published, and days are backfilled beside it.
+
+One demo for all of this, in this order; the last test ends it.
+"""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from dashboards.page import Language
+from services.local.monitoring_tools import MonitoringTools
+from services.local.standing import Standing, standing
+from tests.integration.census import ASKED_ABOUT, Census, Json, Prometheus, census
+from tests.integration.test_up import WEB_PORTS, Up, alive, ended
+from tests.unit import grafana
+
+pytestmark = pytest.mark.timeout(480)
+
+OF_THE_MACHINERY = "仅有实时数据"
+"""What a panel says that knows nothing of backfilled days."""
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory, prometheus_tools: MonitoringTools) -> Iterator[Up]:
+    with ended(Up(tmp_path_factory.mktemp("demo"), "services.cli", "up", speed=14_400)) as running:
+        running.start()
+        yield running
+
+
+@pytest.fixture(scope="module")
+def published(demo: Up) -> dict[Language, list[Json]]:
+    """What `kpiwatch dashboards publish` gives a Grafana."""
+    with grafana.serving() as server:
+        kpiwatch("dashboards", "publish", "--url", server.url, "--token", grafana.TOKEN)
+        found: dict[Language, list[Json]] = {language: [] for language in Language}
+        for uid, one in sorted(server.dashboards.items()):
+            found[Language.EN if uid.endswith("-en") else Language.ZH].append(one)
+    return found
+
+
+def kpiwatch(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "services.cli", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def test_the_demo_shows_promises_cards_and_alerts(demo: Up) -> None:
+    assert f"KPIWATCH_BOOTSTRAP=127.0.0.1:{demo.ports['kafka_port']} .venv/bin/kpiwatch status" in demo.said
+    assert demo.pids().keys() == {
+        *("broker", "feed", "cases-1", "cases-2", "kpis-1", "exporter", "notifier"),
+        *("alertmanager", "prometheus", "history"),
+    }
+    for port in WEB_PORTS:
+        assert httpx.get(f"http://127.0.0.1:{demo.ports[port]}/-/ready").status_code == 200
+
+    shown = until_the_district_shows(demo)
+    assert min(shown.met, shown.at_risk, shown.missed, shown.yellow, shown.red) > 0, shown
+    groups = httpx.get(f"http://127.0.0.1:{demo.ports['alertmanager_port']}/api/v2/alerts/groups").json()
+    units = {group["labels"]["unit"] for group in groups if "unit" in group["labels"]}
+    assert len(units) > 5
+    assert demo.notices()
+
+
+def until_the_district_shows(demo: Up) -> Standing:
+    """Waits for promises in every state, both cards, alerts and notices; gives the last look after two minutes."""
+    exporter = f"http://127.0.0.1:{demo.ports['exporter_port']}/metrics"
+    alerts = f"http://127.0.0.1:{demo.ports['alertmanager_port']}/api/v2/alerts"
+    end = time.monotonic() + 120
+    while True:
+        shown = standing(exporter)
+        assert shown, demo.said
+        everything = min(shown.met, shown.at_risk, shown.missed, shown.yellow, shown.red) > 0
+        if (everything and demo.notices() and len(httpx.get(alerts).json()) > 20) or time.monotonic() > end:
+            return shown
+        time.sleep(0.5)
+
+
+def test_every_query_of_every_panel_gives_data(demo: Up, published: dict[Language, list[Json]]) -> None:
+    """In Chinese for promises of every kind; the English queries are the same but for their titles."""
+    asked = Prometheus(f"http://127.0.0.1:{demo.ports['prometheus_port']}")
+    every = {one["uid"]: one for of_language in published.values() for one in of_language}
+    assert len(every) == 16
+
+    def count(uid: str) -> Census:
+        return census(every[uid], asked, frozenset(("K06-1", "K26-3")) if uid.endswith("-en") else ASKED_ABOUT)
+
+    counted = {uid: count(uid) for uid in every}
+    end = time.monotonic() + 120
+    # a day on which nothing changes has nothing under “changed today”: somewhere in the month each panel has data
+    while (waited_for := _without_data(counted)) and time.monotonic() < end:
+        time.sleep(1)
+        asked.forget()
+        for uid in waited_for:
+            again = count(uid)
+            again.silent = [one for one in again.silent if one in counted[uid].silent]
+            counted[uid] = again
+    asked.close()
+    for one in counted.values():
+        print(one, *one.empty, sep="\n  ")
+    assert _without_data(counted) == {}
+    assert [sentence for one in counted.values() for sentence in one.wrong] == []
+
+
+def _without_data(counted: dict[str, Census]) -> dict[str, list[str]]:
+    """Chinese dashboard → its queries that have had no data yet, for any choice."""
+    return {uid: one.silent for uid, one in counted.items() if one.silent and not uid.endswith("-en")}
+
+
+def test_days_that_are_backfilled_fill_the_same_dashboards(
+    demo: Up, published: dict[Language, list[Json]], tmp_path: Path
+) -> None:
+    """All but what is about the machinery, at any time of day; and the live figures stay as they are."""
+    live = Prometheus(f"http://127.0.0.1:{demo.ports['prometheus_port']}")
+    before = live.ask("kpi_state")
+    events, data = tmp_path / "events.jsonl", demo.folder / "monitoring" / "prometheus" / "tsdb"
+    kpiwatch("simulate", "--days", 45, "--cases-per-day", 60, "--seed", 7, "--faults", "none", "--out", events)
+    place = ("--prometheus-url", f"http://127.0.0.1:{demo.ports['prometheus_port']}", "--data-dir", data)
+    kpiwatch("backfill", events, "--from", "2021-09-28", "--to", "2021-10-02", *place)
+
+    at = datetime.fromisoformat("2021-10-02T13:00:00+08:00")
+    history = Prometheus(f"http://127.0.0.1:{demo.ports['history_port']}", at)
+    for dashboard in published[Language.ZH]:
+        found = census(dashboard, history)
+        print(found)
+        machinery = {one["title"] for one in dashboard["panels"] if OF_THE_MACHINERY in str(one.get("fieldConfig"))}
+        silent = {one.rpartition(" ")[0] for one in found.silent}
+        assert silent - machinery <= {"概况"}, found.silent  # of the sources, two figures of which are about refusals
+        assert found.wrong == []
+    marks = published[Language.ZH][0]["annotations"]["list"][0]
+    assert history.ask(marks["expr"])
+    axis = published[Language.ZH][0]["panels"][0]["targets"][0]["expr"]
+    assert history.value(axis) == 0 and live.value(axis) == 1  # the plan's time; the real time of the samples
+    live.forget()
+    assert len(live.ask("kpi_state")) >= 0.9 * len(before)
+    history.close()
+    live.close()
+
+
+def test_it_ends_with_all_its_parts_and_goes_on_with_its_data(demo: Up) -> None:
+    pids, told = demo.pids(), demo.notices()
+    exporter = f"http://127.0.0.1:{demo.ports['exporter_port']}/metrics"
+    shown = standing(exporter)
+    assert shown
+    assert demo.end(signal.SIGINT) == 0
+    assert alive(pids) == []
+    stopped_at = demo.shows()
+
+    demo.start()
+    assert demo.shows() >= stopped_at
+    again = until_the_district_shows(demo)
+    assert again.events >= shown.events
+    assert demo.notices()[: len(told)] == told
+    assert demo.end(signal.SIGTERM) == 0
+
+    assert demo.run("--forget").wait(30) == 0
+    assert not demo.folder.exists()
