@@ -1,7 +1,7 @@
 """`kpiwatch backfill`: a replay becomes Prometheus's history, so that dashboards show the whole year from day one."""
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -16,11 +16,13 @@ from services.cli.failure import WRONG_USAGE, Failure
 from services.cli.progress import Display
 from services.cli.rejected import end_with
 from services.clock import Clock
+from services.domain.published import ValueRow
 from services.domain.zone import Instant, Zone
 from services.local import monitoring_tools, promtool
 from services.local.monitoring_tools import MonitoringTools
 from services.replay import replay as files
 from services.replay.periods import Every, period_ends
+from services.replay.runs import SortedRows
 from services.settings import Settings
 
 _DATE = ["%Y-%m-%d"]
@@ -70,8 +72,9 @@ def backfill(
     with Display() as told:
         done = files.replay(events, folder, moments, with_asides=True, processes=processes, progress=told)
     recomputed = Recomputed(begin, note) if note else None
-    with tempfile.TemporaryDirectory(prefix="kpiwatch-backfill-") as scratch:
-        history = History(read, moments, Path(scratch)).write(done.rows, done.asides, recomputed)
+    with tempfile.TemporaryDirectory(prefix="kpiwatch-backfill-") as scratch, Display("values") as told:
+        rows = _shown(done.rows, told)
+        history = History(read, moments, Path(scratch)).write(rows, done.asides, recomputed)
         if store is None:
             assert out is not None
             _make(tools, history, out)
@@ -80,9 +83,18 @@ def backfill(
                 made = _make(tools, history, folder)
                 store.delete(begin, end)
                 store.take(folder)
-            store.wait_for(made)
+            store.wait_for(made, lambda left: told("waiting for Prometheus to show them", len(done.rows), None))
     typer.echo(f"{len(done.rows):,} values at {len(moments):,} moments in {data or out}", err=True)
     end_with(done)
+
+
+def _shown(rows: SortedRows[ValueRow], told: Display) -> Iterator[ValueRow]:
+    """The rows, with how many are written."""
+    for number, row in enumerate(rows, 1):
+        yield row
+        if number % 1_000 == 0:
+            told("writing", number, number / len(rows))
+    told("making blocks", len(rows), None)
 
 
 def _make(tools: MonitoringTools, history: Iterable[Block], folder: Path) -> list[Block]:

@@ -1,4 +1,4 @@
-"""How far a replay is, for whoever waits: commands that compute from event files show it."""
+"""How far a computation is, for whoever waits: commands that compute from event files show it."""
 
 import time
 
@@ -10,13 +10,15 @@ _PLAIN_LINE_EVERY_S = 10.0
 
 
 class Display:
-    """Shows how far a replay is: a bar in a terminal, now and then a line elsewhere."""
+    """Shows how far it is: a bar in a terminal, now and then a line elsewhere."""
 
-    def __init__(self) -> None:
+    def __init__(self, counted: str = "events") -> None:
+        """`counted`: what is worked through."""
+        self._counted = counted
         self._console = Console(stderr=True, highlight=False)
         self._bar = Progress(
             TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
-            TextColumn("{task.completed:,} events · {task.fields[rate]:,.0f}/s"), TimeElapsedColumn(),
+            TextColumn(f"{{task.completed:,}} {counted} · {{task.fields[rate]:,.0f}}/s"), TimeElapsedColumn(),
             console=self._console, transient=True, disable=not self._console.is_terminal,
         )  # fmt: skip
         self._began = self._called = self._told = time.monotonic()
@@ -30,16 +32,16 @@ class Display:
     def __exit__(self, *problem: object) -> None:
         self._bar.stop()
 
-    def __call__(self, doing: str, events: int, share: float | None) -> None:
+    def __call__(self, doing: str, count: int, share: float | None) -> None:
         now = time.monotonic()
         if doing != self._doing:
             self._doing, self._began = doing, self._called
         self._called = now
-        rate = events / max(now - self._began, 0.001)
+        rate = count / max(now - self._began, 0.001)
         if self._console.is_terminal:
-            total = events / share if share else None
-            self._bar.update(self._task, description=doing, completed=events, total=total, rate=rate)
+            total = count / share if share else None
+            self._bar.update(self._task, description=doing, completed=count, total=total, rate=rate)
         elif now - self._told >= _PLAIN_LINE_EVERY_S:
             self._told = now
             done = f" ({share:.0%})" if share is not None else ""
-            typer.echo(f"{doing}: {events:,} events{done}, {rate:,.0f}/s", err=True)
+            typer.echo(f"{doing}: {count:,} {self._counted}{done}, {rate:,.0f}/s", err=True)
