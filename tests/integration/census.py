@@ -7,7 +7,7 @@ queries, one promise, unit and measure after another.
 import argparse
 import itertools
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -36,7 +36,7 @@ class Census:
     silent: list[str] = field(default_factory=list)
     """Queries that gave no series for any choice."""
     empty: list[str] = field(default_factory=list)
-    """Panels without any series, with the choice for which they were."""
+    """Panels without any series, with the choice for which they were asked."""
     wrong: list[str] = field(default_factory=list)
     """Tables whose queries do not give what their columns name."""
 
@@ -76,48 +76,23 @@ class Prometheus:
         self._client.close()
 
 
-ASKED_ABOUT = frozenset(
-    (
-        "K03-2",
-        "K06-1",
-        "K06-4",
-        "K13-3",
-        "K15-1",
-        "K24-1",
-        "K24-3",
-        "K25-1",
-        "K25-2",
-        "K26-3",
-        "K30-1",
-        "K37-2",
-        "K45-1",
-        "KIV-1",
-    )
-)
-"""Promises of every kind, for which the tests ask. All 137 are some 20,000 queries."""
-
-
-def choices(dashboard: Json, prometheus: Prometheus, about: Collection[str] | None) -> Iterator[dict[str, str]]:
+def choices(dashboard: Json, prometheus: Prometheus) -> Iterator[dict[str, str]]:
     """The combinations that a reader can come to: each value of the first variable, with the first of the others; and
-    of the promises that are asked about (None: all) each window."""
+    of each promise each window."""
     variables = [one for one in dashboard["templating"]["list"] if one["type"] == "query"]
-    yield from _chosen(variables, {}, prometheus, about)
+    yield from _chosen(variables, {}, prometheus)
 
 
-def _chosen(
-    variables: list[Json], so_far: dict[str, str], prometheus: Prometheus, about: Collection[str] | None
-) -> Iterator[dict[str, str]]:
+def _chosen(variables: list[Json], so_far: dict[str, str], prometheus: Prometheus) -> Iterator[dict[str, str]]:
     if not variables:
         yield so_far
         return
     variable, *rest = variables
     values = _values(variable, so_far, prometheus)
     assert values, (variable["name"], "has no value for", so_far)
-    if variable["name"] == "kpi" and about is not None:
-        values = [value for value in values if value in about] or values[:1]
     several = variable["name"] in ("kpi", "measure", "window") or (variable["name"] == "unit" and not so_far)
     for value in values if several else values[:1]:
-        yield from _chosen(rest, so_far | {variable["name"]: value}, prometheus, about)
+        yield from _chosen(rest, so_far | {variable["name"]: value}, prometheus)
 
 
 def _values(variable: Json, so_far: Mapping[str, str], prometheus: Prometheus) -> list[str]:
@@ -142,13 +117,20 @@ def filled(expr: str, chosen: Mapping[str, str]) -> str:
     return re.sub(r"\$\{(\w+)\}|\$(\w+)", lambda found: chosen.get(found[1] or found[2], found[0]), expr)
 
 
-def census(dashboard: Json, prometheus: Prometheus, about: Collection[str] | None = ASKED_ABOUT) -> Census:
-    """Asks everything once for each choice. `about`: the promises that are asked about; None: all."""
+def census(dashboard: Json, prometheus: Prometheus, *, thorough: bool = False) -> Census:
+    """Asks every query until it has given data for some choice; `thorough`: for each choice."""
     panels = [panel for panel in dashboard["panels"] if panel.get("targets")]
     found = Census(dashboard["uid"], len(panels), sum(len(panel["targets"]) for panel in panels))
     before, gave = prometheus.asked, {(panel["id"], one["refId"]): 0 for panel in panels for one in panel["targets"]}
-    for chosen in choices(dashboard, prometheus, about):
-        for panel in panels:
+    for chosen in choices(dashboard, prometheus):
+        open_panels = [
+            panel
+            for panel in panels
+            if thorough or not all(gave[panel["id"], one["refId"]] for one in panel["targets"])
+        ]
+        if not open_panels:
+            break
+        for panel in open_panels:
             answers = {one["refId"]: prometheus.ask(filled(one["expr"], chosen)) for one in panel["targets"]}
             for letter, series in answers.items():
                 gave[panel["id"], letter] += len(series)
@@ -188,7 +170,9 @@ def main() -> None:
     given = parser.parse_args()
     prometheus = Prometheus(given.url, given.at)
     counted = [
-        census(one, prometheus, None) for every in dashboards(load_plan(Settings().plan)).values() for one in every
+        census(one, prometheus, thorough=True)
+        for every in dashboards(load_plan(Settings().plan)).values()
+        for one in every
     ]
     for one in counted:
         print(
