@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -84,18 +85,17 @@ def until_the_district_shows(demo: Up) -> Standing:
 
 
 def test_every_query_of_every_panel_gives_data(demo: Up, published: dict[Language, list[Json]]) -> None:
-    asked = Prometheus(f"http://127.0.0.1:{demo.ports['prometheus_port']}")
     every = {one["uid"]: one for of_language in published.values() for one in of_language}
     assert len(every) == 16
-    counted = {uid: census(one, asked) for uid, one in every.items()}
-    end = time.monotonic() + 120
-    # a day on which nothing changes has nothing under “changed today”: somewhere in the month each panel has data
-    while (waited_for := _without_data(counted)) and time.monotonic() < end:
-        time.sleep(1)
-        asked.forget()
-        for uid in waited_for:
-            counted[uid] = _both(counted[uid], census(every[uid], asked))
-    asked.close()
+    with closing(Prometheus(f"http://127.0.0.1:{demo.ports['prometheus_port']}")) as asked:
+        counted = {uid: census(one, asked) for uid, one in every.items()}
+        end = time.monotonic() + 120
+        # a day on which nothing changes has nothing under “changed today”: somewhere in the month each panel has data
+        while (waited_for := _without_data(counted)) and time.monotonic() < end:
+            time.sleep(1)
+            asked.forget()
+            for uid in waited_for:
+                counted[uid] = _both(counted[uid], census(every[uid], asked))
     for one in counted.values():
         print(one)
     assert _without_data(counted) == {}
@@ -117,8 +117,9 @@ def test_days_that_are_backfilled_fill_the_same_dashboards(
     demo: Up, published: dict[Language, list[Json]], tmp_path: Path
 ) -> None:
     """All but what is about the machinery, at any time of day; and the live figures stay as they are."""
-    live = Prometheus(f"http://127.0.0.1:{demo.ports['prometheus_port']}")
-    before = live.ask("kpi_state")
+    with closing(Prometheus(f"http://127.0.0.1:{demo.ports['prometheus_port']}")) as live:
+        before = len(live.ask("kpi_state"))
+    axis = published[Language.ZH][0]["panels"][0]["targets"][0]["expr"]
     events, data = tmp_path / "events.jsonl", demo.folder / "monitoring" / "prometheus" / "tsdb"
     kpiwatch("simulate", "--days", 50, "--cases-per-day", 60, "--seed", 7, "--faults", "none", "--out", events)
     place = ("--prometheus-url", f"http://127.0.0.1:{demo.ports['prometheus_port']}", "--data-dir", data)
@@ -127,24 +128,21 @@ def test_days_that_are_backfilled_fill_the_same_dashboards(
     counted: dict[str, Census] = {}
     for day in range(2, 9):
         at = datetime.fromisoformat(f"2021-10-{day:02}T13:00:00+08:00")
-        history = Prometheus(f"http://127.0.0.1:{demo.ports['history_port']}", at)
-        for one in published[Language.ZH]:
-            found = census(one, history)
-            counted[one["uid"]] = _both(counted.get(one["uid"], found), found)
-            assert found.wrong == []
+        with closing(Prometheus(f"http://127.0.0.1:{demo.ports['history_port']}", at)) as history:
+            for one in published[Language.ZH]:
+                found = census(one, history)
+                counted[one["uid"]] = _both(counted.get(one["uid"], found), found)
+                assert found.wrong == []
+            assert history.ask(published[Language.ZH][0]["annotations"]["list"][0]["expr"])
+            assert history.value(axis) == 0  # the plan's time
     for one in published[Language.ZH]:
         print(counted[one["uid"]])
         machinery = {panel["title"] for panel in one["panels"] if OF_THE_MACHINERY in str(panel.get("fieldConfig"))}
         silent = {query.rpartition(" ")[0] for query in counted[one["uid"]].silent}
         assert silent - machinery <= {"概况"}, counted[one["uid"]].silent  # of it two figures are about refusals
-    marks = published[Language.ZH][0]["annotations"]["list"][0]
-    assert history.ask(marks["expr"])
-    axis = published[Language.ZH][0]["panels"][0]["targets"][0]["expr"]
-    assert history.value(axis) == 0 and live.value(axis) == 1  # the plan's time; the real time of the samples
-    live.forget()
-    assert len(live.ask("kpi_state")) >= 0.9 * len(before)
-    history.close()
-    live.close()
+    with closing(Prometheus(f"http://127.0.0.1:{demo.ports['prometheus_port']}")) as live:
+        assert live.value(axis) == 1  # the real time of the samples
+        assert len(live.ask("kpi_state")) >= 0.9 * before
 
 
 def test_it_ends_with_all_its_parts_and_goes_on_with_its_data(demo: Up) -> None:
