@@ -47,7 +47,7 @@ check: static ## fast: static checks, unit, stream, golden and rule tests; no br
 
 .PHONY: test
 test: static ## everything: static checks and all tests, on a real Kafka, Prometheus and Alertmanager
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: format
 format: setup ## let ruff write what it can

@@ -45,6 +45,8 @@ class Failpoint(StrEnum):
     """Dead letters are acknowledged; the rows of their chunk are not in the changelog."""
     SWEEP_TOLD = "sweep_told"
     """A sweep's cards are acknowledged; the rows that remember them are not in the changelog."""
+    SWEEP_WAITS = "sweep_waits"
+    """The worker goes on; it sweeps nothing until something else is armed."""
     SWEEP_ROW_FIRST = "sweep_row_first"
     """The rows of a sweep are in the changelog; its cards are lost on the way."""
     CLAIMED = "claimed"
@@ -134,6 +136,8 @@ def fail_before_the_changelog() -> None:
         await publish(self, part)
 
     async def swept(self: Cases, number: int, partition: Any, now: int) -> bool:
+        if armed(Failpoint.SWEEP_WAITS):
+            return False
         done = await sweep(self, number, partition, now)
         if ALERT_CARDS in _sent:
             die()
