@@ -55,9 +55,11 @@ class Effects(NamedTuple):
 class Row:
     """One key's row: its facts, what they contributed when last judged, the cards and rulings told."""
 
-    __slots__ = ("cards", "contributions", "facts", "next_at", "rulings")
+    __slots__ = ("cards", "contributions", "facts", "next_at", "rulings", "untold")
 
     def __init__(self, packed: Packed | None = None) -> None:
+        self.untold = packed is not None and len(packed) > 5
+        """Whether a sweep brought forth its cards and rulings and nobody knows yet that they were told."""
         if packed is None:
             self.facts: list[Fact] = []
             self.contributions: list[Packed] = []
@@ -76,7 +78,8 @@ class Row:
         """The JSON-able form; the rare parts only where there are any."""
         facts = [tuple(fact) for fact in self.facts]
         if self.cards or self.rulings:
-            return [facts, self.contributions, self.next_at, [tuple(card) for card in self.cards], self.rulings]
+            told = [tuple(card) for card in self.cards], self.rulings
+            return [facts, self.contributions, self.next_at, *told, *([1] if self.untold else [])]
         return [facts, self.contributions, self.next_at]
 
 
@@ -129,7 +132,7 @@ class CasePartition:
             self._hear(row.facts, now)
             if (same_plan and row.contributions is not None) or key.startswith(HEARTBEATS):
                 self._count(row.contributions, 1)
-                self._schedule(key, row.next_at)
+                self._schedule(key, AT_ONCE if row.untold else row.next_at)
             else:
                 stale.append(key)
         catching_up, self.catching_up = self.catching_up, True  # what is to be told is told by the first sweep
@@ -214,7 +217,9 @@ class CasePartition:
     def sweep(self, now: Instant, at_most: int | None = None) -> Iterator[Effects]:
         """Judge again the cases whose time has come, `at_most` so many, whether they have anything to tell or not. The
         cost depends on how many there are, not on how many are open. What is left, also when the caller stops
-        iterating, stays due. While catching up time waits."""
+        iterating, stays due. While catching up time waits.
+
+        A row that brings something forth is marked until `told`: nothing delivers a sweep again."""
         if self.catching_up:
             return
         judged = 0
@@ -232,9 +237,16 @@ class CasePartition:
                 del self._rows[key]
                 self._keep_heartbeat(row.facts[0], now)
                 continue
-            effects = self._judge_row(key, row, now)
+            effects = self._judge_row(key, row, now, swept=True)
             if effects is not None:
                 yield effects
+
+    def told(self, effects: Iterable[Effects]) -> None:
+        """What a sweep brought forth is known to have been told."""
+        for effect in effects:
+            row = Row(self._loads(self._rows[effect.key]))
+            row.untold = False
+            self._rows[effect.key] = self._dumps(row.packed())
 
     @property
     def next_at(self) -> Instant | None:
@@ -255,7 +267,7 @@ class CasePartition:
                     yield Effects(key, held, [], [])
 
     # ---- judging -----------------------------------------------------------------------------------
-    def _judge_row(self, key: bytes, row: Row, now: Instant) -> Effects | None:
+    def _judge_row(self, key: bytes, row: Row, now: Instant, *, swept: bool = False) -> Effects | None:
         if row.next_at is not None and row.next_at <= now:
             self._hear(row.facts, now)  # what had not arrived when it was last judged may have arrived since
         opinion = self._judge.judge(row.facts, now)
@@ -272,6 +284,7 @@ class CasePartition:
             else:
                 told = self._tell(key, row, opinion, now)
         row.next_at = next_at
+        row.untold = row.untold if self.catching_up else swept and told is not None
         self._schedule(key, next_at)
         self._rows[key] = self._dumps(row.packed())
         return told
@@ -279,18 +292,19 @@ class CasePartition:
     def _tell(self, key: bytes, row: Row, opinion: Opinion, now: Instant) -> Effects | None:
         """Which cards and rulings are new, and which were told and turn out never to have been: an event that happened
         and arrived before others may be read after them."""
-        told = set(row.cards)
+        told = set() if row.untold else set(row.cards)
         present = cards(self._judge, row.facts, now)
         identities = {card[:4] for card in present}
         row.cards = present + [retracted(card) for card in row.cards if card[:4] not in identities]
         new_cards = [card for card in row.cards if card not in told]
 
         before = dict(row.rulings)
+        known = {} if row.untold else before
         rulings = rulings_of(opinion)
         ruled = {each.identity for each in rulings}
         rulings += [Ruling(*identity, RETRACTED, None) for identity in before if identity not in ruled]
         row.rulings = [(each.identity, each.content) for each in rulings]
-        new_rulings = [each for each in rulings if before.get(each.identity) != each.content]
+        new_rulings = [each for each in rulings if known.get(each.identity) != each.content]
         return Effects(key, new_cards, new_rulings, []) if new_cards or new_rulings else None
 
     def _rulings_again(self, row: Row, now: Instant) -> list[Ruling]:

@@ -226,12 +226,16 @@ class Cases:
         await self._delivery.send_many(self._topics.tallies, 0, [progress.record()])
 
     async def _sweep(self, number: int, partition: CasePartition, now: Instant) -> bool:
-        """Judge what has fallen due; whether nothing is left. What is told is acknowledged before the rows that
-        remember it are published (at the end of the turn): after a crash in between, the sweep tells it again."""
+        """Judge what has fallen due; whether nothing is left. The rows go first, as those of a chunk do, and are marked
+        until what they tell is acknowledged: a successor finds the mark and tells it again, or takes it back."""
         until = time.monotonic() + SWEEP_SECONDS / len(self._partitions)
         while partition.next_at is not None and partition.next_at <= now:
-            await self._tell(number, partition.sweep(now, at_most=SWEEP_AT_ONCE), now)
-            await self._delivery.flush()
+            effects = list(partition.sweep(now, at_most=SWEEP_AT_ONCE))
+            if effects:
+                await self._delivery.publish(number)
+                await self._tell(number, effects, now)
+                await self._delivery.flush()
+                partition.told(effects)
             if time.monotonic() > until:
                 return partition.next_at is None or partition.next_at > now
         return True

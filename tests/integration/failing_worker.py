@@ -44,11 +44,12 @@ class Failpoint(StrEnum):
     LETTERS = "letters"
     """Dead letters are acknowledged; the rows of their chunk are not in the changelog."""
     SWEEP_TOLD = "sweep_told"
-    """A sweep's cards are acknowledged; the rows that remember them are not in the changelog."""
-    SWEEP_WAITS = "sweep_waits"
-    """The worker goes on; it sweeps nothing until something else is armed."""
-    SWEEP_ROW_FIRST = "sweep_row_first"
-    """The rows of a sweep are in the changelog; its cards are lost on the way."""
+    """A sweep's cards are acknowledged; the rows that know it are not in the changelog."""
+    SWEEP_MARKED = "sweep_marked"
+    """The rows of a sweep are in the changelog, with the mark that nobody knows what became of their cards, which have
+    not been sent."""
+    SWEEP_UNMARKED_FIRST = "sweep_unmarked_first"
+    """The rows of a sweep are in the changelog without the mark; its cards are lost on the way."""
     CLAIMED = "claimed"
     """A new owner has claimed its partition and sent half of its rows."""
     ROWS = "rows"
@@ -118,8 +119,11 @@ def fail_around_sending() -> None:
             await part(self, topic, partition, listed[: len(listed) // 2])
         if topic == DEAD_LETTER and armed(Failpoint.LETTERS):
             _sent.add(topic)
-        if topic == ALERT_CARDS and not _in_chunk.get() and armed(Failpoint.SWEEP_TOLD):
-            _sent.add(topic)
+        if topic == ALERT_CARDS and not _in_chunk.get():
+            if armed(Failpoint.SWEEP_MARKED):
+                die()
+            if armed(Failpoint.SWEEP_TOLD):
+                _sent.add(topic)
         await send_many(self, topic, partition, listed)
 
     BulkDelivery.send_many = failing  # type: ignore[method-assign]
@@ -136,8 +140,6 @@ def fail_before_the_changelog() -> None:
         await publish(self, part)
 
     async def swept(self: Cases, number: int, partition: Any, now: int) -> bool:
-        if armed(Failpoint.SWEEP_WAITS):
-            return False
         done = await sweep(self, number, partition, now)
         if ALERT_CARDS in _sent:
             die()
@@ -168,7 +170,7 @@ def fail_behind_the_changelog() -> None:
 
     async def failing(self: Any, batch: Any, topic: str, *, partition: int) -> Any:
         nonlocal held
-        if topic in _OUTPUTS and not _in_chunk.get() and armed(Failpoint.SWEEP_ROW_FIRST):
+        if topic in _OUTPUTS and not _in_chunk.get() and armed(Failpoint.SWEEP_UNMARKED_FIRST):
             if not held:
                 held = True
                 timer = threading.Timer(_PATIENCE_SECONDS, os._exit, (WAITED,))

@@ -27,7 +27,7 @@ from services.domain.zone import Instant
 from services.local.kafka import Broker
 from services.messaging import dead_letter, topics
 from services.messaging.reader import TopicReader
-from services.messaging.tally_reader import event_ends, read_standing
+from services.messaging.tally_reader import read_standing
 from services.settings import Settings
 from tests.integration.crash_story import Standing, Truth, day_end, days, write_plan
 from tests.integration.failing_worker import DIED, WAITED, Failpoint
@@ -89,32 +89,6 @@ class Story:
 
     def arm(self, failpoint: Failpoint) -> None:
         self.armed.write_text(failpoint)
-
-    def next_day_with(self, failpoint: Failpoint) -> None:
-        """A day in which the worker is to die."""
-        if failpoint is Failpoint.SWEEP_TOLD:
-            # So that it sweeps what it has read. A sweep that is quicker than the events of its day tells cards that
-            # these take back; but a worker that dies in between has forgotten them, and they stand. The streams have
-            # that gap; left to chance, it failed this test on a busy machine, which is about something else.
-            self.arm(Failpoint.SWEEP_WAITS)
-            self.next_day()
-            self.wait_read()
-            self.arm(failpoint)
-        else:
-            self.arm(failpoint)
-            self.next_day()
-
-    def wait_read(self) -> None:
-        """The worker has taken every event of the story so far."""
-        ends, until = event_ends(self.broker.bootstrap), time.monotonic() + 20
-        while self.positions() != ends:
-            assert time.monotonic() < until, f"{self.positions()} of {ends}:\n{self.system.log(CASES)}"
-            time.sleep(0.2)
-
-    def positions(self) -> dict[int, int]:
-        """Partition of `case.events` → up to where the last progress says that it is read."""
-        told = self.latest(topics.KPI_TALLIES).values()
-        return {body["partition"]: body["position"] for body in told if body["type"] == "progress"}
 
     def died(self, name: str = CASES) -> int:
         """Wait for the end of a worker; its exit code."""
@@ -233,24 +207,27 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         (Failpoint.CHANGELOG_FIRST, DIED),
         (Failpoint.CHANGELOG, DIED),
         (Failpoint.LETTERS, DIED),
+        (Failpoint.SWEEP_MARKED, DIED),
         (Failpoint.SWEEP_TOLD, DIED),
-        # the reverse cannot happen: the row of a sweep waits until its card is acknowledged
-        (Failpoint.SWEEP_ROW_FIRST, WAITED),
+        # the reverse cannot happen: the row of a sweep keeps its mark until its card is acknowledged
+        (Failpoint.SWEEP_UNMARKED_FIRST, WAITED),
         (Failpoint.TALLIES, DIED),
     ],
 )
 def test_a_worker_that_dies_between_two_steps_goes_on_from_there(story: Story, failpoint: Failpoint, ends: int) -> None:
     story.wait_ready()
-    story.next_day_with(failpoint)
+    story.arm(failpoint)
+    story.next_day()
     assert story.died() == ends, story.system.log(CASES)
     story.start()
     story.assert_right()
 
 
-@pytest.mark.parametrize("failpoint", [Failpoint.CHANGELOG_FIRST, Failpoint.SWEEP_TOLD])
+@pytest.mark.parametrize("failpoint", [Failpoint.CHANGELOG_FIRST, Failpoint.SWEEP_MARKED, Failpoint.SWEEP_TOLD])
 def test_the_disk_may_be_lost_with_the_worker(story: Story, failpoint: Failpoint) -> None:
     story.wait_ready()
-    story.next_day_with(failpoint)
+    story.arm(failpoint)
+    story.next_day()
     assert story.died() == DIED, story.system.log(CASES)
     story.system.lose_disk(CASES)
     story.start()

@@ -75,8 +75,10 @@ class Consumer:
 
 
 def sweep(of: CasePartition, now: Instant, into: Consumer) -> None:
-    for effects in of.sweep(now):
+    swept = list(of.sweep(now))
+    for effects in swept:
         into.take(effects)
+    of.told(swept)
 
 
 def told_at_once(judge: Judge, subjects: dict[bytes, list[Fact]], now: Instant) -> Consumer:
@@ -110,8 +112,16 @@ def test_in_any_order_with_sweeps_at_any_time_a_partition_ends_as_if_judged_once
     fed, consumer = partition(EVERY_KIND, rows), Consumer()
     subjects: dict[bytes, list[Fact]] = {}
     for (key, fact), now in zip(order, instants, strict=True):
-        if data.draw(st.booleans()):
-            sweep(fed, now, consumer)
+        match data.draw(st.sampled_from(("no sweep", "sweep", "dies before it tells", "dies when it has told"))):
+            case "sweep":
+                sweep(fed, now, consumer)
+            case "dies before it tells":
+                list(fed.sweep(now))
+                fed = partition(EVERY_KIND, rows)
+            case "dies when it has told":
+                for effects in fed.sweep(now):
+                    consumer.take(effects)
+                fed = partition(EVERY_KIND, rows)
         consumer.take(fed.take(key, fact, now))
         subjects[key] = insert(subjects.get(key, []), fact).facts
     sweep(fed, end, consumer)
@@ -253,6 +263,20 @@ def test_a_card_whose_holder_changed_is_published_with_its_new_unit() -> None:
     assert effects is not None
     assert [(card.level, card.unit, card.cleared_at) for card in effects.cards] == [("red", "seals", None)]
     assert fed.take(KEY, node_started("2021-09-27T10:00", "works", "seals"), at("2021-09-27T10:00")) is None
+
+
+def test_a_card_of_a_sweep_that_was_cut_off_is_told_again_or_taken_back_by_the_next_owner() -> None:
+    rows: dict[bytes, bytes] = {}
+    fed, late = partition(WATER, rows), at("2021-09-24")
+    fed.take(KEY, accepted("2021-09-16T09:00"), at("2021-09-16T09:00"))
+    (swept,) = fed.sweep(late)  # told or not: it dies
+    (again,) = partition(WATER, dict(rows)).sweep(late)
+    assert [card.level for card in swept.cards] == ["red", "yellow"]
+    assert again.cards == swept.cards and [each.verdict for each in again.rulings] == ["missed"]
+    early = partition(WATER, rows).take(KEY, completed("2021-09-17T09:00", received="2021-09-17T09:00"), late)
+    assert early is not None
+    assert [(each.level, each.reason) for each in early.cards] == [("red", RETRACTED), ("yellow", RETRACTED)]
+    assert [each.verdict for each in early.rulings] == [RETRACTED]
 
 
 def test_a_redelivered_event_publishes_its_cards_and_rulings_again() -> None:
