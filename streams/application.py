@@ -17,6 +17,11 @@ from services.settings import Settings, SettingsError
 
 NO_ANSWER = 3
 """Exit code: a part that it needs does not answer."""
+_FETCH_BYTES = 4 << 20
+"""Of one partition: some 9,000 events. In a backlog a case is judged, and its row written, once per chunk, so that
+large chunks cost less; but the event loop is one chunk's own for as long as it lasts, half a second."""
+_POLL_RECORDS = 50_000
+"""Of all partitions together: more than they are fetched with, since a chunk that is cut is two."""
 _GC_THRESHOLDS = (200_000, 20, 100)  # a chunk makes many objects that live as long as it does, and no cycles
 
 
@@ -57,12 +62,12 @@ def worker_app(
         web_enabled=False,
         consumer_group_instance_id=worker,
         consumer_auto_offset_reset="earliest",
-        consumer_max_fetch_size=2 << 20,
+        consumer_max_fetch_size=_FETCH_BYTES,
         broker_session_timeout=session_seconds,
         broker_heartbeat_interval=min(3.0, session_seconds / 6),
         broker_rebalance_timeout=max(30.0, session_seconds),
         broker_commit_interval=1.0,
-        broker_max_poll_records=10_000,
+        broker_max_poll_records=_POLL_RECORDS,
         producer_linger=0.005,
         producer_max_batch_size=512 << 10,
         producer_max_request_size=1 << 20,

@@ -9,13 +9,15 @@ from typing import Any, Final, NamedTuple, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from services.domain.events import MODELS, Correction, Envelope, Head, instant_from, text_of
+from services.domain.envelope import PlainHead, plain_head
+from services.domain.events import MODELS, Correction, Envelope, Head, text_of
 from services.domain.facts import RANK_OF, Fact, Rank, case_key, digest_of
 from services.domain.form import data_fields, data_validator, malformed, refusal_of, unknown_type
 from services.domain.personal import MOBILE, may_be_personal, personal_number
 from services.domain.plan import Plan
 from services.domain.refusal import Reason, Refused
 from services.domain.registry import Registry, Said, Speaker
+from services.domain.rfc3339 import instant_from
 from services.domain.zone import MINUTE_US, Instant
 
 LARGEST_EVENT: Final = 64 * 1024
@@ -89,7 +91,7 @@ class Admission:
         """
         event = self._event(raw, headers)
         form = self._form(event)
-        envelope: Head | Envelope = form.whole(event) if form.is_told_whole else self._head_of(event, form)
+        envelope: PlainHead | Envelope = form.whole(event) if form.is_told_whole else self._head_of(event, form)
         source = envelope.source
         time = envelope.time
         recorded = envelope.recordedat
@@ -179,7 +181,9 @@ class Admission:
             )
         raise unknown_type("type")
 
-    def _head_of(self, event: dict[str, Any], form: "_Form") -> Head:
+    def _head_of(self, event: dict[str, Any], form: "_Form") -> PlainHead | Head:
+        if (plain := plain_head(event)) is not None:
+            return plain
         try:
             return self._head(event)
         except ValidationError as error:
@@ -213,7 +217,7 @@ class Admission:
         return content
 
     def _told_whole(
-        self, event: dict[str, Any], envelope: Envelope, form: "_Form", speaker: Speaker, latest: Instant
+        self, event: dict[str, Any], envelope: PlainHead | Envelope, form: "_Form", speaker: Speaker, latest: Instant
     ) -> _Content:
         if isinstance(envelope, Correction):
             data = self._correction(envelope, event["data"], speaker, latest)

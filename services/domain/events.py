@@ -22,27 +22,10 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from services.domain.limits import Limit
-from services.domain.zone import Instant, instant_of
+from services.domain.rfc3339 import instant_from
+from services.domain.zone import Instant
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def instant_from(text: object) -> Instant:
-    """The instant that an RFC 3339 time names, in microseconds since the epoch; digits beyond those are dropped.
-
-    Raises PydanticCustomError (a ValueError): `naive_time` where only the offset is missing, else `time_form`.
-    """
-    if type(text) is not str or len(text) < 19 or text[7] != "-" or text[10] not in "Tt " or text[16] != ":":
-        raise PydanticCustomError("time_form", "it is not an RFC 3339 time")
-    try:
-        moment = datetime.fromisoformat(text if text[-1] != "z" else text.upper())
-    except ValueError:
-        raise PydanticCustomError("time_form", "it is not an RFC 3339 time") from None
-    if moment.tzinfo is None:
-        raise PydanticCustomError("naive_time", "the time has no offset, so it names no instant")
-    if text[-1] not in "Zz" and (text[-3] != ":" or text[-6] not in "+-"):
-        raise PydanticCustomError("time_form", "it is not an RFC 3339 time")
-    return instant_of(moment)
 
 
 def text_of(instant: Instant) -> str:
@@ -58,7 +41,9 @@ Moment = Annotated[
 ]
 """An instant, written as RFC 3339 with an offset."""
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+LONGEST_NAME = 256
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME, pattern=r"^[^\x00-\x1f\x7f]+$")]
 """A code, an id or a short name: no control characters."""
 
 CaseKey = Annotated[

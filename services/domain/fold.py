@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
 from typing import Any, NamedTuple
@@ -299,7 +298,8 @@ class Fold:
         """Settle what needs the whole cycle: reclassification, deemed acceptance, which completion holds."""
         if len(loose.acceptances) > 1:
             case.plain = False
-        self._settle(case, loose)
+        if loose.reclassified or loose.first_words:
+            self._settle(case, loose)
         item = self._items.get(case.service_item)
         if case.suspensions and item is not None and item.suspension_maximum:
             case.suspensions = [self._aged(span, item, case) for span in case.suspensions]
@@ -389,19 +389,21 @@ class Fold:
         return span._replace(end=end) if span.end is None or span.end > end else span
 
 
-@dataclass(slots=True)
 class _LooseEnds:
     """What can only be settled when all facts of a cycle have been read."""
 
-    acceptances: list[Fact] = field(default_factory=list)
-    refusals: list[Instant] = field(default_factory=list)
-    completions: list[Fact] = field(default_factory=list)
-    suspended: dict[tuple[str, str, str], list[int]] = field(default_factory=dict)
-    """Open suspensions by pairing, oldest first, as indices into the case's suspensions."""
-    first_words: dict[str, Fact] = field(default_factory=dict)
-    """By attribute of which the first word stands: who said it first."""
-    reclassified: dict[str, Any] = field(default_factory=dict)
-    """What reclassifications say, the latest of each field: it holds from the start of the case."""
+    __slots__ = ("acceptances", "completions", "first_words", "reclassified", "refusals", "suspended")
+
+    def __init__(self) -> None:
+        self.acceptances: list[Fact] = []
+        self.refusals: list[Instant] = []
+        self.completions: list[Fact] = []
+        self.suspended: dict[tuple[str, str, str], list[int]] = {}
+        """Open suspensions by pairing, oldest first, as indices into the case's suspensions."""
+        self.first_words: dict[str, Fact] = {}
+        """By attribute of which the first word stands: who said it first."""
+        self.reclassified: dict[str, Any] = {}
+        """What reclassifications say, the latest of each field: it holds from the start of the case."""
 
     def reclassify(self, data: Mapping[str, Any]) -> None:
         for name, value in data.items():

@@ -183,7 +183,7 @@ class Judge:
         cases = self.fold.cycles(facts)
         found = self.judge_cases(cases, now)
         arrived = cases[-1].arrived
-        quiet = plain = all(case.plain for case in cases)
+        quiet = plain = len(cases) == 1 and cases[0].plain  # a new request is never plain
         suspicious = not plain or (bool(self._exceptions) and any(self._is_left_out(case) for case in cases))
         next_at: Instant | None = None
         for judgement in found:

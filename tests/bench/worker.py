@@ -9,7 +9,7 @@ import cProfile
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import faust
@@ -21,6 +21,7 @@ from services.catalog.load import load_plan
 from services.clock import Clock
 from services.domain.admission import Admission, Admitted
 from services.domain.judge import Judge
+from services.domain.zone import Instant
 from services.messaging.codec import CODEC
 from streams.application import run, worker_app
 from streams.cases.__main__ import TICK_SECONDS
@@ -39,8 +40,16 @@ PROFILE = "BENCH_PROFILE"
 class FileRule(Admission):
     """Events of a file in a topic: the record's time says nothing of their arrival."""
 
-    def admit(self, raw: bytes | None, *, received: int | None = None, **others: Any) -> Admitted:
-        return super().admit(raw, **others)
+    def admit(
+        self,
+        raw: bytes | None,
+        *,
+        received: Instant | None = None,
+        now: Instant | None = None,
+        key: bytes | None = None,
+        headers: Iterable[tuple[str, bytes]] | None = None,
+    ) -> Admitted:
+        return Admission.admit(self, raw, now=now, key=key, headers=headers)
 
 
 class WatchedCases(Cases):

@@ -14,10 +14,10 @@ from stdnum import luhn
 from stdnum.cn import ric
 
 from services.domain.admission import LARGEST_EVENT, Admission
-from services.domain.events import instant_from
 from services.domain.facts import RANK_OF, Fact, digest_of
 from services.domain.personal import may_be_personal, personal_number
 from services.domain.refusal import Reason, Refused
+from services.domain.rfc3339 import instant_from
 from services.domain.wire_form import wire_form
 from services.messaging.codec import CODEC, canonical, dumps
 from tests.unit.cases import promise

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.cli import dead_letters
-from services.domain.events import instant_from
 from services.domain.refusal import Reason, Refused
+from services.domain.rfc3339 import instant_from
 from services.messaging.dead_letter import DeadLetter, Filed
 from services.messaging.topics import CASE_EVENTS, inbox, partition_of, topics
 

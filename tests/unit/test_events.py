@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from services.domain.events import EVENT, MODELS, instant_from, text_of
+from services.domain.events import EVENT, MODELS, text_of
 from services.domain.facts import RANK_OF
+from services.domain.rfc3339 import instant_from
 from services.domain.zone import instant_of
 from services.messaging.codec import canonical
 from tests.unit.registries import EXAMPLES, event, example

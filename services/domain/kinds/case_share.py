@@ -85,8 +85,8 @@ class CaseShare:
         matures = self._end_of(completed, case) if completed is not None else None
         in_time = stop is not None and matures is not None and stop <= matures
         if completed is None or matures is None or (not in_time and now <= matures):
-            judgement = self._judgement(case, Outcome.OPEN, NOW, (), start, matures, None)
-            found.append(judgement._replace(next_at=earliest(now, matures and matures + 1)))
+            next_at = earliest(now, matures and matures + 1)
+            found.append(self._judgement(case, Outcome.OPEN, NOW, (), start, matures, None, next_at=next_at))
         else:
             undelivered = not in_time and case.outcome in NOTHING_DELIVERED
             self._closed(case, start, completed, undelivered, in_time, matures, matures + 1, found)
@@ -128,8 +128,7 @@ class CaseShare:
         doubt_from = None
         if matures is None and outcome is Outcome.MET:
             doubt_from = self._doubt_from(case, end)
-        judgement = self._judgement(case, outcome, day, cells, start, matures, end, doubt_from)
-        found.append(judgement._replace(yellow_at=yellow_at))
+        found.append(self._judgement(case, outcome, day, cells, start, matures, end, yellow_at, doubt_from=doubt_from))
 
     def _doubt_from(self, case: Case, end: Instant) -> Instant | None:
         """From when on what was told may have been missing when the case was judged."""
@@ -157,16 +156,14 @@ class CaseShare:
             outcome, cells = Outcome.OVERDUE, ((Cell.OVERDUE, 1),)
         elif yellow_at is not None and now >= yellow_at:
             cells = ((Cell.YELLOW, 1),)
-        judgement = self._judgement(case, outcome, NOW, cells, start, matures, None)
         red_at = matures + 1 if self._red else None
         next_at = earliest(now, yellow_at, matures + 1)
-        found.append(judgement._replace(yellow_at=yellow_at, red_at=red_at, next_at=next_at))
+        found.append(self._judgement(case, outcome, NOW, cells, start, matures, None, yellow_at, red_at, next_at))
 
     def _matures(self, case: Case, start: Instant) -> tuple[Instant | None, Instant | None]:
         """The last instant before a case without its stop counts as missed (None: only its completion matures it), and
         from when it is close to that: a date, and what nobody promised, warn of nothing before."""
-        reading = self._maturity.reading(case, start) if self._maturity is not None else None
-        if reading is None or reading.due is None:
+        if self._maturity is None or (reading := self._maturity.reading(case, start)) is None or reading.due is None:
             return None, None
         warned = self._warns and reading.yellow_at is not None
         return reading.due, reading.yellow_at if warned else reading.due + 1
@@ -180,13 +177,15 @@ class CaseShare:
         start: Instant,
         due_at: Instant | None,
         stop: Instant | None,
+        yellow_at: Instant | None = None,
+        red_at: Instant | None = None,
+        next_at: Instant | None = None,
+        *,
         doubt_from: Instant | None = None,
     ) -> Judgement:
-        item = self._binding.item(case)
-        key, unit = self._key, case.unit
-        return Judgement(
-            key, case.cycle, outcome, unit, item, day, cells, None, start, due_at, stop, doubt_from=doubt_from
-        )
+        key, item = self._key, self._binding.item(case)
+        instants = (start, due_at, stop, yellow_at, red_at, next_at)
+        return Judgement(key, case.cycle, outcome, case.unit, item, day, cells, None, *instants, (), doubt_from)
 
     def figure(self, sums: Sums, at: Moment) -> Figure:
         """The share of matured cases in the numerator."""
