@@ -26,7 +26,9 @@ def overview(page: Page) -> Json:
                     "与计划时钟今日零时相比，全区状态不同的承诺。",
                     "Promises whose state in the district is another one than when the day of the plan's clock began.",
                 ),
-                empty=page.say("今日零时以来没有变化", "Nothing has changed since midnight"),
+                empty=page.say(
+                    "今日零时以来没有变化（页首须有数据）", "No change since midnight (if the top shows figures)"
+                ),
             ),
         ),
         tables.promises(

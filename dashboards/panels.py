@@ -112,7 +112,7 @@ def query_table(
     `sort`: the title of the column by which it is sorted: the least first, as with the ranks of states, or the most.
     """
     panel = table.Panel().title(frame.title).span(frame.place.width).height(frame.place.height)
-    panel = panel.description(frame.about).datasource(DATASOURCE).no_value(frame.empty or page.say("无", "none"))
+    panel = panel.description(frame.about).datasource(DATASOURCE).no_value(frame.empty or _nothing(page))
     panel = panel.thresholds(_plain()).show_header(True).align(common.FieldTextAlignment.AUTO).inspect(False)
     asked = [column for column in columns if column.expr]
     for letter, column in zip(ascii_uppercase, asked, strict=False):
@@ -214,7 +214,7 @@ def graph(page: Page, frame: Frame, figures: Sequence[Figure]) -> Panel:
     panel = timeseries.Panel().title(frame.title).span(frame.place.width).height(frame.place.height)
     panel = panel.description(_with_time_axis(page, frame.about)).datasource(DATASOURCE)
     panel = panel.show_points(common.VisibilityMode.NEVER).fill_opacity(0).line_width(2)
-    panel = panel.no_value(frame.empty or page.say("无", "none"))
+    panel = panel.no_value(frame.empty or _nothing(page))
     legend = common_builder.VizLegendOptions().display_mode(common.LegendDisplayMode.LIST)
     panel = panel.legend(legend.placement(common.LegendPlacement.BOTTOM).show_legend(True))
     for letter, figure in zip(ascii_uppercase, figures, strict=False):
@@ -253,6 +253,11 @@ def yes_or_no(page: Page, yes: tuple[str, str], no: tuple[str, str]) -> ValueMap
             "1": ValueMappingResult(text=f"✗ {page.say(*yes)}", color="#C4162A", index=1),
         }
     )
+
+
+def _nothing(page: Page) -> str:
+    """Where the exporter does not answer nothing is known: then the strip at the top is empty, too."""
+    return page.say("无（页首须有数据）", "none (if the top shows figures)")
 
 
 def _with_time_axis(page: Page, about: str) -> str:

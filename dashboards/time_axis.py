@@ -35,9 +35,7 @@ def time_axis(page: Page) -> Panel:
 
 def live_only(page: Page) -> str:
     """What a panel about the machinery says where it has nothing to show."""
-    return page.say(
-        "仅有实时数据：回填的日期没有系统运行记录", "Live only: backfilled days know nothing of the machinery"
-    )
+    return page.say("无数据（回填的日期没有系统运行记录）", "No data (backfilled days have none of the machinery)")
 
 
 def marks(page: Page) -> Json:

@@ -8,6 +8,7 @@ metric and block, because OpenMetrics wants a metric's lines together.
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +18,7 @@ from services.catalog.working_time import WorkingTime
 from services.domain.aside import Aside
 from services.domain.plan import Plan
 from services.domain.published import Level, ValueRow
-from services.domain.zone import Instant, Zone
+from services.domain.zone import Instant, Zone, instant_of
 from services.messaging import metrics
 from services.messaging.metrics import Metric
 from services.messaging.series import (
@@ -92,13 +93,20 @@ class History:
         self._rows: Counter[Instant] = Counter()
 
     def write(
-        self, rows: Iterable[ValueRow], asides: Sequence[Aside], recomputed: Recomputed | None = None
+        self,
+        rows: Iterable[ValueRow],
+        asides: Sequence[Aside],
+        recomputed: Recomputed | None = None,
+        *,
+        before: Iterable[ValueRow] = (),
     ) -> Iterator[Block]:
         """The blocks of all rows (sorted, so that the moments of a series follow one another), in order of time.
 
-        `asides`: what stands beside the rows, for each moment."""
-        for _, same in groupby(rows, key=lambda row: row[:_IDENTITY]):
-            self._put(list(self._of_rows(same)))
+        `asides`: what stands beside the rows, for each moment; `before`: the rows of the midnight before the first."""
+        stood = {row[:_IDENTITY]: row for row in before}
+        for identity, same in groupby(rows, key=lambda row: row[:_IDENTITY]):
+            self._put(list(self._of_rows(same, stood.get(identity))))
+        assert [aside.as_of for aside in asides] == list(self._moments)
         self._put([(aside.as_of, one) for aside in asides for one in self._of_moment(aside, recomputed)])
         for block in sorted({_block(moment) for moment in self._moments}):
             last = max(moment for moment in self._moments if _block(moment) == block)
@@ -110,9 +118,8 @@ class History:
         for moment, one in samples:
             self._lines.add(moment, one)
 
-    def _of_rows(self, same: Iterable[ValueRow]) -> Iterator[tuple[Instant, Measured]]:
-        """Rows of one identity, one moment after the other."""
-        earlier: ValueRow | None = None
+    def _of_rows(self, same: Iterable[ValueRow], earlier: ValueRow | None) -> Iterator[tuple[Instant, Measured]]:
+        """Rows of one identity, one moment after the other; `earlier`: the row before the first."""
         for row in same:
             moment = self._by_text[row.window_end]
             self._rows[moment] += 1
@@ -133,20 +140,25 @@ class History:
     def _is_next_day(self, earlier: ValueRow, moment: Instant) -> bool:
         """Whether a moment ends the day that began when the earlier row was written: it has the state at midnight."""
         day = self._zone.day
-        return day(moment - 1) - day(self._by_text[earlier.window_end] - 1) == 1
+        return day(moment - 1) - day(self._moment(earlier) - 1) == 1
+
+    def _moment(self, row: ValueRow) -> Instant:
+        text = row.window_end
+        return self._by_text.get(text) or instant_of(datetime.fromisoformat(text))
 
     def _of_moment(self, aside: Aside, recomputed: Recomputed | None) -> Iterator[Measured]:
-        moment, seconds = aside.as_of, aside.as_of / 1_000_000
-        yield from recorded.states(self._states[moment])
+        last = aside.as_of - 1
+        """What is known as of a midnight is known of the day that ends there."""
+        yield from recorded.states(self._states[aside.as_of])
         cards, verdicts = self._told(aside)
         yield from (*cards, *verdicts, *recorded.cards(cards))
         for row in aside.signals:
             yield from (one for one in signal_series(row._asdict()) if self._is_known(one.labels))
         yield from recorded.backdated(aside.signals)
-        for _, measured in source_series(self._plan, self._working_time, aside.last_events, moment - 1):
+        for _, measured in source_series(self._plan, self._working_time, aside.last_events, last):
             yield from measured
-        yield from recorded.time(seconds, self._working_time.is_open(moment))
-        yield Measured(metrics.WATERMARK, WrittenLabels({}), seconds)
+        yield from recorded.time(last / 1_000_000, self._working_time.is_open(last))
+        yield Measured(metrics.WATERMARK, WrittenLabels({}), last / 1_000_000)
         yield from self._unchanging
         if recomputed is not None:
             yield annotation("recomputed", recomputed.note, recomputed.note, recomputed.first / 1_000_000)

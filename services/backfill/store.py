@@ -18,6 +18,8 @@ from services.domain.zone import Instant
 from services.messaging import metrics
 
 _TIMEOUT_SECONDS = 120
+_CLEANED_WITHIN_SECONDS = 3_600
+"""Prometheus writes each block that something was deleted from anew."""
 _LOADED_WITHIN_SECONDS = 240
 """Prometheus looks for new blocks once a minute."""
 _DAY_SECONDS = {"y": 365 * 86_400, "w": 7 * 86_400, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
@@ -80,7 +82,7 @@ class Store:
         for path in finished:
             path.rename(self._folder / path.name)
         # what was deleted goes from the disk; where anything was, Prometheus then sees the new blocks without delay
-        self._post("admin/tsdb/clean_tombstones", {})
+        self._post("admin/tsdb/clean_tombstones", {}, _CLEANED_WITHIN_SECONDS)
         return len(finished)
 
     def wait_for(self, blocks: Sequence[Block], waiting: Callable[[int], None] = lambda left: None) -> None:
@@ -108,14 +110,16 @@ class Store:
             raise StoreRefused(f"{self._url} does not answer as Prometheus does: is its address right?") from None
         return found
 
-    def _post(self, path: str, parameters: dict[str, Any]) -> None:
-        self._ask("POST", path, parameters)
+    def _post(self, path: str, parameters: dict[str, Any], timeout: float = _TIMEOUT_SECONDS) -> None:
+        self._ask("POST", path, parameters, timeout)
 
-    def _ask(self, method: str, path: str, parameters: dict[str, Any]) -> httpx.Response:
+    def _ask(
+        self, method: str, path: str, parameters: dict[str, Any], timeout: float = _TIMEOUT_SECONDS
+    ) -> httpx.Response:
         try:
             # a proxy of the environment is not for one's own machines
             answer = httpx.request(
-                method, f"{self._url}/api/v1/{path}", params=parameters, timeout=_TIMEOUT_SECONDS, trust_env=False
+                method, f"{self._url}/api/v1/{path}", params=parameters, timeout=timeout, trust_env=False
             )
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise StoreSilent(f"{self._url} does not answer ({error}): is Prometheus running there?") from None

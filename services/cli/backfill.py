@@ -70,11 +70,13 @@ def backfill(
         store.check(moments[0], now)
     tools = monitoring_tools.find(Settings.from_environment().cache)
     with Display() as told:
-        done = files.replay(events, folder, moments, with_asides=True, processes=processes, progress=told)
+        done = files.replay(
+            events, folder, moments, beside=[begin], with_asides=True, processes=processes, progress=told
+        )  # fmt: skip
     recomputed = Recomputed(begin, note) if note else None
     with tempfile.TemporaryDirectory(prefix="kpiwatch-backfill-") as scratch, Display("values") as told:
         rows = _shown(done.rows, told)
-        history = History(read, moments, Path(scratch)).write(rows, done.asides, recomputed)
+        history = History(read, moments, Path(scratch)).write(rows, done.asides, recomputed, before=done.beside)
         if store is None:
             assert out is not None
             _make(tools, history, out)

@@ -161,28 +161,30 @@ class CasePartition:
             row = Row(self._loads(packed)) if packed is not None else Row()
         inserted = insert(row.facts, fact)
         if inserted.outcome is Insertion.DUPLICATE:
-            # delivered again: what it brought forth may have been lost on the way
-            if not row.cards and not row.rulings:
-                return None
-            rulings = self._rulings_again(row, now)
-            told = [(each.identity, each.content) for each in rulings]
-            if told != row.rulings:  # facts of the same chunk may yet take it back
-                row.rulings = told
-                self._added[key] = row
-            return Effects(key, row.cards, rulings, [])
-        if inserted.turned_away is not fact:
-            self._hear((fact,), now)  # only what is kept: a new owner, who reads the rows, must hear the same
+            return self._again(key, row, now) if row.cards or row.rulings else None
+        if inserted.turned_away is fact:
+            # it changes nothing; delivered again it is turned away again, so that it tells what a duplicate does
+            return self._again(key, row, now)._replace(turned_away=[TurnedAway("id_conflict", fact)])
+        self._hear((fact,), now)  # only what is kept: a new owner, who reads the rows, must hear the same
         self._added[key] = row
         if inserted.turned_away is None and fact.rank != _CORRECTION:
             return None
         turned_away = [TurnedAway("id_conflict", inserted.turned_away)] if inserted.turned_away is not None else []
-        if inserted.turned_away is not fact:
-            turned_away += [
-                TurnedAway("bad_correction", bad)
-                for bad in bad_corrections(row.facts)
-                if bad is fact or (bad.data["of"] == fact.id and bad.source == fact.source)
-            ]
+        turned_away += [
+            TurnedAway("bad_correction", bad)
+            for bad in bad_corrections(row.facts)
+            if bad is fact or (bad.data["of"] == fact.id and bad.source == fact.source)
+        ]
         return Effects(key, [], [], turned_away) if turned_away else None
+
+    def _again(self, key: bytes, row: Row, now: Instant) -> Effects:
+        """All that stands of a case that an event was delivered of again: what it brought forth may have been lost."""
+        rulings = self._rulings_again(row, now)
+        told = [(each.identity, each.content) for each in rulings]
+        if told != row.rulings:  # facts of the same chunk may yet take it back
+            row.rulings = told
+            self._added[key] = row
+        return Effects(key, row.cards, rulings, [])
 
     def judge_added(self, now: Instant) -> list[Effects]:
         """Judge every case that was added to, once: a verdict is a function of all its facts and of `now`."""
@@ -219,7 +221,8 @@ class CasePartition:
         cost depends on how many there are, not on how many are open. What is left, also when the caller stops
         iterating, stays due. While catching up time waits.
 
-        A row that brings something forth is marked until `told`: nothing delivers a sweep again."""
+        A row that brings something forth is marked, since nothing delivers a sweep again: once its effects are known to
+        be told the caller says so with `told`, else they are told again after a restart."""
         if self.catching_up:
             return
         judged = 0

@@ -9,7 +9,8 @@ RETENTION = "10y"
 """How long history is kept: longer than a plan and the years it is compared with."""
 LOOKBACK = "86399s"
 """A backfilled series has one sample a day: who asks in between gets that of the last midnight. A second less than a
-day, so that a state that ended does not stand beside the one that follows it."""
+day, so that a state that ended does not stand beside the one that follows it (where clocks are put forward, for an
+hour of that day it does)."""
 
 
 def start(folder: Path, config: Path, tools: MonitoringTools, port: int | None = None) -> WebPart:

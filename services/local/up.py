@@ -172,13 +172,14 @@ class _System:
             prometheus=f"127.0.0.1:{settings.prometheus_port}",
             notifier_url=f"http://127.0.0.1:{settings.notifier_port}",
         )
-        for name, start, place, config, port in (
-            ("Alertmanager", alertmanager.start, "alertmanager", "alertmanager.yml", settings.alertmanager_port),
-            ("Prometheus", prometheus.start, "prometheus", "prometheus.yml", settings.prometheus_port),
-            ("History", prometheus.start_history, "history", "../prometheus/history.yml", settings.history_port),
+        routes, rules = folder / "alertmanager", folder / "prometheus"
+        for name, start, config, port in (
+            ("Alertmanager", alertmanager.start, routes / "alertmanager.yml", settings.alertmanager_port),
+            ("Prometheus", prometheus.start, rules / "prometheus.yml", settings.prometheus_port),
+            ("History", prometheus.start_history, rules / "history.yml", settings.history_port),
         ):
             with self._step(name, f"http://127.0.0.1:{port}"):
-                part = start(folder / place, folder / place / config, tools, port)
+                part = start(folder / name.lower(), config, tools, port)
                 self.children.append((None, part))
                 self.running.callback(part.stop)
 

@@ -100,13 +100,15 @@ def replay(
         moments = [time - 1 for time in times]
         wanted = _Wanted(moments, with_cards, with_asides)
         outcome = _judge_all(crew, buckets, wanted, replayed, progress)
-    computed = _values(judge, outcome, times, replayed.asides if with_asides else None)
+    asides: list[Aside] = []
+    computed = _values(judge, outcome, times, asides if with_asides else None)
     for number, (time, rows) in enumerate(zip(times, computed, strict=True), 1):
         if time in asked:
             replayed.rows.add(rows)
         if time in beside:
             replayed.beside.add(rows)
         progress("computing values", replayed.events, number / len(times))
+    replayed.asides = [aside for aside in asides if aside.as_of in asked]
     return replayed
 
 

@@ -30,7 +30,14 @@ def prometheus_config(speed: float, exporter: str, alertmanager: str) -> dict[st
         "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval},
         "rule_files": ["rules.yml"],
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]},
-        "scrape_configs": [{"job_name": EXPORTER_JOB, "static_configs": [{"targets": [exporter]}]}],
+        "scrape_configs": [
+            {
+                "job_name": EXPORTER_JOB,
+                "static_configs": [{"targets": [exporter]}],
+                # a backfilled series has no such labels, and is to be one with the live one that follows it
+                "metric_relabel_configs": [{"action": "labeldrop", "regex": "job|instance"}],
+            }
+        ],
     }
 
 

@@ -93,6 +93,27 @@ def test_blocks_are_cut_where_prometheus_cuts_them_and_know_what_will_be_found_a
         assert len({time // (BLOCK_HOURS * 3600) for time in times}) == 1
 
 
+def test_a_range_of_days_says_the_same_as_part_of_a_longer_one(plan: Plan, tmp_path: Path) -> None:
+    """Also its first day, which changed against the day before."""
+    states = ["met", "met", "missed", "missed", "at_risk", "at_risk"]
+    rows = [row(moment, state=state) for moment, state in zip(MOMENTS[:6], states, strict=True)]
+
+    def changes(first: int) -> set[tuple[float, str, str]]:
+        kept = History(plan, MOMENTS[first:6], tmp_path)
+        before = rows[first - 1 : first]
+        blocks = list(kept.write(rows[first:], NOTHING_ASIDE[first:6], before=before))
+        return {
+            (float(each.timestamp), each.name, each.labels["state"])  # type: ignore[arg-type]  # see above
+            for each in samples_of(blocks)
+            if "at_midnight" in each.name
+        }
+
+    whole = changes(0)
+    assert {(time, state) for time, _, state in whole} == {(MOMENTS[2] / 1e6, "met"), (MOMENTS[4] / 1e6, "missed")}
+    assert changes(2) == whole
+    assert changes(4) == {one for one in whole if one[0] == MOMENTS[4] / 1e6}
+
+
 def test_lines_that_do_not_fit_into_memory_wait_in_files(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

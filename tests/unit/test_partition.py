@@ -279,6 +279,22 @@ def test_a_card_of_a_sweep_that_was_cut_off_is_told_again_or_taken_back_by_the_n
     assert [each.verdict for each in early.rulings] == [RETRACTED]
 
 
+def test_an_event_that_is_turned_away_brings_nothing_forth_that_its_row_would_then_keep_to_itself() -> None:
+    """Delivered again it is turned away again: what it told first, a worker that died would never have told."""
+    rows: dict[bytes, bytes] = {}
+    pair = accepted("2021-09-16T09:00", id="e"), accepted("2021-09-16T09:30", id="e")
+    stands, loser = sorted(pair, key=lambda fact: fact.digest)
+    fed, late = partition(WATER, rows), at("2021-09-24")
+    fed.take(KEY, stands, at("2021-09-16T10:00"))
+    told = fed.take(KEY, loser, late)
+    assert told is not None and [away.fact for away in told.turned_away] == [loser]
+    assert (told.cards, told.rulings) == ([], [])
+    (swept,) = partition(WATER, rows).sweep(late)
+    assert {card.level for card in swept.cards} == {"red", "yellow"}
+    again = partition(WATER, rows).take(KEY, loser, late)
+    assert again is not None and again.cards == swept.cards, "like a duplicate it tells all that stands"
+
+
 def test_a_redelivered_event_publishes_its_cards_and_rulings_again() -> None:
     fed, late = partition(WATER), accepted("2021-09-16T09:00")
     told = fed.take(KEY, late, at("2021-10-01"))
