@@ -36,7 +36,7 @@ class Opinion(NamedTuple):
 
 
 NOTHING = Opinion([], None)
-RULES = 5
+RULES = 6
 """Raised with every change of the code by which the same facts, plan and moment are judged otherwise than before."""
 
 

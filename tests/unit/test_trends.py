@@ -8,6 +8,7 @@ from services.cli.explanation import machine_readable
 from services.domain.explain import explain
 from services.domain.facts import Fact
 from services.domain.judge import Judge
+from services.domain.rulings import rulings_of
 from tests.unit.cases import (
     WATER,
     accepted,
@@ -119,3 +120,19 @@ def test_an_explanation_says_what_a_case_adds(measure: str, counts: str) -> None
     facts = in_order([*of(50, 100), rated("2021-09-21", 4)])
     told = machine_readable(explain(judge, f"{WATER}\x1fW-1", facts, at("2021-10-01")), judge, [])
     assert told["cycles"][0]["promises"][0]["counts"] == counts
+
+
+# ---- shares that nobody promised ---------------------------------------------------------------------------
+def test_where_nothing_was_promised_nobody_missed_it_and_no_word_comes_too_late() -> None:
+    """A filing on its way is behind after a working day and counts as not received; told afterwards that it was
+    withdrawn in time, it leaves the share, as a receipt told afterwards enters it."""
+    judge = trend("share", stop="milestone:received", matures_at="1 working_days")
+    start = accepted("2021-09-16T09:00")
+    gone = withdrawn("2021-09-16T10:00", received="2021-09-23T10:00")
+    there = milestone("2021-09-16T10:00", "received", received="2021-09-23T10:00")
+    waiting = row(judge, [[start]], "2021-09-22")
+    assert (waiting.value, waiting.open_overdue) == ("0", "1")
+    assert rulings_of(judge.judge([start], at("2021-09-22"))) == []
+    for told, value in ((gone, ""), (there, "1")):
+        found = row(judge, [[start, told]], "2021-10-01")
+        assert (found.value, found.late_entry_n, found.open_overdue) == (value, "0", "0")

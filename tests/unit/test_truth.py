@@ -38,7 +38,7 @@ def test_the_replay_finds_what_was_decided_with_every_fault_switched_on(run: Run
     assert compared.cells > 10_000
 
 
-@pytest.mark.parametrize(("seed", "faults"), [(8, "all"), (9, OFTEN), (10, "none")])
+@pytest.mark.parametrize(("seed", "faults"), [(5, "all"), (9, OFTEN), (10, "none")])
 def test_the_replay_finds_it_for_any_seed_however_often_sources_are_wrong(
     seed: int, faults: str, tmp_path: Path
 ) -> None:

@@ -153,7 +153,9 @@ class CaseShare:
             return
         outcome, cells = Outcome.OPEN, _WAITING
         if now > matures:
-            outcome, cells = Outcome.OVERDUE, ((Cell.OVERDUE, 1),)
+            # without a target it is behind, and nobody missed anything
+            outcome = Outcome.OVERDUE if self.promise.objective else Outcome.COUNTED
+            cells = ((Cell.OVERDUE, 1),)
         elif yellow_at is not None and now >= yellow_at:
             cells = ((Cell.YELLOW, 1),)
         red_at = matures + 1 if self._red else None
