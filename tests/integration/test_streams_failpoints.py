@@ -6,7 +6,6 @@ again, and compares values, cards, verdicts and dead letters with what a replay 
 
 import contextlib
 import csv
-import gc
 import os
 import signal
 import subprocess
@@ -308,9 +307,6 @@ _JUDGED = {State.MET, State.MISSED, State.AT_RISK, State.INSUFFICIENT, State.PRO
 
 
 # ---- the broker ----------------------------------------------------------------------------------------------
-# kafka-python leaves a socket to the garbage collector where a client is closed while a connection of it is being made,
-# as happens to those that ask a starting broker whether it answers: closing its loop drops what waits in there.
-@pytest.mark.filterwarnings("ignore:unclosed <socket.socket:ResourceWarning")
 def test_a_broker_that_is_killed_under_flow_goes_on_with_all_of_it(story: Story) -> None:
     story.wait_ready()
     story.next_day()
@@ -321,7 +317,6 @@ def test_a_broker_that_is_killed_under_flow_goes_on_with_all_of_it(story: Story)
     story.broker = Broker.start(story.broker.folder, story.broker.port, cache=Settings.from_environment().cache)
     story.next_day()
     story.assert_right()
-    gc.collect()  # what was left is found here and not in another test
 
 
 # ---- the last word, since the group waits for the frozen worker's session ------------------------------------------
