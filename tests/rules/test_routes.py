@@ -24,7 +24,8 @@ def run(*command: str | Path) -> str:
 
 def test_prometheus_accepts_its_configuration_and_rules(tools: MonitoringTools) -> None:
     run(tools.promtool, "check", "rules", "--lint=all", "--lint-fatal", DEPLOY / "prometheus" / "rules.yml")
-    run(tools.promtool, "check", "config", DEPLOY / "prometheus" / "prometheus.yml")
+    for name in ("prometheus", "history"):
+        run(tools.promtool, "check", "config", DEPLOY / "prometheus" / f"{name}.yml")
 
 
 def test_the_alertmanager_accepts_its_configuration(tools: MonitoringTools) -> None:
@@ -37,10 +38,12 @@ def test_what_is_written_for_a_fast_clock_is_accepted_too(tools: MonitoringTools
     run(tools.amtool, "check-config", tmp_path / "alertmanager" / "alertmanager.yml")
 
 
-@pytest.mark.parametrize("name", ["prometheus", "alertmanager"])
-def test_the_flags_of_docker_compose_are_the_programs_own(tools: MonitoringTools, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "program"), [("prometheus", "prometheus"), ("history", "prometheus"), ("alertmanager", "alertmanager")]
+)
+def test_the_flags_of_docker_compose_are_the_programs_own(tools: MonitoringTools, name: str, program: str) -> None:
     service = YAML(typ="safe").load(DEPLOY.parent / "docker-compose.yml")["services"][name]
-    done = subprocess.run([getattr(tools, name), "--help"], capture_output=True, text=True, check=False)
+    done = subprocess.run([getattr(tools, program), "--help"], capture_output=True, text=True, check=False)
     known = set(re.findall(r"--(?:\[no-\])?[\w.-]+", done.stdout + done.stderr))
     assert {flag.partition("=")[0] for flag in service["command"]} <= known
 
@@ -82,3 +85,16 @@ def test_every_question_that_a_runbook_asks_is_one(tools: MonitoringTools, tmp_p
 def test_an_alert_goes_to_the_receiver_of_its_severity(tools: MonitoringTools, labels: str, receiver: str) -> None:
     told = run(tools.amtool, "config", "routes", "test", f"--config.file={TREE}", *labels.split())
     assert told.strip() == receiver
+
+
+def test_every_alert_of_the_rules_has_a_receiver_of_its_own_severity(tools: MonitoringTools) -> None:
+    groups = YAML(typ="safe").load(DEPLOY / "prometheus" / "rules.yml")["groups"]
+    alerts = {
+        (rule["alert"], rule["labels"]["severity"]) for group in groups for rule in group["rules"] if "alert" in rule
+    }
+    assert len({name for name, _ in alerts}) > 15
+    special = {"Watchdog": "watchdog", "CardRed": "operations-view"}
+    for name, severity in sorted(alerts):
+        labels = [f"alertname={name}", f"severity={severity}", "unit=operations"]
+        receiver = run(tools.amtool, "config", "routes", "test", f"--config.file={TREE}", *labels).strip()
+        assert receiver == special.get(name, severity), name
