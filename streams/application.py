@@ -21,7 +21,8 @@ _FETCH_BYTES = 4 << 20
 """Of one partition: some 9,000 events. In a backlog a case is judged, and its row written, once per chunk, so that
 large chunks cost less; but the event loop is one chunk's own for as long as it lasts, half a second."""
 _POLL_RECORDS = 50_000
-"""Of all partitions together: more than they are fetched with, since a chunk that is cut is two."""
+"""Of all partitions together: more than most fetches hold, since a chunk that is cut is two; it bounds what comes of
+events that a source has compressed."""
 _GC_THRESHOLDS = (200_000, 20, 100)  # a chunk makes many objects that live as long as it does, and no cycles
 
 

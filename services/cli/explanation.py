@@ -367,9 +367,10 @@ def _counts(explained: Explained) -> str:
             f"{text} {'未报送 unreported' if amount is None else _amount(amount, MICRO)}"
             for text, amount in explained.amounts
         )
-    if Cell.N not in cells:
+    is_share = promise.kind is Kind.CASE_SHARE or promise.measure == "share"
+    if Cell.N not in cells and not (is_share and Cell.OVERDUE in cells):
         return ""
-    if promise.kind is Kind.CASE_SHARE or promise.measure == "share":
+    if is_share:
         return "在分子 in the numerator" if Cell.MET in cells else "不在分子 not in the numerator"
     if explained.account is not None or promise.kind not in (Kind.CASE_MEAN, Kind.TREND):
         return ""

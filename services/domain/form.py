@@ -76,6 +76,10 @@ _SENTENCES: Final = {
         "it is not an RFC 3339 time",
         "write a date, a time and the offset: 2021-09-16T09:12:00+08:00",
     ),
+    "time_reach": (
+        "the year is out of reach",
+        "write a year from 1900 to 2199; leave out a time that is not known",
+    ),
     "attributes_form": ("attributes are an object", 'write {"name": value}'),
     "attribute_value": (
         "the value is neither a scalar nor a list of codes",

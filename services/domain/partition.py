@@ -196,7 +196,10 @@ class CasePartition:
         """One event alone, added and judged; None if nothing is to be told to anyone."""
         told = self.add(key, fact, now)
         for judged in self.judge_added(now):
-            told = judged if told is None else judged._replace(turned_away=told.turned_away)
+            if told is None:
+                told = judged
+            else:  # the later word of each holds
+                told = Effects(key, told.cards + judged.cards, told.rulings + judged.rulings, told.turned_away)
         return told
 
     def _keep_heartbeat(self, fact: Fact, now: Instant) -> None:

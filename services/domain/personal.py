@@ -26,10 +26,10 @@ _ESCAPE: Final = ord("\\")
 
 def may_be_personal(raw: bytes) -> bool:
     """Whether a look at each text is worth its time: eleven digits in a row somewhere (blanks and dashes apart), or
-    characters that may hide digits (escapes, full-width forms)."""
+    characters that may hide digits: escapes, and full-width forms, as input methods write them."""
     return (
         _SHORTEST in raw.translate(_RUNS, b" -")
-        or (_ESCAPE in raw and b"\\u00" in raw)  # few events have an escape, and one byte is looked for far faster
+        or (_ESCAPE in raw and b"\\u" in raw)  # few events have an escape, and one byte is looked for far faster
         or (not raw.isascii() and b"\xef\xbc" in raw)
     )
 

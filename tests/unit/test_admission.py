@@ -1,5 +1,6 @@
 """The edge: which events become facts, which are refused and why (CONTRACT §1, §2)."""
 
+import json
 import random
 import re
 from datetime import date
@@ -62,6 +63,20 @@ BAD: dict[str, tuple[bytes | None, Reason, str]] = {
     "no subject": (raw(subject=None), Reason.INVALID_VALUE, "subject"),
     "separator in a subject": (raw(subject="a\x1fb"), Reason.INVALID_VALUE, "subject"),
     "no time": (raw(time=None), Reason.INVALID_VALUE, "time"),
+    "no date, in one system": (raw(time="0001-01-01T00:00:00+08:00"), Reason.INVALID_VALUE, "time"),
+    "no date, in another": (raw(time="9999-12-31T23:59:59-08:00"), Reason.INVALID_VALUE, "time"),
+    "recorded on no date": (raw(recordedat="0001-01-01T00:00:00+08:00"), Reason.INVALID_VALUE, "recordedat"),
+    "due on no date": (
+        raw("case.accepted", {**EXAMPLES["case.accepted"], "due_at": "9999-12-31T23:59:59Z"}),
+        Reason.INVALID_VALUE,
+        "data.due_at",
+    ),
+    "corrected to no date": (
+        raw("correction", {"of": "e-0", "event": {**INNER, "time": "9999-12-31T23:59:59Z"}}),
+        Reason.INVALID_VALUE,
+        "data.event.time",
+    ),
+    "an hour that is none": (raw(time="2021-09-16T24:00:00+08:00"), Reason.INVALID_VALUE, "time"),
     "a number for a time": (raw(time=1631754720), Reason.INVALID_VALUE, "time"),
     "naive time": (raw(time="2021-09-16T09:12:00"), Reason.NAIVE_TIME, "time"),
     "naive recording": (raw(recordedat="2021-09-16T09:12:05"), Reason.NAIVE_TIME, "recordedat"),
@@ -524,6 +539,12 @@ def test_numbers_of_persons_are_told(text: str, kind: str) -> None:
 )
 def test_other_numbers_are_left_alone(text: str) -> None:
     assert personal_number(text) is None
+
+
+def test_digits_that_are_escaped_are_looked_at() -> None:
+    full_width = "１３９１２３４５６７８"
+    for written in (json.dumps(full_width), json.dumps(full_width, ensure_ascii=False), r'"\u0031391234567８"'):
+        assert may_be_personal(written.encode())
 
 
 @given(st.text("0123456789 -件xX", max_size=24))

@@ -279,6 +279,18 @@ def test_a_card_of_a_sweep_that_was_cut_off_is_told_again_or_taken_back_by_the_n
     assert [each.verdict for each in early.rulings] == [RETRACTED]
 
 
+def test_what_an_event_brings_that_is_delivered_again_when_its_time_has_come_is_told_whole() -> None:
+    """A completion of a clock four minutes ahead takes no effect at first; again when it does, before a sweep."""
+    fed, consumer = partition(WATER), Consumer()
+    late, now = at("2021-09-27T09:00"), at("2021-09-27T09:05")
+    done = completed("2021-09-27T09:04", received="2021-09-27T09:00")
+    for fact, when in ((accepted("2021-09-16T09:00"), at("2021-09-24")), (done, late), (done, now)):
+        told = fed.take(KEY, fact, when)
+        consumer.take(told)
+    assert told is not None and [ruling.judgement and ruling.judgement.stop for ruling in told.rulings] == [done.time]
+    assert {card.reason for card in consumer.cards.values()} == {"superseded", "completed"}
+
+
 def test_an_event_that_is_turned_away_brings_nothing_forth_that_its_row_would_then_keep_to_itself() -> None:
     """Delivered again it is turned away again: what it told first, a worker that died would never have told."""
     rows: dict[bytes, bytes] = {}

@@ -158,7 +158,7 @@ class CaseShare:
             cells = ((Cell.OVERDUE, 1),)
         elif yellow_at is not None and now >= yellow_at:
             cells = ((Cell.YELLOW, 1),)
-        red_at = matures + 1 if self._red else None
+        red_at = matures + 1 if self._red and self.promise.objective else None
         next_at = earliest(now, yellow_at, matures + 1)
         found.append(self._judgement(case, outcome, NOW, cells, start, matures, None, yellow_at, red_at, next_at))
 
@@ -167,6 +167,8 @@ class CaseShare:
         from when it is close to that: a date, and what nobody promised, warn of nothing before."""
         if self._maturity is None or (reading := self._maturity.reading(case, start)) is None or reading.due is None:
             return None, None
+        if not self.promise.objective:
+            return reading.due, None
         warned = self._warns and reading.yellow_at is not None
         return reading.due, reading.yellow_at if warned else reading.due + 1
 
