@@ -70,11 +70,13 @@ def _cases(page: Page) -> Panel:
             "单位工作页尚未启用（KPIWATCH_DESK_URL）。在此之前请运行：\n\n"
             "- `kpiwatch status --unit $unit`：该单位的全部承诺\n"
             "- `kpiwatch values --as-of 时间 --out values.csv --cards cards.csv`：全部红黄牌，办件号在 `case` 列\n"
-            "- `kpiwatch explain 办件号 events.jsonl --plan 方案目录 --as-of 时间`：逐日说明一件办件为何如此判定",
+            "- `kpiwatch archive --case 办件号 --out events.jsonl`：该办件的全部事件\n"
+            "- `kpiwatch explain 办件号 events.jsonl --as-of 时间`：逐日说明一件办件为何如此判定",
             "There is no units' page yet (KPIWATCH_DESK_URL). Until then run:\n\n"
             "- `kpiwatch status --unit $unit`: all its promises\n"
             "- `kpiwatch values --as-of TIME --out values.csv --cards cards.csv`: every card, with its case\n"
-            "- `kpiwatch explain CASE events.jsonl --plan DIR --as-of TIME`: why a case is judged so, day by day",
+            "- `kpiwatch archive --case CASE --out events.jsonl`: all events of a case\n"
+            "- `kpiwatch explain CASE events.jsonl --as-of TIME`: why it is judged so, day by day",
         ),
     )
 

@@ -6,7 +6,7 @@ Putting the same days in twice leaves what putting them in once does.
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -85,7 +85,7 @@ class Store:
         self._post("admin/tsdb/clean_tombstones", {}, _CLEANED_WITHIN_SECONDS)
         return len(finished)
 
-    def wait_for(self, blocks: Sequence[Block], waiting: Callable[[int], None] = lambda left: None) -> None:
+    def wait_for(self, blocks: Sequence[Block]) -> None:
         """Returns once the end of every block is found. StoreSilent where that takes too long."""
         end = time.monotonic() + _LOADED_WITHIN_SECONDS
         left = list(blocks)
@@ -95,7 +95,6 @@ class Store:
                     f"{self._url} does not show what was put into {self._folder}: is that its data folder? "
                     "Its log says which blocks it refused"
                 )
-            waiting(len(left))
             time.sleep(0.5)
 
     def _rows_at(self, moment: Instant) -> int:

@@ -29,6 +29,7 @@ COMMANDS = {
     "backfill": Command("services.cli.backfill:backfill", "Put a replay into Prometheus as its history."),
     "values": Command("services.cli.values:values", "Write the values of the running system."),
     "explain": Command("services.cli.explain:explain", "Show why a case is judged as it is, day by day."),
+    "archive": Command("services.cli.archive:archive", "Write the events of the running system to a file."),
     "validate": Command("services.cli.validate:validate", "Say which events of a file would be refused, and why."),
     "import": Command("services.cli.importing:import_export", "Turn a unit's export (CSV) into events."),
     "simulate": Command("services.cli.simulate:simulate", "Write the events of an invented district, and the truth."),

@@ -46,6 +46,9 @@ def backfill(
     note: Annotated[
         str, typer.Option("--note", help="Why these days are computed again: a mark on dashboards, at the first day.")
     ] = "",
+    as_corrected: Annotated[
+        bool, typer.Option("--as-corrected", help="Corrections count from the arrival of the event that they correct.")
+    ] = False,
     processes: Processes = None,
 ) -> None:
     """Compute the values at the end of each day and put them into Prometheus under the names of the exporter.
@@ -54,7 +57,8 @@ def backfill(
     of a simulated clock lie elsewhere.)
 
     With --prometheus-url what stood in these days, live samples too, is deleted before: the same command twice changes
-    nothing, and a correction is the same command with the corrected events.
+    nothing, and a correction is the same command with the corrected events. What was known at the end of a day is what
+    had arrived by then: of a correction that came later only --as-corrected changes it.
 
     Exit code 1 if an event was rejected; the others are put in all the same.
     """
@@ -71,8 +75,15 @@ def backfill(
     tools = monitoring_tools.find(Settings.from_environment().cache)
     with Display() as told:
         done = files.replay(
-            events, folder, moments, beside=[begin], with_asides=True, processes=processes, progress=told
-        )  # fmt: skip
+            events,
+            folder,
+            moments,
+            beside=[begin],
+            with_asides=True,
+            as_corrected=as_corrected,
+            processes=processes,
+            progress=told,
+        )
     recomputed = Recomputed(begin, note) if note else None
     with tempfile.TemporaryDirectory(prefix="kpiwatch-backfill-") as scratch, Display("values") as told:
         rows = _shown(done.rows, told)
@@ -85,7 +96,8 @@ def backfill(
                 made = _make(tools, history, folder)
                 store.delete(begin, end)
                 store.take(folder)
-            store.wait_for(made, lambda left: told("waiting for Prometheus to show them", len(done.rows), None))
+            typer.echo("Waiting until Prometheus shows them: up to a minute", err=True)
+            store.wait_for(made)
     typer.echo(f"{len(done.rows):,} values at {len(moments):,} moments in {data or out}", err=True)
     end_with(done)
 

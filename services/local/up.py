@@ -53,13 +53,16 @@ def up(settings: Settings, console: Console) -> int:
         }
     )
     try:
-        with _alone(folder), _until_told() as told, ExitStack() as running:
-            system = _System(settings, folder, console, running, told)
-            try:
-                return system.run()
-            finally:
-                if system.children:
-                    console.print("Stopping what was started …")
+        with _alone(folder), _until_told() as told:
+            with ExitStack() as running:
+                system = _System(settings, folder, console, running, told)
+                try:
+                    code = system.run()
+                finally:
+                    if system.children:
+                        console.print("Stopping what was started …")
+            console.print("Stopped; the data is kept.")
+            return code
     except PartUnavailable as refusal:
         console.print(str(refusal), style="red", markup=False, highlight=False, soft_wrap=True)
         return 3

@@ -61,8 +61,17 @@ def merge(mine: dict[TallyKey, Tally], theirs: Mapping[TallyKey, Tally]) -> None
 class BucketJudge:
     """Judges the cases of one bucket after the other at the same moments (judging instants, ascending)."""
 
-    def __init__(self, judge: Judge, moments: Sequence[Instant], *, with_cards: bool, with_told: bool) -> None:
-        """`with_told`: count what was told, too, and listen to every source."""
+    def __init__(
+        self,
+        judge: Judge,
+        moments: Sequence[Instant],
+        *,
+        with_cards: bool,
+        with_told: bool,
+        as_corrected: bool = False,
+    ) -> None:
+        """`with_told`: count what was told, too, and listen to every source; `as_corrected`: see `right_at_once`."""
+        self._as_corrected = as_corrected
         self._judge = judge
         self._moments = moments
         self._with_cards = with_cards and bool(moments)
@@ -80,7 +89,7 @@ class BucketJudge:
             if self._watched:
                 self._listen(records, facts, judged)
             if facts:
-                self._case(key, facts, judged)
+                self._case(key, right_at_once(facts) if self._as_corrected else facts, judged)
         return judged
 
     def _case(self, key: str, facts: Sequence[Fact], judged: Judged) -> None:
@@ -175,6 +184,27 @@ def facts_of(records: Sequence[Record], rejected: list[Rejected]) -> list[Fact]:
     return facts
 
 
+def right_at_once(facts: Sequence[Fact]) -> list[Fact]:
+    """As if what a correction says had been said at once: of those of an event the one that holds counts from the
+    arrival of that event on."""
+    targets = {(fact.source, fact.id): fact for fact in facts if fact.rank != _CORRECTION}
+    kept = list(targets.values())
+    winners: dict[tuple[str, str], Fact] = {}
+    for fact in facts:
+        if fact.rank == _CORRECTION:
+            target = (fact.source, fact.data["of"])
+            best = winners.get(target)
+            if best is None or (best.time, best.id) < (fact.time, fact.id):
+                winners[target] = fact
+    for identity, fact in winners.items():
+        target_fact = targets.get(identity)
+        if target_fact is not None:
+            fact = fact._replace(time=target_fact.time, received=target_fact.received)
+        kept.append(fact)
+    return sorted(kept)
+
+
+_CORRECTION = int(Rank.CORRECTION)
 _HEARTBEAT = int(Rank.SOURCE_HEARTBEAT)
 _RANK, _SOURCE, _RECEIVED = (3 + Fact._fields.index(name) for name in ("rank", "source", "received"))
 """Where a record has these fields of its fact."""

@@ -75,12 +75,14 @@ def replay(
     beside: Collection[Instant] = (),
     with_cards: bool = False,
     with_asides: bool = False,
+    as_corrected: bool = False,
     processes: int | None = None,
     progress: Progress = lambda doing, events, share: None,
 ) -> Replayed:
     """Values as of each time (ascending) over all events that had happened and arrived before it; with `every`, at the
     ends of its periods, too, from the first event up to the last of those times. `beside`: more times, whose rows are
-    kept apart. `with_asides`: what is known beside the values as of each time, too. `processes`: exactly so many work.
+    kept apart. `with_asides`: what is known beside the values as of each time, too. `as_corrected`: as if what
+    corrections say had been said at once. `processes`: exactly so many work.
 
     InvalidPlan if there is no plan in the folder; OSError, EOFError where a file cannot be read.
     """
@@ -98,7 +100,7 @@ def replay(
             asked.update(period_ends(first, as_of[-1], every, judge.law.zone))
         times = sorted(asked.union(beside))
         moments = [time - 1 for time in times]
-        wanted = _Wanted(moments, with_cards, with_asides)
+        wanted = _Wanted(moments, with_cards, with_asides, as_corrected)
         outcome = _judge_all(crew, buckets, wanted, replayed, progress)
     asides: list[Aside] = []
     computed = _values(judge, outcome, times, asides if with_asides else None)
@@ -164,6 +166,7 @@ class _Wanted(NamedTuple):
     moments: list[Instant]
     with_cards: bool
     with_told: bool
+    as_corrected: bool
 
 
 def _judge_all(crew: "_Crew", buckets: int, wanted: _Wanted, replayed: Replayed, progress: Progress) -> Judged:
@@ -233,7 +236,13 @@ def _sort(block: Block) -> Sorted:
 
 def _judge(bucket: int, wanted: _Wanted) -> Judged:
     assert _worker is not None
-    bucket_judge = BucketJudge(_worker.judge, wanted.moments, with_cards=wanted.with_cards, with_told=wanted.with_told)
+    bucket_judge = BucketJudge(
+        _worker.judge,
+        wanted.moments,
+        with_cards=wanted.with_cards,
+        with_told=wanted.with_told,
+        as_corrected=wanted.as_corrected,
+    )
     judged = bucket_judge.judge(read_bucket(_worker.folder, bucket))
     gc.collect()
     return judged

@@ -15,6 +15,7 @@ from services.catalog.load import load_plan
 from services.domain.refusal import Refused
 from services.local.kafka import Broker
 from services.messaging import topics
+from services.messaging.archive_feed import feed
 from services.messaging.codec import admission
 from services.messaging.dead_letter import DeadLetter, read
 from services.settings import Settings
@@ -130,3 +131,21 @@ def test_a_dead_letter_is_listed_shown_mended_and_sent_again_by_its_own_source(b
     assert (record.key, orjson.loads(record.value)) == (key, GOOD)
     assert record.partition == topics.partition_of(key, 3)
     assert record.timestamp_type == 1, "the broker stamps the arrival"
+
+
+def test_the_archive_of_the_topic_is_a_file_of_events(broker: Broker, tmp_path: Path) -> None:
+    topics.create(broker.bootstrap, 3)
+    lines = [orjson.dumps({**GOOD, "id": f"r-{number}", "subject": f"R-{number % 2}"}) for number in range(4)]
+    feed(broker.bootstrap, lines, 3)
+    out = tmp_path / "archive.jsonl"
+    code, _, said = kpiwatch(broker, "archive", "--out", str(out))
+    assert code == 0, said
+    told = [orjson.loads(line) for line in out.read_bytes().splitlines()]
+    stamped = [orjson.loads(line) | {"receivedat": GOOD["recordedat"]} for line in lines]
+    assert [one for one in told if one["subject"].startswith("R-")] != []
+    assert all(one in told for one in stamped)
+    for name in ("R-1", f"{SOURCE} R-1"):
+        assert kpiwatch(broker, "archive", "--case", name, "--out", str(out))[0] == 0
+        assert [orjson.loads(line) for line in out.read_bytes().splitlines()] == stamped[1::2]
+    code, _, said = kpiwatch(broker, "archive", "--case", "R-9", "--out", str(out))
+    assert code == 1 and "no event of a case 'R-9'" in said

@@ -17,7 +17,7 @@ from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
 from services.cli.__main__ import main
 from services.domain.law import Law
-from services.domain.published import Level
+from services.domain.published import Level, ValueRow
 from services.domain.zone import Zone
 from services.replay.blocks import blocks
 from services.replay.periods import Every, period_ends
@@ -110,6 +110,32 @@ def test_what_is_known_beside_a_series_is_what_a_replay_as_of_it_knows(lines: li
         assert cards == Counter((card.kpi, card.unit, card.level) for card in alone.cards if not card.cleared_at)
         assert aside.signals and aside.last_events
     assert {what for _, _, what in asides[-1].told} >= {"yellow", "red", "missed"}
+
+
+def test_as_corrected_a_correction_counts_from_the_arrival_of_what_it_corrects(
+    lines: list[bytes], tmp_path: Path
+) -> None:
+    read = [json.loads(line) for line in lines if b"case.completed" in line and b"case.corr" not in line]
+    known = b"".join(lines)
+    wrong = next(
+        one
+        for one in read
+        if one["type"] == "case.completed"
+        and one["time"] < "2021-08-30"
+        and known.count(f'"{one["id"]}"'.encode()) == 1
+    )
+    said = {"id": "late-correction", "type": "correction", "data": {"of": wrong["id"], "event": None}}
+    when = dict.fromkeys(("time", "recordedat", "receivedat"), "2021-09-12T10:00:00+08:00")
+    kept = {name: wrong[name] for name in ("specversion", "source", "subject", "datacontenttype")}
+    late = json.dumps({**kept, **said, **when}).encode() + b"\n"
+
+    def values(content: list[bytes], *, as_corrected: bool = False) -> list[ValueRow]:
+        file = written(tmp_path / "events.jsonl", content)
+        return list(replay([str(file)], PLAN, [at("2021-09-06")], as_corrected=as_corrected, processes=1).rows)
+
+    assert values([*lines, late]) == values(lines)
+    never = values([line for line in lines if f'"{wrong["id"]}"'.encode() not in line])
+    assert values([*lines, late], as_corrected=True) == never != values(lines)
 
 
 def csv_rows(content: bytes) -> list[dict[str, str]]:
