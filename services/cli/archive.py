@@ -15,6 +15,7 @@ from services.domain.facts import KEY_SEPARATOR
 from services.messaging.reader import BrokerUnavailable, TopicReader
 from services.messaging.topics import CASE_EVENTS
 from services.settings import Settings
+from services.whole_file import whole_file
 
 _THERE_WITHIN_SECONDS = 15
 """How long the topic may take to be found."""
@@ -35,7 +36,7 @@ def archive(
     address = bootstrap or Settings.from_environment().bootstrap
     count = 0
     try:
-        with TopicReader(address, [CASE_EVENTS]) as reader, out.open("wb") as sink, Display() as told:
+        with TopicReader(address, [CASE_EVENTS]) as reader, whole_file(out) as sink, Display() as told:
             for key, value in _events(reader, address):
                 if case is None or _is_of(case, key):
                     # a line is an event: what breaks lines between the tokens of JSON is as good as a blank

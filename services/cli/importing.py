@@ -16,6 +16,7 @@ from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from services.cli.arguments import check_sinks
 from services.cli.failure import INPUT_HAS_ERRORS, Failure
 from services.cli.mapping import ExportMapping, MappingError, Problem, RowReader, read_mapping
+from services.whole_file import whole_file
 
 _TOLD_EVERY = 5_000
 _LISTED = 1_000
@@ -47,7 +48,7 @@ def import_export(
         task = bar.add_task("reading", total=None)
         try:
             outcomes = events_of(export, read_mapping(mapping))
-            sink = stack.enter_context(_written(out))
+            sink = stack.enter_context(whole_file(out))
             for outcome in outcomes:
                 if isinstance(outcome, Problem):
                     problems += 1
@@ -112,19 +113,3 @@ def _rows(export: Path, mapping: ExportMapping) -> Iterator["csv.DictReader[str]
         raise MappingError(f"encoding: {mapping.encoding!r} is not known: write one such as utf-8 or gb18030") from None
     with text:
         yield csv.DictReader(text, delimiter=mapping.delimiter)
-
-
-@contextmanager
-def _written(out: Path) -> Iterator[BinaryIO]:
-    """The file, there only once it is whole; the same events give the same bytes."""
-    draft = out.with_name(f".{out.name}.part")
-    try:
-        with ExitStack() as stack:
-            plain = stack.enter_context(draft.open("wb"))
-            if out.suffix == ".gz":
-                yield cast(BinaryIO, stack.enter_context(gzip.GzipFile("", "wb", 5, plain, mtime=0)))
-            else:
-                yield plain
-        draft.replace(out)
-    finally:
-        draft.unlink(missing_ok=True)

@@ -1,11 +1,11 @@
 """`kpiwatch simulate`: event histories with a truth file that is known by construction."""
 
-import gzip
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, BinaryIO, cast
+from typing import Annotated, BinaryIO
 
 import typer
 from rich.console import Console
@@ -20,6 +20,7 @@ from services.simulator.history import Event, History
 from services.simulator.placement import Placement
 from services.simulator.profile import FAULTS, parse_faults, profile
 from services.simulator.truth import COLUMNS, Row, lines
+from services.whole_file import whole_file
 
 _CHUNK = 5_000
 
@@ -116,13 +117,6 @@ def _chunks(events: Iterable[Event]) -> Iterator[list[Event]]:
 
 @contextmanager
 def _opened(path: Path | None) -> Iterator[BinaryIO]:
-    """A file to write, packed if its name says so; without the time of packing in it, so that bytes repeat."""
-    if path is None:
-        with open("/dev/null", "wb") as nowhere:
-            yield nowhere
-    elif path.suffix == ".gz":
-        with path.open("wb") as raw, gzip.GzipFile("", "wb", compresslevel=1, fileobj=raw, mtime=0) as packed:
-            yield cast(BinaryIO, packed)
-    else:
-        with path.open("wb") as plain:
-            yield plain
+    """A file to write; None: nobody wants it."""
+    with whole_file(path or Path(os.devnull), level=1) as sink:
+        yield sink

@@ -151,7 +151,9 @@ class Admission:
         try:
             event = self._codec.loads(raw) if raw or binary is None else None
         except ValueError as error:  # also for bytes that are not UTF-8
-            raise malformed(f"it is not JSON in UTF-8 ({error})", "write one JSON object in UTF-8") from None
+            raise malformed(
+                f"it is not JSON in UTF-8 ({error})", "write one JSON object in UTF-8 (not in GBK)"
+            ) from None
         except RecursionError:
             raise malformed("it is nested too deeply", "write the event as the contract has it") from None
         if binary is not None:
