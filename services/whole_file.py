@@ -6,7 +6,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
-
 _DEVICES = Path("/dev")
 """/dev/stdout may be led into a file: it stays the one that the shell opened."""
 
