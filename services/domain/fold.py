@@ -74,10 +74,9 @@ def bad_corrections(facts: Iterable[Fact]) -> list[Fact]:
     return [fact for fact in facts if fact.rank == Rank.CORRECTION and (fact.source, fact.data["of"]) in corrections]
 
 
-def corrected(facts: Sequence[Fact]) -> Sequence[Fact]:
-    """The facts as their corrections leave them: per target the greatest (time, id) wins; null strikes it out."""
+def corrections_that_hold(facts: Iterable[Fact], targets: Collection[tuple[str, str]]) -> dict[tuple[str, str], Fact]:
+    """Per (source, id) of those targets that are corrected the correction that holds: the greatest (time, id) wins."""
     winners: dict[tuple[str, str], Fact] = {}
-    targets = {(fact.source, fact.id): fact for fact in facts if fact.rank != Rank.CORRECTION}
     for fact in facts:
         if fact.rank == Rank.CORRECTION:
             target = (fact.source, fact.data["of"])
@@ -85,6 +84,13 @@ def corrected(facts: Sequence[Fact]) -> Sequence[Fact]:
                 best = winners.get(target)
                 if best is None or (best.time, best.id) < (fact.time, fact.id):
                     winners[target] = fact
+    return winners
+
+
+def corrected(facts: Sequence[Fact]) -> Sequence[Fact]:
+    """The facts as their corrections leave them; null strikes one out."""
+    targets = {(fact.source, fact.id): fact for fact in facts if fact.rank != Rank.CORRECTION}
+    winners = corrections_that_hold(facts, targets)
     kept = []
     for identity, fact in targets.items():
         winner = winners.get(identity)

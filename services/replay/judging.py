@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from services.domain.aside import Told
 from services.domain.cards import cards, stood, written_card
 from services.domain.facts import Fact, Rank
-from services.domain.fold import bad_corrections, insert
+from services.domain.fold import bad_corrections, contract_order, corrections_that_hold, insert
 from services.domain.judge import Judge, Opinion
 from services.domain.published import Card
 from services.domain.rulings import rulings_of
@@ -187,24 +187,15 @@ def facts_of(records: Sequence[Record], rejected: list[Rejected]) -> list[Fact]:
 def right_at_once(facts: Sequence[Fact]) -> list[Fact]:
     """As if what a correction says had been said at once: of those of an event the one that holds counts from the
     arrival of that event on."""
-    targets = {(fact.source, fact.id): fact for fact in facts if fact.rank != _CORRECTION}
-    kept = list(targets.values())
-    winners: dict[tuple[str, str], Fact] = {}
-    for fact in facts:
-        if fact.rank == _CORRECTION:
-            target = (fact.source, fact.data["of"])
-            best = winners.get(target)
-            if best is None or (best.time, best.id) < (fact.time, fact.id):
-                winners[target] = fact
-    for identity, fact in winners.items():
-        target_fact = targets.get(identity)
-        if target_fact is not None:
-            fact = fact._replace(time=target_fact.time, received=target_fact.received)
-        kept.append(fact)
-    return sorted(kept)
+    targets = {(fact.source, fact.id): fact for fact in facts if fact.rank != Rank.CORRECTION}
+    hold = corrections_that_hold(facts, targets)
+    kept = [fact for fact in facts if fact.rank != Rank.CORRECTION or (fact.source, fact.data["of"]) not in hold]
+    for identity, correction in hold.items():
+        target = targets[identity]
+        kept.append(correction._replace(time=target.time, received=target.received))
+    return sorted(kept, key=contract_order)
 
 
-_CORRECTION = int(Rank.CORRECTION)
 _HEARTBEAT = int(Rank.SOURCE_HEARTBEAT)
 _RANK, _SOURCE, _RECEIVED = (3 + Fact._fields.index(name) for name in ("rank", "source", "received"))
 """Where a record has these fields of its fact."""
