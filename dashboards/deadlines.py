@@ -4,7 +4,7 @@ from dashboards import tables
 from dashboards.frame import assemble, choice
 from dashboards.page import Json, Name, Page
 from dashboards.panels import Column, Figure, Frame, Panel, Place, graph, query_table, stat
-from dashboards.queries import named, of_units, official, others, shares
+from dashboards.queries import named, official, others, shares
 from dashboards.states import COLOURS
 from services.catalog.wording import unit_code
 from services.domain.plan import Kind
@@ -119,18 +119,9 @@ _FORESEEN = {
 
 
 def _duties(page: Page) -> Panel:
-    title = page.label("title")
     owing = f"max by (kpi, unit, window) ({UNIT_RANK}{{unit{tables.ANY_UNIT}}} and on (kpi) {_DUTY})"
-    state = page.say("状态", "State")
-    columns = [
-        Column(state, of_units(owing, title), shown="state", links=tables.unit_link(page)),
-        Column(page.say("编号", "KPI"), label="kpi", links=tables.promise_link(page), width=90),
-        Column(page.say("单位", "Unit"), label=title, shown="text", links=tables.unit_link(page)),
-        Column(page.say("窗口", "Window"), label="window", width=80),
-        Column(page.say("代码", "Code"), label="unit"),
-    ]
     frame = Frame(page.say("报送义务：各单位（最差在前）", "Duties: units, the worst first"), Place(14, 12))
-    return query_table(page, frame, "unit", columns, sort=state)
+    return tables.standings(page, frame, owing)
 
 
 def _calendar(page: Page) -> Panel:

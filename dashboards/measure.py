@@ -4,7 +4,7 @@ from dashboards import tables
 from dashboards.frame import assemble, values
 from dashboards.page import Json, Name, Page
 from dashboards.panels import Column, Frame, Panel, Place, query_table, timeline
-from dashboards.queries import named, of_units
+from dashboards.queries import named
 from services.messaging import metrics
 from services.messaging.records import UNIT_RANK
 
@@ -44,18 +44,9 @@ def _texts(page: Page) -> Panel:
 
 
 def _units(page: Page) -> Panel:
-    title = page.label("title")
-    state = page.say("状态", "State")
     standing = f"max by (kpi, unit, window) ({UNIT_RANK}{{unit{tables.ANY_UNIT}}} and on (kpi) {_OF_IT})"
-    columns = [
-        Column(state, of_units(standing, title), shown="state", links=tables.unit_link(page)),
-        Column(page.say("编号", "KPI"), label="kpi", links=tables.promise_link(page), width=90),
-        Column(page.say("单位", "Unit"), label=title, shown="text", links=tables.unit_link(page)),
-        Column(page.say("窗口", "Window"), label="window", width=80),
-        Column(page.say("代码", "Code"), label="unit"),
-    ]
     frame = Frame(page.say("各单位（最差在前）", "Units, the worst first"), Place(24, 10))
-    return query_table(page, frame, "unit", columns, sort=state)
+    return tables.standings(page, frame, standing)
 
 
 def _history(page: Page) -> Panel:

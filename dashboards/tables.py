@@ -101,6 +101,19 @@ def units(page: Page, place: Place) -> Panel:
     return query_table(page, frame, "unit", columns, sort=f"✗ {first}", most_first=True)
 
 
+def standings(page: Page, frame: Frame, standing: str) -> Panel:
+    """Where units stand with promises, the worst first. `standing`: ranks by kpi, unit and window."""
+    title, state = page.label("title"), page.say("状态", "State")
+    columns = [
+        Column(state, of_units(standing, title), shown="state", links=unit_link(page)),
+        Column(page.say("编号", "KPI"), label="kpi", links=promise_link(page), width=90),
+        Column(page.say("单位", "Unit"), label=title, shown="text", links=unit_link(page)),
+        Column(page.say("窗口", "Window"), label="window", width=80),
+        Column(page.say("代码", "Code"), label="unit"),
+    ]
+    return query_table(page, frame, "unit", columns, sort=state)
+
+
 def measure_link(page: Page) -> tuple[tuple[str, str], ...]:
     """To all promises of the same measure of the plan."""
     return ((page.say("看该条款", "To the measure"), page.link(Name.MEASURE, measure=cell("measure"))),)
