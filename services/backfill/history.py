@@ -125,11 +125,11 @@ class History:
             self._rows[moment] += 1
             cells = row._asdict()
             labels = row_labels(cells)
-            before = earlier if earlier is not None and self._is_next_day(earlier, moment) else None
+            before = self._at_midnight(earlier, row, moment)
             for one in row_series(cells, labels):
                 yield moment, one
-            if before is not None and before.state != row.state:
-                yield moment, Measured(metrics.STATE_AT_MIDNIGHT, WrittenLabels(labels | {"state": before.state}), 1)
+            if before:
+                yield moment, Measured(metrics.STATE_AT_MIDNIGHT, WrittenLabels(labels | {"state": before}), 1)
             if self._windows.has(row):
                 for one in self._windows.records(row, before):
                     yield moment, one
@@ -137,18 +137,20 @@ class History:
                     self._states[moment][row.state] += 1
             earlier = row
 
-    def _is_next_day(self, earlier: ValueRow, moment: Instant) -> bool:
-        """Whether a moment ends the day that began when the earlier row was written: it has the state at midnight."""
+    def _at_midnight(self, earlier: ValueRow | None, row: ValueRow, moment: Instant) -> str:
+        """The state when the day began that ends at the moment, where it was another one; the earlier row has it if it
+        is of that midnight."""
+        if earlier is None or earlier.state == row.state:
+            return ""
         day = self._zone.day
-        return day(moment - 1) - day(self._moment(earlier) - 1) == 1
+        return earlier.state if day(moment - 1) - day(self._moment(earlier) - 1) == 1 else ""
 
     def _moment(self, row: ValueRow) -> Instant:
         text = row.window_end
         return self._by_text.get(text) or instant_of(datetime.fromisoformat(text))
 
     def _of_moment(self, aside: Aside, recomputed: Recomputed | None) -> Iterator[Measured]:
-        last = aside.as_of - 1
-        """What is known as of a midnight is known of the day that ends there."""
+        last = aside.as_of - 1  # what is known as of a midnight is known of the day that ends there
         yield from recorded.states(self._states[aside.as_of])
         cards, verdicts = self._told(aside)
         yield from (*cards, *verdicts, *recorded.cards(cards))

@@ -46,14 +46,14 @@ class OfficialWindows:
         whole = row.variant == "official" and row.item == ALL_ITEMS
         return whole and self._windows.get(row.kpi) == row.window
 
-    def records(self, row: ValueRow, before: ValueRow | None) -> Iterator[Measured]:
-        """The records of one such row. `before`: the same when its day began, if that is known."""
+    def records(self, row: ValueRow, before: str) -> Iterator[Measured]:
+        """The records of one such row. `before`: the state when its day began, where it was another one; else empty."""
         labels = {"kpi": row.kpi, "unit": row.unit, "window": row.window}
         shared = WrittenLabels(labels)
         yield Measured(UNIT_STATE, WrittenLabels(labels | {"state": row.state}), 1)
         yield Measured(UNIT_RANK, shared, _RANK[State(row.state)])
-        if before is not None and before.state != row.state:
-            yield Measured(UNIT_STATE_AT_MIDNIGHT, WrittenLabels(labels | {"state": before.state}), 1)
+        if before:
+            yield Measured(UNIT_STATE_AT_MIDNIGHT, WrittenLabels(labels | {"state": before}), 1)
         if row.value:
             yield Measured(UNIT_VALUE, shared, float(row.value))
 
