@@ -1,10 +1,15 @@
 """A file that is there only once it is whole: who is cut off leaves what was there before."""
 
+import csv
 import gzip
+import io
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+if TYPE_CHECKING:
+    from _csv import Writer
 
 _DEVICES = Path("/dev")
 """/dev/stdout may be led into a file: it stays the one that the shell opened."""
@@ -30,3 +35,14 @@ def whole_file(path: Path, *, level: int = 5) -> Iterator[BinaryIO]:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_csv(path: Path) -> Iterator["Writer"]:
+    """The same for rows: in UTF-8, each ended by a line feed."""
+    with whole_file(path) as plain:
+        text = io.TextIOWrapper(plain, encoding="utf-8", newline="")
+        try:
+            yield csv.writer(text, lineterminator="\n")
+        finally:
+            text.detach()

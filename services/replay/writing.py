@@ -1,14 +1,12 @@
 """The answers as files: values.csv and cards.csv (CONTRACT §3). The same answers always give the same bytes."""
 
-import csv
-import io
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from services.domain.published import Card, ValueRow
 from services.replay.buckets import Rejected
-from services.whole_file import whole_file
+from services.whole_file import whole_csv
 
 
 def write_values(path: Path, rows: Iterable[ValueRow]) -> int:
@@ -28,14 +26,9 @@ def write_rejected(path: Path, rows: Iterable[Rejected]) -> int:
 
 def _write(path: Path, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> int:
     count = 0
-    with whole_file(path) as plain:
-        sink = io.TextIOWrapper(plain, encoding="utf-8", newline="")
-        try:
-            writer = csv.writer(sink, lineterminator="\n")
-            writer.writerow(columns)
-            for row in rows:
-                writer.writerow(row)
-                count += 1
-        finally:
-            sink.detach()
+    with whole_csv(path) as writer:
+        writer.writerow(columns)
+        for row in rows:
+            writer.writerow(row)
+            count += 1
     return count

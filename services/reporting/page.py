@@ -1,6 +1,5 @@
 """A report as one HTML file that needs nothing beside it, and as CSV."""
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from services.domain.plan import Plan, Title, Window
 from services.domain.published import State, ValueRow
 from services.domain.zone import Instant, Zone
 from services.reporting.report import Entry, Report
+from services.whole_file import whole_csv, whole_file
 
 WINDOW_NAMES: Mapping[Window, Title] = {
     Window.D7: Title(zh="近7日", en="7 days"),
@@ -44,14 +44,14 @@ def write_page(path: Path, report: Report, plan: Plan, as_of: Instant) -> None:
         unit_of_measure=unit_of_measure,
         State=State,
     )
-    path.write_text(text, encoding="utf-8")
+    with whole_file(path) as sink:
+        sink.write(text.encode())
 
 
 def write_sheet(path: Path, report: Report) -> int:
     """The rows of a report as CSV, with what their promise is about and its row of the month before; how many."""
     count = 0
-    with path.open("w", encoding="utf-8", newline="") as sink:
-        writer = csv.writer(sink, lineterminator="\n")
+    with whole_csv(path) as writer:
         writer.writerow((*_OF_A_PROMISE, *ValueRow._fields, *_BEFORE))
         for entry in report.entries:
             for row in (entry.official, entry.short, *(entry.units if report.unit else ())):
