@@ -1,4 +1,4 @@
-"""Writes the handbook: a page per promise, their index, and the JSON Schemas of a plan's files."""
+"""Writes the handbook: a page per promise, their index, the schemas of a plan's files, the tables of the contract."""
 
 import json
 from collections.abc import Sequence
@@ -9,12 +9,14 @@ from services.catalog.load import load_plan
 from services.catalog.schema import schemas
 from services.domain.law import Law
 from services.domain.plan import Plan, Promise
+from services.handbook.contract import filled
 from services.handbook.index import index
 from services.handbook.page import page
 
 
 def write_handbook(plan_folder: Path, folder: Path) -> list[Path]:
-    """Writes promises/*.md and schema/*.json under `folder`; a page that no promise has any more is removed.
+    """Writes promises/*.md and schema/*.json under `folder`, and the tables of contract.md where that is there; a page
+    that no promise has any more is removed.
 
     InvalidPlan if there is no plan in the folder.
     """
@@ -31,6 +33,9 @@ def write_handbook(plan_folder: Path, folder: Path) -> list[Path]:
         for old in (folder / part).iterdir():
             if old not in files:
                 old.unlink()
+    contract = folder / "contract.md"
+    if contract.exists():
+        files[contract] = filled(contract.read_text(encoding="utf-8"))
     for path, content in files.items():
         path.write_text(content, encoding="utf-8")
     return list(files)
