@@ -35,11 +35,16 @@ demo-reset: setup ## forget the data of the demo (not what was fetched)
 	@exec $(BIN)/kpiwatch up --forget
 
 .PHONY: static
-static: setup ## format, lint, types, import contracts
+static: setup ## format, lint, types, import contracts, complexity
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m tests.complexity
+
+.PHONY: complexity
+complexity: setup ## how complex the functions are, and whether that is within its limits
+	@$(BIN)/python -m tests.complexity
 
 .PHONY: check
 check: static ## fast: static checks, unit, stream, golden and rule tests; no broker
