@@ -35,6 +35,10 @@ class Reason(StrEnum):
     """More than 64 KiB."""
 
 
+LONGEST_PATH = 200
+"""Names in an event may be of any length; a place is for people to read."""
+
+
 def worded(code: str, path: str, sentence: str, remedy: str) -> str:
     """A refusal in one line, the same wherever a person reads it: `code at path: sentence → remedy`."""
     place = f" at {path}" if path else ""
@@ -49,6 +53,7 @@ class Refused(Exception):
     """
 
     def __init__(self, code: Reason, path: str, sentence: str, remedy: str) -> None:
+        path = path if len(path) <= LONGEST_PATH else f"{path[: LONGEST_PATH - 1]}…"
         super().__init__(worded(code, path, sentence, remedy))
         self.code = code
         self.path = path

@@ -54,6 +54,45 @@ def _is_plain(content: Mapping[str, Any]) -> bool:
     return True
 
 
+def pack_row(row: Any) -> bytes:
+    """A case's row as JSON. A sum of amounts may be beyond the 64 bits of a number: then it is written as a text, and
+    the row is marked."""
+    try:
+        return orjson.dumps(row)
+    except TypeError:
+        return orjson.dumps({_WITH_SUMS: _with_texts(row)})
+
+
+def unpack_row(packed: bytes) -> Any:
+    """What `pack_row` wrote."""
+    row = orjson.loads(packed)
+    return _with_numbers(row[_WITH_SUMS]) if type(row) is dict else row
+
+
+_WITH_SUMS: Final = "with_sums"
+_SUM: Final = "sum"
+
+
+def _with_texts(content: Any) -> Any:
+    if type(content) is int and not -(2**63) <= content < 2**63:
+        return {_SUM: str(content)}
+    if isinstance(content, list | tuple):
+        return [_with_texts(each) for each in content]
+    if isinstance(content, Mapping):
+        return {name: _with_texts(each) for name, each in content.items()}
+    return content
+
+
+def _with_numbers(content: Any) -> Any:
+    if type(content) is list:
+        return [_with_numbers(each) for each in content]
+    if type(content) is dict:
+        if content.keys() == {_SUM}:
+            return int(content[_SUM])
+        return {name: _with_numbers(each) for name, each in content.items()}
+    return content
+
+
 CODEC: Final = JsonCodec(loads=orjson.loads, canonical=canonical, dumps=dumps)
 """How the services read and hash events."""
 

@@ -4,7 +4,7 @@ For processes whose state is the topic itself: nothing is committed, so nothing 
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -26,6 +26,9 @@ class Record(NamedTuple):
     offset: int
     key: bytes | None
     value: bytes | None
+    timestamp: int = 0
+    """Milliseconds since 1970."""
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 class BrokerUnavailable(Exception):
@@ -100,7 +103,10 @@ class TopicReader:
         polled = self._consumer.poll(timeout_ms=int(timeout_seconds * 1000))
         records = []
         for partition, batch in polled.items():
-            records += [Record(one.topic, one.partition, one.offset, one.key, one.value) for one in batch]
+            records += [
+                Record(one.topic, one.partition, one.offset, one.key, one.value, one.timestamp, one.headers)
+                for one in batch
+            ]
             self._next[partition] = batch[-1].offset + 1
         for partition in self._consumer.assignment():
             if partition not in polled and self._next.get(partition, 0) < self._ends.get(partition, 0):

@@ -23,6 +23,7 @@ from services.domain.tally import Tally
 from services.domain.wire_form import wire_form
 from services.domain.zone import Instant
 from services.messaging import tally_log
+from services.messaging.codec import pack_row, unpack_row
 from services.messaging.dead_letter import DeadLetter
 from services.messaging.tally_log import Record
 from services.messaging.topics import ALERT_CARDS, CASE_EVENTS, CASE_VERDICTS, DEAD_LETTER, KPI_TALLIES
@@ -83,7 +84,7 @@ class Cases:
             if partition is None:
                 started = time.monotonic()
                 rows = self._delivery.rows(number)
-                partition = CasePartition(self._judge, rows, loads=orjson.loads, dumps=orjson.dumps)
+                partition = CasePartition(self._judge, rows, loads=unpack_row, dumps=pack_row)
                 partition.rebuild(self._now())
                 self._partitions[number] = partition
                 _log.info(

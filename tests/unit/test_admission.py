@@ -45,6 +45,7 @@ def refused(content: bytes | None, admission: Admission = ADMISSION, **arrival: 
 # Each bad event, its reason code and the path that it is refused at; the event alone tells all of these.
 ATTRIBUTES = {"service_item": "water.connection", "unit": "water"}
 INNER = EXAMPLES["correction"]["event"]
+FIGURE = {"quantity": "zero_material_filings", "unit": "water", "period": "2021-10", "numerator": 1, "denominator": 2}
 BAD: dict[str, tuple[bytes | None, Reason, str]] = {
     "no value": (None, Reason.MALFORMED, ""),
     "no bytes": (b"", Reason.MALFORMED, ""),
@@ -172,8 +173,62 @@ BAD: dict[str, tuple[bytes | None, Reason, str]] = {
     "a number that readers disagree on": (
         raw(data={**ATTRIBUTES, "attributes": {"pipe": 2**53}}),
         Reason.INVALID_VALUE,
-        "data",
+        "data.attributes.pipe",
     ),
+    "an amount beyond 64 bits in millionths": (
+        raw(data={**ATTRIBUTES, "attributes": {"fee": 9_223_372_036_855}}),
+        Reason.INVALID_VALUE,
+        "data.attributes.fee",
+    ),
+    "a fee of -1e308": (
+        raw("case.measured", {"quantity": "visits", "value": -1e308}),
+        Reason.INVALID_VALUE,
+        "data.value",
+    ),
+    "a truth for a measured value": (
+        raw("case.measured", {"quantity": "visits", "value": True}),
+        Reason.INVALID_VALUE,
+        "data.value",
+    ),
+    "a negative part": (raw("figure.reported", {**FIGURE, "numerator": -1}), Reason.INVALID_VALUE, "data.numerator"),
+    "a negative whole": (
+        raw("figure.reported", {**FIGURE, "denominator": -0.5}),
+        Reason.INVALID_VALUE,
+        "data.denominator",
+    ),
+    "a figure of 20 trillion": (
+        raw("figure.reported", {**FIGURE, "numerator": 20_000_000_000_000, "denominator": 40_000_000_000_000}),
+        Reason.INVALID_VALUE,
+        "data.numerator",
+    ),
+    "the month before all": (raw("figure.reported", {**FIGURE, "period": "1900-12"}), Reason.INVALID_VALUE, "data.period"),
+    "month 0000-01": (
+        raw("duty.fulfilled", {"duty": "report", "unit": "water", "period": "0000-01"}),
+        Reason.INVALID_VALUE,
+        "data.period",
+    ),
+    "month 9999-12": (raw("figure.reported", {**FIGURE, "period": "9999-12"}), Reason.INVALID_VALUE, "data.period"),
+    "the Unix epoch": (raw(time="1970-01-01T08:00:00+08:00"), Reason.INVALID_VALUE, "time"),
+    "the epoch of spreadsheets": (raw(recordedat="1900-01-01T00:00:00+08:00"), Reason.INVALID_VALUE, "recordedat"),
+    "an arrival of null": (raw().replace(b'"id"', b'"receivedat":null,"id"'), Reason.INVALID_VALUE, "receivedat"),
+    "a subject that turns the text": (raw(subject="W-\u202e1202"), Reason.INVALID_VALUE, "subject"),
+    "an id that cannot be seen whole": (raw(id="e\u200b-1"), Reason.INVALID_VALUE, "id"),
+    "a C1 control in a subject": (raw(subject="W\x9b31m"), Reason.INVALID_VALUE, "subject"),
+    "a line separator in a subject": (raw(subject="W\u20281"), Reason.INVALID_VALUE, "subject"),
+    "a name twice": (raw().replace(b'"id"', b'"subject":"W-2","id"'), Reason.MALFORMED, ""),
+    "a name twice in the data": (raw().replace(b'"unit"', b'"unit" : "seals","unit"'), Reason.MALFORMED, ""),
+    "a name twice, once in escapes": (raw().replace(b'"id"', rb'"\u0069d"\u003a1,"id"', 1).replace(rb"\u003a", b":"), Reason.MALFORMED, ""),
+    "deep beside eleven digits": (
+        raw("case.rated", {"reason": orjson.Fragment(b"[" * 980 + b"]" * 980)}, id="12345678901"),
+        Reason.MALFORMED,
+        "",
+    ),
+    "a deep subject": (raw(subject=orjson.Fragment(b"[" * 1015 + b"]" * 1015)), Reason.MALFORMED, ""),
+    "17 levels": (raw("case.rated", {"reason": orjson.Fragment(b"[" * 15 + b"]" * 15)}), Reason.MALFORMED, ""),
+    "16 levels": (raw("case.rated", {"score": orjson.Fragment(b"[" * 14 + b"]" * 14)}), Reason.INVALID_VALUE, "data.score"),
+    "a deep extension": (raw(traceparent=orjson.Fragment(b"[" * 300 + b"]" * 300)), Reason.MALFORMED, ""),
+    "a lone surrogate": (raw().replace(b'"e-1"', rb'"\ud800"'), Reason.MALFORMED, ""),
+    "a place of any length": (raw(**{"x" * 30_000: 1}), Reason.UNKNOWN_FIELD, "x" * 199 + "…"),
     "milestone of no item": (
         raw("case.milestone", {"name": "landed", "unit": "water"}),
         Reason.INVALID_VALUE,
