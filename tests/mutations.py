@@ -133,7 +133,21 @@ _EXTREMES: tuple[Any, ...] = (
 )
 _ODD_TEXTS = (
     *("\x00", "\t", "\r", "\x1b[31m", "\x7f", "\x85", "\u200b", "\u200d", "\u202e", "\u2066", "\u2028", "\ufeff"),
-    *("\u00a0", "\u3000", "\ue000", "\ufdd0", "\uffff", "\U0001f600", "\U000e0041", "é", "e\u0301", "=1+1", "'", '"', "\\"),
+    *(
+        "\u00a0",
+        "\u3000",
+        "\ue000",
+        "\ufdd0",
+        "\uffff",
+        "\U0001f600",
+        "\U000e0041",
+        "é",
+        "e\u0301",
+        "=1+1",
+        "'",
+        '"',
+        "\\",
+    ),
     *("１２３", "١٢٣", "①"),
 )
 
@@ -267,7 +281,9 @@ def _no_event(rng: Random, event: Event) -> bytes:
     line = _compact(event)
     odd = (b"[%s]", b"%s,", b"\xef\xbb\xbf%s", b"%s%s", b'"%s"', b"// %s", b"null%s", b"[[%s]]")
     chosen = rng.choice(odd)
-    return chosen.replace(b"%s", line) if rng.random() < 0.7 else rng.choice((b"null", b"0", b"{}", b"[]", b'""', b"\x00"))
+    return (
+        chosen.replace(b"%s", line) if rng.random() < 0.7 else rng.choice((b"null", b"0", b"{}", b"[]", b'""', b"\x00"))
+    )
 
 
 def _surrogate(rng: Random, event: Event) -> bytes:

@@ -22,6 +22,9 @@ _TOLD_EVERY = 5_000
 _LISTED = 1_000
 """So many problems are told one by one; the rest is counted."""
 
+_LONGEST_LINE = 1024 * 1024
+"""Characters."""
+
 _OUTCOME = dict[str, object] | Problem
 
 
@@ -73,7 +76,11 @@ def events_of(export: Path, mapping: ExportMapping) -> Iterator[_OUTCOME]:
     Raises MappingError where the mapping does not fit the columns.
     """
     with _rows(export, mapping) as rows:
-        columns = rows.fieldnames
+        try:
+            columns = rows.fieldnames
+        except csv.Error as error:
+            yield Problem(1, "-", f"it is not CSV: {error}")
+            return
         if not columns:
             raise MappingError(f"{export} has no header: its first line must name the columns")
         reader = RowReader(mapping, columns)
@@ -112,4 +119,12 @@ def _rows(export: Path, mapping: ExportMapping) -> Iterator["csv.DictReader[str]
         raw.close()
         raise MappingError(f"encoding: {mapping.encoding!r} is not known: write one such as utf-8 or gb18030") from None
     with text:
-        yield csv.DictReader(text, delimiter=mapping.delimiter)
+        yield csv.DictReader(_lines(text), delimiter=mapping.delimiter)
+
+
+def _lines(text: TextIO) -> Iterator[str]:
+    """The lines, none longer than any row of an export: else one of a gigabyte would be held whole."""
+    while line := text.readline(_LONGEST_LINE):
+        if len(line) == _LONGEST_LINE and line[-1] not in "\r\n":
+            raise csv.Error(f"the next line is longer than {_LONGEST_LINE:,} characters; write one row per line")
+        yield line

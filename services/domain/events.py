@@ -71,9 +71,7 @@ CaseKey = Annotated[
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 
-Period = Annotated[
-    str, StringConstraints(pattern=r"^(190[1-9]|19[1-9][0-9]|2[01][0-9]{2})-(0[1-9]|1[0-2])$")
-]
+Period = Annotated[str, StringConstraints(pattern=r"^(190[1-9]|19[1-9][0-9]|2[01][0-9]{2})-(0[1-9]|1[0-2])$")]
 """A month of the years that times may have, 1901 to 2199: `2021-10`."""
 
 LARGEST_NUMBER = (2**63 - 1) // 10**6

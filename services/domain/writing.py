@@ -14,7 +14,7 @@ _ESCAPED_COLONS: Final = (b"\\u003a", b"\\u003A")
 def is_deep(content: object) -> bool:
     """Whether objects and lists lie in each other deeper than any event needs; it does not call itself."""
     level: list[Any] = [content]
-    for _ in range(DEEPEST + 1):
+    for _ in range(DEEPEST):
         inner: list[Any] = []
         for each in level:
             if type(each) is dict:

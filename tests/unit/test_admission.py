@@ -201,7 +201,11 @@ BAD: dict[str, tuple[bytes | None, Reason, str]] = {
         Reason.INVALID_VALUE,
         "data.numerator",
     ),
-    "the month before all": (raw("figure.reported", {**FIGURE, "period": "1900-12"}), Reason.INVALID_VALUE, "data.period"),
+    "the month before all": (
+        raw("figure.reported", {**FIGURE, "period": "1900-12"}),
+        Reason.INVALID_VALUE,
+        "data.period",
+    ),
     "month 0000-01": (
         raw("duty.fulfilled", {"duty": "report", "unit": "water", "period": "0000-01"}),
         Reason.INVALID_VALUE,
@@ -217,7 +221,11 @@ BAD: dict[str, tuple[bytes | None, Reason, str]] = {
     "a line separator in a subject": (raw(subject="W\u20281"), Reason.INVALID_VALUE, "subject"),
     "a name twice": (raw().replace(b'"id"', b'"subject":"W-2","id"'), Reason.MALFORMED, ""),
     "a name twice in the data": (raw().replace(b'"unit"', b'"unit" : "seals","unit"'), Reason.MALFORMED, ""),
-    "a name twice, once in escapes": (raw().replace(b'"id"', rb'"\u0069d"\u003a1,"id"', 1).replace(rb"\u003a", b":"), Reason.MALFORMED, ""),
+    "a name twice, once in escapes": (
+        raw().replace(b'"id"', rb'"\u0069d"\u003a1,"id"', 1).replace(rb"\u003a", b":"),
+        Reason.MALFORMED,
+        "",
+    ),
     "deep beside eleven digits": (
         raw("case.rated", {"reason": orjson.Fragment(b"[" * 980 + b"]" * 980)}, id="12345678901"),
         Reason.MALFORMED,
@@ -225,7 +233,11 @@ BAD: dict[str, tuple[bytes | None, Reason, str]] = {
     ),
     "a deep subject": (raw(subject=orjson.Fragment(b"[" * 1015 + b"]" * 1015)), Reason.MALFORMED, ""),
     "17 levels": (raw("case.rated", {"reason": orjson.Fragment(b"[" * 15 + b"]" * 15)}), Reason.MALFORMED, ""),
-    "16 levels": (raw("case.rated", {"score": orjson.Fragment(b"[" * 14 + b"]" * 14)}), Reason.INVALID_VALUE, "data.score"),
+    "16 levels": (
+        raw("case.rated", {"score": orjson.Fragment(b"[" * 14 + b"]" * 14)}),
+        Reason.INVALID_VALUE,
+        "data.score",
+    ),
     "a deep extension": (raw(traceparent=orjson.Fragment(b"[" * 300 + b"]" * 300)), Reason.MALFORMED, ""),
     "a lone surrogate": (raw().replace(b'"e-1"', rb'"\ud800"'), Reason.MALFORMED, ""),
     "a place of any length": (raw(**{"x" * 30_000: 1}), Reason.UNKNOWN_FIELD, "x" * 199 + "…"),
