@@ -47,7 +47,7 @@ class FileRule(Admission):
         received: Instant | None = None,
         now: Instant | None = None,
         key: bytes | None = None,
-        headers: Iterable[tuple[str, bytes]] | None = None,
+        headers: Iterable[tuple[str, bytes | None]] | None = None,
     ) -> Admitted:
         return Admission.admit(self, raw, now=now, key=key, headers=headers)
 

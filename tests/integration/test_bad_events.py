@@ -24,7 +24,7 @@ from services.domain.values import Valuer
 from services.local.kafka import Broker
 from services.local.ports import free_ports
 from services.messaging import dead_letter, topics
-from services.messaging.archive_feed import stamped
+from services.messaging.archive_feed import addressed
 from services.messaging.tally_reader import read_standing
 from services.replay.replay import replay
 from services.settings import Settings
@@ -134,8 +134,8 @@ def test_each_bad_event_gets_one_dead_letter_and_nothing_else_is_lost(town: Town
         reasons = {int(row["line"]): Reason(row["reason"]) for row in csv.DictReader(text)}
     for number, line in enumerate((GOLDEN / "events.jsonl").read_bytes().splitlines(), 1):
         if line:
-            key, value = stamped(line)
-            town.send(key, value, bad=reasons.get(number))
+            key, headers = addressed(line)
+            town.send(key, line, [*headers], bad=reasons.get(number))
             if number not in reasons:
                 town.good.append(line)
     good = orjson.dumps(accepted("KEYLESS"))

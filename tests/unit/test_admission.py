@@ -20,6 +20,7 @@ from services.domain.personal import may_be_personal, personal_number
 from services.domain.refusal import Reason, Refused
 from services.domain.rfc3339 import instant_from
 from services.domain.wire_form import wire_form
+from services.domain.writing import repeats_a_name
 from services.messaging.codec import CODEC, canonical, dumps
 from tests.unit.cases import promise
 from tests.unit.registries import EXAMPLES, LIMIT, OPERATIONS, SEALS, WATER, event, example, plan, raw
@@ -240,7 +241,7 @@ BAD: dict[str, tuple[bytes | None, Reason, str]] = {
     ),
     "a deep extension": (raw(traceparent=orjson.Fragment(b"[" * 300 + b"]" * 300)), Reason.MALFORMED, ""),
     "a lone surrogate": (raw().replace(b'"e-1"', rb'"\ud800"'), Reason.MALFORMED, ""),
-    "a place of any length": (raw(**{"x" * 30_000: 1}), Reason.UNKNOWN_FIELD, "x" * 199 + "…"),
+    "a place of any length": (raw("case.withdrawn", {}, **{"x" * 30_000: 1}), Reason.UNKNOWN_FIELD, "x" * 199 + "…"),
     "milestone of no item": (
         raw("case.milestone", {"name": "landed", "unit": "water"}),
         Reason.INVALID_VALUE,
@@ -667,3 +668,45 @@ def test_a_part_that_is_more_than_its_whole_is_refused_where_one_report_tells_bo
     assert (found.code, found.path) == (Reason.INVALID_VALUE, "data.numerator")
     assert admission("records").admit(raw("figure.reported", said | {"numerator": 10}))
     assert admission("another").admit(raw("figure.reported", said | {"denominator": 0}))
+
+
+def test_a_figure_that_is_no_share_may_be_more_than_what_it_is_divided_by() -> None:
+    def admission(objective: str | None, is_open: bool = False) -> Admission:
+        figure = promise(
+            kind="figure", select={}, numerator="records", denominator="records", statistic="share", period="month",
+            owed_by=("water",), objective=objective,
+        )  # fmt: skip
+        declared = plan(is_open=is_open)
+        head = declared.head.model_copy(update={"figures": {}})
+        return Admission(declared.model_copy(update={"promises": (figure,), "head": head}), CODEC)
+
+    content = raw("figure.reported", {**FIGURE, "quantity": "records", "numerator": 3})
+    assert admission("<= 28 minutes").admit(content)
+    for objective, is_open in ((None, False), (">= 80 %", False), (">= 80 %", True)):
+        assert refused(content, admission(objective, is_open)).path == "data.numerator"
+
+
+def test_ignored_extensions_are_no_part_of_the_payload() -> None:
+    for event_type in EXAMPLES:
+        written = example(event_type)
+        plainly = ADMISSION.admit(dumps(written))
+        more = {**written, "traceparent": "00-4bf9", "dataschema": 5, "sequence": None, "dataref": "urn:a"}
+        assert ADMISSION.admit(dumps(more)) == plainly
+    corrected = example("correction")
+    traced = {**corrected, "data": {**corrected["data"], "event": {**corrected["data"]["event"], "tracestate": "a=1"}}}
+    assert ADMISSION.admit(dumps(traced)) == ADMISSION.admit(dumps(corrected))
+    assert refused(dumps({**corrected, "authid": "a"})).path == "authid"
+
+
+@given(st.dictionaries(st.text(max_size=4), st.text(max_size=4) | st.integers(0, 9), min_size=1, max_size=5), st.data())
+def test_a_name_that_stands_twice_is_found_however_it_is_written(content: dict[str, Any], data: st.DataObject) -> None:
+    for ascii_only in (True, False):
+        for blank in ("", " "):
+            text = json.dumps(content, ensure_ascii=ascii_only, separators=(f"{blank},", f"{blank}:"))
+            assert not repeats_a_name(text.encode(), dumps(content))
+            name = data.draw(st.sampled_from(sorted(content)))
+            written = data.draw(st.sampled_from([json.dumps(name), "".join(rf"\u{ord(c):04x}" for c in name)]))
+            if not written.startswith('"'):
+                written = f'"{written}"' if all(ord(c) < 0x10000 for c in name) else json.dumps(name)
+            again = f'{text[:-1]},{written}{blank}:"a:b"}}'.encode()
+            assert repeats_a_name(again, dumps(orjson.loads(again)))

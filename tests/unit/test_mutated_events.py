@@ -197,3 +197,31 @@ def test_what_is_admitted_is_kept_judged_published_and_replayed(tmp_path: Path) 
     assert not [each for each in replayed.rejected if each.reason not in ("id_conflict", "bad_correction")]
     assert values == list(replayed.rows)
     told(judge, list(partition.sweep(instant_from("2199-12-31T23:59:59Z"))), now)
+
+
+def test_a_sum_beyond_64_bits_is_kept_in_its_row_and_published(tmp_path: Path) -> None:
+    """Each amount fits, but not all of them together."""
+    plan = shipped_plan()
+    judge = Judge(plan, load_calendar(plan.head.calendar))
+    amounts = [event for event in corpus() if event.how == "good" and b'"case.measured"' in event.line]
+    case = orjson.loads(amounts[0].line)["subject"].encode()
+    lines = [event.line for event in corpus() if event.how == "good" and case + b'"' in event.line]
+    measured = orjson.loads(next(line for line in lines if b'"case.measured"' in line))
+    for number in range(3):
+        more = {**measured, "id": f"more-{number}", "data": {**measured["data"], "value": 9_223_372_036_854}}
+        lines.append(orjson.dumps(more))
+    rows: dict[bytes, bytes] = {}
+    partition = CasePartition(judge, rows, loads=unpack_row, dumps=pack_row)
+    now = TIMES[-1]
+    for line in lines:
+        admitted = verdict(line)
+        assert isinstance(admitted, Admitted)
+        partition.take(admitted.key.encode(), admitted.fact, now)
+    assert any(abs(cell) >= 2**64 for tally in partition.tallies.values() for cell in tally.cells)
+    again = CasePartition(judge, dict(rows), loads=unpack_row, dumps=pack_row)
+    again.rebuild(now)
+    assert again.tallies == partition.tallies
+    file = tmp_path / "case.jsonl"
+    file.write_bytes(b"\n".join(lines))
+    replayed = replay([str(file)], Settings().plan, [now + 1], processes=1)
+    assert Valuer(judge).rows(partition.tallies, now + 1, partition.last_events) == list(replayed.rows)

@@ -186,12 +186,12 @@ def test_blocks_are_whole_lines_with_their_numbers(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["plain.jsonl", "packed.jsonl.gz"])
-def test_a_line_of_any_length_takes_little_memory_and_is_refused_in_its_place(
-    tmp_path: Path, name: str
-) -> None:
+def test_a_line_of_any_length_takes_little_memory_and_is_refused_in_its_place(tmp_path: Path, name: str) -> None:
     line = b'{"a":"' + b"a" * 40_000_000 + b'"}\n'
     file = tmp_path / name
-    file.write_bytes(gzip.compress(b"1\n" + line + b"2\n" + line[:-1], 1) if name.endswith(".gz") else b"1\n" + line * 2)
+    file.write_bytes(
+        gzip.compress(b"1\n" + line + b"2\n" + line[:-1], 1) if name.endswith(".gz") else b"1\n" + line * 2
+    )
     found: list[tuple[int, bytes]] = []
     tracemalloc.start()
     for block in blocks([str(file)], 256 * 1024):
