@@ -186,6 +186,21 @@ class BulkDelivery:
         await self._publish(self._parts[partition])
         await self.flush()
 
+    async def keys_since(self, topic: str, partition: int, since_ms: int) -> list[bytes]:
+        """The keys of all records of a partition from a time of the broker's on up to its present end."""
+        tp, keys = TopicPartition(topic, partition), list[bytes]()
+        async with self._changelog_reader() as reader:
+            reader.assign([tp])
+            first = (await reader.offsets_for_times({tp: max(0, since_ms)}))[tp]
+            if first is None:
+                return keys
+            end = (await reader.end_offsets([tp]))[tp]
+            reader.seek(tp, first.offset)
+            while not self.app.should_stop and await reader.position(tp) < end:
+                fetched = await reader.getmany(timeout_ms=500, max_records=_RESTORE_RECORDS)
+                keys += (record.key for record in fetched.get(tp, ()) if record.key is not None)
+        return keys
+
     def lag(self, partition: int) -> int | None:
         """Events of an owned partition that wait to be handled, whatever waits in others; None while that is not
         known."""

@@ -2,12 +2,13 @@
 worker; a worker that finds another number of partitions does not start.
 """
 
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
-from kafka.partitioner.default import murmur2
 
 CASE_EVENTS: Final = "case.events"
 DEAD_LETTER: Final = "case.events.dead-letter"
@@ -87,7 +88,38 @@ def inbox(source: str) -> str:
 
 def partition_of(key: bytes, partitions: int) -> int:
     """The partition of a key, as Kafka's own partitioner has it: murmur2."""
-    return int(murmur2(key) & 0x7FFFFFFF) % partitions
+    return (_murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+# The libraries' murmur2 goes byte by byte in Python and takes 15 µs a key: half of what all else about an event costs.
+# This one takes whole words, and remembers what comes of the owner, with which the keys of all its cases begin.
+_M: Final = 0x5BD1E995
+_BITS: Final = 0xFFFFFFFF
+
+
+def _murmur2(key: bytes) -> int:
+    length = len(key)
+    words, cut = length & ~3, max(key.rfind(b"\x1f"), 0) & ~3
+    mixed = _mix(_seeded(length, key[:cut]), key[cut:words])
+    if length != words:
+        mixed = (mixed ^ int.from_bytes(key[words:], "little")) * _M & _BITS
+    mixed = (mixed ^ mixed >> 13) * _M & _BITS
+    return mixed ^ mixed >> 15
+
+
+@lru_cache(maxsize=4096)
+def _seeded(length: int, begin: bytes) -> int:
+    return _mix(0x9747B28C ^ length, begin)
+
+
+def _mix(mixed: int, words: bytes) -> int:
+    for (word,) in _WORD.iter_unpack(words):
+        word = word * _M & _BITS
+        mixed = (mixed * _M & _BITS) ^ ((word ^ word >> 24) * _M & _BITS)
+    return mixed
+
+
+_WORD: Final = struct.Struct("<I")
 
 
 def create(bootstrap: str, partitions: int) -> list[str]:
