@@ -43,6 +43,7 @@ from typing import Any, TypeAlias
 import faust
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition  # type: ignore[import-untyped]
 from aiokafka.errors import IllegalStateError  # type: ignore[import-untyped]
+from aiokafka.producer.message_accumulator import BatchBuilder  # type: ignore[import-untyped]
 from aiokafka.structs import ConsumerRecord  # type: ignore[import-untyped]
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
@@ -50,6 +51,7 @@ from faust.types import TP
 from faust.types.topics import TopicT
 from faust.types.tuples import FutureMessage
 
+from services.messaging.topics import LARGEST_RECORD
 from streams.pulse import Pulse
 from streams.rows import CLAIM_KEY, Change, MemoryStore, PartitionRows, RocksStore, Store, encode
 
@@ -561,7 +563,9 @@ class _Producer(driver.Producer):
                 sent.append(await self._queue(producer, batch, topic, partition))
                 batch = producer.create_batch()
                 if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
-                    raise ValueError(f"a record of {len(value or b'')} bytes is too large for topic {topic}")
+                    batch = BatchBuilder(LARGEST_RECORD, 0)  # the row of a large case: alone in a batch of its size
+                    if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
+                        raise ValueError(f"a record of {len(value or b'')} bytes is too large for topic {topic}")
         if batch.record_count():
             sent.append(await self._queue(producer, batch, topic, partition))
         return sent

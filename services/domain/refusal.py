@@ -37,7 +37,7 @@ class Reason(StrEnum):
     PERSONAL_DATA = "personal_data"
     """An identity-card, mobile or bank-card number."""
     TOO_LARGE = "too_large"
-    """More than 64 KiB."""
+    """More than 64 KiB; or more than its case can hold, which only the case can know."""
 
 
 def worded(code: str, path: str, sentence: str, remedy: str) -> str:

@@ -41,6 +41,14 @@ class Topic:
     """Kafka's own settings of the topic; what is not named is the broker's."""
 
 
+LARGEST_RECORD: Final = 2_000_000
+"""Bytes of the largest record that a worker writes: the row of a case that is full. All else comes in batches of
+512 KiB at most."""
+_TAKES: Final = "max.message.bytes"
+_TAKES_ROWS: Final = {_TAKES: str(2 << 20)}
+_TAKES_BATCHES: Final = {_TAKES: str(1 << 20)}
+"""At least. Of `case.events` it is the broker's: a source's record that is too large for it is the source's to mend."""
+
 _COMPACTED: Final = {"cleanup.policy": "compact"}
 _FOR_EVER: Final = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 
@@ -65,19 +73,31 @@ def topics(partitions: int) -> tuple[Topic, ...]:
                 "message.timestamp.type": "LogAppendTime",
                 # a segment goes only once it is closed: else a quiet topic would keep what may be personal for longer
                 "segment.ms": str(_DAY_MS),
-            },
+            }
+            | _TAKES_BATCHES,
         ),
         # Young rows stay whole: a worker that was frozen may write an old row after its successor's, and the successor
         # must find both (DESIGN §11).
         Topic(
-            CASES_CHANGELOG, "owner U+001F subject", partitions, _COMPACTED | {"min.compaction.lag.ms": str(_DAY_MS)}
+            CASES_CHANGELOG,
+            "owner U+001F subject",
+            partitions,
+            _COMPACTED | _TAKES_ROWS | {"min.compaction.lag.ms": str(_DAY_MS)},
         ),
         Topic(
-            KPI_TALLIES, "kpi|unit|item|day|source partition", 1, _COMPACTED | {"segment.bytes": str(64 * 1024 * 1024)}
+            KPI_TALLIES,
+            "kpi|unit|item|day|source partition",
+            1,
+            _COMPACTED | _TAKES_BATCHES | {"segment.bytes": str(64 * 1024 * 1024)},
         ),
-        Topic(KPI_VALUES, "kpi|variant|unit|item|window", 1, _COMPACTED | {"segment.bytes": str(16 * 1024 * 1024)}),
-        Topic(ALERT_CARDS, "kpi|case|cycle|node|level", partitions, _COMPACTED),
-        Topic(CASE_VERDICTS, "kpi|case|cycle", partitions, _COMPACTED),
+        Topic(
+            KPI_VALUES,
+            "kpi|variant|unit|item|window",
+            1,
+            _COMPACTED | _TAKES_BATCHES | {"segment.bytes": str(16 * 1024 * 1024)},
+        ),
+        Topic(ALERT_CARDS, "kpi|case|cycle|node|level", partitions, _COMPACTED | _TAKES_BATCHES),
+        Topic(CASE_VERDICTS, "kpi|case|cycle", partitions, _COMPACTED | _TAKES_BATCHES),
     )
 
 
@@ -165,12 +185,19 @@ def check(bootstrap: str, partitions: int | None = None) -> list[str]:
                 "another number is a migration, since every key would move (ARCHITECTURE.md)"
             )
         for name, value in topic.settings.items():
-            if settings[topic.name].get(name) != value:
+            if not _is_met(name, settings[topic.name].get(name), value):
                 problems.append(
                     f"{topic.name} has {name} = {settings[topic.name].get(name)} and must have {value}: "
                     f"set it with kafka-configs --alter --topic {topic.name} --add-config {name}={value}"
                 )
     return problems
+
+
+def _is_met(name: str, there: str | None, wanted: str) -> bool:
+    """How much a topic takes may be more."""
+    if name == _TAKES and there is not None:
+        return int(there) >= int(wanted)
+    return there == wanted
 
 
 def _settings(admin: KafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -14,6 +14,7 @@ from faust.types import TP
 
 from services.clock import Clock
 from services.domain.admission import Admission, Admitted
+from services.domain.capacity import FULL_CASE
 from services.domain.cards import RETRACTED, written_card
 from services.domain.judge import Judge
 from services.domain.partition import CasePartition, Effects, TurnedAway
@@ -182,7 +183,7 @@ class Cases:
             received=away.fact.received,
             digest=away.fact.digest,
         )
-        self._send_away(letter, letters)
+        letters.append((letter.key, letter.encode()))  # the limit is on events that come in
 
     def _refuse(
         self, refused: Refused, record: Event, tp: TP, letters: list[Record], digest: str | None = None
@@ -197,9 +198,6 @@ class Cases:
             digest=digest,
             headers=record.headers,
         )
-        self._send_away(letter, letters)
-
-    def _send_away(self, letter: DeadLetter, letters: list[Record]) -> None:
         letters.append((letter.key, letter.encode()))
         self._limit.refused(letter.reason)
 
@@ -295,6 +293,8 @@ def _of_the_case(reason: str, *, kept: bool) -> Refused:
             + came_before,
             "give every event an id of its own; send the same event again unchanged",
         )
+    if reason == Reason.TOO_LARGE:
+        return Refused(Reason.TOO_LARGE, "", FULL_CASE[0] + came_before, FULL_CASE[1])
     return Refused(
         Reason.BAD_CORRECTION,
         "data.of",

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from faust.types import TP
 
+from services.domain import capacity, partition
 from services.domain.judge import Judge
 from services.domain.refusal import Refused
 from services.messaging.dead_letter import DeadLetter
 from services.messaging.topics import CASE_EVENTS, DEAD_LETTER, partition_of
-from streams.cases.cases import CaseTopics
 from streams.cases.placement import _REMEMBERED, Placement
 from streams.cases.turned_away import MARGIN_MS, TooManyDeadLetters
 from tests.stream.delivery import FakeDelivery
@@ -53,13 +53,6 @@ def test_an_event_in_another_partition_than_its_key_gives_is_a_dead_letter_and_c
     assert "murmur2" in first.remedy and "partition 2" in first.remedy
     assert [key for key in stage.delivery.rows(3) if not key.startswith(b"\x00")] == []
     assert len([key for key in stage.delivery.rows(2) if not key.startswith(b"\x00")]) == 1
-
-
-def test_the_worker_asks_where_an_event_lies(judge: Judge, tmp_path: Path) -> None:
-    """The composition root gives the number of partitions."""
-    source = (Path(__file__).parents[2] / "streams" / "cases" / "__main__.py").read_text()
-    assert "CaseTopics(partitions=settings.partitions)" in source
-    assert CaseTopics().partitions is None
 
 
 def test_a_key_that_is_remembered_is_right_in_its_own_partition_only() -> None:
@@ -124,7 +117,8 @@ def test_nor_is_one_of_an_event_that_its_case_turned_away(
     stage: Stage, judge: Judge, tmp_path: Path, outcomes: tuple[str, str]
 ) -> None:
     chunk = [
-        event(n, "A", "case.completed", "2021-09-06T11:00", id="c", outcome=outcome) for n, outcome in enumerate(outcomes)
+        event(n, "A", "case.completed", "2021-09-06T11:00", id="c", outcome=outcome)
+        for n, outcome in enumerate(outcomes)
     ]
     stage.take(*chunk)
     (key,) = sent(stage)
@@ -174,3 +168,26 @@ def test_every_letter_names_headers_and_partition_of_its_record(stage: Stage) ->
     assert (letter.partition, letter.headers) == (1, (("trace", b"\xff"), ("n", b"")))
     assert DeadLetter.decode(letter.encode()) == letter
 
+
+# ---- a case that is full ---------------------------------------------------------------------------------------
+def rating(offset: int, minute: int) -> Event:
+    time = f"2021-09-06T{9 + minute // 60:02d}:{minute % 60:02d}"
+    return event(offset, "A", "case.rated", time, id=f"r{minute}", score=5)
+
+
+def test_what_a_full_case_cannot_hold_is_a_letter_and_the_limit_counts_only_what_comes_in(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capacity, "LARGEST_CASE", 30)
+    monkeypatch.setattr(partition, "LARGEST_CASE", 30)
+    stage.take(*(rating(n, 100 + n) for n in range(30)))
+    assert letters(stage) == []
+    before = dict(stage.delivery.rows(0))
+    stage.take(rating(30, 200))
+    (late,) = letters(stage)
+    assert (late.reason, late.offset) == ("too_large", 30) and "its case is full" in late.sentence
+    assert stage.delivery.rows(0) == before
+    stage.take(rating(31, 50))  # it had arrived before all that is kept
+    (last,) = letters(stage)
+    assert (last.reason, last.offset) == ("too_large", None) and b'"r129"' in last.original
+    assert stage.cases._limit.reasons == {"too_large": 1}
