@@ -26,8 +26,8 @@ _CYCLE: Final = 9
 
 HEAVIEST: Final = 1 + 64 * 1024 // _CHARACTERS + _CYCLE
 """No fact of an admitted event has more units."""
-_BYTES_PER_UNIT: Final = 10
-"""No unit has fewer bytes in a packed row: the shortest fact of a new request has 110."""
+_BYTES_PER_UNIT: Final = 7
+"""No unit has fewer bytes in a packed row: the shortest fact that weighs ten has 80."""
 
 
 def room_in(packed: bytes) -> int:

@@ -23,7 +23,6 @@ from services.domain.refusal import Reason, Refused
 from services.domain.zone import Instant
 from services.messaging.topics import ANSWER_MS, DEAD_LETTER
 
-
 LARGEST_WHOLE: Final = LARGEST_EVENT * 3 // 2
 """Bytes of value and headers that a letter keeps. In base64 they are 128 KiB: far below what a batch of a worker
 (512 KiB) and a record of an untouched broker (1 MB) may have, and every event of an allowed size is kept whole."""
