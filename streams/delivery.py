@@ -43,6 +43,7 @@ from typing import Any, TypeAlias
 import faust
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition  # type: ignore[import-untyped]
 from aiokafka.errors import IllegalStateError  # type: ignore[import-untyped]
+from aiokafka.producer.message_accumulator import BatchBuilder  # type: ignore[import-untyped]
 from aiokafka.structs import ConsumerRecord  # type: ignore[import-untyped]
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
@@ -50,6 +51,7 @@ from faust.types import TP
 from faust.types.topics import TopicT
 from faust.types.tuples import FutureMessage
 
+from services.messaging.topics import LARGEST_RECORD
 from streams.pulse import Pulse
 from streams.rows import CLAIM_KEY, Change, MemoryStore, PartitionRows, RocksStore, Store, encode
 
@@ -185,6 +187,21 @@ class BulkDelivery:
         """The rows that this chunk or turn has changed so far are in the changelog: for what may only be told then."""
         await self._publish(self._parts[partition])
         await self.flush()
+
+    async def keys_since(self, topic: str, partition: int, since_ms: int) -> list[bytes]:
+        """The keys of all records of a partition from a time of the broker's on up to its present end."""
+        tp, keys = TopicPartition(topic, partition), list[bytes]()
+        async with self._changelog_reader() as reader:
+            reader.assign([tp])
+            first = (await reader.offsets_for_times({tp: max(0, since_ms)}))[tp]
+            if first is None:
+                return keys
+            end = (await reader.end_offsets([tp]))[tp]
+            reader.seek(tp, first.offset)
+            while not self.app.should_stop and await reader.position(tp) < end:
+                fetched = await reader.getmany(timeout_ms=500, max_records=_RESTORE_RECORDS)
+                keys += (record.key for record in fetched.get(tp, ()) if record.key is not None)
+        return keys
 
     def lag(self, partition: int) -> int | None:
         """Events of an owned partition that wait to be handled, whatever waits in others; None while that is not
@@ -546,7 +563,9 @@ class _Producer(driver.Producer):
                 sent.append(await self._queue(producer, batch, topic, partition))
                 batch = producer.create_batch()
                 if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
-                    raise ValueError(f"a record of {len(value or b'')} bytes is too large for topic {topic}")
+                    batch = BatchBuilder(LARGEST_RECORD, 0)  # the row of a large case: alone in a batch of its size
+                    if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
+                        raise ValueError(f"a record of {len(value or b'')} bytes is too large for topic {topic}")
         if batch.record_count():
             sent.append(await self._queue(producer, batch, topic, partition))
         return sent

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from functools import partial
 from typing import Any, NamedTuple
 
+from services.domain.capacity import HEAVIEST, LARGEST_CASE, room_in, take_beyond, weight
 from services.domain.cards import RETRACTED, CardState, cards, retracted
 from services.domain.facts import Fact, Rank
 from services.domain.fold import Insertion, bad_corrections, insert
@@ -35,10 +36,10 @@ _TALLY_KEY: Callable[[Iterable[Any]], TallyKey] = partial(tuple.__new__, TallyKe
 
 
 class TurnedAway(NamedTuple):
-    """A fact that only the case could refuse: a conflict or a bad correction."""
+    """A fact that only the case could refuse: a conflict, a bad correction, or one that it cannot hold any more."""
 
     reason: str
-    """`id_conflict` or `bad_correction`."""
+    """`id_conflict`, `bad_correction` or `too_large`."""
     fact: Fact
 
 
@@ -55,11 +56,13 @@ class Effects(NamedTuple):
 class Row:
     """One key's row: its facts, what they contributed when last judged, the cards and rulings told."""
 
-    __slots__ = ("cards", "contributions", "facts", "next_at", "rulings", "untold")
+    __slots__ = ("cards", "contributions", "facts", "next_at", "room", "rulings", "untold")
 
     def __init__(self, packed: Packed | None = None) -> None:
         self.untold = packed is not None and len(packed) > 5
         """Whether a sweep brought forth its cards and rulings and nobody knows yet that they were told."""
+        self.room = LARGEST_CASE
+        """Units that are surely free in the case; what they are is said in `capacity`."""
         if packed is None:
             self.facts: list[Fact] = []
             self.contributions: list[Packed] = []
@@ -158,24 +161,40 @@ class CasePartition:
         row = self._added.get(key)
         if row is None:
             packed = self._rows.get(key)
-            row = Row(self._loads(packed)) if packed is not None else Row()
+            row = Row()
+            if packed is not None:
+                row = Row(self._loads(packed))
+                row.room = room_in(packed)
         inserted = insert(row.facts, fact)
         if inserted.outcome is Insertion.DUPLICATE:
             return self._again(key, row, now) if row.cards or row.rulings else None
         if inserted.turned_away is fact:
             # it changes nothing; delivered again it is turned away again, so that it tells what a duplicate does
             return self._again(key, row, now)._replace(turned_away=[TurnedAway("id_conflict", fact)])
+        beyond = self._beyond(row)
+        if fact in beyond and len(beyond) == 1 and inserted.outcome is Insertion.NEW:
+            return Effects(key, [], [], [TurnedAway("too_large", fact)])  # nothing has changed
         self._hear((fact,), now)  # only what is kept: a new owner, who reads the rows, must hear the same
         self._added[key] = row
-        if inserted.turned_away is None and fact.rank != _CORRECTION:
+        if inserted.turned_away is None and fact.rank != _CORRECTION and not beyond:
             return None
-        turned_away = [TurnedAway("id_conflict", inserted.turned_away)] if inserted.turned_away is not None else []
+        turned_away = [TurnedAway("too_large", each) for each in beyond]
+        turned_away += [TurnedAway("id_conflict", inserted.turned_away)] if inserted.turned_away is not None else []
         turned_away += [
             TurnedAway("bad_correction", bad)
             for bad in bad_corrections(row.facts)
             if bad is fact or (bad.data["of"] == fact.id and bad.source == fact.source)
         ]
         return Effects(key, [], [], turned_away) if turned_away else None
+
+    def _beyond(self, row: Row) -> list[Fact]:
+        """Take out of a case what it cannot hold. It is weighed only where it may be full."""
+        row.room -= HEAVIEST
+        if row.room >= 0:
+            return []
+        beyond = take_beyond(row.facts)
+        row.room = LARGEST_CASE - sum(map(weight, row.facts))
+        return beyond
 
     def _again(self, key: bytes, row: Row, now: Instant) -> Effects:
         """All that stands of a case that an event was delivered of again: what it brought forth may have been lost."""

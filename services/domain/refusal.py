@@ -1,6 +1,11 @@
 """Why an event is not admitted: the closed set of reason codes (CONTRACT §2) and the refusal that carries one."""
 
 from enum import StrEnum
+from typing import Final
+
+LONGEST_PATH: Final = 200
+LONGEST_SENTENCE: Final = 1000
+"""Characters. A path can name an attribute, and a sentence can repeat it, of any length that an event has."""
 
 
 class Reason(StrEnum):
@@ -32,11 +37,7 @@ class Reason(StrEnum):
     PERSONAL_DATA = "personal_data"
     """An identity-card, mobile or bank-card number."""
     TOO_LARGE = "too_large"
-    """More than 64 KiB."""
-
-
-LONGEST_PATH = 200
-"""Names in an event may be of any length; a place is for people to read."""
+    """More than 64 KiB; or more than its case can hold, which only the case can know."""
 
 
 def worded(code: str, path: str, sentence: str, remedy: str) -> str:
@@ -45,15 +46,22 @@ def worded(code: str, path: str, sentence: str, remedy: str) -> str:
     return f"{code}{place}: {sentence} → {remedy}"
 
 
+def shortened(text: str, most: int) -> str:
+    """The text, or its beginning with an ellipsis where it has more characters."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 class Refused(Exception):
     """An event that is not admitted, and never will be as it is: a dead letter, a 422, or a line of `validate`.
 
     `path` names the place in the event (`data.attributes.fee`; empty: the event as a whole), `sentence` what is
-    wrong there, `remedy` what would be right. None of them quotes a value that may be personal.
+    wrong there, `remedy` what would be right. None of them quotes a value that may be personal, and each is cut where
+    it is too long to be kept and read.
     """
 
     def __init__(self, code: Reason, path: str, sentence: str, remedy: str) -> None:
-        path = path if len(path) <= LONGEST_PATH else f"{path[: LONGEST_PATH - 1]}…"
+        path = shortened(path, LONGEST_PATH)
+        sentence, remedy = shortened(sentence, LONGEST_SENTENCE), shortened(remedy, LONGEST_SENTENCE)
         super().__init__(worded(code, path, sentence, remedy))
         self.code = code
         self.path = path

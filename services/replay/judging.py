@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.domain.aside import Told
+from services.domain.capacity import FULL_CASE, LARGEST_CASE, take_beyond
 from services.domain.cards import cards, stood, written_card
 from services.domain.facts import Fact, Rank
 from services.domain.fold import bad_corrections, contract_order, corrections_that_hold, insert
@@ -169,15 +170,22 @@ def facts_of(records: Sequence[Record], rejected: list[Rejected]) -> list[Fact]:
     records = [record for record in records if record[_RANK] != _HEARTBEAT]
     if len(records) == 1:
         return [fact_of(records[0])]
+    full = False
     for record in records:
         conflict |= insert(facts, fact_of(record)).turned_away is not None
+        if len(facts) > 2 * LARGEST_CASE:  # each is compared with all
+            full |= bool(take_beyond(facts))
+    full |= len(facts) > 1 and bool(take_beyond(facts))
     bad = {(fact.source, fact.id) for fact in bad_corrections(facts)}
-    if conflict or bad:
+    if conflict or bad or full:
         standing = {(fact.source, fact.id): fact.digest for fact in facts}
         for record in records:
             _, file, line = record[:3]
             fact = fact_of(record)
-            if standing[fact.source, fact.id] != fact.digest:
+            held = standing.get((fact.source, fact.id))
+            if held is None:
+                rejected.append(Rejected(file, line, *_TOO_LARGE))
+            elif held != fact.digest:
                 rejected.append(Rejected(file, line, *_CONFLICT))
             elif (fact.source, fact.id) in bad:
                 rejected.append(Rejected(file, line, *_BAD_CORRECTION))
@@ -206,6 +214,7 @@ _CONFLICT = (
     "another event has the same source and id, and the smaller payload hash stands",
     "give every event an id of its own; send the same event again unchanged",
 )
+_TOO_LARGE = ("too_large", "", *FULL_CASE)
 _BAD_CORRECTION = (
     "bad_correction",
     "data.of",

@@ -14,6 +14,7 @@ from faust.types import TP
 
 from services.clock import Clock
 from services.domain.admission import Admission, Admitted
+from services.domain.capacity import FULL_CASE
 from services.domain.cards import RETRACTED, written_card
 from services.domain.judge import Judge
 from services.domain.partition import CasePartition, Effects, TurnedAway
@@ -27,7 +28,8 @@ from services.messaging.codec import pack_row, unpack_row
 from services.messaging.dead_letter import DeadLetter
 from services.messaging.tally_log import Record
 from services.messaging.topics import ALERT_CARDS, CASE_EVENTS, CASE_VERDICTS, DEAD_LETTER, KPI_TALLIES
-from streams.cases.turned_away import DeadLetterLimit, TooManyDeadLetters
+from streams.cases.placement import Placement
+from streams.cases.turned_away import DeadLetterLimit, SentLetters, TooManyDeadLetters
 from streams.delivery import BulkDelivery
 from streams.delivery import Record as Event
 
@@ -50,6 +52,8 @@ class CaseTopics(NamedTuple):
     tallies: str = KPI_TALLIES
     cards: str = ALERT_CARDS
     verdicts: str = CASE_VERDICTS
+    partitions: int | None = None
+    """Over how many partitions cases are spread by their keys; None: not as Kafka's partitioner does."""
 
 
 class Cases:
@@ -70,12 +74,15 @@ class Cases:
         self._clock = clock
         self._limit = limit
         self._topics = topics
+        self._placement = Placement(topics.partitions)
+        self._sent_letters = SentLetters(delivery, topics.events, topics.dead_letters)
         self._partitions: dict[int, CasePartition] = {}
         self._swept_to: dict[int, Instant] = {}
 
     # ---- ownership -----------------------------------------------------------------------------------
     async def on_assigned(self, owned: frozenset[int], fresh: frozenset[int]) -> None:
         """Take over: claim, then all rows, then complete; every card that stands is published again."""
+        self._sent_letters.forget()
         for gone in set(self._partitions) - owned | fresh:
             self._partitions.pop(gone, None)
             self._swept_to.pop(gone, None)
@@ -105,24 +112,29 @@ class Cases:
         """One chunk of a partition. Returns when all that it brings forth is queued."""
         partition, now = self._partitions[tp.partition], self._now()
         partition.catching_up = self._is_catching_up(tp.partition)
+        self._sent_letters.begin(tp.partition, records[0].offset, records[0].timestamp)
         effects: list[Effects] = []
         letters: list[Record] = []
         try:
             self._take(tp, records, partition, now, effects, letters)
         except TooManyDeadLetters:
             # what the sentence tells to look at must be there
-            await self._delivery.send_many(self._topics.dead_letters, 0, letters)
-            await self._delivery.flush()
+            await self._send_letters(tp.partition, letters)
             raise
         effects += partition.judge_added(now)
         if letters:
-            await self._delivery.send_many(self._topics.dead_letters, 0, letters)
             # before the rows: delivered again, a fact that they hold is a duplicate and brings no letter any more
-            await self._delivery.flush()
+            await self._send_letters(tp.partition, letters)
         if effects:
             # behind the rows: what was told and forgotten in a crash would never be taken back
             await self._delivery.publish(tp.partition)
             await self._tell(tp.partition, effects, now)
+
+    async def _send_letters(self, number: int, letters: list[Record]) -> None:
+        """All of them are in their topic; those that an earlier owner has sent are not sent again."""
+        unsent = await self._sent_letters.without_sent(number, letters)
+        await self._delivery.send_many(self._topics.dead_letters, 0, unsent)
+        await self._delivery.flush()
 
     def _take(
         self,
@@ -134,7 +146,7 @@ class Cases:
         letters: list[Record],
     ) -> None:
         """Add each record's fact to its case, or its letter to the letters. Raises TooManyDeadLetters."""
-        admit, good = self._admission.admit, 0
+        admit, check_placed, good = self._admission.admit, self._placement.check, 0
         # Of a backlog, cards wait, and a case is judged once per chunk. Else each event is judged at once, so that
         # one delivered again tells what it told before, whatever comes with it.
         add = partition.add if partition.catching_up else partition.take
@@ -142,6 +154,7 @@ class Cases:
             received = record.timestamp * 1000
             try:
                 admitted = admit(record.value, received=received, key=record.key or b"", headers=record.headers)
+                check_placed(record.key, tp.partition)
             except Refused as refused:
                 self._limit.taken(good)
                 good = 0
@@ -171,7 +184,7 @@ class Cases:
             received=away.fact.received,
             digest=away.fact.digest,
         )
-        self._send_away(letter, letters)
+        letters.append((letter.key, letter.encode()))  # the limit is on events that come in
 
     def _refuse(
         self, refused: Refused, record: Event, tp: TP, letters: list[Record], digest: str | None = None
@@ -184,10 +197,8 @@ class Cases:
             offset=record.offset,
             received=record.timestamp * 1000,
             digest=digest,
+            headers=record.headers,
         )
-        self._send_away(letter, letters)
-
-    def _send_away(self, letter: DeadLetter, letters: list[Record]) -> None:
         letters.append((letter.key, letter.encode()))
         self._limit.refused(letter.reason)
 
@@ -283,6 +294,8 @@ def _of_the_case(reason: str, *, kept: bool) -> Refused:
             + came_before,
             "give every event an id of its own; send the same event again unchanged",
         )
+    if reason == Reason.TOO_LARGE:
+        return Refused(Reason.TOO_LARGE, "", FULL_CASE[0] + came_before, FULL_CASE[1])
     return Refused(
         Reason.BAD_CORRECTION,
         "data.of",
