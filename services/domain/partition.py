@@ -338,8 +338,8 @@ class CasePartition:
         return len(self._quarantined)
 
     def retry(self, now: Instant, at_most: int) -> Iterator[Effects]:
-        """Judge quarantined cases again, `at_most` so many, those first that have waited for longest: at another moment,
-        or by another version of the code, it may be possible. What comes out is published as that of a sweep is."""
+        """Judge quarantined cases again, `at_most` so many, those first that have waited for longest: at another
+        moment, or by another version of the code, it may be possible. What comes out is published as a sweep's is."""
         if self.catching_up:
             return
         for key in list(islice(self._quarantined, at_most)):

@@ -1,9 +1,9 @@
 """The judge, of whom no case can make an error that stops the others: what cannot be judged is quarantined.
 
 A verdict stays a function of facts, code and moment: what is said of a case that cannot be judged does not depend on
-what was said of it before, so that workers and replay come to the same values and cards. The cut is by promise: where the
-kind of one promise raises, only that promise is marked. Where the case cannot be read at all, every promise is marked that
-may be about it.
+what was said of it before, so that workers and replay come to the same values and cards. The cut is by promise: where
+the kind of one promise raises, only that promise is marked. Where the case cannot be read at all, every promise is
+marked that may be about it.
 """
 
 from collections.abc import Callable, Sequence

@@ -61,7 +61,7 @@ class Valuer:
         for name in self._judge.kinds:
             if kpis is None or name in kpis:
                 kind, units = self._judge.in_force(name, moment.day), series.get(name, {})
-                in_quarantine = marks.get(name, frozenset())
+                in_quarantine = marks.get(name, set())
                 try:
                     found += list(self._promise_rows(kind, units, as_of, moment, silent, lagging, in_quarantine))
                 except Exception:
@@ -269,9 +269,9 @@ class Valuer:
 
 
 _SAID_ALL_THE_SAME = (State.UNTARGETED, State.UNMEASURED, State.MISSED)
-"""States that stand though a case of the row is quarantined: what is never judged; what the source itself leaves unknown;
-and a miss, which nobody can hide behind a case that cannot be judged. Every other is `stale`, `no_data` too: there is a
-case."""
+"""States that stand though a case of the row is quarantined: what is never judged; what the source itself leaves
+unknown; and a miss, which nobody can hide behind a case that cannot be judged. Every other is `stale`, `no_data` too:
+there is a case."""
 _MUST_BE_REPORTED = (Kind.CASE_BOUND, Kind.CATALOGUE, Kind.FIGURE)
 """Kinds where silence about the fact would look like keeping the promise (DESIGN §4.12)."""
 

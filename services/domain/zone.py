@@ -139,8 +139,8 @@ class Zone:
         return self._instant_of_wall(day * DAY_US + (instant + self._shift(instant)) % DAY_US - _EPOCH_US)
 
     def text(self, instant: Instant) -> str:
-        """RFC 3339 with the zone's offset; fractional seconds only if there are any. What lies outside the years that can
-        be written is the first or last second of them."""
+        """RFC 3339 with the zone's offset; fractional seconds only if there are any. What lies outside the years that
+        can be written is the first or last second of them."""
         offset = self._shift(instant) - _EPOCH_US
         sign = "-" if offset < 0 else "+"
         hours, minutes = divmod(abs(offset) // MINUTE_US, 60)
