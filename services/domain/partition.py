@@ -387,25 +387,29 @@ class CasePartition:
         """A row; where it cannot be read, one that has no facts and keeps it. `thoroughly`: what only looks like a row
         is found, too."""
         try:
-            row = Row(self._loads(value))
-            if thoroughly and not row.is_sound():
-                raise ValueError("not in the form of a row")
+            row = self._parsed(value, thoroughly)
         except Exception:
             row = Row()
             row.unread = value
         return row if row.unread is None else self._reunited(row)
 
+    def _parsed(self, value: bytes, thoroughly: bool) -> Row:
+        """A row. Raises anything where it is none."""
+        packed = self._loads(value)
+        row = Row(packed)
+        if packed is None or (thoroughly and not row.is_sound()):
+            raise ValueError("not in the form of a row")
+        return row
+
     def _reunited(self, row: Row) -> Row:
         """The row that could not be read, if it can be now, with what has come since."""
         assert row.unread is not None
         try:
-            whole = Row(self._loads(row.unread))
-            if not whole.is_sound():
-                return row
-            for fact in row.facts:
-                keep(whole.facts, fact)
+            whole = self._parsed(row.unread, True)
         except Exception:
             return row
+        for fact in row.facts:
+            keep(whole.facts, fact)
         whole.contributions, whole.quarantine, whole.untold = row.contributions, row.quarantine, True
         return whole
 
