@@ -36,6 +36,7 @@ COMMANDS = {
     "plan": Command("services.cli.plan:app", "Whether a plan is right, what it promises, what changes between two."),
     "topics": Command("services.cli.topics:make_topics", "Make and check the topics."),
     "dead-letters": Command("services.cli.dead_letters:app", "List, show and send again what was refused."),
+    "cases": Command("services.cli.cases:app", "List the cases that cannot be judged, and see whether they can now."),
     "dashboards": Command("services.cli.dashboards:app", "Fill a Grafana with the plan's dashboards."),
     "status": Command("services.cli.status:status", "Show where the district stands."),
     "clock": Command("services.cli.clock:clock", "Lead the simulated clock that other processes share."),

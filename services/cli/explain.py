@@ -16,7 +16,10 @@ from services.cli.moments import moment
 from services.cli.rejected import tell
 from services.domain.cards import case_name
 from services.domain.explain import explain as explained
+from services.domain.facts import Fact
 from services.domain.judge import Judge
+from services.domain.safe_judge import SafeJudge
+from services.domain.zone import Instant
 from services.replay.finding import Found, find_case
 
 WIDEST = 100
@@ -40,6 +43,7 @@ def explain(
     now = moment(as_of, judge.law.zone, "--as-of") - 1
     found = find_case(events, read, case)
     key = _the_one(found, case, events)
+    _check_judged(judge, key, found.cases[key], now)
     explanation = explained(judge, key, found.cases[key], now)
     if as_json:
         content = machine_readable(explanation, judge, found.rejected)
@@ -52,6 +56,19 @@ def explain(
             console.print(part)
     if found.rejected:
         raise typer.Exit(INPUT_HAS_ERRORS)
+
+
+def _check_judged(judge: Judge, key: str, facts: list[Fact], now: Instant) -> None:
+    """Raises Failure where the case cannot be judged: there is no verdict that could be explained."""
+    quarantine = SafeJudge(judge).judge(facts, now).quarantine
+    if quarantine is not None:
+        about = ", ".join(quarantine.kpis) or "none"
+        raise Failure(
+            f"{case_name(key)!r} is quarantined, it cannot be judged: {quarantine.cause}; promises that it may be "
+            f"about: {about}. This is an error of kpiwatch, not of the case: report the cause; the next version judges "
+            "it again by itself",
+            INPUT_HAS_ERRORS,
+        )
 
 
 def _the_one(found: Found, case: str, events: list[str]) -> str:

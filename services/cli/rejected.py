@@ -26,10 +26,30 @@ def tell(rejected: Rejected) -> None:
     typer.echo(line_of(rejected), err=True)
 
 
+def tell_quarantined(done: Replayed) -> None:
+    """A line of each quarantined case on standard error, and how many they are."""
+    for each in islice(done.quarantined, _EXAMPLES):
+        typer.echo(f"{each.case!r} cannot be judged ({_promises(each.kpis)}): {each.cause}", err=True)
+    if done.quarantined:
+        typer.echo(
+            f"{len(done.quarantined):,} of {done.cases:,} cases quarantined: the promises that they may be about are "
+            "stale or missed, the values are those of the other cases → report the causes, they are errors of kpiwatch",
+            err=True,
+        )
+
+
+def _promises(kpis: tuple[str, ...]) -> str:
+    shown = ", ".join(kpis[:5])
+    return shown + f" and {len(kpis) - 5} more promises" if len(kpis) > 5 else shown or "no promise"
+
+
 def end_with(done: Replayed, sink: Path | None = None) -> None:
-    """The end of a command whose answer is written: where events were rejected they are told, and it is exit code 1.
-    `sink`: takes them all, and only some are shown."""
+    """The end of a command whose answer is written: where events were rejected, or cases are quarantined, they are
+    told, and it is exit code 1. `sink`: takes all rejected events, and only some are shown."""
+    tell_quarantined(done)
     if not done.rejected:
+        if done.quarantined:
+            raise typer.Exit(INPUT_HAS_ERRORS)
         return
     for each in islice(done.rejected, _EXAMPLES if sink else None):
         tell(each)

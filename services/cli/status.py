@@ -18,7 +18,7 @@ from services.domain.plan import Plan, Promise
 from services.domain.published import WORST_FIRST, Card, Level, State, ValueRow
 from services.domain.signals import FORECASTS
 from services.messaging.reader import BrokerUnavailable, TopicReader
-from services.messaging.topics import ALERT_CARDS, KPI_VALUES
+from services.messaging.topics import ALERT_CARDS, CASE_QUARANTINE, KPI_VALUES
 from services.settings import Settings
 
 _STYLES = {
@@ -43,6 +43,8 @@ class Standing(NamedTuple):
     cards: list[Card]
     computed_at: str
     watermark: str
+    quarantined: int = 0
+    """Cases that cannot be judged."""
 
 
 def status(
@@ -63,17 +65,24 @@ def status(
     console = Console()
     console.print(promises_table(plan, standing, unit or "ALL"))
     console.print(cards_table(plan, standing.cards))
+    console.print(quarantine_line(standing.quarantined))
     console.print(f"[dim]as of {standing.watermark}, computed at {standing.computed_at} (plan time)[/]")
 
 
 def read_published(bootstrap: str, wait: float) -> Standing:
-    """The latest record of every key of `kpi.values` and `alert.cards`. Raises BrokerUnavailable."""
+    """The latest record of every key of `kpi.values`, `alert.cards` and `case.quarantine`. Raises BrokerUnavailable."""
     values: dict[bytes, dict[str, str]] = {}
     cards: dict[bytes, Card] = {}
     until = time.monotonic() + wait
-    with TopicReader(bootstrap, [KPI_VALUES, ALERT_CARDS]) as reader:
+    quarantined: set[tuple[int, bytes]] = set()
+    with TopicReader(bootstrap, [KPI_VALUES, ALERT_CARDS, CASE_QUARANTINE]) as reader:
         while time.monotonic() < until and not (values and reader.caught_up):
             for record in reader.poll(0.3):
+                if record.topic == CASE_QUARANTINE:
+                    (quarantined.discard if record.value is None else quarantined.add)(
+                        (record.partition, record.key or b"")
+                    )
+                    continue
                 key, held = record.key or b"", values if record.topic == KPI_VALUES else cards
                 if record.value is None:
                     held.pop(key, None)
@@ -89,7 +98,15 @@ def read_published(bootstrap: str, wait: float) -> Standing:
         list(cards.values()),
         max((row["computed_at"] for row in rows), default=""),
         max((row["watermark"] for row in rows), default="") or "an unknown time",
+        len(quarantined),
     )
+
+
+def quarantine_line(count: int) -> Text:
+    """How many cases cannot be judged, and what to do."""
+    if not count:
+        return Text("隔离办件 / quarantined cases: 0", "dim")
+    return Text(f"隔离办件 / quarantined cases: {count} → kpiwatch cases quarantined", "bold red")
 
 
 def promises_table(plan: Plan, standing: Standing, unit: str) -> Table:

@@ -31,6 +31,7 @@ def takers(snapshot: Snapshot) -> Mapping[str, Take]:
         topics.KPI_VALUES: snapshot.take_value,
         topics.ALERT_CARDS: snapshot.take_card,
         topics.CASE_VERDICTS: snapshot.take_verdict,
+        topics.CASE_QUARANTINE: snapshot.take_quarantine,
         topics.DEAD_LETTER: snapshot.take_dead_letter,
         topics.KPI_TALLIES: snapshot.take_tally,
     }

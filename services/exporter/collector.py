@@ -9,7 +9,7 @@ from prometheus_client.samples import Sample
 from services.catalog.working_time import WorkingTime
 from services.domain.plan import Plan
 from services.domain.zone import Instant
-from services.exporter.snapshot import Progress, Scrape, Snapshot
+from services.exporter.snapshot import NO_UNIT, Progress, Scrape, Snapshot
 from services.messaging import metrics
 from services.messaging.metrics import Metric
 from services.messaging.series import Measured, plan_series, source_series
@@ -72,6 +72,8 @@ class PlanCollector(Collector):
         yield from self._static
         yield _family(metrics.CARDS_OPEN, scrape.cards.items())
         yield _family(metrics.VERDICTS, scrape.verdicts.items())
+        quarantined = {NO_UNIT: 0} | scrape.quarantined
+        yield _family(metrics.QUARANTINED, (((unit,), n) for unit, n in quarantined.items()))
         for metric in (metrics.SIGNAL, metrics.SIGNAL_OF):
             yield _of_samples(metric, scrape.beside.get(metric.name, []))
         yield _family(metrics.CLOCK, [((), now / _SECOND_US)])

@@ -19,6 +19,7 @@ from services.domain.published import Level, State
 from services.domain.refusal import Reason
 from services.domain.zone import Instant
 from services.messaging import metrics
+from services.messaging.quarantine_log import decode
 from services.messaging.series import (
     ALL_ITEMS,
     WHOLE_DISTRICT,
@@ -37,6 +38,8 @@ _SIGNAL = b"signal|"
 
 REASONS = tuple(reason.value for reason in Reason)
 _OTHER = "other"
+NO_UNIT = "-"
+"""In the place of a unit: none of the plan is named."""
 _WINDOWS = frozenset(Window)
 _STATES = frozenset(State)
 _LEVELS = frozenset(Level)
@@ -103,6 +106,8 @@ class Scrape:
     """Seconds since the epoch, 0 if no row has one."""
     cards: dict[tuple[str, str, str], int]
     verdicts: dict[tuple[str, str, str], int]
+    quarantined: dict[str, int]
+    """Unit → its cases that cannot be judged."""
     beside: dict[str, list[Sample]]
     """Metric name → samples of signals and forecasts."""
     dead_letters: dict[str, int]
@@ -131,6 +136,7 @@ class Snapshot:
     _beside: dict[bytes, list[Measured]] = field(default_factory=dict)
     _verdicts: dict[int, tuple[str, str, str]] = field(default_factory=dict)
     _verdict_counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    _quarantined: dict[int, str] = field(default_factory=dict)
     _dead_letters: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(REASONS, 0)))
     _letters: set[int] = field(default_factory=set)
     _progress: dict[int, Progress] = field(default_factory=dict)
@@ -211,6 +217,16 @@ class Snapshot:
                 self._verdicts[hash(key)] = counted
                 self._verdict_counts[counted] += 1
 
+    def take_quarantine(self, key: bytes | None, value: bytes | None) -> None:
+        """A record of case.quarantine: counts until it is released."""
+        with self._taking("case.quarantine"):
+            if value is None:
+                self._quarantined.pop(hash(key), None)
+                return
+            units = decode(value).units
+            known = (unit for unit in units if self.sets.open or unit in self.sets.units)
+            self._quarantined[hash(key)] = next(known, NO_UNIT)
+
     def take_dead_letter(self, key: bytes | None, value: bytes | None) -> None:
         """A record of case.events.dead-letter: counted by its reason."""
         with self._taking("case.events.dead-letter"):
@@ -242,6 +258,7 @@ class Snapshot:
                 watermark=max(self._watermarks.values(), default=0.0),
                 cards=Counter(self._cards.values()),
                 verdicts=dict(self._verdict_counts),
+                quarantined=Counter(self._quarantined.values()),
                 beside=self._besides(),
                 dead_letters=dict(self._dead_letters),
                 progress=dict(self._progress),

@@ -1,5 +1,6 @@
 """JSON as it travels: read fast, and written canonically for the payload hash."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -54,43 +55,24 @@ def _is_plain(content: Mapping[str, Any]) -> bool:
     return True
 
 
-def pack_row(row: Any) -> bytes:
-    """A case's row as JSON. A sum of amounts may be beyond the 64 bits of a number: then it is written as a text, and
-    the row is marked."""
+_ANY: Final = b"\x01"
+"""Begins a row that JSON's fast writer cannot write: no JSON text begins so."""
+
+
+def dump_row(row: Any) -> bytes:
+    """A row of facts as it is stored. What orjson cannot write (integers beyond 64 bits, very deep values) the standard
+    library can: no fact is lost for that."""
     try:
         return orjson.dumps(row)
     except TypeError:
-        return orjson.dumps({_WITH_SUMS: _with_texts(row)})
+        return _ANY + json.dumps(row, separators=(",", ":")).encode()
 
 
-def unpack_row(packed: bytes) -> Any:
-    """What `pack_row` wrote."""
-    row = orjson.loads(packed)
-    return _with_numbers(row[_WITH_SUMS]) if type(row) is dict else row
-
-
-_WITH_SUMS: Final = "with_sums"
-_SUM: Final = "sum"
-
-
-def _with_texts(content: Any) -> Any:
-    if type(content) is int and not -(2**63) <= content < 2**63:
-        return {_SUM: str(content)}
-    if isinstance(content, list | tuple):
-        return [_with_texts(each) for each in content]
-    if isinstance(content, Mapping):
-        return {name: _with_texts(each) for name, each in content.items()}
-    return content
-
-
-def _with_numbers(content: Any) -> Any:
-    if type(content) is list:
-        return [_with_numbers(each) for each in content]
-    if type(content) is dict:
-        if content.keys() == {_SUM}:
-            return int(content[_SUM])
-        return {name: _with_numbers(each) for name, each in content.items()}
-    return content
+def load_row(stored: bytes) -> Any:
+    """The row that was stored. ValueError if it is none."""
+    if stored[:1] == _ANY:
+        return json.loads(stored[1:])
+    return orjson.loads(stored)
 
 
 CODEC: Final = JsonCodec(loads=orjson.loads, canonical=canonical, dumps=dumps)

@@ -140,6 +140,13 @@ is the time, so that a query finds it in any range and a dashboard draws it at i
 CARDS_OPEN = Metric("kpi_cards_open", "Cards that stand.", ("kpi", "unit", "level"))
 VERDICTS = Metric("kpi_verdicts", "Recorded misses, late entries and reversals.", ("kpi", "unit", "verdict"))
 
+QUARANTINED = Metric(
+    "kpi_quarantined_cases",
+    "Cases that cannot be judged, by the first unit that their events name; - where they name none of the plan.",
+    ("unit",),
+)
+"""By promise: `kpi_signal_cases{signal="quarantined"}`, whose item is the promise; a case counts in each of its own."""
+
 SIGNAL_LABELS = ("signal", "unit", "item")
 SIGNAL = Metric(
     "kpi_signal_cases",
@@ -205,6 +212,7 @@ ALL: tuple[Metric, ...] = (
     ANNOTATION,
     CARDS_OPEN,
     VERDICTS,
+    QUARANTINED,
     SIGNAL,
     SIGNAL_OF,
     CLOCK,

@@ -24,6 +24,8 @@ from services.domain.zone import Instant
 Record = tuple[bytes, bytes | None]
 """Key and value as they are sent."""
 
+PROGRESS = b"progress|"
+"""Begins the key of a progress; the partition's number follows."""
 _SEPARATOR = "|"
 
 
@@ -69,7 +71,7 @@ class Progress(NamedTuple):
 
     def record(self) -> Record:
         """As it is sent."""
-        return f"progress|{self.partition}".encode(), orjson.dumps({"type": "progress", **self._asdict()})
+        return PROGRESS + str(self.partition).encode(), orjson.dumps({"type": "progress", **self._asdict()})
 
 
 class TallyLog:

@@ -1,6 +1,7 @@
 """The tallies of a running system, read from outside: for `kpiwatch values`, exact where it stands at a time."""
 
 import time
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
@@ -8,7 +9,7 @@ from kafka import KafkaConsumer, TopicPartition
 from services.domain.tally import Tally, TallyKey
 from services.domain.zone import Instant
 from services.messaging.reader import TopicReader
-from services.messaging.tally_log import TallyLog
+from services.messaging.tally_log import PROGRESS, TallyLog
 from services.messaging.topics import CASE_EVENTS, KPI_TALLIES
 
 
@@ -56,6 +57,21 @@ def read_standing(bootstrap: str, partitions: int, reached: Instant, timeout_sec
                 lacking = _lacking(log, partitions, unread)
             if time.monotonic() > until:
                 raise NotThere(lacking)
+
+
+def ticks(bootstrap: str, wanted: Mapping[int, int], timeout_seconds: float) -> list[int]:
+    """Wait until the owner of each partition has looked at its cases so often from now on; the partitions of which that
+    did not happen in time. Raises BrokerUnavailable."""
+    left, until = dict(wanted), time.monotonic() + timeout_seconds
+    with TopicReader(bootstrap, [KPI_TALLIES]) as reader:
+        while left and time.monotonic() < until:
+            seen_before = not reader.caught_up
+            for record in reader.poll(0.3):
+                if not seen_before and (record.key or b"").startswith(PROGRESS) and record.value is not None:
+                    partition = int((record.key or b"").removeprefix(PROGRESS))
+                    left[partition] = left.get(partition, 0) - 1
+            left = {partition: count for partition, count in left.items() if count > 0}
+    return sorted(left)
 
 
 def _unread(bootstrap: str, log: TallyLog) -> int:

@@ -16,6 +16,7 @@ KPI_TALLIES: Final = "kpi.tallies"
 KPI_VALUES: Final = "kpi.values"
 ALERT_CARDS: Final = "alert.cards"
 CASE_VERDICTS: Final = "case.verdicts"
+CASE_QUARANTINE: Final = "case.quarantine"
 
 CASES_APP: Final = "kpiwatch-cases"
 """Name of the stream application that keeps the cases."""
@@ -98,6 +99,7 @@ def topics(partitions: int) -> tuple[Topic, ...]:
         ),
         Topic(ALERT_CARDS, "kpi|case|cycle|node|level", partitions, _COMPACTED | _TAKES_BATCHES),
         Topic(CASE_VERDICTS, "kpi|case|cycle", partitions, _COMPACTED | _TAKES_BATCHES),
+        Topic(CASE_QUARANTINE, "owner U+001F subject", partitions, _COMPACTED | _TAKES_BATCHES),
     )
 
 

@@ -31,7 +31,7 @@ from services.domain.zone import Instant
 from services.messaging.codec import CODEC
 from services.replay.blocks import BLOCK_BYTES, Block, blocks, size_of
 from services.replay.buckets import BucketWriter, Rejected, Sorted, read_bucket
-from services.replay.judging import BucketJudge, Judged
+from services.replay.judging import BucketJudge, Judged, SetAside
 from services.replay.periods import Every, period_ends
 from services.replay.runs import SortedRows
 
@@ -62,6 +62,8 @@ class Replayed:
     """One per time, ascending; only where they were asked for."""
     cards: SortedRows[Card] = field(default_factory=SortedRows)
     rejected: SortedRows[Rejected] = field(default_factory=SortedRows)
+    quarantined: SortedRows[SetAside] = field(default_factory=SortedRows)
+    """Cases that could not be judged at one of the times at least."""
     events: int = 0
     cases: int = 0
 
@@ -176,6 +178,7 @@ def _judge_all(crew: "_Crew", buckets: int, wanted: _Wanted, replayed: Replayed,
         outcome.add(of_bucket)
         replayed.cards.add(of_bucket.cards)
         replayed.rejected.add(of_bucket.rejected)
+        replayed.quarantined.add(of_bucket.quarantined)
         progress("judging", outcome.events, number / buckets)
     replayed.cases = outcome.cases
     return outcome

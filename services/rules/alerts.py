@@ -300,6 +300,15 @@ class Alerts:
             keep=text(10 * MINUTE),
         )
         yield self._rule(
+            "CaseQuarantined",
+            f"sum({metrics.QUARANTINED.name}) > 0",
+            _operations("act"),
+            zh="{{ $value }} 件办件无法判定，已隔离：相关承诺标为数据陈旧",
+            en="{{ $value }} cases cannot be judged and are quarantined: the promises that they may be about are stale",
+            hold=text(2 * MINUTE),
+            keep=text(5 * MINUTE),
+        )
+        yield self._rule(
             "RowsHidden",
             f"max by (reason) ({metrics.ROWS_HIDDEN.name}) > 0",
             _operations("review"),

@@ -6,6 +6,7 @@ committed; tallies and progress go out with the tick. Every output is absolute: 
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -23,11 +24,18 @@ from services.domain.rulings import written_verdict
 from services.domain.tally import Tally
 from services.domain.wire_form import wire_form
 from services.domain.zone import Instant
-from services.messaging import tally_log
-from services.messaging.codec import pack_row, unpack_row
+from services.messaging import quarantine_log, tally_log
+from services.messaging.codec import dump_row, load_row
 from services.messaging.dead_letter import DeadLetter
 from services.messaging.tally_log import Record
-from services.messaging.topics import ALERT_CARDS, CASE_EVENTS, CASE_VERDICTS, DEAD_LETTER, KPI_TALLIES
+from services.messaging.topics import (
+    ALERT_CARDS,
+    CASE_EVENTS,
+    CASE_QUARANTINE,
+    CASE_VERDICTS,
+    DEAD_LETTER,
+    KPI_TALLIES,
+)
 from streams.cases.placement import Placement
 from streams.cases.turned_away import DeadLetterLimit, SentLetters, TooManyDeadLetters
 from streams.delivery import BulkDelivery
@@ -37,6 +45,8 @@ CATCHING_UP = 5_000
 """With more events than this unread, a partition catches up: its cards and sweeps wait."""
 SWEEP_AT_ONCE = 500
 """How many due cases are judged, silent ones too, before the time is looked at, so that events do not wait long."""
+RETRIED_AT_ONCE = 50
+"""How many quarantined cases of a partition are judged again with each tick: each soon, and never all at once."""
 SWEEP_SECONDS = 0.8
 """How long a tick may sweep, all partitions together; the next tick goes on. Tallies are published in between."""
 
@@ -52,6 +62,7 @@ class CaseTopics(NamedTuple):
     tallies: str = KPI_TALLIES
     cards: str = ALERT_CARDS
     verdicts: str = CASE_VERDICTS
+    quarantine: str = CASE_QUARANTINE
     partitions: int | None = None
     """Over how many partitions cases are spread by their keys; None: not as Kafka's partitioner does."""
 
@@ -91,7 +102,7 @@ class Cases:
             if partition is None:
                 started = time.monotonic()
                 rows = self._delivery.rows(number)
-                partition = CasePartition(self._judge, rows, loads=unpack_row, dumps=pack_row)
+                partition = CasePartition(self._judge, rows, loads=load_row, dumps=dump_row)
                 partition.rebuild(self._now())
                 self._partitions[number] = partition
                 _log.info(
@@ -250,7 +261,19 @@ class Cases:
                 partition.told(effects)
             if time.monotonic() > until:
                 return partition.next_at is None or partition.next_at > now
+        await self._retry(number, partition, now)
         return True
+
+    async def _retry(self, number: int, partition: CasePartition, now: Instant) -> None:
+        """Judge quarantined cases again. What comes out is published in the order of a sweep."""
+        if not partition.quarantined:
+            return
+        effects = list(partition.retry(now, RETRIED_AT_ONCE))
+        if effects:
+            await self._delivery.publish(number)
+            await self._tell(number, effects, now)
+            await self._delivery.flush()
+            partition.told(effects)
 
     def _is_catching_up(self, number: int) -> bool:
         lag = self._delivery.lag(number)
@@ -262,12 +285,17 @@ class Cases:
 
     # ---- telling -------------------------------------------------------------------------------------
     async def _tell(self, number: int, effects: Iterable[Effects], now: Instant) -> None:
-        """Publish cards and rulings, in the partition of their case."""
+        """Publish cards, rulings and quarantines, in the partition of their case."""
         cards: list[Record] = []
         verdicts: list[Record] = []
+        quarantines: list[Record] = []
+        causes: Counter[str] = Counter()
         zone = self._judge.law.zone
         for effect in effects:
             key = effect.key.decode()
+            if effect.quarantine is not None:
+                causes[effect.quarantine.cause] += 1
+                quarantines.append(quarantine_log.record(effect.key, effect.quarantine, zone))
             for state in effect.cards:
                 name = f"{state.kpi}|{key}|{state.cycle}|{state.node}|{state.level}".encode()
                 gone = state.reason == RETRACTED
@@ -281,6 +309,10 @@ class Cases:
             await self._delivery.send_many(self._topics.cards, number, cards)
         if verdicts:
             await self._delivery.send_many(self._topics.verdicts, number, verdicts)
+        if quarantines:
+            for cause, count in causes.items():
+                _log.error("partition %s: %s %s", number, count, f"quarantined: {cause}" if cause else "released")
+            await self._delivery.send_many(self._topics.quarantine, number, quarantines)
 
 
 def _of_the_case(reason: str, *, kept: bool) -> Refused:

@@ -99,6 +99,7 @@ def topics_of(protocol: Protocol) -> CaseTopics:
         tallies=protocol.tallies,
         cards=f"{group}.alert.cards",
         verdicts=f"{group}.case.verdicts",
+        quarantine=f"{group}.case.quarantine",
     )
 
 
@@ -112,6 +113,7 @@ def make_topics(protocol: Protocol) -> None:
         names.tallies: {"num_partitions": 1, "configs": compacted},
         names.cards: {"num_partitions": PARTITIONS, "configs": compacted},
         names.verdicts: {"num_partitions": PARTITIONS, "configs": compacted},
+        names.quarantine: {"num_partitions": PARTITIONS, "configs": compacted},
     }
     admin = KafkaAdminClient(bootstrap_servers=protocol.bootstrap)
     there = set(admin.list_topics())

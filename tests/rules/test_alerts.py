@@ -354,6 +354,21 @@ STORIES = [
         {30: [], 40: []},
     ),
     Story(
+        "cases that cannot be judged",
+        "CaseQuarantined",
+        {
+            'kpi_quarantined_cases{unit="-"}': "0x60",
+            'kpi_quarantined_cases{unit="liangjiang-water"}': "0x5 2x10 0x45",
+        },
+        {5: [], 6: [], 9: [{"severity": "act"}], 25: []},
+    ),
+    Story(
+        "every case can be judged",
+        "CaseQuarantined",
+        {'kpi_quarantined_cases{unit="-"}': "0x60"},
+        {30: []},
+    ),
+    Story(
         "rows that nobody sees",
         "RowsHidden",
         {'kpi_rows_hidden{reason="over_budget"}': "5x60", 'kpi_rows_hidden{reason="outside_plan"}': "0x60"},
@@ -416,6 +431,7 @@ OF_THE_MACHINERY = {
     "DeadLetterRatioHigh",
     "RowsHidden",
     "RecordsUnreadable",
+    "CaseQuarantined",
     "FiguresOld",
     "Watchdog",
 }

@@ -24,7 +24,7 @@ from services.domain.values import Valuer
 from services.domain.wire_form import wire_form
 from services.messaging import tally_log
 from services.messaging.archive_feed import addressed
-from services.messaging.codec import CODEC, pack_row, unpack_row
+from services.messaging.codec import CODEC, dump_row, load_row
 from services.messaging.exported import exported
 from services.replay.replay import replay
 from services.settings import Settings
@@ -171,7 +171,7 @@ def test_what_is_admitted_is_kept_judged_published_and_replayed(tmp_path: Path) 
     plan = shipped_plan()
     judge = Judge(plan, load_calendar(plan.head.calendar))
     rows: dict[bytes, bytes] = {}
-    partition = CasePartition(judge, rows, loads=unpack_row, dumps=pack_row)
+    partition = CasePartition(judge, rows, loads=load_row, dumps=dump_row)
     lines = []
     for event in corpus()[:JUDGED]:
         found = verdict(event.line)
@@ -211,14 +211,14 @@ def test_a_sum_beyond_64_bits_is_kept_in_its_row_and_published(tmp_path: Path) -
         more = {**measured, "id": f"more-{number}", "data": {**measured["data"], "value": 9_223_372_036_854}}
         lines.append(orjson.dumps(more))
     rows: dict[bytes, bytes] = {}
-    partition = CasePartition(judge, rows, loads=unpack_row, dumps=pack_row)
+    partition = CasePartition(judge, rows, loads=load_row, dumps=dump_row)
     now = TIMES[-1]
     for line in lines:
         admitted = verdict(line)
         assert isinstance(admitted, Admitted)
         partition.take(admitted.key.encode(), admitted.fact, now)
     assert any(abs(cell) >= 2**64 for tally in partition.tallies.values() for cell in tally.cells)
-    again = CasePartition(judge, dict(rows), loads=unpack_row, dumps=pack_row)
+    again = CasePartition(judge, dict(rows), loads=load_row, dumps=dump_row)
     again.rebuild(now)
     assert again.tallies == partition.tallies
     file = tmp_path / "case.jsonl"
