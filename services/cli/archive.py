@@ -10,6 +10,7 @@ import typer
 from services.cli.arguments import check_sinks
 from services.cli.failure import INPUT_HAS_ERRORS, NO_ANSWER, Failure
 from services.cli.progress import Display
+from services.cli.terminal import say
 from services.domain.cards import case_name
 from services.domain.facts import KEY_SEPARATOR
 from services.messaging.reader import BrokerUnavailable, TopicReader
@@ -45,7 +46,7 @@ def archive(
                     told("reading", count, None)
     except BrokerUnavailable as error:
         raise Failure(f"archive: {error}", NO_ANSWER) from None
-    typer.echo(f"{count:,} events in {out}", err=True)
+    say(f"{count:,} events in {out}", err=True)
     if case is not None and not count:
         raise Failure(f"archive: no event of a case {case!r} in {CASE_EVENTS}: look for a slip in it", INPUT_HAS_ERRORS)
 

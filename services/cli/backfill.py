@@ -15,6 +15,7 @@ from services.cli.arguments import EventFiles, PlanFolder, Processes, chosen_pla
 from services.cli.failure import WRONG_USAGE, Failure
 from services.cli.progress import Display
 from services.cli.rejected import end_with
+from services.cli.terminal import say
 from services.clock import Clock
 from services.domain.published import ValueRow
 from services.domain.zone import Instant, Zone
@@ -96,9 +97,9 @@ def backfill(
                 made = _make(tools, history, folder)
                 store.delete(begin, end)
                 store.take(folder)
-            typer.echo("Waiting until Prometheus shows them: up to a minute", err=True)
+            say("Waiting until Prometheus shows them: up to a minute", err=True)
             store.wait_for(made)
-    typer.echo(f"{len(done.rows):,} values at {len(moments):,} moments in {data or out}", err=True)
+    say(f"{len(done.rows):,} values at {len(moments):,} moments in {data or out}", err=True)
     end_with(done)
 
 

@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 from kafka import KafkaProducer
-from rich.console import Console
 from rich.table import Table
 
 from services.catalog.load import load_plan
 from services.cli.arguments import PlanFolder, chosen_plan
 from services.cli.failure import INPUT_HAS_ERRORS, Failure
+from services.cli.terminal import safe_console, say
 from services.domain.refusal import Reason, Refused
+from services.domain.visible import visible
 from services.messaging.codec import admission
 from services.messaging.dead_letter import Filed, read
 from services.messaging.topics import ANSWER_MS, CASE_EVENTS
@@ -37,10 +38,10 @@ def list_letters(
         if (reason is None or letter.reason is reason) and (source is None or letter.source == source):
             count += 1
             table.add_row(
-                str(number), letter.received_at, letter.reason, letter.path, letter.place, letter.source or "-",
-                letter.sentence,
+                *map(visible, (str(number), letter.received_at, letter.reason, letter.path, letter.place,
+                               letter.source or "-", letter.sentence))
             )  # fmt: skip
-    console = Console(width=None if sys.stdout.isatty() else 240, highlight=False, markup=False)
+    console = safe_console(width=None if sys.stdout.isatty() else 240)
     if count:
         console.print(table)
     console.print(f"{count} dead letter{'' if count == 1 else 's'}")
@@ -59,8 +60,8 @@ def show(number: Number, bootstrap: Bootstrap = None) -> None:
         ("source", letter.source or "-"),
         ("received", letter.received_at),
     ):
-        typer.echo(f"{name:9}{text}")
-    typer.echo(letter.original.decode(errors="backslashreplace"))
+        say(f"{name:9}{visible(text)}")
+    say(letter.original.decode(errors="backslashreplace"))
 
 
 @app.command()
@@ -96,7 +97,7 @@ def resend(
         sent = producer.send(CASE_EVENTS, mended, key=admitted.key.encode()).get(timeout=ANSWER_MS / 1000)
     finally:
         producer.close()
-    typer.echo(f"sent to {CASE_EVENTS}, partition {sent.partition}, offset {sent.offset}")
+    say(f"sent to {CASE_EVENTS}, partition {sent.partition}, offset {sent.offset}")
 
 
 def _address(bootstrap: str | None) -> str:

@@ -10,6 +10,7 @@ from services.cli.arguments import EventFiles, PlanFolder, Processes, chosen_pla
 from services.cli.failure import WRONG_USAGE, Failure
 from services.cli.progress import Display
 from services.cli.rejected import end_with
+from services.cli.terminal import say
 from services.domain.zone import Instant, Zone
 from services.replay import replay as files
 from services.reporting.page import write_page, write_sheet
@@ -42,7 +43,7 @@ def report(
     for name, each in named.items():
         write_page(out / f"{month}-{name}.html", each, read, as_of)
         write_sheet(out / f"{month}-{name}.csv", each)
-    typer.echo(f"{len(named)} reports written to {out}, of the district and of {len(named) - 1} lead units", err=True)
+    say(f"{len(named)} reports written to {out}, of the district and of {len(named) - 1} lead units", err=True)
     end_with(done)
 
 

@@ -15,6 +15,7 @@ from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
 from services.cli.arguments import PlanFolder, check_sinks, chosen_plan
 from services.cli.failure import INPUT_HAS_ERRORS, WRONG_USAGE, Failure
+from services.cli.terminal import safe_console
 from services.domain.law import Law
 from services.simulator.history import Event, History
 from services.simulator.placement import Placement
@@ -65,11 +66,11 @@ def simulate(
         )
     except ValueError as error:
         raise Failure(f"{folder}: {error}", INPUT_HAS_ERRORS) from None
-    console = Console(stderr=True, highlight=False)
+    console = safe_console(stderr=True)
     with _opened(out) as events, _opened(truth) as told:
         count = _write(history, events, told, rows, Placement(law), console)
     beside = f", what is true of them to {truth}" if truth is not None else ""
-    console.print(f"{count:,} events written to {out}{beside}", soft_wrap=True, markup=False)
+    console.print(f"{count:,} events written to {out}{beside}", soft_wrap=True)
 
 
 def _write(

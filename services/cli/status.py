@@ -6,13 +6,13 @@ from typing import Annotated, NamedTuple
 
 import orjson
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from services.catalog.load import load_plan
 from services.catalog.wording import SIGNS, STATE_NAMES, unit_code
 from services.cli.failure import NO_ANSWER, Failure
+from services.cli.terminal import safe_console
 from services.domain.cards import WHOLE
 from services.domain.plan import Plan, Promise
 from services.domain.published import WORST_FIRST, Card, Level, State, ValueRow
@@ -60,10 +60,10 @@ def status(
         raise Failure(f"status: {error}", NO_ANSWER) from None
     if not standing.rows:
         raise Failure("status: nothing is published yet. Are the workers running (`kpiwatch up`)?", NO_ANSWER)
-    console = Console()
+    console = safe_console()
     console.print(promises_table(plan, standing, unit or "ALL"))
     console.print(cards_table(plan, standing.cards))
-    console.print(f"[dim]as of {standing.watermark}, computed at {standing.computed_at} (plan time)[/]")
+    console.print(Text(f"as of {standing.watermark}, computed at {standing.computed_at} (plan time)", "dim"))
 
 
 def read_published(bootstrap: str, wait: float) -> Standing:
@@ -114,8 +114,8 @@ def promises_table(plan: Plan, standing: Standing, unit: str) -> Table:
         table.add_row(
             Text(f"{SIGNS[state]} {STATE_NAMES[state].zh}", _STYLES[state]),
             promise.id,
-            f"{promise.title.zh}\n[dim]{promise.title.en}[/]",
-            shown(row.value, promise) + forecast(standing, unit, promise),
+            Text.assemble(f"{promise.title.zh}\n", (promise.title.en, "dim")),
+            Text.assemble(shown(row.value, promise), (forecast(standing, unit, promise), "dim")),
             target(promise),
             row.n,
             overdue,
@@ -147,7 +147,7 @@ def forecast(standing: Standing, unit: str, promise: Promise) -> str:
     if not all(foretold):
         return ""
     expected, lower, upper = (shown(each, promise) for each in foretold)
-    return f"\n[dim]→ {expected} ({lower}–{upper})[/]"
+    return f"\n→ {expected} ({lower}–{upper})"
 
 
 def is_share(promise: Promise) -> bool:

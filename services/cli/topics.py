@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from services.cli.failure import INPUT_HAS_ERRORS
+from services.cli.terminal import say
 from services.messaging import topics
 from services.settings import Settings
 
@@ -21,10 +22,10 @@ def make_topics(
     address, count = bootstrap or settings.bootstrap, partitions or settings.partitions
     if not check:
         for name in topics.create(address, count):
-            typer.echo(f"made {name}")
+            say(f"made {name}")
     problems = topics.check(address, count)
     for problem in problems:
-        typer.echo(problem, err=True)
+        say(problem, err=True)
     if problems:
         raise typer.Exit(INPUT_HAS_ERRORS)
-    typer.echo(f"{len(topics.topics(count))} topics, all as they must be")
+    say(f"{len(topics.topics(count))} topics, all as they must be")

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import orjson
 import typer
-from rich.console import Console
 
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
 from services.cli.arguments import AsOf, check_sinks
 from services.cli.failure import NO_ANSWER, WRONG_USAGE, Failure
 from services.cli.moments import moment
+from services.cli.terminal import safe_console
 from services.domain.judge import Judge
 from services.domain.published import Card
 from services.domain.values import Valuer
@@ -50,7 +50,7 @@ def values(
         ) from None
     rows = Valuer(judge).rows(standing.tallies, time, standing.last_events)
     written = write_values(out, rows)
-    console = Console(stderr=True)
+    console = safe_console(stderr=True)
     console.print(f"{out}: {written} rows as of {judge.law.zone.text(time)}")
     if cards is not None:
         console.print(f"{cards}: {write_cards(cards, held)} cards")

@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from services.domain.visible import visible
+
 
 class Reason(StrEnum):
     """What is wrong with an event. A reason code is a word of the contract: it is never renamed and none is added
@@ -49,6 +51,8 @@ class Refused(Exception):
     """
 
     def __init__(self, code: Reason, path: str, sentence: str, remedy: str) -> None:
+        # they name fields and quote codes of the event
+        path, sentence, remedy = visible(path), visible(sentence), visible(remedy)
         super().__init__(worded(code, path, sentence, remedy))
         self.code = code
         self.path = path

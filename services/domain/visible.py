@@ -2,7 +2,8 @@
 
 A name, a subject or an attribute may hold what is no letter but does something: moves the cursor, colours or clears a
 screen (ESC, C1), turns the order of letters round (bidi marks), begins a line of its own, or cannot be seen at all.
-Each such character is shown as its escape, as JSON writes it: `\\u202e`. Ordinary text, Chinese included, stays as it is.
+Each such character is shown as its escape, as JSON writes it: `\\u202e`. Ordinary text, Chinese included, stays as it
+is.
 """
 
 import re
