@@ -2,6 +2,7 @@
 time: a second one is refused."""
 
 import csv
+import errno
 import fcntl
 import gzip
 import io
@@ -95,6 +96,11 @@ class _Draft:
             ) from None
         except FileNotFoundError:
             pass
+        except OSError as error:
+            if error.errno in _NO_LOCKS:
+                return descriptor
+            os.close(descriptor)
+            raise
         os.close(descriptor)
         return -1
 
@@ -111,6 +117,8 @@ class _Draft:
         os.close(self.descriptor)
 
 
+_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
+"""Some network file systems: one writer at a time is the user's own care there."""
 _drafts: set[_Draft] = set()
 _claims: dict[Path, _Draft] = {}
 

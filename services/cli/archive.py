@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli.arguments import check_sinks
+from services.cli.arguments import Bootstrap, check_sinks
 from services.cli.failure import INPUT_HAS_ERRORS, NO_ANSWER, Failure
 from services.cli.progress import Display
 from services.cli.terminal import say
@@ -27,7 +27,7 @@ def archive(
     case: Annotated[
         str | None, typer.Option("--case", help="Only of this case: its subject, or 'source subject'.")
     ] = None,
-    bootstrap: Annotated[str | None, typer.Option("--bootstrap", help="The broker; else KPIWATCH_BOOTSTRAP.")] = None,
+    bootstrap: Bootstrap = None,
 ) -> None:
     """Write what stands in case.events now, each event with its arrival: `explain`, `replay`, `report` and `backfill`
     read it. What was refused is in there, too, and is refused again.

@@ -9,7 +9,7 @@ from kafka import KafkaProducer
 from rich.table import Table
 
 from services.catalog.load import load_plan
-from services.cli.arguments import PlanFolder, chosen_plan
+from services.cli.arguments import Bootstrap, PlanFolder, chosen_plan
 from services.cli.failure import INPUT_HAS_ERRORS, Failure
 from services.cli.terminal import safe_console, say
 from services.domain.refusal import Reason, Refused
@@ -21,7 +21,6 @@ from services.settings import Settings
 
 app = typer.Typer(help="List, show and send again what was refused.", no_args_is_help=True)
 
-Bootstrap = Annotated[str | None, typer.Option(help="Kafka's address; else KPIWATCH_BOOTSTRAP.")]
 Number = Annotated[int, typer.Argument(metavar="NUMBER", min=0, help="Its number in the list.")]
 
 

@@ -12,7 +12,7 @@ import orjson
 import typer
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
-from services.cli.arguments import check_sinks
+from services.cli.arguments import check_sinks, no_endless
 from services.cli.failure import INPUT_HAS_ERRORS, Failure
 from services.cli.mapping import ExportMapping, MappingError, Problem, RowReader, read_mapping
 from services.cli.terminal import safe_console, say
@@ -23,12 +23,18 @@ _TOLD_EVERY = 5_000
 _LISTED = 1_000
 """So many problems are told one by one; the rest is counted."""
 
+_LONGEST_LINE = 4 * 1024 * 1024
+"""Characters: more than all cells of a row together, each of which csv bounds, can need."""
+
 _OUTCOME = dict[str, object] | Problem
 
 
 def import_export(
     export: Annotated[
-        Path, typer.Argument(metavar="FILE.csv", exists=True, dir_okay=False, help="The export: .csv or .csv.gz.")
+        Path,
+        typer.Argument(
+            metavar="FILE.csv", exists=True, dir_okay=False, callback=no_endless, help="The export: .csv or .csv.gz."
+        ),
     ],
     mapping: Annotated[
         Path, typer.Option("--mapping", metavar="MAP.toml", exists=True, dir_okay=False, help="What its rows say.")
@@ -113,4 +119,12 @@ def _rows(export: Path, mapping: ExportMapping) -> Iterator["csv.DictReader[str]
         raw.close()
         raise MappingError(f"encoding: {mapping.encoding!r} is not known: write one such as utf-8 or gb18030") from None
     with text:
-        yield csv.DictReader(text, delimiter=mapping.delimiter)
+        yield csv.DictReader(_lines(text), delimiter=mapping.delimiter)
+
+
+def _lines(text: TextIO) -> Iterator[str]:
+    """The lines; csv.Error for one that no row has, before it fills the memory."""
+    while line := text.readline(_LONGEST_LINE):
+        if len(line) == _LONGEST_LINE and not line.endswith("\n"):
+            raise csv.Error(f"a line is longer than {_LONGEST_LINE:,} characters")
+        yield line

@@ -16,6 +16,7 @@ from services.replay import replay as files
 from services.reporting.page import write_page, write_sheet
 from services.reporting.report import Reports
 from services.reporting.times import end_of_month, times_as_of
+from services.whole_file import claim
 
 
 def report(
@@ -36,6 +37,7 @@ def report(
     as_of = _end(month, zone)
     times = times_as_of(as_of, zone, read.head.issued)
     out.mkdir(parents=True, exist_ok=True)
+    claim(out / f"{month}-ALL.html")  # two at once would mix their pages
     with Display() as told:
         done = files.replay(events, folder, times.every, processes=processes, progress=told)
     reports = Reports(read, times, done.rows)

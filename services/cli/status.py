@@ -11,6 +11,7 @@ from rich.text import Text
 
 from services.catalog.load import load_plan
 from services.catalog.wording import SIGNS, STATE_NAMES, unit_code
+from services.cli.arguments import Wait
 from services.cli.failure import NO_ANSWER, Failure
 from services.cli.terminal import safe_console
 from services.domain.cards import WHOLE
@@ -47,7 +48,7 @@ class Standing(NamedTuple):
 
 def status(
     unit: Annotated[str | None, typer.Option("--unit", help="Of one unit; else of the whole district.")] = None,
-    wait: Annotated[float, typer.Option("--wait", help="Seconds to wait for the first values.")] = 10,
+    wait: Wait = 10,
 ) -> None:
     """Show every promise against its threshold, worst first, and who has open cards."""
     settings = Settings.from_environment()

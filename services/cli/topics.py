@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from services.cli.arguments import Bootstrap
 from services.cli.failure import INPUT_HAS_ERRORS
 from services.cli.terminal import say
 from services.messaging import topics
@@ -12,9 +13,9 @@ from services.settings import Settings
 
 def make_topics(
     check: Annotated[bool, typer.Option("--check", help="Make nothing, only say what is wrong.")] = False,
-    bootstrap: Annotated[str | None, typer.Option(help="Kafka's address; else KPIWATCH_BOOTSTRAP.")] = None,
+    bootstrap: Bootstrap = None,
     partitions: Annotated[
-        int | None, typer.Option(min=1, help="Partitions of what is keyed by case; else KPIWATCH_PARTITIONS.")
+        int | None, typer.Option(min=1, max=1024, help="Partitions of what is keyed by case; else KPIWATCH_PARTITIONS.")
     ] = None,
 ) -> None:
     """Make the topics that are missing and say what is wrong with the others."""

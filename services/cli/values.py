@@ -8,7 +8,7 @@ import typer
 
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
-from services.cli.arguments import AsOf, check_sinks
+from services.cli.arguments import AsOf, Wait, check_sinks
 from services.cli.failure import NO_ANSWER, WRONG_USAGE, Failure
 from services.cli.moments import moment
 from services.cli.terminal import safe_console
@@ -26,7 +26,7 @@ def values(
     out: Annotated[Path, typer.Option("--out", help="Where the values go, as CSV.")],
     as_of: AsOf,
     cards: Annotated[Path | None, typer.Option("--cards", help="Where the cards go, as CSV.")] = None,
-    wait: Annotated[float, typer.Option("--wait", help="Seconds to wait for the system to get there.")] = 60,
+    wait: Wait = 60,
 ) -> None:
     """Write the values of the running system as of the time at which its clock and its progress stand."""
     settings = Settings.from_environment()
