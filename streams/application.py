@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from kafka.errors import KafkaError
 
 from services.catalog.load import InvalidPlan
 from services.domain.visible import LINES, visible
+from services.ending import end_soon
 from services.logs import SeenRecord, complain
 from services.messaging.topics import check
 from services.settings import Settings, SettingsError
@@ -87,6 +89,14 @@ class WorkerEnds(Exception):
 
 
 class _Worker(faust.Worker):
+    def install_signal_handlers(self) -> None:
+        """Faust's handlers run in the event loop, and end the worker in order. These run at once: a loop that judges
+        all rows anew, or waits for a broker that is away, would not get to them in time."""
+        super().install_signal_handlers()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda number, frame: end_soon(number))  # the loop is woken all the same
+            signal.siginterrupt(number, False)
+
     def stop_and_shutdown(self) -> None:
         """The sentence comes last, where it is seen."""
         try:

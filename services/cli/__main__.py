@@ -1,17 +1,17 @@
 """`kpiwatch`: the command line. Exit codes: 0 done, 1 the input has errors, 2 wrong usage, 3 a part does not answer,
 130 ended by Ctrl-C (143 by SIGTERM)."""
 
-import importlib
-import os
 import sys
-import tempfile
-import traceback
-from collections.abc import Callable, Sequence
-from functools import wraps
-from importlib import metadata
-from typing import Annotated, Any, NamedTuple
 
 try:
+    import importlib
+    import os
+    import tempfile
+    import traceback
+    from collections.abc import Callable, Sequence
+    from functools import wraps
+    from typing import Annotated, Any, NamedTuple
+
     import typer
     from typer.exceptions import TyperException
     from typer.rich_utils import rich_format_error
@@ -60,14 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         try:
             _run(given)
         except KeyboardInterrupt:
-            sys.exit(interrupts.exit_code or 130)
-        except SystemExit:
-            if interrupts.exit_code is not None:
-                sys.exit(interrupts.exit_code)
-            raise
+            sys.exit(130)
         except Exception as error:
-            if interrupts.exit_code is not None:  # of what was under way
-                sys.exit(interrupts.exit_code)
+            if interrupts.exit_code is not None:
+                return  # it is of what was under way
             failure = failure_of(error) or _defect()
             print(visible(failure.sentence, keep=LINES), file=sys.stderr)
             sys.exit(failure.exit_code)
@@ -108,6 +104,8 @@ def _run(given: list[str]) -> None:
 
 def _version(wanted: bool) -> None:
     if wanted:
+        from importlib import metadata
+
         typer.echo(f"kpiwatch {metadata.version('kpiwatch')}")
         raise typer.Exit()
 

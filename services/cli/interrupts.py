@@ -1,8 +1,8 @@
 """Ctrl-C, SIGTERM and a closed terminal end a command within a second, in order: what is half written is removed, what
 it started ends, and no traceback is shown.
 
-The way out is an exception, so that everything on the way is put back. Should something on the way take longer (a
-library that waits for its threads), a timer does what matters and ends the process.
+The way out is an exception, so that everything on the way is put back; then the process ends at once. Should something
+on the way take longer (a library that waits for its threads), a timer does what matters and ends it.
 """
 
 import contextlib
@@ -27,23 +27,22 @@ class Interrupts:
     def __init__(self) -> None:
         self.exit_code: int | None = None
         """128 + the number of the signal, as shells have it (130 for Ctrl-C); None before one has come."""
-        self.timer: threading.Timer | None = None
 
     def note(self, number: int, frame: FrameType | None) -> None:
         """Raises KeyboardInterrupt, once: a second Ctrl-C must not disturb what the first has begun."""
         for each in _SIGNALS:
             signal.signal(each, signal.SIG_IGN)
         self.exit_code = 128 + number
-        self.timer = threading.Timer(ENDS_WITHIN_SECONDS, _end_now, (self.exit_code,))
-        self.timer.daemon = True
-        self.timer.start()
+        timer = threading.Timer(ENDS_WITHIN_SECONDS, _end_now, (self.exit_code,))
+        timer.daemon = True
+        timer.start()
         raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
 def heeded() -> Iterator[Interrupts]:
-    """Within the block such a signal raises KeyboardInterrupt. What the shell made the process ignore (`nohup`, `&`)
-    stays ignored."""
+    """Within the block such a signal raises KeyboardInterrupt, and behind it the process ends. What the shell made it
+    ignore (`nohup`, `&`) stays ignored."""
     interrupts = Interrupts()
     if threading.current_thread() is not threading.main_thread():
         yield interrupts
@@ -55,9 +54,10 @@ def heeded() -> Iterator[Interrupts]:
     try:
         yield interrupts
     finally:
-        if interrupts.exit_code is None:
-            for each, handler in before.items():
-                signal.signal(each, handler)
+        if interrupts.exit_code is not None:
+            _end_now(interrupts.exit_code)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _end_now(exit_code: int) -> None:

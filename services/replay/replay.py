@@ -9,6 +9,7 @@ import os
 import resource
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 from collections import Counter
@@ -315,13 +316,33 @@ def _crew(workers: int, plan_folder: Path, folder: Path, buckets: int) -> Iterat
 
 
 def _start_server() -> None:
-    """The server and its children leave Ctrl-C, which a terminal sends to all of them, to this process."""
+    """The server and its children leave Ctrl-C, which a terminal sends to all of them, and what is to be said to this
+    process: what goes wrong in a task comes back with it."""
     resource_tracker.ensure_running()  # first: it unblocks signals
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        forkserver.ensure_running()
+        with _muted():
+            forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _muted() -> Iterator[None]:
+    """A process that starts here has neither standard output nor standard error."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = [os.dup(1), os.dup(2)]
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        for number, descriptor in enumerate(kept, 1):
+            os.dup2(descriptor, number)
+            os.close(descriptor)
+        os.close(nowhere)
 
 
 def _end_with_parent() -> None:

@@ -3,11 +3,13 @@
 import signal
 import sys
 import threading
+from types import FrameType
 
 from services.catalog.calendars import load_calendar
 from services.catalog.load import InvalidPlan, load_plan
 from services.clock import Clock
 from services.domain.law import Law
+from services.ending import end_soon
 from services.logs import complain, start_logging
 from services.settings import Settings, SettingsError, variable
 from services.simulator.feed import Feed, FeedFailed
@@ -20,8 +22,13 @@ PROFILE = "demo"
 def main() -> int:
     start_logging()
     ending = threading.Event()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        ending.set()
+        end_soon(number)  # it may wait for a broker that is away
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ending.set())
+        signal.signal(number, end)
     try:
         settings = Settings.from_environment()
         clock = Clock.from_settings(settings)
