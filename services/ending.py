@@ -1,6 +1,7 @@
 """A process of ours that is told to end has ended ten seconds later, whatever it waits for.
 
-In order where that is quick. Else at once, which is no worse than a crash: all that counts is in Kafka, or is made anew.
+In order where that is quick. Else at once, which is no worse than a crash: all that counts is in Kafka, or is made
+anew.
 """
 
 import os
