@@ -22,6 +22,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from services.logs import complain
 from services.settings import Settings, SettingsError
 
 REPORT_SECONDS = 1.0
@@ -108,11 +109,11 @@ def main(arguments: Sequence[str]) -> int:
     try:
         settings = Settings.from_environment()
     except SettingsError as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return 2
     obstacle = of_web_part(arguments[0]) if arguments else of_worker(settings.state, settings.worker)
     if obstacle:
-        print(obstacle, file=sys.stderr)
+        complain(obstacle)
     return 3 if obstacle else 0
 
 

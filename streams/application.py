@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -12,6 +13,9 @@ import faust
 from kafka.errors import KafkaError
 
 from services.catalog.load import InvalidPlan
+from services.domain.visible import LINES, visible
+from services.ending import end_soon
+from services.logs import SeenRecord, complain
 from services.messaging.topics import check
 from services.settings import Settings, SettingsError
 
@@ -85,19 +89,27 @@ class WorkerEnds(Exception):
 
 
 class _Worker(faust.Worker):
+    def install_signal_handlers(self) -> None:
+        """Faust's handlers run in the event loop, and end the worker in order. These run at once: a loop that judges
+        all rows anew, or waits for a broker that is away, would not get to them in time."""
+        super().install_signal_handlers()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda number, frame: end_soon(number))  # the loop is woken all the same
+            signal.siginterrupt(number, False)
+
     def stop_and_shutdown(self) -> None:
         """The sentence comes last, where it is seen."""
         try:
             super().stop_and_shutdown()
         except WorkerEnds as end:
-            sys.exit(f"the worker ends: {end}")
+            sys.exit(visible(f"the worker ends: {end}", keep=LINES))
 
 
 def _record_without_traceback(*arguments: Any, **options: Any) -> logging.LogRecord:
     """Faust logs more than once what ends a worker, each time with the way there."""
-    record = logging.LogRecord(*arguments, **options)
+    record = SeenRecord(*arguments, **options)
     if record.exc_info and isinstance(record.exc_info[1], WorkerEnds):
-        record.exc_info = None
+        record.exc_info = record.exc_text = None
     return record
 
 
@@ -126,9 +138,9 @@ def run_stage(name: str, build: Callable[[Settings], faust.App]) -> None:
             sys.exit("\n".join([f"{name}: the topics are not as they must be:", *wrong]))
         app = build(settings)
     except (SettingsError, InvalidPlan) as error:
-        sys.exit(f"{name}: {error}")
+        sys.exit(visible(f"{name}: {error}", keep=LINES))
     except KafkaError as error:
-        print(f"{name}: Kafka does not answer: {error}. Start it, or set KPIWATCH_BOOTSTRAP", file=sys.stderr)
+        complain(f"{name}: Kafka does not answer: {error}. Start it, or set KPIWATCH_BOOTSTRAP")
         sys.exit(NO_ANSWER)
     run(app, loglevel="INFO")
 

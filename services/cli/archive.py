@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from services.cli.arguments import check_sinks
+from services.cli.arguments import Bootstrap, check_sinks
 from services.cli.failure import INPUT_HAS_ERRORS, NO_ANSWER, Failure
 from services.cli.progress import Display
+from services.cli.terminal import say
 from services.domain.cards import case_name
 from services.domain.facts import KEY_SEPARATOR
 from services.messaging.exported import exported
@@ -27,7 +28,7 @@ def archive(
     case: Annotated[
         str | None, typer.Option("--case", help="Only of this case: its subject, or 'source subject'.")
     ] = None,
-    bootstrap: Annotated[str | None, typer.Option("--bootstrap", help="The broker; else KPIWATCH_BOOTSTRAP.")] = None,
+    bootstrap: Bootstrap = None,
 ) -> None:
     """Write what stands in case.events now, each event with its arrival: `explain`, `replay`, `report` and `backfill`
     read it. What was refused is in there, too, and is refused again, unless only its key or its partition was wrong.
@@ -48,7 +49,7 @@ def archive(
                     told("reading", count, None)
     except BrokerUnavailable as error:
         raise Failure(f"archive: {error}", NO_ANSWER) from None
-    typer.echo(f"{count:,} events in {out}", err=True)
+    say(f"{count:,} events in {out}", err=True)
     if case is not None and not count:
         raise Failure(f"archive: no event of a case {case!r} in {CASE_EVENTS}: look for a slip in it", INPUT_HAS_ERRORS)
 

@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 from kafka import KafkaProducer
-from rich.console import Console
 from rich.table import Table
 
 from services.catalog.load import load_plan
-from services.cli.arguments import PlanFolder, chosen_plan
+from services.cli.arguments import Bootstrap, PlanFolder, chosen_plan
 from services.cli.failure import INPUT_HAS_ERRORS, Failure
+from services.cli.terminal import safe_console, say
 from services.domain.refusal import Reason, Refused
+from services.domain.visible import visible
 from services.messaging.codec import admission
 from services.messaging.dead_letter import DeadLetter, Filed, Headers, OriginalGone, as_event, original_of, read
 from services.messaging.topics import ANSWER_MS, CASE_EVENTS
@@ -20,7 +21,6 @@ from services.settings import Settings
 
 app = typer.Typer(help="List, show and send again what was refused.", no_args_is_help=True)
 
-Bootstrap = Annotated[str | None, typer.Option(help="Kafka's address; else KPIWATCH_BOOTSTRAP.")]
 Number = Annotated[int, typer.Argument(metavar="NUMBER", min=0, help="Its number in the list.")]
 
 
@@ -42,10 +42,10 @@ def list_letters(
         if (reason is None or letter.reason is reason) and (source is None or letter.source == source):
             count += 1
             table.add_row(
-                str(number), letter.received_at, letter.reason, letter.path, letter.place, letter.source or "-",
-                letter.sentence,
+                *map(visible, (str(number), letter.received_at, letter.reason, letter.path, letter.place,
+                               letter.source or "-", letter.sentence))
             )  # fmt: skip
-    console = Console(width=None if sys.stdout.isatty() else 240, highlight=False, markup=False)
+    console = safe_console(width=None if sys.stdout.isatty() else 240)
     if count:
         console.print(table)
     console.print(f"{count} dead letter{'' if count == 1 else 's'}")
@@ -79,16 +79,17 @@ def show(
         ("source", letter.source or "-"),
         ("received", letter.received_at),
     ):
-        typer.echo(f"{name:9}{text}")
+        say(f"{name:9}{visible(text)}")
     for header, value in letter.headers:
-        typer.echo(f"{'header':9}{header}: {'null' if value is None else value.decode(errors='backslashreplace')}")
+        shown = "null" if value is None else value.decode(errors="backslashreplace")
+        say(f"{'header':9}{visible(header)}: {visible(shown)}")
     if (whole := letter.whole) is not None:
-        typer.echo(f"{'whole':9}{whole.bytes} bytes, {whole.headers} headers, SHA-256 of the value {whole.sha256}")
-        typer.echo(
+        say(f"{'whole':9}{whole.bytes} bytes, {whole.headers} headers, SHA-256 of the value {whole.sha256}")
+        say(
             f"{'':9}below is its head of {len(letter.original)} bytes; the whole event, read from {letter.place}: "
             f"kpiwatch dead-letters show {number} --original"
         )
-    typer.echo(letter.original.decode(errors="backslashreplace"))
+    say(letter.original.decode(errors="backslashreplace"))
 
 
 @app.command()
@@ -138,7 +139,7 @@ def resend(
         )
     finally:
         producer.close()
-    typer.echo(f"sent to {CASE_EVENTS}, partition {sent.partition}, offset {sent.offset}")
+    say(f"sent to {CASE_EVENTS}, partition {sent.partition}, offset {sent.offset}")
 
 
 def _original(number: int, letter: DeadLetter, address: str) -> tuple[bytes, Headers]:

@@ -1,11 +1,9 @@
 """`kpiwatch explain`: why a case is judged as it is."""
 
-import sys
 from typing import Annotated
 
 import orjson
 import typer
-from rich.console import Console
 
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
@@ -14,6 +12,7 @@ from services.cli.explanation import Page, machine_readable
 from services.cli.failure import INPUT_HAS_ERRORS, WRONG_USAGE, Failure
 from services.cli.moments import moment
 from services.cli.rejected import tell
+from services.cli.terminal import safe_console, say
 from services.domain.cards import case_name
 from services.domain.explain import explain as explained
 from services.domain.facts import Fact
@@ -47,10 +46,9 @@ def explain(
     explanation = explained(judge, key, found.cases[key], now)
     if as_json:
         content = machine_readable(explanation, judge, found.rejected)
-        sys.stdout.buffer.write(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-        sys.stdout.flush()
+        say(orjson.dumps(content, option=orjson.OPT_INDENT_2).decode())
     else:
-        console = Console(highlight=False)
+        console = safe_console()
         console.width = min(console.width, WIDEST)
         for part in Page(explanation, judge, found.rejected).parts():
             console.print(part)

@@ -6,7 +6,9 @@ from pathlib import Path
 import typer
 
 from services.cli.failure import INPUT_HAS_ERRORS
+from services.cli.terminal import say
 from services.domain.refusal import worded
+from services.domain.visible import visible
 from services.replay.buckets import Rejected
 from services.replay.replay import Replayed
 from services.replay.writing import write_rejected
@@ -18,12 +20,12 @@ _EXAMPLES = 20
 def line_of(rejected: Rejected) -> str:
     """`file:line: reason at path: sentence → remedy`, as editors understand it."""
     refusal = worded(rejected.reason, rejected.path, rejected.sentence, rejected.remedy)
-    return f"{rejected.file}:{rejected.line}: {refusal}"
+    return visible(f"{rejected.file}:{rejected.line}: {refusal}")
 
 
 def tell(rejected: Rejected) -> None:
     """One line of it on standard error."""
-    typer.echo(line_of(rejected), err=True)
+    say(line_of(rejected), err=True)
 
 
 def tell_quarantined(done: Replayed) -> None:
@@ -57,5 +59,5 @@ def end_with(done: Replayed, sink: Path | None = None) -> None:
     if sink:
         write_rejected(sink, done.rejected)
         beyond = f"; all of them are in {sink}"
-    typer.echo(f"{len(done.rejected):,} of {done.events:,} events rejected{beyond}", err=True)
+    say(f"{len(done.rejected):,} of {done.events:,} events rejected{beyond}", err=True)
     raise typer.Exit(INPUT_HAS_ERRORS)

@@ -6,13 +6,14 @@ from typing import Annotated, NamedTuple
 
 import orjson
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from services.catalog.load import load_plan
 from services.catalog.wording import SIGNS, STATE_NAMES, unit_code
+from services.cli.arguments import Wait
 from services.cli.failure import NO_ANSWER, Failure
+from services.cli.terminal import safe_console
 from services.domain.cards import WHOLE
 from services.domain.plan import Plan, Promise
 from services.domain.published import WORST_FIRST, Card, Level, State, ValueRow
@@ -49,7 +50,7 @@ class Standing(NamedTuple):
 
 def status(
     unit: Annotated[str | None, typer.Option("--unit", help="Of one unit; else of the whole district.")] = None,
-    wait: Annotated[float, typer.Option("--wait", help="Seconds to wait for the first values.")] = 10,
+    wait: Wait = 10,
 ) -> None:
     """Show every promise against its threshold, worst first, and who has open cards."""
     settings = Settings.from_environment()
@@ -62,11 +63,11 @@ def status(
         raise Failure(f"status: {error}", NO_ANSWER) from None
     if not standing.rows:
         raise Failure("status: nothing is published yet. Are the workers running (`kpiwatch up`)?", NO_ANSWER)
-    console = Console()
+    console = safe_console()
     console.print(promises_table(plan, standing, unit or "ALL"))
     console.print(cards_table(plan, standing.cards))
     console.print(quarantine_line(standing.quarantined))
-    console.print(f"[dim]as of {standing.watermark}, computed at {standing.computed_at} (plan time)[/]")
+    console.print(Text(f"as of {standing.watermark}, computed at {standing.computed_at} (plan time)", "dim"))
 
 
 def read_published(bootstrap: str, wait: float) -> Standing:
@@ -131,8 +132,8 @@ def promises_table(plan: Plan, standing: Standing, unit: str) -> Table:
         table.add_row(
             Text(f"{SIGNS[state]} {STATE_NAMES[state].zh}", _STYLES[state]),
             promise.id,
-            f"{promise.title.zh}\n[dim]{promise.title.en}[/]",
-            shown(row.value, promise) + forecast(standing, unit, promise),
+            Text.assemble(f"{promise.title.zh}\n", (promise.title.en, "dim")),
+            Text.assemble(shown(row.value, promise), (forecast(standing, unit, promise), "dim")),
             target(promise),
             row.n,
             overdue,
@@ -164,7 +165,7 @@ def forecast(standing: Standing, unit: str, promise: Promise) -> str:
     if not all(foretold):
         return ""
     expected, lower, upper = (shown(each, promise) for each in foretold)
-    return f"\n[dim]→ {expected} ({lower}–{upper})[/]"
+    return f"\n→ {expected} ({lower}–{upper})"
 
 
 def is_share(promise: Promise) -> bool:

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import orjson
 import typer
-from rich.console import Console
 
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
-from services.cli.arguments import AsOf, check_sinks
+from services.cli.arguments import AsOf, Wait, check_sinks
 from services.cli.failure import NO_ANSWER, WRONG_USAGE, Failure
 from services.cli.moments import moment
+from services.cli.terminal import safe_console
 from services.domain.judge import Judge
 from services.domain.published import Card
 from services.domain.values import Valuer
@@ -26,7 +26,7 @@ def values(
     out: Annotated[Path, typer.Option("--out", help="Where the values go, as CSV.")],
     as_of: AsOf,
     cards: Annotated[Path | None, typer.Option("--cards", help="Where the cards go, as CSV.")] = None,
-    wait: Annotated[float, typer.Option("--wait", help="Seconds to wait for the system to get there.")] = 60,
+    wait: Wait = 60,
 ) -> None:
     """Write the values of the running system as of the time at which its clock and its progress stand."""
     settings = Settings.from_environment()
@@ -50,7 +50,7 @@ def values(
         ) from None
     rows = Valuer(judge).rows(standing.tallies, time, standing.last_events)
     written = write_values(out, rows)
-    console = Console(stderr=True)
+    console = safe_console(stderr=True)
     console.print(f"{out}: {written} rows as of {judge.law.zone.text(time)}")
     if cards is not None:
         console.print(f"{cards}: {write_cards(cards, held)} cards")

@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import Final
 
+from services.domain.visible import visible
+
 LONGEST_PATH: Final = 200
 LONGEST_SENTENCE: Final = 1000
 """Characters. A path can name an attribute, and a sentence can repeat it, of any length that an event has."""
@@ -60,8 +62,9 @@ class Refused(Exception):
     """
 
     def __init__(self, code: Reason, path: str, sentence: str, remedy: str) -> None:
-        path = shortened(path, LONGEST_PATH)
-        sentence, remedy = shortened(sentence, LONGEST_SENTENCE), shortened(remedy, LONGEST_SENTENCE)
+        # they name fields and quote codes of the event
+        path = shortened(visible(path), LONGEST_PATH)
+        sentence, remedy = (shortened(visible(text), LONGEST_SENTENCE) for text in (sentence, remedy))
         super().__init__(worded(code, path, sentence, remedy))
         self.code = code
         self.path = path

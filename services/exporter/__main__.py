@@ -15,6 +15,7 @@ from services.domain.zone import Instant
 from services.exporter.collector import PlanCollector
 from services.exporter.snapshot import LabelSets, Snapshot
 from services.exporter.web import exporter_app
+from services.logs import complain, start_logging
 from services.messaging import topics
 from services.messaging.reader import BrokerUnavailable, Record, TopicReader
 from services.serving import serve_beside
@@ -71,18 +72,17 @@ def serve(settings: Settings, plan: Plan, now: Callable[[], Instant]) -> None:
 
 
 def main() -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    logging.getLogger("kafka").setLevel(logging.WARNING)
+    start_logging()
     try:
         settings = Settings.from_environment()
         plan = load_plan(settings.plan)
         log.info("metrics on http://%s:%d/metrics", settings.host, settings.exporter_port)
         serve(settings, plan, Clock.from_settings(settings).now)
     except (SettingsError, ValueError) as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return 1 if not isinstance(error, SettingsError) else 2
     except BrokerUnavailable as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return 3
     return 0
 

@@ -19,7 +19,9 @@ from typing import NoReturn
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from services.catalog.load import load_plan
 from services.clock import KEEP_SECONDS, Clock
@@ -202,7 +204,9 @@ class _System:
         with self.console.status(f"{name} …"):
             yield
         self.console.print(
-            f"[green]✓[/] {name:<14} {what}  [dim]{time.monotonic() - started:.1f} s[/]", highlight=False
+            f"[green]✓[/] {name:<14} {escape(what)}  [dim]{time.monotonic() - started:.1f} s[/]",
+            highlight=False,
+            markup=True,
         )
 
     def _say_what_to_open(self) -> None:
@@ -256,12 +260,12 @@ class _System:
             self.children[place] = (part, again)
 
 
-def _sentence(found: Standing | None, zone: str) -> str:
+def _sentence(found: Standing | None, zone: str) -> Text:
     if found is None:
-        return "The exporter does not answer."
+        return Text("The exporter does not answer.")
     clock = datetime.fromtimestamp(found.clock_seconds, ZoneInfo(zone))
     cards = f"cards [yellow]{found.yellow} yellow[/] [red]{found.red} red[/]"
-    return (
+    return Text.from_markup(
         f"{clock:%Y-%m-%d %H:%M}  {found.events:,} events  promises "
         f"[green]{found.met} met[/] [yellow]{found.at_risk} at risk[/] [red]{found.missed} missed[/] "
         f"{found.other} other  {cards}"

@@ -12,6 +12,7 @@ from services.catalog.load import load_plan
 from services.catalog.working_time import WorkingTime
 from services.clock import Clock
 from services.domain.plan import Plan
+from services.logs import complain, start_logging
 from services.messaging import topics
 from services.messaging.reader import BrokerUnavailable, TopicReader
 from services.notifier.alertmanager import Alertmanager, Mirror, real_now
@@ -102,22 +103,20 @@ def serve(settings: Settings, plan: Plan, clock: Clock) -> None:
 
 
 def main() -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    logging.getLogger("kafka").setLevel(logging.WARNING)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    start_logging()
     try:
         settings = Settings.from_environment()
         plan = load_plan(settings.plan)
         log.info("webhook on http://%s:%d/alerts", settings.host, settings.notifier_port)
         serve(settings, plan, Clock.from_settings(settings))
     except SettingsError as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return 2
     except ValueError as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return 1
     except (BrokerUnavailable, JournalInUse) as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return 3
     return 0
 
