@@ -132,9 +132,7 @@ def read_row(value: bytes | None) -> Published:
         moment(fields, name)
     for name in metrics.ROW_METRICS:
         _number(fields, name)
-    state, before = cells["state"], text(fields, "state_at_midnight", "")
-    if state not in _STATES:
-        raise Unreadable("its state is none that is known")
+    state, before = text(fields, "state"), text(fields, "state_at_midnight", "")
     return Published(
         ValueRow(**cells), fields.get("computed_at", ""), fields.get("watermark", ""),
         before if before in _STATES else state,
@@ -228,6 +226,6 @@ def read_failure(value: bytes | None) -> WorkerFailure:
 
 def _seconds(fields: Mapping[str, Any], name: str) -> float:
     value: Any = fields.get(name)
-    if type(value) not in (int, float) or not 0 <= value < 2**40:
+    if type(value) not in (int, float) or not 0 <= value < 2**33:
         raise Unreadable(f"its field {name} is no time")
     return float(value)

@@ -15,6 +15,7 @@ KPI_TALLIES: Final = "kpi.tallies"
 KPI_VALUES: Final = "kpi.values"
 ALERT_CARDS: Final = "alert.cards"
 CASE_VERDICTS: Final = "case.verdicts"
+WORKER_FAILURES: Final = "worker.failures"
 
 CASES_APP: Final = "kpiwatch-cases"
 """Name of the stream application that keeps the cases."""
@@ -77,6 +78,8 @@ def topics(partitions: int) -> tuple[Topic, ...]:
         Topic(KPI_VALUES, "kpi|variant|unit|item|window", 1, _COMPACTED | {"segment.bytes": str(16 * 1024 * 1024)}),
         Topic(ALERT_CARDS, "kpi|case|cycle|node|level", partitions, _COMPACTED),
         Topic(CASE_VERDICTS, "kpi|case|cycle", partitions, _COMPACTED),
+        # Workers that die again and again of one cause; null once one has worked well.
+        Topic(WORKER_FAILURES, "worker", 1, _COMPACTED),
     )
 
 

@@ -122,8 +122,8 @@ class Kpis:
             await self._publish(reached, watermark, now, lagging)
 
     async def _publish(self, reached: Instant, watermark: Instant, now: Instant, lagging: bool) -> None:
-        """Rows as of the time reached. Where a new owner has not come so far, they are stale and say how far it is; while
-        it does not know that itself, they say how far everything was judged when that was last known."""
+        """Rows as of the time reached. Where a new owner has not come so far, they are stale and say how far it is;
+        while it does not know that itself, they say how far everything was judged when that was last known."""
         self._reached, as_of = reached, reached + 1
         watermark = self._watermark = watermark or self._watermark or reached
         day = self._judge.law.zone.day(reached)
