@@ -56,8 +56,8 @@ def values(
         console.print(f"{cards}: {write_cards(cards, sorted(held.cards.values()))} cards")
     if held.unreadable:
         raise Failure(
-            f"values: {len(held.unreadable)} records of {ALERT_CARDS} cannot be read (above is where they are), and their "
-            f"cards are missing in {cards}: see deploy/runbooks/RecordsUnreadable.md",
+            f"values: {len(held.unreadable)} records of {ALERT_CARDS} cannot be read (above is where they are), and "
+            f"their cards are missing in {cards}: see deploy/runbooks/RecordsUnreadable.md",
             INPUT_HAS_ERRORS,
         )
 
