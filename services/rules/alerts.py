@@ -28,6 +28,7 @@ from services.messaging.records import (
     rank,
 )
 from services.rules.durations import DAY, HOUR, MINUTE, of_plan, text
+from services.worker_failures import REPEATED
 
 Rule = dict[str, Any]
 
@@ -298,6 +299,14 @@ class Alerts:
             en="more than 5 % of the events of 15 minutes were refused",
             hold=text(5 * MINUTE),
             keep=text(10 * MINUTE),
+        )
+        yield self._rule(
+            "WorkerFailing",
+            f"max by (stage, worker) ({metrics.WORKER_FAILURES.name}) >= {REPEATED}",
+            _operations("page"),
+            zh="流计算进程 {{ $labels.worker }}（{{ $labels.stage }}）因同一原因连续退出 {{ $value }} 次",
+            en="worker {{ $labels.worker }} ({{ $labels.stage }}) has died {{ $value }} times in a row of one cause",
+            keep=text(5 * MINUTE),
         )
         yield self._rule(
             "RowsHidden",

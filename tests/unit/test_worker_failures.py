@@ -76,7 +76,7 @@ def test_a_worker_works_once_it_has_lived_for_clearly_longer_than_when_it_died(
 ) -> None:
     """One that reads a backlog for two minutes each time, up to the same record, is not well after one."""
     now = time.time()
-    monkeypatch.setattr(worker_failures.time, "time", lambda: now)
+    monkeypatch.setattr(time, "time", lambda: now)
     first = worker(tmp_path)
     first.begin()
     now += 120
