@@ -236,15 +236,13 @@ class Snapshot:
         """A record of kpi.tallies: only progress matters here, and of two owners the later one's (higher epoch)."""
         if not key.startswith(_PROGRESS):
             return
-        number = key.removeprefix(_PROGRESS)
-        if not number.isdigit() or len(number) > 6:
-            raise Unreadable("its key names no partition")
         if value is None:
-            self._progress.pop(int(number), None)
+            self._progress = {number: told for number, told in self._progress.items() if told.record()[0] != key}
             return
-        told, known = tally_log.read_progress(value), self._progress.get(int(number))
+        told = tally_log.read_progress(key, value)
+        known = self._progress.get(told.partition)
         if known is None or told.epoch >= known.epoch:
-            self._progress[int(number)] = told
+            self._progress[told.partition] = told
 
     @_tolerant(topics.WORKER_FAILURES)
     def take_failure(self, key: bytes, value: bytes | None) -> None:

@@ -133,16 +133,22 @@ class Progress(NamedTuple):
 
     def record(self) -> Record:
         """As it is sent."""
-        return f"progress|{self.partition}".encode(), orjson.dumps({"type": "progress", **self._asdict()})
+        return _progress_name(self.partition), orjson.dumps({"type": "progress", **self._asdict()})
 
 
-def read_progress(value: bytes | None) -> Progress:
+def _progress_name(partition: int) -> bytes:
+    return f"progress|{partition}".encode()
+
+
+def read_progress(key: bytes, value: bytes | None) -> Progress:
     """The progress of a record. Raises Unreadable."""
-    return _progress(fields_of(value))
+    return _progress(key, fields_of(value))
 
 
-def _progress(body: dict[str, Any]) -> Progress:
+def _progress(key: bytes, body: dict[str, Any]) -> Progress:
     """An earlier version may have written more, or less."""
+    if key != _progress_name(whole(body, "partition")):
+        raise Unreadable("its key names another partition than its value")
     sources = body.get("sources", {})
     if type(sources) is not dict or not all(
         is_whole(arrived, -_LAST_INSTANT, _LAST_INSTANT) for arrived in sources.values()
@@ -211,17 +217,20 @@ class TallyLog:
     def _take(self, key: bytes, body: dict[str, Any]) -> None:
         kind = body.get("type")
         if kind == "progress":
-            self._progressed(_progress(body))
+            self._progressed(_progress(key, body))
             return
         partition, epoch = whole(body, "partition"), whole(body, "epoch")
         if kind == "row":
             self._row(key, partition, epoch, body)
-        elif kind == "claim":
-            self._claimed(partition, epoch)
-        elif kind == "complete":
-            self._completed(partition, epoch)
-        else:
+            return
+        if kind not in _MARKS:
             raise Unreadable("its type is none that is known")
+        if key not in (_mark(kind, partition, epoch), f"{kind}|{partition}".encode()):  # the second: of older versions
+            raise Unreadable("its key names another owner than its value")
+        if kind == "claim":
+            self._claimed(partition, epoch)
+        else:
+            self._completed(partition, epoch)
 
     def _damage(self, key: bytes) -> None:
         """A record under this key cannot be read. A row's is missing in the sums of its owner."""
