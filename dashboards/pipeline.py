@@ -42,6 +42,10 @@ def _now(page: Page) -> Panel:
         Figure(page.say("事件总数", "events ever"), f"max({metrics.EVENTS.name})"),
         Figure(page.say("15分钟拒收占比", "refused in 15 minutes"), DEAD_LETTER_RATIO, "percent"),
         Figure(page.say("隔离办件", "quarantined cases"), f"sum({metrics.QUARANTINED.name})"),
+        Figure(
+            page.say("反复退出的进程", "workers that keep dying"),
+            f"count({metrics.WORKER_FAILURES.name}) or 0 * max({_UP} == 1)",
+        ),
         Figure(page.say("不可读记录", "unreadable records"), f"sum({metrics.UNREADABLE.name}) or 0 * max({_UP} == 1)"),
     ]
     return stat(page, Frame(page.say("现在", "Now"), Place(24, 4), empty=live_only(page)), figures)

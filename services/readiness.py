@@ -11,6 +11,7 @@ recent. One that may not read a topic or a group never gets there, which is the 
 the settings name, or a part that answers over HTTP. Exit code 0 if it is ready, else 3 and why not.
 """
 
+import importlib
 import os
 import sys
 import time
@@ -79,7 +80,7 @@ def read(state: Path, worker: str) -> Readiness | None:
     """What the worker last said; None if it never did."""
     try:
         return Readiness.model_validate_json(_file(state, worker).read_text())
-    except (FileNotFoundError, ValidationError):
+    except (OSError, ValueError, ValidationError):
         return None
 
 
@@ -88,9 +89,17 @@ def _file(state: Path, worker: str) -> Path:
 
 
 def of_worker(state: Path, worker: str) -> str:
-    """Why the worker is not ready; empty if it is."""
+    """Why the worker is not ready, and that it dies again and again, if it does; empty if it is ready."""
     said = read(state, worker)
-    return "it has not said anything yet" if said is None else said.obstacle
+    obstacle = "it has not said anything yet" if said is None else said.obstacle
+    return "; ".join(filter(None, (obstacle, dying(state, worker)))) if obstacle else ""
+
+
+def dying(state: Path, worker: str) -> str:
+    """That a worker dies again and again of one cause, in a sentence; empty if it does not."""
+    if not (state / f"{worker}.failures").exists():
+        return ""  # the health check asks often: what reads the file is loaded where there is one
+    return importlib.import_module("services.worker_failures").repeated(state, worker)  # type: ignore[no-any-return]
 
 
 def of_web_part(url: str) -> str:

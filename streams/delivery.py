@@ -160,6 +160,10 @@ class BulkDelivery:
         """Grows with every change of the partition's owner: the offset of this owner's claim in the changelog."""
         return self._parts[partition].rows.epoch
 
+    def lost(self, partition: int) -> int:
+        """Rows of a partition that are missing, until its events have been read again; see rows.py."""
+        return len(self._parts[partition].rows.lost) if self._table else 0
+
     @asynccontextmanager
     async def turn(self, partition: int) -> AsyncIterator[PartitionRows | None]:
         """The rows of a partition for work outside a chunk, published at the end; None if it is not owned now."""
@@ -268,6 +272,8 @@ class BulkDelivery:
                 return
             async with self._working(part):
                 await self.handlers[tp.topic](tp, records)
+                if self.lost(tp.partition) and records[-1].offset + 1 >= (self._end(tp) or 0):
+                    part.rows.forget_lost()
             self._next[tp] = records[-1].offset + 1
 
     async def _seek_back(self, tp: TP, offset: int) -> None:
@@ -343,7 +349,8 @@ class BulkDelivery:
                 part.rows.close()
         self._next = {tp: offset for tp, offset in self._next.items() if tp.partition in owned}
         for partition in owned - self._parts.keys():
-            rows = PartitionRows(self._new_store(partition)) if self._table else None
+            place = f"{self._changelog}, partition {partition}"
+            rows = PartitionRows(self._new_store(partition), place) if self._table else None
             self._parts[partition] = _Part(partition, rows)
         if self._table and owned:
             await self._claim_and_restore([self._parts[partition] for partition in sorted(owned)], present)
@@ -382,6 +389,9 @@ class BulkDelivery:
         for part in parts:
             part.rows.restate()
             await self._publish(part)
+            if part.rows.lost:
+                _log.error("%s, partition %s: %s rows are lost: all events of the partition are read again",
+                           self._changelog, part.partition, len(part.rows.lost))  # fmt: skip
         _log.info(
             "recovered %s of %s partitions, %s rows, in %.1f s",
             len(targets), len(parts), count, time.monotonic() - started,
@@ -479,7 +489,7 @@ class BulkDelivery:
                 return  # the next recovery does it
             await self.flush()
             tp = TP(self._changelog, part.partition)
-            present = self.round
+            present, reading_again = self.round, bool(part.rows.lost)
             async with self._changelog_reader() as reader:
                 end = (await reader.end_offsets([tp]))[tp]
                 targets = {part: end - 1} if end > part.rows.position + 1 else {}
@@ -488,6 +498,8 @@ class BulkDelivery:
                 return  # the next recovery does it
             _log.warning("%s: %s rows written again behind stale records", tp, len(part.rows.stale))
             part.rows.restate()
+            if not reading_again:
+                part.rows.forget_lost()  # its owner had every row: under these keys there was none
             part.rows.disturbed = False
             await self._publish(part)
 
@@ -664,7 +676,11 @@ class _Consumer(driver.Consumer):
         during = delivery.round
         await super().perform_seek()
         tps = [tp for tp in self.assignment() if tp.topic in delivery.handlers]
-        starts = {tp: offset for tp in tps if (offset := self._committed_offset[tp]) and delivery.commits(tp)}
+        starts = {
+            tp: offset
+            for tp in tps
+            if (offset := self._committed_offset[tp]) and delivery.commits(tp) and not delivery.lost(tp.partition)
+        }
         unknown = [tp for tp in tps if tp not in starts]
         if unknown:
             starts |= {ensure_TP(tp): offset for tp, offset in (await self.earliest_offsets(*unknown)).items()}

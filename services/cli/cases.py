@@ -6,10 +6,10 @@ from collections import Counter
 from typing import Annotated, NamedTuple
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from services.cli.failure import INPUT_HAS_ERRORS, NO_ANSWER, Failure
+from services.cli.terminal import safe_console, say
 from services.domain.cards import case_name
 from services.messaging.quarantine_log import QuarantinedCase, decode
 from services.messaging.reader import BrokerUnavailable, TopicReader
@@ -64,14 +64,14 @@ def quarantined(
             left = _after_another_try(address, held, wait)
             released = sorted(place.name for place in held if place not in left)
             for name in released:
-                typer.echo(f"released: {name}")
-            typer.echo(f"{len(held):,} judged again, {len(released):,} released")
+                say(f"released: {name}")
+            say(f"{len(held):,} judged again, {len(released):,} released")
             held = left
     except BrokerUnavailable as error:
         raise Failure(f"cases: {error}", NO_ANSWER) from None
     if held:
         _print(held)
-    typer.echo(f"{len(held):,} quarantined case{'' if len(held) == 1 else 's'}")
+    say(f"{len(held):,} quarantined case{'' if len(held) == 1 else 's'}")
     if held:
         raise typer.Exit(INPUT_HAS_ERRORS)
 
@@ -115,7 +115,7 @@ def _print(held: Quarantined) -> None:
     table = Table("case", "unit", "promises", "since", "cause", box=None)
     for place, each in sorted(held.items(), key=lambda item: (item[1].since, item[0])):
         table.add_row(place.name, ", ".join(each.units) or "-", _promises(each.kpis), each.since, each.cause)
-    Console(width=None if sys.stdout.isatty() else 240, highlight=False, markup=False).print(table)
+    safe_console(width=None if sys.stdout.isatty() else 240).print(table)
 
 
 def _promises(kpis: tuple[str, ...]) -> str:

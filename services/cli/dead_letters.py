@@ -51,7 +51,7 @@ def list_letters(
     console.print(f"{count} dead letter{'' if count == 1 else 's'}")
     if unreadable:
         numbers = ", ".join(map(str, unreadable[:5])) + (", …" if len(unreadable) > 5 else "")
-        typer.echo(
+        say(
             f"{len(unreadable)} records of the topic are no dead letters of this version ({numbers}): "
             "something else writes there",
             err=True,
@@ -122,7 +122,7 @@ def resend(
     try:
         # an event of the service's own topic may have been stamped with its arrival already
         edge = admission(load_plan(chosen_plan(plan)), trust_receivedat=unchanged and letter.topic == CASE_EVENTS)
-        admitted = edge.admit(mended, headers=headers)  # type: ignore[arg-type]  # a header may be null
+        admitted = edge.admit(mended, headers=headers)
         if admitted.fact.source != owner:
             raise Refused(
                 Reason.SOURCE_MISMATCH,

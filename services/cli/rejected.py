@@ -31,9 +31,9 @@ def tell(rejected: Rejected) -> None:
 def tell_quarantined(done: Replayed) -> None:
     """A line of each quarantined case on standard error, and how many they are."""
     for each in islice(done.quarantined, _EXAMPLES):
-        typer.echo(f"{each.case!r} cannot be judged ({_promises(each.kpis)}): {each.cause}", err=True)
+        say(f"{each.case!r} cannot be judged ({_promises(each.kpis)}): {each.cause}", err=True)
     if done.quarantined:
-        typer.echo(
+        say(
             f"{len(done.quarantined):,} of {done.cases:,} cases quarantined: the promises that they may be about are "
             "stale or missed, the values are those of the other cases → report the causes, they are errors of kpiwatch",
             err=True,

@@ -25,6 +25,12 @@ from services.domain.zone import Instant
 PLAN_ROW = b"\x00plan"
 """Under this key a partition keeps the fingerprint of the judge that its rows were judged by."""
 
+JUDGED_ROW = b"\x00judged"
+"""Under this key a partition keeps as of when the latest of its rows was judged: a row without facts, due then."""
+
+SET_BACK_US = 60_000_000
+"""A clock that is so far behind what is judged was set back: less is the difference between the clocks of machines."""
+
 HEARTBEATS = b"\x00heartbeat "
 """So begins the key of a row that is no case's and holds a heartbeat of the source that the key names."""
 
@@ -175,6 +181,8 @@ class CasePartition:
         """Tallies that changed since the caller last cleared this set."""
         self.last_events: dict[str, Instant] = {}
         """Source → arrival of its last event up to now: a later one is not heard of before the clock is there."""
+        self.judged_to: Instant = 0
+        """No row is judged as of later than this. After the present only where the clock was set back."""
         self.catching_up = False
         """While it is set, cards wait: a case that may have some falls due at once and is told of by the first sweep
         after (DESIGN §2), so that a backlog of years is not told card by card."""
@@ -188,7 +196,7 @@ class CasePartition:
     # ---- start -------------------------------------------------------------------------------------
     def rebuild(self, now: Instant) -> None:
         """Read all rows once: tallies and due times come out of what each row contributed. Rows judged by another plan
-        or by other rules, or merged by a recovery, are judged again."""
+        or by other rules, or merged by a recovery, are judged again, and so are all once the clock was set back."""
         self.tallies.clear()
         self.changed.clear()
         self.last_events.clear()
@@ -198,10 +206,12 @@ class CasePartition:
         self._quarantined.clear()
         fingerprint = self._fingerprint
         was_catching_up, self.catching_up = self.catching_up, True  # nobody listens yet: the first sweep tells
-        same_plan = self._rows.get(PLAN_ROW) == fingerprint
+        self.judged_to = self._kept_judged_to()
+        set_back = self.judged_to - now > SET_BACK_US
+        same_plan = self._rows.get(PLAN_ROW) == fingerprint and not set_back
         stale: list[bytes] = []
         for key, value in self._rows.items():
-            if key == PLAN_ROW:
+            if key in _NO_CASES:
                 continue
             row = self._read(value, thoroughly=True)
             if row.unread is not None:
@@ -226,6 +236,10 @@ class CasePartition:
         self.catching_up = catching_up
         if not same_plan:
             self._rows[PLAN_ROW] = fingerprint
+        if set_back:
+            self.judged_to = 0
+        if stale:
+            self._judged(now)
         heapq.heapify(self._due)
         self.catching_up = was_catching_up
 
@@ -288,6 +302,8 @@ class CasePartition:
     def judge_added(self, now: Instant) -> list[Effects]:
         """Judge every case that was added to, once: a verdict is a function of all its facts and of `now`."""
         added, self._added = self._added, {}
+        if added:
+            self._judged(now)
         told = (self._judge_row(key, row, now) for key, row in added.items())
         return [effects for effects in told if effects is not None]
 
@@ -347,6 +363,7 @@ class CasePartition:
                 for fact in row.facts[:1]:
                     self._keep_heartbeat(fact, now)
                 continue
+            self._judged(now)
             effects = self._judge_row(key, row, now, swept=True)
             if effects is not None:
                 yield effects
@@ -389,7 +406,7 @@ class CasePartition:
         """Every card not cleared, and every case that is quarantined or was once, to be published again by a new owner:
         consumers act on change only."""
         for key, value in self._rows.items():
-            if key == PLAN_ROW:
+            if key in _NO_CASES:
                 continue
             try:
                 packed = self._loads(value)
@@ -431,6 +448,23 @@ class CasePartition:
             keep(whole.facts, fact)
         whole.contributions, whole.quarantine, whole.untold = row.contributions, row.quarantine, True
         return whole
+
+    # ---- how late it is judged ---------------------------------------------------------------------
+    def _judged(self, now: Instant) -> None:
+        """Rows are judged as of `now`. Kept with the rows: a new owner must know it, whatever its clock shows."""
+        if now > self.judged_to:
+            self.judged_to = now
+            self._rows[JUDGED_ROW] = self._dumps([[], [], now])
+
+    def _kept_judged_to(self) -> Instant:
+        """Unknown, where what is kept cannot be read, is later than any time: every case is judged again."""
+        kept = self._rows.get(JUDGED_ROW)
+        if kept is None:
+            return 0  # of a version that did not keep it
+        try:
+            return int(self._loads(kept)[2])
+        except (ValueError, TypeError, LookupError):
+            return 2**62
 
     # ---- judging -----------------------------------------------------------------------------------
     def _judge_row(self, key: bytes, row: Row, now: Instant, *, swept: bool = False) -> Effects | None:
@@ -544,6 +578,7 @@ class CasePartition:
                 last_events[fact.source] = fact.received
 
 
+_NO_CASES = frozenset((PLAN_ROW, JUDGED_ROW))
 _NEVER: Instant = -(2**63)
 _HEARTBEAT = int(Rank.SOURCE_HEARTBEAT)
 _CORRECTION = int(Rank.CORRECTION)

@@ -17,13 +17,15 @@ from services.exporter.snapshot import LabelSets, Snapshot
 from services.exporter.web import exporter_app
 from services.logs import complain, start_logging
 from services.messaging import topics
+from services.messaging.decoding import passed_over
 from services.messaging.reader import BrokerUnavailable, Record, TopicReader
 from services.serving import serve_beside
 from services.settings import Settings, SettingsError
 
 log = logging.getLogger("services.exporter")
 
-Take = Callable[[bytes | None, bytes | None], None]
+Take = Callable[[bytes | None, bytes | None], str]
+"""Takes a record in; says why it could not, else nothing."""
 
 
 def takers(snapshot: Snapshot) -> Mapping[str, Take]:
@@ -35,12 +37,15 @@ def takers(snapshot: Snapshot) -> Mapping[str, Take]:
         topics.CASE_QUARANTINE: snapshot.take_quarantine,
         topics.DEAD_LETTER: snapshot.take_dead_letter,
         topics.KPI_TALLIES: snapshot.take_tally,
+        topics.WORKER_FAILURES: snapshot.take_failure,
     }
 
 
 def take_in(records: list[Record], by_topic: Mapping[str, Take]) -> None:
     for record in records:
-        by_topic[record.topic](record.key, record.value)
+        wrong = by_topic[record.topic](record.key, record.value)
+        if wrong:
+            passed_over(log, record.topic, record.partition, record.offset, wrong)
 
 
 def serve(settings: Settings, plan: Plan, now: Callable[[], Instant]) -> None:

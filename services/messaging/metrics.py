@@ -198,6 +198,13 @@ ROWS_HIDDEN = Metric(
 UNREADABLE = Metric(
     "kpi_exporter_unreadable_records_total", "Records that are not what their topic promises.", ("topic",), "counter"
 )
+WORKER_FAILURES = Metric(
+    "kpi_worker_failures",
+    "How many times in a row a worker has died of one cause; no series for one that works. The cause is in"
+    " worker.failures, its log and kpiwatch status.",
+    ("stage", "worker"),
+)
+"""From the third time on. The cause is no label: it has no closed set."""
 
 ALL: tuple[Metric, ...] = (
     *ROW_METRICS.values(),
@@ -229,5 +236,6 @@ ALL: tuple[Metric, ...] = (
     DEAD_LETTER_RECORDS,
     EXPORTER_LAG,
     ROWS_HIDDEN,
+    WORKER_FAILURES,
     UNREADABLE,
 )

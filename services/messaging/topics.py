@@ -17,6 +17,7 @@ KPI_VALUES: Final = "kpi.values"
 ALERT_CARDS: Final = "alert.cards"
 CASE_VERDICTS: Final = "case.verdicts"
 CASE_QUARANTINE: Final = "case.quarantine"
+WORKER_FAILURES: Final = "worker.failures"
 
 CASES_APP: Final = "kpiwatch-cases"
 """Name of the stream application that keeps the cases."""
@@ -100,6 +101,8 @@ def topics(partitions: int) -> tuple[Topic, ...]:
         Topic(ALERT_CARDS, "kpi|case|cycle|node|level", partitions, _COMPACTED | _TAKES_BATCHES),
         Topic(CASE_VERDICTS, "kpi|case|cycle", partitions, _COMPACTED | _TAKES_BATCHES),
         Topic(CASE_QUARANTINE, "owner U+001F subject", partitions, _COMPACTED | _TAKES_BATCHES),
+        # Workers that die again and again of one cause; null once one has worked well.
+        Topic(WORKER_FAILURES, "worker", 1, _COMPACTED | _TAKES_BATCHES),
     )
 
 

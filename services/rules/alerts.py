@@ -28,6 +28,7 @@ from services.messaging.records import (
     rank,
 )
 from services.rules.durations import DAY, HOUR, MINUTE, of_plan, text
+from services.worker_failures import REPEATED
 
 Rule = dict[str, Any]
 
@@ -306,6 +307,14 @@ class Alerts:
             zh="{{ $value }} 件办件无法判定，已隔离：相关承诺标为数据陈旧",
             en="{{ $value }} cases cannot be judged and are quarantined: the promises that they may be about are stale",
             hold=text(2 * MINUTE),
+            keep=text(5 * MINUTE),
+        )
+        yield self._rule(
+            "WorkerFailing",
+            f"max by (stage, worker) ({metrics.WORKER_FAILURES.name}) >= {REPEATED}",
+            _operations("page"),
+            zh="流计算进程 {{ $labels.worker }}（{{ $labels.stage }}）因同一原因连续退出 {{ $value }} 次",
+            en="worker {{ $labels.worker }} ({{ $labels.stage }}) has died {{ $value }} times in a row of one cause",
             keep=text(5 * MINUTE),
         )
         yield self._rule(

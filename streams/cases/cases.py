@@ -245,6 +245,8 @@ class Cases:
             sources=partition.last_events,
             lag=self._delivery.lag(number) or 0,
             position=self._delivery.next_offset(TP(self._topics.events, number)) or 0,
+            judged_to=partition.judged_to,
+            lost=self._delivery.lost(number),
         )
         await self._delivery.send_many(self._topics.tallies, 0, [progress.record()])
 

@@ -208,7 +208,7 @@ def test_each_bad_event_gets_one_dead_letter_and_nothing_else_is_lost(town: Town
     letters = town.letters()
     by_key = {letter.key: letter for letter in letters}
     found = {
-        (letter.partition, letter.offset): (letter.reason, letter.original)
+        letter_place(letter): (letter.reason, letter.original)
         for letter in by_key.values()
         if letter.topic == topics.CASE_EVENTS
     }

@@ -375,6 +375,23 @@ STORIES = [
         {10: [], 20: [{"reason": "over_budget", "severity": "review"}]},
     ),
     Story(
+        "a worker that dies again and again of one cause, at once, and until it works",
+        "WorkerFailing",
+        {'kpi_worker_failures{stage="kpis",worker="kpis-1"}': "_ _ _ 3x5 stale"},
+        {
+            2: [],
+            3: [{"stage": "kpis", "worker": "kpis-1", "severity": "page", **OPERATIONS}],
+            12: [{"stage": "kpis", "worker": "kpis-1", "severity": "page", **OPERATIONS}],
+            20: [],
+        },
+    ),
+    Story(
+        "a worker that died twice",
+        "WorkerFailing",
+        {'kpi_worker_failures{stage="kpis",worker="kpis-1"}': "2x60"},
+        {30: []},
+    ),
+    Story(
         "records that nobody understands",
         "RecordsUnreadable",
         {

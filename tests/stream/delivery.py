@@ -37,6 +37,9 @@ class FakeDelivery:
     def lag(self, partition: int) -> int | None:
         return self.unread[partition]
 
+    def lost(self, partition: int) -> int:
+        return 0
+
     def next_offset(self, tp: object) -> int | None:
         return self.next
 
