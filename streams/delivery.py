@@ -176,6 +176,8 @@ class BulkDelivery:
                 yield None
                 return
             async with self._working(part):
+                if self.lost(partition) and self.lag(partition) == 0:
+                    part.rows.forget_lost()  # all events have been read again
                 yield part.rows
 
     async def send_many(self, topic: str, partition: int, pairs: Iterable[tuple[bytes | None, bytes | None]]) -> None:
@@ -272,8 +274,6 @@ class BulkDelivery:
                 return
             async with self._working(part):
                 await self.handlers[tp.topic](tp, records)
-                if self.lost(tp.partition) and records[-1].offset + 1 >= (self._end(tp) or 0):
-                    part.rows.forget_lost()
             self._next[tp] = records[-1].offset + 1
 
     async def _seek_back(self, tp: TP, offset: int) -> None:
