@@ -40,7 +40,12 @@ DIGITS = {
     "mathematical": "𝟎𝟏𝟐𝟑𝟒𝟓𝟔𝟕𝟖𝟗",
     "superscript": "⁰¹²³⁴⁵⁶⁷⁸⁹",
 }
-NUMBERS = {"13800138000": MOBILE, "11010519491231002X": IDENTITY, "110105491231002": IDENTITY, "6222020200112345679": CARD}
+NUMBERS = {
+    "13800138000": MOBILE,
+    "11010519491231002X": IDENTITY,
+    "110105491231002": IDENTITY,
+    "6222020200112345679": CARD,
+}
 GROUPINGS = {
     "13800138000": [(3, 4, 4), (3, 3, 5), (3, 8), (1,) * 11],
     "11010519491231002X": [(6, 4, 4, 4), (6, 8, 4), (3, 3, 4, 4, 4)],
@@ -106,7 +111,9 @@ def test_a_candidate_that_fails_does_not_cover_the_number_after_it() -> None:
     assert personal_number("62 6222020200112345679") == CARD
 
 
-@given(st.dates(date(1900, 1, 1), date(2020, 12, 31)), st.integers(0, 999), st.sampled_from(sorted(SEPARATORS)), st.data())
+@given(
+    st.dates(date(1900, 1, 1), date(2020, 12, 31)), st.integers(0, 999), st.sampled_from(sorted(SEPARATORS)), st.data()
+)
 def test_every_identity_card_number_is_found_in_any_grouping(
     birth: date, order: int, separator: str, data: st.DataObject
 ) -> None:
@@ -123,7 +130,9 @@ def test_every_mobile_number_is_found(rest: str, second: str) -> None:
 
 
 @given(
-    st.sampled_from([("62", 16), ("62", 17), ("62", 18), ("62", 19), ("9558", 19), ("4", 16), ("51", 16), ("3528", 16)]),
+    st.sampled_from(
+        [("62", 16), ("62", 17), ("62", 18), ("62", 19), ("9558", 19), ("4", 16), ("51", 16), ("3528", 16)]
+    ),
     st.text("0123456789", min_size=19, max_size=19),
 )
 def test_every_bank_card_number_is_found(network: tuple[str, int], digits: str) -> None:
@@ -179,14 +188,14 @@ def test_numbers_of_cases_are_left_alone(text: str) -> None:
 
 def test_a_unified_social_credit_code_names_an_organisation() -> None:
     rng = random.Random(7)
-    for _ in range(20_000):
+    for _ in range(5_000):
         kind = rng.choice(("91", "92", "93", "11", "12", "51", "52", "53"))
         area = rng.choice(("500105", "500119", "500120", "500000"))
         start = kind + area + "".join(rng.choices("0123456789", k=9))
         assert personal_number(start + uscc.calc_check_digit(start)) is None
 
 
-def false_alarms(made: Any, count: int = 20_000) -> int:
+def false_alarms(made: Any, count: int = 10_000) -> int:
     return sum(personal_number(made()) is not None for _ in range(count))
 
 
@@ -197,8 +206,8 @@ def test_identifiers_that_systems_make_are_rarely_taken_for_a_person() -> None:
     assert false_alarms(lambda: f"{rng.getrandbits(128):032X}") <= 1
     assert false_alarms(lambda: "01FF" + "".join(rng.choices("0123456789ABCDEFGHJKMNPQRSTVWXYZ", k=22))) <= 1
     assert false_alarms(lambda: str(rng.randrange(1_350_000_000_000_000_000, 2_200_000_000_000_000_000))) <= 1
-    assert false_alarms(lambda: str(rng.randrange(10**17, 10**18))) <= 45  # 0.1 %
-    assert false_alarms(lambda: str(rng.randrange(10**18, 2**63))) <= 50
+    assert false_alarms(lambda: str(rng.randrange(10**17, 10**18))) <= 28  # 0.1 %
+    assert false_alarms(lambda: str(rng.randrange(10**18, 2**63))) <= 30
 
 
 # ---- places and writings -------------------------------------------------------------------------------------------
@@ -206,10 +215,24 @@ def test_identifiers_that_systems_make_are_rarely_taken_for_a_person() -> None:
 EVENT: dict[str, Any] = {
     "specversion": "1.0", "id": "e-1", "source": "/s", "type": "correction", "subject": "W-1",
     "time": "2021-09-16T09:12:00+08:00",
-    "data": {"of": "e-0", "reason": "r", "event": {"type": "case.withdrawn", "data": {"reason": "r", "attributes": {"a": ["b"]}}}},
+    "data": {"of": "e-0", "reason": "r", "event": {"type": "case.withdrawn", "data": {"attributes": {"a": ["b"]}}}},
 }  # fmt: skip
-PLACES = ["id", "subject", "source", "caseowner", "data.of", "data.reason", "data.authority", "data.parent", "data.node",
-          "data.name", "data.unit", "data.unknown.deep", "data.event.data.reason", "data.event.data.attributes.a"]  # fmt: skip
+PLACES = [
+    "id",
+    "subject",
+    "source",
+    "caseowner",
+    "data.of",
+    "data.reason",
+    "data.authority",
+    "data.parent",
+    "data.node",
+    "data.name",
+    "data.unit",
+    "data.unknown.deep",
+    "data.event.data.reason",
+    "data.event.data.attributes.a",
+]
 
 
 def with_value(path: str, value: object) -> dict[str, Any]:
@@ -294,9 +317,9 @@ def _utf16(text: str) -> list[bytes]:
 
 
 TEXTS = st.text("0123468 -./_,)件三①１\u00a0\u200b\t\n\x7fxX", min_size=1, max_size=14).flatmap(
-    lambda around: st.sampled_from(["", "13800138000", "138\u00a00013\u200b8000", "138/0013/8000", "11010519491231002X"]).map(
-        lambda number: around[:7] + number + around[7:]
-    )
+    lambda around: st.sampled_from(
+        ["", "13800138000", "138\u00a00013\u200b8000", "138/0013/8000", "11010519491231002X"]
+    ).map(lambda number: around[:7] + number + around[7:])
 )
 
 
@@ -321,9 +344,9 @@ def test_the_verdict_does_not_depend_on_the_writing(subject: str, reason: str) -
 
 @pytest.mark.parametrize(
     "unit",
-    ["1", "1 ", "1 - ", "13", "4 ", "4111-", "6222 ", "86", "0", "0 ", " ", "-", "a1", "a", "三", "① ", "－", "138 0013 800",
-     "1101051949123100", "12345678-1234-", '"', "\t"],
-)  # fmt: skip
+    ["1", "1 ", "1 - ", "13", "4 ", "4111-", "6222 ", "86", "0", "0 ", " ", "-", "a1", "a", "三", "① ", "－", "\t"]
+    + ["138 0013 800", "1101051949123100", "12345678-1234-", "1(2)3", '"'],
+)
 def test_no_text_takes_long(unit: str) -> None:
     text = (unit * LARGEST_EVENT)[:LARGEST_EVENT] + "x"
     start = time.process_time()
