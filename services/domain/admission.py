@@ -4,7 +4,7 @@ Checked here is everything that the event alone, its plan and its arrival can te
 (`id_conflict`, a correction without a target) is found by the fold.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple, cast
 
 from pydantic import TypeAdapter, ValidationError
@@ -13,7 +13,7 @@ from services.domain.envelope import PlainHead, plain_head, without_ignored
 from services.domain.events import MODELS, Correction, Envelope, Head, text_of
 from services.domain.facts import RANK_OF, Fact, Rank, case_key, digest_of
 from services.domain.form import data_fields, data_validator, malformed, refusal_of, unknown_type
-from services.domain.personal import MOBILE, may_be_personal, personal_number
+from services.domain.personal import find_personal, may_be_personal
 from services.domain.plan import Plan
 from services.domain.record_headers import Carried, carried
 from services.domain.refusal import Reason, Refused
@@ -200,7 +200,7 @@ class Admission:
         if binary is not None or may_be_personal(raw):
             if is_deep(event):
                 raise _too_deep()
-            _refuse_personal(event, "")
+            _refuse_personal(event)
         return cast(dict[str, Any], event)
 
     def _refuse_large(self, raw: bytes, binary: dict[str, Any] | None) -> None:
@@ -462,33 +462,16 @@ def _with_whole_replacement(event: dict[str, Any]) -> dict[str, Any]:
 _INHERITED: Final = ("specversion", "source", "subject", "caseowner", "recordedat")
 
 
-def _refuse_personal(event: Mapping[str, Any], path: str) -> None:
-    """Refuses numbers of persons in a subject, a reason or an attribute; in whole numbers those with a check digit."""
-    for place, text in _texts(event, path):
-        found = personal_number(str(text))
-        if found and not (type(text) is int and found == MOBILE):
-            raise Refused(
-                Reason.PERSONAL_DATA,
-                place,
-                f"there is {'an' if found[0] in 'aeiou' else 'a'} {found} in it",
-                "send a keyed hash, or leave it out: the service must not know it",
-            )
-
-
-def _texts(event: Mapping[str, Any], path: str) -> Iterator[tuple[str, object]]:
-    yield f"{path}subject", event.get("subject", "")
-    data = event.get("data")
-    if type(data) is not dict:
-        return
-    for name in ("reason", "authority", "parent"):
-        yield f"{path}data.{name}", data.get(name, "")
-    attributes = data.get("attributes")
-    if type(attributes) is dict:
-        for name, value in attributes.items():
-            for content in value if type(value) is list else (value,):
-                yield f"{path}data.attributes.{name}", content
-    if not path and type(data.get("event")) is dict:
-        yield from _texts(data["event"], "data.event.")
+def _refuse_personal(event: Mapping[str, Any]) -> None:
+    """Refuses the number of a person anywhere in the event. Neither path nor sentence quotes it."""
+    found = find_personal(event)
+    if found is not None:
+        raise Refused(
+            Reason.PERSONAL_DATA,
+            found.path,
+            f"there is {'an' if found.kind[0] in 'aeiou' else 'a'} {found.kind} in it",
+            "send a keyed hash, or leave it out: the service must not know it",
+        )
 
 
 def _too_deep() -> Refused:

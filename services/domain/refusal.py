@@ -37,7 +37,7 @@ class Reason(StrEnum):
     NOT_ENTITLED = "not_entitled"
     """The source speaks about a unit, a case or a decision that is not its own."""
     PERSONAL_DATA = "personal_data"
-    """An identity-card, mobile or bank-card number."""
+    """An identity-card, mobile or bank-card number, in the `id`, the subject or anywhere else in the event."""
     TOO_LARGE = "too_large"
     """More than 64 KiB; or more than its case can hold, which only the case can know."""
 

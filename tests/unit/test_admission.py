@@ -639,12 +639,6 @@ def test_every_valid_identity_card_number_is_told(birth: date, order: int) -> No
     assert personal_number(f"证{number.lower()}号") == "identity-card number"
 
 
-@given(st.sampled_from(["62", "4", "51", "35"]), st.text("0123456789", min_size=16, max_size=16), st.integers(15, 18))
-def test_every_valid_bank_card_number_is_told(prefix: str, digits: str, length: int) -> None:
-    start = (prefix + digits)[:length]
-    assert personal_number(start + luhn.calc_check_digit(start)) is not None
-
-
 def test_data_that_is_null_is_not_data_left_out() -> None:
     admission = Admission(plan(), CODEC)
     without = event("case.withdrawn")
