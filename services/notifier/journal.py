@@ -5,7 +5,7 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
-from io import RawIOBase
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ import orjson
 log = logging.getLogger(__name__)
 
 PRIVATE = 0o600
+"""Notices name cases: nobody but the notifier's user reads them."""
 PRIVATE_FOLDER = 0o700
-"""Notices name cases: nobody but the notifier's user reads them. Folders that were there before are left as they are."""
+"""Of a folder that is made. One that was there may hold other things, too: it is left as it is."""
 
 
 class JournalInUse(Exception):
@@ -29,7 +30,7 @@ class Journal:
         """Raises JournalInUse. A last line that a crash cut off was never acknowledged: it is removed. Any other line
         that is no JSON object is passed over and stays where it is."""
         path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-        self._file = open(path, "a+b", buffering=0, opener=_private)
+        self._file = FileIO(path, "a+", opener=_private)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -77,7 +78,7 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, PRIVATE)
 
 
-def _write_all(file: RawIOBase, content: bytes) -> None:
+def _write_all(file: FileIO, content: bytes) -> None:
     rest = memoryview(content)
     while rest:
         rest = rest[file.write(rest) or 0 :]
