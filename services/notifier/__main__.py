@@ -84,7 +84,8 @@ class Notifier:
         caught_up = self._reader.caught_up
         for card in self._cards.take(records, caught_up):
             number = self._numbering.of(card)
-            self._mirror.take(card, number, _since(self._delivery.raised_at.get(card_id(number, card.level))))
+            noted = self._delivery.raised_at.get(card_id(number, card.level))
+            self._mirror.take(card, number, _since(noted), was_there=noted is not None)
             self._delivery.report(of_card(card, number))
         for alert in self.accepted.take():
             self._delivery.report(of_alert(alert))

@@ -84,11 +84,15 @@ class Mirror:
         """To be sent at once; kept until it was."""
         self._sent_at = float("-inf")
 
-    def take(self, card: Card, number: str, since: datetime) -> None:
-        """A card's present state. `since`: real time from which it stands, as far as is known."""
+    def take(self, card: Card, number: str, since: datetime, *, was_there: bool = False) -> None:
+        """A card's present state. `since`: real time from which it is active, as far as is known; `was_there`: the
+        Alertmanager may have it from an earlier run."""
         id = card_id(number, card.level)
         if not is_active(card):
-            if ended := self._standing.pop(id, None):
+            ended = self._standing.pop(id, None)
+            if ended is None and was_there and card.unit:
+                ended = self._alert(card, number, since.isoformat())
+            if ended is not None:
                 self._news[id] = ended
         else:
             # what changes (the due time after an extension, the unit) is told, the start stays

@@ -264,7 +264,8 @@ def test_a_red_card_of_the_night_that_is_over_in_the_morning_ends_the_yellow_one
     system.publish_card(red)
     system.restart_notifier()
     system.publish_card(red._replace(cleared_at="2021-10-14T10:00:00+08:00", reason="completed"))
-    until("no card at the Alertmanager", lambda: not system.alerts(alertname="CardOpen"))
+    water = {"alertname": "CardOpen", "unit": "liangjiang-water"}
+    until("no card at the Alertmanager", lambda: not system.alerts(**water))
     system.it_is("09:05")
     until("its end", lambda: len(system.told(case=yellow.case)) == 2)
     (ended,) = system.notices(case=yellow.case)[-1]["subjects"]

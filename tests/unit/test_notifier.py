@@ -844,6 +844,23 @@ def test_a_card_that_moves_ends_at_the_alertmanager_for_the_unit_that_held_it(
     assert [alert["labels"]["unit"] for alert in double.posted[2]] == ["sino-french-water"]
 
 
+def test_a_card_that_ended_while_no_notifier_ran_is_ended_at_the_alertmanager_if_it_may_be_there(
+    double: Double, alertmanager: Alertmanager, plan: Plan
+) -> None:
+    now, number = datetime(2026, 1, 1, 10, tzinfo=UTC), NUMBERING.of(RED)
+    before, after = Mirror(alertmanager, plan), Mirror(alertmanager, plan)
+    before.take(RED, number, now)
+    before.send(now, 0)
+    after.take(COMPLETED, number, now)
+    after.send(now, 0)
+    assert len(double.posted) == 1
+    after.take(COMPLETED, number, now, was_there=True)
+    after.send(now, 1)
+    (first,), (end,) = double.posted
+    assert end["labels"] == first["labels"]
+    assert end["endsAt"] == now.isoformat()
+
+
 def test_the_mirrored_card_of_a_node_names_it(double: Double, alertmanager: Alertmanager, plan: Plan) -> None:
     mirror, card = Mirror(alertmanager, plan), RED._replace(node="site_survey")
     mirror.take(card, NUMBERING.of(card), datetime(2026, 1, 1, tzinfo=UTC))
