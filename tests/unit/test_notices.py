@@ -8,6 +8,8 @@ import contextlib
 import logging
 import os
 import random
+import signal
+import threading
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -175,10 +177,11 @@ class System:
         else:
             card = card._replace(unit=unit, cleared_at=at, reason=state)
         key = f"K06-1|{case.replace(' ', chr(0x1F))}|1|-|{level}".encode()
-        value = None if state == "retracted" else b"{}" if state == "unreadable" else orjson.dumps(card._asdict())
+        value = None if state == "retracted" else orjson.dumps(card._asdict())
         self.world.log.append(Record("alert.cards", 0, len(self.world.log), key, value))
-        if state == "unreadable" and before:
-            self.cards[case, level] = before  # nobody knows better
+
+    def publish_what_is_no_card(self, value: bytes | None) -> None:
+        self.world.log.append(Record("alert.cards", 0, len(self.world.log), b"K06-1|another|1|-|red", value))
 
     def turn_red(self, case: str, unit: str) -> None:
         """What the cases stage publishes when a limit passes, in either order."""
@@ -278,11 +281,12 @@ steps = st.one_of(
         st.just("publish"),
         cases,
         st.sampled_from(("yellow", "red")),
-        st.sampled_from(("active", "active", "completed", "rejudged", "retracted", "unreadable")),
+        st.sampled_from(("active", "active", "completed", "rejudged", "retracted")),
         units,
     ),
     st.tuples(st.just("publish"), cases, st.just("yellow"), st.just("superseded"), units),
     st.tuples(st.just("turn_red"), cases, units),
+    st.tuples(st.just("publish_what_is_no_card"), st.sampled_from((b"{}", b"[", b"7", None))),
     st.tuples(st.just("alert"), st.sampled_from(("f1", "f2")), st.sampled_from(("firing", "resolved")), st.just("act")),
     st.tuples(st.just("alert"), st.just("f3"), st.sampled_from(("firing", "resolved")), st.just("page")),
     st.tuples(st.just("run"), st.sampled_from((1.0, 3.0, 30.0, 150.0))),
@@ -371,3 +375,23 @@ def test_every_notice_ends_once_and_nothing_is_active_that_is_not(
         finally:
             logging.disable(logging.NOTSET)
             system.end()
+
+
+def test_what_nobody_thought_of_ends_the_process_and_shows_no_case(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever started it starts it again; a thread that has died would leave a process that delivers nothing."""
+    world, signals = World(tmp_path), list[int]()
+    monkeypatch.setattr(process, "Alertmanager", lambda url: world)
+    monkeypatch.setattr(signal, "raise_signal", signals.append)
+    system = System(world)
+
+    def fail() -> None:
+        raise KeyError("SECRET")
+
+    monkeypatch.setattr(system.notifier, "step", fail)
+    system.notifier.run(threading.Event())
+    system.end()
+    assert signals == [signal.SIGTERM]
+    assert "KeyError at " in caplog.text
+    assert "SECRET" not in caplog.text
