@@ -63,6 +63,8 @@ class Settings(BaseModel):
     """Where Alertmanager answers; the notifier mirrors the active cards to it."""
     outbox: Path = Path(".kpiwatch/outbox.jsonl")
     """The notices that the notifier delivered, one a line."""
+    webhook_token_file: Path | None = None
+    """File of the token that Alertmanager sends to the webhook; made at the first start; empty: beside the outbox."""
     desk_url: str = ""
     """Address of the units' page, to which dashboards lead; empty: they say which command shows the cases."""
 
@@ -87,6 +89,11 @@ class Settings(BaseModel):
     """How many simulated seconds pass in a real one: at 14,400 a day takes 6 seconds."""
     demo_seed: int = 20210820
     """Seed of the simulated case histories."""
+
+    @property
+    def webhook_token(self) -> Path:
+        """The file of the webhook's token, wherever it is."""
+        return self.webhook_token_file or self.outbox.with_suffix(".token")
 
     @field_validator("demo_start")
     @classmethod

@@ -57,6 +57,7 @@ def up(settings: Settings, console: Console) -> int:
             "plan": settings.plan.absolute(),
             "state": folder / "state",
             "outbox": folder / "outbox.jsonl",
+            "webhook_token_file": None,
             "clock": folder / "clock.json",
         }
     )
@@ -214,6 +215,7 @@ class _System:
             alertmanager=f"127.0.0.1:{settings.alertmanager_port}",
             prometheus=f"127.0.0.1:{settings.prometheus_port}",
             notifier_url=f"http://127.0.0.1:{settings.notifier_port}",
+            token_file=settings.webhook_token,  # the notifier, which is there by now, made it
         )
         routes, rules = folder / "alertmanager", folder / "prometheus"
         for name, start, config, port in (
@@ -354,6 +356,7 @@ def _alone(folder: Path) -> Iterator[None]:
                 "kpiwatch up", f"it runs already with the data in {folder}", "Stop that one first (Ctrl-C there)"
             ) from None
         folder.mkdir(exist_ok=True)
+        folder.chmod(0o700)  # events, stores and notices name cases
         yield
 
 
