@@ -13,12 +13,14 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from services.catalog.calendars import load_calendar
+from services.domain.admission import Admission
 from services.domain.judge import Judge
-from services.domain.refusal import Reason
+from services.domain.refusal import Reason, Refused
 from services.domain.rfc3339 import instant_from
 from services.domain.values import Valuer
 from services.local.kafka import Broker
 from services.messaging import dead_letter, topics
+from services.messaging.codec import CODEC
 from services.messaging.tally_reader import read_standing
 from services.replay.replay import Replayed, replay
 from services.settings import Settings
@@ -87,10 +89,9 @@ def test_ten_thousand_mutated_events_get_the_same_verdict_by_file_and_by_topic(s
 
     exported = tmp_path / "exported.jsonl"
     archive(system, exported)
-    again = replay([str(exported)], system.settings.plan, [NOW], processes=1)
-    of_export, _ = split(verdicts_of_file(again, exported.read_bytes().split(b"\n")))
-    assert places(of_export) == places(of_file), "an export is refused where its events were"
-    assert list(again.rows) == list(by_file.rows)
+    again = Admission(shipped_plan(), CODEC, trust_receivedat=True)
+    of_export = refusals(again, exported.read_bytes().split(b"\n")[:-1])
+    assert of_export == refusals(again, lines), "an export is refused where its events were"
 
 
 def split(verdicts: Verdicts) -> tuple[Verdicts, Verdicts]:
@@ -103,8 +104,16 @@ def by_reason(verdicts: Verdicts) -> Counter[str]:
     return Counter(reason for _, reason, _, _ in verdicts.elements())
 
 
-def places(verdicts: Verdicts) -> Counter[tuple[str, str]]:
-    return Counter((reason, path) for _, reason, path, _ in verdicts.elements())
+def refusals(admission: Admission, lines: list[bytes]) -> Counter[tuple[str, ...]]:
+    """Of refused events reason and place, of the others what the case keeps of them."""
+    found: Counter[tuple[str, ...]] = Counter()
+    for line in lines:
+        try:
+            admitted = admission.admit(line)
+            found[admitted.key, admitted.fact.id, admitted.fact.digest, str(admitted.fact.received)] += 1
+        except Refused as refused:
+            found[str(refused.code), refused.path] += 1
+    return found
 
 
 def verdicts_of_file(replayed: Replayed, lines: list[bytes]) -> Verdicts:
