@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from services.domain.capacity import HEAVIEST, LARGEST_CASE, room_in, take_beyond, weight
 from services.domain.cards import RETRACTED, CardState, retracted
 from services.domain.facts import KEY_SEPARATOR, Fact, Rank
-from services.domain.fold import Insertion
+from services.domain.fold import Insertion, insert
 from services.domain.judge import Judge, Opinion
 from services.domain.judgement import Judgement
 from services.domain.quarantine import Quarantine, keep, refused_corrections
@@ -146,18 +146,17 @@ class Row:
 
 _BYTES = "latin-1"
 """Any bytes as a text of JSON, and back."""
-_FACT_TYPES = (int, int, str, str, int, str, dict)
 
 
 def _is_fact(fact: Fact) -> bool:
-    return len(fact) in (7, 8) and all(map(isinstance, fact, _FACT_TYPES))
+    return 7 <= len(fact) <= 8 and type(fact[0]) is type(fact[1]) is type(fact[4]) is int and type(fact[6]) is dict
 
 
 def _is_contribution(packed: Packed) -> bool:
     kpi, unit, item, day, cells, bin = packed
-    texts = isinstance(kpi, str) and isinstance(unit, str) and isinstance(item, str)
-    counted = all(0 <= cell < CELLS and isinstance(amount, int) for cell, amount in cells)
-    return texts and isinstance(day, int) and isinstance(bin, int | None) and counted
+    if not (type(kpi) is type(unit) is type(item) is str and type(day) is int and isinstance(bin, int | None)):
+        return False
+    return all(type(amount) is int and 0 <= cell < CELLS for cell, amount in cells)
 
 
 class CasePartition:
@@ -172,7 +171,8 @@ class CasePartition:
         dumps: Callable[[Any], bytes],
     ) -> None:
         self._fingerprint = judge.fingerprint.encode()
-        self._judge = SafeJudge(judge)
+        self._judge = judge
+        self._safe = SafeJudge(judge)
         self._rows = rows
         self._loads = loads
         self._dumps = dumps
@@ -259,7 +259,10 @@ class CasePartition:
             if packed is not None:
                 row = self._read(packed)
                 row.room = room_in(packed)
-        inserted = keep(row.facts, fact)
+        try:
+            inserted = insert(row.facts, fact)
+        except Exception:
+            inserted = keep(row.facts, fact)
         if inserted.outcome is Insertion.DUPLICATE:
             return self._again(key, row, now) if row.has_told else None
         if inserted.turned_away is fact:
@@ -423,25 +426,22 @@ class CasePartition:
         """A row; where it cannot be read, one that has no facts and keeps it. `thoroughly`: what only looks like a row
         is found, too."""
         try:
-            row = self._parsed(value, thoroughly)
+            packed = self._loads(value)
+            row = Row(packed)
+            if packed is None or (thoroughly and not row.is_sound()):
+                raise ValueError("not in the form of a row")
         except Exception:
             row = Row()
             row.unread = value
         return row if row.unread is None else self._reunited(row)
 
-    def _parsed(self, value: bytes, thoroughly: bool) -> Row:
-        """A row. Raises anything where it is none."""
-        packed = self._loads(value)
-        row = Row(packed)
-        if packed is None or (thoroughly and not row.is_sound()):
-            raise ValueError("not in the form of a row")
-        return row
-
     def _reunited(self, row: Row) -> Row:
         """The row that could not be read, if it can be now, with what has come since."""
-        assert row.unread is not None
         try:
-            whole = self._parsed(row.unread, True)
+            packed = self._loads(row.unread or b"")
+            whole = Row(packed)
+            if packed is None or not whole.is_sound():
+                return row
         except Exception:
             return row
         for fact in row.facts:
@@ -470,7 +470,13 @@ class CasePartition:
     def _judge_row(self, key: bytes, row: Row, now: Instant, *, swept: bool = False) -> Effects | None:
         if row.next_at is not None and row.next_at <= now:
             self._hear(row.facts, now)  # what had not arrived when it was last judged may have arrived since
-        opinion = self._judge.judge(row.facts, now) if row.unread is None else self._unreadable(key, row)
+        if row.unread is not None:
+            opinion = self._unreadable(key, row)
+        else:
+            try:
+                opinion = self._judge.judge(row.facts, now)
+            except Exception:
+                opinion = self._safe.set_aside(row.facts, now)
         before = row.contributions
         after = [_packed(each) for each in opinion.judgements if each.cells]
         if before != after:
@@ -478,7 +484,7 @@ class CasePartition:
             self._count(after, 1)
             row.contributions = after
         told, next_at = None, opinion.next_at
-        if not opinion.quiet or row.has_told:
+        if not opinion.quiet or row.cards or row.rulings or row.quarantine is not None:
             if self.catching_up:
                 next_at = AT_ONCE
             else:
@@ -493,7 +499,7 @@ class CasePartition:
 
     def _unreadable(self, key: bytes, row: Row) -> Opinion:
         owner = key.partition(KEY_SEPARATOR.encode())[0].decode(errors="replace")
-        return self._judge.unreadable(row.facts, owner, UNREADABLE)
+        return self._safe.unreadable(row.facts, owner, UNREADABLE)
 
     def _tell(self, key: bytes, row: Row, opinion: Opinion, now: Instant) -> Effects | None:
         """Which cards and rulings are new, and which were told and turn out never to have been: an event that happened
@@ -512,7 +518,7 @@ class CasePartition:
 
     def _new_cards(self, row: Row, now: Instant) -> tuple[list[CardState], Quarantine | None]:
         told = set() if row.untold else set(row.cards)
-        present, trouble = self._judge.cards(row.facts, now)
+        present, trouble = self._safe.cards(row.facts, now)
         identities = {card[:4] for card in present}
         row.cards = present + [retracted(card) for card in row.cards if card[:4] not in identities]
         return [card for card in row.cards if card not in told], trouble
@@ -520,7 +526,7 @@ class CasePartition:
     def _new_rulings(self, row: Row, opinion: Opinion, now: Instant) -> tuple[list[Ruling], Quarantine | None]:
         before = dict(row.rulings)
         known = {} if row.untold else before
-        rulings, trouble = self._judge.rulings(opinion, row.facts, now)
+        rulings, trouble = self._safe.rulings(opinion, row.facts, now)
         ruled = {each.identity for each in rulings}
         rulings += [Ruling(*identity, RETRACTED, None) for identity in before if identity not in ruled]
         row.rulings = [(each.identity, each.content) for each in rulings]
@@ -541,7 +547,7 @@ class CasePartition:
     def _rulings_again(self, row: Row, now: Instant) -> list[Ruling]:
         if not row.rulings:
             return []
-        rulings, _ = self._judge.rulings(self._judge.judge(row.facts, now), row.facts, now)
+        rulings, _ = self._safe.rulings(self._safe.judge(row.facts, now), row.facts, now)
         found = {each.identity: each for each in rulings}
         return [found.get(identity, Ruling(*identity, RETRACTED, None)) for identity, _ in row.rulings]
 

@@ -57,11 +57,7 @@ def may_be_personal(raw: bytes) -> bool:
     Eleven digits in a row, separators apart; or an escape, or a character beyond ASCII that may be a digit or a
     separator. Most Chinese text has none, and is not looked at.
     """
-    return (
-        _SHORTEST in raw.translate(_RUNS, _APART)
-        or _ESCAPE in raw
-        or (not raw.isascii() and _has_more(raw))
-    )
+    return _SHORTEST in raw.translate(_RUNS, _APART) or _ESCAPE in raw or (not raw.isascii() and _has_more(raw))
 
 
 _ASCII: Final = bytes(range(128))

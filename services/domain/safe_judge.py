@@ -42,8 +42,8 @@ class SafeJudge:
         """The judge's opinion; never raises."""
         try:
             return self._judge.judge(facts, now)
-        except Exception as error:
-            return self._without(facts, now, cause_of(error))
+        except Exception:
+            return self.set_aside(facts, now)
 
     def unreadable(self, facts: Sequence[Fact], owner: str, cause: str) -> Opinion:
         """Of a case whose row cannot be read: it may be about every promise, of the units that its source speaks for.
@@ -87,8 +87,9 @@ class SafeJudge:
         return kept, trouble
 
     # ---- what cannot be judged -----------------------------------------------------------------------
-    def _without(self, facts: Sequence[Fact], now: Instant, cause: str) -> Opinion:
-        """The opinion without the promises that raise; the whole case is quarantined where it cannot be read."""
+    def set_aside(self, facts: Sequence[Fact], now: Instant) -> Opinion:
+        """The opinion of a case of which the judge raises, without the promises that raise; the whole case is
+        quarantined where it cannot be read."""
         self._failures.clear()
         try:
             opinion = self._guarded.judge(facts, now)

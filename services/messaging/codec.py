@@ -70,9 +70,12 @@ def dump_row(row: Any) -> bytes:
 
 def load_row(stored: bytes) -> Any:
     """The row that was stored. ValueError if it is none."""
-    if stored[:1] == _ANY:
-        return json.loads(stored[1:])
-    return orjson.loads(stored)
+    try:
+        return orjson.loads(stored)
+    except ValueError:
+        if stored[:1] != _ANY:
+            raise
+    return json.loads(stored[1:])
 
 
 CODEC: Final = JsonCodec(loads=orjson.loads, canonical=canonical, dumps=dumps)

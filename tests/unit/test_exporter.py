@@ -223,6 +223,23 @@ def test_the_latest_verdict_of_a_case_counts(exporter: Exporter) -> None:
     assert exporter.value("kpi_verdicts", kpi="K06-1", unit="liangjiang-water", verdict="reversed") == 1
 
 
+def test_quarantined_cases_are_counted_by_unit_until_they_are_released(exporter: Exporter) -> None:
+    def told(*units: str) -> bytes:
+        return orjson.dumps({"cause": "ValueError", "since": "", "kpis": ["K06-1"], "units": units})
+
+    assert exporter.value("kpi_quarantined_cases", unit="-") == 0, "there is always a series that can be asked"
+    exporter.snapshot.take_quarantine(b"1", told("liangjiang-water"))
+    exporter.snapshot.take_quarantine(b"2", told("nobody", "liangjiang-water"))
+    exporter.snapshot.take_quarantine(b"3", told())
+    exporter.snapshot.take_quarantine(b"3", told("nobody"))
+    assert exporter.value("kpi_quarantined_cases", unit="liangjiang-water") == 2
+    assert exporter.value("kpi_quarantined_cases", unit="-") == 1
+    exporter.snapshot.take_quarantine(b"2", None)
+    exporter.snapshot.take_quarantine(b"1", b"7")
+    assert exporter.value("kpi_quarantined_cases", unit="liangjiang-water") == 1
+    assert exporter.value("kpi_exporter_unreadable_records_total", topic="case.quarantine") == 1
+
+
 def test_a_signal_stands_beside_the_values_and_goes_with_its_record(exporter: Exporter) -> None:
     key = b"signal|backdated|/units/liangjiang-water|-"
     told = {"signal": "backdated", "unit": "/units/liangjiang-water", "item": "-", "n": "3", "of": "40", "mean": ""}
