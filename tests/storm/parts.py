@@ -286,7 +286,7 @@ class Supervisor:
         if part.kind == "feed" and code == 0:
             part.done = True
             return
-        words = running.last_words(40)
+        words = running.last_words(400)
         how = f"code {code}" if code >= 0 else signal.Signals(-code).name
         if code > 0:
             how += f": {_last_line(words)}"
@@ -318,7 +318,7 @@ class Supervisor:
         part._unhealthy_since = part._unhealthy_since or now
         if now - part._unhealthy_since > UNHEALTHY_SECONDS:
             assert part.running is not None
-            words = part.running.last_words(40)
+            words = part.running.last_words(400)
             how = f"lives on, not healthy: {_last_line(words)}"
             self._ended(part, End(part.kind, how, part.cause(), self._around(part), words))
             self.kill(part, "health check")
@@ -351,12 +351,12 @@ class Supervisor:
         assert running is not None
         if running.exit_code is None:
             how = f"has not ended {ENDS_WITHIN_SECONDS:.0f} s after SIGTERM"
-            self._ended(part, End(part.kind, how, "", self._around(part), running.last_words(40)))
+            self._ended(part, End(part.kind, how, "", self._around(part), running.last_words(400)))
             self.signal(part, signal.SIGKILL)
             while running.exit_code is None:
                 time.sleep(0.05)
         elif running.exit_code > 0 and part.kind not in ("broker", "Prometheus", "Alertmanager"):
-            words = running.last_words(40)
+            words = running.last_words(400)
             how = f"after SIGTERM code {running.exit_code}: {_last_line(words)}"
             self._ended(part, End(part.kind, how, "", self._around(part), words))
 
@@ -382,7 +382,10 @@ def _shape(text: str) -> str:
 
 
 def _last_line(words: str) -> str:
-    """The line that says why: the last error of a traceback, else the last line."""
+    """The line that says why: what Faust crashed of, the last error of a traceback, else the last line."""
     lines = [line for line in words.splitlines() if line.strip()]
+    crashed = [line.partition("Crashed reason=")[2] for line in lines if "Crashed reason=" in line]
+    if crashed:
+        return _shape(crashed[0])  # what comes behind it is what a closing loop complains of
     errors = [line for line in lines if re.match(r"^(\w+\.)*\w*(Error|Exception|Ends|Away|Superseded)\b", line)]
     return _shape((errors or lines or [""])[-1])

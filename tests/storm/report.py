@@ -54,7 +54,7 @@ def _ends(ends: list[End]) -> Iterator[str]:
     own = Counter((end.kind, end.how, end.around) for end in ends if not end.cause)
     yield f"ends without a fault of their own: {own.total()}"
     for (kind, how, around), count in own.most_common():
-        finding = "FINDING " if count > FEW else ""
+        finding = "FINDING " if count > FEW and not _says_that_kafka_is_away(how, around) else ""
         yield f"  {count:>4} × {finding}{kind}: {how}  [{around or 'nothing else'}]"
 
 
@@ -63,6 +63,11 @@ def _sums(counts: Counter[tuple[str, str]]) -> Counter[str]:
     for (kind, _), count in counts.items():
         found[kind] += count
     return found
+
+
+def _says_that_kafka_is_away(how: str, around: str) -> bool:
+    """Started while there is no broker, a process says so and ends with 3: it is started again until there is one."""
+    return bool(around) and how.startswith("code 3") and "Kafka" in how
 
 
 def _plain(end: End) -> bool:

@@ -55,8 +55,8 @@ class Plan:
     days: int
     folder: Path
     poison: bool = True
-    cases_per_day: float = 60
-    backlog_days: int = 40
+    cases_per_day: float = 40
+    backlog_days: int = 20
 
 
 @dataclass
@@ -107,7 +107,7 @@ def storm(plan: Plan, say: Callable[[str], None]) -> Outcome:
     with _Ground(plan, say) as ground:
         ground.start()
         _strike(ground, outcome)
-        say("the storm is over: everything may come back")
+        ground.note("the storm is over: everything may come back")
         ground.calm()
         _compare(ground, outcome)
     outcome.ends, outcome.starts = ground.supervisor.ends, ground.supervisor.starts
@@ -166,7 +166,7 @@ class _Ground:
         )
         self.planned = list(itertools.islice(faults.planned(plan.seed), plan.faults))
         self.clock = Clock.from_settings(self.settings)
-        self.supervisor = Supervisor(self._note)
+        self.supervisor = Supervisor(self.note)
         self.began = time.monotonic()
         self.guests: list[Part] = []
         self.work: Work | None = None
@@ -187,7 +187,7 @@ class _Ground:
     def environment(self) -> dict[str, str]:
         return {**os.environ, **self.settings.environment(), "PYTHONUNBUFFERED": "1"}
 
-    def _note(self, line: str) -> None:
+    def note(self, line: str) -> None:
         self.say(f"{time.monotonic() - self.began:6.1f}  {line}")
 
     # ---- start ---------------------------------------------------------------------------------------
@@ -301,7 +301,7 @@ def _strike(ground: _Ground, outcome: Outcome) -> None:
     """All faults, each in its moment; between them poison now and then."""
     work = ground.work
     assert work is not None
-    ground.say("the system is started; the backlog comes in")
+    ground.note("the system is started; the backlog comes in")
     ground._wait("first events in the rows", lambda: work.count().taken > 0, 120)
     ground.begin()
     outcome.work.append(work.count())
@@ -327,7 +327,7 @@ def _one_fault(ground: _Ground, where: Field, planned: Planned, outcome: Outcome
         if not hit:
             time.sleep(0.2)
     (outcome.faults if hit else outcome.missed)[planned.kind] += 1
-    ground._note(f"FAULT {planned.kind}: {hit or 'nobody is there'}")
+    ground.note(f"FAULT {planned.kind}: {hit or 'nobody is there'}")
 
 
 class _Poisoner:
@@ -368,7 +368,7 @@ class _Poisoner:
             partition = record.partition
             if partition is None:
                 partition = topics.partition_of(record.key or b"", self._ground.settings.partitions)
-            self._ground._note(f"POISON {record.name}")
+            self._ground.note(f"POISON {record.name}")
             with contextlib.suppress(KafkaError):
                 producer.send(
                     CASE_EVENTS, key=record.key, value=record.value, partition=partition, headers=record.headers
@@ -386,14 +386,14 @@ def _compare(ground: _Ground, outcome: Outcome) -> None:
     archive, rejected = folder / "archive.jsonl", folder / "rejected.csv"
     as_of = ("--as-of", district.as_of)
     differences = outcome.differences
-    ground.say("waiting for the system to come to rest")
+    ground.note("waiting for the system to come to rest")
     failed = comparison.kpiwatch(
         environment, "values", *as_of, "--out", said, "--cards", cards_said, "--wait", str(REST_SECONDS)
     )
     if failed:
         differences["at rest"] = [failed]
         return
-    ground.say("at rest; replaying the archive of its events")
+    ground.note("at rest; replaying the archive of its events")
     for arguments, good in (
         (("archive", "--out", archive), (0,)),
         (("replay", archive, *as_of, "--out", true, "--cards", cards_true, "--rejected", rejected), (0, 1)),
@@ -412,19 +412,21 @@ def _compare(ground: _Ground, outcome: Outcome) -> None:
     verdicts = comparison.verdicts_of(archive, district.judge, now)
     outcome.verdicts = len(verdicts)
     exporter = f"http://127.0.0.1:{settings.exporter_port}/metrics"
-    differences["exporter"] = _settled(lambda: comparison.of_exporter(exporter, true))
-    differences["verdicts"] = _settled(lambda: comparison.of_verdicts(settings.bootstrap, verdicts))
-    differences["notices of cards"] = _settled(lambda: comparison.of_cards(settings.outbox, cards_true))
-    differences["notices of alerts"] = _settled(
-        lambda: comparison.of_alerts(settings.outbox, settings.alertmanager_url)
-    )
+    until = time.monotonic() + SETTLE_SECONDS
+    for what, compare in (
+        ("exporter", lambda: comparison.of_exporter(exporter, true)),
+        ("verdicts", lambda: comparison.of_verdicts(settings.bootstrap, verdicts)),
+        ("notices of cards", lambda: comparison.of_cards(settings.outbox, cards_true)),
+        ("notices of alerts", lambda: comparison.of_alerts(settings.outbox, settings.alertmanager_url)),
+    ):
+        differences[what] = _settled(compare, until)
+        ground.note(f"compared: {what}, {len(differences[what])} differences")
     notices = comparison.Notices.read(settings.outbox)
     outcome.notices = (notices.raised, notices.ended)
 
 
-def _settled(compare: Callable[[], list[str]]) -> list[str]:
+def _settled(compare: Callable[[], list[str]], until: float) -> list[str]:
     """The differences that stay."""
-    until = time.monotonic() + SETTLE_SECONDS
     while (found := compare()) and time.monotonic() < until:
         time.sleep(2)
     return found
