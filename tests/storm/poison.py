@@ -3,6 +3,7 @@
 Whatever they are, a replay of the topic's archive decides what should have become of them.
 """
 
+import json
 import random
 import re
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from typing import NamedTuple
 
 import orjson
 
-from services.messaging.archive_feed import stamped
+from services.domain.facts import case_key
 from services.messaging.topics import partition_of
 from services.simulator.history import Event
 
@@ -87,8 +88,6 @@ def beyond_64_bits(source: Source) -> Poison:
 
 def _written(event: dict[str, object]) -> bytes:
     """JSON with integers of any size."""
-    import json
-
     return json.dumps(event).encode()
 
 
@@ -178,12 +177,22 @@ def corpus(rng: random.Random, good: list[Event], partitions: int) -> Iterator[P
             yield make(Source(rng, rng.choice(good), number, partitions))
 
 
+def _key(line: bytes) -> bytes:
+    """The case key as far as there is one."""
+    try:
+        event = orjson.loads(line)
+        owner, subject = event.get("caseowner") or event["source"], event.get("subject") or ""
+    except (ValueError, KeyError, AttributeError):
+        return b""
+    return case_key(owner, subject).encode() if isinstance(owner, str) and isinstance(subject, str) else b""
+
+
 _TIME = re.compile(rb'"(?:recordedat|time)" *: *"([^"]*)"')
 
 
 def _seen(line: bytes) -> Callable[[Source], Poison]:
     """A record of `HOSTILE` in its own bytes. Only its arrival is added, which the carrier would give otherwise."""
-    key, _ = stamped(line)
+    key = _key(line)
     found = _TIME.search(line)
     if found and b'"receivedat"' not in line:
         line = line.replace(b"{", b'{"receivedat":"' + found[1] + b'",', 1)
