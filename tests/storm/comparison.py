@@ -6,7 +6,7 @@ Each function gives the differences, one in words each; an empty list is what mu
 import csv
 import subprocess
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ import httpx
 import orjson
 from prometheus_client.utils import floatToGoString
 
+from services.domain.cards import VARIANT
 from services.domain.facts import Fact, Rank
 from services.domain.fold import insert
 from services.domain.judge import Judge
@@ -26,7 +27,7 @@ from services.domain.zone import Instant
 from services.messaging import metrics
 from services.messaging.codec import admission
 from services.messaging.reader import TopicReader
-from services.messaging.series import row_labels, row_series
+from services.messaging.series import WrittenLabels, row_labels, row_series
 from services.messaging.topics import CASE_VERDICTS
 from services.rules.routes import SEVERITIES
 from tests.integration.system import ROOT
@@ -50,18 +51,43 @@ def of_lines(what: str, said: Path, true: Path) -> list[str]:
 _ROWS = {metric.name for metric in metrics.ROW_METRICS.values()} | {metrics.STATE.name}
 
 
-def of_exporter(metrics_url: str, values: Path) -> list[str]:
-    """Every series of a value row as it is scraped, beside the rows of the replay."""
+_COUNTS = {metrics.CARDS_OPEN.name, metrics.VERDICTS.name}
+
+
+def of_exporter(metrics_url: str, values: Path, cards: Path, verdicts: Iterable[Verdict]) -> list[str]:
+    """Every series of a value row as it is scraped, beside the rows of the replay; and how many cards are active, and
+    how many verdicts there are, by promise and unit."""
     try:
         text = httpx.get(metrics_url, timeout=30, trust_env=False).raise_for_status().text
     except httpx.HTTPError as error:
         return [f"the exporter does not answer: {error}"]
     shown = {line for line in text.splitlines() if line.partition("{")[0] in _ROWS}
+    shown |= {
+        line for line in text.splitlines() if line.partition("{")[0] in _COUNTS and not line.endswith(" 0.0")
+    }  # what was once and is none any more is shown as 0
     with values.open(newline="") as source:
         true = {line for row in csv.DictReader(source) for line in series_of(row)}
+    true.update(_counts(cards, verdicts))
     return [f"exporter: shown is    {line}" for line in sorted(shown - true)] + [
         f"exporter: the replay  {line}" for line in sorted(true - shown)
     ]
+
+
+def _counts(cards: Path, verdicts: Iterable[Verdict]) -> Iterable[str]:
+    """The lines of a scrape that count cards and verdicts. Other definitions of a promise are not counted,
+    nor a reversal of what no promise selects any more: it has no unit."""
+    with cards.open(newline="") as source:
+        active = Counter(
+            (metrics.CARDS_OPEN, row["kpi"], row["unit"], row["level"])
+            for row in csv.DictReader(source)
+            if not row["cleared_at"]
+        )
+    ruled = Counter(
+        (metrics.VERDICTS, one.kpi, one.unit, one.verdict) for one in verdicts if one.unit and VARIANT not in one.kpi
+    )
+    for (metric, *values), count in (*active.items(), *ruled.items()):
+        labels = WrittenLabels(dict(zip(metric.labels, values, strict=True)))
+        yield f"{metric.name}{labels.text} {float(count)}"
 
 
 def series_of(row: Mapping[str, str]) -> Iterable[str]:

@@ -4,6 +4,7 @@ import random
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -111,7 +112,8 @@ def _disk_full(kind: str) -> Fault:
         limit = 0 if planned.draw < 0.7 else _largest(_folder(field, part)) + int(planned.seconds * 4_000)
         field.supervisor.limit_files(part, planned.kind, limit, seconds)
         if planned.seconds < 0.5 and kind != "broker":
-            field.supervisor.later(seconds / 2, lambda: field.supervisor.terminate(part, planned.kind))
+            again = partial(field.supervisor.terminate, part, planned.kind)
+            field.supervisor.later(seconds / 2, again, heals=False)
         return f"{part.name}, files of at most {limit:,} bytes for {seconds:.0f} s"
 
     return fault

@@ -39,7 +39,7 @@ def main() -> int:
     except FeedFailed as error:
         print(error, file=sys.stderr)
         return 3
-    return -signal.SIGTERM if ending.is_set() else 0
+    return 0
 
 
 if __name__ == "__main__":

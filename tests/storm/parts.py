@@ -109,6 +109,8 @@ class Part:
     file_limit: int | None = None
     """Its disk is full: no file of its may become larger than this."""
     frozen: bool = False
+    ending: bool = False
+    """It has got SIGTERM."""
     started_at: float = 0.0
     _starting: threading.Thread | None = None
     _causes: list[tuple[str, float]] = field(default_factory=list)
@@ -154,7 +156,7 @@ class Supervisor:
         self.starts: Counter[str] = Counter()
         self.broker_back_at = 0.0
         self._note = note
-        self._later: list[tuple[float, Callable[[], None]]] = []
+        self._later: list[tuple[float, Callable[[], None], bool]] = []
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
 
@@ -167,20 +169,21 @@ class Supervisor:
         self._thread.start()
 
     def of(self, kind: str, *, alive: bool = True) -> list[Part]:
-        """The parts of a kind, those that run and are not frozen unless said otherwise."""
+        """The parts of a kind; those that run, are not frozen and have not been asked to end, unless said otherwise."""
         found = [part for part in self.parts.values() if part.kind == kind]
-        return [part for part in found if part.alive and not part.frozen] if alive else found
+        return [part for part in found if part.alive and not part.frozen and not part.ending] if alive else found
 
-    def later(self, seconds: float, what: Callable[[], None]) -> None:
-        """Do something in so many seconds."""
+    def later(self, seconds: float, what: Callable[[], None], *, heals: bool = True) -> None:
+        """Do something in so many seconds. `heals`: it ends a fault."""
         with self.lock:
-            self._later.append((time.monotonic() + seconds, what))
+            self._later.append((time.monotonic() + seconds, what, heals))
 
-    def now_all_that_is_later(self) -> None:
-        """Whatever waits is done at once: the storm is over."""
+    def heal(self) -> None:
+        """The storm is over: whatever ends a fault is done at once."""
         with self.lock:
-            waiting, self._later = self._later, []
-            for _, what in sorted(waiting, key=lambda one: one[0]):
+            healing = sorted((one for one in self._later if one[2]), key=lambda one: one[0])
+            self._later = [one for one in self._later if not one[2]]
+            for _, what, _ in healing:
                 what()
 
     # ---- what is done to parts -----------------------------------------------------------------------
@@ -195,7 +198,10 @@ class Supervisor:
 
     def terminate(self, part: Part, fault: str, patience: float = ENDS_WITHIN_SECONDS) -> None:
         """SIGTERM; one that has not ended after a while is noted and killed."""
+        if part.frozen or not part.alive:
+            return
         part.explain(fault, patience + AFTERMATH_SECONDS)
+        part.ending = True
         self.signal(part, signal.SIGTERM)
         pid = part.running.pid if part.running is not None else None
 
@@ -206,7 +212,7 @@ class Supervisor:
                 self.signal(part, signal.SIGCONT)
                 self.signal(part, signal.SIGKILL)
 
-        self.later(patience, look)
+        self.later(patience, look, heals=False)
 
     def freeze(self, part: Part, fault: str, seconds: float) -> None:
         part.explain(fault, seconds + AFTERMATH_SECONDS)
@@ -236,8 +242,8 @@ class Supervisor:
         while not self._over.wait(0.1):
             with self.lock:
                 now = time.monotonic()
-                due = [what for at, what in self._later if at <= now]
-                self._later = [(at, what) for at, what in self._later if at > now]
+                due = [what for at, what, _ in self._later if at <= now]
+                self._later = [one for one in self._later if one[0] > now]
                 for what in due:
                     what()
                 for part in self.parts.values():
@@ -251,7 +257,7 @@ class Supervisor:
                 return
             self._note_end(part, running)
             part.running = None
-            part.frozen = False
+            part.frozen = part.ending = False
             soon = now - part.started_at < SOON_SECONDS
             part.not_before = max(part.not_before, now + (CRASH_LOOP_SECONDS if soon else RESTART_SECONDS))
         starting = part._starting is not None and part._starting.is_alive()

@@ -286,7 +286,7 @@ class _Ground:
         """Everything is alive, nothing is full, guests have left, the clock has stopped, all is sent."""
         self._clockwork.join(60)
         supervisor = self.supervisor
-        supervisor.now_all_that_is_later()
+        supervisor.heal()
         with supervisor.lock:
             for part in supervisor.parts.values():
                 part.wanted = part not in self.guests
@@ -414,7 +414,7 @@ def _compare(ground: _Ground, outcome: Outcome) -> None:
     exporter = f"http://127.0.0.1:{settings.exporter_port}/metrics"
     until = time.monotonic() + SETTLE_SECONDS
     for what, compare in (
-        ("exporter", lambda: comparison.of_exporter(exporter, true)),
+        ("exporter", lambda: comparison.of_exporter(exporter, true, cards_true, verdicts.values())),
         ("verdicts", lambda: comparison.of_verdicts(settings.bootstrap, verdicts)),
         ("notices of cards", lambda: comparison.of_cards(settings.outbox, cards_true)),
         ("notices of alerts", lambda: comparison.of_alerts(settings.outbox, settings.alertmanager_url)),

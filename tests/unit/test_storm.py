@@ -5,10 +5,11 @@ import random
 from pathlib import Path
 from typing import Any
 
+import httpx
 import orjson
 import pytest
 
-from services.domain.published import Card, ValueRow
+from services.domain.published import Card, ValueRow, Verdict
 from services.replay.writing import write_cards, write_values
 from services.simulator.history import Event
 from tests.storm import comparison, faults, poison, report
@@ -89,7 +90,15 @@ def test_the_exporter_is_compared_series_by_series(tmp_path: Path, monkeypatch: 
     )
     file = tmp_path / "values.csv"
     write_values(file, [row])
-    shown = "\n".join(["# HELP kpi_value", *series_of(row._asdict()), 'kpi_cards_open{kpi="K06-1"} 3'])
+    cards = tmp_path / "cards.csv"
+    write_cards(cards, [YELLOW, *ENDED])
+    counts = [
+        'kpi_cards_open{kpi="K06-1",level="yellow",unit="water"} 1.0',
+        'kpi_verdicts{kpi="K06-1",unit="water",verdict="missed"} 2.0',
+        'kpi_verdicts{kpi="K06-1",unit="water",verdict="reversed"} 0.0',
+    ]
+    shown = "\n".join(["# HELP kpi_value", *series_of(row._asdict()), *counts])
+    verdicts = [Verdict("K06-1", "", 1, "water", "-", "missed", "", "", "", "", "")] * 2
 
     class Answer:
         text = shown
@@ -97,12 +106,14 @@ def test_the_exporter_is_compared_series_by_series(tmp_path: Path, monkeypatch: 
         def raise_for_status(self) -> "Answer":
             return self
 
-    monkeypatch.setattr(comparison.httpx, "get", lambda *_, **__: Answer())
-    assert comparison.of_exporter("http://exporter", file) == []
+    monkeypatch.setattr(httpx, "get", lambda *_, **__: Answer())
+    assert comparison.of_exporter("http://exporter", file, cards, verdicts) == []
     Answer.text = shown.replace("} 0.5", "} 0.25")
-    assert len(comparison.of_exporter("http://exporter", file)) == 2
+    assert len(comparison.of_exporter("http://exporter", file, cards, verdicts)) == 2
+    Answer.text = shown.replace('unit="water"} 1.0', 'unit="water"} 2.0')
+    assert len(comparison.of_exporter("http://exporter", file, cards, verdicts)) == 2
     Answer.text = ""
-    assert len(comparison.of_exporter("http://exporter", file)) == 3
+    assert len(comparison.of_exporter("http://exporter", file, cards, verdicts)) == 5
 
 
 def test_a_seed_decides_moments_and_kinds_and_the_main_kinds_come_first() -> None:
