@@ -11,7 +11,10 @@ from tests.storm.storm import Plan, storm
 @pytest.mark.timeout(400)
 def test_after_a_storm_of_twelve_faults_everything_is_as_the_replay_has_it(tmp_path: Path) -> None:
     said: list[str] = []
-    outcome = storm(Plan(faults=12, seed=311, days=4, folder=tmp_path, backlog_days=12), said.append)
+    plan = Plan(
+        faults=12, seed=311, days=4, folder=tmp_path, cases_per_day=30, backlog_days=10, cases_workers=3, kpis_workers=1
+    )
+    outcome = storm(plan, said.append)
     table = "\n".join([*said, *report.lines(outcome)])
     assert report.passed(outcome), table
     assert outcome.faults.total() >= 8, table  # whom the others were meant for was not back yet

@@ -34,8 +34,6 @@ from tests.storm.parts import End, Part, Process, Started, Supervisor
 from tests.storm.work import Count, Work
 
 PARTITIONS = 8
-CASES_WORKERS = 4
-KPIS_WORKERS = 2
 POISON_SHARE = 0.4
 """After so many of the faults a poisoned record follows."""
 REST_SECONDS = 240
@@ -57,6 +55,8 @@ class Plan:
     poison: bool = True
     cases_per_day: float = 40
     backlog_days: int = 20
+    cases_workers: int = 4
+    kpis_workers: int = 2
 
 
 @dataclass
@@ -200,9 +200,9 @@ class _Ground:
         self._wait("the broker", lambda: self.supervisor.parts["broker"].alive, 90)
         topics.create(settings.bootstrap, settings.partitions)
         self._ours("feed", "feed", "tests.storm.feed", *arguments_of(self.district))
-        for number in range(1, CASES_WORKERS + 1):
+        for number in range(1, self.plan.cases_workers + 1):
             self._ours(f"cases-{number}", "cases", "streams.cases")
-        for number in range(1, KPIS_WORKERS + 1):
+        for number in range(1, self.plan.kpis_workers + 1):
             self._ours(f"kpis-{number}", "kpis", "streams.kpis")
         self._ours("exporter", "exporter", "services.exporter", port=settings.exporter_port)
         self._ours("notifier", "notifier", "services.notifier", port=settings.notifier_port)
@@ -401,8 +401,8 @@ def _compare(ground: _Ground, outcome: Outcome) -> None:
         if failed := comparison.kpiwatch(environment, *arguments, good=good):
             differences["commands"] = [failed]
             return
-    outcome.events = sum(1 for _ in archive.open("rb"))
-    outcome.rejected = max(0, len(rejected.read_text().splitlines()) - 1) if rejected.exists() else 0
+    outcome.events = archive.read_bytes().count(b"\n")
+    outcome.rejected = max(0, rejected.read_bytes().count(b"\n") - 1) if rejected.exists() else 0
     outcome.rows = len(true.read_text().splitlines()) - 1
     outcome.cards = comparison.card_count(cards_true)
     differences["values"] = comparison.of_lines("values", said, true)
