@@ -11,6 +11,7 @@ recent. One that may not read a topic or a group never gets there, which is the 
 the settings name, or a part that answers over HTTP. Exit code 0 if it is ready, else 3 and why not.
 """
 
+import logging
 import os
 import sys
 import time
@@ -23,6 +24,8 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.settings import Settings, SettingsError
+
+log = logging.getLogger(__name__)
 
 REPORT_SECONDS = 1.0
 RECENT_SECONDS = 10.0
@@ -67,11 +70,15 @@ class Readiness(BaseModel):
         return ""
 
     def write(self, state: Path) -> None:
-        """Says so, at once: a reader sees the file before or after, never half of it."""
-        state.mkdir(parents=True, exist_ok=True)
+        """Says so, at once: a reader sees the file before or after, never half of it. Where the disk is full the worker
+        goes on with its work, and is not seen to be ready."""
         draft = state / f"{self.worker}.ready.{self.pid}"
-        draft.write_text(self.model_dump_json())
-        draft.replace(_file(state, self.worker))
+        try:
+            state.mkdir(parents=True, exist_ok=True)
+            draft.write_text(self.model_dump_json())
+            draft.replace(_file(state, self.worker))
+        except OSError as error:
+            log.warning("%s cannot be written, so that this worker seems not to be ready: %s", draft, error)
 
 
 def read(state: Path, worker: str) -> Readiness | None:
