@@ -58,6 +58,14 @@ format: setup ## let ruff write what it can
 bench: setup ## events per second and CPU-seconds per million, beside the peers of ../shared/bench
 	@exec $(BIN)/python -m tests.bench
 
+FAULTS ?= 200
+SEED ?= 1
+DAYS ?= 40
+
+.PHONY: storm
+storm: setup ## FAULTS faults (200) over a whole system, by SEED, while DAYS pass; then it must say what a replay says
+	@exec $(BIN)/python -m tests.storm --faults $(FAULTS) --seed $(SEED) --days $(DAYS)
+
 .PHONY: generate
 generate: setup ## write again all that is generated (rules, routes, dashboards, docs); what changed shows in git diff
 	$(BIN)/python -m services.rules deploy

@@ -12,6 +12,7 @@ the settings name, or a part that answers over HTTP. Exit code 0 if it is ready,
 """
 
 import importlib
+import logging
 import os
 import sys
 import time
@@ -25,6 +26,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.logs import complain
 from services.settings import Settings, SettingsError
+
+log = logging.getLogger(__name__)
 
 REPORT_SECONDS = 1.0
 RECENT_SECONDS = 10.0
@@ -69,11 +72,15 @@ class Readiness(BaseModel):
         return ""
 
     def write(self, state: Path) -> None:
-        """Says so, at once: a reader sees the file before or after, never half of it."""
-        state.mkdir(parents=True, exist_ok=True)
+        """Says so, at once: a reader sees the file before or after, never half of it. Where the disk is full the worker
+        goes on with its work, and is not seen to be ready."""
         draft = state / f"{self.worker}.ready.{self.pid}"
-        draft.write_text(self.model_dump_json())
-        draft.replace(_file(state, self.worker))
+        try:
+            state.mkdir(parents=True, exist_ok=True)
+            draft.write_text(self.model_dump_json())
+            draft.replace(_file(state, self.worker))
+        except OSError as error:
+            log.warning("%s cannot be written, so that this worker seems not to be ready: %s", draft, error)
 
 
 def read(state: Path, worker: str) -> Readiness | None:

@@ -42,7 +42,7 @@ from typing import Any, TypeAlias
 
 import faust
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition  # type: ignore[import-untyped]
-from aiokafka.errors import IllegalStateError  # type: ignore[import-untyped]
+from aiokafka.errors import IllegalStateError, KafkaError  # type: ignore[import-untyped]
 from aiokafka.producer.message_accumulator import BatchBuilder  # type: ignore[import-untyped]
 from aiokafka.structs import ConsumerRecord  # type: ignore[import-untyped]
 from faust.transport.consumer import ensure_TP
@@ -508,8 +508,12 @@ class BulkDelivery:
         if not self.ready or not self._parts:
             return
         tps = {TP(self._changelog, partition): part for partition, part in self._parts.items() if part.open}
-        async with self._changelog_reader() as reader:
-            ends = await reader.end_offsets(list(tps))
+        try:
+            async with self._changelog_reader() as reader:
+                ends = await reader.end_offsets(list(tps))
+        except KafkaError as error:  # the broker is away: nobody writes behind anybody now, and the next audit looks
+            _log.warning("%s cannot be audited now: %s", self._changelog, error)
+            return
         await self.flush()
         for tp, part in tps.items():
             if part.open and not part.rows.disturbed and ends[tp] > part.rows.position + 1:

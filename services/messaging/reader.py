@@ -121,8 +121,10 @@ class TopicReader:
             there = {topic: self._consumer.partitions_for_topic(topic) for topic in (*self._topics, *self._counted)}
             partitions = {t: [TopicPartition(t, p) for p in sorted(found)] for t, found in there.items() if found}
             ends = self._consumer.end_offsets([one for found in partitions.values() for one in found])
-        except KafkaError:
-            return  # the broker is away: look again later
+        except (KafkaError, KeyError):
+            # The broker is away: look again later. KeyError: kafka-python looks up an answer that it does not have
+            # while a partition has no leader yet, as just after the broker came back.
+            return
         self._ends = dict(ends)
         wanted = {one for topic in self._topics for one in partitions.get(topic, ())}
         if wanted != self._consumer.assignment():

@@ -1,5 +1,6 @@
 """What delivery keeps without a broker: the rows of a partition, what waits to be handled, and the pulse."""
 
+import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from faust.types import TP
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.local.ports import free_ports
 from services.messaging.topics import CASE_EVENTS, KPI_TALLIES, KPI_VALUES
 from streams.delivery import BulkDelivery, _Part
 from streams.pulse import Pulse
@@ -342,8 +344,8 @@ class Fetched:
 class Unconnected(BulkDelivery):
     """A delivery whose partitions are opened by hand."""
 
-    def __init__(self) -> None:
-        super().__init__(faust.App("unconnected"))
+    def __init__(self, broker: str = "kafka://127.0.0.1:1", table: str | None = None) -> None:
+        super().__init__(faust.App("unconnected", broker=broker), table=table)
         self.fetched = Fetched()
 
     @property
@@ -384,3 +386,12 @@ def test_what_was_there_when_a_partition_was_opened_is_handled_once_and_stays_so
             delivery.handle(tallies, count)
             assert delivery.caught_up == caught_up
             delivery.fetched.ends[tallies] += 10  # always ahead
+
+
+# ---- audit ---------------------------------------------------------------------------------------------------
+def test_an_audit_while_the_broker_is_away_is_put_off() -> None:
+    """Raised from its timer, the refused connection ended every worker of a group at the same minute."""
+    delivery = Unconnected(f"kafka://127.0.0.1:{free_ports(1)[0]}", table="rows")
+    delivery.open(TP(CASE_EVENTS, 0))
+    asyncio.run(delivery._audit())
+    assert delivery.ready and delivery.owned == {0}
