@@ -315,6 +315,7 @@ class Alerts:
             _operations("page"),
             zh="流计算进程 {{ $labels.worker }}（{{ $labels.stage }}）因同一原因连续退出 {{ $value }} 次",
             en="worker {{ $labels.worker }} ({{ $labels.stage }}) has died {{ $value }} times in a row of one cause",
+            hold=text(MINUTE),
             keep=text(5 * MINUTE),
         )
         yield self._rule(

@@ -375,12 +375,12 @@ STORIES = [
         {10: [], 20: [{"reason": "over_budget", "severity": "review"}]},
     ),
     Story(
-        "a worker that dies again and again of one cause, at once, and until it works",
+        "a worker that dies again and again of one cause, until it works",
         "WorkerFailing",
-        {'kpi_worker_failures{stage="kpis",worker="kpis-1"}': "_ _ _ 3x5 stale"},
+        {'kpi_worker_failures{stage="kpis",worker="kpis-1"}': "_ _ _ 3x6 stale"},
         {
-            2: [],
-            3: [{"stage": "kpis", "worker": "kpis-1", "severity": "page", **OPERATIONS}],
+            3: [],
+            5: [{"stage": "kpis", "worker": "kpis-1", "severity": "page", **OPERATIONS}],
             12: [{"stage": "kpis", "worker": "kpis-1", "severity": "page", **OPERATIONS}],
             20: [],
         },
