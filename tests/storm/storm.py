@@ -249,6 +249,7 @@ class _Ground:
             alertmanager=f"127.0.0.1:{settings.alertmanager_port}",
             prometheus=f"127.0.0.1:{settings.prometheus_port}",
             notifier_url=f"http://127.0.0.1:{settings.notifier_port}",
+            token_file=settings.webhook_token,
         )
 
     def _wait(self, what: str, ready: Callable[[], bool], seconds: float) -> None:

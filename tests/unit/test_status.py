@@ -58,7 +58,7 @@ def test_a_cleared_card_is_not_counted() -> None:
 
 def test_what_is_wrong_with_the_machinery_is_said_in_a_line_each() -> None:
     failure = WorkerFailure("kpis-1", "kpis", "KeyError at streams/kpis/kpis.py:1", 3, 1.0, 1_633_017_600.0)
-    dying, unreadable = troubles(Standing([], {}, [], "", "", [failure], 2))
+    dying, unreadable = troubles(Standing([], {}, [], "", "", failures=[failure], unreadable=2))
     assert dying.startswith("worker kpis-1 (kpis) has died 3 times in a row, last at 2021-")
     assert "KeyError at streams/kpis/kpis.py:1. See deploy/runbooks/WorkerFailing.md" in dying
     assert unreadable.startswith("2 records cannot be read")
