@@ -186,6 +186,14 @@ class CasePartition:
     def rebuild(self, now: Instant) -> None:
         """Read all rows once: tallies and due times come out of what each row contributed. Rows judged by another plan
         or by other rules, or merged by a recovery, are judged again."""
+        catching_up = self.catching_up
+        try:
+            self._rebuild(now, thoroughly=False)
+        except Exception:  # a row only looks like one: each is looked at closely, which costs as much again
+            self.catching_up = catching_up
+            self._rebuild(now, thoroughly=True)
+
+    def _rebuild(self, now: Instant, *, thoroughly: bool) -> None:
         self.tallies.clear()
         self.changed.clear()
         self.last_events.clear()
@@ -200,7 +208,7 @@ class CasePartition:
         for key, value in self._rows.items():
             if key == PLAN_ROW:
                 continue
-            row = self._read(value, thoroughly=True)
+            row = self._read(value, thoroughly=thoroughly)
             if row.unread is not None:
                 stale.append(key)
                 continue
@@ -214,7 +222,7 @@ class CasePartition:
                 stale.append(key)
         catching_up, self.catching_up = self.catching_up, True  # what is to be told is told by the first sweep
         for key in stale:
-            row = self._read(self._rows[key], thoroughly=True)
+            row = self._read(self._rows[key], thoroughly=thoroughly)
             row.contributions = []
             if row.unread is not None and key.startswith(HEARTBEATS):
                 del self._rows[key]  # the next heartbeat says the same
