@@ -197,6 +197,14 @@ class CasePartition:
     def rebuild(self, now: Instant) -> None:
         """Read all rows once: tallies and due times come out of what each row contributed. Rows judged by another plan
         or by other rules, or merged by a recovery, are judged again, and so are all once the clock was set back."""
+        catching_up = self.catching_up
+        try:
+            self._rebuild(now, thoroughly=False)
+        except Exception:  # a row only looks like one: each is looked at closely, which costs as much again
+            self.catching_up = catching_up
+            self._rebuild(now, thoroughly=True)
+
+    def _rebuild(self, now: Instant, *, thoroughly: bool) -> None:
         self.tallies.clear()
         self.changed.clear()
         self.last_events.clear()
@@ -213,7 +221,7 @@ class CasePartition:
         for key, value in self._rows.items():
             if key in _NO_CASES:
                 continue
-            row = self._read(value, thoroughly=True)
+            row = self._read(value, thoroughly=thoroughly)
             if row.unread is not None:
                 stale.append(key)
                 continue
@@ -227,7 +235,7 @@ class CasePartition:
                 stale.append(key)
         catching_up, self.catching_up = self.catching_up, True  # what is to be told is told by the first sweep
         for key in stale:
-            row = self._read(self._rows[key], thoroughly=True)
+            row = self._read(self._rows[key], thoroughly=thoroughly)
             row.contributions = []
             if row.unread is not None and key.startswith(HEARTBEATS):
                 del self._rows[key]  # the next heartbeat says the same
@@ -387,6 +395,7 @@ class CasePartition:
             if packed is None:
                 del self._quarantined[key]
                 continue
+            self._judged(now)
             effects = self._judge_row(key, self._read(packed), now, swept=True)
             if effects is not None:
                 yield effects

@@ -93,7 +93,7 @@ def safely(judge: Judge, subjects: dict[bytes, list[Fact]], now: Instant) -> tup
 
 
 @ways
-@settings(max_examples=40)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_what_is_said_of_a_poisoned_case_does_not_depend_on_what_was_said_before(way: str, data: st.DataObject) -> None:
     """Any order, sweeps and crashes between: the partition ends as a judge says who sees all facts at once; and so does
@@ -131,7 +131,7 @@ def test_what_is_said_of_a_poisoned_case_does_not_depend_on_what_was_said_before
 
 
 @ways
-@settings(max_examples=40)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_once_it_can_be_judged_everything_is_as_if_it_always_could(way: str, data: st.DataObject) -> None:
     feed = poison(data.draw(histories.feeds(subjects=2)), data.draw(st.integers(0, 7)))
@@ -160,7 +160,7 @@ def test_once_it_can_be_judged_everything_is_as_if_it_always_could(way: str, dat
 
 
 @ways
-@settings(max_examples=40)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_values_of_the_other_cases_are_the_same_and_no_marked_row_is_green(way: str, data: st.DataObject) -> None:
     judge = FAILING[way]
