@@ -164,8 +164,17 @@ class Admission:
             content = self._content(event, form, speaker)
         # every other attribute is a text under an ASCII name: as plain as the data
         payload = self._codec.dumps(event) if content.plain else self._codec.canonical(event)
-        if not (content.plain and _is_as_long(raw, payload, written)):
-            self._refuse_repeated_names(raw, written, told.attributes is not None)
+        # written as briefly as can be, no name stands in it twice
+        if (
+            not content.plain
+            or raw is None
+            or len(raw) != len(payload) + (_stamped(written) if "receivedat" in written else 0)
+            or _ESCAPE in raw
+        ):
+            is_whole = written is event and told.attributes is None
+            self._refuse_repeated_names(
+                raw, payload if is_whole else self._codec.dumps(written.get("data") if told.attributes else written)
+            )
         case = case_key(owner, subject)
         if key is not None and key != case.encode():
             raise Refused(
@@ -233,10 +242,10 @@ class Admission:
                 "leave the header out: only the service's own feeds write it",
             ) from None
 
-    def _refuse_repeated_names(self, raw: bytes | None, event: dict[str, Any], is_binary: bool) -> None:
-        """Refuses JSON with the same name twice in an object."""
-        content = event.get("data") if is_binary else event
-        if raw and repeats_a_name(raw, self._codec.dumps(content)):
+    @staticmethod
+    def _refuse_repeated_names(raw: bytes | None, written: bytes) -> None:
+        """Refuses JSON with the same name twice in an object; `written`: the same content written again."""
+        if raw and repeats_a_name(raw, written):
             raise malformed(
                 "a name stands twice in one of its objects, and readers disagree on which holds",
                 "write each name once",
@@ -487,12 +496,10 @@ def _not_foreseen(error: Exception) -> Refused:
     )
 
 
-def _is_as_long(raw: bytes | None, payload: bytes, event: Mapping[str, Any]) -> bool:
-    """Whether the event was written as briefly as can be: then no name stands in it twice. `payload` is without the
-    arrival."""
+def _stamped(event: Mapping[str, Any]) -> int:
+    """How many bytes of it are its arrival, where it was written as briefly as can be: the payload is without it."""
     arrival = event.get("receivedat")
-    stamped = 0 if arrival is None else len(STAMP) + len(arrival) + len(STAMP_END) - 1
-    return raw is not None and len(raw) == len(payload) + stamped and _ESCAPE not in raw
+    return 0 if arrival is None else len(STAMP) + len(arrival) + len(STAMP_END) - 1
 
 
 _ESCAPE: Final = ord("\\")

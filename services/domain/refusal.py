@@ -15,7 +15,8 @@ class Reason(StrEnum):
     without it."""
 
     MALFORMED = "malformed"
-    """Not UTF-8, not JSON, or not a CloudEvent 1.0."""
+    """Not UTF-8, not JSON, or not a CloudEvent 1.0; nested too deeply, a name twice in an object, a header without
+    value."""
     UNKNOWN_TYPE = "unknown_type"
     UNKNOWN_FIELD = "unknown_field"
     INVALID_VALUE = "invalid_value"

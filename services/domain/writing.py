@@ -8,6 +8,7 @@ DEEPEST: Final = 16
 """Levels of objects and lists; the contract needs six."""
 
 _COLON: Final = b":"
+_ESCAPE: Final = ord("\\")
 _ESCAPED_COLONS: Final = (b"\\u003a", b"\\u003A")
 
 
@@ -33,7 +34,8 @@ def repeats_a_name(raw: bytes, written: bytes) -> bool:
 
     A name that is lost takes a colon with it, and only an escape hides one: most events need no second look.
     """
-    if raw.count(_COLON) == written.count(_COLON) and not any(colon in raw for colon in _ESCAPED_COLONS):
+    hides_one = _ESCAPE in raw and any(colon in raw for colon in _ESCAPED_COLONS)
+    if not hides_one and raw.count(_COLON) == written.count(_COLON):
         return False
     try:
         json.loads(raw, object_pairs_hook=_once, parse_int=str, parse_float=str)
