@@ -11,12 +11,13 @@ from services.domain.facts import Fact, Rank
 from services.domain.zone import Instant
 
 LARGEST_CASE: Final = 1_000
-"""Units of a case: a fact is one, and one more for every 256 characters of its texts; a case that is opened again as a
-new request counts ten, since it has cards and figures of its own. That many plain facts are a row of 0.2 MiB, and the
-heaviest that were found one of 1 MiB; 1,000 figures are judged in 25 ms, 1,000 suspensions in some seconds."""
+"""Units of a case. A state of a catalogue entry, a duty or a figure is one: 1,000 figures are judged in 25 ms. Any
+other event is four, since what happens to a case is judged anew at each arrival: 250 events took 0.2 s, 1,000 took 2 to
+7 s, each time one more came. Reopening a case is nine more: each new request has cards and figures of its own. Texts
+are one more for every 256 characters, so that no full case has a row above 2 MB."""
 FULL_CASE: Final = (
-    f"its case is full: one case holds {LARGEST_CASE:,} plain events, fewer with long texts or many new requests, and "
-    "those that arrived first are kept",
+    "its case is full: one case holds 250 events, or 1,000 figures, duties or catalogue states, and fewer with long "
+    "texts or many new requests; those that arrived first are kept",
     "look whether the source repeats itself under new ids; give what goes on for ever a subject per year, and a new "
     "request a case of its own",
 )
@@ -24,10 +25,9 @@ FULL_CASE: Final = (
 _CHARACTERS: Final = 256
 _CYCLE: Final = 9
 
-HEAVIEST: Final = 1 + 64 * 1024 // _CHARACTERS + _CYCLE
-"""No fact of an admitted event has more units."""
-_BYTES_PER_UNIT: Final = 7
-"""No unit has fewer bytes in a packed row: the shortest fact that weighs ten has 80."""
+_EVENT: Final = 4
+_BYTES_PER_UNIT: Final = 6
+"""No unit has fewer bytes in a packed row: the shortest fact of thirteen units has 80."""
 
 
 def room_in(packed: bytes) -> int:
@@ -44,8 +44,9 @@ def weight(fact: Fact) -> int:
             characters += len(value)
         elif kind is dict or kind is list:
             characters += _characters(value)
-    units = 1 + characters // _CHARACTERS
-    return units + _CYCLE if fact.rank == _REOPENED or fact.rank == _CORRECTION else units
+    rank = fact.rank
+    units = (_EVENT if rank <= _CORRECTION else 1) + characters // _CHARACTERS
+    return units + _CYCLE if rank in (_REOPENED, _CORRECTION) else units
 
 
 def take_beyond(facts: list[Fact]) -> list[Fact]:
@@ -80,4 +81,4 @@ def _characters(value: Any) -> int:
 
 _REOPENED = int(Rank.CASE_REOPENED)
 _CORRECTION = int(Rank.CORRECTION)
-"""It may put a reopening in the place of its target."""
+"""The last in rank of what happens to a case. It may put a reopening in the place of its target."""

@@ -10,7 +10,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
-from services.domain.capacity import HEAVIEST, LARGEST_CASE, room_in, take_beyond, weight
+from services.domain.capacity import LARGEST_CASE, room_in, take_beyond, weight
 from services.domain.cards import RETRACTED, CardState, retracted
 from services.domain.facts import KEY_SEPARATOR, Fact, Rank
 from services.domain.fold import Insertion, insert
@@ -276,7 +276,7 @@ class CasePartition:
         if inserted.turned_away is fact:
             # it changes nothing; delivered again it is turned away again, so that it tells what a duplicate does
             return self._again(key, row, now)._replace(turned_away=[TurnedAway("id_conflict", fact)])
-        beyond = self._beyond(row)
+        beyond = self._beyond(row, fact)
         if fact in beyond and len(beyond) == 1 and inserted.outcome is Insertion.NEW:
             return Effects(key, [], [], [TurnedAway("too_large", fact)])  # nothing has changed
         self._hear((fact,), now)  # only what is kept: a new owner, who reads the rows, must hear the same
@@ -292,9 +292,9 @@ class CasePartition:
         ]
         return Effects(key, [], [], turned_away) if turned_away else None
 
-    def _beyond(self, row: Row) -> list[Fact]:
-        """Take out of a case what it cannot hold. It is weighed only where it may be full."""
-        row.room -= HEAVIEST
+    def _beyond(self, row: Row, added: Fact) -> list[Fact]:
+        """Take out of a case what it cannot hold. All of it is weighed only where it may be full."""
+        row.room -= weight(added)
         if row.room >= 0:
             return []
         beyond = take_beyond(row.facts)

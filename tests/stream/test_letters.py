@@ -178,8 +178,8 @@ def rating(offset: int, minute: int) -> Event:
 def test_what_a_full_case_cannot_hold_is_a_letter_and_the_limit_counts_only_what_comes_in(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(capacity, "LARGEST_CASE", 30)
-    monkeypatch.setattr(partition, "LARGEST_CASE", 30)
+    monkeypatch.setattr(capacity, "LARGEST_CASE", 120)
+    monkeypatch.setattr(partition, "LARGEST_CASE", 120)
     stage.take(*(rating(n, 100 + n) for n in range(30)))
     assert letters(stage) == []
     before = dict(stage.delivery.rows(0))
