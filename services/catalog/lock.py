@@ -39,7 +39,7 @@ def read_lock(folder: Path) -> Mapping[str, str]:
         return {}
     try:
         lines = parsed_toml(read_text(path))
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         raise ValueError(f"is not a lock file: {error}; take it from version control") from error
     if not all(
         isinstance(kept, str) and re.fullmatch(r"[0-9a-f]{64}( until \d{4}-\d\d-\d\d)?", kept)

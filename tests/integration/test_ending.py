@@ -16,6 +16,7 @@ from services.domain.law import Law
 from services.domain.zone import Zone
 from services.local.kafka import Broker
 from services.local.ports import free_ports
+from services.readiness import read
 from services.settings import Settings
 from services.simulator.history import History
 from services.simulator.profile import profile
@@ -94,12 +95,10 @@ def test_a_worker_that_catches_up_ends(system: Running) -> None:
 @pytest.mark.parametrize("after", [0.0, 0.5, 2.0])
 def test_a_worker_that_recovers_ends(system: Running, after: float) -> None:
     system.lose_disk("cases-1")
-    before = (system.folder / "cases-1.log").read_text().count("Setting newly assigned partitions")
     system.start("cases-1")
     until = time.monotonic() + 60
-    while (system.folder / "cases-1.log").read_text().count("Setting newly assigned partitions") == before:
-        if time.monotonic() > until or system.workers["cases-1"].poll() is not None:
-            pytest.fail(system.log("cases-1"))
+    while (said := read(system.settings.state, "cases-1")) is None or said.pid != system.workers["cases-1"].pid:
+        assert time.monotonic() < until and system.workers["cases-1"].poll() is None, system.log("cases-1")
         time.sleep(0.05)
     time.sleep(after)
     assert system.end("cases-1") < WITHIN_SECONDS, system.log("cases-1")
