@@ -19,10 +19,12 @@ from aiokafka import AIOKafkaProducer  # type: ignore[import-untyped]
 from aiokafka.errors import KafkaError  # type: ignore[import-untyped]
 
 from services.clock import KEEP_SECONDS, Clock
+from services.domain.refusal import Refused
 from services.local import alertmanager, monitoring_tools, prometheus
 from services.local.kafka import Broker
 from services.local.ports import free_ports
 from services.messaging import topics
+from services.messaging.codec import admission
 from services.messaging.topics import CASE_EVENTS
 from services.rules.write import write_rules
 from services.settings import Settings
@@ -343,10 +345,12 @@ class _Poisoner:
 
     @staticmethod
     def _records(ground: _Ground) -> Iterator[poison.Poison]:
+        admit = admission(ground.district.plan, trust_receivedat=True).admit
         good: list[Event] = []
         for event in itertools.islice(ground.district.history().events(), 2_000):
-            if b'"case.' in event.line:
-                good.append(event)
+            with contextlib.suppress(Refused):
+                if b'"case.' in event.line and admit(event.line, key=event.key.encode()):
+                    good.append(event)
         return poison.corpus(random.Random(f"{ground.plan.seed}/poison"), good, ground.settings.partitions)
 
     def __enter__(self) -> "_Poisoner":
