@@ -5,7 +5,6 @@ from pathlib import Path
 from services.local.monitoring_tools import MonitoringTools
 from services.local.web_part import WebPart, own_port
 
-
 MAINTENANCE = "5s"
 """How often silences, and what was notified, are written down (else every 15 minutes): what a kill -9 takes with it. An
 Alertmanager that does not know that it has notified an alert never notifies its end."""
