@@ -8,7 +8,7 @@ import random
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -202,3 +202,12 @@ def _seen(line: bytes) -> Callable[[Source], Poison]:
         return Poison("seen on a running system", key, line, [], None)
 
     return make
+
+
+async def send(producer: Any, topic: str, record: Poison, partitions: int) -> None:
+    """Returns once the broker has it. `producer`: one of aiokafka's."""
+    partition = partition_of(record.key or b"", partitions) if record.partition is None else record.partition
+    acknowledged = await producer.send(
+        topic, key=record.key, value=record.value, partition=partition, headers=record.headers
+    )
+    await acknowledged

@@ -1,5 +1,6 @@
 """A storm over a whole system: start it, strike it, let it come to rest, and compare it with a replay."""
 
+import asyncio
 import contextlib
 import itertools
 import os
@@ -14,14 +15,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kafka import KafkaProducer
-from kafka.errors import KafkaError
+from aiokafka import AIOKafkaProducer  # type: ignore[import-untyped]
+from aiokafka.errors import KafkaError  # type: ignore[import-untyped]
 
 from services.clock import KEEP_SECONDS, Clock
+from services.domain.refusal import Refused
 from services.local import alertmanager, monitoring_tools, prometheus
 from services.local.kafka import Broker
 from services.local.ports import free_ports
 from services.messaging import topics
+from services.messaging.codec import admission
 from services.messaging.topics import CASE_EVENTS
 from services.rules.write import write_rules
 from services.settings import Settings
@@ -343,10 +346,12 @@ class _Poisoner:
 
     @staticmethod
     def _records(ground: _Ground) -> Iterator[poison.Poison]:
+        admit = admission(ground.district.plan, trust_receivedat=True).admit
         good: list[Event] = []
         for event in itertools.islice(ground.district.history().events(), 2_000):
-            if b'"case.' in event.line:
-                good.append(event)
+            with contextlib.suppress(Refused):
+                if b'"case.' in event.line and admit(event.line, key=event.key.encode()):
+                    good.append(event)
         return poison.corpus(random.Random(f"{ground.plan.seed}/poison"), good, ground.settings.partitions)
 
     def __enter__(self) -> "_Poisoner":
@@ -361,21 +366,21 @@ class _Poisoner:
         self._wanted.put(True)
 
     def _run(self) -> None:
-        producer = KafkaProducer(
-            bootstrap_servers=self._ground.settings.bootstrap.split(","), acks="all", max_request_size=4 << 20
-        )
-        while self._wanted.get():
+        asyncio.run(self._send_all())
+
+    async def _send_all(self) -> None:
+        """With aiokafka: the other client sends no header whose value is null."""
+        settings = self._ground.settings
+        producer = AIOKafkaProducer(bootstrap_servers=settings.bootstrap, acks="all", max_request_size=4 << 20)
+        await producer.start()
+        while await asyncio.to_thread(self._wanted.get):
             record = next(self._corpus)
-            partition = record.partition
-            if partition is None:
-                partition = topics.partition_of(record.key or b"", self._ground.settings.partitions)
             self._ground.note(f"POISON {record.name}")
-            with contextlib.suppress(KafkaError):
-                producer.send(
-                    CASE_EVENTS, key=record.key, value=record.value, partition=partition, headers=record.headers
-                ).get(60)
+            with contextlib.suppress(KafkaError, TimeoutError):
+                await asyncio.wait_for(poison.send(producer, CASE_EVENTS, record, settings.partitions), 60)
                 self.sent[record.name] += 1
-        producer.close(timeout=10)
+        with contextlib.suppress(KafkaError, TimeoutError):
+            await asyncio.wait_for(producer.stop(), 10)
 
 
 # ---- the comparison ----------------------------------------------------------------------------------
