@@ -67,9 +67,10 @@ generate: setup ## write again all that is generated (rules, routes, dashboards,
 UV := build/lock/bin/uv
 
 .PHONY: lock
-lock: $(UV) ## write requirements.lock and deploy/requirements.lock again from pyproject.toml
+lock: $(UV) ## write requirements.lock, deploy/requirements.lock and requirements.audit.lock again from pyproject.toml
 	$(UV) pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
 	$(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --constraint requirements.lock --output-file deploy/requirements.lock
+	$(UV) pip compile --group audit --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.audit.lock
 
 $(UV):
 	$(PYTHON) -m venv build/lock
