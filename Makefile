@@ -76,6 +76,19 @@ $(UV):
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet uv
 
+.PHONY: audit
+audit: setup build/audit/installed ## known vulnerabilities, licences and the lists of docs/dependencies; writes build/sbom.json (CycloneDX)
+	@$(BIN)/python -m tests.audit
+
+.PHONY: look
+look: setup $(UV) ## ask the registry about all locked versions and write docs/dependencies/packages.csv again
+	@$(BIN)/python -m tests.audit look
+
+build/audit/installed: requirements.audit.lock
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes --requirement requirements.audit.lock
+	@touch $@
+
 .PHONY: clean
 clean: ## remove the environment, caches and everything fetched; data of the demo included
 	rm -rf .venv .kpiwatch build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
