@@ -63,6 +63,14 @@ format: setup ## let ruff write what it can
 bench: setup ## events per second and CPU-seconds per million, beside the peers of ../shared/bench
 	@exec $(BIN)/python -m tests.bench
 
+FAULTS ?= 200
+SEED ?= 1
+DAYS ?= 40
+
+.PHONY: storm
+storm: setup ## FAULTS faults (200) over a whole system, by SEED, while DAYS pass; then it must say what a replay says
+	@exec $(BIN)/python -m tests.storm --faults $(FAULTS) --seed $(SEED) --days $(DAYS)
+
 .PHONY: generate
 generate: setup ## write again all that is generated (rules, routes, dashboards, docs); what changed shows in git diff
 	$(BIN)/python -m services.rules deploy
@@ -72,13 +80,27 @@ generate: setup ## write again all that is generated (rules, routes, dashboards,
 UV := build/lock/bin/uv
 
 .PHONY: lock
-lock: $(UV) ## write requirements.lock and deploy/requirements.lock again from pyproject.toml
+lock: $(UV) ## write requirements.lock, deploy/requirements.lock and requirements.audit.lock again from pyproject.toml
 	$(UV) pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
 	$(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --constraint requirements.lock --output-file deploy/requirements.lock
+	$(UV) pip compile --group audit --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.audit.lock
 
 $(UV):
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet uv
+
+.PHONY: audit
+audit: setup build/audit/installed ## known vulnerabilities, licences and the lists of docs/dependencies; writes build/sbom.json (CycloneDX)
+	@$(BIN)/python -m tests.audit
+
+.PHONY: look
+look: setup $(UV) ## ask the registry about all locked versions and write docs/dependencies/packages.csv again
+	@$(BIN)/python -m tests.audit look
+
+build/audit/installed: requirements.audit.lock
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes --requirement requirements.audit.lock
+	@touch $@
 
 .PHONY: clean
 clean: ## remove the environment, caches and everything fetched; data of the demo included

@@ -11,6 +11,7 @@ from services.messaging.records import DEAD_LETTER_RATIO, SWEEP_AGE
 def pipeline(page: Page) -> Json:
     """From the events to the figures: nothing here needs a choice."""
     panels = [_health(page), _now(page), _events(page), _lag(page), _sweep(page), _partitions(page), _hidden(page)]
+    panels.append(_quarantined(page))
     return assemble(page, Name.PIPELINE, page.say("8 系统运行", "8 Pipeline"), [], panels)
 
 
@@ -40,6 +41,11 @@ def _now(page: Page) -> Panel:
         Figure(page.say("时钟倍速", "speed of the clock"), _SPEED, "number"),
         Figure(page.say("事件总数", "events ever"), f"max({metrics.EVENTS.name})"),
         Figure(page.say("15分钟拒收占比", "refused in 15 minutes"), DEAD_LETTER_RATIO, "percent"),
+        Figure(page.say("隔离办件", "quarantined cases"), f"sum({metrics.QUARANTINED.name})"),
+        Figure(
+            page.say("反复退出的进程", "workers that keep dying"),
+            f"count({metrics.WORKER_FAILURES.name}) or 0 * max({_UP} == 1)",
+        ),
         Figure(page.say("不可读记录", "unreadable records"), f"sum({metrics.UNREADABLE.name}) or 0 * max({_UP} == 1)"),
     ]
     return stat(page, Frame(page.say("现在", "Now"), Place(24, 4), empty=live_only(page)), figures)
@@ -112,3 +118,21 @@ def _hidden(page: Page) -> Panel:
         "reason",
         columns,
     )
+
+
+def _quarantined(page: Page) -> Panel:
+    count = page.say("办件", "Cases")
+    columns = [
+        Column(page.say("单位", "Unit"), label="unit"),
+        Column(count, f"max by (unit) ({metrics.QUARANTINED.name})"),
+    ]
+    frame = Frame(
+        page.say("隔离的办件（无法判定）", "Quarantined cases (cannot be judged)"),
+        Place(12, 8),
+        page.say(
+            "相关承诺标为数据陈旧；办件清单：kpiwatch cases quarantined。",
+            "The promises that they may be about are stale; kpiwatch cases quarantined lists them.",
+        ),
+        empty=live_only(page),
+    )
+    return query_table(page, frame, "unit", columns, sort=count, most_first=True)

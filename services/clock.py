@@ -16,8 +16,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Self
 
+from services.bounded import read_text
 from services.domain.zone import Instant
-from services.settings import Settings
+from services.settings import Settings, SettingsError, variable
 
 KEEP_SECONDS = 5.0
 """Whoever leads a simulated clock calls `keep` at least so often (real seconds)."""
@@ -40,6 +41,21 @@ class _Setting:
         if not self.running:
             return self.simulated_epoch_us
         return self.simulated_epoch_us + int(max(0, real_us - self.real_epoch_us) * self.speed)
+
+
+def _read(file: Path) -> _Setting:
+    """What a clock's file says. FileNotFoundError; SettingsError where it is no clock's."""
+    try:
+        setting = _Setting(**json.loads(read_text(file)))
+        if not (
+            math.isfinite(setting.speed) and type(setting.simulated_epoch_us) is type(setting.real_epoch_us) is int
+        ):
+            raise ValueError("it has no such numbers")
+    except (ValueError, TypeError, RecursionError, IsADirectoryError) as error:
+        raise SettingsError(
+            f"{file} holds no simulated clock ({error}): name another file in {variable('clock')}"
+        ) from None
+    return setting
 
 
 class Clock:
@@ -122,7 +138,7 @@ class Clock:
         status = self._file.stat()
         version = (status.st_ino, status.st_mtime_ns)
         if self._read is None or self._read[0] != version:
-            self._read = (version, _Setting(**json.loads(self._file.read_text())))
+            self._read = (version, _read(self._file))
         return self._read[1]
 
     def _write(self, setting: _Setting) -> None:

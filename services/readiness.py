@@ -11,6 +11,8 @@ recent. One that may not read a topic or a group never gets there, which is the 
 the settings name, or a part that answers over HTTP. Exit code 0 if it is ready, else 3 and why not.
 """
 
+import importlib
+import logging
 import os
 import sys
 import time
@@ -22,7 +24,10 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from services.logs import complain
 from services.settings import Settings, SettingsError
+
+log = logging.getLogger(__name__)
 
 REPORT_SECONDS = 1.0
 RECENT_SECONDS = 10.0
@@ -67,18 +72,22 @@ class Readiness(BaseModel):
         return ""
 
     def write(self, state: Path) -> None:
-        """Says so, at once: a reader sees the file before or after, never half of it."""
-        state.mkdir(parents=True, exist_ok=True)
+        """Says so, at once: a reader sees the file before or after, never half of it. Where the disk is full the worker
+        goes on with its work, and is not seen to be ready."""
         draft = state / f"{self.worker}.ready.{self.pid}"
-        draft.write_text(self.model_dump_json())
-        draft.replace(_file(state, self.worker))
+        try:
+            state.mkdir(parents=True, exist_ok=True)
+            draft.write_text(self.model_dump_json())
+            draft.replace(_file(state, self.worker))
+        except OSError as error:
+            log.warning("%s cannot be written, so that this worker seems not to be ready: %s", draft, error)
 
 
 def read(state: Path, worker: str) -> Readiness | None:
     """What the worker last said; None if it never did."""
     try:
         return Readiness.model_validate_json(_file(state, worker).read_text())
-    except (FileNotFoundError, ValidationError):
+    except (OSError, ValueError, ValidationError):
         return None
 
 
@@ -87,9 +96,17 @@ def _file(state: Path, worker: str) -> Path:
 
 
 def of_worker(state: Path, worker: str) -> str:
-    """Why the worker is not ready; empty if it is."""
+    """Why the worker is not ready, and that it dies again and again, if it does; empty if it is ready."""
     said = read(state, worker)
-    return "it has not said anything yet" if said is None else said.obstacle
+    obstacle = "it has not said anything yet" if said is None else said.obstacle
+    return "; ".join(filter(None, (obstacle, dying(state, worker)))) if obstacle else ""
+
+
+def dying(state: Path, worker: str) -> str:
+    """That a worker dies again and again of one cause, in a sentence; empty if it does not."""
+    if not (state / f"{worker}.failures").exists():
+        return ""  # the health check asks often: what reads the file is loaded where there is one
+    return importlib.import_module("services.worker_failures").repeated(state, worker)  # type: ignore[no-any-return]
 
 
 def of_web_part(url: str) -> str:
@@ -108,11 +125,11 @@ def main(arguments: Sequence[str]) -> int:
     try:
         settings = Settings.from_environment()
     except SettingsError as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return 2
     obstacle = of_web_part(arguments[0]) if arguments else of_worker(settings.state, settings.worker)
     if obstacle:
-        print(obstacle, file=sys.stderr)
+        complain(obstacle)
     return 3 if obstacle else 0
 
 

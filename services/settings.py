@@ -5,10 +5,12 @@ Every process reads its settings once, in its `__main__`, and hands on what its 
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -61,6 +63,8 @@ class Settings(BaseModel):
     """Where Alertmanager answers; the notifier mirrors the active cards to it."""
     outbox: Path = Path(".kpiwatch/outbox.jsonl")
     """The notices that the notifier delivered, one a line."""
+    webhook_token_file: Path | None = None
+    """File of the token that Alertmanager sends to the webhook; made at the first start; empty: beside the outbox."""
     desk_url: str = ""
     """Address of the units' page, to which dashboards lead; empty: they say which command shows the cases."""
 
@@ -86,11 +90,37 @@ class Settings(BaseModel):
     demo_seed: int = 20210820
     """Seed of the simulated case histories."""
 
+    @property
+    def webhook_token(self) -> Path:
+        """The file of the webhook's token, wherever it is."""
+        return self.webhook_token_file or self.outbox.with_suffix(".token")
+
     @field_validator("demo_start")
     @classmethod
-    def _has_an_offset(cls, value: datetime) -> datetime:
+    def _is_an_instant(cls, value: datetime) -> datetime:
         if value.tzinfo is None:
             raise ValueError("a time without offset; write it as 2021-10-01T08:00:00+08:00")
+        if not 1991 <= value.year <= 2059:
+            raise ValueError("a time out of reach; write a year from 1991 to 2059")
+        return value
+
+    @field_validator("bootstrap")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        return ",".join(broker_addresses(value))
+
+    @field_validator("alertmanager_url", "desk_url")
+    @classmethod
+    def _is_a_web_address(cls, value: str) -> str:
+        if value and not _is_web_address(value):
+            raise ValueError("no address of the web; write it as http://127.0.0.1:19093")
+        return value
+
+    @field_validator("host")
+    @classmethod
+    def _is_a_host(cls, value: str) -> str:
+        if not _HOST.fullmatch(value):
+            raise ValueError("no host; write a name or an address such as 127.0.0.1")
         return value
 
     @classmethod
@@ -107,7 +137,7 @@ class Settings(BaseModel):
             settings = cls.model_validate({known[name]: text for name, text in given.items() if name in known})
         except ValidationError as error:
             wrong += [
-                f"{variable(str(one['loc'][0]))}={one['input']!s}: {one['msg']}. "
+                f"{variable(str(one['loc'][0]))}={_short(str(one['input']))}: {one['msg']}. "
                 f"{cls.model_fields[str(one['loc'][0])].description}"
                 for one in error.errors()
             ]
@@ -118,6 +148,41 @@ class Settings(BaseModel):
     def environment(self) -> dict[str, str]:
         """The variables that give a started process these settings."""
         return {variable(field): str(value) for field, value in self if value is not None}
+
+
+_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}")
+_BROKER = re.compile(r"(?P<host>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):(?P<port>[0-9]{1,5})", re.ASCII)
+
+
+def broker_addresses(text: str) -> list[str]:
+    """The `host:port` of each broker. ValueError says what would be right."""
+    addresses = [one.strip() for one in text.split(",")]
+    for one in addresses:
+        found = _BROKER.fullmatch(one)
+        if found is None or not 1 <= int(found["port"]) <= 65535:
+            raise ValueError(
+                f"{_short(one)!r} is no address of a broker; write host:port as in 127.0.0.1:19092, several with commas"
+            )
+    return addresses
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    return (
+        text.isprintable()
+        and " " not in text
+        and parts.scheme in ("http", "https")
+        and bool(parts.hostname)
+        and port != 0
+    )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:80]}…"
 
 
 def variable(field: str) -> str:

@@ -1,7 +1,9 @@
 """A Faust app as every worker of this project wants it, and how it is run."""
 
+import asyncio
 import gc
 import logging
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -12,8 +14,13 @@ import faust
 from kafka.errors import KafkaError
 
 from services.catalog.load import InvalidPlan
+from services.domain.visible import LINES, visible
+from services.ending import end_soon
+from services.logs import SeenRecord, complain
+from services.messaging.decoding import WorkerFailure
 from services.messaging.topics import check
 from services.settings import Settings, SettingsError
+from services.worker_failures import REPEATED, FailureFile, ForeseenEnd, publish
 
 NO_ANSWER = 3
 """Exit code: a part that it needs does not answer."""
@@ -24,6 +31,9 @@ _POLL_RECORDS = 50_000
 """Of all partitions together: more than most fetches hold, since a chunk that is cut is two; it bounds what comes of
 events that a source has compressed."""
 _GC_THRESHOLDS = (200_000, 20, 100)  # a chunk makes many objects that live as long as it does, and no cycles
+
+
+_LOOK_SECONDS = 5.0
 
 
 def worker_app(
@@ -80,24 +90,47 @@ def worker_app(
     )
 
 
-class WorkerEnds(Exception):
+class WorkerEnds(ForeseenEnd):
     """An end that is foreseen: its sentence says why and what to do, so that nobody needs a traceback."""
 
 
 class _Worker(faust.Worker):
+    failures: FailureFile | None = None
+
+    def install_signal_handlers(self) -> None:
+        """Faust's handlers run in the event loop, and end the worker in order. These run at once: a loop that judges
+        all rows anew, or waits for a broker that is away, would not get to them in time."""
+        super().install_signal_handlers()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda number, frame: end_soon(number))  # the loop is woken all the same
+            signal.siginterrupt(number, False)
+
     def stop_and_shutdown(self) -> None:
-        """The sentence comes last, where it is seen."""
+        """The sentence comes last, where it is seen. How it ended is noted for the next start."""
         try:
             super().stop_and_shutdown()
         except WorkerEnds as end:
-            sys.exit(f"the worker ends: {end}")
+            self._note(end)
+            sys.exit(visible(f"the worker ends: {end}", keep=LINES))
+        except BaseException as error:
+            self._note(error)
+            raise
+        self._note(sys.exc_info()[1])  # what ends it before it has started
+
+    def _note(self, error: BaseException | None) -> None:
+        if self.failures is None:
+            return
+        if error is None or isinstance(error, SystemExit | KeyboardInterrupt | asyncio.CancelledError):
+            self.failures.ended()
+        else:
+            self.failures.died(error)
 
 
 def _record_without_traceback(*arguments: Any, **options: Any) -> logging.LogRecord:
     """Faust logs more than once what ends a worker, each time with the way there."""
-    record = logging.LogRecord(*arguments, **options)
+    record = SeenRecord(*arguments, **options)
     if record.exc_info and isinstance(record.exc_info[1], WorkerEnds):
-        record.exc_info = None
+        record.exc_info = record.exc_text = None
     return record
 
 
@@ -121,19 +154,57 @@ def run_stage(name: str, build: Callable[[Settings], faust.App]) -> None:
     """Run the worker of a stage until it is told to stop, once its settings, its plan and the topics are right."""
     try:
         settings = Settings.from_environment()
-        wrong = check(settings.bootstrap, settings.partitions)
-        if wrong:
-            sys.exit("\n".join([f"{name}: the topics are not as they must be:", *wrong]))
-        app = build(settings)
-    except (SettingsError, InvalidPlan) as error:
-        sys.exit(f"{name}: {error}")
+    except SettingsError as error:
+        sys.exit(visible(f"{name}: {error}", keep=LINES))
+    failures = FailureFile(settings.state, settings.worker, name)
+    before = failures.begin()
+    try:
+        app = _built(name, build, settings, before)
     except KafkaError as error:
-        print(f"{name}: Kafka does not answer: {error}. Start it, or set KPIWATCH_BOOTSTRAP", file=sys.stderr)
+        failures.ended()
+        complain(f"{name}: Kafka does not answer: {error}. Start it, or set KPIWATCH_BOOTSTRAP")
         sys.exit(NO_ANSWER)
-    run(app, loglevel="INFO")
+    except (Exception, SystemExit) as error:
+        failures.died(error)
+        raise
+    _forget_once_it_works(app, settings, failures)
+    run(app, loglevel="INFO", failures=failures)
 
 
-def run(app: faust.App, *, loglevel: str = "WARNING") -> None:
+def _built(
+    name: str, build: Callable[[Settings], faust.App], settings: Settings, before: WorkerFailure | None
+) -> faust.App:
+    """The app, once the topics are right; how it died before is published. SystemExit with a sentence, KafkaError."""
+    wrong = check(settings.bootstrap, settings.partitions)
+    if wrong:
+        sys.exit("\n".join([f"{name}: the topics are not as they must be:", *wrong]))
+    if before is not None and before.times >= REPEATED:
+        complain(f"{name}: this worker has died {before.times} times in a row: {before.cause}")
+        publish(settings.bootstrap, settings.worker, before)
+    try:
+        return build(settings)
+    except InvalidPlan as error:
+        sys.exit(visible(f"{name}: {error}", keep=LINES))
+
+
+def _forget_once_it_works(app: faust.App, settings: Settings, failures: FailureFile) -> None:
+    """How it died before is withdrawn when the worker has lived for long enough."""
+    withdrawn = False
+
+    async def look() -> None:
+        nonlocal withdrawn
+        if not withdrawn and failures.works:
+            try:
+                await asyncio.to_thread(publish, settings.bootstrap, settings.worker, None)
+            except KafkaError:
+                return  # the broker is away: later
+            failures.forget()
+            withdrawn = True
+
+    app.timer(_LOOK_SECONDS)(look)
+
+
+def run(app: faust.App, *, loglevel: str = "WARNING", failures: FailureFile | None = None) -> None:
     """Run the worker until it is told to stop (exit code 0) or fails (1)."""
     gc.set_threshold(*_GC_THRESHOLDS)
     gc.freeze()
@@ -142,4 +213,6 @@ def run(app: faust.App, *, loglevel: str = "WARNING") -> None:
         if name.startswith("aiokafka"):
             logging.getLogger(name).addFilter(quiet)
     logging.setLogRecordFactory(_record_without_traceback)
-    sys.exit(_Worker(app, loglevel=loglevel, quiet=True, redirect_stdouts=False).execute_from_commandline())
+    worker = _Worker(app, loglevel=loglevel, quiet=True, redirect_stdouts=False)
+    worker.failures = failures
+    sys.exit(worker.execute_from_commandline())

@@ -42,7 +42,8 @@ from typing import Any, TypeAlias
 
 import faust
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition  # type: ignore[import-untyped]
-from aiokafka.errors import IllegalStateError  # type: ignore[import-untyped]
+from aiokafka.errors import IllegalStateError, KafkaError  # type: ignore[import-untyped]
+from aiokafka.producer.message_accumulator import BatchBuilder  # type: ignore[import-untyped]
 from aiokafka.structs import ConsumerRecord  # type: ignore[import-untyped]
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
@@ -50,6 +51,7 @@ from faust.types import TP
 from faust.types.topics import TopicT
 from faust.types.tuples import FutureMessage
 
+from services.messaging.topics import LARGEST_RECORD
 from streams.pulse import Pulse
 from streams.rows import CLAIM_KEY, Change, MemoryStore, PartitionRows, RocksStore, Store, encode
 
@@ -158,6 +160,10 @@ class BulkDelivery:
         """Grows with every change of the partition's owner: the offset of this owner's claim in the changelog."""
         return self._parts[partition].rows.epoch
 
+    def lost(self, partition: int) -> int:
+        """Rows of a partition that are missing, until its events have been read again; see rows.py."""
+        return len(self._parts[partition].rows.lost) if self._table else 0
+
     @asynccontextmanager
     async def turn(self, partition: int) -> AsyncIterator[PartitionRows | None]:
         """The rows of a partition for work outside a chunk, published at the end; None if it is not owned now."""
@@ -170,6 +176,8 @@ class BulkDelivery:
                 yield None
                 return
             async with self._working(part):
+                if self.lost(partition) and self.lag(partition) == 0:
+                    part.rows.forget_lost()  # all events have been read again
                 yield part.rows
 
     async def send_many(self, topic: str, partition: int, pairs: Iterable[tuple[bytes | None, bytes | None]]) -> None:
@@ -185,6 +193,21 @@ class BulkDelivery:
         """The rows that this chunk or turn has changed so far are in the changelog: for what may only be told then."""
         await self._publish(self._parts[partition])
         await self.flush()
+
+    async def keys_since(self, topic: str, partition: int, since_ms: int) -> list[bytes]:
+        """The keys of all records of a partition from a time of the broker's on up to its present end."""
+        tp, keys = TopicPartition(topic, partition), list[bytes]()
+        async with self._changelog_reader() as reader:
+            reader.assign([tp])
+            first = (await reader.offsets_for_times({tp: max(0, since_ms)}))[tp]
+            if first is None:
+                return keys
+            end = (await reader.end_offsets([tp]))[tp]
+            reader.seek(tp, first.offset)
+            while not self.app.should_stop and await reader.position(tp) < end:
+                fetched = await reader.getmany(timeout_ms=500, max_records=_RESTORE_RECORDS)
+                keys += (record.key for record in fetched.get(tp, ()) if record.key is not None)
+        return keys
 
     def lag(self, partition: int) -> int | None:
         """Events of an owned partition that wait to be handled, whatever waits in others; None while that is not
@@ -326,7 +349,8 @@ class BulkDelivery:
                 part.rows.close()
         self._next = {tp: offset for tp, offset in self._next.items() if tp.partition in owned}
         for partition in owned - self._parts.keys():
-            rows = PartitionRows(self._new_store(partition)) if self._table else None
+            place = f"{self._changelog}, partition {partition}"
+            rows = PartitionRows(self._new_store(partition), place) if self._table else None
             self._parts[partition] = _Part(partition, rows)
         if self._table and owned:
             await self._claim_and_restore([self._parts[partition] for partition in sorted(owned)], present)
@@ -365,6 +389,9 @@ class BulkDelivery:
         for part in parts:
             part.rows.restate()
             await self._publish(part)
+            if part.rows.lost:
+                _log.error("%s, partition %s: %s rows are lost: all events of the partition are read again",
+                           self._changelog, part.partition, len(part.rows.lost))  # fmt: skip
         _log.info(
             "recovered %s of %s partitions, %s rows, in %.1f s",
             len(targets), len(parts), count, time.monotonic() - started,
@@ -462,7 +489,7 @@ class BulkDelivery:
                 return  # the next recovery does it
             await self.flush()
             tp = TP(self._changelog, part.partition)
-            present = self.round
+            present, reading_again = self.round, bool(part.rows.lost)
             async with self._changelog_reader() as reader:
                 end = (await reader.end_offsets([tp]))[tp]
                 targets = {part: end - 1} if end > part.rows.position + 1 else {}
@@ -471,6 +498,8 @@ class BulkDelivery:
                 return  # the next recovery does it
             _log.warning("%s: %s rows written again behind stale records", tp, len(part.rows.stale))
             part.rows.restate()
+            if not reading_again:
+                part.rows.forget_lost()  # its owner had every row: under these keys there was none
             part.rows.disturbed = False
             await self._publish(part)
 
@@ -479,8 +508,12 @@ class BulkDelivery:
         if not self.ready or not self._parts:
             return
         tps = {TP(self._changelog, partition): part for partition, part in self._parts.items() if part.open}
-        async with self._changelog_reader() as reader:
-            ends = await reader.end_offsets(list(tps))
+        try:
+            async with self._changelog_reader() as reader:
+                ends = await reader.end_offsets(list(tps))
+        except KafkaError as error:  # the broker is away: nobody writes behind anybody now, and the next audit looks
+            _log.warning("%s cannot be audited now: %s", self._changelog, error)
+            return
         await self.flush()
         for tp, part in tps.items():
             if part.open and not part.rows.disturbed and ends[tp] > part.rows.position + 1:
@@ -546,7 +579,9 @@ class _Producer(driver.Producer):
                 sent.append(await self._queue(producer, batch, topic, partition))
                 batch = producer.create_batch()
                 if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
-                    raise ValueError(f"a record of {len(value or b'')} bytes is too large for topic {topic}")
+                    batch = BatchBuilder(LARGEST_RECORD, 0)  # the row of a large case: alone in a batch of its size
+                    if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
+                        raise ValueError(f"a record of {len(value or b'')} bytes is too large for topic {topic}")
         if batch.record_count():
             sent.append(await self._queue(producer, batch, topic, partition))
         return sent
@@ -645,7 +680,11 @@ class _Consumer(driver.Consumer):
         during = delivery.round
         await super().perform_seek()
         tps = [tp for tp in self.assignment() if tp.topic in delivery.handlers]
-        starts = {tp: offset for tp in tps if (offset := self._committed_offset[tp]) and delivery.commits(tp)}
+        starts = {
+            tp: offset
+            for tp in tps
+            if (offset := self._committed_offset[tp]) and delivery.commits(tp) and not delivery.lost(tp.partition)
+        }
         unknown = [tp for tp in tps if tp not in starts]
         if unknown:
             starts |= {ensure_TP(tp): offset for tp, offset in (await self.earliest_offsets(*unknown)).items()}

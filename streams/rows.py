@@ -10,8 +10,14 @@ partition becomes its own. Epochs only grow, so a record whose epoch is lower th
 an owner that had been replaced (it was frozen, or cut off) and did not know. Such a *stale* record is passed over;
 everything it could tell is either acknowledged already or was never committed and is worked again by the present
 owner. The present row is then written once more, so that compaction, which only knows "last", keeps the right one.
+
+A record that this program cannot have written (no key, no epoch) is passed over like a stale one, and the present row
+is written behind it. Where there is no present row, the record may stand in the place of one: that row is *lost*. Its
+deletion is not written, and the partition's events are read again from their beginning (delivery.py): they are kept for
+ever, and what is known already changes nothing.
 """
 
+import logging
 import shutil
 import struct
 import time
@@ -27,6 +33,8 @@ CLAIM_KEY = b""
 EPOCH_HEADER = "epoch"
 
 Change: TypeAlias = tuple[bytes, bytes | None]
+
+_log = logging.getLogger(__name__)
 
 _EPOCH = struct.Struct(">q")
 _PLACE = struct.Struct(">qq")
@@ -45,6 +53,10 @@ class ChangelogRecord(Protocol):
     headers: Sequence[tuple[str, bytes]]
 
 
+class NotOurs(ValueError):
+    """A changelog record that was not written by this program. Says why, and never quotes from it."""
+
+
 class Superseded(Exception):
     """Another worker has claimed this partition: this one must not write to it any more."""
 
@@ -57,14 +69,25 @@ def encode(epoch: int, row: bytes | None) -> tuple[bytes | None, list[tuple[str,
 
 
 def decode(record: ChangelogRecord) -> tuple[int, bytes | None]:
-    """Epoch and row of a changelog record."""
+    """Epoch and row of a changelog record. Raises NotOurs."""
     value = record.value
     if value is not None:
-        return _EPOCH.unpack_from(value)[0], value[_EPOCH.size :]
+        if len(value) < _EPOCH.size:
+            raise NotOurs("it is too short to have an epoch")
+        return _epoch(value), value[_EPOCH.size :]
     for name, content in record.headers:
         if name == EPOCH_HEADER:
-            return _EPOCH.unpack(content)[0], None
-    raise ValueError(f"changelog record at offset {record.offset} has no epoch: it was not written by this program")
+            if type(content) is not bytes or len(content) != _EPOCH.size:
+                raise NotOurs("its epoch is none")
+            return _epoch(content), None
+    raise NotOurs("it has no epoch")
+
+
+def _epoch(content: bytes) -> int:
+    epoch: int = _EPOCH.unpack_from(content)[0]
+    if epoch < 0:
+        raise NotOurs("its epoch is below 0")
+    return epoch
 
 
 class Store(Protocol):
@@ -184,8 +207,10 @@ class PartitionRows(MutableMapping[bytes, bytes]):
     """One partition's rows as their owner works on them. Changes are remembered until `take_changes` hands them to the
     changelog, and are read from memory until the broker has acknowledged them."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, place: str = "changelog") -> None:
+        """`place`: topic and partition of the changelog, for the log."""
         self._store = store
+        self._place = place
         self._stored = store.get
         self.position = store.position
         """Offset of the last changelog record that these rows stand for."""
@@ -197,6 +222,8 @@ class PartitionRows(MutableMapping[bytes, bytes]):
         self.stale: set[bytes] = set()
         """Keys whose last changelog record is stale: their row must be written again."""
         self._restating: set[bytes] = set()
+        self.lost: set[bytes] = set()
+        """Keys under which there is nothing but a record that was not written by this program."""
         self._held: int | None = None  # the place to keep on disk while stale records are not written over
         self.disturbed = False
         """Somebody else has written between our own records: the log must be read before anything is committed."""
@@ -257,7 +284,9 @@ class PartitionRows(MutableMapping[bytes, bytes]):
             return
         if self._restating:
             self._restating.difference_update(key for key, _ in changes)
-        if not self._restating and not self.stale:
+        if self.lost:
+            self.lost.difference_update(key for key, row in changes if row is not None)
+        if not self._restating and not self.stale and not self.lost:
             self._held = None
         self.position = last
         self._write(changes)
@@ -298,25 +327,44 @@ class PartitionRows(MutableMapping[bytes, bytes]):
             position = record.offset
             key = record.key
             if key is None:
-                raise ValueError(f"changelog record at offset {position} has no key: not written by this program")
+                self._pass_over(position, "it has no key")
+                continue
             if key == CLAIM_KEY:
                 if position > self.epoch >= 0:
                     raise Superseded(f"claimed at offset {position} of the changelog, after {self.epoch}")
                 epoch = max(epoch, position)
                 continue
-            writer, row = decode(record)
+            try:
+                writer, row = decode(record)
+                if writer > position:
+                    raise NotOurs("its epoch is of a claim that is still to come")
+            except NotOurs as wrong:
+                self._pass_over(position, wrong)
+                self._hold(key, position)
+                if changes.get(key, self.get(key)) is None:
+                    self.lost.add(key)
+                continue
             if writer < epoch:
-                self.stale.add(key)
-                if self._held is None:
-                    self._held = position - 1
+                self._hold(key, position)
                 continue
             epoch = writer
             changes[key] = row
             self.stale.discard(key)
+            self.lost.discard(key)
         if position > before:
             self.position, self._highest_epoch = position, epoch
             self._write(changes.items())
         return len(changes)
+
+    def _pass_over(self, offset: int, reason: object) -> None:
+        _log.error("%s, offset %d: the record was not written by this program and is passed over: %s",
+                   self._place, offset, reason)  # fmt: skip
+
+    def _hold(self, key: bytes, position: int) -> None:
+        """The record of a key at this position is passed over: its row is written behind it."""
+        self.stale.add(key)
+        if self._held is None:
+            self._held = position - 1
 
     def skip_to(self, position: int) -> None:
         """The log up to `position` has been read, though its last records have been compacted away."""
@@ -326,10 +374,18 @@ class PartitionRows(MutableMapping[bytes, bytes]):
 
     def restate(self) -> None:
         """Mark the rows of stale keys as changed, so that the next publication puts the right row last in the log."""
-        for key in self.stale:
+        for key in self.stale - self.lost:
             self._pending[key] = self._changed[key] = self.get(key)
-        self._restating |= self.stale
+        self._restating |= self.stale - self.lost
         self.stale.clear()
+
+    def forget_lost(self) -> None:
+        """All events have been read again: under keys that are still lost there never was a row of ours. Their
+        deletion goes behind what stands there."""
+        for key in self.lost:
+            if self.get(key) is None:
+                self._pending[key] = self._changed[key] = None
+        self.lost.clear()
 
     def close(self) -> None:
         self._store.close()

@@ -1,11 +1,12 @@
 """Calendars as files: reads calendar/<name>.toml into a WorkingCalendar."""
 
-import tomllib
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from services.bounded import Unreadable, parsed_toml, read_text
 from services.domain.calendar import WorkingCalendar
 
 FOLDER = Path(__file__).parent / "calendar"
@@ -36,6 +37,17 @@ class _CalendarFile(BaseModel):
     holiday: tuple[_Holiday, ...]
 
 
+def _tables(path: Path) -> dict[str, Any]:
+    try:
+        text = read_text(path)
+    except Unreadable as error:
+        raise ValueError(f"{path}: {error}") from error
+    try:
+        return parsed_toml(text)
+    except ValueError as error:
+        raise ValueError(f"{path}: not TOML: {error}") from error
+
+
 def load_calendar(name: str, folder: Path | None = None) -> WorkingCalendar:
     """The calendar of that name, from the folder given or the ones that come with the catalogue.
 
@@ -47,9 +59,7 @@ def load_calendar(name: str, folder: Path | None = None) -> WorkingCalendar:
         raise ValueError(f"no calendar {name!r} in {place}: name one of {', '.join(known) or 'none there'}")
     path = place / f"{name}.toml"
     try:
-        read = _CalendarFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path}: not TOML: {error}") from error
+        read = _CalendarFile.model_validate(_tables(path))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
 
+from services.bounded import read_text
 from services.catalog.calendars import load_calendar
 from services.catalog.coherence import (
     MEASURES,
@@ -66,12 +67,21 @@ def _by_line(problems: Iterable[Problem]) -> list[Problem]:
     placed = []
     for problem in problems:
         if problem.file not in lines:
-            known = problem.file.suffix in (".toml", ".lock") and problem.file.exists()
-            lines[problem.file] = lines_of(problem.file.read_text(encoding="utf-8", errors="replace")) if known else {}
+            lines[problem.file] = _places(problem.file)
         line = problem.line or line_of(problem.place, lines[problem.file])
         placed.append(Problem(problem.file, problem.place, problem.sentence, line))
     unique = dict.fromkeys(placed)
     return sorted(unique, key=lambda problem: (str(problem.file), problem.line or 0, str(problem.place)))
+
+
+def _places(file: Path) -> Mapping[Place, int]:
+    """The lines of what a file says; none where it cannot be read, which is a problem by itself."""
+    if file.suffix not in (".toml", ".lock"):
+        return {}
+    try:
+        return lines_of(read_text(file))
+    except (OSError, ValueError, RecursionError):
+        return {}
 
 
 def unknown(what: str, name: object, known: Iterable[str], where: str) -> str:
@@ -135,8 +145,8 @@ class Checker:
             return
         path = self._reading.folder / self._head.text
         try:
-            text = PlanText(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError):
+            text = PlanText(read_text(path))
+        except (OSError, ValueError):
             yield Problem(
                 self._head_file, ("text",), f"{self._head.text!r} cannot be read: put the plan's text there, as UTF-8"
             )

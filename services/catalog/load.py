@@ -10,7 +10,6 @@ the right ones are known. Whether a plan is right, beyond being readable, is sai
 import hashlib
 import json
 import re
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +17,10 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
+from services.bounded import Unreadable, parsed_toml, read_text
 from services.catalog.calendars import FOLDER as CALENDARS
 from services.domain.plan import Entry, HoursEntry, Plan, PlanHead, Promise, ServiceItem, Source, Unit
+from services.domain.visible import bites, visible
 
 TAKES_LISTS = {
     "select",
@@ -61,7 +62,7 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else f"{self.file}"
-        return f"{where}: {self.key}: {self.sentence}" if self.place else f"{where}: {self.sentence}"
+        return visible(f"{where}: {self.key}: {self.sentence}" if self.place else f"{where}: {self.sentence}")
 
 
 class InvalidPlan(ValueError):
@@ -183,13 +184,34 @@ def _codes(text: str) -> tuple[str, ...]:
 
 def _text(path: Path, reading: Reading) -> str | None:
     try:
-        return path.read_text(encoding="utf-8")
+        text = read_text(path)
     except OSError as error:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror
         reading.problems.append(Problem(path, (), f"cannot be read: {reason}"))
-    except UnicodeDecodeError:
-        reading.problems.append(Problem(path, (), "is not UTF-8: save it as UTF-8"))
-    return None
+        return None
+    except Unreadable as error:
+        reading.problems.append(Problem(path, (), str(error)))
+        return None
+    for number, line in enumerate(text.splitlines(), 1):
+        if found := bites(line.replace("\t", " ")):
+            reading.problems.append(Problem(path, (), _UNSEEN.format(found), number))
+    return text
+
+
+_UNSEEN = "holds {}, a character that cannot be seen and may bite where it is shown: remove it"
+
+
+def _unseen(raw: object, path: Path, place: Place, reading: Reading) -> None:
+    """TOML can also write such a character as an escape. Line feeds are the author's own."""
+    if isinstance(raw, dict):
+        for key, inner in raw.items():
+            _unseen(str(key), path, place, reading)
+            _unseen(inner, path, (*place, key), reading)
+    elif isinstance(raw, list):
+        for index, inner in enumerate(raw):
+            _unseen(inner, path, (*place, index), reading)
+    elif isinstance(raw, str) and (found := bites(raw.replace("\n", " ").replace("\t", " "))):
+        reading.problems.append(Problem(path, place, _UNSEEN.format(found)))
 
 
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)")
@@ -200,13 +222,15 @@ def _tables(path: Path, reading: Reading) -> dict[str, Any] | None:
     if text is None:
         return None
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        tables = parsed_toml(text)
+    except ValueError as error:
         found = _AT_LINE.search(str(error))
         line = int(found[1]) if found and found[1] else text.count("\n") + 1
         sentence = f"is not TOML: {_AT_LINE.sub('', str(error))}"
         reading.problems.append(Problem(path, (), sentence, line))
         return None
+    _unseen(tables, path, (), reading)
+    return tables
 
 
 def _read_head(reading: Reading) -> None:

@@ -6,11 +6,11 @@ last day on which a version binds) may be added while it lies ahead: that is how
 """
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
+from services.bounded import parsed_toml, read_text
 from services.catalog.load import Located, Problem, digest_of
 from services.domain.plan import Promise
 
@@ -38,8 +38,8 @@ def read_lock(folder: Path) -> Mapping[str, str]:
     if not path.exists():
         return {}
     try:
-        lines = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        lines = parsed_toml(read_text(path))
+    except (ValueError, OSError) as error:
         raise ValueError(f"is not a lock file: {error}; take it from version control") from error
     if not all(
         isinstance(kept, str) and re.fullmatch(r"[0-9a-f]{64}( until \d{4}-\d\d-\d\d)?", kept)

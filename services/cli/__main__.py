@@ -1,18 +1,27 @@
-"""`kpiwatch`: the command line. Exit codes: 0 done, 1 the input has errors, 2 wrong usage, 3 a part does not answer."""
+"""`kpiwatch`: the command line. Exit codes: 0 done, 1 the input has errors, 2 wrong usage, 3 a part does not answer,
+130 ended by Ctrl-C (143 by SIGTERM)."""
 
-import importlib
-import os
 import sys
-import tempfile
-import traceback
-from collections.abc import Callable, Sequence
-from functools import wraps
-from importlib import metadata
-from typing import Annotated, Any, NamedTuple
 
-import typer
+try:
+    import importlib
+    import os
+    import tempfile
+    import traceback
+    from collections.abc import Callable, Sequence
+    from functools import wraps
+    from typing import Annotated, Any, NamedTuple
 
-from services.cli.failure import Failure, failure_of
+    import typer
+    from typer.exceptions import TyperException
+    from typer.rich_utils import rich_format_error
+
+    from services import whole_file
+    from services.cli.failure import Failure, failure_of
+    from services.cli.interrupts import heeded
+    from services.domain.visible import LINES, visible
+except KeyboardInterrupt:  # these take a moment
+    sys.exit(130)
 
 
 class Command(NamedTuple):
@@ -36,6 +45,7 @@ COMMANDS = {
     "plan": Command("services.cli.plan:app", "Whether a plan is right, what it promises, what changes between two."),
     "topics": Command("services.cli.topics:make_topics", "Make and check the topics."),
     "dead-letters": Command("services.cli.dead_letters:app", "List, show and send again what was refused."),
+    "cases": Command("services.cli.cases:app", "List the cases that cannot be judged, and see whether they can now."),
     "dashboards": Command("services.cli.dashboards:app", "Fill a Grafana with the plan's dashboards."),
     "status": Command("services.cli.status:status", "Show where the district stands."),
     "clock": Command("services.cli.clock:clock", "Lead the simulated clock that other processes share."),
@@ -47,14 +57,19 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and end the process with its exit code. No traceback reaches the user."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        _run(given)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except Exception as error:
-        failure = failure_of(error) or _defect()
-        print(failure.sentence, file=sys.stderr)
-        sys.exit(failure.exit_code)
+    with heeded() as interrupts:
+        try:
+            _run(given)
+        except KeyboardInterrupt:
+            sys.exit(130)
+        except Exception as error:
+            if interrupts.exit_code is not None:
+                return  # it is of what was under way
+            failure = failure_of(error) or _defect()
+            print(visible(failure.sentence, keep=LINES), file=sys.stderr)
+            sys.exit(failure.exit_code)
+        finally:
+            whole_file.release()
 
 
 def _run(given: list[str]) -> None:
@@ -78,11 +93,20 @@ def _run(given: list[str]) -> None:
             app.add_typer(content, name=name, help=command.help)
         else:
             app.command(name)(_told_of_early_end(content))
-    app(given, prog_name="kpiwatch")
+    try:
+        sys.exit(app(given, prog_name="kpiwatch", standalone_mode=False) or 0)
+    except typer.Abort:
+        raise Failure("ended before it was answered: nothing was done", 1) from None
+    except TyperException as error:
+        error.message = visible(error.message, keep=LINES)  # it quotes what was given
+        rich_format_error(error)  # type: ignore[arg-type]  # all that typer raises here are of click's kind
+        sys.exit(error.exit_code)
 
 
 def _version(wanted: bool) -> None:
     if wanted:
+        from importlib import metadata
+
         typer.echo(f"kpiwatch {metadata.version('kpiwatch')}")
         raise typer.Exit()
 

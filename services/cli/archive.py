@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
-from services.cli.arguments import check_sinks
+from services.cli.arguments import Bootstrap, check_sinks
 from services.cli.failure import INPUT_HAS_ERRORS, NO_ANSWER, Failure
 from services.cli.progress import Display
+from services.cli.terminal import say
 from services.domain.cards import case_name
 from services.domain.facts import KEY_SEPARATOR
-from services.messaging.reader import BrokerUnavailable, TopicReader
+from services.messaging.exported import exported
+from services.messaging.reader import BrokerUnavailable, Record, TopicReader
 from services.messaging.topics import CASE_EVENTS
 from services.settings import Settings
 from services.whole_file import whole_file
@@ -26,10 +28,10 @@ def archive(
     case: Annotated[
         str | None, typer.Option("--case", help="Only of this case: its subject, or 'source subject'.")
     ] = None,
-    bootstrap: Annotated[str | None, typer.Option("--bootstrap", help="The broker; else KPIWATCH_BOOTSTRAP.")] = None,
+    bootstrap: Bootstrap = None,
 ) -> None:
     """Write what stands in case.events now, each event with its arrival: `explain`, `replay`, `report` and `backfill`
-    read it. What was refused is in there, too, and is refused again.
+    read it. What was refused is in there, too, and is refused again, unless only its key or its partition was wrong.
 
     Exit code 1 if there is nothing about the case."""
     check_sinks({"--out": out})
@@ -37,26 +39,28 @@ def archive(
     count = 0
     try:
         with TopicReader(address, [CASE_EVENTS]) as reader, whole_file(out) as sink, Display() as told:
-            for key, value in _events(reader, address):
-                if case is None or _is_of(case, key):
-                    # a line is an event: what breaks lines between the tokens of JSON is as good as a blank
-                    sink.write(value.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n")
+            for record in _events(reader, address):
+                if case is not None and not _is_of(case, record.key or b""):
+                    continue
+                line = exported(record.value or b"", record.headers, record.timestamp)
+                if line is not None:
+                    sink.write(line + b"\n")
                     count += 1
                     told("reading", count, None)
     except BrokerUnavailable as error:
         raise Failure(f"archive: {error}", NO_ANSWER) from None
-    typer.echo(f"{count:,} events in {out}", err=True)
+    say(f"{count:,} events in {out}", err=True)
     if case is not None and not count:
         raise Failure(f"archive: no event of a case {case!r} in {CASE_EVENTS}: look for a slip in it", INPUT_HAS_ERRORS)
 
 
-def _events(reader: TopicReader, address: str) -> Iterator[tuple[bytes, bytes]]:
-    """Key and value of every event up to the ends that the topic has at first."""
+def _events(reader: TopicReader, address: str) -> Iterator[Record]:
+    """Every event up to the ends that the topic has at first."""
     until = time.monotonic() + _THERE_WITHIN_SECONDS
     while not reader.caught_up:
         for record in reader.poll():
             if record.value is not None:
-                yield record.key or b"", record.value
+                yield record
         if reader.appended(CASE_EVENTS) is None and time.monotonic() > until:
             raise Failure(f"archive: {address} has no topic {CASE_EVENTS}: `kpiwatch topics` makes it", NO_ANSWER)
 

@@ -1,5 +1,7 @@
 """What several commands are asked with: the same words, meaning and checks everywhere."""
 
+import math
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
@@ -8,13 +10,41 @@ import typer
 
 from services.cli.failure import WRONG_USAGE, Failure
 from services.replay.blocks import STANDARD_INPUT
-from services.settings import Settings
+from services.settings import Settings, broker_addresses
+from services.whole_file import claim
 
 
-def _standard_input_once(files: list[str]) -> list[str]:
+def _readable_once(files: list[str]) -> list[str]:
     if files.count(STANDARD_INPUT) > 1:
         raise typer.BadParameter("standard input can be read only once: name - once")
+    for file in files:
+        if file != STANDARD_INPUT:
+            no_endless(Path(file))
     return files
+
+
+def no_endless(file: Path) -> Path:
+    """Refuses a device that never ends, such as /dev/zero; a terminal, a pipe and /dev/null end."""
+    if file.is_char_device() and not file.samefile(os.devnull):
+        with file.open("rb") as device:
+            if not device.isatty():
+                raise typer.BadParameter(f"{file} is a device that never ends: name a file")
+    return file
+
+
+def finite(number: float | None) -> float | None:
+    """Refuses nan, which no range refuses."""
+    if number is not None and not math.isfinite(number):
+        raise typer.BadParameter(f"{number} is no number that can be counted with: write one such as 10")
+    return number
+
+
+def _address(text: str | None) -> str | None:
+    """The broker's address as it was given, once it is one."""
+    try:
+        return None if text is None else ",".join(broker_addresses(text))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 EventFiles = Annotated[
@@ -22,7 +52,7 @@ EventFiles = Annotated[
     typer.Argument(
         metavar="EVENTS…",
         help="Files of events: .jsonl, .jsonl.gz, or - for standard input.",
-        callback=_standard_input_once,
+        callback=_readable_once,
     ),
 ]
 PlanFolder = Annotated[
@@ -35,7 +65,18 @@ AsOf = Annotated[
         "--as-of", metavar="TIME", help="A date (its first instant) or RFC 3339; without offset in the plan's zone."
     ),
 ]
-Processes = Annotated[int | None, typer.Option("--processes", min=1, help="How many work; else one per core.")]
+MOST_PROCESSES = max(16, 4 * (os.cpu_count() or 1))
+"""More would only wait for one another, each with a plan of its own in memory."""
+Processes = Annotated[
+    int | None, typer.Option("--processes", min=1, max=MOST_PROCESSES, help="How many work; else one per core.")
+]
+Bootstrap = Annotated[
+    str | None,
+    typer.Option("--bootstrap", callback=_address, help="The broker, host:port; else KPIWATCH_BOOTSTRAP."),
+]
+Wait = Annotated[
+    float, typer.Option("--wait", min=0, max=86_400, callback=finite, help="Seconds to wait for the system, at most.")
+]
 
 
 def chosen_plan(given: Path | None) -> Path:
@@ -44,7 +85,8 @@ def chosen_plan(given: Path | None) -> Path:
 
 
 def check_sinks(sinks: Mapping[str, Path | None], sources: Iterable[str | Path] = ()) -> None:
-    """Refuses, before any work is done, what cannot be written or is already meant for something else.
+    """Refuses, before any work is done, what cannot be written, is already meant for something else, or is being
+    written by another process; from now on no other one may write it.
 
     `sinks`: by option; None where it is not given. `sources`: what the command reads.
     """
@@ -63,3 +105,4 @@ def check_sinks(sinks: Mapping[str, Path | None], sources: Iterable[str | Path] 
         if place := taken.get(sink.resolve()):
             raise Failure(f"{option} {sink} {place}", WRONG_USAGE)
         taken[sink.resolve()] = f"is {option}, too: give each a file of its own"
+        claim(sink)

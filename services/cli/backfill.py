@@ -15,15 +15,17 @@ from services.cli.arguments import EventFiles, PlanFolder, Processes, chosen_pla
 from services.cli.failure import WRONG_USAGE, Failure
 from services.cli.progress import Display
 from services.cli.rejected import end_with
+from services.cli.terminal import say
 from services.clock import Clock
 from services.domain.published import ValueRow
-from services.domain.zone import Instant, Zone
+from services.domain.zone import FIRST_YEAR, LAST_YEAR, Instant, Zone
 from services.local import monitoring_tools, promtool
 from services.local.monitoring_tools import MonitoringTools
 from services.replay import replay as files
 from services.replay.periods import Every, period_ends
 from services.replay.runs import SortedRows
 from services.settings import Settings
+from services.whole_file import claim
 
 _DATE = ["%Y-%m-%d"]
 
@@ -65,6 +67,7 @@ def backfill(
     folder = chosen_plan(plan)
     read = load_plan(folder)
     zone = Zone(read.head.timezone)
+    _check_years(first, last)
     begin, end = (zone.midnight(day) for day in (first.date().toordinal(), last.date().toordinal() + 1))
     moments = period_ends(begin, end + 1, every, zone)
     now = Clock.real().now()
@@ -96,9 +99,9 @@ def backfill(
                 made = _make(tools, history, folder)
                 store.delete(begin, end)
                 store.take(folder)
-            typer.echo("Waiting until Prometheus shows them: up to a minute", err=True)
+            say("Waiting until Prometheus shows them: up to a minute", err=True)
             store.wait_for(made)
-    typer.echo(f"{len(done.rows):,} values at {len(moments):,} moments in {data or out}", err=True)
+    say(f"{len(done.rows):,} values at {len(moments):,} moments in {data or out}", err=True)
     end_with(done)
 
 
@@ -131,7 +134,20 @@ def _store(url: str | None, data: Path | None, out: Path | None) -> Store | None
         )
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise Failure(f"backfill: --out {out} is there already: name a folder that is new or empty", WRONG_USAGE)
+    if out is not None and not out.parent.is_dir():
+        raise Failure(f"backfill: --out {out}: there is no folder {out.parent}: make it first", WRONG_USAGE)
+    if out is not None and not out.exists():
+        claim(out)  # two at once would mix their blocks
     return Store(url, data) if url is not None and data is not None else None
+
+
+def _check_years(first: datetime, last: datetime) -> None:
+    if not FIRST_YEAR < first.year <= last.year < LAST_YEAR:
+        raise Failure(
+            f"backfill: --from {first.date()} --to {last.date()}: write the earlier day first, both from "
+            f"{FIRST_YEAR + 1} to {LAST_YEAR - 1}",
+            WRONG_USAGE,
+        )
 
 
 def _check_range(moments: Sequence[Instant], every: Every, end: Instant, now: Instant) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from services.cli.failure import NO_ANSWER, WRONG_USAGE, Failure
+from services.cli.terminal import say
 from services.clock import KEEP_SECONDS, Clock
 from services.domain.zone import instant_of
 from services.settings import Settings, variable
@@ -35,7 +36,7 @@ def _lead(simulated: Clock, settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
     simulated.begin(instant_of(settings.demo_start), settings.demo_speed)
-    typer.echo(f"the clock runs at speed {simulated.speed:g}: {settings.clock}")
+    say(f"the clock runs at speed {simulated.speed:g}: {settings.clock}")
     while not ending.wait(KEEP_SECONDS / 2):
         simulated.keep()
     simulated.pause()

@@ -4,13 +4,13 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from dashboards.build import dashboards
 from dashboards.publish import GrafanaUnavailable, Outcome, Published, PublishFailed, WrongAddress, publish
 from services.catalog.load import load_plan
 from services.cli.failure import INPUT_HAS_ERRORS, NO_ANSWER, WRONG_USAGE, Failure
+from services.cli.terminal import safe_console
 from services.settings import Settings
 
 app = typer.Typer(help="Fill a Grafana with the plan's dashboards.", no_args_is_help=True)
@@ -62,12 +62,12 @@ def _exit_code(error: PublishFailed) -> int:
 
 
 def _tell(done: list[Published], dry_run: bool) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    console = safe_console()
     for one in done:
         sign, style = _SIGNS[one.outcome]
-        console.print(Text(f"{sign} {one.uid}  {one.title}", style))
+        console.print(Text(f"{sign} {one.uid}  {one.title}", style), soft_wrap=True)
         if dry_run and one.difference:
-            console.print(Text(one.difference))
+            console.print(Text(one.difference), soft_wrap=True)
     counts = {outcome: sum(one.outcome is outcome for one in done) for outcome in Outcome}
     told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
-    console.print(f"{told}{' if it were published: nothing was written' if dry_run else ''}")
+    console.print(f"{told}{' if it were published: nothing was written' if dry_run else ''}", soft_wrap=True)

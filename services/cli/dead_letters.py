@@ -6,21 +6,21 @@ from typing import Annotated
 
 import typer
 from kafka import KafkaProducer
-from rich.console import Console
 from rich.table import Table
 
 from services.catalog.load import load_plan
-from services.cli.arguments import PlanFolder, chosen_plan
+from services.cli.arguments import Bootstrap, PlanFolder, chosen_plan
 from services.cli.failure import INPUT_HAS_ERRORS, Failure
+from services.cli.terminal import safe_console, say
 from services.domain.refusal import Reason, Refused
+from services.domain.visible import visible
 from services.messaging.codec import admission
-from services.messaging.dead_letter import Filed, read
+from services.messaging.dead_letter import DeadLetter, Filed, Headers, OriginalGone, as_event, original_of, read
 from services.messaging.topics import ANSWER_MS, CASE_EVENTS
 from services.settings import Settings
 
 app = typer.Typer(help="List, show and send again what was refused.", no_args_is_help=True)
 
-Bootstrap = Annotated[str | None, typer.Option(help="Kafka's address; else KPIWATCH_BOOTSTRAP.")]
 Number = Annotated[int, typer.Argument(metavar="NUMBER", min=0, help="Its number in the list.")]
 
 
@@ -33,23 +33,43 @@ def list_letters(
     """List the dead letters of the last 30 days, oldest first."""
     table = Table("number", "received", "reason", "path", "place", "source", "what is wrong", box=None)
     count = 0
-    for number, letter in read(_address(bootstrap)):
+    seen: set[int] = set()
+    unreadable: list[int] = []
+    for number, letter in read(_address(bootstrap), unreadable=unreadable.append):
+        if (key := hash(letter.key)) in seen:
+            continue  # an earlier version sent a letter again after a crash
+        seen.add(key)
         if (reason is None or letter.reason is reason) and (source is None or letter.source == source):
             count += 1
             table.add_row(
-                str(number), letter.received_at, letter.reason, letter.path, letter.place, letter.source or "-",
-                letter.sentence,
+                *map(visible, (str(number), letter.received_at, letter.reason, letter.path, letter.place,
+                               letter.source or "-", letter.sentence))
             )  # fmt: skip
-    console = Console(width=None if sys.stdout.isatty() else 240, highlight=False, markup=False)
+    console = safe_console(width=None if sys.stdout.isatty() else 240)
     if count:
         console.print(table)
     console.print(f"{count} dead letter{'' if count == 1 else 's'}")
+    if unreadable:
+        numbers = ", ".join(map(str, unreadable[:5])) + (", …" if len(unreadable) > 5 else "")
+        say(
+            f"{len(unreadable)} records of the topic are no dead letters of this version ({numbers}): "
+            "something else writes there",
+            err=True,
+        )
 
 
 @app.command()
-def show(number: Number, bootstrap: Bootstrap = None) -> None:
-    """Show a dead letter with the event as it came."""
-    letter = _letter(_address(bootstrap), number).letter
+def show(
+    number: Number,
+    original: Annotated[bool, typer.Option("--original", help="Write the whole event, and nothing else.")] = False,
+    bootstrap: Bootstrap = None,
+) -> None:
+    """Show a dead letter with the event as it came, or with its head where it is large."""
+    address = _address(bootstrap)
+    letter = _letter(address, number).letter
+    if original:
+        sys.stdout.buffer.write(as_event(*_original(number, letter, address)))
+        return
     for name, text in (
         ("reason", letter.reason),
         ("path", letter.path or "the event as a whole"),
@@ -59,14 +79,26 @@ def show(number: Number, bootstrap: Bootstrap = None) -> None:
         ("source", letter.source or "-"),
         ("received", letter.received_at),
     ):
-        typer.echo(f"{name:9}{text}")
-    typer.echo(letter.original.decode(errors="backslashreplace"))
+        say(f"{name:9}{visible(text)}")
+    for header, value in letter.headers:
+        shown = "null" if value is None else value.decode(errors="backslashreplace")
+        say(f"{'header':9}{visible(header)}: {visible(shown)}")
+    if (whole := letter.whole) is not None:
+        say(f"{'whole':9}{whole.bytes} bytes, {whole.headers} headers, SHA-256 of the value {whole.sha256}")
+        say(
+            f"{'':9}below is its head of {len(letter.original)} bytes; the whole event, read from {letter.place}: "
+            f"kpiwatch dead-letters show {number} --original"
+        )
+    say(letter.original.decode(errors="backslashreplace"))
 
 
 @app.command()
 def resend(
     number: Number,
     event: Annotated[str, typer.Option("--event", help="File with the mended event; - for standard input.")] = "-",
+    unchanged: Annotated[
+        bool, typer.Option("--unchanged", help="Send the event as it came: what was wrong was the plan.")
+    ] = False,
     source: Annotated[str | None, typer.Option(help="Whose it was, where the original does not say.")] = None,
     plan: PlanFolder = None,
     bootstrap: Bootstrap = None,
@@ -79,9 +111,18 @@ def resend(
         raise Failure(
             f"dead letter {number} names no source: say with --source whose it was", exit_code=INPUT_HAS_ERRORS
         )
-    mended = (sys.stdin.buffer.read() if event == "-" else Path(event).read_bytes()).strip()
+    headers: Headers = ()
+    if unchanged:
+        if event != "-":
+            raise Failure("either --unchanged, or --event with the mended event", INPUT_HAS_ERRORS)
+        event = f"dead letter {number}"
+        mended, headers = _original(number, letter, address)
+    else:
+        mended = (sys.stdin.buffer.read() if event == "-" else Path(event).read_bytes()).strip()
     try:
-        admitted = admission(load_plan(chosen_plan(plan))).admit(mended)
+        # an event of the service's own topic may have been stamped with its arrival already
+        edge = admission(load_plan(chosen_plan(plan)), trust_receivedat=unchanged and letter.topic == CASE_EVENTS)
+        admitted = edge.admit(mended, headers=headers)
         if admitted.fact.source != owner:
             raise Refused(
                 Reason.SOURCE_MISMATCH,
@@ -93,10 +134,19 @@ def resend(
         raise Failure(f"{event}: {refused}", INPUT_HAS_ERRORS) from None
     producer = KafkaProducer(bootstrap_servers=address.split(","), bootstrap_timeout_ms=ANSWER_MS, acks="all")
     try:
-        sent = producer.send(CASE_EVENTS, mended, key=admitted.key.encode()).get(timeout=ANSWER_MS / 1000)
+        sent = producer.send(CASE_EVENTS, mended, key=admitted.key.encode(), headers=list(headers)).get(
+            timeout=ANSWER_MS / 1000
+        )
     finally:
         producer.close()
-    typer.echo(f"sent to {CASE_EVENTS}, partition {sent.partition}, offset {sent.offset}")
+    say(f"sent to {CASE_EVENTS}, partition {sent.partition}, offset {sent.offset}")
+
+
+def _original(number: int, letter: DeadLetter, address: str) -> tuple[bytes, Headers]:
+    try:
+        return original_of(letter, address)
+    except OriginalGone as gone:
+        raise Failure(f"the original of dead letter {number} cannot be had: {gone}", 1) from None
 
 
 def _address(bootstrap: str | None) -> str:

@@ -1,11 +1,9 @@
 """`kpiwatch explain`: why a case is judged as it is."""
 
-import sys
 from typing import Annotated
 
 import orjson
 import typer
-from rich.console import Console
 
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
@@ -14,9 +12,13 @@ from services.cli.explanation import Page, machine_readable
 from services.cli.failure import INPUT_HAS_ERRORS, WRONG_USAGE, Failure
 from services.cli.moments import moment
 from services.cli.rejected import tell
+from services.cli.terminal import safe_console, say
 from services.domain.cards import case_name
 from services.domain.explain import explain as explained
+from services.domain.facts import Fact
 from services.domain.judge import Judge
+from services.domain.safe_judge import SafeJudge
+from services.domain.zone import Instant
 from services.replay.finding import Found, find_case
 
 WIDEST = 100
@@ -40,18 +42,31 @@ def explain(
     now = moment(as_of, judge.law.zone, "--as-of") - 1
     found = find_case(events, read, case)
     key = _the_one(found, case, events)
+    _check_judged(judge, key, found.cases[key], now)
     explanation = explained(judge, key, found.cases[key], now)
     if as_json:
         content = machine_readable(explanation, judge, found.rejected)
-        sys.stdout.buffer.write(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-        sys.stdout.flush()
+        say(orjson.dumps(content, option=orjson.OPT_INDENT_2).decode())
     else:
-        console = Console(highlight=False)
+        console = safe_console()
         console.width = min(console.width, WIDEST)
         for part in Page(explanation, judge, found.rejected).parts():
             console.print(part)
     if found.rejected:
         raise typer.Exit(INPUT_HAS_ERRORS)
+
+
+def _check_judged(judge: Judge, key: str, facts: list[Fact], now: Instant) -> None:
+    """Raises Failure where the case cannot be judged: there is no verdict that could be explained."""
+    quarantine = SafeJudge(judge).judge(facts, now).quarantine
+    if quarantine is not None:
+        about = ", ".join(quarantine.kpis) or "none"
+        raise Failure(
+            f"{case_name(key)!r} is quarantined, it cannot be judged: {quarantine.cause}; promises that it may be "
+            f"about: {about}. This is an error of kpiwatch, not of the case: report the cause; the next version judges "
+            "it again by itself",
+            INPUT_HAS_ERRORS,
+        )
 
 
 def _the_one(found: Found, case: str, events: list[str]) -> str:

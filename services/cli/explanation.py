@@ -36,6 +36,7 @@ from services.domain.judge import Judge
 from services.domain.judgement import Judgement, Outcome
 from services.domain.plan import Kind, Promise, Title
 from services.domain.tally import Cell
+from services.domain.visible import visible
 from services.domain.zone import MINUTE_US, Instant, Zone
 from services.replay.buckets import Rejected
 
@@ -150,7 +151,7 @@ class Page:
     def parts(self) -> Iterator[RenderableType]:
         """What is printed, one after the other."""
         told = self._told
-        yield Text(f"{case_name(told.key)}", style="bold")
+        yield Text(visible(case_name(told.key)), style="bold")
         yield Text(f"截至 as of {clock(told.now + 1, self._zone)} ({self._plan.head.timezone})")
         if told.later:
             yield Text(
@@ -196,12 +197,12 @@ class Page:
         words = _STANDINGS[told.standing]
         text = f"{words.zh} {words.en}"
         if told.standing is Standing.STRUCK_OUT and told.by is not None:
-            return f"{text} ({told.by.id})"
+            return f"{text} ({visible(told.by.id)})"
         if told.standing is Standing.CORRECTED and told.by is not None and told.now is not None:
             now = (
                 f"{clock(told.now.time, self._zone)} {Rank(told.now.rank).event_type} {_content(told.now, self._zone)}"
             )
-            return f"{text} ({told.by.id}) → {now.strip()}"
+            return f"{text} ({visible(told.by.id)}) → {now.strip()}"
         return text
 
     # ---- a cycle ---------------------------------------------------------------------------------------
@@ -221,7 +222,9 @@ class Page:
             ("属性 attributes", ", ".join(f"{name}={value}" for name, value in sorted(case.attributes.items()))),
             ("存疑 doubtful", ", ".join(cycle.signals)),
         ]
-        yield _grid((name, Text(value, style="yellow" if "存疑" in name else "")) for name, value in rows if value)
+        yield _grid(
+            (name, Text(visible(value), style="yellow" if "存疑" in name else "")) for name, value in rows if value
+        )
         if not cycle.promises:
             yield Text("没有承诺对它作出判断 No promise says anything of it", style="yellow")
         shown: dict[Account, str] = {}
@@ -279,7 +282,7 @@ class Page:
         lines = [f"{after}到达，改变了结论 / arrived later and turned a miss:"]
         for fact in explained.turned_by:
             lines.append(
-                f"  {_EVENTS[Rank(fact.rank)]} {Rank(fact.rank).event_type} ({fact.id}): "
+                f"  {_EVENTS[Rank(fact.rank)]} {Rank(fact.rank).event_type} ({visible(fact.id)}): "
                 f"{clock(fact.time, self._zone)} → {clock(fact.received, self._zone)}"
             )
         return "\n".join(lines)
@@ -310,13 +313,13 @@ class Page:
                 Text(f"{'■ 红 red' if red else '▲ 黄 yellow'}{_of_node(card)}", style="red" if red else "yellow"),
                 clock(card.raised_at, self._zone),
                 clock(card.cleared_at, self._zone) if card.cleared_at is not None else "在亮 stands",
-                card.reason,
+                visible(card.reason),
             )
         yield table
 
 
 def _of_node(card: CardState) -> str:
-    return f"\n环节 node {card.node}" if card.node != WHOLE else ""
+    return f"\n环节 node {visible(card.node)}" if card.node != WHOLE else ""
 
 
 def _heading(kpi: str, outcome: Word, title: Title) -> Text:
@@ -355,7 +358,7 @@ def _values(value: Any) -> str:
     if isinstance(value, list | tuple):
         shown = " / ".join(map(_values, value[:_MOST_VALUES]))
         return shown if len(value) <= _MOST_VALUES else f"{shown} … ({len(value)})"
-    return {True: "是 yes", False: "否 no"}[value] if isinstance(value, bool) else str(value)
+    return {True: "是 yes", False: "否 no"}[value] if isinstance(value, bool) else visible(str(value))
 
 
 def _counts(explained: Explained) -> str:
@@ -423,7 +426,7 @@ def _day_table(counted: Account, dues: dict[int, str], zone: Zone) -> Table:
     total = 0
     for day in counted.days:
         total += day.amount
-        why = Text(day_words(day, counted, zone))
+        why = Text(visible(day_words(day, counted, zone)))
         if day.day in dues:
             why.append(f"  ◄ 截止 due {dues[day.day]}", style="bold")
         number = weekday(day.day)
@@ -487,7 +490,7 @@ def _content(fact: Fact, zone: Zone) -> str:
             parts.append(f"更正 of {value}")
         elif name not in _TOLD_ELSEWHERE:
             parts.append(f"{name} {value}")
-    return ", ".join(parts)
+    return visible(", ".join(parts))
 
 
 # ---- for programs ------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import sys
 from services.catalog.load import InvalidPlan
 from services.local.failures import PartUnavailable
 from services.settings import SettingsError
+from services.whole_file import BeingWritten
 
 INPUT_HAS_ERRORS = 1
 WRONG_USAGE = 2
@@ -31,6 +32,8 @@ def failure_of(error: Exception) -> Failure | None:
         return Failure(str(error), WRONG_USAGE)
     if isinstance(error, PartUnavailable):
         return Failure(str(error), NO_ANSWER)
+    if isinstance(error, BeingWritten):
+        return Failure(str(error), WRONG_USAGE)
     if _is_of(error, "services.backfill.store", "StoreSilent"):
         return Failure(str(error), NO_ANSWER)
     if _is_of(error, "services.backfill.store", "StoreRefused"):

@@ -10,24 +10,31 @@ from typing import Annotated, BinaryIO, TextIO, cast
 
 import orjson
 import typer
-from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
-from services.cli.arguments import check_sinks
+from services.cli.arguments import check_sinks, no_endless
 from services.cli.failure import INPUT_HAS_ERRORS, Failure
 from services.cli.mapping import ExportMapping, MappingError, Problem, RowReader, read_mapping
+from services.cli.terminal import safe_console, say
+from services.domain.visible import visible
 from services.whole_file import whole_file
 
 _TOLD_EVERY = 5_000
 _LISTED = 1_000
 """So many problems are told one by one; the rest is counted."""
 
+_LONGEST_LINE = 4 * 1024 * 1024
+"""Characters: more than all cells of a row together, each of which csv bounds, can need."""
+
 _OUTCOME = dict[str, object] | Problem
 
 
 def import_export(
     export: Annotated[
-        Path, typer.Argument(metavar="FILE.csv", exists=True, dir_okay=False, help="The export: .csv or .csv.gz.")
+        Path,
+        typer.Argument(
+            metavar="FILE.csv", exists=True, dir_okay=False, callback=no_endless, help="The export: .csv or .csv.gz."
+        ),
     ],
     mapping: Annotated[
         Path, typer.Option("--mapping", metavar="MAP.toml", exists=True, dir_okay=False, help="What its rows say.")
@@ -36,7 +43,7 @@ def import_export(
 ) -> None:
     """Turn a unit's export into events. Rows that cannot be read are listed (exit code 1), the others written."""
     check_sinks({"--out": out}, (export, mapping))
-    told = Console(stderr=True)
+    told = safe_console(stderr=True)
     written, problems = 0, 0
     with ExitStack() as stack:
         bar = stack.enter_context(
@@ -53,7 +60,7 @@ def import_export(
                 if isinstance(outcome, Problem):
                     problems += 1
                     if problems <= _LISTED:
-                        typer.echo(f"{export}:{outcome.line}: {outcome.column}: {outcome.sentence}", err=True)
+                        say(visible(f"{export}:{outcome.line}: {outcome.column}: {outcome.sentence}"), err=True)
                     continue
                 sink.write(orjson.dumps(outcome, option=orjson.OPT_APPEND_NEWLINE))
                 written += 1
@@ -62,7 +69,7 @@ def import_export(
         except MappingError as error:
             raise Failure(f"{mapping}: {str(error).removeprefix(f'{mapping}: ')}", INPUT_HAS_ERRORS) from None
     rest = f", {problems:,} not" if problems else ""
-    typer.echo(f"{written:,} events written to {out}{rest}")
+    say(f"{written:,} events written to {out}{rest}")
     if problems:
         raise typer.Exit(INPUT_HAS_ERRORS)
 
@@ -73,7 +80,11 @@ def events_of(export: Path, mapping: ExportMapping) -> Iterator[_OUTCOME]:
     Raises MappingError where the mapping does not fit the columns.
     """
     with _rows(export, mapping) as rows:
-        columns = rows.fieldnames
+        try:
+            columns = rows.fieldnames
+        except csv.Error as error:
+            yield Problem(1, "-", f"it is not CSV: {error}")
+            return
         if not columns:
             raise MappingError(f"{export} has no header: its first line must name the columns")
         reader = RowReader(mapping, columns)
@@ -112,4 +123,12 @@ def _rows(export: Path, mapping: ExportMapping) -> Iterator["csv.DictReader[str]
         raw.close()
         raise MappingError(f"encoding: {mapping.encoding!r} is not known: write one such as utf-8 or gb18030") from None
     with text:
-        yield csv.DictReader(text, delimiter=mapping.delimiter)
+        yield csv.DictReader(_lines(text), delimiter=mapping.delimiter)
+
+
+def _lines(text: TextIO) -> Iterator[str]:
+    """The lines, none longer than any row of an export: else one of a gigabyte would be held whole."""
+    while line := text.readline(_LONGEST_LINE):
+        if len(line) == _LONGEST_LINE and line[-1] not in "\r\n":
+            raise csv.Error(f"the next line is longer than {_LONGEST_LINE:,} characters; write one row per line")
+        yield line

@@ -24,7 +24,6 @@ row, from 1 (the header is no row), so the same file always gives the same ids.
 """
 
 import difflib
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -32,6 +31,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
 
+from services.bounded import Unreadable, parsed_toml, read_text
 from services.domain.events import MODELS
 from services.domain.zone import Zone, instant_of
 
@@ -124,15 +124,24 @@ class Problem(NamedTuple):
 def read_mapping(file: Path) -> ExportMapping:
     """The mapping of a file. MappingError lists everything that is wrong with it."""
     try:
-        return ExportMapping.model_validate(tomllib.loads(file.read_text("utf-8")))
-    except tomllib.TOMLDecodeError as error:
-        raise MappingError(f"{file}: it is not TOML: {error}") from None
+        return ExportMapping.model_validate(_tables(file))
     except ValidationError as error:
         lines = [
             f"{file}: {'.'.join(str(part) for part in one['loc'] if part not in _TAGS)}: {one['msg']}"
             for one in error.errors(include_url=False)
         ]
         raise MappingError("\n".join(lines)) from None
+
+
+def _tables(file: Path) -> dict[str, Any]:
+    try:
+        text = read_text(file)
+    except Unreadable as error:
+        raise MappingError(f"{file}: it {error}") from None
+    try:
+        return parsed_toml(text)
+    except ValueError as error:
+        raise MappingError(f"{file}: it is not TOML: {error}") from None
 
 
 _TAGS: Final = ("constant", "column", "template", "parts")

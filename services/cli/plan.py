@@ -25,10 +25,12 @@ from services.catalog.schema import schemas
 from services.catalog.sentences import STRENGTHS, in_words, limit_words, tier_counts
 from services.catalog.vocabulary import needs_of, told_by
 from services.cli.arguments import PlanFolder, chosen_plan
+from services.cli.terminal import safe_console, say
 from services.domain.figure import written
 from services.domain.law import Law
 from services.domain.limits import Limit
 from services.domain.plan import Plan, Promise
+from services.domain.visible import visible
 
 app = typer.Typer(help="Whether a plan is right, what it promises, what changes between two.", no_args_is_help=True)
 
@@ -86,7 +88,7 @@ def show(
         raise typer.BadParameter(f"no promise {kpi} in {folder}{hint}", param_hint="KPI")
     if as_json:
         law = Law(read, load_calendar(read.head.calendar))
-        typer.echo(json.dumps([_described(promise, read, law) for promise in chosen], ensure_ascii=False, indent=2))
+        say(json.dumps([_described(promise, read, law) for promise in chosen], ensure_ascii=False, indent=2))
     elif kpi is None:
         _console().print(_overview(read))
     else:
@@ -120,7 +122,7 @@ def schema(
     known = schemas()
     if kind is not None and kind not in known:
         raise typer.BadParameter(f"no such kind of file: one of {', '.join(known)}", param_hint="KIND")
-    typer.echo(json.dumps(known if kind is None else known[kind], ensure_ascii=False, indent=2))
+    say(json.dumps(known if kind is None else known[kind], ensure_ascii=False, indent=2))
 
 
 def _placeholders(plan: Plan) -> Iterator[str]:
@@ -137,14 +139,14 @@ def _is_named(promise: Promise, name: str) -> bool:
 
 
 def _console() -> Console:
-    return Console(highlight=False)
+    return safe_console()
 
 
 def _loaded(folder: Path) -> Plan:
     try:
         return load_plan(folder)
     except InvalidPlan as error:
-        err = Console(stderr=True, highlight=False)
+        err = safe_console(stderr=True)
         for problem in error.problems:
             err.print(_line(problem), soft_wrap=True)
         err.print(f"kpiwatch plan check {folder} says where to look", soft_wrap=True)
@@ -158,9 +160,9 @@ def _many(n: int, what: str) -> str:
 
 def _line(problem: Problem) -> Text:
     """`file:line: key: sentence`, as editors understand it."""
-    where = f"{problem.file}:{problem.line}" if problem.line else str(problem.file)
-    keys = problem.key
-    parts: list[tuple[str, str]] = [(f"{where}: ", "bold"), (problem.sentence, "red")]
+    where = visible(f"{problem.file}:{problem.line}" if problem.line else str(problem.file))
+    keys = visible(problem.key)
+    parts: list[tuple[str, str]] = [(f"{where}: ", "bold"), (visible(problem.sentence), "red")]
     if keys:
         parts.insert(1, (f"{keys}: ", "cyan"))
     return Text.assemble(*parts)

@@ -2,9 +2,9 @@
 
 import time
 
-import typer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from services.cli.terminal import safe_console, say
 
 _PLAIN_LINE_EVERY_S = 10.0
 
@@ -15,7 +15,7 @@ class Display:
     def __init__(self, counted: str = "events") -> None:
         """`counted`: what is worked through."""
         self._counted = counted
-        self._console = Console(stderr=True, highlight=False)
+        self._console = safe_console(stderr=True)
         self._bar = Progress(
             TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
             TextColumn(f"{{task.completed:,}} {counted} · {{task.fields[rate]:,.0f}}/s"), TimeElapsedColumn(),
@@ -44,4 +44,4 @@ class Display:
         elif now - self._told >= _PLAIN_LINE_EVERY_S:
             self._told = now
             done = f" ({share:.0%})" if share is not None else ""
-            typer.echo(f"{doing}: {count:,} {self._counted}{done}, {rate:,.0f}/s", err=True)
+            say(f"{doing}: {count:,} {self._counted}{done}, {rate:,.0f}/s", err=True)

@@ -6,7 +6,9 @@ from pathlib import Path
 import typer
 
 from services.cli.failure import INPUT_HAS_ERRORS
+from services.cli.terminal import say
 from services.domain.refusal import worded
+from services.domain.visible import visible
 from services.replay.buckets import Rejected
 from services.replay.replay import Replayed
 from services.replay.writing import write_rejected
@@ -18,18 +20,38 @@ _EXAMPLES = 20
 def line_of(rejected: Rejected) -> str:
     """`file:line: reason at path: sentence → remedy`, as editors understand it."""
     refusal = worded(rejected.reason, rejected.path, rejected.sentence, rejected.remedy)
-    return f"{rejected.file}:{rejected.line}: {refusal}"
+    return visible(f"{rejected.file}:{rejected.line}: {refusal}")
 
 
 def tell(rejected: Rejected) -> None:
     """One line of it on standard error."""
-    typer.echo(line_of(rejected), err=True)
+    say(line_of(rejected), err=True)
+
+
+def tell_quarantined(done: Replayed) -> None:
+    """A line of each quarantined case on standard error, and how many they are."""
+    for each in islice(done.quarantined, _EXAMPLES):
+        say(f"{each.case!r} cannot be judged ({_promises(each.kpis)}): {each.cause}", err=True)
+    if done.quarantined:
+        say(
+            f"{len(done.quarantined):,} of {done.cases:,} cases quarantined: the promises that they may be about are "
+            "stale or missed, the values are those of the other cases → report the causes, they are errors of kpiwatch",
+            err=True,
+        )
+
+
+def _promises(kpis: tuple[str, ...]) -> str:
+    shown = ", ".join(kpis[:5])
+    return shown + f" and {len(kpis) - 5} more promises" if len(kpis) > 5 else shown or "no promise"
 
 
 def end_with(done: Replayed, sink: Path | None = None) -> None:
-    """The end of a command whose answer is written: where events were rejected they are told, and it is exit code 1.
-    `sink`: takes them all, and only some are shown."""
+    """The end of a command whose answer is written: where events were rejected, or cases are quarantined, they are
+    told, and it is exit code 1. `sink`: takes all rejected events, and only some are shown."""
+    tell_quarantined(done)
     if not done.rejected:
+        if done.quarantined:
+            raise typer.Exit(INPUT_HAS_ERRORS)
         return
     for each in islice(done.rejected, _EXAMPLES if sink else None):
         tell(each)
@@ -37,5 +59,5 @@ def end_with(done: Replayed, sink: Path | None = None) -> None:
     if sink:
         write_rejected(sink, done.rejected)
         beyond = f"; all of them are in {sink}"
-    typer.echo(f"{len(done.rejected):,} of {done.events:,} events rejected{beyond}", err=True)
+    say(f"{len(done.rejected):,} of {done.events:,} events rejected{beyond}", err=True)
     raise typer.Exit(INPUT_HAS_ERRORS)

@@ -11,6 +11,7 @@ from services.cli.arguments import AsOf, EventFiles, PlanFolder, Processes, chec
 from services.cli.moments import moment
 from services.cli.progress import Display
 from services.cli.rejected import end_with
+from services.cli.terminal import say
 from services.domain.plan import Plan
 from services.domain.zone import Zone
 from services.replay import replay as files
@@ -57,13 +58,13 @@ def replay(
         )  # fmt: skip
     rows = write_values(out, done.rows)
     took = time.monotonic() - began
-    typer.echo(
+    say(
         f"{done.events:,} events of {done.cases:,} cases in {took:,.1f} s ({done.events / took:,.0f} events/s)",
         err=True,
     )
-    typer.echo(f"{rows:,} values written to {out}", err=True)
+    say(f"{rows:,} values written to {out}", err=True)
     if cards is not None:
-        typer.echo(f"{write_cards(cards, done.cards):,} cards written to {cards}", err=True)
+        say(f"{write_cards(cards, done.cards):,} cards written to {cards}", err=True)
     if report is not None:
         _write_report(report, done, read, times)
     end_with(done, rejected)
@@ -75,4 +76,4 @@ def _write_report(path: Path, done: Replayed, plan: Plan, times: ReportTimes) ->
     from services.reporting.report import Reports
 
     write_page(path, Reports(plan, times, done.beside).of_the_district(), plan, times.as_of)
-    typer.echo(f"the report of the district written to {path}", err=True)
+    say(f"the report of the district written to {path}", err=True)

@@ -10,11 +10,13 @@ from services.cli.arguments import EventFiles, PlanFolder, Processes, chosen_pla
 from services.cli.failure import WRONG_USAGE, Failure
 from services.cli.progress import Display
 from services.cli.rejected import end_with
+from services.cli.terminal import say
 from services.domain.zone import Instant, Zone
 from services.replay import replay as files
 from services.reporting.page import write_page, write_sheet
 from services.reporting.report import Reports
 from services.reporting.times import end_of_month, times_as_of
+from services.whole_file import claim
 
 
 def report(
@@ -35,6 +37,7 @@ def report(
     as_of = _end(month, zone)
     times = times_as_of(as_of, zone, read.head.issued)
     out.mkdir(parents=True, exist_ok=True)
+    claim(out / f"{month}-ALL.html")  # two at once would mix their pages
     with Display() as told:
         done = files.replay(events, folder, times.every, processes=processes, progress=told)
     reports = Reports(read, times, done.rows)
@@ -42,7 +45,7 @@ def report(
     for name, each in named.items():
         write_page(out / f"{month}-{name}.html", each, read, as_of)
         write_sheet(out / f"{month}-{name}.csv", each)
-    typer.echo(f"{len(named)} reports written to {out}, of the district and of {len(named) - 1} lead units", err=True)
+    say(f"{len(named)} reports written to {out}, of the district and of {len(named) - 1} lead units", err=True)
     end_with(done)
 
 

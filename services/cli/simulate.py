@@ -13,9 +13,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
-from services.cli.arguments import PlanFolder, check_sinks, chosen_plan
+from services.cli.arguments import PlanFolder, check_sinks, chosen_plan, finite
 from services.cli.failure import INPUT_HAS_ERRORS, WRONG_USAGE, Failure
+from services.cli.terminal import safe_console
 from services.domain.law import Law
+from services.domain.zone import FIRST_YEAR, LAST_YEAR
 from services.simulator.history import Event, History
 from services.simulator.placement import Placement
 from services.simulator.profile import FAULTS, parse_faults, profile
@@ -37,7 +39,10 @@ def simulate(
         datetime | None, typer.Option("--start", formats=["%Y-%m-%d"], help="First day; else the plan's date of issue.")
     ] = None,
     cases_per_day: Annotated[
-        float | None, typer.Option("--cases-per-day", min=1, help="On a usual working day; else the profile's.")
+        float | None,
+        typer.Option(
+            "--cases-per-day", min=1, max=100_000, callback=finite, help="On a usual working day; else the profile's."
+        ),
     ] = None,
     faults: Annotated[
         str | None,
@@ -59,17 +64,27 @@ def simulate(
     law = Law(read, load_calendar(read.head.calendar))
     rows: list[Row] = []
     first = start.date() if start is not None else read.head.issued
+    _check_years(first, days)
     try:
         history = History(
             law, chosen, seed, first, days, faults=rates, truth=rows.append if truth is not None else None
         )
     except ValueError as error:
         raise Failure(f"{folder}: {error}", INPUT_HAS_ERRORS) from None
-    console = Console(stderr=True, highlight=False)
+    console = safe_console(stderr=True)
     with _opened(out) as events, _opened(truth) as told:
         count = _write(history, events, told, rows, Placement(law), console)
     beside = f", what is true of them to {truth}" if truth is not None else ""
-    console.print(f"{count:,} events written to {out}{beside}", soft_wrap=True, markup=False)
+    console.print(f"{count:,} events written to {out}{beside}", soft_wrap=True)
+
+
+def _check_years(first: date, days: int) -> None:
+    begins, ends = date(FIRST_YEAR + 1, 1, 1), date(LAST_YEAR, 1, 1)
+    if not begins <= first or first.toordinal() + days > ends.toordinal():
+        raise Failure(
+            f"simulate: {days} days from {first} (--start, --days) are out of reach: stay between {begins} and {ends}",
+            WRONG_USAGE,
+        )
 
 
 def _write(

@@ -1,24 +1,38 @@
 """`kpiwatch status`: where the district stands, in the terminal."""
 
+import logging
 import time
 from collections import Counter
-from typing import Annotated, NamedTuple
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, NamedTuple, TypeVar
 
-import orjson
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from services.catalog.load import load_plan
 from services.catalog.wording import SIGNS, STATE_NAMES, unit_code
+from services.cli.arguments import Wait
 from services.cli.failure import NO_ANSWER, Failure
+from services.cli.terminal import safe_console
 from services.domain.cards import WHOLE
 from services.domain.plan import Plan, Promise
 from services.domain.published import WORST_FIRST, Card, Level, State, ValueRow
 from services.domain.signals import FORECASTS
+from services.messaging.decoding import (
+    SIGNAL,
+    Published,
+    Unreadable,
+    WorkerFailure,
+    passed_over,
+    read_card,
+    read_failure,
+    read_row,
+    read_signal,
+)
 from services.messaging.reader import BrokerUnavailable, TopicReader
-from services.messaging.topics import ALERT_CARDS, KPI_VALUES
+from services.messaging.topics import ALERT_CARDS, CASE_QUARANTINE, KPI_VALUES, WORKER_FAILURES
 from services.settings import Settings
 
 _STYLES = {
@@ -34,6 +48,9 @@ _STYLES = {
 }
 
 
+_log = logging.getLogger(__name__)
+
+
 class Standing(NamedTuple):
     """What the system has published."""
 
@@ -43,11 +60,17 @@ class Standing(NamedTuple):
     cards: list[Card]
     computed_at: str
     watermark: str
+    quarantined: int = 0
+    """Cases that cannot be judged."""
+    failures: list[WorkerFailure] = []
+    """Workers that die again and again."""
+    unreadable: int = 0
+    """Records that were passed over."""
 
 
 def status(
     unit: Annotated[str | None, typer.Option("--unit", help="Of one unit; else of the whole district.")] = None,
-    wait: Annotated[float, typer.Option("--wait", help="Seconds to wait for the first values.")] = 10,
+    wait: Wait = 10,
 ) -> None:
     """Show every promise against its threshold, worst first, and who has open cards."""
     settings = Settings.from_environment()
@@ -58,38 +81,103 @@ def status(
         standing = read_published(settings.bootstrap, wait)
     except BrokerUnavailable as error:
         raise Failure(f"status: {error}", NO_ANSWER) from None
+    console = safe_console()
+    for line in troubles(standing):
+        console.print(Text(line, "bold red"), soft_wrap=True)
     if not standing.rows:
         raise Failure("status: nothing is published yet. Are the workers running (`kpiwatch up`)?", NO_ANSWER)
-    console = Console()
     console.print(promises_table(plan, standing, unit or "ALL"))
     console.print(cards_table(plan, standing.cards))
-    console.print(f"[dim]as of {standing.watermark}, computed at {standing.computed_at} (plan time)[/]")
+    console.print(quarantine_line(standing.quarantined))
+    console.print(Text(f"as of {standing.watermark}, computed at {standing.computed_at} (plan time)", "dim"))
 
 
 def read_published(bootstrap: str, wait: float) -> Standing:
-    """The latest record of every key of `kpi.values` and `alert.cards`. Raises BrokerUnavailable."""
-    values: dict[bytes, dict[str, str]] = {}
+    """The latest record of each key of the four topics that say how the district is. What cannot
+    be read is passed over and counted. Raises BrokerUnavailable."""
+    values: dict[bytes, Published] = {}
+    signals: dict[bytes, dict[str, str]] = {}
     cards: dict[bytes, Card] = {}
+    failures: dict[bytes, WorkerFailure] = {}
+    unreadable: set[tuple[str, bytes]] = set()
     until = time.monotonic() + wait
-    with TopicReader(bootstrap, [KPI_VALUES, ALERT_CARDS]) as reader:
+    quarantined: set[tuple[int, bytes]] = set()
+    with TopicReader(bootstrap, [KPI_VALUES, ALERT_CARDS, CASE_QUARANTINE, WORKER_FAILURES]) as reader:
         while time.monotonic() < until and not (values and reader.caught_up):
             for record in reader.poll(0.3):
-                key, held = record.key or b"", values if record.topic == KPI_VALUES else cards
-                if record.value is None:
-                    held.pop(key, None)
-                elif record.topic == KPI_VALUES:
-                    values[key] = orjson.loads(record.value)
-                else:
-                    cards[key] = Card(**orjson.loads(record.value))
-    rows = [value for key, value in values.items() if not key.startswith(b"signal|")]
-    signals = [value for key, value in values.items() if key.startswith(b"signal|")]
+                key = record.key or b""
+                try:
+                    if record.topic == ALERT_CARDS:
+                        _keep(cards, key, record.value, read_card)
+                    elif record.topic == WORKER_FAILURES:
+                        _keep(failures, key, record.value, read_failure)
+                    elif record.topic == CASE_QUARANTINE:
+                        place = record.partition, key
+                        (quarantined.discard if record.value is None else quarantined.add)(place)
+                    elif key.startswith(SIGNAL):
+                        _keep(signals, key, record.value, read_signal)
+                    else:
+                        _keep(values, key, record.value, _row_of_known_state)
+                    unreadable.discard((record.topic, key))
+                except Unreadable as wrong:
+                    unreadable.add((record.topic, key))
+                    passed_over(_log, record.topic, record.partition, record.offset, wrong)
     return Standing(
-        [ValueRow(**{name: row[name] for name in ValueRow._fields}) for row in rows],
-        {(each["signal"], each["unit"], each["item"]): each["mean"] for each in signals if each["signal"] in FORECASTS},
+        [each.row for each in values.values()],
+        {(each["signal"], each["unit"], each["item"]): each["mean"] for each in signals.values()
+         if each["signal"] in FORECASTS},
         list(cards.values()),
-        max((row["computed_at"] for row in rows), default=""),
-        max((row["watermark"] for row in rows), default="") or "an unknown time",
+        max((each.computed_at for each in values.values()), default=""),
+        max((each.watermark for each in values.values()), default="") or "an unknown time",
+        len(quarantined),
+        sorted(failures.values()),
+        len(unreadable),
+    )  # fmt: skip
+
+
+_Kept = TypeVar("_Kept")
+
+
+def _keep(held: dict[bytes, _Kept], key: bytes, value: bytes | None, read: Callable[[bytes], _Kept]) -> None:
+    """The latest record of a key; null removes it."""
+    if value is None:
+        held.pop(key, None)
+    else:
+        held[key] = read(value)
+
+
+def _row_of_known_state(value: bytes) -> Published:
+    published = read_row(value)
+    if published.row.state not in tuple(State):
+        raise Unreadable("its state is none that is known: bring all processes to one release")
+    return published
+
+
+def troubles(standing: Standing) -> list[str]:
+    """What is wrong with the machinery, a line each."""
+    found = [failing(each) for each in standing.failures]
+    if standing.unreadable:
+        found.append(
+            f"{standing.unreadable} records cannot be read and are left out (above is where they are): "
+            "see deploy/runbooks/RecordsUnreadable.md"
+        )
+    return found
+
+
+def failing(failure: WorkerFailure) -> str:
+    """A worker that dies again and again, in a sentence."""
+    last = datetime.fromtimestamp(failure.last).astimezone().isoformat(" ", "seconds")
+    return (
+        f"worker {failure.worker} ({failure.stage}) has died {failure.times} times in a row, last at {last}: "
+        f"{failure.cause}. See deploy/runbooks/WorkerFailing.md"
     )
+
+
+def quarantine_line(count: int) -> Text:
+    """How many cases cannot be judged, and what to do."""
+    if not count:
+        return Text("隔离办件 / quarantined cases: 0", "dim")
+    return Text(f"隔离办件 / quarantined cases: {count} → kpiwatch cases quarantined", "bold red")
 
 
 def promises_table(plan: Plan, standing: Standing, unit: str) -> Table:
@@ -114,8 +202,8 @@ def promises_table(plan: Plan, standing: Standing, unit: str) -> Table:
         table.add_row(
             Text(f"{SIGNS[state]} {STATE_NAMES[state].zh}", _STYLES[state]),
             promise.id,
-            f"{promise.title.zh}\n[dim]{promise.title.en}[/]",
-            shown(row.value, promise) + forecast(standing, unit, promise),
+            Text.assemble(f"{promise.title.zh}\n", (promise.title.en, "dim")),
+            Text.assemble(shown(row.value, promise), (forecast(standing, unit, promise), "dim")),
             target(promise),
             row.n,
             overdue,
@@ -147,7 +235,7 @@ def forecast(standing: Standing, unit: str, promise: Promise) -> str:
     if not all(foretold):
         return ""
     expected, lower, upper = (shown(each, promise) for each in foretold)
-    return f"\n[dim]→ {expected} ({lower}–{upper})[/]"
+    return f"\n→ {expected} ({lower}–{upper})"
 
 
 def is_share(promise: Promise) -> bool:

@@ -4,16 +4,18 @@ from typing import Annotated
 
 import typer
 
+from services.cli.arguments import Bootstrap
 from services.cli.failure import INPUT_HAS_ERRORS
+from services.cli.terminal import say
 from services.messaging import topics
 from services.settings import Settings
 
 
 def make_topics(
     check: Annotated[bool, typer.Option("--check", help="Make nothing, only say what is wrong.")] = False,
-    bootstrap: Annotated[str | None, typer.Option(help="Kafka's address; else KPIWATCH_BOOTSTRAP.")] = None,
+    bootstrap: Bootstrap = None,
     partitions: Annotated[
-        int | None, typer.Option(min=1, help="Partitions of what is keyed by case; else KPIWATCH_PARTITIONS.")
+        int | None, typer.Option(min=1, max=1024, help="Partitions of what is keyed by case; else KPIWATCH_PARTITIONS.")
     ] = None,
 ) -> None:
     """Make the topics that are missing and say what is wrong with the others."""
@@ -21,10 +23,10 @@ def make_topics(
     address, count = bootstrap or settings.bootstrap, partitions or settings.partitions
     if not check:
         for name in topics.create(address, count):
-            typer.echo(f"made {name}")
+            say(f"made {name}")
     problems = topics.check(address, count)
     for problem in problems:
-        typer.echo(problem, err=True)
+        say(problem, err=True)
     if problems:
         raise typer.Exit(INPUT_HAS_ERRORS)
-    typer.echo(f"{len(topics.topics(count))} topics, all as they must be")
+    say(f"{len(topics.topics(count))} topics, all as they must be")

@@ -3,8 +3,8 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from services.cli.terminal import safe_console
 from services.local import up as system
 from services.settings import Settings
 
@@ -17,5 +17,5 @@ def up(
     A simulated clock lives through autumn 2021 (KPIWATCH_DEMO_START, KPIWATCH_DEMO_SPEED). The data stays for the next
     start.
     """
-    settings, console = Settings.from_environment(), Console()
+    settings, console = Settings.from_environment(), safe_console()
     raise typer.Exit(system.forget(settings, console) if forget else system.up(settings, console))

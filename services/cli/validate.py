@@ -4,12 +4,12 @@ from typing import Annotated, Any
 
 import orjson
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from services.cli.arguments import EventFiles, PlanFolder, chosen_plan
 from services.cli.failure import INPUT_HAS_ERRORS
 from services.cli.rejected import line_of
+from services.cli.terminal import safe_console, say
 from services.replay.replay import replay
 
 
@@ -20,7 +20,7 @@ def validate(
 ) -> None:
     """Say which events would be refused: line, path, reason, what would be right. Exit code 1 if there is any."""
     folder = chosen_plan(plan)
-    told = Console(stderr=True)
+    told = safe_console(stderr=True)
     with Progress(
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[events]:,} events"),
         TimeElapsedColumn(), console=told, transient=True, disable=not told.is_terminal,
@@ -34,10 +34,10 @@ def validate(
     accepted = done.events - len(done.rejected)
     if as_json:
         outcome: dict[str, Any] = {"accepted": accepted, "rejected": [each._asdict() for each in done.rejected]}
-        typer.echo(orjson.dumps(outcome, option=orjson.OPT_INDENT_2))
+        say(orjson.dumps(outcome, option=orjson.OPT_INDENT_2).decode())
     else:
         for each in done.rejected:
-            typer.echo(line_of(each))
-        typer.echo(f"{accepted:,} accepted, {len(done.rejected):,} rejected")
+            say(line_of(each))
+        say(f"{accepted:,} accepted, {len(done.rejected):,} rejected")
     if done.rejected:
         raise typer.Exit(INPUT_HAS_ERRORS)

@@ -1,32 +1,37 @@
 """`kpiwatch values`: the value rows (and cards) of the running system, the same bytes that a replay writes."""
 
+import logging
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
-import orjson
 import typer
-from rich.console import Console
 
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
-from services.cli.arguments import AsOf, check_sinks
-from services.cli.failure import NO_ANSWER, WRONG_USAGE, Failure
+from services.cli.arguments import AsOf, Wait, check_sinks
+from services.cli.failure import INPUT_HAS_ERRORS, NO_ANSWER, WRONG_USAGE, Failure
 from services.cli.moments import moment
+from services.cli.terminal import safe_console
 from services.domain.judge import Judge
 from services.domain.published import Card
 from services.domain.values import Valuer
-from services.messaging.reader import BrokerUnavailable, TopicReader
+from services.domain.zone import Instant, Zone, instant_of
+from services.messaging.decoding import Unreadable, passed_over, read_card
+from services.messaging.reader import BrokerUnavailable, Record, TopicReader
 from services.messaging.tally_reader import NotThere, Passed, read_standing
 from services.messaging.topics import ALERT_CARDS
 from services.replay.writing import write_cards, write_values
 from services.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 
 def values(
     out: Annotated[Path, typer.Option("--out", help="Where the values go, as CSV.")],
     as_of: AsOf,
     cards: Annotated[Path | None, typer.Option("--cards", help="Where the cards go, as CSV.")] = None,
-    wait: Annotated[float, typer.Option("--wait", help="Seconds to wait for the system to get there.")] = 60,
+    wait: Wait = 60,
 ) -> None:
     """Write the values of the running system as of the time at which its clock and its progress stand."""
     settings = Settings.from_environment()
@@ -36,34 +41,77 @@ def values(
     check_sinks({"--out": out, "--cards": cards})
     try:
         standing = read_standing(settings.bootstrap, settings.partitions, time - 1, wait)
-        held = _cards(settings.bootstrap) if cards is not None else []
+        held = _cards(settings.bootstrap, time - 1) if cards is not None else Cards({}, set())
     except BrokerUnavailable as error:
         raise Failure(f"values: {error}", NO_ANSWER) from None
     except NotThere as error:
         raise Failure(f"values: {error} (asked for {judge.law.zone.text(time)})", NO_ANSWER) from None
     except Passed as passed:
-        raise Failure(
-            f"values: the system is judged up to {judge.law.zone.text(passed.reached + 1)} already, later than "
-            f"{judge.law.zone.text(time)}: values are exact only where its clock stands. Stop the clock and ask for "
-            "the time that it shows, or use `kpiwatch replay` for times that have passed",
-            WRONG_USAGE,
-        ) from None
+        raise Failure(f"values: {_passed(passed, time, judge.law.zone)}", WRONG_USAGE) from None
     rows = Valuer(judge).rows(standing.tallies, time, standing.last_events)
     written = write_values(out, rows)
-    console = Console(stderr=True)
+    console = safe_console(stderr=True)
     console.print(f"{out}: {written} rows as of {judge.law.zone.text(time)}")
     if cards is not None:
-        console.print(f"{cards}: {write_cards(cards, held)} cards")
+        console.print(f"{cards}: {write_cards(cards, sorted(held.cards.values()))} cards")
+    if held.unreadable:
+        raise Failure(
+            f"values: {len(held.unreadable)} records of {ALERT_CARDS} cannot be read (above is where they are), and "
+            f"their cards are missing in {cards}: see deploy/runbooks/RecordsUnreadable.md",
+            INPUT_HAS_ERRORS,
+        )
 
 
-def _cards(bootstrap: str) -> list[Card]:
-    """Every card ever raised, as it stands now."""
-    held: dict[bytes, Card] = {}
+def _passed(passed: Passed, time: Instant, zone: Zone) -> str:
+    """What is there, and until when."""
+    latest, reached = zone.text(passed.judged_to + 1), zone.text(passed.reached + 1)
+    if passed.judged_to <= passed.reached:
+        return (
+            f"the system is judged up to {reached} already, later than {zone.text(time)}: values are exact only where "
+            "its clock stands. Stop the clock and ask for the time that it shows, or use `kpiwatch replay` for times "
+            "that have passed"
+        )
+    return (
+        f"some of what the system holds is judged as of {latest} already, later than {zone.text(time)}, and its clock "
+        f"was set back: it has come to {reached} again. Wait until it shows {latest}; or start the cases workers again "
+        "(a clock that is more than a minute behind has them judge every case again), or use `kpiwatch replay`"
+    )
+
+
+class Cards(NamedTuple):
+    """The cards of a system by the key of their record."""
+
+    cards: dict[bytes, Card]
+    unreadable: set[bytes]
+    """Keys of which the last record cannot be read."""
+
+    def take(self, record: Record) -> None:
+        """The next record of alert.cards."""
+        key = record.key or b""
+        self.unreadable.discard(key)
+        if record.value is None:
+            self.cards.pop(key, None)
+            return
+        try:
+            self.cards[key] = read_card(record.value)
+        except Unreadable as wrong:
+            self.unreadable.add(key)
+            passed_over(_log, record.topic, record.partition, record.offset, wrong)
+
+
+def _cards(bootstrap: str, reached: Instant) -> Cards:
+    """Every card ever raised, as it stands now. Raises Passed if one was raised or cleared after `reached`."""
+    held = Cards({}, set())
     with TopicReader(bootstrap, [ALERT_CARDS]) as reader:
         while not (reader.caught_up and reader.lag[ALERT_CARDS] == 0):
             for record in reader.poll(0.3):
-                if record.value is None:
-                    held.pop(record.key or b"", None)
-                else:
-                    held[record.key or b""] = Card(**orjson.loads(record.value))
-    return sorted(held.values())
+                held.take(record)
+    latest = max((latest_change(card) for card in held.cards.values()), default=0)
+    if latest > reached:
+        raise Passed(reached, latest)
+    return held
+
+
+def latest_change(card: Card) -> Instant:
+    """When it was raised, or cleared."""
+    return max(instant_of(datetime.fromisoformat(text)) for text in (card.raised_at, card.cleared_at) if text)

@@ -4,20 +4,30 @@ Checked here is everything that the event alone, its plan and its arrival can te
 (`id_conflict`, a correction without a target) is found by the fold.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from services.domain.envelope import PlainHead, plain_head
+from services.domain.envelope import PlainHead, plain_head, without_ignored
 from services.domain.events import MODELS, Correction, Envelope, Head, text_of
 from services.domain.facts import RANK_OF, Fact, Rank, case_key, digest_of
 from services.domain.form import data_fields, data_validator, malformed, refusal_of, unknown_type
-from services.domain.personal import MOBILE, may_be_personal, personal_number
+from services.domain.personal import find_personal, may_be_personal
 from services.domain.plan import Plan
+from services.domain.record_headers import Carried, carried
 from services.domain.refusal import Reason, Refused
 from services.domain.registry import Registry, Said, Speaker
 from services.domain.rfc3339 import instant_from
+from services.domain.writing import (
+    DATA,
+    LONGEST_STAMP,
+    STAMP,
+    STAMP_END,
+    is_deep,
+    repeats_a_name,
+    stamp_length,
+)
 from services.domain.zone import MINUTE_US, Instant
 
 LARGEST_EVENT: Final = 64 * 1024
@@ -65,7 +75,7 @@ class Admission:
 
     def __init__(self, plan: Plan, codec: JsonCodec, *, trust_receivedat: bool = False) -> None:
         """`trust_receivedat`: the events come from the service's own topic or an export of it; from outside the
-        attribute is refused."""
+        attribute and the record's header of that name are refused."""
         self._codec = codec
         self._trust_receivedat = trust_receivedat
         self._registry = Registry(plan)
@@ -80,18 +90,43 @@ class Admission:
         received: Instant | None = None,
         now: Instant | None = None,
         key: bytes | None = None,
-        headers: Iterable[tuple[str, bytes]] | None = None,
+        headers: Iterable[tuple[str, bytes | None]] | None = None,
     ) -> Admitted:
-        """The fact that an event's bytes stand for. Refused says why there is none.
+        """The fact that an event's bytes stand for. Refused says why there is none; whatever the bytes, the key and the
+        headers are, nothing else is raised.
 
-        `received` is when it arrived, where the carrier knows; a trusted `receivedat` goes before it. Else `recordedat`
-        and then `time` stand in for it, and nothing arrived later than `now`, where that is given. `key` is the
-        record's key, compared with the case key. `headers` are the record's: with `ce_specversion` among them the
-        event is in binary mode.
+        `received` is when it arrived, where the carrier knows; a trusted `receivedat` goes before it: the event's own,
+        else the record's header. Else `recordedat` and then `time` stand in for it, and nothing arrived later than
+        `now`, where that is given. `key` is the record's key, compared with the case key after all else. `headers` are
+        the record's: with `ce_specversion` among them the event is in binary mode.
+
+        The payload hash is of the canonical JSON without `receivedat` and without the standard extensions that are
+        ignored: sent again with another `traceparent`, an event is a duplicate.
         """
-        event = self._event(raw, headers)
+        try:
+            return self._admit(raw, received, now, key, headers)
+        except Refused as refused:
+            raise self._for_depth(raw, refused) from None
+        except Exception as error:
+            raise _not_foreseen(error) from error
+
+    def _admit(
+        self,
+        raw: bytes | None,
+        received: Instant | None,
+        now: Instant | None,
+        key: bytes | None,
+        headers: Iterable[tuple[str, bytes | None]] | None,
+    ) -> Admitted:
+        told = carried(headers) if headers else _NOTHING_CARRIED
+        written = event = self._event(raw, told.attributes)
         form = self._form(event)
-        envelope: PlainHead | Envelope = form.whole(event) if form.is_told_whole else self._head_of(event, form)
+        envelope: PlainHead | Envelope | None = None if form.is_told_whole else plain_head(event)
+        if envelope is None:
+            event = without_ignored(event)
+            if event is not written and is_deep(written):
+                raise _too_deep()
+            envelope = form.whole(event) if form.is_told_whole else self._head_of(event, form)
         source = envelope.source
         time = envelope.time
         recorded = envelope.recordedat
@@ -106,7 +141,11 @@ class Admission:
                 "write when the unit's own system recorded it, RFC 3339 with offset",
             )
         if (arrival := envelope.receivedat) is None:
-            if received is not None:
+            if "receivedat" in event:
+                raise Refused(Reason.INVALID_VALUE, "receivedat", "it is null", "leave it out")
+            if told.received is not None:
+                arrival = self._arrival(told.received)
+            elif received is not None:
                 arrival = received
             else:
                 arrival = recorded if recorded is not None else time
@@ -123,6 +162,19 @@ class Admission:
             content = self._told_whole(event, envelope, form, speaker, latest)
         else:
             content = self._content(event, form, speaker)
+        # every other attribute is a text under an ASCII name: as plain as the data
+        payload = self._codec.dumps(event) if content.plain else self._codec.canonical(event)
+        # written as briefly as can be, no name stands in it twice
+        if (
+            not content.plain
+            or raw is None
+            or len(raw) != len(payload) + (_stamped(written) if "receivedat" in written else 0)
+            or _ESCAPE in raw
+        ):
+            is_whole = written is event and told.attributes is None
+            self._refuse_repeated_names(
+                raw, payload if is_whole else self._codec.dumps(written.get("data") if told.attributes else written)
+            )
         case = case_key(owner, subject)
         if key is not None and key != case.encode():
             raise Refused(
@@ -131,31 +183,22 @@ class Admission:
                 "the record's key is not the case key",
                 "key it by (caseowner or source) + U+001F + subject, and partition by murmur2 of the key",
             )
-        # every other attribute is a text under an ASCII name: as plain as the data
-        digest = digest_of(self._codec.dumps(event) if content.plain else self._codec.canonical(event))
-        fact = Fact(time, form.rank, source, envelope.id, arrival, digest, content.data, recorded)
+        fact = Fact(time, form.rank, source, envelope.id, arrival, digest_of(payload), content.data, recorded)
         return Admitted(case, fact, owner, subject)
 
-    def _event(self, raw: bytes | None, headers: Iterable[tuple[str, bytes]] | None) -> dict[str, Any]:
-        """The JSON object of the bytes, without the number of a person in it."""
+    def _event(self, raw: bytes | None, binary: dict[str, Any] | None) -> dict[str, Any]:
+        """The JSON object of the bytes, without the number of a person in it. `binary`: the attributes that came as
+        headers."""
         if raw is None:
             raise malformed("the record has no value", "send the event as the record's value")
-        if len(raw) > LARGEST_EVENT:
-            raise Refused(
-                Reason.TOO_LARGE,
-                "",
-                f"it has {len(raw)} bytes, and an event has at most {LARGEST_EVENT}",
-                "keep documents where they are and send a reference",
-            )
-        binary = _binary_attributes(headers) if headers else None
+        if len(raw) > LARGEST_EVENT or binary is not None:
+            self._refuse_large(raw, binary)
         try:
             event = self._codec.loads(raw) if raw or binary is None else None
         except ValueError as error:  # also for bytes that are not UTF-8
             raise malformed(
                 f"it is not JSON in UTF-8 ({error})", "write one JSON object in UTF-8 (not in GBK)"
             ) from None
-        except RecursionError:
-            raise malformed("it is nested too deeply", "write the event as the contract has it") from None
         if binary is not None:
             event = binary if event is None else {**binary, "data": event}
         elif type(event) is not dict:
@@ -164,8 +207,58 @@ class Admission:
                 "write one CloudEvent, a JSON object, per record or line",
             )
         if binary is not None or may_be_personal(raw):
-            _refuse_personal(event, "")
+            if is_deep(event):
+                raise _too_deep()
+            _refuse_personal(event)
         return cast(dict[str, Any], event)
+
+    def _refuse_large(self, raw: bytes, binary: dict[str, Any] | None) -> None:
+        """Refuses what is larger than an event may be: as one line, and without the arrival that an export wrote into
+        it."""
+        size = len(raw)
+        if binary is not None:
+            size += len(self._codec.dumps(binary)) + len(DATA)
+        elif size <= LARGEST_EVENT + LONGEST_STAMP and self._trust_receivedat:
+            size -= stamp_length(raw)
+        if size > LARGEST_EVENT:
+            raise Refused(
+                Reason.TOO_LARGE,
+                "",
+                f"it is larger than an event may be: {LARGEST_EVENT} bytes",
+                "keep documents where they are and send a reference",
+            )
+
+    def _arrival(self, text: str) -> Instant:
+        """The arrival that the record's header says."""
+        if not self._trust_receivedat:
+            raise _stamped_from_outside("receivedat")
+        try:
+            return instant_from(text)
+        except ValueError:
+            raise Refused(
+                Reason.INVALID_VALUE,
+                "receivedat",
+                "the record's header is not an RFC 3339 time",
+                "leave the header out: only the service's own feeds write it",
+            ) from None
+
+    @staticmethod
+    def _refuse_repeated_names(raw: bytes | None, written: bytes) -> None:
+        """Refuses JSON with the same name twice in an object; `written`: the same content written again."""
+        if raw and repeats_a_name(raw, written):
+            raise malformed(
+                "a name stands twice in one of its objects, and readers disagree on which holds",
+                "write each name once",
+            )
+
+    def _for_depth(self, raw: bytes | None, refused: Refused) -> Refused:
+        """What is nested too deeply is refused for that, whatever was found first."""
+        if raw is None or len(raw) > LARGEST_EVENT or refused.code is Reason.MALFORMED:
+            return refused
+        try:
+            return _too_deep() if is_deep(self._codec.loads(raw)) else refused
+        except ValueError:
+            return refused
 
     def _form(self, event: dict[str, Any]) -> "_Form":
         kind = event.get("type")
@@ -183,9 +276,7 @@ class Admission:
             )
         raise unknown_type("type")
 
-    def _head_of(self, event: dict[str, Any], form: "_Form") -> PlainHead | Head:
-        if (plain := plain_head(event)) is not None:
-            return plain
+    def _head_of(self, event: dict[str, Any], form: "_Form") -> Head:
         try:
             return self._head(event)
         except ValidationError as error:
@@ -205,7 +296,7 @@ class Admission:
         try:
             told = (event["source"], form.event_type, self._codec.dumps(data) if "data" in event else b"")
         except TypeError:
-            raise malformed("it is nested too deeply", "write the event as the contract has it") from None
+            raise _too_deep() from None
         content = self._contents.get(told)
         if content is None:
             if not form.has_good_data(data):
@@ -380,48 +471,39 @@ def _with_whole_replacement(event: dict[str, Any]) -> dict[str, Any]:
 _INHERITED: Final = ("specversion", "source", "subject", "caseowner", "recordedat")
 
 
-def _binary_attributes(headers: Iterable[tuple[str, bytes]]) -> dict[str, Any] | None:
-    """The attributes of an event in binary mode; None if the record is not in binary mode."""
-    attributes: dict[str, Any] = {}
-    for name, value in headers:
-        name = name.lower()
-        try:
-            if name.startswith("ce_"):
-                attributes[name[3:]] = value.decode()
-            elif name == "content-type":
-                attributes["datacontenttype"] = value.decode()
-        except UnicodeDecodeError:
-            raise malformed(f"its header {name} is not UTF-8", "write headers in UTF-8") from None
-    return attributes if "specversion" in attributes else None
+def _refuse_personal(event: Mapping[str, Any]) -> None:
+    """Refuses the number of a person anywhere in the event. Neither path nor sentence quotes it."""
+    found = find_personal(event)
+    if found is not None:
+        raise Refused(
+            Reason.PERSONAL_DATA,
+            found.path,
+            f"there is {'an' if found.kind[0] in 'aeiou' else 'a'} {found.kind} in it",
+            "send a keyed hash, or leave it out: the service must not know it",
+        )
 
 
-def _refuse_personal(event: Mapping[str, Any], path: str) -> None:
-    """Refuses numbers of persons in a subject, a reason or an attribute; in whole numbers those with a check digit."""
-    for place, text in _texts(event, path):
-        found = personal_number(str(text))
-        if found and not (type(text) is int and found == MOBILE):
-            raise Refused(
-                Reason.PERSONAL_DATA,
-                place,
-                f"there is {'an' if found[0] in 'aeiou' else 'a'} {found} in it",
-                "send a keyed hash, or leave it out: the service must not know it",
-            )
+def _too_deep() -> Refused:
+    return malformed("it is nested too deeply", "write the event as the contract has it")
 
 
-def _texts(event: Mapping[str, Any], path: str) -> Iterator[tuple[str, object]]:
-    yield f"{path}subject", event.get("subject", "")
-    data = event.get("data")
-    if type(data) is not dict:
-        return
-    for name in ("reason", "authority", "parent"):
-        yield f"{path}data.{name}", data.get(name, "")
-    attributes = data.get("attributes")
-    if type(attributes) is dict:
-        for name, value in attributes.items():
-            for content in value if type(value) is list else (value,):
-                yield f"{path}data.attributes.{name}", content
-    if not path and type(data.get("event")) is dict:
-        yield from _texts(data["event"], "data.event.")
+def _not_foreseen(error: Exception) -> Refused:
+    """The last resort: a defect of ours that one event brings out must not stop the others. Tests hold that no event
+    that anybody has thought of comes here."""
+    return malformed(
+        f"this version cannot read it ({type(error).__name__})",
+        "report it with the event; once it is mended, send the event again",
+    )
+
+
+def _stamped(event: Mapping[str, Any]) -> int:
+    """How many bytes of it are its arrival, where it was written as briefly as can be: the payload is without it."""
+    arrival = event.get("receivedat")
+    return 0 if arrival is None else len(STAMP) + len(arrival) + len(STAMP_END) - 1
+
+
+_ESCAPE: Final = ord("\\")
+_NOTHING_CARRIED: Final = Carried(None, None)
 
 
 def _bad_correction(path: str, sentence: str, remedy: str) -> Refused:

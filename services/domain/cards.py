@@ -5,11 +5,11 @@ card at the same instant.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from services.domain.case import Case
 from services.domain.facts import KEY_SEPARATOR, Fact
-from services.domain.judge import Judge
+from services.domain.judge import Look
 from services.domain.judgement import Judgement, Outcome
 from services.domain.published import Card, Level
 from services.domain.zone import Instant, Zone
@@ -77,7 +77,13 @@ class _Change(NamedTuple):
     """Why a card is cleared, if there was one."""
 
 
-def cards(judge: Judge, facts: Sequence[Fact], now: Instant) -> list[CardState]:
+class Looking(Protocol):
+    """Who says what was known of a case at a moment, and what the promises say of it: the judge."""
+
+    def look(self, facts: Sequence[Fact], now: Instant) -> Look | None: ...
+
+
+def cards(judge: Looking, facts: Sequence[Fact], now: Instant) -> list[CardState]:
     """All cards that a case has had up to `now`, sorted; of a card raised again, the last time."""
     found: dict[tuple[str, int, str, str], CardState] = {}
     standing: dict[Identity, Level] = {}
@@ -97,7 +103,7 @@ def cards(judge: Judge, facts: Sequence[Fact], now: Instant) -> list[CardState]:
     return sorted(found.values())
 
 
-def stood(judge: Judge, facts: Sequence[Fact], now: Instant) -> list[Stood]:
+def stood(judge: Looking, facts: Sequence[Fact], now: Instant) -> list[Stood]:
     """When the cards of a case stood, and with whom, up to `now`: every time, in no order."""
     ended: list[Stood] = []
     standing: dict[Identity, Stood] = {}
@@ -113,7 +119,7 @@ def stood(judge: Judge, facts: Sequence[Fact], now: Instant) -> list[Stood]:
     return ended + list(standing.values())
 
 
-def _changes(judge: Judge, facts: Sequence[Fact], now: Instant) -> Iterator[_Change]:
+def _changes(judge: Looking, facts: Sequence[Fact], now: Instant) -> Iterator[_Change]:
     """What each arrival, and the time up to the next one, does to cards; also where it leaves them as they are."""
     known = [fact for fact in facts if fact.time <= now and fact.received <= now]
     if not known:
@@ -121,14 +127,18 @@ def _changes(judge: Judge, facts: Sequence[Fact], now: Instant) -> Iterator[_Cha
     arrivals = sorted({fact.received for fact in known})
     may_have_one: set[Identity] = set()
     for arrival, following in zip(arrivals, [*arrivals[1:], None], strict=True):
-        cycles = judge.cases([fact for fact in known if fact.received <= arrival])
         until = following - 1 if following is not None else now
-        judged = {(each.kpi, each.cycle): each for each in judge.judge_cases(cycles, until)}
-        by_cycle = {case.cycle: case for case in cycles}
+        look = judge.look([fact for fact in known if fact.received <= arrival], until)
+        if look is None:
+            continue  # nothing is known of it: its cards stay as they were
+        judged = {(each.kpi, each.cycle): each for each in look.judgements}
+        by_cycle = {case.cycle: case for case in look.cycles}
         running = _running(judged.values(), by_cycle)
         may_have_one |= running.keys()
         for identity in sorted(may_have_one):
             kpi, cycle, node = identity
+            if kpi in look.unjudged:
+                continue
             limit = running.get(identity)
             reason = _why(judged.get((kpi, cycle)), by_cycle.get(cycle), node)
             for at, level in _levels(limit, arrival, until):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from services.domain.events import LONGEST_NAME, Head
+from services.domain.events import IGNORED, LONGEST_NAME, Head
 from services.domain.rfc3339 import instant_from
 from services.domain.zone import Instant
 
@@ -27,7 +27,7 @@ class PlainHead(NamedTuple):
 
 # What `_make` does, without a call of Python.
 _HEAD: Final[Callable[[Iterable[Any]], PlainHead]] = partial(tuple.__new__, PlainHead)
-_ATTRIBUTES: Final = frozenset(Head.model_fields) - {"dataschema"}
+_ATTRIBUTES: Final = frozenset(Head.model_fields)
 _JSON: Final = "application/json"
 
 
@@ -56,6 +56,20 @@ def plain_head(event: Mapping[str, Any]) -> PlainHead | None:
         )
     except ValueError:
         return None
+
+
+def without_ignored(event: dict[str, Any]) -> dict[str, Any]:
+    """The event without the standard extensions that say nothing about a case; itself where it has none. The same for
+    what a correction puts in the place of its target."""
+    data = event.get("data")
+    inner = data.get("event") if type(data) is dict and event.get("type") == "correction" else None
+    if type(inner) is dict and not IGNORED.isdisjoint(inner):
+        event = {**event, "data": {**data, "event": _kept(inner)}}  # type: ignore[dict-item]  # data is a dict
+    return event if IGNORED.isdisjoint(event) else _kept(event)
+
+
+def _kept(event: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in event.items() if name not in IGNORED}
 
 
 def _is_name(text: object) -> bool:

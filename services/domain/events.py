@@ -43,21 +43,67 @@ Moment = Annotated[
 
 LONGEST_NAME = 256
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME, pattern=r"^[^\x00-\x1f\x7f]+$")]
-"""A code, an id or a short name: no control characters."""
+IGNORED = frozenset(
+    (
+        *("traceparent", "tracestate", "partitionkey", "sequence", "sequencetype", "dataschema", "dataref"),
+        *("sampledrate", "expirytime", "recordedtime", "severitytext", "severitynumber", "correlationid"),
+        *("causationid", "dataclassification", "dataregulation", "datacategory"),
+    )
+)
+"""Attributes and documented extensions of CloudEvents that say nothing about a case: accepted with any value, not kept,
+and no part of the payload hash. Not among them is who signed in (`authid`): that is a person."""
+
+INVISIBLE = (
+    r"\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    r"\U000e0000-\U000e007f"
+)
+"""Control and format characters, line separators, marks of direction: with them two names look alike, or one of them
+looks like something else."""
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME, pattern=rf"^[^{INVISIBLE}]+$")]
+"""A code, an id or a short name: no control characters, none that cannot be seen and none that turns the direction."""
 
 CaseKey = Annotated[
     str,
-    StringConstraints(max_length=513, pattern=r"^[^\x00-\x1f\x7f]+\x1f[^\x00-\x1f\x7f]+$"),
+    StringConstraints(max_length=513, pattern=rf"^[^{INVISIBLE}]+\x1f[^{INVISIBLE}]+$"),
 ]
 """Owner + U+001F + subject."""
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 
-Period = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
-"""A month: `2021-10`."""
+Period = Annotated[str, StringConstraints(pattern=r"^(190[1-9]|19[1-9][0-9]|2[01][0-9]{2})-(0[1-9]|1[0-2])$")]
+"""A month of the years that times may have, 1901 to 2199: `2021-10`."""
 
-Number = int | Annotated[float, Field(allow_inf_nan=False)]
+LARGEST_NUMBER = (2**63 - 1) // 10**6
+"""Amounts are kept in millionths, and those in 64 bits."""
+
+
+def _number(value: object) -> int | float:
+    """A whole number or one with a fraction, that fits."""
+    if type(value) is not int and type(value) is not float:
+        raise PydanticCustomError("number_form", "it is not a number")
+    if not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:
+        raise PydanticCustomError("number_reach", "the number is out of reach")
+    return value
+
+
+def _count(value: object) -> int | float:
+    """A number that is not negative."""
+    if (number := _number(value)) < 0:
+        raise PydanticCustomError("negative", "it is negative")
+    return number
+
+
+Number = Annotated[
+    int | float,
+    PlainValidator(_number),
+    WithJsonSchema({"type": "number", "minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER}),
+]
+Counted = Annotated[
+    int | float,
+    PlainValidator(_count),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": LARGEST_NUMBER}),
+]
 
 UNSTATED_REASON = "unknown"
 """The reason of a suspension that gives none: no promise's clock stops for it."""
@@ -76,6 +122,10 @@ def _attributes(value: object) -> Mapping[str, Any]:
             good = len(content) <= LONGEST_LIST and all(type(c) is str and 0 < len(c) <= LONGEST_CODE for c in content)
         elif type(content) is str:
             good = len(content) <= LONGEST_TEXT
+        elif type(content) is int or type(content) is float:
+            if not -LARGEST_NUMBER <= content <= LARGEST_NUMBER:
+                raise PydanticCustomError("attribute_reach", "{name}", {"name": name})
+            good = True
         else:
             good = type(content) is not dict
         if not good or not name:
@@ -91,7 +141,8 @@ Attributes = Annotated[
             "type": "object",
             "additionalProperties": {
                 "anyOf": [
-                    {"type": ["boolean", "number", "null"]},
+                    {"type": ["boolean", "null"]},
+                    {"type": "number", "minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER},
                     {"type": "string", "maxLength": LONGEST_TEXT},
                     {
                         "type": "array",
@@ -263,8 +314,8 @@ class Figure(Wire):
     quantity: Name
     unit: Name
     period: Period
-    numerator: Number
-    denominator: Number
+    numerator: Counted
+    denominator: Counted
 
 
 class Nothing(Wire):
@@ -285,7 +336,6 @@ class Envelope(Wire):
     datacontenttype: Annotated[str, StringConstraints(pattern=r"^application/([A-Za-z0-9.-]+\+)?json *(;.*)?$")] = (
         "application/json"
     )
-    dataschema: str | None = None
 
 
 class Head(Envelope):

@@ -6,7 +6,7 @@ from typing import Any, Final
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from services.domain.events import LONGEST_LIST, MODELS, Envelope
+from services.domain.events import LARGEST_NUMBER, LONGEST_LIST, MODELS, Envelope
 from services.domain.refusal import Reason, Refused
 
 AS_CLOUDEVENT: Final = 'write a JSON object with "specversion": "1.0" and the attributes of a CloudEvent'
@@ -43,7 +43,7 @@ def refusal_of(error: ValidationError, event_type: str) -> Refused:
     place = [str(part) for part in first["loc"] if part not in MODELS]
     context = first.get("ctx", {})
     kind = first["type"]
-    if kind == "attribute_value":
+    if kind in ("attribute_value", "attribute_reach"):
         place.append(str(context["name"]))
     path = ".".join(place)
     if kind == "extra_forbidden":
@@ -65,11 +65,16 @@ def refusal_of(error: ValidationError, event_type: str) -> Refused:
         sentence = str(context["error"])
     elif kind in ("literal_error", "enum"):
         remedy = f"write {context['expected']}"
+    elif kind == "string_pattern_mismatch" and place[-1:] == ["period"]:
+        remedy = "write a month of the years 1901 to 2199: 2021-10"
+    elif kind == "string_pattern_mismatch" and place[-1:] != ["datacontenttype"]:
+        remedy = "leave out control characters and such as cannot be seen or turn the direction of the text"
     elif not remedy:
         remedy = first["msg"].replace("Input should", "it should").replace("String should", "it should")
     return Refused(Reason.INVALID_VALUE, path, sentence, remedy)
 
 
+_IN_REACH: Final = f"write an amount from -{LARGEST_NUMBER} to {LARGEST_NUMBER}; what is no amount is a text"
 _SENTENCES: Final = {
     "missing": ("it is missing", "write it: the type has no meaning without it"),
     "time_form": (
@@ -78,8 +83,16 @@ _SENTENCES: Final = {
     ),
     "time_reach": (
         "the year is out of reach",
-        "write a year from 1900 to 2199; leave out a time that is not known",
+        "write a year from 1901 to 2199; leave out a time that is not known",
     ),
+    "time_placeholder": (
+        "it is what systems write for a time that is not known",
+        "leave out a time that is not known",
+    ),
+    "number_form": ("it is not a number", "write a number, without quotation marks"),
+    "number_reach": ("the number is out of reach", _IN_REACH),
+    "attribute_reach": ("the number is out of reach", _IN_REACH),
+    "negative": ("it is negative", "write 0 or more: it counts something"),
     "attributes_form": ("attributes are an object", 'write {"name": value}'),
     "attribute_value": (
         "the value is neither a scalar nor a list of codes",

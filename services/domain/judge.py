@@ -4,8 +4,9 @@ The cost of judging depends on the promises that select a case, not on the size 
 into a dispatch by service item.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple, cast
+from collections.abc import Callable, Collection, Sequence
+from copy import copy
+from typing import NamedTuple, Self, cast
 
 from services.domain.calendar import WorkingCalendar
 from services.domain.case import Case
@@ -17,6 +18,7 @@ from services.domain.kinds.kind import AnyKind, CaseKind, DutyKind, EntryKind, F
 from services.domain.kinds.registry import KINDS
 from services.domain.law import Law
 from services.domain.plan import CASELESS, Kind, Plan
+from services.domain.quarantine import Quarantine
 from services.domain.selection import Accepts, compile_exception, wanted_values
 from services.domain.signals import Signals
 from services.domain.tally import EVER, Cell
@@ -33,6 +35,17 @@ class Opinion(NamedTuple):
     """(kpi, cycle) that were missed once and are not any more, by what arrived later."""
     quiet: bool = True
     """No card has ever stood, and nothing was missed: nothing to be told to anyone."""
+    quarantine: Quarantine | None = None
+    """What cannot be judged of it; only a `SafeJudge` says so, where the judge raises."""
+
+
+class Look(NamedTuple):
+    """A case as it was known at one moment, and what every promise says of it, as if that had always been known."""
+
+    cycles: list[Case]
+    judgements: list[Judgement]
+    unjudged: frozenset[str] = frozenset()
+    """Keys of the promises that cannot be judged at that moment; only where a `SafeJudge` looks."""
 
 
 NOTHING = Opinion([], None)
@@ -67,6 +80,35 @@ class Judge:
         self._exceptions: list[Accepts] = []
         """Of each promise that leaves some of the selected out (`unless`): whether it leaves a case out."""
         self._dispatch([cast(CaseKind, each) for each in every if each.promise.kind not in CASELESS])
+
+    def wrapped(
+        self, kind: Callable[[AnyKind], AnyKind], signals: Callable[[Signals], Signals] = lambda it: it
+    ) -> Self:
+        """The same judge, with each kind of promise and the signals in a wrapping."""
+        made = {id(each): kind(each) for versions in self.versions.values() for each in versions}
+        other = copy(self)
+        other.versions = {key: [made[id(each)] for each in versions] for key, versions in self.versions.items()}
+        other.kinds = {key: made[id(each)] for key, each in self.kinds.items()}
+        other._signals = None if self._signals is None else signals(self._signals)
+        other._of_entries = [cast(EntryKind, made[id(each)]) for each in self._of_entries]
+        other._of_duties = [cast(DutyKind, made[id(each)]) for each in self._of_duties]
+        other._of_figures = [cast(FigureKind, made[id(each)]) for each in self._of_figures]
+        other._of_any_item = [cast(CaseKind, made[id(each)]) for each in self._of_any_item]
+        other._by_item = {
+            item: [cast(CaseKind, made[id(each)]) for each in kinds] for item, kinds in self._by_item.items()
+        }
+        return other
+
+    def about(self, items: Collection[str], others: Collection[str]) -> list[str]:
+        """Keys of the promises that may be about service items, and about collections, duties and quantities, by these
+        names."""
+        found = {kind.promise.key for item in items for kind in self._by_item.get(item, self._of_any_item)}
+        beside: list[AnyKind] = [*self._of_entries, *self._of_duties, *self._of_figures]
+        for each in beside:
+            promise = each.promise
+            if not {promise.collection, promise.duty, promise.numerator, promise.denominator}.isdisjoint(others):
+                found.add(promise.key)
+        return [key for key in self.kinds if key in found]
 
     def in_force(self, key: str, day: int) -> AnyKind:
         """The version of a promise in force on a day; before its first, that."""
@@ -174,6 +216,11 @@ class Judge:
             if self._signals is not None:
                 self._signals.judge(case, now, found)
         return found
+
+    def look(self, facts: Sequence[Fact], now: Instant) -> Look | None:
+        """A case as it is known, and what is said of it; None, where a `SafeJudge` looks: it cannot be read."""
+        cycles = self.cases(facts)
+        return Look(cycles, self.judge_cases(cycles, now))
 
     def _is_left_out(self, case: Case) -> bool:
         """Whether a promise has let go of this case: before that was known, it may have had a card or been missed."""

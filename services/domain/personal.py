@@ -1,62 +1,323 @@
-"""Numbers that name a person: identity cards, mobile phones, bank cards. An event must not carry one (CONTRACT §2).
+"""Numbers that name a person: identity cards, mobile phones, bank cards. An event must not carry one, in no text, no
+name of a field and no whole number of it: its `id`, subject, reasons, attributes and the rest alike.
 
-Identity cards are told by their check digit (GB 11643, ISO 7064 MOD 11-2), bank cards by Luhn's and by the prefixes
-of card networks, so that a case number of the same length is rarely taken for one.
+How a number is written does not matter: digits of any script, blanks, dashes, dots and the like between them, the
+usual groupings, a country code before it. What is refused must be few else, because a refusal loses a good event:
+
+* An identity card has an area code, a date of birth and a check digit (GB 11643, ISO 7064 MOD 11-2). The old ones of 15
+  digits have no check digit; there the date is one of 1930 to 1999, so that a day of this century is none.
+* A bank card has the prefix and the length of its network and Luhn's check digit.
+* A mobile number has no check digit, only its first two digits and its groupings.
+* UUIDs and hashes in hexadecimal (16 characters or more) are not looked at: they are what we ask sources to send.
+
+False alarms, counted: none in all events of two real data sets and of three simulated times of 60 days; none in 250,000
+each of random UUIDs, SHA-256 in hexadecimal, ULIDs, and identifiers of 19 digits made as Twitter's. Of random decimal
+numbers 0.1 % of those with 18 or 19 digits are taken for a bank card (10 % of those that begin with 62) and 3 % of
+those with 16; 0.4 % with 15 digits for an old identity card; of 12 hexadecimal digits 0.04 % for a mobile number. A
+number that is built as area code, date and four digits passes for an identity card in one of eleven cases: nothing
+tells the two apart. Send such numbers hashed, or with another prefix or length.
 """
 
 import re
 import unicodedata
+from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
-_IDENTITY: Final = re.compile(r"(?<![0-9])([1-9][0-9]{5})([ -]?)((?:18|19|20)[0-9]{6})\2([0-9]{3}[0-9Xx])(?![0-9])")
-_MOBILE: Final = re.compile(r"(?:(?<![0-9])|(?<![0-9])(?:00)?86[ -]?)1[3-9][0-9]([ -]?)[0-9]{4}\1[0-9]{4}(?![0-9])")
-_CARD: Final = re.compile(
-    r"(?<![0-9])(?:62|4[0-9]|5[1-5]|2[2-7]|35|60|65|81)[0-9]{2}"
-    r"(?:[0-9]{12,15}|([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{4}(?:\1[0-9]{1,3})?|[0-9]{2}[ -][0-9]{10,13})(?![0-9])"
-)
-MOBILE: Final = "mobile number"
-_WEIGHTS: Final = tuple(2**power % 11 for power in range(17, 0, -1))
-_CHECKS: Final = "10X98765432"
+_MOBILE: Final = "mobile number"
+_IDENTITY: Final = "identity-card number"
+_CARD: Final = "bank-card number"
+
+_SEPARATOR: Final = r"(?: ?[-./_,)]{1,2} ?| )"
+"""What stands between two groups of digits, once a text is plain. It may separate two numbers as well: better a list of
+numbers in these very groupings is refused than that a personal number is missed."""
+
+
+class Found(NamedTuple):
+    """Where in an event a personal number is, and of which kind; never the number itself."""
+
+    path: str
+    kind: str
+
+
+# ---- the first look ------------------------------------------------------------------------------------------------
 
 _RUNS: Final = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else ord(".") for byte in range(256))
+_APART: Final = bytes(range(33)) + b"-./_,)\x7f"
+"""What may stand between the digits of one number, as far as it is ASCII."""
 _SHORTEST: Final = b"0" * 11
+_SHORTEST_CHECKED: Final = b"0" * 15
 _ESCAPE: Final = ord("\\")
 
 
 def may_be_personal(raw: bytes) -> bool:
-    """Whether a look at each text is worth its time: eleven digits in a row somewhere (blanks and dashes apart), or
-    characters that may hide digits: escapes, and full-width forms, as input methods write them."""
-    return (
-        _SHORTEST in raw.translate(_RUNS, b" -")
-        or (_ESCAPE in raw and b"\\u" in raw)  # few events have an escape, and one byte is looked for far faster
-        or (not raw.isascii() and b"\xef\xbc" in raw)
-    )
+    """Whether a look at each text is worth its time. True for every writing of an event with a personal number.
+
+    Eleven digits in a row, separators apart; or an escape, or a character beyond ASCII that may be a digit or a
+    separator. Most Chinese text has none, and is not looked at.
+    """
+    return _SHORTEST in raw.translate(_RUNS, _APART) or _ESCAPE in raw or (not raw.isascii() and _has_more(raw))
+
+
+_ASCII: Final = bytes(range(128))
+_HARMLESS: Final[set[str]] = set()
+"""Characters that were seen, and that are neither a digit nor a separator."""
+_MOST_HARMLESS: Final = 50_000
+_COUNTS: Final = frozenset("0123456789").union(map(chr, _APART))
+
+
+def _has_more(raw: bytes) -> bool:
+    """Whether a character beyond ASCII may be a digit or a separator, or vanish, once it is plain. Others are kept."""
+    for character in set(raw.translate(None, _ASCII).decode(errors="replace")) - _HARMLESS:
+        written = _counted(character) + _plain(character)
+        if len(written) < 2 or any(one in _COUNTS for one in written):
+            return True
+        if len(_HARMLESS) < _MOST_HARMLESS:
+            _HARMLESS.add(character)
+    return False
+
+
+# ---- the places ----------------------------------------------------------------------------------------------------
+
+_Path = tuple[Any, str] | None
+"""The last name of a path and, before it, the path that leads there: made in no time, however long."""
+
+
+def find_personal(event: Mapping[str, Any]) -> Found | None:
+    """The first personal number of an event in the order of its names, so that the order of writing does not matter.
+
+    A number in a name is found at the object that has the name. Depth and width of the event are bounded by its size.
+    """
+    waiting: list[tuple[_Path, object]] = [(None, event)]
+    while waiting:
+        path, value = waiting.pop()
+        kind = None
+        if type(value) is str:
+            kind = personal_number(value)
+        elif type(value) is dict:
+            kind = personal_number("|".join(value))
+            waiting += [((path, name), value[name]) for name in sorted(value, reverse=True)]
+        elif type(value) is list:
+            waiting += [(path, item) for item in reversed(value)]
+        elif type(value) is int or type(value) is float:
+            kind = _in_number(value)
+        if kind:
+            return Found(_written(path), kind)
+    return None
+
+
+def _written(path: _Path) -> str:
+    names: list[str] = []
+    while path is not None:
+        path, name = path
+        names.append(name)
+    written = ".".join(reversed(names))
+    return names[-1] if names and personal_number(written) else written
+
+
+_EXACT: Final = 2**53
+_ROUND: Final = 10**6
+
+
+def _in_number(value: int | float) -> str | None:
+    """The kind of a JSON number that is a whole one, however it is written: only those with a check digit, for an
+    amount may well look like a mobile number. One that ends in six zeros is an amount."""
+    if type(value) is float:
+        if not value.is_integer() or value >= _EXACT:
+            return None
+        value = int(value)
+    if value < 10**15 or value % _ROUND == 0:
+        return None
+    number = str(value)
+    return _IDENTITY if _has_identity(number) else _CARD if _has_card(number) else None
+
+
+# ---- the numbers ---------------------------------------------------------------------------------------------------
 
 
 def personal_number(text: str) -> str | None:
     """What kind of personal number is in the text: `identity-card number`, `mobile number`, `bank-card number`."""
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
-    for found in _IDENTITY.finditer(text):
-        if _is_identity(found[1] + found[3] + found[4].upper()):
-            return "identity-card number"
-    if _MOBILE.search(text):
-        return MOBILE
-    for found in _CARD.finditer(text):
-        if _passes_luhn(re.sub(r"[ -]", "", found[0])):
-            return "bank-card number"
-    return None
+    if text.isascii():
+        if len(text) < len(_SHORTEST) or _SHORTEST not in _runs(text):
+            return None
+        return _kind_in(_in_one_line(text if text.isprintable() else "".join(map(_plain, text))))
+    counted = _in_one_line("".join(map(_counted, text)))
+    if _SHORTEST not in _runs(counted):
+        return None
+    # ① and 三 count as digits, but the number in ①13800138000 or 张三13800138000 begins after them
+    return _kind_in(_in_one_line("".join(map(_plain, text)))) or _kind_in(counted)
+
+
+def _runs(text: str) -> bytes:
+    """The digits of a text as zeros, in a row where only separators are between them."""
+    return text.encode("ascii", "replace").translate(_RUNS, _APART)
+
+
+def _in_one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+_LIKE_ASCII: Final = {
+    **dict.fromkeys("·•‧∙⋅・｡。", "."),
+    **dict.fromkeys("−⁃ー", "-"),
+    **dict.fromkeys("⁄∕", "/"),
+    **dict.fromkeys("、", ","),
+    **dict.fromkeys("\u2800\u3164\u115f\u1160\uffa0", " "),  # they look like blanks
+}
+_BY_CATEGORY: Final = {
+    **dict.fromkeys(("Cf", "Mn", "Me"), ""),  # zero-width and format characters, and what is drawn around a digit
+    **dict.fromkeys(("Cc", "Zs", "Zl", "Zp"), " "),
+    "Pd": "-",
+    "Pc": "_",
+}
+_REMEMBERED: Final = 8192
+
+
+@lru_cache(_REMEMBERED)
+def _plain(character: str) -> str:
+    """The character in ASCII if it is a decimal digit, a separator or a letter written otherwise, else itself."""
+    if character.isascii() and character.isprintable():
+        return character
+    if (digit := unicodedata.decimal(character, None)) is not None:
+        return str(digit)
+    alike = _LIKE_ASCII.get(character, _BY_CATEGORY.get(unicodedata.category(character)))
+    if alike is not None:
+        return alike
+    normal = unicodedata.normalize("NFKC", character)
+    return normal if len(normal) == 1 and not normal.isdecimal() else "*"
+
+
+@lru_cache(_REMEMBERED)
+def _counted(character: str) -> str:
+    """As `_plain`, and whatever else means a number: circled digits and numbers, superscripts, Chinese numerals."""
+    if character == "两":
+        return "2"
+    value = unicodedata.numeric(character, -1)
+    if value in range(10):
+        return str(int(value))
+    normal = unicodedata.normalize("NFKC", character)
+    if len(normal) > 1 and any(map(str.isdecimal, normal)):  # ⑬, ⒔
+        return "".join(filter(str.isalnum, normal))
+    return _plain(character)
+
+
+_HASH: Final = re.compile(
+    "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"  # a UUID
+    "|[0-9a-f]{16,}|[0-9A-F]{16,}"
+)
+
+
+def _kind_in(plain: str) -> str | None:
+    looked_at = _HASH.sub(_without_hash, plain)
+    is_long = _SHORTEST_CHECKED in _runs(looked_at)
+    if is_long and _has_identity(looked_at):
+        return _IDENTITY
+    if _MOBILE_FORM.search(looked_at):
+        return _MOBILE
+    return _CARD if is_long and _has_card(looked_at) else None
+
+
+def _without_hash(found: re.Match[str]) -> str:
+    """`#` for a UUID or a hash; a decimal number, also one with a letter or two beside it, stays."""
+    token = found[0]
+    letters = len(token) - sum(map(str.isdecimal, token))
+    return "#" if "-" in token or letters >= max(2, len(token) / 10) else token
+
+
+def _grouped(grouping: str) -> str:
+    """The pattern of digits in groups: `3-4-4` is three, then four, then four digits."""
+    return _SEPARATOR.join(f"[0-9]{{{length}}}" for length in grouping.split("-"))
+
+
+def _each(*groupings: str) -> re.Pattern[str]:
+    """Finds where a group of digits begins; what follows in each of the groupings is in a group of the match."""
+    return re.compile(
+        "(?<![0-9])(?=[1-9])" + "".join(f"(?:(?=({_grouped(grouping)})(?![0-9]))|)" for grouping in groupings)
+    )
+
+
+_A_DATE: Final = r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])[0-3][0-9](?![0-9])"
+_MOBILE_FORM: Final = re.compile(
+    r"(?<![0-9])(?:0{0,2}86)?0?(?=1(?:[3-9]|(?:" + _SEPARATOR + ")[3-9]))(?:"
+    + "|".join(map(_grouped, ("11", "3-4-4", "3-3-5", "-".join("1" * 11))))
+    + f"|[0-9]{{3}}{_SEPARATOR}(?!{_A_DATE})[0-9]{{8}}"  # 150-20210916 is a code and a day
+    + ")(?![0-9])"
+)  # fmt: skip
+
+_AREA: Final = (
+    "(?:1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3])"  # province
+    "(?:[0-3][0-9]|4[0-3]|5[1-3]|90)"  # prefecture: so that 1150…, a public body of Chongqing (50), is none
+    "(?:[0-6][0-9]|8[1-9])"  # county
+)
+_IDENTITY_FORM: Final = re.compile(
+    rf"(?<![0-9])(?=([1-9](?:{_SEPARATOR}?[0-9]){{16}}{_SEPARATOR}?[0-9Xx])(?![0-9]))"
+)  # any grouping: the check is strict
+_OLD_IDENTITY_FORM: Final = _each("15", "6-6-3")
+_IDENTITY_NUMBER: Final = re.compile(f"{_AREA}((?:19[0-9]|20[0-4])[0-9])([0-9]{{2}})([0-9]{{2}})[0-9]{{3}}[0-9X]")
+_OLD_IDENTITY_NUMBER: Final = re.compile(f"{_AREA}([3-9][0-9])([0-9]{{2}})([0-9]{{2}})[0-9]{{3}}")
+_WEIGHTS: Final = tuple(2**power % 11 for power in range(17, 0, -1))
+_CHECKS: Final = "10X98765432"
+
+
+def _has_identity(plain: str) -> bool:
+    return any(map(_is_identity, _candidates(_IDENTITY_FORM, plain))) or any(
+        map(_is_old_identity, _candidates(_OLD_IDENTITY_FORM, plain))
+    )
 
 
 def _is_identity(number: str) -> bool:
-    try:
-        date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
-    except ValueError:
+    found = _IDENTITY_NUMBER.fullmatch(number)
+    if not found or not _is_day(int(found[1]), int(found[2]), int(found[3])):
         return False
     return _CHECKS[sum(int(digit) * weight for digit, weight in zip(number, _WEIGHTS, strict=False)) % 11] == number[17]
 
 
+def _is_old_identity(number: str) -> bool:
+    found = _OLD_IDENTITY_NUMBER.fullmatch(number)
+    return found is not None and _is_day(1900 + int(found[1]), int(found[2]), int(found[3]))
+
+
+def _is_day(year: int, month: int, day: int) -> bool:
+    try:
+        date(year, month, day)
+    except ValueError:
+        return False
+    return True
+
+
+_CARD_FORM: Final = _each(
+    *("16", "17", "18", "19"),
+    *("4-4-4-4", "4-4-4-5", "4-4-4-6", "4-4-4-7", "4-4-4-4-1", "4-4-4-4-2", "4-4-4-4-3"),
+    *("6-10", "6-11", "6-12", "6-13", "6-4-6", "6-4-4-2", "6-4-4-3", "6-4-4-4", "6-4-4-4-1", "6-6-4", "6-6-7"),
+    *("8-8", "8-11", "5-5-5-4"),
+)
+_CARD_NUMBER: Final = re.compile(
+    "62[0-9]{14,17}"  # UnionPay
+    "|9558[0-9]{15}"  # ICBC's own, older
+    "|(?:4[0-9]{3}|5[1-5][0-9]{2}|222[1-9]|22[3-9][0-9]|2[3-6][0-9]{2}|27[01][0-9]|2720"  # Visa, MasterCard
+    "|352[89]|35[3-8][0-9]|6[05][0-9]{2}|64[4-9][0-9]|81[0-7][0-9])[0-9]{12}"  # JCB, Discover, UnionPay abroad
+)
+
+
+def _has_card(plain: str) -> bool:
+    return any(_passes_luhn(number) for number in _candidates(_CARD_FORM, plain) if _CARD_NUMBER.fullmatch(number))
+
+
+_VALUE: Final = {str(digit): digit for digit in range(10)}
+_DOUBLED: Final = {str(digit): sum(divmod(2 * digit, 10)) for digit in range(10)}
+
+
 def _passes_luhn(number: str) -> bool:
-    digits = [int(digit) for digit in reversed(number)]
-    return sum(digits[::2] + [sum(divmod(2 * digit, 10)) for digit in digits[1::2]]) % 10 == 0
+    single, double = number[::-2], number[-2::-2]
+    return (sum(map(_VALUE.__getitem__, single)) + sum(map(_DOUBLED.__getitem__, double))) % 10 == 0
+
+
+_SEPARATORS: Final = str.maketrans("x", "X", "-./_,) ")
+
+
+def _candidates(form: re.Pattern[str], plain: str) -> Iterator[str]:
+    """The numbers of this form, also such as overlap, without their separators."""
+    for found in form.finditer(plain):
+        if found.lastindex is not None:
+            yield from (number.translate(_SEPARATORS) for number in found.groups() if number is not None)

@@ -84,10 +84,8 @@ class Registry:
             collection.id: together([collection.attributes]) for collection in plan.head.collections
         }
         self._codes = _codes(plan)
-        self._parts = frozenset(
-            each.numerator for each in plan.promises if each.numerator and each.numerator == each.denominator
-        )
-        """The quantities of which one report tells the part and the whole."""
+        self._parts = _parts(plan)
+        """The quantities of which one report says the part and the whole."""
 
     def speaker(self, source: str, owner: str) -> Speaker:
         """What the source may speak about. Refused: it is not registered, or may not report on the owner's cases."""
@@ -112,6 +110,13 @@ class Registry:
 
     def judge(self, content: Mapping[str, Any], said: Said, speaker: Speaker, path: str) -> None:
         """Refuses what the plan's registries do not know, and what the source may not say. `path` leads to the data."""
+        if content.get("quantity") in self._parts and content.get("numerator", 0) > content.get("denominator", 0):
+            raise Refused(
+                Reason.INVALID_VALUE,
+                f"{path}.numerator",
+                "the part is more than the whole, denominator",
+                "count in the numerator only what the denominator counts, too",
+            )
         if self._open:
             return
         unit = content.get("unit")
@@ -147,13 +152,6 @@ class Registry:
                     f"the plan has no such {name}",
                     f"the plan has: {', '.join(sorted(known)) or 'none'}",
                 )
-        if content.get("quantity") in self._parts and content.get("numerator", 0) > content.get("denominator", 0):
-            raise Refused(
-                Reason.INVALID_VALUE,
-                f"{path}.numerator",
-                "the part is more than the whole, denominator",
-                "count in the numerator only what the denominator counts, too",
-            )
         if said.is_decision and not speaker.operations and content["decision"] != "requested":
             raise Refused(
                 Reason.NOT_ENTITLED,
@@ -186,6 +184,14 @@ class Registry:
                         "the value is not what the plan declares",
                         f"write {' or '.join(wanted(spec) for spec in specs)}",
                     )
+
+
+def _parts(plan: Plan) -> frozenset[str]:
+    """A report says the part and its whole where a promise divides the two and its objective, if it has one, is a
+    share: of minutes per visit, or of this year's amount by last year's, the first number may be the greater."""
+    both = [each for each in plan.promises if each.numerator and each.numerator == each.denominator]
+    others = {each.numerator for each in both if each.objective is not None and each.objective.unit != "share"}
+    return frozenset(each.numerator for each in both if each.numerator) - others
 
 
 def _near(name: str, known: Iterable[str]) -> str:

@@ -3,7 +3,8 @@
 Pure and exact: the same tallies and the same as-of time give the same bytes, wherever they were added up.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import date
 from fractions import Fraction
 
@@ -14,6 +15,7 @@ from services.domain.kinds.kind import AnyKind, Moment, Sums
 from services.domain.limits import Ends, due
 from services.domain.plan import Kind, Objective, Plan, Promise, Source, Window
 from services.domain.published import State, ValueRow
+from services.domain.quarantine import marked
 from services.domain.selection import wanted_values
 from services.domain.signals import SignalRow, figure_signals
 from services.domain.tally import EVER, NOW, Cell, Tally, TallyKey, total
@@ -49,15 +51,21 @@ class Valuer:
         lagging: bool = False,
     ) -> list[ValueRow]:
         """The rows as of a time, sorted by their first seven columns; of some promises only, if `kpis` names them.
-        `lagging`: the tallies are behind the clock, so that every value is stale."""
+        `lagging`: the tallies are behind the clock, so that every value is stale. A promise whose values cannot be
+        computed has stale rows without a figure, and stops no other."""
         series = _by_promise(tallies, self._judge.kinds if kpis is None else kpis)
         moment = Moment(as_of - 1, self._zone.day(as_of - 1))
         silent = silent_sources(self._judge, last_events, moment.now)
+        marks = marked(tallies)
         found: list[ValueRow] = []
         for name in self._judge.kinds:
             if kpis is None or name in kpis:
-                kind = self._judge.in_force(name, moment.day)
-                found += self._promise_rows(kind, series.get(name, {}), as_of, moment, silent, lagging)
+                kind, units = self._judge.in_force(name, moment.day), series.get(name, {})
+                in_quarantine = marks.get(name, set())
+                try:
+                    found += list(self._promise_rows(kind, units, as_of, moment, silent, lagging, in_quarantine))
+                except Exception:
+                    found += self._rows_without_figure(kind, set(units).union(in_quarantine), as_of, moment)
         found.sort(key=lambda row: row[:7])
         return found
 
@@ -70,11 +78,17 @@ class Valuer:
         series = _by_promise(tallies, {kind.promise.key for kind in kinds})
         found: list[SignalRow] = []
         for kind in kinds:
-            window = kind.promise.official_window
-            for unit, items, everywhere in _units(kind.promise, series.get(kind.promise.key, {})):
-                figure = kind.figure(_sums(unit, items, window, moment, everywhere), moment)
-                found += figure_signals(kind.promise, unit, figure, moment.day)
+            # what cannot be computed is beside a stale row
+            with suppress(Exception):
+                found += list(self._promise_signals(kind, series.get(kind.promise.key, {}), moment))
         return sorted(found)
+
+    @staticmethod
+    def _promise_signals(kind: AnyKind, units: Units, moment: Moment) -> Iterator[SignalRow]:
+        window = kind.promise.official_window
+        for unit, items, everywhere in _units(kind.promise, units):
+            figure = kind.figure(_sums(unit, items, window, moment, everywhere), moment)
+            yield from figure_signals(kind.promise, unit, figure, moment.day)
 
     def _promise_rows(
         self,
@@ -84,18 +98,42 @@ class Valuer:
         moment: Moment,
         silent: Collection[str],
         lagging: bool,
+        in_quarantine: Collection[str] = (),
     ) -> Iterable[ValueRow]:
+        """`in_quarantine`: the units that a quarantined case marks."""
         promise = kind.promise
-        for unit, items, everywhere in _units(promise, units):
+        for unit, items, everywhere in _units(promise, units, in_quarantine):
+            unjudged = bool(in_quarantine) if unit == ALL else unit in in_quarantine
             stale = lagging or any(
                 source.id in silent and (unit == ALL or "*" in source.units or unit in source.units)
                 for source in self._feeds[promise.key]
             )
             for window in promise.windows:
-                yield self._row(kind, unit, "-", items, window, as_of, moment, stale, everywhere)
+                yield self._row(kind, unit, "-", items, window, as_of, moment, stale, everywhere, unjudged)
                 if promise.published_by_item:
                     for item in sorted(items):
-                        yield self._row(kind, unit, item, {item: items[item]}, window, as_of, moment, stale, everywhere)
+                        only = {item: items[item]}
+                        yield self._row(kind, unit, item, only, window, as_of, moment, stale, everywhere, unjudged)
+
+    def _rows_without_figure(
+        self, kind: AnyKind, units: Collection[str], as_of: Instant, moment: Moment
+    ) -> Iterator[ValueRow]:
+        """What is published where the figure itself cannot be computed: that nobody knows."""
+        promise = kind.promise
+        state = State.UNTARGETED if promise.target is None else State.STALE
+        for unit in (ALL, *sorted(set(units).union(promise.owed_by) - {""})):
+            for window in promise.windows:
+                begin, end = self._ends(promise, window, as_of, moment)
+                told = {"kpi": promise.id, "unit": unit, "item": "-", "variant": promise.variant, "window": window}
+                told |= {"window_start": begin, "window_end": end, "n": "0", "objective": _objective(promise.target)}
+                told |= {"state": state, "plan_version": self._plan.head.version}
+                yield ValueRow(**dict.fromkeys(ValueRow._fields, "") | told)
+
+    def _ends(self, promise: Promise, window: Window, as_of: Instant, moment: Moment) -> tuple[str, str]:
+        """Begin and end of a window."""
+        zone, first = self._zone, first_day(window, moment.day)
+        start = max(zone.midnight(first), 0) if first else zone.midnight(promise.effective_from.toordinal())
+        return zone.text(as_of if window is Window.NOW else start), zone.text(as_of)
 
     def _row(
         self,
@@ -108,10 +146,10 @@ class Valuer:
         moment: Moment,
         stale: bool,
         everywhere: Mapping[str, Tally],
+        unjudged: bool,
     ) -> ValueRow:
-        promise, zone = kind.promise, self._zone
+        promise = kind.promise
         sums = _sums(unit, items, window, moment, everywhere)
-        first = sums.first_day
         figure = kind.figure(sums, moment)
         target = promise.target
         done, now = total(sums.closed.values()), total(sums.present.values())
@@ -120,18 +158,20 @@ class Valuer:
         if figure.ratio and figure.n and isinstance(figure.numerator, int):
             lower, upper = wilson(figure.numerator, figure.n)
         state = self._state(kind, figure, target, unmeasured, stale, window, items, moment)
+        if unjudged and state not in _SAID_ALL_THE_SAME:
+            state = State.STALE
         p50, p95 = (percentile(figure.bins, share) for share in (Fraction(1, 2), Fraction(19, 20)))
         scale = figure.bin_scale
         n, withdrawn = done.cells[Cell.N], done.cells[Cell.WITHDRAWN]
-        start = max(zone.midnight(first), 0) if first else zone.midnight(promise.effective_from.toordinal())
+        begin, end = self._ends(promise, window, as_of, moment)
         return ValueRow(
             kpi=promise.id,
             unit=unit,
             item=item,
             variant=promise.variant,
             window=window,
-            window_start=zone.text(as_of if window is Window.NOW else start),
-            window_end=zone.text(as_of),
+            window_start=begin,
+            window_end=end,
             value=written(figure.value),
             n=str(figure.n),
             numerator=written(figure.numerator),
@@ -228,6 +268,10 @@ class Valuer:
         return mean_y + slope * (ahead - mean_x)
 
 
+_SAID_ALL_THE_SAME = (State.UNTARGETED, State.UNMEASURED, State.MISSED)
+"""States that stand though a case of the row is quarantined: what is never judged; what the source itself leaves
+unknown; and a miss, which nobody can hide behind a case that cannot be judged. Every other is `stale`, `no_data` too:
+there is a case."""
 _MUST_BE_REPORTED = (Kind.CASE_BOUND, Kind.CATALOGUE, Kind.FIGURE)
 """Kinds where silence about the fact would look like keeping the promise (DESIGN §4.12)."""
 
@@ -248,12 +292,15 @@ def _by_promise(tallies: Mapping[TallyKey, Tally], kpis: Collection[str]) -> dic
     return series
 
 
-def _units(promise: Promise, units: Units) -> Iterable[tuple[str, Items, Mapping[str, Tally]]]:
-    """The whole and each unit that has or owes anything: with its items, and what is true now everywhere."""
+def _units(
+    promise: Promise, units: Units, in_quarantine: Collection[str] = ()
+) -> Iterable[tuple[str, Items, Mapping[str, Tally]]]:
+    """The whole and each unit that has or owes anything, or has a case that cannot be judged: with its items, and what
+    is true now everywhere."""
     every = whole(units.values())
     everywhere = _present(every)
     yield ALL, every, everywhere
-    for unit in sorted(set(units) | set(promise.owed_by)):
+    for unit in sorted(set(units).union(promise.owed_by, (each for each in in_quarantine if each))):
         yield unit, units.get(unit, {}), everywhere
 
 

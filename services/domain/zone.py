@@ -139,11 +139,15 @@ class Zone:
         return self._instant_of_wall(day * DAY_US + (instant + self._shift(instant)) % DAY_US - _EPOCH_US)
 
     def text(self, instant: Instant) -> str:
-        """RFC 3339 with the zone's offset; fractional seconds only if there are any."""
+        """RFC 3339 with the zone's offset; fractional seconds only if there are any. What lies outside the years that
+        can be written is the first or last second of them."""
         offset = self._shift(instant) - _EPOCH_US
         sign = "-" if offset < 0 else "+"
         hours, minutes = divmod(abs(offset) // MINUTE_US, 60)
-        wall = _NAIVE_EPOCH + timedelta(microseconds=instant + offset)
+        try:
+            wall = _NAIVE_EPOCH + timedelta(microseconds=instant + offset)
+        except OverflowError:
+            wall = datetime(1, 1, 1) if instant < 0 else datetime(9999, 12, 31, 23, 59, 59)
         return f"{wall.isoformat()}{sign}{hours:02}:{minutes:02}"
 
     def _shift(self, instant: Instant) -> int:

@@ -15,14 +15,17 @@ from services.domain.zone import Instant
 from services.exporter.collector import PlanCollector
 from services.exporter.snapshot import LabelSets, Snapshot
 from services.exporter.web import exporter_app
+from services.logs import complain, start_logging
 from services.messaging import topics
+from services.messaging.decoding import passed_over
 from services.messaging.reader import BrokerUnavailable, Record, TopicReader
 from services.serving import serve_beside
 from services.settings import Settings, SettingsError
 
 log = logging.getLogger("services.exporter")
 
-Take = Callable[[bytes | None, bytes | None], None]
+Take = Callable[[bytes | None, bytes | None], str]
+"""Takes a record in; says why it could not, else nothing."""
 
 
 def takers(snapshot: Snapshot) -> Mapping[str, Take]:
@@ -31,14 +34,18 @@ def takers(snapshot: Snapshot) -> Mapping[str, Take]:
         topics.KPI_VALUES: snapshot.take_value,
         topics.ALERT_CARDS: snapshot.take_card,
         topics.CASE_VERDICTS: snapshot.take_verdict,
+        topics.CASE_QUARANTINE: snapshot.take_quarantine,
         topics.DEAD_LETTER: snapshot.take_dead_letter,
         topics.KPI_TALLIES: snapshot.take_tally,
+        topics.WORKER_FAILURES: snapshot.take_failure,
     }
 
 
 def take_in(records: list[Record], by_topic: Mapping[str, Take]) -> None:
     for record in records:
-        by_topic[record.topic](record.key, record.value)
+        wrong = by_topic[record.topic](record.key, record.value)
+        if wrong:
+            passed_over(log, record.topic, record.partition, record.offset, wrong)
 
 
 def serve(settings: Settings, plan: Plan, now: Callable[[], Instant]) -> None:
@@ -70,18 +77,17 @@ def serve(settings: Settings, plan: Plan, now: Callable[[], Instant]) -> None:
 
 
 def main() -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    logging.getLogger("kafka").setLevel(logging.WARNING)
+    start_logging()
     try:
         settings = Settings.from_environment()
         plan = load_plan(settings.plan)
         log.info("metrics on http://%s:%d/metrics", settings.host, settings.exporter_port)
         serve(settings, plan, Clock.from_settings(settings).now)
     except (SettingsError, ValueError) as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return 1 if not isinstance(error, SettingsError) else 2
     except BrokerUnavailable as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return 3
     return 0
 

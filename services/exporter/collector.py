@@ -9,10 +9,11 @@ from prometheus_client.samples import Sample
 from services.catalog.working_time import WorkingTime
 from services.domain.plan import Plan
 from services.domain.zone import Instant
-from services.exporter.snapshot import Progress, Scrape, Snapshot
+from services.exporter.snapshot import NO_UNIT, Scrape, Snapshot
 from services.messaging import metrics
 from services.messaging.metrics import Metric
 from services.messaging.series import Measured, plan_series, source_series
+from services.messaging.tally_log import Progress
 
 _SECOND_US = 1_000_000
 
@@ -72,6 +73,8 @@ class PlanCollector(Collector):
         yield from self._static
         yield _family(metrics.CARDS_OPEN, scrape.cards.items())
         yield _family(metrics.VERDICTS, scrape.verdicts.items())
+        quarantined = {NO_UNIT: 0} | scrape.quarantined
+        yield _family(metrics.QUARANTINED, (((unit,), n) for unit, n in quarantined.items()))
         for metric in (metrics.SIGNAL, metrics.SIGNAL_OF):
             yield _of_samples(metric, scrape.beside.get(metric.name, []))
         yield _family(metrics.CLOCK, [((), now / _SECOND_US)])
@@ -85,6 +88,8 @@ class PlanCollector(Collector):
         yield _family(metrics.EXPORTER_LAG, (((topic,), n) for topic, n in self._lag().items()))
         hidden = {"outside_plan": 0, "over_budget": 0} | scrape.hidden
         yield _family(metrics.ROWS_HIDDEN, (((reason,), n) for reason, n in hidden.items()))
+        failures = (((each.stage, each.worker), each.times) for each in scrape.failures)
+        yield _family(metrics.WORKER_FAILURES, failures)
         yield _family(metrics.UNREADABLE, (((topic,), n) for topic, n in scrape.unreadable.items()))
 
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from services.handbook.write import write_handbook
+from services.logs import complain
 from services.settings import Settings, SettingsError
 
 
@@ -16,7 +17,7 @@ def main() -> int:
     try:
         written = write_handbook(given.plan or Settings.from_environment().plan, given.folder)
     except (SettingsError, ValueError) as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return 1
     for path in written:
         print(path)

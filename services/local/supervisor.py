@@ -107,6 +107,11 @@ def _worker_obstacle(settings: Settings, child: Child) -> Obstacle:
     return said.obstacle
 
 
+def dying(part: Part, settings: Settings) -> str:
+    """That a worker dies again and again of one cause, in a sentence; empty if it does not, or is none."""
+    return readiness.dying(settings.state, part.name)
+
+
 def _no_events_yet(settings: Settings, child: Child) -> Obstacle:
     try:
         return "" if appended(settings.bootstrap, topics.CASE_EVENTS) else "no event has arrived yet"

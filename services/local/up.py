@@ -12,14 +12,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from services.catalog.load import load_plan
 from services.clock import KEEP_SECONDS, Clock
@@ -36,11 +40,15 @@ from services.rules.write import write_rules
 from services.settings import Settings, SettingsError
 
 _STATUS_SECONDS = 2.0
-_RESTARTS = 5
+_DELAYS = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+"""Seconds until a part that has died is started again: the more often in a row, the longer."""
+_WELL_SECONDS = 120.0
+"""A part that has run for so long is well: its next death is its first one."""
 
 
 def up(settings: Settings, console: Console) -> int:
-    """Runs until Ctrl-C or SIGTERM (0), or until a part cannot be had or has ended (3, with its reason)."""
+    """Runs until Ctrl-C or SIGTERM (0), or until the broker cannot be had or has ended (3, with its reason). Another
+    part that dies is started again, however often, and the rest goes on."""
     folder = settings.demo_folder.absolute()
     settings = settings.model_copy(
         update={
@@ -49,6 +57,7 @@ def up(settings: Settings, console: Console) -> int:
             "plan": settings.plan.absolute(),
             "state": folder / "state",
             "outbox": folder / "outbox.jsonl",
+            "webhook_token_file": None,
             "clock": folder / "clock.json",
         }
     )
@@ -82,6 +91,21 @@ def forget(settings: Settings, console: Console) -> int:
     return 0
 
 
+@dataclass
+class _Kept:
+    """A part that is kept running."""
+
+    child: Child
+    start: Callable[[], Child]
+    part: supervisor.Part | None = None
+    """None: no process of the project."""
+    deaths: int = 0
+    """In a row."""
+    again_at: float | None = None
+    """When it is started again (monotonic); None while it runs."""
+    started: float = field(default_factory=time.monotonic)
+
+
 class _Told(Exception):
     """SIGTERM or Ctrl-C came."""
 
@@ -99,8 +123,7 @@ class _System:
         self.told = told
         self.clock = Clock.from_settings(settings)
         self.plan: Plan = load_plan(settings.plan)
-        self.children: list[tuple[supervisor.Part | None, Child]] = []
-        self.restarts = 0
+        self.children: list[_Kept] = []
         self.kept: float | None = None
         """When the simulated clock was last written down; None before it runs."""
 
@@ -128,7 +151,8 @@ class _System:
                 raise PartUnavailable("topics", "; ".join(wrong), "Or forget the data: make demo-reset")
         self._start_clock()
         for part in supervisor.parts(self.settings):
-            with self._step(part.name, f"log: {_short(self.folder / 'logs' / f'{part.name}.log')}"):
+            log = _short(self.folder / "logs" / f"{part.name}.log")
+            with self._unless_unavailable(), self._step(part.name, f"log: {log}"):
                 self._start_part(part)
         if tools:
             self._start_monitoring(tools)
@@ -159,10 +183,27 @@ class _System:
         self.kept = time.monotonic()
 
     def _start_part(self, part: supervisor.Part) -> None:
-        child = supervisor.start(part, self.settings, self.folder / "logs")
-        self.children.append((part, child))
-        self.running.callback(child.stop)
-        supervisor.wait_until_ready(part, child, self.settings, self._look_up)
+        start = partial(supervisor.start, part, self.settings, self.folder / "logs")
+        kept = self._keep(start, part)
+        supervisor.wait_until_ready(part, kept.child, self.settings, self._look_up)
+
+    def _keep(self, start: Callable[[], Child], part: supervisor.Part | None = None) -> _Kept:
+        """Starts a process that is started again when it ends, and stopped with the rest."""
+        kept = _Kept(start(), start, part)
+        self.children.append(kept)
+        self.running.callback(lambda: kept.child.stop())
+        return kept
+
+    @contextmanager
+    def _unless_unavailable(self) -> Iterator[None]:
+        """A part that cannot be had keeps no other from its work: it is said, and the rest goes on."""
+        try:
+            yield
+        except PartUnavailable as refusal:
+            self._warn(f"Going on without it: {refusal}", "red")
+
+    def _warn(self, text: str, style: str = "yellow") -> None:
+        self.console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
     def _start_monitoring(self, tools: MonitoringTools) -> None:
         settings, folder = self.settings, self.folder / "monitoring"
@@ -174,6 +215,7 @@ class _System:
             alertmanager=f"127.0.0.1:{settings.alertmanager_port}",
             prometheus=f"127.0.0.1:{settings.prometheus_port}",
             notifier_url=f"http://127.0.0.1:{settings.notifier_port}",
+            token_file=settings.webhook_token,  # the notifier, which is there by now, made it
         )
         routes, rules = folder / "alertmanager", folder / "prometheus"
         for name, start, config, port in (
@@ -181,10 +223,8 @@ class _System:
             ("Prometheus", prometheus.start, rules / "prometheus.yml", settings.prometheus_port),
             ("History", prometheus.start_history, rules / "history.yml", settings.history_port),
         ):
-            with self._step(name, f"http://127.0.0.1:{port}"):
-                part = start(folder / name.lower(), config, tools, port)
-                self.children.append((None, part))
-                self.running.callback(part.stop)
+            with self._unless_unavailable(), self._step(name, f"http://127.0.0.1:{port}"):
+                self._keep(partial(start, folder / name.lower(), config, tools, port))
 
     def _look_up(self) -> None:
         """What is never put off for long: hearing that it is time to stop, and writing down the clock."""
@@ -202,7 +242,9 @@ class _System:
         with self.console.status(f"{name} …"):
             yield
         self.console.print(
-            f"[green]✓[/] {name:<14} {what}  [dim]{time.monotonic() - started:.1f} s[/]", highlight=False
+            f"[green]✓[/] {name:<14} {escape(what)}  [dim]{time.monotonic() - started:.1f} s[/]",
+            highlight=False,
+            markup=True,
         )
 
     def _say_what_to_open(self) -> None:
@@ -226,7 +268,7 @@ class _System:
             while True:
                 self._look_after()
                 found = standing(f"http://127.0.0.1:{self.settings.exporter_port}/metrics")
-                said = _sentence(found, self.plan.head.timezone)
+                said = _sentence(found, self.plan.head.timezone) + self._down()
                 if self.console.is_terminal:
                     line.update(said)
                 else:
@@ -237,31 +279,49 @@ class _System:
                     time.sleep(0.1)
 
     def _look_after(self) -> None:
-        """Starts a process of ours again that has ended, a few times; anything else that ends is the end."""
+        """Starts again what has ended, after a delay that grows; without a broker nothing can go on."""
         if self.broker.exit_code is not None:
             raise PartUnavailable("Apache Kafka", f"it ended with code {self.broker.exit_code}", "Look at its log")
-        for place, (part, child) in enumerate(self.children):
-            if child.exit_code is None:
-                continue
-            self.restarts += 1
-            if part is None or self.restarts > _RESTARTS:
-                raise PartUnavailable(
-                    child.name,
-                    f"it ended with code {child.exit_code}; its last words:\n{child.last_words()}\n",
-                    f"Look at {child.log}",
-                )
-            self.console.print(f"{child.name} ended with code {child.exit_code}; starting it again", style="yellow")
-            again = supervisor.start(part, self.settings, self.folder / "logs")
-            self.running.callback(again.stop)
-            self.children[place] = (part, again)
+        for kept in self.children:
+            if kept.child.exit_code is not None:
+                self._revive(kept)
+            elif time.monotonic() - kept.started > _WELL_SECONDS:
+                kept.deaths = 0
+
+    def _revive(self, kept: _Kept) -> None:
+        name, now = kept.child.name, time.monotonic()
+        if kept.again_at is None:
+            delay = _DELAYS[min(kept.deaths, len(_DELAYS) - 1)]
+            kept.deaths += 1
+            kept.again_at = now + delay
+            when = f" in {delay:.0f} s" if delay else ""
+            often = f" ({kept.deaths} times in a row)" if kept.deaths > 1 else ""
+            self._warn(f"{name} ended with code {kept.child.exit_code}{often}; starting it again{when}")
+            if dying := self._dying(kept):
+                self._warn(f"{name}: {dying}. Look at {kept.child.log}", "red")
+        if now >= kept.again_at:
+            kept.started, kept.again_at = now, None
+            with self._unless_unavailable():
+                kept.child = kept.start()
+
+    def _dying(self, kept: _Kept) -> str:
+        return "" if kept.part is None else supervisor.dying(kept.part, self.settings)
+
+    def _down(self) -> str:
+        """The parts that do not run, or die again and again, for the line that is kept on the screen."""
+        down = [kept for kept in self.children if kept.again_at is not None or self._dying(kept)]
+        return "".join(
+            f"  [red]{escape(kept.child.name)} is down: {escape(self._dying(kept) or 'it is started again soon')}[/]"
+            for kept in down
+        )
 
 
-def _sentence(found: Standing | None, zone: str) -> str:
+def _sentence(found: Standing | None, zone: str) -> Text:
     if found is None:
-        return "The exporter does not answer."
+        return Text("The exporter does not answer.")
     clock = datetime.fromtimestamp(found.clock_seconds, ZoneInfo(zone))
     cards = f"cards [yellow]{found.yellow} yellow[/] [red]{found.red} red[/]"
-    return (
+    return Text.from_markup(
         f"{clock:%Y-%m-%d %H:%M}  {found.events:,} events  promises "
         f"[green]{found.met} met[/] [yellow]{found.at_risk} at risk[/] [red]{found.missed} missed[/] "
         f"{found.other} other  {cards}"
@@ -296,6 +356,7 @@ def _alone(folder: Path) -> Iterator[None]:
                 "kpiwatch up", f"it runs already with the data in {folder}", "Stop that one first (Ctrl-C there)"
             ) from None
         folder.mkdir(exist_ok=True)
+        folder.chmod(0o700)  # events, stores and notices name cases
         yield
 
 

@@ -140,6 +140,13 @@ is the time, so that a query finds it in any range and a dashboard draws it at i
 CARDS_OPEN = Metric("kpi_cards_open", "Cards that stand.", ("kpi", "unit", "level"))
 VERDICTS = Metric("kpi_verdicts", "Recorded misses, late entries and reversals.", ("kpi", "unit", "verdict"))
 
+QUARANTINED = Metric(
+    "kpi_quarantined_cases",
+    "Cases that cannot be judged, by the first unit that their events name; - where they name none of the plan.",
+    ("unit",),
+)
+"""By promise: `kpi_signal_cases{signal="quarantined"}`, whose item is the promise; a case counts in each of its own."""
+
 SIGNAL_LABELS = ("signal", "unit", "item")
 SIGNAL = Metric(
     "kpi_signal_cases",
@@ -191,6 +198,13 @@ ROWS_HIDDEN = Metric(
 UNREADABLE = Metric(
     "kpi_exporter_unreadable_records_total", "Records that are not what their topic promises.", ("topic",), "counter"
 )
+WORKER_FAILURES = Metric(
+    "kpi_worker_failures",
+    "How many times in a row a worker has died of one cause; no series for one that works. The cause is in"
+    " worker.failures, its log and kpiwatch status.",
+    ("stage", "worker"),
+)
+"""From the third time on. The cause is no label: it has no closed set."""
 
 ALL: tuple[Metric, ...] = (
     *ROW_METRICS.values(),
@@ -205,6 +219,7 @@ ALL: tuple[Metric, ...] = (
     ANNOTATION,
     CARDS_OPEN,
     VERDICTS,
+    QUARANTINED,
     SIGNAL,
     SIGNAL_OF,
     CLOCK,
@@ -221,5 +236,6 @@ ALL: tuple[Metric, ...] = (
     DEAD_LETTER_RECORDS,
     EXPORTER_LAG,
     ROWS_HIDDEN,
+    WORKER_FAILURES,
     UNREADABLE,
 )

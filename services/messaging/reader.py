@@ -4,7 +4,7 @@ For processes whose state is the topic itself: nothing is committed, so nothing 
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -26,6 +26,9 @@ class Record(NamedTuple):
     offset: int
     key: bytes | None
     value: bytes | None
+    timestamp: int = 0
+    """Milliseconds since 1970."""
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 class BrokerUnavailable(Exception):
@@ -100,7 +103,10 @@ class TopicReader:
         polled = self._consumer.poll(timeout_ms=int(timeout_seconds * 1000))
         records = []
         for partition, batch in polled.items():
-            records += [Record(one.topic, one.partition, one.offset, one.key, one.value) for one in batch]
+            records += [
+                Record(one.topic, one.partition, one.offset, one.key, one.value, one.timestamp, one.headers)
+                for one in batch
+            ]
             self._next[partition] = batch[-1].offset + 1
         for partition in self._consumer.assignment():
             if partition not in polled and self._next.get(partition, 0) < self._ends.get(partition, 0):
@@ -115,8 +121,10 @@ class TopicReader:
             there = {topic: self._consumer.partitions_for_topic(topic) for topic in (*self._topics, *self._counted)}
             partitions = {t: [TopicPartition(t, p) for p in sorted(found)] for t, found in there.items() if found}
             ends = self._consumer.end_offsets([one for found in partitions.values() for one in found])
-        except KafkaError:
-            return  # the broker is away: look again later
+        except (KafkaError, KeyError):
+            # The broker is away: look again later. KeyError: kafka-python looks up an answer that it does not have
+            # while a partition has no leader yet, as just after the broker came back.
+            return
         self._ends = dict(ends)
         wanted = {one for topic in self._topics for one in partitions.get(topic, ())}
         if wanted != self._consumer.assignment():

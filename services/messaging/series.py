@@ -9,6 +9,7 @@ from services.catalog.sentences import in_words
 from services.catalog.wording import objective_text, unit_code, unit_of_measure
 from services.catalog.working_time import WorkingTime
 from services.domain.plan import Plan, Promise, Source, Title
+from services.domain.visible import visible
 from services.domain.zone import Instant, Zone
 from services.messaging import metrics
 from services.messaging.metrics import Metric
@@ -40,7 +41,7 @@ def written(labels: Mapping[str, str]) -> str:
 
 
 def _escaped(value: str) -> str:
-    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+    return visible(value, keep="\n").replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
 class Measured(NamedTuple):

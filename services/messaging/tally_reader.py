@@ -1,15 +1,20 @@
 """The tallies of a running system, read from outside: for `kpiwatch values`, exact where it stands at a time."""
 
+import logging
 import time
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
 
 from services.domain.tally import Tally, TallyKey
 from services.domain.zone import Instant
+from services.messaging.decoding import passed_over
 from services.messaging.reader import TopicReader
-from services.messaging.tally_log import TallyLog
+from services.messaging.tally_log import PROGRESS, TallyLog
 from services.messaging.topics import CASE_EVENTS, KPI_TALLIES
+
+_logger = logging.getLogger(__name__)
 
 
 class Standing(NamedTuple):
@@ -29,33 +34,65 @@ class NotThere(Exception):
 class Passed(Exception):
     """The system has judged later than the time asked for, and does not know any more how things stood then."""
 
-    def __init__(self, reached: Instant) -> None:
+    def __init__(self, reached: Instant, judged_to: Instant) -> None:
         super().__init__()
         self.reached = reached
-        """Up to when it has judged."""
+        """Up to when everything is judged."""
+        self.judged_to = judged_to
+        """As of when the latest of it is judged. Later than `reached` where the clock was set back."""
 
 
 def read_standing(bootstrap: str, partitions: int, reached: Instant, timeout_seconds: float) -> Standing:
     """Read `kpi.tallies` until it says that every event is in and everything is judged as of `reached`.
 
-    Raises NotThere when it does not get there in time, or has passed it; BrokerUnavailable.
+    Raises NotThere when it does not get there in time, Passed when something is judged later; BrokerUnavailable.
     """
     log, until = TallyLog(), time.monotonic() + timeout_seconds
     with TopicReader(bootstrap, [KPI_TALLIES]) as reader:
         while True:
             for record in reader.poll(0.3):
-                log.append(record.key or b"", record.value)
+                wrong = log.append(record.key, record.value)
+                if wrong:
+                    passed_over(_logger, record.topic, record.partition, record.offset, wrong)
             lacking = "nothing is in the log of tallies yet: is a worker of the cases stage running?"
             if reader.caught_up and reader.lag.get(KPI_TALLIES) == 0:
-                swept = [progress.swept_to for progress in log.progress()]
-                if swept and max(swept) > reached:
-                    raise Passed(max(swept))
-                watermark, unread = log.watermark(partitions), _unread(bootstrap, log)
-                if watermark is not None and watermark >= reached and not unread:
-                    return Standing(log.tallies(), log.last_events(), watermark, unread)
+                unread = _unread(bootstrap, log)
+                standing = standing_at(log, partitions, reached, unread)
+                if standing is not None:
+                    return standing
                 lacking = _lacking(log, partitions, unread)
             if time.monotonic() > until:
                 raise NotThere(lacking)
+
+
+def ticks(bootstrap: str, wanted: Mapping[int, int], timeout_seconds: float) -> list[int]:
+    """Wait until the owner of each partition has looked at its cases so often from now on; the partitions of which that
+    did not happen in time. Raises BrokerUnavailable."""
+    left, until = dict(wanted), time.monotonic() + timeout_seconds
+    with TopicReader(bootstrap, [KPI_TALLIES]) as reader:
+        while left and time.monotonic() < until:
+            seen_before = not reader.caught_up
+            for record in reader.poll(0.3):
+                if not seen_before and (record.key or b"").startswith(PROGRESS) and record.value is not None:
+                    partition = int((record.key or b"").removeprefix(PROGRESS))
+                    left[partition] = left.get(partition, 0) - 1
+            left = {partition: count for partition, count in left.items() if count > 0}
+    return sorted(left)
+
+
+def standing_at(log: TallyLog, partitions: int, reached: Instant, unread: int) -> Standing | None:
+    """What the log says exactly as of `reached`; None if it does not say that yet. Raises Passed.
+
+    "Later" is what any owner has judged, or has received, after `reached`: where the clock was set back, progress that
+    is not later does not make it undone.
+    """
+    judged_to = log.judged_to()
+    if judged_to > reached:
+        raise Passed(log.swept_to(), judged_to)
+    watermark = log.watermark(partitions)
+    if watermark is None or watermark < reached or unread:
+        return None
+    return Standing(log.tallies(), log.last_events(), watermark, unread)
 
 
 def _unread(bootstrap: str, log: TallyLog) -> int:
@@ -64,6 +101,11 @@ def _unread(bootstrap: str, log: TallyLog) -> int:
 
 
 def _lacking(log: TallyLog, partitions: int, unread: int) -> str:
+    if log.incomplete():
+        return (
+            f"records of partitions {log.incomplete()}, in {KPI_TALLIES} or in the changelog, cannot be read, so that "
+            "sums are incomplete: see deploy/runbooks/RecordsUnreadable.md"
+        )
     missing = sorted(set(range(partitions)) - {progress.partition for progress in log.progress()})
     if missing:
         return f"nobody has worked on partitions {missing} of {CASE_EVENTS} yet: are the workers running?"

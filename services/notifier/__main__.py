@@ -1,10 +1,12 @@
 """The notifier as a process: `python -m services.notifier`. Everything is put together here."""
 
 import logging
-import secrets
+import signal
 import sys
 import threading
 import time
+import traceback
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from services.catalog.load import load_plan
 from services.catalog.working_time import WorkingTime
 from services.clock import Clock
 from services.domain.plan import Plan
+from services.logs import complain, start_logging
 from services.messaging import topics
 from services.messaging.reader import BrokerUnavailable, TopicReader
 from services.notifier.alertmanager import Alertmanager, Mirror, real_now
@@ -20,6 +23,7 @@ from services.notifier.inbox import AcceptedAlerts, Cards
 from services.notifier.journal import Journal, JournalInUse
 from services.notifier.subjects import Numbering, card_id, of_alert, of_card
 from services.notifier.webhook import notifier_app
+from services.secret_file import kept_secret
 from services.serving import serve_beside
 from services.settings import Settings, SettingsError
 
@@ -32,12 +36,23 @@ _COMPLAIN_SECONDS = 30.0
 class Notifier:
     """The parts of one notifier, and the loop that moves what came in to the outbox."""
 
-    def __init__(self, settings: Settings, plan: Plan, clock: Clock, reader: TopicReader) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        plan: Plan,
+        clock: Clock,
+        reader: TopicReader,
+        *,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`seconds`: real ones, from any start. Raises JournalInUse or ValueError."""
         working_time = WorkingTime.of(plan)
         self._reader = reader
+        self._seconds = seconds
         self._alertmanager = Alertmanager(settings.alertmanager_url)
         self._mirror = Mirror(self._alertmanager, plan)
         outbox = Journal(settings.outbox)
+        self._outbox = settings.outbox
         self._numbering = Numbering(_key(settings.outbox.with_suffix(".key")))
         self._delivery = Delivery(
             outbox,
@@ -45,16 +60,24 @@ class Notifier:
             may_tell=lambda unit, now: working_time.is_open(now, unit),
             now=clock.now,
             plan_text=working_time.text,
+            seconds=seconds,
         )
         self.accepted = AcceptedAlerts(Journal(settings.outbox.with_suffix(".alerts.jsonl")))
-        self._cards = Cards()
+        self._cards = Cards(self._delivery.cards())
         self._complained = float("-inf")
         self.caught_up = False
 
     def run(self, ending: threading.Event) -> None:
-        """Until `ending` is set."""
+        """Until `ending` is set. What nobody thought of ends the process, which whoever started it starts again: one
+        that only answers that it is ill would be left as it is."""
         while not ending.is_set():
-            self.step()
+            try:
+                self.step()
+            except Exception as error:  # its text may name a case
+                where = traceback.extract_tb(error.__traceback__)[-1]
+                log.critical("%s at %s:%d; ending", type(error).__name__, where.filename, where.lineno)
+                signal.raise_signal(signal.SIGTERM)
+                return
 
     def step(self) -> None:
         """One round: what has come in, the mirror, the notices that are due."""
@@ -62,63 +85,78 @@ class Notifier:
         caught_up = self._reader.caught_up
         for card in self._cards.take(records, caught_up):
             number = self._numbering.of(card)
-            told = self._delivery.raised_at.get(card_id(number, card.level))
-            self._mirror.take(card, number, datetime.fromisoformat(told) if told else real_now())
+            noted = self._delivery.raised_at.get(card_id(number, card.level))
+            self._mirror.take(card, number, _since(noted), was_there=noted is not None)
             self._delivery.report(of_card(card, number))
         for alert in self.accepted.take():
             self._delivery.report(of_alert(alert))
         # a silence on a card can only be found once the Alertmanager knows the card
         try:
-            self._mirror.send(real_now(), time.monotonic())
+            self._mirror.send(real_now(), self._seconds())
         except AlertmanagerAway as away:
             self._complain(str(away))
-        self._delivery.tick()
+        try:
+            self._delivery.tick()
+        except OSError as error:
+            self._complain(f"{self._outbox}: {error.strerror}: no notice can be delivered")
         self.caught_up = caught_up
 
     def _complain(self, what: str) -> None:
-        if time.monotonic() - self._complained > _COMPLAIN_SECONDS:
-            self._complained = time.monotonic()
+        if self._seconds() - self._complained > _COMPLAIN_SECONDS:
+            self._complained = self._seconds()
             log.warning("%s; trying again", what)
 
 
+def _since(delivered: str | None) -> datetime:
+    """When an active card begins at the Alertmanager: at its first notice, and never later than now."""
+    now = real_now()
+    try:
+        return min(datetime.fromisoformat(delivered), now) if delivered else now
+    except (ValueError, TypeError):  # no time, or one without an offset
+        return now
+
+
 def _key(path: Path) -> bytes:
-    """The key of the opaque numbers: made at the first start, kept beside the outbox, readable by its owner only."""
-    if not path.exists():
-        draft = path.with_suffix(".new")
-        draft.touch(mode=0o600)
-        draft.write_text(secrets.token_hex(32))
-        draft.replace(path)
-    return bytes.fromhex(path.read_text())
+    """The key of the opaque numbers, kept beside the outbox."""
+    try:
+        return bytes.fromhex(kept_secret(path))
+    except ValueError:
+        raise ValueError(
+            f"{path}: no key of card numbers (64 hex digits). Put it back from a copy. If there is none, remove it: a "
+            "new key is made, and every active card gets a second notice"
+        ) from None
 
 
 def serve(settings: Settings, plan: Plan, clock: Clock) -> None:
-    """Until SIGTERM or Ctrl-C. Raises BrokerUnavailable or JournalInUse at the start."""
+    """Until SIGTERM or Ctrl-C. Raises BrokerUnavailable, JournalInUse or ValueError at the start."""
+    token = kept_secret(settings.webhook_token)
     with TopicReader(settings.bootstrap, [topics.ALERT_CARDS]) as reader:
         notifier = Notifier(settings, plan, clock, reader)
         ending = threading.Event()
         thread = threading.Thread(target=notifier.run, args=(ending,), name="delivery", daemon=True)
-        app = notifier_app(notifier.accepted.accept, alive=thread.is_alive, ready=lambda: notifier.caught_up)
+        app = notifier_app(notifier.accepted.accept, thread.is_alive, ready=lambda: notifier.caught_up, token=token)
         serve_beside(thread, ending, app, settings.host, settings.notifier_port)
 
 
 def main() -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    logging.getLogger("kafka").setLevel(logging.WARNING)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    start_logging()
     try:
         settings = Settings.from_environment()
         plan = load_plan(settings.plan)
         log.info("webhook on http://%s:%d/alerts", settings.host, settings.notifier_port)
         serve(settings, plan, Clock.from_settings(settings))
     except SettingsError as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return 2
     except ValueError as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return 1
     except (BrokerUnavailable, JournalInUse) as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return 3
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
     return 0
 
 

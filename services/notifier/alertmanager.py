@@ -1,5 +1,6 @@
 """The Alertmanager's API v2: asks what it holds back, and mirrors cards to it so that they can be seen and silenced."""
 
+import logging
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +11,9 @@ from services.domain.cards import WHOLE
 from services.domain.plan import Plan, Strength
 from services.domain.published import Card, Level
 from services.notifier.delivery import AlertmanagerAway
-from services.notifier.subjects import alert_id, card_id
+from services.notifier.subjects import alert_id, card_id, is_active
+
+log = logging.getLogger(__name__)
 
 CARD_ALERT = "CardOpen"
 """alertname of a mirrored card; routed to the operations view only, for its notice comes from alert.cards."""
@@ -23,6 +26,10 @@ _BATCH = 500
 PostedAlert = dict[str, Any]
 
 
+class AlertmanagerRefused(AlertmanagerAway):
+    """The Alertmanager answers that what it was sent is wrong; to send it again is of no use."""
+
+
 class Alertmanager:
     """One Alertmanager. Every call raises AlertmanagerAway if it does not answer."""
 
@@ -30,9 +37,12 @@ class Alertmanager:
         self._client = httpx.Client(base_url=url, timeout=5, trust_env=False)
 
     def post(self, alerts: list[PostedAlert]) -> None:
-        """Makes alerts known, or known to have ended."""
+        """Makes alerts known, or known to have ended. One that it refuses stops no other."""
         for start in range(0, len(alerts), _BATCH):
-            self._asked("POST", "/api/v2/alerts", json=alerts[start : start + _BATCH])
+            try:
+                self._asked("POST", "/api/v2/alerts", json=alerts[start : start + _BATCH])
+            except AlertmanagerRefused as refusal:
+                log.warning("%s; it has taken the others that came with it", refusal)
 
     def suppressions(self, unit: str, ids: Collection[str]) -> Mapping[str, list[str]]:
         """Which of a unit's cards and alerts a silence or an inhibition holds back now, and which ones do."""
@@ -52,7 +62,10 @@ class Alertmanager:
 
     def _asked(self, method: str, path: str, **what: Any) -> httpx.Response:
         try:
-            return self._client.request(method, path, **what).raise_for_status()
+            answer = self._client.request(method, path, **what)
+            if answer.status_code == httpx.codes.BAD_REQUEST:
+                raise AlertmanagerRefused(f"the Alertmanager at {self._client.base_url} refuses what it was sent")
+            return answer.raise_for_status()
         except httpx.HTTPError as error:
             raise AlertmanagerAway(f"the Alertmanager at {self._client.base_url} does not answer: {error}") from error
 
@@ -71,11 +84,15 @@ class Mirror:
         """To be sent at once; kept until it was."""
         self._sent_at = float("-inf")
 
-    def take(self, card: Card, number: str, since: datetime) -> None:
-        """A card's present state. `since`: real time from which it stands, as far as is known."""
+    def take(self, card: Card, number: str, since: datetime, *, was_there: bool = False) -> None:
+        """A card's present state. `since`: real time from which it is active, as far as is known; `was_there`: the
+        Alertmanager may have it from an earlier run."""
         id = card_id(number, card.level)
-        if card.cleared_at:
-            if ended := self._standing.pop(id, None):
+        if not is_active(card):
+            ended = self._standing.pop(id, None)
+            if ended is None and was_there and card.unit:
+                ended = self._alert(card, number, since.isoformat())
+            if ended is not None:
                 self._news[id] = ended
         else:
             # what changes (the due time after an extension, the unit) is told, the start stays
@@ -92,11 +109,15 @@ class Mirror:
         due = {**self._standing, **self._news} if again else self._news
         if not due:
             return
-        end = {id: now + _ENDS_AFTER if id in self._standing else now for id in due}
-        self._alertmanager.post([{**alert, "endsAt": end[id].isoformat()} for id, alert in due.items()])
+        self._alertmanager.post([self._with_end(id, alert, now) for id, alert in due.items()])
         self._news = {}
         if again:
             self._sent_at = seconds
+
+    def _with_end(self, id: str, alert: PostedAlert, now: datetime) -> PostedAlert:
+        end = now + _ENDS_AFTER if id in self._standing else now
+        # a clock that was set back must not make an alert that ends before it starts: the Alertmanager refuses it
+        return {**alert, "endsAt": max(end, datetime.fromisoformat(alert["startsAt"])).isoformat()}
 
     def _alert(self, card: Card, number: str, starts_at: str) -> PostedAlert:
         promise = self._promises.get(card.kpi)

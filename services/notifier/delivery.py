@@ -1,21 +1,38 @@
-"""Who is told what, once: changes are collected, wait for working hours (pages do not), ask for silences, and go into
-the outbox.
+"""What is delivered to whom, once: changes are collected, wait for opening hours (pages do not), ask for silences, and
+go into the outbox.
 
-The outbox is the only memory: what is in it has been told, everything else is worked out anew from the present state
-of cards and alerts after a restart. So a record that comes twice, or a topic read again from its beginning, tells
-nothing twice, and a crash between the two loses nothing.
+A subject (a card of one level, an alert) has two states that matter: what its notices say, which is what the outbox
+holds, and what is so now, which is what was reported last. Whatever differs is due:
+
+| in the outbox | now | due |
+|---|---|---|
+| nothing, or no notice to this unit | active | a notice to its unit |
+| a notice, and no end | over | its end, once: to its unit, or, if that one has no notice, to the last one that has |
+| anything else | | nothing |
+
+So what began and ended before its notice was due is never delivered, and whatever was delivered ends. The outbox is the
+only memory: after a restart everything is worked out anew from the present state of cards and alerts. A record that
+comes twice, or a topic read again from its beginning, delivers nothing twice, and a crash loses nothing.
+
+A yellow card that turned red ends in the notice of the red one. If that one is over before its notice was due, the end
+of the yellow card is delivered by itself and says when the red one was raised and cleared, and why. If no such red card
+is known, it waits a while for one.
 """
 
+import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from services.domain.published import Card
 from services.domain.zone import Instant
 from services.notifier.journal import Journal
-from services.notifier.subjects import Subject
+from services.notifier.subjects import Subject, Told, card_of
+
+log = logging.getLogger(__name__)
 
 
 class Noticed(StrEnum):
@@ -43,11 +60,13 @@ class Pace:
     """How often it is asked whether a silence has ended."""
     patience: float = 10.0
     """How long a notice waits for an Alertmanager that does not answer; then it is delivered: rather told than not."""
+    replacement: float = 60.0
+    """How long the end of a yellow card waits for a red card that is not known: both are published together."""
 
 
 @dataclass(slots=True)
 class _Waiting:
-    """The changes of one group that nobody has been told yet."""
+    """The changes of one group that are due."""
 
     since: float
     subjects: dict[str, Subject] = field(default_factory=dict)
@@ -56,9 +75,21 @@ class _Waiting:
     """Since when the Alertmanager has not answered."""
 
 
-def is_news(subject: Subject, told: Collection[str]) -> bool:
-    """Whether there is something to tell: it stands and its unit was not told, or it ended and somebody was."""
-    return subject.unit not in told if subject.stands else bool(told)
+@dataclass(slots=True)
+class _Delivered:
+    """What the outbox says of a subject that is active by its notices."""
+
+    told: Told
+    """What the last notice said about it."""
+    units: dict[str, None] = field(default_factory=dict)
+    """Who has a notice, in that order: a card may move from one unit to the next."""
+
+    @property
+    def last_unit(self) -> str:
+        return next(reversed(self.units))
+
+
+_Group = tuple[str, ...]
 
 
 class Delivery:
@@ -83,47 +114,91 @@ class Delivery:
         self._plan_text = plan_text
         self._pace = pace or Pace()
         self._seconds = seconds
-        self._told: dict[str, set[str]] = {}
-        """Subject → the units that know that it stands: a card may move from one to the next."""
+        self._delivered: dict[str, _Delivered] = {}
+        """Subject → what was delivered, until its end is."""
         self._held: dict[str, set[str]] = {}
         """Subject → the units whose notice a silence or an inhibition held back, which is noted; when that ends and
-        the subject stands, they are told."""
-        self._waiting: dict[tuple[str, ...], _Waiting] = {}
-        self._group_of: dict[str, tuple[str, ...]] = {}
+        the subject is active, they get it."""
+        self._over: dict[str, Subject] = {}
+        """Yellow card of which a notice was delivered → its red card, which is over."""
+        self._waiting: dict[_Group, _Waiting] = {}
+        self._group_of: dict[str, _Group] = {}
+        self._due_since: dict[str, float] = {}
         self.raised_at: dict[str, str] = {}
-        """Subject → real time (RFC 3339) at which it was first told; where a mirrored card starts after a restart."""
-        for notice in outbox.read:
-            self._remember(notice)
+        """Subject → real time (RFC 3339) of its first notice; where a mirrored card starts after a restart."""
+        for number, notice in enumerate(outbox.read, start=1):
+            try:
+                self._remember(notice)
+            except (KeyError, TypeError, ValueError, AttributeError):
+                log.warning("record %d of the outbox is no notice: passed over", number)
 
     @property
     def waiting(self) -> int:
-        """Groups that have not been told."""
+        """Groups of which something is due."""
         return len(self._waiting)
+
+    def cards(self) -> list[Card]:
+        """The cards that are active by their notices."""
+        found = []
+        for delivered in self._delivered.values():
+            try:
+                found.append(card_of(delivered.told))
+            except (KeyError, TypeError, ValueError):
+                continue  # an alert
+        return found
 
     def report(self, subject: Subject) -> None:
         """The present state of a subject, as often as one likes."""
-        news = self._is_news(subject)
-        if not news or self._group_of.get(subject.id) != subject.group:
-            self._forget(subject.id)  # told again and again, a subject must not begin to wait anew
-        if news:
-            group = self._waiting.setdefault(subject.group, _Waiting(self._seconds()))
-            group.subjects[subject.id] = subject
-            self._group_of[subject.id] = subject.group
+        if subject.stands:
+            self._over.pop(subject.replaces, None)
+        elif subject.replaces in self._delivered:
+            self._over[subject.replaces] = subject
+        due = self._due(subject)
+        group = (due.unit, *due.group) if due else None
+        if self._group_of.get(subject.id) != group:
+            self._forget(subject.id)
+        if due and group:
+            # reported again and again, a subject must not begin to wait anew
+            self._waiting.setdefault(group, _Waiting(self._seconds())).subjects[subject.id] = due
+            self._group_of[subject.id] = group
+            self._due_since.setdefault(subject.id, self._seconds())
 
-    def _is_news(self, subject: Subject) -> bool:
-        return is_news(subject, self._told.get(subject.id, ()))
+    def _due(self, subject: Subject) -> Subject | None:
+        """What differs from the notices, with the unit that it is for; None if nothing does."""
+        delivered = self._delivered.get(subject.id)
+        if subject.stands:
+            return None if delivered and subject.unit in delivered.units else subject
+        if delivered is None:
+            return None
+        told = subject.told if subject.unit else {**delivered.told, **subject.told}
+        unit = subject.unit if subject.unit in delivered.units else delivered.last_unit
+        return replace(subject, unit=unit, told=told)
 
     def tick(self) -> None:
-        """Writes every notice that is due."""
+        """Writes every notice that is due. Raises OSError if the outbox cannot be written; nothing is lost then."""
         now, seconds = self._now(), self._seconds()
         for group in list(self._waiting.values()):
-            subjects = list(group.subjects.values())
             if seconds - group.since < self._pace.collect or seconds < group.ask_at:
                 continue
-            if all(subject.quiet for subject in subjects):
+            subjects = [one for one in group.subjects.values() if self._may_go(one, seconds)]
+            if not subjects:
                 continue
             if any(subject.urgent for subject in subjects) or self._may_tell(subjects[0].unit, now):
                 self._tell(group, subjects, now, seconds)
+
+    def _may_go(self, subject: Subject, seconds: float) -> bool:
+        """Whether everything is known that belongs into a notice with it."""
+        red = subject.replaced_by
+        if not red or red in self._delivered or red in self._group_of or self._red_before(subject):
+            return True
+        return seconds - self._due_since[subject.id] >= self._pace.replacement
+
+    def _red_before(self, yellow: Subject) -> Subject | None:
+        """The red card into which a yellow one turned, if it is over by now."""
+        red = self._over.get(yellow.id)
+        if red is None or str(red.told.get("raised_at", "")) < str(yellow.told.get("cleared_at", "")):
+            return None  # one of an earlier time
+        return red
 
     def _tell(self, group: _Waiting, subjects: list[Subject], now: Instant, seconds: float) -> None:
         held: Mapping[str, list[str]] = {}
@@ -140,10 +215,10 @@ class Delivery:
         if held:
             group.ask_at = seconds + self._pace.ask_again
         new_held = [one for one in subjects if one.id in held and one.unit not in self._held.get(one.id, ())]
-        tell = [one for one in subjects if one.id not in held]
+        free = [one for one in subjects if one.id not in held and one.replaced_by not in held]
         notices = []
-        if any(not one.quiet for one in tell):
-            notices.append(self._notice("delivered", tell, now) | ({} if asked else {"silences": "not asked"}))
+        if free:
+            notices.append(self._notice("delivered", free, now) | ({} if asked else {"silences": "not asked"}))
         if new_held:
             by = {"by": sorted({name for one in new_held for name in held[one.id]})}
             notices.append(self._notice("suppressed", new_held, now) | by)
@@ -151,13 +226,13 @@ class Delivery:
             self._outbox.append(*notices)
         for notice in notices:
             self._remember(notice)
-        for subject in subjects:
-            if not self._is_news(subject):
-                self._forget(subject.id)
+        for subject in free:
+            self._forget(subject.id)
 
     def _notice(self, outcome: str, subjects: Iterable[Subject], now: Instant) -> dict[str, Any]:
         told = [
-            {"id": one.id, "status": (Noticed.RAISED if one.stands else Noticed.ENDED).value, **one.told}
+            # the last two are ours, whatever labels an alert has
+            {**self._told_of(one), "id": one.id, "status": (Noticed.RAISED if one.stands else Noticed.ENDED).value}
             for one in sorted(subjects, key=lambda one: one.id)
         ]
         unit = next(iter(subjects)).unit
@@ -169,20 +244,36 @@ class Delivery:
             "subjects": told,
         }
 
+    def _told_of(self, subject: Subject) -> Told:
+        red = self._red_before(subject) if subject.replaced_by else None
+        if red is None or red.id in self._delivered:
+            return subject.told
+        past = {f"red_{name}": red.told.get(name, "") for name in ("raised_at", "cleared_at", "reason")}
+        return {**subject.told, **past}
+
     def _remember(self, notice: Mapping[str, Any]) -> None:
         held = notice["outcome"] == "suppressed"
+        unit, written_at = notice["unit"], notice["written_at"]
         for told in notice["subjects"]:
-            id = told["id"]
-            if told["status"] == Noticed.ENDED:
-                for memory in (self._told, self._held, self.raised_at):
+            id, status = told["id"], Noticed(told["status"])
+            if not all(isinstance(text, str) for text in (unit, written_at, id)):
+                raise TypeError("no notice")
+            if status is Noticed.ENDED:
+                for memory in (self._delivered, self._held, self.raised_at, self._over):
                     memory.pop(id, None)
                 continue
-            if id not in self._told:
-                self.raised_at[id] = notice["written_at"]
-            (self._held if held else self._told).setdefault(id, set()).add(notice["unit"])
+            if id not in self._delivered:
+                self.raised_at[id] = written_at
+            if held:
+                self._held.setdefault(id, set()).add(unit)
+            else:
+                delivered = self._delivered.setdefault(id, _Delivered({}))
+                delivered.told = {name: value for name, value in told.items() if name not in ("id", "status")}
+                delivered.units[unit] = None
 
     def _forget(self, id: str) -> None:
         """Takes a subject out of what waits; a group that becomes empty is gone."""
+        self._due_since.pop(id, None)
         key = self._group_of.pop(id, None)
         if key is not None:
             group = self._waiting[key]

@@ -7,10 +7,11 @@ from threading import Lock
 
 import orjson
 
-from services.domain.published import Card
+from services.domain.cards import RETRACTED, case_name
+from services.domain.published import Card, Level
 from services.messaging.reader import Record
 from services.notifier.journal import Journal
-from services.notifier.subjects import Alert
+from services.notifier.subjects import Alert, card_of, is_active, retracted
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +25,7 @@ class AcceptedAlerts:
         self._lock = Lock()
         self._status: dict[str, str] = {}
         self._queue: SimpleQueue[Alert] = SimpleQueue()
-        latest = {record["fingerprint"]: Alert.read(record) for record in journal.read}
-        for alert in latest.values():
+        for alert in _latest(journal).values():
             self._status[alert.fingerprint] = alert.status
             self._queue.put(alert)
 
@@ -48,14 +48,31 @@ class AcceptedAlerts:
                 return
 
 
+def _latest(journal: Journal) -> dict[str, Alert]:
+    """Fingerprint → the alert as it was last accepted; records of another form are passed over."""
+    latest: dict[str, Alert] = {}
+    for number, record in enumerate(journal.read, start=1):
+        try:
+            alert = Alert.read(record)
+        except (KeyError, TypeError, ValueError):
+            log.warning("record %d of the accepted alerts is no alert: passed over", number)
+        else:
+            latest[alert.fingerprint] = alert
+    return latest
+
+
 class Cards:
     """Records of alert.cards as cards. Until the topic has been read to its end only the last record of a key counts:
     history is not news."""
 
-    def __init__(self) -> None:
-        self._unread: dict[bytes, Card] = {}
-        self._standing: dict[bytes, Card] = {}
-        """Key → the card that stands, to end it when its record is removed: it turned out never to have been."""
+    def __init__(self, delivered: Iterable[Card] = ()) -> None:
+        """`delivered`: cards of which a notice was delivered and no end. One that the topic no longer knows was
+        retracted while nobody read: Kafka forgets removed records after a while."""
+        self._absent = {_name_of(card): retracted(card) for card in delivered}
+        self._unread: dict[str, Card] = {}
+        self._active: dict[str, Card] = {}
+        """Name → the card that is active, for what its end says when its record is removed."""
+        self._any = False
         self.unreadable = 0
 
     def take(self, records: Iterable[Record], caught_up: bool) -> Iterator[Card]:
@@ -63,28 +80,45 @@ class Cards:
         for record in records:
             if record.key is None:
                 continue
-            card = self._standing.get(record.key) if record.value is None else self._read(record)
+            self._any = True
+            name = _name(record.key)
+            self._absent.pop(name, None)
+            card = self._retracted(name) if record.value is None else self._read(record)
             if card is None:
                 continue
-            if record.value is None:
-                card = card._replace(cleared_at=card.raised_at, reason="retracted")
-            if card.cleared_at:
-                self._standing.pop(record.key, None)
+            if is_active(card):
+                self._active[name] = card
             else:
-                self._standing[record.key] = card
+                self._active.pop(name, None)
             if caught_up and not self._unread:
                 yield card
             else:
-                self._unread[record.key] = card
-        if caught_up and self._unread:
+                self._unread[name] = card
+        if caught_up:
             yield from self._unread.values()
             self._unread = {}
+            yield from self._no_longer_there()
+
+    def _no_longer_there(self) -> Iterator[Card]:
+        if self._absent and not self._any:
+            log.warning(
+                "alert.cards is empty, and %d cards were delivered from it and are active: nothing is said of them "
+                "until its records are there again",
+                len(self._absent),
+            )
+        elif self._absent:
+            yield from self._absent.values()
+        self._absent = {}
+
+    def _retracted(self, name: str) -> Card | None:
+        """The card whose record is removed; of one that was not active only what the key says."""
+        known = self._active.get(name)
+        return _named(name) if known is None else retracted(known)
 
     def _read(self, record: Record) -> Card | None:
         """The card of a record; None, and a word about it, if it is none."""
         try:
-            content = orjson.loads(record.value or b"")
-            return Card(*(content[name] for name in Card._fields))
+            return card_of(orjson.loads(record.value or b""))
         except (ValueError, TypeError, KeyError):
             self.unreadable += 1
             log.warning(
@@ -94,3 +128,22 @@ class Cards:
                 record.offset,
             )
             return None
+
+
+def _name_of(card: Card) -> str:
+    return "|".join((card.kpi, card.case, str(card.cycle), card.node, card.level))
+
+
+def _name(key: bytes) -> str:
+    """The key of a record, with the case as people write it."""
+    return case_name(key.decode(errors="replace"))
+
+
+def _named(name: str) -> Card | None:
+    """A retracted card as far as its key describes it; None if it is the key of no card."""
+    kpi, _, rest = name.partition("|")
+    case, *others = rest.rsplit("|", 3)
+    if len(others) != 3 or not others[0].isdecimal() or others[2] not in set(Level):
+        return None
+    cycle, node, level = others
+    return Card(kpi, case, int(cycle), node, level, unit="", raised_at="", due_at="", cleared_at="", reason=RETRACTED)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from services.domain.published import Card
+from services.domain.cards import RETRACTED, WHOLE
+from services.domain.published import Card, Level
 
 Told = dict[str, str | int]
 
@@ -18,13 +19,16 @@ class Subject:
     id: str
     """What it is known by in the outbox and at the Alertmanager; opaque for a card."""
     group: tuple[str, ...]
-    """Subjects of one group that change at about the same time are told in one notice."""
+    """Subjects of one group and unit that change at about the same time are told in one notice."""
     unit: str
+    """Who holds it now; empty for a card of which only the key is known."""
     stands: bool
-    quiet: bool
-    """Its end says nothing by itself: a yellow card that turned red is told with the red one."""
     told: Told
     """What a notice says about it."""
+    replaced_by: str = ""
+    """Of a yellow card that turned red: the red one. Its end belongs into the notice of that one."""
+    replaces: str = ""
+    """Of a red card: the yellow one before it."""
     urgent: bool = False
     """Somebody is to be woken: it waits for no opening hours."""
 
@@ -49,16 +53,45 @@ def alert_id(fingerprint: str) -> str:
     return f"alert/{fingerprint}"
 
 
+def is_active(card: Card) -> bool:
+    """Whether a card is neither cleared nor retracted."""
+    return not card.cleared_at and card.reason != RETRACTED
+
+
+def retracted(card: Card) -> Card:
+    """A card that turned out never to have been."""
+    return card._replace(cleared_at=card.raised_at, reason=RETRACTED)
+
+
+def card_of(content: Mapping[str, Any]) -> Card:
+    """The card that a record or a notice describes; what older versions may not have written is empty.
+
+    Raises KeyError, TypeError or ValueError if it is none.
+    """
+    if not isinstance(content["cycle"], int):
+        raise TypeError("the cycle is no integer")
+    texts = {name: content[name] for name in ("kpi", "case", "unit", "level")}
+    others = {"raised_at": "", "due_at": "", "cleared_at": "", "reason": "", "node": WHOLE}
+    texts |= {name: empty if content.get(name) is None else content[name] for name, empty in others.items()}
+    if not all(isinstance(text, str) for text in texts.values()):
+        raise TypeError("a field is no text")
+    return Card(cycle=content["cycle"], **{**texts, "level": Level(texts["level"]).value})
+
+
 def of_card(card: Card, number: str) -> Subject:
     """A record of alert.cards. Several promises of one case go into one notice."""
     return Subject(
         id=card_id(number, card.level),
-        group=("card", card.unit, card.case, str(card.cycle)),
+        group=("card", card.case, str(card.cycle)),
         unit=card.unit,
-        stands=not card.cleared_at,
-        quiet=card.reason == "superseded",
+        stands=is_active(card),
         told={"card": number, **{name: value for name, value in card._asdict().items() if value != ""}},
+        replaced_by=card_id(number, Level.RED) if card.reason == "superseded" else "",
+        replaces=card_id(number, Level.YELLOW) if card.level == Level.RED else "",
     )
+
+
+ALERT_STATES = ("firing", "resolved")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +100,19 @@ class Alert:
 
     fingerprint: str
     status: str
-    """`firing` or `resolved`."""
+    """One of ALERT_STATES."""
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
 
     @classmethod
     def read(cls, raw: Mapping[str, Any]) -> Self:
-        """From a webhook's JSON, or from the journal of accepted alerts."""
-        return cls(raw["fingerprint"], raw["status"], dict(raw["labels"]), dict(raw.get("annotations", {})))
+        """From the journal of accepted alerts. Raises KeyError, TypeError or ValueError if it is no alert."""
+        alert = cls(raw["fingerprint"], raw["status"], dict(raw["labels"]), dict(raw.get("annotations") or {}))
+        texts = [alert.fingerprint, *alert.labels, *alert.labels.values()]
+        texts += [*alert.annotations, *alert.annotations.values()]
+        if alert.status not in ALERT_STATES or not all(isinstance(text, str) for text in texts):
+            raise ValueError("no alert")
+        return alert
 
     def written(self) -> dict[str, Any]:
         return {
@@ -91,10 +129,9 @@ def of_alert(alert: Alert) -> Subject:
     told: Told = {**alert.labels, **alert.annotations}
     return Subject(
         id=alert_id(alert.fingerprint),
-        group=("alert", unit, alert.labels.get("severity", "")),
+        group=("alert", alert.labels.get("severity", "")),
         unit=unit,
         stands=alert.status == "firing",
-        quiet=False,
         told=told,
         urgent=alert.labels.get("severity") == "page",
     )

@@ -61,7 +61,8 @@ class _Search:
             event = orjson.loads(line)
         except ValueError:
             return False
-        return isinstance(event, dict) and event.get("subject") in self._subjects
+        subject = event.get("subject") if isinstance(event, dict) else None
+        return isinstance(subject, str) and subject in self._subjects
 
     def _keep(self, file: str, number: int, line: bytes) -> None:
         try:

@@ -2,18 +2,32 @@
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from services.domain.aside import Told
-from services.domain.cards import cards, stood, written_card
+from services.domain.capacity import FULL_CASE, LARGEST_CASE, take_beyond
+from services.domain.cards import case_name, written_card
 from services.domain.facts import Fact, Rank
-from services.domain.fold import bad_corrections, contract_order, corrections_that_hold, insert
-from services.domain.judge import Judge, Opinion
+from services.domain.fold import contract_order, corrections_that_hold
+from services.domain.judge import Judge
 from services.domain.published import Card
-from services.domain.rulings import rulings_of
+from services.domain.quarantine import Quarantine, keep, refused_corrections
+from services.domain.rulings import Ruling
+from services.domain.safe_judge import SafeJudge
 from services.domain.tally import Contribution, Tally, TallyKey
 from services.domain.zone import Instant
 from services.replay.buckets import Record, Rejected, fact_of
+
+
+class SetAside(NamedTuple):
+    """A case that could not be judged at one moment at least, and why."""
+
+    case: str
+    cause: str
+    kpis: tuple[str, ...]
+    units: tuple[str, ...]
 
 
 @dataclass
@@ -29,13 +43,15 @@ class Judged:
     events: int = 0
     cards: list[Card] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
+    quarantined: list[SetAside] = field(default_factory=list)
 
     @classmethod
     def nothing(cls, moments: int) -> "Judged":
         return cls([{} for _ in range(moments)], [{} for _ in range(moments)], [{} for _ in range(moments)])
 
     def add(self, other: "Judged") -> None:
-        """Take in the periods of another bucket; its cards and rejected events are the caller's to keep."""
+        """Take in the periods of another bucket; its cards, rejected events and quarantined cases are the
+        caller's to keep."""
         self.cases += other.cases
         self.events += other.events
         for mine, theirs in zip(self.deltas, other.deltas, strict=True):
@@ -72,7 +88,8 @@ class BucketJudge:
     ) -> None:
         """`with_told`: count what was told, too, and listen to every source; `as_corrected`: see `right_at_once`."""
         self._as_corrected = as_corrected
-        self._judge = judge
+        self._judge = SafeJudge(judge)
+        self._zone = judge.law.zone
         self._moments = moments
         self._with_cards = with_cards and bool(moments)
         self._with_told = with_told and bool(moments)
@@ -89,8 +106,14 @@ class BucketJudge:
             if self._watched:
                 self._listen(records, facts, judged)
             if facts:
-                self._case(key, right_at_once(facts) if self._as_corrected else facts, judged)
+                self._case(key, self._as_wanted(facts), judged)
         return judged
+
+    def _as_wanted(self, facts: list[Fact]) -> Sequence[Fact]:
+        if self._as_corrected:
+            with suppress(Exception):  # what cannot be read shows when it is judged
+                return right_at_once(facts)
+        return facts
 
     def _case(self, key: str, facts: Sequence[Fact], judged: Judged) -> None:
         moments = self._moments
@@ -99,9 +122,11 @@ class BucketJudge:
         before: list[Contribution] = []
         ruled: list[Told] = []
         quiet = True
+        trouble: Quarantine | None = None
         while period < len(moments):
             opinion = self._judge.judge(facts, moments[period])
             quiet = quiet and opinion.quiet
+            trouble = opinion.quarantine or trouble
             after = [each.contribution() for each in opinion.judgements if each.cells]
             if after != before:
                 delta = judged.deltas[period]
@@ -109,20 +134,28 @@ class BucketJudge:
                 _count(after, 1, delta)
                 before = after
             if self._with_told:
-                ruled = self._rule(ruled, opinion, judged.told[period])
+                rulings, of_rulings = self._judge.rulings(opinion, facts, moments[period])
+                trouble = trouble or of_rulings
+                ruled = self._rule(ruled, rulings, judged.told[period])
+            if opinion.quarantine is not None:
+                period += 1  # nobody knows from when on it can be judged
+                continue
             if opinion.next_at is None:
                 break
             period = max(period + 1, bisect_left(moments, opinion.next_at))
         if self._with_cards and not quiet:
-            zone = self._judge.law.zone
-            judged.cards += [written_card(card, key, zone) for card in cards(self._judge, facts, moments[-1])]
+            cards, of_cards = self._judge.cards(facts, moments[-1])
+            trouble = trouble or of_cards
+            judged.cards += [written_card(card, key, self._zone) for card in cards]
         if self._with_told and not quiet:
             self._count_cards(facts, judged.told)
+        if trouble is not None:
+            judged.quarantined.append(SetAside(case_name(key), *trouble))
 
     @staticmethod
-    def _rule(before: list[Told], opinion: Opinion, told: dict[Told, int]) -> list[Told]:
+    def _rule(before: list[Told], rulings: Sequence[Ruling], told: dict[Told, int]) -> list[Told]:
         """Note which verdicts are new and which are none any more; those that hold now."""
-        now = [(one.kpi, one.judgement.unit, one.verdict) for one in rulings_of(opinion) if one.judgement is not None]
+        now = [(one.kpi, one.judgement.unit, one.verdict) for one in rulings if one.judgement is not None]
         if now != before:
             for verdicts, sign in ((before, -1), (now, 1)):
                 for what in verdicts:
@@ -132,7 +165,7 @@ class BucketJudge:
     def _count_cards(self, facts: Sequence[Fact], told: list[dict[Told, int]]) -> None:
         """Note the periods in which each card began to stand, and stood no more."""
         moments = self._moments
-        for card in stood(self._judge, facts, moments[-1]):
+        for card in self._judge.stood(facts, moments[-1]):
             begin = bisect_left(moments, card.since)
             end = len(moments) if card.until is None else bisect_left(moments, card.until)
             if begin < end:
@@ -169,15 +202,22 @@ def facts_of(records: Sequence[Record], rejected: list[Rejected]) -> list[Fact]:
     records = [record for record in records if record[_RANK] != _HEARTBEAT]
     if len(records) == 1:
         return [fact_of(records[0])]
+    full = False
     for record in records:
-        conflict |= insert(facts, fact_of(record)).turned_away is not None
-    bad = {(fact.source, fact.id) for fact in bad_corrections(facts)}
-    if conflict or bad:
+        conflict |= keep(facts, fact_of(record)).turned_away is not None
+        if len(facts) > 2 * LARGEST_CASE:  # each is compared with all
+            full |= bool(take_beyond(facts))
+    full |= len(facts) > 1 and bool(take_beyond(facts))
+    bad = {(fact.source, fact.id) for fact in refused_corrections(facts)}
+    if conflict or bad or full:
         standing = {(fact.source, fact.id): fact.digest for fact in facts}
         for record in records:
             _, file, line = record[:3]
             fact = fact_of(record)
-            if standing[fact.source, fact.id] != fact.digest:
+            held = standing.get((fact.source, fact.id))
+            if held is None:
+                rejected.append(Rejected(file, line, *_TOO_LARGE))
+            elif held != fact.digest:
                 rejected.append(Rejected(file, line, *_CONFLICT))
             elif (fact.source, fact.id) in bad:
                 rejected.append(Rejected(file, line, *_BAD_CORRECTION))
@@ -206,6 +246,7 @@ _CONFLICT = (
     "another event has the same source and id, and the smaller payload hash stands",
     "give every event an id of its own; send the same event again unchanged",
 )
+_TOO_LARGE = ("too_large", "", *FULL_CASE)
 _BAD_CORRECTION = (
     "bad_correction",
     "data.of",

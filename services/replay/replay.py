@@ -8,13 +8,16 @@ import gc
 import os
 import resource
 import shutil
+import signal
+import sys
 import tempfile
+import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import active_children, forkserver, get_context, parent_process, resource_tracker
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -31,7 +34,7 @@ from services.domain.zone import Instant
 from services.messaging.codec import CODEC
 from services.replay.blocks import BLOCK_BYTES, Block, blocks, size_of
 from services.replay.buckets import BucketWriter, Rejected, Sorted, read_bucket
-from services.replay.judging import BucketJudge, Judged
+from services.replay.judging import BucketJudge, Judged, SetAside
 from services.replay.periods import Every, period_ends
 from services.replay.runs import SortedRows
 
@@ -62,6 +65,8 @@ class Replayed:
     """One per time, ascending; only where they were asked for."""
     cards: SortedRows[Card] = field(default_factory=SortedRows)
     rejected: SortedRows[Rejected] = field(default_factory=SortedRows)
+    quarantined: SortedRows[SetAside] = field(default_factory=SortedRows)
+    """Cases that could not be judged at one of the times at least."""
     events: int = 0
     cases: int = 0
 
@@ -176,6 +181,7 @@ def _judge_all(crew: "_Crew", buckets: int, wanted: _Wanted, replayed: Replayed,
         outcome.add(of_bucket)
         replayed.cards.add(of_bucket.cards)
         replayed.rejected.add(of_bucket.rejected)
+        replayed.quarantined.add(of_bucket.quarantined)
         progress("judging", outcome.events, number / buckets)
     replayed.cases = outcome.cases
     return outcome
@@ -223,6 +229,7 @@ _worker: _Worker | None = None
 
 def _start(plan_folder: Path, buckets_folder: Path, buckets: int) -> None:
     global _worker
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _worker = _Worker(plan_folder, buckets_folder, buckets)
     # Facts and tallies have no cycles: to look for some among a million live objects costs more than to judge them.
     gc.freeze()
@@ -299,9 +306,51 @@ def _crew(workers: int, plan_folder: Path, folder: Path, buckets: int) -> Iterat
     context = get_context("forkserver")
     context.set_forkserver_preload([__name__])
     arguments = (plan_folder, folder, buckets)
+    _start_server()
+    others = set(active_children())
     with ProcessPoolExecutor(workers, context, _start, arguments) as pool:
         try:
             yield _Pool(pool, workers)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            for child in set(active_children()) - others:
+                child.kill()  # nobody waits for what it still does, and all it holds is temporary
             raise
+
+
+def _start_server() -> None:
+    """The server and its children leave Ctrl-C, which a terminal sends to all of them, and what is to be said to this
+    process: what goes wrong in a task comes back with it."""
+    resource_tracker.ensure_running()  # first: it unblocks signals
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        with _muted():
+            forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _muted() -> Iterator[None]:
+    """A process that starts here has neither standard output nor standard error."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = [os.dup(1), os.dup(2)]
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        for number, descriptor in enumerate(kept, 1):
+            os.dup2(descriptor, number)
+            os.close(descriptor)
+        os.close(nowhere)
+
+
+def _end_with_parent() -> None:
+    """A process whose parent is gone (kill -9) would wait for tasks for ever."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
 from services.catalog.sentences import STRENGTHS
 from services.catalog.wording import SIGNS, STATE_NAMES, unit_of_measure
 from services.domain.plan import Plan, Title, Window
 from services.domain.published import State, ValueRow
+from services.domain.visible import LINES, visible
 from services.domain.zone import Instant, Zone
 from services.reporting.report import Entry, Report
 from services.whole_file import whole_csv, whole_file
@@ -72,11 +74,17 @@ def _cells_before(row: ValueRow | None) -> tuple[str, ...]:
     return (row.window_end, row.value, row.state) if row else ("", "", "")
 
 
+def _seen(value: object) -> object:
+    """Escaped for HTML, bidi marks and their like would still bite."""
+    return visible(value, keep=LINES) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 def _templates() -> Environment:
     return Environment(
         loader=PackageLoader("services.reporting"),
         autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
+        finalize=_seen,
         trim_blocks=True,
         lstrip_blocks=True,
     )

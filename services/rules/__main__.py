@@ -7,6 +7,7 @@ from pathlib import Path
 
 from services.catalog.load import load_plan
 from services.clock import Clock
+from services.logs import complain
 from services.rules.write import write_rules
 from services.settings import Settings, SettingsError
 
@@ -24,10 +25,10 @@ def main() -> int:
         plan = load_plan(given.plan or settings.plan)
         speed = Clock.from_settings(settings).speed if given.speed is None else given.speed
     except (SettingsError, ValueError) as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return 1
     except FileNotFoundError as error:
-        print(f"{error.filename}: the clock is not set: `kpiwatch up` or `kpiwatch clock` sets it", file=sys.stderr)
+        complain(f"{error.filename}: the clock is not set: `kpiwatch up` or `kpiwatch clock` sets it")
         return 3
     if speed <= 0:
         parser.error("the clock stands still: give the speed that it will have, --speed above 0")

@@ -28,6 +28,7 @@ from services.messaging.records import (
     rank,
 )
 from services.rules.durations import DAY, HOUR, MINUTE, of_plan, text
+from services.worker_failures import REPEATED
 
 Rule = dict[str, Any]
 
@@ -298,6 +299,24 @@ class Alerts:
             en="more than 5 % of the events of 15 minutes were refused",
             hold=text(5 * MINUTE),
             keep=text(10 * MINUTE),
+        )
+        yield self._rule(
+            "CaseQuarantined",
+            f"sum({metrics.QUARANTINED.name}) > 0",
+            _operations("act"),
+            zh="{{ $value }} 件办件无法判定，已隔离：相关承诺标为数据陈旧",
+            en="{{ $value }} cases cannot be judged and are quarantined: the promises that they may be about are stale",
+            hold=text(2 * MINUTE),
+            keep=text(5 * MINUTE),
+        )
+        yield self._rule(
+            "WorkerFailing",
+            f"max by (stage, worker) ({metrics.WORKER_FAILURES.name}) >= {REPEATED}",
+            _operations("page"),
+            zh="流计算进程 {{ $labels.worker }}（{{ $labels.stage }}）因同一原因连续退出 {{ $value }} 次",
+            en="worker {{ $labels.worker }} ({{ $labels.stage }}) has died {{ $value }} times in a row of one cause",
+            hold=text(MINUTE),
+            keep=text(5 * MINUTE),
         )
         yield self._rule(
             "RowsHidden",

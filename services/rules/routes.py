@@ -18,8 +18,9 @@ COMES_WITHOUT_THE_EXPORTER = "ExporterDown|Watchdog|CardOpen"
 """Everything else is computed from what the exporter says: while it says nothing, nothing begins and nothing ends."""
 
 
-def routing(plan: Plan, speed: float, notifier_url: str) -> dict[str, Any]:
-    """The Alertmanager's configuration. `notifier_url`: where the notifier answers, without a path."""
+def routing(plan: Plan, speed: float, notifier_url: str, token_file: str) -> dict[str, Any]:
+    """The Alertmanager's configuration. `notifier_url`: where the notifier answers, without a path; `token_file`: where
+    the Alertmanager reads the token that the notifier asks for."""
     return {
         "global": {"resolve_timeout": text(5 * MINUTE)},
         "route": {
@@ -53,7 +54,7 @@ def routing(plan: Plan, speed: float, notifier_url: str) -> dict[str, Any]:
             _inhibition('alertname="CalendarProvisional"', 'alertname="CalendarEnding"'),
         ],
         "receivers": [
-            *({"name": severity, "webhook_configs": [_webhook(notifier_url)]} for severity in SEVERITIES),
+            *({"name": severity, "webhook_configs": [_webhook(notifier_url, token_file)]} for severity in SEVERITIES),
             {"name": "operations-view"},
             {"name": "watchdog"},
         ],
@@ -70,5 +71,9 @@ def _inhibition(cause: str, effect: str, *, equal: Sequence[str] = ()) -> dict[s
     return {"source_matchers": [cause], "target_matchers": [effect], **both}
 
 
-def _webhook(notifier_url: str) -> dict[str, Any]:
-    return {"url": f"{notifier_url}/alerts", "send_resolved": True}
+def _webhook(notifier_url: str, token_file: str) -> dict[str, Any]:
+    return {
+        "url": f"{notifier_url}/alerts",
+        "send_resolved": True,
+        "http_config": {"authorization": {"type": "Bearer", "credentials_file": token_file}},
+    }

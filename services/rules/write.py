@@ -14,6 +14,8 @@ from services.rules.routes import routing
 _HEADER = "# Generated from the plan by `python -m services.rules`. Do not edit: change the plan or services/rules.\n"
 
 RUNBOOKS = "deploy/runbooks/"
+TOKEN_FILE = "/secrets/webhook-token"
+"""Where the Alertmanager of docker-compose.yml reads the token of the notifier's webhook."""
 SCRAPE_SECONDS = 15
 """Of the plan's clock, between two looks at the figures."""
 FASTEST_SCRAPE_SECONDS = 2
@@ -59,17 +61,19 @@ def write_rules(
     alertmanager: str = "alertmanager:9093",
     prometheus: str = "prometheus:9090",
     notifier_url: str = "http://notifier:19101",
+    token_file: str | Path = TOKEN_FILE,
     runbooks: str = RUNBOOKS,
 ) -> list[Path]:
     """Writes prometheus/prometheus.yml, rules.yml and history.yml, and alertmanager/alertmanager.yml under `folder`.
 
     `speed`: plan seconds per real second; 1 is what is committed under deploy/, others are written at start.
+    `token_file`: the file with the token of the notifier's webhook, as the Alertmanager sees it.
     """
     files = {
         folder / "prometheus" / "prometheus.yml": prometheus_config(speed, exporter, alertmanager),
         folder / "prometheus" / "rules.yml": rule_groups(plan, speed, runbooks),
         folder / "prometheus" / "history.yml": history_config(prometheus),
-        folder / "alertmanager" / "alertmanager.yml": routing(plan, speed, notifier_url),
+        folder / "alertmanager" / "alertmanager.yml": routing(plan, speed, notifier_url, str(token_file)),
     }
     for path, content in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)

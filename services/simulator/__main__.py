@@ -1,14 +1,16 @@
 """The feed as a process: `python -m services.simulator`. Everything is put together here."""
 
-import logging
 import signal
 import sys
 import threading
+from types import FrameType
 
 from services.catalog.calendars import load_calendar
 from services.catalog.load import InvalidPlan, load_plan
 from services.clock import Clock
 from services.domain.law import Law
+from services.ending import end_soon
+from services.logs import complain, start_logging
 from services.settings import Settings, SettingsError, variable
 from services.simulator.feed import Feed, FeedFailed
 from services.simulator.history import TELLING, History
@@ -18,11 +20,15 @@ PROFILE = "demo"
 
 
 def main() -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    logging.getLogger("kafka").setLevel(logging.WARNING)
+    start_logging()
     ending = threading.Event()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        ending.set()
+        end_soon(number)  # it may wait for a broker that is away
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ending.set())
+        signal.signal(number, end)
     try:
         settings = Settings.from_environment()
         clock = Clock.from_settings(settings)
@@ -42,16 +48,16 @@ def main() -> int:
         feed = Feed.by_clock(history, name, clock, bootstrap=settings.bootstrap, file=settings.state / "feed.json")
         feed.run(ending)
     except SettingsError as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return 2
     except FileNotFoundError as error:
-        print(f"{error.filename}: the clock is not set: `kpiwatch up` or `kpiwatch clock` sets it", file=sys.stderr)
+        complain(f"{error.filename}: the clock is not set: `kpiwatch up` or `kpiwatch clock` sets it")
         return 3
     except FeedFailed as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return 3
     except (InvalidPlan, ValueError) as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return 1
     return 0
 

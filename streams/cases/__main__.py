@@ -33,7 +33,7 @@ def build(settings: Settings) -> faust.App:
     )
     delivery = BulkDelivery(app, table=CASES_TABLE)
     limit = DeadLetterLimit(settings.dead_letter_ratio)
-    topics = CaseTopics()
+    topics = CaseTopics(partitions=settings.partitions)
     clock = Clock.from_settings(settings)
     cases = Cases(delivery, judge, admission(plan, trust_receivedat=True), clock, limit, topics)
     delivery.on_assigned(cases.on_assigned)

@@ -6,6 +6,7 @@ committed; tallies and progress go out with the tick. Every output is absolute: 
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from faust.types import TP
 
 from services.clock import Clock
 from services.domain.admission import Admission, Admitted
+from services.domain.capacity import FULL_CASE
 from services.domain.cards import RETRACTED, written_card
 from services.domain.judge import Judge
 from services.domain.partition import CasePartition, Effects, TurnedAway
@@ -22,11 +24,20 @@ from services.domain.rulings import written_verdict
 from services.domain.tally import Tally
 from services.domain.wire_form import wire_form
 from services.domain.zone import Instant
-from services.messaging import tally_log
+from services.messaging import quarantine_log, tally_log
+from services.messaging.codec import dump_row, load_row
 from services.messaging.dead_letter import DeadLetter
 from services.messaging.tally_log import Record
-from services.messaging.topics import ALERT_CARDS, CASE_EVENTS, CASE_VERDICTS, DEAD_LETTER, KPI_TALLIES
-from streams.cases.turned_away import DeadLetterLimit, TooManyDeadLetters
+from services.messaging.topics import (
+    ALERT_CARDS,
+    CASE_EVENTS,
+    CASE_QUARANTINE,
+    CASE_VERDICTS,
+    DEAD_LETTER,
+    KPI_TALLIES,
+)
+from streams.cases.placement import Placement
+from streams.cases.turned_away import DeadLetterLimit, SentLetters, TooManyDeadLetters
 from streams.delivery import BulkDelivery
 from streams.delivery import Record as Event
 
@@ -34,6 +45,8 @@ CATCHING_UP = 5_000
 """With more events than this unread, a partition catches up: its cards and sweeps wait."""
 SWEEP_AT_ONCE = 500
 """How many due cases are judged, silent ones too, before the time is looked at, so that events do not wait long."""
+RETRIED_AT_ONCE = 50
+"""How many quarantined cases of a partition are judged again with each tick: each soon, and never all at once."""
 SWEEP_SECONDS = 0.8
 """How long a tick may sweep, all partitions together; the next tick goes on. Tallies are published in between."""
 
@@ -49,6 +62,9 @@ class CaseTopics(NamedTuple):
     tallies: str = KPI_TALLIES
     cards: str = ALERT_CARDS
     verdicts: str = CASE_VERDICTS
+    quarantine: str = CASE_QUARANTINE
+    partitions: int | None = None
+    """Over how many partitions cases are spread by their keys; None: not as Kafka's partitioner does."""
 
 
 class Cases:
@@ -69,12 +85,15 @@ class Cases:
         self._clock = clock
         self._limit = limit
         self._topics = topics
+        self._placement = Placement(topics.partitions)
+        self._sent_letters = SentLetters(delivery, topics.events, topics.dead_letters)
         self._partitions: dict[int, CasePartition] = {}
         self._swept_to: dict[int, Instant] = {}
 
     # ---- ownership -----------------------------------------------------------------------------------
     async def on_assigned(self, owned: frozenset[int], fresh: frozenset[int]) -> None:
         """Take over: claim, then all rows, then complete; every card that stands is published again."""
+        self._sent_letters.forget()
         for gone in set(self._partitions) - owned | fresh:
             self._partitions.pop(gone, None)
             self._swept_to.pop(gone, None)
@@ -83,7 +102,7 @@ class Cases:
             if partition is None:
                 started = time.monotonic()
                 rows = self._delivery.rows(number)
-                partition = CasePartition(self._judge, rows, loads=orjson.loads, dumps=orjson.dumps)
+                partition = CasePartition(self._judge, rows, loads=load_row, dumps=dump_row)
                 partition.rebuild(self._now())
                 self._partitions[number] = partition
                 _log.info(
@@ -104,24 +123,29 @@ class Cases:
         """One chunk of a partition. Returns when all that it brings forth is queued."""
         partition, now = self._partitions[tp.partition], self._now()
         partition.catching_up = self._is_catching_up(tp.partition)
+        self._sent_letters.begin(tp.partition, records[0].offset, records[0].timestamp)
         effects: list[Effects] = []
         letters: list[Record] = []
         try:
             self._take(tp, records, partition, now, effects, letters)
         except TooManyDeadLetters:
             # what the sentence tells to look at must be there
-            await self._delivery.send_many(self._topics.dead_letters, 0, letters)
-            await self._delivery.flush()
+            await self._send_letters(tp.partition, letters)
             raise
         effects += partition.judge_added(now)
         if letters:
-            await self._delivery.send_many(self._topics.dead_letters, 0, letters)
             # before the rows: delivered again, a fact that they hold is a duplicate and brings no letter any more
-            await self._delivery.flush()
+            await self._send_letters(tp.partition, letters)
         if effects:
             # behind the rows: what was told and forgotten in a crash would never be taken back
             await self._delivery.publish(tp.partition)
             await self._tell(tp.partition, effects, now)
+
+    async def _send_letters(self, number: int, letters: list[Record]) -> None:
+        """All of them are in their topic; those that an earlier owner has sent are not sent again."""
+        unsent = await self._sent_letters.without_sent(number, letters)
+        await self._delivery.send_many(self._topics.dead_letters, 0, unsent)
+        await self._delivery.flush()
 
     def _take(
         self,
@@ -133,7 +157,7 @@ class Cases:
         letters: list[Record],
     ) -> None:
         """Add each record's fact to its case, or its letter to the letters. Raises TooManyDeadLetters."""
-        admit, good = self._admission.admit, 0
+        admit, check_placed, good = self._admission.admit, self._placement.check, 0
         # Of a backlog, cards wait, and a case is judged once per chunk. Else each event is judged at once, so that
         # one delivered again tells what it told before, whatever comes with it.
         add = partition.add if partition.catching_up else partition.take
@@ -141,6 +165,7 @@ class Cases:
             received = record.timestamp * 1000
             try:
                 admitted = admit(record.value, received=received, key=record.key or b"", headers=record.headers)
+                check_placed(record.key, tp.partition)
             except Refused as refused:
                 self._limit.taken(good)
                 good = 0
@@ -170,7 +195,7 @@ class Cases:
             received=away.fact.received,
             digest=away.fact.digest,
         )
-        self._send_away(letter, letters)
+        letters.append((letter.key, letter.encode()))  # the limit is on events that come in
 
     def _refuse(
         self, refused: Refused, record: Event, tp: TP, letters: list[Record], digest: str | None = None
@@ -183,10 +208,8 @@ class Cases:
             offset=record.offset,
             received=record.timestamp * 1000,
             digest=digest,
+            headers=record.headers,
         )
-        self._send_away(letter, letters)
-
-    def _send_away(self, letter: DeadLetter, letters: list[Record]) -> None:
         letters.append((letter.key, letter.encode()))
         self._limit.refused(letter.reason)
 
@@ -222,6 +245,8 @@ class Cases:
             sources=partition.last_events,
             lag=self._delivery.lag(number) or 0,
             position=self._delivery.next_offset(TP(self._topics.events, number)) or 0,
+            judged_to=partition.judged_to,
+            lost=self._delivery.lost(number),
         )
         await self._delivery.send_many(self._topics.tallies, 0, [progress.record()])
 
@@ -238,7 +263,19 @@ class Cases:
                 partition.told(effects)
             if time.monotonic() > until:
                 return partition.next_at is None or partition.next_at > now
+        await self._retry(number, partition, now)
         return True
+
+    async def _retry(self, number: int, partition: CasePartition, now: Instant) -> None:
+        """Judge quarantined cases again. What comes out is published in the order of a sweep."""
+        if not partition.quarantined:
+            return
+        effects = list(partition.retry(now, RETRIED_AT_ONCE))
+        if effects:
+            await self._delivery.publish(number)
+            await self._tell(number, effects, now)
+            await self._delivery.flush()
+            partition.told(effects)
 
     def _is_catching_up(self, number: int) -> bool:
         lag = self._delivery.lag(number)
@@ -250,12 +287,17 @@ class Cases:
 
     # ---- telling -------------------------------------------------------------------------------------
     async def _tell(self, number: int, effects: Iterable[Effects], now: Instant) -> None:
-        """Publish cards and rulings, in the partition of their case."""
+        """Publish cards, rulings and quarantines, in the partition of their case."""
         cards: list[Record] = []
         verdicts: list[Record] = []
+        quarantines: list[Record] = []
+        causes: Counter[str] = Counter()
         zone = self._judge.law.zone
         for effect in effects:
             key = effect.key.decode()
+            if effect.quarantine is not None:
+                causes[effect.quarantine.cause] += 1
+                quarantines.append(quarantine_log.record(effect.key, effect.quarantine, zone))
             for state in effect.cards:
                 name = f"{state.kpi}|{key}|{state.cycle}|{state.node}|{state.level}".encode()
                 gone = state.reason == RETRACTED
@@ -269,6 +311,10 @@ class Cases:
             await self._delivery.send_many(self._topics.cards, number, cards)
         if verdicts:
             await self._delivery.send_many(self._topics.verdicts, number, verdicts)
+        if quarantines:
+            for cause, count in causes.items():
+                _log.error("partition %s: %s %s", number, count, f"quarantined: {cause}" if cause else "released")
+            await self._delivery.send_many(self._topics.quarantine, number, quarantines)
 
 
 def _of_the_case(reason: str, *, kept: bool) -> Refused:
@@ -282,6 +328,8 @@ def _of_the_case(reason: str, *, kept: bool) -> Refused:
             + came_before,
             "give every event an id of its own; send the same event again unchanged",
         )
+    if reason == Reason.TOO_LARGE:
+        return Refused(Reason.TOO_LARGE, "", FULL_CASE[0] + came_before, FULL_CASE[1])
     return Refused(
         Reason.BAD_CORRECTION,
         "data.of",

@@ -2,6 +2,7 @@
 its beginning (DESIGN §2).
 """
 
+import logging
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,6 +17,7 @@ from services.domain.published import ValueRow
 from services.domain.signals import PREFIX, signal_rows
 from services.domain.values import Valuer
 from services.domain.zone import Instant, instant_of
+from services.messaging.decoding import SIGNAL, Unreadable, passed_over, read_row
 from services.messaging.tally_log import Record, TallyLog
 from services.messaging.topics import KPI_TALLIES, KPI_VALUES
 from streams.delivery import BulkDelivery
@@ -25,6 +27,8 @@ REFRESH_SECONDS = 15.0
 """Every row is published again after this, changed or not: its watermark moves."""
 LAG_SECONDS = 60.0
 """Real seconds by which the watermark may be behind the clock before everything is stale."""
+
+_logger = logging.getLogger(__name__)
 
 
 class Stood(NamedTuple):
@@ -62,7 +66,9 @@ class Kpis:
         self._computed_for = (0, False)
         """Day, and whether it lagged, when everything was last published."""
         self._reached: Instant = 0
-        """As of when the published rows are: the greatest watermark so far."""
+        """As of when the published rows are: the greatest watermark so far, an earlier owner's included."""
+        self._watermark: Instant = 0
+        """The watermark that was known last."""
 
     async def on_assigned(self, owned: frozenset[int], fresh: frozenset[int]) -> None:
         """A new owner knows nothing yet; the log follows."""
@@ -72,37 +78,54 @@ class Kpis:
     async def on_tallies(self, tp: TP, records: Sequence[Event]) -> None:
         """Records of `kpi.tallies`, from the beginning."""
         for record in records:
-            self._log.append(record.key, record.value)
+            wrong = self._log.append(record.key, record.value)
+            if wrong:
+                passed_over(_logger, tp.topic, tp.partition, record.offset, wrong)
 
     async def on_values(self, tp: TP, records: Sequence[Event]) -> None:
         """Records of `kpi.values`, our own or an earlier owner's: what is published already."""
         for record in records:
+            key: bytes = record.key or b""
             if record.value is None:
-                self._published.pop(record.key, None)
-                self._stood.pop(record.key, None)
-            elif not self._published.setdefault(record.key, ()):
-                self._take_over(record.key, orjson.loads(record.value))
+                self._published.pop(key, None)
+                self._stood.pop(key, None)
+            elif not self._published.setdefault(key, ()) and not key.startswith(SIGNAL):
+                try:
+                    self._take_over(key, record.value)
+                except Unreadable as wrong:  # published anew, or removed, when everything is published next
+                    passed_over(_logger, tp.topic, tp.partition, record.offset, wrong)
 
-    def _take_over(self, key: bytes, row: dict[str, str]) -> None:
-        """How an earlier owner saw a promise stand, so that a restart does not forget what changed today."""
-        if "state_at_midnight" in row:
-            day = self._judge.law.zone.day(instant_of(datetime.fromisoformat(row["watermark"])))
-            self._stood[key] = Stood(day, row["state_at_midnight"], row["state"])
+    def _take_over(self, key: bytes, value: bytes) -> None:
+        """How an earlier owner saw a promise stand, so that a restart does not forget what changed today, and does not
+        leave its rows as if they were new while a partition is behind them."""
+        published = read_row(value)
+        if published.as_of is not None:
+            reached = published.as_of - 1
+            day = self._judge.law.zone.day(reached)
+            self._stood[key] = Stood(day, published.state_at_midnight, published.row.state)
+            self._reached = max(self._reached, reached)
+        if published.watermark:
+            self._watermark = max(self._watermark, instant_of(datetime.fromisoformat(published.watermark)))
 
     async def on_tick(self) -> None:
         """Publish what has changed; everything now and then, since time alone changes values, too."""
         if not self._delivery.caught_up:
             return
         now, watermark = self._clock.now(), self._log.watermark(self._source_partitions) or 0
+        patience = LAG_SECONDS * max(self._clock.speed, 1.0) * 1_000_000
+        if watermark and self._reached - now > patience and self._log.judged_to() - now <= patience:
+            self._reached = watermark  # the clock was set back, and every case is judged again as of the present
         # a new owner of a partition begins from its rows: what is published stands meanwhile, but not for long
         reached = max(watermark, self._reached)
-        lagging = now - reached > LAG_SECONDS * max(self._clock.speed, 1.0) * 1_000_000
+        lagging = abs(now - reached) > patience
         if reached and (watermark == reached or lagging):
             await self._publish(reached, watermark, now, lagging)
 
     async def _publish(self, reached: Instant, watermark: Instant, now: Instant, lagging: bool) -> None:
-        """Rows as of the time reached. Where a new owner has not come so far, they are stale and say how far it is."""
+        """Rows as of the time reached. Where a new owner has not come so far, they are stale and say how far it is;
+        while it does not know that itself, they say how far everything was judged when that was last known."""
         self._reached, as_of = reached, reached + 1
+        watermark = self._watermark = watermark or self._watermark or reached
         day = self._judge.law.zone.day(reached)
         computed_for = (day, lagging)
         everything = time.monotonic() - self._refreshed > REFRESH_SECONDS or computed_for != self._computed_for
@@ -113,7 +136,7 @@ class Kpis:
         rows = self._valuer.rows(tallies, as_of, self._log.last_events(), kpis=kpis, lagging=lagging)
         self._log.changed.clear()
         zone = self._judge.law.zone
-        times = {"computed_at": zone.text(now), "watermark": zone.text(watermark) if watermark else ""}
+        times = {"computed_at": zone.text(now), "watermark": zone.text(watermark)}
         records: list[Record] = []
         seen = set()
         for row in rows:

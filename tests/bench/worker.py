@@ -47,7 +47,7 @@ class FileRule(Admission):
         received: Instant | None = None,
         now: Instant | None = None,
         key: bytes | None = None,
-        headers: Iterable[tuple[str, bytes]] | None = None,
+        headers: Iterable[tuple[str, bytes | None]] | None = None,
     ) -> Admitted:
         return Admission.admit(self, raw, now=now, key=key, headers=headers)
 
@@ -99,6 +99,7 @@ def topics_of(protocol: Protocol) -> CaseTopics:
         tallies=protocol.tallies,
         cards=f"{group}.alert.cards",
         verdicts=f"{group}.case.verdicts",
+        quarantine=f"{group}.case.quarantine",
     )
 
 
@@ -112,6 +113,7 @@ def make_topics(protocol: Protocol) -> None:
         names.tallies: {"num_partitions": 1, "configs": compacted},
         names.cards: {"num_partitions": PARTITIONS, "configs": compacted},
         names.verdicts: {"num_partitions": PARTITIONS, "configs": compacted},
+        names.quarantine: {"num_partitions": PARTITIONS, "configs": compacted},
     }
     admin = KafkaAdminClient(bootstrap_servers=protocol.bootstrap)
     there = set(admin.list_topics())

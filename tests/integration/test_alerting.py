@@ -115,6 +115,12 @@ class System:
     def metrics(self) -> str:
         return httpx.get(f"{self.exporter.url}/metrics", trust_env=False).text
 
+    def post(self, webhook: dict[str, Any]) -> None:
+        """What the Alertmanager posts, with the token that it reads."""
+        headers = {"Authorization": f"Bearer {self.settings.webhook_token.read_text().strip()}"}
+        url = f"{self.notifier.url}/alerts"
+        httpx.post(url, json=webhook, headers=headers, trust_env=False).raise_for_status()
+
     def restart_notifier(self) -> None:
         self.notifier.kill()
         self.notifier = process("notifier", self.settings, self.folder, self.settings.notifier_port)
@@ -149,6 +155,7 @@ def system(tmp_path_factory: pytest.TempPathFactory, prometheus_tools: Monitorin
             exporter=f"127.0.0.1:{ports['exporter']}",
             alertmanager=f"127.0.0.1:{ports['alertmanager']}",
             notifier_url=f"http://127.0.0.1:{ports['notifier']}",
+            token_file=settings.webhook_token,
         )
         producer = KafkaProducer(bootstrap_servers=broker.bootstrap)
         running.callback(producer.close)
@@ -180,9 +187,9 @@ def test_a_missed_promise_becomes_one_notice_to_its_unit_and_ends_with_one(syste
     webhook = {"alerts": [{**alert, "status": "firing"} for alert in system.alerts(alertname="KpiMissed")]}
     for _ in range(2):  # the streams publish again, the Alertmanager tells again, the notifier dies
         system.publish_value(kpi="K06-1", unit="liangjiang-water", state="missed")
-        httpx.post(f"{system.notifier.url}/alerts", json=webhook, trust_env=False).raise_for_status()
+        system.post(webhook)
     system.restart_notifier()
-    httpx.post(f"{system.notifier.url}/alerts", json=webhook, trust_env=False).raise_for_status()
+    system.post(webhook)
     system.it_is("09:05")
     time.sleep(2)
     (notice,) = system.notices(alertname="KpiMissed", unit="liangjiang-water")
@@ -243,6 +250,48 @@ def test_a_silenced_card_is_noted_and_told_when_the_silence_is_lifted(system: Sy
     system.it_is("09:05")
     until("the notice after all", lambda: len(system.notices(case=card.case)) == 2)
     assert system.notices(case=card.case)[-1]["outcome"] == "delivered"
+
+
+def test_a_red_card_of_the_night_that_is_over_in_the_morning_ends_the_yellow_one(system: System) -> None:
+    """Through a restart of the notifier, which finds both in the topic."""
+    system.it_is("09:05")
+    yellow = CARD._replace(case="/units/liangjiang-water W-2021-000777")
+    red = yellow._replace(level="red", raised_at="2021-10-14T00:00:00+08:00")
+    system.publish_card(yellow)
+    until("the yellow card's notice", lambda: system.told(case=yellow.case) == [{("yellow", "raised")}])
+    system.it_is("20:00")
+    system.publish_card(yellow._replace(cleared_at=red.raised_at, reason="superseded"))
+    system.publish_card(red)
+    system.restart_notifier()
+    system.publish_card(red._replace(cleared_at="2021-10-14T10:00:00+08:00", reason="completed"))
+    water = {"alertname": "CardOpen", "unit": "liangjiang-water"}
+    until("no card at the Alertmanager", lambda: not system.alerts(**water))
+    system.it_is("09:05")
+    until("its end", lambda: len(system.told(case=yellow.case)) == 2)
+    (ended,) = system.notices(case=yellow.case)[-1]["subjects"]
+    assert (ended["level"], ended["status"], ended["red_reason"]) == ("yellow", "ended", "completed")
+
+
+def test_a_card_that_was_removed_while_nobody_read_ends(system: System) -> None:
+    system.it_is("09:05")
+    card = CARD._replace(case="/units/liangjiang-water W-2021-000778")
+    system.publish_card(card)
+    until("its notice", lambda: system.told(case=card.case) == [{("yellow", "raised")}])
+    system.notifier.kill()
+    key = "|".join((card.kpi, card.case, str(card.cycle), card.node, card.level))
+    system._send(topics.ALERT_CARDS, key, None)
+    system.restart_notifier()
+    system.it_is("09:05")
+    until("its end", lambda: system.told(case=card.case)[1:] == [{("yellow", "ended")}])
+    assert system.notices(case=card.case)[-1]["subjects"][0]["reason"] == "retracted"
+
+
+def test_nobody_else_reads_the_notices_and_nobody_without_the_token_posts_alerts(system: System) -> None:
+    for path in (system.settings.outbox, system.settings.outbox.with_suffix(".alerts.jsonl")):
+        assert path.stat().st_mode & 0o777 == 0o600
+    assert system.settings.webhook_token.stat().st_mode & 0o077 == 0
+    answer = httpx.post(f"{system.notifier.url}/alerts", json={"alerts": []}, trust_env=False)
+    assert answer.status_code == 401
 
 
 def test_a_card_of_the_night_is_told_in_the_morning(system: System) -> None:

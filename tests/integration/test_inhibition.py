@@ -114,6 +114,22 @@ def test_a_red_card_holds_back_the_yellow_card_of_its_case_and_of_no_other_case(
     api.close()
 
 
+def test_a_card_that_ended_while_no_notifier_ran_is_gone_from_the_alertmanager(plan: Plan, manager: WebPart) -> None:
+    red = Card("K06-1", f"/units/{WATER} W-1", 1, "-", "red", WATER, "2021-10-12T09:00:00+08:00", "", "", "")
+    api, now = Alertmanager(manager.url), real_now()
+    before, after = Mirror(api, plan), Mirror(api, plan)
+    before.take(red, "7", now)
+    before.send(now, 0)
+    assert len(known(manager)) == 1
+    after.take(red._replace(cleared_at=red.raised_at, reason="completed"), "7", now, was_there=True)
+    after.send(real_now(), 0)
+    end = time.monotonic() + 10
+    while known(manager) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert known(manager) == []
+    api.close()
+
+
 def test_a_pipeline_that_stands_holds_back_its_symptoms_and_no_missed_promise(plan: Plan, manager: WebPart) -> None:
     followers = [alert(plan, name) for name in SYMPTOMS]
     fire(

@@ -115,6 +115,29 @@ def test_a_process_left_over_from_a_crash_is_ended_by_the_next_start(
     found.stop()
 
 
+def test_a_killed_alertmanager_still_knows_its_silences(tmp_path: Path, prometheus_tools: MonitoringTools) -> None:
+    """And, by the same file's side, what it has notified: else the end of an alert of before is never notified."""
+    (tmp_path / "routes.yml").write_text(ROUTES)
+    silence = {
+        "matchers": [{"name": "unit", "value": "liangjiang-water", "isRegex": False}],
+        "startsAt": "2021-10-01T00:00:00Z",
+        "endsAt": "2099-10-01T00:00:00Z",
+        "createdBy": "operations centre",
+        "comment": "known",
+    }
+    folder = tmp_path / "a"
+    first = alertmanager.start(folder, tmp_path / "routes.yml", prometheus_tools)
+    httpx.post(f"{first.url}/api/v2/silences", json=silence).raise_for_status()
+    written = folder / "storage" / "silences"
+    first.wait_until(lambda: written.exists() and b"known" in written.read_bytes(), 30, "It is not written down")
+    assert (folder / "storage" / "nflog").exists()
+    first.kill()
+    second = alertmanager.start(folder, tmp_path / "routes.yml", prometheus_tools)
+    kept = httpx.get(f"{second.url}/api/v2/silences").json()
+    second.stop()
+    assert [one["comment"] for one in kept] == ["known"]
+
+
 def test_without_the_tools_and_without_debian_it_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

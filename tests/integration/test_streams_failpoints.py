@@ -145,7 +145,10 @@ class Story:
 
     def assert_letters(self) -> None:
         """Each bad event has one dead letter, under one key however often it was told of."""
-        letters = {filed.letter.key: filed.letter for filed in dead_letter.read(self.broker.bootstrap)}
+        filed = [each.letter for each in dead_letter.read(self.broker.bootstrap)]
+        letters = {letter.key: letter for letter in filed}
+        of_records = [letter.key for letter in filed if letter.digest is None]
+        assert len(of_records) == len(set(of_records)), "a record has one letter, however often it is delivered"
         so_far = [line for day in self.days[: self.day + 1] for line in day]
         malformed = [letter.original for letter in letters.values() if letter.reason is Reason.MALFORMED]
         assert sorted(malformed) == sorted(line for line in so_far if line.startswith(b"no event"))

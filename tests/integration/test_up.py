@@ -117,6 +117,18 @@ def test_a_worker_that_dies_is_started_again_and_a_dead_broker_ends_it_all(up: U
     assert alive(up.pids() | before) == []
 
 
+def test_a_part_that_never_starts_keeps_no_other_from_its_work_and_the_screen_says_so(up: Up) -> None:
+    up.environment["DIES"] = "kpis-1"
+    up.start()
+    assert "Going on without it: kpis-1: it ended with code 1 before it answered" in up.said
+    up.until("kpis-1 ended with code 1 (3 times in a row); starting it again in 2 s")
+    assert "kpis-1 is down" in up.said
+    working = up.pids()
+    assert {"broker", "cases-1", "cases-2", "exporter", "notifier", "Prometheus"} <= set(alive(working))
+    assert up.end(signal.SIGTERM) == 0
+    assert alive(working) == []
+
+
 def test_what_a_killed_up_left_behind_is_ended_and_time_does_not_go_back(up: Up) -> None:
     up.start()
     lost = up.pids()

@@ -1,5 +1,7 @@
-"""`kpiwatch up` with small processes in the places of the project's own: real Kafka, Prometheus and Alertmanager."""
+"""`kpiwatch up` with small processes in the places of the project's own: real Kafka, Prometheus and Alertmanager. The
+part that `DIES` names cannot start."""
 
+import os
 import sys
 from dataclasses import replace
 
@@ -16,6 +18,8 @@ def small_parts(settings: Settings) -> list[Part]:
 
 
 def _small(part: Part) -> tuple[str, ...]:
+    if part.name == os.environ.get("DIES"):
+        return ("-c", "raise SystemExit('it cannot start')")
     kind = "web" if part.port else "feed" if part.name == "feed" else "worker"
     return ("-m", "tests.integration.small_part", kind, part.port)
 

@@ -354,10 +354,42 @@ STORIES = [
         {30: [], 40: []},
     ),
     Story(
+        "cases that cannot be judged",
+        "CaseQuarantined",
+        {
+            'kpi_quarantined_cases{unit="-"}': "0x60",
+            'kpi_quarantined_cases{unit="liangjiang-water"}': "0x5 2x10 0x45",
+        },
+        {5: [], 6: [], 9: [{"severity": "act"}], 25: []},
+    ),
+    Story(
+        "every case can be judged",
+        "CaseQuarantined",
+        {'kpi_quarantined_cases{unit="-"}': "0x60"},
+        {30: []},
+    ),
+    Story(
         "rows that nobody sees",
         "RowsHidden",
         {'kpi_rows_hidden{reason="over_budget"}': "5x60", 'kpi_rows_hidden{reason="outside_plan"}': "0x60"},
         {10: [], 20: [{"reason": "over_budget", "severity": "review"}]},
+    ),
+    Story(
+        "a worker that dies again and again of one cause, until it works",
+        "WorkerFailing",
+        {'kpi_worker_failures{stage="kpis",worker="kpis-1"}': "_ _ _ 3x6 stale"},
+        {
+            3: [],
+            5: [{"stage": "kpis", "worker": "kpis-1", "severity": "page", **OPERATIONS}],
+            12: [{"stage": "kpis", "worker": "kpis-1", "severity": "page", **OPERATIONS}],
+            20: [],
+        },
+    ),
+    Story(
+        "a worker that died twice",
+        "WorkerFailing",
+        {'kpi_worker_failures{stage="kpis",worker="kpis-1"}': "2x60"},
+        {30: []},
     ),
     Story(
         "records that nobody understands",
@@ -416,6 +448,7 @@ OF_THE_MACHINERY = {
     "DeadLetterRatioHigh",
     "RowsHidden",
     "RecordsUnreadable",
+    "CaseQuarantined",
     "FiguresOld",
     "Watchdog",
 }

@@ -25,6 +25,8 @@ class FakeDelivery:
         self.sent: list[tuple[str, int, Pair]] = []
         self.order: list[str] = []
         """Topics as they were sent to, `FLUSHED` and `PUBLISHED`."""
+        self.read_back: list[tuple[str, int, int]] = []
+        """What `keys_since` was asked."""
 
     def rows(self, partition: int) -> dict[bytes, bytes]:
         return self.stores[partition]
@@ -34,6 +36,9 @@ class FakeDelivery:
 
     def lag(self, partition: int) -> int | None:
         return self.unread[partition]
+
+    def lost(self, partition: int) -> int:
+        return 0
 
     def next_offset(self, tp: object) -> int | None:
         return self.next
@@ -58,6 +63,10 @@ class FakeDelivery:
 
     async def flush(self) -> None:
         self.order.append(FLUSHED)
+
+    async def keys_since(self, topic: str, partition: int, since_ms: int) -> list[bytes]:
+        self.read_back.append((topic, partition, since_ms))
+        return [key for name, number, (key, _) in self.sent if (name, number) == (topic, partition) and key is not None]
 
     def take(self, topic: str) -> list[Pair]:
         """What was sent to a topic since the last call."""

@@ -15,12 +15,13 @@ from services.catalog.load import load_plan
 from services.clock import Clock
 from services.domain.facts import case_key
 from services.domain.judge import Judge
-from services.domain.partition import PLAN_ROW
+from services.domain.partition import JUDGED_ROW, PLAN_ROW
 from services.domain.tally import Cell
 from services.domain.zone import Instant
 from services.messaging.codec import admission
 from services.messaging.dead_letter import DeadLetter
 from services.messaging.tally_log import TallyLog
+from services.messaging.tally_reader import Passed, standing_at
 from services.messaging.topics import ALERT_CARDS, CASE_EVENTS, CASE_VERDICTS, DEAD_LETTER, KPI_TALLIES
 from streams.cases.cases import CATCHING_UP, Cases, CaseTopics
 from streams.cases.turned_away import DeadLetterLimit, TooManyDeadLetters
@@ -352,7 +353,7 @@ def test_however_often_a_conflict_is_delivered_its_letter_has_one_key(stage: Sta
     stage.take(*chunk)  # its rows were published
     stage.delivery.rows(0).clear()
     stage.take(*chunk)  # they were not
-    assert stage.delivery.rows(0).keys() == rows.keys() - {PLAN_ROW}
+    assert stage.delivery.rows(0).keys() == rows.keys() - {PLAN_ROW, JUDGED_ROW}
     told = [key for key, _ in stage.delivery.take(DEAD_LETTER)]
     assert (len(told), len(set(told))) == (3, 1)
 
@@ -372,3 +373,43 @@ def test_of_corrections_of_a_correction_the_letters_are_of_those_that_are_void(s
         ("bad_correction", "x1", None),
         ("bad_correction", "x2", None),
     ]
+
+
+# ---- a clock that is set back --------------------------------------------------------------------------------
+def test_what_was_judged_before_the_clock_was_set_back_is_no_answer_until_a_new_owner_has_judged_again(
+    judge: Judge, tmp_path: Path
+) -> None:
+    events = (accepted(0, "A", "2021-09-06T09:00"), accepted(1, "B", "2021-09-06T10:00"))
+    stage = Stage(judge, tmp_path)
+    late = stage.at("2021-09-20T12:00") - 1
+    stage.take(events[0])
+    stage.tick()
+    standing = standing_at(stage.log(), 1, late, unread=0)
+    assert standing is not None and stage.counted() == [0, 0, 1]
+
+    early = stage.at("2021-09-07T12:00") - 1
+    stage.tick()
+    stage.take(events[1])  # judged as of the present
+    stage.tick()
+    with pytest.raises(Passed) as passed:
+        standing_at(stage.log(), 1, early, unread=0)
+    assert (passed.value.reached, passed.value.judged_to) == (early, late)
+
+    stage.delivery.epochs[0] = 2
+    successor = Stage(judge, tmp_path, stage.delivery)
+    successor.at("2021-09-07T12:00")
+    successor.tick()
+    again = standing_at(successor.log(), 1, early, unread=0)
+    (tmp_path / "never").mkdir()
+    never = Stage(judge, tmp_path / "never")
+    never.at("2021-09-07T12:00")
+    never.take(*events)
+    never.tick()
+    expected = standing_at(never.log(), 1, early, unread=0)
+    assert again is not None and expected is not None
+    assert again.tallies == expected.tallies
+    cards: dict[bytes, bytes | None] = {}
+    for topic, _, (key, value) in stage.delivery.sent:
+        if topic == ALERT_CARDS:
+            cards[key or b""] = value
+    assert cards and set(cards.values()) == {None}, "what was raised later never was"

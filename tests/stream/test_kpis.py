@@ -37,6 +37,7 @@ HOUR_US = 3_600_000_000
 class Message:
     key: bytes | None
     value: bytes | None
+    offset: int
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +97,7 @@ class Stage:
 
     @staticmethod
     def _messages(records: Iterable[Record]) -> Any:
-        return [Message(*record) for record in records]
+        return [Message(*record, offset) for offset, record in enumerate(records)]
 
 
 def rows(published: dict[bytes, dict[str, Any] | None]) -> list[ValueRow]:
@@ -217,7 +218,112 @@ def test_rows_of_a_new_owner_that_stays_behind_claim_no_more_than_it_has_judged(
     stage.owner(5, {key(): tally(2, 1)}, behind)
     stage.clock.set(NOON + HOUR_US, 0)
     claimed = {body["watermark"] for body in stage.tick().values() if body}
-    assert claimed == {stage.judge.law.zone.text(behind) if behind else ""}
+    assert claimed == {stage.judge.law.zone.text(behind or NOON - 1)}
+
+
+def dies_before_its_first_progress(stage: Stage, epoch: int) -> None:
+    """A new owner claims, publishes its rows, and is complete."""
+    rows = [tally_log.row(0, epoch, key(), tally(4, 3))]
+    stage.read(tally_log.claim(0, epoch), *rows, tally_log.complete(0, epoch))
+
+
+def test_while_a_partition_does_not_say_how_far_it_is_rows_are_stale_and_keep_the_watermark_known_last(
+    stage: Stage,
+) -> None:
+    stage.owner(1, {key(): tally(4, 3)}, NOON - 1)
+    stage.tick()
+    dies_before_its_first_progress(stage, 2)
+    stage.clock.set(NOON + HOUR_US, 0)
+    published = stage.tick()
+    assert rows(published) == stage.expected({key(): tally(4, 3)}, NOON, lagging=True)
+    assert {body["watermark"] for body in published.values() if body} == {stage.judge.law.zone.text(NOON - 1)}
+
+
+def test_a_new_kpis_worker_makes_what_is_published_stale_while_a_partition_does_not_say_how_far_it_is(
+    judge: Judge, tmp_path: Path
+) -> None:
+    """Else the rows of the worker before it stay as they were, and look as if they were of today."""
+    before = Stage(judge, tmp_path)
+    before.owner(1, {key(): tally(4, 3)}, NOON - 1)
+    published = [(name, orjson.dumps(body)) for name, body in before.tick().items()]
+    after = Stage(judge, tmp_path)
+    after.read_values(*published)
+    dies_before_its_first_progress(after, 2)
+    assert after.tick() == {}
+    after.clock.set(NOON + HOUR_US, 0)
+    published_then = after.tick()
+    assert rows(published_then) == after.expected({key(): tally(4, 3)}, NOON, lagging=True)
+    assert {body["watermark"] for body in published_then.values() if body} == {judge.law.zone.text(NOON - 1)}
+    after.read(progress(2, NOON + HOUR_US - 1))
+    assert rows(after.tick()) == after.expected({key(): tally(4, 3)}, NOON + HOUR_US)
+
+
+OLDER: dict[str, dict[str, str | None]] = {
+    "no watermark was known": {"watermark": ""},
+    "nobody said how it stood at midnight": {"state_at_midnight": None},
+    "there was no watermark yet": {"watermark": None, "state_at_midnight": None},
+    "neither watermark nor window": {"watermark": "", "window_start": "", "window_end": ""},
+}
+
+
+@pytest.mark.parametrize("change", OLDER.values(), ids=OLDER)
+def test_a_kpis_worker_starts_on_what_older_versions_published(
+    judge: Judge, tmp_path: Path, change: dict[str, str | None]
+) -> None:
+    before = Stage(judge, tmp_path)
+    before.owner(1, {key(): tally(4, 4)}, NOON - 1)
+    told = {name: body for name, body in before.tick().items() if body}
+    written = {
+        name: {field: text for field, text in (body | change).items() if text is not None}
+        for name, body in told.items()
+    }
+    after = Stage(judge, tmp_path)
+    after.read_values(*((name, orjson.dumps(body)) for name, body in written.items()))
+    after.owner(2, {key(): tally(5, 4)}, NOON - 1)
+    published = after.tick()
+    assert rows(published) == after.expected({key(): tally(5, 4)}, NOON)
+
+
+def test_what_cannot_be_read_is_replaced_or_removed_and_the_log_names_its_place(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage.read_values((b"WITHIN|official|ALL|-|all", b"secret"), (b"nobody", b'{"kpi": 1}'), (b"signal|x", b"[]"))
+    stage.owner(1, {key(): tally(4, 3)}, NOON - 1)
+    published = stage.tick()
+    assert published[b"nobody"] is None
+    assert rows(published) == stage.expected({key(): tally(4, 3)}, NOON)
+    lines = [record.getMessage() for record in caplog.records]
+    assert [line.partition(": ")[0] for line in lines] == [f"kpi.values, partition 0, offset {n}" for n in (0, 1)]
+    assert "secret" not in "".join(lines)
+
+
+def test_a_tally_row_that_cannot_be_read_makes_values_stale_until_its_owner_publishes_it_again(stage: Stage) -> None:
+    """Passed over in silence it would be missing in the sums, or would be there with its old amount."""
+    stage.owner(1, {key(): tally(4, 3), key("south"): tally(2, 2)}, NOON - 1)
+    stage.tick()
+    name, _ = tally_log.row(0, 1, key("south"), tally(3, 2))
+    later = NOON + HOUR_US
+    stage.read((name, b"{"), progress(1, later - 1))
+    stage.clock.set(later, 0)
+    assert {row.state for row in rows(stage.tick()) if row.unit == "north"} == {"stale"}
+    whole = {key(): tally(4, 3), key("south"): tally(3, 2)}
+    stage.read(tally_log.row(0, 1, key("south"), tally(3, 2)), progress(1, later - 1))
+    assert rows(stage.tick()) == stage.expected(whole, later)
+
+
+def test_after_the_clock_was_set_back_rows_are_stale_until_the_cases_are_judged_again(stage: Stage) -> None:
+    tallies = {key(): tally(4, 3)}
+    stage.owner(1, tallies, NOON + HOUR_US - 1)
+    stage.clock.set(NOON + HOUR_US, 0)
+    stage.tick()
+    stage.clock.set(NOON, 0)
+    stage.read(Progress(0, 1, NOON - 1, {}, lag=0, judged_to=NOON + HOUR_US - 1).record())
+    published = stage.tick()
+    assert rows(published) == stage.expected(tallies, NOON + HOUR_US, lagging=True)
+    assert {body["watermark"] for body in published.values() if body} == {stage.judge.law.zone.text(NOON - 1)}
+    again = {key(): tally(3, 3)}
+    stage.owner(2, again, NOON - 1)
+    assert rows(stage.tick()) == stage.expected(again, NOON)
 
 
 def test_rows_that_no_longer_count_are_wiped_out_of_the_log(stage: Stage) -> None:

@@ -20,6 +20,7 @@ from services.exporter.web import exporter_app
 from services.local import kafka, prometheus
 from services.notifier.webhook import notifier_app
 from services.rules.alerts import EXPORTER_JOB
+from services.rules.write import TOKEN_FILE
 from services.settings import Settings, variable
 
 ROOT = Path(__file__).parents[2]
@@ -115,7 +116,7 @@ def test_workers_have_names_and_disks_of_their_own() -> None:
 
 
 def test_every_process_of_the_demo_reads_the_same_clock() -> None:
-    readers = [one for name, one in OURS.items() if name != "topics"]
+    readers = [one for name, one in OURS.items() if name not in ("topics", "secrets")]
     assert {one["environment"]["KPIWATCH_CLOCK"] for one in readers} == {"/clock/clock.json"}
     folders = {(volume, folder) for one in readers for volume, folder in mounts(one) if volume == "clock"}
     assert folders == {("clock", "/clock")}
@@ -139,7 +140,7 @@ def test_what_the_parts_call_is_a_service_at_its_own_port() -> None:
         *{
             one["environment"]["KPIWATCH_BOOTSTRAP"]
             for one in OURS.values()
-            if "KPIWATCH_BOOTSTRAP" in one["environment"]
+            if "KPIWATCH_BOOTSTRAP" in one.get("environment", {})
         },
     ]
     listens = {
@@ -173,7 +174,7 @@ def test_ports_are_on_loopback_and_lead_to_what_listens() -> None:
 def test_health_is_asked_where_it_is_answered() -> None:
     apps = {
         "exporter": exporter_app(CollectorRegistry(), lambda: True, lambda: True),
-        "notifier": notifier_app(lambda alerts: None, lambda: True, lambda: True),
+        "notifier": notifier_app(lambda alerts: None, lambda: True, lambda: True, token="t"),
     }
     for name, app in apps.items():
         port = getattr(Settings(), f"{name}_port")
@@ -219,8 +220,39 @@ def test_our_processes_write_only_into_volumes_that_the_image_gives_to_its_user(
     service = OURS[name]
     assert service["read_only"]
     assert service["cap_drop"] == ["ALL"]
-    (given,) = re.findall(r"install --directory --owner kpiwatch --group kpiwatch (.+)", FOLDED)
-    assert {folder for _, folder in mounts(service)} <= set(given.split())
+    given = re.findall(r"install --directory --owner kpiwatch --group kpiwatch(?: --mode \d+)?((?: /\w+)+)", FOLDED)
+    assert {folder for _, folder in mounts(service)} <= set(" ".join(given).split())
+
+
+SECRET_NAMES = re.compile(r"PASSWORD|TOKEN|SECRET|CREDENTIAL|API_?KEY", re.IGNORECASE)
+
+
+def test_no_secret_has_a_value_here_each_is_a_file_that_is_made_at_the_first_start() -> None:
+    given = {**CHOSEN, **EXAMPLE}
+    for one in SERVICES.values():
+        given |= one.get("environment", {})
+    secret = {name: str(value) for name, value in given.items() if SECRET_NAMES.search(name)}
+    assert secret == {
+        "GF_SECURITY_ADMIN_PASSWORD__FILE": "/secrets/grafana-password",
+        "KPIWATCH_WEBHOOK_TOKEN_FILE": "/secrets/webhook-token",
+    }
+    made = {one for one in OURS["secrets"]["command"] if one.startswith("/")}
+    assert made == set(secret.values()) == {TOKEN_FILE, "/secrets/grafana-password"}
+
+
+def test_secrets_are_read_by_those_who_need_them_and_written_by_the_job_that_makes_them() -> None:
+    mounted = {
+        name: volume for name, one in SERVICES.items() for volume in one.get("volumes", []) if "secrets" in volume
+    }
+    assert mounted == {"secrets": "secrets:/secrets"} | dict.fromkeys(
+        ("notifier", "alertmanager", "grafana"), "secrets:/secrets:ro"
+    )
+    (group,) = re.findall(r"groupadd --gid (\d+) kpiwatch", FOLDED)
+    for name in mounted.keys() - {"secrets"}:
+        assert SERVICES[name]["depends_on"]["secrets"] == {"condition": "service_completed_successfully"}
+        assert name in OURS or SERVICES[name]["group_add"] == [group]  # each of those images has a user of its own
+    assert "--group" in OURS["secrets"]["command"]
+    assert re.search(r"--mode 0750 /secrets", FOLDED)
 
 
 def test_prometheus_and_the_alertmanager_read_what_the_rules_job_writes() -> None:

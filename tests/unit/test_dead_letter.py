@@ -1,22 +1,39 @@
-"""Dead letters keep the original, the place and the reason."""
+"""Dead letters keep the original, the place and the reason, and always fit their topic."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from kafka.partitioner.default import murmur2
 
 from services.cli import dead_letters
 from services.domain.refusal import Reason, Refused
 from services.domain.rfc3339 import instant_from
-from services.messaging.dead_letter import DeadLetter, Filed
+from services.messaging.dead_letter import (
+    HEAD,
+    LARGEST_LETTER,
+    LARGEST_WHOLE,
+    DeadLetter,
+    Filed,
+    Headers,
+    OriginalGone,
+    as_event,
+    original_of,
+)
 from services.messaging.topics import CASE_EVENTS, inbox, partition_of, topics
 
 REFUSED = Refused(Reason.UNKNOWN_UNIT, "data.unit", "the plan has no such unit", "write a unit's id")
 RECEIVED = instant_from("2021-09-16T09:12:00+08:00")
 
 
-def letter(original: bytes | None) -> DeadLetter:
-    return DeadLetter.of_record(REFUSED, original, topic=CASE_EVENTS, partition=3, offset=17, received=RECEIVED)
+def letter(original: bytes | None, headers: Headers = (), refused: Refused = REFUSED) -> DeadLetter:
+    return DeadLetter.of_record(
+        refused, original, topic=CASE_EVENTS, partition=3, offset=17, received=RECEIVED, headers=headers
+    )
 
 
 def test_a_dead_letter_says_reason_place_and_original() -> None:
@@ -44,6 +61,94 @@ def test_a_dead_letter_written_and_read_again_is_the_same(original: bytes | None
     assert (in_file.place, written.place) == ("a.jsonl:2", "case.events/3@17")
 
 
+SIZES = st.sampled_from([0, 1, HEAD, LARGEST_WHOLE - 1, LARGEST_WHOLE, LARGEST_WHOLE + 1, 3_000_000])
+ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=3)
+
+
+@given(
+    size=SIZES,
+    byte=st.binary(min_size=1, max_size=1),
+    names=st.lists(st.tuples(ANY_TEXT, SIZES, st.none() | st.binary(max_size=3), SIZES), max_size=3),
+    many=st.sampled_from([1, 50_000]),
+    said=st.tuples(ANY_TEXT, SIZES),
+)
+@example(size=0, byte=b"a", names=[("\x00", LARGEST_WHOLE // 2, None, 0)], many=1, said=("", 0))
+@example(size=0, byte=b"a", names=[("", 0, None, 0)], many=50_000, said=("", 0))
+def test_a_letter_fits_whatever_its_event_and_its_refusal_are(
+    size: int, byte: bytes, names: list[tuple[str, int, bytes | None, int]], many: int, said: tuple[str, int]
+) -> None:
+    headers: Headers = tuple(
+        (name * (long // max(len(name), 1) or 1), value and value * (times // len(value) or 1))
+        for name, long, value, times in names
+    ) * (many if all(long + times < 10 for _, long, _, times in names) else 1)
+    text = said[0] * said[1]
+    written = letter(byte * size, headers, Refused(Reason.MALFORMED, text, text, text))
+    assert len(written.encode()) <= LARGEST_LETTER
+    assert DeadLetter.decode(written.encode()) == written
+    if written.whole is None:
+        assert (written.original, written.headers) == (byte * size, headers)
+    else:
+        assert (written.whole.bytes, written.whole.headers) == (size, len(headers))
+        assert (byte * size).startswith(written.original)
+
+
+def test_every_event_of_an_allowed_size_is_kept_whole() -> None:
+    assert letter(b"x" * LARGEST_WHOLE).whole is None
+    assert letter(b"x" * (LARGEST_WHOLE + 1)).whole is not None
+
+
+def test_of_a_large_event_the_head_the_hash_and_the_source_are_kept() -> None:
+    event = orjson.dumps({"reason": "x" * 2_000_000, "source": "/units/water"})
+    written = DeadLetter.decode(letter(event, (("n", None),)).encode())
+    assert written.whole == (len(event), hashlib.sha256(event).hexdigest(), 1, "/units/water")
+    assert (written.original, written.headers, written.source) == (event[:HEAD], (("n", None),), "/units/water")
+
+
+BINARY: Headers = (("ce_specversion", b"1.0"), ("CE_Source", b"/units/water"), ("content-type", None), ("x", b"\xff"))
+
+
+def test_of_an_event_in_binary_mode_the_headers_are_kept_and_name_its_source() -> None:
+    written = DeadLetter.decode(letter(b'{"unit": "a"}', BINARY).encode())
+    assert (written.headers, written.source) == (BINARY, "/units/water")
+    assert orjson.loads(as_event(written.original, written.headers)) == {
+        "specversion": "1.0",
+        "source": "/units/water",
+        "data": {"unit": "a"},
+    }
+
+
+@pytest.mark.parametrize("value", [b"no JSON", b"[" * 5000, b"[" * 500 + b"]" * 500])
+def test_what_cannot_be_written_as_one_object_is_shown_as_it_came(value: bytes) -> None:
+    assert as_event(value, BINARY) == value
+    assert as_event(value, ()) == value
+
+
+def in_file(file: Path, line: int, original: bytes) -> DeadLetter:
+    whole = letter(original).whole
+    return DeadLetter(
+        Reason.TOO_LARGE, "", "a", "b", original[:HEAD], "2021-09-16T01:12:00Z", file=str(file), line=line, whole=whole
+    )
+
+
+def test_the_whole_original_is_read_from_the_line_of_its_file_or_it_is_said_why_not(tmp_path: Path) -> None:
+    file, large = tmp_path / "a.jsonl", b"x" * 200_000
+    file.write_bytes(b"{}\r\n" + large + b"\r\n")
+    assert original_of(in_file(file, 2, large), "nowhere:1") == (large, ())
+    assert original_of(letter(b"small", BINARY), "nowhere:1") == (b"small", BINARY)
+    for gone, why in (
+        (in_file(file, 3, large), "has no line 3"),
+        (in_file(file, 1, large), "something else now"),
+        (in_file(tmp_path / "b.jsonl", 1, large), "cannot be read: No such file"),
+    ):
+        with pytest.raises(OriginalGone, match=why):
+            original_of(gone, "nowhere:1")
+
+
+def test_a_letter_of_a_later_version_can_be_read() -> None:
+    told = orjson.loads(letter(b"a").encode()) | {"mood": "bad"}
+    assert DeadLetter.decode(orjson.dumps(told)) == letter(b"a")
+
+
 def test_a_redelivered_record_has_the_same_key() -> None:
     assert letter(b"a").key == letter(b"a").key == b"case.events|3|17"
 
@@ -67,12 +172,25 @@ def test_the_commands_list_and_show_a_letter_without_an_offset(
     kept = DeadLetter.of_record(
         REFUSED, original, topic=CASE_EVENTS, partition=3, offset=None, received=RECEIVED, digest="d1"
     )
-    monkeypatch.setattr(dead_letters, "read", lambda address, start=0: iter([Filed(4, kept)]))
+    monkeypatch.setattr(dead_letters, "read", lambda *_, **__: iter([Filed(4, kept), Filed(5, kept)]))
     dead_letters.list_letters()
     listed = capsys.readouterr().out
-    assert "case.events/3 " in listed and "/units/water" in listed and "1 dead letter" in listed
+    assert "case.events/3 " in listed and "/units/water" in listed and "1 dead letter\n" in listed
     dead_letters.show(4)
     assert original.decode() in capsys.readouterr().out
+
+
+def test_a_large_letter_is_shown_by_its_head_with_the_way_to_the_whole(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    large = letter(b"x" * 200_000, BINARY)
+    monkeypatch.setattr(dead_letters, "read", lambda *_, **__: iter([Filed(4, large)]))
+    dead_letters.show(4)
+    shown = capsys.readouterr().out
+    assert large.whole is not None
+    assert "whole    200000 bytes, 4 headers, SHA-256 of the value " + large.whole.sha256 in shown
+    assert "header   ce_specversion: 1.0\n" in shown and "header   content-type: null\n" in shown
+    assert "kpiwatch dead-letters show 4 --original" in shown and len(shown) < 2 * HEAD
 
 
 def test_the_source_is_the_originals_if_it_names_one() -> None:
@@ -81,10 +199,30 @@ def test_the_source_is_the_originals_if_it_names_one() -> None:
         assert letter(original).source is None
 
 
+def test_a_record_that_is_no_dead_letter_does_not_hide_the_others(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def read(address: str, *, unreadable: Callable[[int], None]) -> Iterator[Filed]:
+        unreadable(3)
+        yield Filed(4, letter(b"a"))
+
+    monkeypatch.setattr(dead_letters, "read", read)
+    dead_letters.list_letters()
+    said = capsys.readouterr()
+    assert "1 dead letter\n" in said.out
+    assert "1 records of the topic are no dead letters of this version (3)" in said.err
+
+
 @pytest.mark.parametrize("value", [b"", b"[]", b"1", b"{}", b'{"reason": "bored", "original": ""}'])
 def test_what_is_no_dead_letter_is_a_value_error(value: bytes) -> None:
     with pytest.raises(ValueError, match=r".+"):
         DeadLetter.decode(value)
+
+
+@given(st.binary(max_size=70), st.integers(0, 70))
+def test_the_partitioner_is_that_of_the_library(key: bytes, at: int) -> None:
+    key = key[:at] + b"\x1f" + key[at:]
+    assert partition_of(key, 1_000_003) == (murmur2(key) & 0x7FFFFFFF) % 1_000_003
 
 
 @pytest.mark.parametrize(

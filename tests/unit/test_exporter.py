@@ -25,7 +25,10 @@ from services.exporter.exposition import exposition
 from services.exporter.snapshot import REASONS, LabelSets, Snapshot
 from services.exporter.web import exporter_app
 from services.messaging import metrics
+from services.messaging.decoding import WorkerFailure
 from services.messaging.series import WrittenLabels
+from services.messaging.tally_log import Progress
+from services.messaging.topics import CASES_CHANGELOG
 from tests.asgi import get
 
 JIANGBEI = Path(services.catalog.__file__).parent / "jiangbei-2021"
@@ -220,6 +223,23 @@ def test_the_latest_verdict_of_a_case_counts(exporter: Exporter) -> None:
     assert exporter.value("kpi_verdicts", kpi="K06-1", unit="liangjiang-water", verdict="reversed") == 1
 
 
+def test_quarantined_cases_are_counted_by_unit_until_they_are_released(exporter: Exporter) -> None:
+    def told(*units: str) -> bytes:
+        return orjson.dumps({"cause": "ValueError", "since": "", "kpis": ["K06-1"], "units": units})
+
+    assert exporter.value("kpi_quarantined_cases", unit="-") == 0, "there is always a series that can be asked"
+    exporter.snapshot.take_quarantine(b"1", told("liangjiang-water"))
+    exporter.snapshot.take_quarantine(b"2", told("nobody", "liangjiang-water"))
+    exporter.snapshot.take_quarantine(b"3", told())
+    exporter.snapshot.take_quarantine(b"3", told("nobody"))
+    assert exporter.value("kpi_quarantined_cases", unit="liangjiang-water") == 2
+    assert exporter.value("kpi_quarantined_cases", unit="-") == 1
+    exporter.snapshot.take_quarantine(b"2", None)
+    exporter.snapshot.take_quarantine(b"1", b"7")
+    assert exporter.value("kpi_quarantined_cases", unit="liangjiang-water") == 1
+    assert exporter.value("kpi_exporter_unreadable_records_total", topic="case.quarantine") == 1
+
+
 def test_a_signal_stands_beside_the_values_and_goes_with_its_record(exporter: Exporter) -> None:
     key = b"signal|backdated|/units/liangjiang-water|-"
     told = {"signal": "backdated", "unit": "/units/liangjiang-water", "item": "-", "n": "3", "of": "40", "mean": ""}
@@ -275,6 +295,20 @@ def test_a_record_that_cannot_be_read_is_counted_and_stops_nothing(exporter: Exp
     assert exporter.value("kpi_exporter_unreadable_records_total", topic="kpi.values") == 4
     assert exporter.value("kpi_exporter_unreadable_records_total", topic="kpi.tallies") == 1
     assert exporter.value("kpi_value", **ROW) == 0.98
+
+
+def test_a_worker_that_dies_again_and_again_has_a_series_until_it_works(exporter: Exporter) -> None:
+    failure = WorkerFailure("kpis-1", "kpis", "KeyError at streams/kpis/kpis.py:1", 4, 1.0, 2.0)
+    exporter.snapshot.take_failure(b"kpis-1", orjson.dumps(failure._asdict()))
+    assert exporter.value("kpi_worker_failures", stage="kpis", worker="kpis-1") == 4
+    exporter.snapshot.take_failure(b"kpis-1", None)
+    assert exporter.series("kpi_worker_failures") == []
+
+
+def test_rows_that_a_worker_lost_in_its_changelog_are_unreadable_records(exporter: Exporter) -> None:
+    told = Progress(0, 1, 2_000_000, {}, lag=0, lost=3)
+    exporter.snapshot.take_tally(*told.record())
+    assert exporter.value("kpi_exporter_unreadable_records_total", topic=CASES_CHANGELOG) == 3
 
 
 def test_of_two_owners_of_a_partition_the_later_one_tells_the_progress(exporter: Exporter) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -231,3 +232,19 @@ def test_every_row_of_a_real_export_becomes_its_event(name: str) -> None:
                 assert data.get("due_at", "")[:19].replace("T", " ") == row["due_at"][:19]
             EVENT.validate_json(orjson.dumps(event))
     assert len(ids) == gzip.decompress(export.read_bytes()).count(b"\n") - 1
+
+
+def test_a_line_of_any_length_is_never_held_whole(tmp_path: Path) -> None:
+    file = tmp_path / "map.toml"
+    file.write_text(MAPPING)
+    mapping = read_mapping(file)
+    row = ",".join([*["x"] * 2, "2021-09-16T09:12:00", *[""] * 6])
+    export = tmp_path / "export.csv.gz"
+    for begin, line in ((f"{HEADER}\n{row}\n", 2), ("", 1)):
+        export.write_bytes(gzip.compress(begin.encode() + b"x" * 30_000_000, 1))
+        tracemalloc.start()
+        problem = list(events_of(export, mapping))[-1]
+        assert tracemalloc.get_traced_memory()[1] < 12_000_000
+        tracemalloc.stop()
+        assert isinstance(problem, Problem)
+        assert problem.line == line and "one row per line" in problem.sentence

@@ -1,10 +1,11 @@
 """A unit is told of each change once, in working hours, unless a silence holds it back."""
 
 import contextlib
+import errno
 import os
 import subprocess
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,18 +13,20 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from fastapi import FastAPI
 
 import services.catalog
 from services.catalog.load import load_plan
 from services.domain.plan import Plan
 from services.domain.published import Card
 from services.messaging.reader import Record
+from services.notifier import journal as journal_module
 from services.notifier.alertmanager import Alertmanager, Mirror
 from services.notifier.delivery import AlertmanagerAway, Delivery, Pace
 from services.notifier.inbox import AcceptedAlerts, Cards
 from services.notifier.journal import Journal, JournalInUse
 from services.notifier.subjects import Alert, Numbering, card_id, of_alert, of_card
-from services.notifier.webhook import notifier_app
+from services.notifier.webhook import MOST_BYTES, notifier_app
 from tests.asgi import get, request
 
 JIANGBEI = Path(services.catalog.__file__).parent / "jiangbei-2021"
@@ -261,6 +264,152 @@ def test_a_yellow_card_that_turned_red_says_nothing_without_the_red_one(desk: De
     assert desk.told()[1:] == [[("red", "raised"), ("yellow", "ended")]]
 
 
+def test_a_red_card_that_came_and_went_while_closed_is_no_notice_and_the_end_of_its_yellow_one_says_so(
+    desk: Desk,
+) -> None:
+    desk.card(YELLOW)
+    desk.wait()
+    desk.open = False
+    desk.card(SUPERSEDED, RED)
+    desk.wait(5)
+    desk.card(COMPLETED)
+    desk.wait(5)
+    assert len(desk.notices()) == 1
+    desk.open = True
+    desk.wait()
+    assert desk.told()[1:] == [[("yellow", "ended")]]
+    (ended,) = desk.notices()[1]["subjects"]
+    assert ended["reason"] == "superseded"
+    assert {name: text for name, text in ended.items() if name.startswith("red_")} == {
+        "red_raised_at": RED.raised_at,
+        "red_cleared_at": COMPLETED.cleared_at,
+        "red_reason": "completed",
+    }
+    desk.restart()
+    desk.card(SUPERSEDED, COMPLETED)
+    desk.wait(100)
+    assert len(desk.notices()) == 2
+
+
+def test_after_a_restart_a_red_card_that_came_and_went_ends_its_yellow_one_in_whatever_order_they_are_read(
+    tmp_path: Path,
+) -> None:
+    for place, order in enumerate(((SUPERSEDED, COMPLETED), (COMPLETED, SUPERSEDED))):
+        desk = Desk(tmp_path / str(place))
+        desk.card(YELLOW)
+        desk.wait()
+        desk.restart()
+        desk.card(*order)
+        desk.wait()
+        assert desk.told()[1:] == [[("yellow", "ended")]]
+        desk.outbox.close()
+
+
+def test_the_end_of_a_yellow_card_waits_for_its_red_one_and_not_for_ever(desk: Desk) -> None:
+    desk.card(YELLOW)
+    desk.wait()
+    desk.card(SUPERSEDED)
+    desk.wait(desk.pace.replacement - 1)
+    assert len(desk.notices()) == 1
+    desk.card(SUPERSEDED)  # again: it does not begin to wait anew
+    desk.wait()
+    assert desk.told()[1:] == [[("yellow", "ended")]]
+
+
+def test_a_red_card_of_an_earlier_time_is_not_what_a_yellow_one_turned_into(desk: Desk) -> None:
+    desk.card(YELLOW)
+    desk.wait()
+    desk.card(COMPLETED._replace(raised_at="2021-10-12T00:00:00+08:00", cleared_at="2021-10-12T01:00:00+08:00"))
+    desk.card(SUPERSEDED)
+    desk.wait()
+    assert len(desk.notices()) == 1
+    desk.card(RED)
+    desk.wait()
+    assert desk.told()[1:] == [[("red", "raised"), ("yellow", "ended")]]
+
+
+def test_a_yellow_card_under_a_silence_of_its_red_one_ends_with_it(desk: Desk) -> None:
+    desk.card(YELLOW)
+    desk.wait()
+    desk.held = {card_id(NUMBERING.of(RED), "red"): ["silence-1"]}
+    desk.card(SUPERSEDED, RED)
+    desk.wait(100)
+    assert len(desk.told()) == 1
+    desk.card(COMPLETED)  # still silenced
+    desk.wait(100)
+    assert desk.told()[1:] == [[("yellow", "ended")]]
+
+
+def test_the_end_of_a_card_that_moved_unnoticed_goes_to_the_unit_that_got_the_notice(desk: Desk) -> None:
+    desk.card(RED)
+    desk.wait()
+    desk.card(MOVED, COMPLETED._replace(unit=MOVED.unit))
+    desk.wait()
+    assert units_told(desk) == [("liangjiang-water", [("red", "raised")]), ("liangjiang-water", [("red", "ended")])]
+    assert desk.notices()[-1]["subjects"][0]["unit"] == MOVED.unit
+
+
+def test_a_card_of_which_only_the_key_is_left_ends_with_what_its_notice_said(desk: Desk) -> None:
+    desk.card(YELLOW)
+    desk.wait()
+    live = Cards()
+    (gone,) = live.take([record(YELLOW)._replace(value=None)], caught_up=True)
+    desk.card(gone)
+    desk.wait()
+    (ended,) = desk.notices()[-1]["subjects"]
+    assert (ended["status"], ended["reason"], ended["unit"]) == ("ended", "retracted", YELLOW.unit)
+    assert (ended["case"], ended["due_at"]) == (YELLOW.case, YELLOW.due_at)
+
+
+def test_labels_of_an_alert_do_not_say_what_a_notice_says(desk: Desk) -> None:
+    desk.alert(Alert("f1", "firing", {**MISSED.labels, "id": "card/1/red", "status": "ended"}, {}))
+    desk.wait()
+    (told,) = desk.notices()[0]["subjects"]
+    assert (told["id"], told["status"]) == ("alert/f1", "raised")
+
+
+def test_an_outbox_with_records_of_other_forms_is_read_for_what_it_says(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.card(YELLOW)
+    desk.wait()
+    desk.outbox.close()
+    path = desk.folder / "outbox.jsonl"
+    (good,) = path.read_bytes().splitlines()
+    notice = orjson.loads(good)
+    others = [
+        {}, {"outcome": "delivered"}, {**notice, "subjects": 3}, {**notice, "subjects": [3]}, {**notice, "unit": 7},
+        {**notice, "subjects": [{"id": "card/SECRET", "status": "later"}]}, {**notice, "written_at": None},
+        {**notice, "subjects": [{"id": ["SECRET"], "status": "raised"}]},
+    ]  # fmt: skip
+    lines = [*map(orjson.dumps, others), b"", b"null", b"[1]", b"\x00" * 40, b"\xff", b'{"SECRET', good]
+    path.write_bytes(b"\n".join(lines) + b'\n{"outcome": "deliv')
+    desk._start()
+    desk.card(YELLOW)
+    desk.wait()
+    assert path.read_bytes() == b"\n".join(lines) + b"\n"
+    desk.card(SUPERSEDED._replace(reason="completed"))
+    desk.wait()
+    assert orjson.loads(path.read_bytes().splitlines()[-1])["subjects"][0]["status"] == "ended"
+    assert len(caplog.messages) == 8 + 6
+    assert "SECRET" not in caplog.text
+
+
+def test_a_notice_without_what_later_versions_write_still_ends(tmp_path: Path) -> None:
+    number = NUMBERING.of(YELLOW)
+    told = {"id": card_id(number, "yellow"), "status": "raised", "kpi": "K06-1", "case": YELLOW.case, "cycle": 1}
+    old = {"outcome": "told", "unit": YELLOW.unit, "written_at": "2021-10-11T01:00:00Z", "subjects": [told]}
+    (tmp_path / "outbox.jsonl").write_bytes(orjson.dumps(old) + b"\n")
+    desk = Desk(tmp_path)
+    desk.card(YELLOW)
+    desk.wait()
+    assert len((tmp_path / "outbox.jsonl").read_bytes().splitlines()) == 1
+    desk.card(YELLOW._replace(cleared_at="2021-10-12T00:00:00+08:00", reason="completed"))
+    desk.wait()
+    assert desk.notices()[-1]["subjects"][0]["status"] == "ended"
+    desk.outbox.close()
+
+
 def test_several_promises_of_one_case_are_one_notice_and_another_case_is_another(desk: Desk) -> None:
     desk.card(RED, RED._replace(kpi="K27-2"), RED._replace(case="/units/liangjiang-water W-2"))
     desk.wait()
@@ -371,6 +520,39 @@ def test_a_line_cut_off_by_a_crash_is_removed_and_the_rest_kept(tmp_path: Path) 
     assert path.read_bytes() == b'{"a": 1}\n{"b": 2}\n{"d":4}\n'
 
 
+def test_what_could_not_be_written_is_not_there_and_is_written_once_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "outbox.jsonl"
+    whole = journal_module._write_all
+
+    def half(file: Any, content: bytes) -> None:
+        whole(file, content[: len(content) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with contextlib.closing(Journal(path)) as journal:
+        journal.append({"a": 1})
+        with monkeypatch.context() as patched:
+            patched.setattr(journal_module, "_write_all", half)
+            with pytest.raises(OSError, match="No space left"):
+                journal.append({"b": 2}, {"c": 3})
+        assert path.read_bytes() == b'{"a":1}\n'
+        journal.append({"b": 2}, {"c": 3})
+    assert contents(path) == ({"a": 1}, {"b": 2}, {"c": 3})
+
+
+def test_nobody_else_reads_a_journal_also_where_it_was_there_with_wider_rights(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        new, old = tmp_path / "new" / "outbox.jsonl", tmp_path / "outbox.jsonl"
+        old.write_bytes(b'{"a": 1}\n')
+        old.chmod(0o666)
+        assert (contents(new), contents(old)) == ((), ({"a": 1},))
+    finally:
+        os.umask(before)
+    assert [path.stat().st_mode & 0o777 for path in (new, old, new.parent)] == [0o600, 0o600, 0o700]
+
+
 def test_what_was_appended_is_there_after_a_kill(tmp_path: Path) -> None:
     path = tmp_path / "outbox.jsonl"
     script = (
@@ -406,10 +588,59 @@ def test_a_card_that_never_was_is_ended_when_its_record_is_removed() -> None:
     live = Cards()
     assert list(live.take([record(RED)], caught_up=True)) == [RED]
     assert list(live.take([gone], caught_up=True)) == [ended]
-    assert list(live.take([gone], caught_up=True)) == []
     after_a_restart = Cards()
     assert list(after_a_restart.take([record(RED), gone], caught_up=False)) == []
     assert list(after_a_restart.take([], caught_up=True)) == [ended]
+
+
+def test_a_card_that_is_no_longer_in_the_topic_was_retracted() -> None:
+    cards = Cards([YELLOW, RED])
+    assert list(cards.take([record(RED)], caught_up=False)) == []
+    gone = YELLOW._replace(cleared_at=YELLOW.raised_at, reason="retracted")
+    assert list(cards.take([], caught_up=True)) == [RED, gone]
+    assert list(cards.take([], caught_up=True)) == []
+
+
+def test_a_card_whose_record_nobody_can_read_is_not_taken_for_retracted() -> None:
+    cards = Cards([YELLOW])
+    assert list(cards.take([record(YELLOW)._replace(value=b"{}")], caught_up=True)) == []
+
+
+def test_of_an_empty_topic_nothing_is_concluded(caplog: pytest.LogCaptureFixture) -> None:
+    assert list(Cards([YELLOW]).take([], caught_up=True)) == []
+    assert "alert.cards is empty, and 1 cards" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"level": "purple"}, {"level": 3}, {"cycle": "1"}, {"unit": None}, {"case": ["x"]}, {"kpi": 6}, {"node": 7},
+     {"raised_at": 3}, {"cleared_at": {}}],
+)  # fmt: skip
+def test_a_record_with_a_field_of_another_kind_is_no_card(change: dict[str, Any]) -> None:
+    cards = Cards()
+    content = orjson.dumps({**YELLOW._asdict(), **change})
+    assert list(cards.take([record(YELLOW)._replace(value=content)], caught_up=True)) == []
+    assert cards.unreadable == 1
+
+
+def test_a_record_of_an_older_or_a_later_version_is_a_card() -> None:
+    old = {name: value for name, value in YELLOW._asdict().items() if name not in ("node", "due_at", "reason")}
+    later = {**YELLOW._asdict(), "later": 1, "due_at": None}
+    for content in (old, later):
+        (card,) = Cards().take([record(YELLOW)._replace(value=orjson.dumps(content))], caught_up=True)
+        assert card == YELLOW._replace(due_at="")
+
+
+def test_a_key_names_the_card_also_where_its_case_has_a_bar_in_it() -> None:
+    key = b"K06-1|/units/liangjiang-water\x1fW|1|2|site_survey|red"
+    (card,) = Cards().take([Record("alert.cards", 0, 0, key, None)], caught_up=True)
+    assert (card.case, card.cycle, card.node, card.level) == ("/units/liangjiang-water W|1", 2, "site_survey", "red")
+
+
+@pytest.mark.parametrize("key", [b"", b"K06-1", b"\xff|a|1|-|red", b"K06-1|case|x|-|red", b"K06-1|case|1|-|blue"])
+def test_a_removed_record_with_another_key_is_passed_over(key: bytes) -> None:
+    found = list(Cards().take([Record("alert.cards", 0, 0, key, None)], caught_up=True))
+    assert [card.kpi for card in found] == (["\ufffd"] if key.startswith(b"\xff") else [])
 
 
 def test_a_record_that_is_no_card_is_passed_over_without_showing_it(caplog: pytest.LogCaptureFixture) -> None:
@@ -432,13 +663,21 @@ def webhook(*alerts: Alert) -> dict[str, Any]:
     }
 
 
+TOKEN = "0123456789abcdef" * 4
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+
+def posted(app: FastAPI, content: dict[str, Any]) -> httpx.Response:
+    return request(app, "POST", "/alerts", json=content, headers=BEARER)
+
+
 def test_an_accepted_alert_survives_a_restart_and_a_repeated_one_is_written_once(tmp_path: Path) -> None:
     path = tmp_path / "alerts.jsonl"
     journal = Journal(path)
     accepted = AcceptedAlerts(journal)
-    app = notifier_app(accepted.accept, alive=lambda: True, ready=lambda: True)
+    app = notifier_app(accepted.accept, alive=lambda: True, ready=lambda: True, token=TOKEN)
     for _ in range(3):
-        assert request(app, "POST", "/alerts", json=webhook(MISSED)).status_code == 200
+        assert posted(app, webhook(MISSED)).status_code == 200
     assert list(accepted.take()) == [MISSED]
     journal.close()
     assert len(path.read_bytes().splitlines()) == 1
@@ -449,19 +688,92 @@ def test_an_accepted_alert_survives_a_restart_and_a_repeated_one_is_written_once
 def test_a_webhook_that_cannot_be_written_down_is_not_acknowledged(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "alerts.jsonl")
     journal.close()
-    app = notifier_app(AcceptedAlerts(journal).accept, alive=lambda: True, ready=lambda: True)
+    app = notifier_app(AcceptedAlerts(journal).accept, alive=lambda: True, ready=lambda: True, token=TOKEN)
     with pytest.raises(ValueError, match="closed file"):  # a 500 for the Alertmanager, which then sends again
-        request(app, "POST", "/alerts", json=webhook(MISSED))
+        posted(app, webhook(MISSED))
 
 
-@pytest.mark.parametrize("content", [{}, {"alerts": [{}]}, {"alerts": 3}])
-def test_what_is_no_webhook_is_refused(content: dict[str, Any]) -> None:
-    app = notifier_app(lambda alerts: None, alive=lambda: True, ready=lambda: True)
-    assert request(app, "POST", "/alerts", json=content).status_code == 422
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ({}, "alerts: Field required"),
+        ({"alerts": 3}, "alerts: Input should be a valid array"),
+        ({"alerts": [{}]}, "alerts.0.fingerprint: Field required"),
+        ({"alerts": [{**MISSED.written(), "status": "SECRET"}]}, "alerts.0.status: Input should be 'firing' or 'res"),
+        ({"alerts": [{**MISSED.written(), "labels": {"kpi": 7}}]}, "alerts.0.labels: Input should be a valid string"),
+        ({"alerts": [{**MISSED.written(), "fingerprint": "../SECRET"}]}, "alerts.0.fingerprint: String should match"),
+        ({"alerts": [{}] * 1_000}, "and 2995 more"),
+    ],
+)
+def test_what_is_no_webhook_is_refused_with_a_sentence_that_shows_nothing_of_it(
+    content: dict[str, Any], fault: str
+) -> None:
+    accepted: list[Alert] = []
+    app = notifier_app(accepted.extend, alive=lambda: True, ready=lambda: True, token=TOKEN)
+    answer = posted(app, content)
+    assert answer.status_code == 422
+    assert fault in answer.text
+    assert len(answer.text) < 1_000
+    assert "SECRET" not in answer.text
+    assert accepted == []
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b'{"alerts": ["\\ud800"]}', b"NaN"])
+def test_bytes_that_are_no_json_are_refused(body: bytes) -> None:
+    app = notifier_app(lambda alerts: None, alive=lambda: True, ready=lambda: True, token=TOKEN)
+    assert request(app, "POST", "/alerts", content=body, headers=BEARER).status_code == 422
+
+
+def test_fields_of_later_versions_are_neither_stored_nor_passed_on(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.jsonl"
+    with contextlib.closing(Journal(path)) as journal:
+        accepted = AcceptedAlerts(journal)
+        app = notifier_app(accepted.accept, alive=lambda: True, ready=lambda: True, token=TOKEN)
+        content = webhook(MISSED) | {"later": "SECRET"}
+        content["alerts"][0]["later"] = "SECRET"
+        assert posted(app, content).status_code == 200
+        assert list(accepted.take()) == [MISSED]
+    assert "SECRET" not in path.read_text()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"Authorization": ""}, {"Authorization": "Bearer "}, {"Authorization": "Bearer TOKEN"},
+     {"Authorization": f"Basic {TOKEN}"}, {"Authorization": TOKEN}, {"Authorization": f"Bearer {TOKEN}x"}],
+)  # fmt: skip
+def test_without_the_token_nothing_is_read_or_accepted(headers: dict[str, str]) -> None:
+    accepted: list[Alert] = []
+    app = notifier_app(accepted.extend, alive=lambda: True, ready=lambda: True, token=TOKEN)
+    answer = request(app, "POST", "/alerts", json=webhook(MISSED), headers=headers)
+    assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+    assert "KPIWATCH_WEBHOOK_TOKEN_FILE" in answer.text
+    assert accepted == []
+    assert request(app, "POST", "/alerts", content=b"{", headers=headers).status_code == 401
+
+
+def test_a_body_that_is_too_large_is_refused_whether_or_not_it_says_how_large_it_is() -> None:
+    accepted: list[Alert] = []
+    app = notifier_app(accepted.extend, alive=lambda: True, ready=lambda: True, token=TOKEN)
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while True:
+            sent += 2**16
+            yield b" " * 2**16
+
+    assert request(app, "POST", "/alerts", content=b" " * (MOST_BYTES + 1), headers=BEARER).status_code == 413
+    with contextlib.suppress(BrokenPipeError):
+        assert request(app, "POST", "/alerts", content=endless(), headers=BEARER).status_code == 413
+    assert sent <= MOST_BYTES + 2**17
+    fits = orjson.dumps(webhook(MISSED))
+    fits += b" " * (MOST_BYTES - len(fits))
+    assert request(app, "POST", "/alerts", content=fits, headers=BEARER).status_code == 200
+    assert accepted == [MISSED]
 
 
 def test_health_and_readiness() -> None:
-    app = notifier_app(lambda alerts: None, alive=lambda: True, ready=lambda: False)
+    app = notifier_app(lambda alerts: None, alive=lambda: True, ready=lambda: False, token=TOKEN)
     assert (get(app, "/-/healthy").status_code, get(app, "/-/ready").status_code) == (200, 503)
 
 
@@ -532,11 +844,62 @@ def test_a_card_that_moves_ends_at_the_alertmanager_for_the_unit_that_held_it(
     assert [alert["labels"]["unit"] for alert in double.posted[2]] == ["sino-french-water"]
 
 
+def test_a_card_that_ended_while_no_notifier_ran_is_ended_at_the_alertmanager_if_it_may_be_there(
+    double: Double, alertmanager: Alertmanager, plan: Plan
+) -> None:
+    now, number = datetime(2026, 1, 1, 10, tzinfo=UTC), NUMBERING.of(RED)
+    before, after = Mirror(alertmanager, plan), Mirror(alertmanager, plan)
+    before.take(RED, number, now)
+    before.send(now, 0)
+    after.take(COMPLETED, number, now)
+    after.send(now, 0)
+    assert len(double.posted) == 1
+    after.take(COMPLETED, number, now, was_there=True)
+    after.send(now, 1)
+    (first,), (end,) = double.posted
+    assert end["labels"] == first["labels"]
+    assert end["endsAt"] == now.isoformat()
+
+
 def test_the_mirrored_card_of_a_node_names_it(double: Double, alertmanager: Alertmanager, plan: Plan) -> None:
     mirror, card = Mirror(alertmanager, plan), RED._replace(node="site_survey")
     mirror.take(card, NUMBERING.of(card), datetime(2026, 1, 1, tzinfo=UTC))
     mirror.send(datetime(2026, 1, 1, tzinfo=UTC), 0)
     assert "node site_survey" in double.posted[0][0]["annotations"]["summary_en"]
+
+
+def test_an_alert_that_the_alertmanager_refuses_holds_up_no_other(
+    alertmanager: Alertmanager, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sent: list[Any] = []
+
+    def answer(method: str, path: str, **what: Any) -> httpx.Response:
+        sent.append(what["json"])
+        return httpx.Response(400 if len(sent) == 1 else 200, request=httpx.Request(method, "http://am"))
+
+    monkeypatch.setattr(alertmanager._client, "request", answer)
+    alertmanager.post([{"n": number} for number in range(501)])
+    assert [len(batch) for batch in sent] == [500, 1]
+    assert "refuses" in caplog.text
+
+
+def test_a_mirrored_card_never_ends_before_it_starts(double: Double, alertmanager: Alertmanager, plan: Plan) -> None:
+    mirror, now, number = Mirror(alertmanager, plan), datetime(2026, 1, 1, tzinfo=UTC), NUMBERING.of(RED)
+    mirror.take(RED, number, now)
+    mirror.send(now, 0)
+    mirror.take(COMPLETED, number, now)
+    mirror.send(datetime(2025, 12, 31, tzinfo=UTC), 1)  # the clock was set back
+    assert double.posted[1][0]["endsAt"] == double.posted[1][0]["startsAt"]
+
+
+def test_accepted_alerts_of_another_form_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.jsonl"
+    good = orjson.dumps(MISSED.written())
+    others = [{}, {**MISSED.written(), "status": "later"}, {**MISSED.written(), "labels": "x"},
+              {**MISSED.written(), "labels": {"a": 1}}, {**MISSED.written(), "fingerprint": 3}]  # fmt: skip
+    path.write_bytes(b"\n".join([*map(orjson.dumps, others), good, b"torn"]))
+    with contextlib.closing(Journal(path)) as journal:
+        assert list(AcceptedAlerts(journal).take()) == [MISSED]
 
 
 def test_what_the_alertmanager_missed_is_sent_when_it_is_back(

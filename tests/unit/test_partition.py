@@ -12,7 +12,7 @@ from services.domain.cards import RETRACTED, CardState, cards
 from services.domain.facts import Fact, Rank
 from services.domain.fold import insert
 from services.domain.judge import NOTHING, Judge
-from services.domain.partition import PLAN_ROW, CasePartition, Effects
+from services.domain.partition import JUDGED_ROW, PLAN_ROW, SET_BACK_US, CasePartition, Effects
 from services.domain.plan import Plan, Source
 from services.domain.rulings import rulings_of
 from services.domain.tally import Tally, TallyKey
@@ -41,8 +41,12 @@ KEY = b"/units/water\x1fW-1"
 EVERY_KIND = histories.judge()
 
 
-def partition(judge: Judge, rows: dict[bytes, bytes] | None = None, now: Instant = 0) -> CasePartition:
-    found = CasePartition(judge, {} if rows is None else rows, loads=orjson.loads, dumps=orjson.dumps)
+def partition(judge: Judge, rows: dict[bytes, bytes] | None = None, now: Instant | None = None) -> CasePartition:
+    """A new owner of the rows; unless `now` says otherwise its clock goes on where they were judged last."""
+    rows = {} if rows is None else rows
+    if now is None:
+        now = orjson.loads(rows[JUDGED_ROW])[2] if JUDGED_ROW in rows else 0
+    found = CasePartition(judge, rows, loads=orjson.loads, dumps=orjson.dumps)
     found.rebuild(now)
     return found
 
@@ -376,7 +380,7 @@ def test_of_heartbeats_only_the_last_is_kept() -> None:
     fed = partition(WATER, rows)
     for time in ("2021-09-16T10:00", "2021-09-16T12:00", "2021-09-16T11:00"):
         fed.take(KEY, heartbeat(time), at("2021-09-16T12:00"))
-    kept = [fact for key, row in rows.items() if key != PLAN_ROW for fact in orjson.loads(row)[0]]
+    kept = [fact for key, row in rows.items() if key not in (PLAN_ROW, JUDGED_ROW) for fact in orjson.loads(row)[0]]
     assert [fact[4] for fact in kept] == [at("2021-09-16T12:00")]
     assert partition(WATER, rows, at("2021-09-16T12:00")).last_events == fed.last_events
 
@@ -557,3 +561,49 @@ def test_a_duty_reported_twice_counts_once(duplicates: int) -> None:
     rows = Valuer(judge).rows(fed.tallies, at("2021-11-01"), {})
     month = {row.unit: (row.numerator, row.denominator) for row in rows if row.window == "month"}
     assert month == {"ALL": ("1", "2"), "works": ("1", "1"), "seals": ("0", "1")}
+
+
+# ---- a clock that is set back --------------------------------------------------------------------------------
+def test_how_late_rows_are_judged_is_kept_with_them_whoever_owns_them() -> None:
+    rows: dict[bytes, bytes] = {}
+    fed = partition(WATER, rows)
+    fed.take(KEY, accepted("2021-09-16T09:00"), at("2021-09-16T12:00"))
+    fed.take(b"/units/water\x1fW-2", accepted("2021-09-16T09:00"), at("2021-09-16T10:00"))
+    assert fed.judged_to == at("2021-09-16T12:00")
+    list(fed.sweep(at("2021-09-24")))
+    assert fed.judged_to == partition(WATER, rows).judged_to == at("2021-09-24")
+
+
+def test_after_the_clock_was_set_back_a_new_owner_judges_every_case_as_of_the_present() -> None:
+    """What was judged later is no miss yet; the cards that were raised meanwhile never were."""
+    present = at("2021-09-20T09:00")
+    rows, consumer = dict[bytes, bytes](), Consumer()
+    fed = partition(WATER, rows)
+    fed.take(KEY, accepted("2021-09-16T09:00"), at("2021-09-16T09:00"))
+    sweep(fed, at("2021-09-24"), consumer)
+    assert consumer.cards
+    set_back = partition(WATER, rows, present)
+    sweep(set_back, present, consumer)
+    assert consumer.cards == {}
+    assert set_back.judged_to == present
+    never = partition(WATER, {})
+    never.take(KEY, accepted("2021-09-16T09:00"), present)
+    assert filled(set_back.tallies) == filled(never.tallies)
+    assert set_back.next_at == never.next_at
+
+
+def test_clocks_of_machines_that_differ_a_little_make_nobody_judge_again() -> None:
+    rows: dict[bytes, bytes] = {}
+    fed = partition(WATER, rows)
+    fed.take(KEY, accepted("2021-09-16T09:00"), at("2021-09-24"))
+    assert partition(WATER, rows, at("2021-09-24") - SET_BACK_US).judged_to == at("2021-09-24")
+
+
+def test_a_version_that_did_not_keep_how_late_rows_are_judged_is_taken_over() -> None:
+    rows: dict[bytes, bytes] = {}
+    fed = partition(WATER, rows)
+    fed.take(KEY, accepted("2021-09-16T09:00"), at("2021-09-24"))
+    del rows[JUDGED_ROW]
+    assert filled(partition(WATER, rows, at("2021-09-24")).tallies) == filled(fed.tallies)
+    rows[JUDGED_ROW] = b"garbage"
+    assert filled(partition(WATER, rows, at("2021-09-24")).tallies) == filled(fed.tallies)

@@ -102,3 +102,12 @@ def test_a_clock_that_is_led_runs_until_its_leader_ends_and_then_stands_still(tm
         leader.stdout.close()
     assert Clock.simulated(tmp_path / "clock.json").speed == 0
     assert check() == 3
+
+
+def test_a_worker_whose_disk_is_full_goes_on_and_is_not_ready(tmp_path: Path) -> None:
+    """Raised from its timer, it ended a kpis worker, which needs no disk."""
+    state = tmp_path / "state"
+    state.write_text("no folder can be made here")
+    Readiness.of_this_process("kpis-1", partitions=1, rebalancing=False).write(state)
+    state.unlink()
+    assert readiness.of_worker(state, "kpis-1") == "it has not said anything yet"

@@ -5,6 +5,7 @@ import gzip
 import json
 import random
 import re
+import tracemalloc
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
@@ -19,7 +20,7 @@ from services.cli.__main__ import main
 from services.domain.law import Law
 from services.domain.published import Level, ValueRow
 from services.domain.zone import Zone
-from services.replay.blocks import blocks
+from services.replay.blocks import LINES_AT_ONCE, blocks
 from services.replay.periods import Every, period_ends
 from services.replay.replay import replay
 from services.replay.runs import SortedRows
@@ -182,6 +183,45 @@ def test_blocks_are_whole_lines_with_their_numbers(tmp_path: Path) -> None:
             for number, line in enumerate(block.lines.splitlines(keepends=True), block.first_line)
         ]
         assert numbered == list(enumerate(content, 1)) * 2
+
+
+@pytest.mark.parametrize("name", ["plain.jsonl", "packed.jsonl.gz"])
+def test_a_line_of_any_length_takes_little_memory_and_is_refused_in_its_place(tmp_path: Path, name: str) -> None:
+    line = b'{"a":"' + b"a" * 40_000_000 + b'"}\n'
+    file = tmp_path / name
+    file.write_bytes(
+        gzip.compress(b"1\n" + line + b"2\n" + line[:-1], 1) if name.endswith(".gz") else b"1\n" + line * 2
+    )
+    found: list[tuple[int, bytes]] = []
+    tracemalloc.start()
+    for block in blocks([str(file)], 256 * 1024):
+        found += [(block.first_line + index, each[:8]) for index, each in enumerate(block.lines.splitlines())]
+        assert len(block.lines) < 1_000_000
+    assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    tracemalloc.stop()
+    lines = [1, 2, 3, 4] if name.endswith(".gz") else [1, 2, 3]
+    assert [number for number, _ in found] == lines
+    replayed = replay([str(file)], PLAN, [], processes=1)
+    assert [(each.line, each.reason) for each in replayed.rejected] == [
+        (number, "too_large" if beginning.startswith(b"{") else "malformed") for number, beginning in found
+    ]
+
+
+def test_blanks_before_an_event_do_not_hide_it_however_many(tmp_path: Path) -> None:
+    file = written(tmp_path / "events.jsonl", [b" " * 3_000_000 + b"{}\n", b"   \n", b"{}"])
+    found = replay([str(file)], PLAN, [], processes=1)
+    assert [(each.line, each.reason) for each in found.rejected] == [(1, "too_large"), (3, "malformed")]
+
+
+def test_a_block_has_so_many_lines_that_all_may_be_refused(tmp_path: Path) -> None:
+    for content in (b"1\n" * 50_001, b"1\n" * 50_000 + b"1", b"\r\n" * 40_000):
+        file = tmp_path / "events.jsonl"
+        file.write_bytes(content)
+        found = list(blocks([str(file)]))
+        assert b"".join(block.lines for block in found) == content
+        assert max(block.lines.count(b"\n") for block in found) <= LINES_AT_ONCE
+        starts = [block.first_line for block in found]
+        assert starts == [1 + sum(block.lines.count(b"\n") for block in found[:n]) for n in range(len(found))]
 
 
 def test_a_damaged_file_is_named_with_how_far_it_was_read(tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def test_every_alert_but_the_watchdog_waits_before_it_begins_and_before_it_ends(
 def test_nobody_is_told_twice_of_one_cause(plan: Plan) -> None:
     def held_back(by: str) -> set[str]:
         names = {rule["alert"] for rule in alerts(plan)} | {CARD_ALERT}
-        inhibitions = routing(plan, 1, "http://notifier:1")["inhibit_rules"]
+        inhibitions = routing(plan, 1, "http://notifier:1", "/token")["inhibit_rules"]
         found = [one for one in inhibitions if matches(one["source_matchers"][0], by) and "equal" not in one]
         return {name for name in names for one in found if matches(one["target_matchers"][0], name)}
 
@@ -175,7 +175,7 @@ def test_durations_are_written_exactly_rounded_up_to_seconds(seconds: float, wri
 
 
 def test_the_notifier_is_told_by_every_severity_and_by_no_overview(plan: Plan) -> None:
-    tree = routing(plan, 1, "http://notifier:1")
+    tree = routing(plan, 1, "http://notifier:1", "/token")
     told = {receiver["name"] for receiver in tree["receivers"] if receiver.get("webhook_configs")}
     assert told == set(SEVERITIES)
     assert tree["route"]["group_by"] == ["unit"]

@@ -4,9 +4,10 @@ import io
 
 from rich.console import Console
 
-from services.cli.status import Standing, cards_table, forecast, target
+from services.cli.status import Standing, cards_table, forecast, target, troubles
 from services.domain.plan import Promise
 from services.domain.published import Card
+from services.messaging.decoding import WorkerFailure
 from tests.unit.cases import plan, promise
 
 COUNT: Promise = promise(
@@ -21,14 +22,14 @@ def standing(*foretold: str) -> Standing:
 
 
 def test_a_forecast_stands_on_a_line_of_its_own_with_its_interval() -> None:
-    assert forecast(standing("3.5", "2", "6"), "ALL", COUNT) == "\n[dim]→ 3.50 (2.00–6.00)[/]"
+    assert forecast(standing("3.5", "2", "6"), "ALL", COUNT) == "\n→ 3.50 (2.00–6.00)"
     assert forecast(standing("3.5", "2", "6"), "works", COUNT) == ""
     assert forecast(standing("3.5"), "ALL", COUNT) == ""
 
 
 def test_a_forecast_share_is_in_per_cent_and_never_rounded_up_to_the_whole() -> None:
     share = COUNT.model_copy(update={"statistic": "share", "objective": None})
-    assert forecast(standing("0.99999", "0.5", "1"), "ALL", share) == "\n[dim]→ 99.99 % (50 %–100 %)[/]"
+    assert forecast(standing("0.99999", "0.5", "1"), "ALL", share) == "\n→ 99.99 % (50 %–100 %)"
 
 
 def test_a_range_is_shown_with_both_ends() -> None:
@@ -53,3 +54,12 @@ def test_the_cards_of_nodes_are_counted_by_level_and_named_beside() -> None:
 
 def test_a_cleared_card_is_not_counted() -> None:
     assert lines(CASE, NODE._replace(cleared_at="2021-09-24T09:00:00+08:00", reason="completed")) == [["甲", "1"]]
+
+
+def test_what_is_wrong_with_the_machinery_is_said_in_a_line_each() -> None:
+    failure = WorkerFailure("kpis-1", "kpis", "KeyError at streams/kpis/kpis.py:1", 3, 1.0, 1_633_017_600.0)
+    dying, unreadable = troubles(Standing([], {}, [], "", "", failures=[failure], unreadable=2))
+    assert dying.startswith("worker kpis-1 (kpis) has died 3 times in a row, last at 2021-")
+    assert "KeyError at streams/kpis/kpis.py:1. See deploy/runbooks/WorkerFailing.md" in dying
+    assert unreadable.startswith("2 records cannot be read")
+    assert troubles(standing()) == []

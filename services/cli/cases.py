@@ -1,0 +1,122 @@
+"""`kpiwatch cases`: the cases of the running system that cannot be judged."""
+
+import sys
+import time
+from collections import Counter
+from typing import Annotated, NamedTuple
+
+import typer
+from rich.table import Table
+
+from services.cli.failure import INPUT_HAS_ERRORS, NO_ANSWER, Failure
+from services.cli.terminal import safe_console, say
+from services.domain.cards import case_name
+from services.messaging.quarantine_log import QuarantinedCase, decode
+from services.messaging.reader import BrokerUnavailable, TopicReader
+from services.messaging.tally_reader import ticks
+from services.messaging.topics import CASE_QUARANTINE
+from services.settings import Settings
+
+app = typer.Typer(help="The cases of the running system.", no_args_is_help=True)
+
+RETRIED_WITH_A_TICK = 50
+"""How many of a partition a worker judges again with each tick; a test compares it with the worker's number."""
+_THERE_WITHIN_SECONDS = 15
+
+
+class Place(NamedTuple):
+    """Where a case is."""
+
+    partition: int
+    key: bytes
+
+    @property
+    def name(self) -> str:
+        name = case_name(self.key.decode(errors="replace"))
+        return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in name)
+
+
+Quarantined = dict[Place, QuarantinedCase]
+
+
+@app.callback()
+def _of_cases() -> None:
+    """A group, though it has one command."""
+
+
+@app.command()
+def quarantined(
+    retry: Annotated[
+        bool,
+        typer.Option("--retry", help="Wait until the workers have judged each of them again, then list what is left."),
+    ] = False,
+    wait: Annotated[float, typer.Option("--wait", help="Seconds to wait for that.")] = 60,
+    bootstrap: Annotated[str | None, typer.Option(help="Kafka's address; else KPIWATCH_BOOTSTRAP.")] = None,
+) -> None:
+    """List the cases that cannot be judged, those first that have been so for longest.
+
+    The workers judge each of them again about once a second, and with each start, without being asked to: a case that
+    can be judged is released at once. Exit code 1 if there is any."""
+    address = bootstrap or Settings.from_environment().bootstrap
+    try:
+        held = read_quarantined(address)
+        if retry and held:
+            left = _after_another_try(address, held, wait)
+            released = sorted(place.name for place in held if place not in left)
+            for name in released:
+                say(f"released: {name}")
+            say(f"{len(held):,} judged again, {len(released):,} released")
+            held = left
+    except BrokerUnavailable as error:
+        raise Failure(f"cases: {error}", NO_ANSWER) from None
+    if held:
+        _print(held)
+    say(f"{len(held):,} quarantined case{'' if len(held) == 1 else 's'}")
+    if held:
+        raise typer.Exit(INPUT_HAS_ERRORS)
+
+
+def read_quarantined(bootstrap: str) -> Quarantined:
+    """The latest record of each key of `case.quarantine`. Raises BrokerUnavailable; Failure if there is no topic."""
+    held: Quarantined = {}
+    until = time.monotonic() + _THERE_WITHIN_SECONDS
+    with TopicReader(bootstrap, [CASE_QUARANTINE]) as reader:
+        while not (reader.caught_up and reader.lag[CASE_QUARANTINE] == 0):
+            for record in reader.poll(0.3):
+                place = Place(record.partition, record.key or b"")
+                held.pop(place, None)
+                if record.value is not None:
+                    try:
+                        held[place] = decode(record.value)
+                    except ValueError:
+                        held[place] = QuarantinedCase("a record that this version cannot read", "", (), ())
+            if not reader.appended(CASE_QUARANTINE) and not reader.caught_up and time.monotonic() > until:
+                raise Failure(
+                    f"cases: {bootstrap} has no topic {CASE_QUARANTINE}: `kpiwatch topics` makes it", NO_ANSWER
+                )
+    return held
+
+
+def _after_another_try(address: str, held: Quarantined, wait: float) -> Quarantined:
+    """What is still quarantined when the workers have judged all of these again."""
+    counts = Counter(place.partition for place in held)
+    # one more: the tick that is under way may have begun before we asked
+    wanted = {partition: count // RETRIED_WITH_A_TICK + 2 for partition, count in counts.items()}
+    if missing := ticks(address, wanted, wait):
+        raise Failure(
+            f"cases: in {wait:g} s no worker has judged again the cases of partitions {missing}: do the workers run, "
+            "and have they caught up? `kpiwatch status`, or wait longer with --wait",
+            NO_ANSWER,
+        )
+    return read_quarantined(address)
+
+
+def _print(held: Quarantined) -> None:
+    table = Table("case", "unit", "promises", "since", "cause", box=None)
+    for place, each in sorted(held.items(), key=lambda item: (item[1].since, item[0])):
+        table.add_row(place.name, ", ".join(each.units) or "-", _promises(each.kpis), each.since, each.cause)
+    safe_console(width=None if sys.stdout.isatty() else 240).print(table)
+
+
+def _promises(kpis: tuple[str, ...]) -> str:
+    return ", ".join(kpis[:5]) + (f" and {len(kpis) - 5} more" if len(kpis) > 5 else "") or "-"

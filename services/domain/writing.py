@@ -1,0 +1,84 @@
+"""How an event is written, beyond what a parser of JSON says of it: how deep, and whether a name stands there twice."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+DEEPEST: Final = 16
+"""Levels of objects and lists; the contract needs six."""
+
+_COLON: Final = b":"
+_ESCAPE: Final = ord("\\")
+_ESCAPED_COLONS: Final = (b"\\u003a", b"\\u003A")
+
+
+def is_deep(content: object) -> bool:
+    """Whether objects and lists lie in each other deeper than any event needs; it does not call itself."""
+    level: list[Any] = [content]
+    for _ in range(DEEPEST):
+        inner: list[Any] = []
+        for each in level:
+            if type(each) is dict:
+                inner += each.values()
+            elif type(each) is list:
+                inner += each
+        level = [each for each in inner if type(each) is dict or type(each) is list]
+        if not level:
+            return False
+    return True
+
+
+def repeats_a_name(raw: bytes, written: bytes) -> bool:
+    """Whether an object in the JSON has a name twice, of which readers take different ones. `written`: the same
+    content written again by a library that takes one of them.
+
+    A name that is lost takes a colon with it, and only an escape hides one: most events need no second look.
+    """
+    hides_one = _ESCAPE in raw and any(colon in raw for colon in _ESCAPED_COLONS)
+    if not hides_one and raw.count(_COLON) == written.count(_COLON):
+        return False
+    try:
+        json.loads(raw, object_pairs_hook=_once, parse_int=str, parse_float=str)
+    except _Twice:
+        return True
+    except (ValueError, RecursionError):  # another reader's limits: this one has read it
+        return False
+    return False
+
+
+class _Twice(Exception):
+    pass
+
+
+def _once(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _Twice
+    return found
+
+
+# ---- one line of an export -----------------------------------------------------------------------------------
+STAMP: Final = b'{"receivedat":"'
+STAMP_END: Final = b'",'
+LONGEST_STAMP: Final = 64
+"""Bytes that an export adds to an event at most, when it writes the arrival into it."""
+DATA: Final = b',"data":'
+
+
+def stamped(event: bytes, arrival: str) -> bytes:
+    """A JSON object with its arrival spliced in as its first attribute; all other bytes stay as they are. ValueError
+    if the arrival is longer than any time, or not ASCII."""
+    written = json.dumps(arrival, ensure_ascii=False).encode("ascii")
+    if len(written) > LONGEST_STAMP - len(STAMP):
+        raise ValueError("it is longer than any time")
+    rest = event.lstrip()[1:]
+    is_empty = rest.lstrip().startswith(b"}")
+    return STAMP[:-1] + written + (b"" if is_empty else b",") + rest
+
+
+def stamp_length(event: bytes) -> int:
+    """How many bytes of an event `stamped` has added; 0 if it was not."""
+    if not event.startswith(STAMP):
+        return 0
+    end = event.find(STAMP_END, len(STAMP), LONGEST_STAMP)
+    return 0 if end < 0 else end + len(STAMP_END) - len(STAMP[:1])

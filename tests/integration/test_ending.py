@@ -1,0 +1,121 @@
+"""Every process of the system has ended ten seconds after SIGTERM: at work, while it recovers or catches up, and while
+the broker is away."""
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from services.catalog.calendars import load_calendar
+from services.catalog.load import load_plan
+from services.domain.law import Law
+from services.domain.zone import Zone
+from services.local.kafka import Broker
+from services.local.ports import free_ports
+from services.readiness import read
+from services.settings import Settings
+from services.simulator.history import History
+from services.simulator.profile import profile
+from tests.integration.system import System
+
+PARTITIONS = 2
+DAYS = 40
+WITHIN_SECONDS = 10.0
+MODULES = {
+    "cases-1": "streams.cases",
+    "kpis-1": "streams.kpis",
+    "exporter": "services.exporter",
+    "notifier": "services.notifier",
+    "feed": "services.simulator",
+}
+
+pytestmark = pytest.mark.timeout(240)
+
+
+class Running(System):
+    """The system, with its broker."""
+
+    def __init__(self, broker: Broker, folder: Path) -> None:
+        plan = Path("services/catalog/jiangbei-2021")
+        zone = Zone("Asia/Shanghai")
+        super().__init__(
+            broker.bootstrap, plan, folder, now=zone.midnight(date(2021, 10, 1).toordinal()), partitions=PARTITIONS
+        )
+        self.broker = broker
+        names = ("exporter_port", "notifier_port", "alertmanager_port")
+        ports = dict(zip(names, free_ports(3), strict=True))
+        self.settings = self.settings.model_copy(update={**ports, "outbox": folder / "outbox.jsonl"})
+
+    def end(self, name: str) -> float:
+        """How long a process lives after SIGTERM."""
+        began = time.monotonic()
+        worker = self.workers.pop(name)
+        worker.send_signal(signal.SIGTERM)
+        try:
+            worker.wait(WITHIN_SECONDS + 20)
+        except subprocess.TimeoutExpired:
+            worker.kill()
+            worker.wait(10)
+            return float("inf")
+        return time.monotonic() - began
+
+    def wait_for(self, name: str, words: str, seconds: float = 60) -> None:
+        """Until the log of a process has these words."""
+        until = time.monotonic() + seconds
+        while words not in (self.folder / f"{name}.log").read_text(errors="replace"):
+            assert time.monotonic() < until and self.workers[name].poll() is None, self.log(name)
+            time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("ending")
+    broker = Broker.start(folder / "kafka", cache=Settings.from_environment().cache)
+    running = Running(broker, folder)
+    law = Law(plan := load_plan(running.settings.plan), load_calendar(plan.head.calendar))
+    history = History(law, profile("demo"), 7, date(2021, 8, 20), DAYS, faults={})
+    assert running.feed([event.line for event in history.events()]) > 20_000
+    try:
+        yield running
+    finally:
+        running.stop()
+        broker.kill()
+
+
+def test_a_worker_that_catches_up_ends(system: Running) -> None:
+    system.start("cases-1")
+    system.wait_ready("cases-1", 90)
+    assert system.end("cases-1") < WITHIN_SECONDS, system.log("cases-1")
+
+
+@pytest.mark.parametrize("after", [0.0, 0.5, 2.0])
+def test_a_worker_that_recovers_ends(system: Running, after: float) -> None:
+    system.lose_disk("cases-1")
+    system.start("cases-1")
+    until = time.monotonic() + 60
+    while (said := read(system.settings.state, "cases-1")) is None or said.pid != system.workers["cases-1"].pid:
+        assert time.monotonic() < until and system.workers["cases-1"].poll() is None, system.log("cases-1")
+        time.sleep(0.05)
+    time.sleep(after)
+    assert system.end("cases-1") < WITHIN_SECONDS, system.log("cases-1")
+
+
+def test_everybody_ends_at_work_and_while_the_broker_is_away(system: Running) -> None:
+    took = {}
+    for broker_is_away in (False, True):
+        for name, module in MODULES.items():
+            system.start(name, module)
+        system.wait_ready("cases-1", 90)
+        system.wait_ready("kpis-1", 90)
+        system.wait_for("notifier", "webhook on")
+        time.sleep(2)
+        if broker_is_away:
+            system.broker.kill()
+            time.sleep(3)
+        for name in MODULES:
+            took[name, broker_is_away] = system.end(name)
+    assert {key: seconds for key, seconds in took.items() if seconds >= WITHIN_SECONDS} == {}, took

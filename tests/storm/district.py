@@ -1,0 +1,83 @@
+"""The district that a storm passes over: which days, how many cases, and who sends them."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+from pathlib import Path
+
+from services.catalog.calendars import load_calendar
+from services.catalog.load import load_plan
+from services.domain.judge import Judge
+from services.domain.plan import Plan
+from services.domain.zone import Instant
+from services.settings import Settings
+from services.simulator.history import Event, History
+from services.simulator.profile import parse_faults, profile
+
+END_MINUTE = 10 * 60 + 30
+"""Of the last day: every unit is open, so every notice can be delivered."""
+
+
+@dataclass(frozen=True)
+class District:
+    """A simulated district with every fault of the simulator, from the plan's date of issue on."""
+
+    seed: int
+    days: int
+    """Days that pass while the storm lasts."""
+    cases_per_day: float
+    backlog_days: int
+    """Days that have passed when it begins: their events come first, as fast as they can be sent."""
+    plan_folder: Path = Settings().plan
+
+    @cached_property
+    def plan(self) -> Plan:
+        return load_plan(self.plan_folder)
+
+    @cached_property
+    def judge(self) -> Judge:
+        return Judge(self.plan, load_calendar(self.plan.head.calendar))
+
+    @cached_property
+    def last_day(self) -> date:
+        """A working day, `days` or a few more after the backlog."""
+        calendar = self.judge.law.calendar
+        day = self.plan.head.issued + timedelta(days=self.backlog_days + self.days)
+        while not calendar.is_working(day.toordinal()):
+            day += timedelta(days=1)
+        return day
+
+    @cached_property
+    def begin(self) -> Instant:
+        """Where the plan's clock stands when the storm begins."""
+        first = self.plan.head.issued + timedelta(days=self.backlog_days)
+        return self.judge.law.zone.midnight(first.toordinal())
+
+    @cached_property
+    def end(self) -> Instant:
+        """Where the plan's clock stops. Nothing arrives at that instant or later."""
+        return self.judge.law.zone.at(self.last_day.toordinal(), END_MINUTE)
+
+    @property
+    def as_of(self) -> str:
+        return self.judge.law.zone.text(self.end)
+
+    def history(self) -> "Ending":
+        """What arrives, the same for the same seed."""
+        district = profile("district").at_volume(self.cases_per_day)
+        rates = parse_faults("all")
+        return Ending(self.end, self.judge.law, district, self.seed, self.plan.head.issued, faults=rates)
+
+
+class Ending(History):
+    """A history that ends at an instant instead of a midnight."""
+
+    def __init__(self, until: Instant, *arguments: object, **options: object) -> None:
+        super().__init__(*arguments, **options)  # type: ignore[arg-type]  # handed on as they are
+        self._until = until
+
+    def events(self) -> Iterator[Event]:
+        """Every event, in order of arrival, that arrives before the end."""
+        return itertools.takewhile(lambda event: event.received < self._until, super().events())

@@ -1,0 +1,271 @@
+"""Whatever an option, an argument or a setting is given: a sentence that names it, at once, and an exit code that is
+documented; never a traceback, and never more memory than a small command needs."""
+
+import functools
+import io
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from kafka.errors import KafkaConnectionError
+
+from services.catalog import load
+from services.cli import __main__ as cli
+from services.cli import simulate as simulate_module
+from services.cli.__main__ import COMMANDS, main
+from services.cli.failure import Failure
+from services.domain.law import Law
+from services.local import monitoring_tools
+from services.local.failures import PartUnavailable
+from services.replay import replay as replaying
+from services.settings import Settings, SettingsError, variable
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 20
+"""For one command on a busy machine: it has nothing to do."""
+MEMORY_BYTES = 1_500 * 1024 * 1024
+"""More than the process has."""
+BASES = {
+    "replay": "EVENTS --as-of 2021-11-01 --out v.csv --processes 1",
+    "report": "EVENTS --month 2021-10 --out reports --processes 1",
+    "backfill": "EVENTS --from 2021-10-01 --to 2021-10-02 --out blocks --processes 1",
+    "values": "--out v.csv --as-of 2021-11-01 --wait 0",
+    "explain": "CASE EVENTS --as-of 2021-11-01",
+    "archive": "--out a.jsonl",
+    "validate": "EVENTS",
+    "import": "EXPORT --mapping MAPPING --out i.jsonl",
+    "simulate": "--days 1 --seed 1 --out s.jsonl --cases-per-day 1 --plan SHIPPED",
+    "plan check": "PLAN",
+    "plan show": "CALENDAR",
+    "plan diff": "PLAN PLAN",
+    "plan schema": "plan",
+    "topics": "--check",
+    "dead-letters list": "",
+    "dead-letters show": "0",
+    "dead-letters resend": "0 --event EVENTS --source /units/water",
+    "dashboards publish": "--url http://127.0.0.1:1 --token t --dry-run",
+    "status": "--wait 0",
+    "clock": "--check",
+}
+"""How each command is asked in the quickest way. `up` has no option that takes a value."""
+NUMBERS = ("0", "-1", "1000000000", "9" * 5000, "1e300", "nan", "-inf", "", "九", "²")
+FILES = (
+    "",
+    "x" * 5000,
+    "-",
+    "/",
+    "/dev/null",
+    "/dev/zero",
+    "/dev/full",
+    "nowhere/x",
+    "GBK",
+    "UTF16",
+    "BOM",
+    "DEEP",
+    "BINARY",
+)
+TEXTS = (
+    "", " ", "x" * 5000, "--", "0001-01-01", "9999-12-30", "2021-02-30", "a:b:c", ":", "[::1", "http://", "a\udcffb",
+    "\x1b[31m",
+)  # fmt: skip
+EXTREMES = (*NUMBERS, *FILES, *TEXTS)
+_READ = {"EVENTS", "--plan", "PLAN", "EXPORT", "--mapping", "--event"}
+"""What is tried with the work behind it, not only up to it."""
+
+
+@pytest.fixture
+def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """What the words in capitals stand for; the working directory is a new one, and nobody answers anywhere."""
+    files = {
+        "EVENTS": b'{"id": "1"}\n',
+        "EXPORT": b"case_id,event\n1,2\n",
+        "GBK": 'timezone = "九月"\n'.encode("gbk"),
+        "UTF16": 'timezone = "Asia/Shanghai"\n'.encode("utf-16"),
+        "BOM": b"\xef\xbb\xbftimezone = 1\n",
+        "DEEP": b"a = " + b"[" * 5000,
+        "BINARY": bytes(range(256)) * 40,
+    }
+    for name, content in files.items():
+        (tmp_path / f"{name}.txt").write_bytes(content)
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+    monkeypatch.setenv("KPIWATCH_PLAN", str(ROOT / "tests" / "oracle_plan"))
+    laws: dict[int, Law] = {}
+    monkeypatch.setattr(simulate_module, "load_plan", functools.cache(load.load_plan))
+    monkeypatch.setattr(simulate_module, "Law", lambda plan, calendar: laws.setdefault(id(plan), Law(plan, calendar)))
+
+    def nobody(*_: Any, **__: Any) -> Any:
+        raise KafkaConnectionError("nobody")
+
+    for place in ("messaging.reader.KafkaConsumer", "messaging.tally_reader.KafkaConsumer",
+                  "messaging.dead_letter.KafkaConsumer", "messaging.topics.KafkaAdminClient"):  # fmt: skip
+        monkeypatch.setattr(f"services.{place}", nobody)
+    monkeypatch.setattr(
+        monitoring_tools, "find", lambda *_: (_ for _ in ()).throw(PartUnavailable("promtool", "there is none", "-"))
+    )
+    names = {name: str(tmp_path / f"{name}.txt") for name in files}
+    mapping = ROOT / "tests" / "mappings" / "nl-wabo-receipt.toml"
+    shipped = ROOT / "services" / "catalog" / "jiangbei-2021"
+    yield names | {"MAPPING": str(mapping), "SHIPPED": str(shipped), "PLAN": str(ROOT / "tests" / "oracle_plan")}
+
+
+@pytest.fixture(autouse=True)
+def little_memory() -> Iterator[None]:
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + MEMORY_BYTES, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def options_of(command: str) -> dict[str, tuple[str, ...]]:
+    """Every option of a command that takes a value, and what is extreme for it."""
+    words = command.split()
+    app = typer.Typer()
+    module, _, attribute = COMMANDS[words[0]].place.partition(":")
+    content = getattr(__import__(module, fromlist=[attribute]), attribute)
+    if isinstance(content, typer.Typer):
+        app.add_typer(content, name=words[0])
+    else:
+        app.command(words[0])(content)
+        app.callback()(lambda: None)
+    found: Any = typer.main.get_command(app)
+    for word in words:
+        found = found.commands[word]
+    return {
+        each.opts[0]: _extremes_of(each.type_descriptor.annotation)
+        for each in found.params
+        if each.opts[0].startswith("--") and not getattr(each, "is_flag", False) and each.opts[0] != "--help"
+    }
+
+
+def _extremes_of(kind: object) -> tuple[str, ...]:
+    if kind in (int, float):
+        return NUMBERS
+    return FILES if kind is Path else TEXTS
+
+
+def asked(command: str, words: dict[str, str]) -> Iterator[tuple[str, str, list[str]]]:
+    """What is extreme, how, and the arguments."""
+    base = BASES[command].split()
+    for option, extremes in options_of(command).items():
+        rest = list(base)
+        if option in rest:
+            del rest[rest.index(option) : rest.index(option) + 2]
+        for value in extremes:
+            yield option, value, [*rest, f"{option}={words.get(value, value)}"]
+    for place, word in enumerate(base):
+        if word.startswith("--") or (place and base[place - 1].startswith("--")):
+            continue
+        for value in EXTREMES if word in ("0", "CASE", "plan", "CALENDAR") else FILES:
+            if not value.startswith("-") or value == "-":
+                yield word, value, [*base[:place], words.get(value, value), *base[place + 1 :]]
+
+
+def ended(arguments: list[str]) -> tuple[int, str, float]:
+    """Exit code, what was said, and how long it took."""
+    said, began = io.TextIOWrapper(io.BytesIO(), "utf-8"), time.monotonic()
+    with redirect_stdout(said), redirect_stderr(said), pytest.raises(SystemExit) as end:
+        main(arguments)
+    said.flush()
+    text = said.buffer.getvalue().decode()
+    return end.value.code if isinstance(end.value.code, int) else 0, text, time.monotonic() - began
+
+
+def faults(code: int, said: str, seconds: float) -> str:
+    if code not in (0, 1, 2, 3):
+        return f"exit code {code}"
+    if "Traceback" in said or "please report" in said:
+        return "a defect"
+    if code and not said.strip():
+        return "no sentence"
+    if any(not one.isprintable() and one not in "\n\t" for one in said):
+        return "it bites"
+    return f"{seconds:.0f} s" if seconds > SECONDS else ""
+
+
+def test_every_command_is_tried() -> None:
+    tried = {command.split()[0] for command in BASES} | {"up"}
+    assert tried == set(COMMANDS)
+    for name in ("plan", "dead-letters", "dashboards"):
+        module = __import__(COMMANDS[name].place.partition(":")[0], fromlist=["app"])
+        subcommands = {each.name or each.callback.__name__ for each in module.app.registered_commands}
+        assert {command.split()[1] for command in BASES if command.split()[0] == name} >= subcommands
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("command", BASES)
+def test_no_value_of_an_option_is_more_than_a_sentence(
+    command: str, words: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "_defect", lambda: Failure(_account(), 99))
+    wrong = []
+    real = replaying.replay
+    for what, value, arguments in asked(command, words):
+        monkeypatch.setattr(replaying, "replay", real if what in _READ else lambda *_, **__: replaying.Replayed())
+        given = [*command.split(), *(words.get(word, word) for word in arguments)]
+        fault = faults(*(outcome := ended(given)))
+        if fault:
+            wrong.append(f"{what} = {value[:40]!r}: {fault}: {outcome[1][-1500:]}")
+    assert not wrong, "\n\n".join(wrong)
+
+
+def _account() -> str:
+    import traceback
+
+    return traceback.format_exc()
+
+
+@pytest.mark.parametrize("field", Settings.model_fields)
+def test_a_setting_that_cannot_be_used_is_named_with_a_remedy(field: str) -> None:
+    usable = 0
+    for value in EXTREMES:
+        try:
+            Settings.from_environment({variable(field): value})
+            usable += 1
+        except SettingsError as error:
+            assert str(error).startswith(f"{variable(field)}=") and len(str(error)) < 600, value
+    annotation = str(Settings.model_fields[field].annotation)
+    assert usable < len(EXTREMES) or "Path" in annotation
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["a:b:c", ":", "a", "a:", ":1", "a:0", "a:65536", "a:-1", "a:1,", ",", "a b:1", "http://a:1", "[::1]", "::1:9092",
+     "a:1e3", "a:٣", "\x1b:1"],
+)  # fmt: skip
+def test_what_is_no_address_of_a_broker_is_refused_everywhere(value: str, words: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="KPIWATCH_BOOTSTRAP"):
+        Settings.from_environment({"KPIWATCH_BOOTSTRAP": value})
+    code, said, _ = ended(["topics", f"--bootstrap={value}"])
+    assert code == 2 and "--bootstrap" in said
+
+
+@pytest.mark.parametrize("value", ["a:1", "127.0.0.1:19092", "a-1.b_c:9092, d:65535", "[::1]:9092"])
+def test_addresses_of_brokers_are_taken(value: str) -> None:
+    assert Settings.from_environment({"KPIWATCH_BOOTSTRAP": value}).bootstrap == value.replace(" ", "")
+
+
+@pytest.mark.parametrize("name", ["plan.toml", "kpis/a.toml", "units.toml", "lists/x.txt", "plan.lock"])
+@pytest.mark.parametrize("what", ["/dev/zero", "GBK", "UTF16", "BINARY", "LARGE", "/"])
+def test_a_file_of_a_plan_that_is_no_text_is_named(name: str, what: str, words: dict[str, str], tmp_path: Path) -> None:
+    import shutil
+
+    large = tmp_path / "large"
+    large.write_bytes(b"#" * (5 << 20))
+    folder = tmp_path / "plan"
+    shutil.copytree(words["PLAN"], folder)
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).symlink_to({"LARGE": str(large)}.get(what, words.get(what, what)))
+    code, said, seconds = ended(["plan", "check", str(folder)])
+    assert faults(code, said, seconds) == ""
+    assert code in (1, 2) and Path(name).name in said, said

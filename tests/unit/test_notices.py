@@ -1,0 +1,397 @@
+"""After any sequence of card records and alerts, closed hours, failures and crashes: whoever got a notice gets its end,
+once, and nothing is active in the outbox or at the Alertmanager that is not.
+
+The whole notifier runs, but its reader, its Alertmanager, its hours and its clocks are in the test's hand.
+"""
+
+import contextlib
+import logging
+import os
+import random
+import signal
+import threading
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from errno import ENOSPC
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, cast
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+import services.catalog
+import services.notifier.__main__ as process
+from services.catalog.load import load_plan
+from services.catalog.working_time import WorkingTime
+from services.clock import Clock
+from services.domain.plan import Plan
+from services.domain.published import Card
+from services.messaging.reader import Record, TopicReader
+from services.notifier import journal
+from services.notifier.delivery import AlertmanagerAway
+from services.notifier.subjects import Alert, Numbering, alert_id, card_id
+from services.settings import Settings
+
+JIANGBEI = Path(services.catalog.__file__).parent / "jiangbei-2021"
+REAL = datetime(2026, 1, 1, tzinfo=UTC)
+UNITS = ("liangjiang-water", "sino-french-water")
+CASES = ("/units/liangjiang-water W-1", "/units/liangjiang-water W|2")
+
+
+class Crash(BaseException):
+    """The notifier is killed here."""
+
+
+@dataclass
+class World:
+    """What surrounds the notifier and outlives it."""
+
+    folder: Path
+    seconds: float = 0.0
+    log: list[Record] = field(default_factory=list)
+    """alert.cards."""
+    closed: set[str] = field(default_factory=set)
+    silenced: set[str] = field(default_factory=set)
+    away: bool = False
+    at_alertmanager: dict[tuple[tuple[str, str], ...], datetime] = field(default_factory=dict)
+    """Labels → when the alert ends."""
+    next_write: str = ""
+    """What becomes of the next write to a journal: nothing happens, or a way of failing."""
+
+    def now(self) -> datetime:
+        return REAL + timedelta(seconds=self.seconds)
+
+    # the Alertmanager
+    def post(self, alerts: list[dict[str, Any]]) -> None:
+        if self.away:
+            raise AlertmanagerAway("no answer")
+        for alert in alerts:
+            assert alert["startsAt"] <= alert["endsAt"]
+            self.at_alertmanager[tuple(sorted(alert["labels"].items()))] = datetime.fromisoformat(alert["endsAt"])
+
+    def suppressions(self, unit: str, ids: Collection[str]) -> Mapping[str, list[str]]:
+        if self.away:
+            raise AlertmanagerAway("no answer")
+        return {id: ["silence"] for id in ids if id in self.silenced}
+
+    # working time
+    def is_open(self, now: int, unit: str) -> bool:
+        return unit not in self.closed
+
+    def text(self, now: int) -> str:
+        return "2021-10-12T09:00:00+08:00"
+
+    # the disk
+    def write(self, file: Any, content: bytes) -> None:
+        fate, self.next_write = self.next_write, ""
+        if fate in ("torn", "full"):
+            file.write(content[: len(content) * 2 // 3])
+        elif fate != "before":
+            file.write(content)
+        if fate == "full":
+            raise OSError(ENOSPC, "no space left")
+        if fate:
+            raise Crash
+
+
+class Reader:
+    """The topic as a process reads it that has just started."""
+
+    def __init__(self, log: list[Record]) -> None:
+        self._log = log
+        self._next = 0
+        self._first_end = len(log)
+
+    @property
+    def caught_up(self) -> bool:
+        return self._next >= self._first_end
+
+    def poll(self, timeout_seconds: float) -> list[Record]:
+        found = self._log[self._next : self._next + 3]
+        self._next += len(found)
+        return found
+
+
+class System:
+    """A notifier that is started again whenever it dies, and what should be so by now."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.cards: dict[tuple[str, str], Card] = {}
+        """(case, level) → the card that is active by the topic."""
+        self.firing: dict[str, Alert] = {}
+        self.pages: set[str] = set()
+        self.raised = 0
+        self.publish("/units/kaiyuan-gas G-1", "red", "completed", "kaiyuan-gas")  # the topic is never empty
+        self.start()
+
+    def start(self) -> None:
+        folder = self.world.folder
+        self.notifier = process.Notifier(
+            Settings(outbox=folder / "outbox.jsonl"),
+            plan(),
+            cast(Clock, self),
+            cast(TopicReader, Reader(self.world.log)),
+            seconds=lambda: self.world.seconds,
+        )
+        self.numbering = Numbering(bytes.fromhex((folder / "outbox.key").read_text()))
+
+    def now(self) -> int:
+        """The plan's clock."""
+        return 0
+
+    def end(self) -> None:
+        self.notifier._delivery._outbox.close()
+        self.notifier.accepted._journal.close()
+
+    def restart(self) -> None:
+        self.end()
+        self.start()
+
+    def run(self, seconds: float) -> None:
+        for _ in range(3):
+            self.world.seconds += seconds / 3
+            with self.surviving():
+                self.notifier.step()
+
+    @contextlib.contextmanager
+    def surviving(self) -> Iterator[None]:
+        try:
+            yield
+        except Crash:
+            self.restart()
+
+    # ---- what happens --------------------------------------------------------------------------------------
+    def publish(self, case: str, level: str, state: str, unit: str) -> None:
+        before = self.cards.pop((case, level), None)
+        self.raised += 1
+        at = f"2021-10-12T09:{self.raised // 60:02}:{self.raised % 60:02}+08:00"
+        card = before or Card("K06-1", case, 1, "-", level, unit, at, "", "", "")
+        if state == "active":
+            card = self.cards[case, level] = card._replace(unit=unit)
+        else:
+            card = card._replace(unit=unit, cleared_at=at, reason=state)
+        key = f"K06-1|{case.replace(' ', chr(0x1F))}|1|-|{level}".encode()
+        value = None if state == "retracted" else orjson.dumps(card._asdict())
+        self.world.log.append(Record("alert.cards", 0, len(self.world.log), key, value))
+
+    def publish_what_is_no_card(self, value: bytes | None) -> None:
+        self.world.log.append(Record("alert.cards", 0, len(self.world.log), b"K06-1|another|1|-|red", value))
+
+    def turn_red(self, case: str, unit: str) -> None:
+        """What the cases stage publishes when a limit passes, in either order."""
+        both = [("yellow", "superseded"), ("red", "active")]
+        for level, state in both if self.raised % 2 else reversed(both):
+            self.publish(case, level, state, unit)
+
+    def alert(self, fingerprint: str, status: str, severity: str) -> None:
+        alert = Alert(fingerprint, status, {"alertname": "A", "unit": UNITS[0], "severity": severity, "id": "x"}, {})
+        self.firing.pop(fingerprint, None)
+        if status == "firing":
+            self.firing[fingerprint] = alert
+        if severity == "page":
+            self.pages.add(alert_id(fingerprint))
+        done = False
+        while not done:  # the Alertmanager sends again what was not answered with success
+            with self.surviving(), contextlib.suppress(OSError):
+                self.notifier.accepted.accept([alert])
+                done = True
+
+    def compact(self, removed_are_gone: bool, seed: int) -> None:
+        """What Kafka does to the topic; between keys no order is promised to who reads it anew."""
+        last = {record.key: record for record in self.world.log}
+        kept = [record for record in last.values() if record.value is not None or not removed_are_gone]
+        random.Random(seed).shuffle(kept)
+        self.world.log[:] = kept
+        self.restart()
+
+    # ---- what must be so -----------------------------------------------------------------------------------
+    def id(self, card: Card) -> str:
+        return card_id(self.numbering.of(card), card.level)
+
+    def active(self) -> dict[str, str]:
+        """Subject → unit, by the topic and by the webhooks."""
+        cards = {self.id(card): card.unit for card in self.cards.values()}
+        return cards | {alert_id(one): UNITS[0] for one in self.firing}
+
+    def notices(self) -> list[dict[str, Any]]:
+        path = self.world.folder / "outbox.jsonl"
+        return [orjson.loads(line) for line in path.read_bytes().splitlines()]
+
+    def by_notices(self) -> dict[str, list[str]]:
+        """Subject that is active by the outbox → the units that got it. Fails where one is delivered twice, or ends
+        without having been delivered."""
+        found: dict[str, list[str]] = {}
+        for notice in self.notices():
+            if notice["outcome"] != "delivered":
+                continue
+            assert notice["subjects"]
+            for told in notice["subjects"]:
+                if told["status"] == "raised":
+                    assert notice["unit"] not in found.get(told["id"], ()), "delivered twice"
+                    found.setdefault(told["id"], []).append(notice["unit"])
+                else:
+                    assert notice["unit"] in found.pop(told["id"]), "an end for one who had no notice"
+        return found
+
+    def check_news(self, before: int) -> None:
+        """What was written since: true, in opening hours, and nothing that a silence holds back."""
+        active = self.active()
+        for notice in self.notices()[before:]:
+            ids = {told["id"]: told["status"] for told in notice["subjects"]}
+            assert notice["unit"] not in self.world.closed or ids.keys() & self.pages
+            for id, status in ids.items():
+                assert status == "ended" or active[id] == notice["unit"]
+                assert status == "raised" or id not in active
+                if notice["outcome"] == "delivered" and status == "raised" and not notice.get("silences"):
+                    assert id not in self.world.silenced
+
+    def check_in_the_end(self) -> None:
+        """All is open, nothing is silenced, everything answers, and time passes."""
+        world = self.world
+        world.closed, world.silenced, world.away, world.next_write = set(), set(), False, ""
+        for _ in range(8):
+            self.run(60)
+        active, by_notices = self.active(), self.by_notices()
+        assert by_notices.keys() == active.keys()
+        assert all(active[id] in units for id, units in by_notices.items())
+        there = {
+            card_id(dict(labels)["card"], dict(labels)["level"]): dict(labels)["unit"]
+            for labels, end in world.at_alertmanager.items()
+            if end > world.now()
+        }
+        assert there == {id: unit for id, unit in active.items() if id.startswith("card/")}
+        written = len(self.notices())
+        self.compact(removed_are_gone=True, seed=0)
+        for alert in self.firing.values():
+            self.notifier.accepted.accept([alert])
+        for _ in range(8):
+            self.run(60)
+        assert len(self.notices()) == written, "what is known is delivered again"
+
+
+cases, units = st.sampled_from(CASES), st.sampled_from(UNITS)
+steps = st.one_of(
+    st.tuples(
+        st.just("publish"),
+        cases,
+        st.sampled_from(("yellow", "red")),
+        st.sampled_from(("active", "active", "completed", "rejudged", "retracted")),
+        units,
+    ),
+    st.tuples(st.just("publish"), cases, st.just("yellow"), st.just("superseded"), units),
+    st.tuples(st.just("turn_red"), cases, units),
+    st.tuples(st.just("publish_what_is_no_card"), st.sampled_from((b"{}", b"[", b"7", None))),
+    st.tuples(st.just("alert"), st.sampled_from(("f1", "f2")), st.sampled_from(("firing", "resolved")), st.just("act")),
+    st.tuples(st.just("alert"), st.just("f3"), st.sampled_from(("firing", "resolved")), st.just("page")),
+    st.tuples(st.just("run"), st.sampled_from((1.0, 3.0, 30.0, 150.0))),
+    st.tuples(st.just("hours"), units),
+    st.tuples(st.just("silence"), cases, st.sampled_from(("yellow", "red"))),
+    st.tuples(st.just("away")),
+    st.tuples(st.just("next_write"), st.sampled_from(("before", "torn", "after", "full"))),
+    st.tuples(st.just("restart")),
+    st.tuples(st.just("compact"), st.booleans(), st.integers(0, 9)),
+)
+
+
+@cache
+def plan() -> Plan:
+    return load_plan(JIANGBEI)
+
+
+def took_place(system: System, step: tuple[Any, ...]) -> None:
+    world, (name, *what) = system.world, step
+    if name == "hours":
+        world.closed ^= {what[0]}
+    elif name == "silence":
+        world.silenced ^= {
+            card_id(system.numbering.of(Card("K06-1", what[0], 1, "-", "", "", "", "", "", "")), what[1])
+        }
+    elif name == "away":
+        world.away = not world.away
+    elif name == "next_write":
+        world.next_write = what[0]
+    else:
+        getattr(system, name)(*what)
+
+
+CLOSED = [("hours", UNITS[0]), ("hours", UNITS[1])]
+YELLOW = [("publish", CASES[0], "yellow", "active", UNITS[0]), ("run", 3.0)]
+
+
+@given(steps=st.lists(steps, max_size=30))
+@example(
+    steps=[*YELLOW, *CLOSED, ("turn_red", CASES[0], UNITS[0]), ("publish", CASES[0], "red", "completed", UNITS[0])]
+)
+@example(
+    steps=[*YELLOW, *CLOSED, ("turn_red", CASES[0], UNITS[0]), ("publish", CASES[0], "red", "retracted", UNITS[0])]
+)
+@example(
+    steps=[
+        *YELLOW,
+        ("turn_red", CASES[0], UNITS[0]),
+        ("run", 3.0),
+        ("publish", CASES[0], "yellow", "retracted", UNITS[0]),
+    ]
+)
+@example(
+    steps=[
+        *YELLOW, *CLOSED, ("publish", CASES[0], "yellow", "superseded", UNITS[0]), ("run", 3.0),
+        ("publish", CASES[0], "yellow", "retracted", UNITS[0]), ("compact", True, 0),
+    ]
+)  # fmt: skip
+@example(
+    steps=[
+        *YELLOW, ("hours", UNITS[1]), ("publish", CASES[0], "yellow", "active", UNITS[1]),
+        ("publish", CASES[0], "yellow", "completed", UNITS[1]),
+    ]
+)  # fmt: skip
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_notice_ends_once_and_nothing_is_active_that_is_not(
+    monkeypatch: pytest.MonkeyPatch, steps: list[tuple[Any, ...]]
+) -> None:
+    with TemporaryDirectory() as folder, monkeypatch.context() as patched:
+        world = World(Path(folder))
+        patched.setattr(process, "Alertmanager", lambda url: world)
+        patched.setattr(WorkingTime, "of", lambda plan: world)
+        patched.setattr(process, "real_now", world.now)
+        patched.setattr(journal, "_write_all", world.write)
+        patched.setattr(os, "fsync", lambda file: None)
+        logging.disable()
+        system = System(world)
+        try:
+            for step in steps:
+                before = len(system.notices())
+                took_place(system, step)
+                system.run(1)
+                system.by_notices()
+                system.check_news(before)
+            system.check_in_the_end()
+        finally:
+            logging.disable(logging.NOTSET)
+            system.end()
+
+
+def test_what_nobody_thought_of_ends_the_process_and_shows_no_case(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever started it starts it again; a thread that has died would leave a process that delivers nothing."""
+    world, signals = World(tmp_path), list[int]()
+    monkeypatch.setattr(process, "Alertmanager", lambda url: world)
+    monkeypatch.setattr(signal, "raise_signal", signals.append)
+    system = System(world)
+
+    def fail() -> None:
+        raise KeyError("SECRET")
+
+    monkeypatch.setattr(system.notifier, "step", fail)
+    system.notifier.run(threading.Event())
+    system.end()
+    assert signals == [signal.SIGTERM]
+    assert "KeyError at " in caplog.text
+    assert "SECRET" not in caplog.text
