@@ -11,7 +11,7 @@ from dashboards.pipeline import pipeline
 from dashboards.promise import promise
 from dashboards.sources import sources
 from dashboards.unit import unit
-from services.domain.plan import Kind, Plan
+from services.domain.plan.plan import Kind, Plan
 
 Builder = Callable[[Page], Json]
 

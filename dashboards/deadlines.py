@@ -7,8 +7,8 @@ from dashboards.panels import Column, Figure, Frame, Panel, Place, graph, query_
 from dashboards.queries import named, official, others, shares
 from dashboards.states import COLOURS
 from services.catalog.wording import unit_code
-from services.domain.plan import Kind
-from services.domain.published import State
+from services.domain.plan.plan import Kind
+from services.domain.results.published import State
 from services.messaging import metrics
 from services.messaging.metrics import Metric
 from services.messaging.records import CLOCK, UNIT_RANK, UNIT_VALUE

@@ -7,7 +7,7 @@ from dashboards.panels import Column, Figure, Frame, Panel, Place, query_table, 
 from dashboards.queries import counted
 from dashboards.states import COLOURS, RED_CARD, YELLOW_CARD, shown
 from dashboards.time_axis import live_only
-from services.domain.published import WORST_FIRST
+from services.domain.results.published import WORST_FIRST
 from services.messaging.records import CARDS, STATE_COUNT, UNIT_RANK
 
 

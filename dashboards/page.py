@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from services.domain.plan import Plan, Title
+from services.domain.plan.plan import Plan, Title
 
 Json = dict[str, Any]
 

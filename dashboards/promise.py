@@ -6,7 +6,7 @@ from dashboards.page import Json, Name, Page, cell
 from dashboards.panels import Column, Figure, Frame, Panel, Place, graph, query_table, stat, timeline
 from dashboards.queries import counted, of_units, others, row, shares
 from dashboards.states import COLOURS, RED_CARD, YELLOW_CARD
-from services.domain.published import State
+from services.domain.results.published import State
 from services.messaging import metrics
 from services.messaging.metrics import Metric
 from services.messaging.records import rank

@@ -1,9 +1,9 @@
-"""What the signals (services/domain/signals.py) are called on a dashboard."""
+"""What the signals (services/domain/judging/data_quality.py) are called on a dashboard."""
 
 from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMappingResult
 
 from dashboards.page import Page
-from services.domain import signals
+from services.domain.judging import data_quality as signals
 
 
 class SignalNames(dict[str, str]):

@@ -4,7 +4,7 @@ from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMappingResult
 
 from dashboards.page import Page
 from services.catalog.wording import SIGNS, STATE_NAMES
-from services.domain.published import WORST_FIRST, State
+from services.domain.results.published import WORST_FIRST, State
 
 COLOURS = {
     State.MISSED: "#C4162A",
@@ -17,7 +17,7 @@ COLOURS = {
     State.MET: "#37872D",
     State.UNTARGETED: "#1F60C4",
 }
-"""Only `met` is green and only `missed` red; what is not judged looks like neither (DESIGN §4.9)."""
+"""Only `met` is green and only `missed` red; what is not judged looks like neither (rule 9)."""
 
 YELLOW_CARD, RED_CARD = "#F2CC0C", "#C4162A"
 

@@ -7,7 +7,7 @@ from dashboards.panels import Column, Figure, Frame, Panel, Place, query_table, 
 from dashboards.queries import counted, how_many, named
 from dashboards.signals import signal_names
 from dashboards.states import COLOURS, RED_CARD, YELLOW_CARD, shown
-from services.domain.published import WORST_FIRST
+from services.domain.results.published import WORST_FIRST
 from services.messaging import metrics
 from services.messaging.records import UNIT_RANK
 

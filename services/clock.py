@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Self
 
 from services.bounded import read_text
-from services.domain.zone import Instant
+from services.domain.time.zone import Instant
 from services.settings import Settings, SettingsError, variable
 
 KEEP_SECONDS = 5.0

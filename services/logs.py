@@ -1,10 +1,10 @@
-"""What a process of ours writes to its log: lines in which nothing bites (`services.domain.visible`)."""
+"""What a process of ours writes to its log: lines in which nothing bites (`services.domain.intake.visible_text`)."""
 
 import logging
 import sys
 from typing import Any
 
-from services.domain.visible import LINES, visible
+from services.domain.intake.visible_text import LINES, visible
 
 
 class SeenRecord(logging.LogRecord):

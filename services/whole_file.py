@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from services.domain.visible import cell, visible
+from services.domain.intake.visible_text import cell, visible
 
 if TYPE_CHECKING:
     from _csv import Writer
@@ -125,7 +125,7 @@ _claims: dict[Path, _Draft] = {}
 
 # ---- CSV -------------------------------------------------------------------------------------------------
 class Rows:
-    """Writes the rows of a CSV; what comes from outside cannot bite there (`services.domain.visible`)."""
+    """Writes the rows of a CSV; what comes from outside cannot bite there (`services.domain.intake.visible_text`)."""
 
     def __init__(self, writer: "Writer") -> None:
         self._writer = writer

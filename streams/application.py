@@ -14,7 +14,7 @@ import faust
 from kafka.errors import KafkaError
 
 from services.catalog.load import InvalidPlan
-from services.domain.visible import LINES, visible
+from services.domain.intake.visible_text import LINES, visible
 from services.ending import end_soon
 from services.logs import SeenRecord, complain
 from services.messaging.decoding import WorkerFailure

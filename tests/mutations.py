@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
 from services.catalog.samples import samples_of
-from services.domain.admission import LARGEST_EVENT
-from services.domain.law import Law
-from services.domain.plan import Plan
+from services.domain.intake.admission import LARGEST_EVENT
+from services.domain.plan.plan import Plan
+from services.domain.plan.statutory_time import Law
 from services.settings import Settings
 
 Event = dict[str, Any]

@@ -5,8 +5,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from services.domain.limits import Limit
-from services.domain.plan import Objective, Promise
+from services.domain.plan.plan import Objective, Promise
+from services.domain.time.limits import Limit
 
 POINT = Decimal("0.01")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from services.domain.zone import Instant
+from services.domain.time.zone import Instant
 from services.local.kafka import Broker
 from services.settings import Settings
 from tests.integration.system import ROOT, System

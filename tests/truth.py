@@ -21,8 +21,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from services.catalog.load import load_plan
-from services.domain.plan import Kind, Plan, Promise, Tier
-from services.domain.zone import Zone
+from services.domain.plan.plan import Kind, Plan, Promise, Tier
+from services.domain.time.zone import Zone
 from tests.through_kafka import published
 
 PLAN = Path("services/catalog/jiangbei-2021")

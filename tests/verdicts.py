@@ -10,13 +10,13 @@ import orjson
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
 from services.catalog.sample_events import Sample
-from services.domain.admission import Admission
-from services.domain.facts import Fact
-from services.domain.judge import Judge
-from services.domain.partition import CasePartition
-from services.domain.plan import Plan, Promise
-from services.domain.published import ValueRow
-from services.domain.values import Valuer
+from services.domain.intake.admission import Admission
+from services.domain.intake.facts import Fact
+from services.domain.judging.judge import Judge
+from services.domain.plan.plan import Plan, Promise
+from services.domain.results.case_partition import CasePartition
+from services.domain.results.published import ValueRow
+from services.domain.results.value_rows import Valuer
 from services.messaging.codec import CODEC
 from services.settings import Settings
 

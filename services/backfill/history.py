@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 from services.backfill import recorded
 from services.catalog.working_time import WorkingTime
-from services.domain.aside import Aside
-from services.domain.plan import Plan
-from services.domain.published import Level, ValueRow
-from services.domain.zone import Instant, Zone, instant_of
+from services.domain.plan.plan import Plan
+from services.domain.results.published import Level, ValueRow
+from services.domain.results.side_results import Aside
+from services.domain.time.zone import Instant, Zone, instant_of
 from services.messaging import metrics
 from services.messaging.metrics import Metric
 from services.messaging.series import (

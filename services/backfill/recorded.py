@@ -7,10 +7,10 @@ a test has Prometheus evaluate the rules over backfilled rows and finds the same
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from services.domain import signals
-from services.domain.plan import Plan, Window
-from services.domain.published import WORST_FIRST, State, ValueRow
-from services.domain.signals import SignalRow
+from services.domain.judging import data_quality as signals
+from services.domain.judging.data_quality import SignalRow
+from services.domain.plan.plan import Plan, Window
+from services.domain.results.published import WORST_FIRST, State, ValueRow
 from services.messaging import metrics, records
 from services.messaging.metrics import Metric
 from services.messaging.series import ALL_ITEMS, WHOLE_DISTRICT, Measured, WrittenLabels

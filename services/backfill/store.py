@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from services.backfill.history import WRITTEN, Block
-from services.domain.zone import Instant
+from services.domain.time.zone import Instant
 from services.messaging import metrics
 
 _TIMEOUT_SECONDS = 120

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.bounded import Unreadable, parsed_toml, read_text
-from services.domain.calendar import WorkingCalendar
+from services.domain.time.calendar import WorkingCalendar
 
 FOLDER = Path(__file__).parent / "calendar"
 

@@ -30,20 +30,20 @@ from services.catalog.load import Located, Place, Problem, Reading, read_plan
 from services.catalog.lock import broken
 from services.catalog.positions import line_of, lines_of
 from services.catalog.quotation import PlanText, contradictions
-from services.domain.kinds.counts import FULL_TRACE
-from services.domain.kinds.in_sync import PLATFORM, VERSION
-from services.domain.law import hours_version
-from services.domain.limits import Limit
-from services.domain.opening_hours import OpeningHours
-from services.domain.plan import AttributeSpec, HoursEntry, Kind, Promise, ServiceItem, Source, Unit
-from services.domain.zone import Zone
+from services.domain.judging.bounded_amounts import FULL_TRACE
+from services.domain.judging.kinds.in_sync import PLATFORM, VERSION
+from services.domain.plan.plan import AttributeSpec, HoursEntry, Kind, Promise, ServiceItem, Source, Unit
+from services.domain.plan.statutory_time import hours_version
+from services.domain.time.limits import Limit
+from services.domain.time.opening_hours import OpeningHours
+from services.domain.time.zone import Zone
 
 CASE_FIELDS: Mapping[str, Collection[str]] = {
     "applicant": ("enterprise", "small_micro", "individual", "public", "unknown"),
     "channel": ("online", "counter", "phone", "post", "unknown"),
     "outcome": ("granted", "refused", "partly", "terminated"),
 }
-"""Fields of a case that a selection may name, with their values (CONTRACT §1)."""
+"""Fields of a case that a selection may name, with their values (docs/contract.md)."""
 _FLAGS = {"parent", "online", "stopped", "extended"}
 OF_EVERY_CASE = {*CASE_FIELDS, *_FLAGS, "service_item", "unit", "reached"}
 """What a selection may name without its being declared."""

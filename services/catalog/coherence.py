@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from services.catalog.load import Place
-from services.domain.limits import Limit, LimitUnit
-from services.domain.plan import BY_EVENT, CASELESS, AttributeSpec, Kind, Promise, ServiceItem, Source, Window
+from services.domain.plan.plan import BY_EVENT, CASELESS, AttributeSpec, Kind, Promise, ServiceItem, Source, Window
+from services.domain.time.limits import Limit, LimitUnit
 
 Fault = tuple[Place, str]
 """What is wrong within an entry: keys from the entry on, and the sentence."""
@@ -174,7 +174,7 @@ def tellers(point: str, item: ServiceItem, sources: Iterable[Source]) -> list[So
 
 def sooner_than_told(promise: Promise, items: Iterable[ServiceItem], sources: Iterable[Source]) -> Iterator[Fault]:
     """No limit is shorter than what the source of its stop usually takes to tell of it: done in time, every case would
-    be a late entry (DESIGN §4.14)."""
+    be a late entry (rule 14)."""
     if promise.kind not in (Kind.CASE_LIMIT, Kind.CASE_SHARE) or promise.target is None:
         return
     sources = list(sources)

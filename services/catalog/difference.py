@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from services.catalog.lock import version_of
-from services.domain.plan import Entry, Plan
+from services.domain.plan.plan import Entry, Plan
 
 
 class Change(NamedTuple):

@@ -19,8 +19,8 @@ from pydantic import ValidationError
 
 from services.bounded import Unreadable, parsed_toml, read_text
 from services.catalog.calendars import FOLDER as CALENDARS
-from services.domain.plan import Entry, HoursEntry, Plan, PlanHead, Promise, ServiceItem, Source, Unit
-from services.domain.visible import bites, visible
+from services.domain.intake.visible_text import bites, visible
+from services.domain.plan.plan import Entry, HoursEntry, Plan, PlanHead, Promise, ServiceItem, Source, Unit
 
 TAKES_LISTS = {
     "select",

@@ -1,6 +1,6 @@
 """The lock of a plan: what each version of a promise said when it came into force.
 
-A change is a new version with its own date, never an edit of a version in force (DESIGN §4.11). `plan.lock` keeps a
+A change is a new version with its own date, never an edit of a version in force (rule 11). `plan.lock` keeps a
 line per version, `"K06-1 2021-08-20" = "<SHA-256>"`, with the end date behind it once there is one. An end date (the
 last day on which a version binds) may be added while it lies ahead: that is how a version makes room for the next.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from services.bounded import parsed_toml, read_text
 from services.catalog.load import Located, Problem, digest_of
-from services.domain.plan import Promise
+from services.domain.plan.plan import Promise
 
 LOCK = "plan.lock"
 _KEPT = re.compile(r"[0-9a-f]{64}( until \d{4}-\d\d-\d\d)?")

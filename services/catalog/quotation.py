@@ -9,8 +9,8 @@ from decimal import Decimal
 from difflib import SequenceMatcher
 from typing import Literal
 
-from services.domain.limits import Limit, LimitUnit
-from services.domain.plan import Promise
+from services.domain.plan.plan import Promise
+from services.domain.time.limits import Limit, LimitUnit
 
 Counted = Literal["working_days", "calendar_days", "minutes", "months", "share", "number"]
 

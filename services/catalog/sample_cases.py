@@ -9,11 +9,11 @@ from typing import Any
 from services.catalog.check import CASE_FIELDS, OF_EVERY_CASE
 from services.catalog.coherence import as_tuple
 from services.catalog.sample_events import OPERATIONS, Expected, Name, Scene, Telling, Unspoken, voice_of
-from services.domain.kinds.counts import FULL_TRACE
-from services.domain.law import Law
-from services.domain.limits import Limit, LimitUnit, due
-from services.domain.plan import AttributeSpec, Kind, Objective, Promise, ServiceItem, Title
-from services.domain.zone import DAY_US, MINUTE_US, Instant
+from services.domain.judging.bounded_amounts import FULL_TRACE
+from services.domain.plan.plan import AttributeSpec, Kind, Objective, Promise, ServiceItem, Title
+from services.domain.plan.statutory_time import Law
+from services.domain.time.limits import Limit, LimitUnit, due
+from services.domain.time.zone import DAY_US, MINUTE_US, Instant
 
 SECOND = 1_000_000
 _BEFORE_THE_CLOCK = 30 * MINUTE_US

@@ -1,13 +1,13 @@
-"""Who tells a sample's events and how they are written: real CloudEvents of the contract (CONTRACT §1)."""
+"""Who tells a sample's events and how they are written: real CloudEvents of the contract (docs/contract.md)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal, NamedTuple
 
-from services.domain.law import Law
-from services.domain.plan import Plan, Promise, Source
-from services.domain.zone import Instant
+from services.domain.plan.plan import Plan, Promise, Source
+from services.domain.plan.statutory_time import Law
+from services.domain.time.zone import Instant
 
 Event = Mapping[str, Any]
 """One structured CloudEvent."""

@@ -8,11 +8,11 @@ from typing import Any
 from services.catalog.coherence import as_tuple
 from services.catalog.sample_cases import SECOND, another
 from services.catalog.sample_events import ALL, Expected, Name, Scene, Telling, voice_of
-from services.domain.kinds.in_sync import PLATFORM, VERSION
-from services.domain.kinds.months import Months, last_day
-from services.domain.law import Law
-from services.domain.plan import AttributeSpec, Kind, Promise
-from services.domain.zone import MINUTE_US, Instant
+from services.domain.judging.kinds.in_sync import PLATFORM, VERSION
+from services.domain.judging.months_owed import Months, last_day
+from services.domain.plan.plan import AttributeSpec, Kind, Promise
+from services.domain.plan.statutory_time import Law
+from services.domain.time.zone import MINUTE_US, Instant
 
 _TEN = 10 * 60
 """The minute of the day at which entries and figures are told."""

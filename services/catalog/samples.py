@@ -7,8 +7,8 @@ days or a figure without a target has no subject that misses it: its samples hav
 
 from services.catalog import sample_cases, sample_registers
 from services.catalog.sample_events import Sample, Scene, Unspoken
-from services.domain.law import Law
-from services.domain.plan import CASELESS, Promise
+from services.domain.plan.plan import CASELESS, Promise
+from services.domain.plan.statutory_time import Law
 
 
 def samples_of(promise: Promise, law: Law) -> tuple[Sample, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from services.catalog.load import LIST_PATTERN, TAKES_LISTS
-from services.domain.plan import Entry, HoursEntry, PlanHead, Promise, ServiceItem, Source, Unit
+from services.domain.plan.plan import Entry, HoursEntry, PlanHead, Promise, ServiceItem, Source, Unit
 
 Schema = dict[str, Any]
 

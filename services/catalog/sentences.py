@@ -5,8 +5,8 @@ from datetime import date
 from typing import Any
 
 from services.catalog.wording import objective_text, unit_of_measure
-from services.domain.limits import Limit
-from services.domain.plan import BY_EVENT, CASELESS, Kind, Objective, Plan, Promise, Strength, Tier, Title
+from services.domain.plan.plan import BY_EVENT, CASELESS, Kind, Objective, Plan, Promise, Strength, Tier, Title
+from services.domain.time.limits import Limit
 
 _POINTS = {
     "applied": Title(zh="申请", en="application"),

@@ -6,9 +6,9 @@ from typing import Literal
 
 from services.catalog.coherence import as_tuple
 from services.catalog.sample_events import sources_of
-from services.domain.kinds.counts import FULL_TRACE
-from services.domain.kinds.in_sync import PLATFORM, VERSION
-from services.domain.plan import AttributeSpec, Kind, Plan, Promise, Source
+from services.domain.judging.bounded_amounts import FULL_TRACE
+from services.domain.judging.kinds.in_sync import PLATFORM, VERSION
+from services.domain.plan.plan import AttributeSpec, Kind, Plan, Promise, Source
 
 About = Literal["service_item", "collection", "duty", "quantity"]
 _FIELDS = ("applicant", "channel", "outcome", "unit", "parent")

@@ -4,9 +4,9 @@ dashboards."""
 from collections.abc import Mapping
 from decimal import Decimal
 
-from services.domain.limits import Limit
-from services.domain.plan import Kind, Objective, Promise, Strength, Title
-from services.domain.published import State
+from services.domain.plan.plan import Kind, Objective, Promise, Strength, Title
+from services.domain.results.published import State
+from services.domain.time.limits import Limit
 
 SIGNS: Mapping[State, str] = {
     State.MISSED: "✗",
@@ -34,7 +34,7 @@ STATE_NAMES: Mapping[State, Title] = {
 }
 
 SEVERITY_OF_A_MISS = {Strength.HARD: "act", Strength.SOFT: "review", Strength.ASPIRATIONAL: "inform"}
-"""What a miss asks for: hard, act today; soft, give a reason or have it reviewed; aspirational, know (DESIGN §4.10).
+"""What a miss asks for: hard, act today; soft, give a reason or have it reviewed; aspirational, know (rule 10).
 The pipeline's alerts add `page`: wake somebody."""
 
 COLOUR_OF_A_MISS = {Strength.HARD: "red", Strength.SOFT: "yellow", Strength.ASPIRATIONAL: "none"}

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Self
 
 from services.catalog.calendars import load_calendar
-from services.domain.judge import Judge
-from services.domain.plan import Plan
-from services.domain.values import silent_sources
-from services.domain.zone import Instant
+from services.domain.judging.judge import Judge
+from services.domain.plan.plan import Plan
+from services.domain.results.value_rows import silent_sources
+from services.domain.time.zone import Instant
 
 
 class WorkingTime:

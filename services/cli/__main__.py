@@ -19,7 +19,7 @@ try:
     from services import whole_file
     from services.cli.failure import Failure, failure_of
     from services.cli.interrupts import heeded
-    from services.domain.visible import LINES, visible
+    from services.domain.intake.visible_text import LINES, visible
 except KeyboardInterrupt:  # these take a moment
     sys.exit(130)
 

@@ -11,8 +11,8 @@ from services.cli.arguments import Bootstrap, check_sinks
 from services.cli.failure import INPUT_HAS_ERRORS, NO_ANSWER, Failure
 from services.cli.progress import Display
 from services.cli.terminal import say
-from services.domain.cards import case_name
-from services.domain.facts import KEY_SEPARATOR
+from services.domain.intake.facts import KEY_SEPARATOR
+from services.domain.results.cards import case_name
 from services.messaging.exported import exported
 from services.messaging.reader import BrokerUnavailable, Record, TopicReader
 from services.messaging.topics import CASE_EVENTS

@@ -17,8 +17,8 @@ from services.cli.progress import Display
 from services.cli.rejected import end_with
 from services.cli.terminal import say
 from services.clock import Clock
-from services.domain.published import ValueRow
-from services.domain.zone import FIRST_YEAR, LAST_YEAR, Instant, Zone
+from services.domain.results.published import ValueRow
+from services.domain.time.zone import FIRST_YEAR, LAST_YEAR, Instant, Zone
 from services.local import monitoring_tools, promtool
 from services.local.monitoring_tools import MonitoringTools
 from services.replay import replay as files

@@ -12,8 +12,8 @@ from services.catalog.load import load_plan
 from services.cli.arguments import Bootstrap, PlanFolder, chosen_plan
 from services.cli.failure import INPUT_HAS_ERRORS, Failure
 from services.cli.terminal import safe_console, say
-from services.domain.refusal import Reason, Refused
-from services.domain.visible import visible
+from services.domain.intake.refusal import Reason, Refused
+from services.domain.intake.visible_text import visible
 from services.messaging.codec import admission
 from services.messaging.dead_letter import DeadLetter, Filed, Headers, OriginalGone, as_event, original_of, read
 from services.messaging.topics import ANSWER_MS, CASE_EVENTS

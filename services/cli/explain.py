@@ -13,12 +13,12 @@ from services.cli.failure import INPUT_HAS_ERRORS, WRONG_USAGE, Failure
 from services.cli.moments import moment
 from services.cli.rejected import tell
 from services.cli.terminal import safe_console, say
-from services.domain.cards import case_name
-from services.domain.explain import explain as explained
-from services.domain.facts import Fact
-from services.domain.judge import Judge
-from services.domain.safe_judge import SafeJudge
-from services.domain.zone import Instant
+from services.domain.intake.facts import Fact
+from services.domain.judging.judge import Judge
+from services.domain.results.cards import case_name
+from services.domain.results.explain import explain as explained
+from services.domain.results.safe_judge import SafeJudge
+from services.domain.time.zone import Instant
 from services.replay.finding import Found, find_case
 
 WIDEST = 100

@@ -15,10 +15,14 @@ from rich.text import Text
 
 from services.catalog.sentences import in_words, limit_words
 from services.cli.rejected import line_of
-from services.domain.calendar import DayKind, weekday
-from services.domain.cards import WHOLE, CardState, case_name
-from services.domain.case import MICRO
-from services.domain.explain import (
+from services.domain.history.case import MICRO
+from services.domain.intake.facts import Fact, Rank
+from services.domain.intake.visible_text import visible
+from services.domain.judging.judge import Judge
+from services.domain.judging.judgement import Judgement, Outcome
+from services.domain.plan.plan import Kind, Promise, Title
+from services.domain.results.cards import WHOLE, CardState, case_name
+from services.domain.results.explain import (
     Account,
     AccountedDay,
     EndedBy,
@@ -30,14 +34,10 @@ from services.domain.explain import (
     Standing,
     Told,
 )
-from services.domain.facts import Fact, Rank
-from services.domain.figure import written
-from services.domain.judge import Judge
-from services.domain.judgement import Judgement, Outcome
-from services.domain.plan import Kind, Promise, Title
-from services.domain.tally import Cell
-from services.domain.visible import visible
-from services.domain.zone import MINUTE_US, Instant, Zone
+from services.domain.sums.statistic import written
+from services.domain.sums.tally import Cell
+from services.domain.time.calendar import DayKind, weekday
+from services.domain.time.zone import MINUTE_US, Instant, Zone
 from services.replay.buckets import Rejected
 
 

@@ -16,7 +16,7 @@ from services.cli.arguments import check_sinks, no_endless
 from services.cli.failure import INPUT_HAS_ERRORS, Failure
 from services.cli.mapping import ExportMapping, MappingError, Problem, RowReader, read_mapping
 from services.cli.terminal import safe_console, say
-from services.domain.visible import visible
+from services.domain.intake.visible_text import visible
 from services.whole_file import whole_file
 
 _TOLD_EVERY = 5_000

@@ -32,8 +32,8 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from services.bounded import Unreadable, parsed_toml, read_text
-from services.domain.events import MODELS
-from services.domain.zone import Zone, instant_of
+from services.domain.intake.events import MODELS
+from services.domain.time.zone import Zone, instant_of
 
 
 class MappingError(ValueError):

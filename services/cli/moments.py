@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from services.cli.failure import WRONG_USAGE, Failure
-from services.domain.zone import FIRST_YEAR, LAST_YEAR, Instant, Zone, instant_of
+from services.domain.time.zone import FIRST_YEAR, LAST_YEAR, Instant, Zone, instant_of
 
 
 def moment(text: str, zone: Zone, option: str) -> Instant:

@@ -26,11 +26,11 @@ from services.catalog.sentences import STRENGTHS, in_words, limit_words, tier_co
 from services.catalog.vocabulary import needs_of, told_by
 from services.cli.arguments import PlanFolder, chosen_plan
 from services.cli.terminal import safe_console, say
-from services.domain.figure import written
-from services.domain.law import Law
-from services.domain.limits import Limit
-from services.domain.plan import Plan, Promise
-from services.domain.visible import visible
+from services.domain.intake.visible_text import visible
+from services.domain.plan.plan import Plan, Promise
+from services.domain.plan.statutory_time import Law
+from services.domain.sums.statistic import written
+from services.domain.time.limits import Limit
 
 app = typer.Typer(help="Whether a plan is right, what it promises, what changes between two.", no_args_is_help=True)
 

@@ -7,8 +7,8 @@ import typer
 
 from services.cli.failure import INPUT_HAS_ERRORS
 from services.cli.terminal import say
-from services.domain.refusal import worded
-from services.domain.visible import visible
+from services.domain.intake.refusal import worded
+from services.domain.intake.visible_text import visible
 from services.replay.buckets import Rejected
 from services.replay.replay import Replayed
 from services.replay.writing import write_rejected

@@ -12,8 +12,8 @@ from services.cli.moments import moment
 from services.cli.progress import Display
 from services.cli.rejected import end_with
 from services.cli.terminal import say
-from services.domain.plan import Plan
-from services.domain.zone import Zone
+from services.domain.plan.plan import Plan
+from services.domain.time.zone import Zone
 from services.replay import replay as files
 from services.replay.periods import Every
 from services.replay.replay import Replayed

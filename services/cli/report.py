@@ -11,7 +11,7 @@ from services.cli.failure import WRONG_USAGE, Failure
 from services.cli.progress import Display
 from services.cli.rejected import end_with
 from services.cli.terminal import say
-from services.domain.zone import Instant, Zone
+from services.domain.time.zone import Instant, Zone
 from services.replay import replay as files
 from services.reporting.page import write_page, write_sheet
 from services.reporting.report import Reports

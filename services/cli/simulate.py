@@ -16,8 +16,8 @@ from services.catalog.load import load_plan
 from services.cli.arguments import PlanFolder, check_sinks, chosen_plan, finite
 from services.cli.failure import INPUT_HAS_ERRORS, WRONG_USAGE, Failure
 from services.cli.terminal import safe_console
-from services.domain.law import Law
-from services.domain.zone import FIRST_YEAR, LAST_YEAR
+from services.domain.plan.statutory_time import Law
+from services.domain.time.zone import FIRST_YEAR, LAST_YEAR
 from services.simulator.history import Event, History
 from services.simulator.placement import Placement
 from services.simulator.profile import FAULTS, parse_faults, profile

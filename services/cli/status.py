@@ -16,10 +16,10 @@ from services.catalog.wording import SIGNS, STATE_NAMES, unit_code
 from services.cli.arguments import Wait
 from services.cli.failure import NO_ANSWER, Failure
 from services.cli.terminal import safe_console
-from services.domain.cards import WHOLE
-from services.domain.plan import Plan, Promise
-from services.domain.published import WORST_FIRST, Card, Level, State, ValueRow
-from services.domain.signals import FORECASTS
+from services.domain.judging.data_quality import FORECASTS
+from services.domain.plan.plan import Plan, Promise
+from services.domain.results.cards import WHOLE
+from services.domain.results.published import WORST_FIRST, Card, Level, State, ValueRow
 from services.messaging.decoding import (
     SIGNAL,
     Published,

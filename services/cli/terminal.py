@@ -1,5 +1,5 @@
-"""The only two ways of a command to the terminal: a line, and a console of rich. What bites (escape codes, bidi marks,
-control characters; see `services.domain.visible`) is shown as its escape, wherever in the text it comes from."""
+"""The only two ways of a command to the terminal: a line, and a console of rich. Escape codes, bidi marks and
+control characters are shown as their escapes, wherever the text comes from (`services.domain.intake.visible_text`)."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,7 @@ import typer
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
 from rich.segment import Segment
 
-from services.domain.visible import LINES, visible
+from services.domain.intake.visible_text import LINES, visible
 
 
 def say(text: str, *, err: bool = False) -> None:

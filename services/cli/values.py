@@ -13,10 +13,10 @@ from services.cli.arguments import AsOf, Wait, check_sinks
 from services.cli.failure import INPUT_HAS_ERRORS, NO_ANSWER, WRONG_USAGE, Failure
 from services.cli.moments import moment
 from services.cli.terminal import safe_console
-from services.domain.judge import Judge
-from services.domain.published import Card
-from services.domain.values import Valuer
-from services.domain.zone import Instant, Zone, instant_of
+from services.domain.judging.judge import Judge
+from services.domain.results.published import Card
+from services.domain.results.value_rows import Valuer
+from services.domain.time.zone import Instant, Zone, instant_of
 from services.messaging.decoding import Unreadable, passed_over, read_card
 from services.messaging.reader import BrokerUnavailable, Record, TopicReader
 from services.messaging.tally_reader import NotThere, Passed, read_standing

@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry
 from services.catalog.load import load_plan
 from services.catalog.working_time import WorkingTime
 from services.clock import Clock
-from services.domain.plan import Plan
-from services.domain.zone import Instant
+from services.domain.plan.plan import Plan
+from services.domain.time.zone import Instant
 from services.exporter.collector import PlanCollector
 from services.exporter.snapshot import LabelSets, Snapshot
 from services.exporter.web import exporter_app

@@ -7,8 +7,8 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 from services.catalog.working_time import WorkingTime
-from services.domain.plan import Plan
-from services.domain.zone import Instant
+from services.domain.plan.plan import Plan
+from services.domain.time.zone import Instant
 from services.exporter.snapshot import NO_UNIT, Scrape, Snapshot
 from services.messaging import metrics
 from services.messaging.metrics import Metric

@@ -13,9 +13,9 @@ from typing import Self, TypeAlias
 
 from prometheus_client.samples import Sample
 
-from services.domain.plan import Plan, Window
-from services.domain.published import State
-from services.domain.refusal import Reason
+from services.domain.intake.refusal import Reason
+from services.domain.plan.plan import Plan, Window
+from services.domain.results.published import State
 from services.messaging import metrics, tally_log, topics
 from services.messaging.decoding import (
     SIGNAL,

@@ -8,10 +8,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from services.domain.events import MODELS, Envelope
-from services.domain.form import data_fields
-from services.domain.published import Card, ValueRow, Verdict
-from services.domain.refusal import Reason
+from services.domain.intake.events import MODELS, Envelope
+from services.domain.intake.refusal import Reason
+from services.domain.intake.validation_messages import data_fields
+from services.domain.results.published import Card, ValueRow, Verdict
 
 _BLOCK: Final = re.compile(r"(<!-- generated: ([a-z_]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 

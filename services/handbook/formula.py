@@ -1,6 +1,6 @@
 """The formula of a promise, in words of arithmetic: what is divided by what, and what is left out of both."""
 
-from services.domain.plan import Kind, Promise, Title
+from services.domain.plan.plan import Kind, Promise, Title
 
 _OF_CASES = Title(
     zh="按期件数 ÷（按期件数＋逾期办结件数＋已逾期未结件数）",

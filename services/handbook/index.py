@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from services.catalog.sentences import STRENGTHS, TIERS, in_words, tier_counts
-from services.domain.plan import Plan, Promise
+from services.domain.plan.plan import Plan, Promise
 from services.handbook.page import HEADER, table
 
 _MEASURE = re.compile(r"^ *(\d{1,2})[．.]([^。]+)。", re.MULTILINE)

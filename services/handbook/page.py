@@ -11,10 +11,10 @@ from services.catalog.samples import samples_of
 from services.catalog.sentences import STRENGTHS, TIERS, in_words, limit_words, point_words
 from services.catalog.vocabulary import Needs, needs_of, told_by
 from services.catalog.wording import COLOUR_OF_A_MISS, SEVERITY_OF_A_MISS, objective_text
-from services.domain.figure import written
-from services.domain.law import Law
-from services.domain.limits import Limit
-from services.domain.plan import CASELESS, AttributeSpec, Plan, Promise, Source, Strength, Title
+from services.domain.plan.plan import CASELESS, AttributeSpec, Plan, Promise, Source, Strength, Title
+from services.domain.plan.statutory_time import Law
+from services.domain.sums.statistic import written
+from services.domain.time.limits import Limit
 from services.handbook.formula import formula
 
 HEADER = "<!-- Generated from the plan by `python -m services.handbook`. Do not edit: change the plan. -->\n"

@@ -7,8 +7,8 @@ from pathlib import Path
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
 from services.catalog.schema import schemas
-from services.domain.law import Law
-from services.domain.plan import Plan, Promise
+from services.domain.plan.plan import Plan, Promise
+from services.domain.plan.statutory_time import Law
 from services.handbook.contract import filled
 from services.handbook.index import index
 from services.handbook.page import page

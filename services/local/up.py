@@ -27,8 +27,8 @@ from rich.text import Text
 
 from services.catalog.load import load_plan
 from services.clock import KEEP_SECONDS, Clock
-from services.domain.plan import Plan
-from services.domain.zone import instant_of
+from services.domain.plan.plan import Plan
+from services.domain.time.zone import instant_of
 from services.local import alertmanager, jars, monitoring_tools, prometheus, supervisor
 from services.local.child import Child, end_leftover
 from services.local.failures import PartUnavailable

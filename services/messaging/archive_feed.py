@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import orjson
 from kafka import KafkaProducer
 
-from services.domain.facts import case_key
-from services.domain.record_headers import RECEIVED
+from services.domain.intake.facts import case_key
+from services.domain.intake.record_headers import RECEIVED
 from services.messaging.topics import CASE_EVENTS, partition_of
 
 _LONGEST_TIME = 40

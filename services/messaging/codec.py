@@ -7,8 +7,8 @@ from typing import Any, Final
 import orjson
 import rfc8785
 
-from services.domain.admission import Admission, JsonCodec
-from services.domain.plan import Plan
+from services.domain.intake.admission import Admission, JsonCodec
+from services.domain.plan.plan import Plan
 
 _EXACT: Final = 2**53 - 1
 """Integers beyond this are not the same number for every reader of JSON (RFC 7493)."""

@@ -17,10 +17,10 @@ from typing import Any, Final, NamedTuple, Self
 import orjson
 from kafka import KafkaConsumer, TopicPartition
 
-from services.domain.admission import LARGEST_EVENT
-from services.domain.events import LONGEST_NAME, text_of
-from services.domain.refusal import Reason, Refused
-from services.domain.zone import Instant
+from services.domain.intake.admission import LARGEST_EVENT
+from services.domain.intake.events import LONGEST_NAME, text_of
+from services.domain.intake.refusal import Reason, Refused
+from services.domain.time.zone import Instant
 from services.messaging.topics import ANSWER_MS, DEAD_LETTER
 
 LARGEST_WHOLE: Final = LARGEST_EVENT * 3 // 2

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple, TypeGuard
 
 import orjson
 
-from services.domain.published import Card, Level, State, ValueRow, Verdict
-from services.domain.signals import FORECASTS
-from services.domain.zone import Instant, instant_of
+from services.domain.judging.data_quality import FORECASTS
+from services.domain.results.published import Card, Level, State, ValueRow, Verdict
+from services.domain.time.zone import Instant, instant_of
 from services.messaging import metrics
 from services.messaging.series import number_of
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 import orjson
 
-from services.domain.admission import LARGEST_EVENT
-from services.domain.events import text_of
-from services.domain.record_headers import carried
-from services.domain.refusal import Refused
-from services.domain.writing import DATA, stamped
+from services.domain.intake.admission import LARGEST_EVENT
+from services.domain.intake.events import text_of
+from services.domain.intake.json_text import DATA, stamped
+from services.domain.intake.record_headers import carried
+from services.domain.intake.refusal import Refused
 
 _BLANKS = bytes.maketrans(b"\n", b" ")
 _TABS = bytes.maketrans(b"\n", b"\x0b")

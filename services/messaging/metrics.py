@@ -150,7 +150,7 @@ QUARANTINED = Metric(
 SIGNAL_LABELS = ("signal", "unit", "item")
 SIGNAL = Metric(
     "kpi_signal_cases",
-    "Cases of the last 30 days that make one doubt the numbers, by signal (services/domain/signals.py).",
+    "Cases of the last 30 days that make one doubt the numbers, by signal (services/domain/judging/data_quality.py).",
     SIGNAL_LABELS,
 )
 """`unit` is the source for backdated entries; `item` is the code of an anomaly, or the promise over its quota."""

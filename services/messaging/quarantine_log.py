@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from services.domain.partition import Held
-from services.domain.zone import Zone
+from services.domain.results.case_partition import Held
+from services.domain.time.zone import Zone
 
 Record = tuple[bytes, bytes | None]
 """Key and value as they are sent."""

@@ -1,6 +1,6 @@
 """What the recording rules give, by name, in one place: services/rules writes them, alerts and dashboards read them."""
 
-from services.domain.published import WORST_FIRST
+from services.domain.results.published import WORST_FIRST
 from services.messaging import metrics
 
 UNIT_STATE = f"unit:{metrics.STATE.name}:official"

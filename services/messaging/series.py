@@ -8,9 +8,9 @@ from typing import NamedTuple
 from services.catalog.sentences import in_words
 from services.catalog.wording import objective_text, unit_code, unit_of_measure
 from services.catalog.working_time import WorkingTime
-from services.domain.plan import Plan, Promise, Source, Title
-from services.domain.visible import visible
-from services.domain.zone import Instant, Zone
+from services.domain.intake.visible_text import visible
+from services.domain.plan.plan import Plan, Promise, Source, Title
+from services.domain.time.zone import Instant, Zone
 from services.messaging import metrics
 from services.messaging.metrics import Metric
 
@@ -111,7 +111,7 @@ def _speaks_for(plan: Plan, source: Source) -> str:
 # ---- a plan --------------------------------------------------------------------------------------------------
 def plan_series(plan: Plan) -> Iterator[tuple[Metric, list[Measured]]]:
     """What the plan says and no event changes, by metric."""
-    # several versions of a promise may stand in the plan (§4.11): the last one names it
+    # several versions of a promise may stand in the plan (rule 11): the last one names it
     promises = {(promise.id, promise.variant): promise for promise in plan.promises}
     yield _family(metrics.PROMISE_INFO, ((_promise_labels(promise), 1) for promise in promises.values()))
     yield _family(metrics.PROMISE_TEXT, ((_promise_text(promise, plan), 1) for promise in promises.values()))
@@ -177,7 +177,7 @@ def _promise_text(promise: Promise, plan: Plan) -> tuple[str, ...]:
 
 
 def _turns(plan: Plan) -> Iterator[tuple[int, str, Title]]:
-    """The days on which rules of the plan begin or have ended (§4.11): ordinal, kind and a sentence."""
+    """The days on which rules of the plan begin or have ended (rule 11): ordinal, kind and a sentence."""
     begin: dict[date, set[str]] = {}
     end: dict[date, set[str]] = {}
     for promise in plan.promises:

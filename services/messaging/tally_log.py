@@ -22,8 +22,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from services.domain.tally import CELLS, Tally, TallyKey
-from services.domain.zone import Instant
+from services.domain.sums.tally import CELLS, Tally, TallyKey
+from services.domain.time.zone import Instant
 from services.messaging.decoding import Unreadable, fields_of, is_whole, whole
 
 Record = tuple[bytes, bytes | None]

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
 
-from services.domain.tally import Tally, TallyKey
-from services.domain.zone import Instant
+from services.domain.sums.tally import Tally, TallyKey
+from services.domain.time.zone import Instant
 from services.messaging.decoding import passed_over
 from services.messaging.reader import TopicReader
 from services.messaging.tally_log import PROGRESS, TallyLog

@@ -79,7 +79,7 @@ def topics(partitions: int) -> tuple[Topic, ...]:
             | _TAKES_BATCHES,
         ),
         # Young rows stay whole: a worker that was frozen may write an old row after its successor's, and the successor
-        # must find both (DESIGN §11).
+        # must find both.
         Topic(
             CASES_CHANGELOG,
             "owner U+001F subject",
@@ -187,7 +187,7 @@ def check(bootstrap: str, partitions: int | None = None) -> list[str]:
         if counted[topic.name] != topic.partitions:
             problems.append(
                 f"{topic.name} has {counted[topic.name]} partitions and must have {topic.partitions}: "
-                "another number is a migration, since every key would move (ARCHITECTURE.md)"
+                "another number is a migration, since every key would move (docs/decisions)"
             )
         for name, value in topic.settings.items():
             if not _is_met(name, settings[topic.name].get(name), value):

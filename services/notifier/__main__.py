@@ -13,7 +13,7 @@ from pathlib import Path
 from services.catalog.load import load_plan
 from services.catalog.working_time import WorkingTime
 from services.clock import Clock
-from services.domain.plan import Plan
+from services.domain.plan.plan import Plan
 from services.logs import complain, start_logging
 from services.messaging import topics
 from services.messaging.reader import BrokerUnavailable, TopicReader

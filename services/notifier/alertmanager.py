@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 
-from services.domain.cards import WHOLE
-from services.domain.plan import Plan, Strength
-from services.domain.published import Card, Level
+from services.domain.plan.plan import Plan, Strength
+from services.domain.results.cards import WHOLE
+from services.domain.results.published import Card, Level
 from services.notifier.delivery import AlertmanagerAway
 from services.notifier.subjects import alert_id, card_id, is_active
 

@@ -27,8 +27,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from services.domain.published import Card
-from services.domain.zone import Instant
+from services.domain.results.published import Card
+from services.domain.time.zone import Instant
 from services.notifier.journal import Journal
 from services.notifier.subjects import Subject, Told, card_of
 

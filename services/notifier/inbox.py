@@ -7,8 +7,8 @@ from threading import Lock
 
 import orjson
 
-from services.domain.cards import RETRACTED, case_name
-from services.domain.published import Card, Level
+from services.domain.results.cards import RETRACTED, case_name
+from services.domain.results.published import Card, Level
 from services.messaging.reader import Record
 from services.notifier.journal import Journal
 from services.notifier.subjects import Alert, card_of, is_active, retracted

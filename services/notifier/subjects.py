@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from services.domain.cards import RETRACTED, WHOLE
-from services.domain.published import Card, Level
+from services.domain.results.cards import RETRACTED, WHOLE
+from services.domain.results.published import Card, Level
 
 Told = dict[str, str | int]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
-from services.domain.admission import LARGEST_EVENT
+from services.domain.intake.admission import LARGEST_EVENT
 
 STANDARD_INPUT = "-"
 BLOCK_BYTES = 2 * 1024 * 1024

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self
 
-from services.domain.admission import Admission
-from services.domain.facts import Fact
-from services.domain.refusal import Refused
-from services.domain.zone import Instant
+from services.domain.intake.admission import Admission
+from services.domain.intake.facts import Fact
+from services.domain.intake.refusal import Refused
+from services.domain.time.zone import Instant
 from services.replay.blocks import Block
 
 _LENGTH = 4

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from services.domain.admission import Admission
-from services.domain.cards import case_name
-from services.domain.facts import Fact
-from services.domain.plan import Plan
-from services.domain.refusal import Refused
+from services.domain.intake.admission import Admission
+from services.domain.intake.facts import Fact
+from services.domain.intake.refusal import Refused
+from services.domain.plan.plan import Plan
+from services.domain.results.cards import case_name
 from services.messaging.codec import CODEC
 from services.replay.blocks import Block, blocks
 from services.replay.buckets import Record, Rejected

@@ -6,18 +6,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from services.domain.aside import Told
-from services.domain.capacity import FULL_CASE, LARGEST_CASE, take_beyond
-from services.domain.cards import case_name, written_card
-from services.domain.facts import Fact, Rank
-from services.domain.fold import contract_order, corrections_that_hold
-from services.domain.judge import Judge
-from services.domain.published import Card
-from services.domain.quarantine import Quarantine, keep, refused_corrections
-from services.domain.rulings import Ruling
-from services.domain.safe_judge import SafeJudge
-from services.domain.tally import Contribution, Tally, TallyKey
-from services.domain.zone import Instant
+from services.domain.history.capacity import FULL_CASE, LARGEST_CASE, take_beyond
+from services.domain.history.fold import contract_order, corrections_that_hold
+from services.domain.intake.facts import Fact, Rank
+from services.domain.judging.judge import Judge
+from services.domain.judging.quarantine import Quarantine, keep, refused_corrections
+from services.domain.results.cards import case_name, written_card
+from services.domain.results.published import Card
+from services.domain.results.safe_judge import SafeJudge
+from services.domain.results.side_results import Told
+from services.domain.results.verdicts import Ruling
+from services.domain.sums.tally import Contribution, Tally, TallyKey
+from services.domain.time.zone import Instant
 from services.replay.buckets import Record, Rejected, fact_of
 
 

@@ -3,8 +3,8 @@
 from datetime import date
 from enum import StrEnum
 
-from services.domain.calendar import weekday
-from services.domain.zone import Instant, Zone
+from services.domain.time.calendar import weekday
+from services.domain.time.zone import Instant, Zone
 
 
 class Every(StrEnum):

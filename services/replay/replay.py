@@ -23,14 +23,14 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
-from services.domain.admission import Admission
-from services.domain.aside import Aside, Told
-from services.domain.judge import Judge
-from services.domain.published import Card, ValueRow
-from services.domain.signals import signal_rows
-from services.domain.tally import Tally, TallyKey
-from services.domain.values import Valuer
-from services.domain.zone import Instant
+from services.domain.intake.admission import Admission
+from services.domain.judging.data_quality import signal_rows
+from services.domain.judging.judge import Judge
+from services.domain.results.published import Card, ValueRow
+from services.domain.results.side_results import Aside, Told
+from services.domain.results.value_rows import Valuer
+from services.domain.sums.tally import Tally, TallyKey
+from services.domain.time.zone import Instant
 from services.messaging.codec import CODEC
 from services.replay.blocks import BLOCK_BYTES, Block, blocks, size_of
 from services.replay.buckets import BucketWriter, Rejected, Sorted, read_bucket

@@ -1,10 +1,10 @@
-"""The answers as files: values.csv and cards.csv (CONTRACT §3). The same answers always give the same bytes."""
+"""The answers as files: values.csv and cards.csv (docs/contract.md). The same answers always give the same bytes."""
 
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from services.domain.published import Card, ValueRow
+from services.domain.results.published import Card, ValueRow
 from services.replay.buckets import Rejected
 from services.whole_file import whole_csv
 

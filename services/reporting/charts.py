@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.typing import RcKeyType
 
-from services.domain.zone import Instant
+from services.domain.time.zone import Instant
 from services.reporting.shown import Shown
 
 _STYLE: dict[RcKeyType, Any] = {

@@ -8,10 +8,10 @@ from markupsafe import Markup
 
 from services.catalog.sentences import STRENGTHS
 from services.catalog.wording import SIGNS, STATE_NAMES, unit_of_measure
-from services.domain.plan import Plan, Title, Window
-from services.domain.published import State, ValueRow
-from services.domain.visible import LINES, visible
-from services.domain.zone import Instant, Zone
+from services.domain.intake.visible_text import LINES, visible
+from services.domain.plan.plan import Plan, Title, Window
+from services.domain.results.published import State, ValueRow
+from services.domain.time.zone import Instant, Zone
 from services.reporting.report import Entry, Report
 from services.whole_file import whole_csv, whole_file
 

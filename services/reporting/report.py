@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from services.catalog.sentences import in_words
-from services.domain.plan import Plan, Promise, Title, Window
-from services.domain.published import WORST_FIRST, State, ValueRow
-from services.domain.zone import Zone
+from services.domain.plan.plan import Plan, Promise, Title, Window
+from services.domain.results.published import WORST_FIRST, State, ValueRow
+from services.domain.time.zone import Zone
 from services.messaging.series import number_of
 from services.reporting.charts import Charts, Line, Point
 from services.reporting.shown import Shown, row_key, shown
@@ -193,7 +193,7 @@ class Reports:
 
 
 def in_force(plan: Plan, day: int) -> dict[tuple[str, str], Promise]:
-    """Each promise in the version that binds on a day, else in its first (§4.11)."""
+    """Each promise in the version that binds on a day, else in its first (rule 11)."""
     found: dict[tuple[str, str], Promise] = {}
     for promise in sorted(plan.promises, key=lambda one: one.effective_from):
         if promise.effective_from.toordinal() <= day or (promise.id, promise.variant) not in found:

@@ -4,8 +4,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from services.catalog.wording import unit_code
-from services.domain.plan import Promise
-from services.domain.published import ValueRow
+from services.domain.plan.plan import Promise
+from services.domain.results.published import ValueRow
 
 _IN_THE_UNIT = ("value", "lower", "upper", "objective", "mean_gross", "p50", "p95")
 _SHARES = ("suspended_share", "extended_share", "withdrawn_share")

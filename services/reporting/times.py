@@ -4,7 +4,7 @@ import re
 from datetime import date
 from typing import NamedTuple
 
-from services.domain.zone import Instant, Zone
+from services.domain.time.zone import Instant, Zone
 
 TREND_WEEKS = 13
 """A quarter."""

@@ -7,7 +7,7 @@ Working hours are the notifier's business: the Alertmanager knows the real time 
 from collections.abc import Sequence
 from typing import Any
 
-from services.domain.plan import Plan
+from services.domain.plan.plan import Plan
 from services.rules.durations import DAY, MINUTE, of_plan, text
 
 SEVERITIES = ("page", "act", "review", "inform")

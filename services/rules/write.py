@@ -6,7 +6,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from services.domain.plan import Plan
+from services.domain.plan.plan import Plan
 from services.rules.alerts import EXPORTER_JOB, rule_groups
 from services.rules.durations import text
 from services.rules.routes import routing

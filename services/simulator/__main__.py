@@ -8,7 +8,7 @@ from types import FrameType
 from services.catalog.calendars import load_calendar
 from services.catalog.load import InvalidPlan, load_plan
 from services.clock import Clock
-from services.domain.law import Law
+from services.domain.plan.statutory_time import Law
 from services.ending import end_soon
 from services.logs import complain, start_logging
 from services.settings import Settings, SettingsError, variable

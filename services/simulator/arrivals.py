@@ -2,9 +2,9 @@
 
 from random import Random
 
-from services.domain.calendar import WorkingCalendar, weekday
-from services.domain.opening_hours import OpeningHours
-from services.domain.zone import Instant, Zone
+from services.domain.time.calendar import WorkingCalendar, weekday
+from services.domain.time.opening_hours import OpeningHours
+from services.domain.time.zone import Instant, Zone
 
 _WEEKDAYS = (1.3, 1.05, 1.0, 0.95, 0.85, 0.9, 0.9)
 """Share of a usual working day, Monday to Sunday (a weekend day counts where it is worked)."""

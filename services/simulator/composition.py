@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import Any
 
-from services.domain.limits import Limit
-from services.domain.plan import BY_EVENT, AttributeSpec, Kind, Objective, Promise, ServiceItem, Strength
-from services.domain.zone import MINUTE_US, Instant
+from services.domain.plan.plan import BY_EVENT, AttributeSpec, Kind, Objective, Promise, ServiceItem, Strength
+from services.domain.time.limits import Limit
+from services.domain.time.zone import MINUTE_US, Instant
 from services.simulator.placement import Placement, own_limit, values_of
 from services.simulator.profile import Quality
 from services.simulator.story import OPERATIONS, SECOND, Fate, Moment, Story

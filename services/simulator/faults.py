@@ -4,7 +4,7 @@ what is said of it, and when, and a story's truth is read from exactly that."""
 from collections.abc import Iterator, Mapping
 from random import Random
 
-from services.domain.zone import DAY_US, Instant
+from services.domain.time.zone import DAY_US, Instant
 from services.simulator.placement import HOUR_US, Placement
 from services.simulator.scenes import confirmed, stop_and_go
 from services.simulator.story import NEVER, OPERATIONS, SECOND, Fate, Moment, Story

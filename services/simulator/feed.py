@@ -19,7 +19,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from services.clock import Clock
-from services.domain.zone import Instant
+from services.domain.time.zone import Instant
 from services.messaging import topics
 from services.simulator.history import Event, History
 

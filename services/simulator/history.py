@@ -12,10 +12,10 @@ from datetime import date
 from random import Random
 from typing import NamedTuple
 
-from services.domain.facts import case_key
-from services.domain.law import Law
-from services.domain.plan import Plan
-from services.domain.zone import Instant
+from services.domain.intake.facts import case_key
+from services.domain.plan.plan import Plan
+from services.domain.plan.statutory_time import Law
+from services.domain.time.zone import Instant
 from services.simulator.arrivals import hall_instant, online_instant, volume
 from services.simulator.composition import characterise, rate, tell_the_rest
 from services.simulator.faults import LARGEST_LEAD_US, Faults, bad_event, due_reasons

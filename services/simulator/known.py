@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from services.domain.facts import RANK_OF
-from services.domain.zone import Instant
+from services.domain.intake.facts import RANK_OF
+from services.domain.time.zone import Instant
 from services.simulator.story import OPERATIONS, Moment, Passage, Pause, Story
 
 

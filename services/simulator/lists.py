@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from random import Random
 from typing import Any, NamedTuple
 
-from services.domain.plan import Plan
+from services.domain.plan.plan import Plan
 
 HORIZON = 400
 """Days after the start for which lives are made up; what is on a list then stays as it is."""

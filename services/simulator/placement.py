@@ -6,10 +6,10 @@ from functools import cache
 from random import Random
 from typing import Any
 
-from services.domain.law import Law
-from services.domain.limits import Ends, Limit, LimitUnit, due
-from services.domain.plan import CASELESS, Kind, Promise, ServiceItem, Strength
-from services.domain.zone import MINUTE_US, Instant
+from services.domain.plan.plan import CASELESS, Kind, Promise, ServiceItem, Strength
+from services.domain.plan.statutory_time import Law
+from services.domain.time.limits import Ends, Limit, LimitUnit, due
+from services.domain.time.zone import MINUTE_US, Instant
 from services.simulator.profile import Quality
 from services.simulator.story import SECOND, Fate
 

@@ -11,8 +11,8 @@ from fractions import Fraction
 from random import Random
 from typing import Any
 
-from services.domain.plan import Kind, Plan, Promise
-from services.domain.zone import Instant
+from services.domain.plan.plan import Kind, Plan, Promise
+from services.domain.time.zone import Instant
 from services.simulator.lists import listed_entries
 from services.simulator.months import first_owed, last_day, month_of
 from services.simulator.placement import Placement

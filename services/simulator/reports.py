@@ -5,9 +5,9 @@ from datetime import date
 from random import Random
 from typing import Any, NamedTuple
 
-from services.domain.limits import Ends, due
-from services.domain.plan import Kind, Plan, Promise
-from services.domain.zone import Instant
+from services.domain.plan.plan import Kind, Plan, Promise
+from services.domain.time.limits import Ends, due
+from services.domain.time.zone import Instant
 from services.simulator.months import first_owed, last_day, month_of
 from services.simulator.placement import Placement
 from services.simulator.profile import district

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
-from services.domain.limits import LimitUnit
-from services.domain.plan import Promise, Strength
-from services.domain.zone import MINUTE_US, Instant
+from services.domain.plan.plan import Promise, Strength
+from services.domain.time.limits import LimitUnit
+from services.domain.time.zone import MINUTE_US, Instant
 from services.simulator.composition import composed
 from services.simulator.placement import HOUR_US, Placement
 from services.simulator.profile import Quality

@@ -5,7 +5,7 @@ from enum import StrEnum
 from random import Random
 from typing import Any, NamedTuple
 
-from services.domain.zone import Instant
+from services.domain.time.zone import Instant
 from services.simulator.profile import Lane, Variant
 
 SECOND = 1_000_000

@@ -9,9 +9,9 @@ from datetime import date
 from fractions import Fraction
 from typing import NamedTuple
 
-from services.domain.limits import Limit
-from services.domain.plan import Kind, Objective, Promise
-from services.domain.zone import Instant
+from services.domain.plan.plan import Kind, Objective, Promise
+from services.domain.time.limits import Limit
+from services.domain.time.zone import Instant
 from services.simulator.known import Known
 from services.simulator.placement import Placement, own_limit
 from services.simulator.story import NEVER, Fate, Moment, Story
@@ -88,7 +88,7 @@ class Truth:
             if row is not None:
                 yield row
 
-    # ---- what was said late (DESIGN §4.14) -----------------------------------------------------------
+    # ---- what was said late (rule 14) -----------------------------------------------------------
     def _known(self, story: Story, at: Instant | None) -> Known:
         plan = self._place.law.plan
         return Known(story, at, self._place.first_words(story.lane.item), plan.grantors)

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from services.domain.zone import DAY_US, Instant, Zone
+from services.domain.time.zone import DAY_US, Instant, Zone
 
 _MINUTES = [f"T{hour:02}:{minute:02}" for hour in range(24) for minute in range(60)]
 _SECONDS = [f":{second:02}" for second in range(60)]

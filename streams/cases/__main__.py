@@ -5,7 +5,7 @@ import faust
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
 from services.clock import Clock
-from services.domain.judge import Judge
+from services.domain.judging.judge import Judge
 from services.messaging.codec import admission
 from services.messaging.topics import CASES_APP, CASES_TABLE
 from services.readiness import REPORT_SECONDS, Readiness

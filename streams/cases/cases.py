@@ -1,4 +1,4 @@
-"""The cases stage: events of a partition → its rows, tallies, cards and verdicts (DESIGN §2).
+"""The cases stage: events of a partition → its rows, tallies, cards and verdicts.
 
 Each owned partition is a `CasePartition` over its rows. What it brings forth is sent before the chunk's offset is
 committed; tallies and progress go out with the tick. Every output is absolute: sending it twice changes nothing.
@@ -14,16 +14,16 @@ import orjson
 from faust.types import TP
 
 from services.clock import Clock
-from services.domain.admission import Admission, Admitted
-from services.domain.capacity import FULL_CASE
-from services.domain.cards import RETRACTED, written_card
-from services.domain.judge import Judge
-from services.domain.partition import CasePartition, Effects, TurnedAway
-from services.domain.refusal import Reason, Refused
-from services.domain.rulings import written_verdict
-from services.domain.tally import Tally
-from services.domain.wire_form import wire_form
-from services.domain.zone import Instant
+from services.domain.history.capacity import FULL_CASE
+from services.domain.intake.admission import Admission, Admitted
+from services.domain.intake.refusal import Reason, Refused
+from services.domain.intake.serialize import wire_form
+from services.domain.judging.judge import Judge
+from services.domain.results.cards import RETRACTED, written_card
+from services.domain.results.case_partition import CasePartition, Effects, TurnedAway
+from services.domain.results.verdicts import written_verdict
+from services.domain.sums.tally import Tally
+from services.domain.time.zone import Instant
 from services.messaging import quarantine_log, tally_log
 from services.messaging.codec import dump_row, load_row
 from services.messaging.dead_letter import DeadLetter
@@ -282,7 +282,7 @@ class Cases:
         return lag is None or lag > CATCHING_UP
 
     def _now(self) -> Instant:
-        """The judging instant: the last one before the present (ARCHITECTURE, decisions)."""
+        """The judging instant: the last one before the present (docs/decisions/0002)."""
         return self._clock.now() - 1
 
     # ---- telling -------------------------------------------------------------------------------------

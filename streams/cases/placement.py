@@ -6,7 +6,7 @@ two owners, and count twice.
 
 from typing import Final
 
-from services.domain.refusal import Reason, Refused
+from services.domain.intake.refusal import Reason, Refused
 from services.messaging.topics import partition_of
 
 _REMEMBERED: Final = 50_000

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.domain.refusal import Reason
+from services.domain.intake.refusal import Reason
 from streams.application import WorkerEnds
 
 RECENT = 1_000

@@ -5,7 +5,7 @@ import faust
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
 from services.clock import Clock
-from services.domain.judge import Judge
+from services.domain.judging.judge import Judge
 from services.messaging.topics import KPI_TALLIES, KPI_VALUES, KPIS_APP
 from services.readiness import REPORT_SECONDS, Readiness
 from services.settings import Settings

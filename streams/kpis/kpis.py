@@ -1,5 +1,5 @@
 """The kpis stage: the log of tallies → value rows. It keeps nothing: whoever owns the one partition reads the log from
-its beginning (DESIGN §2).
+its beginning.
 """
 
 import logging
@@ -12,11 +12,11 @@ import orjson
 from faust.types import TP
 
 from services.clock import Clock
-from services.domain.judge import Judge
-from services.domain.published import ValueRow
-from services.domain.signals import PREFIX, signal_rows
-from services.domain.values import Valuer
-from services.domain.zone import Instant, instant_of
+from services.domain.judging.data_quality import PREFIX, signal_rows
+from services.domain.judging.judge import Judge
+from services.domain.results.published import ValueRow
+from services.domain.results.value_rows import Valuer
+from services.domain.time.zone import Instant, instant_of
 from services.messaging.decoding import SIGNAL, Unreadable, passed_over, read_row
 from services.messaging.tally_log import Record, TallyLog
 from services.messaging.topics import KPI_TALLIES, KPI_VALUES

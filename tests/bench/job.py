@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Self, TypeAlias
 
-from services.domain.tally import Cell, Tally, TallyKey
+from services.domain.sums.tally import Cell, Tally, TallyKey
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "bench"

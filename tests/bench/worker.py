@@ -19,9 +19,9 @@ from kafka.admin import KafkaAdminClient
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
 from services.clock import Clock
-from services.domain.admission import Admission, Admitted
-from services.domain.judge import Judge
-from services.domain.zone import Instant
+from services.domain.intake.admission import Admission, Admitted
+from services.domain.judging.judge import Judge
+from services.domain.time.zone import Instant
 from services.messaging.codec import CODEC
 from streams.application import run, worker_app
 from streams.cases.__main__ import TICK_SECONDS

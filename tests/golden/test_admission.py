@@ -8,7 +8,7 @@ import pytest
 
 from services.catalog import load
 from services.cli.__main__ import main
-from services.domain.refusal import Reason
+from services.domain.intake.refusal import Reason
 
 FOLDER = Path(__file__).parent / "admission"
 EVENTS = FOLDER / "events.jsonl"

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from services.catalog.samples import samples_of
-from services.domain.limits import Limit
-from services.domain.plan import Kind, Objective, Promise
+from services.domain.plan.plan import Kind, Objective, Promise
+from services.domain.time.limits import Limit
 from tests.golden.catalogue import Threshold, thresholds
 from tests.thresholds import Amount, amounts, nearby
 from tests.verdicts import SHARED, Verdict, admitted, judge_of, shipped, verdict

@@ -16,7 +16,7 @@ import pytest
 
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
-from services.domain.law import Law
+from services.domain.plan.statutory_time import Law
 from services.simulator.history import History
 from services.simulator.profile import parse_faults, profile
 from services.simulator.truth import Row

@@ -14,14 +14,14 @@ import orjson
 
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
-from services.domain.cards import cards, case_name, written_card
-from services.domain.facts import Fact
-from services.domain.fold import insert
-from services.domain.judge import Judge
-from services.domain.published import Card, ValueRow, Verdict
-from services.domain.refusal import Refused
-from services.domain.rulings import rulings_of, written_verdict
-from services.domain.zone import Instant
+from services.domain.history.fold import insert
+from services.domain.intake.facts import Fact
+from services.domain.intake.refusal import Refused
+from services.domain.judging.judge import Judge
+from services.domain.results.cards import cards, case_name, written_card
+from services.domain.results.published import Card, ValueRow, Verdict
+from services.domain.results.verdicts import rulings_of, written_verdict
+from services.domain.time.zone import Instant
 from services.messaging.codec import admission
 from services.replay.replay import replay
 

@@ -1,6 +1,6 @@
 """`python -m tests.integration.dying_worker`: the kpis worker, with an error in the place where it publishes."""
 
-from services.domain.tally import Tally
+from services.domain.sums.tally import Tally
 from streams.kpis import __main__ as kpis_main
 from streams.kpis.kpis import Kpis
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from services import readiness
 from services.clock import Clock
-from services.domain.zone import Instant
+from services.domain.time.zone import Instant
 from services.messaging import topics
 from services.messaging.archive_feed import feed
 from services.settings import Settings

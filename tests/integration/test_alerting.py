@@ -17,8 +17,8 @@ from kafka import KafkaProducer
 
 from services.catalog.load import load_plan
 from services.clock import Clock
-from services.domain.published import Card, ValueRow
-from services.domain.zone import Zone
+from services.domain.results.published import Card, ValueRow
+from services.domain.time.zone import Zone
 from services.local import alertmanager, prometheus
 from services.local.kafka import Broker
 from services.local.monitoring_tools import MonitoringTools

@@ -16,7 +16,7 @@ from services.backfill import recorded
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
 from services.cli.__main__ import main
-from services.domain.law import Law
+from services.domain.plan.statutory_time import Law
 from services.local import prometheus
 from services.local.monitoring_tools import MonitoringTools
 from services.local.web_part import WebPart

@@ -17,10 +17,10 @@ from kafka.admin import KafkaAdminClient
 
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
-from services.domain.facts import case_key
-from services.domain.judge import Judge
-from services.domain.refusal import Reason
-from services.domain.values import Valuer
+from services.domain.intake.facts import case_key
+from services.domain.intake.refusal import Reason
+from services.domain.judging.judge import Judge
+from services.domain.results.value_rows import Valuer
 from services.local.kafka import Broker
 from services.local.ports import free_ports
 from services.messaging import dead_letter, topics

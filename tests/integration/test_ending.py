@@ -12,8 +12,8 @@ import pytest
 
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
-from services.domain.law import Law
-from services.domain.zone import Zone
+from services.domain.plan.statutory_time import Law
+from services.domain.time.zone import Zone
 from services.local.kafka import Broker
 from services.local.ports import free_ports
 from services.readiness import read

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from services.catalog.load import load_plan
-from services.domain.plan import Plan
-from services.domain.published import Card
+from services.domain.plan.plan import Plan
+from services.domain.results.published import Card
 from services.local import alertmanager
 from services.local.monitoring_tools import MonitoringTools
 from services.local.web_part import WebPart

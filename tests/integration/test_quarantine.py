@@ -11,9 +11,9 @@ from typing import Any
 import orjson
 import pytest
 
-from services.domain.cards import RETRACTED
-from services.domain.published import Card, State, ValueRow
-from services.domain.values import Valuer
+from services.domain.results.cards import RETRACTED
+from services.domain.results.published import Card, State, ValueRow
+from services.domain.results.value_rows import Valuer
 from services.local.kafka import Broker
 from services.messaging import topics
 from services.messaging.reader import TopicReader

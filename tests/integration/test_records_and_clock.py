@@ -14,7 +14,7 @@ from kafka import KafkaProducer
 
 from services import readiness
 from services.clock import Clock
-from services.domain.zone import Instant, instant_of
+from services.domain.time.zone import Instant, instant_of
 from services.local.kafka import Broker
 from services.messaging import topics
 from services.settings import Settings
@@ -141,6 +141,6 @@ def test_a_worker_that_dies_three_times_of_one_cause_says_so_where_people_look(t
     status = town.kpiwatch("status", "--wait", "60")
     said = " ".join(status.stdout.split())
     assert "worker kpis-1 (kpis) has died 3 times in a row" in said
-    assert "at services/domain/tally.py:" in said
+    assert "at services/domain/sums/tally.py:" in said
     assert "it has died 4 times in a row" in readiness.of_worker(town.system.settings.state, "kpis-1")
     assert "secret" not in status.stdout

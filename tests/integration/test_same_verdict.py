@@ -13,11 +13,11 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from services.catalog.calendars import load_calendar
-from services.domain.admission import Admission
-from services.domain.judge import Judge
-from services.domain.refusal import Reason, Refused
-from services.domain.rfc3339 import instant_from
-from services.domain.values import Valuer
+from services.domain.intake.admission import Admission
+from services.domain.intake.refusal import Reason, Refused
+from services.domain.judging.judge import Judge
+from services.domain.results.value_rows import Valuer
+from services.domain.time.rfc3339 import instant_from
 from services.local.kafka import Broker
 from services.messaging import dead_letter, topics
 from services.messaging.codec import CODEC

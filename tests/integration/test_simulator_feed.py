@@ -20,8 +20,8 @@ from kafka.partitioner.default import murmur2
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
 from services.clock import Clock
-from services.domain.law import Law
-from services.domain.zone import DAY_US
+from services.domain.plan.statutory_time import Law
+from services.domain.time.zone import DAY_US
 from services.local.kafka import Broker
 from services.messaging import topics
 from services.settings import Settings

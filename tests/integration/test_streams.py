@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from services.domain.zone import Zone
+from services.domain.time.zone import Zone
 from services.local.kafka import Broker
 from services.settings import Settings
 from tests.integration.system import ROOT, System

@@ -19,10 +19,10 @@ import orjson
 import pytest
 
 from services.clock import Clock
-from services.domain.published import Card, State, ValueRow, Verdict
-from services.domain.refusal import Reason
-from services.domain.values import Valuer
-from services.domain.zone import Instant
+from services.domain.intake.refusal import Reason
+from services.domain.results.published import Card, State, ValueRow, Verdict
+from services.domain.results.value_rows import Valuer
+from services.domain.time.zone import Instant
 from services.local.kafka import Broker
 from services.messaging import dead_letter, topics
 from services.messaging.reader import TopicReader

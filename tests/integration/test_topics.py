@@ -12,7 +12,7 @@ from kafka.admin import KafkaAdminClient
 
 from services.catalog import load
 from services.catalog.load import load_plan
-from services.domain.refusal import Refused
+from services.domain.intake.refusal import Refused
 from services.local.kafka import Broker
 from services.messaging import topics
 from services.messaging.archive_feed import feed

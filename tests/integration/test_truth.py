@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.catalog.load import load_plan
-from services.domain.plan import Kind
+from services.domain.plan.plan import Kind
 from tests.truth import PLAN, Run, check
 
 UNDER_A_MINUTE = Run(Path(), days=50, seed=7, cases_per_day=100)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from services.domain.published import WORST_FIRST, State
+from services.domain.results.published import WORST_FIRST, State
 from services.local.monitoring_tools import MonitoringTools
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

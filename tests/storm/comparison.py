@@ -16,14 +16,14 @@ import httpx
 import orjson
 from prometheus_client.utils import floatToGoString
 
-from services.domain.cards import VARIANT
-from services.domain.facts import Fact, Rank
-from services.domain.fold import insert
-from services.domain.judge import Judge
-from services.domain.published import Card, Verdict
-from services.domain.refusal import Refused
-from services.domain.rulings import rulings_of, written_verdict
-from services.domain.zone import Instant
+from services.domain.history.fold import insert
+from services.domain.intake.facts import Fact, Rank
+from services.domain.intake.refusal import Refused
+from services.domain.judging.judge import Judge
+from services.domain.results.cards import VARIANT
+from services.domain.results.published import Card, Verdict
+from services.domain.results.verdicts import rulings_of, written_verdict
+from services.domain.time.zone import Instant
 from services.messaging import metrics
 from services.messaging.codec import admission
 from services.messaging.reader import TopicReader

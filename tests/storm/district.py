@@ -9,9 +9,9 @@ from pathlib import Path
 
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
-from services.domain.judge import Judge
-from services.domain.plan import Plan
-from services.domain.zone import Instant
+from services.domain.judging.judge import Judge
+from services.domain.plan.plan import Plan
+from services.domain.time.zone import Instant
 from services.settings import Settings
 from services.simulator.history import Event, History
 from services.simulator.profile import parse_faults, profile

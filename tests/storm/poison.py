@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from services.domain.facts import case_key
+from services.domain.intake.facts import case_key
 from services.messaging.topics import partition_of
 from services.simulator.history import Event
 

@@ -19,7 +19,7 @@ from aiokafka import AIOKafkaProducer  # type: ignore[import-untyped]
 from aiokafka.errors import KafkaError  # type: ignore[import-untyped]
 
 from services.clock import KEEP_SECONDS, Clock
-from services.domain.refusal import Refused
+from services.domain.intake.refusal import Refused
 from services.local import alertmanager, monitoring_tools, prometheus
 from services.local.kafka import Broker
 from services.local.ports import free_ports

@@ -13,11 +13,11 @@ from faust.types import TP
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
 from services.clock import Clock
-from services.domain.facts import case_key
-from services.domain.judge import Judge
-from services.domain.partition import JUDGED_ROW, PLAN_ROW
-from services.domain.tally import Cell
-from services.domain.zone import Instant
+from services.domain.intake.facts import case_key
+from services.domain.judging.judge import Judge
+from services.domain.results.case_partition import JUDGED_ROW, PLAN_ROW
+from services.domain.sums.tally import Cell
+from services.domain.time.zone import Instant
 from services.messaging.codec import admission
 from services.messaging.dead_letter import DeadLetter
 from services.messaging.tally_log import TallyLog

@@ -14,12 +14,12 @@ from faust.types import TP
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
 from services.clock import Clock
-from services.domain.judge import Judge
-from services.domain.published import ValueRow
-from services.domain.signals import FORECASTS
-from services.domain.tally import Cell, Tally, TallyKey
-from services.domain.values import Valuer
-from services.domain.zone import Instant
+from services.domain.judging.data_quality import FORECASTS
+from services.domain.judging.judge import Judge
+from services.domain.results.published import ValueRow
+from services.domain.results.value_rows import Valuer
+from services.domain.sums.tally import Cell, Tally, TallyKey
+from services.domain.time.zone import Instant
 from services.messaging import tally_log
 from services.messaging.tally_log import Progress, Record
 from services.messaging.topics import KPI_TALLIES, KPI_VALUES

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from faust.types import TP
 
-from services.domain import capacity, partition
-from services.domain.judge import Judge
-from services.domain.refusal import Refused
+from services.domain.history import capacity
+from services.domain.intake.refusal import Refused
+from services.domain.judging.judge import Judge
+from services.domain.results import case_partition as partition
 from services.messaging.dead_letter import DeadLetter
 from services.messaging.topics import CASE_EVENTS, DEAD_LETTER, partition_of
 from streams.cases.placement import _REMEMBERED, Placement

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from services.cli.cases import RETRIED_WITH_A_TICK
-from services.domain.judge import Judge
+from services.domain.judging.judge import Judge
 from services.messaging.quarantine_log import QuarantinedCase, decode
 from services.messaging.topics import ALERT_CARDS, CASE_QUARANTINE, KPI_TALLIES
 from streams.cases.cases import RETRIED_AT_ONCE

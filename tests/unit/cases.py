@@ -12,18 +12,18 @@ from typing import Any
 import orjson
 
 from services.catalog.calendars import load_calendar
-from services.domain.calendar import WorkingCalendar
-from services.domain.cards import CardState, cards
-from services.domain.case import Case
-from services.domain.facts import Fact, Rank, digest_of
-from services.domain.fold import contract_order
-from services.domain.judge import Judge
-from services.domain.judgement import Judgement, Outcome
-from services.domain.plan import Collection, HoursEntry, Plan, PlanHead, Promise, ServiceItem, Source, Title, Unit
-from services.domain.published import ValueRow
-from services.domain.tally import Tally, TallyKey
-from services.domain.values import Valuer
-from services.domain.zone import Instant, Zone
+from services.domain.history.case import Case
+from services.domain.history.fold import contract_order
+from services.domain.intake.facts import Fact, Rank, digest_of
+from services.domain.judging.judge import Judge
+from services.domain.judging.judgement import Judgement, Outcome
+from services.domain.plan.plan import Collection, HoursEntry, Plan, PlanHead, Promise, ServiceItem, Source, Title, Unit
+from services.domain.results.cards import CardState, cards
+from services.domain.results.published import ValueRow
+from services.domain.results.value_rows import Valuer
+from services.domain.sums.tally import Tally, TallyKey
+from services.domain.time.calendar import WorkingCalendar
+from services.domain.time.zone import Instant, Zone
 
 ZONE = Zone("Asia/Shanghai")
 CN = load_calendar("cn")

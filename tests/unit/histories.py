@@ -5,10 +5,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from services.domain.facts import Fact, Rank, digest_of
-from services.domain.fold import insert
-from services.domain.judge import Judge
-from services.domain.zone import MINUTE_US, Instant
+from services.domain.history.fold import insert
+from services.domain.intake.facts import Fact, Rank, digest_of
+from services.domain.judging.judge import Judge
+from services.domain.time.zone import MINUTE_US, Instant
 from tests.unit.cases import OPERATIONS, SEALS, WATER, at, judge_of, promise
 
 BEGIN = at("2021-09-10")

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from services.domain.calendar import WorkingCalendar
-from services.domain.case import Case
-from services.domain.facts import Fact
-from services.domain.fold import Fold
-from services.domain.judge import Judge, Opinion
-from services.domain.judgement import Judgement
-from services.domain.kinds.kind import AnyKind
-from services.domain.plan import Plan
-from services.domain.zone import Instant
+from services.domain.history.case import Case
+from services.domain.history.fold import Fold
+from services.domain.intake.facts import Fact
+from services.domain.judging.judge import Judge, Opinion
+from services.domain.judging.judgement import Judgement
+from services.domain.judging.kind import AnyKind
+from services.domain.plan.plan import Plan
+from services.domain.time.calendar import WorkingCalendar
+from services.domain.time.zone import Instant
 
 POISON = "poison"
 """So begins the id of an event on which a judge raises."""

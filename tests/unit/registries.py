@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from services.domain.plan import (
+from services.domain.plan.plan import (
     AttributeSpec,
     Collection,
     Plan,

@@ -1,4 +1,4 @@
-"""The edge: which events become facts, which are refused and why (CONTRACT §1, §2)."""
+"""The edge: which events become facts, which are refused and why (docs/contract.md)."""
 
 import json
 import random
@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from stdnum import luhn
 from stdnum.cn import ric
 
-from services.domain.admission import LARGEST_EVENT, Admission
-from services.domain.facts import RANK_OF, Fact, digest_of
-from services.domain.personal import may_be_personal, personal_number
-from services.domain.refusal import Reason, Refused
-from services.domain.rfc3339 import instant_from
-from services.domain.wire_form import wire_form
-from services.domain.writing import repeats_a_name
+from services.domain.intake.admission import LARGEST_EVENT, Admission
+from services.domain.intake.facts import RANK_OF, Fact, digest_of
+from services.domain.intake.json_text import repeats_a_name
+from services.domain.intake.personal_data import may_be_personal, personal_number
+from services.domain.intake.refusal import Reason, Refused
+from services.domain.intake.serialize import wire_form
+from services.domain.time.rfc3339 import instant_from
 from services.messaging.codec import CODEC, canonical, dumps
 from tests.unit.cases import promise
 from tests.unit.registries import EXAMPLES, LIMIT, OPERATIONS, SEALS, WATER, event, example, plan, raw

@@ -1,4 +1,4 @@
-"""Working days as the State Council's notices make them, and limits counted in them (DESIGN §4.2)."""
+"""Working days as the State Council's notices make them, and limits counted in them (rule 2)."""
 
 import tomllib
 from datetime import date, timedelta
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.catalog.calendars import FOLDER, load_calendar
-from services.domain.calendar import DayKind, WorkingCalendar
+from services.domain.time.calendar import DayKind, WorkingCalendar
 
 CN = load_calendar("cn")
 MONDAY_FRIDAY = load_calendar("monday-friday")

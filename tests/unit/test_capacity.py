@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.domain import capacity
-from services.domain.capacity import LARGEST_CASE, room_in, take_beyond, weight
-from services.domain.facts import Fact, Rank, digest_of
-from services.domain.partition import Row
+from services.domain.history import capacity
+from services.domain.history.capacity import LARGEST_CASE, room_in, take_beyond, weight
+from services.domain.intake.facts import Fact, Rank, digest_of
+from services.domain.results.case_partition import Row
 from services.messaging.topics import LARGEST_RECORD
 from services.replay import judging
 from services.replay.judging import facts_of

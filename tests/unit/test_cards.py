@@ -1,16 +1,16 @@
-"""Cards: when each was raised and cleared, as a function of the facts and the moment alone (DESIGN §5)."""
+"""Cards: when each was raised and cleared, as a function of the facts and the moment alone."""
 
 from datetime import date
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.domain.cards import CardState, cards, stood, written_card
-from services.domain.facts import Fact, case_key
-from services.domain.judge import Judge
-from services.domain.judgement import Outcome
-from services.domain.plan import HoursEntry
-from services.domain.rulings import rulings_of
+from services.domain.intake.facts import Fact, case_key
+from services.domain.judging.judge import Judge
+from services.domain.judging.judgement import Outcome
+from services.domain.plan.plan import HoursEntry
+from services.domain.results.cards import CardState, cards, stood, written_card
+from services.domain.results.verdicts import rulings_of
 from tests.unit import histories
 from tests.unit.cases import (
     CN,

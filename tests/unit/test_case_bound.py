@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.cli.explanation import machine_readable
-from services.domain.explain import explain
-from services.domain.facts import Fact
-from services.domain.judge import Judge
-from services.domain.judgement import Outcome
+from services.domain.intake.facts import Fact
+from services.domain.judging.judge import Judge
+from services.domain.judging.judgement import Outcome
+from services.domain.results.explain import explain
 from tests.unit.cases import (
     WATER,
     accepted,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.domain.facts import Fact
-from services.domain.judgement import Outcome
+from services.domain.intake.facts import Fact
+from services.domain.judging.judgement import Outcome
 from tests.unit.cases import (
     accepted,
     at,

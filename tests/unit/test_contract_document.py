@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from services.cli.__main__ import COMMANDS
-from services.domain.events import MODELS
-from services.domain.refusal import Reason
+from services.domain.intake.events import MODELS
+from services.domain.intake.refusal import Reason
 from services.handbook.contract import filled
 
 FILE = Path(__file__).parents[2] / "docs" / "contract.md"

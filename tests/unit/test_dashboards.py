@@ -21,9 +21,9 @@ from dashboards.states import COLOURS, mapping
 from dashboards.write import GENERATED, write
 from services.catalog.load import load_plan
 from services.catalog.wording import SIGNS, STATE_NAMES
-from services.domain import signals
-from services.domain.plan import Kind, Plan
-from services.domain.published import WORST_FIRST, State
+from services.domain.judging import data_quality as signals
+from services.domain.plan.plan import Kind, Plan
+from services.domain.results.published import WORST_FIRST, State
 from services.messaging import metrics, records
 from services.settings import Settings
 from tests.integration.crash_story import write_plan

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from kafka.partitioner.default import murmur2
 
 from services.cli import dead_letters
-from services.domain.refusal import Reason, Refused
-from services.domain.rfc3339 import instant_from
+from services.domain.intake.refusal import Reason, Refused
+from services.domain.time.rfc3339 import instant_from
 from services.messaging.dead_letter import (
     HEAD,
     LARGEST_LETTER,

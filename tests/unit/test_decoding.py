@@ -13,10 +13,10 @@ from services.catalog.working_time import WorkingTime
 from services.cli.status import Standing as Status
 from services.cli.status import _row_of_known_state, cards_table, promises_table, troubles
 from services.cli.values import Cards, latest_change
-from services.domain.plan import Plan
-from services.domain.published import Card, ValueRow, Verdict
-from services.domain.signals import SignalRow
-from services.domain.tally import Cell, Tally, TallyKey
+from services.domain.judging.data_quality import SignalRow
+from services.domain.plan.plan import Plan
+from services.domain.results.published import Card, ValueRow, Verdict
+from services.domain.sums.tally import Cell, Tally, TallyKey
 from services.exporter.__main__ import take_in, takers
 from services.exporter.collector import PlanCollector
 from services.exporter.exposition import exposition

@@ -1,4 +1,4 @@
-"""The form of events (CONTRACT §1)."""
+"""The form of events (docs/contract.md)."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from services.domain.events import EVENT, MODELS, text_of
-from services.domain.facts import RANK_OF
-from services.domain.rfc3339 import instant_from
-from services.domain.zone import instant_of
+from services.domain.intake.events import EVENT, MODELS, text_of
+from services.domain.intake.facts import RANK_OF
+from services.domain.time.rfc3339 import instant_from
+from services.domain.time.zone import instant_of
 from services.messaging.codec import canonical
 from tests.unit.registries import EXAMPLES, event, example
 

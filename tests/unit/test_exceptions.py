@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from services.domain.explain import Reason, explain
-from services.domain.facts import Fact
-from services.domain.judge import Judge
-from services.domain.judgement import Outcome
-from services.domain.plan import Promise, Source
+from services.domain.intake.facts import Fact
+from services.domain.judging.judge import Judge
+from services.domain.judging.judgement import Outcome
+from services.domain.plan.plan import Promise, Source
+from services.domain.results.explain import Reason, explain
 from tests.unit.cases import (
     SEALS,
     WATER,

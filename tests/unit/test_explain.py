@@ -15,14 +15,14 @@ from rich.console import Console
 
 from services.cli.__main__ import main
 from services.cli.explanation import Page, machine_readable
-from services.domain.calendar import DayKind
-from services.domain.explain import EndedBy, Explained, Explanation, Reason, Standing, account, explain
-from services.domain.facts import Fact
-from services.domain.judge import Judge
-from services.domain.judgement import Judgement, Outcome
-from services.domain.stopwatch import Stopwatch
-from services.domain.tally import Cell
-from services.domain.zone import MINUTE_US, Instant
+from services.domain.intake.facts import Fact
+from services.domain.judging.case_clock import Stopwatch
+from services.domain.judging.judge import Judge
+from services.domain.judging.judgement import Judgement, Outcome
+from services.domain.results.explain import EndedBy, Explained, Explanation, Reason, Standing, account, explain
+from services.domain.sums.tally import Cell
+from services.domain.time.calendar import DayKind
+from services.domain.time.zone import MINUTE_US, Instant
 from tests.unit.cases import (
     WATER,
     accepted,

@@ -17,9 +17,9 @@ from services.catalog.coherence import as_tuple
 from services.catalog.load import load_plan
 from services.catalog.wording import objective_text, unit_code, unit_of_measure
 from services.catalog.working_time import WorkingTime
-from services.domain.plan import Plan
-from services.domain.published import Card, State, ValueRow, Verdict
-from services.domain.zone import Instant, Zone
+from services.domain.plan.plan import Plan
+from services.domain.results.published import Card, State, ValueRow, Verdict
+from services.domain.time.zone import Instant, Zone
 from services.exporter.collector import PlanCollector
 from services.exporter.exposition import exposition
 from services.exporter.snapshot import REASONS, LabelSets, Snapshot

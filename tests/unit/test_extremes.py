@@ -20,7 +20,7 @@ from services.cli import __main__ as cli
 from services.cli import simulate as simulate_module
 from services.cli.__main__ import COMMANDS, main
 from services.cli.failure import Failure
-from services.domain.law import Law
+from services.domain.plan.statutory_time import Law
 from services.local import monitoring_tools
 from services.local.failures import PartUnavailable
 from services.replay import replay as replaying

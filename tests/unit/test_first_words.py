@@ -5,8 +5,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.domain.facts import Fact
-from services.domain.plan import ServiceItem
+from services.domain.intake.facts import Fact
+from services.domain.plan.plan import ServiceItem
 from tests.unit.cases import (
     TITLE,
     accepted,

@@ -1,13 +1,13 @@
-"""The fold: any order and any duplication of the same facts give the same case (CONTRACT §1)."""
+"""The fold: any order and any duplication of the same facts give the same case (docs/contract.md)."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.domain.case import Case
-from services.domain.entry import entry_of, fulfilments_of
-from services.domain.facts import Fact, Rank
-from services.domain.fold import Insertion, bad_corrections, corrected, insert, micro
+from services.domain.history.case import Case
+from services.domain.history.fold import Insertion, bad_corrections, corrected, insert, micro
+from services.domain.history.registers import entry_of, fulfilments_of
+from services.domain.intake.facts import Fact, Rank
 from tests.unit import histories
 from tests.unit.cases import (
     SEALS,

@@ -1,4 +1,4 @@
-"""The burn-up of a dated figure, and how sure its forecast is (DESIGN §4.10)."""
+"""The burn-up of a dated figure, and how sure its forecast is (rule 10)."""
 
 import random
 from collections.abc import Mapping
@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.domain.figure import Figure
-from services.domain.forecast import Forecast, expected, forecast
-from services.domain.signals import SignalRow
-from services.domain.values import Valuer
+from services.domain.judging.data_quality import SignalRow
+from services.domain.results.value_rows import Valuer
+from services.domain.sums.forecast import Forecast, expected, forecast
+from services.domain.sums.statistic import Figure
 from tests.unit.cases import at, fulfilled, judge_of, promise, tallies_of, upserted
 
 TODAY = 1000

@@ -12,7 +12,7 @@ import pytest
 from services.cli.__main__ import main
 from services.cli.importing import events_of
 from services.cli.mapping import MappingError, Problem, read_mapping
-from services.domain.events import EVENT
+from services.domain.intake.events import EVENT
 
 MAPPINGS = Path(__file__).parent.parent / "mappings"
 DATA = Path(__file__).parents[2].parent / "shared" / "data"

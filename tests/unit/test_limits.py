@@ -1,4 +1,4 @@
-"""Until when a promise is kept: everywhere, on time if and only if t <= due (DESIGN §4.1 to §4.4)."""
+"""Until when a promise is kept: everywhere, on time if and only if t <= due (rule 1 to rule 4)."""
 
 from datetime import date, datetime
 
@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from services.catalog.calendars import load_calendar
-from services.domain.limits import Ends, Limit, LimitUnit, due
-from services.domain.opening_hours import DEFAULT_HOURS, OpeningHours
-from services.domain.zone import MINUTE_US, Instant, Zone
+from services.domain.time.limits import Ends, Limit, LimitUnit, due
+from services.domain.time.opening_hours import DEFAULT_HOURS, OpeningHours
+from services.domain.time.zone import MINUTE_US, Instant, Zone
 
 SHANGHAI = Zone("Asia/Shanghai")
 CN = load_calendar("cn")

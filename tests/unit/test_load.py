@@ -11,8 +11,8 @@ import pytest
 from services.catalog import load as catalog
 from services.catalog.check import check_plan
 from services.catalog.load import load_plan
-from services.domain.limits import Limit
-from services.domain.plan import Kind, Plan, Promise, Strength
+from services.domain.plan.plan import Kind, Plan, Promise, Strength
+from services.domain.time.limits import Limit
 
 SHIPPED = Path(catalog.__file__).parent / "jiangbei-2021"
 CATALOGUE = Path(__file__).parents[2].parent / "shared" / "plan" / "kpi_catalogue.md"

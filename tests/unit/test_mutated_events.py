@@ -13,17 +13,17 @@ from hypothesis import strategies as st
 
 from services.catalog.calendars import load_calendar
 from services.catalog.samples import samples_of
-from services.domain.admission import Admission, Admitted
-from services.domain.cards import RETRACTED, written_card
-from services.domain.judge import Judge
-from services.domain.law import Law
-from services.domain.partition import CasePartition, Effects
-from services.domain.refusal import Refused
-from services.domain.rfc3339 import instant_from
-from services.domain.rulings import written_verdict
-from services.domain.tally import Tally
-from services.domain.values import Valuer
-from services.domain.wire_form import wire_form
+from services.domain.intake.admission import Admission, Admitted
+from services.domain.intake.refusal import Refused
+from services.domain.intake.serialize import wire_form
+from services.domain.judging.judge import Judge
+from services.domain.plan.statutory_time import Law
+from services.domain.results.cards import RETRACTED, written_card
+from services.domain.results.case_partition import CasePartition, Effects
+from services.domain.results.value_rows import Valuer
+from services.domain.results.verdicts import written_verdict
+from services.domain.sums.tally import Tally
+from services.domain.time.rfc3339 import instant_from
 from services.messaging import tally_log
 from services.messaging.archive_feed import addressed
 from services.messaging.codec import CODEC, dump_row, load_row

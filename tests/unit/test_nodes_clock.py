@@ -1,4 +1,4 @@
-"""`runs_in`: a clock that runs in some nodes only. Outside them it stands still as in a suspension (DESIGN §4.4)."""
+"""`runs_in`: a clock that runs in some nodes only. Outside them it stands still as in a suspension (rule 4)."""
 
 from functools import cache
 
@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.cli.explanation import day_words
-from services.domain.explain import Explained, explain
-from services.domain.facts import Fact
-from services.domain.judge import Judge
-from services.domain.judgement import Outcome
-from services.domain.stopwatch import Stopwatch
-from services.domain.tally import Cell
-from services.domain.zone import MINUTE_US, Instant
+from services.domain.intake.facts import Fact
+from services.domain.judging.case_clock import Stopwatch
+from services.domain.judging.judge import Judge
+from services.domain.judging.judgement import Outcome
+from services.domain.results.explain import Explained, explain
+from services.domain.sums.tally import Cell
+from services.domain.time.zone import MINUTE_US, Instant
 from tests.unit.cases import (
     WATER,
     ZONE,

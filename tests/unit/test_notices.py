@@ -29,8 +29,8 @@ import services.notifier.__main__ as process
 from services.catalog.load import load_plan
 from services.catalog.working_time import WorkingTime
 from services.clock import Clock
-from services.domain.plan import Plan
-from services.domain.published import Card
+from services.domain.plan.plan import Plan
+from services.domain.results.published import Card
 from services.messaging.reader import Record, TopicReader
 from services.notifier import journal
 from services.notifier.delivery import AlertmanagerAway

@@ -17,8 +17,8 @@ from fastapi import FastAPI
 
 import services.catalog
 from services.catalog.load import load_plan
-from services.domain.plan import Plan
-from services.domain.published import Card
+from services.domain.plan.plan import Plan
+from services.domain.results.published import Card
 from services.messaging.reader import Record
 from services.notifier import journal as journal_module
 from services.notifier.alertmanager import Alertmanager, Mirror

@@ -1,4 +1,4 @@
-"""Opening time goes by in opening hours only, and exactly (DESIGN §4.3, §4.4)."""
+"""Opening time goes by in opening hours only, and exactly (rules 3, 4)."""
 
 from datetime import date, datetime
 
@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.catalog.calendars import load_calendar
-from services.domain.calendar import DayKind
-from services.domain.opening_hours import DEFAULT_HOURS, HoursVersion, OpeningHours
-from services.domain.zone import DAY_US, MINUTE_US, Instant, Zone
+from services.domain.time.calendar import DayKind
+from services.domain.time.opening_hours import DEFAULT_HOURS, HoursVersion, OpeningHours
+from services.domain.time.zone import DAY_US, MINUTE_US, Instant, Zone
 
 HOUR_US = 60 * MINUTE_US
 SHANGHAI = Zone("Asia/Shanghai")

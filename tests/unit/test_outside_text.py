@@ -17,9 +17,9 @@ import pytest
 from services.cli import archive, dead_letters, status
 from services.cli.__main__ import COMMANDS, main
 from services.cli.terminal import safe_console, say
-from services.domain.published import Card, Level, ValueRow
-from services.domain.refusal import Reason, Refused
-from services.domain.visible import uncelled
+from services.domain.intake.refusal import Reason, Refused
+from services.domain.intake.visible_text import uncelled
+from services.domain.results.published import Card, Level, ValueRow
 from services.logs import SeenRecord, complain
 from services.messaging.dead_letter import DeadLetter, Filed
 from services.messaging.reader import Record

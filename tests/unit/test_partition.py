@@ -1,4 +1,4 @@
-"""A partition fed one event after the other ends where the judge ends who sees all facts at once (DESIGN §2)."""
+"""A partition fed one event after the other ends where the judge ends who sees all facts at once."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.domain.cards import RETRACTED, CardState, cards
-from services.domain.facts import Fact, Rank
-from services.domain.fold import insert
-from services.domain.judge import NOTHING, Judge
-from services.domain.partition import JUDGED_ROW, PLAN_ROW, SET_BACK_US, CasePartition, Effects
-from services.domain.plan import Plan, Source
-from services.domain.rulings import rulings_of
-from services.domain.tally import Tally, TallyKey
-from services.domain.values import Valuer
-from services.domain.zone import MINUTE_US, Instant
+from services.domain.history.fold import insert
+from services.domain.intake.facts import Fact, Rank
+from services.domain.judging.judge import NOTHING, Judge
+from services.domain.plan.plan import Plan, Source
+from services.domain.results.cards import RETRACTED, CardState, cards
+from services.domain.results.case_partition import JUDGED_ROW, PLAN_ROW, SET_BACK_US, CasePartition, Effects
+from services.domain.results.value_rows import Valuer
+from services.domain.results.verdicts import rulings_of
+from services.domain.sums.tally import Tally, TallyKey
+from services.domain.time.zone import MINUTE_US, Instant
 from services.replay.buckets import Record
 from services.replay.judging import BucketJudge
 from tests.unit import histories

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from stdnum import luhn
 from stdnum.cn import ric, uscc
 
-from services.domain.admission import LARGEST_EVENT, Admission
-from services.domain.personal import find_personal, may_be_personal, personal_number
-from services.domain.refusal import Reason, Refused
+from services.domain.intake.admission import LARGEST_EVENT, Admission
+from services.domain.intake.personal_data import find_personal, may_be_personal, personal_number
+from services.domain.intake.refusal import Reason, Refused
 from services.messaging.codec import CODEC
 from tests.unit.registries import plan
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from services.domain.envelope import PlainHead, plain_head
-from services.domain.events import LONGEST_NAME, Head
-from services.domain.rfc3339 import instant_from, read
+from services.domain.intake.events import LONGEST_NAME, Head
+from services.domain.intake.plain_envelope import PlainHead, plain_head
+from services.domain.time.rfc3339 import instant_from, read
 
 GOOD: dict[str, Any] = {
     "specversion": "1.0",

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from services.cli.plan import app
-from services.domain.plan import Promise
+from services.domain.plan.plan import Promise
 from services.settings import Settings
 
 PLANS = Path(__file__).parents[1] / "golden" / "plans"

@@ -8,18 +8,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.domain.cards import written_card
-from services.domain.facts import Fact
-from services.domain.fold import insert
-from services.domain.judge import Judge
-from services.domain.partition import HEARTBEATS, RELEASED, UNREADABLE, CasePartition, Effects
-from services.domain.published import State, ValueRow
-from services.domain.quarantine import QUARANTINED, Named, Quarantine, cause_of, keep, named_by, refused_corrections
-from services.domain.safe_judge import SafeJudge
-from services.domain.signals import signal_rows
-from services.domain.tally import NOW, Cell, Tally, TallyKey
-from services.domain.values import Valuer
-from services.domain.zone import Instant, Zone
+from services.domain.history.fold import insert
+from services.domain.intake.facts import Fact
+from services.domain.judging.data_quality import signal_rows
+from services.domain.judging.judge import Judge
+from services.domain.judging.quarantine import (
+    QUARANTINED,
+    Named,
+    Quarantine,
+    cause_of,
+    keep,
+    named_by,
+    refused_corrections,
+)
+from services.domain.results.cards import written_card
+from services.domain.results.case_partition import HEARTBEATS, RELEASED, UNREADABLE, CasePartition, Effects
+from services.domain.results.published import State, ValueRow
+from services.domain.results.safe_judge import SafeJudge
+from services.domain.results.value_rows import Valuer
+from services.domain.sums.tally import NOW, Cell, Tally, TallyKey
+from services.domain.time.zone import Instant, Zone
 from services.messaging import tally_log
 from services.messaging.codec import dump_row, load_row
 from services.messaging.tally_log import TallyLog
@@ -492,7 +500,7 @@ def test_a_cause_is_type_and_place_and_never_the_text_of_an_error() -> None:
 
 
 def test_signals_that_cannot_be_read_mark_no_promise(monkeypatch: pytest.MonkeyPatch) -> None:
-    from services.domain.signals import Signals
+    from services.domain.judging.data_quality import Signals
 
     def judge(self: Signals, case: Any, now: Instant, found: list[Any]) -> None:
         raise Poisoned

@@ -12,7 +12,7 @@ from services.cli import explain as explain_module
 from services.cli.__main__ import main
 from services.cli.cases import Place
 from services.cli.status import quarantine_line
-from services.domain.judge import Judge
+from services.domain.judging.judge import Judge
 from services.messaging.quarantine_log import QuarantinedCase
 from services.replay import replay as replaying
 from tests.integration.crash_story import write_plan

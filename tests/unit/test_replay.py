@@ -17,9 +17,9 @@ import pytest
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
 from services.cli.__main__ import main
-from services.domain.law import Law
-from services.domain.published import Level, ValueRow
-from services.domain.zone import Zone
+from services.domain.plan.statutory_time import Law
+from services.domain.results.published import Level, ValueRow
+from services.domain.time.zone import Zone
 from services.replay.blocks import LINES_AT_ONCE, blocks
 from services.replay.periods import Every, period_ends
 from services.replay.replay import replay
@@ -243,7 +243,7 @@ def test_rows_come_back_sorted_whether_they_fit_into_memory_or_not(in_memory: in
     assert list(kept) == sorted(rows)
 
 
-# ---- bad input (CONTRACT §2) -------------------------------------------------------------------------------
+# ---- bad input (docs/contract.md) -------------------------------------------------------------------------------
 WATER = "/units/liangjiang-water"
 
 

@@ -15,10 +15,10 @@ from services.catalog.load import load_plan
 from services.catalog.sentences import in_words
 from services.catalog.wording import SIGNS, STATE_NAMES, unit_code, unit_of_measure
 from services.cli.__main__ import main
-from services.domain.law import Law
-from services.domain.plan import Plan, Promise, Title
-from services.domain.published import State, ValueRow
-from services.domain.zone import Zone
+from services.domain.plan.plan import Plan, Promise, Title
+from services.domain.plan.statutory_time import Law
+from services.domain.results.published import State, ValueRow
+from services.domain.time.zone import Zone
 from services.replay.replay import replay
 from services.replay.writing import write_values
 from services.reporting.charts import Charts, Line, Point

@@ -11,8 +11,8 @@ import services.catalog
 from services.catalog.load import load_plan
 from services.cli.__main__ import COMMANDS
 from services.clock import Clock
-from services.domain.plan import Plan, Strength
-from services.domain.published import State
+from services.domain.plan.plan import Plan, Strength
+from services.domain.results.published import State
 from services.messaging import metrics, records
 from services.notifier.alertmanager import CARD_ALERT
 from services.rules.__main__ import main

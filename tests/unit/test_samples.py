@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 from services.catalog.load import load_plan
 from services.catalog.samples import samples_of
 from services.cli.validate import validate
-from services.domain.figure import written
-from services.domain.judge import Judge
-from services.domain.plan import Kind, Promise
+from services.domain.judging.judge import Judge
+from services.domain.plan.plan import Kind, Promise
+from services.domain.sums.statistic import written
 from tests.verdicts import admitted, judge_of, shipped, verdict
 
 PROMISES = shipped().plan.promises

@@ -8,9 +8,9 @@ import pytest
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
 from services.catalog.sentences import in_words
-from services.domain.facts import Fact
-from services.domain.judge import Judge
-from services.domain.judgement import Outcome
+from services.domain.intake.facts import Fact
+from services.domain.judging.judge import Judge
+from services.domain.judging.judgement import Outcome
 from tests.unit.cases import accepted, completed, extended, milestone, outcome, row
 from tests.unit.test_load import PLAN, SHIPPED, promise
 

@@ -1,11 +1,11 @@
-"""Signals: what makes one doubt the numbers (DESIGN §4.6, 4.13, 4.16, 4.17)."""
+"""Signals: what makes one doubt the numbers (rules 6, 13, 16, 17)."""
 
 from collections.abc import Sequence
 
-from services.domain.facts import Fact
-from services.domain.judge import Judge
-from services.domain.plan import Collection, Source
-from services.domain.signals import SignalRow, signal_rows
+from services.domain.intake.facts import Fact
+from services.domain.judging.data_quality import SignalRow, signal_rows
+from services.domain.judging.judge import Judge
+from services.domain.plan.plan import Collection, Source
 from tests.unit.cases import (
     CN,
     TITLE,

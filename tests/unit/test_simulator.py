@@ -17,10 +17,10 @@ import pytest
 
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
-from services.domain.law import Law
-from services.domain.plan import Kind, Promise
-from services.domain.refusal import Reason, Refused
-from services.domain.zone import DAY_US, MINUTE_US, Zone, instant_of
+from services.domain.intake.refusal import Reason, Refused
+from services.domain.plan.plan import Kind, Promise
+from services.domain.plan.statutory_time import Law
+from services.domain.time.zone import DAY_US, MINUTE_US, Zone, instant_of
 from services.messaging.codec import admission
 from services.simulator.arrivals import poisson
 from services.simulator.composition import characterise, tell_the_rest

@@ -9,7 +9,7 @@ import httpx
 import orjson
 import pytest
 
-from services.domain.published import Card, ValueRow, Verdict
+from services.domain.results.published import Card, ValueRow, Verdict
 from services.replay.writing import write_cards, write_values
 from services.simulator.history import Event
 from tests.storm import comparison, faults, poison, report

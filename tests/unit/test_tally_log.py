@@ -8,7 +8,7 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.domain.tally import Cell, Tally, TallyKey
+from services.domain.sums.tally import Cell, Tally, TallyKey
 from services.messaging import tally_log
 from services.messaging.tally_log import Progress, Record, TallyLog
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import pytest
 
 from services.cli.explanation import machine_readable
-from services.domain.explain import explain
-from services.domain.facts import Fact
-from services.domain.judge import Judge
-from services.domain.rulings import rulings_of
+from services.domain.intake.facts import Fact
+from services.domain.judging.judge import Judge
+from services.domain.results.explain import explain
+from services.domain.results.verdicts import rulings_of
 from tests.unit.cases import (
     WATER,
     accepted,

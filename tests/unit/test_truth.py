@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from services.catalog.load import load_plan
-from services.domain.plan import Tier
+from services.domain.plan.plan import Tier
 from tests.truth import PLAN, Comparison, Run, check, compare, expected
 
 DAYS = 20

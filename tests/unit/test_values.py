@@ -1,4 +1,4 @@
-"""Tallies → rows: exact, and the same however they were grouped (CONTRACT §3)."""
+"""Tallies → rows: exact, and the same however they were grouped (docs/contract.md)."""
 
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from fractions import Fraction
@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.domain.figure import percentile, written
-from services.domain.plan import Window
-from services.domain.published import ValueRow
-from services.domain.tally import CELLS, Cell, Tally, TallyKey, total
-from services.domain.values import Valuer, first_day, last_day_of
+from services.domain.plan.plan import Window
+from services.domain.results.published import ValueRow
+from services.domain.results.value_rows import Valuer, first_day, last_day_of
+from services.domain.sums.statistic import percentile, written
+from services.domain.sums.tally import CELLS, Cell, Tally, TallyKey, total
 from tests.unit import histories
 from tests.unit.cases import accepted, at, completed, day, judge_of, promise, row, rows, tallies_of
 from tests.unit.test_partition import EVERY_KIND

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.domain.visible import LINES, bites, cell, uncelled, visible
+from services.domain.intake.visible_text import LINES, bites, cell, uncelled, visible
 
 ANY_TEXT = st.text(st.characters())  # halves of surrogate pairs, too
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.domain.zone import DAY_US, MINUTE_US, Instant, Zone, instant_of
+from services.domain.time.zone import DAY_US, MINUTE_US, Instant, Zone, instant_of
 
 ZONES = {
     name: Zone(name)

@@ -1,11 +1,11 @@
-"""DESIGN §4.1: bounds are inclusive, and nothing is rounded into compliance."""
+"""rule 1: bounds are inclusive, and nothing is rounded into compliance."""
 
 from fractions import Fraction
 
 import pytest
 
-from services.domain.judgement import Outcome
-from services.domain.plan import Objective
+from services.domain.judging.judgement import Outcome
+from services.domain.plan.plan import Objective
 from tests.unit.cases import accepted, completed, judge_of, measured, outcome, promise, row
 
 HALL = judge_of(promise(limit="90 working_minutes"))

@@ -1,11 +1,11 @@
-"""DESIGN §4.2: working days as the State Council's notices make them, by the clock of a promise."""
+"""rule 2: working days as the State Council's notices make them, by the clock of a promise."""
 
 from typing import Any
 
 import pytest
 
-from services.domain.judgement import Outcome
-from services.domain.stopwatch import Stopwatch
+from services.domain.judging.case_clock import Stopwatch
+from services.domain.judging.judgement import Outcome
 from tests.unit.cases import (
     accepted,
     at,

@@ -1,11 +1,11 @@
-"""DESIGN §4.3: limits in minutes run in opening hours only."""
+"""rule 3: limits in minutes run in opening hours only."""
 
 from datetime import date
 
 import pytest
 
-from services.domain.judgement import Outcome
-from services.domain.plan import HoursEntry, ServiceItem
+from services.domain.judging.judgement import Outcome
+from services.domain.plan.plan import HoursEntry, ServiceItem
 from tests.unit.cases import ITEMS, TITLE, accepted, at, completed, due_of, judge_of, outcome, promise, row
 
 REGISTRATION = judge_of(promise(limit="90 working_minutes", select={}))

@@ -1,4 +1,4 @@
-"""DESIGN §4.4: which suspensions stop which clock, and for how long."""
+"""rule 4: which suspensions stop which clock, and for how long."""
 
 from datetime import date
 
@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.domain.judgement import Outcome
-from services.domain.plan import ServiceItem
-from services.domain.tally import Cell
+from services.domain.judging.judgement import Outcome
+from services.domain.plan.plan import ServiceItem
+from services.domain.sums.tally import Cell
 from tests.unit.cases import (
     ITEMS,
     TITLE,

@@ -1,4 +1,4 @@
-"""DESIGN §4.5: means are means; no case breaches one."""
+"""rule 5: means are means; no case breaches one."""
 
 from datetime import date, datetime, timedelta
 from fractions import Fraction
@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.domain.facts import Fact
-from services.domain.figure import Figure, written
-from services.domain.judge import Judge
-from services.domain.judgement import Outcome
-from services.domain.kinds.kind import Moment, Sums
-from services.domain.plan import HoursEntry
-from services.domain.rulings import rulings_of
-from services.domain.tally import NOW, total
+from services.domain.intake.facts import Fact
+from services.domain.judging.judge import Judge
+from services.domain.judging.judgement import Outcome
+from services.domain.judging.kind import Moment, Sums
+from services.domain.plan.plan import HoursEntry
+from services.domain.results.verdicts import rulings_of
+from services.domain.sums.statistic import Figure, written
+from services.domain.sums.tally import NOW, total
 from tests.unit.cases import (
     ITEMS,
     accepted,

@@ -1,10 +1,10 @@
-"""DESIGN §4.6: items are not cases; they are states of the catalogue."""
+"""rule 6: items are not cases; they are states of the catalogue."""
 
 from typing import Any
 
-from services.domain.entry import entry_of
-from services.domain.facts import Fact
-from services.domain.values import Valuer
+from services.domain.history.registers import entry_of
+from services.domain.intake.facts import Fact
+from services.domain.results.value_rows import Valuer
 from tests.unit.cases import (
     accepted,
     at,

@@ -1,4 +1,4 @@
-"""DESIGN §4.7: compliance counts matured cases."""
+"""rule 7: compliance counts matured cases."""
 
 from datetime import date
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from services.catalog.load import load_plan
-from services.domain.facts import Fact
-from services.domain.judgement import Outcome
+from services.domain.intake.facts import Fact
+from services.domain.judging.judgement import Outcome
 from tests.unit.cases import (
     accepted,
     at,

@@ -1,4 +1,4 @@
-"""DESIGN §4.8: n travels with every value."""
+"""rule 8: n travels with every value."""
 
 import math
 
@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.domain.facts import Fact
-from services.domain.figure import wilson
+from services.domain.intake.facts import Fact
+from services.domain.sums.statistic import wilson
 from tests.unit.cases import accepted, completed, judge_of, promise, row
 
 GOOD = [accepted("2021-09-16T09:00"), completed("2021-09-17T09:00")]

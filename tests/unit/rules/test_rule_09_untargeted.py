@@ -1,4 +1,4 @@
-"""DESIGN §4.9: what the plan gives no threshold is untargeted, whatever its value."""
+"""rule 9: what the plan gives no threshold is untargeted, whatever its value."""
 
 import pytest
 

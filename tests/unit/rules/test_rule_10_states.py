@@ -1,13 +1,13 @@
-"""DESIGN §4.10: state is arithmetic, strength decides the colour."""
+"""rule 10: state is arithmetic, strength decides the colour."""
 
 from typing import Any
 
 import pytest
 
-from services.domain.facts import Fact
-from services.domain.judge import Judge
-from services.domain.judgement import Outcome
-from services.domain.plan import Source
+from services.domain.intake.facts import Fact
+from services.domain.judging.judge import Judge
+from services.domain.judging.judgement import Outcome
+from services.domain.plan.plan import Source
 from tests.unit.cases import (
     accepted,
     at,

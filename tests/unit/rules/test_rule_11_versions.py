@@ -1,11 +1,11 @@
-"""DESIGN §4.11: the plan is versioned by effective dates, and each version says by which date of a case it applies."""
+"""rule 11: the plan is versioned by effective dates, and each version says by which date of a case it applies."""
 
 from datetime import date
 
-from services.domain.cards import case_name
-from services.domain.facts import case_key
-from services.domain.judgement import Outcome
-from services.domain.rulings import rulings_of, written_verdict
+from services.domain.intake.facts import case_key
+from services.domain.judging.judgement import Outcome
+from services.domain.results.cards import case_name
+from services.domain.results.verdicts import rulings_of, written_verdict
 from tests.unit.cases import (
     WATER,
     accepted,

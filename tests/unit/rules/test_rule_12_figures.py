@@ -1,13 +1,13 @@
-"""Figures that sources count themselves: silence never makes 100 % (DESIGN §4.12), nor does late entry (§4.14)."""
+"""Figures that sources count themselves: silence never makes 100 % (rule 12), nor does late entry (rule 14)."""
 
 from typing import Any
 
 import pytest
 
-from services.domain.facts import Fact
-from services.domain.judgement import Outcome
-from services.domain.plan import Source
-from services.domain.values import Valuer
+from services.domain.intake.facts import Fact
+from services.domain.judging.judgement import Outcome
+from services.domain.plan.plan import Source
+from services.domain.results.value_rows import Valuer
 from tests.unit.cases import (
     at,
     confirmed,

@@ -1,10 +1,10 @@
-"""DESIGN §4.12: silence is not good news: stale sources, facts that nobody reported, duties that nobody did."""
+"""rule 12: silence is not good news: stale sources, facts that nobody reported, duties that nobody did."""
 
 import pytest
 
-from services.domain.facts import Fact
-from services.domain.judgement import Outcome
-from services.domain.plan import Source
+from services.domain.intake.facts import Fact
+from services.domain.judging.judgement import Outcome
+from services.domain.plan.plan import Source
 from tests.unit.cases import (
     accepted,
     card_list,

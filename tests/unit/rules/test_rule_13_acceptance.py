@@ -1,13 +1,13 @@
-"""DESIGN §4.13: cases held outside the system: deemed acceptance, backdated entry, refusals, supplements."""
+"""rule 13: cases held outside the system: deemed acceptance, backdated entry, refusals, supplements."""
 
 import pytest
 
-from services.domain.facts import Fact
-from services.domain.judge import Judge
-from services.domain.judgement import Outcome
-from services.domain.plan import Source
-from services.domain.signals import ACCEPTANCE, BACKDATED, INCOMPLETE, REFUSED
-from services.domain.tally import Cell
+from services.domain.intake.facts import Fact
+from services.domain.judging.data_quality import ACCEPTANCE, BACKDATED, INCOMPLETE, REFUSED
+from services.domain.judging.judge import Judge
+from services.domain.judging.judgement import Outcome
+from services.domain.plan.plan import Source
+from services.domain.sums.tally import Cell
 from tests.unit.cases import (
     accepted,
     applied,

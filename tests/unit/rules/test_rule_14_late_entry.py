@@ -1,11 +1,11 @@
-"""DESIGN §4.14: a verdict may change, nothing is erased; what arrives after the limit is outside the numerator."""
+"""rule 14: a verdict may change, nothing is erased; what arrives after the limit is outside the numerator."""
 
 import pytest
 
-from services.domain.facts import Fact
-from services.domain.judge import Judge
-from services.domain.judgement import Outcome
-from services.domain.rulings import rulings_of
+from services.domain.intake.facts import Fact
+from services.domain.judging.judge import Judge
+from services.domain.judging.judgement import Outcome
+from services.domain.results.verdicts import rulings_of
 from tests.unit.cases import (
     accepted,
     applied,

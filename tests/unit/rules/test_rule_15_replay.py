@@ -1,11 +1,11 @@
-"""DESIGN §4.15: a full replay gives identical numbers and sends no notice."""
+"""rule 15: a full replay gives identical numbers and sends no notice."""
 
 import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.domain.partition import CasePartition
-from services.domain.values import Valuer
+from services.domain.results.case_partition import CasePartition
+from services.domain.results.value_rows import Valuer
 from tests.unit import histories
 from tests.unit.cases import accepted, at, judge_of, promise
 from tests.unit.test_partition import EVERY_KIND, Consumer, partition, sweep

@@ -1,13 +1,13 @@
-"""DESIGN §4.16: the fold."""
+"""rule 16: the fold."""
 
 from datetime import date
 
 import pytest
 
-from services.domain.facts import Fact
-from services.domain.judgement import Outcome
-from services.domain.rulings import rulings_of
-from services.domain.signals import ANOMALY, INCOMPLETE, ORPHAN
+from services.domain.intake.facts import Fact
+from services.domain.judging.data_quality import ANOMALY, INCOMPLETE, ORPHAN
+from services.domain.judging.judgement import Outcome
+from services.domain.results.verdicts import rulings_of
 from tests.unit.cases import (
     accepted,
     at,

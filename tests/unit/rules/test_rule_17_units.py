@@ -1,4 +1,4 @@
-"""DESIGN §4.17: a case tallies under the unit that accepted it."""
+"""rule 17: a case tallies under the unit that accepted it."""
 
 from tests.unit.cases import (
     accepted,

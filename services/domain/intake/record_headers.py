@@ -1,0 +1,54 @@
+"""What the headers of a Kafka record say of its event: its attributes in binary mode, and when it arrived."""
+
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
+
+from services.domain.intake.validation_messages import malformed
+
+RECEIVED: Final = "receivedat"
+"""The header that holds the arrival (RFC 3339) where a trusted feed knows it and the event does not say it."""
+
+_BINARY: Final = "ce_"
+_CONTENT_TYPE: Final = "content-type"
+
+
+class Carried(NamedTuple):
+    """What was read off the headers."""
+
+    attributes: dict[str, Any] | None
+    """The attributes of an event in binary mode; None if the record is not in binary mode."""
+    received: str | None
+    """The arrival as the header says it."""
+
+
+def carried(headers: Iterable[tuple[str, bytes | None]]) -> Carried:
+    """What the headers say; those of others are left alone. Refused (`malformed`) where a header of the event has no
+    value, is not UTF-8, or is there twice."""
+    attributes: dict[str, Any] = {}
+    received = None
+    for given, value in headers:
+        name = given.lower() if type(given) is str else ""
+        if name == RECEIVED:
+            received = (value or b"").decode(errors="replace")  # what is no time is refused as one
+            continue
+        if name.startswith(_BINARY):
+            attribute = name[len(_BINARY) :]
+        elif name == _CONTENT_TYPE:
+            attribute = "datacontenttype"
+        else:
+            continue
+        if attribute == "data":
+            raise malformed(f"its header {name} is no attribute", "send the data as the record's value")
+        if value is None:
+            raise malformed(f"its header {name[:_SHOWN]} has no value", "write a value, or leave the header out")
+        if attribute in attributes:
+            raise malformed(f"its header {name[:_SHOWN]} is there twice", "write each header once")
+        try:
+            attributes[attribute] = value.decode()
+        except UnicodeDecodeError:
+            raise malformed(f"its header {name[:_SHOWN]} is not UTF-8", "write headers in UTF-8") from None
+    return Carried(attributes if "specversion" in attributes else None, received)
+
+
+_SHOWN: Final = 40
+"""So much of a header's name is shown."""

@@ -1,0 +1,46 @@
+"""An event written again from the fact that a case has kept of it: for when the record it came in is not at hand."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.domain.intake.events import text_of
+from services.domain.intake.facts import KEY_SEPARATOR, Fact, Rank
+
+
+def wire_form(key: str, fact: Fact) -> dict[str, Any]:
+    """The event in the form of the contract. Admitted, it gives the same fact again but for the digest: what said
+    nothing is not kept, and times are in UTC. Its arrival is left out, as in an event from outside.
+
+    `key`: of the case.
+    """
+    owner, _, subject = key.partition(KEY_SEPARATOR)
+    event: dict[str, Any] = {
+        "specversion": "1.0",
+        "id": fact.id,
+        "source": fact.source,
+        "type": Rank(fact.rank).event_type,
+        "subject": subject,
+        "time": text_of(fact.time),
+    }
+    if owner != fact.source:
+        event["caseowner"] = owner
+    if fact.recorded is not None:
+        event["recordedat"] = text_of(fact.recorded)
+    return event | {"data": _data(fact.data)}
+
+
+def _data(kept: Mapping[str, Any]) -> dict[str, Any]:
+    data = dict(kept)
+    if "due_at" in data:
+        data["due_at"] = text_of(data["due_at"])
+    if data.get("event") is not None:
+        data["event"] = _replacement(data["event"])
+    return data
+
+
+def _replacement(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """What a correction puts in the place of its target."""
+    event = {"type": kept["type"], "time": text_of(kept["time"]), "data": _data(kept["data"])}
+    if kept["recorded"] is not None:
+        event["recordedat"] = text_of(kept["recorded"])
+    return event

@@ -1,0 +1,64 @@
+"""What the kinds share: whether a version of a promise binds a case, and what a unit's row is kept under."""
+
+from services.domain.history.case import Case
+from services.domain.plan.plan import Promise
+from services.domain.sums.tally import EVER, Cell, Cells
+from services.domain.time.zone import Instant, Zone
+
+NOTHING_DELIVERED = frozenset(("refused", "terminated"))
+"""Outcomes of a completion after which no further milestone of the case is due."""
+
+
+class Binding:
+    """The dates and keys of one promise."""
+
+    def __init__(self, promise: Promise, zone: Zone) -> None:
+        self._zone = zone
+        self._since = promise.effective_from.toordinal()
+        self._until = promise.effective_to.toordinal() if promise.effective_to else None
+        self._by_stop = promise.applies_by == "stop"
+        self._by_item = promise.by_item or promise.kind == "mean_reduction"
+        self._keeps_days = promise.keeps_days
+        self._waits_for_more = "completed" not in promise.stop
+        """Its clock stops at something that is delivered, not at the completion."""
+
+    def holds(self, start: Instant, stop: Instant | None, now: Instant) -> bool:
+        """Whether this version binds a case: by the date of its start, or of its stop (rule 11), which for an open
+        case is today at the earliest."""
+        decisive = start
+        if self._by_stop:
+            decisive = stop if stop is not None else now
+        day = self._zone.day(decisive)
+        return self._since <= day and (self._until is None or day <= self._until)
+
+    def ended(self, case: Case, stop: Instant | None) -> Instant | None:
+        """When a case ended before the clock's stop, so that nothing will be delivered any more: withdrawn; or, where
+        the stop is something else than the completion, completed as refused or terminated."""
+        end = case.withdrawn_at
+        if self._waits_for_more and case.outcome in NOTHING_DELIVERED and case.completed_at is not None:
+            end = case.completed_at if end is None else min(end, case.completed_at)
+        return end if end is not None and (stop is None or end < stop) else None
+
+    def day(self, instant: Instant) -> int:
+        """The tally's day of an instant."""
+        return self._zone.day(instant) if self._keeps_days else EVER
+
+    def item(self, case: Case) -> str:
+        """The tally's item of a case."""
+        return case.service_item if self._by_item else "-"
+
+
+def marks(case: Case, pauses: object) -> Cells:
+    """What is counted beside a matured case: suspended, extended."""
+    cells: Cells = ()
+    if pauses:
+        cells += ((Cell.SUSPENDED, 1),)
+    if case.extensions and any(extension.granted for extension in case.extensions):
+        cells += ((Cell.EXTENDED, 1),)
+    return cells
+
+
+def earliest(now: Instant, *instants: Instant | None) -> Instant | None:
+    """The first of these that is still to come."""
+    future = [instant for instant in instants if instant is not None and instant > now]
+    return min(future) if future else None

@@ -1,0 +1,431 @@
+"""The clock of one promise over one case: from where to where, what stopped it, until when there is time.
+
+Rules 2 to 4 of docs/rules.md. The arithmetic of days and minutes is in `limits.py`, `calendar.py`, `opening_hours.py`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from services.domain.history.case import Case, NodeSpan
+from services.domain.plan.plan import Promise
+from services.domain.plan.statutory_time import Law
+from services.domain.time.limits import Ends, Limit, LimitUnit, due
+from services.domain.time.zone import DAY_US, Instant
+
+Span = tuple[Instant, Instant]
+Point = Callable[[Case], Instant | None]
+"""Reads the instant of a clock's start off a case; None while it has not come."""
+StopPoint = Callable[[Case, Instant | None], Instant | None]
+"""Reads the instant of a clock's stop off a case that started then; None while it has not come."""
+
+MINUTE_US = 60_000_000
+FOREVER: Instant = 4_102_444_800_000_000
+"""2100-01-01: the end of a suspension that has none."""
+
+_MEASURE_OF = {
+    LimitUnit.WORKING_DAYS: "working_days",
+    LimitUnit.CALENDAR_DAYS: "calendar_days",
+    LimitUnit.MONTHS: "calendar_days",
+    LimitUnit.WORKING_MINUTES: "working_minutes",
+    LimitUnit.MINUTES: "minutes",
+}
+
+
+class Measure(NamedTuple):
+    """A unit in which durations are counted."""
+
+    name: str
+    scale: int
+    """How many of the integers that are summed make one unit."""
+    bin_scale: int
+    """How many histogram bins make one unit."""
+
+
+MEASURES: Mapping[str, Measure] = {
+    "working_days": Measure("working_days", 1, 1),
+    "calendar_days": Measure("calendar_days", 1, 1),
+    "elapsed_days": Measure("elapsed_days", DAY_US, 24 * 60),
+    "working_minutes": Measure("working_minutes", MINUTE_US, 1),
+    "minutes": Measure("minutes", MINUTE_US, 1),
+}
+
+
+def measure_of(promise: Promise) -> Measure:
+    """In what a promise's durations are counted: its own measure, or that of its limit."""
+    if promise.measure is not None and promise.measure in MEASURES:
+        return MEASURES[promise.measure]
+    if isinstance(promise.limit, Limit):
+        return MEASURES[_MEASURE_OF[promise.limit.unit]]
+    return MEASURES["working_days" if promise.limit in ("committed_limit", "statutory_limit") else "elapsed_days"]
+
+
+class Reading(NamedTuple):
+    """What the clock shows."""
+
+    due: Instant | None
+    """The last instant on time; None while a suspension without end holds the clock."""
+    yellow_at: Instant | None
+    """From when less than the promised share of the limit remains."""
+    pauses: tuple[Span, ...]
+    """The merged spans in which it stood still, those that count."""
+
+
+def point(names: Sequence[str]) -> Point:
+    """The latest of the named points of a case, once all are there."""
+    points = [_one_point(name) for name in names]
+    if len(points) == 1:
+        return points[0]
+
+    def latest(case: Case) -> Instant | None:
+        found = [at(case) for at in points]
+        return None if None in found else max(instant for instant in found if instant is not None)
+
+    return latest
+
+
+def _one_point(name: str) -> Point:
+    if name == "accepted":
+        return lambda case: case.accepted_at
+    if name == "completed":
+        return lambda case: case.completed_at
+    if name == "applied":
+        return lambda case: case.applied.time if case.applied is not None else case.accepted_at
+    milestone = name.removeprefix("milestone:")
+
+    def reached(case: Case) -> Instant | None:
+        times = case.milestones.get(milestone)
+        return times[0] if times else None
+
+    return reached
+
+
+def stop_point(names: Sequence[str]) -> StopPoint:
+    """The latest of the named points, once all are there; a milestone dated before the start is void, and the next one
+    counts."""
+    points = [_one_stop(name) for name in names]
+    if len(points) == 1:
+        return points[0]
+
+    def latest(case: Case, start: Instant | None) -> Instant | None:
+        found = [at(case, start) for at in points]
+        return None if None in found else max(instant for instant in found if instant is not None)
+
+    return latest
+
+
+def _one_stop(name: str) -> StopPoint:
+    if not name.startswith("milestone:"):
+        at = _one_point(name)
+        return lambda case, start: at(case)
+    milestone = name.removeprefix("milestone:")
+
+    def reached(case: Case, start: Instant | None) -> Instant | None:
+        times = case.milestones.get(milestone, ())
+        return next((time for time in times if start is None or time >= start), None)
+
+    return reached
+
+
+class Stopwatch:
+    """Measures cases by one promise's clock."""
+
+    def __init__(self, promise: Promise, law: Law) -> None:
+        self._law = law
+        self._stops = frozenset(promise.clock_stops)
+        self._runs_in = frozenset(promise.runs_in)
+        self._ends = promise.ends
+        self._share = Fraction(str(promise.yellow_share))
+        self._extends = promise.extension_moves_limit
+        self._limit = promise.limit
+        self.start = point(promise.start)
+        self.stop = stop_point(promise.stop)
+        self.measure = measure_of(promise)
+        self._by_day = lru_cache(maxsize=4096)(self._due_of_day)
+
+    # ---- limits ----------------------------------------------------------------------------------
+    def limit(self, case: Case, start: Instant) -> Limit | None:
+        """The limit that binds this case, extension included; None where it declares none, or an instant instead."""
+        declared = self._limit
+        if isinstance(declared, Limit):
+            limit: Limit | None = declared
+        elif declared == "committed_limit":
+            limit = _limit(case.committed_limit)
+        elif declared == "statutory_limit":
+            limit = self._law.statutory_limit(case.service_item, self._law.zone.day(start)) or _limit(
+                case.statutory_limit
+            )
+        else:
+            return None
+        if limit is not None and case.extensions and (self._extends or declared == "statutory_limit"):
+            limit = self._extended(limit, case, start)
+        return limit
+
+    def _extended(self, limit: Limit, case: Case, start: Instant) -> Limit:
+        """Once, at most 10 working days, granted before expiry (rule 16), which suspensions put off."""
+        if self._may_pause(case):
+            expiry = self._paused(limit, start, None, case).due
+        else:
+            expiry = self._due(limit, start, case, 0, 0)
+        for extension in case.extensions:
+            if extension.granted and (expiry is None or extension.time <= expiry):
+                more = _limit(extension.limit)
+                if more is not None and more.unit == limit.unit:
+                    return Limit(amount=limit.amount + min(more.amount, MAXIMUM_EXTENSION_DAYS), unit=limit.unit)
+        return limit
+
+    def extended(self, case: Case) -> bool:
+        """Whether an extension was granted."""
+        return any(extension.granted for extension in case.extensions)
+
+    # ---- reading ---------------------------------------------------------------------------------
+    def read(self, case: Case, start: Instant, stop: Instant | None) -> Reading | None:
+        """Due and yellow instants of a case that started; None if it has no limit under this promise."""
+        if self._limit == "due_at":
+            declared = case.due_at
+            if declared is None:
+                return None
+            if self._ends is Ends.DAY:
+                declared = self._law.zone.midnight(self._law.zone.day(declared) + 1) - 1
+            elif self._ends is Ends.CLOSE:
+                declared = self._law.hours(case.unit, case.service_item).closes(self._law.zone.day(declared))
+            share = self._share
+            return Reading(declared, declared - (declared - start) * share.numerator // share.denominator, ())
+        limit = self.limit(case, start)
+        if limit is None:
+            return None
+        return self._reading(limit, start, stop, case)
+
+    def read_node(self, case: Case, span: NodeSpan) -> Reading | None:
+        """Due and yellow instants of a node's own limit, by the rules of this clock and in the hours of the unit that
+        holds the node; None if it has no limit."""
+        limit = _limit(span.limit)
+        if limit is None:
+            return None
+        if span.unit and span.unit != case.unit:
+            case = replace(case, unit=span.unit)
+        return self._reading(limit, span.start, span.end, case)
+
+    def _reading(self, limit: Limit, start: Instant, stop: Instant | None, case: Case) -> Reading:
+        if not self._may_pause(case):
+            return self._unpaused(limit, start, case)
+        return self._paused(limit, start, stop, case)
+
+    def _may_pause(self, case: Case) -> bool:
+        return bool(self._runs_in or (case.suspensions and self._stops))
+
+    def doubt_from(self, case: Case, start: Instant) -> Instant | None:
+        """From when on a passage told of late may have undone a card: yellow, had the clock never stood still. None
+        where only suspensions stop it, which are never overlooked (`Case.plain`)."""
+        limit = self.limit(case, start) if self._runs_in else None
+        return self._unpaused(limit, start, case).yellow_at if limit is not None else None
+
+    def _unpaused(self, limit: Limit, start: Instant, case: Case) -> Reading:
+        if self._ends is Ends.DAY and limit.unit in _DAYS:
+            return self._by_day(limit.unit, limit.amount, self._law.zone.day(start))
+        at = self._due(limit, start, case, 0, 0)
+        return Reading(at, self._yellow(limit, start, case, at, 0, 0), ())
+
+    def _due_of_day(self, unit: LimitUnit, amount: int, day: int) -> Reading:
+        """Day-based limits depend on the day alone: remembered, since a million cases share a few hundred days."""
+        limit = Limit(amount=amount, unit=unit)
+        start, case = self._law.zone.midnight(day), Case()
+        at = self._due(limit, start, case, 0, 0)
+        return Reading(at, self._yellow(limit, start, case, at, 0, 0), ())
+
+    def _due(self, limit: Limit, start: Instant, case: Case, paused_days: int, paused_us: int) -> Instant:
+        return due(
+            limit,
+            start,
+            self._ends,
+            zone=self._law.zone,
+            calendar=self._law.calendar,
+            hours=self._law.hours(case.unit, case.service_item),
+            paused_days=paused_days,
+            paused_us=paused_us,
+        )
+
+    def _yellow(
+        self, limit: Limit, start: Instant, case: Case, at: Instant, paused_days: int, paused_us: int
+    ) -> Instant:
+        """Days: from the end of the day that leaves too few; minutes: the share of the limit before it is due."""
+        if limit.unit not in _DAYS:
+            early = Limit(amount=limit.amount - int(limit.amount * self._share), unit=limit.unit)
+            return min(at, self._due(early, start, case, paused_days, paused_us))
+        left = max(1, -int(-limit.amount * self._share // 1))
+        if limit.amount <= left:
+            return min(at, self._law.zone.midnight(self._law.zone.day(start) + 1))
+        early = Limit(amount=limit.amount - left, unit=limit.unit)
+        return min(at, self._due(early, start, case, paused_days, paused_us) + 1)
+
+    def _paused(self, limit: Limit, start: Instant, stop: Instant | None, case: Case) -> Reading:
+        """Suspensions count one after the other; one that starts after the limit passed cures nothing."""
+        counted: list[Span] = []
+        at: Instant | None = self._due(limit, start, case, 0, 0)
+        for span in self.pauses(case, start, stop):
+            if at is None or span[0] > at:
+                break
+            counted.append(span)
+            at = self._due_with(limit, start, case, counted)
+        spans = tuple(counted)
+        if at is None:
+            return Reading(None, None, spans)
+        days, microseconds = self._still(limit, start, case, spans, at)
+        return Reading(at, self._yellow(limit, start, case, at, days, microseconds), spans)
+
+    def pauses(self, case: Case, start: Instant, stop: Instant | None) -> list[Span]:
+        """The merged spans in which this clock stands still, from the start on: suspensions whose reason stops it, and
+        the time outside the nodes in which it runs. One without end runs to the stop."""
+        end = stop if stop is not None else FOREVER
+        spans = sorted(
+            (max(begin, start), min(finish, end))
+            for begin, finish in (*self.suspensions(case), *self.outside(case, start, end))
+        )
+        merged: list[Span] = []
+        for begin, finish in spans:
+            if finish <= begin:
+                continue
+            if merged and begin <= merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(finish, merged[-1][1]))
+            else:
+                merged.append((begin, finish))
+        return merged
+
+    def stopped_by(self, reason: str) -> bool:
+        """Whether a suspension for this reason stops this clock."""
+        return reason in self._stops
+
+    def suspensions(self, case: Case) -> list[Span]:
+        """The suspensions whose reason stops this clock."""
+        return [
+            (span.start, span.end if span.end is not None else FOREVER)
+            for span in case.suspensions
+            if span.reason in self._stops
+        ]
+
+    def outside(self, case: Case, start: Instant, end: Instant) -> list[Span]:
+        """Where the clock runs in some nodes only: when the case was in none of them, from start to end."""
+        if not self._runs_in:
+            return []
+        inside = sorted(
+            (span.start, span.end if span.end is not None else FOREVER)
+            for span in case.nodes
+            if span.node in self._runs_in
+        )
+        gaps: list[Span] = []
+        left = start
+        for begin, finish in inside:
+            if begin > left:
+                gaps.append((left, min(begin, end)))
+            left = max(left, finish)
+        return [*gaps, (left, end)] if left < end else gaps
+
+    @staticmethod
+    def standing_since(pauses: Sequence[Span], now: Instant) -> Instant | None:
+        """Since when the clock stands still at `now`; None while it runs."""
+        return pauses[-1][0] if pauses and pauses[-1][1] > now else None
+
+    def _due_with(self, limit: Limit, start: Instant, case: Case, spans: Sequence[Span]) -> Instant | None:
+        """The due instant with these pauses; None if the clock stands still for good before it is reached."""
+        if limit.unit not in _DAYS:
+            if spans[-1][1] >= FOREVER:
+                return None
+            _, paused = self._still(limit, start, case, spans, FOREVER)
+            return self._due(limit, start, case, 0, paused)
+        at = self._due(limit, start, case, 0, 0)
+        while True:
+            endless = spans[-1][1] >= FOREVER
+            if endless and self._still(limit, start, case, spans[-1:], at)[0]:
+                return None  # each day that passes moves the limit by a day
+            days, _ = self._still(limit, start, case, spans, at)
+            later = self._due(limit, start, case, days, 0)
+            if later <= at:
+                return at
+            at = later
+
+    def _still(
+        self, limit: Limit, start: Instant, case: Case, spans: Sequence[Span], until: Instant
+    ) -> tuple[int, int]:
+        """How long the clock stood still up to an instant: (days, for limits in days; microseconds, for the others)."""
+        if not spans:
+            return 0, 0
+        zone = self._law.zone
+        if limit.unit is LimitUnit.WORKING_DAYS:
+            hours = self._law.hours(case.unit, case.service_item)
+            return hours.fully_covered_working_days(zone.day(start), zone.day(until), spans), 0
+        if limit.unit in _DAYS:
+            return full_days(spans, zone.day(start), zone.day(until), zone.midnight), 0
+        if limit.unit is LimitUnit.WORKING_MINUTES:
+            hours = self._law.hours(case.unit, case.service_item)
+            return 0, sum(hours.elapsed(begin, finish) for begin, finish in spans)
+        return 0, sum(finish - begin for begin, finish in spans)
+
+    # ---- durations -------------------------------------------------------------------------------
+    def gross(self, case: Case, start: Instant, stop: Instant) -> int:
+        """The duration from start to stop, suspensions included, in the measure's integers."""
+        name = self.measure.name
+        if name == "working_days":
+            zone = self._law.zone
+            return self._law.calendar.working_days(zone.day(start), zone.day(stop))
+        if name == "calendar_days":
+            return self._law.zone.day(stop) - self._law.zone.day(start)
+        if name == "working_minutes":
+            return self._law.hours(case.unit, case.service_item).elapsed(start, stop)
+        return stop - start
+
+    def stood_still(self, case: Case, start: Instant, stop: Instant, pauses: Sequence[Span]) -> int:
+        """How much of the gross duration the clock stood still, in the measure's integers."""
+        if not pauses:
+            return 0
+        name, zone = self.measure.name, self._law.zone
+        if name == "working_days":
+            hours = self._law.hours(case.unit, case.service_item)
+            return hours.fully_covered_working_days(zone.day(start), zone.day(stop), pauses)
+        if name == "calendar_days":
+            return full_days(pauses, zone.day(start), zone.day(stop), zone.midnight)
+        clipped = [(begin, min(finish, stop)) for begin, finish in pauses if begin < stop]
+        if name == "working_minutes":
+            hours = self._law.hours(case.unit, case.service_item)
+            return sum(hours.elapsed(begin, finish) for begin, finish in clipped)
+        return sum(finish - begin for begin, finish in clipped)
+
+    def bin(self, duration: int) -> int:
+        """The histogram bin of a duration: its whole day or minute."""
+        measure = self.measure
+        return duration if measure.scale == 1 else duration * measure.bin_scale // measure.scale
+
+
+MAXIMUM_EXTENSION_DAYS = 10
+"""行政许可法 §42: an extension of at most ten working days, once."""
+
+_DAYS = frozenset((LimitUnit.WORKING_DAYS, LimitUnit.CALENDAR_DAYS, LimitUnit.MONTHS))
+
+
+def full_days(spans: Sequence[Span], after: int, through: int, midnight: Callable[[int], Instant]) -> int:
+    """Calendar days after `after` and through `through` that lie wholly inside the spans."""
+    count = 0
+    for begin, finish in spans:
+        first = max(after + 1, _day_at_or_after(begin, midnight))
+        last = min(through, _day_at_or_after(finish + 1, midnight) - 2)
+        count += max(0, last - first + 1)
+    return count
+
+
+def _day_at_or_after(instant: Instant, midnight: Callable[[int], Instant]) -> int:
+    """The first day that begins at or after an instant."""
+    day = 719_163 + instant // DAY_US - 1
+    while midnight(day) < instant:
+        day += 1
+    return day
+
+
+@lru_cache(maxsize=1024)
+def _limit_of(amount: int, unit: str) -> Limit:
+    return Limit(amount=amount, unit=LimitUnit(unit))
+
+
+def _limit(declared: Mapping[str, Any] | None) -> Limit | None:
+    """A limit as an event declares it."""
+    return None if declared is None else _limit_of(declared["amount"], declared["unit"])

@@ -1,0 +1,251 @@
+"""Signals: what does not judge a promise but whether its numbers can be believed (rules 12, 13, 16).
+
+They are kept in tallies of their own, whose kpi begins with `~`, and published beside the values, never among them.
+"""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from services.domain.history.case import Case
+from services.domain.history.registers import Entry
+from services.domain.judging.judgement import Judgement, Outcome
+from services.domain.plan.plan import Promise, Source
+from services.domain.plan.statutory_time import Law
+from services.domain.sums.forecast import forecast
+from services.domain.sums.statistic import Figure, written
+from services.domain.sums.tally import NOW, Cell, Cells, Tally, TallyKey
+from services.domain.time.limits import Ends, due
+from services.domain.time.zone import MINUTE_US, Instant
+
+PREFIX = "~"
+INCOMPLETE = "~incomplete"
+"""Cases that nobody has accepted yet: they count in no promise that starts there."""
+ORPHAN = "~orphan"
+"""Completed without an acceptance for more than 5 working days."""
+BACKDATED = "~backdated"
+"""先办后录: accepted and completed in one breath, long after the fact. By source; of completed cases."""
+ACCEPTANCE = "~acceptance_days"
+"""Working days from application to acceptance, and how often supplements were asked for before it."""
+REFUSED = "~refused"
+"""Applications that were not accepted (不予受理)."""
+ANOMALY = "~anomaly"
+"""Facts that do not fit together; the item is the code."""
+LIMIT_MISMATCH = "limit_mismatch"
+COMPLETED_WITHOUT_STOP = "completed_without_stop"
+"""Completed, and not as refused or terminated, while the milestone that stops a promise's clock was never reported."""
+HOLDING = "~holding_days"
+"""Working days for which each unit held cases in its nodes, beside the unit that accepted them (rule 17)."""
+CONTRADICTED = "~contradicted"
+"""Entries of a catalogue that declare what their cases of the last 90 days do not bear out (rule 6)."""
+FORECAST, FORECAST_LOWER, FORECAST_UPPER = "forecast", "forecast_lower", "forecast_upper"
+"""Where a dated figure will stand at its date, and the 95 % interval of that (`services/domain/sums/forecast.py`)."""
+FORECASTS = (FORECAST, FORECAST_LOWER, FORECAST_UPPER)
+OVER_QUOTA = "over_quota"
+"""More than the upper end of a range that the plan prints (3–5 家): no miss, and to be seen."""
+STANDING = "standing"
+"""How much of a dated figure counts today, where that is not what counted at its date."""
+EXCESS = "excess"
+"""By how much a unit's reported numerators exceed their denominators: to be asked about, it counts for nothing."""
+_DECLARED = "~declared"
+_HANDLED = "~handled"
+
+HONESTY_DAYS = 90
+
+ORPHAN_DAYS = 5
+ONE_BREATH_US = 10 * MINUTE_US
+"""Two entries within this time were made in one breath."""
+
+_ONE: Cells = ((Cell.N, 1),)
+_OF: Cells = ((Cell.OPEN, 1),)
+_ONE_OF: Cells = ((Cell.N, 1), (Cell.OPEN, 1))
+
+
+class Signals:
+    """Reads the signals off cases."""
+
+    def __init__(self, law: Law) -> None:
+        self._law = law
+        self._sources: Mapping[str, Source] = law.plan.sources
+        self._honesty = {
+            collection.id: collection.honesty for collection in law.plan.head.collections if collection.honesty
+        }
+        self._wait_for_more = frozenset(each.key for each in law.plan.promises if "completed" not in each.stop)
+        """The promises whose clock does not stop at the completion."""
+
+    def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
+        """Append the signals of one cycle, of which the promises have spoken."""
+        codes = self._anomalies(case, found)
+        completed = case.completed
+        if case.accepted_at is None:
+            self._unaccepted(case, now, found)
+        elif completed is not None and case.completed_at is not None:
+            late = self._is_backdated(case)
+            day = self._law.zone.day(case.completed_at)
+            found.append(self._signal(BACKDATED, case, completed.source, "-", day, _ONE_OF if late else _OF))
+            if self._honesty:
+                found.append(self._signal(_HANDLED, case, case.unit, case.service_item, day, self._handled(case, day)))
+        for span in case.nodes:
+            if span.end is not None and span.end >= span.start:
+                zone = self._law.zone
+                day = zone.day(span.end)
+                held = self._law.calendar.working_days(zone.day(span.start), day)
+                cells = ((Cell.N, 1), (Cell.TOTAL, held))
+                found.append(self._signal(HOLDING, case, span.unit or case.unit, case.service_item, day, cells))
+        if case.applied is not None and case.accepted is not None and case.accepted.time >= case.applied.time:
+            zone = self._law.zone
+            day = zone.day(case.accepted.time)
+            waited = self._law.calendar.working_days(zone.day(case.applied.time), day)
+            rounds: Cells = ((Cell.N, 1), (Cell.TOTAL, waited), (Cell.ACTUAL, len(case.supplements)))
+            found.append(self._signal(ACCEPTANCE, case, case.unit, "-", day, rounds))
+        for code in codes:
+            found.append(self._signal(ANOMALY, case, case.unit, code, NOW, _ONE))
+
+    def _handled(self, case: Case, day: int) -> Cells:
+        """A completed case, as the declarations about its service item are held against it."""
+        assert case.accepted_at is not None
+        cells: Cells = ((Cell.N, 1),)
+        if case.online is False:
+            cells += ((Cell.ACTUAL, 1),)
+        if self._law.zone.day(case.accepted_at) != day:
+            cells += ((Cell.BASE, 1),)
+        return cells
+
+    def judge_entry(self, entry: Entry, found: list[Judgement]) -> None:
+        """Append what an entry declares about its service item."""
+        state = entry.states[-1]
+        if state.attributes is None or "service_item" not in state.attributes:
+            return
+        for attribute, check in self._honesty.get(entry.collection, {}).items():
+            if state.attributes.get(attribute) is True:
+                item = "|".join((check, f"{entry.collection}.{attribute}", state.attributes["service_item"]))
+                found.append(Judgement(_DECLARED, 1, Outcome.COUNTED, state.unit, item, NOW, _ONE, None))
+
+    def _unaccepted(self, case: Case, now: Instant, found: list[Judgement]) -> None:
+        if case.refused_at is not None:
+            found.append(self._signal(REFUSED, case, case.unit, "-", self._law.zone.day(case.refused_at), _ONE))
+            return
+        if case.completed is None:
+            found.append(self._signal(INCOMPLETE, case, case.unit, "-", NOW, _ONE))
+            return
+        zone, seen = self._law.zone, case.completed.time
+        last = self._law.calendar.add_working_days(zone.day(seen), ORPHAN_DAYS)
+        orphan_at = zone.midnight(last + 1)
+        name, next_at = (ORPHAN, None) if now >= orphan_at else (INCOMPLETE, orphan_at)
+        source = case.unit or case.completed.source
+        found.append(self._signal(name, case, source, "-", NOW, _ONE)._replace(next_at=next_at))
+
+    def _is_backdated(self, case: Case) -> bool:
+        """Both entries were made in one breath, later than the source usually is after the fact."""
+        accepted, completed = case.accepted, case.completed
+        if accepted is None or completed is None or accepted.recorded is None or completed.recorded is None:
+            return False
+        if abs(completed.recorded - accepted.recorded) > ONE_BREATH_US:
+            return False
+        if completed.time - accepted.time <= ONE_BREATH_US:
+            return False
+        source = self._sources.get(accepted.source)
+        if source is None or source.usual_delay is None:
+            return False
+        law = self._law
+        hours = law.hours(case.unit, case.service_item)
+        usual = due(source.usual_delay, accepted.time, Ends.INSTANT, zone=law.zone, calendar=law.calendar, hours=hours)
+        return accepted.recorded > usual
+
+    def _anomalies(self, case: Case, judged: list[Judgement]) -> list[str]:
+        codes = case.anomalies
+        if case.statutory_limit is not None and self._is_mismatch(case, case.statutory_limit):
+            codes = [*codes, LIMIT_MISMATCH]
+        if case.completed_at is not None and self._wait_for_more and self._waits(case, judged):
+            codes = [*codes, COMPLETED_WITHOUT_STOP]
+        return codes
+
+    def _is_mismatch(self, case: Case, declared: Mapping[str, Any]) -> bool:
+        if case.accepted_at is None:
+            return False
+        limit = self._law.statutory_limit(case.service_item, self._law.zone.day(case.accepted_at))
+        return limit is not None and (limit.amount, limit.unit) != (declared["amount"], declared["unit"])
+
+    def _waits(self, case: Case, judged: list[Judgement]) -> bool:
+        """Whether a promise still waits for more than the completion of this case."""
+        for each in judged:
+            if each.stop is None and each.kpi in self._wait_for_more and each.cycle == case.cycle:
+                return True
+        return False
+
+    @staticmethod
+    def _signal(name: str, case: Case, unit: str, item: str, day: int, cells: Cells) -> Judgement:
+        return Judgement(name, case.cycle, Outcome.COUNTED, unit, item, day, cells, None)
+
+
+class SignalRow(NamedTuple):
+    """A signal of one unit (or source): how many, of how many, and the mean where there is one. Texts, as in a value
+    row. Of a forecast: how many count by now, and as mean the figure foretold; the item is the promise's key."""
+
+    signal: str
+    unit: str
+    item: str
+    n: str
+    of: str
+    mean: str
+
+
+def signal_rows(tallies: Mapping[TallyKey, Tally], through: int, days: int = 30) -> list[SignalRow]:
+    """The signals of the last `days` days (and of the present), sorted."""
+    sums: dict[tuple[str, str, str], Tally] = {}
+    for key, tally in tallies.items():
+        recent = key.day == NOW or through - days < key.day <= through
+        if recent and key.kpi.startswith(PREFIX) and key.kpi not in (_DECLARED, _HANDLED):
+            sums.setdefault((key.kpi, key.unit, key.item), Tally()).merge(tally)
+    rows = _contradictions(tallies, through)
+    for (signal, unit, item), tally in sorted(sums.items()):
+        n, of = tally.cells[Cell.N], tally.cells[Cell.OPEN]
+        mean = Fraction(tally.cells[Cell.TOTAL], n) if signal in (ACCEPTANCE, HOLDING) and n else None
+        rows.append(SignalRow(signal.removeprefix(PREFIX), unit, item, str(n), str(of) if of else "", written(mean)))
+    return sorted(rows)
+
+
+def figure_signals(promise: Promise, unit: str, figure: Figure, today: int) -> list[SignalRow]:
+    """Of one promise's figure: the forecast while its date is to come, what counts today once it is over (what was
+    reached late is not in the figure), by how much it exceeds its quota, and parts their wholes."""
+    rows: list[SignalRow] = []
+    ahead = forecast(figure, today, promise.by.toordinal()) if promise.by is not None and figure.pending else None
+    if ahead is not None:
+        by_now = written(figure.n if figure.numerator is None else figure.numerator)
+        rows = [
+            SignalRow(name, unit, promise.key, by_now, "", written(foretold))
+            for name, foretold in zip(FORECASTS, ahead, strict=True)
+        ]
+    in_time = figure.value if figure.numerator is None else figure.numerator
+    if figure.standing is not None and figure.standing != in_time:
+        rows.append(SignalRow(STANDING, unit, promise.key, written(figure.standing), "", ""))
+    quota = promise.target.quota if promise.target is not None else None
+    if quota is not None and figure.value is not None and figure.value > quota:
+        rows.append(SignalRow(OVER_QUOTA, unit, promise.key, written(figure.value - Fraction(quota)), "", ""))
+    if figure.excess:
+        rows.append(SignalRow(EXCESS, unit, promise.key, written(figure.excess), "", ""))
+    return rows
+
+
+def _contradictions(tallies: Mapping[TallyKey, Tally], through: int) -> list[SignalRow]:
+    """Per declared attribute: how many entries declare it, and how many of them their cases contradict."""
+    handled: dict[str, Tally] = {}
+    for key, tally in tallies.items():
+        if key.kpi == _HANDLED and through - HONESTY_DAYS < key.day <= through:
+            handled.setdefault(key.item, Tally()).merge(tally)
+    declared: dict[str, list[int]] = {}
+    for key, tally in tallies.items():
+        if key.kpi == _DECLARED:
+            check, attribute, service_item = key.item.split("|", 2)
+            counts = declared.setdefault(attribute, [0, 0])
+            counts[1] += tally.cells[Cell.N]
+            if not _borne_out(check, handled.get(service_item, Tally())):
+                counts[0] += tally.cells[Cell.N]
+    name = CONTRADICTED.removeprefix(PREFIX)
+    return [SignalRow(name, "ALL", attribute, str(n), str(of), "") for attribute, (n, of) in declared.items()]
+
+
+def _borne_out(check: str, cases: Tally) -> bool:
+    if check == "used":
+        return cases.cells[Cell.N] > 0
+    return not cases.cells[Cell.ACTUAL if check == "online" else Cell.BASE]

@@ -1,0 +1,235 @@
+"""A bound on a count, an amount, a ratio or an order of steps in a case: no fee, one survey, intention before start.
+
+What is too much is a breach at once; what is too little is one when the case matures: when it is completed or, as
+`matures_at` says, its clock stops, or a limit or a date has passed. A case that closes without the source having
+reported the fact is unmeasured (rule 12).
+"""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+from services.domain.history.case import MICRO, Case
+from services.domain.judging.binding import Binding, earliest, marks
+from services.domain.judging.bounded_amounts import Amount, count_of
+from services.domain.judging.case_clock import Stopwatch
+from services.domain.judging.escalation import Strictness
+from services.domain.judging.judgement import Judgement, Outcome
+from services.domain.judging.kind import Moment, Sums
+from services.domain.judging.kinds.case_limit import compliance
+from services.domain.judging.maturity import Maturity
+from services.domain.judging.selection import compile_population
+from services.domain.plan.plan import BY_EVENT, Objective, Promise, Strength
+from services.domain.plan.statutory_time import Law
+from services.domain.sums.statistic import Figure
+from services.domain.sums.tally import NOW, Cell, Cells
+from services.domain.time.zone import Instant
+
+Amounts = Sequence[Amount | None]
+
+
+class Bound:
+    """What each amount is held against."""
+
+    def __init__(self, objective: Objective) -> None:
+        amount = Fraction(objective.amount) * MICRO
+        self._amount: Amount = amount.numerator if amount.denominator == 1 else amount
+        self.caps = objective.relation != ">="
+        self.demands = objective.relation != "<="
+
+    def exceeded(self, amounts: Amounts) -> bool:
+        """Whether one of them is more than is allowed."""
+        if self.caps:
+            for amount in amounts:
+                if amount is not None and amount > self._amount:
+                    return True
+        return False
+
+    def short(self, amounts: Amounts) -> bool:
+        """Whether one of them is less than is demanded."""
+        if self.demands:
+            for amount in amounts:
+                if amount is not None and amount < self._amount:
+                    return True
+        return False
+
+
+class _Course(NamedTuple):
+    """A case as its bound is judged: when it began, ended and matures, and how much there was by then."""
+
+    case: Case
+    start: Instant
+    end: Instant | None
+    """Of its clock, or its withdrawal."""
+    withdrawn: bool
+    matures: Instant | None
+    """None: when it ends."""
+    yellow_at: Instant | None
+    amounts: Amounts
+
+
+class CaseBound:
+    """`kind = "case_bound"`. Every one of `counts` must keep the bound by itself."""
+
+    def __init__(self, promise: Promise, law: Law) -> None:
+        assert promise.bound is not None
+        self.promise = promise
+        self._accepts = compile_population(promise.select, promise.unless)
+        self._binding = Binding(promise, law.zone)
+        self._watch = Stopwatch(promise, law)
+        self._maturity = None if promise.matures_at in BY_EVENT else Maturity(promise, law)
+        self._by_completion = promise.matures_at == "completion"
+        self._by_event = promise.matures_at in BY_EVENT
+        self._bound = Bound(promise.bound)
+        self._only_demands = not self._bound.caps
+        self._counts = tuple(count_of(text) for text in promise.counts)
+        self._reversible = any(text.startswith(("order:", "ratio:")) for text in promise.counts)
+        """A word told of late can undo what looked like a breach while the case was open."""
+        self._key = promise.key
+        self._hard = promise.strength is Strength.HARD
+        self._strictness = Strictness(promise, law)
+
+    def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
+        """One judgement per case whose clock has started."""
+        if not self._accepts(case):
+            return
+        start = self._watch.start(case)
+        if start is None:
+            return
+        stop = _completion(case, start) if self._by_completion else self._watch.stop(case, start)
+        if not self._binding.holds(start, stop, now):
+            return
+        ended = self._binding.ended(case, stop)
+        end = ended if ended is not None else stop
+        if end is None and self._by_event:
+            end = _completion(case, start)
+        reading = self._maturity.reading(case, start) if self._maturity is not None else None
+        if reading is None or reading.due is None:
+            amounts = self._amounts(case, None)
+            course = _Course(case, start, end, ended is not None, None, None, amounts)
+        else:
+            matures = reading.due
+            amounts = self._amounts(case, matures if end is None else min(end, matures))
+            yellow_at = reading.yellow_at if self._only_demands else None
+            course = _Course(case, start, end, ended is not None, matures, yellow_at, amounts)
+        found.append(self._judged(course, now))
+
+    def _amounts(self, case: Case, until: Instant | None) -> Amounts:
+        return [count(case, until) for count in self._counts]
+
+    def _judged(self, course: _Course, now: Instant) -> Judgement:
+        """What is too much first; then whether what is demanded was reached; the rest when the case is mature."""
+        end, matures = course.end, course.matures
+        if self._bound.exceeded(course.amounts):
+            return self._breached(course, now)
+        if self._only_demands and matures is not None:
+            reached = self._reached_at(course)
+            if reached is not None:
+                return self._closed(course, Outcome.MET if reached <= matures else Outcome.MISSED, reached)
+        mature_at = end if matures is None or (end is not None and end <= matures) else matures
+        if mature_at is None or (end is None and now <= mature_at):
+            return self._open(course, now)
+        in_time = mature_at == end
+        if in_time and course.withdrawn:
+            return self._closed(course, Outcome.WITHDRAWN, mature_at)
+        if self._bound.short(course.amounts) or (not in_time and self._bound.demands and None in course.amounts):
+            return self._breached(course, now)  # past its limit silence is delay, as with any other step
+        return self._closed(course, Outcome.UNMEASURED if None in course.amounts else Outcome.MET, mature_at)
+
+    def _breached(self, course: _Course, now: Instant) -> Judgement:
+        """Missed on the day on which it ended; overdue until then."""
+        excused = self._strictness.excuses(course.case)
+        if course.end is not None:
+            return self._closed(course, Outcome.JUSTIFIED if excused else Outcome.MISSED, course.end)
+        if excused:
+            return self._judgement(course, Outcome.JUSTIFIED, NOW, ((Cell.JUSTIFIED, 1),))
+        if self._bound.exceeded(course.amounts) or course.matures is None:
+            red_at = course.start if self._hard else None
+        else:
+            red_at = self._strictness.red_at(course.case, course.matures)
+        yellow_at = course.yellow_at if course.yellow_at is not None else red_at
+        next_at = earliest(now, red_at)
+        return self._judgement(course, Outcome.OVERDUE, NOW, ((Cell.OVERDUE, 1),), None, yellow_at, red_at, next_at)
+
+    def _open(self, course: _Course, now: Instant) -> Judgement:
+        matures, yellow_at = course.matures, course.yellow_at
+        if matures is None:
+            return self._judgement(course, Outcome.OPEN, NOW, ())
+        if self._strictness.excuses(course.case):
+            yellow_at = None
+        cells: Cells = ((Cell.YELLOW, 1),) if yellow_at is not None and now >= yellow_at else ()
+        red_at = self._strictness.red_at(course.case, matures) if self._bound.demands else None
+        next_at = earliest(now, yellow_at, matures + 1)
+        return self._judgement(course, Outcome.OPEN, NOW, cells, None, yellow_at, red_at, next_at)
+
+    def _closed(self, course: _Course, outcome: Outcome, at: Instant) -> Judgement:
+        """Judged for good, at an instant: its end, the instant at which it matured, or at which it had reached what is
+        demanded."""
+        cells = _CELLS[outcome]
+        if course.case.extensions and cells[0][0] == Cell.N:
+            cells += marks(course.case, ())
+        by_time_alone = course.end is None and at == course.matures  # nothing stopped its clock
+        stop, yellow_at = (None, None) if by_time_alone else (at, course.yellow_at)
+        return self._judgement(course, outcome, self._binding.day(at), cells, stop, yellow_at)
+
+    def _judgement(
+        self,
+        course: _Course,
+        outcome: Outcome,
+        day: int,
+        cells: Cells,
+        stop: Instant | None = None,
+        yellow_at: Instant | None = None,
+        red_at: Instant | None = None,
+        next_at: Instant | None = None,
+    ) -> Judgement:
+        case = course.case
+        doubt_from = self._doubt_from(course) if self._reversible or self._bound.demands else None
+        return Judgement(
+            self._key, case.cycle, outcome, case.unit, self._binding.item(case), day, cells, None, course.start,
+            course.matures, stop, yellow_at, red_at, next_at, doubt_from=doubt_from,
+        )  # fmt: skip
+
+    def _doubt_from(self, course: _Course) -> Instant | None:
+        """From when on it may have been in breach by what was known then."""
+        if self._reversible:
+            return course.start
+        return min((at for at in (course.end, course.matures) if at is not None), default=None)
+
+    def _reached_at(self, course: _Course) -> Instant | None:
+        """Since when there is as much as is demanded: by the time the case matures, else by now. Once its clock has
+        stopped nothing more is reached."""
+        case, end, matures = course.case, course.end, course.matures
+        assert matures is not None
+        steps = [course.start, *(time for times in case.milestones.values() for time in times)]
+        steps = sorted({*steps, *(time for time, _, _ in case.measured)})
+        steps = [step for step in steps if step >= course.start and (end is None or step <= end)]
+        return self._since(case, [step for step in steps if step <= matures]) or self._since(case, steps)
+
+    def _since(self, case: Case, steps: Sequence[Instant]) -> Instant | None:
+        """The first of the steps from which on, through the last, there is as much as is demanded."""
+        since = None
+        for step in reversed(steps):
+            amounts = self._amounts(case, step)
+            if None in amounts or self._bound.short(amounts):
+                break
+            since = step
+        return since
+
+    def figure(self, sums: Sums, at: Moment) -> Figure:
+        """The share of measured cases within the bound."""
+        return compliance(sums, self.promise)
+
+
+def _completion(case: Case, start: Instant) -> Instant | None:
+    """When a case was completed, since the clock started."""
+    return case.completed_at if case.completed_at is not None and case.completed_at >= start else None
+
+
+_CELLS: dict[Outcome, Cells] = {
+    Outcome.MET: ((Cell.N, 1), (Cell.MET, 1)),
+    Outcome.MISSED: ((Cell.N, 1),),
+    Outcome.WITHDRAWN: ((Cell.WITHDRAWN, 1),),
+    Outcome.JUSTIFIED: ((Cell.JUSTIFIED, 1),),
+    Outcome.UNMEASURED: ((Cell.UNMEASURED, 1),),
+}

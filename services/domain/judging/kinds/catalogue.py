@@ -1,0 +1,184 @@
+"""A number, a share, a mean or a sum over a catalogue's entries, by a date or standing: items are no cases (rule 6)."""
+
+from collections import Counter
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+from services.domain.history.case import MICRO
+from services.domain.history.fold import micro
+from services.domain.history.registers import Entry
+from services.domain.judging.judgement import Judgement, Outcome
+from services.domain.judging.kind import Moment, Sums
+from services.domain.judging.selection import accepts_attributes
+from services.domain.plan.plan import Promise
+from services.domain.plan.statutory_time import Law
+from services.domain.sums.statistic import Figure
+from services.domain.sums.tally import NOW, Cell, Cells, total
+from services.domain.time.zone import Instant
+
+EVERY = "-"
+"""The tally's item where entries are not told apart."""
+
+
+class Catalogue:
+    """`kind = "catalogue"`. Kept in the present only, with the days since when each entry has counted (burn-up).
+
+    Where the plan refers to a list, the tally's item is the code on it, so that an entry told of twice counts once: of
+    a share, if all that stand for it do. Of a dated sum it is the day since when an entry has counted.
+
+    By a date, that is for good: only what has counted since then without a break, and was known by then (or is
+    confirmed), is in the numerator. What is reached later does not mend a miss; what is lost later is one."""
+
+    def __init__(self, promise: Promise, law: Law) -> None:
+        self.promise = promise
+        self._zone = law.zone
+        self._key = promise.key
+        self._by = law.zone.midnight(promise.by.toordinal() + 1) - 1 if promise.by else None
+        self._last_day = promise.by.toordinal() if promise.by else None
+        self._listed = frozenset(promise.listed)
+
+    # ---- an entry ----------------------------------------------------------------------------------
+    def judge_entry(self, entry: Entry, now: Instant, found: list[Judgement]) -> None:
+        """An entry that is selected counts; in the numerator where `where` holds."""
+        state = entry.states[-1]
+        if entry.collection != self.promise.collection or state.attributes is None:
+            return
+        item = self._item(state.attributes)
+        if item is None:
+            return
+        since = self._since(entry)
+        cells: Cells
+        if since is not None and self._is_late(entry, since):
+            cells = ((Cell.N, 1), (Cell.LATE_ENTRY, 1))
+            item = EVERY if self.promise.statistic == "sum" else item
+            found.append(Judgement(self._key, 1, Outcome.LATE_ENTRY, state.unit, item, NOW, cells, None, state.since))
+            return
+        match self.promise.statistic:
+            case "mean":
+                cells = self._measured(state.attributes)
+            case "sum":
+                if since is None:
+                    return
+                cells = self._measured(state.attributes)
+                if self._by is not None:
+                    item, since = str(since), None
+            case "share":
+                cells = ((Cell.N, 1),) if since is None else ((Cell.N, 1), (Cell.MET, 1))
+            case _:
+                if since is None:
+                    return
+                cells = ((Cell.N, 1), (Cell.MET, 1))
+        bin = since if self._by is not None else None
+        found.append(Judgement(self._key, 1, Outcome.COUNTED, state.unit, item, NOW, cells, bin, state.since))
+
+    def _item(self, attributes: Mapping[str, Any]) -> str | None:
+        """Where a selected entry is kept; None if it is not selected, or not on the list."""
+        if not accepts_attributes(attributes, self.promise.select):
+            return None
+        if not self._listed:
+            return EVERY
+        code = attributes.get(self.promise.listed_by)
+        return code if isinstance(code, str) and code in self._listed else None
+
+    def _measured(self, attributes: Mapping[str, Any]) -> Cells:
+        amount = attributes.get(self.promise.quantity or "")
+        return ((Cell.UNMEASURED, 1),) if amount is None else ((Cell.N, 1), (Cell.TOTAL, micro(amount)))
+
+    def _since(self, entry: Entry) -> int | None:
+        """The day since when the entry has counted in the numerator without a break; None if it does not."""
+        since, kept_as = None, None
+        for state in reversed(entry.states):
+            item = self._counted(state.attributes)
+            if item is None or item != (kept_as or item):
+                break
+            since, kept_as = state.since, item
+        return None if since is None else self._zone.day(since)
+
+    def _is_late(self, entry: Entry, since: int) -> bool:
+        """Whether it is said to have counted by the date, but had not been said to by then (rule 14)."""
+        if self._by is None or self._last_day is None or since > self._last_day:
+            return False
+        if self.promise.id in entry.confirmed or all(fact.received <= self._by for fact in entry.told):
+            return False
+        known = entry.known_by(self._by)
+        return known is None or self._since(known) is None
+
+    def _counted(self, attributes: Mapping[str, Any] | None) -> str | None:
+        """Where an entry is kept, if it counts in the numerator."""
+        if attributes is None or not accepts_attributes(attributes, self.promise.where):
+            return None
+        return self._item(attributes)
+
+    # ---- the figure --------------------------------------------------------------------------------
+    def figure(self, sums: Sums, at: Moment) -> Figure:
+        """The statistic over the entries as they stand, or by its date; before that, what is not reached is pending.
+
+        Of a list the whole list is the denominator; for a unit, those of its codes that it has told of.
+        """
+        match self.promise.statistic:
+            case "mean":
+                figure = self._mean(sums)
+            case "sum":
+                figure = self._sum(sums)
+            case _:
+                figure = self._number(sums)
+        figure.pending = self._by is not None and at.now < self._by
+        return figure
+
+    @staticmethod
+    def _mean(sums: Sums) -> Figure:
+        present = total(sums.present.values())
+        n = present.cells[Cell.N]
+        value = Fraction(present.cells[Cell.TOTAL], n * MICRO) if n else None
+        return Figure(value=value, n=n, small_sample_matters=True)
+
+    def _sum(self, sums: Sums) -> Figure:
+        """A sum of nothing is nothing: what is promised by a date must be there, told of or not."""
+        present = total(tally for item, tally in sums.present.items() if item == EVERY or self._is_by_date(int(item)))
+        value = Fraction(present.cells[Cell.TOTAL], MICRO)
+        reached = None
+        if self._by is not None:
+            reached = {
+                int(item): Fraction(tally.cells[Cell.TOTAL], MICRO)
+                for item, tally in sums.present.items()
+                if item != EVERY and tally.cells[Cell.N]
+            }
+        return Figure(value=value, n=present.cells[Cell.N], reached=reached, standing=_standing(reached))
+
+    def _number(self, sums: Sums) -> Figure:
+        """How many count, or which share of all."""
+        n, met, reached = self._of_the_list(sums) if self._listed else self._of_the_entries(sums)
+        figure = Figure()
+        if self._by is not None:
+            figure.reached, figure.standing = reached, _standing(reached)
+            met = sum(count for day, count in reached.items() if self._is_by_date(day))
+        figure.numerator = met
+        if self.promise.statistic != "share":
+            # a count has no cases behind it that could be missing: nothing is a number, too
+            figure.value, figure.n = Fraction(met), met
+            return figure
+        objective = self.promise.objective
+        figure.value, figure.n, figure.denominator = Fraction(met, n) if n else None, n, n
+        figure.ratio, figure.reached_of = True, max(n, 1)
+        figure.small_sample_matters = objective is not None and objective.amount < 1
+        return figure
+
+    def _is_by_date(self, since: int) -> bool:
+        return self._last_day is None or since <= self._last_day
+
+    @staticmethod
+    def _of_the_entries(sums: Sums) -> tuple[int, int, Mapping[int, int]]:
+        present = total(sums.present.values())
+        return present.cells[Cell.N], present.cells[Cell.MET], present.bins
+
+    def _of_the_list(self, sums: Sums) -> tuple[int, int, Mapping[int, int]]:
+        there = {code: tally for code, tally in sums.present.items() if code in self._listed}
+        met = {code: tally for code, tally in there.items() if tally.cells[Cell.MET] == tally.cells[Cell.N]}
+        n = len(self._listed) if sums.unit == "ALL" else len(there)
+        return n, len(met), Counter(max(tally.bins) for tally in met.values() if tally.bins)
+
+
+def _standing(reached: Mapping[int, int | Fraction] | None) -> Fraction | None:
+    """How much counts today, since whichever day."""
+    return None if reached is None else sum(map(Fraction, reached.values()), Fraction())

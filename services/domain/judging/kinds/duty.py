@@ -1,0 +1,71 @@
+"""A duty: a report a month from each unit that owes it, or one by a date. What is absent is judged, too."""
+
+from collections import Counter
+from fractions import Fraction
+
+from services.domain.history.registers import Fulfilment
+from services.domain.judging.judgement import Judgement, Outcome
+from services.domain.judging.kind import Moment, Sums
+from services.domain.judging.months_owed import Months, last_day
+from services.domain.plan.plan import Promise
+from services.domain.plan.statutory_time import Law
+from services.domain.sums.statistic import Figure
+from services.domain.sums.tally import NOW, Cell, Cells
+from services.domain.time.zone import Instant
+
+ONCE = "once"
+"""The period of what is owed once."""
+
+
+class Duty:
+    """`kind = "duty"`. The duty of month M is due at the end of its last day; one of `once` at 24:00 of its date, and
+    any period fulfils it. The tally's item is period and unit, so that a report sent twice never stands for one that
+    another unit did not send."""
+
+    def __init__(self, promise: Promise, law: Law) -> None:
+        self.promise = promise
+        self._zone = law.zone
+        self._owed_by = frozenset(promise.owed_by)
+        self._months = Months(promise, law.zone)
+        self._since = law.zone.midnight(promise.effective_from.toordinal())
+        self._by = law.zone.midnight(promise.by.toordinal() + 1) - 1 if promise.by and promise.period == ONCE else None
+
+    def judge_fulfilment(self, fulfilment: Fulfilment, now: Instant, found: list[Judgement]) -> None:
+        """Done by its due day: met; later: missed for good, but no longer open. Heard of later: a late entry."""
+        if fulfilment.duty != self.promise.duty or fulfilment.unit not in self._owed_by:
+            return
+        period, bin = fulfilment.period, None
+        if self._by is not None:
+            if fulfilment.time < self._since:
+                return
+            due, period, bin = self._by, ONCE, self._zone.day(fulfilment.time)
+        elif self._months.holds(period):
+            due = self._zone.midnight(last_day(period) + 1) - 1
+        else:
+            return
+        cells: Cells = ((Cell.N, 1),)
+        if fulfilment.time > due:
+            outcome = Outcome.MISSED
+        elif fulfilment.received > due and self.promise.id not in fulfilment.confirmed:
+            outcome, cells = Outcome.LATE_ENTRY, ((Cell.N, 1), (Cell.LATE_ENTRY, 1))
+        else:
+            outcome, cells = Outcome.MET, ((Cell.N, 1), (Cell.MET, 1))
+        unit, item = fulfilment.unit, f"{period}/{fulfilment.unit}"
+        cycle = int(fulfilment.period.replace("-", ""))  # a duty's cycle is its period
+        found.append(
+            Judgement(self.promise.key, cycle, outcome, unit, item, NOW, cells, bin, None, due, fulfilment.time)
+        )
+
+    def figure(self, sums: Sums, at: Moment) -> Figure:
+        """Reports done on time ÷ reports due whose last day lies in the window; for `ALL`, of every unit that owes.
+        What is owed once is owed in every window; before its date, what is not done yet is no miss."""
+        owing = self._owed_by if sums.unit == "ALL" else self._owed_by & {sums.unit}
+        done = {item: tally for item, tally in sums.present.items() if tally.cells[Cell.MET]}
+        periods = [ONCE] if self._by is not None else self._months.ended(sums.first_day, at)
+        met = sum(f"{period}/{unit}" in done for period in periods for unit in owing)
+        n = len(owing) * len(periods)
+        found = Figure(value=Fraction(met, n) if n else None, n=n, numerator=met, denominator=n, ratio=True)
+        if self._by is not None:
+            found.pending = at.now < self._by
+            found.reached, found.reached_of = Counter(min(tally.bins) for tally in done.values()), n
+        return found

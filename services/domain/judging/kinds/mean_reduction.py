@@ -1,0 +1,181 @@
+"""The mean reduction of handling time against the statutory limit (比法定时限平均减少), in three definitions.
+
+`official`: the mean over service items of each item's mean reduction (the plan says 事项); `cases`: over cases;
+`ratio_of_sums`: 1 − Σ actual ÷ Σ statutory. Net time, in the limit's own calendar; negative reductions stay negative.
+"""
+
+from fractions import Fraction
+from typing import NamedTuple
+
+from services.domain.history.case import Case
+from services.domain.judging.binding import Binding, earliest, marks
+from services.domain.judging.case_clock import Stopwatch
+from services.domain.judging.judgement import Judgement, Outcome
+from services.domain.judging.kind import Moment, Sums
+from services.domain.judging.selection import compile_population
+from services.domain.plan.plan import Promise
+from services.domain.plan.statutory_time import Law
+from services.domain.sums.statistic import Figure
+from services.domain.sums.tally import NOW, Cell, Tally, total
+from services.domain.time.limits import Limit, LimitUnit
+from services.domain.time.zone import Instant
+
+_PICO = 10**12
+"""A case's reduction is kept in units of 10⁻¹², so that the sum of a million rounded ones is right to 6 digits."""
+
+
+class MeanReduction:
+    """`kind = "mean_reduction"`. Items without a statutory limit in force at acceptance leave the denominator."""
+
+    def __init__(self, promise: Promise, law: Law) -> None:
+        self.promise = promise
+        self._law = law
+        self._accepts = compile_population(promise.select, promise.unless)
+        self._binding = Binding(promise, law.zone)
+        self._watches = {
+            unit: Stopwatch(promise.model_copy(update={"measure": name}), law)
+            for unit, name in (
+                (LimitUnit.WORKING_DAYS, "working_days"),
+                (LimitUnit.CALENDAR_DAYS, "calendar_days"),
+                (LimitUnit.WORKING_MINUTES, "working_minutes"),
+                (LimitUnit.MINUTES, "minutes"),
+            )
+        }
+        self._points = self._watches[LimitUnit.WORKING_DAYS]
+        self._key = promise.key
+
+    def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
+        """Cases of items with a statutory limit; the limit is the one in force at acceptance. Open ones count by their
+        age, where the limit is in days."""
+        if not self._accepts(case):
+            return
+        start = self._points.start(case)
+        stop = self._points.stop(case, start)
+        if start is None or self._binding.ended(case, stop) is not None:
+            return
+        if stop is not None and stop < start:
+            stop = None
+        if not self._binding.holds(start, stop, now):
+            return
+        limit = self._law.statutory_limit(case.service_item, self._law.zone.day(start))
+        watch = self._watches.get(limit.unit) if limit is not None else None
+        if limit is None or watch is None or limit.amount == 0:
+            return
+        if stop is None:
+            self._age(case, start, now, limit, watch, found)
+            return
+        gross = watch.gross(case, start, stop)
+        pauses = watch.pauses(case, start, stop) if case.suspensions else []
+        net = gross - watch.stood_still(case, start, stop, pauses)
+        whole = limit.amount * watch.measure.scale
+        cells = (
+            (Cell.N, 1),
+            (Cell.TOTAL, round(Fraction((whole - net) * _PICO, whole))),
+            (Cell.GROSS, gross),
+            (Cell.BASE, whole),
+            (Cell.ACTUAL, net),
+            *marks(case, pauses),
+        )
+        day = self._binding.day(stop)
+        found.append(
+            Judgement(
+                self._key,
+                case.cycle,
+                Outcome.COUNTED,
+                case.unit,
+                case.service_item,
+                day,
+                cells,
+                None,
+                start,
+                None,
+                stop,
+            )
+        )
+
+    def _age(
+        self, case: Case, start: Instant, now: Instant, limit: Limit, watch: Stopwatch, found: list[Judgement]
+    ) -> None:
+        """What an open case adds to the present: when it started, and its limit; or, while its clock stands still, its
+        age."""
+        if limit.unit not in _DAYS:
+            return
+        whole = limit.amount
+        pauses = watch.pauses(case, start, None) if case.suspensions else []
+        stands_since = watch.standing_since(pauses, now)
+        bin: int | None = None
+        next_at = None
+        if stands_since is not None:
+            age = watch.gross(case, start, stands_since) - watch.stood_still(case, start, stands_since, pauses)
+            reduction = round(Fraction((whole - age) * _PICO, whole))
+            next_at = earliest(now, pauses[-1][1])
+        else:
+            still = watch.stood_still(case, start, pauses[-1][1], pauses) if pauses else 0
+            age, reduction = -still, round(Fraction(still * _PICO, whole))
+            bin = _Running(self._law.zone.day(start), limit.amount, _DAYS.index(limit.unit)).bin
+        cells = ((Cell.OPEN, 1), (Cell.BASE, whole), (Cell.ACTUAL, age), (Cell.TOTAL, reduction))
+        item = case.service_item
+        found.append(
+            Judgement(
+                self._key, case.cycle, Outcome.OPEN, case.unit, item, NOW, cells, bin, start, next_at=next_at
+            )
+        )  # fmt: skip
+
+    def _with_open(self, closed: Tally | None, present: Tally | None, day: int) -> Tally:
+        """Closed cases and open ones at their present age."""
+        both = total(tally for tally in (closed, present) if tally is not None)
+        both.cells[Cell.N] += both.cells[Cell.OPEN]
+        for bin, count in present.bins.items() if present is not None else ():
+            running = _Running.of(bin)
+            if _DAYS[running.unit] is LimitUnit.WORKING_DAYS:
+                age = self._law.calendar.working_days(running.start_day, day)
+            else:
+                age = day - running.start_day
+            both.cells[Cell.ACTUAL] += count * age
+            both.cells[Cell.TOTAL] += count * round(Fraction((running.amount - age) * _PICO, running.amount))
+        return both
+
+    def figure(self, sums: Sums, at: Moment) -> Figure:
+        """The mean in the definition of this variant; beside it the one that counts open cases at their age."""
+        closed = {item: tally for item, tally in sums.closed.items() if tally.cells[Cell.N]}
+        opened = {item for item, tally in sums.present.items() if tally.cells[Cell.OPEN]}
+        censored = None
+        if opened:
+            censored = self._mean(
+                [
+                    self._with_open(closed.get(item), sums.present.get(item), at.day)
+                    for item in sorted(opened | closed.keys())
+                ]
+            )
+        n = sum(tally.cells[Cell.N] for tally in closed.values())
+        return Figure(value=self._mean(list(closed.values())), n=n, censored=censored, small_sample_matters=True)
+
+    def _mean(self, items: list[Tally]) -> Fraction | None:
+        if not items:
+            return None
+        every = total(items).cells
+        if self.promise.variant == "cases":
+            return Fraction(every[Cell.TOTAL], every[Cell.N] * _PICO)
+        if self.promise.variant == "ratio_of_sums":
+            return 1 - Fraction(every[Cell.ACTUAL], every[Cell.BASE])
+        means = (Fraction(tally.cells[Cell.TOTAL], tally.cells[Cell.N] * _PICO) for tally in items)
+        return sum(means, Fraction()) / len(items)
+
+
+_DAYS = (LimitUnit.WORKING_DAYS, LimitUnit.CALENDAR_DAYS)
+
+
+class _Running(NamedTuple):
+    """An open case whose clock runs, as a bin of its item's tally: all that its age needs."""
+
+    start_day: int
+    amount: int
+    unit: int
+
+    @property
+    def bin(self) -> int:
+        return (self.start_day << 17) | (self.amount << 1) | self.unit
+
+    @classmethod
+    def of(cls, bin: int) -> "_Running":
+        return cls(bin >> 17, bin >> 1 & 0xFFFF, bin & 1)

@@ -1,0 +1,210 @@
+"""A figure that sources count themselves, month by month or once: where no cases are sent (`figure.reported`)."""
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from functools import lru_cache
+
+from services.domain.history.case import MICRO
+from services.domain.history.registers import Count, Report
+from services.domain.judging.judgement import Judgement, Outcome
+from services.domain.judging.kind import Moment, Sums
+from services.domain.judging.months_owed import Months, last_day
+from services.domain.plan.plan import Objective, Promise
+from services.domain.plan.statutory_time import Law
+from services.domain.sums.statistic import Figure, whole_number
+from services.domain.sums.tally import NOW, Cell, Cells, Tally
+from services.domain.time.limits import Ends, due
+from services.domain.time.zone import Instant
+
+Reported = Mapping[str, Mapping[str, Tally]]
+"""Unit → period → what was reported."""
+
+
+class ReportedFigure:
+    """`kind = "figure"`. Numerator and denominator may come from two sources (what was collected from a unit, and what
+    the unit has): they meet in the tally of unit and period. A period with a denominator is measured, and without a
+    numerator nothing of it counts; a numerator alone counts for nothing. A part counts for no more than its whole:
+    what one unit or month has too much makes up for no other's lack.
+
+    In a tally, N says that the denominator (BASE) was reported, MET that the numerator (TOTAL) was.
+    """
+
+    def __init__(self, promise: Promise, law: Law) -> None:
+        self.promise = promise
+        self._zone = law.zone
+        self._months = Months(promise, law.zone)
+        self._owed_by = frozenset(promise.owed_by)
+        self._by = law.zone.midnight(promise.by.toordinal() + 1) - 1 if promise.by else None
+        self._once = promise.period == "once"
+        self._told_by = lru_cache(maxsize=4096)(self._last_telling)
+        self._law = law
+        halves = {promise.numerator, promise.denominator}
+        self._tellers = [source for source in law.plan.sources.values() if halves & set(source.feeds)]
+        self._is_part = promise.objective is None or promise.objective.unit == "share"
+
+    # ---- a report ----------------------------------------------------------------------------------
+    def judge_report(self, report: Report, now: Instant, found: list[Judgement]) -> None:
+        """What stands of a report counts. A second report that alone would turn a miss into a hit, and arrives after
+        the period, is a late entry: the first one counts until the operations centre confirms it (rule 14)."""
+        promise = self.promise
+        if report.quantity not in (promise.numerator, promise.denominator):
+            return
+        if (self._owed_by and report.unit not in self._owed_by) or not self._counts(report.period):
+            return
+        ends = self._due(report.period)
+        count, late = self._believed(report, ends)
+        cells: Cells = ()
+        if report.quantity == promise.numerator:
+            cells += ((Cell.MET, 1), (Cell.TOTAL, count.numerator))
+        if report.quantity == promise.denominator:
+            cells += ((Cell.N, 1), (Cell.BASE, count.denominator))
+        if late:
+            cells += ((Cell.LATE_ENTRY, 1),)
+        outcome = Outcome.LATE_ENTRY if late else Outcome.COUNTED
+        cycle = int(report.period.replace("-", ""))  # as a duty's: its period
+        item = f"{report.period}/{report.unit}"
+        found.append(Judgement(promise.key, cycle, outcome, report.unit, item, NOW, cells, None, None, ends))
+
+    def _counts(self, period: str) -> bool:
+        """Once: any period that ends while the promise is in force."""
+        return last_day(period) >= self.promise.effective_from.toordinal() if self._once else self._months.holds(period)
+
+    def _due(self, period: str) -> Instant:
+        if self._once and self._by is not None:
+            return self._by
+        return self._zone.midnight(last_day(period) + 1) - 1
+
+    def _believed(self, report: Report, ends: Instant) -> tuple[Count, bool]:
+        """The count that holds, and whether a better one waits for confirmation."""
+        promise = self.promise
+        believed, waits = report.counts[0], False
+        if promise.target is None or promise.numerator != promise.denominator or promise.id in report.confirmed:
+            return report.counts[-1], False  # nothing is judged, or not by one report alone
+        for count in report.counts[1:]:
+            waits = count.received > ends and _holds(promise.target, count) and not _holds(promise.target, believed)
+            if not waits:
+                believed = count
+        return believed, waits
+
+    # ---- the figure --------------------------------------------------------------------------------
+    def figure(self, sums: Sums, at: Moment) -> Figure:
+        """The numerators ÷ the denominators: for `share` of all periods whose last day lies in the window, for `stock`
+        of each unit's last reported one of them; of what is owed once, of what each unit reported last."""
+        reported = _by_unit(sums.present)
+        periods = [] if self._once else self._months.ended(sums.first_day, at)
+        if self._once:
+            told = _last_told(reported)
+        else:
+            there = self._without_waiting(reported, periods, at.now)
+            told = _amounts(_measured(there, periods, last_only=self.promise.statistic == "stock"))
+        part, whole_of = sum(above for above, _ in told), sum(below for _, below in told)
+        excess = sum(max(above - below, 0) for above, below in told) if self._is_part else 0
+        part -= excess
+        exact_part, exact_whole = whole_number(Fraction(part, MICRO)), whole_number(Fraction(whole_of, MICRO))
+        objective = self.promise.objective
+        figure = Figure(
+            value=Fraction(part, whole_of) if whole_of else None, n=whole_of // MICRO,
+            numerator=exact_part, denominator=exact_whole,
+            ratio=isinstance(exact_part, int) and isinstance(exact_whole, int) and 0 <= part <= whole_of,
+            small_sample_matters=objective is not None and objective.unit == "share" and objective.amount < 1,
+            pending=self._by is not None and at.now < self._by, excess=Fraction(excess, MICRO),
+        )  # fmt: skip
+        figure.owed, figure.unmeasured = self._silence(reported, periods, sums.unit, at)
+        return figure
+
+    def _without_waiting(self, reported: Reported, periods: Iterable[str], now: Instant) -> Reported:
+        """What was reported, without the months of which a half may still come in time."""
+        wanted = set(periods)
+        return {
+            unit: {
+                period: tally
+                for period, tally in told.items()
+                if period in wanted and (_is_whole(tally) or not self._waits(unit, period, now))
+            }
+            for unit, told in reported.items()
+        }
+
+    def _waits(self, unit: str, period: str, now: Instant) -> bool:
+        """Whether who tells of a unit usually needs longer than since the end of a month: it is not owed yet."""
+        return now < self._told_by(unit, period)
+
+    def _last_telling(self, unit: str, period: str) -> Instant:
+        """The end of a month and of the usual delay of its sources; without one a report is owed as the month ends."""
+        ends, law = self._due(period), self._law
+        hours = law.hours("", "")
+        delays = (each.usual_delay for each in self._tellers if unit in each.units or "*" in each.units)
+        return max(
+            [
+                ends,
+                *(
+                    due(delay, ends, Ends.DAY, zone=law.zone, calendar=law.calendar, hours=hours)
+                    for delay in delays
+                    if delay is not None
+                ),
+            ]
+        )
+
+    def _silence(self, reported: Reported, periods: list[str], unit: str, at: Moment) -> tuple[int, int]:
+        """How many reports are owed by now, and of how many there is no denominator."""
+        owing = self._owed_by if unit == "ALL" else self._owed_by & {unit}
+        if self._once:
+            due_by_now = len(owing) if self._by is None or at.now >= self._by else 0
+            told = sum(any(map(_is_measured, reported.get(each, {}).values())) for each in owing)
+            return due_by_now, max(due_by_now - told, 0)
+        owed = [
+            tally
+            for each in owing
+            for period in periods
+            for tally in (reported.get(each, {}).get(period),)
+            if _is_whole(tally) or not self._waits(each, period, at.now)
+        ]
+        return len(owed), sum(tally is None or not _is_measured(tally) for tally in owed)
+
+
+def _by_unit(present: Mapping[str, Tally]) -> Reported:
+    found: dict[str, dict[str, Tally]] = {}
+    for item, tally in present.items():
+        period, _, unit = item.partition("/")
+        found.setdefault(unit, {})[period] = tally
+    return found
+
+
+def _is_whole(tally: Tally | None) -> bool:
+    """Whether both halves were reported."""
+    return tally is not None and tally.cells[Cell.N] > 0 and tally.cells[Cell.MET] > 0
+
+
+def _is_measured(tally: Tally) -> bool:
+    return tally.cells[Cell.N] > 0
+
+
+def _measured(reported: Reported, periods: Iterable[str], *, last_only: bool) -> list[Tally]:
+    """What was reported with a denominator; of each unit its last alone, or all."""
+    wanted = sorted(periods)
+    found: list[Tally] = []
+    for told in reported.values():
+        mine = [told[period] for period in wanted if period in told and _is_measured(told[period])]
+        found += mine[-1:] if last_only else mine
+    return found
+
+
+def _amounts(tallies: Iterable[Tally]) -> list[tuple[int, int]]:
+    """Numerator and denominator of each, in millionths."""
+    return [(tally.cells[Cell.TOTAL], tally.cells[Cell.BASE]) for tally in tallies]
+
+
+def _last_told(reported: Reported) -> list[tuple[int, int]]:
+    """The same of what each unit reported last, whichever periods the two halves name."""
+    found = []
+    for told in reported.values():
+        measured = [period for period, tally in told.items() if _is_measured(tally)]
+        if not measured:
+            continue
+        counted = [period for period, tally in told.items() if tally.cells[Cell.MET]]
+        part = told[max(counted)].cells[Cell.TOTAL] if counted else 0
+        found.append((part, told[max(measured)].cells[Cell.BASE]))
+    return found
+
+
+def _holds(target: Objective, count: Count) -> bool:
+    return count.denominator > 0 and target.holds(Fraction(count.numerator, count.denominator))

@@ -1,0 +1,30 @@
+"""What matures a case where no event does (`BY_EVENT`): a limit after its start, or a date (rule 7)."""
+
+from datetime import date
+
+from services.domain.history.case import Case
+from services.domain.judging.case_clock import Reading, Stopwatch
+from services.domain.plan.plan import BY_EVENT, Promise
+from services.domain.plan.statutory_time import Law
+from services.domain.time.zone import Instant
+
+
+class Maturity:
+    """`matures_at` of one promise. No suspension puts it off."""
+
+    def __init__(self, promise: Promise, law: Law) -> None:
+        matures = promise.matures_at
+        self._date: Reading | None = None
+        self._watch: Stopwatch | None = None
+        if isinstance(matures, date):
+            self._date = Reading(law.zone.midnight(matures.toordinal() + 1) - 1, None, ())
+        elif matures is not None and matures not in BY_EVENT:
+            limit = promise.limit if matures == "limit" else matures
+            self._watch = Stopwatch(promise.model_copy(update={"limit": limit, "clock_stops": (), "runs_in": ()}), law)
+
+    def reading(self, case: Case, start: Instant) -> Reading | None:
+        """The last instant before a case is judged, and from when little is left until then; None: its completion
+        or its stop matures it."""
+        if self._watch is not None:
+            return self._watch.read(case, start, None)
+        return self._date

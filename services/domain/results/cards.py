@@ -1,0 +1,220 @@
+"""Cards (黄牌 / 红牌): when each was raised and cleared, as a function of the facts and the moment alone.
+
+The history of a case is walked arrival by arrival, so that a sweep that came late, a crash or a replay raises the same
+card at the same instant.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from services.domain.history.case import Case
+from services.domain.intake.facts import KEY_SEPARATOR, Fact
+from services.domain.judging.judge import Look
+from services.domain.judging.judgement import Judgement, Outcome
+from services.domain.results.published import Card, Level
+from services.domain.time.zone import Instant, Zone
+
+
+class CardState(NamedTuple):
+    """A card of a case. Its identity is the first four fields and the level."""
+
+    kpi: str
+    cycle: int
+    node: str
+    level: str
+    unit: str
+    raised_at: Instant
+    due_at: Instant | None
+    cleared_at: Instant | None
+    reason: str
+
+
+RETRACTED = "retracted"
+"""Reason of a card (and verdict) that was told and, by the facts known now, never was: it is published as removed."""
+
+
+def retracted(card: CardState) -> CardState:
+    """A told card that never was."""
+    return card._replace(cleared_at=card.raised_at, reason=RETRACTED)
+
+
+VARIANT = "/"
+"""What stands in the key of a promise that is not the official definition (`Promise.key`)."""
+WHOLE = "-"
+"""In the place of a node: the card is about the whole case."""
+
+Identity = tuple[str, int, str]
+"""Promise, cycle and node: of these at most one card stands at a time."""
+
+
+class _Running(NamedTuple):
+    """A limit whose clock runs: a case's under a promise, or beside it that of a node."""
+
+    unit: str
+    due: Instant | None
+    yellow_at: Instant | None
+    red_at: Instant | None
+
+
+class Stood(NamedTuple):
+    """For how long a card of a level stood with one unit: from `since` until just before `until` (None: it stands)."""
+
+    kpi: str
+    unit: str
+    level: Level
+    since: Instant
+    until: Instant | None
+
+
+class _Change(NamedTuple):
+    """What happens to the cards of one identity: from `at` on it has one of that level, or none."""
+
+    identity: Identity
+    at: Instant
+    level: Level | None
+    running: _Running | None
+    reason: str
+    """Why a card is cleared, if there was one."""
+
+
+class Looking(Protocol):
+    """Who says what was known of a case at a moment, and what the promises say of it: the judge."""
+
+    def look(self, facts: Sequence[Fact], now: Instant) -> Look | None: ...
+
+
+def cards(judge: Looking, facts: Sequence[Fact], now: Instant) -> list[CardState]:
+    """All cards that a case has had up to `now`, sorted; of a card raised again, the last time."""
+    found: dict[tuple[str, int, str, str], CardState] = {}
+    standing: dict[Identity, Level] = {}
+    for identity, at, level, running, reason in _changes(judge, facts, now):
+        held = standing.get(identity)
+        if held is not None and held != level:
+            why = "superseded" if level is Level.RED else reason
+            found[*identity, held] = found[*identity, held]._replace(cleared_at=at, reason=why)
+            del standing[identity]
+        if level is None or running is None:
+            continue
+        if held == level:  # it follows who must act, and until when
+            found[*identity, level] = found[*identity, level]._replace(unit=running.unit, due_at=running.due)
+        else:
+            standing[identity] = level
+            found[*identity, level] = CardState(*identity, level, running.unit, at, running.due, None, "")
+    return sorted(found.values())
+
+
+def stood(judge: Looking, facts: Sequence[Fact], now: Instant) -> list[Stood]:
+    """When the cards of a case stood, and with whom, up to `now`: every time, in no order."""
+    ended: list[Stood] = []
+    standing: dict[Identity, Stood] = {}
+    for identity, at, level, running, _ in _changes(judge, facts, now):
+        held = standing.get(identity)
+        if held is not None and running is not None and (held.level, held.unit) == (level, running.unit):
+            continue
+        if held is not None:
+            ended.append(held._replace(until=at))
+            del standing[identity]
+        if level is not None and running is not None:
+            standing[identity] = Stood(identity[0], running.unit, level, at, None)
+    return ended + list(standing.values())
+
+
+def _changes(judge: Looking, facts: Sequence[Fact], now: Instant) -> Iterator[_Change]:
+    """What each arrival, and the time up to the next one, does to cards; also where it leaves them as they are."""
+    known = [fact for fact in facts if fact.time <= now and fact.received <= now]
+    if not known:
+        return
+    arrivals = sorted({fact.received for fact in known})
+    may_have_one: set[Identity] = set()
+    for arrival, following in zip(arrivals, [*arrivals[1:], None], strict=True):
+        until = following - 1 if following is not None else now
+        look = judge.look([fact for fact in known if fact.received <= arrival], until)
+        if look is None:
+            continue  # nothing is known of it: its cards stay as they were
+        judged = {(each.kpi, each.cycle): each for each in look.judgements}
+        by_cycle = {case.cycle: case for case in look.cycles}
+        running = _running(judged.values(), by_cycle)
+        may_have_one |= running.keys()
+        for identity in sorted(may_have_one):
+            kpi, cycle, node = identity
+            if kpi in look.unjudged:
+                continue
+            limit = running.get(identity)
+            reason = _why(judged.get((kpi, cycle)), by_cycle.get(cycle), node)
+            for at, level in _levels(limit, arrival, until):
+                yield _Change(identity, at, level, limit, reason)
+
+
+def _running(judged: Iterable[Judgement], by_cycle: Mapping[int, Case]) -> dict[Identity, _Running]:
+    """The limits that may have a card, with the unit that holds the case, or the node, now."""
+    found: dict[Identity, _Running] = {}
+    for each in judged:
+        if each.stop is not None or each.outcome not in (Outcome.OPEN, Outcome.OVERDUE):
+            continue
+        if VARIANT in each.kpi:
+            continue  # another definition of a promise is shown beside it; nobody is told of one case twice
+        for clock in each.nodes:
+            if clock.is_current:
+                limit = _Running(clock.unit, clock.due, clock.yellow_at, clock.red_at)
+                found[each.kpi, each.cycle, clock.node] = limit
+        holder = by_cycle[each.cycle].holder()
+        found[each.kpi, each.cycle, WHOLE] = _Running(holder, each.due, each.yellow_at, each.red_at)
+    return found
+
+
+def _levels(running: _Running | None, arrival: Instant, until: Instant) -> list[tuple[Instant, Level | None]]:
+    """Which level stands from when, between an arrival and the next."""
+    if running is None:
+        return [(arrival, None)]
+    yellow, red = running.yellow_at, running.red_at
+    if red is not None and red <= arrival:
+        return [(arrival, Level.RED)]
+    changes: list[tuple[Instant, Level | None]] = []
+    if yellow is not None and yellow <= arrival:
+        changes.append((arrival, Level.YELLOW))
+    else:
+        changes.append((arrival, None))
+        if yellow is not None and yellow <= until and (red is None or yellow < red):
+            changes.append((yellow, Level.YELLOW))
+    if red is not None and red <= until:
+        changes.append((red, Level.RED))
+    return changes
+
+
+def _why(judgement: Judgement | None, case: Case | None, node: str) -> str:
+    """Why a card no longer stands."""
+    if judgement is None or case is None:
+        return "rejudged"
+    excused = judgement.stop is None and judgement.due is not None and judgement.yellow_at is None
+    if excused or judgement.outcome is Outcome.JUSTIFIED:
+        return "justified"
+    if judgement.outcome is Outcome.WITHDRAWN and case.withdrawn_at is not None:
+        return "withdrawn"
+    if judgement.stop is not None:
+        return "completed"
+    return "completed" if node != WHOLE and _was_left(case, node) else "rejudged"
+
+
+def _was_left(case: Case, node: str) -> bool:
+    return node not in case.open_nodes() and any(span.node == node for span in case.nodes)
+
+
+def case_name(key: str) -> str:
+    """A case key as people write it: owner and subject with a blank between them."""
+    return key.replace(KEY_SEPARATOR, " ", 1)
+
+
+def written_card(card: CardState, key: str, zone: Zone) -> Card:
+    """A card as it is published; `key` is the case's."""
+    return Card(
+        kpi=card.kpi,
+        case=case_name(key),
+        cycle=card.cycle,
+        node=card.node,
+        level=card.level,
+        unit=card.unit,
+        raised_at=zone.text(card.raised_at),
+        due_at="" if card.due_at is None else zone.text(card.due_at),
+        cleared_at="" if card.cleared_at is None else zone.text(card.cleared_at),
+        reason=card.reason,
+    )

@@ -1,0 +1,603 @@
+"""The state of one partition of `case.events`: rows of facts, the tallies they add up to, and when time must come back.
+
+Rows live in the mapping that is handed in (a store with a changelog, or a dict). In memory are only the tallies and the
+due times of open cases. The same class serves the Faust workers, the replay and the tests.
+"""
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from functools import partial
+from itertools import islice
+from typing import Any, NamedTuple
+
+from services.domain.history.capacity import LARGEST_CASE, room_in, take_beyond, weight
+from services.domain.history.fold import Insertion, insert
+from services.domain.intake.facts import KEY_SEPARATOR, Fact, Rank
+from services.domain.judging.judge import Judge, Opinion
+from services.domain.judging.judgement import Judgement
+from services.domain.judging.quarantine import Quarantine, keep, refused_corrections
+from services.domain.results.cards import RETRACTED, CardState, retracted
+from services.domain.results.safe_judge import SafeJudge
+from services.domain.results.verdicts import Ruling
+from services.domain.sums.tally import CELLS, Tally, TallyKey
+from services.domain.time.zone import Instant
+
+PLAN_ROW = b"\x00plan"
+"""Under this key a partition keeps the fingerprint of the judge that its rows were judged by."""
+
+JUDGED_ROW = b"\x00judged"
+"""Under this key a partition keeps as of when the latest of its rows was judged: a row without facts, due then."""
+
+SET_BACK_US = 60_000_000
+"""A clock that is so far behind what is judged was set back: less is the difference between the clocks of machines."""
+
+HEARTBEATS = b"\x00heartbeat "
+"""So begins the key of a row that is no case's and holds a heartbeat of the source that the key names."""
+
+UNREADABLE = "row that cannot be read: damaged, or written by a newer version"
+"""The cause of a quarantine."""
+
+AT_ONCE: Instant = 0
+"""Due as soon as time is looked at again: one instant for all, so that a case waits in line only once."""
+
+Packed = list[Any]
+
+# What `_make` does, without a call of Python each: some of these are made for every event.
+_FACT: Callable[[Iterable[Any]], Fact] = partial(tuple.__new__, Fact)
+_TALLY_KEY: Callable[[Iterable[Any]], TallyKey] = partial(tuple.__new__, TallyKey)
+
+
+class TurnedAway(NamedTuple):
+    """A fact that only the case could refuse: a conflict, a bad correction, or one that it cannot hold any more."""
+
+    reason: str
+    """`id_conflict`, `bad_correction` or `too_large`."""
+    fact: Fact
+
+
+class Held(NamedTuple):
+    """That a case is quarantined, as its row remembers it and as it is published."""
+
+    cause: str
+    """As in `Quarantine`; empty: it was once, and is no more."""
+    since: Instant
+    """When it was first found that it cannot be judged."""
+    kpis: tuple[str, ...]
+    units: tuple[str, ...]
+
+
+RELEASED = Held("", 0, (), ())
+"""A row remembers for good that its case was quarantined once: each new owner publishes again that it is no more, since
+word of that may have been lost in a crash."""
+
+
+class Effects(NamedTuple):
+    """What one event or one sweep of a case brings forth beside the tallies."""
+
+    key: bytes
+    cards: list[CardState]
+    """All cards of the case that are new or changed; on a redelivered event, all of them."""
+    rulings: list[Ruling]
+    turned_away: list[TurnedAway]
+    quarantine: Held | None = None
+    """That the case is quarantined now, or released; None: nothing new."""
+
+
+class Row:
+    """One key's row: its facts, what they contributed when last judged, the cards and rulings told."""
+
+    __slots__ = ("cards", "contributions", "facts", "next_at", "quarantine", "room", "rulings", "unread", "untold")
+
+    def __init__(self, packed: Packed | None = None) -> None:
+        self.quarantine: Held | None = None
+        """As last published."""
+        self.unread: bytes | None = None
+        """A row of this key that cannot be read, damaged or written by a newer version. It is kept until it can."""
+        self.untold = packed is not None and len(packed) > 5 and bool(packed[5])
+        """Whether a sweep brought forth its cards and rulings and nobody knows yet that they were told."""
+        self.room = LARGEST_CASE
+        """Units that are surely free in the case; what they are is said in `capacity`."""
+        if packed is None:
+            self.facts: list[Fact] = []
+            self.contributions: list[Packed] = []
+            self.next_at: Instant | None = None
+            self.cards: list[CardState] = []
+            self.rulings: list[tuple[tuple[str, int], Packed]] = []
+            """((kpi, cycle), content) of each ruling told."""
+        else:
+            self.facts = list(map(_FACT, packed[0]))
+            self.contributions = packed[1]
+            self.next_at = packed[2]
+            self.cards = [CardState(*fields) for fields in packed[3]] if len(packed) > 3 else []
+            self.rulings = [((kpi, cycle), content) for (kpi, cycle), content in packed[4]] if len(packed) > 3 else []
+            if len(packed) > 6:
+                self._set_aside(packed)
+
+    def _set_aside(self, packed: Packed) -> None:
+        if packed[6] is not None:
+            cause, since, kpis, units = packed[6]
+            self.quarantine = Held(cause, since, tuple(kpis), tuple(units))
+        if len(packed) > 7:
+            self.unread = packed[7].encode(_BYTES)
+
+    @property
+    def has_told(self) -> bool:
+        """Whether anything was published of it."""
+        return bool(self.cards or self.rulings) or self.quarantine is not None
+
+    def is_sound(self) -> bool:
+        """Whether it is in the form in which this version writes rows: damage can look like JSON."""
+        return all(map(_is_fact, self.facts)) and (
+            self.contributions is None or all(map(_is_contribution, self.contributions))
+        )
+
+    def packed(self) -> Packed:
+        """The JSON-able form; the rare parts only where there are any."""
+        facts = [tuple(fact) for fact in self.facts]
+        if self.quarantine is not None or self.unread is not None:
+            told = [tuple(card) for card in self.cards], self.rulings
+            unread = [] if self.unread is None else [self.unread.decode(_BYTES)]
+            return [facts, self.contributions, self.next_at, *told, int(self.untold), self.quarantine, *unread]
+        if self.cards or self.rulings:
+            told = [tuple(card) for card in self.cards], self.rulings
+            return [facts, self.contributions, self.next_at, *told, *([1] if self.untold else [])]
+        return [facts, self.contributions, self.next_at]
+
+
+_BYTES = "latin-1"
+"""Any bytes as a text of JSON, and back."""
+
+
+def _is_fact(fact: Fact) -> bool:
+    return 7 <= len(fact) <= 8 and type(fact[0]) is type(fact[1]) is type(fact[4]) is int and type(fact[6]) is dict
+
+
+def _is_contribution(packed: Packed) -> bool:
+    kpi, unit, item, day, cells, bin = packed
+    if not (type(kpi) is type(unit) is type(item) is str and type(day) is int and isinstance(bin, int | None)):
+        return False
+    return all(type(amount) is int and 0 <= cell < CELLS for cell, amount in cells)
+
+
+class CasePartition:
+    """One partition, owned by one worker at a time."""
+
+    def __init__(
+        self,
+        judge: Judge,
+        rows: MutableMapping[bytes, bytes],
+        *,
+        loads: Callable[[bytes], Any],
+        dumps: Callable[[Any], bytes],
+    ) -> None:
+        self._fingerprint = judge.fingerprint.encode()
+        self._judge = judge
+        self._safe = SafeJudge(judge)
+        self._rows = rows
+        self._loads = loads
+        self._dumps = dumps
+        self.tallies: dict[TallyKey, Tally] = {}
+        self.changed: set[TallyKey] = set()
+        """Tallies that changed since the caller last cleared this set."""
+        self.last_events: dict[str, Instant] = {}
+        """Source → arrival of its last event up to now: a later one is not heard of before the clock is there."""
+        self.judged_to: Instant = 0
+        """No row is judged as of later than this. After the present only where the clock was set back."""
+        self.catching_up = False
+        """While it is set, cards wait: a case that may have some falls due at once and is told of by the first sweep
+        after, so that a backlog of years is not told card by card."""
+        self._added: dict[bytes, Row] = {}
+        """Cases with facts that are not judged yet: never left over between chunks."""
+        self._due: list[tuple[Instant, bytes]] = []
+        self._next_at: dict[bytes, Instant] = {}
+        self._quarantined: dict[bytes, None] = {}
+        """Cases that cannot be judged, in the order in which they are tried again."""
+
+    # ---- start -------------------------------------------------------------------------------------
+    def rebuild(self, now: Instant) -> None:
+        """Read all rows once: tallies and due times come out of what each row contributed. Rows judged by another plan
+        or by other rules, or merged by a recovery, are judged again, and so are all once the clock was set back."""
+        catching_up = self.catching_up
+        try:
+            self._rebuild(now, thoroughly=False)
+        except Exception:  # a row only looks like one: each is looked at closely, which costs as much again
+            self.catching_up = catching_up
+            self._rebuild(now, thoroughly=True)
+
+    def _rebuild(self, now: Instant, *, thoroughly: bool) -> None:
+        self.tallies.clear()
+        self.changed.clear()
+        self.last_events.clear()
+        self._added.clear()
+        self._due.clear()
+        self._next_at.clear()
+        self._quarantined.clear()
+        fingerprint = self._fingerprint
+        was_catching_up, self.catching_up = self.catching_up, True  # nobody listens yet: the first sweep tells
+        self.judged_to = self._kept_judged_to()
+        set_back = self.judged_to - now > SET_BACK_US
+        same_plan = self._rows.get(PLAN_ROW) == fingerprint and not set_back
+        stale: list[bytes] = []
+        for key, value in self._rows.items():
+            if key in _NO_CASES:
+                continue
+            row = self._read(value, thoroughly=thoroughly)
+            if row.unread is not None:
+                stale.append(key)
+                continue
+            self._hear(row.facts, now)
+            if row.quarantine is not None and row.quarantine.cause:
+                self._quarantined[key] = None
+            if (same_plan and row.contributions is not None) or key.startswith(HEARTBEATS):
+                self._count(row.contributions, 1)
+                self._schedule(key, AT_ONCE if row.untold else row.next_at)
+            else:
+                stale.append(key)
+        catching_up, self.catching_up = self.catching_up, True  # what is to be told is told by the first sweep
+        for key in stale:
+            row = self._read(self._rows[key], thoroughly=thoroughly)
+            row.contributions = []
+            if row.unread is not None and key.startswith(HEARTBEATS):
+                del self._rows[key]  # the next heartbeat says the same
+                continue
+            self._judge_row(key, row, now)
+        self.catching_up = catching_up
+        if not same_plan:
+            self._rows[PLAN_ROW] = fingerprint
+        if set_back:
+            self.judged_to = 0
+        if stale:
+            self._judged(now)
+        heapq.heapify(self._due)
+        self.catching_up = was_catching_up
+
+    # ---- events ------------------------------------------------------------------------------------
+    def add(self, key: bytes, fact: Fact, now: Instant) -> Effects | None:
+        """Add one event to its case, which `judge_added` judges when all events of a chunk are in.
+
+        Returns what is to be told whatever the judgement: a fact turned away; on a redelivered event all that stands.
+        """
+        if fact.rank == _HEARTBEAT:
+            self._keep_heartbeat(fact, now)
+            return None
+        row = self._added.get(key)
+        if row is None:
+            packed = self._rows.get(key)
+            row = Row()
+            if packed is not None:
+                row = self._read(packed)
+                row.room = room_in(packed)
+        try:
+            inserted = insert(row.facts, fact)
+        except Exception:
+            inserted = keep(row.facts, fact)
+        if inserted.outcome is Insertion.DUPLICATE:
+            return self._again(key, row, now) if row.has_told else None
+        if inserted.turned_away is fact:
+            # it changes nothing; delivered again it is turned away again, so that it tells what a duplicate does
+            return self._again(key, row, now)._replace(turned_away=[TurnedAway("id_conflict", fact)])
+        beyond = self._beyond(row, fact)
+        if fact in beyond and len(beyond) == 1 and inserted.outcome is Insertion.NEW:
+            return Effects(key, [], [], [TurnedAway("too_large", fact)])  # nothing has changed
+        self._hear((fact,), now)  # only what is kept: a new owner, who reads the rows, must hear the same
+        self._added[key] = row
+        if inserted.turned_away is None and fact.rank != _CORRECTION and not beyond:
+            return None
+        turned_away = [TurnedAway("too_large", each) for each in beyond]
+        turned_away += [TurnedAway("id_conflict", inserted.turned_away)] if inserted.turned_away is not None else []
+        turned_away += [
+            TurnedAway("bad_correction", bad)
+            for bad in refused_corrections(row.facts)
+            if bad is fact or (bad.data["of"] == fact.id and bad.source == fact.source)
+        ]
+        return Effects(key, [], [], turned_away) if turned_away else None
+
+    def _beyond(self, row: Row, added: Fact) -> list[Fact]:
+        """Take out of a case what it cannot hold. All of it is weighed only where it may be full."""
+        row.room -= weight(added)
+        if row.room >= 0:
+            return []
+        beyond = take_beyond(row.facts)
+        row.room = LARGEST_CASE - sum(map(weight, row.facts))
+        return beyond
+
+    def _again(self, key: bytes, row: Row, now: Instant) -> Effects:
+        """All that stands of a case that an event was delivered of again: what it brought forth may have been lost."""
+        rulings = self._rulings_again(row, now)
+        told = [(each.identity, each.content) for each in rulings]
+        if told != row.rulings:  # facts of the same chunk may yet take it back
+            row.rulings = told
+            self._added[key] = row
+        return Effects(key, row.cards, rulings, [], row.quarantine)
+
+    def judge_added(self, now: Instant) -> list[Effects]:
+        """Judge every case that was added to, once: a verdict is a function of all its facts and of `now`."""
+        added, self._added = self._added, {}
+        if added:
+            self._judged(now)
+        told = (self._judge_row(key, row, now) for key, row in added.items())
+        return [effects for effects in told if effects is not None]
+
+    def take(self, key: bytes, fact: Fact, now: Instant) -> Effects | None:
+        """One event alone, added and judged; None if nothing is to be told to anyone."""
+        told = self.add(key, fact, now)
+        for judged in self.judge_added(now):
+            if told is None:
+                told = judged
+            else:  # the later word of each holds
+                quarantine = judged.quarantine or told.quarantine
+                told = Effects(
+                    key, told.cards + judged.cards, told.rulings + judged.rulings, told.turned_away, quarantine
+                )
+        return told
+
+    def _keep_heartbeat(self, fact: Fact, now: Instant) -> None:
+        """Of a source's heartbeats the last that has arrived is kept: they say nothing but that it lives, whatever
+        subject they name. One that arrives later waits in a row of its own until the clock is there."""
+        key, row = HEARTBEATS + fact.source.encode(), Row()
+        row.facts = [fact]
+        if fact.received > now:
+            key += b"\x1f%d" % fact.received
+            row.next_at = fact.received
+            self._schedule(key, row.next_at)
+        else:
+            held = self._rows.get(key)
+            facts = [] if held is None else self._read(held, thoroughly=True).facts
+            if facts and facts[0].received >= fact.received:
+                return
+            self._hear(row.facts, now)
+        self._rows[key] = self._dumps(row.packed())
+
+    # ---- time --------------------------------------------------------------------------------------
+    def sweep(self, now: Instant, at_most: int | None = None) -> Iterator[Effects]:
+        """Judge again the cases whose time has come, `at_most` so many, whether they have anything to tell or not. The
+        cost depends on how many there are, not on how many are open. What is left, also when the caller stops
+        iterating, stays due. While catching up time waits.
+
+        A row that brings something forth is marked, since nothing delivers a sweep again: once its effects are known to
+        be told the caller says so with `told`, else they are told again after a restart."""
+        if self.catching_up:
+            return
+        judged = 0
+        while self._due and self._due[0][0] <= now and judged != at_most:
+            at, key = heapq.heappop(self._due)
+            if self._next_at.get(key) != at:
+                continue  # judged since then
+            del self._next_at[key]
+            packed = self._rows.get(key)
+            if packed is None:
+                continue
+            judged += 1
+            row = self._read(packed)
+            if key.startswith(HEARTBEATS):  # it has arrived
+                del self._rows[key]
+                for fact in row.facts[:1]:
+                    self._keep_heartbeat(fact, now)
+                continue
+            self._judged(now)
+            effects = self._judge_row(key, row, now, swept=True)
+            if effects is not None:
+                yield effects
+
+    @property
+    def quarantined(self) -> int:
+        """How many cases cannot be judged."""
+        return len(self._quarantined)
+
+    def retry(self, now: Instant, at_most: int) -> Iterator[Effects]:
+        """Judge quarantined cases again, `at_most` so many, those first that have waited for longest: at another
+        moment, or by another version of the code, it may be possible. What comes out is published as a sweep's is."""
+        if self.catching_up:
+            return
+        for key in list(islice(self._quarantined, at_most)):
+            self._quarantined[key] = self._quarantined.pop(key)  # to the end of the line
+            packed = self._rows.get(key)
+            if packed is None:
+                del self._quarantined[key]
+                continue
+            self._judged(now)
+            effects = self._judge_row(key, self._read(packed), now, swept=True)
+            if effects is not None:
+                yield effects
+
+    def told(self, effects: Iterable[Effects]) -> None:
+        """What a sweep brought forth is known to have been told."""
+        for effect in effects:
+            row = self._read(self._rows[effect.key])
+            row.untold = False
+            self._rows[effect.key] = self._dumps(row.packed())
+
+    @property
+    def next_at(self) -> Instant | None:
+        """When the next case is due; None: no case waits for time."""
+        while self._due and self._next_at.get(self._due[0][1]) != self._due[0][0]:
+            heapq.heappop(self._due)
+        return self._due[0][0] if self._due else None
+
+    def standing(self) -> Iterator[Effects]:
+        """Every card not cleared, and every case that is quarantined or was once, to be published again by a new owner:
+        consumers act on change only."""
+        for key, value in self._rows.items():
+            if key in _NO_CASES:
+                continue
+            try:
+                packed = self._loads(value)
+                row = Row(packed) if len(packed) > 3 else None
+            except Exception:
+                continue  # `rebuild` has set it aside, and nothing of it is known
+            if row is not None:
+                held = [card for card in row.cards if card.cleared_at is None]
+                if held or row.quarantine is not None:
+                    yield Effects(key, held, [], [], row.quarantine)
+
+    # ---- reading -----------------------------------------------------------------------------------
+    def _read(self, value: bytes, *, thoroughly: bool = False) -> Row:
+        """A row; where it cannot be read, one that has no facts and keeps it. `thoroughly`: what only looks like a row
+        is found, too."""
+        try:
+            packed = self._loads(value)
+            row = Row(packed)
+            if packed is None or (thoroughly and not row.is_sound()):
+                raise ValueError("not in the form of a row")
+        except Exception:
+            row = Row()
+            row.unread = value
+        return row if row.unread is None else self._reunited(row)
+
+    def _reunited(self, row: Row) -> Row:
+        """The row that could not be read, if it can be now, with what has come since."""
+        try:
+            packed = self._loads(row.unread or b"")
+            whole = Row(packed)
+            if packed is None or not whole.is_sound():
+                return row
+        except Exception:
+            return row
+        for fact in row.facts:
+            keep(whole.facts, fact)
+        whole.contributions, whole.quarantine, whole.untold = row.contributions, row.quarantine, True
+        return whole
+
+    # ---- how late it is judged ---------------------------------------------------------------------
+    def _judged(self, now: Instant) -> None:
+        """Rows are judged as of `now`. Kept with the rows: a new owner must know it, whatever its clock shows."""
+        if now > self.judged_to:
+            self.judged_to = now
+            self._rows[JUDGED_ROW] = self._dumps([[], [], now])
+
+    def _kept_judged_to(self) -> Instant:
+        """Unknown, where what is kept cannot be read, is later than any time: every case is judged again."""
+        kept = self._rows.get(JUDGED_ROW)
+        if kept is None:
+            return 0  # of a version that did not keep it
+        try:
+            return int(self._loads(kept)[2])
+        except (ValueError, TypeError, LookupError):
+            return 2**62
+
+    # ---- judging -----------------------------------------------------------------------------------
+    def _judge_row(self, key: bytes, row: Row, now: Instant, *, swept: bool = False) -> Effects | None:
+        if row.next_at is not None and row.next_at <= now:
+            self._hear(row.facts, now)  # what had not arrived when it was last judged may have arrived since
+        if row.unread is not None:
+            opinion = self._unreadable(key, row)
+        else:
+            try:
+                opinion = self._judge.judge(row.facts, now)
+            except Exception:
+                opinion = self._safe.set_aside(row.facts, now)
+        before = row.contributions
+        after = [_packed(each) for each in opinion.judgements if each.cells]
+        if before != after:
+            self._count(before, -1)
+            self._count(after, 1)
+            row.contributions = after
+        told, next_at = None, opinion.next_at
+        if not opinion.quiet or row.cards or row.rulings or row.quarantine is not None:
+            if self.catching_up:
+                next_at = AT_ONCE
+            else:
+                told = self._tell(key, row, opinion, now)
+        row.next_at = next_at
+        row.untold = row.untold if self.catching_up else swept and told is not None
+        self._schedule(key, next_at)
+        packed = self._dumps(row.packed())
+        if row.quarantine is None or self._rows.get(key) != packed:  # mostly, a case tried again changes nothing
+            self._rows[key] = packed
+        return told
+
+    def _unreadable(self, key: bytes, row: Row) -> Opinion:
+        owner = key.partition(KEY_SEPARATOR.encode())[0].decode(errors="replace")
+        return self._safe.unreadable(row.facts, owner, UNREADABLE)
+
+    def _tell(self, key: bytes, row: Row, opinion: Opinion, now: Instant) -> Effects | None:
+        """Which cards and rulings are new, and which were told and turn out never to have been: an event that happened
+        and arrived before others may be read after them."""
+        quarantine = opinion.quarantine
+        if row.unread is not None:  # what it has published is in the part that cannot be read
+            new_cards: list[CardState] = []
+            new_rulings: list[Ruling] = []
+        else:
+            new_cards, of_cards = self._new_cards(row, now)
+            new_rulings, of_rulings = self._new_rulings(row, opinion, now)
+            quarantine = quarantine or of_cards or of_rulings
+        changed = self._set_aside(key, row, quarantine, now)
+        told = row.quarantine if changed else None
+        return Effects(key, new_cards, new_rulings, [], told) if new_cards or new_rulings or told else None
+
+    def _new_cards(self, row: Row, now: Instant) -> tuple[list[CardState], Quarantine | None]:
+        told = set() if row.untold else set(row.cards)
+        present, trouble = self._safe.cards(row.facts, now)
+        identities = {card[:4] for card in present}
+        row.cards = present + [retracted(card) for card in row.cards if card[:4] not in identities]
+        return [card for card in row.cards if card not in told], trouble
+
+    def _new_rulings(self, row: Row, opinion: Opinion, now: Instant) -> tuple[list[Ruling], Quarantine | None]:
+        before = dict(row.rulings)
+        known = {} if row.untold else before
+        rulings, trouble = self._safe.rulings(opinion, row.facts, now)
+        ruled = {each.identity for each in rulings}
+        rulings += [Ruling(*identity, RETRACTED, None) for identity in before if identity not in ruled]
+        row.rulings = [(each.identity, each.content) for each in rulings]
+        return [each for each in rulings if known.get(each.identity) != each.content], trouble
+
+    def _set_aside(self, key: bytes, row: Row, quarantine: Quarantine | None, now: Instant) -> bool:
+        """Note in the row whether the case is quarantined; whether that is to be published."""
+        held = row.quarantine
+        if quarantine is not None:
+            since = held.since if held is not None and held.cause else now
+            row.quarantine = Held(quarantine.cause, since, quarantine.kpis, quarantine.units)
+            self._quarantined.setdefault(key)
+        elif held is not None:
+            row.quarantine = RELEASED
+            self._quarantined.pop(key, None)
+        return row.quarantine != held or (row.untold and held is not None)
+
+    def _rulings_again(self, row: Row, now: Instant) -> list[Ruling]:
+        if not row.rulings:
+            return []
+        rulings, _ = self._safe.rulings(self._safe.judge(row.facts, now), row.facts, now)
+        found = {each.identity: each for each in rulings}
+        return [found.get(identity, Ruling(*identity, RETRACTED, None)) for identity, _ in row.rulings]
+
+    # ---- tallies -----------------------------------------------------------------------------------
+    def _count(self, contributions: list[Packed], sign: int) -> None:
+        tallies, changed = self.tallies, self.changed
+        for kpi, unit, item, day, cells, bin in contributions:
+            key = _TALLY_KEY((kpi, unit, item, day))
+            tally = tallies.get(key)
+            if tally is None:
+                tally = tallies[key] = Tally()
+            tally.add(cells, bin, sign)
+            changed.add(key)
+
+    def forget_empty(self) -> list[TallyKey]:
+        """Drop tallies that count nothing any more, and name them."""
+        empty = [key for key in self.changed if key in self.tallies and self.tallies[key].empty]
+        for key in empty:
+            del self.tallies[key]
+        return empty
+
+    def _schedule(self, key: bytes, at: Instant | None) -> None:
+        if at is None:
+            self._next_at.pop(key, None)
+        elif self._next_at.get(key) != at:
+            self._next_at[key] = at
+            heapq.heappush(self._due, (at, key))
+
+    def _hear(self, facts: Iterable[Fact], now: Instant) -> None:
+        """Note the arrivals up to now. Of a later one the judge says when to look at the row again."""
+        last_events = self.last_events
+        for fact in facts:
+            if last_events.get(fact.source, _NEVER) < fact.received <= now:
+                last_events[fact.source] = fact.received
+
+
+_NO_CASES = frozenset((PLAN_ROW, JUDGED_ROW))
+_NEVER: Instant = -(2**63)
+_HEARTBEAT = int(Rank.SOURCE_HEARTBEAT)
+_CORRECTION = int(Rank.CORRECTION)
+
+
+def _packed(judgement: Judgement) -> Packed:
+    return [judgement.kpi, judgement.unit, judgement.item, judgement.day, judgement.cells, judgement.bin]

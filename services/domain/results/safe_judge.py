@@ -1,0 +1,214 @@
+"""The judge, of whom no case can make an error that stops the others: what cannot be judged is quarantined.
+
+A verdict stays a function of facts, code and moment: what is said of a case that cannot be judged does not depend on
+what was said of it before, so that workers and replay come to the same values and cards. The cut is by promise: where
+the kind of one promise raises, only that promise is marked. Where the case cannot be read at all, every promise is
+marked that may be about it.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, cast
+
+from services.domain.intake.facts import Fact
+from services.domain.judging.data_quality import PREFIX, Signals
+from services.domain.judging.judge import Judge, Look, Opinion
+from services.domain.judging.judgement import Judgement
+from services.domain.judging.kind import AnyKind
+from services.domain.judging.quarantine import SIGNALS, Quarantine, cause_of, named_by
+from services.domain.results.cards import CardState, Looking, Stood, cards, stood, written_card
+from services.domain.results.verdicts import Ruling, rulings_of, written_verdict
+from services.domain.time.zone import Instant
+
+_Failures = dict[str, str]
+"""Key of a promise (or `SIGNALS`) → the cause for which it could not be judged."""
+
+
+class Shown(Protocol):
+    """What takes cards out of a case: `cards` and `stood`."""
+
+    def __call__(self, judge: Looking, facts: Sequence[Fact], now: Instant, /) -> list[Any]: ...
+
+
+class SafeJudge:
+    """Judges as the judge does. Where that raises, answers with what can be judged, and says what cannot."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self._failures: _Failures = {}
+        """Of the judgement, or the look, in hand."""
+        self._guarded = judge.wrapped(self._guard, self._guard_signals)
+
+    def judge(self, facts: Sequence[Fact], now: Instant) -> Opinion:
+        """The judge's opinion; never raises."""
+        try:
+            return self._judge.judge(facts, now)
+        except Exception:
+            return self.set_aside(facts, now)
+
+    def unreadable(self, facts: Sequence[Fact], owner: str, cause: str) -> Opinion:
+        """Of a case whose row cannot be read: it may be about every promise, of the units that its source speaks for.
+        `facts`: what has come since."""
+        units = set(named_by(facts).units) - {""}
+        source = self._judge.plan.sources.get(owner)
+        if source is not None:
+            units |= set(source.units) - {"*"}
+        return _opinion(Quarantine(cause, tuple(self._judge.kinds), tuple(sorted(units)) or ("",)))
+
+    def cards(self, facts: Sequence[Fact], now: Instant) -> tuple[list[CardState], Quarantine | None]:
+        """All cards that a case has had. At an arrival at which a promise cannot be judged its cards stay as they
+        were."""
+        found, trouble = self._walked(cards, facts, now)
+        zone = self._judge.law.zone
+        kept: list[CardState] = []
+        for card in found:
+            try:
+                written_card(card, "", zone)
+            except Exception as error:
+                trouble = trouble or Quarantine(cause_of(error), (card.kpi,), named_by(facts).units)
+            else:
+                kept.append(card)
+        return kept, trouble
+
+    def stood(self, facts: Sequence[Fact], now: Instant) -> list[Stood]:
+        """When the cards of a case stood."""
+        return self._walked(stood, facts, now)[0]
+
+    def rulings(self, opinion: Opinion, facts: Sequence[Fact], now: Instant) -> tuple[list[Ruling], Quarantine | None]:
+        """The misses, late entries and reversals in an opinion that can be published."""
+        trouble: Quarantine | None = None
+        kept: list[Ruling] = []
+        for ruling in rulings_of(opinion):
+            try:
+                written_verdict(ruling, "", self._judge, now)
+            except Exception as error:
+                trouble = trouble or Quarantine(cause_of(error), (ruling.kpi,), named_by(facts).units)
+            else:
+                kept.append(ruling)
+        return kept, trouble
+
+    # ---- what cannot be judged -----------------------------------------------------------------------
+    def set_aside(self, facts: Sequence[Fact], now: Instant) -> Opinion:
+        """The opinion of a case of which the judge raises, without the promises that raise; the whole case is
+        quarantined where it cannot be read."""
+        self._failures.clear()
+        try:
+            opinion = self._guarded.judge(facts, now)
+        except Exception as error:
+            return _opinion(self._whole(facts, now, cause_of(error)))
+        failed = dict(self._failures)
+        if not failed:  # the guarded judge can, what the judge could not: it was short of memory, or of stack
+            return opinion
+        quarantine = Quarantine(next(iter(failed.values())), self._in_order(failed), named_by(_known(facts, now)).units)
+        judgements = [each for each in opinion.judgements if _about(each) not in failed]
+        return opinion._replace(
+            judgements=judgements + quarantine.marks(),
+            reversed=tuple(each for each in opinion.reversed if each[0] not in failed),
+            quiet=False,
+            quarantine=quarantine,
+        )
+
+    def _whole(self, facts: Sequence[Fact], now: Instant, cause: str) -> Quarantine:
+        named = named_by(_known(facts, now))
+        about = self._judge.kinds if named.unknown else self._judge.about(named.items, named.others)
+        return Quarantine(cause, tuple(about), named.units)
+
+    def _in_order(self, failed: _Failures) -> tuple[str, ...]:
+        return tuple(key for key in (*self._judge.kinds, SIGNALS) if key in failed)
+
+    def _walked(self, show: Shown, facts: Sequence[Fact], now: Instant) -> tuple[list[Any], Quarantine | None]:
+        try:
+            return show(self._judge, facts, now), None
+        except Exception as error:
+            cause = cause_of(error)
+        looking = _Looking(self._guarded, self._failures)
+        try:
+            found = show(looking, facts, now)
+        except Exception:  # the cards themselves cannot be read: none can be shown
+            found = []
+        return found, Quarantine(cause, self._in_order(looking.failed), named_by(_known(facts, now)).units)
+
+    def _guard(self, kind: AnyKind) -> AnyKind:
+        return cast(AnyKind, _Guard(kind, self._failures))
+
+    def _guard_signals(self, signals: Signals) -> Signals:
+        return cast(Signals, _GuardedSignals(signals, self._failures))
+
+
+def _known(facts: Sequence[Fact], now: Instant) -> Sequence[Fact]:
+    """The facts that had happened and arrived, as the judge takes them; all, where that cannot be seen."""
+    try:
+        return [fact for fact in facts if fact.time <= now and fact.received <= now]
+    except Exception:
+        return facts
+
+
+def _opinion(quarantine: Quarantine) -> Opinion:
+    return Opinion(quarantine.marks(), None, (), False, quarantine)
+
+
+def _about(judgement: Judgement) -> str:
+    return SIGNALS if judgement.kpi.startswith(PREFIX) else judgement.kpi
+
+
+class _Looking:
+    """Looks at a case arrival by arrival, and says of each what cannot be judged."""
+
+    def __init__(self, judge: Judge, failures: _Failures) -> None:
+        self._judge = judge
+        self._failures = failures
+        self.failed: _Failures = {}
+
+    def look(self, facts: Sequence[Fact], now: Instant) -> Look | None:
+        self._failures.clear()
+        try:
+            look = self._judge.look(facts, now)
+        except Exception:
+            return None
+        assert look is not None
+        self.failed.update(self._failures)
+        return look._replace(unjudged=frozenset(self._failures))
+
+
+def _attempt(failures: _Failures, name: str, found: list[Judgement], judge: Callable[[], None]) -> None:
+    """Let a promise judge; where it raises, what it has said so far is dropped."""
+    count = len(found)
+    try:
+        judge()
+    except Exception as error:
+        del found[count:]
+        failures.setdefault(name, cause_of(error))
+
+
+class _Guard:
+    """A kind of promise that notes its error and says nothing."""
+
+    def __init__(self, kind: Any, failures: _Failures) -> None:
+        self.promise = kind.promise
+        self._kind = kind
+        self._failures = failures
+
+    def judge(self, case: Any, now: Instant, found: list[Judgement]) -> None:
+        _attempt(self._failures, self.promise.key, found, lambda: self._kind.judge(case, now, found))
+
+    def judge_entry(self, entry: Any, now: Instant, found: list[Judgement]) -> None:
+        _attempt(self._failures, self.promise.key, found, lambda: self._kind.judge_entry(entry, now, found))
+
+    def judge_fulfilment(self, fulfilment: Any, now: Instant, found: list[Judgement]) -> None:
+        _attempt(self._failures, self.promise.key, found, lambda: self._kind.judge_fulfilment(fulfilment, now, found))
+
+    def judge_report(self, report: Any, now: Instant, found: list[Judgement]) -> None:
+        _attempt(self._failures, self.promise.key, found, lambda: self._kind.judge_report(report, now, found))
+
+
+class _GuardedSignals:
+    """The signals in the same way."""
+
+    def __init__(self, signals: Signals, failures: _Failures) -> None:
+        self._signals = signals
+        self._failures = failures
+
+    def judge(self, case: Any, now: Instant, found: list[Judgement]) -> None:
+        _attempt(self._failures, SIGNALS, found, lambda: self._signals.judge(case, now, found))
+
+    def judge_entry(self, entry: Any, found: list[Judgement]) -> None:
+        _attempt(self._failures, SIGNALS, found, lambda: self._signals.judge_entry(entry, found))
