@@ -231,6 +231,7 @@ class Alerts:
             keep=self._plan(HOUR),
         )
         yield from self._of_the_machinery()
+        yield from self._of_what_it_reads()
         yield self._rule(
             "Watchdog",
             "vector(1)",
@@ -291,6 +292,9 @@ class Alerts:
             hold=text(5 * MINUTE),
             keep=text(2 * MINUTE),
         )
+
+    def _of_what_it_reads(self) -> Iterator[Rule]:
+        """Records that are refused, cases that are quarantined, workers that die, what is not shown."""
         yield self._rule(
             "DeadLetterRatioHigh",
             f"{DEAD_LETTER_RATIO} > {MAXIMUM_DEAD_LETTER_RATIO} and on () {_REFUSED} >= {MINIMUM_DEAD_LETTERS}",

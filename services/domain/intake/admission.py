@@ -127,64 +127,56 @@ class Admission:
             if event is not written and is_deep(written):
                 raise _too_deep()
             envelope = form.whole(event) if form.is_told_whole else self._head_of(event, form)
-        source = envelope.source
-        time = envelope.time
-        recorded = envelope.recordedat
-        owner = envelope.caseowner or source
-        subject = envelope.subject or ""
-        speaker = self._registry.speaker(source, owner)
+        owner, subject, recorded = envelope.caseowner or envelope.source, envelope.subject or "", envelope.recordedat
+        speaker = self._registry.speaker(envelope.source, owner)
         if recorded is None and not speaker.real_time:
-            raise Refused(
-                Reason.INVALID_VALUE,
-                "recordedat",
-                "it is missing, and the source is not registered as real-time",
-                "write when the unit's own system recorded it, RFC 3339 with offset",
-            )
-        if (arrival := envelope.receivedat) is None:
-            if "receivedat" in event:
-                raise Refused(Reason.INVALID_VALUE, "receivedat", "it is null", "leave it out")
-            if told.received is not None:
-                arrival = self._arrival(told.received)
-            elif received is not None:
-                arrival = received
-            else:
-                arrival = recorded if recorded is not None else time
-                if now is not None and now < arrival:
-                    arrival = now
-        elif self._trust_receivedat:
+            raise _not_recorded()
+        arrival = self._arrival_of(envelope, event, told, received, now)
+        if envelope.receivedat is not None:
             event = {name: value for name, value in event.items() if name != "receivedat"}
-        else:
-            raise _stamped_from_outside("receivedat")
         latest = arrival + TOLERATED_LEAD_US
-        if time > latest:
-            raise _from_the_future("time", time, latest)
+        if envelope.time > latest:
+            raise _from_the_future("time", envelope.time, latest)
         if form.is_told_whole:
             content = self._told_whole(event, envelope, form, speaker, latest)
         else:
             content = self._content(event, form, speaker)
         # every other attribute is a text under an ASCII name: as plain as the data
         payload = self._codec.dumps(event) if content.plain else self._codec.canonical(event)
-        # written as briefly as can be, no name stands in it twice
-        if (
-            not content.plain
-            or raw is None
-            or len(raw) != len(payload) + (_stamped(written) if "receivedat" in written else 0)
-            or _ESCAPE in raw
-        ):
+        if not content.plain or not _is_brief(raw, payload, written):
             is_whole = written is event and told.attributes is None
             self._refuse_repeated_names(
                 raw, payload if is_whole else self._codec.dumps(written.get("data") if told.attributes else written)
             )
         case = case_key(owner, subject)
         if key is not None and key != case.encode():
-            raise Refused(
-                Reason.WRONG_KEY,
-                "",
-                "the record's key is not the case key",
-                "key it by (caseowner or source) + U+001F + subject, and partition by murmur2 of the key",
-            )
-        fact = Fact(time, form.rank, source, envelope.id, arrival, digest_of(payload), content.data, recorded)
+            raise _wrong_key()
+        digest = digest_of(payload)
+        fact = Fact(envelope.time, form.rank, envelope.source, envelope.id, arrival, digest, content.data, recorded)
         return Admitted(case, fact, owner, subject)
+
+    def _arrival_of(
+        self,
+        envelope: PlainHead | Envelope,
+        event: Mapping[str, Any],
+        told: Carried,
+        received: Instant | None,
+        now: Instant | None,
+    ) -> Instant:
+        """When the event arrived, by the first of these that is there: its own `receivedat`, the header's, the
+        carrier's time, `recordedat`, `time`; of the last two not later than now."""
+        if envelope.receivedat is not None:
+            if not self._trust_receivedat:
+                raise _stamped_from_outside("receivedat")
+            return envelope.receivedat
+        if "receivedat" in event:
+            raise Refused(Reason.INVALID_VALUE, "receivedat", "it is null", "leave it out")
+        if told.received is not None:
+            return self._arrival(told.received)
+        if received is not None:
+            return received
+        arrival = envelope.recordedat if envelope.recordedat is not None else envelope.time
+        return arrival if now is None or arrival <= now else now
 
     def _event(self, raw: bytes | None, binary: dict[str, Any] | None) -> dict[str, Any]:
         """The JSON object of the bytes, without the number of a person in it. `binary`: the attributes that came as
@@ -504,6 +496,33 @@ def _stamped(event: Mapping[str, Any]) -> int:
 
 _ESCAPE: Final = ord("\\")
 _NOTHING_CARRIED: Final = Carried(None, None)
+
+
+def _is_brief(raw: bytes | None, payload: bytes, written: Mapping[str, Any]) -> bool:
+    """Whether the event was written as briefly as can be: then no name stands in it twice."""
+    return (
+        raw is not None
+        and len(raw) == len(payload) + (_stamped(written) if "receivedat" in written else 0)
+        and _ESCAPE not in raw
+    )
+
+
+def _not_recorded() -> Refused:
+    return Refused(
+        Reason.INVALID_VALUE,
+        "recordedat",
+        "it is missing, and the source is not registered as real-time",
+        "write when the unit's own system recorded it, RFC 3339 with offset",
+    )
+
+
+def _wrong_key() -> Refused:
+    return Refused(
+        Reason.WRONG_KEY,
+        "",
+        "the record's key is not the case key",
+        "key it by (caseowner or source) + U+001F + subject, and partition by murmur2 of the key",
+    )
 
 
 def _bad_correction(path: str, sentence: str, remedy: str) -> Refused:
