@@ -318,13 +318,13 @@ def _crew(workers: int, plan_folder: Path, folder: Path, buckets: int) -> Iterat
 def _start_server() -> None:
     """The server and its children leave Ctrl-C, which a terminal sends to all of them, and what is to be said to this
     process: what goes wrong in a task comes back with it."""
-    resource_tracker.ensure_running()  # first: it unblocks signals
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        with _muted():
+    with _muted():
+        resource_tracker.ensure_running()  # first: it unblocks signals
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
             forkserver.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
