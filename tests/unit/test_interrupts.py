@@ -4,8 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -29,6 +30,26 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    """For temporary files; its name is short, since sockets are in it."""
+    with tempfile.TemporaryDirectory(prefix="k") as folder:
+        yield Path(folder)
+
+
+def test_a_temporary_folder_with_a_long_name_is_a_sentence(events: Path, tmp_path: Path) -> None:
+    long = tmp_path / ("x" * 100)
+    long.mkdir()
+    arguments = f"replay {events} --as-of 2021-11-01 --out {tmp_path}/v.csv --processes 2".split()
+    done = subprocess.run(
+        [sys.executable, "-m", "services.cli", *arguments],
+        cwd=ROOT, env=os.environ | {"TMPDIR": str(long)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (
+        2, f"{long}: its name is too long for a socket: name a shorter folder in TMPDIR\n"
+    )  # fmt: skip
+
+
 def until(ready: Callable[[], object], process: subprocess.Popen[bytes]) -> None:
     end = time.monotonic() + 60
     while not ready():
@@ -39,10 +60,9 @@ def until(ready: Callable[[], object], process: subprocess.Popen[bytes]) -> None
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("command", ["replay", "simulate"])
 def test_a_command_that_is_interrupted_leaves_nothing(
-    command: str, number: signal.Signals, events: Path, tmp_path: Path
+    command: str, number: signal.Signals, events: Path, tmp_path: Path, scratch: Path
 ) -> None:
-    scratch, out = tmp_path / "scratch", tmp_path / "out"
-    scratch.mkdir()
+    out = tmp_path / "out"
     out.mkdir()
     arguments = {
         "replay": f"replay {events} --as-of 2021-11-01 --out {out}/v.csv --every day --processes 2",
@@ -71,13 +91,13 @@ def test_a_command_that_is_interrupted_leaves_nothing(
     assert alive == []
 
 
-def test_the_processes_of_a_replay_that_is_killed_end(events: Path, tmp_path: Path) -> None:
+def test_the_processes_of_a_replay_that_is_killed_end(events: Path, tmp_path: Path, scratch: Path) -> None:
     arguments = f"replay {events} --as-of 2021-11-01 --out {tmp_path}/v.csv --processes 2".split()
     process = subprocess.Popen(
         [sys.executable, "-m", "services.cli", *arguments],
-        cwd=ROOT, env=os.environ | {"TMPDIR": str(tmp_path)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        cwd=ROOT, env=os.environ | {"TMPDIR": str(scratch)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    until(lambda: len(list(tmp_path.glob("kpiwatch-replay-*/0000.*"))) == 2, process)
+    until(lambda: len(list(scratch.glob("kpiwatch-replay-*/0000.*"))) == 2, process)
     children = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.wait()
