@@ -41,7 +41,7 @@ class _Search:
         self._name = name
         owner, blank, subject = name.partition(" ")
         self._subjects = {name, subject} if blank else {name}
-        self._needle = (subject if blank else owner).encode()
+        self._needle = (subject if blank else owner).encode(errors="surrogatepass")
         self._admission = Admission(plan, CODEC, trust_receivedat=True)
         self._records: dict[str, list[Record]] = {}
         self._found = Found()

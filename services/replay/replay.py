@@ -4,6 +4,7 @@ Two passes over all cores. The first admits events and sorts them by case key in
 judges each case once per period in which something about it changes. Memory does not grow with the input.
 """
 
+import errno
 import gc
 import os
 import resource
@@ -250,8 +251,10 @@ def _judge(bucket: int, wanted: _Wanted) -> Judged:
         with_told=wanted.with_told,
         as_corrected=wanted.as_corrected,
     )
-    judged = bucket_judge.judge(read_bucket(_worker.folder, bucket))
-    gc.collect()
+    cases = read_bucket(_worker.folder, bucket)
+    judged = bucket_judge.judge(cases)
+    if cases:  # of standard input, whose size nobody knows, most buckets may be empty
+        gc.collect()
     return judged
 
 
@@ -321,13 +324,18 @@ def _crew(workers: int, plan_folder: Path, folder: Path, buckets: int) -> Iterat
 def _start_server() -> None:
     """The server and its children leave Ctrl-C, which a terminal sends to all of them, and what is to be said to this
     process: what goes wrong in a task comes back with it."""
-    resource_tracker.ensure_running()  # first: it unblocks signals
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        with _muted():
+    with _muted():
+        resource_tracker.ensure_running()  # first: it unblocks signals
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
             forkserver.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        except OSError as error:
+            if "path too long" not in str(error):
+                raise
+            remedy = "its name is too long for a socket: name a shorter folder in TMPDIR"
+            raise OSError(errno.ENAMETOOLONG, remedy, tempfile.gettempdir()) from None
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
