@@ -211,6 +211,8 @@ def notifying(plan: Plan, settings: Settings, token: str, asking: Asking) -> Ite
         ending.set()
         for thread in threads:
             thread.join(10)
+        for opened in (notifier._delivery._outbox, notifier.accepted._journal, notifier._alertmanager):
+            opened.close()
 
 
 def until(what: str, found: Callable[[], bool], seconds: float = 20) -> None:
