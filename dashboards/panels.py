@@ -38,7 +38,7 @@ Panel = Builder[BuiltPanel]
 DATASOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 
 Shown = Literal["state", "percent", "number", "count", "moment", "duration", "text"]
-"""How a column is shown. Per cent have 4 digits after the point: a share has 6 (docs/contract.md), and none is rounded into
+"""How a column is shown. Per cent have 4 digits after the point: a share has 6, and none is rounded into
 compliance."""
 
 _UNITS: dict[Shown, tuple[str, int | None]] = {

@@ -5,6 +5,9 @@ from pathlib import Path
 from services.local.monitoring_tools import MonitoringTools
 from services.local.web_part import WebPart, own_port
 
+FOR_GRACE_PERIOD = "1m"
+"""How long an alert that was firing takes to fire again when Prometheus is started again. By default 10 minutes, and an
+alert with a shorter `for` waits for all of it: to the Alertmanager it has ended after 4 minutes."""
 RETENTION = "10y"
 """How long history is kept: longer than a plan and the years it is compared with."""
 LOOKBACK = "86399s"
@@ -21,6 +24,7 @@ def start(folder: Path, config: Path, tools: MonitoringTools, port: int | None =
         "--web.enable-admin-api",
         # Sent again soon: an alert that fires before Prometheus has looked up its Alertmanager goes nowhere.
         "--rules.alert.resend-delay=5s",
+        f"--rules.alert.for-grace-period={FOR_GRACE_PERIOD}",
         "--web.enable-lifecycle",
     ]
     return _start("prometheus", folder, config, flags, tools, port, "KPIWATCH_PROMETHEUS_PORT")

@@ -21,6 +21,7 @@ from services.notifier.alertmanager import Alertmanager, Mirror, real_now
 from services.notifier.delivery import AlertmanagerAway, Delivery
 from services.notifier.inbox import AcceptedAlerts, Cards
 from services.notifier.journal import Journal, JournalInUse
+from services.notifier.lost_ends import Asking, LostEnds
 from services.notifier.subjects import Numbering, card_id, of_alert, of_card
 from services.notifier.webhook import notifier_app
 from services.secret_file import kept_secret
@@ -44,8 +45,11 @@ class Notifier:
         reader: TopicReader,
         *,
         seconds: Callable[[], float] = time.monotonic,
+        asking: Asking | None = None,
     ) -> None:
-        """`seconds`: real ones, from any start. Raises JournalInUse or ValueError."""
+        """`seconds`: real ones, from any start; `asking`: the pace of finding lost ends.
+
+        Raises JournalInUse or ValueError."""
         working_time = WorkingTime.of(plan)
         self._reader = reader
         self._seconds = seconds
@@ -62,7 +66,9 @@ class Notifier:
             plan_text=working_time.text,
             seconds=seconds,
         )
-        self.accepted = AcceptedAlerts(Journal(settings.outbox.with_suffix(".alerts.jsonl")))
+        accepted = Journal(settings.outbox.with_suffix(".alerts.jsonl"))
+        self.accepted = AcceptedAlerts(accepted, self._delivery.alerts())
+        self._lost_ends = LostEnds(self._alertmanager.listed, seconds, asking)
         self._cards = Cards(self._delivery.cards())
         self._complained = float("-inf")
         self.caught_up = False
@@ -88,6 +94,7 @@ class Notifier:
             noted = self._delivery.raised_at.get(card_id(number, card.level))
             self._mirror.take(card, number, _since(noted), was_there=noted is not None)
             self._delivery.report(of_card(card, number))
+        self._accept_what_no_webhook_reported()
         for alert in self.accepted.take():
             self._delivery.report(of_alert(alert))
         # a silence on a card can only be found once the Alertmanager knows the card
@@ -100,6 +107,14 @@ class Notifier:
         except OSError as error:
             self._complain(f"{self._outbox}: {error.strerror}: no notice can be delivered")
         self.caught_up = caught_up
+
+    def _accept_what_no_webhook_reported(self) -> None:
+        try:
+            self.accepted.accept(self._lost_ends.changes(self.accepted.firing(), self.accepted.unlisted()))
+        except AlertmanagerAway as away:
+            self._complain(str(away))
+        except OSError as error:
+            self._complain(f"{self._outbox}: {error.strerror}: no end of an alert can be noted")
 
     def _complain(self, what: str) -> None:
         if self._seconds() - self._complained > _COMPLAIN_SECONDS:

@@ -3,15 +3,16 @@
 import logging
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from services.domain.plan.plan import Plan, Strength
 from services.domain.results.cards import WHOLE
 from services.domain.results.published import Card, Level
 from services.notifier.delivery import AlertmanagerAway
-from services.notifier.subjects import alert_id, card_id, is_active
+from services.notifier.subjects import Alert, alert_id, card_id, is_active
 
 log = logging.getLogger(__name__)
 
@@ -26,12 +27,33 @@ _BATCH = 500
 PostedAlert = dict[str, Any]
 
 
+class _Status(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+    silencedBy: tuple[str, ...]
+    inhibitedBy: tuple[str, ...]
+
+
+class _Listed(BaseModel):
+    """An alert as the API lists it; what is not needed here may be there."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+    fingerprint: Annotated[str, Field(pattern=r"^[0-9A-Za-z]{1,64}$")]
+    labels: dict[str, str]
+    annotations: dict[str, str] = {}
+    status: _Status
+
+
+_LISTING = TypeAdapter(list[_Listed])
+
+
 class AlertmanagerRefused(AlertmanagerAway):
     """The Alertmanager answers that what it was sent is wrong; to send it again is of no use."""
 
 
 class Alertmanager:
-    """One Alertmanager. Every call raises AlertmanagerAway if it does not answer."""
+    """One Alertmanager. Every call raises AlertmanagerAway if it does not answer, or answers with something else."""
 
     def __init__(self, url: str) -> None:
         self._client = httpx.Client(base_url=url, timeout=5, trust_env=False)
@@ -49,16 +71,30 @@ class Alertmanager:
         if not ids:
             return {}
         quoted = unit.replace("\\", "\\\\").replace('"', '\\"')
-        found = self._asked("GET", "/api/v2/alerts", params={"filter": f'unit="{quoted}"', "active": "false"}).json()
         held: dict[str, list[str]] = {}
-        for alert in found:
-            by = [*alert["status"]["silencedBy"], *alert["status"]["inhibitedBy"]]
+        for alert in self._list({"filter": f'unit="{quoted}"', "active": "false"}):
+            by = [*alert.status.silencedBy, *alert.status.inhibitedBy]
             if by:
-                labels = alert["labels"]
-                held[alert_id(alert["fingerprint"])] = by
-                if labels["alertname"] == CARD_ALERT:
-                    held[card_id(labels["card"], labels["level"])] = by
+                labels = alert.labels
+                held[alert_id(alert.fingerprint)] = by
+                if labels.get("alertname") == CARD_ALERT:
+                    held[card_id(labels.get("card", ""), labels.get("level", ""))] = by
         return {id: held[id] for id in ids if id in held}
+
+    def listed(self) -> dict[str, Alert]:
+        """Fingerprint → alert that has not ended, whether or not something holds it back; without mirrored cards."""
+        whatever = dict.fromkeys(("active", "silenced", "inhibited", "unprocessed"), "true")
+        found = self._list({"filter": f'alertname!="{CARD_ALERT}"', **whatever})
+        return {one.fingerprint: Alert(one.fingerprint, "firing", one.labels, one.annotations) for one in found}
+
+    def _list(self, which: dict[str, str]) -> list[_Listed]:
+        answer = self._asked("GET", "/api/v2/alerts", params=which)
+        try:
+            return _LISTING.validate_json(answer.content)
+        except ValidationError:
+            raise AlertmanagerAway(
+                f"the Alertmanager at {self._client.base_url} answers with no list of alerts"
+            ) from None
 
     def _asked(self, method: str, path: str, **what: Any) -> httpx.Response:
         try:

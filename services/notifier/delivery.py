@@ -30,7 +30,7 @@ from typing import Any
 from services.domain.results.published import Card
 from services.domain.time.zone import Instant
 from services.notifier.journal import Journal
-from services.notifier.subjects import Subject, Told, card_of
+from services.notifier.subjects import Alert, Subject, Told, alert_of, card_of
 
 log = logging.getLogger(__name__)
 
@@ -146,6 +146,11 @@ class Delivery:
             except (KeyError, TypeError, ValueError):
                 continue  # an alert
         return found
+
+    def alerts(self) -> list[Alert]:
+        """The alerts that are active by their notices."""
+        found = (alert_of(id, delivered.told) for id, delivered in self._delivered.items())
+        return [alert for alert in found if alert is not None]
 
     def report(self, subject: Subject) -> None:
         """The present state of a subject, as often as one likes."""

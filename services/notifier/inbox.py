@@ -18,26 +18,42 @@ log = logging.getLogger(__name__)
 
 class AcceptedAlerts:
     """Alerts that a webhook has handed over. They are in a journal before the webhook is answered, so that one that
-    waits for working hours is still there after a restart."""
+    waits for working hours is still there after a restart. Changes that no webhook reported are kept likewise."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, delivered: Iterable[Alert] = ()) -> None:
+        """`delivered`: alerts that are active by their notices; firing, where the journal does not know them."""
         self._journal = journal
         self._lock = Lock()
-        self._status: dict[str, str] = {}
         self._queue: SimpleQueue[Alert] = SimpleQueue()
-        for alert in _latest(journal).values():
-            self._status[alert.fingerprint] = alert.status
+        accepted = _latest(journal)
+        self._latest = {alert.fingerprint: alert for alert in delivered} | accepted
+        """Fingerprint → the alert as it was last accepted."""
+        for alert in accepted.values():
             self._queue.put(alert)
 
     def accept(self, alerts: Sequence[Alert]) -> None:
         """From any thread. What changes nothing (the Alertmanager repeats itself) is not written again."""
         with self._lock:
-            news = [alert for alert in alerts if self._status.get(alert.fingerprint) != alert.status]
+            news = [alert for alert in alerts if self._status(alert.fingerprint) != alert.status]
             if news:
                 self._journal.append(*(alert.written() for alert in news))
             for alert in news:
-                self._status[alert.fingerprint] = alert.status
+                self._latest[alert.fingerprint] = alert
                 self._queue.put(alert)
+
+    def _status(self, fingerprint: str) -> str | None:
+        known = self._latest.get(fingerprint)
+        return known.status if known else None
+
+    def firing(self) -> dict[str, Alert]:
+        """Fingerprint → alert that is firing by what was accepted."""
+        with self._lock:
+            return {one: alert for one, alert in self._latest.items() if alert.status == "firing"}
+
+    def unlisted(self) -> list[str]:
+        """Fingerprints of those that were resolved because the Alertmanager no longer lists them."""
+        with self._lock:
+            return [one for one, alert in self._latest.items() if alert.unlisted]
 
     def take(self) -> Iterator[Alert]:
         """Those accepted since the last time; at first, the last state of each of earlier runs."""

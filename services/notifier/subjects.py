@@ -103,11 +103,14 @@ class Alert:
     """One of ALERT_STATES."""
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
+    unlisted: bool = False
+    """Resolved because the Alertmanager no longer lists it; no webhook reported that."""
 
     @classmethod
     def read(cls, raw: Mapping[str, Any]) -> Self:
         """From the journal of accepted alerts. Raises KeyError, TypeError or ValueError if it is no alert."""
-        alert = cls(raw["fingerprint"], raw["status"], dict(raw["labels"]), dict(raw.get("annotations") or {}))
+        labels, annotations = dict(raw["labels"]), dict(raw.get("annotations") or {})
+        alert = cls(raw["fingerprint"], raw["status"], labels, annotations, unlisted=raw.get("unlisted") is True)
         texts = [alert.fingerprint, *alert.labels, *alert.labels.values()]
         texts += [*alert.annotations, *alert.annotations.values()]
         if alert.status not in ALERT_STATES or not all(isinstance(text, str) for text in texts):
@@ -120,7 +123,17 @@ class Alert:
             "status": self.status,
             "labels": dict(self.labels),
             "annotations": dict(self.annotations),
+            **({"unlisted": True} if self.unlisted else {}),
         }
+
+
+def alert_of(id: str, told: Mapping[str, Any]) -> Alert | None:
+    """The alert, firing, that a notice describes; None if it is of something else. A notice does not say what of it are
+    labels: all of it is."""
+    kind, _, fingerprint = id.partition("/")
+    if kind != "alert":
+        return None
+    return Alert(fingerprint, "firing", {name: str(text) for name, text in told.items()}, {})
 
 
 def of_alert(alert: Alert) -> Subject:

@@ -1,22 +1,33 @@
 """What the real Alertmanager holds back: a yellow alert beside its own red one, symptoms beside their cause."""
 
+import contextlib
+import threading
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
+import orjson
 import pytest
+import uvicorn
 
 from services.catalog.load import load_plan
+from services.clock import Clock
 from services.domain.plan.plan import Plan
 from services.domain.results.published import Card
+from services.domain.time.zone import Zone
 from services.local import alertmanager
 from services.local.monitoring_tools import MonitoringTools
+from services.local.ports import free_ports
 from services.local.web_part import WebPart
+from services.messaging.reader import TopicReader
+from services.notifier.__main__ import Notifier
 from services.notifier.alertmanager import CARD_ALERT, Alertmanager, Mirror, real_now
+from services.notifier.lost_ends import Asking
 from services.notifier.subjects import card_id
+from services.notifier.webhook import notifier_app
 from services.rules.alerts import rule_groups
 from services.rules.write import write_rules
 from services.settings import Settings
@@ -56,6 +67,14 @@ def fire(manager: WebPart, *alerts: Labels) -> None:
     """What Prometheus posts when rules begin to fire."""
     now = datetime.now(UTC).isoformat()
     content = [{"labels": labels, "annotations": {}, "startsAt": now} for labels in alerts]
+    httpx.post(f"{manager.url}/api/v2/alerts", json=content, trust_env=False).raise_for_status()
+
+
+def end(manager: WebPart, *alerts: Labels) -> None:
+    """What Prometheus posts when rules no longer fire."""
+    now = datetime.now(UTC)
+    times = {"startsAt": (now - timedelta(hours=1)).isoformat(), "endsAt": now.isoformat()}
+    content = [{"labels": labels, "annotations": {}, **times} for labels in alerts]
     httpx.post(f"{manager.url}/api/v2/alerts", json=content, trust_env=False).raise_for_status()
 
 
@@ -158,3 +177,91 @@ def test_a_soft_promise_that_is_missed_holds_back_that_it_is_at_risk(plan: Plan,
     at_risk = alert(plan, "KpiAtRisk", kpi="K15-1", scope="district")
     fire(manager, at_risk, alert(plan, "KpiMissed", kpi="K15-1", scope="district"))
     holds_back(manager, [at_risk])
+
+
+# ---- an end that no webhook reports -----------------------------------------------------------------------
+class NoCards:
+    """A topic in which nothing is."""
+
+    caught_up = True
+
+    def poll(self, timeout_seconds: float) -> list[Any]:
+        time.sleep(0.1)
+        return []
+
+
+@contextlib.contextmanager
+def notifying(plan: Plan, settings: Settings, token: str, asking: Asking) -> Iterator[None]:
+    """A notifier with its webhook, in opening hours."""
+    clock = Clock.simulated(settings.outbox.with_name("clock.json"))
+    clock.set(Zone("Asia/Shanghai").instant(datetime.fromisoformat("2021-10-12T09:05")), 0)
+    notifier = Notifier(settings, plan, clock, cast(TopicReader, NoCards()), asking=asking)
+    app = notifier_app(notifier.accepted.accept, lambda: True, lambda: True, token=token)
+    server = uvicorn.Server(
+        uvicorn.Config(app, host="127.0.0.1", port=settings.notifier_port, log_level="warning", log_config=None)
+    )
+    ending = threading.Event()
+    threads = [threading.Thread(target=server.run), threading.Thread(target=notifier.run, args=(ending,))]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        ending.set()
+        for thread in threads:
+            thread.join(10)
+        for opened in (notifier._delivery._outbox, notifier.accepted._journal, notifier._alertmanager):
+            opened.close()
+
+
+def until(what: str, found: Callable[[], bool], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not found():
+        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        time.sleep(0.1)
+
+
+def test_the_end_of_an_alert_that_is_inhibited_reaches_its_unit_and_so_does_its_next_beginning(
+    plan: Plan, tmp_path: Path, prometheus_tools: MonitoringTools
+) -> None:
+    """Through an Alertmanager that is killed and forgets everything. What happens more than once is reported so."""
+    port, at = free_ports(2)
+    settings = Settings(outbox=tmp_path / "outbox.jsonl", notifier_port=port, alertmanager_url=f"http://127.0.0.1:{at}")
+    (tmp_path / "token").write_text("secret")
+    write_rules(plan, 3000, tmp_path, notifier_url=f"http://127.0.0.1:{port}", token_file=tmp_path / "token")
+    tree = tmp_path / "alertmanager" / "alertmanager.yml"
+
+    def told(name: str) -> list[str]:
+        if not settings.outbox.exists():
+            return []
+        notices = [orjson.loads(line) for line in settings.outbox.read_bytes().splitlines()]
+        delivered = [one for notice in notices if notice["outcome"] == "delivered" for one in notice["subjects"]]
+        return [one["status"] for one in delivered if one["alertname"] == name]
+
+    at_risk, missed, watchdog = (
+        alert(plan, "KpiAtRisk", kpi="K06-1", scope="unit", unit=WATER),
+        alert(plan, "KpiMissed", kpi="K06-1", scope="unit", unit=WATER),
+        alert(plan, "Watchdog"),
+    )
+    with contextlib.ExitStack() as running:
+        manager = alertmanager.start(tmp_path / "am", tree, prometheus_tools, at)
+        running.callback(lambda: manager.stop())
+        running.enter_context(notifying(plan, settings, "secret", Asking(every=0.3, unlisted=3.0, blind=0.0)))
+        fire(manager, at_risk, watchdog)
+        until("the notice", lambda: told("KpiAtRisk") == ["raised"])
+        fire(manager, missed)
+        until("the inhibition", lambda: held(manager) == [at_risk])
+        until("the other notice", lambda: told("KpiMissed") == ["raised"])
+        end(manager, at_risk)
+        until("the lost end", lambda: told("KpiAtRisk") == ["raised", "ended"])
+        fire(manager, at_risk)
+        end(manager, missed)
+        until("both changes", lambda: (told("KpiAtRisk")[2:], told("KpiMissed")[1:]) == (["raised"], ["ended"]))
+
+        manager.kill()
+        manager = alertmanager.start(tmp_path / "am2", tree, prometheus_tools, at)
+        time.sleep(4)  # it has forgotten everything, and nobody sends
+        assert told("KpiAtRisk") == ["raised", "ended", "raised"]
+        fire(manager, watchdog)
+        until("its end", lambda: told("KpiAtRisk")[3:] == ["ended"])

@@ -41,8 +41,9 @@ POISON_SHARE = 0.4
 """After so many of the faults a poisoned record follows."""
 REST_SECONDS = 240
 """How long the system may take to come to rest."""
-SETTLE_SECONDS = 60.0
-"""How long after that the exporter and the notifier may take to show it."""
+SETTLE_SECONDS = 260.0
+"""How long after that the exporter and the notifier may take to show it: an end that the Alertmanager lost is reported
+after some minutes (services/notifier/lost_ends.py)."""
 ENOUGH_WORK = 0.5
 """Of the events that arrived during the storm, the share that must have been taken before it ended."""
 

@@ -269,6 +269,10 @@ def test_history_keeps_nothing_and_looks_back_as_the_one_of_kpiwatch_up_does() -
     assert history["tmpfs"] == ["/prometheus"]
 
 
+def test_prometheus_restores_alerts_as_soon_as_the_one_of_kpiwatch_up_does() -> None:
+    assert f"--rules.alert.for-grace-period={prometheus.FOR_GRACE_PERIOD}" in SERVICES["prometheus"]["command"]
+
+
 def test_grafana_finds_the_dashboards_that_are_committed() -> None:
     """In the folders that publishing makes, a language each."""
     provider = YAML(typ="safe").load(DEPLOY / "grafana" / "provisioning" / "dashboards" / "kpiwatch.yml")

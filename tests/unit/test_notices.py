@@ -60,6 +60,10 @@ class World:
     away: bool = False
     at_alertmanager: dict[tuple[tuple[str, str], ...], datetime] = field(default_factory=dict)
     """Labels → when the alert ends."""
+    firing: dict[str, Alert] = field(default_factory=dict)
+    """Alerts that Prometheus has sent."""
+    forgets_until: float = 0.0
+    """The Alertmanager was started again, and until then lists none of them."""
     next_write: str = ""
     """What becomes of the next write to a journal: nothing happens, or a way of failing."""
 
@@ -78,6 +82,12 @@ class World:
         if self.away:
             raise AlertmanagerAway("no answer")
         return {id: ["silence"] for id in ids if id in self.silenced}
+
+    def listed(self) -> Mapping[str, Alert]:
+        if self.away:
+            raise AlertmanagerAway("no answer")
+        always = {"w": Alert("w", "firing", {"alertname": "Watchdog"}, {})}
+        return always if self.seconds < self.forgets_until else {**self.firing, **always}
 
     # working time
     def is_open(self, now: int, unit: str) -> bool:
@@ -124,7 +134,8 @@ class System:
         self.world = world
         self.cards: dict[tuple[str, str], Card] = {}
         """(case, level) → the card that is active by the topic."""
-        self.firing: dict[str, Alert] = {}
+        self.known: dict[str, Alert] = {}
+        """Fingerprint → alert that is firing as far as the notifier may know: lost ends are found later."""
         self.pages: set[str] = set()
         self.raised = 0
         self.publish("/units/kaiyuan-gas G-1", "red", "completed", "kaiyuan-gas")  # the topic is never empty
@@ -191,9 +202,10 @@ class System:
 
     def alert(self, fingerprint: str, status: str, severity: str) -> None:
         alert = Alert(fingerprint, status, {"alertname": "A", "unit": UNITS[0], "severity": severity, "id": "x"}, {})
-        self.firing.pop(fingerprint, None)
-        if status == "firing":
-            self.firing[fingerprint] = alert
+        for memory in (self.world.firing, self.known):
+            memory.pop(fingerprint, None)
+            if status == "firing":
+                memory[fingerprint] = alert
         if severity == "page":
             self.pages.add(alert_id(fingerprint))
         done = False
@@ -201,6 +213,18 @@ class System:
             with self.surviving(), contextlib.suppress(OSError):
                 self.notifier.accepted.accept([alert])
                 done = True
+
+    def end_inhibited(self, fingerprint: str) -> None:
+        """An alert ends, and no webhook reports it."""
+        self.world.firing.pop(fingerprint, None)
+
+    def fire_again(self, fingerprint: str) -> None:
+        """An alert whose end no webhook has reported begins again, and no webhook reports that."""
+        if fingerprint in self.known:
+            self.world.firing[fingerprint] = self.known[fingerprint]
+
+    def alertmanager_starts_again(self) -> None:
+        self.world.forgets_until = self.world.seconds + 60
 
     def compact(self, removed_are_gone: bool, seed: int) -> None:
         """What Kafka does to the topic; between keys no order is promised to who reads it anew."""
@@ -215,9 +239,9 @@ class System:
         return card_id(self.numbering.of(card), card.level)
 
     def active(self) -> dict[str, str]:
-        """Subject → unit, by the topic and by the webhooks."""
+        """Subject → unit, by the topic and by Prometheus."""
         cards = {self.id(card): card.unit for card in self.cards.values()}
-        return cards | {alert_id(one): UNITS[0] for one in self.firing}
+        return cards | {alert_id(one): UNITS[0] for one in self.world.firing}
 
     def notices(self) -> list[dict[str, Any]]:
         path = self.world.folder / "outbox.jsonl"
@@ -246,6 +270,8 @@ class System:
             ids = {told["id"]: told["status"] for told in notice["subjects"]}
             assert notice["unit"] not in self.world.closed or ids.keys() & self.pages
             for id, status in ids.items():
+                if id in {alert_id(one) for one in self.known.keys() - self.world.firing.keys()}:
+                    continue  # its end is lost and not found yet
                 assert status == "ended" or active[id] == notice["unit"]
                 assert status == "raised" or id not in active
                 if notice["outcome"] == "delivered" and status == "raised" and not notice.get("silences"):
@@ -255,7 +281,7 @@ class System:
         """All is open, nothing is silenced, everything answers, and time passes."""
         world = self.world
         world.closed, world.silenced, world.away, world.next_write = set(), set(), False, ""
-        for _ in range(8):
+        for _ in range(12):
             self.run(60)
         active, by_notices = self.active(), self.by_notices()
         assert by_notices.keys() == active.keys()
@@ -268,7 +294,7 @@ class System:
         assert there == {id: unit for id, unit in active.items() if id.startswith("card/")}
         written = len(self.notices())
         self.compact(removed_are_gone=True, seed=0)
-        for alert in self.firing.values():
+        for alert in world.firing.values():
             self.notifier.accepted.accept([alert])
         for _ in range(8):
             self.run(60)
@@ -289,6 +315,9 @@ steps = st.one_of(
     st.tuples(st.just("publish_what_is_no_card"), st.sampled_from((b"{}", b"[", b"7", None))),
     st.tuples(st.just("alert"), st.sampled_from(("f1", "f2")), st.sampled_from(("firing", "resolved")), st.just("act")),
     st.tuples(st.just("alert"), st.just("f3"), st.sampled_from(("firing", "resolved")), st.just("page")),
+    st.tuples(st.just("end_inhibited"), st.sampled_from(("f1", "f2", "f3"))),
+    st.tuples(st.just("fire_again"), st.sampled_from(("f1", "f2", "f3"))),
+    st.tuples(st.just("alertmanager_starts_again")),
     st.tuples(st.just("run"), st.sampled_from((1.0, 3.0, 30.0, 150.0))),
     st.tuples(st.just("hours"), units),
     st.tuples(st.just("silence"), cases, st.sampled_from(("yellow", "red"))),
@@ -321,6 +350,7 @@ def took_place(system: System, step: tuple[Any, ...]) -> None:
 
 
 CLOSED = [("hours", UNITS[0]), ("hours", UNITS[1])]
+FIRES = ("alert", "f1", "firing", "act")
 YELLOW = [("publish", CASES[0], "yellow", "active", UNITS[0]), ("run", 3.0)]
 
 
@@ -351,6 +381,12 @@ YELLOW = [("publish", CASES[0], "yellow", "active", UNITS[0]), ("run", 3.0)]
         ("publish", CASES[0], "yellow", "completed", UNITS[1]),
     ]
 )  # fmt: skip
+@example(steps=[FIRES, ("run", 3.0), ("end_inhibited", "f1")])
+@example(
+    steps=[FIRES, ("run", 3.0), ("end_inhibited", "f1"), *[("run", 150.0)] * 3, ("fire_again", "f1"), ("run", 150.0)]
+)
+@example(steps=[FIRES, ("run", 3.0), ("alertmanager_starts_again",), ("run", 30.0), ("run", 150.0)])
+@example(steps=[FIRES, ("run", 3.0), ("alertmanager_starts_again",), ("end_inhibited", "f1"), ("restart",)])
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_notice_ends_once_and_nothing_is_active_that_is_not(
     monkeypatch: pytest.MonkeyPatch, steps: list[tuple[Any, ...]]
