@@ -11,6 +11,8 @@ import secrets
 import sys
 from pathlib import Path
 
+from services.logs import complain
+
 OWNER = 0o400
 OWNER_AND_GROUP = 0o440
 _OTHERS = 0o007
@@ -60,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
             kept_secret(path, OWNER_AND_GROUP if given.group else OWNER)
             print(path)
     except (OSError, ValueError) as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return 1
     return 0
 

@@ -9,7 +9,6 @@ than before, both are withdrawn. A cause names code, never data.
 
 import contextlib
 import os
-import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +17,7 @@ from typing import NamedTuple
 import orjson
 from kafka import KafkaProducer
 
+from services.logs import complain
 from services.messaging.decoding import Unreadable, WorkerFailure, fields_of, read_failure, text
 from services.messaging.topics import ANSWER_MS, WORKER_FAILURES
 
@@ -184,4 +184,4 @@ def _write(file: Path, content: str) -> None:
         draft.write_text(content)
         draft.replace(file)
     except OSError as error:
-        print(f"{file}: {error.strerror}: nobody will know how this worker ended", file=sys.stderr)
+        complain(f"{file}: {error.strerror}: nobody will know how this worker ended")

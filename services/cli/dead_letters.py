@@ -68,7 +68,7 @@ def show(
     address = _address(bootstrap)
     letter = _letter(address, number).letter
     if original:
-        sys.stdout.buffer.write(as_event(*_original(number, letter, address)))
+        _write_event(as_event(*_original(number, letter, address)))
         return
     for name, text in (
         ("reason", letter.reason),
@@ -147,6 +147,14 @@ def _original(number: int, letter: DeadLetter, address: str) -> tuple[bytes, Hea
         return original_of(letter, address)
     except OriginalGone as gone:
         raise Failure(f"the original of dead letter {number} cannot be had: {gone}", 1) from None
+
+
+def _write_event(event: bytes) -> None:
+    """As it came into a file or a pipe; to a terminal nothing that bites."""
+    if sys.stdout.isatty():
+        say(event.decode(errors="backslashreplace"))
+    else:
+        sys.stdout.buffer.write(event)
 
 
 def _address(bootstrap: str | None) -> str:

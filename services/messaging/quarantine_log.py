@@ -1,11 +1,12 @@
 """`case.quarantine`: the cases that cannot be judged. Key: the case key; a value of null says that it is released."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
 from services.domain.results.case_partition import Held
 from services.domain.time.zone import Zone
+from services.messaging.decoding import fields_of
 
 Record = tuple[bytes, bytes | None]
 """Key and value as they are sent."""
@@ -33,10 +34,8 @@ def record(key: bytes, held: Held, zone: Zone) -> Record:
 
 
 def decode(value: bytes) -> QuarantinedCase:
-    """The case of a record. ValueError if it is none; what a version leaves out is empty, what it adds is ignored."""
-    body: Any = orjson.loads(value)
-    if not isinstance(body, dict):
-        raise ValueError("no record of case.quarantine")
+    """The case of a record. Raises Unreadable; what a version leaves out is empty, what it adds is ignored."""
+    body = fields_of(value)
     cause, since = str(body.get("cause") or ""), str(body.get("since") or "")
     return QuarantinedCase(cause, since, _texts(body.get("kpis")), _texts(body.get("units")))
 

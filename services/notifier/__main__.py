@@ -170,7 +170,7 @@ def main() -> int:
         complain(error)
         return 3
     except OSError as error:
-        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+        complain(f"{error.filename}: {error.strerror}")
         return 1
     return 0
 

@@ -49,6 +49,7 @@ BASES = {
     "dead-letters list": "",
     "dead-letters show": "0",
     "dead-letters resend": "0 --event EVENTS --source /units/water",
+    "cases quarantined": "--wait 0",
     "dashboards publish": "--url http://127.0.0.1:1 --token t --dry-run",
     "status": "--wait 0",
     "clock": "--check",

@@ -367,7 +367,7 @@ DAMAGED = [
 def test_a_damaged_or_newer_row_is_set_aside_and_kept_and_events_of_its_case_are_not_lost(damage: bytes) -> None:
     rows: dict[bytes, bytes] = {}
     partition(WATER, rows).take(OTHER, BEGUN, LATER)
-    good = partition(WATER, rows)
+    good = partition(WATER, rows, LATER)
     rows[KEY] = damage
     fed, reader = partition(WATER, rows, LATER), Reader()
     for effects in fed.standing():

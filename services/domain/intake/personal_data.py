@@ -89,7 +89,8 @@ def find_personal(event: Mapping[str, Any]) -> Found | None:
 
     A number in a name is found at the object that has the name. Depth and width of the event are bounded by its size.
     """
-    waiting: list[tuple[_Path, object]] = [(None, event)]
+    # the arrival is the service's own: an export has it where the record had none
+    waiting: list[tuple[_Path, object]] = [(None, {name: event[name] for name in event if name != "receivedat"})]
     while waiting:
         path, value = waiting.pop()
         kind = None
