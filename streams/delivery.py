@@ -52,6 +52,7 @@ from faust.types.topics import TopicT
 from faust.types.tuples import FutureMessage
 
 from services.messaging.topics import LARGEST_RECORD
+from streams.header_names import read_any_header_name
 from streams.pulse import Pulse
 from streams.rows import CLAIM_KEY, Change, MemoryStore, PartitionRows, RocksStore, Store, encode
 
@@ -118,6 +119,7 @@ class BulkDelivery:
         self.pulse = Pulse(freeze_limit) if end_when_frozen else None
         # App._new_producer asks `transport`, not `producer_transport`
         app.transport = _Transport(self)
+        read_any_header_name()
         app.on_rebalance_complete.connect(self._recover)
         app.on_before_shutdown.connect(self._shut)
         if table:

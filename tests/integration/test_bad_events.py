@@ -26,9 +26,11 @@ from services.local.ports import free_ports
 from services.messaging import dead_letter, topics
 from services.messaging.archive_feed import addressed
 from services.messaging.dead_letter import DeadLetter, original_of
+from services.messaging.reader import TopicReader
 from services.messaging.tally_reader import read_standing
 from services.replay.replay import replay
 from services.settings import Settings
+from tests.broken_names import GbkName
 from tests.integration.failing_worker import DIED, Failpoint
 from tests.integration.system import ROOT, System
 
@@ -263,6 +265,42 @@ def test_a_case_that_is_full_stops_nobody(town: Town) -> None:
     refused = town.letters()[before:]
     assert [letter.reason for letter in refused] == [Reason.TOO_LARGE] * 9
     assert all("its case is full" in letter.sentence for letter in refused)
+
+
+def test_header_names_that_are_not_utf8_stop_nobody(town: Town) -> None:
+    """Both Kafka clients raise at such a record: between good ones, in a compressed batch, and too large for a letter."""
+    if CASES not in town.system.workers:
+        town.system.start(CASES)
+    before = len(town.letters())
+    key = case_key(SOURCE, "ODD").encode()
+    partition = topics.partition_of(key, PARTITIONS)
+    refused = [orjson.dumps(accepted("ODD") | {"id": "odd"}), large(200_000)]
+    with contextlib.closing(
+        KafkaProducer(bootstrap_servers=town.broker.bootstrap, linger_ms=500, batch_size=1 << 19, compression_type="gzip")
+    ) as producer:
+        for sender in (town.producer, producer):
+            for value, name in [(None, ""), (refused[0], GbkName("部门")), (None, ""), (refused[1], GbkName("ce_部门"))]:
+                if value is not None:
+                    sender.send(topics.CASE_EVENTS, value, key, [("a", b"1"), (name, b"2")], partition=partition)
+                else:
+                    good = accepted("ODD") | {"id": f"good{len(town.good)}", "type": "case.rated", "data": {"score": 5}}
+                    town.good.append(orjson.dumps(good))
+                    sender.send(topics.CASE_EVENTS, town.good[-1], key, partition=partition)
+            sender.flush()
+    town.send_good(accepted("BEHIND-ODD"))
+    town.producer.flush()
+    town.assert_values_are_those_of_the_good_events()
+    letters = town.letters()[before:]
+    assert [letter.reason for letter in letters] == [Reason.MALFORMED] * 4
+    assert {letter.sentence for letter in letters} == {"the name of a header is not UTF-8"}
+    assert [original_of(letter, town.broker.bootstrap)[0] for letter in letters] == refused * 2
+    town.bad |= {letter_place(letter): (letter.reason, letter.original) for letter in letters}
+    with TopicReader(town.broker.bootstrap, [topics.CASE_EVENTS]) as reader:
+        records = reader.poll(5)
+        while not reader.caught_up:
+            records += reader.poll(5)
+    names = {(record.partition, record.offset): [name for name, _ in record.headers] for record in records}
+    assert [names[letter_place(letter)] for letter in letters] == [["a", "\ufffd" * 4], ["a", "ce_" + "\ufffd" * 4]] * 2
 
 
 def test_a_run_of_bad_events_stops_the_worker_and_nothing_behind_it_is_acknowledged(town: Town) -> None:
