@@ -44,6 +44,8 @@ class _LenientRecords(_MemoryRecordsPy):  # type: ignore[misc]
 
 
 class _PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
+    _records: Any
+
     def __next__(self) -> Any:
         try:
             return super().__next__()

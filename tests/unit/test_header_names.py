@@ -43,7 +43,9 @@ def by_kafka_python(fetched: bytes) -> Iterator[Read]:
             yield record.offset, record.value, [name for name, _ in record.headers]
 
 
-def by_aiokafka(fetched: bytes, start: int = 0, aborted: Any = None, isolation: int = READ_UNCOMMITTED) -> Iterator[Read]:
+def by_aiokafka(
+    fetched: bytes, start: int = 0, aborted: Any = None, isolation: int = READ_UNCOMMITTED
+) -> Iterator[Read]:
     of_aiokafka.read_any_header_name()
     records = fetcher.MemoryRecords(fetched)
     for record in fetcher.PartitionRecords(
