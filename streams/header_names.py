@@ -45,10 +45,14 @@ class _LenientRecords(_MemoryRecordsPy):  # type: ignore[misc]
 
 class _PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
     _records: Any
+    _records_iterator: Any
 
     def __next__(self) -> Any:
         try:
-            return super().__next__()
+            return next(self._records_iterator)  # as stock has it: one call more would cost a tenth
+        except StopIteration:
+            self._records_iterator = None
+            raise
         except UnicodeDecodeError:
             if not isinstance(self._records, _Records):
                 raise

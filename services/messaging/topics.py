@@ -65,7 +65,14 @@ def topics(partitions: int) -> tuple[Topic, ...]:
     """
     return (
         # The record of what was said, in order of arrival: never compacted, kept until the operator says otherwise.
-        Topic(CASE_EVENTS, "owner U+001F subject", partitions, _FOR_EVER | {"message.timestamp.type": "LogAppendTime"}),
+        # What comes compressed the broker writes anew: snappy, lz4 and zstd are beyond the clients here, and none can
+        # pass over such a batch.
+        Topic(
+            CASE_EVENTS,
+            "owner U+001F subject",
+            partitions,
+            _FOR_EVER | {"message.timestamp.type": "LogAppendTime", "compression.type": "uncompressed"},
+        ),
         Topic(
             DEAD_LETTER,
             "topic|partition|offset of the original, or its payload hash where its case turned it away",
