@@ -73,7 +73,7 @@ def test_topics_are_made_once_and_checked(broker: Broker) -> None:
 def test_another_number_of_partitions_or_another_setting_is_told(broker: Broker) -> None:
     topics.create(broker.bootstrap, 3)
     wrong = topics.check(broker.bootstrap, 4)
-    assert len(wrong) == 4
+    assert len(wrong) == 5
     assert wrong[0].startswith("case.events has 3 partitions and must have 4")
     with KafkaAdminClient(bootstrap_servers=broker.bootstrap) as admin:
         admin.create_partitions({topics.KPI_TALLIES: 2})

@@ -249,6 +249,7 @@ def test_what_is_keyed_by_case_has_one_number_of_partitions() -> None:
         "kpiwatch-cases-rows-changelog",
         "alert.cards",
         "case.verdicts",
+        "case.quarantine",
     }
     assert {topic.partitions for topic in by_name.values()} == {1, 12}
 
