@@ -18,7 +18,7 @@ from services.domain.intake.visible_text import LINES, visible
 from services.ending import end_soon
 from services.logs import SeenRecord, complain
 from services.messaging.decoding import WorkerFailure
-from services.messaging.topics import check
+from services.messaging.topics import LARGEST_BATCH, check
 from services.settings import Settings, SettingsError
 from services.worker_failures import REPEATED, FailureFile, ForeseenEnd, publish
 
@@ -80,7 +80,7 @@ def worker_app(
         broker_commit_interval=1.0,
         broker_max_poll_records=_POLL_RECORDS,
         producer_linger=0.005,
-        producer_max_batch_size=512 << 10,
+        producer_max_batch_size=LARGEST_BATCH,
         producer_max_request_size=1 << 20,
         stream_wait_empty=False,
         stream_recovery_delay=0,

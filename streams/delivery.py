@@ -1,4 +1,5 @@
-"""Chunks instead of events: the one module that knows the insides of Faust (faust-streaming 0.15.3, aiokafka 0.14.0).
+"""Chunks instead of events: the one module that knows the insides of Faust (faust-streaming 0.15.3, aiokafka 0.14.0);
+`header_names.py` beside it knows how aiokafka reads a record.
 
 Faust gives the group, the assignment, the offsets, the timers and the worker. Its own path from the fetch to an
 agent is replaced, because it was seen to lose events when a worker joins and costs two tasks and a changelog send
@@ -51,7 +52,8 @@ from faust.types import TP
 from faust.types.topics import TopicT
 from faust.types.tuples import FutureMessage
 
-from services.messaging.topics import LARGEST_RECORD
+from services.messaging.topics import LARGEST_BATCH
+from streams.header_names import read_any_header_name
 from streams.pulse import Pulse
 from streams.rows import CLAIM_KEY, Change, MemoryStore, PartitionRows, RocksStore, Store, encode
 
@@ -65,6 +67,7 @@ _log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.5  # how long a fetch may wait for records: a worker told to stop waits for it
 _AUDIT_SECONDS = 60.0  # until a stale record behind an idle owner is found; far below the compaction lag
 _RESTORE_RECORDS = 10_000
+_GZIP = 1  # the codec that every client has
 
 
 def changelog_topic(app_id: str, table: str) -> str:
@@ -118,6 +121,7 @@ class BulkDelivery:
         self.pulse = Pulse(freeze_limit) if end_when_frozen else None
         # App._new_producer asks `transport`, not `producer_transport`
         app.transport = _Transport(self)
+        read_any_header_name()
         app.on_rebalance_complete.connect(self._recover)
         app.on_before_shutdown.connect(self._shut)
         if table:
@@ -573,18 +577,25 @@ class _Producer(driver.Producer):
         Waits while an earlier batch of the partition is not yet on its way: that is the back-pressure."""
         producer = self._ensure_producer()
         sent: list[tuple[asyncio.Future[Any], int]] = []
-        batch = producer.create_batch()
+        batch = None
         for key, value, headers in records:
-            if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
-                sent.append(await self._queue(producer, batch, topic, partition))
-                batch = producer.create_batch()
-                if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
-                    batch = BatchBuilder(LARGEST_RECORD, 0)  # the row of a large case: alone in a batch of its size
-                    if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
-                        raise ValueError(f"a record of {len(value or b'')} bytes is too large for topic {topic}")
-        if batch.record_count():
+            if batch is None or batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
+                if batch is not None:
+                    sent.append(await self._queue(producer, batch, topic, partition))
+                batch = self._batch_for(producer, value)
+                batch.append(key=key, value=value, timestamp=None, headers=headers)
+        if batch is not None:
             sent.append(await self._queue(producer, batch, topic, partition))
         return sent
+
+    @staticmethod
+    def _batch_for(producer: AIOKafkaProducer, value: bytes | None) -> Any:
+        """A batch that begins with this record: it takes its first one, whatever the size. A large record is alone in a
+        compressed one. It is the row of a large case, and what came of the facts is bounded by no number, but repeats
+        itself."""
+        if len(value or b"") > LARGEST_BATCH:
+            return BatchBuilder(LARGEST_BATCH, _GZIP)
+        return producer.create_batch()
 
     async def _queue(
         self, producer: AIOKafkaProducer, batch: Any, topic: str, partition: int

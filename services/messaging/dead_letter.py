@@ -21,7 +21,10 @@ from services.domain.intake.admission import LARGEST_EVENT
 from services.domain.intake.events import LONGEST_NAME, text_of
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.time.zone import Instant
+from services.messaging.header_names import read_any_header_name
 from services.messaging.topics import ANSWER_MS, DEAD_LETTER
+
+read_any_header_name()
 
 LARGEST_WHOLE: Final = LARGEST_EVENT * 3 // 2
 """Bytes of value and headers that a letter keeps. In base64 they are 128 KiB: far below what a batch of a worker

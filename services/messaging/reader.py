@@ -11,6 +11,10 @@ from typing import NamedTuple, Self
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
+from services.messaging.header_names import read_any_header_name
+
+read_any_header_name()
+
 _LOOK_AGAIN_SECONDS = 2.0
 """How often a topic that is not there yet, and the ends of the logs, are asked for."""
 

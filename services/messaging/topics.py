@@ -43,9 +43,11 @@ class Topic:
     """Kafka's own settings of the topic; what is not named is the broker's."""
 
 
+LARGEST_BATCH: Final = 512 << 10
+"""Bytes of the largest batch of records that a worker writes. A record that is larger is in one of its own, compressed:
+the row of a large case."""
 LARGEST_RECORD: Final = 2_000_000
-"""Bytes of the largest record that a worker writes: the row of a case that is full. All else comes in batches of
-512 KiB at most."""
+"""Bytes that such a record has at most, compressed: what the facts of a full case have at most."""
 _TAKES: Final = "max.message.bytes"
 _TAKES_ROWS: Final = {_TAKES: str(2 << 20)}
 _TAKES_BATCHES: Final = {_TAKES: str(1 << 20)}
@@ -63,7 +65,14 @@ def topics(partitions: int) -> tuple[Topic, ...]:
     """
     return (
         # The record of what was said, in order of arrival: never compacted, kept until the operator says otherwise.
-        Topic(CASE_EVENTS, "owner U+001F subject", partitions, _FOR_EVER | {"message.timestamp.type": "LogAppendTime"}),
+        # What comes compressed the broker writes anew: snappy, lz4 and zstd are beyond the clients here, and none can
+        # pass over such a batch.
+        Topic(
+            CASE_EVENTS,
+            "owner U+001F subject",
+            partitions,
+            _FOR_EVER | {"message.timestamp.type": "LogAppendTime", "compression.type": "uncompressed"},
+        ),
         Topic(
             DEAD_LETTER,
             "topic|partition|offset of the original, or its payload hash where its case turned it away",

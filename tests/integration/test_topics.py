@@ -1,12 +1,15 @@
 """Topics and dead letters on a real Kafka, by the command line."""
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition  # type: ignore[import-untyped]
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.admin import KafkaAdminClient
 
@@ -19,6 +22,7 @@ from services.messaging.archive_feed import feed
 from services.messaging.codec import admission
 from services.messaging.dead_letter import DeadLetter, read
 from services.settings import Settings
+from streams.delivery import _Producer
 
 PLAN = Path(load.__file__).parent / "jiangbei-2021"
 SOURCE = "/units/liangjiang-water"
@@ -69,7 +73,7 @@ def test_topics_are_made_once_and_checked(broker: Broker) -> None:
 def test_another_number_of_partitions_or_another_setting_is_told(broker: Broker) -> None:
     topics.create(broker.bootstrap, 3)
     wrong = topics.check(broker.bootstrap, 4)
-    assert len(wrong) == 4
+    assert len(wrong) == 5
     assert wrong[0].startswith("case.events has 3 partitions and must have 4")
     with KafkaAdminClient(bootstrap_servers=broker.bootstrap) as admin:
         admin.create_partitions({topics.KPI_TALLIES: 2})
@@ -149,3 +153,50 @@ def test_the_archive_of_the_topic_is_a_file_of_events(broker: Broker, tmp_path: 
         assert [orjson.loads(line) for line in out.read_bytes().splitlines()] == stamped[1::2]
     code, _, said = kpiwatch(broker, "archive", "--case", "R-9", "--out", str(out))
     assert code == 1 and "no event of a case 'R-9'" in said
+
+
+def row_that_repeats_itself(size: int) -> bytes:
+    """As cards and rulings of many cycles do."""
+    cards = [["K01-1", n, "", "yellow", "liangjiang-water", 1_600_000_000_000_000 + n, None] for n in range(size // 64)]
+    return orjson.dumps([[], [], None, cards, []])
+
+
+async def written_and_read(bootstrap: str, rows: list[bytes]) -> list[tuple[int, bytes]]:
+    """The rows, sent to the changelog and read from it as a worker does, each with its offset from the first one on."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=bootstrap,
+        max_batch_size=topics.LARGEST_BATCH,
+        max_request_size=1 << 20,
+        acks="all",
+        enable_idempotence=True,
+    )
+    sender = _Producer.__new__(_Producer)
+    sender._unacknowledged, sender.failure = set(), None
+    vars(sender)["_ensure_producer"] = lambda: producer
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, max_partition_fetch_bytes=4 << 20)
+    await producer.start()
+    await consumer.start()
+    try:
+        place = TopicPartition(topics.CASES_CHANGELOG, 0)
+        sent = await sender.send_batches(
+            place.topic, place.partition, [(b"%d" % number, row, [("e", b"1")]) for number, row in enumerate(rows)]
+        )
+        acknowledged = [(await future).offset for future, _ in sent]
+        assert sum(count for _, count in sent) == len(rows)
+        consumer.assign([place])
+        consumer.seek(place, acknowledged[0])
+        records: list[Any] = []
+        while len(records) < len(rows):
+            records += (await consumer.getmany(timeout_ms=5_000)).get(place, [])
+    finally:
+        await consumer.stop()
+        await producer.stop()
+    return [(record.offset - acknowledged[0], record.value) for record in records]
+
+
+def test_the_row_of_any_case_goes_into_the_changelog_and_comes_back(broker: Broker) -> None:
+    """Raw it may be larger than the topic takes; what is small stays in batches as it was."""
+    topics.create(broker.bootstrap, 3)
+    rows = [b"small", row_that_repeats_itself(600_000), row_that_repeats_itself(6_000_000), b"x", b"y" * 100_000]
+    assert len(rows[2]) > 2 << 20
+    assert asyncio.run(written_and_read(broker.bootstrap, rows)) == list(enumerate(rows))

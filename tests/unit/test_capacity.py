@@ -96,3 +96,20 @@ def test_the_facts_of_a_full_case_fit_into_a_record(text: str) -> None:
     row = Row()
     row.facts = facts
     assert len(orjson.dumps(row.packed())) < LARGEST_RECORD * 9 // 10
+
+
+def test_nor_do_long_ids_and_sources_make_a_row_that_no_record_holds() -> None:
+    """Of an open plan, where a source may be any name; characters of four bytes, which nothing makes shorter."""
+    rng = random.Random(1)
+
+    def name(length: int) -> str:
+        return "".join(chr(rng.randrange(0x20000, 0x30000)) for _ in range(length))
+
+    facts = [
+        fact(number, number, Rank.ITEM_UPSERTED, reason=name(200))._replace(id=name(256), source=name(256))
+        for number in range(LARGEST_CASE)
+    ]
+    assert take_beyond(facts)
+    row = Row()
+    row.facts = facts
+    assert len(orjson.dumps(row.packed())) < LARGEST_RECORD * 9 // 10

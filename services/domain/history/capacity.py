@@ -13,8 +13,8 @@ from services.domain.time.zone import Instant
 LARGEST_CASE: Final = 1_000
 """Units of a case. A state of a catalogue entry, a duty or a figure is one: 1,000 figures are judged in 25 ms. Any
 other event is four, since what happens to a case is judged anew at each arrival: 250 events took 0.2 s, 1,000 took 2 to
-7 s, each time one more came. Reopening a case is nine more: each new request has cards and figures of its own. Texts
-are one more for every 256 characters, so that no full case has a row above 2 MB."""
+7 s, each time one more came. Reopening a case is nine more: each new request has cards and figures of its own. Texts,
+id and source among them, are one more for every 256 characters, so that the facts of no full case are above 2 MB."""
 FULL_CASE: Final = (
     "its case is full: one case holds 250 events, or 1,000 figures, duties or catalogue states, and fewer with long "
     "texts or many new requests; those that arrived first are kept",
@@ -37,7 +37,7 @@ def room_in(packed: bytes) -> int:
 
 def weight(fact: Fact) -> int:
     """The units of a fact."""
-    characters = 0
+    characters = len(fact.source) + len(fact.id)
     for value in fact.data.values():
         kind = type(value)
         if kind is str:

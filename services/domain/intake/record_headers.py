@@ -8,6 +8,9 @@ from services.domain.intake.validation_messages import malformed
 RECEIVED: Final = "receivedat"
 """The header that holds the arrival (RFC 3339) where a trusted feed knows it and the event does not say it."""
 
+UNREADABLE: Final = "\ufffd"
+"""Stands in a header's name for what is no UTF-8."""
+
 _BINARY: Final = "ce_"
 _CONTENT_TYPE: Final = "content-type"
 
@@ -23,11 +26,13 @@ class Carried(NamedTuple):
 
 def carried(headers: Iterable[tuple[str, bytes | None]]) -> Carried:
     """What the headers say; those of others are left alone. Refused (`malformed`) where a header of the event has no
-    value, is not UTF-8, or is there twice."""
+    value, is not UTF-8, or is there twice, and where the name of any is not UTF-8: whose it is cannot be known."""
     attributes: dict[str, Any] = {}
     received = None
     for given, value in headers:
         name = given.lower() if type(given) is str else ""
+        if UNREADABLE in name:
+            raise malformed("the name of a header is not UTF-8", "write headers in UTF-8, their names, too")
         if name == RECEIVED:
             received = (value or b"").decode(errors="replace")  # what is no time is refused as one
             continue
