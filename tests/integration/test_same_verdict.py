@@ -37,6 +37,9 @@ A correction of a correction is refused for what it says itself, by both ways at
 Verdicts = Counter[tuple[bytes, str, str, str]]
 """Of each refused event its bytes, reason, place and sentence."""
 
+HOSTILE = ROOT.parent / "shared" / "cases" / "hostile"
+"""Records that once stopped, skewed or fooled the system, where they are beside the project: each has to be refused."""
+
 pytestmark = pytest.mark.timeout(180)
 
 
@@ -60,7 +63,8 @@ def kafka_of_its_own(tmp_path: Path) -> Iterator[Broker]:
 def test_ten_thousand_mutated_events_get_the_same_verdict_by_file_and_by_topic(system: System, tmp_path: Path) -> None:
     system.start("cases-1", KPIWATCH_DEAD_LETTER_RATIO="1")
     events = list(mutated(SEED, NUMBER))
-    lines = [event.line for event in events]
+    hostile = [line for each in sorted(HOSTILE.glob("*.jsonl")) for line in each.read_bytes().splitlines()]
+    lines = [*hostile, *(event.line for event in events)]
     file = tmp_path / "events.jsonl"
     file.write_bytes(b"\n".join(lines))
     system.feed(lines)
@@ -80,10 +84,12 @@ def test_ten_thousand_mutated_events_get_the_same_verdict_by_file_and_by_topic(s
         f"\n{NUMBER:,} mutated events ({len(events):,} with the good ones between them), seed {SEED}: "
         f"{by_file.events - of_file.total():,} admitted, {of_file.total():,} refused by file, "
         f"{of_topic.total():,} by topic, {differences.total()} differences\n"
+        f"{len(hostile)} hostile records of {HOSTILE.relative_to(ROOT.parent)} among them (0: they are not there)\n"
         f"{', '.join(f'{reason} {count:,}' for reason, count in reasons.most_common())}; "
         f"by their case: {cases_of_file.total()} and {cases_of_topic.total()}"
     )
     assert not differences, list(differences)[:5]
+    assert {verdict[0] for verdict in of_file} >= set(hostile), "each of them is refused"
     assert by_reason(cases_of_file) == by_reason(cases_of_topic)
     assert len(reasons) >= 12
 
