@@ -43,7 +43,7 @@ def _now(page: Page) -> Panel:
         Figure(page.say("15分钟拒收占比", "refused in 15 minutes"), DEAD_LETTER_RATIO, "percent"),
         Figure(page.say("隔离办件", "quarantined cases"), f"sum({metrics.QUARANTINED.name})"),
         Figure(
-            page.say("反复退出的进程", "workers that keep dying"),
+            page.say("反复异常退出的进程", "workers that keep dying"),
             f"count({metrics.WORKER_FAILURES.name}) or 0 * max({_UP} == 1)",
         ),
         Figure(page.say("不可读记录", "unreadable records"), f"sum({metrics.UNREADABLE.name}) or 0 * max({_UP} == 1)"),
@@ -121,16 +121,16 @@ def _hidden(page: Page) -> Panel:
 
 
 def _quarantined(page: Page) -> Panel:
-    count = page.say("办件", "Cases")
+    count = page.say("办件数", "Cases")
     columns = [
-        Column(page.say("单位", "Unit"), label="unit"),
+        Column(page.say("单位代码", "Unit"), label="unit"),
         Column(count, f"max by (unit) ({metrics.QUARANTINED.name})"),
     ]
     frame = Frame(
-        page.say("隔离的办件（无法判定）", "Quarantined cases (cannot be judged)"),
+        page.say("隔离办件（无法判定）", "Quarantined cases (cannot be judged)"),
         Place(12, 8),
         page.say(
-            "相关承诺标为数据陈旧；办件清单：kpiwatch cases quarantined。",
+            "相关承诺显示为“数据陈旧”。逐件查看：`kpiwatch cases quarantined`。",
             "The promises that they may be about are stale; kpiwatch cases quarantined lists them.",
         ),
         empty=live_only(page),
