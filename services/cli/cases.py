@@ -112,7 +112,7 @@ def _after_another_try(address: str, held: Quarantined, wait: float) -> Quaranti
 
 
 def _print(held: Quarantined) -> None:
-    table = Table("case", "unit", "promises", "since", "cause", box=None)
+    table = Table("办件 case", "单位 unit", "承诺 promises", "隔离时间 since", "原因 cause", box=None)
     for place, each in sorted(held.items(), key=lambda item: (item[1].since, item[0])):
         table.add_row(place.name, ", ".join(each.units) or "-", _promises(each.kpis), each.since, each.cause)
     safe_console(width=None if sys.stdout.isatty() else 240).print(table)
