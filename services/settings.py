@@ -116,6 +116,13 @@ class Settings(BaseModel):
             raise ValueError("no address of the web; write it as http://127.0.0.1:19093")
         return value
 
+    @field_validator("desk_url")
+    @classmethod
+    def _names_no_user(cls, value: str) -> str:
+        if "@" in urlsplit(value).netloc:
+            raise ValueError("user or password in an address that every dashboard shows; leave them out")
+        return value
+
     @field_validator("host")
     @classmethod
     def _is_a_host(cls, value: str) -> str:
@@ -182,6 +189,8 @@ def _is_web_address(text: str) -> bool:
 
 
 def _short(text: str) -> str:
+    """A value as a sentence may show it: not all of a long one, and nothing before an @, which may be a password."""
+    text = f"…{text[text.rindex('@') :]}" if "@" in text else text
     return text if len(text) <= 80 else f"{text[:80]}…"
 
 

@@ -12,6 +12,7 @@ from services.catalog.load import load_plan
 from services.cli.arguments import Bootstrap, PlanFolder, chosen_plan
 from services.cli.failure import INPUT_HAS_ERRORS, Failure
 from services.cli.terminal import safe_console, say
+from services.domain.intake.admission import LARGEST_EVENT
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.intake.visible_text import visible
 from services.messaging.codec import admission
@@ -118,7 +119,7 @@ def resend(
         event = f"dead letter {number}"
         mended, headers = _original(number, letter, address)
     else:
-        mended = (sys.stdin.buffer.read() if event == "-" else Path(event).read_bytes()).strip()
+        mended = _mended(event)
     try:
         # an event of the service's own topic may have been stamped with its arrival already
         edge = admission(load_plan(chosen_plan(plan)), trust_receivedat=unchanged and letter.topic == CASE_EVENTS)
@@ -140,6 +141,24 @@ def resend(
     finally:
         producer.close()
     say(f"sent to {CASE_EVENTS}, partition {sent.partition}, offset {sent.offset}")
+
+
+_LINE_END = len(b"\r\n")
+
+
+def _mended(event: str) -> bytes:
+    """The event of a file, or of the standard input, which may be a device or a pipe without end."""
+    if event == "-":
+        content = sys.stdin.buffer.read(LARGEST_EVENT + _LINE_END + 1)
+    else:
+        with Path(event).open("rb") as file:
+            content = file.read(LARGEST_EVENT + _LINE_END + 1)
+    if len(content) > LARGEST_EVENT + _LINE_END:
+        raise Failure(
+            f"{event}: it is larger than an event may be: {LARGEST_EVENT} bytes. Name a file with the one mended event",
+            INPUT_HAS_ERRORS,
+        )
+    return content.strip()
 
 
 def _original(number: int, letter: DeadLetter, address: str) -> tuple[bytes, Headers]:

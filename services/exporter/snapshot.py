@@ -173,7 +173,7 @@ class Snapshot:
         if key.startswith(SIGNAL):
             self._take_signal(key, value)
             return
-        series = {} if value is None else self._series(key, read_row(value))
+        series = self._removed(key) if value is None else self._series(key, read_row(value))
         for name, of_metric in self._rows.items():
             if name not in series:
                 of_metric.pop(key, None)
@@ -187,11 +187,16 @@ class Snapshot:
         if told and all(self.sets.admit_beside(one) for one in told):
             self._beside[key] = told
 
+    def _removed(self, key: bytes) -> dict[str, Sample]:
+        """No series; what was noted of the row is forgotten."""
+        self._hidden.pop(key, None)
+        self._watermarks.pop(key, None)
+        return {}
+
     def _series(self, key: bytes, published: Published) -> dict[str, Sample]:
         row = published.row._asdict()
         labels = row_labels(row)
-        self._hidden.pop(key, None)
-        self._watermarks.pop(key, None)
+        self._removed(key)
         if not self.sets.admit_row(labels, row["state"]):
             self._hidden[key] = "outside_plan"
             return {}

@@ -21,6 +21,7 @@ from services.domain.intake.admission import LARGEST_EVENT
 from services.domain.intake.events import LONGEST_NAME, text_of
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.time.zone import Instant
+from services.messaging.decoding import Unreadable, is_whole, text
 from services.messaging.header_names import read_any_header_name
 from services.messaging.topics import ANSWER_MS, DEAD_LETTER
 
@@ -153,17 +154,49 @@ class DeadLetter:
         try:
             told = orjson.loads(value)
             told = {name: told[name] for name in _FIELDS if name in told}
+            _refuse_other_types(told)
             told["reason"] = Reason(told["reason"])
             told["original"] = base64.b64decode(told["original"], validate=True)
-            told["headers"] = tuple((str(name), _bytes(held)) for name, held in told.get("headers", ()))
+            told["headers"] = tuple(map(_header, told.get("headers", ())))
             if told.get("whole") is not None:
-                told["whole"] = Whole(**told["whole"])
+                told["whole"] = _whole(told["whole"])
             return cls(**told)
         except (TypeError, KeyError, binascii.Error) as error:
             raise ValueError(f"it is no dead letter: {error}") from None
 
 
 _FIELDS: Final = tuple(field.name for field in fields(DeadLetter))
+_TEXTS: Final = ("path", "sentence", "remedy", "received_at")
+_TEXTS_OR_NONE: Final = ("topic", "file", "digest")
+_NUMBERS_OR_NONE: Final = ("partition", "offset", "line")
+
+
+def _refuse_other_types(told: dict[str, Any]) -> None:
+    """Raises Unreadable where a field is not of its type: whoever shows or sorts letters relies on them."""
+    for name in _TEXTS:
+        text(told, name, "")
+    for name in _TEXTS_OR_NONE:
+        if told.get(name) is not None:
+            text(told, name, "")
+    for name in _NUMBERS_OR_NONE:
+        if told.get(name) is not None and not is_whole(told[name]):
+            raise Unreadable(f"its field {name} is no whole number, or out of bounds")
+
+
+def _header(pair: Any) -> tuple[str, bytes | None]:
+    match pair:
+        case [str() as name, str() | None as held]:
+            return name, _bytes(held)
+    raise Unreadable("one of its headers is none")
+
+
+def _whole(told: Any) -> Whole:
+    match told:
+        case {"bytes": length, "sha256": str(), "headers": count, "source": str() | None} if is_whole(
+            length
+        ) and is_whole(count):
+            return Whole(**{name: told[name] for name in Whole._fields})
+    raise Unreadable("it does not say what its original is")
 
 
 def _kept(value: bytes, headers: Headers) -> tuple[bytes, Headers, Whole | None]:

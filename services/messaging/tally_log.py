@@ -82,6 +82,8 @@ _LAST_DAY = 3_000_000
 def _tally_key(parts: Any) -> TallyKey:
     if type(parts) is not list or len(parts) != 4 or not all(type(part) is str for part in parts[:3]):
         raise Unreadable("it names no tally")
+    if not parts[0]:
+        raise Unreadable("it names no promise and no signal")
     if not is_whole(parts[3], 0, _LAST_DAY):
         raise Unreadable("it names no day")
     return TallyKey(*parts)

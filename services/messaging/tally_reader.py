@@ -9,9 +9,9 @@ from kafka import KafkaConsumer, TopicPartition
 
 from services.domain.sums.tally import Tally, TallyKey
 from services.domain.time.zone import Instant
-from services.messaging.decoding import passed_over
-from services.messaging.reader import TopicReader
-from services.messaging.tally_log import PROGRESS, TallyLog
+from services.messaging.decoding import Unreadable, passed_over
+from services.messaging.reader import Record, TopicReader
+from services.messaging.tally_log import TallyLog, read_progress
 from services.messaging.topics import CASE_EVENTS, KPI_TALLIES
 
 _logger = logging.getLogger(__name__)
@@ -73,11 +73,19 @@ def ticks(bootstrap: str, wanted: Mapping[int, int], timeout_seconds: float) -> 
         while left and time.monotonic() < until:
             seen_before = not reader.caught_up
             for record in reader.poll(0.3):
-                if not seen_before and (record.key or b"").startswith(PROGRESS) and record.value is not None:
-                    partition = int((record.key or b"").removeprefix(PROGRESS))
+                partition = None if seen_before else _swept(record)
+                if partition is not None:
                     left[partition] = left.get(partition, 0) - 1
             left = {partition: count for partition, count in left.items() if count > 0}
     return sorted(left)
+
+
+def _swept(record: Record) -> int | None:
+    """The partition whose progress a record is; None for every other record, whatever its key begins with."""
+    try:
+        return read_progress(record.key or b"", record.value).partition
+    except Unreadable:
+        return None
 
 
 def standing_at(log: TallyLog, partitions: int, reached: Instant, unread: int) -> Standing | None:

@@ -56,7 +56,13 @@ class Alertmanager:
     """One Alertmanager. Every call raises AlertmanagerAway if it does not answer, or answers with something else."""
 
     def __init__(self, url: str) -> None:
-        self._client = httpx.Client(base_url=url, timeout=5, trust_env=False)
+        """`url`: where it answers; user and password in it are sent, and are in no log and no sentence."""
+        given = httpx.URL(url)
+        auth = (given.username, given.password) if given.userinfo else None
+        self._client = httpx.Client(
+            base_url=given.copy_with(username=None, password=None), auth=auth, timeout=5, trust_env=False
+        )
+        self._place = given.netloc.decode("ascii")
 
     def post(self, alerts: list[PostedAlert]) -> None:
         """Makes alerts known, or known to have ended. One that it refuses stops no other."""
@@ -92,18 +98,18 @@ class Alertmanager:
         try:
             return _LISTING.validate_json(answer.content)
         except ValidationError:
-            raise AlertmanagerAway(
-                f"the Alertmanager at {self._client.base_url} answers with no list of alerts"
-            ) from None
+            raise AlertmanagerAway(f"the Alertmanager at {self._place} answers with no list of alerts") from None
 
     def _asked(self, method: str, path: str, **what: Any) -> httpx.Response:
         try:
             answer = self._client.request(method, path, **what)
             if answer.status_code == httpx.codes.BAD_REQUEST:
-                raise AlertmanagerRefused(f"the Alertmanager at {self._client.base_url} refuses what it was sent")
-            return answer.raise_for_status()
+                raise AlertmanagerRefused(f"the Alertmanager at {self._place} refuses what it was sent")
+            if not answer.is_success:
+                raise AlertmanagerAway(f"the Alertmanager at {self._place} answers with {answer.status_code}")
+            return answer
         except httpx.HTTPError as error:
-            raise AlertmanagerAway(f"the Alertmanager at {self._client.base_url} does not answer: {error}") from error
+            raise AlertmanagerAway(f"the Alertmanager at {self._place} does not answer: {error}") from error
 
     def close(self) -> None:
         self._client.close()

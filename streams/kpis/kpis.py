@@ -129,7 +129,7 @@ class Kpis:
         day = self._judge.law.zone.day(reached)
         computed_for = (day, lagging)
         everything = time.monotonic() - self._refreshed > REFRESH_SECONDS or computed_for != self._computed_for
-        kpis = None if everything else self._log.changed - {name for name in self._log.changed if name[0] == PREFIX}
+        kpis = None if everything else {name for name in self._log.changed if not name.startswith(PREFIX)}
         if kpis is not None and not kpis:
             return
         tallies = self._log.tallies()

@@ -311,6 +311,25 @@ def test_a_tally_row_that_cannot_be_read_makes_values_stale_until_its_owner_publ
     assert rows(stage.tick()) == stage.expected(whole, later)
 
 
+@pytest.mark.parametrize("foreign", [("~declared", "x"), ("", "-"), ("~", "|"), ("~acceptance_days", "")])
+def test_a_tally_that_no_owner_makes_stops_nothing(stage: Stage, foreign: tuple[str, str]) -> None:
+    kpi, item = foreign
+    day = key().day
+    stage.read(
+        tally_log.claim(0, 1),
+        tally_log.row(0, 1, key(), tally(4, 3)),
+        tally_log.complete(0, 1),
+        tally_log.row(0, 1, TallyKey(kpi, "north", item, day), tally(1, 0)),
+        progress(1, NOON - 1),
+    )
+    assert bool(stage.tick()) is bool(kpi), "what names nothing is a row that cannot be read: its sums are incomplete"
+    stage.read(tally_log.row(0, 1, TallyKey(kpi, "north", item, day), tally(2, 0)), progress(1, NOON))
+    stage.tick()
+    successor = {key(): tally(5, 5)}
+    stage.owner(2, successor, NOON + 1)
+    assert rows(stage.tick())
+
+
 def test_after_the_clock_was_set_back_rows_are_stale_until_the_cases_are_judged_again(stage: Stage) -> None:
     tallies = {key(): tally(4, 3)}
     stage.owner(1, tallies, NOON + HOUR_US - 1)

@@ -22,6 +22,7 @@ from services.domain.intake.refusal import Reason, Refused
 from services.domain.intake.serialize import wire_form
 from services.domain.time.rfc3339 import instant_from
 from services.messaging.codec import CODEC, canonical, dumps
+from services.messaging.exported import exported
 from tests.unit.cases import promise
 from tests.unit.registries import EXAMPLES, LIMIT, OPERATIONS, SEALS, WATER, event, example, plan, raw
 
@@ -479,6 +480,28 @@ def test_arrival_is_the_stamp_else_the_carriers_word_else_the_recording_else_the
     real_time = ADMISSION.admit(raw("case.withdrawn", source=SEALS, recordedat=None)).fact
     assert real_time.received == real_time.time
     assert real_time.recorded is None
+
+
+@pytest.mark.parametrize(("characters", "is_good"), [(47, True), (48, False), (200, False)])
+def test_an_arrival_that_no_export_can_write_is_refused_live_and_in_the_archive(characters: int, is_good: bool) -> None:
+    trusting = Admission(plan(), CODEC, trust_receivedat=True)
+    begin, end = "2021-09-17T00:00:00.", "+08:00"
+    arrival = begin + "1" * (characters - len(begin) - len(end)) + end
+    in_header = [("receivedat", arrival.encode())]
+    line = exported(raw(), in_header, 0)
+    ways: tuple[tuple[bytes | None, Any], ...] = (
+        (raw(), in_header),
+        (line, ()),
+        (raw(receivedat=arrival), ()),
+        (raw(traceparent="x", receivedat=arrival), ()),
+    )
+    verdicts = set()
+    for value, headers in ways:
+        try:
+            verdicts.add(str(trusting.admit(value, received=1, headers=headers).fact.received))
+        except Refused as refusal:
+            verdicts.add(f"{refusal.code} {refusal.path}")
+    assert verdicts == ({str(instant_from(arrival))} if is_good else {"invalid_value receivedat"})
 
 
 def test_a_source_may_be_five_minutes_ahead_of_us_and_no_more() -> None:

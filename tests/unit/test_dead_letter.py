@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from kafka.partitioner.default import murmur2
 
 from services.cli import dead_letters
+from services.cli.failure import Failure
+from services.domain.intake.admission import LARGEST_EVENT
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.time.rfc3339 import instant_from
 from services.messaging.dead_letter import (
@@ -217,6 +219,33 @@ def test_a_record_that_is_no_dead_letter_does_not_hide_the_others(
 def test_what_is_no_dead_letter_is_a_value_error(value: bytes) -> None:
     with pytest.raises(ValueError, match=r".+"):
         DeadLetter.decode(value)
+
+
+OTHER_TYPES: dict[str, tuple[object, ...]] = {
+    **dict.fromkeys(("path", "sentence", "remedy", "received_at"), (None, 3, [])),
+    **dict.fromkeys(("topic", "file", "digest"), (3, True, {})),
+    **dict.fromkeys(("partition", "offset", "line"), ("1", True, -1, 1.5)),
+    "original": (None, 3, "é"),
+    "headers": (None, 3, [3], [["a"]], [[3, None]], [["a", 3]]),
+    "whole": (3, [], {}, {"bytes": "1", "sha256": "", "headers": 0, "source": None}),
+}
+
+
+@pytest.mark.parametrize(("field", "value"), [(name, each) for name, wrong in OTHER_TYPES.items() for each in wrong])
+def test_a_field_of_another_type_makes_it_no_dead_letter(field: str, value: object) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        DeadLetter.decode(orjson.dumps(orjson.loads(letter(b"a", BINARY).encode()) | {field: value}))
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
+def test_of_a_mended_event_no_more_is_read_than_an_event_may_have(tmp_path: Path, end: bytes) -> None:
+    file = tmp_path / "event.json"
+    file.write_bytes(b"a" * LARGEST_EVENT + end)
+    assert dead_letters._mended(str(file)) == b"a" * LARGEST_EVENT
+    for endless in ("/dev/zero", str(file)):
+        file.write_bytes(b"a" + b" " * LARGEST_EVENT + b"\r\na")
+        with pytest.raises(Failure, match="larger than an event may be: 65536 bytes"):
+            dead_letters._mended(endless)
 
 
 @given(st.binary(max_size=70), st.integers(0, 70))

@@ -169,6 +169,13 @@ def test_a_figure_that_is_gone_from_a_row_is_gone_from_the_metrics(exporter: Exp
     assert exporter.value("kpi_value", **ROW) is None
 
 
+def test_of_a_removed_row_nothing_is_counted(exporter: Exporter) -> None:
+    exporter.snapshot.take_value(exporter.publish(unit="nobody"), None)
+    exporter.snapshot.take_value(exporter.publish(), None)
+    scraped = exporter.snapshot.scrape()
+    assert (scraped.hidden, scraped.watermark) == ({}, 0)
+
+
 @pytest.mark.parametrize(
     "cells", [{"unit": "nobody"}, {"kpi": "K99-9"}, {"item": "a.thing"}, {"window": "week"}, {"state": "fine"}]
 )

@@ -250,6 +250,21 @@ def test_what_is_no_address_of_a_broker_is_refused_everywhere(value: str, words:
     assert code == 2 and "--bootstrap" in said
 
 
+@pytest.mark.parametrize("field", ["alertmanager_url", "desk_url", "bootstrap"])
+@pytest.mark.parametrize("value", ["http://user:s3cret@a:0", "user:s3cret@a b", "ftp://user:s3cret#@a"])
+def test_what_may_be_a_password_is_in_no_sentence_about_a_setting(field: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=variable(field)) as refusal:
+        Settings.from_environment({variable(field): value})
+    assert "s3cret" not in str(refusal.value) and "user:" not in str(refusal.value)
+
+
+def test_the_address_that_dashboards_show_has_no_password() -> None:
+    with pytest.raises(SettingsError, match="leave them out"):
+        Settings.from_environment({"KPIWATCH_DESK_URL": "https://user:s3cret@desk.example"})
+    given = {"KPIWATCH_ALERTMANAGER_URL": "http://user:s3cret@a:1"}
+    assert Settings.from_environment(given).alertmanager_url == given["KPIWATCH_ALERTMANAGER_URL"]
+
+
 @pytest.mark.parametrize("value", ["a:1", "127.0.0.1:19092", "a-1.b_c:9092, d:65535", "[::1]:9092"])
 def test_addresses_of_brokers_are_taken(value: str) -> None:
     assert Settings.from_environment({"KPIWATCH_BOOTSTRAP": value}).bootstrap == value.replace(" ", "")

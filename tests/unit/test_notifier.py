@@ -2,9 +2,11 @@
 
 import contextlib
 import errno
+import logging
 import os
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -914,3 +916,27 @@ def test_what_the_alertmanager_missed_is_sent_when_it_is_back(
     double.away = False
     mirror.send(now, 1)
     assert [alert["endsAt"] for alert in double.posted[0]] == ["2026-01-01T00:00:00+00:00"]
+
+
+@pytest.mark.parametrize("answer", [200, 302, 400, 401, 500, None])
+def test_user_and_password_of_the_alertmanager_are_sent_and_in_no_sentence_and_no_log(
+    answer: int | None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sent: list[str] = []
+
+    def handle(self: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers["authorization"])
+        if answer is None:
+            raise httpx.ConnectError("refused", request=request)
+        return httpx.Response(answer, text="{}", request=request)
+
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", handle)
+    caplog.set_level(logging.DEBUG)
+    with contextlib.closing(Alertmanager("http://user:s3cret@127.0.0.1:19093/am")) as client:
+        with pytest.raises(AlertmanagerAway) as refusal:
+            client.listed()
+        with contextlib.suppress(AlertmanagerAway):
+            client.post([{"labels": {}}])
+    assert sent == ["Basic " + b64encode(b"user:s3cret").decode()] * 2
+    assert "127.0.0.1:19093" in str(refusal.value)
+    assert "s3cret" not in str(refusal.value) + caplog.text and "user" not in str(refusal.value) + caplog.text

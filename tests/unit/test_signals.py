@@ -1,11 +1,16 @@
 """Signals: what makes one doubt the numbers (rules 6, 13, 16, 17)."""
 
 from collections.abc import Sequence
+from fractions import Fraction
+
+import pytest
 
 from services.domain.intake.facts import Fact
-from services.domain.judging.data_quality import SignalRow, signal_rows
+from services.domain.judging import data_quality
+from services.domain.judging.data_quality import ACCEPTANCE, BACKDATED, SignalRow, signal_rows
 from services.domain.judging.judge import Judge
 from services.domain.plan.plan import Collection, Source
+from services.domain.sums.tally import NOW, Cell, Tally, TallyKey
 from tests.unit.cases import (
     CN,
     TITLE,
@@ -127,3 +132,32 @@ def test_an_enabled_item_without_a_completed_case_in_ninety_days_is_contradicted
     name = ("contradicted", "ALL", "catalogue.enabled")
     assert rows(declared, case, now="2021-09-01")[name].n == "0"
     assert rows(declared, case, now="2021-11-01")[name].n == "1"
+
+
+def counted(n: int) -> Tally:
+    tally = Tally()
+    tally.add(((Cell.N, n),), None, 1)
+    return tally
+
+
+@pytest.mark.parametrize("item", ["x", "", "|", "used|catalogue.enabled"])
+def test_a_declaration_that_no_entry_makes_is_no_contradiction_and_hides_none(item: str) -> None:
+    tallies = {
+        TallyKey("~declared", "works", item, NOW): counted(1),
+        TallyKey("~declared", "works", "used|catalogue.enabled|water", NOW): counted(2),
+    }
+    assert signal_rows(tallies, day("2021-11-01")) == [
+        SignalRow("contradicted", "ALL", "catalogue.enabled", "2", "2", "")
+    ]
+
+
+def test_a_signal_that_cannot_be_computed_is_left_out_and_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    def written(value: Fraction | None) -> str:
+        if value is not None:
+            raise OverflowError
+        return ""
+
+    monkeypatch.setattr(data_quality, "written", written)
+    names = (ACCEPTANCE, BACKDATED)
+    found = signal_rows({TallyKey(name, "works", "-", NOW): counted(1) for name in names}, day("2021-11-01"))
+    assert [row.signal for row in found] == ["backdated"]

@@ -1,15 +1,17 @@
 """The log of tallies: whose rows count, whatever owners, crashes, frozen workers and compaction do to it."""
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.domain.sums.tally import Cell, Tally, TallyKey
-from services.messaging import tally_log
+from services.messaging import reader, tally_log, tally_reader
 from services.messaging.tally_log import Progress, Record, TallyLog
 
 DAY = 738_000
@@ -117,6 +119,13 @@ def test_a_sum_that_no_json_number_holds_arrives_exactly() -> None:
     assert log.tallies() == {key(): sent}
 
 
+def test_a_row_of_no_promise_and_no_signal_is_not_read() -> None:
+    log = read(tally_log.claim(0, 5), tally_log.complete(0, 5))
+    assert log.append(*row(5, 3, kpi="")) == "it names no promise and no signal"
+    log.append(*progress(5))
+    assert counted(log) == {} and log.changed == set()
+
+
 def test_partitions_add_up() -> None:
     log = read(
         *[tally_log.claim(0, 5), row(5, 3), tally_log.complete(0, 5)],
@@ -173,6 +182,28 @@ def test_the_progress_of_the_owner_before_says_nothing_of_the_rows_of_the_new_on
 
 
 # ---- wiping out ----------------------------------------------------------------------------------------------
+def test_a_foreign_record_under_the_key_of_a_progress_is_no_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    foreign: list[tuple[bytes | None, bytes | None]] = [
+        (b"progress|x", b"{}"), (b"progress|", b"1"), (b"progress|0", b"{}"), (b"progress|0", None), (None, b"\xff"),
+        (b"progress|1", progress(5)[1]),
+    ]  # fmt: skip
+
+    class Topic:
+        caught_up = False
+
+        def poll(self, seconds: float) -> list[reader.Record]:
+            begun, self.caught_up = self.caught_up, True
+            return [reader.Record("kpi.tallies", 0, 0, *each) for each in ((*foreign, progress(5)) if begun else ())]
+
+    @contextmanager
+    def opened(*_: object) -> Iterator[Topic]:
+        yield Topic()
+
+    monkeypatch.setattr(tally_reader, "TopicReader", opened)
+    assert tally_reader.ticks("nowhere", {0: 1}, 5) == []
+    assert tally_reader.ticks("nowhere", {1: 1}, 0.01) == [1]
+
+
 def test_what_counts_no_more_is_wiped_out_once() -> None:
     first = [tally_log.claim(0, 5), row(5, 3), row(5, 0, kpi="EMPTY"), tally_log.complete(0, 5)]
     frozen = [row(5, 100, kpi="LATE")]

@@ -14,6 +14,7 @@ from services.domain.intake.events import MODELS, Correction, Envelope, Head, te
 from services.domain.intake.facts import RANK_OF, Fact, Rank, case_key, digest_of
 from services.domain.intake.json_text import (
     DATA,
+    LONGEST_ARRIVAL,
     LONGEST_STAMP,
     STAMP,
     STAMP_END,
@@ -168,6 +169,8 @@ class Admission:
         if envelope.receivedat is not None:
             if not self._trust_receivedat:
                 raise _stamped_from_outside("receivedat")
+            if len(event["receivedat"]) > LONGEST_ARRIVAL:
+                raise _too_long_arrival()
             return envelope.receivedat
         if "receivedat" in event:
             raise Refused(Reason.INVALID_VALUE, "receivedat", "it is null", "leave it out")
@@ -224,6 +227,8 @@ class Admission:
         """The arrival that the record's header says."""
         if not self._trust_receivedat:
             raise _stamped_from_outside("receivedat")
+        if len(text) > LONGEST_ARRIVAL:
+            raise _too_long_arrival()
         try:
             return instant_from(text)
         except ValueError:
@@ -535,6 +540,17 @@ def _stamped_from_outside(path: str) -> Refused:
         path,
         "the arrival is stamped by the service",
         "leave receivedat out; recordedat says when your own system wrote it",
+    )
+
+
+def _too_long_arrival() -> Refused:
+    """An export could not write it into the event, and a replay of the archive would judge otherwise than the live
+    system."""
+    return Refused(
+        Reason.INVALID_VALUE,
+        "receivedat",
+        f"it is longer than any time: {LONGEST_ARRIVAL} characters",
+        "write RFC 3339 with at most nine digits of a second, or leave it out",
     )
 
 

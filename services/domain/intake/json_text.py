@@ -62,6 +62,8 @@ STAMP: Final = b'{"receivedat":"'
 STAMP_END: Final = b'",'
 LONGEST_STAMP: Final = 64
 """Bytes that an export adds to an event at most, when it writes the arrival into it."""
+LONGEST_ARRIVAL: Final = LONGEST_STAMP - len(STAMP) - len(STAMP_END)
+"""Characters of an arrival: what is longer no export could write into its event. A time in nanoseconds has 35."""
 DATA: Final = b',"data":'
 
 
@@ -69,7 +71,7 @@ def stamped(event: bytes, arrival: str) -> bytes:
     """A JSON object with its arrival spliced in as its first attribute; all other bytes stay as they are. ValueError
     if the arrival is longer than any time, or not ASCII."""
     written = json.dumps(arrival, ensure_ascii=False).encode("ascii")
-    if len(written) > LONGEST_STAMP - len(STAMP):
+    if len(written) - len('""') > LONGEST_ARRIVAL:
         raise ValueError("it is longer than any time")
     rest = event.lstrip()[1:]
     is_empty = rest.lstrip().startswith(b"}")

@@ -4,6 +4,7 @@ They are kept in tallies of their own, whose kpi begins with `~`, and published 
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -191,18 +192,26 @@ class SignalRow(NamedTuple):
 
 
 def signal_rows(tallies: Mapping[TallyKey, Tally], through: int, days: int = 30) -> list[SignalRow]:
-    """The signals of the last `days` days (and of the present), sorted."""
+    """The signals of the last `days` days (and of the present), sorted. One that cannot be computed is left out, and
+    stops no other."""
     sums: dict[tuple[str, str, str], Tally] = {}
     for key, tally in tallies.items():
         recent = key.day == NOW or through - days < key.day <= through
         if recent and key.kpi.startswith(PREFIX) and key.kpi not in (_DECLARED, _HANDLED):
             sums.setdefault((key.kpi, key.unit, key.item), Tally()).merge(tally)
-    rows = _contradictions(tallies, through)
+    rows: list[SignalRow] = []
+    with suppress(Exception):
+        rows += _contradictions(tallies, through)
     for (signal, unit, item), tally in sorted(sums.items()):
-        n, of = tally.cells[Cell.N], tally.cells[Cell.OPEN]
-        mean = Fraction(tally.cells[Cell.TOTAL], n) if signal in (ACCEPTANCE, HOLDING) and n else None
-        rows.append(SignalRow(signal.removeprefix(PREFIX), unit, item, str(n), str(of) if of else "", written(mean)))
+        with suppress(Exception):
+            rows.append(_signal_row(signal, unit, item, tally))
     return sorted(rows)
+
+
+def _signal_row(signal: str, unit: str, item: str, tally: Tally) -> SignalRow:
+    n, of = tally.cells[Cell.N], tally.cells[Cell.OPEN]
+    mean = Fraction(tally.cells[Cell.TOTAL], n) if signal in (ACCEPTANCE, HOLDING) and n else None
+    return SignalRow(signal.removeprefix(PREFIX), unit, item, str(n), str(of) if of else "", written(mean))
 
 
 def figure_signals(promise: Promise, unit: str, figure: Figure, today: int) -> list[SignalRow]:
@@ -236,7 +245,10 @@ def _contradictions(tallies: Mapping[TallyKey, Tally], through: int) -> list[Sig
     declared: dict[str, list[int]] = {}
     for key, tally in tallies.items():
         if key.kpi == _DECLARED:
-            check, attribute, service_item = key.item.split("|", 2)
+            parts = key.item.split("|", 2)
+            if len(parts) != 3:
+                continue  # no entry of a catalogue declares that: somebody else wrote into the log of tallies
+            check, attribute, service_item = parts
             counts = declared.setdefault(attribute, [0, 0])
             counts[1] += tally.cells[Cell.N]
             if not _borne_out(check, handled.get(service_item, Tally())):
