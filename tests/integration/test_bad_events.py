@@ -47,7 +47,7 @@ Headers = list[tuple[str, bytes]]
 Place = tuple[int, int]
 """Partition and offset in `case.events`."""
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 
 def accepted(case: str, **data: str) -> dict[str, object]:

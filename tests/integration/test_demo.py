@@ -22,7 +22,7 @@ from tests.integration.census import Census, Json, Prometheus, census
 from tests.integration.test_up import WEB_PORTS, Up, alive, ended
 from tests.unit import grafana
 
-pytestmark = pytest.mark.timeout(480)
+pytestmark = pytest.mark.timeout(960)
 
 FAULTS = "late_entry=0.1,corrections=0.1"
 """None that brings forth a bad event."""

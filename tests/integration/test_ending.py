@@ -33,7 +33,7 @@ MODULES = {
     "feed": "services.simulator",
 }
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(480)
 
 
 class Running(System):

@@ -30,7 +30,7 @@ DAYS = 8
 NOW = day_end(DAYS - 1)
 ILL = ("C3", "C40", "C41", "C77")
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(480)
 
 
 def events() -> list[bytes]:

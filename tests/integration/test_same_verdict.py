@@ -40,7 +40,7 @@ Verdicts = Counter[tuple[bytes, str, str, str]]
 HOSTILE = ROOT.parent / "shared" / "cases" / "hostile"
 """Records that once stopped, skewed or fooled the system, where they are beside the project: each has to be refused."""
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(360)
 
 
 @pytest.fixture

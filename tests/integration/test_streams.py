@@ -94,7 +94,7 @@ def in_the_background(work: Callable[[], object]) -> threading.Thread:
     return thread
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_three_workers_of_which_one_is_killed_and_one_joins_give_what_the_replay_gives(
     system: System, events: Path, replayed: tuple[bytes, bytes], tmp_path: Path
 ) -> None:
@@ -111,7 +111,7 @@ def test_three_workers_of_which_one_is_killed_and_one_joins_give_what_the_replay
     assert standing(system, tmp_path) == replayed
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(800)
 def test_a_storm_of_twelve_faults_ends_the_same_way(
     system: System, events: Path, replayed: tuple[bytes, bytes], tmp_path: Path
 ) -> None:

@@ -41,7 +41,7 @@ SESSION_SECONDS = 6.0
 FAILING = "tests.integration.failing_worker"
 CASES, OTHER, KPIS = "cases-1", "cases-2", "kpis-1"
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 
 class Story:
