@@ -46,9 +46,11 @@ CATCHING_UP = 5_000
 SWEEP_AT_ONCE = 500
 """How many due cases are judged, silent ones too, before the time is looked at, so that events do not wait long."""
 RETRIED_AT_ONCE = 50
-"""How many quarantined cases of a partition are judged again with each tick: each soon, and never all at once."""
+"""How many quarantined cases of a partition are judged again with each tick, at most and as long as there is time:
+each soon, and never all at once."""
 SWEEP_SECONDS = 0.8
-"""How long a tick may sweep, all partitions together; the next tick goes on. Tallies are published in between."""
+"""How long a tick may sweep and judge quarantined cases again, all partitions together; the next tick goes on. Tallies
+are published in between."""
 
 _EMPTY = Tally()
 _log = logging.getLogger(__name__)
@@ -263,14 +265,17 @@ class Cases:
                 partition.told(effects)
             if time.monotonic() > until:
                 return partition.next_at is None or partition.next_at > now
-        await self._retry(number, partition, now)
+        await self._retry(number, partition, now, until)
         return True
 
-    async def _retry(self, number: int, partition: CasePartition, now: Instant) -> None:
-        """Judge quarantined cases again. What comes out is published in the order of a sweep."""
-        if not partition.quarantined:
-            return
-        effects = list(partition.retry(now, RETRIED_AT_ONCE))
+    async def _retry(self, number: int, partition: CasePartition, now: Instant, until: float) -> None:
+        """Judge quarantined cases again, one after the other until the time is over: one full case takes 0.3 s. What
+        comes out is published in the order of a sweep."""
+        effects: list[Effects] = []
+        for _ in range(min(partition.quarantined, RETRIED_AT_ONCE)):
+            effects += partition.retry(now, 1)
+            if time.monotonic() > until:
+                break
         if effects:
             await self._delivery.publish(number)
             await self._tell(number, effects, now)

@@ -10,7 +10,7 @@ from services.cli.cases import RETRIED_WITH_A_TICK
 from services.domain.judging.judge import Judge
 from services.messaging.quarantine_log import QuarantinedCase, decode
 from services.messaging.topics import ALERT_CARDS, CASE_QUARANTINE, KPI_TALLIES
-from streams.cases.cases import RETRIED_AT_ONCE
+from streams.cases.cases import RETRIED_AT_ONCE, SWEEP_SECONDS
 from tests.stream.delivery import FLUSHED, PUBLISHED
 from tests.stream.test_cases import Stage, accepted, completed, judge
 from tests.unit.poison import POISON, poisoned
@@ -38,6 +38,33 @@ def stage(judge: Judge, tmp_path: Path) -> Stage:
 
 def test_the_numbers_of_command_and_worker_are_the_same() -> None:
     assert RETRIED_WITH_A_TICK == RETRIED_AT_ONCE
+
+
+def test_cases_that_cannot_be_judged_take_no_more_of_a_tick_than_a_sweep_may(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One after the other, until the time is over; the next tick goes on with the next ones."""
+    number = 7
+    for each in range(number):
+        stage.take(ill(each, f"A{each}"))
+    partition = stage.cases._partitions[0]
+    tried: list[bytes] = []
+    elapsed = [0.0]
+    judge_row = partition._judge_row
+
+    def slow(key: bytes, *given: Any, **more: Any) -> Any:
+        tried.append(key)
+        elapsed[0] += SWEEP_SECONDS / 3 + 0.01
+        return judge_row(key, *given, **more)
+
+    monkeypatch.setattr(partition, "_judge_row", slow)
+    monkeypatch.setattr("streams.cases.cases.time.monotonic", lambda: elapsed[0])
+    stage.tick()
+    assert len(tried) == 3
+    stage.tick()
+    stage.tick()
+    assert set(tried[:number]) == set(partition._quarantined), "all come in turn"
+    assert [progress.swept_to for progress in stage.log().progress()] == [stage.clock.now() - 1]
 
 
 @pytest.mark.parametrize("unread", [0, 10_000])

@@ -1,5 +1,8 @@
 """A case that cannot be judged stops no other, is marked, and is judged as if nothing had been once it can be."""
 
+import hashlib
+import json
+import random
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,16 +24,27 @@ from services.domain.judging.quarantine import (
     named_by,
     refused_corrections,
 )
+from services.domain.results import case_partition
 from services.domain.results.cards import written_card
-from services.domain.results.case_partition import HEARTBEATS, RELEASED, UNREADABLE, CasePartition, Effects
+from services.domain.results.case_partition import (
+    HEARTBEATS,
+    JUDGED_ROW,
+    PLAN_ROW,
+    RELEASED,
+    UNREADABLE,
+    CasePartition,
+    Effects,
+    Row,
+)
 from services.domain.results.published import State, ValueRow
 from services.domain.results.safe_judge import SafeJudge
 from services.domain.results.value_rows import Valuer
 from services.domain.sums.tally import NOW, Cell, Tally, TallyKey
 from services.domain.time.zone import Instant, Zone
-from services.messaging import tally_log
+from services.messaging import quarantine_log, tally_log
 from services.messaging.codec import dump_row, load_row
 from services.messaging.tally_log import TallyLog
+from services.messaging.topics import LARGEST_RECORD
 from services.replay.buckets import Record
 from services.replay.judging import BucketJudge
 from tests.unit import histories
@@ -360,6 +374,22 @@ DAMAGED = [
     b"[[],[[1]],null]",
     b'[[],[["P","works","-",5,[[99,1]],null]],null]', b'[[],[["P","works","-",5,[[0,"x"]],null]],null]',
     b"[[],[],null,[],[],0,[1]]", b'{"version":9,"facts":[]}', b"\x01{",
+    b'[[[1,2,["x"],"id",5,"d",{}]],[],null]', b'[[[1,2,5,"id",5,"d",{}]],[],null]',
+    b'[[[1,2,"s",5,5,"d",{}]],[],null]',
+    b'[[[1,2,"s","id",5,6,{}]],[],null]', b'[[[1,99,"s","id",5,"d",{}]],[],null]',
+    b'[[[1,2,"s","id",5,"d",[]]],[],null]',
+    b'[[[1,2,"s","id",5,"d",{},"x"]],[],null]', b'[[[true,2,"s","id",5,"d",{}]],[],null]',
+    b'[[],[],"x"]', b"[[],[],[]]", b"[[],[],1.5]", b'[[],"",null]', b"[[],{},null]",
+    b'[[],[["","works","-",5,[[0,1]],null]],null]', b'[[],[["P","works","-",-5,[[0,1]],null]],null]',
+    b'[[],[["P","works","-",99999999,[[0,1]],null]],null]', b'[[],[["P","works","-",5,[[0,1]],"x"]],null]',
+    b'[[],[["P","works","-",5,[[-1,1]],null]],null]', b'[[],[["P","works","-",5,[[0,1.5]],null]],null]',
+    b'[[],[],null,[["P",1,"-","red",5,6,null,"","u"]],[]]', b'[[],[],null,[["P","x","-","red","u",5,6,null,""]],[]]',
+    b'[[],[],null,[],[[["P",[]],[1]]]]', b'[[],[],null,[],[[[1,1],[1]]]]', b'[[],[],null,[],["x"]]',
+    b'[[],[],null,[],[],0,["c","noon",[],[]]]', b'[[],[],null,[],[],0,["c",5,[1],[]]]',
+    b'[[],[],null,[],[],0,[1,5,[],[]]]',
+    b'[[],[],null,[],[],0,["c",5,7,[]]]', b'[[],[],null,[],[],0,null,"no base64"]', b"[[],[],null,[],[],0,null,5]",
+    b'\x01[[[1,2,"\\ud800","id",5,"d",{}]],[],null]', b'\x01[[],[["P","\\ud800","-",5,[[0,1]],null]],null]',
+    b'[[[1,2,"s","id",5,"d",{"a":' + b"[" * 400 + b"]" * 400 + b"}]],[],null]",
 ]  # fmt: skip
 
 
@@ -383,11 +413,126 @@ def test_a_damaged_or_newer_row_is_set_aside_and_kept_and_events_of_its_case_are
     # the version that wrote it, or a mended disk, can read it again
     whole = dump_row([[list(BEGUN)], [], None])
     kept = load_row(rows[KEY])
-    rows[KEY] = dump_row([*kept[:7], whole.decode("latin-1")])
+    rows[KEY] = dump_row([*kept[:7], case_partition._text_of(whole)])
     mended = partition(WATER, rows, LATER)
     tick(mended, LATER, reader)
     assert (reader.quarantined, mended.quarantined) == ({}, 0)
     assert mended.tallies[TallyKey("P", "works", "-", day("2021-09-14"))].cells[Cell.MET] == 1
+
+
+def contributed(rows: Mapping[bytes, bytes]) -> dict[TallyKey, Tally]:
+    """What the rows say that they contribute, added up."""
+    tallies: dict[TallyKey, Tally] = {}
+    for key, value in rows.items():
+        if key.startswith(b"/"):
+            for *identity, cells, bin in load_row(value)[1]:
+                tallies.setdefault(TallyKey(*identity), Tally()).add(cells, bin, 1)
+    return filled(tallies)
+
+
+_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters())
+    | st.sampled_from(("P", "works")),
+    lambda inner: st.lists(inner, max_size=8) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def mutated(row: Any, data: st.DataObject) -> Any:
+    """A copy with one value at any depth replaced, removed or doubled."""
+    if isinstance(row, list | tuple) and row and data.draw(st.integers(0, 9)):
+        copy, place = list(row), data.draw(st.integers(0, len(row) - 1))
+        match data.draw(st.integers(0, 9)):
+            case 0:
+                del copy[place]
+            case 1:
+                copy.insert(place, copy[place])
+            case _:
+                copy[place] = mutated(copy[place], data)
+        return copy
+    if isinstance(row, dict) and row and data.draw(st.integers(0, 9)):
+        name = data.draw(st.sampled_from(sorted(row)))
+        return {**row, name: mutated(row[name], data)}
+    return data.draw(_VALUES)
+
+
+def damaged(good: bytes, data: st.DataObject) -> bytes:
+    match data.draw(st.sampled_from(("mutation", "value", "bytes", "cut"))):
+        case "mutation":
+            row = load_row(good)
+            for _ in range(data.draw(st.integers(1, 3))):
+                row = mutated(row, data)
+            return data.draw(st.sampled_from((b"", b"\x01"))) + json.dumps(row).encode()
+        case "value":
+            return json.dumps(data.draw(_VALUES)).encode()
+        case "bytes":
+            return data.draw(st.binary())
+    return good[: data.draw(st.integers(0, len(good)))]
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_whatever_is_in_a_row_ends_no_start_or_sweep_and_changes_no_other_case(data: st.DataObject) -> None:
+    """The tallies are at every time what the rows contribute, and those of the other cases contribute what they did."""
+    before, seen = at("2021-09-20"), Reader()
+    rows: dict[bytes, bytes] = {}
+    for judge, now in ((poisoned(WATER), before), (data.draw(st.sampled_from((WATER, poisoned(WATER)))), LATER)):
+        fed = partition(judge, rows, now)
+        for fact in (BEGUN, ILL) if now == before else (milestone("2021-09-13T10:00", "a"),):
+            fed.take(KEY, fact, now)
+            fed.take(OTHER, fact._replace(id=fact.id.replace(POISON, "E")), now)
+        tick(fed, now, seen)
+    other = load_row(rows[OTHER])[1]
+    heartbeats = HEARTBEATS + b"/units/water"
+    for key in data.draw(st.sampled_from(((KEY,), (heartbeats,), (PLAN_ROW,), (JUDGED_ROW, KEY), (KEY, heartbeats)))):
+        rows[key] = damaged(rows.get(key, rows[KEY]), data)
+    if data.draw(st.booleans()):
+        rows[PLAN_ROW] = b"another plan"
+    for later in (LATER, at("2021-10-02")):
+        fed = partition(WATER, rows, later)
+        for effects in fed.standing():
+            published(effects)
+        for look in (fed.sweep(later), fed.retry(later, 50)):
+            effects_of_look = list(look)
+            for effects in effects_of_look:
+                published(effects)
+            fed.told(effects_of_look)
+        for fact in (BEGUN, DONE, heartbeat("2021-09-20T09:00")):
+            published(fed.take(KEY, fact, later))
+        assert filled(fed.tallies) == contributed(rows)
+        assert load_row(rows[OTHER])[1] == other
+        orjson.dumps(fed.last_events)
+        for key, tally in fed.tallies.items():
+            tally_log.row(0, 1, key, tally)
+
+
+def published(effects: Effects | None) -> None:
+    """What a worker writes of it."""
+    if effects is not None:
+        if effects.quarantine is not None:
+            quarantine_log.record(effects.key, effects.quarantine, ZONE)
+        for card in effects.cards:
+            orjson.dumps(written_card(card, "", ZONE)._asdict())
+
+
+@pytest.mark.parametrize("compressible", [True, False])
+def test_what_is_kept_of_a_row_that_cannot_be_read_fits_into_a_record(compressible: bool) -> None:
+    """Of damage that no record would hold only length and SHA-256 are kept."""
+    damage = b"\xff" + (b"x" * 1_900_000 if compressible else random.Random(1).randbytes(1_900_000))
+    rows = {KEY: damage}
+    for _ in range(3):
+        fed, reader = partition(WATER, rows, LATER), Reader()
+        tick(fed, LATER, reader)
+        assert reader.quarantined == {KEY: UNREADABLE} or not reader.quarantined
+        assert fed.quarantined == 1
+    assert len(rows[KEY]) < LARGEST_RECORD // 2
+    kept = Row(load_row(rows[KEY])).unread
+    digest = hashlib.sha256(damage).hexdigest()
+    assert kept == (damage if compressible else b"1900001 bytes, SHA-256 " + digest.encode())
 
 
 def test_a_damaged_row_is_found_when_its_case_is_added_to() -> None:

@@ -1,8 +1,11 @@
 """How much one case may hold: a case is judged as a whole and its row is one record, so that neither may grow for ever.
 
 A source that repeats itself (a retry under new ids, a loop) would else make a row that no broker takes, or that takes
-seconds to judge, and with it stop all cases of its partition. Which facts stay is a function of the facts alone, never
-of the order in which they are read: those that arrived first.
+seconds to judge, and with it stop all cases of its partition. Those facts stay that arrived first, in whatever order
+they are read. One exception: where two events of a full case share source and id (a conflict), the one that arrived
+first and the one that wins may be different events, and what was taken out before the winner came does not come back.
+Which facts stay then depends on the order, and a replay may keep others than the worker. Each event that is taken out
+has its dead letter in either case.
 """
 
 from typing import Any, Final

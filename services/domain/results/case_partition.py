@@ -4,10 +4,15 @@ Rows live in the mapping that is handed in (a store with a changelog, or a dict)
 due times of open cases. The same class serves the Faust workers, the replay and the tests.
 """
 
+import hashlib
 import heapq
+import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from datetime import date
 from functools import partial
-from itertools import islice
+from itertools import islice, product
+from types import NoneType
 from typing import Any, NamedTuple
 
 from services.domain.history.capacity import LARGEST_CASE, room_in, take_beyond, weight
@@ -118,7 +123,7 @@ class Row:
             cause, since, kpis, units = packed[6]
             self.quarantine = Held(cause, since, tuple(kpis), tuple(units))
         if len(packed) > 7:
-            self.unread = packed[7].encode(_BYTES)
+            self.unread = _bytes_of(packed[7])
 
     @property
     def has_told(self) -> bool:
@@ -126,9 +131,15 @@ class Row:
         return bool(self.cards or self.rulings) or self.quarantine is not None
 
     def is_sound(self) -> bool:
-        """Whether it is in the form in which this version writes rows: damage can look like JSON."""
-        return all(map(_is_fact, self.facts)) and (
-            self.contributions is None or all(map(_is_contribution, self.contributions))
+        """Whether every part has the types with which this version writes rows: damage can look like JSON."""
+        contributions, held = self.contributions, self.quarantine
+        return (
+            _are_facts(self.facts)
+            and type(self.next_at) in _MAYBE_INT
+            and (contributions is None or (type(contributions) is list and all(map(_is_contribution, contributions))))
+            and all(tuple(map(type, card)) in _CARDS for card in self.cards)
+            and all(type(kpi) is str and type(cycle) is int for (kpi, cycle), _ in self.rulings)
+            and (held is None or _is_held(held))
         )
 
     def packed(self) -> Packed:
@@ -136,7 +147,7 @@ class Row:
         facts = [tuple(fact) for fact in self.facts]
         if self.quarantine is not None or self.unread is not None:
             told = [tuple(card) for card in self.cards], self.rulings
-            unread = [] if self.unread is None else [self.unread.decode(_BYTES)]
+            unread = [] if self.unread is None else [_text_of(self.unread)]
             return [facts, self.contributions, self.next_at, *told, int(self.untold), self.quarantine, *unread]
         if self.cards or self.rulings:
             told = [tuple(card) for card in self.cards], self.rulings
@@ -144,19 +155,81 @@ class Row:
         return [facts, self.contributions, self.next_at]
 
 
-_BYTES = "latin-1"
-"""Any bytes as a text of JSON, and back."""
+LARGEST_UNREAD = 1_000_000
+"""Characters that a row which cannot be read may take in the row that keeps it: half of the largest record."""
+_LARGEST_INFLATED = 16_000_000
 
 
-def _is_fact(fact: Fact) -> bool:
-    return 7 <= len(fact) <= 8 and type(fact[0]) is type(fact[1]) is type(fact[4]) is int and type(fact[6]) is dict
+def _kept(value: bytes) -> bytes:
+    """What is kept of a row that cannot be read: all of it; of one that no record would hold, length and SHA-256."""
+    if len(_text_of(value)) <= LARGEST_UNREAD:
+        return value
+    return b"%d bytes, SHA-256 %s" % (len(value), hashlib.sha256(value).hexdigest().encode())
+
+
+def _text_of(value: bytes) -> str:
+    """Any bytes as a text of JSON. Compressed: the row of a full case is nearly as large as a record may be."""
+    return b64encode(zlib.compress(value, 1)).decode()
+
+
+def _bytes_of(text: str) -> bytes:
+    return zlib.decompressobj().decompress(b64decode(text, validate=True), _LARGEST_INFLATED)
+
+
+def _types(*fields: Iterable[type]) -> frozenset[tuple[type, ...]]:
+    """All the types that the fields of a tuple may have, one beside the other: to compare with them is fast."""
+    return frozenset(product(*fields))
+
+
+_MAYBE_INT = frozenset((int, NoneType))
+_INT, _STR = (int,), (str,)
+_WITHOUT_RECORDED = _INT, _INT, _STR, _STR, _INT, _STR, (dict,)
+_FACTS = _types(*_WITHOUT_RECORDED) | _types(*_WITHOUT_RECORDED, _MAYBE_INT)
+_CONTRIBUTIONS = _types(_STR, _STR, _STR, _INT, (list,), _MAYBE_INT)
+_CARDS = _types(_STR, _INT, _STR, _STR, _STR, _INT, _MAYBE_INT, _MAYBE_INT, _STR)
+_MANY_BRACKETS = 150
+_DEEPEST = 100
+
+
+def _are_facts(facts: Iterable[Fact]) -> bool:
+    for fact in facts:
+        if tuple(map(type, fact)) not in _FACTS or not 0 <= fact[1] <= _LAST_RANK:
+            return False
+        if not _EARLIEST < fact[0] < _LATEST or fact[4] < _EARLIEST:
+            return False  # the judge would walk through the days of a million years
+    return True
 
 
 def _is_contribution(packed: Packed) -> bool:
-    kpi, unit, item, day, cells, bin = packed
-    if not (type(kpi) is type(unit) is type(item) is str and type(day) is int and isinstance(bin, int | None)):
+    if tuple(map(type, packed)) not in _CONTRIBUTIONS or not packed[0] or not 0 <= packed[3] <= _LAST_DAY:
         return False
-    return all(type(amount) is int and 0 <= cell < CELLS for cell, amount in cells)
+    for cell, amount in packed[4]:
+        if type(cell) is not int or type(amount) is not int or not 0 <= cell < CELLS:
+            return False
+    return True
+
+
+def _is_held(held: Held) -> bool:
+    return type(held.since) is int and all(type(text) is str for text in (held.cause, *held.kpis, *held.units))
+
+
+def _is_odd(value: bytes) -> bool:
+    """Whether a row may be deep, or have texts in it that cannot be written: it does not begin as all rows do that the
+    fast reader of JSON reads, which refuses these."""
+    return value[:1] != b"[" or value.count(b"[") + value.count(b"{") > _MANY_BRACKETS
+
+
+def _is_plain(value: Any, levels: int = _DEEPEST) -> bool:
+    """Whether it is not so deep that to read it takes more stack than there is. Raises UnicodeError where a text cannot
+    be written: half of a pair of surrogates."""
+    kind = type(value)
+    if kind is str:
+        value.encode()
+    elif kind is dict:
+        return levels > 0 and all(_is_plain(each, levels - 1) for pair in value.items() for each in pair)
+    elif kind is list:
+        return levels > 0 and all(_is_plain(each, levels - 1) for each in value)
+    return True
 
 
 class CasePartition:
@@ -196,15 +269,10 @@ class CasePartition:
     # ---- start -------------------------------------------------------------------------------------
     def rebuild(self, now: Instant) -> None:
         """Read all rows once: tallies and due times come out of what each row contributed. Rows judged by another plan
-        or by other rules, or merged by a recovery, are judged again, and so are all once the clock was set back."""
-        catching_up = self.catching_up
-        try:
-            self._rebuild(now, thoroughly=False)
-        except Exception:  # a row only looks like one: each is looked at closely, which costs as much again
-            self.catching_up = catching_up
-            self._rebuild(now, thoroughly=True)
+        or by other rules, or merged by a recovery, are judged again, and so are all once the clock was set back.
 
-    def _rebuild(self, now: Instant, *, thoroughly: bool) -> None:
+        Each row is looked at closely, here and not later: whatever is in one, it ends no start, and no other case is
+        lost for it."""
         self.tallies.clear()
         self.changed.clear()
         self.last_events.clear()
@@ -221,27 +289,26 @@ class CasePartition:
         for key, value in self._rows.items():
             if key in _NO_CASES:
                 continue
-            row = self._read(value, thoroughly=thoroughly)
+            row = self._read(value, thoroughly=True)
             if row.unread is not None:
                 stale.append(key)
                 continue
             self._hear(row.facts, now)
+            if key.startswith(HEARTBEATS):
+                self._schedule(key, row.next_at)
+                continue
             if row.quarantine is not None and row.quarantine.cause:
                 self._quarantined[key] = None
-            if (same_plan and row.contributions is not None) or key.startswith(HEARTBEATS):
+            if same_plan and row.contributions is not None:
                 self._count(row.contributions, 1)
                 self._schedule(key, AT_ONCE if row.untold else row.next_at)
             else:
                 stale.append(key)
-        catching_up, self.catching_up = self.catching_up, True  # what is to be told is told by the first sweep
         for key in stale:
-            row = self._read(self._rows[key], thoroughly=thoroughly)
-            row.contributions = []
-            if row.unread is not None and key.startswith(HEARTBEATS):
+            if key.startswith(HEARTBEATS):
                 del self._rows[key]  # the next heartbeat says the same
-                continue
-            self._judge_row(key, row, now)
-        self.catching_up = catching_up
+            else:
+                self._judge_stale(key, now)
         if not same_plan:
             self._rows[PLAN_ROW] = fingerprint
         if set_back:
@@ -250,6 +317,19 @@ class CasePartition:
             self._judged(now)
         heapq.heapify(self._due)
         self.catching_up = was_catching_up
+
+    def _judge_stale(self, key: bytes, now: Instant) -> None:
+        """Judge a row that was judged otherwise; where that raises, it is set aside as one that cannot be read."""
+        value = self._rows[key]
+        row = self._read(value, thoroughly=True)
+        row.contributions = []
+        try:
+            self._judge_row(key, row, now)
+        except Exception:
+            self._count(row.contributions, -1)
+            row = Row()
+            row.unread = _kept(value)
+            self._judge_row(key, row, now)
 
     # ---- events ------------------------------------------------------------------------------------
     def add(self, key: bytes, fact: Fact, now: Instant) -> Effects | None:
@@ -433,15 +513,15 @@ class CasePartition:
     # ---- reading -----------------------------------------------------------------------------------
     def _read(self, value: bytes, *, thoroughly: bool = False) -> Row:
         """A row; where it cannot be read, one that has no facts and keeps it. `thoroughly`: what only looks like a row
-        is found, too."""
+        is found, too, which a rebuild does for all that come later."""
         try:
             packed = self._loads(value)
             row = Row(packed)
-            if packed is None or (thoroughly and not row.is_sound()):
+            if packed is None or (thoroughly and not (row.is_sound() and (not _is_odd(value) or _is_plain(packed)))):
                 raise ValueError("not in the form of a row")
         except Exception:
             row = Row()
-            row.unread = value
+            row.unread = _kept(value)
         return row if row.unread is None else self._reunited(row)
 
     def _reunited(self, row: Row) -> Row:
@@ -449,7 +529,7 @@ class CasePartition:
         try:
             packed = self._loads(row.unread or b"")
             whole = Row(packed)
-            if packed is None or not whole.is_sound():
+            if packed is None or not whole.is_sound() or not _is_plain(packed):
                 return row
         except Exception:
             return row
@@ -472,7 +552,7 @@ class CasePartition:
             return 0  # of a version that did not keep it
         try:
             return int(self._loads(kept)[2])
-        except (ValueError, TypeError, LookupError):
+        except Exception:
             return 2**62
 
     # ---- judging -----------------------------------------------------------------------------------
@@ -596,6 +676,10 @@ class CasePartition:
 _NO_CASES = frozenset((PLAN_ROW, JUDGED_ROW))
 _NEVER: Instant = -(2**63)
 _HEARTBEAT = int(Rank.SOURCE_HEARTBEAT)
+_LAST_RANK = max(map(int, Rank))
+_EARLIEST, _LATEST = -(10**16), 10**16
+"""Instants of the years 1653 to 2286."""
+_LAST_DAY = date.max.toordinal()
 _CORRECTION = int(Rank.CORRECTION)
 
 
