@@ -120,7 +120,7 @@ class BucketJudge:
 
         A case that cannot be judged is judged at every moment, as the workers try it again and again: what fails may
         work at the next one without any new fact, and its promise cannot say when. That costs, per moment, two
-        judgements of the case: of a full case 0.3 s, and so 100 s for each year of days."""
+        judgements of the case: of a full case up to 0.3 s, and so up to 100 s for each year of days."""
         moments = self._moments
         known_at = min([fact.received if fact.received > fact.time else fact.time for fact in facts])
         period = bisect_left(moments, known_at)
