@@ -124,7 +124,7 @@ def test_a_part_that_never_starts_keeps_no_other_from_its_work_and_the_screen_sa
     up.until("kpis-1 ended with code 1 (3 times in a row); starting it again in 2 s")
     assert "kpis-1 is down" in up.said
     working = up.pids()
-    assert {"broker", "cases-1", "cases-2", "exporter", "notifier", "Prometheus"} <= set(alive(working))
+    assert {"broker", "cases-1", "cases-2", "exporter", "notifier", "prometheus"} <= set(alive(working))
     assert up.end(signal.SIGTERM) == 0
     assert alive(working) == []
 
