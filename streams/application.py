@@ -13,7 +13,7 @@ from typing import Any
 import faust
 from kafka.errors import KafkaError
 
-from services.catalog.load import InvalidPlan
+from services.catalog.load.plan_folder import InvalidPlan
 from services.domain.intake.visible_text import LINES, visible
 from services.ending import end_soon
 from services.logs import SeenRecord, complain

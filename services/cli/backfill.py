@@ -10,7 +10,7 @@ import typer
 
 from services.backfill.history import BLOCK_HOURS, Block, History, Recomputed
 from services.backfill.store import Store
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.cli.arguments import EventFiles, PlanFolder, Processes, chosen_plan
 from services.cli.failure import WRONG_USAGE, Failure
 from services.cli.progress import Display

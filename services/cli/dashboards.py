@@ -8,7 +8,7 @@ from rich.text import Text
 
 from dashboards.build import dashboards
 from dashboards.publish import GrafanaUnavailable, Outcome, Published, PublishFailed, WrongAddress, publish
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.cli.failure import INPUT_HAS_ERRORS, NO_ANSWER, WRONG_USAGE, Failure
 from services.cli.terminal import safe_console
 from services.settings import Settings

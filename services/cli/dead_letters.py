@@ -8,7 +8,7 @@ import typer
 from kafka import KafkaProducer
 from rich.table import Table
 
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.cli.arguments import Bootstrap, PlanFolder, chosen_plan
 from services.cli.failure import INPUT_HAS_ERRORS, Failure
 from services.cli.terminal import safe_console, say

@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from services.catalog.sentences import in_words, limit_words
+from services.catalog.words.promise_text import in_words, limit_words
 from services.cli.rejected import line_of
 from services.domain.history.case import MICRO
 from services.domain.intake.facts import Fact, Rank

@@ -3,7 +3,7 @@
 import errno
 import sys
 
-from services.catalog.load import InvalidPlan
+from services.catalog.load.plan_folder import InvalidPlan
 from services.local.failures import PartUnavailable
 from services.settings import SettingsError
 from services.whole_file import BeingWritten

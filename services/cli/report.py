@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.cli.arguments import EventFiles, PlanFolder, Processes, chosen_plan
 from services.cli.failure import WRONG_USAGE, Failure
 from services.cli.progress import Display

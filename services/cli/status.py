@@ -11,8 +11,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from services.catalog.load import load_plan
-from services.catalog.wording import SIGNS, STATE_NAMES, unit_code
+from services.catalog.load.plan_folder import load_plan
+from services.catalog.words.wording import SIGNS, STATE_NAMES, unit_code
 from services.cli.arguments import Wait
 from services.cli.failure import NO_ANSWER, Failure
 from services.cli.terminal import safe_console

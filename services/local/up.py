@@ -25,7 +25,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.clock import KEEP_SECONDS, Clock
 from services.domain.plan.plan import Plan
 from services.domain.time.zone import instant_of

@@ -5,7 +5,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.clock import Clock
 from services.logs import complain
 from services.rules.write import write_rules

@@ -5,8 +5,8 @@ import sys
 import threading
 from types import FrameType
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import InvalidPlan, load_plan
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import InvalidPlan, load_plan
 from services.clock import Clock
 from services.domain.plan.statutory_time import Law
 from services.ending import end_soon

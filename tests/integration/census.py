@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from dashboards.build import dashboards
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.settings import Settings
 
 Json = dict[str, Any]

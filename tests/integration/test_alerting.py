@@ -15,7 +15,7 @@ import orjson
 import pytest
 from kafka import KafkaProducer
 
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.clock import Clock
 from services.domain.results.published import Card, ValueRow
 from services.domain.time.zone import Zone

@@ -13,8 +13,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from services.backfill import recorded
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.cli.__main__ import main
 from services.domain.plan.statutory_time import Law
 from services.local import prometheus

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.statutory_time import Law
 from services.domain.time.zone import Zone
 from services.local.kafka import Broker

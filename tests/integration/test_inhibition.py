@@ -13,7 +13,7 @@ import orjson
 import pytest
 import uvicorn
 
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.clock import Clock
 from services.domain.plan.plan import Plan
 from services.domain.results.published import Card

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from services.catalog.calendars import load_calendar
+from services.catalog.load.calendars import load_calendar
 from services.domain.intake.admission import Admission
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.judging.judge import Judge

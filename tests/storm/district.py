@@ -7,8 +7,8 @@ from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.domain.judging.judge import Judge
 from services.domain.plan.plan import Plan
 from services.domain.time.zone import Instant

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.catalog.working_time import WorkingTime
 from services.cli.status import Standing as Status
 from services.cli.status import _row_of_known_state, cards_table, promises_table, troubles

@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from services.bounded import parsed_toml, read_text
-from services.catalog.load import Located, Problem, digest_of
+from services.catalog.load.plan_folder import Located, Problem, digest_of
 from services.domain.plan.plan import Promise
 
 LOCK = "plan.lock"

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
-from services.catalog.wording import objective_text, unit_of_measure
+from services.catalog.words.wording import objective_text, unit_of_measure
 from services.domain.plan.plan import BY_EVENT, CASELESS, Kind, Objective, Plan, Promise, Strength, Tier, Title
 from services.domain.time.limits import Limit
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from services.catalog.coherence import as_tuple
-from services.catalog.sample_events import sources_of
+from services.catalog.check.promise_checks import as_tuple
+from services.catalog.samples.events import sources_of
 from services.domain.judging.bounded_amounts import FULL_TRACE
 from services.domain.judging.kinds.in_sync import PLATFORM, VERSION
 from services.domain.plan.plan import AttributeSpec, Kind, Plan, Promise, Source

@@ -6,7 +6,7 @@ A schema says the form of a file. Whether a plan is right, beyond its form, is s
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from services.catalog.load import LIST_PATTERN, TAKES_LISTS
+from services.catalog.load.plan_folder import LIST_PATTERN, TAKES_LISTS
 from services.domain.plan.plan import Entry, HoursEntry, PlanHead, Promise, ServiceItem, Source, Unit
 
 Schema = dict[str, Any]

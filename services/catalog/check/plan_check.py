@@ -15,8 +15,8 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from services.bounded import read_text
-from services.catalog.calendars import load_calendar
-from services.catalog.coherence import (
+from services.catalog.check.clause_check import PlanText, contradictions
+from services.catalog.check.promise_checks import (
     MEASURES,
     Fault,
     as_tuple,
@@ -26,10 +26,10 @@ from services.catalog.coherence import (
     sooner_than_told,
     values_of,
 )
-from services.catalog.load import Located, Place, Problem, Reading, read_plan
-from services.catalog.lock import broken
-from services.catalog.positions import line_of, lines_of
-from services.catalog.quotation import PlanText, contradictions
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.lock import broken
+from services.catalog.load.plan_folder import Located, Place, Problem, Reading, read_plan
+from services.catalog.load.toml_lines import line_of, lines_of
 from services.domain.judging.bounded_amounts import FULL_TRACE
 from services.domain.judging.kinds.in_sync import PLATFORM, VERSION
 from services.domain.plan.plan import AttributeSpec, HoursEntry, Kind, Promise, ServiceItem, Source, Unit

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from services.catalog.lock import version_of
+from services.catalog.load.lock import version_of
 from services.domain.plan.plan import Entry, Plan
 
 

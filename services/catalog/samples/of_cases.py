@@ -6,9 +6,9 @@ from datetime import date
 from fractions import Fraction
 from typing import Any
 
-from services.catalog.check import CASE_FIELDS, OF_EVERY_CASE
-from services.catalog.coherence import as_tuple
-from services.catalog.sample_events import OPERATIONS, Expected, Name, Scene, Telling, Unspoken, voice_of
+from services.catalog.check.plan_check import CASE_FIELDS, OF_EVERY_CASE
+from services.catalog.check.promise_checks import as_tuple
+from services.catalog.samples.events import OPERATIONS, Expected, Name, Scene, Telling, Unspoken, voice_of
 from services.domain.judging.bounded_amounts import FULL_TRACE
 from services.domain.plan.plan import AttributeSpec, Kind, Objective, Promise, ServiceItem, Title
 from services.domain.plan.statutory_time import Law

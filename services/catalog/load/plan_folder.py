@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from services.bounded import Unreadable, parsed_toml, read_text
-from services.catalog.calendars import FOLDER as CALENDARS
+from services.catalog.load.calendars import FOLDER as CALENDARS
 from services.domain.intake.visible_text import bites, visible
 from services.domain.plan.plan import Entry, HoursEntry, Plan, PlanHead, Promise, ServiceItem, Source, Unit
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from services.bounded import Unreadable, parsed_toml, read_text
 from services.domain.time.calendar import WorkingCalendar
 
-FOLDER = Path(__file__).parent / "calendar"
+FOLDER = Path(__file__).parents[1] / "calendar"
 
 
 class _Holiday(BaseModel):

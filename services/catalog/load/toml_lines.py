@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import tree_sitter_toml
 from tree_sitter import Language, Node, Parser
 
-from services.catalog.load import Place
+from services.catalog.load.plan_folder import Place
 
 
 def lines_of(text: str) -> Mapping[Place, int]:

@@ -5,9 +5,9 @@ from datetime import date
 from fractions import Fraction
 from typing import Any
 
-from services.catalog.coherence import as_tuple
-from services.catalog.sample_cases import SECOND, another
-from services.catalog.sample_events import ALL, Expected, Name, Scene, Telling, voice_of
+from services.catalog.check.promise_checks import as_tuple
+from services.catalog.samples.events import ALL, Expected, Name, Scene, Telling, voice_of
+from services.catalog.samples.of_cases import SECOND, another
 from services.domain.judging.kinds.in_sync import PLATFORM, VERSION
 from services.domain.judging.months_owed import Months, last_day
 from services.domain.plan.plan import AttributeSpec, Kind, Promise

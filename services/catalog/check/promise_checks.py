@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from services.catalog.load import Place
+from services.catalog.load.plan_folder import Place
 from services.domain.plan.plan import BY_EVENT, CASELESS, AttributeSpec, Kind, Promise, ServiceItem, Source, Window
 from services.domain.time.limits import Limit, LimitUnit
 
