@@ -11,7 +11,7 @@ from dashboards.pipeline import pipeline
 from dashboards.promise import promise
 from dashboards.sources import sources
 from dashboards.unit import unit
-from services.domain.plan.plan import Kind, Plan
+from services.domain.plan.plan import Plan
 
 Builder = Callable[[Page], Json]
 
@@ -24,8 +24,8 @@ def dashboards(plan: Plan, desk: str = "") -> dict[Language, list[Json]]:
 def _builders(plan: Plan) -> list[Builder]:
     """A dashboard about what a plan does not have would be empty: it is left out."""
     found: list[Builder] = [overview, measure, promise, unit]
-    if any(one.kind is Kind.NODE_DURATION for one in plan.promises):
+    if any(one.is_by_node for one in plan.promises):
         found.append(nodes)
-    if any(one.by is not None for one in plan.promises):
+    if any(one.target_date is not None for one in plan.promises):
         found.append(deadlines)
     return [*found, sources, pipeline]

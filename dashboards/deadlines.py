@@ -6,8 +6,6 @@ from dashboards.page import Json, Name, Page
 from dashboards.panels import Column, Figure, Frame, Panel, Place, graph, query_table, stat
 from dashboards.queries import named, official, others, shares
 from dashboards.states import COLOURS
-from services.catalog.words.wording import unit_code
-from services.domain.plan.plan import Kind
 from services.domain.results.published import State
 from services.messaging import metrics
 from services.messaging.metrics import Metric
@@ -23,7 +21,7 @@ def deadlines(page: Page) -> Json:
     title = page.label("title")
     series = f"{named(f'max by (kpi) ({_DUE})', title)}"
     which = choice("kpi", page.say("承诺", "Promise"), series, "kpi", title)
-    owed = [_duties(page)] if any(one.kind is Kind.DUTY for one in page.plan.promises) else []
+    owed = [_duties(page)] if any(one.about == "duty" for one in page.plan.promises) else []
     panels = [_dated(page), _burn_up(page), *owed, _calendar(page)]
     return assemble(page, Name.DEADLINES, page.say("6 时限与进度", "6 Deadlines and burn-up"), [which], panels)
 
@@ -75,7 +73,7 @@ def _figures(page: Page, title: str, expr: str) -> list[Column]:
 
 def _in_shares(page: Page) -> set[bool]:
     """Whether the plan's dated promises are counted in shares, or otherwise, or some so and some so."""
-    return {unit_code(one) == "share" for one in page.plan.promises if one.by and one.variant == "official"}
+    return {one.figure_unit == "share" for one in page.plan.promises if one.target_date and one.is_official}
 
 
 def _burn_up(page: Page) -> Panel:

@@ -35,17 +35,18 @@ def nearby(promise: Promise) -> Iterator[tuple[str, Promise]]:
 
 def _values(promise: Promise) -> Iterator[tuple[str, Any]]:
     for name in ("limit", "bound", "objective"):
-        value = getattr(promise, name)
+        value = getattr(promise, name, None)
         if isinstance(value, Limit | Objective):
             yield name, value
             if isinstance(value, Objective) and value.quota is not None:
                 yield f"{name}.quota", value.quota
     for name in ("matures_at", "by", "effective_from", "effective_to"):
-        value = getattr(promise, name)
+        value = getattr(promise, name, None)
         if isinstance(value, Limit | date):
             yield name, value
     for name in ("tolerance", "minimum_n", "yellow_share", "unmeasured_tolerance"):
-        if getattr(promise, name) != Promise.model_fields[name].default:
+        field = type(promise).model_fields.get(name)
+        if field is not None and getattr(promise, name) != field.default:
             yield name, getattr(promise, name)
 
 

@@ -13,14 +13,15 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from services.catalog.words.promise_text import in_words, limit_words
+from services.catalog.words.phrases import limit_words
+from services.catalog.words.promise_text import in_words
 from services.cli.rejected import line_of
 from services.domain.history.case import MICRO
 from services.domain.intake.facts import Fact, Rank
 from services.domain.intake.visible_text import visible
 from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import Judgement, Outcome
-from services.domain.plan.plan import Kind, Promise, Title
+from services.domain.plan.plan import EntryPromise, Promise, Title
 from services.domain.results.cards import WHOLE, CardState, case_name
 from services.domain.results.explain import (
     Account,
@@ -370,23 +371,23 @@ def _counts(explained: Explained) -> str:
             f"{text} {'未报送 unreported' if amount is None else _amount(amount, MICRO)}"
             for text, amount in explained.amounts
         )
-    is_share = promise.kind is Kind.CASE_SHARE or promise.measure == "share"
+    is_share = promise.measured == "share"
     if Cell.N not in cells and not (is_share and Cell.OVERDUE in cells):
         return ""
     if is_share:
         return "在分子 in the numerator" if Cell.MET in cells else "不在分子 not in the numerator"
-    if explained.account is not None or promise.kind not in (Kind.CASE_MEAN, Kind.TREND):
+    if explained.account is not None or not promise.measured:
         return ""
-    if promise.measure == "count":
+    if promise.measured == "count":
         return "1 件 case"
     ratio = f" ÷ {_amount(cells[Cell.BASE], MICRO)}" if Cell.BASE in cells else ""
-    return f"{promise.measure} {_amount(cells.get(Cell.TOTAL, 0), MICRO)}{ratio}"
+    return f"{promise.measured} {_amount(cells.get(Cell.TOTAL, 0), MICRO)}{ratio}"
 
 
 def _adds(promise: Promise, judgement: Judgement) -> str:
     """What an entry, a duty or a reported figure adds to its promise."""
     cells = dict(judgement.cells)
-    if promise.kind is Kind.FIGURE:
+    if promise.about == "figure":
         halves = [
             (Cell.MET, f"分子 numerator {_amount(cells.get(Cell.TOTAL, 0), MICRO)}"),
             (Cell.N, f"分母 denominator {_amount(cells.get(Cell.BASE, 0), MICRO)}"),
@@ -394,9 +395,9 @@ def _adds(promise: Promise, judgement: Judgement) -> str:
         return f"{judgement.item.partition('/')[0]}: {', '.join(words for cell, words in halves if cell in cells)}"
     if Cell.UNMEASURED in cells:
         return "未报送该数据 it does not say"
-    if promise.statistic in ("mean", "sum"):
-        return f"{promise.quantity} {_amount(cells.get(Cell.TOTAL, 0), MICRO)}"
-    if promise.statistic == "in_sync":
+    if isinstance(promise, EntryPromise) and promise.summed_attribute:
+        return f"{promise.summed_attribute} {_amount(cells.get(Cell.TOTAL, 0), MICRO)}"
+    if isinstance(promise, EntryPromise) and promise.compares_units:
         return "与其他平台比对 compared with what stands on the other platforms"
     return "在分子 in the numerator" if Cell.MET in cells else "不在分子 not in the numerator"
 

@@ -23,11 +23,12 @@ from services.catalog.load.schema import schemas
 from services.catalog.samples.events import Sample
 from services.catalog.samples.promise_samples import samples_of
 from services.catalog.samples.required_data import needs_of, told_by
-from services.catalog.words.promise_text import STRENGTHS, in_words, limit_words, tier_counts
+from services.catalog.words.phrases import limit_words
+from services.catalog.words.promise_text import STRENGTHS, in_words, tier_counts
 from services.cli.arguments import PlanFolder, chosen_plan
 from services.cli.terminal import safe_console, say
 from services.domain.intake.visible_text import visible
-from services.domain.plan.plan import Plan, Promise
+from services.domain.plan.plan import CasePromise, ClockRules, Plan, Promise
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.statistic import written
 from services.domain.time.limits import Limit
@@ -212,7 +213,10 @@ def _details(promise: Promise, plan: Plan) -> Table:
     table.add_column(ratio=1, overflow="fold")
     words = in_words(promise, plan)
     ends = f" to {promise.effective_to}" if promise.effective_to else ""
-    maturity = limit_words(promise.matures_at).en if isinstance(promise.matures_at, Limit) else promise.matures_at
+    by = f", by the {promise.applies_by} of a case" if isinstance(promise, CasePromise) else ""
+    clock = promise.clock if isinstance(promise, CasePromise) else ClockRules((), ())
+    maturity = promise.maturity if isinstance(promise, CasePromise) else None
+    matures = limit_words(maturity).en if isinstance(maturity, Limit) else maturity
     windows = ", ".join(
         f"{window} (official)" if window == promise.official_window else window for window in promise.windows
     )
@@ -222,11 +226,11 @@ def _details(promise: Promise, plan: Plan) -> Table:
         ("promise", f"{words.zh}\n{words.en}"),
         ("strength", f"{STRENGTHS[promise.strength].zh}\n{STRENGTHS[promise.strength].en}"),
         ("local", "非方案指标: a threshold here is not the plan's" if promise.local else ""),
-        ("clock stops for", ", ".join(promise.clock_stops)),
-        ("clock runs in", ", ".join(promise.runs_in)),
-        ("matures at", str(maturity or "")),
+        ("clock stops for", ", ".join(clock.clock_stops)),
+        ("clock runs in", ", ".join(clock.runs_in)),
+        ("matures at", str(matures or "")),
         ("windows", windows),
-        ("in force", f"from {promise.effective_from}{ends}, by the {promise.applies_by} of a case"),
+        ("in force", f"from {promise.effective_from}{ends}{by}"),
         ("lead", _units(promise.lead, plan)),
         ("responsible", _units(promise.responsible, plan)),
         ("notes", promise.notes.strip()),

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from services.catalog.load.plan_folder import load_plan
-from services.catalog.words.wording import SIGNS, STATE_NAMES, unit_code
+from services.catalog.words.wording import SIGNS, STATE_NAMES
 from services.cli.arguments import Wait
 from services.cli.failure import NO_ANSWER, Failure
 from services.cli.terminal import safe_console
@@ -242,14 +242,14 @@ def is_share(promise: Promise) -> bool:
     """Whether the figure is a share of one, to be shown in per cent."""
     if promise.target is not None:
         return promise.target.unit == "share"
-    return unit_code(promise) == "share"
+    return promise.figure_unit == "share"
 
 
 def shown(value: str, promise: Promise) -> str:
     """A value for people: a share in per cent, never rounded up to a whole one."""
     if not value:
         return "–"
-    if unit_code(promise) == "share":
+    if promise.figure_unit == "share":
         per_cent = float(value) * 100
         return f"{int(per_cent * 100) / 100:g} %"
     return f"{float(value):.2f}"

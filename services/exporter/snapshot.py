@@ -120,7 +120,7 @@ class Scrape:
 def _nodes(plan: Plan) -> frozenset[str]:
     """Durations between nodes are published per node, in the place of the item."""
     declared = frozenset(node for item in plan.service_items.values() for node in item.nodes)
-    return declared | frozenset(node for promise in plan.promises for node in promise.nodes)
+    return declared | frozenset(node for promise in plan.promises for node in promise.named_items)
 
 
 Taker: TypeAlias = Callable[["Snapshot", bytes, bytes | None], None]

@@ -9,13 +9,13 @@ import orjson
 from services.catalog.samples.events import ALL, Expected, Sample
 from services.catalog.samples.promise_samples import samples_of
 from services.catalog.samples.required_data import Needs, needs_of, told_by
-from services.catalog.words.promise_text import STRENGTHS, TIERS, in_words, limit_words, point_words
+from services.catalog.words.phrases import limit_words, point_words
+from services.catalog.words.promise_text import STRENGTHS, TIERS, formula, in_words
 from services.catalog.words.wording import COLOUR_OF_A_MISS, SEVERITY_OF_A_MISS, objective_text
-from services.domain.plan.plan import CASELESS, AttributeSpec, Plan, Promise, Source, Strength, Title
+from services.domain.plan.plan import AttributeSpec, CasePromise, Plan, Promise, Source, Strength, Title
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.statistic import written
 from services.domain.time.limits import Limit
-from services.handbook.formula import formula
 
 HEADER = "<!-- Generated from the plan by `python -m services.handbook`. Do not edit: change the plan. -->\n"
 _BIGGEST_LIST = 6
@@ -108,37 +108,45 @@ def _facts(promise: Promise, plan: Plan) -> Iterator[tuple[str, str]]:
     if target:
         ours = "（非方案指标 not the plan's own）" if promise.local else ""
         yield "目标 Objective", f"{target}{ours}"
-    if promise.bound is not None:
-        yield "界限 Bound", f"{', '.join(f'`{count}`' for count in promise.counts)} {promise.bound.written}"
+    if isinstance(promise, CasePromise) and promise.bounded_by is not None:
+        yield "界限 Bound", f"{_codes(promise.bounded)} {promise.bounded_by.written}"
     yield "类别 Tier", f"{promise.tier}<br>{_both(TIERS[promise.tier])}" if promise.tier else "—"
     yield "约束力 Strength", f"{_both(STRENGTHS[promise.strength])}<br>{_both(_FOLLOWS[promise.strength])}"
-    if promise.kind not in CASELESS:
+    if isinstance(promise, CasePromise):
         yield from _clock(promise)
-    if promise.by is not None:
-        yield "期限 Date", f"{promise.by.isoformat()} 24:00 ({plan.head.timezone})"
+    if promise.target_date is not None:
+        yield "期限 Date", f"{promise.target_date.isoformat()} 24:00 ({plan.head.timezone})"
+    yield from _margins(promise)
+    yield from _when(promise)
+
+
+def _margins(promise: Promise) -> Iterator[tuple[str, str]]:
+    """By how much an objective may be missed or exceeded."""
     if promise.tolerance:
         yield "容差 Tolerance", f"{promise.tolerance * 100:f} %".replace(".00", "")
     if promise.objective is not None and promise.objective.quota is not None:
         yield "上限 Quota", f"{promise.objective.quota:f}"
-    yield (
-        "窗口 Windows",
-        ", ".join(
-            f"**{window}**（正式 official）" if window == promise.official_window else f"{window}"
-            for window in promise.windows
-        ),
+
+
+def _when(promise: Promise) -> Iterator[tuple[str, str]]:
+    """In which windows and between which dates it is judged."""
+    windows = (
+        f"**{window}**（正式 official）" if window == promise.official_window else f"{window}"
+        for window in promise.windows
     )
+    yield "窗口 Windows", ", ".join(windows)
     yield "最小样本 Minimum n", f"{promise.minimum_n}"
     until = f" – {promise.effective_to.isoformat()}" if promise.effective_to else ""
-    by = f"（by the {promise.applies_by} of the case）" if promise.kind not in CASELESS else ""
+    by = f"（by the {promise.applies_by} of the case）" if isinstance(promise, CasePromise) else ""
     yield "生效 In force", f"{promise.effective_from.isoformat()}{until}{by}"
 
 
-def _clock(promise: Promise) -> Iterator[tuple[str, str]]:
+def _clock(promise: CasePromise) -> Iterator[tuple[str, str]]:
     yield "计时起点 Clock starts", _both(point_words(promise.start))
     yield "计时终点 Clock stops", _both(point_words(promise.stop))
-    if promise.limit is not None:
-        yield "时限 Limit", f"{_both(limit_words(promise.limit))}（ends: {promise.ends}）"
-    matures = promise.matures_at
+    if promise.clock.limit is not None:
+        yield "时限 Limit", f"{_both(limit_words(promise.clock.limit))}（ends: {promise.clock.ends}）"
+    matures = promise.maturity
     if isinstance(matures, Limit):
         yield "到期 Matures", f"{_both(limit_words(matures))}（after the start）"
     elif isinstance(matures, date):
@@ -146,8 +154,8 @@ def _clock(promise: Promise) -> Iterator[tuple[str, str]]:
     elif matures is not None:
         yield "到期 Matures", _MATURED_BY[matures]
     yield "中止事由 Clock stands still for", _codes(promise.clock_stops) or "无 none"
-    if promise.runs_in:
-        yield "只在环节内计时 Clock runs in", _codes(promise.runs_in)
+    if promise.clock.runs_in:
+        yield "只在环节内计时 Clock runs in", _codes(promise.clock.runs_in)
 
 
 _MATURED_BY = {
@@ -174,12 +182,12 @@ def _told(promise: Promise, plan: Plan) -> Iterator[tuple[str, str]]:
     yield "牵头单位 Lead", _units(promise.lead, plan)
     if promise.responsible:
         yield "责任单位 Responsible", _units(promise.responsible, plan)
-    if promise.owed_by:
-        yield "应报单位 Owed by", _units(promise.owed_by, plan)
+    if promise.owed_units:
+        yield "应报单位 Owed by", _units(promise.owed_units, plan)
     if promise.strength is Strength.DIRECTIONAL:
         yield "路由 Routing", "不告警<br>never alerts"
         return
-    if promise.kind not in CASELESS:
+    if isinstance(promise, CasePromise):
         yield "办件牌 Cards", "先当前环节持有单位，再牵头单位<br>the unit that holds the current node, then the lead"
     severity, colour = SEVERITY_OF_A_MISS[promise.strength], COLOUR_OF_A_MISS[promise.strength]
     yield "路由 Routing", f"severity `{severity}`, level `{colour}`, official window `{promise.official_window}`"
@@ -231,11 +239,7 @@ def _title(needs: Needs, code: str, plan: Plan) -> str:
 
 
 def _attribute(name: str, spec: AttributeSpec, promise: Promise) -> tuple[str, str, str, str]:
-    used = [
-        f"{part}: {_wanted(wanted[name])}"
-        for part, wanted in (("select", promise.select), ("unless", promise.unless), ("where", promise.where))
-        if name in wanted
-    ]
+    used = [f"{part}: {_wanted(wanted[name])}" for part, wanted in promise.conditions().items() if name in wanted]
     return f"`{name}`", spec.type, _codes(spec.values), "; ".join(used)
 
 

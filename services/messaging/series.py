@@ -6,7 +6,7 @@ from datetime import date
 from typing import NamedTuple
 
 from services.catalog.words.promise_text import in_words
-from services.catalog.words.wording import objective_text, unit_code, unit_of_measure
+from services.catalog.words.wording import objective_text, unit_of_measure
 from services.catalog.working_time import WorkingTime
 from services.domain.intake.visible_text import visible
 from services.domain.plan.plan import Plan, Promise, Source, Title
@@ -116,7 +116,11 @@ def plan_series(plan: Plan) -> Iterator[tuple[Metric, list[Measured]]]:
     yield _family(metrics.PROMISE_INFO, ((_promise_labels(promise), 1) for promise in promises.values()))
     yield _family(metrics.PROMISE_TEXT, ((_promise_text(promise, plan), 1) for promise in promises.values()))
     zone = Zone(plan.head.timezone)
-    ends = ((key, zone.midnight(one.by.toordinal() + 1) / _SECOND_US) for key, one in promises.items() if one.by)
+    ends = (
+        (key, zone.midnight(by.toordinal() + 1) / _SECOND_US)
+        for key, one in promises.items()
+        if (by := one.target_date)
+    )
     yield _family(metrics.PROMISE_DUE, ends)
     units = {(WHOLE_DISTRICT, "全区", "Whole district")}
     units |= {(unit.id, unit.title.zh, unit.title.en) for unit in plan.units.values()}
@@ -151,11 +155,11 @@ def _promise_labels(promise: Promise) -> tuple[str, ...]:
         str(promise.item),
         promise.title.zh,
         promise.title.en,
-        unit_code(promise),
+        promise.figure_unit,
         unit.zh,
         unit.en,
         promise.strength.value,
-        promise.kind.value,
+        promise.kind,
         objective_text(promise) or "–",
         promise.official_window.value,
     )

@@ -218,9 +218,9 @@ def change(promise: Promise, before: ValueRow, now: ValueRow) -> Title | None:
     if not step:
         return _SAME
     relation = promise.target.relation if promise.target else None
-    if relation == ">=" or (relation is None and promise.direction == "rising"):
+    if relation == ">=" or (relation is None and promise.good_direction == "rising"):
         return _BETTER if step > 0 else _WORSE
-    if relation == "<=" or (relation is None and promise.direction == "falling"):
+    if relation == "<=" or (relation is None and promise.good_direction == "falling"):
         return _WORSE if step > 0 else _BETTER
     return _OTHER
 

@@ -3,7 +3,6 @@
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.catalog.words.wording import unit_code
 from services.domain.plan.plan import Promise
 from services.domain.results.published import ValueRow
 
@@ -33,7 +32,7 @@ def shown(row: ValueRow, column: str, promise: Promise) -> Shown:
     text: str = getattr(row, column)
     if column == "window_end":
         return Shown(text[:10], row_key(row), column)
-    share = column in _SHARES or (column in _IN_THE_UNIT and unit_code(promise) == "share")
+    share = column in _SHARES or (column in _IN_THE_UNIT and promise.figure_unit == "share")
     return Shown(_read(text, share), row_key(row), column)
 
 

@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import Any
 
-from services.domain.plan.plan import BY_EVENT, AttributeSpec, Kind, Objective, Promise, ServiceItem, Strength
+from services.domain.plan.kinds.case_bound import CaseBoundPromise
+from services.domain.plan.kinds.case_share import CaseSharePromise
+from services.domain.plan.plan import BY_EVENT, AttributeSpec, CasePromise, Objective, ServiceItem, Strength
 from services.domain.time.limits import Limit
 from services.domain.time.zone import MINUTE_US, Instant
 from services.simulator.placement import Placement, own_limit, values_of
@@ -41,7 +43,7 @@ def characterise(story: Story, place: Placement) -> None:
         attributes[FULL_TRACE] = True
     story.attributes = attributes
     for promise in about:
-        applicant = promise.select.get("applicant") or promise.where.get("applicant")
+        applicant = promise.select.get("applicant") or promise.condition.get("applicant")
         if applicant is not None and rng.random() < 0.3:
             story.applicant = str(_some(rng, applicant))
 
@@ -68,7 +70,7 @@ class Intentions:
         self.quality = quality
         self.item: ServiceItem = place.item(story.lane.item)
         about = place.selected(story.lane.item, {**story.attributes, "applicant": story.applicant})
-        self.promises: Sequence[Promise] = sorted(about, key=lambda each: each.strength is Strength.DIRECTIONAL)
+        self.promises: Sequence[CasePromise] = sorted(about, key=lambda each: each.strength is Strength.DIRECTIONAL)
         """Those that may be about it; what binds first."""
         self.manner: dict[str, Any] = {}
         """Attributes that are said at its end; None: never said."""
@@ -79,17 +81,16 @@ class Intentions:
         self.after: dict[str, str] = {}
         """Milestones that come too late: only after another one."""
         for promise in self.promises:
-            if promise.kind is Kind.CASE_BOUND:
+            if isinstance(promise, CaseBoundPromise):
                 self._bound(promise)
         for promise in self.promises:
-            if promise.kind is Kind.CASE_SHARE or promise.measure == "share":
+            if promise.measured == "share":
                 self._share(promise)
         for promise in self.promises:
-            self._measure(promise.measure or "")
+            self._measure(promise.measured)
 
     # ---- bounds --------------------------------------------------------------------------------------
-    def _bound(self, promise: Promise) -> None:
-        assert promise.bound is not None
+    def _bound(self, promise: CaseBoundPromise) -> None:
         rng, quality = self.story.rng, self.quality
         breach = rng.random() < (quality.breach if promise.strength is not Strength.DIRECTIONAL else _WATCHED_ONLY)
         silent = rng.random() < quality.unmeasured
@@ -142,9 +143,9 @@ class Intentions:
         self.amounts.setdefault(above, [part] if rng.random() < 0.6 else [part // 2, part - part // 2])
 
     # ---- shares --------------------------------------------------------------------------------------
-    def _share(self, promise: Promise) -> None:
+    def _share(self, promise: CasePromise) -> None:
         rng, quality = self.story.rng, self.quality
-        wanted = {name: value for name, value in promise.where.items() if name not in _NO_ATTRIBUTES}
+        wanted = {name: value for name, value in promise.condition.items() if name not in _NO_ATTRIBUTES}
         watched = promise.strength is Strength.DIRECTIONAL
         breach = rng.random() < (_WATCHED_ONLY if watched else quality.breach)
         steps = list(self.steps(promise))
@@ -157,18 +158,18 @@ class Intentions:
                 self.manner.setdefault(name, _some(rng, value))
             if breach and steps:
                 self.times.setdefault(rng.choice(steps), 0)
-        for name in promise.known:
-            if name not in promise.where and name in self.item.attributes:
+        for name in promise.known_fields:
+            if name not in promise.condition and name in self.item.attributes:
                 self.manner.setdefault(name, _some(rng, self.item.attributes[name].values))
-        if "extended" in promise.where and rng.random() < 0.12:
+        if "extended" in promise.condition and rng.random() < 0.12:
             self.story.extended = True
 
-    def steps(self, promise: Promise) -> Iterator[str]:
+    def steps(self, promise: CasePromise) -> Iterator[str]:
         """The milestones without which a case that its completion matures is not in the numerator."""
-        if promise.matures_at in BY_EVENT:
-            reached = promise.where.get("reached", ())
+        if promise.maturity in BY_EVENT:
+            reached = promise.condition.get("reached", ())
             yield from (str(name) for name in (reached if isinstance(reached, tuple) else (reached,)))
-            if promise.where.get("stopped") and promise.start != promise.stop:
+            if promise.condition.get("stopped") and promise.start != promise.stop:
                 yield from (name.removeprefix("milestone:") for name in promise.stop if name != "completed")
 
     def _said(self, name: str, wanted: Any) -> Any:
@@ -289,12 +290,12 @@ class _Rest:
         self._lead(promise, Fate.MET if at <= due else Fate.MISSED, due)
         return at
 
-    def _lead(self, promise: Promise, fate: Fate, due: Instant) -> None:
+    def _lead(self, promise: CasePromise, fate: Fate, due: Instant) -> None:
         story = self._story
         if story.decided is None and promise.strength is not Strength.DIRECTIONAL:
             story.decided, story.due = (promise.key, fate), due
 
-    def _leader(self, point: str) -> Promise | None:
+    def _leader(self, point: str) -> CasePromise | None:
         """The promise whose clock a milestone is the last to stop, once it has started."""
         story, order = self._story, self._intended.item.milestones
         for promise in self._intended.promises:
@@ -309,9 +310,9 @@ class _Rest:
         """Where no limit is on it: soon, in the unit in which somebody measures it."""
         rng, pace = self._rng, self._intended.quality.pace
         for promise in self._intended.promises:
-            if f"milestone:{name}" in promise.stop and promise.measure in ("minutes", "working_minutes"):
+            if f"milestone:{name}" in promise.stop and promise.measured in ("minutes", "working_minutes"):
                 amount = int(60 + rng.expovariate(1.0) * pace * 2400) * SECOND
-                if promise.measure == "minutes":
+                if promise.measured == "minutes":
                     return cursor + amount
                 return self._place.law.hours(self._story.lane.unit, self._story.lane.item).add(cursor, amount)
         if rng.random() < 0.5:
@@ -347,7 +348,7 @@ class _Rest:
         elif story.decided is None and rng.random() < self._intended.quality.withdrawn:
             story.tell("case.withdrawn", cursor + 60 * SECOND, {"reason": "applicant withdrew"}, point="withdrawn")
             return
-        elif any(each.measure in ("minutes", "working_minutes") for each in self._intended.promises):
+        elif any(each.measured in ("minutes", "working_minutes") for each in self._intended.promises):
             at = cursor + int(30 + rng.expovariate(1.0) * 1800) * SECOND
         else:
             at = place.on_workday(rng, cursor, int(rng.random() * (1 + 12 * self._intended.quality.pace)))
@@ -373,9 +374,9 @@ class _Rest:
             self._tell_first_word(name, said.pop(name))
         for promise in self._intended.promises:
             stop = story.points.get(promise.stop[-1])
-            judged_there = own_limit(promise) is not None or promise.matures_at == "stop"
+            judged_there = own_limit(promise) is not None or promise.maturity == "stop"
             if judged_there and stop is not None and stop.type == "case.milestone":
-                for name in sorted(promise.where.keys() & said.keys()):
+                for name in sorted(promise.condition.keys() & said.keys()):
                     _say(stop, {name: said.pop(name)})  # with the step that it is about
         done = story.points.get("completed")
         if not said or done is None:
@@ -410,7 +411,10 @@ class _Rest:
         told = {moment.data["quantity"] for moment in story.moments if moment.type == "case.measured" and moment.data}
         done = story.points.get("completed")
         promises = self._intended.promises
-        demanded = next((each for each in promises if isinstance(each.matures_at, Limit) and each.bound), None)
+        demanded = next(
+            (each for each in promises if isinstance(each, CaseBoundPromise) and isinstance(each.matures_at, Limit)),
+            None,
+        )
         for name, amounts in self._intended.amounts.items():
             if name in told or name in story.lane.skips:
                 continue
@@ -422,7 +426,7 @@ class _Rest:
                     story.measure(name, amount, at)
                     at = self._place.on_workday(rng, at, 1 + rng.randrange(4))
 
-    def _tell_demanded(self, promise: Promise, name: str, amounts: Sequence[float]) -> None:
+    def _tell_demanded(self, promise: CaseBoundPromise, name: str, amounts: Sequence[float]) -> None:
         """The whole is said at the start; parts come within the time, or too late."""
         story, rng = self._story, self._rng
         if any(point not in story.points for point in promise.start):
@@ -460,27 +464,26 @@ class _Rest:
                 continue
             if promise.unless.get("outcome") is not None and story.outcome in values_of(promise.unless["outcome"]):
                 continue
-            if promise.kind is Kind.CASE_BOUND and promise.matures_at in BY_EVENT:
+            if isinstance(promise, CaseBoundPromise) and promise.matures_at in BY_EVENT:
                 fate = self._bounded(promise)
                 if all(point in story.points for point in promise.stop):
                     story.fates[promise.key] = fate
-            elif promise.kind is Kind.CASE_SHARE and promise.matures_at in BY_EVENT:
+            elif isinstance(promise, CaseSharePromise) and promise.matures_at in BY_EVENT:
                 kept, refused = self._is_kept(promise), story.outcome != "granted"
                 lacks = any(point not in story.points for point in promise.stop)
                 missed = Fate.WITHDRAWN if refused and lacks else Fate.MISSED
                 story.fates[promise.key] = Fate.MET if kept else missed
 
-    def _is_kept(self, promise: Promise) -> bool:
+    def _is_kept(self, promise: CasePromise) -> bool:
         story = self._story
         said = {name: value for name, value in self._intended.manner.items() if value is not None}
         said |= {**story.attributes, "channel": story.channel, "applicant": story.applicant}
         steps = (*self._intended.steps(promise), *(point.removeprefix("milestone:") for point in promise.stop))
         return all(
-            said.get(name) in values_of(value) for name, value in promise.where.items() if name not in _STEPS
+            said.get(name) in values_of(value) for name, value in promise.condition.items() if name not in _STEPS
         ) and all(step == "completed" or f"milestone:{step}" in story.points for step in steps)
 
-    def _bounded(self, promise: Promise) -> Fate:
-        assert promise.bound is not None
+    def _bounded(self, promise: CaseBoundPromise) -> Fate:
         fates = [self._one_bounded(text, promise.bound) for text in promise.counts]
         return next((fate for fate in (Fate.MISSED, Fate.UNMEASURED, Fate.LATE_ENTRY) if fate in fates), Fate.MET)
 
@@ -522,7 +525,7 @@ def rate(story: Story, place: Placement) -> None:
     done = story.points.get("completed")
     if done is None or story.rng.random() >= 0.25:
         return
-    if not any(promise.measure == "rating" for promise in place.about(story.lane.item)):
+    if not any(promise.measured == "rating" for promise in place.about(story.lane.item)):
         return
     ratings = "/platforms/service-ratings"
     source = ratings if ratings in place.law.plan.sources else ""

@@ -91,7 +91,7 @@ class Faults:
         """The completion in time is only said after the limit; sometimes the operations centre confirms it."""
         assert story.decided is not None and story.due is not None
         rng, key = story.rng, story.decided[0]
-        promise = next(promise for promise in self._place.promises if promise.key == key)
+        promise = next(promise for promise in self._place.about(story.lane.item) if promise.key == key)
         stops = [story.points[name] for name in promise.stop if name in story.points]
         if not stops:
             return

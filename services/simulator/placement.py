@@ -6,7 +6,8 @@ from functools import cache
 from random import Random
 from typing import Any
 
-from services.domain.plan.plan import CASELESS, Kind, Promise, ServiceItem, Strength
+from services.domain.plan.kinds.case_limit import CaseLimitPromise
+from services.domain.plan.plan import CasePromise, ServiceItem, Strength
 from services.domain.plan.statutory_time import Law
 from services.domain.time.limits import Ends, Limit, LimitUnit, due
 from services.domain.time.zone import MINUTE_US, Instant
@@ -25,10 +26,10 @@ class Placement:
         self.zone = law.zone
         self.calendar = law.calendar
         self.promises = law.plan.promises
-        self._about: dict[str, tuple[Promise, ...]] = {}
+        self._about: dict[str, tuple[CasePromise, ...]] = {}
         self._first_words: dict[str, frozenset[str]] = {}
-        self._selected: dict[tuple[object, ...], tuple[Promise, ...]] = {}
-        self._primary: dict[tuple[object, ...], Promise | None] = {}
+        self._selected: dict[tuple[object, ...], tuple[CasePromise, ...]] = {}
+        self._primary: dict[tuple[object, ...], CasePromise | None] = {}
         self.statutory = cache(law.statutory_limit)
 
     def item(self, code: str) -> ServiceItem:
@@ -44,18 +45,18 @@ class Placement:
             self._first_words[code] = found
         return found
 
-    def about(self, item: str) -> tuple[Promise, ...]:
+    def about(self, item: str) -> tuple[CasePromise, ...]:
         """The promises about cases of a service item."""
         found = self._about.get(item)
         if found is None:
             found = self._about[item] = tuple(
                 promise
                 for promise in self.promises
-                if promise.kind not in CASELESS and item in values_of(promise.select.get("service_item", item))
+                if isinstance(promise, CasePromise) and item in values_of(promise.select.get("service_item", item))
             )
         return found
 
-    def selected(self, item: str, attributes: Mapping[str, Any]) -> tuple[Promise, ...]:
+    def selected(self, item: str, attributes: Mapping[str, Any]) -> tuple[CasePromise, ...]:
         """The promises that select such a case, by item and what is known of it from its beginning."""
         key = (item, *((name, str(value)) for name, value in attributes.items()))
         found = self._selected.get(key)
@@ -67,7 +68,7 @@ class Placement:
             )
         return found
 
-    def primary(self, item: str, attributes: Mapping[str, Any]) -> Promise | None:
+    def primary(self, item: str, attributes: Mapping[str, Any]) -> CasePromise | None:
         """The promise with a limit of its own that such a case is about, if there is one; what binds first."""
         key = (item, *((name, str(value)) for name, value in attributes.items()))
         if key not in self._primary:
@@ -76,18 +77,18 @@ class Placement:
             self._primary[key] = limited[0] if limited else None
         return self._primary[key]
 
-    def due(self, promise: Promise, start: Instant, unit: str, item: str) -> Instant:
+    def due(self, promise: CasePromise, start: Instant, unit: str, item: str) -> Instant:
         """Until when a case that started then is on time, without any suspension."""
-        limit = own_limit(promise) or promise.matures_at
+        limit = own_limit(promise) or promise.maturity
         assert isinstance(limit, Limit), f"{promise.key} has no limit of its own"
         hours = self.law.hours(unit, item)
-        return due(limit, start, promise.ends, zone=self.zone, calendar=self.calendar, hours=hours)
+        return due(limit, start, promise.clock.ends, zone=self.zone, calendar=self.calendar, hours=hours)
 
     def working_days(self, start: Instant, stop: Instant) -> int:
         """Working days from one instant to the other; the first day is not counted."""
         return self.calendar.working_days(self.zone.day(start), self.zone.day(stop))
 
-    def is_in_force(self, promise: Promise, start: Instant) -> bool:
+    def is_in_force(self, promise: CasePromise, start: Instant) -> bool:
         """Whether a promise binds a case that started then."""
         day = date.fromordinal(self.zone.day(start))
         return promise.effective_from <= day and (promise.effective_to is None or day <= promise.effective_to)
@@ -117,7 +118,7 @@ class Placement:
         return start + int(60 + rng.random() * ((evening - start) // SECOND - 60)) * SECOND
 
     def ending(
-        self, rng: Random, promise: Promise, start: Instant, quality: Quality, unit: str, item: str
+        self, rng: Random, promise: CasePromise, start: Instant, quality: Quality, unit: str, item: str
     ) -> tuple[Fate, Instant | None, Instant]:
         """Decides the fate of a case under a promise with a limit: the fate, when it ends (None: never), its due."""
         limit = own_limit(promise)
@@ -134,7 +135,7 @@ class Placement:
             over = 1 + int(rng.expovariate(1.0) * (0.25 * allowed + 0.5))
             return fate, self.daytime(rng, self.calendar.add_working_days(last_day, over)), until
         if fate is Fate.MET and rng.random() < quality.last_minute and last_day > self.zone.day(start):
-            if promise.ends is not Ends.DAY:
+            if promise.clock.ends is not Ends.DAY:
                 return fate, until // SECOND * SECOND, until
             evening = self.zone.midnight(last_day + 1) - SECOND
             return fate, evening - int(rng.random() ** 4 * 6 * 3600) * SECOND, until
@@ -158,13 +159,11 @@ class Placement:
         return self.law.hours(unit, item).add(start, amount)
 
 
-def own_limit(promise: Promise) -> Limit | None:
+def own_limit(promise: CasePromise) -> Limit | None:
     """The limit that the promise itself sets: of a duration, or of the time after which a case of a share matures."""
-    if promise.kind is Kind.CASE_LIMIT and isinstance(promise.limit, Limit):
-        return promise.limit
-    if (promise.kind is Kind.CASE_SHARE or promise.measure == "share") and isinstance(promise.matures_at, Limit):
-        return promise.matures_at
-    return None
+    limit = promise.clock.limit if isinstance(promise, CaseLimitPromise) else None
+    found = promise.maturity if promise.measured == "share" else limit
+    return found if isinstance(found, Limit) else None
 
 
 def _drawn(rng: Random, quality: Quality) -> Fate:
@@ -194,5 +193,5 @@ def _holds(wanted: Mapping[str, Any], attributes: Mapping[str, Any]) -> bool:
     return True
 
 
-def _excepts(promise: Promise, attributes: Mapping[str, Any]) -> bool:
+def _excepts(promise: CasePromise, attributes: Mapping[str, Any]) -> bool:
     return "outcome" not in promise.unless and _holds(promise.unless, attributes)

@@ -11,7 +11,10 @@ from fractions import Fraction
 from random import Random
 from typing import Any
 
-from services.domain.plan.plan import Kind, Plan, Promise
+from services.domain.plan.kinds.catalogue import CataloguePromise
+from services.domain.plan.kinds.duty import DutyPromise
+from services.domain.plan.kinds.figure import FigurePromise
+from services.domain.plan.plan import Plan
 from services.domain.time.zone import Instant
 from services.simulator.lists import listed_entries
 from services.simulator.months import first_owed, last_day, month_of
@@ -90,9 +93,9 @@ class Registers:
     def rows(self, end: Instant, begin: Instant) -> Iterator[Row]:
         """The truth about entries, duties and figures as seen from the end."""
         for promise in self._place.promises:
-            if promise.kind is Kind.CATALOGUE:
+            if isinstance(promise, CataloguePromise):
                 yield from self._catalogue_rows(promise, end)
-            elif promise.kind is Kind.FIGURE and self._reports is not None:
+            elif isinstance(promise, FigurePromise) and self._reports is not None:
                 yield from self._reports.rows(promise, end)
         yield from self._duty_rows(end, begin)
 
@@ -171,7 +174,7 @@ class Registers:
         today = date.fromordinal(day)
         period = month_of(today)
         for promise in self._plan.promises:
-            if promise.kind is not Kind.DUTY or not promise.duty:
+            if not isinstance(promise, DutyPromise):
                 continue
             source = _feeder(self._plan, promise.duty)
             if not source or (promise.period == "month" and period < first_owed(promise.effective_from)):
@@ -187,7 +190,7 @@ class Registers:
                 self.done[promise.duty, unit, "once" if promise.period == "once" else period] = moment
                 yield f"{promise.duty}.{unit}.{period}", moment
 
-    def _day_of(self, promise: Promise, n: int, today: date) -> int:
+    def _day_of(self, promise: DutyPromise, n: int, today: date) -> int:
         """When the n-th of those who owe it does it: in the last days of the month; what is owed once, one after the
         other in the months before its date."""
         if promise.period == "once" and promise.by is not None:
@@ -198,7 +201,7 @@ class Registers:
         recorded = time + int(5 + self._rng.random() * 600) * SECOND
         return Moment(type, time, recorded, recorded + 2 * SECOND, source, data)
 
-    def _catalogue_rows(self, promise: Promise, end: Instant) -> Iterator[Row]:
+    def _catalogue_rows(self, promise: CataloguePromise, end: Instant) -> Iterator[Row]:
         """One row per entry that is selected; of a plan's list, one per code of it; of copies, one per copy."""
         standing = [
             (entry, moment, state)
@@ -229,7 +232,7 @@ class Registers:
             if code not in told:  # nobody tells of it: missing in the whole, and in no unit's row
                 yield Row(promise.id, promise.variant, "ALL", "-", f"- {code}", Fate.MISSED)
 
-    def _is_in_time(self, entry: Entry, promise: Promise, end: Instant) -> bool:
+    def _is_in_time(self, entry: Entry, promise: CataloguePromise, end: Instant) -> bool:
         """Whether an entry that counts has done so since the date of the promise: what is reached later does not."""
         over = None if promise.by is None else self._place.zone.midnight(promise.by.toordinal() + 1)
         if over is None or end <= over:
@@ -242,7 +245,7 @@ class Registers:
         return since is not None and since < over
 
     @staticmethod
-    def _copies(promise: Promise, standing: list[tuple[Entry, Mapping[str, Any]]]) -> Iterator[Row]:
+    def _copies(promise: CataloguePromise, standing: list[tuple[Entry, Mapping[str, Any]]]) -> Iterator[Row]:
         versions = {(state["platform"], state["code"]): state["version"] for _, state in standing}
         for entry, state in standing:
             if state["platform"] != promise.master:
@@ -255,7 +258,7 @@ class Registers:
     def _duty_rows(self, end: Instant, begin: Instant) -> Iterator[Row]:
         zone = self._place.zone
         for promise in self._plan.promises:
-            if promise.kind is not Kind.DUTY or not promise.duty:
+            if not isinstance(promise, DutyPromise):
                 continue
             for period, day in self._periods(promise, end):
                 due = zone.midnight(day + 1) - 1
@@ -273,7 +276,7 @@ class Registers:
                     else:
                         yield row
 
-    def _periods(self, promise: Promise, end: Instant) -> Iterator[tuple[str, int]]:
+    def _periods(self, promise: DutyPromise, end: Instant) -> Iterator[tuple[str, int]]:
         """The periods that have begun by the end, each with its last day."""
         if promise.period == "once" and promise.by is not None:
             yield "once", promise.by.toordinal()

@@ -5,7 +5,8 @@ from datetime import date
 from random import Random
 from typing import Any, NamedTuple
 
-from services.domain.plan.plan import Kind, Plan, Promise
+from services.domain.plan.kinds.figure import FigurePromise
+from services.domain.plan.plan import Plan
 from services.domain.time.limits import Ends, due
 from services.domain.time.zone import Instant
 from services.simulator.months import first_owed, last_day, month_of
@@ -39,7 +40,7 @@ class Reports:
         self._owing = {
             quantity: promise
             for promise in plan.promises
-            if promise.kind is Kind.FIGURE and promise.period == "month"
+            if isinstance(promise, FigurePromise) and promise.period == "month"
             for quantity in (promise.numerator, promise.denominator)
             if quantity in self._sources
         }
@@ -56,7 +57,6 @@ class Reports:
             return
         nth = calendar.working_days(month.toordinal() - 1, day)
         for quantity, promise in self._owing.items():
-            assert quantity is not None
             if month_of(before) < first_owed(promise.effective_from):
                 continue
             for n, unit in enumerate(promise.owed_by):
@@ -65,9 +65,9 @@ class Reports:
                 elif nth == 9:
                     yield from self._mend(promise, quantity, unit, month_of(before), day)
 
-    def rows(self, promise: Promise, end: Instant) -> Iterator[Row]:
+    def rows(self, promise: FigurePromise, end: Instant) -> Iterator[Row]:
         """One row per unit and month that has ended: what counts of it, or that it was never told."""
-        if promise.period != "month" or promise.numerator is None or promise.denominator is None:
+        if promise.period != "month":
             return
         month = promise.effective_from.replace(day=1)
         while self._place.zone.midnight(last_day(month) + 1) <= end:
@@ -91,7 +91,7 @@ class Reports:
                 row = row._replace(amount=amount, base=below.denominator * MICRO)
                 yield row._replace(fate=Fate.LATE_ENTRY) if late else row
 
-    def _owed_at(self, promise: Promise, unit: str, day: int) -> Instant:
+    def _owed_at(self, promise: FigurePromise, unit: str, day: int) -> Instant:
         """Until when a month may still be told of: the end of the usual delay of those who tell it."""
         law = self._place.law
         ends = self._place.zone.midnight(day + 1) - 1
@@ -104,7 +104,7 @@ class Reports:
         return max(found)
 
     def _believed(
-        self, promise: Promise, quantity: str, unit: str, period: str, end: Instant
+        self, promise: FigurePromise, quantity: str, unit: str, period: str, end: Instant
     ) -> tuple[Told | None, bool]:
         """The report that counts; and whether a better one waits to be confirmed: one told after the month alone turns
         no miss into a hit."""
@@ -136,7 +136,9 @@ class Reports:
         part = min(whole, int(whole * (share["least"] + rng.random() * (share["most"] - share["least"]))))
         return (part, 0) if table.get("says") == "numerator" else (part, whole)
 
-    def _mend(self, promise: Promise, quantity: str, unit: str, period: str, day: int) -> Iterator[tuple[str, Moment]]:
+    def _mend(
+        self, promise: FigurePromise, quantity: str, unit: str, period: str, day: int
+    ) -> Iterator[tuple[str, Moment]]:
         """A month that was short is reported again, and now it is not; sometimes that is confirmed."""
         table, told = self._tables[quantity], self._told.get((quantity, unit, period), [])
         rng = Random(f"{self._seed}/{quantity}/{unit}/{period}/mended")

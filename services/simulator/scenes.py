@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
-from services.domain.plan.plan import Promise, Strength
+from services.domain.plan.plan import CasePromise, Strength
 from services.domain.time.limits import LimitUnit
 from services.domain.time.zone import MINUTE_US, Instant
 from services.simulator.composition import composed
@@ -357,8 +357,8 @@ def stop_and_go(story: Story, place: Placement) -> None:
         _suspend(story, opens, opens + 50 * MINUTE_US, "inspection")
 
 
-def _in_minutes(promise: Promise) -> bool:
-    limit = promise.limit
+def _in_minutes(promise: CasePromise) -> bool:
+    limit = promise.clock.limit
     return (
         not isinstance(limit, str)
         and limit is not None

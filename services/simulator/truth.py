@@ -9,7 +9,9 @@ from datetime import date
 from fractions import Fraction
 from typing import NamedTuple
 
-from services.domain.plan.plan import Kind, Objective, Promise
+from services.domain.plan.kinds.case_bound import CaseBoundPromise
+from services.domain.plan.kinds.case_limit import CaseLimitPromise
+from services.domain.plan.plan import CasePromise, Objective
 from services.domain.time.limits import Limit
 from services.domain.time.zone import Instant
 from services.simulator.known import Known
@@ -45,7 +47,7 @@ class Row(NamedTuple):
 class Look(NamedTuple):
     """A case under a promise as one looks at it at an instant."""
 
-    promise: Promise
+    promise: CasePromise
     known: Known
     now: Instant | None
     """None: at the end of all days."""
@@ -78,7 +80,7 @@ class Truth:
         now = None if self._end is None else self._end - 1
         stages: list[tuple[Known, Instant]] | None = None
         for promise in self._place.about(story.lane.item):
-            if promise.kind is Kind.NODE_DURATION:
+            if promise.is_by_node:
                 yield from self._nodes(promise, known, case)
                 continue
             row = self._row(promise, known, now, case)
@@ -110,7 +112,7 @@ class Truth:
         return until is not None and any(moment.received > until for moment in told)
 
     def _cured(
-        self, promise: Promise, known: Known, stages: Sequence[tuple[Known, Instant]], row: Row | None, case: str
+        self, promise: CasePromise, known: Known, stages: Sequence[tuple[Known, Instant]], row: Row | None, case: str
     ) -> Row | None:
         """What was a miss by what was known once, and is none by what was said later, is a late entry until the
         operations centre confirms it."""
@@ -128,7 +130,7 @@ class Truth:
         return missed[0]._replace(fate=Fate.LATE_ENTRY, day=self._zone.day(missed[1]))
 
     # ---- one promise ---------------------------------------------------------------------------------
-    def _row(self, promise: Promise, known: Known, now: Instant | None, case: str) -> Row | None:
+    def _row(self, promise: CasePromise, known: Known, now: Instant | None, case: str) -> Row | None:
         if not known.is_filed or not known.holds(promise.select) or (promise.unless and known.holds(promise.unless)):
             return None
         start = known.start(promise.start)
@@ -140,18 +142,18 @@ class Truth:
         if stop is not None and stop < start:
             stop = None
         lane = known.story.lane
-        item = lane.item if promise.by_item or promise.kind is Kind.MEAN_REDUCTION else "-"
+        item = lane.item if promise.kept_by_item else "-"
         row = Row(promise.id, promise.variant, lane.unit, item, case, Fate.OPEN, start)
         gone = _over(known, stop, refused_is_over="completed" not in promise.stop)
         look = Look(promise, known, now, row, start, stop, gone)
-        if promise.measure == "share" or promise.kind is Kind.CASE_SHARE:
+        if promise.measured == "share":
             return self._shared(look)
-        match promise.kind:
-            case Kind.CASE_LIMIT:
+        match promise:
+            case CaseLimitPromise():
                 return self._limited(look)
-            case Kind.CASE_BOUND:
-                return self._bounded(look)
-            case Kind.MEAN_REDUCTION:
+            case CaseBoundPromise():
+                return self._bounded(look, promise)
+            case _ if promise.against_statutory_limit:
                 return self._reduced(look)
             case _:
                 return self._measured(look)
@@ -163,7 +165,7 @@ class Truth:
     def _limited(self, look: Look) -> Row:
         promise, known = look.promise, look.known
         lane = known.story.lane
-        if promise.runs_in:
+        if promise.clock.runs_in:
             due = self._due_in_nodes(look)
             if due is None:
                 return look.row
@@ -173,9 +175,9 @@ class Truth:
         excused = promise.id in known.excused
         end = look.gone or look.stop
         on_time = end is not None and end <= due
-        if end is not None and promise.runs_in and not (look.gone is not None and on_time):
+        if end is not None and promise.clock.runs_in and not (look.gone is not None and on_time):
             seen = {passage.node for passage in known.passages}
-            if seen.isdisjoint(promise.runs_in):
+            if seen.isdisjoint(promise.clock.runs_in):
                 return self._closed(row, Fate.UNMEASURED, end)
         if look.gone is not None:
             return self._closed(row, Fate.WITHDRAWN if look.gone <= due else Fate.MISSED, look.gone)
@@ -196,7 +198,7 @@ class Truth:
         assert limit is not None
         end = look.gone or look.stop or NEVER
         outside, left = [], look.start
-        inside = [passage for passage in look.known.passages if passage.node in look.promise.runs_in]
+        inside = [passage for passage in look.known.passages if passage.node in look.promise.clock.runs_in]
         for _, _, begin, finish in sorted(inside, key=lambda passage: passage.start):
             if begin > left:
                 outside.append((left, min(begin, end)))
@@ -216,7 +218,7 @@ class Truth:
     def _shared(self, look: Look) -> Row | None:
         promise, known = look.promise, look.known
         limit = own_limit(promise)
-        if limit is None and promise.stop != ("completed",) and (promise.matures_at != "stop" or look.stop is None):
+        if limit is None and promise.stop != ("completed",) and (promise.maturity != "stop" or look.stop is None):
             return self._delivered(look)
         lane = known.story.lane
         due = None if limit is None else self._place.due(promise, look.start, lane.unit, lane.item)
@@ -229,7 +231,7 @@ class Truth:
             if look.now is None:
                 return row._replace(fate=Fate.STUCK)
             return row._replace(fate=Fate.OPEN_OVERDUE if look.passed(due) else Fate.OPEN)
-        if not all(known.is_known(name) for name in promise.known):
+        if not all(known.is_known(name) for name in promise.known_fields):
             return None
         kept = (due is None or look.stop <= due) and self._counts(promise, known, look.stop)
         return self._closed(row, Fate.MET if kept else Fate.MISSED, look.stop)
@@ -252,23 +254,22 @@ class Truth:
             return row
         if not in_time and known.outcome in _REFUSED:
             return self._closed(row, Fate.WITHDRAWN, done)
-        if not all(known.is_known(name) for name in promise.known):
+        if not all(known.is_known(name) for name in promise.known_fields):
             return None
         row = row._replace(due=due)
         return self._closed(row, Fate.MET if in_time and self._counts(promise, known, done) else Fate.MISSED, done)
 
     @staticmethod
-    def _counts(promise: Promise, known: Known, end: Instant) -> bool:
-        wanted = {name: value for name, value in promise.where.items() if name not in ("stopped", "reached")}
-        reached = promise.where.get("reached", ())
+    def _counts(promise: CasePromise, known: Known, end: Instant) -> bool:
+        wanted = {name: value for name, value in promise.condition.items() if name not in ("stopped", "reached")}
+        reached = promise.condition.get("reached", ())
         names = reached if isinstance(reached, tuple) else (reached,)
         return known.holds(wanted) and all(known.reached(str(name), end) for name in names)
 
     # ---- bounds --------------------------------------------------------------------------------------
-    def _bounded(self, look: Look) -> Row:
-        promise, known = look.promise, look.known
+    def _bounded(self, look: Look, promise: CaseBoundPromise) -> Row:
+        known = look.known
         bound, limit = promise.bound, promise.matures_at
-        assert bound is not None
         end = look.gone or look.stop
         if limit == "completion" and promise.stop != ("completed",):
             end = _over(known, known.completed_at, refused_is_over=False) or known.completed_at
@@ -296,7 +297,7 @@ class Truth:
     def _demanded(self, look: Look, row: Row, bound: Objective, due: Instant, end: Instant | None) -> Row:
         """What is demanded by a date: met on the day on which it was reached for good, missed when that comes too
         late, or never."""
-        known, (text,) = look.known, look.promise.counts
+        known, (text,) = look.known, look.promise.bounded
         steps = sorted({look.start, *(time for time, _, _ in known.measured)})
         steps = [step for step in steps if step >= look.start and (end is None or step <= end)]
         in_time = [step for step in steps if step <= due]
@@ -322,7 +323,7 @@ class Truth:
     # ---- means and counts ----------------------------------------------------------------------------
     def _measured(self, look: Look) -> Row | None:
         promise, known, stop = look.promise, look.known, look.stop
-        measure = promise.measure or ""
+        measure = promise.measured
         subject, _, name = measure.partition(":")
         if look.gone is not None:
             return None
@@ -385,13 +386,13 @@ class Truth:
         lane, day = look.known.story.lane, self._zone.day
         return self._place.covered_days(lane.unit, lane.item, day(look.start), day(look.stop), spans)
 
-    def _nodes(self, promise: Promise, known: Known, case: str) -> Iterator[Row]:
+    def _nodes(self, promise: CasePromise, known: Known, case: str) -> Iterator[Row]:
         if not known.is_filed or not known.holds(promise.select):
             return
         for node, unit, start, end in known.passages:
             if end is None or end < start or not self._place.is_in_force(promise, start):
                 continue
-            if not promise.nodes or node in promise.nodes:
+            if not promise.named_items or node in promise.named_items:
                 row = Row(promise.id, promise.variant, unit, node, case, Fate.COUNTED, start)
                 yield self._closed(row, Fate.COUNTED, end)._replace(amount=end - start)
 
@@ -411,11 +412,9 @@ def _over(known: Known, stop: Instant | None, *, refused_is_over: bool) -> Insta
     return gone if gone is not None and (stop is None or gone < stop) else None
 
 
-def _may_be_missed(promise: Promise) -> bool:
+def _may_be_missed(promise: CasePromise) -> bool:
     """Whether a single case can miss it."""
-    if promise.kind is Kind.CASE_SHARE:
-        return promise.objective is not None
-    return promise.kind in (Kind.CASE_LIMIT, Kind.CASE_BOUND)
+    return promise.binds_each or (promise.measured == "share" and promise.objective is not None)
 
 
 def _takes_back(moment: Moment) -> bool:

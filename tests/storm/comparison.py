@@ -20,7 +20,7 @@ from services.domain.history.fold import insert
 from services.domain.intake.facts import Fact, Rank
 from services.domain.intake.refusal import Refused
 from services.domain.judging.judge import Judge
-from services.domain.results.cards import VARIANT
+from services.domain.plan.plan import is_official
 from services.domain.results.published import Card, Verdict
 from services.domain.results.verdicts import rulings_of, written_verdict
 from services.domain.time.zone import Instant
@@ -83,7 +83,7 @@ def _counts(cards: Path, verdicts: Iterable[Verdict]) -> Iterable[str]:
             if not row["cleared_at"]
         )
     ruled = Counter(
-        (metrics.VERDICTS, one.kpi, one.unit, one.verdict) for one in verdicts if one.unit and VARIANT not in one.kpi
+        (metrics.VERDICTS, one.kpi, one.unit, one.verdict) for one in verdicts if one.unit and is_official(one.kpi)
     )
     for (metric, *values), count in (*active.items(), *ruled.items()):
         labels = WrittenLabels(dict(zip(metric.labels, values, strict=True)))

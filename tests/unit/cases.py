@@ -17,7 +17,19 @@ from services.domain.history.fold import contract_order
 from services.domain.intake.facts import Fact, Rank, digest_of
 from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import Judgement, Outcome
-from services.domain.plan.plan import Collection, HoursEntry, Plan, PlanHead, Promise, ServiceItem, Source, Title, Unit
+from services.domain.plan.all_kinds import ANY_PROMISE, SPECIFICATIONS, promise_of
+from services.domain.plan.plan import (
+    CasePromise,
+    Collection,
+    HoursEntry,
+    Plan,
+    PlanHead,
+    Promise,
+    ServiceItem,
+    Source,
+    Title,
+    Unit,
+)
 from services.domain.results.cards import CardState, cards
 from services.domain.results.published import ValueRow
 from services.domain.results.value_rows import Valuer
@@ -217,13 +229,17 @@ def promise(**given: Any) -> Promise:
         "title": {"zh": "甲", "en": "A"},
         "kind": "case_limit",
         "strength": "hard",
-        "select": {"service_item": "water"},
         "effective_from": date(2021, 1, 1),
         "windows": ("7d", "30d", "90d", "month", "quarter", "year", "all"),
     }
-    if given.get("kind", "case_limit") == "case_limit":
+    kind = given.get("kind", "case_limit")
+    if issubclass(SPECIFICATIONS[kind], CasePromise):
+        entry["select"] = {"service_item": "water"}
+    if kind == "case_limit":
         entry["limit"] = "4 working_days"
-    return Promise.model_validate(entry | given)
+    if "select" not in SPECIFICATIONS[kind].model_fields:
+        given.pop("select", None)
+    return promise_of(entry | given)
 
 
 ITEMS = {
@@ -291,7 +307,7 @@ def judge_of(*promises: Promise, calendar: WorkingCalendar = CN, **given: Any) -
 
 @lru_cache(maxsize=64)
 def _judge(promises: tuple[str, ...]) -> Judge:
-    return Judge(plan(*(Promise.model_validate_json(text) for text in promises)), CN)
+    return Judge(plan(*(ANY_PROMISE.validate_json(text) for text in promises)), CN)
 
 
 # ---- questions -------------------------------------------------------------------------------------------

@@ -5,12 +5,12 @@ from typing import Any
 
 import orjson
 
+from services.domain.plan.all_kinds import promise_of
 from services.domain.plan.plan import (
     AttributeSpec,
     Collection,
     Plan,
     PlanHead,
-    Promise,
     ServiceItem,
     Source,
     Title,
@@ -42,7 +42,7 @@ def plan(*, is_open: bool = False) -> Plan:
             open=is_open,
         ),
         promises=(
-            Promise.model_validate(
+            promise_of(
                 {
                     "id": "K06-1",
                     "item": 6,

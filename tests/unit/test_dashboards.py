@@ -22,7 +22,7 @@ from dashboards.write import GENERATED, write
 from services.catalog.load.plan_folder import load_plan
 from services.catalog.words.wording import SIGNS, STATE_NAMES
 from services.domain.judging import data_quality as signals
-from services.domain.plan.plan import Kind, Plan
+from services.domain.plan.plan import Plan
 from services.domain.results.published import WORST_FIRST, State
 from services.messaging import metrics, records
 from services.settings import Settings
@@ -132,7 +132,7 @@ def test_every_judged_promise_is_on_the_overview_by_one_query() -> None:
 
 def test_a_dashboard_about_what_a_plan_does_not_have_is_left_out(tmp_path: Path) -> None:
     small: Plan = load_plan(write_plan(tmp_path / "plan"))
-    assert not [promise for promise in small.promises if promise.by or promise.kind is Kind.NODE_DURATION]
+    assert not [promise for promise in small.promises if promise.target_date or promise.is_by_node]
     of_small = {one["uid"] for one in dashboards(small)[Language.ZH]}
     assert set(EVERY) - of_small >= {"kpiwatch-nodes", "kpiwatch-deadlines"}
     assert "kpiwatch-overview" in of_small

@@ -7,7 +7,7 @@ import pytest
 from services.domain.intake.facts import Fact
 from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import Outcome
-from services.domain.plan.plan import Promise, Source
+from services.domain.plan.plan import CasePromise, Source
 from services.domain.results.explain import Reason, explain
 from tests.unit.cases import (
     SEALS,
@@ -66,8 +66,8 @@ KINDS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("entry", KINDS, ids=lambda entry: f"{entry.kind} {entry.measure or ''}")
-def test_every_kind_leaves_out(entry: Promise) -> None:
+@pytest.mark.parametrize("entry", KINDS, ids=lambda entry: f"{entry.kind} {getattr(entry, 'measure', '')}")
+def test_every_kind_leaves_out(entry: CasePromise) -> None:
     judge, item = judge_of(entry), str(entry.select["service_item"])
     for exempted, n in ((False, 1), (True, 0)):
         facts = [

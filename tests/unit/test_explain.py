@@ -19,6 +19,7 @@ from services.domain.intake.facts import Fact
 from services.domain.judging.case_clock import Stopwatch
 from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import Judgement, Outcome
+from services.domain.plan.plan import CasePromise
 from services.domain.results.explain import EndedBy, Explained, Explanation, Reason, Standing, account, explain
 from services.domain.sums.tally import Cell
 from services.domain.time.calendar import DayKind
@@ -223,7 +224,7 @@ def test_the_account_of_a_limit_sums_to_the_verdict(
     explained = the_one(explain(judge, "a\x1fb", facts, at("2023-01-01")))
     counted = explained.account
     assert counted is not None
-    watch = Stopwatch(explained.promise, judge.law)
+    watch = Stopwatch(explained.promise.clock, judge.law)
     assert watch.bin(counted.net) == judgement.bin
     assert counted.gross == dict(judgement.cells)[Cell.GROSS]
     assert counted.net == sum(each.amount for each in counted.days)
@@ -252,7 +253,9 @@ def _verdicts(judge: Judge, facts: list[Fact]) -> list[Judgement]:
 def test_a_clock_never_runs_backwards(first: Instant, second: Instant, since: Instant, until: Instant) -> None:
     judge = _judge(limit="600 working_minutes", clock_stops=("hearing",))
     start, end = min(first, second), max(first, second)
-    watch = Stopwatch(judge.plan.promises[0], judge.law)
+    (promised,) = judge.plan.promises
+    assert isinstance(promised, CasePromise)
+    watch = Stopwatch(promised.clock, judge.law)
     (case,) = folded(judge, accepted("2021-09-01"))
     pauses = [(min(since, until), max(since, until))]
     days = account(watch, judge.law, case, start, end, pauses).days

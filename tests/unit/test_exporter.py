@@ -13,9 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 import services.catalog
-from services.catalog.check.promise_checks import as_tuple
 from services.catalog.load.plan_folder import load_plan
-from services.catalog.words.wording import objective_text, unit_code, unit_of_measure
+from services.catalog.words.wording import objective_text, unit_of_measure
 from services.catalog.working_time import WorkingTime
 from services.domain.plan.plan import Plan
 from services.domain.results.published import Card, State, ValueRow, Verdict
@@ -374,7 +373,7 @@ def test_info_metrics_carry_titles_and_units_in_both_languages(exporter: Exporte
 
 def test_every_promise_has_a_unit_of_measure_and_a_target_where_it_has_one(plan: Plan) -> None:
     for promise in plan.promises:
-        assert unit_code(promise)
+        assert promise.figure_unit
         assert unit_of_measure(promise).zh
         assert bool(objective_text(promise)) == (promise.strength != "directional")
 
@@ -401,8 +400,8 @@ def test_the_plan_stays_within_the_budget_of_series(plan: Plan) -> None:
     """Every promise for each unit that could have a figure of it, in all its windows, items included."""
     rows = 0
     for promise in plan.promises:
-        selected = as_tuple(promise.select.get("service_item", tuple(plan.service_items)))
-        items = max(len(selected), len(promise.nodes)) + 1 if promise.by_item else 1
+        selected = len(promise.subjects) or len(plan.service_items)
+        items = max(selected, len(promise.named_items)) + 1 if promise.published_by_item else 1
         units = {*promise.lead, *promise.responsible, "ALL"}
         rows += len(units) * items * len(promise.windows)
     series = rows * (len(metrics.ROW_METRICS) + 1)

@@ -187,7 +187,7 @@ def test_the_account_sums_to_the_verdict(
     (explained,) = explain(judge, "a\x1fb", facts, now).cycles[0].promises
     counted = explained.account
     assert counted is not None
-    assert Stopwatch(explained.promise, judge.law).bin(counted.net) == verdict.bin
+    assert Stopwatch(explained.promise.clock, judge.law).bin(counted.net) == verdict.bin
     assert counted.gross == dict(verdict.cells)[Cell.GROSS]
     assert counted.net == sum(each.amount for each in counted.days)
     assert counted.still == sum(each.still for each in counted.days)

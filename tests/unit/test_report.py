@@ -13,7 +13,7 @@ import pytest
 from services.catalog.load.calendars import load_calendar
 from services.catalog.load.plan_folder import load_plan
 from services.catalog.words.promise_text import in_words
-from services.catalog.words.wording import SIGNS, STATE_NAMES, unit_code, unit_of_measure
+from services.catalog.words.wording import SIGNS, STATE_NAMES, unit_of_measure
 from services.cli.__main__ import main
 from services.domain.plan.plan import Plan, Promise, Title
 from services.domain.plan.statutory_time import Law
@@ -166,7 +166,7 @@ def trace(page: Page, values: Cells, plan: Plan, states: Counter[str]) -> Counte
                 assert text == row[column][:10]
             else:
                 in_unit = column in ("value", "lower", "upper", "objective")
-                share = in_unit and unit_code(promises[row["kpi"], row["variant"]]) == "share"
+                share = in_unit and promises[row["kpi"], row["variant"]].figure_unit == "share"
                 assert same(text, row[column], share or column.endswith("_share")), (text, row[column], source)
             found["cells"] += 1
         elif "data-counted" in source:
@@ -300,12 +300,12 @@ def promise_of(plan: Plan, relation: str) -> Promise:
 def test_a_share_is_read_in_per_cent_with_all_its_digits(
     cells: dict[str, str], column: str, text: str, plan: Plan
 ) -> None:
-    promise = next(one for one in plan.promises if unit_code(one) == "share")
+    promise = next(one for one in plan.promises if one.figure_unit == "share")
     assert shown(EMPTY._replace(**cells), column, promise).text == text
 
 
 def test_what_is_no_share_is_read_as_it_is_written(plan: Plan) -> None:
-    promise = next(one for one in plan.promises if unit_code(one) == "working_days")
+    promise = next(one for one in plan.promises if one.figure_unit == "working_days")
     assert shown(EMPTY._replace(value="27.999999"), "value", promise).text == "27.999999"
     assert shown(EMPTY._replace(objective="<= 28"), "objective", promise).text == "≤ 28"
 
@@ -346,9 +346,8 @@ def test_nothing_is_drawn_of_the_time_before_the_plan() -> None:
 
 def test_a_report_speaks_of_the_version_that_binds_at_its_end() -> None:
     plan = load_plan(PLANS / "versions")
-    limits = [
-        str(in_force(plan, day.toordinal())["P1", "official"].limit) for day in (date(2021, 12, 31), date(2022, 1, 1))
-    ]
+    bound = [in_force(plan, day.toordinal())["P1", "official"] for day in (date(2021, 12, 31), date(2022, 1, 1))]
+    limits = [str(dict(each.thresholds())["limit"]) for each in bound]
     assert limits == ["4 working_days", "3 working_days"]
 
 

@@ -11,7 +11,7 @@ from services.catalog.load.plan_folder import load_plan
 from services.catalog.samples.promise_samples import samples_of
 from services.cli.validate import validate
 from services.domain.judging.judge import Judge
-from services.domain.plan.plan import Kind, Promise
+from services.domain.plan.plan import Promise
 from services.domain.sums.statistic import written
 from tests.verdicts import admitted, judge_of, shipped, verdict
 
@@ -59,7 +59,7 @@ def test_a_promise_has_a_sample_that_counts_and_one_that_does_not_or_two_values(
     assert any({*pair} <= names for pair in (("met", "missed"), ("counts", "does_not_count"), ("lower", "higher")))
 
 
-@versions(*(promise for promise in PROMISES if promise.kind in (Kind.CASE_LIMIT, Kind.DUTY)))
+@versions(*(promise for promise in PROMISES if promise.kind in ("case_limit", "duty")))
 def test_what_is_met_and_what_is_missed_are_one_second_apart(promise: Promise) -> None:
     judge = shipped()
     met, missed = samples_of(promise, judge.law)

@@ -6,7 +6,7 @@ import pytest
 
 from services.catalog.load.plan_folder import load_plan
 from services.catalog.words.promise_text import in_words
-from services.catalog.words.wording import objective_text, unit_code
+from services.catalog.words.wording import objective_text
 from services.cli.status import is_share
 
 PLAN = load_plan(Path(__file__).parents[1] / "golden" / "plans" / "good" / "cases")
@@ -86,7 +86,7 @@ def test_a_promise_says_what_it_is_in_both_languages(kpi: str) -> None:
      ("T7", "fee"), ("C2", "share"), ("C8", "points"), ("C9", "share")],
 )  # fmt: skip
 def test_a_figure_says_what_it_counts(kpi: str, code: str) -> None:
-    assert unit_code(PROMISES[kpi]) == code
+    assert PROMISES[kpi].figure_unit == code
     assert is_share(PROMISES[kpi]) is (code == "share")
 
 

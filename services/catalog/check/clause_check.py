@@ -15,6 +15,10 @@ from services.domain.time.limits import Limit, LimitUnit
 Counted = Literal["working_days", "calendar_days", "minutes", "months", "share", "number"]
 
 
+Threshold = tuple[str, Decimal, Counted, str]
+"""Key of the entry, amount, what is counted, relation."""
+
+
 class PlanText:
     """The text of a plan, body and annex."""
 
@@ -88,16 +92,21 @@ def printed_numbers(clause: str) -> list[Printed]:
         named = chinese and any(start < match.start() < end for start, end in names)
         if chinese and not named and not match["unit"].startswith("次"):
             continue  # 一件事, 两个平台: no thresholds
-        amount = Decimal(_DIGITS[match["amount"]]) if chinese else Decimal(match["amount"])
         counted = _COUNTED.get(match["unit"], "number")
-        amount = amount * 60 if match["unit"] == "小时" else amount / 100 if counted == "share" else amount
-        relation: Literal["<=", ">=", ""] = ""
-        if match["before"] in ("不超过", "不高于", "最多") or match["after"] in ("以内", "内"):
-            relation = "<="
-        elif match["before"] or match["after"]:
-            relation = ">="
-        found.append(Printed(match["words"], amount, counted, relation, named))
+        found.append(Printed(match["words"], _amount(match), counted, _relation(match), named))
     return found
+
+
+def _amount(match: re.Match[str]) -> Decimal:
+    """The printed amount in the unit of thresholds: minutes, shares."""
+    amount = Decimal(_DIGITS.get(match["amount"], match["amount"]))
+    return amount * 60 if match["unit"] == "小时" else amount / 100 if match["unit"] in ("%", "％") else amount
+
+
+def _relation(match: re.Match[str]) -> Literal["<=", ">=", ""]:
+    if match["before"] in ("不超过", "不高于", "最多") or match["after"] in ("以内", "内"):
+        return "<="
+    return ">=" if match["before"] or match["after"] else ""
 
 
 def printed_by(clause: str) -> date | None:
@@ -124,40 +133,52 @@ def contradictions(promise: Promise) -> Iterator[tuple[str, str]]:
     numbers = printed_numbers(promise.clause)
     mended: set[str] = set()
     for number in numbers:
-        key, said = _nearest(number, thresholds)
-        if not any(_same(number, amount, counted) for _, amount, counted, _ in thresholds):
-            if number.named:
-                continue
-            sentence = (
-                f"the clause prints {number.words}, the entry {said}: mend it, or quote this promise's words only"
-            )
-            mended.add(key)
+        for key, sentence in _of_number(number, thresholds):
+            if not _is_among(number, thresholds):
+                mended.add(key)
             yield key, sentence
-        elif number.relation:
-            for name, amount, counted, relation in thresholds:
-                if _same(number, amount, counted) and relation not in (number.relation, "="):
-                    yield name, f"the clause means {number.relation} {number.words}, the entry says {relation}"
-    for name, amount, counted, _ in thresholds:
-        whole = counted == "share" and amount == 1
-        nought = amount == 0 and _NOUGHT.search(promise.clause)
-        if (
-            name not in mended
-            and not whole
-            and not nought
-            and not any(_same(number, amount, counted) for number in numbers)
-        ):
-            yield name, "the clause does not print this number: quote the words that do, or mark it `local = true`"
+    for threshold in thresholds:
+        if threshold[0] not in mended and not _is_printed(threshold, numbers, promise.clause):
+            sentence = "the clause does not print this number: quote the words that do, or mark it `local = true`"
+            yield threshold[0], sentence
     yield from _dates(promise)
     yield from _strength(promise)
 
 
+def _of_number(number: Printed, thresholds: list[Threshold]) -> Iterator[tuple[str, str]]:
+    """What is wrong with the entry by a number that the clause prints."""
+    if not _is_among(number, thresholds):
+        key, said = _nearest(number, thresholds)
+        if not number.named:
+            yield (
+                key,
+                f"the clause prints {number.words}, the entry {said}: mend it, or quote this promise's words only",
+            )
+    elif number.relation:
+        for name, amount, counted, relation in thresholds:
+            if _same(number, amount, counted) and relation not in (number.relation, "="):
+                yield name, f"the clause means {number.relation} {number.words}, the entry says {relation}"
+
+
+def _is_among(number: Printed, thresholds: list[Threshold]) -> bool:
+    return any(_same(number, amount, counted) for _, amount, counted, _ in thresholds)
+
+
+def _is_printed(threshold: Threshold, numbers: list[Printed], clause: str) -> bool:
+    """Whether the clause says a threshold of the entry, in numbers or in words: 全部, 免费."""
+    _, amount, counted, _ = threshold
+    whole = counted == "share" and amount == 1
+    nought = amount == 0 and _NOUGHT.search(clause)
+    return whole or bool(nought) or any(_same(number, amount, counted) for number in numbers)
+
+
 def _dates(promise: Promise) -> Iterator[tuple[str, str]]:
-    by = printed_by(promise.clause)
+    by, target = printed_by(promise.clause), promise.target_date
     # 今年内, or no date at all: what was taken is said among the choices
-    chosen = by is None and any(str(promise.by) in choice.taken for choice in promise.choices)
-    if by != promise.by and not chosen:
+    chosen = by is None and any(str(target) in choice.taken for choice in promise.choices)
+    if by != target and not chosen:
         remedy = "" if by else ": name the date among `choices`, as `taken`"
-        yield "by", f"the clause's target date is {by or 'not printed'}, the entry's {promise.by or 'missing'}{remedy}"
+        yield "by", f"the clause's target date is {by or 'not printed'}, the entry's {target or 'missing'}{remedy}"
     since = printed_from(promise.clause)
     if since and promise.effective_from != since:
         yield "effective_from", f"the clause binds from {since}, the entry from {promise.effective_from}"
@@ -170,21 +191,15 @@ def _strength(promise: Promise) -> Iterator[tuple[str, str]]:
         yield "strength", f"the clause says 力争 or 推动实现: aspirational, not {promise.strength}"
 
 
-Threshold = tuple[str, Decimal, Counted, str]
-
-
 def _thresholds(promise: Promise) -> Iterator[Threshold]:
     """The numbers of an entry: key, amount, what is counted, relation. That nothing is out of order is no number."""
-    if isinstance(promise.limit, Limit):
-        yield "limit", Decimal(promise.limit.amount), _counted(promise.limit.unit), "<="
-    if promise.objective:
-        yield "objective", promise.objective.amount, _counted(promise.objective.unit), promise.objective.relation
-        if promise.objective.quota is not None:
-            yield "objective", promise.objective.quota, _counted(promise.objective.unit), "<="
-    if promise.bound and not all(count.startswith("order:") for count in promise.counts):
-        yield "bound", promise.bound.amount, _counted(promise.bound.unit), promise.bound.relation
-    if isinstance(promise.matures_at, Limit):
-        yield "matures_at", Decimal(promise.matures_at.amount), _counted(promise.matures_at.unit), "<="
+    for key, amount in promise.thresholds():
+        if isinstance(amount, Limit):
+            yield key, Decimal(amount.amount), _counted(amount.unit), "<="
+        else:
+            yield key, amount.amount, _counted(amount.unit), amount.relation
+            if amount.quota is not None:
+                yield key, amount.quota, _counted(amount.unit), "<="
 
 
 def _counted(unit: str) -> Counted:

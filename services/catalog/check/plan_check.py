@@ -16,23 +16,25 @@ from zoneinfo import available_timezones
 
 from services.bounded import read_text
 from services.catalog.check.clause_check import PlanText, contradictions
-from services.catalog.check.promise_checks import (
-    MEASURES,
-    Fault,
-    as_tuple,
-    beyond_the_law,
-    of_attribute,
-    of_promise,
-    sooner_than_told,
-    values_of,
-)
+from services.catalog.check.promise_checks import beyond_the_law, of_attribute, of_promise, sooner_than_told, values_of
 from services.catalog.load.calendars import load_calendar
 from services.catalog.load.lock import broken
 from services.catalog.load.plan_folder import Located, Place, Problem, Reading, read_plan
 from services.catalog.load.toml_lines import line_of, lines_of
-from services.domain.judging.bounded_amounts import FULL_TRACE
-from services.domain.judging.kinds.in_sync import PLATFORM, VERSION
-from services.domain.plan.plan import AttributeSpec, HoursEntry, Kind, Promise, ServiceItem, Source, Unit
+from services.domain.plan.plan import (
+    FULL_TRACE,
+    AttributeNeed,
+    AttributeSpec,
+    CasePromise,
+    EntryPromise,
+    Fault,
+    HoursEntry,
+    Promise,
+    ServiceItem,
+    Source,
+    Unit,
+    as_tuple,
+)
 from services.domain.plan.statutory_time import hours_version
 from services.domain.time.limits import Limit
 from services.domain.time.opening_hours import OpeningHours
@@ -47,6 +49,9 @@ CASE_FIELDS: Mapping[str, Collection[str]] = {
 _FLAGS = {"parent", "online", "stopped", "extended"}
 OF_EVERY_CASE = {*CASE_FIELDS, *_FLAGS, "service_item", "unit", "reached"}
 """What a selection may name without its being declared."""
+
+ANY = "*"
+"""In a source: any unit, owner or feed."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HOURS = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d-(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)")
@@ -169,12 +174,7 @@ class Checker:
     def _of_item(self, item: ServiceItem) -> Iterator[Fault]:
         yield from _name("code", item.code)
         for name, spec in item.attributes.items():
-            if name in OF_EVERY_CASE:
-                yield ("attributes", name), f"{name!r} is a field of every case: give the attribute another name"
-            if name == FULL_TRACE and spec.type != "bool":
-                yield ("attributes", name, "type"), "is true or false: whether all that happens in a case is reported"
-            for keys, sentence in of_attribute(spec):
-                yield ("attributes", name, *keys), sentence
+            yield from _of_case_attribute(name, spec)
         if item.opening_hours is not None and item.opening_hours not in self._hours:
             yield ("opening_hours",), unknown("hours", item.opening_hours, self._hours, "opening_hours.toml")
         dates = [version.effective_from for version in item.statutory]
@@ -200,20 +200,18 @@ class Checker:
             yield ("weekly",), str(error).partition(": ")[2]
 
     def _of_source(self, source: Source) -> Iterator[Fault]:
-        for unit in source.units:
-            if unit != "*":
-                yield from self._unit(("units",), unit)
-        for owner in source.owners:
-            if owner != "*" and owner not in self._sources:
-                yield ("owners",), unknown("source", owner, self._sources, "sources.toml")
-        fed = self._fed()
+        for unit in sorted({*source.units} - {ANY}):
+            yield from self._unit(("units",), unit)
+        for owner in sorted({*source.owners} - self._sources - {ANY}):
+            yield ("owners",), unknown("source", owner, self._sources, "sources.toml")
+        if self._open:
+            return
         steps = {name for code in source.feeds if code in self._items for name in self._items[code].milestones}
-        for name in source.milestones:
-            if name not in steps and "*" not in source.feeds and not self._open:
-                yield ("milestones",), unknown("milestone", name, steps, "the service items that it feeds")
-        for name in source.feeds:
-            if name != "*" and name not in fed and not self._open:
-                yield ("feeds",), unknown("service item, collection, duty or figure", name, fed, "the plan")
+        for name in sorted({*source.milestones} - steps) if ANY not in source.feeds else ():
+            yield ("milestones",), unknown("milestone", name, steps, "the service items that it feeds")
+        fed = self._fed()
+        for name in sorted({*source.feeds} - fed - {ANY}):
+            yield ("feeds",), unknown("service item, collection, duty or figure", name, fed, "the plan")
 
     def _fed(self) -> set[str]:
         """What a source can report on."""
@@ -222,170 +220,97 @@ class Checker:
     def _of_promise(self, promise: Promise) -> Iterator[Fault]:
         yield from _name("id", promise.id)
         yield from _name("variant", promise.variant)
-        for unit_field in ("lead", "responsible", "owed_by"):
-            for unit in getattr(promise, unit_field):
-                yield from self._unit((unit_field,), unit)
+        named = {"lead": promise.lead, "responsible": promise.responsible, "owed_by": promise.owed_units}
+        for key, unit in ((key, unit) for key, units in named.items() for unit in units):
+            yield from self._unit((key,), unit)
         if not promise.lead and not self._open:
             yield ("lead",), "is missing: the annex says who leads"
         if promise.tier is None and self._head.text:
             yield ("tier",), "is missing: H (a number is printed), C (full coverage, no number) or Q (a direction)"
         yield from of_promise(promise, self._head.issued, is_open=self._open)
-        for reason in promise.clock_stops:
-            yield from self._reason(("clock_stops",), reason)
-        match promise.kind:
-            case Kind.CATALOGUE:
-                yield from self._of_catalogue(promise)
-            case Kind.DUTY:
-                if promise.duty is not None and promise.duty not in self._head.duties:
-                    yield ("duty",), unknown("duty", promise.duty, self._head.duties, "plan.toml")
-            case Kind.FIGURE:
-                for key in ("numerator", "denominator"):
-                    name = getattr(promise, key)
-                    if name is not None and name not in self._head.figures and not self._open:
-                        yield (key,), unknown("figure", name, self._head.figures, "the figures of plan.toml")
-            case _:
-                yield from self._of_cases(promise)
+        yield from self._of_cases(promise) if isinstance(promise, CasePromise) else self._of_subjects(promise)
+        if isinstance(promise, EntryPromise):
+            yield from self._of_entries(promise)
         if self._head.text:
             for key, sentence in contradictions(promise):
                 yield (key,), sentence
 
-    def _of_catalogue(self, promise: Promise) -> Iterator[Fault]:
-        collection = self._collections.get(promise.collection or "")
+    def _of_subjects(self, promise: Promise) -> Iterator[Fault]:
+        """The collection, duty or quantities that it names are declared."""
+        declared: Mapping[str, tuple[str, Collection[str], str]] = {
+            "collection": ("collection", self._collections, "plan.toml"),
+            "duty": ("duty", self._head.duties, "plan.toml"),
+            "numerator": ("figure", self._head.figures, "the figures of plan.toml"),
+            "denominator": ("figure", self._head.figures, "the figures of plan.toml"),
+        }
+        for key, name in promise.subjects:
+            what, names, where = declared[key]
+            if name not in names and not (self._open and what == "figure"):
+                yield (key,), unknown(what, name, names, where)
+
+    def _of_entries(self, promise: EntryPromise) -> Iterator[Fault]:
+        """What it asks of entries is declared by their collection."""
+        collection = self._collections.get(promise.collection)
         if collection is None:
-            if promise.collection:
-                yield ("collection",), unknown("collection", promise.collection, self._collections, "plan.toml")
             return
-        for key in ("select", "where"):
-            for name, value in getattr(promise, key).items():
-                spec = collection.attributes.get(name)
-                if spec is None:
-                    yield (key, name), unknown("attribute", name, collection.attributes, f"collection {collection.id}")
+        of, declared = f"collection {collection.id}", collection.attributes
+        for key, values in promise.conditions().items():
+            for name, value in values.items():
+                if name not in declared:
+                    yield (key, name), unknown("attribute", name, declared, of)
                 else:
-                    yield from values_of(key, name, value, spec)
-        yield from self._codes_of_entries(promise, collection.id, collection.attributes)
-        if promise.quantity is not None:
-            spec = collection.attributes.get(promise.quantity)
-            if spec is None or spec.type not in ("integer", "number"):
-                yield (
-                    ("quantity",),
-                    f"{promise.quantity!r} is no number among the attributes of collection {collection.id}",
-                )
+                    yield from values_of(key, name, value, declared[name])
+        for need in promise.attribute_needs():
+            yield from _unmet(need, declared, of)
 
-    def _codes_of_entries(
-        self, promise: Promise, collection: str, declared: Mapping[str, AttributeSpec]
-    ) -> Iterator[Fault]:
-        """Where entries are told apart, they declare by what."""
-        in_sync = promise.statistic == "in_sync"
-        if not in_sync and not promise.listed:
-            return
-        for name in (promise.listed_by, *((PLATFORM, VERSION) if in_sync else ())):
-            if name not in declared:
-                key = "listed_by" if name == promise.listed_by else "statistic"
-                yield (key,), unknown("attribute", name, declared, f"collection {collection}")
-        code = declared.get(promise.listed_by)
-        if promise.listed and code is not None and code.type not in ("code", "text"):
-            yield ("listed_by",), f"{promise.listed_by!r} is no code among the attributes of collection {collection}"
-        if promise.listed and code is not None:
-            yield from values_of("listed", promise.listed_by, promise.listed, code)
-        if in_sync and PLATFORM in declared:
-            yield from values_of("master", PLATFORM, promise.master or (), declared[PLATFORM])
-            yield from values_of("copies", PLATFORM, promise.copies, declared[PLATFORM])
-
-    def _of_cases(self, promise: Promise) -> Iterator[Fault]:
-        wanted = as_tuple(promise.select.get("service_item", ()))
-        for code in wanted:
-            if code not in self._items and not self._open:
-                yield ("select", "service_item"), unknown("service item", code, self._items, "service_items.toml")
-        items = (
-            [self._items[str(code)] for code in wanted if code in self._items] if wanted else list(self._items.values())
-        )
-        for key in ("select", "unless", "where"):
-            for name, value in getattr(promise, key).items():
-                yield from self._case_value(promise, key, name, value, items)
-        for name in promise.known:
+    def _of_cases(self, promise: CasePromise) -> Iterator[Fault]:
+        for reason in promise.clock_stops:
+            yield from self._reason(("clock_stops",), reason)
+        codes = [code for _, code in promise.subjects]
+        items = [self._items[code] for code in codes or self._items if code in self._items]
+        for key, values in promise.conditions().items():
+            for name, value in values.items():
+                yield from self._case_value(key, name, value, items)
+        for name in promise.known_fields:
             if name not in ("channel", "applicant", "outcome", "unit"):
                 yield from self._declared(("known",), "attribute", name, items)
-        yield from self._points(promise, items)
-        if isinstance(promise.limit, Limit):
-            yield from beyond_the_law(promise.limit, promise, items)
+        for reference in promise.references():
+            yield from self._declared((reference.field,), reference.what, reference.name, items)
+        if isinstance(promise.clock.limit, Limit):
+            yield from beyond_the_law(promise.clock.limit, promise, items)
         yield from sooner_than_told(promise, items, [located.entry for located in self._reading.sources])
-        for key in ("nodes", "runs_in"):
-            for node in getattr(promise, key):
-                yield from self._declared((key,), "node", node, items)
 
-    def _case_value(
-        self, promise: Promise, key: str, name: str, value: Any, items: list[ServiceItem]
-    ) -> Iterator[Fault]:
-        if name == "service_item":
-            if key == "where":
-                yield (key, name), "belongs into `select`"
-            elif key == "unless":
-                for code in as_tuple(value):
-                    if code not in self._items and not self._open:
-                        yield (key, name), unknown("service item", code, self._items, "service_items.toml")
-        elif name == "unit":
-            for unit in as_tuple(value):
-                yield from self._unit((key, name), str(unit))
-        elif name in _FLAGS:
-            if not all(isinstance(each, bool) for each in as_tuple(value)):
-                yield (key, name), f"is true or false, not {value!r}"
-            if name == "stopped" and key != "where":
-                yield (key, name), "belongs into `where`: what is not stopped is open, not unselected"
-        elif name == "reached":
-            for milestone in as_tuple(value):
-                yield from self._declared((key, name), "milestone", str(milestone), items)
-        elif name in CASE_FIELDS:
-            for each in as_tuple(value):
-                if each not in CASE_FIELDS[name]:
-                    yield (key, name), f"{each!r} is no {name}: one of {', '.join(CASE_FIELDS[name])}"
-        else:
-            yield from self._declared((key, name), "attribute", name, items)
-            for item in items:
-                if name in item.attributes:
-                    yield from values_of(key, name, value, item.attributes[name])
+    def _service_items(self, key: str, codes: Iterable[object]) -> Iterator[Fault]:
+        for code in codes:
+            if code not in self._items and not self._open:
+                yield (key, "service_item"), unknown("service item", code, self._items, "service_items.toml")
 
-    def _points(self, promise: Promise, items: list[ServiceItem]) -> Iterator[Fault]:
-        """Clock points, counts and measures: each word is known, each name declared."""
-        for key, plain in (("start", ("applied", "accepted")), ("stop", ("completed",))):
-            for point in getattr(promise, key):
-                if point.startswith("milestone:"):
-                    yield from self._declared((key,), "milestone", point.removeprefix("milestone:"), items)
-                elif point not in plain:
-                    yield (key,), f"{point!r} is no clock point: write {', '.join(plain)} or milestone:NAME"
-        for count in promise.counts:
-            what, _, name = count.partition(":")
-            match what:
-                case "milestone" | "quantity":
-                    yield from self._declared(("counts",), what, name, items)
-                case "order" if name.count("<") == 1 and all(name.split("<")):
-                    for milestone in name.split("<"):
-                        yield from self._declared(("counts",), "milestone", milestone, items)
-                case "ratio" if _is_ratio(name):
-                    for quantity in name.split("/"):
-                        yield from self._declared(("counts",), "quantity", quantity, items)
-                case "attribute" if name:
-                    yield from self._listing(name, items)
-                case _:
-                    words = "milestone:NAME, quantity:NAME, ratio:A/B, attribute:NAME or order:A<B"
-                    yield ("counts",), f"{count!r} is no count: write {words}"
-        if promise.measure is not None:
-            what, _, name = promise.measure.partition(":")
-            measures = _measures(promise.kind)
-            if what == "ratio" and f"{what}:A/B" in measures and _is_ratio(name):
-                for quantity in name.split("/"):
-                    yield from self._declared(("measure",), "quantity", quantity, items)
-            elif what in ("quantity", "milestone") and name:
-                yield from self._declared(("measure",), what, name, items)
-            elif promise.measure not in measures:
-                yield ("measure",), f"{promise.measure!r} is no measure: one of {', '.join(measures)}"
+    def _case_value(self, key: str, name: str, value: Any, items: list[ServiceItem]) -> Iterator[Fault]:
+        """A value that is asked of cases, in `select`, `unless` or `where`."""
+        place, values = (key, name), as_tuple(value)
+        match name:
+            case "service_item" if key == "where":
+                yield place, "belongs into `select`"
+            case "service_item":
+                yield from self._service_items(key, values)
+            case "unit":
+                for unit in values:
+                    yield from self._unit(place, str(unit))
+            case "reached":
+                for milestone in values:
+                    yield from self._declared(place, "milestone", str(milestone), items)
+            case _ if name in _FLAGS:
+                yield from _flag(key, name, value)
+            case _ if name in CASE_FIELDS:
+                yield from _case_field(key, name, values)
+            case _:
+                yield from self._attribute_value(key, name, value, items)
 
-    def _listing(self, name: str, items: list[ServiceItem]) -> Iterator[Fault]:
-        """An attribute whose codes are counted is a list of them."""
-        yield from self._declared(("counts",), "attribute", name, items)
+    def _attribute_value(self, key: str, name: str, value: Any, items: list[ServiceItem]) -> Iterator[Fault]:
+        yield from self._declared((key, name), "attribute", name, items)
         for item in items:
-            if name in item.attributes and item.attributes[name].type != "codes":
-                yield ("counts",), f"{name!r} of {item.code} is no list of codes: declare it with type codes"
-                return
+            if name in item.attributes:
+                yield from values_of(key, name, value, item.attributes[name])
 
     def _declared(self, place: Place, what: str, name: str, items: list[ServiceItem]) -> Iterator[Fault]:
         """Each selected service item declares the name: else its cases could never have it."""
@@ -393,6 +318,7 @@ class Checker:
             return
         declared: Callable[[ServiceItem], Collection[str]] = {
             "attribute": lambda item: item.attributes,
+            "codes": lambda item: item.attributes,
             "milestone": lambda item: item.milestones,
             "quantity": lambda item: item.quantities,
             "node": lambda item: item.nodes,
@@ -400,7 +326,9 @@ class Checker:
         without = [item for item in items if name not in declared(item)]
         if without and not self._open:
             of = without[0].code + (f" and {len(without) - 1} more" if len(without) > 1 else "")
-            yield place, unknown(what, name, declared(without[0]), f"service item {of}")
+            yield place, unknown(_CALLED.get(what, what), name, declared(without[0]), f"service item {of}")
+        if what == "codes":
+            yield from _no_list_of_codes(place, name, items)
 
     def _unit(self, place: Place, unit: str) -> Iterator[Fault]:
         if unit not in self._units and not self._open:
@@ -435,19 +363,11 @@ class Checker:
             versions.sort(key=lambda located: located.entry.effective_from)
             for earlier, later in pairwise(versions):
                 yield from _together(earlier, later)
-        for name, entries in by_id.items():
-            if not any(located.entry.variant == "official" for located in entries):
-                yield Problem(entries[0].file, (*entries[0].place, "variant"), f"{name} has no official variant")
-            for located in entries[1:]:
-                if located.entry.item != entries[0].entry.item:
-                    yield Problem(
-                        located.file,
-                        (*located.place, "item"),
-                        f"{name} belongs to measure {entries[0].entry.item} elsewhere",
-                    )
-                tiers = located.entry.tier, entries[0].entry.tier
-                if None not in tiers and tiers[0] != tiers[1]:
-                    yield Problem(located.file, (*located.place, "tier"), f"{name} is of tier {tiers[1]} elsewhere")
+        for name, (first, *others) in by_id.items():
+            if not any(located.entry.is_official for located in (first, *others)):
+                yield Problem(first.file, (*first.place, "variant"), f"{name} has no official variant")
+            for located in others:
+                yield from _placed(located, _differing(located.entry, first.entry))
 
     def _unfed(self) -> Iterator[Problem]:
         """A promise that no source feeds would be silent for ever, and look as if nothing had happened."""
@@ -455,32 +375,68 @@ class Checker:
             return
         fed = {name for located in self._reading.sources for name in located.entry.feeds}
         known = self._fed()
-        if "*" in fed:
+        if ANY in fed:
             return
         for located in self._reading.promises:
             promise = located.entry
-            selected = as_tuple(promise.select.get("service_item", ())) if promise.collection is None else ()
-            needs = [("select", str(name)) for name in selected]
-            for key in ("collection", "duty", "numerator", "denominator"):
-                needs += [(key, name)] if (name := getattr(promise, key)) else []
-            for key, name in needs:
+            for key, name in promise.subjects:
                 if name in known and name not in fed:
                     yield Problem(
                         located.file, (*located.place, key), f"no source feeds {name!r}: say which in sources.toml"
                     )
 
 
-def _is_ratio(name: str) -> bool:
-    """Whether it is written as A/B."""
-    return name.count("/") == 1 and all(name.split("/"))
+def _unmet(need: AttributeNeed, declared: Mapping[str, AttributeSpec], of: str) -> Iterator[Fault]:
+    """Why the attributes of a collection do not serve a promise."""
+    spec = declared.get(need.name)
+    if spec is None and not need.is_number:
+        yield (need.field,), unknown("attribute", need.name, declared, of)
+    elif spec is None or (need.types and spec.type not in need.types):
+        what = "number" if need.is_number else "code"
+        yield (need.field,), f"{need.name!r} is no {what} among the attributes of {of}"
+    for key, value in need.values if spec is not None else ():
+        yield from values_of(key, need.name, value, declared[need.name])
 
 
-def _measures(kind: Kind) -> list[str]:
-    """The words for what a kind measures."""
-    words = [*MEASURES, "quantity:NAME", "milestone:NAME"]
-    if kind in (Kind.CASE_MEAN, Kind.TREND):
-        words += ["ratio:A/B", "rating"]
-    return words + ["share", "count"] * (kind is Kind.TREND)
+def _of_case_attribute(name: str, spec: AttributeSpec) -> Iterator[Fault]:
+    if name in OF_EVERY_CASE:
+        yield ("attributes", name), f"{name!r} is a field of every case: give the attribute another name"
+    if name == FULL_TRACE and spec.type != "bool":
+        yield ("attributes", name, "type"), "is true or false: whether all that happens in a case is reported"
+    for keys, sentence in of_attribute(spec):
+        yield ("attributes", name, *keys), sentence
+
+
+_CALLED = {"codes": "attribute"}
+
+
+def _no_list_of_codes(place: Place, name: str, items: Iterable[ServiceItem]) -> Iterator[Fault]:
+    """An attribute whose codes are counted is a list of them."""
+    for item in items:
+        if name in item.attributes and item.attributes[name].type != "codes":
+            yield place, f"{name!r} of {item.code} is no list of codes: declare it with type codes"
+            return
+
+
+def _case_field(key: str, name: str, values: Iterable[Any]) -> Iterator[Fault]:
+    for each in values:
+        if each not in CASE_FIELDS[name]:
+            yield (key, name), f"{each!r} is no {name}: one of {', '.join(CASE_FIELDS[name])}"
+
+
+def _flag(key: str, name: str, value: Any) -> Iterator[Fault]:
+    if not all(isinstance(each, bool) for each in as_tuple(value)):
+        yield (key, name), f"is true or false, not {value!r}"
+    if name == "stopped" and key != "where":
+        yield (key, name), "belongs into `where`: what is not stopped is open, not unselected"
+
+
+def _differing(entry: Promise, first: Promise) -> Iterator[Fault]:
+    """In what an entry of a promise must not differ from its first one, and does."""
+    if entry.item != first.item:
+        yield ("item",), f"{entry.id} belongs to measure {first.item} elsewhere"
+    if None not in (entry.tier, first.tier) and entry.tier != first.tier:
+        yield ("tier",), f"{entry.id} is of tier {first.tier} elsewhere"
 
 
 def _together(earlier: Located[Promise], later: Located[Promise]) -> Iterator[Problem]:

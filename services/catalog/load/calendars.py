@@ -1,5 +1,6 @@
 """Calendars as files: reads calendar/<name>.toml into a WorkingCalendar."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,17 @@ def _tables(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path}: not TOML: {error}") from error
 
 
+def _days(holidays: Sequence[_Holiday]) -> dict[date, str]:
+    """Each day of the holidays, with the name of its holiday."""
+    days: dict[date, str] = {}
+    for holiday in holidays:
+        if holiday.last < holiday.first:
+            raise ValueError(f"{holiday.name} ends {holiday.last}, before it begins {holiday.first}: swap them")
+        for past in range((holiday.last - holiday.first).days + 1):
+            days[holiday.first + timedelta(days=past)] = holiday.name
+    return days
+
+
 def load_calendar(name: str, folder: Path | None = None) -> WorkingCalendar:
     """The calendar of that name, from the folder given or the ones that come with the catalogue.
 
@@ -64,17 +76,11 @@ def load_calendar(name: str, folder: Path | None = None) -> WorkingCalendar:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise ValueError(f"{path}: {key}: {first['msg']}: compare with {FOLDER / 'cn.toml'}") from error
-    holidays: dict[date, str] = {}
-    for holiday in read.holiday:
-        if holiday.last < holiday.first:
-            raise ValueError(f"{path}: {holiday.name} ends {holiday.last}, before it begins {holiday.first}: swap them")
-        for past in range((holiday.last - holiday.first).days + 1):
-            holidays[holiday.first + timedelta(days=past)] = holiday.name
     try:
         return WorkingCalendar(
             name=read.name,
             version=read.version,
-            holidays=holidays,
+            holidays=_days(read.holiday),
             make_up_days=read.make_up_days,
             published_from=read.published_from,
             published_through=read.published_through,

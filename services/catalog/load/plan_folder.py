@@ -10,16 +10,18 @@ the right ones are known. Whether a plan is right, beyond being readable, is sai
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from services.bounded import Unreadable, parsed_toml, read_text
 from services.catalog.load.calendars import FOLDER as CALENDARS
 from services.domain.intake.visible_text import bites, visible
+from services.domain.plan.all_kinds import KIND_FIELDS, SPECIFICATIONS, promise_of
 from services.domain.plan.plan import Entry, HoursEntry, Plan, PlanHead, Promise, ServiceItem, Source, Unit
 
 TAKES_LISTS = {
@@ -109,12 +111,12 @@ def read_plan(folder: Path) -> Reading:
             reading.placeholders.append(path.stem)
     _read_head(reading)
     for path in sorted(folder.glob("kpis/*.toml")):
-        reading.promises += _read_table(path, "promise", Promise, reading)
-    reading.units += _read_table(folder / "units.toml", "unit", Unit, reading)
+        reading.promises += _read_table(path, "promise", promise_of, reading)
+    reading.units += _read_table(folder / "units.toml", "unit", Unit.model_validate, reading)
     for path in [folder / "service_items.toml", *sorted(folder.glob("service_items/*.toml"))]:
-        reading.service_items += _read_table(path, "service_item", ServiceItem, reading)
-    reading.sources += _read_table(folder / "sources.toml", "source", Source, reading)
-    reading.hours += _read_table(folder / "opening_hours.toml", "hours", HoursEntry, reading)
+        reading.service_items += _read_table(path, "service_item", ServiceItem.model_validate, reading)
+    reading.sources += _read_table(folder / "sources.toml", "source", Source.model_validate, reading)
+    reading.hours += _read_table(folder / "opening_hours.toml", "hours", HoursEntry.model_validate, reading)
     return reading
 
 
@@ -238,13 +240,13 @@ def _read_head(reading: Reading) -> None:
     tables = _tables(path, reading)
     if tables is None:
         return
-    reading.head = _validated(path, (), PlanHead, tables, reading)
+    reading.head = _validated(path, (), PlanHead.model_validate, tables, reading)
     if reading.head and not (CALENDARS / f"{reading.head.calendar}.toml").exists():
         known = ", ".join(sorted(calendar.stem for calendar in CALENDARS.glob("*.toml")))
         reading.problems.append(Problem(path, ("calendar",), f"there is no such calendar: name one of {known}"))
 
 
-def _read_table(path: Path, table: str, model: type[E], reading: Reading) -> Iterator[Located[E]]:
+def _read_table(path: Path, table: str, read: Callable[[Any], E], reading: Reading) -> Iterator[Located[E]]:
     tables = _tables(path, reading) if path.exists() else None
     if tables is None:
         return
@@ -260,7 +262,9 @@ def _read_table(path: Path, table: str, model: type[E], reading: Reading) -> Ite
             key: _expanded(value, path, (table, index, key), reading) if key in TAKES_LISTS else value
             for key, value in raw.items()
         }
-        entry = _validated(path, (table, index), model, expanded, reading)
+        if table == "promise":
+            expanded = _of_its_kind(expanded, path, (table, index), reading)
+        entry = _validated(path, (table, index), read, expanded, reading)
         if entry is not None:
             yield Located(path, (table, index), entry)
 
@@ -283,17 +287,62 @@ def _spliced(value: Any, path: Path, place: Place, reading: Reading) -> list[Any
     return list(reading.lists.get(named[1], ()))
 
 
-def _validated(path: Path, place: Place, model: type[E], raw: object, reading: Reading) -> E | None:
+def _of_its_kind(raw: Mapping[str, Any], path: Path, place: Place, reading: Reading) -> dict[str, Any]:
+    """The entry of a promise without the fields of other kinds, which are a problem each."""
+    kind = SPECIFICATIONS.get(str(raw.get("kind")))
+    surplus = raw.keys() & KIND_FIELDS - kind.model_fields.keys() if kind is not None else set()
+    for name in surplus:
+        sentence = f"means nothing for kind {raw['kind']}: leave it out"
+        reading.problems.append(Problem(path, (*place, name), sentence))
+    return {name: value for name, value in raw.items() if name not in surplus}
+
+
+def _validated(path: Path, place: Place, read: Callable[[Any], E], raw: object, reading: Reading) -> E | None:
     try:
-        return model.model_validate(raw)
+        return read(raw)
     except ValidationError as error:
-        for fault in error.errors(include_url=False):
-            keys = _keys_within(raw, fault["loc"])
-            if fault["type"] == "missing":
-                keys = (*keys, fault["loc"][-1])
-            for sentence in _sentences(fault["type"], fault["msg"], fault.get("input")):
-                reading.problems.append(Problem(path, (*place, *keys), sentence))
+        faults = error.errors(include_url=False)
+        for fault in faults:
+            keys, sentences = _explained(fault, raw)
+            reading.problems += (Problem(path, (*place, *keys), sentence) for sentence in sentences)
+        if read is promise_of and isinstance(raw, dict) and all(map(_is_of_kind, faults)):
+            # what is missing of its kind hides nothing that is wrong with the rest
+            common = {name: value for name, value in raw.items() if name in Promise.model_fields}
+            _validated(path, place, Promise.model_validate, common, reading)
         return None
+
+
+def _is_of_kind(fault: ErrorDetails) -> bool:
+    """Whether an entry lacks a field that its kind must have."""
+    return fault["type"] in ("missing", "too_short") and fault["loc"][-1] in KIND_FIELDS
+
+
+def _explained(fault: ErrorDetails, raw: object) -> tuple[Place, list[str]]:
+    """Where in an entry pydantic found a fault, and what it is in words for the person who edits the file."""
+    kind, loc = fault["type"], fault["loc"]
+    if isinstance(raw, dict) and loc[:1] == (raw.get("kind"),):
+        loc = loc[1:]  # of a promise pydantic names the kind first
+    keys = _keys_within(raw, loc)
+    if kind == "union_tag_not_found":
+        return (*keys, "kind"), ["is missing"]
+    if kind == "union_tag_invalid" and isinstance(raw, dict):
+        return (*keys, "kind"), [f"{raw['kind']!r}: input should be {_any_of(SPECIFICATIONS)}"]
+    needed = loc[-1] if loc else ""
+    if _is_of_kind(fault) and isinstance(raw, dict):
+        return (), [f"kind {raw.get('kind')} needs `{needed}`"]
+    if kind == "missing":
+        return (*keys, needed), ["is missing"]
+    if kind == "value_error":
+        sentence = fault["msg"].removeprefix("Value error, ")
+        return keys, [sentence] if keys else sentence.split("; ")  # of a whole entry several at once
+    if kind == "extra_forbidden":
+        return keys, ["is not a key of this table: look for a slip of the keyboard"]
+    return keys, [f"{fault.get('input')!r}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"]
+
+
+def _any_of(names: Iterable[str]) -> str:
+    *first, last = (f"'{name}'" for name in names)
+    return f"{', '.join(first)} or {last}"
 
 
 def _keys_within(raw: object, loc: Sequence[str | int]) -> Place:
@@ -305,19 +354,3 @@ def _keys_within(raw: object, loc: Sequence[str | int]) -> Place:
             raw = raw[step]  # type: ignore[index]  # one of the two containers just tested
             keys.append(step)
     return tuple(keys)
-
-
-def _sentences(kind: str, message: str, value: object) -> Iterator[str]:
-    """What pydantic found, in words for the person who edits the file."""
-    if kind == "missing":
-        yield "is missing"
-    elif kind == "extra_forbidden":
-        yield "is not a key of this table: look for a slip of the keyboard"
-    elif kind == "value_error":
-        yield from (
-            message.removeprefix("Value error, ").split("; ")
-            if "needs `" in message
-            else [message.removeprefix("Value error, ")]
-        )
-    else:
-        yield f"{value!r}: {message[:1].lower()}{message[1:]}"

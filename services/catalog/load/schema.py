@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from services.catalog.load.plan_folder import LIST_PATTERN, TAKES_LISTS
+from services.domain.plan.all_kinds import ANY_PROMISE
 from services.domain.plan.plan import Entry, HoursEntry, PlanHead, Promise, ServiceItem, Source, Unit
 
 Schema = dict[str, Any]
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TABLES: Mapping[str, tuple[str, type[Entry]]] = {
-    "kpis": ("promise", Promise),
     "units": ("unit", Unit),
     "service_items": ("service_item", ServiceItem),
     "sources": ("source", Source),
@@ -27,8 +27,9 @@ def schemas() -> dict[str, Schema]:
     `opening_hours`."""
     head = _taking_lists(PlanHead.model_json_schema())
     found = {"plan": {"$schema": _DIALECT, **head, "title": "plan.toml"}}
+    found["kpis"] = _of_tables("kpis", "promise", Promise.__name__, ANY_PROMISE.json_schema())
     for name, (table, model) in _TABLES.items():
-        found[name] = _of_tables(name, table, model)
+        found[name] = _of_tables(name, table, model.__name__, model.model_json_schema())
     return found
 
 
@@ -37,16 +38,16 @@ def schema_for(path: str) -> str:
     return path.partition("/")[0].removesuffix(".toml")
 
 
-def _of_tables(name: str, table: str, model: type[Entry]) -> Schema:
-    entry = _taking_lists(model.model_json_schema())
+def _of_tables(name: str, table: str, model: str, schema: Schema) -> Schema:
+    entry = _taking_lists(schema)
     definitions = entry.pop("$defs", {})
-    definitions[model.__name__] = entry
+    definitions[model] = entry
     return {
         "$schema": _DIALECT,
         "title": f"{name}.toml",
         "type": "object",
         "additionalProperties": False,
-        "properties": {table: {"type": "array", "items": {"$ref": f"#/$defs/{model.__name__}"}}},
+        "properties": {table: {"type": "array", "items": {"$ref": f"#/$defs/{model}"}}},
         "$defs": definitions,
     }
 

@@ -39,7 +39,7 @@ def voice_of(promise: Promise, subject: str, plan: Plan) -> Voice:
     """The first source that reports on a subject, in the name of a unit that it may name: its own, where that unit
     answers for the promise; else one that does; else its own after all.
     Of an open plan, which needs no sources, any unit for itself. Unspoken where nobody may tell of it."""
-    answering = promise.owed_by or (*promise.lead, *promise.responsible)
+    answering = promise.owed_units or (*promise.lead, *promise.responsible)
     source = next(iter(sources_of(subject, plan)), None)
     if source is None and not plan.head.open:
         raise Unspoken(subject)

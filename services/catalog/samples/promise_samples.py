@@ -5,18 +5,17 @@ what is missed is missed by one second, one unit or one word, and each miss brea
 days or a figure without a target has no subject that misses it: its samples have two values.
 """
 
-from services.catalog.samples import of_cases, of_registers
+from services.catalog.samples.all_kinds import scenes_of
 from services.catalog.samples.events import Sample, Scene, Unspoken
-from services.domain.plan.plan import CASELESS, Promise
+from services.domain.plan.plan import Promise
 from services.domain.plan.statutory_time import Law
 
 
 def samples_of(promise: Promise, law: Law) -> tuple[Sample, ...]:
     """The samples of a promise: first one that counts or is met, then what does not count or is missed. None where the
     plan has nobody who could tell of it."""
-    scenes = of_registers.scenes if promise.kind in CASELESS else of_cases.scenes
     try:
-        return tuple(_seen(scene, law) for scene in scenes(promise, law))
+        return tuple(_seen(scene, law) for scene in scenes_of(promise, law))
     except Unspoken:
         return ()
 

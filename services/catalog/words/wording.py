@@ -2,11 +2,10 @@
 dashboards."""
 
 from collections.abc import Mapping
-from decimal import Decimal
 
-from services.domain.plan.plan import Kind, Objective, Promise, Strength, Title
+from services.catalog.words.all_kinds import words_of
+from services.domain.plan.plan import Objective, Promise, Strength, Title
 from services.domain.results.published import State
-from services.domain.time.limits import Limit
 
 SIGNS: Mapping[State, str] = {
     State.MISSED: "✗",
@@ -62,62 +61,29 @@ _UNITS = {
     "CNY": Title(zh="元", en="CNY"),
 }
 
-_COUNTED_IN = {"milestone": "count", "count": "cases", "rating": "points", "ratio": "share"}
 
-
-def unit_code(promise: Promise) -> str:
-    """In what the promise's figure is counted: `share`, `working_days`, …"""
-    match promise.kind:
-        case Kind.CASE_LIMIT | Kind.CASE_SHARE | Kind.CASE_BOUND | Kind.MEAN_REDUCTION | Kind.DUTY:
-            return "share"
-        case Kind.CATALOGUE if promise.statistic in ("share", "in_sync"):
-            return "share"
-        case Kind.FIGURE if promise.objective is None:
-            return "share"
-        case Kind.NODE_DURATION:
-            return promise.measure or "elapsed_days"
-        case _:
-            if promise.objective is not None:
-                return promise.objective.unit
-            measured = promise.measure or promise.quantity or "items"
-            what, _, name = measured.partition(":")
-            return {"milestone": "count", "count": "cases", "rating": "points", "ratio": "share"}.get(
-                what, name or what
-            )
-
-
-def unit_of_measure(promise: Promise) -> Title:
-    """The same in both languages; a unit without a translation stands for itself."""
-    code = unit_code(promise)
+def unit_title(code: str) -> Title:
+    """A unit in both languages; one without a translation stands for itself."""
     return _UNITS.get(code, Title(zh=code, en=code))
 
 
-def _amount(objective: Objective) -> str:
+def unit_of_measure(promise: Promise) -> Title:
+    """In what the promise's figure is counted."""
+    return unit_title(promise.figure_unit)
+
+
+def amount_text(objective: Objective) -> str:
+    """`100 %`, `28 working days`."""
     if objective.unit == "share":
         return f"{(objective.amount * 100).normalize():f} %"
-    return f"{objective.amount:f} {_unit(objective)}"
+    return f"{objective.amount:f} {unit_title(objective.unit).en}"
 
 
-def _unit(objective: Objective) -> str:
-    return _UNITS.get(objective.unit, Title(zh=objective.unit, en=objective.unit)).en
-
-
-def _target(objective: Objective) -> str:
-    return objective.written if objective.unit == "share" else f"{objective.written} {_unit(objective)}"
+def target_text(objective: Objective) -> str:
+    """`≥ 80 %`, `≤ 28 working days`."""
+    return objective.written if objective.unit == "share" else f"{objective.written} {unit_title(objective.unit).en}"
 
 
 def objective_text(promise: Promise) -> str:
     """What is promised, as one reads it: `≤ 28 working days`, `100 % within 4 working_days`; empty if untargeted."""
-    if promise.strength is Strength.DIRECTIONAL:
-        return ""
-    objective = promise.objective
-    if promise.kind is Kind.CASE_LIMIT:
-        share = objective or Objective(relation=">=", amount=Decimal(1), unit="share")
-        return f"{_amount(share)} within {promise.limit}"
-    if promise.kind is Kind.CASE_BOUND and promise.bound is not None:
-        within = f" within {promise.matures_at}" if isinstance(promise.matures_at, Limit) else ""
-        return f"{_target(promise.bound)} in every case{within}"
-    if objective is None:
-        return ""
-    by = f" by {promise.by.isoformat()}" if promise.by else ""
-    return f"{_target(objective)}{by}"
+    return "" if promise.strength is Strength.DIRECTIONAL else words_of(promise).objective(promise)

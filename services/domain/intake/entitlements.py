@@ -8,7 +8,7 @@ from services.domain.intake.attributes import Declared, fits, together, wanted
 from services.domain.intake.events import UNSTATED_REASON, Envelope
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.intake.validation_messages import data_fields
-from services.domain.plan.plan import Plan
+from services.domain.plan.plan import CasePromise, Plan
 
 
 class Speaker(NamedTuple):
@@ -189,9 +189,9 @@ class Registry:
 def _parts(plan: Plan) -> frozenset[str]:
     """A report says the part and its whole where a promise divides the two and its objective, if it has one, is a
     share: of minutes per visit, or of this year's amount by last year's, the first number may be the greater."""
-    both = [each for each in plan.promises if each.numerator and each.numerator == each.denominator]
-    others = {each.numerator for each in both if each.objective is not None and each.objective.unit != "share"}
-    return frozenset(each.numerator for each in both if each.numerator) - others
+    both = [each for each in plan.promises if each.in_one_report]
+    others = {each.in_one_report for each in both if each.objective is not None and each.objective.unit != "share"}
+    return frozenset(each.in_one_report for each in both) - others
 
 
 def _near(name: str, known: Iterable[str]) -> str:
@@ -202,7 +202,7 @@ def _near(name: str, known: Iterable[str]) -> str:
 def _codes(plan: Plan) -> dict[str, frozenset[str] | None]:
     """The codes that the plan lists, by what they are codes of. None: it lists none and any will do."""
     items = plan.service_items.values()
-    reasons = {*plan.head.reasons, *(r for p in plan.promises for r in p.clock_stops)}
+    reasons = {*plan.head.reasons, *(r for p in plan.promises if isinstance(p, CasePromise) for r in p.clock_stops)}
     reasons |= {reason for item in items for reason in item.suspension_maximum}
     return {
         "collection": frozenset(collection.id for collection in plan.head.collections),

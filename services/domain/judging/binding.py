@@ -1,7 +1,7 @@
 """What the kinds share: whether a version of a promise binds a case, and what a unit's row is kept under."""
 
 from services.domain.history.case import Case
-from services.domain.plan.plan import Promise
+from services.domain.plan.plan import CasePromise
 from services.domain.sums.tally import EVER, Cell, Cells
 from services.domain.time.zone import Instant, Zone
 
@@ -12,14 +12,14 @@ NOTHING_DELIVERED = frozenset(("refused", "terminated"))
 class Binding:
     """The dates and keys of one promise."""
 
-    def __init__(self, promise: Promise, zone: Zone) -> None:
+    def __init__(self, promise: CasePromise, zone: Zone) -> None:
         self._zone = zone
         self._since = promise.effective_from.toordinal()
         self._until = promise.effective_to.toordinal() if promise.effective_to else None
         self._by_stop = promise.applies_by == "stop"
-        self._by_item = promise.by_item or promise.kind == "mean_reduction"
+        self._by_item = promise.kept_by_item
         self._keeps_days = promise.keeps_days
-        self._waits_for_more = "completed" not in promise.stop
+        self._waits_for_more = promise.waits_for_more
         """Its clock stops at something that is delivered, not at the completion."""
 
     def holds(self, start: Instant, stop: Instant | None, now: Instant) -> bool:

@@ -9,14 +9,12 @@ from fractions import Fraction
 from functools import partial
 
 from services.domain.history.case import MICRO, Case
+from services.domain.plan.plan import FULL_TRACE
 from services.domain.time.zone import Instant
 
 Amount = int | Fraction
 Count = Callable[[Case, Instant | None], Amount | None]
 """How much it is by an instant (None: by all that is known); None while unreported."""
-
-FULL_TRACE = "full_trace"
-"""The attribute by which a source says that what it does not report of a case did not happen."""
 
 
 def count_of(text: str) -> Count:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from services.domain.history.case import Case, NodeSpan
-from services.domain.plan.plan import Promise
+from services.domain.plan.plan import ClockRules
 from services.domain.plan.statutory_time import Law
 from services.domain.time.limits import Ends, Limit, LimitUnit, due
 from services.domain.time.zone import DAY_US, Instant
@@ -53,13 +53,13 @@ MEASURES: Mapping[str, Measure] = {
 }
 
 
-def measure_of(promise: Promise) -> Measure:
-    """In what a promise's durations are counted: its own measure, or that of its limit."""
-    if promise.measure is not None and promise.measure in MEASURES:
-        return MEASURES[promise.measure]
-    if isinstance(promise.limit, Limit):
-        return MEASURES[_MEASURE_OF[promise.limit.unit]]
-    return MEASURES["working_days" if promise.limit in ("committed_limit", "statutory_limit") else "elapsed_days"]
+def measure_of(clock: ClockRules) -> Measure:
+    """In what durations are counted by a clock: its own measure, or that of its limit."""
+    if clock.measure is not None and clock.measure in MEASURES:
+        return MEASURES[clock.measure]
+    if isinstance(clock.limit, Limit):
+        return MEASURES[_MEASURE_OF[clock.limit.unit]]
+    return MEASURES["working_days" if clock.limit in ("committed_limit", "statutory_limit") else "elapsed_days"]
 
 
 class Reading(NamedTuple):
@@ -132,17 +132,17 @@ def _one_stop(name: str) -> StopPoint:
 class Stopwatch:
     """Measures cases by one promise's clock."""
 
-    def __init__(self, promise: Promise, law: Law) -> None:
+    def __init__(self, clock: ClockRules, law: Law) -> None:
         self._law = law
-        self._stops = frozenset(promise.clock_stops)
-        self._runs_in = frozenset(promise.runs_in)
-        self._ends = promise.ends
-        self._share = Fraction(str(promise.yellow_share))
-        self._extends = promise.extension_moves_limit
-        self._limit = promise.limit
-        self.start = point(promise.start)
-        self.stop = stop_point(promise.stop)
-        self.measure = measure_of(promise)
+        self._stops = frozenset(clock.clock_stops)
+        self._runs_in = frozenset(clock.runs_in)
+        self._ends = clock.ends
+        self._share = Fraction(str(clock.yellow_share))
+        self._extends = clock.extension_moves_limit
+        self._limit = clock.limit
+        self.start = point(clock.start)
+        self.stop = stop_point(clock.stop)
+        self.measure = measure_of(clock)
         self._by_day = lru_cache(maxsize=4096)(self._due_of_day)
 
     # ---- limits ----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from services.domain.history.case import Case
 from services.domain.history.registers import Entry
 from services.domain.judging.judgement import Judgement, Outcome
-from services.domain.plan.plan import Promise, Source
+from services.domain.plan.plan import CasePromise, Promise, Source
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.forecast import forecast
 from services.domain.sums.statistic import Figure, written
@@ -71,7 +71,9 @@ class Signals:
         self._honesty = {
             collection.id: collection.honesty for collection in law.plan.head.collections if collection.honesty
         }
-        self._wait_for_more = frozenset(each.key for each in law.plan.promises if "completed" not in each.stop)
+        self._wait_for_more = frozenset(
+            each.key for each in law.plan.promises if isinstance(each, CasePromise) and each.waits_for_more
+        )
         """The promises whose clock does not stop at the completion."""
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
@@ -218,7 +220,11 @@ def figure_signals(promise: Promise, unit: str, figure: Figure, today: int) -> l
     """Of one promise's figure: the forecast while its date is to come, what counts today once it is over (what was
     reached late is not in the figure), by how much it exceeds its quota, and parts their wholes."""
     rows: list[SignalRow] = []
-    ahead = forecast(figure, today, promise.by.toordinal()) if promise.by is not None and figure.pending else None
+    ahead = (
+        forecast(figure, today, promise.target_date.toordinal())
+        if promise.target_date is not None and figure.pending
+        else None
+    )
     if ahead is not None:
         by_now = written(figure.n if figure.numerator is None else figure.numerator)
         rows = [

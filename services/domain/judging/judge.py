@@ -12,13 +12,13 @@ from services.domain.history.case import Case
 from services.domain.history.fold import Fold, corrected
 from services.domain.history.registers import entry_of, fulfilments_of, reports_of
 from services.domain.intake.facts import Fact, Rank
-from services.domain.judging.all_kinds import KINDS
+from services.domain.judging.all_kinds import judge_of
 from services.domain.judging.data_quality import Signals
 from services.domain.judging.judgement import MISSES, Judgement, Outcome
 from services.domain.judging.kind import AnyKind, CaseKind, DutyKind, EntryKind, FigureKind
 from services.domain.judging.quarantine import Quarantine
 from services.domain.judging.selection import Accepts, compile_exception, wanted_values
-from services.domain.plan.plan import CASELESS, Kind, Plan
+from services.domain.plan.plan import CasePromise, Plan, id_of
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.tally import EVER, Cell
 from services.domain.time.calendar import WorkingCalendar
@@ -65,21 +65,21 @@ class Judge:
         self.versions: dict[str, list[AnyKind]] = {}
         """The versions of each promise, by date."""
         for promise in sorted(plan.promises, key=lambda each: each.effective_from):
-            self.versions.setdefault(promise.key, []).append(KINDS[promise.kind](promise, self.law))
+            self.versions.setdefault(promise.key, []).append(judge_of(promise, self.law))
         self.kinds: dict[str, AnyKind] = {promise.key: self.versions[promise.key][-1] for promise in plan.promises}
         """The latest version of each promise, in the plan's order."""
         every = [kind for key in self.kinds for kind in self.versions[key]]
         self._signals = None if plan.head.open else Signals(self.law)
         """An archive without a registry has no sources to doubt."""
-        self._of_entries = [cast(EntryKind, kind) for kind in every if kind.promise.kind is Kind.CATALOGUE]
-        self._of_duties = [cast(DutyKind, kind) for kind in every if kind.promise.kind is Kind.DUTY]
-        self._of_figures = [cast(FigureKind, kind) for kind in every if kind.promise.kind is Kind.FIGURE]
+        self._of_entries = [cast(EntryKind, kind) for kind in every if kind.promise.about == "entry"]
+        self._of_duties = [cast(DutyKind, kind) for kind in every if kind.promise.about == "duty"]
+        self._of_figures = [cast(FigureKind, kind) for kind in every if kind.promise.about == "figure"]
         self._turns = self._dates_of_turning()
         self._of_any_item: list[CaseKind] = []
         self._by_item: dict[str, list[CaseKind]] = {}
         self._exceptions: list[Accepts] = []
         """Of each promise that leaves some of the selected out (`unless`): whether it leaves a case out."""
-        self._dispatch([cast(CaseKind, each) for each in every if each.promise.kind not in CASELESS])
+        self._dispatch([cast(CaseKind, each) for each in every if isinstance(each.promise, CasePromise)])
 
     def wrapped(
         self, kind: Callable[[AnyKind], AnyKind], signals: Callable[[Signals], Signals] = lambda it: it
@@ -105,9 +105,8 @@ class Judge:
         found = {kind.promise.key for item in items for kind in self._by_item.get(item, self._of_any_item)}
         beside: list[AnyKind] = [*self._of_entries, *self._of_duties, *self._of_figures]
         for each in beside:
-            promise = each.promise
-            if not {promise.collection, promise.duty, promise.numerator, promise.denominator}.isdisjoint(others):
-                found.add(promise.key)
+            if not {code for _, code in each.promise.subjects}.isdisjoint(others):
+                found.add(each.promise.key)
         return [key for key in self.kinds if key in found]
 
     def in_force(self, key: str, day: int) -> AnyKind:
@@ -125,7 +124,9 @@ class Judge:
         for kinds in self.versions.values():
             for kind in kinds:
                 promise = kind.promise
-                if promise.applies_by == "stop" or (promise.kind is Kind.CATALOGUE and len(kinds) > 1):
+                if (isinstance(promise, CasePromise) and promise.applies_by == "stop") or (
+                    promise.about == "entry" and len(kinds) > 1
+                ):
                     dates.add(promise.effective_from.toordinal())
                     if promise.effective_to is not None:
                         dates.add(promise.effective_to.toordinal() + 1)
@@ -326,7 +327,7 @@ def _may_turn(opinion: Opinion, rank: int) -> bool:
 
 
 def _confirmed(case: Case, kpi: str) -> bool:
-    decision = case.confirmed.get(kpi.partition("/")[0])
+    decision = case.confirmed.get(id_of(kpi))
     return decision is not None and decision.decision == "accepted"
 
 

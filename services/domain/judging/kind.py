@@ -1,4 +1,4 @@
-"""What every kind of promise can do. A kind is one module with one class; only `registry.py` knows the list."""
+"""What every kind of promise can do. A kind is one module of `kinds/`; `all_kinds.py` finds them."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 from services.domain.history.case import Case
 from services.domain.history.registers import Entry, Fulfilment, Report
 from services.domain.judging.judgement import Judgement
-from services.domain.plan.plan import Promise
+from services.domain.plan.plan import CasePromise, Promise
 from services.domain.sums.statistic import Figure
 from services.domain.sums.tally import Tally
 from services.domain.time.zone import Instant
@@ -38,7 +38,10 @@ class Moment(NamedTuple):
 class CaseKind(Protocol):
     """A promise about cases."""
 
-    promise: Promise
+    @property
+    def promise(self) -> CasePromise:
+        """What it judges by."""
+        ...
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
         """Append what this promise says of a selected case at `now`; nothing if its clock has not started."""
@@ -52,7 +55,10 @@ class CaseKind(Protocol):
 class EntryKind(Protocol):
     """A promise about the entries of a catalogue."""
 
-    promise: Promise
+    @property
+    def promise(self) -> Promise:
+        """What it judges by."""
+        ...
 
     def judge_entry(self, entry: Entry, now: Instant, found: list[Judgement]) -> None:
         """Append what this promise says of an entry at `now`."""
@@ -66,7 +72,10 @@ class EntryKind(Protocol):
 class DutyKind(Protocol):
     """A promise about duties."""
 
-    promise: Promise
+    @property
+    def promise(self) -> Promise:
+        """What it judges by."""
+        ...
 
     def judge_fulfilment(self, fulfilment: Fulfilment, now: Instant, found: list[Judgement]) -> None:
         """Append what this promise says of a fulfilled duty."""
@@ -80,7 +89,10 @@ class DutyKind(Protocol):
 class FigureKind(Protocol):
     """A promise about figures that sources count themselves."""
 
-    promise: Promise
+    @property
+    def promise(self) -> Promise:
+        """What it judges by."""
+        ...
 
     def judge_report(self, report: Report, now: Instant, found: list[Judgement]) -> None:
         """Append what a reported figure adds to this promise."""

@@ -4,7 +4,7 @@ from datetime import date
 
 from services.domain.history.case import Case
 from services.domain.judging.case_clock import Reading, Stopwatch
-from services.domain.plan.plan import BY_EVENT, Promise
+from services.domain.plan.plan import CasePromise
 from services.domain.plan.statutory_time import Law
 from services.domain.time.zone import Instant
 
@@ -12,15 +12,14 @@ from services.domain.time.zone import Instant
 class Maturity:
     """`matures_at` of one promise. No suspension puts it off."""
 
-    def __init__(self, promise: Promise, law: Law) -> None:
-        matures = promise.matures_at
+    def __init__(self, promise: CasePromise, law: Law) -> None:
+        matures, limit = promise.maturity, promise.maturity_limit
         self._date: Reading | None = None
         self._watch: Stopwatch | None = None
         if isinstance(matures, date):
             self._date = Reading(law.zone.midnight(matures.toordinal() + 1) - 1, None, ())
-        elif matures is not None and matures not in BY_EVENT:
-            limit = promise.limit if matures == "limit" else matures
-            self._watch = Stopwatch(promise.model_copy(update={"limit": limit, "clock_stops": (), "runs_in": ()}), law)
+        elif limit is not None:
+            self._watch = Stopwatch(promise.clock._replace(limit=limit, clock_stops=(), runs_in=()), law)
 
     def reading(self, case: Case, start: Instant) -> Reading | None:
         """The last instant before a case is judged, and from when little is left until then; None: its completion

@@ -1,15 +1,17 @@
 """A plan as data: its promises, units, service items and sources, as `services/catalog/<plan>/*.toml` says them.
 
 Every class here is one table of the TOML files; a promise is one entry that a non-programmer can read and change.
-What an entry means is said at its field. Nothing here judges: kinds do (`services/domain/kinds`).
+What an entry means is said at its field. A promise is of a kind: `Promise` has what all kinds share, and each file of
+`kinds/` what one kind adds, its fields and its checks. Nothing here judges: `services/domain/judging/kinds` does.
 """
 
 import re
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from fractions import Fraction
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -156,9 +158,7 @@ def _objective(value: object) -> object:
     return Objective.parse(value) if isinstance(value, str) else value
 
 
-ObjectiveField = Annotated[
-    Objective | None, BeforeValidator(_objective, json_schema_input_type=WrittenObjective | None)
-]
+ObjectiveField = Annotated[Objective, BeforeValidator(_objective, json_schema_input_type=WrittenObjective)]
 
 
 def _limit(value: object) -> object:
@@ -172,32 +172,72 @@ LimitField = Annotated[
 ]
 PlainLimit = Annotated[Limit, BeforeValidator(_limit, json_schema_input_type=WrittenLimit)]
 
+Wanted = dict[str, Scalar | tuple[Scalar, ...]]
+"""Name of a field or attribute → the value or values that it must have."""
+Event = Literal["completion", "stop"]
+"""What can happen to a case and mature it: its completion, or the stop of the promise's own clock."""
+BY_EVENT: tuple[Event, ...] = ("completion", "stop")
+Maturity = Event | Literal["limit"] | PlainLimit | date
+"""What matures a case (rule 7): an event, the promise's limit, a limit after its start, or a date."""
+Direction = Literal["rising", "falling"]
 
-class Kind(StrEnum):
-    """The kinds of promise; each is one module of `services/domain/kinds`."""
-
-    CASE_LIMIT = "case_limit"
-    CASE_MEAN = "case_mean"
-    MEAN_REDUCTION = "mean_reduction"
-    CASE_SHARE = "case_share"
-    CASE_BOUND = "case_bound"
-    CATALOGUE = "catalogue"
-    DUTY = "duty"
-    NODE_DURATION = "node_duration"
-    TREND = "trend"
-    FIGURE = "figure"
+Fault = tuple[tuple[str | int, ...], str]
+"""What is wrong within an entry: keys from the entry on, and a sentence that says what would be right."""
 
 
-CASELESS = frozenset((Kind.CATALOGUE, Kind.DUTY, Kind.FIGURE))
-"""Kinds about what is no case: entries of a catalogue, duties, figures that a source counts itself."""
+class ClockRules(NamedTuple):
+    """How a promise measures time in a case (rules 2 to 4); the fields of its entry with the same names."""
+
+    start: tuple[str, ...]
+    stop: tuple[str, ...]
+    clock_stops: tuple[str, ...] = ()
+    runs_in: tuple[str, ...] = ()
+    limit: Limit | DeclaredLimit | None = None
+    ends: Ends = Ends.DAY
+    extension_moves_limit: bool = False
+    yellow_share: float = 0.25
+    measure: str | None = None
 
 
-BY_EVENT = ("completion", "stop")
-"""Values of `matures_at` that are something that happens to a case, not a time."""
+class Reference(NamedTuple):
+    """A name in an entry that each selected service item must declare."""
+
+    field: str
+    what: Literal["milestone", "quantity", "node", "attribute", "codes"]
+    """`codes`: an attribute that is a list of codes."""
+    name: str
+
+
+def references_of(field: str, text: str) -> tuple[Reference, ...] | None:
+    """The names in `milestone:NAME`, `quantity:NAME`, `ratio:A/B`, `order:A<B` or `attribute:NAME`; None if it is
+    written in no such way."""
+    what, _, name = text.partition(":")
+    separator = {"ratio": "/", "order": "<"}.get(what)
+    names = name.split(separator) if separator else [name]
+    if what not in _NAMED_BY or not all(names) or len(names) != (2 if separator else 1):
+        return None
+    return tuple(Reference(field, _NAMED_BY[what], each) for each in names)
+
+
+_NAMED_BY: dict[str, Literal["milestone", "quantity", "codes"]] = {
+    "milestone": "milestone",
+    "quantity": "quantity",
+    "ratio": "quantity",
+    "order": "milestone",
+    "attribute": "codes",
+}
 
 
 class Promise(Entry):
-    """One promise of the plan, as one entry of `kpis/*.toml`."""
+    """One promise of the plan, as one entry of `kpis/*.toml`: what every kind has."""
+
+    about: ClassVar[Literal["case", "entry", "duty", "figure"]]
+    """What it judges: cases, entries of a catalogue, duties, or figures that a source counts itself."""
+    binds_each: ClassVar[bool] = False
+    """Whether it is about each single case or duty, so that without an objective all of them must be met."""
+    takes_objective: ClassVar[bool] = True
+    is_a_state: ClassVar[bool] = False
+    """Whether its figure is what is true now, in the one window `now`."""
 
     id: str
     """E.g. `K06-1`: the KPI's name everywhere."""
@@ -210,7 +250,7 @@ class Promise(Entry):
     title: Title
     tier: Tier | None = None
     """Every promise of a plan with a text has one; a variant has that of its official entry."""
-    kind: Kind
+    kind: str
     strength: Strength
     local: bool = False
     """A threshold that the plan does not print (非方案指标)."""
@@ -218,91 +258,13 @@ class Promise(Entry):
     """What a reader should know, in words."""
     choices: tuple[Choice, ...] = ()
     """What the plan leaves open, each with what was taken and the alternatives."""
-
-    select: dict[str, Scalar | tuple[Scalar, ...]] = {}
-    """Which cases (or entries): all must hold. Keys: `service_item`, `applicant`, `channel`, `outcome`, `unit`,
-    `parent` (true: has a parent case) or a declared attribute. A case that lacks an attribute is not selected."""
-    unless: dict[str, Scalar | tuple[Scalar, ...]] = {}
-    """Which of the selected are left out: all must hold; keys as in `select`. What is unknown leaves nobody out."""
-    start: Codes = ("accepted",)
-    """Clock start: `applied`, `accepted` or `milestone:NAME`; of several the latest counts, once all are there."""
-    stop: Codes = ("completed",)
-    """Clock stop: `completed` or `milestone:NAME`; of several the latest, once all are there."""
-    limit: LimitField | None = None
-    """`"4 working_days"`, or a limit that the case itself declares: `due_at`, `committed_limit`, `statutory_limit`."""
-    ends: Ends = Ends.DAY
-    """Where a day-based limit ends: `day` (24:00), `close` (of business), `instant` (only for `due_at`)."""
-    clock_stops: tuple[str, ...] = ()
-    """Reasons of suspension that stop this promise's clock; any other is kept and does not."""
-    runs_in: tuple[str, ...] = ()
-    """Nodes in which the clock runs; between them, and in others, it stands still (总用时 as the sum of the stages)."""
-    extension_moves_limit: bool = False
-    """Whether an approved extension of the case moves this limit, too (it always moves the statutory one)."""
-    matures_at: Literal["completion", "stop", "limit"] | PlainLimit | date | None = None
-    """What matures a case (rule 7): its completion, the stop of the promise's own clock (or the completion, if
-    that comes without it), the promise's limit, a limit after its start, or a date."""
-    measure: str | None = None
-    """For means and trends: `working_days`, `elapsed_days` (elapsed time in days), `minutes`, `working_minutes`,
-    `quantity:NAME`, `milestone:NAME` (how many), `ratio:A/B` (the sum of quantity A over all cases ÷ that of B),
-    `rating` (the applicant's own last score), or for `trend` also `share` and `count` (how many cases)."""
-    where: dict[str, Scalar | tuple[Scalar, ...]] = {}
-    """For shares: which of the selected count in the numerator. Keys as in `select`, and `online` (true: every known
-    channel online and no visit), `stopped` (true: the stop was reached by maturity), `reached` (milestones, all of
-    them), `extended` (an extension was granted)."""
-    known: Codes = ()
-    """For shares: only cases count of which all of this is known, e.g. `channel` or an attribute: an unknown is
-    neither."""
-    counts: tuple[str, ...] = ()
-    """For bounds: what is bounded, each by itself: `milestone:NAME` (how many), `quantity:NAME` (the sum), `ratio:A/B`
-    (quantity A ÷ quantity B), `attribute:NAME` (how many codes a list has), `order:A<B` (1 if milestone A did not come
-    before B). Where a case says `full_trace = true`, steps and quantities that it does not report are 0."""
-    bound: ObjectiveField = None
-    """For bounds: `"<= 1 count"`, `"<= 0 CNY"`."""
-    collection: str | None = None
-    """For catalogue promises: whose entries."""
-    statistic: Literal["share", "count", "mean", "sum", "in_sync", "stock"] | None = None
-    """What is taken over the entries of a catalogue: `share`, `count`, `mean` and `sum` of `quantity`, or `in_sync`
-    (the share of a master's entries that every copy has in the same version). For figures: `share` (the sums over the
-    window's periods) or `stock` (the last reported period alone)."""
-    listed: tuple[str, ...] = ()
-    """For catalogue shares and counts: the codes that the plan's own list has (`"list:NAME"`). The list is the
-    denominator: an entry that is missing is not in the numerator, and one that is not listed does not count."""
-    listed_by: str = "code"
-    """The attribute of an entry that holds its code, for `listed` and `in_sync`."""
-    master: str | None = None
-    """For `in_sync`: the value of the attribute `platform` whose entries are the master's."""
-    copies: tuple[str, ...] = ()
-    """For `in_sync`: the platforms that must have each of them in the same `version`."""
-    numerator: str | None = None
-    """For figures: the quantity whose `numerator` is summed, and"""
-    denominator: str | None = None
-    """the quantity whose `denominator` is: another one where one source counts what another holds."""
-    quantity: str | None = None
-    """For catalogue means and sums: which attribute."""
-    by: date | None = None
-    """Target date: judged at its 24:00 in the plan's zone; it does not roll."""
-    duty: str | None = None
-    """For duties: its code in `case.events`."""
-    period: Literal["month", "once"] | None = None
-    """For duties and figures: each month, or once, by the date `by`."""
-    owed_by: tuple[str, ...] = ()
-    """For duties: the units that owe it, each period."""
-    nodes: tuple[str, ...] = ()
-    """For node durations: the nodes whose durations are published, in order; empty: every node seen."""
-    direction: Literal["rising", "falling"] | None = None
-    """For what has no objective: which way is good."""
-
-    objective: ObjectiveField = None
-    """What the figure must reach; for `case_limit` and `case_bound` without one: 100 % of matured cases."""
+    objective: ObjectiveField | None = None
+    """What the figure must reach; of what binds each single case or duty without one: 100 % of them."""
     tolerance: Decimal = Field(default=Decimal(0), ge=0, lt=1)
     """How much below a share's objective is not yet missed (基本): `at_risk` instead."""
     minimum_n: int = Field(default=10, ge=0)
     """Fewer than this is `insufficient` (means and ratio objectives below 100 % only; rule 8)."""
-    yellow_share: float = Field(default=0.25, gt=0, lt=1)
-    """A yellow card when less than this share of the limit remains."""
     unmeasured_tolerance: float = 0.05
-    by_item: bool = False
-    """Publish a row per service item, too."""
     windows: tuple[Window, ...] = (Window.D30, Window.D90, Window.YEAR, Window.ALL)
     official_window: Window = Window.YEAR
     """The window that alerts; the others inform."""
@@ -310,20 +272,39 @@ class Promise(Entry):
     responsible: tuple[str, ...] = ()
     effective_from: date
     effective_to: date | None = None
-    applies_by: Literal["start", "stop"] = "start"
-    """Which date of the case decides whether this version of the promise binds it (rule 11)."""
 
+    # ---- what readers of any kind ask ----------------------------------------------------------------
     @property
     def key(self) -> str:
         """`K24-1`, or `K24-1/cases` for another variant: the name of this entry's tallies."""
-        return self.id if self.variant == "official" else f"{self.id}/{self.variant}"
+        return self.id if self.is_official else f"{self.id}{_VARIANT_MARK}{self.variant}"
+
+    @property
+    def is_official(self) -> bool:
+        """Whether it is the plan's own definition; another variant is shown beside it and alerts nobody."""
+        return self.variant == OFFICIAL
 
     @property
     def target(self) -> Objective | None:
         """What its figure must reach: its objective, or, for a promise about each single case or duty, all of them."""
         if self.strength is Strength.DIRECTIONAL or self.objective is not None:
             return self.objective
-        return _EVERY_ONE if self.kind in (Kind.CASE_LIMIT, Kind.CASE_BOUND, Kind.DUTY) else None
+        return EVERY_ONE if self.binds_each else None
+
+    @property
+    def target_date(self) -> date | None:
+        """The date by which it must be reached, judged at 24:00 in the plan's zone."""
+        return None
+
+    @property
+    def good_direction(self) -> Direction | None:
+        """Which way is good, where there is no objective."""
+        return None
+
+    @property
+    def figure_unit(self) -> str:
+        """In what its figure is counted: `share`, `working_days`, `items`, …"""
+        return "share"
 
     @property
     def keeps_days(self) -> bool:
@@ -333,62 +314,466 @@ class Promise(Entry):
     @property
     def published_by_item(self) -> bool:
         """Whether there is a row per item of its tallies. The items of what is no case (codes of a list, periods) only
-        join what several sources say."""
-        return self.kind is Kind.NODE_DURATION or (self.by_item and self.kind not in CASELESS)
+        join what several sources report."""
+        return False
+
+    @property
+    def is_by_node(self) -> bool:
+        """Whether its rows are by node."""
+        return False
+
+    @property
+    def named_items(self) -> tuple[str, ...]:
+        """The items of its rows that its entry names."""
+        return ()
+
+    @property
+    def must_be_reported(self) -> bool:
+        """Whether silence about the fact would look like keeping the promise (rule 12)."""
+        return False
+
+    @property
+    def owed_units(self) -> tuple[str, ...]:
+        """The units that owe it a report."""
+        return ()
+
+    @property
+    def subjects(self) -> tuple[tuple[str, str], ...]:
+        """(field of the entry, code) of each service item, collection, duty or quantity that it names."""
+        return ()
+
+    def conditions(self) -> dict[str, Wanted]:
+        """Field of the entry → the values that it asks of cases or of the entries of a catalogue."""
+        return {}
+
+    def thresholds(self) -> Iterator[tuple[str, Limit | Objective]]:
+        """(field, amount) of each number that the plan's words must print."""
+        if self.objective is not None:
+            yield "objective", self.objective
+
+    @property
+    def in_one_report(self) -> str:
+        """The quantity of which one report says both part and whole; empty: none."""
+        return ""
+
+    # ---- checks --------------------------------------------------------------------------------------
+    def incoherences(self) -> Iterator[str]:
+        """What is contradictory in the entry, one sentence each: such an entry cannot be read."""
+        if self.official_window not in self.windows:
+            yield f"official_window {self.official_window} is not among windows"
+        if self.strength is Strength.DIRECTIONAL and self.objective:
+            yield "a directional promise has no objective: the plan prints no threshold"
+        if self.effective_to and self.effective_to <= self.effective_from:
+            yield "effective_to is not after effective_from"
+        if self.objective and not self.takes_objective:
+            yield f"kind {self.kind} is untargeted: it takes no objective"
+
+    def faults(self) -> Iterator[Fault]:
+        """What is wrong with the entry whatever else the plan says (`kpiwatch plan check`)."""
+        if len(set(self.windows)) < len(self.windows):
+            yield ("windows",), "names a window twice"
+        if self.is_a_state and set(self.windows) != {Window.NOW}:
+            yield ("windows",), f'a {self.kind} is a state: write windows = ["now"] and official_window = "now"'
+        if not self.is_a_state and Window.NOW in self.windows:
+            yield ("windows",), f'"now" is for catalogues, not for kind {self.kind}'
+        if self.objective is not None:
+            yield from self._objective_faults(self.objective)
+        if self.tolerance and (self.target is None or self.target.unit != "share"):
+            yield ("tolerance",), "goes with an objective that is a share"
+
+    def _objective_faults(self, objective: Objective) -> Iterator[Fault]:
+        """The objective is in the unit of the figure."""
+        allowed = self.objective_units()
+        if allowed and objective.unit not in allowed:
+            wanted = " or ".join("%" if unit == "share" else unit for unit in sorted(allowed))
+            yield ("objective",), f"is in {objective.unit}, the figure in {wanted}"
+        elif allowed is None and objective.unit in NOT_COUNTED:
+            yield ("objective",), f"is in {objective.unit}, the figure is a number: name what is counted, e.g. items"
+        if objective.unit == "share" and not 0 <= objective.amount <= 1:
+            yield ("objective",), "a share lies between 0 % and 100 %"
+
+    def objective_units(self) -> frozenset[str] | None:
+        """The units that an objective may have. Empty: any; None: any that counts things."""
+        return frozenset(("share",))
+
+    def _direction_faults(self) -> Iterator[Fault]:
+        """Of what is no case and has no objective it must be said which way is good."""
+        if self.objective is None and self.good_direction is None:
+            yield ("direction",), "is missing: without an objective, say which way is good"
+        if self.objective is not None and self.good_direction is not None:
+            yield ("direction",), "means nothing beside an objective: leave it out"
 
     @model_validator(mode="after")
     def _coherent(self) -> "Promise":
-        problems = list(incoherences(self))
+        problems = list(self.incoherences())
         if problems:
             raise ValueError("; ".join(problems))
         return self
 
 
-_EVERY_ONE = Objective(relation=">=", amount=Decimal(1), unit="share")
+OFFICIAL = "official"
+FULL_TRACE = "full_trace"
+"""The attribute by which a source says that what it does not report of a case did not happen."""
+_VARIANT_MARK = "/"
 
-_NEEDS: dict[Kind, tuple[str, ...]] = {
-    Kind.CASE_LIMIT: ("limit",),
-    Kind.CASE_MEAN: ("measure",),
-    Kind.MEAN_REDUCTION: ("objective",),
-    Kind.CASE_SHARE: ("where", "matures_at"),
-    Kind.CASE_BOUND: ("counts", "bound", "matures_at"),
-    Kind.CATALOGUE: ("collection", "statistic"),
-    Kind.DUTY: ("duty", "period", "owed_by"),
-    Kind.NODE_DURATION: (),
-    Kind.TREND: ("measure", "direction"),
-    Kind.FIGURE: ("numerator", "denominator", "period", "statistic"),
+
+def is_official(key: str) -> bool:
+    """Whether the key of a promise (`Promise.key`) is that of its official definition."""
+    return _VARIANT_MARK not in key
+
+
+def id_of(key: str) -> str:
+    """`K24-1/cases` → `K24-1`."""
+    return key.partition(_VARIANT_MARK)[0]
+
+
+TIME_UNITS = frozenset(
+    ("working_days", "calendar_days", "days", "elapsed_days", "minutes", "working_minutes", "months")
+)
+NOT_COUNTED = TIME_UNITS | {"share"}
+"""Units of an objective that count no things."""
+EVERY_ONE = Objective(relation=">=", amount=Decimal(1), unit="share")
+
+
+class CasePromise(Promise):
+    """A promise about cases."""
+
+    about = "case"
+
+    select: Wanted = {}
+    """Which cases: all must hold. Keys: `service_item`, `applicant`, `channel`, `outcome`, `unit`, `parent` (true: has
+    a parent case) or a declared attribute. A case that lacks an attribute is not selected."""
+    unless: Wanted = {}
+    """Which of the selected are left out: all must hold; keys as in `select`. What is unknown leaves nobody out."""
+    start: Codes = ("accepted",)
+    """Clock start: `applied`, `accepted` or `milestone:NAME`; of several the latest counts, once all are there."""
+    stop: Codes = ("completed",)
+    """Clock stop: `completed` or `milestone:NAME`; of several the latest, once all are there."""
+    clock_stops: tuple[str, ...] = ()
+    """Reasons of suspension that stop this promise's clock; any other is kept and does not."""
+    by_item: bool = False
+    """Publish a row per service item, too."""
+    applies_by: Literal["start", "stop"] = "start"
+    """Which date of the case decides whether this version of the promise binds it (rule 11)."""
+
+    @property
+    def clock(self) -> ClockRules:
+        """How it measures time."""
+        return ClockRules(self.start, self.stop, self.clock_stops)
+
+    @property
+    def measured(self) -> str:
+        """What is taken over the cases: a measure (`minutes`, `quantity:NAME`, …), `share`, `count`; else empty."""
+        return ""
+
+    @property
+    def maturity(self) -> Maturity | None:
+        """What matures a case, where its entry says so."""
+        return None
+
+    @property
+    def condition(self) -> Wanted:
+        """What a case must be to count in the numerator of a share."""
+        return {}
+
+    @property
+    def known_fields(self) -> tuple[str, ...]:
+        """What must be known of a case for it to count in a share."""
+        return ()
+
+    @property
+    def bounded(self) -> tuple[str, ...]:
+        """What is bounded in each case."""
+        return ()
+
+    @property
+    def bounded_by(self) -> Objective | None:
+        """What each of it must keep."""
+        return None
+
+    @property
+    def stop_must_be_known_in_time(self) -> bool:
+        """Whether a stop that is reported after the limit makes a case late (rule 14)."""
+        return False
+
+    @property
+    def measures_time(self) -> bool:
+        """Whether it is about how long cases take."""
+        return False
+
+    @property
+    def against_statutory_limit(self) -> bool:
+        """Whether it holds the time of a case against its statutory limit."""
+        return False
+
+    @property
+    def maturity_limit(self) -> Limit | DeclaredLimit | None:
+        """The limit after which a case matures, where a limit does."""
+        return None
+
+    @property
+    def kept_by_item(self) -> bool:
+        """Whether its tallies are kept by service item."""
+        return self.by_item
+
+    @property
+    def published_by_item(self) -> bool:
+        return self.by_item
+
+    @property
+    def waits_for_more(self) -> bool:
+        """Whether its clock stops at something else than the completion of the case."""
+        return "completed" not in self.stop
+
+    @property
+    def subjects(self) -> tuple[tuple[str, str], ...]:
+        return tuple(("select", str(code)) for code in as_tuple(self.select.get("service_item", ())))
+
+    def conditions(self) -> dict[str, Wanted]:
+        return {"select": self.select, "unless": self.unless, "where": self.condition}
+
+    def references(self) -> Iterator[Reference]:
+        """The names that the selected service items must declare, those of conditions apart."""
+        for field, points in (("start", self.start), ("stop", self.stop)):
+            for point in points:
+                if point.startswith("milestone:"):
+                    yield Reference(field, "milestone", point.removeprefix("milestone:"))
+
+    @property
+    def event_fields(self) -> tuple[str, ...]:
+        """Fields of events that it reads beyond those of its conditions."""
+        return ()
+
+    @property
+    def optional_attributes(self) -> tuple[str, ...]:
+        """Attributes that change what it makes of a case, where an item declares them."""
+        return ()
+
+    def faults(self) -> Iterator[Fault]:
+        yield from super().faults()
+        for field, points, plain in (
+            ("start", self.start, ("applied", "accepted")),
+            ("stop", self.stop, ("completed",)),
+        ):
+            for point in points:
+                if not point.startswith("milestone:") and point not in plain:
+                    yield (field,), f"{point!r} is no clock point: write {', '.join(plain)} or milestone:NAME"
+        if self.unless and all(
+            name in self.select and set(as_tuple(self.select[name])) <= set(as_tuple(value))
+            for name, value in self.unless.items()
+        ):
+            yield ("unless",), "leaves nobody: all that is selected is left out again"
+
+
+class LimitedPromise(CasePromise):
+    """A promise about cases for which a limit can be set."""
+
+    matures_by_declared_limit: ClassVar[bool] = False
+    """Whether a limit that the case itself declares can mature it."""
+
+    limit: LimitField | None = None
+    """`"4 working_days"`, or a limit that the case itself declares: `due_at`, `committed_limit`, `statutory_limit`."""
+    ends: Ends = Ends.DAY
+    """Where a day-based limit ends: `day` (24:00), `close` (of business), `instant` (only for `due_at`)."""
+    extension_moves_limit: bool = False
+    """Whether an approved extension of the case moves this limit, too (it always moves the statutory one)."""
+    yellow_share: float = Field(default=0.25, gt=0, lt=1)
+    """A yellow card when less than this share of the limit remains."""
+    matures_at: Maturity | None = None
+    """What matures a case (rule 7): its completion, the stop of the promise's own clock (or the completion, if
+    that comes without it), the promise's limit, a limit after its start, or a date."""
+
+    @property
+    def clock(self) -> ClockRules:
+        return super().clock._replace(
+            limit=self.limit,
+            ends=self.ends,
+            extension_moves_limit=self.extension_moves_limit,
+            yellow_share=self.yellow_share,
+        )
+
+    @property
+    def maturity(self) -> Maturity | None:
+        return self.matures_at
+
+    @property
+    def maturity_limit(self) -> Limit | DeclaredLimit | None:
+        if self.matures_at == "limit":
+            return self.limit
+        return self.matures_at if isinstance(self.matures_at, Limit) else None
+
+    @property
+    def event_fields(self) -> tuple[str, ...]:
+        return (self.limit,) if isinstance(self.limit, str) else ()
+
+    def thresholds(self) -> Iterator[tuple[str, Limit | Objective]]:
+        if isinstance(self.limit, Limit):
+            yield "limit", self.limit
+        yield from super().thresholds()
+        if isinstance(self.matures_at, Limit):
+            yield "matures_at", self.matures_at
+
+    def incoherences(self) -> Iterator[str]:
+        yield from super().incoherences()
+        if self.limit is not None and self.limit != "due_at" and self.ends is Ends.INSTANT:
+            yield 'ends = "instant" goes with limit = "due_at" only'
+
+    def faults(self) -> Iterator[Fault]:
+        yield from super().faults()
+        if self.matures_at == "limit" and self.limit is None:
+            yield ("matures_at",), '"limit" needs a `limit`'
+        if self.matures_at == "limit" and isinstance(self.limit, str) and not self.matures_by_declared_limit:
+            yield ("matures_at",), f'"limit" needs one that the plan sets: {self.limit} is what each case declares'
+
+
+class SharePromise(LimitedPromise):
+    """A promise that can be about the share of cases of which something holds."""
+
+    where: Wanted = {}
+    """Which of the selected count in the numerator. Keys as in `select`, and `online` (true: every known channel online
+    and no visit), `stopped` (true: the stop was reached by maturity), `reached` (milestones, all of them), `extended`
+    (an extension was granted)."""
+    known: Codes = ()
+    """Only cases count of which all of this is known, e.g. `channel` or an attribute: an unknown is neither."""
+
+    @property
+    def condition(self) -> Wanted:
+        return self.where
+
+    @property
+    def known_fields(self) -> tuple[str, ...]:
+        return self.known
+
+    def faults(self) -> Iterator[Fault]:
+        yield from super().faults()
+        if self.where == {"stopped": True} and self.matures_at in BY_EVENT and self.stop == ("completed",):
+            yield ("stop",), "every completed case would count: name the milestones, or let a limit mature the case"
+
+
+MEASURES = {
+    "working_days": frozenset(("working_days",)),
+    "elapsed_days": frozenset(("days", "elapsed_days")),
+    "minutes": frozenset(("minutes",)),
+    "working_minutes": frozenset(("working_minutes", "minutes")),
 }
+"""Measures of time → the units in which an objective may be written."""
+_COUNTED_IN = {"milestone": "count", "count": "cases", "rating": "points", "ratio": "share"}
 
 
-_CATALOGUE_NEEDS: dict[str, tuple[str, ...]] = {
-    "mean": ("quantity",),
-    "sum": ("quantity",),
-    "in_sync": ("master", "copies"),
-}
+class MeasuredPromise(CasePromise):
+    """A promise that can be about a mean over cases."""
+
+    more_measures: ClassVar[tuple[str, ...]] = ()
+    """Words for `measure` beside those of time, `quantity:NAME` and `milestone:NAME`."""
+
+    measure: str | None = None
+    """`working_days`, `elapsed_days` (elapsed time in days), `minutes`, `working_minutes`, `quantity:NAME`,
+    `milestone:NAME` (how many), `ratio:A/B` (the sum of quantity A over all cases ÷ that of B), `rating` (the
+    applicant's own last score), or for `trend` also `share` and `count` (how many cases)."""
+
+    @property
+    def clock(self) -> ClockRules:
+        return super().clock._replace(measure=self.measure)
+
+    @property
+    def measured(self) -> str:
+        return self.measure or ""
+
+    @property
+    def measures_time(self) -> bool:
+        return self.measure in MEASURES
+
+    @property
+    def figure_unit(self) -> str:
+        if self.objective is not None:
+            return self.objective.unit
+        what, _, name = self.measured.partition(":")
+        return _COUNTED_IN.get(what, name or what)
+
+    @property
+    def event_fields(self) -> tuple[str, ...]:
+        return ("score", *super().event_fields) if self.measure == "rating" else super().event_fields
+
+    def references(self) -> Iterator[Reference]:
+        yield from super().references()
+        if self.measured.partition(":")[0] in ("quantity", "milestone", "ratio"):
+            yield from references_of("measure", self.measured) or ()
+
+    def faults(self) -> Iterator[Fault]:
+        yield from super().faults()
+        if self.measure is None or self.measure in MEASURES or self.measure in self.more_measures:
+            return
+        what = self.measure.partition(":")[0]
+        allowed = what in ("quantity", "milestone") or (what == "ratio" and "ratio:A/B" in self.more_measures)
+        if not allowed or references_of("measure", self.measure) is None:
+            words = ", ".join((*MEASURES, "quantity:NAME", "milestone:NAME", *self.more_measures))
+            yield ("measure",), f"{self.measure!r} is no measure: one of {words}"
 
 
-def incoherences(promise: Promise) -> list[str]:
-    """What is missing or contradictory in an entry, one sentence each (used by `plan check`)."""
-    found = [f"kind {promise.kind} needs `{name}`" for name in _NEEDS[promise.kind] if not getattr(promise, name)]
-    if promise.official_window not in promise.windows:
-        found.append(f"official_window {promise.official_window} is not among windows")
-    if promise.strength is Strength.DIRECTIONAL and promise.objective:
-        found.append("a directional promise has no objective: the plan prints no threshold")
-    if promise.kind is Kind.CATALOGUE:
-        found += [
-            f"statistic {promise.statistic} needs `{name}`"
-            for name in _CATALOGUE_NEEDS.get(promise.statistic or "", ())
-            if not getattr(promise, name)
-        ]
-    if promise.period == "once" and promise.by is None:
-        found.append("what is owed once needs `by`, the date on which it is due")
-    if promise.limit is not None and promise.limit != "due_at" and promise.ends is Ends.INSTANT:
-        found.append('ends = "instant" goes with limit = "due_at" only')
-    if promise.effective_to and promise.effective_to <= promise.effective_from:
-        found.append("effective_to is not after effective_from")
-    if promise.kind in (Kind.TREND, Kind.NODE_DURATION) and promise.objective:
-        found.append(f"kind {promise.kind} is untargeted: it takes no objective")
-    return found
+class AttributeNeed(NamedTuple):
+    """An attribute that the entries of a collection must have for a promise."""
+
+    field: str
+    """Of the promise's entry, that names it or calls for it."""
+    name: str
+    types: tuple[str, ...] = ()
+    """Those that will do; empty: any."""
+    values: tuple[tuple[str, Any], ...] = ()
+    """(field, values) in the entry that must be values of it."""
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it must be a number."""
+        return "number" in self.types
+
+
+class EntryPromise(Promise):
+    """A promise about the entries of a catalogue."""
+
+    about = "entry"
+
+    collection: str
+    """Whose entries."""
+    select: Wanted = {}
+    """Which entries: all must hold, each a declared attribute. An entry that lacks it is not selected."""
+    listed: tuple[str, ...] = ()
+    """For shares and counts: the codes that the plan's own list has (`"list:NAME"`). The list is the denominator: an
+    entry that is missing is not in the numerator, and one that is not listed does not count."""
+    listed_by: str = "code"
+    """The attribute of an entry that holds its code, for `listed` and `in_sync`."""
+
+    @property
+    def wanted(self) -> dict[str, Any]:
+        """What the attributes of an entry must be for it to count."""
+        asked = {name: value for values in self.conditions().values() for name, value in values.items()}
+        return asked | ({self.listed_by: self.listed} if self.listed else {})
+
+    def conditions(self) -> dict[str, Wanted]:
+        return {"select": self.select}
+
+    @property
+    def subjects(self) -> tuple[tuple[str, str], ...]:
+        return (("collection", self.collection),)
+
+    @property
+    def summed_attribute(self) -> str | None:
+        """The attribute of entries that is summed, where one is."""
+        return None
+
+    @property
+    def compares_units(self) -> bool:
+        """Whether what one unit reports is compared with what others do."""
+        return False
+
+    def attribute_needs(self) -> Iterator["AttributeNeed"]:
+        """The attributes that the collection must declare, those with a wanted value apart."""
+        if self.listed:
+            yield AttributeNeed("listed_by", self.listed_by, ("code", "text"), (("listed", self.listed),))
+
+
+def as_tuple(value: Any) -> tuple[Any, ...]:
+    """One value or several, as several."""
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
 class AttributeSpec(Entry):
@@ -533,7 +918,7 @@ class Plan(Entry):
     def rests_on(self, placeholder: str, promise: Promise) -> bool:
         """Whether the codes that a promise counts are those of a placeholder."""
         codes = self.lists[placeholder]
-        return bool(promise.listed and codes) and set(codes) <= set(promise.listed)
+        return isinstance(promise, EntryPromise) and bool(codes) and set(codes) <= set(promise.listed)
 
     def is_invented(self, promise: Promise) -> bool:
         """Whether a promise's denominator rests on a placeholder: nothing can be said of it until that is replaced."""

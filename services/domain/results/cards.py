@@ -11,6 +11,7 @@ from services.domain.history.case import Case
 from services.domain.intake.facts import KEY_SEPARATOR, Fact
 from services.domain.judging.judge import Look
 from services.domain.judging.judgement import Judgement, Outcome
+from services.domain.plan.plan import is_official
 from services.domain.results.published import Card, Level
 from services.domain.time.zone import Instant, Zone
 
@@ -38,8 +39,6 @@ def retracted(card: CardState) -> CardState:
     return card._replace(cleared_at=card.raised_at, reason=RETRACTED)
 
 
-VARIANT = "/"
-"""What stands in the key of a promise that is not the official definition (`Promise.key`)."""
 WHOLE = "-"
 """In the place of a node: the card is about the whole case."""
 
@@ -151,7 +150,7 @@ def _running(judged: Iterable[Judgement], by_cycle: Mapping[int, Case]) -> dict[
     for each in judged:
         if each.stop is not None or each.outcome not in (Outcome.OPEN, Outcome.OVERDUE):
             continue
-        if VARIANT in each.kpi:
+        if not is_official(each.kpi):
             continue  # another definition of a promise is shown beside it; nobody is told of one case twice
         for clock in each.nodes:
             if clock.is_current:

@@ -15,12 +15,12 @@ from services.domain.history.registers import Entry, EntryState, entry_of
 from services.domain.intake.facts import Fact, Rank
 from services.domain.judging.binding import Binding
 from services.domain.judging.bounded_amounts import Amount, count_of
-from services.domain.judging.case_clock import MEASURES, Span, Stopwatch, full_days
+from services.domain.judging.case_clock import Span, Stopwatch, full_days
 from services.domain.judging.data_quality import ANOMALY, BACKDATED, INCOMPLETE, ORPHAN, PREFIX, REFUSED
 from services.domain.judging.judge import Judge, Opinion
 from services.domain.judging.judgement import MISSES, Judgement, Outcome
 from services.domain.judging.selection import accepts_attributes, compile_exception, compile_selection, wanted_values
-from services.domain.plan.plan import CASELESS, Kind, Promise
+from services.domain.plan.plan import CasePromise, EntryPromise, Promise
 from services.domain.plan.statutory_time import Law
 from services.domain.results.cards import CardState, cards
 from services.domain.sums.tally import Cell
@@ -234,7 +234,7 @@ class EndedBy(StrEnum):
 class Explained:
     """One promise's verdict on one cycle, with its account."""
 
-    promise: Promise
+    promise: CasePromise
     judgement: Judgement
     ended_by: EndedBy
     limit: Limit | None
@@ -314,21 +314,21 @@ def explain(judge: Judge, key: str, facts: Sequence[Fact], now: Instant) -> Expl
         history=tuple(history(known)),
         later=len(facts) - len(known),
         cycles=tuple(_cycle(judge, case, known, opinion, now) for case in cycles),
-        others=tuple(each for each in opinion.judgements if _kind(judge, each) in CASELESS),
+        others=tuple(each for each in opinion.judgements if _about(judge, each) not in (None, "case")),
         entry=entry.states if entry is not None else (),
         uncounted=tuple(_uncounted(judge, entry, opinion, now)) if entry is not None else (),
         cards=tuple(cards(judge, known, now)),
     )
 
 
-def _kind(judge: Judge, judgement: Judgement) -> Kind | None:
+def _about(judge: Judge, judgement: Judgement) -> str | None:
     kind = judge.kinds.get(judgement.kpi)
-    return kind.promise.kind if kind is not None else None
+    return kind.promise.about if kind is not None else None
 
 
 def _cycle(judge: Judge, case: Case, known: Sequence[Fact], opinion: Opinion, now: Instant) -> ExplainedCycle:
     mine = [each for each in opinion.judgements if each.cycle == case.cycle]
-    about_case = [each for each in mine if _kind(judge, each) not in (None, *CASELESS)]
+    about_case = [each for each in mine if _about(judge, each) == "case"]
     promises = tuple(_explained(judge, each, case, known, opinion, now) for each in about_case)
     spoken = {each.kpi for each in about_case}
     signals = [
@@ -363,52 +363,54 @@ def _explained(
     return Explained(promise, judgement, ended_by, limit, counted, turned_by, _amounts(promise, judgement, case, now))
 
 
-def _amounts(promise: Promise, judgement: Judgement, case: Case, now: Instant) -> tuple[tuple[str, Amount | None], ...]:
+def _amounts(
+    promise: CasePromise, judgement: Judgement, case: Case, now: Instant
+) -> tuple[tuple[str, Amount | None], ...]:
     """What is held against a bound: by the time the case matured, if it has."""
     until = judgement.due if judgement.due is not None and judgement.due < now else None
-    return tuple((text, count_of(text)(case, until)) for text in promise.counts)
+    return tuple((text, count_of(text)(case, until)) for text in promise.bounded)
 
 
-def _ended_by(promise: Promise, case: Case, law: Law) -> EndedBy:
+def _ended_by(promise: CasePromise, case: Case, law: Law) -> EndedBy:
     """What ended the duration of a closed case."""
-    watch = Stopwatch(promise, law)
+    watch = Stopwatch(promise.clock, law)
     ended = Binding(promise, law.zone).ended(case, watch.stop(case, watch.start(case)))
     if ended is None:
         return EndedBy.STOP
     return EndedBy.WITHDRAWAL if ended == case.withdrawn_at else EndedBy.COMPLETION
 
 
-def _version(judge: Judge, judgement: Judgement, now: Instant) -> Promise:
+def _version(judge: Judge, judgement: Judgement, now: Instant) -> CasePromise:
     """The version of the promise that judged."""
     promise = judge.kinds[judgement.kpi].promise
+    assert isinstance(promise, CasePromise)
     decisive = judgement.start
     if promise.applies_by == "stop" or decisive is None:
         decisive = judgement.stop if judgement.stop is not None else now
-    return judge.in_force(judgement.kpi, judge.law.zone.day(decisive)).promise
+    version = judge.in_force(judgement.kpi, judge.law.zone.day(decisive)).promise
+    assert isinstance(version, CasePromise)
+    return version
 
 
-def _watch(promise: Promise, case: Case, start: Instant | None, law: Law) -> Stopwatch | None:
+def _watch(promise: CasePromise, case: Case, start: Instant | None, law: Law) -> Stopwatch | None:
     """The clock by which a promise measures this case; None if it measures no duration."""
-    if promise.kind is Kind.MEAN_REDUCTION and start is not None:
+    if promise.against_statutory_limit and start is not None:
         limit = law.statutory_limit(case.service_item, law.zone.day(start))
         # its measure is that of the limit
-        return Stopwatch(promise.model_copy(update={"limit": limit, "measure": None}), law) if limit else None
-    if promise.kind is Kind.CASE_LIMIT or promise.measure in MEASURES:
-        return Stopwatch(promise, law)
-    matures = promise.limit if promise.matures_at == "limit" else promise.matures_at
-    if promise.kind in _MATURE_BY_TIME and isinstance(matures, Limit):
-        return Stopwatch(promise.model_copy(update={"limit": matures, "clock_stops": ()}), law)
+        return Stopwatch(promise.clock._replace(limit=limit), law) if limit else None
+    if promise.measures_time:
+        return Stopwatch(promise.clock, law)
+    matures = promise.maturity_limit
+    if promise.takes_objective and isinstance(matures, Limit):
+        return Stopwatch(promise.clock._replace(limit=matures, clock_stops=()), law)
     return None
 
 
-_MATURE_BY_TIME = (Kind.CASE_SHARE, Kind.CASE_BOUND)
-
-
-def _pauses(watch: Stopwatch, promise: Promise, case: Case, start: Instant, stop: Instant | None) -> Sequence[Span]:
+def _pauses(watch: Stopwatch, promise: CasePromise, case: Case, start: Instant, stop: Instant | None) -> Sequence[Span]:
     """The suspensions that count for this promise."""
-    if promise.kind in _MATURE_BY_TIME:
+    if promise.maturity_limit is not None and not promise.measures_time:
         return ()
-    if promise.kind is Kind.CASE_LIMIT:
+    if promise.binds_each:
         reading = watch.read(case, start, stop)
         return reading.pauses if reading is not None else ()
     return watch.pauses(case, start, stop)
@@ -436,8 +438,10 @@ def _silent(judge: Judge, case: Case, spoken: set[str], now: Instant) -> Iterato
     """The promises that are about this service item and say nothing of this case."""
     for key, kinds in judge.versions.items():
         promise = kinds[-1].promise
+        if key in spoken or not isinstance(promise, CasePromise):
+            continue
         items = promise.select.get("service_item")
-        if key in spoken or promise.kind in CASELESS or items is None:
+        if items is None:
             continue
         if case.service_item not in wanted_values(items):
             continue
@@ -459,23 +463,22 @@ def _uncounted(judge: Judge, entry: Entry, opinion: Opinion, now: Instant) -> It
     counted = {each.kpi for each in opinion.judgements}
     for key in judge.kinds:
         promise = judge.in_force(key, judge.law.zone.day(now)).promise
-        if attributes is None or key in counted or promise.collection != entry.collection:
+        if attributes is None or key in counted or not isinstance(promise, EntryPromise):
             continue
-        wanted: dict[str, Any] = {**promise.select, **promise.where}
-        if promise.listed:
-            wanted[promise.listed_by] = promise.listed
+        if promise.collection != entry.collection:
+            continue
         missing = tuple(
             (name, value, attributes.get(name))
-            for name, value in wanted.items()
+            for name, value in promise.wanted.items()
             if not accepts_attributes(attributes, {name: value})
         )
         yield Silent(promise, Reason.NOT_SELECTED, missing)
 
 
-def _reason(judge: Judge, promise: Promise, case: Case, missing: tuple[object, ...], now: Instant) -> Reason:
+def _reason(judge: Judge, promise: CasePromise, case: Case, missing: tuple[object, ...], now: Instant) -> Reason:
     if missing:
         return Reason.NOT_SELECTED
-    watch, zone = Stopwatch(promise, judge.law), judge.law.zone
+    watch, zone = Stopwatch(promise.clock, judge.law), judge.law.zone
     start = watch.start(case)
     stop = watch.stop(case, start)
     if start is None:

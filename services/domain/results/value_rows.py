@@ -12,8 +12,7 @@ from services.domain.judging.data_quality import SignalRow, figure_signals
 from services.domain.judging.judge import Judge
 from services.domain.judging.kind import AnyKind, Moment, Sums
 from services.domain.judging.quarantine import marked
-from services.domain.judging.selection import wanted_values
-from services.domain.plan.plan import Kind, Objective, Plan, Promise, Source, Window
+from services.domain.plan.plan import Objective, Plan, Promise, Source, Window
 from services.domain.results.published import State, ValueRow
 from services.domain.sums.forecast import expected
 from services.domain.sums.statistic import Figure, percentile, wilson, written
@@ -121,7 +120,7 @@ class Valuer:
         """What is published where the figure itself cannot be computed: that nobody knows."""
         promise = kind.promise
         state = State.UNTARGETED if promise.target is None else State.STALE
-        for unit in (ALL, *sorted(set(units).union(promise.owed_by) - {""})):
+        for unit in (ALL, *sorted(set(units).union(promise.owed_units) - {""})):
             for window in promise.windows:
                 begin, end = self._ends(promise, window, as_of, moment)
                 told = {"kpi": promise.id, "unit": unit, "item": "-", "variant": promise.variant, "window": window}
@@ -213,7 +212,7 @@ class Valuer:
         if self._plan.is_invented(promise):
             return State.UNMEASURED
         owed = figure.n + unmeasured if figure.owed is None else figure.owed
-        if (promise.kind in _MUST_BE_REPORTED or promise.runs_in) and unmeasured > promise.unmeasured_tolerance * owed:
+        if promise.must_be_reported and unmeasured > promise.unmeasured_tolerance * owed:
             return State.UNMEASURED
         if figure.value is None:
             return State.NO_DATA
@@ -225,8 +224,8 @@ class Valuer:
                     return State.MISSED
                 small = figure.small_sample_matters and figure.n < promise.minimum_n
                 return State.INSUFFICIENT if small else State.AT_RISK
-            assert promise.by is not None
-            at_date = expected(figure, moment.day, promise.by.toordinal())
+            assert promise.target_date is not None
+            at_date = expected(figure, moment.day, promise.target_date.toordinal())
             assert at_date is not None
             return State.PROVISIONAL if target.holds(at_date) else State.AT_RISK
         if figure.small_sample_matters and figure.n < promise.minimum_n:
@@ -272,14 +271,12 @@ _SAID_ALL_THE_SAME = (State.UNTARGETED, State.UNMEASURED, State.MISSED)
 """States that stand though a case of the row is quarantined: what is never judged; what the source itself leaves
 unknown; and a miss, which nobody can hide behind a case that cannot be judged. Every other is `stale`, `no_data` too:
 there is a case."""
-_MUST_BE_REPORTED = (Kind.CASE_BOUND, Kind.CATALOGUE, Kind.FIGURE)
-"""Kinds where silence about the fact would look like keeping the promise (rule 12)."""
 
 
 def _says_more(promise: Promise) -> bool:
     """Whether there is anything beside its rows to say."""
     quota = promise.target.quota if promise.target is not None else None
-    return promise.by is not None or quota is not None or promise.kind is Kind.FIGURE
+    return promise.target_date is not None or quota is not None or promise.about == "figure"
 
 
 def _by_promise(tallies: Mapping[TallyKey, Tally], kpis: Collection[str]) -> dict[str, Units]:
@@ -300,7 +297,7 @@ def _units(
     every = whole(units.values())
     everywhere = _present(every)
     yield ALL, every, everywhere
-    for unit in sorted(set(units).union(promise.owed_by, (each for each in in_quarantine if each))):
+    for unit in sorted(set(units).union(promise.owed_units, (each for each in in_quarantine if each))):
         yield unit, units.get(unit, {}), everywhere
 
 
@@ -367,9 +364,7 @@ def last_day_of(window: Window, today: int) -> int:
 
 def feeding(promise: Promise, plan: Plan) -> tuple[Source, ...]:
     """The sources whose silence makes a promise stale."""
-    subjects = set(wanted_values(promise.select.get("service_item", ())))
-    named = (promise.collection, promise.duty, promise.numerator, promise.denominator)
-    subjects |= {subject for subject in named if subject}
+    subjects = {code for _, code in promise.subjects}
     return tuple(
         source
         for source in plan.sources.values()

@@ -6,6 +6,7 @@ import pytest
 
 from services.domain.judging.case_clock import Stopwatch
 from services.domain.judging.judgement import Outcome
+from services.domain.plan.plan import CasePromise
 from tests.unit.cases import (
     accepted,
     at,
@@ -127,6 +128,7 @@ def test_the_clock_starts_at_the_latest_of_several_points_and_not_before_all_are
 
 def test_a_case_that_was_never_applied_for_was_applied_for_at_its_acceptance() -> None:
     promised = promise(start="applied")
+    assert isinstance(promised, CasePromise)
     judge = judge_of(promised)
     (case,) = folded(judge, accepted("2021-09-16T09:00"))
-    assert Stopwatch(promised, judge.law).start(case) == at("2021-09-16T09:00")
+    assert Stopwatch(promised.clock, judge.law).start(case) == at("2021-09-16T09:00")

@@ -8,6 +8,7 @@ import pytest
 from services.catalog.load.plan_folder import load_plan
 from services.domain.intake.facts import Fact
 from services.domain.judging.judgement import Outcome
+from services.domain.plan.plan import CasePromise
 from tests.unit.cases import (
     accepted,
     at,
@@ -225,9 +226,9 @@ def test_a_withdrawn_case_has_not_matured() -> None:
 
 
 def test_a_ratio_that_says_no_maturity_is_refused() -> None:
-    with pytest.raises(ValueError, match="needs `matures_at`"):
+    with pytest.raises(ValueError, match="matures_at"):
         promise(kind="case_share", where={"stopped": True}, objective=">= 95 %")
-    with pytest.raises(ValueError, match="needs `matures_at`"):
+    with pytest.raises(ValueError, match="matures_at"):
         promise(kind="case_bound", counts=("quantity:fee",), bound="<= 0 CNY")
 
 
@@ -310,4 +311,5 @@ SHIPPED = load_plan(Path("services/catalog/jiangbei-2021"))
 )  # fmt: skip
 def test_the_plan_judges_these_at_their_step_not_when_the_case_is_over(kpi: str, milestone_name: str) -> None:
     entry = next(each for each in SHIPPED.promises if each.key == kpi)
-    assert (entry.matures_at, entry.stop) == ("stop", (f"milestone:{milestone_name}",))
+    assert isinstance(entry, CasePromise)
+    assert (entry.maturity, entry.stop) == ("stop", (f"milestone:{milestone_name}",))

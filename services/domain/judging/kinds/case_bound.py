@@ -7,19 +7,21 @@ reported the fact is unmeasured (rule 12).
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import chain
 from typing import NamedTuple
 
 from services.domain.history.case import MICRO, Case
 from services.domain.judging.binding import Binding, earliest, marks
 from services.domain.judging.bounded_amounts import Amount, count_of
-from services.domain.judging.case_clock import Stopwatch
+from services.domain.judging.case_clock import FOREVER, Stopwatch
 from services.domain.judging.escalation import Strictness
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import Moment, Sums
 from services.domain.judging.kinds.case_limit import compliance
 from services.domain.judging.maturity import Maturity
 from services.domain.judging.selection import compile_population
-from services.domain.plan.plan import BY_EVENT, Objective, Promise, Strength
+from services.domain.plan.kinds.case_bound import CaseBoundPromise
+from services.domain.plan.plan import BY_EVENT, Objective, Strength
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.statistic import Figure
 from services.domain.sums.tally import NOW, Cell, Cells
@@ -67,16 +69,33 @@ class _Course(NamedTuple):
     yellow_at: Instant | None
     amounts: Amounts
 
+    @property
+    def mature_at(self) -> Instant | None:
+        """The first of its end and its maturity."""
+        end, matures = self.end, self.matures
+        return end if matures is None or (end is not None and end <= matures) else matures
 
-class CaseBound:
+
+class _Instants(NamedTuple):
+    """The instants of a judgement beside start and due."""
+
+    stop: Instant | None = None
+    yellow_at: Instant | None = None
+    red_at: Instant | None = None
+    next_at: Instant | None = None
+
+
+_NO_INSTANTS = _Instants()
+
+
+class CaseBoundJudge:
     """`kind = "case_bound"`. Every one of `counts` must keep the bound by itself."""
 
-    def __init__(self, promise: Promise, law: Law) -> None:
-        assert promise.bound is not None
+    def __init__(self, promise: CaseBoundPromise, law: Law) -> None:
         self.promise = promise
         self._accepts = compile_population(promise.select, promise.unless)
         self._binding = Binding(promise, law.zone)
-        self._watch = Stopwatch(promise, law)
+        self._watch = Stopwatch(promise.clock, law)
         self._maturity = None if promise.matures_at in BY_EVENT else Maturity(promise, law)
         self._by_completion = promise.matures_at == "completion"
         self._by_event = promise.matures_at in BY_EVENT
@@ -103,38 +122,39 @@ class CaseBound:
         end = ended if ended is not None else stop
         if end is None and self._by_event:
             end = _completion(case, start)
+        found.append(self._judged(self._course(case, start, end, ended is not None), now))
+
+    def _course(self, case: Case, start: Instant, end: Instant | None, withdrawn: bool) -> _Course:
         reading = self._maturity.reading(case, start) if self._maturity is not None else None
         if reading is None or reading.due is None:
-            amounts = self._amounts(case, None)
-            course = _Course(case, start, end, ended is not None, None, None, amounts)
-        else:
-            matures = reading.due
-            amounts = self._amounts(case, matures if end is None else min(end, matures))
-            yellow_at = reading.yellow_at if self._only_demands else None
-            course = _Course(case, start, end, ended is not None, matures, yellow_at, amounts)
-        found.append(self._judged(course, now))
+            return _Course(case, start, end, withdrawn, None, None, self._amounts(case, None))
+        matures = reading.due
+        amounts = self._amounts(case, matures if end is None else min(end, matures))
+        return _Course(case, start, end, withdrawn, matures, reading.yellow_at if self._only_demands else None, amounts)
 
     def _amounts(self, case: Case, until: Instant | None) -> Amounts:
         return [count(case, until) for count in self._counts]
 
     def _judged(self, course: _Course, now: Instant) -> Judgement:
         """What is too much first; then whether what is demanded was reached; the rest when the case is mature."""
-        end, matures = course.end, course.matures
         if self._bound.exceeded(course.amounts):
             return self._breached(course, now)
-        if self._only_demands and matures is not None:
-            reached = self._reached_at(course)
-            if reached is not None:
-                return self._closed(course, Outcome.MET if reached <= matures else Outcome.MISSED, reached)
-        mature_at = end if matures is None or (end is not None and end <= matures) else matures
-        if mature_at is None or (end is None and now <= mature_at):
+        matures, mature_at = course.matures, course.mature_at
+        reached = self._reached_at(course, matures) if self._only_demands and matures is not None else None
+        if reached is not None and matures is not None:
+            return self._closed(course, Outcome.MET if reached <= matures else Outcome.MISSED, reached)
+        if mature_at is None or (course.end is None and now <= mature_at):
             return self._open(course, now)
-        in_time = mature_at == end
+        return self._matured(course, mature_at, now)
+
+    def _matured(self, course: _Course, at: Instant, now: Instant) -> Judgement:
+        """A case that was not in breach when it matured."""
+        in_time, unreported = at == course.end, None in course.amounts
         if in_time and course.withdrawn:
-            return self._closed(course, Outcome.WITHDRAWN, mature_at)
-        if self._bound.short(course.amounts) or (not in_time and self._bound.demands and None in course.amounts):
+            return self._closed(course, Outcome.WITHDRAWN, at)
+        if self._bound.short(course.amounts) or (not in_time and self._bound.demands and unreported):
             return self._breached(course, now)  # past its limit silence is delay, as with any other step
-        return self._closed(course, Outcome.UNMEASURED if None in course.amounts else Outcome.MET, mature_at)
+        return self._closed(course, Outcome.UNMEASURED if unreported else Outcome.MET, at)
 
     def _breached(self, course: _Course, now: Instant) -> Judgement:
         """Missed on the day on which it ended; overdue until then."""
@@ -148,8 +168,8 @@ class CaseBound:
         else:
             red_at = self._strictness.red_at(course.case, course.matures)
         yellow_at = course.yellow_at if course.yellow_at is not None else red_at
-        next_at = earliest(now, red_at)
-        return self._judgement(course, Outcome.OVERDUE, NOW, ((Cell.OVERDUE, 1),), None, yellow_at, red_at, next_at)
+        instants = _Instants(None, yellow_at, red_at, earliest(now, red_at))
+        return self._judgement(course, Outcome.OVERDUE, NOW, ((Cell.OVERDUE, 1),), instants)
 
     def _open(self, course: _Course, now: Instant) -> Judgement:
         matures, yellow_at = course.matures, course.yellow_at
@@ -159,8 +179,8 @@ class CaseBound:
             yellow_at = None
         cells: Cells = ((Cell.YELLOW, 1),) if yellow_at is not None and now >= yellow_at else ()
         red_at = self._strictness.red_at(course.case, matures) if self._bound.demands else None
-        next_at = earliest(now, yellow_at, matures + 1)
-        return self._judgement(course, Outcome.OPEN, NOW, cells, None, yellow_at, red_at, next_at)
+        instants = _Instants(None, yellow_at, red_at, earliest(now, yellow_at, matures + 1))
+        return self._judgement(course, Outcome.OPEN, NOW, cells, instants)
 
     def _closed(self, course: _Course, outcome: Outcome, at: Instant) -> Judgement:
         """Judged for good, at an instant: its end, the instant at which it matured, or at which it had reached what is
@@ -169,25 +189,17 @@ class CaseBound:
         if course.case.extensions and cells[0][0] == Cell.N:
             cells += marks(course.case, ())
         by_time_alone = course.end is None and at == course.matures  # nothing stopped its clock
-        stop, yellow_at = (None, None) if by_time_alone else (at, course.yellow_at)
-        return self._judgement(course, outcome, self._binding.day(at), cells, stop, yellow_at)
+        instants = _NO_INSTANTS if by_time_alone else _Instants(at, course.yellow_at)
+        return self._judgement(course, outcome, self._binding.day(at), cells, instants)
 
     def _judgement(
-        self,
-        course: _Course,
-        outcome: Outcome,
-        day: int,
-        cells: Cells,
-        stop: Instant | None = None,
-        yellow_at: Instant | None = None,
-        red_at: Instant | None = None,
-        next_at: Instant | None = None,
+        self, course: _Course, outcome: Outcome, day: int, cells: Cells, instants: _Instants = _NO_INSTANTS
     ) -> Judgement:
         case = course.case
         doubt_from = self._doubt_from(course) if self._reversible or self._bound.demands else None
         return Judgement(
             self._key, case.cycle, outcome, case.unit, self._binding.item(case), day, cells, None, course.start,
-            course.matures, stop, yellow_at, red_at, next_at, doubt_from=doubt_from,
+            course.matures, *instants, doubt_from=doubt_from,
         )  # fmt: skip
 
     def _doubt_from(self, course: _Course) -> Instant | None:
@@ -196,15 +208,14 @@ class CaseBound:
             return course.start
         return min((at for at in (course.end, course.matures) if at is not None), default=None)
 
-    def _reached_at(self, course: _Course) -> Instant | None:
+    def _reached_at(self, course: _Course, matures: Instant) -> Instant | None:
         """Since when there is as much as is demanded: by the time the case matures, else by now. Once its clock has
         stopped nothing more is reached."""
-        case, end, matures = course.case, course.end, course.matures
-        assert matures is not None
-        steps = [course.start, *(time for times in case.milestones.values() for time in times)]
-        steps = sorted({*steps, *(time for time, _, _ in case.measured)})
-        steps = [step for step in steps if step >= course.start and (end is None or step <= end)]
-        return self._since(case, [step for step in steps if step <= matures]) or self._since(case, steps)
+        case, end = course.case, course.end
+        last = end if end is not None else FOREVER
+        steps = {course.start, *chain.from_iterable(case.milestones.values()), *(time for time, _, _ in case.measured)}
+        counted = sorted(step for step in steps if course.start <= step <= last)
+        return self._since(case, [step for step in counted if step <= matures]) or self._since(case, counted)
 
     def _since(self, case: Case, steps: Sequence[Instant]) -> Instant | None:
         """The first of the steps from which on, through the last, there is as much as is demanded."""

@@ -3,16 +3,18 @@
 Compliance counts matured cases (rule 7): on time ÷ (on time + closed late + open overdue).
 """
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from services.domain.history.case import Case, NodeSpan
-from services.domain.judging.binding import Binding, earliest, marks
-from services.domain.judging.case_clock import Reading, Stopwatch
+from services.domain.judging.binding import earliest, marks
+from services.domain.judging.case_clock import Reading, Span
+from services.domain.judging.case_span import CaseSpans
 from services.domain.judging.escalation import Strictness
 from services.domain.judging.judgement import Judgement, NodeClock, Outcome
 from services.domain.judging.kind import Moment, Sums
-from services.domain.judging.selection import compile_population
-from services.domain.plan.plan import Promise, Strength
+from services.domain.plan.kinds.case_limit import CaseLimitPromise
+from services.domain.plan.plan import CasePromise, Strength
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.statistic import Figure
 from services.domain.sums.tally import NOW, Cell, Cells, total
@@ -22,15 +24,14 @@ _MET: Cells = ((Cell.N, 1), (Cell.MET, 1))
 _LATE: Cells = ((Cell.N, 1),)
 
 
-class CaseLimit:
+class CaseLimitJudge:
     """`kind = "case_limit"`."""
 
-    def __init__(self, promise: Promise, law: Law) -> None:
+    def __init__(self, promise: CaseLimitPromise, law: Law) -> None:
         self.promise = promise
         self._law = law
-        self._accepts = compile_population(promise.select, promise.unless)
-        self._binding = Binding(promise, law.zone)
-        self._watch = Stopwatch(promise, law)
+        self._spans = CaseSpans(promise, law)
+        self._binding, self._watch = self._spans.binding, self._spans.watch
         self._key = promise.key
         self._soft = promise.strength is Strength.SOFT
         self._strictness = Strictness(promise, law)
@@ -39,17 +40,11 @@ class CaseLimit:
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
         """One judgement per case whose clock has started."""
-        if not self._accepts(case):
+        span = self._spans.of(case, now)
+        if span is None:
             return
+        start, stop = span
         watch = self._watch
-        start = watch.start(case)
-        if start is None:
-            return
-        stop = watch.stop(case, start)
-        if stop is not None and stop < start:
-            stop = None
-        if not self._binding.holds(start, stop, now):
-            return
         may_have_ended = case.withdrawn_at is not None or case.outcome is not None
         ended = self._binding.ended(case, stop) if may_have_ended else None
         end = ended if ended is not None else stop
@@ -76,27 +71,34 @@ class CaseLimit:
     ) -> Judgement:
         due, pauses = reading.due, reading.pauses
         on_time = due is None or end <= due
-        watch, day = self._watch, self._binding.day(end)
         outcome, cells = (Outcome.MET, _MET) if on_time else (Outcome.MISSED, _LATE)
         bin: int | None = None
         if on_time and undelivered:
             outcome, cells = Outcome.WITHDRAWN, ((Cell.WITHDRAWN, 1),)
-        elif self._runs_in and not any(span.node in self._runs_in for span in case.nodes):
-            # a clock that was never seen to run tells nothing (rule 12)
+        elif self._runs_in and not self._has_run(case):
+            # a clock that was never seen to run says nothing (rule 12)
             outcome, cells = Outcome.UNMEASURED, ((Cell.UNMEASURED, 1),)
         elif self._soft and not on_time and self._decision(case) == "accepted":
             outcome, cells = Outcome.JUSTIFIED, ((Cell.JUSTIFIED, 1),)
         else:
-            gross = watch.gross(case, start, end)
-            net = gross - watch.stood_still(case, start, end, pauses) if pauses else gross
-            bin = watch.bin(net)
+            gross, net = self._durations(case, start, end, pauses)
+            bin = self._watch.bin(net)
             cells += ((Cell.GROSS, gross),)
             if pauses or case.extensions:
                 cells += marks(case, pauses)
-        item = self._binding.item(case)
+        item, day = self._binding.item(case), self._binding.day(end)
         return Judgement(
             self._key, case.cycle, outcome, case.unit, item, day, cells, bin, start, due, end, reading.yellow_at
         )
+
+    def _has_run(self, case: Case) -> bool:
+        """Whether a case was ever in a node in which the clock runs."""
+        return any(span.node in self._runs_in for span in case.nodes)
+
+    def _durations(self, case: Case, start: Instant, end: Instant, pauses: Sequence[Span]) -> tuple[int, int]:
+        """From start to end: all the time, and without that in which the clock stood still."""
+        gross = self._watch.gross(case, start, end)
+        return gross, gross - self._watch.stood_still(case, start, end, pauses) if pauses else gross
 
     def _open(
         self, case: Case, start: Instant, now: Instant, yellow_at: Instant | None, due: Instant | None
@@ -155,7 +157,7 @@ class CaseLimit:
         return figure
 
 
-def compliance(sums: Sums, promise: Promise) -> Figure:
+def compliance(sums: Sums, promise: CasePromise) -> Figure:
     """On time ÷ matured, open overdue cases included."""
     closed, present = total(sums.closed.values()), total(sums.present.values())
     met = closed.cells[Cell.MET]

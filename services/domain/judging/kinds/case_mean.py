@@ -6,29 +6,29 @@ No case breaches a mean (rule 5).
 from fractions import Fraction
 
 from services.domain.history.case import MICRO, Case
-from services.domain.judging.binding import Binding, earliest, marks
-from services.domain.judging.case_clock import MEASURES, Stopwatch
+from services.domain.judging.binding import earliest, marks
+from services.domain.judging.case_clock import MEASURES
+from services.domain.judging.case_span import CaseSpans
+from services.domain.judging.closed_cases import CaseRatio
 from services.domain.judging.judgement import Judgement, Outcome
-from services.domain.judging.kind import Moment, Sums
-from services.domain.judging.selection import compile_population
-from services.domain.plan.plan import Promise
+from services.domain.judging.kind import CaseKind, Moment, Sums
+from services.domain.plan.plan import MeasuredPromise
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.statistic import Figure
 from services.domain.sums.tally import NOW, Cell, Cells, Tally, total
 from services.domain.time.zone import Instant
 
 
-class CaseMean:
-    """`kind = "case_mean"`. Open cases are kept by their start, so that their age needs no clock of its own."""
+class MeanOfCases:
+    """The mean of one amount a case. Open cases are kept by their start: their age needs no clock of its own."""
 
-    def __init__(self, promise: Promise, law: Law) -> None:
+    def __init__(self, promise: MeasuredPromise, law: Law) -> None:
         self.promise = promise
         self._law = law
-        self._accepts = compile_population(promise.select, promise.unless)
-        self._binding = Binding(promise, law.zone)
-        self._watch = Stopwatch(promise, law)
+        self._spans = CaseSpans(promise, law)
+        self._binding, self._watch = self._spans.binding, self._spans.watch
         self._key = promise.key
-        measure = promise.measure or ""
+        measure = promise.measured
         self._quantity = measure.removeprefix("quantity:") if measure.startswith("quantity:") else None
         self._milestone = measure.removeprefix("milestone:") if measure.startswith("milestone:") else None
         self._rating = measure == "rating"
@@ -38,16 +38,10 @@ class CaseMean:
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
         """A completed case counts on the day of its completion; an open one counts by its age."""
-        if not self._accepts(case):
+        span = self._spans.of(case, now)
+        if span is None:
             return
-        start = self._watch.start(case)
-        if start is None:
-            return
-        stop = self._watch.stop(case, start)
-        if stop is not None and stop < start:
-            stop = None
-        if not self._binding.holds(start, stop, now):
-            return
+        start, stop = span
         item, unit, cycle = self._binding.item(case), case.unit, case.cycle
         ended = self._binding.ended(case, stop)
         if ended is not None:
@@ -146,3 +140,13 @@ class CaseMean:
             bin_scale=self._watch.measure.bin_scale,
             gross=Fraction(closed.cells[Cell.GROSS], n * scale) if n and self._of_duration else None,
         )
+
+
+class CaseMeanJudge:
+    """`kind = "case_mean"`: the mean of one amount a case, or a ratio of two sums."""
+
+    def __init__(self, promise: MeasuredPromise, law: Law) -> None:
+        self.promise = promise
+        is_ratio = promise.measured.startswith("ratio:")
+        measured: CaseKind = CaseRatio(promise, law) if is_ratio else MeanOfCases(promise, law)
+        self.judge, self.figure = measured.judge, measured.figure

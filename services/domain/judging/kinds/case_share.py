@@ -7,6 +7,8 @@ one that is completed without it, as one of which steps are missing. What is wai
 before it, as under a limit of its own.
 """
 
+from typing import NamedTuple
+
 from services.domain.history.case import Case
 from services.domain.judging.binding import NOTHING_DELIVERED, Binding, earliest, marks
 from services.domain.judging.case_clock import Stopwatch
@@ -15,7 +17,7 @@ from services.domain.judging.kind import Moment, Sums
 from services.domain.judging.kinds.case_limit import compliance
 from services.domain.judging.maturity import Maturity
 from services.domain.judging.selection import compile_knowledge, compile_population, compile_selection, wanted_values
-from services.domain.plan.plan import BY_EVENT, Promise, Strength
+from services.domain.plan.plan import BY_EVENT, SharePromise, Strength
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.statistic import Figure
 from services.domain.sums.tally import NOW, Cell, Cells
@@ -24,13 +26,23 @@ from services.domain.time.zone import Instant
 
 _IN: Cells = ((Cell.N, 1), (Cell.MET, 1))
 _OUT: Cells = ((Cell.N, 1),)
-_WAITING: Cells = ()
 
 
-class CaseShare:
+class _Course(NamedTuple):
+    """A case as its share is judged: when it began, and when it matures if nothing happens."""
+
+    case: Case
+    start: Instant
+    matures: Instant | None = None
+    """The last instant before a case without its stop counts as missed; None: only its completion matures it."""
+    yellow_at: Instant | None = None
+    """From when it is close to that."""
+
+
+class CaseShareJudge:
     """`kind = "case_share"`. `matures_at` is the completion, the stop, a limit after the start, or a date."""
 
-    def __init__(self, promise: Promise, law: Law) -> None:
+    def __init__(self, promise: SharePromise, law: Law) -> None:
         self.promise = promise
         self._law = law
         self._accepts = compile_population(promise.select, promise.unless)
@@ -39,14 +51,15 @@ class CaseShare:
         self._counts = compile_selection(where)
         self._is_known = compile_knowledge(promise.known)
         self._binding = Binding(promise, law.zone)
-        self._watch = Stopwatch(promise, law)
+        self._watch = Stopwatch(promise.clock, law)
         self._key = promise.key
         self._red = promise.strength is Strength.HARD
-        self._waits_for_completion = promise.matures_at == "completion" and promise.stop != ("completed",)
-        self._by_stop = promise.matures_at == "stop" and promise.stop != ("completed",)
-        by_event = promise.matures_at is None or promise.matures_at in BY_EVENT
+        self._targeted = promise.objective is not None
+        other_stop = promise.stop != ("completed",)
+        self._waits_for_completion = promise.maturity == "completion" and other_stop
+        self._by_stop = promise.maturity == "stop" and other_stop
+        by_event = promise.maturity is None or promise.maturity in BY_EVENT
         self._maturity = None if by_event else Maturity(promise, law)
-        self._warns = promise.objective is not None
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
         """One judgement per case whose clock has started."""
@@ -57,39 +70,42 @@ class CaseShare:
             return
         stop = self._watch.stop(case, start)
         if self._waits_for_completion or (self._by_stop and stop is None):
-            self._by_completion(case, start, stop, now, found)
-            return
+            judgement = self._by_completion(case, start, stop, now)
+        else:
+            judgement = self._by_its_stop(case, start, stop, now)
+        if judgement is not None:
+            found.append(judgement)
+
+    def _by_its_stop(self, case: Case, start: Instant, stop: Instant | None, now: Instant) -> Judgement | None:
+        """Its stop closes a case, or its maturity counts it as missed."""
         if stop is not None and stop < start:
             stop = None
         if not self._binding.holds(start, stop, now):
-            return
+            return None
         ended = self._binding.ended(case, stop)
         end = ended if ended is not None else stop
-        matures, yellow_at = self._matures(case, start)
-        if end is not None:
-            in_time = ended is None and (matures is None or end <= matures)
-            self._closed(case, start, end, ended is not None, in_time, matures, yellow_at, found)
-        else:
-            self._waiting(case, start, matures, yellow_at, now, found)
+        course = self._course(case, start)
+        if end is None:
+            return self._waiting(course, now)
+        in_time = ended is None and (course.matures is None or end <= course.matures)
+        return self._closed(course, end, ended is not None, in_time)
 
-    def _by_completion(
-        self, case: Case, start: Instant, stop: Instant | None, now: Instant, found: list[Judgement]
-    ) -> None:
+    def _by_completion(self, case: Case, start: Instant, stop: Instant | None, now: Instant) -> Judgement | None:
+        """The end of the day of its completion closes a case."""
         completed = case.completed_at if case.completed_at is not None and case.completed_at >= start else None
         if not self._binding.holds(start, completed, now):
-            return
+            return None
         ended = self._binding.ended(case, completed)
         if ended is not None:
-            self._closed(case, start, ended, True, False, None, None, found)
-            return
-        matures = self._end_of(completed, case) if completed is not None else None
-        in_time = stop is not None and matures is not None and stop <= matures
-        if completed is None or matures is None or (not in_time and now <= matures):
-            next_at = earliest(now, matures and matures + 1)
-            found.append(self._judgement(case, Outcome.OPEN, NOW, (), start, matures, None, next_at=next_at))
-        else:
-            undelivered = not in_time and case.outcome in NOTHING_DELIVERED
-            self._closed(case, start, completed, undelivered, in_time, matures, matures + 1, found)
+            return self._closed(_Course(case, start), ended, True, False)
+        if completed is None:
+            return self._open(_Course(case, start), (), None, None)
+        matures = self._end_of(completed, case)
+        course = _Course(case, start, matures, matures + 1)
+        in_time = stop is not None and stop <= matures
+        if not in_time and now <= matures:
+            return self._open(course._replace(yellow_at=None), (), None, earliest(now, matures + 1))
+        return self._closed(course, completed, not in_time and case.outcome in NOTHING_DELIVERED, in_time)
 
     def _end_of(self, completed: Instant, case: Case) -> Instant:
         """The last instant of the day of a completion, or itself, as the promise `ends`."""
@@ -100,38 +116,34 @@ class CaseShare:
             return max(completed, self._law.hours(case.unit, case.service_item).closes(zone.day(completed)))
         return zone.midnight(zone.day(completed) + 1) - 1
 
-    def _closed(
-        self,
-        case: Case,
-        start: Instant,
-        end: Instant,
-        undelivered: bool,
-        in_time: bool,
-        matures: Instant | None,
-        yellow_at: Instant | None,
-        found: list[Judgement],
-    ) -> None:
-        day = self._binding.day(end)
-        cells: Cells
-        if undelivered and (matures is None or end <= matures):
-            cells, outcome = ((Cell.WITHDRAWN, 1),), Outcome.WITHDRAWN
-        elif not self._is_known(case):
-            if matures is None:
-                return
-            cells, outcome = (), Outcome.UNMEASURED  # it is neither, but a card may have stood
-        elif in_time and self._counts(case) and (not self._reached or self._has_reached(case, end)):
-            cells, outcome = _IN, Outcome.MET if self.promise.objective else Outcome.COUNTED
-        else:
-            cells, outcome = _OUT, Outcome.MISSED if self.promise.objective else Outcome.COUNTED
-        if (cells is _OUT or cells is _IN) and (case.suspensions or case.extensions):
+    def _closed(self, course: _Course, end: Instant, undelivered: bool, in_time: bool) -> Judgement | None:
+        case, start, matures, yellow_at = course
+        verdict = self._verdict(course, end, undelivered, in_time)
+        if verdict is None:
+            return None
+        outcome, cells = verdict
+        if cells and cells[0][0] == Cell.N and (case.suspensions or case.extensions):
             cells += marks(case, ())
-        doubt_from = None
-        if matures is None and outcome is Outcome.MET:
-            doubt_from = self._doubt_from(case, end)
-        found.append(self._judgement(case, outcome, day, cells, start, matures, end, yellow_at, doubt_from=doubt_from))
+        doubt_from = self._doubt_from(case, end) if matures is None and outcome is Outcome.MET else None
+        item, day = self._binding.item(case), self._binding.day(end)
+        return Judgement(
+            self._key, case.cycle, outcome, case.unit, item, day, cells, None, start, matures, end, yellow_at,
+            doubt_from=doubt_from,
+        )  # fmt: skip
+
+    def _verdict(self, course: _Course, end: Instant, undelivered: bool, in_time: bool) -> tuple[Outcome, Cells] | None:
+        """Of a case that has ended; None where nothing can be said of it."""
+        case, matures = course.case, course.matures
+        if undelivered and (matures is None or end <= matures):
+            return Outcome.WITHDRAWN, ((Cell.WITHDRAWN, 1),)
+        if not self._is_known(case):  # it is neither, but there may have been a card
+            return None if matures is None else (Outcome.UNMEASURED, ())
+        if in_time and self._counts(case) and (not self._reached or self._has_reached(case, end)):
+            return (Outcome.MET if self._targeted else Outcome.COUNTED), _IN
+        return (Outcome.MISSED if self._targeted else Outcome.COUNTED), _OUT
 
     def _doubt_from(self, case: Case, end: Instant) -> Instant | None:
-        """From when on what was told may have been missing when the case was judged."""
+        """From when on what is known may have been missing when the case was judged."""
         if self._by_stop:
             return end + 1
         return case.completed.received + 1 if case.completed is not None else None
@@ -140,56 +152,38 @@ class CaseShare:
         """Whether all milestones that count were reached when the case matured."""
         return all(name in case.milestones and case.milestones[name][0] <= by for name in self._reached)
 
-    def _waiting(
-        self,
-        case: Case,
-        start: Instant,
-        matures: Instant | None,
-        yellow_at: Instant | None,
-        now: Instant,
-        found: list[Judgement],
-    ) -> None:
+    def _waiting(self, course: _Course, now: Instant) -> Judgement | None:
+        """An open case that time alone matures; None where only an event does."""
+        matures, yellow_at = course.matures, course.yellow_at
         if matures is None:
-            return
-        outcome, cells = Outcome.OPEN, _WAITING
-        if now > matures:
-            # without a target it is behind, and nobody missed anything
-            outcome = Outcome.OVERDUE if self.promise.objective else Outcome.COUNTED
-            cells = ((Cell.OVERDUE, 1),)
-        elif yellow_at is not None and now >= yellow_at:
-            cells = ((Cell.YELLOW, 1),)
-        red_at = matures + 1 if self._red and self.promise.objective else None
+            return None
+        red_at = matures + 1 if self._red and self._targeted else None
         next_at = earliest(now, yellow_at, matures + 1)
-        found.append(self._judgement(case, outcome, NOW, cells, start, matures, None, yellow_at, red_at, next_at))
+        if now > matures:
+            return self._open(course, ((Cell.OVERDUE, 1),), red_at, next_at)
+        is_yellow = yellow_at is not None and now >= yellow_at
+        return self._open(course, ((Cell.YELLOW, 1),) if is_yellow else (), red_at, next_at)
 
-    def _matures(self, case: Case, start: Instant) -> tuple[Instant | None, Instant | None]:
-        """The last instant before a case without its stop counts as missed (None: only its completion matures it), and
-        from when it is close to that: a date, and what nobody promised, warn of nothing before."""
+    def _open(self, course: _Course, cells: Cells, red_at: Instant | None, next_at: Instant | None) -> Judgement:
+        case, start, matures, yellow_at = course
+        outcome = Outcome.OPEN
+        if cells and cells[0][0] == Cell.OVERDUE:
+            # without a target it is behind, and nobody missed anything
+            outcome = Outcome.OVERDUE if self._targeted else Outcome.COUNTED
+        item = self._binding.item(case)
+        return Judgement(
+            self._key, case.cycle, outcome, case.unit, item, NOW, cells, None, start, matures, None, yellow_at, red_at,
+            next_at,
+        )  # fmt: skip
+
+    def _course(self, case: Case, start: Instant) -> _Course:
+        """When a case matures by time alone, and from when it is close to that: a date, and what nobody promised, warn
+        of nothing before."""
         if self._maturity is None or (reading := self._maturity.reading(case, start)) is None or reading.due is None:
-            return None, None
-        if not self.promise.objective:
-            return reading.due, None
-        warned = self._warns and reading.yellow_at is not None
-        return reading.due, reading.yellow_at if warned else reading.due + 1
-
-    def _judgement(
-        self,
-        case: Case,
-        outcome: Outcome,
-        day: int,
-        cells: Cells,
-        start: Instant,
-        due_at: Instant | None,
-        stop: Instant | None,
-        yellow_at: Instant | None = None,
-        red_at: Instant | None = None,
-        next_at: Instant | None = None,
-        *,
-        doubt_from: Instant | None = None,
-    ) -> Judgement:
-        key, item = self._key, self._binding.item(case)
-        instants = (start, due_at, stop, yellow_at, red_at, next_at)
-        return Judgement(key, case.cycle, outcome, case.unit, item, day, cells, None, *instants, (), doubt_from)
+            return _Course(case, start)
+        if not self._targeted:
+            return _Course(case, start, reading.due)
+        return _Course(case, start, reading.due, reading.due + 1 if reading.yellow_at is None else reading.yellow_at)
 
     def figure(self, sums: Sums, at: Moment) -> Figure:
         """The share of matured cases in the numerator."""

@@ -9,20 +9,34 @@ from services.domain.history.case import MICRO
 from services.domain.history.fold import micro
 from services.domain.history.registers import Entry
 from services.domain.judging.judgement import Judgement, Outcome
-from services.domain.judging.kind import Moment, Sums
+from services.domain.judging.kind import EntryKind, Moment, Sums
 from services.domain.judging.selection import accepts_attributes
-from services.domain.plan.plan import Promise
+from services.domain.plan.kinds.catalogue import PLATFORM, VERSION, CataloguePromise
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.statistic import Figure
-from services.domain.sums.tally import NOW, Cell, Cells, total
+from services.domain.sums.tally import NOW, Cell, Cells, Tally, total
 from services.domain.time.zone import Instant
 
 EVERY = "-"
 """The tally's item where entries are not told apart."""
+_SEPARATOR = "\x1f"
+
+Versions = Mapping[str, Mapping[str, int]]
+"""Code → its versions on a platform, each with the day since when it is there."""
 
 
-class Catalogue:
-    """`kind = "catalogue"`. Kept in the present only, with the days since when each entry has counted (burn-up).
+class CatalogueJudge:
+    """`kind = "catalogue"`: a statistic over entries, or whether copies are in step with their master."""
+
+    def __init__(self, promise: CataloguePromise, law: Law) -> None:
+        self.promise = promise
+        is_in_sync = promise.statistic == "in_sync"
+        judge: EntryKind = _InSyncJudge(promise, law) if is_in_sync else _StatisticJudge(promise, law)
+        self.judge_entry, self.figure = judge.judge_entry, judge.figure
+
+
+class _StatisticJudge:
+    """A number, a share, a mean or a sum. Kept in the present only, with the days since when each entry has counted.
 
     Where the plan refers to a list, the tally's item is the code on it, so that an entry told of twice counts once: of
     a share, if all that stand for it do. Of a dated sum it is the day since when an entry has counted.
@@ -30,7 +44,7 @@ class Catalogue:
     By a date, that is for good: only what has counted since then without a break, and was known by then (or is
     confirmed), is in the numerator. What is reached later does not mend a miss; what is lost later is one."""
 
-    def __init__(self, promise: Promise, law: Law) -> None:
+    def __init__(self, promise: CataloguePromise, law: Law) -> None:
         self.promise = promise
         self._zone = law.zone
         self._key = promise.key
@@ -48,29 +62,28 @@ class Catalogue:
         if item is None:
             return
         since = self._since(entry)
-        cells: Cells
         if since is not None and self._is_late(entry, since):
-            cells = ((Cell.N, 1), (Cell.LATE_ENTRY, 1))
+            cells: Cells | None = ((Cell.N, 1), (Cell.LATE_ENTRY, 1))
             item = EVERY if self.promise.statistic == "sum" else item
-            found.append(Judgement(self._key, 1, Outcome.LATE_ENTRY, state.unit, item, NOW, cells, None, state.since))
-            return
+            outcome, bin = Outcome.LATE_ENTRY, None
+        else:
+            cells, outcome = self._cells(state.attributes, since), Outcome.COUNTED
+            bin = since if self._by is not None else None
+            if self.promise.statistic == "sum" and self._by is not None:
+                item, bin = str(since), None
+        if cells is not None:
+            found.append(Judgement(self._key, 1, outcome, state.unit, item, NOW, cells, bin, state.since))
+
+    def _cells(self, attributes: Mapping[str, Any], since: int | None) -> Cells | None:
+        """What an entry adds; None: it does not count."""
         match self.promise.statistic:
             case "mean":
-                cells = self._measured(state.attributes)
-            case "sum":
-                if since is None:
-                    return
-                cells = self._measured(state.attributes)
-                if self._by is not None:
-                    item, since = str(since), None
-            case "share":
-                cells = ((Cell.N, 1),) if since is None else ((Cell.N, 1), (Cell.MET, 1))
-            case _:
-                if since is None:
-                    return
-                cells = ((Cell.N, 1), (Cell.MET, 1))
-        bin = since if self._by is not None else None
-        found.append(Judgement(self._key, 1, Outcome.COUNTED, state.unit, item, NOW, cells, bin, state.since))
+                return self._measured(attributes)
+            case "share" if since is None:
+                return ((Cell.N, 1),)
+        if since is None:
+            return None
+        return self._measured(attributes) if self.promise.statistic == "sum" else ((Cell.N, 1), (Cell.MET, 1))
 
     def _item(self, attributes: Mapping[str, Any]) -> str | None:
         """Where a selected entry is kept; None if it is not selected, or not on the list."""
@@ -182,3 +195,82 @@ class Catalogue:
 def _standing(reached: Mapping[int, int | Fraction] | None) -> Fraction | None:
     """How much counts today, since whichever day."""
     return None if reached is None else sum(map(Fraction, reached.values()), Fraction())
+
+
+# ---- copies of a master (同源发布) --------------------------------------------------------------------------
+class _InSyncJudge:
+    """`statistic = "in_sync"`. Master and copies are told of by different sources, so they meet in the figure only: the
+    tally's item is platform, code and version. A code belongs to the unit of its master's entry."""
+
+    def __init__(self, promise: CataloguePromise, law: Law) -> None:
+        self.promise = promise
+        self._zone = law.zone
+        self._by = law.zone.midnight(promise.by.toordinal() + 1) - 1 if promise.by else None
+        self._master = promise.master or ""
+        self._platforms = (self._master, *promise.copies)
+
+    def judge_entry(self, entry: Entry, now: Instant, found: list[Judgement]) -> None:
+        """An entry is on its platform as it stands. A master's entry without code or version cannot be compared."""
+        state = entry.states[-1]
+        if entry.collection != self.promise.collection or state.attributes is None:
+            return
+        if not accepts_attributes(state.attributes, self.promise.select):
+            return
+        platform = state.attributes.get(PLATFORM)
+        if platform not in self._platforms:
+            return
+        identity = self._identity(state.attributes)
+        cells: Cells = ((Cell.N, 1),)
+        bin: int | None = self._since(entry)
+        if identity is None:
+            if platform != self._master:
+                return
+            identity, cells, bin = ("", ""), ((Cell.UNMEASURED, 1),), None
+        item = _SEPARATOR.join((platform, *identity))
+        key = self.promise.key
+        found.append(Judgement(key, 1, Outcome.COUNTED, state.unit, item, NOW, cells, bin, state.since))
+
+    def _identity(self, attributes: Mapping[str, object]) -> tuple[str, str] | None:
+        code, version = attributes.get(self.promise.listed_by), attributes.get(VERSION)
+        return None if code is None or version is None else (str(code), str(version))
+
+    def _since(self, entry: Entry) -> int:
+        """The day since when the entry has stood as it does, without a break."""
+        present = entry.states[-1]
+        since = present.since
+        for state in reversed(entry.states):
+            if state.attributes is None or present.attributes is None:
+                break
+            same = (PLATFORM, VERSION, self.promise.listed_by)
+            if any(state.attributes.get(name) != present.attributes.get(name) for name in same):
+                break
+            since = state.since
+        return self._zone.day(since)
+
+    def figure(self, sums: Sums, at: Moment) -> Figure:
+        """Of the master's codes times the copies: how many copies have the code in the master's version."""
+        master = _versions(sums.present, self._master)
+        in_sync: Counter[int] = Counter()
+        for copy in self.promise.copies:
+            theirs = _versions(sums.everywhere, copy)
+            for code, versions in master.items():
+                if theirs.get(code, {}).keys() == versions.keys():
+                    in_sync[max(*versions.values(), *theirs[code].values())] += 1
+        n, met = len(master) * len(self.promise.copies), in_sync.total()
+        objective = self.promise.objective
+        return Figure(
+            value=Fraction(met, n) if n else None, n=n, numerator=met, denominator=n, ratio=True,
+            small_sample_matters=objective is not None and objective.amount < 1,
+            pending=self._by is not None and at.now < self._by,
+            reached=in_sync if self._by is not None else None, reached_of=max(n, 1),
+        )  # fmt: skip
+
+
+def _versions(present: Mapping[str, Tally], platform: str) -> Versions:
+    """What stands on a platform."""
+    found: dict[str, dict[str, int]] = {}
+    for item, tally in present.items():
+        where, code, version = item.split(_SEPARATOR, 2)
+        if where == platform and tally.cells[Cell.N]:
+            found.setdefault(code, {})[version] = min(tally.bins)
+    return found

@@ -7,7 +7,7 @@ from services.domain.history.registers import Fulfilment
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import Moment, Sums
 from services.domain.judging.months_owed import Months, last_day
-from services.domain.plan.plan import Promise
+from services.domain.plan.kinds.duty import DutyPromise
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.statistic import Figure
 from services.domain.sums.tally import NOW, Cell, Cells
@@ -17,12 +17,12 @@ ONCE = "once"
 """The period of what is owed once."""
 
 
-class Duty:
+class DutyJudge:
     """`kind = "duty"`. The duty of month M is due at the end of its last day; one of `once` at 24:00 of its date, and
     any period fulfils it. The tally's item is period and unit, so that a report sent twice never stands for one that
     another unit did not send."""
 
-    def __init__(self, promise: Promise, law: Law) -> None:
+    def __init__(self, promise: DutyPromise, law: Law) -> None:
         self.promise = promise
         self._zone = law.zone
         self._owed_by = frozenset(promise.owed_by)

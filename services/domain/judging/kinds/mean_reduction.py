@@ -13,7 +13,7 @@ from services.domain.judging.case_clock import Stopwatch
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import Moment, Sums
 from services.domain.judging.selection import compile_population
-from services.domain.plan.plan import Promise
+from services.domain.plan.kinds.mean_reduction import MeanReductionPromise
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.statistic import Figure
 from services.domain.sums.tally import NOW, Cell, Tally, total
@@ -24,16 +24,16 @@ _PICO = 10**12
 """A case's reduction is kept in units of 10⁻¹², so that the sum of a million rounded ones is right to 6 digits."""
 
 
-class MeanReduction:
+class MeanReductionJudge:
     """`kind = "mean_reduction"`. Items without a statutory limit in force at acceptance leave the denominator."""
 
-    def __init__(self, promise: Promise, law: Law) -> None:
+    def __init__(self, promise: MeanReductionPromise, law: Law) -> None:
         self.promise = promise
         self._law = law
         self._accepts = compile_population(promise.select, promise.unless)
         self._binding = Binding(promise, law.zone)
         self._watches = {
-            unit: Stopwatch(promise.model_copy(update={"measure": name}), law)
+            unit: Stopwatch(promise.clock._replace(measure=name), law)
             for unit, name in (
                 (LimitUnit.WORKING_DAYS, "working_days"),
                 (LimitUnit.CALENDAR_DAYS, "calendar_days"),
@@ -58,12 +58,17 @@ class MeanReduction:
         if not self._binding.holds(start, stop, now):
             return
         limit = self._law.statutory_limit(case.service_item, self._law.zone.day(start))
-        watch = self._watches.get(limit.unit) if limit is not None else None
-        if limit is None or watch is None or limit.amount == 0:
+        if limit is None or limit.unit not in self._watches or limit.amount == 0:
             return
         if stop is None:
-            self._age(case, start, now, limit, watch, found)
-            return
+            if limit.unit in _DAYS:
+                found.append(self._aged(case, start, now, limit))
+        else:
+            found.append(self._reduced(case, start, stop, limit))
+
+    def _reduced(self, case: Case, start: Instant, stop: Instant, limit: Limit) -> Judgement:
+        """What a closed case adds: its reduction, its net time and its limit."""
+        watch = self._watches[limit.unit]
         gross = watch.gross(case, start, stop)
         pauses = watch.pauses(case, start, stop) if case.suspensions else []
         net = gross - watch.stood_still(case, start, stop, pauses)
@@ -76,31 +81,14 @@ class MeanReduction:
             (Cell.ACTUAL, net),
             *marks(case, pauses),
         )
-        day = self._binding.day(stop)
-        found.append(
-            Judgement(
-                self._key,
-                case.cycle,
-                Outcome.COUNTED,
-                case.unit,
-                case.service_item,
-                day,
-                cells,
-                None,
-                start,
-                None,
-                stop,
-            )
-        )
+        item, day = case.service_item, self._binding.day(stop)
+        key = self._key
+        return Judgement(key, case.cycle, Outcome.COUNTED, case.unit, item, day, cells, None, start, None, stop)
 
-    def _age(
-        self, case: Case, start: Instant, now: Instant, limit: Limit, watch: Stopwatch, found: list[Judgement]
-    ) -> None:
+    def _aged(self, case: Case, start: Instant, now: Instant, limit: Limit) -> Judgement:
         """What an open case adds to the present: when it started, and its limit; or, while its clock stands still, its
         age."""
-        if limit.unit not in _DAYS:
-            return
-        whole = limit.amount
+        watch, whole = self._watches[limit.unit], limit.amount
         pauses = watch.pauses(case, start, None) if case.suspensions else []
         stands_since = watch.standing_since(pauses, now)
         bin: int | None = None
@@ -114,12 +102,8 @@ class MeanReduction:
             age, reduction = -still, round(Fraction(still * _PICO, whole))
             bin = _Running(self._law.zone.day(start), limit.amount, _DAYS.index(limit.unit)).bin
         cells = ((Cell.OPEN, 1), (Cell.BASE, whole), (Cell.ACTUAL, age), (Cell.TOTAL, reduction))
-        item = case.service_item
-        found.append(
-            Judgement(
-                self._key, case.cycle, Outcome.OPEN, case.unit, item, NOW, cells, bin, start, next_at=next_at
-            )
-        )  # fmt: skip
+        key, item = self._key, case.service_item
+        return Judgement(key, case.cycle, Outcome.OPEN, case.unit, item, NOW, cells, bin, start, next_at=next_at)
 
     def _with_open(self, closed: Tally | None, present: Tally | None, day: int) -> Tally:
         """Closed cases and open ones at their present age."""

@@ -8,22 +8,21 @@ from services.domain.judging.case_clock import Stopwatch
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import Moment, Sums
 from services.domain.judging.selection import compile_population
-from services.domain.plan.plan import Promise
+from services.domain.plan.kinds.node_duration import NodeDurationPromise
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.statistic import Figure
 from services.domain.sums.tally import Cell, total
 from services.domain.time.zone import Instant
 
 
-class NodeDuration:
+class NodeDurationJudge:
     """`kind = "node_duration"`. The tally's item is the node; a passage counts on the day it ends."""
 
-    def __init__(self, promise: Promise, law: Law) -> None:
+    def __init__(self, promise: NodeDurationPromise, law: Law) -> None:
         self.promise = promise
         self._accepts = compile_population(promise.select, promise.unless)
         self._binding = Binding(promise, law.zone)
-        measured = promise if promise.measure else promise.model_copy(update={"measure": "elapsed_days"})
-        self._watch = Stopwatch(measured, law)
+        self._watch = Stopwatch(promise.clock, law)
         self._nodes = frozenset(promise.nodes)
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:

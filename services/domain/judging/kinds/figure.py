@@ -1,6 +1,6 @@
 """A figure that sources count themselves, month by month or once: where no cases are sent (`figure.reported`)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 
@@ -9,7 +9,8 @@ from services.domain.history.registers import Count, Report
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import Moment, Sums
 from services.domain.judging.months_owed import Months, last_day
-from services.domain.plan.plan import Objective, Promise
+from services.domain.plan.kinds.figure import FigurePromise
+from services.domain.plan.plan import Objective
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.statistic import Figure, whole_number
 from services.domain.sums.tally import NOW, Cell, Cells, Tally
@@ -20,7 +21,7 @@ Reported = Mapping[str, Mapping[str, Tally]]
 """Unit → period → what was reported."""
 
 
-class ReportedFigure:
+class FigureJudge:
     """`kind = "figure"`. Numerator and denominator may come from two sources (what was collected from a unit, and what
     the unit has): they meet in the tally of unit and period. A period with a denominator is measured, and without a
     numerator nothing of it counts; a numerator alone counts for nothing. A part counts for no more than its whole:
@@ -29,7 +30,7 @@ class ReportedFigure:
     In a tally, N says that the denominator (BASE) was reported, MET that the numerator (TOTAL) was.
     """
 
-    def __init__(self, promise: Promise, law: Law) -> None:
+    def __init__(self, promise: FigurePromise, law: Law) -> None:
         self.promise = promise
         self._zone = law.zone
         self._months = Months(promise, law.zone)
@@ -97,20 +98,25 @@ class ReportedFigure:
         else:
             there = self._without_waiting(reported, periods, at.now)
             told = _amounts(_measured(there, periods, last_only=self.promise.statistic == "stock"))
+        figure = self._quotient(told)
+        figure.pending = self._by is not None and at.now < self._by
+        figure.owed, figure.unmeasured = self._silence(reported, periods, sums.unit, at)
+        return figure
+
+    def _quotient(self, told: Sequence[tuple[int, int]]) -> Figure:
+        """Numerators ÷ denominators, a part counting for no more than its whole."""
         part, whole_of = sum(above for above, _ in told), sum(below for _, below in told)
         excess = sum(max(above - below, 0) for above, below in told) if self._is_part else 0
         part -= excess
         exact_part, exact_whole = whole_number(Fraction(part, MICRO)), whole_number(Fraction(whole_of, MICRO))
         objective = self.promise.objective
-        figure = Figure(
+        return Figure(
             value=Fraction(part, whole_of) if whole_of else None, n=whole_of // MICRO,
             numerator=exact_part, denominator=exact_whole,
             ratio=isinstance(exact_part, int) and isinstance(exact_whole, int) and 0 <= part <= whole_of,
             small_sample_matters=objective is not None and objective.unit == "share" and objective.amount < 1,
-            pending=self._by is not None and at.now < self._by, excess=Fraction(excess, MICRO),
+            excess=Fraction(excess, MICRO),
         )  # fmt: skip
-        figure.owed, figure.unmeasured = self._silence(reported, periods, sums.unit, at)
-        return figure
 
     def _without_waiting(self, reported: Reported, periods: Iterable[str], now: Instant) -> Reported:
         """What was reported, without the months of which a half may still come in time."""
@@ -151,13 +157,8 @@ class ReportedFigure:
             due_by_now = len(owing) if self._by is None or at.now >= self._by else 0
             told = sum(any(map(_is_measured, reported.get(each, {}).values())) for each in owing)
             return due_by_now, max(due_by_now - told, 0)
-        owed = [
-            tally
-            for each in owing
-            for period in periods
-            for tally in (reported.get(each, {}).get(period),)
-            if _is_whole(tally) or not self._waits(each, period, at.now)
-        ]
+        of_each = ((each, period, reported.get(each, {}).get(period)) for each in owing for period in periods)
+        owed = [tally for each, period, tally in of_each if _is_whole(tally) or not self._waits(each, period, at.now)]
         return len(owed), sum(tally is None or not _is_measured(tally) for tally in owed)
 
 

@@ -1,0 +1,50 @@
+"""A mean over cases, in words."""
+
+from services.catalog.words.phrases import cases_of, measure_words, objective_words, point_words
+from services.catalog.words.phrases import plain_objective as objective
+from services.domain.plan.kinds.case_mean import CaseMeanPromise
+from services.domain.plan.plan import CasePromise, Plan, Title
+
+__all__ = ["formula", "objective", "population", "statement"]
+
+_OF_DURATIONS = Title(
+    zh="已办结件用时合计 ÷ 件数；另列把未结件按现有用时计入的平均值",
+    en="sum of the durations of closed cases ÷ their number; beside it the mean with open cases at their present age",
+)
+_OF_AMOUNTS = Title(zh="数量合计 ÷ 件数", en="sum of the amounts ÷ number of cases")
+_OF_SUMS = Title(zh="全部办件的分子数量合计 ÷ 分母数量合计", en="sum of one quantity over all cases ÷ sum of the other")
+_OF_COUNTS = Title(zh="计时终点在窗口内的件数", en="number of cases whose clock stopped within the window")
+_OF_NODES = Title(
+    zh="通过某环节的用时合计 ÷ 通过次数，逐环节公布",
+    en="sum of the time spent in a node ÷ number of passages, for each node",
+)
+_OF_SUMS = Title(zh="全部办件的分子数量合计 ÷ 分母数量合计", en="sum of one quantity over all cases ÷ sum of the other")
+_OF_COUNTS = Title(zh="计时终点在窗口内的件数", en="number of cases whose clock stopped within the window")
+_OF_NODES = Title(
+    zh="通过某环节的用时合计 ÷ 通过次数，逐环节公布",
+    en="sum of the time spent in a node ÷ number of passages, for each node",
+)
+
+
+def population(promise: CaseMeanPromise, plan: Plan) -> Title:
+    return cases_of(promise, plan)
+
+
+def statement(promise: CaseMeanPromise, plan: Plan) -> Title:
+    target = objective_words(promise.objective)
+    if promise.measures_time:
+        start, stop = point_words(promise.start), point_words(promise.stop)
+        return Title(
+            zh=f"从{start.zh}到{stop.zh}，平均{target.zh}", en=f"from {start.en} to {stop.en}, {target.en} on average"
+        )
+    if promise.measure == "rating" or promise.measure.startswith("ratio:"):
+        mean = measure_words(promise)
+        return Title(zh=f"{mean.zh}{target.zh}", en=f"{mean.en} {target.en}")
+    return Title(zh=f"每件平均{target.zh}", en=f"{target.en} a case on average")
+
+
+def formula(promise: CasePromise) -> Title:
+    what = promise.measured.partition(":")[0]
+    if what == "ratio":
+        return _OF_SUMS
+    return _OF_AMOUNTS if what in ("quantity", "milestone", "rating") else _OF_DURATIONS

@@ -1,0 +1,26 @@
+"""The share of cases of which something holds, in words."""
+
+from services.catalog.words.phrases import cases_of, objective_words, share_words
+from services.catalog.words.phrases import plain_objective as objective
+from services.domain.plan.kinds.case_share import CaseSharePromise
+from services.domain.plan.plan import CasePromise, Plan, Title
+
+__all__ = ["formula", "objective", "population", "statement"]
+
+_FORMULA = Title(
+    zh="符合条件的到期件数 ÷ 全部到期件数（已逾期未结的计入分母）",
+    en="matured cases that fulfil the condition ÷ all matured cases (open and overdue ones are in the denominator)",
+)
+
+
+def population(promise: CaseSharePromise, plan: Plan) -> Title:
+    return cases_of(promise, plan)
+
+
+def statement(promise: CaseSharePromise, plan: Plan) -> Title:
+    share, target = share_words(promise), objective_words(promise.objective)
+    return Title(zh=f"{share.zh}的办件占比{target.zh}", en=f"share of cases with {share.en}: {target.en}")
+
+
+def formula(promise: CasePromise) -> Title:
+    return _FORMULA

@@ -1,0 +1,46 @@
+"""A figure that sources count themselves, in words."""
+
+from services.catalog.words.phrases import NOTHING, objective_or_direction
+from services.catalog.words.phrases import plain_objective as objective
+from services.domain.plan.kinds.figure import FigurePromise
+from services.domain.plan.plan import Plan, Title
+
+__all__ = ["formula", "objective", "population", "statement"]
+
+_OF_SHARES = Title(zh="各期分子合计 ÷ 各期分母合计", en="sum of the periods' numerators ÷ sum of their denominators")
+_OF_STOCKS = Title(
+    zh="各单位最近一期：分子合计 ÷ 分母合计", en="each unit's last period: sum of numerators ÷ sum of denominators"
+)
+_OF_STOCKS = Title(
+    zh="各单位最近一期：分子合计 ÷ 分母合计", en="each unit's last period: sum of numerators ÷ sum of denominators"
+)
+
+
+def population(promise: FigurePromise, plan: Plan) -> Title:
+    told = len(promise.owed_by)
+    of = Title(zh=f"（{told}个单位）", en=f" ({told} units)") if told else NOTHING
+    return Title(zh=f"数据报送{of.zh}", en=f"Reported figures{of.en}")
+
+
+def statement(promise: FigurePromise, plan: Plan) -> Title:
+    names, target = (
+        [_quantity(name, plan) for name in (promise.numerator, promise.denominator)],
+        objective_or_direction(promise),
+    )
+    zh, en = "÷".join(name.zh for name in names), " ÷ ".join(name.en for name in names)
+    if promise.in_one_report:
+        zh, en = f"{names[0].zh}占比", f"share of {names[0].en}"
+    when = Title(zh="逐月", en="month by month")
+    if promise.period == "once":
+        when = Title(zh=f"{promise.by}前一次", en=f"once, by {promise.by}")
+    elif promise.statistic == "stock":
+        when = Title(zh="以最近一月为准", en="of the last month reported")
+    return Title(zh=f"{when.zh}，{zh}{target.zh}", en=f"{en}, {when.en}: {target.en}")
+
+
+def _quantity(name: str, plan: Plan) -> Title:
+    return plan.head.figures.get(name, Title(zh=name, en=name))
+
+
+def formula(promise: FigurePromise) -> Title:
+    return _OF_STOCKS if promise.statistic == "stock" else _OF_SHARES

@@ -1,0 +1,30 @@
+"""What is to rise or to fall, in words."""
+
+from services.catalog.words import case_mean, case_share
+from services.catalog.words.phrases import DIRECTIONS, cases_of, measure_words
+from services.catalog.words.phrases import plain_objective as objective
+from services.domain.plan.kinds.trend import TrendPromise
+from services.domain.plan.plan import Plan, Title
+
+__all__ = ["formula", "objective", "population", "statement"]
+
+_OF_COUNTS = Title(zh="计时终点在窗口内的件数", en="number of cases whose clock stopped within the window")
+_OF_NODES = Title(
+    zh="通过某环节的用时合计 ÷ 通过次数，逐环节公布",
+    en="sum of the time spent in a node ÷ number of passages, for each node",
+)
+
+
+def population(promise: TrendPromise, plan: Plan) -> Title:
+    return cases_of(promise, plan)
+
+
+def statement(promise: TrendPromise, plan: Plan) -> Title:
+    way, trend = DIRECTIONS[promise.direction], measure_words(promise)
+    return Title(zh=f"{trend.zh}持续{way.zh}（无目标值）", en=f"{trend.en} is to {way.en}, no target")
+
+
+def formula(promise: TrendPromise) -> Title:
+    if promise.measure == "count":
+        return _OF_COUNTS
+    return case_share.formula(promise) if promise.measure == "share" else case_mean.formula(promise)
