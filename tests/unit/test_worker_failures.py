@@ -9,7 +9,8 @@ import pytest
 
 from services import readiness, worker_failures
 from services.clock import Clock
-from services.messaging.records.fields import WorkerFailure, read_failure
+from services.messaging.records.worker_failures import WorkerFailure
+from services.messaging.records.worker_failures import decode as read_failure
 from services.worker_failures import REPEATED, WITHOUT_A_WORD, FailureFile, ForeseenEnd, cause_of
 
 
