@@ -215,12 +215,14 @@ def change(promise: Promise, before: ValueRow, now: ValueRow) -> Title | None:
     step = Decimal(now.value) - Decimal(before.value)
     if not step:
         return _SAME
-    relation = promise.target.relation if promise.target else None
-    if relation == ">=" or (relation is None and promise.direction == "rising"):
-        return _BETTER if step > 0 else _WORSE
-    if relation == "<=" or (relation is None and promise.direction == "falling"):
-        return _WORSE if step > 0 else _BETTER
-    return _OTHER
+    better = _BETTER_IS.get(promise.target.relation if promise.target else promise.direction)
+    if better is None:
+        return _OTHER
+    return _BETTER if step * better > 0 else _WORSE
+
+
+_BETTER_IS: dict[str | None, int] = {">=": 1, "rising": 1, "<=": -1, "falling": -1}
+"""Relation of a target, or direction without one → whether a higher figure is better (1) or a lower one (-1)."""
 
 
 def _by_measure(entries: Iterable[Entry]) -> tuple[Measure, ...]:

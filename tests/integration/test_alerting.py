@@ -25,7 +25,7 @@ from services.local.monitoring_tools import MonitoringTools
 from services.local.ports import free_ports
 from services.local.web_part import WebPart
 from services.messaging import topics
-from services.rules.write import write_rules
+from services.rules.write import Addresses, write_rules
 from services.settings import Settings
 
 SPEED = 300
@@ -152,10 +152,12 @@ def system(tmp_path_factory: pytest.TempPathFactory, prometheus_tools: Monitorin
             load_plan(settings.plan),
             SPEED,
             folder,
-            exporter=f"127.0.0.1:{ports['exporter']}",
-            alertmanager=f"127.0.0.1:{ports['alertmanager']}",
-            notifier_url=f"http://127.0.0.1:{ports['notifier']}",
-            token_file=settings.webhook_token,
+            Addresses(
+                exporter=f"127.0.0.1:{ports['exporter']}",
+                alertmanager=f"127.0.0.1:{ports['alertmanager']}",
+                notifier_url=f"http://127.0.0.1:{ports['notifier']}",
+                token_file=settings.webhook_token,
+            ),
         )
         producer = KafkaProducer(bootstrap_servers=broker.bootstrap)
         running.callback(producer.close)

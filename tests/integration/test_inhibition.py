@@ -29,7 +29,7 @@ from services.notifier.lost_ends import Asking
 from services.notifier.notice_subject import card_id
 from services.notifier.webhook import notifier_app
 from services.rules.alerts import rule_groups
-from services.rules.write import write_rules
+from services.rules.write import Addresses, write_rules
 from services.settings import Settings
 
 WATER, OTHER_WATER = "liangjiang-water", "sino-french-water"
@@ -46,7 +46,7 @@ def plan() -> Plan:
 @pytest.fixture
 def manager(plan: Plan, tmp_path: Path, prometheus_tools: MonitoringTools) -> Iterator[WebPart]:
     """An Alertmanager with the generated routes and nothing standing; whom it would tell does not matter here."""
-    write_rules(plan, 1, tmp_path, notifier_url="http://127.0.0.1:9")
+    write_rules(plan, 1, tmp_path, Addresses(notifier_url="http://127.0.0.1:9"))
     running = alertmanager.start(tmp_path / "am", tmp_path / "alertmanager" / "alertmanager.yml", prometheus_tools)
     yield running
     running.stop()
@@ -229,7 +229,7 @@ def test_the_end_of_an_alert_that_is_inhibited_reaches_its_unit_and_so_does_its_
     port, at = free_ports(2)
     settings = Settings(outbox=tmp_path / "outbox.jsonl", notifier_port=port, alertmanager_url=f"http://127.0.0.1:{at}")
     (tmp_path / "token").write_text("secret")
-    write_rules(plan, 3000, tmp_path, notifier_url=f"http://127.0.0.1:{port}", token_file=tmp_path / "token")
+    write_rules(plan, 3000, tmp_path, Addresses(notifier_url=f"http://127.0.0.1:{port}", token_file=tmp_path / "token"))
     tree = tmp_path / "alertmanager" / "alertmanager.yml"
 
     def told(name: str) -> list[str]:

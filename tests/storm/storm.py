@@ -26,7 +26,7 @@ from services.local.ports import free_ports
 from services.messaging import topics
 from services.messaging.codec import admission
 from services.messaging.topics import CASE_EVENTS
-from services.rules.write import write_rules
+from services.rules.write import Addresses, write_rules
 from services.settings import Settings
 from services.simulator.history import Event
 from tests.storm import comparison, faults, poison
@@ -249,11 +249,13 @@ class _Ground:
             self.district.plan,
             self.speed,
             self.folder / "monitoring",
-            exporter=f"127.0.0.1:{settings.exporter_port}",
-            alertmanager=f"127.0.0.1:{settings.alertmanager_port}",
-            prometheus=f"127.0.0.1:{settings.prometheus_port}",
-            notifier_url=f"http://127.0.0.1:{settings.notifier_port}",
-            token_file=settings.webhook_token,
+            Addresses(
+                exporter=f"127.0.0.1:{settings.exporter_port}",
+                alertmanager=f"127.0.0.1:{settings.alertmanager_port}",
+                prometheus=f"127.0.0.1:{settings.prometheus_port}",
+                notifier_url=f"http://127.0.0.1:{settings.notifier_port}",
+                token_file=settings.webhook_token,
+            ),
         )
 
     def _wait(self, what: str, ready: Callable[[], bool], seconds: float) -> None:
