@@ -208,7 +208,7 @@ class Delivery:
                 self._over.pop(subject.id, None)
 
     def _write(self, unit: str, delivered: Sequence[Notice], noted: Sequence[Notice]) -> None:
-        """Deliver notices to a unit; all of them, and those that only note what is held back, are then in the outbox."""
+        """Deliver notices to a unit. Then they are in the outbox, with those that only note what is held back."""
         channel = self._channels.get(unit)
         if channel is not None and delivered:
             channel.deliver(delivered)

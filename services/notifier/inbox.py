@@ -82,7 +82,7 @@ class Cards:
 
     def __init__(self, delivered: Iterable[Card] = ()) -> None:
         """`delivered`: cards of which a notice was delivered and no end. One that the topic no longer knows was
-        retracted while nobody read: Kafka forgets removed records after a while."""
+        retracted while the notifier did not run: Kafka drops removed records after a while."""
         self._absent = {card_records.name_of(card): retracted(card) for card in delivered}
         self._unread: dict[str, Card] = {}
         self._active: dict[str, Card] = {}

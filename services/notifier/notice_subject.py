@@ -34,7 +34,7 @@ class Subject:
 
 
 class Numbering:
-    """Opaque numbers of cards: keyed, so that nobody can find the case by trying cases."""
+    """Opaque numbers of cards: keyed, so that the case cannot be found by trying cases."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key

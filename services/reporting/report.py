@@ -1,4 +1,4 @@
-"""What the lead units send each month (section 四 of the plan): per measure, how each promise stands.
+"""What the lead units send each month (section 四 of the plan): per measure, the state of each promise.
 
 Every figure is a cell of a value row and knows which: nothing is computed here but counts of rows, and which of two
 figures is the better one.
@@ -65,7 +65,7 @@ class Entry:
     points: tuple[ValueRow, ...]
     """What is drawn."""
     units: tuple[RowShown, ...]
-    """How each unit stands, in the official window."""
+    """The row of each unit, in the official window."""
     leads: tuple[Title, ...]
     responsible: tuple[Title, ...]
 
@@ -96,7 +96,7 @@ class Report:
         counts = Counter(entry.official.state for entry in self.entries if entry.promise.variant == "official")
         return [(state, counts[state]) for state in WORST_FIRST if counts[state]]
 
-    def standing(self, *states: State) -> list[Entry]:
+    def in_state(self, *states: State) -> list[Entry]:
         """Those in one of these states."""
         return [entry for entry in self.entries if entry.official.state in states]
 

@@ -54,7 +54,7 @@ def figure_alerts() -> Iterator[Alert]:
         Title(
             zh="数据源 {{ $labels.source }} 近30天 {{ $value | humanizePercentage }} 的办结案件疑似先办后录",
             en="source {{ $labels.source }} entered {{ $value | humanizePercentage }} of the cases completed in 30 days"
-            " in one breath, long after the fact",
+            " within minutes, long after the fact",
         ),
         plan_time(HOUR, DAY),
     )

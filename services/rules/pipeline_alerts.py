@@ -18,7 +18,7 @@ EXPORTER_JOB = "kpiwatch-exporter"
 
 MAXIMUM_DEAD_LETTER_RATIO = 0.05
 MINIMUM_DEAD_LETTERS = 10
-"""Fewer refused events in 15 minutes are no ratio: one bad event of a quiet night wakes nobody."""
+"""Fewer refused events in 15 minutes are no ratio: a bad event in a quiet night must not page."""
 MAXIMUM_LAG_RECORDS = 10_000
 PIPELINE_DOWN_SECONDS = 5 * MINUTE
 MAXIMUM_SWEEP_AGE_SECONDS = 10 * MINUTE
@@ -82,7 +82,7 @@ def _sources_and_calendar() -> Iterator[Alert]:
         to_operations("review"),
         Title(
             zh="已公布的工作日历不足30天，其后的期限均为暂定",
-            en="published working days end within 30 days; deadlines after that are provisional",
+            en="the published working days end within 30 days; deadlines after that are provisional",
         ),
         plan_time(HOUR, HOUR),
     )
@@ -110,15 +110,15 @@ def _machinery(speed: float) -> Iterator[Alert]:
         ),
         real_time(3 * MINUTE, 10 * MINUTE),
     )
-    nobody = f"(absent({metrics.SWEEP.name}) and on () {exporter})"
+    no_sweep = f"(absent({metrics.SWEEP.name}) and on () {exporter})"
     still = f"min({SWEEP_AGE}) > {_real(PIPELINE_DOWN_SECONDS, speed)}"
     yield Alert(
         "PipelineDown",
-        f"({still} unless on () {BACKLOG_SHRINKS}) or {nobody}",
+        f"({still} unless on () {BACKLOG_SHRINKS}) or {no_sweep}",
         to_operations("page"),
         Title(
             zh="流计算停止：没有任何分区在处理案件",
-            en="the streams stand still: no partition of cases is being looked at",
+            en="the streams have stopped: no partition of cases is processed",
         ),
         real_time(2 * MINUTE, 5 * MINUTE),
     )
@@ -128,7 +128,7 @@ def _machinery(speed: float) -> Iterator[Alert]:
         to_operations("page"),
         Title(
             zh="分区 {{ $labels.partition }} 的在办案件未按时检查，黄牌红牌可能延迟",
-            en="open cases of partition {{ $labels.partition }} are not looked at: cards may be late",
+            en="open cases of partition {{ $labels.partition }} are not checked: cards may be late",
         ),
         real_time(2 * MINUTE, 5 * MINUTE),
     )
@@ -140,7 +140,7 @@ def _machinery(speed: float) -> Iterator[Alert]:
         to_operations("page"),
         Title(
             zh="案件在处理，但指标没有更新：看板上的数字已过时",
-            en="cases are looked at, but no figure follows: what the dashboards show is old",
+            en="cases are processed, but no figure is updated: the dashboards show old figures",
         ),
         real_time(2 * MINUTE, 5 * MINUTE),
     )
@@ -204,7 +204,7 @@ def _records() -> Iterator[Alert]:
         to_operations("review"),
         Title(
             zh="主题 {{ $labels.topic }} 中有 {{ $value }} 条记录无法识别",
-            en="{{ $value }} records of {{ $labels.topic }} are not what the topic promises",
+            en="{{ $value }} records of {{ $labels.topic }} cannot be read",
         ),
         real_time(15 * MINUTE, 15 * MINUTE),
     )

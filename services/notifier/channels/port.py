@@ -8,7 +8,6 @@ the channel `file`. Each other module of this folder is one channel: its constan
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import Any, Protocol
 
 from services.domain.plan.plan import Unit
@@ -32,9 +31,8 @@ OpenChannel = Callable[[str], Channel]
 
 def channel_types() -> dict[str, OpenChannel]:
     """Scheme → how to open such a channel: of every module of this folder that is a channel."""
-    modules = (
-        import_module(f"{__package__}.{found.name}") for found in pkgutil.iter_modules([str(Path(__file__).parent)])
-    )
+    folder = import_module(__package__)
+    modules = [import_module(f"{__package__}.{found.name}") for found in pkgutil.iter_modules(folder.__path__)]
     return {module.SCHEME: module.open_channel for module in modules if hasattr(module, "SCHEME")}
 
 
