@@ -18,7 +18,7 @@ import orjson
 from kafka import KafkaProducer
 
 from services.logs import complain
-from services.messaging.decoding import Unreadable, WorkerFailure, fields_of, read_failure, text
+from services.messaging.records.fields import Unreadable, WorkerFailure, fields_of, read_failure, text
 from services.messaging.topics import ANSWER_MS, WORKER_FAILURES
 
 REPEATED = 3

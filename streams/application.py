@@ -17,7 +17,7 @@ from services.catalog.load.plan_folder import InvalidPlan
 from services.domain.intake.visible_text import LINES, visible
 from services.ending import end_soon
 from services.logs import SeenRecord, complain
-from services.messaging.decoding import WorkerFailure
+from services.messaging.records.fields import WorkerFailure
 from services.messaging.topics import LARGEST_BATCH, check
 from services.settings import Settings, SettingsError
 from services.worker_failures import REPEATED, FailureFile, ForeseenEnd, publish

@@ -20,7 +20,8 @@ from services.domain.judging.data_quality import FORECASTS
 from services.domain.plan.plan import Plan, Promise
 from services.domain.results.cards import WHOLE
 from services.domain.results.published import WORST_FIRST, Card, Level, State, ValueRow
-from services.messaging.decoding import (
+from services.messaging.reader import BrokerUnavailable, TopicReader
+from services.messaging.records.fields import (
     SIGNAL,
     Published,
     Unreadable,
@@ -31,7 +32,6 @@ from services.messaging.decoding import (
     read_row,
     read_signal,
 )
-from services.messaging.reader import BrokerUnavailable, TopicReader
 from services.messaging.topics import ALERT_CARDS, CASE_QUARANTINE, KPI_VALUES, WORKER_FAILURES
 from services.settings import Settings
 

@@ -17,8 +17,8 @@ from services.domain.judging.judge import Judge
 from services.domain.results.published import Card
 from services.domain.results.value_rows import Valuer
 from services.domain.time.zone import Instant, Zone, instant_of
-from services.messaging.decoding import Unreadable, passed_over, read_card
 from services.messaging.reader import BrokerUnavailable, Record, TopicReader
+from services.messaging.records.fields import Unreadable, passed_over, read_card
 from services.messaging.tally_reader import NotThere, Passed, read_standing
 from services.messaging.topics import ALERT_CARDS
 from services.replay.writing import write_cards, write_values

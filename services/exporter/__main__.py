@@ -17,8 +17,8 @@ from services.exporter.snapshot import LabelSets, Snapshot
 from services.exporter.web import exporter_app
 from services.logs import complain, start_logging
 from services.messaging import topics
-from services.messaging.decoding import passed_over
 from services.messaging.reader import BrokerUnavailable, Record, TopicReader
+from services.messaging.records.fields import passed_over
 from services.serving import serve_beside
 from services.settings import Settings, SettingsError
 

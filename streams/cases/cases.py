@@ -24,9 +24,10 @@ from services.domain.results.case_partition import CasePartition, Effects, Turne
 from services.domain.results.verdicts import written_verdict
 from services.domain.sums.tally import Tally
 from services.domain.time.zone import Instant
-from services.messaging import quarantine_log, tally_log
+from services.messaging import tally_log
 from services.messaging.codec import dump_row, load_row
-from services.messaging.dead_letter import DeadLetter
+from services.messaging.records import quarantine as quarantine_log
+from services.messaging.records.dead_letters import DeadLetter
 from services.messaging.tally_log import Record
 from services.messaging.topics import (
     ALERT_CARDS,

@@ -17,7 +17,7 @@ from services.domain.judging.judge import Judge
 from services.domain.results.published import ValueRow
 from services.domain.results.value_rows import Valuer
 from services.domain.time.zone import Instant, instant_of
-from services.messaging.decoding import SIGNAL, Unreadable, passed_over, read_row
+from services.messaging.records.fields import SIGNAL, Unreadable, passed_over, read_row
 from services.messaging.tally_log import Record, TallyLog
 from services.messaging.topics import KPI_TALLIES, KPI_VALUES
 from streams.delivery import BulkDelivery

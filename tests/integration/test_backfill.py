@@ -20,8 +20,8 @@ from services.domain.plan.statutory_time import Law
 from services.local import prometheus
 from services.local.monitoring_tools import MonitoringTools
 from services.local.web_part import WebPart
-from services.messaging import metrics
-from services.messaging.series import number_of
+from services.names import metrics
+from services.names.samples import number_of
 from services.rules.write import write_rules
 from services.simulator.history import History
 from services.simulator.profile import profile

@@ -26,10 +26,11 @@ from services.domain.judging.judge import Judge
 from services.domain.results.value_rows import Valuer
 from services.local.kafka import Broker
 from services.local.ports import free_ports
-from services.messaging import dead_letter, topics
+from services.messaging import topics
 from services.messaging.archive_feed import addressed
-from services.messaging.dead_letter import DeadLetter, original_of
 from services.messaging.reader import TopicReader
+from services.messaging.records import dead_letters as dead_letter
+from services.messaging.records.dead_letters import DeadLetter, original_of
 from services.messaging.tally_reader import read_standing
 from services.replay.replay import replay
 from services.settings import Settings

@@ -19,8 +19,9 @@ from services.domain.judging.judge import Judge
 from services.domain.results.value_rows import Valuer
 from services.domain.time.rfc3339 import instant_from
 from services.local.kafka import Broker
-from services.messaging import dead_letter, topics
+from services.messaging import topics
 from services.messaging.codec import CODEC
+from services.messaging.records import dead_letters as dead_letter
 from services.messaging.tally_reader import read_standing
 from services.replay.replay import Replayed, replay
 from services.settings import Settings

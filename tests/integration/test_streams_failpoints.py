@@ -24,8 +24,9 @@ from services.domain.results.published import Card, State, ValueRow, Verdict
 from services.domain.results.value_rows import Valuer
 from services.domain.time.zone import Instant
 from services.local.kafka import Broker
-from services.messaging import dead_letter, topics
+from services.messaging import topics
 from services.messaging.reader import TopicReader
+from services.messaging.records import dead_letters as dead_letter
 from services.messaging.tally_reader import read_standing
 from services.settings import Settings
 from tests.integration.crash_story import Standing, Truth, day_end, days, write_plan

@@ -20,7 +20,7 @@ from services.local.kafka import Broker
 from services.messaging import topics
 from services.messaging.archive_feed import feed
 from services.messaging.codec import admission
-from services.messaging.dead_letter import DeadLetter, read
+from services.messaging.records.dead_letters import DeadLetter, read
 from services.settings import Settings
 from streams.delivery import _Producer
 

@@ -19,7 +19,7 @@ from services.domain.results.case_partition import JUDGED_ROW, PLAN_ROW
 from services.domain.sums.tally import Cell
 from services.domain.time.zone import Instant
 from services.messaging.codec import admission
-from services.messaging.dead_letter import DeadLetter
+from services.messaging.records.dead_letters import DeadLetter
 from services.messaging.tally_log import TallyLog
 from services.messaging.tally_reader import Passed, standing_at
 from services.messaging.topics import ALERT_CARDS, CASE_EVENTS, CASE_VERDICTS, DEAD_LETTER, KPI_TALLIES

@@ -23,7 +23,7 @@ from services.domain.results.side_results import Aside
 from services.domain.time.zone import Zone
 from services.exporter.snapshot import LabelSets, Snapshot
 from services.local import prometheus
-from services.messaging import metrics
+from services.names import metrics
 
 PLAN = Path(__file__).parents[1] / "golden" / "plans" / "good" / "kinds"
 ZONE = Zone("Asia/Shanghai")

@@ -21,9 +21,10 @@ from services.exporter.__main__ import take_in, takers
 from services.exporter.collector import PlanCollector
 from services.exporter.exposition import exposition
 from services.exporter.snapshot import LabelSets, Snapshot
-from services.messaging import decoding, tally_log, topics
-from services.messaging.decoding import Unreadable, WorkerFailure, read_card, read_row
+from services.messaging import tally_log, topics
 from services.messaging.reader import Record
+from services.messaging.records import fields as decoding
+from services.messaging.records.fields import Unreadable, WorkerFailure, read_card, read_row
 from services.messaging.tally_log import Progress, TallyLog
 from services.messaging.tally_reader import Passed, standing_at
 from services.settings import Settings

@@ -34,7 +34,7 @@ from services.domain.results.published import Card
 from services.messaging.reader import Record, TopicReader
 from services.notifier import journal
 from services.notifier.delivery import AlertmanagerAway
-from services.notifier.subjects import Alert, Numbering, alert_id, card_id
+from services.notifier.notice_subject import Alert, Numbering, alert_id, card_id
 from services.settings import Settings
 
 JIANGBEI = Path(services.catalog.__file__).parent / "jiangbei-2021"

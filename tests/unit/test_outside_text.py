@@ -21,9 +21,9 @@ from services.domain.intake.refusal import Reason, Refused
 from services.domain.intake.visible_text import uncelled
 from services.domain.results.published import Card, Level, ValueRow
 from services.logs import SeenRecord, complain
-from services.messaging.dead_letter import DeadLetter, Filed
 from services.messaging.reader import Record
-from services.messaging.series import written
+from services.messaging.records.dead_letters import DeadLetter, Filed
+from services.names.samples import written
 from services.replay.buckets import Rejected
 from services.replay.writing import write_cards, write_rejected, write_values
 from services.reporting.page import _templates

@@ -9,7 +9,7 @@ import pytest
 
 from services import readiness, worker_failures
 from services.clock import Clock
-from services.messaging.decoding import WorkerFailure, read_failure
+from services.messaging.records.fields import WorkerFailure, read_failure
 from services.worker_failures import REPEATED, WITHOUT_A_WORD, FailureFile, ForeseenEnd, cause_of
 
 

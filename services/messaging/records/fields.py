@@ -17,8 +17,8 @@ import orjson
 from services.domain.judging.data_quality import FORECASTS
 from services.domain.results.published import Card, Level, State, ValueRow, Verdict
 from services.domain.time.zone import Instant, instant_of
-from services.messaging import metrics
-from services.messaging.series import number_of
+from services.names import metrics
+from services.names.samples import number_of
 
 SIGNAL = b"signal|"
 """Begins the keys of what is published beside the value rows."""

@@ -21,8 +21,8 @@ from services.domain.intake.admission import LARGEST_EVENT
 from services.domain.intake.events import LONGEST_NAME, text_of
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.time.zone import Instant
-from services.messaging.decoding import Unreadable, is_whole, text
 from services.messaging.header_names import read_any_header_name
+from services.messaging.records.fields import Unreadable, is_whole, text
 from services.messaging.topics import ANSWER_MS, DEAD_LETTER
 
 read_any_header_name()

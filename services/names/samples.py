@@ -11,8 +11,8 @@ from services.catalog.working_time import WorkingTime
 from services.domain.intake.visible_text import visible
 from services.domain.plan.plan import Plan, Promise, Source, Title
 from services.domain.time.zone import Instant, Zone
-from services.messaging import metrics
-from services.messaging.metrics import Metric
+from services.names import metrics
+from services.names.metrics import Metric
 
 WHOLE_DISTRICT = "ALL"
 ALL_ITEMS = "-"

@@ -6,7 +6,7 @@ import orjson
 
 from services.domain.results.case_partition import Held
 from services.domain.time.zone import Zone
-from services.messaging.decoding import fields_of
+from services.messaging.records.fields import fields_of
 
 Record = tuple[bytes, bytes | None]
 """Key and value as they are sent."""
