@@ -12,9 +12,9 @@ from services.domain.plan.statutory_time import Law
 from services.ending import end_soon
 from services.logs import complain, start_logging
 from services.settings import Settings, SettingsError, variable
+from services.simulator.district.profile import profile
 from services.simulator.feed import Feed, FeedFailed
-from services.simulator.history import TELLING, History
-from services.simulator.profile import profile
+from services.simulator.simulation import TELLING, History
 
 PROFILE = "demo"
 

@@ -21,7 +21,7 @@ from kafka.errors import KafkaError
 from services.clock import Clock
 from services.domain.time.zone import Instant
 from services.messaging import topics
-from services.simulator.history import Event, History
+from services.simulator.simulation import Event, History
 
 log = logging.getLogger("services.simulator")
 

@@ -23,8 +23,8 @@ from services.local.web_part import WebPart
 from services.names import metrics
 from services.names.samples import number_of
 from services.rules.write import write_rules
-from services.simulator.history import History
-from services.simulator.profile import profile
+from services.simulator.district.profile import profile
+from services.simulator.simulation import History
 
 PLAN = Path(__file__).parents[1] / "golden" / "plans" / "good" / "kinds"
 FIRST, LAST = date(2021, 8, 20), date(2022, 8, 19)

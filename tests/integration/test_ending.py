@@ -18,8 +18,8 @@ from services.local.kafka import Broker
 from services.local.ports import free_ports
 from services.readiness import read
 from services.settings import Settings
-from services.simulator.history import History
-from services.simulator.profile import profile
+from services.simulator.district.profile import profile
+from services.simulator.simulation import History
 from tests.integration.system import System
 
 PARTITIONS = 2

@@ -25,9 +25,9 @@ from services.domain.time.zone import DAY_US
 from services.local.kafka import Broker
 from services.messaging import topics
 from services.settings import Settings
+from services.simulator.district.profile import profile
 from services.simulator.feed import Feed, FeedFailed
-from services.simulator.history import History
-from services.simulator.profile import profile
+from services.simulator.simulation import History
 
 START = date(2021, 8, 20)
 PARTITIONS = 4

@@ -28,7 +28,7 @@ from services.messaging.codec import admission
 from services.messaging.topics import CASE_EVENTS
 from services.rules.write import write_rules
 from services.settings import Settings
-from services.simulator.history import Event
+from services.simulator.simulation import Event
 from tests.storm import comparison, faults, poison
 from tests.storm.district import District
 from tests.storm.faults import FAULTS, Field, Planned

@@ -12,9 +12,9 @@ from typing import NamedTuple
 from services.domain.plan.plan import Kind, Objective, Promise
 from services.domain.time.limits import Limit
 from services.domain.time.zone import Instant
-from services.simulator.known import Known
-from services.simulator.placement import Placement, own_limit
-from services.simulator.story import NEVER, Fate, Moment, Story
+from services.simulator.stories.case_history import NEVER, Fate, Moment, Story
+from services.simulator.stories.timing import Placement, own_limit
+from services.simulator.truth.observed_case import Known
 
 COLUMNS = (
     "kpi", "variant", "unit", "item", "case", "fate", "started_at", "due_at", "stopped_at", "day", "amount", "base",

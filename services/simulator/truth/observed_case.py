@@ -10,7 +10,7 @@ from typing import Any
 
 from services.domain.intake.facts import RANK_OF
 from services.domain.time.zone import Instant
-from services.simulator.story import OPERATIONS, Moment, Passage, Pause, Story
+from services.simulator.stories.case_history import OPERATIONS, Moment, Passage, Pause, Story
 
 
 class Known:

@@ -12,9 +12,9 @@ from typing import Any
 from services.domain.plan.plan import BY_EVENT, AttributeSpec, Kind, Objective, Promise, ServiceItem, Strength
 from services.domain.time.limits import Limit
 from services.domain.time.zone import MINUTE_US, Instant
-from services.simulator.placement import Placement, own_limit, values_of
-from services.simulator.profile import Quality
-from services.simulator.story import OPERATIONS, SECOND, Fate, Moment, Story
+from services.simulator.district.profile import Quality
+from services.simulator.stories.case_history import OPERATIONS, SECOND, Fate, Moment, Story
+from services.simulator.stories.timing import Placement, own_limit, values_of
 
 FULL_TRACE = "full_trace"
 _NO_ATTRIBUTES = ("stopped", "reached", "online", "channel", "extended", "applicant", "outcome")

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from random import Random
 
 from services.domain.time.zone import DAY_US, Instant
-from services.simulator.placement import HOUR_US, Placement
-from services.simulator.scenes import confirmed, stop_and_go
-from services.simulator.story import NEVER, OPERATIONS, SECOND, Fate, Moment, Story
+from services.simulator.stories.case_history import NEVER, OPERATIONS, SECOND, Fate, Moment, Story
+from services.simulator.stories.scenarios import confirmed, stop_and_go
+from services.simulator.stories.timing import HOUR_US, Placement
 
 WEEK_US = 7 * DAY_US
 LARGEST_LEAD_US = 290 * SECOND

@@ -13,13 +13,13 @@ from typing import Any
 
 from services.domain.plan.plan import Kind, Plan, Promise
 from services.domain.time.zone import Instant
-from services.simulator.lists import listed_entries
-from services.simulator.months import first_owed, last_day, month_of
-from services.simulator.placement import Placement
-from services.simulator.profile import Profile, district
-from services.simulator.reports import Reports
-from services.simulator.story import SECOND, Fate, Moment
-from services.simulator.truth import MICRO, Row
+from services.simulator.district.lists import listed_entries
+from services.simulator.district.months import first_owed, last_day, month_of
+from services.simulator.district.profile import Profile, district
+from services.simulator.stories.case_history import SECOND, Fate, Moment
+from services.simulator.stories.figures import Reports
+from services.simulator.stories.timing import Placement
+from services.simulator.truth.case_truth import MICRO, Row
 
 _PARTNERS = ("sichuan", "guizhou", "hubei", "shaanxi", "yunnan", "hunan")
 _CATALOGUE, _CROSS_PROVINCE = "service_catalogue", "cross_province"

@@ -7,10 +7,10 @@ from typing import Any
 from services.domain.plan.plan import Promise, Strength
 from services.domain.time.limits import LimitUnit
 from services.domain.time.zone import MINUTE_US, Instant
-from services.simulator.composition import composed
-from services.simulator.placement import HOUR_US, Placement
-from services.simulator.profile import Quality
-from services.simulator.story import OPERATIONS, SECOND, Fate, Story
+from services.simulator.district.profile import Quality
+from services.simulator.stories.case_history import OPERATIONS, SECOND, Fate, Story
+from services.simulator.stories.generic_scenario import composed
+from services.simulator.stories.timing import HOUR_US, Placement
 
 _CLOCK_STOPS = ("inspection", "testing", "appraisal", "expert_review", "hearing")
 _OTHER_REASONS = ("applicant_materials", "customer_site_not_ready", "weather")

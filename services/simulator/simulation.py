@@ -16,16 +16,16 @@ from services.domain.intake.facts import case_key
 from services.domain.plan.plan import Plan
 from services.domain.plan.statutory_time import Law
 from services.domain.time.zone import Instant
-from services.simulator.arrivals import hall_instant, online_instant, volume
-from services.simulator.composition import characterise, rate, tell_the_rest
-from services.simulator.faults import LARGEST_LEAD_US, Faults, bad_event, due_reasons
-from services.simulator.placement import HOUR_US, Placement
-from services.simulator.profile import Lane, Profile, Quality, Variant
-from services.simulator.registers import Registers
-from services.simulator.scenes import SCENES
-from services.simulator.story import NEVER, SECOND, Fate, Moment, Story
-from services.simulator.truth import Row, Truth
-from services.simulator.wire import Stamp, line
+from services.simulator.district.arrivals import hall_instant, online_instant, volume
+from services.simulator.district.profile import Lane, Profile, Quality, Variant
+from services.simulator.faults.inject_faults import LARGEST_LEAD_US, Faults, bad_event, due_reasons
+from services.simulator.serialize import Stamp, line
+from services.simulator.stories.case_history import NEVER, SECOND, Fate, Moment, Story
+from services.simulator.stories.generic_scenario import characterise, rate, tell_the_rest
+from services.simulator.stories.registers import Registers
+from services.simulator.stories.scenarios import SCENES
+from services.simulator.stories.timing import HOUR_US, Placement
+from services.simulator.truth.case_truth import Row, Truth
 
 _HEARTBEAT_HOURS = range(9, 18)
 TELLING = 2

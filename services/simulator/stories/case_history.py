@@ -6,7 +6,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from services.domain.time.zone import Instant
-from services.simulator.profile import Lane, Variant
+from services.simulator.district.profile import Lane, Variant
 
 SECOND = 1_000_000
 NEVER: Instant = 1 << 62

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 from services.domain.plan.plan import Kind, Plan, Promise
 from services.domain.time.limits import Ends, due
 from services.domain.time.zone import Instant
-from services.simulator.months import first_owed, last_day, month_of
-from services.simulator.placement import Placement
-from services.simulator.profile import district
-from services.simulator.story import OPERATIONS, SECOND, Fate, Moment
-from services.simulator.truth import MICRO, Row
+from services.simulator.district.months import first_owed, last_day, month_of
+from services.simulator.district.profile import district
+from services.simulator.stories.case_history import OPERATIONS, SECOND, Fate, Moment
+from services.simulator.stories.timing import Placement
+from services.simulator.truth.case_truth import MICRO, Row
 
 
 class Told(NamedTuple):

@@ -10,8 +10,8 @@ from services.domain.plan.plan import CASELESS, Kind, Promise, ServiceItem, Stre
 from services.domain.plan.statutory_time import Law
 from services.domain.time.limits import Ends, Limit, LimitUnit, due
 from services.domain.time.zone import MINUTE_US, Instant
-from services.simulator.profile import Quality
-from services.simulator.story import SECOND, Fate
+from services.simulator.district.profile import Quality
+from services.simulator.stories.case_history import SECOND, Fate
 
 HOUR_US = 60 * MINUTE_US
 _MORNING, _WORKDAY_SECONDS = 9 * 60, int(8.5 * 3600)
