@@ -17,10 +17,10 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
-from services.bounded import Unreadable, parsed_toml, read_text
 from services.catalog.calendars import FOLDER as CALENDARS
 from services.domain.intake.visible_text import bites, visible
 from services.domain.plan.plan import Entry, HoursEntry, Plan, PlanHead, Promise, ServiceItem, Source, Unit
+from services.process.text_file import Unreadable, parsed_toml, read_text
 
 TAKES_LISTS = {
     "select",

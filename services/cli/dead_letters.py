@@ -18,7 +18,7 @@ from services.domain.intake.visible_text import visible
 from services.messaging.codec import admission
 from services.messaging.dead_letter import DeadLetter, Filed, Headers, OriginalGone, as_event, original_of, read
 from services.messaging.topics import ANSWER_MS, CASE_EVENTS
-from services.settings import Settings
+from services.process.settings import Settings
 
 app = typer.Typer(help="List, show and send again what was refused.", no_args_is_help=True)
 

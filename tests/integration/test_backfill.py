@@ -18,8 +18,8 @@ from services.catalog.load import load_plan
 from services.cli.__main__ import main
 from services.domain.plan.statutory_time import Law
 from services.local import prometheus
+from services.local.http_process import WebPart
 from services.local.monitoring_tools import MonitoringTools
-from services.local.web_part import WebPart
 from services.messaging import metrics
 from services.messaging.series import number_of
 from services.rules.write import write_rules

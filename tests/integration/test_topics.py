@@ -21,8 +21,8 @@ from services.messaging import topics
 from services.messaging.archive_feed import feed
 from services.messaging.codec import admission
 from services.messaging.dead_letter import DeadLetter, read
-from services.settings import Settings
-from streams.delivery import _Producer
+from services.process.settings import Settings
+from streams.delivery.bulk import _Producer
 
 PLAN = Path(load.__file__).parent / "jiangbei-2021"
 SOURCE = "/units/liangjiang-water"
