@@ -26,7 +26,7 @@ from services.messaging.records.dead_letters import (
     read,
 )
 from services.messaging.topics import ANSWER_MS, CASE_EVENTS
-from services.settings import Settings
+from services.process.settings import Settings
 
 app = typer.Typer(help="List, show and send again what was refused.", no_args_is_help=True)
 

@@ -5,8 +5,8 @@ import sys
 
 from services.catalog.load.plan_folder import InvalidPlan
 from services.local.failures import PartUnavailable
-from services.settings import SettingsError
-from services.whole_file import BeingWritten
+from services.process.atomic_file import BeingWritten
+from services.process.settings import SettingsError
 
 INPUT_HAS_ERRORS = 1
 WRONG_USAGE = 2

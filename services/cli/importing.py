@@ -17,7 +17,7 @@ from services.cli.failure import INPUT_HAS_ERRORS, Failure
 from services.cli.mapping import ExportMapping, MappingError, Problem, RowReader, read_mapping
 from services.cli.terminal import safe_console, say
 from services.domain.intake.visible_text import visible
-from services.whole_file import whole_file
+from services.process.atomic_file import whole_file
 
 _TOLD_EVERY = 5_000
 _LISTED = 1_000

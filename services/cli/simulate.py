@@ -22,7 +22,8 @@ from services.simulator.district.profile import FAULTS, parse_faults, profile
 from services.simulator.simulation import Event, History
 from services.simulator.stories.timing import Placement
 from services.simulator.truth.case_truth import COLUMNS, Row, lines
-from services.whole_file import whole_file
+from services.process.atomic_file import whole_file
+from services.simulator.truth import COLUMNS, Row, lines
 
 _CHUNK = 5_000
 

@@ -33,7 +33,7 @@ from services.messaging.records.fields import (
     read_signal,
 )
 from services.messaging.topics import ALERT_CARDS, CASE_QUARANTINE, KPI_VALUES, WORKER_FAILURES
-from services.settings import Settings
+from services.process.settings import Settings
 
 _STYLES = {
     State.MISSED: "bold red",

@@ -21,8 +21,8 @@ from services.messaging.reader import BrokerUnavailable, Record, TopicReader
 from services.messaging.records.fields import Unreadable, passed_over, read_card
 from services.messaging.tally_reader import NotThere, Passed, read_standing
 from services.messaging.topics import ALERT_CARDS
+from services.process.settings import Settings
 from services.replay.writing import write_cards, write_values
-from services.settings import Settings
 
 _log = logging.getLogger(__name__)
 

@@ -27,8 +27,8 @@ from services.names.recording_rules import (
     WORKING,
     rank,
 )
+from services.process.worker_failures import REPEATED
 from services.rules.durations import DAY, HOUR, MINUTE, of_plan, text
-from services.worker_failures import REPEATED
 
 Rule = dict[str, Any]
 

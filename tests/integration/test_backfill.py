@@ -18,8 +18,9 @@ from services.catalog.load.plan_folder import load_plan
 from services.cli.__main__ import main
 from services.domain.plan.statutory_time import Law
 from services.local import prometheus
+from services.local.http_process import WebPart
 from services.local.monitoring_tools import MonitoringTools
-from services.local.web_part import WebPart
+from services.local.http_process import WebPart
 from services.names import metrics
 from services.names.samples import number_of
 from services.rules.write import write_rules

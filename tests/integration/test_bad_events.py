@@ -32,8 +32,8 @@ from services.messaging.reader import TopicReader
 from services.messaging.records import dead_letters as dead_letter
 from services.messaging.records.dead_letters import DeadLetter, original_of
 from services.messaging.tally_reader import read_standing
+from services.process.settings import Settings
 from services.replay.replay import replay
-from services.settings import Settings
 from tests.broken_names import GbkName
 from tests.integration.failing_worker import DIED, Failpoint
 from tests.integration.system import ROOT, System

@@ -19,7 +19,7 @@ import kafka as kafka_python
 import pytest
 from kafka.admin import KafkaAdminClient, NewTopic
 
-from streams.rows import CLAIM_KEY, NotOurs, decode, encode
+from streams.delivery.rows import CLAIM_KEY, NotOurs, decode, encode
 from tests.integration.delivery_worker import ID_BYTES, SWEEP_KEY, ids
 
 PARTITIONS = 8

@@ -23,8 +23,8 @@ from services.messaging import topics
 from services.messaging.codec import CODEC
 from services.messaging.records import dead_letters as dead_letter
 from services.messaging.tally_reader import read_standing
+from services.process.settings import Settings
 from services.replay.replay import Replayed, replay
-from services.settings import Settings
 from tests.integration.system import ROOT, System
 from tests.mutations import mutated, shipped_plan
 

@@ -21,8 +21,9 @@ from services.messaging import topics
 from services.messaging.archive_feed import feed
 from services.messaging.codec import admission
 from services.messaging.records.dead_letters import DeadLetter, read
-from services.settings import Settings
+from services.process.settings import Settings
 from streams.delivery import _Producer
+from streams.delivery.bulk import _Producer
 
 PLAN = Path(services.catalog.__file__).parent / "jiangbei-2021"
 SOURCE = "/units/liangjiang-water"

@@ -27,7 +27,7 @@ from services.messaging.records import fields as decoding
 from services.messaging.records.fields import Unreadable, WorkerFailure, read_card, read_row
 from services.messaging.tally_log import Progress, TallyLog
 from services.messaging.tally_reader import Passed, standing_at
-from services.settings import Settings
+from services.process.settings import Settings
 from tests.unit.mutated_records import STRANGERS, Pair, mutated
 
 T = "2021-10-12T09:59:00+08:00"

@@ -28,9 +28,9 @@ from services.messaging import tally_log
 from services.messaging.archive_feed import addressed
 from services.messaging.codec import CODEC, dump_row, load_row
 from services.messaging.exported import exported
+from services.process.settings import Settings
 from services.replay.finding import find_case
 from services.replay.replay import replay
-from services.settings import Settings
 from tests.mutations import Mutated, mutated, shipped_plan
 
 NUMBER = 3_000

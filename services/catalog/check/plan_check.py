@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
 
-from services.bounded import read_text
 from services.catalog.check.clause_check import PlanText, contradictions
+from services.catalog.load.calendars import load_calendar
+from services.process.text_file import read_text
 from services.catalog.check.promise_checks import (
     MEASURES,
     Fault,
@@ -37,6 +38,7 @@ from services.domain.plan.statutory_time import hours_version
 from services.domain.time.limits import Limit
 from services.domain.time.opening_hours import OpeningHours
 from services.domain.time.zone import Zone
+from services.process.text_file import read_text
 
 CASE_FIELDS: Mapping[str, Collection[str]] = {
     "applicant": ("enterprise", "small_micro", "individual", "public", "unknown"),

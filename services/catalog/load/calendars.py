@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from services.bounded import Unreadable, parsed_toml, read_text
 from services.domain.time.calendar import WorkingCalendar
+from services.process.text_file import Unreadable, parsed_toml, read_text
 
 FOLDER = Path(__file__).parents[1] / "calendar"
 

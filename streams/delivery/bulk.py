@@ -53,9 +53,9 @@ from faust.types.topics import TopicT
 from faust.types.tuples import FutureMessage
 
 from services.messaging.topics import LARGEST_BATCH
-from streams.header_names import read_any_header_name
-from streams.pulse import Pulse
-from streams.rows import CLAIM_KEY, Change, MemoryStore, PartitionRows, RocksStore, Store, encode
+from streams.delivery.freeze_guard import Pulse
+from streams.delivery.header_names import read_any_header_name
+from streams.delivery.rows import CLAIM_KEY, Change, MemoryStore, PartitionRows, RocksStore, Store, encode
 
 Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
 Handler: TypeAlias = Callable[[TP, Sequence[Record]], Awaitable[None]]

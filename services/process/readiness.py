@@ -7,8 +7,8 @@ Workers open no port. Each writes, at least every REPORT_SECONDS and from the sa
 A worker is ready while its process lives, partitions are assigned to it, no rebalance is under way and the file is
 recent. One that may not read a topic or a group never gets there, which is the point: an open port would not tell.
 
-`python -m services.readiness [URL]` asks from outside, as the health checks of docker-compose.yml do: the worker that
-the settings name, or a part that answers over HTTP. Exit code 0 if it is ready, else 3 and why not.
+`python -m services.process.readiness [URL]` asks from outside, as the health checks of docker-compose.yml do: the
+worker that the settings name, or a part that answers over HTTP. Exit code 0 if it is ready, else 3 and why not.
 """
 
 import importlib
@@ -24,8 +24,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from services.logs import complain
-from services.settings import Settings, SettingsError
+from services.process.logs import complain
+from services.process.settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ def dying(state: Path, worker: str) -> str:
     """That a worker dies again and again of one cause, in a sentence; empty if it does not."""
     if not (state / f"{worker}.failures").exists():
         return ""  # the health check asks often: what reads the file is loaded where there is one
-    return importlib.import_module("services.worker_failures").repeated(state, worker)  # type: ignore[no-any-return]
+    return importlib.import_module("services.process.worker_failures").repeated(state, worker)  # type: ignore[no-any-return]
 
 
 def of_web_part(url: str) -> str:

@@ -29,7 +29,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     # What is computed
-    plan: Path = Path(__file__).parent / "catalog" / "jiangbei-2021"
+    plan: Path = Path(__file__).parents[1] / "catalog" / "jiangbei-2021"
     """Folder of the plan: plan.toml, kpis/, units.toml, service_items.toml, sources.toml. Dates are in its zone."""
     clock: Path | None = None
     """File of a simulated clock that all processes share; empty: the real time."""

@@ -17,9 +17,10 @@ from typing import NamedTuple
 import orjson
 from kafka import KafkaProducer
 
-from services.logs import complain
+from services.process.logs import complain
 from services.messaging.records.fields import Unreadable, WorkerFailure, fields_of, read_failure, text
 from services.messaging.topics import ANSWER_MS, WORKER_FAILURES
+from services.process.logs import complain
 
 REPEATED = 3
 """So many deaths of one cause in a row are no accident."""
@@ -29,7 +30,7 @@ WITHOUT_A_WORD = (
     "it ended without a word: killed, out of memory, frozen for longer than its session, or the machine stopped"
 )
 
-_ROOT = Path(__file__).parent.parent
+_ROOT = Path(__file__).parents[2]
 _OURS = tuple(str(_ROOT / package) + os.sep for package in ("services", "streams"))
 _LONGEST_CAUSE = 300
 

@@ -1,7 +1,7 @@
 """Secrets that no repository holds: made at the first start, kept in files that their owner alone reads.
 
-`python -m services.secret_file [--group] FILE…` makes those that are not there. `--group`: the file's group reads them,
-too; that is for containers, whose processes are different users.
+`python -m services.process.secret_file [--group] FILE…` makes those that are not there. `--group`: the file's group
+reads them, too; that is for containers, whose processes are different users.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import secrets
 import sys
 from pathlib import Path
 
-from services.logs import complain
+from services.process.logs import complain
 
 OWNER = 0o400
 OWNER_AND_GROUP = 0o440
@@ -53,7 +53,7 @@ def _make(path: Path, mode: int) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m services.secret_file", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m services.process.secret_file", description=__doc__)
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--group", action="store_true", help="the file's group reads it, too")
     given = parser.parse_args(arguments)

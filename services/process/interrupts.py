@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
-from services import whole_file
+from services.process import atomic_file
 
 ENDS_WITHIN_SECONDS = 0.8
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -62,7 +62,7 @@ def heeded() -> Iterator[Interrupts]:
 
 def _end_now(exit_code: int) -> None:
     with contextlib.suppress(Exception):
-        whole_file.release()
+        atomic_file.release()
     with contextlib.suppress(Exception):
         for child in multiprocessing.active_children():
             child.kill()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import httpx
 
-from services.local.child import Child, end_leftover
+from services.local.child_process import Child, end_leftover
 from services.local.failures import PartUnavailable
 from services.local.ports import free_ports, holder_of, is_free
 

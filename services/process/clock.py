@@ -16,9 +16,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from services.bounded import read_text
 from services.domain.time.zone import Instant
-from services.settings import Settings, SettingsError, variable
+from services.process.settings import Settings, SettingsError, variable
+from services.process.text_file import read_text
 
 KEEP_SECONDS = 5.0
 """Whoever leads a simulated clock calls `keep` at least so often (real seconds)."""
