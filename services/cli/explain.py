@@ -8,17 +8,17 @@ import typer
 from services.catalog.load.calendars import load_calendar
 from services.catalog.load.plan_folder import load_plan
 from services.cli.arguments import AsOf, EventFiles, PlanFolder, chosen_plan
-from services.cli.explanation import Page, machine_readable
 from services.cli.failure import INPUT_HAS_ERRORS, WRONG_USAGE, Failure
-from services.cli.moments import moment
-from services.cli.rejected import tell
+from services.cli.rejected import line_of, tell
 from services.cli.terminal import safe_console, say
+from services.cli.time_arguments import moment
 from services.domain.intake.facts import Fact
 from services.domain.judging.judge import Judge
 from services.domain.results.cards import case_name
 from services.domain.results.explain import explain as explained
 from services.domain.results.safe_judge import SafeJudge
 from services.domain.time.zone import Instant
+from services.explanation.page import Page, machine_readable
 from services.replay.finding import Found, find_case
 
 WIDEST = 100
@@ -45,12 +45,12 @@ def explain(
     _check_judged(judge, key, found.cases[key], now)
     explanation = explained(judge, key, found.cases[key], now)
     if as_json:
-        content = machine_readable(explanation, judge, found.rejected)
+        content = machine_readable(explanation, judge, [each._asdict() for each in found.rejected])
         say(orjson.dumps(content, option=orjson.OPT_INDENT_2).decode())
     else:
         console = safe_console()
         console.width = min(console.width, WIDEST)
-        for part in Page(explanation, judge, found.rejected).parts():
+        for part in Page(explanation, judge, [line_of(each) for each in found.rejected]).parts():
             console.print(part)
     if found.rejected:
         raise typer.Exit(INPUT_HAS_ERRORS)

@@ -8,10 +8,10 @@ import typer
 
 from services.catalog.load.plan_folder import load_plan
 from services.cli.arguments import AsOf, EventFiles, PlanFolder, Processes, check_sinks, chosen_plan
-from services.cli.moments import moment
 from services.cli.progress import Display
 from services.cli.rejected import end_with
 from services.cli.terminal import say
+from services.cli.time_arguments import moment
 from services.domain.plan.plan import Plan
 from services.domain.time.zone import Zone
 from services.replay import replay as files

@@ -11,8 +11,8 @@ from services.catalog.load.calendars import load_calendar
 from services.catalog.load.plan_folder import load_plan
 from services.cli.arguments import AsOf, Wait, check_sinks
 from services.cli.failure import INPUT_HAS_ERRORS, NO_ANSWER, WRONG_USAGE, Failure
-from services.cli.moments import moment
 from services.cli.terminal import safe_console
+from services.cli.time_arguments import moment
 from services.domain.judging.judge import Judge
 from services.domain.results.published import Card
 from services.domain.results.value_rows import Valuer

@@ -3,7 +3,7 @@
 Colour only repeats what a word or a sign says.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -38,7 +38,6 @@ from services.domain.sums.statistic import written
 from services.domain.sums.tally import Cell
 from services.domain.time.calendar import DayKind, weekday
 from services.domain.time.zone import MINUTE_US, Instant, Zone
-from services.replay.buckets import Rejected
 
 
 class Word(NamedTuple):
@@ -141,7 +140,7 @@ _ENGLISH_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 class Page:
     """The parts of an explanation, from top to bottom."""
 
-    def __init__(self, explanation: Explanation, judge: Judge, rejected: Sequence[Rejected]) -> None:
+    def __init__(self, explanation: Explanation, judge: Judge, rejected: Sequence[str]) -> None:
         self._told = explanation
         self._judge = judge
         self._zone = judge.law.zone
@@ -158,7 +157,7 @@ class Page:
                 f"! 另有{told.later}个事件在此之后，未计入 / {told.later} later events are left out", style="yellow"
             )
         for rejected in self._rejected:
-            yield Text(f"! 拒收 rejected: {line_of(rejected)}", style="red")
+            yield Text(f"! 拒收 rejected: {rejected}", style="red")
         yield from self._history()
         for cycle in told.cycles:
             yield from self._cycle(cycle, len(told.cycles) > 1)
@@ -494,7 +493,7 @@ def _content(fact: Fact, zone: Zone) -> str:
 
 
 # ---- for programs ------------------------------------------------------------------------------------------
-def machine_readable(explanation: Explanation, judge: Judge, rejected: Sequence[Rejected]) -> dict[str, Any]:
+def machine_readable(explanation: Explanation, judge: Judge, rejected: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The same as JSON: times RFC 3339 in the plan's zone, durations in the measure's unit as text."""
     zone = judge.law.zone
 
@@ -505,7 +504,7 @@ def machine_readable(explanation: Explanation, judge: Judge, rejected: Sequence[
         "case": case_name(explanation.key),
         "as_of": zone.text(explanation.now + 1),
         "later_events": explanation.later,
-        "rejected": [each._asdict() for each in rejected],
+        "rejected": list(rejected),
         "history": [_told_json(told, zone) for told in explanation.history],
         "cycles": [
             {
