@@ -15,8 +15,6 @@ from kafka.errors import KafkaError
 
 from services.catalog.load.plan_folder import InvalidPlan
 from services.domain.intake.visible_text import LINES, visible
-from services.process.shutdown import end_soon
-from services.process.logs import SeenRecord, complain
 from services.messaging.records.fields import WorkerFailure
 from services.messaging.topics import LARGEST_BATCH, check
 from services.process.logs import SeenRecord, complain

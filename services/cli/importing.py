@@ -12,9 +12,9 @@ from services.cli.arguments import check_sinks, no_endless
 from services.cli.failure import INPUT_HAS_ERRORS, Failure
 from services.cli.terminal import safe_console, say
 from services.domain.intake.visible_text import visible
-from services.process.atomic_file import whole_file
 from services.mapping.export import events_of
 from services.mapping.mapping_file import MappingError, Problem, read_mapping
+from services.process.atomic_file import whole_file
 
 _TOLD_EVERY = 5_000
 _LISTED = 1_000

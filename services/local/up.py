@@ -26,7 +26,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from services.catalog.load.plan_folder import load_plan
-from services.process.clock import KEEP_SECONDS, Clock
 from services.domain.plan.plan import Plan
 from services.domain.time.zone import instant_of
 from services.local import alertmanager, jars, monitoring_tools, prometheus, supervisor

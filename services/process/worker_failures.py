@@ -17,7 +17,6 @@ from typing import NamedTuple
 import orjson
 from kafka import KafkaProducer
 
-from services.process.logs import complain
 from services.messaging.records.fields import Unreadable, WorkerFailure, fields_of, read_failure, text
 from services.messaging.topics import ANSWER_MS, WORKER_FAILURES
 from services.process.logs import complain

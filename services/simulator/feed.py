@@ -20,8 +20,8 @@ from kafka.errors import KafkaError
 
 from services.domain.time.zone import Instant
 from services.messaging import topics
-from services.simulator.simulation import Event, History
 from services.process.clock import Clock
+from services.simulator.simulation import Event, History
 
 log = logging.getLogger("services.simulator")
 

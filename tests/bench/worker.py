@@ -18,7 +18,6 @@ from kafka.admin import KafkaAdminClient
 
 from services.catalog.load.calendars import load_calendar
 from services.catalog.load.plan_folder import load_plan
-from services.process.clock import Clock
 from services.domain.intake.admission import Admission, Admitted
 from services.domain.judging.judge import Judge
 from services.domain.time.zone import Instant

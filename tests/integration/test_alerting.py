@@ -16,7 +16,6 @@ import pytest
 from kafka import KafkaProducer
 
 from services.catalog.load.plan_folder import load_plan
-from services.process.clock import Clock
 from services.domain.results.published import Card, ValueRow
 from services.domain.time.zone import Zone
 from services.local import alertmanager, prometheus

@@ -20,7 +20,6 @@ from services.domain.plan.statutory_time import Law
 from services.local import prometheus
 from services.local.http_process import WebPart
 from services.local.monitoring_tools import MonitoringTools
-from services.local.http_process import WebPart
 from services.names import metrics
 from services.names.samples import number_of
 from services.rules.write import write_rules

@@ -14,7 +14,6 @@ import pytest
 import uvicorn
 
 from services.catalog.load.plan_folder import load_plan
-from services.process.clock import Clock
 from services.domain.plan.plan import Plan
 from services.domain.results.published import Card
 from services.domain.time.zone import Zone

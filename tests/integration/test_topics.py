@@ -22,7 +22,6 @@ from services.messaging.archive_feed import feed
 from services.messaging.codec import admission
 from services.messaging.records.dead_letters import DeadLetter, read
 from services.process.settings import Settings
-from streams.delivery import _Producer
 from streams.delivery.bulk import _Producer
 
 PLAN = Path(services.catalog.__file__).parent / "jiangbei-2021"

@@ -28,7 +28,6 @@ from services.messaging.topics import CASE_EVENTS
 from services.process.clock import KEEP_SECONDS, Clock
 from services.process.settings import Settings
 from services.rules.write import write_rules
-from services.process.settings import Settings
 from services.simulator.simulation import Event
 from tests.storm import comparison, faults, poison
 from tests.storm.district import District

@@ -12,7 +12,6 @@ from faust.types import TP
 
 from services.catalog.load.calendars import load_calendar
 from services.catalog.load.plan_folder import load_plan
-from services.process.clock import Clock
 from services.domain.intake.facts import case_key
 from services.domain.judging.judge import Judge
 from services.domain.results.case_partition import JUDGED_ROW, PLAN_ROW

@@ -13,7 +13,6 @@ from faust.types import TP
 
 from services.catalog.load.calendars import load_calendar
 from services.catalog.load.plan_folder import load_plan
-from services.process.clock import Clock
 from services.domain.judging.data_quality import FORECASTS
 from services.domain.judging.judge import Judge
 from services.domain.results.published import ValueRow

@@ -26,7 +26,6 @@ from services.domain.plan.plan import Kind, Plan
 from services.domain.results.published import WORST_FIRST, State
 from services.names import metrics, recording_rules
 from services.process.settings import Settings
-from services.messaging import metrics, records
 from tests.integration.crash_story import write_plan
 
 PLAN = load_plan(Settings().plan)

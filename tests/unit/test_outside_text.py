@@ -20,12 +20,12 @@ from services.cli.terminal import safe_console, say
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.intake.visible_text import uncelled
 from services.domain.results.published import Card, Level, ValueRow
-from services.process.logs import SeenRecord, complain
 from services.messaging.reader import Record
 from services.messaging.records.dead_letters import DeadLetter, Filed
 from services.names.samples import written
-from services.replay.spill_files import Rejected
-from services.replay.csv_files import write_cards, write_rejected, write_values
+from services.process.logs import SeenRecord, complain
+from services.replay.buckets import Rejected
+from services.replay.writing import write_cards, write_rejected, write_values
 from services.reporting.page import _templates
 
 ROOT = Path(__file__).parents[2]

@@ -1,7 +1,8 @@
 """Everything that is wrong with a plan folder, at once: what `kpiwatch plan check` says.
 
-Reading the files finds bad TOML and bad entries (`services.catalog.load`); here is what only the whole plan can show:
-names that nothing declares, clauses that the plan does not say, limits that contradict them, versions that overlap.
+Reading the files finds bad TOML and bad entries (`services.catalog.load.plan_folder`); here is what only the whole
+plan can show: names that nothing declares, clauses that the plan does not say, limits that contradict them, versions
+that overlap.
 """
 
 import re
@@ -15,8 +16,6 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from services.catalog.check.clause_check import PlanText, contradictions
-from services.catalog.load.calendars import load_calendar
-from services.process.text_file import read_text
 from services.catalog.check.promise_checks import (
     MEASURES,
     Fault,

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
-from services.process.text_file import parsed_toml, read_text
 from services.catalog.load.plan_folder import Located, Problem, digest_of
 from services.domain.plan.plan import Promise
 from services.process.text_file import parsed_toml, read_text

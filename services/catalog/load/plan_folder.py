@@ -4,7 +4,7 @@ A folder holds `plan.toml` (the head), `kpis/*.toml` (`[[promise]]`) and, where 
 (`[[unit]]`), `service_items.toml` or `service_items/*.toml` (`[[service_item]]`), `sources.toml` (`[[source]]`),
 `opening_hours.toml` (`[[hours]]`) and `lists/*.txt` (one code a line, `#` begins a comment). `"list:NAME"` in an entry
 stands for the codes of `lists/NAME.txt`; a line that begins with `# placeholder` says that its codes are made up until
-the right ones are known. Whether a plan is right, beyond being readable, is said by `services.catalog.check.plan_check`.
+the right ones are known. `services.catalog.check.plan_check` says whether a plan is right, beyond being readable.
 """
 
 import hashlib
@@ -17,7 +17,6 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
-from services.process.text_file import Unreadable, parsed_toml, read_text
 from services.catalog.load.calendars import FOLDER as CALENDARS
 from services.domain.intake.visible_text import bites, visible
 from services.domain.plan.plan import Entry, HoursEntry, Plan, PlanHead, Promise, ServiceItem, Source, Unit
