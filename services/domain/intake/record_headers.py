@@ -15,7 +15,7 @@ _BINARY: Final = "ce_"
 _CONTENT_TYPE: Final = "content-type"
 
 
-class Carried(NamedTuple):
+class InHeaders(NamedTuple):
     """What was read off the headers."""
 
     attributes: dict[str, Any] | None
@@ -24,7 +24,7 @@ class Carried(NamedTuple):
     """The arrival as the header says it."""
 
 
-def carried(headers: Iterable[tuple[str, bytes | None]]) -> Carried:
+def read_headers(headers: Iterable[tuple[str, bytes | None]]) -> InHeaders:
     """What the headers say; those of others are left alone. Refused (`malformed`) where a header of the event has no
     value, is not UTF-8, or is there twice, and where the name of any is not UTF-8: whose it is cannot be known."""
     attributes: dict[str, Any] = {}
@@ -52,7 +52,7 @@ def carried(headers: Iterable[tuple[str, bytes | None]]) -> Carried:
             attributes[attribute] = value.decode()
         except UnicodeDecodeError:
             raise malformed(f"its header {name[:_SHOWN]} is not UTF-8", "write headers in UTF-8") from None
-    return Carried(attributes if "specversion" in attributes else None, received)
+    return InHeaders(attributes if "specversion" in attributes else None, received)
 
 
 _SHOWN: Final = 40
