@@ -61,12 +61,7 @@ def quarantined(
     try:
         held = read_quarantined(address)
         if retry and held:
-            left = _after_another_try(address, held, wait)
-            released = sorted(place.name for place in held if place not in left)
-            for name in released:
-                say(f"released: {name}")
-            say(f"{len(held):,} judged again, {len(released):,} released")
-            held = left
+            held = _retried(address, held, wait)
     except BrokerUnavailable as error:
         raise Failure(f"cases: {error}", NO_ANSWER) from None
     if held:
@@ -95,6 +90,16 @@ def read_quarantined(bootstrap: str) -> Quarantined:
                     f"cases: {bootstrap} has no topic {CASE_QUARANTINE}: `kpiwatch topics` makes it", NO_ANSWER
                 )
     return held
+
+
+def _retried(address: str, held: Quarantined, wait: float) -> Quarantined:
+    """What is left after another attempt; the released cases are listed."""
+    left = _after_another_try(address, held, wait)
+    released = sorted(place.name for place in held if place not in left)
+    for name in released:
+        say(f"released: {name}")
+    say(f"{len(held):,} judged again, {len(released):,} released")
+    return left
 
 
 def _after_another_try(address: str, held: Quarantined, wait: float) -> Quarantined:

@@ -1,6 +1,7 @@
 """`kpiwatch dead-letters`: what was refused can be listed, looked at, mended and sent again by its own source."""
 
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -33,23 +34,17 @@ def list_letters(
 ) -> None:
     """List the dead letters of the last 30 days, oldest first."""
     table = Table("number", "received", "reason", "path", "place", "source", "what is wrong", box=None)
-    count = 0
-    seen: set[int] = set()
     unreadable: list[int] = []
-    for number, letter in read(_address(bootstrap), unreadable=unreadable.append):
-        if (key := hash(letter.key)) in seen:
-            continue  # an earlier version sent a letter again after a crash
-        seen.add(key)
-        if (reason is None or letter.reason is reason) and (source is None or letter.source == source):
-            count += 1
+    for number, letter in _without_repeats(read(_address(bootstrap), unreadable=unreadable.append)):
+        if reason in (None, letter.reason) and source in (None, letter.source):
             table.add_row(
                 *map(visible, (str(number), letter.received_at, letter.reason, letter.path, letter.place,
                                letter.source or "-", letter.sentence))
             )  # fmt: skip
     console = safe_console(width=None if sys.stdout.isatty() else 240)
-    if count:
+    if table.row_count:
         console.print(table)
-    console.print(f"{count} dead letter{'' if count == 1 else 's'}")
+    console.print(f"{table.row_count} dead letter{'' if table.row_count == 1 else 's'}")
     if unreadable:
         numbers = ", ".join(map(str, unreadable[:5])) + (", …" if len(unreadable) > 5 else "")
         say(
@@ -57,6 +52,15 @@ def list_letters(
             "something else writes there",
             err=True,
         )
+
+
+def _without_repeats(letters: Iterable[Filed]) -> Iterator[Filed]:
+    """Each letter once: an earlier version published a letter again after a crash."""
+    seen: set[int] = set()
+    for filed in letters:
+        if (key := hash(filed.letter.key)) not in seen:
+            seen.add(key)
+            yield filed
 
 
 @app.command()
@@ -112,10 +116,10 @@ def resend(
         raise Failure(
             f"dead letter {number} names no source: say with --source whose it was", exit_code=INPUT_HAS_ERRORS
         )
+    if unchanged and event != "-":
+        raise Failure("either --unchanged, or --event with the mended event", INPUT_HAS_ERRORS)
     headers: Headers = ()
     if unchanged:
-        if event != "-":
-            raise Failure("either --unchanged, or --event with the mended event", INPUT_HAS_ERRORS)
         event = f"dead letter {number}"
         mended, headers = _original(number, letter, address)
     else:
@@ -133,11 +137,13 @@ def resend(
             )
     except Refused as refused:
         raise Failure(f"{event}: {refused}", INPUT_HAS_ERRORS) from None
+    _send(address, admitted.key, mended, headers)
+
+
+def _send(address: str, key: str, event: bytes, headers: Headers) -> None:
     producer = KafkaProducer(bootstrap_servers=address.split(","), bootstrap_timeout_ms=ANSWER_MS, acks="all")
     try:
-        sent = producer.send(CASE_EVENTS, mended, key=admitted.key.encode(), headers=list(headers)).get(
-            timeout=ANSWER_MS / 1000
-        )
+        sent = producer.send(CASE_EVENTS, event, key=key.encode(), headers=list(headers)).get(timeout=ANSWER_MS / 1000)
     finally:
         producer.close()
     say(f"sent to {CASE_EVENTS}, partition {sent.partition}, offset {sent.offset}")

@@ -18,7 +18,8 @@ from services.domain.results.cards import case_name
 from services.domain.results.explain import explain as explained
 from services.domain.results.safe_judge import SafeJudge
 from services.domain.time.zone import Instant
-from services.explanation.page import Page, machine_readable
+from services.explanation.document import machine_readable
+from services.explanation.page import Page
 from services.replay.finding import Found, find_case
 
 WIDEST = 100

@@ -199,7 +199,7 @@ def test_status_shows_units_and_times_without_biting(
     cards = [card._replace(unit=text, level=Level.RED) for text in BITES]
     text = "".join(BITES)
     monkeypatch.setenv("KPIWATCH_PLAN", str(plan))
-    monkeypatch.setattr(status, "read_published", lambda *_: status.Standing(rows, {}, cards, text, text))
+    monkeypatch.setattr(status, "read_published", lambda *_: status.DistrictStatus(rows, {}, cards, text, text))
     assert run("status") == 0
     shown = capsys.readouterr()
     assert bad(shown.out + shown.err) == set()

@@ -118,19 +118,19 @@ def _attributes(value: object) -> Mapping[str, Any]:
     if type(value) is not dict:
         raise PydanticCustomError("attributes_form", "attributes are an object of names and values")
     for name, content in value.items():
-        if type(content) is list:
-            good = len(content) <= LONGEST_LIST and all(type(c) is str and 0 < len(c) <= LONGEST_CODE for c in content)
-        elif type(content) is str:
-            good = len(content) <= LONGEST_TEXT
-        elif type(content) is int or type(content) is float:
-            if not -LARGEST_NUMBER <= content <= LARGEST_NUMBER:
-                raise PydanticCustomError("attribute_reach", "{name}", {"name": name})
-            good = True
-        else:
-            good = type(content) is not dict
-        if not good or not name:
+        if type(content) in (int, float) and not -LARGEST_NUMBER <= content <= LARGEST_NUMBER:
+            raise PydanticCustomError("attribute_reach", "{name}", {"name": name})
+        if not name or not _is_attribute(content):
             raise PydanticCustomError("attribute_value", "{name}", {"name": name})
     return value
+
+
+def _is_attribute(content: object) -> bool:
+    if type(content) is list:
+        return len(content) <= LONGEST_LIST and all(type(c) is str and 0 < len(c) <= LONGEST_CODE for c in content)
+    if type(content) is str:
+        return len(content) <= LONGEST_TEXT
+    return type(content) is not dict
 
 
 Attributes = Annotated[

@@ -33,11 +33,9 @@ _JSON: Final = "application/json"
 
 def plain_head(event: Mapping[str, Any]) -> PlainHead | None:
     """The envelope of an event whose `type` is a text, if it is plainly good; None: ask `Head`."""
-    if not _ATTRIBUTES.issuperset(event) or event.get("specversion") != "1.0":
-        return None
-    if event.get("datacontenttype", _JSON) != _JSON:
-        return None
     get = event.get
+    if not _ATTRIBUTES.issuperset(event) or get("specversion") != "1.0" or get("datacontenttype", _JSON) != _JSON:
+        return None
     ident, source, subject, owner = get("id"), get("source"), get("subject"), get("caseowner")
     if not (_is_name(ident) and _is_name(source) and _is_name(subject) and (owner is None or _is_name(owner))):
         return None

@@ -64,9 +64,7 @@ def _in_reach(instant: Instant) -> Instant:
 
 
 def _plainly_read(text: object) -> Instant:
-    if type(text) is not str or len(text) < 19 or text[7] != "-" or text[10] not in "Tt " or text[16] != ":":
-        raise PydanticCustomError("time_form", "it is not an RFC 3339 time")
-    if text[11:13] > "23":  # some Pythons read 24:00
+    if type(text) is not str or not _has_form(text):
         raise PydanticCustomError("time_form", "it is not an RFC 3339 time")
     try:
         moment = datetime.fromisoformat(text if text[-1] != "z" else text.upper())
@@ -77,3 +75,9 @@ def _plainly_read(text: object) -> Instant:
     if text[-1] not in "Zz" and (text[-3] != ":" or text[-6] not in "+-"):
         raise PydanticCustomError("time_form", "it is not an RFC 3339 time")
     return instant_of(moment)
+
+
+def _has_form(text: str) -> bool:
+    """Whether the text has its separators in their places. The rest is checked by the standard library; but some
+    Pythons read the hour 24."""
+    return len(text) >= 19 and text[7] == "-" and text[10] in "Tt " and text[16] == ":" and text[11:13] <= "23"
