@@ -1,4 +1,4 @@
-"""`kpiwatch backfill`: a replay becomes Prometheus's history, so that dashboards show the whole year from day one."""
+"""`kpiwatch backfill`: write the values of a replay to Prometheus: dashboards show the whole year from day one."""
 
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -89,14 +89,14 @@ def backfill(
 ) -> None:
     """Compute the values at the end of each day and put them into Prometheus under the names of the exporter.
 
-    They carry the time of the plan: the value of 1 October stands at its 24:00. (Live samples carry real time, so those
-    of a simulated clock lie elsewhere.)
+    The samples have the time of the plan: the value of 1 October has the time of its 24:00. (Live samples have real
+    time, so those of a simulated clock have other times.)
 
-    With --prometheus-url what stood in these days, live samples too, is deleted before: the same command twice changes
-    nothing, and a correction is the same command with the corrected events. What was known at the end of a day is what
-    had arrived by then: of a correction that came later only --as-corrected changes it.
+    With --prometheus-url the samples of these days, live ones too, are deleted first: to run the command twice changes
+    nothing, and to correct the days is to run it again with the corrected events. The values of a day are computed from
+    the events that had arrived by its end; a correction that arrived later changes them only with --as-corrected.
 
-    Exit code 1 if an event was rejected; the others are put in all the same.
+    Exit code 1 if an event was rejected; the values are computed from the others.
     """
     folder = chosen_plan(plan)
     read = load_plan(folder)

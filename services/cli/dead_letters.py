@@ -1,4 +1,4 @@
-"""`kpiwatch dead-letters`: what was refused can be listed, looked at, mended and sent again by its own source."""
+"""`kpiwatch dead-letters`: list refused events, look at one, and send it again, corrected."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -69,7 +69,7 @@ def show(
     original: Annotated[bool, typer.Option("--original", help="Write the whole event, and nothing else.")] = False,
     bootstrap: Bootstrap = None,
 ) -> None:
-    """Show a dead letter with the event as it came, or with its head where it is large."""
+    """Show a dead letter with the event as it was received, or with the first part of a large one."""
     address = _address(bootstrap)
     letter = _letter(address, number).letter
     if original:
@@ -100,24 +100,22 @@ def show(
 @app.command()
 def resend(
     number: Number,
-    event: Annotated[str, typer.Option("--event", help="File with the mended event; - for standard input.")] = "-",
+    event: Annotated[str, typer.Option("--event", help="File with the corrected event; - for standard input.")] = "-",
     unchanged: Annotated[
-        bool, typer.Option("--unchanged", help="Send the event as it came: what was wrong was the plan.")
+        bool, typer.Option("--unchanged", help="Send the event as it was received: the plan was wrong, not the event.")
     ] = False,
-    source: Annotated[str | None, typer.Option(help="Whose it was, where the original does not say.")] = None,
+    source: Annotated[str | None, typer.Option(help="The source, where the original names none.")] = None,
     plan: PlanFolder = None,
     bootstrap: Bootstrap = None,
 ) -> None:
-    """Send a mended event in the place of a dead letter, under the same source."""
+    """Send a corrected event in the place of a dead letter, under the same source."""
     address = _address(bootstrap)
     letter = _letter(address, number).letter
     owner = letter.source or source
     if owner is None:
-        raise Failure(
-            f"dead letter {number} names no source: say with --source whose it was", exit_code=INPUT_HAS_ERRORS
-        )
+        raise Failure(f"dead letter {number} names no source: name it with --source", exit_code=INPUT_HAS_ERRORS)
     if unchanged and event != "-":
-        raise Failure("either --unchanged, or --event with the mended event", INPUT_HAS_ERRORS)
+        raise Failure("either --unchanged, or --event with the corrected event", INPUT_HAS_ERRORS)
     headers: Headers = ()
     if unchanged:
         event = f"dead letter {number}"
@@ -153,7 +151,7 @@ _LINE_END = len(b"\r\n")
 
 
 def _mended(event: str) -> bytes:
-    """The event of a file, or of the standard input, which may be a device or a pipe without end."""
+    """The event in a file or in the standard input, which may be a pipe without end."""
     if event == "-":
         content = sys.stdin.buffer.read(LARGEST_EVENT + _LINE_END + 1)
     else:
@@ -161,7 +159,8 @@ def _mended(event: str) -> bytes:
             content = file.read(LARGEST_EVENT + _LINE_END + 1)
     if len(content) > LARGEST_EVENT + _LINE_END:
         raise Failure(
-            f"{event}: it is larger than an event may be: {LARGEST_EVENT} bytes. Name a file with the one mended event",
+            f"{event}: it is larger than an event may be: {LARGEST_EVENT} bytes. "
+            "Name a file with the one corrected event",
             INPUT_HAS_ERRORS,
         )
     return content.strip()
@@ -171,11 +170,11 @@ def _original(number: int, letter: DeadLetter, address: str) -> tuple[bytes, Hea
     try:
         return original_of(letter, address)
     except OriginalGone as gone:
-        raise Failure(f"the original of dead letter {number} cannot be had: {gone}", 1) from None
+        raise Failure(f"the original of dead letter {number} is not available: {gone}", 1) from None
 
 
 def _write_event(event: bytes) -> None:
-    """As it came into a file or a pipe; to a terminal nothing that bites."""
+    """The bytes of the event to a file or a pipe; to a terminal, with control characters as escapes."""
     if sys.stdout.isatty():
         say(event.decode(errors="backslashreplace"))
     else:

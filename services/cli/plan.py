@@ -1,4 +1,4 @@
-"""`kpiwatch plan`: whether a plan is right, what it promises, what changes between two, how its files are written."""
+"""`kpiwatch plan`: check a plan, show its promises, compare two plans, print the schemas of its files."""
 
 import dataclasses
 import json
@@ -32,7 +32,7 @@ from services.domain.plan.statutory_time import Law
 from services.domain.sums.statistic import written
 from services.domain.time.limits import Limit
 
-app = typer.Typer(help="Whether a plan is right, what it promises, what changes between two.", no_args_is_help=True)
+app = typer.Typer(help="Check a plan, show its promises, compare two plans.", no_args_is_help=True)
 
 
 @app.command()
@@ -67,7 +67,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
     plan: PlanFolder = None,
 ) -> None:
-    """Show promises in words: what, whose, since when, by which words of the plan."""
+    """Show promises in words: the limit, the units, since when, and the clause of the plan."""
     folder = chosen_plan(plan)
     read = _loaded(folder)
     chosen = read.promises if kpi is None else _named(kpi, read, folder)
@@ -93,7 +93,7 @@ def diff(
     for change in found:
         out.print(_change(change), soft_wrap=True)
     same = old.fingerprint == new.fingerprint
-    verdicts = "no verdict changes" if same else "every verdict is judged again"
+    verdicts = "no verdict changes" if same else "every case is judged again"
     out.print(f"{_many(len(found), 'difference')}; {verdicts}", style="bold", soft_wrap=True)
 
 
@@ -131,7 +131,7 @@ def _summary(folder: Path, promises: Sequence[Promise]) -> Iterator[str]:
 
 
 def _placeholders(plan: Plan) -> Iterator[str]:
-    """Each list that is still to be replaced, and which promises wait for that."""
+    """Each list that is still a placeholder, and the promises that are unmeasured until it is replaced."""
     for name in plan.placeholders:
         waiting = [promise.key for promise in plan.promises if plan.rests_on(name, promise)]
         unmeasured = f": {', '.join(waiting)} unmeasured until it is replaced" if waiting else ""
@@ -179,7 +179,7 @@ def _line(problem: Problem) -> Text:
 
 
 def _described(promise: Promise, plan: Plan, law: Law) -> dict[str, Any]:
-    """Everything of one promise: its entry, its sentence, what sources must send, and its sample events."""
+    """One promise as JSON: its entry, its sentence, what sources must send, and its sample events."""
     needs = dataclasses.asdict(needs_of(promise, plan))
     needs["attributes"] = {name: spec.model_dump(mode="json") for name, spec in needs_of(promise, plan).attributes}
     needs["sources"] = [source.id for source in told_by(promise, plan)]
@@ -206,9 +206,9 @@ def _overview(plan: Plan) -> Table:
     table.add_column("promise", ratio=1, overflow="fold")
     for promise in plan.promises:
         words = in_words(promise, plan)
-        told = Text(f"{words.zh}\n{words.en}\n")
-        told.append(f"{promise.strength} · {_units(promise.lead, plan)}", style="dim")
-        table.add_row(promise.key, told)
+        sentence = Text(f"{words.zh}\n{words.en}\n")
+        sentence.append(f"{promise.strength} · {_units(promise.lead, plan)}", style="dim")
+        table.add_row(promise.key, sentence)
     return table
 
 

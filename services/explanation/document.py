@@ -31,7 +31,7 @@ def machine_readable(explanation: Explanation, judge: Judge, rejected: Sequence[
         "as_of": zone.text(explanation.now + 1),
         "later_events": explanation.later,
         "rejected": list(rejected),
-        "history": [_told_json(told, zone) for told in explanation.history],
+        "history": [_entry_json(entry, zone) for entry in explanation.history],
         "cycles": [_cycle_json(cycle, judge) for cycle in explanation.cycles],
         "others": [
             {"kpi": each.kpi, "verdict": each.outcome, "unit": each.unit, "item": each.item}
@@ -65,12 +65,12 @@ def _text(instant: Instant | None, zone: Zone) -> str | None:
     return None if instant is None else zone.text(instant)
 
 
-def _told_json(told: Told, zone: Zone) -> dict[str, Any]:
+def _entry_json(entry: Told, zone: Zone) -> dict[str, Any]:
     return {
-        **_fact_json(told.fact, zone),
-        "standing": told.standing,
-        "by": told.by.id if told.by is not None else None,
-        "now": _fact_json(told.now, zone) if told.now is not None else None,
+        **_fact_json(entry.fact, zone),
+        "standing": entry.standing,
+        "by": entry.by.id if entry.by is not None else None,
+        "now": _fact_json(entry.now, zone) if entry.now is not None else None,
     }
 
 

@@ -48,7 +48,7 @@ class Page:
     """The parts of an explanation, from top to bottom."""
 
     def __init__(self, explanation: Explanation, judge: Judge, rejected: Sequence[str]) -> None:
-        self._told = explanation
+        self._explanation = explanation
         self._judge = judge
         self._zone = judge.law.zone
         self._plan = judge.plan
@@ -56,25 +56,26 @@ class Page:
 
     def parts(self) -> Iterator[RenderableType]:
         """What is printed, one after the other."""
-        told = self._told
-        yield Text(visible(case_name(told.key)), style="bold")
-        yield Text(f"截至 as of {clock(told.now + 1, self._zone)} ({self._plan.head.timezone})")
-        if told.later:
+        explanation = self._explanation
+        yield Text(visible(case_name(explanation.key)), style="bold")
+        yield Text(f"截至 as of {clock(explanation.now + 1, self._zone)} ({self._plan.head.timezone})")
+        if explanation.later:
             yield Text(
-                f"! 另有{told.later}个事件在此之后，未计入 / {told.later} later events are left out", style="yellow"
+                f"! 另有{explanation.later}个事件在此之后，未计入 / {explanation.later} later events are left out",
+                style="yellow",
             )
         for rejected in self._rejected:
             yield Text(f"! 拒收 rejected: {rejected}", style="red")
         yield from self._history()
-        for cycle in told.cycles:
-            yield from self._cycle(cycle, len(told.cycles) > 1)
-        for judgement in told.others:
+        for cycle in explanation.cycles:
+            yield from self._cycle(cycle, len(explanation.cycles) > 1)
+        for judgement in explanation.others:
             promise = self._judge.kinds[judgement.kpi].promise
             yield _heading(judgement.kpi, OUTCOMES[judgement.outcome], promise.title)
             yield _indented(contribution_of_record(promise, judgement))
             yield _indented(_quoted(promise.clause, promise.item))
         yield from self._silent(
-            told.uncounted, "同一目录，未计入 About the same catalogue, and not counting this entry"
+            explanation.uncounted, "同一目录，未计入 About the same catalogue, and not counting this entry"
         )
         yield from self._cards()
 
@@ -85,29 +86,29 @@ class Page:
         table.add_column(no_wrap=True)
         table.add_column(no_wrap=True)
         table.add_column(ratio=1, overflow="fold")
-        for told in self._told.history:
-            fact = told.fact
+        for entry in self._explanation.history:
+            fact = entry.fact
             rank = Rank(fact.rank)
             detail = Text(content_of(fact, self._zone))
             late = fact.received - fact.time
             if late >= 60 * MINUTE_US:
                 detail.append(f"\n到达 arrived {clock(fact.received, self._zone)}", style="dim")
-            if told.standing is not Standing.STANDS:
-                detail.append(f"\n{self._standing(told)}", style="yellow")
-            struck = "strike" if told.standing in (Standing.STRUCK_OUT, Standing.CORRECTED) else ""
+            if entry.standing is not Standing.STANDS:
+                detail.append(f"\n{self._status_of(entry)}", style="yellow")
+            struck = "strike" if entry.standing in (Standing.STRUCK_OUT, Standing.CORRECTED) else ""
             name = rank.event_type.removeprefix("case.")
             table.add_row(Text(clock(fact.time, self._zone), style=struck), f"{EVENT_NAMES[rank]}\n{name}", detail)
         yield table
 
-    def _standing(self, told: Told) -> str:
-        words = STATUS_WORDS[told.standing]
+    def _status_of(self, entry: Told) -> str:
+        words = STATUS_WORDS[entry.standing]
         text = f"{words.zh} {words.en}"
-        if told.standing is Standing.STRUCK_OUT and told.by is not None:
-            return f"{text} ({visible(told.by.id)})"
-        if told.standing is Standing.CORRECTED and told.by is not None and told.now is not None:
-            time, event_type = clock(told.now.time, self._zone), Rank(told.now.rank).event_type
-            now = f"{time} {event_type} {content_of(told.now, self._zone)}"
-            return f"{text} ({visible(told.by.id)}) → {now.strip()}"
+        if entry.standing is Standing.STRUCK_OUT and entry.by is not None:
+            return f"{text} ({visible(entry.by.id)})"
+        if entry.standing is Standing.CORRECTED and entry.by is not None and entry.now is not None:
+            time, event_type = clock(entry.now.time, self._zone), Rank(entry.now.rank).event_type
+            now = f"{time} {event_type} {content_of(entry.now, self._zone)}"
+            return f"{text} ({visible(entry.by.id)}) → {now.strip()}"
         return text
 
     # ---- a cycle ---------------------------------------------------------------------------------------
@@ -162,7 +163,7 @@ class Page:
         if judgement.due is not None:
             yield "截止 due", clock(judgement.due, zone)
         elif explained.limit is not None and judgement.outcome is Outcome.OPEN:
-            yield "截止 due", "时钟停止期间未定 not known while the clock stands still"
+            yield "截止 due", "时钟停止期间未定 not known while the clock is stopped"
         if judgement.stop is not None:
             end = ENDS[explained.ended_by]
             yield f"{end.zh} {end.en}", clock(judgement.stop, zone)
@@ -208,19 +209,19 @@ class Page:
             yield _indented(Text(f"– {each.promise.key}: {words.zh} {words.en}" + (f" ({wants})" if wants else "")))
 
     def _cards(self) -> Iterator[RenderableType]:
-        if not self._told.cards:
+        if not self._explanation.cards:
             return
         yield Text("\n黄牌红牌 Cards", style="bold underline")
         table = Table(box=None, padding=(0, 2, 0, 0))
         for column in ("KPI", "牌 card", "亮牌 raised", "撤牌 cleared", "原因 why"):
             table.add_column(column, overflow="fold")
-        for card in sorted(self._told.cards, key=lambda each: each.raised_at):
+        for card in sorted(self._explanation.cards, key=lambda each: each.raised_at):
             red = card.level == "red"
             table.add_row(
                 card.kpi if card.cycle == 1 else f"{card.kpi} #{card.cycle}",
                 Text(f"{'■ 红 red' if red else '▲ 黄 yellow'}{_of_node(card)}", style="red" if red else "yellow"),
                 clock(card.raised_at, self._zone),
-                clock(card.cleared_at, self._zone) if card.cleared_at is not None else "在亮 stands",
+                clock(card.cleared_at, self._zone) if card.cleared_at is not None else "在亮 active",
                 visible(card.reason),
             )
         yield table

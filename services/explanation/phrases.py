@@ -134,12 +134,12 @@ def contribution_of_record(promise: Promise, judgement: Judgement) -> str:
     if promise.statistic in ("mean", "sum"):
         return f"{promise.quantity} {amount_text(cells.get(Cell.TOTAL, 0), MICRO)}"
     if promise.statistic == "in_sync":
-        return "与其他平台比对 compared with what stands on the other platforms"
+        return "与其他平台比对 compared with the other platforms"
     return _in_numerator(cells)
 
 
 def duration(counted: Account) -> str:
-    """`4 working days = 6 - 2 with the clock standing still`."""
+    """`4 working days = 6 - 2 (clock stopped)`."""
     unit = MEASURES[counted.measure]
     text = f"{amount_text(counted.net, counted.scale)} {unit.zh} {unit.en}"
     if counted.still:

@@ -129,7 +129,7 @@ class OpeningHours:
 
     def fully_covered_working_days(self, after: int, through: int, intervals: Sequence[Span]) -> int:
         """How many working days d, after < d <= through, lie with all of their opening spans inside the union of the
-        intervals: the days on which a clock stood still from opening to close. A working day on which the hall is
+        intervals: the days on which a clock was stopped from opening to close. A working day on which the hall is
         closed is judged by the default hours."""
         covered = 0
         borders: set[int] = set()

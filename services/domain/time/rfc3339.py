@@ -1,8 +1,8 @@
 """From an RFC 3339 time to its instant.
 
 Two times are read for every event, and events come by the thousand within an hour: its instant is remembered, and
-minute and second are looked up, which costs a third of reading the whole text. `read` is the plain way, and what a
-test holds the other to.
+minute and second are looked up, which costs a third of reading the whole text. `read` is the plain way; a test
+compares the two.
 """
 
 from datetime import UTC, datetime
@@ -18,9 +18,9 @@ _WITHIN_HOUR: Final = {
 }
 _FIRST: Final = instant_of(datetime(1901, 1, 1, tzinfo=UTC))
 _BEYOND: Final = instant_of(datetime(2200, 1, 1, tzinfo=UTC))
-"""Most of what systems write for "no date" lies outside (0001, 1900, 9999), and cannot be said in every zone."""
+"""Most of what systems write for "no date" lies outside (0001, 1900, 9999), and has no local time in every zone."""
 _UNIX_EPOCH: Final = 0
-"""The rest of it: 1970-01-01T00:00:00Z."""
+"""Another value that systems write for "no date": 1970-01-01T00:00:00Z."""
 _HOUR_US: Final = 3_600_000_000
 _WITHOUT_FRACTION: Final = len("2021-09-16T09:12:00+08:00")
 
