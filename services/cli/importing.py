@@ -16,9 +16,9 @@ from services.mapping.export import events_of
 from services.mapping.mapping_file import MappingError, Problem, read_mapping
 from services.process.atomic_file import whole_file
 
-_TOLD_EVERY = 5_000
+_SHOWN_EVERY = 5_000
 _LISTED = 1_000
-"""So many problems are told one by one; the rest is counted."""
+"""So many problems are listed; the rest is counted."""
 
 
 def import_export(
@@ -35,13 +35,13 @@ def import_export(
 ) -> None:
     """Turn a unit's export into events. Rows that cannot be read are listed (exit code 1), the others written."""
     check_sinks({"--out": out}, (export, mapping))
-    told = safe_console(stderr=True)
+    console = safe_console(stderr=True)
     written, problems = 0, 0
     with ExitStack() as stack:
         bar = stack.enter_context(
             Progress(
-                TextColumn("reading"), TextColumn("{task.completed:,} events"), TimeElapsedColumn(), console=told,
-                transient=True, disable=not told.is_terminal,
+                TextColumn("reading"), TextColumn("{task.completed:,} events"), TimeElapsedColumn(), console=console,
+                transient=True, disable=not console.is_terminal,
             )
         )  # fmt: skip
         task = bar.add_task("reading", total=None)
@@ -56,7 +56,7 @@ def import_export(
                     continue
                 sink.write(orjson.dumps(outcome, option=orjson.OPT_APPEND_NEWLINE))
                 written += 1
-                if written % _TOLD_EVERY == 0:
+                if written % _SHOWN_EVERY == 0:
                     bar.update(task, completed=written)
         except MappingError as error:
             raise Failure(f"{mapping}: {str(error).removeprefix(f'{mapping}: ')}", INPUT_HAS_ERRORS) from None

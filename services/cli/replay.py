@@ -42,8 +42,8 @@ def replay(
     ] = None,
     processes: Processes = None,
 ) -> None:
-    """Compute every promise from event files. Exit code 1 if an event was rejected; the values are written all the
-    same, from the others."""
+    """Compute every promise from event files. Exit code 1 if an event was rejected; the values are written from the
+    others."""
     folder = chosen_plan(plan)
     read = load_plan(folder)
     zone = Zone(read.head.timezone)
@@ -51,10 +51,10 @@ def replay(
     check_sinks({"--out": out, "--cards": cards, "--report": report, "--rejected": rejected}, events)
     times = times_as_of(until, zone, read.head.issued)
     began = time.monotonic()
-    with Display() as told:
+    with Display() as display:
         done = files.replay(
             events, folder, [until], every=every, beside=times.every if report is not None else (),
-            with_cards=cards is not None, processes=processes, progress=told,
+            with_cards=cards is not None, processes=processes, progress=display,
         )  # fmt: skip
     rows = write_values(out, done.rows)
     took = time.monotonic() - began

@@ -17,7 +17,7 @@ Outcome = dict[str, object] | Problem
 
 
 def events_of(export: Path, mapping: ExportMapping) -> Iterator[Outcome]:
-    """What the rows of an export say, in their order: events, and problems where a row cannot be read.
+    """The events of the rows of an export, in their order, and problems where a row cannot be read.
 
     Raises MappingError where the mapping does not fit the columns.
     """
@@ -46,7 +46,7 @@ def events_of(export: Path, mapping: ExportMapping) -> Iterator[Outcome]:
 
 
 def _undecoded(row: dict[str, str]) -> str | None:
-    """The first column whose cell has bytes that the encoding does not know."""
+    """The first column with bytes that the encoding does not have."""
     try:
         "".join(row.values()).encode()
     except UnicodeEncodeError:
@@ -59,7 +59,7 @@ def _rows(export: Path, mapping: ExportMapping) -> Iterator["csv.DictReader[str]
     raw = cast(BinaryIO, gzip.GzipFile(export)) if export.suffix == ".gz" else export.open("rb")
     encoding = "utf-8-sig" if mapping.encoding.lower() in ("utf-8", "utf8") else mapping.encoding
     try:
-        # bytes that are no text come as surrogates, so that their line and column can be told
+        # bytes that are no text become surrogates, so that their line and column can be reported
         text: TextIO = io.TextIOWrapper(raw, encoding=encoding, errors="surrogateescape", newline="")
     except LookupError:
         raw.close()
@@ -69,7 +69,7 @@ def _rows(export: Path, mapping: ExportMapping) -> Iterator["csv.DictReader[str]
 
 
 def _lines(text: TextIO) -> Iterator[str]:
-    """The lines, none longer than any row of an export: else one of a gigabyte would be held whole."""
+    """The lines, with a limit of their length: a line of a gigabyte would not fit into memory."""
     while line := text.readline(_LONGEST_LINE):
         if len(line) == _LONGEST_LINE and line[-1] not in "\r\n":
             raise csv.Error(f"the next line is longer than {_LONGEST_LINE:,} characters; write one row per line")

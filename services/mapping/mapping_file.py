@@ -5,10 +5,10 @@
     delimiter = ","
     encoding = "utf-8"
 
-    [values.channel]                      # a value map: what stands in a cell = what it means
+    [values.channel]                      # a value map: text of a cell = its meaning
     web = "online"
 
-    [[event]]                             # what a row says; a row may say several things
+    [[event]]                             # one event of a row; a row may give several
     when = { state = ["done", "closed"] } # only rows whose column has one of these values
     skip_if_empty = ["closed_at"]         # only rows that have these
     type = "case.completed"               # a constant, or a column:
@@ -37,7 +37,7 @@ from services.process.text_file import Unreadable, parsed_toml, read_text
 
 
 class MappingError(ValueError):
-    """A mapping that cannot be used, or a row that it does not fit: says where, what and what would be right."""
+    """A mapping that cannot be used: says where, what is wrong and what would be right."""
 
 
 class _Part(BaseModel):
@@ -45,7 +45,7 @@ class _Part(BaseModel):
 
 
 class Column(_Part):
-    """What stands in a cell of the row."""
+    """The content of a cell of the row."""
 
     column: str
     values: str | None = None
@@ -72,7 +72,7 @@ Cell = Annotated[
     Annotated[Constant, Tag("constant")] | Annotated[Column, Tag("column")] | Annotated[Template, Tag("template")],
     Discriminator(_kind_of),
 ]
-"""What a field holds: a constant, what stands in a cell, or a text with cells in it."""
+"""What a field holds: a constant, the content of a cell, or a text with cells in it."""
 
 Content = Annotated[
     Annotated[Constant, Tag("constant")]
@@ -87,7 +87,7 @@ Words = Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if isi
 
 
 class EventMapping(_Part):
-    """One thing that a row may say."""
+    """One event that a row may give."""
 
     when: dict[str, Words] = {}
     skip_if_empty: tuple[str, ...] = ()
@@ -102,7 +102,7 @@ class EventMapping(_Part):
 
 
 class ExportMapping(_Part):
-    """What the rows of an export say."""
+    """A mapping: which events the rows of an export give."""
 
     timezone: str
     time_format: str | None = None
@@ -161,7 +161,7 @@ class _Unreadable(Exception):
 
 
 class RowReader:
-    """A mapping made ready for the columns that a file has."""
+    """A mapping, compiled for the columns of a file."""
 
     def __init__(self, mapping: ExportMapping, columns: Sequence[str]) -> None:
         """MappingError for a column, a value map or a zone that is not there."""
@@ -175,11 +175,11 @@ class RowReader:
         self._rules = [self._rule(event) for event in mapping.event]
 
     def events(self, row: Row, line: int, number: int) -> Iterator[dict[str, Any] | Problem]:
-        """What the row says: events, and problems where it cannot be read. `line` is for the problems, `number` is the
-        row's."""
-        for is_said, write in self._rules:
+        """The events of a row, and problems where it cannot be read. `line`: of the file, for the problems; `number`:
+        of the row, for templates."""
+        for applies, write in self._rules:
             try:
-                if is_said(row):
+                if applies(row):
                     yield write(row, number)
             except _Unreadable as cell:
                 yield Problem(line, cell.column, cell.sentence)
@@ -203,7 +203,7 @@ class RowReader:
         data = self._content(dict(event.data))
         time_column = event.time.column
 
-        def is_said(row: Row) -> bool:
+        def applies(row: Row) -> bool:
             return all(row[column] in values for column, values in when) and all(row[column] for column in needed)
 
         def write(row: Row, number: int) -> dict[str, Any]:
@@ -218,7 +218,7 @@ class RowReader:
             written["data"] = data(row, number) or {}
             return written
 
-        return is_said, write
+        return applies, write
 
     def _content(self, content: Any) -> _Write:
         if isinstance(content, Column):

@@ -11,7 +11,7 @@ import orjson
 from services.domain.intake.admission import LARGEST_EVENT
 from services.domain.intake.events import text_of
 from services.domain.intake.json_text import DATA, stamped
-from services.domain.intake.record_headers import carried
+from services.domain.intake.record_headers import read_headers
 from services.domain.intake.refusal import Refused
 
 _BLANKS = bytes.maketrans(b"\n", b" ")
@@ -24,7 +24,7 @@ def exported(value: bytes, headers: Sequence[tuple[str, bytes | None]], timestam
     if not value and not headers:
         return None
     try:
-        attributes, received = carried(headers)
+        attributes, received = read_headers(headers)
     except Refused:
         attributes, received = {}, None  # nobody can read its headers: the line is no event either
     if attributes is not None:

@@ -16,7 +16,7 @@ from faust.types import TP
 from services.domain.history.capacity import FULL_CASE
 from services.domain.intake.admission import Admission, Admitted
 from services.domain.intake.refusal import Reason, Refused
-from services.domain.intake.serialize import wire_form
+from services.domain.intake.serialize import serialize
 from services.domain.judging.judge import Judge
 from services.domain.results.cards import RETRACTED, written_card
 from services.domain.results.case_partition import CasePartition, Effects, TurnedAway
@@ -191,7 +191,7 @@ class Cases:
             return
         letter = DeadLetter.of_record(
             _of_the_case(away.reason, kept=True),
-            orjson.dumps(wire_form(admitted.key, away.fact)),
+            orjson.dumps(serialize(admitted.key, away.fact)),
             topic=self._topics.events,
             partition=tp.partition,
             offset=None,

@@ -19,7 +19,7 @@ from services.domain.intake.facts import RANK_OF, Fact, digest_of
 from services.domain.intake.json_text import repeats_a_name
 from services.domain.intake.personal_data import may_be_personal, personal_number
 from services.domain.intake.refusal import Reason, Refused
-from services.domain.intake.serialize import wire_form
+from services.domain.intake.serialize import serialize
 from services.domain.time.rfc3339 import instant_from
 from services.messaging.codec import CODEC, canonical, dumps
 from services.messaging.exported import exported
@@ -418,7 +418,7 @@ def test_a_due_date_and_another_owner_are_written_again() -> None:
 def assert_the_same_written_again(told: dict[str, Any]) -> None:
     """But for the digest and the arrival: those are of the record it came in."""
     first = ADMISSION.admit(orjson.dumps(told))
-    again = ADMISSION.admit(orjson.dumps(wire_form(first.key, first.fact)))
+    again = ADMISSION.admit(orjson.dumps(serialize(first.key, first.fact)))
     assert again.fact._replace(digest="", received=0) == first.fact._replace(digest="", received=0)
     assert again._replace(fact=first.fact) == first
 

@@ -22,7 +22,8 @@ from services.domain.results.explain import EndedBy, Explained, Explanation, Rea
 from services.domain.sums.tally import Cell
 from services.domain.time.calendar import DayKind
 from services.domain.time.zone import MINUTE_US, Instant
-from services.explanation.page import Page, machine_readable
+from services.explanation.document import machine_readable
+from services.explanation.page import Page
 from tests.unit.cases import (
     WATER,
     accepted,

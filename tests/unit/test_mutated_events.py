@@ -15,7 +15,7 @@ from services.catalog.load.calendars import load_calendar
 from services.catalog.samples.promise_samples import samples_of
 from services.domain.intake.admission import Admission, Admitted
 from services.domain.intake.refusal import Refused
-from services.domain.intake.serialize import wire_form
+from services.domain.intake.serialize import serialize
 from services.domain.judging.judge import Judge
 from services.domain.plan.statutory_time import Law
 from services.domain.results.cards import RETRACTED, written_card
@@ -183,7 +183,7 @@ def test_what_is_admitted_is_kept_judged_published_and_replayed(tmp_path: Path) 
         if not isinstance(found, Admitted):
             continue
         lines.append(event.line)
-        assert CODEC.loads(orjson.dumps(wire_form(found.key, found.fact)))
+        assert CODEC.loads(orjson.dumps(serialize(found.key, found.fact)))
         effects = partition.take(found.key.encode(), found.fact, TIMES[0])
         told(judge, [effects] if effects else [], TIMES[0])
     for now in TIMES[1:]:

@@ -13,7 +13,7 @@ from services.domain.judging.judgement import Outcome
 from services.domain.results.explain import Explained, explain
 from services.domain.sums.tally import Cell
 from services.domain.time.zone import MINUTE_US, Instant
-from services.explanation.page import day_words
+from services.explanation.phrases import day_words
 from tests.unit.cases import (
     WATER,
     ZONE,

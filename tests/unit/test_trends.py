@@ -8,7 +8,7 @@ from services.domain.intake.facts import Fact
 from services.domain.judging.judge import Judge
 from services.domain.results.explain import explain
 from services.domain.results.verdicts import rulings_of
-from services.explanation.page import machine_readable
+from services.explanation.document import machine_readable
 from tests.unit.cases import (
     WATER,
     accepted,

@@ -19,6 +19,8 @@ from pydantic import ValidationError
 
 from services.catalog.load.calendars import FOLDER as CALENDARS
 from services.domain.intake.visible_text import bites, visible
+from services.process.text_file import Unreadable, parsed_toml, read_text
+from services.domain.intake.visible_text import first_unsafe, visible
 from services.domain.plan.plan import Entry, HoursEntry, Plan, PlanHead, Promise, ServiceItem, Source, Unit
 from services.process.text_file import Unreadable, parsed_toml, read_text
 
@@ -193,7 +195,7 @@ def _text(path: Path, reading: Reading) -> str | None:
         reading.problems.append(Problem(path, (), str(error)))
         return None
     for number, line in enumerate(text.splitlines(), 1):
-        if found := bites(line.replace("\t", " ")):
+        if found := first_unsafe(line.replace("\t", " ")):
             reading.problems.append(Problem(path, (), _UNSEEN.format(found), number))
     return text
 
@@ -210,7 +212,7 @@ def _unseen(raw: object, path: Path, place: Place, reading: Reading) -> None:
     elif isinstance(raw, list):
         for index, inner in enumerate(raw):
             _unseen(inner, path, (*place, index), reading)
-    elif isinstance(raw, str) and (found := bites(raw.replace("\n", " ").replace("\t", " "))):
+    elif isinstance(raw, str) and (found := first_unsafe(raw.replace("\n", " ").replace("\t", " "))):
         reading.problems.append(Problem(path, place, _UNSEEN.format(found)))
 
 
