@@ -2,11 +2,6 @@
 
 import errno
 import sys
-
-from services.catalog.load.plan_folder import InvalidPlan
-from services.local.failures import PartUnavailable
-from services.process.atomic_file import BeingWritten
-from services.process.settings import SettingsError
 from typing import NamedTuple
 
 INPUT_HAS_ERRORS = 1

@@ -20,8 +20,8 @@ from services.domain.judging.data_quality import FORECASTS
 from services.domain.plan.plan import Plan, Promise
 from services.domain.results.cards import WHOLE
 from services.domain.results.published import WORST_FIRST, Card, Level, State, ValueRow
-from services.messaging.reader import BrokerUnavailable, Record, TopicReader
 from services.messaging import topics
+from services.messaging.reader import BrokerUnavailable, Record, TopicReader
 from services.messaging.records.fields import (
     SIGNAL,
     Published,
@@ -33,9 +33,7 @@ from services.messaging.records.fields import (
     read_row,
     read_signal,
 )
-from services.messaging.topics import ALERT_CARDS, CASE_QUARANTINE, KPI_VALUES, WORKER_FAILURES
 from services.process.settings import Settings
-from services.messaging.reader import BrokerUnavailable, Record, TopicReader
 
 _STYLES = {
     State.MISSED: "bold red",

@@ -13,8 +13,6 @@ from rich.table import Table
 from rich.text import Text
 
 from services.catalog.words.promise_text import in_words, limit_words
-from services.domain.history.case import MICRO
-from services.domain.intake.facts import Fact, Rank
 from services.domain.intake.facts import Rank
 from services.domain.intake.visible_text import visible
 from services.domain.judging.judge import Judge

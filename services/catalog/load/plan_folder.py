@@ -18,8 +18,6 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from services.catalog.load.calendars import FOLDER as CALENDARS
-from services.domain.intake.visible_text import bites, visible
-from services.process.text_file import Unreadable, parsed_toml, read_text
 from services.domain.intake.visible_text import first_unsafe, visible
 from services.domain.plan.plan import Entry, HoursEntry, Plan, PlanHead, Promise, ServiceItem, Source, Unit
 from services.process.text_file import Unreadable, parsed_toml, read_text
