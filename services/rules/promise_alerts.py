@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from services.catalog.wording import COLOUR_OF_A_MISS, SEVERITY_OF_A_MISS, objective_text, unit_of_measure
+from services.catalog.words.wording import COLOUR_OF_A_MISS, SEVERITY_OF_A_MISS, objective_text, unit_of_measure
 from services.domain.plan.plan import Promise, Strength, Title
 from services.domain.results.published import State
 from services.names.recording_rules import UNIT_STATE, UNIT_VALUE

@@ -13,7 +13,6 @@ from typing import NamedTuple
 import orjson
 from faust.types import TP
 
-from services.clock import Clock
 from services.domain.history.capacity import FULL_CASE
 from services.domain.intake.admission import Admission, Admitted
 from services.domain.intake.refusal import Reason, Refused
@@ -39,10 +38,11 @@ from services.messaging.topics import (
     DEAD_LETTER,
     KPI_TALLIES,
 )
-from streams.cases.placement import Placement
-from streams.cases.turned_away import DeadLetterLimit, SentLetters, TooManyDeadLetters
-from streams.delivery import BulkDelivery
-from streams.delivery import Record as Event
+from services.process.clock import Clock
+from streams.cases.dead_letter_limit import DeadLetterLimit, SentLetters, TooManyDeadLetters
+from streams.cases.partition_check import Placement
+from streams.delivery.bulk import BulkDelivery
+from streams.delivery.bulk import Record as Event
 
 CATCHING_UP = 5_000
 """With more events than this unread, a partition catches up: its cards and sweeps wait."""

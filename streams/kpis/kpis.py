@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from faust.types import TP
 
-from services.clock import Clock
 from services.domain.judging.data_quality import PREFIX, signal_rows
 from services.domain.judging.judge import Judge
 from services.domain.results.value_rows import Valuer
@@ -19,8 +18,9 @@ from services.messaging.records.fields import KeyValue, Unreadable, log_unreadab
 from services.messaging.records.values import Times, decode_row, is_signal, row_key, row_record, signal_record
 from services.messaging.tally_log import TallyLog
 from services.messaging.topics import KPI_TALLIES, KPI_VALUES
-from streams.delivery import BulkDelivery
-from streams.delivery import Record as Event
+from services.process.clock import Clock
+from streams.delivery.bulk import BulkDelivery
+from streams.delivery.bulk import Record as Event
 
 REFRESH_SECONDS = 15.0
 """Every row is published again after this, changed or not: its watermark moves."""

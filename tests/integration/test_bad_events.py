@@ -18,8 +18,8 @@ from kafka.admin import KafkaAdminClient
 from kafka.codec import has_zstd
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.domain.intake.facts import case_key
 from services.domain.intake.refusal import Reason
 from services.domain.judging.judge import Judge
@@ -32,8 +32,8 @@ from services.messaging.reader import TopicReader
 from services.messaging.records.case_events import record_of_line
 from services.messaging.records.dead_letters import DeadLetter
 from services.messaging.tally_reader import read_tallies
+from services.process.settings import Settings
 from services.replay.replay import replay
-from services.settings import Settings
 from tests.broken_names import GbkName
 from tests.integration.failing_worker import DIED, Failpoint
 from tests.integration.system import ROOT, System

@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.plan import Plan, Unit
 from services.domain.results.published import Card
 from services.notifier.channels.file import FileChannel, open_channel
@@ -15,7 +15,7 @@ from services.notifier.channels.port import Notice, channel_types, channels_of
 from services.notifier.delivery import Clocks, Delivery
 from services.notifier.journal import JournalInUse
 from services.notifier.notice_subject import Numbering, of_card
-from services.settings import Settings
+from services.process.settings import Settings
 
 T = "2021-10-12T09:00:00+08:00"
 NUMBERING = Numbering(b"key")

@@ -10,7 +10,7 @@ import orjson
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.plan import Plan
 from services.domain.results.published import Card
 from services.exporter import collector
@@ -20,7 +20,7 @@ from services.exporter.snapshot import Snapshot
 from services.messaging import topics
 from services.names import metrics
 from services.notifier.channels import port
-from services.settings import Settings
+from services.process.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = dict(

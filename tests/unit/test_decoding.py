@@ -8,9 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from services.catalog.load import load_plan
-from services.cli.status import Standing as Status
-from services.cli.status import _row_of_known_state, cards_table, promises_table, troubles
+from services.catalog.load.plan_folder import load_plan
+from services.cli.status import DistrictStatus, _row_of_known_state, cards_table, promises_table, troubles
 from services.cli.values import Cards, latest_change
 from services.domain.judging.data_quality import SignalRow
 from services.domain.plan.plan import Plan
@@ -30,7 +29,7 @@ from services.messaging.records.tallies import Progress
 from services.messaging.records.worker_failures import WorkerFailure
 from services.messaging.tally_log import TallyLog
 from services.messaging.tally_reader import Passed, tallies_as_of
-from services.settings import Settings
+from services.process.settings import Settings
 from tests.unit.mutated_records import STRANGERS, Pair, mutated
 
 T = "2021-10-12T09:59:00+08:00"
@@ -265,12 +264,12 @@ def test_what_is_read_is_whole_or_it_is_unreadable(plan: Plan, topic: str, read:
             continue
         if isinstance(found, values.PublishedRow) and read is _row_of_known_state:
             _ = found.as_of
-            promises_table(plan, Status([found.row], {}, [], found.computed_at, found.watermark), "ALL")
+            promises_table(plan, DistrictStatus([found.row], {}, [], found.computed_at, found.watermark), "ALL")
         if isinstance(found, Card):
             latest_change(found)
             cards_table(plan, [found])
         if isinstance(found, WorkerFailure):
-            troubles(Status([], {}, [], "", "", failures=[found], unreadable=3))
+            troubles(DistrictStatus([], {}, [], "", "", failures=[found], unreadable=3))
 
 
 OLDER_ROWS: dict[str, dict[str, Any]] = {

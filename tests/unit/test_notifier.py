@@ -18,7 +18,7 @@ import pytest
 from fastapi import FastAPI
 
 import services.catalog
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.plan import Plan
 from services.domain.results.published import Card
 from services.messaging.reader import Record

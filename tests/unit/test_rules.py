@@ -8,13 +8,13 @@ import pytest
 from ruamel.yaml import YAML
 
 import services.catalog
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.cli.__main__ import COMMANDS
-from services.clock import Clock
 from services.domain.plan.plan import Plan, Strength
 from services.domain.results.published import State
 from services.names import metrics, recording_rules
 from services.notifier.alertmanager import CARD_ALERT
+from services.process.clock import Clock
 from services.rules.__main__ import main
 from services.rules.alerts import rule_groups
 from services.rules.durations import of_plan, text
