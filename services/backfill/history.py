@@ -19,9 +19,9 @@ from services.domain.plan.plan import Plan
 from services.domain.results.published import Level, ValueRow
 from services.domain.results.side_results import Aside
 from services.domain.time.zone import Instant, Zone, instant_of
-from services.messaging import metrics
-from services.messaging.metrics import Metric
-from services.messaging.series import (
+from services.names import metrics
+from services.names.metrics import Metric
+from services.names.samples import (
     WHOLE_DISTRICT,
     Measured,
     WrittenLabels,

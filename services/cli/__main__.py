@@ -16,10 +16,10 @@ try:
     from typer.exceptions import TyperException
     from typer.rich_utils import rich_format_error
 
-    from services import whole_file
     from services.cli.failure import Failure, failure_of
-    from services.cli.interrupts import heeded
     from services.domain.intake.visible_text import LINES, visible
+    from services.process import atomic_file
+    from services.process.interrupts import heeded
 except KeyboardInterrupt:  # these take a moment
     sys.exit(130)
 
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(visible(failure.sentence, keep=LINES), file=sys.stderr)
             sys.exit(failure.exit_code)
         finally:
-            whole_file.release()
+            atomic_file.release()
 
 
 def _run(given: list[str]) -> None:

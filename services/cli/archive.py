@@ -16,8 +16,8 @@ from services.domain.results.cards import case_name
 from services.messaging.exported import exported
 from services.messaging.reader import BrokerUnavailable, Record, TopicReader
 from services.messaging.topics import CASE_EVENTS
-from services.settings import Settings
-from services.whole_file import whole_file
+from services.process.atomic_file import whole_file
+from services.process.settings import Settings
 
 _THERE_WITHIN_SECONDS = 15
 """How long the topic may take to be found."""

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from services.cli.failure import WRONG_USAGE, Failure
+from services.process.atomic_file import claim
+from services.process.settings import Settings, broker_addresses
 from services.replay.blocks import STANDARD_INPUT
-from services.settings import Settings, broker_addresses
-from services.whole_file import claim
 
 
 def _readable_once(files: list[str]) -> list[str]:

@@ -10,22 +10,22 @@ import typer
 
 from services.backfill.history import BLOCK_HOURS, Block, History, Recomputed
 from services.backfill.store import Store
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.cli.arguments import EventFiles, PlanFolder, Processes, chosen_plan
 from services.cli.failure import WRONG_USAGE, Failure
 from services.cli.progress import Display
 from services.cli.rejected import end_with
 from services.cli.terminal import say
-from services.clock import Clock
 from services.domain.results.published import ValueRow
 from services.domain.time.zone import FIRST_YEAR, LAST_YEAR, Instant, Zone
 from services.local import monitoring_tools, promtool
 from services.local.monitoring_tools import MonitoringTools
+from services.process.atomic_file import claim
+from services.process.clock import Clock
+from services.process.settings import Settings
 from services.replay import replay as files
 from services.replay.periods import Every, period_ends
 from services.replay.runs import SortedRows
-from services.settings import Settings
-from services.whole_file import claim
 
 _DATE = ["%Y-%m-%d"]
 _Out = Annotated[

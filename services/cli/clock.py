@@ -8,9 +8,9 @@ import typer
 
 from services.cli.failure import NO_ANSWER, WRONG_USAGE, Failure
 from services.cli.terminal import say
-from services.clock import KEEP_SECONDS, Clock
 from services.domain.time.zone import instant_of
-from services.settings import Settings, variable
+from services.process.clock import KEEP_SECONDS, Clock
+from services.process.settings import Settings, variable
 
 
 def clock(

@@ -8,10 +8,10 @@ from rich.text import Text
 
 from dashboards.build import dashboards
 from dashboards.publish import GrafanaUnavailable, Outcome, Published, PublishFailed, WrongAddress, publish
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.cli.failure import INPUT_HAS_ERRORS, NO_ANSWER, WRONG_USAGE, Failure
 from services.cli.terminal import safe_console
-from services.settings import Settings
+from services.process.settings import Settings
 
 app = typer.Typer(help="Fill a Grafana with the plan's dashboards.", no_args_is_help=True)
 

@@ -9,7 +9,7 @@ import typer
 from kafka import KafkaProducer
 from rich.table import Table
 
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.cli.arguments import Bootstrap, PlanFolder, chosen_plan
 from services.cli.failure import INPUT_HAS_ERRORS, Failure
 from services.cli.terminal import safe_console, say
@@ -17,9 +17,17 @@ from services.domain.intake.admission import LARGEST_EVENT
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.intake.visible_text import visible
 from services.messaging.codec import admission
-from services.messaging.dead_letter import DeadLetter, Filed, Headers, OriginalGone, as_event, original_of, read
+from services.messaging.records.dead_letters import (
+    DeadLetter,
+    Filed,
+    Headers,
+    OriginalGone,
+    as_event,
+    original_of,
+    read,
+)
 from services.messaging.topics import ANSWER_MS, CASE_EVENTS
-from services.settings import Settings
+from services.process.settings import Settings
 
 app = typer.Typer(help="List, show and send again what was refused.", no_args_is_help=True)
 

@@ -5,8 +5,8 @@ from typing import Annotated
 import orjson
 import typer
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.cli.arguments import AsOf, EventFiles, PlanFolder, chosen_plan
 from services.cli.failure import INPUT_HAS_ERRORS, WRONG_USAGE, Failure
 from services.cli.rejected import line_of, report

@@ -31,10 +31,10 @@ class _Known(NamedTuple):
 
 
 KNOWN = (
-    _Known("services.catalog.load", "InvalidPlan", INPUT_HAS_ERRORS),
-    _Known("services.settings", "SettingsError", WRONG_USAGE),
+    _Known("services.catalog.load.plan_folder", "InvalidPlan", INPUT_HAS_ERRORS),
+    _Known("services.process.settings", "SettingsError", WRONG_USAGE),
     _Known("services.local.failures", "PartUnavailable", NO_ANSWER),
-    _Known("services.whole_file", "BeingWritten", WRONG_USAGE),
+    _Known("services.process.atomic_file", "BeingWritten", WRONG_USAGE),
     _Known("services.backfill.store", "StoreSilent", NO_ANSWER),
     _Known("services.backfill.store", "StoreRefused", WRONG_USAGE),
     _Known("services.messaging.reader", "BrokerUnavailable", NO_ANSWER),

@@ -14,16 +14,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from services.catalog.calendars import load_calendar
-from services.catalog.check import check_plan
-from services.catalog.difference import Change, changes
-from services.catalog.load import InvalidPlan, Problem, load_plan, read_plan
-from services.catalog.lock import LOCK, write_lock
-from services.catalog.sample_events import Sample
-from services.catalog.samples import samples_of
-from services.catalog.schema import schemas
-from services.catalog.sentences import STRENGTHS, in_words, limit_words, tier_counts
-from services.catalog.vocabulary import needs_of, told_by
+from services.catalog.check.difference import Change, changes
+from services.catalog.check.plan_check import check_plan
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.lock import LOCK, write_lock
+from services.catalog.load.plan_folder import InvalidPlan, Problem, load_plan, read_plan
+from services.catalog.load.schema import schemas
+from services.catalog.samples.events import Sample
+from services.catalog.samples.promise_samples import samples_of
+from services.catalog.samples.required_data import needs_of, told_by
+from services.catalog.words.promise_text import STRENGTHS, in_words, limit_words, tier_counts
 from services.cli.arguments import PlanFolder, chosen_plan
 from services.cli.terminal import safe_console, say
 from services.domain.intake.visible_text import visible

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.cli.arguments import AsOf, EventFiles, PlanFolder, Processes, check_sinks, chosen_plan
 from services.cli.progress import Display
 from services.cli.rejected import end_with

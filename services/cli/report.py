@@ -5,18 +5,18 @@ from typing import Annotated
 
 import typer
 
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.cli.arguments import EventFiles, PlanFolder, Processes, chosen_plan
 from services.cli.failure import WRONG_USAGE, Failure
 from services.cli.progress import Display
 from services.cli.rejected import end_with
 from services.cli.terminal import say
 from services.domain.time.zone import Instant, Zone
+from services.process.atomic_file import claim
 from services.replay import replay as files
 from services.reporting.page import write_page, write_sheet
 from services.reporting.report import Reports
 from services.reporting.times import end_of_month, times_as_of
-from services.whole_file import claim
 
 
 def report(

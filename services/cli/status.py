@@ -11,8 +11,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from services.catalog.load import load_plan
-from services.catalog.wording import SIGNS, STATE_NAMES, unit_code
+from services.catalog.load.plan_folder import load_plan
+from services.catalog.words.wording import SIGNS, STATE_NAMES, unit_code
 from services.cli.arguments import Wait
 from services.cli.failure import NO_ANSWER, Failure
 from services.cli.terminal import safe_console
@@ -21,7 +21,8 @@ from services.domain.plan.plan import Plan, Promise
 from services.domain.results.cards import WHOLE
 from services.domain.results.published import WORST_FIRST, Card, Level, State, ValueRow
 from services.messaging import topics
-from services.messaging.decoding import (
+from services.messaging.reader import BrokerUnavailable, Record, TopicReader
+from services.messaging.records.fields import (
     SIGNAL,
     Published,
     Unreadable,
@@ -32,8 +33,7 @@ from services.messaging.decoding import (
     read_row,
     read_signal,
 )
-from services.messaging.reader import BrokerUnavailable, Record, TopicReader
-from services.settings import Settings
+from services.process.settings import Settings
 
 _STYLES = {
     State.MISSED: "bold red",

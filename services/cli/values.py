@@ -7,8 +7,8 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.cli.arguments import AsOf, Wait, check_sinks
 from services.cli.failure import INPUT_HAS_ERRORS, NO_ANSWER, WRONG_USAGE, Failure
 from services.cli.terminal import safe_console
@@ -17,12 +17,12 @@ from services.domain.judging.judge import Judge
 from services.domain.results.published import Card
 from services.domain.results.value_rows import Valuer
 from services.domain.time.zone import Instant, Zone, instant_of
-from services.messaging.decoding import Unreadable, passed_over, read_card
 from services.messaging.reader import BrokerUnavailable, Record, TopicReader
+from services.messaging.records.fields import Unreadable, passed_over, read_card
 from services.messaging.tally_reader import NotThere, Passed, read_standing
 from services.messaging.topics import ALERT_CARDS
+from services.process.settings import Settings
 from services.replay.writing import write_cards, write_values
-from services.settings import Settings
 
 _log = logging.getLogger(__name__)
 

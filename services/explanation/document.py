@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from services.catalog.sentences import in_words
+from services.catalog.words.promise_text import in_words
 from services.domain.intake.facts import Fact, Rank
 from services.domain.judging.judge import Judge
 from services.domain.results.cards import CardState, case_name

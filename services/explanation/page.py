@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from services.catalog.sentences import in_words, limit_words
+from services.catalog.words.promise_text import in_words, limit_words
 from services.domain.intake.facts import Rank
 from services.domain.intake.visible_text import visible
 from services.domain.judging.judge import Judge

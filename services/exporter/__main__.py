@@ -7,20 +7,20 @@ from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry
 
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.catalog.working_time import WorkingTime
-from services.clock import Clock
 from services.domain.plan.plan import Plan
 from services.domain.time.zone import Instant
 from services.exporter.collector import PlanCollector
 from services.exporter.snapshot import LabelSets, Snapshot
 from services.exporter.web import exporter_app
-from services.logs import complain, start_logging
 from services.messaging import topics
-from services.messaging.decoding import passed_over
 from services.messaging.reader import BrokerUnavailable, Record, TopicReader
-from services.serving import serve_beside
-from services.settings import Settings, SettingsError
+from services.messaging.records.fields import passed_over
+from services.process.clock import Clock
+from services.process.http_server import serve_beside
+from services.process.logs import complain, start_logging
+from services.process.settings import Settings, SettingsError
 
 log = logging.getLogger("services.exporter")
 

@@ -10,10 +10,10 @@ from services.catalog.working_time import WorkingTime
 from services.domain.plan.plan import Plan
 from services.domain.time.zone import Instant
 from services.exporter.snapshot import NO_UNIT, Scrape, Snapshot
-from services.messaging import metrics
-from services.messaging.metrics import Metric
-from services.messaging.series import Measured, plan_series, source_series
 from services.messaging.tally_log import Progress
+from services.names import metrics
+from services.names.metrics import Metric
+from services.names.samples import Measured, plan_series, source_series
 
 _SECOND_US = 1_000_000
 

@@ -16,8 +16,8 @@ from prometheus_client.samples import Sample
 from services.domain.intake.refusal import Reason
 from services.domain.plan.plan import Plan, Window
 from services.domain.results.published import State
-from services.messaging import metrics, tally_log, topics
-from services.messaging.decoding import (
+from services.messaging import tally_log, topics
+from services.messaging.records.fields import (
     SIGNAL,
     Published,
     Unreadable,
@@ -30,8 +30,10 @@ from services.messaging.decoding import (
     read_verdict,
     text,
 )
-from services.messaging.quarantine_log import decode
-from services.messaging.series import (
+from services.messaging.records.quarantine import decode
+from services.messaging.tally_log import Progress
+from services.names import metrics
+from services.names.samples import (
     ALL_ITEMS,
     WHOLE_DISTRICT,
     Measured,
@@ -40,7 +42,6 @@ from services.messaging.series import (
     row_series,
     signal_series,
 )
-from services.messaging.tally_log import Progress
 
 ROW_BUDGET = 40_000
 """Value rows that are exported at most: some 17 series each. Beyond it rows are hidden, counted and alerted."""

@@ -25,19 +25,19 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from services.catalog.load import load_plan
-from services.clock import KEEP_SECONDS, Clock
+from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.plan import Plan
 from services.domain.time.zone import instant_of
 from services.local import alertmanager, jars, monitoring_tools, prometheus, supervisor
-from services.local.child import Child, end_leftover
+from services.local.child_process import Child, end_leftover
+from services.local.exporter_summary import Standing, standing
 from services.local.failures import PartUnavailable
 from services.local.kafka import Broker
 from services.local.monitoring_tools import MonitoringTools
-from services.local.standing import Standing, standing
 from services.messaging import topics
+from services.process.clock import KEEP_SECONDS, Clock
+from services.process.settings import Settings, SettingsError
 from services.rules.write import write_rules
-from services.settings import Settings, SettingsError
 
 _STATUS_SECONDS = 2.0
 _DELAYS = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)

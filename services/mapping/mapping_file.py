@@ -31,9 +31,9 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
 
-from services.bounded import Unreadable, parsed_toml, read_text
 from services.domain.intake.events import MODELS
 from services.domain.time.zone import Zone, instant_of
+from services.process.text_file import Unreadable, parsed_toml, read_text
 
 
 class MappingError(ValueError):

@@ -24,7 +24,7 @@ import orjson
 
 from services.domain.sums.tally import CELLS, Tally, TallyKey
 from services.domain.time.zone import Instant
-from services.messaging.decoding import Unreadable, fields_of, is_whole, whole
+from services.messaging.records.fields import Unreadable, fields_of, is_whole, whole
 
 Record = tuple[bytes, bytes | None]
 """Key and value as they are sent."""

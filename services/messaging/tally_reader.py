@@ -9,8 +9,8 @@ from kafka import KafkaConsumer, TopicPartition
 
 from services.domain.sums.tally import Tally, TallyKey
 from services.domain.time.zone import Instant
-from services.messaging.decoding import Unreadable, passed_over
 from services.messaging.reader import Record, TopicReader
+from services.messaging.records.fields import Unreadable, passed_over
 from services.messaging.tally_log import TallyLog, read_progress
 from services.messaging.topics import CASE_EVENTS, KPI_TALLIES
 

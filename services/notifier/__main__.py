@@ -10,11 +10,9 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.catalog.working_time import WorkingTime
-from services.clock import Clock
 from services.domain.plan.plan import Plan
-from services.logs import complain, start_logging
 from services.messaging import topics
 from services.messaging.reader import BrokerUnavailable, TopicReader
 from services.notifier.alertmanager import Alertmanager, Mirror, real_now
@@ -22,11 +20,13 @@ from services.notifier.delivery import AlertmanagerAway, Delivery
 from services.notifier.inbox import AcceptedAlerts, Cards
 from services.notifier.journal import Journal, JournalInUse
 from services.notifier.lost_ends import Asking, LostEnds
-from services.notifier.subjects import Numbering, card_id, of_alert, of_card
+from services.notifier.notice_subject import Numbering, card_id, of_alert, of_card
 from services.notifier.webhook import notifier_app
-from services.secret_file import kept_secret
-from services.serving import serve_beside
-from services.settings import Settings, SettingsError
+from services.process.clock import Clock
+from services.process.http_server import serve_beside
+from services.process.logs import complain, start_logging
+from services.process.secret_file import kept_secret
+from services.process.settings import Settings, SettingsError
 
 log = logging.getLogger("services.notifier")
 

@@ -11,7 +11,7 @@ from services.domain.results.cards import RETRACTED, case_name
 from services.domain.results.published import Card, Level
 from services.messaging.reader import Record
 from services.notifier.journal import Journal
-from services.notifier.subjects import Alert, card_of, is_active, retracted
+from services.notifier.notice_subject import Alert, card_of, is_active, retracted
 
 log = logging.getLogger(__name__)
 

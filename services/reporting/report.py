@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from services.catalog.sentences import in_words
+from services.catalog.words.promise_text import in_words
 from services.domain.plan.plan import Plan, Promise, Title, Window
 from services.domain.results.published import WORST_FIRST, State, ValueRow
 from services.domain.time.zone import Zone
-from services.messaging.series import number_of
+from services.names.samples import number_of
 from services.reporting.charts import Charts, Line, Point
 from services.reporting.shown import Shown, row_key, shown
 from services.reporting.times import ReportTimes

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.catalog.wording import unit_code
+from services.catalog.words.wording import unit_code
 from services.domain.plan.plan import Promise
 from services.domain.results.published import ValueRow
 

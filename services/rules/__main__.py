@@ -5,11 +5,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from services.catalog.load import load_plan
-from services.clock import Clock
-from services.logs import complain
+from services.catalog.load.plan_folder import load_plan
+from services.process.clock import Clock
+from services.process.logs import complain
+from services.process.settings import Settings, SettingsError
 from services.rules.write import write_rules
-from services.settings import Settings, SettingsError
 
 
 def main() -> int:

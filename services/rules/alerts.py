@@ -9,11 +9,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from services.catalog.wording import COLOUR_OF_A_MISS, SEVERITY_OF_A_MISS, objective_text, unit_of_measure
+from services.catalog.words.wording import COLOUR_OF_A_MISS, SEVERITY_OF_A_MISS, objective_text, unit_of_measure
 from services.domain.plan.plan import Plan, Promise, Strength, Window
 from services.domain.results.published import State
-from services.messaging import metrics
-from services.messaging.records import (
+from services.names import metrics
+from services.names.recording_rules import (
     BACKDATED_SHARE,
     CARDS,
     CLOCK,
@@ -27,8 +27,8 @@ from services.messaging.records import (
     WORKING,
     rank,
 )
+from services.process.worker_failures import REPEATED
 from services.rules.durations import DAY, HOUR, MINUTE, of_plan, text
-from services.worker_failures import REPEATED
 
 Rule = dict[str, Any]
 

@@ -13,7 +13,6 @@ from typing import NamedTuple
 import orjson
 from faust.types import TP
 
-from services.clock import Clock
 from services.domain.history.capacity import FULL_CASE
 from services.domain.intake.admission import Admission, Admitted
 from services.domain.intake.refusal import Reason, Refused
@@ -24,9 +23,10 @@ from services.domain.results.case_partition import CasePartition, Effects, Turne
 from services.domain.results.verdicts import written_verdict
 from services.domain.sums.tally import Tally
 from services.domain.time.zone import Instant
-from services.messaging import quarantine_log, tally_log
+from services.messaging import tally_log
 from services.messaging.codec import dump_row, load_row
-from services.messaging.dead_letter import DeadLetter
+from services.messaging.records import quarantine as quarantine_log
+from services.messaging.records.dead_letters import DeadLetter
 from services.messaging.tally_log import Record
 from services.messaging.topics import (
     ALERT_CARDS,
@@ -36,10 +36,11 @@ from services.messaging.topics import (
     DEAD_LETTER,
     KPI_TALLIES,
 )
-from streams.cases.placement import Placement
-from streams.cases.turned_away import DeadLetterLimit, SentLetters, TooManyDeadLetters
-from streams.delivery import BulkDelivery
-from streams.delivery import Record as Event
+from services.process.clock import Clock
+from streams.cases.dead_letter_limit import DeadLetterLimit, SentLetters, TooManyDeadLetters
+from streams.cases.partition_check import Placement
+from streams.delivery.bulk import BulkDelivery
+from streams.delivery.bulk import Record as Event
 
 CATCHING_UP = 5_000
 """With more events than this unread, a partition catches up: its cards and sweeps wait."""

@@ -11,17 +11,17 @@ from typing import NamedTuple
 import orjson
 from faust.types import TP
 
-from services.clock import Clock
 from services.domain.judging.data_quality import PREFIX, signal_rows
 from services.domain.judging.judge import Judge
 from services.domain.results.published import ValueRow
 from services.domain.results.value_rows import Valuer
 from services.domain.time.zone import Instant, instant_of
-from services.messaging.decoding import SIGNAL, Unreadable, passed_over, read_row
+from services.messaging.records.fields import SIGNAL, Unreadable, passed_over, read_row
 from services.messaging.tally_log import Record, TallyLog
 from services.messaging.topics import KPI_TALLIES, KPI_VALUES
-from streams.delivery import BulkDelivery
-from streams.delivery import Record as Event
+from services.process.clock import Clock
+from streams.delivery.bulk import BulkDelivery
+from streams.delivery.bulk import Record as Event
 
 REFRESH_SECONDS = 15.0
 """Every row is published again after this, changed or not: its watermark moves."""

@@ -18,21 +18,22 @@ from kafka.admin import KafkaAdminClient
 from kafka.codec import has_zstd
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.domain.intake.facts import case_key
 from services.domain.intake.refusal import Reason
 from services.domain.judging.judge import Judge
 from services.domain.results.value_rows import Valuer
 from services.local.kafka import Broker
 from services.local.ports import free_ports
-from services.messaging import dead_letter, topics
+from services.messaging import topics
 from services.messaging.archive_feed import addressed
-from services.messaging.dead_letter import DeadLetter, original_of
 from services.messaging.reader import TopicReader
+from services.messaging.records import dead_letters as dead_letter
+from services.messaging.records.dead_letters import DeadLetter, original_of
 from services.messaging.tally_reader import read_standing
+from services.process.settings import Settings
 from services.replay.replay import replay
-from services.settings import Settings
 from tests.broken_names import GbkName
 from tests.integration.failing_worker import DIED, Failpoint
 from tests.integration.system import ROOT, System

@@ -19,7 +19,7 @@ import kafka as kafka_python
 import pytest
 from kafka.admin import KafkaAdminClient, NewTopic
 
-from streams.rows import CLAIM_KEY, NotOurs, decode, encode
+from streams.delivery.rows import CLAIM_KEY, NotOurs, decode, encode
 from tests.integration.delivery_worker import ID_BYTES, SWEEP_KEY, ids
 
 PARTITIONS = 8
@@ -214,7 +214,7 @@ def test_a_storm_loses_nothing(group: Group) -> None:
     for name in names:
         group.start(name)
     group.feed(1500)
-    for _ in range(6):  # twelve with the whole system in test_streams.py
+    for _ in range(6):  # twelve with the whole system in test_storm.py
         time.sleep(rng.uniform(4, 9))
         name = rng.choice(names)
         if name in group.workers:

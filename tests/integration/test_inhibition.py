@@ -13,24 +13,24 @@ import orjson
 import pytest
 import uvicorn
 
-from services.catalog.load import load_plan
-from services.clock import Clock
+from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.plan import Plan
 from services.domain.results.published import Card
 from services.domain.time.zone import Zone
 from services.local import alertmanager
+from services.local.http_process import WebPart
 from services.local.monitoring_tools import MonitoringTools
 from services.local.ports import free_ports
-from services.local.web_part import WebPart
 from services.messaging.reader import TopicReader
 from services.notifier.__main__ import Notifier
 from services.notifier.alertmanager import CARD_ALERT, Alertmanager, Mirror, real_now
 from services.notifier.lost_ends import Asking
-from services.notifier.subjects import card_id
+from services.notifier.notice_subject import card_id
 from services.notifier.webhook import notifier_app
+from services.process.clock import Clock
+from services.process.settings import Settings
 from services.rules.alerts import rule_groups
 from services.rules.write import write_rules
-from services.settings import Settings
 
 WATER, OTHER_WATER = "liangjiang-water", "sino-french-water"
 SYMPTOMS = ("KpiStale", "SourceSilent", "SweepOld", "StreamLagHigh", "FiguresOld")

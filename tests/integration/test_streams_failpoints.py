@@ -18,16 +18,17 @@ from typing import Any
 import orjson
 import pytest
 
-from services.clock import Clock
 from services.domain.intake.refusal import Reason
 from services.domain.results.published import Card, State, ValueRow, Verdict
 from services.domain.results.value_rows import Valuer
 from services.domain.time.zone import Instant
 from services.local.kafka import Broker
-from services.messaging import dead_letter, topics
+from services.messaging import topics
 from services.messaging.reader import TopicReader
+from services.messaging.records import dead_letters as dead_letter
 from services.messaging.tally_reader import read_standing
-from services.settings import Settings
+from services.process.clock import Clock
+from services.process.settings import Settings
 from tests.integration.crash_story import Standing, Truth, day_end, days, write_plan
 from tests.integration.failing_worker import DIED, WAITED, Failpoint
 from tests.integration.system import ROOT, System

@@ -13,18 +13,18 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition  # type:
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.admin import KafkaAdminClient
 
-from services.catalog import load
-from services.catalog.load import load_plan
+import services.catalog
+from services.catalog.load.plan_folder import load_plan
 from services.domain.intake.refusal import Refused
 from services.local.kafka import Broker
 from services.messaging import topics
 from services.messaging.archive_feed import feed
 from services.messaging.codec import admission
-from services.messaging.dead_letter import DeadLetter, read
-from services.settings import Settings
-from streams.delivery import _Producer
+from services.messaging.records.dead_letters import DeadLetter, read
+from services.process.settings import Settings
+from streams.delivery.bulk import _Producer
 
-PLAN = Path(load.__file__).parent / "jiangbei-2021"
+PLAN = Path(services.catalog.__file__).parent / "jiangbei-2021"
 SOURCE = "/units/liangjiang-water"
 BAD = {
     "specversion": "1.0",

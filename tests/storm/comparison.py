@@ -24,11 +24,11 @@ from services.domain.results.cards import VARIANT
 from services.domain.results.published import Card, Verdict
 from services.domain.results.verdicts import rulings_of, written_verdict
 from services.domain.time.zone import Instant
-from services.messaging import metrics
 from services.messaging.codec import admission
 from services.messaging.reader import TopicReader
-from services.messaging.series import WrittenLabels, row_labels, row_series
 from services.messaging.topics import CASE_VERDICTS
+from services.names import metrics
+from services.names.samples import WrittenLabels, row_labels, row_series
 from services.rules.routes import SEVERITIES
 from tests.integration.system import ROOT
 

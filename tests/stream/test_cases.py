@@ -10,22 +10,22 @@ import orjson
 import pytest
 from faust.types import TP
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
-from services.clock import Clock
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.domain.intake.facts import case_key
 from services.domain.judging.judge import Judge
 from services.domain.results.case_partition import JUDGED_ROW, PLAN_ROW
 from services.domain.sums.tally import Cell
 from services.domain.time.zone import Instant
 from services.messaging.codec import admission
-from services.messaging.dead_letter import DeadLetter
+from services.messaging.records.dead_letters import DeadLetter
 from services.messaging.tally_log import TallyLog
 from services.messaging.tally_reader import Passed, standing_at
 from services.messaging.topics import ALERT_CARDS, CASE_EVENTS, CASE_VERDICTS, DEAD_LETTER, KPI_TALLIES
+from services.process.clock import Clock
 from streams.cases.cases import CATCHING_UP, Cases, CaseTopics
-from streams.cases.turned_away import DeadLetterLimit, TooManyDeadLetters
-from streams.delivery import BulkDelivery
+from streams.cases.dead_letter_limit import DeadLetterLimit, TooManyDeadLetters
+from streams.delivery.bulk import BulkDelivery
 from tests.integration.crash_story import write_plan
 from tests.stream.delivery import FLUSHED, PUBLISHED, FakeDelivery
 from tests.unit.cases import at

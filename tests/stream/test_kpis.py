@@ -11,9 +11,8 @@ import orjson
 import pytest
 from faust.types import TP
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
-from services.clock import Clock
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.domain.judging.data_quality import FORECASTS
 from services.domain.judging.judge import Judge
 from services.domain.results.published import ValueRow
@@ -23,7 +22,8 @@ from services.domain.time.zone import Instant
 from services.messaging import tally_log
 from services.messaging.tally_log import Progress, Record
 from services.messaging.topics import KPI_TALLIES, KPI_VALUES
-from streams.delivery import BulkDelivery
+from services.process.clock import Clock
+from streams.delivery.bulk import BulkDelivery
 from streams.kpis.kpis import Kpis
 from tests.integration.crash_story import write_plan
 from tests.stream.delivery import FakeDelivery

@@ -16,14 +16,14 @@ from prometheus_client.samples import Sample
 from services.backfill import history
 from services.backfill.history import BLOCK_HOURS, WRITTEN, Block, History, Recomputed
 from services.backfill.store import Store, StoreRefused, StoreSilent
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.plan import Plan
 from services.domain.results.published import ValueRow
 from services.domain.results.side_results import Aside
 from services.domain.time.zone import Zone
 from services.exporter.snapshot import LabelSets, Snapshot
 from services.local import prometheus
-from services.messaging import metrics
+from services.names import metrics
 
 PLAN = Path(__file__).parents[1] / "golden" / "plans" / "good" / "kinds"
 ZONE = Zone("Asia/Shanghai")

@@ -15,7 +15,7 @@ from services.cli.failure import Failure
 from services.domain.intake.admission import LARGEST_EVENT
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.time.rfc3339 import instant_from
-from services.messaging.dead_letter import (
+from services.messaging.records.dead_letters import (
     HEAD,
     LARGEST_LETTER,
     LARGEST_WHOLE,

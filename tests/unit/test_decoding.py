@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.catalog.working_time import WorkingTime
 from services.cli.status import DistrictStatus, _row_of_known_state, cards_table, promises_table, troubles
 from services.cli.values import Cards, latest_change
@@ -20,12 +20,13 @@ from services.exporter.__main__ import take_in, takers
 from services.exporter.collector import PlanCollector
 from services.exporter.exposition import exposition
 from services.exporter.snapshot import LabelSets, Snapshot
-from services.messaging import decoding, tally_log, topics
-from services.messaging.decoding import Unreadable, WorkerFailure, read_card, read_row
+from services.messaging import tally_log, topics
 from services.messaging.reader import Record
+from services.messaging.records import fields as decoding
+from services.messaging.records.fields import Unreadable, WorkerFailure, read_card, read_row
 from services.messaging.tally_log import Progress, TallyLog
 from services.messaging.tally_reader import Passed, standing_at
-from services.settings import Settings
+from services.process.settings import Settings
 from tests.unit.mutated_records import STRANGERS, Pair, mutated
 
 T = "2021-10-12T09:59:00+08:00"

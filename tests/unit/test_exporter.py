@@ -13,9 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 import services.catalog
-from services.catalog.coherence import as_tuple
-from services.catalog.load import load_plan
-from services.catalog.wording import objective_text, unit_code, unit_of_measure
+from services.catalog.check.promise_checks import as_tuple
+from services.catalog.load.plan_folder import load_plan
+from services.catalog.words.wording import objective_text, unit_code, unit_of_measure
 from services.catalog.working_time import WorkingTime
 from services.domain.plan.plan import Plan
 from services.domain.results.published import Card, State, ValueRow, Verdict
@@ -24,11 +24,11 @@ from services.exporter.collector import PlanCollector
 from services.exporter.exposition import exposition
 from services.exporter.snapshot import REASONS, LabelSets, Snapshot
 from services.exporter.web import exporter_app
-from services.messaging import metrics
-from services.messaging.decoding import WorkerFailure
-from services.messaging.series import WrittenLabels
+from services.messaging.records.fields import WorkerFailure
 from services.messaging.tally_log import Progress
 from services.messaging.topics import CASES_CHANGELOG
+from services.names import metrics
+from services.names.samples import WrittenLabels
 from tests.asgi import get
 
 JIANGBEI = Path(services.catalog.__file__).parent / "jiangbei-2021"

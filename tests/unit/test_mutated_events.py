@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.catalog.calendars import load_calendar
-from services.catalog.samples import samples_of
+from services.catalog.load.calendars import load_calendar
+from services.catalog.samples.promise_samples import samples_of
 from services.domain.intake.admission import Admission, Admitted
 from services.domain.intake.refusal import Refused
 from services.domain.intake.serialize import serialize
@@ -28,9 +28,9 @@ from services.messaging import tally_log
 from services.messaging.archive_feed import addressed
 from services.messaging.codec import CODEC, dump_row, load_row
 from services.messaging.exported import exported
+from services.process.settings import Settings
 from services.replay.finding import find_case
 from services.replay.replay import replay
-from services.settings import Settings
 from tests.mutations import Mutated, mutated, shipped_plan
 
 NUMBER = 3_000

@@ -18,7 +18,7 @@ import pytest
 from fastapi import FastAPI
 
 import services.catalog
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.plan import Plan
 from services.domain.results.published import Card
 from services.messaging.reader import Record
@@ -27,7 +27,7 @@ from services.notifier.alertmanager import Alertmanager, Mirror
 from services.notifier.delivery import AlertmanagerAway, Delivery, Pace
 from services.notifier.inbox import AcceptedAlerts, Cards
 from services.notifier.journal import Journal, JournalInUse
-from services.notifier.subjects import Alert, Numbering, card_id, of_alert, of_card
+from services.notifier.notice_subject import Alert, Numbering, card_id, of_alert, of_card
 from services.notifier.webhook import MOST_BYTES, notifier_app
 from tests.asgi import get, request
 

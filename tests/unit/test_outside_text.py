@@ -20,10 +20,10 @@ from services.cli.terminal import safe_console, say
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.intake.visible_text import cell_text
 from services.domain.results.published import Card, Level, ValueRow
-from services.logs import SeenRecord, complain
-from services.messaging.dead_letter import DeadLetter, Filed
 from services.messaging.reader import Record
-from services.messaging.series import written
+from services.messaging.records.dead_letters import DeadLetter, Filed
+from services.names.samples import written
+from services.process.logs import SeenRecord, complain
 from services.replay.buckets import Rejected
 from services.replay.writing import write_cards, write_rejected, write_values
 from services.reporting.page import _templates
@@ -288,12 +288,13 @@ def test_every_way_out_is_one_of_those() -> None:
     allowed = {
         ("services/cli/terminal.py", "typer.echo"), ("services/cli/terminal.py", "Console"),
         ("services/cli/__main__.py", "typer.echo"),  # the version
-        ("services/cli/__main__.py", "print"), ("services/logs.py", "print"),  # through `visible`
-        ("services/logs.py", "logging.basicConfig"),
-        ("services/whole_file.py", "csv.writer"),
+        ("services/cli/__main__.py", "print"), ("services/process/logs.py", "print"),  # through `visible`
+        ("services/process/logs.py", "logging.basicConfig"),
+        ("services/process/atomic_file.py", "csv.writer"),
         ("services/local/up.py", "Console"),  # its texts are its own
         ("services/catalog/calendar/generate.py", "print"), ("services/handbook/__main__.py", "print"),  # paths of ours
-        ("services/rules/__main__.py", "print"), ("dashboards/write.py", "print"), ("services/secret_file.py", "print"),
+        ("services/rules/__main__.py", "print"), ("dashboards/write.py", "print"),
+        ("services/process/secret_file.py", "print"),
         ("services/cli/dead_letters.py", "sys.stdout.buffer.write"),  # a whole event, not to a terminal
     }  # fmt: skip
     watched = {"print", "typer.echo", "typer.secho", "Console", "csv.writer", "csv.DictWriter", "logging.basicConfig",

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from services.cli.plan import app
 from services.domain.plan.plan import Promise
-from services.settings import Settings
+from services.process.settings import Settings
 
 PLANS = Path(__file__).parents[1] / "golden" / "plans"
 

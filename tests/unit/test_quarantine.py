@@ -41,8 +41,9 @@ from services.domain.results.safe_judge import SafeJudge
 from services.domain.results.value_rows import Valuer
 from services.domain.sums.tally import NOW, Cell, Tally, TallyKey
 from services.domain.time.zone import Instant, Zone
-from services.messaging import quarantine_log, tally_log
+from services.messaging import tally_log
 from services.messaging.codec import dump_row, load_row
+from services.messaging.records import quarantine as quarantine_log
 from services.messaging.tally_log import TallyLog
 from services.messaging.topics import LARGEST_RECORD
 from services.replay.buckets import Record
