@@ -6,14 +6,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from services.cli import __main__ as cli
 from services.cli.__main__ import COMMANDS, Command, main
 from services.cli.arguments import check_sinks
-from services.cli.failure import KNOWN, Failure, failure_of
+from services.cli.failure import KNOWN, Failure, KnownError, failure_of
 
 
 def run(*arguments: str) -> int:
@@ -177,7 +176,7 @@ def test_a_failure_keeps_its_sentence_and_exit_code() -> None:
 
 
 @pytest.mark.parametrize("known", KNOWN, ids=lambda known: f"{known.module}.{known.name}")
-def test_each_known_error_is_an_error_of_its_module(known: Any) -> None:
+def test_each_known_error_is_an_error_of_its_module(known: KnownError) -> None:
     error = getattr(importlib.import_module(known.module), known.name)
     assert issubclass(error, Exception)
     assert known.sentence.count("{}") == 1
