@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from services.domain.time.calendar import WorkingCalendar
+from services.domain.time.calendar import Notices, WorkingCalendar
 from services.process.text_file import Unreadable, read_toml
 
 FOLDER = Path(__file__).parents[1] / "calendar"
@@ -64,10 +64,7 @@ def load_calendar(name: str, folder: Path | None = None) -> WorkingCalendar:
         return WorkingCalendar(
             name=read.name,
             version=read.version,
-            holidays=holidays,
-            make_up_days=read.make_up_days,
-            published_from=read.published_from,
-            published_through=read.published_through,
+            notices=Notices(holidays, read.make_up_days, read.published_from, read.published_through),
             working_weekdays=read.working_weekdays,
         )
     except ValueError as error:
