@@ -11,7 +11,7 @@ from services.catalog.load.plan_folder import load_plan
 from services.cli.plan import app
 from services.domain.plan.all_kinds import SPECIFICATIONS
 from services.domain.plan.plan import Tier
-from services.settings import Settings
+from services.process.settings import Settings
 
 PLAN = load_plan(Settings().plan)
 TIER_OF = {promise.id: promise.tier for promise in PLAN.promises}
@@ -155,7 +155,7 @@ def test_diff_names_what_changes_and_whether_verdicts_do(copy: Path) -> None:
     assert code == 0
     assert said.splitlines() == [
         '~ promise P1 2021-08-20.limit: {"amount": 4, "unit": "working_days"} → {"amount": 3, "unit": "working_days"}',
-        "1 difference; every verdict is judged again",
+        "1 difference; every case is judged again",
     ]
 
 

@@ -25,8 +25,8 @@ from services.replay.periods import Every, period_ends
 from services.replay.replay import replay
 from services.replay.runs import SortedRows
 from services.replay.writing import write_cards, write_values
-from services.simulator.history import History
-from services.simulator.profile import parse_faults, profile
+from services.simulator.district.profile import parse_faults, profile
+from services.simulator.simulation import History
 
 PLAN = Path("services/catalog/jiangbei-2021")
 ZONE = Zone("Asia/Shanghai")

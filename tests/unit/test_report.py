@@ -26,8 +26,8 @@ from services.reporting.page import WINDOW_NAMES
 from services.reporting.report import change, in_force
 from services.reporting.shown import Shown, shown
 from services.reporting.times import end_of_month, times_as_of
-from services.simulator.history import History
-from services.simulator.profile import profile
+from services.simulator.district.profile import profile
+from services.simulator.simulation import History
 
 PLANS = Path(__file__).parents[1] / "golden" / "plans" / "good"
 PLAN = PLANS / "kinds"

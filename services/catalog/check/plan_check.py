@@ -1,7 +1,8 @@
 """Everything that is wrong with a plan folder, at once: what `kpiwatch plan check` says.
 
-Reading the files finds bad TOML and bad entries (`services.catalog.load`); here is what only the whole plan can show:
-names that nothing declares, clauses that the plan does not say, limits that contradict them, versions that overlap.
+Reading the files finds bad TOML and bad entries (`services.catalog.load.plan_folder`); here is what only the whole
+plan can show: names that nothing declares, clauses that the plan does not say, limits that contradict them, versions
+that overlap.
 """
 
 import re
@@ -14,7 +15,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
 
-from services.bounded import read_text
 from services.catalog.check.clause_check import PlanText, contradictions
 from services.catalog.check.promise_checks import beyond_the_law, of_attribute, of_promise, sooner_than_told, values_of
 from services.catalog.load.calendars import load_calendar
@@ -39,6 +39,7 @@ from services.domain.plan.statutory_time import hours_version
 from services.domain.time.limits import Limit
 from services.domain.time.opening_hours import OpeningHours
 from services.domain.time.zone import Zone
+from services.process.text_file import read_text
 
 CASE_FIELDS: Mapping[str, Collection[str]] = {
     "applicant": ("enterprise", "small_micro", "individual", "public", "unknown"),

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from services.bounded import Unreadable, parsed_toml, read_text
-from services.domain.time.calendar import WorkingCalendar
+from services.domain.time.calendar import Notices, WorkingCalendar
+from services.process.text_file import Unreadable, read_toml
 
 FOLDER = Path(__file__).parents[1] / "calendar"
 
@@ -38,17 +37,6 @@ class _CalendarFile(BaseModel):
     holiday: tuple[_Holiday, ...]
 
 
-def _tables(path: Path) -> dict[str, Any]:
-    try:
-        text = read_text(path)
-    except Unreadable as error:
-        raise ValueError(f"{path}: {error}") from error
-    try:
-        return parsed_toml(text)
-    except ValueError as error:
-        raise ValueError(f"{path}: not TOML: {error}") from error
-
-
 def _days(holidays: Sequence[_Holiday]) -> dict[date, str]:
     """Each day of the holidays, with the name of its holiday."""
     days: dict[date, str] = {}
@@ -71,7 +59,9 @@ def load_calendar(name: str, folder: Path | None = None) -> WorkingCalendar:
         raise ValueError(f"no calendar {name!r} in {place}: name one of {', '.join(known) or 'none there'}")
     path = place / f"{name}.toml"
     try:
-        read = _CalendarFile.model_validate(_tables(path))
+        read = _CalendarFile.model_validate(read_toml(path))
+    except Unreadable as error:
+        raise ValueError(f"{path}: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
@@ -80,10 +70,7 @@ def load_calendar(name: str, folder: Path | None = None) -> WorkingCalendar:
         return WorkingCalendar(
             name=read.name,
             version=read.version,
-            holidays=_days(read.holiday),
-            make_up_days=read.make_up_days,
-            published_from=read.published_from,
-            published_through=read.published_through,
+            notices=Notices(_days(read.holiday), read.make_up_days, read.published_from, read.published_through),
             working_weekdays=read.working_weekdays,
         )
     except ValueError as error:

@@ -4,7 +4,7 @@ A folder holds `plan.toml` (the head), `kpis/*.toml` (`[[promise]]`) and, where 
 (`[[unit]]`), `service_items.toml` or `service_items/*.toml` (`[[service_item]]`), `sources.toml` (`[[source]]`),
 `opening_hours.toml` (`[[hours]]`) and `lists/*.txt` (one code a line, `#` begins a comment). `"list:NAME"` in an entry
 stands for the codes of `lists/NAME.txt`; a line that begins with `# placeholder` says that its codes are made up until
-the right ones are known. Whether a plan is right, beyond being readable, is said by `services.catalog.check`.
+the right ones are known. `services.catalog.check.plan_check` says whether a plan is right, beyond being readable.
 """
 
 import hashlib
@@ -18,11 +18,11 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from services.bounded import Unreadable, parsed_toml, read_text
 from services.catalog.load.calendars import FOLDER as CALENDARS
-from services.domain.intake.visible_text import bites, visible
+from services.domain.intake.visible_text import first_unsafe, visible
 from services.domain.plan.all_kinds import KIND_FIELDS, SPECIFICATIONS, promise_of
 from services.domain.plan.plan import Entry, HoursEntry, Plan, PlanHead, Promise, ServiceItem, Source, Unit
+from services.process.text_file import Unreadable, parsed_toml, read_text
 
 TAKES_LISTS = {
     "select",
@@ -195,7 +195,7 @@ def _text(path: Path, reading: Reading) -> str | None:
         reading.problems.append(Problem(path, (), str(error)))
         return None
     for number, line in enumerate(text.splitlines(), 1):
-        if found := bites(line.replace("\t", " ")):
+        if found := first_unsafe(line.replace("\t", " ")):
             reading.problems.append(Problem(path, (), _UNSEEN.format(found), number))
     return text
 
@@ -212,7 +212,7 @@ def _unseen(raw: object, path: Path, place: Place, reading: Reading) -> None:
     elif isinstance(raw, list):
         for index, inner in enumerate(raw):
             _unseen(inner, path, (*place, index), reading)
-    elif isinstance(raw, str) and (found := bites(raw.replace("\n", " ").replace("\t", " "))):
+    elif isinstance(raw, str) and (found := first_unsafe(raw.replace("\n", " ").replace("\t", " "))):
         reading.problems.append(Problem(path, place, _UNSEEN.format(found)))
 
 
