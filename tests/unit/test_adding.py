@@ -28,15 +28,16 @@ OF_A_KIND = (
 TODAY = date(2021, 10, 1)
 
 
-def blocks(language: str) -> list[str]:
-    """The worked examples of the guide in one language."""
-    return re.findall(rf"```{language}\n(.*?)```", GUIDE, re.DOTALL)
+def blocks(heading: str, language: str) -> list[str]:
+    """The worked examples under a heading of the guide, in one language."""
+    section = GUIDE.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    return re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)
 
 
 # ---- a promise -------------------------------------------------------------------------------------------
 def test_a_promise_needs_its_entry_its_line_of_the_lock_and_its_line_of_thresholds(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(Settings().plan, tmp_path / "plan"))
-    (entry,) = blocks("toml")
+    (entry,) = blocks("Adding a promise", "toml")
     with (folder / "kpis" / "06-water-power-gas.toml").open("a", encoding="utf-8") as file:
         file.write("\n" + entry)
     (unlocked,) = check_plan(folder, TODAY)
@@ -49,7 +50,7 @@ def test_a_promise_needs_its_entry_its_line_of_the_lock_and_its_line_of_threshol
     plan = load_plan(folder)
     added = next(promise for promise in plan.promises if promise.id == "K06-9")
     written = [",".join((added.id, added.variant, *each, "entry")) for each in amounts(added, plan.head.issued)]
-    assert blocks("csv") == ["".join(f"{line}\n" for line in written)]
+    assert blocks("Adding a promise", "csv") == ["".join(f"{line}\n" for line in written)]
 
 
 def test_the_page_of_an_added_promise_follows_from_its_entry(tmp_path: Path) -> None:
@@ -112,7 +113,7 @@ for sample in samples_of(promise, judge.law):
 
 def test_a_kind_that_is_added_is_checked_worded_judged_and_sampled(tmp_path: Path) -> None:
     folders = [tmp_path / room.replace("/", ".") for room in OF_A_KIND]
-    for folder, source in zip(folders, blocks("python"), strict=True):
+    for folder, source in zip(folders, blocks("Adding a kind of promise", "python"), strict=True):
         folder.mkdir()
         (folder / "backlog.py").write_text(source, encoding="utf-8")
     plan = Path(shutil.copytree(ROOT / "tests" / "golden" / "plans" / "good" / "kinds", tmp_path / "plan"))

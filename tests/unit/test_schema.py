@@ -80,8 +80,8 @@ def test_a_slip_of_the_keyboard_is_told_by_the_schema(fields: dict[str, Any]) ->
 
 
 def test_a_list_may_stand_where_codes_do() -> None:
-    assert faults("kpis", changed(owed_by="list:measure-leads", lead=["a", "list:measure-leads"])) == []
-    assert faults("kpis", changed(owed_by="measure-leads")) != []
+    assert faults("kpis", changed(responsible="list:measure-leads", lead=["a", "list:measure-leads"])) == []
+    assert faults("kpis", changed(responsible="measure-leads")) != []
 
 
 def test_the_command_prints_one_schema_or_all() -> None:

@@ -221,11 +221,7 @@ class Checker:
     def _of_promise(self, promise: Promise) -> Iterator[Fault]:
         yield from _name("id", promise.id)
         yield from _name("variant", promise.variant)
-        named = {"lead": promise.lead, "responsible": promise.responsible, "owed_by": promise.owed_units}
-        for key, unit in ((key, unit) for key, units in named.items() for unit in units):
-            yield from self._unit((key,), unit)
-        if not promise.lead and not self._open:
-            yield ("lead",), "is missing: the annex says who leads"
+        yield from self._of_responsibility(promise)
         if promise.tier is None and self._head.text:
             yield ("tier",), "is missing: H (a number is printed), C (full coverage, no number) or Q (a direction)"
         yield from of_promise(promise, self._head.issued, is_open=self._open)
@@ -235,6 +231,14 @@ class Checker:
         if self._head.text:
             for key, sentence in contradictions(promise):
                 yield (key,), sentence
+
+    def _of_responsibility(self, promise: Promise) -> Iterator[Fault]:
+        """Who leads, who is responsible, who owes it."""
+        named = {"lead": promise.lead, "responsible": promise.responsible, "owed_by": promise.owed_units}
+        for key, unit in ((key, unit) for key, units in named.items() for unit in units):
+            yield from self._unit((key,), unit)
+        if not promise.lead and not self._open:
+            yield ("lead",), "is missing: the annex says who leads"
 
     def _of_subjects(self, promise: Promise) -> Iterator[Fault]:
         """The collection, duty or quantities that it names are declared."""
@@ -272,9 +276,6 @@ class Checker:
         for key, values in promise.conditions().items():
             for name, value in values.items():
                 yield from self._case_value(key, name, value, items)
-        for name in promise.known_fields:
-            if name not in ("channel", "applicant", "outcome", "unit"):
-                yield from self._declared(("known",), "attribute", name, items)
         for reference in promise.references():
             yield from self._declared((reference.field,), reference.what, reference.name, items)
         if isinstance(promise.clock.limit, Limit):

@@ -258,18 +258,19 @@ def _read_table(path: Path, table: str, read: Callable[[Any], E], reading: Readi
         reading.problems.append(Problem(path, (table,), f"write [[{table}]] with two brackets: there may be several"))
         return
     for index, raw in enumerate(entries):
-        expanded = {
-            key: _expanded(value, path, (table, index, key), reading) if key in TAKES_LISTS else value
-            for key, value in raw.items()
-        }
+        place = (table, index)
+        expanded = {key: _expanded(value, path, (*place, key), reading) for key, value in raw.items()}
         if table == "promise":
-            expanded = _of_its_kind(expanded, path, (table, index), reading)
-        entry = _validated(path, (table, index), read, expanded, reading)
+            expanded = _of_its_kind(expanded, path, place, reading)
+        entry = _validated(path, place, read, expanded, reading)
         if entry is not None:
-            yield Located(path, (table, index), entry)
+            yield Located(path, place, entry)
 
 
 def _expanded(value: Any, path: Path, place: Place, reading: Reading) -> Any:
+    """A value of an entry, with the codes of lists in the place of their names; by its key."""
+    if place[2] not in TAKES_LISTS:
+        return value
     if isinstance(value, dict):
         return {key: _expanded(inner, path, (*place, key), reading) for key, inner in value.items()}
     if isinstance(value, list):
@@ -320,24 +321,32 @@ def _is_of_kind(fault: ErrorDetails) -> bool:
 def _explained(fault: ErrorDetails, raw: object) -> tuple[Place, list[str]]:
     """Where in an entry pydantic found a fault, and what it is in words for the person who edits the file."""
     kind, loc = fault["type"], fault["loc"]
-    if isinstance(raw, dict) and loc[:1] == (raw.get("kind"),):
-        loc = loc[1:]  # of a promise pydantic names the kind first
+    if isinstance(raw, dict) and (found := _explained_by_kind(fault, raw)):
+        return found
     keys = _keys_within(raw, loc)
-    if kind == "union_tag_not_found":
-        return (*keys, "kind"), ["is missing"]
-    if kind == "union_tag_invalid" and isinstance(raw, dict):
-        return (*keys, "kind"), [f"{raw['kind']!r}: input should be {_any_of(SPECIFICATIONS)}"]
-    needed = loc[-1] if loc else ""
-    if _is_of_kind(fault) and isinstance(raw, dict):
-        return (), [f"kind {raw.get('kind')} needs `{needed}`"]
-    if kind == "missing":
-        return (*keys, needed), ["is missing"]
-    if kind == "value_error":
-        sentence = fault["msg"].removeprefix("Value error, ")
-        return keys, [sentence] if keys else sentence.split("; ")  # of a whole entry several at once
-    if kind == "extra_forbidden":
-        return keys, ["is not a key of this table: look for a slip of the keyboard"]
+    match kind:
+        case "missing":
+            return (*keys, loc[-1]), ["is missing"]
+        case "extra_forbidden":
+            return keys, ["is not a key of this table: look for a slip of the keyboard"]
+        case "value_error":
+            sentence = fault["msg"].removeprefix("Value error, ")
+            return keys, [sentence] if keys else sentence.split("; ")  # of a whole entry several at once
     return keys, [f"{fault.get('input')!r}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"]
+
+
+def _explained_by_kind(fault: ErrorDetails, raw: Mapping[str, Any]) -> tuple[Place, list[str]] | None:
+    """The same of what an entry says, or lacks, of its kind; None of any other fault."""
+    match fault["type"]:
+        case "union_tag_not_found":
+            return ("kind",), ["is missing"]
+        case "union_tag_invalid":
+            return ("kind",), [f"{raw['kind']!r}: input should be {_any_of(SPECIFICATIONS)}"]
+    if _is_of_kind(fault):
+        return (), [f"kind {raw.get('kind')} needs `{fault['loc'][-1]}`"]
+    if fault["loc"][:1] == (raw.get("kind"),):  # of a promise pydantic names the kind first
+        return _explained({**fault, "loc": fault["loc"][1:]}, raw)
+    return None
 
 
 def _any_of(names: Iterable[str]) -> str:

@@ -166,8 +166,7 @@ class SampleCase:
     def _close(self, telling: Telling, wanted: Mapping[str, Any], course: Course) -> None:
         """What stops the clock, and the completion; they say what is true of the case by then."""
         said = self._attributes(course.wanted)
-        if course.wanted.get("extended") is True:
-            self._extend(telling)
+        self._extend(telling, course)
         for name in as_tuple(course.wanted.get("reached", ())):
             self._step(telling, name, self._within(course))
         steps = [point.partition(":")[2] for point in self.promise.stop if point != "completed"]
@@ -178,13 +177,18 @@ class SampleCase:
                 self._tell(telling, "node_ended", course.end, {"node": course.node, "unit": self.voice.unit})
         completed_at = course.completed_at if self.promise.waits_for_more else course.end
         if completed_at is not None:
-            data: dict[str, Any] = {"outcome": as_tuple(wanted.get("outcome", "granted"))[0]}
-            data |= {"attributes": said} if said and not steps else {}
-            self._tell(telling, "completed", completed_at, data)
-            if course.score is not None:
-                self._tell(telling, "rated", completed_at, {"score": course.score, "rated_by": "applicant"})
+            outcome = as_tuple(wanted.get("outcome", "granted"))[0]
+            attributes = {"attributes": said} if said and not steps else {}
+            self._tell(telling, "completed", completed_at, {"outcome": outcome, **attributes})
+            self._rate(telling, completed_at, course.score)
 
-    def _extend(self, telling: Telling) -> None:
+    def _rate(self, telling: Telling, at: Instant, score: int | None) -> None:
+        if score is not None:
+            self._tell(telling, "rated", at, {"score": score, "rated_by": "applicant"})
+
+    def _extend(self, telling: Telling, course: Course) -> None:
+        if course.wanted.get("extended") is not True:
+            return
         more = {"limit": {"amount": 5, "unit": "working_days"}}
         grantor = self.voice.source if self.voice.source in self.law.plan.grantors else OPERATIONS
         telling.tell("case.extended", self.start + SECOND, grantor, more, owner=self.voice.source)

@@ -67,8 +67,10 @@ def _of_cases(promise: CasePromise, plan: Plan) -> Needs:
     named: dict[str, list[str]] = defaultdict(list)
     for reference in promise.references():
         named[reference.what].append(reference.name)
-    for wanted in (promise.condition, promise.select):
-        named["milestone"] += as_tuple(wanted.get("reached", ()))
+    named["milestone"] += (
+        *as_tuple(promise.condition.get("reached", ())),
+        *as_tuple(promise.select.get("reached", ())),
+    )
     asked = [*chain.from_iterable(promise.conditions().values()), *promise.known_fields]
     fields = [_MEANT_BY[word] for word in asked if word in _MEANT_BY]
     attributes = (*asked, *named["codes"], *promise.optional_attributes)

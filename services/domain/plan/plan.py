@@ -626,6 +626,10 @@ class LimitedPromise(CasePromise):
             yield ("matures_at",), f'"limit" needs one that the plan sets: {self.limit} is what each case declares'
 
 
+_KNOWN_OF_CASES = ("channel", "applicant", "outcome", "unit")
+"""Fields of a case that may not be known; any other name in `known` is an attribute."""
+
+
 class SharePromise(LimitedPromise):
     """A promise that can be about the share of cases of which something holds."""
 
@@ -643,6 +647,10 @@ class SharePromise(LimitedPromise):
     @property
     def known_fields(self) -> tuple[str, ...]:
         return self.known
+
+    def references(self) -> Iterator[Reference]:
+        yield from super().references()
+        yield from (Reference("known", "attribute", name) for name in self.known if name not in _KNOWN_OF_CASES)
 
     def faults(self) -> Iterator[Fault]:
         yield from super().faults()

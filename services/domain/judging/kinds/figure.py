@@ -154,11 +154,17 @@ class FigureJudge:
         """How many reports are owed by now, and of how many there is no denominator."""
         owing = self._owed_by if unit == "ALL" else self._owed_by & {unit}
         if self._once:
+            reporting = sum(any(map(_is_measured, reported.get(each, {}).values())) for each in owing)
             due_by_now = len(owing) if self._by is None or at.now >= self._by else 0
-            told = sum(any(map(_is_measured, reported.get(each, {}).values())) for each in owing)
-            return due_by_now, max(due_by_now - told, 0)
+            return due_by_now, max(due_by_now - reporting, 0)
+        return self._silent_months(reported, periods, owing, at.now)
+
+    def _silent_months(
+        self, reported: Reported, periods: Iterable[str], owing: Iterable[str], now: Instant
+    ) -> tuple[int, int]:
+        """The same of what is owed month by month."""
         of_each = ((each, period, reported.get(each, {}).get(period)) for each in owing for period in periods)
-        owed = [tally for each, period, tally in of_each if _is_whole(tally) or not self._waits(each, period, at.now)]
+        owed = [tally for each, period, tally in of_each if _is_whole(tally) or not self._waits(each, period, now)]
         return len(owed), sum(tally is None or not _is_measured(tally) for tally in owed)
 
 
