@@ -22,7 +22,7 @@ from services.catalog.load.plan_folder import InvalidPlan, Problem, load_plan, r
 from services.catalog.load.schema import schemas
 from services.catalog.samples.events import Sample
 from services.catalog.samples.promise_samples import samples_of
-from services.catalog.samples.required_data import needs_of, told_by
+from services.catalog.samples.required_data import needs_of, sources_for
 from services.catalog.words.phrases import limit_words
 from services.catalog.words.promise_text import STRENGTHS, in_words, tier_counts
 from services.cli.arguments import PlanFolder, chosen_plan
@@ -183,7 +183,7 @@ def _described(promise: Promise, plan: Plan, law: Law) -> dict[str, Any]:
     """One promise as JSON: its entry, its sentence, what sources must send, and its sample events."""
     needs = dataclasses.asdict(needs_of(promise, plan))
     needs["attributes"] = {name: spec.model_dump(mode="json") for name, spec in needs_of(promise, plan).attributes}
-    needs["sources"] = [source.id for source in told_by(promise, plan)]
+    needs["sources"] = [source.id for source in sources_for(promise, plan)]
     return {
         "key": promise.key,
         "words": in_words(promise, plan).model_dump(),

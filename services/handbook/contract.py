@@ -1,6 +1,6 @@
 """The tables of docs/contract.md that follow from the models: event types, reasons, columns.
 
-The document itself is written by hand. Between `<!-- generated: NAME -->` and `<!-- end -->` stands what this module
+The document itself is written by hand. Between `<!-- generated: NAME -->` and `<!-- end -->` is what this module
 gives for NAME; `make generate` writes it again, and a test compares.
 """
 

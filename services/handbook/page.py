@@ -1,4 +1,4 @@
-"""The page of one promise: what the plan says, how it is judged, who is told, what sources send, and two histories."""
+"""The page of one promise: what the plan says, how it is judged, who is informed, what sources send, and two histories."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
@@ -8,7 +8,7 @@ import orjson
 
 from services.catalog.samples.events import ALL, Expected, Sample
 from services.catalog.samples.promise_samples import samples_of
-from services.catalog.samples.required_data import Needs, needs_of, told_by
+from services.catalog.samples.required_data import Needs, needs_of, sources_for
 from services.catalog.words.phrases import limit_words, point_words
 from services.catalog.words.promise_text import STRENGTHS, TIERS, formula, in_words
 from services.catalog.words.wording import COLOUR_OF_A_MISS, SEVERITY_OF_A_MISS, objective_text
@@ -206,7 +206,7 @@ def _vocabulary(promise: Promise, plan: Plan) -> Iterator[str]:
         head = ("属性 Attribute", "类型 Type", "取值 Values", "此承诺所用 Used here")
         yield from table(head, (_attribute(name, spec, promise) for name, spec in needs.attributes))
     sources = ("来源 Source", "通常延迟 Usual delay", "可代表的单位 Units")
-    yield from table(sources, (_source(source) for source in told_by(promise, plan)))
+    yield from table(sources, (_source(source) for source in sources_for(promise, plan)))
 
 
 def _needed(needs: Needs, plan: Plan) -> Iterator[tuple[str, str]]:

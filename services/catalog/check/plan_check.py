@@ -16,7 +16,13 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from services.catalog.check.clause_check import PlanText, contradictions
-from services.catalog.check.promise_checks import beyond_the_law, of_attribute, of_promise, sooner_than_told, values_of
+from services.catalog.check.promise_checks import (
+    beyond_the_law,
+    of_attribute,
+    of_promise,
+    shorter_than_reporting,
+    values_of,
+)
 from services.catalog.load.calendars import load_calendar
 from services.catalog.load.lock import broken
 from services.catalog.load.plan_folder import Located, Place, Problem, Reading, read_plan
@@ -280,7 +286,7 @@ class Checker:
             yield from self._declared((reference.field,), reference.what, reference.name, items)
         if isinstance(promise.clock.limit, Limit):
             yield from beyond_the_law(promise.clock.limit, promise, items)
-        yield from sooner_than_told(promise, items, [located.entry for located in self._reading.sources])
+        yield from shorter_than_reporting(promise, items, [located.entry for located in self._reading.sources])
 
     def _service_items(self, key: str, codes: Iterable[object]) -> Iterator[Fault]:
         for code in codes:

@@ -1,4 +1,4 @@
-"""What an entry of a plan can be told to be wrong by itself: dates, windows, units of measure, maturity, values."""
+"""Checks of one promise against dates, statutory limits, sources and declared attributes."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
@@ -37,23 +37,25 @@ def beyond_the_law(limit: Limit, promise: CasePromise, items: Iterable[ServiceIt
                 yield ("limit",), sentence
 
 
-def tellers(point: str, item: ServiceItem, sources: Iterable[Source]) -> list[Source]:
-    """The sources that tell of a point of a service item's cases: those that name the milestone; of any other, those
+def reporting_sources(point: str, item: ServiceItem, sources: Iterable[Source]) -> list[Source]:
+    """The sources that report a point of a service item's cases: those that name the milestone; of any other, those
     that name no milestone of the item."""
     feeding = [source for source in sources if not source.operations and {item.code, "*"} & set(source.feeds)]
     naming = [source for source in feeding if point.removeprefix("milestone:") in source.milestones]
     return naming or [source for source in feeding if not set(source.milestones) & set(item.milestones)] or feeding
 
 
-def sooner_than_told(promise: CasePromise, items: Iterable[ServiceItem], sources: Iterable[Source]) -> Iterator[Fault]:
-    """No limit is shorter than what the source of its stop usually takes to tell of it: done in time, every case would
+def shorter_than_reporting(
+    promise: CasePromise, items: Iterable[ServiceItem], sources: Iterable[Source]
+) -> Iterator[Fault]:
+    """No limit is shorter than what the source of its stop usually takes to report it: done in time, every case would
     be a late entry (rule 14)."""
     if not promise.stop_must_be_known_in_time or promise.target is None:
         return
     sources = list(sources)
     for item in items:
         for point in promise.stop:
-            quickest = _quickest(tellers(point, item, sources))
+            quickest = _quickest(reporting_sources(point, item, sources))
             if quickest is None or quickest.lateness is None:
                 continue
             for key, allowed in _allowed(promise, point, item, sources):
@@ -72,7 +74,7 @@ def _allowed(
         if isinstance(value, Limit):
             yield key, value
     if promise.maturity == "completion" and point != "completed":
-        closing = _quickest(tellers("completed", item, sources))
+        closing = _quickest(reporting_sources("completed", item, sources))
         yield "matures_at", (closing and closing.lateness) or Limit(amount=0, unit=LimitUnit.WORKING_DAYS)
 
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from services.catalog.check.plan_check import CASE_FIELDS, OF_EVERY_CASE
-from services.catalog.samples.events import OPERATIONS, Expected, Name, Scene, Telling, Unspoken, voice_of
+from services.catalog.samples.events import OPERATIONS, Expected, Name, NoReporter, SampleHistory, Scene, reporter_of
 from services.domain.plan.plan import AttributeSpec, CasePromise, ServiceItem, Title, as_tuple
 from services.domain.plan.statutory_time import Law
 from services.domain.time.limits import Limit, LimitUnit, due
@@ -52,8 +52,8 @@ class SampleCase:
         self.promise = promise
         self.law = law
         self.item = self._service_item()
-        self.voice = voice_of(promise, self.item.code, law.plan)
-        self.hours = law.hours(self.voice.unit, self.item.code)
+        self.reporter = reporter_of(promise, self.item.code, law.plan)
+        self.hours = law.hours(self.reporter.unit, self.item.code)
         self.opened = self.hours.spans(self._first_day())[0][0]
         by_step = any(point.startswith("milestone:") for point in promise.start)
         self.start = self.opened + (_BEFORE_THE_CLOCK if by_step else 0)
@@ -67,7 +67,7 @@ class SampleCase:
         if self.promise.against_statutory_limit:
             codes = [code for code in codes if self.statutory(code) is not None]
         if not codes:
-            raise Unspoken(self.promise.key)
+            raise NoReporter(self.promise.key)
         return items.get(codes[0]) or ServiceItem(code=codes[0], title=Title(zh=codes[0], en=codes[0]))
 
     def _first_day(self) -> int:
@@ -109,17 +109,17 @@ class SampleCase:
     # ---- writing -----------------------------------------------------------------------------------
     def scene(self, name: Name, course: Course, expected: Expected, until: Instant = 0) -> Scene:
         """The events of a case that takes this course."""
-        telling = Telling(self.law, f"sample-{self.promise.key.replace('/', '-')}-{name.replace('_', '-')}")
+        history = SampleHistory(self.law, f"sample-{self.promise.key.replace('/', '-')}-{name.replace('_', '-')}")
         wanted = {**self.promise.select, **course.wanted}
-        self._open(telling, wanted)
+        self._open(history, wanted)
         if course.node is not None:
-            self._tell(telling, "node_started", self.start, {"node": course.node, "unit": self.voice.unit})
+            self._report(history, "node_started", self.start, {"node": course.node, "unit": self.reporter.unit})
         for step in course.steps:
-            self._step(telling, step, self._midway())
+            self._step(history, step, self._midway())
         for quantity, value in course.measured:
-            self._tell(telling, "measured", self._within(course), {"quantity": quantity, "value": value})
-        self._close(telling, wanted, course)
-        return Scene(name, telling, expected, until)
+            self._report(history, "measured", self._within(course), {"quantity": quantity, "value": value})
+        self._close(history, wanted, course)
+        return Scene(name, history, expected, until)
 
     def _midway(self) -> Instant:
         """A moment between acceptance and the stop of the clock."""
@@ -130,16 +130,18 @@ class SampleCase:
         """A moment at which what happens still counts: its end, if it has one."""
         return course.end if course.end is not None else self.later
 
-    def _tell(self, telling: Telling, type: str, time: Instant, data: Mapping[str, Any]) -> None:
-        telling.tell(f"case.{type}", time, self.voice.source, data)
+    def _report(self, history: SampleHistory, type: str, time: Instant, data: Mapping[str, Any]) -> None:
+        history.add(f"case.{type}", time, self.reporter.source, data)
 
-    def _step(self, telling: Telling, name: str, time: Instant, attributes: Mapping[str, Any] | None = None) -> None:
-        data: dict[str, Any] = {"name": name, "unit": self.voice.unit}
-        self._tell(telling, "milestone", time, data | ({"attributes": attributes} if attributes else {}))
+    def _step(
+        self, history: SampleHistory, name: str, time: Instant, attributes: Mapping[str, Any] | None = None
+    ) -> None:
+        data: dict[str, Any] = {"name": name, "unit": self.reporter.unit}
+        self._report(history, "milestone", time, data | ({"attributes": attributes} if attributes else {}))
 
-    def _open(self, telling: Telling, wanted: Mapping[str, Any]) -> None:
+    def _open(self, history: SampleHistory, wanted: Mapping[str, Any]) -> None:
         """Application, acceptance and what else starts the clock."""
-        data: dict[str, Any] = {"service_item": self.item.code, "unit": self.voice.unit, "channel": "online"}
+        data: dict[str, Any] = {"service_item": self.item.code, "unit": self.reporter.unit, "channel": "online"}
         data |= {name: as_tuple(wanted[name])[0] for name in ("channel", "applicant") if name in wanted}
         if wanted.get("online") is False:
             data["channel"] = "counter"
@@ -148,11 +150,11 @@ class SampleCase:
         if attributes:
             data["attributes"] = attributes
         if "applied" in self.promise.start:
-            self._tell(telling, "applied", self.opened, data)
-        self._tell(telling, "accepted", self.opened, data)
+            self._report(history, "applied", self.opened, data)
+        self._report(history, "accepted", self.opened, data)
         for point in self.promise.start:
             if point.startswith("milestone:") and point not in self.promise.stop:
-                self._step(telling, point.partition(":")[2], self.start)
+                self._step(history, point.partition(":")[2], self.start)
 
     def _declared_limits(self) -> Mapping[str, Any]:
         limit = OWN_LIMIT.model_dump(mode="json")
@@ -163,35 +165,35 @@ class SampleCase:
                 return {name: limit}
         return {}
 
-    def _close(self, telling: Telling, wanted: Mapping[str, Any], course: Course) -> None:
+    def _close(self, history: SampleHistory, wanted: Mapping[str, Any], course: Course) -> None:
         """What stops the clock, and the completion; they say what is true of the case by then."""
         said = self._attributes(course.wanted)
-        self._extend(telling, course)
+        self._extend(history, course)
         for name in as_tuple(course.wanted.get("reached", ())):
-            self._step(telling, name, self._within(course))
+            self._step(history, name, self._within(course))
         steps = [point.partition(":")[2] for point in self.promise.stop if point != "completed"]
         if course.end is not None:
             for step in steps:
-                self._step(telling, step, course.end, said)
+                self._step(history, step, course.end, said)
             if course.node is not None:
-                self._tell(telling, "node_ended", course.end, {"node": course.node, "unit": self.voice.unit})
+                self._report(history, "node_ended", course.end, {"node": course.node, "unit": self.reporter.unit})
         completed_at = course.completed_at if self.promise.waits_for_more else course.end
         if completed_at is not None:
             outcome = as_tuple(wanted.get("outcome", "granted"))[0]
             attributes = {"attributes": said} if said and not steps else {}
-            self._tell(telling, "completed", completed_at, {"outcome": outcome, **attributes})
-            self._rate(telling, completed_at, course.score)
+            self._report(history, "completed", completed_at, {"outcome": outcome, **attributes})
+            self._rate(history, completed_at, course.score)
 
-    def _rate(self, telling: Telling, at: Instant, score: int | None) -> None:
+    def _rate(self, history: SampleHistory, at: Instant, score: int | None) -> None:
         if score is not None:
-            self._tell(telling, "rated", at, {"score": score, "rated_by": "applicant"})
+            self._report(history, "rated", at, {"score": score, "rated_by": "applicant"})
 
-    def _extend(self, telling: Telling, course: Course) -> None:
+    def _extend(self, history: SampleHistory, course: Course) -> None:
         if course.wanted.get("extended") is not True:
             return
         more = {"limit": {"amount": 5, "unit": "working_days"}}
-        grantor = self.voice.source if self.voice.source in self.law.plan.grantors else OPERATIONS
-        telling.tell("case.extended", self.start + SECOND, grantor, more, owner=self.voice.source)
+        grantor = self.reporter.source if self.reporter.source in self.law.plan.grantors else OPERATIONS
+        history.add("case.extended", self.start + SECOND, grantor, more, owner=self.reporter.source)
 
     def _attributes(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """Those of the wanted values that are attributes of the case; of several the first."""

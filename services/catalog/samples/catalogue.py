@@ -5,8 +5,8 @@ from fractions import Fraction
 from typing import Any
 
 from services.catalog.samples.case_writer import another
-from services.catalog.samples.events import ALL, Expected, Name, Scene, Telling, voice_of
-from services.catalog.samples.register_writer import end_of, first_day, telling_of
+from services.catalog.samples.events import ALL, Expected, Name, SampleHistory, Scene, reporter_of
+from services.catalog.samples.register_writer import end_of, first_day, history_of
 from services.domain.plan.kinds.catalogue import PLATFORM, VERSION, CataloguePromise
 from services.domain.plan.plan import AttributeSpec, as_tuple
 from services.domain.plan.statutory_time import Law
@@ -22,14 +22,18 @@ def _declared(promise: CataloguePromise, law: Law) -> Mapping[str, AttributeSpec
 
 
 def _entry(
-    promise: CataloguePromise, telling: Telling, attributes: Mapping[str, Any], subject: str = "", minute: int = TEN
+    promise: CataloguePromise,
+    history: SampleHistory,
+    attributes: Mapping[str, Any],
+    subject: str = "",
+    minute: int = TEN,
 ) -> str:
     """Report the state of an entry; the unit in whose name."""
-    law = telling.law
-    voice = voice_of(promise, promise.collection, law.plan)
-    data = {"collection": promise.collection, "unit": voice.unit, "attributes": dict(attributes)}
-    telling.tell("item.upserted", law.zone.at(first_day(promise, law), minute), voice.source, data, subject=subject)
-    return voice.unit
+    law = history.law
+    reporter = reporter_of(promise, promise.collection, law.plan)
+    data = {"collection": promise.collection, "unit": reporter.unit, "attributes": dict(attributes)}
+    history.add("item.upserted", law.zone.at(first_day(promise, law), minute), reporter.source, data, subject=subject)
+    return reporter.unit
 
 
 def scenes(promise: CataloguePromise, law: Law) -> Iterator[Scene]:
@@ -44,14 +48,14 @@ def scenes(promise: CataloguePromise, law: Law) -> Iterator[Scene]:
         return
     if promise.listed:
         wanted[promise.listed_by] = promise.listed[0]
-    telling = telling_of(promise, law, "counts")
-    unit = _entry(promise, telling, wanted)
-    yield Scene("counts", telling, Expected("counted", 1, 1, Fraction(1), unit if promise.listed else ALL), until)
+    history = history_of(promise, law, "counts")
+    unit = _entry(promise, history, wanted)
+    yield Scene("counts", history, Expected("counted", 1, 1, Fraction(1), unit if promise.listed else ALL), until)
     out = _left_out(promise, law, wanted)
     if out is not None:
-        telling = telling_of(promise, law, "does_not_count")
-        unit = _entry(promise, telling, out)
-        yield Scene("does_not_count", telling, _expected_out(promise, unit), until)
+        history = history_of(promise, law, "does_not_count")
+        unit = _entry(promise, history, out)
+        yield Scene("does_not_count", history, _expected_out(promise, unit), until)
 
 
 def _expected_out(promise: CataloguePromise, unit: str) -> Expected:
@@ -78,10 +82,10 @@ def _of_amounts(promise: CataloguePromise, law: Law, wanted: Mapping[str, Any], 
     step = Fraction(1, low.denominator)
     labels: tuple[tuple[Name, Fraction], ...] = (("lower", low), ("higher", low + step))
     for label, amount in labels:
-        telling = telling_of(promise, law, label)
+        history = history_of(promise, law, label)
         written = int(amount) if amount.denominator == 1 else float(amount)
-        _entry(promise, telling, {**wanted, promise.quantity or "": written})
-        yield Scene(label, telling, Expected("counted", 1, None, amount), until)
+        _entry(promise, history, {**wanted, promise.quantity or "": written})
+        yield Scene(label, history, Expected("counted", 1, None, amount), until)
 
 
 def _in_sync(promise: CataloguePromise, law: Law) -> Iterator[Scene]:
@@ -90,9 +94,9 @@ def _in_sync(promise: CataloguePromise, law: Law) -> Iterator[Scene]:
     wanted = {name: as_tuple(value)[0] for name, value in promise.select.items()}
     labels: tuple[tuple[Name, int], ...] = (("counts", copies), ("does_not_count", copies - 1))
     for label, met in labels:
-        telling = telling_of(promise, law, label)
+        history = history_of(promise, law, label)
         for place, platform in enumerate((promise.master, *promise.copies)):
             version = "2" if place <= met else "1"
             attributes = {**wanted, PLATFORM: platform, promise.listed_by: "sample-item", VERSION: version}
-            _entry(promise, telling, attributes, subject=f"{telling.subject}-{platform}", minute=TEN + place)
-        yield Scene(label, telling, Expected("counted", copies, met, Fraction(met, copies)))
+            _entry(promise, history, attributes, subject=f"{history.subject}-{platform}", minute=TEN + place)
+        yield Scene(label, history, Expected("counted", copies, met, Fraction(met, copies)))

@@ -1,4 +1,4 @@
-"""Who tells a sample's events and how they are written: real CloudEvents of the contract (docs/contract.md)."""
+"""Which source reports the events of a sample, and how they are written: real CloudEvents of the contract (docs/contract.md)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,12 +15,12 @@ Event = Mapping[str, Any]
 OPERATIONS = "/operations"
 
 
-class Unspoken(Exception):
-    """There is no sample: no source of the plan may tell of the promise's subject, or no service item can be it."""
+class NoReporter(Exception):
+    """There is no sample: no source of the plan may report on the promise's subject, or no service item can be it."""
 
 
-class Voice(NamedTuple):
-    """A source and the unit in whose name it speaks."""
+class Reporter(NamedTuple):
+    """A source and the unit in whose name it reports."""
 
     source: str
     unit: str
@@ -35,20 +35,20 @@ def sources_of(subject: str, plan: Plan) -> tuple[Source, ...]:
     )
 
 
-def voice_of(promise: Promise, subject: str, plan: Plan) -> Voice:
+def reporter_of(promise: Promise, subject: str, plan: Plan) -> Reporter:
     """The first source that reports on a subject, in the name of a unit that it may name: its own, where that unit
     answers for the promise; else one that does; else its own after all.
-    Of an open plan, which needs no sources, any unit for itself. Unspoken where nobody may tell of it."""
+    Of an open plan, which needs no sources, any unit for itself. NoReporter where no source may report on it."""
     answering = promise.owed_units or (*promise.lead, *promise.responsible)
     source = next(iter(sources_of(subject, plan)), None)
     if source is None and not plan.head.open:
-        raise Unspoken(subject)
+        raise NoReporter(subject)
     if source is None:
         unit = next(iter((*answering, *plan.units)), "any-unit")
-        return Voice(f"/units/{unit}", unit)
+        return Reporter(f"/units/{unit}", unit)
     own = source.id.rpartition("/")[2]
     preferred = (*([own] if own in answering else []), *answering, own, *source.units)
-    return Voice(source.id, next(unit for unit in preferred if unit in plan.units and _may_name(source, unit)))
+    return Reporter(source.id, next(unit for unit in preferred if unit in plan.units and _may_name(source, unit)))
 
 
 def _may_name(source: Source, unit: str) -> bool:
@@ -56,14 +56,14 @@ def _may_name(source: Source, unit: str) -> bool:
 
 
 @dataclass(slots=True)
-class Telling:
-    """The events of one sample, each told when it happens."""
+class SampleHistory:
+    """The events of one sample, each reported when it happens."""
 
     law: Law
     subject: str
     _told: list[tuple[Instant, Event]] = field(default_factory=list)
 
-    def tell(
+    def add(
         self, type: str, time: Instant, source: str, data: Mapping[str, Any], *, subject: str = "", owner: str = ""
     ) -> None:
         """Add an event; `owner` where the case is another source's."""
@@ -117,9 +117,9 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A sample before it is looked at: what is told, and until when it is waited beyond the last event."""
+    """A sample before it is looked at: its events, and until when one waits beyond the last event."""
 
     name: Name
-    telling: Telling
+    history: SampleHistory
     expected: Expected
     until: Instant = 0

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from fractions import Fraction
 
-from services.catalog.samples.events import Expected, Name, Scene, voice_of
-from services.catalog.samples.register_writer import first_month, telling_of
+from services.catalog.samples.events import Expected, Name, Scene, reporter_of
+from services.catalog.samples.register_writer import first_month, history_of
 from services.domain.judging.months_owed import last_day
 from services.domain.plan.kinds.figure import FigurePromise
 from services.domain.plan.statutory_time import Law
@@ -21,13 +21,13 @@ def scenes(promise: FigurePromise, law: Law) -> Iterator[Scene]:
     demanded = int(promise.objective.amount * _WHOLE) if promise.objective is not None else _WHOLE // 2
     labels: tuple[tuple[Name, int], ...] = (("higher", demanded), ("lower", demanded - 1))
     for label, part in labels:
-        telling = telling_of(promise, law, label)
+        history = history_of(promise, law, label)
         unit = ""
         for place, quantity in enumerate(dict.fromkeys((promise.numerator, promise.denominator))):
-            voice = voice_of(promise, quantity or "", law.plan)
-            unit = voice.unit
+            reporter = reporter_of(promise, quantity or "", law.plan)
+            unit = reporter.unit
             counts = {"numerator": part if quantity == promise.numerator else _WHOLE, "denominator": _WHOLE}
             data = {"quantity": quantity, "unit": unit, "period": period, **counts}
-            subject = f"{telling.subject}-{quantity}".replace("_", "-")
-            telling.tell("figure.reported", time + place * MINUTE_US, voice.source, data, subject=subject)
-        yield Scene(label, telling, Expected("counted", _WHOLE, part, Fraction(part, _WHOLE), unit))
+            subject = f"{history.subject}-{quantity}".replace("_", "-")
+            history.add("figure.reported", time + place * MINUTE_US, reporter.source, data, subject=subject)
+        yield Scene(label, history, Expected("counted", _WHOLE, part, Fraction(part, _WHOLE), unit))

@@ -6,22 +6,22 @@ days or a figure without a target has no subject that misses it: its samples hav
 """
 
 from services.catalog.samples.all_kinds import scenes_of
-from services.catalog.samples.events import Sample, Scene, Unspoken
+from services.catalog.samples.events import NoReporter, Sample, Scene
 from services.domain.plan.plan import Promise
 from services.domain.plan.statutory_time import Law
 
 
 def samples_of(promise: Promise, law: Law) -> tuple[Sample, ...]:
     """The samples of a promise: first one that counts or is met, then what does not count or is missed. None where the
-    plan has nobody who could tell of it."""
+    plan has no source that could report on it."""
     try:
         return tuple(_seen(scene, law) for scene in scenes_of(promise, law))
-    except Unspoken:
+    except NoReporter:
         return ()
 
 
 def _seen(scene: Scene, law: Law) -> Sample:
     """Looked at when the day after the last of it is over, so that whatever matures has matured."""
     zone = law.zone
-    last_day = zone.day(max(scene.telling.last_at, scene.until))
-    return Sample(scene.name, scene.telling.events, zone.midnight(last_day + 2), scene.expected)
+    last_day = zone.day(max(scene.history.last_at, scene.until))
+    return Sample(scene.name, scene.history.events, zone.midnight(last_day + 2), scene.expected)

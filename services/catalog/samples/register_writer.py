@@ -2,15 +2,15 @@
 
 from datetime import date
 
-from services.catalog.samples.events import Name, Telling
+from services.catalog.samples.events import Name, SampleHistory
 from services.domain.judging.months_owed import Months, last_day
 from services.domain.plan.plan import Promise
 from services.domain.plan.statutory_time import Law
 from services.domain.time.zone import Instant
 
 
-def telling_of(promise: Promise, law: Law, name: Name) -> Telling:
-    return Telling(law, f"sample-{promise.key.replace('/', '-')}-{name.replace('_', '-')}")
+def history_of(promise: Promise, law: Law, name: Name) -> SampleHistory:
+    return SampleHistory(law, f"sample-{promise.key.replace('/', '-')}-{name.replace('_', '-')}")
 
 
 def first_day(promise: Promise, law: Law) -> int:

@@ -20,7 +20,7 @@ _MEANT_BY: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a promise reads of what it is told."""
+    """What a promise reads in the events that it receives."""
 
     about: About
     """Which field of the events names the subjects, and"""
@@ -48,8 +48,8 @@ def needs_of(promise: Promise, plan: Plan) -> Needs:
     return Needs("quantity", codes, fields=("period", "numerator", "denominator"))
 
 
-def told_by(promise: Promise, plan: Plan) -> tuple[Source, ...]:
-    """The sources that may tell of it, in the order of `sources.toml`."""
+def sources_for(promise: Promise, plan: Plan) -> tuple[Source, ...]:
+    """The sources that may report on it, in the order of `sources.toml`."""
     found = {source.id: source for subject in needs_of(promise, plan).subjects for source in sources_of(subject, plan)}
     return tuple(source for source in plan.sources.values() if source.id in found)
 

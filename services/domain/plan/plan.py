@@ -791,7 +791,7 @@ class AttributeSpec(Entry):
     values: tuple[str, ...] = ()
     """For codes: the allowed ones; empty: any code of up to 64 characters."""
     keeps: Literal["first", "last"] = "last"
-    """Of several facts that say it, whose word stands (the *first* tax matter of an enterprise)."""
+    """Of several facts that report it, which one counts (the *first* tax matter of an enterprise)."""
 
 
 class StatutoryLimit(Entry):
@@ -838,7 +838,7 @@ class Unit(Entry):
 
 
 class Source(Entry):
-    """A case system that may publish (`sources.toml`): who may speak about what and whose cases."""
+    """A case system that may publish (`sources.toml`): what it may report, and on whose cases."""
 
     id: str
     """CloudEvents `source`, e.g. `/units/liangjiang-water`."""
@@ -849,9 +849,9 @@ class Source(Entry):
     feeds: tuple[str, ...] = ("*",)
     """Service items, collections and duties it reports on: which promises go stale when it falls silent."""
     milestones: tuple[str, ...] = ()
-    """Milestones that it tells of in others' cases; any other is told by the sources that name none of the item's."""
+    """Milestones that it reports in others' cases; any other is reported by the sources that name none of the item's."""
     real_time: bool = False
-    """Its `time` is its `recordedat`: it need not send one. It tells of what happens at once."""
+    """Its `time` is its `recordedat`: it need not send one. It reports what happens at once."""
     usual_delay: PlainLimit | None = None
     """How long it is usually silent or late, in working time; without one it is never silent."""
     operations: bool = False
@@ -861,7 +861,7 @@ class Source(Entry):
 
     @property
     def lateness(self) -> Limit | None:
-        """How late it usually tells; None: at once."""
+        """How late it usually reports; None: at once."""
         return None if self.real_time else self.usual_delay
 
 

@@ -103,7 +103,7 @@ class CaseBoundJudge:
         self._only_demands = not self._bound.caps
         self._counts = tuple(count_of(text) for text in promise.counts)
         self._reversible = any(text.startswith(("order:", "ratio:")) for text in promise.counts)
-        """A word told of late can undo what looked like a breach while the case was open."""
+        """A late report can undo what looked like a breach while the case was open."""
         self._key = promise.key
         self._hard = promise.strength is Strength.HARD
         self._strictness = Strictness(promise, law)

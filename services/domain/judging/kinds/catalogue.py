@@ -18,7 +18,7 @@ from services.domain.sums.tally import NOW, Cell, Cells, Tally, total
 from services.domain.time.zone import Instant
 
 EVERY = "-"
-"""The tally's item where entries are not told apart."""
+"""The tally's item where entries are not distinguished."""
 _SEPARATOR = "\x1f"
 
 Versions = Mapping[str, Mapping[str, int]]
@@ -38,8 +38,8 @@ class CatalogueJudge:
 class _StatisticJudge:
     """A number, a share, a mean or a sum. Kept in the present only, with the days since when each entry has counted.
 
-    Where the plan refers to a list, the tally's item is the code on it, so that an entry told of twice counts once: of
-    a share, if all that stand for it do. Of a dated sum it is the day since when an entry has counted.
+    Where the plan refers to a list, the tally's item is the code on it, so that an entry reported twice counts once: of
+    a share, if all with that code do. Of a dated sum it is the day since when an entry has counted.
 
     By a date, that is for good: only what has counted since then without a break, and was known by then (or is
     confirmed), is in the numerator. What is reached later does not mend a miss; what is lost later is one."""
@@ -125,9 +125,9 @@ class _StatisticJudge:
 
     # ---- the figure --------------------------------------------------------------------------------
     def figure(self, sums: Sums, at: Moment) -> Figure:
-        """The statistic over the entries as they stand, or by its date; before that, what is not reached is pending.
+        """The statistic over the entries as they are now, or by its date; before that, what is not reached is pending.
 
-        Of a list the whole list is the denominator; for a unit, those of its codes that it has told of.
+        Of a list the whole list is the denominator; for a unit, those of its codes that it has reported.
         """
         match self.promise.statistic:
             case "mean":
@@ -147,7 +147,7 @@ class _StatisticJudge:
         return Figure(value=value, n=n, small_sample_matters=True)
 
     def _sum(self, sums: Sums) -> Figure:
-        """A sum of nothing is nothing: what is promised by a date must be there, told of or not."""
+        """A sum of nothing is nothing: what is promised by a date must be there, reported or not."""
         present = total(tally for item, tally in sums.present.items() if item == EVERY or self._is_by_date(int(item)))
         value = Fraction(present.cells[Cell.TOTAL], MICRO)
         reached = None
@@ -199,7 +199,7 @@ def _standing(reached: Mapping[int, int | Fraction] | None) -> Fraction | None:
 
 # ---- copies of a master (同源发布) --------------------------------------------------------------------------
 class _InSyncJudge:
-    """`statistic = "in_sync"`. Master and copies are told of by different sources, so they meet in the figure only: the
+    """`statistic = "in_sync"`. Master and copies are reported by different sources, so they meet in the figure only: the
     tally's item is platform, code and version. A code belongs to the unit of its master's entry."""
 
     def __init__(self, promise: CataloguePromise, law: Law) -> None:
@@ -210,7 +210,7 @@ class _InSyncJudge:
         self._platforms = (self._master, *promise.copies)
 
     def judge_entry(self, entry: Entry, now: Instant, found: list[Judgement]) -> None:
-        """An entry is on its platform as it stands. A master's entry without code or version cannot be compared."""
+        """An entry is on its platform as it is now. A master's entry without code or version cannot be compared."""
         state = entry.states[-1]
         if entry.collection != self.promise.collection or state.attributes is None:
             return
@@ -267,7 +267,7 @@ class _InSyncJudge:
 
 
 def _versions(present: Mapping[str, Tally], platform: str) -> Versions:
-    """What stands on a platform."""
+    """What is published on a platform."""
     found: dict[str, dict[str, int]] = {}
     for item, tally in present.items():
         where, code, version = item.split(_SEPARATOR, 2)

@@ -19,7 +19,7 @@ ONCE = "once"
 
 class DutyJudge:
     """`kind = "duty"`. The duty of month M is due at the end of its last day; one of `once` at 24:00 of its date, and
-    any period fulfils it. The tally's item is period and unit, so that a report sent twice never stands for one that
+    any period fulfils it. The tally's item is period and unit, so that a report sent twice never replaces one that
     another unit did not send."""
 
     def __init__(self, promise: DutyPromise, law: Law) -> None:

@@ -37,15 +37,15 @@ class FigureJudge:
         self._owed_by = frozenset(promise.owed_by)
         self._by = law.zone.midnight(promise.by.toordinal() + 1) - 1 if promise.by else None
         self._once = promise.period == "once"
-        self._told_by = lru_cache(maxsize=4096)(self._last_telling)
+        self._report_due = lru_cache(maxsize=4096)(self._last_report_due)
         self._law = law
         halves = {promise.numerator, promise.denominator}
-        self._tellers = [source for source in law.plan.sources.values() if halves & set(source.feeds)]
+        self._sources = [source for source in law.plan.sources.values() if halves & set(source.feeds)]
         self._is_part = promise.objective is None or promise.objective.unit == "share"
 
     # ---- a report ----------------------------------------------------------------------------------
     def judge_report(self, report: Report, now: Instant, found: list[Judgement]) -> None:
-        """What stands of a report counts. A second report that alone would turn a miss into a hit, and arrives after
+        """What was not corrected of a report counts. A second report that alone would turn a miss into a hit, and arrives after
         the period, is a late entry: the first one counts until the operations centre confirms it (rule 14)."""
         promise = self.promise
         if report.quantity not in (promise.numerator, promise.denominator):
@@ -94,19 +94,19 @@ class FigureJudge:
         reported = _by_unit(sums.present)
         periods = [] if self._once else self._months.ended(sums.first_day, at)
         if self._once:
-            told = _last_told(reported)
+            amounts = _last_reported(reported)
         else:
             there = self._without_waiting(reported, periods, at.now)
-            told = _amounts(_measured(there, periods, last_only=self.promise.statistic == "stock"))
-        figure = self._quotient(told)
+            amounts = _amounts(_measured(there, periods, last_only=self.promise.statistic == "stock"))
+        figure = self._quotient(amounts)
         figure.pending = self._by is not None and at.now < self._by
         figure.owed, figure.unmeasured = self._silence(reported, periods, sums.unit, at)
         return figure
 
-    def _quotient(self, told: Sequence[tuple[int, int]]) -> Figure:
+    def _quotient(self, amounts: Sequence[tuple[int, int]]) -> Figure:
         """Numerators ÷ denominators, a part counting for no more than its whole."""
-        part, whole_of = sum(above for above, _ in told), sum(below for _, below in told)
-        excess = sum(max(above - below, 0) for above, below in told) if self._is_part else 0
+        part, whole_of = sum(above for above, _ in amounts), sum(below for _, below in amounts)
+        excess = sum(max(above - below, 0) for above, below in amounts) if self._is_part else 0
         part -= excess
         exact_part, exact_whole = whole_number(Fraction(part, MICRO)), whole_number(Fraction(whole_of, MICRO))
         objective = self.promise.objective
@@ -124,21 +124,21 @@ class FigureJudge:
         return {
             unit: {
                 period: tally
-                for period, tally in told.items()
+                for period, tally in by_period.items()
                 if period in wanted and (_is_whole(tally) or not self._waits(unit, period, now))
             }
-            for unit, told in reported.items()
+            for unit, by_period in reported.items()
         }
 
     def _waits(self, unit: str, period: str, now: Instant) -> bool:
-        """Whether who tells of a unit usually needs longer than since the end of a month: it is not owed yet."""
-        return now < self._told_by(unit, period)
+        """Whether the sources of a unit usually need longer than since the end of a month: it is not owed yet."""
+        return now < self._report_due(unit, period)
 
-    def _last_telling(self, unit: str, period: str) -> Instant:
+    def _last_report_due(self, unit: str, period: str) -> Instant:
         """The end of a month and of the usual delay of its sources; without one a report is owed as the month ends."""
         ends, law = self._due(period), self._law
         hours = law.hours("", "")
-        delays = (each.usual_delay for each in self._tellers if unit in each.units or "*" in each.units)
+        delays = (each.usual_delay for each in self._sources if unit in each.units or "*" in each.units)
         return max(
             [
                 ends,
@@ -189,8 +189,8 @@ def _measured(reported: Reported, periods: Iterable[str], *, last_only: bool) ->
     """What was reported with a denominator; of each unit its last alone, or all."""
     wanted = sorted(periods)
     found: list[Tally] = []
-    for told in reported.values():
-        mine = [told[period] for period in wanted if period in told and _is_measured(told[period])]
+    for by_period in reported.values():
+        mine = [by_period[period] for period in wanted if period in by_period and _is_measured(by_period[period])]
         found += mine[-1:] if last_only else mine
     return found
 
@@ -200,16 +200,16 @@ def _amounts(tallies: Iterable[Tally]) -> list[tuple[int, int]]:
     return [(tally.cells[Cell.TOTAL], tally.cells[Cell.BASE]) for tally in tallies]
 
 
-def _last_told(reported: Reported) -> list[tuple[int, int]]:
+def _last_reported(reported: Reported) -> list[tuple[int, int]]:
     """The same of what each unit reported last, whichever periods the two halves name."""
     found = []
-    for told in reported.values():
-        measured = [period for period, tally in told.items() if _is_measured(tally)]
+    for by_period in reported.values():
+        measured = [period for period, tally in by_period.items() if _is_measured(tally)]
         if not measured:
             continue
-        counted = [period for period, tally in told.items() if tally.cells[Cell.MET]]
-        part = told[max(counted)].cells[Cell.TOTAL] if counted else 0
-        found.append((part, told[max(measured)].cells[Cell.BASE]))
+        counted = [period for period, tally in by_period.items() if tally.cells[Cell.MET]]
+        part = by_period[max(counted)].cells[Cell.TOTAL] if counted else 0
+        found.append((part, by_period[max(measured)].cells[Cell.BASE]))
     return found
 
 

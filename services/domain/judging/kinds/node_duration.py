@@ -45,7 +45,7 @@ class NodeDurationJudge:
             )  # fmt: skip
 
     def figure(self, sums: Sums, at: Moment) -> Figure:
-        """The mean duration; the percentiles stand in their own columns."""
+        """The mean duration; the percentiles have their own columns."""
         closed = total(sums.closed.values())
         n = closed.cells[Cell.N]
         value = Fraction(closed.cells[Cell.TOTAL], n * self._watch.measure.scale) if n else None
