@@ -1,4 +1,4 @@
-"""The page of one promise: what the plan says, how it is judged, who is informed, what sources send, and two histories."""
+"""The page of one promise: the plan's words, how it is judged, who is informed, what sources send, two histories."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date

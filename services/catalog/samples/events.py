@@ -1,4 +1,4 @@
-"""Which source reports the events of a sample, and how they are written: real CloudEvents of the contract (docs/contract.md)."""
+"""Which source reports the events of a sample, and how they are written: CloudEvents as in docs/contract.md."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

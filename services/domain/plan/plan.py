@@ -849,7 +849,7 @@ class Source(Entry):
     feeds: tuple[str, ...] = ("*",)
     """Service items, collections and duties it reports on: which promises go stale when it falls silent."""
     milestones: tuple[str, ...] = ()
-    """Milestones that it reports in others' cases; any other is reported by the sources that name none of the item's."""
+    """Milestones that it reports in others' cases; the sources that name none of the item's report any other."""
     real_time: bool = False
     """Its `time` is its `recordedat`: it need not send one. It reports what happens at once."""
     usual_delay: PlainLimit | None = None

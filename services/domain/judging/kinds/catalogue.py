@@ -199,7 +199,7 @@ def _standing(reached: Mapping[int, int | Fraction] | None) -> Fraction | None:
 
 # ---- copies of a master (同源发布) --------------------------------------------------------------------------
 class _InSyncJudge:
-    """`statistic = "in_sync"`. Master and copies are reported by different sources, so they meet in the figure only: the
+    """`statistic = "in_sync"`. Master and copies are reported by different sources and meet in the figure only: the
     tally's item is platform, code and version. A code belongs to the unit of its master's entry."""
 
     def __init__(self, promise: CataloguePromise, law: Law) -> None:

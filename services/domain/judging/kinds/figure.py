@@ -45,8 +45,9 @@ class FigureJudge:
 
     # ---- a report ----------------------------------------------------------------------------------
     def judge_report(self, report: Report, now: Instant, found: list[Judgement]) -> None:
-        """What was not corrected of a report counts. A second report that alone would turn a miss into a hit, and arrives after
-        the period, is a late entry: the first one counts until the operations centre confirms it (rule 14)."""
+        """What was not corrected of a report counts. A second report that alone would turn a miss into a
+        hit, and arrives after the period, is a late entry: the first one counts until the operations centre confirms it
+        (rule 14)."""
         promise = self.promise
         if report.quantity not in (promise.numerator, promise.denominator):
             return
