@@ -18,8 +18,8 @@ from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
 from services.domain.plan.statutory_time import Law
 from services.simulator.district.profile import parse_faults, profile
-from services.simulator.simulation import History
-from services.simulator.truth.case_truth import Row
+from services.simulator.simulation import Simulation
+from services.simulator.truth.row import Row
 from tests.truth import PLAN
 
 GOLDEN = Path(__file__).parent / "truth_seed7.csv"
@@ -30,12 +30,12 @@ def summary() -> list[list[str]]:
     plan = load_plan(PLAN)
     law, rows, digest = Law(plan, load_calendar(plan.head.calendar)), list[Row](), hashlib.sha256()
     chosen = profile("demo").at_volume(100)
-    history = History(law, chosen, 7, date(2021, 8, 20), 30, faults=parse_faults("all"), truth=rows.append)
+    history = Simulation(law, chosen, 7, date(2021, 8, 20), 30, faults=parse_faults("all"), truth=rows.append)
     count = 0
     for event in history.events():
         digest.update(event.line + b"\n")
         count += 1
-    fates = Counter((row.kpi, row.variant, row.fate.value) for row in rows)
+    fates = Counter((row.kpi, row.variant, row.result.value) for row in rows)
     told = [[*key, str(n)] for key, n in sorted(fates.items())]
     return [["kpi", "variant", "fate", "n"], *told, ["-", "events", digest.hexdigest(), str(count)]]
 

@@ -349,7 +349,7 @@ class _Poisoner:
     def _records(ground: _Ground) -> Iterator[poison.Poison]:
         admit = admission(ground.district.plan, trust_receivedat=True).admit
         good: list[Event] = []
-        for event in itertools.islice(ground.district.history().events(), 2_000):
+        for event in itertools.islice(ground.district.simulation().events(), 2_000):
             with contextlib.suppress(Refused):
                 if b'"case.' in event.line and admit(event.line, key=event.key.encode()):
                     good.append(event)

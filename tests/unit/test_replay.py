@@ -26,7 +26,7 @@ from services.replay.replay import replay
 from services.replay.runs import SortedRows
 from services.replay.writing import write_cards, write_values
 from services.simulator.district.profile import parse_faults, profile
-from services.simulator.simulation import History
+from services.simulator.simulation import Simulation
 
 PLAN = Path("services/catalog/jiangbei-2021")
 ZONE = Zone("Asia/Shanghai")
@@ -49,7 +49,7 @@ def lines() -> list[bytes]:
     plan = load_plan(PLAN)
     law = Law(plan, load_calendar(plan.head.calendar))
     chosen = profile("demo").at_volume(60)
-    history = History(law, chosen, 11, date(2021, 8, 20), DAYS, faults=parse_faults("all"))
+    history = Simulation(law, chosen, 11, date(2021, 8, 20), DAYS, faults=parse_faults("all"))
     return [event.line + b"\n" for event in history.events()]
 
 

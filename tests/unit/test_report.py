@@ -27,7 +27,7 @@ from services.reporting.report import change, in_force
 from services.reporting.shown import Shown, shown
 from services.reporting.times import end_of_month, times_as_of
 from services.simulator.district.profile import profile
-from services.simulator.simulation import History
+from services.simulator.simulation import Simulation
 
 PLANS = Path(__file__).parents[1] / "golden" / "plans" / "good"
 PLAN = PLANS / "kinds"
@@ -57,7 +57,7 @@ def plan() -> Plan:
 def events(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """75 days of the simulated district, October 2021 among them."""
     law = Law(plan, load_calendar(plan.head.calendar))
-    history = History(law, profile("demo").at_volume(8), 7, date(2021, 8, 20), 75)
+    history = Simulation(law, profile("demo").at_volume(8), 7, date(2021, 8, 20), 75)
     path = tmp_path_factory.mktemp("october") / "events.jsonl"
     path.write_bytes(b"".join(event.line + b"\n" for event in history.events()))
     return path
