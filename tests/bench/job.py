@@ -1,4 +1,4 @@
-"""The job of ../shared/bench as this project says it: a plan of six promises, and its rows read off their tallies.
+"""The job of ../shared/bench in this project: a plan of six promises, and its rows read from their tallies.
 
 A row of the job is `item|unit: {"completed": n, "on_time": n, "online": n}`. For each family of service items one
 promise counts what was on time and one what was handled online, by item.
@@ -41,7 +41,7 @@ def rows_of(tallies: Mapping[TallyKey, Tally]) -> Rows:
 
 
 class Protocol(NamedTuple):
-    """What run.py of the benchmark tells an engine."""
+    """What run.py of the benchmark gives to an engine."""
 
     bootstrap: str
     input: str
@@ -53,8 +53,8 @@ class Protocol(NamedTuple):
     @classmethod
     def from_environment(cls) -> Self:
         """Its variables have no prefix: they are the benchmark's."""
-        told = os.environ
-        return cls(told["BOOTSTRAP"], told["INPUT"], told["OUTPUT"], told["GROUP"], Path(told["STATE_DIR"]))
+        given = os.environ
+        return cls(given["BOOTSTRAP"], given["INPUT"], given["OUTPUT"], given["GROUP"], Path(given["STATE_DIR"]))
 
     @property
     def tallies(self) -> str:

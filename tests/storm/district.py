@@ -51,7 +51,7 @@ class District:
 
     @cached_property
     def begin(self) -> Instant:
-        """Where the plan's clock stands when the storm begins."""
+        """What the plan's clock shows when the storm begins."""
         first = self.plan.head.issued + timedelta(days=self.backlog_days)
         return self.judge.law.zone.midnight(first.toordinal())
 
