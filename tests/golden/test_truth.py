@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.statutory_time import Law
 from services.simulator.district.profile import parse_faults, profile
 from services.simulator.simulation import Simulation

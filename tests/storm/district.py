@@ -7,12 +7,12 @@ from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.domain.judging.judge import Judge
 from services.domain.plan.plan import Plan
 from services.domain.time.zone import Instant
-from services.settings import Settings
+from services.process.settings import Settings
 from services.simulator.district.profile import parse_faults, profile
 from services.simulator.simulation import Event, Simulation
 

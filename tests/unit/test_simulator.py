@@ -14,8 +14,8 @@ from random import Random
 
 import pytest
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.plan.plan import Kind, Promise
 from services.domain.plan.statutory_time import Law
