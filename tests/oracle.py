@@ -209,11 +209,15 @@ def compare(oracle: Sequence[Row], values: Iterable[Row]) -> Comparison:
         place = row["unit"], row["month"]
         for name in compared:
             _compare_cell(name, place, row[name], found[COLUMNS[name].promise].get(place), outcome)
+    _find_months_without_oracle(oracle, found["CALENDAR"], outcome)
+    return outcome
+
+
+def _find_months_without_oracle(oracle: Sequence[Row], found: Mapping[Place, Row], outcome: Comparison) -> None:
     known = {(row["unit"], row["month"]) for row in oracle}
-    for place, row in found["CALENDAR"].items():
+    for place, row in found.items():
         if place not in known and row["n"] != "0":
             outcome.mismatches["not in the oracle"].append(f"{' '.join(place)}: {row['n']} completed")
-    return outcome
 
 
 def _by_place(values: Iterable[Row]) -> Mapping[str, dict[Place, Row]]:

@@ -123,9 +123,8 @@ def value_of(promise: Promise, true: Expected) -> str:
 
 def figure(promise: Promise, true: Expected) -> tuple[int, int]:
     """Numerator and denominator of reported figures; of a stock only the last month of each unit."""
-    counted = (
-        last_reports(true) if promise.statistic == "stock" else [(part, whole) for _, _, part, whole in true.amounts]
-    )
+    reports = [(part, whole) for _, _, part, whole in true.amounts]
+    counted = last_reports(true) if promise.statistic == "stock" else reports
     return sum(part for part, _ in counted), sum(whole for _, whole in counted)
 
 
@@ -229,9 +228,15 @@ def compare(values: Iterable[dict[str, str]], truth: dict[Place, Expected], plan
             compared.cases[promise.key] = true.n + true.unmeasured
         compare_row(compared, promise, place, row, true)
     compared.differences += [f"{' '.join(place)}: no such row in values.csv" for place in sorted(left)]
-    in_force = [each for each in plan.promises if each.tier is not Tier.Q and each.effective_from <= last]
-    compared.untested = [promise.key for promise in in_force if not compared.cases.get(promise.key)]
+    compared.untested = [key for key in judged_in_force(plan, last) if not compared.cases.get(key)]
     return compared
+
+
+def judged_in_force(plan: Plan, last: date) -> Iterator[str]:
+    """The promises with a threshold that are in force on a day."""
+    for promise in plan.promises:
+        if promise.tier is not Tier.Q and promise.effective_from <= last:
+            yield promise.key
 
 
 def compare_row(compared: Comparison, promise: Promise, place: Place, row: dict[str, str], true: Expected) -> None:

@@ -18,7 +18,7 @@ DISTRICT = Path(__file__).with_name("district.toml")
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How well a unit does, as shares of its cases unless said otherwise."""
+    """How well a unit does, as shares of its cases unless stated otherwise."""
 
     pace: float = 0.5
     """The part of a limit that a usual case takes."""
@@ -112,7 +112,7 @@ class Profile:
 
 
 def parse_faults(text: str) -> dict[str, float]:
-    """`all`, `none`, or `name=rate,…` (`all` may stand among them). ValueError says what would be right."""
+    """`all`, `none`, or `name=rate,…` (`all` may be among them). ValueError names the right form."""
     rates: dict[str, float] = {}
     for part in filter(None, (word.strip() for word in text.split(","))):
         name, given, rate = part.partition("=")

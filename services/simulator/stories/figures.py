@@ -85,11 +85,11 @@ class Figures:
 
     def _amounts(self, table: Mapping[str, Any], key: FigureKey, rng: Random) -> tuple[int, int]:
         whole = self._whole(self._tables.get(table.get("of", ""), table), key)
-        if table.get("says") == "denominator":
+        if table.get("reports") == "denominator":
             return 0, whole
         share = table["share"]
         part = min(whole, int(whole * (share["least"] + rng.random() * (share["most"] - share["least"]))))
-        return (part, 0) if table.get("says") == "numerator" else (part, whole)
+        return (part, 0) if table.get("reports") == "numerator" else (part, whole)
 
     def _whole(self, table: Mapping[str, Any], key: FigureKey) -> int:
         amount = table["amount"]

@@ -232,7 +232,7 @@ class ObservedCase:
 
     @property
     def is_filed(self) -> bool:
-        """Whether its application or acceptance is known: before that nobody knows what it is about."""
+        """Whether its application or acceptance is known: before that its subject is not known."""
         return bool(self.channels)
 
     @property
