@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from services.cli.failure import WRONG_USAGE, Failure
-from services.replay.blocks import STANDARD_INPUT
+from services.replay.file_chunks import STANDARD_INPUT
 from services.settings import Settings, broker_addresses
 from services.whole_file import claim
 

@@ -22,8 +22,8 @@ from services.domain.time.zone import FIRST_YEAR, LAST_YEAR, Instant, Zone
 from services.local import monitoring_tools, promtool
 from services.local.monitoring_tools import MonitoringTools
 from services.replay import replay as files
+from services.replay.external_sort import SortedRows
 from services.replay.periods import Every, period_ends
-from services.replay.runs import SortedRows
 from services.settings import Settings
 from services.whole_file import claim
 
@@ -82,7 +82,7 @@ def backfill(
             folder,
             moments,
             beside=[begin],
-            with_asides=True,
+            with_side_results=True,
             as_corrected=as_corrected,
             processes=processes,
             progress=told,
@@ -90,7 +90,7 @@ def backfill(
     recomputed = Recomputed(begin, note) if note else None
     with tempfile.TemporaryDirectory(prefix="kpiwatch-backfill-") as scratch, Display("values") as told:
         rows = _shown(done.rows, told)
-        history = History(read, moments, Path(scratch)).write(rows, done.asides, recomputed, before=done.beside)
+        history = History(read, moments, Path(scratch)).write(rows, done.side_results, recomputed, before=done.beside)
         if store is None:
             assert out is not None
             _make(tools, history, out)

@@ -19,7 +19,7 @@ from services.domain.results.cards import case_name
 from services.domain.results.explain import explain as explained
 from services.domain.results.safe_judge import SafeJudge
 from services.domain.time.zone import Instant
-from services.replay.finding import Found, find_case
+from services.replay.find_case import Found, find_case
 
 WIDEST = 100
 """Columns; 80 are enough."""

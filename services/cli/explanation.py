@@ -29,16 +29,16 @@ from services.domain.results.explain import (
     Explained,
     ExplainedCycle,
     Explanation,
+    FactStatus,
+    FactWithStatus,
     Reason,
     Silent,
-    Standing,
-    Told,
 )
 from services.domain.sums.statistic import written
-from services.domain.sums.tally import Cell
+from services.domain.sums.tally import TallyField
 from services.domain.time.calendar import DayKind, weekday
 from services.domain.time.zone import MINUTE_US, Instant, Zone
-from services.replay.buckets import Rejected
+from services.replay.spill_files import Rejected
 
 
 class Word(NamedTuple):
@@ -98,12 +98,12 @@ _EVENTS = {
     Rank.SOURCE_HEARTBEAT: "在线信号",
 }
 _STANDINGS = {
-    Standing.STRUCK_OUT: Title(zh="已删除", en="STRUCK OUT"),
-    Standing.CORRECTED: Title(zh="已更正", en="CORRECTED"),
-    Standing.HOLDS: Title(zh="有效", en="it holds"),
-    Standing.OVERRULED: Title(zh="被后来的更正取代", en="overruled by a later correction"),
-    Standing.WAITING: Title(zh="所更正的事件未到", en="waits for the event that it corrects"),
-    Standing.REFUSED: Title(zh="不接受对更正的更正", en="REFUSED: it corrects a correction"),
+    FactStatus.STRUCK_OUT: Title(zh="已删除", en="STRUCK OUT"),
+    FactStatus.CORRECTED: Title(zh="已更正", en="CORRECTED"),
+    FactStatus.HOLDS: Title(zh="有效", en="it holds"),
+    FactStatus.OVERRULED: Title(zh="被后来的更正取代", en="overruled by a later correction"),
+    FactStatus.WAITING: Title(zh="所更正的事件未到", en="waits for the event that it corrects"),
+    FactStatus.REFUSED: Title(zh="不接受对更正的更正", en="REFUSED: it corrects a correction"),
 }
 _DAYS = {
     DayKind.WORKING: Title(zh="工作日", en="working day"),
@@ -186,19 +186,19 @@ class Page:
             late = fact.received - fact.time
             if late >= 60 * MINUTE_US:
                 detail.append(f"\n到达 arrived {clock(fact.received, self._zone)}", style="dim")
-            if told.standing is not Standing.STANDS:
+            if told.standing is not FactStatus.STANDS:
                 detail.append(f"\n{self._standing(told)}", style="yellow")
-            struck = "strike" if told.standing in (Standing.STRUCK_OUT, Standing.CORRECTED) else ""
+            struck = "strike" if told.standing in (FactStatus.STRUCK_OUT, FactStatus.CORRECTED) else ""
             name = rank.event_type.removeprefix("case.")
             table.add_row(Text(clock(fact.time, self._zone), style=struck), f"{_EVENTS[rank]}\n{name}", detail)
         yield table
 
-    def _standing(self, told: Told) -> str:
+    def _standing(self, told: FactWithStatus) -> str:
         words = _STANDINGS[told.standing]
         text = f"{words.zh} {words.en}"
-        if told.standing is Standing.STRUCK_OUT and told.by is not None:
+        if told.standing is FactStatus.STRUCK_OUT and told.by is not None:
             return f"{text} ({visible(told.by.id)})"
-        if told.standing is Standing.CORRECTED and told.by is not None and told.now is not None:
+        if told.standing is FactStatus.CORRECTED and told.by is not None and told.now is not None:
             now = (
                 f"{clock(told.now.time, self._zone)} {Rank(told.now.rank).event_type} {_content(told.now, self._zone)}"
             )
@@ -371,16 +371,16 @@ def _counts(explained: Explained) -> str:
             for text, amount in explained.amounts
         )
     is_share = promise.kind is Kind.CASE_SHARE or promise.measure == "share"
-    if Cell.N not in cells and not (is_share and Cell.OVERDUE in cells):
+    if TallyField.N not in cells and not (is_share and TallyField.OVERDUE in cells):
         return ""
     if is_share:
-        return "在分子 in the numerator" if Cell.MET in cells else "不在分子 not in the numerator"
+        return "在分子 in the numerator" if TallyField.MET in cells else "不在分子 not in the numerator"
     if explained.account is not None or promise.kind not in (Kind.CASE_MEAN, Kind.TREND):
         return ""
     if promise.measure == "count":
         return "1 件 case"
-    ratio = f" ÷ {_amount(cells[Cell.BASE], MICRO)}" if Cell.BASE in cells else ""
-    return f"{promise.measure} {_amount(cells.get(Cell.TOTAL, 0), MICRO)}{ratio}"
+    ratio = f" ÷ {_amount(cells[TallyField.BASE], MICRO)}" if TallyField.BASE in cells else ""
+    return f"{promise.measure} {_amount(cells.get(TallyField.TOTAL, 0), MICRO)}{ratio}"
 
 
 def _adds(promise: Promise, judgement: Judgement) -> str:
@@ -388,17 +388,17 @@ def _adds(promise: Promise, judgement: Judgement) -> str:
     cells = dict(judgement.cells)
     if promise.kind is Kind.FIGURE:
         halves = [
-            (Cell.MET, f"分子 numerator {_amount(cells.get(Cell.TOTAL, 0), MICRO)}"),
-            (Cell.N, f"分母 denominator {_amount(cells.get(Cell.BASE, 0), MICRO)}"),
+            (TallyField.MET, f"分子 numerator {_amount(cells.get(TallyField.TOTAL, 0), MICRO)}"),
+            (TallyField.N, f"分母 denominator {_amount(cells.get(TallyField.BASE, 0), MICRO)}"),
         ]
         return f"{judgement.item.partition('/')[0]}: {', '.join(words for cell, words in halves if cell in cells)}"
-    if Cell.UNMEASURED in cells:
+    if TallyField.UNMEASURED in cells:
         return "未报送该数据 it does not say"
     if promise.statistic in ("mean", "sum"):
-        return f"{promise.quantity} {_amount(cells.get(Cell.TOTAL, 0), MICRO)}"
+        return f"{promise.quantity} {_amount(cells.get(TallyField.TOTAL, 0), MICRO)}"
     if promise.statistic == "in_sync":
         return "与其他平台比对 compared with what stands on the other platforms"
-    return "在分子 in the numerator" if Cell.MET in cells else "不在分子 not in the numerator"
+    return "在分子 in the numerator" if TallyField.MET in cells else "不在分子 not in the numerator"
 
 
 def _sum(counted: Account) -> str:
@@ -549,7 +549,7 @@ def machine_readable(explanation: Explanation, judge: Judge, rejected: Sequence[
     }
 
 
-def _told_json(told: Told, zone: Zone) -> dict[str, Any]:
+def _told_json(told: FactWithStatus, zone: Zone) -> dict[str, Any]:
     return {
         **_fact_json(told.fact, zone),
         "standing": told.standing,

@@ -21,7 +21,7 @@ from services.messaging.decoding import Unreadable, passed_over, read_card
 from services.messaging.reader import BrokerUnavailable, Record, TopicReader
 from services.messaging.tally_reader import NotThere, Passed, read_standing
 from services.messaging.topics import ALERT_CARDS
-from services.replay.writing import write_cards, write_values
+from services.replay.csv_files import write_cards, write_values
 from services.settings import Settings
 
 _log = logging.getLogger(__name__)

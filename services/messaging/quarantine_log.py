@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import orjson
 
-from services.domain.results.case_partition import Held
+from services.domain.results.case_partition import QuarantineState
 from services.domain.time.zone import Zone
 from services.messaging.decoding import fields_of
 
@@ -24,7 +24,7 @@ class QuarantinedCase(NamedTuple):
     """Empty: its events name none."""
 
 
-def record(key: bytes, held: Held, zone: Zone) -> Record:
+def record(key: bytes, held: QuarantineState, zone: Zone) -> Record:
     """What is published of a case that is quarantined, or was once."""
     if not held.cause:
         return key, None

@@ -20,7 +20,7 @@ from services.domain.intake.refusal import Reason, Refused
 from services.domain.intake.serialize import wire_form
 from services.domain.judging.judge import Judge
 from services.domain.results.cards import RETRACTED, written_card
-from services.domain.results.case_partition import CasePartition, Effects, TurnedAway
+from services.domain.results.case_partition import CasePartition, Effects, RejectedFact
 from services.domain.results.verdicts import written_verdict
 from services.domain.sums.tally import Tally
 from services.domain.time.zone import Instant
@@ -178,12 +178,12 @@ class Cases:
                 good += 1
                 continue
             effects.append(told)
-            good += all(away.fact is not admitted.fact for away in told.turned_away)
-            for away in told.turned_away:
+            good += all(away.fact is not admitted.fact for away in told.rejected)
+            for away in told.rejected:
                 self._turn_away(away, admitted, record, tp, letters)
         self._limit.taken(good)
 
-    def _turn_away(self, away: TurnedAway, admitted: Admitted, record: Event, tp: TP, letters: list[Record]) -> None:
+    def _turn_away(self, away: RejectedFact, admitted: Admitted, record: Event, tp: TP, letters: list[Record]) -> None:
         """A letter of the fact that does not count: the one in hand, or one that the case had kept until now."""
         if away.fact is admitted.fact:
             self._refuse(_of_the_case(away.reason, kept=False), record, tp, letters, digest=away.fact.digest)
@@ -292,7 +292,7 @@ class Cases:
 
     # ---- telling -------------------------------------------------------------------------------------
     async def _tell(self, number: int, effects: Iterable[Effects], now: Instant) -> None:
-        """Publish cards, rulings and quarantines, in the partition of their case."""
+        """Publish cards, verdicts and quarantines, in the partition of their case."""
         cards: list[Record] = []
         verdicts: list[Record] = []
         quarantines: list[Record] = []
@@ -307,10 +307,10 @@ class Cases:
                 name = f"{state.kpi}|{key}|{state.cycle}|{state.node}|{state.level}".encode()
                 gone = state.reason == RETRACTED
                 cards.append((name, None if gone else orjson.dumps(written_card(state, key, zone)._asdict())))
-            for ruling in effect.rulings:
-                name = f"{ruling.kpi}|{key}|{ruling.cycle}".encode()
-                gone = ruling.verdict == RETRACTED
-                verdict = None if gone else written_verdict(ruling, key, self._judge, now)
+            for ruled in effect.verdicts:
+                name = f"{ruled.kpi}|{key}|{ruled.cycle}".encode()
+                gone = ruled.verdict == RETRACTED
+                verdict = None if gone else written_verdict(ruled, key, self._judge, now)
                 verdicts.append((name, None if verdict is None else orjson.dumps(verdict._asdict())))
         if cards:
             await self._delivery.send_many(self._topics.cards, number, cards)

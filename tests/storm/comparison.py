@@ -22,7 +22,7 @@ from services.domain.intake.refusal import Refused
 from services.domain.judging.judge import Judge
 from services.domain.results.cards import VARIANT
 from services.domain.results.published import Card, Verdict
-from services.domain.results.verdicts import rulings_of, written_verdict
+from services.domain.results.verdicts import verdicts_of, written_verdict
 from services.domain.time.zone import Instant
 from services.messaging import metrics
 from services.messaging.codec import admission
@@ -99,7 +99,7 @@ def series_of(row: Mapping[str, str]) -> Iterable[str]:
 
 # ---- verdicts ----------------------------------------------------------------------------------------
 def of_verdicts(bootstrap: str, true: Mapping[str, Verdict]) -> list[str]:
-    """The last record of each key of case.verdicts, beside what the facts of each case give (`verdicts_of`)."""
+    """The last record of each key of case.verdicts, beside what the facts of each case give (`final_verdicts`)."""
     said: dict[str, Verdict] = {}
     with TopicReader(bootstrap, [CASE_VERDICTS]) as reader:
         while not (reader.caught_up and reader.lag[CASE_VERDICTS] == 0):
@@ -116,12 +116,12 @@ def of_verdicts(bootstrap: str, true: Mapping[str, Verdict]) -> list[str]:
     ]
 
 
-def verdicts_of(archive: Path, judge: Judge, now: Instant) -> dict[str, Verdict]:
+def final_verdicts(archive: Path, judge: Judge, now: Instant) -> dict[str, Verdict]:
     """Key → verdict, as of `now`."""
     found: dict[str, Verdict] = {}
     for key, facts in facts_of(archive, judge).items():
-        for ruling in rulings_of(judge.judge(facts, now)):
-            found[f"{ruling.kpi}|{key}|{ruling.cycle}"] = _timeless(written_verdict(ruling, key, judge, now))
+        for verdict in verdicts_of(judge.judge(facts, now)):
+            found[f"{verdict.kpi}|{key}|{verdict.cycle}"] = _timeless(written_verdict(verdict, key, judge, now))
     return found
 
 

@@ -24,8 +24,8 @@ from services.logs import SeenRecord, complain
 from services.messaging.dead_letter import DeadLetter, Filed
 from services.messaging.reader import Record
 from services.messaging.series import written
-from services.replay.buckets import Rejected
-from services.replay.writing import write_cards, write_rejected, write_values
+from services.replay.csv_files import write_cards, write_rejected, write_values
+from services.replay.spill_files import Rejected
 from services.reporting.page import _templates
 
 ROOT = Path(__file__).parents[2]

@@ -39,14 +39,14 @@ from services.domain.results.case_partition import (
 from services.domain.results.published import State, ValueRow
 from services.domain.results.safe_judge import SafeJudge
 from services.domain.results.value_rows import Valuer
-from services.domain.sums.tally import NOW, Cell, Tally, TallyKey
+from services.domain.sums.tally import NOW, Tally, TallyField, TallyKey
 from services.domain.time.zone import Instant, Zone
 from services.messaging import quarantine_log, tally_log
 from services.messaging.codec import dump_row, load_row
 from services.messaging.tally_log import TallyLog
 from services.messaging.topics import LARGEST_RECORD
-from services.replay.buckets import Record
-from services.replay.judging import BucketJudge
+from services.replay.judge_cases import PeriodJudge
+from services.replay.spill_files import SpilledFact
 from tests.unit import histories
 from tests.unit.cases import ZONE, accepted, at, completed, correction, day, fulfilled, heartbeat, judge_of, milestone
 from tests.unit.cases import promise as a_promise
@@ -109,8 +109,8 @@ def safely(judge: Judge, subjects: dict[bytes, list[Fact]], now: Instant) -> tup
                 contribution = each.contribution()
                 tallies.setdefault(contribution.key, Tally()).add(contribution.cells, contribution.bin, 1)
         told.cards |= {(key, *card[:4]): card for card in safe.cards(facts, now)[0]}
-        for ruling in safe.rulings(opinion, facts, now)[0]:
-            told.verdicts[key, ruling.kpi, ruling.cycle] = ruling.verdict
+        for verdict in safe.verdicts(opinion, facts, now)[0]:
+            told.verdicts[key, verdict.kpi, verdict.cycle] = verdict.verdict
     return filled(tallies), told
 
 
@@ -128,7 +128,7 @@ def test_what_is_said_of_a_poisoned_case_does_not_depend_on_what_was_said_before
     rows: dict[bytes, bytes] = {}
     fed, reader = partition(judge, rows), Reader()
     subjects: dict[bytes, list[Fact]] = {}
-    bucket: dict[str, list[Record]] = {}
+    bucket: dict[str, list[SpilledFact]] = {}
     for (key, fact), now in zip(order, instants, strict=True):
         match data.draw(st.sampled_from(("nothing", "tick", "dies before it tells"))):
             case "tick":
@@ -143,7 +143,7 @@ def test_what_is_said_of_a_poisoned_case_does_not_depend_on_what_was_said_before
     tallies, told = safely(judge, subjects, histories.END)
     assert filled(fed.tallies) == tallies
     assert (reader.cards, reader.verdicts) == (told.cards, told.verdicts)
-    replayed = BucketJudge(judge, [histories.END], with_cards=True, with_told=True).judge(bucket)
+    replayed = PeriodJudge(judge, [histories.END], with_cards=True, with_issued=True).judge(bucket)
     assert filled(replayed.deltas[0]) == tallies
     assert sorted(replayed.cards) == sorted(written_card(card, key.decode(), ZONE) for (key, *_), card in
                                             told.cards.items())  # fmt: skip
@@ -341,7 +341,7 @@ def test_one_poisoned_case_does_not_keep_the_others_of_its_chunk() -> None:
     for key, fact in ((KEY, BEGUN), (OTHER, BEGUN), (KEY, ILL), (OTHER, DONE)):
         fed.add(key, fact, LATER)
     fed.judge_added(LATER)
-    assert fed.tallies[TallyKey("P", "works", "-", day("2021-09-14"))].cells[Cell.MET] == 1
+    assert fed.tallies[TallyKey("P", "works", "-", day("2021-09-14"))].cells[TallyField.MET] == 1
 
 
 def test_while_it_catches_up_a_case_is_marked_at_once_and_told_of_by_the_first_sweep() -> None:
@@ -417,7 +417,7 @@ def test_a_damaged_or_newer_row_is_set_aside_and_kept_and_events_of_its_case_are
     mended = partition(WATER, rows, LATER)
     tick(mended, LATER, reader)
     assert (reader.quarantined, mended.quarantined) == ({}, 0)
-    assert mended.tallies[TallyKey("P", "works", "-", day("2021-09-14"))].cells[Cell.MET] == 1
+    assert mended.tallies[TallyKey("P", "works", "-", day("2021-09-14"))].cells[TallyField.MET] == 1
 
 
 ILL_WATER = poisoned(WATER)
@@ -608,7 +608,7 @@ def test_a_card_that_cannot_be_written_is_not_published_and_says_so(monkeypatch:
     safe = SafeJudge(WATER)
     opinion = safe.judge(facts, LATER)
     monkeypatch.setattr(Zone, "text", text)
-    for shown, trouble in (safe.cards(facts, LATER), safe.rulings(opinion, facts, LATER)):
+    for shown, trouble in (safe.cards(facts, LATER), safe.verdicts(opinion, facts, LATER)):
         assert shown == [] and trouble is not None and trouble.cause.startswith("OverflowError in ")
 
 
@@ -621,7 +621,7 @@ def test_a_fact_that_cannot_be_put_in_order_is_kept_at_the_end() -> None:
     odd = BEGUN._replace(time=None, id="odd")  # type: ignore[arg-type]
     facts = [BEGUN]
     kept = keep(facts, odd)
-    assert (kept.turned_away, facts) == (None, [BEGUN, odd])
+    assert (kept.rejected, facts) == (None, [BEGUN, odd])
     assert SafeJudge(WATER).judge(facts, LATER).quarantine is not None
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.domain.sums.tally import Cell, Tally, TallyKey
+from services.domain.sums.tally import Tally, TallyField, TallyKey
 from services.messaging import reader, tally_log, tally_reader
 from services.messaging.tally_log import Progress, Record, TallyLog
 
@@ -25,7 +25,7 @@ def key(kpi: str = "K", day: int = DAY) -> TallyKey:
 def tally(n: int) -> Tally:
     counted = Tally()
     if n:
-        counted.add(((Cell.N, n),), n, 1)
+        counted.add(((TallyField.N, n),), n, 1)
     return counted
 
 
@@ -45,7 +45,7 @@ def read(*records: Record) -> TallyLog:
 
 
 def counted(log: TallyLog) -> dict[str, int]:
-    return {name.kpi: held.cells[Cell.N] for name, held in log.tallies().items()}
+    return {name.kpi: held.cells[TallyField.N] for name, held in log.tallies().items()}
 
 
 # ---- claim, rows, complete -----------------------------------------------------------------------------------
@@ -114,7 +114,7 @@ def test_a_sum_that_no_json_number_holds_arrives_exactly() -> None:
     """The starts of ten thousand open cases, in microseconds."""
     large, negative = 10_000 * 1_634_000_000_000_001, -(2**70) - 1
     sent = Tally()
-    sent.add(((Cell.BASE, large), (Cell.TOTAL, negative)), None, 1)
+    sent.add(((TallyField.BASE, large), (TallyField.TOTAL, negative)), None, 1)
     log = read(tally_log.claim(0, 5), tally_log.row(0, 5, key(), sent), tally_log.complete(0, 5))
     assert log.tallies() == {key(): sent}
 

@@ -36,7 +36,7 @@ class Inserted(NamedTuple):
 
     facts: list[Fact]
     outcome: Insertion
-    turned_away: Fact | None = None
+    rejected: Fact | None = None
     """The loser of a conflict."""
 
 

@@ -16,7 +16,7 @@ class EntryState(NamedTuple):
     attributes: Mapping[str, Any] | None
 
 
-class Entry(NamedTuple):
+class CatalogueEntry(NamedTuple):
     """An entry of a catalogue (rule 6) with its history, oldest first."""
 
     collection: str
@@ -26,7 +26,7 @@ class Entry(NamedTuple):
     confirmed: frozenset[str] = frozenset()
     """The promises for which the operations centre confirmed it."""
 
-    def known_by(self, at: Instant) -> "Entry | None":
+    def known_by(self, at: Instant) -> "CatalogueEntry | None":
         """The entry as it stood then, by what had been said then."""
         return entry_of(corrected([fact for fact in self.told if fact.time <= at and fact.received <= at]))
 
@@ -65,7 +65,7 @@ class Report(NamedTuple):
     """The promises for which the operations centre confirmed it."""
 
 
-def entry_of(facts: Sequence[Fact], told: Sequence[Fact] = ()) -> Entry | None:
+def entry_of(facts: Sequence[Fact], told: Sequence[Fact] = ()) -> CatalogueEntry | None:
     """The entry that `item.upserted` and `item.retired` describe; None without any. Corrections are applied to `facts`
     already, and not yet to what was `told`."""
     states, collection = [], ""
@@ -76,7 +76,7 @@ def entry_of(facts: Sequence[Fact], told: Sequence[Fact] = ()) -> Entry | None:
         elif fact.rank == Rank.ITEM_RETIRED:
             collection = fact.data.get("collection", collection)
             states.append(EntryState(fact.time, fact.data.get("unit", ""), None))
-    return Entry(collection, tuple(states), told, _confirmed(told)) if states else None
+    return CatalogueEntry(collection, tuple(states), told, _confirmed(told)) if states else None
 
 
 def fulfilments_of(facts: Sequence[Fact], told: Sequence[Fact] = ()) -> list[Fulfilment]:

@@ -129,7 +129,7 @@ def _one_stop(name: str) -> StopPoint:
     return reached
 
 
-class Stopwatch:
+class CaseClock:
     """Measures cases by one promise's clock."""
 
     def __init__(self, promise: Promise, law: Law) -> None:
@@ -216,7 +216,7 @@ class Stopwatch:
     def _may_pause(self, case: Case) -> bool:
         return bool(self._runs_in or (case.suspensions and self._stops))
 
-    def doubt_from(self, case: Case, start: Instant) -> Instant | None:
+    def needs_late_check_from(self, case: Case, start: Instant) -> Instant | None:
         """From when on a passage told of late may have undone a card: yellow, had the clock never stood still. None
         where only suspensions stop it, which are never overlooked (`Case.plain`)."""
         limit = self.limit(case, start) if self._runs_in else None

@@ -9,13 +9,13 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from services.domain.history.case import Case
-from services.domain.history.registers import Entry
+from services.domain.history.registers import CatalogueEntry
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.plan.plan import Promise, Source
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.forecast import forecast
-from services.domain.sums.statistic import Figure, written
-from services.domain.sums.tally import NOW, Cell, Cells, Tally, TallyKey
+from services.domain.sums.statistic import Statistic, written
+from services.domain.sums.tally import NOW, Tally, TallyAmounts, TallyField, TallyKey
 from services.domain.time.limits import Ends, due
 from services.domain.time.zone import MINUTE_US, Instant
 
@@ -57,9 +57,9 @@ ORPHAN_DAYS = 5
 ONE_BREATH_US = 10 * MINUTE_US
 """Two entries within this time were made in one breath."""
 
-_ONE: Cells = ((Cell.N, 1),)
-_OF: Cells = ((Cell.OPEN, 1),)
-_ONE_OF: Cells = ((Cell.N, 1), (Cell.OPEN, 1))
+_ONE: TallyAmounts = ((TallyField.N, 1),)
+_OF: TallyAmounts = ((TallyField.OPEN, 1),)
+_ONE_OF: TallyAmounts = ((TallyField.N, 1), (TallyField.OPEN, 1))
 
 
 class Signals:
@@ -91,28 +91,32 @@ class Signals:
                 zone = self._law.zone
                 day = zone.day(span.end)
                 held = self._law.calendar.working_days(zone.day(span.start), day)
-                cells = ((Cell.N, 1), (Cell.TOTAL, held))
+                cells = ((TallyField.N, 1), (TallyField.TOTAL, held))
                 found.append(self._signal(HOLDING, case, span.unit or case.unit, case.service_item, day, cells))
         if case.applied is not None and case.accepted is not None and case.accepted.time >= case.applied.time:
             zone = self._law.zone
             day = zone.day(case.accepted.time)
             waited = self._law.calendar.working_days(zone.day(case.applied.time), day)
-            rounds: Cells = ((Cell.N, 1), (Cell.TOTAL, waited), (Cell.ACTUAL, len(case.supplements)))
+            rounds: TallyAmounts = (
+                (TallyField.N, 1),
+                (TallyField.TOTAL, waited),
+                (TallyField.ACTUAL, len(case.supplements)),
+            )
             found.append(self._signal(ACCEPTANCE, case, case.unit, "-", day, rounds))
         for code in codes:
             found.append(self._signal(ANOMALY, case, case.unit, code, NOW, _ONE))
 
-    def _handled(self, case: Case, day: int) -> Cells:
+    def _handled(self, case: Case, day: int) -> TallyAmounts:
         """A completed case, as the declarations about its service item are held against it."""
         assert case.accepted_at is not None
-        cells: Cells = ((Cell.N, 1),)
+        cells: TallyAmounts = ((TallyField.N, 1),)
         if case.online is False:
-            cells += ((Cell.ACTUAL, 1),)
+            cells += ((TallyField.ACTUAL, 1),)
         if self._law.zone.day(case.accepted_at) != day:
-            cells += ((Cell.BASE, 1),)
+            cells += ((TallyField.BASE, 1),)
         return cells
 
-    def judge_entry(self, entry: Entry, found: list[Judgement]) -> None:
+    def judge_entry(self, entry: CatalogueEntry, found: list[Judgement]) -> None:
         """Append what an entry declares about its service item."""
         state = entry.states[-1]
         if state.attributes is None or "service_item" not in state.attributes:
@@ -175,7 +179,7 @@ class Signals:
         return False
 
     @staticmethod
-    def _signal(name: str, case: Case, unit: str, item: str, day: int, cells: Cells) -> Judgement:
+    def _signal(name: str, case: Case, unit: str, item: str, day: int, cells: TallyAmounts) -> Judgement:
         return Judgement(name, case.cycle, Outcome.COUNTED, unit, item, day, cells, None)
 
 
@@ -209,12 +213,12 @@ def signal_rows(tallies: Mapping[TallyKey, Tally], through: int, days: int = 30)
 
 
 def _signal_row(signal: str, unit: str, item: str, tally: Tally) -> SignalRow:
-    n, of = tally.cells[Cell.N], tally.cells[Cell.OPEN]
-    mean = Fraction(tally.cells[Cell.TOTAL], n) if signal in (ACCEPTANCE, HOLDING) and n else None
+    n, of = tally.cells[TallyField.N], tally.cells[TallyField.OPEN]
+    mean = Fraction(tally.cells[TallyField.TOTAL], n) if signal in (ACCEPTANCE, HOLDING) and n else None
     return SignalRow(signal.removeprefix(PREFIX), unit, item, str(n), str(of) if of else "", written(mean))
 
 
-def figure_signals(promise: Promise, unit: str, figure: Figure, today: int) -> list[SignalRow]:
+def figure_signals(promise: Promise, unit: str, figure: Statistic, today: int) -> list[SignalRow]:
     """Of one promise's figure: the forecast while its date is to come, what counts today once it is over (what was
     reached late is not in the figure), by how much it exceeds its quota, and parts their wholes."""
     rows: list[SignalRow] = []
@@ -250,14 +254,14 @@ def _contradictions(tallies: Mapping[TallyKey, Tally], through: int) -> list[Sig
                 continue  # no entry of a catalogue declares that: somebody else wrote into the log of tallies
             check, attribute, service_item = parts
             counts = declared.setdefault(attribute, [0, 0])
-            counts[1] += tally.cells[Cell.N]
+            counts[1] += tally.cells[TallyField.N]
             if not _borne_out(check, handled.get(service_item, Tally())):
-                counts[0] += tally.cells[Cell.N]
+                counts[0] += tally.cells[TallyField.N]
     name = CONTRADICTED.removeprefix(PREFIX)
     return [SignalRow(name, "ALL", attribute, str(n), str(of), "") for attribute, (n, of) in declared.items()]
 
 
 def _borne_out(check: str, cases: Tally) -> bool:
     if check == "used":
-        return cases.cells[Cell.N] > 0
-    return not cases.cells[Cell.ACTUAL if check == "online" else Cell.BASE]
+        return cases.cells[TallyField.N] > 0
+    return not cases.cells[TallyField.ACTUAL if check == "online" else TallyField.BASE]

@@ -6,7 +6,7 @@ from services.domain.plan.statutory_time import Law
 from services.domain.time.zone import Instant
 
 
-class Strictness:
+class Escalation:
     """The strength of one promise."""
 
     def __init__(self, promise: Promise, law: Law) -> None:

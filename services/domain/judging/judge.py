@@ -20,7 +20,7 @@ from services.domain.judging.quarantine import Quarantine
 from services.domain.judging.selection import Accepts, compile_exception, wanted_values
 from services.domain.plan.plan import CASELESS, Kind, Plan
 from services.domain.plan.statutory_time import Law
-from services.domain.sums.tally import EVER, Cell
+from services.domain.sums.tally import EVER, TallyField
 from services.domain.time.calendar import WorkingCalendar
 from services.domain.time.zone import Instant
 
@@ -39,7 +39,7 @@ class Opinion(NamedTuple):
     """What cannot be judged of it; only a `SafeJudge` says so, where the judge raises."""
 
 
-class Look(NamedTuple):
+class CaseView(NamedTuple):
     """A case as it was known at one moment, and what every promise says of it, as if that had always been known."""
 
     cycles: list[Case]
@@ -217,10 +217,10 @@ class Judge:
                 self._signals.judge(case, now, found)
         return found
 
-    def look(self, facts: Sequence[Fact], now: Instant) -> Look | None:
+    def look(self, facts: Sequence[Fact], now: Instant) -> CaseView | None:
         """A case as it is known, and what is said of it; None, where a `SafeJudge` looks: it cannot be read."""
         cycles = self.cases(facts)
-        return Look(cycles, self.judge_cases(cycles, now))
+        return CaseView(cycles, self.judge_cases(cycles, now))
 
     def _is_left_out(self, case: Case) -> bool:
         """Whether a promise has let go of this case: before that was known, it may have had a card or been missed."""
@@ -238,7 +238,7 @@ class Judge:
                 next_at = judgement.next_at
             if judgement.outcome in MISSES:
                 quiet = False
-            elif judgement.doubt_from is not None and arrived >= judgement.doubt_from:
+            elif judgement.needs_late_check_from is not None and arrived >= judgement.needs_late_check_from:
                 quiet, suspicious = False, True
             yellow_at = judgement.yellow_at
             if yellow_at is not None and (arrived if judgement.stop is not None else now) >= yellow_at:
@@ -280,7 +280,9 @@ class Judge:
             if cycle not in by_cycle or not _confirmed(by_cycle[cycle], kpi):
                 day = self.law.zone.day(until) if self.kinds[kpi].promise.keeps_days else EVER
                 judgements.append(
-                    _late_entry(judgement)._replace(day=day, cells=((Cell.N, 1), (Cell.LATE_ENTRY, 1)), bin=None)
+                    _late_entry(judgement)._replace(
+                        day=day, cells=((TallyField.N, 1), (TallyField.LATE_ENTRY, 1)), bin=None
+                    )
                 )
         return Opinion(judgements, next_at, tuple(turned), False)
 
@@ -332,6 +334,10 @@ def _confirmed(case: Case, kpi: str) -> bool:
 
 def _late_entry(judgement: Judgement) -> Judgement:
     """The same case, in the denominator and not in the numerator."""
-    kept = tuple(cell for cell in judgement.cells if cell[0] not in (Cell.N, Cell.MET, Cell.WITHDRAWN, Cell.UNMEASURED))
-    cells = ((Cell.N, 1), (Cell.LATE_ENTRY, 1), *kept)
+    kept = tuple(
+        cell
+        for cell in judgement.cells
+        if cell[0] not in (TallyField.N, TallyField.MET, TallyField.WITHDRAWN, TallyField.UNMEASURED)
+    )
+    cells = ((TallyField.N, 1), (TallyField.LATE_ENTRY, 1), *kept)
     return judgement._replace(outcome=Outcome.LATE_ENTRY, cells=cells, yellow_at=None, red_at=None, next_at=None)

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import NamedTuple
 
-from services.domain.sums.tally import Cells, Contribution, TallyKey
+from services.domain.sums.tally import Contribution, TallyAmounts, TallyKey
 from services.domain.time.zone import Instant
 
 
@@ -57,7 +57,7 @@ class Judgement(NamedTuple):
     """As kept in the tally: `-` where the promise is not kept by item."""
     day: int
     """The tally's day: of the completion, or `NOW`."""
-    cells: Cells
+    cells: TallyAmounts
     bin: int | None
     start: Instant | None = None
     due: Instant | None = None
@@ -70,7 +70,7 @@ class Judgement(NamedTuple):
     """When, without any new fact, the next change comes; None: never."""
     nodes: tuple[NodeClock, ...] = ()
     """The nodes with a limit of their own."""
-    doubt_from: Instant | None = None
+    needs_late_check_from: Instant | None = None
     """From when on an arrival may have undone a card or a miss of which the other instants do not tell; None: never."""
 
     def contribution(self) -> Contribution:

@@ -11,7 +11,7 @@ from services.domain.history.fold import Inserted, Insertion, bad_corrections, i
 from services.domain.intake.facts import Fact, Rank
 from services.domain.judging.data_quality import PREFIX
 from services.domain.judging.judgement import Judgement, Outcome
-from services.domain.sums.tally import NOW, Cell, TallyKey
+from services.domain.sums.tally import NOW, TallyField, TallyKey
 
 QUARANTINED = f"{PREFIX}quarantined"
 """Cases that cannot be judged; the item is the promise's key."""
@@ -34,7 +34,7 @@ class Quarantine(NamedTuple):
     def marks(self) -> list[Judgement]:
         """What it contributes."""
         return [
-            Judgement(QUARANTINED, 1, Outcome.COUNTED, unit, kpi, NOW, ((Cell.N, 1),), None)
+            Judgement(QUARANTINED, 1, Outcome.COUNTED, unit, kpi, NOW, ((TallyField.N, 1),), None)
             for kpi in self.kpis
             for unit in self.units
         ]

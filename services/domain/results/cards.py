@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 from services.domain.history.case import Case
 from services.domain.intake.facts import KEY_SEPARATOR, Fact
-from services.domain.judging.judge import Look
+from services.domain.judging.judge import CaseView
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.results.published import Card, Level
 from services.domain.time.zone import Instant, Zone
@@ -56,7 +56,7 @@ class _Running(NamedTuple):
     red_at: Instant | None
 
 
-class Stood(NamedTuple):
+class CardPeriod(NamedTuple):
     """For how long a card of a level stood with one unit: from `since` until just before `until` (None: it stands)."""
 
     kpi: str
@@ -77,13 +77,13 @@ class _Change(NamedTuple):
     """Why a card is cleared, if there was one."""
 
 
-class Looking(Protocol):
+class CaseViewer(Protocol):
     """Who says what was known of a case at a moment, and what the promises say of it: the judge."""
 
-    def look(self, facts: Sequence[Fact], now: Instant) -> Look | None: ...
+    def look(self, facts: Sequence[Fact], now: Instant) -> CaseView | None: ...
 
 
-def cards(judge: Looking, facts: Sequence[Fact], now: Instant) -> list[CardState]:
+def cards(judge: CaseViewer, facts: Sequence[Fact], now: Instant) -> list[CardState]:
     """All cards that a case has had up to `now`, sorted; of a card raised again, the last time."""
     found: dict[tuple[str, int, str, str], CardState] = {}
     standing: dict[Identity, Level] = {}
@@ -103,10 +103,10 @@ def cards(judge: Looking, facts: Sequence[Fact], now: Instant) -> list[CardState
     return sorted(found.values())
 
 
-def stood(judge: Looking, facts: Sequence[Fact], now: Instant) -> list[Stood]:
+def card_periods(judge: CaseViewer, facts: Sequence[Fact], now: Instant) -> list[CardPeriod]:
     """When the cards of a case stood, and with whom, up to `now`: every time, in no order."""
-    ended: list[Stood] = []
-    standing: dict[Identity, Stood] = {}
+    ended: list[CardPeriod] = []
+    standing: dict[Identity, CardPeriod] = {}
     for identity, at, level, running, _ in _changes(judge, facts, now):
         held = standing.get(identity)
         if held is not None and running is not None and (held.level, held.unit) == (level, running.unit):
@@ -115,11 +115,11 @@ def stood(judge: Looking, facts: Sequence[Fact], now: Instant) -> list[Stood]:
             ended.append(held._replace(until=at))
             del standing[identity]
         if level is not None and running is not None:
-            standing[identity] = Stood(identity[0], running.unit, level, at, None)
+            standing[identity] = CardPeriod(identity[0], running.unit, level, at, None)
     return ended + list(standing.values())
 
 
-def _changes(judge: Looking, facts: Sequence[Fact], now: Instant) -> Iterator[_Change]:
+def _changes(judge: CaseViewer, facts: Sequence[Fact], now: Instant) -> Iterator[_Change]:
     """What each arrival, and the time up to the next one, does to cards; also where it leaves them as they are."""
     known = [fact for fact in facts if fact.time <= now and fact.received <= now]
     if not known:

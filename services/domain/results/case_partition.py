@@ -23,8 +23,8 @@ from services.domain.judging.judgement import Judgement
 from services.domain.judging.quarantine import Quarantine, keep, refused_corrections
 from services.domain.results.cards import RETRACTED, CardState, retracted
 from services.domain.results.safe_judge import SafeJudge
-from services.domain.results.verdicts import Ruling
-from services.domain.sums.tally import CELLS, Tally, TallyKey
+from services.domain.results.verdicts import VerdictState
+from services.domain.sums.tally import TALLY_FIELDS, Tally, TallyKey
 from services.domain.time.zone import Instant
 
 PLAN_ROW = b"\x00plan"
@@ -52,7 +52,7 @@ _FACT: Callable[[Iterable[Any]], Fact] = partial(tuple.__new__, Fact)
 _TALLY_KEY: Callable[[Iterable[Any]], TallyKey] = partial(tuple.__new__, TallyKey)
 
 
-class TurnedAway(NamedTuple):
+class RejectedFact(NamedTuple):
     """A fact that only the case could refuse: a conflict, a bad correction, or one that it cannot hold any more."""
 
     reason: str
@@ -60,7 +60,7 @@ class TurnedAway(NamedTuple):
     fact: Fact
 
 
-class Held(NamedTuple):
+class QuarantineState(NamedTuple):
     """That a case is quarantined, as its row remembers it and as it is published."""
 
     cause: str
@@ -71,7 +71,7 @@ class Held(NamedTuple):
     units: tuple[str, ...]
 
 
-RELEASED = Held("", 0, (), ())
+RELEASED = QuarantineState("", 0, (), ())
 """A row remembers for good that its case was quarantined once: each new owner publishes again that it is no more, since
 word of that may have been lost in a crash."""
 
@@ -82,24 +82,24 @@ class Effects(NamedTuple):
     key: bytes
     cards: list[CardState]
     """All cards of the case that are new or changed; on a redelivered event, all of them."""
-    rulings: list[Ruling]
-    turned_away: list[TurnedAway]
-    quarantine: Held | None = None
+    verdicts: list[VerdictState]
+    rejected: list[RejectedFact]
+    quarantine: QuarantineState | None = None
     """That the case is quarantined now, or released; None: nothing new."""
 
 
 class Row:
-    """One key's row: its facts, what they contributed when last judged, the cards and rulings told."""
+    """One key's row: its facts, what they contributed when last judged, the cards and verdicts told."""
 
-    __slots__ = ("cards", "contributions", "facts", "next_at", "quarantine", "room", "rulings", "unread", "untold")
+    __slots__ = ("cards", "contributions", "facts", "next_at", "quarantine", "room", "verdicts", "unread", "untold")
 
     def __init__(self, packed: Packed | None = None) -> None:
-        self.quarantine: Held | None = None
+        self.quarantine: QuarantineState | None = None
         """As last published."""
         self.unread: bytes | None = None
         """A row of this key that cannot be read, damaged or written by a newer version. It is kept until it can."""
         self.untold = packed is not None and len(packed) > 5 and bool(packed[5])
-        """Whether a sweep brought forth its cards and rulings and nobody knows yet that they were told."""
+        """Whether a sweep brought forth its cards and verdicts and nobody knows yet that they were told."""
         self.room = LARGEST_CASE
         """Units that are surely free in the case; what they are is said in `capacity`."""
         if packed is None:
@@ -107,28 +107,28 @@ class Row:
             self.contributions: list[Packed] = []
             self.next_at: Instant | None = None
             self.cards: list[CardState] = []
-            self.rulings: list[tuple[tuple[str, int], Packed]] = []
-            """((kpi, cycle), content) of each ruling told."""
+            self.verdicts: list[tuple[tuple[str, int], Packed]] = []
+            """((kpi, cycle), content) of each verdict told."""
         else:
             self.facts = list(map(_FACT, packed[0]))
             self.contributions = packed[1]
             self.next_at = packed[2]
             self.cards = [CardState(*fields) for fields in packed[3]] if len(packed) > 3 else []
-            self.rulings = [((kpi, cycle), content) for (kpi, cycle), content in packed[4]] if len(packed) > 3 else []
+            self.verdicts = [((kpi, cycle), content) for (kpi, cycle), content in packed[4]] if len(packed) > 3 else []
             if len(packed) > 6:
                 self._set_aside(packed)
 
     def _set_aside(self, packed: Packed) -> None:
         if packed[6] is not None:
             cause, since, kpis, units = packed[6]
-            self.quarantine = Held(cause, since, tuple(kpis), tuple(units))
+            self.quarantine = QuarantineState(cause, since, tuple(kpis), tuple(units))
         if len(packed) > 7:
             self.unread = _bytes_of(packed[7])
 
     @property
     def has_told(self) -> bool:
         """Whether anything was published of it."""
-        return bool(self.cards or self.rulings) or self.quarantine is not None
+        return bool(self.cards or self.verdicts) or self.quarantine is not None
 
     def is_sound(self) -> bool:
         """Whether every part has the types with which this version writes rows: damage can look like JSON."""
@@ -138,7 +138,7 @@ class Row:
             and type(self.next_at) in _MAYBE_INT
             and (contributions is None or (type(contributions) is list and all(map(_is_contribution, contributions))))
             and all(tuple(map(type, card)) in _CARDS for card in self.cards)
-            and all(type(kpi) is str and type(cycle) is int for (kpi, cycle), _ in self.rulings)
+            and all(type(kpi) is str and type(cycle) is int for (kpi, cycle), _ in self.verdicts)
             and (held is None or _is_held(held))
         )
 
@@ -146,11 +146,11 @@ class Row:
         """The JSON-able form; the rare parts only where there are any."""
         facts = [tuple(fact) for fact in self.facts]
         if self.quarantine is not None or self.unread is not None:
-            told = [tuple(card) for card in self.cards], self.rulings
+            told = [tuple(card) for card in self.cards], self.verdicts
             unread = [] if self.unread is None else [_text_of(self.unread)]
             return [facts, self.contributions, self.next_at, *told, int(self.untold), self.quarantine, *unread]
-        if self.cards or self.rulings:
-            told = [tuple(card) for card in self.cards], self.rulings
+        if self.cards or self.verdicts:
+            told = [tuple(card) for card in self.cards], self.verdicts
             return [facts, self.contributions, self.next_at, *told, *([1] if self.untold else [])]
         return [facts, self.contributions, self.next_at]
 
@@ -199,12 +199,12 @@ def _is_contribution(packed: Packed) -> bool:
     if tuple(map(type, packed)) not in _CONTRIBUTIONS or not packed[0] or not 0 <= packed[3] <= _LAST_DAY:
         return False
     for cell, amount in packed[4]:
-        if type(cell) is not int or type(amount) is not int or not 0 <= cell < CELLS:
+        if type(cell) is not int or type(amount) is not int or not 0 <= cell < TALLY_FIELDS:
             return False
     return True
 
 
-def _is_held(held: Held) -> bool:
+def _is_held(held: QuarantineState) -> bool:
     return type(held.since) is int and all(type(text) is str for text in (held.cause, *held.kpis, *held.units))
 
 
@@ -348,24 +348,24 @@ class CasePartition:
             inserted = keep(row.facts, fact)
         if inserted.outcome is Insertion.DUPLICATE:
             return self._again(key, row, now) if row.has_told else None
-        if inserted.turned_away is fact:
+        if inserted.rejected is fact:
             # it changes nothing; delivered again it is turned away again, so that it tells what a duplicate does
-            return self._again(key, row, now)._replace(turned_away=[TurnedAway("id_conflict", fact)])
+            return self._again(key, row, now)._replace(rejected=[RejectedFact("id_conflict", fact)])
         beyond = self._beyond(row, fact)
         if fact in beyond and len(beyond) == 1 and inserted.outcome is Insertion.NEW:
-            return Effects(key, [], [], [TurnedAway("too_large", fact)])  # nothing has changed
+            return Effects(key, [], [], [RejectedFact("too_large", fact)])  # nothing has changed
         self._hear((fact,), now)  # only what is kept: a new owner, who reads the rows, must hear the same
         self._added[key] = row
-        if inserted.turned_away is None and fact.rank != _CORRECTION and not beyond:
+        if inserted.rejected is None and fact.rank != _CORRECTION and not beyond:
             return None
-        turned_away = [TurnedAway("too_large", each) for each in beyond]
-        turned_away += [TurnedAway("id_conflict", inserted.turned_away)] if inserted.turned_away is not None else []
-        turned_away += [
-            TurnedAway("bad_correction", bad)
+        rejected = [RejectedFact("too_large", each) for each in beyond]
+        rejected += [RejectedFact("id_conflict", inserted.rejected)] if inserted.rejected is not None else []
+        rejected += [
+            RejectedFact("bad_correction", bad)
             for bad in refused_corrections(row.facts)
             if bad is fact or (bad.data["of"] == fact.id and bad.source == fact.source)
         ]
-        return Effects(key, [], [], turned_away) if turned_away else None
+        return Effects(key, [], [], rejected) if rejected else None
 
     def _beyond(self, row: Row, added: Fact) -> list[Fact]:
         """Take out of a case what it cannot hold. All of it is weighed only where it may be full."""
@@ -378,12 +378,12 @@ class CasePartition:
 
     def _again(self, key: bytes, row: Row, now: Instant) -> Effects:
         """All that stands of a case that an event was delivered of again: what it brought forth may have been lost."""
-        rulings = self._rulings_again(row, now)
-        told = [(each.identity, each.content) for each in rulings]
-        if told != row.rulings:  # facts of the same chunk may yet take it back
-            row.rulings = told
+        verdicts = self._verdicts_again(row, now)
+        told = [(each.identity, each.content) for each in verdicts]
+        if told != row.verdicts:  # facts of the same chunk may yet take it back
+            row.verdicts = told
             self._added[key] = row
-        return Effects(key, row.cards, rulings, [], row.quarantine)
+        return Effects(key, row.cards, verdicts, [], row.quarantine)
 
     def judge_added(self, now: Instant) -> list[Effects]:
         """Judge every case that was added to, once: a verdict is a function of all its facts and of `now`."""
@@ -402,7 +402,7 @@ class CasePartition:
             else:  # the later word of each holds
                 quarantine = judged.quarantine or told.quarantine
                 told = Effects(
-                    key, told.cards + judged.cards, told.rulings + judged.rulings, told.turned_away, quarantine
+                    key, told.cards + judged.cards, told.verdicts + judged.verdicts, told.rejected, quarantine
                 )
         return told
 
@@ -568,7 +568,7 @@ class CasePartition:
             self._count(after, 1)
             row.contributions = after
         told, next_at = None, opinion.next_at
-        if not opinion.quiet or row.cards or row.rulings or row.quarantine is not None:
+        if not opinion.quiet or row.cards or row.verdicts or row.quarantine is not None:
             if self.catching_up:
                 next_at = AT_ONCE
             else:
@@ -586,19 +586,19 @@ class CasePartition:
         return self._safe.unreadable(row.facts, owner, UNREADABLE)
 
     def _tell(self, key: bytes, row: Row, opinion: Opinion, now: Instant) -> Effects | None:
-        """Which cards and rulings are new, and which were told and turn out never to have been: an event that happened
+        """Which cards and verdicts are new, and which were told and turn out never to have been: an event that happened
         and arrived before others may be read after them."""
         quarantine = opinion.quarantine
         if row.unread is not None:  # what it has published is in the part that cannot be read
             new_cards: list[CardState] = []
-            new_rulings: list[Ruling] = []
+            new_verdicts: list[VerdictState] = []
         else:
             new_cards, of_cards = self._new_cards(row, now)
-            new_rulings, of_rulings = self._new_rulings(row, opinion, now)
-            quarantine = quarantine or of_cards or of_rulings
+            new_verdicts, of_verdicts = self._new_verdicts(row, opinion, now)
+            quarantine = quarantine or of_cards or of_verdicts
         changed = self._set_aside(key, row, quarantine, now)
         told = row.quarantine if changed else None
-        return Effects(key, new_cards, new_rulings, [], told) if new_cards or new_rulings or told else None
+        return Effects(key, new_cards, new_verdicts, [], told) if new_cards or new_verdicts or told else None
 
     def _new_cards(self, row: Row, now: Instant) -> tuple[list[CardState], Quarantine | None]:
         told = set() if row.untold else set(row.cards)
@@ -607,33 +607,33 @@ class CasePartition:
         row.cards = present + [retracted(card) for card in row.cards if card[:4] not in identities]
         return [card for card in row.cards if card not in told], trouble
 
-    def _new_rulings(self, row: Row, opinion: Opinion, now: Instant) -> tuple[list[Ruling], Quarantine | None]:
-        before = dict(row.rulings)
+    def _new_verdicts(self, row: Row, opinion: Opinion, now: Instant) -> tuple[list[VerdictState], Quarantine | None]:
+        before = dict(row.verdicts)
         known = {} if row.untold else before
-        rulings, trouble = self._safe.rulings(opinion, row.facts, now)
-        ruled = {each.identity for each in rulings}
-        rulings += [Ruling(*identity, RETRACTED, None) for identity in before if identity not in ruled]
-        row.rulings = [(each.identity, each.content) for each in rulings]
-        return [each for each in rulings if known.get(each.identity) != each.content], trouble
+        verdicts, trouble = self._safe.verdicts(opinion, row.facts, now)
+        ruled = {each.identity for each in verdicts}
+        verdicts += [VerdictState(*identity, RETRACTED, None) for identity in before if identity not in ruled]
+        row.verdicts = [(each.identity, each.content) for each in verdicts]
+        return [each for each in verdicts if known.get(each.identity) != each.content], trouble
 
     def _set_aside(self, key: bytes, row: Row, quarantine: Quarantine | None, now: Instant) -> bool:
         """Note in the row whether the case is quarantined; whether that is to be published."""
         held = row.quarantine
         if quarantine is not None:
             since = held.since if held is not None and held.cause else now
-            row.quarantine = Held(quarantine.cause, since, quarantine.kpis, quarantine.units)
+            row.quarantine = QuarantineState(quarantine.cause, since, quarantine.kpis, quarantine.units)
             self._quarantined.setdefault(key)
         elif held is not None:
             row.quarantine = RELEASED
             self._quarantined.pop(key, None)
         return row.quarantine != held or (row.untold and held is not None)
 
-    def _rulings_again(self, row: Row, now: Instant) -> list[Ruling]:
-        if not row.rulings:
+    def _verdicts_again(self, row: Row, now: Instant) -> list[VerdictState]:
+        if not row.verdicts:
             return []
-        rulings, _ = self._safe.rulings(self._safe.judge(row.facts, now), row.facts, now)
-        found = {each.identity: each for each in rulings}
-        return [found.get(identity, Ruling(*identity, RETRACTED, None)) for identity, _ in row.rulings]
+        verdicts, _ = self._safe.verdicts(self._safe.judge(row.facts, now), row.facts, now)
+        found = {each.identity: each for each in verdicts}
+        return [found.get(identity, VerdictState(*identity, RETRACTED, None)) for identity, _ in row.verdicts]
 
     # ---- tallies -----------------------------------------------------------------------------------
     def _count(self, contributions: list[Packed], sign: int) -> None:

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 from services.domain.history.case import Case
 from services.domain.history.fold import bad_corrections, corrected
-from services.domain.history.registers import Entry, EntryState, entry_of
+from services.domain.history.registers import CatalogueEntry, EntryState, entry_of
 from services.domain.intake.facts import Fact, Rank
 from services.domain.judging.binding import Binding
-from services.domain.judging.bounded_amounts import Amount, count_of
-from services.domain.judging.case_clock import MEASURES, Span, Stopwatch, full_days
+from services.domain.judging.bounded_amounts import Amount, bounded_amount
+from services.domain.judging.case_clock import MEASURES, CaseClock, Span, full_days
 from services.domain.judging.data_quality import ANOMALY, BACKDATED, INCOMPLETE, ORPHAN, PREFIX, REFUSED
 from services.domain.judging.judge import Judge, Opinion
 from services.domain.judging.judgement import MISSES, Judgement, Outcome
@@ -23,14 +23,14 @@ from services.domain.judging.selection import accepts_attributes, compile_except
 from services.domain.plan.plan import CASELESS, Kind, Promise
 from services.domain.plan.statutory_time import Law
 from services.domain.results.cards import CardState, cards
-from services.domain.sums.tally import Cell
+from services.domain.sums.tally import TallyField
 from services.domain.time.calendar import DayKind
 from services.domain.time.limits import Limit
 from services.domain.time.zone import Instant
 
 
 # ---- the facts ---------------------------------------------------------------------------------------------
-class Standing(StrEnum):
+class FactStatus(StrEnum):
     """What became of a fact."""
 
     STANDS = "stands"
@@ -48,18 +48,18 @@ class Standing(StrEnum):
     """A correction of a correction."""
 
 
-class Told(NamedTuple):
+class FactWithStatus(NamedTuple):
     """A fact as it came, and what became of it."""
 
     fact: Fact
-    standing: Standing
+    standing: FactStatus
     by: Fact | None = None
     """Of a corrected fact: the correction. Of a correction: its target."""
     now: Fact | None = None
     """Of a corrected fact: what stands in its place."""
 
 
-def history(facts: Sequence[Fact]) -> list[Told]:
+def history(facts: Sequence[Fact]) -> list[FactWithStatus]:
     """All facts of a key in contract order, corrections with what they did."""
     refused = {id(fact) for fact in bad_corrections(facts)}
     targets = {(fact.source, fact.id): fact for fact in facts if fact.rank != Rank.CORRECTION}
@@ -79,21 +79,21 @@ def _told(
     targets: Mapping[tuple[str, str], Fact],
     deciding: Mapping[tuple[str, str], Fact],
     standing: Mapping[tuple[str, str], Fact],
-) -> Told:
+) -> FactWithStatus:
     if fact.rank == Rank.CORRECTION:
         target = fact.source, fact.data["of"]
         if id(fact) in refused:
-            return Told(fact, Standing.REFUSED)
+            return FactWithStatus(fact, FactStatus.REFUSED)
         if target not in targets:
-            return Told(fact, Standing.WAITING)
+            return FactWithStatus(fact, FactStatus.WAITING)
         holds = deciding[target] is fact
-        return Told(fact, Standing.HOLDS if holds else Standing.OVERRULED, targets[target])
+        return FactWithStatus(fact, FactStatus.HOLDS if holds else FactStatus.OVERRULED, targets[target])
     identity = fact.source, fact.id
     correction = deciding.get(identity)
     if correction is None:
-        return Told(fact, Standing.STANDS)
+        return FactWithStatus(fact, FactStatus.STANDS)
     now = standing.get(identity)
-    return Told(fact, Standing.STRUCK_OUT if now is None else Standing.CORRECTED, correction, now)
+    return FactWithStatus(fact, FactStatus.STRUCK_OUT if now is None else FactStatus.CORRECTED, correction, now)
 
 
 def _is_later(fact: Fact, held: Fact) -> bool:
@@ -140,7 +140,7 @@ class Account:
         return self.net + self.still
 
 
-def account(watch: Stopwatch, law: Law, case: Case, start: Instant, end: Instant, pauses: Sequence[Span]) -> Account:
+def account(watch: CaseClock, law: Law, case: Case, start: Instant, end: Instant, pauses: Sequence[Span]) -> Account:
     """Add a duration up, day by day."""
     days = tuple(_days(watch, law, case, start, end, pauses))
     net, still = sum(day.amount for day in days), sum(day.still for day in days)
@@ -148,7 +148,7 @@ def account(watch: Stopwatch, law: Law, case: Case, start: Instant, end: Instant
 
 
 def _days(
-    watch: Stopwatch, law: Law, case: Case, start: Instant, end: Instant, pauses: Sequence[Span]
+    watch: CaseClock, law: Law, case: Case, start: Instant, end: Instant, pauses: Sequence[Span]
 ) -> Iterator[AccountedDay]:
     zone, calendar, name = law.zone, law.calendar, watch.measure.name
     hours = law.hours(case.unit, case.service_item)
@@ -205,7 +205,7 @@ def _length(spans: Sequence[Span]) -> int:
 
 
 def _reasons(
-    watch: Stopwatch, case: Case, pauses: Sequence[Span], midnight: Instant, next_midnight: Instant
+    watch: CaseClock, case: Case, pauses: Sequence[Span], midnight: Instant, next_midnight: Instant
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     stopping: set[str] = set()
     other: set[str] = set()
@@ -288,7 +288,7 @@ class Explanation:
 
     key: str
     now: Instant
-    history: tuple[Told, ...]
+    history: tuple[FactWithStatus, ...]
     later: int
     """How many of its facts had not happened, or not arrived, by then."""
     cycles: tuple[ExplainedCycle, ...]
@@ -334,7 +334,7 @@ def _cycle(judge: Judge, case: Case, known: Sequence[Fact], opinion: Opinion, no
     signals = [
         f"{each.kpi.removeprefix(PREFIX)}:{each.item}" if each.item != "-" else each.kpi.removeprefix(PREFIX)
         for each in mine
-        if each.kpi in _DOUBTS and any(cell == Cell.N and amount for cell, amount in each.cells)
+        if each.kpi in _DOUBTS and any(cell == TallyField.N and amount for cell, amount in each.cells)
     ]
     signals += [f"anomaly:{code}" for code in case.anomalies]
     return ExplainedCycle(
@@ -366,12 +366,12 @@ def _explained(
 def _amounts(promise: Promise, judgement: Judgement, case: Case, now: Instant) -> tuple[tuple[str, Amount | None], ...]:
     """What is held against a bound: by the time the case matured, if it has."""
     until = judgement.due if judgement.due is not None and judgement.due < now else None
-    return tuple((text, count_of(text)(case, until)) for text in promise.counts)
+    return tuple((text, bounded_amount(text)(case, until)) for text in promise.counts)
 
 
 def _ended_by(promise: Promise, case: Case, law: Law) -> EndedBy:
     """What ended the duration of a closed case."""
-    watch = Stopwatch(promise, law)
+    watch = CaseClock(promise, law)
     ended = Binding(promise, law.zone).ended(case, watch.stop(case, watch.start(case)))
     if ended is None:
         return EndedBy.STOP
@@ -387,24 +387,24 @@ def _version(judge: Judge, judgement: Judgement, now: Instant) -> Promise:
     return judge.in_force(judgement.kpi, judge.law.zone.day(decisive)).promise
 
 
-def _watch(promise: Promise, case: Case, start: Instant | None, law: Law) -> Stopwatch | None:
+def _watch(promise: Promise, case: Case, start: Instant | None, law: Law) -> CaseClock | None:
     """The clock by which a promise measures this case; None if it measures no duration."""
     if promise.kind is Kind.MEAN_REDUCTION and start is not None:
         limit = law.statutory_limit(case.service_item, law.zone.day(start))
         # its measure is that of the limit
-        return Stopwatch(promise.model_copy(update={"limit": limit, "measure": None}), law) if limit else None
+        return CaseClock(promise.model_copy(update={"limit": limit, "measure": None}), law) if limit else None
     if promise.kind is Kind.CASE_LIMIT or promise.measure in MEASURES:
-        return Stopwatch(promise, law)
+        return CaseClock(promise, law)
     matures = promise.limit if promise.matures_at == "limit" else promise.matures_at
     if promise.kind in _MATURE_BY_TIME and isinstance(matures, Limit):
-        return Stopwatch(promise.model_copy(update={"limit": matures, "clock_stops": ()}), law)
+        return CaseClock(promise.model_copy(update={"limit": matures, "clock_stops": ()}), law)
     return None
 
 
 _MATURE_BY_TIME = (Kind.CASE_SHARE, Kind.CASE_BOUND)
 
 
-def _pauses(watch: Stopwatch, promise: Promise, case: Case, start: Instant, stop: Instant | None) -> Sequence[Span]:
+def _pauses(watch: CaseClock, promise: Promise, case: Case, start: Instant, stop: Instant | None) -> Sequence[Span]:
     """The suspensions that count for this promise."""
     if promise.kind in _MATURE_BY_TIME:
         return ()
@@ -453,7 +453,7 @@ def _silent(judge: Judge, case: Case, spoken: set[str], now: Instant) -> Iterato
             yield Silent(promise, _reason(judge, promise, case, missing, now), missing)
 
 
-def _uncounted(judge: Judge, entry: Entry, opinion: Opinion, now: Instant) -> Iterator[Silent]:
+def _uncounted(judge: Judge, entry: CatalogueEntry, opinion: Opinion, now: Instant) -> Iterator[Silent]:
     """The promises about a catalogue that do not count an entry of it, with what it would have to be."""
     attributes = entry.states[-1].attributes
     counted = {each.kpi for each in opinion.judgements}
@@ -475,7 +475,7 @@ def _uncounted(judge: Judge, entry: Entry, opinion: Opinion, now: Instant) -> It
 def _reason(judge: Judge, promise: Promise, case: Case, missing: tuple[object, ...], now: Instant) -> Reason:
     if missing:
         return Reason.NOT_SELECTED
-    watch, zone = Stopwatch(promise, judge.law), judge.law.zone
+    watch, zone = CaseClock(promise, judge.law), judge.law.zone
     start = watch.start(case)
     stop = watch.stop(case, start)
     if start is None:

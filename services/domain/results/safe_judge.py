@@ -11,12 +11,12 @@ from typing import Any, Protocol, cast
 
 from services.domain.intake.facts import Fact
 from services.domain.judging.data_quality import PREFIX, Signals
-from services.domain.judging.judge import Judge, Look, Opinion
+from services.domain.judging.judge import CaseView, Judge, Opinion
 from services.domain.judging.judgement import Judgement
 from services.domain.judging.kind import AnyKind
 from services.domain.judging.quarantine import SIGNALS, Quarantine, cause_of, named_by
-from services.domain.results.cards import CardState, Looking, Stood, cards, stood, written_card
-from services.domain.results.verdicts import Ruling, rulings_of, written_verdict
+from services.domain.results.cards import CardPeriod, CardState, CaseViewer, card_periods, cards, written_card
+from services.domain.results.verdicts import VerdictState, verdicts_of, written_verdict
 from services.domain.time.zone import Instant
 
 _Failures = dict[str, str]
@@ -24,9 +24,9 @@ _Failures = dict[str, str]
 
 
 class Shown(Protocol):
-    """What takes cards out of a case: `cards` and `stood`."""
+    """What takes cards out of a case: `cards` and `card_periods`."""
 
-    def __call__(self, judge: Looking, facts: Sequence[Fact], now: Instant, /) -> list[Any]: ...
+    def __call__(self, judge: CaseViewer, facts: Sequence[Fact], now: Instant, /) -> list[Any]: ...
 
 
 class SafeJudge:
@@ -69,21 +69,23 @@ class SafeJudge:
                 kept.append(card)
         return kept, trouble
 
-    def stood(self, facts: Sequence[Fact], now: Instant) -> list[Stood]:
+    def card_periods(self, facts: Sequence[Fact], now: Instant) -> list[CardPeriod]:
         """When the cards of a case stood."""
-        return self._walked(stood, facts, now)[0]
+        return self._walked(card_periods, facts, now)[0]
 
-    def rulings(self, opinion: Opinion, facts: Sequence[Fact], now: Instant) -> tuple[list[Ruling], Quarantine | None]:
+    def verdicts(
+        self, opinion: Opinion, facts: Sequence[Fact], now: Instant
+    ) -> tuple[list[VerdictState], Quarantine | None]:
         """The misses, late entries and reversals in an opinion that can be published."""
         trouble: Quarantine | None = None
-        kept: list[Ruling] = []
-        for ruling in rulings_of(opinion):
+        kept: list[VerdictState] = []
+        for verdict in verdicts_of(opinion):
             try:
-                written_verdict(ruling, "", self._judge, now)
+                written_verdict(verdict, "", self._judge, now)
             except Exception as error:
-                trouble = trouble or Quarantine(cause_of(error), (ruling.kpi,), named_by(facts).units)
+                trouble = trouble or Quarantine(cause_of(error), (verdict.kpi,), named_by(facts).units)
             else:
-                kept.append(ruling)
+                kept.append(verdict)
         return kept, trouble
 
     # ---- what cannot be judged -----------------------------------------------------------------------
@@ -158,7 +160,7 @@ class _Looking:
         self._failures = failures
         self.failed: _Failures = {}
 
-    def look(self, facts: Sequence[Fact], now: Instant) -> Look | None:
+    def look(self, facts: Sequence[Fact], now: Instant) -> CaseView | None:
         self._failures.clear()
         try:
             look = self._judge.look(facts, now)

@@ -16,8 +16,8 @@ from services.domain.judging.selection import wanted_values
 from services.domain.plan.plan import Kind, Objective, Plan, Promise, Source, Window
 from services.domain.results.published import State, ValueRow
 from services.domain.sums.forecast import expected
-from services.domain.sums.statistic import Figure, percentile, wilson, written
-from services.domain.sums.tally import EVER, NOW, Cell, Tally, TallyKey, total
+from services.domain.sums.statistic import Statistic, percentile, wilson, written
+from services.domain.sums.tally import EVER, NOW, Tally, TallyField, TallyKey, total
 from services.domain.time.limits import Ends, due
 from services.domain.time.zone import Instant
 
@@ -153,7 +153,7 @@ class Valuer:
         figure = kind.figure(sums, moment)
         target = promise.target
         done, now = total(sums.closed.values()), total(sums.present.values())
-        unmeasured = done.cells[Cell.UNMEASURED] + now.cells[Cell.UNMEASURED] + figure.unmeasured
+        unmeasured = done.cells[TallyField.UNMEASURED] + now.cells[TallyField.UNMEASURED] + figure.unmeasured
         lower = upper = None
         if figure.ratio and figure.n and isinstance(figure.numerator, int):
             lower, upper = wilson(figure.numerator, figure.n)
@@ -162,7 +162,7 @@ class Valuer:
             state = State.STALE
         p50, p95 = (percentile(figure.bins, share) for share in (Fraction(1, 2), Fraction(19, 20)))
         scale = figure.bin_scale
-        n, withdrawn = done.cells[Cell.N], done.cells[Cell.WITHDRAWN]
+        n, withdrawn = done.cells[TallyField.N], done.cells[TallyField.WITHDRAWN]
         begin, end = self._ends(promise, window, as_of, moment)
         return ValueRow(
             kpi=promise.id,
@@ -180,12 +180,12 @@ class Valuer:
             upper=written(upper),
             objective=_objective(target),
             state=state,
-            open_overdue=str(now.cells[Cell.OVERDUE]),
-            suspended_share=_share(done.cells[Cell.SUSPENDED], n),
-            extended_share=_share(done.cells[Cell.EXTENDED], n),
+            open_overdue=str(now.cells[TallyField.OVERDUE]),
+            suspended_share=_share(done.cells[TallyField.SUSPENDED], n),
+            extended_share=_share(done.cells[TallyField.EXTENDED], n),
             withdrawn_share=_share(withdrawn, n + withdrawn),
-            justified_n=str(done.cells[Cell.JUSTIFIED] + now.cells[Cell.JUSTIFIED]),
-            late_entry_n=str(done.cells[Cell.LATE_ENTRY] + now.cells[Cell.LATE_ENTRY]),
+            justified_n=str(done.cells[TallyField.JUSTIFIED] + now.cells[TallyField.JUSTIFIED]),
+            late_entry_n=str(done.cells[TallyField.LATE_ENTRY] + now.cells[TallyField.LATE_ENTRY]),
             unmeasured_n=str(unmeasured),
             mean_gross=written(figure.gross),
             p50=written(None if p50 is None else p50 / scale),
@@ -197,7 +197,7 @@ class Valuer:
     def _state(
         self,
         kind: AnyKind,
-        figure: Figure,
+        figure: Statistic,
         target: Objective | None,
         unmeasured: int,
         stale: bool,
@@ -236,7 +236,7 @@ class Valuer:
         return State.PROVISIONAL if self._judge.law.calendar.is_provisional(moment.day) else State.MET
 
     def _at_risk(
-        self, kind: AnyKind, figure: Figure, target: Objective, window: Window, items: Items, moment: Moment
+        self, kind: AnyKind, figure: Statistic, target: Objective, window: Window, items: Items, moment: Moment
     ) -> bool:
         """Not missed, but: the mean with open cases at their age breaks the limit; or the yellow cards would miss the
         objective if all ran late; or the trend of the last 30 days crosses it."""

@@ -12,7 +12,7 @@ Z = Fraction(19599639845400545, 10**16)
 
 
 @dataclass(slots=True)
-class Figure:
+class Statistic:
     """The numbers of one row of values, before they are written."""
 
     value: Fraction | None = None

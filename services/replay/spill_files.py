@@ -14,12 +14,12 @@ from services.domain.intake.admission import Admission
 from services.domain.intake.facts import Fact
 from services.domain.intake.refusal import Refused
 from services.domain.time.zone import Instant
-from services.replay.blocks import Block
+from services.replay.file_chunks import FileChunk
 
 _LENGTH = 4
-"""Bytes of the number before each chunk that says how long it is."""
+"""Bytes of the number before each piece that says how long it is."""
 
-Record = tuple[Any, ...]
+SpilledFact = tuple[Any, ...]
 """A fact with where it came from, flat: case key, file, line, and the fields of the fact."""
 
 
@@ -39,8 +39,8 @@ class Rejected(NamedTuple):
         return cls(file, line, str(refused.code), refused.path, refused.sentence, refused.remedy)
 
 
-class Sorted(NamedTuple):
-    """What became of a block."""
+class ChunkResult(NamedTuple):
+    """What became of a chunk."""
 
     events: int
     bytes: int
@@ -49,7 +49,7 @@ class Sorted(NamedTuple):
     rejected: list[Rejected]
 
 
-class BucketWriter:
+class SpillWriter:
     """Writes admitted facts into one set of bucket files. Each process has its own set."""
 
     def __init__(self, folder: Path, name: str, buckets: int, admission: Admission) -> None:
@@ -58,14 +58,14 @@ class BucketWriter:
             (folder / f"{bucket:04d}.{name}").open("ab", buffering=0) for bucket in range(buckets)
         ]
 
-    def sort(self, block: Block) -> Sorted:
-        """Admit every line of a block; when this returns, all of it is in the files."""
+    def sort(self, chunk: FileChunk) -> ChunkResult:
+        """Admit every line of a chunk; when this returns, all of it is in the files."""
         admit, count, checksum = self._admission.admit, len(self._files), zlib.crc32
-        chunks: list[list[Record]] = [[] for _ in range(count)]
+        pieces: list[list[SpilledFact]] = [[] for _ in range(count)]
         rejected: list[Rejected] = []
-        file, events = block.file, 0
+        file, events = chunk.file, 0
         first: Instant | None = None
-        for number, line in enumerate(block.lines.split(b"\n"), block.first_line):
+        for number, line in enumerate(chunk.lines.split(b"\n"), chunk.first_line):
             if not line or line.isspace():
                 continue
             events += 1
@@ -77,24 +77,24 @@ class BucketWriter:
             key, fact = admitted.key, admitted.fact
             if first is None or fact.time < first:
                 first = fact.time
-            chunks[checksum(key.encode()) % count].append((key, file, number, *fact))
-        for records, sink in zip(chunks, self._files, strict=True):
+            pieces[checksum(key.encode()) % count].append((key, file, number, *fact))
+        for records, sink in zip(pieces, self._files, strict=True):
             if records:
-                chunk = marshal.dumps((block.number, records))
-                sink.write(len(chunk).to_bytes(_LENGTH, "big") + chunk)
-        return Sorted(events, len(block.lines), first, rejected)
+                piece = marshal.dumps((chunk.number, records))
+                sink.write(len(piece).to_bytes(_LENGTH, "big") + piece)
+        return ChunkResult(events, len(chunk.lines), first, rejected)
 
     def close(self) -> None:
         for file in self._files:
             file.close()
 
 
-def read_bucket(folder: Path, bucket: int) -> dict[str, list[Record]]:
+def read_spill_file(folder: Path, bucket: int) -> dict[str, list[SpilledFact]]:
     """The records of a bucket by case key, whichever process sorted them; each key's in the order of the input."""
-    chunks = [chunk for path in folder.glob(f"{bucket:04d}.*") for chunk in _chunks(path.read_bytes())]
-    chunks.sort(key=lambda chunk: chunk[0])
-    cases: dict[str, list[Record]] = {}
-    for _, records in chunks:
+    pieces = [piece for path in folder.glob(f"{bucket:04d}.*") for piece in _pieces(path.read_bytes())]
+    pieces.sort(key=lambda piece: piece[0])
+    cases: dict[str, list[SpilledFact]] = {}
+    for _, records in pieces:
         for record in records:
             held = cases.get(record[0])
             if held is None:
@@ -104,7 +104,7 @@ def read_bucket(folder: Path, bucket: int) -> dict[str, list[Record]]:
     return cases
 
 
-def _chunks(content: bytes) -> Iterator[tuple[int, list[Record]]]:
+def _pieces(content: bytes) -> Iterator[tuple[int, list[SpilledFact]]]:
     at = 0
     while at < len(content):
         begin = at + _LENGTH
@@ -112,6 +112,6 @@ def _chunks(content: bytes) -> Iterator[tuple[int, list[Record]]]:
         yield marshal.loads(content[begin:at])
 
 
-def fact_of(record: Record) -> Fact:
+def fact_of(record: SpilledFact) -> Fact:
     """The fact of a record."""
     return Fact._make(record[3:])

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from services.domain.results.published import Card, ValueRow
-from services.replay.buckets import Rejected
+from services.replay.spill_files import Rejected
 from services.whole_file import whole_csv
 
 

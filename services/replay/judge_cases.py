@@ -1,4 +1,4 @@
-"""Second pass of a replay: each case of a bucket is folded and judged once per period in which it can have changed."""
+"""Second pass of a replay: each case is judged once per period in which it can have changed."""
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
@@ -14,14 +14,14 @@ from services.domain.judging.quarantine import Quarantine, keep, refused_correct
 from services.domain.results.cards import case_name, written_card
 from services.domain.results.published import Card
 from services.domain.results.safe_judge import SafeJudge
-from services.domain.results.side_results import Told
-from services.domain.results.verdicts import Ruling
+from services.domain.results.side_results import Issued
+from services.domain.results.verdicts import VerdictState
 from services.domain.sums.tally import Contribution, Tally, TallyKey
 from services.domain.time.zone import Instant
-from services.replay.buckets import Record, Rejected, fact_of
+from services.replay.spill_files import Rejected, SpilledFact, fact_of
 
 
-class SetAside(NamedTuple):
+class QuarantinedCase(NamedTuple):
     """A case that could not be judged at one moment at least, and why."""
 
     case: str
@@ -32,25 +32,25 @@ class SetAside(NamedTuple):
 
 @dataclass
 class Judged:
-    """What the cases of a bucket add up to: per period, what it adds to the period before."""
+    """What the cases of a spill file add up to: per period, what it adds to the period before."""
 
     deltas: list[dict[TallyKey, Tally]]
     last_events: list[dict[str, Instant]]
     """Per period, by source, the arrival of its last event; only where silence matters."""
-    told: list[dict[Told, int]]
+    issued: list[dict[Issued, int]]
     """Per period, how many more cards stand, and cases have a verdict, than in the period before."""
     cases: int = 0
     events: int = 0
     cards: list[Card] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
-    quarantined: list[SetAside] = field(default_factory=list)
+    quarantined: list[QuarantinedCase] = field(default_factory=list)
 
     @classmethod
     def nothing(cls, moments: int) -> "Judged":
         return cls([{} for _ in range(moments)], [{} for _ in range(moments)], [{} for _ in range(moments)])
 
     def add(self, other: "Judged") -> None:
-        """Take in the periods of another bucket; its cards, rejected events and quarantined cases are the
+        """Take in the periods of another spill file; its cards, rejected events and quarantined cases are the
         caller's to keep."""
         self.cases += other.cases
         self.events += other.events
@@ -59,7 +59,7 @@ class Judged:
         for last, later in zip(self.last_events, other.last_events, strict=True):
             for source, received in later.items():
                 last[source] = max(received, last.get(source, received))
-        for sum_, more in zip(self.told, other.told, strict=True):
+        for sum_, more in zip(self.issued, other.issued, strict=True):
             for what, n in more.items():
                 sum_[what] = sum_.get(what, 0) + n
 
@@ -74,8 +74,8 @@ def merge(mine: dict[TallyKey, Tally], theirs: Mapping[TallyKey, Tally]) -> None
             held.merge(tally)
 
 
-class BucketJudge:
-    """Judges the cases of one bucket after the other at the same moments (judging instants, ascending)."""
+class PeriodJudge:
+    """Judges the cases of one spill file after the other at the same moments (judging instants, ascending)."""
 
     def __init__(
         self,
@@ -83,23 +83,24 @@ class BucketJudge:
         moments: Sequence[Instant],
         *,
         with_cards: bool,
-        with_told: bool,
+        with_issued: bool,
         as_corrected: bool = False,
     ) -> None:
-        """`with_told`: count what was told, too, and listen to every source; `as_corrected`: see `right_at_once`."""
+        """`with_issued`: count the cards and verdicts, too, and note the last event of every source;
+        `as_corrected`: see `right_at_once`."""
         self._as_corrected = as_corrected
         self._judge = SafeJudge(judge)
         self._zone = judge.law.zone
         self._moments = moments
         self._with_cards = with_cards and bool(moments)
-        self._with_told = with_told and bool(moments)
+        self._with_issued = with_issued and bool(moments)
         sources = judge.plan.sources.values()
-        self._watched = {source.id for source in sources if with_told or source.usual_delay is not None}
+        self._watched = {source.id for source in sources if with_issued or source.usual_delay is not None}
 
-    def judge(self, bucket: Mapping[str, Sequence[Record]]) -> Judged:
-        """All cases of a bucket."""
+    def judge(self, cases: Mapping[str, Sequence[SpilledFact]]) -> Judged:
+        """All cases of a spill file."""
         judged = Judged.nothing(len(self._moments))
-        for key, records in bucket.items():
+        for key, records in cases.items():
             judged.cases += 1
             judged.events += len(records)
             facts = facts_of(records, judged.rejected)
@@ -125,7 +126,7 @@ class BucketJudge:
         known_at = min([fact.received if fact.received > fact.time else fact.time for fact in facts])
         period = bisect_left(moments, known_at)
         before: list[Contribution] = []
-        ruled: list[Told] = []
+        verdicts_held: list[Issued] = []
         quiet = True
         trouble: Quarantine | None = None
         while period < len(moments):
@@ -138,10 +139,10 @@ class BucketJudge:
                 _count(before, -1, delta)
                 _count(after, 1, delta)
                 before = after
-            if self._with_told:
-                rulings, of_rulings = self._judge.rulings(opinion, facts, moments[period])
-                trouble = trouble or of_rulings
-                ruled = self._rule(ruled, rulings, judged.told[period])
+            if self._with_issued:
+                verdicts, of_verdicts = self._judge.verdicts(opinion, facts, moments[period])
+                trouble = trouble or of_verdicts
+                verdicts_held = self._count_verdicts(verdicts_held, verdicts, judged.issued[period])
             if opinion.quarantine is not None:
                 period += 1  # nobody knows from when on it can be judged
                 continue
@@ -152,34 +153,36 @@ class BucketJudge:
             cards, of_cards = self._judge.cards(facts, moments[-1])
             trouble = trouble or of_cards
             judged.cards += [written_card(card, key, self._zone) for card in cards]
-        if self._with_told and not quiet:
-            self._count_cards(facts, judged.told)
+        if self._with_issued and not quiet:
+            self._count_cards(facts, judged.issued)
         if trouble is not None:
-            judged.quarantined.append(SetAside(case_name(key), *trouble))
+            judged.quarantined.append(QuarantinedCase(case_name(key), *trouble))
 
     @staticmethod
-    def _rule(before: list[Told], rulings: Sequence[Ruling], told: dict[Told, int]) -> list[Told]:
+    def _count_verdicts(
+        before: list[Issued], verdicts: Sequence[VerdictState], issued: dict[Issued, int]
+    ) -> list[Issued]:
         """Note which verdicts are new and which are none any more; those that hold now."""
-        now = [(one.kpi, one.judgement.unit, one.verdict) for one in rulings if one.judgement is not None]
+        now = [(one.kpi, one.judgement.unit, one.verdict) for one in verdicts if one.judgement is not None]
         if now != before:
-            for verdicts, sign in ((before, -1), (now, 1)):
-                for what in verdicts:
-                    told[what] = told.get(what, 0) + sign
+            for held, sign in ((before, -1), (now, 1)):
+                for what in held:
+                    issued[what] = issued.get(what, 0) + sign
         return now
 
-    def _count_cards(self, facts: Sequence[Fact], told: list[dict[Told, int]]) -> None:
+    def _count_cards(self, facts: Sequence[Fact], issued: list[dict[Issued, int]]) -> None:
         """Note the periods in which each card began to stand, and stood no more."""
         moments = self._moments
-        for card in self._judge.stood(facts, moments[-1]):
+        for card in self._judge.card_periods(facts, moments[-1]):
             begin = bisect_left(moments, card.since)
             end = len(moments) if card.until is None else bisect_left(moments, card.until)
             if begin < end:
                 what = (card.kpi, card.unit, card.level)
-                told[begin][what] = told[begin].get(what, 0) + 1
+                issued[begin][what] = issued[begin].get(what, 0) + 1
                 if end < len(moments):
-                    told[end][what] = told[end].get(what, 0) - 1
+                    issued[end][what] = issued[end].get(what, 0) - 1
 
-    def _listen(self, records: Sequence[Record], facts: Sequence[Fact], judged: Judged) -> None:
+    def _listen(self, records: Sequence[SpilledFact], facts: Sequence[Fact], judged: Judged) -> None:
         """Note when sources were last heard of: by every fact that is kept, and by each heartbeat in its time."""
         heard = [(fact.source, fact.received) for fact in facts]
         heard += [(record[_SOURCE], record[_RECEIVED]) for record in records if record[_RANK] == _HEARTBEAT]
@@ -199,7 +202,7 @@ def _count(contributions: Sequence[Contribution], sign: int, delta: dict[TallyKe
         tally.add(cells, bin, sign)
 
 
-def facts_of(records: Sequence[Record], rejected: list[Rejected]) -> list[Fact]:
+def facts_of(records: Sequence[SpilledFact], rejected: list[Rejected]) -> list[Fact]:
     """The deduplicated facts of a key, in contract order; what only the case can refuse is added to the rejected.
     Heartbeats are no part of a case: they say nothing but that their source lives, whatever subject they name."""
     facts: list[Fact] = []
@@ -209,7 +212,7 @@ def facts_of(records: Sequence[Record], rejected: list[Rejected]) -> list[Fact]:
         return [fact_of(records[0])]
     full = False
     for record in records:
-        conflict |= keep(facts, fact_of(record)).turned_away is not None
+        conflict |= keep(facts, fact_of(record)).rejected is not None
         if len(facts) > 2 * LARGEST_CASE:  # each is compared with all
             full |= bool(take_beyond(facts))
     full |= len(facts) > 1 and bool(take_beyond(facts))
