@@ -16,24 +16,16 @@ from rich.text import Text
 from services.catalog.sentences import in_words, limit_words
 from services.cli.rejected import line_of
 from services.domain.history.case import MICRO
-from services.domain.intake.facts import Fact, Rank
+from services.domain.intake.facts import Fact, FactType
 from services.domain.intake.visible_text import visible
 from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.plan.plan import Kind, Promise, Title
 from services.domain.results.cards import WHOLE, CardState, case_name
-from services.domain.results.explain import (
-    Account,
-    AccountedDay,
-    EndedBy,
-    Explained,
-    ExplainedCycle,
-    Explanation,
-    FactStatus,
-    FactWithStatus,
-    Reason,
-    Silent,
-)
+from services.domain.results.explain import EndedBy, Explained, ExplainedCycle, Explanation
+from services.domain.results.explain_days import Account, AccountedDay
+from services.domain.results.explain_facts import FactStatus, FactWithStatus
+from services.domain.results.explain_silent import Reason, Silent
 from services.domain.sums.statistic import written
 from services.domain.sums.tally import TallyField
 from services.domain.time.calendar import DayKind, weekday
@@ -72,30 +64,30 @@ _MEASURES = {
     "minutes": Title(zh="分钟", en="minutes"),
 }
 _EVENTS = {
-    Rank.CASE_APPLIED: "申请",
-    Rank.CASE_ACCEPTED: "受理",
-    Rank.CASE_SUPPLEMENT_REQUESTED: "要求补正",
-    Rank.CASE_REFUSED: "不予受理",
-    Rank.CASE_RECLASSIFIED: "重新归类",
-    Rank.CASE_MILESTONE: "节点达成",
-    Rank.CASE_NODE_STARTED: "环节开始",
-    Rank.CASE_NODE_ENDED: "环节结束",
-    Rank.CASE_SUSPENDED: "中止",
-    Rank.CASE_RESUMED: "恢复",
-    Rank.CASE_EXTENDED: "延期",
-    Rank.CASE_MEASURED: "计量",
-    Rank.CASE_COMPLETED: "办结",
-    Rank.CASE_WITHDRAWN: "撤回",
-    Rank.CASE_REOPENED: "重启",
-    Rank.CASE_RATED: "评价",
-    Rank.CASE_JUSTIFIED: "说明理由",
-    Rank.CASE_CONFIRMED: "补录确认",
-    Rank.CORRECTION: "更正",
-    Rank.ITEM_UPSERTED: "目录更新",
-    Rank.ITEM_RETIRED: "目录删除",
-    Rank.DUTY_FULFILLED: "履行职责",
-    Rank.FIGURE_REPORTED: "数据报送",
-    Rank.SOURCE_HEARTBEAT: "在线信号",
+    FactType.CASE_APPLIED: "申请",
+    FactType.CASE_ACCEPTED: "受理",
+    FactType.CASE_SUPPLEMENT_REQUESTED: "要求补正",
+    FactType.CASE_REFUSED: "不予受理",
+    FactType.CASE_RECLASSIFIED: "重新归类",
+    FactType.CASE_MILESTONE: "节点达成",
+    FactType.CASE_NODE_STARTED: "环节开始",
+    FactType.CASE_NODE_ENDED: "环节结束",
+    FactType.CASE_SUSPENDED: "中止",
+    FactType.CASE_RESUMED: "恢复",
+    FactType.CASE_EXTENDED: "延期",
+    FactType.CASE_MEASURED: "计量",
+    FactType.CASE_COMPLETED: "办结",
+    FactType.CASE_WITHDRAWN: "撤回",
+    FactType.CASE_REOPENED: "重启",
+    FactType.CASE_RATED: "评价",
+    FactType.CASE_JUSTIFIED: "说明理由",
+    FactType.CASE_CONFIRMED: "补录确认",
+    FactType.CORRECTION: "更正",
+    FactType.ITEM_UPSERTED: "目录更新",
+    FactType.ITEM_RETIRED: "目录删除",
+    FactType.DUTY_FULFILLED: "履行职责",
+    FactType.FIGURE_REPORTED: "数据报送",
+    FactType.SOURCE_HEARTBEAT: "在线信号",
 }
 _STANDINGS = {
     FactStatus.STRUCK_OUT: Title(zh="已删除", en="STRUCK OUT"),
@@ -181,27 +173,26 @@ class Page:
         table.add_column(ratio=1, overflow="fold")
         for told in self._told.history:
             fact = told.fact
-            rank = Rank(fact.rank)
+            rank = FactType(fact.type)
             detail = Text(_content(fact, self._zone))
             late = fact.received - fact.time
             if late >= 60 * MINUTE_US:
                 detail.append(f"\n到达 arrived {clock(fact.received, self._zone)}", style="dim")
-            if told.standing is not FactStatus.STANDS:
+            if told.status is not FactStatus.STANDS:
                 detail.append(f"\n{self._standing(told)}", style="yellow")
-            struck = "strike" if told.standing in (FactStatus.STRUCK_OUT, FactStatus.CORRECTED) else ""
+            struck = "strike" if told.status in (FactStatus.STRUCK_OUT, FactStatus.CORRECTED) else ""
             name = rank.event_type.removeprefix("case.")
             table.add_row(Text(clock(fact.time, self._zone), style=struck), f"{_EVENTS[rank]}\n{name}", detail)
         yield table
 
     def _standing(self, told: FactWithStatus) -> str:
-        words = _STANDINGS[told.standing]
+        words = _STANDINGS[told.status]
         text = f"{words.zh} {words.en}"
-        if told.standing is FactStatus.STRUCK_OUT and told.by is not None:
+        if told.status is FactStatus.STRUCK_OUT and told.by is not None:
             return f"{text} ({visible(told.by.id)})"
-        if told.standing is FactStatus.CORRECTED and told.by is not None and told.now is not None:
-            now = (
-                f"{clock(told.now.time, self._zone)} {Rank(told.now.rank).event_type} {_content(told.now, self._zone)}"
-            )
+        if told.status is FactStatus.CORRECTED and told.by is not None and told.now is not None:
+            name = FactType(told.now.type).event_type
+            now = f"{clock(told.now.time, self._zone)} {name} {_content(told.now, self._zone)}"
             return f"{text} ({visible(told.by.id)}) → {now.strip()}"
         return text
 
@@ -282,7 +273,7 @@ class Page:
         lines = [f"{after}到达，改变了结论 / arrived later and turned a miss:"]
         for fact in explained.turned_by:
             lines.append(
-                f"  {_EVENTS[Rank(fact.rank)]} {Rank(fact.rank).event_type} ({visible(fact.id)}): "
+                f"  {_EVENTS[FactType(fact.type)]} {FactType(fact.type).event_type} ({visible(fact.id)}): "
                 f"{clock(fact.time, self._zone)} → {clock(fact.received, self._zone)}"
             )
         return "\n".join(lines)
@@ -552,7 +543,7 @@ def machine_readable(explanation: Explanation, judge: Judge, rejected: Sequence[
 def _told_json(told: FactWithStatus, zone: Zone) -> dict[str, Any]:
     return {
         **_fact_json(told.fact, zone),
-        "standing": told.standing,
+        "standing": told.status,
         "by": told.by.id if told.by is not None else None,
         "now": _fact_json(told.now, zone) if told.now is not None else None,
     }
@@ -560,7 +551,7 @@ def _told_json(told: FactWithStatus, zone: Zone) -> dict[str, Any]:
 
 def _fact_json(fact: Fact, zone: Zone) -> dict[str, Any]:
     return {
-        "type": Rank(fact.rank).event_type,
+        "type": FactType(fact.type).event_type,
         "time": zone.text(fact.time),
         "source": fact.source,
         "id": fact.id,

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from services.domain.history.capacity import FULL_CASE, LARGEST_CASE, take_beyond
-from services.domain.history.fold import contract_order, corrections_that_hold
-from services.domain.intake.facts import Fact, Rank
+from services.domain.history.corrections import applied_corrections
+from services.domain.history.fact_set import contract_order
+from services.domain.history.known_at import known_from
+from services.domain.intake.facts import Fact, FactType
 from services.domain.judging.judge import Judge
 from services.domain.judging.quarantine import Quarantine, keep, refused_corrections
 from services.domain.results.cards import case_name, written_card
@@ -123,7 +125,7 @@ class PeriodJudge:
         work at the next one without any new fact, and its promise cannot say when. That costs, per moment, two
         judgements of the case: of a full case up to 0.3 s, and so up to 100 s for each year of days."""
         moments = self._moments
-        known_at = min([fact.received if fact.received > fact.time else fact.time for fact in facts])
+        known_at = min(map(known_from, facts))
         period = bisect_left(moments, known_at)
         before: list[Contribution] = []
         verdicts_held: list[Issued] = []
@@ -185,7 +187,7 @@ class PeriodJudge:
     def _listen(self, records: Sequence[SpilledFact], facts: Sequence[Fact], judged: Judged) -> None:
         """Note when sources were last heard of: by every fact that is kept, and by each heartbeat in its time."""
         heard = [(fact.source, fact.received) for fact in facts]
-        heard += [(record[_SOURCE], record[_RECEIVED]) for record in records if record[_RANK] == _HEARTBEAT]
+        heard += [(record[_SOURCE], record[_RECEIVED]) for record in records if record[_TYPE] == _HEARTBEAT]
         for source, received in heard:
             if source in self._watched:
                 period = bisect_left(self._moments, received)
@@ -207,7 +209,7 @@ def facts_of(records: Sequence[SpilledFact], rejected: list[Rejected]) -> list[F
     Heartbeats are no part of a case: they say nothing but that their source lives, whatever subject they name."""
     facts: list[Fact] = []
     conflict = False
-    records = [record for record in records if record[_RANK] != _HEARTBEAT]
+    records = [record for record in records if record[_TYPE] != _HEARTBEAT]
     if len(records) == 1:
         return [fact_of(records[0])]
     full = False
@@ -235,17 +237,17 @@ def facts_of(records: Sequence[SpilledFact], rejected: list[Rejected]) -> list[F
 def right_at_once(facts: Sequence[Fact]) -> list[Fact]:
     """As if what a correction says had been said at once: of those of an event the one that holds counts from the
     arrival of that event on."""
-    targets = {(fact.source, fact.id): fact for fact in facts if fact.rank != Rank.CORRECTION}
-    hold = corrections_that_hold(facts, targets)
-    kept = [fact for fact in facts if fact.rank != Rank.CORRECTION or (fact.source, fact.data["of"]) not in hold]
+    targets = {(fact.source, fact.id): fact for fact in facts if fact.type != FactType.CORRECTION}
+    hold = applied_corrections(facts, targets)
+    kept = [fact for fact in facts if fact.type != FactType.CORRECTION or (fact.source, fact.data["of"]) not in hold]
     for identity, correction in hold.items():
         target = targets[identity]
         kept.append(correction._replace(time=target.time, received=target.received))
     return sorted(kept, key=contract_order)
 
 
-_HEARTBEAT = int(Rank.SOURCE_HEARTBEAT)
-_RANK, _SOURCE, _RECEIVED = (3 + Fact._fields.index(name) for name in ("rank", "source", "received"))
+_HEARTBEAT = int(FactType.SOURCE_HEARTBEAT)
+_TYPE, _SOURCE, _RECEIVED = (3 + Fact._fields.index(name) for name in ("type", "source", "received"))
 """Where a record has these fields of its fact."""
 
 _CONFLICT = (

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from services.domain.intake.facts import RANK_OF
+from services.domain.intake.facts import contract_place
 from services.domain.time.zone import Instant
 from services.simulator.story import OPERATIONS, Moment, Passage, Pause, Story
 
@@ -59,7 +59,14 @@ class Known:
         asked: Instant | None = None
         reclassified: dict[str, Any] = {}
         told = [moment for moment in moments if moment.type != "correction" and moment.id not in struck_out]
-        told.sort(key=lambda each: (_told_time(each, put_right), RANK_OF[each.type], each.source, each.id))
+        told.sort(
+            key=lambda each: (
+                _told_time(each, put_right),
+                contract_place(each.type),
+                each.source,
+                each.id,
+            )
+        )
         for moment in told:
             time, data = _told_time(moment, put_right), moment.data or {}
             match moment.type:

@@ -14,7 +14,7 @@ import orjson
 
 from services.catalog.calendars import load_calendar
 from services.catalog.load import load_plan
-from services.domain.history.fold import insert
+from services.domain.history.fact_set import insert
 from services.domain.intake.facts import Fact
 from services.domain.intake.refusal import Refused
 from services.domain.judging.judge import Judge

@@ -16,8 +16,8 @@ import httpx
 import orjson
 from prometheus_client.utils import floatToGoString
 
-from services.domain.history.fold import insert
-from services.domain.intake.facts import Fact, Rank
+from services.domain.history.fact_set import insert
+from services.domain.intake.facts import Fact, FactType
 from services.domain.intake.refusal import Refused
 from services.domain.judging.judge import Judge
 from services.domain.results.cards import VARIANT
@@ -135,7 +135,7 @@ def facts_of(archive: Path, judge: Judge) -> dict[str, list[Fact]]:
                 admitted = admit(line.rstrip(b"\n"))
             except Refused:
                 continue
-            if admitted.fact.rank != Rank.SOURCE_HEARTBEAT:
+            if admitted.fact.type != FactType.SOURCE_HEARTBEAT:
                 insert(cases[admitted.key], admitted.fact)
     return cases
 

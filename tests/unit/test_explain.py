@@ -19,7 +19,10 @@ from services.domain.intake.facts import Fact
 from services.domain.judging.case_clock import CaseClock
 from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import Judgement, Outcome
-from services.domain.results.explain import EndedBy, Explained, Explanation, FactStatus, Reason, account, explain
+from services.domain.results.explain import EndedBy, Explained, Explanation, explain
+from services.domain.results.explain_days import account
+from services.domain.results.explain_facts import FactStatus
+from services.domain.results.explain_silent import Reason
 from services.domain.sums.tally import TallyField
 from services.domain.time.calendar import DayKind
 from services.domain.time.zone import MINUTE_US, Instant
@@ -260,7 +263,7 @@ def test_a_clock_never_runs_backwards(first: Instant, second: Instant, since: In
     watch = CaseClock(judge.plan.promises[0], judge.law)
     (case,) = folded(judge, accepted("2021-09-01"))
     pauses = [(min(since, until), max(since, until))]
-    days = account(watch, judge.law, case, start, end, pauses).days
+    days = account(watch, judge.law, case, (start, end), pauses).days
     assert all(each.amount >= 0 and each.still >= 0 for each in days)
     spans = [span for each in days for span in each.ran]
     assert spans == sorted(spans)
@@ -277,18 +280,18 @@ def test_corrections_are_told_with_what_they_did() -> None:
     recorrected = correction("2021-10-24", first, None)
     facts = (accepted("2021-10-11T09:00"), wrong, struck, done, first, second, waits, recorrected)
     history = {each.fact.id: each for each in told(judge_of(promise()), *facts).history}
-    assert history[wrong.id].standing is FactStatus.STRUCK_OUT
+    assert history[wrong.id].status is FactStatus.STRUCK_OUT
     assert history[wrong.id].by == struck
-    assert history[done.id].standing is FactStatus.CORRECTED
+    assert history[done.id].status is FactStatus.CORRECTED
     assert history[done.id].by == second
     now = history[done.id].now
     assert now is not None
     assert now.time == at("2021-10-14T09:00")
-    assert history[struck.id].standing is FactStatus.HOLDS
-    assert history[second.id].standing is FactStatus.HOLDS
-    assert history[first.id].standing is FactStatus.OVERRULED
-    assert history[waits.id].standing is FactStatus.WAITING
-    assert history[recorrected.id].standing is FactStatus.REFUSED
+    assert history[struck.id].status is FactStatus.HOLDS
+    assert history[second.id].status is FactStatus.HOLDS
+    assert history[first.id].status is FactStatus.OVERRULED
+    assert history[waits.id].status is FactStatus.WAITING
+    assert history[recorrected.id].status is FactStatus.REFUSED
 
 
 def test_a_late_entry_names_what_turned_the_miss() -> None:

@@ -156,7 +156,7 @@ def _judge(limit: str) -> Judge:
 
 
 def _placed(fact: Fact, time: Instant, number: int) -> Fact:
-    return fact._replace(time=time, received=time, id=f"{number}{fact.id[:1]}{fact.rank}")
+    return fact._replace(time=time, received=time, id=f"{number}{fact.id[:1]}{fact.type}")
 
 
 @pytest.mark.parametrize("limit", LIMITS)

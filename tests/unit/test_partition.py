@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.domain.history.fold import insert
-from services.domain.intake.facts import Fact, Rank
+from services.domain.history.fact_set import insert
+from services.domain.intake.facts import Fact, FactType
 from services.domain.judging.judge import NOTHING, Judge
 from services.domain.plan.plan import Plan, Source
 from services.domain.results.cards import RETRACTED, CardState, cards
@@ -433,7 +433,7 @@ def test_at_every_moment_a_source_was_last_heard_of_when_the_replay_says(data: s
     watched = [Source(id=name, units=("*",), usual_delay="1 working_days") for name in (WATER_SOURCE, SEALS)]
     judge = judge_of(promise(), sources=watched)
     moments = [histories.BEGIN + number * 100 * histories.HOUR_US for number in range(8)]
-    kinds = st.sampled_from([Rank.SOURCE_HEARTBEAT, Rank.CASE_ACCEPTED, Rank.CASE_COMPLETED])
+    kinds = st.sampled_from([FactType.SOURCE_HEARTBEAT, FactType.CASE_ACCEPTED, FactType.CASE_COMPLETED])
     feed = [
         (data.draw(st.sampled_from(["S-1", "S-2", ""])), data.draw(histories.fact(f"e{number}", kinds, [])))
         for number in range(data.draw(st.integers(1, 8)))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.domain.history.fold import insert
+from services.domain.history.fact_set import insert
 from services.domain.intake.facts import Fact
 from services.domain.judging.data_quality import signal_rows
 from services.domain.judging.judge import Judge

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from services.domain.intake.entitlements import Registry, Said, Speaker
 from services.domain.intake.events import MODELS, Correction, Envelope, Head, text_of
-from services.domain.intake.facts import RANK_OF, Fact, Rank, case_key, digest_of
+from services.domain.intake.facts import FACT_TYPE_OF, Fact, FactType, case_key, digest_of
 from services.domain.intake.json_text import (
     DATA,
     LONGEST_ARRIVAL,
@@ -416,14 +416,14 @@ class _Form(NamedTuple):
         suspends = event_type in ("case.suspended", "case.resumed")
         return cls(
             event_type=event_type,
-            rank=int(RANK_OF[event_type]),
+            rank=int(FACT_TYPE_OF[event_type]),
             validate=TypeAdapter(model).validator.validate_python,
             validate_data=data_validator(model),
             said=Said.by(event_type, model),
             defaults={name: field.default for name, field in fields.items() if field.default is not None},
             has_due_at="due_at" in fields,
             always={"reason": fields["reason"].default} if suspends else {},
-            is_told_whole=RANK_OF[event_type] in (Rank.CORRECTION, Rank.SOURCE_HEARTBEAT),
+            is_told_whole=FACT_TYPE_OF[event_type] in (FactType.CORRECTION, FactType.SOURCE_HEARTBEAT),
         )
 
     def has_good_data(self, data: object) -> bool:
@@ -437,7 +437,7 @@ class _Form(NamedTuple):
     def whole(self, event: dict[str, Any]) -> Envelope:
         """The event in the form of its type, or Refused."""
         try:
-            return self.validate(_with_whole_replacement(event) if self.rank == Rank.CORRECTION else event)
+            return self.validate(_with_whole_replacement(event) if self.rank == FactType.CORRECTION else event)
         except ValidationError as error:
             raise refusal_of(error, self.event_type) from None
 
@@ -450,7 +450,7 @@ def _with_whole_replacement(event: dict[str, Any]) -> dict[str, Any]:
     if type(data) is not dict or type(replacement) is not dict:
         return event
     kind = replacement.get("type")
-    if kind == Rank.CORRECTION.event_type:
+    if kind == FactType.CORRECTION.event_type:
         raise _bad_correction(
             "data.event.type",
             "a correction is not corrected",

@@ -7,8 +7,9 @@ tally of its own kpi, as signals are; of a promise and unit with a mark no value
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from services.domain.history.fold import Inserted, Insertion, bad_corrections, insert
-from services.domain.intake.facts import Fact, Rank
+from services.domain.history.corrections import bad_corrections
+from services.domain.history.fact_set import Inserted, Insertion, insert
+from services.domain.intake.facts import CASE_TYPES, Fact
 from services.domain.judging.data_quality import PREFIX
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.sums.tally import NOW, TallyField, TallyKey
@@ -72,7 +73,7 @@ def named_by(facts: Iterable[Fact]) -> Named:
     for fact in facts:
         try:
             told = list(_named(fact.data))
-            is_case |= fact.rank < Rank.CORRECTION
+            is_case |= fact.type in CASE_TYPES
         except Exception:  # a fact that cannot be read names nothing
             continue
         for name, text in told:

@@ -16,8 +16,8 @@ from types import NoneType
 from typing import Any, NamedTuple
 
 from services.domain.history.capacity import LARGEST_CASE, room_in, take_beyond, weight
-from services.domain.history.fold import Insertion, insert
-from services.domain.intake.facts import KEY_SEPARATOR, Fact, Rank
+from services.domain.history.fact_set import Insertion, insert
+from services.domain.intake.facts import KEY_SEPARATOR, Fact, FactType
 from services.domain.judging.judge import Judge, Opinion
 from services.domain.judging.judgement import Judgement
 from services.domain.judging.quarantine import Quarantine, keep, refused_corrections
@@ -332,7 +332,7 @@ class CasePartition:
 
         Returns what is to be told whatever the judgement: a fact turned away; on a redelivered event all that stands.
         """
-        if fact.rank == _HEARTBEAT:
+        if fact.type == _HEARTBEAT:
             self._keep_heartbeat(fact, now)
             return None
         row = self._added.get(key)
@@ -356,7 +356,7 @@ class CasePartition:
             return Effects(key, [], [], [RejectedFact("too_large", fact)])  # nothing has changed
         self._hear((fact,), now)  # only what is kept: a new owner, who reads the rows, must hear the same
         self._added[key] = row
-        if inserted.rejected is None and fact.rank != _CORRECTION and not beyond:
+        if inserted.rejected is None and fact.type != _CORRECTION and not beyond:
             return None
         rejected = [RejectedFact("too_large", each) for each in beyond]
         rejected += [RejectedFact("id_conflict", inserted.rejected)] if inserted.rejected is not None else []
@@ -560,7 +560,7 @@ class CasePartition:
             try:
                 opinion = self._judge.judge(row.facts, now)
             except Exception:
-                opinion = self._safe.set_aside(row.facts, now)
+                opinion = self._safe.quarantined(row.facts, now)
         before = row.contributions
         after = [_packed(each) for each in opinion.judgements if each.cells]
         if before != after:
@@ -670,10 +670,10 @@ class CasePartition:
 
 _NO_CASES = frozenset((PLAN_ROW, JUDGED_ROW))
 _NEVER: Instant = -(2**63)
-_HEARTBEAT = int(Rank.SOURCE_HEARTBEAT)
-_LAST_RANK = max(map(int, Rank))
+_HEARTBEAT = int(FactType.SOURCE_HEARTBEAT)
+_LAST_RANK = max(map(int, FactType))
 _LAST_DAY = date.max.toordinal()
-_CORRECTION = int(Rank.CORRECTION)
+_CORRECTION = int(FactType.CORRECTION)
 
 
 def _packed(judgement: Judgement) -> Packed:

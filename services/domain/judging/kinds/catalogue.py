@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from services.domain.history.case import MICRO
-from services.domain.history.fold import micro
+from services.domain.history.case import MICRO, micro
 from services.domain.history.registers import CatalogueEntry
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import Moment, Sums
@@ -101,7 +100,7 @@ class Catalogue:
         """Whether it is said to have counted by the date, but had not been said to by then (rule 14)."""
         if self._by is None or self._last_day is None or since > self._last_day:
             return False
-        if self.promise.id in entry.confirmed or all(fact.received <= self._by for fact in entry.told):
+        if self.promise.id in entry.confirmed or all(fact.received <= self._by for fact in entry.facts):
             return False
         known = entry.known_by(self._by)
         return known is None or self._since(known) is None

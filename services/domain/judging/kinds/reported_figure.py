@@ -5,7 +5,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from services.domain.history.case import MICRO
-from services.domain.history.registers import Count, Report
+from services.domain.history.registers import Report, ReportedAmounts
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import Moment, Sums
 from services.domain.judging.months_owed import Months, last_day
@@ -74,13 +74,13 @@ class ReportedFigure:
             return self._by
         return self._zone.midnight(last_day(period) + 1) - 1
 
-    def _believed(self, report: Report, ends: Instant) -> tuple[Count, bool]:
+    def _believed(self, report: Report, ends: Instant) -> tuple[ReportedAmounts, bool]:
         """The count that holds, and whether a better one waits for confirmation."""
         promise = self.promise
-        believed, waits = report.counts[0], False
+        believed, waits = report.versions[0], False
         if promise.target is None or promise.numerator != promise.denominator or promise.id in report.confirmed:
-            return report.counts[-1], False  # nothing is judged, or not by one report alone
-        for count in report.counts[1:]:
+            return report.versions[-1], False  # nothing is judged, or not by one report alone
+        for count in report.versions[1:]:
             waits = count.received > ends and _holds(promise.target, count) and not _holds(promise.target, believed)
             if not waits:
                 believed = count
@@ -206,5 +206,5 @@ def _last_told(reported: Reported) -> list[tuple[int, int]]:
     return found
 
 
-def _holds(target: Objective, count: Count) -> bool:
+def _holds(target: Objective, count: ReportedAmounts) -> bool:
     return count.denominator > 0 and target.holds(Fraction(count.numerator, count.denominator))
