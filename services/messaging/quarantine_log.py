@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import orjson
 
-from services.domain.results.case_partition import QuarantineState
+from services.domain.results.case_row import QuarantineState
 from services.domain.time.zone import Zone
 from services.messaging.decoding import fields_of
 

@@ -118,7 +118,7 @@ class Cases:
         partition.changed.clear()
         rows = [tally_log.row(number, epoch, key, tally) for key, tally in partition.tallies.items()]
         await self._delivery.send_many(self._topics.tallies, 0, [*rows, tally_log.complete(number, epoch)])
-        await self._tell(number, partition.standing(), self._now())
+        await self._tell(number, partition.active(), self._now())
 
     # ---- events --------------------------------------------------------------------------------------
     async def on_events(self, tp: TP, records: Sequence[Event]) -> None:
@@ -262,7 +262,7 @@ class Cases:
                 await self._delivery.publish(number)
                 await self._tell(number, effects, now)
                 await self._delivery.flush()
-                partition.told(effects)
+                partition.mark_published(effects)
             if time.monotonic() > until:
                 return partition.next_at is None or partition.next_at > now
         await self._retry(number, partition, now, until)
@@ -280,7 +280,7 @@ class Cases:
             await self._delivery.publish(number)
             await self._tell(number, effects, now)
             await self._delivery.flush()
-            partition.told(effects)
+            partition.mark_published(effects)
 
     def _is_catching_up(self, number: int) -> bool:
         lag = self._delivery.lag(number)

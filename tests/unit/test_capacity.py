@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from services.domain.history import capacity
 from services.domain.history.capacity import LARGEST_CASE, room_in, take_beyond, weight
 from services.domain.intake.facts import Fact, FactType, digest_of
-from services.domain.results.case_partition import Row
+from services.domain.results.case_row import Row
 from services.messaging.topics import LARGEST_RECORD
 from services.replay import judge_cases
 from services.replay.judge_cases import facts_of

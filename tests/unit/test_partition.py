@@ -82,7 +82,7 @@ def sweep(of: CasePartition, now: Instant, into: Consumer) -> None:
     swept = list(of.sweep(now))
     for effects in swept:
         into.take(effects)
-    of.told(swept)
+    of.mark_published(swept)
 
 
 def told_at_once(judge: Judge, subjects: dict[bytes, list[Fact]], now: Instant) -> Consumer:
@@ -139,7 +139,7 @@ def test_in_any_order_with_sweeps_at_any_time_a_partition_ends_as_if_judged_once
     # a replay from the rows sends no notice
     before = consumer.notices
     sweep(rebuilt, end, consumer)
-    for effects in rebuilt.standing():
+    for effects in rebuilt.active():
         consumer.take(effects)
     assert consumer.notices == before
 
@@ -235,7 +235,7 @@ def test_time_comes_to_a_node_that_sends_nothing() -> None:
     sweep(fed, at("2021-09-18"), consumer)
     assert [(card.node, card.level, card.unit) for card in consumer.cards.values()] == [("survey", "yellow", "seals")]
     sweep(fed, at("2021-09-20"), consumer)
-    (standing,) = partition(roomy, rows).standing()
+    (standing,) = partition(roomy, rows).active()
     assert [(card.node, card.level) for card in standing.cards] == [("survey", "red")]
     assert filled(fed.tallies) == tallies_at_once(roomy, {KEY: [accepted("2021-09-16T09:00")]}, at("2021-09-20"))
 

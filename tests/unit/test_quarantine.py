@@ -24,18 +24,17 @@ from services.domain.judging.quarantine import (
     named_by,
     refused_corrections,
 )
-from services.domain.results import case_partition
+from services.domain.results import case_row
 from services.domain.results.cards import written_card
 from services.domain.results.case_partition import (
     HEARTBEATS,
     JUDGED_ROW,
     PLAN_ROW,
-    RELEASED,
     UNREADABLE,
     CasePartition,
     Effects,
-    Row,
 )
+from services.domain.results.case_row import RELEASED, Row
 from services.domain.results.published import State, ValueRow
 from services.domain.results.safe_judge import SafeJudge
 from services.domain.results.value_rows import Valuer
@@ -87,7 +86,7 @@ def tick(of: CasePartition, now: Instant, into: Reader) -> None:
         effects = list(look)
         for each in effects:
             into.take(each)
-        of.told(effects)
+        of.mark_published(effects)
 
 
 def poison(feed: list[tuple[bytes, Fact]], number: int) -> list[tuple[bytes, Fact]]:
@@ -166,7 +165,7 @@ def test_once_it_can_be_judged_everything_is_as_if_it_always_could(way: str, dat
         if data.draw(st.booleans()):
             tick(fed, histories.END, reader)
     mended = partition(EVERY_KIND, rows, histories.END)
-    for effects in mended.standing():
+    for effects in mended.active():
         reader.take(effects)
     tick(mended, histories.END, reader)
     assert filled(mended.tallies) == tallies_at_once(EVERY_KIND, subjects, histories.END)
@@ -176,7 +175,7 @@ def test_once_it_can_be_judged_everything_is_as_if_it_always_could(way: str, dat
     # word of the release may have been lost: the next owner says it again
     late = Reader()
     late.quarantined = {b"/units/water\x1fS-0": "old"} if fed.quarantined else {}
-    for effects in partition(EVERY_KIND, rows, histories.END).standing():
+    for effects in partition(EVERY_KIND, rows, histories.END).active():
         late.take(effects)
     assert late.quarantined == {}
 
@@ -298,7 +297,7 @@ def test_the_row_remembers_cause_and_since_when_and_no_payload() -> None:
     fed.take(KEY, BEGUN, at("2021-09-15"))
     reader.take(fed.take(KEY, ILL, at("2021-09-15")))
     tick(fed, LATER, reader)
-    (effects,) = partition(poisoned(WATER), rows, LATER).standing()
+    (effects,) = partition(poisoned(WATER), rows, LATER).active()
     assert effects.quarantine is not None
     assert effects.quarantine.since == at("2021-09-15")
     assert effects.quarantine.cause.startswith("Poisoned in tests/unit/poison.py:")
@@ -400,7 +399,7 @@ def test_a_damaged_or_newer_row_is_set_aside_and_kept_and_events_of_its_case_are
     good = partition(WATER, rows, LATER)
     rows[KEY] = damage
     fed, reader = partition(WATER, rows, LATER), Reader()
-    for effects in fed.standing():
+    for effects in fed.active():
         reader.take(effects)
     tick(fed, LATER, reader)
     assert reader.quarantined == {KEY: UNREADABLE}
@@ -413,7 +412,7 @@ def test_a_damaged_or_newer_row_is_set_aside_and_kept_and_events_of_its_case_are
     # the version that wrote it, or a mended disk, can read it again
     whole = dump_row([[list(BEGUN)], [], None])
     kept = load_row(rows[KEY])
-    rows[KEY] = dump_row([*kept[:7], case_partition._text_of(whole)])
+    rows[KEY] = dump_row([*kept[:7], case_row._text_of(whole)])
     mended = partition(WATER, rows, LATER)
     tick(mended, LATER, reader)
     assert (reader.quarantined, mended.quarantined) == ({}, 0)
@@ -497,13 +496,13 @@ def test_whatever_is_in_a_row_ends_no_start_or_sweep_and_changes_no_other_case(d
         rows[PLAN_ROW] = b"another plan"
     for later in (LATER, at("2021-10-02")):
         fed = partition(WATER, rows, later)
-        for effects in fed.standing():
+        for effects in fed.active():
             published(effects)
         for look in (fed.sweep(later), fed.retry(later, 50)):
             effects_of_look = list(look)
             for effects in effects_of_look:
                 published(effects)
-            fed.told(effects_of_look)
+            fed.mark_published(effects_of_look)
         for fact in (BEGUN, DONE, heartbeat("2021-09-20T09:00")):
             published(fed.take(KEY, fact, later))
         assert filled(fed.tallies) == contributed(rows)

@@ -10,13 +10,15 @@ from services.domain.history.fact_set import contract_order
 from services.domain.intake.events import MODELS
 from services.domain.intake.facts import CASE_TYPES, CONTRACT_ORDER, CONTRACT_PLACE, DECISIONS, FactType, contract_place
 from services.domain.results.case_partition import HEARTBEATS, JUDGED_ROW, PLAN_ROW, CasePartition
+from services.domain.results.case_row import Row
 from services.domain.sums.tally import Tally, TallyField, TallyKey
+from services.messaging.codec import dump_row, load_row
 from tests.unit import histories
 from tests.unit.cases import accepted
 
 BEFORE: dict[str, Any] = orjson.loads((Path(__file__).parents[1] / "golden" / "rows_before.json").read_bytes())
-"""Rows, as the disk and the changelog keep them, that version 0 wrote of subjects with events of every type, when a type
-was stored as its place in the contract's table; and what they add up to."""
+"""Rows as the disk and the changelog keep them, of subjects with events of every type, written by the version that
+stored a type as its place in the contract's table; and what they add up to."""
 
 CODES = {
     "case.applied": 0,
@@ -61,7 +63,8 @@ def test_the_numbers_of_tally_fields_are_frozen() -> None:
 
 def test_the_order_of_the_contract_has_every_type_once() -> None:
     assert sorted(CONTRACT_ORDER) == sorted(FactType)
-    assert [each.event_type for each in sorted(FactType, key=lambda each: CONTRACT_PLACE[each])] == list(MODELS)
+    assert {each.event_type for each in FactType} == set(MODELS)
+    assert {CONTRACT_ORDER[place]: place for place in range(len(CONTRACT_ORDER))} == dict(CONTRACT_PLACE)
     assert [contract_place(each.event_type) for each in CONTRACT_ORDER] == list(range(len(FactType)))
 
 
@@ -77,7 +80,7 @@ def test_facts_of_the_same_instant_are_ordered_by_the_contract_and_not_by_their_
 
 
 def rebuilt(rows: dict[bytes, bytes]) -> CasePartition:
-    partition = CasePartition(histories.judge(), rows, loads=orjson.loads, dumps=orjson.dumps)
+    partition = CasePartition(histories.judge(), rows, loads=load_row, dumps=dump_row)
     partition.rebuild(BEFORE["judged_to"])
     return partition
 
@@ -106,12 +109,31 @@ def test_rows_of_the_version_before_are_read_as_they_were_meant() -> None:
     assert partition.last_events["/units/water"] and any(key.startswith(HEARTBEATS) for key in rows)
 
 
-def test_rows_of_the_version_before_judged_again_give_the_same_and_are_written_with_the_same_bytes() -> None:
+def test_rows_of_the_version_before_are_written_with_the_same_bytes() -> None:
+    for key, value in rows_before().items():
+        if key not in (PLAN_ROW, JUDGED_ROW):
+            assert orjson.dumps(Row(orjson.loads(value)).packed()) == value
+
+
+def test_rows_of_the_version_before_judged_again_add_up_to_the_same() -> None:
     rows = rows_before()
     rows[PLAN_ROW] = b"another plan"
     partition = rebuilt(rows)
     assert filled(partition) == tallies_before()
     partition.mark_published(list(partition.sweep(BEFORE["judged_to"])))
-    kept = {key: value for key, value in rows.items() if key not in (PLAN_ROW, JUDGED_ROW) and not key.startswith(HEARTBEATS)}
-    assert kept == {key: value for key, value in rows_before().items() if key in kept}
-    assert len(kept) == len(BEFORE["types"])
+    assert filled(partition) == tallies_before()
+    for key, value in rows_before().items():
+        if key.startswith(b"/"):
+            assert orjson.loads(rows[key])[:2] == orjson.loads(value)[:2]
+
+
+def test_a_row_with_a_type_of_a_newer_version_is_kept_and_quarantined() -> None:
+    rows = rows_before()
+    key = b"/units/water\x1fopen"
+    newer = orjson.loads(rows[key])
+    newer[0][0][1] = len(CODES)
+    rows[key] = orjson.dumps(newer)
+    partition = rebuilt(rows)
+    list(partition.sweep(BEFORE["judged_to"]))
+    assert partition.quarantined == 1
+    assert Row(load_row(rows[key])).unread == orjson.dumps(newer)
