@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from services.domain.plan.plan import Window
 from services.domain.results.published import ValueRow
-from services.domain.results.value_rows import Valuer, first_day, last_day_of
+from services.domain.results.value_rows import Valuer
+from services.domain.results.windows import first_day, last_day_of
 from services.domain.sums.statistic import percentile, written
 from services.domain.sums.tally import TALLY_FIELDS, Tally, TallyField, TallyKey, total
 from tests.unit import histories

@@ -150,12 +150,13 @@ class Fold:
             case.plain = False
         if unsettled.reclassified or unsettled.first_values:
             self._settle_attributes(case, unsettled)
-        item = self._items.get(case.service_item)
-        if case.suspensions and item is not None and item.suspension_maximum:
-            case.suspensions = [self._limited(span, item, case) for span in case.suspensions]
         holding: Sequence[Fact] = unsettled.acceptances
-        if case.applied is not None and item is not None and item.permit:
-            holding = self._deem_accepted(case, unsettled)
+        item = self._items.get(case.service_item)
+        if item is not None:
+            if case.suspensions and item.suspension_maximum:
+                case.suspensions = [self._limited(span, item, case) for span in case.suspensions]
+            if case.applied is not None and item.permit:
+                holding = self._deem_accepted(case, unsettled)
         if len(holding) > 1:
             case.anomalies.append("second_acceptance")
         if unsettled.completions:

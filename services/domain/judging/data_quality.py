@@ -75,36 +75,43 @@ class Signals:
         """The promises whose clock does not stop at the completion."""
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
-        """Append the signals of one cycle, of which the promises have spoken."""
+        """Append the signals of one cycle, to which the promises have been applied. Called per event."""
         codes = self._anomalies(case, found)
-        completed = case.completed
         if case.accepted_at is None:
             self._unaccepted(case, now, found)
-        elif completed is not None and case.completed_at is not None:
-            late = self._is_backdated(case)
-            day = self._law.zone.day(case.completed_at)
-            found.append(self._signal(BACKDATED, case, completed.source, "-", day, _ONE_OF if late else _OF))
-            if self._honesty:
-                found.append(self._signal(_HANDLED, case, case.unit, case.service_item, day, self._handled(case, day)))
-        for span in case.nodes:
-            if span.end is not None and span.end >= span.start:
-                zone = self._law.zone
-                day = zone.day(span.end)
-                held = self._law.calendar.working_days(zone.day(span.start), day)
-                cells = ((TallyField.N, 1), (TallyField.TOTAL, held))
-                found.append(self._signal(HOLDING, case, span.unit or case.unit, case.service_item, day, cells))
+        elif case.completed is not None and case.completed_at is not None:
+            self._completed(case, case.completed.source, case.completed_at, found)
+        if case.nodes:
+            self._nodes(case, found)
         if case.applied is not None and case.accepted is not None and case.accepted.time >= case.applied.time:
-            zone = self._law.zone
-            day = zone.day(case.accepted.time)
-            waited = self._law.calendar.working_days(zone.day(case.applied.time), day)
-            rounds: TallyAmounts = (
-                (TallyField.N, 1),
-                (TallyField.TOTAL, waited),
-                (TallyField.ACTUAL, len(case.supplements)),
-            )
-            found.append(self._signal(ACCEPTANCE, case, case.unit, "-", day, rounds))
+            found.append(self._acceptance(case, case.applied.time, case.accepted.time))
         for code in codes:
             found.append(self._signal(ANOMALY, case, case.unit, code, NOW, _ONE))
+
+    def _completed(self, case: Case, source: str, completed_at: Instant, found: list[Judgement]) -> None:
+        day = self._law.zone.day(completed_at)
+        found.append(self._signal(BACKDATED, case, source, "-", day, _ONE_OF if self._is_backdated(case) else _OF))
+        if self._honesty:
+            found.append(self._signal(_HANDLED, case, case.unit, case.service_item, day, self._handled(case, day)))
+
+    def _nodes(self, case: Case, found: list[Judgement]) -> None:
+        """For how many working days each unit held the case."""
+        zone, calendar = self._law.zone, self._law.calendar
+        for span in case.nodes:
+            if span.end is not None and span.end >= span.start:
+                day = zone.day(span.end)
+                held = calendar.working_days(zone.day(span.start), day)
+                fields = ((TallyField.N, 1), (TallyField.TOTAL, held))
+                found.append(self._signal(HOLDING, case, span.unit or case.unit, case.service_item, day, fields))
+
+    def _acceptance(self, case: Case, applied: Instant, accepted: Instant) -> Judgement:
+        """Working days from application to acceptance, and the requests for supplements."""
+        zone = self._law.zone
+        day = zone.day(accepted)
+        waited = self._law.calendar.working_days(zone.day(applied), day)
+        supplements = len(case.supplements)
+        fields = ((TallyField.N, 1), (TallyField.TOTAL, waited), (TallyField.ACTUAL, supplements))
+        return self._signal(ACCEPTANCE, case, case.unit, "-", day, fields)
 
     def _handled(self, case: Case, day: int) -> TallyAmounts:
         """A completed case, as the declarations about its service item are held against it."""
@@ -218,26 +225,42 @@ def _signal_row(signal: str, unit: str, item: str, tally: Tally) -> SignalRow:
     return SignalRow(signal.removeprefix(PREFIX), unit, item, str(n), str(of) if of else "", written(mean))
 
 
-def figure_signals(promise: Promise, unit: str, figure: Statistic, today: int) -> list[SignalRow]:
-    """Of one promise's figure: the forecast while its date is to come, what counts today once it is over (what was
-    reached late is not in the figure), by how much it exceeds its quota, and parts their wholes."""
-    rows: list[SignalRow] = []
-    ahead = forecast(figure, today, promise.by.toordinal()) if promise.by is not None and figure.pending else None
-    if ahead is not None:
-        by_now = written(figure.n if figure.numerator is None else figure.numerator)
-        rows = [
-            SignalRow(name, unit, promise.key, by_now, "", written(foretold))
-            for name, foretold in zip(FORECASTS, ahead, strict=True)
-        ]
-    in_time = figure.value if figure.numerator is None else figure.numerator
-    if figure.standing is not None and figure.standing != in_time:
-        rows.append(SignalRow(STANDING, unit, promise.key, written(figure.standing), "", ""))
-    quota = promise.target.quota if promise.target is not None else None
-    if quota is not None and figure.value is not None and figure.value > quota:
-        rows.append(SignalRow(OVER_QUOTA, unit, promise.key, written(figure.value - Fraction(quota)), "", ""))
-    if figure.excess:
-        rows.append(SignalRow(EXCESS, unit, promise.key, written(figure.excess), "", ""))
+def figure_signals(promise: Promise, unit: str, statistic: Statistic, today: int) -> list[SignalRow]:
+    """Of one promise's statistic: its forecast before its date, its present value after it where that differs (what was
+    reached late does not count), by how much it exceeds its quota, and by how much parts exceed their wholes."""
+    rows = _forecast_rows(promise, unit, statistic, today)
+    excess = statistic.excess or None
+    amounts = {STANDING: _standing(statistic), OVER_QUOTA: _over_quota(promise, statistic), EXCESS: excess}
+    for name, amount in amounts.items():
+        if amount is not None:
+            rows.append(SignalRow(name, unit, promise.key, written(amount), "", ""))
     return rows
+
+
+def _forecast_rows(promise: Promise, unit: str, statistic: Statistic, today: int) -> list[SignalRow]:
+    if promise.by is None or not statistic.pending:
+        return []
+    ahead = forecast(statistic, today, promise.by.toordinal())
+    if ahead is None:
+        return []
+    by_now = written(statistic.n if statistic.numerator is None else statistic.numerator)
+    return [
+        SignalRow(name, unit, promise.key, by_now, "", written(expected))
+        for name, expected in zip(FORECASTS, ahead, strict=True)
+    ]
+
+
+def _standing(statistic: Statistic) -> Fraction | None:
+    """What counts today, where that is not what counted at the date."""
+    in_time = statistic.value if statistic.numerator is None else statistic.numerator
+    return statistic.standing if statistic.standing != in_time else None
+
+
+def _over_quota(promise: Promise, statistic: Statistic) -> Fraction | None:
+    quota = promise.target.quota if promise.target is not None else None
+    if quota is None or statistic.value is None or statistic.value <= quota:
+        return None
+    return statistic.value - Fraction(quota)
 
 
 def _contradictions(tallies: Mapping[TallyKey, Tally], through: int) -> list[SignalRow]:

@@ -18,18 +18,13 @@ class PromiseIndex:
         self.latest: dict[str, AnyKind] = {promise.key: versions[promise.key][-1] for promise in plan.promises}
         """The latest version of each promise, in the plan's order."""
         every = [kind for key in self.latest for kind in versions[key]]
-        self.of_entries = [cast(EntryKind, kind) for kind in every if kind.promise.kind is Kind.CATALOGUE]
-        self.of_duties = [cast(DutyKind, kind) for kind in every if kind.promise.kind is Kind.DUTY]
-        self.of_figures = [cast(FigureKind, kind) for kind in every if kind.promise.kind is Kind.FIGURE]
+        self.of_entries = cast(list[EntryKind], _of_kind(every, Kind.CATALOGUE))
+        self.of_duties = cast(list[DutyKind], _of_kind(every, Kind.DUTY))
+        self.of_figures = cast(list[FigureKind], _of_kind(every, Kind.FIGURE))
         of_cases = [cast(CaseKind, kind) for kind in every if kind.promise.kind not in CASELESS]
         self.of_any_item = [kind for kind in of_cases if "service_item" not in kind.promise.select]
         self.by_item = _by_item(of_cases, plan.service_items)
-        self._exceptions: list[Accepts] = [
-            compile_exception({**kind.promise.select, **kind.promise.unless})
-            for kind in of_cases
-            if kind.promise.unless
-        ]
-        """Of each promise that leaves out some of the selected cases (`unless`): whether it leaves a case out."""
+        self._exceptions = _exceptions(of_cases)
 
     def about(self, items: Collection[str], others: Collection[str]) -> list[str]:
         """Keys of the promises that may be about these service items, or about collections, duties and quantities of
@@ -49,6 +44,16 @@ class PromiseIndex:
     def day_of(self, kpi: str, day: int) -> int:
         """The tally's day of a promise for a local day."""
         return day if self.latest[kpi].promise.keeps_days else EVER
+
+
+def _of_kind(every: Sequence[AnyKind], wanted: Kind) -> list[AnyKind]:
+    return [kind for kind in every if kind.promise.kind is wanted]
+
+
+def _exceptions(of_cases: Sequence[CaseKind]) -> list[Accepts]:
+    """Of each promise that leaves out some of the selected cases (`unless`): whether it leaves a case out."""
+    promises = [kind.promise for kind in of_cases if kind.promise.unless]
+    return [compile_exception({**promise.select, **promise.unless}) for promise in promises]
 
 
 def _by_item(of_cases: Sequence[CaseKind], known_items: Collection[str]) -> dict[str, list[CaseKind]]:

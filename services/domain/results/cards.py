@@ -134,7 +134,7 @@ def _changes_in(step: Step, view: CaseView, seen: set[Identity]) -> Iterator[_Ch
     judged = {(each.kpi, each.cycle): each for each in view.judgements}
     by_cycle = {case.cycle: case for case in view.cycles}
     running = _running(judged.values(), by_cycle)
-    seen |= running.keys()
+    seen.update(running)
     for identity in sorted(seen):
         kpi, cycle, node = identity
         if kpi in view.unjudged:

@@ -88,25 +88,32 @@ def _days(course: _Course) -> Iterator[AccountedDay]:
 
 def _amounts(course: _Course, day: int) -> tuple[int, int, tuple[Span, ...]]:
     """What a day adds to the net duration, how much the clock stood still on it, and when it ran."""
-    law, name = course.law, course.clock.measure.name
-    hours = law.hours(course.case.unit, course.case.service_item)
-    is_first = day == law.zone.day(course.start)
-    if name == "working_days":
-        if is_first or not law.calendar.is_working(day):
+    name = course.clock.measure.name
+    if name in ("working_days", "calendar_days"):
+        counts = day > course.law.zone.day(course.start)
+        if not counts or (name == "working_days" and not course.law.calendar.is_working(day)):
             return 0, 0, ()
-        still = hours.fully_covered_working_days(day - 1, day, course.pauses)
+        still = _still_on(course, day)
         return 1 - still, still, ()
-    if name == "calendar_days":
-        if is_first:
-            return 0, 0, ()
-        still = full_days(course.pauses, day - 1, day, law.zone.midnight)
-        return 1 - still, still, ()
-    midnights = [(law.zone.midnight(day), law.zone.midnight(day + 1))]
-    open_spans = hours.spans(day) if name == "working_minutes" else midnights
-    lasted = [(max(opens, course.start), min(closes, course.end)) for opens, closes in open_spans]
+    lasted = [(max(opens, course.start), min(closes, course.end)) for opens, closes in _open_on(course, day)]
     ran = tuple(piece for span in lasted for piece in _without(span, course.pauses))
     amount = _length(ran)
     return amount, _length([span for span in lasted if span[0] < span[1]]) - amount, ran
+
+
+def _still_on(course: _Course, day: int) -> int:
+    """Of a clock that counts days: 1 if it stood still for the whole day."""
+    if course.clock.measure.name == "working_days":
+        hours = course.law.hours(course.case.unit, course.case.service_item)
+        return hours.fully_covered_working_days(day - 1, day, course.pauses)
+    return full_days(course.pauses, day - 1, day, course.law.zone.midnight)
+
+
+def _open_on(course: _Course, day: int) -> Sequence[Span]:
+    """Of a clock that counts time: the spans of a day in which it may run."""
+    if course.clock.measure.name == "working_minutes":
+        return course.law.hours(course.case.unit, course.case.service_item).spans(day)
+    return [(course.law.zone.midnight(day), course.law.zone.midnight(day + 1))]
 
 
 def _without(span: Span, pauses: Sequence[Span]) -> Iterator[Span]:
