@@ -11,8 +11,8 @@ from services.domain.intake.refusal import Refused
 from services.domain.plan.plan import Plan
 from services.domain.results.cards import case_name
 from services.messaging.codec import CODEC
+from services.replay.case_facts import facts_of
 from services.replay.file_chunks import FileChunk, file_chunks
-from services.replay.judge_cases import facts_of
 from services.replay.spill_files import Rejected, SpilledFact
 
 

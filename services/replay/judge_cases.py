@@ -6,13 +6,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from services.domain.history.capacity import FULL_CASE, LARGEST_CASE, take_beyond
-from services.domain.history.corrections import applied_corrections
-from services.domain.history.fact_set import contract_order
 from services.domain.history.known_at import known_from
-from services.domain.intake.facts import Fact, FactType
-from services.domain.judging.judge import Judge
-from services.domain.judging.quarantine import Quarantine, keep, refused_corrections
+from services.domain.intake.facts import Fact
+from services.domain.judging.judge import Judge, Opinion
+from services.domain.judging.quarantine import Quarantine
 from services.domain.results.cards import case_name, written_card
 from services.domain.results.published import Card
 from services.domain.results.safe_judge import SafeJudge
@@ -20,7 +17,8 @@ from services.domain.results.side_results import Issued
 from services.domain.results.verdicts import VerdictState
 from services.domain.sums.tally import Contribution, Tally, TallyKey
 from services.domain.time.zone import Instant
-from services.replay.spill_files import Rejected, SpilledFact, fact_of
+from services.replay.case_facts import facts_of, right_at_once
+from services.replay.spill_files import RECEIVED, SOURCE, Rejected, SpilledFact, is_heartbeat
 
 
 class QuarantinedCase(NamedTuple):
@@ -107,7 +105,7 @@ class PeriodJudge:
             judged.events += len(records)
             facts = facts_of(records, judged.rejected)
             if self._watched:
-                self._listen(records, facts, judged)
+                self._note_last_events(records, facts, judged)
             if facts:
                 self._case(key, self._as_wanted(facts), judged)
         return judged
@@ -119,46 +117,50 @@ class PeriodJudge:
         return facts
 
     def _case(self, key: str, facts: Sequence[Fact], judged: Judged) -> None:
-        """Judge a case at each moment from which on it may be judged otherwise.
+        """Judge a case at each moment from which on it may be judged differently.
 
-        A case that cannot be judged is judged at every moment, as the workers try it again and again: what fails may
-        work at the next one without any new fact, and its promise cannot say when. That costs, per moment, two
-        judgements of the case: of a full case up to 0.3 s, and so up to 100 s for each year of days."""
+        A case that cannot be judged is judged at every moment, as the workers try it again and again. It may be
+        possible at the next one without any new fact, and its promise cannot say when. That costs, per moment, two judgements of
+        the case: of a full case up to 0.3 s, and so up to 100 s for each year of days."""
         moments = self._moments
-        known_at = min(map(known_from, facts))
-        period = bisect_left(moments, known_at)
-        before: list[Contribution] = []
-        verdicts_held: list[Issued] = []
-        quiet = True
-        trouble: Quarantine | None = None
+        course = _Course()
+        period = bisect_left(moments, min(map(known_from, facts)))
         while period < len(moments):
             opinion = self._judge.judge(facts, moments[period])
-            quiet = quiet and opinion.quiet
-            trouble = opinion.quarantine or trouble
-            after = [each.contribution() for each in opinion.judgements if each.cells]
-            if after != before:
-                delta = judged.deltas[period]
-                _count(before, -1, delta)
-                _count(after, 1, delta)
-                before = after
-            if self._with_issued:
-                verdicts, of_verdicts = self._judge.verdicts(opinion, facts, moments[period])
-                trouble = trouble or of_verdicts
-                verdicts_held = self._count_verdicts(verdicts_held, verdicts, judged.issued[period])
+            self._add(opinion, facts, period, course, judged)
             if opinion.quarantine is not None:
-                period += 1  # nobody knows from when on it can be judged
-                continue
-            if opinion.next_at is None:
+                period += 1  # it is not known from when on it can be judged
+            elif opinion.next_at is not None:
+                period = max(period + 1, bisect_left(moments, opinion.next_at))
+            else:
                 break
-            period = max(period + 1, bisect_left(moments, opinion.next_at))
-        if self._with_cards and not quiet:
-            cards, of_cards = self._judge.cards(facts, moments[-1])
-            trouble = trouble or of_cards
+        if not course.quiet:
+            self._add_cards(key, facts, course, judged)
+        if course.trouble is not None:
+            judged.quarantined.append(QuarantinedCase(case_name(key), *course.trouble))
+
+    def _add(self, opinion: Opinion, facts: Sequence[Fact], period: int, course: "_Course", judged: Judged) -> None:
+        """Add what a case is from one period on to that period, as the difference to what it was before."""
+        course.quiet = course.quiet and opinion.quiet
+        course.trouble = opinion.quarantine or course.trouble
+        after = [each.contribution() for each in opinion.judgements if each.cells]
+        if after != course.contributions:
+            delta = judged.deltas[period]
+            _count(course.contributions, -1, delta)
+            _count(after, 1, delta)
+            course.contributions = after
+        if self._with_issued:
+            verdicts, of_verdicts = self._judge.verdicts(opinion, facts, self._moments[period])
+            course.trouble = course.trouble or of_verdicts
+            course.verdicts = self._count_verdicts(course.verdicts, verdicts, judged.issued[period])
+
+    def _add_cards(self, key: str, facts: Sequence[Fact], course: "_Course", judged: Judged) -> None:
+        if self._with_cards:
+            cards, of_cards = self._judge.cards(facts, self._moments[-1])
+            course.trouble = course.trouble or of_cards
             judged.cards += [written_card(card, key, self._zone) for card in cards]
-        if self._with_issued and not quiet:
+        if self._with_issued:
             self._count_cards(facts, judged.issued)
-        if trouble is not None:
-            judged.quarantined.append(QuarantinedCase(case_name(key), *trouble))
 
     @staticmethod
     def _count_verdicts(
@@ -173,7 +175,7 @@ class PeriodJudge:
         return now
 
     def _count_cards(self, facts: Sequence[Fact], issued: list[dict[Issued, int]]) -> None:
-        """Note the periods in which each card began to stand, and stood no more."""
+        """Note the periods in which each card became active, and ceased to be."""
         moments = self._moments
         for card in self._judge.card_periods(facts, moments[-1]):
             begin = bisect_left(moments, card.since)
@@ -184,16 +186,29 @@ class PeriodJudge:
                 if end < len(moments):
                     issued[end][what] = issued[end].get(what, 0) - 1
 
-    def _listen(self, records: Sequence[SpilledFact], facts: Sequence[Fact], judged: Judged) -> None:
-        """Note when sources were last heard of: by every fact that is kept, and by each heartbeat in its time."""
-        heard = [(fact.source, fact.received) for fact in facts]
-        heard += [(record[_SOURCE], record[_RECEIVED]) for record in records if record[_TYPE] == _HEARTBEAT]
-        for source, received in heard:
+    def _note_last_events(self, records: Sequence[SpilledFact], facts: Sequence[Fact], judged: Judged) -> None:
+        """Note the last event of each source: every fact that is kept counts, and each heartbeat in its time."""
+        events = [(fact.source, fact.received) for fact in facts]
+        events += [(record[SOURCE], record[RECEIVED]) for record in records if is_heartbeat(record)]
+        for source, received in events:
             if source in self._watched:
                 period = bisect_left(self._moments, received)
                 if period < len(self._moments):
                     last = judged.last_events[period]
                     last[source] = max(received, last.get(source, received))
+
+
+@dataclass
+class _Course:
+    """One case through the periods."""
+
+    contributions: list[Contribution] = field(default_factory=list)
+    """What it contributes from the last judged period on."""
+    verdicts: list[Issued] = field(default_factory=list)
+    """The verdicts that hold from then on."""
+    quiet: bool = True
+    trouble: Quarantine | None = None
+    """The last one, if it could not be judged once."""
 
 
 def _count(contributions: Sequence[Contribution], sign: int, delta: dict[TallyKey, Tally]) -> None:
@@ -202,64 +217,3 @@ def _count(contributions: Sequence[Contribution], sign: int, delta: dict[TallyKe
         if tally is None:
             tally = delta[key] = Tally()
         tally.add(cells, bin, sign)
-
-
-def facts_of(records: Sequence[SpilledFact], rejected: list[Rejected]) -> list[Fact]:
-    """The deduplicated facts of a key, in contract order; what only the case can refuse is added to the rejected.
-    Heartbeats are no part of a case: they say nothing but that their source lives, whatever subject they name."""
-    facts: list[Fact] = []
-    conflict = False
-    records = [record for record in records if record[_TYPE] != _HEARTBEAT]
-    if len(records) == 1:
-        return [fact_of(records[0])]
-    full = False
-    for record in records:
-        conflict |= keep(facts, fact_of(record)).rejected is not None
-        if len(facts) > 2 * LARGEST_CASE:  # each is compared with all
-            full |= bool(take_beyond(facts))
-    full |= len(facts) > 1 and bool(take_beyond(facts))
-    bad = {(fact.source, fact.id) for fact in refused_corrections(facts)}
-    if conflict or bad or full:
-        standing = {(fact.source, fact.id): fact.digest for fact in facts}
-        for record in records:
-            _, file, line = record[:3]
-            fact = fact_of(record)
-            held = standing.get((fact.source, fact.id))
-            if held is None:
-                rejected.append(Rejected(file, line, *_TOO_LARGE))
-            elif held != fact.digest:
-                rejected.append(Rejected(file, line, *_CONFLICT))
-            elif (fact.source, fact.id) in bad:
-                rejected.append(Rejected(file, line, *_BAD_CORRECTION))
-    return facts
-
-
-def right_at_once(facts: Sequence[Fact]) -> list[Fact]:
-    """As if what a correction says had been said at once: of those of an event the one that holds counts from the
-    arrival of that event on."""
-    targets = {(fact.source, fact.id): fact for fact in facts if fact.type != FactType.CORRECTION}
-    hold = applied_corrections(facts, targets)
-    kept = [fact for fact in facts if fact.type != FactType.CORRECTION or (fact.source, fact.data["of"]) not in hold]
-    for identity, correction in hold.items():
-        target = targets[identity]
-        kept.append(correction._replace(time=target.time, received=target.received))
-    return sorted(kept, key=contract_order)
-
-
-_HEARTBEAT = int(FactType.SOURCE_HEARTBEAT)
-_TYPE, _SOURCE, _RECEIVED = (3 + Fact._fields.index(name) for name in ("type", "source", "received"))
-"""Where a record has these fields of its fact."""
-
-_CONFLICT = (
-    "id_conflict",
-    "id",
-    "another event has the same source and id, and the smaller payload hash stands",
-    "give every event an id of its own; send the same event again unchanged",
-)
-_TOO_LARGE = ("too_large", "", *FULL_CASE)
-_BAD_CORRECTION = (
-    "bad_correction",
-    "data.of",
-    "it corrects a correction",
-    "correct the event itself: of its corrections the one with the greatest time and id holds",
-)

@@ -1,7 +1,7 @@
-"""First pass of a replay: events are admitted and sorted by case key into bucket files, so that a case is whole in one.
+"""First pass of a replay: events are admitted and sorted by case key into spill files, so that a case is in one file.
 
-Memory does not grow with the input; the buckets lie on disk until the second pass has judged them. They are read by
-this process family only and at once: hence `marshal`, the fastest way there is to write plain tuples and read them.
+Memory does not grow with the input; the spill files are on disk until the second pass has judged them. Only this family
+of processes reads them, and at once: hence `marshal`, the fastest way to write plain tuples and read them.
 """
 
 import marshal
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self
 
 from services.domain.intake.admission import Admission
-from services.domain.intake.facts import Fact
+from services.domain.intake.facts import Fact, FactType
 from services.domain.intake.refusal import Refused
 from services.domain.time.zone import Instant
 from services.replay.file_chunks import FileChunk
@@ -50,12 +50,12 @@ class ChunkResult(NamedTuple):
 
 
 class SpillWriter:
-    """Writes admitted facts into one set of bucket files. Each process has its own set."""
+    """Writes admitted facts into one set of spill files. Each process has its own set."""
 
-    def __init__(self, folder: Path, name: str, buckets: int, admission: Admission) -> None:
+    def __init__(self, folder: Path, name: str, count: int, admission: Admission) -> None:
         self._admission = admission
         self._files: list[BinaryIO] = [
-            (folder / f"{bucket:04d}.{name}").open("ab", buffering=0) for bucket in range(buckets)
+            (folder / f"{number:04d}.{name}").open("ab", buffering=0) for number in range(count)
         ]
 
     def sort(self, chunk: FileChunk) -> ChunkResult:
@@ -89,9 +89,9 @@ class SpillWriter:
             file.close()
 
 
-def read_spill_file(folder: Path, bucket: int) -> dict[str, list[SpilledFact]]:
-    """The records of a bucket by case key, whichever process sorted them; each key's in the order of the input."""
-    pieces = [piece for path in folder.glob(f"{bucket:04d}.*") for piece in _pieces(path.read_bytes())]
+def read_spill_file(folder: Path, number: int) -> dict[str, list[SpilledFact]]:
+    """The records of a spill file by case key, whichever process sorted them; each key's in the order of the input."""
+    pieces = [piece for path in folder.glob(f"{number:04d}.*") for piece in _pieces(path.read_bytes())]
     pieces.sort(key=lambda piece: piece[0])
     cases: dict[str, list[SpilledFact]] = {}
     for _, records in pieces:
@@ -115,3 +115,13 @@ def _pieces(content: bytes) -> Iterator[tuple[int, list[SpilledFact]]]:
 def fact_of(record: SpilledFact) -> Fact:
     """The fact of a record."""
     return Fact._make(record[3:])
+
+
+def is_heartbeat(record: SpilledFact) -> bool:
+    """Whether it is a heartbeat of a source."""
+    return bool(record[_TYPE] == _HEARTBEAT)
+
+
+_TYPE, SOURCE, RECEIVED = (3 + Fact._fields.index(name) for name in ("type", "source", "received"))
+"""The places of these fields of the fact."""
+_HEARTBEAT = int(FactType.SOURCE_HEARTBEAT)

@@ -14,8 +14,8 @@ from services.domain.history.capacity import LARGEST_CASE, room_in, take_beyond,
 from services.domain.intake.facts import Fact, FactType, digest_of
 from services.domain.results.case_row import Row
 from services.messaging.topics import LARGEST_RECORD
-from services.replay import judge_cases
-from services.replay.judge_cases import facts_of
+from services.replay import case_facts
+from services.replay.case_facts import facts_of
 
 SMALL = 40
 """Units of a case in tests."""
@@ -28,7 +28,7 @@ def fact(number: int, received: int, rank: FactType = FactType.CASE_RATED, **dat
 
 @pytest.fixture
 def small_case(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (capacity, judge_cases):
+    for module in (capacity, case_facts):
         monkeypatch.setattr(module, "LARGEST_CASE", SMALL)
 
 
@@ -44,7 +44,7 @@ def kept_one_by_one(facts: Sequence[Fact]) -> tuple[set[str], set[str]]:
 @given(seed=st.integers(0, 2**32))
 def test_which_facts_are_kept_does_not_depend_on_the_order_and_is_the_same_in_a_replay(seed: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        for module in (capacity, judge_cases):
+        for module in (capacity, case_facts):
             patch.setattr(module, "LARGEST_CASE", SMALL)
         rng = random.Random(seed)
         facts = [
