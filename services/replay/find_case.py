@@ -23,7 +23,7 @@ class Found:
     cases: dict[str, list[Fact]] = field(default_factory=dict)
     """By case key; more than one if several owners have a case of that name."""
     rejected: list[Rejected] = field(default_factory=list)
-    """Events about it that were turned away."""
+    """Events about it that were refused."""
     lines: int = 0
     """How many lines were looked at."""
 

@@ -38,7 +38,7 @@ class Judged:
     last_events: list[dict[str, Instant]]
     """Per period, by source, the arrival of its last event; only where silence matters."""
     issued: list[dict[Issued, int]]
-    """Per period, how many more cards stand, and cases have a verdict, than in the period before."""
+    """Per period, how many more cards are active, and cases have a verdict, than in the period before."""
     cases: int = 0
     events: int = 0
     cards: list[Card] = field(default_factory=list)
@@ -120,8 +120,8 @@ class PeriodJudge:
         """Judge a case at each moment from which on it may be judged differently.
 
         A case that cannot be judged is judged at every moment, as the workers try it again and again. It may be
-        possible at the next one without any new fact, and its promise cannot say when. That costs, per moment, two judgements of
-        the case: of a full case up to 0.3 s, and so up to 100 s for each year of days."""
+        possible at the next one without any new fact, and its promise cannot say when. That costs, per moment, two
+        judgements of the case: of a full case up to 0.3 s, and so up to 100 s for each year of days."""
         moments = self._moments
         course = _Course()
         period = bisect_left(moments, min(map(known_from, facts)))

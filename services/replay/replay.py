@@ -199,7 +199,7 @@ def _judge_all(
 def _values(
     judge: Judge, outcome: Judged, times: Sequence[Instant], side_results: list[SideResults] | None
 ) -> Iterator[list[ValueRow]]:
-    """Add the periods up, one after the other; what stands beside the values goes to `side_results`."""
+    """Add the periods up, one after the other; what is known beside the values goes to `side_results`."""
     valuer = Valuer(judge)
     tallies: dict[TallyKey, Tally] = {}
     last_events: dict[str, Instant] = {}
@@ -261,7 +261,7 @@ def _judge(spill_file: int, wanted: _Wanted) -> Judged:
     )
     cases = read_spill_file(_worker.folder, spill_file)
     judged = period_judge.judge(cases)
-    if cases:  # of standard input, whose size nobody knows, most spill files may be empty
+    if cases:  # of standard input, whose size is not known, most spill files may be empty
         gc.collect()
     return judged
 
@@ -325,7 +325,7 @@ def _crew(workers: int, plan_folder: Path, folder: Path, spill_files: int) -> It
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             for child in set(active_children()) - others:
-                child.kill()  # nobody waits for what it still does, and all it holds is temporary
+                child.kill()  # its work is not needed any more, and all it holds is temporary
             raise
 
 

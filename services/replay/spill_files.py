@@ -24,7 +24,7 @@ SpilledFact = tuple[Any, ...]
 
 
 class Rejected(NamedTuple):
-    """An event that was turned away, with where it stands."""
+    """An event that was refused, and its place."""
 
     file: str
     line: int

@@ -1,4 +1,4 @@
-"""Signals: what does not judge a promise but whether its numbers can be believed (rules 12, 13, 16).
+"""Signals: they do not judge a promise, but whether its numbers can be trusted (rules 12, 13, 16).
 
 They are kept in tallies of their own, whose kpi begins with `~`, and published beside the values, never among them.
 """
@@ -21,7 +21,7 @@ from services.domain.time.zone import MINUTE_US, Instant
 
 PREFIX = "~"
 INCOMPLETE = "~incomplete"
-"""Cases that nobody has accepted yet: they count in no promise that starts there."""
+"""Cases that are not accepted yet: they count in no promise that starts at acceptance."""
 ORPHAN = "~orphan"
 """Completed without an acceptance for more than 5 working days."""
 BACKDATED = "~backdated"
@@ -40,10 +40,10 @@ HOLDING = "~holding_days"
 CONTRADICTED = "~contradicted"
 """Entries of a catalogue that declare what their cases of the last 90 days do not bear out (rule 6)."""
 FORECAST, FORECAST_LOWER, FORECAST_UPPER = "forecast", "forecast_lower", "forecast_upper"
-"""Where a dated figure will stand at its date, and the 95 % interval of that (`services/domain/sums/forecast.py`)."""
+"""The forecast of a dated figure at its date, and its 95 % interval (`services/domain/sums/forecast.py`)."""
 FORECASTS = (FORECAST, FORECAST_LOWER, FORECAST_UPPER)
 OVER_QUOTA = "over_quota"
-"""More than the upper end of a range that the plan prints (3–5 家): no miss, and to be seen."""
+"""More than the upper end of a range that the plan prints (3–5 家): no miss, but shown."""
 STANDING = "standing"
 """How much of a dated figure counts today, where that is not what counted at its date."""
 EXCESS = "excess"

@@ -8,7 +8,7 @@ from services.domain.time.zone import Instant
 
 
 class Outcome(StrEnum):
-    """Where a subject stands under a promise."""
+    """The result of judging a subject by a promise."""
 
     OPEN = "open"
     """Within its limit, or not matured: neither good nor bad."""
@@ -33,7 +33,7 @@ MISSES = frozenset((Outcome.MISSED, Outcome.OVERDUE))
 
 
 class NodeClock(NamedTuple):
-    """The own limit of one passage through a node, as a promise's clock counts it: it tells, and judges nothing."""
+    """The own limit of one passage through a node, as a promise's clock counts it: it is shown, and judges nothing."""
 
     node: str
     unit: str
@@ -63,15 +63,15 @@ class Judgement(NamedTuple):
     due: Instant | None = None
     stop: Instant | None = None
     yellow_at: Instant | None = None
-    """From when a yellow card stands, while the case is open."""
+    """From when a yellow card is active, while the case is open."""
     red_at: Instant | None = None
-    """From when a red card stands, while the case is open; None: never."""
+    """From when a red card is active, while the case is open; None: never."""
     next_at: Instant | None = None
     """When, without any new fact, the next change comes; None: never."""
     nodes: tuple[NodeClock, ...] = ()
     """The nodes with a limit of their own."""
     needs_late_check_from: Instant | None = None
-    """From when on an arrival may have undone a card or a miss of which the other instants do not tell; None: never."""
+    """From when on an arrival may have undone a card or a miss that the other instants do not show; None: never."""
 
     def contribution(self) -> Contribution:
         """What it adds to its tally."""

@@ -1,4 +1,4 @@
-"""What every kind of promise can do. A kind is one module with one class; only `registry.py` knows the list."""
+"""What every kind of promise can do. A kind is one module with one class; only `all_kinds.py` knows the list."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -87,7 +87,7 @@ class FigureKind(Protocol):
         ...
 
     def figure(self, sums: Sums, at: Moment) -> Statistic:
-        """The promise's figure: what was owed and not reported is unmeasured."""
+        """The promise's figure: what was due and not reported is unmeasured."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What is known beside the values as of a time: signals, cards, verdicts, and when sources were last heard of."""
+"""What is known beside the values as of a time: signals, cards, verdicts, and the last event of each source."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ from services.domain.judging.data_quality import SignalRow
 from services.domain.time.zone import Instant
 
 Issued = tuple[str, str, str]
-"""What a unit is told of a promise: promise, unit, and the level of a card or a verdict."""
+"""A card or verdict of a promise and unit: promise, unit, and level of the card or verdict."""
 
 
 class SideResults(NamedTuple):
@@ -15,6 +15,6 @@ class SideResults(NamedTuple):
     as_of: Instant
     signals: list[SignalRow]
     issued: dict[Issued, int]
-    """How many cards stood, and how many cases had a verdict."""
+    """How many cards were active, and how many cases had a verdict."""
     last_events: dict[str, Instant]
     """Source → arrival of its last event."""

@@ -15,7 +15,7 @@ class VerdictState(NamedTuple):
     kpi: str
     cycle: int
     verdict: str
-    """`missed`, `met_by_late_entry`, `reversed`; `retracted` where it was told and never was."""
+    """`missed`, `met_by_late_entry`, `reversed`; `retracted` where it was published and never was."""
     judgement: Judgement | None
     """None where the promise has nothing to say of the case any more."""
 

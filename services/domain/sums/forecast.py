@@ -1,4 +1,4 @@
-"""Where a dated figure will stand at its date, by its burn-up: how much has begun to count on which day (rule 10).
+"""The forecast of a dated figure at its date, by its burn-up: how much has begun to count on which day (rule 10).
 
 The expected figure goes on at the pace of the last 30 days, which decides between `at_risk` and `provisional`. The
 interval around it is predictive, at 95 %:
@@ -20,7 +20,7 @@ from typing import NamedTuple
 from services.domain.sums.statistic import EXACT, Statistic
 
 PACE_DAYS = 30
-"""The days that tell the pace."""
+"""The days from which the pace is computed."""
 _LOWER, _UPPER = Decimal("0.025"), Decimal("0.975")
 _MOST_BATCHES = 2000
 """More are taken in larger batches: their interval is narrow, and counting on would only take time."""
