@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from services.cli.__main__ import main
-from services.cli.explanation import Page, machine_readable
 from services.domain.intake.facts import Fact
 from services.domain.judging.case_clock import CaseClock
 from services.domain.judging.judge import Judge
@@ -26,6 +25,8 @@ from services.domain.results.explain_silent import Reason
 from services.domain.sums.tally import TallyField
 from services.domain.time.calendar import DayKind
 from services.domain.time.zone import MINUTE_US, Instant
+from services.explanation.document import machine_readable
+from services.explanation.page import Page
 from tests.unit.cases import (
     WATER,
     accepted,

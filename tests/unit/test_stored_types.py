@@ -12,7 +12,7 @@ from services.domain.intake.facts import CASE_TYPES, CONTRACT_ORDER, CONTRACT_PL
 from services.domain.results.case_partition import HEARTBEATS, JUDGED_ROW, PLAN_ROW, CasePartition
 from services.domain.results.case_row import Row
 from services.domain.sums.tally import Tally, TallyField, TallyKey
-from services.messaging.codec import dump_row, load_row
+from services.messaging.records.rows import dump_row, load_row
 from tests.unit import histories
 from tests.unit.cases import accepted
 

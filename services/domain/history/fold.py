@@ -96,15 +96,19 @@ class Fold:
         unsettled = _Unsettled()
         handlers = self._handlers
         for fact in facts:
+            type_ = fact.type
             if fact.received > case.arrived:
                 case.arrived = fact.received
-            if fact.type == _REOPENED and fact.data["reason"] == "new_request":
+            if type_ == _COMPLETED:  # one of the two that nearly every case has: without a call
+                unsettled.completions.append(fact)
+                continue
+            if type_ == _REOPENED and fact.data["reason"] == "new_request":
                 self._close(case, unsettled)
                 unsettled = _Unsettled()
                 case = _next_cycle(case, fact)
                 cycles.append(case)
                 continue
-            handler = handlers.get(fact.type)
+            handler = handlers.get(type_)
             if handler is not None:
                 handler(case, fact, unsettled)
         self._close(case, unsettled)
@@ -301,10 +305,6 @@ def _measure(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
         case.plain = False  # a refund may have healed a breach
 
 
-def _note_completion(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
-    unsettled.completions.append(fact)
-
-
 def _withdraw(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
     if case.withdrawn_at is None:
         case.withdrawn_at = fact.time
@@ -349,7 +349,6 @@ _HANDLERS: Final[Mapping[int, _Handler]] = {
     int(FactType.CASE_SUSPENDED): _suspend,
     int(FactType.CASE_RESUMED): _resume,
     int(FactType.CASE_MEASURED): _measure,
-    int(FactType.CASE_COMPLETED): _note_completion,
     int(FactType.CASE_WITHDRAWN): _withdraw,
     int(FactType.CASE_REOPENED): _reopen,
     int(FactType.CASE_RATED): _rate,
@@ -427,6 +426,7 @@ def _next_cycle(previous: Case, fact: Fact) -> Case:
 
 
 _CORRECTION, _REOPENED = int(FactType.CORRECTION), int(FactType.CASE_REOPENED)
+_COMPLETED = int(FactType.CASE_COMPLETED)
 _PLAIN: Final = frozenset(
     int(each)
     for each in (

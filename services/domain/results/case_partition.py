@@ -193,7 +193,7 @@ class CasePartition:
             # it changes nothing; delivered again it is rejected again, so that it publishes what a duplicate does
             return self._republished(key, row, now)._replace(rejected=[RejectedFact("id_conflict", fact)])
         beyond = self._beyond(row, fact)
-        if beyond == [fact] and inserted.outcome is Insertion.NEW:
+        if beyond and beyond == [fact] and inserted.outcome is Insertion.NEW:
             return Effects(key, [], [], [RejectedFact("too_large", fact)])  # nothing has changed
         # only what is kept counts as an event of its source: a new owner, who reads the rows, must come to the same
         self._note_last_events((fact,), now)
