@@ -157,7 +157,7 @@ def _is_plain(whole: str) -> bool:
 
 
 @contextmanager
-def whole_csv(path: Path) -> Iterator[Rows]:
+def atomic_csv(path: Path) -> Iterator[Rows]:
     """The same for rows: in UTF-8, each ended by a line feed."""
     with whole_file(path) as plain:
         text = io.TextIOWrapper(plain, encoding="utf-8", newline="")

@@ -19,7 +19,7 @@ from services.domain.intake.refusal import Reason, Refused
 from services.domain.intake.serialize import serialize
 from services.domain.judging.judge import Judge
 from services.domain.results.cards import RETRACTED
-from services.domain.results.case_partition import CasePartition, Effects, TurnedAway
+from services.domain.results.case_partition import CasePartition, Effects, RejectedFact
 from services.domain.results.verdicts import written_verdict
 from services.domain.sums.tally import Tally
 from services.domain.time.zone import Instant
@@ -121,7 +121,7 @@ class Cases:
         partition.changed.clear()
         rows = [tally_records.row(number, epoch, key, tally) for key, tally in partition.tallies.items()]
         await self._delivery.send_many(self._topics.tallies, 0, [*rows, tally_records.complete(number, epoch)])
-        await self._tell(number, partition.standing(), self._now())
+        await self._tell(number, partition.active(), self._now())
 
     # ---- events --------------------------------------------------------------------------------------
     async def on_events(self, tp: TP, records: Sequence[Event]) -> None:
@@ -181,12 +181,14 @@ class Cases:
                 good += 1
                 continue
             effects.append(told)
-            good += all(away.fact is not admitted.fact for away in told.turned_away)
-            for away in told.turned_away:
+            good += all(away.fact is not admitted.fact for away in told.rejected)
+            for away in told.rejected:
                 self._turn_away(away, admitted, record, tp, letters)
         self._limit.taken(good)
 
-    def _turn_away(self, away: TurnedAway, admitted: Admitted, record: Event, tp: TP, letters: list[KeyValue]) -> None:
+    def _turn_away(
+        self, away: RejectedFact, admitted: Admitted, record: Event, tp: TP, letters: list[KeyValue]
+    ) -> None:
         """A letter of the fact that does not count: the one in hand, or one that the case had kept until now."""
         if away.fact is admitted.fact:
             self._refuse(_of_the_case(away.reason, kept=False), record, tp, letters, digest=away.fact.digest)
@@ -252,7 +254,7 @@ class Cases:
                 await self._delivery.publish(number)
                 await self._tell(number, effects, now)
                 await self._delivery.flush()
-                partition.told(effects)
+                partition.mark_published(effects)
             if time.monotonic() > until:
                 return partition.next_at is None or partition.next_at > now
         await self._retry(number, partition, now, until)
@@ -270,7 +272,7 @@ class Cases:
             await self._delivery.publish(number)
             await self._tell(number, effects, now)
             await self._delivery.flush()
-            partition.told(effects)
+            partition.mark_published(effects)
 
     def _is_catching_up(self, number: int) -> bool:
         lag = self._delivery.lag(number)
@@ -282,7 +284,7 @@ class Cases:
 
     # ---- telling -------------------------------------------------------------------------------------
     async def _tell(self, number: int, effects: Iterable[Effects], now: Instant) -> None:
-        """Publish cards, rulings and quarantines, in the partition of their case."""
+        """Publish cards, verdicts and quarantines, in the partition of their case."""
         cards: list[KeyValue] = []
         verdicts: list[KeyValue] = []
         quarantines: list[KeyValue] = []
@@ -295,10 +297,10 @@ class Cases:
                 quarantines.append(quarantine_record(effect.key, effect.quarantine, zone))
             for state in effect.cards:
                 cards.append(card_record(state, key, zone))
-            for ruling in effect.rulings:
-                gone = ruling.verdict == RETRACTED
-                verdict = None if gone else written_verdict(ruling, key, self._judge, now)
-                verdicts.append(verdict_record(ruling.kpi, key, ruling.cycle, verdict))
+            for ruled in effect.verdicts:
+                gone = ruled.verdict == RETRACTED
+                verdict = None if gone else written_verdict(ruled, key, self._judge, now)
+                verdicts.append(verdict_record(ruled.kpi, key, ruled.cycle, verdict))
         if cards:
             await self._delivery.send_many(self._topics.cards, number, cards)
         if verdicts:

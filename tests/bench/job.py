@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Self, TypeAlias
 
-from services.domain.sums.tally import Cell, Tally, TallyKey
+from services.domain.sums.tally import Tally, TallyField, TallyKey
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "bench"
@@ -33,10 +33,10 @@ def rows_of(tallies: Mapping[TallyKey, Tally]) -> Rows:
     for key, tally in tallies.items():
         row = rows.setdefault(f"{key.item}|{key.unit}", no_row())
         if key.kpi.endswith(ONLINE):  # matures with the completion, so that what matured is what is completed
-            row["completed"] += tally.cells[Cell.N]
-            row["online"] += tally.cells[Cell.MET]
+            row["completed"] += tally.cells[TallyField.N]
+            row["online"] += tally.cells[TallyField.MET]
         elif key.kpi.endswith(ON_TIME):
-            row["on_time"] += tally.cells[Cell.MET]
+            row["on_time"] += tally.cells[TallyField.MET]
     return {name: row for name, row in rows.items() if row["completed"]}
 
 

@@ -16,13 +16,13 @@ import httpx
 import orjson
 from prometheus_client.utils import floatToGoString
 
-from services.domain.history.fold import insert
-from services.domain.intake.facts import Fact, Rank
+from services.domain.history.fact_set import insert
+from services.domain.intake.facts import Fact, FactType
 from services.domain.intake.refusal import Refused
 from services.domain.judging.judge import Judge
 from services.domain.results.cards import VARIANT
 from services.domain.results.published import Card, ValueRow, Verdict
-from services.domain.results.verdicts import rulings_of, written_verdict
+from services.domain.results.verdicts import verdicts_of, written_verdict
 from services.domain.time.zone import Instant
 from services.messaging.codec import admission
 from services.messaging.reader import TopicReader
@@ -104,7 +104,7 @@ def series_of(row: Mapping[str, str]) -> Iterable[str]:
 
 # ---- verdicts ----------------------------------------------------------------------------------------
 def of_verdicts(bootstrap: str, expected: Mapping[str, Verdict]) -> list[str]:
-    """The last record of each key of case.verdicts with the verdicts by the facts of each case (`verdicts_of`)."""
+    """The last record of each key of case.verdicts with the verdicts by the facts of each case (`final_verdicts`)."""
     published: dict[str, Verdict] = {}
     with TopicReader(bootstrap, [CASE_VERDICTS]) as reader:
         while not (reader.caught_up and reader.lag[CASE_VERDICTS] == 0):
@@ -121,12 +121,12 @@ def of_verdicts(bootstrap: str, expected: Mapping[str, Verdict]) -> list[str]:
     ]
 
 
-def verdicts_of(archive: Path, judge: Judge, now: Instant) -> dict[str, Verdict]:
+def final_verdicts(archive: Path, judge: Judge, now: Instant) -> dict[str, Verdict]:
     """Key → verdict, as of `now`."""
     found: dict[str, Verdict] = {}
     for key, facts in facts_of(archive, judge).items():
-        for ruling in rulings_of(judge.judge(facts, now)):
-            found[f"{ruling.kpi}|{key}|{ruling.cycle}"] = _timeless(written_verdict(ruling, key, judge, now))
+        for verdict in verdicts_of(judge.judge(facts, now)):
+            found[f"{verdict.kpi}|{key}|{verdict.cycle}"] = _timeless(written_verdict(verdict, key, judge, now))
     return found
 
 
@@ -140,7 +140,7 @@ def facts_of(archive: Path, judge: Judge) -> dict[str, list[Fact]]:
                 admitted = admit(line.rstrip(b"\n"))
             except Refused:
                 continue
-            if admitted.fact.rank != Rank.SOURCE_HEARTBEAT:
+            if admitted.fact.type != FactType.SOURCE_HEARTBEAT:
                 insert(cases[admitted.key], admitted.fact)
     return cases
 

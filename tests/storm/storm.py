@@ -418,7 +418,7 @@ def _compare(system: _System, outcome: Outcome) -> None:
     differences["cards"] = comparison.of_lines("cards", actual_cards, expected_cards)
     settings = system.settings
     now = district.end - 1
-    verdicts = comparison.verdicts_of(archive, district.judge, now)
+    verdicts = comparison.final_verdicts(archive, district.judge, now)
     outcome.verdicts = len(verdicts)
     exporter = f"http://127.0.0.1:{settings.exporter_port}/metrics"
     until = time.monotonic() + SETTLE_SECONDS

@@ -19,8 +19,8 @@ from services.domain.plan.plan import Plan, Promise, Title
 from services.domain.plan.statutory_time import Law
 from services.domain.results.published import State, ValueRow
 from services.domain.time.zone import Zone
+from services.replay.csv_files import write_values
 from services.replay.replay import replay
-from services.replay.writing import write_values
 from services.reporting.charts import Charts, Line, Point
 from services.reporting.page import WINDOW_NAMES
 from services.reporting.report import change, in_force

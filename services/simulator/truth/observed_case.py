@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from services.domain.intake.facts import RANK_OF
+from services.domain.intake.facts import contract_place
 from services.domain.time.zone import Instant
 from services.simulator.stories.case_history import CaseHistory
 from services.simulator.stories.event import OPERATIONS, Data, SimulatedEvent
@@ -304,4 +304,4 @@ def _effective(events: Sequence[SimulatedEvent]) -> list[tuple[SimulatedEvent, I
     effective = [
         (event, reported_time(event)) for event in events if event.type != "correction" and event.id not in deleted
     ]
-    return sorted(effective, key=lambda each: (each[1], RANK_OF[each[0].type], each[0].source, each[0].id))
+    return sorted(effective, key=lambda each: (each[1], contract_place(each[0].type), each[0].source, each[0].id))
