@@ -16,7 +16,7 @@ from services.domain.results.cards import case_name
 from services.messaging.exported import exported
 from services.messaging.reader import BrokerUnavailable, Record, TopicReader
 from services.messaging.topics import CASE_EVENTS
-from services.process.atomic_file import whole_file
+from services.process.atomic_file import atomic_file
 from services.process.settings import Settings
 
 _THERE_WITHIN_SECONDS = 15
@@ -38,7 +38,7 @@ def archive(
     address = bootstrap or Settings.from_environment().bootstrap
     count = 0
     try:
-        with TopicReader(address, [CASE_EVENTS]) as reader, whole_file(out) as sink, Display() as told:
+        with TopicReader(address, [CASE_EVENTS]) as reader, atomic_file(out) as sink, Display() as told:
             for record in _events(reader, address):
                 if case is not None and not _is_of(case, record.key or b""):
                     continue

@@ -17,7 +17,7 @@ from services.cli.failure import INPUT_HAS_ERRORS, Failure
 from services.cli.mapping import ExportMapping, MappingError, Problem, RowReader, read_mapping
 from services.cli.terminal import safe_console, say
 from services.domain.intake.visible_text import visible
-from services.process.atomic_file import whole_file
+from services.process.atomic_file import atomic_file
 
 _TOLD_EVERY = 5_000
 _LISTED = 1_000
@@ -55,7 +55,7 @@ def import_export(
         task = bar.add_task("reading", total=None)
         try:
             outcomes = events_of(export, read_mapping(mapping))
-            sink = stack.enter_context(whole_file(out))
+            sink = stack.enter_context(atomic_file(out))
             for outcome in outcomes:
                 if isinstance(outcome, Problem):
                     problems += 1

@@ -24,7 +24,6 @@ from services.messaging.decoding import (
     SIGNAL,
     Published,
     Unreadable,
-    WorkerFailure,
     passed_over,
     read_card,
     read_failure,
@@ -34,6 +33,7 @@ from services.messaging.decoding import (
 from services.messaging.reader import BrokerUnavailable, TopicReader
 from services.messaging.topics import ALERT_CARDS, CASE_QUARANTINE, KPI_VALUES, WORKER_FAILURES
 from services.process.settings import Settings
+from services.process.worker_failures import WorkerFailure
 
 _STYLES = {
     State.MISSED: "bold red",

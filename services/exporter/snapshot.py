@@ -21,7 +21,6 @@ from services.messaging.decoding import (
     SIGNAL,
     Published,
     Unreadable,
-    WorkerFailure,
     fields_of,
     read_card,
     read_failure,
@@ -41,6 +40,7 @@ from services.messaging.series import (
     signal_series,
 )
 from services.messaging.tally_log import Progress
+from services.process.worker_failures import WorkerFailure
 
 ROW_BUDGET = 40_000
 """Value rows that are exported at most: some 17 series each. Beyond it rows are hidden, counted and alerted."""

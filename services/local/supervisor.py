@@ -15,6 +15,7 @@ from services.local.failures import PartUnavailable
 from services.messaging import topics
 from services.process import readiness
 from services.process.settings import Settings, variable
+from services.process.worker_failures import repeated
 
 Obstacle = str
 """Why a part is not ready yet, for a person to read; empty if it is."""
@@ -109,7 +110,7 @@ def _worker_obstacle(settings: Settings, child: Child) -> Obstacle:
 
 def dying(part: Part, settings: Settings) -> str:
     """That a worker dies again and again of one cause, in a sentence; empty if it does not, or is none."""
-    return readiness.dying(settings.state, part.name)
+    return repeated(settings.state, part.name)
 
 
 def _no_events_yet(settings: Settings, child: Child) -> Obstacle:

@@ -19,6 +19,7 @@ from services.domain.results.published import Card, Level, State, ValueRow, Verd
 from services.domain.time.zone import Instant, instant_of
 from services.messaging import metrics
 from services.messaging.series import number_of
+from services.process.worker_failures import WorkerFailure
 
 SIGNAL = b"signal|"
 """Begins the keys of what is published beside the value rows."""
@@ -198,19 +199,6 @@ def read_verdict(value: bytes | None) -> Verdict:
 
 
 # ---- worker.failures -------------------------------------------------------------------------------------------
-class WorkerFailure(NamedTuple):
-    """A worker that has died several times in a row of one cause."""
-
-    worker: str
-    stage: str
-    cause: str
-    """The class of the error and the innermost place in our code, or the sentence of a foreseen end."""
-    times: int
-    since: float
-    """Real seconds since 1970 UTC: when it first died of it."""
-    last: float
-
-
 def read_failure(value: bytes | None) -> WorkerFailure:
     """A record of worker.failures. Raises Unreadable."""
     fields = fields_of(value)

@@ -9,7 +9,6 @@ a little after the last `keep`, and never before a time that it has shown.
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from services.domain.time.zone import Instant
+from services.process.atomic_file import replace_file
 from services.process.settings import Settings, SettingsError, variable
 from services.process.text_file import read_text
 
@@ -143,7 +143,4 @@ class Clock:
 
     def _write(self, setting: _Setting) -> None:
         assert self._file, "the real clock cannot be set"
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        draft = self._file.with_name(f"{self._file.name}.{os.getpid()}")
-        draft.write_text(json.dumps(asdict(setting)))
-        draft.replace(self._file)  # at once, so that no reader sees half of it
+        replace_file(self._file, json.dumps(asdict(setting)))

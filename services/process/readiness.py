@@ -11,7 +11,6 @@ recent. One that may not read a topic or a group never gets there, which is the 
 worker that the settings name, or a part that answers over HTTP. Exit code 0 if it is ready, else 3 and why not.
 """
 
-import importlib
 import logging
 import os
 import sys
@@ -24,8 +23,10 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from services.process.atomic_file import replace_file
 from services.process.logs import complain
 from services.process.settings import Settings, SettingsError
+from services.process.worker_failures import repeated
 
 log = logging.getLogger(__name__)
 
@@ -72,15 +73,12 @@ class Readiness(BaseModel):
         return ""
 
     def write(self, state: Path) -> None:
-        """Says so, at once: a reader sees the file before or after, never half of it. Where the disk is full the worker
-        goes on with its work, and is not seen to be ready."""
-        draft = state / f"{self.worker}.ready.{self.pid}"
+        """Write it down. Where the disk is full the worker goes on with its work, and does not seem ready."""
+        file = _file(state, self.worker)
         try:
-            state.mkdir(parents=True, exist_ok=True)
-            draft.write_text(self.model_dump_json())
-            draft.replace(_file(state, self.worker))
+            replace_file(file, self.model_dump_json())
         except OSError as error:
-            log.warning("%s cannot be written, so that this worker seems not to be ready: %s", draft, error)
+            log.warning("%s cannot be written, so that this worker does not seem ready: %s", file, error)
 
 
 def read(state: Path, worker: str) -> Readiness | None:
@@ -99,14 +97,7 @@ def of_worker(state: Path, worker: str) -> str:
     """Why the worker is not ready, and that it dies again and again, if it does; empty if it is ready."""
     said = read(state, worker)
     obstacle = "it has not said anything yet" if said is None else said.obstacle
-    return "; ".join(filter(None, (obstacle, dying(state, worker)))) if obstacle else ""
-
-
-def dying(state: Path, worker: str) -> str:
-    """That a worker dies again and again of one cause, in a sentence; empty if it does not."""
-    if not (state / f"{worker}.failures").exists():
-        return ""  # the health check asks often: what reads the file is loaded where there is one
-    return importlib.import_module("services.process.worker_failures").repeated(state, worker)  # type: ignore[no-any-return]
+    return "; ".join(filter(None, (obstacle, repeated(state, worker)))) if obstacle else ""
 
 
 def of_web_part(url: str) -> str:

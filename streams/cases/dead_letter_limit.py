@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from services.domain.intake.refusal import Reason
-from streams.application import WorkerEnds
+from services.process.worker_failures import ForeseenEnd
 
 RECENT = 1_000
 """How many of the last events the share is taken of."""
@@ -15,7 +15,7 @@ ENOUGH = 100
 """Fewer events than this prove nothing."""
 
 
-class TooManyDeadLetters(WorkerEnds):
+class TooManyDeadLetters(ForeseenEnd):
     """More than the allowed share of recent events was refused. Most likely a source or this version is wrong."""
 
 

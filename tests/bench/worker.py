@@ -23,11 +23,13 @@ from services.domain.judging.judge import Judge
 from services.domain.time.zone import Instant
 from services.messaging.codec import CODEC
 from services.process.clock import Clock
-from streams.application import run, worker_app
+from services.process.settings import Settings
+from streams.application import worker_app
 from streams.cases.__main__ import TICK_SECONDS
 from streams.cases.cases import Cases, CaseTopics
 from streams.cases.dead_letter_limit import DeadLetterLimit
 from streams.delivery.bulk import BulkDelivery, Record, changelog_topic
+from streams.worker import run
 from tests.bench.job import PARTITIONS, PLAN, Protocol
 
 TABLE = "rows"
@@ -67,14 +69,8 @@ class WatchedCases(Cases):
 def build(protocol: Protocol) -> faust.App:
     """The app, as `streams.cases` builds it."""
     plan = load_plan(PLAN)
-    app = worker_app(
-        protocol.group,
-        bootstrap=protocol.bootstrap,
-        data_dir=protocol.state,
-        worker="worker-1",
-        partitions=PARTITIONS,
-        session_seconds=SESSION_SECONDS,
-    )
+    settings = Settings(bootstrap=protocol.bootstrap, state=protocol.state, session_timeout_seconds=SESSION_SECONDS)
+    app = worker_app(protocol.group, settings, partitions=PARTITIONS, store="rocksdb")
     delivery = BulkDelivery(app, table=TABLE)
     cases = WatchedCases(
         delivery,

@@ -22,11 +22,12 @@ from services.exporter.collector import PlanCollector
 from services.exporter.exposition import exposition
 from services.exporter.snapshot import LabelSets, Snapshot
 from services.messaging import decoding, tally_log, topics
-from services.messaging.decoding import Unreadable, WorkerFailure, read_card, read_row
+from services.messaging.decoding import Unreadable, read_card, read_row
 from services.messaging.reader import Record
 from services.messaging.tally_log import Progress, TallyLog
 from services.messaging.tally_reader import Passed, standing_at
 from services.process.settings import Settings
+from services.process.worker_failures import WorkerFailure
 from tests.unit.mutated_records import STRANGERS, Pair, mutated
 
 T = "2021-10-12T09:59:00+08:00"

@@ -25,10 +25,10 @@ from services.exporter.exposition import exposition
 from services.exporter.snapshot import REASONS, LabelSets, Snapshot
 from services.exporter.web import exporter_app
 from services.messaging import metrics
-from services.messaging.decoding import WorkerFailure
 from services.messaging.series import WrittenLabels
 from services.messaging.tally_log import Progress
 from services.messaging.topics import CASES_CHANGELOG
+from services.process.worker_failures import WorkerFailure
 from tests.asgi import get
 
 JIANGBEI = Path(services.catalog.__file__).parent / "jiangbei-2021"
