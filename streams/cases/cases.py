@@ -39,7 +39,7 @@ from services.process.clock import Clock
 from streams.cases.dead_letter_limit import DeadLetterLimit, SentLetters, TooManyDeadLetters
 from streams.cases.partition_check import Placement
 from streams.delivery.bulk import BulkDelivery
-from streams.delivery.bulk import Record as Event
+from streams.delivery.faust_driver import Record as Event
 
 CATCHING_UP = 5_000
 """With more events than this unread, a partition catches up: its cards and sweeps wait."""

@@ -18,189 +18,16 @@ ever, and what is known already changes nothing.
 """
 
 import logging
-import shutil
-import struct
-import time
-from collections.abc import Collection, ItemsView, Iterable, Iterator, MutableMapping, Sequence
-from pathlib import Path
-from typing import Protocol, TypeAlias
+from collections.abc import Collection, ItemsView, Iterator, MutableMapping, Sequence
 
-from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch, WriteOptions
-
-CLAIM_KEY = b""
-"""Key of a claim in the changelog, and of the place in a store. No row may use it."""
-
-EPOCH_HEADER = "epoch"
-
-Change: TypeAlias = tuple[bytes, bytes | None]
+from streams.delivery.changelog import CLAIM_KEY, Change, ChangelogRecord, ForeignRecord, decode
+from streams.delivery.stores import Store
 
 _log = logging.getLogger(__name__)
-
-_EPOCH = struct.Struct(">q")
-_PLACE = struct.Struct(">qq")
-
-_CACHE_BYTES = 256 << 20
-_MEMTABLE_BYTES = 16 << 20  # without a write-ahead log a kill -9 costs at most this much re-reading per partition
-_OPEN_PATIENCE_SECONDS = 10.0
-
-
-class ChangelogRecord(Protocol):
-    """What `PartitionRows.absorb` reads of an aiokafka ConsumerRecord."""
-
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
-
-
-class NotOurs(ValueError):
-    """A changelog record that was not written by this program. Says why, and never quotes from it."""
 
 
 class Superseded(Exception):
     """Another worker has claimed this partition: this one must not write to it any more."""
-
-
-def encode(epoch: int, row: bytes | None) -> tuple[bytes | None, list[tuple[str, bytes]]]:
-    """Value and headers of a changelog record."""
-    if row is None:
-        return None, [(EPOCH_HEADER, _EPOCH.pack(epoch))]
-    return _EPOCH.pack(epoch) + row, []
-
-
-def decode(record: ChangelogRecord) -> tuple[int, bytes | None]:
-    """Epoch and row of a changelog record. Raises NotOurs."""
-    value = record.value
-    if value is not None:
-        if len(value) < _EPOCH.size:
-            raise NotOurs("it is too short to have an epoch")
-        return _epoch(value), value[_EPOCH.size :]
-    for name, content in record.headers:
-        if name == EPOCH_HEADER:
-            if type(content) is not bytes or len(content) != _EPOCH.size:
-                raise NotOurs("its epoch is none")
-            return _epoch(content), None
-    raise NotOurs("it has no epoch")
-
-
-def _epoch(content: bytes) -> int:
-    epoch: int = _EPOCH.unpack_from(content)[0]
-    if epoch < 0:
-        raise NotOurs("its epoch is below 0")
-    return epoch
-
-
-class Store(Protocol):
-    """Where the acknowledged rows of one partition are kept, with the place in the changelog they stand for."""
-
-    position: int
-    """Offset of the last changelog record that is in the store; -1: none."""
-    epoch: int
-    """The highest epoch seen up to `position`; -1: none."""
-
-    def get(self, key: bytes) -> bytes | None: ...
-    def items(self) -> Iterator[tuple[bytes, bytes]]: ...
-    def write(self, changes: Iterable[Change], position: int, epoch: int) -> None:
-        """Rows and place change together or not at all."""
-
-    def clear(self) -> None: ...
-    def close(self) -> None: ...
-
-
-class MemoryStore:
-    """Rows in a dict, for tests: restored from the changelog's beginning at every start."""
-
-    def __init__(self) -> None:
-        self.position = self.epoch = -1
-        self._rows: dict[bytes, bytes] = {}
-        self.get = self._rows.get
-
-    def items(self) -> Iterator[tuple[bytes, bytes]]:
-        return iter(list(self._rows.items()))
-
-    def write(self, changes: Iterable[Change], position: int, epoch: int) -> None:
-        for key, row in changes:
-            if row is None:
-                self._rows.pop(key, None)
-            else:
-                self._rows[key] = row
-        self.position, self.epoch = position, epoch
-
-    def clear(self) -> None:
-        self._rows.clear()
-        self.position = self.epoch = -1
-
-    def close(self) -> None:
-        pass
-
-
-class RocksStore:
-    """Rows in RocksDB, one database per partition. The changelog is the write-ahead log, so RocksDB keeps none:
-    what a kill -9 takes from the memtable is read again from the place that survived with the rows."""
-
-    _cache: Cache | None = None  # shared by all partitions of a worker
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._unlogged = WriteOptions()
-        self._unlogged.disable_wal = True  # type: ignore[method-assign,assignment]  # a property; the stub says method
-        self._open()
-
-    def _open(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        give_up = time.monotonic() + _OPEN_PATIENCE_SECONDS
-        while True:
-            try:
-                self._rows = Rdict(str(self._path), self._options())
-                break
-            except Exception as error:  # rocksdict raises plain Exception; a worker that is still ending holds the lock
-                if "lock" not in str(error).lower() or time.monotonic() > give_up:
-                    raise
-                time.sleep(0.2)
-        self.get = self._rows.get
-        place = self._rows.get(CLAIM_KEY)
-        self.position, self.epoch = _PLACE.unpack(place) if place else (-1, -1)
-
-    @classmethod
-    def _options(cls) -> Options:
-        cls._cache = cls._cache or Cache(_CACHE_BYTES)
-        table = BlockBasedOptions()
-        table.set_block_cache(cls._cache)
-        table.set_bloom_filter(10, block_based=False)  # a new case is looked up and is not there
-        options = Options(raw_mode=True)
-        options.create_if_missing(True)
-        options.set_block_based_table_factory(table)
-        options.set_write_buffer_size(_MEMTABLE_BYTES)
-        options.set_memtable_whole_key_filtering(True)  # the same for what is not on disk yet
-        options.set_memtable_prefix_bloom_ratio(0.05)
-        options.set_compression_type(DBCompressionType.lz4())
-        options.set_keep_log_file_num(2)
-        return options
-
-    def items(self) -> Iterator[tuple[bytes, bytes]]:
-        for key, row in self._rows.items():
-            if key != CLAIM_KEY:
-                yield key, row  # type: ignore[misc]  # raw mode: keys are bytes
-
-    def write(self, changes: Iterable[Change], position: int, epoch: int) -> None:
-        batch = WriteBatch(raw_mode=True)
-        for key, row in changes:
-            if row is None:
-                batch.delete(key)
-            else:
-                batch.put(key, row)
-        batch.put(CLAIM_KEY, _PLACE.pack(position, epoch))
-        self._rows.write(batch, self._unlogged)
-        self.position, self.epoch = position, epoch
-
-    def clear(self) -> None:
-        self._rows.close()
-        shutil.rmtree(self._path)
-        self._open()
-
-    def close(self) -> None:
-        self._rows.flush()
-        self._rows.close()
 
 
 class PartitionRows(MutableMapping[bytes, bytes]):
@@ -221,7 +48,7 @@ class PartitionRows(MutableMapping[bytes, bytes]):
         """Offset of this owner's claim; -1: not claimed."""
         self.stale: set[bytes] = set()
         """Keys whose last changelog record is stale: their row must be written again."""
-        self._restating: set[bytes] = set()
+        self._rewriting: set[bytes] = set()
         self.lost: set[bytes] = set()
         """Keys under which there is nothing but a record that was not written by this program."""
         self._held: int | None = None  # the place to keep on disk while stale records are not written over
@@ -282,14 +109,18 @@ class PartitionRows(MutableMapping[bytes, bytes]):
         if first != self.position + 1:
             self.disturbed = True
             return
-        if self._restating:
-            self._restating.difference_update(key for key, _ in changes)
-        if self.lost:
-            self.lost.difference_update(key for key, row in changes if row is not None)
-        if not self._restating and not self.stale and not self.lost:
-            self._held = None
+        self._note_rewritten(changes)
         self.position = last
         self._write(changes)
+
+    def _note_rewritten(self, changes: Sequence[Change]) -> None:
+        """These changes lie behind what was passed over under their keys."""
+        if self._rewriting:
+            self._rewriting.difference_update(key for key, _ in changes)
+        if self.lost:
+            self.lost.difference_update(key for key, row in changes if row is not None)
+        if not self._rewriting and not self.stale and not self.lost:
+            self._held = None
 
     # -- from the changelog --------------------------------------------------------------------------------------------
     @property
@@ -302,8 +133,8 @@ class PartitionRows(MutableMapping[bytes, bytes]):
         self.epoch = claim
         self._pending.clear()
         self._changed.clear()
-        self.stale |= self._restating
-        self._restating.clear()
+        self.stale |= self._rewriting
+        self._rewriting.clear()
         self.disturbed = False
         if self.position >= claim:  # it stands for another changelog, one that was deleted
             self._store.clear()
@@ -330,15 +161,12 @@ class PartitionRows(MutableMapping[bytes, bytes]):
                 self._pass_over(position, "it has no key")
                 continue
             if key == CLAIM_KEY:
-                if position > self.epoch >= 0:
-                    raise Superseded(f"claimed at offset {position} of the changelog, after {self.epoch}")
+                self._check_claim(position)
                 epoch = max(epoch, position)
                 continue
             try:
                 writer, row = decode(record)
-                if writer > position:
-                    raise NotOurs("its epoch is of a claim that is still to come")
-            except NotOurs as wrong:
+            except ForeignRecord as wrong:
                 self._pass_over(position, wrong)
                 self._hold(key, position)
                 if changes.get(key, self.get(key)) is None:
@@ -356,6 +184,11 @@ class PartitionRows(MutableMapping[bytes, bytes]):
             self._write(changes.items())
         return len(changes)
 
+    def _check_claim(self, offset: int) -> None:
+        """Raises Superseded where the claim at this offset is later than this owner's."""
+        if offset > self.epoch >= 0:
+            raise Superseded(f"claimed at offset {offset} of the changelog, after {self.epoch}")
+
     def _pass_over(self, offset: int, reason: object) -> None:
         _log.error("%s, offset %d: the record was not written by this program and is passed over: %s",
                    self._place, offset, reason)  # fmt: skip
@@ -372,11 +205,11 @@ class PartitionRows(MutableMapping[bytes, bytes]):
             self.position = position
             self._write(())
 
-    def restate(self) -> None:
+    def rewrite_stale(self) -> None:
         """Mark the rows of stale keys as changed, so that the next publication puts the right row last in the log."""
         for key in self.stale - self.lost:
             self._pending[key] = self._changed[key] = self.get(key)
-        self._restating |= self.stale - self.lost
+        self._rewriting |= self.stale - self.lost
         self.stale.clear()
 
     def forget_lost(self) -> None:

@@ -21,7 +21,7 @@ from services.messaging.tally_log import Record, TallyLog
 from services.messaging.topics import KPI_TALLIES, KPI_VALUES
 from services.process.clock import Clock
 from streams.delivery.bulk import BulkDelivery
-from streams.delivery.bulk import Record as Event
+from streams.delivery.faust_driver import Record as Event
 
 REFRESH_SECONDS = 15.0
 """Every row is published again after this, changed or not: its watermark moves."""

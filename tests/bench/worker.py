@@ -28,7 +28,9 @@ from streams.application import worker_app
 from streams.cases.__main__ import TICK_SECONDS
 from streams.cases.cases import Cases, CaseTopics
 from streams.cases.dead_letter_limit import DeadLetterLimit
-from streams.delivery.bulk import BulkDelivery, Record, changelog_topic
+from streams.delivery.bulk import BulkDelivery
+from streams.delivery.faust_driver import Record
+from streams.delivery.recovery import changelog_topic
 from streams.worker import run
 from tests.bench.job import PARTITIONS, PLAN, Protocol
 

@@ -19,7 +19,7 @@ import kafka as kafka_python
 import pytest
 from kafka.admin import KafkaAdminClient, NewTopic
 
-from streams.delivery.rows import CLAIM_KEY, NotOurs, decode, encode
+from streams.delivery.changelog import CLAIM_KEY, ForeignRecord, decode, encode
 from tests.integration.delivery_worker import ID_BYTES, SWEEP_KEY, ids
 
 PARTITIONS = 8
@@ -172,7 +172,7 @@ class Group:
         for record in self._read(f"{self.app_id}-counts-changelog"):
             try:
                 epoch, row = (record.offset, None) if record.key == CLAIM_KEY else decode(record)
-            except NotOurs:  # made by hand: readers pass it over
+            except ForeignRecord:  # made by hand: readers pass it over
                 epoch, row = -1, b""
             found[record.partition].append((record.offset, record.key, epoch, row))
         return found

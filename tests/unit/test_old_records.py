@@ -26,7 +26,7 @@ from services.messaging.topics import (
     KPI_TALLIES,
     KPI_VALUES,
 )
-from streams.delivery.rows import CLAIM_KEY, decode
+from streams.delivery.changelog import CLAIM_KEY, decode
 from tests.integration.crash_story import Truth, day_end
 from tests.integration.old_version.recorded import PLAN, Recorded, of_topic, read_topics
 from tests.integration.old_version.stream import BEFORE, PARTITIONS, days, missing_types
