@@ -1,4 +1,4 @@
-"""What delivery keeps without a broker: the rows of a partition, what waits to be handled, and the guard against freezes."""
+"""What delivery keeps without a broker: the rows of a partition, what waits to be handled, and the freeze guard."""
 
 import asyncio
 import os
