@@ -1,8 +1,8 @@
 """The topic `worker.failures`: how a worker dies again and again, or that it works once more."""
 
-import orjson
 from kafka import KafkaProducer
 
+from services.messaging.records.worker_failures import failure_record
 from services.messaging.topics import ANSWER_MS, WORKER_FAILURES
 from services.process.worker_failures import WorkerFailure
 
@@ -15,7 +15,7 @@ def publish_failure(bootstrap: str, worker: str, failure: WorkerFailure | None) 
     """
     producer = KafkaProducer(bootstrap_servers=bootstrap.split(","), bootstrap_timeout_ms=ANSWER_MS, acks="all")
     try:
-        value = None if failure is None else orjson.dumps(failure._asdict())
-        producer.send(WORKER_FAILURES, key=worker.encode(), value=value).get(timeout=ANSWER_MS / 1000)
+        key, value = failure_record(worker, failure)
+        producer.send(WORKER_FAILURES, key=key, value=value).get(timeout=ANSWER_MS / 1000)
     finally:
         producer.close(timeout=1)

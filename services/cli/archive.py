@@ -13,8 +13,8 @@ from services.cli.progress import Display
 from services.cli.terminal import say
 from services.domain.intake.facts import KEY_SEPARATOR
 from services.domain.results.cards import case_name
-from services.messaging.exported import exported
 from services.messaging.reader import BrokerUnavailable, Record, TopicReader
+from services.messaging.records.case_events import line_of_record
 from services.messaging.topics import CASE_EVENTS
 from services.process.atomic_file import atomic_file
 from services.process.settings import Settings
@@ -42,7 +42,7 @@ def archive(
             for record in _events(reader, address):
                 if case is not None and not _is_of(case, record.key or b""):
                     continue
-                line = exported(record.value or b"", record.headers, record.timestamp)
+                line = line_of_record(record.value or b"", record.headers, record.timestamp)
                 if line is not None:
                     sink.write(line + b"\n")
                     count += 1

@@ -11,8 +11,8 @@ from rich.table import Table
 from services.cli.failure import INPUT_HAS_ERRORS, NO_ANSWER, Failure
 from services.cli.terminal import safe_console, say
 from services.domain.results.cards import case_name
-from services.messaging.quarantine_log import QuarantinedCase, decode
 from services.messaging.reader import BrokerUnavailable, TopicReader
+from services.messaging.records.quarantine import QuarantinedCase, decode
 from services.messaging.tally_reader import ticks
 from services.messaging.topics import CASE_QUARANTINE
 from services.process.settings import Settings

@@ -20,17 +20,14 @@ from services.domain.judging.data_quality import FORECASTS
 from services.domain.plan.plan import Plan, Promise
 from services.domain.results.cards import WHOLE
 from services.domain.results.published import WORST_FIRST, Card, Level, State, ValueRow
-from services.messaging.decoding import (
-    SIGNAL,
-    Published,
-    Unreadable,
-    passed_over,
-    read_card,
-    read_failure,
-    read_row,
-    read_signal,
-)
 from services.messaging.reader import BrokerUnavailable, TopicReader
+from services.messaging.records import cards as card_records
+from services.messaging.records import worker_failures as failure_records
+from services.messaging.records.fields import (
+    Unreadable,
+    log_unreadable,
+)
+from services.messaging.records.values import PublishedRow, Signal, decode_row, decode_signal, is_signal
 from services.messaging.topics import ALERT_CARDS, CASE_QUARANTINE, KPI_VALUES, WORKER_FAILURES
 from services.process.settings import Settings
 from services.process.worker_failures import WorkerFailure
@@ -95,8 +92,8 @@ def status(
 def read_published(bootstrap: str, wait: float) -> Standing:
     """The latest record of each key of the four topics that say how the district is. What cannot
     be read is passed over and counted. Raises BrokerUnavailable."""
-    values: dict[bytes, Published] = {}
-    signals: dict[bytes, dict[str, str]] = {}
+    values: dict[bytes, PublishedRow] = {}
+    signals: dict[bytes, Signal] = {}
     cards: dict[bytes, Card] = {}
     failures: dict[bytes, WorkerFailure] = {}
     unreadable: set[tuple[str, bytes]] = set()
@@ -108,24 +105,23 @@ def read_published(bootstrap: str, wait: float) -> Standing:
                 key = record.key or b""
                 try:
                     if record.topic == ALERT_CARDS:
-                        _keep(cards, key, record.value, read_card)
+                        _keep(cards, key, record.value, card_records.decode)
                     elif record.topic == WORKER_FAILURES:
-                        _keep(failures, key, record.value, read_failure)
+                        _keep(failures, key, record.value, failure_records.decode)
                     elif record.topic == CASE_QUARANTINE:
                         place = record.partition, key
                         (quarantined.discard if record.value is None else quarantined.add)(place)
-                    elif key.startswith(SIGNAL):
-                        _keep(signals, key, record.value, read_signal)
+                    elif is_signal(key):
+                        _keep(signals, key, record.value, decode_signal)
                     else:
                         _keep(values, key, record.value, _row_of_known_state)
                     unreadable.discard((record.topic, key))
                 except Unreadable as wrong:
                     unreadable.add((record.topic, key))
-                    passed_over(_log, record.topic, record.partition, record.offset, wrong)
+                    log_unreadable(_log, record.topic, record.partition, record.offset, wrong)
     return Standing(
         [each.row for each in values.values()],
-        {(each["signal"], each["unit"], each["item"]): each["mean"] for each in signals.values()
-         if each["signal"] in FORECASTS},
+        {(each.signal, each.unit, each.item): str(each.mean) for each in signals.values() if each.is_forecast},
         list(cards.values()),
         max((each.computed_at for each in values.values()), default=""),
         max((each.watermark for each in values.values()), default="") or "an unknown time",
@@ -146,8 +142,8 @@ def _keep(held: dict[bytes, _Kept], key: bytes, value: bytes | None, read: Calla
         held[key] = read(value)
 
 
-def _row_of_known_state(value: bytes) -> Published:
-    published = read_row(value)
+def _row_of_known_state(value: bytes) -> PublishedRow:
+    published = decode_row(value)
     if published.row.state not in tuple(State):
         raise Unreadable("its state is none that is known: bring all processes to one release")
     return published

@@ -30,10 +30,10 @@ from services.domain.plan.plan import Plan
 from services.domain.time.zone import instant_of
 from services.local import alertmanager, jars, monitoring_tools, prometheus, supervisor
 from services.local.child_process import Child, end_leftover
+from services.local.exporter_summary import Standing, standing
 from services.local.failures import PartUnavailable
 from services.local.kafka import Broker
 from services.local.monitoring_tools import MonitoringTools
-from services.local.standing import Standing, standing
 from services.messaging import topics
 from services.process.clock import KEEP_SECONDS, Clock
 from services.process.settings import Settings, SettingsError

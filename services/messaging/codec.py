@@ -1,6 +1,5 @@
 """JSON as it travels: read fast, and written canonically for the payload hash."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -53,29 +52,6 @@ def _is_plain(content: Mapping[str, Any]) -> bool:
         else:
             return False
     return True
-
-
-_ANY: Final = b"\x01"
-"""Begins a row that JSON's fast writer cannot write: no JSON text begins so."""
-
-
-def dump_row(row: Any) -> bytes:
-    """A row of facts as it is stored. What orjson cannot write (integers beyond 64 bits, very deep values) the standard
-    library can: no fact is lost for that."""
-    try:
-        return orjson.dumps(row)
-    except TypeError:
-        return _ANY + json.dumps(row, separators=(",", ":")).encode()
-
-
-def load_row(stored: bytes) -> Any:
-    """The row that was stored. ValueError if it is none."""
-    try:
-        return orjson.loads(stored)
-    except ValueError:
-        if stored[:1] != _ANY:
-            raise
-    return json.loads(stored[1:])
 
 
 CODEC: Final = JsonCodec(loads=orjson.loads, canonical=canonical, dumps=dumps)

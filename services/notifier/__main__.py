@@ -20,7 +20,7 @@ from services.notifier.delivery import AlertmanagerAway, Delivery
 from services.notifier.inbox import AcceptedAlerts, Cards
 from services.notifier.journal import Journal, JournalInUse
 from services.notifier.lost_ends import Asking, LostEnds
-from services.notifier.subjects import Numbering, card_id, of_alert, of_card
+from services.notifier.notice_subject import Numbering, card_id, of_alert, of_card
 from services.notifier.webhook import notifier_app
 from services.process.clock import Clock
 from services.process.http_server import serve_beside

@@ -12,7 +12,7 @@ from services.domain.plan.plan import Plan, Strength
 from services.domain.results.cards import WHOLE
 from services.domain.results.published import Card, Level
 from services.notifier.delivery import AlertmanagerAway
-from services.notifier.subjects import Alert, alert_id, card_id, is_active
+from services.notifier.notice_subject import Alert, alert_id, card_id, is_active
 
 log = logging.getLogger(__name__)
 

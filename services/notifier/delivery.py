@@ -30,7 +30,7 @@ from typing import Any
 from services.domain.results.published import Card
 from services.domain.time.zone import Instant
 from services.notifier.journal import Journal
-from services.notifier.subjects import Alert, Subject, Told, alert_of, card_of
+from services.notifier.notice_subject import Alert, Subject, Told, alert_of, card_of
 
 log = logging.getLogger(__name__)
 

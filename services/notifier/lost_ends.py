@@ -29,7 +29,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from services.notifier.delivery import AlertmanagerAway
-from services.notifier.subjects import Alert
+from services.notifier.notice_subject import Alert
 
 WATCHDOG = "Watchdog"
 EXPORTER_DOWN = "ExporterDown"

@@ -13,7 +13,7 @@ from services.catalog.sentences import in_words
 from services.domain.plan.plan import Plan, Promise, Title, Window
 from services.domain.results.published import WORST_FIRST, State, ValueRow
 from services.domain.time.zone import Zone
-from services.messaging.series import number_of
+from services.messaging.records.values import objective_of
 from services.reporting.charts import Charts, Line, Point
 from services.reporting.shown import Shown, row_key, shown
 from services.reporting.times import ReportTimes
@@ -181,9 +181,7 @@ class Reports:
             )
             for row in points
         ]
-        threshold = official.objective and Line(
-            number_of("objective", official.objective), shown(official, "objective", promise)
-        )
+        threshold = official.objective and Line(objective_of(official.objective), shown(official, "objective", promise))
         return charts.trend(drawn, threshold or None)
 
     def _title(self, unit: str) -> Title:

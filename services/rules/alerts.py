@@ -12,8 +12,8 @@ from typing import Any
 from services.catalog.wording import COLOUR_OF_A_MISS, SEVERITY_OF_A_MISS, objective_text, unit_of_measure
 from services.domain.plan.plan import Plan, Promise, Strength, Window
 from services.domain.results.published import State
-from services.messaging import metrics
-from services.messaging.records import (
+from services.names import metrics
+from services.names.recording_rules import (
     BACKDATED_SHARE,
     CARDS,
     CLOCK,

@@ -16,10 +16,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition  # type: ignore[import-unt
 from aiokafka.errors import KafkaError  # type: ignore[import-untyped]
 from faust.types import TP
 
-from streams.delivery.changelog import CLAIM_KEY, Change, encode
+from services.messaging.records.rows import CLAIM_KEY, encode
 from streams.delivery.faust_driver import Producer, Record, standalone_reader
 from streams.delivery.rows import PartitionRows
-from streams.delivery.stores import MemoryStore, RocksStore, Store
+from streams.delivery.stores import Change, MemoryStore, RocksStore, Store
 
 Lasts: TypeAlias = Callable[[], bool]
 """Whether the round in which something began still lasts: no rebalance since then, and the worker is not to stop."""

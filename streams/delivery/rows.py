@@ -19,11 +19,22 @@ ever, and what is known already changes nothing.
 
 import logging
 from collections.abc import Collection, ItemsView, Iterator, MutableMapping, Sequence
+from typing import Protocol
 
-from streams.delivery.changelog import CLAIM_KEY, Change, ChangelogRecord, ForeignRecord, decode
-from streams.delivery.stores import Store
+from services.messaging.records.fields import Unreadable
+from services.messaging.records.rows import CLAIM_KEY, ChangelogRecord, decode
+from streams.delivery.stores import Change, Store
 
 _log = logging.getLogger(__name__)
+
+
+class LoggedRecord(ChangelogRecord, Protocol):
+    """What `PartitionRows.absorb` reads of an aiokafka ConsumerRecord."""
+
+    @property
+    def offset(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
 
 
 class Superseded(Exception):
@@ -143,7 +154,7 @@ class PartitionRows(MutableMapping[bytes, bytes]):
             self.position = self._highest_epoch = claim
             self._write(())
 
-    def absorb(self, records: Sequence[ChangelogRecord]) -> int:
+    def absorb(self, records: Sequence[LoggedRecord]) -> int:
         """Apply records read from the log, in order; returns how many rows they changed.
 
         Raises:
@@ -165,8 +176,8 @@ class PartitionRows(MutableMapping[bytes, bytes]):
                 epoch = max(epoch, position)
                 continue
             try:
-                writer, row = decode(record)
-            except ForeignRecord as wrong:
+                writer, row = _decoded(record)
+            except Unreadable as wrong:
                 self._pass_over(position, wrong)
                 self._hold(key, position)
                 if changes.get(key, self.get(key)) is None:
@@ -232,6 +243,14 @@ class PartitionRows(MutableMapping[bytes, bytes]):
         for key, row in changes:
             if key in pending and pending[key] == row:
                 del pending[key]
+
+
+def _decoded(record: LoggedRecord) -> tuple[int, bytes | None]:
+    """Epoch and row of a record. Raises Unreadable where this program cannot have written it."""
+    epoch, row = decode(record)
+    if epoch > record.offset:
+        raise Unreadable("its epoch is of a claim that is still to come")
+    return epoch, row
 
 
 class _Items(ItemsView[bytes, bytes]):

@@ -5,11 +5,14 @@ import struct
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch, WriteOptions
 
-from streams.delivery.changelog import CLAIM_KEY, Change
+from services.messaging.records.rows import CLAIM_KEY
+
+Change: TypeAlias = tuple[bytes, bytes | None]
+"""A key and its row; None: the row is deleted."""
 
 _PLACE = struct.Struct(">qq")
 

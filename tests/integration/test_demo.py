@@ -16,8 +16,8 @@ import httpx
 import pytest
 
 from dashboards.page import Language
+from services.local.exporter_summary import Standing, standing
 from services.local.monitoring_tools import MonitoringTools
-from services.local.standing import Standing, standing
 from tests.integration.census import Census, Json, Prometheus, census
 from tests.integration.test_up import WEB_PORTS, Up, alive, ended
 from tests.unit import grafana

@@ -25,7 +25,7 @@ from services.messaging.reader import TopicReader
 from services.notifier.__main__ import Notifier
 from services.notifier.alertmanager import CARD_ALERT, Alertmanager, Mirror, real_now
 from services.notifier.lost_ends import Asking
-from services.notifier.subjects import card_id
+from services.notifier.notice_subject import card_id
 from services.notifier.webhook import notifier_app
 from services.process.clock import Clock
 from services.process.settings import Settings

@@ -12,9 +12,11 @@ from kafka.structs import OffsetAndMetadata
 from services.domain.results.published import Card, ValueRow, Verdict
 from services.domain.results.value_rows import Valuer
 from services.local.kafka import Broker
-from services.messaging.decoding import read_card, read_row, read_verdict
 from services.messaging.reader import TopicReader
-from services.messaging.tally_reader import read_standing
+from services.messaging.records import cards as card_records
+from services.messaging.records import verdicts as verdict_records
+from services.messaging.records.values import decode_row, is_signal
+from services.messaging.tally_reader import read_tallies
 from services.messaging.topics import (
     ALERT_CARDS,
     CASE_EVENTS,
@@ -69,7 +71,7 @@ def test_the_present_version_goes_on_where_the_version_before_stopped(
     for number, lines in enumerate(days()[BEFORE:], start=BEFORE):
         Clock.simulated(system.folder / "clock.json").set(day_end(number), 0)
         system.feed(lines)
-    standing = read_standing(system.settings.bootstrap, PARTITIONS, NOW - 1, timeout_seconds=120)
+    standing = read_tallies(system.settings.bootstrap, PARTITIONS, NOW - 1, timeout_seconds=120)
     expected = truth.at(NOW)
     assert Valuer(truth.judge).rows(standing.tallies, NOW, standing.last_events) == expected.values
     assert _cards(system) == expected.cards
@@ -108,12 +110,12 @@ def _latest(system: System, topic: str) -> dict[bytes, bytes]:
 
 
 def _cards(system: System) -> dict[tuple[str, str, int, str, str], Card]:
-    cards = map(read_card, _latest(system, ALERT_CARDS).values())
+    cards = map(card_records.decode, _latest(system, ALERT_CARDS).values())
     return {card[:5]: card for card in cards}
 
 
 def _verdicts(system: System) -> dict[tuple[str, str, int], Verdict]:
-    verdicts = map(read_verdict, _latest(system, CASE_VERDICTS).values())
+    verdicts = map(verdict_records.decode, _latest(system, CASE_VERDICTS).values())
     return {verdict[:3]: verdict._replace(judged_at="") for verdict in verdicts}
 
 
@@ -121,9 +123,7 @@ def _values(system: System, expected: list[ValueRow]) -> dict[tuple[str, ...], V
     """What the kpis stage publishes; it is asked until it has come to the end of the last day."""
     until = time.monotonic() + 60
     while True:
-        rows = [
-            read_row(value).row for key, value in _latest(system, KPI_VALUES).items() if not key.startswith(b"signal|")
-        ]
+        rows = [decode_row(value).row for key, value in _latest(system, KPI_VALUES).items() if not is_signal(key)]
         if rows and all(row.window_end == expected[0].window_end for row in rows) or time.monotonic() > until:
             return {_identity(row): row for row in rows}
         time.sleep(0.5)

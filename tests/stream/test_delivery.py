@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.local.ports import free_ports
+from services.messaging.records.rows import CLAIM_KEY, decode, encode
 from services.messaging.topics import CASE_EVENTS, KPI_TALLIES, KPI_VALUES
 from streams.delivery.bulk import BulkDelivery
-from streams.delivery.changelog import CLAIM_KEY, decode, encode
 from streams.delivery.freeze_guard import FreezeGuard
 from streams.delivery.recovery import OwnedPartition
 from streams.delivery.rows import PartitionRows, Superseded

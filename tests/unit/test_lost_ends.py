@@ -16,7 +16,7 @@ from services.notifier.delivery import AlertmanagerAway
 from services.notifier.inbox import AcceptedAlerts
 from services.notifier.journal import Journal
 from services.notifier.lost_ends import EXPORTER_DOWN, WATCHDOG, Asking, LostEnds
-from services.notifier.subjects import Alert
+from services.notifier.notice_subject import Alert
 from services.process.settings import Settings
 from services.rules.alerts import rule_groups
 

@@ -33,7 +33,7 @@ from services.domain.results.published import Card
 from services.messaging.reader import Record, TopicReader
 from services.notifier import journal
 from services.notifier.delivery import AlertmanagerAway
-from services.notifier.subjects import Alert, Numbering, alert_id, card_id
+from services.notifier.notice_subject import Alert, Numbering, alert_id, card_id
 from services.process.clock import Clock
 from services.process.settings import Settings
 

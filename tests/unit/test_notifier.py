@@ -27,7 +27,7 @@ from services.notifier.alertmanager import Alertmanager, Mirror
 from services.notifier.delivery import AlertmanagerAway, Delivery, Pace
 from services.notifier.inbox import AcceptedAlerts, Cards
 from services.notifier.journal import Journal, JournalInUse
-from services.notifier.subjects import Alert, Numbering, card_id, of_alert, of_card
+from services.notifier.notice_subject import Alert, Numbering, card_id, of_alert, of_card
 from services.notifier.webhook import MOST_BYTES, notifier_app
 from tests.asgi import get, request
 

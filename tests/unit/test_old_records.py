@@ -11,10 +11,9 @@ from services.domain.results.case_partition import CasePartition
 from services.domain.results.value_rows import Valuer
 from services.domain.sums.tally import Tally, TallyKey
 from services.domain.time.zone import Instant
-from services.messaging import quarantine_log
-from services.messaging.codec import dump_row, load_row
-from services.messaging.dead_letter import DeadLetter
-from services.messaging.decoding import read_card, read_row, read_signal, read_verdict
+from services.messaging.records import cards, quarantine, values, verdicts
+from services.messaging.records.dead_letters import DeadLetter
+from services.messaging.records.rows import CLAIM_KEY, decode, dump_row, load_row
 from services.messaging.tally_log import TallyLog
 from services.messaging.topics import (
     ALERT_CARDS,
@@ -26,7 +25,6 @@ from services.messaging.topics import (
     KPI_TALLIES,
     KPI_VALUES,
 )
-from streams.delivery.changelog import CLAIM_KEY, decode
 from tests.integration.crash_story import Truth, day_end
 from tests.integration.old_version.recorded import PLAN, Recorded, of_topic, read_topics
 from tests.integration.old_version.stream import BEFORE, PARTITIONS, days, missing_types
@@ -36,15 +34,15 @@ _COMMITTED, RECORDS = read_topics()
 
 def _value(record: Recorded) -> Any:
     if (record.key or b"").startswith(b"signal|"):
-        return read_signal(record.value)
-    return read_row(record.value)
+        return values.decode_signal(record.value)
+    return values.decode_row(record.value)
 
 
 DECODERS: dict[str, Callable[[Recorded], Any]] = {
     KPI_VALUES: _value,
-    ALERT_CARDS: lambda record: read_card(record.value),
-    CASE_VERDICTS: lambda record: read_verdict(record.value),
-    CASE_QUARANTINE: lambda record: quarantine_log.decode(record.value or b""),
+    ALERT_CARDS: lambda record: cards.decode(record.value),
+    CASE_VERDICTS: lambda record: verdicts.decode(record.value),
+    CASE_QUARANTINE: lambda record: quarantine.decode(record.value),
     DEAD_LETTER: lambda record: DeadLetter.decode(record.value or b""),
 }
 

@@ -20,9 +20,10 @@ from services.cli.terminal import safe_console, say
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.intake.visible_text import uncelled
 from services.domain.results.published import Card, Level, ValueRow
-from services.messaging.dead_letter import DeadLetter, Filed
+from services.messaging.dead_letter_reader import Filed
 from services.messaging.reader import Record
-from services.messaging.series import written
+from services.messaging.records.dead_letters import DeadLetter
+from services.names.samples import written
 from services.process.logs import SeenRecord, complain
 from services.replay.buckets import Rejected
 from services.replay.writing import write_cards, write_rejected, write_values

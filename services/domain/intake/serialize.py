@@ -7,7 +7,7 @@ from services.domain.intake.events import text_of
 from services.domain.intake.facts import KEY_SEPARATOR, Fact, Rank
 
 
-def wire_form(key: str, fact: Fact) -> dict[str, Any]:
+def serialize(key: str, fact: Fact) -> dict[str, Any]:
     """The event in the form of the contract. Admitted, it gives the same fact again but for the digest: what said
     nothing is not kept, and times are in UTC. Its arrival is left out, as in an event from outside.
 

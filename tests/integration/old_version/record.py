@@ -13,7 +13,7 @@ from pathlib import Path
 from kafka import KafkaConsumer, TopicPartition
 
 from services.local.kafka import Broker
-from services.messaging.tally_reader import read_standing
+from services.messaging.tally_reader import read_tallies
 from services.process.clock import Clock
 from services.process.settings import Settings
 from tests.integration.crash_story import day_end
@@ -57,7 +57,7 @@ def _run(system: System) -> None:
     for number, lines in enumerate(days()[:BEFORE]):
         Clock.simulated(system.folder / "clock.json").set(day_end(number), 0)
         system.feed(lines)
-        read_standing(system.settings.bootstrap, PARTITIONS, day_end(number) - 1, timeout_seconds=300)
+        read_tallies(system.settings.bootstrap, PARTITIONS, day_end(number) - 1, timeout_seconds=300)
     system.wait_ready("kpis-1")
 
 

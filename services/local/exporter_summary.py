@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.messaging import metrics
+from services.names import metrics
 
 
 @dataclass(frozen=True, slots=True)

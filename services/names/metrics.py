@@ -1,4 +1,4 @@
-"""Every metric name, its labels and its meaning, in one place: exporter, rules and dashboards read them here.
+"""Every metric: its name, its labels and its meaning. Exporter, rules, dashboards and backfill read them here.
 
 Labels come from closed sets (the plan's promises, units, items, sources; windows; states), never a case id, a value
 or a version. A promise's figures are in the promise's own unit (`kpi_promise_info` says which); shares are 0 to 1;
@@ -206,36 +206,5 @@ WORKER_FAILURES = Metric(
 )
 """From the third time on. The cause is no label: it has no closed set."""
 
-ALL: tuple[Metric, ...] = (
-    *ROW_METRICS.values(),
-    STATE,
-    *FORECAST_METRICS.values(),
-    STATE_AT_MIDNIGHT,
-    PROMISE_INFO,
-    PROMISE_TEXT,
-    PROMISE_DUE,
-    UNIT_INFO,
-    ITEM_INFO,
-    ANNOTATION,
-    CARDS_OPEN,
-    VERDICTS,
-    QUARANTINED,
-    SIGNAL,
-    SIGNAL_OF,
-    CLOCK,
-    WORKING_HOURS,
-    CALENDAR_END,
-    WATERMARK,
-    SWEEP,
-    STREAM_LAG,
-    SOURCE_LAST_EVENT,
-    SOURCE_SILENCE,
-    SOURCE_SILENT,
-    EVENTS,
-    DEAD_LETTERS,
-    DEAD_LETTER_RECORDS,
-    EXPORTER_LAG,
-    ROWS_HIDDEN,
-    WORKER_FAILURES,
-    UNREADABLE,
-)
+ALL: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
+"""Every metric of this module, in its order."""
