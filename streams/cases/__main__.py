@@ -11,8 +11,8 @@ from services.process.clock import Clock
 from services.process.readiness import REPORT_SECONDS, Readiness
 from services.process.settings import Settings
 from streams.application import worker_app
-from streams.cases.cases import Cases, CaseTopics
-from streams.cases.dead_letter_limit import DeadLetterLimit
+from streams.cases.cases import Cases
+from streams.cases.stage_settings import StageSettings
 from streams.delivery.bulk import BulkDelivery
 from streams.worker import run_stage
 
@@ -25,12 +25,11 @@ def build(settings: Settings) -> faust.App:
     judge = Judge(plan, load_calendar(plan.head.calendar))
     app = worker_app(CASES_APP, settings, partitions=settings.partitions, store=settings.store)
     delivery = BulkDelivery(app, table=CASES_TABLE)
-    limit = DeadLetterLimit(settings.dead_letter_ratio)
-    topics = CaseTopics(partitions=settings.partitions)
+    stage = StageSettings(partitions=settings.partitions, dead_letter_ratio=settings.dead_letter_ratio)
     clock = Clock.from_settings(settings)
-    cases = Cases(delivery, judge, admission(plan, trust_receivedat=True), clock, limit, topics)
+    cases = Cases(delivery, judge, admission(plan, trust_receivedat=True), clock, stage)
     delivery.on_assigned(cases.on_assigned)
-    delivery.chunks(app.topic(topics.events, partitions=settings.partitions), cases.on_events)
+    delivery.chunks(app.topic(stage.events, partitions=settings.partitions), cases.on_events)
 
     async def report() -> None:
         Readiness.of_this_process(

@@ -13,7 +13,7 @@ _REMEMBERED: Final = 50_000
 """Keys found right: to hash one costs 4 µs, and the events of a case come close to one another. Some 7 MB."""
 
 
-class Placement:
+class PartitionCheck:
     """Checks the partitions of the keys of one topic."""
 
     def __init__(self, partitions: int | None) -> None:

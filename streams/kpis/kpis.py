@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from faust.types import TP
 
-from services.domain.judging.data_quality import PREFIX, signal_rows
+from services.domain.judging.data_quality import PREFIX, SignalRow, signal_rows
 from services.domain.judging.judge import Judge
+from services.domain.results.published import ValueRow
 from services.domain.results.value_rows import Valuer
 from services.domain.time.zone import Instant, instant_of
 from services.messaging.records.fields import KeyValue, Unreadable, log_unreadable
@@ -30,7 +31,7 @@ LAG_SECONDS = 60.0
 _logger = logging.getLogger(__name__)
 
 
-class Stood(NamedTuple):
+class DayState(NamedTuple):
     """How a row was last published: on which day, its state as that day began, and its state then."""
 
     day: int
@@ -38,11 +39,11 @@ class Stood(NamedTuple):
     now: str
 
 
-def stands(before: Stood | None, state: str, day: int) -> Stood:
+def state_of_day(before: DayState | None, state: str, day: int) -> DayState:
     """The state now, beside the one that stood when the day began; what nobody knew before has not changed."""
     if before is None:
-        return Stood(day, state, state)
-    return Stood(day, before.at_midnight if before.day == day else before.now, state)
+        return DayState(day, state, state)
+    return DayState(day, before.at_midnight if before.day == day else before.now, state)
 
 
 class Kpis:
@@ -60,7 +61,7 @@ class Kpis:
         self._log = TallyLog()
         self._published: dict[bytes, tuple[str, ...]] = {}
         """Key → the row as last published, without its times."""
-        self._stood: dict[bytes, Stood] = {}
+        self._day_states: dict[bytes, DayState] = {}
         self._refreshed = 0.0
         self._computed_for = (0, False)
         """Day, and whether it lagged, when everything was last published."""
@@ -87,7 +88,7 @@ class Kpis:
             key: bytes = record.key or b""
             if record.value is None:
                 self._published.pop(key, None)
-                self._stood.pop(key, None)
+                self._day_states.pop(key, None)
             elif not self._published.setdefault(key, ()) and not is_signal(key):
                 try:
                     self._take_over(key, record.value)
@@ -101,7 +102,7 @@ class Kpis:
         if published.as_of is not None:
             reached = published.as_of - 1
             day = self._judge.law.zone.day(reached)
-            self._stood[key] = Stood(day, published.state_at_midnight, published.row.state)
+            self._day_states[key] = DayState(day, published.state_at_midnight, published.row.state)
             self._reached = max(self._reached, reached)
         if published.watermark:
             self._watermark = max(self._watermark, instant_of(datetime.fromisoformat(published.watermark)))
@@ -136,28 +137,39 @@ class Kpis:
         self._log.changed.clear()
         zone = self._judge.law.zone
         times = Times(zone.text(now), zone.text(watermark))
-        records: list[KeyValue] = []
-        seen = set()
-        for row in rows:
-            key = row_key(row)
-            seen.add(key)
-            content = (*row[:6], *row[7:])
-            if everything or self._published.get(key) != content:
-                self._published[key] = content
-                stood = self._stood[key] = stands(self._stood.get(key), row.state, day)
-                records.append(row_record(row, times, stood.at_midnight))
+        changed = rows if everything else [row for row in rows if self._published.get(row_key(row)) != _content(row)]
+        records = [self._row_record(row, times, day) for row in changed]
         if everything:
-            for signal in (*signal_rows(tallies, day), *self._valuer.beside(tallies, as_of)):
-                record = signal_record(signal, times)
-                seen.add(record[0])
-                self._published[record[0]] = tuple(signal)
-                records.append(record)
-            for key in self._published.keys() - seen:
-                records.append((key, None))
-                del self._published[key]
-                self._stood.pop(key, None)
+            signals = (*signal_rows(tallies, day), *self._valuer.beside(tallies, as_of))
+            records += [self._signal_record(signal, times) for signal in signals]
+            records += self._removals({key for key, _ in records})
             self._refreshed, self._computed_for = time.monotonic(), computed_for
         await self._delivery.send_many(KPI_VALUES, 0, records)
         outdated = self._log.take_superseded()
         if outdated:
             await self._delivery.send_many(KPI_TALLIES, 0, [(key, None) for key in outdated])
+
+    def _row_record(self, row: ValueRow, times: Times, day: int) -> KeyValue:
+        """The record of a row that is published now."""
+        key = row_key(row)
+        self._published[key] = _content(row)
+        day_state = self._day_states[key] = state_of_day(self._day_states.get(key), row.state, day)
+        return row_record(row, times, day_state.at_midnight)
+
+    def _signal_record(self, signal: SignalRow, times: Times) -> KeyValue:
+        record = signal_record(signal, times)
+        self._published[record[0]] = tuple(signal)
+        return record
+
+    def _removals(self, present: set[bytes]) -> list[KeyValue]:
+        """Remove what was published and is there no more."""
+        gone = self._published.keys() - present
+        for key in gone:
+            del self._published[key]
+            self._day_states.pop(key, None)
+        return [(key, None) for key in gone]
+
+
+def _content(row: ValueRow) -> tuple[str, ...]:
+    """A row without its times: those change with every computation."""
+    return (*row[:6], *row[7:])

@@ -26,8 +26,8 @@ from services.process.clock import Clock
 from services.process.settings import Settings
 from streams.application import worker_app
 from streams.cases.__main__ import TICK_SECONDS
-from streams.cases.cases import Cases, CaseTopics
-from streams.cases.dead_letter_limit import DeadLetterLimit
+from streams.cases.cases import Cases
+from streams.cases.stage_settings import StageSettings
 from streams.delivery.bulk import BulkDelivery
 from streams.delivery.faust_driver import Record
 from streams.delivery.recovery import changelog_topic
@@ -79,7 +79,6 @@ def build(protocol: Protocol) -> faust.App:
         Judge(plan, load_calendar(plan.head.calendar)),
         FileRule(plan, CODEC),
         Clock.real(),
-        DeadLetterLimit(0.5),
         topics_of(protocol),
     )
     delivery.on_assigned(cases.on_assigned)
@@ -88,10 +87,10 @@ def build(protocol: Protocol) -> faust.App:
     return app
 
 
-def topics_of(protocol: Protocol) -> CaseTopics:
+def topics_of(protocol: Protocol) -> StageSettings:
     """The stage's topics, all but the input named for this run."""
     group = protocol.group
-    return CaseTopics(
+    return StageSettings(
         events=protocol.input,
         dead_letters=f"{group}.dead-letter",
         tallies=protocol.tallies,
