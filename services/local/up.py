@@ -29,7 +29,7 @@ from services.catalog.load import load_plan
 from services.domain.plan.plan import Plan
 from services.domain.time.zone import instant_of
 from services.local import alertmanager, jars, monitoring_tools, prometheus, supervisor
-from services.local.child_process import Child, end_leftover
+from services.local.child_process import ChildProcess, end_leftover
 from services.local.exporter_summary import Standing, standing
 from services.local.failures import PartUnavailable
 from services.local.kafka import Broker
@@ -95,8 +95,8 @@ def forget(settings: Settings, console: Console) -> int:
 class _Kept:
     """A part that is kept running."""
 
-    child: Child
-    start: Callable[[], Child]
+    child: ChildProcess
+    start: Callable[[], ChildProcess]
     part: supervisor.Part | None = None
     """None: no process of the project."""
     deaths: int = 0
@@ -187,7 +187,7 @@ class _System:
         kept = self._keep(start, part)
         supervisor.wait_until_ready(part, kept.child, self.settings, self._look_up)
 
-    def _keep(self, start: Callable[[], Child], part: supervisor.Part | None = None) -> _Kept:
+    def _keep(self, start: Callable[[], ChildProcess], part: supervisor.Part | None = None) -> _Kept:
         """Starts a process that is started again when it ends, and stopped with the rest."""
         kept = _Kept(start(), start, part)
         self.children.append(kept)

@@ -6,7 +6,7 @@ Every process reads its settings once, in its `__main__`, and hands on what its 
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -143,14 +143,18 @@ class Settings(BaseModel):
         try:
             settings = cls.model_validate({known[name]: text for name, text in given.items() if name in known})
         except ValidationError as error:
-            wrong += [
-                f"{variable(str(one['loc'][0]))}={_short(str(one['input']))}: {one['msg']}. "
-                f"{cls.model_fields[str(one['loc'][0])].description}"
-                for one in error.errors()
-            ]
+            raise SettingsError("\n".join([*wrong, *cls._invalid(error)])) from None
         if wrong:
             raise SettingsError("\n".join(wrong))
         return settings
+
+    @classmethod
+    def _invalid(cls, error: ValidationError) -> Iterator[str]:
+        """A sentence for each variable with a value that cannot be used."""
+        for one in error.errors():
+            field = str(one["loc"][0])
+            value = _short(str(one["input"]))
+            yield f"{variable(field)}={value}: {one['msg']}. {cls.model_fields[field].description}"
 
     def environment(self) -> dict[str, str]:
         """The variables that give a started process these settings."""

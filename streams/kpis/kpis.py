@@ -122,29 +122,41 @@ class Kpis:
             await self._publish(reached, watermark, now, lagging)
 
     async def _publish(self, reached: Instant, watermark: Instant, now: Instant, lagging: bool) -> None:
-        """Rows as of the time reached. Where a new owner has not come so far, they are stale and say how far it is;
-        while it does not know that itself, they say how far everything was judged when that was last known."""
+        """Publish rows as of the time reached. Where a new owner of a partition has not come so far, the rows are stale
+        and say how far it is. While it does not know that itself, they say how far everything was judged when that was
+        last known."""
         self._reached, as_of = reached, reached + 1
         watermark = self._watermark = watermark or self._watermark or reached
-        day = self._judge.law.zone.day(reached)
-        computed_for = (day, lagging)
-        everything = time.monotonic() - self._refreshed > REFRESH_SECONDS or computed_for != self._computed_for
-        kpis = None if everything else {name for name in self._log.changed if not name.startswith(PREFIX)}
-        if kpis is not None and not kpis:
+        zone = self._judge.law.zone
+        day = zone.day(reached)
+        everything = time.monotonic() - self._refreshed > REFRESH_SECONDS or (day, lagging) != self._computed_for
+        kpis = None if everything else self._changed_kpis()
+        if not (everything or kpis):
             return
         tallies = self._log.tallies()
         rows = self._valuer.rows(tallies, as_of, self._log.last_events(), kpis=kpis, lagging=lagging)
         self._log.changed.clear()
-        zone = self._judge.law.zone
         times = Times(zone.text(now), zone.text(watermark))
-        changed = rows if everything else [row for row in rows if self._published.get(row_key(row)) != _content(row)]
-        records = [self._row_record(row, times, day) for row in changed]
         if everything:
+            records = [self._row_record(row, times, day) for row in rows]
             signals = (*signal_rows(tallies, day), *self._valuer.beside(tallies, as_of))
             records += [self._signal_record(signal, times) for signal in signals]
             records += self._removals({key for key, _ in records})
-            self._refreshed, self._computed_for = time.monotonic(), computed_for
+            self._refreshed, self._computed_for = time.monotonic(), (day, lagging)
+        else:
+            records = [self._row_record(row, times, day) for row in rows if self._has_changed(row)]
         await self._delivery.send_many(KPI_VALUES, 0, records)
+        await self._remove_superseded()
+
+    def _changed_kpis(self) -> set[str]:
+        return {name for name in self._log.changed if not name.startswith(PREFIX)}
+
+    def _has_changed(self, row: ValueRow) -> bool:
+        """Whether it says something else than when it was last published."""
+        return self._published.get(row_key(row)) != _content(row)
+
+    async def _remove_superseded(self) -> None:
+        """Remove the tallies of earlier owners from their log."""
         outdated = self._log.take_superseded()
         if outdated:
             await self._delivery.send_many(KPI_TALLIES, 0, [(key, None) for key in outdated])

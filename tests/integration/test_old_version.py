@@ -43,7 +43,7 @@ pytestmark = pytest.mark.timeout(480)
 def system(tmp_path: Path) -> Iterator[System]:
     """Fresh topics with the recorded records in them, at their old offsets; no worker runs yet."""
     with contextlib.ExitStack() as stack:
-        broker = Broker.start(tmp_path / "kafka", cache=Settings.from_environment().cache, timeout_seconds=200)
+        broker = Broker.start(tmp_path / "kafka", cache=Settings.from_environment().cache)
         stack.callback(broker.stop)
         built = System(broker.bootstrap, PLAN, tmp_path, now=day_end(BEFORE - 1), partitions=PARTITIONS, session=30)
         stack.callback(built.stop)
