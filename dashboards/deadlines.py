@@ -6,7 +6,7 @@ from dashboards.page import Json, Name, Page
 from dashboards.panels import Column, Figure, Frame, Panel, Place, graph, query_table, stat
 from dashboards.queries import named, official, others, shares
 from dashboards.states import COLOURS
-from services.catalog.wording import unit_code
+from services.catalog.words.wording import unit_code
 from services.domain.plan.plan import Kind
 from services.domain.results.published import State
 from services.names import metrics

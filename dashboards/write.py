@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from dashboards.build import dashboards
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.plan import Plan
 from services.process.settings import Settings
 

@@ -12,7 +12,7 @@ from typing import Any
 import faust
 from kafka.errors import KafkaError
 
-from services.catalog.load import InvalidPlan
+from services.catalog.load.plan_folder import InvalidPlan
 from services.domain.intake.visible_text import LINES, visible
 from services.messaging.topics import check
 from services.process.logs import SeenRecord, complain

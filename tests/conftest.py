@@ -1,18 +1,60 @@
-"""What all tests share: the pace of hypothesis, of the garbage collector and of the brokers' Java."""
+"""What all tests share: the order of files; the pace of hypothesis, the garbage collector and the brokers' Java."""
 
 import gc
 import os
+import sys
 
 import pytest
 from hypothesis import settings
 
 # Examples that a property looks at may take their time on a busy machine.
 settings.register_profile("kpiwatch", deadline=None)
+settings.register_profile("thorough", deadline=None, max_examples=1_000)
 settings.load_profile("kpiwatch")
+
+# Tests start hundreds of processes: each compiles the project anew where the environment forbids to keep the bytecode.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A broker of the tests lives for seconds or minutes: with the quick compiler and the simple collector Java is up in
 # half the time, for half of the processor seconds. What the broker does is the same.
 os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+
+LONGEST_FIRST = (
+    "tests/integration/test_storm.py",
+    "tests/integration/test_demo.py",
+    "tests/integration/test_streams_failpoints.py",
+    "tests/integration/test_delivery_storm.py",
+    "tests/integration/test_backfill.py",
+    "tests/integration/test_oracle.py",
+    "tests/integration/test_streams.py",
+    "tests/integration/test_up.py",
+    "tests/integration/test_bad_events.py",
+    "tests/integration/test_ending.py",
+    "tests/integration/test_truth.py",
+)
+"""Files that take minutes, in the order in which they begin: the end of a run is not one file alone. The others follow
+by name: those with real parts, which wait much, before those that only compute."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--thorough", action="store_true", help="more mutated events and more examples of each property")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--thorough"):
+        settings.load_profile("thorough")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {file: place for place, file in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(places)))
+
+
+@pytest.fixture(scope="session")
+def thorough(pytestconfig: pytest.Config) -> bool:
+    """Whether a test may take much longer than usual to look at more."""
+    return bool(pytestconfig.getoption("--thorough"))
 
 
 @pytest.fixture(scope="module", autouse=True)

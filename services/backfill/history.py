@@ -1,7 +1,7 @@
 """A replay as OpenMetrics, one file per block of Prometheus: the series of the exporter, at the time of the plan.
 
-What a row says as of a time stands at that time. What says how the machinery does (lag, sweeps, dead letters) has no
-past: it is about the processes that run. Memory does not grow with the rows: lines wait in files, one per
+The value of a row as of a time is written at that time. Metrics of the machinery (lag, sweeps, dead letters) have no
+past: they are about running processes. Memory does not grow with the rows: lines wait in files, one per
 metric and block, because OpenMetrics wants a metric's lines together.
 """
 
@@ -103,7 +103,7 @@ class History:
     ) -> Iterator[Block]:
         """The blocks of all rows (sorted, so that the moments of a series follow one another), in order of time.
 
-        `asides`: what stands beside the rows, for each moment; `before`: the rows of the midnight before the first."""
+        `asides`: the side results of each moment; `before`: the rows of the midnight before the first."""
         stood = {row[:_IDENTITY]: row for row in before}
         for identity, same in groupby(rows, key=lambda row: row[:_IDENTITY]):
             self._put(list(self._of_rows(same, stood.get(identity))))
@@ -152,7 +152,7 @@ class History:
     def _of_moment(self, aside: Aside, recomputed: Recomputed | None) -> Iterator[Measured]:
         last = aside.as_of - 1  # what is known as of a midnight is known of the day that ends there
         yield from recorded.states(self._states[aside.as_of])
-        cards, verdicts = self._told(aside)
+        cards, verdicts = self._counted(aside)
         yield from (*cards, *verdicts, *recorded.cards(cards))
         for row in aside.signals:
             yield from (one for one in signal_samples(signal_of(row)) if self._is_known(one.labels))
@@ -165,8 +165,8 @@ class History:
         if recomputed is not None:
             yield annotation("recomputed", recomputed.note, recomputed.note, recomputed.first / 1_000_000)
 
-    def _told(self, aside: Aside) -> tuple[list[Measured], list[Measured]]:
-        """The cards that stand and the verdicts, counted."""
+    def _counted(self, aside: Aside) -> tuple[list[Measured], list[Measured]]:
+        """Active cards, and verdicts, counted."""
         cards, verdicts = [], []
         for (kpi, unit, what), count in aside.told.items():
             labels = {"kpi": kpi, "unit": unit}

@@ -16,9 +16,9 @@ from services.process.settings import Settings, variable
 def clock(
     check: Annotated[bool, typer.Option("--check", help="Only say whether it runs.")] = False,
 ) -> None:
-    """Keep the clock of KPIWATCH_CLOCK going until Ctrl-C; it stands still until the next start.
+    """Run the simulated clock of KPIWATCH_CLOCK until Ctrl-C; it stops until the next start.
 
-    It begins at KPIWATCH_DEMO_START and runs at KPIWATCH_DEMO_SPEED; a later start goes on where it stood.
+    It begins at KPIWATCH_DEMO_START and runs at KPIWATCH_DEMO_SPEED; a later start continues where it stopped.
     """
     settings = Settings.from_environment()
     if settings.clock is None:

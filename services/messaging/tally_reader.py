@@ -117,7 +117,7 @@ def _lacking(log: TallyLog, partitions: int, unread: int) -> str:
         )
     missing = sorted(set(range(partitions)) - {progress.partition for progress in log.progress()})
     if missing:
-        return f"nobody has worked on partitions {missing} of {CASE_EVENTS} yet: are the workers running?"
+        return f"no worker has processed partitions {missing} of {CASE_EVENTS} yet: are the workers running?"
     if unread:
         return f"{unread:,} events are not read yet: wait longer with --wait, or see that the workers run"
     return "not every open case is judged as of that time yet: is the clock there, and do the workers run?"

@@ -69,7 +69,7 @@ ROW_METRICS: dict[str, Metric] = {
 
 STATE = Metric(
     "kpi_state",
-    "1 for the state in which the promise stands; the other states have no series.",
+    "1 for the state of the promise; the other states have no series.",
     (*ROW_LABELS, "state"),
 )
 """One series per row, with the state as a label: a rule selects {state="missed"} and needs no table of codes, and a
@@ -78,7 +78,7 @@ row costs one series instead of nine. A state that ends leaves a stale marker at
 FORECAST_LABELS = ("kpi", "variant", "unit")
 FORECAST = Metric(
     "kpi_forecast",
-    "Where a dated figure will stand at its date if it goes on at the pace of the last 30 days, in its own unit.",
+    "A dated figure at its date, if it goes on at the pace of the last 30 days; in its own unit.",
     FORECAST_LABELS,
 )
 FORECAST_LOWER = Metric("kpi_forecast_lower", "Lower end of the forecast's 95 % interval.", FORECAST_LABELS)
@@ -137,7 +137,7 @@ ANNOTATION = Metric(
 """`kind`: `rules_begin` and `rules_end` of versions of promises, `recomputed` where days were computed again. The value
 is the time, so that a query finds it in any range and a dashboard draws it at its place."""
 
-CARDS_OPEN = Metric("kpi_cards_open", "Cards that stand.", ("kpi", "unit", "level"))
+CARDS_OPEN = Metric("kpi_cards_open", "Active cards.", ("kpi", "unit", "level"))
 VERDICTS = Metric("kpi_verdicts", "Recorded misses, late entries and reversals.", ("kpi", "unit", "verdict"))
 
 QUARANTINED = Metric(
@@ -195,9 +195,7 @@ ROWS_HIDDEN = Metric(
     "Value rows that are not exported: outside_plan (a label the plan does not know), over_budget.",
     ("reason",),
 )
-UNREADABLE = Metric(
-    "kpi_exporter_unreadable_records_total", "Records that are not what their topic promises.", ("topic",), "counter"
-)
+UNREADABLE = Metric("kpi_exporter_unreadable_records_total", "Records that cannot be read.", ("topic",), "counter")
 WORKER_FAILURES = Metric(
     "kpi_worker_failures",
     "How many times in a row a worker has died of one cause; no series for one that works. The cause is in"

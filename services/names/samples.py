@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import NamedTuple
 
-from services.catalog.sentences import in_words
-from services.catalog.wording import objective_text, unit_code, unit_of_measure
+from services.catalog.words.promise_text import in_words
+from services.catalog.words.wording import objective_text, unit_code, unit_of_measure
 from services.catalog.working_time import WorkingTime
 from services.domain.intake.visible_text import visible
 from services.domain.plan.plan import Plan, Promise, Source, Title

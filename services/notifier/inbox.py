@@ -1,4 +1,4 @@
-"""What has come in and is not yet told: alerts accepted from the Alertmanager, cards read from their topic."""
+"""What has come in and is not delivered yet: alerts accepted from the Alertmanager, cards read from their topic."""
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
@@ -82,7 +82,7 @@ class Cards:
 
     def __init__(self, delivered: Iterable[Card] = ()) -> None:
         """`delivered`: cards of which a notice was delivered and no end. One that the topic no longer knows was
-        retracted while nobody read: Kafka forgets removed records after a while."""
+        retracted while the notifier did not run: Kafka drops removed records after a while."""
         self._absent = {card_records.name_of(card): retracted(card) for card in delivered}
         self._unread: dict[str, Card] = {}
         self._active: dict[str, Card] = {}
@@ -117,8 +117,8 @@ class Cards:
     def _no_longer_there(self) -> Iterator[Card]:
         if self._absent and not self._any:
             log.warning(
-                "alert.cards is empty, and %d cards were delivered from it and are active: nothing is said of them "
-                "until its records are there again",
+                "alert.cards is empty, and %d cards were delivered from it and are active: nothing is written about "
+                "them until its records are there again",
                 len(self._absent),
             )
         elif self._absent:

@@ -21,7 +21,7 @@ from services.domain.time.zone import Instant
 from services.messaging import topics
 from services.process.atomic_file import replace_file
 from services.process.clock import Clock
-from services.simulator.history import Event, History
+from services.simulator.simulation import Event, History
 
 log = logging.getLogger("services.simulator")
 

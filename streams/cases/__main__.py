@@ -2,8 +2,8 @@
 
 import faust
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.domain.judging.judge import Judge
 from services.messaging.codec import admission
 from services.messaging.topics import CASES_APP, CASES_TABLE

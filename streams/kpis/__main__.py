@@ -2,8 +2,8 @@
 
 import faust
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.domain.judging.judge import Judge
 from services.messaging.topics import KPI_TALLIES, KPI_VALUES, KPIS_APP
 from services.process.clock import Clock

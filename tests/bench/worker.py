@@ -16,8 +16,8 @@ import faust
 from faust.types import TP
 from kafka.admin import KafkaAdminClient
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.domain.intake.admission import Admission, Admitted
 from services.domain.judging.judge import Judge
 from services.domain.time.zone import Instant

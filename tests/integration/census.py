@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from dashboards.build import dashboards
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.process.settings import Settings
 
 Json = dict[str, Any]
@@ -39,6 +39,8 @@ class Census:
     """Panels without any series, with the choice for which they were asked."""
     wrong: list[str] = field(default_factory=list)
     """Tables whose queries do not give what their columns name."""
+    unset: list[str] = field(default_factory=list)
+    """Variables without any value, with the choice for which they were asked."""
 
     def __str__(self) -> str:
         answered = self.queries - len(self.silent)
@@ -76,23 +78,30 @@ class Prometheus:
         self._client.close()
 
 
-def choices(dashboard: Json, prometheus: Prometheus) -> Iterator[dict[str, str]]:
+@dataclass
+class Choices:
     """The combinations that a reader can come to: each value of the first variable, with the first of the others; and
     of each promise each window."""
-    variables = [one for one in dashboard["templating"]["list"] if one["type"] == "query"]
-    yield from _chosen(variables, {}, prometheus)
 
+    prometheus: Prometheus
+    unset: list[str] = field(default_factory=list)
+    """Variables that had no value, with what was chosen before them."""
 
-def _chosen(variables: list[Json], so_far: dict[str, str], prometheus: Prometheus) -> Iterator[dict[str, str]]:
-    if not variables:
-        yield so_far
-        return
-    variable, *rest = variables
-    values = _values(variable, so_far, prometheus)
-    assert values, (variable["name"], "has no value for", so_far)
-    several = variable["name"] in ("kpi", "measure", "window") or (variable["name"] == "unit" and not so_far)
-    for value in values if several else values[:1]:
-        yield from _chosen(rest, so_far | {variable["name"]: value}, prometheus)
+    def of(self, dashboard: Json) -> Iterator[dict[str, str]]:
+        variables = [one for one in dashboard["templating"]["list"] if one["type"] == "query"]
+        yield from self._chosen(variables, {})
+
+    def _chosen(self, variables: list[Json], so_far: dict[str, str]) -> Iterator[dict[str, str]]:
+        if not variables:
+            yield so_far
+            return
+        variable, *rest = variables
+        values = _values(variable, so_far, self.prometheus)
+        if not values:
+            self.unset.append(f"{variable['name']} has no value for {so_far}")
+        several = variable["name"] in ("kpi", "measure", "window") or (variable["name"] == "unit" and not so_far)
+        for value in values if several else values[:1]:
+            yield from self._chosen(rest, so_far | {variable["name"]: value})
 
 
 def _values(variable: Json, so_far: Mapping[str, str], prometheus: Prometheus) -> list[str]:
@@ -122,7 +131,8 @@ def census(dashboard: Json, prometheus: Prometheus, *, thorough: bool = False) -
     panels = [panel for panel in dashboard["panels"] if panel.get("targets")]
     found = Census(dashboard["uid"], len(panels), sum(len(panel["targets"]) for panel in panels))
     before, gave = prometheus.asked, {(panel["id"], one["refId"]): 0 for panel in panels for one in panel["targets"]}
-    for chosen in choices(dashboard, prometheus):
+    choices = Choices(prometheus, found.unset)
+    for chosen in choices.of(dashboard):
         open_panels = [
             panel
             for panel in panels

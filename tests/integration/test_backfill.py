@@ -13,8 +13,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from services.backfill import recorded
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.cli.__main__ import main
 from services.domain.plan.statutory_time import Law
 from services.domain.results.published import ValueRow
@@ -24,8 +24,8 @@ from services.local.monitoring_tools import MonitoringTools
 from services.messaging.records.values import figures_of
 from services.names import metrics
 from services.rules.write import write_rules
-from services.simulator.history import History
-from services.simulator.profile import profile
+from services.simulator.district.profile import profile
+from services.simulator.simulation import History
 
 PLAN = Path(__file__).parents[1] / "golden" / "plans" / "good" / "kinds"
 FIRST, LAST = date(2021, 8, 20), date(2022, 8, 19)

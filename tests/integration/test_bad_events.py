@@ -18,8 +18,8 @@ from kafka.admin import KafkaAdminClient
 from kafka.codec import has_zstd
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.domain.intake.facts import case_key
 from services.domain.intake.refusal import Reason
 from services.domain.judging.judge import Judge

@@ -215,7 +215,7 @@ def test_a_storm_loses_nothing(group: Group) -> None:
     for name in names:
         group.start(name)
     group.feed(1500)
-    for _ in range(6):  # twelve with the whole system in test_streams.py
+    for _ in range(6):  # twelve with the whole system in test_storm.py
         time.sleep(rng.uniform(4, 9))
         name = rng.choice(names)
         if name in group.workers:

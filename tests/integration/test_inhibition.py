@@ -13,7 +13,7 @@ import orjson
 import pytest
 import uvicorn
 
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.plan import Plan
 from services.domain.results.published import Card
 from services.domain.time.zone import Zone
@@ -30,7 +30,7 @@ from services.notifier.webhook import notifier_app
 from services.process.clock import Clock
 from services.process.settings import Settings
 from services.rules.alerts import rule_groups
-from services.rules.write import write_rules
+from services.rules.write import Addresses, write_rules
 
 WATER, OTHER_WATER = "liangjiang-water", "sino-french-water"
 SYMPTOMS = ("KpiStale", "SourceSilent", "SweepOld", "StreamLagHigh", "FiguresOld")
@@ -46,7 +46,7 @@ def plan() -> Plan:
 @pytest.fixture
 def manager(plan: Plan, tmp_path: Path, prometheus_tools: MonitoringTools) -> Iterator[HttpProcess]:
     """An Alertmanager with the generated routes and nothing standing; whom it would tell does not matter here."""
-    write_rules(plan, 1, tmp_path, notifier_url="http://127.0.0.1:9")
+    write_rules(plan, 1, tmp_path, Addresses(notifier_url="http://127.0.0.1:9"))
     running = alertmanager.start(tmp_path / "am", tmp_path / "alertmanager" / "alertmanager.yml", prometheus_tools)
     yield running
     running.stop()
@@ -233,7 +233,7 @@ def test_the_end_of_an_alert_that_is_inhibited_reaches_its_unit_and_so_does_its_
     port, at = free_ports(2)
     settings = Settings(outbox=tmp_path / "outbox.jsonl", notifier_port=port, alertmanager_url=f"http://127.0.0.1:{at}")
     (tmp_path / "token").write_text("secret")
-    write_rules(plan, 3000, tmp_path, notifier_url=f"http://127.0.0.1:{port}", token_file=tmp_path / "token")
+    write_rules(plan, 3000, tmp_path, Addresses(notifier_url=f"http://127.0.0.1:{port}", token_file=tmp_path / "token"))
     tree = tmp_path / "alertmanager" / "alertmanager.yml"
 
     def told(name: str) -> list[str]:

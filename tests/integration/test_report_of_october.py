@@ -4,7 +4,7 @@ import csv
 from datetime import date
 from pathlib import Path
 
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.process.settings import Settings
 from services.replay.replay import replay
 from services.replay.writing import write_values

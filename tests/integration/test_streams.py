@@ -1,8 +1,8 @@
-"""The stream workers on a real Kafka give what `kpiwatch replay` gives, byte for byte, whatever happens to them."""
+"""Real casework through the stream workers on a real Kafka: values and cards equal those of `kpiwatch replay`, byte for
+byte, though a worker is killed and one joins. Many faults, of all parts: test_storm.py and test_delivery_storm.py.
+"""
 
 import os
-import random
-import signal
 import subprocess
 import sys
 import threading
@@ -36,7 +36,7 @@ def kpiwatch(*arguments: str | Path, **variables: str) -> None:
         env=os.environ | variables,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
     assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
 
@@ -83,7 +83,7 @@ def system(plan: Path, tmp_path: Path) -> Iterator[System]:
 def standing(system: System, folder: Path) -> tuple[bytes, bytes]:
     """Values and cards of the running system."""
     values, cards = folder / "streamed.csv", folder / "streamed-cards.csv"
-    arguments = ("values", "--as-of", AS_OF, "--out", values, "--cards", cards, "--wait", "120")
+    arguments = ("values", "--as-of", AS_OF, "--out", values, "--cards", cards, "--wait", "600")
     kpiwatch(*arguments, **system.settings.environment())
     return values.read_bytes(), cards.read_bytes()
 
@@ -94,7 +94,7 @@ def in_the_background(work: Callable[[], object]) -> threading.Thread:
     return thread
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_three_workers_of_which_one_is_killed_and_one_joins_give_what_the_replay_gives(
     system: System, events: Path, replayed: tuple[bytes, bytes], tmp_path: Path
 ) -> None:
@@ -108,41 +108,4 @@ def test_three_workers_of_which_one_is_killed_and_one_joins_give_what_the_replay
     system.start("cases-4")
     feed.join()
     system.start("cases-2")
-    assert standing(system, tmp_path) == replayed
-
-
-@pytest.mark.timeout(800)
-def test_a_storm_of_twelve_faults_ends_the_same_way(
-    system: System, events: Path, replayed: tuple[bytes, bytes], tmp_path: Path
-) -> None:
-    rng = random.Random(311)
-    names = ["cases-1", "cases-2", "cases-3"]
-    for name in names:
-        system.start(name)
-    system.wait_ready(names[0])
-    lines = events.read_bytes().splitlines()
-    over = threading.Event()
-
-    def trickle() -> None:
-        for first in range(0, len(lines), 2000):
-            system.feed(lines[first : first + 2000])
-            over.wait(1.0)
-
-    feed = in_the_background(trickle)
-    for _ in range(12):
-        time.sleep(rng.uniform(4, 9))
-        name = rng.choice(names)
-        if name in system.workers:
-            system.kill(name, rng.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)))
-            if rng.random() < 0.3:
-                system.lose_disk(name)
-        if rng.random() < 0.7 or len(system.workers) < 2:
-            for other in names:
-                if other not in system.workers:
-                    system.start(other)
-    over.set()
-    feed.join()
-    for name in names:
-        if name not in system.workers:
-            system.start(name)
     assert standing(system, tmp_path) == replayed

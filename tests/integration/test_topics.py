@@ -13,8 +13,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition  # type:
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.admin import KafkaAdminClient
 
-from services.catalog import load
-from services.catalog.load import load_plan
+import services.catalog
+from services.catalog.load.plan_folder import load_plan
 from services.domain.intake.refusal import Refused
 from services.local.kafka import Broker
 from services.messaging import topics
@@ -25,7 +25,7 @@ from services.messaging.records.dead_letters import Arrived, DeadLetter
 from services.process.settings import Settings
 from streams.delivery.faust_driver import Producer
 
-PLAN = Path(load.__file__).parent / "jiangbei-2021"
+PLAN = Path(services.catalog.__file__).parent / "jiangbei-2021"
 SOURCE = "/units/liangjiang-water"
 BAD = {
     "specversion": "1.0",

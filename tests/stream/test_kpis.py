@@ -11,8 +11,8 @@ import orjson
 import pytest
 from faust.types import TP
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.domain.judging.data_quality import FORECASTS
 from services.domain.judging.judge import Judge
 from services.domain.results.published import ValueRow

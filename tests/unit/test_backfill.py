@@ -16,7 +16,7 @@ from prometheus_client.samples import Sample
 from services.backfill import history
 from services.backfill.history import BLOCK_HOURS, WRITTEN, Block, History, Recomputed
 from services.backfill.store import Store, StoreRefused, StoreSilent
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.plan import Plan
 from services.domain.results.published import ValueRow
 from services.domain.results.side_results import Aside

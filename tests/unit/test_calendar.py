@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.catalog.calendars import FOLDER, load_calendar
+from services.catalog.load.calendars import FOLDER, load_calendar
 from services.domain.time.calendar import DayKind, WorkingCalendar
 
 CN = load_calendar("cn")

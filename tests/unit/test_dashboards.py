@@ -19,8 +19,8 @@ from dashboards.page import Json, Language, Name, Page, uid
 from dashboards.signals import signal_names
 from dashboards.states import COLOURS, mapping
 from dashboards.write import GENERATED, write
-from services.catalog.load import load_plan
-from services.catalog.wording import SIGNS, STATE_NAMES
+from services.catalog.load.plan_folder import load_plan
+from services.catalog.words.wording import SIGNS, STATE_NAMES
 from services.domain.judging import data_quality as signals
 from services.domain.plan.plan import Kind, Plan
 from services.domain.results.published import WORST_FIRST, State

@@ -8,9 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from services.catalog.load import load_plan
-from services.cli.status import Standing as Status
-from services.cli.status import _row_of_known_state, cards_table, promises_table, troubles
+from services.catalog.load.plan_folder import load_plan
+from services.cli.status import DistrictStatus, _row_of_known_state, cards_table, promises_table, troubles
 from services.cli.values import Cards, latest_change
 from services.domain.judging.data_quality import SignalRow
 from services.domain.plan.plan import Plan
@@ -265,12 +264,12 @@ def test_what_is_read_is_whole_or_it_is_unreadable(plan: Plan, topic: str, read:
             continue
         if isinstance(found, values.PublishedRow) and read is _row_of_known_state:
             _ = found.as_of
-            promises_table(plan, Status([found.row], {}, [], found.computed_at, found.watermark), "ALL")
+            promises_table(plan, DistrictStatus([found.row], {}, [], found.computed_at, found.watermark), "ALL")
         if isinstance(found, Card):
             latest_change(found)
             cards_table(plan, [found])
         if isinstance(found, WorkerFailure):
-            troubles(Status([], {}, [], "", "", failures=[found], unreadable=3))
+            troubles(DistrictStatus([], {}, [], "", "", failures=[found], unreadable=3))
 
 
 OLDER_ROWS: dict[str, dict[str, Any]] = {

@@ -13,9 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 import services.catalog
-from services.catalog.coherence import as_tuple
-from services.catalog.load import load_plan
-from services.catalog.wording import objective_text, unit_code, unit_of_measure
+from services.catalog.check.promise_checks import as_tuple
+from services.catalog.load.plan_folder import load_plan
+from services.catalog.words.wording import objective_text, unit_code, unit_of_measure
 from services.catalog.working_time import WorkingTime
 from services.domain.plan.plan import Plan
 from services.domain.results.published import Card, State, ValueRow, Verdict

@@ -15,7 +15,7 @@ import pytest
 import typer
 from kafka.errors import KafkaConnectionError
 
-from services.catalog import load
+from services.catalog.load.plan_folder import load_plan
 from services.cli import __main__ as cli
 from services.cli import simulate as simulate_module
 from services.cli.__main__ import COMMANDS, main
@@ -100,7 +100,7 @@ def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str,
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
     monkeypatch.setenv("KPIWATCH_PLAN", str(ROOT / "tests" / "oracle_plan"))
     laws: dict[int, Law] = {}
-    monkeypatch.setattr(simulate_module, "load_plan", functools.cache(load.load_plan))
+    monkeypatch.setattr(simulate_module, "load_plan", functools.cache(load_plan))
     monkeypatch.setattr(simulate_module, "Law", lambda plan, calendar: laws.setdefault(id(plan), Law(plan, calendar)))
 
     def nobody(*_: Any, **__: Any) -> Any:

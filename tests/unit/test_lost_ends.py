@@ -10,7 +10,7 @@ import httpx
 import orjson
 import pytest
 
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.notifier.alertmanager import Alertmanager
 from services.notifier.delivery import AlertmanagerAway
 from services.notifier.inbox import AcceptedAlerts

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.catalog.calendars import load_calendar
-from services.catalog.samples import samples_of
+from services.catalog.load.calendars import load_calendar
+from services.catalog.samples.promise_samples import samples_of
 from services.domain.intake.admission import Admission, Admitted
 from services.domain.intake.refusal import Refused
 from services.domain.intake.serialize import serialize

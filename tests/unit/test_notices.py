@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 
 import services.catalog
 import services.notifier.__main__ as process
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.catalog.working_time import WorkingTime
 from services.domain.plan.plan import Plan
 from services.domain.results.published import Card

@@ -18,7 +18,7 @@ from services.cli import archive, dead_letters, status
 from services.cli.__main__ import COMMANDS, main
 from services.cli.terminal import safe_console, say
 from services.domain.intake.refusal import Reason, Refused
-from services.domain.intake.visible_text import uncelled
+from services.domain.intake.visible_text import cell_text
 from services.domain.results.published import Card, Level, ValueRow
 from services.messaging.dead_letter_reader import Filed
 from services.messaging.reader import Record
@@ -152,7 +152,7 @@ def test_no_csv_holds_a_formula_and_each_text_can_be_read_back(tmp_path: Path) -
             first = [row[0] for row in csv.reader(file)][1:]
         assert first[-4:] == list(ours)
         plain = [text for text in BITES if not bad(text, keep="")]
-        assert [uncelled(cell) for cell in first if uncelled(cell) in plain] == plain
+        assert [cell_text(cell) for cell in first if cell_text(cell) in plain] == plain
 
 
 def test_import_says_which_cell_without_showing_it_raw(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -200,7 +200,7 @@ def test_status_shows_units_and_times_without_biting(
     cards = [card._replace(unit=text, level=Level.RED) for text in BITES]
     text = "".join(BITES)
     monkeypatch.setenv("KPIWATCH_PLAN", str(plan))
-    monkeypatch.setattr(status, "read_published", lambda *_: status.Standing(rows, {}, cards, text, text))
+    monkeypatch.setattr(status, "read_published", lambda *_: status.DistrictStatus(rows, {}, cards, text, text))
     assert run("status") == 0
     shown = capsys.readouterr()
     assert bad(shown.out + shown.err) == set()

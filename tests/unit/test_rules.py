@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 import services.catalog
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.cli.__main__ import COMMANDS
 from services.domain.plan.plan import Plan, Strength
 from services.domain.results.published import State

@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 from typer.testing import CliRunner
 
-from services.catalog.schema import schema_for, schemas
+from services.catalog.load.schema import schema_for, schemas
 from services.cli.plan import app
 from services.process.settings import Settings
 

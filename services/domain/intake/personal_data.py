@@ -93,18 +93,23 @@ def find_personal(event: Mapping[str, Any]) -> Found | None:
     waiting: list[tuple[_Path, object]] = [(None, {name: event[name] for name in event if name != "receivedat"})]
     while waiting:
         path, value = waiting.pop()
-        kind = None
-        if type(value) is str:
-            kind = personal_number(value)
-        elif type(value) is dict:
-            kind = personal_number("|".join(value))
+        if kind := _kind_of(value):
+            return Found(_written(path), kind)
+        if type(value) is dict:
             waiting += [((path, name), value[name]) for name in sorted(value, reverse=True)]
         elif type(value) is list:
             waiting += [(path, item) for item in reversed(value)]
-        elif type(value) is int or type(value) is float:
-            kind = _in_number(value)
-        if kind:
-            return Found(_written(path), kind)
+    return None
+
+
+def _kind_of(value: object) -> str | None:
+    """The kind of a personal number in a text, in a number, or in the names of an object."""
+    if type(value) is str:
+        return personal_number(value)
+    if type(value) is dict:
+        return personal_number("|".join(value))
+    if type(value) is int or type(value) is float:
+        return _in_number(value)
     return None
 
 

@@ -12,6 +12,13 @@ from services.domain.time.zone import Zone
 _zone = lru_cache(maxsize=8)(Zone)
 """Reading a zone's transitions takes a tenth of a second."""
 
+
+@lru_cache(maxsize=8)
+def _default_hall(zone: Zone, calendar: WorkingCalendar) -> OpeningHours:
+    """Adding up the days of 75 years takes a tenth of a second."""
+    return OpeningHours(zone, calendar, DEFAULT_HOURS)
+
+
 _WEEKDAYS = {"mon_fri": (0, 1, 2, 3, 4), "saturday": (5,), "sunday": (6,)}
 
 
@@ -26,7 +33,8 @@ class Law:
         for entry in plan.hours:
             entries.setdefault(entry.id, []).append(entry)
         self._halls = {name: self._hall([hours_version(e) for e in versions]) for name, versions in entries.items()}
-        self._halls.setdefault("default", self._hall(DEFAULT_HOURS))
+        if "default" not in self._halls:
+            self._halls["default"] = _default_hall(self.zone, calendar)
         self.halls = tuple(self._halls[name] for name in sorted(self._halls))
         """The opening hours of the plan, in an order that only the plan decides: tallies name a hall by its place."""
         self._hours: dict[tuple[str, str], OpeningHours] = {}

@@ -64,12 +64,7 @@ class WorkingCalendar:
     ) -> None:
         """`holidays` maps each free day, weekends within a holiday included, to the holiday's name; `make_up_days`
         are weekend days worked in exchange. ValueError if the two contradict each other or a weekday is not 0 to 6."""
-        if not working_weekdays or not set(working_weekdays) <= set(range(7)):
-            raise ValueError(
-                f"calendar {name}: working weekdays {sorted(working_weekdays)} are not some of 0 (Monday) to 6 (Sunday)"
-            )
-        if both := sorted(set(holidays) & set(make_up_days)):
-            raise ValueError(f"calendar {name}: {both[0]} is a holiday and a make-up day: strike one of them out")
+        _check(name, working_weekdays, set(holidays) & set(make_up_days))
         self.name = name
         self.version = version
         self.published_from = published_from
@@ -159,6 +154,15 @@ class WorkingCalendar:
         if n > len(self._days):
             return self._week.nth(self._week_after + n - len(self._days))
         return self._days[n - 1]
+
+
+def _check(name: str, working_weekdays: Collection[int], both: set[date]) -> None:
+    if not working_weekdays or not set(working_weekdays) <= set(range(7)):
+        raise ValueError(
+            f"calendar {name}: working weekdays {sorted(working_weekdays)} are not some of 0 (Monday) to 6 (Sunday)"
+        )
+    if both:
+        raise ValueError(f"calendar {name}: {min(both)} is a holiday and a make-up day: strike one of them out")
 
 
 def months_later(day: int, n: int) -> int:

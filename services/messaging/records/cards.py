@@ -44,7 +44,7 @@ def card_of(fields: Mapping[str, Any]) -> Card:
         cycle=whole(given, "cycle"),
         node=text(given, "node", WHOLE),
         level=given["level"],
-        unit=text(given, "unit", ""),
+        unit=text(fields, "unit", ""),
         raised_at=text(given, "raised_at"),
         due_at=text(given, "due_at", ""),
         cleared_at=text(given, "cleared_at", ""),

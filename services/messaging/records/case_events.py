@@ -15,7 +15,7 @@ from services.domain.intake.admission import LARGEST_EVENT
 from services.domain.intake.events import text_of
 from services.domain.intake.facts import case_key
 from services.domain.intake.json_text import DATA, stamped
-from services.domain.intake.record_headers import RECEIVED, carried
+from services.domain.intake.record_headers import RECEIVED, read_headers
 from services.domain.intake.refusal import Refused
 
 _BLANKS = bytes.maketrans(b"\n", b" ")
@@ -62,7 +62,7 @@ def line_of_record(value: bytes, headers: Sequence[tuple[str, bytes | None]], ti
     if not value and not headers:
         return None
     try:
-        attributes, received = carried(headers)
+        attributes, received = read_headers(headers)
     except Refused:
         attributes, received = {}, None  # its headers cannot be read: the line is no event either
     if attributes is not None:
