@@ -1,4 +1,4 @@
-"""`kpiwatch clock`: leads a simulated clock for processes that nobody else leads one for (docker-compose.yml)."""
+"""`kpiwatch clock`: runs a simulated clock for the other processes (docker-compose.yml)."""
 
 import signal
 import threading
@@ -22,7 +22,7 @@ def clock(
     """
     settings = Settings.from_environment()
     if settings.clock is None:
-        raise Failure(f"clock: {variable('clock')} names no file: the real time needs nobody to lead it", WRONG_USAGE)
+        raise Failure(f"clock: {variable('clock')} names no file: the real time needs no such process", WRONG_USAGE)
     simulated = Clock.simulated(settings.clock)
     if check:
         if not (settings.clock.exists() and simulated.speed):

@@ -120,13 +120,13 @@ def resend(
     headers: Headers = ()
     if unchanged:
         event = f"dead letter {number}"
-        mended, headers = _original(number, letter, address)
+        corrected, headers = _original(number, letter, address)
     else:
-        mended = _mended(event)
+        corrected = _corrected(event)
     try:
         # an event of the service's own topic may have been stamped with its arrival already
         edge = admission(load_plan(chosen_plan(plan)), trust_receivedat=unchanged and letter.topic == CASE_EVENTS)
-        admitted = edge.admit(mended, headers=headers)
+        admitted = edge.admit(corrected, headers=headers)
         if admitted.fact.source != owner:
             raise Refused(
                 Reason.SOURCE_MISMATCH,
@@ -136,7 +136,7 @@ def resend(
             )
     except Refused as refused:
         raise Failure(f"{event}: {refused}", INPUT_HAS_ERRORS) from None
-    _send(address, admitted.key, mended, headers)
+    _send(address, admitted.key, corrected, headers)
 
 
 def _send(address: str, key: str, event: bytes, headers: Headers) -> None:
@@ -151,7 +151,7 @@ def _send(address: str, key: str, event: bytes, headers: Headers) -> None:
 _LINE_END = len(b"\r\n")
 
 
-def _mended(event: str) -> bytes:
+def _corrected(event: str) -> bytes:
     """The event in a file or in the standard input, which may be a pipe without end."""
     if event == "-":
         content = sys.stdin.buffer.read(LARGEST_EVENT + _LINE_END + 1)

@@ -20,7 +20,7 @@ class Failure(Exception):
         self.exit_code = exit_code
 
 
-class _Known(NamedTuple):
+class KnownError(NamedTuple):
     """An error that a library of ours or of others raises, and how it ends a command."""
 
     module: str
@@ -31,28 +31,28 @@ class _Known(NamedTuple):
 
 
 KNOWN = (
-    _Known("services.catalog.load.plan_folder", "InvalidPlan", INPUT_HAS_ERRORS),
-    _Known("services.process.settings", "SettingsError", WRONG_USAGE),
-    _Known("services.local.failures", "PartUnavailable", NO_ANSWER),
-    _Known("services.process.atomic_file", "BeingWritten", WRONG_USAGE),
-    _Known("services.backfill.store", "StoreSilent", NO_ANSWER),
-    _Known("services.backfill.store", "StoreRefused", WRONG_USAGE),
-    _Known("services.messaging.reader", "BrokerUnavailable", NO_ANSWER),
-    _Known(
+    KnownError("services.catalog.load.plan_folder", "InvalidPlan", INPUT_HAS_ERRORS),
+    KnownError("services.process.settings", "SettingsError", WRONG_USAGE),
+    KnownError("services.local.failures", "PartUnavailable", NO_ANSWER),
+    KnownError("services.process.atomic_file", "BeingWritten", WRONG_USAGE),
+    KnownError("services.backfill.store", "StoreSilent", NO_ANSWER),
+    KnownError("services.backfill.store", "StoreRefused", WRONG_USAGE),
+    KnownError("services.messaging.reader", "BrokerUnavailable", NO_ANSWER),
+    KnownError(
         "kafka.errors",
         "KafkaError",
         NO_ANSWER,
         "Kafka does not answer: {}. Is it running, and is KPIWATCH_BOOTSTRAP right?",
     ),
-    _Known(
+    KnownError(
         "httpx",
         "TransportError",
         NO_ANSWER,
         "a part does not answer: {}. Is it running, and is its address right?",
     ),
-    _Known("builtins", "EOFError", INPUT_HAS_ERRORS, _INPUT_CUT_OFF),
-    _Known("builtins", "UnicodeDecodeError", INPUT_HAS_ERRORS, _INPUT_CUT_OFF),
-    _Known("gzip", "BadGzipFile", INPUT_HAS_ERRORS, _INPUT_CUT_OFF),
+    KnownError("builtins", "EOFError", INPUT_HAS_ERRORS, _INPUT_CUT_OFF),
+    KnownError("builtins", "UnicodeDecodeError", INPUT_HAS_ERRORS, _INPUT_CUT_OFF),
+    KnownError("gzip", "BadGzipFile", INPUT_HAS_ERRORS, _INPUT_CUT_OFF),
 )
 """By name, so that no library is imported for its errors: one that is not imported raises none. The first entry that
 fits is taken."""
@@ -72,7 +72,7 @@ def failure_of(error: Exception) -> Failure | None:
     return None
 
 
-def _is(error: Exception, known: _Known) -> bool:
+def _is(error: Exception, known: KnownError) -> bool:
     module = sys.modules.get(known.module)
     return module is not None and isinstance(error, getattr(module, known.name))
 

@@ -33,7 +33,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 
 from services.domain.intake.events import MODELS
 from services.domain.time.zone import Zone, instant_of
-from services.process.text_file import Unreadable, parsed_toml, read_text
+from services.process.text_file import Unreadable, read_toml
 
 
 class MappingError(ValueError):
@@ -124,24 +124,15 @@ class Problem(NamedTuple):
 def read_mapping(file: Path) -> ExportMapping:
     """The mapping of a file. MappingError lists everything that is wrong with it."""
     try:
-        return ExportMapping.model_validate(_tables(file))
+        return ExportMapping.model_validate(read_toml(file))
+    except Unreadable as error:
+        raise MappingError(f"{file}: it {error}") from None
     except ValidationError as error:
         lines = [
             f"{file}: {'.'.join(str(part) for part in one['loc'] if part not in _TAGS)}: {one['msg']}"
             for one in error.errors(include_url=False)
         ]
         raise MappingError("\n".join(lines)) from None
-
-
-def _tables(file: Path) -> dict[str, Any]:
-    try:
-        text = read_text(file)
-    except Unreadable as error:
-        raise MappingError(f"{file}: it {error}") from None
-    try:
-        return parsed_toml(text)
-    except ValueError as error:
-        raise MappingError(f"{file}: it is not TOML: {error}") from None
 
 
 _TAGS: Final = ("constant", "column", "template", "parts")

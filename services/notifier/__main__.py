@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from services.catalog.load.plan_folder import load_plan
 from services.catalog.working_time import WorkingTime
@@ -36,6 +37,15 @@ _TICK_SECONDS = 0.2
 _COMPLAIN_SECONDS = 30.0
 
 
+class RealTime(NamedTuple):
+    """What is measured in real time, whatever the plan's clock shows."""
+
+    seconds: Callable[[], float] = time.monotonic
+    """From any start."""
+    asking: Asking = Asking()
+    """The pace of finding lost ends."""
+
+
 class Notifier:
     """The parts of one notifier, and the loop that moves what came in to the outbox."""
 
@@ -45,13 +55,10 @@ class Notifier:
         plan: Plan,
         clock: Clock,
         reader: TopicReader,
-        *,
-        seconds: Callable[[], float] = time.monotonic,
-        asking: Asking | None = None,
+        real: RealTime | None = None,
     ) -> None:
-        """`seconds`: real ones, from any start; `asking`: the pace of finding lost ends.
-
-        Raises JournalInUse or ValueError."""
+        """Raises JournalInUse or ValueError."""
+        seconds, asking = real or RealTime()
         working_time = WorkingTime.of(plan)
         self._reader = reader
         self._seconds = seconds

@@ -196,16 +196,28 @@ class Delivery:
         suppressed, asked = self._ask(group, subjects)
         if suppressed is None:
             return
-        free = [one for one in subjects if one.id not in suppressed and one.replaced_by not in suppressed]
-        held = [one for one in subjects if one.id in suppressed and not self.ledger.is_held(one)]
-        delivered = [self._notice(DELIVERED, free, now) | ({} if asked else {"silences": "not asked"})] if free else []
-        by = sorted({name for one in held for name in suppressed[one.id]})
-        noted = [self._notice(SUPPRESSED, held, now) | {"by": by}] if held else []
+        free = [one for one in subjects if not (one.id in suppressed or one.replaced_by in suppressed)]
+        delivered = self._delivered_notices(free, asked, now)
+        noted = self._suppressed_notices(subjects, suppressed, now)
         self._write(subjects[0].unit, delivered, noted)
         for subject in free:
             self._forget(subject.id)
             if not subject.active:
                 self._over.pop(subject.id, None)
+
+    def _delivered_notices(self, free: list[Subject], asked: bool, now: Instant) -> list[Notice]:
+        """The notice of what is not held back. `asked`: whether the Alertmanager answered."""
+        if not free:
+            return []
+        return [self._notice(DELIVERED, free, now) | ({} if asked else {"silences": "not asked"})]
+
+    def _suppressed_notices(self, subjects: list[Subject], suppressed: _Suppressed, now: Instant) -> list[Notice]:
+        """The notice of what is held back, and by what; nothing if that is noted already."""
+        held = [one for one in subjects if one.id in suppressed and not self.ledger.is_held(one)]
+        if not held:
+            return []
+        by = sorted({name for one in held for name in suppressed[one.id]})
+        return [self._notice(SUPPRESSED, held, now) | {"by": by}]
 
     def _write(self, unit: str, delivered: Sequence[Notice], noted: Sequence[Notice]) -> None:
         """Deliver notices to a unit. Then they are in the outbox, with those that only note what is held back."""

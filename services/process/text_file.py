@@ -34,3 +34,12 @@ def parsed_toml(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a file of TOML. OSError, Unreadable."""
+    text = read_text(path)
+    try:
+        return parsed_toml(text)
+    except ValueError as error:
+        raise Unreadable(f"is not TOML: {error}") from None

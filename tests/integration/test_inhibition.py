@@ -22,7 +22,7 @@ from services.local.http_process import HttpProcess
 from services.local.monitoring_tools import MonitoringTools
 from services.local.ports import free_ports
 from services.messaging.reader import TopicReader
-from services.notifier.__main__ import Notifier
+from services.notifier.__main__ import Notifier, RealTime
 from services.notifier.alertmanager import CARD_ALERT, Alertmanager, Mirror, real_now
 from services.notifier.lost_ends import Asking
 from services.notifier.notice_subject import card_id
@@ -199,7 +199,7 @@ def notifying(plan: Plan, settings: Settings, token: str, asking: Asking) -> Ite
     """A notifier with its webhook, in opening hours."""
     clock = Clock.simulated(settings.outbox.with_name("clock.json"))
     clock.set(Zone("Asia/Shanghai").instant(datetime.fromisoformat("2021-10-12T09:05")), 0)
-    notifier = Notifier(settings, plan, clock, cast(TopicReader, NoCards()), asking=asking)
+    notifier = Notifier(settings, plan, clock, cast(TopicReader, NoCards()), RealTime(asking=asking))
     app = notifier_app(notifier.accepted.accept, lambda: True, lambda: True, token=token)
     server = uvicorn.Server(
         uvicorn.Config(app, host="127.0.0.1", port=settings.notifier_port, log_level="warning", log_config=None)

@@ -229,14 +229,14 @@ def test_a_field_of_another_type_makes_it_no_dead_letter(field: str, value: obje
 
 
 @pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
-def test_of_a_mended_event_no_more_is_read_than_an_event_may_have(tmp_path: Path, end: bytes) -> None:
+def test_of_a_corrected_event_no_more_is_read_than_an_event_may_have(tmp_path: Path, end: bytes) -> None:
     file = tmp_path / "event.json"
     file.write_bytes(b"a" * LARGEST_EVENT + end)
-    assert dead_letters._mended(str(file)) == b"a" * LARGEST_EVENT
+    assert dead_letters._corrected(str(file)) == b"a" * LARGEST_EVENT
     for endless in ("/dev/zero", str(file)):
         file.write_bytes(b"a" + b" " * LARGEST_EVENT + b"\r\na")
         with pytest.raises(Failure, match="larger than an event may be: 65536 bytes"):
-            dead_letters._mended(endless)
+            dead_letters._corrected(endless)
 
 
 @given(st.binary(max_size=70), st.integers(0, 70))

@@ -2,12 +2,11 @@
 
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from services.domain.time.calendar import WorkingCalendar
-from services.process.text_file import Unreadable, parsed_toml, read_text
+from services.domain.time.calendar import Notices, WorkingCalendar
+from services.process.text_file import Unreadable, read_toml
 
 FOLDER = Path(__file__).parents[1] / "calendar"
 
@@ -37,17 +36,6 @@ class _CalendarFile(BaseModel):
     holiday: tuple[_Holiday, ...]
 
 
-def _tables(path: Path) -> dict[str, Any]:
-    try:
-        text = read_text(path)
-    except Unreadable as error:
-        raise ValueError(f"{path}: {error}") from error
-    try:
-        return parsed_toml(text)
-    except ValueError as error:
-        raise ValueError(f"{path}: not TOML: {error}") from error
-
-
 def load_calendar(name: str, folder: Path | None = None) -> WorkingCalendar:
     """The calendar of that name, from the folder given or the ones that come with the catalogue.
 
@@ -59,7 +47,9 @@ def load_calendar(name: str, folder: Path | None = None) -> WorkingCalendar:
         raise ValueError(f"no calendar {name!r} in {place}: name one of {', '.join(known) or 'none there'}")
     path = place / f"{name}.toml"
     try:
-        read = _CalendarFile.model_validate(_tables(path))
+        read = _CalendarFile.model_validate(read_toml(path))
+    except Unreadable as error:
+        raise ValueError(f"{path}: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
@@ -74,10 +64,7 @@ def load_calendar(name: str, folder: Path | None = None) -> WorkingCalendar:
         return WorkingCalendar(
             name=read.name,
             version=read.version,
-            holidays=holidays,
-            make_up_days=read.make_up_days,
-            published_from=read.published_from,
-            published_through=read.published_through,
+            notices=Notices(holidays, read.make_up_days, read.published_from, read.published_through),
             working_weekdays=read.working_weekdays,
         )
     except ValueError as error:

@@ -71,7 +71,7 @@ class _Content(NamedTuple):
 
 _REMEMBERED: Final = 4096
 """Most events of a source repeat data (a service item, a unit, two limits, an outcome). So many different data are kept
-with the result of their check. All facts with the same data share one object; nobody changes a fact's data."""
+with the result of their check. All facts with the same data share one object: the data of a fact is never changed."""
 
 
 class Admission:

@@ -28,7 +28,7 @@ class InHeaders(NamedTuple):
 def read_headers(headers: Iterable[tuple[str, bytes | None]]) -> InHeaders:
     """The event's attributes and arrival in the headers; headers of others are ignored. Refused (`malformed`) where a
     header of the event has no value, is not UTF-8 or is there twice, and where the name of any header is not UTF-8:
-    nobody can know whose it is."""
+    it could be the name of anything."""
     attributes: dict[str, Any] = {}
     received = None
     for given, value in headers:
