@@ -91,7 +91,7 @@ class ChildProcess:
 
 
 def _identity(pid: int) -> str:
-    """What tells this process from a later one with the same pid."""
+    """What distinguishes this process from a later one with the same pid."""
     return f"{pid} {psutil.Process(pid).create_time():.2f}"
 
 

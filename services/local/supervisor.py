@@ -23,7 +23,7 @@ Obstacle = str
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One process of the project: what runs, and how to tell that it works."""
+    """One process of the system: what runs, and how to see that it works."""
 
     name: str
     arguments: tuple[str, ...]

@@ -1,11 +1,11 @@
-"""How a stream worker says that it works: a small file that it writes again and again, `<state folder>/<worker>.ready`.
+"""Whether a stream worker is ready: a small file that it writes again and again, `<state folder>/<worker>.ready`.
 
 Workers open no port. Each writes, at least every REPORT_SECONDS and from the same event loop that does its work:
 
     {"worker": "cases-1", "pid": 4711, "at": 1633017600.0, "partitions": 4, "rebalancing": false, "behind": 0}
 
 A worker is ready while its process lives, partitions are assigned to it, no rebalance is under way and the file is
-recent. One that may not read a topic or a group never gets there, which is the point: an open port would not tell.
+recent. A worker that may not read a topic or a group never becomes ready. An open port would not show that.
 
 `python -m services.process.readiness [URL]` asks from outside, as the health checks of docker-compose.yml do: the
 worker that the settings name, or a part that answers over HTTP. Exit code 0 if it is ready, else 3 and why not.
@@ -35,7 +35,7 @@ RECENT_SECONDS = 10.0
 
 
 class Readiness(BaseModel):
-    """What a worker last said of itself."""
+    """What a worker last reported."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -48,7 +48,7 @@ class Readiness(BaseModel):
     rebalancing: bool
     """Partitions are being given out, or their rows restored."""
     behind: int = 0
-    """Records in its partitions that it has not taken yet."""
+    """Records in its partitions that it has not read yet."""
 
     @classmethod
     def of_this_process(cls, worker: str, *, partitions: int, rebalancing: bool, behind: int = 0) -> Self:
@@ -82,7 +82,7 @@ class Readiness(BaseModel):
 
 
 def read(state: Path, worker: str) -> Readiness | None:
-    """What the worker last said; None if it never did."""
+    """What the worker last reported; None if it never did."""
     try:
         return Readiness.model_validate_json(_file(state, worker).read_text())
     except (OSError, ValueError, ValidationError):
@@ -101,7 +101,7 @@ def of_worker(state: Path, worker: str) -> str:
 
 
 def of_web_part(url: str) -> str:
-    """Why what answers there is not ready; empty if it is."""
+    """Why the process at this address is not ready; empty if it is."""
     try:
         with urllib.request.urlopen(url, timeout=5):
             return ""
@@ -112,7 +112,7 @@ def of_web_part(url: str) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Say why it is not ready, if it is not."""
+    """Print why it is not ready, if it is not."""
     try:
         settings = Settings.from_environment()
     except SettingsError as error:

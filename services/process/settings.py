@@ -1,6 +1,6 @@
-"""What can be set from outside, and the only reader of the environment: `KPIWATCH_<FIELD>`, all in `.env.example`.
+"""The settings of a process. This module alone reads the environment: `KPIWATCH_<FIELD>`, all listed in `.env.example`.
 
-Every process reads its settings once, in its `__main__`, and hands on what its parts need.
+Every process reads its settings once, in its `__main__`, and passes on what its parts need.
 """
 
 import difflib
@@ -20,7 +20,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class SettingsError(ValueError):
-    """A variable of the environment that cannot be used: names each, with reason and remedy, one a line."""
+    """Environment variables that cannot be used: one line for each, with reason and remedy."""
 
 
 class Settings(BaseModel):

@@ -99,7 +99,7 @@ class FailureFile:
         self.ended()
 
     def ended(self) -> None:
-        """The worker ends as it should: it was told to, or what it needs does not answer."""
+        """The worker ends as it should: it got a signal, or the broker does not answer."""
         with contextlib.suppress(OSError):
             self._mark.unlink(missing_ok=True)
 

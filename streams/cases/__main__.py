@@ -45,7 +45,7 @@ def build(settings: Settings) -> faust.App:
 
 
 def main() -> None:
-    """Run until told to stop."""
+    """Run until a signal stops it."""
     run_stage("cases", build)
 
 

@@ -43,6 +43,6 @@ class FreezeGuard:
 
     @staticmethod
     def _now() -> float:
-        """Seconds that also count while the machine is suspended, where the system can tell."""
+        """Seconds that also count while the machine is suspended, where the system measures that."""
         clock = getattr(time, "CLOCK_BOOTTIME", None)
         return time.monotonic() if clock is None else time.clock_gettime(clock)

@@ -1,20 +1,22 @@
 """The rows of one partition: on disk what the changelog has acknowledged, in memory what it has not yet.
 
 The changelog topic is the truth; the disk is a copy that is never ahead of it. That order is what makes a crash
-harmless: were a row on disk before the broker has it, a redelivered event would be recognised as known, change
+harmless. If a row were on disk before the broker has it, a redelivered event would be recognised as known, change
 nothing, and be lost for ever with the disk. Nothing here knows Faust.
 
 A changelog record is `key -> epoch (8 bytes) + row`; a deleted row is `key -> None` with the epoch in a header. The
 epoch is the offset of the writer's *claim*: the record, under the empty key, that an owner appends when the
-partition becomes its own. Epochs only grow, so a record whose epoch is lower than one seen before it was written by
-an owner that had been replaced (it was frozen, or cut off) and did not know. Such a *stale* record is passed over;
-everything it could tell is either acknowledged already or was never committed and is worked again by the present
-owner. The present row is then written once more, so that compaction, which only knows "last", keeps the right one.
+partition becomes its own.
+
+Epochs only grow. So a record whose epoch is lower than one seen before comes from an owner that had been replaced (it
+was frozen, or cut off) and did not know it. Such a *stale* record is passed over: everything in it is either
+acknowledged already, or was never committed and is worked again by the present owner. The present row is then written
+once more, so that compaction, which keeps the last record of a key, keeps the right one.
 
 A record that this program cannot have written (no key, no epoch) is passed over like a stale one, and the present row
-is written behind it. Where there is no present row, the record may stand in the place of one: that row is *lost*. Its
-deletion is not written, and the partition's events are read again from their beginning (delivery.py): they are kept for
-ever, and what is known already changes nothing.
+is written after it. Where there is no present row, the record may have replaced one: that row is *lost*. Its deletion
+is not written, and the partition's events are read again from their beginning (bulk.py). Events are kept for ever, and
+an event that is known already changes nothing.
 """
 
 import logging
@@ -147,7 +149,7 @@ class PartitionRows(MutableMapping[bytes, bytes]):
         self.stale |= self._rewriting
         self._rewriting.clear()
         self.disturbed = False
-        if self.position >= claim:  # it stands for another changelog, one that was deleted
+        if self.position >= claim:  # it is a position in another changelog, one that was deleted
             self._store.clear()
             self.position = self._highest_epoch = -1
         if self.position == claim - 1:  # nobody else has written: nothing to read
@@ -225,7 +227,7 @@ class PartitionRows(MutableMapping[bytes, bytes]):
 
     def forget_lost(self) -> None:
         """All events have been read again: under keys that are still lost there never was a row of ours. Their
-        deletion goes behind what stands there."""
+        deletion goes after the record that is there."""
         for key in self.lost:
             if self.get(key) is None:
                 self._pending[key] = self._changed[key] = None

@@ -42,7 +42,7 @@ def build(settings: Settings) -> faust.App:
 
 
 def main() -> None:
-    """Run until told to stop."""
+    """Run until a signal stops it."""
     run_stage("kpis", build)
 
 

@@ -32,7 +32,7 @@ _logger = logging.getLogger(__name__)
 
 
 class DayState(NamedTuple):
-    """How a row was last published: on which day, its state as that day began, and its state then."""
+    """How a row was last published: on which day, its state when that day began, and its state then."""
 
     day: int
     at_midnight: str
@@ -40,7 +40,7 @@ class DayState(NamedTuple):
 
 
 def state_of_day(before: DayState | None, state: str, day: int) -> DayState:
-    """The state now, beside the one that stood when the day began; what nobody knew before has not changed."""
+    """The state now, and the state when the day began. A row that was not known before has not changed."""
     if before is None:
         return DayState(day, state, state)
     return DayState(day, before.at_midnight if before.day == day else before.now, state)
@@ -96,8 +96,8 @@ class Kpis:
                     log_unreadable(_logger, tp.topic, tp.partition, record.offset, wrong)
 
     def _take_over(self, key: bytes, value: bytes) -> None:
-        """How an earlier owner saw a promise stand, so that a restart does not forget what changed today, and does not
-        leave its rows as if they were new while a partition is behind them."""
+        """Take over the state that an earlier owner published. So a restart does not forget what changed today, and
+        rows do not seem new while a partition is behind them."""
         published = decode_row(value)
         if published.as_of is not None:
             reached = published.as_of - 1
@@ -108,14 +108,14 @@ class Kpis:
             self._watermark = max(self._watermark, instant_of(datetime.fromisoformat(published.watermark)))
 
     async def on_tick(self) -> None:
-        """Publish what has changed; everything now and then, since time alone changes values, too."""
+        """Publish what has changed. Publish everything from time to time, since time alone changes values, too."""
         if not self._delivery.caught_up:
             return
         now, watermark = self._clock.now(), self._log.watermark(self._source_partitions) or 0
         patience = LAG_SECONDS * max(self._clock.speed, 1.0) * 1_000_000
         if watermark and self._reached - now > patience and self._log.judged_to() - now <= patience:
             self._reached = watermark  # the clock was set back, and every case is judged again as of the present
-        # a new owner of a partition begins from its rows: what is published stands meanwhile, but not for long
+        # a new owner of a partition begins from its rows: published rows stay meanwhile, but not for long
         reached = max(watermark, self._reached)
         lagging = abs(now - reached) > patience
         if reached and (watermark == reached or lagging):
