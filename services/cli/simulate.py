@@ -18,7 +18,7 @@ from services.cli.failure import INPUT_HAS_ERRORS, WRONG_USAGE, Failure
 from services.cli.terminal import safe_console
 from services.domain.plan.statutory_time import Law
 from services.domain.time.zone import FIRST_YEAR, LAST_YEAR, Zone
-from services.process.atomic_file import whole_file
+from services.process.atomic_file import atomic_file
 from services.simulator.district.profile import FAULTS, parse_faults, profile
 from services.simulator.simulation import Event, Simulation
 from services.simulator.truth.row import COLUMNS, Row, lines
@@ -131,5 +131,5 @@ def _chunks(events: Iterable[Event]) -> Iterator[list[Event]]:
 @contextmanager
 def _opened(path: Path | None) -> Iterator[BinaryIO]:
     """A file to write; None: what is written is dropped."""
-    with whole_file(path or Path(os.devnull), level=1) as sink:
+    with atomic_file(path or Path(os.devnull), level=1) as sink:
         yield sink

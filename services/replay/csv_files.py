@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from services.domain.results.published import Card, ValueRow
-from services.process.atomic_file import atomic_csv
+from services.process.csv_file import atomic_csv
 from services.replay.spill_files import Rejected
 
 

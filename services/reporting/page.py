@@ -12,7 +12,8 @@ from services.domain.intake.visible_text import LINES, visible
 from services.domain.plan.plan import Plan, Title, Window
 from services.domain.results.published import State, ValueRow
 from services.domain.time.zone import Instant, Zone
-from services.process.atomic_file import atomic_csv, whole_file
+from services.process.atomic_file import atomic_file
+from services.process.csv_file import atomic_csv
 from services.reporting.report import Entry, Report
 
 WINDOW_NAMES: Mapping[Window, Title] = {
@@ -46,7 +47,7 @@ def write_page(path: Path, report: Report, plan: Plan, as_of: Instant) -> None:
         unit_of_measure=unit_of_measure,
         State=State,
     )
-    with whole_file(path) as sink:
+    with atomic_file(path) as sink:
         sink.write(text.encode())
 
 

@@ -7,7 +7,6 @@ duplicates are harmless.
 
 import json
 import logging
-import os
 import threading
 import time
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from kafka.errors import KafkaError
 
 from services.domain.time.zone import Instant
 from services.messaging import topics
+from services.process.atomic_file import replace_file
 from services.simulator.simulation import Event, Simulation
 
 log = logging.getLogger("services.simulator")
@@ -57,13 +57,7 @@ class Position:
 
     def write(self, file: Path) -> None:
         """On the disk when it returns, and never half of it."""
-        file.parent.mkdir(parents=True, exist_ok=True)
-        draft = file.with_name(f"{file.name}.{os.getpid()}")
-        with draft.open("w") as sink:
-            json.dump({"history": self.history, "sent": self.sent}, sink)
-            sink.flush()
-            os.fsync(sink.fileno())
-        draft.replace(file)
+        replace_file(file, json.dumps({"history": self.history, "sent": self.sent}), durable=True)
 
 
 class Pace(Protocol):

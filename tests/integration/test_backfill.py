@@ -19,7 +19,7 @@ from services.cli.__main__ import main
 from services.domain.plan.statutory_time import Law
 from services.domain.results.published import ValueRow
 from services.local import prometheus
-from services.local.http_process import WebPart
+from services.local.http_process import HttpProcess
 from services.local.monitoring_tools import MonitoringTools
 from services.messaging.records.values import figures_of
 from services.names import metrics
@@ -72,7 +72,7 @@ def corrected(events: Path) -> Path:
 class Store:
     """A Prometheus without anything to scrape."""
 
-    part: WebPart
+    part: HttpProcess
     data: Path
 
     def fill(self, events: Path, first: date, *options: object) -> int:
