@@ -17,7 +17,7 @@ Count = Callable[[Case, Instant | None], Amount | None]
 """How much it is by an instant (None: by all that is known); None while unreported."""
 
 
-def count_of(text: str) -> Count:
+def bounded_amount(text: str) -> Count:
     """What one entry of `counts` reads off a case."""
     subject, _, name = text.partition(":")
     match subject:

@@ -2,7 +2,7 @@
 
 from services.domain.history.case import Case
 from services.domain.judging.binding import Binding
-from services.domain.judging.case_clock import Stopwatch
+from services.domain.judging.case_clock import CaseClock
 from services.domain.judging.selection import compile_population
 from services.domain.plan.plan import CasePromise
 from services.domain.plan.statutory_time import Law
@@ -15,7 +15,7 @@ class CaseSpans:
     def __init__(self, promise: CasePromise, law: Law) -> None:
         self.accepts = compile_population(promise.select, promise.unless)
         self.binding = Binding(promise, law.zone)
-        self.watch = Stopwatch(promise.clock, law)
+        self.watch = CaseClock(promise.clock, law)
 
     def of(self, case: Case, now: Instant) -> tuple[Instant, Instant | None] | None:
         """Start and stop of the clock (None: not stopped); None where this version of the promise is not about the case

@@ -8,8 +8,8 @@ from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import Moment, Sums
 from services.domain.plan.plan import CasePromise
 from services.domain.plan.statutory_time import Law
-from services.domain.sums.statistic import Figure
-from services.domain.sums.tally import Cell, Cells, total
+from services.domain.sums.statistic import Statistic
+from services.domain.sums.tally import TallyAmounts, TallyField, total
 from services.domain.time.zone import Instant
 
 
@@ -24,18 +24,18 @@ class CaseCount:
         """One judgement per case whose clock has stopped."""
         span = self._spans.closed(case, now)
         if span is not None:
-            found.append(self._counted(case, span, Outcome.COUNTED, ((Cell.N, 1),)))
+            found.append(self._counted(case, span, Outcome.COUNTED, ((TallyField.N, 1),)))
 
-    def _counted(self, case: Case, span: tuple[Instant, Instant], outcome: Outcome, cells: Cells) -> Judgement:
+    def _counted(self, case: Case, span: tuple[Instant, Instant], outcome: Outcome, cells: TallyAmounts) -> Judgement:
         start, stop = span
         item, day = self._spans.binding.item(case), self._spans.binding.day(stop)
         key = self.promise.key
         return Judgement(key, case.cycle, outcome, case.unit, item, day, cells, None, start, None, stop)
 
-    def figure(self, sums: Sums, at: Moment) -> Figure:
+    def figure(self, sums: Sums, at: Moment) -> Statistic:
         """The number of cases, nought included."""
-        n = total(sums.closed.values()).cells[Cell.N]
-        return Figure(value=Fraction(n), n=n)
+        n = total(sums.closed.values()).cells[TallyField.N]
+        return Statistic(value=Fraction(n), n=n)
 
 
 class CaseRatio(CaseCount):
@@ -53,13 +53,13 @@ class CaseRatio(CaseCount):
             return
         above, below = case.quantities.get(self._above), case.quantities.get(self._below)
         if below is None:
-            found.append(self._counted(case, span, Outcome.UNMEASURED, ((Cell.UNMEASURED, 1),)))
+            found.append(self._counted(case, span, Outcome.UNMEASURED, ((TallyField.UNMEASURED, 1),)))
         else:
-            cells = ((Cell.N, 1), (Cell.TOTAL, above or 0), (Cell.BASE, below))
+            cells = ((TallyField.N, 1), (TallyField.TOTAL, above or 0), (TallyField.BASE, below))
             found.append(self._counted(case, span, Outcome.COUNTED, cells))
 
-    def figure(self, sums: Sums, at: Moment) -> Figure:
+    def figure(self, sums: Sums, at: Moment) -> Statistic:
         """The ratio of the sums; n is how many cases they are of."""
         cells = total(sums.closed.values()).cells
-        value = Fraction(cells[Cell.TOTAL], cells[Cell.BASE]) if cells[Cell.BASE] else None
-        return Figure(value=value, n=cells[Cell.N], small_sample_matters=True)
+        value = Fraction(cells[TallyField.TOTAL], cells[TallyField.BASE]) if cells[TallyField.BASE] else None
+        return Statistic(value=value, n=cells[TallyField.N], small_sample_matters=True)

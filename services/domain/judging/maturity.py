@@ -3,7 +3,7 @@
 from datetime import date
 
 from services.domain.history.case import Case
-from services.domain.judging.case_clock import Reading, Stopwatch
+from services.domain.judging.case_clock import CaseClock, Reading
 from services.domain.plan.plan import CasePromise
 from services.domain.plan.statutory_time import Law
 from services.domain.time.zone import Instant
@@ -15,11 +15,11 @@ class Maturity:
     def __init__(self, promise: CasePromise, law: Law) -> None:
         matures, limit = promise.maturity, promise.maturity_limit
         self._date: Reading | None = None
-        self._watch: Stopwatch | None = None
+        self._watch: CaseClock | None = None
         if isinstance(matures, date):
             self._date = Reading(law.zone.midnight(matures.toordinal() + 1) - 1, None, ())
         elif limit is not None:
-            self._watch = Stopwatch(promise.clock._replace(limit=limit, clock_stops=(), runs_in=()), law)
+            self._watch = CaseClock(promise.clock._replace(limit=limit, clock_stops=(), runs_in=()), law)
 
     def reading(self, case: Case, start: Instant) -> Reading | None:
         """The last instant before a case is judged, and from when little is left until then; None: its completion

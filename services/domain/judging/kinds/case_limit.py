@@ -10,18 +10,18 @@ from services.domain.history.case import Case, NodeSpan
 from services.domain.judging.binding import earliest, marks
 from services.domain.judging.case_clock import Reading, Span
 from services.domain.judging.case_span import CaseSpans
-from services.domain.judging.escalation import Strictness
+from services.domain.judging.escalation import Escalation
 from services.domain.judging.judgement import Judgement, NodeClock, Outcome
 from services.domain.judging.kind import Moment, Sums
 from services.domain.plan.kinds.case_limit import CaseLimitPromise
 from services.domain.plan.plan import CasePromise, Strength
 from services.domain.plan.statutory_time import Law
-from services.domain.sums.statistic import Figure
-from services.domain.sums.tally import NOW, Cell, Cells, total
+from services.domain.sums.statistic import Statistic
+from services.domain.sums.tally import NOW, TallyAmounts, TallyField, total
 from services.domain.time.zone import Instant
 
-_MET: Cells = ((Cell.N, 1), (Cell.MET, 1))
-_LATE: Cells = ((Cell.N, 1),)
+_MET: TallyAmounts = ((TallyField.N, 1), (TallyField.MET, 1))
+_LATE: TallyAmounts = ((TallyField.N, 1),)
 
 
 class CaseLimitJudge:
@@ -34,7 +34,7 @@ class CaseLimitJudge:
         self._binding, self._watch = self._spans.binding, self._spans.watch
         self._key = promise.key
         self._soft = promise.strength is Strength.SOFT
-        self._strictness = Strictness(promise, law)
+        self._strictness = Escalation(promise, law)
         self._decision, self._red_at = self._strictness.decision, self._strictness.red_at
         self._runs_in = frozenset(promise.runs_in)
 
@@ -58,7 +58,7 @@ class CaseLimitJudge:
         if case.timed_nodes:
             judgement = self._with_nodes(judgement, case, now)
         if self._runs_in:
-            judgement = judgement._replace(doubt_from=watch.doubt_from(case, start))
+            judgement = judgement._replace(needs_late_check_from=watch.needs_late_check_from(case, start))
         found.append(judgement)
 
     def _closed(
@@ -74,16 +74,16 @@ class CaseLimitJudge:
         outcome, cells = (Outcome.MET, _MET) if on_time else (Outcome.MISSED, _LATE)
         bin: int | None = None
         if on_time and undelivered:
-            outcome, cells = Outcome.WITHDRAWN, ((Cell.WITHDRAWN, 1),)
+            outcome, cells = Outcome.WITHDRAWN, ((TallyField.WITHDRAWN, 1),)
         elif self._runs_in and not self._has_run(case):
             # a clock that was never seen to run says nothing (rule 12)
-            outcome, cells = Outcome.UNMEASURED, ((Cell.UNMEASURED, 1),)
+            outcome, cells = Outcome.UNMEASURED, ((TallyField.UNMEASURED, 1),)
         elif self._soft and not on_time and self._decision(case) == "accepted":
-            outcome, cells = Outcome.JUSTIFIED, ((Cell.JUSTIFIED, 1),)
+            outcome, cells = Outcome.JUSTIFIED, ((TallyField.JUSTIFIED, 1),)
         else:
             gross, net = self._durations(case, start, end, pauses)
             bin = self._watch.bin(net)
-            cells += ((Cell.GROSS, gross),)
+            cells += ((TallyField.GROSS, gross),)
             if pauses or case.extensions:
                 cells += marks(case, pauses)
         item, day = self._binding.item(case), self._binding.day(end)
@@ -111,14 +111,14 @@ class CaseLimitJudge:
         if decision == "accepted":
             yellow_at = None  # excused, whether it runs late or not
         next_at = earliest(now, yellow_at, due + 1, red_at)
-        cells: Cells = ()
+        cells: TallyAmounts = ()
         if now > due:
             if decision == "accepted":
-                outcome, cells = Outcome.JUSTIFIED, ((Cell.JUSTIFIED, 1),)
+                outcome, cells = Outcome.JUSTIFIED, ((TallyField.JUSTIFIED, 1),)
             else:
-                outcome, cells = Outcome.OVERDUE, ((Cell.OVERDUE, 1),)
+                outcome, cells = Outcome.OVERDUE, ((TallyField.OVERDUE, 1),)
         elif yellow_at is not None and now >= yellow_at:
-            outcome, cells = Outcome.OPEN, ((Cell.YELLOW, 1),)
+            outcome, cells = Outcome.OPEN, ((TallyField.YELLOW, 1),)
         else:
             outcome = Outcome.OPEN
         return Judgement(
@@ -146,26 +146,26 @@ class CaseLimitJudge:
         red_at = self._strictness.red_at(case, reading.due)
         return NodeClock(span.node, span.unit or case.unit, reading.due, yellow_at, red_at, is_current)
 
-    def figure(self, sums: Sums, at: Moment) -> Figure:
+    def figure(self, sums: Sums, at: Moment) -> Statistic:
         """The share of matured cases that were on time."""
         figure = compliance(sums, self.promise)
         measure = self._watch.measure
         timed = sum(figure.bins.values())
-        gross = total(sums.closed.values()).cells[Cell.GROSS]
+        gross = total(sums.closed.values()).cells[TallyField.GROSS]
         figure.gross = Fraction(gross, timed * measure.scale) if timed else None
         figure.bin_scale = measure.bin_scale
         return figure
 
 
-def compliance(sums: Sums, promise: CasePromise) -> Figure:
+def compliance(sums: Sums, promise: CasePromise) -> Statistic:
     """On time ÷ matured, open overdue cases included."""
     closed, present = total(sums.closed.values()), total(sums.present.values())
-    met = closed.cells[Cell.MET]
-    n = closed.cells[Cell.N] + present.cells[Cell.N] + present.cells[Cell.OVERDUE]
-    met += present.cells[Cell.MET]
-    yellow = present.cells[Cell.YELLOW]
+    met = closed.cells[TallyField.MET]
+    n = closed.cells[TallyField.N] + present.cells[TallyField.N] + present.cells[TallyField.OVERDUE]
+    met += present.cells[TallyField.MET]
+    yellow = present.cells[TallyField.YELLOW]
     target = promise.target
-    return Figure(
+    return Statistic(
         value=Fraction(met, n) if n else None,
         n=n,
         numerator=met,

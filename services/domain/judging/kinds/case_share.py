@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from services.domain.history.case import Case
 from services.domain.judging.binding import NOTHING_DELIVERED, Binding, earliest, marks
-from services.domain.judging.case_clock import Stopwatch
+from services.domain.judging.case_clock import CaseClock
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import Moment, Sums
 from services.domain.judging.kinds.case_limit import compliance
@@ -19,13 +19,13 @@ from services.domain.judging.maturity import Maturity
 from services.domain.judging.selection import compile_knowledge, compile_population, compile_selection, wanted_values
 from services.domain.plan.plan import BY_EVENT, SharePromise, Strength
 from services.domain.plan.statutory_time import Law
-from services.domain.sums.statistic import Figure
-from services.domain.sums.tally import NOW, Cell, Cells
+from services.domain.sums.statistic import Statistic
+from services.domain.sums.tally import NOW, TallyAmounts, TallyField
 from services.domain.time.limits import Ends
 from services.domain.time.zone import Instant
 
-_IN: Cells = ((Cell.N, 1), (Cell.MET, 1))
-_OUT: Cells = ((Cell.N, 1),)
+_IN: TallyAmounts = ((TallyField.N, 1), (TallyField.MET, 1))
+_OUT: TallyAmounts = ((TallyField.N, 1),)
 
 
 class _Course(NamedTuple):
@@ -51,7 +51,7 @@ class CaseShareJudge:
         self._counts = compile_selection(where)
         self._is_known = compile_knowledge(promise.known)
         self._binding = Binding(promise, law.zone)
-        self._watch = Stopwatch(promise.clock, law)
+        self._watch = CaseClock(promise.clock, law)
         self._key = promise.key
         self._red = promise.strength is Strength.HARD
         self._targeted = promise.objective is not None
@@ -122,20 +122,22 @@ class CaseShareJudge:
         if verdict is None:
             return None
         outcome, cells = verdict
-        if cells and cells[0][0] == Cell.N and (case.suspensions or case.extensions):
+        if cells and cells[0][0] == TallyField.N and (case.suspensions or case.extensions):
             cells += marks(case, ())
-        doubt_from = self._doubt_from(case, end) if matures is None and outcome is Outcome.MET else None
+        needs_late_check_from = self._doubt_from(case, end) if matures is None and outcome is Outcome.MET else None
         item, day = self._binding.item(case), self._binding.day(end)
         return Judgement(
             self._key, case.cycle, outcome, case.unit, item, day, cells, None, start, matures, end, yellow_at,
-            doubt_from=doubt_from,
+            needs_late_check_from=needs_late_check_from,
         )  # fmt: skip
 
-    def _verdict(self, course: _Course, end: Instant, undelivered: bool, in_time: bool) -> tuple[Outcome, Cells] | None:
+    def _verdict(
+        self, course: _Course, end: Instant, undelivered: bool, in_time: bool
+    ) -> tuple[Outcome, TallyAmounts] | None:
         """Of a case that has ended; None where nothing can be said of it."""
         case, matures = course.case, course.matures
         if undelivered and (matures is None or end <= matures):
-            return Outcome.WITHDRAWN, ((Cell.WITHDRAWN, 1),)
+            return Outcome.WITHDRAWN, ((TallyField.WITHDRAWN, 1),)
         if not self._is_known(case):  # it is neither, but there may have been a card
             return None if matures is None else (Outcome.UNMEASURED, ())
         if in_time and self._counts(case) and (not self._reached or self._has_reached(case, end)):
@@ -160,14 +162,14 @@ class CaseShareJudge:
         red_at = matures + 1 if self._red and self._targeted else None
         next_at = earliest(now, yellow_at, matures + 1)
         if now > matures:
-            return self._open(course, ((Cell.OVERDUE, 1),), red_at, next_at)
+            return self._open(course, ((TallyField.OVERDUE, 1),), red_at, next_at)
         is_yellow = yellow_at is not None and now >= yellow_at
-        return self._open(course, ((Cell.YELLOW, 1),) if is_yellow else (), red_at, next_at)
+        return self._open(course, ((TallyField.YELLOW, 1),) if is_yellow else (), red_at, next_at)
 
-    def _open(self, course: _Course, cells: Cells, red_at: Instant | None, next_at: Instant | None) -> Judgement:
+    def _open(self, course: _Course, cells: TallyAmounts, red_at: Instant | None, next_at: Instant | None) -> Judgement:
         case, start, matures, yellow_at = course
         outcome = Outcome.OPEN
-        if cells and cells[0][0] == Cell.OVERDUE:
+        if cells and cells[0][0] == TallyField.OVERDUE:
             # without a target it is behind, and nobody missed anything
             outcome = Outcome.OVERDUE if self._targeted else Outcome.COUNTED
         item = self._binding.item(case)
@@ -185,6 +187,6 @@ class CaseShareJudge:
             return _Course(case, start, reading.due)
         return _Course(case, start, reading.due, reading.due + 1 if reading.yellow_at is None else reading.yellow_at)
 
-    def figure(self, sums: Sums, at: Moment) -> Figure:
+    def figure(self, sums: Sums, at: Moment) -> Statistic:
         """The share of matured cases in the numerator."""
         return compliance(sums, self.promise)

@@ -5,16 +5,15 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from services.domain.history.case import MICRO
-from services.domain.history.fold import micro
-from services.domain.history.registers import Entry
+from services.domain.history.case import MICRO, micro
+from services.domain.history.registers import CatalogueEntry
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import EntryKind, Moment, Sums
 from services.domain.judging.selection import accepts_attributes
 from services.domain.plan.kinds.catalogue import PLATFORM, VERSION, CataloguePromise
 from services.domain.plan.statutory_time import Law
-from services.domain.sums.statistic import Figure
-from services.domain.sums.tally import NOW, Cell, Cells, Tally, total
+from services.domain.sums.statistic import Statistic
+from services.domain.sums.tally import NOW, Tally, TallyAmounts, TallyField, total
 from services.domain.time.zone import Instant
 
 EVERY = "-"
@@ -53,7 +52,7 @@ class _StatisticJudge:
         self._listed = frozenset(promise.listed)
 
     # ---- an entry ----------------------------------------------------------------------------------
-    def judge_entry(self, entry: Entry, now: Instant, found: list[Judgement]) -> None:
+    def judge_entry(self, entry: CatalogueEntry, now: Instant, found: list[Judgement]) -> None:
         """An entry that is selected counts; in the numerator where `where` holds."""
         state = entry.states[-1]
         if entry.collection != self.promise.collection or state.attributes is None:
@@ -63,7 +62,7 @@ class _StatisticJudge:
             return
         since = self._since(entry)
         if since is not None and self._is_late(entry, since):
-            cells: Cells | None = ((Cell.N, 1), (Cell.LATE_ENTRY, 1))
+            cells: TallyAmounts | None = ((TallyField.N, 1), (TallyField.LATE_ENTRY, 1))
             item = EVERY if self.promise.statistic == "sum" else item
             outcome, bin = Outcome.LATE_ENTRY, None
         else:
@@ -74,16 +73,18 @@ class _StatisticJudge:
         if cells is not None:
             found.append(Judgement(self._key, 1, outcome, state.unit, item, NOW, cells, bin, state.since))
 
-    def _cells(self, attributes: Mapping[str, Any], since: int | None) -> Cells | None:
+    def _cells(self, attributes: Mapping[str, Any], since: int | None) -> TallyAmounts | None:
         """What an entry adds; None: it does not count."""
         match self.promise.statistic:
             case "mean":
                 return self._measured(attributes)
             case "share" if since is None:
-                return ((Cell.N, 1),)
+                return ((TallyField.N, 1),)
         if since is None:
             return None
-        return self._measured(attributes) if self.promise.statistic == "sum" else ((Cell.N, 1), (Cell.MET, 1))
+        return (
+            self._measured(attributes) if self.promise.statistic == "sum" else ((TallyField.N, 1), (TallyField.MET, 1))
+        )
 
     def _item(self, attributes: Mapping[str, Any]) -> str | None:
         """Where a selected entry is kept; None if it is not selected, or not on the list."""
@@ -94,11 +95,13 @@ class _StatisticJudge:
         code = attributes.get(self.promise.listed_by)
         return code if isinstance(code, str) and code in self._listed else None
 
-    def _measured(self, attributes: Mapping[str, Any]) -> Cells:
+    def _measured(self, attributes: Mapping[str, Any]) -> TallyAmounts:
         amount = attributes.get(self.promise.quantity or "")
-        return ((Cell.UNMEASURED, 1),) if amount is None else ((Cell.N, 1), (Cell.TOTAL, micro(amount)))
+        return (
+            ((TallyField.UNMEASURED, 1),) if amount is None else ((TallyField.N, 1), (TallyField.TOTAL, micro(amount)))
+        )
 
-    def _since(self, entry: Entry) -> int | None:
+    def _since(self, entry: CatalogueEntry) -> int | None:
         """The day since when the entry has counted in the numerator without a break; None if it does not."""
         since, kept_as = None, None
         for state in reversed(entry.states):
@@ -108,11 +111,11 @@ class _StatisticJudge:
             since, kept_as = state.since, item
         return None if since is None else self._zone.day(since)
 
-    def _is_late(self, entry: Entry, since: int) -> bool:
+    def _is_late(self, entry: CatalogueEntry, since: int) -> bool:
         """Whether it is said to have counted by the date, but had not been said to by then (rule 14)."""
         if self._by is None or self._last_day is None or since > self._last_day:
             return False
-        if self.promise.id in entry.confirmed or all(fact.received <= self._by for fact in entry.told):
+        if self.promise.id in entry.confirmed or all(fact.received <= self._by for fact in entry.facts):
             return False
         known = entry.known_by(self._by)
         return known is None or self._since(known) is None
@@ -124,7 +127,7 @@ class _StatisticJudge:
         return self._item(attributes)
 
     # ---- the figure --------------------------------------------------------------------------------
-    def figure(self, sums: Sums, at: Moment) -> Figure:
+    def figure(self, sums: Sums, at: Moment) -> Statistic:
         """The statistic over the entries as they are now, or by its date; before that, what is not reached is pending.
 
         Of a list the whole list is the denominator; for a unit, those of its codes that it has reported.
@@ -140,29 +143,29 @@ class _StatisticJudge:
         return figure
 
     @staticmethod
-    def _mean(sums: Sums) -> Figure:
+    def _mean(sums: Sums) -> Statistic:
         present = total(sums.present.values())
-        n = present.cells[Cell.N]
-        value = Fraction(present.cells[Cell.TOTAL], n * MICRO) if n else None
-        return Figure(value=value, n=n, small_sample_matters=True)
+        n = present.cells[TallyField.N]
+        value = Fraction(present.cells[TallyField.TOTAL], n * MICRO) if n else None
+        return Statistic(value=value, n=n, small_sample_matters=True)
 
-    def _sum(self, sums: Sums) -> Figure:
+    def _sum(self, sums: Sums) -> Statistic:
         """A sum of nothing is nothing: what is promised by a date must be there, reported or not."""
         present = total(tally for item, tally in sums.present.items() if item == EVERY or self._is_by_date(int(item)))
-        value = Fraction(present.cells[Cell.TOTAL], MICRO)
+        value = Fraction(present.cells[TallyField.TOTAL], MICRO)
         reached = None
         if self._by is not None:
             reached = {
-                int(item): Fraction(tally.cells[Cell.TOTAL], MICRO)
+                int(item): Fraction(tally.cells[TallyField.TOTAL], MICRO)
                 for item, tally in sums.present.items()
-                if item != EVERY and tally.cells[Cell.N]
+                if item != EVERY and tally.cells[TallyField.N]
             }
-        return Figure(value=value, n=present.cells[Cell.N], reached=reached, standing=_standing(reached))
+        return Statistic(value=value, n=present.cells[TallyField.N], reached=reached, standing=_standing(reached))
 
-    def _number(self, sums: Sums) -> Figure:
+    def _number(self, sums: Sums) -> Statistic:
         """How many count, or which share of all."""
         n, met, reached = self._of_the_list(sums) if self._listed else self._of_the_entries(sums)
-        figure = Figure()
+        figure = Statistic()
         if self._by is not None:
             figure.reached, figure.standing = reached, _standing(reached)
             met = sum(count for day, count in reached.items() if self._is_by_date(day))
@@ -183,11 +186,11 @@ class _StatisticJudge:
     @staticmethod
     def _of_the_entries(sums: Sums) -> tuple[int, int, Mapping[int, int]]:
         present = total(sums.present.values())
-        return present.cells[Cell.N], present.cells[Cell.MET], present.bins
+        return present.cells[TallyField.N], present.cells[TallyField.MET], present.bins
 
     def _of_the_list(self, sums: Sums) -> tuple[int, int, Mapping[int, int]]:
         there = {code: tally for code, tally in sums.present.items() if code in self._listed}
-        met = {code: tally for code, tally in there.items() if tally.cells[Cell.MET] == tally.cells[Cell.N]}
+        met = {code: tally for code, tally in there.items() if tally.cells[TallyField.MET] == tally.cells[TallyField.N]}
         n = len(self._listed) if sums.unit == "ALL" else len(there)
         return n, len(met), Counter(max(tally.bins) for tally in met.values() if tally.bins)
 
@@ -209,7 +212,7 @@ class _InSyncJudge:
         self._master = promise.master or ""
         self._platforms = (self._master, *promise.copies)
 
-    def judge_entry(self, entry: Entry, now: Instant, found: list[Judgement]) -> None:
+    def judge_entry(self, entry: CatalogueEntry, now: Instant, found: list[Judgement]) -> None:
         """An entry is on its platform as it is now. A master's entry without code or version cannot be compared."""
         state = entry.states[-1]
         if entry.collection != self.promise.collection or state.attributes is None:
@@ -220,12 +223,12 @@ class _InSyncJudge:
         if platform not in self._platforms:
             return
         identity = self._identity(state.attributes)
-        cells: Cells = ((Cell.N, 1),)
+        cells: TallyAmounts = ((TallyField.N, 1),)
         bin: int | None = self._since(entry)
         if identity is None:
             if platform != self._master:
                 return
-            identity, cells, bin = ("", ""), ((Cell.UNMEASURED, 1),), None
+            identity, cells, bin = ("", ""), ((TallyField.UNMEASURED, 1),), None
         item = _SEPARATOR.join((platform, *identity))
         key = self.promise.key
         found.append(Judgement(key, 1, Outcome.COUNTED, state.unit, item, NOW, cells, bin, state.since))
@@ -234,7 +237,7 @@ class _InSyncJudge:
         code, version = attributes.get(self.promise.listed_by), attributes.get(VERSION)
         return None if code is None or version is None else (str(code), str(version))
 
-    def _since(self, entry: Entry) -> int:
+    def _since(self, entry: CatalogueEntry) -> int:
         """The day since when the entry has stood as it does, without a break."""
         present = entry.states[-1]
         since = present.since
@@ -247,7 +250,7 @@ class _InSyncJudge:
             since = state.since
         return self._zone.day(since)
 
-    def figure(self, sums: Sums, at: Moment) -> Figure:
+    def figure(self, sums: Sums, at: Moment) -> Statistic:
         """Of the master's codes times the copies: how many copies have the code in the master's version."""
         master = _versions(sums.present, self._master)
         in_sync: Counter[int] = Counter()
@@ -258,7 +261,7 @@ class _InSyncJudge:
                     in_sync[max(*versions.values(), *theirs[code].values())] += 1
         n, met = len(master) * len(self.promise.copies), in_sync.total()
         objective = self.promise.objective
-        return Figure(
+        return Statistic(
             value=Fraction(met, n) if n else None, n=n, numerator=met, denominator=n, ratio=True,
             small_sample_matters=objective is not None and objective.amount < 1,
             pending=self._by is not None and at.now < self._by,
@@ -271,6 +274,6 @@ def _versions(present: Mapping[str, Tally], platform: str) -> Versions:
     found: dict[str, dict[str, int]] = {}
     for item, tally in present.items():
         where, code, version = item.split(_SEPARATOR, 2)
-        if where == platform and tally.cells[Cell.N]:
+        if where == platform and tally.cells[TallyField.N]:
             found.setdefault(code, {})[version] = min(tally.bins)
     return found
