@@ -116,8 +116,8 @@ def value_of(promise: Promise, true: Expected) -> str:
             return list_value(promise, true)
         case "node_duration":
             return mean(true, DAY_US)
-        case "case_mean" | "trend" if promise.measured != "share":
-            return mean_value(promise.measured if isinstance(promise, CasePromise) else "", true)
+        case "case_mean" | "trend" if getattr(promise, "measure", "") != "share":
+            return mean_value(getattr(promise, "measure", ""), true)
     return quotient(true.numerator, true.n)
 
 
