@@ -117,7 +117,7 @@ class Cases:
         partition.changed.clear()
         rows = [tally_records.row(number, epoch, key, tally) for key, tally in partition.tallies.items()]
         await self._delivery.send_many(self._topics.tallies, 0, [*rows, tally_records.complete(number, epoch)])
-        await self._publish_effects(number, partition.standing(), self._now())
+        await self._publish_effects(number, partition.active(), self._now())
 
     # ---- events --------------------------------------------------------------------------------------
     async def on_events(self, tp: TP, records: Sequence[Event]) -> None:
@@ -168,8 +168,8 @@ class Cases:
                 good += 1
                 continue
             effects.append(effect)
-            good += all(away.fact is not admitted.fact for away in effect.turned_away)
-            for away in effect.turned_away:
+            good += all(away.fact is not admitted.fact for away in effect.rejected)
+            for away in effect.rejected:
                 dead_letters.reject(away, admitted, tp, record, letters)
         dead_letters.note_good(good)
 
@@ -220,7 +220,7 @@ class Cases:
                 await self._delivery.publish(number)
                 await self._publish_effects(number, effects, now)
                 await self._delivery.flush()
-                partition.told(effects)
+                partition.mark_published(effects)
             if time.monotonic() > until:
                 return partition.next_at is None or partition.next_at > now
         await self._retry(number, partition, now, until)
@@ -238,7 +238,7 @@ class Cases:
             await self._delivery.publish(number)
             await self._publish_effects(number, effects, now)
             await self._delivery.flush()
-            partition.told(effects)
+            partition.mark_published(effects)
 
     def _is_catching_up(self, number: int) -> bool:
         lag = self._delivery.lag(number)
@@ -269,7 +269,7 @@ class Cases:
                 outputs.causes[effect.quarantine.cause] += 1
                 outputs.quarantines.append(quarantine_record(effect.key, effect.quarantine, zone))
             outputs.cards.extend(card_record(state, key, zone) for state in effect.cards)
-            for ruling in effect.rulings:
+            for ruling in effect.verdicts:
                 gone = ruling.verdict == RETRACTED
                 verdict = None if gone else written_verdict(ruling, key, self._judge, now)
                 outputs.verdicts.append(verdict_record(ruling.kpi, key, ruling.cycle, verdict))

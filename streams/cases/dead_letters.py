@@ -9,7 +9,7 @@ from services.domain.history.capacity import FULL_CASE
 from services.domain.intake.admission import Admitted
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.intake.serialize import serialize
-from services.domain.results.case_partition import TurnedAway
+from services.domain.results.case_partition import RejectedFact
 from services.messaging.records.dead_letters import Arrived, DeadLetter
 from services.messaging.records.fields import KeyValue
 from streams.cases.dead_letter_limit import DeadLetterLimit
@@ -50,7 +50,7 @@ class DeadLetters:
         letters.append(letter.record())
         self._limit.refused(letter.reason)
 
-    def reject(self, away: TurnedAway, admitted: Admitted, tp: TP, record: Event, letters: list[KeyValue]) -> None:
+    def reject(self, away: RejectedFact, admitted: Admitted, tp: TP, record: Event, letters: list[KeyValue]) -> None:
         """Add the letter of a fact that its case does not count: the one in hand, or one that the case had kept until
         now. Raises TooManyDeadLetters."""
         if away.fact is admitted.fact:

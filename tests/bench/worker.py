@@ -42,7 +42,7 @@ PROFILE = "BENCH_PROFILE"
 
 
 class FileRule(Admission):
-    """Events of a file in a topic: the record's time says nothing of their arrival."""
+    """Events of a file in a topic: the time of the record is not that of their arrival."""
 
     def admit(
         self,
@@ -57,7 +57,7 @@ class FileRule(Admission):
 
 
 class WatchedCases(Cases):
-    """Says READY at the first record."""
+    """Prints READY at the first record."""
 
     _ready = False
 
@@ -121,7 +121,7 @@ def make_topics(protocol: Protocol) -> None:
 
 
 def main() -> None:
-    """Work until told to stop."""
+    """Work until the process is ended."""
     protocol = Protocol.from_environment()
     make_topics(protocol)
     adapter = subprocess.Popen([sys.executable, "-m", "tests.bench.adapter"])

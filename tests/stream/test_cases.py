@@ -15,7 +15,7 @@ from services.catalog.load.plan_folder import load_plan
 from services.domain.intake.facts import case_key
 from services.domain.judging.judge import Judge
 from services.domain.results.case_partition import JUDGED_ROW, PLAN_ROW
-from services.domain.sums.tally import Cell
+from services.domain.sums.tally import TallyField
 from services.domain.time.zone import Instant
 from services.messaging.codec import admission
 from services.messaging.records.dead_letters import DeadLetter
@@ -114,7 +114,7 @@ class Stage:
         cells = [0, 0, 0]
         for key, tally in self.log().tallies().items():
             if key.kpi == kpi:
-                for place, cell in enumerate((Cell.N, Cell.MET, Cell.OVERDUE)):
+                for place, cell in enumerate((TallyField.N, TallyField.MET, TallyField.OVERDUE)):
                     cells[place] += tally.cells[cell]
         return cells
 

@@ -14,7 +14,7 @@ from services.cli.values import Cards, latest_change
 from services.domain.judging.data_quality import SignalRow
 from services.domain.plan.plan import Plan
 from services.domain.results.published import Card, ValueRow, Verdict
-from services.domain.sums.tally import Cell, Tally, TallyKey
+from services.domain.sums.tally import Tally, TallyField, TallyKey
 from services.exporter.__main__ import take_in
 from services.exporter.collector import Counts, PlanCollector
 from services.exporter.exposition import exposition
@@ -69,7 +69,7 @@ def tally_key(unit: str) -> TallyKey:
 
 def tally(n: int) -> Tally:
     counted = Tally()
-    counted.add(((Cell.N, n), (Cell.TOTAL, 10**25 * n)), n, 1)
+    counted.add(((TallyField.N, n), (TallyField.TOTAL, 10**25 * n)), n, 1)
     return counted
 
 
@@ -135,7 +135,7 @@ def test_a_bad_record_is_logged_with_its_place_and_nothing_of_it(plan: Plan, cap
 
 # ---- the log of tallies --------------------------------------------------------------------------------------
 def counted(log: TallyLog) -> dict[str, int]:
-    return {name.unit: held.cells[Cell.N] for name, held in log.tallies().items()}
+    return {name.unit: held.cells[TallyField.N] for name, held in log.tallies().items()}
 
 
 @pytest.mark.parametrize("seed", range(200))

@@ -25,8 +25,8 @@ from services.messaging.reader import Record
 from services.messaging.records.dead_letters import DeadLetter
 from services.names.samples import written
 from services.process.logs import SeenRecord, complain
-from services.replay.buckets import Rejected
-from services.replay.writing import write_cards, write_rejected, write_values
+from services.replay.csv_files import write_cards, write_rejected, write_values
+from services.replay.spill_files import Rejected
 from services.reporting.page import _templates
 
 ROOT = Path(__file__).parents[2]

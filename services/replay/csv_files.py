@@ -6,7 +6,7 @@ from typing import Any
 
 from services.domain.results.published import Card, ValueRow
 from services.process.csv_file import atomic_csv
-from services.replay.buckets import Rejected
+from services.replay.spill_files import Rejected
 
 
 def write_values(path: Path, rows: Iterable[ValueRow]) -> int:
