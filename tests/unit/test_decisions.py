@@ -1,4 +1,4 @@
-"""docs/decisions: one file each, with a number of its own, with context, choice and consequence, and all in the index."""
+"""docs/decisions: one file each, with its own number, with context, choice and consequence, and all in the index."""
 
 import re
 from pathlib import Path
