@@ -209,7 +209,7 @@ def test_every_command_is_tried() -> None:
         assert {command.split()[1] for command in BASES if command.split()[0] == name} >= subcommands
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("command", BASES)
 def test_no_value_of_an_option_is_more_than_a_sentence(
     command: str, words: dict[str, str], monkeypatch: pytest.MonkeyPatch, thorough: bool
