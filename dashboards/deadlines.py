@@ -6,12 +6,12 @@ from dashboards.page import Json, Name, Page
 from dashboards.panels import Column, Figure, Frame, Panel, Place, graph, query_table, stat
 from dashboards.queries import named, official, others, shares
 from dashboards.states import COLOURS
-from services.catalog.wording import unit_code
+from services.catalog.words.wording import unit_code
 from services.domain.plan.plan import Kind
 from services.domain.results.published import State
-from services.messaging import metrics
-from services.messaging.metrics import Metric
-from services.messaging.records import CLOCK, UNIT_RANK, UNIT_VALUE
+from services.names import metrics
+from services.names.metrics import Metric
+from services.names.recording_rules import CLOCK, UNIT_RANK, UNIT_VALUE
 
 _DUE = f'{metrics.PROMISE_DUE.name}{{variant="official"}}'
 _DAY_SECONDS = 86_400

@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMappingResult
 
 from dashboards.page import Page
-from services.catalog.wording import SIGNS, STATE_NAMES
+from services.catalog.words.wording import SIGNS, STATE_NAMES
 from services.domain.results.published import WORST_FIRST, State
 
 COLOURS = {

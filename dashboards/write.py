@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 
 from dashboards.build import dashboards
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.plan import Plan
-from services.settings import Settings
+from services.process.settings import Settings
 
 GENERATED = Path(__file__).parent / "generated"
 

@@ -13,14 +13,14 @@ from typing import Any
 import faust
 from kafka.errors import KafkaError
 
-from services.catalog.load import InvalidPlan
+from services.catalog.load.plan_folder import InvalidPlan
 from services.domain.intake.visible_text import LINES, visible
-from services.ending import end_soon
-from services.logs import SeenRecord, complain
-from services.messaging.decoding import WorkerFailure
+from services.messaging.records.worker_failures import WorkerFailure
 from services.messaging.topics import LARGEST_BATCH, check
-from services.settings import Settings, SettingsError
-from services.worker_failures import REPEATED, FailureFile, ForeseenEnd, publish
+from services.process.logs import SeenRecord, complain
+from services.process.settings import Settings, SettingsError
+from services.process.shutdown import end_soon
+from services.process.worker_failures import REPEATED, FailureFile, ForeseenEnd, publish
 
 NO_ANSWER = 3
 """Exit code: a part that it needs does not answer."""

@@ -12,13 +12,13 @@ from itertools import count
 from random import Random
 from typing import Any, NamedTuple
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
-from services.catalog.samples import samples_of
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
+from services.catalog.samples.promise_samples import samples_of
 from services.domain.intake.admission import LARGEST_EVENT
 from services.domain.plan.plan import Plan
 from services.domain.plan.statutory_time import Law
-from services.settings import Settings
+from services.process.settings import Settings
 
 Event = dict[str, Any]
 

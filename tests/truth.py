@@ -20,7 +20,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 from pathlib import Path
 
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.plan import Kind, Plan, Promise, Tier
 from services.domain.time.zone import Zone
 from tests.through_kafka import published

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import orjson
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
-from services.catalog.sample_events import Sample
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
+from services.catalog.samples.events import Sample
 from services.domain.intake.admission import Admission
 from services.domain.intake.facts import Fact
 from services.domain.judging.judge import Judge
@@ -18,7 +18,7 @@ from services.domain.results.case_partition import CasePartition
 from services.domain.results.published import ValueRow
 from services.domain.results.value_rows import Valuer
 from services.messaging.codec import CODEC
-from services.settings import Settings
+from services.process.settings import Settings
 
 
 class Verdict(NamedTuple):

@@ -1,7 +1,7 @@
 """What the recording rules would have recorded of a moment, from its value rows: dashboards ask the records.
 
-Prometheus evaluates no rule in the past. The rules are in `services/rules`, the names in `services.messaging.records`;
-a test has Prometheus evaluate the rules over backfilled rows and finds the same.
+Prometheus evaluates no rule in the past. The rules are in `services/rules`, their names in
+`services/names/recording_rules.py`; a test has Prometheus evaluate the rules over backfilled rows and finds the same.
 """
 
 from collections import Counter
@@ -11,19 +11,21 @@ from services.domain.judging import data_quality as signals
 from services.domain.judging.data_quality import SignalRow
 from services.domain.plan.plan import Plan, Window
 from services.domain.results.published import WORST_FIRST, State, ValueRow
-from services.messaging import metrics, records
-from services.messaging.metrics import Metric
-from services.messaging.series import ALL_ITEMS, WHOLE_DISTRICT, Measured, WrittenLabels
+from services.names import metrics, recording_rules
+from services.names.metrics import Metric
+from services.names.samples import ALL_ITEMS, WHOLE_DISTRICT, Measured, WrittenLabels
 
-UNIT_STATE = Metric(records.UNIT_STATE, "The state of a promise in its official window.")
-UNIT_RANK = Metric(records.UNIT_RANK, "The state as a number: 1 is the worst.")
-UNIT_VALUE = Metric(records.UNIT_VALUE, "The figure of a promise in its official window.")
-STATE_COUNT = Metric(records.STATE_COUNT, "How many promises of the district are in a state.")
-UNIT_STATE_AT_MIDNIGHT = Metric(records.UNIT_STATE_AT_MIDNIGHT, "The state at midnight, where it is another now.")
-CARDS = Metric(records.CARDS, "How many cards stand.")
-BACKDATED_SHARE = Metric(records.BACKDATED_SHARE, "Share of backdated entries of 30 days.")
-CLOCK = Metric(records.CLOCK, "What the plan's clock shows.")
-WORKING = Metric(records.WORKING, "1 while the default opening hours run.")
+UNIT_STATE = Metric(recording_rules.UNIT_STATE, "The state of a promise in its official window.")
+UNIT_RANK = Metric(recording_rules.UNIT_RANK, "The state as a number: 1 is the worst.")
+UNIT_VALUE = Metric(recording_rules.UNIT_VALUE, "The figure of a promise in its official window.")
+STATE_COUNT = Metric(recording_rules.STATE_COUNT, "How many promises of the district are in a state.")
+UNIT_STATE_AT_MIDNIGHT = Metric(
+    recording_rules.UNIT_STATE_AT_MIDNIGHT, "The state at midnight, where it is another now."
+)
+CARDS = Metric(recording_rules.CARDS, "Active cards.")
+BACKDATED_SHARE = Metric(recording_rules.BACKDATED_SHARE, "Share of backdated entries of 30 days.")
+CLOCK = Metric(recording_rules.CLOCK, "What the plan's clock shows.")
+WORKING = Metric(recording_rules.WORKING, "1 while the default opening hours run.")
 
 ALL = (
     *(UNIT_STATE, UNIT_RANK, UNIT_VALUE, UNIT_STATE_AT_MIDNIGHT),
@@ -70,7 +72,7 @@ def states(found: Mapping[str, int]) -> Iterator[Measured]:
 
 
 def cards(open_cards: Iterable[Measured]) -> Iterator[Measured]:
-    """Of the cards that stand, over all promises."""
+    """Of the active cards, over all promises."""
     found: Counter[tuple[str, str]] = Counter()
     for one in open_cards:
         found[one.labels["unit"], one.labels["level"]] += int(one.value)

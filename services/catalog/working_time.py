@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Self
 
-from services.catalog.calendars import load_calendar
+from services.catalog.load.calendars import load_calendar
 from services.domain.judging.judge import Judge
 from services.domain.plan.plan import Plan
 from services.domain.results.value_rows import silent_sources

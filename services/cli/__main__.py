@@ -16,16 +16,16 @@ try:
     from typer.exceptions import TyperException
     from typer.rich_utils import rich_format_error
 
-    from services import whole_file
     from services.cli.failure import Failure, failure_of
-    from services.cli.interrupts import heeded
     from services.domain.intake.visible_text import LINES, visible
+    from services.process import atomic_file
+    from services.process.interrupts import heeded
 except KeyboardInterrupt:  # these take a moment
     sys.exit(130)
 
 
 class Command(NamedTuple):
-    """Where a command is written, and what the list of commands says of it."""
+    """A command: where its function is, and its line in the list of commands."""
 
     place: str
     """Module and the function or typer app in it; imported only when the command is asked for."""
@@ -35,20 +35,20 @@ class Command(NamedTuple):
 COMMANDS = {
     "replay": Command("services.cli.replay:replay", "Compute every promise from event files, without a broker."),
     "report": Command("services.cli.report:report", "Write the month's report of the district and of each lead unit."),
-    "backfill": Command("services.cli.backfill:backfill", "Put a replay into Prometheus as its history."),
+    "backfill": Command("services.cli.backfill:backfill", "Write the values of a replay to Prometheus."),
     "values": Command("services.cli.values:values", "Write the values of the running system."),
     "explain": Command("services.cli.explain:explain", "Show why a case is judged as it is, day by day."),
     "archive": Command("services.cli.archive:archive", "Write the events of the running system to a file."),
-    "validate": Command("services.cli.validate:validate", "Say which events of a file would be refused, and why."),
+    "validate": Command("services.cli.validate:validate", "List the events of a file that would be refused, and why."),
     "import": Command("services.cli.importing:import_export", "Turn a unit's export (CSV) into events."),
     "simulate": Command("services.cli.simulate:simulate", "Write the events of an invented district, and the truth."),
-    "plan": Command("services.cli.plan:app", "Whether a plan is right, what it promises, what changes between two."),
+    "plan": Command("services.cli.plan:app", "Check a plan, show its promises, compare two plans."),
     "topics": Command("services.cli.topics:make_topics", "Make and check the topics."),
-    "dead-letters": Command("services.cli.dead_letters:app", "List, show and send again what was refused."),
-    "cases": Command("services.cli.cases:app", "List the cases that cannot be judged, and see whether they can now."),
+    "dead-letters": Command("services.cli.dead_letters:app", "List, show and send again refused events."),
+    "cases": Command("services.cli.cases:app", "List the cases that cannot be judged, and try them again."),
     "dashboards": Command("services.cli.dashboards:app", "Fill a Grafana with the plan's dashboards."),
-    "status": Command("services.cli.status:status", "Show where the district stands."),
-    "clock": Command("services.cli.clock:clock", "Lead the simulated clock that other processes share."),
+    "status": Command("services.cli.status:status", "Show the state of every promise."),
+    "clock": Command("services.cli.clock:clock", "Run the simulated clock that other processes share."),
     "up": Command("services.cli.up:up", "Run the whole system on this machine."),
 }
 """Every command, in the order of the help page. A new one is a line here and a module."""
@@ -64,12 +64,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sys.exit(130)
         except Exception as error:
             if interrupts.exit_code is not None:
-                return  # it is of what was under way
+                return  # the error comes from the interrupt
             failure = failure_of(error) or _defect()
             print(visible(failure.sentence, keep=LINES), file=sys.stderr)
             sys.exit(failure.exit_code)
         finally:
-            whole_file.release()
+            atomic_file.release()
 
 
 def _run(given: list[str]) -> None:
@@ -77,7 +77,7 @@ def _run(given: list[str]) -> None:
     chosen = next((word for word in given if not word.startswith("-")), None)
     app = typer.Typer(
         name="kpiwatch",
-        help="Keeps the promises of a service plan in view: event files and streams in, values, cards and reasons out.",
+        help="Computes the promises of a service plan from case events: values, cards and explanations.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -92,7 +92,7 @@ def _run(given: list[str]) -> None:
         if isinstance(content, typer.Typer):
             app.add_typer(content, name=name, help=command.help)
         else:
-            app.command(name)(_told_of_early_end(content))
+            app.command(name)(_with_early_ends(content))
     try:
         sys.exit(app(given, prog_name="kpiwatch", standalone_mode=False) or 0)
     except typer.Abort:
@@ -119,9 +119,9 @@ def _frame(
     """What every command shares."""
 
 
-def _told_of_early_end(command: Callable[..., None]) -> Callable[..., None]:
-    """The command, with two ends that typer would take for others: an input that is cut off (for Ctrl-D, and say
-    `Aborted`) reaches `failure_of`; a reader of our output who has seen enough is no failure."""
+def _with_early_ends(command: Callable[..., None]) -> Callable[..., None]:
+    """The command, with two ends that typer would report wrongly: an input that is cut off (typer says `Aborted`) is a
+    failure; a closed pipe behind our output is not."""
 
     @wraps(command)
     def run(*arguments: Any, **options: Any) -> None:
@@ -142,7 +142,7 @@ def _not_chosen() -> None:
 
 
 def _defect() -> Failure:
-    """An error that nobody foresaw: its account goes to a file, a sentence to the user."""
+    """An unexpected error: the traceback goes to a file, a sentence to the user."""
     with tempfile.NamedTemporaryFile("w", prefix="kpiwatch-", suffix=".txt", delete=False) as account:
         traceback.print_exc(file=account)
     kind = sys.exc_info()[0]

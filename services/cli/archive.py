@@ -1,7 +1,7 @@
 """`kpiwatch archive`: the events of the running system as a file, for the commands that read files."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -13,11 +13,11 @@ from services.cli.progress import Display
 from services.cli.terminal import say
 from services.domain.intake.facts import KEY_SEPARATOR
 from services.domain.results.cards import case_name
-from services.messaging.exported import exported
 from services.messaging.reader import BrokerUnavailable, Record, TopicReader
+from services.messaging.records.case_events import line_of_record
 from services.messaging.topics import CASE_EVENTS
-from services.settings import Settings
-from services.whole_file import whole_file
+from services.process.atomic_file import whole_file
+from services.process.settings import Settings
 
 _THERE_WITHIN_SECONDS = 15
 """How long the topic may take to be found."""
@@ -30,23 +30,19 @@ def archive(
     ] = None,
     bootstrap: Bootstrap = None,
 ) -> None:
-    """Write what stands in case.events now, each event with its arrival: `explain`, `replay`, `report` and `backfill`
-    read it. What was refused is in there, too, and is refused again, unless only its key or its partition was wrong.
+    """Write the events that case.events holds now, each with its arrival: `explain`, `replay`, `report` and `backfill`
+    read the file. Refused events are in it, too, and are refused again, unless only the key or the partition was wrong.
 
     Exit code 1 if there is nothing about the case."""
     check_sinks({"--out": out})
     address = bootstrap or Settings.from_environment().bootstrap
     count = 0
     try:
-        with TopicReader(address, [CASE_EVENTS]) as reader, whole_file(out) as sink, Display() as told:
-            for record in _events(reader, address):
-                if case is not None and not _is_of(case, record.key or b""):
-                    continue
-                line = exported(record.value or b"", record.headers, record.timestamp)
-                if line is not None:
-                    sink.write(line + b"\n")
-                    count += 1
-                    told("reading", count, None)
+        with TopicReader(address, [CASE_EVENTS]) as reader, whole_file(out) as sink, Display() as display:
+            for line in _lines(_events(reader, address), case):
+                sink.write(line + b"\n")
+                count += 1
+                display("reading", count, None)
     except BrokerUnavailable as error:
         raise Failure(f"archive: {error}", NO_ANSWER) from None
     say(f"{count:,} events in {out}", err=True)
@@ -63,6 +59,15 @@ def _events(reader: TopicReader, address: str) -> Iterator[Record]:
                 yield record
         if reader.appended(CASE_EVENTS) is None and time.monotonic() > until:
             raise Failure(f"archive: {address} has no topic {CASE_EVENTS}: `kpiwatch topics` makes it", NO_ANSWER)
+
+
+def _lines(records: Iterable[Record], case: str | None) -> Iterator[bytes]:
+    """The records as lines of a file: of one case, or of all."""
+    for record in records:
+        if case is None or _is_of(case, record.key or b""):
+            line = line_of_record(record.value or b"", record.headers, record.timestamp)
+            if line is not None:
+                yield line
 
 
 def _is_of(case: str, key: bytes) -> bool:

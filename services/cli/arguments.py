@@ -1,4 +1,4 @@
-"""What several commands are asked with: the same words, meaning and checks everywhere."""
+"""Arguments and options that several commands share: the same words, meaning and checks."""
 
 import math
 import os
@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from services.cli.failure import WRONG_USAGE, Failure
+from services.process.atomic_file import claim
+from services.process.settings import Settings, broker_addresses
 from services.replay.blocks import STANDARD_INPUT
-from services.settings import Settings, broker_addresses
-from services.whole_file import claim
 
 
 def _readable_once(files: list[str]) -> list[str]:
@@ -66,7 +66,7 @@ AsOf = Annotated[
     ),
 ]
 MOST_PROCESSES = max(16, 4 * (os.cpu_count() or 1))
-"""More would only wait for one another, each with a plan of its own in memory."""
+"""More than that would only wait for one another, each with a copy of the plan in memory."""
 Processes = Annotated[
     int | None, typer.Option("--processes", min=1, max=MOST_PROCESSES, help="How many work; else one per core.")
 ]
@@ -85,8 +85,8 @@ def chosen_plan(given: Path | None) -> Path:
 
 
 def check_sinks(sinks: Mapping[str, Path | None], sources: Iterable[str | Path] = ()) -> None:
-    """Refuses, before any work is done, what cannot be written, is already meant for something else, or is being
-    written by another process; from now on no other one may write it.
+    """Refuses, before any work is done, a file that cannot be written, that another option names, or that another
+    process is writing. From now on no other process may write it.
 
     `sinks`: by option; None where it is not given. `sources`: what the command reads.
     """

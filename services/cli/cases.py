@@ -11,21 +11,21 @@ from rich.table import Table
 from services.cli.failure import INPUT_HAS_ERRORS, NO_ANSWER, Failure
 from services.cli.terminal import safe_console, say
 from services.domain.results.cards import case_name
-from services.messaging.quarantine_log import QuarantinedCase, decode
 from services.messaging.reader import BrokerUnavailable, TopicReader
+from services.messaging.records.quarantine import QuarantinedCase, decode
 from services.messaging.tally_reader import ticks
 from services.messaging.topics import CASE_QUARANTINE
-from services.settings import Settings
+from services.process.settings import Settings
 
 app = typer.Typer(help="The cases of the running system.", no_args_is_help=True)
 
 RETRIED_WITH_A_TICK = 50
-"""How many of a partition a worker judges again with each tick; a test compares it with the worker's number."""
+"""How many cases of a partition a worker tries again with each tick; a test compares it with the worker's number."""
 _THERE_WITHIN_SECONDS = 15
 
 
 class Place(NamedTuple):
-    """Where a case is."""
+    """The partition and the key of a case."""
 
     partition: int
     key: bytes
@@ -53,20 +53,15 @@ def quarantined(
     wait: Annotated[float, typer.Option("--wait", help="Seconds to wait for that.")] = 60,
     bootstrap: Annotated[str | None, typer.Option(help="Kafka's address; else KPIWATCH_BOOTSTRAP.")] = None,
 ) -> None:
-    """List the cases that cannot be judged, those first that have been so for longest.
+    """List the cases that cannot be judged, the oldest first.
 
-    The workers judge each of them again about once a second, and with each start, without being asked to: a case that
-    can be judged is released at once. Exit code 1 if there is any."""
+    The workers try each of them again about once a second, and at each start. A case that can be judged is released at
+    once. Exit code 1 if there are any."""
     address = bootstrap or Settings.from_environment().bootstrap
     try:
         held = read_quarantined(address)
         if retry and held:
-            left = _after_another_try(address, held, wait)
-            released = sorted(place.name for place in held if place not in left)
-            for name in released:
-                say(f"released: {name}")
-            say(f"{len(held):,} judged again, {len(released):,} released")
-            held = left
+            held = _retried(address, held, wait)
     except BrokerUnavailable as error:
         raise Failure(f"cases: {error}", NO_ANSWER) from None
     if held:
@@ -95,6 +90,16 @@ def read_quarantined(bootstrap: str) -> Quarantined:
                     f"cases: {bootstrap} has no topic {CASE_QUARANTINE}: `kpiwatch topics` makes it", NO_ANSWER
                 )
     return held
+
+
+def _retried(address: str, held: Quarantined, wait: float) -> Quarantined:
+    """What is left after another attempt; the released cases are listed."""
+    left = _after_another_try(address, held, wait)
+    released = sorted(place.name for place in held if place not in left)
+    for name in released:
+        say(f"released: {name}")
+    say(f"{len(held):,} judged again, {len(released):,} released")
+    return left
 
 
 def _after_another_try(address: str, held: Quarantined, wait: float) -> Quarantined:

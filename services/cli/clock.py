@@ -1,4 +1,4 @@
-"""`kpiwatch clock`: leads a simulated clock for processes that nobody else leads one for (docker-compose.yml)."""
+"""`kpiwatch clock`: runs a simulated clock for the other processes (docker-compose.yml)."""
 
 import signal
 import threading
@@ -8,21 +8,21 @@ import typer
 
 from services.cli.failure import NO_ANSWER, WRONG_USAGE, Failure
 from services.cli.terminal import say
-from services.clock import KEEP_SECONDS, Clock
 from services.domain.time.zone import instant_of
-from services.settings import Settings, variable
+from services.process.clock import KEEP_SECONDS, Clock
+from services.process.settings import Settings, variable
 
 
 def clock(
     check: Annotated[bool, typer.Option("--check", help="Only say whether it runs.")] = False,
 ) -> None:
-    """Keep the clock of KPIWATCH_CLOCK going until Ctrl-C; it stands still until the next start.
+    """Run the simulated clock of KPIWATCH_CLOCK until Ctrl-C; it stops until the next start.
 
-    It begins at KPIWATCH_DEMO_START and runs at KPIWATCH_DEMO_SPEED; a later start goes on where it stood.
+    It begins at KPIWATCH_DEMO_START and runs at KPIWATCH_DEMO_SPEED; a later start continues where it stopped.
     """
     settings = Settings.from_environment()
     if settings.clock is None:
-        raise Failure(f"clock: {variable('clock')} names no file: the real time needs nobody to lead it", WRONG_USAGE)
+        raise Failure(f"clock: {variable('clock')} names no file: the real time needs no such process", WRONG_USAGE)
     simulated = Clock.simulated(settings.clock)
     if check:
         if not (settings.clock.exists() and simulated.speed):

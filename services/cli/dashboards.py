@@ -8,10 +8,10 @@ from rich.text import Text
 
 from dashboards.build import dashboards
 from dashboards.publish import GrafanaUnavailable, Outcome, Published, PublishFailed, WrongAddress, publish
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.cli.failure import INPUT_HAS_ERRORS, NO_ANSWER, WRONG_USAGE, Failure
 from services.cli.terminal import safe_console
-from services.settings import Settings
+from services.process.settings import Settings
 
 app = typer.Typer(help="Fill a Grafana with the plan's dashboards.", no_args_is_help=True)
 
@@ -49,7 +49,7 @@ def publish_dashboards(
 
 
 def _read() -> str:
-    """The token, which so does not stand in the list of processes."""
+    """The token, asked for so that it is not visible in the list of processes."""
     if sys.stdin.isatty():
         return str(typer.prompt("Token of a service account", hide_input=True))
     return sys.stdin.readline().strip()
@@ -69,5 +69,5 @@ def _tell(done: list[Published], dry_run: bool) -> None:
         if dry_run and one.difference:
             console.print(Text(one.difference), soft_wrap=True)
     counts = {outcome: sum(one.outcome is outcome for one in done) for outcome in Outcome}
-    told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
-    console.print(f"{told}{' if it were published: nothing was written' if dry_run else ''}", soft_wrap=True)
+    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
+    console.print(f"{outcomes}{' if it were published: nothing was written' if dry_run else ''}", soft_wrap=True)

@@ -1,6 +1,7 @@
-"""`kpiwatch dead-letters`: what was refused can be listed, looked at, mended and sent again by its own source."""
+"""`kpiwatch dead-letters`: list refused events, look at one, and send it again, corrected."""
 
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,7 @@ import typer
 from kafka import KafkaProducer
 from rich.table import Table
 
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.cli.arguments import Bootstrap, PlanFolder, chosen_plan
 from services.cli.failure import INPUT_HAS_ERRORS, Failure
 from services.cli.terminal import safe_console, say
@@ -16,9 +17,10 @@ from services.domain.intake.admission import LARGEST_EVENT
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.intake.visible_text import visible
 from services.messaging.codec import admission
-from services.messaging.dead_letter import DeadLetter, Filed, Headers, OriginalGone, as_event, original_of, read
+from services.messaging.dead_letter_reader import Filed, OriginalGone, original_of, read
+from services.messaging.records.dead_letters import DeadLetter, Headers, as_event
 from services.messaging.topics import ANSWER_MS, CASE_EVENTS
-from services.settings import Settings
+from services.process.settings import Settings
 
 app = typer.Typer(help="List, show and send again what was refused.", no_args_is_help=True)
 
@@ -33,23 +35,17 @@ def list_letters(
 ) -> None:
     """List the dead letters of the last 30 days, oldest first."""
     table = Table("number", "received", "reason", "path", "place", "source", "what is wrong", box=None)
-    count = 0
-    seen: set[int] = set()
     unreadable: list[int] = []
-    for number, letter in read(_address(bootstrap), unreadable=unreadable.append):
-        if (key := hash(letter.key)) in seen:
-            continue  # an earlier version sent a letter again after a crash
-        seen.add(key)
-        if (reason is None or letter.reason is reason) and (source is None or letter.source == source):
-            count += 1
+    for number, letter in _without_repeats(read(_address(bootstrap), unreadable=unreadable.append)):
+        if reason in (None, letter.reason) and source in (None, letter.source):
             table.add_row(
                 *map(visible, (str(number), letter.received_at, letter.reason, letter.path, letter.place,
                                letter.source or "-", letter.sentence))
             )  # fmt: skip
     console = safe_console(width=None if sys.stdout.isatty() else 240)
-    if count:
+    if table.row_count:
         console.print(table)
-    console.print(f"{count} dead letter{'' if count == 1 else 's'}")
+    console.print(f"{table.row_count} dead letter{'' if table.row_count == 1 else 's'}")
     if unreadable:
         numbers = ", ".join(map(str, unreadable[:5])) + (", …" if len(unreadable) > 5 else "")
         say(
@@ -59,13 +55,22 @@ def list_letters(
         )
 
 
+def _without_repeats(letters: Iterable[Filed]) -> Iterator[Filed]:
+    """Each letter once: an earlier version published a letter again after a crash."""
+    seen: set[int] = set()
+    for filed in letters:
+        if (key := hash(filed.letter.key)) not in seen:
+            seen.add(key)
+            yield filed
+
+
 @app.command()
 def show(
     number: Number,
     original: Annotated[bool, typer.Option("--original", help="Write the whole event, and nothing else.")] = False,
     bootstrap: Bootstrap = None,
 ) -> None:
-    """Show a dead letter with the event as it came, or with its head where it is large."""
+    """Show a dead letter with the event as it was received, or with the first part of a large one."""
     address = _address(bootstrap)
     letter = _letter(address, number).letter
     if original:
@@ -96,34 +101,32 @@ def show(
 @app.command()
 def resend(
     number: Number,
-    event: Annotated[str, typer.Option("--event", help="File with the mended event; - for standard input.")] = "-",
+    event: Annotated[str, typer.Option("--event", help="File with the corrected event; - for standard input.")] = "-",
     unchanged: Annotated[
-        bool, typer.Option("--unchanged", help="Send the event as it came: what was wrong was the plan.")
+        bool, typer.Option("--unchanged", help="Send the event as it was received: the plan was wrong, not the event.")
     ] = False,
-    source: Annotated[str | None, typer.Option(help="Whose it was, where the original does not say.")] = None,
+    source: Annotated[str | None, typer.Option(help="The source, where the original names none.")] = None,
     plan: PlanFolder = None,
     bootstrap: Bootstrap = None,
 ) -> None:
-    """Send a mended event in the place of a dead letter, under the same source."""
+    """Send a corrected event in the place of a dead letter, under the same source."""
     address = _address(bootstrap)
     letter = _letter(address, number).letter
     owner = letter.source or source
     if owner is None:
-        raise Failure(
-            f"dead letter {number} names no source: say with --source whose it was", exit_code=INPUT_HAS_ERRORS
-        )
+        raise Failure(f"dead letter {number} names no source: name it with --source", exit_code=INPUT_HAS_ERRORS)
+    if unchanged and event != "-":
+        raise Failure("either --unchanged, or --event with the corrected event", INPUT_HAS_ERRORS)
     headers: Headers = ()
     if unchanged:
-        if event != "-":
-            raise Failure("either --unchanged, or --event with the mended event", INPUT_HAS_ERRORS)
         event = f"dead letter {number}"
-        mended, headers = _original(number, letter, address)
+        corrected, headers = _original(number, letter, address)
     else:
-        mended = _mended(event)
+        corrected = _corrected(event)
     try:
         # an event of the service's own topic may have been stamped with its arrival already
         edge = admission(load_plan(chosen_plan(plan)), trust_receivedat=unchanged and letter.topic == CASE_EVENTS)
-        admitted = edge.admit(mended, headers=headers)
+        admitted = edge.admit(corrected, headers=headers)
         if admitted.fact.source != owner:
             raise Refused(
                 Reason.SOURCE_MISMATCH,
@@ -133,11 +136,13 @@ def resend(
             )
     except Refused as refused:
         raise Failure(f"{event}: {refused}", INPUT_HAS_ERRORS) from None
+    _send(address, admitted.key, corrected, headers)
+
+
+def _send(address: str, key: str, event: bytes, headers: Headers) -> None:
     producer = KafkaProducer(bootstrap_servers=address.split(","), bootstrap_timeout_ms=ANSWER_MS, acks="all")
     try:
-        sent = producer.send(CASE_EVENTS, mended, key=admitted.key.encode(), headers=list(headers)).get(
-            timeout=ANSWER_MS / 1000
-        )
+        sent = producer.send(CASE_EVENTS, event, key=key.encode(), headers=list(headers)).get(timeout=ANSWER_MS / 1000)
     finally:
         producer.close()
     say(f"sent to {CASE_EVENTS}, partition {sent.partition}, offset {sent.offset}")
@@ -146,8 +151,8 @@ def resend(
 _LINE_END = len(b"\r\n")
 
 
-def _mended(event: str) -> bytes:
-    """The event of a file, or of the standard input, which may be a device or a pipe without end."""
+def _corrected(event: str) -> bytes:
+    """The event in a file or in the standard input, which may be a pipe without end."""
     if event == "-":
         content = sys.stdin.buffer.read(LARGEST_EVENT + _LINE_END + 1)
     else:
@@ -155,7 +160,8 @@ def _mended(event: str) -> bytes:
             content = file.read(LARGEST_EVENT + _LINE_END + 1)
     if len(content) > LARGEST_EVENT + _LINE_END:
         raise Failure(
-            f"{event}: it is larger than an event may be: {LARGEST_EVENT} bytes. Name a file with the one mended event",
+            f"{event}: it is larger than an event may be: {LARGEST_EVENT} bytes. "
+            "Name a file with the one corrected event",
             INPUT_HAS_ERRORS,
         )
     return content.strip()
@@ -165,11 +171,11 @@ def _original(number: int, letter: DeadLetter, address: str) -> tuple[bytes, Hea
     try:
         return original_of(letter, address)
     except OriginalGone as gone:
-        raise Failure(f"the original of dead letter {number} cannot be had: {gone}", 1) from None
+        raise Failure(f"the original of dead letter {number} is not available: {gone}", 1) from None
 
 
 def _write_event(event: bytes) -> None:
-    """As it came into a file or a pipe; to a terminal nothing that bites."""
+    """The bytes of the event to a file or a pipe; to a terminal, with control characters as escapes."""
     if sys.stdout.isatty():
         say(event.decode(errors="backslashreplace"))
     else:

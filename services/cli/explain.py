@@ -5,20 +5,21 @@ from typing import Annotated
 import orjson
 import typer
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.cli.arguments import AsOf, EventFiles, PlanFolder, chosen_plan
-from services.cli.explanation import Page, machine_readable
 from services.cli.failure import INPUT_HAS_ERRORS, WRONG_USAGE, Failure
-from services.cli.moments import moment
-from services.cli.rejected import tell
+from services.cli.rejected import line_of, report
 from services.cli.terminal import safe_console, say
+from services.cli.time_arguments import moment
 from services.domain.intake.facts import Fact
 from services.domain.judging.judge import Judge
 from services.domain.results.cards import case_name
 from services.domain.results.explain import explain as explained
 from services.domain.results.safe_judge import SafeJudge
 from services.domain.time.zone import Instant
+from services.explanation.document import machine_readable
+from services.explanation.page import Page
 from services.replay.finding import Found, find_case
 
 WIDEST = 100
@@ -35,8 +36,8 @@ def explain(
     plan: PlanFolder = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
 ) -> None:
-    """Show a case day by day: what counted and what did not, its limits, the verdict of each promise and the words of
-    the plan behind it. Exit code 1 if an event about it was rejected, or there is none."""
+    """Show a case day by day: which days count, its limits, the verdict of each promise and the clause of the plan.
+    Exit code 1 if an event about the case was rejected, or there is none."""
     read = load_plan(chosen_plan(plan))
     judge = Judge(read, load_calendar(read.head.calendar))
     now = moment(as_of, judge.law.zone, "--as-of") - 1
@@ -45,12 +46,12 @@ def explain(
     _check_judged(judge, key, found.cases[key], now)
     explanation = explained(judge, key, found.cases[key], now)
     if as_json:
-        content = machine_readable(explanation, judge, found.rejected)
+        content = machine_readable(explanation, judge, [each._asdict() for each in found.rejected])
         say(orjson.dumps(content, option=orjson.OPT_INDENT_2).decode())
     else:
         console = safe_console()
         console.width = min(console.width, WIDEST)
-        for part in Page(explanation, judge, found.rejected).parts():
+        for part in Page(explanation, judge, [line_of(each) for each in found.rejected]).parts():
             console.print(part)
     if found.rejected:
         raise typer.Exit(INPUT_HAS_ERRORS)
@@ -70,12 +71,12 @@ def _check_judged(judge: Judge, key: str, facts: list[Fact], now: Instant) -> No
 
 
 def _the_one(found: Found, case: str, events: list[str]) -> str:
-    """The key of the case that is meant."""
+    """The key of the one case of that name."""
     if len(found.cases) == 1:
         return next(iter(found.cases))
     if not found.cases:
         for rejected in found.rejected:
-            tell(rejected)
+            report(rejected)
         why = "all events about it were rejected" if found.rejected else "look for a slip in its name"
         raise Failure(
             f"no case {case!r} in {', '.join(events)} ({found.lines:,} lines looked at): {why}", INPUT_HAS_ERRORS

@@ -1,16 +1,14 @@
-"""What a user is told when a command cannot go on: place, reason and remedy, and an exit code."""
+"""How a command ends when it cannot go on: a sentence with place, reason and remedy, and an exit code."""
 
 import errno
 import sys
-
-from services.catalog.load import InvalidPlan
-from services.local.failures import PartUnavailable
-from services.settings import SettingsError
-from services.whole_file import BeingWritten
+from typing import NamedTuple
 
 INPUT_HAS_ERRORS = 1
 WRONG_USAGE = 2
 NO_ANSWER = 3
+
+_INPUT_CUT_OFF = "the input cannot be read to its end: {}. Write it again; only what is packed has a name in .gz"
 
 
 class Failure(Exception):
@@ -22,36 +20,61 @@ class Failure(Exception):
         self.exit_code = exit_code
 
 
+class KnownError(NamedTuple):
+    """An error that a library of ours or of others raises, and how it ends a command."""
+
+    module: str
+    name: str
+    exit_code: int
+    sentence: str = "{}"
+    """With the error's own text in place of the braces."""
+
+
+KNOWN = (
+    KnownError("services.catalog.load.plan_folder", "InvalidPlan", INPUT_HAS_ERRORS),
+    KnownError("services.process.settings", "SettingsError", WRONG_USAGE),
+    KnownError("services.local.failures", "PartUnavailable", NO_ANSWER),
+    KnownError("services.process.atomic_file", "BeingWritten", WRONG_USAGE),
+    KnownError("services.backfill.store", "StoreSilent", NO_ANSWER),
+    KnownError("services.backfill.store", "StoreRefused", WRONG_USAGE),
+    KnownError("services.messaging.reader", "BrokerUnavailable", NO_ANSWER),
+    KnownError(
+        "kafka.errors",
+        "KafkaError",
+        NO_ANSWER,
+        "Kafka does not answer: {}. Is it running, and is KPIWATCH_BOOTSTRAP right?",
+    ),
+    KnownError(
+        "httpx",
+        "TransportError",
+        NO_ANSWER,
+        "a part does not answer: {}. Is it running, and is its address right?",
+    ),
+    KnownError("builtins", "EOFError", INPUT_HAS_ERRORS, _INPUT_CUT_OFF),
+    KnownError("builtins", "UnicodeDecodeError", INPUT_HAS_ERRORS, _INPUT_CUT_OFF),
+    KnownError("gzip", "BadGzipFile", INPUT_HAS_ERRORS, _INPUT_CUT_OFF),
+)
+"""By name, so that no library is imported for its errors: one that is not imported raises none. The first entry that
+fits is taken."""
+
+
 def failure_of(error: Exception) -> Failure | None:
-    """What to tell of an error; None where it is a defect of ours."""
+    """The failure that an error means for a command; None where the error is a defect of ours."""
     if isinstance(error, Failure):
         return error
-    if isinstance(error, InvalidPlan):
-        return Failure(str(error), INPUT_HAS_ERRORS)
-    if isinstance(error, SettingsError):
-        return Failure(str(error), WRONG_USAGE)
-    if isinstance(error, PartUnavailable):
-        return Failure(str(error), NO_ANSWER)
-    if isinstance(error, BeingWritten):
-        return Failure(str(error), WRONG_USAGE)
-    if _is_of(error, "services.backfill.store", "StoreSilent"):
-        return Failure(str(error), NO_ANSWER)
-    if _is_of(error, "services.backfill.store", "StoreRefused"):
-        return Failure(str(error), WRONG_USAGE)
-    if _is_of(error, "services.messaging.reader", "BrokerUnavailable"):
-        return Failure(str(error), NO_ANSWER)
-    if _is_of(error, "kafka.errors", "KafkaError"):
-        return Failure(f"Kafka does not answer: {error}. Is it running, and is KPIWATCH_BOOTSTRAP right?", NO_ANSWER)
-    if _is_of(error, "httpx", "TransportError"):
-        return Failure(f"a part does not answer: {error}. Is it running, and is its address right?", NO_ANSWER)
-    if isinstance(error, EOFError | UnicodeDecodeError) or _is_of(error, "gzip", "BadGzipFile"):
-        remedy = "Write it again; only what is packed has a name in .gz"
-        return Failure(f"the input cannot be read to its end: {error}. {remedy}", INPUT_HAS_ERRORS)
+    for known in KNOWN:
+        if _is(error, known):
+            return Failure(known.sentence.format(error), known.exit_code)
     if isinstance(error, OSError) and (error.filename is not None or error.errno == errno.ENOSPC):
         place = f"{error.filename}: " if error.filename is not None else ""
         remedy = _REMEDIES.get(error.errno or 0, "")
         return Failure(f"{place}{error.strerror}{remedy}", WRONG_USAGE)
     return None
+
+
+def _is(error: Exception, known: KnownError) -> bool:
+    module = sys.modules.get(known.module)
+    return module is not None and isinstance(error, getattr(module, known.name))
 
 
 _REMEDIES = {
@@ -60,9 +83,3 @@ _REMEDIES = {
     errno.EACCES: ": let this user read and write there, or name another file",
     errno.ENOSPC: ": make room and start the command again",
 }
-
-
-def _is_of(error: Exception, module: str, name: str) -> bool:
-    """Whether it is an error of a library, without importing the library: whose error it is, is imported."""
-    loaded = sys.modules.get(module)
-    return loaded is not None and isinstance(error, getattr(loaded, name))

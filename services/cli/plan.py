@@ -1,8 +1,8 @@
-"""`kpiwatch plan`: whether a plan is right, what it promises, what changes between two, how its files are written."""
+"""`kpiwatch plan`: check a plan, show its promises, compare two plans, print the schemas of its files."""
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,16 +14,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from services.catalog.calendars import load_calendar
-from services.catalog.check import check_plan
-from services.catalog.difference import Change, changes
-from services.catalog.load import InvalidPlan, Problem, load_plan, read_plan
-from services.catalog.lock import LOCK, write_lock
-from services.catalog.sample_events import Sample
-from services.catalog.samples import samples_of
-from services.catalog.schema import schemas
-from services.catalog.sentences import STRENGTHS, in_words, limit_words, tier_counts
-from services.catalog.vocabulary import needs_of, told_by
+from services.catalog.check.difference import Change, changes
+from services.catalog.check.plan_check import check_plan
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.lock import LOCK, write_lock
+from services.catalog.load.plan_folder import InvalidPlan, Problem, load_plan, read_plan
+from services.catalog.load.schema import schemas
+from services.catalog.samples.events import Sample
+from services.catalog.samples.promise_samples import samples_of
+from services.catalog.samples.required_data import needs_of, told_by
+from services.catalog.words.promise_text import STRENGTHS, in_words, limit_words, tier_counts
 from services.cli.arguments import PlanFolder, chosen_plan
 from services.cli.terminal import safe_console, say
 from services.domain.intake.visible_text import visible
@@ -32,7 +32,7 @@ from services.domain.plan.statutory_time import Law
 from services.domain.sums.statistic import written
 from services.domain.time.limits import Limit
 
-app = typer.Typer(help="Whether a plan is right, what it promises, what changes between two.", no_args_is_help=True)
+app = typer.Typer(help="Check a plan, show its promises, compare two plans.", no_args_is_help=True)
 
 
 @app.command()
@@ -48,24 +48,13 @@ def check(
 ) -> None:
     """Say everything that is wrong with a plan, by file and line."""
     day = today.date() if today else datetime.now(ZoneInfo("Asia/Shanghai")).date()
-    problems = check_plan(folder, day)
-    unlocked = [problem for problem in problems if problem.sentence.endswith("run with --write-lock")]
-    if lock:
-        problems = [problem for problem in problems if problem not in unlocked]
+    problems = [problem for problem in check_plan(folder, day) if not (lock and _is_mended_by_lock(problem))]
     out = _console()
-    for problem in problems:
-        out.print(_line(problem), soft_wrap=True)
     if problems:
-        files = len({problem.file for problem in problems})
-        out.print(f"{_many(len(problems), 'error')} in {_many(files, 'file')}", style="bold red", soft_wrap=True)
+        _print_problems(problems, out)
         raise typer.Exit(1)
     promises = read_plan(folder).promises
-    names = {located.entry.id for located in promises}
-    out.print(f"{folder}: {_many(len(names), 'promise')} in {_many(len(promises), 'entry')}, no errors", soft_wrap=True)
-    tiers = tier_counts(located.entry for located in promises)
-    if tiers:
-        out.print("by tier: " + ", ".join(f"{tier} {count}" for tier, count in tiers.items()), soft_wrap=True)
-    for line in _placeholders(load_plan(folder)):
+    for line in _summary(folder, [located.entry for located in promises]):
         out.print(line, soft_wrap=True)
     if lock:
         kept = write_lock(folder, promises)
@@ -78,14 +67,10 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
     plan: PlanFolder = None,
 ) -> None:
-    """Show promises in words: what, whose, since when, by which words of the plan."""
+    """Show promises in words: the limit, the units, since when, and the clause of the plan."""
     folder = chosen_plan(plan)
     read = _loaded(folder)
-    chosen = [promise for promise in read.promises if kpi is None or _is_named(promise, kpi)]
-    if not chosen:
-        near = get_close_matches(str(kpi), [promise.key for promise in read.promises], n=1)
-        hint = f": did you mean {near[0]}?" if near else ": `kpiwatch plan show` lists them"
-        raise typer.BadParameter(f"no promise {kpi} in {folder}{hint}", param_hint="KPI")
+    chosen = read.promises if kpi is None else _named(kpi, read, folder)
     if as_json:
         law = Law(read, load_calendar(read.head.calendar))
         say(json.dumps([_described(promise, read, law) for promise in chosen], ensure_ascii=False, indent=2))
@@ -108,7 +93,7 @@ def diff(
     for change in found:
         out.print(_change(change), soft_wrap=True)
     same = old.fingerprint == new.fingerprint
-    verdicts = "no verdict changes" if same else "every verdict is judged again"
+    verdicts = "no verdict changes" if same else "every case is judged again"
     out.print(f"{_many(len(found), 'difference')}; {verdicts}", style="bold", soft_wrap=True)
 
 
@@ -125,17 +110,42 @@ def schema(
     say(json.dumps(known if kind is None else known[kind], ensure_ascii=False, indent=2))
 
 
+def _is_mended_by_lock(problem: Problem) -> bool:
+    return problem.sentence.endswith("run with --write-lock")
+
+
+def _print_problems(problems: Sequence[Problem], out: Console) -> None:
+    for problem in problems:
+        out.print(_line(problem), soft_wrap=True)
+    files = len({problem.file for problem in problems})
+    out.print(f"{_many(len(problems), 'error')} in {_many(files, 'file')}", style="bold red", soft_wrap=True)
+
+
+def _summary(folder: Path, promises: Sequence[Promise]) -> Iterator[str]:
+    """What a plan without errors holds."""
+    names = {promise.id for promise in promises}
+    yield f"{folder}: {_many(len(names), 'promise')} in {_many(len(promises), 'entry')}, no errors"
+    if tiers := tier_counts(promises):
+        yield "by tier: " + ", ".join(f"{tier} {count}" for tier, count in tiers.items())
+    yield from _placeholders(load_plan(folder))
+
+
 def _placeholders(plan: Plan) -> Iterator[str]:
-    """Each list that is still to be replaced, and which promises wait for that."""
+    """Each list that is still a placeholder, and the promises that are unmeasured until it is replaced."""
     for name in plan.placeholders:
         waiting = [promise.key for promise in plan.promises if plan.rests_on(name, promise)]
         unmeasured = f": {', '.join(waiting)} unmeasured until it is replaced" if waiting else ""
         yield f"placeholder lists/{name}.txt{unmeasured}"
 
 
-def _is_named(promise: Promise, name: str) -> bool:
-    """Whether a promise is meant: by its id, by one version's key, or by what comes before the dash of its id."""
-    return name in (promise.id, promise.key) or promise.id.startswith(f"{name}-")
+def _named(name: str, plan: Plan, folder: Path) -> list[Promise]:
+    """The promises of a name: an id, the key of one version, or the part of an id before the dash."""
+    named = [each for each in plan.promises if name in (each.id, each.key) or each.id.startswith(f"{name}-")]
+    if not named:
+        near = get_close_matches(name, [promise.key for promise in plan.promises], n=1)
+        hint = f": did you mean {near[0]}?" if near else ": `kpiwatch plan show` lists them"
+        raise typer.BadParameter(f"no promise {name} in {folder}{hint}", param_hint="KPI")
+    return named
 
 
 def _console() -> Console:
@@ -169,7 +179,7 @@ def _line(problem: Problem) -> Text:
 
 
 def _described(promise: Promise, plan: Plan, law: Law) -> dict[str, Any]:
-    """Everything of one promise: its entry, its sentence, what sources must send, and its sample events."""
+    """One promise as JSON: its entry, its sentence, what sources must send, and its sample events."""
     needs = dataclasses.asdict(needs_of(promise, plan))
     needs["attributes"] = {name: spec.model_dump(mode="json") for name, spec in needs_of(promise, plan).attributes}
     needs["sources"] = [source.id for source in told_by(promise, plan)]
@@ -196,9 +206,9 @@ def _overview(plan: Plan) -> Table:
     table.add_column("promise", ratio=1, overflow="fold")
     for promise in plan.promises:
         words = in_words(promise, plan)
-        told = Text(f"{words.zh}\n{words.en}\n")
-        told.append(f"{promise.strength} · {_units(promise.lead, plan)}", style="dim")
-        table.add_row(promise.key, told)
+        sentence = Text(f"{words.zh}\n{words.en}\n")
+        sentence.append(f"{promise.strength} · {_units(promise.lead, plan)}", style="dim")
+        table.add_row(promise.key, sentence)
     return table
 
 

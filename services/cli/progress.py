@@ -1,4 +1,4 @@
-"""How far a computation is, for whoever waits: commands that compute from event files show it."""
+"""The progress of commands that compute from event files."""
 
 import time
 
@@ -10,10 +10,10 @@ _PLAIN_LINE_EVERY_S = 10.0
 
 
 class Display:
-    """Shows how far it is: a bar in a terminal, now and then a line elsewhere."""
+    """Shows progress: a bar in a terminal, elsewhere a line from time to time."""
 
     def __init__(self, counted: str = "events") -> None:
-        """`counted`: what is worked through."""
+        """`counted`: what is counted."""
         self._counted = counted
         self._console = safe_console(stderr=True)
         self._bar = Progress(
@@ -21,7 +21,7 @@ class Display:
             TextColumn(f"{{task.completed:,}} {counted} · {{task.fields[rate]:,.0f}}/s"), TimeElapsedColumn(),
             console=self._console, transient=True, disable=not self._console.is_terminal,
         )  # fmt: skip
-        self._began = self._called = self._told = time.monotonic()
+        self._began = self._called = self._shown = time.monotonic()
         self._doing = ""
         self._task = self._bar.add_task("reading", total=None, rate=0.0)
 
@@ -41,7 +41,7 @@ class Display:
         if self._console.is_terminal:
             total = count / share if share else None
             self._bar.update(self._task, description=doing, completed=count, total=total, rate=rate)
-        elif now - self._told >= _PLAIN_LINE_EVERY_S:
-            self._told = now
+        elif now - self._shown >= _PLAIN_LINE_EVERY_S:
+            self._shown = now
             done = f" ({share:.0%})" if share is not None else ""
             say(f"{doing}: {count:,} {self._counted}{done}, {rate:,.0f}/s", err=True)

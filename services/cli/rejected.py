@@ -1,4 +1,4 @@
-"""Events of files that were turned away, as the user is told of them."""
+"""How rejected events and quarantined cases are reported to the user."""
 
 from itertools import islice
 from pathlib import Path
@@ -7,7 +7,7 @@ import typer
 
 from services.cli.failure import INPUT_HAS_ERRORS
 from services.cli.terminal import say
-from services.domain.intake.refusal import worded
+from services.domain.intake.refusal import refusal_line
 from services.domain.intake.visible_text import visible
 from services.replay.buckets import Rejected
 from services.replay.replay import Replayed
@@ -19,23 +19,23 @@ _EXAMPLES = 20
 
 def line_of(rejected: Rejected) -> str:
     """`file:line: reason at path: sentence → remedy`, as editors understand it."""
-    refusal = worded(rejected.reason, rejected.path, rejected.sentence, rejected.remedy)
+    refusal = refusal_line(rejected.reason, rejected.path, rejected.sentence, rejected.remedy)
     return visible(f"{rejected.file}:{rejected.line}: {refusal}")
 
 
-def tell(rejected: Rejected) -> None:
+def report(rejected: Rejected) -> None:
     """One line of it on standard error."""
     say(line_of(rejected), err=True)
 
 
-def tell_quarantined(done: Replayed) -> None:
+def report_quarantined(done: Replayed) -> None:
     """A line of each quarantined case on standard error, and how many they are."""
     for each in islice(done.quarantined, _EXAMPLES):
         say(f"{each.case!r} cannot be judged ({_promises(each.kpis)}): {each.cause}", err=True)
     if done.quarantined:
         say(
-            f"{len(done.quarantined):,} of {done.cases:,} cases quarantined: the promises that they may be about are "
-            "stale or missed, the values are those of the other cases → report the causes, they are errors of kpiwatch",
+            f"{len(done.quarantined):,} of {done.cases:,} cases quarantined: their promises are stale or missed, "
+            "the values are those of the other cases → report the causes: they are errors of kpiwatch",
             err=True,
         )
 
@@ -46,15 +46,15 @@ def _promises(kpis: tuple[str, ...]) -> str:
 
 
 def end_with(done: Replayed, sink: Path | None = None) -> None:
-    """The end of a command whose answer is written: where events were rejected, or cases are quarantined, they are
-    told, and it is exit code 1. `sink`: takes all rejected events, and only some are shown."""
-    tell_quarantined(done)
+    """The end of a command that has written its answer. Rejected events and quarantined cases are reported, with exit
+    code 1. `sink`: takes all rejected events, and only some are shown."""
+    report_quarantined(done)
     if not done.rejected:
         if done.quarantined:
             raise typer.Exit(INPUT_HAS_ERRORS)
         return
     for each in islice(done.rejected, _EXAMPLES if sink else None):
-        tell(each)
+        report(each)
     beyond = ""
     if sink:
         write_rejected(sink, done.rejected)

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.cli.arguments import AsOf, EventFiles, PlanFolder, Processes, check_sinks, chosen_plan
-from services.cli.moments import moment
 from services.cli.progress import Display
 from services.cli.rejected import end_with
 from services.cli.terminal import say
+from services.cli.time_arguments import moment
 from services.domain.plan.plan import Plan
 from services.domain.time.zone import Zone
 from services.replay import replay as files
@@ -42,8 +42,8 @@ def replay(
     ] = None,
     processes: Processes = None,
 ) -> None:
-    """Compute every promise from event files. Exit code 1 if an event was rejected; the values are written all the
-    same, from the others."""
+    """Compute every promise from event files. Exit code 1 if an event was rejected; the values are written from the
+    others."""
     folder = chosen_plan(plan)
     read = load_plan(folder)
     zone = Zone(read.head.timezone)
@@ -51,10 +51,10 @@ def replay(
     check_sinks({"--out": out, "--cards": cards, "--report": report, "--rejected": rejected}, events)
     times = times_as_of(until, zone, read.head.issued)
     began = time.monotonic()
-    with Display() as told:
+    with Display() as display:
         done = files.replay(
             events, folder, [until], every=every, beside=times.every if report is not None else (),
-            with_cards=cards is not None, processes=processes, progress=told,
+            with_cards=cards is not None, processes=processes, progress=display,
         )  # fmt: skip
     rows = write_values(out, done.rows)
     took = time.monotonic() - began

@@ -5,18 +5,18 @@ from typing import Annotated
 
 import typer
 
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.cli.arguments import EventFiles, PlanFolder, Processes, chosen_plan
 from services.cli.failure import WRONG_USAGE, Failure
 from services.cli.progress import Display
 from services.cli.rejected import end_with
 from services.cli.terminal import say
 from services.domain.time.zone import Instant, Zone
+from services.process.atomic_file import claim
 from services.replay import replay as files
 from services.reporting.page import write_page, write_sheet
 from services.reporting.report import Reports
 from services.reporting.times import end_of_month, times_as_of
-from services.whole_file import claim
 
 
 def report(
@@ -29,7 +29,7 @@ def report(
     """Write MONTH-ALL, of the district, and MONTH-UNIT for each unit that leads a promise, each as .html and .csv.
 
     Every number in them is a value row that `replay` writes as of the end of the month, of the month before, or (in the
-    charts) of a week. Exit code 1 if an event was rejected; the reports are written all the same, from the others.
+    charts) of a week. Exit code 1 if an event was rejected; the reports are written from the others.
     """
     folder = chosen_plan(plan)
     read = load_plan(folder)
@@ -38,8 +38,8 @@ def report(
     times = times_as_of(as_of, zone, read.head.issued)
     out.mkdir(parents=True, exist_ok=True)
     claim(out / f"{month}-ALL.html")  # two at once would mix their pages
-    with Display() as told:
-        done = files.replay(events, folder, times.every, processes=processes, progress=told)
+    with Display() as display:
+        done = files.replay(events, folder, times.every, processes=processes, progress=display)
     reports = Reports(read, times, done.rows)
     named = {"ALL": reports.of_the_district(), **{unit: reports.of_unit(unit) for unit in reports.leads}}
     for name, each in named.items():

@@ -11,18 +11,18 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.cli.arguments import PlanFolder, check_sinks, chosen_plan, finite
 from services.cli.failure import INPUT_HAS_ERRORS, WRONG_USAGE, Failure
 from services.cli.terminal import safe_console
 from services.domain.plan.statutory_time import Law
 from services.domain.time.zone import FIRST_YEAR, LAST_YEAR
-from services.simulator.history import Event, History
-from services.simulator.placement import Placement
-from services.simulator.profile import FAULTS, parse_faults, profile
-from services.simulator.truth import COLUMNS, Row, lines
-from services.whole_file import whole_file
+from services.process.atomic_file import whole_file
+from services.simulator.district.profile import FAULTS, parse_faults, profile
+from services.simulator.simulation import Event, History
+from services.simulator.stories.timing import Placement
+from services.simulator.truth.case_truth import COLUMNS, Row, lines
 
 _CHUNK = 5_000
 

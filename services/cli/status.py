@@ -1,4 +1,4 @@
-"""`kpiwatch status`: where the district stands, in the terminal."""
+"""`kpiwatch status`: the state of every promise, in the terminal."""
 
 import logging
 import time
@@ -11,8 +11,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from services.catalog.load import load_plan
-from services.catalog.wording import SIGNS, STATE_NAMES, unit_code
+from services.catalog.load.plan_folder import load_plan
+from services.catalog.words.wording import SIGNS, STATE_NAMES, unit_code
 from services.cli.arguments import Wait
 from services.cli.failure import NO_ANSWER, Failure
 from services.cli.terminal import safe_console
@@ -20,20 +20,17 @@ from services.domain.judging.data_quality import FORECASTS
 from services.domain.plan.plan import Plan, Promise
 from services.domain.results.cards import WHOLE
 from services.domain.results.published import WORST_FIRST, Card, Level, State, ValueRow
-from services.messaging.decoding import (
-    SIGNAL,
-    Published,
+from services.messaging import topics
+from services.messaging.reader import BrokerUnavailable, Record, TopicReader
+from services.messaging.records import cards as card_records
+from services.messaging.records import worker_failures as failure_records
+from services.messaging.records.fields import (
     Unreadable,
-    WorkerFailure,
-    passed_over,
-    read_card,
-    read_failure,
-    read_row,
-    read_signal,
+    log_unreadable,
 )
-from services.messaging.reader import BrokerUnavailable, TopicReader
-from services.messaging.topics import ALERT_CARDS, CASE_QUARANTINE, KPI_VALUES, WORKER_FAILURES
-from services.settings import Settings
+from services.messaging.records.values import PublishedRow, Signal, decode_row, decode_signal, is_signal
+from services.messaging.records.worker_failures import WorkerFailure
+from services.process.settings import Settings
 
 _STYLES = {
     State.MISSED: "bold red",
@@ -48,24 +45,26 @@ _STYLES = {
 }
 
 
+_Kept = TypeVar("_Kept")
+_TOPICS = (topics.KPI_VALUES, topics.ALERT_CARDS, topics.CASE_QUARANTINE, topics.WORKER_FAILURES)
 _log = logging.getLogger(__name__)
 
 
-class Standing(NamedTuple):
-    """What the system has published."""
+class DistrictStatus(NamedTuple):
+    """The latest that the system has published."""
 
     rows: list[ValueRow]
     forecasts: dict[tuple[str, str, str], str]
-    """(signal, unit, promise) → the figure foretold."""
+    """(signal, unit, promise) → the forecast figure."""
     cards: list[Card]
     computed_at: str
     watermark: str
     quarantined: int = 0
     """Cases that cannot be judged."""
     failures: list[WorkerFailure] = []
-    """Workers that die again and again."""
+    """Workers that crash again and again."""
     unreadable: int = 0
-    """Records that were passed over."""
+    """Records that were skipped."""
 
 
 def status(
@@ -78,94 +77,113 @@ def status(
     if unit is not None and plan.units and unit not in plan.units:
         raise Failure(f"status: there is no unit {unit!r} in the plan; see units.toml", 2)
     try:
-        standing = read_published(settings.bootstrap, wait)
+        published = read_published(settings.bootstrap, wait)
     except BrokerUnavailable as error:
         raise Failure(f"status: {error}", NO_ANSWER) from None
     console = safe_console()
-    for line in troubles(standing):
+    for line in troubles(published):
         console.print(Text(line, "bold red"), soft_wrap=True)
-    if not standing.rows:
+    if not published.rows:
         raise Failure("status: nothing is published yet. Are the workers running (`kpiwatch up`)?", NO_ANSWER)
-    console.print(promises_table(plan, standing, unit or "ALL"))
-    console.print(cards_table(plan, standing.cards))
-    console.print(quarantine_line(standing.quarantined))
-    console.print(Text(f"as of {standing.watermark}, computed at {standing.computed_at} (plan time)", "dim"))
+    console.print(promises_table(plan, published, unit or "ALL"))
+    console.print(cards_table(plan, published.cards))
+    console.print(quarantine_line(published.quarantined))
+    console.print(Text(f"as of {published.watermark}, computed at {published.computed_at} (plan time)", "dim"))
 
 
-def read_published(bootstrap: str, wait: float) -> Standing:
-    """The latest record of each key of the four topics that say how the district is. What cannot
-    be read is passed over and counted. Raises BrokerUnavailable."""
-    values: dict[bytes, Published] = {}
-    signals: dict[bytes, dict[str, str]] = {}
-    cards: dict[bytes, Card] = {}
-    failures: dict[bytes, WorkerFailure] = {}
-    unreadable: set[tuple[str, bytes]] = set()
+def read_published(bootstrap: str, wait: float) -> DistrictStatus:
+    """The latest record of each key of the four topics that describe the district. Raises BrokerUnavailable."""
+    latest = _Latest()
     until = time.monotonic() + wait
-    quarantined: set[tuple[int, bytes]] = set()
-    with TopicReader(bootstrap, [KPI_VALUES, ALERT_CARDS, CASE_QUARANTINE, WORKER_FAILURES]) as reader:
-        while time.monotonic() < until and not (values and reader.caught_up):
+    with TopicReader(bootstrap, _TOPICS) as reader:
+        while time.monotonic() < until and not (latest.values and reader.caught_up):
             for record in reader.poll(0.3):
-                key = record.key or b""
-                try:
-                    if record.topic == ALERT_CARDS:
-                        _keep(cards, key, record.value, read_card)
-                    elif record.topic == WORKER_FAILURES:
-                        _keep(failures, key, record.value, read_failure)
-                    elif record.topic == CASE_QUARANTINE:
-                        place = record.partition, key
-                        (quarantined.discard if record.value is None else quarantined.add)(place)
-                    elif key.startswith(SIGNAL):
-                        _keep(signals, key, record.value, read_signal)
-                    else:
-                        _keep(values, key, record.value, _row_of_known_state)
-                    unreadable.discard((record.topic, key))
-                except Unreadable as wrong:
-                    unreadable.add((record.topic, key))
-                    passed_over(_log, record.topic, record.partition, record.offset, wrong)
-    return Standing(
-        [each.row for each in values.values()],
-        {(each["signal"], each["unit"], each["item"]): each["mean"] for each in signals.values()
-         if each["signal"] in FORECASTS},
-        list(cards.values()),
-        max((each.computed_at for each in values.values()), default=""),
-        max((each.watermark for each in values.values()), default="") or "an unknown time",
-        len(quarantined),
-        sorted(failures.values()),
-        len(unreadable),
-    )  # fmt: skip
+                latest.take(record)
+    return latest.status()
 
 
-_Kept = TypeVar("_Kept")
+class _Latest:
+    """The latest record of each key. Records that cannot be read are skipped and counted."""
+
+    def __init__(self) -> None:
+        self.values: dict[bytes, PublishedRow] = {}
+        self._signals: dict[bytes, Signal] = {}
+        self._cards: dict[bytes, Card] = {}
+        self._failures: dict[bytes, WorkerFailure] = {}
+        self._quarantined: set[tuple[int, bytes]] = set()
+        self._unreadable: set[tuple[str, bytes]] = set()
+
+    def take(self, record: Record) -> None:
+        """The next record."""
+        place = record.topic, record.key or b""
+        try:
+            self._keep(record, record.key or b"")
+            self._unreadable.discard(place)
+        except Unreadable as wrong:
+            self._unreadable.add(place)
+            log_unreadable(_log, record.topic, record.partition, record.offset, wrong)
+
+    def _keep(self, record: Record, key: bytes) -> None:
+        match record.topic:
+            case topics.CASE_QUARANTINE:
+                change = self._quarantined.discard if record.value is None else self._quarantined.add
+                change((record.partition, key))
+            case topics.ALERT_CARDS:
+                _put(self._cards, key, record.value, card_records.decode)
+            case topics.WORKER_FAILURES:
+                _put(self._failures, key, record.value, failure_records.decode)
+            case _ if is_signal(key):
+                _put(self._signals, key, record.value, decode_signal)
+            case _:
+                _put(self.values, key, record.value, _row_of_known_state)
+
+    def status(self) -> DistrictStatus:
+        """What all records together say."""
+        published = self.values.values()
+        return DistrictStatus(
+            rows=[each.row for each in published],
+            forecasts={
+                (each.signal, each.unit, each.item): str(each.mean)
+                for each in self._signals.values()
+                if each.is_forecast
+            },
+            cards=list(self._cards.values()),
+            computed_at=max((each.computed_at for each in published), default=""),
+            watermark=max((each.watermark for each in published), default="") or "an unknown time",
+            quarantined=len(self._quarantined),
+            failures=sorted(self._failures.values()),
+            unreadable=len(self._unreadable),
+        )
 
 
-def _keep(held: dict[bytes, _Kept], key: bytes, value: bytes | None, read: Callable[[bytes], _Kept]) -> None:
-    """The latest record of a key; null removes it."""
+def _put(held: dict[bytes, _Kept], key: bytes, value: bytes | None, read: Callable[[bytes], _Kept]) -> None:
+    """The latest record of a key; null removes the key."""
     if value is None:
         held.pop(key, None)
     else:
         held[key] = read(value)
 
 
-def _row_of_known_state(value: bytes) -> Published:
-    published = read_row(value)
+def _row_of_known_state(value: bytes) -> PublishedRow:
+    published = decode_row(value)
     if published.row.state not in tuple(State):
         raise Unreadable("its state is none that is known: bring all processes to one release")
     return published
 
 
-def troubles(standing: Standing) -> list[str]:
+def troubles(published: DistrictStatus) -> list[str]:
     """What is wrong with the machinery, a line each."""
-    found = [failing(each) for each in standing.failures]
-    if standing.unreadable:
+    found = [failing(each) for each in published.failures]
+    if published.unreadable:
         found.append(
-            f"{standing.unreadable} records cannot be read and are left out (above is where they are): "
+            f"{published.unreadable} records cannot be read and are left out (above is where they are): "
             "see deploy/runbooks/RecordsUnreadable.md"
         )
     return found
 
 
 def failing(failure: WorkerFailure) -> str:
-    """A worker that dies again and again, in a sentence."""
+    """A worker that crashes again and again, in a sentence."""
     last = datetime.fromtimestamp(failure.last).astimezone().isoformat(" ", "seconds")
     return (
         f"worker {failure.worker} ({failure.stage}) has died {failure.times} times in a row, last at {last}: "
@@ -180,9 +198,9 @@ def quarantine_line(count: int) -> Text:
     return Text(f"隔离办件 / quarantined cases: {count} → kpiwatch cases quarantined", "bold red")
 
 
-def promises_table(plan: Plan, standing: Standing, unit: str) -> Table:
+def promises_table(plan: Plan, published: DistrictStatus, unit: str) -> Table:
     """One line a promise: its official definition in its official window."""
-    by_key = {(row.kpi, row.variant, row.window): row for row in standing.rows if row.unit == unit and row.item == "-"}
+    by_key = {(row.kpi, row.variant, row.window): row for row in published.rows if row.unit == unit and row.item == "-"}
     table = Table(title=f"{plan.head.title.zh}\n{plan.head.title.en}", title_justify="left", expand=True)
     table.add_column("状态 state", no_wrap=True)
     table.add_column("KPI", no_wrap=True, min_width=5)
@@ -203,7 +221,7 @@ def promises_table(plan: Plan, standing: Standing, unit: str) -> Table:
             Text(f"{SIGNS[state]} {STATE_NAMES[state].zh}", _STYLES[state]),
             promise.id,
             Text.assemble(f"{promise.title.zh}\n", (promise.title.en, "dim")),
-            Text.assemble(shown(row.value, promise), (forecast(standing, unit, promise), "dim")),
+            Text.assemble(shown(row.value, promise), (forecast(published, unit, promise), "dim")),
             target(promise),
             row.n,
             overdue,
@@ -212,29 +230,31 @@ def promises_table(plan: Plan, standing: Standing, unit: str) -> Table:
 
 
 def cards_table(plan: Plan, cards: list[Card]) -> Table:
-    """Open cards by unit; how many of them are about a node and not about the whole case."""
-    standing = [card for card in cards if not card.cleared_at]
-    counts = Counter((card.unit, card.level) for card in standing)
-    of_nodes = Counter(card.unit for card in standing if card.node != WHOLE)
-    cleared = len(cards) - len(standing)
-    table = Table(title=f"牌 / cards ({cleared} cleared)", title_justify="left")
-    for heading in ("单位 / unit", "黄牌 / yellow", "红牌 / red", "其中环节 / of nodes"):
-        table.add_column(heading, justify="left" if heading.startswith("单位") else "right")
-    units = sorted({unit for unit, _ in counts}, key=lambda unit: (-counts[unit, Level.RED], unit))
-    for unit in units:
+    """Open cards by unit, the unit with most red cards first, and how many of them are about a node only."""
+    opened = [card for card in cards if not card.cleared_at]
+    table = Table(title=f"牌 / cards ({len(cards) - len(opened)} cleared)", title_justify="left")
+    table.add_column("单位 / unit")
+    for heading in ("黄牌 / yellow", "红牌 / red", "其中环节 / of nodes"):
+        table.add_column(heading, justify="right")
+    counts = Counter((card.unit, card.level) for card in opened)
+    of_nodes = Counter(card.unit for card in opened if card.node != WHOLE)
+    for unit in sorted({unit for unit, _ in counts}, key=lambda unit: (-counts[unit, Level.RED], unit)):
         title = plan.units[unit].title.zh if unit in plan.units else unit
-        red = counts[unit, Level.RED]
-        yellow, nodes = str(counts[unit, Level.YELLOW] or ""), str(of_nodes[unit] or "")
-        table.add_row(title, yellow, Text(str(red or ""), "bold red"), nodes)
+        yellow, red = _blank_zero(counts[unit, Level.YELLOW]), _blank_zero(counts[unit, Level.RED])
+        table.add_row(title, yellow, Text(red, "bold red"), _blank_zero(of_nodes[unit]))
     return table
 
 
-def forecast(standing: Standing, unit: str, promise: Promise) -> str:
-    """Where a dated figure will stand at its date, with its 95 % interval, on a line of its own; else empty."""
-    foretold = [standing.forecasts.get((name, unit, promise.key), "") for name in FORECASTS]
-    if not all(foretold):
+def _blank_zero(count: int) -> str:
+    return str(count) if count else ""
+
+
+def forecast(published: DistrictStatus, unit: str, promise: Promise) -> str:
+    """What a dated figure is forecast to be at its date, with its 95 % interval, on a line of its own; else empty."""
+    figures = [published.forecasts.get((name, unit, promise.key), "") for name in FORECASTS]
+    if not all(figures):
         return ""
-    expected, lower, upper = (shown(each, promise) for each in foretold)
+    expected, lower, upper = (shown(each, promise) for each in figures)
     return f"\n→ {expected} ({lower}–{upper})"
 
 

@@ -1,5 +1,5 @@
-"""The only two ways of a command to the terminal: a line, and a console of rich. Escape codes, bidi marks and
-control characters are shown as their escapes, wherever the text comes from (`services.domain.intake.visible_text`)."""
+"""The only two ways to write to the terminal: a line, and a console of rich. Escape codes, bidi marks and
+control characters are shown as escapes, wherever the text comes from (`services.domain.intake.visible_text`)."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,27 +17,27 @@ def say(text: str, *, err: bool = False) -> None:
 
 
 def safe_console(*, stderr: bool = False, width: int | None = None) -> Console:
-    """Text is printed as it is: `[red]` in a name is no colour. Colours of ours are styles, or `Text.from_markup`."""
+    """Text is printed as it is: `[red]` in a name is not a colour. Our colours are styles, or `Text.from_markup`."""
     made = Console(stderr=stderr, width=width, markup=False, highlight=False, emoji=False)
-    made.push_render_hook(_Seen())
+    made.push_render_hook(_Safe())
     return made
 
 
-class _Seen(RenderHook):
-    """Behind the layout, so that nothing gets past it."""
+class _Safe(RenderHook):
+    """Works behind the layout, so that no text gets past it."""
 
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
-        return [_SeenPart(part) for part in renderables]
+        return [_SafePart(part) for part in renderables]
 
 
-class _SeenPart:
+class _SafePart:
     def __init__(self, part: ConsoleRenderable) -> None:
         self._part = part
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from _seen(console.render(self._part, options))
+        yield from _safe(console.render(self._part, options))
 
 
-def _seen(segments: Any) -> Iterator[Segment]:
+def _safe(segments: Any) -> Iterator[Segment]:
     for segment in segments:
         yield segment if segment.control else Segment(visible(segment.text, keep="\n"), segment.style)

@@ -8,7 +8,7 @@ from services.cli.arguments import Bootstrap
 from services.cli.failure import INPUT_HAS_ERRORS
 from services.cli.terminal import say
 from services.messaging import topics
-from services.settings import Settings
+from services.process.settings import Settings
 
 
 def make_topics(

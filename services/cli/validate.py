@@ -1,4 +1,4 @@
-"""`kpiwatch validate`: what would become of a file's events, without any server."""
+"""`kpiwatch validate`: which events of a file would be refused, without any server."""
 
 from typing import Annotated, Any
 
@@ -18,12 +18,12 @@ def validate(
     plan: PlanFolder = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
 ) -> None:
-    """Say which events would be refused: line, path, reason, what would be right. Exit code 1 if there is any."""
+    """List the events that would be refused: line, path, reason and remedy. Exit code 1 if there are any."""
     folder = chosen_plan(plan)
-    told = safe_console(stderr=True)
+    console = safe_console(stderr=True)
     with Progress(
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[events]:,} events"),
-        TimeElapsedColumn(), console=told, transient=True, disable=not told.is_terminal,
+        TimeElapsedColumn(), console=console, transient=True, disable=not console.is_terminal,
     ) as bar:  # fmt: skip
         task = bar.add_task("reading", total=None, events=0)
 

@@ -7,22 +7,23 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.cli.arguments import AsOf, Wait, check_sinks
 from services.cli.failure import INPUT_HAS_ERRORS, NO_ANSWER, WRONG_USAGE, Failure
-from services.cli.moments import moment
 from services.cli.terminal import safe_console
+from services.cli.time_arguments import moment
 from services.domain.judging.judge import Judge
 from services.domain.results.published import Card
 from services.domain.results.value_rows import Valuer
 from services.domain.time.zone import Instant, Zone, instant_of
-from services.messaging.decoding import Unreadable, passed_over, read_card
 from services.messaging.reader import BrokerUnavailable, Record, TopicReader
-from services.messaging.tally_reader import NotThere, Passed, read_standing
+from services.messaging.records import cards as card_records
+from services.messaging.records.fields import Unreadable, log_unreadable
+from services.messaging.tally_reader import NotThere, Passed, read_tallies
 from services.messaging.topics import ALERT_CARDS
+from services.process.settings import Settings
 from services.replay.writing import write_cards, write_values
-from services.settings import Settings
 
 _log = logging.getLogger(__name__)
 
@@ -33,14 +34,14 @@ def values(
     cards: Annotated[Path | None, typer.Option("--cards", help="Where the cards go, as CSV.")] = None,
     wait: Wait = 60,
 ) -> None:
-    """Write the values of the running system as of the time at which its clock and its progress stand."""
+    """Write the values of the running system as of the time that its clock and its progress have reached."""
     settings = Settings.from_environment()
     plan = load_plan(settings.plan)
     judge = Judge(plan, load_calendar(plan.head.calendar))
     time = moment(as_of, judge.law.zone, "--as-of")
     check_sinks({"--out": out, "--cards": cards})
     try:
-        standing = read_standing(settings.bootstrap, settings.partitions, time - 1, wait)
+        published = read_tallies(settings.bootstrap, settings.partitions, time - 1, wait)
         held = _cards(settings.bootstrap, time - 1) if cards is not None else Cards({}, set())
     except BrokerUnavailable as error:
         raise Failure(f"values: {error}", NO_ANSWER) from None
@@ -48,7 +49,7 @@ def values(
         raise Failure(f"values: {error} (asked for {judge.law.zone.text(time)})", NO_ANSWER) from None
     except Passed as passed:
         raise Failure(f"values: {_passed(passed, time, judge.law.zone)}", WRONG_USAGE) from None
-    rows = Valuer(judge).rows(standing.tallies, time, standing.last_events)
+    rows = Valuer(judge).rows(published.tallies, time, published.last_events)
     written = write_values(out, rows)
     console = safe_console(stderr=True)
     console.print(f"{out}: {written} rows as of {judge.law.zone.text(time)}")
@@ -63,17 +64,17 @@ def values(
 
 
 def _passed(passed: Passed, time: Instant, zone: Zone) -> str:
-    """What is there, and until when."""
+    """Up to when the system is judged, and what to do."""
     latest, reached = zone.text(passed.judged_to + 1), zone.text(passed.reached + 1)
     if passed.judged_to <= passed.reached:
         return (
-            f"the system is judged up to {reached} already, later than {zone.text(time)}: values are exact only where "
-            "its clock stands. Stop the clock and ask for the time that it shows, or use `kpiwatch replay` for times "
-            "that have passed"
+            f"the system is judged up to {reached} already, later than {zone.text(time)}: values are exact only at "
+            "the time of its clock. Stop the clock and ask for the time that it shows, or use `kpiwatch replay` for "
+            "times that have passed"
         )
     return (
         f"some of what the system holds is judged as of {latest} already, later than {zone.text(time)}, and its clock "
-        f"was set back: it has come to {reached} again. Wait until it shows {latest}; or start the cases workers again "
+        f"was set back: it has reached {reached}. Wait until it shows {latest}; or start the cases workers again "
         "(a clock that is more than a minute behind has them judge every case again), or use `kpiwatch replay`"
     )
 
@@ -93,14 +94,14 @@ class Cards(NamedTuple):
             self.cards.pop(key, None)
             return
         try:
-            self.cards[key] = read_card(record.value)
+            self.cards[key] = card_records.decode(record.value)
         except Unreadable as wrong:
             self.unreadable.add(key)
-            passed_over(_log, record.topic, record.partition, record.offset, wrong)
+            log_unreadable(_log, record.topic, record.partition, record.offset, wrong)
 
 
 def _cards(bootstrap: str, reached: Instant) -> Cards:
-    """Every card ever raised, as it stands now. Raises Passed if one was raised or cleared after `reached`."""
+    """Every card ever raised, in its present state. Raises Passed if one was raised or cleared after `reached`."""
     held = Cards({}, set())
     with TopicReader(bootstrap, [ALERT_CARDS]) as reader:
         while not (reader.caught_up and reader.lag[ALERT_CARDS] == 0):

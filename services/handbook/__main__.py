@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 from services.handbook.write import write_handbook
-from services.logs import complain
-from services.settings import Settings, SettingsError
+from services.process.logs import complain
+from services.process.settings import Settings, SettingsError
 
 
 def main() -> int:

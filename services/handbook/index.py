@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from services.catalog.sentences import STRENGTHS, TIERS, in_words, tier_counts
+from services.catalog.words.promise_text import STRENGTHS, TIERS, in_words, tier_counts
 from services.domain.plan.plan import Plan, Promise
 from services.handbook.page import HEADER, table
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import orjson
 
-from services.catalog.sample_events import ALL, Expected, Sample
-from services.catalog.samples import samples_of
-from services.catalog.sentences import STRENGTHS, TIERS, in_words, limit_words, point_words
-from services.catalog.vocabulary import Needs, needs_of, told_by
-from services.catalog.wording import COLOUR_OF_A_MISS, SEVERITY_OF_A_MISS, objective_text
+from services.catalog.samples.events import ALL, Expected, Sample
+from services.catalog.samples.promise_samples import samples_of
+from services.catalog.samples.required_data import Needs, needs_of, told_by
+from services.catalog.words.promise_text import STRENGTHS, TIERS, in_words, limit_words, point_words
+from services.catalog.words.wording import COLOUR_OF_A_MISS, SEVERITY_OF_A_MISS, objective_text
 from services.domain.plan.plan import CASELESS, AttributeSpec, Plan, Promise, Source, Strength, Title
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.statistic import written

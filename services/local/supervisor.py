@@ -9,12 +9,12 @@ from pathlib import Path
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-from services import readiness
-from services.local import web_part
-from services.local.child import Child
+from services.local import http_process
+from services.local.child_process import Child
 from services.local.failures import PartUnavailable
 from services.messaging import topics
-from services.settings import Settings, variable
+from services.process import readiness
+from services.process.settings import Settings, variable
 
 Obstacle = str
 """Why a part is not ready yet, for a person to read; empty if it is."""
@@ -87,7 +87,7 @@ def taken_ports(settings: Settings) -> Iterator[str]:
     fields += [one.port for one in parts(settings) if one.port]
     for name in fields:
         try:
-            web_part.check_port(name.removesuffix("_port"), getattr(settings, name), variable(name))
+            http_process.check_port(name.removesuffix("_port"), getattr(settings, name), variable(name))
         except PartUnavailable as refusal:
             yield str(refusal)
 
@@ -95,7 +95,7 @@ def taken_ports(settings: Settings) -> Iterator[str]:
 def _answers_at(field_name: str) -> Callable[[Settings, Child], Obstacle]:
     def obstacle(settings: Settings, child: Child) -> Obstacle:
         url = f"http://127.0.0.1:{getattr(settings, field_name)}/-/ready"
-        return "" if web_part.answers(url) else f"{url} does not say that it is ready"
+        return "" if http_process.answers(url) else f"{url} does not say that it is ready"
 
     return obstacle
 

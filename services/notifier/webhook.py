@@ -12,8 +12,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from services.notifier.subjects import Alert
-from services.serving import add_health
+from services.notifier.notice_subject import Alert
+from services.process.http_server import add_health
 
 MOST_BYTES = 8 * 1024 * 1024
 """Of one webhook: several thousand alerts. The Alertmanager sends a group of alerts at once."""

@@ -22,8 +22,8 @@ from multiprocessing import active_children, forkserver, get_context, parent_pro
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.domain.intake.admission import Admission
 from services.domain.judging.data_quality import signal_rows
 from services.domain.judging.judge import Judge

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from services.domain.results.published import Card, ValueRow
+from services.process.atomic_file import whole_csv
 from services.replay.buckets import Rejected
-from services.whole_file import whole_csv
 
 
 def write_values(path: Path, rows: Iterable[ValueRow]) -> int:

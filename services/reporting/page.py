@@ -6,14 +6,14 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from services.catalog.sentences import STRENGTHS
-from services.catalog.wording import SIGNS, STATE_NAMES, unit_of_measure
+from services.catalog.words.promise_text import STRENGTHS
+from services.catalog.words.wording import SIGNS, STATE_NAMES, unit_of_measure
 from services.domain.intake.visible_text import LINES, visible
 from services.domain.plan.plan import Plan, Title, Window
 from services.domain.results.published import State, ValueRow
 from services.domain.time.zone import Instant, Zone
+from services.process.atomic_file import whole_csv, whole_file
 from services.reporting.report import Entry, Report
-from services.whole_file import whole_csv, whole_file
 
 WINDOW_NAMES: Mapping[Window, Title] = {
     Window.D7: Title(zh="近7日", en="7 days"),

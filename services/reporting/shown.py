@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.catalog.wording import unit_code
+from services.catalog.words.wording import unit_code
 from services.domain.plan.plan import Promise
 from services.domain.results.published import ValueRow
 
@@ -12,7 +12,7 @@ _SHARES = ("suspended_share", "extended_share", "withdrawn_share")
 _RELATIONS = {"<=": "≤", ">=": "≥", "=": "="}
 
 NOTHING = "–"
-"""What stands for an empty cell."""
+"""Shown for an empty cell."""
 
 
 class Shown(NamedTuple):

@@ -5,11 +5,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from services.catalog.load import load_plan
-from services.clock import Clock
-from services.logs import complain
+from services.catalog.load.plan_folder import load_plan
+from services.process.clock import Clock
+from services.process.logs import complain
+from services.process.settings import Settings, SettingsError
 from services.rules.write import write_rules
-from services.settings import Settings, SettingsError
 
 
 def main() -> int:
@@ -31,7 +31,7 @@ def main() -> int:
         complain(f"{error.filename}: the clock is not set: `kpiwatch up` or `kpiwatch clock` sets it")
         return 3
     if speed <= 0:
-        parser.error("the clock stands still: give the speed that it will have, --speed above 0")
+        parser.error("the clock is stopped: give the speed that it will have, --speed above 0")
     for path in write_rules(plan, speed, given.folder):
         print(path)
     return 0

@@ -5,16 +5,16 @@ import sys
 import threading
 from types import FrameType
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import InvalidPlan, load_plan
-from services.clock import Clock
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import InvalidPlan, load_plan
 from services.domain.plan.statutory_time import Law
-from services.ending import end_soon
-from services.logs import complain, start_logging
-from services.settings import Settings, SettingsError, variable
+from services.process.clock import Clock
+from services.process.logs import complain, start_logging
+from services.process.settings import Settings, SettingsError, variable
+from services.process.shutdown import end_soon
+from services.simulator.district.profile import profile
 from services.simulator.feed import Feed, FeedFailed
-from services.simulator.history import TELLING, History
-from services.simulator.profile import profile
+from services.simulator.simulation import TELLING, History
 
 PROFILE = "demo"
 

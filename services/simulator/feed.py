@@ -18,10 +18,10 @@ from typing import Self
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from services.clock import Clock
 from services.domain.time.zone import Instant
 from services.messaging import topics
-from services.simulator.history import Event, History
+from services.process.clock import Clock
+from services.simulator.simulation import Event, History
 
 log = logging.getLogger("services.simulator")
 

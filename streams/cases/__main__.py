@@ -2,18 +2,18 @@
 
 import faust
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
-from services.clock import Clock
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.domain.judging.judge import Judge
 from services.messaging.codec import admission
 from services.messaging.topics import CASES_APP, CASES_TABLE
-from services.readiness import REPORT_SECONDS, Readiness
-from services.settings import Settings
+from services.process.clock import Clock
+from services.process.readiness import REPORT_SECONDS, Readiness
+from services.process.settings import Settings
 from streams.application import run_stage, worker_app
 from streams.cases.cases import Cases, CaseTopics
-from streams.cases.turned_away import DeadLetterLimit
-from streams.delivery import BulkDelivery
+from streams.cases.dead_letter_limit import DeadLetterLimit
+from streams.delivery.bulk import BulkDelivery
 
 TICK_SECONDS = 1.0
 

@@ -2,15 +2,15 @@
 
 import faust
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
-from services.clock import Clock
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.domain.judging.judge import Judge
 from services.messaging.topics import KPI_TALLIES, KPI_VALUES, KPIS_APP
-from services.readiness import REPORT_SECONDS, Readiness
-from services.settings import Settings
+from services.process.clock import Clock
+from services.process.readiness import REPORT_SECONDS, Readiness
+from services.process.settings import Settings
 from streams.application import run_stage, worker_app
-from streams.delivery import BulkDelivery
+from streams.delivery.bulk import BulkDelivery
 from streams.kpis.kpis import Kpis
 
 TICK_SECONDS = 1.0

@@ -16,18 +16,18 @@ import faust
 from faust.types import TP
 from kafka.admin import KafkaAdminClient
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
-from services.clock import Clock
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.domain.intake.admission import Admission, Admitted
 from services.domain.judging.judge import Judge
 from services.domain.time.zone import Instant
 from services.messaging.codec import CODEC
+from services.process.clock import Clock
 from streams.application import run, worker_app
 from streams.cases.__main__ import TICK_SECONDS
 from streams.cases.cases import Cases, CaseTopics
-from streams.cases.turned_away import DeadLetterLimit
-from streams.delivery import BulkDelivery, Record, changelog_topic
+from streams.cases.dead_letter_limit import DeadLetterLimit
+from streams.delivery.bulk import BulkDelivery, Record, changelog_topic
 from tests.bench.job import PARTITIONS, PLAN, Protocol
 
 TABLE = "rows"

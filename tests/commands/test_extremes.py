@@ -15,7 +15,7 @@ import pytest
 import typer
 from kafka.errors import KafkaConnectionError
 
-from services.catalog import load
+from services.catalog.load.plan_folder import load_plan
 from services.cli import __main__ as cli
 from services.cli import simulate as simulate_module
 from services.cli.__main__ import COMMANDS, main
@@ -23,8 +23,8 @@ from services.cli.failure import Failure
 from services.domain.plan.statutory_time import Law
 from services.local import monitoring_tools
 from services.local.failures import PartUnavailable
+from services.process.settings import Settings, SettingsError, variable
 from services.replay import replay as replaying
-from services.settings import Settings, SettingsError, variable
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 20
@@ -100,14 +100,14 @@ def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str,
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
     monkeypatch.setenv("KPIWATCH_PLAN", str(ROOT / "tests" / "oracle_plan"))
     laws: dict[int, Law] = {}
-    monkeypatch.setattr(simulate_module, "load_plan", functools.cache(load.load_plan))
+    monkeypatch.setattr(simulate_module, "load_plan", functools.cache(load_plan))
     monkeypatch.setattr(simulate_module, "Law", lambda plan, calendar: laws.setdefault(id(plan), Law(plan, calendar)))
 
     def nobody(*_: Any, **__: Any) -> Any:
         raise KafkaConnectionError("nobody")
 
     for place in ("messaging.reader.KafkaConsumer", "messaging.tally_reader.KafkaConsumer",
-                  "messaging.dead_letter.KafkaConsumer", "messaging.topics.KafkaAdminClient"):  # fmt: skip
+                  "messaging.dead_letter_reader.KafkaConsumer", "messaging.topics.KafkaAdminClient"):  # fmt: skip
         monkeypatch.setattr(f"services.{place}", nobody)
     monkeypatch.setattr(
         monitoring_tools, "find", lambda *_: (_ for _ in ()).throw(PartUnavailable("promtool", "there is none", "-"))

@@ -1,4 +1,4 @@
-"""What README.md tells a newcomer to type works as it is written."""
+"""The commands in README.md work as they are written."""
 
 import os
 import re
@@ -17,7 +17,7 @@ def block_after(heading: str) -> str:
 
 
 def test_the_commands_that_need_no_server_work_as_written(tmp_path: Path) -> None:
-    commands = block_after("Ask it something, without any server")
+    commands = block_after("Without a server")
     (tmp_path / "services").symlink_to(ROOT / "services")
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", commands.replace("--days 75", "--days 20")],

@@ -6,13 +6,13 @@ from pathlib import Path
 import orjson
 import pytest
 
-from services.catalog import load
+import services.catalog
 from services.cli.__main__ import main
 from services.domain.intake.refusal import Reason
 
 FOLDER = Path(__file__).parent / "admission"
 EVENTS = FOLDER / "events.jsonl"
-PLAN = Path(load.__file__).parent / "jiangbei-2021"
+PLAN = Path(services.catalog.__file__).parent / "jiangbei-2021"
 
 
 def expected() -> list[tuple[int, str, str]]:

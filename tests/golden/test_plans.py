@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from services.catalog.check import check_plan
-from services.catalog.load import InvalidPlan, load_plan
+from services.catalog.check.plan_check import check_plan
+from services.catalog.load.plan_folder import InvalidPlan, load_plan
 
 PLANS = Path(__file__).parent / "plans"
 TODAY = date(2021, 10, 1)

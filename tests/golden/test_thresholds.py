@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from services.catalog.samples import samples_of
+from services.catalog.samples.promise_samples import samples_of
 from services.domain.plan.plan import Kind, Objective, Promise
 from services.domain.time.limits import Limit
 from tests.golden.catalogue import Threshold, thresholds

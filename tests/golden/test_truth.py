@@ -12,12 +12,12 @@ from collections import Counter
 from datetime import date
 from pathlib import Path
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.statutory_time import Law
-from services.simulator.history import History
-from services.simulator.profile import parse_faults, profile
-from services.simulator.truth import Row
+from services.simulator.district.profile import parse_faults, profile
+from services.simulator.simulation import History
+from services.simulator.truth.case_truth import Row
 from tests.truth import PLAN
 
 GOLDEN = Path(__file__).parent / "truth_seed7.csv"

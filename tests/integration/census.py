@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 
 from dashboards.build import dashboards
-from services.catalog.load import load_plan
-from services.settings import Settings
+from services.catalog.load.plan_folder import load_plan
+from services.process.settings import Settings
 
 Json = dict[str, Any]
 Series = list[dict[str, str]]

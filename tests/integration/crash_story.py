@@ -12,8 +12,8 @@ from pathlib import Path
 
 import orjson
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.domain.history.fold import insert
 from services.domain.intake.facts import Fact
 from services.domain.intake.refusal import Refused

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from streams import application
-from streams.delivery import BulkDelivery
+from streams.delivery.bulk import BulkDelivery
 
 SWEEP_KEY = b"~sweeps"
 ID_BYTES = 8

@@ -21,9 +21,9 @@ from aiokafka import AIOKafkaProducer  # type: ignore[import-untyped]
 import streams.cases.__main__ as cases_main
 import streams.kpis.__main__ as kpis_main
 from services.messaging.topics import ALERT_CARDS, CASE_VERDICTS, CASES_CHANGELOG, DEAD_LETTER, KPI_TALLIES, KPI_VALUES
-from streams import delivery
 from streams.cases.cases import Cases
-from streams.delivery import BulkDelivery
+from streams.delivery import bulk
+from streams.delivery.bulk import BulkDelivery
 
 DIED, WAITED = 9, 7
 _PATIENCE_SECONDS = 3.0
@@ -151,7 +151,7 @@ def fail_before_the_changelog() -> None:
 
 def fail_before_the_offset() -> None:
     """All that was sent is acknowledged, and the offset is not committed."""
-    commit = delivery._Consumer._commit_offsets
+    commit = bulk._Consumer._commit_offsets
 
     async def failing(self: Any, offsets: Mapping[Any, int], start_new_transaction: bool = True) -> bool:
         await self.app.producer.flush()
@@ -159,7 +159,7 @@ def fail_before_the_offset() -> None:
             die()
         return await commit(self, offsets, start_new_transaction)
 
-    delivery._Consumer._commit_offsets = failing  # type: ignore[method-assign]
+    bulk._Consumer._commit_offsets = failing  # type: ignore[method-assign]
 
 
 def fail_behind_the_changelog() -> None:

@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from kafka import KafkaProducer
 
 from services.messaging import topics
-from services.readiness import Readiness
-from services.settings import Settings
+from services.process.readiness import Readiness
+from services.process.settings import Settings
 
 
 class Yes(BaseHTTPRequestHandler):

@@ -8,12 +8,12 @@ import sys
 import time
 from pathlib import Path
 
-from services import readiness
-from services.clock import Clock
 from services.domain.time.zone import Instant
 from services.messaging import topics
 from services.messaging.archive_feed import feed
-from services.settings import Settings
+from services.process import readiness
+from services.process.clock import Clock
+from services.process.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 

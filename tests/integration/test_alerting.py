@@ -15,18 +15,18 @@ import orjson
 import pytest
 from kafka import KafkaProducer
 
-from services.catalog.load import load_plan
-from services.clock import Clock
+from services.catalog.load.plan_folder import load_plan
 from services.domain.results.published import Card, ValueRow
 from services.domain.time.zone import Zone
 from services.local import alertmanager, prometheus
+from services.local.http_process import WebPart
 from services.local.kafka import Broker
 from services.local.monitoring_tools import MonitoringTools
 from services.local.ports import free_ports
-from services.local.web_part import WebPart
 from services.messaging import topics
-from services.rules.write import write_rules
-from services.settings import Settings
+from services.process.clock import Clock
+from services.process.settings import Settings
+from services.rules.write import Addresses, write_rules
 
 SPEED = 300
 """Plan seconds per real second: a morning of working hours lasts 36 s."""
@@ -152,10 +152,12 @@ def system(tmp_path_factory: pytest.TempPathFactory, prometheus_tools: Monitorin
             load_plan(settings.plan),
             SPEED,
             folder,
-            exporter=f"127.0.0.1:{ports['exporter']}",
-            alertmanager=f"127.0.0.1:{ports['alertmanager']}",
-            notifier_url=f"http://127.0.0.1:{ports['notifier']}",
-            token_file=settings.webhook_token,
+            Addresses(
+                exporter=f"127.0.0.1:{ports['exporter']}",
+                alertmanager=f"127.0.0.1:{ports['alertmanager']}",
+                notifier_url=f"http://127.0.0.1:{ports['notifier']}",
+                token_file=settings.webhook_token,
+            ),
         )
         producer = KafkaProducer(bootstrap_servers=broker.bootstrap)
         running.callback(producer.close)

@@ -13,18 +13,19 @@ import pytest
 from ruamel.yaml import YAML
 
 from services.backfill import recorded
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.cli.__main__ import main
 from services.domain.plan.statutory_time import Law
+from services.domain.results.published import ValueRow
 from services.local import prometheus
+from services.local.http_process import WebPart
 from services.local.monitoring_tools import MonitoringTools
-from services.local.web_part import WebPart
-from services.messaging import metrics
-from services.messaging.series import number_of
+from services.messaging.records.values import figures_of
+from services.names import metrics
 from services.rules.write import write_rules
-from services.simulator.history import History
-from services.simulator.profile import profile
+from services.simulator.district.profile import profile
+from services.simulator.simulation import History
 
 PLAN = Path(__file__).parents[1] / "golden" / "plans" / "good" / "kinds"
 FIRST, LAST = date(2021, 8, 20), date(2022, 8, 19)
@@ -119,10 +120,11 @@ def cells(events: Path) -> dict[str, Series]:
     with out.open(encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines):
             labels = {name: row[name] for name in metrics.ROW_LABELS}
+            figures = figures_of(ValueRow(**row))
             for column, metric in metrics.ROW_METRICS.items():
                 if row[column]:
                     series = found[metric.name].setdefault(tuple(sorted(labels.items())), {})
-                    series[row["window_end"]] = number_of(column, row[column])
+                    series[row["window_end"]] = figures[column]
             state = tuple(sorted((labels | {"state": row["state"]}).items()))
             found[metrics.STATE.name].setdefault(state, {})[row["window_end"]] = 1
     return found

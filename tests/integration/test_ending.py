@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.statutory_time import Law
 from services.domain.time.zone import Zone
 from services.local.kafka import Broker
 from services.local.ports import free_ports
-from services.readiness import read
-from services.settings import Settings
-from services.simulator.history import History
-from services.simulator.profile import profile
+from services.process.readiness import read
+from services.process.settings import Settings
+from services.simulator.district.profile import profile
+from services.simulator.simulation import History
 from tests.integration.system import System
 
 PARTITIONS = 2

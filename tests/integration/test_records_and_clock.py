@@ -12,12 +12,12 @@ import orjson
 import pytest
 from kafka import KafkaProducer
 
-from services import readiness
-from services.clock import Clock
 from services.domain.time.zone import Instant, instant_of
 from services.local.kafka import Broker
 from services.messaging import topics
-from services.settings import Settings
+from services.process import readiness
+from services.process.clock import Clock
+from services.process.settings import Settings
 from tests.integration.crash_story import write_plan
 from tests.integration.system import ROOT, System
 from tests.unit.mutated_records import STRANGERS

@@ -4,11 +4,11 @@ import csv
 from datetime import date
 from pathlib import Path
 
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
+from services.process.settings import Settings
 from services.replay.replay import replay
 from services.replay.writing import write_values
 from services.reporting.times import times_as_of
-from services.settings import Settings
 from tests.unit.test_report import MONTH, ZONE, Page, at, key_of, run, states_of, trace
 
 PLAN = Settings().plan

@@ -17,17 +17,17 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import NewTopic
 from kafka.partitioner.default import murmur2
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
-from services.clock import Clock
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.statutory_time import Law
 from services.domain.time.zone import DAY_US
 from services.local.kafka import Broker
 from services.messaging import topics
-from services.settings import Settings
+from services.process.clock import Clock
+from services.process.settings import Settings
+from services.simulator.district.profile import profile
 from services.simulator.feed import Feed, FeedFailed
-from services.simulator.history import History
-from services.simulator.profile import profile
+from services.simulator.simulation import History
 
 START = date(2021, 8, 20)
 PARTITIONS = 4

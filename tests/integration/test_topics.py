@@ -13,18 +13,19 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition  # type:
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.admin import KafkaAdminClient
 
-from services.catalog import load
-from services.catalog.load import load_plan
+import services.catalog
+from services.catalog.load.plan_folder import load_plan
 from services.domain.intake.refusal import Refused
 from services.local.kafka import Broker
 from services.messaging import topics
 from services.messaging.archive_feed import feed
 from services.messaging.codec import admission
-from services.messaging.dead_letter import DeadLetter, read
-from services.settings import Settings
-from streams.delivery import _Producer
+from services.messaging.dead_letter_reader import read
+from services.messaging.records.dead_letters import Arrived, DeadLetter
+from services.process.settings import Settings
+from streams.delivery.bulk import _Producer
 
-PLAN = Path(load.__file__).parent / "jiangbei-2021"
+PLAN = Path(services.catalog.__file__).parent / "jiangbei-2021"
 SOURCE = "/units/liangjiang-water"
 BAD = {
     "specversion": "1.0",
@@ -92,9 +93,7 @@ def test_a_dead_letter_is_listed_shown_mended_and_sent_again_by_its_own_source(b
         admission(load_plan(PLAN)).admit(bad)
     with KafkaProducer(bootstrap_servers=broker.bootstrap, acks="all") as producer:
         for offset, original in enumerate((bad, b"no event")):
-            letter = DeadLetter.of_record(
-                refused.value, original, topic=topics.CASE_EVENTS, partition=2, offset=offset, received=0
-            )
+            letter = DeadLetter.of(refused.value, Arrived(topics.CASE_EVENTS, 2, offset, 0, original))
             producer.send(topics.DEAD_LETTER, letter.encode(), key=letter.key).get(timeout=30)
     assert [(filed.number, filed.letter.original) for filed in read(broker.bootstrap)] == [(0, bad), (1, b"no event")]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.plan import Kind
 from tests.truth import PLAN, Run, check
 

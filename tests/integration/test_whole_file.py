@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from services.whole_file import BeingWritten, claim, release, whole_file
+from services.process.atomic_file import BeingWritten, claim, release, whole_file
 
 WRITES = """
 import sys, time
 from pathlib import Path
-from services.whole_file import whole_file
+from services.process.atomic_file import whole_file
 with whole_file(Path(sys.argv[1])) as sink:
     sink.write(b"half of another")
     sink.flush()

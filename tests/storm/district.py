@@ -7,14 +7,14 @@ from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.domain.judging.judge import Judge
 from services.domain.plan.plan import Plan
 from services.domain.time.zone import Instant
-from services.settings import Settings
-from services.simulator.history import Event, History
-from services.simulator.profile import parse_faults, profile
+from services.process.settings import Settings
+from services.simulator.district.profile import parse_faults, profile
+from services.simulator.simulation import Event, History
 
 END_MINUTE = 10 * 60 + 30
 """Of the last day: every unit is open, so every notice can be delivered."""

@@ -8,8 +8,8 @@ import signal
 import sys
 import threading
 
-from services.clock import Clock
-from services.settings import Settings
+from services.process.clock import Clock
+from services.process.settings import Settings
 from services.simulator.feed import Feed, FeedFailed
 from tests.storm.district import District
 

@@ -14,7 +14,7 @@ import orjson
 
 from services.domain.intake.facts import case_key
 from services.messaging.topics import partition_of
-from services.simulator.history import Event
+from services.simulator.simulation import Event
 
 HOSTILE = Path(__file__).parents[2].parent / "shared" / "cases" / "hostile"
 """Records seen on a running system, where they are beside the project."""

@@ -18,7 +18,6 @@ from pathlib import Path
 from aiokafka import AIOKafkaProducer  # type: ignore[import-untyped]
 from aiokafka.errors import KafkaError  # type: ignore[import-untyped]
 
-from services.clock import KEEP_SECONDS, Clock
 from services.domain.intake.refusal import Refused
 from services.local import alertmanager, monitoring_tools, prometheus
 from services.local.kafka import Broker
@@ -26,9 +25,10 @@ from services.local.ports import free_ports
 from services.messaging import topics
 from services.messaging.codec import admission
 from services.messaging.topics import CASE_EVENTS
-from services.rules.write import write_rules
-from services.settings import Settings
-from services.simulator.history import Event
+from services.process.clock import KEEP_SECONDS, Clock
+from services.process.settings import Settings
+from services.rules.write import Addresses, write_rules
+from services.simulator.simulation import Event
 from tests.storm import comparison, faults, poison
 from tests.storm.district import District
 from tests.storm.faults import FAULTS, Field, Planned
@@ -249,11 +249,13 @@ class _Ground:
             self.district.plan,
             self.speed,
             self.folder / "monitoring",
-            exporter=f"127.0.0.1:{settings.exporter_port}",
-            alertmanager=f"127.0.0.1:{settings.alertmanager_port}",
-            prometheus=f"127.0.0.1:{settings.prometheus_port}",
-            notifier_url=f"http://127.0.0.1:{settings.notifier_port}",
-            token_file=settings.webhook_token,
+            Addresses(
+                exporter=f"127.0.0.1:{settings.exporter_port}",
+                alertmanager=f"127.0.0.1:{settings.alertmanager_port}",
+                prometheus=f"127.0.0.1:{settings.prometheus_port}",
+                notifier_url=f"http://127.0.0.1:{settings.notifier_port}",
+                token_file=settings.webhook_token,
+            ),
         )
 
     def _wait(self, what: str, ready: Callable[[], bool], seconds: float) -> None:

@@ -12,7 +12,7 @@ Pair = tuple[bytes | None, bytes | None]
 
 
 class FakeDelivery:
-    """What `streams.delivery.BulkDelivery` offers to a stage."""
+    """What `streams.delivery.bulk.BulkDelivery` offers to a stage."""
 
     def __init__(self, partitions: Iterable[int] = (0,)) -> None:
         self.stores: dict[int, dict[bytes, bytes]] = {number: {} for number in partitions}

@@ -8,7 +8,7 @@ import pytest
 
 from services.cli.cases import RETRIED_WITH_A_TICK
 from services.domain.judging.judge import Judge
-from services.messaging.quarantine_log import QuarantinedCase, decode
+from services.messaging.records.quarantine import QuarantinedCase, decode
 from services.messaging.topics import ALERT_CARDS, CASE_QUARANTINE, KPI_TALLIES
 from streams.cases.cases import RETRIED_AT_ONCE, SWEEP_SECONDS
 from tests.stream.delivery import FLUSHED, PUBLISHED

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from services.catalog.calendars import load_calendar
+from services.catalog.load.calendars import load_calendar
 from services.domain.history.case import Case
 from services.domain.history.fold import contract_order
 from services.domain.intake.facts import Fact, Rank, digest_of

@@ -19,10 +19,10 @@ from services.domain.intake.facts import RANK_OF, Fact, digest_of
 from services.domain.intake.json_text import repeats_a_name
 from services.domain.intake.personal_data import may_be_personal, personal_number
 from services.domain.intake.refusal import Reason, Refused
-from services.domain.intake.serialize import wire_form
+from services.domain.intake.serialize import serialize
 from services.domain.time.rfc3339 import instant_from
 from services.messaging.codec import CODEC, canonical, dumps
-from services.messaging.exported import exported
+from services.messaging.records.case_events import line_of_record
 from tests.unit.cases import promise
 from tests.unit.registries import EXAMPLES, LIMIT, OPERATIONS, SEALS, WATER, event, example, plan, raw
 
@@ -418,7 +418,7 @@ def test_a_due_date_and_another_owner_are_written_again() -> None:
 def assert_the_same_written_again(told: dict[str, Any]) -> None:
     """But for the digest and the arrival: those are of the record it came in."""
     first = ADMISSION.admit(orjson.dumps(told))
-    again = ADMISSION.admit(orjson.dumps(wire_form(first.key, first.fact)))
+    again = ADMISSION.admit(orjson.dumps(serialize(first.key, first.fact)))
     assert again.fact._replace(digest="", received=0) == first.fact._replace(digest="", received=0)
     assert again._replace(fact=first.fact) == first
 
@@ -488,7 +488,7 @@ def test_an_arrival_that_no_export_can_write_is_refused_live_and_in_the_archive(
     begin, end = "2021-09-17T00:00:00.", "+08:00"
     arrival = begin + "1" * (characters - len(begin) - len(end)) + end
     in_header = [("receivedat", arrival.encode())]
-    line = exported(raw(), in_header, 0)
+    line = line_of_record(raw(), in_header, 0)
     ways: tuple[tuple[bytes | None, Any], ...] = (
         (raw(), in_header),
         (line, ()),

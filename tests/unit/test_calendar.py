@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.catalog.calendars import FOLDER, load_calendar
-from services.domain.time.calendar import DayKind, WorkingCalendar
+from services.catalog.load.calendars import FOLDER, load_calendar
+from services.domain.time.calendar import DayKind, Notices, WorkingCalendar
 
 CN = load_calendar("cn")
 MONDAY_FRIDAY = load_calendar("monday-friday")
@@ -205,9 +205,7 @@ def test_other_working_weekdays() -> None:
     six_days = WorkingCalendar(
         name="six",
         version="1",
-        holidays={},
-        make_up_days=(),
-        published_through=date(2030, 1, 1),
+        notices=Notices({}, (), date.min, date(2030, 1, 1)),
         working_weekdays=(0, 1, 2, 3, 4, 5),
     )
     assert six_days.kind(day("2021-10-16")) is DayKind.WORKING
@@ -220,9 +218,7 @@ def test_a_day_cannot_be_a_holiday_and_a_make_up_day() -> None:
         WorkingCalendar(
             name="odd",
             version="1",
-            holidays={date(2021, 10, 9): "国庆节"},
-            make_up_days=[date(2021, 10, 9)],
-            published_through=date(2021, 12, 31),
+            notices=Notices({date(2021, 10, 9): "国庆节"}, [date(2021, 10, 9)], date.min, date(2021, 12, 31)),
         )
 
 
@@ -232,9 +228,7 @@ def test_a_week_needs_known_working_weekdays(weekdays: tuple[int, ...]) -> None:
         WorkingCalendar(
             name="odd",
             version="1",
-            holidays={},
-            make_up_days=(),
-            published_through=date(2021, 12, 31),
+            notices=Notices({}, (), date.min, date(2021, 12, 31)),
             working_weekdays=weekdays,
         )
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.cli.explanation import machine_readable
 from services.domain.intake.facts import Fact
 from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import Outcome
 from services.domain.results.explain import explain
+from services.explanation.document import machine_readable
 from tests.unit.cases import (
     WATER,
     accepted,

@@ -12,7 +12,7 @@ import pytest
 from services.cli import __main__ as cli
 from services.cli.__main__ import COMMANDS, Command, main
 from services.cli.arguments import check_sinks
-from services.cli.failure import Failure, failure_of
+from services.cli.failure import KNOWN, Failure, KnownError, failure_of
 
 
 def run(*arguments: str) -> int:
@@ -173,6 +173,13 @@ def test_a_failure_keeps_its_sentence_and_exit_code() -> None:
     failure = Failure("a.jsonl:3: too long; cut it", 1)
     assert failure_of(failure) is failure
     assert failure_of(ZeroDivisionError()) is None
+
+
+@pytest.mark.parametrize("known", KNOWN, ids=lambda known: f"{known.module}.{known.name}")
+def test_each_known_error_is_an_error_of_its_module(known: KnownError) -> None:
+    error = getattr(importlib.import_module(known.module), known.name)
+    assert issubclass(error, Exception)
+    assert known.sentence.count("{}") == 1
 
 
 def test_help_does_not_read_the_commands_modules() -> None:

@@ -19,13 +19,13 @@ from dashboards.page import Json, Language, Name, Page, uid
 from dashboards.signals import signal_names
 from dashboards.states import COLOURS, mapping
 from dashboards.write import GENERATED, write
-from services.catalog.load import load_plan
-from services.catalog.wording import SIGNS, STATE_NAMES
+from services.catalog.load.plan_folder import load_plan
+from services.catalog.words.wording import SIGNS, STATE_NAMES
 from services.domain.judging import data_quality as signals
 from services.domain.plan.plan import Kind, Plan
 from services.domain.results.published import WORST_FIRST, State
-from services.messaging import metrics, records
-from services.settings import Settings
+from services.names import metrics, recording_rules
+from services.process.settings import Settings
 from tests.integration.crash_story import write_plan
 
 PLAN = load_plan(Settings().plan)
@@ -103,7 +103,7 @@ def test_each_says_first_which_time_its_axis_shows(dashboard: Json) -> None:
     first = dashboard["panels"][0]
     assert (first["gridPos"]["y"], first["targets"][0]["expr"]) == (
         0,
-        f"abs({records.CLOCK} - timestamp({records.CLOCK})) > bool 3600",
+        f"abs({recording_rules.CLOCK} - timestamp({recording_rules.CLOCK})) > bool 3600",
     )
     texts = first["fieldConfig"]["overrides"][0]["properties"][1]["value"][0]["options"]
     assert {"计划时间", "the plan's time"} & {texts["0"]["text"]}
@@ -111,7 +111,7 @@ def test_each_says_first_which_time_its_axis_shows(dashboard: Json) -> None:
 
 @each_dashboard
 def test_panels_and_variables_ask_only_for_metrics_and_records_that_exist(dashboard: Json) -> None:
-    known = {metric.name for metric in metrics.ALL} | set(records.ALL)
+    known = {metric.name for metric in metrics.ALL} | set(recording_rules.ALL)
     asked = " ".join([*found(dashboard, "expr"), *(str(one) for one in found(dashboard["templating"], "query"))])
     assert set(re.findall(r"\b(?:[a-z]+:)?kpi_\w+(?::\w+)?", asked)) <= known
 
@@ -126,7 +126,7 @@ def test_no_query_looks_back_on_the_real_clock_or_takes_a_rate_of_cases(dashboar
 
 def test_every_judged_promise_is_on_the_overview_by_one_query() -> None:
     table = titled(EVERY["kpiwatch-overview"], "全部承诺")
-    assert records.UNIT_RANK in table["targets"][0]["expr"]
+    assert recording_rules.UNIT_RANK in table["targets"][0]["expr"]
     assert not [promise.id for promise in PLAN.promises if promise.id in json.dumps(EVERY, ensure_ascii=False)]
 
 

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from services.cli.__main__ import main
-from services.cli.explanation import Page, machine_readable
 from services.domain.intake.facts import Fact
 from services.domain.judging.case_clock import Stopwatch
 from services.domain.judging.judge import Judge
@@ -23,6 +22,8 @@ from services.domain.results.explain import EndedBy, Explained, Explanation, Rea
 from services.domain.sums.tally import Cell
 from services.domain.time.calendar import DayKind
 from services.domain.time.zone import MINUTE_US, Instant
+from services.explanation.document import machine_readable
+from services.explanation.page import Page
 from tests.unit.cases import (
     WATER,
     accepted,

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from services.catalog.sentences import in_words
+from services.catalog.words.promise_text import in_words
 from services.handbook.write import by_promise, write_handbook
-from services.settings import Settings
+from services.process.settings import Settings
 from tests.verdicts import shipped
 
 DOCS = Path(__file__).parents[2] / "docs"

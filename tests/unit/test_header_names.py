@@ -14,7 +14,7 @@ from aiokafka.structs import TopicPartition  # type: ignore[import-untyped]
 from kafka.record.memory_records import MemoryRecords
 
 from services.messaging import header_names as of_kafka_python
-from streams import header_names as of_aiokafka
+from streams.delivery import header_names as of_aiokafka
 from tests.broken_names import GbkName
 
 NONE, GZIP = 0, 1

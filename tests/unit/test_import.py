@@ -10,9 +10,9 @@ import orjson
 import pytest
 
 from services.cli.__main__ import main
-from services.cli.importing import events_of
-from services.cli.mapping import MappingError, Problem, read_mapping
 from services.domain.intake.events import EVENT
+from services.mapping.export import events_of
+from services.mapping.mapping_file import MappingError, Problem, read_mapping
 
 MAPPINGS = Path(__file__).parent.parent / "mappings"
 DATA = Path(__file__).parents[2].parent / "shared" / "data"

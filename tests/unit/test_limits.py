@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from services.catalog.calendars import load_calendar
+from services.catalog.load.calendars import load_calendar
 from services.domain.time.limits import Ends, Limit, LimitUnit, due
 from services.domain.time.opening_hours import DEFAULT_HOURS, OpeningHours
 from services.domain.time.zone import MINUTE_US, Instant, Zone

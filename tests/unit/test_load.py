@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from services.catalog import load as catalog
-from services.catalog.check import check_plan
-from services.catalog.load import load_plan
+import services.catalog
+from services.catalog.check.plan_check import check_plan
+from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.plan import Kind, Plan, Promise, Strength
 from services.domain.time.limits import Limit
 
-SHIPPED = Path(catalog.__file__).parent / "jiangbei-2021"
+SHIPPED = Path(services.catalog.__file__).parent / "jiangbei-2021"
 CATALOGUE = Path(__file__).parents[2].parent / "shared" / "plan" / "kpi_catalogue.md"
 
 PLAN = load_plan(SHIPPED)

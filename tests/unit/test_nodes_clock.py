@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.cli.explanation import day_words
 from services.domain.intake.facts import Fact
 from services.domain.judging.case_clock import Stopwatch
 from services.domain.judging.judge import Judge
@@ -14,6 +13,7 @@ from services.domain.judging.judgement import Outcome
 from services.domain.results.explain import Explained, explain
 from services.domain.sums.tally import Cell
 from services.domain.time.zone import MINUTE_US, Instant
+from services.explanation.phrases import day_words
 from tests.unit.cases import (
     WATER,
     ZONE,

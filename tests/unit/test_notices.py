@@ -26,16 +26,16 @@ from hypothesis import strategies as st
 
 import services.catalog
 import services.notifier.__main__ as process
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.catalog.working_time import WorkingTime
-from services.clock import Clock
 from services.domain.plan.plan import Plan
 from services.domain.results.published import Card
 from services.messaging.reader import Record, TopicReader
 from services.notifier import journal
 from services.notifier.delivery import AlertmanagerAway
-from services.notifier.subjects import Alert, Numbering, alert_id, card_id
-from services.settings import Settings
+from services.notifier.notice_subject import Alert, Numbering, alert_id, card_id
+from services.process.clock import Clock
+from services.process.settings import Settings
 
 JIANGBEI = Path(services.catalog.__file__).parent / "jiangbei-2021"
 REAL = datetime(2026, 1, 1, tzinfo=UTC)
@@ -148,7 +148,7 @@ class System:
             plan(),
             cast(Clock, self),
             cast(TopicReader, Reader(self.world.log)),
-            seconds=lambda: self.world.seconds,
+            process.RealTime(lambda: self.world.seconds),
         )
         self.numbering = Numbering(bytes.fromhex((folder / "outbox.key").read_text()))
 

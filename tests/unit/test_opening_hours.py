@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.catalog.calendars import load_calendar
+from services.catalog.load.calendars import load_calendar
 from services.domain.time.calendar import DayKind
 from services.domain.time.opening_hours import DEFAULT_HOURS, HoursVersion, OpeningHours
 from services.domain.time.zone import DAY_US, MINUTE_US, Instant, Zone

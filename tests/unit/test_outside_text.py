@@ -18,12 +18,13 @@ from services.cli import archive, dead_letters, status
 from services.cli.__main__ import COMMANDS, main
 from services.cli.terminal import safe_console, say
 from services.domain.intake.refusal import Reason, Refused
-from services.domain.intake.visible_text import uncelled
+from services.domain.intake.visible_text import cell_text
 from services.domain.results.published import Card, Level, ValueRow
-from services.logs import SeenRecord, complain
-from services.messaging.dead_letter import DeadLetter, Filed
+from services.messaging.dead_letter_reader import Filed
 from services.messaging.reader import Record
-from services.messaging.series import written
+from services.messaging.records.dead_letters import DeadLetter
+from services.names.samples import written
+from services.process.logs import SeenRecord, complain
 from services.replay.buckets import Rejected
 from services.replay.writing import write_cards, write_rejected, write_values
 from services.reporting.page import _templates
@@ -151,7 +152,7 @@ def test_no_csv_holds_a_formula_and_each_text_can_be_read_back(tmp_path: Path) -
             first = [row[0] for row in csv.reader(file)][1:]
         assert first[-4:] == list(ours)
         plain = [text for text in BITES if not bad(text, keep="")]
-        assert [uncelled(cell) for cell in first if uncelled(cell) in plain] == plain
+        assert [cell_text(cell) for cell in first if cell_text(cell) in plain] == plain
 
 
 def test_import_says_which_cell_without_showing_it_raw(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -199,7 +200,7 @@ def test_status_shows_units_and_times_without_biting(
     cards = [card._replace(unit=text, level=Level.RED) for text in BITES]
     text = "".join(BITES)
     monkeypatch.setenv("KPIWATCH_PLAN", str(plan))
-    monkeypatch.setattr(status, "read_published", lambda *_: status.Standing(rows, {}, cards, text, text))
+    monkeypatch.setattr(status, "read_published", lambda *_: status.DistrictStatus(rows, {}, cards, text, text))
     assert run("status") == 0
     shown = capsys.readouterr()
     assert bad(shown.out + shown.err) == set()
@@ -288,12 +289,13 @@ def test_every_way_out_is_one_of_those() -> None:
     allowed = {
         ("services/cli/terminal.py", "typer.echo"), ("services/cli/terminal.py", "Console"),
         ("services/cli/__main__.py", "typer.echo"),  # the version
-        ("services/cli/__main__.py", "print"), ("services/logs.py", "print"),  # through `visible`
-        ("services/logs.py", "logging.basicConfig"),
-        ("services/whole_file.py", "csv.writer"),
+        ("services/cli/__main__.py", "print"), ("services/process/logs.py", "print"),  # through `visible`
+        ("services/process/logs.py", "logging.basicConfig"),
+        ("services/process/atomic_file.py", "csv.writer"),
         ("services/local/up.py", "Console"),  # its texts are its own
         ("services/catalog/calendar/generate.py", "print"), ("services/handbook/__main__.py", "print"),  # paths of ours
-        ("services/rules/__main__.py", "print"), ("dashboards/write.py", "print"), ("services/secret_file.py", "print"),
+        ("services/rules/__main__.py", "print"), ("dashboards/write.py", "print"),
+        ("services/process/secret_file.py", "print"),
         ("services/cli/dead_letters.py", "sys.stdout.buffer.write"),  # a whole event, not to a terminal
     }  # fmt: skip
     watched = {"print", "typer.echo", "typer.secho", "Console", "csv.writer", "csv.DictWriter", "logging.basicConfig",

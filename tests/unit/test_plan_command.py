@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from services.cli.plan import app
 from services.domain.plan.plan import Promise
-from services.settings import Settings
+from services.process.settings import Settings
 
 PLANS = Path(__file__).parents[1] / "golden" / "plans"
 
@@ -149,7 +149,7 @@ def test_diff_names_what_changes_and_whether_verdicts_do(copy: Path) -> None:
     assert code == 0
     assert said.splitlines() == [
         '~ promise P1 2021-08-20.limit: {"amount": 4, "unit": "working_days"} → {"amount": 3, "unit": "working_days"}',
-        "1 difference; every verdict is judged again",
+        "1 difference; every case is judged again",
     ]
 
 

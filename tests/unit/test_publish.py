@@ -18,9 +18,9 @@ from dashboards.publish import (
     WrongAddress,
     publish,
 )
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.cli.__main__ import main
-from services.settings import Settings
+from services.process.settings import Settings
 from tests.unit.grafana import TOKEN, Grafana, serving
 
 MADE = dashboards(load_plan(Settings().plan))

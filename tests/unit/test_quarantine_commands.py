@@ -13,7 +13,7 @@ from services.cli.__main__ import main
 from services.cli.cases import Place
 from services.cli.status import quarantine_line
 from services.domain.judging.judge import Judge
-from services.messaging.quarantine_log import QuarantinedCase
+from services.messaging.records.quarantine import QuarantinedCase
 from services.replay import replay as replaying
 from tests.integration.crash_story import write_plan
 from tests.unit.poison import POISON, PoisonedJudge, judge_with_poisoned_kind

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from services.catalog.quotation import PlanText, contradictions, printed_by, printed_from, printed_numbers
+from services.catalog.check.clause_check import PlanText, contradictions, printed_by, printed_from, printed_numbers
 from tests.unit.cases import promise
 
 

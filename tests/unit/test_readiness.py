@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from services import readiness
-from services.clock import Clock
-from services.readiness import Readiness
-from services.settings import Settings
+from services.process import readiness
+from services.process.clock import Clock
+from services.process.readiness import Readiness
+from services.process.settings import Settings
 
 
 def says(state: Path, *, partitions: int = 4, rebalancing: bool = False, seconds_ago: float = 0) -> None:

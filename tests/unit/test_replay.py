@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.cli.__main__ import main
 from services.domain.plan.statutory_time import Law
 from services.domain.results.published import Level, ValueRow
@@ -25,8 +25,8 @@ from services.replay.periods import Every, period_ends
 from services.replay.replay import replay
 from services.replay.runs import SortedRows
 from services.replay.writing import write_cards, write_values
-from services.simulator.history import History
-from services.simulator.profile import parse_faults, profile
+from services.simulator.district.profile import parse_faults, profile
+from services.simulator.simulation import History
 
 PLAN = Path("services/catalog/jiangbei-2021")
 ZONE = Zone("Asia/Shanghai")

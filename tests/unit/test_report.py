@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import pytest
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
-from services.catalog.sentences import in_words
-from services.catalog.wording import SIGNS, STATE_NAMES, unit_code, unit_of_measure
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
+from services.catalog.words.promise_text import in_words
+from services.catalog.words.wording import SIGNS, STATE_NAMES, unit_code, unit_of_measure
 from services.cli.__main__ import main
 from services.domain.plan.plan import Plan, Promise, Title
 from services.domain.plan.statutory_time import Law
@@ -26,8 +26,8 @@ from services.reporting.page import WINDOW_NAMES
 from services.reporting.report import change, in_force
 from services.reporting.shown import Shown, shown
 from services.reporting.times import end_of_month, times_as_of
-from services.simulator.history import History
-from services.simulator.profile import profile
+from services.simulator.district.profile import profile
+from services.simulator.simulation import History
 
 PLANS = Path(__file__).parents[1] / "golden" / "plans" / "good"
 PLAN = PLANS / "kinds"

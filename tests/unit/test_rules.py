@@ -8,13 +8,13 @@ import pytest
 from ruamel.yaml import YAML
 
 import services.catalog
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.cli.__main__ import COMMANDS
-from services.clock import Clock
 from services.domain.plan.plan import Plan, Strength
 from services.domain.results.published import State
-from services.messaging import metrics, records
+from services.names import metrics, recording_rules
 from services.notifier.alertmanager import CARD_ALERT
+from services.process.clock import Clock
 from services.rules.__main__ import main
 from services.rules.alerts import rule_groups
 from services.rules.durations import of_plan, text
@@ -47,11 +47,11 @@ def test_what_is_committed_is_what_the_plan_gives(plan: Plan, tmp_path: Path) ->
 
 
 def test_the_names_of_the_records_are_those_of_the_one_module(plan: Plan) -> None:
-    assert {rule["record"] for rule in rules(plan) if "record" in rule} == set(records.ALL)
+    assert {rule["record"] for rule in rules(plan) if "record" in rule} == set(recording_rules.ALL)
 
 
 def test_every_state_has_a_rank_and_a_miss_the_worst() -> None:
-    ranked = records.rank("kpi_state", 'kpi="K06-1"', "unit")
+    ranked = recording_rules.rank("kpi_state", 'kpi="K06-1"', "unit")
     found = re.findall(r'(\d) \* kpi_state\{kpi="K06-1",state="(\w+)"\}', ranked)
     assert sorted(state for _, state in found) == sorted(State)
     assert ("1", "missed") in found

@@ -7,8 +7,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from services.catalog.load import load_plan
-from services.catalog.samples import samples_of
+from services.catalog.load.plan_folder import load_plan
+from services.catalog.samples.promise_samples import samples_of
 from services.cli.validate import validate
 from services.domain.judging.judge import Judge
 from services.domain.plan.plan import Kind, Promise

@@ -10,9 +10,9 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 from typer.testing import CliRunner
 
-from services.catalog.schema import schema_for, schemas
+from services.catalog.load.schema import schema_for, schemas
 from services.cli.plan import app
-from services.settings import Settings
+from services.process.settings import Settings
 
 FOLDER = Settings().plan
 FILES = sorted(FOLDER.rglob("*.toml"))

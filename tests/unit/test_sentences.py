@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from services.catalog.load import load_plan
-from services.catalog.sentences import in_words
-from services.catalog.wording import objective_text, unit_code
+from services.catalog.load.plan_folder import load_plan
+from services.catalog.words.promise_text import in_words
+from services.catalog.words.wording import objective_text, unit_code
 from services.cli.status import is_share
 
 PLAN = load_plan(Path(__file__).parents[1] / "golden" / "plans" / "good" / "cases")

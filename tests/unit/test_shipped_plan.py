@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
-from services.catalog.sentences import in_words
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
+from services.catalog.words.promise_text import in_words
 from services.domain.intake.facts import Fact
 from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import Outcome

@@ -12,23 +12,23 @@ from random import Random
 
 import pytest
 
-from services.catalog.calendars import load_calendar
-from services.catalog.load import load_plan
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.plan.plan import Kind, Promise
 from services.domain.plan.statutory_time import Law
 from services.domain.time.zone import DAY_US, MINUTE_US, Zone, instant_of
 from services.messaging.codec import admission
-from services.simulator.arrivals import poisson
-from services.simulator.composition import characterise, tell_the_rest
-from services.simulator.faults import REASONS_OF_A_FILE
-from services.simulator.history import Event, History, lanes_of
-from services.simulator.placement import Placement
-from services.simulator.profile import FAULTS, Lane, Profile, Quality, parse_faults, profile
-from services.simulator.scenes import SCENES
-from services.simulator.story import Fate, Story
-from services.simulator.truth import Row, Truth
-from services.simulator.wire import Stamp
+from services.simulator.district.arrivals import poisson
+from services.simulator.district.profile import FAULTS, Lane, Profile, Quality, parse_faults, profile
+from services.simulator.faults.inject_faults import REASONS_OF_A_FILE
+from services.simulator.serialize import Stamp
+from services.simulator.simulation import Event, History, lanes_of
+from services.simulator.stories.case_history import Fate, Story
+from services.simulator.stories.generic_scenario import characterise, tell_the_rest
+from services.simulator.stories.scenarios import SCENES
+from services.simulator.stories.timing import Placement
+from services.simulator.truth.case_truth import Row, Truth
 
 START = date(2021, 8, 20)
 ALL = parse_faults("all")

@@ -4,10 +4,10 @@ import io
 
 from rich.console import Console
 
-from services.cli.status import Standing, cards_table, forecast, target, troubles
+from services.cli.status import DistrictStatus, cards_table, forecast, target, troubles
 from services.domain.plan.plan import Promise
 from services.domain.results.published import Card
-from services.messaging.decoding import WorkerFailure
+from services.messaging.records.worker_failures import WorkerFailure
 from tests.unit.cases import plan, promise
 
 COUNT: Promise = promise(
@@ -16,20 +16,22 @@ COUNT: Promise = promise(
 )  # fmt: skip
 
 
-def standing(*foretold: str) -> Standing:
+def published(*figures: str) -> DistrictStatus:
     names = ("forecast", "forecast_lower", "forecast_upper")
-    return Standing([], {(name, "ALL", "P"): each for name, each in zip(names, foretold, strict=False)}, [], "", "")
+    return DistrictStatus(
+        [], {(name, "ALL", "P"): each for name, each in zip(names, figures, strict=False)}, [], "", ""
+    )
 
 
 def test_a_forecast_stands_on_a_line_of_its_own_with_its_interval() -> None:
-    assert forecast(standing("3.5", "2", "6"), "ALL", COUNT) == "\n→ 3.50 (2.00–6.00)"
-    assert forecast(standing("3.5", "2", "6"), "works", COUNT) == ""
-    assert forecast(standing("3.5"), "ALL", COUNT) == ""
+    assert forecast(published("3.5", "2", "6"), "ALL", COUNT) == "\n→ 3.50 (2.00–6.00)"
+    assert forecast(published("3.5", "2", "6"), "works", COUNT) == ""
+    assert forecast(published("3.5"), "ALL", COUNT) == ""
 
 
 def test_a_forecast_share_is_in_per_cent_and_never_rounded_up_to_the_whole() -> None:
     share = COUNT.model_copy(update={"statistic": "share", "objective": None})
-    assert forecast(standing("0.99999", "0.5", "1"), "ALL", share) == "\n→ 99.99 % (50 %–100 %)"
+    assert forecast(published("0.99999", "0.5", "1"), "ALL", share) == "\n→ 99.99 % (50 %–100 %)"
 
 
 def test_a_range_is_shown_with_both_ends() -> None:
@@ -58,8 +60,8 @@ def test_a_cleared_card_is_not_counted() -> None:
 
 def test_what_is_wrong_with_the_machinery_is_said_in_a_line_each() -> None:
     failure = WorkerFailure("kpis-1", "kpis", "KeyError at streams/kpis/kpis.py:1", 3, 1.0, 1_633_017_600.0)
-    dying, unreadable = troubles(Standing([], {}, [], "", "", failures=[failure], unreadable=2))
+    dying, unreadable = troubles(DistrictStatus([], {}, [], "", "", failures=[failure], unreadable=2))
     assert dying.startswith("worker kpis-1 (kpis) has died 3 times in a row, last at 2021-")
     assert "KeyError at streams/kpis/kpis.py:1. See deploy/runbooks/WorkerFailing.md" in dying
     assert unreadable.startswith("2 records cannot be read")
-    assert troubles(standing()) == []
+    assert troubles(published()) == []

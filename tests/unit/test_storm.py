@@ -11,7 +11,7 @@ import pytest
 
 from services.domain.results.published import Card, ValueRow, Verdict
 from services.replay.writing import write_cards, write_values
-from services.simulator.history import Event
+from services.simulator.simulation import Event
 from tests.storm import comparison, faults, poison, report
 from tests.storm.comparison import Notices, of_cards, of_lines, series_of
 from tests.storm.storm import Outcome, Plan

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.cli.explanation import machine_readable
 from services.domain.intake.facts import Fact
 from services.domain.judging.judge import Judge
 from services.domain.results.explain import explain
 from services.domain.results.verdicts import rulings_of
+from services.explanation.document import machine_readable
 from tests.unit.cases import (
     WATER,
     accepted,

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 from rich.console import Console
 
-from services.local.child import Child
+from services.local.child_process import Child
 from services.local.failures import PartUnavailable
 from services.local.up import _Kept, _System
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.domain.intake.visible_text import LINES, bites, cell, uncelled, visible
+from services.domain.intake.visible_text import LINES, cell, cell_text, first_unsafe, visible
 
 ANY_TEXT = st.text(st.characters())  # halves of surrogate pairs, too
 
@@ -29,7 +29,7 @@ ANY_TEXT = st.text(st.characters())  # halves of surrogate pairs, too
 )
 def test_what_bites_is_shown_as_its_escape(text: str, seen: str) -> None:
     assert visible(text) == seen
-    assert bool(bites(text)) == (text != seen)
+    assert bool(first_unsafe(text)) == (text != seen)
 
 
 def test_a_text_with_lines_keeps_them_and_nothing_else() -> None:
@@ -73,4 +73,4 @@ def test_no_cell_is_a_formula_and_numbers_stay_numbers(text: str, written: str) 
 
 @given(ANY_TEXT)
 def test_a_cell_can_be_read_back(text: str) -> None:
-    assert uncelled(cell(text)) == visible(text)
+    assert cell_text(cell(text)) == visible(text)

@@ -7,10 +7,11 @@ from pathlib import Path
 import orjson
 import pytest
 
-from services import readiness, worker_failures
-from services.clock import Clock
-from services.messaging.decoding import WorkerFailure, read_failure
-from services.worker_failures import REPEATED, WITHOUT_A_WORD, FailureFile, ForeseenEnd, cause_of
+from services.messaging.records.worker_failures import WorkerFailure
+from services.messaging.records.worker_failures import decode as read_failure
+from services.process import readiness, worker_failures
+from services.process.clock import Clock
+from services.process.worker_failures import REPEATED, WITHOUT_A_WORD, FailureFile, ForeseenEnd, cause_of
 
 
 def worker(state: Path) -> FailureFile:
@@ -38,7 +39,7 @@ def dies(state: Path, *errors: BaseException) -> WorkerFailure | None:
 def test_a_cause_is_the_class_and_the_innermost_place_in_our_code_and_no_text_of_the_error() -> None:
     name, cause = cause_of(an_error())
     assert name == cause
-    assert cause.startswith("FileNotFoundError at services/clock.py:")
+    assert cause.startswith("FileNotFoundError at services/process/clock.py:")
     assert "secret" not in cause
     assert cause_of(KeyError("secret"))[1] == "KeyError"
 

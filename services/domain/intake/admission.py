@@ -1,17 +1,20 @@
-"""The edge of the domain: from the bytes of one event to a fact, or to the reason why not (docs/contract.md).
+"""Admission: from the bytes of one event to a fact, or to the reason for refusing it (docs/contract.md).
 
-Checked here is everything that the event alone, its plan and its arrival can tell. What only the case can know
-(`id_conflict`, a correction without a target) is found by the fold.
+It checks everything that can be checked with the event, the plan and the arrival. What depends on the other events of
+the case (`id_conflict`, a correction without a target) is found by the fold.
+
+The most expensive step of a worker: functions here avoid models and copies where a plain event allows it.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from services.domain.intake.entitlements import Registry, Said, Speaker
+from services.domain.intake.entitlements import Entitlements, SourceRights
+from services.domain.intake.event_type import EventType, bad_correction
 from services.domain.intake.events import MODELS, Correction, Envelope, Head, text_of
-from services.domain.intake.facts import RANK_OF, Fact, Rank, case_key, digest_of
+from services.domain.intake.facts import Fact, case_key, digest_of
 from services.domain.intake.json_text import (
     DATA,
     LONGEST_ARRIVAL,
@@ -24,9 +27,9 @@ from services.domain.intake.json_text import (
 )
 from services.domain.intake.personal_data import find_personal, may_be_personal
 from services.domain.intake.plain_envelope import PlainHead, plain_head, without_ignored
-from services.domain.intake.record_headers import Carried, carried
+from services.domain.intake.record_headers import InHeaders, read_headers
 from services.domain.intake.refusal import Reason, Refused
-from services.domain.intake.validation_messages import data_fields, data_validator, malformed, refusal_of, unknown_type
+from services.domain.intake.validation_messages import malformed, refusal_of, unknown_type
 from services.domain.plan.plan import Plan
 from services.domain.time.rfc3339 import instant_from
 from services.domain.time.zone import MINUTE_US, Instant
@@ -50,7 +53,7 @@ class JsonCodec(NamedTuple):
 
 
 class Admitted(NamedTuple):
-    """An event that may go on: its case, and what the case will keep of it."""
+    """An admitted event: the key of its case, and the fact that the case keeps."""
 
     key: str
     fact: Fact
@@ -59,28 +62,28 @@ class Admitted(NamedTuple):
 
 
 class _Content(NamedTuple):
-    """The data of an event, found good, as a fact keeps it."""
+    """The checked data of an event, as a fact keeps it."""
 
     data: Mapping[str, Any]
     plain: bool
-    """The codec's `dumps` writes it canonically."""
+    """Whether the codec's `dumps` writes it in canonical form."""
 
 
 _REMEMBERED: Final = 4096
-"""Most events of a source say what others said before (a service item, a unit, two limits, an outcome): that many
-different data are judged once only. All facts with the same data share one object; nobody changes a fact's data."""
+"""Most events of a source repeat data (a service item, a unit, two limits, an outcome). So many different data are kept
+with the result of their check. All facts with the same data share one object: the data of a fact is never changed."""
 
 
 class Admission:
-    """Judges one event after the other against a plan's registries. Compiled once, then cheap."""
+    """Checks events against the contract and a plan. Built once per plan, then called once per event."""
 
     def __init__(self, plan: Plan, codec: JsonCodec, *, trust_receivedat: bool = False) -> None:
-        """`trust_receivedat`: the events come from the service's own topic or an export of it; from outside the
-        attribute and the record's header of that name are refused."""
+        """`trust_receivedat`: the events come from the service's own topic or from an export of it. In events from
+        outside, the attribute and the record's header of that name are refused."""
         self._codec = codec
         self._trust_receivedat = trust_receivedat
-        self._registry = Registry(plan)
-        self._forms = {event_type: _Form.of(event_type, model) for event_type, model in MODELS.items()}
+        self._entitlements = Entitlements(plan)
+        self._event_types = {name: EventType.of(name, model) for name, model in MODELS.items()}
         self._head: Callable[[Any], Head] = TypeAdapter(Head).validator.validate_python
         self._contents: dict[tuple[str, str, bytes], _Content] = {}
 
@@ -93,16 +96,15 @@ class Admission:
         key: bytes | None = None,
         headers: Iterable[tuple[str, bytes | None]] | None = None,
     ) -> Admitted:
-        """The fact that an event's bytes stand for. Refused says why there is none; whatever the bytes, the key and the
-        headers are, nothing else is raised.
+        """The fact of an event. Raises Refused, and nothing else, whatever the bytes, the key and the headers are.
 
-        `received` is when it arrived, where the carrier knows; a trusted `receivedat` goes before it: the event's own,
-        else the record's header. Else `recordedat` and then `time` stand in for it, and nothing arrived later than
-        `now`, where that is given. `key` is the record's key, compared with the case key after all else. `headers` are
-        the record's: with `ce_specversion` among them the event is in binary mode.
+        `raw`: the record's value. `received`: when it arrived, if the carrier knows. A trusted `receivedat` takes
+        precedence: the event's own, then the record's header. Without any of them `recordedat`, then `time` is taken as
+        the arrival, but not later than `now`, if that is given. `key`: the record's key; it is compared with the case
+        key last. `headers`: those of the record; `ce_specversion` among them means binary mode.
 
-        The payload hash is of the canonical JSON without `receivedat` and without the standard extensions that are
-        ignored: sent again with another `traceparent`, an event is a duplicate.
+        The digest is of the canonical JSON without `receivedat` and without the standard extensions that are ignored:
+        an event that is sent again with another `traceparent` is a duplicate.
         """
         try:
             return self._admit(raw, received, now, key, headers)
@@ -119,53 +121,79 @@ class Admission:
         key: bytes | None,
         headers: Iterable[tuple[str, bytes | None]] | None,
     ) -> Admitted:
-        told = carried(headers) if headers else _NOTHING_CARRIED
-        written = event = self._event(raw, told.attributes)
-        form = self._form(event)
-        envelope: PlainHead | Envelope | None = None if form.is_told_whole else plain_head(event)
-        if envelope is None:
-            event = without_ignored(event)
-            if event is not written and is_deep(written):
-                raise _too_deep()
-            envelope = form.whole(event) if form.is_told_whole else self._head_of(event, form)
-        owner, subject, recorded = envelope.caseowner or envelope.source, envelope.subject or "", envelope.recordedat
-        speaker = self._registry.speaker(envelope.source, owner)
-        if recorded is None and not speaker.real_time:
-            raise _not_recorded()
-        arrival = self._arrival_of(envelope, event, told, received, now)
+        in_headers = read_headers(headers) if headers else _NO_HEADERS
+        written = self._event(raw, in_headers.attributes)
+        event_type = self._event_type(written)
+        event, envelope = self._envelope(written, event_type)
+        owner, subject = envelope.caseowner or envelope.source, envelope.subject or ""
+        rights = self._rights_of(envelope, owner)
+        arrival = self._arrival_of(envelope, event, in_headers, received, now)
         if envelope.receivedat is not None:
-            event = {name: value for name, value in event.items() if name != "receivedat"}
+            event = _without_arrival(event)
         latest = arrival + TOLERATED_LEAD_US
         if envelope.time > latest:
             raise _from_the_future("time", envelope.time, latest)
-        if form.is_told_whole:
-            content = self._told_whole(event, envelope, form, speaker, latest)
+        if event_type.is_checked_whole:
+            content = self._whole_content(event, envelope, event_type, rights, latest)
         else:
-            content = self._content(event, form, speaker)
-        # every other attribute is a text under an ASCII name: as plain as the data
-        payload = self._codec.dumps(event) if content.plain else self._codec.canonical(event)
-        if not content.plain or not _is_brief(raw, payload, written):
-            is_whole = written is event and told.attributes is None
-            self._refuse_repeated_names(
-                raw, payload if is_whole else self._codec.dumps(written.get("data") if told.attributes else written)
-            )
+            content = self._content(event, event_type, rights)
+        payload = self._payload(raw, written, event, content, in_headers)
         case = case_key(owner, subject)
         if key is not None and key != case.encode():
             raise _wrong_key()
         digest = digest_of(payload)
-        fact = Fact(envelope.time, form.rank, envelope.source, envelope.id, arrival, digest, content.data, recorded)
+        recorded = envelope.recordedat
+        fact = Fact(
+            envelope.time, event_type.rank, envelope.source, envelope.id, arrival, digest, content.data, recorded
+        )
         return Admitted(case, fact, owner, subject)
+
+    def _envelope(self, written: dict[str, Any], event_type: EventType) -> tuple[dict[str, Any], PlainHead | Envelope]:
+        """The event without the extensions that are ignored, and its envelope."""
+        if not event_type.is_checked_whole and (envelope := plain_head(written)) is not None:
+            return written, envelope
+        event = without_ignored(written)
+        if event is not written and is_deep(written):
+            raise _too_deep()
+        return event, event_type.validated(event) if event_type.is_checked_whole else self._head_of(event, event_type)
+
+    def _rights_of(self, envelope: PlainHead | Envelope, owner: str) -> SourceRights:
+        """What its source may report."""
+        rights = self._entitlements.rights(envelope.source, owner)
+        if envelope.recordedat is None and not rights.real_time:
+            raise _not_recorded()
+        return rights
+
+    def _payload(
+        self,
+        raw: bytes | None,
+        written: dict[str, Any],
+        event: dict[str, Any],
+        content: _Content,
+        in_headers: InHeaders,
+    ) -> bytes:
+        """The canonical bytes of the event, of which the digest is made. Refuses a name that is there twice."""
+        # every other attribute is a text under an ASCII name: as plain as the data
+        payload = self._codec.dumps(event) if content.plain else self._codec.canonical(event)
+        if content.plain and _is_brief(raw, payload, written):
+            return payload
+        if in_headers.attributes is not None:
+            again = self._codec.dumps(written.get("data"))
+        else:
+            again = payload if written is event else self._codec.dumps(written)
+        self._refuse_repeated_names(raw, again)
+        return payload
 
     def _arrival_of(
         self,
         envelope: PlainHead | Envelope,
         event: Mapping[str, Any],
-        told: Carried,
+        in_headers: InHeaders,
         received: Instant | None,
         now: Instant | None,
     ) -> Instant:
-        """When the event arrived, by the first of these that is there: its own `receivedat`, the header's, the
-        carrier's time, `recordedat`, `time`; of the last two not later than now."""
+        """When the event arrived: its own `receivedat`, or the header's, or the carrier's time, or `recordedat`, or
+        `time`, whichever is there first. The last two are not later than now."""
         if envelope.receivedat is not None:
             if not self._trust_receivedat:
                 raise _stamped_from_outside("receivedat")
@@ -174,57 +202,53 @@ class Admission:
             return envelope.receivedat
         if "receivedat" in event:
             raise Refused(Reason.INVALID_VALUE, "receivedat", "it is null", "leave it out")
-        if told.received is not None:
-            return self._arrival(told.received)
+        if in_headers.received is not None:
+            return self._arrival(in_headers.received)
         if received is not None:
             return received
         arrival = envelope.recordedat if envelope.recordedat is not None else envelope.time
         return arrival if now is None or arrival <= now else now
 
-    def _event(self, raw: bytes | None, binary: dict[str, Any] | None) -> dict[str, Any]:
-        """The JSON object of the bytes, without the number of a person in it. `binary`: the attributes that came as
-        headers."""
+    def _event(self, raw: bytes | None, attributes: dict[str, Any] | None) -> dict[str, Any]:
+        """The event as an object of JSON. Refuses one that is too large or that holds the number of a person.
+
+        `attributes`: those that came as headers; None unless the record is in binary mode."""
         if raw is None:
             raise malformed("the record has no value", "send the event as the record's value")
-        if len(raw) > LARGEST_EVENT or binary is not None:
-            self._refuse_large(raw, binary)
-        try:
-            event = self._codec.loads(raw) if raw or binary is None else None
-        except ValueError as error:  # also for bytes that are not UTF-8
-            raise malformed(
-                f"it is not JSON in UTF-8 ({error})", "write one JSON object in UTF-8 (not in GBK)"
-            ) from None
-        if binary is not None:
-            event = binary if event is None else {**binary, "data": event}
-        elif type(event) is not dict:
+        if attributes is not None:
+            return self._binary_event(raw, attributes)
+        if len(raw) > LARGEST_EVENT:
+            # an export wrote the arrival into the event
+            stamp = stamp_length(raw) if len(raw) <= LARGEST_EVENT + LONGEST_STAMP and self._trust_receivedat else 0
+            _refuse_large(len(raw) - stamp)
+        event = self._json(raw)
+        if type(event) is not dict:
             raise malformed(
                 "it is JSON, but not an object",
                 "write one CloudEvent, a JSON object, per record or line",
             )
-        if binary is not None or may_be_personal(raw):
-            if is_deep(event):
-                raise _too_deep()
-            _refuse_personal(event)
-        return cast(dict[str, Any], event)
+        if may_be_personal(raw):
+            _refuse_deep_or_personal(event)
+        return event
 
-    def _refuse_large(self, raw: bytes, binary: dict[str, Any] | None) -> None:
-        """Refuses what is larger than an event may be: as one line, and without the arrival that an export wrote into
-        it."""
-        size = len(raw)
-        if binary is not None:
-            size += len(self._codec.dumps(binary)) + len(DATA)
-        elif size <= LARGEST_EVENT + LONGEST_STAMP and self._trust_receivedat:
-            size -= stamp_length(raw)
-        if size > LARGEST_EVENT:
-            raise Refused(
-                Reason.TOO_LARGE,
-                "",
-                f"it is larger than an event may be: {LARGEST_EVENT} bytes",
-                "keep documents where they are and send a reference",
-            )
+    def _binary_event(self, raw: bytes, attributes: dict[str, Any]) -> dict[str, Any]:
+        """The event of a record in binary mode. Its size is that of the same event as one line."""
+        _refuse_large(len(raw) + len(self._codec.dumps(attributes)) + len(DATA))
+        data = self._json(raw) if raw else None
+        event = attributes if data is None else {**attributes, "data": data}
+        _refuse_deep_or_personal(event)
+        return event
+
+    def _json(self, raw: bytes) -> Any:
+        try:
+            return self._codec.loads(raw)
+        except ValueError as error:  # also for bytes that are not UTF-8
+            raise malformed(
+                f"it is not JSON in UTF-8 ({error})", "write one JSON object in UTF-8 (not in GBK)"
+            ) from None
 
     def _arrival(self, text: str) -> Instant:
-        """The arrival that the record's header says."""
+        """The arrival in the record's header."""
         if not self._trust_receivedat:
             raise _stamped_from_outside("receivedat")
         if len(text) > LONGEST_ARRIVAL:
@@ -241,7 +265,7 @@ class Admission:
 
     @staticmethod
     def _refuse_repeated_names(raw: bytes | None, written: bytes) -> None:
-        """Refuses JSON with the same name twice in an object; `written`: the same content written again."""
+        """Refuses JSON with the same name twice in an object. `written`: the same content, serialized again."""
         if raw and repeats_a_name(raw, written):
             raise malformed(
                 "a name stands twice in one of its objects, and readers disagree on which holds",
@@ -249,7 +273,7 @@ class Admission:
             )
 
     def _for_depth(self, raw: bytes | None, refused: Refused) -> Refused:
-        """What is nested too deeply is refused for that, whatever was found first."""
+        """Nesting too deep is the reason that is reported, whatever else was found first."""
         if raw is None or len(raw) > LARGEST_EVENT or refused.code is Reason.MALFORMED:
             return refused
         try:
@@ -257,11 +281,11 @@ class Admission:
         except ValueError:
             return refused
 
-    def _form(self, event: dict[str, Any]) -> "_Form":
+    def _event_type(self, event: dict[str, Any]) -> EventType:
         kind = event.get("type")
-        form = self._forms.get(kind) if type(kind) is str else None
-        if form is not None:
-            return form
+        event_type = self._event_types.get(kind) if type(kind) is str else None
+        if event_type is not None:
+            return event_type
         if event.get("specversion") != "1.0":
             raise malformed("it is not a CloudEvent 1.0")
         if type(kind) is not str:
@@ -273,46 +297,56 @@ class Admission:
             )
         raise unknown_type("type")
 
-    def _head_of(self, event: dict[str, Any], form: "_Form") -> Head:
+    def _head_of(self, event: dict[str, Any], event_type: EventType) -> Head:
         try:
             return self._head(event)
         except ValidationError as error:
-            raise refusal_of(error, form.event_type) from None
+            raise refusal_of(error, event_type.name) from None
 
-    def _content(self, event: dict[str, Any], form: "_Form", speaker: Speaker) -> _Content:
-        """The data as the fact keeps it: remembered, or judged now. A due date differs from case to case, so it is
-        read by itself."""
+    def _content(self, event: dict[str, Any], event_type: EventType, rights: SourceRights) -> _Content:
+        """The checked data of an event. A due date differs from case to case, so it is read by itself and not
+        remembered."""
         data = event.get("data")
-        due_at: Instant | None = None
-        if form.has_due_at and type(data) is dict and data.get("due_at") is not None:
+        if event_type.has_due_at and type(data) is dict and data.get("due_at") is not None:
             try:
                 due_at = instant_from(data["due_at"])
             except ValueError:
-                form.whole(event)  # says what is wrong with it
+                event_type.validated(event)  # says what is wrong with it
+                raise
             data = {name: value for name, value in data.items() if name != "due_at"}
+            content = self._remembered(event, data, event_type, rights)
+            return _Content({**content.data, "due_at": due_at}, content.plain)
+        return self._remembered(event, data, event_type, rights)
+
+    def _remembered(self, event: dict[str, Any], data: Any, event_type: EventType, rights: SourceRights) -> _Content:
+        """The checked data: remembered if the source has sent the same data before, else checked now."""
         try:
-            told = (event["source"], form.event_type, self._codec.dumps(data) if "data" in event else b"")
+            same = event["source"], event_type.name, self._codec.dumps(data) if "data" in event else b""
         except TypeError:
             raise _too_deep() from None
-        content = self._contents.get(told)
+        content = self._contents.get(same)
         if content is None:
-            if not form.has_good_data(data):
-                form.whole(event)  # says what is wrong, or that no data is fine
-            content = _Content(self._data(data, form, speaker, "data"), self._is_plain(data))
+            if not event_type.has_good_data(data):
+                event_type.validated(event)  # says what is wrong, or that this type needs no data
+            content = _Content(self._data(data, event_type, rights, "data"), self._is_plain(data))
             if len(self._contents) >= _REMEMBERED:
                 self._contents.clear()
-            self._contents[told] = content
-        if due_at is not None:
-            return _Content({**content.data, "due_at": due_at}, content.plain)
+            self._contents[same] = content
         return content
 
-    def _told_whole(
-        self, event: dict[str, Any], envelope: PlainHead | Envelope, form: "_Form", speaker: Speaker, latest: Instant
+    def _whole_content(
+        self,
+        event: dict[str, Any],
+        envelope: PlainHead | Envelope,
+        event_type: EventType,
+        rights: SourceRights,
+        latest: Instant,
     ) -> _Content:
+        """The data of an event whose envelope and data were validated together."""
         if isinstance(envelope, Correction):
-            data = self._correction(envelope, event["data"], speaker, latest)
+            data = self._correction(envelope, event["data"], rights, latest)
         else:
-            data = self._data(event.get("data"), form, speaker, "data")
+            data = self._data(event.get("data"), event_type, rights, "data")
         return _Content(data, self._is_plain(event.get("data")))
 
     def _is_plain(self, data: object) -> bool:
@@ -326,33 +360,32 @@ class Admission:
                 "write whole numbers below 2^53, or a text",
             ) from None
 
-    def _data(self, given: dict[str, Any] | None, form: "_Form", speaker: Speaker, path: str) -> dict[str, Any]:
-        """The data, checked against the plan and without what is unknown or none."""
+    def _data(
+        self, given: dict[str, Any] | None, event_type: EventType, rights: SourceRights, path: str
+    ) -> dict[str, Any]:
+        """The data as a fact keeps it: checked against the plan, without defaults and nulls, times as instants."""
         if not given:
-            return dict(form.always)
-        defaults = form.defaults
-        content = {
-            n: value for n, value in given.items() if value is not None and value != defaults.get(n, _NO_DEFAULT)
-        }
-        self._registry.judge(content, form.said, speaker, path)
+            return dict(event_type.always)
+        content = _without_defaults(given, event_type.defaults)
+        self._entitlements.check(content, event_type.references, rights, path)
         attributes = content.get("attributes")
         if attributes and None in attributes.values():
             content["attributes"] = {name: value for name, value in attributes.items() if value is not None}
         if "due_at" in content:
             content["due_at"] = instant_from(content["due_at"])
-        return {**form.always, **content} if form.always else content
+        return {**event_type.always, **content} if event_type.always else content
 
     def _correction(
         self,
         correction: Correction,
         given: dict[str, Any],
-        speaker: Speaker,
+        rights: SourceRights,
         latest: Instant,
     ) -> dict[str, Any]:
-        """What a correction says: whom it corrects, and what holds instead."""
+        """The data of a correction: the id of the event that it corrects, and what replaces it."""
         target = correction.data.of
         if target == correction.id:
-            raise _bad_correction(
+            raise bad_correction(
                 "data.of",
                 "a correction cannot correct itself",
                 "name the id of an earlier event",
@@ -370,7 +403,7 @@ class Admission:
             ),
         ):
             if here != there:
-                raise _bad_correction(
+                raise bad_correction(
                     f"data.event.{name}",
                     f"the replacement has another {name} than the correction",
                     "correct an event of the same source and case; strike out the other with event null",
@@ -379,97 +412,48 @@ class Admission:
             raise _stamped_from_outside("data.event.receivedat")
         if replacement.time > latest:
             raise _from_the_future("data.event.time", replacement.time, latest)
-        form = self._forms[replacement.type]
+        event_type = self._event_types[replacement.type]
         return {
             "of": target,
             "event": {
                 "type": replacement.type,
                 "time": replacement.time,
                 "recorded": replacement.recordedat,
-                "data": self._data(given["event"].get("data"), form, speaker, "data.event.data"),
+                "data": self._data(given["event"].get("data"), event_type, rights, "data.event.data"),
             },
         }
+
+
+def _refuse_large(size: int) -> None:
+    if size > LARGEST_EVENT:
+        raise Refused(
+            Reason.TOO_LARGE,
+            "",
+            f"it is larger than an event may be: {LARGEST_EVENT} bytes",
+            "keep documents where they are and send a reference",
+        )
+
+
+def _without_arrival(event: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in event.items() if name != "receivedat"}
 
 
 _NO_DEFAULT: Final = object()
 
 
-class _Form(NamedTuple):
-    """What is known of a type before an event of it comes."""
-
-    event_type: str
-    rank: int
-    validate: Callable[[Any], Envelope]
-    validate_data: Callable[[Any], object]
-    said: Said
-    defaults: Mapping[str, Any]
-    """Values of data that say no more than their absence."""
-    has_due_at: bool
-    always: Mapping[str, Any]
-    """Data that a fact has even where the event says nothing."""
-    is_told_whole: bool
-    """Its envelope and its data depend on each other."""
-
-    @classmethod
-    def of(cls, event_type: str, model: type[Envelope]) -> "_Form":
-        fields = data_fields(model)
-        suspends = event_type in ("case.suspended", "case.resumed")
-        return cls(
-            event_type=event_type,
-            rank=int(RANK_OF[event_type]),
-            validate=TypeAdapter(model).validator.validate_python,
-            validate_data=data_validator(model),
-            said=Said.by(event_type, model),
-            defaults={name: field.default for name, field in fields.items() if field.default is not None},
-            has_due_at="due_at" in fields,
-            always={"reason": fields["reason"].default} if suspends else {},
-            is_told_whole=RANK_OF[event_type] in (Rank.CORRECTION, Rank.SOURCE_HEARTBEAT),
-        )
-
-    def has_good_data(self, data: object) -> bool:
-        """Whether there is data, and in the form of the type."""
-        try:
-            self.validate_data(data)
-        except ValidationError:
-            return False
-        return True
-
-    def whole(self, event: dict[str, Any]) -> Envelope:
-        """The event in the form of its type, or Refused."""
-        try:
-            return self.validate(_with_whole_replacement(event) if self.rank == Rank.CORRECTION else event)
-        except ValidationError as error:
-            raise refusal_of(error, self.event_type) from None
+def _without_defaults(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The data without nulls and without what means the same as a field that is left out."""
+    return {n: value for n, value in given.items() if value is not None and value != defaults.get(n, _NO_DEFAULT)}
 
 
-def _with_whole_replacement(event: dict[str, Any]) -> dict[str, Any]:
-    """The correction with the envelope of its replacement completed from its own; the replacement's id is its
-    target's."""
-    data = event.get("data")
-    replacement = data.get("event") if type(data) is dict else None
-    if type(data) is not dict or type(replacement) is not dict:
-        return event
-    kind = replacement.get("type")
-    if kind == Rank.CORRECTION.event_type:
-        raise _bad_correction(
-            "data.event.type",
-            "a correction is not corrected",
-            "send another correction of the first event: the one with the greatest time and id holds",
-        )
-    if type(kind) is str and kind not in MODELS:
-        raise unknown_type("data.event.type")
-    inherited = {name: event[name] for name in _INHERITED if name in event}
-    return {
-        **event,
-        "data": {**data, "event": {**inherited, "id": data.get("of"), **replacement}},
-    }
-
-
-_INHERITED: Final = ("specversion", "source", "subject", "caseowner", "recordedat")
+def _refuse_deep_or_personal(event: Mapping[str, Any]) -> None:
+    if is_deep(event):
+        raise _too_deep()
+    _refuse_personal(event)
 
 
 def _refuse_personal(event: Mapping[str, Any]) -> None:
-    """Refuses the number of a person anywhere in the event. Neither path nor sentence quotes it."""
+    """Refuses the number of a person anywhere in the event. The refusal does not quote it."""
     found = find_personal(event)
     if found is not None:
         raise Refused(
@@ -485,8 +469,8 @@ def _too_deep() -> Refused:
 
 
 def _not_foreseen(error: Exception) -> Refused:
-    """The last resort: a defect of ours that one event brings out must not stop the others. Tests hold that no event
-    that anybody has thought of comes here."""
+    """The last resort: a defect of ours that shows at one event must not stop the others. Tests check that no known
+    kind of event comes here."""
     return malformed(
         f"this version cannot read it ({type(error).__name__})",
         "report it with the event; once it is mended, send the event again",
@@ -494,17 +478,17 @@ def _not_foreseen(error: Exception) -> Refused:
 
 
 def _stamped(event: Mapping[str, Any]) -> int:
-    """How many bytes of it are its arrival, where it was written as briefly as can be: the payload is without it."""
+    """How many bytes the arrival takes in the shortest form of the event; the payload is without it."""
     arrival = event.get("receivedat")
     return 0 if arrival is None else len(STAMP) + len(arrival) + len(STAMP_END) - 1
 
 
 _ESCAPE: Final = ord("\\")
-_NOTHING_CARRIED: Final = Carried(None, None)
+_NO_HEADERS: Final = InHeaders(None, None)
 
 
 def _is_brief(raw: bytes | None, payload: bytes, written: Mapping[str, Any]) -> bool:
-    """Whether the event was written as briefly as can be: then no name stands in it twice."""
+    """Whether the event was sent in its shortest form: then no name is in it twice."""
     return (
         raw is not None
         and len(raw) == len(payload) + (_stamped(written) if "receivedat" in written else 0)
@@ -530,10 +514,6 @@ def _wrong_key() -> Refused:
     )
 
 
-def _bad_correction(path: str, sentence: str, remedy: str) -> Refused:
-    return Refused(Reason.BAD_CORRECTION, path, sentence, remedy)
-
-
 def _stamped_from_outside(path: str) -> Refused:
     return Refused(
         Reason.UNKNOWN_FIELD,
@@ -544,8 +524,7 @@ def _stamped_from_outside(path: str) -> Refused:
 
 
 def _too_long_arrival() -> Refused:
-    """An export could not write it into the event, and a replay of the archive would judge otherwise than the live
-    system."""
+    """An export could not write it into the event, and a replay of the archive would differ from the live system."""
     return Refused(
         Reason.INVALID_VALUE,
         "receivedat",

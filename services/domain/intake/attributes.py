@@ -1,16 +1,16 @@
-"""Attributes as a plan declares them: which names, and whether a value is one of theirs."""
+"""The attributes that a plan declares: their names, and the values that they may have."""
 
-from collections.abc import Iterable, Mapping
-from typing import TypeAlias, assert_never, cast
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, TypeAlias, assert_never
 
 from services.domain.intake.events import LONGEST_CODE, LONGEST_LIST, LONGEST_TEXT
 from services.domain.plan.plan import AttributeSpec
 
 Declared: TypeAlias = Mapping[str, tuple[AttributeSpec, ...]]
-"""By name; with several declarations where the service item is not known."""
+"""By name; several declarations where the service item is not known."""
 
 
-def together(declarations: Iterable[Mapping[str, AttributeSpec]]) -> Declared:
+def declarations_of(declarations: Iterable[Mapping[str, AttributeSpec]]) -> Declared:
     """Every attribute that some service item declares, with each of its declarations."""
     found: dict[str, tuple[AttributeSpec, ...]] = {}
     for declared in declarations:
@@ -20,28 +20,33 @@ def together(declarations: Iterable[Mapping[str, AttributeSpec]]) -> Declared:
     return found
 
 
+def _is_code(spec: AttributeSpec, value: Any) -> bool:
+    if type(value) is not str:
+        return False
+    return value in spec.values if spec.values else 0 < len(value) <= LONGEST_CODE
+
+
+def _is_list_of_codes(spec: AttributeSpec, value: Any) -> bool:
+    return type(value) is list and all(not spec.values or code in spec.values for code in value)
+
+
+_FITS: Final[Mapping[str, Callable[[AttributeSpec, Any], bool]]] = {
+    "code": _is_code,
+    "bool": lambda spec, value: type(value) is bool,
+    "integer": lambda spec, value: type(value) is int,
+    "number": lambda spec, value: type(value) is int or type(value) is float,
+    "text": lambda spec, value: type(value) is str,
+    "codes": _is_list_of_codes,
+}
+
+
 def fits(spec: AttributeSpec, value: object) -> bool:
-    kind = type(value)
-    match spec.type:
-        case "code":
-            if spec.values:
-                return kind is str and value in spec.values
-            return kind is str and 0 < len(cast(str, value)) <= LONGEST_CODE
-        case "bool":
-            return kind is bool
-        case "integer":
-            return kind is int
-        case "number":
-            return kind is int or kind is float
-        case "text":
-            return kind is str
-        case "codes":
-            return kind is list and all(not spec.values or code in spec.values for code in cast(list[str], value))
-        case _:
-            assert_never(spec.type)
+    """Whether the value is of the declared type, and one of the declared values where there are some."""
+    return _FITS[spec.type](spec, value)
 
 
-def wanted(spec: AttributeSpec) -> str:
+def expected(spec: AttributeSpec) -> str:
+    """What `fits` accepts, as the remedy of a refusal says it."""
     match spec.type:
         case "code":
             return f"one of {', '.join(spec.values)}" if spec.values else f"a code of at most {LONGEST_CODE} characters"

@@ -1,6 +1,6 @@
-"""Events as they are written on the wire (docs/contract.md): one frozen model per type, told apart by `type`.
+"""Events as they are written on the wire (docs/contract.md): one frozen model per type, chosen by `type`.
 
-The models say the form of an event. What depends on a plan (units, service items, sources, declared attributes) and
+The models define the form of an event. What depends on a plan (units, service items, sources, declared attributes) and
 on arrival is checked by `services.domain.intake.admission`.
 """
 
@@ -118,19 +118,19 @@ def _attributes(value: object) -> Mapping[str, Any]:
     if type(value) is not dict:
         raise PydanticCustomError("attributes_form", "attributes are an object of names and values")
     for name, content in value.items():
-        if type(content) is list:
-            good = len(content) <= LONGEST_LIST and all(type(c) is str and 0 < len(c) <= LONGEST_CODE for c in content)
-        elif type(content) is str:
-            good = len(content) <= LONGEST_TEXT
-        elif type(content) is int or type(content) is float:
-            if not -LARGEST_NUMBER <= content <= LARGEST_NUMBER:
-                raise PydanticCustomError("attribute_reach", "{name}", {"name": name})
-            good = True
-        else:
-            good = type(content) is not dict
-        if not good or not name:
+        if type(content) in (int, float) and not -LARGEST_NUMBER <= content <= LARGEST_NUMBER:
+            raise PydanticCustomError("attribute_reach", "{name}", {"name": name})
+        if not name or not _is_attribute(content):
             raise PydanticCustomError("attribute_value", "{name}", {"name": name})
     return value
+
+
+def _is_attribute(content: object) -> bool:
+    if type(content) is list:
+        return len(content) <= LONGEST_LIST and all(type(c) is str and 0 < len(c) <= LONGEST_CODE for c in content)
+    if type(content) is str:
+        return len(content) <= LONGEST_TEXT
+    return type(content) is not dict
 
 
 Attributes = Annotated[
@@ -187,7 +187,7 @@ class Filing(Wire):
     attributes: Attributes = {}
 
 
-class Round(Wire):
+class SupplementRound(Wire):
     """A supplement asked for or a refusal to accept: which round it is, and why."""
 
     round: Annotated[int, Field(ge=1)] | None = None
@@ -292,7 +292,7 @@ class Confirmation(Wire):
     decision: Literal["accepted", "rejected"]
 
 
-class Entry(Wire):
+class CatalogueEntry(Wire):
     """The whole state of a catalogue entry."""
 
     collection: Name
@@ -308,7 +308,7 @@ class DutyPeriod(Wire):
     period: Period
 
 
-class Figure(Wire):
+class ReportedFigure(Wire):
     """A count of a period, where a source can only count."""
 
     quantity: Name
@@ -318,7 +318,7 @@ class Figure(Wire):
     denominator: Counted
 
 
-class Nothing(Wire):
+class NoData(Wire):
     """No data."""
 
 
@@ -357,12 +357,12 @@ class CaseAccepted(Envelope):
 
 class CaseSupplementRequested(Envelope):
     type: Literal["case.supplement_requested"]
-    data: Round = Round()
+    data: SupplementRound = SupplementRound()
 
 
 class CaseRefused(Envelope):
     type: Literal["case.refused"]
-    data: Round = Round()
+    data: SupplementRound = SupplementRound()
 
 
 class CaseReclassified(Envelope):
@@ -437,12 +437,12 @@ class CaseConfirmed(Envelope):
 
 class ItemUpserted(Envelope):
     type: Literal["item.upserted"]
-    data: Entry
+    data: CatalogueEntry
 
 
 class ItemRetired(Envelope):
     type: Literal["item.retired"]
-    data: Entry
+    data: CatalogueEntry
 
 
 class DutyFulfilled(Envelope):
@@ -452,7 +452,7 @@ class DutyFulfilled(Envelope):
 
 class FigureReported(Envelope):
     type: Literal["figure.reported"]
-    data: Figure
+    data: ReportedFigure
 
 
 class SourceHeartbeat(Envelope):
@@ -460,7 +460,7 @@ class SourceHeartbeat(Envelope):
 
     type: Literal["source.heartbeat"]
     subject: Name | None = None  # type: ignore[assignment]  # the one type that is about no case
-    data: Nothing | None = None
+    data: NoData | None = None
 
 
 Replacement = Annotated[

@@ -1,4 +1,4 @@
-"""A fact: one admitted event as a case keeps it. What orders and tells facts apart is said here (docs/contract.md)."""
+"""A fact: one admitted event as a case keeps it, with its order and its identity (docs/contract.md)."""
 
 import hashlib
 from collections.abc import Mapping
@@ -64,7 +64,7 @@ class Fact(NamedTuple):
     received: Instant
     """When it arrived (`receivedat`)."""
     digest: str
-    """First 32 hex digits of the SHA-256 of the canonical payload: tells a duplicate from a conflict."""
+    """First 32 hex digits of the SHA-256 of the canonical payload: equal for a duplicate, different for a conflict."""
     data: Mapping[str, Any]
     """The event's `data` as validated, without fields left unknown."""
     recorded: Instant | None = None

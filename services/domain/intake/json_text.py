@@ -1,4 +1,4 @@
-"""How an event is written, beyond what a parser of JSON says of it: how deep, and whether a name stands there twice."""
+"""What a parser of JSON does not report about an event: how deep it is, and whether a name is there twice."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _ESCAPED_COLONS: Final = (b"\\u003a", b"\\u003A")
 
 
 def is_deep(content: object) -> bool:
-    """Whether objects and lists lie in each other deeper than any event needs; it does not call itself."""
+    """Whether objects and lists are nested deeper than any event needs. Not recursive, whatever the depth."""
     level: list[Any] = [content]
     for _ in range(DEEPEST):
         inner: list[Any] = []
@@ -29,10 +29,11 @@ def is_deep(content: object) -> bool:
 
 
 def repeats_a_name(raw: bytes, written: bytes) -> bool:
-    """Whether an object in the JSON has a name twice, of which readers take different ones. `written`: the same
-    content written again by a library that takes one of them.
+    """Whether an object in the JSON has a name twice: readers disagree on which one is valid. `written`: the same
+    content, serialized again by a library that keeps one of them.
 
-    A name that is lost takes a colon with it, and only an escape hides one: most events need no second look.
+    A name that is lost takes a colon with it, and only an escape can hide a colon: for most events it is enough to
+    count colons.
     """
     hides_one = _ESCAPE in raw and any(colon in raw for colon in _ESCAPED_COLONS)
     if not hides_one and raw.count(_COLON) == written.count(_COLON):
@@ -41,7 +42,7 @@ def repeats_a_name(raw: bytes, written: bytes) -> bool:
         json.loads(raw, object_pairs_hook=_once, parse_int=str, parse_float=str)
     except _Twice:
         return True
-    except (ValueError, RecursionError):  # another reader's limits: this one has read it
+    except (ValueError, RecursionError):  # a limit of this reader only: the first one has read it
         return False
     return False
 
@@ -61,9 +62,9 @@ def _once(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:
 STAMP: Final = b'{"receivedat":"'
 STAMP_END: Final = b'",'
 LONGEST_STAMP: Final = 64
-"""Bytes that an export adds to an event at most, when it writes the arrival into it."""
+"""The most bytes that an export adds to an event when it writes the arrival into it."""
 LONGEST_ARRIVAL: Final = LONGEST_STAMP - len(STAMP) - len(STAMP_END)
-"""Characters of an arrival: what is longer no export could write into its event. A time in nanoseconds has 35."""
+"""Characters of an arrival that an export can write into its event. A time in nanoseconds has 35."""
 DATA: Final = b',"data":'
 
 

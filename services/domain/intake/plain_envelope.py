@@ -1,7 +1,7 @@
-"""The envelope of an event, read by hand where it is plainly good: that of nearly every event is.
+"""The envelope of an event, read without a model where it is plainly valid, as nearly every one is.
 
-`Head` is the rule, and what a test holds this to. It is asked about all else, and says what is wrong; but a model with
-all its fields made, and called back for each time, was a tenth of what an event costs a worker.
+`Head` is the rule: a test compares the two, and every other envelope is validated by it. Building the model took a
+tenth of the CPU time of an event. For the same reason `plain_head` is one dense function.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -14,7 +14,7 @@ from services.domain.time.zone import Instant
 
 
 class PlainHead(NamedTuple):
-    """What admission reads off an envelope: the fields of `Head` by their names."""
+    """The fields of `Head` that admission needs, under the same names."""
 
     id: str
     source: str
@@ -25,19 +25,17 @@ class PlainHead(NamedTuple):
     caseowner: str | None
 
 
-# What `_make` does, without a call of Python.
+# The same as `_make`, without a Python call.
 _HEAD: Final[Callable[[Iterable[Any]], PlainHead]] = partial(tuple.__new__, PlainHead)
 _ATTRIBUTES: Final = frozenset(Head.model_fields)
 _JSON: Final = "application/json"
 
 
 def plain_head(event: Mapping[str, Any]) -> PlainHead | None:
-    """The envelope of an event whose `type` is a text, if it is plainly good; None: ask `Head`."""
-    if not _ATTRIBUTES.issuperset(event) or event.get("specversion") != "1.0":
-        return None
-    if event.get("datacontenttype", _JSON) != _JSON:
-        return None
+    """The envelope of an event whose `type` is a text, if it is plainly valid; None: validate it with `Head`."""
     get = event.get
+    if not _ATTRIBUTES.issuperset(event) or get("specversion") != "1.0" or get("datacontenttype", _JSON) != _JSON:
+        return None
     ident, source, subject, owner = get("id"), get("source"), get("subject"), get("caseowner")
     if not (_is_name(ident) and _is_name(source) and _is_name(subject) and (owner is None or _is_name(owner))):
         return None
@@ -59,8 +57,8 @@ def plain_head(event: Mapping[str, Any]) -> PlainHead | None:
 
 
 def without_ignored(event: dict[str, Any]) -> dict[str, Any]:
-    """The event without the standard extensions that say nothing about a case; itself where it has none. The same for
-    what a correction puts in the place of its target."""
+    """The event without the standard extensions that say nothing about a case, also within the replacement of a
+    correction. The same object where there are none."""
     data = event.get("data")
     inner = data.get("event") if type(data) is dict and event.get("type") == "correction" else None
     if type(inner) is dict and not IGNORED.isdisjoint(inner):
@@ -73,5 +71,5 @@ def _kept(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_name(text: object) -> bool:
-    """Whether it is a `Name` and has nothing in it that would have to be looked at."""
+    """Whether it is a `Name` of printable characters only."""
     return type(text) is str and 0 < len(text) <= LONGEST_NAME and text.isprintable()

@@ -1,4 +1,4 @@
-"""What the headers of a Kafka record say of its event: its attributes in binary mode, and when it arrived."""
+"""What the headers of a Kafka record hold of its event: the attributes in binary mode, and the arrival."""
 
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
@@ -6,27 +6,29 @@ from typing import Any, Final, NamedTuple
 from services.domain.intake.validation_messages import malformed
 
 RECEIVED: Final = "receivedat"
-"""The header that holds the arrival (RFC 3339) where a trusted feed knows it and the event does not say it."""
+"""The header with the arrival (RFC 3339), where a trusted feed knows it and the event does not have it."""
 
 UNREADABLE: Final = "\ufffd"
-"""Stands in a header's name for what is no UTF-8."""
+"""Replaces what is not UTF-8 in the name of a header."""
 
 _BINARY: Final = "ce_"
+_DATA: Final = "ce_data"
 _CONTENT_TYPE: Final = "content-type"
 
 
-class Carried(NamedTuple):
-    """What was read off the headers."""
+class InHeaders(NamedTuple):
+    """What the headers of one record hold."""
 
     attributes: dict[str, Any] | None
     """The attributes of an event in binary mode; None if the record is not in binary mode."""
     received: str | None
-    """The arrival as the header says it."""
+    """The arrival, as text."""
 
 
-def carried(headers: Iterable[tuple[str, bytes | None]]) -> Carried:
-    """What the headers say; those of others are left alone. Refused (`malformed`) where a header of the event has no
-    value, is not UTF-8, or is there twice, and where the name of any is not UTF-8: whose it is cannot be known."""
+def read_headers(headers: Iterable[tuple[str, bytes | None]]) -> InHeaders:
+    """The event's attributes and arrival in the headers; headers of others are ignored. Refused (`malformed`) where a
+    header of the event has no value, is not UTF-8 or is there twice, and where the name of any header is not UTF-8:
+    it could be the name of anything."""
     attributes: dict[str, Any] = {}
     received = None
     for given, value in headers:
@@ -35,25 +37,32 @@ def carried(headers: Iterable[tuple[str, bytes | None]]) -> Carried:
             raise malformed("the name of a header is not UTF-8", "write headers in UTF-8, their names, too")
         if name == RECEIVED:
             received = (value or b"").decode(errors="replace")  # what is no time is refused as one
-            continue
-        if name.startswith(_BINARY):
-            attribute = name[len(_BINARY) :]
-        elif name == _CONTENT_TYPE:
-            attribute = "datacontenttype"
-        else:
-            continue
-        if attribute == "data":
-            raise malformed(f"its header {name} is no attribute", "send the data as the record's value")
-        if value is None:
-            raise malformed(f"its header {name[:_SHOWN]} has no value", "write a value, or leave the header out")
-        if attribute in attributes:
-            raise malformed(f"its header {name[:_SHOWN]} is there twice", "write each header once")
-        try:
-            attributes[attribute] = value.decode()
-        except UnicodeDecodeError:
-            raise malformed(f"its header {name[:_SHOWN]} is not UTF-8", "write headers in UTF-8") from None
-    return Carried(attributes if "specversion" in attributes else None, received)
+        elif (attribute := _attribute_of(name)) is not None:
+            _add(attributes, attribute, name, value)
+    return InHeaders(attributes if "specversion" in attributes else None, received)
+
+
+def _attribute_of(header: str) -> str | None:
+    """The attribute of an event in binary mode that a header holds; None where it holds none."""
+    if header == _CONTENT_TYPE:
+        return "datacontenttype"
+    if not header.startswith(_BINARY):
+        return None
+    if header == _DATA:
+        raise malformed(f"its header {header} is no attribute", "send the data as the record's value")
+    return header[len(_BINARY) :]
+
+
+def _add(attributes: dict[str, Any], attribute: str, header: str, value: bytes | None) -> None:
+    if value is None:
+        raise malformed(f"its header {header[:_SHOWN]} has no value", "write a value, or leave the header out")
+    if attribute in attributes:
+        raise malformed(f"its header {header[:_SHOWN]} is there twice", "write each header once")
+    try:
+        attributes[attribute] = value.decode()
+    except UnicodeDecodeError:
+        raise malformed(f"its header {header[:_SHOWN]} is not UTF-8", "write headers in UTF-8") from None
 
 
 _SHOWN: Final = 40
-"""So much of a header's name is shown."""
+"""Characters of a header's name that are shown."""

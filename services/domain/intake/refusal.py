@@ -11,8 +11,7 @@ LONGEST_SENTENCE: Final = 1000
 
 
 class Reason(StrEnum):
-    """What is wrong with an event. A reason code is a word of the contract: it is never renamed and none is added
-    without it."""
+    """What is wrong with an event. The codes are part of the contract: none is renamed or added without it."""
 
     MALFORMED = "malformed"
     """Not UTF-8, not JSON, or not a CloudEvent 1.0; nested too deeply, a name twice in an object, a header without
@@ -26,7 +25,7 @@ class Reason(StrEnum):
     FROM_THE_FUTURE = "from_the_future"
     """More than 5 minutes ahead of its arrival."""
     ID_CONFLICT = "id_conflict"
-    """Same source and id, other payload. Only the case can know."""
+    """Same source and id, other payload. Found by the fold."""
     UNKNOWN_SOURCE = "unknown_source"
     SOURCE_MISMATCH = "source_mismatch"
     """The source is not the one that the topic or the credentials belong to. Found by the gateway."""
@@ -36,20 +35,20 @@ class Reason(StrEnum):
     UNKNOWN_SERVICE_ITEM = "unknown_service_item"
     BAD_CORRECTION = "bad_correction"
     NOT_ENTITLED = "not_entitled"
-    """The source speaks about a unit, a case or a decision that is not its own."""
+    """The source reports on a unit, a case or a decision that is not its own."""
     PERSONAL_DATA = "personal_data"
     """An identity-card, mobile or bank-card number, in the `id`, the subject or anywhere else in the event."""
     TOO_LARGE = "too_large"
-    """More than 64 KiB; or more than its case can hold, which only the case can know."""
+    """More than 64 KiB; or more than its case can hold, which is found by the case."""
 
 
-def worded(code: str, path: str, sentence: str, remedy: str) -> str:
-    """A refusal in one line, the same wherever a person reads it: `code at path: sentence → remedy`."""
+def refusal_line(code: str, path: str, sentence: str, remedy: str) -> str:
+    """A refusal in one line, the same everywhere: `code at path: sentence → remedy`."""
     place = f" at {path}" if path else ""
     return f"{code}{place}: {sentence} → {remedy}"
 
 
-def shortened(text: str, most: int) -> str:
+def truncated(text: str, most: int) -> str:
     """The text, or its beginning with an ellipsis where it has more characters."""
     return text if len(text) <= most else text[: most - 1] + "…"
 
@@ -64,9 +63,9 @@ class Refused(Exception):
 
     def __init__(self, code: Reason, path: str, sentence: str, remedy: str) -> None:
         # they name fields and quote codes of the event
-        path = shortened(visible(path), LONGEST_PATH)
-        sentence, remedy = (shortened(visible(text), LONGEST_SENTENCE) for text in (sentence, remedy))
-        super().__init__(worded(code, path, sentence, remedy))
+        path = truncated(visible(path), LONGEST_PATH)
+        sentence, remedy = (truncated(visible(text), LONGEST_SENTENCE) for text in (sentence, remedy))
+        super().__init__(refusal_line(code, path, sentence, remedy))
         self.code = code
         self.path = path
         self.sentence = sentence

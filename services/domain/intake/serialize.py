@@ -1,4 +1,4 @@
-"""An event written again from the fact that a case has kept of it: for when the record it came in is not at hand."""
+"""From a fact back to its event, for when the original record is not available."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,9 +7,9 @@ from services.domain.intake.events import text_of
 from services.domain.intake.facts import KEY_SEPARATOR, Fact, Rank
 
 
-def wire_form(key: str, fact: Fact) -> dict[str, Any]:
-    """The event in the form of the contract. Admitted, it gives the same fact again but for the digest: what said
-    nothing is not kept, and times are in UTC. Its arrival is left out, as in an event from outside.
+def serialize(key: str, fact: Fact) -> dict[str, Any]:
+    """The event in the form of the contract. Admitted again, it gives the same fact except for the digest: defaults are
+    left out and times are in UTC. The arrival is left out, as in an event from outside.
 
     `key`: of the case.
     """

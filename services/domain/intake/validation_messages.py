@@ -1,10 +1,11 @@
-"""What is wrong with an event's form, in the words of the contract."""
+"""From an error of validation to a refusal in the words of the contract."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from services.domain.intake.events import LARGEST_NUMBER, LONGEST_LIST, MODELS, Envelope
 from services.domain.intake.refusal import Reason, Refused
@@ -29,7 +30,7 @@ def data_fields(model: type[Envelope]) -> Mapping[str, FieldInfo]:
 
 
 def data_validator(model: type[Envelope]) -> Callable[[Any], object]:
-    """Validates the type's data by itself: ValidationError where its form is wrong."""
+    """Validates the type's data by itself; it raises ValidationError."""
     form: Any = model.model_fields["data"].annotation
     return TypeAdapter(form).validator.validate_python
 
@@ -37,43 +38,38 @@ def data_validator(model: type[Envelope]) -> Callable[[Any], object]:
 def refusal_of(error: ValidationError, event_type: str) -> Refused:
     """The first thing that is wrong with an event's form, in the words of the contract."""
     errors = error.errors(include_url=False)
-    if any(first["loc"][:1] == ("specversion",) for first in errors):
+    if any(each["loc"][:1] == ("specversion",) for each in errors):
         return malformed("it is not a CloudEvent 1.0")
     first = errors[0]
     place = [str(part) for part in first["loc"] if part not in MODELS]
-    context = first.get("ctx", {})
-    kind = first["type"]
-    if kind in ("attribute_value", "attribute_reach"):
-        place.append(str(context["name"]))
+    if first["type"] in ("attribute_value", "attribute_reach"):
+        place.append(str(first["ctx"]["name"]))
     path = ".".join(place)
-    if kind == "extra_forbidden":
-        return Refused(
-            Reason.UNKNOWN_FIELD,
-            path,
-            f"{event_type} has no such field here",
-            _known_fields(event_type, place),
-        )
-    if kind == "naive_time":
-        return Refused(
-            Reason.NAIVE_TIME,
-            path,
-            first["msg"],
-            "write the offset: 2021-09-16T09:12:00+08:00",
-        )
+    if first["type"] == "extra_forbidden":
+        fields = _known_fields(event_type, place)
+        return Refused(Reason.UNKNOWN_FIELD, path, f"{event_type} has no such field here", fields)
+    if first["type"] == "naive_time":
+        return Refused(Reason.NAIVE_TIME, path, first["msg"], "write the offset: 2021-09-16T09:12:00+08:00")
+    return Refused(Reason.INVALID_VALUE, path, *_invalid_value(first, place[-1:]))
+
+
+def _invalid_value(error: ErrorDetails, field: list[str]) -> tuple[str, str]:
+    """What is wrong with a value, and what would be right. `field`: the last name of its path, if it has one."""
+    kind = error["type"]
     sentence, remedy = _SENTENCES.get(kind, ("the value is not allowed here", ""))
     if kind == "value_error":
-        sentence = str(context["error"])
-    elif kind in ("literal_error", "enum"):
-        remedy = f"write {context['expected']}"
-    elif kind == "string_pattern_mismatch" and place[-1:] == ["period"]:
-        remedy = "write a month of the years 1901 to 2199: 2021-10"
-    elif kind == "string_pattern_mismatch" and place[-1:] != ["datacontenttype"]:
-        remedy = "leave out control characters and such as cannot be seen or turn the direction of the text"
-    elif not remedy:
-        remedy = first["msg"].replace("Input should", "it should").replace("String should", "it should")
-    return Refused(Reason.INVALID_VALUE, path, sentence, remedy)
+        return str(error["ctx"]["error"]), remedy
+    if kind in ("literal_error", "enum"):
+        return sentence, f"write {error['ctx']['expected']}"
+    if kind == "string_pattern_mismatch" and field != ["datacontenttype"]:
+        return sentence, _MONTH if field == ["period"] else _VISIBLE
+    if not remedy:
+        remedy = error["msg"].replace("Input should", "it should").replace("String should", "it should")
+    return sentence, remedy
 
 
+_MONTH: Final = "write a month of the years 1901 to 2199: 2021-10"
+_VISIBLE: Final = "leave out control characters and such as cannot be seen or turn the direction of the text"
 _IN_REACH: Final = f"write an amount from -{LARGEST_NUMBER} to {LARGEST_NUMBER}; what is no amount is a text"
 _SENTENCES: Final = {
     "missing": ("it is missing", "write it: the type has no meaning without it"),

@@ -7,6 +7,7 @@ answer is provisional. Days are local dates as proleptic ordinals; the first day
 
 from calendar import monthrange
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from itertools import accumulate
@@ -47,6 +48,18 @@ class _Week:
         return weeks * 7 + self._days[index]
 
 
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """The days that the published notices name, and the time that they cover."""
+
+    holidays: Mapping[date, str]
+    """Each free day, weekends within a holiday included → the name of the holiday."""
+    make_up_days: Collection[date]
+    """Weekend days that are worked in exchange."""
+    first: date
+    last: date
+
+
 class WorkingCalendar:
     """The working days of a place. Prefix sums over 1990 to 2060, plain weeks on either side: no query loops over
     days, and none fails because a calendar ends."""
@@ -56,28 +69,20 @@ class WorkingCalendar:
         *,
         name: str,
         version: str,
-        holidays: Mapping[date, str],
-        make_up_days: Collection[date],
-        published_through: date,
+        notices: Notices,
         working_weekdays: Collection[int] = (0, 1, 2, 3, 4),
-        published_from: date = date.min,
     ) -> None:
-        """`holidays` maps each free day, weekends within a holiday included, to the holiday's name; `make_up_days`
-        are weekend days worked in exchange. ValueError if the two contradict each other or a weekday is not 0 to 6."""
-        if not working_weekdays or not set(working_weekdays) <= set(range(7)):
-            raise ValueError(
-                f"calendar {name}: working weekdays {sorted(working_weekdays)} are not some of 0 (Monday) to 6 (Sunday)"
-            )
-        if both := sorted(set(holidays) & set(make_up_days)):
-            raise ValueError(f"calendar {name}: {both[0]} is a holiday and a make-up day: strike one of them out")
+        """ValueError if a day is a holiday and a make-up day, or if a weekday is not 0 to 6."""
+        holidays, make_up_days = notices.holidays, notices.make_up_days
+        _check(name, working_weekdays, set(holidays) & set(make_up_days))
         self.name = name
         self.version = version
-        self.published_from = published_from
-        self.published_through = published_through
+        self.published_from = notices.first
+        self.published_through = notices.last
         self._weekdays = frozenset(working_weekdays)
         self._holidays = {day.toordinal(): holiday for day, holiday in holidays.items()}
         self._make_up_days = frozenset(day.toordinal() for day in make_up_days)
-        self._published = range(published_from.toordinal(), published_through.toordinal() + 1)
+        self._published = range(notices.first.toordinal(), notices.last.toordinal() + 1)
 
         named = [*holidays, *make_up_days]
         self._first = date(min([_FIRST_YEAR, *(day.year for day in named)]), 1, 1).toordinal()
@@ -159,6 +164,15 @@ class WorkingCalendar:
         if n > len(self._days):
             return self._week.nth(self._week_after + n - len(self._days))
         return self._days[n - 1]
+
+
+def _check(name: str, working_weekdays: Collection[int], both: set[date]) -> None:
+    if not working_weekdays or not set(working_weekdays) <= set(range(7)):
+        raise ValueError(
+            f"calendar {name}: working weekdays {sorted(working_weekdays)} are not some of 0 (Monday) to 6 (Sunday)"
+        )
+    if both:
+        raise ValueError(f"calendar {name}: {min(both)} is a holiday and a make-up day: strike one of them out")
 
 
 def months_later(day: int, n: int) -> int:

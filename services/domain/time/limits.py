@@ -107,8 +107,8 @@ def due(
 
     The starting day is not counted. Limits in days end at the last microsecond of the local date unless `ends` says
     otherwise; calendar days and months roll forward off a non-working day. `paused_days` are days on which the clock
-    stood still (working days for a limit in working days, else calendar days, added before the roll), `paused_us` the
-    time it stood still for limits in minutes (opening time for working minutes). Working minutes end at the last
+    was stopped (working days for a limit in working days, else calendar days, added before the roll), `paused_us` the
+    time it was stopped for limits in minutes (opening time for working minutes). Working minutes end at the last
     instant at which no more than the limit has gone by: if they end with the hall's hours, at the next opening.
     """
     day = zone.day(start)

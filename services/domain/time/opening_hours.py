@@ -44,14 +44,18 @@ def _checked(version: HoursVersion) -> HoursVersion:
     for number, spans in version.weekly.items():
         if number not in range(7):
             raise ValueError(f"{place}: weekday {number} is not one of 0 (Monday) to 6 (Sunday)")
-        bounds = [bound for span in spans for bound in span]
-        if any(start >= end for start, end in spans) or bounds != sorted(bounds):
-            raise ValueError(f"{place}: the spans of weekday {number} are not in order: write them from early to late")
-        if bounds and (bounds[0] < 0 or bounds[-1] > 1440):
-            raise ValueError(f"{place}: the spans of weekday {number} leave the day: write 00:00 to 24:00")
+        _check_spans(spans, f"{place}: the spans of weekday {number}")
     if not any(version.weekly.get(number) for number in range(5)):
         raise ValueError(f"{place}: no hours from Monday to Friday, so no limit in minutes would ever end: give some")
     return version
+
+
+def _check_spans(spans: MinuteSpans, place: str) -> None:
+    bounds = [bound for span in spans for bound in span]
+    if any(start >= end for start, end in spans) or bounds != sorted(bounds):
+        raise ValueError(f"{place} are not in order: write them from early to late")
+    if bounds and (bounds[0] < 0 or bounds[-1] > 1440):
+        raise ValueError(f"{place} leave the day: write 00:00 to 24:00")
 
 
 def _make_up_spans(weekly: Mapping[int, MinuteSpans]) -> MinuteSpans:
@@ -125,7 +129,7 @@ class OpeningHours:
 
     def fully_covered_working_days(self, after: int, through: int, intervals: Sequence[Span]) -> int:
         """How many working days d, after < d <= through, lie with all of their opening spans inside the union of the
-        intervals: the days on which a clock stood still from opening to close. A working day on which the hall is
+        intervals: the days on which a clock was stopped from opening to close. A working day on which the hall is
         closed is judged by the default hours."""
         covered = 0
         borders: set[int] = set()

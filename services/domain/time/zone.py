@@ -1,4 +1,4 @@
-"""Where a plan's clock hangs: from instants to local dates and back.
+"""The time zone of a plan: from instants to local dates and back.
 
 An instant is stored in UTC and judged in the plan's zone (Asia/Shanghai). The zone's transitions are read from the
 time zone database once; after that every question is integer arithmetic.

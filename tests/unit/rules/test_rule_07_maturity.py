@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.catalog.load import load_plan
+from services.catalog.load.plan_folder import load_plan
 from services.domain.intake.facts import Fact
 from services.domain.judging.judgement import Outcome
 from tests.unit.cases import (

@@ -1,0 +1,71 @@
+"""Calendars as files: reads calendar/<name>.toml into a WorkingCalendar."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from services.domain.time.calendar import Notices, WorkingCalendar
+from services.process.text_file import Unreadable, read_toml
+
+FOLDER = Path(__file__).parents[1] / "calendar"
+
+
+class _Holiday(BaseModel):
+    """Consecutive free days under one name, the last one included."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    name_en: str
+    first: date
+    last: date
+
+
+class _CalendarFile(BaseModel):
+    """What a calendar file says; weekdays are 0 (Monday) to 6 (Sunday)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    version: str
+    published_from: date
+    published_through: date
+    working_weekdays: tuple[int, ...]
+    make_up_days: tuple[date, ...]
+    holiday: tuple[_Holiday, ...]
+
+
+def load_calendar(name: str, folder: Path | None = None) -> WorkingCalendar:
+    """The calendar of that name, from the folder given or the ones that come with the catalogue.
+
+    ValueError, naming the file and the remedy, if there is no such file or it does not say what a calendar says.
+    """
+    place = folder if folder is not None else FOLDER
+    known = sorted(path.stem for path in place.glob("*.toml"))
+    if name not in known:
+        raise ValueError(f"no calendar {name!r} in {place}: name one of {', '.join(known) or 'none there'}")
+    path = place / f"{name}.toml"
+    try:
+        read = _CalendarFile.model_validate(read_toml(path))
+    except Unreadable as error:
+        raise ValueError(f"{path}: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"{path}: {key}: {first['msg']}: compare with {FOLDER / 'cn.toml'}") from error
+    holidays: dict[date, str] = {}
+    for holiday in read.holiday:
+        if holiday.last < holiday.first:
+            raise ValueError(f"{path}: {holiday.name} ends {holiday.last}, before it begins {holiday.first}: swap them")
+        for past in range((holiday.last - holiday.first).days + 1):
+            holidays[holiday.first + timedelta(days=past)] = holiday.name
+    try:
+        return WorkingCalendar(
+            name=read.name,
+            version=read.version,
+            notices=Notices(holidays, read.make_up_days, read.published_from, read.published_through),
+            working_weekdays=read.working_weekdays,
+        )
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error

@@ -1,0 +1,323 @@
+"""Reads a plan folder into a Plan, or says everything that keeps it from being one.
+
+A folder holds `plan.toml` (the head), `kpis/*.toml` (`[[promise]]`) and, where the plan has them, `units.toml`
+(`[[unit]]`), `service_items.toml` or `service_items/*.toml` (`[[service_item]]`), `sources.toml` (`[[source]]`),
+`opening_hours.toml` (`[[hours]]`) and `lists/*.txt` (one code a line, `#` begins a comment). `"list:NAME"` in an entry
+stands for the codes of `lists/NAME.txt`; a line that begins with `# placeholder` says that its codes are made up until
+the right ones are known. `services.catalog.check.plan_check` says whether a plan is right, beyond being readable.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from pydantic import ValidationError
+
+from services.catalog.load.calendars import FOLDER as CALENDARS
+from services.domain.intake.visible_text import first_unsafe, visible
+from services.domain.plan.plan import Entry, HoursEntry, Plan, PlanHead, Promise, ServiceItem, Source, Unit
+from services.process.text_file import Unreadable, parsed_toml, read_text
+
+TAKES_LISTS = {
+    "select",
+    "where",
+    "unless",
+    "listed",
+    "copies",
+    "owed_by",
+    "lead",
+    "responsible",
+    "units",
+    "owners",
+    "feeds",
+}
+"""Keys of an entry in which `"list:NAME"` stands for the codes of a list."""
+LIST_PATTERN = "list:([a-z0-9][a-z0-9_-]*)"
+_LIST = re.compile(LIST_PATTERN)
+_NOT_JUDGED_BY = {"title", "tier", "notes", "choices", "contact", "role", "lead", "responsible"}
+"""Fields that change no verdict and so do not touch the fingerprint."""
+
+Place = tuple[str | int, ...]
+E = TypeVar("E", bound=Entry)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a plan: where (file and keys, or line), and a sentence that says what would be right."""
+
+    file: Path
+    place: Place
+    sentence: str
+    line: int | None = None
+    """Known for bad TOML only; elsewhere found from the place."""
+
+    @property
+    def key(self) -> str:
+        """The keys as one reads them, entries counted from 1: `promise[2].limit`."""
+        return "".join(f"[{key + 1}]" if isinstance(key, int) else f".{key}" for key in self.place).lstrip(".")
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}" if self.line else f"{self.file}"
+        return visible(f"{where}: {self.key}: {self.sentence}" if self.place else f"{where}: {self.sentence}")
+
+
+class InvalidPlan(ValueError):
+    """A folder that is not a readable plan; `problems` has them all."""
+
+    def __init__(self, folder: Path, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        super().__init__(f"{folder} is not a plan (`kpiwatch plan check {folder}` says where to look):\n{lines}")
+
+
+@dataclass(frozen=True, slots=True)
+class Located(Generic[E]):
+    """An entry and where it was read."""
+
+    file: Path
+    place: Place
+    entry: E
+
+
+@dataclass(slots=True)
+class Reading:
+    """What could be read of a plan folder, and every problem on the way."""
+
+    folder: Path
+    head: PlanHead | None = None
+    promises: list[Located[Promise]] = field(default_factory=list)
+    units: list[Located[Unit]] = field(default_factory=list)
+    service_items: list[Located[ServiceItem]] = field(default_factory=list)
+    sources: list[Located[Source]] = field(default_factory=list)
+    hours: list[Located[HoursEntry]] = field(default_factory=list)
+    lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    placeholders: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def read_plan(folder: Path) -> Reading:
+    """Read every file of a plan folder; never raises for what is in it."""
+    reading = Reading(folder)
+    for path in sorted(folder.glob("lists/*.txt")):
+        text = _text(path, reading) or ""
+        reading.lists[path.stem] = _codes(text)
+        if _PLACEHOLDER.search(text):
+            reading.placeholders.append(path.stem)
+    _read_head(reading)
+    for path in sorted(folder.glob("kpis/*.toml")):
+        reading.promises += _read_table(path, "promise", Promise, reading)
+    reading.units += _read_table(folder / "units.toml", "unit", Unit, reading)
+    for path in [folder / "service_items.toml", *sorted(folder.glob("service_items/*.toml"))]:
+        reading.service_items += _read_table(path, "service_item", ServiceItem, reading)
+    reading.sources += _read_table(folder / "sources.toml", "source", Source, reading)
+    reading.hours += _read_table(folder / "opening_hours.toml", "hours", HoursEntry, reading)
+    return reading
+
+
+def load_plan(folder: Path) -> Plan:
+    """The plan in that folder. InvalidPlan, with all its problems, if it cannot be read."""
+    reading = read_plan(folder)
+    if reading.problems or reading.head is None:
+        raise InvalidPlan(folder, reading.problems)
+    return assemble(reading, reading.head)
+
+
+def assemble(reading: Reading, head: PlanHead) -> Plan:
+    """A plan of what was read, with its fingerprint."""
+    plan = Plan(
+        head=head,
+        promises=tuple(located.entry for located in reading.promises),
+        units={located.entry.id: located.entry for located in reading.units},
+        service_items={located.entry.code: located.entry for located in reading.service_items},
+        sources={located.entry.id: located.entry for located in reading.sources},
+        hours=tuple(located.entry for located in reading.hours),
+        lists=reading.lists,
+        placeholders=tuple(reading.placeholders),
+        fingerprint="",
+    )
+    return plan.model_copy(update={"fingerprint": fingerprint_of(plan)})
+
+
+def fingerprint_of(plan: Plan) -> str:
+    """SHA-256, as 64 hex digits, of everything that decides a verdict, the calendar's file included; titles, notes and
+    who is told are left out, and the order of entries does not matter."""
+    calendar = CALENDARS / f"{plan.head.calendar}.toml"
+    deciding = {
+        "head": _judged(plan.head),
+        "calendar": hashlib.sha256(calendar.read_bytes()).hexdigest(),
+        "promises": sorted((_judged(promise) for promise in plan.promises), key=_canonical),
+        "units": [_judged(plan.units[key]) for key in sorted(plan.units)],
+        "service_items": [_judged(plan.service_items[key]) for key in sorted(plan.service_items)],
+        "sources": [_judged(plan.sources[key]) for key in sorted(plan.sources)],
+        "hours": sorted((_judged(entry) for entry in plan.hours), key=_canonical),
+        "placeholders": sorted(plan.placeholders),
+    }
+    return hashlib.sha256(_canonical(deciding).encode()).hexdigest()
+
+
+def digest_of(promise: Promise) -> str:
+    """SHA-256 of what a version of a promise binds to, its end date apart: what `plan.lock` keeps. Fields left at their
+    defaults are left out, so that a field added to the schema edits no promise."""
+    bound = promise.model_dump(mode="json", exclude={*_NOT_JUDGED_BY, "effective_to"}, exclude_defaults=True)
+    return hashlib.sha256(_canonical(bound).encode()).hexdigest()
+
+
+def _judged(entry: Entry) -> dict[str, Any]:
+    return entry.model_dump(mode="json", exclude=_NOT_JUDGED_BY)
+
+
+def _canonical(value: object) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+_PLACEHOLDER = re.compile(r"^# placeholder\b", re.MULTILINE)
+
+
+def _codes(text: str) -> tuple[str, ...]:
+    lines = (line.split("#", 1)[0].strip() for line in text.splitlines())
+    return tuple(line for line in lines if line)
+
+
+def _text(path: Path, reading: Reading) -> str | None:
+    try:
+        text = read_text(path)
+    except OSError as error:
+        reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror
+        reading.problems.append(Problem(path, (), f"cannot be read: {reason}"))
+        return None
+    except Unreadable as error:
+        reading.problems.append(Problem(path, (), str(error)))
+        return None
+    for number, line in enumerate(text.splitlines(), 1):
+        if found := first_unsafe(line.replace("\t", " ")):
+            reading.problems.append(Problem(path, (), _UNSEEN.format(found), number))
+    return text
+
+
+_UNSEEN = "holds {}, a character that cannot be seen and may bite where it is shown: remove it"
+
+
+def _unseen(raw: object, path: Path, place: Place, reading: Reading) -> None:
+    """TOML can also write such a character as an escape. Line feeds are the author's own."""
+    if isinstance(raw, dict):
+        for key, inner in raw.items():
+            _unseen(str(key), path, place, reading)
+            _unseen(inner, path, (*place, key), reading)
+    elif isinstance(raw, list):
+        for index, inner in enumerate(raw):
+            _unseen(inner, path, (*place, index), reading)
+    elif isinstance(raw, str) and (found := first_unsafe(raw.replace("\n", " ").replace("\t", " "))):
+        reading.problems.append(Problem(path, place, _UNSEEN.format(found)))
+
+
+_AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)")
+
+
+def _tables(path: Path, reading: Reading) -> dict[str, Any] | None:
+    text = _text(path, reading)
+    if text is None:
+        return None
+    try:
+        tables = parsed_toml(text)
+    except ValueError as error:
+        found = _AT_LINE.search(str(error))
+        line = int(found[1]) if found and found[1] else text.count("\n") + 1
+        sentence = f"is not TOML: {_AT_LINE.sub('', str(error))}"
+        reading.problems.append(Problem(path, (), sentence, line))
+        return None
+    _unseen(tables, path, (), reading)
+    return tables
+
+
+def _read_head(reading: Reading) -> None:
+    path = reading.folder / "plan.toml"
+    tables = _tables(path, reading)
+    if tables is None:
+        return
+    reading.head = _validated(path, (), PlanHead, tables, reading)
+    if reading.head and not (CALENDARS / f"{reading.head.calendar}.toml").exists():
+        known = ", ".join(sorted(calendar.stem for calendar in CALENDARS.glob("*.toml")))
+        reading.problems.append(Problem(path, ("calendar",), f"there is no such calendar: name one of {known}"))
+
+
+def _read_table(path: Path, table: str, model: type[E], reading: Reading) -> Iterator[Located[E]]:
+    tables = _tables(path, reading) if path.exists() else None
+    if tables is None:
+        return
+    for key in tables:
+        if key != table:
+            reading.problems.append(Problem(path, (key,), f"only [[{table}]] belongs into this file"))
+    entries = tables.get(table, [])
+    if not isinstance(entries, list):
+        reading.problems.append(Problem(path, (table,), f"write [[{table}]] with two brackets: there may be several"))
+        return
+    for index, raw in enumerate(entries):
+        expanded = {
+            key: _expanded(value, path, (table, index, key), reading) if key in TAKES_LISTS else value
+            for key, value in raw.items()
+        }
+        entry = _validated(path, (table, index), model, expanded, reading)
+        if entry is not None:
+            yield Located(path, (table, index), entry)
+
+
+def _expanded(value: Any, path: Path, place: Place, reading: Reading) -> Any:
+    if isinstance(value, dict):
+        return {key: _expanded(inner, path, (*place, key), reading) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [code for inner in value for code in _spliced(inner, path, place, reading)]
+    named = _LIST.fullmatch(value) if isinstance(value, str) else None
+    return _spliced(value, path, place, reading) if named else value
+
+
+def _spliced(value: Any, path: Path, place: Place, reading: Reading) -> list[Any]:
+    named = _LIST.fullmatch(value) if isinstance(value, str) else None
+    if named is None:
+        return [value]
+    if named[1] not in reading.lists:
+        reading.problems.append(Problem(path, place, f"there is no lists/{named[1]}.txt in the plan folder"))
+    return list(reading.lists.get(named[1], ()))
+
+
+def _validated(path: Path, place: Place, model: type[E], raw: object, reading: Reading) -> E | None:
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        for fault in error.errors(include_url=False):
+            keys = _keys_within(raw, fault["loc"])
+            if fault["type"] == "missing":
+                keys = (*keys, fault["loc"][-1])
+            for sentence in _sentences(fault["type"], fault["msg"], fault.get("input")):
+                reading.problems.append(Problem(path, (*place, *keys), sentence))
+        return None
+
+
+def _keys_within(raw: object, loc: Sequence[str | int]) -> Place:
+    """The part of pydantic's location that is keys of the file: it also names branches of unions."""
+    keys: list[str | int] = []
+    for step in loc:
+        inside = isinstance(raw, dict) and step in raw
+        if inside or (isinstance(raw, list | tuple) and isinstance(step, int) and step < len(raw)):
+            raw = raw[step]  # type: ignore[index]  # one of the two containers just tested
+            keys.append(step)
+    return tuple(keys)
+
+
+def _sentences(kind: str, message: str, value: object) -> Iterator[str]:
+    """What pydantic found, in words for the person who edits the file."""
+    if kind == "missing":
+        yield "is missing"
+    elif kind == "extra_forbidden":
+        yield "is not a key of this table: look for a slip of the keyboard"
+    elif kind == "value_error":
+        yield from (
+            message.removeprefix("Value error, ").split("; ")
+            if "needs `" in message
+            else [message.removeprefix("Value error, ")]
+        )
+    else:
+        yield f"{value!r}: {message[:1].lower()}{message[1:]}"

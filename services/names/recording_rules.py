@@ -1,0 +1,45 @@
+"""What the recording rules give, by name, in one place: services/rules writes them, alerts and dashboards read them."""
+
+from services.domain.results.published import WORST_FIRST
+from services.names import metrics
+
+UNIT_STATE = f"unit:{metrics.STATE.name}:official"
+"""The state of each promise in its official window, by unit; ALL is the district."""
+UNIT_RANK = f"unit:{metrics.STATE.name}:rank"
+"""The same as a number: 1 is the worst. So it can be sorted, and drawn over time."""
+UNIT_STATE_AT_MIDNIGHT = f"unit:{metrics.STATE_AT_MIDNIGHT.name}:official"
+"""The state when the day of the plan's clock began, where it is another one now."""
+UNIT_VALUE = f"unit:{metrics.VALUE.name}:official"
+STATE_COUNT = f"district:{metrics.STATE.name}:count"
+CARDS = f"unit:{metrics.CARDS_OPEN.name}:sum"
+CLOCK = f"district:{metrics.CLOCK.name}:max"
+WORKING = f"district:{metrics.WORKING_HOURS.name}:max"
+SWEEP_AGE = "partition:kpi_sweep_age_seconds:max"
+DEAD_LETTER_RATIO = "district:kpi_dead_letters:ratio15m"
+BACKDATED_SHARE = "source:kpi_backdated_cases:ratio30d"
+
+ALL: tuple[str, ...] = (
+    UNIT_STATE,
+    UNIT_RANK,
+    UNIT_STATE_AT_MIDNIGHT,
+    UNIT_VALUE,
+    STATE_COUNT,
+    CARDS,
+    CLOCK,
+    WORKING,
+    SWEEP_AGE,
+    DEAD_LETTER_RATIO,
+    BACKDATED_SHARE,
+)
+
+
+def rank(name: str, chosen: str, by: str) -> str:
+    """PromQL: the rank of the states of chosen series, 1 for the worst (`published.WORST_FIRST`).
+
+    `name`: a metric or record with the label `state`; `chosen`: matchers, may be empty; `by`: the labels that stay.
+    """
+    each = [
+        f'{number} * {name}{{{chosen}{"," if chosen else ""}state="{state}"}}'
+        for number, state in enumerate(WORST_FIRST, start=1)
+    ]
+    return f"max by ({by}) ({' or '.join(each)})"

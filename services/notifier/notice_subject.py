@@ -1,0 +1,149 @@
+"""What a notice can be about: a card, or an alert of the Alertmanager. Each is active or has ended."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from services.domain.results.cards import RETRACTED, WHOLE
+from services.domain.results.published import Card, Level
+
+Content = dict[str, str | int]
+"""What a notice says about a subject."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The present state of something that notices are about."""
+
+    id: str
+    """What it is known by in the outbox and at the Alertmanager; opaque for a card."""
+    group: tuple[str, ...]
+    """Subjects of one group and unit that change at about the same time go into one notice."""
+    unit: str
+    """Who holds it now; empty for a card of which only the key is known."""
+    active: bool
+    content: Content
+    replaced_by: str = ""
+    """Of a yellow card that turned red: the red one. Its end belongs into the notice of that one."""
+    replaces: str = ""
+    """Of a red card: the yellow one before it."""
+    urgent: bool = False
+    """Somebody is to be woken: it waits for no opening hours."""
+
+
+class Numbering:
+    """Opaque numbers of cards: keyed, so that the case cannot be found by trying cases."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def of(self, card: Card) -> str:
+        """The number of a card, the same for its yellow and its red level: 16 hex digits."""
+        identity = "\x1f".join((card.kpi, card.case, str(card.cycle), card.node))
+        return hmac.new(self._key, identity.encode(), hashlib.sha256).hexdigest()[:16]
+
+
+def card_id(number: str, level: str) -> str:
+    return f"card/{number}/{level}"
+
+
+def alert_id(fingerprint: str) -> str:
+    return f"alert/{fingerprint}"
+
+
+def is_active(card: Card) -> bool:
+    """Whether a card is neither cleared nor retracted."""
+    return not card.cleared_at and card.reason != RETRACTED
+
+
+def retracted(card: Card) -> Card:
+    """A card that, by the facts known now, was never raised."""
+    return card._replace(cleared_at=card.raised_at, reason=RETRACTED)
+
+
+def card_of(content: Mapping[str, Any]) -> Card:
+    """The card that a notice describes; what older versions may not have written is empty.
+
+    Raises KeyError, TypeError or ValueError if it is none.
+    """
+    if not isinstance(content["cycle"], int):
+        raise TypeError("the cycle is no integer")
+    texts = {name: content[name] for name in ("kpi", "case", "unit", "level")}
+    others = {"raised_at": "", "due_at": "", "cleared_at": "", "reason": "", "node": WHOLE}
+    texts |= {name: empty if content.get(name) is None else content[name] for name, empty in others.items()}
+    if not all(isinstance(text, str) for text in texts.values()):
+        raise TypeError("a field is no text")
+    return Card(cycle=content["cycle"], **{**texts, "level": Level(texts["level"]).value})
+
+
+def of_card(card: Card, number: str) -> Subject:
+    """A record of alert.cards. Several promises of one case go into one notice."""
+    return Subject(
+        id=card_id(number, card.level),
+        group=("card", card.case, str(card.cycle)),
+        unit=card.unit,
+        active=is_active(card),
+        content={"card": number, **{name: value for name, value in card._asdict().items() if value != ""}},
+        replaced_by=card_id(number, Level.RED) if card.reason == "superseded" else "",
+        replaces=card_id(number, Level.YELLOW) if card.level == Level.RED else "",
+    )
+
+
+ALERT_STATES = ("firing", "resolved")
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert of a webhook of the Alertmanager."""
+
+    fingerprint: str
+    status: str
+    """One of ALERT_STATES."""
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    unlisted: bool = False
+    """Resolved because the Alertmanager no longer lists it; no webhook reported that."""
+
+    @classmethod
+    def read(cls, raw: Mapping[str, Any]) -> Self:
+        """From the journal of accepted alerts. Raises KeyError, TypeError or ValueError if it is no alert."""
+        labels, annotations = dict(raw["labels"]), dict(raw.get("annotations") or {})
+        alert = cls(raw["fingerprint"], raw["status"], labels, annotations, unlisted=raw.get("unlisted") is True)
+        texts = [alert.fingerprint, *alert.labels, *alert.labels.values()]
+        texts += [*alert.annotations, *alert.annotations.values()]
+        if alert.status not in ALERT_STATES or not all(isinstance(text, str) for text in texts):
+            raise ValueError("no alert")
+        return alert
+
+    def written(self) -> dict[str, Any]:
+        return {
+            "fingerprint": self.fingerprint,
+            "status": self.status,
+            "labels": dict(self.labels),
+            "annotations": dict(self.annotations),
+            **({"unlisted": True} if self.unlisted else {}),
+        }
+
+
+def alert_of(id: str, content: Mapping[str, Any]) -> Alert | None:
+    """The alert, firing, that a notice describes; None if it is of something else. A notice does not say what of it are
+    labels: all of it is."""
+    kind, _, fingerprint = id.partition("/")
+    if kind != "alert":
+        return None
+    return Alert(fingerprint, "firing", {name: str(text) for name, text in content.items()}, {})
+
+
+def of_alert(alert: Alert) -> Subject:
+    """An alert about a promise or the machinery; those of one unit go into one notice, as the Alertmanager groups."""
+    unit = alert.labels.get("unit", "")
+    return Subject(
+        id=alert_id(alert.fingerprint),
+        group=("alert", alert.labels.get("severity", "")),
+        unit=unit,
+        active=alert.status == "firing",
+        content={**alert.labels, **alert.annotations},
+        urgent=alert.labels.get("severity") == "page",
+    )

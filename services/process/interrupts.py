@@ -1,0 +1,72 @@
+"""Ctrl-C, SIGTERM and a closed terminal end a command within a second, in order: what is half written is removed, what
+it started ends, and no traceback is shown.
+
+The way out is an exception, so that everything on the way is put back; then the process ends at once. Should something
+on the way take longer (a library that waits for its threads), a timer does what matters and ends it.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+from services.process import atomic_file
+
+ENDS_WITHIN_SECONDS = 0.8
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SHOW_CURSOR = "\x1b[?25h"
+
+
+class Interrupts:
+    """What has come."""
+
+    def __init__(self) -> None:
+        self.exit_code: int | None = None
+        """128 + the number of the signal, as shells have it (130 for Ctrl-C); None before one has come."""
+
+    def note(self, number: int, frame: FrameType | None) -> None:
+        """Raises KeyboardInterrupt, once: a second Ctrl-C must not disturb what the first has begun."""
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
+        self.exit_code = 128 + number
+        timer = threading.Timer(ENDS_WITHIN_SECONDS, _end_now, (self.exit_code,))
+        timer.daemon = True
+        timer.start()
+        raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def heeded() -> Iterator[Interrupts]:
+    """Within the block such a signal raises KeyboardInterrupt, and behind it the process ends. What the shell made it
+    ignore (`nohup`, `&`) stays ignored."""
+    interrupts = Interrupts()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupts
+        return
+    before = {each: signal.getsignal(each) for each in _SIGNALS}
+    for each, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(each, interrupts.note)
+    try:
+        yield interrupts
+    finally:
+        if interrupts.exit_code is not None:
+            _end_now(interrupts.exit_code)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _end_now(exit_code: int) -> None:
+    with contextlib.suppress(Exception):
+        atomic_file.release()
+    with contextlib.suppress(Exception):
+        for child in multiprocessing.active_children():
+            child.kill()
+    with contextlib.suppress(Exception):
+        if sys.stderr.isatty():
+            os.write(sys.stderr.fileno(), _SHOW_CURSOR.encode())
+    os._exit(exit_code)

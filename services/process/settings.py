@@ -1,0 +1,204 @@
+"""What can be set from outside, and the only reader of the environment: `KPIWATCH_<FIELD>`, all in `.env.example`.
+
+Every process reads its settings once, in its `__main__`, and hands on what its parts need.
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+PREFIX = "KPIWATCH_"
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class SettingsError(ValueError):
+    """A variable of the environment that cannot be used: names each, with reason and remedy, one a line."""
+
+
+class Settings(BaseModel):
+    """One process's settings. Folders are relative to the working directory."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    # What is computed
+    plan: Path = Path(__file__).parents[1] / "catalog" / "jiangbei-2021"
+    """Folder of the plan: plan.toml, kpis/, units.toml, service_items.toml, sources.toml. Dates are in its zone."""
+    clock: Path | None = None
+    """File of a simulated clock that all processes share; empty: the real time."""
+
+    # Kafka
+    bootstrap: str = "127.0.0.1:19092"
+    """Where Kafka answers: host:port, several separated by commas."""
+    partitions: Annotated[int, Field(ge=1, le=1024)] = 8
+    """Partitions of case.events and of the changelogs of the cases worker; to change it is a migration."""
+
+    # Stream workers
+    worker: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=100)] = "worker-1"
+    """Name of this worker: stable over restarts (static membership), and no two that run have the same."""
+    state: Path = Path(".kpiwatch/state")
+    """Folder for the local stores of workers and for the files that say that a worker is ready."""
+    store: Literal["rocksdb", "memory"] = "rocksdb"
+    """Where a worker keeps its tables between events; Kafka has them all."""
+    session_timeout_seconds: Annotated[float, Field(ge=6, le=600)] = 45
+    """How long a silent worker keeps its partitions: longer than any pause of its machine. No restart waits for it."""
+    dead_letter_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """A worker stops when more than this share of its recent events are dead letters."""
+
+    # The HTTP parts, on loopback unless `host` says otherwise
+    host: str = "127.0.0.1"
+    """Address that the exporter and the notifier listen on."""
+    exporter_port: Port = 19100
+    """Metrics for Prometheus: /metrics."""
+    notifier_port: Port = 19101
+    """Webhook for Alertmanager."""
+    alertmanager_url: str = "http://127.0.0.1:19093"
+    """Where Alertmanager answers; the notifier mirrors the active cards to it."""
+    outbox: Path = Path(".kpiwatch/outbox.jsonl")
+    """The notices that the notifier delivered, one a line."""
+    webhook_token_file: Path | None = None
+    """File of the token that Alertmanager sends to the webhook; made at the first start; empty: beside the outbox."""
+    desk_url: str = ""
+    """Address of the units' page, to which dashboards lead; empty: they say which command shows the cases."""
+
+    # The whole system on one machine (`kpiwatch up`, tests)
+    cache: Path = Path(".kpiwatch/cache")
+    """Folder for what is fetched once: Kafka's jars, Prometheus, Alertmanager."""
+    kafka_port: Port = 19092
+    """Port of the embedded Kafka."""
+    prometheus_port: Port = 19090
+    """Port of the Prometheus that `kpiwatch up` starts."""
+    history_port: Port = 19091
+    """Port of the second Prometheus of `kpiwatch up`, which shows the days that were backfilled."""
+    alertmanager_port: Port = 19093
+    """Port of the Alertmanager that `kpiwatch up` starts."""
+    demo_folder: Path = Path(".kpiwatch/demo")
+    """Folder of everything that `kpiwatch up` keeps; `make demo-reset` removes it."""
+    cases_workers: Annotated[int, Field(ge=1, le=64)] = 2
+    """How many cases workers `kpiwatch up` starts."""
+    demo_start: datetime = datetime.fromisoformat("2021-09-27T08:00:00+08:00")
+    """Where the simulated clock of the demo begins, with offset."""
+    demo_speed: Annotated[float, Field(gt=0, le=100_000)] = 14_400
+    """How many simulated seconds pass in a real one: at 14,400 a day takes 6 seconds."""
+    demo_seed: int = 20210820
+    """Seed of the simulated case histories."""
+
+    @property
+    def webhook_token(self) -> Path:
+        """The file of the webhook's token, wherever it is."""
+        return self.webhook_token_file or self.outbox.with_suffix(".token")
+
+    @field_validator("demo_start")
+    @classmethod
+    def _is_an_instant(cls, value: datetime) -> datetime:
+        if value.tzinfo is None:
+            raise ValueError("a time without offset; write it as 2021-10-01T08:00:00+08:00")
+        if not 1991 <= value.year <= 2059:
+            raise ValueError("a time out of reach; write a year from 1991 to 2059")
+        return value
+
+    @field_validator("bootstrap")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        return ",".join(broker_addresses(value))
+
+    @field_validator("alertmanager_url", "desk_url")
+    @classmethod
+    def _is_a_web_address(cls, value: str) -> str:
+        if value and not _is_web_address(value):
+            raise ValueError("no address of the web; write it as http://127.0.0.1:19093")
+        return value
+
+    @field_validator("desk_url")
+    @classmethod
+    def _names_no_user(cls, value: str) -> str:
+        if "@" in urlsplit(value).netloc:
+            raise ValueError("user or password in an address that every dashboard shows; leave them out")
+        return value
+
+    @field_validator("host")
+    @classmethod
+    def _is_a_host(cls, value: str) -> str:
+        if not _HOST.fullmatch(value):
+            raise ValueError("no host; write a name or an address such as 127.0.0.1")
+        return value
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """The settings that the environment (by default this process's) gives; an empty variable counts as not set.
+
+        Raises SettingsError, which lists every variable that is wrong, unknown ones included.
+        """
+        environment = os.environ if environment is None else environment
+        given = {name: text for name, text in environment.items() if name.startswith(PREFIX) and text}
+        known = {variable(field): field for field in cls.model_fields}
+        wrong = [_unknown(name, list(known)) for name in sorted(given.keys() - known.keys())]
+        try:
+            settings = cls.model_validate({known[name]: text for name, text in given.items() if name in known})
+        except ValidationError as error:
+            wrong += [
+                f"{variable(str(one['loc'][0]))}={_short(str(one['input']))}: {one['msg']}. "
+                f"{cls.model_fields[str(one['loc'][0])].description}"
+                for one in error.errors()
+            ]
+        if wrong:
+            raise SettingsError("\n".join(wrong))
+        return settings
+
+    def environment(self) -> dict[str, str]:
+        """The variables that give a started process these settings."""
+        return {variable(field): str(value) for field, value in self if value is not None}
+
+
+_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}")
+_BROKER = re.compile(r"(?P<host>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):(?P<port>[0-9]{1,5})", re.ASCII)
+
+
+def broker_addresses(text: str) -> list[str]:
+    """The `host:port` of each broker. ValueError says what would be right."""
+    addresses = [one.strip() for one in text.split(",")]
+    for one in addresses:
+        found = _BROKER.fullmatch(one)
+        if found is None or not 1 <= int(found["port"]) <= 65535:
+            raise ValueError(
+                f"{_short(one)!r} is no address of a broker; write host:port as in 127.0.0.1:19092, several with commas"
+            )
+    return addresses
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    return (
+        text.isprintable()
+        and " " not in text
+        and parts.scheme in ("http", "https")
+        and bool(parts.hostname)
+        and port != 0
+    )
+
+
+def _short(text: str) -> str:
+    """A value as a sentence may show it: not all of a long one, and nothing before an @, which may be a password."""
+    text = f"…{text[text.rindex('@') :]}" if "@" in text else text
+    return text if len(text) <= 80 else f"{text[:80]}…"
+
+
+def variable(field: str) -> str:
+    """The environment variable of a field of Settings."""
+    return PREFIX + field.upper()
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"{name}: there is no such setting. " + (f"Did you mean {near[0]}?" if near else "See .env.example")
