@@ -15,7 +15,7 @@ from kafka.errors import KafkaError
 
 from services.catalog.load.plan_folder import InvalidPlan
 from services.domain.intake.visible_text import LINES, visible
-from services.messaging.records.fields import WorkerFailure
+from services.messaging.records.worker_failures import WorkerFailure
 from services.messaging.topics import LARGEST_BATCH, check
 from services.process.logs import SeenRecord, complain
 from services.process.settings import Settings, SettingsError

@@ -1,7 +1,7 @@
 """A replay as OpenMetrics, one file per block of Prometheus: the series of the exporter, at the time of the plan.
 
-What a row says as of a time stands at that time. What says how the machinery does (lag, sweeps, dead letters) has no
-past: it is about the processes that run. Memory does not grow with the rows: lines wait in files, one per
+The value of a row as of a time is written at that time. Metrics of the machinery (lag, sweeps, dead letters) have no
+past: they are about running processes. Memory does not grow with the rows: lines wait in files, one per
 metric and block, because OpenMetrics wants a metric's lines together.
 """
 
@@ -19,6 +19,7 @@ from services.domain.plan.plan import Plan
 from services.domain.results.published import Level, ValueRow
 from services.domain.results.side_results import Aside
 from services.domain.time.zone import Instant, Zone, instant_of
+from services.messaging.records.values import figures_of, signal_of
 from services.names import metrics
 from services.names.metrics import Metric
 from services.names.samples import (
@@ -26,11 +27,11 @@ from services.names.samples import (
     Measured,
     WrittenLabels,
     annotation,
-    plan_series,
+    plan_samples,
     row_labels,
-    row_series,
-    signal_series,
-    source_series,
+    row_samples,
+    signal_samples,
+    source_samples,
 )
 
 BLOCK_HOURS = 486
@@ -83,7 +84,7 @@ class History:
         self._working_time = WorkingTime.of(plan)
         self._moments = moments
         self._windows = recorded.OfficialWindows(plan)
-        self._unchanging = [one for _, measured in plan_series(plan) for one in measured]
+        self._unchanging = [one for _, measured in plan_samples(plan) for one in measured]
         through = self._working_time.published_through / 1_000_000
         self._unchanging.append(Measured(metrics.CALENDAR_END, WrittenLabels({}), through))
         self._lines = _Lines(folder)
@@ -102,7 +103,7 @@ class History:
     ) -> Iterator[Block]:
         """The blocks of all rows (sorted, so that the moments of a series follow one another), in order of time.
 
-        `asides`: what stands beside the rows, for each moment; `before`: the rows of the midnight before the first."""
+        `asides`: the side results of each moment; `before`: the rows of the midnight before the first."""
         stood = {row[:_IDENTITY]: row for row in before}
         for identity, same in groupby(rows, key=lambda row: row[:_IDENTITY]):
             self._put(list(self._of_rows(same, stood.get(identity))))
@@ -123,10 +124,9 @@ class History:
         for row in same:
             moment = self._by_text[row.window_end]
             self._rows[moment] += 1
-            cells = row._asdict()
-            labels = row_labels(cells)
+            labels = row_labels(row)
             before = self._at_midnight(earlier, row, moment)
-            for one in row_series(cells, labels):
+            for one in row_samples(row, figures_of(row), labels):
                 yield moment, one
             if before:
                 yield moment, Measured(metrics.STATE_AT_MIDNIGHT, WrittenLabels(labels | {"state": before}), 1)
@@ -152,12 +152,12 @@ class History:
     def _of_moment(self, aside: Aside, recomputed: Recomputed | None) -> Iterator[Measured]:
         last = aside.as_of - 1  # what is known as of a midnight is known of the day that ends there
         yield from recorded.states(self._states[aside.as_of])
-        cards, verdicts = self._told(aside)
+        cards, verdicts = self._counted(aside)
         yield from (*cards, *verdicts, *recorded.cards(cards))
         for row in aside.signals:
-            yield from (one for one in signal_series(row._asdict()) if self._is_known(one.labels))
+            yield from (one for one in signal_samples(signal_of(row)) if self._is_known(one.labels))
         yield from recorded.backdated(aside.signals)
-        for _, measured in source_series(self._plan, self._working_time, aside.last_events, last):
+        for _, measured in source_samples(self._plan, self._working_time, aside.last_events, last):
             yield from measured
         yield from recorded.time(last / 1_000_000, self._working_time.is_open(last))
         yield Measured(metrics.WATERMARK, WrittenLabels({}), last / 1_000_000)
@@ -165,8 +165,8 @@ class History:
         if recomputed is not None:
             yield annotation("recomputed", recomputed.note, recomputed.note, recomputed.first / 1_000_000)
 
-    def _told(self, aside: Aside) -> tuple[list[Measured], list[Measured]]:
-        """The cards that stand and the verdicts, counted."""
+    def _counted(self, aside: Aside) -> tuple[list[Measured], list[Measured]]:
+        """Active cards, and verdicts, counted."""
         cards, verdicts = [], []
         for (kpi, unit, what), count in aside.told.items():
             labels = {"kpi": kpi, "unit": unit}

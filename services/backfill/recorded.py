@@ -22,7 +22,7 @@ STATE_COUNT = Metric(recording_rules.STATE_COUNT, "How many promises of the dist
 UNIT_STATE_AT_MIDNIGHT = Metric(
     recording_rules.UNIT_STATE_AT_MIDNIGHT, "The state at midnight, where it is another now."
 )
-CARDS = Metric(recording_rules.CARDS, "How many cards stand.")
+CARDS = Metric(recording_rules.CARDS, "Active cards.")
 BACKDATED_SHARE = Metric(recording_rules.BACKDATED_SHARE, "Share of backdated entries of 30 days.")
 CLOCK = Metric(recording_rules.CLOCK, "What the plan's clock shows.")
 WORKING = Metric(recording_rules.WORKING, "1 while the default opening hours run.")
@@ -72,7 +72,7 @@ def states(found: Mapping[str, int]) -> Iterator[Measured]:
 
 
 def cards(open_cards: Iterable[Measured]) -> Iterator[Measured]:
-    """Of the cards that stand, over all promises."""
+    """Of the active cards, over all promises."""
     found: Counter[tuple[str, str]] = Counter()
     for one in open_cards:
         found[one.labels["unit"], one.labels["level"]] += int(one.value)

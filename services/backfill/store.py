@@ -51,7 +51,7 @@ class Store:
         flags = self._get("status/flags")
         if flags.get("web.enable-admin-api") != "true":
             raise StoreRefused(
-                f"{self._url} lets nobody delete: a range cannot be corrected. Start Prometheus with "
+                f"{self._url} allows no deletion: a range cannot be corrected. Start Prometheus with "
                 "--web.enable-admin-api, on an address that only its operators reach"
             )
         retention = flags.get("storage.tsdb.retention.time", "0s")

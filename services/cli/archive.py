@@ -13,8 +13,8 @@ from services.cli.progress import Display
 from services.cli.terminal import say
 from services.domain.intake.facts import KEY_SEPARATOR
 from services.domain.results.cards import case_name
-from services.messaging.exported import exported
 from services.messaging.reader import BrokerUnavailable, Record, TopicReader
+from services.messaging.records.case_events import line_of_record
 from services.messaging.topics import CASE_EVENTS
 from services.process.atomic_file import whole_file
 from services.process.settings import Settings
@@ -65,7 +65,7 @@ def _lines(records: Iterable[Record], case: str | None) -> Iterator[bytes]:
     """The records as lines of a file: of one case, or of all."""
     for record in records:
         if case is None or _is_of(case, record.key or b""):
-            line = exported(record.value or b"", record.headers, record.timestamp)
+            line = line_of_record(record.value or b"", record.headers, record.timestamp)
             if line is not None:
                 yield line
 

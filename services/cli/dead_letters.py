@@ -17,15 +17,8 @@ from services.domain.intake.admission import LARGEST_EVENT
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.intake.visible_text import visible
 from services.messaging.codec import admission
-from services.messaging.records.dead_letters import (
-    DeadLetter,
-    Filed,
-    Headers,
-    OriginalGone,
-    as_event,
-    original_of,
-    read,
-)
+from services.messaging.dead_letter_reader import Filed, OriginalGone, original_of, read
+from services.messaging.records.dead_letters import DeadLetter, Headers, as_event
 from services.messaging.topics import ANSWER_MS, CASE_EVENTS
 from services.process.settings import Settings
 

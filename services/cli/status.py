@@ -22,17 +22,14 @@ from services.domain.results.cards import WHOLE
 from services.domain.results.published import WORST_FIRST, Card, Level, State, ValueRow
 from services.messaging import topics
 from services.messaging.reader import BrokerUnavailable, Record, TopicReader
+from services.messaging.records import cards as card_records
+from services.messaging.records import worker_failures as failure_records
 from services.messaging.records.fields import (
-    SIGNAL,
-    Published,
     Unreadable,
-    WorkerFailure,
-    passed_over,
-    read_card,
-    read_failure,
-    read_row,
-    read_signal,
+    log_unreadable,
 )
+from services.messaging.records.values import PublishedRow, Signal, decode_row, decode_signal, is_signal
+from services.messaging.records.worker_failures import WorkerFailure
 from services.process.settings import Settings
 
 _STYLES = {
@@ -109,8 +106,8 @@ class _Latest:
     """The latest record of each key. Records that cannot be read are skipped and counted."""
 
     def __init__(self) -> None:
-        self.values: dict[bytes, Published] = {}
-        self._signals: dict[bytes, dict[str, str]] = {}
+        self.values: dict[bytes, PublishedRow] = {}
+        self._signals: dict[bytes, Signal] = {}
         self._cards: dict[bytes, Card] = {}
         self._failures: dict[bytes, WorkerFailure] = {}
         self._quarantined: set[tuple[int, bytes]] = set()
@@ -124,7 +121,7 @@ class _Latest:
             self._unreadable.discard(place)
         except Unreadable as wrong:
             self._unreadable.add(place)
-            passed_over(_log, record.topic, record.partition, record.offset, wrong)
+            log_unreadable(_log, record.topic, record.partition, record.offset, wrong)
 
     def _keep(self, record: Record, key: bytes) -> None:
         match record.topic:
@@ -132,11 +129,11 @@ class _Latest:
                 change = self._quarantined.discard if record.value is None else self._quarantined.add
                 change((record.partition, key))
             case topics.ALERT_CARDS:
-                _put(self._cards, key, record.value, read_card)
+                _put(self._cards, key, record.value, card_records.decode)
             case topics.WORKER_FAILURES:
-                _put(self._failures, key, record.value, read_failure)
-            case _ if key.startswith(SIGNAL):
-                _put(self._signals, key, record.value, read_signal)
+                _put(self._failures, key, record.value, failure_records.decode)
+            case _ if is_signal(key):
+                _put(self._signals, key, record.value, decode_signal)
             case _:
                 _put(self.values, key, record.value, _row_of_known_state)
 
@@ -146,9 +143,9 @@ class _Latest:
         return DistrictStatus(
             rows=[each.row for each in published],
             forecasts={
-                (each["signal"], each["unit"], each["item"]): each["mean"]
+                (each.signal, each.unit, each.item): str(each.mean)
                 for each in self._signals.values()
-                if each["signal"] in FORECASTS
+                if each.is_forecast
             },
             cards=list(self._cards.values()),
             computed_at=max((each.computed_at for each in published), default=""),
@@ -167,8 +164,8 @@ def _put(held: dict[bytes, _Kept], key: bytes, value: bytes | None, read: Callab
         held[key] = read(value)
 
 
-def _row_of_known_state(value: bytes) -> Published:
-    published = read_row(value)
+def _row_of_known_state(value: bytes) -> PublishedRow:
+    published = decode_row(value)
     if published.row.state not in tuple(State):
         raise Unreadable("its state is none that is known: bring all processes to one release")
     return published

@@ -18,8 +18,9 @@ from services.domain.results.published import Card
 from services.domain.results.value_rows import Valuer
 from services.domain.time.zone import Instant, Zone, instant_of
 from services.messaging.reader import BrokerUnavailable, Record, TopicReader
-from services.messaging.records.fields import Unreadable, passed_over, read_card
-from services.messaging.tally_reader import NotThere, Passed, read_standing
+from services.messaging.records import cards as card_records
+from services.messaging.records.fields import Unreadable, log_unreadable
+from services.messaging.tally_reader import NotThere, Passed, read_tallies
 from services.messaging.topics import ALERT_CARDS
 from services.process.settings import Settings
 from services.replay.writing import write_cards, write_values
@@ -40,7 +41,7 @@ def values(
     time = moment(as_of, judge.law.zone, "--as-of")
     check_sinks({"--out": out, "--cards": cards})
     try:
-        published = read_standing(settings.bootstrap, settings.partitions, time - 1, wait)
+        published = read_tallies(settings.bootstrap, settings.partitions, time - 1, wait)
         held = _cards(settings.bootstrap, time - 1) if cards is not None else Cards({}, set())
     except BrokerUnavailable as error:
         raise Failure(f"values: {error}", NO_ANSWER) from None
@@ -93,10 +94,10 @@ class Cards(NamedTuple):
             self.cards.pop(key, None)
             return
         try:
-            self.cards[key] = read_card(record.value)
+            self.cards[key] = card_records.decode(record.value)
         except Unreadable as wrong:
             self.unreadable.add(key)
-            passed_over(_log, record.topic, record.partition, record.offset, wrong)
+            log_unreadable(_log, record.topic, record.partition, record.offset, wrong)
 
 
 def _cards(bootstrap: str, reached: Instant) -> Cards:

@@ -3,20 +3,20 @@
 import logging
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry
 
 from services.catalog.load.plan_folder import load_plan
-from services.catalog.working_time import WorkingTime
 from services.domain.plan.plan import Plan
 from services.domain.time.zone import Instant
-from services.exporter.collector import PlanCollector
-from services.exporter.snapshot import LabelSets, Snapshot
+from services.exporter.collector import Counts, PlanCollector
+from services.exporter.label_sets import LabelSets
+from services.exporter.snapshot import Snapshot
 from services.exporter.web import exporter_app
 from services.messaging import topics
 from services.messaging.reader import BrokerUnavailable, Record, TopicReader
-from services.messaging.records.fields import passed_over
+from services.messaging.records.fields import log_unreadable
 from services.process.clock import Clock
 from services.process.http_server import serve_beside
 from services.process.logs import complain, start_logging
@@ -24,52 +24,30 @@ from services.process.settings import Settings, SettingsError
 
 log = logging.getLogger("services.exporter")
 
-Take = Callable[[bytes | None, bytes | None], str]
-"""Takes a record in; says why it could not, else nothing."""
 
-
-def takers(snapshot: Snapshot) -> Mapping[str, Take]:
-    """Topic → what takes its records in."""
-    return {
-        topics.KPI_VALUES: snapshot.take_value,
-        topics.ALERT_CARDS: snapshot.take_card,
-        topics.CASE_VERDICTS: snapshot.take_verdict,
-        topics.CASE_QUARANTINE: snapshot.take_quarantine,
-        topics.DEAD_LETTER: snapshot.take_dead_letter,
-        topics.KPI_TALLIES: snapshot.take_tally,
-        topics.WORKER_FAILURES: snapshot.take_failure,
-    }
-
-
-def take_in(records: list[Record], by_topic: Mapping[str, Take]) -> None:
+def take_in(records: list[Record], snapshot: Snapshot) -> None:
+    """Take records in; log the place of each that cannot be read."""
     for record in records:
-        wrong = by_topic[record.topic](record.key, record.value)
+        wrong = snapshot.take(record.topic, record.key, record.value)
         if wrong:
-            passed_over(log, record.topic, record.partition, record.offset, wrong)
+            log_unreadable(log, record.topic, record.partition, record.offset, wrong)
 
 
 def serve(settings: Settings, plan: Plan, now: Callable[[], Instant]) -> None:
     """Reads and answers until SIGTERM or Ctrl-C. Raises BrokerUnavailable at the start."""
     snapshot = Snapshot(LabelSets.of(plan))
-    by_topic = takers(snapshot)
-    with TopicReader(settings.bootstrap, by_topic, counted=[topics.CASE_EVENTS]) as reader:
+    with TopicReader(settings.bootstrap, snapshot.topics, counted=[topics.CASE_EVENTS]) as reader:
+
+        def counts() -> Counts:
+            return Counts(reader.lag, reader.appended(topics.CASE_EVENTS), reader.appended(topics.DEAD_LETTER))
+
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(
-            PlanCollector(
-                plan,
-                WorkingTime.of(plan),
-                snapshot,
-                now,
-                lag=lambda: reader.lag,
-                events=lambda: reader.appended(topics.CASE_EVENTS),
-                letters=lambda: reader.appended(topics.DEAD_LETTER),
-            )
-        )
+        registry.register(PlanCollector(plan, snapshot, now, counts))
         ending = threading.Event()
 
         def read() -> None:
             while not ending.is_set():
-                take_in(reader.poll(), by_topic)
+                take_in(reader.poll(), snapshot)
 
         thread = threading.Thread(target=read, name="reader", daemon=True)
         app = exporter_app(registry, alive=thread.is_alive, ready=lambda: reader.caught_up)

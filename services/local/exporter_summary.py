@@ -1,17 +1,19 @@
-"""Where the district stands, in a few numbers of the exporter: for the line that `kpiwatch up` keeps showing."""
+"""The state of the district in a few numbers of the exporter: for the line that `kpiwatch up` keeps showing."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from services.names import metrics
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Promises of the whole district in their official window, by state; cards that stand."""
+class ExporterSummary:
+    """Promises of the whole district in their official window, by state; active cards."""
 
     clock_seconds: float
     events: int
@@ -23,7 +25,7 @@ class Standing:
     red: int
 
 
-def standing(url: str) -> Standing | None:
+def ask_exporter(url: str) -> ExporterSummary | None:
     """Asks the exporter; None if it does not answer."""
     try:
         text = httpx.get(url, timeout=5, trust_env=False).raise_for_status().text
@@ -32,31 +34,17 @@ def standing(url: str) -> Standing | None:
     return read(text)
 
 
-def read(text: str) -> Standing:
+def read(text: str) -> ExporterSummary:
     """From the text of /metrics."""
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
-    official = {
-        (one.labels["kpi"], one.labels["variant"]): one.labels["official_window"]
-        for one in samples
-        if one.name == metrics.PROMISE_INFO.name
-    }
-    states: Counter[str] = Counter()
+    states = _states(samples)
     cards: Counter[str] = Counter()
-    single: dict[str, float] = {}
-    for one in samples:
-        labels = one.labels
-        if one.name == metrics.STATE.name:
-            whole = (labels["variant"], labels["unit"], labels["item"]) == ("official", "ALL", "-")
-            if whole and labels["window"] == official.get((labels["kpi"], "official")):
-                states[labels["state"]] += 1
-        elif one.name == metrics.CARDS_OPEN.name:
-            cards[labels["level"]] += int(one.value)
-        else:
-            single[one.name] = one.value
+    for one in _named(samples, metrics.CARDS_OPEN.name):
+        cards[one.labels["level"]] += int(one.value)
     shown = ("met", "at_risk", "missed")
-    return Standing(
-        clock_seconds=single.get(metrics.CLOCK.name, 0.0),
-        events=int(single.get(metrics.EVENTS.name, 0)),
+    return ExporterSummary(
+        clock_seconds=_last(samples, metrics.CLOCK.name),
+        events=int(_last(samples, metrics.EVENTS.name)),
         met=states["met"],
         at_risk=states["at_risk"],
         missed=states["missed"],
@@ -64,3 +52,29 @@ def read(text: str) -> Standing:
         yellow=cards["yellow"],
         red=cards["red"],
     )
+
+
+def _states(samples: Iterable[Sample]) -> Counter[str]:
+    """State → how many promises of the whole district are in it, in their official window."""
+    samples = list(samples)
+    official = {
+        (one.labels["kpi"], one.labels["variant"]): one.labels["official_window"]
+        for one in _named(samples, metrics.PROMISE_INFO.name)
+    }
+    states: Counter[str] = Counter()
+    for one in _named(samples, metrics.STATE.name):
+        labels = one.labels
+        whole = (labels["variant"], labels["unit"], labels["item"]) == ("official", "ALL", "-")
+        if whole and labels["window"] == official.get((labels["kpi"], "official")):
+            states[labels["state"]] += 1
+    return states
+
+
+def _named(samples: Iterable[Sample], name: str) -> list[Sample]:
+    return [one for one in samples if one.name == name]
+
+
+def _last(samples: Iterable[Sample], name: str) -> float:
+    """The value of a metric with one series; 0 if it is not there."""
+    found = _named(samples, name)
+    return found[-1].value if found else 0.0

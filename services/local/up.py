@@ -30,14 +30,14 @@ from services.domain.plan.plan import Plan
 from services.domain.time.zone import instant_of
 from services.local import alertmanager, jars, monitoring_tools, prometheus, supervisor
 from services.local.child_process import Child, end_leftover
-from services.local.exporter_summary import Standing, standing
+from services.local.exporter_summary import ExporterSummary, ask_exporter
 from services.local.failures import PartUnavailable
 from services.local.kafka import Broker
 from services.local.monitoring_tools import MonitoringTools
 from services.messaging import topics
 from services.process.clock import KEEP_SECONDS, Clock
 from services.process.settings import Settings, SettingsError
-from services.rules.write import write_rules
+from services.rules.write import Addresses, write_rules
 
 _STATUS_SECONDS = 2.0
 _DELAYS = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
@@ -211,11 +211,13 @@ class _System:
             self.plan,
             self.clock.speed,
             folder,
-            exporter=f"127.0.0.1:{settings.exporter_port}",
-            alertmanager=f"127.0.0.1:{settings.alertmanager_port}",
-            prometheus=f"127.0.0.1:{settings.prometheus_port}",
-            notifier_url=f"http://127.0.0.1:{settings.notifier_port}",
-            token_file=settings.webhook_token,  # the notifier, which is there by now, made it
+            Addresses(
+                exporter=f"127.0.0.1:{settings.exporter_port}",
+                alertmanager=f"127.0.0.1:{settings.alertmanager_port}",
+                prometheus=f"127.0.0.1:{settings.prometheus_port}",
+                notifier_url=f"http://127.0.0.1:{settings.notifier_port}",
+                token_file=settings.webhook_token,  # the notifier, which is there by now, made it
+            ),
         )
         routes, rules = folder / "alertmanager", folder / "prometheus"
         for name, start, config, port in (
@@ -267,7 +269,7 @@ class _System:
         with self.console.status("") as line:
             while True:
                 self._look_after()
-                found = standing(f"http://127.0.0.1:{self.settings.exporter_port}/metrics")
+                found = ask_exporter(f"http://127.0.0.1:{self.settings.exporter_port}/metrics")
                 said = _sentence(found, self.plan.head.timezone) + self._down()
                 if self.console.is_terminal:
                     line.update(said)
@@ -316,7 +318,7 @@ class _System:
         )
 
 
-def _sentence(found: Standing | None, zone: str) -> Text:
+def _sentence(found: ExporterSummary | None, zone: str) -> Text:
     if found is None:
         return Text("The exporter does not answer.")
     clock = datetime.fromtimestamp(found.clock_seconds, ZoneInfo(zone))

@@ -1,7 +1,6 @@
 """JSON as it travels: read fast, and written canonically for the payload hash."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import orjson
@@ -39,43 +38,24 @@ def _is_plain(content: Mapping[str, Any]) -> bool:
     """Whether there is no float and no large integer in it."""
     for value in content.values():
         kind = type(value)
-        if kind is str or kind is bool or value is None:
+        if kind is str or kind in _PLAIN:  # nearly all are texts
             continue
-        if kind is dict:
-            if not _is_plain(value):
-                return False
-        elif kind is int:
-            if not -_EXACT <= value <= _EXACT:
-                return False
-        elif kind is list:
-            if not all(type(item) is str for item in value):
-                return False
-        else:
+        check = _CHECKS.get(kind)
+        if check is None or not check(value):
             return False
     return True
 
 
-_ANY: Final = b"\x01"
-"""Begins a row that JSON's fast writer cannot write: no JSON text begins so."""
+def _is_exact(number: int) -> bool:
+    return -_EXACT <= number <= _EXACT
 
 
-def dump_row(row: Any) -> bytes:
-    """A row of facts as it is stored. What orjson cannot write (integers beyond 64 bits, very deep values) the standard
-    library can: no fact is lost for that."""
-    try:
-        return orjson.dumps(row)
-    except TypeError:
-        return _ANY + json.dumps(row, separators=(",", ":")).encode()
+def _are_texts(items: list[Any]) -> bool:
+    return all(type(item) is str for item in items)
 
 
-def load_row(stored: bytes) -> Any:
-    """The row that was stored. ValueError if it is none."""
-    try:
-        return orjson.loads(stored)
-    except ValueError:
-        if stored[:1] != _ANY:
-            raise
-    return json.loads(stored[1:])
+_PLAIN: Final = frozenset((bool, type(None)))
+_CHECKS: Final[Mapping[type, Callable[[Any], bool]]] = {dict: _is_plain, int: _is_exact, list: _are_texts}
 
 
 CODEC: Final = JsonCodec(loads=orjson.loads, canonical=canonical, dumps=dumps)

@@ -122,16 +122,20 @@ class TopicReader:
         """Assigns what has appeared and asks for the ends of the logs."""
         self._looked = time.monotonic()
         try:
-            there = {topic: self._consumer.partitions_for_topic(topic) for topic in (*self._topics, *self._counted)}
-            partitions = {t: [TopicPartition(t, p) for p in sorted(found)] for t, found in there.items() if found}
+            partitions = self._partitions()
             ends = self._consumer.end_offsets([one for found in partitions.values() for one in found])
         except (KafkaError, KeyError):
             # The broker is away: look again later. KeyError: kafka-python looks up an answer that it does not have
             # while a partition has no leader yet, as just after the broker came back.
             return
         self._ends = dict(ends)
-        wanted = {one for topic in self._topics for one in partitions.get(topic, ())}
+        wanted: set[TopicPartition] = set().union(*(partitions.get(topic, ()) for topic in self._topics))
         if wanted != self._consumer.assignment():
             self._consumer.assign(sorted(wanted))
         if self._first_ends is None and all(topic in partitions for topic in self._topics):
             self._first_ends = {one: self._ends[one] for one in wanted}
+
+    def _partitions(self) -> dict[str, list[TopicPartition]]:
+        """Topic → its partitions, of each topic that is there."""
+        found = {topic: self._consumer.partitions_for_topic(topic) for topic in (*self._topics, *self._counted)}
+        return {topic: [TopicPartition(topic, one) for one in sorted(ones)] for topic, ones in found.items() if ones}

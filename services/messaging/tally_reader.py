@@ -1,4 +1,4 @@
-"""The tallies of a running system, read from outside: for `kpiwatch values`, exact where it stands at a time."""
+"""The tallies of a running system, read from outside: for `kpiwatch values`, exact as of the time that was asked."""
 
 import logging
 import time
@@ -10,15 +10,16 @@ from kafka import KafkaConsumer, TopicPartition
 from services.domain.sums.tally import Tally, TallyKey
 from services.domain.time.zone import Instant
 from services.messaging.reader import Record, TopicReader
-from services.messaging.records.fields import Unreadable, passed_over
-from services.messaging.tally_log import TallyLog, read_progress
+from services.messaging.records.fields import Unreadable, log_unreadable
+from services.messaging.records.tallies import decode_progress
+from services.messaging.tally_log import TallyLog
 from services.messaging.topics import CASE_EVENTS, KPI_TALLIES
 
 _logger = logging.getLogger(__name__)
 
 
-class Standing(NamedTuple):
-    """Where the system stands."""
+class JudgedTallies(NamedTuple):
+    """The tallies of a system, judged as of one time."""
 
     tallies: dict[TallyKey, Tally]
     last_events: dict[str, Instant]
@@ -28,11 +29,11 @@ class Standing(NamedTuple):
 
 
 class NotThere(Exception):
-    """The system has not come to the time asked for; says what is lacking and what to do."""
+    """The system has not reached the time that was asked. The text says what is missing and what to do."""
 
 
 class Passed(Exception):
-    """The system has judged later than the time asked for, and does not know any more how things stood then."""
+    """The system has judged later than the time asked for, and no longer knows the state of that time."""
 
     def __init__(self, reached: Instant, judged_to: Instant) -> None:
         super().__init__()
@@ -42,7 +43,7 @@ class Passed(Exception):
         """As of when the latest of it is judged. Later than `reached` where the clock was set back."""
 
 
-def read_standing(bootstrap: str, partitions: int, reached: Instant, timeout_seconds: float) -> Standing:
+def read_tallies(bootstrap: str, partitions: int, reached: Instant, timeout_seconds: float) -> JudgedTallies:
     """Read `kpi.tallies` until it says that every event is in and everything is judged as of `reached`.
 
     Raises NotThere when it does not get there in time, Passed when something is judged later; BrokerUnavailable.
@@ -53,13 +54,13 @@ def read_standing(bootstrap: str, partitions: int, reached: Instant, timeout_sec
             for record in reader.poll(0.3):
                 wrong = log.append(record.key, record.value)
                 if wrong:
-                    passed_over(_logger, record.topic, record.partition, record.offset, wrong)
+                    log_unreadable(_logger, record.topic, record.partition, record.offset, wrong)
             lacking = "nothing is in the log of tallies yet: is a worker of the cases stage running?"
             if reader.caught_up and reader.lag.get(KPI_TALLIES) == 0:
                 unread = _unread(bootstrap, log)
-                standing = standing_at(log, partitions, reached, unread)
-                if standing is not None:
-                    return standing
+                judged = tallies_as_of(log, partitions, reached, unread)
+                if judged is not None:
+                    return judged
                 lacking = _lacking(log, partitions, unread)
             if time.monotonic() > until:
                 raise NotThere(lacking)
@@ -73,22 +74,22 @@ def ticks(bootstrap: str, wanted: Mapping[int, int], timeout_seconds: float) -> 
         while left and time.monotonic() < until:
             seen_before = not reader.caught_up
             for record in reader.poll(0.3):
-                partition = None if seen_before else _swept(record)
+                partition = None if seen_before else _partition_of_progress(record)
                 if partition is not None:
                     left[partition] = left.get(partition, 0) - 1
             left = {partition: count for partition, count in left.items() if count > 0}
     return sorted(left)
 
 
-def _swept(record: Record) -> int | None:
+def _partition_of_progress(record: Record) -> int | None:
     """The partition whose progress a record is; None for every other record, whatever its key begins with."""
     try:
-        return read_progress(record.key or b"", record.value).partition
+        return decode_progress(record.key or b"", record.value).partition
     except Unreadable:
         return None
 
 
-def standing_at(log: TallyLog, partitions: int, reached: Instant, unread: int) -> Standing | None:
+def tallies_as_of(log: TallyLog, partitions: int, reached: Instant, unread: int) -> JudgedTallies | None:
     """What the log says exactly as of `reached`; None if it does not say that yet. Raises Passed.
 
     "Later" is what any owner has judged, or has received, after `reached`: where the clock was set back, progress that
@@ -100,7 +101,7 @@ def standing_at(log: TallyLog, partitions: int, reached: Instant, unread: int) -
     watermark = log.watermark(partitions)
     if watermark is None or watermark < reached or unread:
         return None
-    return Standing(log.tallies(), log.last_events(), watermark, unread)
+    return JudgedTallies(log.tallies(), log.last_events(), watermark, unread)
 
 
 def _unread(bootstrap: str, log: TallyLog) -> int:
@@ -116,7 +117,7 @@ def _lacking(log: TallyLog, partitions: int, unread: int) -> str:
         )
     missing = sorted(set(range(partitions)) - {progress.partition for progress in log.progress()})
     if missing:
-        return f"nobody has worked on partitions {missing} of {CASE_EVENTS} yet: are the workers running?"
+        return f"no worker has processed partitions {missing} of {CASE_EVENTS} yet: are the workers running?"
     if unread:
         return f"{unread:,} events are not read yet: wait longer with --wait, or see that the workers run"
     return "not every open case is judged as of that time yet: is the clock there, and do the workers run?"

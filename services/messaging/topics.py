@@ -3,7 +3,7 @@ worker; a worker that finds another number of partitions does not start.
 """
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
@@ -184,31 +184,38 @@ def check(bootstrap: str, partitions: int | None = None) -> list[str]:
         existing = set(admin.list_topics())
         if partitions is None and CASE_EVENTS not in existing:
             return [f"there is no topic {CASE_EVENTS}: make the topics with `kpiwatch topics`"]
-        names = [name for name in (topic.name for topic in topics(1)) if name in existing]
+        names = sorted(existing & {topic.name for topic in topics(1)})
         counted = {found["name"]: len(found["partitions"]) for found in admin.describe_topics(names)} if names else {}
         wanted = topics(counted[CASE_EVENTS] if partitions is None else partitions)
         settings = _settings(admin, names)
-    problems = []
-    for topic in wanted:
-        if topic.name not in counted:
-            problems.append(f"there is no topic {topic.name}: make it with `kpiwatch topics`")
-            continue
-        if counted[topic.name] != topic.partitions:
-            problems.append(
-                f"{topic.name} has {counted[topic.name]} partitions and must have {topic.partitions}: "
-                "another number is a migration, since every key would move (docs/decisions)"
+    return [
+        problem
+        for topic in wanted
+        for problem in _problems(topic, counted.get(topic.name), settings.get(topic.name, {}))
+    ]
+
+
+def _problems(topic: Topic, partitions: int | None, settings: Mapping[str, str]) -> Iterator[str]:
+    """What is wrong with one topic. `partitions`: how many it has; None: there is no such topic."""
+    name = topic.name
+    if partitions is None:
+        yield f"there is no topic {name}: make it with `kpiwatch topics`"
+        return
+    if partitions != topic.partitions:
+        yield (
+            f"{name} has {partitions} partitions and must have {topic.partitions}: "
+            "another number is a migration, since every key would move (docs/decisions)"
+        )
+    for setting, value in topic.settings.items():
+        if not _is_met(setting, settings.get(setting), value):
+            yield (
+                f"{name} has {setting} = {settings.get(setting)} and must have {value}: "
+                f"set it with kafka-configs --alter --topic {name} --add-config {setting}={value}"
             )
-        for name, value in topic.settings.items():
-            if not _is_met(name, settings[topic.name].get(name), value):
-                problems.append(
-                    f"{topic.name} has {name} = {settings[topic.name].get(name)} and must have {value}: "
-                    f"set it with kafka-configs --alter --topic {topic.name} --add-config {name}={value}"
-                )
-    return problems
 
 
 def _is_met(name: str, there: str | None, wanted: str) -> bool:
-    """How much a topic takes may be more."""
+    """Whether a setting is as it must be; the size of records may be larger."""
     if name == _TAKES and there is not None:
         return int(there) >= int(wanted)
     return there == wanted
@@ -220,7 +227,7 @@ def _settings(admin: KafkaAdminClient, names: Sequence[str]) -> dict[str, dict[s
     asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
     answer = admin.describe_configs(asked, config_filter="all")
     return {
-        name: {setting: told["value"] for setting, told in found.items()}
+        name: {setting: described["value"] for setting, described in found.items()}
         for resources in answer.values()
         for name, found in resources.items()
     }

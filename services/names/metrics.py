@@ -1,4 +1,4 @@
-"""Every metric name, its labels and its meaning, in one place: exporter, rules and dashboards read them here.
+"""Every metric: its name, its labels and its meaning. Exporter, rules, dashboards and backfill read them here.
 
 Labels come from closed sets (the plan's promises, units, items, sources; windows; states), never a case id, a value
 or a version. A promise's figures are in the promise's own unit (`kpi_promise_info` says which); shares are 0 to 1;
@@ -69,7 +69,7 @@ ROW_METRICS: dict[str, Metric] = {
 
 STATE = Metric(
     "kpi_state",
-    "1 for the state in which the promise stands; the other states have no series.",
+    "1 for the state of the promise; the other states have no series.",
     (*ROW_LABELS, "state"),
 )
 """One series per row, with the state as a label: a rule selects {state="missed"} and needs no table of codes, and a
@@ -78,7 +78,7 @@ row costs one series instead of nine. A state that ends leaves a stale marker at
 FORECAST_LABELS = ("kpi", "variant", "unit")
 FORECAST = Metric(
     "kpi_forecast",
-    "Where a dated figure will stand at its date if it goes on at the pace of the last 30 days, in its own unit.",
+    "A dated figure at its date, if it goes on at the pace of the last 30 days; in its own unit.",
     FORECAST_LABELS,
 )
 FORECAST_LOWER = Metric("kpi_forecast_lower", "Lower end of the forecast's 95 % interval.", FORECAST_LABELS)
@@ -137,7 +137,7 @@ ANNOTATION = Metric(
 """`kind`: `rules_begin` and `rules_end` of versions of promises, `recomputed` where days were computed again. The value
 is the time, so that a query finds it in any range and a dashboard draws it at its place."""
 
-CARDS_OPEN = Metric("kpi_cards_open", "Cards that stand.", ("kpi", "unit", "level"))
+CARDS_OPEN = Metric("kpi_cards_open", "Active cards.", ("kpi", "unit", "level"))
 VERDICTS = Metric("kpi_verdicts", "Recorded misses, late entries and reversals.", ("kpi", "unit", "verdict"))
 
 QUARANTINED = Metric(
@@ -195,9 +195,7 @@ ROWS_HIDDEN = Metric(
     "Value rows that are not exported: outside_plan (a label the plan does not know), over_budget.",
     ("reason",),
 )
-UNREADABLE = Metric(
-    "kpi_exporter_unreadable_records_total", "Records that are not what their topic promises.", ("topic",), "counter"
-)
+UNREADABLE = Metric("kpi_exporter_unreadable_records_total", "Records that cannot be read.", ("topic",), "counter")
 WORKER_FAILURES = Metric(
     "kpi_worker_failures",
     "How many times in a row a worker has died of one cause; no series for one that works. The cause is in"
@@ -206,36 +204,5 @@ WORKER_FAILURES = Metric(
 )
 """From the third time on. The cause is no label: it has no closed set."""
 
-ALL: tuple[Metric, ...] = (
-    *ROW_METRICS.values(),
-    STATE,
-    *FORECAST_METRICS.values(),
-    STATE_AT_MIDNIGHT,
-    PROMISE_INFO,
-    PROMISE_TEXT,
-    PROMISE_DUE,
-    UNIT_INFO,
-    ITEM_INFO,
-    ANNOTATION,
-    CARDS_OPEN,
-    VERDICTS,
-    QUARANTINED,
-    SIGNAL,
-    SIGNAL_OF,
-    CLOCK,
-    WORKING_HOURS,
-    CALENDAR_END,
-    WATERMARK,
-    SWEEP,
-    STREAM_LAG,
-    SOURCE_LAST_EVENT,
-    SOURCE_SILENCE,
-    SOURCE_SILENT,
-    EVENTS,
-    DEAD_LETTERS,
-    DEAD_LETTER_RECORDS,
-    EXPORTER_LAG,
-    ROWS_HIDDEN,
-    WORKER_FAILURES,
-    UNREADABLE,
-)
+ALL: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
+"""Every metric of this module, in its order."""

@@ -1,5 +1,5 @@
-"""Value rows, signals, sources, plans as series: which samples with which labels. The exporter serves them, a backfill
-writes them."""
+"""Value rows, signals, sources and plans as samples of metrics: which metric, which labels, which value. The exporter
+serves them, a backfill writes them."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
@@ -10,7 +10,9 @@ from services.catalog.words.wording import objective_text, unit_code, unit_of_me
 from services.catalog.working_time import WorkingTime
 from services.domain.intake.visible_text import visible
 from services.domain.plan.plan import Plan, Promise, Source, Title
+from services.domain.results.published import ValueRow
 from services.domain.time.zone import Instant, Zone
+from services.messaging.records.values import Signal
 from services.names import metrics
 from services.names.metrics import Metric
 
@@ -53,81 +55,76 @@ class Measured(NamedTuple):
 
 
 # ---- a value row ---------------------------------------------------------------------------------------------
-def row_labels(row: Mapping[str, str]) -> WrittenLabels:
+def row_labels(row: ValueRow) -> WrittenLabels:
     """The labels of a value row."""
-    return WrittenLabels({name: row[name] for name in metrics.ROW_LABELS})
+    return WrittenLabels({name: getattr(row, name) for name in metrics.ROW_LABELS})
 
 
-def row_series(row: Mapping[str, str], labels: WrittenLabels) -> Iterator[Measured]:
-    """A value row: one sample per cell that is not empty, and its state. `labels`: those of the row."""
+def row_samples(row: ValueRow, figures: Mapping[str, float], labels: WrittenLabels) -> Iterator[Measured]:
+    """A value row: one sample for each number, and its state. `figures`: column → number (`values.figures_of`);
+    `labels`: those of the row."""
     for column, metric in metrics.ROW_METRICS.items():
-        if text := row.get(column, ""):
-            yield Measured(metric, labels, number_of(column, text))
-    yield Measured(metrics.STATE, WrittenLabels(labels | {"state": row["state"]}), 1)
+        if (number := figures.get(column)) is not None:
+            yield Measured(metric, labels, number)
+    yield Measured(metrics.STATE, WrittenLabels(labels | {"state": row.state}), 1)
 
 
-def number_of(column: str, text: str) -> float:
-    """A cell as a number."""
-    # an objective is written with its relation: `<= 28`; of a range `3..5` its lower end must be reached
-    if column == "objective":
-        text = text.partition("..")[0].rpartition(" ")[2]
-    return float(text)
-
-
-# ---- what stands beside the rows -----------------------------------------------------------------------------
-def signal_series(told: Mapping[str, str]) -> Iterator[Measured]:
-    """A signal (`domain.signals.SignalRow` by its fields): how many cases, and of how many; or a forecast."""
-    if told["signal"] in metrics.FORECAST_METRICS:
-        kpi, _, variant = told["item"].partition("/")
-        labels = {"kpi": kpi, "variant": variant or "official", "unit": told["unit"]}
-        yield Measured(metrics.FORECAST_METRICS[told["signal"]], WrittenLabels(labels), float(told["mean"]))
+# ---- beside the rows -----------------------------------------------------------------------------------------
+def signal_samples(signal: Signal) -> Iterator[Measured]:
+    """A signal: how many cases, and of how many; or a forecast."""
+    if signal.is_forecast:
+        kpi, _, variant = signal.item.partition("/")
+        labels = {"kpi": kpi, "variant": variant or "official", "unit": signal.unit}
+        yield Measured(metrics.FORECAST_METRICS[signal.signal], WrittenLabels(labels), signal.mean or 0.0)
         return
-    shared = WrittenLabels({name: told[name] for name in metrics.SIGNAL_LABELS})
-    yield Measured(metrics.SIGNAL, shared, int(told["n"]))
-    if told["of"]:
-        yield Measured(metrics.SIGNAL_OF, shared, int(told["of"]))
+    shared = WrittenLabels({name: getattr(signal, name) for name in metrics.SIGNAL_LABELS})
+    yield Measured(metrics.SIGNAL, shared, signal.n or 0)
+    if signal.of is not None:
+        yield Measured(metrics.SIGNAL_OF, shared, signal.of)
 
 
-def source_series(
+def source_samples(
     plan: Plan, working_time: WorkingTime, last_events: Mapping[str, Instant], now: Instant
 ) -> Iterator[tuple[Metric, list[Measured]]]:
-    """When each source was last heard of, by metric."""
+    """When the last event of each source arrived, and whether the source is silent, by metric."""
     known = plan.sources
-    heard = (((id,), last_events[id] / _SECOND_US) for id in known if id in last_events)
-    yield _family(metrics.SOURCE_LAST_EVENT, heard)
+    arrived = (((id,), last_events[id] / _SECOND_US) for id in known if id in last_events)
+    yield _family(metrics.SOURCE_LAST_EVENT, arrived)
     silences = (((id,), working_time.silence(last_events.get(id), now) / _SECOND_US) for id in known)
     yield _family(metrics.SOURCE_SILENCE, silences)
     silent = working_time.silent(last_events, now)
-    asked = (((id, _speaks_for(plan, source)), float(id in silent)) for id, source in known.items())
-    yield _family(metrics.SOURCE_SILENT, asked)
+    flags = (((id, _unit_to_ask(plan, source)), float(id in silent)) for id, source in known.items())
+    yield _family(metrics.SOURCE_SILENT, flags)
 
 
-def _speaks_for(plan: Plan, source: Source) -> str:
-    """Whom to ask about a source: the unit it is named after, else the first it may name."""
+def _unit_to_ask(plan: Plan, source: Source) -> str:
+    """Which unit to ask about a source: the one that it is named after, else the first that it may name."""
     named = source.id.rpartition("/")[2]
     return named if named in plan.units or source.units[0] == "*" else source.units[0]
 
 
 # ---- a plan --------------------------------------------------------------------------------------------------
-def plan_series(plan: Plan) -> Iterator[tuple[Metric, list[Measured]]]:
+def plan_samples(plan: Plan) -> Iterator[tuple[Metric, list[Measured]]]:
     """What the plan says and no event changes, by metric."""
-    # several versions of a promise may stand in the plan (rule 11): the last one names it
+    # a plan may hold several versions of a promise (rule 11): the last one names it
     promises = {(promise.id, promise.variant): promise for promise in plan.promises}
+    zone = Zone(plan.head.timezone)
     yield _family(metrics.PROMISE_INFO, ((_promise_labels(promise), 1) for promise in promises.values()))
     yield _family(metrics.PROMISE_TEXT, ((_promise_text(promise, plan), 1) for promise in promises.values()))
-    zone = Zone(plan.head.timezone)
     ends = ((key, zone.midnight(one.by.toordinal() + 1) / _SECOND_US) for key, one in promises.items() if one.by)
     yield _family(metrics.PROMISE_DUE, ends)
-    units = {(WHOLE_DISTRICT, "全区", "Whole district")}
-    units |= {(unit.id, unit.title.zh, unit.title.en) for unit in plan.units.values()}
-    yield _family(metrics.UNIT_INFO, ((labels, 1) for labels in sorted(units)))
-    items = {(ALL_ITEMS, "全部事项", "All items")}
-    items |= {(item.code, item.title.zh, item.title.en) for item in plan.service_items.values()}
-    yield _family(metrics.ITEM_INFO, ((labels, 1) for labels in sorted(items)))
-    yield _family(
-        metrics.ANNOTATION,
-        (((kind, title.zh, title.en), zone.midnight(day) / _SECOND_US) for day, kind, title in _turns(plan)),
+    units = {(unit.id, unit.title.zh, unit.title.en) for unit in plan.units.values()}
+    yield _titles(metrics.UNIT_INFO, units | {(WHOLE_DISTRICT, "全区", "Whole district")})
+    items = {(item.code, item.title.zh, item.title.en) for item in plan.service_items.values()}
+    yield _titles(metrics.ITEM_INFO, items | {(ALL_ITEMS, "全部事项", "All items")})
+    changes = (
+        ((kind, title.zh, title.en), zone.midnight(day) / _SECOND_US) for day, kind, title in _rule_changes(plan)
     )
+    yield _family(metrics.ANNOTATION, changes)
+
+
+def _titles(metric: Metric, titles: set[tuple[str, str, str]]) -> tuple[Metric, list[Measured]]:
+    return _family(metric, ((labels, 1) for labels in sorted(titles)))
 
 
 def annotation(kind: str, zh: str, en: str, seconds: float) -> Measured:
@@ -176,7 +173,7 @@ def _promise_text(promise: Promise, plan: Plan) -> tuple[str, ...]:
     )
 
 
-def _turns(plan: Plan) -> Iterator[tuple[int, str, Title]]:
+def _rule_changes(plan: Plan) -> Iterator[tuple[int, str, Title]]:
     """The days on which rules of the plan begin or have ended (rule 11): ordinal, kind and a sentence."""
     begin: dict[date, set[str]] = {}
     end: dict[date, set[str]] = {}
@@ -185,19 +182,19 @@ def _turns(plan: Plan) -> Iterator[tuple[int, str, Title]]:
         if promise.effective_to is not None:
             end.setdefault(promise.effective_to, set()).add(promise.id)
     for day, kpis in sorted(begin.items()):
-        whose = _listed(kpis)
+        whose = _names_of(kpis)
         yield day.toordinal(), "rules_begin", Title(zh=f"规则生效：{whose.zh}", en=f"rules begin: {whose.en}")
     for day, kpis in sorted(end.items()):
-        whose = _listed(kpis)
+        whose = _names_of(kpis)
         yield day.toordinal() + 1, "rules_end", Title(zh=f"规则终止：{whose.zh}", en=f"rules end: {whose.en}")
 
 
-_NAMED = 5
+_MOST_NAMED = 5
 """So many promises are named; more are counted."""
 
 
-def _listed(kpis: set[str]) -> Title:
+def _names_of(kpis: set[str]) -> Title:
     names = sorted(kpis)
-    if len(names) <= _NAMED:
+    if len(names) <= _MOST_NAMED:
         return Title(zh="、".join(names), en=", ".join(names))
     return Title(zh=f"{names[0]}等{len(names)}项", en=f"{names[0]} and {len(names) - 1} more")

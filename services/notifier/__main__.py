@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from services.catalog.load.plan_folder import load_plan
 from services.catalog.working_time import WorkingTime
@@ -16,7 +17,9 @@ from services.domain.plan.plan import Plan
 from services.messaging import topics
 from services.messaging.reader import BrokerUnavailable, TopicReader
 from services.notifier.alertmanager import Alertmanager, Mirror, real_now
-from services.notifier.delivery import AlertmanagerAway, Delivery
+from services.notifier.channels.file import FileChannel
+from services.notifier.channels.port import channels_of
+from services.notifier.delivery import AlertmanagerAway, Clocks, Delivery
 from services.notifier.inbox import AcceptedAlerts, Cards
 from services.notifier.journal import Journal, JournalInUse
 from services.notifier.lost_ends import Asking, LostEnds
@@ -34,6 +37,15 @@ _TICK_SECONDS = 0.2
 _COMPLAIN_SECONDS = 30.0
 
 
+class RealTime(NamedTuple):
+    """What is measured in real time, whatever the plan's clock shows."""
+
+    seconds: Callable[[], float] = time.monotonic
+    """From any start."""
+    asking: Asking = Asking()
+    """The pace of finding lost ends."""
+
+
 class Notifier:
     """The parts of one notifier, and the loop that moves what came in to the outbox."""
 
@@ -43,39 +55,31 @@ class Notifier:
         plan: Plan,
         clock: Clock,
         reader: TopicReader,
-        *,
-        seconds: Callable[[], float] = time.monotonic,
-        asking: Asking | None = None,
+        real: RealTime | None = None,
     ) -> None:
-        """`seconds`: real ones, from any start; `asking`: the pace of finding lost ends.
-
-        Raises JournalInUse or ValueError."""
+        """Raises JournalInUse or ValueError."""
+        seconds, asking = real or RealTime()
         working_time = WorkingTime.of(plan)
         self._reader = reader
         self._seconds = seconds
         self._alertmanager = Alertmanager(settings.alertmanager_url)
         self._mirror = Mirror(self._alertmanager, plan)
-        outbox = Journal(settings.outbox)
+        outbox = FileChannel(settings.outbox)
         self._outbox = settings.outbox
         self._numbering = Numbering(_key(settings.outbox.with_suffix(".key")))
-        self._delivery = Delivery(
-            outbox,
-            self._alertmanager.suppressions,
-            may_tell=lambda unit, now: working_time.is_open(now, unit),
-            now=clock.now,
-            plan_text=working_time.text,
-            seconds=seconds,
-        )
+        clocks = Clocks(clock.now, lambda unit, now: working_time.is_open(now, unit), working_time.text, seconds)
+        channels = channels_of(plan.units.values())
+        self._delivery = Delivery(outbox, channels, self._alertmanager.suppressions, clocks)
         accepted = Journal(settings.outbox.with_suffix(".alerts.jsonl"))
-        self.accepted = AcceptedAlerts(accepted, self._delivery.alerts())
+        self.accepted = AcceptedAlerts(accepted, self._delivery.ledger.alerts())
         self._lost_ends = LostEnds(self._alertmanager.listed, seconds, asking)
-        self._cards = Cards(self._delivery.cards())
+        self._cards = Cards(self._delivery.ledger.cards())
         self._complained = float("-inf")
         self.caught_up = False
 
     def run(self, ending: threading.Event) -> None:
-        """Until `ending` is set. What nobody thought of ends the process, which whoever started it starts again: one
-        that only answers that it is ill would be left as it is."""
+        """Until `ending` is set. An unexpected error ends the process, so that it is started again: a process that only
+        answers that it does not work would be left as it is."""
         while not ending.is_set():
             try:
                 self.step()
@@ -91,7 +95,7 @@ class Notifier:
         caught_up = self._reader.caught_up
         for card in self._cards.take(records, caught_up):
             number = self._numbering.of(card)
-            noted = self._delivery.raised_at.get(card_id(number, card.level))
+            noted = self._delivery.ledger.raised_at.get(card_id(number, card.level))
             self._mirror.take(card, number, _since(noted), was_there=noted is not None)
             self._delivery.report(of_card(card, number))
         self._accept_what_no_webhook_reported()
@@ -105,7 +109,7 @@ class Notifier:
         try:
             self._delivery.tick()
         except OSError as error:
-            self._complain(f"{self._outbox}: {error.strerror}: no notice can be delivered")
+            self._complain(f"{error.filename or self._outbox}: {error.strerror}: no notice can be delivered")
         self.caught_up = caught_up
 
     def _accept_what_no_webhook_reported(self) -> None:

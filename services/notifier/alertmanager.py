@@ -116,12 +116,12 @@ class Alertmanager:
 
 
 class Mirror:
-    """The cards that stand, as alerts of the Alertmanager: real start times, plan times in annotations, no case."""
+    """The active cards, as alerts of the Alertmanager: real start times, plan times in annotations, no case."""
 
     def __init__(self, alertmanager: Alertmanager, plan: Plan) -> None:
         self._alertmanager = alertmanager
         self._promises = {promise.id: promise for promise in plan.promises}
-        self._standing: dict[str, PostedAlert] = {}
+        self._active: dict[str, PostedAlert] = {}
         self._news: dict[str, PostedAlert] = {}
         """To be sent at once; kept until it was."""
         self._sent_at = float("-inf")
@@ -131,16 +131,16 @@ class Mirror:
         Alertmanager may have it from an earlier run."""
         id = card_id(number, card.level)
         if not is_active(card):
-            ended = self._standing.pop(id, None)
+            ended = self._active.pop(id, None)
             if ended is None and was_there and card.unit:
                 ended = self._alert(card, number, since.isoformat())
             if ended is not None:
                 self._news[id] = ended
         else:
-            # what changes (the due time after an extension, the unit) is told, the start stays
-            before = self._standing.get(id)
+            # what changes (the due time after an extension, the unit) is sent, the start stays
+            before = self._active.get(id)
             starts_at = before["startsAt"] if before is not None else since.isoformat()
-            alert = self._standing[id] = self._news[id] = self._alert(card, number, starts_at)
+            alert = self._active[id] = self._news[id] = self._alert(card, number, starts_at)
             self._news.pop(f"{id}/{card.unit}", None)  # back before its end there was sent
             if before is not None and before["labels"] != alert["labels"]:
                 self._news[f"{id}/{before['labels']['unit']}"] = before  # to the Alertmanager it is another: it ends
@@ -148,7 +148,7 @@ class Mirror:
     def send(self, now: datetime, seconds: float) -> None:
         """Sends what is new, and everything once a minute. Raises AlertmanagerAway; nothing is forgotten then."""
         again = seconds - self._sent_at >= RESEND_SECONDS
-        due = {**self._standing, **self._news} if again else self._news
+        due = {**self._active, **self._news} if again else self._news
         if not due:
             return
         self._alertmanager.post([self._with_end(id, alert, now) for id, alert in due.items()])
@@ -157,7 +157,7 @@ class Mirror:
             self._sent_at = seconds
 
     def _with_end(self, id: str, alert: PostedAlert, now: datetime) -> PostedAlert:
-        end = now + _ENDS_AFTER if id in self._standing else now
+        end = now + _ENDS_AFTER if id in self._active else now
         # a clock that was set back must not make an alert that ends before it starts: the Alertmanager refuses it
         return {**alert, "endsAt": max(end, datetime.fromisoformat(alert["startsAt"])).isoformat()}
 

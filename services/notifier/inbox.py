@@ -1,17 +1,16 @@
-"""What has come in and is not yet told: alerts accepted from the Alertmanager, cards read from their topic."""
+"""What has come in and is not delivered yet: alerts accepted from the Alertmanager, cards read from their topic."""
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from queue import Empty, SimpleQueue
 from threading import Lock
 
-import orjson
-
-from services.domain.results.cards import RETRACTED, case_name
-from services.domain.results.published import Card, Level
+from services.domain.results.published import Card
 from services.messaging.reader import Record
+from services.messaging.records import cards as card_records
+from services.messaging.records.fields import Unreadable, log_unreadable
 from services.notifier.journal import Journal
-from services.notifier.notice_subject import Alert, card_of, is_active, retracted
+from services.notifier.notice_subject import Alert, is_active, retracted
 
 log = logging.getLogger(__name__)
 
@@ -83,8 +82,8 @@ class Cards:
 
     def __init__(self, delivered: Iterable[Card] = ()) -> None:
         """`delivered`: cards of which a notice was delivered and no end. One that the topic no longer knows was
-        retracted while nobody read: Kafka forgets removed records after a while."""
-        self._absent = {_name_of(card): retracted(card) for card in delivered}
+        retracted while the notifier did not run: Kafka drops removed records after a while."""
+        self._absent = {card_records.name_of(card): retracted(card) for card in delivered}
         self._unread: dict[str, Card] = {}
         self._active: dict[str, Card] = {}
         """Name → the card that is active, for what its end says when its record is removed."""
@@ -97,7 +96,7 @@ class Cards:
             if record.key is None:
                 continue
             self._any = True
-            name = _name(record.key)
+            name = card_records.name_of_key(record.key)
             self._absent.pop(name, None)
             card = self._retracted(name) if record.value is None else self._read(record)
             if card is None:
@@ -118,8 +117,8 @@ class Cards:
     def _no_longer_there(self) -> Iterator[Card]:
         if self._absent and not self._any:
             log.warning(
-                "alert.cards is empty, and %d cards were delivered from it and are active: nothing is said of them "
-                "until its records are there again",
+                "alert.cards is empty, and %d cards were delivered from it and are active: nothing is written about "
+                "them until its records are there again",
                 len(self._absent),
             )
         elif self._absent:
@@ -129,37 +128,13 @@ class Cards:
     def _retracted(self, name: str) -> Card | None:
         """The card whose record is removed; of one that was not active only what the key says."""
         known = self._active.get(name)
-        return _named(name) if known is None else retracted(known)
+        return card_records.retracted_of_name(name) if known is None else retracted(known)
 
     def _read(self, record: Record) -> Card | None:
-        """The card of a record; None, and a word about it, if it is none."""
+        """The card of a record; None if it cannot be read, which is counted and logged."""
         try:
-            return card_of(orjson.loads(record.value or b""))
-        except (ValueError, TypeError, KeyError):
+            return card_records.decode(record.value)
+        except Unreadable as wrong:
             self.unreadable += 1
-            log.warning(
-                "a record of %s is no card (partition %d, offset %d): passed over",
-                record.topic,
-                record.partition,
-                record.offset,
-            )
+            log_unreadable(log, record.topic, record.partition, record.offset, wrong)
             return None
-
-
-def _name_of(card: Card) -> str:
-    return "|".join((card.kpi, card.case, str(card.cycle), card.node, card.level))
-
-
-def _name(key: bytes) -> str:
-    """The key of a record, with the case as people write it."""
-    return case_name(key.decode(errors="replace"))
-
-
-def _named(name: str) -> Card | None:
-    """A retracted card as far as its key describes it; None if it is the key of no card."""
-    kpi, _, rest = name.partition("|")
-    case, *others = rest.rsplit("|", 3)
-    if len(others) != 3 or not others[0].isdecimal() or others[2] not in set(Level):
-        return None
-    cycle, node, level = others
-    return Card(kpi, case, int(cycle), node, level, unit="", raised_at="", due_at="", cleared_at="", reason=RETRACTED)

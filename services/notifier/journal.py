@@ -14,13 +14,13 @@ import orjson
 log = logging.getLogger(__name__)
 
 PRIVATE = 0o600
-"""Notices name cases: nobody but the notifier's user reads them."""
+"""Notices name cases: only the notifier's user may read them."""
 PRIVATE_FOLDER = 0o700
 """Of a folder that is made. One that was there may hold other things, too: it is left as it is."""
 
 
 class JournalInUse(Exception):
-    """Another process writes this file; two notifiers would tell everything twice."""
+    """Another process writes this file; two notifiers would deliver everything twice."""
 
 
 class Journal:

@@ -1,4 +1,4 @@
-"""What a notice can be about: a card, or an alert of the Alertmanager. Each stands or has ended."""
+"""What a notice can be about: a card, or an alert of the Alertmanager. Each is active or has ended."""
 
 import hashlib
 import hmac
@@ -9,22 +9,22 @@ from typing import Any, Self
 from services.domain.results.cards import RETRACTED, WHOLE
 from services.domain.results.published import Card, Level
 
-Told = dict[str, str | int]
+Content = dict[str, str | int]
+"""What a notice says about a subject."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The present state of something that people are told about."""
+    """The present state of something that notices are about."""
 
     id: str
     """What it is known by in the outbox and at the Alertmanager; opaque for a card."""
     group: tuple[str, ...]
-    """Subjects of one group and unit that change at about the same time are told in one notice."""
+    """Subjects of one group and unit that change at about the same time go into one notice."""
     unit: str
     """Who holds it now; empty for a card of which only the key is known."""
-    stands: bool
-    told: Told
-    """What a notice says about it."""
+    active: bool
+    content: Content
     replaced_by: str = ""
     """Of a yellow card that turned red: the red one. Its end belongs into the notice of that one."""
     replaces: str = ""
@@ -34,7 +34,7 @@ class Subject:
 
 
 class Numbering:
-    """Opaque numbers of cards: keyed, so that nobody can find the case by trying cases."""
+    """Opaque numbers of cards: keyed, so that the case cannot be found by trying cases."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
@@ -59,12 +59,12 @@ def is_active(card: Card) -> bool:
 
 
 def retracted(card: Card) -> Card:
-    """A card that turned out never to have been."""
+    """A card that, by the facts known now, was never raised."""
     return card._replace(cleared_at=card.raised_at, reason=RETRACTED)
 
 
 def card_of(content: Mapping[str, Any]) -> Card:
-    """The card that a record or a notice describes; what older versions may not have written is empty.
+    """The card that a notice describes; what older versions may not have written is empty.
 
     Raises KeyError, TypeError or ValueError if it is none.
     """
@@ -84,8 +84,8 @@ def of_card(card: Card, number: str) -> Subject:
         id=card_id(number, card.level),
         group=("card", card.case, str(card.cycle)),
         unit=card.unit,
-        stands=is_active(card),
-        told={"card": number, **{name: value for name, value in card._asdict().items() if value != ""}},
+        active=is_active(card),
+        content={"card": number, **{name: value for name, value in card._asdict().items() if value != ""}},
         replaced_by=card_id(number, Level.RED) if card.reason == "superseded" else "",
         replaces=card_id(number, Level.YELLOW) if card.level == Level.RED else "",
     )
@@ -127,24 +127,23 @@ class Alert:
         }
 
 
-def alert_of(id: str, told: Mapping[str, Any]) -> Alert | None:
+def alert_of(id: str, content: Mapping[str, Any]) -> Alert | None:
     """The alert, firing, that a notice describes; None if it is of something else. A notice does not say what of it are
     labels: all of it is."""
     kind, _, fingerprint = id.partition("/")
     if kind != "alert":
         return None
-    return Alert(fingerprint, "firing", {name: str(text) for name, text in told.items()}, {})
+    return Alert(fingerprint, "firing", {name: str(text) for name, text in content.items()}, {})
 
 
 def of_alert(alert: Alert) -> Subject:
     """An alert about a promise or the machinery; those of one unit go into one notice, as the Alertmanager groups."""
     unit = alert.labels.get("unit", "")
-    told: Told = {**alert.labels, **alert.annotations}
     return Subject(
         id=alert_id(alert.fingerprint),
         group=("alert", alert.labels.get("severity", "")),
         unit=unit,
-        stands=alert.status == "firing",
-        told=told,
+        active=alert.status == "firing",
+        content={**alert.labels, **alert.annotations},
         urgent=alert.labels.get("severity") == "page",
     )

@@ -17,7 +17,8 @@ from typing import NamedTuple
 import orjson
 from kafka import KafkaProducer
 
-from services.messaging.records.fields import Unreadable, WorkerFailure, fields_of, read_failure, text
+from services.messaging.records.fields import Unreadable, fields_of, text
+from services.messaging.records.worker_failures import WorkerFailure, decode, failure_record
 from services.messaging.topics import ANSWER_MS, WORKER_FAILURES
 from services.process.logs import complain
 
@@ -137,8 +138,8 @@ def publish(bootstrap: str, worker: str, failure: WorkerFailure | None) -> None:
     """Publish how a worker dies; None: that it works. Raises KafkaError."""
     producer = KafkaProducer(bootstrap_servers=bootstrap.split(","), bootstrap_timeout_ms=ANSWER_MS, acks="all")
     try:
-        value = None if failure is None else orjson.dumps(failure._asdict())
-        producer.send(WORKER_FAILURES, key=worker.encode(), value=value).get(timeout=ANSWER_MS / 1000)
+        key, value = failure_record(worker, failure)
+        producer.send(WORKER_FAILURES, key=key, value=value).get(timeout=ANSWER_MS / 1000)
     finally:
         producer.close(timeout=1)
 
@@ -163,7 +164,7 @@ def _noted(file: Path) -> _Noted | None:
         fields = fields_of(content)
         lived = fields.get("lived")
         return _Noted(
-            read_failure(content), text(fields, "name"), float(lived) if type(lived) in (int, float) and lived else 0.0
+            decode(content), text(fields, "name"), float(lived) if type(lived) in (int, float) and lived else 0.0
         )
     except (OSError, Unreadable):
         return None

@@ -5,7 +5,7 @@ What is written beside the line are cells of value rows, and says so: each text 
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import matplotlib as mpl
@@ -80,15 +80,9 @@ class Charts:
             axes.plot(times, values, color=_INK, linewidth=1.1, marker="o", markersize=2, clip_on=False)
             if threshold is not None:
                 axes.axhline(threshold.value, color=_FAINT, linewidth=0.8, linestyle=(0, (4, 2)), clip_on=False)
-            low, high = axes.get_ylim()
-            taken: list[float] = []
-            for value, label, colour in _labels(points, threshold):
-                height = (value - low) / (high - low) if high > low else 0.5
-                if all(abs(height - other) >= _APART for other in taken):
-                    taken.append(height)
-                    _write(axes, -0.02, height, label, colour, "right", "center")
-            for place, point in ((0.0, points[0]), (1.0, points[-1])):
-                _write(axes, place, -0.08, point.day, _FAINT, "left" if place == 0 else "right", "top")
+            _write_labels(axes, _labels(points, threshold))
+            _write(axes, points[0].day, _FAINT, _Place(0.0, -0.08, "left", "top"))
+            _write(axes, points[-1].day, _FAINT, _Place(1.0, -0.08, "right", "top"))
             return self._written()
 
     def _written(self) -> str:
@@ -101,9 +95,31 @@ class Charts:
         return svg
 
 
-def _write(axes: Axes, x: float, y: float, cell: Shown, colour: str, across: _Across, along: _Along) -> None:
-    """A cell at a place of the chart (0 to 1 each way)."""
-    text = axes.text(x, y, cell.text, transform=axes.transAxes, color=colour, ha=across, va=along)
+class _Place(NamedTuple):
+    """A place of the chart (0 to 1 each way), and how a text is aligned there."""
+
+    x: float
+    y: float
+    across: _Across
+    along: _Along
+
+
+def _write_labels(axes: Axes, labels: Iterable[tuple[float, Shown, str]]) -> None:
+    """Labels beside the line, each at its value; one that would cover an earlier one is left out."""
+    low, high = axes.get_ylim()
+    taken: list[float] = []
+    for value, label, colour in labels:
+        height = (value - low) / (high - low) if high > low else 0.5
+        if all(abs(height - other) >= _APART for other in taken):
+            taken.append(height)
+            _write(axes, label, colour, _Place(-0.02, height, "right", "center"))
+
+
+def _write(axes: Axes, cell: Shown, colour: str, place: _Place) -> None:
+    """A cell at a place of the chart."""
+    text = axes.text(
+        place.x, place.y, cell.text, transform=axes.transAxes, color=colour, ha=place.across, va=place.along
+    )
     text.set_gid(f"{_CELL}{cell.row} {cell.column}")
 
 

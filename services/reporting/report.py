@@ -1,4 +1,4 @@
-"""What the lead units send each month (section 四 of the plan): per measure, how each promise stands.
+"""What the lead units send each month (section 四 of the plan): per measure, the state of each promise.
 
 Every figure is a cell of a value row and knows which: nothing is computed here but counts of rows, and which of two
 figures is the better one.
@@ -13,7 +13,7 @@ from services.catalog.words.promise_text import in_words
 from services.domain.plan.plan import Plan, Promise, Title, Window
 from services.domain.results.published import WORST_FIRST, State, ValueRow
 from services.domain.time.zone import Zone
-from services.names.samples import number_of
+from services.messaging.records.values import objective_of
 from services.reporting.charts import Charts, Line, Point
 from services.reporting.shown import Shown, row_key, shown
 from services.reporting.times import ReportTimes
@@ -65,7 +65,7 @@ class Entry:
     points: tuple[ValueRow, ...]
     """What is drawn."""
     units: tuple[RowShown, ...]
-    """How each unit stands, in the official window."""
+    """The row of each unit, in the official window."""
     leads: tuple[Title, ...]
     responsible: tuple[Title, ...]
 
@@ -96,7 +96,7 @@ class Report:
         counts = Counter(entry.official.state for entry in self.entries if entry.promise.variant == "official")
         return [(state, counts[state]) for state in WORST_FIRST if counts[state]]
 
-    def standing(self, *states: State) -> list[Entry]:
+    def in_state(self, *states: State) -> list[Entry]:
         """Those in one of these states."""
         return [entry for entry in self.entries if entry.official.state in states]
 
@@ -181,9 +181,7 @@ class Reports:
             )
             for row in points
         ]
-        threshold = official.objective and Line(
-            number_of("objective", official.objective), shown(official, "objective", promise)
-        )
+        threshold = official.objective and Line(objective_of(official.objective), shown(official, "objective", promise))
         return charts.trend(drawn, threshold or None)
 
     def _title(self, unit: str) -> Title:
@@ -217,12 +215,14 @@ def change(promise: Promise, before: ValueRow, now: ValueRow) -> Title | None:
     step = Decimal(now.value) - Decimal(before.value)
     if not step:
         return _SAME
-    relation = promise.target.relation if promise.target else None
-    if relation == ">=" or (relation is None and promise.direction == "rising"):
-        return _BETTER if step > 0 else _WORSE
-    if relation == "<=" or (relation is None and promise.direction == "falling"):
-        return _WORSE if step > 0 else _BETTER
-    return _OTHER
+    better = _BETTER_IS.get(promise.target.relation if promise.target else promise.direction)
+    if better is None:
+        return _OTHER
+    return _BETTER if step * better > 0 else _WORSE
+
+
+_BETTER_IS: dict[str | None, int] = {">=": 1, "rising": 1, "<=": -1, "falling": -1}
+"""Relation of a target, or direction without one → whether a higher figure is better (1) or a lower one (-1)."""
 
 
 def _by_measure(entries: Iterable[Entry]) -> tuple[Measure, ...]:

@@ -12,7 +12,7 @@ _SHARES = ("suspended_share", "extended_share", "withdrawn_share")
 _RELATIONS = {"<=": "≤", ">=": "≥", "=": "="}
 
 NOTHING = "–"
-"""What stands for an empty cell."""
+"""Shown for an empty cell."""
 
 
 class Shown(NamedTuple):

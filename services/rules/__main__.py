@@ -31,7 +31,7 @@ def main() -> int:
         complain(f"{error.filename}: the clock is not set: `kpiwatch up` or `kpiwatch clock` sets it")
         return 3
     if speed <= 0:
-        parser.error("the clock stands still: give the speed that it will have, --speed above 0")
+        parser.error("the clock is stopped: give the speed that it will have, --speed above 0")
     for path in write_rules(plan, speed, given.folder):
         print(path)
     return 0

@@ -1,4 +1,4 @@
-"""Who is told: the Alertmanager's tree of routes, its inhibitions and receivers.
+"""Who gets which alert: the Alertmanager's tree of routes, its inhibitions and receivers.
 
 Groups by unit; one route per severity, which names what the receiver has to do and follows from a promise's strength.
 Working hours are the notifier's business: the Alertmanager knows the real time only.
@@ -13,7 +13,7 @@ from services.rules.durations import DAY, MINUTE, of_plan, text
 SEVERITIES = ("page", "act", "review", "inform")
 
 FOLLOWS_FROM_THE_PIPELINE = "KpiStale|SourceSilent|SweepOld|StreamLagHigh|FiguresOld"
-"""What a standing pipeline brings with it: symptoms of the one cause that pages."""
+"""Symptoms of a stopped pipeline, which is the one cause that pages."""
 COMES_WITHOUT_THE_EXPORTER = "ExporterDown|Watchdog|CardOpen"
 """Everything else is computed from what the exporter says: while it says nothing, nothing begins and nothing ends."""
 
@@ -24,11 +24,11 @@ def routing(plan: Plan, speed: float, notifier_url: str, token_file: str) -> dic
     return {
         "global": {"resolve_timeout": text(5 * MINUTE)},
         "route": {
-            "receiver": "act",  # an alert nobody thought of is not lost
+            "receiver": "act",  # an unforeseen alert is not lost
             "group_by": ["unit"],
             "group_wait": of_plan(30, speed),
             "group_interval": of_plan(5 * MINUTE, speed),
-            # the notifier tells each transition once; what is repeated is for a notifier that lost its outbox
+            # the notifier delivers each transition once; repeats are for a notifier that lost its outbox
             "repeat_interval": text(7 * DAY),
             "routes": [
                 _route("watchdog", 'alertname="Watchdog"', group_by=["alertname"]),
@@ -66,7 +66,7 @@ def _route(receiver: str, matcher: str, **more: Any) -> dict[str, Any]:
 
 
 def _inhibition(cause: str, effect: str, *, equal: Sequence[str] = ()) -> dict[str, Any]:
-    """While the cause stands, nobody is told of its effect. `equal`: labels in which both must agree."""
+    """While the cause is active, no notice is sent about its effect. `equal`: labels in which both must agree."""
     both = {"equal": list(equal)} if equal else {}
     return {"source_matchers": [cause], "target_matchers": [effect], **both}
 

@@ -1,5 +1,6 @@
 """Writes what is generated from a plan: Prometheus' configuration and rules, the Alertmanager's routes."""
 
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from services.domain.plan.plan import Plan
-from services.rules.alerts import EXPORTER_JOB, rule_groups
+from services.rules.alerts import rule_groups
 from services.rules.durations import text
+from services.rules.pipeline_alerts import EXPORTER_JOB
 from services.rules.routes import routing
 
 _HEADER = "# Generated from the plan by `python -m services.rules`. Do not edit: change the plan or services/rules.\n"
@@ -23,7 +25,7 @@ FASTEST_SCRAPE_SECONDS = 2
 
 
 def prometheus_config(speed: float, exporter: str, alertmanager: str) -> dict[str, Any]:
-    """Prometheus' own file: scrapes the exporter, evaluates rules.yml beside it, tells the Alertmanager.
+    """Prometheus' own file: scrapes the exporter, evaluates rules.yml beside it, sends alerts to the Alertmanager.
 
     `exporter` and `alertmanager`: host:port.
     """
@@ -52,28 +54,32 @@ def history_config(prometheus: str) -> dict[str, Any]:
     return {"remote_read": [{"url": f"http://{prometheus}/api/v1/read", "read_recent": True}]}
 
 
-def write_rules(
-    plan: Plan,
-    speed: float,
-    folder: Path,
-    *,
-    exporter: str = "exporter:19100",
-    alertmanager: str = "alertmanager:9093",
-    prometheus: str = "prometheus:9090",
-    notifier_url: str = "http://notifier:19101",
-    token_file: str | Path = TOKEN_FILE,
-    runbooks: str = RUNBOOKS,
-) -> list[Path]:
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the parts of the system answer, host:port; by default as in docker-compose.yml."""
+
+    exporter: str = "exporter:19100"
+    alertmanager: str = "alertmanager:9093"
+    prometheus: str = "prometheus:9090"
+    notifier_url: str = "http://notifier:19101"
+    """Without a path."""
+    token_file: str | Path = TOKEN_FILE
+    """The file with the token of the notifier's webhook, as the Alertmanager sees it."""
+
+
+DOCKER = Addresses()
+
+
+def write_rules(plan: Plan, speed: float, folder: Path, at: Addresses = DOCKER) -> list[Path]:
     """Writes prometheus/prometheus.yml, rules.yml and history.yml, and alertmanager/alertmanager.yml under `folder`.
 
     `speed`: plan seconds per real second; 1 is what is committed under deploy/, others are written at start.
-    `token_file`: the file with the token of the notifier's webhook, as the Alertmanager sees it.
     """
     files = {
-        folder / "prometheus" / "prometheus.yml": prometheus_config(speed, exporter, alertmanager),
-        folder / "prometheus" / "rules.yml": rule_groups(plan, speed, runbooks),
-        folder / "prometheus" / "history.yml": history_config(prometheus),
-        folder / "alertmanager" / "alertmanager.yml": routing(plan, speed, notifier_url, str(token_file)),
+        folder / "prometheus" / "prometheus.yml": prometheus_config(speed, at.exporter, at.alertmanager),
+        folder / "prometheus" / "rules.yml": rule_groups(plan, speed, RUNBOOKS),
+        folder / "prometheus" / "history.yml": history_config(at.prometheus),
+        folder / "alertmanager" / "alertmanager.yml": routing(plan, speed, at.notifier_url, str(at.token_file)),
     }
     for path, content in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)

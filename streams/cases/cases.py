@@ -18,16 +18,18 @@ from services.domain.intake.admission import Admission, Admitted
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.intake.serialize import serialize
 from services.domain.judging.judge import Judge
-from services.domain.results.cards import RETRACTED, written_card
+from services.domain.results.cards import RETRACTED
 from services.domain.results.case_partition import CasePartition, Effects, TurnedAway
 from services.domain.results.verdicts import written_verdict
 from services.domain.sums.tally import Tally
 from services.domain.time.zone import Instant
-from services.messaging import tally_log
-from services.messaging.codec import dump_row, load_row
-from services.messaging.records import quarantine as quarantine_log
-from services.messaging.records.dead_letters import DeadLetter
-from services.messaging.tally_log import Record
+from services.messaging.records import tallies as tally_records
+from services.messaging.records.cards import card_record
+from services.messaging.records.dead_letters import Arrived, DeadLetter
+from services.messaging.records.fields import KeyValue
+from services.messaging.records.quarantine import quarantine_record
+from services.messaging.records.rows import dump_row, load_row
+from services.messaging.records.verdicts import verdict_record
 from services.messaging.topics import (
     ALERT_CARDS,
     CASE_EVENTS,
@@ -115,10 +117,10 @@ class Cases:
 
     async def _publish_all(self, number: int, partition: CasePartition) -> None:
         epoch = self._delivery.epoch(number)
-        await self._delivery.send_many(self._topics.tallies, 0, [tally_log.claim(number, epoch)])
+        await self._delivery.send_many(self._topics.tallies, 0, [tally_records.claim(number, epoch)])
         partition.changed.clear()
-        rows = [tally_log.row(number, epoch, key, tally) for key, tally in partition.tallies.items()]
-        await self._delivery.send_many(self._topics.tallies, 0, [*rows, tally_log.complete(number, epoch)])
+        rows = [tally_records.row(number, epoch, key, tally) for key, tally in partition.tallies.items()]
+        await self._delivery.send_many(self._topics.tallies, 0, [*rows, tally_records.complete(number, epoch)])
         await self._tell(number, partition.standing(), self._now())
 
     # ---- events --------------------------------------------------------------------------------------
@@ -128,7 +130,7 @@ class Cases:
         partition.catching_up = self._is_catching_up(tp.partition)
         self._sent_letters.begin(tp.partition, records[0].offset, records[0].timestamp)
         effects: list[Effects] = []
-        letters: list[Record] = []
+        letters: list[KeyValue] = []
         try:
             self._take(tp, records, partition, now, effects, letters)
         except TooManyDeadLetters:
@@ -144,7 +146,7 @@ class Cases:
             await self._delivery.publish(tp.partition)
             await self._tell(tp.partition, effects, now)
 
-    async def _send_letters(self, number: int, letters: list[Record]) -> None:
+    async def _send_letters(self, number: int, letters: list[KeyValue]) -> None:
         """All of them are in their topic; those that an earlier owner has sent are not sent again."""
         unsent = await self._sent_letters.without_sent(number, letters)
         await self._delivery.send_many(self._topics.dead_letters, 0, unsent)
@@ -157,7 +159,7 @@ class Cases:
         partition: CasePartition,
         now: Instant,
         effects: list[Effects],
-        letters: list[Record],
+        letters: list[KeyValue],
     ) -> None:
         """Add each record's fact to its case, or its letter to the letters. Raises TooManyDeadLetters."""
         admit, check_placed, good = self._admission.admit, self._placement.check, 0
@@ -184,36 +186,23 @@ class Cases:
                 self._turn_away(away, admitted, record, tp, letters)
         self._limit.taken(good)
 
-    def _turn_away(self, away: TurnedAway, admitted: Admitted, record: Event, tp: TP, letters: list[Record]) -> None:
+    def _turn_away(self, away: TurnedAway, admitted: Admitted, record: Event, tp: TP, letters: list[KeyValue]) -> None:
         """A letter of the fact that does not count: the one in hand, or one that the case had kept until now."""
         if away.fact is admitted.fact:
             self._refuse(_of_the_case(away.reason, kept=False), record, tp, letters, digest=away.fact.digest)
             return
-        letter = DeadLetter.of_record(
-            _of_the_case(away.reason, kept=True),
-            orjson.dumps(serialize(admitted.key, away.fact)),
-            topic=self._topics.events,
-            partition=tp.partition,
-            offset=None,
-            received=away.fact.received,
-            digest=away.fact.digest,
-        )
-        letters.append((letter.key, letter.encode()))  # the limit is on events that come in
+        original = orjson.dumps(serialize(admitted.key, away.fact))
+        event = Arrived(self._topics.events, tp.partition, None, away.fact.received, original)
+        letter = DeadLetter.of(_of_the_case(away.reason, kept=True), event, away.fact.digest)
+        letters.append(letter.record())  # the limit is on events that come in
 
     def _refuse(
-        self, refused: Refused, record: Event, tp: TP, letters: list[Record], digest: str | None = None
+        self, refused: Refused, record: Event, tp: TP, letters: list[KeyValue], digest: str | None = None
     ) -> None:
-        letter = DeadLetter.of_record(
-            refused,
-            record.value,
-            topic=self._topics.events,
-            partition=tp.partition,
-            offset=record.offset,
-            received=record.timestamp * 1000,
-            digest=digest,
-            headers=record.headers,
-        )
-        letters.append((letter.key, letter.encode()))
+        received = record.timestamp * 1000
+        event = Arrived(self._topics.events, tp.partition, record.offset, received, record.value, record.headers)
+        letter = DeadLetter.of(refused, event, digest)
+        letters.append(letter.record())
         self._limit.refused(letter.reason)
 
     # ---- time ----------------------------------------------------------------------------------------
@@ -237,11 +226,11 @@ class Cases:
         changed = partition.changed
         if changed:
             tallies = partition.tallies
-            rows = [tally_log.row(number, epoch, key, tallies.get(key, _EMPTY)) for key in changed]
+            rows = [tally_records.row(number, epoch, key, tallies.get(key, _EMPTY)) for key in changed]
             partition.forget_empty()
             changed.clear()
             await self._delivery.send_many(self._topics.tallies, 0, rows)
-        progress = tally_log.Progress(
+        progress = tally_records.Progress(
             partition=number,
             epoch=epoch,
             swept_to=self._swept_to.get(number, 0),
@@ -294,25 +283,22 @@ class Cases:
     # ---- telling -------------------------------------------------------------------------------------
     async def _tell(self, number: int, effects: Iterable[Effects], now: Instant) -> None:
         """Publish cards, rulings and quarantines, in the partition of their case."""
-        cards: list[Record] = []
-        verdicts: list[Record] = []
-        quarantines: list[Record] = []
+        cards: list[KeyValue] = []
+        verdicts: list[KeyValue] = []
+        quarantines: list[KeyValue] = []
         causes: Counter[str] = Counter()
         zone = self._judge.law.zone
         for effect in effects:
             key = effect.key.decode()
             if effect.quarantine is not None:
                 causes[effect.quarantine.cause] += 1
-                quarantines.append(quarantine_log.record(effect.key, effect.quarantine, zone))
+                quarantines.append(quarantine_record(effect.key, effect.quarantine, zone))
             for state in effect.cards:
-                name = f"{state.kpi}|{key}|{state.cycle}|{state.node}|{state.level}".encode()
-                gone = state.reason == RETRACTED
-                cards.append((name, None if gone else orjson.dumps(written_card(state, key, zone)._asdict())))
+                cards.append(card_record(state, key, zone))
             for ruling in effect.rulings:
-                name = f"{ruling.kpi}|{key}|{ruling.cycle}".encode()
                 gone = ruling.verdict == RETRACTED
                 verdict = None if gone else written_verdict(ruling, key, self._judge, now)
-                verdicts.append((name, None if verdict is None else orjson.dumps(verdict._asdict())))
+                verdicts.append(verdict_record(ruling.kpi, key, ruling.cycle, verdict))
         if cards:
             await self._delivery.send_many(self._topics.cards, number, cards)
         if verdicts:

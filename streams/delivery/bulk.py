@@ -52,10 +52,11 @@ from faust.types import TP
 from faust.types.topics import TopicT
 from faust.types.tuples import FutureMessage
 
+from services.messaging.records.rows import CLAIM_KEY, encode
 from services.messaging.topics import LARGEST_BATCH
 from streams.delivery.freeze_guard import Pulse
 from streams.delivery.header_names import read_any_header_name
-from streams.delivery.rows import CLAIM_KEY, Change, MemoryStore, PartitionRows, RocksStore, Store, encode
+from streams.delivery.rows import Change, MemoryStore, PartitionRows, RocksStore, Store
 
 Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
 Handler: TypeAlias = Callable[[TP, Sequence[Record]], Awaitable[None]]

@@ -27,16 +27,13 @@ from typing import Protocol, TypeAlias
 
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch, WriteOptions
 
-CLAIM_KEY = b""
-"""Key of a claim in the changelog, and of the place in a store. No row may use it."""
-
-EPOCH_HEADER = "epoch"
+from services.messaging.records.fields import Unreadable
+from services.messaging.records.rows import CLAIM_KEY, decode
 
 Change: TypeAlias = tuple[bytes, bytes | None]
 
 _log = logging.getLogger(__name__)
 
-_EPOCH = struct.Struct(">q")
 _PLACE = struct.Struct(">qq")
 
 _CACHE_BYTES = 256 << 20
@@ -53,41 +50,8 @@ class ChangelogRecord(Protocol):
     headers: Sequence[tuple[str, bytes]]
 
 
-class NotOurs(ValueError):
-    """A changelog record that was not written by this program. Says why, and never quotes from it."""
-
-
 class Superseded(Exception):
     """Another worker has claimed this partition: this one must not write to it any more."""
-
-
-def encode(epoch: int, row: bytes | None) -> tuple[bytes | None, list[tuple[str, bytes]]]:
-    """Value and headers of a changelog record."""
-    if row is None:
-        return None, [(EPOCH_HEADER, _EPOCH.pack(epoch))]
-    return _EPOCH.pack(epoch) + row, []
-
-
-def decode(record: ChangelogRecord) -> tuple[int, bytes | None]:
-    """Epoch and row of a changelog record. Raises NotOurs."""
-    value = record.value
-    if value is not None:
-        if len(value) < _EPOCH.size:
-            raise NotOurs("it is too short to have an epoch")
-        return _epoch(value), value[_EPOCH.size :]
-    for name, content in record.headers:
-        if name == EPOCH_HEADER:
-            if type(content) is not bytes or len(content) != _EPOCH.size:
-                raise NotOurs("its epoch is none")
-            return _epoch(content), None
-    raise NotOurs("it has no epoch")
-
-
-def _epoch(content: bytes) -> int:
-    epoch: int = _EPOCH.unpack_from(content)[0]
-    if epoch < 0:
-        raise NotOurs("its epoch is below 0")
-    return epoch
 
 
 class Store(Protocol):
@@ -337,8 +301,8 @@ class PartitionRows(MutableMapping[bytes, bytes]):
             try:
                 writer, row = decode(record)
                 if writer > position:
-                    raise NotOurs("its epoch is of a claim that is still to come")
-            except NotOurs as wrong:
+                    raise Unreadable("its epoch is of a claim that is still to come")
+            except Unreadable as wrong:
                 self._pass_over(position, wrong)
                 self._hold(key, position)
                 if changes.get(key, self.get(key)) is None:

@@ -8,16 +8,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-import orjson
 from faust.types import TP
 
 from services.domain.judging.data_quality import PREFIX, signal_rows
 from services.domain.judging.judge import Judge
-from services.domain.results.published import ValueRow
 from services.domain.results.value_rows import Valuer
 from services.domain.time.zone import Instant, instant_of
-from services.messaging.records.fields import SIGNAL, Unreadable, passed_over, read_row
-from services.messaging.tally_log import Record, TallyLog
+from services.messaging.records.fields import KeyValue, Unreadable, log_unreadable
+from services.messaging.records.values import Times, decode_row, is_signal, row_key, row_record, signal_record
+from services.messaging.tally_log import TallyLog
 from services.messaging.topics import KPI_TALLIES, KPI_VALUES
 from services.process.clock import Clock
 from streams.delivery.bulk import BulkDelivery
@@ -80,7 +79,7 @@ class Kpis:
         for record in records:
             wrong = self._log.append(record.key, record.value)
             if wrong:
-                passed_over(_logger, tp.topic, tp.partition, record.offset, wrong)
+                log_unreadable(_logger, tp.topic, tp.partition, record.offset, wrong)
 
     async def on_values(self, tp: TP, records: Sequence[Event]) -> None:
         """Records of `kpi.values`, our own or an earlier owner's: what is published already."""
@@ -89,16 +88,16 @@ class Kpis:
             if record.value is None:
                 self._published.pop(key, None)
                 self._stood.pop(key, None)
-            elif not self._published.setdefault(key, ()) and not key.startswith(SIGNAL):
+            elif not self._published.setdefault(key, ()) and not is_signal(key):
                 try:
                     self._take_over(key, record.value)
                 except Unreadable as wrong:  # published anew, or removed, when everything is published next
-                    passed_over(_logger, tp.topic, tp.partition, record.offset, wrong)
+                    log_unreadable(_logger, tp.topic, tp.partition, record.offset, wrong)
 
     def _take_over(self, key: bytes, value: bytes) -> None:
         """How an earlier owner saw a promise stand, so that a restart does not forget what changed today, and does not
         leave its rows as if they were new while a partition is behind them."""
-        published = read_row(value)
+        published = decode_row(value)
         if published.as_of is not None:
             reached = published.as_of - 1
             day = self._judge.law.zone.day(reached)
@@ -136,23 +135,23 @@ class Kpis:
         rows = self._valuer.rows(tallies, as_of, self._log.last_events(), kpis=kpis, lagging=lagging)
         self._log.changed.clear()
         zone = self._judge.law.zone
-        times = {"computed_at": zone.text(now), "watermark": zone.text(watermark)}
-        records: list[Record] = []
+        times = Times(zone.text(now), zone.text(watermark))
+        records: list[KeyValue] = []
         seen = set()
         for row in rows:
-            key = value_key(row)
+            key = row_key(row)
             seen.add(key)
             content = (*row[:6], *row[7:])
             if everything or self._published.get(key) != content:
                 self._published[key] = content
                 stood = self._stood[key] = stands(self._stood.get(key), row.state, day)
-                records.append((key, orjson.dumps(row._asdict() | times | {"state_at_midnight": stood.at_midnight})))
+                records.append(row_record(row, times, stood.at_midnight))
         if everything:
             for signal in (*signal_rows(tallies, day), *self._valuer.beside(tallies, as_of)):
-                key = f"signal|{signal.signal}|{signal.unit}|{signal.item}".encode()
-                seen.add(key)
-                self._published[key] = tuple(signal)
-                records.append((key, orjson.dumps(signal._asdict() | times)))
+                record = signal_record(signal, times)
+                seen.add(record[0])
+                self._published[record[0]] = tuple(signal)
+                records.append(record)
             for key in self._published.keys() - seen:
                 records.append((key, None))
                 del self._published[key]
@@ -162,8 +161,3 @@ class Kpis:
         outdated = self._log.take_superseded()
         if outdated:
             await self._delivery.send_many(KPI_TALLIES, 0, [(key, None) for key in outdated])
-
-
-def value_key(row: ValueRow) -> bytes:
-    """The key of a value row in `kpi.values`."""
-    return "|".join((row.kpi, row.variant, row.unit, row.item, row.window)).encode()

@@ -26,7 +26,7 @@ from services.local.ports import free_ports
 from services.messaging import topics
 from services.process.clock import Clock
 from services.process.settings import Settings
-from services.rules.write import write_rules
+from services.rules.write import Addresses, write_rules
 
 SPEED = 300
 """Plan seconds per real second: a morning of working hours lasts 36 s."""
@@ -152,10 +152,12 @@ def system(tmp_path_factory: pytest.TempPathFactory, prometheus_tools: Monitorin
             load_plan(settings.plan),
             SPEED,
             folder,
-            exporter=f"127.0.0.1:{ports['exporter']}",
-            alertmanager=f"127.0.0.1:{ports['alertmanager']}",
-            notifier_url=f"http://127.0.0.1:{ports['notifier']}",
-            token_file=settings.webhook_token,
+            Addresses(
+                exporter=f"127.0.0.1:{ports['exporter']}",
+                alertmanager=f"127.0.0.1:{ports['alertmanager']}",
+                notifier_url=f"http://127.0.0.1:{ports['notifier']}",
+                token_file=settings.webhook_token,
+            ),
         )
         producer = KafkaProducer(bootstrap_servers=broker.bootstrap)
         running.callback(producer.close)

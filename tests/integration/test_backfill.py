@@ -17,11 +17,12 @@ from services.catalog.load.calendars import load_calendar
 from services.catalog.load.plan_folder import load_plan
 from services.cli.__main__ import main
 from services.domain.plan.statutory_time import Law
+from services.domain.results.published import ValueRow
 from services.local import prometheus
 from services.local.http_process import WebPart
 from services.local.monitoring_tools import MonitoringTools
+from services.messaging.records.values import figures_of
 from services.names import metrics
-from services.names.samples import number_of
 from services.rules.write import write_rules
 from services.simulator.district.profile import profile
 from services.simulator.simulation import History
@@ -119,10 +120,11 @@ def cells(events: Path) -> dict[str, Series]:
     with out.open(encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines):
             labels = {name: row[name] for name in metrics.ROW_LABELS}
+            figures = figures_of(ValueRow(**row))
             for column, metric in metrics.ROW_METRICS.items():
                 if row[column]:
                     series = found[metric.name].setdefault(tuple(sorted(labels.items())), {})
-                    series[row["window_end"]] = number_of(column, row[column])
+                    series[row["window_end"]] = figures[column]
             state = tuple(sorted((labels | {"state": row["state"]}).items()))
             found[metrics.STATE.name].setdefault(state, {})[row["window_end"]] = 1
     return found

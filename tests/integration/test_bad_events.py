@@ -26,12 +26,12 @@ from services.domain.judging.judge import Judge
 from services.domain.results.value_rows import Valuer
 from services.local.kafka import Broker
 from services.local.ports import free_ports
-from services.messaging import topics
-from services.messaging.archive_feed import addressed
+from services.messaging import dead_letter_reader, topics
+from services.messaging.dead_letter_reader import original_of
 from services.messaging.reader import TopicReader
-from services.messaging.records import dead_letters as dead_letter
-from services.messaging.records.dead_letters import DeadLetter, original_of
-from services.messaging.tally_reader import read_standing
+from services.messaging.records.case_events import record_of_line
+from services.messaging.records.dead_letters import DeadLetter
+from services.messaging.tally_reader import read_tallies
 from services.process.settings import Settings
 from services.replay.replay import replay
 from tests.broken_names import GbkName
@@ -139,13 +139,13 @@ class Town:
             partition=topics.partition_of(key, PARTITIONS),
         )
 
-    def letters(self) -> list[dead_letter.DeadLetter]:
-        return [filed.letter for filed in dead_letter.read(self.broker.bootstrap)]
+    def letters(self) -> list[DeadLetter]:
+        return [filed.letter for filed in dead_letter_reader.read(self.broker.bootstrap)]
 
     def assert_values_are_those_of_the_good_events(self) -> None:
         file = self.folder / "good.jsonl"
         file.write_bytes(b"".join(line + b"\n" for line in self.good))
-        standing = read_standing(self.broker.bootstrap, PARTITIONS, NOW_US - 1, timeout_seconds=40)
+        standing = read_tallies(self.broker.bootstrap, PARTITIONS, NOW_US - 1, timeout_seconds=40)
         found = Valuer(self.judge).rows(standing.tallies, NOW_US, standing.last_events)
         assert found == list(replay([str(file)], self.system.settings.plan, [NOW_US], processes=1).rows)
 
@@ -173,7 +173,7 @@ def test_each_bad_event_gets_one_dead_letter_and_nothing_else_is_lost(town: Town
         reasons = {int(row["line"]): Reason(row["reason"]) for row in csv.DictReader(text)}
     for number, line in enumerate((GOLDEN / "events.jsonl").read_bytes().splitlines(), 1):
         if line:
-            key, headers = addressed(line)
+            key, headers = record_of_line(line)
             town.send(key, line, [*headers], bad=reasons.get(number))
             if number not in reasons:
                 town.good.append(line)
@@ -230,7 +230,7 @@ def test_each_bad_event_gets_one_dead_letter_and_nothing_else_is_lost(town: Town
 
 def test_a_large_original_is_shown_and_sent_again_from_where_it_lies(town: Town) -> None:
     """Behind the first test: its letters are there."""
-    numbers = {filed.number: filed.letter for filed in dead_letter.read(town.broker.bootstrap)}
+    numbers = {filed.number: filed.letter for filed in dead_letter_reader.read(town.broker.bootstrap)}
     number = next(n for n, letter in numbers.items() if letter.whole is not None and letter.whole.bytes > 1_900_000)
     code, said = town.cli("show", str(number))
     assert code == 0 and len(said) < 10_000 and b"SHA-256" in said and b"header   trace: 7" in said, said[:500]

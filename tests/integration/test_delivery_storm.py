@@ -19,7 +19,8 @@ import kafka as kafka_python
 import pytest
 from kafka.admin import KafkaAdminClient, NewTopic
 
-from streams.delivery.rows import CLAIM_KEY, NotOurs, decode, encode
+from services.messaging.records.fields import Unreadable
+from services.messaging.records.rows import CLAIM_KEY, decode, encode
 from tests.integration.delivery_worker import ID_BYTES, SWEEP_KEY, ids
 
 PARTITIONS = 8
@@ -172,7 +173,7 @@ class Group:
         for record in self._read(f"{self.app_id}-counts-changelog"):
             try:
                 epoch, row = (record.offset, None) if record.key == CLAIM_KEY else decode(record)
-            except NotOurs:  # made by hand: readers pass it over
+            except Unreadable:  # made by hand: readers pass it over
                 epoch, row = -1, b""
             found[record.partition].append((record.offset, record.key, epoch, row))
         return found

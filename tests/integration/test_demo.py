@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from dashboards.page import Language
-from services.local.exporter_summary import Standing, standing
+from services.local.exporter_summary import ExporterSummary, ask_exporter
 from services.local.monitoring_tools import MonitoringTools
 from services.process.clock import Clock
 from services.process.settings import variable
@@ -82,13 +82,13 @@ def test_the_demo_shows_promises_cards_and_alerts(demo: Up) -> None:
     assert demo.notices()
 
 
-def until_the_district_shows(demo: Up) -> Standing:
+def until_the_district_shows(demo: Up) -> ExporterSummary:
     """Waits for promises in every state, both cards, alerts and notices; gives the last look in any case."""
     exporter = f"http://127.0.0.1:{demo.ports['exporter_port']}/metrics"
     alerts = f"http://127.0.0.1:{demo.ports['alertmanager_port']}/api/v2/alerts"
     end = time.monotonic() + PATIENCE_SECONDS
     while True:
-        shown = standing(exporter)
+        shown = ask_exporter(exporter)
         assert shown, demo.said
         everything = min(shown.met, shown.at_risk, shown.missed, shown.yellow, shown.red) > 0
         if (everything and demo.notices() and len(httpx.get(alerts).json()) > 20) or time.monotonic() > end:
@@ -177,7 +177,7 @@ def test_days_that_are_backfilled_fill_the_same_dashboards(
 def test_it_ends_with_all_its_parts_and_goes_on_with_its_data(demo: Up) -> None:
     pids, told = demo.pids(), demo.notices()
     exporter = f"http://127.0.0.1:{demo.ports['exporter_port']}/metrics"
-    shown = standing(exporter)
+    shown = ask_exporter(exporter)
     assert shown
     assert demo.end(signal.SIGINT) == 0
     assert alive(pids) == []

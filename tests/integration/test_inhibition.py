@@ -22,7 +22,7 @@ from services.local.http_process import WebPart
 from services.local.monitoring_tools import MonitoringTools
 from services.local.ports import free_ports
 from services.messaging.reader import TopicReader
-from services.notifier.__main__ import Notifier
+from services.notifier.__main__ import Notifier, RealTime
 from services.notifier.alertmanager import CARD_ALERT, Alertmanager, Mirror, real_now
 from services.notifier.lost_ends import Asking
 from services.notifier.notice_subject import card_id
@@ -30,7 +30,7 @@ from services.notifier.webhook import notifier_app
 from services.process.clock import Clock
 from services.process.settings import Settings
 from services.rules.alerts import rule_groups
-from services.rules.write import write_rules
+from services.rules.write import Addresses, write_rules
 
 WATER, OTHER_WATER = "liangjiang-water", "sino-french-water"
 SYMPTOMS = ("KpiStale", "SourceSilent", "SweepOld", "StreamLagHigh", "FiguresOld")
@@ -46,7 +46,7 @@ def plan() -> Plan:
 @pytest.fixture
 def manager(plan: Plan, tmp_path: Path, prometheus_tools: MonitoringTools) -> Iterator[WebPart]:
     """An Alertmanager with the generated routes and nothing standing; whom it would tell does not matter here."""
-    write_rules(plan, 1, tmp_path, notifier_url="http://127.0.0.1:9")
+    write_rules(plan, 1, tmp_path, Addresses(notifier_url="http://127.0.0.1:9"))
     running = alertmanager.start(tmp_path / "am", tmp_path / "alertmanager" / "alertmanager.yml", prometheus_tools)
     yield running
     running.stop()
@@ -195,7 +195,7 @@ def notifying(plan: Plan, settings: Settings, token: str, asking: Asking) -> Ite
     """A notifier with its webhook, in opening hours."""
     clock = Clock.simulated(settings.outbox.with_name("clock.json"))
     clock.set(Zone("Asia/Shanghai").instant(datetime.fromisoformat("2021-10-12T09:05")), 0)
-    notifier = Notifier(settings, plan, clock, cast(TopicReader, NoCards()), asking=asking)
+    notifier = Notifier(settings, plan, clock, cast(TopicReader, NoCards()), RealTime(asking=asking))
     app = notifier_app(notifier.accepted.accept, lambda: True, lambda: True, token=token)
     server = uvicorn.Server(
         uvicorn.Config(app, host="127.0.0.1", port=settings.notifier_port, log_level="warning", log_config=None)
@@ -229,7 +229,7 @@ def test_the_end_of_an_alert_that_is_inhibited_reaches_its_unit_and_so_does_its_
     port, at = free_ports(2)
     settings = Settings(outbox=tmp_path / "outbox.jsonl", notifier_port=port, alertmanager_url=f"http://127.0.0.1:{at}")
     (tmp_path / "token").write_text("secret")
-    write_rules(plan, 3000, tmp_path, notifier_url=f"http://127.0.0.1:{port}", token_file=tmp_path / "token")
+    write_rules(plan, 3000, tmp_path, Addresses(notifier_url=f"http://127.0.0.1:{port}", token_file=tmp_path / "token"))
     tree = tmp_path / "alertmanager" / "alertmanager.yml"
 
     def told(name: str) -> list[str]:

@@ -17,7 +17,7 @@ from services.domain.results.value_rows import Valuer
 from services.local.kafka import Broker
 from services.messaging import topics
 from services.messaging.reader import TopicReader
-from services.messaging.tally_reader import read_standing
+from services.messaging.tally_reader import read_tallies
 from services.process.settings import Settings
 from services.replay import replay as replaying
 from services.replay.replay import Replayed
@@ -68,7 +68,7 @@ class Story:
         return replaying.replay([str(self.file)], self.plan, [NOW], with_cards=True, processes=1)
 
     def values(self) -> list[ValueRow]:
-        standing = read_standing(self.broker.bootstrap, PARTITIONS, NOW - 1, timeout_seconds=60)
+        standing = read_tallies(self.broker.bootstrap, PARTITIONS, NOW - 1, timeout_seconds=60)
         return Valuer(self.judge).rows(standing.tallies, NOW, standing.last_events)
 
     def latest(self, topic: str) -> dict[bytes, bytes]:

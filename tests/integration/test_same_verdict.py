@@ -22,10 +22,10 @@ from services.domain.judging.judge import Judge
 from services.domain.results.value_rows import Valuer
 from services.domain.time.rfc3339 import instant_from
 from services.local.kafka import Broker
-from services.messaging import topics
+from services.messaging import dead_letter_reader, topics
 from services.messaging.codec import CODEC
-from services.messaging.records import dead_letters as dead_letter
-from services.messaging.tally_reader import read_standing
+from services.messaging.records.dead_letters import DeadLetter
+from services.messaging.tally_reader import read_tallies
 from services.process.settings import Settings
 from services.replay.replay import Replayed, replay
 from tests.integration.system import ROOT, System
@@ -78,7 +78,7 @@ def test_mutated_events_get_the_same_verdict_by_file_and_by_topic(
     system.feed(lines)
     by_file = replay([str(file)], system.settings.plan, [NOW], processes=1)
 
-    standing = read_standing(system.settings.bootstrap, PARTITIONS, NOW - 1, timeout_seconds=600)
+    standing = read_tallies(system.settings.bootstrap, PARTITIONS, NOW - 1, timeout_seconds=600)
     judge = Judge(shipped_plan(), load_calendar("cn"))
     assert Valuer(judge).rows(standing.tallies, NOW, standing.last_events) == list(by_file.rows)
     sent = records(system)
@@ -136,9 +136,9 @@ def verdicts_of_file(replayed: Replayed, lines: list[bytes]) -> Verdicts:
 
 def verdicts_of_topic(system: System, sent: dict[tuple[int, int], bytes]) -> Verdicts:
     until = time.monotonic() + 120
-    letters: dict[bytes, dead_letter.DeadLetter] = {}
+    letters: dict[bytes, DeadLetter] = {}
     while time.monotonic() < until:
-        held = {filed.letter.key: filed.letter for filed in dead_letter.read(system.settings.bootstrap)}
+        held = {filed.letter.key: filed.letter for filed in dead_letter_reader.read(system.settings.bootstrap)}
         if held and held.keys() == letters.keys():
             break
         letters = held
@@ -147,7 +147,7 @@ def verdicts_of_topic(system: System, sent: dict[tuple[int, int], bytes]) -> Ver
     )
 
 
-def event_of(letter: dead_letter.DeadLetter, sent: dict[tuple[int, int], bytes]) -> bytes:
+def event_of(letter: DeadLetter, sent: dict[tuple[int, int], bytes]) -> bytes:
     if letter.partition is None or letter.offset is None:
         return letter.original
     return sent[letter.partition, letter.offset]

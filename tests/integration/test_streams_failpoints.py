@@ -23,10 +23,9 @@ from services.domain.results.published import Card, State, ValueRow, Verdict
 from services.domain.results.value_rows import Valuer
 from services.domain.time.zone import Instant
 from services.local.kafka import Broker
-from services.messaging import topics
+from services.messaging import dead_letter_reader, topics
 from services.messaging.reader import TopicReader
-from services.messaging.records import dead_letters as dead_letter
-from services.messaging.tally_reader import read_standing
+from services.messaging.tally_reader import read_tallies
 from services.process.clock import Clock
 from services.process.settings import Settings
 from tests.integration.crash_story import Standing, Truth, day_end, days, write_plan
@@ -104,7 +103,7 @@ class Story:
     # ---- what is published -------------------------------------------------------------------------
     def standing(self) -> Standing:
         """What the running system says as of now, once everything of the story so far is in it."""
-        standing = read_standing(self.broker.bootstrap, PARTITIONS, self.now - 1, timeout_seconds=45)
+        standing = read_tallies(self.broker.bootstrap, PARTITIONS, self.now - 1, timeout_seconds=45)
         told = self.latest(topics.ALERT_CARDS, topics.CASE_VERDICTS).values()
         cards = [Card(**body) for body in told if "level" in body]
         verdicts = [Verdict(**body)._replace(judged_at="") for body in told if "verdict" in body]
@@ -146,7 +145,7 @@ class Story:
 
     def assert_letters(self) -> None:
         """Each bad event has one dead letter, under one key however often it was told of."""
-        filed = [each.letter for each in dead_letter.read(self.broker.bootstrap)]
+        filed = [each.letter for each in dead_letter_reader.read(self.broker.bootstrap)]
         letters = {letter.key: letter for letter in filed}
         of_records = [letter.key for letter in filed if letter.digest is None]
         assert len(of_records) == len(set(of_records)), "a record has one letter, however often it is delivered"

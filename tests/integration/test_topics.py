@@ -20,7 +20,8 @@ from services.local.kafka import Broker
 from services.messaging import topics
 from services.messaging.archive_feed import feed
 from services.messaging.codec import admission
-from services.messaging.records.dead_letters import DeadLetter, read
+from services.messaging.dead_letter_reader import read
+from services.messaging.records.dead_letters import Arrived, DeadLetter
 from services.process.settings import Settings
 from streams.delivery.bulk import _Producer
 
@@ -92,9 +93,7 @@ def test_a_dead_letter_is_listed_shown_mended_and_sent_again_by_its_own_source(b
         admission(load_plan(PLAN)).admit(bad)
     with KafkaProducer(bootstrap_servers=broker.bootstrap, acks="all") as producer:
         for offset, original in enumerate((bad, b"no event")):
-            letter = DeadLetter.of_record(
-                refused.value, original, topic=topics.CASE_EVENTS, partition=2, offset=offset, received=0
-            )
+            letter = DeadLetter.of(refused.value, Arrived(topics.CASE_EVENTS, 2, offset, 0, original))
             producer.send(topics.DEAD_LETTER, letter.encode(), key=letter.key).get(timeout=30)
     assert [(filed.number, filed.letter.original) for filed in read(broker.bootstrap)] == [(0, bad), (1, b"no event")]
 

@@ -21,14 +21,15 @@ from services.domain.intake.facts import Fact, Rank
 from services.domain.intake.refusal import Refused
 from services.domain.judging.judge import Judge
 from services.domain.results.cards import VARIANT
-from services.domain.results.published import Card, Verdict
+from services.domain.results.published import Card, ValueRow, Verdict
 from services.domain.results.verdicts import rulings_of, written_verdict
 from services.domain.time.zone import Instant
 from services.messaging.codec import admission
 from services.messaging.reader import TopicReader
+from services.messaging.records.values import figures_of
 from services.messaging.topics import CASE_VERDICTS
 from services.names import metrics
-from services.names.samples import WrittenLabels, row_labels, row_series
+from services.names.samples import WrittenLabels, row_labels, row_samples
 from services.rules.routes import SEVERITIES
 from tests.integration.system import ROOT
 
@@ -92,7 +93,8 @@ def _counts(cards: Path, verdicts: Iterable[Verdict]) -> Iterable[str]:
 
 def series_of(row: Mapping[str, str]) -> Iterable[str]:
     """The lines of a scrape that a value row is."""
-    for one in row_series(row, row_labels(row)):
+    cells = ValueRow(**row)
+    for one in row_samples(cells, figures_of(cells), row_labels(cells)):
         number = floatToGoString(one.value)  # type: ignore[no-untyped-call]  # the client has no types there
         yield f"{one.metric.name}{one.labels.text} {number}"
 

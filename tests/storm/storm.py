@@ -27,7 +27,7 @@ from services.messaging.codec import admission
 from services.messaging.topics import CASE_EVENTS
 from services.process.clock import KEEP_SECONDS, Clock
 from services.process.settings import Settings
-from services.rules.write import write_rules
+from services.rules.write import Addresses, write_rules
 from services.simulator.simulation import Event
 from tests.storm import comparison, faults, poison
 from tests.storm.district import District
@@ -249,11 +249,13 @@ class _Ground:
             self.district.plan,
             self.speed,
             self.folder / "monitoring",
-            exporter=f"127.0.0.1:{settings.exporter_port}",
-            alertmanager=f"127.0.0.1:{settings.alertmanager_port}",
-            prometheus=f"127.0.0.1:{settings.prometheus_port}",
-            notifier_url=f"http://127.0.0.1:{settings.notifier_port}",
-            token_file=settings.webhook_token,
+            Addresses(
+                exporter=f"127.0.0.1:{settings.exporter_port}",
+                alertmanager=f"127.0.0.1:{settings.alertmanager_port}",
+                prometheus=f"127.0.0.1:{settings.prometheus_port}",
+                notifier_url=f"http://127.0.0.1:{settings.notifier_port}",
+                token_file=settings.webhook_token,
+            ),
         )
 
     def _wait(self, what: str, ready: Callable[[], bool], seconds: float) -> None:

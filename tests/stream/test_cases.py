@@ -20,7 +20,7 @@ from services.domain.time.zone import Instant
 from services.messaging.codec import admission
 from services.messaging.records.dead_letters import DeadLetter
 from services.messaging.tally_log import TallyLog
-from services.messaging.tally_reader import Passed, standing_at
+from services.messaging.tally_reader import Passed, tallies_as_of
 from services.messaging.topics import ALERT_CARDS, CASE_EVENTS, CASE_VERDICTS, DEAD_LETTER, KPI_TALLIES
 from services.process.clock import Clock
 from streams.cases.cases import CATCHING_UP, Cases, CaseTopics
@@ -384,7 +384,7 @@ def test_what_was_judged_before_the_clock_was_set_back_is_no_answer_until_a_new_
     late = stage.at("2021-09-20T12:00") - 1
     stage.take(events[0])
     stage.tick()
-    standing = standing_at(stage.log(), 1, late, unread=0)
+    standing = tallies_as_of(stage.log(), 1, late, unread=0)
     assert standing is not None and stage.counted() == [0, 0, 1]
 
     early = stage.at("2021-09-07T12:00") - 1
@@ -392,20 +392,20 @@ def test_what_was_judged_before_the_clock_was_set_back_is_no_answer_until_a_new_
     stage.take(events[1])  # judged as of the present
     stage.tick()
     with pytest.raises(Passed) as passed:
-        standing_at(stage.log(), 1, early, unread=0)
+        tallies_as_of(stage.log(), 1, early, unread=0)
     assert (passed.value.reached, passed.value.judged_to) == (early, late)
 
     stage.delivery.epochs[0] = 2
     successor = Stage(judge, tmp_path, stage.delivery)
     successor.at("2021-09-07T12:00")
     successor.tick()
-    again = standing_at(successor.log(), 1, early, unread=0)
+    again = tallies_as_of(successor.log(), 1, early, unread=0)
     (tmp_path / "never").mkdir()
     never = Stage(judge, tmp_path / "never")
     never.at("2021-09-07T12:00")
     never.take(*events)
     never.tick()
-    expected = standing_at(never.log(), 1, early, unread=0)
+    expected = tallies_as_of(never.log(), 1, early, unread=0)
     assert again is not None and expected is not None
     assert again.tallies == expected.tallies
     cards: dict[bytes, bytes | None] = {}

@@ -15,10 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.local.ports import free_ports
+from services.messaging.records.rows import CLAIM_KEY, decode, encode
 from services.messaging.topics import CASE_EVENTS, KPI_TALLIES, KPI_VALUES
 from streams.delivery.bulk import BulkDelivery, _Part
 from streams.delivery.freeze_guard import Pulse
-from streams.delivery.rows import CLAIM_KEY, MemoryStore, PartitionRows, RocksStore, Store, Superseded, decode, encode
+from streams.delivery.rows import MemoryStore, PartitionRows, RocksStore, Store, Superseded
 
 
 @dataclass

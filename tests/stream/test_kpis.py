@@ -19,8 +19,9 @@ from services.domain.results.published import ValueRow
 from services.domain.results.value_rows import Valuer
 from services.domain.sums.tally import Cell, Tally, TallyKey
 from services.domain.time.zone import Instant
-from services.messaging import tally_log
-from services.messaging.tally_log import Progress, Record
+from services.messaging.records import tallies as tally_records
+from services.messaging.records.fields import KeyValue
+from services.messaging.records.tallies import Progress
 from services.messaging.topics import KPI_TALLIES, KPI_VALUES
 from services.process.clock import Clock
 from streams.delivery.bulk import BulkDelivery
@@ -56,7 +57,7 @@ def tally(n: int, met: int) -> Tally:
     return counted
 
 
-def progress(epoch: int, swept_to: Instant, partition: int = 0) -> Record:
+def progress(epoch: int, swept_to: Instant, partition: int = 0) -> KeyValue:
     return Progress(partition, epoch, swept_to, {}, lag=0).record()
 
 
@@ -71,16 +72,16 @@ class Stage:
         self.kpis = Kpis(cast(BulkDelivery, self.delivery), judge, self.clock, partitions)
         asyncio.run(self.kpis.on_assigned(self.delivery.owned, self.delivery.owned))
 
-    def read(self, *records: Record) -> None:
+    def read(self, *records: KeyValue) -> None:
         asyncio.run(self.kpis.on_tallies(TP(KPI_TALLIES, 0), self._messages(records)))
 
-    def read_values(self, *records: Record) -> None:
+    def read_values(self, *records: KeyValue) -> None:
         asyncio.run(self.kpis.on_values(TP(KPI_VALUES, 0), self._messages(records)))
 
     def owner(self, epoch: int, tallies: dict[TallyKey, Tally], swept_to: Instant, partition: int = 0) -> None:
         """An owner of a source partition claims it, is complete, and has swept."""
-        rows = [tally_log.row(partition, epoch, name, held) for name, held in tallies.items()]
-        whole = [tally_log.claim(partition, epoch), *rows, tally_log.complete(partition, epoch)]
+        rows = [tally_records.row(partition, epoch, name, held) for name, held in tallies.items()]
+        whole = [tally_records.claim(partition, epoch), *rows, tally_records.complete(partition, epoch)]
         self.read(*whole, progress(epoch, swept_to, partition))
 
     def tick(self) -> dict[bytes, dict[str, Any] | None]:
@@ -96,7 +97,7 @@ class Stage:
         return Valuer(self.judge).rows(tallies, as_of, {}, lagging=lagging)
 
     @staticmethod
-    def _messages(records: Iterable[Record]) -> Any:
+    def _messages(records: Iterable[KeyValue]) -> Any:
         return [Message(*record, offset) for offset, record in enumerate(records)]
 
 
@@ -133,7 +134,7 @@ def test_only_what_has_changed_is_published(stage: Stage) -> None:
     stage.owner(1, {key(): tally(4, 3), key("south"): tally(2, 2)}, NOON - 1)
     stage.tick()
     assert stage.tick() == {}
-    stage.read(tally_log.row(0, 1, key("south"), tally(3, 2)), progress(1, NOON - 1))
+    stage.read(tally_records.row(0, 1, key("south"), tally(3, 2)), progress(1, NOON - 1))
     assert {row.unit for row in rows(stage.tick())} == {"ALL", "south"}
 
 
@@ -152,16 +153,16 @@ def test_then_every_tick_publishes_whatever_is_on_its_way(stage: Stage) -> None:
 def test_half_of_what_an_owner_changed_is_not_published(stage: Stage) -> None:
     stage.owner(1, {key(): tally(4, 3)}, NOON - 1)
     stage.tick()
-    stage.read(tally_log.row(0, 1, key("south"), tally(4, 3)))
+    stage.read(tally_records.row(0, 1, key("south"), tally(4, 3)))
     assert stage.tick() == {}
-    stage.read(tally_log.row(0, 1, key(), Tally()), progress(1, NOON - 1))
+    stage.read(tally_records.row(0, 1, key(), Tally()), progress(1, NOON - 1))
     assert {(row.unit, row.n) for row in rows(stage.tick()) if row.window == "all"} == {("south", "4")}
 
 
 def test_a_unit_that_is_counted_no_more_vanishes_with_the_next_day(stage: Stage) -> None:
     stage.owner(1, {key(): tally(4, 3), key("south"): tally(2, 2)}, NOON - 1)
     stage.tick()
-    stage.read(tally_log.row(0, 1, key("south"), Tally()))
+    stage.read(tally_records.row(0, 1, key("south"), Tally()))
     tomorrow = NOON + 24 * HOUR_US
     stage.clock.set(tomorrow, 0)
     stage.read(progress(1, tomorrow - 1))
@@ -195,11 +196,11 @@ def test_a_new_owner_that_is_still_behind_takes_nothing_back(stage: Stage) -> No
     """It begins from its rows, and may not have read what the one before it had counted."""
     stage.owner(1, {key(): tally(4, 3)}, NOON - 1)
     stage.tick()
-    stage.read(tally_log.claim(0, 5), tally_log.row(0, 5, key(), tally(2, 1)), tally_log.complete(0, 5))
+    stage.read(tally_records.claim(0, 5), tally_records.row(0, 5, key(), tally(2, 1)), tally_records.complete(0, 5))
     assert stage.tick() == {}
     stage.read(progress(5, 0))
     assert stage.tick() == {}
-    stage.read(tally_log.row(0, 5, key(), tally(5, 4)), progress(5, NOON - 1))
+    stage.read(tally_records.row(0, 5, key(), tally(5, 4)), progress(5, NOON - 1))
     assert rows(stage.tick()) == [row for row in stage.expected({key(): tally(5, 4)}, NOON) if row.kpi == "WITHIN"]
 
 
@@ -223,8 +224,8 @@ def test_rows_of_a_new_owner_that_stays_behind_claim_no_more_than_it_has_judged(
 
 def dies_before_its_first_progress(stage: Stage, epoch: int) -> None:
     """A new owner claims, publishes its rows, and is complete."""
-    rows = [tally_log.row(0, epoch, key(), tally(4, 3))]
-    stage.read(tally_log.claim(0, epoch), *rows, tally_log.complete(0, epoch))
+    rows = [tally_records.row(0, epoch, key(), tally(4, 3))]
+    stage.read(tally_records.claim(0, epoch), *rows, tally_records.complete(0, epoch))
 
 
 def test_while_a_partition_does_not_say_how_far_it_is_rows_are_stale_and_keep_the_watermark_known_last(
@@ -301,13 +302,13 @@ def test_a_tally_row_that_cannot_be_read_makes_values_stale_until_its_owner_publ
     """Passed over in silence it would be missing in the sums, or would be there with its old amount."""
     stage.owner(1, {key(): tally(4, 3), key("south"): tally(2, 2)}, NOON - 1)
     stage.tick()
-    name, _ = tally_log.row(0, 1, key("south"), tally(3, 2))
+    name, _ = tally_records.row(0, 1, key("south"), tally(3, 2))
     later = NOON + HOUR_US
     stage.read((name, b"{"), progress(1, later - 1))
     stage.clock.set(later, 0)
     assert {row.state for row in rows(stage.tick()) if row.unit == "north"} == {"stale"}
     whole = {key(): tally(4, 3), key("south"): tally(3, 2)}
-    stage.read(tally_log.row(0, 1, key("south"), tally(3, 2)), progress(1, later - 1))
+    stage.read(tally_records.row(0, 1, key("south"), tally(3, 2)), progress(1, later - 1))
     assert rows(stage.tick()) == stage.expected(whole, later)
 
 
@@ -316,14 +317,14 @@ def test_a_tally_that_no_owner_makes_stops_nothing(stage: Stage, foreign: tuple[
     kpi, item = foreign
     day = key().day
     stage.read(
-        tally_log.claim(0, 1),
-        tally_log.row(0, 1, key(), tally(4, 3)),
-        tally_log.complete(0, 1),
-        tally_log.row(0, 1, TallyKey(kpi, "north", item, day), tally(1, 0)),
+        tally_records.claim(0, 1),
+        tally_records.row(0, 1, key(), tally(4, 3)),
+        tally_records.complete(0, 1),
+        tally_records.row(0, 1, TallyKey(kpi, "north", item, day), tally(1, 0)),
         progress(1, NOON - 1),
     )
     assert bool(stage.tick()) is bool(kpi), "what names nothing is a row that cannot be read: its sums are incomplete"
-    stage.read(tally_log.row(0, 1, TallyKey(kpi, "north", item, day), tally(2, 0)), progress(1, NOON))
+    stage.read(tally_records.row(0, 1, TallyKey(kpi, "north", item, day), tally(2, 0)), progress(1, NOON))
     stage.tick()
     successor = {key(): tally(5, 5)}
     stage.owner(2, successor, NOON + 1)
@@ -352,7 +353,7 @@ def test_rows_that_no_longer_count_are_wiped_out_of_the_log(stage: Stage) -> Non
     stage.owner(5, {key(): tally(4, 3)}, NOON - 1)
     stage.tick()
     wiped = {name for name, value in stage.delivery.take(KPI_TALLIES) if value is None}
-    assert wiped == {tally_log.row(0, 1, key(), Tally())[0], b"claim|0|1", b"complete|0|1"}
+    assert wiped == {tally_records.row(0, 1, key(), Tally())[0], b"claim|0|1", b"complete|0|1"}
 
 
 def test_the_forecast_of_a_dated_promise_is_published_beside_the_rows_until_its_date(tmp_path: Path) -> None:
@@ -380,7 +381,7 @@ def states_at_midnight(published: dict[bytes, dict[str, Any] | None]) -> dict[st
 def test_a_row_says_in_which_state_it_stood_when_the_day_began(stage: Stage) -> None:
     stage.owner(1, {key(): tally(4, 4)}, NOON - 1)
     assert states_at_midnight(stage.tick())["north"] == ("met", "met")
-    stage.read(tally_log.row(0, 1, key(), tally(5, 4)), progress(1, NOON - 1))
+    stage.read(tally_records.row(0, 1, key(), tally(5, 4)), progress(1, NOON - 1))
     assert states_at_midnight(stage.tick())["north"] == ("met", "missed")
     tomorrow = NOON + 24 * HOUR_US
     stage.clock.set(tomorrow, 0)

@@ -22,7 +22,7 @@ from services.domain.intake.refusal import Reason, Refused
 from services.domain.intake.serialize import serialize
 from services.domain.time.rfc3339 import instant_from
 from services.messaging.codec import CODEC, canonical, dumps
-from services.messaging.exported import exported
+from services.messaging.records.case_events import line_of_record
 from tests.unit.cases import promise
 from tests.unit.registries import EXAMPLES, LIMIT, OPERATIONS, SEALS, WATER, event, example, plan, raw
 
@@ -488,7 +488,7 @@ def test_an_arrival_that_no_export_can_write_is_refused_live_and_in_the_archive(
     begin, end = "2021-09-17T00:00:00.", "+08:00"
     arrival = begin + "1" * (characters - len(begin) - len(end)) + end
     in_header = [("receivedat", arrival.encode())]
-    line = exported(raw(), in_header, 0)
+    line = line_of_record(raw(), in_header, 0)
     ways: tuple[tuple[bytes | None, Any], ...] = (
         (raw(), in_header),
         (line, ()),

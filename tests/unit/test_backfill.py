@@ -21,8 +21,10 @@ from services.domain.plan.plan import Plan
 from services.domain.results.published import ValueRow
 from services.domain.results.side_results import Aside
 from services.domain.time.zone import Zone
-from services.exporter.snapshot import LabelSets, Snapshot
+from services.exporter.label_sets import LabelSets
+from services.exporter.snapshot import Snapshot
 from services.local import prometheus
+from services.messaging import topics
 from services.names import metrics
 
 PLAN = Path(__file__).parents[1] / "golden" / "plans" / "good" / "kinds"
@@ -60,7 +62,7 @@ def samples_of(blocks: list[Block]) -> list[Sample]:
 def test_the_series_of_a_row_are_those_that_the_exporter_serves_of_it(plan: Plan, tmp_path: Path) -> None:
     (one,) = [each for each in ROWS if each.window_end == ZONE.text(MOMENTS[3]) and each.unit == "ALL"]
     snapshot = Snapshot(LabelSets.of(plan))
-    snapshot.take_value(b"P1", json.dumps(one._asdict()).encode())
+    snapshot.take(topics.KPI_VALUES, b"P1", json.dumps(one._asdict()).encode())
     served = {
         (each.name, *sorted(each.labels.items()), each.value)
         for rows in snapshot.scrape().rows.values()

@@ -20,7 +20,7 @@ from services.exporter.web import exporter_app
 from services.local import kafka, prometheus
 from services.notifier.webhook import notifier_app
 from services.process.settings import Settings, variable
-from services.rules.alerts import EXPORTER_JOB
+from services.rules.pipeline_alerts import EXPORTER_JOB
 from services.rules.write import TOKEN_FILE
 
 ROOT = Path(__file__).parents[2]

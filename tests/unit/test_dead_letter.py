@@ -15,16 +15,15 @@ from services.cli.failure import Failure
 from services.domain.intake.admission import LARGEST_EVENT
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.time.rfc3339 import instant_from
+from services.messaging.dead_letter_reader import Filed, OriginalGone, original_of
 from services.messaging.records.dead_letters import (
     HEAD,
     LARGEST_LETTER,
     LARGEST_WHOLE,
+    Arrived,
     DeadLetter,
-    Filed,
     Headers,
-    OriginalGone,
     as_event,
-    original_of,
 )
 from services.messaging.topics import CASE_EVENTS, inbox, partition_of, topics
 
@@ -33,9 +32,7 @@ RECEIVED = instant_from("2021-09-16T09:12:00+08:00")
 
 
 def letter(original: bytes | None, headers: Headers = (), refused: Refused = REFUSED) -> DeadLetter:
-    return DeadLetter.of_record(
-        refused, original, topic=CASE_EVENTS, partition=3, offset=17, received=RECEIVED, headers=headers
-    )
+    return DeadLetter.of(refused, Arrived(CASE_EVENTS, 3, 17, RECEIVED, original, headers))
 
 
 def test_a_dead_letter_says_reason_place_and_original() -> None:
@@ -156,12 +153,8 @@ def test_a_redelivered_record_has_the_same_key() -> None:
 
 
 def test_what_its_case_turned_away_has_one_key_whether_its_record_is_at_hand_or_not() -> None:
-    in_hand = DeadLetter.of_record(
-        REFUSED, b"a", topic=CASE_EVENTS, partition=3, offset=17, received=RECEIVED, digest="d1"
-    )
-    kept = DeadLetter.of_record(
-        REFUSED, b"a", topic=CASE_EVENTS, partition=3, offset=None, received=RECEIVED, digest="d1"
-    )
+    in_hand = DeadLetter.of(REFUSED, Arrived(CASE_EVENTS, 3, 17, RECEIVED, b"a"), "d1")
+    kept = DeadLetter.of(REFUSED, Arrived(CASE_EVENTS, 3, None, RECEIVED, b"a"), "d1")
     assert in_hand.key == kept.key == b"case.events|3|d1"
     assert (in_hand.place, kept.place) == ("case.events/3@17", "case.events/3")
     assert DeadLetter.decode(kept.encode()) == kept
@@ -171,9 +164,7 @@ def test_the_commands_list_and_show_a_letter_without_an_offset(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     original = b'{"source": "/units/water"}'
-    kept = DeadLetter.of_record(
-        REFUSED, original, topic=CASE_EVENTS, partition=3, offset=None, received=RECEIVED, digest="d1"
-    )
+    kept = DeadLetter.of(REFUSED, Arrived(CASE_EVENTS, 3, None, RECEIVED, original), "d1")
     monkeypatch.setattr(dead_letters, "read", lambda *_, **__: iter([Filed(4, kept), Filed(5, kept)]))
     dead_letters.list_letters()
     listed = capsys.readouterr().out

@@ -9,23 +9,26 @@ import orjson
 import pytest
 
 from services.catalog.load.plan_folder import load_plan
-from services.catalog.working_time import WorkingTime
 from services.cli.status import DistrictStatus, _row_of_known_state, cards_table, promises_table, troubles
 from services.cli.values import Cards, latest_change
 from services.domain.judging.data_quality import SignalRow
 from services.domain.plan.plan import Plan
 from services.domain.results.published import Card, ValueRow, Verdict
 from services.domain.sums.tally import Cell, Tally, TallyKey
-from services.exporter.__main__ import take_in, takers
-from services.exporter.collector import PlanCollector
+from services.exporter.__main__ import take_in
+from services.exporter.collector import Counts, PlanCollector
 from services.exporter.exposition import exposition
-from services.exporter.snapshot import LabelSets, Snapshot
-from services.messaging import tally_log, topics
+from services.exporter.label_sets import LabelSets
+from services.exporter.snapshot import Snapshot
+from services.messaging import topics
 from services.messaging.reader import Record
-from services.messaging.records import fields as decoding
-from services.messaging.records.fields import Unreadable, WorkerFailure, read_card, read_row
-from services.messaging.tally_log import Progress, TallyLog
-from services.messaging.tally_reader import Passed, standing_at
+from services.messaging.records import cards, values, verdicts, worker_failures
+from services.messaging.records import tallies as tally_records
+from services.messaging.records.fields import KeyValue, Unreadable
+from services.messaging.records.tallies import Progress
+from services.messaging.records.worker_failures import WorkerFailure
+from services.messaging.tally_log import TallyLog
+from services.messaging.tally_reader import Passed, tallies_as_of
 from services.process.settings import Settings
 from tests.unit.mutated_records import STRANGERS, Pair, mutated
 
@@ -70,12 +73,12 @@ def tally(n: int) -> Tally:
     return counted
 
 
-def tally_row(unit: str, n: int, epoch: int = 5) -> tally_log.Record:
-    return tally_log.row(0, epoch, tally_key(unit), tally(n))
+def tally_row(unit: str, n: int, epoch: int = 5) -> KeyValue:
+    return tally_records.row(0, epoch, tally_key(unit), tally(n))
 
 
 PROGRESS = Progress(0, 5, 10, {"/units/x": 9}, lag=0, position=7, judged_to=10).record()
-TALLIES = [tally_log.claim(0, 5), tally_row("a", 2), tally_row("b", 3), tally_log.complete(0, 5), PROGRESS]
+TALLIES = [tally_records.claim(0, 5), tally_row("a", 2), tally_row("b", 3), tally_records.complete(0, 5), PROGRESS]
 
 GOOD: dict[str, list[Pair]] = {
     topics.KPI_VALUES: [VALUE, SIGNAL, FORECAST],
@@ -108,28 +111,23 @@ def test_the_exporter_takes_whatever_is_there_and_the_good_records_all_the_same(
 ) -> None:
     snapshot, clean = Snapshot(LabelSets.of(plan)), Snapshot(LabelSets.of(plan))
     records = [Record(topic, 0, n, *pair) for n, pair in enumerate([*bad(topic, seed), *GOOD[topic]])]
-    take_in(records, takers(snapshot))
-    take_in([Record(topic, 0, n, *pair) for n, pair in enumerate(GOOD[topic])], takers(clean))
-    working_time = WorkingTime.of(plan)
-    collector = PlanCollector(
-        plan, working_time, snapshot, lambda: 1_634_000_000_000_000, lag=dict, events=lambda: 1, letters=lambda: 1
-    )
+    take_in(records, snapshot)
+    take_in([Record(topic, 0, n, *pair) for n, pair in enumerate(GOOD[topic])], clean)
+    collector = PlanCollector(plan, snapshot, lambda: 1_634_000_000_000_000, lambda: Counts({}, 1, 1))
     exposition(collector.collect())
     ours, expected = snapshot.scrape(), clean.scrape()
     assert sum(ours.unreadable.values()) > 10
     for name, samples in expected.rows.items():
         assert all(sample in ours.rows[name] for sample in samples)
-    for name, samples in expected.beside.items():
-        assert all(sample in ours.beside[name] for sample in samples)
+    for name, samples in expected.signals.items():
+        assert all(sample in ours.signals[name] for sample in samples)
     assert all(ours.cards[identity] >= count for identity, count in expected.cards.items())
     assert all(ours.verdicts[identity] >= count for identity, count in expected.verdicts.items())
     assert all(each in ours.failures for each in expected.failures)
 
 
 def test_a_bad_record_is_logged_with_its_place_and_nothing_of_it(plan: Plan, caplog: pytest.LogCaptureFixture) -> None:
-    take_in(
-        [Record(topics.ALERT_CARDS, 3, 41, b"W-SECRET", b'{"case": "W-SECRET"}')], takers(Snapshot(LabelSets.of(plan)))
-    )
+    take_in([Record(topics.ALERT_CARDS, 3, 41, b"W-SECRET", b'{"case": "W-SECRET"}')], Snapshot(LabelSets.of(plan)))
     (line,) = [record.getMessage() for record in caplog.records]
     assert line.startswith("alert.cards, partition 3, offset 41: the record cannot be read and is passed over")
     assert "SECRET" not in line
@@ -145,7 +143,7 @@ def test_one_bad_record_in_the_log_of_tallies_makes_sums_incomplete_or_is_as_if_
     """It is never counted as something else, and the owner that comes next is right again."""
     rng = random.Random(seed)
     log, good = TallyLog(), [*TALLIES]
-    worse = mutated(rng.choice([tally_row("a", 1), tally_row("b", 9), PROGRESS, tally_log.complete(0, 5)]), rng)
+    worse = mutated(rng.choice([tally_row("a", 1), tally_row("b", 9), PROGRESS, tally_records.complete(0, 5)]), rng)
     place = rng.randrange(3, len(good) + 1)
     for pair in [*good[:place], worse, *good[place:]]:
         wrong = log.append(*pair)
@@ -153,7 +151,7 @@ def test_one_bad_record_in_the_log_of_tallies_makes_sums_incomplete_or_is_as_if_
     log.append(*PROGRESS)
     assert {name.unit for name in log.tallies()} <= {"a", "b"}
     assert log.watermark(1) is not None or log.incomplete() == [0] or not log.progress()
-    second = [tally_log.claim(0, 9), tally_row("a", 2, 9), tally_log.complete(0, 9), progress_of(9)]
+    second = [tally_records.claim(0, 9), tally_row("a", 2, 9), tally_records.complete(0, 9), progress_of(9)]
     for pair in second:
         log.append(*pair)
     assert counted(log) == {"a": 2}
@@ -194,7 +192,7 @@ def test_a_row_that_cannot_be_read_makes_its_partition_incomplete_until_it_is_th
 
 def test_a_damaged_row_of_an_owner_that_is_replaced_is_wiped_out_with_its_rows() -> None:
     log = TallyLog()
-    for pair in [*TALLIES, (ROW_NAME, b"{"), tally_log.claim(0, 9), tally_log.complete(0, 9), progress_of(9)]:
+    for pair in [*TALLIES, (ROW_NAME, b"{"), tally_records.claim(0, 9), tally_records.complete(0, 9), progress_of(9)]:
         log.append(*pair)
     assert log.incomplete() == []
     assert ROW_NAME in log.take_superseded()
@@ -202,8 +200,8 @@ def test_a_damaged_row_of_an_owner_that_is_replaced_is_wiped_out_with_its_rows()
 
 def test_an_owner_whose_completion_cannot_be_read_is_complete_with_its_first_progress() -> None:
     log = TallyLog()
-    name, _ = tally_log.complete(0, 9)
-    for pair in [*TALLIES, tally_log.claim(0, 9), tally_row("a", 7, 9), (name, b"garbage")]:
+    name, _ = tally_records.complete(0, 9)
+    for pair in [*TALLIES, tally_records.claim(0, 9), tally_row("a", 7, 9), (name, b"garbage")]:
         log.append(*pair)
     assert counted(log) == {"a": 2, "b": 3}
     log.append(*progress_of(9))
@@ -249,11 +247,11 @@ def test_rows_that_are_lost_in_the_changelog_make_their_partition_incomplete() -
 
 # ---- status and values ---------------------------------------------------------------------------------------
 READERS: dict[str, list[Callable[[bytes], Any]]] = {
-    topics.KPI_VALUES: [read_row, _row_of_known_state, decoding.read_signal],
-    topics.ALERT_CARDS: [read_card],
-    topics.CASE_VERDICTS: [decoding.read_verdict],
-    topics.WORKER_FAILURES: [decoding.read_failure],
-    topics.KPI_TALLIES: [partial(tally_log.read_progress, b"progress|0")],
+    topics.KPI_VALUES: [values.decode_row, _row_of_known_state, values.decode_signal],
+    topics.ALERT_CARDS: [cards.decode],
+    topics.CASE_VERDICTS: [verdicts.decode],
+    topics.WORKER_FAILURES: [worker_failures.decode],
+    topics.KPI_TALLIES: [partial(tally_records.decode_progress, b"progress|0")],
 }
 
 
@@ -264,7 +262,7 @@ def test_what_is_read_is_whole_or_it_is_unreadable(plan: Plan, topic: str, read:
             found = read(value)  # type: ignore[arg-type]  # a null is a record, too
         except Unreadable:
             continue
-        if isinstance(found, decoding.Published) and read is _row_of_known_state:
+        if isinstance(found, values.PublishedRow) and read is _row_of_known_state:
             _ = found.as_of
             promises_table(plan, DistrictStatus([found.row], {}, [], found.computed_at, found.watermark), "ALL")
         if isinstance(found, Card):
@@ -286,7 +284,7 @@ OLDER_ROWS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("change", OLDER_ROWS.values(), ids=OLDER_ROWS)
 def test_rows_of_older_and_newer_versions_are_read(change: dict[str, Any]) -> None:
     body = {name: text for name, text in (orjson.loads(VALUE[1] or b"") | change).items() if text is not None}
-    found = read_row(orjson.dumps(body))
+    found = values.decode_row(orjson.dumps(body))
     assert (found.row.kpi, found.row.state, found.row.value) == ("K06-1", "missed", "0.75")
     assert found.watermark == body.get("watermark", "")
     assert found.state_at_midnight == body.get("state_at_midnight", "missed")
@@ -319,15 +317,15 @@ def log_of(swept_to: int, **said: Any) -> TallyLog:
 )
 def test_what_was_judged_or_received_later_than_asked_is_never_an_answer(said: dict[str, Any]) -> None:
     with pytest.raises(Passed) as passed:
-        standing_at(log_of(10, **said), 1, 10, unread=0)
+        tallies_as_of(log_of(10, **said), 1, 10, unread=0)
     assert passed.value.reached == 10
     assert passed.value.judged_to == max(said.get("judged_to", 0), *said.get("sources", {"": 0}).values())
 
 
 def test_where_the_clock_stands_the_answer_is_exact() -> None:
-    standing = standing_at(log_of(10, judged_to=10, sources={"/units/x": 9}), 1, 10, unread=0)
+    standing = tallies_as_of(log_of(10, judged_to=10, sources={"/units/x": 9}), 1, 10, unread=0)
     assert standing is not None and standing.watermark == 10
-    assert standing_at(log_of(9, judged_to=9), 1, 10, unread=0) is None
-    assert standing_at(log_of(10), 1, 10, unread=1) is None
+    assert tallies_as_of(log_of(9, judged_to=9), 1, 10, unread=0) is None
+    assert tallies_as_of(log_of(10), 1, 10, unread=1) is None
     with pytest.raises(Passed):
-        standing_at(log_of(11), 1, 10, unread=0)
+        tallies_as_of(log_of(11), 1, 10, unread=0)

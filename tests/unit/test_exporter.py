@@ -20,12 +20,14 @@ from services.catalog.working_time import WorkingTime
 from services.domain.plan.plan import Plan
 from services.domain.results.published import Card, State, ValueRow, Verdict
 from services.domain.time.zone import Instant, Zone
-from services.exporter.collector import PlanCollector
+from services.exporter.collector import Counts, PlanCollector
 from services.exporter.exposition import exposition
-from services.exporter.snapshot import REASONS, LabelSets, Snapshot
+from services.exporter.label_sets import LabelSets
+from services.exporter.snapshot import REASONS, Snapshot
 from services.exporter.web import exporter_app
-from services.messaging.records.fields import WorkerFailure
-from services.messaging.tally_log import Progress
+from services.messaging import topics
+from services.messaging.records.tallies import Progress
+from services.messaging.records.worker_failures import WorkerFailure
 from services.messaging.topics import CASES_CHANGELOG
 from services.names import metrics
 from services.names.samples import WrittenLabels
@@ -60,13 +62,7 @@ class Exporter:
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(
             PlanCollector(
-                plan,
-                working_time,
-                self.snapshot,
-                lambda: self.now,
-                lag=lambda: {"kpi.values": 3},
-                events=lambda: 1_000,
-                letters=lambda: 30,
+                plan, self.snapshot, lambda: self.now, lambda: Counts({"kpi.values": 3}, events=1_000, letters=30)
             )
         )
 
@@ -79,12 +75,16 @@ class Exporter:
     def publish(self, **cells: str) -> bytes:
         row = a_row(**cells)
         key = "|".join((row.kpi, row.variant, row.unit, row.item, row.window)).encode()
-        self.snapshot.take_value(key, orjson.dumps({**row._asdict(), "watermark": "2021-10-12T09:59:00+08:00"}))
+        self.snapshot.take(
+            topics.KPI_VALUES, key, orjson.dumps({**row._asdict(), "watermark": "2021-10-12T09:59:00+08:00"})
+        )
         return key
 
     def progress(self, partition: int, swept_to: Instant, sources: dict[str, Instant], epoch: int = 1) -> None:
         told = {"type": "progress", "partition": partition, "epoch": epoch, "swept_to": swept_to, "lag": 7}
-        self.snapshot.take_tally(f"progress|{partition}".encode(), orjson.dumps({**told, "sources": sources}))
+        self.snapshot.take(
+            topics.KPI_TALLIES, f"progress|{partition}".encode(), orjson.dumps({**told, "sources": sources})
+        )
 
 
 def a_row(**cells: str) -> ValueRow:
@@ -136,7 +136,7 @@ def test_the_state_is_a_label_so_that_nobody_needs_a_table_of_codes(exporter: Ex
 def test_only_a_state_that_changed_since_midnight_has_a_state_at_midnight(exporter: Exporter) -> None:
     cells = a_row(state="missed")._asdict()
     for before, series in (("missed", []), ("met", [{**ROW, "state": "met"}]), ("missed", [])):
-        exporter.snapshot.take_value(b"1", orjson.dumps({**cells, "state_at_midnight": before}))
+        exporter.snapshot.take(topics.KPI_VALUES, b"1", orjson.dumps({**cells, "state_at_midnight": before}))
         assert exporter.series("kpi_state_at_midnight") == series
 
 
@@ -158,7 +158,7 @@ def test_a_dated_promise_is_due_at_the_end_of_its_day(exporter: Exporter) -> Non
 
 def test_a_removed_row_leaves_no_series(exporter: Exporter) -> None:
     key = exporter.publish()
-    exporter.snapshot.take_value(key, None)
+    exporter.snapshot.take(topics.KPI_VALUES, key, None)
     assert [name for name in metrics.ROW_METRICS.values() if exporter.series(name.name)] == []
     assert exporter.series("kpi_state") == []
 
@@ -170,8 +170,8 @@ def test_a_figure_that_is_gone_from_a_row_is_gone_from_the_metrics(exporter: Exp
 
 
 def test_of_a_removed_row_nothing_is_counted(exporter: Exporter) -> None:
-    exporter.snapshot.take_value(exporter.publish(unit="nobody"), None)
-    exporter.snapshot.take_value(exporter.publish(), None)
+    exporter.snapshot.take(topics.KPI_VALUES, exporter.publish(unit="nobody"), None)
+    exporter.snapshot.take(topics.KPI_VALUES, exporter.publish(), None)
     scraped = exporter.snapshot.scrape()
     assert (scraped.hidden, scraped.watermark) == ({}, 0)
 
@@ -212,20 +212,22 @@ def test_cards_count_while_they_stand(exporter: Exporter) -> None:
         return exporter.value("kpi_cards_open", kpi="K06-1", unit="liangjiang-water", level="red")
 
     for case in ("W-1", "W-2"):
-        exporter.snapshot.take_card(case.encode(), orjson.dumps(a_card(case=case)._asdict()))
+        exporter.snapshot.take(topics.ALERT_CARDS, case.encode(), orjson.dumps(a_card(case=case)._asdict()))
     assert open_red() == 2
-    exporter.snapshot.take_card(b"W-1", orjson.dumps(a_card(cleared_at="2021-10-13T10:00:00+08:00")._asdict()))
+    exporter.snapshot.take(
+        topics.ALERT_CARDS, b"W-1", orjson.dumps(a_card(cleared_at="2021-10-13T10:00:00+08:00")._asdict())
+    )
     assert open_red() == 1
-    exporter.snapshot.take_card(b"W-2", None)
+    exporter.snapshot.take(topics.ALERT_CARDS, b"W-2", None)
     assert open_red() is None
 
 
 def test_the_latest_verdict_of_a_case_counts(exporter: Exporter) -> None:
     verdict = Verdict("K06-1", "/units/liangjiang-water W-1", 1, "liangjiang-water", "-", "missed", "", "", "", "", "")
-    exporter.snapshot.take_verdict(b"1", orjson.dumps(verdict._asdict()))
-    exporter.snapshot.take_verdict(b"1", orjson.dumps(verdict._asdict()))
+    exporter.snapshot.take(topics.CASE_VERDICTS, b"1", orjson.dumps(verdict._asdict()))
+    exporter.snapshot.take(topics.CASE_VERDICTS, b"1", orjson.dumps(verdict._asdict()))
     assert exporter.value("kpi_verdicts", kpi="K06-1", unit="liangjiang-water", verdict="missed") == 1
-    exporter.snapshot.take_verdict(b"1", orjson.dumps(verdict._replace(verdict="reversed")._asdict()))
+    exporter.snapshot.take(topics.CASE_VERDICTS, b"1", orjson.dumps(verdict._replace(verdict="reversed")._asdict()))
     assert exporter.value("kpi_verdicts", kpi="K06-1", unit="liangjiang-water", verdict="missed") == 0
     assert exporter.value("kpi_verdicts", kpi="K06-1", unit="liangjiang-water", verdict="reversed") == 1
 
@@ -235,14 +237,14 @@ def test_quarantined_cases_are_counted_by_unit_until_they_are_released(exporter:
         return orjson.dumps({"cause": "ValueError", "since": "", "kpis": ["K06-1"], "units": units})
 
     assert exporter.value("kpi_quarantined_cases", unit="-") == 0, "there is always a series that can be asked"
-    exporter.snapshot.take_quarantine(b"1", told("liangjiang-water"))
-    exporter.snapshot.take_quarantine(b"2", told("nobody", "liangjiang-water"))
-    exporter.snapshot.take_quarantine(b"3", told())
-    exporter.snapshot.take_quarantine(b"3", told("nobody"))
+    exporter.snapshot.take(topics.CASE_QUARANTINE, b"1", told("liangjiang-water"))
+    exporter.snapshot.take(topics.CASE_QUARANTINE, b"2", told("nobody", "liangjiang-water"))
+    exporter.snapshot.take(topics.CASE_QUARANTINE, b"3", told())
+    exporter.snapshot.take(topics.CASE_QUARANTINE, b"3", told("nobody"))
     assert exporter.value("kpi_quarantined_cases", unit="liangjiang-water") == 2
     assert exporter.value("kpi_quarantined_cases", unit="-") == 1
-    exporter.snapshot.take_quarantine(b"2", None)
-    exporter.snapshot.take_quarantine(b"1", b"7")
+    exporter.snapshot.take(topics.CASE_QUARANTINE, b"2", None)
+    exporter.snapshot.take(topics.CASE_QUARANTINE, b"1", b"7")
     assert exporter.value("kpi_quarantined_cases", unit="liangjiang-water") == 1
     assert exporter.value("kpi_exporter_unreadable_records_total", topic="case.quarantine") == 1
 
@@ -250,54 +252,54 @@ def test_quarantined_cases_are_counted_by_unit_until_they_are_released(exporter:
 def test_a_signal_stands_beside_the_values_and_goes_with_its_record(exporter: Exporter) -> None:
     key = b"signal|backdated|/units/liangjiang-water|-"
     told = {"signal": "backdated", "unit": "/units/liangjiang-water", "item": "-", "n": "3", "of": "40", "mean": ""}
-    exporter.snapshot.take_value(key, orjson.dumps(told))
+    exporter.snapshot.take(topics.KPI_VALUES, key, orjson.dumps(told))
     labels = {"signal": "backdated", "unit": "/units/liangjiang-water", "item": "-"}
     assert exporter.value("kpi_signal_cases", **labels) == 3
     assert exporter.value("kpi_signal_of_cases", **labels) == 40
-    exporter.snapshot.take_value(key, None)
+    exporter.snapshot.take(topics.KPI_VALUES, key, None)
     assert exporter.value("kpi_signal_cases", **labels) is None
 
 
 def test_a_forecast_is_a_figure_of_its_own_and_goes_with_its_record(exporter: Exporter) -> None:
     told = {"signal": "forecast_lower", "unit": "ALL", "item": "K25-1", "n": "40", "of": "", "mean": "61.5"}
-    exporter.snapshot.take_value(b"signal|forecast_lower|ALL|K25-1", orjson.dumps(told))
+    exporter.snapshot.take(topics.KPI_VALUES, b"signal|forecast_lower|ALL|K25-1", orjson.dumps(told))
     labels = {"kpi": "K25-1", "variant": "official", "unit": "ALL"}
     assert exporter.value("kpi_forecast_lower", **labels) == 61.5
     assert exporter.value("kpi_forecast", **labels) is None
     assert exporter.series("kpi_signal_cases") == []
-    exporter.snapshot.take_value(b"signal|forecast_lower|ALL|K25-1", None)
+    exporter.snapshot.take(topics.KPI_VALUES, b"signal|forecast_lower|ALL|K25-1", None)
     assert exporter.series("kpi_forecast_lower") == []
 
 
 def test_a_forecast_of_what_the_plan_does_not_know_is_not_exported(exporter: Exporter) -> None:
     told = {"signal": "forecast", "unit": "ALL", "item": "K99", "n": "1", "of": "", "mean": "2"}
-    exporter.snapshot.take_value(b"signal|forecast|ALL|K99", orjson.dumps(told))
+    exporter.snapshot.take(topics.KPI_VALUES, b"signal|forecast|ALL|K99", orjson.dumps(told))
     assert exporter.series("kpi_forecast") == []
 
 
 def test_dead_letters_are_counted_by_reason_and_every_reason_has_a_series(exporter: Exporter) -> None:
-    exporter.snapshot.take_dead_letter(None, b'{"reason": "naive_time"}')
-    exporter.snapshot.take_dead_letter(None, b'{"reason": "what nobody registered"}')
+    exporter.snapshot.take(topics.DEAD_LETTER, None, b'{"reason": "naive_time"}')
+    exporter.snapshot.take(topics.DEAD_LETTER, None, b'{"reason": "what nobody registered"}')
     assert exporter.value("kpi_dead_letters_total", reason="naive_time") == 1
     assert exporter.value("kpi_dead_letters_total", reason="other") == 1
     assert {labels["reason"] for labels in exporter.series("kpi_dead_letters_total")} == {*REASONS, "other"}
 
 
 def test_letters_ever_written_are_counted_beside_those_that_are_kept(exporter: Exporter) -> None:
-    exporter.snapshot.take_dead_letter(b"case.events|0|7", b'{"reason": "naive_time"}')
+    exporter.snapshot.take(topics.DEAD_LETTER, b"case.events|0|7", b'{"reason": "naive_time"}')
     assert exporter.value("kpi_dead_letter_records_total") == 30
 
 
 def test_a_redelivered_dead_letter_is_counted_once(exporter: Exporter) -> None:
     for _ in range(2):
-        exporter.snapshot.take_dead_letter(b"case.events|0|7", b'{"reason": "naive_time"}')
+        exporter.snapshot.take(topics.DEAD_LETTER, b"case.events|0|7", b'{"reason": "naive_time"}')
     assert exporter.value("kpi_dead_letters_total", reason="naive_time") == 1
 
 
 def test_a_record_that_cannot_be_read_is_counted_and_stops_nothing(exporter: Exporter) -> None:
     for broken in (b"not JSON", b"[]", b'{"kpi": "K06-1"}', b'"text"'):
-        exporter.snapshot.take_value(b"key", broken)
-    exporter.snapshot.take_tally(b"progress|x", b"{}")
+        exporter.snapshot.take(topics.KPI_VALUES, b"key", broken)
+    exporter.snapshot.take(topics.KPI_TALLIES, b"progress|x", b"{}")
     exporter.publish()
     assert exporter.value("kpi_exporter_unreadable_records_total", topic="kpi.values") == 4
     assert exporter.value("kpi_exporter_unreadable_records_total", topic="kpi.tallies") == 1
@@ -306,15 +308,15 @@ def test_a_record_that_cannot_be_read_is_counted_and_stops_nothing(exporter: Exp
 
 def test_a_worker_that_dies_again_and_again_has_a_series_until_it_works(exporter: Exporter) -> None:
     failure = WorkerFailure("kpis-1", "kpis", "KeyError at streams/kpis/kpis.py:1", 4, 1.0, 2.0)
-    exporter.snapshot.take_failure(b"kpis-1", orjson.dumps(failure._asdict()))
+    exporter.snapshot.take(topics.WORKER_FAILURES, b"kpis-1", orjson.dumps(failure._asdict()))
     assert exporter.value("kpi_worker_failures", stage="kpis", worker="kpis-1") == 4
-    exporter.snapshot.take_failure(b"kpis-1", None)
+    exporter.snapshot.take(topics.WORKER_FAILURES, b"kpis-1", None)
     assert exporter.series("kpi_worker_failures") == []
 
 
 def test_rows_that_a_worker_lost_in_its_changelog_are_unreadable_records(exporter: Exporter) -> None:
     told = Progress(0, 1, 2_000_000, {}, lag=0, lost=3)
-    exporter.snapshot.take_tally(*told.record())
+    exporter.snapshot.take(topics.KPI_TALLIES, *told.record())
     assert exporter.value("kpi_exporter_unreadable_records_total", topic=CASES_CHANGELOG) == 3
 
 
@@ -326,8 +328,8 @@ def test_of_two_owners_of_a_partition_the_later_one_tells_the_progress(exporter:
 
 
 def test_other_records_of_the_tallies_are_passed_over(exporter: Exporter) -> None:
-    exporter.snapshot.take_tally(b"K06-1|ALL|-|738000|0", b'{"type": "row"}')
-    exporter.snapshot.take_tally(b"claim|0", b'{"type": "claim"}')
+    exporter.snapshot.take(topics.KPI_TALLIES, b"K06-1|ALL|-|738000|0", b'{"type": "row"}')
+    exporter.snapshot.take(topics.KPI_TALLIES, b"claim|0", b'{"type": "claim"}')
     assert exporter.series("kpi_exporter_unreadable_records_total") == []
 
 
@@ -382,7 +384,7 @@ def test_every_promise_has_a_unit_of_measure_and_a_target_where_it_has_one(plan:
 def test_every_family_is_declared_in_the_one_module_of_names(exporter: Exporter) -> None:
     exporter.publish()
     exporter.progress(0, exporter.now, {"/units/liangjiang-water": exporter.now})
-    exporter.snapshot.take_card(b"1", orjson.dumps(a_card()._asdict()))
+    exporter.snapshot.take(topics.ALERT_CARDS, b"1", orjson.dumps(a_card()._asdict()))
     declared = {metric.name: set(metric.labels) for metric in metrics.ALL}
     for family in exporter.registry.collect():
         for sample in family.samples:
@@ -390,9 +392,9 @@ def test_every_family_is_declared_in_the_one_module_of_names(exporter: Exporter)
 
 
 def test_no_case_is_in_what_is_scraped(exporter: Exporter) -> None:
-    exporter.snapshot.take_card(b"1", orjson.dumps(a_card(case="/units/x SECRET-7")._asdict()))
+    exporter.snapshot.take(topics.ALERT_CARDS, b"1", orjson.dumps(a_card(case="/units/x SECRET-7")._asdict()))
     verdict = Verdict("K06-1", "/units/x SECRET-7", 1, "liangjiang-water", "-", "missed", "", "", "", "", "")
-    exporter.snapshot.take_verdict(b"1", orjson.dumps(verdict._asdict()))
+    exporter.snapshot.take(topics.CASE_VERDICTS, b"1", orjson.dumps(verdict._asdict()))
     app = exporter_app(exporter.registry, alive=lambda: True, ready=lambda: True)
     assert "SECRET" not in get(app, "/metrics").text
 
@@ -445,7 +447,7 @@ def test_health_and_readiness_are_different_questions(exporter: Exporter) -> Non
 def test_the_text_is_what_the_client_library_writes(exporter: Exporter) -> None:
     exporter.publish(objective="28", value="1234567.5", n="0")
     exporter.progress(3, exporter.now, {"/units/liangjiang-water": exporter.now})
-    exporter.snapshot.take_card(b"1", orjson.dumps(a_card()._asdict()))
+    exporter.snapshot.take(topics.ALERT_CARDS, b"1", orjson.dumps(a_card()._asdict()))
     text = exposition(exporter.registry.collect()).decode()
     assert sorted(text.splitlines()) == sorted(generate_latest(exporter.registry).decode().splitlines())
     odd = Metric("kpi_odd", 'what a "label" \\ may\nhold', "gauge")

@@ -107,7 +107,7 @@ def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str,
         raise KafkaConnectionError("nobody")
 
     for place in ("messaging.reader.KafkaConsumer", "messaging.tally_reader.KafkaConsumer",
-                  "messaging.dead_letter.KafkaConsumer", "messaging.topics.KafkaAdminClient"):  # fmt: skip
+                  "messaging.dead_letter_reader.KafkaConsumer", "messaging.topics.KafkaAdminClient"):  # fmt: skip
         monkeypatch.setattr(f"services.{place}", nobody)
     monkeypatch.setattr(
         monitoring_tools, "find", lambda *_: (_ for _ in ()).throw(PartUnavailable("promtool", "there is none", "-"))

@@ -24,10 +24,10 @@ from services.domain.results.value_rows import Valuer
 from services.domain.results.verdicts import written_verdict
 from services.domain.sums.tally import Tally
 from services.domain.time.rfc3339 import instant_from
-from services.messaging import tally_log
-from services.messaging.archive_feed import addressed
-from services.messaging.codec import CODEC, dump_row, load_row
-from services.messaging.exported import exported
+from services.messaging.codec import CODEC
+from services.messaging.records import tallies as tally_records
+from services.messaging.records.case_events import line_of_record, record_of_line
+from services.messaging.records.rows import dump_row, load_row
 from services.process.settings import Settings
 from services.replay.finding import find_case
 from services.replay.replay import replay
@@ -83,10 +83,10 @@ def test_a_mutated_event_is_admitted_or_refused_by_its_content() -> None:
 def test_file_topic_and_export_give_the_same_verdict_on_the_same_bytes() -> None:
     for event in corpus():
         by_file = verdict(event.line)
-        key, headers = addressed(event.line)
+        key, headers = record_of_line(event.line)
         by_topic = verdict(event.line, key=key, headers=headers, received=STAMP_MS * 1000)
         assert by_topic == by_file, event
-        line = exported(event.line, headers, STAMP_MS)
+        line = line_of_record(event.line, headers, STAMP_MS)
         assert line is not None and b"\n" not in line
         assert verdict(line) == by_file, event
         assert verdict(line, key=key, received=1) == by_file, "sent again, an export says the same"
@@ -103,7 +103,7 @@ def test_binary_mode_says_what_the_structured_event_says() -> None:
             continue
         headers = [(f"ce_{name}", value.encode()) for name, value in content.items()]
         found = verdict(data, headers=headers, received=STAMP_MS * 1000)
-        line = exported(data, headers, STAMP_MS)
+        line = line_of_record(data, headers, STAMP_MS)
         if line is None:  # of nothing but blanks there is no line
             assert not data and found[0] == "malformed"
             continue
@@ -151,7 +151,7 @@ def test_an_event_at_the_limit_of_size_is_exported_within_it() -> None:
     good = next(event.line for event in corpus() if event.how == "good")
     for size, fits in ((65_536, True), (65_537, False)):
         event = good + b" " * (size - len(good))
-        line = exported(event, (), STAMP_MS)
+        line = line_of_record(event, (), STAMP_MS)
         assert line is not None
         assert isinstance(verdict(event), Admitted) is isinstance(verdict(line), Admitted) is fits
         assert (len(line) > size) is fits
@@ -190,7 +190,7 @@ def test_what_is_admitted_is_kept_judged_published_and_replayed(tmp_path: Path) 
         told(judge, list(partition.sweep(now)), now)
     published: dict[Any, Tally] = {}
     for key, tally in partition.tallies.items():
-        _, value = tally_log.row(0, 1, key, tally)
+        _, value = tally_records.row(0, 1, key, tally)
         assert value is not None
         published[key] = Tally.unpacked(orjson.loads(value)["tally"])
     values = Valuer(judge).rows(published, now + 1, partition.last_events)

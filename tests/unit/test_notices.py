@@ -148,7 +148,7 @@ class System:
             plan(),
             cast(Clock, self),
             cast(TopicReader, Reader(self.world.log)),
-            seconds=lambda: self.world.seconds,
+            process.RealTime(lambda: self.world.seconds),
         )
         self.numbering = Numbering(bytes.fromhex((folder / "outbox.key").read_text()))
 

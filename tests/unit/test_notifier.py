@@ -24,7 +24,9 @@ from services.domain.results.published import Card
 from services.messaging.reader import Record
 from services.notifier import journal as journal_module
 from services.notifier.alertmanager import Alertmanager, Mirror
-from services.notifier.delivery import AlertmanagerAway, Delivery, Pace
+from services.notifier.channels.file import FileChannel
+from services.notifier.channels.port import Channel
+from services.notifier.delivery import AlertmanagerAway, Clocks, Delivery, Pace
 from services.notifier.inbox import AcceptedAlerts, Cards
 from services.notifier.journal import Journal, JournalInUse
 from services.notifier.notice_subject import Alert, Numbering, card_id, of_alert, of_card
@@ -67,18 +69,19 @@ class Desk:
         self.held: dict[str, list[str]] = {}
         self.away = False
         self.asked = 0
+        self.channels: dict[str, Channel] = {}
         self._start()
 
     def _start(self) -> None:
-        self.outbox = Journal(self.folder / "outbox.jsonl")
+        self.outbox = FileChannel(self.folder / "outbox.jsonl")
         self.delivery = Delivery(
             self.outbox,
+            self.channels,
             self.suppressions,
-            may_tell=lambda unit, now: self.open,
-            now=lambda: 0,
-            plan_text=lambda now: "2021-10-11T09:00:00+08:00",
-            pace=self.pace,
-            seconds=lambda: self.seconds,
+            Clocks(
+                lambda: 0, lambda unit, now: self.open, lambda now: "2021-10-11T09:00:00+08:00", lambda: self.seconds
+            ),
+            self.pace,
         )
 
     def suppressions(self, unit: str, ids: Collection[str]) -> Mapping[str, list[str]]:
@@ -242,11 +245,11 @@ def test_a_card_that_moves_under_a_silence_is_noted_for_each_unit_and_its_end_is
 def test_the_time_at_which_a_card_was_first_told_stays_when_it_moves(desk: Desk) -> None:
     desk.card(RED)
     desk.wait()
-    first = dict(desk.delivery.raised_at)
+    first = dict(desk.delivery.ledger.raised_at)
     desk.card(MOVED)
     desk.wait()
     desk.restart()
-    assert desk.delivery.raised_at == first != {}
+    assert desk.delivery.ledger.raised_at == first != {}
 
 
 def test_what_came_and_went_before_anybody_was_told_is_no_news(desk: Desk) -> None:

@@ -20,8 +20,9 @@ from services.cli.terminal import safe_console, say
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.intake.visible_text import cell_text
 from services.domain.results.published import Card, Level, ValueRow
+from services.messaging.dead_letter_reader import Filed
 from services.messaging.reader import Record
-from services.messaging.records.dead_letters import DeadLetter, Filed
+from services.messaging.records.dead_letters import DeadLetter
 from services.names.samples import written
 from services.process.logs import SeenRecord, complain
 from services.replay.buckets import Rejected

@@ -41,9 +41,9 @@ from services.domain.results.safe_judge import SafeJudge
 from services.domain.results.value_rows import Valuer
 from services.domain.sums.tally import NOW, Cell, Tally, TallyKey
 from services.domain.time.zone import Instant, Zone
-from services.messaging import tally_log
-from services.messaging.codec import dump_row, load_row
-from services.messaging.records import quarantine as quarantine_log
+from services.messaging.records import tallies as tally_records
+from services.messaging.records.quarantine import quarantine_record
+from services.messaging.records.rows import dump_row, load_row
 from services.messaging.tally_log import TallyLog
 from services.messaging.topics import LARGEST_RECORD
 from services.replay.buckets import Record
@@ -511,14 +511,14 @@ def test_whatever_is_in_a_row_ends_no_start_or_sweep_and_changes_no_other_case(d
         assert load_row(rows[OTHER])[1] == other
         orjson.dumps(fed.last_events)
         for identity, tally in fed.tallies.items():
-            tally_log.row(0, 1, identity, tally)
+            tally_records.row(0, 1, identity, tally)
 
 
 def published(effects: Effects | None) -> None:
     """What a worker writes of it."""
     if effects is not None:
         if effects.quarantine is not None:
-            quarantine_log.record(effects.key, effects.quarantine, ZONE)
+            quarantine_record(effects.key, effects.quarantine, ZONE)
         for card in effects.cards:
             orjson.dumps(written_card(card, "", ZONE)._asdict())
 
@@ -688,10 +688,10 @@ def test_marks_travel_through_the_log_of_tallies_and_are_signals_by_promise_and_
     fed = partition(poisoned(WATER))
     fed.take(KEY, BEGUN._replace(id=BAD), LATER)
     log = TallyLog()
-    log.append(*tally_log.claim(0, 1))
+    log.append(*tally_records.claim(0, 1))
     for key, tally in fed.tallies.items():
-        log.append(*tally_log.row(0, 1, key, tally))
-    log.append(*tally_log.complete(0, 1))
+        log.append(*tally_records.row(0, 1, key, tally))
+    log.append(*tally_records.complete(0, 1))
     assert log.tallies() == filled(fed.tallies)
     found = {(each.signal, each.unit, each.item, each.n) for each in signal_rows(log.tallies(), day("2021-10-01"))}
     assert found >= {("quarantined", "works", "P", "1"), ("quarantined", "works", "Q", "1")}

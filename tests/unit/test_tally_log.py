@@ -11,8 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.domain.sums.tally import Cell, Tally, TallyKey
-from services.messaging import reader, tally_log, tally_reader
-from services.messaging.tally_log import Progress, Record, TallyLog
+from services.messaging import reader, tally_reader
+from services.messaging.records import tallies as tally_records
+from services.messaging.records.fields import KeyValue
+from services.messaging.records.tallies import Progress
+from services.messaging.tally_log import TallyLog
 
 DAY = 738_000
 PARTITIONS = 2
@@ -29,15 +32,15 @@ def tally(n: int) -> Tally:
     return counted
 
 
-def row(epoch: int, n: int, *, partition: int = 0, kpi: str = "K") -> Record:
-    return tally_log.row(partition, epoch, key(kpi), tally(n))
+def row(epoch: int, n: int, *, partition: int = 0, kpi: str = "K") -> KeyValue:
+    return tally_records.row(partition, epoch, key(kpi), tally(n))
 
 
-def progress(epoch: int, swept_to: int = 1, *, partition: int = 0) -> Record:
+def progress(epoch: int, swept_to: int = 1, *, partition: int = 0) -> KeyValue:
     return Progress(partition, epoch, swept_to, {"/unit": swept_to}, lag=0, position=swept_to).record()
 
 
-def read(*records: Record) -> TallyLog:
+def read(*records: KeyValue) -> TallyLog:
     log = TallyLog()
     for name, value in records:
         log.append(name, value)
@@ -50,44 +53,44 @@ def counted(log: TallyLog) -> dict[str, int]:
 
 # ---- claim, rows, complete -----------------------------------------------------------------------------------
 def test_rows_count_once_their_owner_is_complete() -> None:
-    begun = [tally_log.claim(0, 5), row(5, 3)]
+    begun = [tally_records.claim(0, 5), row(5, 3)]
     assert counted(read(*begun)) == {}
-    assert counted(read(*begun, tally_log.complete(0, 5))) == {"K": 3}
+    assert counted(read(*begun, tally_records.complete(0, 5))) == {"K": 3}
 
 
 def test_until_a_new_owner_is_complete_the_rows_before_stand() -> None:
-    first = [tally_log.claim(0, 5), row(5, 3), tally_log.complete(0, 5)]
-    second = [tally_log.claim(0, 9), row(9, 4)]
+    first = [tally_records.claim(0, 5), row(5, 3), tally_records.complete(0, 5)]
+    second = [tally_records.claim(0, 9), row(9, 4)]
     assert counted(read(*first, *second)) == {"K": 3}
-    assert counted(read(*first, *second, tally_log.complete(0, 9))) == {"K": 4}
+    assert counted(read(*first, *second, tally_records.complete(0, 9))) == {"K": 4}
 
 
 def test_a_row_that_the_new_owner_has_not_is_gone() -> None:
     log = read(
-        *[tally_log.claim(0, 5), row(5, 3), row(5, 1, kpi="GONE"), tally_log.complete(0, 5)],
-        *[tally_log.claim(0, 9), row(9, 3), tally_log.complete(0, 9)],
+        *[tally_records.claim(0, 5), row(5, 3), row(5, 1, kpi="GONE"), tally_records.complete(0, 5)],
+        *[tally_records.claim(0, 9), row(9, 3), tally_records.complete(0, 9)],
     )
     assert counted(log) == {"K": 3}
 
 
 def test_an_owner_that_died_before_it_was_complete_counts_for_nothing() -> None:
     log = read(
-        *[tally_log.claim(0, 5), row(5, 3), tally_log.complete(0, 5)],
-        *[tally_log.claim(0, 9), row(9, 100), row(9, 7, kpi="HALF")],
-        *[tally_log.claim(0, 12), row(12, 4), tally_log.complete(0, 12)],
+        *[tally_records.claim(0, 5), row(5, 3), tally_records.complete(0, 5)],
+        *[tally_records.claim(0, 9), row(9, 100), row(9, 7, kpi="HALF")],
+        *[tally_records.claim(0, 12), row(12, 4), tally_records.complete(0, 12)],
     )
     assert counted(log) == {"K": 4}
 
 
 def test_a_row_is_absolute_and_an_empty_one_counts_no_more() -> None:
-    owned = [tally_log.claim(0, 5), tally_log.complete(0, 5), row(5, 3)]
+    owned = [tally_records.claim(0, 5), tally_records.complete(0, 5), row(5, 3)]
     assert counted(read(*owned, row(5, 3), row(5, 4), row(5, 4), progress(5))) == {"K": 4}
     assert counted(read(*owned, row(5, 0), progress(5))) == {}
 
 
 def test_rows_that_changed_count_together_from_their_progress_on() -> None:
     """A case moves from one row to the other: whoever reads in between must not find it in both."""
-    log = read(tally_log.claim(0, 5), row(5, 1, kpi="FROM"), tally_log.complete(0, 5), progress(5))
+    log = read(tally_records.claim(0, 5), row(5, 1, kpi="FROM"), tally_records.complete(0, 5), progress(5))
     log.changed.clear()
     for name, value in (row(5, 1, kpi="TO"), row(5, 0, kpi="FROM")):
         log.append(name, value)
@@ -97,8 +100,15 @@ def test_rows_that_changed_count_together_from_their_progress_on() -> None:
 
 
 def test_rows_whose_progress_never_came_go_with_their_owner() -> None:
-    first = [tally_log.claim(0, 5), row(5, 3), tally_log.complete(0, 5), progress(5), row(5, 100), row(5, 1, kpi="NEW")]
-    log = read(*first, tally_log.claim(0, 9), row(9, 4), tally_log.complete(0, 9))
+    first = [
+        tally_records.claim(0, 5),
+        row(5, 3),
+        tally_records.complete(0, 5),
+        progress(5),
+        row(5, 100),
+        row(5, 1, kpi="NEW"),
+    ]
+    log = read(*first, tally_records.claim(0, 9), row(9, 4), tally_records.complete(0, 9))
     assert counted(log) == {"K": 4}
     assert row(5, 1, kpi="NEW")[0] in log.take_superseded()
 
@@ -106,7 +116,7 @@ def test_rows_whose_progress_never_came_go_with_their_owner() -> None:
 def test_progress_of_a_version_that_said_more_is_read() -> None:
     name, value = progress(5, 10)
     told = {**orjson.loads(value or b""), "dead_letters": {"malformed": 1}}
-    log = read(tally_log.claim(0, 5), tally_log.complete(0, 5), (name, orjson.dumps(told)))
+    log = read(tally_records.claim(0, 5), tally_records.complete(0, 5), (name, orjson.dumps(told)))
     assert log.watermark(1) == 10
 
 
@@ -115,12 +125,12 @@ def test_a_sum_that_no_json_number_holds_arrives_exactly() -> None:
     large, negative = 10_000 * 1_634_000_000_000_001, -(2**70) - 1
     sent = Tally()
     sent.add(((Cell.BASE, large), (Cell.TOTAL, negative)), None, 1)
-    log = read(tally_log.claim(0, 5), tally_log.row(0, 5, key(), sent), tally_log.complete(0, 5))
+    log = read(tally_records.claim(0, 5), tally_records.row(0, 5, key(), sent), tally_records.complete(0, 5))
     assert log.tallies() == {key(): sent}
 
 
 def test_a_row_of_no_promise_and_no_signal_is_not_read() -> None:
-    log = read(tally_log.claim(0, 5), tally_log.complete(0, 5))
+    log = read(tally_records.claim(0, 5), tally_records.complete(0, 5))
     assert log.append(*row(5, 3, kpi="")) == "it names no promise and no signal"
     log.append(*progress(5))
     assert counted(log) == {} and log.changed == set()
@@ -128,40 +138,47 @@ def test_a_row_of_no_promise_and_no_signal_is_not_read() -> None:
 
 def test_partitions_add_up() -> None:
     log = read(
-        *[tally_log.claim(0, 5), row(5, 3), tally_log.complete(0, 5)],
-        *[tally_log.claim(1, 2), row(2, 4, partition=1), tally_log.complete(1, 2)],
+        *[tally_records.claim(0, 5), row(5, 3), tally_records.complete(0, 5)],
+        *[tally_records.claim(1, 2), row(2, 4, partition=1), tally_records.complete(1, 2)],
     )
     assert counted(log) == {"K": 7}
 
 
 # ---- frozen workers ------------------------------------------------------------------------------------------
 def test_what_a_frozen_worker_writes_after_the_claim_of_its_successor_is_ignored() -> None:
-    first = [tally_log.claim(0, 5), row(5, 3), tally_log.complete(0, 5), progress(5, 10)]
-    log = read(*first, tally_log.claim(0, 9), row(5, 100), row(5, 7, kpi="NEW"), progress(5, 99))
+    first = [tally_records.claim(0, 5), row(5, 3), tally_records.complete(0, 5), progress(5, 10)]
+    log = read(*first, tally_records.claim(0, 9), row(5, 100), row(5, 7, kpi="NEW"), progress(5, 99))
     assert (counted(log), log.watermark(1)) == ({"K": 3}, 10)
 
 
 def test_a_frozen_worker_cannot_take_the_partition_back() -> None:
     log = read(
-        *[tally_log.claim(0, 9), row(9, 4), tally_log.complete(0, 9), progress(9, 10)],
-        *[tally_log.claim(0, 5), row(5, 100), tally_log.complete(0, 5), progress(5, 99), row(9, 6), progress(9, 10)],
+        *[tally_records.claim(0, 9), row(9, 4), tally_records.complete(0, 9), progress(9, 10)],
+        *[
+            tally_records.claim(0, 5),
+            row(5, 100),
+            tally_records.complete(0, 5),
+            progress(5, 99),
+            row(9, 6),
+            progress(9, 10),
+        ],
     )
     assert (counted(log), log.watermark(1)) == ({"K": 6}, 10)
 
 
 def test_a_frozen_worker_cannot_take_the_partition_back_by_compaction() -> None:
     """Of each key the last record stays: were the epoch not in it, the latecomer's would be all there is."""
-    owner = [tally_log.claim(0, 9), row(9, 4), tally_log.complete(0, 9), progress(9, 10)]
-    late = [tally_log.claim(0, 5), row(5, 100), tally_log.complete(0, 5)]
+    owner = [tally_records.claim(0, 9), row(9, 4), tally_records.complete(0, 9), progress(9, 10)]
+    late = [tally_records.claim(0, 5), row(5, 100), tally_records.complete(0, 5)]
     assert counted(read(*dict([*owner, *late]).items())) == {"K": 4}
 
 
 # ---- progress ------------------------------------------------------------------------------------------------
 def test_the_watermark_is_the_least_progress_and_there_is_none_while_a_partition_has_none() -> None:
-    def owned(partition: int, swept_to: int) -> list[Record]:
+    def owned(partition: int, swept_to: int) -> list[KeyValue]:
         return [
-            tally_log.claim(partition, 5),
-            tally_log.complete(partition, 5),
+            tally_records.claim(partition, 5),
+            tally_records.complete(partition, 5),
             progress(5, swept_to, partition=partition),
         ]
 
@@ -173,8 +190,8 @@ def test_the_watermark_is_the_least_progress_and_there_is_none_while_a_partition
 def test_the_progress_of_the_owner_before_says_nothing_of_the_rows_of_the_new_one() -> None:
     """It died before its last rows were acknowledged: the new owner begins behind what it had claimed."""
     log = read(
-        *[tally_log.claim(0, 5), row(5, 3), tally_log.complete(0, 5), progress(5, 10)],
-        *[tally_log.claim(0, 9), row(9, 2), tally_log.complete(0, 9)],
+        *[tally_records.claim(0, 5), row(5, 3), tally_records.complete(0, 5), progress(5, 10)],
+        *[tally_records.claim(0, 9), row(9, 2), tally_records.complete(0, 9)],
     )
     assert (log.watermark(1), list(log.progress())) == (None, [])
     log.append(*progress(9, 8))
@@ -205,9 +222,9 @@ def test_a_foreign_record_under_the_key_of_a_progress_is_no_tick(monkeypatch: py
 
 
 def test_what_counts_no_more_is_wiped_out_once() -> None:
-    first = [tally_log.claim(0, 5), row(5, 3), row(5, 0, kpi="EMPTY"), tally_log.complete(0, 5)]
+    first = [tally_records.claim(0, 5), row(5, 3), row(5, 0, kpi="EMPTY"), tally_records.complete(0, 5)]
     frozen = [row(5, 100, kpi="LATE")]
-    second = [tally_log.claim(0, 9), *frozen, row(9, 4), tally_log.complete(0, 9)]
+    second = [tally_records.claim(0, 9), *frozen, row(9, 4), tally_records.complete(0, 9)]
     log = read(*first, *second)
     superseded = log.take_superseded()
     assert sorted(superseded) == sorted(name for name, _ in [*first, *frozen])
@@ -220,7 +237,7 @@ def test_what_counts_no_more_is_wiped_out_once() -> None:
 class World:
     """Owners that append to the log, and what is right."""
 
-    records: list[Record] = field(default_factory=list)
+    records: list[KeyValue] = field(default_factory=list)
     epochs: dict[int, list[int]] = field(default_factory=lambda: {number: [] for number in range(PARTITIONS)})
     counts: dict[int, dict[str, int]] = field(default_factory=lambda: {number: {} for number in range(PARTITIONS)})
     """What the rows of a partition add up to, whoever owns it."""
@@ -231,7 +248,7 @@ class World:
         epoch = 3 + 2 * sum(map(len, self.epochs.values()))
         self.epochs[partition].append(epoch)
         rows = [row(epoch, n, partition=partition, kpi=kpi) for kpi, n in self.counts[partition].items()]
-        everything = [tally_log.claim(partition, epoch), *rows, tally_log.complete(partition, epoch)]
+        everything = [tally_records.claim(partition, epoch), *rows, tally_records.complete(partition, epoch)]
         self.records += everything[: 1 + upto]
         self.settled[partition] = upto >= len(everything) - 1
 
@@ -254,9 +271,9 @@ class World:
             epoch = replaced[which % len(replaced)]
             self.records.append(
                 (
-                    tally_log.claim(partition, epoch),
+                    tally_records.claim(partition, epoch),
                     row(epoch, n, partition=partition, kpi=kpi),
-                    tally_log.complete(partition, epoch),
+                    tally_records.complete(partition, epoch),
                     progress(epoch, n, partition=partition),
                 )[what % 4]
             )
@@ -282,7 +299,7 @@ _steps: st.SearchStrategy[Callable[[World], None]] = st.one_of(
 )
 
 
-def compacted(records: Iterable[Record], rng: random.Random) -> list[Record]:
+def compacted(records: Iterable[KeyValue], rng: random.Random) -> list[KeyValue]:
     """Of each key the last record is kept, and any of those before it may be. A wiped-out key may vanish whole, but
     never the wiping alone."""
     listed = list(records)

@@ -1,31 +1,26 @@
-"""Dead letters: events that were turned away, each with its original, the place and the reason.
+"""`case.events.dead-letter`: refused events, each with its original, its place and the reason. This module alone knows
+their keys and fields; `services/messaging/dead_letter_reader.py` reads them from the broker.
 
-A letter always fits its topic. An original up to `LARGEST_WHOLE` is kept whole, with its headers; of a larger one the
-head is kept, its length, its hash and the place, from where `original_of` reads it. What a letter says beside the
-original is bounded by `Refused`.
+A letter always fits its topic. An original up to `LARGEST_WHOLE` is kept whole, with its headers. Of a larger one the
+letter keeps the head, the length, the hash and the place, from where `original_of` reads it. `Refused` bounds
+everything else in a letter.
 """
 
 import base64
 import binascii
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
-from dataclasses import dataclass, fields
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import fields as fields_of_class
 from typing import Any, Final, NamedTuple, Self
 
 import orjson
-from kafka import KafkaConsumer, TopicPartition
 
 from services.domain.intake.admission import LARGEST_EVENT
 from services.domain.intake.events import LONGEST_NAME, text_of
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.time.zone import Instant
-from services.messaging.header_names import read_any_header_name
-from services.messaging.records.fields import Unreadable, is_whole, text
-from services.messaging.topics import ANSWER_MS, DEAD_LETTER
-
-read_any_header_name()
+from services.messaging.records.fields import KeyValue, Unreadable, fields_of, is_whole, text
 
 LARGEST_WHOLE: Final = LARGEST_EVENT * 3 // 2
 """Bytes of value and headers that a letter keeps. In base64 they are 128 KiB: far below what a batch of a worker
@@ -51,10 +46,22 @@ class Whole(NamedTuple):
     """The source that it names."""
 
 
+class Arrived(NamedTuple):
+    """An event as it arrived in a topic."""
+
+    topic: str
+    partition: int
+    offset: int | None
+    """None: not known any more; `value` is written again from the fact that the case had kept."""
+    received: Instant
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """An event that was turned away. It stood in a topic (partition, offset) or in a file (line). One that its case
-    had kept until then has no offset: nobody remembers it, and the original is written again from what was kept."""
+    """An event that was refused. It was in a topic (partition, offset) or in a file (line). An event that its case had
+    kept until then has no offset: it is not known any more, and the original is written again from the kept fact."""
 
     reason: Reason
     path: str
@@ -71,39 +78,28 @@ class DeadLetter:
     file: str | None = None
     line: int | None = None
     digest: str | None = None
-    """Its payload hash, where its case turned it away: the case may do so again when it is delivered again."""
+    """Its payload hash, where its case refused it: the case may do so again when the event is delivered again."""
     headers: Headers = ()
     """Of its record: in binary mode the event's attributes are there."""
     whole: Whole | None = None
     """Given where `original` and `headers` are only the head."""
 
     @classmethod
-    def of_record(
-        cls,
-        refused: Refused,
-        original: bytes | None,
-        *,
-        topic: str,
-        partition: int,
-        offset: int | None,
-        received: Instant,
-        digest: str | None = None,
-        headers: Iterable[tuple[str, bytes | None]] = (),
-    ) -> Self:
-        """The dead letter of an event that was refused; `digest`: by its case."""
-        value, named, whole = _kept(original or b"", tuple(headers))
+    def of(cls, refused: Refused, event: Arrived, digest: str | None = None) -> Self:
+        """The dead letter of an event that was refused. `digest`: its payload hash, where its case refused it."""
+        value, headers, whole = _kept(event.value or b"", tuple(event.headers))
         return cls(
             reason=refused.code,
             path=refused.path,
             sentence=refused.sentence,
             remedy=refused.remedy,
             original=value,
-            received_at=text_of(received),
-            topic=topic,
-            partition=partition,
-            offset=offset,
+            received_at=text_of(event.received),
+            topic=event.topic,
+            partition=event.partition,
+            offset=event.offset,
             digest=digest,
-            headers=named,
+            headers=headers,
             whole=whole,
         )
 
@@ -126,6 +122,10 @@ class DeadLetter:
     def source(self) -> str | None:
         """The source that the original names; None where it names none."""
         return _source_of(self.original, self.headers) if self.whole is None else self.whole.source
+
+    def record(self) -> KeyValue:
+        """As it is sent."""
+        return self.key, self.encode()
 
     def encode(self) -> bytes:
         """The value of its record: JSON, the original in base64."""
@@ -152,34 +152,39 @@ class DeadLetter:
     def decode(cls, value: bytes) -> Self:
         """The dead letter of a record's value, of this or an earlier version. ValueError if it is none."""
         try:
-            told = orjson.loads(value)
-            told = {name: told[name] for name in _FIELDS if name in told}
-            _refuse_other_types(told)
-            told["reason"] = Reason(told["reason"])
-            told["original"] = base64.b64decode(told["original"], validate=True)
-            told["headers"] = tuple(map(_header, told.get("headers", ())))
-            if told.get("whole") is not None:
-                told["whole"] = _whole(told["whole"])
-            return cls(**told)
+            fields = orjson.loads(value)
+            fields = {name: fields[name] for name in _FIELDS if name in fields}
+            _refuse_other_types(fields)
+            fields["reason"] = Reason(fields["reason"])
+            fields["original"] = base64.b64decode(fields["original"], validate=True)
+            fields["headers"] = tuple(map(_header, fields.get("headers", ())))
+            if fields.get("whole") is not None:
+                fields["whole"] = _whole(fields["whole"])
+            return cls(**fields)
         except (TypeError, KeyError, binascii.Error) as error:
             raise ValueError(f"it is no dead letter: {error}") from None
 
 
-_FIELDS: Final = tuple(field.name for field in fields(DeadLetter))
+def reason_of(value: bytes) -> str:
+    """The reason of a letter, which a newer version may have added. Raises Unreadable."""
+    return text(fields_of(value), "reason")
+
+
+_FIELDS: Final = tuple(field.name for field in fields_of_class(DeadLetter))
 _TEXTS: Final = ("path", "sentence", "remedy", "received_at")
 _TEXTS_OR_NONE: Final = ("topic", "file", "digest")
 _NUMBERS_OR_NONE: Final = ("partition", "offset", "line")
 
 
-def _refuse_other_types(told: dict[str, Any]) -> None:
+def _refuse_other_types(fields: dict[str, Any]) -> None:
     """Raises Unreadable where a field is not of its type: whoever shows or sorts letters relies on them."""
     for name in _TEXTS:
-        text(told, name, "")
+        text(fields, name, "")
     for name in _TEXTS_OR_NONE:
-        if told.get(name) is not None:
-            text(told, name, "")
+        if fields.get(name) is not None:
+            text(fields, name, "")
     for name in _NUMBERS_OR_NONE:
-        if told.get(name) is not None and not is_whole(told[name]):
+        if fields.get(name) is not None and not is_whole(fields[name]):
             raise Unreadable(f"its field {name} is no whole number, or out of bounds")
 
 
@@ -190,12 +195,12 @@ def _header(pair: Any) -> tuple[str, bytes | None]:
     raise Unreadable("one of its headers is none")
 
 
-def _whole(told: Any) -> Whole:
-    match told:
+def _whole(fields: Any) -> Whole:
+    match fields:
         case {"bytes": length, "sha256": str(), "headers": count, "source": str() | None} if is_whole(
             length
         ) and is_whole(count):
-            return Whole(**{name: told[name] for name in Whole._fields})
+            return Whole(**{name: fields[name] for name in Whole._fields})
     raise Unreadable("it does not say what its original is")
 
 
@@ -256,93 +261,3 @@ def _text(value: bytes | None) -> str | None:
 
 def _bytes(text: str | None) -> bytes | None:
     return None if text is None else base64.b64decode(text, validate=True)
-
-
-class Filed(NamedTuple):
-    """A dead letter with its number: its offset in the topic of dead letters."""
-
-    number: int
-    letter: DeadLetter
-
-
-def read(bootstrap: str, start: int = 0, unreadable: Callable[[int], None] = lambda number: None) -> Iterator[Filed]:
-    """The dead letters that are kept, from a number on to the last one there is now, oldest first. `unreadable` is
-    called with the number of each record that is no dead letter.
-
-    Raises KafkaError if the broker does not answer.
-    """
-    place = TopicPartition(DEAD_LETTER, 0)
-    with closing(_consumer(bootstrap)) as consumer:
-        consumer.assign([place])
-        end = consumer.end_offsets([place])[place]
-        consumer.seek(place, max(start, consumer.beginning_offsets([place])[place]))
-        while consumer.position(place) < end:
-            for record in consumer.poll(timeout_ms=ANSWER_MS).get(place, ()):
-                if record.offset >= end:
-                    continue
-                try:
-                    letter = DeadLetter.decode(record.value or b"")
-                except ValueError:
-                    unreadable(record.offset)
-                    continue
-                yield Filed(record.offset, letter)
-
-
-class OriginalGone(Exception):
-    """The whole original of a letter cannot be had; the sentence says why."""
-
-
-def original_of(letter: DeadLetter, bootstrap: str) -> tuple[bytes, Headers]:
-    """Value and headers of the event as it came: from the letter, or from where it lies.
-
-    Raises OriginalGone, and KafkaError if the broker does not answer.
-    """
-    if letter.whole is None:
-        return letter.original, letter.headers
-    if letter.topic is not None:
-        value, headers = _record_at(letter, bootstrap)
-    else:
-        value, headers = _line_at(letter), ()
-    if hashlib.sha256(value).hexdigest() != letter.whole.sha256:
-        raise OriginalGone(f"at {letter.place} there is something else now: its SHA-256 is not the one of the letter")
-    return value, headers
-
-
-def _record_at(letter: DeadLetter, bootstrap: str) -> tuple[bytes, Headers]:
-    if letter.topic is None or letter.partition is None or letter.offset is None:
-        raise OriginalGone("its record is not known any more, only the head of it was kept")
-    place = TopicPartition(letter.topic, letter.partition)
-    with closing(_consumer(bootstrap)) as consumer:
-        if letter.partition not in (consumer.partitions_for_topic(letter.topic) or ()):
-            raise OriginalGone(f"there is no partition {letter.topic}/{letter.partition} on this broker")
-        consumer.assign([place])
-        first, end = consumer.beginning_offsets([place])[place], consumer.end_offsets([place])[place]
-        if not first <= letter.offset < end:
-            raise OriginalGone(f"{letter.topic}/{letter.partition} has only the offsets {first} to {end - 1}")
-        consumer.seek(place, letter.offset)
-        for record in consumer.poll(timeout_ms=ANSWER_MS, max_records=1).get(place, ()):
-            if record.offset == letter.offset:
-                return record.value or b"", tuple(record.headers)
-    raise OriginalGone(f"the broker did not send the record at {letter.place} within {ANSWER_MS // 1000} s: try again")
-
-
-def _line_at(letter: DeadLetter) -> bytes:
-    file, wanted = Path(letter.file or ""), letter.line or 0
-    try:
-        with file.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                if number == wanted:
-                    return line.rstrip(b"\r\n")
-    except OSError as error:
-        raise OriginalGone(f"{file} cannot be read: {error.strerror}") from None
-    raise OriginalGone(f"{file} has no line {wanted} any more")
-
-
-def _consumer(bootstrap: str) -> KafkaConsumer:
-    return KafkaConsumer(
-        bootstrap_servers=bootstrap.split(","),
-        bootstrap_timeout_ms=ANSWER_MS,
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-    )

@@ -1,4 +1,7 @@
-"""`case.quarantine`: the cases that cannot be judged. Key: the case key; a value of null says that it is released."""
+"""`case.quarantine`: the cases that cannot be judged. This module alone knows its key and its fields.
+
+Key: the case key. Value: the fields of `QuarantinedCase`; none once the case is released.
+"""
 
 from typing import NamedTuple
 
@@ -6,14 +9,11 @@ import orjson
 
 from services.domain.results.case_partition import Held
 from services.domain.time.zone import Zone
-from services.messaging.records.fields import fields_of
-
-Record = tuple[bytes, bytes | None]
-"""Key and value as they are sent."""
+from services.messaging.records.fields import KeyValue, fields_of
 
 
 class QuarantinedCase(NamedTuple):
-    """One record."""
+    """A case that cannot be judged."""
 
     cause: str
     """Type of the error and place in the code."""
@@ -24,21 +24,21 @@ class QuarantinedCase(NamedTuple):
     """Empty: its events name none."""
 
 
-def record(key: bytes, held: Held, zone: Zone) -> Record:
-    """What is published of a case that is quarantined, or was once."""
+def quarantine_record(case: bytes, held: Held, zone: Zone) -> KeyValue:
+    """A quarantined case to send; of a released one the removal of its key. `case`: the case key."""
     if not held.cause:
-        return key, None
+        return case, None
     units = [unit for unit in held.units if unit]
     body = {"cause": held.cause, "since": zone.text(held.since), "kpis": held.kpis, "units": units}
-    return key, orjson.dumps(body)
+    return case, orjson.dumps(body)
 
 
-def decode(value: bytes) -> QuarantinedCase:
-    """The case of a record. Raises Unreadable; what a version leaves out is empty, what it adds is ignored."""
+def decode(value: bytes | None) -> QuarantinedCase:
+    """A quarantined case; what a version did not write is empty. Raises Unreadable."""
     body = fields_of(value)
     cause, since = str(body.get("cause") or ""), str(body.get("since") or "")
     return QuarantinedCase(cause, since, _texts(body.get("kpis")), _texts(body.get("units")))
 
 
-def _texts(told: object) -> tuple[str, ...]:
-    return tuple(each for each in told if isinstance(each, str)) if isinstance(told, list) else ()
+def _texts(listed: object) -> tuple[str, ...]:
+    return tuple(each for each in listed if isinstance(each, str)) if isinstance(listed, list) else ()

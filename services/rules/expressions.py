@@ -1,0 +1,25 @@
+"""Parts of PromQL that several rules use."""
+
+from services.domain.results.published import State
+from services.names import metrics
+from services.names.recording_rules import UNIT_STATE, WORKING
+
+REFUSED = f"max(increase({metrics.DEAD_LETTER_RECORDS.name}[15m]))"
+"""Events refused in the last 15 real minutes."""
+
+
+def in_district(state: State) -> str:
+    """The promises that are in this state for the whole district."""
+    return f'max by (kpi) ({UNIT_STATE}{{unit="ALL",state="{state}"}}) == 1'
+
+
+def by_source(signal: str) -> str:
+    """A signal about a source, which it carries as its unit, by source."""
+    return f'max by (source) (label_replace({signal}, "source", "$1", "unit", "(.+)"))'
+
+
+def begins_in_working_hours(condition: str, alert: str, same: str) -> str:
+    """True while the condition is true, once it was true in working hours. So an alert never begins at night, and an
+    active one does not end with the day and come back in the morning. `same`: the labels that identify an alert."""
+    active = f'ALERTS{{alertname="{alert}",alertstate="firing"}}'
+    return f"({condition} and on () {WORKING} == 1) or ({condition} and on ({same}) {active})"

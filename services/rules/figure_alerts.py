@@ -1,0 +1,76 @@
+"""The alerts about any promise that say whether its figure can be believed."""
+
+from collections.abc import Iterator
+
+from services.domain.plan.plan import Title
+from services.domain.results.published import State
+from services.names import metrics
+from services.names.recording_rules import BACKDATED_SHARE
+from services.rules.alert import Alert, Waits, plan_time, to_operations
+from services.rules.durations import DAY, HOUR, MINUTE
+from services.rules.expressions import begins_in_working_hours, by_source, in_district
+
+MAXIMUM_BACKDATED_SHARE = 0.05
+MINIMUM_BACKDATED_CASES = 5
+"""Of 30 days. The plan prints neither figure: both are ours (非方案指标)."""
+
+
+def figure_alerts() -> Iterator[Alert]:
+    """All of them."""
+    yield _any_promise(
+        "KpiStale",
+        begins_in_working_hours(in_district(State.STALE), "KpiStale", "kpi"),
+        "review",
+        Title(zh="数据不新：数据源静默或计算滞后", en="is stale: a source is silent or the streams are behind"),
+        plan_time(15 * MINUTE, 15 * MINUTE),
+    )
+    yield _any_promise(
+        "KpiUnmeasured",
+        in_district(State.UNMEASURED),
+        "review",
+        Title(
+            zh="无法计量：办结案件中缺少据以判断的事实",
+            en="is unmeasured: closed cases lack the fact that would judge them",
+        ),
+        plan_time(5 * DAY, DAY),  # a month's figures come in its first days
+    )
+    over = f'{metrics.SIGNAL.name}{{signal="over_quota",unit="ALL",item!~".+/.+"}}'  # its item is the promise
+    yield _any_promise(
+        "KpiOverQuota",
+        f'max by (kpi) (label_replace({over}, "kpi", "$1", "item", "(.+)")) > 0',
+        "inform",
+        Title(
+            zh="超过方案所列数量上限 {{ $value }}",
+            en="exceeds the upper end of the plan's range by {{ $value }}",
+        ),
+        plan_time(HOUR, DAY),
+    )
+    backdated = f'max by (unit) ({metrics.SIGNAL.name}{{signal="backdated"}}) >= {MINIMUM_BACKDATED_CASES}'
+    often = f"{BACKDATED_SHARE} > {MAXIMUM_BACKDATED_SHARE} and on (source) {by_source(backdated)}"
+    yield Alert(
+        "BackdatedEntry",
+        begins_in_working_hours(f"({often})", "BackdatedEntry", "source"),
+        to_operations("review"),
+        Title(
+            zh="数据源 {{ $labels.source }} 近30天 {{ $value | humanizePercentage }} 的办结案件疑似先办后录",
+            en="source {{ $labels.source }} entered {{ $value | humanizePercentage }} of the cases completed in 30 days"
+            " within minutes, long after the fact",
+        ),
+        plan_time(HOUR, DAY),
+    )
+
+
+def _any_promise(name: str, expr: str, severity: str, words: Title, waits: Waits) -> Alert:
+    """One rule for all promises: the label `kpi` says which one it is, its title is looked up."""
+    summary = Title(
+        zh=f"{_title('zh')}（{{{{ $labels.kpi }}}}）{words.zh}",
+        en=f"{_title('en')} ({{{{ $labels.kpi }}}}) {words.en}",
+    )
+    return Alert(name, expr, {"scope": "district", **to_operations(severity)}, summary, waits)
+
+
+def _title(language: str) -> str:
+    """A promise's title, looked up when the alert is written."""
+    info = f"{metrics.PROMISE_INFO.name}{{variant='official',kpi='%s'}}"
+    found = f'{{{{ . | first | label "title_{language}" }}}}'
+    return f'{{{{ with query (printf "{info}" $labels.kpi) }}}}{found}{{{{ end }}}}'

@@ -1,0 +1,90 @@
+"""The alerts of each promise: it is missed, or at risk, for the whole district or for a unit."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from services.catalog.words.wording import COLOUR_OF_A_MISS, SEVERITY_OF_A_MISS, objective_text, unit_of_measure
+from services.domain.plan.plan import Promise, Strength, Title
+from services.domain.results.published import State
+from services.names.recording_rules import UNIT_STATE, UNIT_VALUE
+from services.rules.alert import OPERATIONS, Alert, Waits, plan_time
+from services.rules.durations import HOUR, MINUTE
+
+
+class _Bad(NamedTuple):
+    """A state that a promise alerts for."""
+
+    alert: str
+    state: State
+    words: Title
+    waits: Waits
+
+
+_MISSED = _Bad("KpiMissed", State.MISSED, Title(zh="未达标", en="is missed"), plan_time(5 * MINUTE, 15 * MINUTE))
+_AT_RISK = _Bad("KpiAtRisk", State.AT_RISK, Title(zh="有风险", en="is at risk"), plan_time(30 * MINUTE, HOUR))
+
+
+def promise_alerts(promise: Promise) -> Iterator[Alert]:
+    """The alerts of a promise; one without a target never alerts."""
+    if promise.strength is Strength.DIRECTIONAL:
+        return
+    for scope in ("district", "unit"):
+        for bad in (_MISSED, _AT_RISK):
+            yield _alert(promise, scope, bad)
+
+
+def _alert(promise: Promise, scope: str, bad: _Bad) -> Alert:
+    severity, level = _severity(promise.strength, bad)
+    labels = {
+        "kpi": promise.id,
+        "severity": severity,
+        "level": level,
+        "strength": promise.strength.value,
+        "scope": scope,
+    }
+    if scope == "district":
+        labels["unit"] = promise.lead[0] if promise.lead else OPERATIONS
+    return Alert(
+        bad.alert,
+        _condition(promise.id, scope, bad),
+        labels,
+        _summary(promise, scope, bad.words),
+        bad.waits,
+        {"clause": promise.clause, "objective": objective_text(promise)},
+    )
+
+
+def _severity(strength: Strength, bad: _Bad) -> tuple[str, str]:
+    """Severity and colour of an alert."""
+    if bad is _MISSED:
+        return SEVERITY_OF_A_MISS[strength], COLOUR_OF_A_MISS[strength]
+    return ("inform", "none") if strength is Strength.ASPIRATIONAL else ("review", "yellow")
+
+
+def _summary(promise: Promise, scope: str, words: Title) -> Title:
+    """The sentence of the alert: who, which promise, in which state, its figure."""
+    whom_zh, whom_en = ("全区", "the district") if scope == "district" else ("{{ $labels.unit }}",) * 2
+    value, unit = _value(promise, scope), unit_of_measure(promise)
+    return Title(
+        zh=f"{whom_zh}：{promise.title.zh}（{promise.id}）{words.zh}：{value} {unit.zh}",
+        en=f"{promise.title.en} ({promise.id}) {words.en} for {whom_en}: {value} {unit.en}",
+    )
+
+
+def _condition(kpi: str, scope: str, bad: _Bad) -> str:
+    """True while a promise is in a state, and on while it is stale if the alert fired before: missing data never
+    resolves an alert."""
+    where, same = ("=", "kpi") if scope == "district" else ("!=", "kpi, unit")
+
+    def is_in(state: State) -> str:
+        return f'max by (kpi, unit) ({UNIT_STATE}{{kpi="{kpi}",unit{where}"ALL",state="{state}"}}) == 1'
+
+    active = f'ALERTS{{alertname="{bad.alert}",alertstate="firing",kpi="{kpi}",scope="{scope}"}}'
+    return f"{is_in(bad.state)} or ({is_in(State.STALE)} and on ({same}) {active})"
+
+
+def _value(promise: Promise, scope: str) -> str:
+    """The figure, read when the alert is written; all its digits, so that nothing is rounded into compliance."""
+    series, unit = f"{UNIT_VALUE}{{kpi='{promise.id}',unit='%s'}}", '"ALL"' if scope == "district" else "$labels.unit"
+    found = '{{ . | first | value | printf "%.6g" }}'
+    return f'{{{{ with query (printf "{series}" {unit}) }}}}{found}{{{{ else }}}}-{{{{ end }}}}'
