@@ -83,13 +83,13 @@ COLUMNS: Mapping[str, Column] = {
 }
 
 
-# ---- the answers of this project ---------------------------------------------------------------------------
+# ---- the values of this project ----------------------------------------------------------------------------
 class Unusable(Exception):
-    """The folder cannot be compared: says why."""
+    """The folder cannot be compared: the reason."""
 
 
 def answers(folder: Path, timezone: str, work: Path) -> list[Row]:
-    """What `kpiwatch replay` says of the folder's events at the end of each month, through the last one in the data."""
+    """The values of `kpiwatch replay` at the end of each month, through the last one in the data."""
     export = folder / "events_normalised.csv.gz"
     with gzip.open(export, "rt", encoding="utf-8", newline="") as lines:
         reader = csv.DictReader(lines)
@@ -199,22 +199,25 @@ class Comparison:
 
 
 def compare(oracle: Sequence[Row], values: Iterable[Row]) -> Comparison:
-    """Every cell of the oracle against the values, and no month left over that the oracle does not have."""
+    """Every cell of the oracle with the values; and no month is left over that the oracle does not have."""
     found = _by_place(values)
-    outcome = Comparison()
+    outcome = Comparison(rows=len(oracle))
     names = [name for name in (oracle[0] if oracle else {}) if name not in ("unit", "month")]
     outcome.left_out = [name for name in names if name not in COLUMNS]
+    compared = [name for name in names if name in COLUMNS]
     for row in oracle:
-        outcome.rows += 1
         place = row["unit"], row["month"]
-        for name in names:
-            if name in COLUMNS:
-                _compare_cell(name, place, row[name], found[COLUMNS[name].promise].get(place), outcome)
+        for name in compared:
+            _compare_cell(name, place, row[name], found[COLUMNS[name].promise].get(place), outcome)
+    _find_months_without_oracle(oracle, found["CALENDAR"], outcome)
+    return outcome
+
+
+def _find_months_without_oracle(oracle: Sequence[Row], found: Mapping[Place, Row], outcome: Comparison) -> None:
     known = {(row["unit"], row["month"]) for row in oracle}
-    for place, row in found["CALENDAR"].items():
+    for place, row in found.items():
         if place not in known and row["n"] != "0":
             outcome.mismatches["not in the oracle"].append(f"{' '.join(place)}: {row['n']} completed")
-    return outcome
 
 
 def _by_place(values: Iterable[Row]) -> Mapping[str, dict[Place, Row]]:
@@ -232,26 +235,34 @@ def _by_place(values: Iterable[Row]) -> Mapping[str, dict[Place, Row]]:
 def _compare_cell(name: str, place: Place, cell: str, row: Row | None, outcome: Comparison) -> None:
     column = COLUMNS[name]
     expected = float(cell) if cell else math.nan
-    # without a row no case of that unit was ever counted by this promise
-    nothing = 0.0 if name == "completed" or name.startswith("n_") else math.nan
-    actual = nothing if row is None else column.read(row)
+    actual = _nothing(name) if row is None else column.read(row)
     outcome.cells[name] += 1
     where = " ".join(place)
-    mismatches = outcome.mismatches if column.decides else outcome.undecided
-    example = f"{where}: oracle {cell or 'none'}, here {'none' if math.isnan(actual) else f'{actual:.6f}'}"
-    if math.isnan(expected) and math.isnan(actual):
-        return
-    if math.isnan(expected):
-        mismatches[f"{name}: only here"].append(example)
-    elif math.isnan(actual):
-        mismatches[f"{name}: only in the oracle"].append(example)
-    else:
-        difference = abs(actual - expected)
-        if difference > outcome.largest.get(name, (-1.0, ""))[0]:
-            outcome.largest[name] = difference, where
-        if difference > column.tolerance + 1e-12:
-            way = "larger" if actual > expected else "smaller"
-            mismatches[f"{name}: {way} here"].append(f"{example} ({actual - expected:+.6f})")
+    difference = abs(actual - expected)  # not a number where one of them is none
+    if difference > outcome.largest.get(name, (-1.0, ""))[0]:
+        outcome.largest[name] = difference, where
+    mismatch = _mismatch(expected, actual, column.tolerance)
+    if mismatch:
+        mismatches = outcome.mismatches if column.decides else outcome.undecided
+        change = "" if math.isnan(difference) else f" ({actual - expected:+.6f})"
+        here = "none" if math.isnan(actual) else f"{actual:.6f}"
+        mismatches[f"{name}: {mismatch}"].append(f"{where}: oracle {cell or 'none'}, here {here}{change}")
+
+
+def _nothing(name: str) -> float:
+    """A cell without a row: no case of that unit was ever counted by this promise."""
+    return 0.0 if name == "completed" or name.startswith("n_") else math.nan
+
+
+def _mismatch(expected: float, actual: float, tolerance: float) -> str:
+    """In which way two cells differ; empty: they are equal."""
+    if math.isnan(expected) or math.isnan(actual):
+        if math.isnan(expected) and math.isnan(actual):
+            return ""
+        return "only here" if math.isnan(expected) else "only in the oracle"
+    if abs(actual - expected) <= tolerance + 1e-12:
+        return ""
+    return "larger here" if actual > expected else "smaller here"
 
 
 def report(outcome: Comparison) -> Iterator[str]:

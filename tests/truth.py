@@ -1,9 +1,9 @@
 """`python -m tests.truth --days D --seed S`: does `kpiwatch replay` find what the simulator decided?
 
-The simulator knows the fate of each case before it writes an event. Here its truth is added up by plain counting, per
+The simulator knows the result of each case before it writes an event. Here its truth is added up by plain counting, per
 promise, variant, unit, item and window, and compared with `values.csv`, in both directions: n, numerator, value, late
-entries, justified and unmeasured cases; of what has no threshold also that it is never judged. Exit code 1 on any
-difference, and where a promise with a threshold was never put to the test. `--through-kafka`: the events go through a
+entries, justified and unmeasured cases; promises without a threshold must not be judged. Exit code 1 on any
+difference, and if a promise with a threshold was never tested. `--through-kafka`: the events go through a
 real broker and the stream workers, too, and what those publish equals what `replay` writes, byte for byte.
 """
 
@@ -49,6 +49,11 @@ class Expected:
     amounts: list[tuple[str, str, int, int]] = field(default_factory=list)
     """Unit, item (or period), amount and base of each measured case."""
 
+    @property
+    def has_cases(self) -> bool:
+        """Whether values.csv must have a row for it."""
+        return bool(self.n or self.unmeasured or self.justified)
+
 
 def first_day(window: str, last: date) -> date:
     """The first day of a window that ends with `last`."""
@@ -90,41 +95,68 @@ def places(row: dict[str, str], promise: Promise, last: date) -> Iterator[Place]
 
 def count(into: Expected, row: dict[str, str]) -> None:
     """One case of the truth."""
-    fate = row["fate"]
-    into.n += fate in CLOSED
-    into.numerator += fate == "met"
-    into.late_entry += fate == "late_entry"
-    into.justified += fate == "justified"
-    into.unmeasured += fate == "unmeasured"
+    result = row["fate"]
+    into.n += result in CLOSED
+    into.numerator += result == "met"
+    into.late_entry += result == "late_entry"
+    into.justified += result == "justified"
+    into.unmeasured += result == "unmeasured"
     if row["amount"]:
         into.amounts.append((row["unit"], row["item"], int(row["amount"]), int(row["base"] or 0)))
 
 
 def value_of(promise: Promise, true: Expected) -> str:
     """The value as values.csv writes it."""
-    amounts = [(amount, base) for _, _, amount, base in true.amounts]
-    measure = promise.measure or ""
     match promise.kind:
         case Kind.MEAN_REDUCTION:
             return reduction(promise, true)
         case Kind.FIGURE:
-            counted = last_reports(true) if promise.statistic == "stock" else amounts
-            return quotient(sum(part for part, _ in counted), sum(whole for _, whole in counted))
-        case Kind.CATALOGUE if promise.statistic == "count":
-            return str(true.numerator)
-        case Kind.CATALOGUE if promise.statistic == "sum":
-            return written(Fraction(sum(amount for amount, _ in amounts), MICRO))
-        case Kind.CATALOGUE if promise.statistic == "mean":
-            return quotient(sum(amount for amount, _ in amounts), len(amounts) * MICRO)
+            return quotient(*figure(promise, true))
+        case Kind.CATALOGUE:
+            return list_value(promise, true)
         case Kind.NODE_DURATION:
-            return quotient(sum(amount for amount, _ in amounts), len(amounts) * DAY_US)
-        case Kind.CASE_MEAN | Kind.TREND if measure == "count":
-            return str(true.n)
-        case Kind.CASE_MEAN | Kind.TREND if measure.startswith("ratio:"):
-            return quotient(sum(part for part, _ in amounts), sum(whole for _, whole in amounts))
-        case Kind.CASE_MEAN | Kind.TREND if measure != "share":
-            return quotient(sum(amount for amount, _ in amounts), len(amounts) * SCALES.get(measure, MICRO))
+            return mean(true, DAY_US)
+        case Kind.CASE_MEAN | Kind.TREND if promise.measure != "share":
+            return mean_value(promise.measure or "", true)
     return quotient(true.numerator, true.n)
+
+
+def figure(promise: Promise, true: Expected) -> tuple[int, int]:
+    """Numerator and denominator of reported figures; of a stock only the last month of each unit."""
+    reports = [(part, whole) for _, _, part, whole in true.amounts]
+    counted = last_reports(true) if promise.statistic == "stock" else reports
+    return sum(part for part, _ in counted), sum(whole for _, whole in counted)
+
+
+def list_value(promise: Promise, true: Expected) -> str:
+    """The value of a promise about the entries of a list."""
+    match promise.statistic:
+        case "count":
+            return str(true.numerator)
+        case "sum":
+            return written(Fraction(total(true), MICRO))
+        case "mean":
+            return mean(true, MICRO)
+    return quotient(true.numerator, true.n)
+
+
+def mean_value(measure: str, true: Expected) -> str:
+    """The value of a promise about what is measured of its cases."""
+    if measure == "count":
+        return str(true.n)
+    if measure.startswith("ratio:"):
+        return quotient(total(true), sum(base for _, _, _, base in true.amounts))
+    return mean(true, SCALES.get(measure, MICRO))
+
+
+def total(true: Expected) -> int:
+    """The sum of all amounts."""
+    return sum(amount for _, _, amount, _ in true.amounts)
+
+
+def mean(true: Expected, scale: int) -> str:
+    """The mean of all amounts, in units of so many."""
+    return quotient(total(true), len(true.amounts) * scale)
 
 
 def last_reports(true: Expected) -> list[tuple[int, int]]:
@@ -173,17 +205,18 @@ class Comparison:
     """Promises with a threshold, in force, of which there was not a single case."""
     differences: list[str] = field(default_factory=list)
 
-    def cell(self, place: Place, column: str, said: str, true: str) -> None:
+    def cell(self, place: Place, column: str, actual: str, true: str) -> None:
+        """Compare one cell. An empty one is equal to nought."""
         self.cells += 1
-        if said != true and not (said == "" and true == "0"):
-            self.differences.append(f"{' '.join(place)}: {column} is {said or 'empty'}, true is {true or 'empty'}")
+        if actual != true and not (actual == "" and true == "0"):
+            self.differences.append(f"{' '.join(place)}: {column} is {actual or 'empty'}, true is {true or 'empty'}")
 
 
 def compare(values: Iterable[dict[str, str]], truth: dict[Place, Expected], plan: Plan, last: date) -> Comparison:
     """Row by row, in both directions."""
     promises = {(promise.id, promise.variant): promise for promise in plan.promises}
     compared = Comparison()
-    left = {place for place, true in truth.items() if true.n or true.unmeasured or true.justified}
+    left = {place for place, true in truth.items() if true.has_cases}
     for row in values:
         promise = promises[row["kpi"], row["variant"]]
         place = (row["kpi"], row["unit"], row["item"], row["variant"], row["window"])
@@ -191,16 +224,19 @@ def compare(values: Iterable[dict[str, str]], truth: dict[Place, Expected], plan
         true = truth.get(place, Expected())
         compared.rows += 1
         compared.by_promise[promise.key] += 1
-        if row["unit"] == "ALL" and row["item"] == "-" and row["window"] == promise.official_window:
+        if place[1:3] == ("ALL", "-") and row["window"] == promise.official_window:
             compared.cases[promise.key] = true.n + true.unmeasured
         compare_row(compared, promise, place, row, true)
     compared.differences += [f"{' '.join(place)}: no such row in values.csv" for place in sorted(left)]
-    compared.untested = [
-        promise.key
-        for promise in plan.promises
-        if promise.tier is not Tier.Q and promise.effective_from <= last and not compared.cases.get(promise.key)
-    ]
+    compared.untested = [key for key in judged_in_force(plan, last) if not compared.cases.get(key)]
     return compared
+
+
+def judged_in_force(plan: Plan, last: date) -> Iterator[str]:
+    """The promises with a threshold that are in force on a day."""
+    for promise in plan.promises:
+        if promise.tier is not Tier.Q and promise.effective_from <= last:
+            yield promise.key
 
 
 def compare_row(compared: Comparison, promise: Promise, place: Place, row: dict[str, str], true: Expected) -> None:
@@ -212,8 +248,8 @@ def compare_row(compared: Comparison, promise: Promise, place: Place, row: dict[
         return
     n, numerator = true.n, true.numerator
     if promise.kind is Kind.FIGURE:
-        counted = last_reports(true) if promise.statistic == "stock" else [(a, b) for _, _, a, b in true.amounts]
-        n, numerator = sum(whole for _, whole in counted) // MICRO, sum(part for part, _ in counted) // MICRO
+        part, whole = figure(promise, true)
+        n, numerator = whole // MICRO, part // MICRO
     compared.cell(place, "n", row["n"], str(n))
     if row["numerator"]:
         compared.cell(place, "numerator", row["numerator"], str(numerator))
@@ -279,7 +315,7 @@ class Run:
             raise RuntimeError(f"kpiwatch simulate: {done.stderr or done.stdout}")
 
     def replay(self) -> None:
-        """Values and cards. Some events are rejected, as they should be: the command says so by its exit code."""
+        """Values and cards. Some events are rejected, as they should be: the exit code of the command is 1 then."""
         done = kpiwatch(
             "replay", str(self.events), "--plan", str(self.plan), "--as-of", self.as_of,
             "--out", str(self.values), "--cards", str(self.cards),
@@ -288,20 +324,20 @@ class Run:
             raise RuntimeError(f"kpiwatch replay: {done.stderr or done.stdout}")
 
     def compare(self) -> Comparison:
-        """What replay says, with what was decided."""
+        """The values of the replay with the truth."""
         plan = load_plan(self.plan)
-        with self.truth.open(newline="") as told, self.values.open(newline="") as said:
-            return compare(csv.DictReader(said), expected(csv.DictReader(told), plan, self.last), plan, self.last)
+        with self.truth.open(newline="") as truth, self.values.open(newline="") as values:
+            return compare(csv.DictReader(values), expected(csv.DictReader(truth), plan, self.last), plan, self.last)
 
     def stream(self) -> list[str]:
         """What the stream workers publish of the same events differently from the replay, in words."""
         plan = load_plan(self.plan)
         now = Zone(plan.head.timezone).midnight(self.last.toordinal() + 1)
-        said = published(self.events, self.plan, now, self.as_of, self.folder)
+        streamed = published(self.events, self.plan, now, self.as_of, self.folder)
         return [
             f"through Kafka: {file.name} differs from that of the replay"
-            for file, bytes_said in ((self.values, said.values), (self.cards, said.cards))
-            if file.read_bytes() != bytes_said
+            for file, content in ((self.values, streamed.values), (self.cards, streamed.cards))
+            if file.read_bytes() != content
         ]
 
 

@@ -17,7 +17,7 @@ from services.backfill import recorded
 from services.catalog.working_time import WorkingTime
 from services.domain.plan.plan import Plan
 from services.domain.results.published import Level, ValueRow
-from services.domain.results.side_results import Aside
+from services.domain.results.side_results import SideResults
 from services.domain.time.zone import Instant, Zone, instant_of
 from services.messaging.records.values import figures_of, signal_of
 from services.names import metrics
@@ -96,19 +96,19 @@ class History:
     def write(
         self,
         rows: Iterable[ValueRow],
-        asides: Sequence[Aside],
+        side_results: Sequence[SideResults],
         recomputed: Recomputed | None = None,
         *,
         before: Iterable[ValueRow] = (),
     ) -> Iterator[Block]:
         """The blocks of all rows (sorted, so that the moments of a series follow one another), in order of time.
 
-        `asides`: the side results of each moment; `before`: the rows of the midnight before the first."""
+        `side_results`: the side results of each moment; `before`: the rows of the midnight before the first."""
         stood = {row[:_IDENTITY]: row for row in before}
         for identity, same in groupby(rows, key=lambda row: row[:_IDENTITY]):
             self._put(list(self._of_rows(same, stood.get(identity))))
-        assert [aside.as_of for aside in asides] == list(self._moments)
-        self._put([(aside.as_of, one) for aside in asides for one in self._of_moment(aside, recomputed)])
+        assert [side.as_of for side in side_results] == list(self._moments)
+        self._put([(side.as_of, one) for side in side_results for one in self._of_moment(side, recomputed)])
         for block in sorted({_block(moment) for moment in self._moments}):
             last = max(moment for moment in self._moments if _block(moment) == block)
             yield Block(self._lines.together(block), last, self._rows[last])
@@ -149,15 +149,15 @@ class History:
         text = row.window_end
         return self._by_text.get(text) or instant_of(datetime.fromisoformat(text))
 
-    def _of_moment(self, aside: Aside, recomputed: Recomputed | None) -> Iterator[Measured]:
-        last = aside.as_of - 1  # what is known as of a midnight is known of the day that ends there
-        yield from recorded.states(self._states[aside.as_of])
-        cards, verdicts = self._counted(aside)
+    def _of_moment(self, side: SideResults, recomputed: Recomputed | None) -> Iterator[Measured]:
+        last = side.as_of - 1  # what is known as of a midnight is known of the day that ends there
+        yield from recorded.states(self._states[side.as_of])
+        cards, verdicts = self._counted(side)
         yield from (*cards, *verdicts, *recorded.cards(cards))
-        for row in aside.signals:
+        for row in side.signals:
             yield from (one for one in signal_samples(signal_of(row)) if self._is_known(one.labels))
-        yield from recorded.backdated(aside.signals)
-        for _, measured in source_samples(self._plan, self._working_time, aside.last_events, last):
+        yield from recorded.backdated(side.signals)
+        for _, measured in source_samples(self._plan, self._working_time, side.last_events, last):
             yield from measured
         yield from recorded.time(last / 1_000_000, self._working_time.is_open(last))
         yield Measured(metrics.WATERMARK, WrittenLabels({}), last / 1_000_000)
@@ -165,10 +165,10 @@ class History:
         if recomputed is not None:
             yield annotation("recomputed", recomputed.note, recomputed.note, recomputed.first / 1_000_000)
 
-    def _counted(self, aside: Aside) -> tuple[list[Measured], list[Measured]]:
+    def _counted(self, side: SideResults) -> tuple[list[Measured], list[Measured]]:
         """Active cards, and verdicts, counted."""
         cards, verdicts = [], []
-        for (kpi, unit, what), count in aside.told.items():
+        for (kpi, unit, what), count in side.issued.items():
             labels = {"kpi": kpi, "unit": unit}
             if not self._is_known(labels):
                 continue

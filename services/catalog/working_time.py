@@ -6,7 +6,7 @@ from typing import Self
 from services.catalog.load.calendars import load_calendar
 from services.domain.judging.judge import Judge
 from services.domain.plan.plan import Plan
-from services.domain.results.value_rows import silent_sources
+from services.domain.results.silent_sources import silent_sources
 from services.domain.time.zone import Instant
 
 

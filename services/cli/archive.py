@@ -16,7 +16,7 @@ from services.domain.results.cards import case_name
 from services.messaging.reader import BrokerUnavailable, Record, TopicReader
 from services.messaging.records.case_events import line_of_record
 from services.messaging.topics import CASE_EVENTS
-from services.process.atomic_file import whole_file
+from services.process.atomic_file import atomic_file
 from services.process.settings import Settings
 
 _THERE_WITHIN_SECONDS = 15
@@ -38,7 +38,7 @@ def archive(
     address = bootstrap or Settings.from_environment().bootstrap
     count = 0
     try:
-        with TopicReader(address, [CASE_EVENTS]) as reader, whole_file(out) as sink, Display() as display:
+        with TopicReader(address, [CASE_EVENTS]) as reader, atomic_file(out) as sink, Display() as display:
             for line in _lines(_events(reader, address), case):
                 sink.write(line + b"\n")
                 count += 1

@@ -11,7 +11,7 @@ import typer
 from services.cli.failure import WRONG_USAGE, Failure
 from services.process.atomic_file import claim
 from services.process.settings import Settings, broker_addresses
-from services.replay.blocks import STANDARD_INPUT
+from services.replay.file_chunks import STANDARD_INPUT
 
 
 def _readable_once(files: list[str]) -> list[str]:

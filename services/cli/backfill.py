@@ -24,8 +24,8 @@ from services.process.atomic_file import claim
 from services.process.clock import Clock
 from services.process.settings import Settings
 from services.replay import replay as files
+from services.replay.external_sort import SortedRows
 from services.replay.periods import Every, period_ends
-from services.replay.runs import SortedRows
 
 _DATE = ["%Y-%m-%d"]
 _Out = Annotated[
@@ -109,13 +109,15 @@ def backfill(
     tools = monitoring_tools.find(Settings.from_environment().cache)
     with Display() as display:
         done = files.replay(
-            events, folder, period.moments, beside=[period.begin], with_asides=True, as_corrected=as_corrected,
+            events, folder, period.moments, beside=[period.begin], with_side_results=True, as_corrected=as_corrected,
             processes=processes, progress=display,
         )  # fmt: skip
     recomputed = Recomputed(period.begin, note) if note else None
     with tempfile.TemporaryDirectory(prefix="kpiwatch-backfill-") as scratch, Display("values") as display:
         rows = _shown(done.rows, display)
-        history = History(read, period.moments, Path(scratch)).write(rows, done.asides, recomputed, before=done.beside)
+        history = History(read, period.moments, Path(scratch)).write(
+            rows, done.side_results, recomputed, before=done.beside
+        )
         if store is not None:
             _fill(store, period, tools, history)
         elif out is not None:

@@ -20,7 +20,7 @@ from services.domain.results.safe_judge import SafeJudge
 from services.domain.time.zone import Instant
 from services.explanation.document import machine_readable
 from services.explanation.page import Page
-from services.replay.finding import Found, find_case
+from services.replay.find_case import Found, find_case
 
 WIDEST = 100
 """Columns; 80 are enough."""

@@ -14,7 +14,7 @@ from services.cli.terminal import safe_console, say
 from services.domain.intake.visible_text import visible
 from services.mapping.export import events_of
 from services.mapping.mapping_file import MappingError, Problem, read_mapping
-from services.process.atomic_file import whole_file
+from services.process.atomic_file import atomic_file
 
 _SHOWN_EVERY = 5_000
 _LISTED = 1_000
@@ -47,7 +47,7 @@ def import_export(
         task = bar.add_task("reading", total=None)
         try:
             outcomes = events_of(export, read_mapping(mapping))
-            sink = stack.enter_context(whole_file(out))
+            sink = stack.enter_context(atomic_file(out))
             for outcome in outcomes:
                 if isinstance(outcome, Problem):
                     problems += 1

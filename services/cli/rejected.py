@@ -9,9 +9,9 @@ from services.cli.failure import INPUT_HAS_ERRORS
 from services.cli.terminal import say
 from services.domain.intake.refusal import refusal_line
 from services.domain.intake.visible_text import visible
-from services.replay.buckets import Rejected
+from services.replay.csv_files import write_rejected
 from services.replay.replay import Replayed
-from services.replay.writing import write_rejected
+from services.replay.spill_files import Rejected
 
 _EXAMPLES = 20
 """So many rejected events are shown where a file takes them all."""

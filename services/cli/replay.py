@@ -15,9 +15,9 @@ from services.cli.time_arguments import moment
 from services.domain.plan.plan import Plan
 from services.domain.time.zone import Zone
 from services.replay import replay as files
+from services.replay.csv_files import write_cards, write_values
 from services.replay.periods import Every
 from services.replay.replay import Replayed
-from services.replay.writing import write_cards, write_values
 from services.reporting.times import ReportTimes, times_as_of
 
 

@@ -1,4 +1,4 @@
-"""`kpiwatch simulate`: event histories with a truth file that is known by construction."""
+"""`kpiwatch simulate`: the events of an invented district, and a file with the true result of each case."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -17,12 +17,11 @@ from services.cli.arguments import PlanFolder, check_sinks, chosen_plan, finite
 from services.cli.failure import INPUT_HAS_ERRORS, WRONG_USAGE, Failure
 from services.cli.terminal import safe_console
 from services.domain.plan.statutory_time import Law
-from services.domain.time.zone import FIRST_YEAR, LAST_YEAR
-from services.process.atomic_file import whole_file
+from services.domain.time.zone import FIRST_YEAR, LAST_YEAR, Zone
+from services.process.atomic_file import atomic_file
 from services.simulator.district.profile import FAULTS, parse_faults, profile
-from services.simulator.simulation import Event, History
-from services.simulator.stories.timing import Placement
-from services.simulator.truth.case_truth import COLUMNS, Row, lines
+from services.simulator.simulation import Event, Simulation
+from services.simulator.truth.row import COLUMNS, Row, lines
 
 _CHUNK = 5_000
 
@@ -62,18 +61,18 @@ def simulate(
     folder = chosen_plan(plan)
     read = load_plan(folder)
     law = Law(read, load_calendar(read.head.calendar))
-    rows: list[Row] = []
     first = start.date() if start is not None else read.head.issued
     _check_years(first, days)
+    rows: list[Row] = []
     try:
-        history = History(
+        simulation = Simulation(
             law, chosen, seed, first, days, faults=rates, truth=rows.append if truth is not None else None
         )
     except ValueError as error:
         raise Failure(f"{folder}: {error}", INPUT_HAS_ERRORS) from None
     console = safe_console(stderr=True)
-    with _opened(out) as events, _opened(truth) as told:
-        count = _write(history, events, told, rows, Placement(law), console)
+    with _opened(out) as events, _opened(truth) as results:
+        count = _write(simulation, events, results, rows, console)
     beside = f", what is true of them to {truth}" if truth is not None else ""
     console.print(f"{count:,} events written to {out}{beside}", soft_wrap=True)
 
@@ -87,11 +86,9 @@ def _check_years(first: date, days: int) -> None:
         )
 
 
-def _write(
-    history: History, events: BinaryIO, told: BinaryIO, rows: list[Row], place: Placement, console: Console
-) -> int:
-    """Chunk by chunk, so that memory holds what is on its way and no more; how many events they were."""
-    told.write((",".join(COLUMNS) + "\n").encode())
+def _write(simulation: Simulation, events: BinaryIO, truth: BinaryIO, rows: list[Row], console: Console) -> int:
+    """Writes chunk by chunk, so that memory holds only events on their way. Returns the number of events."""
+    truth.write((",".join(COLUMNS) + "\n").encode())
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -99,23 +96,24 @@ def _write(
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        begin, end = place.zone.midnight(history.first_day), history.end
+        zone, end = simulation.zone, simulation.end
+        begin = zone.midnight(simulation.first_day)
         assert end is not None
         task = bar.add_task("Simulating", total=end - begin, count=0)
         count = 0
-        for chunk in _chunks(history.events()):
+        for chunk in _chunks(simulation.events()):
             events.write(b"\n".join([event.line for event in chunk]) + b"\n")
-            _tell(told, rows, place)
+            _flush(truth, rows, zone)
             count += len(chunk)
-            day = date.fromordinal(place.zone.day(chunk[-1].received))
+            day = date.fromordinal(zone.day(chunk[-1].received))
             bar.update(task, description=f"{day}", completed=chunk[-1].received - begin, count=count)
-        _tell(told, rows, place)
+        _flush(truth, rows, zone)
     return count
 
 
-def _tell(told: BinaryIO, rows: list[Row], place: Placement) -> None:
+def _flush(truth: BinaryIO, rows: list[Row], zone: Zone) -> None:
     if rows:
-        told.write(("\n".join(lines(rows, place)) + "\n").encode())
+        truth.write(("\n".join(lines(rows, zone)) + "\n").encode())
         rows.clear()
 
 
@@ -132,6 +130,6 @@ def _chunks(events: Iterable[Event]) -> Iterator[list[Event]]:
 
 @contextmanager
 def _opened(path: Path | None) -> Iterator[BinaryIO]:
-    """A file to write; None: nobody wants it."""
-    with whole_file(path or Path(os.devnull), level=1) as sink:
+    """A file to write; None: what is written is dropped."""
+    with atomic_file(path or Path(os.devnull), level=1) as sink:
         yield sink

@@ -23,7 +23,7 @@ from services.messaging.records.fields import Unreadable, log_unreadable
 from services.messaging.tally_reader import NotThere, Passed, read_tallies
 from services.messaging.topics import ALERT_CARDS
 from services.process.settings import Settings
-from services.replay.writing import write_cards, write_values
+from services.replay.csv_files import write_cards, write_values
 
 _log = logging.getLogger(__name__)
 

@@ -5,18 +5,13 @@ from datetime import date
 from typing import Any
 
 from services.catalog.words.promise_text import in_words
-from services.domain.intake.facts import Fact, Rank
+from services.domain.intake.facts import Fact, FactType
 from services.domain.judging.judge import Judge
 from services.domain.results.cards import CardState, case_name
-from services.domain.results.explain import (
-    Account,
-    AccountedDay,
-    Explained,
-    ExplainedCycle,
-    Explanation,
-    Silent,
-    Told,
-)
+from services.domain.results.explain import Explained, ExplainedCycle, Explanation
+from services.domain.results.explain_days import Account, AccountedDay
+from services.domain.results.explain_facts import FactWithStatus
+from services.domain.results.explain_silent import Silent
 from services.domain.time.zone import Instant, Zone
 from services.explanation.phrases import amount_text, contribution_of_case, day_words
 
@@ -65,10 +60,10 @@ def _text(instant: Instant | None, zone: Zone) -> str | None:
     return None if instant is None else zone.text(instant)
 
 
-def _entry_json(entry: Told, zone: Zone) -> dict[str, Any]:
+def _entry_json(entry: FactWithStatus, zone: Zone) -> dict[str, Any]:
     return {
         **_fact_json(entry.fact, zone),
-        "standing": entry.standing,
+        "standing": entry.status,
         "by": entry.by.id if entry.by is not None else None,
         "now": _fact_json(entry.now, zone) if entry.now is not None else None,
     }
@@ -76,7 +71,7 @@ def _entry_json(entry: Told, zone: Zone) -> dict[str, Any]:
 
 def _fact_json(fact: Fact, zone: Zone) -> dict[str, Any]:
     return {
-        "type": Rank(fact.rank).event_type,
+        "type": FactType(fact.type).event_type,
         "time": zone.text(fact.time),
         "source": fact.source,
         "id": fact.id,

@@ -13,13 +13,16 @@ from rich.table import Table
 from rich.text import Text
 
 from services.catalog.words.promise_text import in_words, limit_words
-from services.domain.intake.facts import Rank
+from services.domain.intake.facts import FactType
 from services.domain.intake.visible_text import visible
 from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import Outcome
 from services.domain.plan.plan import Title
 from services.domain.results.cards import WHOLE, CardState, case_name
-from services.domain.results.explain import Account, Explained, ExplainedCycle, Explanation, Silent, Standing, Told
+from services.domain.results.explain import Explained, ExplainedCycle, Explanation
+from services.domain.results.explain_days import Account
+from services.domain.results.explain_facts import FactStatus, FactWithStatus
+from services.domain.results.explain_silent import Silent
 from services.domain.time.calendar import weekday
 from services.domain.time.zone import MINUTE_US, Zone
 from services.explanation.phrases import (
@@ -88,25 +91,25 @@ class Page:
         table.add_column(ratio=1, overflow="fold")
         for entry in self._explanation.history:
             fact = entry.fact
-            rank = Rank(fact.rank)
+            rank = FactType(fact.type)
             detail = Text(content_of(fact, self._zone))
             late = fact.received - fact.time
             if late >= 60 * MINUTE_US:
                 detail.append(f"\n到达 arrived {clock(fact.received, self._zone)}", style="dim")
-            if entry.standing is not Standing.STANDS:
+            if entry.status is not FactStatus.STANDS:
                 detail.append(f"\n{self._status_of(entry)}", style="yellow")
-            struck = "strike" if entry.standing in (Standing.STRUCK_OUT, Standing.CORRECTED) else ""
+            struck = "strike" if entry.status in (FactStatus.STRUCK_OUT, FactStatus.CORRECTED) else ""
             name = rank.event_type.removeprefix("case.")
             table.add_row(Text(clock(fact.time, self._zone), style=struck), f"{EVENT_NAMES[rank]}\n{name}", detail)
         yield table
 
-    def _status_of(self, entry: Told) -> str:
-        words = STATUS_WORDS[entry.standing]
+    def _status_of(self, entry: FactWithStatus) -> str:
+        words = STATUS_WORDS[entry.status]
         text = f"{words.zh} {words.en}"
-        if entry.standing is Standing.STRUCK_OUT and entry.by is not None:
+        if entry.status is FactStatus.STRUCK_OUT and entry.by is not None:
             return f"{text} ({visible(entry.by.id)})"
-        if entry.standing is Standing.CORRECTED and entry.by is not None and entry.now is not None:
-            time, event_type = clock(entry.now.time, self._zone), Rank(entry.now.rank).event_type
+        if entry.status is FactStatus.CORRECTED and entry.by is not None and entry.now is not None:
+            time, event_type = clock(entry.now.time, self._zone), FactType(entry.now.type).event_type
             now = f"{time} {event_type} {content_of(entry.now, self._zone)}"
             return f"{text} ({visible(entry.by.id)}) → {now.strip()}"
         return text
@@ -191,7 +194,7 @@ class Page:
         lines = [f"{after}到达，改变了结论 / arrived later and turned a miss:"]
         for fact in explained.turned_by:
             lines.append(
-                f"  {EVENT_NAMES[Rank(fact.rank)]} {Rank(fact.rank).event_type} ({visible(fact.id)}): "
+                f"  {EVENT_NAMES[FactType(fact.type)]} {FactType(fact.type).event_type} ({visible(fact.id)}): "
                 f"{clock(fact.time, self._zone)} → {clock(fact.received, self._zone)}"
             )
         return "\n".join(lines)

@@ -10,9 +10,10 @@ from services.domain.intake.facts import Fact
 from services.domain.intake.visible_text import visible
 from services.domain.judging.judgement import Judgement
 from services.domain.plan.plan import Kind, Promise
-from services.domain.results.explain import Account, AccountedDay, Explained
+from services.domain.results.explain import Explained
+from services.domain.results.explain_days import Account, AccountedDay
 from services.domain.sums.statistic import written
-from services.domain.sums.tally import Cell
+from services.domain.sums.tally import TallyField
 from services.domain.time.zone import Instant, Zone
 from services.explanation.words import DAY_KINDS, ENGLISH_HOLIDAYS, MEASURES
 
@@ -98,9 +99,9 @@ def contribution_of_case(explained: Explained) -> str:
     if explained.amounts:
         return "; ".join(map(_reported, explained.amounts))
     if promise.kind is Kind.CASE_SHARE or promise.measure == "share":
-        return _in_numerator(cells) if Cell.N in cells or Cell.OVERDUE in cells else ""
+        return _in_numerator(cells) if TallyField.N in cells or TallyField.OVERDUE in cells else ""
     is_mean = explained.account is None and promise.kind in (Kind.CASE_MEAN, Kind.TREND)
-    return _summand(promise, cells) if is_mean and Cell.N in cells else ""
+    return _summand(promise, cells) if is_mean and TallyField.N in cells else ""
 
 
 def _reported(named: tuple[str, int | Fraction | None]) -> str:
@@ -109,15 +110,15 @@ def _reported(named: tuple[str, int | Fraction | None]) -> str:
 
 
 def _in_numerator(cells: Mapping[int, int]) -> str:
-    return "在分子 in the numerator" if Cell.MET in cells else "不在分子 not in the numerator"
+    return "在分子 in the numerator" if TallyField.MET in cells else "不在分子 not in the numerator"
 
 
 def _summand(promise: Promise, cells: Mapping[int, int]) -> str:
     """What a case adds to a mean."""
     if promise.measure == "count":
         return "1 件 case"
-    ratio = f" ÷ {amount_text(cells[Cell.BASE], MICRO)}" if Cell.BASE in cells else ""
-    return f"{promise.measure} {amount_text(cells.get(Cell.TOTAL, 0), MICRO)}{ratio}"
+    ratio = f" ÷ {amount_text(cells[TallyField.BASE], MICRO)}" if TallyField.BASE in cells else ""
+    return f"{promise.measure} {amount_text(cells.get(TallyField.TOTAL, 0), MICRO)}{ratio}"
 
 
 def contribution_of_record(promise: Promise, judgement: Judgement) -> str:
@@ -125,14 +126,14 @@ def contribution_of_record(promise: Promise, judgement: Judgement) -> str:
     cells = dict(judgement.cells)
     if promise.kind is Kind.FIGURE:
         halves = [
-            (Cell.MET, f"分子 numerator {amount_text(cells.get(Cell.TOTAL, 0), MICRO)}"),
-            (Cell.N, f"分母 denominator {amount_text(cells.get(Cell.BASE, 0), MICRO)}"),
+            (TallyField.MET, f"分子 numerator {amount_text(cells.get(TallyField.TOTAL, 0), MICRO)}"),
+            (TallyField.N, f"分母 denominator {amount_text(cells.get(TallyField.BASE, 0), MICRO)}"),
         ]
         return f"{judgement.item.partition('/')[0]}: {', '.join(words for cell, words in halves if cell in cells)}"
-    if Cell.UNMEASURED in cells:
+    if TallyField.UNMEASURED in cells:
         return "未报送该数据 it does not say"
     if promise.statistic in ("mean", "sum"):
-        return f"{promise.quantity} {amount_text(cells.get(Cell.TOTAL, 0), MICRO)}"
+        return f"{promise.quantity} {amount_text(cells.get(TallyField.TOTAL, 0), MICRO)}"
     if promise.statistic == "in_sync":
         return "与其他平台比对 compared with the other platforms"
     return _in_numerator(cells)

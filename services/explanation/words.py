@@ -2,10 +2,12 @@
 
 from typing import NamedTuple
 
-from services.domain.intake.facts import Rank
+from services.domain.intake.facts import FactType
 from services.domain.judging.judgement import Outcome
 from services.domain.plan.plan import Title
-from services.domain.results.explain import EndedBy, Reason, Standing
+from services.domain.results.explain import EndedBy
+from services.domain.results.explain_facts import FactStatus
+from services.domain.results.explain_silent import Reason
 from services.domain.time.calendar import DayKind
 
 
@@ -40,38 +42,38 @@ MEASURES = {
     "minutes": Title(zh="分钟", en="minutes"),
 }
 EVENT_NAMES = {
-    Rank.CASE_APPLIED: "申请",
-    Rank.CASE_ACCEPTED: "受理",
-    Rank.CASE_SUPPLEMENT_REQUESTED: "要求补正",
-    Rank.CASE_REFUSED: "不予受理",
-    Rank.CASE_RECLASSIFIED: "重新归类",
-    Rank.CASE_MILESTONE: "节点达成",
-    Rank.CASE_NODE_STARTED: "环节开始",
-    Rank.CASE_NODE_ENDED: "环节结束",
-    Rank.CASE_SUSPENDED: "中止",
-    Rank.CASE_RESUMED: "恢复",
-    Rank.CASE_EXTENDED: "延期",
-    Rank.CASE_MEASURED: "计量",
-    Rank.CASE_COMPLETED: "办结",
-    Rank.CASE_WITHDRAWN: "撤回",
-    Rank.CASE_REOPENED: "重启",
-    Rank.CASE_RATED: "评价",
-    Rank.CASE_JUSTIFIED: "说明理由",
-    Rank.CASE_CONFIRMED: "补录确认",
-    Rank.CORRECTION: "更正",
-    Rank.ITEM_UPSERTED: "目录更新",
-    Rank.ITEM_RETIRED: "目录删除",
-    Rank.DUTY_FULFILLED: "履行职责",
-    Rank.FIGURE_REPORTED: "数据报送",
-    Rank.SOURCE_HEARTBEAT: "在线信号",
+    FactType.CASE_APPLIED: "申请",
+    FactType.CASE_ACCEPTED: "受理",
+    FactType.CASE_SUPPLEMENT_REQUESTED: "要求补正",
+    FactType.CASE_REFUSED: "不予受理",
+    FactType.CASE_RECLASSIFIED: "重新归类",
+    FactType.CASE_MILESTONE: "节点达成",
+    FactType.CASE_NODE_STARTED: "环节开始",
+    FactType.CASE_NODE_ENDED: "环节结束",
+    FactType.CASE_SUSPENDED: "中止",
+    FactType.CASE_RESUMED: "恢复",
+    FactType.CASE_EXTENDED: "延期",
+    FactType.CASE_MEASURED: "计量",
+    FactType.CASE_COMPLETED: "办结",
+    FactType.CASE_WITHDRAWN: "撤回",
+    FactType.CASE_REOPENED: "重启",
+    FactType.CASE_RATED: "评价",
+    FactType.CASE_JUSTIFIED: "说明理由",
+    FactType.CASE_CONFIRMED: "补录确认",
+    FactType.CORRECTION: "更正",
+    FactType.ITEM_UPSERTED: "目录更新",
+    FactType.ITEM_RETIRED: "目录删除",
+    FactType.DUTY_FULFILLED: "履行职责",
+    FactType.FIGURE_REPORTED: "数据报送",
+    FactType.SOURCE_HEARTBEAT: "在线信号",
 }
 STATUS_WORDS = {
-    Standing.STRUCK_OUT: Title(zh="已删除", en="STRUCK OUT"),
-    Standing.CORRECTED: Title(zh="已更正", en="CORRECTED"),
-    Standing.HOLDS: Title(zh="有效", en="it holds"),
-    Standing.OVERRULED: Title(zh="被后来的更正取代", en="overruled by a later correction"),
-    Standing.WAITING: Title(zh="所更正的事件未到", en="waits for the event that it corrects"),
-    Standing.REFUSED: Title(zh="不接受对更正的更正", en="REFUSED: it corrects a correction"),
+    FactStatus.STRUCK_OUT: Title(zh="已删除", en="STRUCK OUT"),
+    FactStatus.CORRECTED: Title(zh="已更正", en="CORRECTED"),
+    FactStatus.HOLDS: Title(zh="有效", en="it holds"),
+    FactStatus.OVERRULED: Title(zh="被后来的更正取代", en="overruled by a later correction"),
+    FactStatus.WAITING: Title(zh="所更正的事件未到", en="waits for the event that it corrects"),
+    FactStatus.REFUSED: Title(zh="不接受对更正的更正", en="REFUSED: it corrects a correction"),
 }
 DAY_KINDS = {
     DayKind.WORKING: Title(zh="工作日", en="working day"),

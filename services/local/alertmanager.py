@@ -2,17 +2,18 @@
 
 from pathlib import Path
 
-from services.local.http_process import WebPart, own_port
+from services.local.child_process import Command
+from services.local.http_process import HttpProcess, own_port
 from services.local.monitoring_tools import MonitoringTools
 
 MAINTENANCE = "5s"
-"""How often silences, and what was notified, are written down (else every 15 minutes): what a kill -9 takes with it. An
-Alertmanager that does not know that it has notified an alert never notifies its end."""
+"""How often silences and the log of notifications are written to the disk (by default every 15 minutes). A kill -9
+loses what came since. An Alertmanager that does not know that it has notified an alert never notifies its end."""
 
 
-def start(folder: Path, config: Path, tools: MonitoringTools, port: int | None = None) -> WebPart:
+def start(folder: Path, config: Path, tools: MonitoringTools, port: int | None = None) -> HttpProcess:
     """Alertmanager with its silences and log of notices in `folder`, ready; `port` None: any free one."""
-    port = own_port("alertmanager", folder, port, "KPIWATCH_ALERTMANAGER_PORT")
+    port = own_port("alertmanager", folder, port)
     folder = folder.absolute()
     argv = [
         str(tools.alertmanager),
@@ -25,4 +26,4 @@ def start(folder: Path, config: Path, tools: MonitoringTools, port: int | None =
     ]
     # Unpacked, it finds its templates only from its own folder (monitoring_tools).
     working_folder = tools.alertmanager.parent if tools.unpacked else None
-    return WebPart("alertmanager", argv, folder, port, working_folder=working_folder)
+    return HttpProcess("alertmanager", Command(argv, working_folder), folder, port)

@@ -1,31 +1,33 @@
-"""One process that we started: its log, its pid, and its end. Everything here goes by pid, never by name."""
+"""A process that we start: its log, its pid, and its end. Processes are ended by their pid, never by their name."""
 
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import psutil
 
 from services.local.failures import PartUnavailable
 
 
-class Child:
-    """A started process in a session of its own, so that Ctrl-C reaches only whoever stops it in order.
+class Command(NamedTuple):
+    """What is started, and with what around it."""
 
-    Beside its log lies which process it is: should whoever started it die, the next start of the same part ends it.
+    argv: Sequence[str]
+    folder: Path | None = None
+    """The working folder; None: that of this process."""
+    environment: Mapping[str, str] | None = None
+    """None: that of this process."""
+
+
+class ChildProcess:
+    """A started process in a session of its own, so that Ctrl-C reaches only its parent, which stops it in order.
+
+    A file beside its log says which process it is. If the parent dies, the next start of the same part ends it.
     """
 
-    def __init__(
-        self,
-        name: str,
-        argv: Sequence[str],
-        log: Path,
-        *,
-        folder: Path | None = None,
-        environment: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, name: str, command: Command, log: Path) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         self.name = name
         self.log = log
@@ -33,12 +35,12 @@ class Child:
         end_leftover(self._record)
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                argv,
+                command.argv,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                cwd=folder,
-                env=environment,
+                cwd=command.folder,
+                env=command.environment,
                 start_new_session=True,
             )
         self._record.write_text(_identity(self.pid))
@@ -63,13 +65,13 @@ class Child:
         self._record.unlink(missing_ok=True)
 
     def kill(self) -> None:
-        """SIGKILL: nothing is flushed, nothing is said."""
+        """SIGKILL: the process cannot flush or report anything."""
         self._process.kill()
         self._process.wait()
         self._record.unlink(missing_ok=True)
 
     def wait_until(self, ready: Callable[[], bool], seconds: float, remedy: str) -> None:
-        """Returns once `ready()`; raises PartUnavailable if the process ends first or the time is over."""
+        """Return once `ready()` is true. Raises PartUnavailable if the process ends first or the time is over."""
         end = time.monotonic() + seconds
         while not ready():
             if self.exit_code is not None:
@@ -89,12 +91,12 @@ class Child:
 
 
 def _identity(pid: int) -> str:
-    """What tells this process from a later one with the same pid."""
+    """What distinguishes this process from a later one with the same pid."""
     return f"{pid} {psutil.Process(pid).create_time():.2f}"
 
 
 def end_leftover(record: Path) -> bool:
-    """Ends the process that `record` (a .pid file of a Child) names, if it still runs; True if it did."""
+    """End the process that `record` (a .pid file of a ChildProcess) names, if it still runs. True if it did."""
     try:
         pid = int(record.read_text().split()[0])
         if _identity(pid) != record.read_text():
@@ -113,7 +115,7 @@ def end_leftover(record: Path) -> bool:
 
 
 def _is_gone(process: psutil.Process) -> bool:
-    """True if it runs no more; one whose end nobody has asked for yet (a zombie) counts as gone."""
+    """Whether it has ended. A zombie, whose exit code nobody has read yet, counts as ended."""
     try:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

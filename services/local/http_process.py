@@ -1,17 +1,17 @@
-"""A started process that answers over HTTP on loopback, ready when it says so itself."""
+"""A process that we start and that answers over HTTP on loopback. It is ready when its own /-/ready says so."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import httpx
 
-from services.local.child_process import Child, end_leftover
+from services.local.child_process import ChildProcess, Command, end_leftover
 from services.local.failures import PartUnavailable
 from services.local.ports import free_ports, holder_of, is_free
+from services.process.settings import variable
 
 
 def check_port(name: str, port: int, setting: str) -> None:
-    """Raises PartUnavailable that names who holds the port and the setting to change."""
+    """Raises PartUnavailable where the port is taken; it names the process that holds it and the setting to change."""
     if not is_free(port):
         raise PartUnavailable(
             name,
@@ -20,12 +20,12 @@ def check_port(name: str, port: int, setting: str) -> None:
         )
 
 
-def own_port(name: str, folder: Path, wished: int | None, setting: str) -> int:
-    """The port that a part will answer on: the one wished for, else any free one. What an earlier run left of the part
-    in its folder is ended first. Raises PartUnavailable."""
+def own_port(name: str, folder: Path, wished: int | None) -> int:
+    """The port that a part will answer on: the one wished for, else any free one. A process that an earlier run left
+    running is ended first. Raises PartUnavailable."""
     end_leftover(folder / f"{name}.pid")
     port = free_ports(1)[0] if wished is None else wished
-    check_port(name, port, setting)
+    check_port(name, port, variable(f"{name}_port"))
     return port
 
 
@@ -37,21 +37,19 @@ def answers(url: str) -> bool:
         return False
 
 
-class WebPart(Child):
-    """Such a process, ready; `folder` keeps its log."""
+class HttpProcess(ChildProcess):
+    """Such a process. The constructor returns when it is ready; `folder` keeps its log."""
 
     def __init__(
         self,
         name: str,
-        argv: Sequence[str],
+        command: Command,
         folder: Path,
         port: int,
         *,
-        working_folder: Path | None = None,
-        environment: Mapping[str, str] | None = None,
         timeout_seconds: float = 30,
     ) -> None:
-        super().__init__(name, argv, folder / f"{name}.log", folder=working_folder, environment=environment)
+        super().__init__(name, command, folder / f"{name}.log")
         self.port = port
         try:
             self.wait_until(self.is_ready, timeout_seconds, "Look at the log")
@@ -64,5 +62,5 @@ class WebPart(Child):
         return f"http://127.0.0.1:{self.port}"
 
     def is_ready(self) -> bool:
-        """Its own word: GET /-/ready."""
+        """Whether its own GET /-/ready succeeds."""
         return answers(f"{self.url}/-/ready")

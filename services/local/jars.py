@@ -25,7 +25,7 @@ COORDINATES = (
 LOCK = Path(__file__).with_name("kafka-jars.txt")
 
 Progress = Callable[[str, int, int], None]
-"""Told what is being done, how much is done, and of how much."""
+"""Called with what is being done, how much of it is done, and of how much."""
 
 
 def silent(what: str, done: int, of: int) -> None:

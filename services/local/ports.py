@@ -42,7 +42,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def holder_of(port: int) -> str:
-    """Who listens on the port, for a person to read: `process java (pid 4528)`, or that it cannot be told."""
+    """Who listens on the port, for a person to read: `process java (pid 4528)`, or that it is not known."""
     with contextlib.suppress(psutil.AccessDenied):
         for connection in psutil.net_connections(kind="tcp"):
             if connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN:

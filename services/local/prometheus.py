@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from services.local.http_process import WebPart, own_port
+from services.local.child_process import Command
+from services.local.http_process import HttpProcess, own_port
 from services.local.monitoring_tools import MonitoringTools
 
 FOR_GRACE_PERIOD = "1m"
@@ -16,9 +17,10 @@ day, so that a state that ended does not stand beside the one that follows it (w
 hour of that day it does)."""
 
 
-def start(folder: Path, config: Path, tools: MonitoringTools, port: int | None = None) -> WebPart:
+def start(folder: Path, config: Path, tools: MonitoringTools, port: int | None = None) -> HttpProcess:
     """Prometheus with its data in `folder`, ready; `port` None: any free one. Raises PartUnavailable."""
     flags = [
+        f"--config.file={config.absolute()}",
         f"--storage.tsdb.retention.time={RETENTION}",
         # A corrected range is deleted before it is put in again (`kpiwatch backfill`): only this machine can ask.
         "--web.enable-admin-api",
@@ -27,24 +29,21 @@ def start(folder: Path, config: Path, tools: MonitoringTools, port: int | None =
         f"--rules.alert.for-grace-period={FOR_GRACE_PERIOD}",
         "--web.enable-lifecycle",
     ]
-    return _start("prometheus", folder, config, flags, tools, port, "KPIWATCH_PROMETHEUS_PORT")
+    return _start("prometheus", folder, flags, tools, port)
 
 
-def start_history(folder: Path, config: Path, tools: MonitoringTools, port: int | None = None) -> WebPart:
+def start_history(folder: Path, config: Path, tools: MonitoringTools, port: int | None = None) -> HttpProcess:
     """A Prometheus that keeps nothing and reads another one's samples (`rules.write.history_config`), looking back for
     a day instead of 5 minutes. Ready; raises PartUnavailable."""
-    flags = [f"--query.lookback-delta={LOOKBACK}"]
-    return _start("history", folder, config, flags, tools, port, "KPIWATCH_HISTORY_PORT")
+    flags = [f"--config.file={config.absolute()}", f"--query.lookback-delta={LOOKBACK}"]
+    return _start("history", folder, flags, tools, port)
 
 
-def _start(
-    name: str, folder: Path, config: Path, flags: list[str], tools: MonitoringTools, port: int | None, setting: str
-) -> WebPart:
-    port = own_port(name, folder, port, setting)
+def _start(name: str, folder: Path, flags: list[str], tools: MonitoringTools, port: int | None) -> HttpProcess:
+    port = own_port(name, folder, port)
     folder = folder.absolute()
     argv = [
         str(tools.prometheus),
-        f"--config.file={config.absolute()}",
         f"--storage.tsdb.path={folder / 'tsdb'}",
         f"--web.listen-address=127.0.0.1:{port}",
         "--log.level=warn",
@@ -52,4 +51,4 @@ def _start(
     ]
     if tools.unpacked:
         argv.append(f"--web.local-assets={tools.unpacked / 'usr/share/prometheus/web'}/")
-    return WebPart(name, argv, folder, port)
+    return HttpProcess(name, Command(argv), folder, port)

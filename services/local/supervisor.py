@@ -10,11 +10,12 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from services.local import http_process
-from services.local.child_process import Child
+from services.local.child_process import ChildProcess, Command
 from services.local.failures import PartUnavailable
 from services.messaging import topics
 from services.process import readiness
 from services.process.settings import Settings, variable
+from services.process.worker_failures import repeated
 
 Obstacle = str
 """Why a part is not ready yet, for a person to read; empty if it is."""
@@ -22,12 +23,12 @@ Obstacle = str
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One process of the project: what runs, and how to tell that it works."""
+    """One process of the system: what runs, and how to see that it works."""
 
     name: str
     arguments: tuple[str, ...]
     """Of this Python."""
-    obstacle: Callable[[Settings, Child], Obstacle]
+    obstacle: Callable[[Settings, ChildProcess], Obstacle]
     """Asked again and again until it finds none."""
     settings: dict[str, str] = field(default_factory=dict)
     """Settings that only this process gets, by field."""
@@ -49,19 +50,16 @@ def parts(settings: Settings) -> list[Part]:
     ]
 
 
-def start(part: Part, settings: Settings, logs: Path) -> Child:
+def start(part: Part, settings: Settings, logs: Path) -> ChildProcess:
     """The part's process, not yet ready."""
     own = settings.model_copy(update=part.settings)
-    return Child(
-        part.name,
-        [sys.executable, *part.arguments],
-        logs / f"{part.name}.log",
-        environment={**os.environ, **own.environment(), "PYTHONUNBUFFERED": "1"},
-    )
+    environment = {**os.environ, **own.environment(), "PYTHONUNBUFFERED": "1"}
+    command = Command([sys.executable, *part.arguments], environment=environment)
+    return ChildProcess(part.name, command, logs / f"{part.name}.log")
 
 
 def wait_until_ready(
-    part: Part, child: Child, settings: Settings, look_up: Callable[[], None], seconds: float = 120
+    part: Part, child: ChildProcess, settings: Settings, look_up: Callable[[], None], seconds: float = 120
 ) -> None:
     """Raises PartUnavailable with the last obstacle, if the part ends or does not get ready in time.
 
@@ -92,15 +90,15 @@ def taken_ports(settings: Settings) -> Iterator[str]:
             yield str(refusal)
 
 
-def _answers_at(field_name: str) -> Callable[[Settings, Child], Obstacle]:
-    def obstacle(settings: Settings, child: Child) -> Obstacle:
+def _answers_at(field_name: str) -> Callable[[Settings, ChildProcess], Obstacle]:
+    def obstacle(settings: Settings, child: ChildProcess) -> Obstacle:
         url = f"http://127.0.0.1:{getattr(settings, field_name)}/-/ready"
         return "" if http_process.answers(url) else f"{url} does not say that it is ready"
 
     return obstacle
 
 
-def _worker_obstacle(settings: Settings, child: Child) -> Obstacle:
+def _worker_obstacle(settings: Settings, child: ChildProcess) -> Obstacle:
     said = readiness.read(settings.state, child.name)
     if said is None or said.pid != child.pid:
         return "the worker has not said anything yet"
@@ -109,10 +107,10 @@ def _worker_obstacle(settings: Settings, child: Child) -> Obstacle:
 
 def dying(part: Part, settings: Settings) -> str:
     """That a worker dies again and again of one cause, in a sentence; empty if it does not, or is none."""
-    return readiness.dying(settings.state, part.name)
+    return repeated(settings.state, part.name)
 
 
-def _no_events_yet(settings: Settings, child: Child) -> Obstacle:
+def _no_events_yet(settings: Settings, child: ChildProcess) -> Obstacle:
     try:
         return "" if appended(settings.bootstrap, topics.CASE_EVENTS) else "no event has arrived yet"
     except KafkaError as error:

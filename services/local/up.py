@@ -1,4 +1,4 @@
-"""`kpiwatch up`: the whole system on this machine, each part really answering, until Ctrl-C; the data stays.
+"""`kpiwatch up`: starts the whole system on this machine and runs it until Ctrl-C. The data stays.
 
 Starts in order: Kafka, its topics, the feed, the stream workers, exporter, notifier, Alertmanager, Prometheus. Ends in
 the opposite order, by pid. Should it die itself, its parts go on; the next `up` or `up --forget` ends them first.
@@ -29,7 +29,7 @@ from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.plan import Plan
 from services.domain.time.zone import instant_of
 from services.local import alertmanager, jars, monitoring_tools, prometheus, supervisor
-from services.local.child_process import Child, end_leftover
+from services.local.child_process import ChildProcess, end_leftover
 from services.local.exporter_summary import ExporterSummary, ask_exporter
 from services.local.failures import PartUnavailable
 from services.local.kafka import Broker
@@ -41,9 +41,9 @@ from services.rules.write import Addresses, write_rules
 
 _STATUS_SECONDS = 2.0
 _DELAYS = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
-"""Seconds until a part that has died is started again: the more often in a row, the longer."""
+"""Seconds until a part that has died is started again: longer with every death in a row."""
 _WELL_SECONDS = 120.0
-"""A part that has run for so long is well: its next death is its first one."""
+"""After so many seconds a part counts as well: its next death is counted as the first."""
 
 
 def up(settings: Settings, console: Console) -> int:
@@ -62,9 +62,9 @@ def up(settings: Settings, console: Console) -> int:
         }
     )
     try:
-        with _alone(folder), _until_told() as told:
+        with _alone(folder), _signals_noted() as interrupted:
             with ExitStack() as running:
-                system = _System(settings, folder, console, running, told)
+                system = _System(settings, folder, console, running, interrupted)
                 try:
                     code = system.run()
                 finally:
@@ -78,7 +78,7 @@ def up(settings: Settings, console: Console) -> int:
 
 
 def forget(settings: Settings, console: Console) -> int:
-    """Removes what `up` keeps, ending first what it may have left behind. What was fetched stays."""
+    """Remove the data of `up`. Processes that an earlier `up` left running are ended first. Fetched programs stay."""
     folder = settings.demo_folder.absolute()
     try:
         with _alone(folder):
@@ -95,32 +95,32 @@ def forget(settings: Settings, console: Console) -> int:
 class _Kept:
     """A part that is kept running."""
 
-    child: Child
-    start: Callable[[], Child]
+    child: ChildProcess
+    start: Callable[[], ChildProcess]
     part: supervisor.Part | None = None
     """None: no process of the project."""
     deaths: int = 0
     """In a row."""
     again_at: float | None = None
-    """When it is started again (monotonic); None while it runs."""
+    """When it will be started again (monotonic); None while it runs."""
     started: float = field(default_factory=time.monotonic)
 
 
-class _Told(Exception):
+class _Interrupted(Exception):
     """SIGTERM or Ctrl-C came."""
 
 
 class _System:
-    """What `up` starts, and what it watches."""
+    """The processes that `up` starts and watches."""
 
     def __init__(
-        self, settings: Settings, folder: Path, console: Console, running: ExitStack, told: Callable[[], bool]
+        self, settings: Settings, folder: Path, console: Console, running: ExitStack, interrupted: Callable[[], bool]
     ) -> None:
         self.settings = settings
         self.folder = folder
         self.console = console
         self.running = running
-        self.told = told
+        self.interrupted = interrupted
         self.clock = Clock.from_settings(settings)
         self.plan: Plan = load_plan(settings.plan)
         self.children: list[_Kept] = []
@@ -128,7 +128,7 @@ class _System:
         """When the simulated clock was last written down; None before it runs."""
 
     def run(self) -> int:
-        with contextlib.suppress(_Told):
+        with contextlib.suppress(_Interrupted):
             self._start()
             self._say_what_to_open()
             self._watch()
@@ -158,7 +158,7 @@ class _System:
             self._start_monitoring(tools)
 
     def _fetch(self) -> MonitoringTools | None:
-        """Everything that this machine does not have yet; without the monitoring tools the rest goes on."""
+        """Fetch the programs that this machine does not have yet. Without the monitoring tools the rest goes on."""
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=self.console, transient=True) as bar:
             task = bar.add_task("Looking at what is here", total=None)
@@ -187,8 +187,8 @@ class _System:
         kept = self._keep(start, part)
         supervisor.wait_until_ready(part, kept.child, self.settings, self._look_up)
 
-    def _keep(self, start: Callable[[], Child], part: supervisor.Part | None = None) -> _Kept:
-        """Starts a process that is started again when it ends, and stopped with the rest."""
+    def _keep(self, start: Callable[[], ChildProcess], part: supervisor.Part | None = None) -> _Kept:
+        """Start a process that is started again when it ends, and stopped with the rest."""
         kept = _Kept(start(), start, part)
         self.children.append(kept)
         self.running.callback(lambda: kept.child.stop())
@@ -196,7 +196,7 @@ class _System:
 
     @contextmanager
     def _unless_unavailable(self) -> Iterator[None]:
-        """A part that cannot be had keeps no other from its work: it is said, and the rest goes on."""
+        """A part that is not available is reported, and the others go on."""
         try:
             yield
         except PartUnavailable as refusal:
@@ -229,16 +229,16 @@ class _System:
                 self._keep(partial(start, folder / name.lower(), config, tools, port))
 
     def _look_up(self) -> None:
-        """What is never put off for long: hearing that it is time to stop, and writing down the clock."""
-        if self.told():
-            raise _Told
+        """What is never postponed for long: noticing that it is time to stop, and writing down the clock."""
+        if self.interrupted():
+            raise _Interrupted
         if self.kept and time.monotonic() - self.kept > KEEP_SECONDS / 2:
             self.clock.keep()
             self.kept = time.monotonic()
 
     @contextmanager
     def _step(self, name: str, what: str) -> Iterator[None]:
-        """Shows what is being done while it is, and how long it took."""
+        """Show what is being done, and afterwards how long it took."""
         self._look_up()
         started = time.monotonic()
         with self.console.status(f"{name} …"):
@@ -258,7 +258,7 @@ class _System:
             (f"http://127.0.0.1:{settings.alertmanager_port}", "Alertmanager: alerts grouped by unit"),
             (f"http://127.0.0.1:{settings.exporter_port}/metrics", "every figure as a metric"),
             (_short(settings.outbox), "the notices that units got"),
-            (f"{address}.venv/bin/kpiwatch status", "where the district stands (in a second terminal)"),
+            (f"{address}.venv/bin/kpiwatch status", "the state of the district (in a second terminal)"),
         ]
         self.console.print("\nReady. Open:")
         for place, what in rows:
@@ -281,7 +281,7 @@ class _System:
                     time.sleep(0.1)
 
     def _look_after(self) -> None:
-        """Starts again what has ended, after a delay that grows; without a broker nothing can go on."""
+        """Start a process that has ended again, after a growing delay. Without a broker nothing can go on."""
         if self.broker.exit_code is not None:
             raise PartUnavailable("Apache Kafka", f"it ended with code {self.broker.exit_code}", "Look at its log")
         for kept in self.children:
@@ -310,7 +310,7 @@ class _System:
         return "" if kept.part is None else supervisor.dying(kept.part, self.settings)
 
     def _down(self) -> str:
-        """The parts that do not run, or die again and again, for the line that is kept on the screen."""
+        """The parts that do not run, or die again and again, for the status line on the screen."""
         down = [kept for kept in self.children if kept.again_at is not None or self._dying(kept)]
         return "".join(
             f"  [red]{escape(kept.child.name)} is down: {escape(self._dying(kept) or 'it is started again soon')}[/]"
@@ -331,8 +331,8 @@ def _sentence(found: ExporterSummary | None, zone: str) -> Text:
 
 
 @contextmanager
-def _until_told() -> Iterator[Callable[[], bool]]:
-    """True once SIGTERM or Ctrl-C came; until the end of the block neither interrupts anything."""
+def _signals_noted() -> Iterator[Callable[[], bool]]:
+    """A function that is true once SIGTERM or Ctrl-C has come. Within the block neither interrupts anything."""
     signals: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
@@ -363,7 +363,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _end_leftovers(folder: Path) -> None:
-    """Ends what an `up` that died has left running: first what uses the broker, then the broker."""
+    """End the processes that an `up` which died has left running: first those that use the broker, then the broker."""
     records = sorted(folder.rglob("*.pid"), key=lambda record: record.name == "broker.pid")
     for record in records:
         end_leftover(record)

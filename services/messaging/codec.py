@@ -38,10 +38,12 @@ def _is_plain(content: Mapping[str, Any]) -> bool:
     """Whether there is no float and no large integer in it."""
     for value in content.values():
         kind = type(value)
-        if kind is str or kind in _PLAIN:  # nearly all are texts
+        if kind is str:  # nearly all are texts
             continue
-        check = _CHECKS.get(kind)
-        if check is None or not check(value):
+        if kind is dict:
+            if not _is_plain(value):
+                return False
+        elif kind not in _PLAIN and not _CHECKS.get(kind, _is_other)(value):
             return False
     return True
 
@@ -54,8 +56,13 @@ def _are_texts(items: list[Any]) -> bool:
     return all(type(item) is str for item in items)
 
 
+def _is_other(value: object) -> bool:
+    """A float, or what JSON does not have."""
+    return False
+
+
 _PLAIN: Final = frozenset((bool, type(None)))
-_CHECKS: Final[Mapping[type, Callable[[Any], bool]]] = {dict: _is_plain, int: _is_exact, list: _are_texts}
+_CHECKS: Final[Mapping[type, Callable[[Any], bool]]] = {int: _is_exact, list: _are_texts}
 
 
 CODEC: Final = JsonCodec(loads=orjson.loads, canonical=canonical, dumps=dumps)

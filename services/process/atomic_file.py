@@ -1,24 +1,44 @@
-"""A file that is there only once it is whole: who is cut off leaves what was there before. One process writes it at a
-time: a second one is refused."""
+"""Files that change at once: a reader sees the old content or the new content, never a part of it.
 
-import csv
+`replace_file` is for small files that a process writes again and again: a clock, a position, a sign of life.
+`atomic_file` is for large files that a command writes piece by piece. One process writes such a file at a time; a
+second one is refused.
+"""
+
 import errno
 import fcntl
 import gzip
-import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import BinaryIO, cast
 
-from services.domain.intake.visible_text import cell, visible
-
-if TYPE_CHECKING:
-    from _csv import Writer
+from services.domain.intake.visible_text import visible
 
 _DEVICES = Path("/dev")
 """/dev/stdout may be led into a file: it stays the one that the shell opened."""
+
+
+def replace_file(path: Path, content: str, *, durable: bool = False) -> None:
+    """Give a file this text at once. Its folder is made where it is not there.
+
+    The draft lies beside it and bears the number of the process, so that two processes never share a draft.
+
+    Args:
+        durable: the text is on the disk when this returns. Without it, a crash of the machine may leave the old text.
+
+    Raises:
+        OSError: the folder or the file cannot be written. The file is then as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    with draft.open("w", encoding="utf-8") as sink:
+        sink.write(content)
+        if durable:
+            sink.flush()
+            os.fsync(sink.fileno())
+    draft.replace(path)
 
 
 class BeingWritten(Exception):
@@ -26,9 +46,11 @@ class BeingWritten(Exception):
 
 
 @contextmanager
-def whole_file(path: Path, *, level: int = 5) -> Iterator[BinaryIO]:
-    """Where to write it; packed (`level`: how much) if its name ends in .gz, without the time of packing, so that the
-    same content gives the same bytes. What is no file (a pipe, a terminal, /dev/null) is written as it comes.
+def atomic_file(path: Path, *, level: int = 5) -> Iterator[BinaryIO]:
+    """A stream to write the file's content to. The file appears when the block ends well, and only then.
+
+    A file whose name ends in .gz is compressed (`level`: how much), without the time of compression, so that the same
+    content gives the same bytes. What is no file (a pipe, a terminal, /dev/null) is written directly.
 
     Raises BeingWritten.
     """
@@ -51,14 +73,14 @@ def whole_file(path: Path, *, level: int = 5) -> Iterator[BinaryIO]:
 
 
 def claim(path: Path) -> None:
-    """From now on this process alone writes the file, though it does so only later. `release` lets go of what was not
-    written. Raises BeingWritten."""
+    """Reserve the file for this process, which writes it later. `release` gives up what was not written. Raises
+    BeingWritten."""
     if _is_file(path) and (resolved := path.resolve()) not in _claims:
         _claims[resolved] = _Draft(resolved)
 
 
 def release() -> None:
-    """Lets go of all that was claimed and not written, and of what is half written: nothing of it stays."""
+    """Give up every file that is reserved or half written, and remove its draft."""
     _claims.clear()
     for draft in list(_drafts):
         draft.drop()
@@ -69,8 +91,8 @@ def _is_file(path: Path) -> bool:
 
 
 class _Draft:
-    """The file beside it, `.NAME.part`, that becomes it. Locked while it is written: the system lets go of the lock of
-    a process that is gone, however it ended, so that what it left is written over."""
+    """The draft of a file, `.NAME.part` beside it. It is locked while it is written. The system releases the lock of a
+    process that has ended, however it ended, so that the next one writes over what it left."""
 
     def __init__(self, path: Path) -> None:
         self.place = path.with_name(f".{path.name}.part")
@@ -81,7 +103,7 @@ class _Draft:
         _drafts.add(self)
 
     def _opened(self, path: Path) -> int:
-        """The descriptor of the locked draft; -1 where it was finished meanwhile, and so is no draft any more."""
+        """The descriptor of the locked draft; -1 where another process has finished it in the meantime."""
         descriptor = os.open(self.place, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -105,7 +127,7 @@ class _Draft:
         return -1
 
     def drop(self) -> None:
-        """Gone, where it has not become the file."""
+        """Remove the draft, unless it has become the file."""
         if self not in _drafts:
             return
         _drafts.discard(self)
@@ -121,47 +143,3 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 """Some network file systems: one writer at a time is the user's own care there."""
 _drafts: set[_Draft] = set()
 _claims: dict[Path, _Draft] = {}
-
-
-# ---- CSV -------------------------------------------------------------------------------------------------
-class Rows:
-    """Writes the rows of a CSV; what comes from outside cannot bite there (`services.domain.intake.visible_text`)."""
-
-    def __init__(self, writer: "Writer") -> None:
-        self._writer = writer
-
-    def writerow(self, row: Sequence[object]) -> None:
-        """A row; what is no text is written as `str` does."""
-        cells: Sequence[str]
-        try:
-            whole = f",{','.join(row)},"  # type: ignore[arg-type]  # most rows are texts: numbers of ours, ids, states
-            cells = row  # type: ignore[assignment]
-        except TypeError:
-            cells = [str(one) for one in row]
-            whole = f",{','.join(cells)},"
-        self._writer.writerow(cells if _is_plain(whole) else [cell(one) for one in cells])
-
-
-def _is_plain(whole: str) -> bool:
-    """Whether nothing needs a second look in cells with commas around them: nearly all rows, and there are many."""
-    return (
-        whole.isascii()
-        and whole.isprintable()
-        and ",=" not in whole
-        and ",+" not in whole
-        and ",@" not in whole
-        and ",'" not in whole
-        and ", " not in whole
-        and whole.count(",-") == whole.count(",-,")
-    )
-
-
-@contextmanager
-def whole_csv(path: Path) -> Iterator[Rows]:
-    """The same for rows: in UTF-8, each ended by a line feed."""
-    with whole_file(path) as plain:
-        text = io.TextIOWrapper(plain, encoding="utf-8", newline="")
-        try:
-            yield Rows(csv.writer(text, lineterminator="\n"))
-        finally:
-            text.detach()

@@ -1,15 +1,16 @@
 """The clock that all processes share: real time, or a simulated one that lives through a month in minutes.
 
 A simulated clock is one small JSON file: at `real_epoch_us` it showed `simulated_epoch_us`, and while it is `running`
-it goes `speed` times as fast as the real one. Whoever knows the file sees every change of it at once; only the one who
-leads the system (`kpiwatch up`, a test) changes it. It survives a restart: `pause` keeps the time it showed and `go_on`
-continues from there, so simulated time stands while nothing runs. After a crash nobody has paused it: it then goes on
-a little after the last `keep`, and never before a time that it has shown.
+it goes `speed` times as fast as the real time. Every process that reads the file sees a change at once. Only the
+process that leads the system (`kpiwatch up`, a test) changes it.
+
+The clock survives a restart: `pause` keeps the time it showed and `go_on` continues from there, so that simulated time
+does not pass while nothing runs. After a crash, when nobody has paused it, it goes on a little after the last `keep`,
+and never before a time that it has shown.
 """
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -17,11 +18,12 @@ from pathlib import Path
 from typing import Self
 
 from services.domain.time.zone import Instant
+from services.process.atomic_file import replace_file
 from services.process.settings import Settings, SettingsError, variable
 from services.process.text_file import read_text
 
 KEEP_SECONDS = 5.0
-"""Whoever leads a simulated clock calls `keep` at least so often (real seconds)."""
+"""The process that leads a simulated clock calls `keep` at least so often (real seconds)."""
 
 
 def _real_us() -> int:
@@ -44,7 +46,7 @@ class _Setting:
 
 
 def _read(file: Path) -> _Setting:
-    """What a clock's file says. FileNotFoundError; SettingsError where it is no clock's."""
+    """The content of a clock's file. Raises FileNotFoundError, or SettingsError where the file holds no clock."""
     try:
         setting = _Setting(**json.loads(read_text(file)))
         if not (
@@ -59,7 +61,7 @@ def _read(file: Path) -> _Setting:
 
 
 class Clock:
-    """Asked for the time once per chunk or tick; what it says is handed on as an argument."""
+    """Asked for the time once per chunk or tick. The answer is passed on as an argument."""
 
     def __init__(self, file: Path | None, real_us: Callable[[], int] = _real_us) -> None:
         self._file = file
@@ -91,24 +93,24 @@ class Clock:
 
     @property
     def speed(self) -> float:
-        """Simulated seconds per real second: 1 for real time, 0 for a clock that stands still."""
+        """Simulated seconds per real second: 1 for real time, 0 for a paused clock."""
         if not self._file:
             return 1.0
         setting = self._setting()
         return setting.speed if setting.running else 0.0
 
     def real_seconds(self, plan_seconds: float) -> float:
-        """How long somebody waits for `plan_seconds` to pass on this clock; endless while it stands still."""
+        """How many real seconds `plan_seconds` take on this clock; infinite while it is paused."""
         return plan_seconds / self.speed if self.speed else math.inf
 
-    # For whoever leads a simulated clock.
+    # For the process that leads a simulated clock.
 
     def set(self, now: Instant, speed: float) -> None:
-        """Makes it show `now` and go on at `speed`; 0 stands still there."""
+        """Make it show `now` and go on at `speed`; 0 pauses it there."""
         self._write(_Setting(self._real_us(), now, speed, running=speed > 0))
 
     def begin(self, start: Instant, speed: float) -> None:
-        """Goes on from where it stood, or begins at `start` if nobody has set it yet; from now on at `speed`."""
+        """Go on from where it was paused, or begin at `start` if nobody has set it yet; from now on at `speed`."""
         assert self._file, "the real clock has no beginning"
         if self._file.exists():
             self.go_on()
@@ -118,17 +120,17 @@ class Clock:
             self.set(self.now(), speed)
 
     def keep(self) -> None:
-        """Writes down the time it shows, so that it can go on from there after a crash."""
+        """Write down the time it shows, so that it can go on from there after a crash."""
         real_us, setting = self._real_us(), self._setting()
         self._write(replace(setting, real_epoch_us=real_us, simulated_epoch_us=setting.at(real_us)))
 
     def pause(self) -> None:
-        """Stands still until `go_on`, however long that takes."""
+        """Pause until `go_on`, however long that takes."""
         self.keep()
         self._write(replace(self._setting(), running=False))
 
     def go_on(self) -> None:
-        """Continues from where it was paused or, after a crash, from just after it was last kept."""
+        """Continue from where it was paused or, after a crash, from just after it was last kept."""
         real_us, setting = self._real_us(), self._setting()
         shown = setting.at(min(real_us, setting.real_epoch_us + int(2 * KEEP_SECONDS * 1e6)))
         self._write(replace(setting, real_epoch_us=real_us, simulated_epoch_us=shown, running=setting.speed > 0))
@@ -143,7 +145,4 @@ class Clock:
 
     def _write(self, setting: _Setting) -> None:
         assert self._file, "the real clock cannot be set"
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        draft = self._file.with_name(f"{self._file.name}.{os.getpid()}")
-        draft.write_text(json.dumps(asdict(setting)))
-        draft.replace(self._file)  # at once, so that no reader sees half of it
+        replace_file(self._file, json.dumps(asdict(setting)))

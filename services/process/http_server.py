@@ -1,4 +1,4 @@
-"""How a process of ours that answers over HTTP says how it is, works beside that, and ends."""
+"""What every process with an HTTP port needs: health paths, work beside the server, and an orderly end."""
 
 import threading
 from collections.abc import Callable
@@ -8,8 +8,13 @@ from fastapi import FastAPI, Response
 
 
 def add_health(app: FastAPI, reads: str, alive: Callable[[], bool], ready: Callable[[], bool]) -> None:
-    """Gives an app /-/healthy and /-/ready. `reads`: what it follows; `alive`: it still does; `ready`: everything that
-    stood there at the start has been read."""
+    """Add /-/healthy and /-/ready to an app.
+
+    Args:
+        reads: what the process follows, in words.
+        alive: whether it still follows.
+        ready: whether it has read everything that was there at the start.
+    """
 
     @app.get("/-/healthy")
     def healthy() -> Response:
@@ -25,7 +30,7 @@ def _answer(yes: bool, good: str, bad: str) -> Response:
 
 
 def serve_beside(work: threading.Thread, ending: threading.Event, app: FastAPI, host: str, port: int) -> None:
-    """Starts the work and answers until SIGTERM or Ctrl-C; then sets `ending`, for which the work looks out."""
+    """Start the work and answer requests until SIGTERM or Ctrl-C. Then set `ending`, which the work watches."""
     work.start()
     try:
         uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=2)

@@ -1,8 +1,8 @@
-"""Ctrl-C, SIGTERM and a closed terminal end a command within a second, in order: what is half written is removed, what
-it started ends, and no traceback is shown.
+"""Ctrl-C, SIGTERM and a closed terminal end a command within a second: half-written files are removed, started
+processes end, and no traceback is shown.
 
-The way out is an exception, so that everything on the way is put back; then the process ends at once. Should something
-on the way take longer (a library that waits for its threads), a timer does what matters and ends it.
+The signal raises an exception, so that every block on the way cleans up. Then the process ends at once. Where cleaning
+up takes longer (a library that waits for its threads), a timer does the most important steps and ends the process.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ _SHOW_CURSOR = "\x1b[?25h"
 
 
 class Interrupts:
-    """What has come."""
+    """The signals that have arrived."""
 
     def __init__(self) -> None:
         self.exit_code: int | None = None
@@ -41,8 +41,8 @@ class Interrupts:
 
 @contextlib.contextmanager
 def heeded() -> Iterator[Interrupts]:
-    """Within the block such a signal raises KeyboardInterrupt, and behind it the process ends. What the shell made it
-    ignore (`nohup`, `&`) stays ignored."""
+    """Within the block such a signal raises KeyboardInterrupt, and after the block the process ends. Signals that the
+    shell told the process to ignore (`nohup`, `&`) stay ignored."""
     interrupts = Interrupts()
     if threading.current_thread() is not threading.main_thread():
         yield interrupts

@@ -1,4 +1,4 @@
-"""What a process of ours writes to its log: lines in which nothing bites (`services.domain.intake.visible_text`)."""
+"""The log of a process. Control characters in its lines are made visible (`services.domain.intake.visible_text`)."""
 
 import logging
 import sys
@@ -8,7 +8,7 @@ from services.domain.intake.visible_text import LINES, visible
 
 
 class SeenRecord(logging.LogRecord):
-    """A record of any logger, those of libraries included, whose text is visible; that of its traceback, too."""
+    """A record of any logger, libraries included. Control characters in its text and its traceback are made visible."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -21,7 +21,7 @@ class SeenRecord(logging.LogRecord):
 
 
 def start_logging() -> None:
-    """To standard error, from INFO on; of the clients of Kafka and of HTTP only what is wrong."""
+    """Log to standard error, from INFO on; for the Kafka and HTTP clients from WARNING on."""
     logging.setLogRecordFactory(SeenRecord)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     for library in ("kafka", "httpx"):
@@ -29,5 +29,5 @@ def start_logging() -> None:
 
 
 def complain(error: object) -> None:
-    """Why the process ends, on standard error."""
+    """Print to standard error why the process ends."""
     print(visible(str(error), keep=LINES), file=sys.stderr)

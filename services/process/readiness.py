@@ -1,17 +1,16 @@
-"""How a stream worker says that it works: a small file that it writes again and again, `<state folder>/<worker>.ready`.
+"""Whether a stream worker is ready: a small file that it writes again and again, `<state folder>/<worker>.ready`.
 
 Workers open no port. Each writes, at least every REPORT_SECONDS and from the same event loop that does its work:
 
     {"worker": "cases-1", "pid": 4711, "at": 1633017600.0, "partitions": 4, "rebalancing": false, "behind": 0}
 
 A worker is ready while its process lives, partitions are assigned to it, no rebalance is under way and the file is
-recent. One that may not read a topic or a group never gets there, which is the point: an open port would not tell.
+recent. A worker that may not read a topic or a group never becomes ready. An open port would not show that.
 
 `python -m services.process.readiness [URL]` asks from outside, as the health checks of docker-compose.yml do: the
 worker that the settings name, or a part that answers over HTTP. Exit code 0 if it is ready, else 3 and why not.
 """
 
-import importlib
 import logging
 import os
 import sys
@@ -24,8 +23,10 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from services.process.atomic_file import replace_file
 from services.process.logs import complain
 from services.process.settings import Settings, SettingsError
+from services.process.worker_failures import repeated
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ RECENT_SECONDS = 10.0
 
 
 class Readiness(BaseModel):
-    """What a worker last said of itself."""
+    """What a worker last reported."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -47,7 +48,7 @@ class Readiness(BaseModel):
     rebalancing: bool
     """Partitions are being given out, or their rows restored."""
     behind: int = 0
-    """Records in its partitions that it has not taken yet."""
+    """Records in its partitions that it has not read yet."""
 
     @classmethod
     def of_this_process(cls, worker: str, *, partitions: int, rebalancing: bool, behind: int = 0) -> Self:
@@ -72,19 +73,16 @@ class Readiness(BaseModel):
         return ""
 
     def write(self, state: Path) -> None:
-        """Says so, at once: a reader sees the file before or after, never half of it. Where the disk is full the worker
-        goes on with its work, and is not seen to be ready."""
-        draft = state / f"{self.worker}.ready.{self.pid}"
+        """Write it down. Where the disk is full the worker goes on with its work, and does not seem ready."""
+        file = _file(state, self.worker)
         try:
-            state.mkdir(parents=True, exist_ok=True)
-            draft.write_text(self.model_dump_json())
-            draft.replace(_file(state, self.worker))
+            replace_file(file, self.model_dump_json())
         except OSError as error:
-            log.warning("%s cannot be written, so that this worker seems not to be ready: %s", draft, error)
+            log.warning("%s cannot be written, so that this worker does not seem ready: %s", file, error)
 
 
 def read(state: Path, worker: str) -> Readiness | None:
-    """What the worker last said; None if it never did."""
+    """What the worker last reported; None if it never did."""
     try:
         return Readiness.model_validate_json(_file(state, worker).read_text())
     except (OSError, ValueError, ValidationError):
@@ -99,18 +97,11 @@ def of_worker(state: Path, worker: str) -> str:
     """Why the worker is not ready, and that it dies again and again, if it does; empty if it is ready."""
     said = read(state, worker)
     obstacle = "it has not said anything yet" if said is None else said.obstacle
-    return "; ".join(filter(None, (obstacle, dying(state, worker)))) if obstacle else ""
-
-
-def dying(state: Path, worker: str) -> str:
-    """That a worker dies again and again of one cause, in a sentence; empty if it does not."""
-    if not (state / f"{worker}.failures").exists():
-        return ""  # the health check asks often: what reads the file is loaded where there is one
-    return importlib.import_module("services.process.worker_failures").repeated(state, worker)  # type: ignore[no-any-return]
+    return "; ".join(filter(None, (obstacle, repeated(state, worker)))) if obstacle else ""
 
 
 def of_web_part(url: str) -> str:
-    """Why what answers there is not ready; empty if it is."""
+    """Why the process at this address is not ready; empty if it is."""
     try:
         with urllib.request.urlopen(url, timeout=5):
             return ""
@@ -121,7 +112,7 @@ def of_web_part(url: str) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Say why it is not ready, if it is not."""
+    """Print why it is not ready, if it is not."""
     try:
         settings = Settings.from_environment()
     except SettingsError as error:

@@ -1,4 +1,4 @@
-"""Secrets that no repository holds: made at the first start, kept in files that their owner alone reads.
+"""Secrets: made at the first start, kept in files that only their owner can read. No repository holds them.
 
 `python -m services.process.secret_file [--group] FILE…` makes those that are not there. `--group`: the file's group
 reads them, too; that is for containers, whose processes are different users.

@@ -1,12 +1,12 @@
-"""What can be set from outside, and the only reader of the environment: `KPIWATCH_<FIELD>`, all in `.env.example`.
+"""The settings of a process. This module alone reads the environment: `KPIWATCH_<FIELD>`, all listed in `.env.example`.
 
-Every process reads its settings once, in its `__main__`, and hands on what its parts need.
+Every process reads its settings once, in its `__main__`, and passes on what its parts need.
 """
 
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -20,7 +20,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class SettingsError(ValueError):
-    """A variable of the environment that cannot be used: names each, with reason and remedy, one a line."""
+    """Environment variables that cannot be used: one line for each, with reason and remedy."""
 
 
 class Settings(BaseModel):
@@ -143,14 +143,18 @@ class Settings(BaseModel):
         try:
             settings = cls.model_validate({known[name]: text for name, text in given.items() if name in known})
         except ValidationError as error:
-            wrong += [
-                f"{variable(str(one['loc'][0]))}={_short(str(one['input']))}: {one['msg']}. "
-                f"{cls.model_fields[str(one['loc'][0])].description}"
-                for one in error.errors()
-            ]
+            raise SettingsError("\n".join([*wrong, *cls._invalid(error)])) from None
         if wrong:
             raise SettingsError("\n".join(wrong))
         return settings
+
+    @classmethod
+    def _invalid(cls, error: ValidationError) -> Iterator[str]:
+        """A sentence for each variable with a value that cannot be used."""
+        for one in error.errors():
+            field = str(one["loc"][0])
+            value = _short(str(one["input"]))
+            yield f"{variable(field)}={value}: {one['msg']}. {cls.model_fields[field].description}"
 
     def environment(self) -> dict[str, str]:
         """The variables that give a started process these settings."""

@@ -1,7 +1,7 @@
-"""A process of ours that is told to end has ended ten seconds later, whatever it waits for.
+"""A process that gets a signal to end has ended ten seconds later, whatever it waits for.
 
-In order where that is quick. Else at once, which is no worse than a crash: all that counts is in Kafka, or is made
-anew.
+Where an orderly end is quick, it ends in order. Otherwise it is ended at once. That is no worse than a crash: all that
+counts is in Kafka, or can be computed again.
 """
 
 import os
@@ -10,11 +10,11 @@ import sys
 import threading
 
 ENDS_WITHIN_SECONDS = 8.0
-"""After SIGTERM; those who send it (compose, systemd, `kpiwatch up`) wait for ten at least."""
+"""After SIGTERM. Compose, systemd and `kpiwatch up`, which send it, wait for ten seconds at least."""
 
 
 def end_soon(number: int, seconds: float = ENDS_WITHIN_SECONDS) -> None:
-    """For a handler of a signal: a thread ends the process, should nothing else have done so by then."""
+    """For a signal handler: a thread ends the process after this time, unless it has ended by then."""
     timer = threading.Timer(seconds, _end_now, (number, seconds))
     timer.daemon = True
     timer.start()

@@ -1,5 +1,5 @@
-"""Small files of text that people write (plans, calendars, mappings), read whole, but never without bound: a device, a
-pipe without end or a wrong file is refused at once."""
+"""Small text files that people write: plans, calendars, mappings. They are read whole, up to a limit: a device, an
+endless pipe or a wrong file is refused at once."""
 
 import tomllib
 from pathlib import Path
@@ -10,11 +10,11 @@ MOST_BYTES = 4 * 1024 * 1024
 
 
 class Unreadable(ValueError):
-    """A file that is no such text: says what is wrong and what would be right, without its name."""
+    """The file is no such text. The message says what is wrong and what would be right, without the file's name."""
 
 
 def read_text(path: Path) -> str:
-    """The text of a file, with or without a byte order mark, its line ends as line feeds. OSError, Unreadable."""
+    """The text of a file, with line feeds as line ends and without a byte order mark. Raises OSError or Unreadable."""
     if path.exists() and not path.is_file() and not path.is_dir() and not path.is_fifo():
         raise Unreadable("is a device and no file: name a file of text")
     with path.open("rb") as source:
@@ -29,7 +29,7 @@ def read_text(path: Path) -> str:
 
 
 def parsed_toml(text: str) -> dict[str, Any]:
-    """The tables of a text of TOML. ValueError says what is wrong, in most cases with `(at line …)`."""
+    """The tables of a TOML text. Raises ValueError, whose text mostly names the line: `(at line …)`."""
     try:
         return tomllib.loads(text)
     except RecursionError:

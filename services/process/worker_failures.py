@@ -1,10 +1,12 @@
-"""Why a stream worker died, and how often in a row: `<state folder>/<worker>.failures`, beside its readiness.
+"""Why a stream worker died, and how often in a row: the file `<state folder>/<worker>.failures`.
 
 A process that dies in its first seconds cannot be asked. So it writes down the cause as it dies, and its successor
-reads it. While it runs there is a mark, `<worker>.running`; where a start finds one, a process ended without a word.
-From the third death of one cause on the worker publishes it to `worker.failures` at its start, for `kpiwatch status`
-and the alert `WorkerFailing`; `kpiwatch up` and the health check read the file. Once it has lived for clearly longer
-than before, both are withdrawn. A cause names code, never data.
+reads it. While a worker runs there is a mark, `<worker>.running`. A start that finds a mark knows that the process
+before it ended without a word.
+
+From the third death of one cause on, the worker publishes it at its start (`streams/published_failures.py`) for
+`kpiwatch status` and the alert `WorkerFailing`; `kpiwatch up` and the health check read the file. Once the worker has
+lived for clearly longer than before, both are withdrawn. A cause names code, never data.
 """
 
 import contextlib
@@ -12,14 +14,11 @@ import os
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-import orjson
-from kafka import KafkaProducer
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from services.messaging.records.fields import Unreadable, fields_of, text
-from services.messaging.records.worker_failures import WorkerFailure, decode, failure_record
-from services.messaging.topics import ANSWER_MS, WORKER_FAILURES
+from services.process.atomic_file import replace_file
 from services.process.logs import complain
 
 REPEATED = 3
@@ -35,13 +34,28 @@ _OURS = tuple(str(_ROOT / package) + os.sep for package in ("services", "streams
 _LONGEST_CAUSE = 300
 
 
+class WorkerFailure(NamedTuple):
+    """A worker that has died several times in a row of one cause."""
+
+    worker: str
+    stage: str
+    cause: str
+    """The class of the error and the innermost place in our code, or the sentence of a foreseen end."""
+    times: int
+    since: float
+    """Real seconds since 1970 UTC: when it first died of this cause."""
+    last: float
+
+
 class ForeseenEnd(Exception):
-    """An end whose sentence holds no data: it is its own cause."""
+    """An end whose sentence says why and what to do, without any data: the sentence is the cause, and nobody needs a
+    traceback."""
 
 
 def cause_of(error: BaseException) -> tuple[str, str]:
-    """What it died of: a name by which two deaths are compared, and the cause for people. An error's own text may quote
-    an event, so that only its class and the innermost place in our code are said."""
+    """A name by which two deaths are compared, and the cause for people.
+
+    An error's own text may quote an event. So the cause holds only its class and the innermost place in our code."""
     if isinstance(error, ForeseenEnd | SystemExit):
         sentence = " ".join(str(error).split())[:_LONGEST_CAUSE]
         return (type(error).__name__ if isinstance(error, ForeseenEnd) else sentence), sentence
@@ -61,7 +75,7 @@ def _innermost(trace: TracebackType | None) -> str:
 
 
 class FailureFile:
-    """What one worker keeps about its deaths. A file that cannot be read or written is no reason not to work."""
+    """What one worker keeps about its deaths. A worker works even where the file cannot be read or written."""
 
     def __init__(self, state: Path, worker: str, stage: str) -> None:
         self._state = state
@@ -72,9 +86,7 @@ class FailureFile:
         self._started = time.time()
 
     def begin(self) -> WorkerFailure | None:
-        """The worker starts; how it died before, if it did."""
-        with contextlib.suppress(OSError):
-            self._state.mkdir(parents=True, exist_ok=True)
+        """The worker starts. Returns how it died before, if it did."""
         if self._mark.exists():
             started = _number_in(self._mark)
             self._note("without a word", WITHOUT_A_WORD, max(0.0, self._last_sign() - started))
@@ -87,7 +99,7 @@ class FailureFile:
         self.ended()
 
     def ended(self) -> None:
-        """The worker ends as it should: it was told to, or what it needs does not answer."""
+        """The worker ends as it should: it got a signal, or the broker does not answer."""
         with contextlib.suppress(OSError):
             self._mark.unlink(missing_ok=True)
 
@@ -113,11 +125,14 @@ class FailureFile:
 
     def _note(self, name: str, cause: str, lived: float) -> None:
         now, before = time.time(), _noted(self._file)
-        failure = WorkerFailure(self._worker, self._stage, cause, 1, now, now)
+        times, since = 1, now
         if before is not None and before.name == name:
-            failure = failure._replace(times=before.failure.times + 1, since=before.failure.since)
-            lived = max(lived, before.lived)
-        _write(self._file, orjson.dumps(failure._asdict() | {"name": name, "lived": lived}).decode())
+            times, since, lived = before.times + 1, before.since, max(lived, before.lived)
+        noted = _Noted(
+            worker=self._worker, stage=self._stage, cause=cause, times=times, since=since, last=now, name=name,
+            lived=lived,
+        )  # fmt: skip
+        _write(self._file, noted.model_dump_json())
 
 
 def read(state: Path, worker: str) -> WorkerFailure | None:
@@ -134,39 +149,40 @@ def repeated(state: Path, worker: str) -> str:
     return f"it has died {failure.times} times in a row: {failure.cause}"
 
 
-def publish(bootstrap: str, worker: str, failure: WorkerFailure | None) -> None:
-    """Publish how a worker dies; None: that it works. Raises KafkaError."""
-    producer = KafkaProducer(bootstrap_servers=bootstrap.split(","), bootstrap_timeout_ms=ANSWER_MS, acks="all")
-    try:
-        key, value = failure_record(worker, failure)
-        producer.send(WORKER_FAILURES, key=key, value=value).get(timeout=ANSWER_MS / 1000)
-    finally:
-        producer.close(timeout=1)
-
-
 def _file(state: Path, worker: str) -> Path:
     return state / f"{worker}.failures"
 
 
-class _Noted(NamedTuple):
-    """What the file says."""
+_Seconds = Annotated[float, Field(ge=0, lt=2**33)]
+_Text = Annotated[str, Field(min_length=1)]
 
-    failure: WorkerFailure
-    name: str
-    lived: float
-    """The longest life that ended so, in seconds."""
+
+class _Noted(BaseModel):
+    """The content of the file: the failure, and what the next death is compared with."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", allow_inf_nan=False)
+
+    worker: _Text
+    stage: _Text
+    cause: _Text
+    times: Annotated[int, Field(ge=0)]
+    since: _Seconds
+    last: _Seconds
+    name: _Text
+    lived: float = 0.0
+    """The longest life that ended of this cause, in seconds."""
+
+    @property
+    def failure(self) -> WorkerFailure:
+        """What is published of it."""
+        return WorkerFailure(*(getattr(self, field) for field in WorkerFailure._fields))
 
 
 def _noted(file: Path) -> _Noted | None:
-    """None also where the file cannot be read: then it is begun anew."""
+    """The content of the file; None if there is none, or if it cannot be read: then it is begun anew."""
     try:
-        content = file.read_bytes()
-        fields = fields_of(content)
-        lived = fields.get("lived")
-        return _Noted(
-            decode(content), text(fields, "name"), float(lived) if type(lived) in (int, float) and lived else 0.0
-        )
-    except (OSError, Unreadable):
+        return _Noted.model_validate_json(file.read_bytes())
+    except (OSError, ValidationError):
         return None
 
 
@@ -179,10 +195,7 @@ def _number_in(file: Path) -> float:
 
 
 def _write(file: Path, content: str) -> None:
-    """At once, so that no reader sees half of it."""
     try:
-        draft = file.with_name(f"{file.name}.{os.getpid()}")
-        draft.write_text(content)
-        draft.replace(file)
+        replace_file(file, content)
     except OSError as error:
         complain(f"{file}: {error.strerror}: nobody will know how this worker ended")

@@ -1,6 +1,6 @@
-"""The whole computation over files, without a broker: the same judge, the same values as the running system.
+"""The whole computation over files, without a broker: the same judge and the same values as the running system.
 
-Two passes over all cores. The first admits events and sorts them by case key into buckets on disk; the second folds and
+Two passes over all cores. The first admits events and sorts them by case key into spill files on disk. The second
 judges each case once per period in which something about it changes. Memory does not grow with the input.
 """
 
@@ -28,30 +28,30 @@ from services.domain.intake.admission import Admission
 from services.domain.judging.data_quality import signal_rows
 from services.domain.judging.judge import Judge
 from services.domain.results.published import Card, ValueRow
-from services.domain.results.side_results import Aside, Told
+from services.domain.results.side_results import Issued, SideResults
 from services.domain.results.value_rows import Valuer
 from services.domain.sums.tally import Tally, TallyKey
 from services.domain.time.zone import Instant
 from services.messaging.codec import CODEC
-from services.replay.blocks import BLOCK_BYTES, Block, blocks, size_of
-from services.replay.buckets import BucketWriter, Rejected, Sorted, read_bucket
-from services.replay.judging import BucketJudge, Judged, SetAside
+from services.replay.external_sort import SortedRows
+from services.replay.file_chunks import CHUNK_BYTES, FileChunk, file_chunks, size_of
+from services.replay.judge_cases import Judged, PeriodJudge, QuarantinedCase
 from services.replay.periods import Every, period_ends
-from services.replay.runs import SortedRows
+from services.replay.spill_files import ChunkResult, Rejected, SpillWriter, read_spill_file
 
-BUCKETS_IN_MEMORY_BYTES = 24 * 1024 * 1024
+FILES_IN_MEMORY_BYTES = 24 * 1024 * 1024
 """Of events, over all processes: some 60,000 of them, that become 10 times as large as objects."""
-_FEWEST_BUCKETS, _MOST_BUCKETS = 8, 400
+_FEWEST_FILES, _MOST_FILES = 8, 400
 
 T = TypeVar("T")
 
 
-class Progress(Protocol):
-    """Is told, now and then, how far a replay is."""
+class ProgressCallback(Protocol):
+    """Receives, now and then, how far a replay is."""
 
     def __call__(self, doing: str, events: int, share: float | None, /) -> None:
         """What is being done (`reading`, `judging`, `computing values`), to how many events it was done, and which
-        share of this pass that is (0 to 1; None: cannot be told)."""
+        share of this pass that is (0 to 1; None: not known)."""
         ...
 
 
@@ -62,14 +62,23 @@ class Replayed:
     rows: SortedRows[ValueRow] = field(default_factory=SortedRows)
     beside: SortedRows[ValueRow] = field(default_factory=SortedRows)
     """The rows as of the times that were asked for beside."""
-    asides: list[Aside] = field(default_factory=list)
+    side_results: list[SideResults] = field(default_factory=list)
     """One per time, ascending; only where they were asked for."""
     cards: SortedRows[Card] = field(default_factory=SortedRows)
     rejected: SortedRows[Rejected] = field(default_factory=SortedRows)
-    quarantined: SortedRows[SetAside] = field(default_factory=SortedRows)
+    quarantined: SortedRows[QuarantinedCase] = field(default_factory=SortedRows)
     """Cases that could not be judged at one of the times at least."""
     events: int = 0
     cases: int = 0
+
+    def keep(
+        self, time: Instant, rows: Sequence[ValueRow], asked: Collection[Instant], beside: Collection[Instant]
+    ) -> None:
+        """Keep the rows as of a time where they were asked for."""
+        if time in asked:
+            self.rows.add(rows)
+        if time in beside:
+            self.beside.add(rows)
 
 
 def replay(
@@ -80,14 +89,14 @@ def replay(
     every: Every | None = None,
     beside: Collection[Instant] = (),
     with_cards: bool = False,
-    with_asides: bool = False,
+    with_side_results: bool = False,
     as_corrected: bool = False,
     processes: int | None = None,
-    progress: Progress = lambda doing, events, share: None,
+    progress: ProgressCallback = lambda doing, events, share: None,
 ) -> Replayed:
     """Values as of each time (ascending) over all events that had happened and arrived before it; with `every`, at the
     ends of its periods, too, from the first event up to the last of those times. `beside`: more times, whose rows are
-    kept apart. `with_asides`: what is known beside the values as of each time, too. `as_corrected`: as if what
+    kept apart. `with_side_results`: what is known beside the values as of each time, too. `as_corrected`: as if what
     corrections say had been said at once. `processes`: exactly so many work.
 
     InvalidPlan if there is no plan in the folder; OSError, EOFError where a file cannot be read.
@@ -96,43 +105,40 @@ def replay(
     replayed = Replayed()
     size = size_of(files)
     workers = processes or _useful_processes(size)
-    buckets = _buckets(size, workers)
+    spill_files = _spill_files(size, workers)
     with ExitStack() as stack:
         folder = stack.enter_context(_temporary_folder())
-        crew = stack.enter_context(_crew(workers, plan_folder, folder, buckets))
+        crew = stack.enter_context(_crew(workers, plan_folder, folder, spill_files))
         first = _sort_all(crew, files, size, replayed, progress)
         asked = set(as_of)
         if every is not None and first is not None and as_of:
             asked.update(period_ends(first, as_of[-1], every, judge.law.zone))
         times = sorted(asked.union(beside))
         moments = [time - 1 for time in times]
-        wanted = _Wanted(moments, with_cards, with_asides, as_corrected)
-        outcome = _judge_all(crew, buckets, wanted, replayed, progress)
-    asides: list[Aside] = []
-    computed = _values(judge, outcome, times, asides if with_asides else None)
+        wanted = _Wanted(moments, with_cards, with_side_results, as_corrected)
+        outcome = _judge_all(crew, spill_files, wanted, replayed, progress)
+    side_results: list[SideResults] = []
+    computed = _values(judge, outcome, times, side_results if with_side_results else None)
     for number, (time, rows) in enumerate(zip(times, computed, strict=True), 1):
-        if time in asked:
-            replayed.rows.add(rows)
-        if time in beside:
-            replayed.beside.add(rows)
+        replayed.keep(time, rows, asked, beside)
         progress("computing values", replayed.events, number / len(times))
-    replayed.asides = [aside for aside in asides if aside.as_of in asked]
+    replayed.side_results = [side for side in side_results if side.as_of in asked]
     return replayed
 
 
 def _useful_processes(size: int | None) -> int:
     """One per core, and fewer for an input that is done before they would have started."""
     cores = os.cpu_count() or 1
-    return cores if size is None else min(cores, 1 + size // (2 * BLOCK_BYTES))
+    return cores if size is None else min(cores, 1 + size // (2 * CHUNK_BYTES))
 
 
-def _buckets(size: int | None, workers: int) -> int:
-    """Enough for a bucket of each process to fit into memory; each process holds that many files open."""
+def _spill_files(size: int | None, workers: int) -> int:
+    """Enough for a spill file of each process to fit into memory; each process holds that many files open."""
     may_open, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = min(_MOST_BUCKETS, may_open // 2)
+    most = min(_MOST_FILES, may_open // 2)
     if size is None:
         return most
-    return max(_FEWEST_BUCKETS, min(most, size * workers // BUCKETS_IN_MEMORY_BYTES))
+    return max(_FEWEST_FILES, min(most, size * workers // FILES_IN_MEMORY_BYTES))
 
 
 def _judge_of(plan_folder: Path) -> Judge:
@@ -151,12 +157,12 @@ def _temporary_folder() -> Iterator[Path]:
 
 # ---- the two passes --------------------------------------------------------------------------------------
 def _sort_all(
-    crew: "_Crew", files: Sequence[str], size: int | None, replayed: Replayed, progress: Progress
+    crew: "_Crew", files: Sequence[str], size: int | None, replayed: Replayed, progress: ProgressCallback
 ) -> Instant | None:
     """Admit and sort every event; the time of the earliest."""
     first: Instant | None = None
     read = 0
-    for done in crew.each(_sort, ((block,) for block in blocks(files))):
+    for done in crew.each(_sort, ((chunk,) for chunk in file_chunks(files))):
         read += done.bytes
         replayed.events += done.events
         replayed.rejected.add(done.rejected)
@@ -171,32 +177,34 @@ class _Wanted(NamedTuple):
 
     moments: list[Instant]
     with_cards: bool
-    with_told: bool
+    with_issued: bool
     as_corrected: bool
 
 
-def _judge_all(crew: "_Crew", buckets: int, wanted: _Wanted, replayed: Replayed, progress: Progress) -> Judged:
+def _judge_all(
+    crew: "_Crew", spill_files: int, wanted: _Wanted, replayed: Replayed, progress: ProgressCallback
+) -> Judged:
     outcome = Judged.nothing(len(wanted.moments))
-    judged = crew.each(_judge, ((bucket, wanted) for bucket in range(buckets)))
-    for number, of_bucket in enumerate(judged, 1):
-        outcome.add(of_bucket)
-        replayed.cards.add(of_bucket.cards)
-        replayed.rejected.add(of_bucket.rejected)
-        replayed.quarantined.add(of_bucket.quarantined)
-        progress("judging", outcome.events, number / buckets)
+    judged = crew.each(_judge, ((spill_file, wanted) for spill_file in range(spill_files)))
+    for number, of_file in enumerate(judged, 1):
+        outcome.add(of_file)
+        replayed.cards.add(of_file.cards)
+        replayed.rejected.add(of_file.rejected)
+        replayed.quarantined.add(of_file.quarantined)
+        progress("judging", outcome.events, number / spill_files)
     replayed.cases = outcome.cases
     return outcome
 
 
 def _values(
-    judge: Judge, outcome: Judged, times: Sequence[Instant], asides: list[Aside] | None
+    judge: Judge, outcome: Judged, times: Sequence[Instant], side_results: list[SideResults] | None
 ) -> Iterator[list[ValueRow]]:
-    """Add the periods up, one after the other; what stands beside the values goes to `asides`."""
+    """Add the periods up, one after the other; what is known beside the values goes to `side_results`."""
     valuer = Valuer(judge)
     tallies: dict[TallyKey, Tally] = {}
     last_events: dict[str, Instant] = {}
-    told: Counter[Told] = Counter()
-    for time, delta, last, more in zip(times, outcome.deltas, outcome.last_events, outcome.told, strict=True):
+    issued: Counter[Issued] = Counter()
+    for time, delta, last, more in zip(times, outcome.deltas, outcome.last_events, outcome.issued, strict=True):
         for key, tally in delta.items():
             held = tallies.get(key)
             if held is None:
@@ -207,10 +215,10 @@ def _values(
                 del tallies[key]
         delta.clear()
         last_events |= last
-        if asides is not None:
-            told.update(more)
+        if side_results is not None:
+            issued.update(more)
             signals = [*signal_rows(tallies, judge.law.zone.day(time - 1)), *valuer.beside(tallies, time)]
-            asides.append(Aside(time, signals, dict(+told), dict(last_events)))
+            side_results.append(SideResults(time, signals, dict(+issued), dict(last_events)))
         yield valuer.rows(tallies, time, last_events)
 
 
@@ -218,42 +226,42 @@ def _values(
 class _Worker:
     """What one process needs; made once, after it started."""
 
-    def __init__(self, plan_folder: Path, buckets_folder: Path, buckets: int) -> None:
+    def __init__(self, plan_folder: Path, spill_folder: Path, spill_files: int) -> None:
         self.judge = _judge_of(plan_folder)
-        self.folder = buckets_folder
+        self.folder = spill_folder
         admission = Admission(self.judge.plan, CODEC, trust_receivedat=True)
-        self.writer = BucketWriter(buckets_folder, str(os.getpid()), buckets, admission)
+        self.writer = SpillWriter(spill_folder, str(os.getpid()), spill_files, admission)
 
 
 _worker: _Worker | None = None
 
 
-def _start(plan_folder: Path, buckets_folder: Path, buckets: int) -> None:
+def _start(plan_folder: Path, spill_folder: Path, spill_files: int) -> None:
     global _worker
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _worker = _Worker(plan_folder, buckets_folder, buckets)
+    _worker = _Worker(plan_folder, spill_folder, spill_files)
     # Facts and tallies have no cycles: to look for some among a million live objects costs more than to judge them.
     gc.freeze()
     gc.disable()
 
 
-def _sort(block: Block) -> Sorted:
+def _sort(chunk: FileChunk) -> ChunkResult:
     assert _worker is not None
-    return _worker.writer.sort(block)
+    return _worker.writer.sort(chunk)
 
 
-def _judge(bucket: int, wanted: _Wanted) -> Judged:
+def _judge(spill_file: int, wanted: _Wanted) -> Judged:
     assert _worker is not None
-    bucket_judge = BucketJudge(
+    period_judge = PeriodJudge(
         _worker.judge,
         wanted.moments,
         with_cards=wanted.with_cards,
-        with_told=wanted.with_told,
+        with_issued=wanted.with_issued,
         as_corrected=wanted.as_corrected,
     )
-    cases = read_bucket(_worker.folder, bucket)
-    judged = bucket_judge.judge(cases)
-    if cases:  # of standard input, whose size nobody knows, most buckets may be empty
+    cases = read_spill_file(_worker.folder, spill_file)
+    judged = period_judge.judge(cases)
+    if cases:  # of standard input, whose size is not known, most spill files may be empty
         gc.collect()
     return judged
 
@@ -295,10 +303,10 @@ class _Pool:
 
 
 @contextmanager
-def _crew(workers: int, plan_folder: Path, folder: Path, buckets: int) -> Iterator[_Crew]:
+def _crew(workers: int, plan_folder: Path, folder: Path, spill_files: int) -> Iterator[_Crew]:
     global _worker
     if workers == 1:
-        _worker = _Worker(plan_folder, folder, buckets)
+        _worker = _Worker(plan_folder, folder, spill_files)
         try:
             yield _Alone()
         finally:
@@ -308,7 +316,7 @@ def _crew(workers: int, plan_folder: Path, folder: Path, buckets: int) -> Iterat
     # A server that has the modules and no threads, and forks: processes start at once and share that memory.
     context = get_context("forkserver")
     context.set_forkserver_preload([__name__])
-    arguments = (plan_folder, folder, buckets)
+    arguments = (plan_folder, folder, spill_files)
     _start_server()
     others = set(active_children())
     with ProcessPoolExecutor(workers, context, _start, arguments) as pool:
@@ -317,7 +325,7 @@ def _crew(workers: int, plan_folder: Path, folder: Path, buckets: int) -> Iterat
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             for child in set(active_children()) - others:
-                child.kill()  # nobody waits for what it still does, and all it holds is temporary
+                child.kill()  # its work is not needed any more, and all it holds is temporary
             raise
 
 

@@ -12,7 +12,8 @@ from services.domain.intake.visible_text import LINES, visible
 from services.domain.plan.plan import Plan, Title, Window
 from services.domain.results.published import State, ValueRow
 from services.domain.time.zone import Instant, Zone
-from services.process.atomic_file import whole_csv, whole_file
+from services.process.atomic_file import atomic_file
+from services.process.csv_file import atomic_csv
 from services.reporting.report import Entry, Report
 
 WINDOW_NAMES: Mapping[Window, Title] = {
@@ -46,14 +47,14 @@ def write_page(path: Path, report: Report, plan: Plan, as_of: Instant) -> None:
         unit_of_measure=unit_of_measure,
         State=State,
     )
-    with whole_file(path) as sink:
+    with atomic_file(path) as sink:
         sink.write(text.encode())
 
 
 def write_sheet(path: Path, report: Report) -> int:
     """The rows of a report as CSV, with what their promise is about and its row of the month before; how many."""
     count = 0
-    with whole_csv(path) as writer:
+    with atomic_csv(path) as writer:
         writer.writerow((*_OF_A_PROMISE, *ValueRow._fields, *_BEFORE))
         for entry in report.entries:
             for row in (entry.official, entry.short, *(entry.units if report.unit else ())):

@@ -1,4 +1,4 @@
-"""The feed as a process: `python -m services.simulator`. Everything is put together here."""
+"""The feed as a process: `python -m services.simulator`."""
 
 import signal
 import sys
@@ -13,8 +13,8 @@ from services.process.logs import complain, start_logging
 from services.process.settings import Settings, SettingsError, variable
 from services.process.shutdown import end_soon
 from services.simulator.district.profile import profile
-from services.simulator.feed import Feed, FeedFailed
-from services.simulator.simulation import TELLING, History
+from services.simulator.feed import Feed, FeedFailed, Target
+from services.simulator.simulation import GENERATION, Simulation
 
 PROFILE = "demo"
 
@@ -38,14 +38,15 @@ def main() -> int:
             )
         clock.now()
         plan = load_plan(settings.plan)
-        history = History(
+        simulation = Simulation(
             Law(plan, load_calendar(plan.head.calendar)), profile(PROFILE), settings.demo_seed, plan.head.issued
         )
+        # the text is kept in the position file of running systems: keep its words
         name = (
             f"plan {plan.head.id}, profile {PROFILE}, seed {settings.demo_seed}, start {plan.head.issued}, "
-            f"telling {TELLING}"
+            f"telling {GENERATION}"
         )
-        feed = Feed.by_clock(history, name, clock, bootstrap=settings.bootstrap, file=settings.state / "feed.json")
+        feed = Feed(simulation, name, clock, target=Target(settings.bootstrap), file=settings.state / "feed.json")
         feed.run(ending)
     except SettingsError as error:
         complain(error)

@@ -1,32 +1,30 @@
-"""The live feed: a history sent to `case.events` at the pace of the plan's clock, never with a gap.
+"""The live feed: a simulation sent to `case.events` at the pace of the plan's clock, without gaps.
 
-It remembers how far it got: an instant of arrival up to which the broker has acknowledged everything. After a restart
-the same history is told again from its seed and what came before that instant is skipped; what came at it is sent
-twice, and duplicates are harmless.
+It saves an instant of arrival up to which the broker has acknowledged everything. After a restart the same events are
+made again from the seed. Events from before that instant are skipped; events of that instant are sent twice, and
+duplicates are harmless.
 """
 
 import json
 import logging
-import os
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Protocol, Self
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from services.domain.time.zone import Instant
 from services.messaging import topics
-from services.process.clock import Clock
-from services.simulator.simulation import Event, History
+from services.process.atomic_file import replace_file
+from services.simulator.simulation import Event, Simulation
 
 log = logging.getLogger("services.simulator")
 
 _SAVE_SECONDS = 1.0
-_SAY_SECONDS = 10.0
+_LOG_SECONDS = 10.0
 _SLEEP_SECONDS = 0.2
 _BEFORE_ALL: Instant = -(1 << 62)
 
@@ -37,65 +35,69 @@ class FeedFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a history has been sent, and which history it is."""
+    """How far the events of a simulation have been sent, and of which one."""
 
     history: str
-    """Seed, profile and start: another one must not be continued from here."""
+    """Plan, profile, seed and start. Another simulation must not be continued from here."""
     sent: Instant
     """Everything that arrives before this instant has been acknowledged."""
 
     @classmethod
     def read(cls, file: Path, history: str) -> Self:
-        """Where the history stands; before its beginning if nothing was sent. FeedFailed if the file is of another."""
+        """The saved position; before the first event if nothing was sent. FeedFailed if it is another simulation's."""
         if not file.exists():
             return cls(history, _BEFORE_ALL)
         found = cls(**json.loads(file.read_text()))
         if found.history != history:
             raise FeedFailed(
-                f"{file}: it stands at a history of {found.history}, and this one is of {history}: "
+                f"{file}: it belongs to a simulation of {found.history}, and this one is of {history}: "
                 "two would be mixed in one topic. Go back to those settings, or forget the data: make demo-reset"
             )
         return found
 
     def write(self, file: Path) -> None:
         """On the disk when it returns, and never half of it."""
-        file.parent.mkdir(parents=True, exist_ok=True)
-        draft = file.with_name(f"{file.name}.{os.getpid()}")
-        with draft.open("w") as sink:
-            json.dump({"history": self.history, "sent": self.sent}, sink)
-            sink.flush()
-            os.fsync(sink.fileno())
-        draft.replace(file)
+        replace_file(file, json.dumps({"history": self.history, "sent": self.sent}), durable=True)
+
+
+class Pace(Protocol):
+    """The clock that a feed follows."""
+
+    def now(self) -> Instant:
+        """The plan's time."""
+
+    def real_seconds(self, plan_seconds: float) -> float:
+        """How long it takes for `plan_seconds` to pass."""
+
+
+class Target(NamedTuple):
+    """Where events are sent."""
+
+    bootstrap: str
+    topic: str = topics.CASE_EVENTS
 
 
 class Feed:
-    """Sends a history until told to stop."""
+    """Sends the events of a simulation until it is ended."""
 
-    def __init__(
-        self,
-        history: History,
-        name: str,
-        *,
-        bootstrap: str,
-        file: Path,
-        now: Callable[[], Instant],
-        real_seconds: Callable[[float], float],
-        topic: str = topics.CASE_EVENTS,
-    ) -> None:
-        """`name` is what tells this history from others; `file` keeps the position. FeedFailed if Kafka does not
+    def __init__(self, simulation: Simulation, name: str, pace: Pace, *, target: Target, file: Path) -> None:
+        """`name` distinguishes this simulation from others; `file` keeps the position. FeedFailed if Kafka does not
         answer."""
-        self._history = history
+        self._simulation = simulation
         self._position = Position.read(file, name)
         self._file = file
-        self._now = now
-        self._real_seconds = real_seconds
-        self._topic = topic
+        self._pace = pace
+        self._topic = target.topic
         self._failure: BaseException | None = None
+        self._now: Instant = _BEFORE_ALL
+        self._reached: Instant | None = None
+        """The arrival of the last event that was sent and is not yet part of the saved position."""
+        self._saved_at = self._logged_at = time.monotonic()
         self.sent = 0
         """Events sent by this process."""
         try:
             self._producer = KafkaProducer(
-                bootstrap_servers=bootstrap.split(","),
+                bootstrap_servers=target.bootstrap.split(","),
                 bootstrap_timeout_ms=topics.ANSWER_MS,
                 acks="all",
                 linger_ms=20,
@@ -104,52 +106,55 @@ class Feed:
             )
         except KafkaError as error:
             raise FeedFailed(
-                f"Kafka: no broker answers at {bootstrap}. Start it, or set KPIWATCH_BOOTSTRAP to where it is"
+                f"Kafka: no broker answers at {target.bootstrap}. Start it, or set KPIWATCH_BOOTSTRAP to where it is"
             ) from error
 
-    @classmethod
-    def by_clock(cls, history: History, name: str, clock: Clock, *, bootstrap: str, file: Path) -> Self:
-        """At the pace of the plan's clock."""
-        return cls(history, name, bootstrap=bootstrap, file=file, now=clock.now, real_seconds=clock.real_seconds)
-
     def run(self, ending: threading.Event) -> None:
-        """Returns once `ending` is set or an ending history is over. FeedFailed if the broker refuses an event."""
-        now = self._now()
-        wrong_key = self._history.tells_bad_events and self._position.sent == _BEFORE_ALL
-        saved = said = time.monotonic()
-        reached: Instant | None = None
+        """Returns once `ending` is set or the simulation is over. FeedFailed if the broker refuses an event."""
+        wrong_key = self._simulation.has_rejected_events and self._position.sent == _BEFORE_ALL
         try:
-            for event in self._history.events():
+            for event in self._simulation.events():
                 if event.received < self._position.sent:
                     continue
-                while event.received > now:
-                    now = self._now()
-                    if event.received <= now:
-                        break
-                    if reached is not None and time.monotonic() - saved > _SAVE_SECONDS:
-                        self._save(reached)
-                        saved, reached = time.monotonic(), None
-                    wait = self._real_seconds((event.received - now) / 1e6)
-                    if ending.wait(min(wait, _SLEEP_SECONDS)):
-                        return
+                if not self._wait_until(event.received, ending):
+                    return
                 self._send(event)
                 if wrong_key:
                     self._send(event._replace(key=f"{event.key}-elsewhere"))
                     wrong_key = False
-                reached = event.received
-                if self.sent % 1_000 == 0:
-                    if ending.is_set():
-                        return
-                    if time.monotonic() - saved > _SAVE_SECONDS:
-                        self._save(reached)
-                        saved, reached = time.monotonic(), None
-                if self.sent % 100 == 0 and time.monotonic() - said > _SAY_SECONDS:
-                    said = time.monotonic()
-                    log.info("%d events sent, at %s", self.sent, self._history.zone.text(event.received))
+                self._reached = event.received
+                if self.sent % 1_000 == 0 and ending.is_set():
+                    return
+                self._note_progress(event)
         finally:
-            if reached is not None:
-                self._save(reached)
+            if self._reached is not None:
+                self._save(self._reached)
             self._producer.close(timeout=5)
+
+    def _wait_until(self, received: Instant, ending: threading.Event) -> bool:
+        """Wait for an arrival; False if the feed is ended before."""
+        while received > self._now:
+            self._now = self._pace.now()
+            if received <= self._now:
+                break
+            self._save_now_and_then()
+            seconds = self._pace.real_seconds((received - self._now) / 1e6)
+            if ending.wait(min(seconds, _SLEEP_SECONDS)):
+                return False
+        return True
+
+    def _note_progress(self, event: Event) -> None:
+        """Saves the position and writes to the log, some seconds after the last time."""
+        if self.sent % 1_000 == 0:
+            self._save_now_and_then()
+        if self.sent % 100 == 0 and time.monotonic() - self._logged_at > _LOG_SECONDS:
+            self._logged_at = time.monotonic()
+            log.info("%d events sent, at %s", self.sent, self._simulation.zone.text(event.received))
+
+    def _save_now_and_then(self) -> None:
+        if self._reached is not None and time.monotonic() - self._saved_at > _SAVE_SECONDS:
+            self._save(self._reached)
+            self._saved_at, self._reached = time.monotonic(), None
 
     def _send(self, event: Event) -> None:
         try:
@@ -163,7 +168,7 @@ class Feed:
         self._failure = error
 
     def _save(self, reached: Instant) -> None:
-        """All that was sent is acknowledged, then the position moves; if not, it stays and nothing is lost."""
+        """Moves the position once the broker has acknowledged everything. Otherwise the position stays."""
         try:
             self._producer.flush(timeout=60)
         except KafkaError as error:
@@ -177,5 +182,5 @@ class Feed:
 def _refused(error: BaseException) -> FeedFailed:
     return FeedFailed(
         f"Kafka: an event was not acknowledged ({type(error).__name__}). Start the feed again once the broker answers: "
-        "it goes on where it stood"
+        "it continues from its last position"
     )

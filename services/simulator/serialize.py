@@ -1,18 +1,19 @@
-"""An event as one line of JSON, written fast: the simulator knows that its codes need no escaping."""
+"""An event as one line of JSON. It is written fast: none of the simulator's codes needs escaping."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
+from services.domain.intake.facts import case_key
 from services.domain.time.zone import DAY_US, Instant, Zone
+from services.simulator.stories.event import Data, SimulatedEvent
 
 _MINUTES = [f"T{hour:02}:{minute:02}" for hour in range(24) for minute in range(60)]
 _SECONDS = [f":{second:02}" for second in range(60)]
 
 
 class Stamp:
-    """RFC 3339 texts in the plan's zone, in whole seconds; remembers the days it has seen last."""
+    """RFC 3339 texts in the plan's zone, in whole seconds. It caches the days that it has seen last."""
 
     def __init__(self, zone: Zone) -> None:
         self._zone = zone
@@ -34,25 +35,47 @@ class Stamp:
         return f"{date}{_MINUTES[minute]}{_SECONDS[second]}{offset}"
 
 
-def line(
-    stamp: Stamp,
-    *,
-    id: str,
-    source: str,
-    type: str,
-    subject: str,
-    time: Instant,
-    recorded: Instant,
-    received: Instant,
-    data: Mapping[str, Any] | None,
-    owner: str,
-) -> bytes:
-    """One structured CloudEvent without line end. `owner` is left out where it is the source itself."""
-    caseowner = "" if owner == source else f',"caseowner":"{owner}"'
-    about = f',"subject":"{subject}"' if subject else ""
-    content = "" if data is None else f',"data":{orjson.dumps(data).decode()}'
+class Subject(NamedTuple):
+    """What an event is about: a case, a list entry, a duty or a figure of an owner."""
+
+    owner: str
+    name: str
+
+    @property
+    def key(self) -> str:
+        """The key of its events."""
+        return case_key(self.owner, self.name)
+
+
+def event_line(stamp: Stamp, event: SimulatedEvent, subject: Subject, received: Instant) -> bytes:
+    """One structured CloudEvent without line end. `caseowner` is left out if it is the source itself."""
+    reported_time = event.time if event.first_reported_time is None else event.first_reported_time
+    caseowner = "" if subject.owner == event.source else f',"caseowner":"{subject.owner}"'
+    about = f',"subject":"{subject.name}"' if subject.name else ""
+    content = "" if event.data is None else f',"data":{orjson.dumps(_data(stamp, event.data, subject)).decode()}'
     return (
-        f'{{"specversion":"1.0","id":"{id}","source":"{source}","type":"{type}"{about}{caseowner}'
-        f',"time":"{stamp(time)}","recordedat":"{stamp(recorded)}","receivedat":"{stamp(received)}"'
+        f'{{"specversion":"1.0","id":"{event.id}","source":"{event.source}","type":"{event.type}"{about}{caseowner}'
+        f',"time":"{stamp(reported_time)}","recordedat":"{stamp(event.recorded)}","receivedat":"{stamp(received)}"'
         f',"datacontenttype":"application/json"{content}}}'
     ).encode()
+
+
+def _data(stamp: Stamp, data: Data, subject: Subject) -> Data:
+    """The data of an event; in a correction, the corrected event is written out."""
+    corrected = data.get("event")
+    if not isinstance(corrected, SimulatedEvent):
+        return data
+    event: dict[str, Any] = {
+        "specversion": "1.0",
+        "id": corrected.id,
+        "source": corrected.source,
+        "type": corrected.type,
+        "subject": subject.name,
+        "time": stamp(corrected.time),
+        "recordedat": stamp(corrected.recorded),
+        "datacontenttype": "application/json",
+        "data": corrected.data,
+    }
+    if subject.owner != corrected.source:
+        event["caseowner"] = subject.owner
+    return {"of": data["of"], "event": event}

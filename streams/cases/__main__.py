@@ -10,10 +10,11 @@ from services.messaging.topics import CASES_APP, CASES_TABLE
 from services.process.clock import Clock
 from services.process.readiness import REPORT_SECONDS, Readiness
 from services.process.settings import Settings
-from streams.application import run_stage, worker_app
-from streams.cases.cases import Cases, CaseTopics
-from streams.cases.dead_letter_limit import DeadLetterLimit
+from streams.application import worker_app
+from streams.cases.cases import Cases
+from streams.cases.stage_settings import StageSettings
 from streams.delivery.bulk import BulkDelivery
+from streams.worker import run_stage
 
 TICK_SECONDS = 1.0
 
@@ -22,22 +23,13 @@ def build(settings: Settings) -> faust.App:
     """The app of one worker."""
     plan = load_plan(settings.plan)
     judge = Judge(plan, load_calendar(plan.head.calendar))
-    app = worker_app(
-        CASES_APP,
-        bootstrap=settings.bootstrap,
-        data_dir=settings.state / settings.worker,
-        worker=settings.worker,
-        partitions=settings.partitions,
-        store=f"{settings.store}://",
-        session_seconds=settings.session_timeout_seconds,
-    )
+    app = worker_app(CASES_APP, settings, partitions=settings.partitions, store=settings.store)
     delivery = BulkDelivery(app, table=CASES_TABLE)
-    limit = DeadLetterLimit(settings.dead_letter_ratio)
-    topics = CaseTopics(partitions=settings.partitions)
+    stage = StageSettings(partitions=settings.partitions, dead_letter_ratio=settings.dead_letter_ratio)
     clock = Clock.from_settings(settings)
-    cases = Cases(delivery, judge, admission(plan, trust_receivedat=True), clock, limit, topics)
+    cases = Cases(delivery, judge, admission(plan, trust_receivedat=True), clock, stage)
     delivery.on_assigned(cases.on_assigned)
-    delivery.chunks(app.topic(topics.events, partitions=settings.partitions), cases.on_events)
+    delivery.chunks(app.topic(stage.events, partitions=settings.partitions), cases.on_events)
 
     async def report() -> None:
         Readiness.of_this_process(
@@ -53,7 +45,7 @@ def build(settings: Settings) -> faust.App:
 
 
 def main() -> None:
-    """Run until told to stop."""
+    """Run until a signal stops it."""
     run_stage("cases", build)
 
 

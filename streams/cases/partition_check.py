@@ -1,7 +1,7 @@
 """Whether an event lies in the partition of its case.
 
-The key alone does not say so: a producer chooses the partition. Taken from another one, the same case would be kept by
-two owners, and count twice.
+The key alone does not decide it: a producer chooses the partition. If a case's events lay in two partitions, two owners
+would keep the case, and it would count twice.
 """
 
 from typing import Final
@@ -10,10 +10,11 @@ from services.domain.intake.refusal import Reason, Refused
 from services.messaging.topics import partition_of
 
 _REMEMBERED: Final = 50_000
-"""Keys found right: to hash one costs 4 µs, and the events of a case come close to one another. Some 7 MB."""
+"""How many keys that lie right are remembered: to hash one costs 4 µs, and the events of a case come close together.
+The memory they take is some 7 MB."""
 
 
-class Placement:
+class PartitionCheck:
     """Checks the partitions of the keys of one topic."""
 
     def __init__(self, partitions: int | None) -> None:

@@ -1,170 +1,46 @@
 """The rows of one partition: on disk what the changelog has acknowledged, in memory what it has not yet.
 
 The changelog topic is the truth; the disk is a copy that is never ahead of it. That order is what makes a crash
-harmless: were a row on disk before the broker has it, a redelivered event would be recognised as known, change
+harmless. If a row were on disk before the broker has it, a redelivered event would be recognised as known, change
 nothing, and be lost for ever with the disk. Nothing here knows Faust.
 
 A changelog record is `key -> epoch (8 bytes) + row`; a deleted row is `key -> None` with the epoch in a header. The
 epoch is the offset of the writer's *claim*: the record, under the empty key, that an owner appends when the
-partition becomes its own. Epochs only grow, so a record whose epoch is lower than one seen before it was written by
-an owner that had been replaced (it was frozen, or cut off) and did not know. Such a *stale* record is passed over;
-everything it could tell is either acknowledged already or was never committed and is worked again by the present
-owner. The present row is then written once more, so that compaction, which only knows "last", keeps the right one.
+partition becomes its own.
+
+Epochs only grow. So a record whose epoch is lower than one seen before comes from an owner that had been replaced (it
+was frozen, or cut off) and did not know it. Such a *stale* record is passed over: everything in it is either
+acknowledged already, or was never committed and is worked again by the present owner. The present row is then written
+once more, so that compaction, which keeps the last record of a key, keeps the right one.
 
 A record that this program cannot have written (no key, no epoch) is passed over like a stale one, and the present row
-is written behind it. Where there is no present row, the record may stand in the place of one: that row is *lost*. Its
-deletion is not written, and the partition's events are read again from their beginning (delivery.py): they are kept for
-ever, and what is known already changes nothing.
+is written after it. Where there is no present row, the record may have replaced one: that row is *lost*. Its deletion
+is not written, and the partition's events are read again from their beginning (bulk.py). Events are kept for ever, and
+an event that is known already changes nothing.
 """
 
 import logging
-import shutil
-import struct
-import time
-from collections.abc import Collection, ItemsView, Iterable, Iterator, MutableMapping, Sequence
-from pathlib import Path
-from typing import Protocol, TypeAlias
-
-from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch, WriteOptions
+from collections.abc import Collection, ItemsView, Iterator, MutableMapping, Sequence
+from typing import Protocol
 
 from services.messaging.records.fields import Unreadable
-from services.messaging.records.rows import CLAIM_KEY, decode
-
-Change: TypeAlias = tuple[bytes, bytes | None]
+from services.messaging.records.rows import CLAIM_KEY, ChangelogRecord, decode
+from streams.delivery.stores import Change, Store
 
 _log = logging.getLogger(__name__)
 
-_PLACE = struct.Struct(">qq")
 
-_CACHE_BYTES = 256 << 20
-_MEMTABLE_BYTES = 16 << 20  # without a write-ahead log a kill -9 costs at most this much re-reading per partition
-_OPEN_PATIENCE_SECONDS = 10.0
-
-
-class ChangelogRecord(Protocol):
+class LoggedRecord(ChangelogRecord, Protocol):
     """What `PartitionRows.absorb` reads of an aiokafka ConsumerRecord."""
 
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
+    @property
+    def offset(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
 
 
 class Superseded(Exception):
     """Another worker has claimed this partition: this one must not write to it any more."""
-
-
-class Store(Protocol):
-    """Where the acknowledged rows of one partition are kept, with the place in the changelog they stand for."""
-
-    position: int
-    """Offset of the last changelog record that is in the store; -1: none."""
-    epoch: int
-    """The highest epoch seen up to `position`; -1: none."""
-
-    def get(self, key: bytes) -> bytes | None: ...
-    def items(self) -> Iterator[tuple[bytes, bytes]]: ...
-    def write(self, changes: Iterable[Change], position: int, epoch: int) -> None:
-        """Rows and place change together or not at all."""
-
-    def clear(self) -> None: ...
-    def close(self) -> None: ...
-
-
-class MemoryStore:
-    """Rows in a dict, for tests: restored from the changelog's beginning at every start."""
-
-    def __init__(self) -> None:
-        self.position = self.epoch = -1
-        self._rows: dict[bytes, bytes] = {}
-        self.get = self._rows.get
-
-    def items(self) -> Iterator[tuple[bytes, bytes]]:
-        return iter(list(self._rows.items()))
-
-    def write(self, changes: Iterable[Change], position: int, epoch: int) -> None:
-        for key, row in changes:
-            if row is None:
-                self._rows.pop(key, None)
-            else:
-                self._rows[key] = row
-        self.position, self.epoch = position, epoch
-
-    def clear(self) -> None:
-        self._rows.clear()
-        self.position = self.epoch = -1
-
-    def close(self) -> None:
-        pass
-
-
-class RocksStore:
-    """Rows in RocksDB, one database per partition. The changelog is the write-ahead log, so RocksDB keeps none:
-    what a kill -9 takes from the memtable is read again from the place that survived with the rows."""
-
-    _cache: Cache | None = None  # shared by all partitions of a worker
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._unlogged = WriteOptions()
-        self._unlogged.disable_wal = True  # type: ignore[method-assign,assignment]  # a property; the stub says method
-        self._open()
-
-    def _open(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        give_up = time.monotonic() + _OPEN_PATIENCE_SECONDS
-        while True:
-            try:
-                self._rows = Rdict(str(self._path), self._options())
-                break
-            except Exception as error:  # rocksdict raises plain Exception; a worker that is still ending holds the lock
-                if "lock" not in str(error).lower() or time.monotonic() > give_up:
-                    raise
-                time.sleep(0.2)
-        self.get = self._rows.get
-        place = self._rows.get(CLAIM_KEY)
-        self.position, self.epoch = _PLACE.unpack(place) if place else (-1, -1)
-
-    @classmethod
-    def _options(cls) -> Options:
-        cls._cache = cls._cache or Cache(_CACHE_BYTES)
-        table = BlockBasedOptions()
-        table.set_block_cache(cls._cache)
-        table.set_bloom_filter(10, block_based=False)  # a new case is looked up and is not there
-        options = Options(raw_mode=True)
-        options.create_if_missing(True)
-        options.set_block_based_table_factory(table)
-        options.set_write_buffer_size(_MEMTABLE_BYTES)
-        options.set_memtable_whole_key_filtering(True)  # the same for what is not on disk yet
-        options.set_memtable_prefix_bloom_ratio(0.05)
-        options.set_compression_type(DBCompressionType.lz4())
-        options.set_keep_log_file_num(2)
-        return options
-
-    def items(self) -> Iterator[tuple[bytes, bytes]]:
-        for key, row in self._rows.items():
-            if key != CLAIM_KEY:
-                yield key, row  # type: ignore[misc]  # raw mode: keys are bytes
-
-    def write(self, changes: Iterable[Change], position: int, epoch: int) -> None:
-        batch = WriteBatch(raw_mode=True)
-        for key, row in changes:
-            if row is None:
-                batch.delete(key)
-            else:
-                batch.put(key, row)
-        batch.put(CLAIM_KEY, _PLACE.pack(position, epoch))
-        self._rows.write(batch, self._unlogged)
-        self.position, self.epoch = position, epoch
-
-    def clear(self) -> None:
-        self._rows.close()
-        shutil.rmtree(self._path)
-        self._open()
-
-    def close(self) -> None:
-        self._rows.flush()
-        self._rows.close()
 
 
 class PartitionRows(MutableMapping[bytes, bytes]):
@@ -185,7 +61,7 @@ class PartitionRows(MutableMapping[bytes, bytes]):
         """Offset of this owner's claim; -1: not claimed."""
         self.stale: set[bytes] = set()
         """Keys whose last changelog record is stale: their row must be written again."""
-        self._restating: set[bytes] = set()
+        self._rewriting: set[bytes] = set()
         self.lost: set[bytes] = set()
         """Keys under which there is nothing but a record that was not written by this program."""
         self._held: int | None = None  # the place to keep on disk while stale records are not written over
@@ -246,14 +122,18 @@ class PartitionRows(MutableMapping[bytes, bytes]):
         if first != self.position + 1:
             self.disturbed = True
             return
-        if self._restating:
-            self._restating.difference_update(key for key, _ in changes)
-        if self.lost:
-            self.lost.difference_update(key for key, row in changes if row is not None)
-        if not self._restating and not self.stale and not self.lost:
-            self._held = None
+        self._note_rewritten(changes)
         self.position = last
         self._write(changes)
+
+    def _note_rewritten(self, changes: Sequence[Change]) -> None:
+        """These changes lie behind what was passed over under their keys."""
+        if self._rewriting:
+            self._rewriting.difference_update(key for key, _ in changes)
+        if self.lost:
+            self.lost.difference_update(key for key, row in changes if row is not None)
+        if not self._rewriting and not self.stale and not self.lost:
+            self._held = None
 
     # -- from the changelog --------------------------------------------------------------------------------------------
     @property
@@ -266,17 +146,17 @@ class PartitionRows(MutableMapping[bytes, bytes]):
         self.epoch = claim
         self._pending.clear()
         self._changed.clear()
-        self.stale |= self._restating
-        self._restating.clear()
+        self.stale |= self._rewriting
+        self._rewriting.clear()
         self.disturbed = False
-        if self.position >= claim:  # it stands for another changelog, one that was deleted
+        if self.position >= claim:  # it is a position in another changelog, one that was deleted
             self._store.clear()
             self.position = self._highest_epoch = -1
         if self.position == claim - 1:  # nobody else has written: nothing to read
             self.position = self._highest_epoch = claim
             self._write(())
 
-    def absorb(self, records: Sequence[ChangelogRecord]) -> int:
+    def absorb(self, records: Sequence[LoggedRecord]) -> int:
         """Apply records read from the log, in order; returns how many rows they changed.
 
         Raises:
@@ -294,14 +174,11 @@ class PartitionRows(MutableMapping[bytes, bytes]):
                 self._pass_over(position, "it has no key")
                 continue
             if key == CLAIM_KEY:
-                if position > self.epoch >= 0:
-                    raise Superseded(f"claimed at offset {position} of the changelog, after {self.epoch}")
+                self._check_claim(position)
                 epoch = max(epoch, position)
                 continue
             try:
-                writer, row = decode(record)
-                if writer > position:
-                    raise Unreadable("its epoch is of a claim that is still to come")
+                writer, row = _decoded(record)
             except Unreadable as wrong:
                 self._pass_over(position, wrong)
                 self._hold(key, position)
@@ -320,6 +197,11 @@ class PartitionRows(MutableMapping[bytes, bytes]):
             self._write(changes.items())
         return len(changes)
 
+    def _check_claim(self, offset: int) -> None:
+        """Raises Superseded where the claim at this offset is later than this owner's."""
+        if offset > self.epoch >= 0:
+            raise Superseded(f"claimed at offset {offset} of the changelog, after {self.epoch}")
+
     def _pass_over(self, offset: int, reason: object) -> None:
         _log.error("%s, offset %d: the record was not written by this program and is passed over: %s",
                    self._place, offset, reason)  # fmt: skip
@@ -336,16 +218,16 @@ class PartitionRows(MutableMapping[bytes, bytes]):
             self.position = position
             self._write(())
 
-    def restate(self) -> None:
+    def rewrite_stale(self) -> None:
         """Mark the rows of stale keys as changed, so that the next publication puts the right row last in the log."""
         for key in self.stale - self.lost:
             self._pending[key] = self._changed[key] = self.get(key)
-        self._restating |= self.stale - self.lost
+        self._rewriting |= self.stale - self.lost
         self.stale.clear()
 
     def forget_lost(self) -> None:
         """All events have been read again: under keys that are still lost there never was a row of ours. Their
-        deletion goes behind what stands there."""
+        deletion goes after the record that is there."""
         for key in self.lost:
             if self.get(key) is None:
                 self._pending[key] = self._changed[key] = None
@@ -363,6 +245,14 @@ class PartitionRows(MutableMapping[bytes, bytes]):
         for key, row in changes:
             if key in pending and pending[key] == row:
                 del pending[key]
+
+
+def _decoded(record: LoggedRecord) -> tuple[int, bytes | None]:
+    """Epoch and row of a record. Raises Unreadable where this program cannot have written it."""
+    epoch, row = decode(record)
+    if epoch > record.offset:
+        raise Unreadable("its epoch is of a claim that is still to come")
+    return epoch, row
 
 
 class _Items(ItemsView[bytes, bytes]):

@@ -9,9 +9,10 @@ from services.messaging.topics import KPI_TALLIES, KPI_VALUES, KPIS_APP
 from services.process.clock import Clock
 from services.process.readiness import REPORT_SECONDS, Readiness
 from services.process.settings import Settings
-from streams.application import run_stage, worker_app
+from streams.application import worker_app
 from streams.delivery.bulk import BulkDelivery
 from streams.kpis.kpis import Kpis
+from streams.worker import run_stage
 
 TICK_SECONDS = 1.0
 
@@ -20,15 +21,7 @@ def build(settings: Settings) -> faust.App:
     """The app of one worker."""
     plan = load_plan(settings.plan)
     judge = Judge(plan, load_calendar(plan.head.calendar))
-    app = worker_app(
-        KPIS_APP,
-        bootstrap=settings.bootstrap,
-        data_dir=settings.state / settings.worker,
-        worker=settings.worker,
-        partitions=1,
-        store="memory://",
-        session_seconds=settings.session_timeout_seconds,
-    )
+    app = worker_app(KPIS_APP, settings, partitions=1, store="memory")
     delivery = BulkDelivery(app)
     kpis = Kpis(delivery, judge, Clock.from_settings(settings), settings.partitions)
     delivery.on_assigned(kpis.on_assigned)
@@ -49,7 +42,7 @@ def build(settings: Settings) -> faust.App:
 
 
 def main() -> None:
-    """Run until told to stop."""
+    """Run until a signal stops it."""
     run_stage("kpis", build)
 
 

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from faust.types import TP
 
-from services.domain.judging.data_quality import PREFIX, signal_rows
+from services.domain.judging.data_quality import PREFIX, SignalRow, signal_rows
 from services.domain.judging.judge import Judge
+from services.domain.results.published import ValueRow
 from services.domain.results.value_rows import Valuer
 from services.domain.time.zone import Instant, instant_of
 from services.messaging.records.fields import KeyValue, Unreadable, log_unreadable
@@ -20,7 +21,7 @@ from services.messaging.tally_log import TallyLog
 from services.messaging.topics import KPI_TALLIES, KPI_VALUES
 from services.process.clock import Clock
 from streams.delivery.bulk import BulkDelivery
-from streams.delivery.bulk import Record as Event
+from streams.delivery.faust_driver import Record as Event
 
 REFRESH_SECONDS = 15.0
 """Every row is published again after this, changed or not: its watermark moves."""
@@ -30,19 +31,19 @@ LAG_SECONDS = 60.0
 _logger = logging.getLogger(__name__)
 
 
-class Stood(NamedTuple):
-    """How a row was last published: on which day, its state as that day began, and its state then."""
+class DayState(NamedTuple):
+    """How a row was last published: on which day, its state when that day began, and its state then."""
 
     day: int
     at_midnight: str
     now: str
 
 
-def stands(before: Stood | None, state: str, day: int) -> Stood:
-    """The state now, beside the one that stood when the day began; what nobody knew before has not changed."""
+def state_of_day(before: DayState | None, state: str, day: int) -> DayState:
+    """The state now, and the state when the day began. A row that was not known before has not changed."""
     if before is None:
-        return Stood(day, state, state)
-    return Stood(day, before.at_midnight if before.day == day else before.now, state)
+        return DayState(day, state, state)
+    return DayState(day, before.at_midnight if before.day == day else before.now, state)
 
 
 class Kpis:
@@ -60,7 +61,7 @@ class Kpis:
         self._log = TallyLog()
         self._published: dict[bytes, tuple[str, ...]] = {}
         """Key → the row as last published, without its times."""
-        self._stood: dict[bytes, Stood] = {}
+        self._day_states: dict[bytes, DayState] = {}
         self._refreshed = 0.0
         self._computed_for = (0, False)
         """Day, and whether it lagged, when everything was last published."""
@@ -87,7 +88,7 @@ class Kpis:
             key: bytes = record.key or b""
             if record.value is None:
                 self._published.pop(key, None)
-                self._stood.pop(key, None)
+                self._day_states.pop(key, None)
             elif not self._published.setdefault(key, ()) and not is_signal(key):
                 try:
                     self._take_over(key, record.value)
@@ -95,69 +96,92 @@ class Kpis:
                     log_unreadable(_logger, tp.topic, tp.partition, record.offset, wrong)
 
     def _take_over(self, key: bytes, value: bytes) -> None:
-        """How an earlier owner saw a promise stand, so that a restart does not forget what changed today, and does not
-        leave its rows as if they were new while a partition is behind them."""
+        """Take over the state that an earlier owner published. So a restart does not forget what changed today, and
+        rows do not seem new while a partition is behind them."""
         published = decode_row(value)
         if published.as_of is not None:
             reached = published.as_of - 1
             day = self._judge.law.zone.day(reached)
-            self._stood[key] = Stood(day, published.state_at_midnight, published.row.state)
+            self._day_states[key] = DayState(day, published.state_at_midnight, published.row.state)
             self._reached = max(self._reached, reached)
         if published.watermark:
             self._watermark = max(self._watermark, instant_of(datetime.fromisoformat(published.watermark)))
 
     async def on_tick(self) -> None:
-        """Publish what has changed; everything now and then, since time alone changes values, too."""
+        """Publish what has changed. Publish everything from time to time, since time alone changes values, too."""
         if not self._delivery.caught_up:
             return
         now, watermark = self._clock.now(), self._log.watermark(self._source_partitions) or 0
         patience = LAG_SECONDS * max(self._clock.speed, 1.0) * 1_000_000
         if watermark and self._reached - now > patience and self._log.judged_to() - now <= patience:
             self._reached = watermark  # the clock was set back, and every case is judged again as of the present
-        # a new owner of a partition begins from its rows: what is published stands meanwhile, but not for long
+        # a new owner of a partition begins from its rows: published rows stay meanwhile, but not for long
         reached = max(watermark, self._reached)
         lagging = abs(now - reached) > patience
         if reached and (watermark == reached or lagging):
             await self._publish(reached, watermark, now, lagging)
 
     async def _publish(self, reached: Instant, watermark: Instant, now: Instant, lagging: bool) -> None:
-        """Rows as of the time reached. Where a new owner has not come so far, they are stale and say how far it is;
-        while it does not know that itself, they say how far everything was judged when that was last known."""
+        """Publish rows as of the time reached. Where a new owner of a partition has not come so far, the rows are stale
+        and say how far it is. While it does not know that itself, they say how far everything was judged when that was
+        last known."""
         self._reached, as_of = reached, reached + 1
         watermark = self._watermark = watermark or self._watermark or reached
-        day = self._judge.law.zone.day(reached)
-        computed_for = (day, lagging)
-        everything = time.monotonic() - self._refreshed > REFRESH_SECONDS or computed_for != self._computed_for
-        kpis = None if everything else {name for name in self._log.changed if not name.startswith(PREFIX)}
-        if kpis is not None and not kpis:
+        zone = self._judge.law.zone
+        day = zone.day(reached)
+        everything = time.monotonic() - self._refreshed > REFRESH_SECONDS or (day, lagging) != self._computed_for
+        kpis = None if everything else self._changed_kpis()
+        if not (everything or kpis):
             return
         tallies = self._log.tallies()
         rows = self._valuer.rows(tallies, as_of, self._log.last_events(), kpis=kpis, lagging=lagging)
         self._log.changed.clear()
-        zone = self._judge.law.zone
         times = Times(zone.text(now), zone.text(watermark))
-        records: list[KeyValue] = []
-        seen = set()
-        for row in rows:
-            key = row_key(row)
-            seen.add(key)
-            content = (*row[:6], *row[7:])
-            if everything or self._published.get(key) != content:
-                self._published[key] = content
-                stood = self._stood[key] = stands(self._stood.get(key), row.state, day)
-                records.append(row_record(row, times, stood.at_midnight))
         if everything:
-            for signal in (*signal_rows(tallies, day), *self._valuer.beside(tallies, as_of)):
-                record = signal_record(signal, times)
-                seen.add(record[0])
-                self._published[record[0]] = tuple(signal)
-                records.append(record)
-            for key in self._published.keys() - seen:
-                records.append((key, None))
-                del self._published[key]
-                self._stood.pop(key, None)
-            self._refreshed, self._computed_for = time.monotonic(), computed_for
+            records = [self._row_record(row, times, day) for row in rows]
+            signals = (*signal_rows(tallies, day), *self._valuer.beside(tallies, as_of))
+            records += [self._signal_record(signal, times) for signal in signals]
+            records += self._removals({key for key, _ in records})
+            self._refreshed, self._computed_for = time.monotonic(), (day, lagging)
+        else:
+            records = [self._row_record(row, times, day) for row in rows if self._has_changed(row)]
         await self._delivery.send_many(KPI_VALUES, 0, records)
+        await self._remove_superseded()
+
+    def _changed_kpis(self) -> set[str]:
+        return {name for name in self._log.changed if not name.startswith(PREFIX)}
+
+    def _has_changed(self, row: ValueRow) -> bool:
+        """Whether it says something else than when it was last published."""
+        return self._published.get(row_key(row)) != _content(row)
+
+    async def _remove_superseded(self) -> None:
+        """Remove the tallies of earlier owners from their log."""
         outdated = self._log.take_superseded()
         if outdated:
             await self._delivery.send_many(KPI_TALLIES, 0, [(key, None) for key in outdated])
+
+    def _row_record(self, row: ValueRow, times: Times, day: int) -> KeyValue:
+        """The record of a row that is published now."""
+        key = row_key(row)
+        self._published[key] = _content(row)
+        day_state = self._day_states[key] = state_of_day(self._day_states.get(key), row.state, day)
+        return row_record(row, times, day_state.at_midnight)
+
+    def _signal_record(self, signal: SignalRow, times: Times) -> KeyValue:
+        record = signal_record(signal, times)
+        self._published[record[0]] = tuple(signal)
+        return record
+
+    def _removals(self, present: set[bytes]) -> list[KeyValue]:
+        """Remove what was published and is there no more."""
+        gone = self._published.keys() - present
+        for key in gone:
+            del self._published[key]
+            self._day_states.pop(key, None)
+        return [(key, None) for key in gone]
+
+
+def _content(row: ValueRow) -> tuple[str, ...]:
+    """A row without its times: those change with every computation."""
+    return (*row[:6], *row[7:])

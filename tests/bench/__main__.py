@@ -1,6 +1,6 @@
 """`make bench`: our worker and `kpiwatch replay` on the job of ../shared/bench, beside its peers, in one run.
 
-The job, the protocol and the measuring are the benchmark's own (its README says what each figure means): run.py is
+The job, the protocol and the measuring are the benchmark's own (its README explains each figure): run.py is
 run as it is, from a copy, with one engine more. A run is exact when the last row of every key is the right one.
 
     python -m tests.bench                                     floor-python, kstreams-1 and ours, 1,000,000 events
@@ -96,7 +96,7 @@ def measure(args: argparse.Namespace) -> list[Run]:
         truth = json.loads((data / "truth.json").read_text())
         for _ in range(args.rounds):
             runs.append(replayed.measure(data / "events.jsonl", args.events, truth, work))
-            print(told(runs[-1]), flush=True)
+            print(summary(runs[-1]), flush=True)
     if all(run["note"] == "exact" for run in runs):
         shutil.rmtree(work)
     else:
@@ -116,7 +116,7 @@ def _drive(args: argparse.Namespace, peers: Peers, broker: Broker, work: Path) -
         assert driver.stdout is not None
         try:
             for line in driver.stdout:
-                print(told(json.loads(line)) if line.startswith("{") else line.rstrip(), flush=True)
+                print(summary(json.loads(line)) if line.startswith("{") else line.rstrip(), flush=True)
         except BaseException:
             driver.terminate()  # it ends the engine that it has started
             driver.wait()
@@ -127,7 +127,7 @@ def _drive(args: argparse.Namespace, peers: Peers, broker: Broker, work: Path) -
     return found
 
 
-def told(run: Run) -> str:
+def summary(run: Run) -> str:
     """One run in a line, as it comes."""
     columns = _CRASH if "disk" in run else {name: _SPEED[name] for name in ("cpu_s_per_million", "events_per_s")}
     figures = [f"{title} {run[name]}" for name, title in columns.items() if name in run and name != "note"]
@@ -135,27 +135,41 @@ def told(run: Run) -> str:
 
 
 def table(runs: Sequence[Run]) -> str:
-    """Medians of the runs of each engine, in Markdown."""
-    columns = _CRASH if any("disk" in run for run in runs) else _SPEED
-    header = ["engine", "events", *columns.values()]
-    if columns is _SPEED:
-        header += ["CPU range", "exact"]
-    lines = [header, ["---"] * len(header)]
-    for name in dict.fromkeys(run["engine"] for run in runs):
-        mine = [run for run in runs if run["engine"] == name]
-        if columns is _CRASH:
-            lines += [[name, f"{run['events']:,}", *(str(run.get(column, "")) for column in columns)] for run in mine]
-            continue
-        line = [name, f"{mine[0]['events']:,}"]
-        for column in columns:
-            figures = [run[column] for run in mine if column in run]
-            digits = 0 if column in ("events_per_s", "peak_rss_mb") else 2
-            line.append(f"{statistics.median(figures):,.{digits}f}" if figures else "")
-        costs = [run["cpu_s_per_million"] for run in mine if "cpu_s_per_million" in run]
-        line.append(f"{min(costs)}-{max(costs)}" if costs else "")
-        line.append(f"{sum(run['note'] == 'exact' for run in mine)}/{len(mine)}")
-        lines.append(line)
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    """The runs as a table in Markdown: medians of each engine, or every crash."""
+    if any("disk" in run for run in runs):
+        header = ["engine", "events", *_CRASH.values()]
+        lines = [_crash_cells(run) for each in _by_engine(runs) for run in each]
+    else:
+        header = ["engine", "events", *_SPEED.values(), "CPU range", "exact"]
+        lines = [_speed_cells(each) for each in _by_engine(runs)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in (header, ["---"] * len(header), *lines))
+
+
+def _by_engine(runs: Sequence[Run]) -> list[list[Run]]:
+    names = dict.fromkeys(run["engine"] for run in runs)
+    return [[run for run in runs if run["engine"] == name] for name in names]
+
+
+def _crash_cells(run: Run) -> list[str]:
+    return [run["engine"], f"{run['events']:,}", *(str(run.get(column, "")) for column in _CRASH)]
+
+
+def _speed_cells(runs: Sequence[Run]) -> list[str]:
+    """The medians of one engine."""
+    costs = [run["cpu_s_per_million"] for run in runs if "cpu_s_per_million" in run]
+    exact = sum(run["note"] == "exact" for run in runs)
+    return [
+        runs[0]["engine"],
+        f"{runs[0]['events']:,}",
+        *(_median(column, [run[column] for run in runs if column in run]) for column in _SPEED),
+        f"{min(costs)}-{max(costs)}" if costs else "",
+        f"{exact}/{len(runs)}",
+    ]
+
+
+def _median(column: str, figures: Sequence[float]) -> str:
+    digits = 0 if column in ("events_per_s", "peak_rss_mb") else 2
+    return f"{statistics.median(figures):,.{digits}f}" if figures else ""
 
 
 def machine() -> str:

@@ -1,4 +1,4 @@
-"""The job of ../shared/bench as this project says it: a plan of six promises, and its rows read off their tallies.
+"""The job of ../shared/bench in this project: a plan of six promises, and its rows read from their tallies.
 
 A row of the job is `item|unit: {"completed": n, "on_time": n, "online": n}`. For each family of service items one
 promise counts what was on time and one what was handled online, by item.
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Self, TypeAlias
 
-from services.domain.sums.tally import Cell, Tally, TallyKey
+from services.domain.sums.tally import Tally, TallyField, TallyKey
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "bench"
@@ -33,15 +33,15 @@ def rows_of(tallies: Mapping[TallyKey, Tally]) -> Rows:
     for key, tally in tallies.items():
         row = rows.setdefault(f"{key.item}|{key.unit}", no_row())
         if key.kpi.endswith(ONLINE):  # matures with the completion, so that what matured is what is completed
-            row["completed"] += tally.cells[Cell.N]
-            row["online"] += tally.cells[Cell.MET]
+            row["completed"] += tally.cells[TallyField.N]
+            row["online"] += tally.cells[TallyField.MET]
         elif key.kpi.endswith(ON_TIME):
-            row["on_time"] += tally.cells[Cell.MET]
+            row["on_time"] += tally.cells[TallyField.MET]
     return {name: row for name, row in rows.items() if row["completed"]}
 
 
 class Protocol(NamedTuple):
-    """What run.py of the benchmark tells an engine."""
+    """What run.py of the benchmark gives to an engine."""
 
     bootstrap: str
     input: str
@@ -53,8 +53,8 @@ class Protocol(NamedTuple):
     @classmethod
     def from_environment(cls) -> Self:
         """Its variables have no prefix: they are the benchmark's."""
-        told = os.environ
-        return cls(told["BOOTSTRAP"], told["INPUT"], told["OUTPUT"], told["GROUP"], Path(told["STATE_DIR"]))
+        given = os.environ
+        return cls(given["BOOTSTRAP"], given["INPUT"], given["OUTPUT"], given["GROUP"], Path(given["STATE_DIR"]))
 
     @property
     def tallies(self) -> str:

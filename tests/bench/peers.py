@@ -41,7 +41,7 @@ class Peers(NamedTuple):
 
 
 class NotPossible(Exception):
-    """Nothing can be measured; says why and what to do."""
+    """Nothing can be measured: the reason, and the remedy."""
 
 
 def prepare(engines: Sequence[str], cache: Path) -> Peers:
@@ -107,6 +107,6 @@ def _build_java(folder: Path) -> str:
 
 
 def _java_version() -> int:
-    told = subprocess.run(["java", "-version"], capture_output=True, text=True).stderr
-    found = re.search(r'version "(\d+)', told)
+    version = subprocess.run(["java", "-version"], capture_output=True, text=True).stderr
+    found = re.search(r'version "(\d+)', version)
     return int(found.group(1)) if found else 0

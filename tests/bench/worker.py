@@ -23,11 +23,15 @@ from services.domain.judging.judge import Judge
 from services.domain.time.zone import Instant
 from services.messaging.codec import CODEC
 from services.process.clock import Clock
-from streams.application import run, worker_app
+from services.process.settings import Settings
+from streams.application import worker_app
 from streams.cases.__main__ import TICK_SECONDS
-from streams.cases.cases import Cases, CaseTopics
-from streams.cases.dead_letter_limit import DeadLetterLimit
-from streams.delivery.bulk import BulkDelivery, Record, changelog_topic
+from streams.cases.cases import Cases
+from streams.cases.stage_settings import StageSettings
+from streams.delivery.bulk import BulkDelivery
+from streams.delivery.faust_driver import Record
+from streams.delivery.recovery import changelog_topic
+from streams.worker import run
 from tests.bench.job import PARTITIONS, PLAN, Protocol
 
 TABLE = "rows"
@@ -38,7 +42,7 @@ PROFILE = "BENCH_PROFILE"
 
 
 class FileRule(Admission):
-    """Events of a file in a topic: the record's time says nothing of their arrival."""
+    """Events of a file in a topic: the time of the record is not that of their arrival."""
 
     def admit(
         self,
@@ -53,7 +57,7 @@ class FileRule(Admission):
 
 
 class WatchedCases(Cases):
-    """Says READY at the first record."""
+    """Prints READY at the first record."""
 
     _ready = False
 
@@ -67,21 +71,14 @@ class WatchedCases(Cases):
 def build(protocol: Protocol) -> faust.App:
     """The app, as `streams.cases` builds it."""
     plan = load_plan(PLAN)
-    app = worker_app(
-        protocol.group,
-        bootstrap=protocol.bootstrap,
-        data_dir=protocol.state,
-        worker="worker-1",
-        partitions=PARTITIONS,
-        session_seconds=SESSION_SECONDS,
-    )
+    settings = Settings(bootstrap=protocol.bootstrap, state=protocol.state, session_timeout_seconds=SESSION_SECONDS)
+    app = worker_app(protocol.group, settings, partitions=PARTITIONS, store="rocksdb")
     delivery = BulkDelivery(app, table=TABLE)
     cases = WatchedCases(
         delivery,
         Judge(plan, load_calendar(plan.head.calendar)),
         FileRule(plan, CODEC),
         Clock.real(),
-        DeadLetterLimit(0.5),
         topics_of(protocol),
     )
     delivery.on_assigned(cases.on_assigned)
@@ -90,10 +87,10 @@ def build(protocol: Protocol) -> faust.App:
     return app
 
 
-def topics_of(protocol: Protocol) -> CaseTopics:
+def topics_of(protocol: Protocol) -> StageSettings:
     """The stage's topics, all but the input named for this run."""
     group = protocol.group
-    return CaseTopics(
+    return StageSettings(
         events=protocol.input,
         dead_letters=f"{group}.dead-letter",
         tallies=protocol.tallies,
@@ -124,7 +121,7 @@ def make_topics(protocol: Protocol) -> None:
 
 
 def main() -> None:
-    """Work until told to stop."""
+    """Work until the process is ended."""
     protocol = Protocol.from_environment()
     make_topics(protocol)
     adapter = subprocess.Popen([sys.executable, "-m", "tests.bench.adapter"])

@@ -1,4 +1,4 @@
-"""What the simulator tells and what it says is true, as committed. That the replay finds it: tests/unit/test_truth.py.
+"""The events of the simulator and their truth, as committed. That the replay finds it: tests/unit/test_truth.py.
 
 Written again with `python -m tests.golden.test_truth` after a wanted change of the simulator or of the plan.
 """
@@ -18,26 +18,26 @@ from services.catalog.load.calendars import load_calendar
 from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.statutory_time import Law
 from services.simulator.district.profile import parse_faults, profile
-from services.simulator.simulation import History
-from services.simulator.truth.case_truth import Row
+from services.simulator.simulation import Simulation
+from services.simulator.truth.row import Row
 from tests.truth import PLAN
 
 GOLDEN = Path(__file__).parent / "truth_seed7.csv"
 
 
 def summary() -> list[list[str]]:
-    """How many cases of each fate under each promise: seed 7, 30 days, 100 cases a day, every fault; and the bytes."""
+    """Cases by promise and result: seed 7, 30 days, 100 cases a day, every fault; and the digest of the events."""
     plan = load_plan(PLAN)
     law, rows, digest = Law(plan, load_calendar(plan.head.calendar)), list[Row](), hashlib.sha256()
     chosen = profile("demo").at_volume(100)
-    history = History(law, chosen, 7, date(2021, 8, 20), 30, faults=parse_faults("all"), truth=rows.append)
+    simulation = Simulation(law, chosen, 7, date(2021, 8, 20), 30, faults=parse_faults("all"), truth=rows.append)
     count = 0
-    for event in history.events():
+    for event in simulation.events():
         digest.update(event.line + b"\n")
         count += 1
-    fates = Counter((row.kpi, row.variant, row.fate.value) for row in rows)
-    told = [[*key, str(n)] for key, n in sorted(fates.items())]
-    return [["kpi", "variant", "fate", "n"], *told, ["-", "events", digest.hexdigest(), str(count)]]
+    results = Counter((row.kpi, row.variant, row.result.value) for row in rows)
+    counts = [[*key, str(n)] for key, n in sorted(results.items())]
+    return [["kpi", "variant", "fate", "n"], *counts, ["-", "events", digest.hexdigest(), str(count)]]
 
 
 def committed() -> list[list[str]]:
@@ -51,11 +51,11 @@ def test_the_simulated_truth_is_the_committed_one() -> None:
 
 @pytest.mark.parametrize("hashes", ["0", "1"])
 def test_the_same_seed_gives_the_same_bytes_in_every_process(hashes: str) -> None:
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", "from tests.golden.test_truth import summary; print(*summary()[-1])"],
         capture_output=True, text=True, check=True, env={**os.environ, "PYTHONHASHSEED": hashes},
     )  # fmt: skip
-    assert told.stdout.split() == committed()[-1]
+    assert done.stdout.split() == committed()[-1]
 
 
 if __name__ == "__main__":

@@ -14,13 +14,13 @@ import orjson
 
 from services.catalog.load.calendars import load_calendar
 from services.catalog.load.plan_folder import load_plan
-from services.domain.history.fold import insert
+from services.domain.history.fact_set import insert
 from services.domain.intake.facts import Fact
 from services.domain.intake.refusal import Refused
 from services.domain.judging.judge import Judge
 from services.domain.results.cards import cards, case_name, written_card
 from services.domain.results.published import Card, ValueRow, Verdict
-from services.domain.results.verdicts import rulings_of, written_verdict
+from services.domain.results.verdicts import verdicts_of, written_verdict
 from services.domain.time.zone import Instant
 from services.messaging.codec import admission
 from services.replay.replay import replay
@@ -189,7 +189,7 @@ class Truth:
             for state in cards(self.judge, facts, as_of - 1):
                 card = written_card(state, key, zone)
                 found_cards[card[:5]] = card
-            for ruling in rulings_of(self.judge.judge(facts, as_of - 1)):
-                verdict = written_verdict(ruling, key, self.judge, as_of - 1)._replace(judged_at="")
-                verdicts[ruling.kpi, case_name(key), ruling.cycle] = verdict
+            for ruled in verdicts_of(self.judge.judge(facts, as_of - 1)):
+                verdict = written_verdict(ruled, key, self.judge, as_of - 1)._replace(judged_at="")
+                verdicts[verdict.kpi, case_name(key), verdict.cycle] = verdict
         return Standing(self._values[zone.text(as_of)], found_cards, verdicts)

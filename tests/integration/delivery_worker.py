@@ -13,8 +13,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from streams import application
+from services.process.settings import Settings
+from streams.application import worker_app
 from streams.delivery.bulk import BulkDelivery
+from streams.worker import run
 
 SWEEP_KEY = b"~sweeps"
 ID_BYTES = 8
@@ -26,15 +28,13 @@ def ids(row: bytes) -> list[int]:
 
 def main() -> None:
     conf: dict[str, Any] = json.loads(sys.argv[1])
-    app = application.worker_app(
-        conf["id"],
+    settings = Settings(
         bootstrap=conf["bootstrap"],
-        data_dir=Path(conf["data_dir"]),
         worker=conf["worker"],
-        partitions=conf["partitions"],
-        store=conf.get("store", "rocksdb://"),
-        session_seconds=conf.get("session_seconds", 6.0),
+        state=Path(conf["data_dir"]),
+        session_timeout_seconds=conf.get("session_seconds", 6.0),
     )
+    app = worker_app(conf["id"], settings, partitions=conf["partitions"], store="rocksdb")
     delivery = BulkDelivery(app, table="counts", end_when_frozen=conf.get("end_when_frozen", True))
     outputs = conf["id"] + "-outputs"
     counts: dict[int, dict[bytes, int]] = {}
@@ -102,7 +102,7 @@ def main() -> None:
         _die_between_changelog_and_output(outputs, conf["id"] + "-counts-changelog", conf["die_between"])
     if conf.get("slow_send"):
         _send_slowly(conf["slow_send"])
-    application.run(app, loglevel="INFO")
+    run(app, loglevel="INFO")
 
 
 def _die_between_changelog_and_output(outputs: str, changelog: str, after: int) -> None:

@@ -22,8 +22,9 @@ import streams.cases.__main__ as cases_main
 import streams.kpis.__main__ as kpis_main
 from services.messaging.topics import ALERT_CARDS, CASE_VERDICTS, CASES_CHANGELOG, DEAD_LETTER, KPI_TALLIES, KPI_VALUES
 from streams.cases.cases import Cases
-from streams.delivery import bulk
 from streams.delivery.bulk import BulkDelivery
+from streams.delivery.faust_driver import Consumer
+from streams.delivery.recovery import Recovery
 
 DIED, WAITED = 9, 7
 _PATIENCE_SECONDS = 3.0
@@ -131,11 +132,11 @@ def fail_around_sending() -> None:
 
 def fail_before_the_changelog() -> None:
     """All that was sent is acknowledged, and the rows are not sent."""
-    publish, sweep = BulkDelivery._publish, Cases._sweep
+    publish, sweep = Recovery.publish, Cases._sweep
 
-    async def failing(self: BulkDelivery, part: Any) -> None:
+    async def failing(self: Recovery, part: Any) -> None:
         if _in_chunk.get() and (armed(Failpoint.JUDGED) or DEAD_LETTER in _sent):
-            await self.flush()
+            await self._producer.flush()
             die()
         await publish(self, part)
 
@@ -145,13 +146,13 @@ def fail_before_the_changelog() -> None:
             die()
         return done
 
-    BulkDelivery._publish = failing  # type: ignore[method-assign]
+    Recovery.publish = failing  # type: ignore[method-assign]
     Cases._sweep = swept  # type: ignore[method-assign]
 
 
 def fail_before_the_offset() -> None:
     """All that was sent is acknowledged, and the offset is not committed."""
-    commit = bulk._Consumer._commit_offsets
+    commit = Consumer._commit_offsets
 
     async def failing(self: Any, offsets: Mapping[Any, int], start_new_transaction: bool = True) -> bool:
         await self.app.producer.flush()
@@ -159,7 +160,7 @@ def fail_before_the_offset() -> None:
             die()
         return await commit(self, offsets, start_new_transaction)
 
-    bulk._Consumer._commit_offsets = failing  # type: ignore[method-assign]
+    Consumer._commit_offsets = failing  # type: ignore[method-assign]
 
 
 def fail_behind_the_changelog() -> None:

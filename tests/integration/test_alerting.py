@@ -19,7 +19,8 @@ from services.catalog.load.plan_folder import load_plan
 from services.domain.results.published import Card, ValueRow
 from services.domain.time.zone import Zone
 from services.local import alertmanager, prometheus
-from services.local.http_process import WebPart
+from services.local.child_process import Command
+from services.local.http_process import HttpProcess
 from services.local.kafka import Broker
 from services.local.monitoring_tools import MonitoringTools
 from services.local.ports import free_ports
@@ -64,9 +65,9 @@ class System:
     folder: Path
     clock: Clock
     producer: KafkaProducer
-    exporter: WebPart
-    notifier: WebPart
-    alertmanager: WebPart
+    exporter: HttpProcess
+    notifier: HttpProcess
+    alertmanager: HttpProcess
 
     def it_is(self, clock: str) -> None:
         """Sets the plan's clock on a working Tuesday."""
@@ -126,9 +127,9 @@ class System:
         self.notifier = process("notifier", self.settings, self.folder, self.settings.notifier_port)
 
 
-def process(name: str, settings: Settings, folder: Path, port: int) -> WebPart:
+def process(name: str, settings: Settings, folder: Path, port: int) -> HttpProcess:
     environment = {**os.environ, **settings.environment(), "PYTHONUNBUFFERED": "1"}
-    return WebPart(name, [sys.executable, "-m", f"services.{name}"], folder, port, environment=environment)
+    return HttpProcess(name, Command([sys.executable, "-m", f"services.{name}"], environment=environment), folder, port)
 
 
 @pytest.fixture(scope="module")

@@ -19,13 +19,13 @@ from services.cli.__main__ import main
 from services.domain.plan.statutory_time import Law
 from services.domain.results.published import ValueRow
 from services.local import prometheus
-from services.local.http_process import WebPart
+from services.local.http_process import HttpProcess
 from services.local.monitoring_tools import MonitoringTools
 from services.messaging.records.values import figures_of
 from services.names import metrics
 from services.rules.write import write_rules
 from services.simulator.district.profile import profile
-from services.simulator.simulation import History
+from services.simulator.simulation import Simulation
 
 PLAN = Path(__file__).parents[1] / "golden" / "plans" / "good" / "kinds"
 FIRST, LAST = date(2021, 8, 20), date(2022, 8, 19)
@@ -49,7 +49,7 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A year of the simulated district."""
     plan = load_plan(PLAN)
     law = Law(plan, load_calendar(plan.head.calendar))
-    history = History(law, profile("demo").at_volume(3), 11, FIRST, (LAST - FIRST).days + 1, faults={})
+    history = Simulation(law, profile("demo").at_volume(3), 11, FIRST, (LAST - FIRST).days + 1, faults={})
     path = tmp_path_factory.mktemp("year") / "events.jsonl"
     path.write_bytes(b"".join(event.line + b"\n" for event in history.events()))
     return path
@@ -72,7 +72,7 @@ def corrected(events: Path) -> Path:
 class Store:
     """A Prometheus without anything to scrape."""
 
-    part: WebPart
+    part: HttpProcess
     data: Path
 
     def fill(self, events: Path, first: date, *options: object) -> int:

@@ -19,7 +19,7 @@ from services.local.ports import free_ports
 from services.process.readiness import read
 from services.process.settings import Settings
 from services.simulator.district.profile import profile
-from services.simulator.simulation import History
+from services.simulator.simulation import Simulation
 from tests.integration.system import System
 
 PARTITIONS = 2
@@ -77,7 +77,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     broker = Broker.start(folder / "kafka", cache=Settings.from_environment().cache)
     running = Running(broker, folder)
     law = Law(plan := load_plan(running.settings.plan), load_calendar(plan.head.calendar))
-    history = History(law, profile("demo"), 7, date(2021, 8, 20), DAYS, faults={})
+    history = Simulation(law, profile("demo"), 7, date(2021, 8, 20), DAYS, faults={})
     assert running.feed([event.line for event in history.events()]) > 20_000
     try:
         yield running

@@ -18,7 +18,7 @@ from services.domain.plan.plan import Plan
 from services.domain.results.published import Card
 from services.domain.time.zone import Zone
 from services.local import alertmanager
-from services.local.http_process import WebPart
+from services.local.http_process import HttpProcess
 from services.local.monitoring_tools import MonitoringTools
 from services.local.ports import free_ports
 from services.messaging.reader import TopicReader
@@ -44,7 +44,7 @@ def plan() -> Plan:
 
 
 @pytest.fixture
-def manager(plan: Plan, tmp_path: Path, prometheus_tools: MonitoringTools) -> Iterator[WebPart]:
+def manager(plan: Plan, tmp_path: Path, prometheus_tools: MonitoringTools) -> Iterator[HttpProcess]:
     """An Alertmanager with the generated routes and nothing standing; whom it would tell does not matter here."""
     write_rules(plan, 1, tmp_path, Addresses(notifier_url="http://127.0.0.1:9"))
     running = alertmanager.start(tmp_path / "am", tmp_path / "alertmanager" / "alertmanager.yml", prometheus_tools)
@@ -63,14 +63,14 @@ def alert(plan: Plan, name: str, **labels: str) -> Labels:
     return {"alertname": name, **of_the_rule, **labels}
 
 
-def fire(manager: WebPart, *alerts: Labels) -> None:
+def fire(manager: HttpProcess, *alerts: Labels) -> None:
     """What Prometheus posts when rules begin to fire."""
     now = datetime.now(UTC).isoformat()
     content = [{"labels": labels, "annotations": {}, "startsAt": now} for labels in alerts]
     httpx.post(f"{manager.url}/api/v2/alerts", json=content, trust_env=False).raise_for_status()
 
 
-def end(manager: WebPart, *alerts: Labels) -> None:
+def end(manager: HttpProcess, *alerts: Labels) -> None:
     """What Prometheus posts when rules no longer fire."""
     now = datetime.now(UTC)
     times = {"startsAt": (now - timedelta(hours=1)).isoformat(), "endsAt": now.isoformat()}
@@ -78,13 +78,13 @@ def end(manager: WebPart, *alerts: Labels) -> None:
     httpx.post(f"{manager.url}/api/v2/alerts", json=content, trust_env=False).raise_for_status()
 
 
-def known(manager: WebPart) -> list[dict[str, Any]]:
+def known(manager: HttpProcess) -> list[dict[str, Any]]:
     """The alerts that the Alertmanager has."""
     found: list[dict[str, Any]] = httpx.get(f"{manager.url}/api/v2/alerts", trust_env=False).json()
     return found
 
 
-def held(manager: WebPart) -> list[Labels]:
+def held(manager: HttpProcess) -> list[Labels]:
     """Those of them that an inhibition holds back now."""
     return [one["labels"] for one in known(manager) if one["status"]["inhibitedBy"]]
 
@@ -93,7 +93,7 @@ def by_labels(alert: Labels) -> list[tuple[str, str]]:
     return sorted(alert.items())
 
 
-def holds_back(manager: WebPart, expected: list[Labels]) -> None:
+def holds_back(manager: HttpProcess, expected: list[Labels]) -> None:
     """These alerts come to be held back, and no other is."""
     end = time.monotonic() + 10
     while len(held(manager)) < len(expected) and time.monotonic() < end:
@@ -101,7 +101,7 @@ def holds_back(manager: WebPart, expected: list[Labels]) -> None:
     assert sorted(held(manager), key=by_labels) == sorted(expected, key=by_labels)
 
 
-def test_a_red_promise_holds_back_its_own_yellow_alert_and_no_other(plan: Plan, manager: WebPart) -> None:
+def test_a_red_promise_holds_back_its_own_yellow_alert_and_no_other(plan: Plan, manager: HttpProcess) -> None:
     yellow = alert(plan, "KpiAtRisk", kpi="K06-1", scope="unit", unit=WATER)
     assert yellow["level"] == "yellow"
     others = [
@@ -115,7 +115,9 @@ def test_a_red_promise_holds_back_its_own_yellow_alert_and_no_other(plan: Plan, 
     holds_back(manager, [yellow])
 
 
-def test_a_red_card_holds_back_the_yellow_card_of_its_case_and_of_no_other_case(plan: Plan, manager: WebPart) -> None:
+def test_a_red_card_holds_back_the_yellow_card_of_its_case_and_of_no_other_case(
+    plan: Plan, manager: HttpProcess
+) -> None:
     yellow = Card("K06-1", f"/units/{WATER} W-1", 1, "-", "yellow", WATER, "2021-10-12T09:00:00+08:00", "", "", "")
     api = Alertmanager(manager.url)
     mirror, now = Mirror(api, plan), real_now()
@@ -133,7 +135,9 @@ def test_a_red_card_holds_back_the_yellow_card_of_its_case_and_of_no_other_case(
     api.close()
 
 
-def test_a_card_that_ended_while_no_notifier_ran_is_gone_from_the_alertmanager(plan: Plan, manager: WebPart) -> None:
+def test_a_card_that_ended_while_no_notifier_ran_is_gone_from_the_alertmanager(
+    plan: Plan, manager: HttpProcess
+) -> None:
     red = Card("K06-1", f"/units/{WATER} W-1", 1, "-", "red", WATER, "2021-10-12T09:00:00+08:00", "", "", "")
     api, now = Alertmanager(manager.url), real_now()
     before, after = Mirror(api, plan), Mirror(api, plan)
@@ -149,7 +153,7 @@ def test_a_card_that_ended_while_no_notifier_ran_is_gone_from_the_alertmanager(p
     api.close()
 
 
-def test_a_pipeline_that_stands_holds_back_its_symptoms_and_no_missed_promise(plan: Plan, manager: WebPart) -> None:
+def test_a_pipeline_that_stands_holds_back_its_symptoms_and_no_missed_promise(plan: Plan, manager: HttpProcess) -> None:
     followers = [alert(plan, name) for name in SYMPTOMS]
     fire(
         manager,
@@ -162,7 +166,7 @@ def test_a_pipeline_that_stands_holds_back_its_symptoms_and_no_missed_promise(pl
     holds_back(manager, followers)
 
 
-def test_without_an_exporter_nothing_is_told_but_that_and_the_cards(plan: Plan, manager: WebPart) -> None:
+def test_without_an_exporter_nothing_is_told_but_that_and_the_cards(plan: Plan, manager: HttpProcess) -> None:
     followers = [
         *(alert(plan, name) for name in (*SYMPTOMS, "PipelineDown", "DeadLetterRatioHigh")),
         alert(plan, "KpiMissed", kpi="K06-1", scope="unit", unit=WATER),
@@ -173,7 +177,7 @@ def test_without_an_exporter_nothing_is_told_but_that_and_the_cards(plan: Plan, 
     holds_back(manager, followers)
 
 
-def test_a_soft_promise_that_is_missed_holds_back_that_it_is_at_risk(plan: Plan, manager: WebPart) -> None:
+def test_a_soft_promise_that_is_missed_holds_back_that_it_is_at_risk(plan: Plan, manager: HttpProcess) -> None:
     at_risk = alert(plan, "KpiAtRisk", kpi="K15-1", scope="district")
     fire(manager, at_risk, alert(plan, "KpiMissed", kpi="K15-1", scope="district"))
     holds_back(manager, [at_risk])

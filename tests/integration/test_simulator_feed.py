@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
@@ -26,8 +27,8 @@ from services.messaging import topics
 from services.process.clock import Clock
 from services.process.settings import Settings
 from services.simulator.district.profile import profile
-from services.simulator.feed import Feed, FeedFailed
-from services.simulator.simulation import History
+from services.simulator.feed import Feed, FeedFailed, Target
+from services.simulator.simulation import Simulation
 
 START = date(2021, 8, 20)
 PARTITIONS = 4
@@ -38,8 +39,8 @@ def law() -> Law:
     return Law(plan, load_calendar(plan.head.calendar))
 
 
-def history(days: int | None = None) -> History:
-    return History(law(), profile("demo").at_volume(60), 7, START, days, faults={})
+def simulation(days: int | None = None) -> Simulation:
+    return Simulation(law(), profile("demo").at_volume(60), 7, START, days, faults={})
 
 
 @pytest.fixture
@@ -69,16 +70,20 @@ def records(bootstrap: str, topic: str) -> list[tuple[int, bytes, bytes]]:
         consumer.close()
 
 
-def feed(kafka: Broker, topic: str, folder: Path, told: History, now: int, name: str = "seed 7") -> Feed:
-    return Feed(
-        told,
-        name,
-        bootstrap=kafka.bootstrap,
-        file=folder / "feed.json",
-        now=lambda: now,
-        real_seconds=lambda seconds: seconds,
-        topic=topic,
-    )
+class FixedPace(NamedTuple):
+    """A clock that always shows the same time."""
+
+    time: int
+
+    def now(self) -> int:
+        return self.time
+
+    def real_seconds(self, plan_seconds: float) -> float:
+        return plan_seconds
+
+
+def feed(kafka: Broker, topic: str, folder: Path, now: int, made: Simulation, name: str = "seed 7") -> Feed:
+    return Feed(made, name, FixedPace(now), target=Target(kafka.bootstrap, topic), file=folder / "feed.json")
 
 
 def run_for(fed: Feed, seconds: float) -> None:
@@ -89,8 +94,8 @@ def run_for(fed: Feed, seconds: float) -> None:
 
 def test_what_has_arrived_by_now_is_sent_and_nothing_more(kafka: Broker, topic: str, tmp_path: Path) -> None:
     now = law().zone.midnight(START.toordinal()) + 2 * DAY_US + DAY_US // 2
-    run_for(feed(kafka, topic, tmp_path, history(), now), 3)
-    expected = [event for event in history(5).events() if event.received <= now]
+    run_for(feed(kafka, topic, tmp_path, now, simulation()), 3)
+    expected = [event for event in simulation(5).events() if event.received <= now]
     sent = records(kafka.bootstrap, topic)
     assert sorted(value for _, _, value in sent) == sorted(event.line for event in expected)
     keys = {event.line: event.key.encode() for event in expected}
@@ -102,17 +107,17 @@ def test_what_has_arrived_by_now_is_sent_and_nothing_more(kafka: Broker, topic: 
 def test_a_restart_leaves_no_gap(kafka: Broker, topic: str, tmp_path: Path) -> None:
     midnight = law().zone.midnight(START.toordinal())
     for days in (1, 3):
-        run_for(feed(kafka, topic, tmp_path, history(), midnight + days * DAY_US + DAY_US // 2), 2)
-    expected = {event.line for event in history(5).events() if event.received <= midnight + 3 * DAY_US + DAY_US // 2}
+        run_for(feed(kafka, topic, tmp_path, midnight + days * DAY_US + DAY_US // 2, simulation()), 2)
+    expected = {event.line for event in simulation(5).events() if event.received <= midnight + 3 * DAY_US + DAY_US // 2}
     sent = [value for _, _, value in records(kafka.bootstrap, topic)]
     assert set(sent) == expected
     assert len(sent) <= len(expected) + 5, "only what arrived at the very last instant is sent twice"
 
 
 def test_another_history_is_not_mixed_into_the_topic(kafka: Broker, topic: str, tmp_path: Path) -> None:
-    run_for(feed(kafka, topic, tmp_path, history(1), 1 << 60), 2)
+    run_for(feed(kafka, topic, tmp_path, 1 << 60, simulation(1)), 2)
     with pytest.raises(FeedFailed, match="make demo-reset"):
-        feed(kafka, topic, tmp_path, history(1), 1 << 60, name="seed 8")
+        feed(kafka, topic, tmp_path, 1 << 60, simulation(1), name="seed 8")
 
 
 def test_the_process_survives_a_kill_and_ends_on_sigterm(kafka: Broker, tmp_path: Path) -> None:
@@ -134,7 +139,7 @@ def test_the_process_survives_a_kill_and_ends_on_sigterm(kafka: Broker, tmp_path
 
         _kill_and_end(start, tmp_path / "state" / "feed.json", midnight)
     reached = json.loads((tmp_path / "state" / "feed.json").read_text())["sent"]
-    demo = History(law(), profile("demo"), settings.demo_seed, START)
+    demo = Simulation(law(), profile("demo"), settings.demo_seed, START)
     expected = set()
     for event in demo.events():
         if event.received >= reached:

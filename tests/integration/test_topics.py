@@ -23,7 +23,7 @@ from services.messaging.codec import admission
 from services.messaging.dead_letter_reader import read
 from services.messaging.records.dead_letters import Arrived, DeadLetter
 from services.process.settings import Settings
-from streams.delivery.bulk import _Producer
+from streams.delivery.faust_driver import Producer
 
 PLAN = Path(services.catalog.__file__).parent / "jiangbei-2021"
 SOURCE = "/units/liangjiang-water"
@@ -169,7 +169,7 @@ async def written_and_read(bootstrap: str, rows: list[bytes]) -> list[tuple[int,
         acks="all",
         enable_idempotence=True,
     )
-    sender = _Producer.__new__(_Producer)
+    sender = Producer.__new__(Producer)
     sender._unacknowledged, sender.failure = set(), None
     vars(sender)["_ensure_producer"] = lambda: producer
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, max_partition_fetch_bytes=4 << 20)

@@ -1,6 +1,6 @@
-"""What a system says when it is at rest, beside what a replay of the same events says.
+"""Compares what a system at rest publishes with what a replay of the same events gives.
 
-Each function gives the differences, one in words each; an empty list is what must come.
+Each function returns the differences, one sentence each. An empty list is the right answer.
 """
 
 import csv
@@ -16,13 +16,13 @@ import httpx
 import orjson
 from prometheus_client.utils import floatToGoString
 
-from services.domain.history.fold import insert
-from services.domain.intake.facts import Fact, Rank
+from services.domain.history.fact_set import insert
+from services.domain.intake.facts import Fact, FactType
 from services.domain.intake.refusal import Refused
 from services.domain.judging.judge import Judge
 from services.domain.results.cards import VARIANT
 from services.domain.results.published import Card, ValueRow, Verdict
-from services.domain.results.verdicts import rulings_of, written_verdict
+from services.domain.results.verdicts import verdicts_of, written_verdict
 from services.domain.time.zone import Instant
 from services.messaging.codec import admission
 from services.messaging.reader import TopicReader
@@ -38,13 +38,13 @@ CardId = tuple[str, str, str, str, str]
 
 
 # ---- values and cards --------------------------------------------------------------------------------
-def of_lines(what: str, said: Path, true: Path) -> list[str]:
+def of_lines(what: str, actual: Path, expected: Path) -> list[str]:
     """Two files, line by line."""
-    if said.read_bytes() == true.read_bytes():
+    if actual.read_bytes() == expected.read_bytes():
         return []
-    mine, theirs = said.read_text().splitlines(), true.read_text().splitlines()
-    only = [f"{what}: the system says   {line}" for line in sorted(set(mine) - set(theirs))]
-    only += [f"{what}: the replay says   {line}" for line in sorted(set(theirs) - set(mine))]
+    mine, theirs = set(actual.read_text().splitlines()), set(expected.read_text().splitlines())
+    only = [f"{what}: only the system has  {line}" for line in sorted(mine - theirs)]
+    only += [f"{what}: only the replay has  {line}" for line in sorted(theirs - mine)]
     return only or [f"{what}: the same lines in another order"]
 
 
@@ -56,22 +56,25 @@ _COUNTS = {metrics.CARDS_OPEN.name, metrics.VERDICTS.name}
 
 
 def of_exporter(metrics_url: str, values: Path, cards: Path, verdicts: Iterable[Verdict]) -> list[str]:
-    """Every series of a value row as it is scraped, beside the rows of the replay; and how many cards are active, and
-    how many verdicts there are, by promise and unit."""
+    """The scraped samples of every value row with the rows of the replay; and the numbers of active cards and of
+    verdicts, by promise and unit."""
     try:
         text = httpx.get(metrics_url, timeout=30, trust_env=False).raise_for_status().text
     except httpx.HTTPError as error:
         return [f"the exporter does not answer: {error}"]
-    shown = {line for line in text.splitlines() if line.partition("{")[0] in _ROWS}
-    shown |= {
-        line for line in text.splitlines() if line.partition("{")[0] in _COUNTS and not line.endswith(" 0.0")
-    }  # what was once and is none any more is shown as 0
+    actual = {line for line in text.splitlines() if _is_compared(line)}
     with values.open(newline="") as source:
-        true = {line for row in csv.DictReader(source) for line in series_of(row)}
-    true.update(_counts(cards, verdicts))
-    return [f"exporter: shown is    {line}" for line in sorted(shown - true)] + [
-        f"exporter: the replay  {line}" for line in sorted(true - shown)
+        expected = {line for row in csv.DictReader(source) for line in series_of(row)}
+    expected.update(_counts(cards, verdicts))
+    return [f"exporter: published is  {line}" for line in sorted(actual - expected)] + [
+        f"exporter: the replay    {line}" for line in sorted(expected - actual)
     ]
+
+
+def _is_compared(line: str) -> bool:
+    """Whether a line of a scrape is a sample of a value row or a count. A count that has gone back to 0 is left out."""
+    name = line.partition("{")[0]
+    return name in _ROWS or (name in _COUNTS and not line.endswith(" 0.0"))
 
 
 def _counts(cards: Path, verdicts: Iterable[Verdict]) -> Iterable[str]:
@@ -100,30 +103,30 @@ def series_of(row: Mapping[str, str]) -> Iterable[str]:
 
 
 # ---- verdicts ----------------------------------------------------------------------------------------
-def of_verdicts(bootstrap: str, true: Mapping[str, Verdict]) -> list[str]:
-    """The last record of each key of case.verdicts, beside what the facts of each case give (`verdicts_of`)."""
-    said: dict[str, Verdict] = {}
+def of_verdicts(bootstrap: str, expected: Mapping[str, Verdict]) -> list[str]:
+    """The last record of each key of case.verdicts with the verdicts by the facts of each case (`final_verdicts`)."""
+    published: dict[str, Verdict] = {}
     with TopicReader(bootstrap, [CASE_VERDICTS]) as reader:
         while not (reader.caught_up and reader.lag[CASE_VERDICTS] == 0):
             for record in reader.poll(0.3):
                 key = (record.key or b"").decode()
                 if record.value is None:
-                    said.pop(key, None)
+                    published.pop(key, None)
                 else:
-                    said[key] = _timeless(Verdict(**orjson.loads(record.value)))
+                    published[key] = _timeless(Verdict(**orjson.loads(record.value)))
     return [
-        f"verdict of {key}: published is {said.get(key)}, by the facts it is {true.get(key)}"
-        for key in sorted(said.keys() | true.keys())
-        if said.get(key) != true.get(key)
+        f"verdict of {key}: published is {published.get(key)}, by the facts it is {expected.get(key)}"
+        for key in sorted(published.keys() | expected.keys())
+        if published.get(key) != expected.get(key)
     ]
 
 
-def verdicts_of(archive: Path, judge: Judge, now: Instant) -> dict[str, Verdict]:
+def final_verdicts(archive: Path, judge: Judge, now: Instant) -> dict[str, Verdict]:
     """Key → verdict, as of `now`."""
     found: dict[str, Verdict] = {}
     for key, facts in facts_of(archive, judge).items():
-        for ruling in rulings_of(judge.judge(facts, now)):
-            found[f"{ruling.kpi}|{key}|{ruling.cycle}"] = _timeless(written_verdict(ruling, key, judge, now))
+        for verdict in verdicts_of(judge.judge(facts, now)):
+            found[f"{verdict.kpi}|{key}|{verdict.cycle}"] = _timeless(written_verdict(verdict, key, judge, now))
     return found
 
 
@@ -137,7 +140,7 @@ def facts_of(archive: Path, judge: Judge) -> dict[str, list[Fact]]:
                 admitted = admit(line.rstrip(b"\n"))
             except Refused:
                 continue
-            if admitted.fact.rank != Rank.SOURCE_HEARTBEAT:
+            if admitted.fact.type != FactType.SOURCE_HEARTBEAT:
                 insert(cases[admitted.key], admitted.fact)
     return cases
 
@@ -150,18 +153,22 @@ def _timeless(verdict: Verdict) -> Verdict:
 # ---- notices -----------------------------------------------------------------------------------------
 @dataclass
 class Notices:
-    """What the outbox of the notifier says of cards and alerts, subject by subject."""
+    """What the outbox of the notifier has reported about cards and alerts, subject by subject."""
 
     active: dict[str, set[str]] = field(default_factory=dict)
-    """Subject → the units that know that it is active."""
+    """Subject → the units that were informed that it is active."""
     held: set[str] = field(default_factory=set)
-    """Subjects of which the last word is that a silence or an inhibition holds them back."""
+    """Subjects whose last notice was suppressed by a silence or an inhibition."""
     cards: dict[str, CardId] = field(default_factory=dict)
     """Subject → the card that it is."""
     raised: int = 0
     ended: int = 0
     wrong: list[str] = field(default_factory=list)
     """What was reported twice, or ended without having been reported."""
+
+    def wrong_about(self, *words: str) -> list[str]:
+        """What is wrong and names one of these words."""
+        return [one for one in self.wrong if any(word in one for word in words)]
 
     @classmethod
     def read(cls, outbox: Path) -> "Notices":
@@ -175,6 +182,14 @@ class Notices:
             for subject in notice["subjects"]:
                 notices._take(notice, subject, f"line {number}: {subject['id']}")
         return notices
+
+    def has_informed(self, unit: str, id: str) -> bool:
+        """Whether a unit knows that a subject is active, or its notice is suppressed."""
+        return unit in self.active.get(id, ()) or id in self.held
+
+    def of_kind(self, kind: str) -> dict[str, set[str]]:
+        """The active subjects of a kind (`card`, `alert`), with the units that were informed."""
+        return {id: units for id, units in self.active.items() if id.startswith(f"{kind}/")}
 
     def _take(self, notice: Mapping[str, Any], subject: Mapping[str, Any], where: str) -> None:
         id, unit = subject["id"], notice["unit"]
@@ -200,48 +215,53 @@ def _card_id(content: Mapping[str, Any]) -> CardId:
 
 
 def of_cards(outbox: Path, cards: Path) -> list[str]:
-    """Notices about cards, beside the cards of the replay."""
+    """The notices about cards with the active cards of the replay."""
     notices = Notices.read(outbox)
-    standing: dict[CardId, str] = {}
-    with cards.open(newline="") as source:
-        for row in csv.DictReader(source):
-            if not row["cleared_at"]:
-                standing[_card_id(row)] = row["unit"]
-    wrong = [one for one in notices.wrong if "card/" in one or "not JSON" in one]
-    known = {card: id for id, card in notices.cards.items()}
-    for id, units in notices.active.items():
-        if id in notices.cards and notices.cards[id] not in standing:
+    active = _active_cards(cards)
+    wrong = notices.wrong_about("card/", "not JSON")
+    for id, units in notices.of_kind("card").items():
+        if notices.cards[id] not in active:
             wrong.append(f"{id}: active for {sorted(units)}, and the card has ended: {notices.cards[id]}")
-    for card, unit in standing.items():
-        id = known.get(card, "")
-        if unit not in notices.active.get(id, ()) and id not in notices.held:
+    subjects = {card: id for id, card in notices.cards.items()}
+    for card, unit in active.items():
+        id = subjects.get(card, "")
+        if not notices.has_informed(unit, id):
             wrong.append(f"{id or 'no notice'}: the card is active and {unit} was not informed: {card}")
     return wrong
 
 
+def _active_cards(cards: Path) -> dict[CardId, str]:
+    """Active card → its unit."""
+    with cards.open(newline="") as source:
+        return {_card_id(row): row["unit"] for row in csv.DictReader(source) if not row["cleared_at"]}
+
+
 def of_alerts(outbox: Path, alertmanager: str) -> list[str]:
-    """Notices about alerts, beside what is active at the Alertmanager and goes to the notifier."""
+    """The notices about alerts with the alerts that the Alertmanager sends to the notifier."""
     notices = Notices.read(outbox)
     try:
         found = httpx.get(f"{alertmanager}/api/v2/alerts", timeout=10, trust_env=False).raise_for_status().json()
     except httpx.HTTPError as error:
         return [f"the Alertmanager does not answer: {error}"]
-    told = [alert for alert in found if {one["name"] for one in alert["receivers"]} & set(SEVERITIES)]
-    held = {f"alert/{alert['fingerprint']}" for alert in told if alert["status"]["state"] != "active"}
-    active = {f"alert/{alert['fingerprint']}": alert["labels"] for alert in told}
-    wrong = [one for one in notices.wrong if "alert/" in one]
-    for id, units in notices.active.items():
-        if id.startswith("alert/") and id not in active:
+    alerts = {f"alert/{alert['fingerprint']}": alert for alert in found if _goes_to_notifier(alert)}
+    wrong = notices.wrong_about("alert/")
+    for id, units in notices.of_kind("alert").items():
+        if id not in alerts:
             wrong.append(f"{id}: active for {sorted(units)}, and not at the Alertmanager")
-    for id, labels in active.items():
-        if id not in held and labels.get("unit", "") not in notices.active.get(id, ()):
+    for id, alert in alerts.items():
+        labels, is_active = alert["labels"], alert["status"]["state"] == "active"
+        if is_active and labels.get("unit", "") not in notices.active.get(id, ()):
             wrong.append(f"{id}: active at the Alertmanager and not reported: {labels}")
     return wrong
 
 
+def _goes_to_notifier(alert: Mapping[str, Any]) -> bool:
+    return not {one["name"] for one in alert["receivers"]}.isdisjoint(SEVERITIES)
+
+
 # ---- commands ----------------------------------------------------------------------------------------
 def kpiwatch(environment: Mapping[str, str], *arguments: str | Path, good: tuple[int, ...] = (0,)) -> str:
-    """Run the command line; what it says if it fails, else an empty text."""
+    """Run the command line. Returns its message if it fails, else an empty text."""
     done = subprocess.run(
         [sys.executable, "-m", "services.cli", *map(str, arguments)],
         cwd=ROOT, env=dict(environment), capture_output=True, text=True,

@@ -14,7 +14,7 @@ from services.domain.plan.plan import Plan
 from services.domain.time.zone import Instant
 from services.process.settings import Settings
 from services.simulator.district.profile import parse_faults, profile
-from services.simulator.simulation import Event, History
+from services.simulator.simulation import Event, Simulation
 
 END_MINUTE = 10 * 60 + 30
 """Of the last day: every unit is open, so every notice can be delivered."""
@@ -51,7 +51,7 @@ class District:
 
     @cached_property
     def begin(self) -> Instant:
-        """Where the plan's clock stands when the storm begins."""
+        """What the plan's clock shows when the storm begins."""
         first = self.plan.head.issued + timedelta(days=self.backlog_days)
         return self.judge.law.zone.midnight(first.toordinal())
 
@@ -64,20 +64,21 @@ class District:
     def as_of(self) -> str:
         return self.judge.law.zone.text(self.end)
 
-    def history(self) -> "Ending":
-        """What arrives, the same for the same seed."""
+    def simulation(self) -> "EndingSimulation":
+        """The events, the same for the same seed."""
         district = profile("district").at_volume(self.cases_per_day)
         rates = parse_faults("all")
-        return Ending(self.end, self.judge.law, district, self.seed, self.plan.head.issued, faults=rates)
+        return EndingSimulation(
+            self.judge.law, district, self.seed, self.plan.head.issued, faults=rates, until=self.end
+        )
 
 
-class Ending(History):
-    """A history that ends at an instant instead of a midnight."""
+@dataclass
+class EndingSimulation(Simulation):
+    """A simulation that ends at an instant instead of a midnight."""
 
-    def __init__(self, until: Instant, *arguments: object, **options: object) -> None:
-        super().__init__(*arguments, **options)  # type: ignore[arg-type]  # handed on as they are
-        self._until = until
+    until: Instant = 0
 
     def events(self) -> Iterator[Event]:
-        """Every event, in order of arrival, that arrives before the end."""
-        return itertools.takewhile(lambda event: event.received < self._until, super().events())
+        """Every event that arrives before the end, in order of arrival."""
+        return itertools.takewhile(lambda event: event.received < self.until, super().events())

@@ -10,7 +10,7 @@ import threading
 
 from services.process.clock import Clock
 from services.process.settings import Settings
-from services.simulator.feed import Feed, FeedFailed
+from services.simulator.feed import Feed, FeedFailed, Target
 from tests.storm.district import District
 
 
@@ -28,11 +28,11 @@ def main() -> int:
     district = District(int(seed), int(days), float(cases_per_day), int(backlog_days))
     settings = Settings.from_environment()
     try:
-        feed = Feed.by_clock(
-            district.history(),
+        feed = Feed(
+            district.simulation(),
             f"storm {' '.join(arguments_of(district))}",
             Clock.from_settings(settings),
-            bootstrap=settings.bootstrap,
+            target=Target(settings.bootstrap),
             file=settings.state / "feed.json",
         )
         feed.run(ending)

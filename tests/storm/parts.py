@@ -30,7 +30,7 @@ SOON_SECONDS = 5.0
 ENDS_WITHIN_SECONDS = 10.0
 """A process of the project has ended so long after SIGTERM."""
 UNHEALTHY_SECONDS = 15.0
-"""What says for so long that it is not healthy is killed, as a health check does it."""
+"""A process that reports for so long that it is not healthy is killed, as by a health check."""
 AFTERMATH_SECONDS = 20.0
 """A fault explains an end for so long after it is over."""
 
@@ -47,7 +47,7 @@ class Started(Protocol):
 
 class Process:
     """A process of the project. Its output goes through us into its log, so that a full disk of its own, made by a
-    limit on the size of its files, does not take away what it says about it."""
+    limit on the size of its files, does not lose its messages about that."""
 
     def __init__(self, argv: Sequence[str], log: Path, environment: Mapping[str, str]) -> None:
         self._log = log
@@ -83,11 +83,11 @@ class Process:
         return code
 
     def last_words(self, lines: int = 12) -> str:
-        """The end of what this process has said."""
+        """The end of the output of this process."""
         with self._log.open("rb") as log:
             log.seek(self._begins)
-            said = log.read().decode(errors="replace").splitlines()
-        return "\n".join(said[-lines:])
+            written = log.read().decode(errors="replace").splitlines()
+        return "\n".join(written[-lines:])
 
 
 @dataclass
@@ -138,7 +138,7 @@ class End(NamedTuple):
 
     kind: str
     how: str
-    """Exit code or signal, and the last line that it said."""
+    """Exit code or signal, and the last line of its output."""
     cause: str
     """The fault that explains it; empty: it ended by itself."""
     around: str
@@ -169,7 +169,7 @@ class Supervisor:
         self._thread.start()
 
     def of(self, kind: str, *, alive: bool = True) -> list[Part]:
-        """The parts of a kind; those that run, are not frozen and have not been asked to end, unless said otherwise."""
+        """The parts of a kind. `alive`: only those that run, are not frozen and were not asked to end."""
         found = [part for part in self.parts.values() if part.kind == kind]
         return [part for part in found if part.alive and not part.frozen and not part.ending] if alive else found
 
@@ -332,6 +332,11 @@ class Supervisor:
     # ---- the end -------------------------------------------------------------------------------------
     def stop(self, order: Sequence[str]) -> None:
         """End everything, kind by kind, by SIGTERM; what does not end in time is noted and killed."""
+        self._stop_restarting()
+        for kind in order:
+            self._stop_kind(kind)
+
+    def _stop_restarting(self) -> None:
         with self.lock:
             for part in self.parts.values():
                 part.wanted = False
@@ -342,15 +347,16 @@ class Supervisor:
             if part._starting is not None:
                 part._starting.join(90)
             self.signal(part, signal.SIGCONT)
-        for kind in order:
-            parts = [part for part in self.of(kind, alive=False) if part.alive]
-            for part in parts:
-                self.signal(part, signal.SIGTERM)
-            until = time.monotonic() + (30 if kind == "broker" else ENDS_WITHIN_SECONDS)
-            while any(part.alive for part in parts) and time.monotonic() < until:
-                time.sleep(0.05)
-            for part in parts:
-                self._note_last_end(part)
+
+    def _stop_kind(self, kind: str) -> None:
+        parts = [part for part in self.of(kind, alive=False) if part.alive]
+        for part in parts:
+            self.signal(part, signal.SIGTERM)
+        until = time.monotonic() + (30 if kind == "broker" else ENDS_WITHIN_SECONDS)
+        while any(part.alive for part in parts) and time.monotonic() < until:
+            time.sleep(0.05)
+        for part in parts:
+            self._note_last_end(part)
 
     def _note_last_end(self, part: Part) -> None:
         running = part.running
@@ -388,7 +394,7 @@ def _shape(text: str) -> str:
 
 
 def _last_line(words: str) -> str:
-    """The line that says why: what Faust crashed of, the last error of a traceback, else the last line."""
+    """The line with the reason: of a crash of Faust, the last error of a traceback, else the last line."""
     lines = [line for line in words.splitlines() if line.strip()]
     crashed = [line.partition("Crashed reason=")[2] for line in lines if "Crashed reason=" in line]
     if crashed:

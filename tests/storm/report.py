@@ -48,13 +48,16 @@ def _work(outcome: Outcome) -> Iterator[str]:
 def _ends(ends: list[End]) -> Iterator[str]:
     by_fault = Counter((end.kind, end.cause) for end in ends if end.cause)
     yield "ends by a fault: " + ", ".join(f"{kind} {n}" for kind, n in sorted(_sums(by_fault).items()))
-    odd = Counter((end.kind, end.how, end.cause) for end in ends if end.cause and not _plain(end))
-    for (kind, how, cause), count in odd.most_common():
+    unusual = Counter((end.kind, end.how, end.cause) for end in ends if end.cause and not _plain(end))
+    for (kind, how, cause), count in unusual.most_common():
         yield f"  {count:>4} × {kind}: {how}  [{cause}]"
-    own = Counter((end.kind, end.how, end.around) for end in ends if not end.cause)
-    yield f"ends without a fault of their own: {own.total()}"
-    for (kind, how, around), count in own.most_common():
-        finding = "FINDING " if count > FEW and not _says_that_kafka_is_away(how, around) else ""
+    yield from _ends_without_fault(Counter((end.kind, end.how, end.around) for end in ends if not end.cause))
+
+
+def _ends_without_fault(ends: Counter[tuple[str, str, str]]) -> Iterator[str]:
+    yield f"ends without a fault of their own: {ends.total()}"
+    for (kind, how, around), count in ends.most_common():
+        finding = "FINDING " if count > FEW and not _reports_no_kafka(how, around) else ""
         yield f"  {count:>4} × {finding}{kind}: {how}  [{around or 'nothing else'}]"
 
 
@@ -65,8 +68,9 @@ def _sums(counts: Counter[tuple[str, str]]) -> Counter[str]:
     return found
 
 
-def _says_that_kafka_is_away(how: str, around: str) -> bool:
-    """Started while there is no broker, a process says so and ends with 3: it is started again until there is one."""
+def _reports_no_kafka(how: str, around: str) -> bool:
+    """A process that is started without a broker reports that and ends with 3. It is started again until there is
+    one."""
     return bool(around) and how.startswith("code 3") and "Kafka" in how
 
 

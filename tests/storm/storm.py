@@ -1,4 +1,4 @@
-"""A storm over a whole system: start it, strike it, let it come to rest, and compare it with a replay."""
+"""A storm over a whole system: start it, cause faults, wait until it is at rest, and compare it with a replay."""
 
 import asyncio
 import contextlib
@@ -104,17 +104,17 @@ class Outcome:
         return sum(map(len, self.differences.values()))
 
 
-def storm(plan: Plan, say: Callable[[str], None]) -> Outcome:
-    """Runs it. What it says goes to `say`, line by line."""
+def storm(plan: Plan, write_line: Callable[[str], None]) -> Outcome:
+    """Runs it. Its progress goes to `write_line`, line by line."""
     began, used = time.monotonic(), _cpu()
     outcome = Outcome(plan)
-    with _Ground(plan, say) as ground:
-        ground.start()
-        _strike(ground, outcome)
-        ground.note("the storm is over: everything may come back")
-        ground.calm()
-        _compare(ground, outcome)
-    outcome.ends, outcome.starts = ground.supervisor.ends, ground.supervisor.starts
+    with _System(plan, write_line) as system:
+        system.start()
+        _strike(system, outcome)
+        system.note("the storm is over: everything may come back")
+        system.calm()
+        _compare(system, outcome)
+    outcome.ends, outcome.starts = system.supervisor.ends, system.supervisor.starts
     outcome.seconds, outcome.cpu_seconds = time.monotonic() - began, _cpu() - used
     return outcome
 
@@ -145,12 +145,12 @@ class _StartedBroker:
         return "\n".join(log.splitlines()[-lines:])
 
 
-class _Ground:
+class _System:
     """The whole system, and the clock that it lives by."""
 
-    def __init__(self, plan: Plan, say: Callable[[str], None]) -> None:
+    def __init__(self, plan: Plan, write_line: Callable[[str], None]) -> None:
         self.plan = plan
-        self.say = say
+        self.write_line = write_line
         self.folder = plan.folder.absolute()
         self.district = District(plan.seed, plan.days, plan.cases_per_day, plan.backlog_days)
         names = ("exporter_port", "notifier_port", "alertmanager_port", "prometheus_port", "kafka_port")
@@ -177,7 +177,7 @@ class _Ground:
         self._over = threading.Event()
         self._clockwork = threading.Thread(target=self._lead_clock, name="clock", daemon=True)
 
-    def __enter__(self) -> "_Ground":
+    def __enter__(self) -> "_System":
         self.folder.mkdir(parents=True, exist_ok=True)
         return self
 
@@ -192,7 +192,7 @@ class _Ground:
         return {**os.environ, **self.settings.environment(), "PYTHONUNBUFFERED": "1"}
 
     def note(self, line: str) -> None:
-        self.say(f"{time.monotonic() - self.began:6.1f}  {line}")
+        self.write_line(f"{time.monotonic() - self.began:6.1f}  {line}")
 
     # ---- start ---------------------------------------------------------------------------------------
     def start(self) -> None:
@@ -272,7 +272,7 @@ class _Ground:
         return (self.district.end - self.district.begin) / 1e6 / (self.planned[-1].moment + faults.GAP_SECONDS[0])
 
     def begin(self) -> None:
-        """The backlog is there: time goes on."""
+        """The backlog is there: the clock starts."""
         self.began = time.monotonic()
         self.clock.set(self.district.begin, self.speed)
         self._clockwork.start()
@@ -304,19 +304,19 @@ class _Ground:
 
 
 # ---- the storm ---------------------------------------------------------------------------------------
-def _strike(ground: _Ground, outcome: Outcome) -> None:
+def _strike(system: _System, outcome: Outcome) -> None:
     """All faults, each in its moment; between them poison now and then."""
-    work = ground.work
+    work = system.work
     assert work is not None
-    ground.note("the system is started; the backlog comes in")
-    ground._wait("first events in the rows", lambda: work.count().taken > 0, 120)
-    ground.begin()
+    system.note("the system is started; the backlog comes in")
+    system._wait("first events in the rows", lambda: work.count().taken > 0, 120)
+    system.begin()
     outcome.work.append(work.count())
-    where = Field(ground.supervisor, ground.settings, ground.guests)
-    with _Poisoner(ground) if ground.plan.poison else contextlib.nullcontext() as poisoner:
-        for planned in ground.planned:
-            time.sleep(max(0.0, planned.moment - (time.monotonic() - ground.began)))
-            _one_fault(ground, where, planned, outcome)
+    where = Field(system.supervisor, system.settings, system.guests)
+    with _Poisoner(system) if system.plan.poison else contextlib.nullcontext() as poisoner:
+        for planned in system.planned:
+            time.sleep(max(0.0, planned.moment - (time.monotonic() - system.began)))
+            _one_fault(system, where, planned, outcome)
             outcome.work.append(work.count())
             if poisoner is not None and planned.draw * 7 % 1 < POISON_SHARE:
                 poisoner.send()
@@ -325,37 +325,37 @@ def _strike(ground: _Ground, outcome: Outcome) -> None:
     outcome.work.append(work.count())
 
 
-def _one_fault(ground: _Ground, where: Field, planned: Planned, outcome: Outcome) -> None:
+def _one_fault(system: _System, where: Field, planned: Planned, outcome: Outcome) -> None:
     hit = ""
     until = time.monotonic() + 2.5
     while not hit and time.monotonic() < until:  # whom it is meant for may be just coming back
-        with ground.supervisor.lock:
+        with system.supervisor.lock:
             hit = FAULTS[planned.kind](where, planned)
         if not hit:
             time.sleep(0.2)
     (outcome.faults if hit else outcome.missed)[planned.kind] += 1
-    ground.note(f"FAULT {planned.kind}: {hit or 'nobody is there'}")
+    system.note(f"FAULT {planned.kind}: {hit or 'nobody is there'}")
 
 
 class _Poisoner:
     """Sends poisoned records from a thread of its own: the broker may be away."""
 
-    def __init__(self, ground: _Ground) -> None:
+    def __init__(self, system: _System) -> None:
         self.sent: Counter[str] = Counter()
-        self._ground = ground
-        self._corpus = self._records(ground)
+        self._system = system
+        self._corpus = self._records(system)
         self._wanted: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="poison", daemon=True)
 
     @staticmethod
-    def _records(ground: _Ground) -> Iterator[poison.Poison]:
-        admit = admission(ground.district.plan, trust_receivedat=True).admit
+    def _records(system: _System) -> Iterator[poison.Poison]:
+        admit = admission(system.district.plan, trust_receivedat=True).admit
         good: list[Event] = []
-        for event in itertools.islice(ground.district.history().events(), 2_000):
+        for event in itertools.islice(system.district.simulation().events(), 2_000):
             with contextlib.suppress(Refused):
                 if b'"case.' in event.line and admit(event.line, key=event.key.encode()):
                     good.append(event)
-        return poison.corpus(random.Random(f"{ground.plan.seed}/poison"), good, ground.settings.partitions)
+        return poison.corpus(random.Random(f"{system.plan.seed}/poison"), good, system.settings.partitions)
 
     def __enter__(self) -> "_Poisoner":
         self._thread.start()
@@ -373,12 +373,12 @@ class _Poisoner:
 
     async def _send_all(self) -> None:
         """With aiokafka: the other client sends no header whose value is null."""
-        settings = self._ground.settings
+        settings = self._system.settings
         producer = AIOKafkaProducer(bootstrap_servers=settings.bootstrap, acks="all", max_request_size=4 << 20)
         await producer.start()
         while await asyncio.to_thread(self._wanted.get):
             record = next(self._corpus)
-            self._ground.note(f"POISON {record.name}")
+            self._system.note(f"POISON {record.name}")
             with contextlib.suppress(KafkaError, TimeoutError):
                 await asyncio.wait_for(poison.send(producer, CASE_EVENTS, record, settings.partitions), 60)
                 self.sent[record.name] += 1
@@ -387,49 +387,49 @@ class _Poisoner:
 
 
 # ---- the comparison ----------------------------------------------------------------------------------
-def _compare(ground: _Ground, outcome: Outcome) -> None:
+def _compare(system: _System, outcome: Outcome) -> None:
     """`kpiwatch values` of the system beside `kpiwatch replay` of its archive, then all that is made of it."""
-    folder, environment, district = ground.folder, ground.environment, ground.district
-    said, true = folder / "values-said.csv", folder / "values-true.csv"
-    cards_said, cards_true = folder / "cards-said.csv", folder / "cards-true.csv"
+    folder, environment, district = system.folder, system.environment, system.district
+    actual, expected = folder / "values-actual.csv", folder / "values-expected.csv"
+    actual_cards, expected_cards = folder / "cards-actual.csv", folder / "cards-expected.csv"
     archive, rejected = folder / "archive.jsonl", folder / "rejected.csv"
     as_of = ("--as-of", district.as_of)
     differences = outcome.differences
-    ground.note("waiting for the system to come to rest")
+    system.note("waiting for the system to come to rest")
     failed = comparison.kpiwatch(
-        environment, "values", *as_of, "--out", said, "--cards", cards_said, "--wait", str(REST_SECONDS)
+        environment, "values", *as_of, "--out", actual, "--cards", actual_cards, "--wait", str(REST_SECONDS)
     )
     if failed:
         differences["at rest"] = [failed]
         return
-    ground.note("at rest; replaying the archive of its events")
+    system.note("at rest; replaying the archive of its events")
     for arguments, good in (
         (("archive", "--out", archive), (0,)),
-        (("replay", archive, *as_of, "--out", true, "--cards", cards_true, "--rejected", rejected), (0, 1)),
+        (("replay", archive, *as_of, "--out", expected, "--cards", expected_cards, "--rejected", rejected), (0, 1)),
     ):
         if failed := comparison.kpiwatch(environment, *arguments, good=good):
             differences["commands"] = [failed]
             return
     outcome.events = archive.read_bytes().count(b"\n")
     outcome.rejected = max(0, rejected.read_bytes().count(b"\n") - 1) if rejected.exists() else 0
-    outcome.rows = len(true.read_text().splitlines()) - 1
-    outcome.cards = comparison.card_count(cards_true)
-    differences["values"] = comparison.of_lines("values", said, true)
-    differences["cards"] = comparison.of_lines("cards", cards_said, cards_true)
-    settings = ground.settings
+    outcome.rows = len(expected.read_text().splitlines()) - 1
+    outcome.cards = comparison.card_count(expected_cards)
+    differences["values"] = comparison.of_lines("values", actual, expected)
+    differences["cards"] = comparison.of_lines("cards", actual_cards, expected_cards)
+    settings = system.settings
     now = district.end - 1
-    verdicts = comparison.verdicts_of(archive, district.judge, now)
+    verdicts = comparison.final_verdicts(archive, district.judge, now)
     outcome.verdicts = len(verdicts)
     exporter = f"http://127.0.0.1:{settings.exporter_port}/metrics"
     until = time.monotonic() + SETTLE_SECONDS
     for what, compare in (
-        ("exporter", lambda: comparison.of_exporter(exporter, true, cards_true, verdicts.values())),
+        ("exporter", lambda: comparison.of_exporter(exporter, expected, expected_cards, verdicts.values())),
         ("verdicts", lambda: comparison.of_verdicts(settings.bootstrap, verdicts)),
-        ("notices of cards", lambda: comparison.of_cards(settings.outbox, cards_true)),
+        ("notices of cards", lambda: comparison.of_cards(settings.outbox, expected_cards)),
         ("notices of alerts", lambda: comparison.of_alerts(settings.outbox, settings.alertmanager_url)),
     ):
         differences[what] = _settled(compare, until)
-        ground.note(f"compared: {what}, {len(differences[what])} differences")
+        system.note(f"compared: {what}, {len(differences[what])} differences")
     notices = comparison.Notices.read(settings.outbox)
     outcome.notices = (notices.raised, notices.ended)
 

@@ -1,4 +1,4 @@
-"""How much work is done while a storm lasts: a storm over a system that stands still shows nothing."""
+"""How much work is done while a storm lasts: a storm over an idle system shows nothing."""
 
 import threading
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from services.messaging.topics import CASE_EVENTS, KPI_TALLIES
 
 
 class Count(NamedTuple):
-    """As far as it is known; a broker that is away does not tell."""
+    """The last known numbers: without a broker they are not updated."""
 
     arrived: int
     """Events in `case.events`."""

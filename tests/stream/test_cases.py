@@ -15,7 +15,7 @@ from services.catalog.load.plan_folder import load_plan
 from services.domain.intake.facts import case_key
 from services.domain.judging.judge import Judge
 from services.domain.results.case_partition import JUDGED_ROW, PLAN_ROW
-from services.domain.sums.tally import Cell
+from services.domain.sums.tally import TallyField
 from services.domain.time.zone import Instant
 from services.messaging.codec import admission
 from services.messaging.records.dead_letters import DeadLetter
@@ -23,8 +23,9 @@ from services.messaging.tally_log import TallyLog
 from services.messaging.tally_reader import Passed, tallies_as_of
 from services.messaging.topics import ALERT_CARDS, CASE_EVENTS, CASE_VERDICTS, DEAD_LETTER, KPI_TALLIES
 from services.process.clock import Clock
-from streams.cases.cases import CATCHING_UP, Cases, CaseTopics
-from streams.cases.dead_letter_limit import DeadLetterLimit, TooManyDeadLetters
+from streams.cases.cases import CATCHING_UP, Cases
+from streams.cases.dead_letter_limit import TooManyDeadLetters
+from streams.cases.stage_settings import StageSettings
 from streams.delivery.bulk import BulkDelivery
 from tests.integration.crash_story import write_plan
 from tests.stream.delivery import FLUSHED, PUBLISHED, FakeDelivery
@@ -82,7 +83,7 @@ class Stage:
         self.clock = Clock.simulated(folder / "clock.json")
         edge = admission(judge.plan, trust_receivedat=True)
         bulk = cast(BulkDelivery, self.delivery)
-        self.cases = Cases(bulk, judge, edge, self.clock, DeadLetterLimit(0.5), CaseTopics())
+        self.cases = Cases(bulk, judge, edge, self.clock, StageSettings())
         self.at("2021-09-06T12:00")
         self.assign()
 
@@ -113,7 +114,7 @@ class Stage:
         cells = [0, 0, 0]
         for key, tally in self.log().tallies().items():
             if key.kpi == kpi:
-                for place, cell in enumerate((Cell.N, Cell.MET, Cell.OVERDUE)):
+                for place, cell in enumerate((TallyField.N, TallyField.MET, TallyField.OVERDUE)):
                     cells[place] += tally.cells[cell]
         return cells
 

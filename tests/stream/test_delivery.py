@@ -1,4 +1,4 @@
-"""What delivery keeps without a broker: the rows of a partition, what waits to be handled, and the pulse."""
+"""What delivery keeps without a broker: the rows of a partition, what waits to be handled, and the freeze guard."""
 
 import asyncio
 import os
@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from services.local.ports import free_ports
 from services.messaging.records.rows import CLAIM_KEY, decode, encode
 from services.messaging.topics import CASE_EVENTS, KPI_TALLIES, KPI_VALUES
-from streams.delivery.bulk import BulkDelivery, _Part
-from streams.delivery.freeze_guard import Pulse
-from streams.delivery.rows import MemoryStore, PartitionRows, RocksStore, Store, Superseded
+from streams.delivery.bulk import BulkDelivery
+from streams.delivery.freeze_guard import FreezeGuard
+from streams.delivery.recovery import OwnedPartition
+from streams.delivery.rows import PartitionRows, Superseded
+from streams.delivery.stores import MemoryStore, RocksStore, Store
 
 
 @dataclass
@@ -150,7 +152,7 @@ def test_what_a_replaced_owner_still_writes_does_not_win_and_is_written_over() -
     third = log.owner()
     assert dict(third.items()) == {b"a": b"12"}
     assert third.stale == {b"a", b"x"}
-    third.restate()
+    third.rewrite_stale()
     log.publish(third)
     assert log.compacted() == {b"a": b"12", b"x": None}
 
@@ -195,7 +197,7 @@ def test_a_crash_before_a_stale_record_is_written_over_does_not_forget_it(tmp_pa
     crashed.close()
     again = log.owner(RocksStore(tmp_path / "0.rows"))
     assert again.stale == {b"a"}
-    again.restate()
+    again.rewrite_stale()
     log.publish(again)
     again.close()
     assert log.compacted() == {b"a": b"1"}
@@ -239,7 +241,7 @@ def test_what_this_program_did_not_write_is_passed_over_and_what_it_knows_is_wri
         log.records = [each for each in log.records if each.key != b"a" or each.offset == log.end - 1]
     second = log.owner(disk)
     assert (dict(second.items()), second.lost) == ({b"a": b"1", b"b": b"2"}, set())
-    second.restate()
+    second.rewrite_stale()
     log.publish(second)
     assert {key: row for key, row in log.compacted().items() if key} == {b"a": b"1", b"b": b"2"}
     (line,) = [record.getMessage() for record in caplog.records]
@@ -255,7 +257,7 @@ def test_a_row_that_a_foreign_record_has_pushed_out_is_lost_until_its_events_are
     log.end = 2
     rows = log.owner(disk)
     assert rows.lost == {b"a", b"nobody"}
-    rows.restate()
+    rows.rewrite_stale()
     assert not rows.take_changes()
     restarted = log.owner(disk)
     assert restarted.lost == {b"a", b"nobody"}
@@ -288,7 +290,7 @@ def test_no_mixture_of_owners_zombies_and_lost_disks_changes_the_rows(steps: lis
             log.publish(owner)
             if owner.disturbed:
                 owner.absorb(log.records)
-                owner.restate()
+                owner.rewrite_stale()
                 owner.disturbed = False
                 log.publish(owner)
         elif step == "zombie" and replaced:
@@ -297,13 +299,13 @@ def test_no_mixture_of_owners_zombies_and_lost_disks_changes_the_rows(steps: lis
             replaced.append(owner)
             store = MemoryStore() if step == "lose disk" else store
             owner = log.owner(store)
-            owner.restate()
+            owner.rewrite_stale()
             log.publish(owner)
         elif step == "compact" and owner.position == log.end - 1:
             log.compact()
         assert dict(owner.items()) == truth
     final = log.owner()
-    final.restate()
+    final.rewrite_stale()
     log.publish(final)
     assert dict(final.items()) == truth
     assert {key: row for key, row in log.compacted().items() if row is not None} == truth
@@ -312,22 +314,22 @@ def test_no_mixture_of_owners_zombies_and_lost_disks_changes_the_rows(steps: lis
 def test_a_process_that_stood_still_ends_before_it_sends(monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[int] = []
     monkeypatch.setattr(os, "_exit", ended.append)
-    pulse = Pulse(limit_seconds=0.05)
-    pulse.check()
+    guard = FreezeGuard(limit_seconds=0.05)
+    guard.check()
     assert ended == []
     time.sleep(0.1)
-    pulse.check()
+    guard.check()
     assert ended == [1]
 
 
-def test_a_process_that_runs_keeps_its_pulse(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_runs_is_not_taken_for_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[int] = []
     monkeypatch.setattr(os, "_exit", ended.append)
-    pulse = Pulse(limit_seconds=0.8)
-    pulse.start()
+    guard = FreezeGuard(limit_seconds=0.8)
+    guard.start()
     time.sleep(1.2)
-    pulse.check()
-    pulse._limit = float("inf")  # its thread outlives the patched os._exit and would end the whole test run at a stall
+    guard.check()
+    guard._limit = float("inf")  # its thread outlives the patched os._exit and would end the whole test run at a stall
     assert ended == []
 
 
@@ -355,7 +357,7 @@ class Unconnected(BulkDelivery):
 
     def open(self, *tps: TP) -> None:
         self.round += 1
-        self._parts = {tp.partition: _Part(tp.partition, None) for tp in tps}
+        self._parts = {tp.partition: OwnedPartition(tp.partition, None) for tp in tps}
         self._recovered = self.round
         self.opened(self.round, dict.fromkeys(tps, 0))
 

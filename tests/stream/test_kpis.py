@@ -17,7 +17,7 @@ from services.domain.judging.data_quality import FORECASTS
 from services.domain.judging.judge import Judge
 from services.domain.results.published import ValueRow
 from services.domain.results.value_rows import Valuer
-from services.domain.sums.tally import Cell, Tally, TallyKey
+from services.domain.sums.tally import Tally, TallyField, TallyKey
 from services.domain.time.zone import Instant
 from services.messaging.records import tallies as tally_records
 from services.messaging.records.fields import KeyValue
@@ -53,7 +53,7 @@ def key(unit: str = "north") -> TallyKey:
 
 def tally(n: int, met: int) -> Tally:
     counted = Tally()
-    counted.add(((Cell.N, n), (Cell.MET, met)), None, 1)
+    counted.add(((TallyField.N, n), (TallyField.MET, met)), None, 1)
     return counted
 
 
@@ -363,7 +363,7 @@ def test_the_forecast_of_a_dated_promise_is_published_beside_the_rows_until_its_
     )  # fmt: skip
     stage = Stage(judge_of(count), tmp_path)
     counted = Tally()
-    counted.add(((Cell.N, 1), (Cell.MET, 1)), at("2021-09-08") // (24 * HOUR_US) + 719_163 + 1, 1)
+    counted.add(((TallyField.N, 1), (TallyField.MET, 1)), at("2021-09-08") // (24 * HOUR_US) + 719_163 + 1, 1)
     stage.owner(1, {TallyKey("DATED", "works", "-", 0): counted}, NOON - 1)
     asyncio.run(stage.kpis.on_tick())
     told = {name: orjson.loads(value or b"") for name, value in stage.delivery.take(KPI_VALUES) if name}

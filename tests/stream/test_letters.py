@@ -12,8 +12,9 @@ from services.domain.judging.judge import Judge
 from services.domain.results import case_partition as partition
 from services.messaging.records.dead_letters import DeadLetter
 from services.messaging.topics import CASE_EVENTS, DEAD_LETTER, partition_of
-from streams.cases.dead_letter_limit import MARGIN_MS, TooManyDeadLetters
-from streams.cases.partition_check import _REMEMBERED, Placement
+from streams.cases.dead_letter_limit import TooManyDeadLetters
+from streams.cases.partition_check import _REMEMBERED, PartitionCheck
+from streams.cases.sent_dead_letters import MARGIN_MS
 from tests.stream.delivery import FakeDelivery
 from tests.stream.test_cases import Event, Stage, accepted, event, judge, letters
 
@@ -24,7 +25,7 @@ PARTITIONS = 4
 
 def placed(stage: Stage) -> Stage:
     """The stage, on a topic of four partitions."""
-    stage.cases._placement = Placement(PARTITIONS)
+    stage.cases._partition_check = PartitionCheck(PARTITIONS)
     return stage
 
 
@@ -57,7 +58,7 @@ def test_an_event_in_another_partition_than_its_key_gives_is_a_dead_letter_and_c
 
 
 def test_a_key_that_is_remembered_is_right_in_its_own_partition_only() -> None:
-    placement = Placement(PARTITIONS)
+    placement = PartitionCheck(PARTITIONS)
     keys = [b"/units/a\x1f%d" % number for number in range(_REMEMBERED + 10)]
     for key in keys:
         placement.check(key, partition_of(key, PARTITIONS))
@@ -191,4 +192,4 @@ def test_what_a_full_case_cannot_hold_is_a_letter_and_the_limit_counts_only_what
     stage.take(rating(31, 50))  # it had arrived before all that is kept
     (last,) = letters(stage)
     assert (last.reason, last.offset) == ("too_large", None) and b'"r129"' in last.original
-    assert stage.cases._limit.reasons == {"too_large": 1}
+    assert stage.cases._dead_letters._limit.reasons == {"too_large": 1}

@@ -13,8 +13,8 @@ import orjson
 
 from services.catalog.load.calendars import load_calendar
 from services.domain.history.case import Case
-from services.domain.history.fold import contract_order
-from services.domain.intake.facts import Fact, Rank, digest_of
+from services.domain.history.fact_set import contract_order
+from services.domain.intake.facts import Fact, FactType, digest_of
 from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.plan.plan import Collection, HoursEntry, Plan, PlanHead, Promise, ServiceItem, Source, Title, Unit
@@ -52,7 +52,7 @@ def end_of(text: str) -> Instant:
 
 # ---- facts -----------------------------------------------------------------------------------------------
 def fact(
-    rank: Rank,
+    rank: FactType,
     time: str,
     data: Mapping[str, Any],
     *,
@@ -72,7 +72,7 @@ def _envelope(given: dict[str, Any]) -> dict[str, Any]:
     return {name: given.pop(name) for name in ("id", "source", "received", "recorded") if name in given}
 
 
-def _filed(rank: Rank, time: str, item: str, unit: str, given: dict[str, Any]) -> Fact:
+def _filed(rank: FactType, time: str, item: str, unit: str, given: dict[str, Any]) -> Fact:
     envelope = _envelope(given)
     attributes = given.pop("attributes", None)
     data = {"service_item": item, "unit": unit, **given}
@@ -82,116 +82,116 @@ def _filed(rank: Rank, time: str, item: str, unit: str, given: dict[str, Any]) -
 
 
 def applied(time: str, item: str = "water", unit: str = "works", **given: Any) -> Fact:
-    return _filed(Rank.CASE_APPLIED, time, item, unit, given)
+    return _filed(FactType.CASE_APPLIED, time, item, unit, given)
 
 
 def accepted(time: str, item: str = "water", unit: str = "works", **given: Any) -> Fact:
-    return _filed(Rank.CASE_ACCEPTED, time, item, unit, given)
+    return _filed(FactType.CASE_ACCEPTED, time, item, unit, given)
 
 
 def supplement(time: str, **given: Any) -> Fact:
     envelope = _envelope(given)
-    return fact(Rank.CASE_SUPPLEMENT_REQUESTED, time, given, **envelope)
+    return fact(FactType.CASE_SUPPLEMENT_REQUESTED, time, given, **envelope)
 
 
 def refused(time: str, **given: Any) -> Fact:
     envelope = _envelope(given)
-    return fact(Rank.CASE_REFUSED, time, given, **envelope)
+    return fact(FactType.CASE_REFUSED, time, given, **envelope)
 
 
 def reclassified(time: str, **given: Any) -> Fact:
     envelope = _envelope(given)
-    return fact(Rank.CASE_RECLASSIFIED, time, given, **envelope)
+    return fact(FactType.CASE_RECLASSIFIED, time, given, **envelope)
 
 
 def milestone(time: str, name: str, **given: Any) -> Fact:
     envelope = {"id": f"{name}@{time}", **_envelope(given)}
-    return fact(Rank.CASE_MILESTONE, time, {"name": name, "unit": "works", **given}, **envelope)
+    return fact(FactType.CASE_MILESTONE, time, {"name": name, "unit": "works", **given}, **envelope)
 
 
 def node_started(time: str, node: str, unit: str = "works", **given: Any) -> Fact:
     envelope = {"id": f"{node}>@{time}", **_envelope(given)}
-    return fact(Rank.CASE_NODE_STARTED, time, {"node": node, "unit": unit, **given}, **envelope)
+    return fact(FactType.CASE_NODE_STARTED, time, {"node": node, "unit": unit, **given}, **envelope)
 
 
 def node_ended(time: str, node: str, unit: str = "works", **given: Any) -> Fact:
     envelope = {"id": f"{node}<@{time}", **_envelope(given)}
-    return fact(Rank.CASE_NODE_ENDED, time, {"node": node, "unit": unit, **given}, **envelope)
+    return fact(FactType.CASE_NODE_ENDED, time, {"node": node, "unit": unit, **given}, **envelope)
 
 
 def suspended(time: str, reason: str = "hearing", unit: str = "works", **given: Any) -> Fact:
     envelope = {"id": f"{reason}>@{time}", **_envelope(given)}
-    return fact(Rank.CASE_SUSPENDED, time, {"reason": reason, "unit": unit}, **envelope)
+    return fact(FactType.CASE_SUSPENDED, time, {"reason": reason, "unit": unit}, **envelope)
 
 
 def resumed(time: str, reason: str = "hearing", unit: str = "works", **given: Any) -> Fact:
     envelope = {"id": f"{reason}<@{time}", **_envelope(given)}
-    return fact(Rank.CASE_RESUMED, time, {"reason": reason, "unit": unit}, **envelope)
+    return fact(FactType.CASE_RESUMED, time, {"reason": reason, "unit": unit}, **envelope)
 
 
 def extended(time: str, amount: int, of: str = "working_days", **given: Any) -> Fact:
     """Granted by the operations centre, unless another `source` asks."""
     envelope = {"source": OPERATIONS, **_envelope(given)}
-    return fact(Rank.CASE_EXTENDED, time, {"limit": {"amount": amount, "unit": of}}, **envelope)
+    return fact(FactType.CASE_EXTENDED, time, {"limit": {"amount": amount, "unit": of}}, **envelope)
 
 
 def measured(time: str, quantity: str, value: float, **given: Any) -> Fact:
     envelope = {"id": f"{quantity}@{time}", **_envelope(given)}
-    return fact(Rank.CASE_MEASURED, time, {"quantity": quantity, "value": value}, **envelope)
+    return fact(FactType.CASE_MEASURED, time, {"quantity": quantity, "value": value}, **envelope)
 
 
 def rated(time: str, score: int, **given: Any) -> Fact:
     """How the applicant rated the service, unless `rated_by` says otherwise."""
     envelope = _envelope(given)
-    return fact(Rank.CASE_RATED, time, {"score": score, "rated_by": "applicant", **given}, **envelope)
+    return fact(FactType.CASE_RATED, time, {"score": score, "rated_by": "applicant", **given}, **envelope)
 
 
 def completed(time: str, **given: Any) -> Fact:
     envelope = _envelope(given)
-    return fact(Rank.CASE_COMPLETED, time, given, **envelope)
+    return fact(FactType.CASE_COMPLETED, time, given, **envelope)
 
 
 def withdrawn(time: str, **given: Any) -> Fact:
     envelope = _envelope(given)
-    return fact(Rank.CASE_WITHDRAWN, time, given, **envelope)
+    return fact(FactType.CASE_WITHDRAWN, time, given, **envelope)
 
 
 def reopened(time: str, reason: str = "completion_void", **given: Any) -> Fact:
-    return fact(Rank.CASE_REOPENED, time, {"reason": reason}, **_envelope(given))
+    return fact(FactType.CASE_REOPENED, time, {"reason": reason}, **_envelope(given))
 
 
 def justified(time: str, decision: str, kpi: str = "P", **given: Any) -> Fact:
     """A request comes from the unit, a decision from the operations centre."""
     by = WATER if decision == "requested" else OPERATIONS
     envelope = {"id": f"{decision}@{time}", "source": by, **_envelope(given)}
-    return fact(Rank.CASE_JUSTIFIED, time, {"kpi": kpi, "decision": decision}, **envelope)
+    return fact(FactType.CASE_JUSTIFIED, time, {"kpi": kpi, "decision": decision}, **envelope)
 
 
 def confirmed(time: str, decision: str = "accepted", kpi: str = "P", **given: Any) -> Fact:
     envelope = {"source": OPERATIONS, **_envelope(given)}
-    return fact(Rank.CASE_CONFIRMED, time, {"kpi": kpi, "decision": decision}, **envelope)
+    return fact(FactType.CASE_CONFIRMED, time, {"kpi": kpi, "decision": decision}, **envelope)
 
 
 def correction(time: str, of: Fact, to: Fact | None, **given: Any) -> Fact:
     """Puts another fact in the place of one, or strikes it out."""
     event = None
     if to is not None:
-        event = {"type": Rank(to.rank).event_type, "time": to.time, "recorded": to.recorded, "data": to.data}
+        event = {"type": FactType(to.type).event_type, "time": to.time, "recorded": to.recorded, "data": to.data}
     envelope = {"id": f"correction@{time}", "source": of.source, **_envelope(given)}
-    return fact(Rank.CORRECTION, time, {"of": of.id, "event": event}, **envelope)
+    return fact(FactType.CORRECTION, time, {"of": of.id, "event": event}, **envelope)
 
 
 def upserted(time: str, unit: str = "works", collection: str = "catalogue", **attributes: Any) -> Fact:
     data = {"collection": collection, "unit": unit, "attributes": attributes}
-    return fact(Rank.ITEM_UPSERTED, time, data)
+    return fact(FactType.ITEM_UPSERTED, time, data)
 
 
 def retired(time: str, unit: str = "works", collection: str = "catalogue") -> Fact:
-    return fact(Rank.ITEM_RETIRED, time, {"collection": collection, "unit": unit})
+    return fact(FactType.ITEM_RETIRED, time, {"collection": collection, "unit": unit})
 
 
 def fulfilled(time: str, period: str, unit: str = "works", duty: str = "report", **given: Any) -> Fact:
-    return fact(Rank.DUTY_FULFILLED, time, {"duty": duty, "unit": unit, "period": period}, **_envelope(given))
+    return fact(FactType.DUTY_FULFILLED, time, {"duty": duty, "unit": unit, "period": period}, **_envelope(given))
 
 
 def reported(
@@ -200,11 +200,13 @@ def reported(
     """A figure that a source counted itself."""
     data = {"quantity": given.pop("quantity", "records"), "unit": unit, "period": period}
     envelope = {"id": f"{data['quantity']}:{unit}:{period}@{time}", **_envelope(given)}
-    return fact(Rank.FIGURE_REPORTED, time, {**data, "numerator": numerator, "denominator": denominator}, **envelope)
+    return fact(
+        FactType.FIGURE_REPORTED, time, {**data, "numerator": numerator, "denominator": denominator}, **envelope
+    )
 
 
 def heartbeat(time: str, **given: Any) -> Fact:
-    return fact(Rank.SOURCE_HEARTBEAT, time, {}, **_envelope(given))
+    return fact(FactType.SOURCE_HEARTBEAT, time, {}, **_envelope(given))
 
 
 # ---- plans -----------------------------------------------------------------------------------------------

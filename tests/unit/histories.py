@@ -5,8 +5,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from services.domain.history.fold import insert
-from services.domain.intake.facts import Fact, Rank, digest_of
+from services.domain.history.fact_set import insert
+from services.domain.intake.facts import CASE_TYPES, Fact, FactType, digest_of
 from services.domain.judging.judge import Judge
 from services.domain.time.zone import MINUTE_US, Instant
 from tests.unit.cases import OPERATIONS, SEALS, WATER, at, judge_of, promise
@@ -87,43 +87,45 @@ def judge() -> Judge:
     )  # fmt: skip
 
 
-def _data(draw: st.DrawFn, rank: Rank) -> dict[str, Any]:
+def _data(draw: st.DrawFn, rank: FactType) -> dict[str, Any]:
     def one(*values: Any) -> Any:
         return draw(st.sampled_from(values))
 
     match rank:
-        case Rank.CASE_APPLIED | Rank.CASE_ACCEPTED:
+        case FactType.CASE_APPLIED | FactType.CASE_ACCEPTED:
             data = {"service_item": one(*ITEMS), "unit": one(*UNITS), "channel": one("online", "counter", "unknown")}
             if one(True, False):
                 data["due_at"] = draw(instants())
             return data
-        case Rank.CASE_SUPPLEMENT_REQUESTED | Rank.CASE_REFUSED | Rank.CASE_WITHDRAWN:
+        case FactType.CASE_SUPPLEMENT_REQUESTED | FactType.CASE_REFUSED | FactType.CASE_WITHDRAWN:
             return {}
-        case Rank.CASE_RECLASSIFIED:
+        case FactType.CASE_RECLASSIFIED:
             return {"service_item": one(*ITEMS)}
-        case Rank.CASE_MILESTONE:
+        case FactType.CASE_MILESTONE:
             return {"name": one("a", "b"), "unit": one(*UNITS)}
-        case Rank.CASE_NODE_STARTED | Rank.CASE_NODE_ENDED:
+        case FactType.CASE_NODE_STARTED | FactType.CASE_NODE_ENDED:
             node: dict[str, Any] = {"node": one("survey", "works"), "unit": one(*UNITS)}
-            return node | ({"limit": one(*NODE_LIMITS)} if rank is Rank.CASE_NODE_STARTED and one(True, False) else {})
-        case Rank.CASE_SUSPENDED | Rank.CASE_RESUMED:
+            return node | (
+                {"limit": one(*NODE_LIMITS)} if rank is FactType.CASE_NODE_STARTED and one(True, False) else {}
+            )
+        case FactType.CASE_SUSPENDED | FactType.CASE_RESUMED:
             return {"reason": one(*REASONS), "unit": one(*UNITS)}
-        case Rank.CASE_EXTENDED:
+        case FactType.CASE_EXTENDED:
             return {"limit": one(*LIMITS)}
-        case Rank.CASE_MEASURED:
+        case FactType.CASE_MEASURED:
             return {"quantity": one("fee", "visits"), "value": one(-1, 0, 1, 2.5)}
-        case Rank.CASE_COMPLETED:
+        case FactType.CASE_COMPLETED:
             channel = {"channel": one("online", "counter")} if one(True, False) else {}
             return channel | ({"outcome": one("granted", "refused", "terminated")} if one(True, False) else {})
-        case Rank.CASE_REOPENED:
+        case FactType.CASE_REOPENED:
             return {"reason": one("completion_void", "new_request")}
-        case Rank.CASE_RATED:
+        case FactType.CASE_RATED:
             return {"score": one(1, 5)}
-        case Rank.CASE_JUSTIFIED:
+        case FactType.CASE_JUSTIFIED:
             return {"kpi": one(*KPIS), "decision": one("requested", "accepted", "rejected")}
-        case Rank.CASE_CONFIRMED:
+        case FactType.CASE_CONFIRMED:
             return {"kpi": one(*KPIS), "decision": one("accepted", "rejected")}
-        case Rank.ITEM_UPSERTED | Rank.ITEM_RETIRED:
+        case FactType.ITEM_UPSERTED | FactType.ITEM_RETIRED:
             return {
                 "collection": "catalogue",
                 "unit": one(*UNITS),
@@ -134,9 +136,9 @@ def _data(draw: st.DrawFn, rank: Rank) -> dict[str, Any]:
                     "version": one(1, 2),
                 },
             }
-        case Rank.DUTY_FULFILLED:
+        case FactType.DUTY_FULFILLED:
             return {"duty": "report", "unit": one(*UNITS), "period": one("2021-09", "2021-10")}
-        case Rank.FIGURE_REPORTED:
+        case FactType.FIGURE_REPORTED:
             part, whole = one((0, 0), (0, 10), (7, 10), (8, 10))
             period = one("2021-09", "2021-10")
             return {
@@ -150,10 +152,16 @@ def _data(draw: st.DrawFn, rank: Rank) -> dict[str, Any]:
             return {}
 
 
-OF_CASES = [rank for rank in Rank if rank < Rank.CORRECTION]
-_COMMON = [Rank.CASE_ACCEPTED, Rank.CASE_COMPLETED, Rank.CASE_SUSPENDED, Rank.CASE_RESUMED, Rank.CASE_MILESTONE,
-           Rank.CASE_NODE_STARTED]  # fmt: skip
-_OF_OPERATIONS = (Rank.CASE_EXTENDED, Rank.CASE_JUSTIFIED, Rank.CASE_CONFIRMED)
+OF_CASES = [FactType(code) for code in sorted(CASE_TYPES)]
+_COMMON = [
+    FactType.CASE_ACCEPTED,
+    FactType.CASE_COMPLETED,
+    FactType.CASE_SUSPENDED,
+    FactType.CASE_RESUMED,
+    FactType.CASE_MILESTONE,
+    FactType.CASE_NODE_STARTED,
+]
+_OF_OPERATIONS = (FactType.CASE_EXTENDED, FactType.CASE_JUSTIFIED, FactType.CASE_CONFIRMED)
 
 
 def instants() -> st.SearchStrategy[Instant]:
@@ -164,17 +172,17 @@ def instants() -> st.SearchStrategy[Instant]:
 
 
 @st.composite
-def fact(draw: st.DrawFn, identity: str, ranks: st.SearchStrategy[Rank], earlier: list[str]) -> Fact:
+def fact(draw: st.DrawFn, identity: str, ranks: st.SearchStrategy[FactType], earlier: list[str]) -> Fact:
     """One event, heard of at once or up to weeks later. A few ids are used twice, with the same or other content."""
     rank = draw(ranks)
     if earlier and draw(st.integers(0, 9)) == 0:
-        rank = Rank.CORRECTION
+        rank = FactType.CORRECTION
     time = draw(instants())
     received = time + draw(st.sampled_from((0, 0, 0, 1, HOUR_US, 30 * HOUR_US, 300 * HOUR_US)))
     source = draw(st.sampled_from((WATER, WATER, SEALS)))
     if rank in _OF_OPERATIONS:
         source = OPERATIONS
-    if rank is Rank.CORRECTION:
+    if rank is FactType.CORRECTION:
         of = draw(st.sampled_from(earlier))
         replaced = draw(ranks)
         event = {"type": replaced.event_type, "time": draw(instants()), "recorded": None, "data": _data(draw, replaced)}
@@ -187,7 +195,7 @@ def fact(draw: st.DrawFn, identity: str, ranks: st.SearchStrategy[Rank], earlier
 
 
 @st.composite
-def events(draw: st.DrawFn, ranks: st.SearchStrategy[Rank] | None = None) -> list[Fact]:
+def events(draw: st.DrawFn, ranks: st.SearchStrategy[FactType] | None = None) -> list[Fact]:
     """Events of one subject, in no order."""
     kinds = ranks if ranks is not None else st.sampled_from([*_COMMON, *_COMMON, *OF_CASES])
     found: list[Fact] = []
@@ -205,9 +213,9 @@ def facts() -> st.SearchStrategy[list[Fact]]:
 
 def any_subject() -> st.SearchStrategy[list[Fact]]:
     """Mostly cases; sometimes an entry of a catalogue, a duty or a reported figure."""
-    entries = st.sampled_from([Rank.ITEM_UPSERTED, Rank.ITEM_UPSERTED, Rank.ITEM_RETIRED])
-    duties = st.sampled_from([Rank.DUTY_FULFILLED, Rank.DUTY_FULFILLED, Rank.CASE_CONFIRMED])
-    figures = st.sampled_from([Rank.FIGURE_REPORTED, Rank.FIGURE_REPORTED, Rank.CASE_CONFIRMED])
+    entries = st.sampled_from([FactType.ITEM_UPSERTED, FactType.ITEM_UPSERTED, FactType.ITEM_RETIRED])
+    duties = st.sampled_from([FactType.DUTY_FULFILLED, FactType.DUTY_FULFILLED, FactType.CASE_CONFIRMED])
+    figures = st.sampled_from([FactType.FIGURE_REPORTED, FactType.FIGURE_REPORTED, FactType.CASE_CONFIRMED])
     return st.one_of(events(), events(), events(), events(entries), events(duties), events(figures))
 
 

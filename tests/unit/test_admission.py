@@ -15,7 +15,7 @@ from stdnum import luhn
 from stdnum.cn import ric
 
 from services.domain.intake.admission import LARGEST_EVENT, Admission
-from services.domain.intake.facts import RANK_OF, Fact, digest_of
+from services.domain.intake.facts import FACT_TYPE_OF, Fact, digest_of
 from services.domain.intake.json_text import repeats_a_name
 from services.domain.intake.personal_data import may_be_personal, personal_number
 from services.domain.intake.refusal import Reason, Refused
@@ -398,7 +398,7 @@ def test_each_type_becomes_a_fact_that_survives_its_row(event_type: str) -> None
     admitted = ADMISSION.admit(orjson.dumps(written))
     fact = admitted.fact
     assert (admitted.owner, admitted.subject) == (WATER, "W-2021-000123")
-    assert fact[:4] == (instant_from(written["time"]), RANK_OF[event_type], written["source"], "e-1")
+    assert fact[:4] == (instant_from(written["time"]), FACT_TYPE_OF[event_type], written["source"], "e-1")
     assert fact.recorded == fact.received == instant_from(written["recordedat"])
     assert Fact(*orjson.loads(orjson.dumps(tuple(fact)))) == fact
 

@@ -19,7 +19,7 @@ from services.backfill.store import Store, StoreRefused, StoreSilent
 from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.plan import Plan
 from services.domain.results.published import ValueRow
-from services.domain.results.side_results import Aside
+from services.domain.results.side_results import SideResults
 from services.domain.time.zone import Zone
 from services.exporter.label_sets import LabelSets
 from services.exporter.snapshot import Snapshot
@@ -49,7 +49,7 @@ ROWS = sorted(
 )
 
 
-NOTHING_ASIDE = [Aside(moment, [], {}, {}) for moment in MOMENTS]
+NO_SIDE_RESULTS = [SideResults(moment, [], {}, {}) for moment in MOMENTS]
 
 
 def samples_of(blocks: list[Block]) -> list[Sample]:
@@ -69,7 +69,7 @@ def test_the_series_of_a_row_are_those_that_the_exporter_serves_of_it(plan: Plan
         for each in rows
     }
     of_rows = {metric.name for metric in (*metrics.ROW_METRICS.values(), metrics.STATE)}
-    written = samples_of(list(History(plan, [MOMENTS[3]], tmp_path).write([one], NOTHING_ASIDE[3:4])))
+    written = samples_of(list(History(plan, [MOMENTS[3]], tmp_path).write([one], NO_SIDE_RESULTS[3:4])))
     found = {(each.name, *sorted(each.labels.items()), each.value) for each in written if each.name in of_rows}
     assert found == served and len(found) == 4
 
@@ -77,7 +77,7 @@ def test_the_series_of_a_row_are_those_that_the_exporter_serves_of_it(plan: Plan
 def test_what_a_row_says_as_of_a_time_stands_at_that_time(plan: Plan, tmp_path: Path) -> None:
     found = [
         (float(each.timestamp), each.value)  # type: ignore[arg-type]  # the client has its own kind of timestamp
-        for each in samples_of(list(History(plan, MOMENTS, tmp_path).write(ROWS, NOTHING_ASIDE)))
+        for each in samples_of(list(History(plan, MOMENTS, tmp_path).write(ROWS, NO_SIDE_RESULTS)))
         if each.name == "kpi_value" and each.labels["unit"] == "ALL"
     ]
     assert found == [(moment / 1e6, float(f"0.{number:06d}")) for number, moment in enumerate(MOMENTS)]
@@ -86,7 +86,7 @@ def test_what_a_row_says_as_of_a_time_stands_at_that_time(plan: Plan, tmp_path: 
 def test_blocks_are_cut_where_prometheus_cuts_them_and_know_what_will_be_found_at_their_end(
     plan: Plan, tmp_path: Path
 ) -> None:
-    blocks = list(History(plan, MOMENTS, tmp_path).write(ROWS, NOTHING_ASIDE))
+    blocks = list(History(plan, MOMENTS, tmp_path).write(ROWS, NO_SIDE_RESULTS))
     assert len(blocks) > 1
     assert {block.states for block in blocks} == {2}
     assert blocks[-1].last == MOMENTS[-1]
@@ -103,7 +103,7 @@ def test_a_range_of_days_says_the_same_as_part_of_a_longer_one(plan: Plan, tmp_p
     def changes(first: int) -> set[tuple[float, str, str]]:
         kept = History(plan, MOMENTS[first:6], tmp_path)
         before = rows[first - 1 : first]
-        blocks = list(kept.write(rows[first:], NOTHING_ASIDE[first:6], before=before))
+        blocks = list(kept.write(rows[first:], NO_SIDE_RESULTS[first:6], before=before))
         return {
             (float(each.timestamp), each.name, each.labels["state"])  # type: ignore[arg-type]  # see above
             for each in samples_of(blocks)
@@ -119,16 +119,18 @@ def test_a_range_of_days_says_the_same_as_part_of_a_longer_one(plan: Plan, tmp_p
 def test_lines_that_do_not_fit_into_memory_wait_in_files(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    at_once = [block.openmetrics.read_bytes() for block in History(plan, MOMENTS, tmp_path).write(ROWS, NOTHING_ASIDE)]
+    at_once = [
+        block.openmetrics.read_bytes() for block in History(plan, MOMENTS, tmp_path).write(ROWS, NO_SIDE_RESULTS)
+    ]
     monkeypatch.setattr(history, "_LINES_IN_MEMORY", 7)
     assert [
-        block.openmetrics.read_bytes() for block in History(plan, MOMENTS, tmp_path).write(ROWS, NOTHING_ASIDE)
+        block.openmetrics.read_bytes() for block in History(plan, MOMENTS, tmp_path).write(ROWS, NO_SIDE_RESULTS)
     ] == at_once
 
 
 def test_days_that_are_computed_again_are_marked_at_the_first_of_them(plan: Plan, tmp_path: Path) -> None:
     began = ZONE.midnight(date(2021, 9, 1).toordinal())
-    blocks = list(History(plan, MOMENTS, tmp_path).write(ROWS, NOTHING_ASIDE, Recomputed(began, '更正 "一"')))
+    blocks = list(History(plan, MOMENTS, tmp_path).write(ROWS, NO_SIDE_RESULTS, Recomputed(began, '更正 "一"')))
     marks = [each for each in samples_of(blocks) if each.labels.get("kind") == "recomputed"]
     assert {(each.name, each.labels["title_zh"], each.value) for each in marks} == {
         (metrics.ANNOTATION.name, '更正 "一"', began / 1e6)

@@ -9,8 +9,8 @@ from services.domain.intake.facts import Fact, case_key
 from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import Outcome
 from services.domain.plan.plan import HoursEntry
-from services.domain.results.cards import CardState, cards, stood, written_card
-from services.domain.results.verdicts import rulings_of
+from services.domain.results.cards import CardState, card_periods, cards, written_card
+from services.domain.results.verdicts import verdicts_of
 from tests.unit import histories
 from tests.unit.cases import (
     CN,
@@ -241,7 +241,7 @@ def test_a_node_touches_no_figure_and_no_verdict() -> None:
     other = node_started("2021-09-16T10:00", "survey", "seals")
     now = at("2021-09-24T12:00")
     assert tallies_of(quick, [[START, SURVEY]], now) == tallies_of(quick, [[START, other]], now)
-    assert rulings_of(ROOMY.judge([START, SURVEY], now)) == []
+    assert verdicts_of(ROOMY.judge([START, SURVEY], now)) == []
 
 
 def test_time_comes_back_to_a_case_at_the_yellow_and_red_instants_of_its_nodes() -> None:
@@ -337,7 +337,7 @@ def test_who_looks_back_counts_the_cards_that_stood_then(facts: list[Fact], then
     stood_then = sorted((card.kpi, card.unit, card.level) for card in cards(EVERY_KIND, facts, then) if stands(card))
     looked_back = sorted(
         (card.kpi, card.unit, str(card.level))
-        for card in stood(EVERY_KIND, facts, now)
+        for card in card_periods(EVERY_KIND, facts, now)
         if card.since <= then and (card.until is None or then < card.until)
     )
     assert looked_back == stood_then

@@ -14,7 +14,7 @@ from services.cli.values import Cards, latest_change
 from services.domain.judging.data_quality import SignalRow
 from services.domain.plan.plan import Plan
 from services.domain.results.published import Card, ValueRow, Verdict
-from services.domain.sums.tally import Cell, Tally, TallyKey
+from services.domain.sums.tally import Tally, TallyField, TallyKey
 from services.exporter.__main__ import take_in
 from services.exporter.collector import Counts, PlanCollector
 from services.exporter.exposition import exposition
@@ -26,10 +26,10 @@ from services.messaging.records import cards, values, verdicts, worker_failures
 from services.messaging.records import tallies as tally_records
 from services.messaging.records.fields import KeyValue, Unreadable
 from services.messaging.records.tallies import Progress
-from services.messaging.records.worker_failures import WorkerFailure
 from services.messaging.tally_log import TallyLog
 from services.messaging.tally_reader import Passed, tallies_as_of
 from services.process.settings import Settings
+from services.process.worker_failures import WorkerFailure
 from tests.unit.mutated_records import STRANGERS, Pair, mutated
 
 T = "2021-10-12T09:59:00+08:00"
@@ -69,7 +69,7 @@ def tally_key(unit: str) -> TallyKey:
 
 def tally(n: int) -> Tally:
     counted = Tally()
-    counted.add(((Cell.N, n), (Cell.TOTAL, 10**25 * n)), n, 1)
+    counted.add(((TallyField.N, n), (TallyField.TOTAL, 10**25 * n)), n, 1)
     return counted
 
 
@@ -135,7 +135,7 @@ def test_a_bad_record_is_logged_with_its_place_and_nothing_of_it(plan: Plan, cap
 
 # ---- the log of tallies --------------------------------------------------------------------------------------
 def counted(log: TallyLog) -> dict[str, int]:
-    return {name.unit: held.cells[Cell.N] for name, held in log.tallies().items()}
+    return {name.unit: held.cells[TallyField.N] for name, held in log.tallies().items()}
 
 
 @pytest.mark.parametrize("seed", range(200))

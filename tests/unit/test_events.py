@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from services.domain.intake.events import EVENT, MODELS, text_of
-from services.domain.intake.facts import RANK_OF
+from services.domain.intake.facts import FACT_TYPE_OF
 from services.domain.time.rfc3339 import instant_from
 from services.domain.time.zone import instant_of
 from services.messaging.codec import canonical
@@ -25,7 +25,7 @@ JSON_VALUES = st.recursive(
 
 
 def test_every_type_of_the_contract_has_a_model_and_an_example() -> None:
-    assert set(MODELS) == set(RANK_OF) == set(EXAMPLES)
+    assert set(MODELS) == set(FACT_TYPE_OF) == set(EXAMPLES)
 
 
 @pytest.mark.parametrize("event_type", EXAMPLES)

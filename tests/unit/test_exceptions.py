@@ -8,7 +8,8 @@ from services.domain.intake.facts import Fact
 from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import Outcome
 from services.domain.plan.plan import Promise, Source
-from services.domain.results.explain import Reason, explain
+from services.domain.results.explain import explain
+from services.domain.results.explain_silent import Reason
 from tests.unit.cases import (
     SEALS,
     WATER,

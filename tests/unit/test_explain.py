@@ -15,11 +15,14 @@ from rich.console import Console
 
 from services.cli.__main__ import main
 from services.domain.intake.facts import Fact
-from services.domain.judging.case_clock import Stopwatch
+from services.domain.judging.case_clock import CaseClock
 from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import Judgement, Outcome
-from services.domain.results.explain import EndedBy, Explained, Explanation, Reason, Standing, account, explain
-from services.domain.sums.tally import Cell
+from services.domain.results.explain import EndedBy, Explained, Explanation, explain
+from services.domain.results.explain_days import account
+from services.domain.results.explain_facts import FactStatus
+from services.domain.results.explain_silent import Reason
+from services.domain.sums.tally import TallyField
 from services.domain.time.calendar import DayKind
 from services.domain.time.zone import MINUTE_US, Instant
 from services.explanation.document import machine_readable
@@ -73,7 +76,12 @@ def test_a_reported_figure_is_explained_by_what_it_adds() -> None:
     )  # fmt: skip
     (judged,) = told(judge, reported("2021-11-01", 9, 10)).others
     assert (judged.outcome, judged.item) == (Outcome.COUNTED, "2021-10/works")
-    assert dict(judged.cells) == {Cell.MET: 1, Cell.TOTAL: 9_000_000, Cell.N: 1, Cell.BASE: 10_000_000}
+    assert dict(judged.cells) == {
+        TallyField.MET: 1,
+        TallyField.TOTAL: 9_000_000,
+        TallyField.N: 1,
+        TallyField.BASE: 10_000_000,
+    }
     assert told(judge, reported("2021-11-01", 9, 10)).cycles == ()
 
 
@@ -224,9 +232,9 @@ def test_the_account_of_a_limit_sums_to_the_verdict(
     explained = the_one(explain(judge, "a\x1fb", facts, at("2023-01-01")))
     counted = explained.account
     assert counted is not None
-    watch = Stopwatch(explained.promise, judge.law)
+    watch = CaseClock(explained.promise, judge.law)
     assert watch.bin(counted.net) == judgement.bin
-    assert counted.gross == dict(judgement.cells)[Cell.GROSS]
+    assert counted.gross == dict(judgement.cells)[TallyField.GROSS]
     assert counted.net == sum(each.amount for each in counted.days)
     assert counted.still == sum(each.still for each in counted.days)
 
@@ -242,7 +250,7 @@ def test_the_account_of_a_mean_sums_to_what_is_added_to_it(
     counted = the_one(explain(judge, "a\x1fb", facts, at("2023-01-01"))).account
     assert counted is not None
     cells = dict(judgement.cells)
-    assert (counted.net, counted.gross) == (cells[Cell.TOTAL], cells[Cell.GROSS])
+    assert (counted.net, counted.gross) == (cells[TallyField.TOTAL], cells[TallyField.GROSS])
 
 
 def _verdicts(judge: Judge, facts: list[Fact]) -> list[Judgement]:
@@ -253,10 +261,10 @@ def _verdicts(judge: Judge, facts: list[Fact]) -> list[Judgement]:
 def test_a_clock_never_runs_backwards(first: Instant, second: Instant, since: Instant, until: Instant) -> None:
     judge = _judge(limit="600 working_minutes", clock_stops=("hearing",))
     start, end = min(first, second), max(first, second)
-    watch = Stopwatch(judge.plan.promises[0], judge.law)
+    watch = CaseClock(judge.plan.promises[0], judge.law)
     (case,) = folded(judge, accepted("2021-09-01"))
     pauses = [(min(since, until), max(since, until))]
-    days = account(watch, judge.law, case, start, end, pauses).days
+    days = account(watch, judge.law, case, (start, end), pauses).days
     assert all(each.amount >= 0 and each.still >= 0 for each in days)
     spans = [span for each in days for span in each.ran]
     assert spans == sorted(spans)
@@ -273,18 +281,18 @@ def test_corrections_are_told_with_what_they_did() -> None:
     recorrected = correction("2021-10-24", first, None)
     facts = (accepted("2021-10-11T09:00"), wrong, struck, done, first, second, waits, recorrected)
     history = {each.fact.id: each for each in told(judge_of(promise()), *facts).history}
-    assert history[wrong.id].standing is Standing.STRUCK_OUT
+    assert history[wrong.id].status is FactStatus.STRUCK_OUT
     assert history[wrong.id].by == struck
-    assert history[done.id].standing is Standing.CORRECTED
+    assert history[done.id].status is FactStatus.CORRECTED
     assert history[done.id].by == second
     now = history[done.id].now
     assert now is not None
     assert now.time == at("2021-10-14T09:00")
-    assert history[struck.id].standing is Standing.HOLDS
-    assert history[second.id].standing is Standing.HOLDS
-    assert history[first.id].standing is Standing.OVERRULED
-    assert history[waits.id].standing is Standing.WAITING
-    assert history[recorrected.id].standing is Standing.REFUSED
+    assert history[struck.id].status is FactStatus.HOLDS
+    assert history[second.id].status is FactStatus.HOLDS
+    assert history[first.id].status is FactStatus.OVERRULED
+    assert history[waits.id].status is FactStatus.WAITING
+    assert history[recorrected.id].status is FactStatus.REFUSED
 
 
 def test_a_late_entry_names_what_turned_the_miss() -> None:

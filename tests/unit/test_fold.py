@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.domain.history.case import Case
-from services.domain.history.fold import Insertion, bad_corrections, corrected, insert, micro
+from services.domain.history.case import Case, micro
+from services.domain.history.corrections import bad_corrections, corrected
+from services.domain.history.fact_set import Insertion, insert
 from services.domain.history.registers import entry_of, fulfilments_of
-from services.domain.intake.facts import Fact, Rank
+from services.domain.intake.facts import Fact, FactType
 from tests.unit import histories
 from tests.unit.cases import (
     SEALS,
@@ -74,14 +75,14 @@ def test_facts_of_one_instant_are_ordered_by_their_types_place_in_the_contract()
 
 
 def test_every_type_of_the_contract_has_its_rank() -> None:
-    assert [rank.event_type for rank in Rank][:4] == [
+    assert [rank.event_type for rank in FactType][:4] == [
         "case.applied",
         "case.accepted",
         "case.supplement_requested",
         "case.refused",
     ]
-    assert Rank.CORRECTION.event_type == "correction"
-    assert Rank.SOURCE_HEARTBEAT.event_type == "source.heartbeat"
+    assert FactType.CORRECTION.event_type == "correction"
+    assert FactType.SOURCE_HEARTBEAT.event_type == "source.heartbeat"
 
 
 # ---- duplicates and conflicts ----------------------------------------------------------------------------
@@ -144,7 +145,7 @@ def test_a_source_corrects_its_own_events_only() -> None:
 
 def test_a_correction_of_a_correction_is_refused_and_changes_nothing() -> None:
     one = correction("2021-09-18", START, None)
-    of_it = correction("2021-09-19", one._replace(rank=int(Rank.CASE_ACCEPTED)), None)
+    of_it = correction("2021-09-19", one._replace(type=int(FactType.CASE_ACCEPTED)), None)
     assert bad_corrections([START, one, of_it]) == [of_it]
     assert corrected([START, one, of_it]) == []
 

@@ -11,24 +11,24 @@ from hypothesis import strategies as st
 from services.domain.judging.data_quality import SignalRow
 from services.domain.results.value_rows import Valuer
 from services.domain.sums.forecast import Forecast, expected, forecast
-from services.domain.sums.statistic import Figure
+from services.domain.sums.statistic import Statistic
 from tests.unit.cases import at, fulfilled, judge_of, promise, tallies_of, upserted
 
 TODAY = 1000
 
 
-def count(reached: Mapping[int, int]) -> Figure:
+def count(reached: Mapping[int, int]) -> Statistic:
     """A number to which so much was added on these days."""
     number = sum(reached.values())
-    return Figure(value=Fraction(number), n=number, numerator=number, reached=reached)
+    return Statistic(value=Fraction(number), n=number, numerator=number, reached=reached)
 
 
-def share(reached: Mapping[int, int], of: int) -> Figure:
+def share(reached: Mapping[int, int], of: int) -> Statistic:
     met = sum(reached.values())
-    return Figure(value=Fraction(met, of), n=of, numerator=met, ratio=True, reached=reached, reached_of=of)
+    return Statistic(value=Fraction(met, of), n=of, numerator=met, ratio=True, reached=reached, reached_of=of)
 
 
-def ahead(figure: Figure, days: int) -> Forecast:
+def ahead(figure: Statistic, days: int) -> Forecast:
     found = forecast(figure, TODAY, TODAY + days)
     assert found is not None
     return found

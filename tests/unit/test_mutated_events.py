@@ -29,7 +29,7 @@ from services.messaging.records import tallies as tally_records
 from services.messaging.records.case_events import line_of_record, record_of_line
 from services.messaging.records.rows import dump_row, load_row
 from services.process.settings import Settings
-from services.replay.finding import find_case
+from services.replay.find_case import find_case
 from services.replay.replay import replay
 from tests.mutations import Mutated, mutated, shipped_plan
 
@@ -167,9 +167,9 @@ def told(judge: Judge, effects: list[Effects], now: int) -> None:
         for card in effect.cards:
             if card.reason != RETRACTED:
                 orjson.dumps(written_card(card, key, judge.law.zone)._asdict())
-        for ruling in effect.rulings:
-            if ruling.verdict != RETRACTED:
-                orjson.dumps(written_verdict(ruling, key, judge, now)._asdict())
+        for verdict in effect.verdicts:
+            if verdict.verdict != RETRACTED:
+                orjson.dumps(written_verdict(verdict, key, judge, now)._asdict())
 
 
 def test_what_is_admitted_is_kept_judged_published_and_replayed(tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.domain.intake.facts import Fact
-from services.domain.judging.case_clock import Stopwatch
+from services.domain.judging.case_clock import CaseClock
 from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import Outcome
 from services.domain.results.explain import Explained, explain
-from services.domain.sums.tally import Cell
+from services.domain.sums.tally import TallyField
 from services.domain.time.zone import MINUTE_US, Instant
 from services.explanation.phrases import day_words
 from tests.unit.cases import (
@@ -76,7 +76,7 @@ def test_overlapping_nodes_count_once() -> None:
     one = [START, *node("survey", "2021-09-16T09:00", "2021-09-24T10:00"), completed("2021-09-24T11:00")]
     two = [*one, *node("design", "2021-09-17T09:00", "2021-09-18T10:00")]
     for facts in (one, two):
-        assert (Cell.GROSS, 5) in judgement(NODES, facts, "2021-10-01").cells
+        assert (TallyField.GROSS, 5) in judgement(NODES, facts, "2021-10-01").cells
         assert judgement(NODES, facts, "2021-10-01").bin == 5
         assert outcome(NODES, facts, "2021-10-01") is Outcome.MISSED
 
@@ -156,7 +156,7 @@ def _judge(limit: str) -> Judge:
 
 
 def _placed(fact: Fact, time: Instant, number: int) -> Fact:
-    return fact._replace(time=time, received=time, id=f"{number}{fact.id[:1]}{fact.rank}")
+    return fact._replace(time=time, received=time, id=f"{number}{fact.id[:1]}{fact.type}")
 
 
 @pytest.mark.parametrize("limit", LIMITS)
@@ -187,8 +187,8 @@ def test_the_account_sums_to_the_verdict(
     (explained,) = explain(judge, "a\x1fb", facts, now).cycles[0].promises
     counted = explained.account
     assert counted is not None
-    assert Stopwatch(explained.promise, judge.law).bin(counted.net) == verdict.bin
-    assert counted.gross == dict(verdict.cells)[Cell.GROSS]
+    assert CaseClock(explained.promise, judge.law).bin(counted.net) == verdict.bin
+    assert counted.gross == dict(verdict.cells)[TallyField.GROSS]
     assert counted.net == sum(each.amount for each in counted.days)
     assert counted.still == sum(each.still for each in counted.days)
     assert all(each.outside or each.reasons for each in counted.days if each.still)
@@ -198,4 +198,4 @@ def test_a_clock_that_was_never_seen_to_run_is_unmeasured() -> None:
     judge = judge_of(promise(runs_in=("survey", "design")))
     facts = in_order([accepted("2021-09-16T09:00"), completed("2021-11-16T09:00")])
     (verdict,) = [each for each in judge.judge(facts, at("2022-01-01")).judgements if each.kpi == "P"]
-    assert (verdict.outcome, verdict.cells) == (Outcome.UNMEASURED, ((Cell.UNMEASURED, 1),))
+    assert (verdict.outcome, verdict.cells) == (Outcome.UNMEASURED, ((TallyField.UNMEASURED, 1),))

@@ -8,18 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.domain.history.fold import insert
-from services.domain.intake.facts import Fact, Rank
+from services.domain.history.fact_set import insert
+from services.domain.intake.facts import Fact, FactType
 from services.domain.judging.judge import NOTHING, Judge
 from services.domain.plan.plan import Plan, Source
 from services.domain.results.cards import RETRACTED, CardState, cards
 from services.domain.results.case_partition import JUDGED_ROW, PLAN_ROW, SET_BACK_US, CasePartition, Effects
 from services.domain.results.value_rows import Valuer
-from services.domain.results.verdicts import rulings_of
+from services.domain.results.verdicts import verdicts_of
 from services.domain.sums.tally import Tally, TallyKey
 from services.domain.time.zone import MINUTE_US, Instant
-from services.replay.buckets import Record
-from services.replay.judging import BucketJudge
+from services.replay.judge_cases import PeriodJudge
+from services.replay.spill_files import SpilledFact
 from tests.unit import histories
 from tests.unit.cases import (
     CN,
@@ -72,27 +72,27 @@ class Consumer:
             self.cards[identity] = card
             if card.reason == RETRACTED:
                 del self.cards[identity]
-        for ruling in effects.rulings:
-            self.verdicts[effects.key, ruling.kpi, ruling.cycle] = ruling.verdict
-            if ruling.verdict == RETRACTED:
-                del self.verdicts[effects.key, ruling.kpi, ruling.cycle]
+        for verdict in effects.verdicts:
+            self.verdicts[effects.key, verdict.kpi, verdict.cycle] = verdict.verdict
+            if verdict.verdict == RETRACTED:
+                del self.verdicts[effects.key, verdict.kpi, verdict.cycle]
 
 
 def sweep(of: CasePartition, now: Instant, into: Consumer) -> None:
     swept = list(of.sweep(now))
     for effects in swept:
         into.take(effects)
-    of.told(swept)
+    of.mark_published(swept)
 
 
 def told_at_once(judge: Judge, subjects: dict[bytes, list[Fact]], now: Instant) -> Consumer:
-    """What is true in the end of each case: its tallies, cards and rulings."""
+    """What is true in the end of each case: its tallies, cards and verdicts."""
     found = Consumer()
     for key, facts in subjects.items():
         for card in cards(judge, facts, now):
             found.cards[key, *card[:4]] = card
-        for ruling in rulings_of(judge.judge(facts, now)):
-            found.verdicts[key, ruling.kpi, ruling.cycle] = ruling.verdict
+        for verdict in verdicts_of(judge.judge(facts, now)):
+            found.verdicts[key, verdict.kpi, verdict.cycle] = verdict.verdict
     return found
 
 
@@ -139,7 +139,7 @@ def test_in_any_order_with_sweeps_at_any_time_a_partition_ends_as_if_judged_once
     # a replay from the rows sends no notice
     before = consumer.notices
     sweep(rebuilt, end, consumer)
-    for effects in rebuilt.standing():
+    for effects in rebuilt.active():
         consumer.take(effects)
     assert consumer.notices == before
 
@@ -183,7 +183,7 @@ def test_between_two_due_times_nothing_changes(data: st.DataObject) -> None:
         later = min(later, opinion.next_at - 1)
     then = EVERY_KIND.judge(facts, later)
     assert [each.contribution() for each in then.judgements] == [each.contribution() for each in opinion.judgements]
-    assert rulings_of(then) == rulings_of(opinion)
+    assert verdicts_of(then) == verdicts_of(opinion)
     assert [card[:6] for card in cards(EVERY_KIND, facts, later)] == [
         card[:6] for card in cards(EVERY_KIND, facts, now)
     ]
@@ -197,7 +197,7 @@ def test_a_backlog_is_told_by_the_first_sweep_after_it(data: st.DataObject) -> N
     subjects: dict[bytes, list[Fact]] = {}
     for key, fact in feed:
         effects = fed.take(key, fact, histories.END)
-        assert effects is None or not (effects.cards or effects.rulings)
+        assert effects is None or not (effects.cards or effects.verdicts)
         subjects[key] = insert(subjects.get(key, []), fact).facts
     assert list(fed.sweep(histories.END)) == []
     fed.catching_up = False
@@ -220,7 +220,7 @@ def test_time_comes_to_a_case_that_sends_nothing() -> None:
     assert list(fed.sweep(at("2021-09-23T23:59"))) == []
     (red,) = fed.sweep(at("2021-09-24"))
     assert [(card.level, card.reason) for card in red.cards] == [("red", ""), ("yellow", "superseded")]
-    assert [ruling.verdict for ruling in red.rulings] == ["missed"]
+    assert [verdict.verdict for verdict in red.verdicts] == ["missed"]
     assert fed.next_at is None
 
 
@@ -235,7 +235,7 @@ def test_time_comes_to_a_node_that_sends_nothing() -> None:
     sweep(fed, at("2021-09-18"), consumer)
     assert [(card.node, card.level, card.unit) for card in consumer.cards.values()] == [("survey", "yellow", "seals")]
     sweep(fed, at("2021-09-20"), consumer)
-    (standing,) = partition(roomy, rows).standing()
+    (standing,) = partition(roomy, rows).active()
     assert [(card.node, card.level) for card in standing.cards] == [("survey", "red")]
     assert filled(fed.tallies) == tallies_at_once(roomy, {KEY: [accepted("2021-09-16T09:00")]}, at("2021-09-20"))
 
@@ -276,11 +276,11 @@ def test_a_card_of_a_sweep_that_was_cut_off_is_told_again_or_taken_back_by_the_n
     (swept,) = fed.sweep(late)  # told or not: it dies
     (again,) = partition(WATER, dict(rows)).sweep(late)
     assert [card.level for card in swept.cards] == ["red", "yellow"]
-    assert again.cards == swept.cards and [each.verdict for each in again.rulings] == ["missed"]
+    assert again.cards == swept.cards and [each.verdict for each in again.verdicts] == ["missed"]
     early = partition(WATER, rows).take(KEY, completed("2021-09-17T09:00", received="2021-09-17T09:00"), late)
     assert early is not None
     assert [(each.level, each.reason) for each in early.cards] == [("red", RETRACTED), ("yellow", RETRACTED)]
-    assert [each.verdict for each in early.rulings] == [RETRACTED]
+    assert [each.verdict for each in early.verdicts] == [RETRACTED]
 
 
 def test_what_an_event_brings_that_is_delivered_again_when_its_time_has_come_is_told_whole() -> None:
@@ -291,7 +291,9 @@ def test_what_an_event_brings_that_is_delivered_again_when_its_time_has_come_is_
     for fact, when in ((accepted("2021-09-16T09:00"), at("2021-09-24")), (done, late), (done, now)):
         told = fed.take(KEY, fact, when)
         consumer.take(told)
-    assert told is not None and [ruling.judgement and ruling.judgement.stop for ruling in told.rulings] == [done.time]
+    assert told is not None and [verdict.judgement and verdict.judgement.stop for verdict in told.verdicts] == [
+        done.time
+    ]
     assert {card.reason for card in consumer.cards.values()} == {"superseded", "completed"}
 
 
@@ -303,8 +305,8 @@ def test_an_event_that_is_turned_away_brings_nothing_forth_that_its_row_would_th
     fed, late = partition(WATER, rows), at("2021-09-24")
     fed.take(KEY, stands, at("2021-09-16T10:00"))
     told = fed.take(KEY, loser, late)
-    assert told is not None and [away.fact for away in told.turned_away] == [loser]
-    assert (told.cards, told.rulings) == ([], [])
+    assert told is not None and [away.fact for away in told.rejected] == [loser]
+    assert (told.cards, told.verdicts) == ([], [])
     (swept,) = partition(WATER, rows).sweep(late)
     assert {card.level for card in swept.cards} == {"red", "yellow"}
     again = partition(WATER, rows).take(KEY, loser, late)
@@ -316,7 +318,7 @@ def test_a_redelivered_event_publishes_its_cards_and_rulings_again() -> None:
     told = fed.take(KEY, late, at("2021-10-01"))
     again = fed.take(KEY, late, at("2021-10-01"))
     assert told is not None and again is not None
-    assert told.cards == again.cards and told.rulings == again.rulings
+    assert told.cards == again.cards and told.verdicts == again.verdicts
 
 
 def test_a_duplicate_changes_no_tally() -> None:
@@ -349,7 +351,7 @@ def test_of_a_conflict_the_smaller_digest_stands_and_the_other_is_turned_away() 
         fed.take(KEY, first, at("2021-09-18"))
         effects = fed.take(KEY, second, at("2021-09-18"))
         assert effects is not None
-        assert [(away.reason, away.fact) for away in effects.turned_away] == [("id_conflict", greater)]
+        assert [(away.reason, away.fact) for away in effects.rejected] == [("id_conflict", greater)]
 
 
 def test_a_correction_of_a_correction_is_turned_away_in_either_order() -> None:
@@ -362,7 +364,7 @@ def test_a_correction_of_a_correction_is_turned_away_in_either_order() -> None:
         fed.take(KEY, first, at("2021-09-18"))
         effects = fed.take(KEY, second, at("2021-09-18"))
         assert effects is not None
-        assert [(away.reason, away.fact.id) for away in effects.turned_away] == [("bad_correction", "c2")]
+        assert [(away.reason, away.fact.id) for away in effects.rejected] == [("bad_correction", "c2")]
 
 
 def test_a_heartbeat_never_replaces_the_facts_of_a_case() -> None:
@@ -431,17 +433,17 @@ def test_at_every_moment_a_source_was_last_heard_of_when_the_replay_says(data: s
     watched = [Source(id=name, units=("*",), usual_delay="1 working_days") for name in (WATER_SOURCE, SEALS)]
     judge = judge_of(promise(), sources=watched)
     moments = [histories.BEGIN + number * 100 * histories.HOUR_US for number in range(8)]
-    kinds = st.sampled_from([Rank.SOURCE_HEARTBEAT, Rank.CASE_ACCEPTED, Rank.CASE_COMPLETED])
+    kinds = st.sampled_from([FactType.SOURCE_HEARTBEAT, FactType.CASE_ACCEPTED, FactType.CASE_COMPLETED])
     feed = [
         (data.draw(st.sampled_from(["S-1", "S-2", ""])), data.draw(histories.fact(f"e{number}", kinds, [])))
         for number in range(data.draw(st.integers(1, 8)))
     ]
     rows: dict[bytes, bytes] = {}
-    fed, bucket = partition(judge, rows), dict[str, list[Record]]()
+    fed, bucket = partition(judge, rows), dict[str, list[SpilledFact]]()
     reads = sorted(data.draw(st.lists(st.integers(0, 7), min_size=len(feed), max_size=len(feed))))
     for subject, fact in feed:
         bucket.setdefault(subject, []).append((subject, "", 0, *fact))
-    replayed = BucketJudge(judge, moments, with_cards=False, with_told=False).judge(bucket).last_events
+    replayed = PeriodJudge(judge, moments, with_cards=False, with_issued=False).judge(bucket).last_events
     expected: dict[str, Instant] = {}
     for number, now in enumerate(moments):
         for (subject, fact), read in zip(feed, reads, strict=True):

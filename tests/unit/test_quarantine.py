@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.domain.history.fold import insert
+from services.domain.history.fact_set import insert
 from services.domain.intake.facts import Fact
 from services.domain.judging.data_quality import signal_rows
 from services.domain.judging.judge import Judge
@@ -24,30 +24,29 @@ from services.domain.judging.quarantine import (
     named_by,
     refused_corrections,
 )
-from services.domain.results import case_partition
+from services.domain.results import case_row
 from services.domain.results.cards import written_card
 from services.domain.results.case_partition import (
     HEARTBEATS,
     JUDGED_ROW,
     PLAN_ROW,
-    RELEASED,
     UNREADABLE,
     CasePartition,
     Effects,
-    Row,
 )
+from services.domain.results.case_row import RELEASED, Row
 from services.domain.results.published import State, ValueRow
 from services.domain.results.safe_judge import SafeJudge
 from services.domain.results.value_rows import Valuer
-from services.domain.sums.tally import NOW, Cell, Tally, TallyKey
+from services.domain.sums.tally import NOW, Tally, TallyField, TallyKey
 from services.domain.time.zone import Instant, Zone
 from services.messaging.records import tallies as tally_records
 from services.messaging.records.quarantine import quarantine_record
 from services.messaging.records.rows import dump_row, load_row
 from services.messaging.tally_log import TallyLog
 from services.messaging.topics import LARGEST_RECORD
-from services.replay.buckets import Record
-from services.replay.judging import BucketJudge
+from services.replay.judge_cases import PeriodJudge
+from services.replay.spill_files import SpilledFact
 from tests.unit import histories
 from tests.unit.cases import ZONE, accepted, at, completed, correction, day, fulfilled, heartbeat, judge_of, milestone
 from tests.unit.cases import promise as a_promise
@@ -88,7 +87,7 @@ def tick(of: CasePartition, now: Instant, into: Reader) -> None:
         effects = list(look)
         for each in effects:
             into.take(each)
-        of.told(effects)
+        of.mark_published(effects)
 
 
 def poison(feed: list[tuple[bytes, Fact]], number: int) -> list[tuple[bytes, Fact]]:
@@ -110,8 +109,8 @@ def safely(judge: Judge, subjects: dict[bytes, list[Fact]], now: Instant) -> tup
                 contribution = each.contribution()
                 tallies.setdefault(contribution.key, Tally()).add(contribution.cells, contribution.bin, 1)
         told.cards |= {(key, *card[:4]): card for card in safe.cards(facts, now)[0]}
-        for ruling in safe.rulings(opinion, facts, now)[0]:
-            told.verdicts[key, ruling.kpi, ruling.cycle] = ruling.verdict
+        for verdict in safe.verdicts(opinion, facts, now)[0]:
+            told.verdicts[key, verdict.kpi, verdict.cycle] = verdict.verdict
     return filled(tallies), told
 
 
@@ -129,7 +128,7 @@ def test_what_is_said_of_a_poisoned_case_does_not_depend_on_what_was_said_before
     rows: dict[bytes, bytes] = {}
     fed, reader = partition(judge, rows), Reader()
     subjects: dict[bytes, list[Fact]] = {}
-    bucket: dict[str, list[Record]] = {}
+    bucket: dict[str, list[SpilledFact]] = {}
     for (key, fact), now in zip(order, instants, strict=True):
         match data.draw(st.sampled_from(("nothing", "tick", "dies before it tells"))):
             case "tick":
@@ -144,7 +143,7 @@ def test_what_is_said_of_a_poisoned_case_does_not_depend_on_what_was_said_before
     tallies, told = safely(judge, subjects, histories.END)
     assert filled(fed.tallies) == tallies
     assert (reader.cards, reader.verdicts) == (told.cards, told.verdicts)
-    replayed = BucketJudge(judge, [histories.END], with_cards=True, with_told=True).judge(bucket)
+    replayed = PeriodJudge(judge, [histories.END], with_cards=True, with_issued=True).judge(bucket)
     assert filled(replayed.deltas[0]) == tallies
     assert sorted(replayed.cards) == sorted(written_card(card, key.decode(), ZONE) for (key, *_), card in
                                             told.cards.items())  # fmt: skip
@@ -167,7 +166,7 @@ def test_once_it_can_be_judged_everything_is_as_if_it_always_could(way: str, dat
         if data.draw(st.booleans()):
             tick(fed, histories.END, reader)
     mended = partition(EVERY_KIND, rows, histories.END)
-    for effects in mended.standing():
+    for effects in mended.active():
         reader.take(effects)
     tick(mended, histories.END, reader)
     assert filled(mended.tallies) == tallies_at_once(EVERY_KIND, subjects, histories.END)
@@ -177,7 +176,7 @@ def test_once_it_can_be_judged_everything_is_as_if_it_always_could(way: str, dat
     # word of the release may have been lost: the next owner says it again
     late = Reader()
     late.quarantined = {b"/units/water\x1fS-0": "old"} if fed.quarantined else {}
-    for effects in partition(EVERY_KIND, rows, histories.END).standing():
+    for effects in partition(EVERY_KIND, rows, histories.END).active():
         late.take(effects)
     assert late.quarantined == {}
 
@@ -299,7 +298,7 @@ def test_the_row_remembers_cause_and_since_when_and_no_payload() -> None:
     fed.take(KEY, BEGUN, at("2021-09-15"))
     reader.take(fed.take(KEY, ILL, at("2021-09-15")))
     tick(fed, LATER, reader)
-    (effects,) = partition(poisoned(WATER), rows, LATER).standing()
+    (effects,) = partition(poisoned(WATER), rows, LATER).active()
     assert effects.quarantine is not None
     assert effects.quarantine.since == at("2021-09-15")
     assert effects.quarantine.cause.startswith("Poisoned in tests/unit/poison.py:")
@@ -342,7 +341,7 @@ def test_one_poisoned_case_does_not_keep_the_others_of_its_chunk() -> None:
     for key, fact in ((KEY, BEGUN), (OTHER, BEGUN), (KEY, ILL), (OTHER, DONE)):
         fed.add(key, fact, LATER)
     fed.judge_added(LATER)
-    assert fed.tallies[TallyKey("P", "works", "-", day("2021-09-14"))].cells[Cell.MET] == 1
+    assert fed.tallies[TallyKey("P", "works", "-", day("2021-09-14"))].cells[TallyField.MET] == 1
 
 
 def test_while_it_catches_up_a_case_is_marked_at_once_and_told_of_by_the_first_sweep() -> None:
@@ -401,7 +400,7 @@ def test_a_damaged_or_newer_row_is_set_aside_and_kept_and_events_of_its_case_are
     good = partition(WATER, rows, LATER)
     rows[KEY] = damage
     fed, reader = partition(WATER, rows, LATER), Reader()
-    for effects in fed.standing():
+    for effects in fed.active():
         reader.take(effects)
     tick(fed, LATER, reader)
     assert reader.quarantined == {KEY: UNREADABLE}
@@ -414,11 +413,11 @@ def test_a_damaged_or_newer_row_is_set_aside_and_kept_and_events_of_its_case_are
     # the version that wrote it, or a mended disk, can read it again
     whole = dump_row([[list(BEGUN)], [], None])
     kept = load_row(rows[KEY])
-    rows[KEY] = dump_row([*kept[:7], case_partition._text_of(whole)])
+    rows[KEY] = dump_row([*kept[:7], case_row._text_of(whole)])
     mended = partition(WATER, rows, LATER)
     tick(mended, LATER, reader)
     assert (reader.quarantined, mended.quarantined) == ({}, 0)
-    assert mended.tallies[TallyKey("P", "works", "-", day("2021-09-14"))].cells[Cell.MET] == 1
+    assert mended.tallies[TallyKey("P", "works", "-", day("2021-09-14"))].cells[TallyField.MET] == 1
 
 
 ILL_WATER = poisoned(WATER)
@@ -498,13 +497,13 @@ def test_whatever_is_in_a_row_ends_no_start_or_sweep_and_changes_no_other_case(d
         rows[PLAN_ROW] = b"another plan"
     for later in (LATER, at("2021-10-02")):
         fed = partition(WATER, rows, later)
-        for effects in fed.standing():
+        for effects in fed.active():
             published(effects)
         for look in (fed.sweep(later), fed.retry(later, 50)):
             effects_of_look = list(look)
             for effects in effects_of_look:
                 published(effects)
-            fed.told(effects_of_look)
+            fed.mark_published(effects_of_look)
         for fact in (BEGUN, DONE, heartbeat("2021-09-20T09:00")):
             published(fed.take(KEY, fact, later))
         assert filled(fed.tallies) == contributed(rows)
@@ -609,7 +608,7 @@ def test_a_card_that_cannot_be_written_is_not_published_and_says_so(monkeypatch:
     safe = SafeJudge(WATER)
     opinion = safe.judge(facts, LATER)
     monkeypatch.setattr(Zone, "text", text)
-    for shown, trouble in (safe.cards(facts, LATER), safe.rulings(opinion, facts, LATER)):
+    for shown, trouble in (safe.cards(facts, LATER), safe.verdicts(opinion, facts, LATER)):
         assert shown == [] and trouble is not None and trouble.cause.startswith("OverflowError in ")
 
 
@@ -622,7 +621,7 @@ def test_a_fact_that_cannot_be_put_in_order_is_kept_at_the_end() -> None:
     odd = BEGUN._replace(time=None, id="odd")  # type: ignore[arg-type]
     facts = [BEGUN]
     kept = keep(facts, odd)
-    assert (kept.turned_away, facts) == (None, [BEGUN, odd])
+    assert (kept.rejected, facts) == (None, [BEGUN, odd])
     assert SafeJudge(WATER).judge(facts, LATER).quarantine is not None
 
 

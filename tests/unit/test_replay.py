@@ -20,13 +20,13 @@ from services.cli.__main__ import main
 from services.domain.plan.statutory_time import Law
 from services.domain.results.published import Level, ValueRow
 from services.domain.time.zone import Zone
-from services.replay.blocks import LINES_AT_ONCE, blocks
+from services.replay.csv_files import write_cards, write_values
+from services.replay.external_sort import SortedRows
+from services.replay.file_chunks import LINES_AT_ONCE, file_chunks
 from services.replay.periods import Every, period_ends
 from services.replay.replay import replay
-from services.replay.runs import SortedRows
-from services.replay.writing import write_cards, write_values
 from services.simulator.district.profile import parse_faults, profile
-from services.simulator.simulation import History
+from services.simulator.simulation import Simulation
 
 PLAN = Path("services/catalog/jiangbei-2021")
 ZONE = Zone("Asia/Shanghai")
@@ -49,7 +49,7 @@ def lines() -> list[bytes]:
     plan = load_plan(PLAN)
     law = Law(plan, load_calendar(plan.head.calendar))
     chosen = profile("demo").at_volume(60)
-    history = History(law, chosen, 11, date(2021, 8, 20), DAYS, faults=parse_faults("all"))
+    history = Simulation(law, chosen, 11, date(2021, 8, 20), DAYS, faults=parse_faults("all"))
     return [event.line + b"\n" for event in history.events()]
 
 
@@ -103,14 +103,14 @@ def test_what_is_known_beside_a_series_is_what_a_replay_as_of_it_knows(lines: li
         [str(written(tmp_path / "events.jsonl", lines))],
         [at(f"2021-09-{day}") for day in ("01", "06", "13")],
     )
-    asides = replay(files, PLAN, times, with_asides=True, processes=1).asides
-    for time, aside in zip(times, asides, strict=True):
-        alone = replay(files, PLAN, [time], with_asides=True, with_cards=True, processes=1)
-        assert alone.asides == [aside]
-        cards = {what: count for what, count in aside.told.items() if what[2] in set(Level)}
+    side_results = replay(files, PLAN, times, with_side_results=True, processes=1).side_results
+    for time, side in zip(times, side_results, strict=True):
+        alone = replay(files, PLAN, [time], with_side_results=True, with_cards=True, processes=1)
+        assert alone.side_results == [side]
+        cards = {what: count for what, count in side.issued.items() if what[2] in set(Level)}
         assert cards == Counter((card.kpi, card.unit, card.level) for card in alone.cards if not card.cleared_at)
-        assert aside.signals and aside.last_events
-    assert {what for _, _, what in asides[-1].told} >= {"yellow", "red", "missed"}
+        assert side.signals and side.last_events
+    assert {what for _, _, what in side_results[-1].issued} >= {"yellow", "red", "missed"}
 
 
 def test_as_corrected_a_correction_counts_from_the_arrival_of_what_it_corrects(
@@ -175,7 +175,7 @@ def test_blocks_are_whole_lines_with_their_numbers(tmp_path: Path) -> None:
     content = [b"first\n", b"\n", b"a much longer line than a block\n", b"x\n", b"the last, unended"]
     file = written(tmp_path / "events.jsonl", content)
     for size in (1, 3, 7, 1000):
-        found = list(blocks([str(file), str(file)], size))
+        found = list(file_chunks([str(file), str(file)], size))
         assert [block.number for block in found] == list(range(len(found)))
         numbered = [
             (number, line)
@@ -194,7 +194,7 @@ def test_a_line_of_any_length_takes_little_memory_and_is_refused_in_its_place(tm
     )
     found: list[tuple[int, bytes]] = []
     tracemalloc.start()
-    for block in blocks([str(file)], 256 * 1024):
+    for block in file_chunks([str(file)], 256 * 1024):
         found += [(block.first_line + index, each[:8]) for index, each in enumerate(block.lines.splitlines())]
         assert len(block.lines) < 1_000_000
     assert tracemalloc.get_traced_memory()[1] < 4_000_000
@@ -217,7 +217,7 @@ def test_a_block_has_so_many_lines_that_all_may_be_refused(tmp_path: Path) -> No
     for content in (b"1\n" * 50_001, b"1\n" * 50_000 + b"1", b"\r\n" * 40_000):
         file = tmp_path / "events.jsonl"
         file.write_bytes(content)
-        found = list(blocks([str(file)]))
+        found = list(file_chunks([str(file)]))
         assert b"".join(block.lines for block in found) == content
         assert max(block.lines.count(b"\n") for block in found) <= LINES_AT_ONCE
         starts = [block.first_line for block in found]
@@ -228,7 +228,7 @@ def test_a_damaged_file_is_named_with_how_far_it_was_read(tmp_path: Path) -> Non
     broken = tmp_path / "events.jsonl.gz"
     broken.write_bytes(gzip.compress(b"".join(b"%d\n" % number for number in range(99999)))[:-500])
     with pytest.raises(EOFError, match=r"events\.jsonl\.gz: after line \d+"):
-        list(blocks([str(broken)], 1000))
+        list(file_chunks([str(broken)], 1000))
 
 
 @pytest.mark.parametrize("in_memory", [1, 7, 1000])

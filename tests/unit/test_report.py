@@ -19,15 +19,15 @@ from services.domain.plan.plan import Plan, Promise, Title
 from services.domain.plan.statutory_time import Law
 from services.domain.results.published import State, ValueRow
 from services.domain.time.zone import Zone
+from services.replay.csv_files import write_values
 from services.replay.replay import replay
-from services.replay.writing import write_values
 from services.reporting.charts import Charts, Line, Point
 from services.reporting.page import WINDOW_NAMES
 from services.reporting.report import change, in_force
 from services.reporting.shown import Shown, shown
 from services.reporting.times import end_of_month, times_as_of
 from services.simulator.district.profile import profile
-from services.simulator.simulation import History
+from services.simulator.simulation import Simulation
 
 PLANS = Path(__file__).parents[1] / "golden" / "plans" / "good"
 PLAN = PLANS / "kinds"
@@ -57,7 +57,7 @@ def plan() -> Plan:
 def events(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """75 days of the simulated district, October 2021 among them."""
     law = Law(plan, load_calendar(plan.head.calendar))
-    history = History(law, profile("demo").at_volume(8), 7, date(2021, 8, 20), 75)
+    history = Simulation(law, profile("demo").at_volume(8), 7, date(2021, 8, 20), 75)
     path = tmp_path_factory.mktemp("october") / "events.jsonl"
     path.write_bytes(b"".join(event.line + b"\n" for event in history.events()))
     return path

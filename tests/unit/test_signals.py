@@ -10,7 +10,7 @@ from services.domain.judging import data_quality
 from services.domain.judging.data_quality import ACCEPTANCE, BACKDATED, SignalRow, signal_rows
 from services.domain.judging.judge import Judge
 from services.domain.plan.plan import Collection, Source
-from services.domain.sums.tally import NOW, Cell, Tally, TallyKey
+from services.domain.sums.tally import NOW, Tally, TallyField, TallyKey
 from tests.unit.cases import (
     CN,
     TITLE,
@@ -136,7 +136,7 @@ def test_an_enabled_item_without_a_completed_case_in_ninety_days_is_contradicted
 
 def counted(n: int) -> Tally:
     tally = Tally()
-    tally.add(((Cell.N, n),), None, 1)
+    tally.add(((TallyField.N, n),), None, 1)
     return tally
 
 

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from services.domain.results.published import Card, ValueRow, Verdict
-from services.replay.writing import write_cards, write_values
+from services.replay.csv_files import write_cards, write_values
 from services.simulator.simulation import Event
 from tests.storm import comparison, faults, poison, report
 from tests.storm.comparison import Notices, of_cards, of_lines, series_of

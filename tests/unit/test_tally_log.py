@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.domain.sums.tally import Cell, Tally, TallyKey
+from services.domain.sums.tally import Tally, TallyField, TallyKey
 from services.messaging import reader, tally_reader
 from services.messaging.records import tallies as tally_records
 from services.messaging.records.fields import KeyValue
@@ -28,7 +28,7 @@ def key(kpi: str = "K", day: int = DAY) -> TallyKey:
 def tally(n: int) -> Tally:
     counted = Tally()
     if n:
-        counted.add(((Cell.N, n),), n, 1)
+        counted.add(((TallyField.N, n),), n, 1)
     return counted
 
 
@@ -48,7 +48,7 @@ def read(*records: KeyValue) -> TallyLog:
 
 
 def counted(log: TallyLog) -> dict[str, int]:
-    return {name.kpi: held.cells[Cell.N] for name, held in log.tallies().items()}
+    return {name.kpi: held.cells[TallyField.N] for name, held in log.tallies().items()}
 
 
 # ---- claim, rows, complete -----------------------------------------------------------------------------------
@@ -124,7 +124,7 @@ def test_a_sum_that_no_json_number_holds_arrives_exactly() -> None:
     """The starts of ten thousand open cases, in microseconds."""
     large, negative = 10_000 * 1_634_000_000_000_001, -(2**70) - 1
     sent = Tally()
-    sent.add(((Cell.BASE, large), (Cell.TOTAL, negative)), None, 1)
+    sent.add(((TallyField.BASE, large), (TallyField.TOTAL, negative)), None, 1)
     log = read(tally_records.claim(0, 5), tally_records.row(0, 5, key(), sent), tally_records.complete(0, 5))
     assert log.tallies() == {key(): sent}
 

@@ -7,7 +7,7 @@ import pytest
 from services.domain.intake.facts import Fact
 from services.domain.judging.judge import Judge
 from services.domain.results.explain import explain
-from services.domain.results.verdicts import rulings_of
+from services.domain.results.verdicts import verdicts_of
 from services.explanation.document import machine_readable
 from tests.unit.cases import (
     WATER,
@@ -132,7 +132,7 @@ def test_where_nothing_was_promised_nobody_missed_it_and_no_word_comes_too_late(
     there = milestone("2021-09-16T10:00", "received", received="2021-09-23T10:00")
     waiting = row(judge, [[start]], "2021-09-22")
     assert (waiting.value, waiting.open_overdue) == ("0", "1")
-    assert rulings_of(judge.judge([start], at("2021-09-22"))) == []
+    assert verdicts_of(judge.judge([start], at("2021-09-22"))) == []
     assert judge.judge([start], at("2021-09-22")).quiet
     for told, value in ((gone, ""), (there, "1")):
         found = row(judge, [[start, told]], "2021-10-01")

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 from rich.console import Console
 
-from services.local.child_process import Child
+from services.local.child_process import ChildProcess
 from services.local.failures import PartUnavailable
 from services.local.up import _Kept, _System
 
@@ -40,11 +40,11 @@ def test_the_more_often_a_part_has_died_the_longer_until_it_is_started_again(
     monkeypatch.setattr(time, "monotonic", lambda: now)
     starts: list[float] = []
 
-    def start() -> Child:
+    def start() -> ChildProcess:
         starts.append(now)
-        return cast(Child, FakeChild())
+        return cast(ChildProcess, FakeChild())
 
-    system.children = [_Kept(cast(Child, FakeChild()), start)]
+    system.children = [_Kept(cast(ChildProcess, FakeChild()), start)]
     for _ in range(2_000):
         system._look_after()
         now += 0.1
@@ -54,10 +54,10 @@ def test_the_more_often_a_part_has_died_the_longer_until_it_is_started_again(
 
 
 def test_a_part_that_cannot_be_started_ends_nothing(system: _System) -> None:
-    def start() -> Child:
+    def start() -> ChildProcess:
         raise PartUnavailable("Prometheus", "its port is taken", "Stop that")
 
-    system.children = [_Kept(cast(Child, FakeChild()), start), _Kept(cast(Child, FakeChild(None)), start)]
+    system.children = [_Kept(cast(ChildProcess, FakeChild()), start), _Kept(cast(ChildProcess, FakeChild(None)), start)]
     system._look_after()
     said = cast(io.StringIO, system.console.file).getvalue()
     assert "Prometheus ended with code 1; starting it again" in said

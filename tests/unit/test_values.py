@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from services.domain.plan.plan import Window
 from services.domain.results.published import ValueRow
-from services.domain.results.value_rows import Valuer, first_day, last_day_of
+from services.domain.results.value_rows import Valuer
+from services.domain.results.windows import first_day, last_day_of
 from services.domain.sums.statistic import percentile, written
-from services.domain.sums.tally import CELLS, Cell, Tally, TallyKey, total
+from services.domain.sums.tally import TALLY_FIELDS, Tally, TallyField, TallyKey, total
 from tests.unit import histories
 from tests.unit.cases import accepted, at, completed, day, judge_of, promise, row, rows, tallies_of
 from tests.unit.test_partition import EVERY_KIND
@@ -20,7 +21,7 @@ from tests.unit.test_partition import EVERY_KIND
 shares = st.sampled_from((Fraction(1, 2), Fraction(19, 20), Fraction(0), Fraction(1)))
 contributions = st.lists(
     st.tuples(
-        st.lists(st.tuples(st.integers(0, CELLS - 1), st.integers(-5, 5)), max_size=4).map(tuple),
+        st.lists(st.tuples(st.integers(0, TALLY_FIELDS - 1), st.integers(-5, 5)), max_size=4).map(tuple),
         st.none() | st.integers(0, 4),
     ),
     max_size=6,
@@ -208,5 +209,5 @@ def test_figures_keep_within_what_they_count(subjects: list) -> None:  # type: i
 
 
 def test_the_cells_are_as_many_as_are_named() -> None:
-    named = [value for name, value in vars(Cell).items() if name.isupper()]
-    assert sorted(named) == list(range(CELLS))
+    named = [value for name, value in vars(TallyField).items() if name.isupper()]
+    assert sorted(named) == list(range(TALLY_FIELDS))

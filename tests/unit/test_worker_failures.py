@@ -7,11 +7,10 @@ from pathlib import Path
 import orjson
 import pytest
 
-from services.messaging.records.worker_failures import WorkerFailure
 from services.messaging.records.worker_failures import decode as read_failure
 from services.process import readiness, worker_failures
 from services.process.clock import Clock
-from services.process.worker_failures import REPEATED, WITHOUT_A_WORD, FailureFile, ForeseenEnd, cause_of
+from services.process.worker_failures import REPEATED, WITHOUT_A_WORD, FailureFile, ForeseenEnd, WorkerFailure, cause_of
 
 
 def worker(state: Path) -> FailureFile:

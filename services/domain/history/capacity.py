@@ -1,23 +1,23 @@
-"""How much one case may hold: a case is judged as a whole and its row is one record, so that neither may grow for ever.
+"""How much one case may hold. A case is judged as a whole and its row is one record: neither may grow without limit.
 
-A source that repeats itself (a retry under new ids, a loop) would else make a row that no broker takes, or that takes
-seconds to judge, and with it stop all cases of its partition. Those facts stay that arrived first, in whatever order
-they are read. One exception: where two events of a full case share source and id (a conflict), the one that arrived
-first and the one that wins may be different events, and what was taken out before the winner came does not come back.
-Which facts stay then depends on the order, and a replay may keep others than the worker. Each event that is taken out
-has its dead letter in either case.
+A source that repeats itself (a retry under new ids, a loop) would otherwise make a row that no broker takes, or that
+takes seconds to judge, and would stop all cases of its partition. The facts that arrived first are kept, in whatever
+order they are read. There is one exception. Where two events of a full case share source and id (a conflict), the one
+that arrived first and the one that wins may be different events, and what was taken out before the winner came does not
+come back. Which facts are kept then depends on the order, and a replay may keep others than the worker. Each event that
+is taken out has its dead letter in either case.
 """
 
 from typing import Any, Final
 
-from services.domain.intake.facts import Fact, Rank
+from services.domain.intake.facts import CASE_TYPES, CONTRACT_PLACE, Fact, FactType
 from services.domain.time.zone import Instant
 
 LARGEST_CASE: Final = 1_000
-"""Units of a case. A state of a catalogue entry, a duty or a figure is one: 1,000 figures are judged in 25 ms. Any
-other event is four, since what happens to a case is judged anew at each arrival: 250 events took 0.2 s, 1,000 took 2 to
-7 s, each time one more came. Reopening a case is nine more: each new request has cards and figures of its own. Texts,
-id and source among them, are one more for every 256 characters, so that the facts of no full case are above 2 MB."""
+"""Units of a case. A state of a catalogue entry, a duty or a figure counts one: 1,000 figures are judged in 25 ms. Any
+other event counts four, since a case is judged again at each arrival: 250 events took 0.2 s, 1,000 took 2 to 7 s, each
+time one more came. Reopening a case counts nine more: each new request has cards and values of its own. Texts, id and
+source among them, count one more for every 256 characters, so that the facts of no full case are above 2 MB."""
 FULL_CASE: Final = (
     "its case is full: one case holds 250 events, or 1,000 figures, duties or catalogue states, and fewer with long "
     "texts or many new requests; those that arrived first are kept",
@@ -47,9 +47,8 @@ def weight(fact: Fact) -> int:
             characters += len(value)
         elif kind is dict or kind is list:
             characters += _characters(value)
-    rank = fact.rank
-    units = (_EVENT if rank <= _CORRECTION else 1) + characters // _CHARACTERS
-    return units + _CYCLE if rank in (_REOPENED, _CORRECTION) else units
+    units = (_EVENT if fact.type in _EVENT_TYPES else 1) + characters // _CHARACTERS
+    return units + _CYCLE if fact.type in _MAY_REOPEN else units
 
 
 def take_beyond(facts: list[Fact]) -> list[Fact]:
@@ -69,7 +68,7 @@ def take_beyond(facts: list[Fact]) -> list[Fact]:
 
 
 def _arrival(fact: Fact) -> tuple[Instant, Instant, int, str, str]:
-    return fact.received, fact.time, fact.rank, fact.source, fact.id
+    return fact.received, fact.time, CONTRACT_PLACE[fact.type], fact.source, fact.id
 
 
 def _characters(value: Any) -> int:
@@ -82,6 +81,7 @@ def _characters(value: Any) -> int:
     return 4
 
 
-_REOPENED = int(Rank.CASE_REOPENED)
-_CORRECTION = int(Rank.CORRECTION)
-"""The last in rank of what happens to a case. It may put a reopening in the place of its target."""
+_EVENT_TYPES: Final = CASE_TYPES | {int(FactType.CORRECTION)}
+"""What happens to a case. The other types hold the state of a catalogue entry, a duty or a figure."""
+_MAY_REOPEN: Final = frozenset((int(FactType.CASE_REOPENED), int(FactType.CORRECTION)))
+"""A correction may put a reopening in the place of its target."""

@@ -1,7 +1,8 @@
-"""A case (办件) as its facts tell it: what `fold.py` builds and the kinds of promise judge."""
+"""A case (办件) as its facts describe it: `fold.py` builds it, the kinds of promise judge it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from services.domain.intake.facts import Fact
@@ -38,7 +39,7 @@ class Extension(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """The last word on a justification or a late entry, for one promise."""
+    """The last decision on a justification or a late entry, for one promise."""
 
     decision: str
     time: Instant
@@ -92,9 +93,8 @@ class Case:
     anomalies: list[str] = field(default_factory=list)
     """Codes of what does not fit together, e.g. `second_acceptance`; shown by `explain`, counted per unit."""
     plain: bool = True
-    """Only applications, acceptances, milestones, nodes, measurements and a completion, none of which says otherwise of
-    an attribute than what was said before: its verdict cannot have been changed by what came later, except by a late
-    completion itself."""
+    """It has only applications, acceptances, milestones, nodes, measurements and a completion, and no attribute ever
+    changed its value. Its verdict cannot have been changed by a later event, except by a late completion itself."""
     arrived: Instant = 0
     """When the last of its facts arrived."""
 
@@ -124,3 +124,8 @@ class Case:
 
 _ONLINE = {"online"}
 MICRO = 1_000_000
+
+
+def micro(value: float) -> int:
+    """A measured value in millionths, exactly as it was written."""
+    return int((Decimal(str(value)) * MICRO).to_integral_value())

@@ -1,118 +1,53 @@
-"""Facts → case: any order and any duplication of the same facts give the same case (docs/contract.md, rule 16).
+"""Facts → case: the same facts give the same case, in whatever order they arrived (rule 16).
 
-`insert` keeps the set of facts of a key; `fold` reads the cycles of a case out of it. Neither knows a promise.
+`Fold.cycles` reads the cycles of a case out of its facts. It knows no promise.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping, Sequence
-from decimal import Decimal
-from enum import Enum
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
+from typing import Any, Final
 
-from services.domain.history.case import MICRO, Case, Decision, Extension, NodeSpan, Suspension
-from services.domain.intake.facts import Fact, Rank
+from services.domain.history.case import Case, Decision, Extension, NodeSpan, Suspension, micro
+from services.domain.history.corrections import corrected
+from services.domain.history.fact_set import contract_order
+from services.domain.intake.facts import Fact, FactType
 from services.domain.plan.plan import ServiceItem
 from services.domain.time.calendar import WorkingCalendar
-from services.domain.time.limits import Ends, LimitUnit, due
+from services.domain.time.limits import Ends, Limit, LimitUnit, due
 from services.domain.time.opening_hours import OpeningHours
 from services.domain.time.zone import Instant, Zone
 
-DEEMED_ACCEPTANCE_DAYS = 5
-"""Working days in which a supplement must be asked for, else the case counts as accepted on application."""
+DEEMED_ACCEPTANCE_DAYS: Final = 5
+"""Working days in which a supplement must be requested, else the case counts as accepted on application."""
+
+OPERATIONS: Final = "/operations"
+"""The source of the operations centre, whose decisions are facts like any other."""
 
 
-class Insertion(Enum):
-    """What became of a fact that came in."""
+class _Unsettled:
+    """What can only be settled when all facts of a cycle have been read."""
 
-    NEW = "new"
-    DUPLICATE = "duplicate"
-    EARLIER = "earlier"
-    """A duplicate that had arrived earlier than the one held: the facts have changed, the earlier arrival stands."""
-    CONFLICT = "conflict"
-    """Same source and id, other payload: the smaller digest stands."""
+    __slots__ = ("acceptances", "completions", "first_values", "reclassified", "refusals", "suspended")
 
+    def __init__(self) -> None:
+        self.acceptances: list[Fact] = []
+        self.refusals: list[Instant] = []
+        self.completions: list[Fact] = []
+        self.suspended: dict[tuple[str, str, str], list[int]] = {}
+        """Open suspensions by pairing, oldest first, as indices into the case's suspensions."""
+        self.first_values: dict[str, Fact] = {}
+        """By attribute whose first value holds: the fact that gave it first."""
+        self.reclassified: dict[str, Any] = {}
+        """The fields of reclassifications, the latest value of each: they hold from the start of the case."""
 
-class Inserted(NamedTuple):
-    """The facts after an insertion, in contract order, and what was turned away."""
-
-    facts: list[Fact]
-    outcome: Insertion
-    turned_away: Fact | None = None
-    """The loser of a conflict."""
-
-
-def insert(facts: list[Fact], fact: Fact) -> Inserted:
-    """Add one fact to a key's facts; the outcome does not depend on the order of arrival."""
-    source, ident = fact.source, fact.id
-    for index, held in enumerate(facts):
-        if held.id == ident and held.source == source:
-            if held.digest == fact.digest:
-                if fact.received >= held.received:
-                    return Inserted(facts, Insertion.DUPLICATE)
-                facts[index] = fact
-                return Inserted(facts, Insertion.EARLIER)
-            if fact.digest < held.digest:
-                facts[index] = fact
-                facts.sort(key=contract_order)
-                return Inserted(facts, Insertion.CONFLICT, held)
-            return Inserted(facts, Insertion.CONFLICT, fact)
-    facts.append(fact)
-    if len(facts) > 1 and contract_order(facts[-2]) > contract_order(fact):
-        facts.sort(key=contract_order)
-    return Inserted(facts, Insertion.NEW)
+    def reclassify(self, data: Mapping[str, Any]) -> None:
+        for name, value in data.items():
+            if name == "attributes":
+                self.reclassified.setdefault(name, {}).update(value)
+            else:
+                self.reclassified[name] = value
 
 
-def contract_order(fact: Fact) -> tuple[Instant, int, str, str]:
-    """(time, rank, source, id): the order in which facts are folded."""
-    return fact[:4]
-
-
-def bad_corrections(facts: Iterable[Fact]) -> list[Fact]:
-    """Corrections that aim at a correction: they are refused and change nothing."""
-    corrections = {(fact.source, fact.id) for fact in facts if fact.rank == Rank.CORRECTION}
-    if not corrections:
-        return []
-    return [fact for fact in facts if fact.rank == Rank.CORRECTION and (fact.source, fact.data["of"]) in corrections]
-
-
-def corrections_that_hold(facts: Iterable[Fact], targets: Collection[tuple[str, str]]) -> dict[tuple[str, str], Fact]:
-    """Per (source, id) of those targets that are corrected the correction that holds: the greatest (time, id) wins."""
-    winners: dict[tuple[str, str], Fact] = {}
-    for fact in facts:
-        if fact.rank == Rank.CORRECTION:
-            target = (fact.source, fact.data["of"])
-            if target in targets:
-                best = winners.get(target)
-                if best is None or (best.time, best.id) < (fact.time, fact.id):
-                    winners[target] = fact
-    return winners
-
-
-def corrected(facts: Sequence[Fact]) -> Sequence[Fact]:
-    """The facts as their corrections leave them; null strikes one out."""
-    targets = {(fact.source, fact.id): fact for fact in facts if fact.rank != Rank.CORRECTION}
-    winners = corrections_that_hold(facts, targets)
-    kept = []
-    for identity, fact in targets.items():
-        winner = winners.get(identity)
-        if winner is None:
-            kept.append(fact)
-        elif (event := winner.data.get("event")) is not None:
-            kept.append(replacement(fact, event))
-    kept.sort(key=contract_order)
-    return kept
-
-
-def replacement(fact: Fact, event: Mapping[str, Any]) -> Fact:
-    """A fact as a correction rewrites it; it keeps its identity."""
-    return fact._replace(
-        time=event["time"],
-        rank=int(_RANKS[event["type"]]),
-        data=event.get("data", {}),
-        recorded=event.get("recorded", fact.recorded),
-    )
-
-
-_RANKS = {rank.event_type: rank for rank in Rank}
+_Handler = Callable[[Case, Fact, _Unsettled], None]
 
 
 class Fold:
@@ -133,217 +68,126 @@ class Fold:
         self._calendar = calendar
         self._items = items
         self._grantors = frozenset((OPERATIONS, *grantors))
-        self._first_stands = {
+        self._keeps_first = {
             code: frozenset(name for name, spec in item.attributes.items() if spec.keeps == "first")
             for code, item in items.items()
         }
-        """Of each service item the attributes of which the first word stands."""
-        self._of_first_words = frozenset[str]().union(*self._first_stands.values())
+        """By service item: the attributes whose first value holds."""
+        self._first_value_names = frozenset[str]().union(*self._keeps_first.values())
+        self._handlers: dict[int, _Handler] = {
+            **_HANDLERS,
+            int(FactType.CASE_APPLIED): self._apply,
+            int(FactType.CASE_ACCEPTED): self._accept,
+            int(FactType.CASE_MILESTONE): self._reach,
+            int(FactType.CASE_EXTENDED): self._extend,
+        }
 
     def cycles(self, facts: Sequence[Fact]) -> list[Case]:
         """The cycles of a case, oldest first; `new_request` opens another. `facts` are in contract order."""
         plain = True
         for fact in facts:
-            if fact.rank not in _PLAIN:
+            if fact.type not in _PLAIN:
                 plain = False
-                if fact.rank == Rank.CORRECTION:
+                if fact.type == _CORRECTION:
                     facts = corrected(facts)
                     break
         case = Case(plain=plain)
         cycles = [case]
-        loose = _LooseEnds()
+        unsettled = _Unsettled()
+        handlers = self._handlers
         for fact in facts:
-            rank, data = fact.rank, fact.data
+            type_ = fact.type
             if fact.received > case.arrived:
                 case.arrived = fact.received
-            if rank == _ACCEPTED:
-                loose.acceptances.append(fact)
-                if case.accepted is None:
-                    case.accepted = fact
-                    case.accepted_at = fact.time
-                self._describe(case, fact)
-                self._hear(fact, loose)
-            elif rank == _COMPLETED:
-                loose.completions.append(fact)
-            elif rank == _MILESTONE:
-                case.milestones.setdefault(data["name"], []).append(fact.time)
-                if "attributes" in data:
-                    _learn(case, data["attributes"])
-                    self._hear(fact, loose)
-            elif rank == _REOPENED and data["reason"] == "new_request":
-                self._close(case, loose)
-                loose = _LooseEnds()
-                case = self._next_cycle(case, fact)
+            if type_ == _COMPLETED:  # one of the two that nearly every case has: without a call
+                unsettled.completions.append(fact)
+                continue
+            if type_ == _REOPENED and fact.data["reason"] == "new_request":
+                self._close(case, unsettled)
+                unsettled = _Unsettled()
+                case = _next_cycle(case, fact)
                 cycles.append(case)
-            else:
-                self._apply(case, fact, loose)
-        self._close(case, loose)
+                continue
+            handler = handlers.get(type_)
+            if handler is not None:
+                handler(case, fact, unsettled)
+        self._close(case, unsettled)
         return cycles
 
-    def _describe(self, case: Case, fact: Fact) -> None:
-        """Take over what an application or acceptance says about the case; the earliest acceptance names the unit."""
+    # ---- one fact, where the plan matters ------------------------------------------------------------
+    def _apply(self, case: Case, fact: Fact, unsettled: _Unsettled) -> None:
+        if case.applied is None:
+            case.applied = fact
+        _describe(case, fact)
+        self._note_first_values(fact, unsettled)
+
+    def _accept(self, case: Case, fact: Fact, unsettled: _Unsettled) -> None:
+        unsettled.acceptances.append(fact)
+        if case.accepted is None:
+            case.accepted = fact
+            case.accepted_at = fact.time
+        _describe(case, fact)
+        self._note_first_values(fact, unsettled)
+
+    def _reach(self, case: Case, fact: Fact, unsettled: _Unsettled) -> None:
         data = fact.data
-        first = fact is case.accepted or (case.accepted is None and not case.service_item)
-        if first:
-            case.service_item = data.get("service_item", case.service_item)
-            case.unit = data.get("unit", case.unit)
-            applicant = data.get("applicant")
-            if applicant is not None:
-                case.applicant = applicant
-            case.parent = data.get("parent", case.parent)
-            case.due_at = data.get("due_at", case.due_at)
-            case.committed_limit = data.get("committed_limit", case.committed_limit)
-            case.statutory_limit = data.get("statutory_limit", case.statutory_limit)
-        attributes = data.get("attributes")
-        if attributes:
-            if first:
-                _learn(case, attributes)
-            else:
-                for name, value in attributes.items():
-                    case.attributes.setdefault(name, value)
-        channel = data.get("channel")
-        if channel is not None and channel != "unknown":
-            case.channels.add(channel)
+        case.milestones.setdefault(data["name"], []).append(fact.time)
+        if "attributes" in data:
+            _update_attributes(case, data["attributes"])
+            self._note_first_values(fact, unsettled)
 
-    def _apply(self, case: Case, fact: Fact, loose: "_LooseEnds") -> None:
-        """The rarer facts of a case."""
-        data = fact.data
-        match fact.rank:
-            case Rank.CASE_APPLIED:
-                if case.applied is None:
-                    case.applied = fact
-                self._describe(case, fact)
-                self._hear(fact, loose)
-            case Rank.CASE_SUPPLEMENT_REQUESTED:
-                case.supplements.append(fact.time)
-            case Rank.CASE_REFUSED:
-                case.refused_at = fact.time
-                loose.refusals.append(fact.time)
-            case Rank.CASE_RECLASSIFIED:
-                loose.reclassify(data)
-            case Rank.CASE_NODE_STARTED:
-                limit = data.get("limit")
-                case.nodes.append(NodeSpan(data["node"], data.get("unit", ""), fact.time, None, limit))
-                if limit is not None:
-                    case.timed_nodes = True
-            case Rank.CASE_NODE_ENDED:
-                self._end_node(case, fact)
-            case Rank.CASE_SUSPENDED:
-                loose.suspended.setdefault(_pairing(fact), []).append(len(case.suspensions))
-                case.suspensions.append(Suspension(data["reason"], fact.time, None))
-            case Rank.CASE_RESUMED:
-                waiting = loose.suspended.get(_pairing(fact))
-                if waiting:
-                    index = waiting.pop(0)
-                    case.suspensions[index] = case.suspensions[index]._replace(end=fact.time)
-                else:
-                    case.anomalies.append("resumed_without_suspension")
-            case Rank.CASE_EXTENDED:
-                case.extensions.append(Extension(fact.time, data["limit"], fact.source in self._grantors))
-            case Rank.CASE_MEASURED:
-                name, amount = data["quantity"], micro(data["value"])
-                case.quantities[name] = case.quantities.get(name, 0) + amount
-                case.measured.append((fact.time, name, amount))
-                if amount < 0:
-                    case.plain = False  # a refund may have healed a breach
-            case Rank.CASE_WITHDRAWN:
-                if case.withdrawn_at is None:
-                    case.withdrawn_at = fact.time
-            case Rank.CASE_REOPENED:
-                if loose.completions:
-                    loose.completions.clear()
-                    case.reopened += 1
-                else:
-                    case.anomalies.append("reopened_without_completion")
-            case Rank.CASE_RATED:
-                if data.get("rated_by") != "default":
-                    case.rating = data["score"]
-            case Rank.CASE_JUSTIFIED:
-                _decide(case.justified, fact)
-            case Rank.CASE_CONFIRMED:
-                _decide(case.confirmed, fact)
-            case _:
-                pass
+    def _extend(self, case: Case, fact: Fact, unsettled: _Unsettled) -> None:
+        case.extensions.append(Extension(fact.time, fact.data["limit"], fact.source in self._grantors))
 
-    def _hear(self, fact: Fact, loose: "_LooseEnds") -> None:
-        """Remember the first word on attributes of which the first stands: first in the contract's order."""
-        if self._of_first_words:
-            for name in self._of_first_words.intersection(fact.data.get("attributes", ())):
-                said = loose.first_words.get(name)
-                if said is None or contract_order(fact) < contract_order(said):
-                    loose.first_words[name] = fact
+    def _note_first_values(self, fact: Fact, unsettled: _Unsettled) -> None:
+        """Remember the first value of the attributes whose first value holds: first in contract order."""
+        if self._first_value_names:
+            for name in self._first_value_names.intersection(fact.data.get("attributes", ())):
+                held = unsettled.first_values.get(name)
+                if held is None or contract_order(fact) < contract_order(held):
+                    unsettled.first_values[name] = fact
 
-    @staticmethod
-    def _end_node(case: Case, fact: Fact) -> None:
-        """Pair with the earliest open span of the same node and unit."""
-        node, unit = fact.data["node"], fact.data.get("unit", "")
-        for index, span in enumerate(case.nodes):
-            if span.node == node and span.unit == unit and span.end is None:
-                case.nodes[index] = span._replace(end=fact.time)
-                return
-        case.anomalies.append("node_ended_without_start")
-
-    def _next_cycle(self, previous: Case, fact: Fact) -> Case:
-        """A new request on an old case: a clock of its own that starts when it was reopened, unless accepted later."""
-        return Case(
-            cycle=previous.cycle + 1,
-            service_item=previous.service_item,
-            unit=previous.unit,
-            applicant=previous.applicant,
-            parent=previous.parent,
-            attributes=dict(previous.attributes),
-            committed_limit=previous.committed_limit,
-            statutory_limit=previous.statutory_limit,
-            accepted_at=fact.time,
-            timed_nodes=previous.timed_nodes,
-            plain=False,
-            arrived=fact.received,
-        )
-
-    def _close(self, case: Case, loose: "_LooseEnds") -> None:
-        """Settle what needs the whole cycle: reclassification, deemed acceptance, which completion holds."""
-        if len(loose.acceptances) > 1:
+    # ---- the end of a cycle --------------------------------------------------------------------------
+    def _close(self, case: Case, unsettled: _Unsettled) -> None:
+        """Settle what needs the whole cycle: reclassification, deemed acceptance, the completion that holds."""
+        if len(unsettled.acceptances) > 1:
             case.plain = False
-        if loose.reclassified or loose.first_words:
-            self._settle(case, loose)
+        if unsettled.reclassified or unsettled.first_values:
+            self._settle_attributes(case, unsettled)
+        holding: Sequence[Fact] = unsettled.acceptances
         item = self._items.get(case.service_item)
-        if case.suspensions and item is not None and item.suspension_maximum:
-            case.suspensions = [self._aged(span, item, case) for span in case.suspensions]
-        holding: Sequence[Fact] = loose.acceptances
-        if case.applied is not None and item is not None and item.permit:
-            holding = self._deem(case, loose)
+        if item is not None:
+            if case.suspensions and item.suspension_maximum:
+                case.suspensions = [self._limited(span, item, case) for span in case.suspensions]
+            if case.applied is not None and item.permit:
+                holding = self._deem_accepted(case, unsettled)
         if len(holding) > 1:
             case.anomalies.append("second_acceptance")
-        if not loose.completions:
-            return
+        if unsettled.completions:
+            self._settle_completion(case, unsettled)
+
+    def _settle_completion(self, case: Case, unsettled: _Unsettled) -> None:
+        """The first completion that is not before the acceptance holds."""
         start = case.accepted_at if case.accepted_at is not None else case.applied and case.applied.time
         if start is None:
-            case.completed = loose.completions[0]  # kept; an orphan once it has stayed alone for long
+            case.completed = unsettled.completions[0]  # an orphan, once it has stayed alone for long
             return
-        for fact in loose.completions:
+        for fact in unsettled.completions:
             if fact.time >= start:
-                self._complete(case, fact, loose)
+                self._complete(case, fact, unsettled)
                 break
             case.anomalies.append("completed_before_acceptance")
 
-    def _settle(self, case: Case, loose: "_LooseEnds") -> None:
-        """The first word stands where it is to stand; what a reclassification says goes before everything."""
-        self._reclassify(case, loose)
-        if loose.first_words:
-            for name in self._first_stands.get(case.service_item, frozenset()) & loose.first_words.keys():
-                case.attributes[name] = loose.first_words[name].data["attributes"][name]
-            self._reclassify(case, loose)
+    def _settle_attributes(self, case: Case, unsettled: _Unsettled) -> None:
+        """Apply reclassifications before everything, then the first values of the attributes that keep them."""
+        _reclassify(case, unsettled)
+        if unsettled.first_values:
+            for name in self._keeps_first.get(case.service_item, frozenset()) & unsettled.first_values.keys():
+                case.attributes[name] = unsettled.first_values[name].data["attributes"][name]
+            _reclassify(case, unsettled)
 
-    @staticmethod
-    def _reclassify(case: Case, loose: "_LooseEnds") -> None:
-        for name, value in loose.reclassified.items():
-            if name == "attributes":
-                case.attributes.update(value)
-            else:
-                setattr(case, name, value)
-
-    def _complete(self, case: Case, fact: Fact, loose: "_LooseEnds") -> None:
-        """Take over the completion that holds; one that was void says nothing of the case."""
+    def _complete(self, case: Case, fact: Fact, unsettled: _Unsettled) -> None:
+        """Take over the completion that holds; a void one adds nothing to the case."""
         case.completed = fact
         case.completed_at = fact.time
         data = fact.data
@@ -352,122 +196,248 @@ class Fold:
         if channel is not None and channel != "unknown":
             case.channels.add(channel)
         if "attributes" in data:
-            _learn(case, data["attributes"])
-            self._hear(fact, loose)
-            self._settle(case, loose)
+            _update_attributes(case, data["attributes"])
+            self._note_first_values(fact, unsettled)
+            self._settle_attributes(case, unsettled)
 
-    def _deem(self, case: Case, loose: "_LooseEnds") -> Sequence[Fact]:
-        """Acceptance is deemed on application at once; a supplement asked for (or a refusal) within 5 working days
-        undoes it, and the next acceptance starts the clock (行政许可法 §32). Returns the acceptances that count."""
+    def _deem_accepted(self, case: Case, unsettled: _Unsettled) -> Sequence[Fact]:
+        """Acceptance is deemed on application at once; a supplement request (or a refusal) within 5 working days undoes
+        it, and the next acceptance starts the clock (行政许可法 §32). Returns the acceptances that count."""
         assert case.applied is not None
-        applied, acceptances = case.applied.time, loose.acceptances
-        last = self._calendar.add_working_days(self._zone.day(applied), DEEMED_ACCEPTANCE_DAYS)
-        asked = [at for at in (*case.supplements, *loose.refusals) if at >= applied and self._zone.day(at) <= last]
-        if not asked:
+        applied, acceptances = case.applied.time, unsettled.acceptances
+        undone_at = self._deemed_undone_at(applied, (*case.supplements, *unsettled.refusals))
+        if undone_at is None:
             case.accepted_at = applied
             return acceptances
-        since = max(asked)
-        holding = [fact for fact in acceptances if fact.time >= since]
+        holding = [fact for fact in acceptances if fact.time >= undone_at]
         first = case.accepted
         case.accepted = holding[0] if holding else None
         case.accepted_at = holding[0].time if holding else None
         if holding and case.accepted is not first:
-            self._describe(case, holding[0])
-            self._settle(case, loose)
+            _describe(case, holding[0])
+            self._settle_attributes(case, unsettled)
         return holding
 
-    def _aged(self, span: Suspension, item: ServiceItem, case: Case) -> Suspension:
-        """A suspension older than its reason's maximum: the clock runs again from then on."""
+    def _deemed_undone_at(self, applied: Instant, requests: Collection[Instant]) -> Instant | None:
+        """The last request or refusal that undoes a deemed acceptance; None if none came in time."""
+        last_day = self._calendar.add_working_days(self._zone.day(applied), DEEMED_ACCEPTANCE_DAYS)
+        return max((at for at in requests if at >= applied and self._zone.day(at) <= last_day), default=None)
+
+    def _limited(self, span: Suspension, item: ServiceItem, case: Case) -> Suspension:
+        """A suspension ends at its reason's maximum at the latest: the clock runs again from then on."""
         maximum = item.suspension_maximum.get(span.reason)
         if maximum is None:
             return span
-        zone, calendar = self._zone, self._calendar
-        day = zone.day(span.start)
-        if maximum.unit in _IN_MINUTES:
-            hours = self._hours(case.unit, case.service_item)
-            end = due(maximum, span.start, Ends.DAY, zone=zone, calendar=calendar, hours=hours) + 1
-        elif maximum.unit == LimitUnit.WORKING_DAYS:
-            end = zone.midnight(calendar.add_working_days(day, maximum.amount) + 1)
-        elif maximum.unit == LimitUnit.MONTHS:
-            end = zone.midnight(calendar.add_months(day, maximum.amount) + 1)
-        else:
-            end = zone.midnight(day + maximum.amount + 1)
+        end = self._end_of(maximum, span.start, case)
         return span._replace(end=end) if span.end is None or span.end > end else span
 
-
-class _LooseEnds:
-    """What can only be settled when all facts of a cycle have been read."""
-
-    __slots__ = ("acceptances", "completions", "first_words", "reclassified", "refusals", "suspended")
-
-    def __init__(self) -> None:
-        self.acceptances: list[Fact] = []
-        self.refusals: list[Instant] = []
-        self.completions: list[Fact] = []
-        self.suspended: dict[tuple[str, str, str], list[int]] = {}
-        """Open suspensions by pairing, oldest first, as indices into the case's suspensions."""
-        self.first_words: dict[str, Fact] = {}
-        """By attribute of which the first word stands: who said it first."""
-        self.reclassified: dict[str, Any] = {}
-        """What reclassifications say, the latest of each field: it holds from the start of the case."""
-
-    def reclassify(self, data: Mapping[str, Any]) -> None:
-        for name, value in data.items():
-            if name == "attributes":
-                self.reclassified.setdefault(name, {}).update(value)
-            else:
-                self.reclassified[name] = value
+    def _end_of(self, maximum: Limit, start: Instant, case: Case) -> Instant:
+        """The instant at which a suspension that began at `start` has reached its maximum."""
+        zone, calendar = self._zone, self._calendar
+        if maximum.unit in _IN_MINUTES:
+            hours = self._hours(case.unit, case.service_item)
+            return due(maximum, start, Ends.DAY, zone=zone, calendar=calendar, hours=hours) + 1
+        day = zone.day(start)
+        if maximum.unit == LimitUnit.WORKING_DAYS:
+            return zone.midnight(calendar.add_working_days(day, maximum.amount) + 1)
+        if maximum.unit == LimitUnit.MONTHS:
+            return zone.midnight(calendar.add_months(day, maximum.amount) + 1)
+        return zone.midnight(day + maximum.amount + 1)
 
 
-OPERATIONS = "/operations"
-"""The source of the operations centre, whose decisions are facts like any other."""
-
-_ACCEPTED, _COMPLETED, _MILESTONE, _REOPENED = (
-    int(Rank.CASE_ACCEPTED),
-    int(Rank.CASE_COMPLETED),
-    int(Rank.CASE_MILESTONE),
-    int(Rank.CASE_REOPENED),
-)
-_PLAIN = frozenset(
-    int(rank)
-    for rank in (
-        Rank.CASE_APPLIED,
-        Rank.CASE_ACCEPTED,
-        Rank.CASE_MILESTONE,
-        Rank.CASE_NODE_STARTED,
-        Rank.CASE_NODE_ENDED,
-        Rank.CASE_MEASURED,
-        Rank.CASE_COMPLETED,
-        Rank.CASE_RATED,
-    )
-)
+# ---- one fact, where the plan does not matter ------------------------------------------------------------
+def _request_supplement(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
+    case.supplements.append(fact.time)
 
 
-_IN_MINUTES = (LimitUnit.MINUTES, LimitUnit.WORKING_MINUTES)
+def _refuse(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
+    case.refused_at = fact.time
+    unsettled.refusals.append(fact.time)
+
+
+def _note_reclassification(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
+    unsettled.reclassify(fact.data)
+
+
+def _start_node(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
+    data = fact.data
+    limit = data.get("limit")
+    case.nodes.append(NodeSpan(data["node"], data.get("unit", ""), fact.time, None, limit))
+    if limit is not None:
+        case.timed_nodes = True
+
+
+def _end_node(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
+    """Pair with the earliest open span of the same node and unit."""
+    node, unit = fact.data["node"], fact.data.get("unit", "")
+    for index, span in enumerate(case.nodes):
+        if span.node == node and span.unit == unit and span.end is None:
+            case.nodes[index] = span._replace(end=fact.time)
+            return
+    case.anomalies.append("node_ended_without_start")
+
+
+def _suspend(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
+    unsettled.suspended.setdefault(_pairing(fact), []).append(len(case.suspensions))
+    case.suspensions.append(Suspension(fact.data["reason"], fact.time, None))
+
+
+def _resume(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
+    """Pair with the earliest open suspension."""
+    waiting = unsettled.suspended.get(_pairing(fact))
+    if waiting:
+        index = waiting.pop(0)
+        case.suspensions[index] = case.suspensions[index]._replace(end=fact.time)
+    else:
+        case.anomalies.append("resumed_without_suspension")
+
+
+def _pairing(fact: Fact) -> tuple[str, str, str]:
+    """What a suspension and its resumption have in common."""
+    return fact.source, fact.data.get("unit", ""), fact.data["reason"]
+
+
+def _measure(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
+    name, amount = fact.data["quantity"], micro(fact.data["value"])
+    case.quantities[name] = case.quantities.get(name, 0) + amount
+    case.measured.append((fact.time, name, amount))
+    if amount < 0:
+        case.plain = False  # a refund may have healed a breach
+
+
+def _withdraw(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
+    if case.withdrawn_at is None:
+        case.withdrawn_at = fact.time
+
+
+def _reopen(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
+    """Declare the completions so far void."""
+    if unsettled.completions:
+        unsettled.completions.clear()
+        case.reopened += 1
+    else:
+        case.anomalies.append("reopened_without_completion")
+
+
+def _rate(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
+    if fact.data.get("rated_by") != "default":
+        case.rating = fact.data["score"]
+
+
+def _justify(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
+    _decide(case.justified, fact)
+
+
+def _confirm(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
+    _decide(case.confirmed, fact)
 
 
 def _decide(decisions: MutableMapping[str, Decision], fact: Fact) -> None:
-    """The last word, for one promise. A request does not undo a decision, nor an earlier request."""
+    """The last decision holds, for one promise. A request does not undo a decision, nor an earlier request."""
     data = fact.data
     kpi, decision = data["kpi"], data["decision"]
     if decision != "requested" or kpi not in decisions:
         decisions[kpi] = Decision(decision, fact.time, data.get("reason", ""))
 
 
-def _learn(case: Case, attributes: Mapping[str, Any]) -> None:
-    """The last word on each attribute stands. One that was another before may have made a miss of the case, or put it
-    among others."""
+_HANDLERS: Final[Mapping[int, _Handler]] = {
+    int(FactType.CASE_SUPPLEMENT_REQUESTED): _request_supplement,
+    int(FactType.CASE_REFUSED): _refuse,
+    int(FactType.CASE_RECLASSIFIED): _note_reclassification,
+    int(FactType.CASE_NODE_STARTED): _start_node,
+    int(FactType.CASE_NODE_ENDED): _end_node,
+    int(FactType.CASE_SUSPENDED): _suspend,
+    int(FactType.CASE_RESUMED): _resume,
+    int(FactType.CASE_MEASURED): _measure,
+    int(FactType.CASE_WITHDRAWN): _withdraw,
+    int(FactType.CASE_REOPENED): _reopen,
+    int(FactType.CASE_RATED): _rate,
+    int(FactType.CASE_JUSTIFIED): _justify,
+    int(FactType.CASE_CONFIRMED): _confirm,
+}
+"""Type of a fact → what it adds to a case, beside those for which the plan matters."""
+
+
+# ---- what a case says of itself --------------------------------------------------------------------------
+def _describe(case: Case, fact: Fact) -> None:
+    """Take over the description of the case from an application or acceptance; the earliest acceptance names the
+    unit."""
+    data = fact.data
+    first = fact is case.accepted or (case.accepted is None and not case.service_item)
+    if first:
+        _identify(case, data)
+    attributes = data.get("attributes")
+    if attributes:
+        if first:
+            _update_attributes(case, attributes)
+        else:
+            for name, value in attributes.items():
+                case.attributes.setdefault(name, value)
+    channel = data.get("channel")
+    if channel is not None and channel != "unknown":
+        case.channels.add(channel)
+
+
+def _identify(case: Case, data: Mapping[str, Any]) -> None:
+    case.service_item = data.get("service_item", case.service_item)
+    case.unit = data.get("unit", case.unit)
+    applicant = data.get("applicant")
+    if applicant is not None:
+        case.applicant = applicant
+    case.parent = data.get("parent", case.parent)
+    case.due_at = data.get("due_at", case.due_at)
+    case.committed_limit = data.get("committed_limit", case.committed_limit)
+    case.statutory_limit = data.get("statutory_limit", case.statutory_limit)
+
+
+def _update_attributes(case: Case, attributes: Mapping[str, Any]) -> None:
+    """The last value of each attribute holds. A changed value may have turned a miss into something else, or moved the
+    case into another population: the case is not plain any more."""
     held = case.attributes
     if case.plain and held and any(held.get(name, value) != value for name, value in attributes.items()):
         case.plain = False
     held.update(attributes)
 
 
-def _pairing(fact: Fact) -> tuple[str, str, str]:
-    """Under what suspension and resumption find each other."""
-    return fact.source, fact.data.get("unit", ""), fact.data["reason"]
+def _reclassify(case: Case, unsettled: _Unsettled) -> None:
+    for name, value in unsettled.reclassified.items():
+        if name == "attributes":
+            case.attributes.update(value)
+        else:
+            setattr(case, name, value)
 
 
-def micro(value: float) -> int:
-    """A measured value in millionths, exactly as it was written."""
-    return int((Decimal(str(value)) * MICRO).to_integral_value())
+def _next_cycle(previous: Case, fact: Fact) -> Case:
+    """A new request on an old case: a clock of its own that starts when it was reopened, unless accepted later."""
+    return Case(
+        cycle=previous.cycle + 1,
+        service_item=previous.service_item,
+        unit=previous.unit,
+        applicant=previous.applicant,
+        parent=previous.parent,
+        attributes=dict(previous.attributes),
+        committed_limit=previous.committed_limit,
+        statutory_limit=previous.statutory_limit,
+        accepted_at=fact.time,
+        timed_nodes=previous.timed_nodes,
+        plain=False,
+        arrived=fact.received,
+    )
+
+
+_CORRECTION, _REOPENED = int(FactType.CORRECTION), int(FactType.CASE_REOPENED)
+_COMPLETED = int(FactType.CASE_COMPLETED)
+_PLAIN: Final = frozenset(
+    int(each)
+    for each in (
+        FactType.CASE_APPLIED,
+        FactType.CASE_ACCEPTED,
+        FactType.CASE_MILESTONE,
+        FactType.CASE_NODE_STARTED,
+        FactType.CASE_NODE_ENDED,
+        FactType.CASE_MEASURED,
+        FactType.CASE_COMPLETED,
+        FactType.CASE_RATED,
+    )
+)
+_IN_MINUTES = (LimitUnit.MINUTES, LimitUnit.WORKING_MINUTES)

@@ -3,32 +3,34 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from services.domain.history.fold import corrected, micro, replacement
-from services.domain.intake.facts import Fact, Rank
+from services.domain.history.case import micro
+from services.domain.history.corrections import corrected, replacement
+from services.domain.history.known_at import by_arrival, known_at
+from services.domain.intake.facts import Fact, FactType
 from services.domain.time.zone import Instant
 
 
 class EntryState(NamedTuple):
-    """An entry from one moment on: its whole state, or None once retired."""
+    """A catalogue entry from one moment on: its whole state, or None once retired."""
 
     since: Instant
     unit: str
     attributes: Mapping[str, Any] | None
 
 
-class Entry(NamedTuple):
+class CatalogueEntry(NamedTuple):
     """An entry of a catalogue (rule 6) with its history, oldest first."""
 
     collection: str
     states: tuple[EntryState, ...]
-    told: Sequence[Fact] = ()
-    """What it was told by, corrections among it."""
+    facts: Sequence[Fact] = ()
+    """All facts of it, corrections among them."""
     confirmed: frozenset[str] = frozenset()
     """The promises for which the operations centre confirmed it."""
 
-    def known_by(self, at: Instant) -> "Entry | None":
-        """The entry as it stood then, by what had been said then."""
-        return entry_of(corrected([fact for fact in self.told if fact.time <= at and fact.received <= at]))
+    def known_by(self, at: Instant) -> "CatalogueEntry | None":
+        """The entry as it was known at an instant."""
+        return entry_of(corrected(known_at(self.facts, at)))
 
 
 class Fulfilment(NamedTuple):
@@ -39,12 +41,12 @@ class Fulfilment(NamedTuple):
     period: str
     time: Instant
     received: Instant
-    """When it arrived: a report that is only heard of after its due day is a late entry (rule 14)."""
+    """When it arrived: a report that arrives only after its due day is a late entry (rule 14)."""
     confirmed: frozenset[str] = frozenset()
     """The promises for which the operations centre confirmed it."""
 
 
-class Count(NamedTuple):
+class ReportedAmounts(NamedTuple):
     """What a report said, in millionths."""
 
     numerator: int
@@ -58,112 +60,122 @@ class Report(NamedTuple):
     quantity: str
     unit: str
     period: str
-    counts: tuple[Count, ...]
-    """Each that has ever stood, in the order of arrival: sent again under its subject, a figure replaces the one
-    before. The last stands."""
+    versions: tuple[ReportedAmounts, ...]
+    """In the order of arrival. A figure that is sent again under its subject replaces the one before: the last one
+    holds."""
     confirmed: frozenset[str] = frozenset()
     """The promises for which the operations centre confirmed it."""
 
 
-def entry_of(facts: Sequence[Fact], told: Sequence[Fact] = ()) -> Entry | None:
-    """The entry that `item.upserted` and `item.retired` describe; None without any. Corrections are applied to `facts`
-    already, and not yet to what was `told`."""
+def entry_of(facts: Sequence[Fact], uncorrected: Sequence[Fact] = ()) -> CatalogueEntry | None:
+    """The entry that `item.upserted` and `item.retired` describe; None without any. `facts`: with corrections applied;
+    `uncorrected`: the same facts as they arrived."""
     states, collection = [], ""
     for fact in facts:
-        if fact.rank == Rank.ITEM_UPSERTED:
+        if fact.type == FactType.ITEM_UPSERTED:
             collection = fact.data["collection"]
             states.append(EntryState(fact.time, fact.data["unit"], fact.data.get("attributes", {})))
-        elif fact.rank == Rank.ITEM_RETIRED:
+        elif fact.type == FactType.ITEM_RETIRED:
             collection = fact.data.get("collection", collection)
             states.append(EntryState(fact.time, fact.data.get("unit", ""), None))
-    return Entry(collection, tuple(states), told, _confirmed(told)) if states else None
+    return CatalogueEntry(collection, tuple(states), uncorrected, _confirmed(uncorrected)) if states else None
 
 
-def fulfilments_of(facts: Sequence[Fact], told: Sequence[Fact] = ()) -> list[Fulfilment]:
-    """The earliest fulfilment of each (duty, unit, period) among the facts of a key. Corrections are applied to `facts`
-    already, and not yet to what was `told`."""
+# ---- duties ------------------------------------------------------------------------------------------------
+DutyOf = tuple[str, str, str]
+"""Duty, unit, period."""
+_Fulfilled = tuple[str, str, Instant, DutyOf]
+"""Source and id of an event, and the time and duty that it, or a correction of it, gives."""
+
+
+def fulfilments_of(facts: Sequence[Fact], uncorrected: Sequence[Fact] = ()) -> list[Fulfilment]:
+    """The earliest fulfilment of each (duty, unit, period) among the facts of a key. `facts`: with corrections applied;
+    `uncorrected`: the same facts as they arrived."""
     found: dict[DutyOf, Fulfilment] = {}
     confirmed = _confirmed(facts)
-    heard = _fulfilments_heard(told)
+    corrected_arrivals = _arrivals_of_corrected(uncorrected)
     for fact in facts:
-        if fact.rank == Rank.DUTY_FULFILLED:
+        if fact.type == FactType.DUTY_FULFILLED:
             identity = _duty_of(fact)
-            received = heard.get((fact.source, fact.id, fact.time, identity), fact.received)
+            received = corrected_arrivals.get((fact.source, fact.id, fact.time, identity), fact.received)
             found.setdefault(identity, Fulfilment(*identity, fact.time, received, confirmed))
     return list(found.values())
 
 
-DutyOf = tuple[str, str, str]
-"""Duty, unit, period."""
-
-
-def _fulfilments_heard(told: Sequence[Fact]) -> Mapping[tuple[str, str, Instant, DutyOf], Instant]:
-    """Of what was corrected: when each fulfilment, of an event, a time and a duty, was first heard of: one that a
-    correction made another arrives with the correction."""
-    corrections = [fact for fact in told if fact.rank == Rank.CORRECTION and fact.data.get("event") is not None]
-    if not corrections:
+def _arrivals_of_corrected(facts: Sequence[Fact]) -> Mapping[_Fulfilled, Instant]:
+    """When each fulfilment first arrived, where anything is corrected: a fulfilment to which a correction gives another
+    time or duty arrives with the correction."""
+    if not any(_replaces(fact) for fact in facts):
         return {}
-    originals = {(fact.source, fact.id): fact for fact in told if fact.rank != Rank.CORRECTION}
-    said = list(originals.values())
-    for fact in corrections:
-        original = originals.get((fact.source, fact.data["of"]))
+    arrivals: dict[_Fulfilled, Instant] = {}
+    for fact in _with_replacements(facts):
+        if fact.type == FactType.DUTY_FULFILLED:
+            fulfilled = fact.source, fact.id, fact.time, _duty_of(fact)
+            arrivals[fulfilled] = min(arrivals.get(fulfilled, fact.received), fact.received)
+    return arrivals
+
+
+def _with_replacements(facts: Sequence[Fact]) -> Iterator[Fact]:
+    """The facts, and what each correction puts in the place of one of them, from its arrival on."""
+    originals = {(fact.source, fact.id): fact for fact in facts if fact.type != FactType.CORRECTION}
+    yield from originals.values()
+    for fact in facts:
+        original = originals.get((fact.source, fact.data["of"])) if _replaces(fact) else None
         if original is not None:
             arrival = max(fact.received, original.received)
-            said.append(replacement(original, fact.data["event"])._replace(received=arrival))
-    heard: dict[tuple[str, str, Instant, DutyOf], Instant] = {}
-    for fact in said:
-        if fact.rank == Rank.DUTY_FULFILLED:
-            told_as = fact.source, fact.id, fact.time, _duty_of(fact)
-            heard[told_as] = min(heard.get(told_as, fact.received), fact.received)
-    return heard
+            yield replacement(original, fact.data["event"])._replace(received=arrival)
+
+
+def _replaces(fact: Fact) -> bool:
+    """Whether it is a correction that puts another event in the place of its target."""
+    return fact.type == FactType.CORRECTION and fact.data.get("event") is not None
 
 
 def _duty_of(fact: Fact) -> DutyOf:
     return fact.data["duty"], fact.data["unit"], fact.data["period"]
 
 
-def reports_of(facts: Sequence[Fact]) -> list[Report]:
-    """The figure of each (quantity, unit, period) among the facts of a key, corrections not yet applied: of several the
-    greatest (time, id), with what stood before it at each arrival."""
-    if not any(fact.rank in _ABOUT_FIGURES for fact in facts):
-        return []
-    stood: dict[FigureOf, list[Count]] = {}
-    standing: Mapping[FigureOf, Fact] = {}
-    for arrival, standing, changed in _arrivals(facts):
-        for identity in changed:
-            data = standing[identity].data
-            amounts = micro(data["numerator"]), micro(data["denominator"])
-            counts = stood.setdefault(identity, [])
-            if not counts or counts[-1][:2] != amounts:
-                counts.append(Count(*amounts, arrival))
-    confirmed = _confirmed(facts)
-    return [Report(*identity, tuple(stood[identity]), confirmed) for identity in standing]
-
-
+# ---- figures -----------------------------------------------------------------------------------------------
 FigureOf = tuple[str, str, str]
 """Quantity, unit, period."""
+_ABOUT_FIGURES = (FactType.FIGURE_REPORTED, FactType.CORRECTION)
 
 
-def _arrivals(facts: Sequence[Fact]) -> Iterator[tuple[Instant, Mapping[FigureOf, Fact], Iterable[FigureOf]]]:
-    """After each arrival what stands, and what of it may have changed."""
-    arrived: dict[Instant, list[Fact]] = {}
-    for fact in facts:
-        arrived.setdefault(fact.received, []).append(fact)
-    if any(fact.rank == Rank.CORRECTION for fact in facts):
-        known: list[Fact] = []
-        for arrival in sorted(arrived):
-            known += arrived[arrival]
-            corrected_so_far = _standing({}, corrected(known))
-            yield arrival, corrected_so_far, corrected_so_far
-        return
-    standing: dict[FigureOf, Fact] = {}
-    for arrival in sorted(arrived):
-        told = dict.fromkeys(map(_figure_of, _reported(arrived[arrival])))
-        yield arrival, _standing(standing, arrived[arrival]), told
+def reports_of(facts: Sequence[Fact]) -> list[Report]:
+    """The figure of each (quantity, unit, period) among the facts of a key, corrections not yet applied. Of several the
+    one with the greatest (time, id) holds; those that held before, at each arrival, come with it."""
+    if not any(fact.type in _ABOUT_FIGURES for fact in facts):
+        return []
+    versions: dict[FigureOf, list[ReportedAmounts]] = {}
+    latest: Mapping[FigureOf, Fact] = {}
+    for arrival, latest, changed in _latest_by_arrival(facts):
+        for identity in changed:
+            data = latest[identity].data
+            amounts = micro(data["numerator"]), micro(data["denominator"])
+            held = versions.setdefault(identity, [])
+            if not held or held[-1][:2] != amounts:
+                held.append(ReportedAmounts(*amounts, arrival))
+    confirmed = _confirmed(facts)
+    return [Report(*identity, tuple(versions[identity]), confirmed) for identity in latest]
 
 
-def _standing(held: dict[FigureOf, Fact], facts: Iterable[Fact]) -> dict[FigureOf, Fact]:
-    """What stands when these are told, too."""
+def _latest_by_arrival(facts: Sequence[Fact]) -> Iterator[tuple[Instant, Mapping[FigureOf, Fact], Iterable[FigureOf]]]:
+    """After each arrival the figures that hold, and those of them that may have changed."""
+    has_corrections = any(fact.type == FactType.CORRECTION for fact in facts)
+    arrived: list[Fact] = []
+    latest: dict[FigureOf, Fact] = {}
+    for arrival, new in by_arrival(facts):
+        if has_corrections:
+            arrived += new
+            latest = _updated({}, corrected(arrived))
+            yield arrival, latest, latest
+        else:
+            changed = dict.fromkeys(map(_figure_of, _reported(new)))
+            yield arrival, _updated(latest, new), changed
+
+
+def _updated(held: dict[FigureOf, Fact], facts: Iterable[Fact]) -> dict[FigureOf, Fact]:
+    """The figures that hold when these facts are added."""
     for fact in _reported(facts):
         identity = _figure_of(fact)
         before = held.get(identity)
@@ -173,17 +185,14 @@ def _standing(held: dict[FigureOf, Fact], facts: Iterable[Fact]) -> dict[FigureO
 
 
 def _reported(facts: Iterable[Fact]) -> list[Fact]:
-    return [fact for fact in facts if fact.rank == Rank.FIGURE_REPORTED]
+    return [fact for fact in facts if fact.type == FactType.FIGURE_REPORTED]
 
 
 def _figure_of(fact: Fact) -> FigureOf:
     return fact.data["quantity"], fact.data["unit"], fact.data["period"]
 
 
-_ABOUT_FIGURES = (Rank.FIGURE_REPORTED, Rank.CORRECTION)
-
-
 def _confirmed(facts: Sequence[Fact]) -> frozenset[str]:
-    """The promises for which the operations centre's last word confirmed what arrived late."""
-    decisions = {fact.data["kpi"]: fact.data["decision"] for fact in facts if fact.rank == Rank.CASE_CONFIRMED}
+    """The promises for which the operations centre's last decision confirmed what arrived late."""
+    decisions = {fact.data["kpi"]: fact.data["decision"] for fact in facts if fact.type == FactType.CASE_CONFIRMED}
     return frozenset(kpi for kpi, decision in decisions.items() if decision == "accepted")

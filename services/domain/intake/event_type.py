@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from services.domain.intake.entitlements import PlanReferences
 from services.domain.intake.events import MODELS, Envelope
-from services.domain.intake.facts import RANK_OF, Rank
+from services.domain.intake.facts import FACT_TYPE_OF, FactType
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.intake.validation_messages import data_fields, data_validator, refusal_of, unknown_type
 
@@ -34,14 +34,14 @@ class EventType(NamedTuple):
         changes_clock = name in ("case.suspended", "case.resumed")
         return cls(
             name=name,
-            rank=int(RANK_OF[name]),
+            rank=int(FACT_TYPE_OF[name]),
             validate=TypeAdapter(model).validator.validate_python,
             validate_data=data_validator(model),
             references=PlanReferences.of(name, model),
             defaults={name: field.default for name, field in fields.items() if field.default is not None},
             has_due_at="due_at" in fields,
             always={"reason": fields["reason"].default} if changes_clock else {},
-            is_checked_whole=RANK_OF[name] in (Rank.CORRECTION, Rank.SOURCE_HEARTBEAT),
+            is_checked_whole=FACT_TYPE_OF[name] in (FactType.CORRECTION, FactType.SOURCE_HEARTBEAT),
         )
 
     def has_good_data(self, data: object) -> bool:
@@ -55,7 +55,7 @@ class EventType(NamedTuple):
     def validated(self, event: dict[str, Any]) -> Envelope:
         """The whole event, validated. Refused says what is wrong with it."""
         try:
-            return self.validate(_with_whole_replacement(event) if self.rank == Rank.CORRECTION else event)
+            return self.validate(_with_whole_replacement(event) if self.rank == FactType.CORRECTION else event)
         except ValidationError as error:
             raise refusal_of(error, self.name) from None
 
@@ -68,7 +68,7 @@ def _with_whole_replacement(event: dict[str, Any]) -> dict[str, Any]:
     if type(data) is not dict or type(replacement) is not dict:
         return event
     kind = replacement.get("type")
-    if kind == Rank.CORRECTION.event_type:
+    if kind == FactType.CORRECTION.event_type:
         raise bad_correction(
             "data.event.type",
             "a correction is not corrected",

@@ -1,15 +1,20 @@
-"""A fact: one admitted event as a case keeps it, with its order and its identity (docs/contract.md)."""
+"""A fact: one admitted event as a case keeps it. Its type, order and identity are defined here (docs/contract.md)."""
 
 import hashlib
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from services.domain.time.zone import Instant
 
 
-class Rank(IntEnum):
-    """The place of an event type in the contract's table; it orders facts of the same instant."""
+class FactType(IntEnum):
+    """The type of an event, as a fact keeps it.
+
+    The number is the code in stored rows and their changelog. It is frozen: a new type takes the next free number, and
+    the number of a type that is given up is never used again. It says nothing about order (`CONTRACT_ORDER`) or about
+    what a type is (`CASE_TYPES`, `DECISIONS`).
+    """
 
     CASE_APPLIED = 0
     CASE_ACCEPTED = 1
@@ -39,10 +44,54 @@ class Rank(IntEnum):
     @property
     def event_type(self) -> str:
         """The `type` attribute on the wire, e.g. `case.accepted`."""
-        return "correction" if self is Rank.CORRECTION else self.name.lower().replace("_", ".", 1)
+        return "correction" if self is FactType.CORRECTION else self.name.lower().replace("_", ".", 1)
 
 
-RANK_OF: Mapping[str, Rank] = {rank.event_type: rank for rank in Rank}
+FACT_TYPE_OF: Mapping[str, FactType] = {each.event_type: each for each in FactType}
+"""`type` attribute on the wire → type."""
+
+CONTRACT_ORDER: Final = (
+    FactType.CASE_APPLIED,
+    FactType.CASE_ACCEPTED,
+    FactType.CASE_SUPPLEMENT_REQUESTED,
+    FactType.CASE_REFUSED,
+    FactType.CASE_RECLASSIFIED,
+    FactType.CASE_MILESTONE,
+    FactType.CASE_NODE_STARTED,
+    FactType.CASE_NODE_ENDED,
+    FactType.CASE_SUSPENDED,
+    FactType.CASE_RESUMED,
+    FactType.CASE_EXTENDED,
+    FactType.CASE_MEASURED,
+    FactType.CASE_COMPLETED,
+    FactType.CASE_WITHDRAWN,
+    FactType.CASE_REOPENED,
+    FactType.CASE_RATED,
+    FactType.CASE_JUSTIFIED,
+    FactType.CASE_CONFIRMED,
+    FactType.CORRECTION,
+    FactType.ITEM_UPSERTED,
+    FactType.ITEM_RETIRED,
+    FactType.DUTY_FULFILLED,
+    FactType.FIGURE_REPORTED,
+    FactType.SOURCE_HEARTBEAT,
+)
+"""The types in the order of the contract's table. It orders facts of the same instant. A new type goes where it
+belongs: no stored fact changes by that."""
+CONTRACT_PLACE: Mapping[int, int] = {int(each): place for place, each in enumerate(CONTRACT_ORDER)}
+"""Code of a type → its place in the contract's table."""
+
+
+def contract_place(event_type: str) -> int:
+    """The place in the contract's table of a `type` attribute."""
+    return CONTRACT_PLACE[FACT_TYPE_OF[event_type]]
+
+
+DECISIONS: Final = frozenset((int(FactType.CASE_JUSTIFIED), int(FactType.CASE_CONFIRMED)))
+"""Codes of the decisions of the operations centre. One may be about a case, or about a catalogue entry, a duty or a
+figure."""
+CASE_TYPES: Final = frozenset(int(each) for each in FactType if each.name.startswith("CASE_"))
+"""Codes of the events about cases, decisions among them."""
 
 KEY_SEPARATOR = "\x1f"
 
@@ -53,18 +102,18 @@ def case_key(owner: str, subject: str) -> str:
 
 
 class Fact(NamedTuple):
-    """One event, admitted and normalised. Tuples order facts as docs/contract.md says: time, rank, source, id."""
+    """One event, admitted and normalised."""
 
     time: Instant
     """When it happened, microseconds since the epoch."""
-    rank: int
-    """Its type, as `Rank`."""
+    type: int
+    """Its type: the code of a `FactType`."""
     source: str
     id: str
     received: Instant
     """When it arrived (`receivedat`)."""
     digest: str
-    """First 32 hex digits of the SHA-256 of the canonical payload: equal for a duplicate, different for a conflict."""
+    """First 32 hex digits of the SHA-256 of the canonical payload: separates a duplicate from a conflict."""
     data: Mapping[str, Any]
     """The event's `data` as validated, without fields left unknown."""
     recorded: Instant | None = None

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.domain.intake.events import text_of
-from services.domain.intake.facts import KEY_SEPARATOR, Fact, Rank
+from services.domain.intake.facts import KEY_SEPARATOR, Fact, FactType
 
 
 def serialize(key: str, fact: Fact) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def serialize(key: str, fact: Fact) -> dict[str, Any]:
         "specversion": "1.0",
         "id": fact.id,
         "source": fact.source,
-        "type": Rank(fact.rank).event_type,
+        "type": FactType(fact.type).event_type,
         "subject": subject,
         "time": text_of(fact.time),
     }

@@ -2,7 +2,7 @@
 
 from services.domain.history.case import Case
 from services.domain.plan.plan import Promise
-from services.domain.sums.tally import EVER, Cell, Cells
+from services.domain.sums.tally import EVER, TallyAmounts, TallyField
 from services.domain.time.zone import Instant, Zone
 
 NOTHING_DELIVERED = frozenset(("refused", "terminated"))
@@ -48,13 +48,13 @@ class Binding:
         return case.service_item if self._by_item else "-"
 
 
-def marks(case: Case, pauses: object) -> Cells:
+def marks(case: Case, pauses: object) -> TallyAmounts:
     """What is counted beside a matured case: suspended, extended."""
-    cells: Cells = ()
+    cells: TallyAmounts = ()
     if pauses:
-        cells += ((Cell.SUSPENDED, 1),)
+        cells += ((TallyField.SUSPENDED, 1),)
     if case.extensions and any(extension.granted for extension in case.extensions):
-        cells += ((Cell.EXTENDED, 1),)
+        cells += ((TallyField.EXTENDED, 1),)
     return cells
 
 

@@ -19,7 +19,7 @@ FULL_TRACE = "full_trace"
 """The attribute by which a source says that what it does not report of a case did not happen."""
 
 
-def count_of(text: str) -> Count:
+def bounded_amount(text: str) -> Count:
     """What one entry of `counts` reads off a case."""
     subject, _, name = text.partition(":")
     match subject:

@@ -1,4 +1,4 @@
-"""The clock of one promise over one case: from where to where, what stopped it, until when there is time.
+"""The clock of one promise over one case: where it starts and ends, what stops it, when it is due.
 
 Rules 2 to 4 of docs/rules.md. The arithmetic of days and minutes is in `limits.py`, `calendar.py`, `opening_hours.py`.
 """
@@ -10,16 +10,16 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from services.domain.history.case import Case, NodeSpan
+from services.domain.judging.clock_points import point, stop_point
 from services.domain.plan.plan import Promise
 from services.domain.plan.statutory_time import Law
 from services.domain.time.limits import Ends, Limit, LimitUnit, due
 from services.domain.time.zone import DAY_US, Instant
 
 Span = tuple[Instant, Instant]
-Point = Callable[[Case], Instant | None]
-"""Reads the instant of a clock's start off a case; None while it has not come."""
-StopPoint = Callable[[Case, Instant | None], Instant | None]
-"""Reads the instant of a clock's stop off a case that started then; None while it has not come."""
+Still = tuple[int, int]
+"""How long a clock stood still: days, for a limit in days; microseconds, for the others. One of them is 0."""
+_NO_PAUSE: Still = (0, 0)
 
 MINUTE_US = 60_000_000
 FOREVER: Instant = 4_102_444_800_000_000
@@ -73,63 +73,7 @@ class Reading(NamedTuple):
     """The merged spans in which it stood still, those that count."""
 
 
-def point(names: Sequence[str]) -> Point:
-    """The latest of the named points of a case, once all are there."""
-    points = [_one_point(name) for name in names]
-    if len(points) == 1:
-        return points[0]
-
-    def latest(case: Case) -> Instant | None:
-        found = [at(case) for at in points]
-        return None if None in found else max(instant for instant in found if instant is not None)
-
-    return latest
-
-
-def _one_point(name: str) -> Point:
-    if name == "accepted":
-        return lambda case: case.accepted_at
-    if name == "completed":
-        return lambda case: case.completed_at
-    if name == "applied":
-        return lambda case: case.applied.time if case.applied is not None else case.accepted_at
-    milestone = name.removeprefix("milestone:")
-
-    def reached(case: Case) -> Instant | None:
-        times = case.milestones.get(milestone)
-        return times[0] if times else None
-
-    return reached
-
-
-def stop_point(names: Sequence[str]) -> StopPoint:
-    """The latest of the named points, once all are there; a milestone dated before the start is void, and the next one
-    counts."""
-    points = [_one_stop(name) for name in names]
-    if len(points) == 1:
-        return points[0]
-
-    def latest(case: Case, start: Instant | None) -> Instant | None:
-        found = [at(case, start) for at in points]
-        return None if None in found else max(instant for instant in found if instant is not None)
-
-    return latest
-
-
-def _one_stop(name: str) -> StopPoint:
-    if not name.startswith("milestone:"):
-        at = _one_point(name)
-        return lambda case, start: at(case)
-    milestone = name.removeprefix("milestone:")
-
-    def reached(case: Case, start: Instant | None) -> Instant | None:
-        times = case.milestones.get(milestone, ())
-        return next((time for time in times if start is None or time >= start), None)
-
-    return reached
-
-
-class Stopwatch:
+class CaseClock:
     """Measures cases by one promise's clock."""
 
     def __init__(self, promise: Promise, law: Law) -> None:
@@ -168,7 +112,7 @@ class Stopwatch:
         if self._may_pause(case):
             expiry = self._paused(limit, start, None, case).due
         else:
-            expiry = self._due(limit, start, case, 0, 0)
+            expiry = self._due(limit, start, case, _NO_PAUSE)
         for extension in case.extensions:
             if extension.granted and (expiry is None or extension.time <= expiry):
                 more = _limit(extension.limit)
@@ -216,26 +160,26 @@ class Stopwatch:
     def _may_pause(self, case: Case) -> bool:
         return bool(self._runs_in or (case.suspensions and self._stops))
 
-    def doubt_from(self, case: Case, start: Instant) -> Instant | None:
-        """From when on a passage told of late may have undone a card: yellow, had the clock never stood still. None
-        where only suspensions stop it, which are never overlooked (`Case.plain`)."""
+    def needs_late_check_from(self, case: Case, start: Instant) -> Instant | None:
+        """From when on the late report of a passage may have undone a card: yellow, had the clock never stopped. None
+        where only suspensions stop it: those are always noticed (`Case.plain`)."""
         limit = self.limit(case, start) if self._runs_in else None
         return self._unpaused(limit, start, case).yellow_at if limit is not None else None
 
     def _unpaused(self, limit: Limit, start: Instant, case: Case) -> Reading:
         if self._ends is Ends.DAY and limit.unit in _DAYS:
             return self._by_day(limit.unit, limit.amount, self._law.zone.day(start))
-        at = self._due(limit, start, case, 0, 0)
-        return Reading(at, self._yellow(limit, start, case, at, 0, 0), ())
+        at = self._due(limit, start, case, _NO_PAUSE)
+        return Reading(at, self._yellow(limit, start, case, at, _NO_PAUSE), ())
 
     def _due_of_day(self, unit: LimitUnit, amount: int, day: int) -> Reading:
         """Day-based limits depend on the day alone: remembered, since a million cases share a few hundred days."""
         limit = Limit(amount=amount, unit=unit)
         start, case = self._law.zone.midnight(day), Case()
-        at = self._due(limit, start, case, 0, 0)
-        return Reading(at, self._yellow(limit, start, case, at, 0, 0), ())
+        at = self._due(limit, start, case, _NO_PAUSE)
+        return Reading(at, self._yellow(limit, start, case, at, _NO_PAUSE), ())
 
-    def _due(self, limit: Limit, start: Instant, case: Case, paused_days: int, paused_us: int) -> Instant:
+    def _due(self, limit: Limit, start: Instant, case: Case, still: Still) -> Instant:
         return due(
             limit,
             start,
@@ -243,27 +187,25 @@ class Stopwatch:
             zone=self._law.zone,
             calendar=self._law.calendar,
             hours=self._law.hours(case.unit, case.service_item),
-            paused_days=paused_days,
-            paused_us=paused_us,
+            paused_days=still[0],
+            paused_us=still[1],
         )
 
-    def _yellow(
-        self, limit: Limit, start: Instant, case: Case, at: Instant, paused_days: int, paused_us: int
-    ) -> Instant:
+    def _yellow(self, limit: Limit, start: Instant, case: Case, at: Instant, still: Still) -> Instant:
         """Days: from the end of the day that leaves too few; minutes: the share of the limit before it is due."""
         if limit.unit not in _DAYS:
             early = Limit(amount=limit.amount - int(limit.amount * self._share), unit=limit.unit)
-            return min(at, self._due(early, start, case, paused_days, paused_us))
+            return min(at, self._due(early, start, case, still))
         left = max(1, -int(-limit.amount * self._share // 1))
         if limit.amount <= left:
             return min(at, self._law.zone.midnight(self._law.zone.day(start) + 1))
         early = Limit(amount=limit.amount - left, unit=limit.unit)
-        return min(at, self._due(early, start, case, paused_days, paused_us) + 1)
+        return min(at, self._due(early, start, case, still) + 1)
 
     def _paused(self, limit: Limit, start: Instant, stop: Instant | None, case: Case) -> Reading:
         """Suspensions count one after the other; one that starts after the limit passed cures nothing."""
         counted: list[Span] = []
-        at: Instant | None = self._due(limit, start, case, 0, 0)
+        at: Instant | None = self._due(limit, start, case, _NO_PAUSE)
         for span in self.pauses(case, start, stop):
             if at is None or span[0] > at:
                 break
@@ -272,8 +214,8 @@ class Stopwatch:
         spans = tuple(counted)
         if at is None:
             return Reading(None, None, spans)
-        days, microseconds = self._still(limit, start, case, spans, at)
-        return Reading(at, self._yellow(limit, start, case, at, days, microseconds), spans)
+        still = self._still(limit, start, case, spans, at)
+        return Reading(at, self._yellow(limit, start, case, at, still), spans)
 
     def pauses(self, case: Case, start: Instant, stop: Instant | None) -> list[Span]:
         """The merged spans in which this clock stands still, from the start on: suspensions whose reason stops it, and
@@ -332,25 +274,21 @@ class Stopwatch:
         if limit.unit not in _DAYS:
             if spans[-1][1] >= FOREVER:
                 return None
-            _, paused = self._still(limit, start, case, spans, FOREVER)
-            return self._due(limit, start, case, 0, paused)
-        at = self._due(limit, start, case, 0, 0)
+            return self._due(limit, start, case, self._still(limit, start, case, spans, FOREVER))
+        at = self._due(limit, start, case, _NO_PAUSE)
         while True:
             endless = spans[-1][1] >= FOREVER
             if endless and self._still(limit, start, case, spans[-1:], at)[0]:
                 return None  # each day that passes moves the limit by a day
-            days, _ = self._still(limit, start, case, spans, at)
-            later = self._due(limit, start, case, days, 0)
+            later = self._due(limit, start, case, self._still(limit, start, case, spans, at))
             if later <= at:
                 return at
             at = later
 
-    def _still(
-        self, limit: Limit, start: Instant, case: Case, spans: Sequence[Span], until: Instant
-    ) -> tuple[int, int]:
-        """How long the clock stood still up to an instant: (days, for limits in days; microseconds, for the others)."""
+    def _still(self, limit: Limit, start: Instant, case: Case, spans: Sequence[Span], until: Instant) -> Still:
+        """How long the clock stood still up to an instant."""
         if not spans:
-            return 0, 0
+            return _NO_PAUSE
         zone = self._law.zone
         if limit.unit is LimitUnit.WORKING_DAYS:
             hours = self._law.hours(case.unit, case.service_item)

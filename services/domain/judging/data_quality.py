@@ -1,4 +1,4 @@
-"""Signals: what does not judge a promise but whether its numbers can be believed (rules 12, 13, 16).
+"""Signals: they do not judge a promise, but whether its numbers can be trusted (rules 12, 13, 16).
 
 They are kept in tallies of their own, whose kpi begins with `~`, and published beside the values, never among them.
 """
@@ -9,19 +9,19 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from services.domain.history.case import Case
-from services.domain.history.registers import Entry
+from services.domain.history.registers import CatalogueEntry
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.plan.plan import Promise, Source
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.forecast import forecast
-from services.domain.sums.statistic import Figure, written
-from services.domain.sums.tally import NOW, Cell, Cells, Tally, TallyKey
+from services.domain.sums.statistic import Statistic, written
+from services.domain.sums.tally import NOW, Tally, TallyAmounts, TallyField, TallyKey
 from services.domain.time.limits import Ends, due
 from services.domain.time.zone import MINUTE_US, Instant
 
 PREFIX = "~"
 INCOMPLETE = "~incomplete"
-"""Cases that nobody has accepted yet: they count in no promise that starts there."""
+"""Cases that are not accepted yet: they count in no promise that starts at acceptance."""
 ORPHAN = "~orphan"
 """Completed without an acceptance for more than 5 working days."""
 BACKDATED = "~backdated"
@@ -40,10 +40,10 @@ HOLDING = "~holding_days"
 CONTRADICTED = "~contradicted"
 """Entries of a catalogue that declare what their cases of the last 90 days do not bear out (rule 6)."""
 FORECAST, FORECAST_LOWER, FORECAST_UPPER = "forecast", "forecast_lower", "forecast_upper"
-"""Where a dated figure will stand at its date, and the 95 % interval of that (`services/domain/sums/forecast.py`)."""
+"""The forecast of a dated figure at its date, and its 95 % interval (`services/domain/sums/forecast.py`)."""
 FORECASTS = (FORECAST, FORECAST_LOWER, FORECAST_UPPER)
 OVER_QUOTA = "over_quota"
-"""More than the upper end of a range that the plan prints (3–5 家): no miss, and to be seen."""
+"""More than the upper end of a range that the plan prints (3–5 家): no miss, but shown."""
 STANDING = "standing"
 """How much of a dated figure counts today, where that is not what counted at its date."""
 EXCESS = "excess"
@@ -57,9 +57,9 @@ ORPHAN_DAYS = 5
 ONE_BREATH_US = 10 * MINUTE_US
 """Two entries within this time were made in one breath."""
 
-_ONE: Cells = ((Cell.N, 1),)
-_OF: Cells = ((Cell.OPEN, 1),)
-_ONE_OF: Cells = ((Cell.N, 1), (Cell.OPEN, 1))
+_ONE: TallyAmounts = ((TallyField.N, 1),)
+_OF: TallyAmounts = ((TallyField.OPEN, 1),)
+_ONE_OF: TallyAmounts = ((TallyField.N, 1), (TallyField.OPEN, 1))
 
 
 class Signals:
@@ -75,44 +75,55 @@ class Signals:
         """The promises whose clock does not stop at the completion."""
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
-        """Append the signals of one cycle, of which the promises have spoken."""
+        """Append the signals of one cycle, to which the promises have been applied. Called per event."""
         codes = self._anomalies(case, found)
-        completed = case.completed
         if case.accepted_at is None:
             self._unaccepted(case, now, found)
-        elif completed is not None and case.completed_at is not None:
-            late = self._is_backdated(case)
-            day = self._law.zone.day(case.completed_at)
-            found.append(self._signal(BACKDATED, case, completed.source, "-", day, _ONE_OF if late else _OF))
-            if self._honesty:
-                found.append(self._signal(_HANDLED, case, case.unit, case.service_item, day, self._handled(case, day)))
-        for span in case.nodes:
-            if span.end is not None and span.end >= span.start:
-                zone = self._law.zone
-                day = zone.day(span.end)
-                held = self._law.calendar.working_days(zone.day(span.start), day)
-                cells = ((Cell.N, 1), (Cell.TOTAL, held))
-                found.append(self._signal(HOLDING, case, span.unit or case.unit, case.service_item, day, cells))
+        elif case.completed is not None and case.completed_at is not None:
+            self._completed(case, case.completed.source, case.completed_at, found)
+        if case.nodes:
+            self._nodes(case, found)
         if case.applied is not None and case.accepted is not None and case.accepted.time >= case.applied.time:
-            zone = self._law.zone
-            day = zone.day(case.accepted.time)
-            waited = self._law.calendar.working_days(zone.day(case.applied.time), day)
-            rounds: Cells = ((Cell.N, 1), (Cell.TOTAL, waited), (Cell.ACTUAL, len(case.supplements)))
-            found.append(self._signal(ACCEPTANCE, case, case.unit, "-", day, rounds))
+            found.append(self._acceptance(case, case.applied.time, case.accepted.time))
         for code in codes:
             found.append(self._signal(ANOMALY, case, case.unit, code, NOW, _ONE))
 
-    def _handled(self, case: Case, day: int) -> Cells:
+    def _completed(self, case: Case, source: str, completed_at: Instant, found: list[Judgement]) -> None:
+        day = self._law.zone.day(completed_at)
+        found.append(self._signal(BACKDATED, case, source, "-", day, _ONE_OF if self._is_backdated(case) else _OF))
+        if self._honesty:
+            found.append(self._signal(_HANDLED, case, case.unit, case.service_item, day, self._handled(case, day)))
+
+    def _nodes(self, case: Case, found: list[Judgement]) -> None:
+        """For how many working days each unit held the case."""
+        zone, calendar = self._law.zone, self._law.calendar
+        for span in case.nodes:
+            if span.end is not None and span.end >= span.start:
+                day = zone.day(span.end)
+                held = calendar.working_days(zone.day(span.start), day)
+                fields = ((TallyField.N, 1), (TallyField.TOTAL, held))
+                found.append(self._signal(HOLDING, case, span.unit or case.unit, case.service_item, day, fields))
+
+    def _acceptance(self, case: Case, applied: Instant, accepted: Instant) -> Judgement:
+        """Working days from application to acceptance, and the requests for supplements."""
+        zone = self._law.zone
+        day = zone.day(accepted)
+        waited = self._law.calendar.working_days(zone.day(applied), day)
+        supplements = len(case.supplements)
+        fields = ((TallyField.N, 1), (TallyField.TOTAL, waited), (TallyField.ACTUAL, supplements))
+        return self._signal(ACCEPTANCE, case, case.unit, "-", day, fields)
+
+    def _handled(self, case: Case, day: int) -> TallyAmounts:
         """A completed case, as the declarations about its service item are held against it."""
         assert case.accepted_at is not None
-        cells: Cells = ((Cell.N, 1),)
+        cells: TallyAmounts = ((TallyField.N, 1),)
         if case.online is False:
-            cells += ((Cell.ACTUAL, 1),)
+            cells += ((TallyField.ACTUAL, 1),)
         if self._law.zone.day(case.accepted_at) != day:
-            cells += ((Cell.BASE, 1),)
+            cells += ((TallyField.BASE, 1),)
         return cells
 
-    def judge_entry(self, entry: Entry, found: list[Judgement]) -> None:
+    def judge_entry(self, entry: CatalogueEntry, found: list[Judgement]) -> None:
         """Append what an entry declares about its service item."""
         state = entry.states[-1]
         if state.attributes is None or "service_item" not in state.attributes:
@@ -175,7 +186,7 @@ class Signals:
         return False
 
     @staticmethod
-    def _signal(name: str, case: Case, unit: str, item: str, day: int, cells: Cells) -> Judgement:
+    def _signal(name: str, case: Case, unit: str, item: str, day: int, cells: TallyAmounts) -> Judgement:
         return Judgement(name, case.cycle, Outcome.COUNTED, unit, item, day, cells, None)
 
 
@@ -209,31 +220,47 @@ def signal_rows(tallies: Mapping[TallyKey, Tally], through: int, days: int = 30)
 
 
 def _signal_row(signal: str, unit: str, item: str, tally: Tally) -> SignalRow:
-    n, of = tally.cells[Cell.N], tally.cells[Cell.OPEN]
-    mean = Fraction(tally.cells[Cell.TOTAL], n) if signal in (ACCEPTANCE, HOLDING) and n else None
+    n, of = tally.cells[TallyField.N], tally.cells[TallyField.OPEN]
+    mean = Fraction(tally.cells[TallyField.TOTAL], n) if signal in (ACCEPTANCE, HOLDING) and n else None
     return SignalRow(signal.removeprefix(PREFIX), unit, item, str(n), str(of) if of else "", written(mean))
 
 
-def figure_signals(promise: Promise, unit: str, figure: Figure, today: int) -> list[SignalRow]:
-    """Of one promise's figure: the forecast while its date is to come, what counts today once it is over (what was
-    reached late is not in the figure), by how much it exceeds its quota, and parts their wholes."""
-    rows: list[SignalRow] = []
-    ahead = forecast(figure, today, promise.by.toordinal()) if promise.by is not None and figure.pending else None
-    if ahead is not None:
-        by_now = written(figure.n if figure.numerator is None else figure.numerator)
-        rows = [
-            SignalRow(name, unit, promise.key, by_now, "", written(foretold))
-            for name, foretold in zip(FORECASTS, ahead, strict=True)
-        ]
-    in_time = figure.value if figure.numerator is None else figure.numerator
-    if figure.standing is not None and figure.standing != in_time:
-        rows.append(SignalRow(STANDING, unit, promise.key, written(figure.standing), "", ""))
-    quota = promise.target.quota if promise.target is not None else None
-    if quota is not None and figure.value is not None and figure.value > quota:
-        rows.append(SignalRow(OVER_QUOTA, unit, promise.key, written(figure.value - Fraction(quota)), "", ""))
-    if figure.excess:
-        rows.append(SignalRow(EXCESS, unit, promise.key, written(figure.excess), "", ""))
+def figure_signals(promise: Promise, unit: str, statistic: Statistic, today: int) -> list[SignalRow]:
+    """Of one promise's statistic: its forecast before its date, its present value after it where that differs (what was
+    reached late does not count), by how much it exceeds its quota, and by how much parts exceed their wholes."""
+    rows = _forecast_rows(promise, unit, statistic, today)
+    excess = statistic.excess or None
+    amounts = {STANDING: _standing(statistic), OVER_QUOTA: _over_quota(promise, statistic), EXCESS: excess}
+    for name, amount in amounts.items():
+        if amount is not None:
+            rows.append(SignalRow(name, unit, promise.key, written(amount), "", ""))
     return rows
+
+
+def _forecast_rows(promise: Promise, unit: str, statistic: Statistic, today: int) -> list[SignalRow]:
+    if promise.by is None or not statistic.pending:
+        return []
+    ahead = forecast(statistic, today, promise.by.toordinal())
+    if ahead is None:
+        return []
+    by_now = written(statistic.n if statistic.numerator is None else statistic.numerator)
+    return [
+        SignalRow(name, unit, promise.key, by_now, "", written(expected))
+        for name, expected in zip(FORECASTS, ahead, strict=True)
+    ]
+
+
+def _standing(statistic: Statistic) -> Fraction | None:
+    """What counts today, where that is not what counted at the date."""
+    in_time = statistic.value if statistic.numerator is None else statistic.numerator
+    return statistic.standing if statistic.standing != in_time else None
+
+
+def _over_quota(promise: Promise, statistic: Statistic) -> Fraction | None:
+    quota = promise.target.quota if promise.target is not None else None
+    if quota is None or statistic.value is None or statistic.value <= quota:
+        return None
+    return statistic.value - Fraction(quota)
 
 
 def _contradictions(tallies: Mapping[TallyKey, Tally], through: int) -> list[SignalRow]:
@@ -250,14 +277,14 @@ def _contradictions(tallies: Mapping[TallyKey, Tally], through: int) -> list[Sig
                 continue  # no entry of a catalogue declares that: somebody else wrote into the log of tallies
             check, attribute, service_item = parts
             counts = declared.setdefault(attribute, [0, 0])
-            counts[1] += tally.cells[Cell.N]
+            counts[1] += tally.cells[TallyField.N]
             if not _borne_out(check, handled.get(service_item, Tally())):
-                counts[0] += tally.cells[Cell.N]
+                counts[0] += tally.cells[TallyField.N]
     name = CONTRADICTED.removeprefix(PREFIX)
     return [SignalRow(name, "ALL", attribute, str(n), str(of), "") for attribute, (n, of) in declared.items()]
 
 
 def _borne_out(check: str, cases: Tally) -> bool:
     if check == "used":
-        return cases.cells[Cell.N] > 0
-    return not cases.cells[Cell.ACTUAL if check == "online" else Cell.BASE]
+        return cases.cells[TallyField.N] > 0
+    return not cases.cells[TallyField.ACTUAL if check == "online" else TallyField.BASE]

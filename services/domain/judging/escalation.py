@@ -1,4 +1,4 @@
-"""How strictly a promise binds a case that is late (rule 10): when a red card comes, and what excuses."""
+"""How a late case escalates under a promise (rule 10): when its red card comes, and what excuses it."""
 
 from services.domain.history.case import Case
 from services.domain.plan.plan import Promise, Strength
@@ -6,7 +6,7 @@ from services.domain.plan.statutory_time import Law
 from services.domain.time.zone import Instant
 
 
-class Strictness:
+class Escalation:
     """The strength of one promise."""
 
     def __init__(self, promise: Promise, law: Law) -> None:
@@ -16,7 +16,7 @@ class Strictness:
         self._soft = promise.strength is Strength.SOFT
 
     def decision(self, case: Case) -> str | None:
-        """The last word on a reason given for missing this promise."""
+        """The last decision on a reason given for missing this promise."""
         decision = case.justified.get(self._id)
         return decision.decision if decision is not None else None
 

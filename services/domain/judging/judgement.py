@@ -3,12 +3,12 @@
 from enum import StrEnum
 from typing import NamedTuple
 
-from services.domain.sums.tally import Cells, Contribution, TallyKey
+from services.domain.sums.tally import Contribution, TallyAmounts, TallyKey
 from services.domain.time.zone import Instant
 
 
 class Outcome(StrEnum):
-    """Where a subject stands under a promise."""
+    """The result of judging a subject by a promise."""
 
     OPEN = "open"
     """Within its limit, or not matured: neither good nor bad."""
@@ -33,7 +33,7 @@ MISSES = frozenset((Outcome.MISSED, Outcome.OVERDUE))
 
 
 class NodeClock(NamedTuple):
-    """The own limit of one passage through a node, as a promise's clock counts it: it tells, and judges nothing."""
+    """The own limit of one passage through a node, as a promise's clock counts it: it is shown, and judges nothing."""
 
     node: str
     unit: str
@@ -57,21 +57,21 @@ class Judgement(NamedTuple):
     """As kept in the tally: `-` where the promise is not kept by item."""
     day: int
     """The tally's day: of the completion, or `NOW`."""
-    cells: Cells
+    cells: TallyAmounts
     bin: int | None
     start: Instant | None = None
     due: Instant | None = None
     stop: Instant | None = None
     yellow_at: Instant | None = None
-    """From when a yellow card stands, while the case is open."""
+    """From when a yellow card is active, while the case is open."""
     red_at: Instant | None = None
-    """From when a red card stands, while the case is open; None: never."""
+    """From when a red card is active, while the case is open; None: never."""
     next_at: Instant | None = None
     """When, without any new fact, the next change comes; None: never."""
     nodes: tuple[NodeClock, ...] = ()
     """The nodes with a limit of their own."""
-    doubt_from: Instant | None = None
-    """From when on an arrival may have undone a card or a miss of which the other instants do not tell; None: never."""
+    needs_late_check_from: Instant | None = None
+    """From when on an arrival may have undone a card or a miss that the other instants do not show; None: never."""
 
     def contribution(self) -> Contribution:
         """What it adds to its tally."""

@@ -1,14 +1,14 @@
-"""What every kind of promise can do. A kind is one module with one class; only `registry.py` knows the list."""
+"""What every kind of promise can do. A kind is one module with one class; only `all_kinds.py` knows the list."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from services.domain.history.case import Case
-from services.domain.history.registers import Entry, Fulfilment, Report
+from services.domain.history.registers import CatalogueEntry, Fulfilment, Report
 from services.domain.judging.judgement import Judgement
 from services.domain.plan.plan import Promise
-from services.domain.sums.statistic import Figure
+from services.domain.sums.statistic import Statistic
 from services.domain.sums.tally import Tally
 from services.domain.time.zone import Instant
 
@@ -44,7 +44,7 @@ class CaseKind(Protocol):
         """Append what this promise says of a selected case at `now`; nothing if its clock has not started."""
         ...
 
-    def figure(self, sums: Sums, at: Moment) -> Figure:
+    def figure(self, sums: Sums, at: Moment) -> Statistic:
         """The promise's figure."""
         ...
 
@@ -54,11 +54,11 @@ class EntryKind(Protocol):
 
     promise: Promise
 
-    def judge_entry(self, entry: Entry, now: Instant, found: list[Judgement]) -> None:
+    def judge_entry(self, entry: CatalogueEntry, now: Instant, found: list[Judgement]) -> None:
         """Append what this promise says of an entry at `now`."""
         ...
 
-    def figure(self, sums: Sums, at: Moment) -> Figure:
+    def figure(self, sums: Sums, at: Moment) -> Statistic:
         """The promise's figure."""
         ...
 
@@ -72,7 +72,7 @@ class DutyKind(Protocol):
         """Append what this promise says of a fulfilled duty."""
         ...
 
-    def figure(self, sums: Sums, at: Moment) -> Figure:
+    def figure(self, sums: Sums, at: Moment) -> Statistic:
         """The promise's figure: what is absent is judged, too."""
         ...
 
@@ -86,8 +86,8 @@ class FigureKind(Protocol):
         """Append what a reported figure adds to this promise."""
         ...
 
-    def figure(self, sums: Sums, at: Moment) -> Figure:
-        """The promise's figure: what was owed and not reported is unmeasured."""
+    def figure(self, sums: Sums, at: Moment) -> Statistic:
+        """The promise's figure: what was due and not reported is unmeasured."""
         ...
 
 

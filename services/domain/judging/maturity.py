@@ -3,7 +3,7 @@
 from datetime import date
 
 from services.domain.history.case import Case
-from services.domain.judging.case_clock import Reading, Stopwatch
+from services.domain.judging.case_clock import CaseClock, Reading
 from services.domain.plan.plan import BY_EVENT, Promise
 from services.domain.plan.statutory_time import Law
 from services.domain.time.zone import Instant
@@ -15,12 +15,12 @@ class Maturity:
     def __init__(self, promise: Promise, law: Law) -> None:
         matures = promise.matures_at
         self._date: Reading | None = None
-        self._watch: Stopwatch | None = None
+        self._watch: CaseClock | None = None
         if isinstance(matures, date):
             self._date = Reading(law.zone.midnight(matures.toordinal() + 1) - 1, None, ())
         elif matures is not None and matures not in BY_EVENT:
             limit = promise.limit if matures == "limit" else matures
-            self._watch = Stopwatch(promise.model_copy(update={"limit": limit, "clock_stops": (), "runs_in": ()}), law)
+            self._watch = CaseClock(promise.model_copy(update={"limit": limit, "clock_stops": (), "runs_in": ()}), law)
 
     def reading(self, case: Case, start: Instant) -> Reading | None:
         """The last instant before a case is judged, and from when little is left until then; None: its completion

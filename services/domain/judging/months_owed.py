@@ -1,4 +1,4 @@
-"""The months that a duty or a figure is owed for: whole ones, while the promise is in force."""
+"""The months for which a duty or a figure is due: whole ones, while the promise is in force."""
 
 from datetime import date
 

@@ -1,17 +1,18 @@
-"""Quarantine: what is known of a case that cannot be judged, and the marks that it leaves in the tallies.
+"""Quarantine: what is known of a case that cannot be judged, and its marks in the tallies.
 
 Such a case contributes nothing but marks: one per promise that may be about it and unit that it names. A mark is a
-tally of its own kpi, as signals are; of a promise and unit with a mark no value row is green (`values.py`).
+tally of its own kpi, as signals are; of a promise and unit with a mark no value row is green (`states.py`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from services.domain.history.fold import Inserted, Insertion, bad_corrections, insert
-from services.domain.intake.facts import Fact, Rank
+from services.domain.history.corrections import bad_corrections
+from services.domain.history.fact_set import Inserted, Insertion, insert
+from services.domain.intake.facts import CASE_TYPES, Fact
 from services.domain.judging.data_quality import PREFIX
 from services.domain.judging.judgement import Judgement, Outcome
-from services.domain.sums.tally import NOW, Cell, TallyKey
+from services.domain.sums.tally import NOW, TallyField, TallyKey
 
 QUARANTINED = f"{PREFIX}quarantined"
 """Cases that cannot be judged; the item is the promise's key."""
@@ -34,7 +35,7 @@ class Quarantine(NamedTuple):
     def marks(self) -> list[Judgement]:
         """What it contributes."""
         return [
-            Judgement(QUARANTINED, 1, Outcome.COUNTED, unit, kpi, NOW, ((Cell.N, 1),), None)
+            Judgement(QUARANTINED, 1, Outcome.COUNTED, unit, kpi, NOW, ((TallyField.N, 1),), None)
             for kpi in self.kpis
             for unit in self.units
         ]
@@ -71,11 +72,11 @@ def named_by(facts: Iterable[Fact]) -> Named:
     is_case = False
     for fact in facts:
         try:
-            told = list(_named(fact.data))
-            is_case |= fact.rank < Rank.CORRECTION
+            named = list(_named(fact.data))
+            is_case |= fact.type in CASE_TYPES
         except Exception:  # a fact that cannot be read names nothing
             continue
-        for name, text in told:
+        for name, text in named:
             found.setdefault(name, set()).add(text)
     units = tuple(sorted(found.pop("unit", ()))) or ("",)
     items = frozenset(found.pop("service_item", ()))
@@ -106,7 +107,7 @@ def marked(tallies: Iterable[TallyKey]) -> dict[str, set[str]]:
 
 
 def keep(facts: list[Fact], fact: Fact) -> Inserted:
-    """`insert`, of which no error loses the fact: it is kept at the end, and what is wrong shows when it is judged."""
+    """As `insert`, but an error never loses the fact: it is kept at the end, and the error shows when it is judged."""
     try:
         return insert(facts, fact)
     except Exception:

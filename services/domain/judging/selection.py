@@ -15,7 +15,7 @@ def wanted_values(value: Any) -> frozenset[Any]:
 
 
 def compile_selection(wanted: Wanted) -> Accepts:
-    """A function that tells whether a case has every wanted value. A case that lacks an attribute is not accepted:
+    """A function that says whether a case has every wanted value. A case that lacks an attribute is not accepted:
     an unknown flag is never taken for the other value."""
     tests = [_test(name, wanted_values(value)) for name, value in wanted.items() if name != "service_item"]
     if not tests:
@@ -26,7 +26,7 @@ def compile_selection(wanted: Wanted) -> Accepts:
 
 
 def compile_population(select: Wanted, unless: Wanted) -> Accepts:
-    """A function that tells whether a promise is about a case: selected, and not left out."""
+    """A function that says whether a promise is about a case: selected, and not left out."""
     selected = compile_selection(select)
     if not unless:
         return selected
@@ -35,7 +35,7 @@ def compile_population(select: Wanted, unless: Wanted) -> Accepts:
 
 
 def compile_exception(unless: Wanted) -> Accepts:
-    """A function that tells whether a case has every value of `unless`: what is unknown leaves nobody out."""
+    """A function that says whether a case has every value of `unless`: an unknown value leaves no case out."""
     excepted = compile_selection(unless)
     if "service_item" not in unless:
         return excepted
@@ -44,7 +44,7 @@ def compile_exception(unless: Wanted) -> Accepts:
 
 
 def compile_knowledge(names: Sequence[str]) -> Accepts:
-    """A function that tells whether all of these are known of a case: of an unknown value nothing can be said."""
+    """A function that says whether all of these are known of a case: an unknown value decides nothing."""
     tests = [_knows(name) for name in names]
     if not tests:
         return lambda case: True

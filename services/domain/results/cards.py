@@ -1,15 +1,16 @@
 """Cards (黄牌 / 红牌): when each was raised and cleared, as a function of the facts and the moment alone.
 
-The history of a case is walked arrival by arrival, so that a sweep that came late, a crash or a replay raises the same
-card at the same instant.
+The history of a case is read arrival by arrival. A late sweep, a crash or a replay therefore raises the same card at
+the same instant.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from services.domain.history.case import Case
+from services.domain.history.known_at import Step, known_at, steps
 from services.domain.intake.facts import KEY_SEPARATOR, Fact
-from services.domain.judging.judge import Look
+from services.domain.judging.judge import CaseView
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.results.published import Card, Level
 from services.domain.time.zone import Instant, Zone
@@ -30,21 +31,21 @@ class CardState(NamedTuple):
 
 
 RETRACTED = "retracted"
-"""Reason of a card (and verdict) that was told and, by the facts known now, never was: it is published as removed."""
+"""Reason of a card or verdict that was published and, by the facts known now, never was: it is removed."""
 
 
 def retracted(card: CardState) -> CardState:
-    """A told card that never was."""
+    """A published card that never was."""
     return card._replace(cleared_at=card.raised_at, reason=RETRACTED)
 
 
 VARIANT = "/"
-"""What stands in the key of a promise that is not the official definition (`Promise.key`)."""
+"""Part of the key of a promise that is not the official definition (`Promise.key`)."""
 WHOLE = "-"
 """In the place of a node: the card is about the whole case."""
 
 Identity = tuple[str, int, str]
-"""Promise, cycle and node: of these at most one card stands at a time."""
+"""Promise, cycle and node: at most one card of these is active at a time."""
 
 
 class _Running(NamedTuple):
@@ -56,8 +57,8 @@ class _Running(NamedTuple):
     red_at: Instant | None
 
 
-class Stood(NamedTuple):
-    """For how long a card of a level stood with one unit: from `since` until just before `until` (None: it stands)."""
+class CardPeriod(NamedTuple):
+    """For how long a card of a level was active with one unit: from `since` until just before `until` (None: it is)."""
 
     kpi: str
     unit: str
@@ -77,72 +78,71 @@ class _Change(NamedTuple):
     """Why a card is cleared, if there was one."""
 
 
-class Looking(Protocol):
-    """Who says what was known of a case at a moment, and what the promises say of it: the judge."""
+class CaseViewer(Protocol):
+    """The judge: it says what was known of a case at a moment, and what the promises say of it."""
 
-    def look(self, facts: Sequence[Fact], now: Instant) -> Look | None: ...
+    def view(self, facts: Sequence[Fact], now: Instant) -> CaseView | None: ...
 
 
-def cards(judge: Looking, facts: Sequence[Fact], now: Instant) -> list[CardState]:
+def cards(judge: CaseViewer, facts: Sequence[Fact], now: Instant) -> list[CardState]:
     """All cards that a case has had up to `now`, sorted; of a card raised again, the last time."""
     found: dict[tuple[str, int, str, str], CardState] = {}
-    standing: dict[Identity, Level] = {}
+    active: dict[Identity, Level] = {}
     for identity, at, level, running, reason in _changes(judge, facts, now):
-        held = standing.get(identity)
+        held = active.get(identity)
         if held is not None and held != level:
             why = "superseded" if level is Level.RED else reason
             found[*identity, held] = found[*identity, held]._replace(cleared_at=at, reason=why)
-            del standing[identity]
+            del active[identity]
         if level is None or running is None:
             continue
         if held == level:  # it follows who must act, and until when
             found[*identity, level] = found[*identity, level]._replace(unit=running.unit, due_at=running.due)
         else:
-            standing[identity] = level
+            active[identity] = level
             found[*identity, level] = CardState(*identity, level, running.unit, at, running.due, None, "")
     return sorted(found.values())
 
 
-def stood(judge: Looking, facts: Sequence[Fact], now: Instant) -> list[Stood]:
-    """When the cards of a case stood, and with whom, up to `now`: every time, in no order."""
-    ended: list[Stood] = []
-    standing: dict[Identity, Stood] = {}
+def card_periods(judge: CaseViewer, facts: Sequence[Fact], now: Instant) -> list[CardPeriod]:
+    """When the cards of a case were active, and with whom, up to `now`: every time, in no order."""
+    ended: list[CardPeriod] = []
+    active: dict[Identity, CardPeriod] = {}
     for identity, at, level, running, _ in _changes(judge, facts, now):
-        held = standing.get(identity)
+        held = active.get(identity)
         if held is not None and running is not None and (held.level, held.unit) == (level, running.unit):
             continue
         if held is not None:
             ended.append(held._replace(until=at))
-            del standing[identity]
+            del active[identity]
         if level is not None and running is not None:
-            standing[identity] = Stood(identity[0], running.unit, level, at, None)
-    return ended + list(standing.values())
+            active[identity] = CardPeriod(identity[0], running.unit, level, at, None)
+    return ended + list(active.values())
 
 
-def _changes(judge: Looking, facts: Sequence[Fact], now: Instant) -> Iterator[_Change]:
-    """What each arrival, and the time up to the next one, does to cards; also where it leaves them as they are."""
-    known = [fact for fact in facts if fact.time <= now and fact.received <= now]
-    if not known:
-        return
-    arrivals = sorted({fact.received for fact in known})
-    may_have_one: set[Identity] = set()
-    for arrival, following in zip(arrivals, [*arrivals[1:], None], strict=True):
-        until = following - 1 if following is not None else now
-        look = judge.look([fact for fact in known if fact.received <= arrival], until)
-        if look is None:
-            continue  # nothing is known of it: its cards stay as they were
-        judged = {(each.kpi, each.cycle): each for each in look.judgements}
-        by_cycle = {case.cycle: case for case in look.cycles}
-        running = _running(judged.values(), by_cycle)
-        may_have_one |= running.keys()
-        for identity in sorted(may_have_one):
-            kpi, cycle, node = identity
-            if kpi in look.unjudged:
-                continue
-            limit = running.get(identity)
-            reason = _why(judged.get((kpi, cycle)), by_cycle.get(cycle), node)
-            for at, level in _levels(limit, arrival, until):
-                yield _Change(identity, at, level, limit, reason)
+def _changes(judge: CaseViewer, facts: Sequence[Fact], now: Instant) -> Iterator[_Change]:
+    """The effect on cards of each arrival, and of the time up to the next one; also where it leaves them unchanged."""
+    seen: set[Identity] = set()
+    for step in steps(known_at(facts, now), now):
+        view = judge.view(step.facts, step.until)
+        if view is not None:  # else nothing is known of it, and its cards stay as they were
+            yield from _changes_in(step, view, seen)
+
+
+def _changes_in(step: Step, view: CaseView, seen: set[Identity]) -> Iterator[_Change]:
+    """The same within one step. `seen`: the identities that may have had a card so far; this step's are added."""
+    judged = {(each.kpi, each.cycle): each for each in view.judgements}
+    by_cycle = {case.cycle: case for case in view.cycles}
+    running = _running(judged.values(), by_cycle)
+    seen.update(running)
+    for identity in sorted(seen):
+        kpi, cycle, node = identity
+        if kpi in view.unjudged:
+            continue
+        limit = running.get(identity)
+        reason = _why(judged.get((kpi, cycle)), by_cycle.get(cycle), node)
+        for at, level in _levels(limit, step):
+            yield _Change(identity, at, level, limit, reason)
 
 
 def _running(judged: Iterable[Judgement], by_cycle: Mapping[int, Case]) -> dict[Identity, _Running]:
@@ -152,7 +152,7 @@ def _running(judged: Iterable[Judgement], by_cycle: Mapping[int, Case]) -> dict[
         if each.stop is not None or each.outcome not in (Outcome.OPEN, Outcome.OVERDUE):
             continue
         if VARIANT in each.kpi:
-            continue  # another definition of a promise is shown beside it; nobody is told of one case twice
+            continue  # another definition of a promise is shown beside it: a case has one card only
         for clock in each.nodes:
             if clock.is_current:
                 limit = _Running(clock.unit, clock.due, clock.yellow_at, clock.red_at)
@@ -162,41 +162,42 @@ def _running(judged: Iterable[Judgement], by_cycle: Mapping[int, Case]) -> dict[
     return found
 
 
-def _levels(running: _Running | None, arrival: Instant, until: Instant) -> list[tuple[Instant, Level | None]]:
-    """Which level stands from when, between an arrival and the next."""
+def _levels(running: _Running | None, step: Step) -> list[tuple[Instant, Level | None]]:
+    """The level of a card at an arrival, and at each instant until the next arrival at which it changes."""
     if running is None:
-        return [(arrival, None)]
-    yellow, red = running.yellow_at, running.red_at
-    if red is not None and red <= arrival:
-        return [(arrival, Level.RED)]
-    changes: list[tuple[Instant, Level | None]] = []
-    if yellow is not None and yellow <= arrival:
-        changes.append((arrival, Level.YELLOW))
-    else:
-        changes.append((arrival, None))
-        if yellow is not None and yellow <= until and (red is None or yellow < red):
-            changes.append((yellow, Level.YELLOW))
-    if red is not None and red <= until:
-        changes.append((red, Level.RED))
-    return changes
+        return [(step.arrival, None)]
+    instants = {at for at in (running.yellow_at, running.red_at) if at is not None and step.arrival < at <= step.until}
+    return [(at, _level_at(running, at)) for at in (step.arrival, *sorted(instants))]
+
+
+def _level_at(running: _Running, at: Instant) -> Level | None:
+    if running.red_at is not None and running.red_at <= at:
+        return Level.RED
+    if running.yellow_at is not None and running.yellow_at <= at:
+        return Level.YELLOW
+    return None
 
 
 def _why(judgement: Judgement | None, case: Case | None, node: str) -> str:
-    """Why a card no longer stands."""
+    """The reason for which a card is cleared."""
     if judgement is None or case is None:
         return "rejudged"
-    excused = judgement.stop is None and judgement.due is not None and judgement.yellow_at is None
-    if excused or judgement.outcome is Outcome.JUSTIFIED:
+    if _is_excused(judgement):
         return "justified"
     if judgement.outcome is Outcome.WITHDRAWN and case.withdrawn_at is not None:
         return "withdrawn"
-    if judgement.stop is not None:
-        return "completed"
-    return "completed" if node != WHOLE and _was_left(case, node) else "rejudged"
+    return "completed" if judgement.stop is not None or _was_left(case, node) else "rejudged"
+
+
+def _is_excused(judgement: Judgement) -> bool:
+    if judgement.outcome is Outcome.JUSTIFIED:
+        return True
+    return judgement.stop is None and judgement.due is not None and judgement.yellow_at is None
 
 
 def _was_left(case: Case, node: str) -> bool:
-    return node not in case.open_nodes() and any(span.node == node for span in case.nodes)
+    """Whether the case was in a node and is not any more."""
+    return node != WHOLE and node not in case.open_nodes() and any(span.node == node for span in case.nodes)
 
 
 def case_name(key: str) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class State(StrEnum):
-    """Where a promise stands (rule 10), in no order; `values.py` says which wins."""
+    """The state of a promise (rule 10), in no order; `states.py` says which one holds."""
 
     UNTARGETED = "untargeted"
     UNMEASURED = "unmeasured"
@@ -85,13 +85,13 @@ class Card(NamedTuple):
     """The node that is over its own limit; `-` where the card is about the whole case."""
     level: str
     unit: str
-    """Who must act: the unit that holds the current node, else the one that accepted. While a card stands it follows
-    the holder, as `due_at` follows the limit."""
+    """Who must act: the unit that holds the current node, else the one that accepted. While a card is active it
+    follows the holder, as `due_at` follows the limit."""
     raised_at: str
     """RFC 3339 in the plan's zone."""
     due_at: str
     cleared_at: str
-    """Empty while it stands."""
+    """Empty while it is active."""
     reason: str
     """Why it was cleared: `completed`, `withdrawn`, `rejudged`, `justified`, `superseded` (a yellow one turned red)."""
 

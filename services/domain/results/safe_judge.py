@@ -1,22 +1,23 @@
-"""The judge, of whom no case can make an error that stops the others: what cannot be judged is quarantined.
+"""A judge that never raises: what cannot be judged is quarantined, so that one case never stops the others.
 
-A verdict stays a function of facts, code and moment: what is said of a case that cannot be judged does not depend on
-what was said of it before, so that workers and replay come to the same values and cards. The cut is by promise: where
-the kind of one promise raises, only that promise is marked. Where the case cannot be read at all, every promise is
-marked that may be about it.
+A verdict stays a function of facts, code and moment. What is said of a case that cannot be judged does not depend on
+earlier verdicts, so that workers and replay give the same values and cards. Quarantine is per promise: where the kind
+of one promise raises, only that promise is marked. Where the case cannot be read at all, every promise that may be
+about it is marked.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
 
+from services.domain.history.known_at import known_at
 from services.domain.intake.facts import Fact
 from services.domain.judging.data_quality import PREFIX, Signals
-from services.domain.judging.judge import Judge, Look, Opinion
+from services.domain.judging.judge import CaseView, Judge, Opinion
 from services.domain.judging.judgement import Judgement
 from services.domain.judging.kind import AnyKind
 from services.domain.judging.quarantine import SIGNALS, Quarantine, cause_of, named_by
-from services.domain.results.cards import CardState, Looking, Stood, cards, stood, written_card
-from services.domain.results.verdicts import Ruling, rulings_of, written_verdict
+from services.domain.results.cards import CardPeriod, CardState, CaseViewer, card_periods, cards, written_card
+from services.domain.results.verdicts import VerdictState, verdicts_of, written_verdict
 from services.domain.time.zone import Instant
 
 _Failures = dict[str, str]
@@ -24,18 +25,18 @@ _Failures = dict[str, str]
 
 
 class Shown(Protocol):
-    """What takes cards out of a case: `cards` and `stood`."""
+    """Reads cards out of a case: `cards` or `card_periods`."""
 
-    def __call__(self, judge: Looking, facts: Sequence[Fact], now: Instant, /) -> list[Any]: ...
+    def __call__(self, judge: CaseViewer, facts: Sequence[Fact], now: Instant, /) -> list[Any]: ...
 
 
 class SafeJudge:
-    """Judges as the judge does. Where that raises, answers with what can be judged, and says what cannot."""
+    """Judges as the judge does. Where that raises, it answers with what can be judged, and names what cannot."""
 
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
         self._failures: _Failures = {}
-        """Of the judgement, or the look, in hand."""
+        """Of the judgement, or the view, in hand."""
         self._guarded = judge.wrapped(self._guard, self._guard_signals)
 
     def judge(self, facts: Sequence[Fact], now: Instant) -> Opinion:
@@ -43,7 +44,7 @@ class SafeJudge:
         try:
             return self._judge.judge(facts, now)
         except Exception:
-            return self.set_aside(facts, now)
+            return self.quarantined(facts, now)
 
     def unreadable(self, facts: Sequence[Fact], owner: str, cause: str) -> Opinion:
         """Of a case whose row cannot be read: it may be about every promise, of the units that its source speaks for.
@@ -55,8 +56,7 @@ class SafeJudge:
         return _opinion(Quarantine(cause, tuple(self._judge.kinds), tuple(sorted(units)) or ("",)))
 
     def cards(self, facts: Sequence[Fact], now: Instant) -> tuple[list[CardState], Quarantine | None]:
-        """All cards that a case has had. At an arrival at which a promise cannot be judged its cards stay as they
-        were."""
+        """All cards that a case has had. Where a promise cannot be judged at an arrival its cards stay as they were."""
         found, trouble = self._walked(cards, facts, now)
         zone = self._judge.law.zone
         kept: list[CardState] = []
@@ -69,25 +69,27 @@ class SafeJudge:
                 kept.append(card)
         return kept, trouble
 
-    def stood(self, facts: Sequence[Fact], now: Instant) -> list[Stood]:
-        """When the cards of a case stood."""
-        return self._walked(stood, facts, now)[0]
+    def card_periods(self, facts: Sequence[Fact], now: Instant) -> list[CardPeriod]:
+        """When the cards of a case were active."""
+        return self._walked(card_periods, facts, now)[0]
 
-    def rulings(self, opinion: Opinion, facts: Sequence[Fact], now: Instant) -> tuple[list[Ruling], Quarantine | None]:
+    def verdicts(
+        self, opinion: Opinion, facts: Sequence[Fact], now: Instant
+    ) -> tuple[list[VerdictState], Quarantine | None]:
         """The misses, late entries and reversals in an opinion that can be published."""
         trouble: Quarantine | None = None
-        kept: list[Ruling] = []
-        for ruling in rulings_of(opinion):
+        kept: list[VerdictState] = []
+        for verdict in verdicts_of(opinion):
             try:
-                written_verdict(ruling, "", self._judge, now)
+                written_verdict(verdict, "", self._judge, now)
             except Exception as error:
-                trouble = trouble or Quarantine(cause_of(error), (ruling.kpi,), named_by(facts).units)
+                trouble = trouble or Quarantine(cause_of(error), (verdict.kpi,), named_by(facts).units)
             else:
-                kept.append(ruling)
+                kept.append(verdict)
         return kept, trouble
 
     # ---- what cannot be judged -----------------------------------------------------------------------
-    def set_aside(self, facts: Sequence[Fact], now: Instant) -> Opinion:
+    def quarantined(self, facts: Sequence[Fact], now: Instant) -> Opinion:
         """The opinion of a case of which the judge raises, without the promises that raise; the whole case is
         quarantined where it cannot be read."""
         self._failures.clear()
@@ -96,9 +98,11 @@ class SafeJudge:
         except Exception as error:
             return _opinion(self._whole(facts, now, cause_of(error)))
         failed = dict(self._failures)
-        if not failed:  # the guarded judge can, what the judge could not: it was short of memory, or of stack
+        if not failed:  # the guarded judge succeeded where the judge failed: it was short of memory, or of stack
             return opinion
-        quarantine = Quarantine(next(iter(failed.values())), self._in_order(failed), named_by(_known(facts, now)).units)
+        quarantine = Quarantine(
+            next(iter(failed.values())), self._in_order(failed), named_by(_known_or_all(facts, now)).units
+        )
         judgements = [each for each in opinion.judgements if _about(each) not in failed]
         return opinion._replace(
             judgements=judgements + quarantine.marks(),
@@ -108,7 +112,7 @@ class SafeJudge:
         )
 
     def _whole(self, facts: Sequence[Fact], now: Instant, cause: str) -> Quarantine:
-        named = named_by(_known(facts, now))
+        named = named_by(_known_or_all(facts, now))
         about = self._judge.kinds if named.unknown else self._judge.about(named.items, named.others)
         return Quarantine(cause, tuple(about), named.units)
 
@@ -120,12 +124,12 @@ class SafeJudge:
             return show(self._judge, facts, now), None
         except Exception as error:
             cause = cause_of(error)
-        looking = _Looking(self._guarded, self._failures)
+        viewer = _GuardedViewer(self._guarded, self._failures)
         try:
-            found = show(looking, facts, now)
+            found = show(viewer, facts, now)
         except Exception:  # the cards themselves cannot be read: none can be shown
             found = []
-        return found, Quarantine(cause, self._in_order(looking.failed), named_by(_known(facts, now)).units)
+        return found, Quarantine(cause, self._in_order(viewer.failed), named_by(_known_or_all(facts, now)).units)
 
     def _guard(self, kind: AnyKind) -> AnyKind:
         return cast(AnyKind, _Guard(kind, self._failures))
@@ -134,10 +138,10 @@ class SafeJudge:
         return cast(Signals, _GuardedSignals(signals, self._failures))
 
 
-def _known(facts: Sequence[Fact], now: Instant) -> Sequence[Fact]:
-    """The facts that had happened and arrived, as the judge takes them; all, where that cannot be seen."""
+def _known_or_all(facts: Sequence[Fact], now: Instant) -> Sequence[Fact]:
+    """The facts that were known, as the judge takes them; all of them where that cannot be read."""
     try:
-        return [fact for fact in facts if fact.time <= now and fact.received <= now]
+        return known_at(facts, now)
     except Exception:
         return facts
 
@@ -150,23 +154,23 @@ def _about(judgement: Judgement) -> str:
     return SIGNALS if judgement.kpi.startswith(PREFIX) else judgement.kpi
 
 
-class _Looking:
-    """Looks at a case arrival by arrival, and says of each what cannot be judged."""
+class _GuardedViewer:
+    """Views a case arrival by arrival, and notes what cannot be judged."""
 
     def __init__(self, judge: Judge, failures: _Failures) -> None:
         self._judge = judge
         self._failures = failures
         self.failed: _Failures = {}
 
-    def look(self, facts: Sequence[Fact], now: Instant) -> Look | None:
+    def view(self, facts: Sequence[Fact], now: Instant) -> CaseView | None:
         self._failures.clear()
         try:
-            look = self._judge.look(facts, now)
+            view = self._judge.view(facts, now)
         except Exception:
             return None
-        assert look is not None
+        assert view is not None
         self.failed.update(self._failures)
-        return look._replace(unjudged=frozenset(self._failures))
+        return view._replace(unjudged=frozenset(self._failures))
 
 
 def _attempt(failures: _Failures, name: str, found: list[Judgement], judge: Callable[[], None]) -> None:

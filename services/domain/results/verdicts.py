@@ -9,19 +9,19 @@ from services.domain.results.published import Verdict
 from services.domain.time.zone import Instant
 
 
-class Ruling(NamedTuple):
-    """One promise's ruling on one cycle of a case."""
+class VerdictState(NamedTuple):
+    """One promise's verdict on one cycle of a case."""
 
     kpi: str
     cycle: int
     verdict: str
-    """`missed`, `met_by_late_entry`, `reversed`; `retracted` where it was told and never was."""
+    """`missed`, `met_by_late_entry`, `reversed`; `retracted` where it was published and never was."""
     judgement: Judgement | None
     """None where the promise has nothing to say of the case any more."""
 
     @property
     def identity(self) -> tuple[str, int]:
-        """(kpi, cycle): one ruling each."""
+        """(kpi, cycle): one verdict each."""
         return self.kpi, self.cycle
 
     @property
@@ -33,39 +33,39 @@ class Ruling(NamedTuple):
         return [self.verdict, judgement.unit, judgement.item, judgement.start, judgement.due, judgement.stop]
 
 
-def rulings_of(opinion: Opinion) -> list[Ruling]:
+def verdicts_of(opinion: Opinion) -> list[VerdictState]:
     """The misses, late entries and reversals in an opinion, one per identity: a miss goes before."""
-    found: dict[tuple[str, int], Ruling] = {}
+    found: dict[tuple[str, int], VerdictState] = {}
     if opinion.reversed:
         by_identity = {(each.kpi, each.cycle): each for each in opinion.judgements}
         for kpi, cycle in opinion.reversed:
             judgement = by_identity.get((kpi, cycle))
             late = judgement is not None and judgement.outcome is Outcome.LATE_ENTRY
-            found[kpi, cycle] = Ruling(kpi, cycle, str(Outcome.LATE_ENTRY) if late else "reversed", judgement)
+            found[kpi, cycle] = VerdictState(kpi, cycle, str(Outcome.LATE_ENTRY) if late else "reversed", judgement)
     for each in opinion.judgements:
         if each.outcome in MISSES:
-            found[each.kpi, each.cycle] = Ruling(each.kpi, each.cycle, "missed", each)
+            found[each.kpi, each.cycle] = VerdictState(each.kpi, each.cycle, "missed", each)
     return list(found.values())
 
 
-def written_verdict(ruling: Ruling, key: str, judge: Judge, now: Instant) -> Verdict:
-    """A ruling as it is published; `key` is the case's."""
-    judgement, zone = ruling.judgement, judge.law.zone
+def written_verdict(state: VerdictState, key: str, judge: Judge, now: Instant) -> Verdict:
+    """A verdict as it is published; `key` is the case's."""
+    judgement, zone = state.judgement, judge.law.zone
     since = judgement.start if judgement is not None and judgement.start is not None else now
 
     def text(instant: Instant | None) -> str:
         return "" if instant is None else zone.text(instant)
 
     return Verdict(
-        kpi=ruling.kpi,
+        kpi=state.kpi,
         case=case_name(key),
-        cycle=ruling.cycle,
+        cycle=state.cycle,
         unit=judgement.unit if judgement else "",
         item=judgement.item if judgement else "-",
-        verdict=ruling.verdict,
+        verdict=state.verdict,
         started_at=text(judgement.start if judgement else None),
         due_at=text(judgement.due if judgement else None),
         stopped_at=text(judgement.stop if judgement else None),
         judged_at=text(now),
-        clause=judge.in_force(ruling.kpi, zone.day(since)).promise.clause,
+        clause=judge.in_force(state.kpi, zone.day(since)).promise.clause,
     )

@@ -1,4 +1,4 @@
-"""Where a dated figure will stand at its date, by its burn-up: how much has begun to count on which day (rule 10).
+"""The forecast of a dated figure at its date, by its burn-up: how much has begun to count on which day (rule 10).
 
 The expected figure goes on at the pace of the last 30 days, which decides between `at_risk` and `provisional`. The
 interval around it is predictive, at 95 %:
@@ -17,10 +17,10 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
-from services.domain.sums.statistic import EXACT, Figure
+from services.domain.sums.statistic import EXACT, Statistic
 
 PACE_DAYS = 30
-"""The days that tell the pace."""
+"""The days from which the pace is computed."""
 _LOWER, _UPPER = Decimal("0.025"), Decimal("0.975")
 _MOST_BATCHES = 2000
 """More are taken in larger batches: their interval is narrow, and counting on would only take time."""
@@ -34,7 +34,7 @@ class Forecast(NamedTuple):
     upper: Fraction
 
 
-def expected(figure: Figure, today: int, by: int) -> Fraction | None:
+def expected(figure: Statistic, today: int, by: int) -> Fraction | None:
     """The figure at its date if what came within the last 30 days goes on coming; None without a figure."""
     if figure.value is None:
         return None
@@ -42,7 +42,7 @@ def expected(figure: Figure, today: int, by: int) -> Fraction | None:
     return _reached(figure, coming)
 
 
-def forecast(figure: Figure, today: int, by: int) -> Forecast | None:
+def forecast(figure: Statistic, today: int, by: int) -> Forecast | None:
     """The same with its interval; None where the burn-up is not known."""
     most_likely = expected(figure, today, by)
     if most_likely is None or figure.reached is None:
@@ -58,12 +58,12 @@ def _left(today: int, by: int) -> int:
     return max(by - today, 0)
 
 
-def _recent(figure: Figure, today: int) -> dict[int, Fraction]:
+def _recent(figure: Statistic, today: int) -> dict[int, Fraction]:
     """What began to count on each of the last 30 days."""
     return {day: Fraction(much) for day, much in (figure.reached or {}).items() if today - PACE_DAYS < day <= today}
 
 
-def _reached(figure: Figure, coming: Fraction) -> Fraction:
+def _reached(figure: Statistic, coming: Fraction) -> Fraction:
     """The figure with what is coming; a share never grows beyond the whole."""
     assert figure.value is not None
     at_date = figure.value + coming / figure.reached_of

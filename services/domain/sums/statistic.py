@@ -1,4 +1,4 @@
-"""Figures: what a kind of promise reads out of tallies for one unit and window, still exact."""
+"""Statistics: what a kind of promise computes from tallies for one unit and window, still exact."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ Z = Fraction(19599639845400545, 10**16)
 
 
 @dataclass(slots=True)
-class Figure:
+class Statistic:
     """The numbers of one row of values, before they are written."""
 
     value: Fraction | None = None
@@ -44,9 +44,9 @@ class Figure:
     excess: Fraction = Fraction()
     """By how much parts were reported to be more than their wholes: it counts for nothing."""
     unmeasured: int = 0
-    """How much was owed and never told, beside what the tallies count as unmeasured, """
+    """How much was due and never reported, beside what the tallies count as unmeasured, """
     owed: int | None = None
-    """and of how much; None: of n."""
+    """and out of how much; None: out of n."""
 
 
 def wilson(numerator: int, n: int) -> tuple[Decimal, Decimal]:

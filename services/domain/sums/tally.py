@@ -14,7 +14,7 @@ EVER = 1
 """The `day` of a promise that is only published for the window `all`: no days are kept."""
 
 
-class Cell:
+class TallyField:
     """What a tally counts: places in its row of sums. Plain integers, since every event adds some of them."""
 
     N = 0
@@ -49,10 +49,10 @@ class Cell:
     """Sum of the amounts that BASE is compared with."""
 
 
-CELLS = 15
+TALLY_FIELDS = 15
 _LARGEST = 2**63 - 1
 """No JSON number is larger: the starts of some thousand open cases, in microseconds, add up to more."""
-Cells = tuple[tuple[int, int], ...]
+TallyAmounts = tuple[tuple[int, int], ...]
 """A contribution: (cell, amount) pairs."""
 
 
@@ -72,21 +72,21 @@ class Contribution(NamedTuple):
     """What one judgement adds to one tally."""
 
     key: TallyKey
-    cells: Cells
+    cells: TallyAmounts
     bin: int | None
     """Where the amount falls in the histogram: a whole day or minute."""
 
 
 class Tally:
-    """Cells and a histogram; a commutative monoid under `merge`."""
+    """TallyAmounts and a histogram; a commutative monoid under `merge`."""
 
     __slots__ = ("bins", "cells")
 
     def __init__(self) -> None:
-        self.cells = [0] * CELLS
+        self.cells = [0] * TALLY_FIELDS
         self.bins: dict[int, int] = {}
 
-    def add(self, cells: Cells, bin: int | None, sign: int) -> None:
+    def add(self, cells: TallyAmounts, bin: int | None, sign: int) -> None:
         """Add (sign 1) or take back (sign -1) one contribution."""
         mine = self.cells
         for cell, amount in cells:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import orjson
 
-from services.domain.results.case_partition import Held
+from services.domain.results.case_row import QuarantineState
 from services.domain.time.zone import Zone
 from services.messaging.records.fields import KeyValue, fields_of
 
@@ -24,7 +24,7 @@ class QuarantinedCase(NamedTuple):
     """Empty: its events name none."""
 
 
-def quarantine_record(case: bytes, held: Held, zone: Zone) -> KeyValue:
+def quarantine_record(case: bytes, held: QuarantineState, zone: Zone) -> KeyValue:
     """A quarantined case to send; of a released one the removal of its key. `case`: the case key."""
     if not held.cause:
         return case, None

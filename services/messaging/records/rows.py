@@ -28,8 +28,10 @@ _EPOCH = struct.Struct(">q")
 class ChangelogRecord(Protocol):
     """What `decode` reads of a consumer's record."""
 
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
 
 
 # ---- the epoch around a row --------------------------------------------------------------------------------------

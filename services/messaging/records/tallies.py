@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from services.domain.sums.tally import CELLS, Tally, TallyKey
+from services.domain.sums.tally import TALLY_FIELDS, Tally, TallyKey
 from services.domain.time.zone import Instant
 from services.messaging.records.fields import KeyValue, Unreadable, fields_of, is_whole, whole
 
@@ -215,7 +215,7 @@ def _tally(packed: Any) -> Tally:
 
 def _is_cell(pair: Any) -> bool:
     match pair:
-        case [cell, int() | str() as amount] if is_whole(cell, 0, CELLS - 1) and type(amount) is not bool:
+        case [cell, int() | str() as amount] if is_whole(cell, 0, TALLY_FIELDS - 1) and type(amount) is not bool:
             digits = amount.removeprefix("-") if isinstance(amount, str) else "0"
             return digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS
     return False

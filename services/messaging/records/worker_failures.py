@@ -4,24 +4,12 @@ Key: the worker's name. Value: the fields of `WorkerFailure`; none once the work
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
 from services.messaging.records.fields import KeyValue, Unreadable, fields_of, text, whole
-
-
-class WorkerFailure(NamedTuple):
-    """A worker that has died several times in a row of one cause."""
-
-    worker: str
-    stage: str
-    cause: str
-    """The class of the error and the innermost place in our code, or the sentence of a foreseen end."""
-    times: int
-    since: float
-    """Real seconds since 1970 UTC: when it first died of it."""
-    last: float
+from services.process.worker_failures import WorkerFailure
 
 
 def failure_record(worker: str, failure: WorkerFailure | None) -> KeyValue:

@@ -1,4 +1,4 @@
-"""Months, as duties and figures are owed by."""
+"""Months, as the periods of duties and figures."""
 
 from datetime import date
 
@@ -13,8 +13,8 @@ def last_day(day: date) -> int:
     return date(day.year + day.month // 12, day.month % 12 + 1, 1).toordinal() - 1
 
 
-def first_owed(effective_from: date) -> str:
-    """The first whole month from the date on: `2021-09`."""
-    if effective_from.day == 1:
-        return month_of(effective_from)
-    return month_of(date.fromordinal(last_day(effective_from) + 1))
+def first_whole_month(start: date) -> str:
+    """The first whole month from a date on: `2021-09`."""
+    if start.day == 1:
+        return month_of(start)
+    return month_of(date.fromordinal(last_day(start) + 1))

@@ -1,7 +1,7 @@
 """How a simulated district works: which cases come to whom, how well each unit does, and what its sources get wrong.
 
 Everything here is invented. A lane whose service item, unit or source a plan does not have is left out; an item of the
-plan without a lane gets a plain one (`scenes.py`), so that any plan can be fed.
+plan without a lane gets a plain one (`lanes.py`), so that any plan can be fed.
 """
 
 import tomllib
@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 DISTRICT = Path(__file__).with_name("district.toml")
-"""What is fed without a scene of its own: lanes, lists and figures as data."""
+"""Lanes without a scenario of their own, lists and figures."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How well a unit does, as shares of its cases unless said otherwise."""
+    """How well a unit does, as shares of its cases unless stated otherwise."""
 
     pace: float = 0.5
     """The part of a limit that a usual case takes."""
@@ -30,7 +30,7 @@ class Quality:
     breach: float = 0.0
     """Of a bound: a fee taken, a second survey."""
     unmeasured: float = 0.0
-    """The source never reports the fact that a bound is about."""
+    """The source never reports the amount that is bounded."""
     excused: float = 0.0
     """Of the late ones, where the promise is soft: with a reason that the operations centre accepts."""
     last_minute: float = 0.05
@@ -51,8 +51,8 @@ class Variant:
 class Lane:
     """The cases of one service item at one unit, published by one source."""
 
-    scene: str
-    """Which story is told (`scenes.py`)."""
+    scenario: str
+    """Which scenario its cases follow (`stories/scenarios.py`)."""
     item: str
     source: str
     unit: str
@@ -65,10 +65,10 @@ class Lane:
     variants: tuple[Variant, ...] = (Variant(1.0),)
     applicant: str = "enterprise"
     """Who applies, where no promise asks for another."""
-    tellers: Mapping[str, str] = field(default_factory=dict)
+    reporters: Mapping[str, str] = field(default_factory=dict)
     """Milestone → the source that reports it, where that is another one."""
     skips: tuple[str, ...] = ()
-    """Milestones and quantities that the scene sees to, or that never come."""
+    """Milestones and quantities that the scenario sees to, or that never come."""
 
 
 FAULTS: Mapping[str, float] = {
@@ -102,7 +102,7 @@ class Profile:
     falls_silent: Mapping[str, date] = field(default_factory=dict)
     """Sources that stop for good on a date."""
     forgetful: tuple[str, ...] = ()
-    """Units that forget their monthly report in every odd month, and what is owed once."""
+    """Units that forget their monthly report in every odd month, and duties without a period."""
     registers: bool = True
     """Whether the lists and figures of `district.toml` are kept."""
 
@@ -112,7 +112,7 @@ class Profile:
 
 
 def parse_faults(text: str) -> dict[str, float]:
-    """`all`, `none`, or `name=rate,…` (`all` may stand among them). ValueError says what would be right."""
+    """`all`, `none`, or `name=rate,…` (`all` may be among them). ValueError names the right form."""
     rates: dict[str, float] = {}
     for part in filter(None, (word.strip() for word in text.split(","))):
         name, given, rate = part.partition("=")
@@ -189,13 +189,13 @@ _PROCURING = {
 def _procurement() -> list[Lane]:
     lanes = []
     for unit, quality in _PROCURING.items():
-        for scene, item, share, prefix in (
+        for scenario, item, share, prefix in (
             ("award", "procurement.award", 0.6, "TA"),
             ("contract", "procurement.contract", 0.6, "TC"),
             ("invoice", "procurement.invoice", 2.0, "TI"),
         ):
-            fair = replace(quality, late=0.0, stuck=0.0, last_minute=0.0) if scene == "contract" else quality
-            lanes.append(Lane(scene, item, "/units/district-finance", unit, share, prefix, 1.0, fair))
+            fair = replace(quality, late=0.0, stuck=0.0, last_minute=0.0) if scenario == "contract" else quality
+            lanes.append(Lane(scenario, item, "/units/district-finance", unit, share, prefix, 1.0, fair))
     return lanes
 
 
@@ -245,7 +245,7 @@ def _items_on_application() -> list[Lane]:
         Lane("establishment", "enterprise.establishment", "/units/district-market-regulation",
              "district-market-regulation", 14, "QY", 0.9,
              Quality(pace=0.12, late=0.01, unmeasured=0.02, breach=0.01),
-             tellers=_FIRST_MATTERS),
+             reporters=_FIRST_MATTERS),
         Lane("realty", "realty.registration", "/units/district-realty-registration", "district-realty-registration",
              30, "BD", 0.25, Quality(pace=0.55, late=0.004, withdrawn=0.005, last_minute=0.03, breach=0.01),
              registrations, "individual"),
@@ -280,12 +280,12 @@ def district() -> Mapping[str, Any]:
     return tomllib.loads(DISTRICT.read_text(encoding="utf-8"))
 
 
-def _composed() -> Iterator[Lane]:
+def _generic() -> Iterator[Lane]:
     """The lanes of `district.toml`: one a unit. A unit or source that is not named there is found in the plan."""
     for n, entry in enumerate(district()["lane"]):
         for unit in entry.get("units", [""]):
             yield Lane(
-                "composed",
+                "generic",
                 entry["item"],
                 entry.get("source", ""),
                 unit,
@@ -294,12 +294,12 @@ def _composed() -> Iterator[Lane]:
                 entry.get("online", 0.0),
                 Quality(**entry.get("quality", {})),
                 applicant=entry.get("applicant", "enterprise"),
-                tellers={name: source.format(unit=unit) for name, source in entry.get("tellers", {}).items()},
+                reporters={name: source.format(unit=unit) for name, source in entry.get("reporters", {}).items()},
             )
 
 
 def _lanes() -> tuple[Lane, ...]:
-    return (*_utilities(), *_procurement(), *_items_on_application(), *_oversight_and_courts(), *_composed())
+    return (*_utilities(), *_procurement(), *_items_on_application(), *_oversight_and_courts(), *_generic())
 
 
 _FLAWLESS_IN_DEMO = frozenset(

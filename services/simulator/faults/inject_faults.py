@@ -1,273 +1,181 @@
-"""What sources get wrong, each with a rate and drawn from the seed. A fault never changes what happened; it changes
-what is said of it, and when, and a story's truth is read from exactly that."""
+"""What sources do wrong. Each fault has a rate and is drawn from the seed.
 
-from collections.abc import Iterator, Mapping
+A fault does not change what happened. It changes what is reported, and when; the truth is read from those reports.
+"""
+
+from collections.abc import Mapping
 from random import Random
 
 from services.domain.time.zone import DAY_US, Instant
-from services.simulator.stories.case_history import NEVER, OPERATIONS, SECOND, Fate, Moment, Story
-from services.simulator.stories.scenarios import confirmed, stop_and_go
-from services.simulator.stories.timing import HOUR_US, Placement
+from services.simulator.faults.rejected_events import contradict, correct_a_correction
+from services.simulator.faults.silence import Silence
+from services.simulator.stories.case_history import CaseHistory
+from services.simulator.stories.event import OPERATIONS, SECOND, SimulatedEvent
+from services.simulator.stories.result import Result
+from services.simulator.stories.scenarios import suspend_briefly
+from services.simulator.stories.timing import HOUR_US, Timing
 
-WEEK_US = 7 * DAY_US
 LARGEST_LEAD_US = 290 * SECOND
-"""A skewed clock is at most this far ahead: five minutes would be refused."""
+"""A wrong clock is at most this far ahead: events from five minutes ahead are refused."""
+_STARTS = frozenset({"case.applied", "case.accepted"})
 
 
 class Faults:
     """The faults of one district."""
 
     def __init__(
-        self,
-        rates: Mapping[str, float],
-        seed: int,
-        place: Placement,
-        falls_silent: Mapping[str, Instant],
-        end: Instant | None,
+        self, rates: Mapping[str, float], seed: int, timing: Timing, silence: Silence, end: Instant | None
     ) -> None:
         self.rates = rates
+        self.silence = silence
         self._seed = seed
-        self._place = place
-        self._falls_silent = falls_silent
+        self._timing = timing
         self._end = end
-        self._owed = {"id_conflict", "bad_correction"}
-        self._silences: dict[tuple[str, int], tuple[Instant, Instant] | None] = {}
+        self._not_yet_rejected = {"id_conflict", "bad_correction"}
+        """Reason codes of which each must occur at least once."""
 
-    def afflict(self, story: Story) -> None:
-        """Everything that may go wrong with a case on its way here, and the bounds that its fate sets to that."""
-        rng, rates = story.rng, self.rates
-        if rates:
-            rng = story.rng = Random(f"{self._seed}/{story.subject}/faults")
-        decided = story.decided[1] if story.decided else None
-        # What the fate rests on must have been said by then, else a case decided as met would be a late entry.
-        limit = story.due if decided in (Fate.MET, Fate.WITHDRAWN) else None
-        if rates:
-            if rng.random() < rates.get("stop_and_go", 0):
-                stop_and_go(story, self._place)
-            if rng.random() < rates.get("held_back", 0):
-                _hold_back(story, self._place)
-            if rng.random() < rates.get("backdated", 0) and story.reclassified is None:
-                _backdate(story)
-            disorder = rates.get("disorder", 0)
-            if disorder:
-                for moment in story.moments:
-                    if rng.random() < disorder and moment.type != "case.reclassified":
-                        moment.received += int(HOUR_US + rng.random() * 60 * HOUR_US) // SECOND * SECOND
-            if rng.random() < rates.get("skew", 0):
-                lead = int(30 + rng.random() * 260) * SECOND
-                for moment in story.moments:
-                    if moment.received - moment.time < HOUR_US:
-                        moment.received = max(moment.time - lead, moment.time - LARGEST_LEAD_US)
-            if decided is Fate.MET and rng.random() < rates.get("late_entry", 0):
-                self._enter_late(story)
+    def inject(self, case: CaseHistory) -> None:
+        """Whatever goes wrong with the reports of a case. The intended result stays what it is, except for a late
+        entry."""
+        # What a case needs to be met must arrive by its limit, else it would be a late entry.
+        limit = case.due if case.intended_result in (Result.MET, Result.WITHDRAWN) else None
+        if self.rates:
+            case.rng = Random(f"{self._seed}/{case.subject}/faults")
+            self._report_otherwise(case)
+            self._delay(case)
+            if self._is_entered_late(case):
                 limit = None
         if limit is not None:
-            latest = limit // SECOND * SECOND
-            for moment in story.moments:
-                if moment.received > latest >= moment.time:
-                    moment.received = latest
-                    moment.recorded = min(moment.recorded, latest)
-        for n, moment in enumerate(story.moments, 1):
-            moment.id = f"{story.subject}-{n}"
-        if rates and decided is not Fate.LATE_ENTRY:
-            if rng.random() < rates.get("corrections", 0):
-                self._correct(story, limit)
-            self._refusable(story)
-        # A reclassification is never late here: what a case leaves behind in the promise it leaves is another matter.
-        if (rates.get("silence") or self._falls_silent) and story.reclassified is None:
-            for moment in story.moments:
-                moment.received = self.heard(moment)
+            _arrive_by(case, limit // SECOND * SECOND)
+        for n, event in enumerate(case.events, 1):
+            event.id = f"{case.subject}-{n}"
+        if self.rates:
+            self._correct(case, limit)
+            self._add_rejected(case)
+        # A reclassification is never late: the results in the promise that a case leaves are another matter.
+        if self.silence.occurs and case.reclassified is None:
+            for event in case.events:
+                event.received = self.silence.arrival(event)
 
-    def _refusable(self, story: Story) -> None:
-        """What only the case can refuse. Each of the two comes once as early as can be, then with its rate."""
-        rng, rates = story.rng, self.rates
-        if rng.random() < rates.get("conflicts", 0) or ("conflicts" in rates and "id_conflict" in self._owed):
-            _contradict(story)
-        if rng.random() < rates.get("bad", 0) / 50 or ("bad" in rates and "bad_correction" in self._owed):
-            _correct_a_correction(story)
-        self._owed -= {code for code, _ in story.rejected}
+    def _report_otherwise(self, case: CaseHistory) -> None:
+        """Short suspensions, an application before the acceptance, a case that is entered when it is done."""
+        rng, rates = case.rng, self.rates
+        if rng.random() < rates.get("stop_and_go", 0):
+            suspend_briefly(case, self._timing)
+        if rng.random() < rates.get("held_back", 0):
+            _hold_back(case, self._timing)
+        if rng.random() < rates.get("backdated", 0) and case.reclassified is None:
+            _backdate(case)
 
-    def _enter_late(self, story: Story) -> None:
-        """The completion in time is only said after the limit; sometimes the operations centre confirms it."""
-        assert story.decided is not None and story.due is not None
-        rng, key = story.rng, story.decided[0]
-        promise = next(promise for promise in self._place.promises if promise.key == key)
-        stops = [story.points[name] for name in promise.stop if name in story.points]
+    def _delay(self, case: CaseHistory) -> None:
+        """Events that arrive out of order, and a clock that is ahead."""
+        rng, disorder = case.rng, self.rates.get("disorder", 0)
+        if disorder:
+            for event in case.events:
+                if rng.random() < disorder and event.type != "case.reclassified":
+                    event.received += int(HOUR_US + rng.random() * 60 * HOUR_US) // SECOND * SECOND
+        if rng.random() < self.rates.get("skew", 0):
+            lead = int(30 + rng.random() * 260) * SECOND
+            for event in case.events:
+                if event.received - event.time < HOUR_US:
+                    event.received = max(event.time - lead, event.time - LARGEST_LEAD_US)
+
+    def _is_entered_late(self, case: CaseHistory) -> bool:
+        """A case that was met may be entered only after its limit."""
+        late = case.intended_result is Result.MET and case.rng.random() < self.rates.get("late_entry", 0)
+        if late:
+            self._enter_late(case)
+        return late
+
+    def _enter_late(self, case: CaseHistory) -> None:
+        """The completion in time is reported after the limit; sometimes the operations centre confirms it."""
+        assert case.intended is not None and case.due is not None
+        rng, key = case.rng, case.intended[0]
+        promise = next(promise for promise in self._timing.promises if promise.key == key)
+        stops = [case.points[name] for name in promise.stop if name in case.points]
         if not stops:
             return
-        said = story.due // SECOND * SECOND + int(600 + rng.random() * 4 * 86_400) * SECOND
-        for moment in story.moments:
-            if moment.time >= stops[-1].time:
-                moment.received = max(moment.received, said)
-                moment.recorded = max(moment.recorded, said - 60 * SECOND)
-        for stop in stops:
-            stop.received, stop.recorded = said, said - 60 * SECOND
-        story.decided = (key, Fate.LATE_ENTRY)
+        entered = case.due // SECOND * SECOND + int(600 + rng.random() * 4 * 86_400) * SECOND
+        _enter(case, stops, entered)
+        case.intended = (key, Result.LATE_ENTRY)
         if rng.random() < 0.3:
-            told = self._place.on_workday(rng, said, 1)
-            story.tell("case.confirmed", told, confirmed(promise.id, "accepted"), source=OPERATIONS, point="confirmed")
+            confirmed = self._timing.on_workday(rng, entered, 1)
+            data = {"kpi": promise.id, "decision": "accepted"}
+            case.emit("case.confirmed", confirmed, data, source=OPERATIONS, point="confirmed")
 
-    def _correct(self, story: Story, limit: Instant | None) -> None:
-        """The completion is first told with a wrong time of the same day, and put right some hours later."""
-        rng, completed = story.rng, story.points.get("completed")
-        if completed is None or story.void is not None:
+    def _correct(self, case: CaseHistory, limit: Instant | None) -> None:
+        """The completion is first reported with a wrong time of the same day, and corrected some hours later."""
+        rng, completed = case.rng, case.points.get("completed")
+        drawn = rng.random() < self.rates.get("corrections", 0)
+        if not drawn or completed is None or case.voided_completion is not None:
             return
         wrong = completed.time - int(300 + rng.random() * 1800) * SECOND
-        zone = self._place.zone
-        before = max((moment.time for moment in story.moments if moment.type in _STARTS), default=completed.time)
-        primary = self._place.primary(story.lane.item, story.attributes)
-        by_day = primary is None or self._ends_with_a_day(story)
-        if wrong <= before or zone.day(wrong) != zone.day(completed.time) or not by_day:
+        if not self._changes_nothing(case, completed, wrong):
             return
-        said = completed.received + int(600 + rng.random() * 6 * 3600) * SECOND
+        sent = completed.received + int(600 + rng.random() * 6 * 3600) * SECOND
         if limit is not None and limit >= completed.received:
-            said = min(said, max(limit // SECOND * SECOND, completed.received + SECOND))
-        if self._end is not None and said >= self._end:
+            sent = min(sent, max(limit // SECOND * SECOND, completed.received + SECOND))
+        if self._end is not None and sent >= self._end:
             return
-        completed.first_told = wrong
-        told = min(said, completed.time + HOUR_US)
-        moment = Moment("correction", told, said, said, completed.source, {"of": completed.id, "event": completed})
-        moment.id = f"{completed.id}c"
-        story.moments.append(moment)
+        completed.first_reported_time = wrong
+        time = min(sent, completed.time + HOUR_US)
+        data = {"of": completed.id, "event": completed}
+        correction = SimulatedEvent("correction", time, completed.source, data, delays=(sent - time, 0))
+        correction.id = f"{completed.id}c"
+        case.events.append(correction)
 
-    def _ends_with_a_day(self, story: Story) -> bool:
-        zone = self._place.zone
-        return story.due is not None and story.due + 1 == zone.midnight(zone.day(story.due) + 1)
+    def _changes_nothing(self, case: CaseHistory, completed: SimulatedEvent, wrong: Instant) -> bool:
+        """Whether a completion at a wrong time has the same result: after the start, and on a day of the limit."""
+        zone = self._timing.zone
+        started = max((event.time for event in case.events if event.type in _STARTS), default=completed.time)
+        if wrong <= started or zone.day(wrong) != zone.day(completed.time):
+            return False
+        if self._timing.primary(case.lane.item, case.attributes) is None:
+            return True
+        return case.due is not None and case.due + 1 == zone.midnight(zone.day(case.due) + 1)
 
-    def heard(self, moment: Moment) -> Instant:
-        """When a moment is heard of, if its source may be silent then: after the silence, or never."""
-        gone = self._falls_silent.get(moment.source)
-        if gone is not None and moment.received >= gone:
-            return NEVER
-        if not self.rates.get("silence"):
-            return moment.received
-        silence = self._silence(moment.source, moment.received // WEEK_US)
-        if silence is None or not silence[0] <= moment.received < silence[1]:
-            return moment.received
-        # in the order in which it would have come, within ten minutes
-        share = (moment.received - silence[0]) / (silence[1] - silence[0])
-        return silence[1] + int(share * 600) * SECOND
-
-    def _silence(self, source: str, week: int) -> tuple[Instant, Instant] | None:
-        key = (source, week)
-        if key not in self._silences:
-            if len(self._silences) > 10_000:
-                self._silences.clear()
-            rng = Random(f"{self._seed}/silence/{source}/{week}")
-            found = None
-            if rng.random() < self.rates["silence"] and source != OPERATIONS:
-                start = week * WEEK_US + int(rng.random() * 3 * 86_400) * SECOND
-                found = (start, start + int((1 + rng.random() * 2) * 86_400) * SECOND)
-            self._silences[key] = found
-        return self._silences[key]
+    def _add_rejected(self, case: CaseHistory) -> None:
+        """Events that are refused only because of the case: each kind once as early as possible, then by its rate."""
+        rng, rates, missing = case.rng, self.rates, self._not_yet_rejected
+        if rng.random() < rates.get("conflicts", 0) or ("conflicts" in rates and "id_conflict" in missing):
+            contradict(case)
+        if rng.random() < rates.get("bad", 0) / 50 or ("bad" in rates and "bad_correction" in missing):
+            correct_a_correction(case)
+        missing -= {code for code, _ in case.rejected}
 
 
-_STARTS = frozenset({"case.applied", "case.accepted"})
+def _enter(case: CaseHistory, stops: list[SimulatedEvent], entered: Instant) -> None:
+    """The stops, and whatever happened from the last of them on, arrive at `entered` or later."""
+    for event in case.events:
+        if event in stops:
+            event.received, event.recorded = entered, entered - 60 * SECOND
+        elif event.time >= stops[-1].time:
+            event.received = max(event.received, entered)
+            event.recorded = max(event.recorded, entered - 60 * SECOND)
 
 
-def _backdate(story: Story) -> None:
-    """先办后录: the whole case is entered in one breath when it is done."""
-    done = story.points.get("completed")
-    if done is None or story.decided is None or story.decided[1] is not Fate.MET:
+def _arrive_by(case: CaseHistory, limit: Instant) -> None:
+    """What happened by the limit arrives by the limit."""
+    for event in case.events:
+        if event.received > limit >= event.time:
+            event.received = limit
+            event.recorded = min(event.recorded, limit)
+
+
+def _backdate(case: CaseHistory) -> None:
+    """先办后录: the whole case is entered at once when it is done."""
+    completed = case.points.get("completed")
+    if completed is None or case.intended_result is not Result.MET:
         return
-    at = done.time + int(600 + story.rng.random() * 3600) * SECOND
-    for n, moment in enumerate(story.moments):
-        if moment.time <= done.time:
-            moment.recorded = moment.received = at + n * SECOND
+    at = completed.time + int(600 + case.rng.random() * 3600) * SECOND
+    for n, event in enumerate(case.events):
+        if event.time <= completed.time:
+            event.recorded = event.received = at + n * SECOND
 
 
-def _hold_back(story: Story, place: Placement) -> None:
+def _hold_back(case: CaseHistory, timing: Timing) -> None:
     """体外循环: the applicant had come long before the unit accepted the case; no clock in it starts there."""
-    applied, primary = story.points.get("applied"), place.primary(story.lane.item, story.attributes)
-    if applied is None or story.deemed or (primary is not None and "applied" in primary.start):
+    applied, primary = case.points.get("applied"), timing.primary(case.lane.item, case.attributes)
+    if applied is None or case.deemed_acceptance or (primary is not None and "applied" in primary.start):
         return
-    applied.time -= (5 + story.rng.randrange(30)) * DAY_US
-
-
-def _contradict(story: Story) -> None:
-    """Two ratings under one id, of other seconds: one of them is turned away, whichever it is."""
-    if any(moment.type == "case.rated" for moment in story.moments) or "completed" not in story.points:
-        return
-    done = story.points["completed"]
-    ident = f"{story.subject}-r"
-    for n in range(2):
-        rated = story.tell("case.rated", done.time + HOUR_US + n * SECOND, {"score": 4, "rated_by": "applicant"})
-        rated.received += n * 60 * SECOND
-        rated.id = ident
-    story.rejected.append(("id_conflict", rated))
-
-
-def _correct_a_correction(story: Story) -> None:
-    """A correction of a correction: the second one is refused and changes nothing."""
-    done = story.points.get("completed")
-    if done is None:
-        return
-    rated = story.tell("case.rated", done.time + HOUR_US, {"score": 5, "rated_by": "applicant"})
-    rated.id = f"{story.subject}-b"
-    for suffix, of in (("b1", rated.id), ("b2", f"{story.subject}-b1")):
-        moment = story.tell("correction", done.time + 2 * HOUR_US, {"of": of, "event": None})
-        moment.received = max(moment.received, rated.received + SECOND)
-        moment.id = f"{story.subject}-{suffix}"
-    story.rejected.append(("bad_correction", moment))
-
-
-REASONS_OF_A_FILE = (
-    "malformed",
-    "unknown_type",
-    "unknown_field",
-    "invalid_value",
-    "naive_time",
-    "from_the_future",
-    "unknown_source",
-    "unknown_unit",
-    "unknown_service_item",
-    "not_entitled",
-    "personal_data",
-    "too_large",
-)
-"""What an event alone can be refused for. `id_conflict` and `bad_correction` need a case, `wrong_key` a topic (the feed
-sends one), `source_mismatch` a gateway."""
-
-
-def bad_event(reason: str, ident: str, source: str, item: str, unit: str, at: str, later: str) -> bytes:
-    """One event that must be turned away for this reason and no other. `at` is when it arrives, `later` an hour after
-    that, as RFC 3339."""
-    subject = f"X{ident}"
-    said = f'"service_item":"{item}","unit":"{unit}","channel":"online"'
-    kind, time, teller = "case.accepted", at, source
-    match reason:
-        case "malformed":
-            return f'{{"specversion":"1.0","id":"{ident}","source":"{source}","type":"case.acc'.encode()
-        case "unknown_type":
-            kind = "case.vanished"
-        case "unknown_field":
-            said += ',"colour":"blue"'
-        case "invalid_value":
-            said = said.replace('"online"', '"pigeon"')
-        case "naive_time":
-            time = at[:19]
-        case "from_the_future":
-            time = later
-        case "unknown_source":
-            teller = "/units/nowhere"
-        case "unknown_unit":
-            said = said.replace(f'"{unit}"', '"nowhere"')
-        case "unknown_service_item":
-            said = said.replace(f'"{item}"', '"service.of_nobody"')
-        case "not_entitled":
-            kind, said = "case.confirmed", '"kpi":"K06-1","decision":"accepted"'
-        case "personal_data":
-            kind, said = "case.withdrawn", '"reason":"call 13800138000"'
-        case "too_large":
-            kind, said = "case.withdrawn", f'"reason":"{"x" * 70_000}"'
-    return (
-        f'{{"specversion":"1.0","id":"{ident}","source":"{teller}","type":"{kind}","subject":"{subject}"'
-        f',"time":"{time}","recordedat":"{at}","receivedat":"{at}","datacontenttype":"application/json","data":{{{said}}}}}'
-    ).encode()
-
-
-def due_reasons(rate: float, rng: Random, *, first: bool) -> Iterator[str]:
-    """The reasons for which an event is refused on a day: each once on the first day, then with the rate."""
-    for reason in REASONS_OF_A_FILE:
-        if first or rng.random() < rate:
-            yield reason
+    applied.time -= (5 + case.rng.randrange(30)) * DAY_US

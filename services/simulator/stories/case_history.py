@@ -1,122 +1,23 @@
-"""The story of one case: what happens, when each thing is said, and which fate was decided before."""
+"""The course of one case: what happens, when each thing is reported, and which result was intended."""
 
 from collections.abc import Mapping
-from enum import StrEnum
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any
 
 from services.domain.time.zone import Instant
 from services.simulator.district.profile import Lane, Variant
-
-SECOND = 1_000_000
-NEVER: Instant = 1 << 62
-"""The arrival of what is never said."""
+from services.simulator.stories.event import SECOND, Data, SimulatedEvent
+from services.simulator.stories.result import Result
 
 
-OPERATIONS = "/operations"
-"""The source of the operations centre."""
-
-
-class Passage(NamedTuple):
-    """The passage of a case through a node; the end is None while it lasts."""
-
-    node: str
-    unit: str
-    start: Instant
-    end: Instant | None
-
-
-class Pause(NamedTuple):
-    """A suspension; the end is None while it lasts."""
-
-    reason: str
-    start: Instant
-    end: Instant | None
-
-
-class Fate(StrEnum):
-    """What becomes of a case under one promise; some can be decided, the others follow from the as-of time."""
-
-    MET = "met"
-    MISSED = "missed"
-    WITHDRAWN = "withdrawn"
-    STUCK = "stuck"
-    """Decided: it will never be closed. Seen from the as-of time: open or open_overdue."""
-    LATE_ENTRY = "late_entry"
-    """In time, but said only after the limit, and not confirmed."""
-    JUSTIFIED = "justified"
-    OPEN = "open"
-    OPEN_OVERDUE = "open_overdue"
-    COUNTED = "counted"
-    """Measured for a mean or a duration."""
-    UNMEASURED = "unmeasured"
-    PENDING = "pending"
-    """Owed by a date that has not come: in the denominator, and no miss."""
-    REJECTED = "rejected"
-    """Not a case: an event that must be turned away; the variant is the reason code."""
-
-
-class Moment:
-    """One thing that happens in a case and is said in one event."""
-
-    __slots__ = ("data", "first_told", "id", "owner", "received", "recorded", "source", "time", "type")
-
-    def __init__(
-        self,
-        type: str,
-        time: Instant,
-        recorded: Instant,
-        received: Instant,
-        source: str,
-        data: Mapping[str, Any] | None,
-    ) -> None:
-        self.type = type
-        self.time = time
-        """What holds in the end: after a correction, the corrected time."""
-        self.recorded = recorded
-        self.received = received
-        self.source = source
-        self.data = data
-        self.id = ""
-        self.owner = ""
-        """Of what it is about, where that is not a story: else its source."""
-        self.first_told: Instant | None = None
-        """The wrong time that the event itself gives, where a correction follows."""
-
-    def known(self, end: Instant | None) -> bool:
-        """Whether it has happened and been said by the as-of time; None is the end of all days."""
-        return self.received != NEVER and (end is None or (self.time < end and self.received < end))
-
-
-class Story:
-    """A case as it is decided. Points are the moments that promises name: `applied`, `accepted`, `completed`,
-    `milestone:NAME`."""
+class CaseHistory:
+    """One case. Points are the events that promises name: `applied`, `accepted`, `completed`, `milestone:NAME`."""
 
     __slots__ = (
-        "attributes",
-        "channel",
-        "decided",
-        "deemed",
-        "applicant",
-        "composed",
-        "due",
-        "extended",
-        "fates",
-        "lane",
-        "moments",
-        "outcome",
-        "owner",
-        "paused_days",
-        "points",
-        "reclassified",
-        "rejected",
-        "rng",
-        "stuck",
-        "subject",
-        "supplement",
-        "void",
-        "_real_time",
-    )
+        "applicant", "attributes", "channel", "deemed_acceptance", "due", "events", "expected", "extended", "generic",
+        "intended", "lane", "outcome", "owner", "paused_days", "points", "reclassified", "rejected", "rng", "stuck",
+        "subject", "supplement", "voided_completion", "_real_time",
+    )  # fmt: skip
 
     def __init__(self, rng: Random, lane: Lane, variant: Variant, subject: str, real_time: bool) -> None:
         self.rng = rng
@@ -126,87 +27,100 @@ class Story:
         self.attributes: Mapping[str, Any] = variant.attributes
         self.applicant = lane.applicant
         self.channel = "online" if rng.random() < lane.online else "counter"
-        self.moments: list[Moment] = []
-        self.points: dict[str, Moment] = {}
-        self.decided: tuple[str, Fate] | None = None
-        """The promise that the case was made for (`Promise.key`), and its fate."""
+        self.events: list[SimulatedEvent] = []
+        self.points: dict[str, SimulatedEvent] = {}
+        self.intended: tuple[str, Result] | None = None
+        """The promise that the case was made for (`Promise.key`), and its result."""
         self.due: Instant | None = None
-        """Of that promise."""
-        self.fates: dict[str, Fate] = {}
-        """Of every promise whose fate was decided, by `Promise.key`: what must come out in the end."""
+        """The limit under that promise."""
+        self.expected: dict[str, Result] = {}
+        """`Promise.key` → the result that the truth must show, for every promise whose result was chosen."""
         self.paused_days = 0
-        """Working days on which a clock stood still from opening to close, for promises that allow the reason."""
-        self.reclassified: tuple[Moment, Mapping[str, Any]] | None = None
-        """From when it is known to be another kind of case, and its attributes then."""
-        self.deemed = False
+        """Working days on which the clock is suspended from opening to closing, for promises that allow the reason."""
+        self.reclassified: tuple[SimulatedEvent, Mapping[str, Any]] | None = None
+        """The event that reports another kind of case, and the attributes from then on."""
+        self.deemed_acceptance = False
         """A permit: acceptance is deemed on the day of application."""
-        self.supplement: Moment | None = None
-        """A permit's request for a supplement: undoes the acceptance deemed on application."""
-        self.void: tuple[Moment, Moment] | None = None
+        self.supplement: SimulatedEvent | None = None
+        """A permit's request for a supplement: it revokes the deemed acceptance."""
+        self.voided_completion: tuple[SimulatedEvent, SimulatedEvent] | None = None
         """A first completion, and the reopening that made it void."""
-        self.composed = False
-        """Told by no scene, but composed of what the promises ask."""
+        self.generic = False
+        """No scenario describes the service item: the case follows from the promises."""
         self.stuck = False
-        """Nothing more comes of it."""
+        """Nothing more happens in it."""
         self.extended = False
         """It is granted an extension."""
         self.outcome = "granted"
-        self.rejected: list[tuple[str, Moment]] = []
-        """Events of it that must be turned away, with the reason code."""
+        self.rejected: list[tuple[str, SimulatedEvent]] = []
+        """Reason code and event, for events of the case that must be refused."""
         self._real_time = real_time
 
-    def tell(
-        self, type: str, time: Instant, data: Mapping[str, Any] | None, *, source: str = "", point: str = ""
-    ) -> Moment:
-        """Something happens; it is said a little later, as its source usually does."""
-        usual = 0 if self._real_time and not source else int(30 + self.rng.random() ** 3 * 3600) * SECOND
-        recorded = time + usual
-        moment = Moment(
-            type, time, recorded, recorded + int(1 + self.rng.random() * 8) * SECOND, source or self.owner, data
-        )
-        self.moments.append(moment)
+    @property
+    def intended_result(self) -> Result | None:
+        """The result under the promise that the case was made for."""
+        return self.intended[1] if self.intended is not None else None
+
+    def intend(self, promise: str, result: Result, due: Instant) -> None:
+        """Choose the result under one promise (`Promise.key`)."""
+        self.intended, self.due = (promise, result), due
+
+    def emit(self, type: str, time: Instant, data: Data | None, *, source: str = "", point: str = "") -> SimulatedEvent:
+        """Something happens. Its event is recorded and arrives with the usual delays of its source."""
+        recording = 0 if self._real_time and not source else int(30 + self.rng.random() ** 3 * 3600) * SECOND
+        transport = int(1 + self.rng.random() * 8) * SECOND
+        event = SimulatedEvent(type, time, source or self.owner, data, delays=(recording, transport))
+        self.events.append(event)
         if point:
-            self.points[point] = moment
-        return moment
+            self.points[point] = event
+        return event
 
-    def write_in_order(self) -> None:
-        """Each source writes down what happened first before what happened later: only a fault has it otherwise."""
-        said: dict[str, tuple[Instant, Instant]] = {}
-        for moment in sorted(self.moments, key=lambda moment: moment.time):
-            recorded, received = said.get(moment.source, (moment.recorded, moment.received))
-            moment.recorded, moment.received = max(moment.recorded, recorded), max(moment.received, received)
-            said[moment.source] = moment.recorded, moment.received
+    def record_in_order(self) -> None:
+        """Each source records in the order in which things happened: only a fault changes that order."""
+        last: dict[str, tuple[Instant, Instant]] = {}
+        for event in sorted(self.events, key=lambda event: event.time):
+            recorded, received = last.get(event.source, (event.recorded, event.received))
+            event.recorded, event.received = max(event.recorded, recorded), max(event.received, received)
+            last[event.source] = event.recorded, event.received
 
-    def milestone(
-        self, name: str, time: Instant, *, source: str = "", unit: str = "", attributes: Mapping[str, Any] | None = None
-    ) -> Moment:
-        """A milestone with what becomes known at it, and the point of that name."""
-        said: dict[str, Any] = {"name": name, "unit": unit or self.lane.unit}
-        if attributes:
-            said["attributes"] = attributes
-        return self.tell("case.milestone", time, said, source=source, point=f"milestone:{name}")
+    def milestone(self, name: str, time: Instant, *, source: str = "", unit: str = "") -> SimulatedEvent:
+        """A milestone, and the point of that name."""
+        data = {"name": name, "unit": unit or self.lane.unit}
+        return self.emit("case.milestone", time, data, source=source, point=f"milestone:{name}")
 
     def node(self, name: str, start: Instant, end: Instant | None, unit: str = "") -> None:
-        """The passage through a node, or its beginning."""
-        place = {"node": name, "unit": unit or self.lane.unit}
-        self.tell("case.node_started", start, place)
+        """The passage through a node; without an end only its beginning."""
+        data = {"node": name, "unit": unit or self.lane.unit}
+        self.emit("case.node_started", start, data)
         if end is not None:
-            self.tell("case.node_ended", end, place)
+            self.emit("case.node_ended", end, data)
 
-    def measure(self, quantity: str, value: int | float, time: Instant, *, source: str = "") -> Moment:
+    def measure(self, quantity: str, value: int | float, time: Instant, *, source: str = "") -> SimulatedEvent:
         """A quantity is reported."""
-        return self.tell("case.measured", time, {"quantity": quantity, "value": value}, source=source)
+        return self.emit("case.measured", time, {"quantity": quantity, "value": value}, source=source)
+
+    def withdraw(self, time: Instant) -> None:
+        """The applicant withdraws."""
+        self.emit("case.withdrawn", time, {"reason": "applicant withdrew"}, point="withdrawn")
 
     def filing(self, applicant: str = "", *, parent: str = "") -> dict[str, Any]:
-        """What an application or acceptance says; of a kind of applicant, the lane's own unless said otherwise."""
-        said: dict[str, Any] = {
+        """The data of an application or acceptance; `applicant` is the kind of applicant, else the lane's."""
+        data: dict[str, Any] = {
             "service_item": self.lane.item,
             "unit": self.lane.unit,
             "channel": self.channel,
             "applicant": applicant or self.applicant,
         }
         if parent:
-            said["parent"] = parent
+            data["parent"] = parent
         if self.attributes:
-            said["attributes"] = self.attributes
-        return said
+            data["attributes"] = self.attributes
+        return data
+
+    def has(self, points: tuple[str, ...]) -> bool:
+        """Whether all of some points have happened."""
+        return all(point in self.points for point in points)
+
+    def start_of(self, points: tuple[str, ...]) -> Instant | None:
+        """The latest of some points; None until all of them have happened."""
+        return max(self.points[point].time for point in points) if self.has(points) else None

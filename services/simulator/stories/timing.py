@@ -1,4 +1,7 @@
-"""Where in statutory time a decided fate happens. Asks the calendar and the limits; never the judge."""
+"""Times of a simulated case: limits and working days of the plan, and the promises that a case falls under.
+
+It uses the calendar and the limits, and nothing that judges.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -8,17 +11,16 @@ from typing import Any
 
 from services.domain.plan.plan import CASELESS, Kind, Promise, ServiceItem, Strength
 from services.domain.plan.statutory_time import Law
-from services.domain.time.limits import Ends, Limit, LimitUnit, due
+from services.domain.time.limits import Limit, LimitUnit, due
 from services.domain.time.zone import MINUTE_US, Instant
-from services.simulator.district.profile import Quality
-from services.simulator.stories.case_history import SECOND, Fate
+from services.simulator.stories.event import SECOND
 
 HOUR_US = 60 * MINUTE_US
 _MORNING, _WORKDAY_SECONDS = 9 * 60, int(8.5 * 3600)
 
 
-class Placement:
-    """The law of a plan, asked for instants, and which of its promises a kind of case falls under."""
+class Timing:
+    """The statutory time of a plan, and its promises by kind of case."""
 
     def __init__(self, law: Law) -> None:
         self.law = law
@@ -26,7 +28,7 @@ class Placement:
         self.calendar = law.calendar
         self.promises = law.plan.promises
         self._about: dict[str, tuple[Promise, ...]] = {}
-        self._first_words: dict[str, frozenset[str]] = {}
+        self._first_values: dict[str, frozenset[str]] = {}
         self._selected: dict[tuple[object, ...], tuple[Promise, ...]] = {}
         self._primary: dict[tuple[object, ...], Promise | None] = {}
         self.statutory = cache(law.statutory_limit)
@@ -35,13 +37,13 @@ class Placement:
         """A service item of the plan."""
         return self.law.plan.service_items[code]
 
-    def first_words(self, code: str) -> frozenset[str]:
-        """The attributes of which the first word stands, not the last."""
-        found = self._first_words.get(code)
+    def first_values(self, code: str) -> frozenset[str]:
+        """The attributes whose first value is kept, not the last."""
+        found = self._first_values.get(code)
         if found is None:
             attributes = self.item(code).attributes
             found = frozenset(name for name, spec in attributes.items() if spec.keeps == "first")
-            self._first_words[code] = found
+            self._first_values[code] = found
         return found
 
     def about(self, item: str) -> tuple[Promise, ...]:
@@ -56,7 +58,7 @@ class Placement:
         return found
 
     def selected(self, item: str, attributes: Mapping[str, Any]) -> tuple[Promise, ...]:
-        """The promises that select such a case, by item and what is known of it from its beginning."""
+        """The promises that select such a case, by its item and its attributes at the start."""
         key = (item, *((name, str(value)) for name, value in attributes.items()))
         found = self._selected.get(key)
         if found is None:
@@ -68,7 +70,7 @@ class Placement:
         return found
 
     def primary(self, item: str, attributes: Mapping[str, Any]) -> Promise | None:
-        """The promise with a limit of its own that such a case is about, if there is one; what binds first."""
+        """The promise with a limit of its own that selects such a case, binding ones first; None if there is none."""
         key = (item, *((name, str(value)) for name, value in attributes.items()))
         if key not in self._primary:
             limited = [promise for promise in self.selected(item, attributes) if own_limit(promise) is not None]
@@ -77,7 +79,7 @@ class Placement:
         return self._primary[key]
 
     def due(self, promise: Promise, start: Instant, unit: str, item: str) -> Instant:
-        """Until when a case that started then is on time, without any suspension."""
+        """The last instant in time for a case that started at `start`, without any suspension."""
         limit = own_limit(promise) or promise.matures_at
         assert isinstance(limit, Limit), f"{promise.key} has no limit of its own"
         hours = self.law.hours(unit, item)
@@ -91,6 +93,12 @@ class Placement:
         """Whether a promise binds a case that started then."""
         day = date.fromordinal(self.zone.day(start))
         return promise.effective_from <= day and (promise.effective_to is None or day <= promise.effective_to)
+
+    @staticmethod
+    def is_in_minutes(promise: Promise) -> bool:
+        """Whether its limit is a number of minutes."""
+        limit = promise.limit
+        return isinstance(limit, Limit) and limit.unit in (LimitUnit.WORKING_MINUTES, LimitUnit.MINUTES)
 
     def covered_days(
         self, unit: str, item: str, after: int, through: int, spans: Sequence[tuple[Instant, Instant]]
@@ -116,47 +124,6 @@ class Placement:
             return start + int(30 + rng.random() * 60) * SECOND
         return start + int(60 + rng.random() * ((evening - start) // SECOND - 60)) * SECOND
 
-    def ending(
-        self, rng: Random, promise: Promise, start: Instant, quality: Quality, unit: str, item: str
-    ) -> tuple[Fate, Instant | None, Instant]:
-        """Decides the fate of a case under a promise with a limit: the fate, when it ends (None: never), its due."""
-        limit = own_limit(promise)
-        assert limit is not None
-        until = self.due(promise, start, unit, item)
-        fate = _drawn(rng, quality)
-        if fate is Fate.STUCK:
-            return fate, None, until
-        if limit.unit in (LimitUnit.WORKING_MINUTES, LimitUnit.MINUTES):
-            return fate, self._minutes(rng, fate, limit, start, quality, unit, item), until
-        last_day = self.zone.day(until)
-        allowed = self.calendar.working_days(self.zone.day(start), last_day)
-        if fate is Fate.MISSED:
-            over = 1 + int(rng.expovariate(1.0) * (0.25 * allowed + 0.5))
-            return fate, self.daytime(rng, self.calendar.add_working_days(last_day, over)), until
-        if fate is Fate.MET and rng.random() < quality.last_minute and last_day > self.zone.day(start):
-            if promise.ends is not Ends.DAY:
-                return fate, until // SECOND * SECOND, until
-            evening = self.zone.midnight(last_day + 1) - SECOND
-            return fate, evening - int(rng.random() ** 4 * 6 * 3600) * SECOND, until
-        n = min(int(allowed * quality.pace * (0.4 + 1.2 * rng.random()) + rng.random()), max(0, allowed - 1))
-        stop = self.on_workday(rng, start, n)
-        return fate, min(stop, until // SECOND * SECOND), until
-
-    def _minutes(
-        self, rng: Random, fate: Fate, limit: Limit, start: Instant, quality: Quality, unit: str, item: str
-    ) -> Instant:
-        whole = limit.amount * MINUTE_US
-        if fate is Fate.MISSED:
-            amount = whole + (SECOND if rng.random() < 0.1 else int(1 + rng.expovariate(1.0) * 1800) * SECOND)
-        elif rng.random() < quality.last_minute:
-            amount = whole - (0 if rng.random() < 0.3 else int(rng.random() * 600) * SECOND)
-        else:
-            share = quality.pace * (0.4 + 0.9 * (rng.random() + rng.random()) / 2)
-            amount = int(min(0.97, share) * whole) // SECOND * SECOND
-        if limit.unit is LimitUnit.MINUTES:
-            return start + amount
-        return self.law.hours(unit, item).add(start, amount)
-
 
 def own_limit(promise: Promise) -> Limit | None:
     """The limit that the promise itself sets: of a duration, or of the time after which a case of a share matures."""
@@ -167,27 +134,18 @@ def own_limit(promise: Promise) -> Limit | None:
     return None
 
 
-def _drawn(rng: Random, quality: Quality) -> Fate:
-    draw = rng.random()
-    for share, fate in ((quality.late, Fate.MISSED), (quality.stuck, Fate.STUCK), (quality.withdrawn, Fate.WITHDRAWN)):
-        if draw < share:
-            return fate
-        draw -= share
-    return Fate.MET
-
-
 def values_of(value: Any) -> tuple[Any, ...]:
     """One value or several, as several."""
     return value if isinstance(value, tuple) else (value,)
 
 
-_TOLD_LATER = ("service_item", "outcome")
-"""What a case is selected by that is no part of what is known of it from its beginning."""
+_REPORTED_LATER = ("service_item", "outcome")
+"""Conditions that are not attributes known at the start of a case."""
 
 
 def _holds(wanted: Mapping[str, Any], attributes: Mapping[str, Any]) -> bool:
     for name, value in wanted.items():
-        if name in _TOLD_LATER or (name == "applicant" and name not in attributes):
+        if name in _REPORTED_LATER or (name == "applicant" and name not in attributes):
             continue
         if attributes.get(name) not in values_of(value):
             return False

@@ -1,33 +1,50 @@
-"""What is known of a story at an instant: what has happened and been said by then, and nothing else.
+"""A case as it is known at an instant: what has happened and has been reported before it.
 
-A story says when each thing really happened and when it was said; here the one is read as far as the other lets it be
-known. No promise is known here and nothing is judged.
+Nothing is judged here, and no promise is known.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
-from services.domain.intake.facts import RANK_OF
+from services.domain.intake.facts import contract_place
 from services.domain.time.zone import Instant
-from services.simulator.stories.case_history import OPERATIONS, Moment, Passage, Pause, Story
+from services.simulator.stories.case_history import CaseHistory
+from services.simulator.stories.event import OPERATIONS, Data, SimulatedEvent
 
 
-class Known:
-    """A story as known at an instant; None is the end of all days."""
+class Passage(NamedTuple):
+    """The passage of a case through a node; the end is None while it lasts."""
+
+    node: str
+    unit: str
+    start: Instant
+    end: Instant | None
+
+
+class Pause(NamedTuple):
+    """A suspension; the end is None while it lasts."""
+
+    reason: str
+    start: Instant
+    end: Instant | None
+
+
+class ObservedCase:
+    """A case as it is known before an instant; None is after everything."""
 
     def __init__(
         self,
-        story: Story,
+        history: CaseHistory,
         at: Instant | None,
-        first_words: frozenset[str] = frozenset(),
+        first_values: frozenset[str] = frozenset(),
         grantors: frozenset[str] = frozenset(),
     ) -> None:
-        """What was said before `at` is known. `first_words`: the attributes of which the first word stands. `grantors`:
-        who may extend a limit, beside the operations centre."""
-        self.story = story
+        """`first_values`: the attributes whose first value is kept. `grantors`: sources that may extend a limit, beside
+        the operations centre."""
+        self.history = history
         self._grantors = grantors | {OPERATIONS}
-        self._first_words = first_words
+        self._first_values = first_values
         self.attributes: dict[str, Any] = {}
         self.applicant = "unknown"
         self.channels: set[str] = set()
@@ -44,119 +61,131 @@ class Known:
         self.extended = False
         self.excused: set[str] = set()
         self.confirmed: set[str] = set()
-        self._read([moment for moment in story.moments if moment.known(at)])
+        self._acceptances: list[Instant] = []
+        self._supplement_requested: Instant | None = None
+        self._completions: list[tuple[Instant, Data]] = []
+        self._reclassified: dict[str, Any] = {}
+        for event, time in _effective([event for event in history.events if event.is_known(at)]):
+            read = _READERS.get(event.type)
+            if read is not None:
+                read(self, event, time)
+        self._accept()
+        self._complete()
+        self.attributes |= self._reclassified
 
-    # ---- reading -----------------------------------------------------------------------------------
-    def _read(self, moments: Sequence[Moment]) -> None:
-        put_right = {moment.data["of"] for moment in moments if moment.type == "correction" and moment.data is not None}
-        struck_out = {
-            moment.data["of"]
-            for moment in moments
-            if moment.type == "correction" and moment.data is not None and moment.data["event"] is None
-        }
-        completions: list[tuple[Instant, Mapping[str, Any]]] = []
-        acceptances: list[Instant] = []
-        asked: Instant | None = None
-        reclassified: dict[str, Any] = {}
-        told = [moment for moment in moments if moment.type != "correction" and moment.id not in struck_out]
-        told.sort(key=lambda each: (_told_time(each, put_right), RANK_OF[each.type], each.source, each.id))
-        for moment in told:
-            time, data = _told_time(moment, put_right), moment.data or {}
-            match moment.type:
-                case "case.applied" | "case.accepted":
-                    self._file(data)
-                    if moment.type == "case.accepted":
-                        acceptances.append(time)
-                    elif self.applied_at is None:
-                        self.applied_at = time
-                case "case.supplement_requested":
-                    asked = time
-                case "case.reclassified":
-                    reclassified |= data["attributes"]
-                case "case.milestone":
-                    self.milestones.setdefault(data["name"], []).append(time)
-                    self._hear(data)
-                case "case.node_started":
-                    self.passages.append(Passage(data["node"], data["unit"], time, None))
-                case "case.node_ended":
-                    self._leave(data["node"], data["unit"], time)
-                case "case.suspended":
-                    self.pauses.append(Pause(data["reason"], time, None))
-                case "case.resumed":
-                    self._resume(data["reason"], time)
-                case "case.measured":
-                    self.measured.append((time, data["quantity"], Fraction(str(data["value"]))))
-                case "case.completed":
-                    completions.append((time, data))
-                case "case.reopened":
-                    completions.clear()
-                case "case.withdrawn":
-                    self.withdrawn_at = time if self.withdrawn_at is None else self.withdrawn_at
-                case "case.rated":
-                    self.rating = data["score"] if data.get("rated_by") != "default" else self.rating
-                case "case.extended":
-                    self.extended |= moment.source in self._grantors
-                case "case.justified" | "case.confirmed":
-                    if data["decision"] == "accepted":
-                        (self.excused if moment.type == "case.justified" else self.confirmed).add(data["kpi"])
-        self._accept(acceptances, asked)
-        self._complete(completions)
-        self.attributes |= reclassified
-
-    def _file(self, data: Mapping[str, Any]) -> None:
+    # ---- reading -------------------------------------------------------------------------------------
+    def _read_filing(self, event: SimulatedEvent, time: Instant) -> None:
+        data = event.data or {}
         self.applicant = data["applicant"]
         self.channels.add(data["channel"])
-        self._hear(data)
+        self._take_attributes(data)
+        if event.type == "case.accepted":
+            self._acceptances.append(time)
+        elif self.applied_at is None:
+            self.applied_at = time
 
-    def _hear(self, data: Mapping[str, Any]) -> None:
-        """The last word stands, or the first one where the service item says so."""
-        for name, value in data.get("attributes", {}).items():
-            if name not in self._first_words or name not in self.attributes:
-                self.attributes[name] = value
+    def _read_supplement(self, event: SimulatedEvent, time: Instant) -> None:
+        self._supplement_requested = time
 
-    def _leave(self, node: str, unit: str, time: Instant) -> None:
+    def _read_reclassification(self, event: SimulatedEvent, time: Instant) -> None:
+        self._reclassified |= (event.data or {})["attributes"]
+
+    def _read_milestone(self, event: SimulatedEvent, time: Instant) -> None:
+        data = event.data or {}
+        self.milestones.setdefault(data["name"], []).append(time)
+        self._take_attributes(data)
+
+    def _read_node_start(self, event: SimulatedEvent, time: Instant) -> None:
+        data = event.data or {}
+        self.passages.append(Passage(data["node"], data["unit"], time, None))
+
+    def _read_node_end(self, event: SimulatedEvent, time: Instant) -> None:
+        data = event.data or {}
         for index, passage in enumerate(self.passages):
-            if passage.node == node and passage.unit == unit and passage.end is None:
+            if passage.node == data["node"] and passage.unit == data["unit"] and passage.end is None:
                 self.passages[index] = passage._replace(end=time)
                 return
 
-    def _resume(self, reason: str, time: Instant) -> None:
+    def _read_suspension(self, event: SimulatedEvent, time: Instant) -> None:
+        self.pauses.append(Pause((event.data or {})["reason"], time, None))
+
+    def _read_resumption(self, event: SimulatedEvent, time: Instant) -> None:
+        reason = (event.data or {})["reason"]
         for index, pause in enumerate(self.pauses):
             if pause.reason == reason and pause.end is None:
                 self.pauses[index] = pause._replace(end=time)
                 return
 
-    def _accept(self, acceptances: Sequence[Instant], asked: Instant | None) -> None:
-        """A permit's acceptance is deemed on application; a supplement undoes that, and the next one starts."""
-        if self.story.deemed and self.applied_at is not None:
+    def _read_measurement(self, event: SimulatedEvent, time: Instant) -> None:
+        data = event.data or {}
+        self.measured.append((time, data["quantity"], Fraction(str(data["value"]))))
+
+    def _read_completion(self, event: SimulatedEvent, time: Instant) -> None:
+        self._completions.append((time, event.data or {}))
+
+    def _read_reopening(self, event: SimulatedEvent, time: Instant) -> None:
+        self._completions.clear()
+
+    def _read_withdrawal(self, event: SimulatedEvent, time: Instant) -> None:
+        if self.withdrawn_at is None:
+            self.withdrawn_at = time
+
+    def _read_rating(self, event: SimulatedEvent, time: Instant) -> None:
+        data = event.data or {}
+        if data.get("rated_by") != "default":
+            self.rating = data["score"]
+
+    def _read_extension(self, event: SimulatedEvent, time: Instant) -> None:
+        self.extended |= event.source in self._grantors
+
+    def _read_justification(self, event: SimulatedEvent, time: Instant) -> None:
+        data = event.data or {}
+        if data["decision"] == "accepted":
+            self.excused.add(data["kpi"])
+
+    def _read_confirmation(self, event: SimulatedEvent, time: Instant) -> None:
+        data = event.data or {}
+        if data["decision"] == "accepted":
+            self.confirmed.add(data["kpi"])
+
+    def _take_attributes(self, data: Data) -> None:
+        """The last value is kept, or the first one if the service item says so."""
+        for name, value in data.get("attributes", {}).items():
+            if name not in self._first_values or name not in self.attributes:
+                self.attributes[name] = value
+
+    def _accept(self) -> None:
+        """A permit's acceptance is deemed on application; a supplement revokes that, and the next one counts."""
+        if self.history.deemed_acceptance and self.applied_at is not None:
+            asked = self._supplement_requested
             if asked is None:
                 self.accepted_at = self.applied_at
             else:
-                self.accepted_at = next((time for time in acceptances if time >= asked), None)
-        elif acceptances:
-            self.accepted_at = acceptances[0]
+                self.accepted_at = next((time for time in self._acceptances if time >= asked), None)
+        elif self._acceptances:
+            self.accepted_at = self._acceptances[0]
 
-    def _complete(self, completions: Sequence[tuple[Instant, Mapping[str, Any]]]) -> None:
+    def _complete(self) -> None:
         start = self.accepted_at if self.accepted_at is not None else self.applied_at
-        for time, data in completions:
+        for time, data in self._completions:
             if start is not None and time >= start:
                 self.completed_at = time
                 self.outcome = data["outcome"]
                 if "channel" in data:
                     self.channels.add(data["channel"])
-                self._hear(data)
+                self._take_attributes(data)
                 return
 
     # ---- what promises ask ---------------------------------------------------------------------------
     def start(self, names: Sequence[str]) -> Instant | None:
-        """The latest of the points at which a clock starts, once all are known."""
+        """When a clock starts: the latest of its points, once all are known."""
         found = [self._start(name) for name in names]
         return None if None in found else max(time for time in found if time is not None)
 
     def _start(self, name: str) -> Instant | None:
         match name:
             case "applied":
-                # it was applied for when it was accepted, at the latest
+                # an accepted case was applied for when it was accepted, at the latest
                 return self.applied_at if self.applied_at is not None else self.accepted_at
             case "accepted":
                 return self.accepted_at
@@ -165,7 +194,7 @@ class Known:
         return next(iter(self.milestones.get(name.removeprefix("milestone:"), ())), None)
 
     def stop(self, names: Sequence[str], start: Instant) -> Instant | None:
-        """The latest of the points at which a clock stops, once all are known; what is dated before it is void."""
+        """When a clock stops: the latest of its points, once all are known. Times before the start do not count."""
         found = [self._stop(name, start) for name in names]
         return None if None in found else max(time for time in found if time is not None)
 
@@ -175,12 +204,25 @@ class Known:
         times = self.milestones.get(name.removeprefix("milestone:"), ())
         return next((time for time in times if time >= start), None)
 
+    def over_before(self, stop: Instant | None, *, refusal_ends: bool) -> Instant | None:
+        """When the case was over without its stop: withdrawn, or refused where `refusal_ends` it; else None."""
+        ends = [self.withdrawn_at]
+        if refusal_ends and self.is_refused:
+            ends.append(self.completed_at)
+        over = min((end for end in ends if end is not None), default=None)
+        return over if over is not None and (stop is None or over < stop) else None
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether its completion did not grant what was applied for."""
+        return self.outcome in ("refused", "terminated")
+
     def reached(self, name: str, by: Instant) -> bool:
         """Whether a milestone was reached by an instant."""
         return any(time <= by for time in self.milestones.get(name, ()))
 
     def sum(self, quantity: str, by: Instant | None = None) -> Fraction | None:
-        """How much was measured by an instant; None if it was never measured at all."""
+        """The sum measured by an instant; None if the quantity was never measured at all."""
         if all(name != quantity for _, name, _ in self.measured):
             return None
         return sum(
@@ -190,7 +232,7 @@ class Known:
 
     @property
     def is_filed(self) -> bool:
-        """Whether its application or acceptance is known: before that nobody knows what it is about."""
+        """Whether its application or acceptance is known: before that its subject is not known."""
         return bool(self.channels)
 
     @property
@@ -204,29 +246,62 @@ class Known:
 
     def _has(self, name: str, value: Any) -> bool:
         values = value if isinstance(value, tuple) else (value,)
-        match name:
-            case "service_item":
-                return self.story.lane.item in values
-            case "unit":
-                return self.story.lane.unit in values
-            case "applicant":
-                return self.applicant in values
-            case "outcome":
-                return self.outcome in values
-            case "channel":
-                return not self.channels.isdisjoint(values)
-            case "online":
-                return bool(self.channels) and self.online in values
-            case "extended":
-                return self.extended in values
+        if name == "channel":
+            return not self.channels.isdisjoint(values)
+        if name == "online":
+            return self.is_filed and self.online in values
+        if name in _FIELDS:
+            return _FIELDS[name](self) in values
         given = self.attributes.get(name)
         return given in values if not isinstance(given, list) else any(each in values for each in given)
 
     def is_known(self, name: str) -> bool:
         """Whether anything is known of an attribute or field."""
-        return bool(self.channels) if name == "channel" else name in self.attributes
+        return self.is_filed if name == "channel" else name in self.attributes
 
 
-def _told_time(moment: Moment, put_right: set[str]) -> Instant:
-    """When it happened, as far as one has been told."""
-    return moment.time if moment.first_told is None or moment.id in put_right else moment.first_told
+_FIELDS: Mapping[str, Callable[[ObservedCase], Any]] = {
+    "service_item": lambda case: case.history.lane.item,
+    "unit": lambda case: case.history.lane.unit,
+    "applicant": lambda case: case.applicant,
+    "outcome": lambda case: case.outcome,
+    "extended": lambda case: case.extended,
+}
+"""What a promise selects by that is no attribute."""
+
+
+_READERS: Mapping[str, Callable[[ObservedCase, SimulatedEvent, Instant], None]] = {
+    "case.applied": ObservedCase._read_filing,
+    "case.accepted": ObservedCase._read_filing,
+    "case.supplement_requested": ObservedCase._read_supplement,
+    "case.reclassified": ObservedCase._read_reclassification,
+    "case.milestone": ObservedCase._read_milestone,
+    "case.node_started": ObservedCase._read_node_start,
+    "case.node_ended": ObservedCase._read_node_end,
+    "case.suspended": ObservedCase._read_suspension,
+    "case.resumed": ObservedCase._read_resumption,
+    "case.measured": ObservedCase._read_measurement,
+    "case.completed": ObservedCase._read_completion,
+    "case.reopened": ObservedCase._read_reopening,
+    "case.withdrawn": ObservedCase._read_withdrawal,
+    "case.rated": ObservedCase._read_rating,
+    "case.extended": ObservedCase._read_extension,
+    "case.justified": ObservedCase._read_justification,
+    "case.confirmed": ObservedCase._read_confirmation,
+}
+
+
+def _effective(events: Sequence[SimulatedEvent]) -> list[tuple[SimulatedEvent, Instant]]:
+    """The events that count, each with its time, after the corrections among them; in the order of those times."""
+    corrections = [event.data for event in events if event.type == "correction" and event.data is not None]
+    corrected = {data["of"] for data in corrections}
+    deleted = {data["of"] for data in corrections if data["event"] is None}
+
+    def reported_time(event: SimulatedEvent) -> Instant:
+        first = event.first_reported_time
+        return event.time if first is None or event.id in corrected else first
+
+    effective = [
+        (event, reported_time(event)) for event in events if event.type != "correction" and event.id not in deleted
+    ]
+    return sorted(effective, key=lambda each: (each[1], contract_place(each[0].type), each[0].source, each[0].id))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.domain.judging.case_clock import Stopwatch
+from services.domain.judging.case_clock import CaseClock
 from services.domain.judging.judgement import Outcome
 from tests.unit.cases import (
     accepted,
@@ -129,4 +129,4 @@ def test_a_case_that_was_never_applied_for_was_applied_for_at_its_acceptance() -
     promised = promise(start="applied")
     judge = judge_of(promised)
     (case,) = folded(judge, accepted("2021-09-16T09:00"))
-    assert Stopwatch(promised, judge.law).start(case) == at("2021-09-16T09:00")
+    assert CaseClock(promised, judge.law).start(case) == at("2021-09-16T09:00")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.domain.judging.judgement import Outcome
 from services.domain.plan.plan import ServiceItem
-from services.domain.sums.tally import Cell
+from services.domain.sums.tally import TallyField
 from tests.unit.cases import (
     ITEMS,
     TITLE,
@@ -174,7 +174,7 @@ def test_net_and_gross_time_and_the_suspended_share_are_all_kept() -> None:
     found = row(THIRTEEN, [one, other], "2021-11-01")
     # 17 and 12 working days gross, of the first 4 stood still
     assert (found.mean_gross, found.p50, found.suspended_share) == ("14.5", "12.5", "0.5")
-    assert (Cell.SUSPENDED, 1) in judgement(THIRTEEN, one, "2021-11-01").cells
+    assert (TallyField.SUSPENDED, 1) in judgement(THIRTEEN, one, "2021-11-01").cells
 
 
 days = st.integers(0, 60)

@@ -13,8 +13,8 @@ from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import Outcome
 from services.domain.judging.kind import Moment, Sums
 from services.domain.plan.plan import HoursEntry
-from services.domain.results.verdicts import rulings_of
-from services.domain.sums.statistic import Figure, written
+from services.domain.results.verdicts import verdicts_of
+from services.domain.sums.statistic import Statistic, written
 from services.domain.sums.tally import NOW, total
 from tests.unit.cases import (
     ITEMS,
@@ -49,7 +49,7 @@ LONG = [accepted("2021-06-01T09:00"), completed("2021-09-17T09:00")]
 def test_no_case_breaches_a_mean() -> None:
     assert outcome(MEAN, LONG, "2021-10-01") is Outcome.COUNTED
     assert card_list(MEAN, LONG, "2021-10-01") == []
-    assert rulings_of(MEAN.judge(in_order(LONG), at("2021-10-01"))) == []
+    assert verdicts_of(MEAN.judge(in_order(LONG), at("2021-10-01"))) == []
 
 
 def test_a_mean_is_met_although_a_single_case_was_long() -> None:
@@ -123,7 +123,7 @@ def test_an_open_case_is_as_old_as_if_it_were_completed_now(measure: str, starts
     end = completed("2021-11-16T14:00")
     opened = [accepted((datetime(2021, 9, 16) + timedelta(hours=hour)).isoformat(), item=item) for hour, item in starts]
 
-    def figure(cases: list[list[Fact]]) -> Figure:
+    def figure(cases: list[list[Fact]]) -> Statistic:
         tallies = tallies_of(judge, cases, now)
         closed, present = (
             total(tally for key, tally in tallies.items() if key.kpi == "P" and (key.day == NOW) == is_now)

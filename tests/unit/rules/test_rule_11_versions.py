@@ -5,7 +5,7 @@ from datetime import date
 from services.domain.intake.facts import case_key
 from services.domain.judging.judgement import Outcome
 from services.domain.results.cards import case_name
-from services.domain.results.verdicts import rulings_of, written_verdict
+from services.domain.results.verdicts import verdicts_of, written_verdict
 from tests.unit.cases import (
     WATER,
     accepted,
@@ -53,7 +53,7 @@ def test_a_miss_quotes_the_clause_of_its_own_version() -> None:
     key = case_key(WATER, "W-1")
     clauses = []
     for start in ("2021-12-01T09:00", "2022-01-05T09:00"):
-        (ruling,) = rulings_of(VERSIONS.judge([accepted(start)], at("2022-02-01")))
+        (ruling,) = verdicts_of(VERSIONS.judge([accepted(start)], at("2022-02-01")))
         verdict = written_verdict(ruling, key, VERSIONS, at("2022-02-01"))
         clauses.append(verdict.clause)
         assert verdict.case == case_name(key) == "/units/water W-1"

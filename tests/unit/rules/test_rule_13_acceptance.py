@@ -7,7 +7,7 @@ from services.domain.judging.data_quality import ACCEPTANCE, BACKDATED, INCOMPLE
 from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import Outcome
 from services.domain.plan.plan import Source
-from services.domain.sums.tally import Cell
+from services.domain.sums.tally import TallyField
 from tests.unit.cases import (
     accepted,
     applied,
@@ -127,8 +127,8 @@ def test_accepting_and_completing_in_one_breath_is_backdated_entry(
         completed("2021-09-16T17:00", recorded=completed_at, received=completed_at),
     ]
     (cells,) = signals(judge, facts, BACKDATED)
-    assert ((Cell.N, 1) in cells) is backdated
-    assert (Cell.OPEN, 1) in cells
+    assert ((TallyField.N, 1) in cells) is backdated
+    assert (TallyField.OPEN, 1) in cells
 
 
 def test_time_from_application_to_acceptance_and_supplements_are_counted() -> None:
@@ -139,4 +139,4 @@ def test_time_from_application_to_acceptance_and_supplements_are_counted() -> No
         accepted("2021-09-23T09:00"),
     ]
     (cells,) = signals(ANY, facts, ACCEPTANCE)
-    assert cells == ((Cell.N, 1), (Cell.TOTAL, 4), (Cell.ACTUAL, 2))
+    assert cells == ((TallyField.N, 1), (TallyField.TOTAL, 4), (TallyField.ACTUAL, 2))

@@ -5,7 +5,7 @@ import pytest
 from services.domain.intake.facts import Fact
 from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import Outcome
-from services.domain.results.verdicts import rulings_of
+from services.domain.results.verdicts import verdicts_of
 from tests.unit.cases import (
     accepted,
     applied,
@@ -39,7 +39,7 @@ END = "2021-10-20"
 
 
 def verdicts(judge: Judge, facts: list[Fact], now: str = END) -> list[tuple[str, str]]:
-    return [(each.kpi, each.verdict) for each in rulings_of(judge.judge(in_order(facts), at(now)))]
+    return [(each.kpi, each.verdict) for each in verdicts_of(judge.judge(in_order(facts), at(now)))]
 
 
 CURES = {

@@ -7,7 +7,7 @@ import pytest
 from services.domain.intake.facts import Fact
 from services.domain.judging.data_quality import ANOMALY, INCOMPLETE, ORPHAN
 from services.domain.judging.judgement import Outcome
-from services.domain.results.verdicts import rulings_of
+from services.domain.results.verdicts import verdicts_of
 from tests.unit.cases import (
     accepted,
     at,
@@ -105,7 +105,7 @@ def test_a_completion_declared_void_lets_the_original_clock_go_on() -> None:
     assert (case.reopened, case.completed) == (1, None)
     again = [*facts, completed("2021-09-27T09:00")]
     assert outcome(WATER, again, END) is Outcome.MISSED
-    assert [ruling.verdict for ruling in rulings_of(WATER.judge(in_order(again), at(END)))] == ["missed"]
+    assert [ruling.verdict for ruling in verdicts_of(WATER.judge(in_order(again), at(END)))] == ["missed"]
 
 
 def test_a_reopening_of_nothing_is_an_anomaly() -> None:

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from services.domain.history.case import MICRO, Case
 from services.domain.judging.binding import Binding, earliest, marks
-from services.domain.judging.bounded_amounts import Amount, count_of
-from services.domain.judging.case_clock import Stopwatch
-from services.domain.judging.escalation import Strictness
+from services.domain.judging.bounded_amounts import Amount, bounded_amount
+from services.domain.judging.case_clock import CaseClock
+from services.domain.judging.escalation import Escalation
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import Moment, Sums
 from services.domain.judging.kinds.case_limit import compliance
@@ -21,8 +21,8 @@ from services.domain.judging.maturity import Maturity
 from services.domain.judging.selection import compile_population
 from services.domain.plan.plan import BY_EVENT, Objective, Promise, Strength
 from services.domain.plan.statutory_time import Law
-from services.domain.sums.statistic import Figure
-from services.domain.sums.tally import NOW, Cell, Cells
+from services.domain.sums.statistic import Statistic
+from services.domain.sums.tally import NOW, TallyAmounts, TallyField
 from services.domain.time.zone import Instant
 
 Amounts = Sequence[Amount | None]
@@ -76,18 +76,18 @@ class CaseBound:
         self.promise = promise
         self._accepts = compile_population(promise.select, promise.unless)
         self._binding = Binding(promise, law.zone)
-        self._watch = Stopwatch(promise, law)
+        self._watch = CaseClock(promise, law)
         self._maturity = None if promise.matures_at in BY_EVENT else Maturity(promise, law)
         self._by_completion = promise.matures_at == "completion"
         self._by_event = promise.matures_at in BY_EVENT
         self._bound = Bound(promise.bound)
         self._only_demands = not self._bound.caps
-        self._counts = tuple(count_of(text) for text in promise.counts)
+        self._counts = tuple(bounded_amount(text) for text in promise.counts)
         self._reversible = any(text.startswith(("order:", "ratio:")) for text in promise.counts)
         """A word told of late can undo what looked like a breach while the case was open."""
         self._key = promise.key
         self._hard = promise.strength is Strength.HARD
-        self._strictness = Strictness(promise, law)
+        self._escalation = Escalation(promise, law)
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
         """One judgement per case whose clock has started."""
@@ -138,27 +138,29 @@ class CaseBound:
 
     def _breached(self, course: _Course, now: Instant) -> Judgement:
         """Missed on the day on which it ended; overdue until then."""
-        excused = self._strictness.excuses(course.case)
+        excused = self._escalation.excuses(course.case)
         if course.end is not None:
             return self._closed(course, Outcome.JUSTIFIED if excused else Outcome.MISSED, course.end)
         if excused:
-            return self._judgement(course, Outcome.JUSTIFIED, NOW, ((Cell.JUSTIFIED, 1),))
+            return self._judgement(course, Outcome.JUSTIFIED, NOW, ((TallyField.JUSTIFIED, 1),))
         if self._bound.exceeded(course.amounts) or course.matures is None:
             red_at = course.start if self._hard else None
         else:
-            red_at = self._strictness.red_at(course.case, course.matures)
+            red_at = self._escalation.red_at(course.case, course.matures)
         yellow_at = course.yellow_at if course.yellow_at is not None else red_at
         next_at = earliest(now, red_at)
-        return self._judgement(course, Outcome.OVERDUE, NOW, ((Cell.OVERDUE, 1),), None, yellow_at, red_at, next_at)
+        return self._judgement(
+            course, Outcome.OVERDUE, NOW, ((TallyField.OVERDUE, 1),), None, yellow_at, red_at, next_at
+        )
 
     def _open(self, course: _Course, now: Instant) -> Judgement:
         matures, yellow_at = course.matures, course.yellow_at
         if matures is None:
             return self._judgement(course, Outcome.OPEN, NOW, ())
-        if self._strictness.excuses(course.case):
+        if self._escalation.excuses(course.case):
             yellow_at = None
-        cells: Cells = ((Cell.YELLOW, 1),) if yellow_at is not None and now >= yellow_at else ()
-        red_at = self._strictness.red_at(course.case, matures) if self._bound.demands else None
+        cells: TallyAmounts = ((TallyField.YELLOW, 1),) if yellow_at is not None and now >= yellow_at else ()
+        red_at = self._escalation.red_at(course.case, matures) if self._bound.demands else None
         next_at = earliest(now, yellow_at, matures + 1)
         return self._judgement(course, Outcome.OPEN, NOW, cells, None, yellow_at, red_at, next_at)
 
@@ -166,7 +168,7 @@ class CaseBound:
         """Judged for good, at an instant: its end, the instant at which it matured, or at which it had reached what is
         demanded."""
         cells = _CELLS[outcome]
-        if course.case.extensions and cells[0][0] == Cell.N:
+        if course.case.extensions and cells[0][0] == TallyField.N:
             cells += marks(course.case, ())
         by_time_alone = course.end is None and at == course.matures  # nothing stopped its clock
         stop, yellow_at = (None, None) if by_time_alone else (at, course.yellow_at)
@@ -177,17 +179,17 @@ class CaseBound:
         course: _Course,
         outcome: Outcome,
         day: int,
-        cells: Cells,
+        cells: TallyAmounts,
         stop: Instant | None = None,
         yellow_at: Instant | None = None,
         red_at: Instant | None = None,
         next_at: Instant | None = None,
     ) -> Judgement:
         case = course.case
-        doubt_from = self._doubt_from(course) if self._reversible or self._bound.demands else None
+        needs_late_check_from = self._doubt_from(course) if self._reversible or self._bound.demands else None
         return Judgement(
             self._key, case.cycle, outcome, case.unit, self._binding.item(case), day, cells, None, course.start,
-            course.matures, stop, yellow_at, red_at, next_at, doubt_from=doubt_from,
+            course.matures, stop, yellow_at, red_at, next_at, needs_late_check_from=needs_late_check_from,
         )  # fmt: skip
 
     def _doubt_from(self, course: _Course) -> Instant | None:
@@ -216,7 +218,7 @@ class CaseBound:
             since = step
         return since
 
-    def figure(self, sums: Sums, at: Moment) -> Figure:
+    def figure(self, sums: Sums, at: Moment) -> Statistic:
         """The share of measured cases within the bound."""
         return compliance(sums, self.promise)
 
@@ -226,10 +228,10 @@ def _completion(case: Case, start: Instant) -> Instant | None:
     return case.completed_at if case.completed_at is not None and case.completed_at >= start else None
 
 
-_CELLS: dict[Outcome, Cells] = {
-    Outcome.MET: ((Cell.N, 1), (Cell.MET, 1)),
-    Outcome.MISSED: ((Cell.N, 1),),
-    Outcome.WITHDRAWN: ((Cell.WITHDRAWN, 1),),
-    Outcome.JUSTIFIED: ((Cell.JUSTIFIED, 1),),
-    Outcome.UNMEASURED: ((Cell.UNMEASURED, 1),),
+_CELLS: dict[Outcome, TallyAmounts] = {
+    Outcome.MET: ((TallyField.N, 1), (TallyField.MET, 1)),
+    Outcome.MISSED: ((TallyField.N, 1),),
+    Outcome.WITHDRAWN: ((TallyField.WITHDRAWN, 1),),
+    Outcome.JUSTIFIED: ((TallyField.JUSTIFIED, 1),),
+    Outcome.UNMEASURED: ((TallyField.UNMEASURED, 1),),
 }

@@ -4,15 +4,17 @@ from fractions import Fraction
 
 from services.domain.history.case import Case
 from services.domain.judging.binding import Binding
-from services.domain.judging.case_clock import Stopwatch
+from services.domain.judging.case_clock import CaseClock
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import Moment, Sums
 from services.domain.judging.selection import compile_population
 from services.domain.plan.plan import Promise
 from services.domain.plan.statutory_time import Law
-from services.domain.sums.statistic import Figure
-from services.domain.sums.tally import Cell, total
+from services.domain.sums.statistic import Statistic
+from services.domain.sums.tally import TallyAmounts, TallyField, total
 from services.domain.time.zone import Instant
+
+_ONE: TallyAmounts = ((TallyField.N, 1),)
 
 
 class CaseCount:
@@ -22,7 +24,7 @@ class CaseCount:
         self.promise = promise
         self._accepts = compile_population(promise.select, promise.unless)
         self._binding = Binding(promise, law.zone)
-        self._watch = Stopwatch(promise, law)
+        self._watch = CaseClock(promise, law)
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
         """One judgement per case whose clock has stopped."""
@@ -37,12 +39,11 @@ class CaseCount:
         item, day = self._binding.item(case), self._binding.day(stop)
         found.append(
             Judgement(
-                self.promise.key, case.cycle, Outcome.COUNTED, case.unit, item, day, ((Cell.N, 1),), None, start, None,
-                stop,
+                self.promise.key, case.cycle, Outcome.COUNTED, case.unit, item, day, _ONE, None, start, None, stop
             )
         )  # fmt: skip
 
-    def figure(self, sums: Sums, at: Moment) -> Figure:
+    def figure(self, sums: Sums, at: Moment) -> Statistic:
         """The number of cases, nought included."""
-        n = total(sums.closed.values()).cells[Cell.N]
-        return Figure(value=Fraction(n), n=n)
+        n = total(sums.closed.values()).cells[TallyField.N]
+        return Statistic(value=Fraction(n), n=n)

@@ -7,19 +7,19 @@ from fractions import Fraction
 
 from services.domain.history.case import Case, NodeSpan
 from services.domain.judging.binding import Binding, earliest, marks
-from services.domain.judging.case_clock import Reading, Stopwatch
-from services.domain.judging.escalation import Strictness
+from services.domain.judging.case_clock import CaseClock, Reading
+from services.domain.judging.escalation import Escalation
 from services.domain.judging.judgement import Judgement, NodeClock, Outcome
 from services.domain.judging.kind import Moment, Sums
 from services.domain.judging.selection import compile_population
 from services.domain.plan.plan import Promise, Strength
 from services.domain.plan.statutory_time import Law
-from services.domain.sums.statistic import Figure
-from services.domain.sums.tally import NOW, Cell, Cells, total
+from services.domain.sums.statistic import Statistic
+from services.domain.sums.tally import NOW, TallyAmounts, TallyField, total
 from services.domain.time.zone import Instant
 
-_MET: Cells = ((Cell.N, 1), (Cell.MET, 1))
-_LATE: Cells = ((Cell.N, 1),)
+_MET: TallyAmounts = ((TallyField.N, 1), (TallyField.MET, 1))
+_LATE: TallyAmounts = ((TallyField.N, 1),)
 
 
 class CaseLimit:
@@ -30,11 +30,11 @@ class CaseLimit:
         self._law = law
         self._accepts = compile_population(promise.select, promise.unless)
         self._binding = Binding(promise, law.zone)
-        self._watch = Stopwatch(promise, law)
+        self._watch = CaseClock(promise, law)
         self._key = promise.key
         self._soft = promise.strength is Strength.SOFT
-        self._strictness = Strictness(promise, law)
-        self._decision, self._red_at = self._strictness.decision, self._strictness.red_at
+        self._escalation = Escalation(promise, law)
+        self._decision, self._red_at = self._escalation.decision, self._escalation.red_at
         self._runs_in = frozenset(promise.runs_in)
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
@@ -63,7 +63,7 @@ class CaseLimit:
         if case.timed_nodes:
             judgement = self._with_nodes(judgement, case, now)
         if self._runs_in:
-            judgement = judgement._replace(doubt_from=watch.doubt_from(case, start))
+            judgement = judgement._replace(needs_late_check_from=watch.needs_late_check_from(case, start))
         found.append(judgement)
 
     def _closed(
@@ -80,17 +80,17 @@ class CaseLimit:
         outcome, cells = (Outcome.MET, _MET) if on_time else (Outcome.MISSED, _LATE)
         bin: int | None = None
         if on_time and undelivered:
-            outcome, cells = Outcome.WITHDRAWN, ((Cell.WITHDRAWN, 1),)
+            outcome, cells = Outcome.WITHDRAWN, ((TallyField.WITHDRAWN, 1),)
         elif self._runs_in and not any(span.node in self._runs_in for span in case.nodes):
             # a clock that was never seen to run tells nothing (rule 12)
-            outcome, cells = Outcome.UNMEASURED, ((Cell.UNMEASURED, 1),)
+            outcome, cells = Outcome.UNMEASURED, ((TallyField.UNMEASURED, 1),)
         elif self._soft and not on_time and self._decision(case) == "accepted":
-            outcome, cells = Outcome.JUSTIFIED, ((Cell.JUSTIFIED, 1),)
+            outcome, cells = Outcome.JUSTIFIED, ((TallyField.JUSTIFIED, 1),)
         else:
             gross = watch.gross(case, start, end)
             net = gross - watch.stood_still(case, start, end, pauses) if pauses else gross
             bin = watch.bin(net)
-            cells += ((Cell.GROSS, gross),)
+            cells += ((TallyField.GROSS, gross),)
             if pauses or case.extensions:
                 cells += marks(case, pauses)
         item = self._binding.item(case)
@@ -109,14 +109,14 @@ class CaseLimit:
         if decision == "accepted":
             yellow_at = None  # excused, whether it runs late or not
         next_at = earliest(now, yellow_at, due + 1, red_at)
-        cells: Cells = ()
+        cells: TallyAmounts = ()
         if now > due:
             if decision == "accepted":
-                outcome, cells = Outcome.JUSTIFIED, ((Cell.JUSTIFIED, 1),)
+                outcome, cells = Outcome.JUSTIFIED, ((TallyField.JUSTIFIED, 1),)
             else:
-                outcome, cells = Outcome.OVERDUE, ((Cell.OVERDUE, 1),)
+                outcome, cells = Outcome.OVERDUE, ((TallyField.OVERDUE, 1),)
         elif yellow_at is not None and now >= yellow_at:
-            outcome, cells = Outcome.OPEN, ((Cell.YELLOW, 1),)
+            outcome, cells = Outcome.OPEN, ((TallyField.YELLOW, 1),)
         else:
             outcome = Outcome.OPEN
         return Judgement(
@@ -140,30 +140,30 @@ class CaseLimit:
         reading = self._watch.read_node(case, span)
         if reading is None or reading.due is None:
             return None
-        yellow_at = None if self._strictness.excuses(case) else reading.yellow_at
-        red_at = self._strictness.red_at(case, reading.due)
+        yellow_at = None if self._escalation.excuses(case) else reading.yellow_at
+        red_at = self._escalation.red_at(case, reading.due)
         return NodeClock(span.node, span.unit or case.unit, reading.due, yellow_at, red_at, is_current)
 
-    def figure(self, sums: Sums, at: Moment) -> Figure:
+    def figure(self, sums: Sums, at: Moment) -> Statistic:
         """The share of matured cases that were on time."""
         figure = compliance(sums, self.promise)
         measure = self._watch.measure
         timed = sum(figure.bins.values())
-        gross = total(sums.closed.values()).cells[Cell.GROSS]
+        gross = total(sums.closed.values()).cells[TallyField.GROSS]
         figure.gross = Fraction(gross, timed * measure.scale) if timed else None
         figure.bin_scale = measure.bin_scale
         return figure
 
 
-def compliance(sums: Sums, promise: Promise) -> Figure:
+def compliance(sums: Sums, promise: Promise) -> Statistic:
     """On time ÷ matured, open overdue cases included."""
     closed, present = total(sums.closed.values()), total(sums.present.values())
-    met = closed.cells[Cell.MET]
-    n = closed.cells[Cell.N] + present.cells[Cell.N] + present.cells[Cell.OVERDUE]
-    met += present.cells[Cell.MET]
-    yellow = present.cells[Cell.YELLOW]
+    met = closed.cells[TallyField.MET]
+    n = closed.cells[TallyField.N] + present.cells[TallyField.N] + present.cells[TallyField.OVERDUE]
+    met += present.cells[TallyField.MET]
+    yellow = present.cells[TallyField.YELLOW]
     target = promise.target
-    return Figure(
+    return Statistic(
         value=Fraction(met, n) if n else None,
         n=n,
         numerator=met,

@@ -7,14 +7,14 @@ from fractions import Fraction
 
 from services.domain.history.case import MICRO, Case
 from services.domain.judging.binding import Binding, earliest, marks
-from services.domain.judging.case_clock import MEASURES, Stopwatch
+from services.domain.judging.case_clock import MEASURES, CaseClock
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import Moment, Sums
 from services.domain.judging.selection import compile_population
 from services.domain.plan.plan import Promise
 from services.domain.plan.statutory_time import Law
-from services.domain.sums.statistic import Figure
-from services.domain.sums.tally import NOW, Cell, Cells, Tally, total
+from services.domain.sums.statistic import Statistic
+from services.domain.sums.tally import NOW, Tally, TallyAmounts, TallyField, total
 from services.domain.time.zone import Instant
 
 
@@ -26,7 +26,7 @@ class CaseMean:
         self._law = law
         self._accepts = compile_population(promise.select, promise.unless)
         self._binding = Binding(promise, law.zone)
-        self._watch = Stopwatch(promise, law)
+        self._watch = CaseClock(promise, law)
         self._key = promise.key
         measure = promise.measure or ""
         self._quantity = measure.removeprefix("quantity:") if measure.startswith("quantity:") else None
@@ -52,7 +52,7 @@ class CaseMean:
         ended = self._binding.ended(case, stop)
         if ended is not None:
             day = self._binding.day(ended)
-            gone: Cells = ((Cell.WITHDRAWN, 1),)
+            gone: TallyAmounts = ((TallyField.WITHDRAWN, 1),)
             found.append(
                 Judgement(self._key, cycle, Outcome.WITHDRAWN, unit, item, day, gone, None, start, None, ended)
             )
@@ -60,29 +60,31 @@ class CaseMean:
             if self._rating and case.rating is None:
                 return  # nobody owes a score: a case without one is neither counted nor missing
             cells, bin = self._measured(case, start, stop)
-            outcome = Outcome.UNMEASURED if cells[0][0] == Cell.UNMEASURED else Outcome.COUNTED
+            outcome = Outcome.UNMEASURED if cells[0][0] == TallyField.UNMEASURED else Outcome.COUNTED
             day = self._binding.day(stop)
             found.append(Judgement(self._key, cycle, outcome, unit, item, day, cells, bin, start, None, stop))
         elif self._of_duration:
             cells, bin, next_at = self._age(case, start, now)
             found.append(Judgement(self._key, cycle, Outcome.OPEN, unit, item, NOW, cells, bin, start, next_at=next_at))
         elif not self._rating and (amount := self._amount(case)):
-            cells = ((Cell.OPEN, 1), (Cell.TOTAL, amount))
+            cells = ((TallyField.OPEN, 1), (TallyField.TOTAL, amount))
             found.append(Judgement(self._key, cycle, Outcome.OPEN, unit, item, NOW, cells, None, start))
 
-    def _measured(self, case: Case, start: Instant, stop: Instant) -> tuple[Cells, int | None]:
+    def _measured(self, case: Case, start: Instant, stop: Instant) -> tuple[TallyAmounts, int | None]:
         if not self._of_duration:
             amount = self._amount(case)
             if amount is None:
-                return ((Cell.UNMEASURED, 1),), None
-            return ((Cell.N, 1), (Cell.TOTAL, amount)), None
+                return ((TallyField.UNMEASURED, 1),), None
+            return ((TallyField.N, 1), (TallyField.TOTAL, amount)), None
         watch = self._watch
         gross = watch.gross(case, start, stop)
         if not case.suspensions:
-            return ((Cell.N, 1), (Cell.TOTAL, gross), (Cell.GROSS, gross)), watch.bin(gross)
+            return ((TallyField.N, 1), (TallyField.TOTAL, gross), (TallyField.GROSS, gross)), watch.bin(gross)
         pauses = watch.pauses(case, start, stop)
         net = gross - watch.stood_still(case, start, stop, pauses)
-        return ((Cell.N, 1), (Cell.TOTAL, net), (Cell.GROSS, gross), *marks(case, pauses)), watch.bin(net)
+        return ((TallyField.N, 1), (TallyField.TOTAL, net), (TallyField.GROSS, gross), *marks(case, pauses)), watch.bin(
+            net
+        )
 
     def _amount(self, case: Case) -> int | None:
         """The measured amount in millionths; None if unreported. A counter case with no visit counts 1."""
@@ -96,7 +98,7 @@ class CaseMean:
             return MICRO
         return amount
 
-    def _age(self, case: Case, start: Instant, now: Instant) -> tuple[Cells, int | None, Instant | None]:
+    def _age(self, case: Case, start: Instant, now: Instant) -> tuple[TallyAmounts, int | None, Instant | None]:
         """What an open case adds to the present: its start; or, while its clock stands still, its age, until the clock
         runs again by itself."""
         watch = self._watch
@@ -105,19 +107,21 @@ class CaseMean:
         if stands_since is not None:
             gross = watch.gross(case, start, stands_since)
             age = gross - watch.stood_still(case, start, stands_since, pauses)
-            return ((Cell.OPEN, 1), (Cell.TOTAL, age)), None, earliest(now, pauses[-1][1])
+            return ((TallyField.OPEN, 1), (TallyField.TOTAL, age)), None, earliest(now, pauses[-1][1])
         still = watch.stood_still(case, start, pauses[-1][1], pauses) if pauses else 0
-        cells: Cells = ((Cell.OPEN, 1), (Cell.TOTAL, -still)) if still else ((Cell.OPEN, 1),)
+        cells: TallyAmounts = ((TallyField.OPEN, 1), (TallyField.TOTAL, -still)) if still else ((TallyField.OPEN, 1),)
         if self._in_days:
             return cells, self._law.zone.day(start), None
         if self._in_opening_hours:
             hours = self._law.hours(case.unit, case.service_item)
-            return (*cells, (Cell.BASE, hours.opened_until(start))), self._law.halls.index(hours), None
-        return (*cells, (Cell.BASE, start), (Cell.ACTUAL, 1)), None, None
+            return (*cells, (TallyField.BASE, hours.opened_until(start))), self._law.halls.index(hours), None
+        return (*cells, (TallyField.BASE, start), (TallyField.ACTUAL, 1)), None, None
 
     def _ages(self, present: Tally, at: Moment) -> int:
         """The sum of the present ages of open cases, in the measure's integers."""
-        ages = present.cells[Cell.TOTAL] + present.cells[Cell.ACTUAL] * at.now - present.cells[Cell.BASE]
+        ages = (
+            present.cells[TallyField.TOTAL] + present.cells[TallyField.ACTUAL] * at.now - present.cells[TallyField.BASE]
+        )
         return ages + sum(count * self._reached(bin, at) for bin, count in present.bins.items())
 
     def _reached(self, bin: int, at: Moment) -> int:
@@ -129,20 +133,20 @@ class CaseMean:
             return self._law.calendar.working_days(bin, at.day)
         return at.day - bin
 
-    def figure(self, sums: Sums, at: Moment) -> Figure:
+    def figure(self, sums: Sums, at: Moment) -> Statistic:
         """The mean over completed cases, and beside it the mean that counts open ones at their present age."""
         closed, present = total(sums.closed.values()), total(sums.present.values())
-        n, scale = closed.cells[Cell.N], self._watch.measure.scale if self._of_duration else MICRO
-        opened = present.cells[Cell.OPEN]
+        n, scale = closed.cells[TallyField.N], self._watch.measure.scale if self._of_duration else MICRO
+        opened = present.cells[TallyField.OPEN]
         censored = None
         if opened:
-            censored = Fraction(closed.cells[Cell.TOTAL] + self._ages(present, at), (n + opened) * scale)
-        return Figure(
-            value=Fraction(closed.cells[Cell.TOTAL], n * scale) if n else None,
+            censored = Fraction(closed.cells[TallyField.TOTAL] + self._ages(present, at), (n + opened) * scale)
+        return Statistic(
+            value=Fraction(closed.cells[TallyField.TOTAL], n * scale) if n else None,
             n=n,
             censored=censored,
             small_sample_matters=True,
             bins=closed.bins,
             bin_scale=self._watch.measure.bin_scale,
-            gross=Fraction(closed.cells[Cell.GROSS], n * scale) if n and self._of_duration else None,
+            gross=Fraction(closed.cells[TallyField.GROSS], n * scale) if n and self._of_duration else None,
         )

@@ -4,15 +4,15 @@ from fractions import Fraction
 
 from services.domain.history.case import Case
 from services.domain.judging.binding import Binding
-from services.domain.judging.case_clock import Stopwatch
+from services.domain.judging.case_clock import CaseClock
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import CaseKind, Moment, Sums
 from services.domain.judging.kinds.case_mean import CaseMean
 from services.domain.judging.selection import compile_population
 from services.domain.plan.plan import Promise
 from services.domain.plan.statutory_time import Law
-from services.domain.sums.statistic import Figure
-from services.domain.sums.tally import Cell, Cells, total
+from services.domain.sums.statistic import Statistic
+from services.domain.sums.tally import TallyAmounts, TallyField, total
 from services.domain.time.zone import Instant
 
 
@@ -24,7 +24,7 @@ class CaseRatio:
         self.promise = promise
         self._accepts = compile_population(promise.select, promise.unless)
         self._binding = Binding(promise, law.zone)
-        self._watch = Stopwatch(promise, law)
+        self._watch = CaseClock(promise, law)
         self._above, _, self._below = (promise.measure or "").removeprefix("ratio:").partition("/")
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
@@ -38,20 +38,20 @@ class CaseRatio:
         if not self._binding.holds(start, stop, now):
             return
         above, below = case.quantities.get(self._above), case.quantities.get(self._below)
-        cells: Cells = ((Cell.N, 1), (Cell.TOTAL, above or 0), (Cell.BASE, below or 0))
+        cells: TallyAmounts = ((TallyField.N, 1), (TallyField.TOTAL, above or 0), (TallyField.BASE, below or 0))
         outcome = Outcome.COUNTED
         if below is None:
-            outcome, cells = Outcome.UNMEASURED, ((Cell.UNMEASURED, 1),)
+            outcome, cells = Outcome.UNMEASURED, ((TallyField.UNMEASURED, 1),)
         item, day = self._binding.item(case), self._binding.day(stop)
         found.append(
             Judgement(self.promise.key, case.cycle, outcome, case.unit, item, day, cells, None, start, None, stop)
         )
 
-    def figure(self, sums: Sums, at: Moment) -> Figure:
+    def figure(self, sums: Sums, at: Moment) -> Statistic:
         """The ratio of the sums; n is how many cases they are of."""
         cells = total(sums.closed.values()).cells
-        value = Fraction(cells[Cell.TOTAL], cells[Cell.BASE]) if cells[Cell.BASE] else None
-        return Figure(value=value, n=cells[Cell.N], small_sample_matters=True)
+        value = Fraction(cells[TallyField.TOTAL], cells[TallyField.BASE]) if cells[TallyField.BASE] else None
+        return Statistic(value=value, n=cells[TallyField.N], small_sample_matters=True)
 
 
 def mean_of(promise: Promise, law: Law) -> CaseKind:

@@ -9,7 +9,7 @@ before it, as under a limit of its own.
 
 from services.domain.history.case import Case
 from services.domain.judging.binding import NOTHING_DELIVERED, Binding, earliest, marks
-from services.domain.judging.case_clock import Stopwatch
+from services.domain.judging.case_clock import CaseClock
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import Moment, Sums
 from services.domain.judging.kinds.case_limit import compliance
@@ -17,14 +17,14 @@ from services.domain.judging.maturity import Maturity
 from services.domain.judging.selection import compile_knowledge, compile_population, compile_selection, wanted_values
 from services.domain.plan.plan import BY_EVENT, Promise, Strength
 from services.domain.plan.statutory_time import Law
-from services.domain.sums.statistic import Figure
-from services.domain.sums.tally import NOW, Cell, Cells
+from services.domain.sums.statistic import Statistic
+from services.domain.sums.tally import NOW, TallyAmounts, TallyField
 from services.domain.time.limits import Ends
 from services.domain.time.zone import Instant
 
-_IN: Cells = ((Cell.N, 1), (Cell.MET, 1))
-_OUT: Cells = ((Cell.N, 1),)
-_WAITING: Cells = ()
+_IN: TallyAmounts = ((TallyField.N, 1), (TallyField.MET, 1))
+_OUT: TallyAmounts = ((TallyField.N, 1),)
+_WAITING: TallyAmounts = ()
 
 
 class CaseShare:
@@ -39,7 +39,7 @@ class CaseShare:
         self._counts = compile_selection(where)
         self._is_known = compile_knowledge(promise.known)
         self._binding = Binding(promise, law.zone)
-        self._watch = Stopwatch(promise, law)
+        self._watch = CaseClock(promise, law)
         self._key = promise.key
         self._red = promise.strength is Strength.HARD
         self._waits_for_completion = promise.matures_at == "completion" and promise.stop != ("completed",)
@@ -112,9 +112,9 @@ class CaseShare:
         found: list[Judgement],
     ) -> None:
         day = self._binding.day(end)
-        cells: Cells
+        cells: TallyAmounts
         if undelivered and (matures is None or end <= matures):
-            cells, outcome = ((Cell.WITHDRAWN, 1),), Outcome.WITHDRAWN
+            cells, outcome = ((TallyField.WITHDRAWN, 1),), Outcome.WITHDRAWN
         elif not self._is_known(case):
             if matures is None:
                 return
@@ -125,10 +125,14 @@ class CaseShare:
             cells, outcome = _OUT, Outcome.MISSED if self.promise.objective else Outcome.COUNTED
         if (cells is _OUT or cells is _IN) and (case.suspensions or case.extensions):
             cells += marks(case, ())
-        doubt_from = None
+        needs_late_check_from = None
         if matures is None and outcome is Outcome.MET:
-            doubt_from = self._doubt_from(case, end)
-        found.append(self._judgement(case, outcome, day, cells, start, matures, end, yellow_at, doubt_from=doubt_from))
+            needs_late_check_from = self._doubt_from(case, end)
+        found.append(
+            self._judgement(
+                case, outcome, day, cells, start, matures, end, yellow_at, needs_late_check_from=needs_late_check_from
+            )
+        )
 
     def _doubt_from(self, case: Case, end: Instant) -> Instant | None:
         """From when on what was told may have been missing when the case was judged."""
@@ -155,9 +159,9 @@ class CaseShare:
         if now > matures:
             # without a target it is behind, and nobody missed anything
             outcome = Outcome.OVERDUE if self.promise.objective else Outcome.COUNTED
-            cells = ((Cell.OVERDUE, 1),)
+            cells = ((TallyField.OVERDUE, 1),)
         elif yellow_at is not None and now >= yellow_at:
-            cells = ((Cell.YELLOW, 1),)
+            cells = ((TallyField.YELLOW, 1),)
         red_at = matures + 1 if self._red and self.promise.objective else None
         next_at = earliest(now, yellow_at, matures + 1)
         found.append(self._judgement(case, outcome, NOW, cells, start, matures, None, yellow_at, red_at, next_at))
@@ -177,7 +181,7 @@ class CaseShare:
         case: Case,
         outcome: Outcome,
         day: int,
-        cells: Cells,
+        cells: TallyAmounts,
         start: Instant,
         due_at: Instant | None,
         stop: Instant | None,
@@ -185,12 +189,14 @@ class CaseShare:
         red_at: Instant | None = None,
         next_at: Instant | None = None,
         *,
-        doubt_from: Instant | None = None,
+        needs_late_check_from: Instant | None = None,
     ) -> Judgement:
         key, item = self._key, self._binding.item(case)
         instants = (start, due_at, stop, yellow_at, red_at, next_at)
-        return Judgement(key, case.cycle, outcome, case.unit, item, day, cells, None, *instants, (), doubt_from)
+        return Judgement(
+            key, case.cycle, outcome, case.unit, item, day, cells, None, *instants, (), needs_late_check_from
+        )
 
-    def figure(self, sums: Sums, at: Moment) -> Figure:
+    def figure(self, sums: Sums, at: Moment) -> Statistic:
         """The share of matured cases in the numerator."""
         return compliance(sums, self.promise)

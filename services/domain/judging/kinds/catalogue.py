@@ -5,16 +5,15 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from services.domain.history.case import MICRO
-from services.domain.history.fold import micro
-from services.domain.history.registers import Entry
+from services.domain.history.case import MICRO, micro
+from services.domain.history.registers import CatalogueEntry
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import Moment, Sums
 from services.domain.judging.selection import accepts_attributes
 from services.domain.plan.plan import Promise
 from services.domain.plan.statutory_time import Law
-from services.domain.sums.statistic import Figure
-from services.domain.sums.tally import NOW, Cell, Cells, total
+from services.domain.sums.statistic import Statistic
+from services.domain.sums.tally import NOW, TallyAmounts, TallyField, total
 from services.domain.time.zone import Instant
 
 EVERY = "-"
@@ -39,7 +38,7 @@ class Catalogue:
         self._listed = frozenset(promise.listed)
 
     # ---- an entry ----------------------------------------------------------------------------------
-    def judge_entry(self, entry: Entry, now: Instant, found: list[Judgement]) -> None:
+    def judge_entry(self, entry: CatalogueEntry, now: Instant, found: list[Judgement]) -> None:
         """An entry that is selected counts; in the numerator where `where` holds."""
         state = entry.states[-1]
         if entry.collection != self.promise.collection or state.attributes is None:
@@ -48,9 +47,9 @@ class Catalogue:
         if item is None:
             return
         since = self._since(entry)
-        cells: Cells
+        cells: TallyAmounts
         if since is not None and self._is_late(entry, since):
-            cells = ((Cell.N, 1), (Cell.LATE_ENTRY, 1))
+            cells = ((TallyField.N, 1), (TallyField.LATE_ENTRY, 1))
             item = EVERY if self.promise.statistic == "sum" else item
             found.append(Judgement(self._key, 1, Outcome.LATE_ENTRY, state.unit, item, NOW, cells, None, state.since))
             return
@@ -64,11 +63,11 @@ class Catalogue:
                 if self._by is not None:
                     item, since = str(since), None
             case "share":
-                cells = ((Cell.N, 1),) if since is None else ((Cell.N, 1), (Cell.MET, 1))
+                cells = ((TallyField.N, 1),) if since is None else ((TallyField.N, 1), (TallyField.MET, 1))
             case _:
                 if since is None:
                     return
-                cells = ((Cell.N, 1), (Cell.MET, 1))
+                cells = ((TallyField.N, 1), (TallyField.MET, 1))
         bin = since if self._by is not None else None
         found.append(Judgement(self._key, 1, Outcome.COUNTED, state.unit, item, NOW, cells, bin, state.since))
 
@@ -81,11 +80,13 @@ class Catalogue:
         code = attributes.get(self.promise.listed_by)
         return code if isinstance(code, str) and code in self._listed else None
 
-    def _measured(self, attributes: Mapping[str, Any]) -> Cells:
+    def _measured(self, attributes: Mapping[str, Any]) -> TallyAmounts:
         amount = attributes.get(self.promise.quantity or "")
-        return ((Cell.UNMEASURED, 1),) if amount is None else ((Cell.N, 1), (Cell.TOTAL, micro(amount)))
+        return (
+            ((TallyField.UNMEASURED, 1),) if amount is None else ((TallyField.N, 1), (TallyField.TOTAL, micro(amount)))
+        )
 
-    def _since(self, entry: Entry) -> int | None:
+    def _since(self, entry: CatalogueEntry) -> int | None:
         """The day since when the entry has counted in the numerator without a break; None if it does not."""
         since, kept_as = None, None
         for state in reversed(entry.states):
@@ -95,11 +96,11 @@ class Catalogue:
             since, kept_as = state.since, item
         return None if since is None else self._zone.day(since)
 
-    def _is_late(self, entry: Entry, since: int) -> bool:
+    def _is_late(self, entry: CatalogueEntry, since: int) -> bool:
         """Whether it is said to have counted by the date, but had not been said to by then (rule 14)."""
         if self._by is None or self._last_day is None or since > self._last_day:
             return False
-        if self.promise.id in entry.confirmed or all(fact.received <= self._by for fact in entry.told):
+        if self.promise.id in entry.confirmed or all(fact.received <= self._by for fact in entry.facts):
             return False
         known = entry.known_by(self._by)
         return known is None or self._since(known) is None
@@ -111,7 +112,7 @@ class Catalogue:
         return self._item(attributes)
 
     # ---- the figure --------------------------------------------------------------------------------
-    def figure(self, sums: Sums, at: Moment) -> Figure:
+    def figure(self, sums: Sums, at: Moment) -> Statistic:
         """The statistic over the entries as they stand, or by its date; before that, what is not reached is pending.
 
         Of a list the whole list is the denominator; for a unit, those of its codes that it has told of.
@@ -127,29 +128,29 @@ class Catalogue:
         return figure
 
     @staticmethod
-    def _mean(sums: Sums) -> Figure:
+    def _mean(sums: Sums) -> Statistic:
         present = total(sums.present.values())
-        n = present.cells[Cell.N]
-        value = Fraction(present.cells[Cell.TOTAL], n * MICRO) if n else None
-        return Figure(value=value, n=n, small_sample_matters=True)
+        n = present.cells[TallyField.N]
+        value = Fraction(present.cells[TallyField.TOTAL], n * MICRO) if n else None
+        return Statistic(value=value, n=n, small_sample_matters=True)
 
-    def _sum(self, sums: Sums) -> Figure:
+    def _sum(self, sums: Sums) -> Statistic:
         """A sum of nothing is nothing: what is promised by a date must be there, told of or not."""
         present = total(tally for item, tally in sums.present.items() if item == EVERY or self._is_by_date(int(item)))
-        value = Fraction(present.cells[Cell.TOTAL], MICRO)
+        value = Fraction(present.cells[TallyField.TOTAL], MICRO)
         reached = None
         if self._by is not None:
             reached = {
-                int(item): Fraction(tally.cells[Cell.TOTAL], MICRO)
+                int(item): Fraction(tally.cells[TallyField.TOTAL], MICRO)
                 for item, tally in sums.present.items()
-                if item != EVERY and tally.cells[Cell.N]
+                if item != EVERY and tally.cells[TallyField.N]
             }
-        return Figure(value=value, n=present.cells[Cell.N], reached=reached, standing=_standing(reached))
+        return Statistic(value=value, n=present.cells[TallyField.N], reached=reached, standing=_standing(reached))
 
-    def _number(self, sums: Sums) -> Figure:
+    def _number(self, sums: Sums) -> Statistic:
         """How many count, or which share of all."""
         n, met, reached = self._of_the_list(sums) if self._listed else self._of_the_entries(sums)
-        figure = Figure()
+        figure = Statistic()
         if self._by is not None:
             figure.reached, figure.standing = reached, _standing(reached)
             met = sum(count for day, count in reached.items() if self._is_by_date(day))
@@ -170,11 +171,11 @@ class Catalogue:
     @staticmethod
     def _of_the_entries(sums: Sums) -> tuple[int, int, Mapping[int, int]]:
         present = total(sums.present.values())
-        return present.cells[Cell.N], present.cells[Cell.MET], present.bins
+        return present.cells[TallyField.N], present.cells[TallyField.MET], present.bins
 
     def _of_the_list(self, sums: Sums) -> tuple[int, int, Mapping[int, int]]:
         there = {code: tally for code, tally in sums.present.items() if code in self._listed}
-        met = {code: tally for code, tally in there.items() if tally.cells[Cell.MET] == tally.cells[Cell.N]}
+        met = {code: tally for code, tally in there.items() if tally.cells[TallyField.MET] == tally.cells[TallyField.N]}
         n = len(self._listed) if sums.unit == "ALL" else len(there)
         return n, len(met), Counter(max(tally.bins) for tally in met.values() if tally.bins)
 

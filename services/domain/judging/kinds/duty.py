@@ -9,8 +9,8 @@ from services.domain.judging.kind import Moment, Sums
 from services.domain.judging.months_owed import Months, last_day
 from services.domain.plan.plan import Promise
 from services.domain.plan.statutory_time import Law
-from services.domain.sums.statistic import Figure
-from services.domain.sums.tally import NOW, Cell, Cells
+from services.domain.sums.statistic import Statistic
+from services.domain.sums.tally import NOW, TallyAmounts, TallyField
 from services.domain.time.zone import Instant
 
 ONCE = "once"
@@ -43,28 +43,28 @@ class Duty:
             due = self._zone.midnight(last_day(period) + 1) - 1
         else:
             return
-        cells: Cells = ((Cell.N, 1),)
+        cells: TallyAmounts = ((TallyField.N, 1),)
         if fulfilment.time > due:
             outcome = Outcome.MISSED
         elif fulfilment.received > due and self.promise.id not in fulfilment.confirmed:
-            outcome, cells = Outcome.LATE_ENTRY, ((Cell.N, 1), (Cell.LATE_ENTRY, 1))
+            outcome, cells = Outcome.LATE_ENTRY, ((TallyField.N, 1), (TallyField.LATE_ENTRY, 1))
         else:
-            outcome, cells = Outcome.MET, ((Cell.N, 1), (Cell.MET, 1))
+            outcome, cells = Outcome.MET, ((TallyField.N, 1), (TallyField.MET, 1))
         unit, item = fulfilment.unit, f"{period}/{fulfilment.unit}"
         cycle = int(fulfilment.period.replace("-", ""))  # a duty's cycle is its period
         found.append(
             Judgement(self.promise.key, cycle, outcome, unit, item, NOW, cells, bin, None, due, fulfilment.time)
         )
 
-    def figure(self, sums: Sums, at: Moment) -> Figure:
+    def figure(self, sums: Sums, at: Moment) -> Statistic:
         """Reports done on time ÷ reports due whose last day lies in the window; for `ALL`, of every unit that owes.
         What is owed once is owed in every window; before its date, what is not done yet is no miss."""
         owing = self._owed_by if sums.unit == "ALL" else self._owed_by & {sums.unit}
-        done = {item: tally for item, tally in sums.present.items() if tally.cells[Cell.MET]}
+        done = {item: tally for item, tally in sums.present.items() if tally.cells[TallyField.MET]}
         periods = [ONCE] if self._by is not None else self._months.ended(sums.first_day, at)
         met = sum(f"{period}/{unit}" in done for period in periods for unit in owing)
         n = len(owing) * len(periods)
-        found = Figure(value=Fraction(met, n) if n else None, n=n, numerator=met, denominator=n, ratio=True)
+        found = Statistic(value=Fraction(met, n) if n else None, n=n, numerator=met, denominator=n, ratio=True)
         if self._by is not None:
             found.pending = at.now < self._by
             found.reached, found.reached_of = Counter(min(tally.bins) for tally in done.values()), n

@@ -4,14 +4,14 @@ from collections import Counter
 from collections.abc import Mapping
 from fractions import Fraction
 
-from services.domain.history.registers import Entry
+from services.domain.history.registers import CatalogueEntry
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import Moment, Sums
 from services.domain.judging.selection import accepts_attributes
 from services.domain.plan.plan import Promise
 from services.domain.plan.statutory_time import Law
-from services.domain.sums.statistic import Figure
-from services.domain.sums.tally import NOW, Cell, Cells, Tally
+from services.domain.sums.statistic import Statistic
+from services.domain.sums.tally import NOW, Tally, TallyAmounts, TallyField
 from services.domain.time.zone import Instant
 
 PLATFORM, VERSION = "platform", "version"
@@ -33,7 +33,7 @@ class InSync:
         self._master = promise.master or ""
         self._platforms = (self._master, *promise.copies)
 
-    def judge_entry(self, entry: Entry, now: Instant, found: list[Judgement]) -> None:
+    def judge_entry(self, entry: CatalogueEntry, now: Instant, found: list[Judgement]) -> None:
         """An entry is on its platform as it stands. A master's entry without code or version cannot be compared."""
         state = entry.states[-1]
         if entry.collection != self.promise.collection or state.attributes is None:
@@ -44,12 +44,12 @@ class InSync:
         if platform not in self._platforms:
             return
         identity = self._identity(state.attributes)
-        cells: Cells = ((Cell.N, 1),)
+        cells: TallyAmounts = ((TallyField.N, 1),)
         bin: int | None = self._since(entry)
         if identity is None:
             if platform != self._master:
                 return
-            identity, cells, bin = ("", ""), ((Cell.UNMEASURED, 1),), None
+            identity, cells, bin = ("", ""), ((TallyField.UNMEASURED, 1),), None
         item = _SEPARATOR.join((platform, *identity))
         key = self.promise.key
         found.append(Judgement(key, 1, Outcome.COUNTED, state.unit, item, NOW, cells, bin, state.since))
@@ -58,7 +58,7 @@ class InSync:
         code, version = attributes.get(self.promise.listed_by), attributes.get(VERSION)
         return None if code is None or version is None else (str(code), str(version))
 
-    def _since(self, entry: Entry) -> int:
+    def _since(self, entry: CatalogueEntry) -> int:
         """The day since when the entry has stood as it does, without a break."""
         present = entry.states[-1]
         since = present.since
@@ -71,7 +71,7 @@ class InSync:
             since = state.since
         return self._zone.day(since)
 
-    def figure(self, sums: Sums, at: Moment) -> Figure:
+    def figure(self, sums: Sums, at: Moment) -> Statistic:
         """Of the master's codes times the copies: how many copies have the code in the master's version."""
         master = _versions(sums.present, self._master)
         in_sync: Counter[int] = Counter()
@@ -82,7 +82,7 @@ class InSync:
                     in_sync[max(*versions.values(), *theirs[code].values())] += 1
         n, met = len(master) * len(self.promise.copies), in_sync.total()
         objective = self.promise.objective
-        return Figure(
+        return Statistic(
             value=Fraction(met, n) if n else None, n=n, numerator=met, denominator=n, ratio=True,
             small_sample_matters=objective is not None and objective.amount < 1,
             pending=self._by is not None and at.now < self._by,
@@ -95,6 +95,6 @@ def _versions(present: Mapping[str, Tally], platform: str) -> Versions:
     found: dict[str, dict[str, int]] = {}
     for item, tally in present.items():
         where, code, version = item.split(_SEPARATOR, 2)
-        if where == platform and tally.cells[Cell.N]:
+        if where == platform and tally.cells[TallyField.N]:
             found.setdefault(code, {})[version] = min(tally.bins)
     return found

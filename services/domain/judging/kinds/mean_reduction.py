@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 from services.domain.history.case import Case
 from services.domain.judging.binding import Binding, earliest, marks
-from services.domain.judging.case_clock import Stopwatch
+from services.domain.judging.case_clock import CaseClock
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import Moment, Sums
 from services.domain.judging.selection import compile_population
 from services.domain.plan.plan import Promise
 from services.domain.plan.statutory_time import Law
-from services.domain.sums.statistic import Figure
-from services.domain.sums.tally import NOW, Cell, Tally, total
+from services.domain.sums.statistic import Statistic
+from services.domain.sums.tally import NOW, Tally, TallyField, total
 from services.domain.time.limits import Limit, LimitUnit
 from services.domain.time.zone import Instant
 
@@ -33,7 +33,7 @@ class MeanReduction:
         self._accepts = compile_population(promise.select, promise.unless)
         self._binding = Binding(promise, law.zone)
         self._watches = {
-            unit: Stopwatch(promise.model_copy(update={"measure": name}), law)
+            unit: CaseClock(promise.model_copy(update={"measure": name}), law)
             for unit, name in (
                 (LimitUnit.WORKING_DAYS, "working_days"),
                 (LimitUnit.CALENDAR_DAYS, "calendar_days"),
@@ -69,11 +69,11 @@ class MeanReduction:
         net = gross - watch.stood_still(case, start, stop, pauses)
         whole = limit.amount * watch.measure.scale
         cells = (
-            (Cell.N, 1),
-            (Cell.TOTAL, round(Fraction((whole - net) * _PICO, whole))),
-            (Cell.GROSS, gross),
-            (Cell.BASE, whole),
-            (Cell.ACTUAL, net),
+            (TallyField.N, 1),
+            (TallyField.TOTAL, round(Fraction((whole - net) * _PICO, whole))),
+            (TallyField.GROSS, gross),
+            (TallyField.BASE, whole),
+            (TallyField.ACTUAL, net),
             *marks(case, pauses),
         )
         day = self._binding.day(stop)
@@ -94,7 +94,7 @@ class MeanReduction:
         )
 
     def _age(
-        self, case: Case, start: Instant, now: Instant, limit: Limit, watch: Stopwatch, found: list[Judgement]
+        self, case: Case, start: Instant, now: Instant, limit: Limit, watch: CaseClock, found: list[Judgement]
     ) -> None:
         """What an open case adds to the present: when it started, and its limit; or, while its clock stands still, its
         age."""
@@ -113,7 +113,12 @@ class MeanReduction:
             still = watch.stood_still(case, start, pauses[-1][1], pauses) if pauses else 0
             age, reduction = -still, round(Fraction(still * _PICO, whole))
             bin = _Running(self._law.zone.day(start), limit.amount, _DAYS.index(limit.unit)).bin
-        cells = ((Cell.OPEN, 1), (Cell.BASE, whole), (Cell.ACTUAL, age), (Cell.TOTAL, reduction))
+        cells = (
+            (TallyField.OPEN, 1),
+            (TallyField.BASE, whole),
+            (TallyField.ACTUAL, age),
+            (TallyField.TOTAL, reduction),
+        )
         item = case.service_item
         found.append(
             Judgement(
@@ -124,21 +129,21 @@ class MeanReduction:
     def _with_open(self, closed: Tally | None, present: Tally | None, day: int) -> Tally:
         """Closed cases and open ones at their present age."""
         both = total(tally for tally in (closed, present) if tally is not None)
-        both.cells[Cell.N] += both.cells[Cell.OPEN]
+        both.cells[TallyField.N] += both.cells[TallyField.OPEN]
         for bin, count in present.bins.items() if present is not None else ():
             running = _Running.of(bin)
             if _DAYS[running.unit] is LimitUnit.WORKING_DAYS:
                 age = self._law.calendar.working_days(running.start_day, day)
             else:
                 age = day - running.start_day
-            both.cells[Cell.ACTUAL] += count * age
-            both.cells[Cell.TOTAL] += count * round(Fraction((running.amount - age) * _PICO, running.amount))
+            both.cells[TallyField.ACTUAL] += count * age
+            both.cells[TallyField.TOTAL] += count * round(Fraction((running.amount - age) * _PICO, running.amount))
         return both
 
-    def figure(self, sums: Sums, at: Moment) -> Figure:
+    def figure(self, sums: Sums, at: Moment) -> Statistic:
         """The mean in the definition of this variant; beside it the one that counts open cases at their age."""
-        closed = {item: tally for item, tally in sums.closed.items() if tally.cells[Cell.N]}
-        opened = {item for item, tally in sums.present.items() if tally.cells[Cell.OPEN]}
+        closed = {item: tally for item, tally in sums.closed.items() if tally.cells[TallyField.N]}
+        opened = {item for item, tally in sums.present.items() if tally.cells[TallyField.OPEN]}
         censored = None
         if opened:
             censored = self._mean(
@@ -147,18 +152,18 @@ class MeanReduction:
                     for item in sorted(opened | closed.keys())
                 ]
             )
-        n = sum(tally.cells[Cell.N] for tally in closed.values())
-        return Figure(value=self._mean(list(closed.values())), n=n, censored=censored, small_sample_matters=True)
+        n = sum(tally.cells[TallyField.N] for tally in closed.values())
+        return Statistic(value=self._mean(list(closed.values())), n=n, censored=censored, small_sample_matters=True)
 
     def _mean(self, items: list[Tally]) -> Fraction | None:
         if not items:
             return None
         every = total(items).cells
         if self.promise.variant == "cases":
-            return Fraction(every[Cell.TOTAL], every[Cell.N] * _PICO)
+            return Fraction(every[TallyField.TOTAL], every[TallyField.N] * _PICO)
         if self.promise.variant == "ratio_of_sums":
-            return 1 - Fraction(every[Cell.ACTUAL], every[Cell.BASE])
-        means = (Fraction(tally.cells[Cell.TOTAL], tally.cells[Cell.N] * _PICO) for tally in items)
+            return 1 - Fraction(every[TallyField.ACTUAL], every[TallyField.BASE])
+        means = (Fraction(tally.cells[TallyField.TOTAL], tally.cells[TallyField.N] * _PICO) for tally in items)
         return sum(means, Fraction()) / len(items)
 
 

@@ -4,14 +4,14 @@ from fractions import Fraction
 
 from services.domain.history.case import Case
 from services.domain.judging.binding import Binding
-from services.domain.judging.case_clock import Stopwatch
+from services.domain.judging.case_clock import CaseClock
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import Moment, Sums
 from services.domain.judging.selection import compile_population
 from services.domain.plan.plan import Promise
 from services.domain.plan.statutory_time import Law
-from services.domain.sums.statistic import Figure
-from services.domain.sums.tally import Cell, total
+from services.domain.sums.statistic import Statistic
+from services.domain.sums.tally import TallyField, total
 from services.domain.time.zone import Instant
 
 
@@ -23,7 +23,7 @@ class NodeDuration:
         self._accepts = compile_population(promise.select, promise.unless)
         self._binding = Binding(promise, law.zone)
         measured = promise if promise.measure else promise.model_copy(update={"measure": "elapsed_days"})
-        self._watch = Stopwatch(measured, law)
+        self._watch = CaseClock(measured, law)
         self._nodes = frozenset(promise.nodes)
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
@@ -36,7 +36,7 @@ class NodeDuration:
             if not self._binding.holds(span.start, span.end, now):
                 continue
             length = self._watch.gross(case, span.start, span.end)
-            cells = ((Cell.N, 1), (Cell.TOTAL, length), (Cell.GROSS, length))
+            cells = ((TallyField.N, 1), (TallyField.TOTAL, length), (TallyField.GROSS, length))
             day = self._binding.day(span.end)
             found.append(
                 Judgement(
@@ -45,9 +45,9 @@ class NodeDuration:
                 )
             )  # fmt: skip
 
-    def figure(self, sums: Sums, at: Moment) -> Figure:
+    def figure(self, sums: Sums, at: Moment) -> Statistic:
         """The mean duration; the percentiles stand in their own columns."""
         closed = total(sums.closed.values())
-        n = closed.cells[Cell.N]
-        value = Fraction(closed.cells[Cell.TOTAL], n * self._watch.measure.scale) if n else None
-        return Figure(value=value, n=n, bins=closed.bins, bin_scale=self._watch.measure.bin_scale, gross=value)
+        n = closed.cells[TallyField.N]
+        value = Fraction(closed.cells[TallyField.TOTAL], n * self._watch.measure.scale) if n else None
+        return Statistic(value=value, n=n, bins=closed.bins, bin_scale=self._watch.measure.bin_scale, gross=value)

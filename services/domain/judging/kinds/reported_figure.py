@@ -5,14 +5,14 @@ from fractions import Fraction
 from functools import lru_cache
 
 from services.domain.history.case import MICRO
-from services.domain.history.registers import Count, Report
+from services.domain.history.registers import Report, ReportedAmounts
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import Moment, Sums
 from services.domain.judging.months_owed import Months, last_day
 from services.domain.plan.plan import Objective, Promise
 from services.domain.plan.statutory_time import Law
-from services.domain.sums.statistic import Figure, whole_number
-from services.domain.sums.tally import NOW, Cell, Cells, Tally
+from services.domain.sums.statistic import Statistic, whole_number
+from services.domain.sums.tally import NOW, Tally, TallyAmounts, TallyField
 from services.domain.time.limits import Ends, due
 from services.domain.time.zone import Instant
 
@@ -53,13 +53,13 @@ class ReportedFigure:
             return
         ends = self._due(report.period)
         count, late = self._believed(report, ends)
-        cells: Cells = ()
+        cells: TallyAmounts = ()
         if report.quantity == promise.numerator:
-            cells += ((Cell.MET, 1), (Cell.TOTAL, count.numerator))
+            cells += ((TallyField.MET, 1), (TallyField.TOTAL, count.numerator))
         if report.quantity == promise.denominator:
-            cells += ((Cell.N, 1), (Cell.BASE, count.denominator))
+            cells += ((TallyField.N, 1), (TallyField.BASE, count.denominator))
         if late:
-            cells += ((Cell.LATE_ENTRY, 1),)
+            cells += ((TallyField.LATE_ENTRY, 1),)
         outcome = Outcome.LATE_ENTRY if late else Outcome.COUNTED
         cycle = int(report.period.replace("-", ""))  # as a duty's: its period
         item = f"{report.period}/{report.unit}"
@@ -74,20 +74,20 @@ class ReportedFigure:
             return self._by
         return self._zone.midnight(last_day(period) + 1) - 1
 
-    def _believed(self, report: Report, ends: Instant) -> tuple[Count, bool]:
+    def _believed(self, report: Report, ends: Instant) -> tuple[ReportedAmounts, bool]:
         """The count that holds, and whether a better one waits for confirmation."""
         promise = self.promise
-        believed, waits = report.counts[0], False
+        believed, waits = report.versions[0], False
         if promise.target is None or promise.numerator != promise.denominator or promise.id in report.confirmed:
-            return report.counts[-1], False  # nothing is judged, or not by one report alone
-        for count in report.counts[1:]:
+            return report.versions[-1], False  # nothing is judged, or not by one report alone
+        for count in report.versions[1:]:
             waits = count.received > ends and _holds(promise.target, count) and not _holds(promise.target, believed)
             if not waits:
                 believed = count
         return believed, waits
 
     # ---- the figure --------------------------------------------------------------------------------
-    def figure(self, sums: Sums, at: Moment) -> Figure:
+    def figure(self, sums: Sums, at: Moment) -> Statistic:
         """The numerators ÷ the denominators: for `share` of all periods whose last day lies in the window, for `stock`
         of each unit's last reported one of them; of what is owed once, of what each unit reported last."""
         reported = _by_unit(sums.present)
@@ -102,7 +102,7 @@ class ReportedFigure:
         part -= excess
         exact_part, exact_whole = whole_number(Fraction(part, MICRO)), whole_number(Fraction(whole_of, MICRO))
         objective = self.promise.objective
-        figure = Figure(
+        figure = Statistic(
             value=Fraction(part, whole_of) if whole_of else None, n=whole_of // MICRO,
             numerator=exact_part, denominator=exact_whole,
             ratio=isinstance(exact_part, int) and isinstance(exact_whole, int) and 0 <= part <= whole_of,
@@ -171,11 +171,11 @@ def _by_unit(present: Mapping[str, Tally]) -> Reported:
 
 def _is_whole(tally: Tally | None) -> bool:
     """Whether both halves were reported."""
-    return tally is not None and tally.cells[Cell.N] > 0 and tally.cells[Cell.MET] > 0
+    return tally is not None and tally.cells[TallyField.N] > 0 and tally.cells[TallyField.MET] > 0
 
 
 def _is_measured(tally: Tally) -> bool:
-    return tally.cells[Cell.N] > 0
+    return tally.cells[TallyField.N] > 0
 
 
 def _measured(reported: Reported, periods: Iterable[str], *, last_only: bool) -> list[Tally]:
@@ -190,7 +190,7 @@ def _measured(reported: Reported, periods: Iterable[str], *, last_only: bool) ->
 
 def _amounts(tallies: Iterable[Tally]) -> list[tuple[int, int]]:
     """Numerator and denominator of each, in millionths."""
-    return [(tally.cells[Cell.TOTAL], tally.cells[Cell.BASE]) for tally in tallies]
+    return [(tally.cells[TallyField.TOTAL], tally.cells[TallyField.BASE]) for tally in tallies]
 
 
 def _last_told(reported: Reported) -> list[tuple[int, int]]:
@@ -200,11 +200,11 @@ def _last_told(reported: Reported) -> list[tuple[int, int]]:
         measured = [period for period, tally in told.items() if _is_measured(tally)]
         if not measured:
             continue
-        counted = [period for period, tally in told.items() if tally.cells[Cell.MET]]
-        part = told[max(counted)].cells[Cell.TOTAL] if counted else 0
-        found.append((part, told[max(measured)].cells[Cell.BASE]))
+        counted = [period for period, tally in told.items() if tally.cells[TallyField.MET]]
+        part = told[max(counted)].cells[TallyField.TOTAL] if counted else 0
+        found.append((part, told[max(measured)].cells[TallyField.BASE]))
     return found
 
 
-def _holds(target: Objective, count: Count) -> bool:
+def _holds(target: Objective, count: ReportedAmounts) -> bool:
     return count.denominator > 0 and target.holds(Fraction(count.numerator, count.denominator))

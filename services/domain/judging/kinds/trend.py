@@ -8,7 +8,7 @@ from services.domain.judging.kinds.case_ratio import mean_of
 from services.domain.judging.kinds.case_share import CaseShare
 from services.domain.plan.plan import Promise
 from services.domain.plan.statutory_time import Law
-from services.domain.sums.statistic import Figure
+from services.domain.sums.statistic import Statistic
 from services.domain.time.zone import Instant
 
 
@@ -23,7 +23,7 @@ class Trend:
         """As what is measured counts it."""
         self._measured.judge(case, now, found)
 
-    def figure(self, sums: Sums, at: Moment) -> Figure:
+    def figure(self, sums: Sums, at: Moment) -> Statistic:
         """As what is measured reads it."""
         return self._measured.figure(sums, at)
 

@@ -11,9 +11,9 @@ from services.domain.intake.refusal import Refused
 from services.domain.plan.plan import Plan
 from services.domain.results.cards import case_name
 from services.messaging.codec import CODEC
-from services.replay.blocks import Block, blocks
-from services.replay.buckets import Record, Rejected
-from services.replay.judging import facts_of
+from services.replay.case_facts import facts_of
+from services.replay.file_chunks import FileChunk, file_chunks
+from services.replay.spill_files import Rejected, SpilledFact
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Found:
     cases: dict[str, list[Fact]] = field(default_factory=dict)
     """By case key; more than one if several owners have a case of that name."""
     rejected: list[Rejected] = field(default_factory=list)
-    """Events about it that were turned away."""
+    """Events about it that were refused."""
     lines: int = 0
     """How many lines were looked at."""
 
@@ -31,8 +31,8 @@ class Found:
 def find_case(files: Sequence[str], plan: Plan, name: str) -> Found:
     """The facts of the case of that name: its subject, or owner and subject with a blank between them."""
     search = _Search(plan, name)
-    for block in blocks(files):
-        search.look(block)
+    for chunk in file_chunks(files):
+        search.look(chunk)
     return search.found()
 
 
@@ -43,18 +43,18 @@ class _Search:
         self._subjects = {name, subject} if blank else {name}
         self._needle = (subject if blank else owner).encode(errors="surrogatepass")
         self._admission = Admission(plan, CODEC, trust_receivedat=True)
-        self._records: dict[str, list[Record]] = {}
+        self._records: dict[str, list[SpilledFact]] = {}
         self._found = Found()
 
-    def look(self, block: Block) -> None:
-        """Keep what a block says of the case."""
-        self._found.lines += block.lines.count(b"\n")
+    def look(self, chunk: FileChunk) -> None:
+        """Keep what a chunk says of the case."""
+        self._found.lines += chunk.lines.count(b"\n")
         # an escaped character may stand for one of the name
-        if self._needle not in block.lines and b"\\" not in block.lines:
+        if self._needle not in chunk.lines and b"\\" not in chunk.lines:
             return
-        for number, line in enumerate(block.lines.split(b"\n"), block.first_line):
+        for number, line in enumerate(chunk.lines.split(b"\n"), chunk.first_line):
             if (self._needle in line or b"\\" in line) and self._is_about_it(line):
-                self._keep(block.file, number, line)
+                self._keep(chunk.file, number, line)
 
     def _is_about_it(self, line: bytes) -> bool:
         try:

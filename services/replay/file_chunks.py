@@ -1,4 +1,4 @@
-"""Event files as blocks of whole lines: what can be handed to another process without reading a line."""
+"""Event files as chunks of whole lines: what can be handed to another process without reading a line."""
 
 import gzip
 import sys
@@ -10,16 +10,16 @@ from typing import BinaryIO, NamedTuple, cast
 from services.domain.intake.admission import LARGEST_EVENT
 
 STANDARD_INPUT = "-"
-BLOCK_BYTES = 2 * 1024 * 1024
+CHUNK_BYTES = 2 * 1024 * 1024
 LINES_AT_ONCE = 20_000
-"""So many lines a block has at most: of what is no event, each is refused with its place."""
+"""So many lines a chunk has at most: of what is no event, each is refused with its place."""
 _KEPT_OF_A_LINE = 2 * LARGEST_EVENT
 """So much is kept of a line that goes over several pieces: more than an event may have, so that it is refused."""
 _PACKED = 15
 """How many bytes of events one byte of gzip is taken for."""
 
 
-class Block(NamedTuple):
+class FileChunk(NamedTuple):
     """Some whole lines of one file."""
 
     number: int
@@ -39,8 +39,8 @@ def opened(file: str) -> BinaryIO:
     return Path(file).open("rb")
 
 
-def blocks(files: Sequence[str], size: int = BLOCK_BYTES) -> Iterator[Block]:
-    """The blocks of the files, each cut at the end of a line. EOFError, naming the file and how far it was read, where
+def file_chunks(files: Sequence[str], size: int = CHUNK_BYTES) -> Iterator[FileChunk]:
+    """The chunks of the files, each cut at the end of a line. EOFError, naming the file and how far it was read, where
     one is damaged."""
     number = 0
     for file in files:
@@ -48,7 +48,7 @@ def blocks(files: Sequence[str], size: int = BLOCK_BYTES) -> Iterator[Block]:
         try:
             for lines in _whole_lines(file, size):
                 for some in _few(lines):
-                    yield Block(number, file, line, some)
+                    yield FileChunk(number, file, line, some)
                     number += 1
                     line += some.count(b"\n")
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from services.domain.results.published import Card, ValueRow
-from services.process.atomic_file import whole_csv
-from services.replay.buckets import Rejected
+from services.process.csv_file import atomic_csv
+from services.replay.spill_files import Rejected
 
 
 def write_values(path: Path, rows: Iterable[ValueRow]) -> int:
@@ -26,7 +26,7 @@ def write_rejected(path: Path, rows: Iterable[Rejected]) -> int:
 
 def _write(path: Path, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> int:
     count = 0
-    with whole_csv(path) as writer:
+    with atomic_csv(path) as writer:
         writer.writerow(columns)
         for row in rows:
             writer.writerow(row)

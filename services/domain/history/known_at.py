@@ -1,0 +1,61 @@
+"""What was known of a key at a moment: the one cut through its facts, and the one way to step through their arrivals.
+
+A fact is known at T if it had happened by T and had arrived by T.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from services.domain.intake.facts import Fact
+from services.domain.time.zone import Instant
+
+
+def known_at(facts: Sequence[Fact], now: Instant) -> list[Fact]:
+    """The facts that had happened and arrived by `now`, in their order."""
+    return [fact for fact in facts if fact.time <= now and fact.received <= now]
+
+
+def known_from(fact: Fact) -> Instant:
+    """From when on a fact is known."""
+    return fact.received if fact.received > fact.time else fact.time
+
+
+def next_known(facts: Sequence[Fact], now: Instant) -> Instant | None:
+    """When the next fact becomes known after `now`; None if all are known."""
+    later: Instant | None = None
+    for fact in facts:
+        if fact.time > now or fact.received > now:
+            known = known_from(fact)
+            if later is None or known < later:
+                later = known
+    return later
+
+
+class Step(NamedTuple):
+    """The time from one arrival until just before the next, in which nothing arrives."""
+
+    arrival: Instant
+    until: Instant
+    """Its last instant."""
+    facts: list[Fact]
+    """What had arrived by then, in contract order. A source whose clock is ahead may have dated some of it later."""
+
+    def known(self) -> list[Fact]:
+        """What was known at its last instant."""
+        return [fact for fact in self.facts if fact.time <= self.until]
+
+
+def steps(facts: Sequence[Fact], end: Instant | None = None) -> Iterator[Step]:
+    """One step per arrival, oldest first. The last one lasts until `end`; without `end` it is left out."""
+    arrivals = sorted({fact.received for fact in facts})
+    followings = arrivals[1:] if end is None else [*arrivals[1:], end + 1]
+    for arrival, following in zip(arrivals, followings, strict=False):
+        yield Step(arrival, following - 1, [fact for fact in facts if fact.received <= arrival])
+
+
+def by_arrival(facts: Sequence[Fact]) -> list[tuple[Instant, list[Fact]]]:
+    """What arrived at each instant, oldest first."""
+    arrived: dict[Instant, list[Fact]] = {}
+    for fact in facts:
+        arrived.setdefault(fact.received, []).append(fact)
+    return sorted(arrived.items(), key=lambda each: each[0])

@@ -1,0 +1,131 @@
+"""The state of a promise (rule 10), and whether it is at risk."""
+
+from fractions import Fraction
+from typing import Final, NamedTuple
+
+from services.domain.judging.judge import Judge
+from services.domain.judging.kind import AnyKind, Moment, Sums
+from services.domain.plan.plan import Kind, Objective, Promise, Window
+from services.domain.results.published import State
+from services.domain.results.windows import ALL, Items, last_day_of
+from services.domain.sums.forecast import expected
+from services.domain.sums.statistic import Statistic
+
+TREND_DAYS: Final = 30
+"""Days that a trend looks back on, and for a rolling window ahead to."""
+TREND_MINIMUM: Final = 5
+"""Days with a value that a trend needs."""
+
+
+class Reading(NamedTuple):
+    """What a state is decided by: a statistic, and where it was read."""
+
+    kind: AnyKind
+    statistic: Statistic
+    unmeasured: int
+    """Closed cases, or owed reports, whose source never reported the fact."""
+    items: Items
+    window: Window
+    moment: Moment
+    stale: bool
+
+
+def state_of(reading: Reading, judge: Judge) -> State:
+    """The first that holds of: untargeted, unmeasured, no_data, stale, missed (or insufficient, at_risk, provisional
+    while it is not reached), insufficient, at_risk, provisional, met."""
+    promise, value = reading.kind.promise, reading.statistic.value
+    target = promise.target
+    if target is None:
+        return State.UNTARGETED
+    if judge.plan.is_invented(promise) or _is_unmeasured(reading):
+        return State.UNMEASURED
+    if value is None:
+        return State.NO_DATA
+    if reading.stale:
+        return State.STALE
+    if not target.holds(value):
+        return _state_of_not_reached(reading, target, value)
+    if _is_small_sample(reading):
+        return State.INSUFFICIENT
+    if _is_at_risk(reading, target):
+        return State.AT_RISK
+    return State.PROVISIONAL if judge.law.calendar.is_provisional(reading.moment.day) else State.MET
+
+
+def in_quarantine(state: State) -> State:
+    """The state of a row one of whose cases cannot be judged."""
+    return state if state in _NEVER_STALE else State.STALE
+
+
+_NEVER_STALE = (State.UNTARGETED, State.UNMEASURED, State.MISSED)
+"""States that a quarantined case does not change: what is never judged; what the source itself leaves unknown; and a
+miss, which nobody can hide behind a case that cannot be judged. Every other becomes `stale`, `no_data` too: there is a
+case."""
+_MUST_BE_REPORTED = (Kind.CASE_BOUND, Kind.CATALOGUE, Kind.FIGURE)
+"""Kinds where silence about the fact would look like keeping the promise (rule 12)."""
+
+
+def _is_unmeasured(reading: Reading) -> bool:
+    promise, statistic = reading.kind.promise, reading.statistic
+    owed = statistic.n + reading.unmeasured if statistic.owed is None else statistic.owed
+    must_be_reported = promise.kind in _MUST_BE_REPORTED or bool(promise.runs_in)
+    return must_be_reported and reading.unmeasured > promise.unmeasured_tolerance * owed
+
+
+def _state_of_not_reached(reading: Reading, target: Objective, value: Fraction) -> State:
+    promise, statistic = reading.kind.promise, reading.statistic
+    if statistic.pending:
+        assert promise.by is not None
+        at_date = expected(statistic, reading.moment.day, promise.by.toordinal())
+        assert at_date is not None
+        return State.PROVISIONAL if target.holds(at_date) else State.AT_RISK
+    if not target.nearly_holds(value, promise.tolerance):
+        return State.MISSED
+    return State.INSUFFICIENT if _is_small_sample(reading) else State.AT_RISK
+
+
+def _is_small_sample(reading: Reading) -> bool:
+    return reading.statistic.small_sample_matters and reading.statistic.n < reading.kind.promise.minimum_n
+
+
+def _is_at_risk(reading: Reading, target: Objective) -> bool:
+    """Not missed, but: the mean with open cases at their age breaks the limit; or the yellow cards would miss the
+    objective if all ran late; or the trend of the last 30 days crosses it."""
+    statistic = reading.statistic
+    if statistic.censored is not None and not target.holds(statistic.censored):
+        return True
+    if statistic.if_all_late is not None and not target.holds(statistic.if_all_late):
+        return True
+    if not statistic.small_sample_matters or reading.window is Window.NOW:
+        return False
+    predicted = _trend(reading)
+    return predicted is not None and not target.holds(predicted)
+
+
+def _trend(reading: Reading) -> Fraction | None:
+    """The value at the end of the period (or in 30 days), by a line through the days of the last 30 that have one."""
+    today = reading.moment.day
+    points = []
+    for day in range(today - TREND_DAYS + 1, today + 1):
+        closed = {name: days[day] for name, days in reading.items.items() if day in days}
+        value = reading.kind.figure(Sums(ALL, day, closed, {}), reading.moment).value if closed else None
+        if value is not None:
+            points.append((day - today, value))
+    if len(points) < TREND_MINIMUM:
+        return None
+    return _on_line(points, min(TREND_DAYS, last_day_of(reading.window, today) - today))
+
+
+def _on_line(points: list[tuple[int, Fraction]], at: int) -> Fraction:
+    """The least-squares line through points, at a place."""
+    n = len(points)
+    mean_x, mean_y = Fraction(sum(x for x, _ in points), n), sum((y for _, y in points), Fraction()) / n
+    spread = sum(((x - mean_x) ** 2 for x, _ in points), Fraction())
+    slope = sum(((x - mean_x) * (y - mean_y) for x, y in points), Fraction()) / spread
+    return mean_y + slope * (at - mean_x)
+
+
+def says_more(promise: Promise) -> bool:
+    """Whether there is anything to publish beside its rows."""
+    quota = promise.target.quota if promise.target is not None else None
+    return promise.by is not None or quota is not None or promise.kind is Kind.FIGURE

@@ -1,0 +1,102 @@
+"""Tallies by promise, unit, item and day; and the windows of days over which they are summed (rule 9)."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import date
+from typing import Final
+
+from services.domain.judging.kind import Moment, Sums
+from services.domain.plan.plan import Promise, Window
+from services.domain.sums.tally import EVER, NOW, Tally, TallyKey, total
+
+ALL: Final = "ALL"
+"""The unit of a row about the whole."""
+ROLLING_DAYS: Final = 30
+"""How far ahead the last day of a rolling window lies, for a trend."""
+
+Days = dict[int, Tally]
+Items = dict[str, Days]
+Units = dict[str, Items]
+
+
+def by_promise(tallies: Mapping[TallyKey, Tally], kpis: Collection[str]) -> dict[str, Units]:
+    """Tallies sorted by promise, unit, item and day."""
+    series: dict[str, Units] = {}
+    for key, tally in tallies.items():
+        if key.kpi in kpis and not tally.empty:
+            units = series.setdefault(key.kpi, {})
+            units.setdefault(key.unit, {}).setdefault(key.item, {})[key.day] = tally
+    return series
+
+
+def with_whole(
+    promise: Promise, units: Units, in_quarantine: Collection[str] = ()
+) -> Iterator[tuple[str, Items, Mapping[str, Tally]]]:
+    """The whole and each unit that has or owes anything, or has a case that cannot be judged: with its items, and what
+    is true now everywhere."""
+    every = whole(units.values())
+    everywhere = present(every)
+    yield ALL, every, everywhere
+    for unit in sorted(set(units).union(promise.owed_by, (each for each in in_quarantine if each))):
+        yield unit, units.get(unit, {}), everywhere
+
+
+def sums_of(unit: str, items: Items, window: Window, moment: Moment, everywhere: Mapping[str, Tally]) -> Sums:
+    """The tallies of a window."""
+    first = first_day(window, moment.day)
+    closed = {name: in_window(days, first, moment.day) for name, days in items.items()}
+    return Sums(unit, first, closed, present(items), everywhere)
+
+
+def present(items: Items) -> dict[str, Tally]:
+    """What is true now, by item."""
+    return {name: days[NOW] for name, days in items.items() if NOW in days}
+
+
+def in_window(days: Days, first: int, last: int) -> Tally:
+    """The sum of the days of a window; what is kept without days belongs to the window `all`."""
+    return total(
+        tally for day, tally in days.items() if (day == EVER and not first) or (day > EVER and first <= day <= last)
+    )
+
+
+def whole(units: Iterable[Items]) -> Items:
+    """All units together."""
+    merged: Items = {}
+    for items in units:
+        for item, days in items.items():
+            mine = merged.setdefault(item, {})
+            for day, tally in days.items():
+                mine.setdefault(day, Tally()).merge(tally)
+    return merged
+
+
+def first_day(window: Window, last: int) -> int:
+    """The first day of a window that ends with a day; 0: from the beginning."""
+    day = date.fromordinal(last)
+    match window:
+        case Window.D7:
+            return last - 6
+        case Window.D30:
+            return last - 29
+        case Window.D90:
+            return last - 89
+        case Window.MONTH:
+            return day.replace(day=1).toordinal()
+        case Window.QUARTER:
+            return day.replace(month=day.month - (day.month - 1) % 3, day=1).toordinal()
+        case Window.YEAR:
+            return day.replace(month=1, day=1).toordinal()
+        case Window.ALL:
+            return 0
+        case Window.NOW:
+            return last
+
+
+def last_day_of(window: Window, today: int) -> int:
+    """The last day of the calendar period; of a rolling window, as far as a forecast looks."""
+    day = date.fromordinal(today)
+    months = {Window.MONTH: 1, Window.QUARTER: 3, Window.YEAR: 12}.get(window)
+    if months is None:
+        return today + ROLLING_DAYS
+    following = (day.month - 1) // months * months + months
+    return date(day.year + following // 12, following % 12 + 1, 1).toordinal() - 1

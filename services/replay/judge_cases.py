@@ -1,0 +1,219 @@
+"""Second pass of a replay: each case is judged once per period in which it can have changed."""
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from services.domain.history.known_at import known_from
+from services.domain.intake.facts import Fact
+from services.domain.judging.judge import Judge, Opinion
+from services.domain.judging.quarantine import Quarantine
+from services.domain.results.cards import case_name, written_card
+from services.domain.results.published import Card
+from services.domain.results.safe_judge import SafeJudge
+from services.domain.results.side_results import Issued
+from services.domain.results.verdicts import VerdictState
+from services.domain.sums.tally import Contribution, Tally, TallyKey
+from services.domain.time.zone import Instant
+from services.replay.case_facts import facts_of, right_at_once
+from services.replay.spill_files import RECEIVED, SOURCE, Rejected, SpilledFact, is_heartbeat
+
+
+class QuarantinedCase(NamedTuple):
+    """A case that could not be judged at one moment at least, and why."""
+
+    case: str
+    cause: str
+    kpis: tuple[str, ...]
+    units: tuple[str, ...]
+
+
+@dataclass
+class Judged:
+    """What the cases of a spill file add up to: per period, what it adds to the period before."""
+
+    deltas: list[dict[TallyKey, Tally]]
+    last_events: list[dict[str, Instant]]
+    """Per period, by source, the arrival of its last event; only where silence matters."""
+    issued: list[dict[Issued, int]]
+    """Per period, how many more cards are active, and cases have a verdict, than in the period before."""
+    cases: int = 0
+    events: int = 0
+    cards: list[Card] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    quarantined: list[QuarantinedCase] = field(default_factory=list)
+
+    @classmethod
+    def nothing(cls, moments: int) -> "Judged":
+        return cls([{} for _ in range(moments)], [{} for _ in range(moments)], [{} for _ in range(moments)])
+
+    def add(self, other: "Judged") -> None:
+        """Take in the periods of another spill file; its cards, rejected events and quarantined cases are the
+        caller's to keep."""
+        self.cases += other.cases
+        self.events += other.events
+        for mine, theirs in zip(self.deltas, other.deltas, strict=True):
+            merge(mine, theirs)
+        for last, later in zip(self.last_events, other.last_events, strict=True):
+            for source, received in later.items():
+                last[source] = max(received, last.get(source, received))
+        for sum_, more in zip(self.issued, other.issued, strict=True):
+            for what, n in more.items():
+                sum_[what] = sum_.get(what, 0) + n
+
+
+def merge(mine: dict[TallyKey, Tally], theirs: Mapping[TallyKey, Tally]) -> None:
+    """Add tallies to tallies."""
+    for key, tally in theirs.items():
+        held = mine.get(key)
+        if held is None:
+            mine[key] = tally
+        else:
+            held.merge(tally)
+
+
+class PeriodJudge:
+    """Judges the cases of one spill file after the other at the same moments (judging instants, ascending)."""
+
+    def __init__(
+        self,
+        judge: Judge,
+        moments: Sequence[Instant],
+        *,
+        with_cards: bool,
+        with_issued: bool,
+        as_corrected: bool = False,
+    ) -> None:
+        """`with_issued`: count the cards and verdicts, too, and note the last event of every source;
+        `as_corrected`: see `right_at_once`."""
+        self._as_corrected = as_corrected
+        self._judge = SafeJudge(judge)
+        self._zone = judge.law.zone
+        self._moments = moments
+        self._with_cards = with_cards and bool(moments)
+        self._with_issued = with_issued and bool(moments)
+        sources = judge.plan.sources.values()
+        self._watched = {source.id for source in sources if with_issued or source.usual_delay is not None}
+
+    def judge(self, cases: Mapping[str, Sequence[SpilledFact]]) -> Judged:
+        """All cases of a spill file."""
+        judged = Judged.nothing(len(self._moments))
+        for key, records in cases.items():
+            judged.cases += 1
+            judged.events += len(records)
+            facts = facts_of(records, judged.rejected)
+            if self._watched:
+                self._note_last_events(records, facts, judged)
+            if facts:
+                self._case(key, self._as_wanted(facts), judged)
+        return judged
+
+    def _as_wanted(self, facts: list[Fact]) -> Sequence[Fact]:
+        if self._as_corrected:
+            with suppress(Exception):  # what cannot be read shows when it is judged
+                return right_at_once(facts)
+        return facts
+
+    def _case(self, key: str, facts: Sequence[Fact], judged: Judged) -> None:
+        """Judge a case at each moment from which on it may be judged differently.
+
+        A case that cannot be judged is judged at every moment, as the workers try it again and again. It may be
+        possible at the next one without any new fact, and its promise cannot say when. That costs, per moment, two
+        judgements of the case: of a full case up to 0.3 s, and so up to 100 s for each year of days."""
+        moments = self._moments
+        course = _Course()
+        period = bisect_left(moments, min(map(known_from, facts)))
+        while period < len(moments):
+            opinion = self._judge.judge(facts, moments[period])
+            self._add(opinion, facts, period, course, judged)
+            if opinion.quarantine is not None:
+                period += 1  # it is not known from when on it can be judged
+            elif opinion.next_at is not None:
+                period = max(period + 1, bisect_left(moments, opinion.next_at))
+            else:
+                break
+        if not course.quiet:
+            self._add_cards(key, facts, course, judged)
+        if course.trouble is not None:
+            judged.quarantined.append(QuarantinedCase(case_name(key), *course.trouble))
+
+    def _add(self, opinion: Opinion, facts: Sequence[Fact], period: int, course: "_Course", judged: Judged) -> None:
+        """Add what a case is from one period on to that period, as the difference to what it was before."""
+        course.quiet = course.quiet and opinion.quiet
+        course.trouble = opinion.quarantine or course.trouble
+        after = [each.contribution() for each in opinion.judgements if each.cells]
+        if after != course.contributions:
+            delta = judged.deltas[period]
+            _count(course.contributions, -1, delta)
+            _count(after, 1, delta)
+            course.contributions = after
+        if self._with_issued:
+            verdicts, of_verdicts = self._judge.verdicts(opinion, facts, self._moments[period])
+            course.trouble = course.trouble or of_verdicts
+            course.verdicts = self._count_verdicts(course.verdicts, verdicts, judged.issued[period])
+
+    def _add_cards(self, key: str, facts: Sequence[Fact], course: "_Course", judged: Judged) -> None:
+        if self._with_cards:
+            cards, of_cards = self._judge.cards(facts, self._moments[-1])
+            course.trouble = course.trouble or of_cards
+            judged.cards += [written_card(card, key, self._zone) for card in cards]
+        if self._with_issued:
+            self._count_cards(facts, judged.issued)
+
+    @staticmethod
+    def _count_verdicts(
+        before: list[Issued], verdicts: Sequence[VerdictState], issued: dict[Issued, int]
+    ) -> list[Issued]:
+        """Note which verdicts are new and which are none any more; those that hold now."""
+        now = [(one.kpi, one.judgement.unit, one.verdict) for one in verdicts if one.judgement is not None]
+        if now != before:
+            for held, sign in ((before, -1), (now, 1)):
+                for what in held:
+                    issued[what] = issued.get(what, 0) + sign
+        return now
+
+    def _count_cards(self, facts: Sequence[Fact], issued: list[dict[Issued, int]]) -> None:
+        """Note the periods in which each card became active, and ceased to be."""
+        moments = self._moments
+        for card in self._judge.card_periods(facts, moments[-1]):
+            begin = bisect_left(moments, card.since)
+            end = len(moments) if card.until is None else bisect_left(moments, card.until)
+            if begin < end:
+                what = (card.kpi, card.unit, card.level)
+                issued[begin][what] = issued[begin].get(what, 0) + 1
+                if end < len(moments):
+                    issued[end][what] = issued[end].get(what, 0) - 1
+
+    def _note_last_events(self, records: Sequence[SpilledFact], facts: Sequence[Fact], judged: Judged) -> None:
+        """Note the last event of each source: every fact that is kept counts, and each heartbeat in its time."""
+        events = [(fact.source, fact.received) for fact in facts]
+        events += [(record[SOURCE], record[RECEIVED]) for record in records if is_heartbeat(record)]
+        for source, received in events:
+            if source in self._watched:
+                period = bisect_left(self._moments, received)
+                if period < len(self._moments):
+                    last = judged.last_events[period]
+                    last[source] = max(received, last.get(source, received))
+
+
+@dataclass
+class _Course:
+    """One case through the periods."""
+
+    contributions: list[Contribution] = field(default_factory=list)
+    """What it contributes from the last judged period on."""
+    verdicts: list[Issued] = field(default_factory=list)
+    """The verdicts that hold from then on."""
+    quiet: bool = True
+    trouble: Quarantine | None = None
+    """The last one, if it could not be judged once."""
+
+
+def _count(contributions: Sequence[Contribution], sign: int, delta: dict[TallyKey, Tally]) -> None:
+    for key, cells, bin in contributions:
+        tally = delta.get(key)
+        if tally is None:
+            tally = delta[key] = Tally()
+        tally.add(cells, bin, sign)

@@ -1,0 +1,25 @@
+"""The true result of one case under one promise."""
+
+from enum import StrEnum
+
+
+class Result(StrEnum):
+    """The column `fate` of truth.csv. Scenarios choose some of them; the others follow from the as-of time."""
+
+    MET = "met"
+    MISSED = "missed"
+    WITHDRAWN = "withdrawn"
+    STUCK = "stuck"
+    """The case is never closed. At an as-of time it is open or open_overdue."""
+    LATE_ENTRY = "late_entry"
+    """In time, but reported only after the limit, and not confirmed."""
+    JUSTIFIED = "justified"
+    OPEN = "open"
+    OPEN_OVERDUE = "open_overdue"
+    COUNTED = "counted"
+    """Measured for a mean or a duration."""
+    UNMEASURED = "unmeasured"
+    PENDING = "pending"
+    """Due on a date that has not come: in the denominator, and not missed."""
+    REJECTED = "rejected"
+    """Not a case: an event that must be refused. The column `variant` is the reason code."""

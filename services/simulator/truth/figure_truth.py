@@ -1,0 +1,82 @@
+"""The truth about figures that a source counts itself, as seen from the end of the simulated time."""
+
+from collections.abc import Iterator
+from datetime import date
+
+from services.domain.plan.plan import Promise
+from services.domain.time.limits import Ends, due
+from services.domain.time.zone import Instant
+from services.simulator.district.months import first_whole_month, last_day, month_of
+from services.simulator.stories.figures import FigureKey, FigureReport, Figures
+from services.simulator.stories.result import Result
+from services.simulator.stories.timing import Timing
+from services.simulator.truth.row import MICRO, Row
+
+
+class FigureTruth:
+    """Makes the rows of figures."""
+
+    def __init__(self, figures: Figures, timing: Timing, end: Instant) -> None:
+        self._figures = figures
+        self._timing = timing
+        self._end = end
+
+    def rows(self, promise: Promise) -> Iterator[Row]:
+        """One row per unit and month that has ended: what counts of it, or that it was not reported."""
+        if promise.period != "month" or promise.numerator is None or promise.denominator is None:
+            return
+        month = promise.effective_from.replace(day=1)
+        while self._timing.zone.midnight(last_day(month) + 1) <= self._end:
+            period, day = month_of(month), last_day(month)
+            month = date.fromordinal(day + 1)
+            if period < first_whole_month(promise.effective_from):
+                continue
+            for unit in promise.owed_by:
+                row = self._row(promise, unit, period, day)
+                if row is not None:
+                    yield row
+
+    def _row(self, promise: Promise, unit: str, period: str, day: int) -> Row | None:
+        """None: the month may still be reported."""
+        assert promise.numerator is not None and promise.denominator is not None
+        key = FigureKey(promise.numerator, unit, period)
+        above, late = self._counted_report(promise, key)
+        below, _ = self._counted_report(promise, key._replace(quantity=promise.denominator))
+        if (above is None or below is None) and self._end <= self._report_due(promise, unit, day):
+            return None
+        name = f"{promise.numerator} {unit}.{period}"
+        row = Row(promise.id, promise.variant, unit, period, name, Result.COUNTED, day=day)
+        if below is None:
+            return row._replace(result=Result.UNMEASURED)
+        amount = 0 if above is None else min(above.numerator, below.denominator) * MICRO
+        result = Result.LATE_ENTRY if late else Result.COUNTED
+        return row._replace(amount=amount, base=below.denominator * MICRO, result=result)
+
+    def _report_due(self, promise: Promise, unit: str, day: int) -> Instant:
+        """Until when a month may still be reported: the end of the usual delay of its sources."""
+        law = self._timing.law
+        ends = self._timing.zone.midnight(day + 1) - 1
+        found = [ends]
+        for source in law.plan.sources.values():
+            reports = {promise.numerator, promise.denominator} & set(source.feeds)
+            if reports and source.usual_delay is not None and ("*" in source.units or unit in source.units):
+                hours = law.hours("", "")
+                found.append(due(source.usual_delay, ends, Ends.DAY, zone=law.zone, calendar=law.calendar, hours=hours))
+        return max(found)
+
+    def _counted_report(self, promise: Promise, key: FigureKey) -> tuple[FigureReport | None, bool]:
+        """The report that counts, and whether a better one waits for its confirmation: a report after the month alone
+        turns no miss into a hit."""
+        reports = [each for each in self._figures.reported.get(key, ()) if each.event.is_known(self._end)]
+        if not reports:
+            return None, False
+        if len(reports) == 1 or not self._needs_confirmation(promise, key):
+            return reports[-1], False
+        assert promise.target is not None
+        hits = [each.numerator >= promise.target.amount * each.denominator for each in reports]
+        return (reports[0], True) if hits[-1] and not hits[0] else (reports[-1], False)
+
+    def _needs_confirmation(self, promise: Promise, key: FigureKey) -> bool:
+        confirmed = self._figures.confirmed.get(key)
+        is_judged = promise.target is not None and promise.numerator == promise.denominator
+        return is_judged and not (confirmed is not None and confirmed.is_known(self._end))

@@ -1,0 +1,116 @@
+"""The truth of promises about means: what is measured of each closed case."""
+
+from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
+
+from services.domain.plan.plan import Promise
+from services.domain.time.zone import Instant
+from services.simulator.stories.result import Result
+from services.simulator.stories.timing import Timing
+from services.simulator.truth.observed_case import ObservedCase
+from services.simulator.truth.promise_view import PromiseView
+from services.simulator.truth.row import MICRO, Row
+
+
+def measure_row(view: PromiseView) -> Row | None:
+    """The amount of a case that has stopped; None if it has not, or if it does not count."""
+    if view.over is not None or view.stop is None:
+        return None
+    row = view.closed(view.row, Result.COUNTED, view.stop)
+    subject, _, name = (view.promise.measure or "").partition(":")
+    return _MEASURES[subject](view, row, name, view.stop)
+
+
+def reduction_row(view: PromiseView) -> Row | None:
+    """The days of a case, and the statutory limit that they are compared with."""
+    lane, stop, zone = view.case.history.lane, view.stop, view.timing.zone
+    if view.over is not None or stop is None:
+        return None
+    limit = view.timing.statutory(lane.item, zone.day(view.start))
+    if limit is None:
+        return None
+    if limit.unit == "calendar_days":
+        amount = zone.day(stop) - zone.day(view.start)
+    else:
+        amount = view.timing.working_days(view.start, stop) - _suspended_days(view, stop)
+    return view.closed(view.row, Result.COUNTED, stop)._replace(amount=amount, base=limit.amount)
+
+
+def node_rows(promise: Promise, case: ObservedCase, timing: Timing, name: str) -> Iterator[Row]:
+    """One row per passage through a node that has ended. `name`: owner and subject of the case."""
+    if not case.is_filed or not case.holds(promise.select):
+        return
+    for node, unit, start, end in case.passages:
+        if end is None or end < start or not timing.is_in_force(promise, start):
+            continue
+        if not promise.nodes or node in promise.nodes:
+            row = Row(promise.id, promise.variant, unit, node, name, Result.COUNTED, start)
+            yield row._replace(stopped=end, day=timing.zone.day(end), amount=end - start)
+
+
+def _one(view: PromiseView, row: Row, name: str, stop: Instant) -> Row:
+    return row._replace(amount=MICRO)
+
+
+def _rating(view: PromiseView, row: Row, name: str, stop: Instant) -> Row | None:
+    return None if view.case.rating is None else row._replace(amount=view.case.rating * MICRO)
+
+
+def _ratio(view: PromiseView, row: Row, name: str, stop: Instant) -> Row:
+    above, below = (view.case.sum(each) for each in name.split("/"))
+    if below is None:
+        return row._replace(result=Result.UNMEASURED)
+    return row._replace(amount=int((above or 0) * MICRO), base=int(below * MICRO))
+
+
+def _milestone(view: PromiseView, row: Row, name: str, stop: Instant) -> Row:
+    times = len(view.case.milestones.get(name, ()))
+    return row._replace(amount=times * MICRO) if times else row._replace(result=Result.UNMEASURED)
+
+
+def _quantity(view: PromiseView, row: Row, name: str, stop: Instant) -> Row:
+    amount = view.case.sum(name)
+    if name == "visits" and not amount and "counter" in view.case.channels:
+        amount = Fraction(1)
+    return row._replace(result=Result.UNMEASURED) if amount is None else row._replace(amount=int(amount * MICRO))
+
+
+def _working_days(view: PromiseView, row: Row, name: str, stop: Instant) -> Row:
+    days = view.timing.working_days(view.start, stop) - _suspended_days(view, stop)
+    return row._replace(amount=days * MICRO)
+
+
+def _working_minutes(view: PromiseView, row: Row, name: str, stop: Instant) -> Row:
+    lane = view.case.history.lane
+    return row._replace(amount=view.timing.law.hours(lane.unit, lane.item).elapsed(view.start, stop))
+
+
+def _elapsed(view: PromiseView, row: Row, name: str, stop: Instant) -> Row:
+    return row._replace(amount=stop - view.start)
+
+
+_MEASURES: Mapping[str, Callable[[PromiseView, Row, str, Instant], Row | None]] = {
+    "count": _one,
+    "rating": _rating,
+    "ratio": _ratio,
+    "milestone": _milestone,
+    "quantity": _quantity,
+    "working_days": _working_days,
+    "working_minutes": _working_minutes,
+    "minutes": _elapsed,
+    "elapsed_days": _elapsed,
+}
+
+
+def _suspended_days(view: PromiseView, stop: Instant) -> int:
+    """Working days on which the clock was suspended through all opening hours."""
+    spans = [
+        (max(pause.start, view.start), stop if pause.end is None else min(pause.end, stop))
+        for pause in view.case.pauses
+        if pause.reason in view.promise.clock_stops
+    ]
+    spans = [span for span in spans if span[0] < span[1]]
+    if not spans:
+        return 0
+    lane, day = view.case.history.lane, view.timing.zone.day
+    return view.timing.covered_days(lane.unit, lane.item, day(view.start), day(stop), spans)

@@ -1,0 +1,137 @@
+"""The truth about entries of lists, and about duties, as seen from the end of the simulated time."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from services.domain.plan.plan import Kind, Promise
+from services.domain.time.zone import Instant
+from services.simulator.district.months import first_whole_month, last_day, month_of
+from services.simulator.stories.event import Data, SimulatedEvent
+from services.simulator.stories.registers import ListEntry, Registers, duties, feeder
+from services.simulator.stories.result import Result
+from services.simulator.stories.timing import Timing
+from services.simulator.truth.figure_truth import FigureTruth
+from services.simulator.truth.row import MICRO, Row
+
+
+class _Known(NamedTuple):
+    """An entry with the state that is known of it."""
+
+    entry: ListEntry
+    event: SimulatedEvent
+    state: Data
+
+
+class RegisterTruth:
+    """Makes the rows of everything that is no case."""
+
+    def __init__(self, registers: Registers, timing: Timing, end: Instant) -> None:
+        self._registers = registers
+        self._timing = timing
+        self._end = end
+
+    def rows(self) -> Iterator[Row]:
+        """The rows of the plan's promises about lists, figures and duties."""
+        figures = self._registers.figures
+        for promise in self._timing.promises:
+            if promise.kind is Kind.CATALOGUE:
+                yield from self._list_rows(promise)
+            elif promise.kind is Kind.FIGURE and figures is not None:
+                yield from FigureTruth(figures, self._timing, self._end).rows(promise)
+        for promise in duties(self._timing.law.plan):
+            for period, day in self._periods(promise):
+                for unit in promise.owed_by:
+                    yield self._duty_row(promise, unit, period, day)
+
+    # ---- entries of lists ----------------------------------------------------------------------------
+    def _list_rows(self, promise: Promise) -> Iterator[Row]:
+        """One row per entry that is selected; of a list of the plan, one per code of it; of copies, one per copy."""
+        selected = list(self._selected(promise))
+        if promise.statistic == "in_sync":
+            yield from _copy_rows(promise, selected)
+            return
+        reported = set()
+        for known in selected:
+            code = str(known.state.get(promise.listed_by, "-")) if promise.listed else "-"
+            if promise.listed and code not in promise.listed:
+                continue
+            reported.add(code)
+            row = self._entry_row(promise, known)
+            if row is not None:
+                yield row
+        for code in promise.listed if promise.statistic == "share" else ():
+            if code not in reported:  # missing in the whole, and in no unit's row
+                yield Row(promise.id, promise.variant, "ALL", "-", f"- {code}", Result.MISSED)
+
+    def _selected(self, promise: Promise) -> Iterator[_Known]:
+        for entry in self._registers.entries:
+            known = entry.known(self._end) if entry.collection == promise.collection else None
+            if known is not None and _holds(known[1], promise.select):
+                yield _Known(entry, *known)
+
+    def _entry_row(self, promise: Promise, known: _Known) -> Row | None:
+        kept = _holds(known.state, promise.where) and self._is_in_time(known.entry, promise)
+        name = f"{known.event.source} {known.entry.subject}"
+        row = Row(promise.id, promise.variant, known.entry.unit, "-", name, Result.COUNTED, known.event.time)
+        if promise.statistic in ("mean", "sum"):
+            if promise.statistic == "sum" and not kept:
+                return None
+            return row._replace(amount=int(Fraction(str(known.state[promise.quantity or ""])) * MICRO))
+        if kept or promise.statistic == "share":
+            return row._replace(result=Result.MET if kept else Result.MISSED)
+        return None
+
+    def _is_in_time(self, entry: ListEntry, promise: Promise) -> bool:
+        """Whether an entry that counts has done so since before the date of the promise."""
+        over = None if promise.by is None else self._timing.zone.midnight(promise.by.toordinal() + 1)
+        if over is None or self._end <= over:
+            return True
+        since: Instant | None = None
+        for event, state in reversed([each for each in entry.reported if each[0].is_known(self._end)]):
+            if state is None or not _holds(state, {**promise.select, **promise.where}):
+                break
+            since = event.time
+        return since is not None and since < over
+
+    # ---- duties --------------------------------------------------------------------------------------
+    def _duty_row(self, promise: Promise, unit: str, period: str, day: int) -> Row:
+        duty, once = promise.duty or "", period == "once"
+        due = self._timing.zone.midnight(day + 1) - 1
+        name = f"{feeder(self._timing.law.plan, duty)} {duty}.{unit}.{period}"
+        row = Row(promise.id, promise.variant, unit, period, name, Result.MISSED, due=due)
+        row = row._replace(day=None if once else day)  # a duty without a period counts in every window
+        event = self._registers.fulfilled.get((duty, unit, period))
+        if event is not None and event.is_known(self._end) and event.time <= due:
+            result = Result.MET if event.received <= due else Result.LATE_ENTRY
+            return row._replace(result=result, stopped=event.time)
+        if self._end <= due:
+            return row._replace(result=Result.PENDING if once else Result.OPEN, day=None)
+        return row
+
+    def _periods(self, promise: Promise) -> Iterator[tuple[str, int]]:
+        """The periods that have begun by the end, each with its last day."""
+        if promise.period == "once" and promise.by is not None:
+            yield "once", promise.by.toordinal()
+            return
+        month = promise.effective_from.replace(day=1)
+        while self._timing.zone.midnight(month.toordinal()) < self._end:
+            if month_of(month) >= first_whole_month(promise.effective_from):
+                yield month_of(month), last_day(month)
+            month = date.fromordinal(last_day(month) + 1)
+
+
+def _copy_rows(promise: Promise, selected: Sequence[_Known]) -> Iterator[Row]:
+    """Whether each copy has the version of its master."""
+    versions = {(known.state["platform"], known.state["code"]): known.state["version"] for known in selected}
+    for entry, _, state in selected:
+        if state["platform"] != promise.master:
+            continue
+        for copy in promise.copies:
+            result = Result.MET if versions.get((copy, state["code"])) == state["version"] else Result.MISSED
+            yield Row(promise.id, promise.variant, entry.unit, "-", f"{copy} {entry.subject}", result)
+
+
+def _holds(state: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    return all(state.get(name) in (value if isinstance(value, tuple) else (value,)) for name, value in wanted.items())

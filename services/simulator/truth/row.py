@@ -1,0 +1,50 @@
+"""A line of truth.csv."""
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+from typing import NamedTuple
+
+from services.domain.time.zone import Instant, Zone
+from services.simulator.stories.result import Result
+
+COLUMNS = (
+    "kpi", "variant", "unit", "item", "case", "fate", "started_at", "due_at", "stopped_at", "day", "amount", "base",
+)  # fmt: skip
+
+MICRO = 1_000_000
+
+
+class Row(NamedTuple):
+    """The result of one case under one promise.
+
+    `case` is owner and subject with a blank between. `day` is the local date under which a closed case counts.
+    `amount` is what a mean or a figure takes (days, microseconds, millionths of a quantity), `base` what it is compared
+    with or divided by.
+    """
+
+    kpi: str
+    variant: str
+    unit: str
+    item: str
+    case: str
+    result: Result
+    started: Instant | None = None
+    due: Instant | None = None
+    stopped: Instant | None = None
+    day: int | None = None
+    amount: int | None = None
+    base: int | None = None
+
+    @classmethod
+    def rejected(cls, reason: str, case: str) -> "Row":
+        """An event that must be refused for a reason code."""
+        return cls("-", reason, "-", "-", case, Result.REJECTED)
+
+
+def lines(rows: Iterable[Row], zone: Zone) -> Iterator[str]:
+    """The lines of truth.csv, without the header. No field needs quoting."""
+    for row in rows:
+        times = (("" if time is None else zone.text(time)) for time in (row.started, row.due, row.stopped))
+        day = "" if row.day is None else date.fromordinal(row.day).isoformat()
+        amounts = (("" if amount is None else str(amount)) for amount in (row.amount, row.base))
+        yield ",".join((*row[:6], *times, day, *amounts))
