@@ -54,6 +54,11 @@ check: static ## fast: static checks, unit, stream, golden and rule tests; no br
 test: static ## everything: static checks and all tests, on a real Kafka, Prometheus and Alertmanager
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
+.PHONY: coverage
+coverage: setup ## lines and branches of services/domain that unit, stream, golden and command tests take; at least 95 % of branches
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/unit tests/stream tests/golden tests/commands --cov --cov-report=json:build/coverage.json
+	$(BIN)/python -m tests.coverage_floor build/coverage.json
+
 .PHONY: format
 format: setup ## let ruff write what it can
 	$(BIN)/ruff check --fix $(SOURCES)
@@ -71,6 +76,17 @@ DAYS ?= 40
 storm: setup ## FAULTS faults (200) over a whole system, by SEED, while DAYS pass; then it must say what a replay says
 	@exec $(BIN)/python -m tests.storm --faults $(FAULTS) --seed $(SEED) --days $(DAYS)
 
+MUTANTS ?= 120
+
+.PHONY: mutants
+mutants: setup build/mutants/installed ## change MUTANTS places (120) of time, kinds, limits, forecast and admission, by SEED: does a test notice?
+	@exec build/mutants/bin/python -m tests.mutants --number $(MUTANTS) --seed $(SEED)
+
+build/mutants/installed: requirements.mutants.lock
+	$(PYTHON) -m venv build/mutants
+	build/mutants/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes --requirement requirements.mutants.lock
+	@touch $@
+
 .PHONY: generate
 generate: setup ## write again all that is generated (rules, routes, dashboards, docs); what changed shows in git diff
 	$(BIN)/python -m services.rules deploy
@@ -80,10 +96,11 @@ generate: setup ## write again all that is generated (rules, routes, dashboards,
 UV := build/lock/bin/uv
 
 .PHONY: lock
-lock: $(UV) ## write requirements.lock, deploy/requirements.lock and requirements.audit.lock again from pyproject.toml
+lock: $(UV) ## write requirements.lock, deploy/requirements.lock and those of audit and mutants again from pyproject.toml
 	$(UV) pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
 	$(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --constraint requirements.lock --output-file deploy/requirements.lock
 	$(UV) pip compile --group audit --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.audit.lock
+	$(UV) pip compile pyproject.toml --extra test --group mutants --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --constraint requirements.lock --output-file requirements.mutants.lock
 
 $(UV):
 	$(PYTHON) -m venv build/lock

@@ -136,8 +136,7 @@ class Settings(BaseModel):
 
         Raises SettingsError, which lists every variable that is wrong, unknown ones included.
         """
-        environment = os.environ if environment is None else environment
-        given = {name: text for name, text in environment.items() if name.startswith(PREFIX) and text}
+        given = _given(os.environ if environment is None else environment)
         known = {variable(field): field for field in cls.model_fields}
         wrong = [_unknown(name, list(known)) for name in sorted(given.keys() - known.keys())]
         try:
@@ -196,6 +195,11 @@ def _short(text: str) -> str:
     """A value as a sentence may show it: not all of a long one, and nothing before an @, which may be a password."""
     text = f"…{text[text.rindex('@') :]}" if "@" in text else text
     return text if len(text) <= 80 else f"{text[:80]}…"
+
+
+def _given(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables of ours that are set and not empty."""
+    return {name: text for name, text in environment.items() if name.startswith(PREFIX) and text}
 
 
 def variable(field: str) -> str:

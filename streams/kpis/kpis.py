@@ -4,7 +4,7 @@ its beginning.
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -138,10 +138,8 @@ class Kpis:
         self._log.changed.clear()
         times = Times(zone.text(now), zone.text(watermark))
         if everything:
-            records = [self._row_record(row, times, day) for row in rows]
             signals = (*signal_rows(tallies, day), *self._valuer.beside(tallies, as_of))
-            records += [self._signal_record(signal, times) for signal in signals]
-            records += self._removals({key for key, _ in records})
+            records = self._all_records(rows, signals, times, day)
             self._refreshed, self._computed_for = time.monotonic(), (day, lagging)
         else:
             records = [self._row_record(row, times, day) for row in rows if self._has_changed(row)]
@@ -160,6 +158,14 @@ class Kpis:
         outdated = self._log.take_superseded()
         if outdated:
             await self._delivery.send_many(KPI_TALLIES, 0, [(key, None) for key in outdated])
+
+    def _all_records(
+        self, rows: Iterable[ValueRow], signals: Iterable[SignalRow], times: Times, day: int
+    ) -> list[KeyValue]:
+        """The records of all rows and signals, and the removal of everything else."""
+        records = [self._row_record(row, times, day) for row in rows]
+        records += [self._signal_record(signal, times) for signal in signals]
+        return records + self._removals({key for key, _ in records})
 
     def _row_record(self, row: ValueRow, times: Times, day: int) -> KeyValue:
         """The record of a row that is published now."""

@@ -62,7 +62,7 @@ class System:
         """The rows of a worker that does not run are gone."""
         shutil.rmtree(self.settings.state / name, ignore_errors=True)
 
-    def wait_ready(self, name: str, seconds: float = 60) -> None:
+    def wait_ready(self, name: str, seconds: float = 300) -> None:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             said = readiness.read(self.settings.state, name)

@@ -33,7 +33,7 @@ MODULES = {
     "feed": "services.simulator",
 }
 
-pytestmark = pytest.mark.timeout(480)
+pytestmark = pytest.mark.timeout(1200)
 
 
 class Running(System):
@@ -63,7 +63,7 @@ class Running(System):
             return float("inf")
         return time.monotonic() - began
 
-    def wait_for(self, name: str, words: str, seconds: float = 60) -> None:
+    def wait_for(self, name: str, words: str, seconds: float = 300) -> None:
         """Until the log of a process has these words."""
         until = time.monotonic() + seconds
         while words not in (self.folder / f"{name}.log").read_text(errors="replace"):
@@ -88,7 +88,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 def test_a_worker_that_catches_up_ends(system: Running) -> None:
     system.start("cases-1")
-    system.wait_ready("cases-1", 90)
+    system.wait_ready("cases-1")
     assert system.end("cases-1") < WITHIN_SECONDS, system.log("cases-1")
 
 
@@ -96,7 +96,7 @@ def test_a_worker_that_catches_up_ends(system: Running) -> None:
 def test_a_worker_that_recovers_ends(system: Running, after: float) -> None:
     system.lose_disk("cases-1")
     system.start("cases-1")
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while (said := read(system.settings.state, "cases-1")) is None or said.pid != system.workers["cases-1"].pid:
         assert time.monotonic() < until and system.workers["cases-1"].poll() is None, system.log("cases-1")
         time.sleep(0.05)
@@ -109,8 +109,8 @@ def test_everybody_ends_at_work_and_while_the_broker_is_away(system: Running) ->
     for broker_is_away in (False, True):
         for name, module in MODULES.items():
             system.start(name, module)
-        system.wait_ready("cases-1", 90)
-        system.wait_ready("kpis-1", 90)
+        system.wait_ready("cases-1")
+        system.wait_ready("kpis-1")
         system.wait_for("notifier", "webhook on")
         time.sleep(2)
         if broker_is_away:

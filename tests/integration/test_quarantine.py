@@ -30,7 +30,7 @@ DAYS = 8
 NOW = day_end(DAYS - 1)
 ILL = ("C3", "C40", "C41", "C77")
 
-pytestmark = pytest.mark.timeout(480)
+pytestmark = pytest.mark.timeout(1200)
 
 
 def events() -> list[bytes]:
@@ -68,7 +68,7 @@ class Story:
         return replaying.replay([str(self.file)], self.plan, [NOW], with_cards=True, processes=1)
 
     def values(self) -> list[ValueRow]:
-        standing = read_tallies(self.broker.bootstrap, PARTITIONS, NOW - 1, timeout_seconds=60)
+        standing = read_tallies(self.broker.bootstrap, PARTITIONS, NOW - 1, timeout_seconds=300)
         return Valuer(self.judge).rows(standing.tallies, NOW, standing.last_events)
 
     def latest(self, topic: str) -> dict[bytes, bytes]:
@@ -91,7 +91,7 @@ class Story:
             env=os.environ | self.system.settings.environment(),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=400,
         )
 
 

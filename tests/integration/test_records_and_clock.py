@@ -72,13 +72,13 @@ class Town:
     def kpiwatch(self, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [sys.executable, "-m", "services.cli", *map(str, arguments)],
-            cwd=ROOT, env=os.environ | self.system.settings.environment(), capture_output=True, text=True, timeout=120,
+            cwd=ROOT, env=os.environ | self.system.settings.environment(), capture_output=True, text=True, timeout=400,
         )  # fmt: skip
 
     def values(self, as_of: str) -> "subprocess.CompletedProcess[str]":
         return self.kpiwatch(
             "values", "--as-of", as_of, "--out", self.folder / "values.csv", "--cards", self.folder / "cards.csv",
-            "--wait", "90",
+            "--wait", "300",
         )  # fmt: skip
 
     def replayed(self, as_of: str) -> tuple[bytes, bytes]:
@@ -104,14 +104,14 @@ def test_workers_start_on_whatever_strangers_have_left_and_what_they_say_is_righ
     town.litter()
     town.system.start("cases-1")
     town.system.start("kpis-1", "streams.kpis")
-    town.system.wait_ready("cases-1", 120)
-    town.system.wait_ready("kpis-1", 120)
+    town.system.wait_ready("cases-1", 400)
+    town.system.wait_ready("kpis-1", 400)
     town.system.feed(EVENTS)
     done = town.values(LATE)
     assert "Traceback" not in done.stderr
     assert done.returncode == 1 and "records of alert.cards cannot be read" in done.stderr
     assert town.written() == town.replayed(LATE)
-    status = town.kpiwatch("status", "--wait", "60")
+    status = town.kpiwatch("status", "--wait", "300")
     assert status.returncode == 0, status.stderr
     assert "records cannot be read and are left out" in status.stdout
     for log in ("cases-1", "kpis-1"):
@@ -126,7 +126,7 @@ def test_after_the_clock_was_set_back_values_say_so_until_the_cases_are_judged_a
     assert "is judged as of 2021-09-20T12:00:00+08:00 already" in refused.stderr or "judged up to" in refused.stderr
     town.system.kill("cases-1")
     town.system.start("cases-1")
-    town.system.wait_ready("cases-1", 120)
+    town.system.wait_ready("cases-1", 400)
     done = town.values(EARLY)
     assert done.returncode == 1 and "records of alert.cards cannot be read" in done.stderr
     assert town.written()[0] == town.replayed(EARLY)[0]
@@ -137,8 +137,8 @@ def test_a_worker_that_dies_three_times_of_one_cause_says_so_where_people_look(t
     (town.system.settings.state / "kpis-1.running").unlink()
     for _ in range(4):
         town.system.start("kpis-1", "tests.integration.dying_worker")
-        assert town.system.workers["kpis-1"].wait(120) == 1
-    status = town.kpiwatch("status", "--wait", "60")
+        assert town.system.workers["kpis-1"].wait(400) == 1
+    status = town.kpiwatch("status", "--wait", "300")
     said = " ".join(status.stdout.split())
     assert "worker kpis-1 (kpis) has died 3 times in a row" in said
     assert "at services/domain/sums/tally.py:" in said

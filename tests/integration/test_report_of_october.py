@@ -16,7 +16,8 @@ PLAN = Settings().plan
 
 def test_every_number_in_the_reports_of_october_is_a_cell_of_values_csv(tmp_path: Path) -> None:
     events, out, values = tmp_path / "events.jsonl", tmp_path / "reports", tmp_path / "values.csv"
-    assert run("simulate", "--plan", PLAN, "--days", 75, "--seed", 7, "--faults", "none", "--out", events) == 0
+    days = ("--days", 75, "--seed", 7, "--faults", "none", "--cases-per-day", 60)
+    assert run("simulate", "--plan", PLAN, *days, "--out", events) == 0
     assert run("report", events, "--plan", PLAN, "--month", MONTH, "--out", out) == 0
     plan = load_plan(PLAN)
     times = times_as_of(at("2021-11-01"), ZONE, date(2021, 8, 20)).every

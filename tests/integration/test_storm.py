@@ -8,7 +8,7 @@ from tests.storm import report
 from tests.storm.storm import Plan, storm
 
 
-@pytest.mark.timeout(800)
+@pytest.mark.timeout(2400)
 def test_after_a_storm_of_twelve_faults_everything_is_as_the_replay_has_it(tmp_path: Path) -> None:
     said: list[str] = []
     plan = Plan(

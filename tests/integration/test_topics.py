@@ -54,7 +54,7 @@ def kpiwatch(broker: Broker, *arguments: str, stdin: bytes = b"") -> tuple[int, 
         input=stdin,
         capture_output=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 

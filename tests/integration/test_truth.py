@@ -12,7 +12,7 @@ from tests.truth import PLAN, Run, check
 UNDER_A_MINUTE = Run(Path(), days=50, seed=7, cases_per_day=100)
 
 
-@pytest.mark.timeout(480)
+@pytest.mark.timeout(1200)
 def test_every_promise_comes_through_kafka_as_it_was_decided(tmp_path: Path) -> None:
     compared = check(dataclasses.replace(UNDER_A_MINUTE, folder=tmp_path), through_kafka=True)
     assert not compared.differences, "\n".join(compared.differences[:40])

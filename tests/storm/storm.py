@@ -39,9 +39,9 @@ from tests.storm.work import Count, Work
 PARTITIONS = 8
 POISON_SHARE = 0.4
 """After so many of the faults a poisoned record follows."""
-REST_SECONDS = 240
+REST_SECONDS = 600
 """How long the system may take to come to rest."""
-SETTLE_SECONDS = 260.0
+SETTLE_SECONDS = 600.0
 """How long after that the exporter and the notifier may take to show it: an end that the Alertmanager lost is reported
 after some minutes (services/notifier/lost_ends.py)."""
 ENOUGH_WORK = 0.5
@@ -291,7 +291,7 @@ class _System:
     # ---- the end -------------------------------------------------------------------------------------
     def calm(self) -> None:
         """Everything is alive, nothing is full, guests have left, the clock has stopped, all is sent."""
-        self._clockwork.join(60)
+        self._clockwork.join(300)
         supervisor = self.supervisor
         supervisor.heal()
         with supervisor.lock:

@@ -219,3 +219,8 @@ def test_a_limit_on_the_wire_is_exactly_an_amount_and_a_unit(wire: dict[str, obj
     with pytest.raises(ValidationError):
         Limit.model_validate(wire)
     assert Limit.model_validate({"amount": 4, "unit": "working_days"}) == Limit.parse("4 working_days")
+
+
+@pytest.mark.parametrize("text", ["1 working_day", "2 working_days", "0 minutes", "1 month", "13 calendar_days"])
+def test_a_limit_is_written_as_it_is_read(text: str) -> None:
+    assert str(Limit.parse(text)) == text

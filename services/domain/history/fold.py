@@ -365,7 +365,15 @@ def _describe(case: Case, fact: Fact) -> None:
     data = fact.data
     first = fact is case.accepted or (case.accepted is None and not case.service_item)
     if first:
-        _identify(case, data)
+        case.service_item = data.get("service_item", case.service_item)
+        case.unit = data.get("unit", case.unit)
+        applicant = data.get("applicant")
+        if applicant is not None:
+            case.applicant = applicant
+        case.parent = data.get("parent", case.parent)
+        case.due_at = data.get("due_at", case.due_at)
+        case.committed_limit = data.get("committed_limit", case.committed_limit)
+        case.statutory_limit = data.get("statutory_limit", case.statutory_limit)
     attributes = data.get("attributes")
     if attributes:
         if first:
@@ -376,18 +384,6 @@ def _describe(case: Case, fact: Fact) -> None:
     channel = data.get("channel")
     if channel is not None and channel != "unknown":
         case.channels.add(channel)
-
-
-def _identify(case: Case, data: Mapping[str, Any]) -> None:
-    case.service_item = data.get("service_item", case.service_item)
-    case.unit = data.get("unit", case.unit)
-    applicant = data.get("applicant")
-    if applicant is not None:
-        case.applicant = applicant
-    case.parent = data.get("parent", case.parent)
-    case.due_at = data.get("due_at", case.due_at)
-    case.committed_limit = data.get("committed_limit", case.committed_limit)
-    case.statutory_limit = data.get("statutory_limit", case.statutory_limit)
 
 
 def _update_attributes(case: Case, attributes: Mapping[str, Any]) -> None:

@@ -105,7 +105,7 @@ def fulfilments_of(facts: Sequence[Fact], uncorrected: Sequence[Fact] = ()) -> l
 def _arrivals_of_corrected(facts: Sequence[Fact]) -> Mapping[_Fulfilled, Instant]:
     """When each fulfilment first arrived, where anything is corrected: a fulfilment to which a correction gives another
     time or duty arrives with the correction."""
-    if not any(_replaces(fact) for fact in facts):
+    if not any(fact.type == _CORRECTION for fact in facts):
         return {}
     arrivals: dict[_Fulfilled, Instant] = {}
     for fact in _with_replacements(facts):
@@ -128,7 +128,7 @@ def _with_replacements(facts: Sequence[Fact]) -> Iterator[Fact]:
 
 def _replaces(fact: Fact) -> bool:
     """Whether it is a correction that puts another event in the place of its target."""
-    return fact.type == FactType.CORRECTION and fact.data.get("event") is not None
+    return fact.type == _CORRECTION and fact.data.get("event") is not None
 
 
 def _duty_of(fact: Fact) -> DutyOf:
@@ -136,6 +136,7 @@ def _duty_of(fact: Fact) -> DutyOf:
 
 
 # ---- figures -----------------------------------------------------------------------------------------------
+_CORRECTION = int(FactType.CORRECTION)
 FigureOf = tuple[str, str, str]
 """Quantity, unit, period."""
 _ABOUT_FIGURES = (FactType.FIGURE_REPORTED, FactType.CORRECTION)

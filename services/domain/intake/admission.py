@@ -107,7 +107,7 @@ class Admission:
         an event that is sent again with another `traceparent` is a duplicate.
         """
         try:
-            return self._admit(raw, received, now, key, headers)
+            return self._admit(raw, received, now, key, read_headers(headers) if headers else _NO_HEADERS)
         except Refused as refused:
             raise self._for_depth(raw, refused) from None
         except Exception as error:
@@ -119,14 +119,16 @@ class Admission:
         received: Instant | None,
         now: Instant | None,
         key: bytes | None,
-        headers: Iterable[tuple[str, bytes | None]] | None,
+        in_headers: InHeaders,
     ) -> Admitted:
-        in_headers = read_headers(headers) if headers else _NO_HEADERS
         written = self._event(raw, in_headers.attributes)
         event_type = self._event_type(written)
-        event, envelope = self._envelope(written, event_type)
+        event = written
+        envelope: PlainHead | Envelope | None = None if event_type.is_checked_whole else plain_head(written)
+        if envelope is None:
+            event, envelope = self._full_envelope(written, event_type)
         owner, subject = envelope.caseowner or envelope.source, envelope.subject or ""
-        rights = self._rights_of(envelope, owner)
+        rights = self._entitlements.rights(envelope.source, owner, envelope.recordedat)
         arrival = self._arrival_of(envelope, event, in_headers, received, now)
         if envelope.receivedat is not None:
             event = _without_arrival(event)
@@ -148,21 +150,12 @@ class Admission:
         )
         return Admitted(case, fact, owner, subject)
 
-    def _envelope(self, written: dict[str, Any], event_type: EventType) -> tuple[dict[str, Any], PlainHead | Envelope]:
-        """The event without the extensions that are ignored, and its envelope."""
-        if not event_type.is_checked_whole and (envelope := plain_head(written)) is not None:
-            return written, envelope
+    def _full_envelope(self, written: dict[str, Any], event_type: EventType) -> tuple[dict[str, Any], Envelope]:
+        """The event without the extensions that are ignored, and its envelope as validated by a model."""
         event = without_ignored(written)
         if event is not written and is_deep(written):
             raise _too_deep()
         return event, event_type.validated(event) if event_type.is_checked_whole else self._head_of(event, event_type)
-
-    def _rights_of(self, envelope: PlainHead | Envelope, owner: str) -> SourceRights:
-        """What its source may report."""
-        rights = self._entitlements.rights(envelope.source, owner)
-        if envelope.recordedat is None and not rights.real_time:
-            raise _not_recorded()
-        return rights
 
     def _payload(
         self,
@@ -175,8 +168,10 @@ class Admission:
         """The canonical bytes of the event, of which the digest is made. Refuses a name that is there twice."""
         # every other attribute is a text under an ASCII name: as plain as the data
         payload = self._codec.dumps(event) if content.plain else self._codec.canonical(event)
-        if content.plain and _is_brief(raw, payload, written):
-            return payload
+        if content.plain and raw is not None and _ESCAPE not in raw:
+            arrival = _arrival_length(written) if "receivedat" in written else 0
+            if len(raw) == len(payload) + arrival:
+                return payload  # the shortest form of the event: no name is in it twice
         if in_headers.attributes is not None:
             again = self._codec.dumps(written.get("data"))
         else:
@@ -304,22 +299,10 @@ class Admission:
             raise refusal_of(error, event_type.name) from None
 
     def _content(self, event: dict[str, Any], event_type: EventType, rights: SourceRights) -> _Content:
-        """The checked data of an event. A due date differs from case to case, so it is read by itself and not
-        remembered."""
+        """The checked data of an event: remembered if the source has sent the same data before, else checked now."""
         data = event.get("data")
         if event_type.has_due_at and type(data) is dict and data.get("due_at") is not None:
-            try:
-                due_at = instant_from(data["due_at"])
-            except ValueError:
-                event_type.validated(event)  # says what is wrong with it
-                raise
-            data = {name: value for name, value in data.items() if name != "due_at"}
-            content = self._remembered(event, data, event_type, rights)
-            return _Content({**content.data, "due_at": due_at}, content.plain)
-        return self._remembered(event, data, event_type, rights)
-
-    def _remembered(self, event: dict[str, Any], data: Any, event_type: EventType, rights: SourceRights) -> _Content:
-        """The checked data: remembered if the source has sent the same data before, else checked now."""
+            return self._content_with_due_at(event, data, event_type, rights)
         try:
             same = event["source"], event_type.name, self._codec.dumps(data) if "data" in event else b""
         except TypeError:
@@ -333,6 +316,19 @@ class Admission:
                 self._contents.clear()
             self._contents[same] = content
         return content
+
+    def _content_with_due_at(
+        self, event: dict[str, Any], data: Mapping[str, Any], event_type: EventType, rights: SourceRights
+    ) -> _Content:
+        """A due date differs from case to case, so it is not remembered with the other data."""
+        try:
+            due_at = instant_from(data["due_at"])
+        except ValueError:
+            event_type.validated(event)  # says what is wrong with it
+            raise
+        others = {name: value for name, value in data.items() if name != "due_at"}
+        content = self._content({**event, "data": others}, event_type, rights)
+        return _Content({**content.data, "due_at": due_at}, content.plain)
 
     def _whole_content(
         self,
@@ -477,32 +473,14 @@ def _not_foreseen(error: Exception) -> Refused:
     )
 
 
-def _stamped(event: Mapping[str, Any]) -> int:
+def _arrival_length(event: Mapping[str, Any]) -> int:
     """How many bytes the arrival takes in the shortest form of the event; the payload is without it."""
-    arrival = event.get("receivedat")
+    arrival = event["receivedat"]
     return 0 if arrival is None else len(STAMP) + len(arrival) + len(STAMP_END) - 1
 
 
 _ESCAPE: Final = ord("\\")
 _NO_HEADERS: Final = InHeaders(None, None)
-
-
-def _is_brief(raw: bytes | None, payload: bytes, written: Mapping[str, Any]) -> bool:
-    """Whether the event was sent in its shortest form: then no name is in it twice."""
-    return (
-        raw is not None
-        and len(raw) == len(payload) + (_stamped(written) if "receivedat" in written else 0)
-        and _ESCAPE not in raw
-    )
-
-
-def _not_recorded() -> Refused:
-    return Refused(
-        Reason.INVALID_VALUE,
-        "recordedat",
-        "it is missing, and the source is not registered as real-time",
-        "write when the unit's own system recorded it, RFC 3339 with offset",
-    )
 
 
 def _wrong_key() -> Refused:

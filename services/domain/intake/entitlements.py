@@ -10,6 +10,7 @@ from services.domain.intake.events import UNSTATED_REASON, Envelope
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.intake.validation_messages import data_fields
 from services.domain.plan.plan import CasePromise, Plan
+from services.domain.time.zone import Instant
 
 
 class SourceRights(NamedTuple):
@@ -92,8 +93,9 @@ class Entitlements:
         self._codes = _codes(plan)
         self._ratios = _ratios(plan)
 
-    def rights(self, source: str, owner: str) -> SourceRights:
-        """What the source may report. Refused: it is not registered, or may not report on the owner's cases."""
+    def rights(self, source: str, owner: str, recorded: Instant | None) -> SourceRights:
+        """What the source may report. Refused: it is not registered, may not report on the owner's cases, or sends no
+        `recordedat` and is not real-time."""
         rights = self._rights.get(source)
         if rights is None:
             if self._open:
@@ -110,6 +112,13 @@ class Entitlements:
                 "caseowner",
                 "the source may not report on this owner's cases",
                 "leave caseowner out for cases of your own, or have the owner entered in sources.toml",
+            )
+        if recorded is None and not rights.real_time:
+            raise Refused(
+                Reason.INVALID_VALUE,
+                "recordedat",
+                "it is missing, and the source is not registered as real-time",
+                "write when the unit's own system recorded it, RFC 3339 with offset",
             )
         return rights
 

@@ -18,7 +18,6 @@ def block_after(heading: str) -> str:
 
 def test_the_commands_that_need_no_server_work_as_written(tmp_path: Path) -> None:
     commands = block_after("Without a server")
-    assert commands.count("kpiwatch ") == 7
     (tmp_path / "services").symlink_to(ROOT / "services")
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", commands.replace("--days 75", "--days 20")],
