@@ -23,10 +23,10 @@ COMPLEX = 10
 class Limits(NamedTuple):
     """What the whole must keep. Shares are in per cent of all functions."""
 
-    above_complex: float = 7.6
-    highest: int = 34
-    many_parameters: float = 2.4
-    longest: int = 75
+    above_complex: float = 0.7
+    highest: int = 17
+    many_parameters: float = 0.5
+    longest: int = 60
 
 
 class Measured(NamedTuple):
