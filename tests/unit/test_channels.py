@@ -1,8 +1,9 @@
 """A unit's contact chooses how its notices reach it; without one they are in the outbox only."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from errno import ENOSPC
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -30,7 +31,7 @@ def with_contact(plan: Plan, contact: str, unit: str = "liangjiang-water") -> Un
     return plan.units[unit].model_copy(update={"contact": contact})
 
 
-def lines(path: Path) -> list[dict[str, object]]:
+def lines(path: Path) -> list[dict[str, Any]]:
     return [orjson.loads(line) for line in path.read_bytes().splitlines()]
 
 
@@ -48,22 +49,43 @@ class Failing:
         self.delivered += notices
 
 
+class Outbox(FileChannel):
+    """An outbox that fails a number of times."""
+
+    left = 0
+
+    def deliver(self, notices: Sequence[Notice]) -> None:
+        if self.left:
+            self.left -= 1
+            raise OSError(ENOSPC, "no space left")
+        super().deliver(notices)
+
+
 class Desk:
     """A delivery of two units, of which one has a channel."""
 
     def __init__(self, folder: Path) -> None:
-        self.outbox = FileChannel(folder / "outbox.jsonl")
+        self.outbox = Outbox(folder / "outbox.jsonl")
         self.channel = Failing(0)
         self.seconds = 0.0
+        self.silenced: set[str] = set()
+        self.asked = 0
         clocks = Clocks(lambda: 0, lambda unit, now: True, lambda now: T, lambda: self.seconds)
-        self.delivery = Delivery(self.outbox, {"liangjiang-water": self.channel}, lambda unit, ids: {}, clocks)
+        self.delivery = Delivery(self.outbox, {"liangjiang-water": self.channel}, self.suppressions, clocks)
 
-    def red(self, case: str, unit: str) -> None:
-        card = Card("K06-1", f"/units/x {case}", 1, "-", "red", unit, T, T, "", "")
-        self.delivery.report(of_card(card, NUMBERING.of(card)))
+    def suppressions(self, unit: str, ids: Collection[str]) -> dict[str, list[str]]:
+        self.asked += 1
+        return {id: ["silence"] for id in ids if id in self.silenced}
 
-    def tick(self) -> None:
-        self.seconds += 1
+    def red(self, case: str, unit: str, cleared_at: str = "", kpi: str = "K06-1") -> str:
+        """Report a red card; returns its id."""
+        card = Card(kpi, f"/units/x {case}", 1, "-", "red", unit, T, T, cleared_at, "")
+        subject = of_card(card, NUMBERING.of(card))
+        self.delivery.report(subject)
+        return subject.id
+
+    def tick(self, seconds: float = 1) -> None:
+        self.seconds += seconds
         self.delivery.tick()
 
 
@@ -128,3 +150,62 @@ def test_a_channel_that_fails_delays_its_own_units_only_and_loses_nothing(desk: 
     desk.tick()
     assert [notice["unit"] for notice in desk.channel.delivered] == ["liangjiang-water"]
     assert len(lines(tmp_path / "outbox.jsonl")) == 2
+
+
+def statuses(notices: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, list[str]]]:
+    """Outcome, unit and statuses of each notice."""
+    return [(one["outcome"], one["unit"], [each["status"] for each in one["subjects"]]) for one in notices]
+
+
+def test_a_unit_gets_a_notice_once_in_its_channel_while_the_outbox_fails(desk: Desk, tmp_path: Path) -> None:
+    desk.outbox.left = 1_000
+    desk.red("W-1", "liangjiang-water")
+    for _ in range(10):
+        with pytest.raises(OSError, match="no space left"):
+            desk.tick()
+    raised = ("delivered", "liangjiang-water", ["raised"])
+    assert statuses(desk.channel.delivered) == [raised]
+    desk.red("W-1", "liangjiang-water", cleared_at=T)
+    with pytest.raises(OSError, match="no space left"):
+        desk.tick()
+    ended = ("delivered", "liangjiang-water", ["ended"])
+    assert statuses(desk.channel.delivered) == [raised, ended]
+    desk.outbox.left = 0
+    desk.tick()
+    desk.tick()
+    assert statuses(lines(tmp_path / "outbox.jsonl")) == [raised, ended]
+    assert statuses(desk.channel.delivered) == [raised, ended]
+
+
+def test_notices_reach_a_failing_outbox_in_the_order_in_which_they_were_delivered(desk: Desk, tmp_path: Path) -> None:
+    """The outbox says who had a card last."""
+    desk.outbox.left = 2  # the first try, and the one at the end of the tick
+    desk.red("W-1", "liangjiang-water")
+    with pytest.raises(OSError, match="no space left"):
+        desk.tick()
+    desk.red("W-1", "sino-french-water")
+    desk.tick()
+    desk.tick()
+    assert [line["unit"] for line in lines(tmp_path / "outbox.jsonl")] == ["liangjiang-water", "sino-french-water"]
+
+
+def test_what_is_held_back_is_noted_while_the_channel_fails_and_the_alertmanager_is_not_flooded(
+    desk: Desk, tmp_path: Path
+) -> None:
+    desk.channel.left = 1_000
+    desk.red("W-1", "liangjiang-water")
+    desk.silenced.add(desk.red("W-1", "liangjiang-water", kpi="K06-2"))
+    failed = 0
+    for _ in range(50):
+        try:
+            desk.tick(0.2)
+        except OSError:
+            failed += 1
+    assert 5 <= failed <= 11
+    assert desk.asked == failed
+    held = ("suppressed", "liangjiang-water", ["raised"])
+    assert statuses(lines(tmp_path / "outbox.jsonl")) == [held]
+    desk.channel.left = 0
+    desk.tick()
+    assert statuses(desk.channel.delivered) == [("delivered", "liangjiang-water", ["raised"])]
+    assert statuses(lines(tmp_path / "outbox.jsonl"))[1:] == statuses(desk.channel.delivered)
