@@ -1,5 +1,6 @@
 """A unit's contact chooses how its notices reach it; without one they are in the outbox only."""
 
+import contextlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from errno import ENOSPC
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.plan import Plan, Unit
 from services.domain.results.published import Card
+from services.notifier import journal
 from services.notifier.channels.file import FileChannel, open_channel
 from services.notifier.channels.port import Notice, channel_types, channels_of
 from services.notifier.delivery import Clocks, Delivery
@@ -123,6 +125,67 @@ def test_the_file_is_a_channel_and_the_port_is_none() -> None:
 def test_a_contact_that_names_no_file_is_said_with_its_unit_and_the_remedy(plan: Plan, contact: str) -> None:
     with pytest.raises(ValueError, match="contact of unit liangjiang-water: .* write file:///FOLDER/NAME.jsonl"):
         channels_of([with_contact(plan, contact)])
+
+
+@pytest.mark.parametrize("spelling", ["a/../water.jsonl", "./water.jsonl", "%77ater.jsonl", "link.jsonl"])
+def test_two_contacts_of_one_file_are_refused_with_unit_and_remedy(plan: Plan, tmp_path: Path, spelling: str) -> None:
+    (tmp_path / "link.jsonl").symlink_to(tmp_path / "water.jsonl")
+    (tmp_path / "a").mkdir()
+    contacts = [f"file://{tmp_path}/water.jsonl", f"file://{tmp_path}/{spelling}"]
+    units = [with_contact(plan, contacts[0]), with_contact(plan, contacts[1], "sino-french-water")]
+    with pytest.raises(ValueError, match="contact of unit sino-french-water: .* unit liangjiang-water.* write it as"):
+        channels_of(units)
+
+
+def test_a_contact_that_is_a_file_of_the_notifier_is_refused_with_unit_and_remedy(plan: Plan, tmp_path: Path) -> None:
+    outbox = tmp_path / "outbox.jsonl"
+    with pytest.raises(ValueError, match="contact of unit liangjiang-water: .* name another file"):
+        channels_of([with_contact(plan, f"file://{tmp_path}/x/../outbox.jsonl")], [outbox])
+
+
+def test_a_unit_whose_channel_cannot_be_opened_has_its_notices_in_the_outbox_only(
+    plan: Plan, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    units = [
+        with_contact(plan, f"file://{tmp_path}/file/water.jsonl"),
+        with_contact(plan, f"file://{tmp_path}/good.jsonl", "sino-french-water"),
+    ]
+    (unit, channel), *others = channels_of(units).items()
+    assert (unit, others) == ("sino-french-water", [])
+    assert isinstance(channel, FileChannel)
+    channel.close()
+    (line,) = caplog.records
+    assert line.levelname == "ERROR"
+    assert f"contact of unit liangjiang-water: {tmp_path}/file" in line.getMessage()
+    assert "its notices are in the outbox only" in line.getMessage()
+
+
+def test_a_channel_of_another_notifier_is_named_with_its_unit(plan: Plan, tmp_path: Path) -> None:
+    contact = f"file://{tmp_path}/notices.jsonl"
+    with contextlib.closing(open_channel(contact)), pytest.raises(JournalInUse, match="unit liangjiang-water"):
+        channels_of([with_contact(plan, contact)])
+
+
+def test_a_full_disk_is_reported_with_the_file_that_is_on_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(file: object, content: bytes) -> None:
+        raise OSError(ENOSPC, "no space left")
+
+    monkeypatch.setattr(journal, "_write_all", full)
+    with contextlib.closing(open_channel(f"file://{tmp_path}/notices.jsonl")) as channel:
+        with pytest.raises(OSError, match="no space left") as failed:
+            channel.deliver([{"unit": "liangjiang-water"}])
+        assert failed.value.filename == str(tmp_path / "notices.jsonl")
+
+
+def test_a_channel_keeps_no_old_notice_in_memory(tmp_path: Path) -> None:
+    for _ in range(2):
+        with contextlib.closing(open_channel(f"file://{tmp_path}/notices.jsonl")) as channel:
+            channel.deliver([{"unit": "liangjiang-water"}])
+            assert channel.read == ()
+    assert len(lines(tmp_path / "notices.jsonl")) == 2
+    with contextlib.closing(FileChannel(tmp_path / "notices.jsonl")) as outbox:
+        assert len(outbox.read) == 2
 
 
 def test_two_notifiers_never_write_one_file(tmp_path: Path) -> None:
