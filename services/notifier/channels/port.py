@@ -75,8 +75,8 @@ def channels_of(units: Iterable[Unit], own_files: Iterable[Path] = ()) -> dict[s
         except OSError as error:
             place = error.filename or "its channel"
             log.error(
-                "contact of unit %s: %s: %s; its notices are in the outbox only. Make it writable and start the notifier "
-                "again",
+                "contact of unit %s: %s: %s; its notices are in the outbox only. Make it writable and start the "
+                "notifier again",
                 *(unit.id, place, error.strerror),
             )
         else:
