@@ -17,7 +17,8 @@ from services.messaging.records.fields import KeyValue, Unreadable, fields_of, t
 _LEVELS = tuple(Level)
 _TIMES = ("raised_at", "due_at", "cleared_at")
 _IDENTITY = ("kpi", "case", "cycle", "node", "level")
-_TEXTS = tuple(name for name in Card._fields if name != "cycle")
+_TEXTS = {name: "" for name in Card._fields if name != "cycle"} | {"node": WHOLE}
+"""Field → what it is where it is missing, in a card for a notice."""
 
 
 def card_record(state: CardState, case: str, zone: Zone) -> KeyValue:
@@ -61,18 +62,21 @@ def card_for_notice(fields: Mapping[str, Any]) -> Card:
     is missing or null is empty, but for its identity and, while it is active, its unit. A cleared card is read whenever
     its identity can be read.
     """
+    given = _readable(fields)
+    cycle = given.get("cycle")
+    if given.get("level") not in _LEVELS or not isinstance(cycle, int):
+        raise Unreadable("its level is none that is known, or its cycle is no whole number")
+    if missing := [name for name in ("kpi", "case", "unit") if name not in given]:
+        raise Unreadable(f"its field {missing[0]} is missing")
+    return Card(cycle=cycle, **{name: text(given, name, default) for name, default in _TEXTS.items()})
+
+
+def _readable(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields without null; of a cleared card without what is no text, too, beside its identity."""
     given = {name: value for name, value in fields.items() if value is not None}
-    if text(given, "cleared_at", ""):
-        given = {"unit": ""} | {name: value for name, value in given.items() if name in _IDENTITY or type(value) is str}
-    if given.get("level") not in _LEVELS:
-        raise Unreadable("its level is none that is known")
-    if not isinstance(given.get("cycle"), int):
-        raise Unreadable("its field cycle is no whole number")
-    for name in ("kpi", "case", "unit"):
-        if name not in given:
-            raise Unreadable(f"its field {name} is missing")
-    texts = {name: text(given, name, WHOLE if name == "node" else "") for name in _TEXTS}
-    return Card(cycle=given["cycle"], **texts)
+    if not text(given, "cleared_at", ""):
+        return given
+    return {"unit": ""} | {name: value for name, value in given.items() if name in _IDENTITY or type(value) is str}
 
 
 def name_of(card: Card) -> str:
