@@ -66,12 +66,12 @@ class Notifier:
         self._mirror = Mirror(self._alertmanager, plan)
         outbox = FileChannel(settings.outbox)
         self._outbox = settings.outbox
-        self._numbering = Numbering(_key(settings.outbox.with_suffix(".key")))
+        key, alerts = settings.outbox.with_suffix(".key"), settings.outbox.with_suffix(".alerts.jsonl")
+        self._numbering = Numbering(_key(key))
         clocks = Clocks(clock.now, lambda unit, now: working_time.is_open(now, unit), working_time.text, seconds)
-        channels = channels_of(plan.units.values())
+        channels = channels_of(plan.units.values(), [settings.outbox, key, alerts])
         self._delivery = Delivery(outbox, channels, self._alertmanager.suppressions, clocks)
-        accepted = Journal(settings.outbox.with_suffix(".alerts.jsonl"))
-        self.accepted = AcceptedAlerts(accepted, self._delivery.ledger.alerts())
+        self.accepted = AcceptedAlerts(Journal(alerts), self._delivery.ledger.alerts())
         self._lost_ends = LostEnds(self._alertmanager.listed, seconds, asking)
         self._cards = Cards(self._delivery.ledger.cards())
         self._complained = float("-inf")
@@ -109,7 +109,7 @@ class Notifier:
         try:
             self._delivery.tick()
         except OSError as error:
-            self._complain(f"{error.filename or self._outbox}: {error.strerror}: no notice can be delivered")
+            self._complain(f"{error.filename or self._outbox}: {error.strerror}: not every notice can be delivered")
         self.caught_up = caught_up
 
     def _accept_what_no_webhook_reported(self) -> None:
@@ -118,7 +118,7 @@ class Notifier:
         except AlertmanagerAway as away:
             self._complain(str(away))
         except OSError as error:
-            self._complain(f"{self._outbox}: {error.strerror}: no end of an alert can be noted")
+            self._complain(f"{error.filename or self._outbox}: {error.strerror}: no end of an alert can be noted")
 
     def _complain(self, what: str) -> None:
         if self._seconds() - self._complained > _COMPLAIN_SECONDS:

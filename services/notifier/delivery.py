@@ -14,13 +14,15 @@ So what began and ended before its notice was due is never delivered, and whatev
 only memory: after a restart everything is computed again from the present state of cards and alerts. A record that
 comes twice, or a topic read again from its beginning, delivers nothing twice, and a crash loses nothing.
 
-A unit with a channel of its own gets its notices there first; then they are in the outbox.
+A unit with a channel of its own gets its notices there first; then they are in the outbox. While only the outbox fails,
+they wait for it in memory, and the unit does not get them again.
 
 A yellow card that turned red ends in the notice of the red one. If that one is over before its notice was due, the end
 of the yellow card is delivered by itself and says when the red one was raised and cleared, and why. If no such red card
 is known, it waits a while for one.
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -53,6 +55,8 @@ class Pace:
     patience: float = 10.0
     """How long a notice waits for an Alertmanager that does not answer; then it is delivered: a notice too many is
     better than one too few."""
+    try_again: float = 1.0
+    """When a notice is tried again that could not be delivered."""
     replacement: float = 60.0
     """How long the end of a yellow card waits for a red card that is not known: both are published together."""
 
@@ -105,6 +109,8 @@ class Delivery:
         self._clocks = clocks
         self._pace = pace or Pace()
         self.ledger = Ledger(outbox.read)
+        self._not_in_outbox: list[Notice] = []
+        """What a channel has delivered, or what is to be noted only, in order, while the outbox cannot be written."""
         self._over: dict[str, Subject] = {}
         """Yellow card of which a notice was delivered → its red card, which is over."""
         self._waiting: dict[_Group, _Waiting] = {}
@@ -163,9 +169,11 @@ class Delivery:
             try:
                 self._look_at(group, now)
             except OSError as error:
+                group.ask_at = self._clocks.seconds() + self._pace.try_again
                 failed = failed or error
         if failed is not None:
             raise failed
+        self._to_outbox([])
 
     def _look_at(self, group: _Waiting, now: Instant) -> None:
         seconds = self._clocks.seconds()
@@ -220,13 +228,32 @@ class Delivery:
         return [self._notice(SUPPRESSED, held, now) | {"by": by}]
 
     def _write(self, unit: str, delivered: Sequence[Notice], noted: Sequence[Notice]) -> None:
-        """Deliver notices to a unit. Then they are in the outbox, with those that only note what is held back."""
+        """Deliver notices to a unit, and write them to the outbox with those that only note what is held back. Raises
+        OSError if the unit did not get them."""
         channel = self._channels.get(unit)
-        if channel is not None and delivered:
+        if channel is None or not delivered:
+            self._to_outbox([*delivered, *noted])
+            return
+        try:
             channel.deliver(delivered)
-        notices = [*delivered, *noted]
-        if notices:
-            self._outbox.deliver(notices)
+        except OSError:
+            self._note(noted)
+            raise
+        self._note([*delivered, *noted])
+
+    def _note(self, notices: Sequence[Notice]) -> None:
+        """These notices count from now on; they are in the outbox as soon as it can be written."""
+        self._not_in_outbox += notices
+        for notice in notices:
+            self.ledger.note(notice)
+        with contextlib.suppress(OSError):  # `tick` tries again, and raises it
+            self._to_outbox([])
+
+    def _to_outbox(self, notices: Sequence[Notice]) -> None:
+        """Write notices, behind those that wait for it. Raises OSError; then none of them counts as delivered."""
+        if self._not_in_outbox or notices:
+            self._outbox.deliver([*self._not_in_outbox, *notices])
+            self._not_in_outbox = []
         for notice in notices:
             self.ledger.note(notice)
 

@@ -133,7 +133,7 @@ class Cards:
     def _read(self, record: Record) -> Card | None:
         """The card of a record; None if it cannot be read, which is counted and logged."""
         try:
-            return card_records.decode(record.value)
+            return card_records.decode_for_notice(record.value)
         except Unreadable as wrong:
             self.unreadable += 1
             log_unreadable(log, record.topic, record.partition, record.offset, wrong)

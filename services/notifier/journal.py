@@ -26,9 +26,12 @@ class JournalInUse(Exception):
 class Journal:
     """One writer per file, which its owner alone can read. What is in it is read once, when it is opened."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises JournalInUse. A last line that a crash cut off was never acknowledged: it is removed. Any other line
-        that is no JSON object is passed over and stays where it is."""
+    def __init__(self, path: Path, *, keep_read: bool = True) -> None:
+        """`keep_read`: whether somebody asks what was in it. Raises JournalInUse.
+
+        A last line that a crash cut off was never acknowledged: it is removed. Any other line that is no JSON object is
+        passed over and stays where it is."""
+        self._path = path
         path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         self._file = FileIO(path, "a+", opener=_private)
         try:
@@ -44,23 +47,24 @@ class Journal:
         self._size = content.rfind(b"\n") + 1
         """How long the file is with everything that was acknowledged."""
         self._cut_off_what_is_not_whole()
-        self.read = tuple(_objects(path, content[: self._size]))
-        """The records that were there, in order."""
+        self.read = tuple(_objects(path, content[: self._size])) if keep_read else ()
+        """The records that were there, in order; empty where they are not kept."""
         self._lock = threading.Lock()
         folder = os.open(path.parent, os.O_RDONLY)
         os.fsync(folder)  # so that a new file is still there after a power cut
         os.close(folder)
 
     def append(self, *records: dict[str, Any]) -> None:
-        """Writes the records and waits until the disk has them. Raises OSError (the disk is full); then none of them
-        is there, and they can be written again."""
+        """Writes the records and waits until the disk has them. Raises OSError (the disk is full) with the file's
+        name; then none of them is there, and they can be written again."""
         content = b"".join(orjson.dumps(record) + b"\n" for record in records)
         with self._lock:
             self._cut_off_what_is_not_whole()
             try:
                 _write_all(self._file, content)
                 os.fsync(self._file.fileno())
-            except OSError:
+            except OSError as error:
+                error.filename = str(self._path)  # a write knows no name
                 self._cut_off_what_is_not_whole()
                 raise
             self._size += len(content)

@@ -12,7 +12,9 @@ from enum import StrEnum
 from typing import Any
 
 from services.domain.results.published import Card
-from services.notifier.notice_subject import Alert, Content, Subject, alert_of, card_of
+from services.messaging.records.cards import card_for_notice
+from services.messaging.records.fields import Unreadable
+from services.notifier.notice_subject import Alert, Content, Subject, alert_of
 
 log = logging.getLogger(__name__)
 
@@ -94,8 +96,8 @@ class Ledger:
         found = []
         for delivered in self.delivered.values():
             try:
-                found.append(card_of(delivered.content))
-            except (KeyError, TypeError, ValueError):
+                found.append(card_for_notice(delivered.content))
+            except Unreadable:
                 continue  # an alert
         return found
 

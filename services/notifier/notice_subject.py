@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from services.domain.results.cards import RETRACTED, WHOLE
+from services.domain.results.cards import RETRACTED
 from services.domain.results.published import Card, Level
 
 Content = dict[str, str | int]
@@ -61,21 +61,6 @@ def is_active(card: Card) -> bool:
 def retracted(card: Card) -> Card:
     """A card that, by the facts known now, was never raised."""
     return card._replace(cleared_at=card.raised_at, reason=RETRACTED)
-
-
-def card_of(content: Mapping[str, Any]) -> Card:
-    """The card that a notice describes; what older versions may not have written is empty.
-
-    Raises KeyError, TypeError or ValueError if it is none.
-    """
-    if not isinstance(content["cycle"], int):
-        raise TypeError("the cycle is no integer")
-    texts = {name: content[name] for name in ("kpi", "case", "unit", "level")}
-    others = {"raised_at": "", "due_at": "", "cleared_at": "", "reason": "", "node": WHOLE}
-    texts |= {name: empty if content.get(name) is None else content[name] for name, empty in others.items()}
-    if not all(isinstance(text, str) for text in texts.values()):
-        raise TypeError("a field is no text")
-    return Card(cycle=content["cycle"], **{**texts, "level": Level(texts["level"]).value})
 
 
 def of_card(card: Card, number: str) -> Subject:

@@ -55,9 +55,12 @@ class ForeseenEnd(Exception):
 def cause_of(error: BaseException) -> tuple[str, str]:
     """A name by which two deaths are compared, and the cause for people.
 
-    An error's own text may quote an event. So the cause holds only its class and the innermost place in our code."""
+    An error's own text may quote an event. So the cause holds only its class and the innermost place in our code. An
+    end without a sentence has its class as the cause."""
     if isinstance(error, ForeseenEnd | SystemExit):
-        sentence = " ".join(str(error).split())[:_LONGEST_CAUSE]
+        # a path that is not UTF-8 has half characters, which no JSON holds
+        readable = str(error).encode("utf-8", "replace").decode()
+        sentence = " ".join(readable.split())[:_LONGEST_CAUSE] or type(error).__name__
         return (type(error).__name__ if isinstance(error, ForeseenEnd) else sentence), sentence
     place = _innermost(error.__traceback__)
     cause = type(error).__name__ + (f" at {place}" if place else "")

@@ -123,8 +123,10 @@ class BulkDelivery:
         return self._parts[partition].rows.epoch
 
     def lost(self, partition: int) -> int:
-        """Rows of a partition that are missing, until its events have been read again; see rows.py."""
-        return len(self._parts[partition].rows.lost) if self._recovery else 0
+        """Rows of a partition that are missing, until its events have been read again; see rows.py. 0 of a partition
+        that is assigned and not yet taken over: another recovery follows, which asks again."""
+        part = self._parts.get(partition)
+        return len(part.rows.lost) if self._recovery and part else 0
 
     @asynccontextmanager
     async def turn(self, partition: int) -> AsyncIterator[PartitionRows | None]:
@@ -153,9 +155,10 @@ class BulkDelivery:
 
     async def publish(self, partition: int) -> None:
         """Wait until the rows that this chunk or turn has changed so far are in the changelog: for outputs that may
-        only be sent then."""
-        if self._recovery:
-            await self._recovery.publish(self._parts[partition])
+        only be sent then. Raises LookupError where the delivery keeps no table."""
+        if self._recovery is None:
+            raise LookupError("this delivery keeps no table")
+        await self._recovery.publish(self._parts[partition])
         await self.flush()
 
     async def keys_since(self, topic: str, partition: int, since_ms: int) -> list[bytes]:

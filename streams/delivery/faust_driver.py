@@ -220,10 +220,10 @@ class Consumer(driver.Consumer):
         return starts
 
     def _committed(self, tp: TP) -> int | None:
-        """The committed offset from which to go on; None or 0: begin at the first."""
-        if not self._delivery.commits(tp) or self._delivery.lost(tp.partition):
-            return None
+        """The committed offset from which to go on; None: begin at the first."""
         offset: int | None = self._committed_offset[tp]
+        if not offset or not self._delivery.commits(tp) or self._delivery.lost(tp.partition):
+            return None
         return offset
 
     def _new_offset(self, tp: TP) -> int | None:

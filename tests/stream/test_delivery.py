@@ -18,6 +18,7 @@ from services.local.ports import free_ports
 from services.messaging.records.rows import CLAIM_KEY, decode, encode
 from services.messaging.topics import CASE_EVENTS, KPI_TALLIES, KPI_VALUES
 from streams.delivery.bulk import BulkDelivery
+from streams.delivery.faust_driver import Consumer
 from streams.delivery.freeze_guard import FreezeGuard
 from streams.delivery.recovery import OwnedPartition
 from streams.delivery.rows import PartitionRows, Superseded
@@ -389,6 +390,45 @@ def test_what_was_there_when_a_partition_was_opened_is_handled_once_and_stays_so
             delivery.handle(tallies, count)
             assert delivery.caught_up == caught_up
             delivery.fetched.ends[tallies] += 10  # always ahead
+
+
+# ---- where reading starts ------------------------------------------------------------------------------------
+class Assigned(Consumer):
+    """A consumer of which only the assignment and the committed offsets are there."""
+
+    def __init__(self, delivery: BulkDelivery, committed: dict[TP, int | None]) -> None:
+        self._delivery = delivery
+        self._committed_offset = committed
+
+    def assignment(self) -> set[TP]:
+        return set(self._committed_offset)
+
+    async def earliest_offsets(self, *tps: TP) -> dict[TP, int]:
+        return dict.fromkeys(tps, 3)
+
+
+async def nothing(tp: TP, records: Any) -> None:
+    pass
+
+
+def test_a_partition_that_is_assigned_and_not_yet_taken_over_starts_where_it_is_committed() -> None:
+    delivery = Unconnected(table="rows")
+    delivery.chunks(delivery.app.topic(CASE_EVENTS), nothing)
+    delivery.chunks(delivery.app.topic(KPI_VALUES), nothing, replayed=True)
+    old, new, untouched = (TP(CASE_EVENTS, partition) for partition in range(3))
+    replayed, foreign = TP(KPI_VALUES, 0), TP(KPI_TALLIES, 0)
+    delivery._take_over(frozenset({old.partition}))
+    consumer = Assigned(delivery, {old: 5, new: 7, untouched: None, replayed: 9, foreign: 4})
+    assert asyncio.run(consumer._starts()) == {old: 5, new: 7, untouched: 3, replayed: 3}
+    delivery.rows(old.partition).lost.add(b"row")
+    assert asyncio.run(consumer._starts()) == {old: 3, new: 7, untouched: 3, replayed: 3}
+
+
+def test_rows_are_published_only_where_there_is_a_table() -> None:
+    delivery = Unconnected()
+    delivery.open(TP(CASE_EVENTS, 0))
+    with pytest.raises(LookupError, match="keeps no table"):
+        asyncio.run(delivery.publish(0))
 
 
 # ---- audit ---------------------------------------------------------------------------------------------------

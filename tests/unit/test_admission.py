@@ -482,6 +482,18 @@ def test_arrival_is_the_stamp_else_the_carriers_word_else_the_recording_else_the
     assert real_time.recorded is None
 
 
+@pytest.mark.parametrize("timestamp_ms", [2**63 - 1, -(2**62), 253_402_300_800_000])
+def test_the_time_of_a_record_counts_only_where_an_arrival_is_written(timestamp_ms: int) -> None:
+    """A time of no year, as a broken producer writes it, must not end an export."""
+    whole = raw(receivedat="2021-09-17T00:00:00Z")
+    assert line_of_record(whole, (), timestamp_ms) == whole
+    assert line_of_record(b" ", (), timestamp_ms) is None
+    assert line_of_record(b"{", (), timestamp_ms) == b"{"
+    in_header = [("receivedat", b"2021-09-17T00:00:00Z")]
+    assert line_of_record(raw(), in_header, timestamp_ms) == line_of_record(raw(), in_header, 0)
+    assert (line_of_record(raw(), (), timestamp_ms) or b"").startswith(b'{"receivedat":"unreadable",')
+
+
 @pytest.mark.parametrize(("characters", "is_good"), [(47, True), (48, False), (200, False)])
 def test_an_arrival_that_no_export_can_write_is_refused_live_and_in_the_archive(characters: int, is_good: bool) -> None:
     trusting = Admission(plan(), CODEC, trust_receivedat=True)

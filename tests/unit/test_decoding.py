@@ -248,7 +248,7 @@ def test_rows_that_are_lost_in_the_changelog_make_their_partition_incomplete() -
 # ---- status and values ---------------------------------------------------------------------------------------
 READERS: dict[str, list[Callable[[bytes], Any]]] = {
     topics.KPI_VALUES: [values.decode_row, _row_of_known_state, values.decode_signal],
-    topics.ALERT_CARDS: [cards.decode],
+    topics.ALERT_CARDS: [cards.decode, cards.decode_for_notice],
     topics.CASE_VERDICTS: [verdicts.decode],
     topics.WORKER_FAILURES: [worker_failures.decode],
     topics.KPI_TALLIES: [partial(tally_records.decode_progress, b"progress|0")],
@@ -265,7 +265,7 @@ def test_what_is_read_is_whole_or_it_is_unreadable(plan: Plan, topic: str, read:
         if isinstance(found, values.PublishedRow) and read is _row_of_known_state:
             _ = found.as_of
             promises_table(plan, DistrictStatus([found.row], {}, [], found.computed_at, found.watermark), "ALL")
-        if isinstance(found, Card):
+        if isinstance(found, Card) and read is cards.decode:
             latest_change(found)
             cards_table(plan, [found])
         if isinstance(found, WorkerFailure):
@@ -300,6 +300,59 @@ def test_cards_that_cannot_be_read_are_counted_by_key_until_they_can() -> None:
     held.take(Record(topics.ALERT_CARDS, 0, 2, key, value))
     held.take(Record(topics.ALERT_CARDS, 0, 3, b"other", None))
     assert (len(held.cards), held.unreadable) == (1, set())
+
+
+# ---- cards that are odd --------------------------------------------------------------------------------------
+BODY = orjson.loads(CARD[1] or b"")
+CLEARED = BODY | {"cleared_at": T, "reason": "completed"}
+ODD_TIMES = ("yesterday", "2021-10-12T09:59:00", "9999-01-01T00:00:00Z")
+ODD = [
+    {"raised_at": None}, *({"raised_at": odd} for odd in ODD_TIMES), *({"due_at": odd} for odd in ODD_TIMES),
+    {"cycle": -1}, {"cycle": True}, {"kpi": ""}, {"case": ""}, {"due_at": None}, {"node": None}, {"reason": None},
+]  # fmt: skip
+NO_NOTICE = [
+    {"level": "purple"}, {"level": None}, {"level": ["red"]}, {"cycle": None}, {"cycle": "1"}, {"cycle": 1.0},
+    {"kpi": None}, {"kpi": 6}, {"case": None}, {"case": ["W-1"]}, {"node": 7}, {"cleared_at": {}},
+]  # fmt: skip
+ONLY_AN_END = [{"unit": None}, {"unit": 7}, {"raised_at": 3}, {"due_at": {}}, {"reason": []}]
+
+
+def forms(change: dict[str, Any], body: dict[str, Any]) -> Iterator[bytes]:
+    """The record with a change; what is null is also left out."""
+    changed = body | change
+    yield orjson.dumps(changed)
+    yield orjson.dumps({name: value for name, value in changed.items() if value is not None})
+
+
+@pytest.mark.parametrize("body", [BODY, CLEARED], ids=["active", "cleared"])
+@pytest.mark.parametrize("change", ODD, ids=str)
+def test_an_odd_card_is_notified_and_is_still_not_counted_where_it_was_not(
+    change: dict[str, Any], body: dict[str, Any]
+) -> None:
+    for value in forms(change, body):
+        found = cards.decode_for_notice(value)
+        expected = body | change
+        for name, cell in expected.items():
+            assert getattr(found, name) == (cell if cell is not None else "-" if name == "node" else "")
+    with pytest.raises(Unreadable):
+        cards.decode(orjson.dumps(body | change))
+
+
+@pytest.mark.parametrize("body", [BODY, CLEARED], ids=["active", "cleared"])
+@pytest.mark.parametrize("change", NO_NOTICE, ids=str)
+def test_a_card_without_identity_is_unreadable(change: dict[str, Any], body: dict[str, Any]) -> None:
+    for value in forms(change, body):
+        with pytest.raises(Unreadable):
+            cards.decode_for_notice(value)
+
+
+@pytest.mark.parametrize("change", ONLY_AN_END, ids=str)
+def test_the_end_of_a_card_is_read_whatever_else_is_wrong(change: dict[str, Any]) -> None:
+    (name,) = change
+    for value in forms(change, CLEARED):
+        assert cards.decode_for_notice(value)._asdict() == CLEARED | {name: ""}
+    with pytest.raises(Unreadable):
+        cards.decode_for_notice(orjson.dumps(BODY | change))
 
 
 # ---- a clock that is set back --------------------------------------------------------------------------------

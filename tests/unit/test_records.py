@@ -11,6 +11,7 @@ from services.domain.sums.tally import Tally, TallyKey
 from services.domain.time.zone import Zone, instant_of
 from services.messaging.records import cards, rows, tallies, values, verdicts, worker_failures
 from services.messaging.records.values import Times
+from services.names import metrics
 from services.process.worker_failures import WorkerFailure
 
 ZONE = Zone("Asia/Shanghai")
@@ -43,6 +44,10 @@ def test_a_verdict() -> None:
     assert list(orjson.loads(value or b"")) == list(Verdict._fields)
     assert verdicts.decode(value) == verdict
     assert verdicts.verdict_record("K06-1", CASE, 1, None) == (key, None)
+
+
+def test_the_columns_with_numbers_are_those_that_have_a_metric() -> None:
+    assert set(values.FIGURES) == set(metrics.ROW_METRICS)
 
 
 def test_a_value_row_and_its_numbers() -> None:

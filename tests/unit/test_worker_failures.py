@@ -50,6 +50,26 @@ def test_the_cause_of_a_foreseen_end_is_its_sentence_and_its_figures_make_no_oth
     assert (found.times, found.cause) == (3, "60 % were refused. Look at them")
 
 
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (SystemExit(), "SystemExit"),
+        (SystemExit(""), "SystemExit"),
+        (SystemExit(2), "2"),
+        (ForeseenEnd(), "ForeseenEnd"),
+        (ForeseenEnd(" \n"), "ForeseenEnd"),
+        (ForeseenEnd("no \udcff file"), "no ? file"),
+        (SystemExit("no \udcff file"), "no ? file"),
+    ],
+)
+def test_an_end_without_a_sentence_or_with_half_a_character_is_noted_all_the_same(
+    tmp_path: Path, error: BaseException, cause: str
+) -> None:
+    """What happens in here would hide the error of which the worker dies."""
+    found = dies(tmp_path, error, error)
+    assert found is not None and (found.times, found.cause) == (2, cause)
+
+
 def test_equal_causes_in_a_row_are_counted_and_another_begins_anew(tmp_path: Path) -> None:
     again = dies(tmp_path, an_error(), an_error(), an_error())
     assert again is not None and again.times == 3 and again.since <= again.last

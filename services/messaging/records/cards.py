@@ -16,6 +16,9 @@ from services.messaging.records.fields import KeyValue, Unreadable, fields_of, t
 
 _LEVELS = tuple(Level)
 _TIMES = ("raised_at", "due_at", "cleared_at")
+_IDENTITY = ("kpi", "case", "cycle", "node", "level")
+_TEXTS = {name: "" for name in Card._fields if name != "cycle"} | {"node": WHOLE}
+"""Field → what it is where it is missing, in a card for a notice."""
 
 
 def card_record(state: CardState, case: str, zone: Zone) -> KeyValue:
@@ -27,29 +30,53 @@ def card_record(state: CardState, case: str, zone: Zone) -> KeyValue:
 
 
 def decode(value: bytes | None) -> Card:
-    """A card. Raises Unreadable."""
-    return card_of(fields_of(value))
-
-
-def card_of(fields: Mapping[str, Any]) -> Card:
-    """The card of these fields. What a version did not write, or wrote as null, is empty. Raises Unreadable."""
-    given = {name: value for name, value in fields.items() if value is not None}
+    """A card as it is counted and listed: all its fields are what they should be. Raises Unreadable."""
+    fields = fields_of(value)
     for name in _TIMES:
-        time_text(given, name)
-    if given.get("level") not in _LEVELS:
+        time_text(fields, name)
+    if fields.get("level") not in _LEVELS:
         raise Unreadable("its level is none that is known")
     return Card(
-        kpi=text(given, "kpi"),
-        case=text(given, "case"),
-        cycle=whole(given, "cycle"),
-        node=text(given, "node", WHOLE),
-        level=given["level"],
+        kpi=text(fields, "kpi"),
+        case=text(fields, "case"),
+        cycle=whole(fields, "cycle"),
+        node=text(fields, "node", WHOLE),
+        level=fields["level"],
         unit=text(fields, "unit", ""),
-        raised_at=text(given, "raised_at"),
-        due_at=text(given, "due_at", ""),
-        cleared_at=text(given, "cleared_at", ""),
-        reason=text(given, "reason", ""),
+        raised_at=text(fields, "raised_at"),
+        due_at=text(fields, "due_at", ""),
+        cleared_at=text(fields, "cleared_at", ""),
+        reason=text(fields, "reason", ""),
     )
+
+
+def decode_for_notice(value: bytes | None) -> Card:
+    """A card as a notice needs it. Raises Unreadable."""
+    return card_for_notice(fields_of(value))
+
+
+def card_for_notice(fields: Mapping[str, Any]) -> Card:
+    """The card of a record, or of a notice in the outbox. Raises Unreadable.
+
+    A unit gets its notice, and above all the end of what it was notified of, also where a time is missing or odd. What
+    is missing or null is empty, but for its identity and, while it is active, its unit. A cleared card is read whenever
+    its identity can be read.
+    """
+    given = _readable(fields)
+    cycle = given.get("cycle")
+    if given.get("level") not in _LEVELS or not isinstance(cycle, int):
+        raise Unreadable("its level is none that is known, or its cycle is no whole number")
+    if missing := [name for name in ("kpi", "case", "unit") if name not in given]:
+        raise Unreadable(f"its field {missing[0]} is missing")
+    return Card(cycle=cycle, **{name: text(given, name, default) for name, default in _TEXTS.items()})
+
+
+def _readable(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields without null; of a cleared card without what is no text, too, beside its identity."""
+    given = {name: value for name, value in fields.items() if value is not None}
+    if not text(given, "cleared_at", ""):
+        return given
+    return {"unit": ""} | {name: value for name, value in given.items() if name in _IDENTITY or type(value) is str}
 
 
 def name_of(card: Card) -> str:

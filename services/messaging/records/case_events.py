@@ -67,11 +67,10 @@ def line_of_record(value: bytes, headers: Sequence[tuple[str, bytes | None]], ti
         attributes, received = {}, None  # its headers cannot be read: the line is no event either
     if attributes is not None:
         value = _structured(attributes, value)
-    arrival = text_of(timestamp_ms * 1000) if received is None else received
-    return _line(value, arrival)
+    return _line(value, received, timestamp_ms)
 
 
-def _line(value: bytes, arrival: str) -> bytes | None:
+def _line(value: bytes, received: str | None, timestamp_ms: int) -> bytes | None:
     if len(value) > LARGEST_EVENT:
         return value.translate(_BLANKS)
     try:
@@ -82,8 +81,8 @@ def _line(value: bytes, arrival: str) -> bytes | None:
     if type(event) is not dict or "receivedat" in event:
         return line
     try:
-        return stamped(line, arrival)
-    except ValueError:
+        return stamped(line, text_of(timestamp_ms * 1000) if received is None else received)
+    except (ValueError, OverflowError):  # longer than a time, or a timestamp of no year
         return stamped(line, "unreadable")
 
 
