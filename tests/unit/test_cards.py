@@ -248,12 +248,12 @@ def test_time_comes_back_to_a_case_at_the_yellow_and_red_instants_of_its_nodes()
     facts = [START, SURVEY]
     assert ROOMY.judge(facts, at("2021-09-16T11:00")).next_at == at("2021-09-18")
     assert ROOMY.judge(facts, at("2021-09-18")).next_at == at("2021-09-19")
-    assert ROOMY.judge(facts, at("2021-09-17")).quiet
-    assert not ROOMY.judge(facts, at("2021-09-18")).quiet
+    assert ROOMY.judge(facts, at("2021-09-17")).nothing_to_publish
+    assert not ROOMY.judge(facts, at("2021-09-18")).nothing_to_publish
     ended = [*facts, node_ended("2021-09-17T10:00", "survey", "seals")]
-    assert ROOMY.judge(ended, at("2021-09-20")).quiet
+    assert ROOMY.judge(ended, at("2021-09-20")).nothing_to_publish
     heard_late = [*facts, node_ended("2021-09-17T10:00", "survey", "seals", received="2021-09-18T10:00")]
-    assert not ROOMY.judge(heard_late, at("2021-09-20")).quiet
+    assert not ROOMY.judge(heard_late, at("2021-09-20")).nothing_to_publish
     assert of_nodes(*heard_late) == [("survey", "yellow", "09-18T00:00", "09-18T10:00", "completed")]
 
 
@@ -326,7 +326,7 @@ def test_of_one_promise_and_cycle_one_card_stands_at_a_time(facts: list[Fact], n
 @given(histories.facts(), st.integers(histories.BEGIN, histories.END))
 def test_a_quiet_opinion_has_no_cards(facts: list[Fact], now: int) -> None:
     """What is never asked for its cards has none: the replay relies on it."""
-    if EVERY_KIND.judge(facts, now).quiet:
+    if EVERY_KIND.judge(facts, now).nothing_to_publish:
         assert cards(EVERY_KIND, facts, now) == []
 
 

@@ -195,7 +195,7 @@ def test_a_yellow_card_warns_before_the_limit_and_a_red_one_follows() -> None:
 def test_an_aspirational_one_is_never_red() -> None:
     judge = bound("ratio:prepayment/contract_value", ">= 30 %", "20 working_days", strength="aspirational")
     assert standing(judge, SIGNED, "2021-11-01") == [("P", "yellow")]
-    assert not judge.judge(SIGNED, at("2021-11-01")).quiet
+    assert not judge.judge(SIGNED, at("2021-11-01")).nothing_to_publish
 
 
 def test_a_soft_one_is_red_a_working_day_later_and_an_accepted_reason_excuses() -> None:

@@ -291,8 +291,8 @@ def test_corrections_are_told_with_what_they_did() -> None:
     now = history[done.id].now
     assert now is not None
     assert now.time == at("2021-10-14T09:00")
-    assert history[struck.id].status is FactStatus.HOLDS
-    assert history[second.id].status is FactStatus.HOLDS
+    assert history[struck.id].status is FactStatus.APPLIES
+    assert history[second.id].status is FactStatus.APPLIES
     assert history[first.id].status is FactStatus.OVERRULED
     assert history[waits.id].status is FactStatus.WAITING
     assert history[recorrected.id].status is FactStatus.REFUSED

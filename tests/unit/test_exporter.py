@@ -61,7 +61,7 @@ class Exporter:
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(
             PlanCollector(
-                plan, self.snapshot, lambda: self.now, lambda: Counts({"kpi.values": 3}, events=1_000, letters=30)
+                plan, self.snapshot, lambda: self.now, lambda: Counts({"kpi.values": 3}, events=1_000, dead_letters=30)
             )
         )
 

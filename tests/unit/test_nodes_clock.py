@@ -117,12 +117,12 @@ def test_a_passage_told_of_late_is_a_late_entry() -> None:
     closed = in_order([*facts, completed("2021-09-28T09:00")])
     assert outcome(NODES, closed, "2021-10-01") is Outcome.LATE_ENTRY
     assert [card.level for card in card_list(NODES, facts, "2021-09-27T12:00")] == ["red", "yellow"]
-    assert not NODES.judge(facts, at("2021-09-27T12:00")).quiet
+    assert not NODES.judge(facts, at("2021-09-27T12:00")).nothing_to_publish
 
 
 def test_a_case_that_never_came_near_its_limit_costs_no_second_look() -> None:
     facts = [START, *node("survey", "2021-09-16T09:00", "2021-09-17T18:00"), completed("2021-09-18T09:00")]
-    assert NODES.judge(in_order(facts), at("2021-12-01")).quiet
+    assert NODES.judge(in_order(facts), at("2021-12-01")).nothing_to_publish
 
 
 def test_the_day_by_day_account_calls_it_outside_the_nodes() -> None:

@@ -595,9 +595,9 @@ def test_of_a_duty_that_cannot_be_judged_the_promises_about_it_are_marked() -> N
 def test_cards_are_left_as_they_were_where_only_an_earlier_arrival_cannot_be_looked_at() -> None:
     judge = judge_with_poisoned_kind(WATER, "P")
     facts = [accepted("2021-09-13T09:00", id=BAD), milestone("2021-09-14T09:00", "a", received="2021-09-25T09:00")]
-    shown, trouble = SafeJudge(judge).cards(facts, LATER)
+    shown, quarantine = SafeJudge(judge).cards(facts, LATER)
     assert {card.kpi for card in shown} == {"Q"}
-    assert trouble is not None and trouble.kpis == ("P",)
+    assert quarantine is not None and quarantine.kpis == ("P",)
 
 
 def test_a_card_that_cannot_be_written_is_not_published_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -608,8 +608,8 @@ def test_a_card_that_cannot_be_written_is_not_published_and_says_so(monkeypatch:
     safe = SafeJudge(WATER)
     opinion = safe.judge(facts, LATER)
     monkeypatch.setattr(Zone, "text", text)
-    for shown, trouble in (safe.cards(facts, LATER), safe.verdicts(opinion, facts, LATER)):
-        assert shown == [] and trouble is not None and trouble.cause.startswith("OverflowError in ")
+    for shown, quarantine in (safe.cards(facts, LATER), safe.verdicts(opinion, facts, LATER)):
+        assert shown == [] and quarantine is not None and quarantine.cause.startswith("OverflowError in ")
 
 
 @pytest.mark.parametrize("instant", [10**18, -(10**18), 2**63])

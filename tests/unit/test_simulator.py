@@ -19,8 +19,8 @@ from services.domain.plan.statutory_time import Law
 from services.domain.time.zone import DAY_US, MINUTE_US, Zone, instant_of
 from services.messaging.codec import admission
 from services.simulator.district.arrivals import poisson
-from services.simulator.district.lanes import lanes_of
-from services.simulator.district.profile import FAULTS, Lane, Profile, Quality, parse_faults, profile
+from services.simulator.district.lanes import flows_of
+from services.simulator.district.profile import FAULTS, CaseFlow, Profile, Quality, parse_faults, profile
 from services.simulator.faults.rejected_events import REASONS
 from services.simulator.serialize import Stamp
 from services.simulator.simulation import Event, Simulation
@@ -94,15 +94,15 @@ def test_events_come_in_the_order_of_their_arrival() -> None:
         assert f'"receivedat":"{stamp(event.received)}"'.encode() in event.line or event.line.endswith(b"case.acc")
 
 
-@pytest.mark.parametrize("lane", lanes_of(law().plan, profile("demo")), ids=lambda lane: f"{lane.item}@{lane.unit}")
-def test_a_case_history_has_the_result_that_was_intended(lane: Lane) -> None:
+@pytest.mark.parametrize("flow", flows_of(law().plan, profile("demo")), ids=lambda flow: f"{flow.item}@{flow.unit}")
+def test_a_case_history_has_the_result_that_was_intended(flow: CaseFlow) -> None:
     """Seen after everything, the truth of the promise that a case was made for is the intended result."""
     timing = Timing(law())
     truth = CaseTruth(timing, None)
-    rng = Random(f"stories/{lane.item}/{lane.unit}")
+    rng = Random(f"stories/{flow.item}/{flow.unit}")
     seen: Counter[Result] = Counter()
-    for n in range(400 if lane.scenario != "generic" else 120):
-        case = history_of(lane, rng, n, timing)
+    for n in range(400 if flow.scenario != "generic" else 120):
+        case = history_of(flow, rng, n, timing)
         rows = {key_of(row): row for row in truth.rows(case)}
         for key, result in case.expected.items():
             assert rows[key].result is result or result is Result.JUSTIFIED, (key, result, rows[key])
@@ -110,19 +110,19 @@ def test_a_case_history_has_the_result_that_was_intended(lane: Lane) -> None:
             key, result = case.intended
             seen[result] += 1
             check_intended(case, result, rows[key])
-    if lane.scenario != "generic" and timing.primary(lane.item, lane.variants[0].attributes) in hard_or_soft(timing):
+    if flow.scenario != "generic" and timing.primary(flow.item, flow.variants[0].attributes) in hard_or_soft(timing):
         assert {Result.MET, Result.MISSED, Result.STUCK, Result.WITHDRAWN} <= set(seen), seen
 
 
-def history_of(lane: Lane, rng: Random, n: int, timing: Timing) -> CaseHistory:
-    """The n-th case of a lane that does badly. Everything is reported when it happens: nothing is late."""
+def history_of(flow: CaseFlow, rng: Random, n: int, timing: Timing) -> CaseHistory:
+    """The n-th case of a flow that does badly. Everything is reported when it happens: nothing is late."""
     poor = Quality(0.6, late=0.2, stuck=0.1, withdrawn=0.1, breach=0.2, unmeasured=0.1, excused=0.5, last_minute=0.2)
     day = law().calendar.roll_forward(START.toordinal() + 12 + n % 60)
-    case = CaseHistory(rng, lane, rng.choice(lane.variants), f"S{n}", real_time=True)
+    case = CaseHistory(rng, flow, rng.choice(flow.variants), f"S{n}", real_time=True)
     opens = law().zone.at(day, 9 * 60)
-    at = law().hours(lane.unit, lane.item).add(opens, int(rng.random() * 300) * MINUTE_US)
+    at = law().hours(flow.unit, flow.item).add(opens, int(rng.random() * 300) * MINUTE_US)
     choose_attributes(case, timing)
-    SCENARIOS[lane.scenario](case, at, timing, poor, {"reclassified": 0.3, "reopened": 0.1})
+    SCENARIOS[flow.scenario](case, at, timing, poor, {"reclassified": 0.3, "reopened": 0.1})
     complete_history(case, timing, poor)
     for index, event in enumerate(case.events):
         event.received, event.id = event.time, f"{index}"
@@ -393,8 +393,8 @@ def test_what_waits_does_not_grow_with_the_days() -> None:
     assert last < 1.5 * first
 
 
-def test_a_plan_without_lanes_of_its_own_is_fed_with_plain_cases() -> None:
-    bare = Profile("bare", cases_per_day=60, lanes=(), registers=False)
+def test_a_plan_without_flows_of_its_own_is_fed_with_plain_cases() -> None:
+    bare = Profile("bare", cases_per_day=60, flows=(), registers=False)
     events, rows = simulated(30, 7, chosen=bare)
     assert {row.kpi for row in rows} >= {"K06-1", "K13-3", "K30-1", "K44-1"}
     gate = admission(law().plan, trust_receivedat=True)

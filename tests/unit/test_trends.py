@@ -133,7 +133,7 @@ def test_where_nothing_was_promised_nobody_missed_it_and_no_word_comes_too_late(
     waiting = row(judge, [[start]], "2021-09-22")
     assert (waiting.value, waiting.open_overdue) == ("0", "1")
     assert verdicts_of(judge.judge([start], at("2021-09-22"))) == []
-    assert judge.judge([start], at("2021-09-22")).quiet
+    assert judge.judge([start], at("2021-09-22")).nothing_to_publish
     for told, value in ((gone, ""), (there, "1")):
         found = row(judge, [[start, told]], "2021-10-01")
         assert (found.value, found.late_entry_n, found.open_overdue) == (value, "0", "0")

@@ -162,7 +162,7 @@ class CaseClock:
 
     def needs_late_check_from(self, case: Case, start: Instant) -> Instant | None:
         """From when on the late report of a passage may have undone a card: yellow, had the clock never stopped. None
-        where only suspensions stop it: those are always noticed (`Case.plain`)."""
+        where only suspensions stop it: those are always noticed (`Case.only_simple_facts`)."""
         limit = self.limit(case, start) if self._runs_in else None
         return self._unpaused(limit, start, case).yellow_at if limit is not None else None
 

@@ -96,7 +96,7 @@ def test_a_breach_counts_at_once_and_stays_when_the_case_closes() -> None:
     assert outcome(FREE, closed, "2021-10-01") is Outcome.MISSED
     (card,) = card_list(FREE, closed, "2021-10-01")
     assert (card.level, card.reason) == ("red", "completed")
-    assert not FREE.judge(closed, 10**18).quiet
+    assert not FREE.judge(closed, 10**18).nothing_to_publish
 
 
 def test_a_breach_is_not_cured_by_withdrawing() -> None:

@@ -118,7 +118,7 @@ def test_nothing_that_says_otherwise_of_a_late_case_lets_it_go_from_the_promise(
     facts = [accepted("2021-09-16T09:00", attributes={"size": "small"}), rewrite]
     assert outcome(judge, facts, END) is Outcome.LATE_ENTRY
     assert verdicts(judge, facts) == [("P", "met_by_late_entry")]
-    assert not judge.judge(in_order(facts), at(END)).quiet
+    assert not judge.judge(in_order(facts), at(END)).nothing_to_publish
     assert outcome(judge, [*facts, confirmed("2021-10-12T09:00")], END) is None
 
 
@@ -132,7 +132,7 @@ def test_an_acceptance_that_says_otherwise_than_the_application_does_not_either(
 def test_what_says_the_same_again_or_something_new_costs_a_case_nothing() -> None:
     small = accepted("2021-09-16T09:00", attributes={"size": "small"})
     again = milestone("2021-09-18T09:00", "surveyed", attributes={"size": "small", "line": True})
-    assert folded(WATER, small, again, completed("2021-09-20T09:00", attributes={"line": True}))[0].plain
+    assert folded(WATER, small, again, completed("2021-09-20T09:00", attributes={"line": True}))[0].only_simple_facts
 
 
 def test_a_list_that_was_too_long_and_is_told_shorter_later_is_a_late_entry() -> None:
