@@ -1,7 +1,7 @@
 """Fills a Grafana that exists with the dashboards, a folder per language; the only module that knows Grafana's API.
 
-PublishFailed          what it tells stands in its text: place, reason, remedy
-├── WrongAddress       there is no Grafana there, or it does not let us in: mend the address or the token
+PublishFailed          its text gives place, reason, remedy
+├── WrongAddress       there is no Grafana there, or it does not let us in: correct the address or the token
 ├── PublishRefused     Grafana does not take a dashboard
 └── GrafanaUnavailable it does not answer, or fails itself: try again
 """
@@ -109,7 +109,7 @@ def _grafana(url: str, token: str) -> Iterator[GrafanaFace]:
 
 @contextlib.contextmanager
 def _as_publish_failed(url: str) -> Iterator[None]:
-    """What the client and the network raise, as what a user is told."""
+    """What the client and the network raise, as a sentence for the user."""
     try:
         yield
     except GrafanaException as error:

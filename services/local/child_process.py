@@ -82,7 +82,7 @@ class ChildProcess:
 
     def _give_up(self, reason: str, remedy: str) -> NoReturn:
         raise PartUnavailable(
-            self.name, f"{reason}; its last words:\n{self.log_tail()}\n", f"{remedy} (log: {self.log})"
+            self.name, f"{reason}; the end of its log:\n{self.log_tail()}\n", f"{remedy} (log: {self.log})"
         )
 
     def log_tail(self, lines: int = 12) -> str:

@@ -25,7 +25,7 @@ INCOMPLETE = "~incomplete"
 ORPHAN = "~orphan"
 """Completed without an acceptance for more than 5 working days."""
 BACKDATED = "~backdated"
-"""先办后录: accepted and completed in one breath, long after the fact. By source; of completed cases."""
+"""先办后录: accepted and completed within 10 minutes, long after the fact. By source; of completed cases."""
 ACCEPTANCE = "~acceptance_days"
 """Working days from application to acceptance, and how often supplements were asked for before it."""
 REFUSED = "~refused"
@@ -55,7 +55,7 @@ HONESTY_DAYS = 90
 
 ORPHAN_DAYS = 5
 SAME_ENTRY_US = 10 * MINUTE_US
-"""Two entries within this time were made in one breath."""
+"""Two entries within this time were made together."""
 
 _ONE: TallyAmounts = ((TallyField.N, 1),)
 _OF: TallyAmounts = ((TallyField.OPEN, 1),)
@@ -149,7 +149,7 @@ class Signals:
         found.append(self._signal(name, case, source, "-", NOW, _ONE)._replace(next_at=next_at))
 
     def _is_backdated(self, case: Case) -> bool:
-        """Both entries were made in one breath, later than the source usually is after the fact."""
+        """Both entries were made together, later than the source usually is after the fact."""
         accepted, completed = case.accepted, case.completed
         if accepted is None or completed is None or accepted.recorded is None or completed.recorded is None:
             return False

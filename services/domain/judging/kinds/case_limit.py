@@ -96,7 +96,7 @@ class CaseLimitJudge:
         return any(span.node in self._runs_in for span in case.nodes)
 
     def _durations(self, case: Case, start: Instant, end: Instant, pauses: Sequence[Span]) -> tuple[int, int]:
-        """From start to end: all the time, and without that in which the clock stood still."""
+        """From start to end: all the time, and without that in which the clock was stopped."""
         gross = self._clock.gross(case, start, end)
         return gross, gross - self._clock.stood_still(case, start, end, pauses) if pauses else gross
 
@@ -138,7 +138,7 @@ class CaseLimitJudge:
         return judgement._replace(nodes=clocks, next_at=next_at)
 
     def _node(self, case: Case, span: NodeSpan, is_current: bool) -> NodeClock | None:
-        """The clock of one passage through a node; None if it has no limit, or stands still for good."""
+        """The clock of one passage through a node; None if it has no limit, or is stopped for good."""
         reading = self._clock.read_node(case, span)
         if reading is None or reading.due is None:
             return None

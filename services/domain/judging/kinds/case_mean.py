@@ -93,7 +93,7 @@ class MeanOfCases:
         return amount
 
     def _age(self, case: Case, start: Instant, now: Instant) -> tuple[TallyAmounts, int | None, Instant | None]:
-        """What an open case adds to the present: its start; or, while its clock stands still, its age, until the clock
+        """What an open case adds to the present: its start; or, while its clock is stopped, its age, until the clock
         runs again by itself."""
         clock = self._clock
         pauses = clock.pauses(case, start, None) if case.suspensions else []

@@ -238,7 +238,7 @@ class _InSyncJudge:
         return None if code is None or version is None else (str(code), str(version))
 
     def _since(self, entry: CatalogueEntry) -> int:
-        """The day since when the entry has stood as it does, without a break."""
+        """The day since when the entry has been as it is, without a break."""
         present = entry.states[-1]
         since = present.since
         for state in reversed(entry.states):

@@ -86,7 +86,7 @@ class MeanReductionJudge:
         return Judgement(key, case.cycle, Outcome.COUNTED, case.unit, item, day, cells, None, start, None, stop)
 
     def _aged(self, case: Case, start: Instant, now: Instant, limit: Limit) -> Judgement:
-        """What an open case adds to the present: when it started, and its limit; or, while its clock stands still, its
+        """What an open case adds to the present: when it started, and its limit; or, while its clock is stopped, its
         age."""
         clock, whole = self._clocks[limit.unit], limit.amount
         pauses = clock.pauses(case, start, None) if case.suspensions else []
