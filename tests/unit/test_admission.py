@@ -44,7 +44,7 @@ def refused(content: bytes | None, admission: Admission = ADMISSION, **arrival: 
     return caught.value
 
 
-# Each bad event, its reason code and the path that it is refused at; the event alone tells all of these.
+# Each bad event, its reason code and the path that it is refused at; the event alone shows all of these.
 ATTRIBUTES = {"service_item": "water.connection", "unit": "water"}
 INNER = EXAMPLES["correction"]["event"]
 FIGURE = {"quantity": "zero_material_filings", "unit": "water", "period": "2021-10", "numerator": 1, "denominator": 2}
@@ -415,9 +415,9 @@ def test_a_due_date_and_another_owner_are_written_again() -> None:
     assert_the_same_written_again(event("correction", {"of": "e-0", "event": replaced}))
 
 
-def assert_the_same_written_again(told: dict[str, Any]) -> None:
+def assert_the_same_written_again(reported: dict[str, Any]) -> None:
     """But for the digest and the arrival: those are of the record it came in."""
-    first = ADMISSION.admit(orjson.dumps(told))
+    first = ADMISSION.admit(orjson.dumps(reported))
     again = ADMISSION.admit(orjson.dumps(serialize(first.key, first.fact)))
     assert again.fact._replace(digest="", received=0) == first.fact._replace(digest="", received=0)
     assert again._replace(fact=first.fact) == first
@@ -647,10 +647,10 @@ def test_no_personal_number_escapes_the_first_look(text: str) -> None:
 @given(st.text("0123456789X", min_size=13, max_size=19))
 @hypothesis.example("4812222243449618X")
 def test_check_digits_are_those_of_an_independent_library(number: str) -> None:
-    told = personal_number(number)
-    if told == "identity-card number":
+    reported = personal_number(number)
+    if reported == "identity-card number":
         assert any(ric.is_valid(part) for part in re.findall("(?=([0-9]{17}[0-9X]))", number))
-    elif told == "bank-card number":
+    elif reported == "bank-card number":
         assert any(luhn.is_valid(part) for part in number.split("X") if part)
 
 

@@ -231,7 +231,7 @@ def test_a_range_is_deleted_after_its_beginning_and_up_to_its_end_and_notes_stay
     store.delete(MOMENTS[0], MOMENTS[2])
     ((deletion, asked),) = double.asked
     assert deletion.endswith("/admin/tsdb/delete_series")
-    assert float(asked["start"][0]) == MOMENTS[0] / 1e6 + 0.001  # the value of the day before stands at that midnight
+    assert float(asked["start"][0]) == MOMENTS[0] / 1e6 + 0.001  # the value of the day before applies at that midnight
     assert float(asked["end"][0]) == MOMENTS[2] / 1e6
     names, marks = asked["match[]"]
     assert all(metric.name in names for metric in WRITTEN if metric is not metrics.ANNOTATION)

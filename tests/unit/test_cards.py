@@ -334,7 +334,7 @@ def test_a_quiet_opinion_has_no_cards(facts: list[Fact], now: int) -> None:
 def test_who_looks_back_counts_the_cards_that_stood_then(facts: list[Fact], then: int, now: int) -> None:
     """What a backfill counts for a day is what the exporter would have counted on it."""
     then, now = sorted((then, now))
-    stood_then = sorted((card.kpi, card.unit, card.level) for card in cards(EVERY_KIND, facts, then) if stands(card))
+    stood_then = sorted((card.kpi, card.unit, card.level) for card in cards(EVERY_KIND, facts, then) if kept(card))
     looked_back = sorted(
         (card.kpi, card.unit, str(card.level))
         for card in card_periods(EVERY_KIND, facts, now)
@@ -343,7 +343,7 @@ def test_who_looks_back_counts_the_cards_that_stood_then(facts: list[Fact], then
     assert looked_back == stood_then
 
 
-def stands(card: CardState) -> bool:
+def kept(card: CardState) -> bool:
     return card.cleared_at is None
 
 

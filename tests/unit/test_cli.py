@@ -161,10 +161,10 @@ def test_a_defect_leaves_its_account_in_a_file_and_a_sentence_to_the_user(
 ) -> None:
     monkeypatch.setitem(cli.COMMANDS, "broken", Command("tests.unit.test_cli:broken", "It breaks."))
     assert run("broken") == 1
-    told = capsys.readouterr().err
-    assert told.startswith("kpiwatch failed (ZeroDivisionError): please report ")
-    assert "secret" not in told
-    account = Path(told.split()[-1])
+    output = capsys.readouterr().err
+    assert output.startswith("kpiwatch failed (ZeroDivisionError): please report ")
+    assert "secret" not in output
+    account = Path(output.split()[-1])
     assert "Traceback" in account.read_text()
     account.unlink()
 

@@ -37,7 +37,7 @@ each_dashboard = pytest.mark.parametrize("dashboard", EVERY.values(), ids=EVERY.
 
 
 def found(value: Any, key: str) -> Iterator[Any]:
-    """Everything that stands under a key, however deep."""
+    """Everything under a key, however deep."""
     if isinstance(value, dict):
         for name, inner in value.items():
             if name == key:

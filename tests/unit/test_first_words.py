@@ -1,4 +1,4 @@
-"""`keeps = "first"`: of several facts that say an attribute the first stands, in whatever order they arrive."""
+"""`keeps = "first"`: of several facts that say an attribute the first counts, in whatever order they arrive."""
 
 from typing import Any
 

@@ -33,7 +33,7 @@ WATER_ONLY = judge_of(promise())
 START = accepted("2021-09-16T09:00")
 
 
-def told(case: Case) -> dict[str, object]:
+def reported(case: Case) -> dict[str, object]:
     """All that a case says."""
     return {name: getattr(case, name) for name in Case.__dataclass_fields__}
 
@@ -47,7 +47,7 @@ def test_any_order_and_any_duplication_give_the_same_cycles_and_judgements(data:
     one, other = histories.settled(given_events), histories.settled(shuffled)
     assert one == other
     assert one == in_order(one)
-    assert [told(case) for case in EVERY_KIND.cases(one)] == [told(case) for case in EVERY_KIND.cases(other)]
+    assert [reported(case) for case in EVERY_KIND.cases(one)] == [reported(case) for case in EVERY_KIND.cases(other)]
     now = data.draw(st.integers(histories.BEGIN, histories.END))
     assert EVERY_KIND.judge(one, now) == EVERY_KIND.judge(other, now)
 

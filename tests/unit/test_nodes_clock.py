@@ -1,4 +1,4 @@
-"""`runs_in`: a clock that runs in some nodes only. Outside them it stands still as in a suspension (rule 4)."""
+"""`runs_in`: a clock that runs in some nodes only. Outside them it is stopped as in a suspension (rule 4)."""
 
 from functools import cache
 
@@ -111,7 +111,7 @@ def test_minutes_outside_the_nodes_are_subtracted_exactly() -> None:
 
 
 def test_a_passage_told_of_late_is_a_late_entry() -> None:
-    """It ended on 09-17, but that was told only when the case was overdue."""
+    """It ended on 09-17, but that was reported only when the case was overdue."""
     end = node_ended("2021-09-17T18:00", "survey", received="2021-09-27T10:00")
     facts = in_order([START, *node("survey", "2021-09-16T09:00"), end, *node("design", "2021-09-27T08:00")])
     closed = in_order([*facts, completed("2021-09-28T09:00")])

@@ -56,7 +56,7 @@ def filled(tallies: dict[TallyKey, Tally]) -> dict[TallyKey, Tally]:
 
 
 class Consumer:
-    """Reads what a partition tells, as the topics keep it: the last word per card and per verdict."""
+    """Reads what a partition publishes, as the topics keep it: the last word per card and per verdict."""
 
     def __init__(self) -> None:
         self.cards: dict[tuple[Any, ...], CardState] = {}
@@ -116,13 +116,15 @@ def test_in_any_order_with_sweeps_at_any_time_a_partition_ends_as_if_judged_once
     fed, consumer = partition(EVERY_KIND, rows), Consumer()
     subjects: dict[bytes, list[Fact]] = {}
     for (key, fact), now in zip(order, instants, strict=True):
-        match data.draw(st.sampled_from(("no sweep", "sweep", "dies before it tells", "dies when it has told"))):
+        match data.draw(
+            st.sampled_from(("no sweep", "sweep", "dies before it publishes", "dies when it has published"))
+        ):
             case "sweep":
                 sweep(fed, now, consumer)
-            case "dies before it tells":
+            case "dies before it publishes":
                 list(fed.sweep(now))
                 fed = partition(EVERY_KIND, rows)
-            case "dies when it has told":
+            case "dies when it has published":
                 for effects in fed.sweep(now):
                     consumer.take(effects)
                 fed = partition(EVERY_KIND, rows)
@@ -225,7 +227,7 @@ def test_time_comes_to_a_case_that_sends_nothing() -> None:
 
 
 def test_time_comes_to_a_node_that_sends_nothing() -> None:
-    """The case has 20 working days, the node two: while catching up its card waits, a new owner tells it again."""
+    """The case has 20 working days, the node two: while catching up its card waits, a new owner publishes it again."""
     roomy, rows = judge_of(promise(limit="20 working_days")), dict[bytes, bytes]()
     fed, consumer = partition(roomy, rows), Consumer()
     survey = node_started("2021-09-16T10:00", "survey", "seals", limit={"amount": 2, "unit": "working_days"})
@@ -250,7 +252,7 @@ def test_time_comes_to_a_node_that_sends_nothing() -> None:
 
 
 def test_the_card_of_a_node_whose_start_is_struck_out_before_it_was_near_is_retracted() -> None:
-    """The correction arrived before the node was near its limit, and was read after its card had been told."""
+    """The correction arrived before the node was near its limit, and was read after its card had been published."""
     fed, consumer = partition(judge_of(promise(limit="20 working_days"))), Consumer()
     survey = node_started("2021-09-16T10:00", "survey", "seals", limit={"amount": 2, "unit": "working_days"})
     for fact in (accepted("2021-09-16T09:00"), survey):
@@ -273,7 +275,7 @@ def test_a_card_of_a_sweep_that_was_cut_off_is_told_again_or_taken_back_by_the_n
     rows: dict[bytes, bytes] = {}
     fed, late = partition(WATER, rows), at("2021-09-24")
     fed.take(KEY, accepted("2021-09-16T09:00"), at("2021-09-16T09:00"))
-    (swept,) = fed.sweep(late)  # told or not: it dies
+    (swept,) = fed.sweep(late)  # published or not: it dies
     (again,) = partition(WATER, dict(rows)).sweep(late)
     assert [card.level for card in swept.cards] == ["red", "yellow"]
     assert again.cards == swept.cards and [each.verdict for each in again.verdicts] == ["missed"]
@@ -289,36 +291,36 @@ def test_what_an_event_brings_that_is_delivered_again_when_its_time_has_come_is_
     late, now = at("2021-09-27T09:00"), at("2021-09-27T09:05")
     done = completed("2021-09-27T09:04", received="2021-09-27T09:00")
     for fact, when in ((accepted("2021-09-16T09:00"), at("2021-09-24")), (done, late), (done, now)):
-        told = fed.take(KEY, fact, when)
-        consumer.take(told)
-    assert told is not None and [verdict.judgement and verdict.judgement.stop for verdict in told.verdicts] == [
+        reported = fed.take(KEY, fact, when)
+        consumer.take(reported)
+    assert reported is not None and [verdict.judgement and verdict.judgement.stop for verdict in reported.verdicts] == [
         done.time
     ]
     assert {card.reason for card in consumer.cards.values()} == {"superseded", "completed"}
 
 
 def test_an_event_that_is_turned_away_brings_nothing_forth_that_its_row_would_then_keep_to_itself() -> None:
-    """Delivered again it is turned away again: what it told first, a worker that died would never have told."""
+    """Delivered again it is refused again: what only its first reading published, a crash would lose."""
     rows: dict[bytes, bytes] = {}
     pair = accepted("2021-09-16T09:00", id="e"), accepted("2021-09-16T09:30", id="e")
-    stands, loser = sorted(pair, key=lambda fact: fact.digest)
+    counts, loser = sorted(pair, key=lambda fact: fact.digest)
     fed, late = partition(WATER, rows), at("2021-09-24")
-    fed.take(KEY, stands, at("2021-09-16T10:00"))
-    told = fed.take(KEY, loser, late)
-    assert told is not None and [away.fact for away in told.rejected] == [loser]
-    assert (told.cards, told.verdicts) == ([], [])
+    fed.take(KEY, counts, at("2021-09-16T10:00"))
+    reported = fed.take(KEY, loser, late)
+    assert reported is not None and [away.fact for away in reported.rejected] == [loser]
+    assert (reported.cards, reported.verdicts) == ([], [])
     (swept,) = partition(WATER, rows).sweep(late)
     assert {card.level for card in swept.cards} == {"red", "yellow"}
     again = partition(WATER, rows).take(KEY, loser, late)
-    assert again is not None and again.cards == swept.cards, "like a duplicate it tells all that stands"
+    assert again is not None and again.cards == swept.cards, "like a duplicate it publishes all that is active"
 
 
 def test_a_redelivered_event_publishes_its_cards_and_rulings_again() -> None:
     fed, late = partition(WATER), accepted("2021-09-16T09:00")
-    told = fed.take(KEY, late, at("2021-10-01"))
+    reported = fed.take(KEY, late, at("2021-10-01"))
     again = fed.take(KEY, late, at("2021-10-01"))
-    assert told is not None and again is not None
-    assert told.cards == again.cards and told.verdicts == again.verdicts
+    assert reported is not None and again is not None
+    assert reported.cards == again.cards and reported.verdicts == again.verdicts
 
 
 def test_a_duplicate_changes_no_tally() -> None:
@@ -387,7 +389,7 @@ def test_of_heartbeats_only_the_last_is_kept() -> None:
     assert partition(WATER, rows, at("2021-09-16T12:00")).last_events == fed.last_events
 
 
-# ---- when a source was last heard of -------------------------------------------------------------------------
+# ---- when a source last reported -------------------------------------------------------------------------
 NOON = at("2021-09-16T12:00")
 EARLY = {"received": "2021-09-16T11:00"}
 LATE = {"received": "2021-09-16T13:00"}
@@ -402,11 +404,11 @@ def test_what_arrives_after_the_clock_is_heard_of_when_the_clock_is_there(
     fed = partition(WATER, rows, NOON)
     for number, when in enumerate((EARLY, LATE, EARLY)):
         fed.take(KEY, of("2021-09-16T10:00", id=f"e{number}", **when), NOON)
-    for now, heard in ((NOON, "2021-09-16T11:00"), (at("2021-09-16T13:00"), "2021-09-16T13:00")):
+    for now, last_reports in ((NOON, "2021-09-16T11:00"), (at("2021-09-16T13:00"), "2021-09-16T13:00")):
         if new_owner:
             fed = partition(WATER, rows, now)
         assert list(fed.sweep(now)) == []
-        assert fed.last_events == {"/units/water": at(heard)}
+        assert fed.last_events == {"/units/water": at(last_reports)}
 
 
 def test_what_arrives_after_the_clock_is_heard_of_though_its_case_is_judged_before_the_sweep() -> None:

@@ -1,4 +1,4 @@
-"""A Grafana is filled with the dashboards once, kept as they are, and told about in sentences."""
+"""A Grafana is filled with the dashboards once, kept as they are, and failures are reported in sentences."""
 
 import json
 from collections import Counter
@@ -154,8 +154,8 @@ def command(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, s
         code = 0
     except SystemExit as end:
         code = int(end.code or 0)
-    told = capsys.readouterr()
-    return code, told.out + told.err
+    output = capsys.readouterr()
+    return code, output.out + output.err
 
 
 def test_the_command_says_what_became_of_each_dashboard(grafana: Grafana, capsys: pytest.CaptureFixture[str]) -> None:

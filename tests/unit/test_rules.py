@@ -176,8 +176,8 @@ def test_durations_are_written_exactly_rounded_up_to_seconds(seconds: float, wri
 
 def test_the_notifier_is_told_by_every_severity_and_by_no_overview(plan: Plan) -> None:
     tree = routing(plan, 1, "http://notifier:1", "/token")
-    told = {receiver["name"] for receiver in tree["receivers"] if receiver.get("webhook_configs")}
-    assert told == set(SEVERITIES)
+    reported = {receiver["name"] for receiver in tree["receivers"] if receiver.get("webhook_configs")}
+    assert reported == set(SEVERITIES)
     assert tree["route"]["group_by"] == ["unit"]
 
 

@@ -195,12 +195,12 @@ def test_all_but_the_bad_events_are_admitted_and_those_for_their_reason() -> Non
             refused[refusal.code.value] += 1
         else:
             assert admitted.key == event.key
-    told = Counter(row.variant for row in rows if row.result is Result.REJECTED)
+    published = Counter(row.variant for row in rows if row.result is Result.REJECTED)
     only_a_case_can_know = {Reason.ID_CONFLICT.value, Reason.BAD_CORRECTION.value}
-    assert refused == {code: n for code, n in told.items() if code not in only_a_case_can_know}
-    assert set(told) == {*REASONS, *only_a_case_can_know}
+    assert refused == {code: n for code, n in published.items() if code not in only_a_case_can_know}
+    assert set(published) == {*REASONS, *only_a_case_can_know}
     needs_more_than_a_file = {Reason.WRONG_KEY.value, Reason.SOURCE_MISMATCH.value}
-    assert set(told) == {reason.value for reason in Reason} - needs_more_than_a_file
+    assert set(published) == {reason.value for reason in Reason} - needs_more_than_a_file
 
 
 def test_an_id_that_contradicts_itself_comes_with_two_payloads() -> None:
@@ -245,9 +245,9 @@ def test_a_silent_source_says_nothing_and_then_all_of_it() -> None:
     quiet, _ = simulated(30, 7)
     silent, _ = simulated(30, 7, {"silence": 1.0})
     end = law().zone.midnight(START.toordinal() + 24)
-    told = Counter(event.key for event in quiet if event.received < end)
-    heard = Counter(event.key for event in silent)
-    assert all(heard[key] >= n for key, n in told.items()), "what was held back comes later, none is lost"
+    published = Counter(event.key for event in quiet if event.received < end)
+    last_reports = Counter(event.key for event in silent)
+    assert all(last_reports[key] >= n for key, n in published.items()), "what was held back comes later, none is lost"
 
     def longest_gap(events: list[Event]) -> int:
         arrivals = [event.received for event in events if event.key.startswith("/units/district-realty")]
@@ -260,8 +260,8 @@ def test_a_source_that_falls_silent_is_never_heard_again() -> None:
     [(source, day)] = small().falls_silent.items()
     events, _ = simulated(60, 7)
     gone = law().zone.midnight(day.toordinal())
-    heard = [event.received for event in events if event.key.startswith(f"{source}\x1f")]
-    assert heard and max(heard) < gone
+    last_reports = [event.received for event in events if event.key.startswith(f"{source}\x1f")]
+    assert last_reports and max(last_reports) < gone
 
 
 def test_late_entries_were_in_time_and_said_after_the_limit() -> None:
@@ -277,7 +277,7 @@ def test_stop_and_go_moves_no_limit() -> None:
     without, with_them = simulated(20, 7)[1], simulated(20, 7, {"stop_and_go": 1.0})[1]
     assert without == with_them
     events = [simulated(20, 7, {"stop_and_go": rate})[0] for rate in (0.0, 1.0)]
-    suspensions = [sum(b'"case.suspended"' in event.line for event in told) for told in events]
+    suspensions = [sum(b'"case.suspended"' in event.line for event in published) for published in events]
     assert suspensions[1] > 5 * suspensions[0]
 
 
@@ -315,7 +315,7 @@ def test_a_case_held_back_was_applied_for_long_before_it_was_accepted() -> None:
 
 
 def days_waited(events: list[Event]) -> list[int]:
-    """Days from application to acceptance of each case, where both were told in that order."""
+    """Days from application to acceptance of each case, where both were reported in that order."""
     applied: dict[str, int] = {}
     waits = []
     for said in contents(events):
@@ -334,9 +334,9 @@ def test_without_a_fault_each_source_writes_down_what_happens_in_its_order() -> 
         if str(said["type"]).startswith("case."):
             of = (str(said["source"]), str(said["subject"]))
             arrivals.setdefault(of, []).append((str(said["time"]), str(said["receivedat"])))
-    for told in arrivals.values():
-        told.sort()
-        assert all(before <= after for (_, before), (_, after) in zip(told, told[1:], strict=False))
+    for published in arrivals.values():
+        published.sort()
+        assert all(before <= after for (_, before), (_, after) in zip(published, published[1:], strict=False))
 
 
 def test_copies_of_a_list_follow_their_master_some_days_later() -> None:

@@ -1,4 +1,4 @@
-"""`kpiwatch status`: what stands beside a figure, and who has open cards."""
+"""`kpiwatch status`: what is shown beside a figure, and who has open cards."""
 
 import io
 

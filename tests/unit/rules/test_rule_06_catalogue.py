@@ -199,7 +199,7 @@ LISTED = judge_of(promise(statistic="share", where={"online": True}, objective="
 
 
 def test_the_plans_own_list_is_the_denominator() -> None:
-    """A code that nobody tells of is missing, not absent from the count; one that is not on the list does not count."""
+    """A code that nobody reports is missing, not absent from the count; one that is not on the list does not count."""
     entries = [
         [upserted("2021-09-16", code="seal", online=True)],
         [upserted("2021-09-16", code="tax", online=False)],

@@ -202,13 +202,13 @@ CHECKED = judge_of(
 
 def test_what_a_clock_that_is_ahead_says_of_the_future_had_not_happened_yet() -> None:
     """The completion arrives four minutes before it happens, the step that it waits for in the minute between."""
-    told = [
+    reported = [
         START,
         completed("2021-09-20T09:04", received="2021-09-20T09:00"),
         milestone("2021-09-18T09:00", "checked", received="2021-09-20T09:03"),
     ]
-    assert outcome(CHECKED, told, END) is Outcome.MET
-    later = [*told[:2], milestone("2021-09-18T09:00", "checked", received="2021-09-20T09:06")]
+    assert outcome(CHECKED, reported, END) is Outcome.MET
+    later = [*reported[:2], milestone("2021-09-18T09:00", "checked", received="2021-09-20T09:06")]
     assert outcome(CHECKED, later, END) is Outcome.LATE_ENTRY
 
 
