@@ -23,7 +23,7 @@ def test_a_good_plan_has_no_problems_and_loads(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", folders("bad"), ids=lambda folder: folder.name)
-def test_a_bad_plan_is_told_everything_at_once(folder: Path) -> None:
+def test_of_a_bad_plan_everything_is_reported_at_once(folder: Path) -> None:
     reported = [str(problem).removeprefix(f"{folder}/") for problem in check_plan(folder, TODAY)]
     assert reported == (folder / "expected.txt").read_text(encoding="utf-8").splitlines()
 

@@ -236,7 +236,7 @@ def test_a_card_yellow_then_red_then_cleared_is_three_notices_and_an_alert_witho
     until("no card at the Alertmanager", lambda: not system.alerts(alertname="CardOpen"))
 
 
-def test_a_silenced_card_is_noted_and_told_when_the_silence_is_lifted(system: System) -> None:
+def test_a_silenced_card_is_noted_and_notified_when_the_silence_is_lifted(system: System) -> None:
     system.it_is("09:05")
     now = datetime.now(UTC)
     silence = {
@@ -300,7 +300,7 @@ def test_nobody_else_reads_the_notices_and_nobody_without_the_token_posts_alerts
     assert answer.status_code == 401
 
 
-def test_a_card_of_the_night_is_told_in_the_morning(system: System) -> None:
+def test_a_card_of_the_night_is_notified_in_the_morning(system: System) -> None:
     system.it_is("20:00")
     card = CARD._replace(case="/units/liangjiang-water W-2021-000999")
     system.publish_card(card)

@@ -153,7 +153,7 @@ def test_a_card_that_ended_while_no_notifier_ran_is_gone_from_the_alertmanager(
     api.close()
 
 
-def test_a_pipeline_that_stands_holds_back_its_symptoms_and_no_missed_promise(plan: Plan, manager: HttpProcess) -> None:
+def test_a_stopped_pipeline_holds_back_its_symptoms_and_no_missed_promise(plan: Plan, manager: HttpProcess) -> None:
     followers = [alert(plan, name) for name in SYMPTOMS]
     fire(
         manager,
@@ -166,7 +166,7 @@ def test_a_pipeline_that_stands_holds_back_its_symptoms_and_no_missed_promise(pl
     holds_back(manager, followers)
 
 
-def test_without_an_exporter_nothing_is_told_but_that_and_the_cards(plan: Plan, manager: HttpProcess) -> None:
+def test_without_an_exporter_nothing_is_notified_but_that_and_the_cards(plan: Plan, manager: HttpProcess) -> None:
     followers = [
         *(alert(plan, name) for name in (*SYMPTOMS, "PipelineDown", "DeadLetterRatioHigh")),
         alert(plan, "KpiMissed", kpi="K06-1", scope="unit", unit=WATER),

@@ -71,7 +71,7 @@ def test_topics_are_made_once_and_checked(broker: Broker) -> None:
     assert topics.check(broker.bootstrap) == []
 
 
-def test_another_number_of_partitions_or_another_setting_is_told(broker: Broker) -> None:
+def test_another_number_of_partitions_or_another_setting_is_reported(broker: Broker) -> None:
     topics.create(broker.bootstrap, 3)
     wrong = topics.check(broker.bootstrap, 4)
     assert len(wrong) == 5

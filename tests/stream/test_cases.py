@@ -162,7 +162,7 @@ def test_what_stays_through_a_rebalance_is_published_under_the_new_epoch(stage: 
     assert (before, stage.counted(), [each.epoch for each in stage.log().progress()]) == ([1, 1, 0], [1, 1, 0], [9])
 
 
-def test_cards_that_stand_are_told_again_by_a_new_owner(stage: Stage, judge: Judge, tmp_path: Path) -> None:
+def test_active_cards_are_published_again_by_a_new_owner(stage: Stage, judge: Judge, tmp_path: Path) -> None:
     stage.take(accepted(0, "A", "2021-09-06T09:00"), accepted(1, "B", "2021-09-06T09:00"))
     stage.at("2021-09-10T12:00")
     stage.tick()
@@ -172,7 +172,7 @@ def test_cards_that_stand_are_told_again_by_a_new_owner(stage: Stage, judge: Jud
     assert levels(stage) == [("A", "red")], "those of B are cleared, and the yellow one of A is superseded"
 
 
-def test_a_sweep_tells_between_its_marked_rows_and_those_that_know_it_and_before_its_progress(stage: Stage) -> None:
+def test_a_sweep_publishes_between_its_marked_rows_and_those_that_know_it_and_before_its_progress(stage: Stage) -> None:
     stage.take(accepted(0, "A", "2021-09-06T09:00"))
     stage.tick()
     stage.delivery.order.clear()
@@ -253,7 +253,7 @@ def test_a_sweep_looks_at_the_time_after_so_many_cases_that_have_nothing_to_tell
     assert [each == now - 1 for each in reached] == [False, False, True]
 
 
-def test_a_redelivered_event_counts_once_and_is_told_again(stage: Stage) -> None:
+def test_a_redelivered_event_counts_once_and_is_published_again(stage: Stage) -> None:
     chunk = [accepted(0, "A", "2021-09-06T09:00"), completed(1, "A", "2021-09-10T10:00")]
     stage.at("2021-09-10T12:00")
     stage.take(*chunk)
@@ -267,7 +267,7 @@ def test_a_redelivered_event_counts_once_and_is_told_again(stage: Stage) -> None
     assert stage.counted() == counted == [1, 0, 0]
 
 
-def test_what_an_event_brings_forth_is_told_behind_its_rows(stage: Stage) -> None:
+def test_what_follows_from_an_event_is_published_behind_its_rows(stage: Stage) -> None:
     """Else a crash in between leaves a card that no row knows: the backlog after it may never raise nor retract it."""
     stage.at("2021-09-10T12:00")
     stage.delivery.order.clear()

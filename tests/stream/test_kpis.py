@@ -378,7 +378,7 @@ def states_at_midnight(published: dict[bytes, dict[str, Any] | None]) -> dict[st
     return {row["unit"]: (row["state_at_midnight"], row["state"]) for row in rows}
 
 
-def test_a_row_says_in_which_state_it_stood_when_the_day_began(stage: Stage) -> None:
+def test_a_row_says_in_which_state_it_was_when_the_day_began(stage: Stage) -> None:
     stage.owner(1, {key(): tally(4, 4)}, NOON - 1)
     assert states_at_midnight(stage.tick())["north"] == ("met", "met")
     stage.read(tally_records.row(0, 1, key(), tally(5, 4)), progress(1, NOON - 1))
@@ -389,7 +389,7 @@ def test_a_row_says_in_which_state_it_stood_when_the_day_began(stage: Stage) -> 
     assert states_at_midnight(stage.tick())["north"] == ("missed", "missed")
 
 
-def test_a_new_owner_knows_from_what_is_published_how_a_row_stood_at_midnight(judge: Judge, tmp_path: Path) -> None:
+def test_a_new_owner_knows_from_what_is_published_the_state_of_a_row_at_midnight(judge: Judge, tmp_path: Path) -> None:
     before = Stage(judge, tmp_path)
     before.owner(1, {key(): tally(4, 4)}, NOON - 1)
     reported = {name: body for name, body in before.tick().items() if body}

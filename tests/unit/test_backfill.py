@@ -74,7 +74,7 @@ def test_the_series_of_a_row_are_those_that_the_exporter_serves_of_it(plan: Plan
     assert found == served and len(found) == 4
 
 
-def test_what_a_row_says_as_of_a_time_stands_at_that_time(plan: Plan, tmp_path: Path) -> None:
+def test_what_a_row_says_as_of_a_time_applies_at_that_time(plan: Plan, tmp_path: Path) -> None:
     found = [
         (float(each.timestamp), each.value)  # type: ignore[arg-type]  # the client has its own kind of timestamp
         for each in samples_of(list(History(plan, MOMENTS, tmp_path).write(ROWS, NO_SIDE_RESULTS)))

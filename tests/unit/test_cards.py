@@ -98,7 +98,7 @@ def test_reclassified_out_of_the_promise_its_card_goes() -> None:
     )
 
 
-def test_a_card_stands_from_the_arrival_of_what_raises_it() -> None:
+def test_a_card_is_active_from_the_arrival_of_what_raises_it() -> None:
     late = accepted("2021-09-16T09:00", received="2021-10-08T10:00")
     assert history(late) == [("red", "10-08T10:00", "", "")]
 
@@ -266,7 +266,7 @@ def test_the_cards_of_a_node_follow_justification_as_those_of_the_case_do() -> N
 
 
 # ---- who must act ----------------------------------------------------------------------------------------
-def test_a_card_that_stands_follows_the_unit_that_holds_the_case() -> None:
+def test_an_active_card_follows_the_unit_that_holds_the_case() -> None:
     def holder(*more: Fact, now: str = "2021-12-01") -> list[tuple[str, str]]:
         return [(card.level, card.unit) for card in card_list(JUDGE, [START, *more], now)]
 
@@ -284,7 +284,7 @@ def test_a_card_that_stands_follows_the_unit_that_holds_the_case() -> None:
     ]
 
 
-def test_a_card_that_stands_says_until_when_there_is_time_now() -> None:
+def test_an_active_card_says_until_when_there_is_time_now() -> None:
     granted = extended("2021-09-23T10:00", 1)
     (card,) = card_list(JUDGE, [START, granted], "2021-09-24T10:00")
     assert (card.level, card.raised_at, card.due_at) == ("yellow", at("2021-09-23"), end_of("2021-09-24"))
@@ -318,7 +318,7 @@ def test_a_card_once_raised_never_vanishes_and_its_past_does_not_change(facts: l
 
 
 @given(histories.facts(), st.integers(histories.BEGIN, histories.END))
-def test_of_one_promise_and_cycle_one_card_stands_at_a_time(facts: list[Fact], now: int) -> None:
+def test_of_one_promise_and_cycle_one_card_is_active_at_a_time(facts: list[Fact], now: int) -> None:
     held = [card[:3] for card in cards(EVERY_KIND, facts, now) if card.cleared_at is None]
     assert len(held) == len(set(held))
 
@@ -331,7 +331,7 @@ def test_a_quiet_opinion_has_no_cards(facts: list[Fact], now: int) -> None:
 
 
 @given(histories.facts(), st.integers(histories.BEGIN, histories.END), st.integers(histories.BEGIN, histories.END))
-def test_who_looks_back_counts_the_cards_that_stood_then(facts: list[Fact], then: int, now: int) -> None:
+def test_who_looks_back_counts_the_cards_active_then(facts: list[Fact], then: int, now: int) -> None:
     """What a backfill counts for a day is what the exporter would have counted on it."""
     then, now = sorted((then, now))
     stood_then = sorted((card.kpi, card.unit, card.level) for card in cards(EVERY_KIND, facts, then) if kept(card))

@@ -207,7 +207,7 @@ def test_a_soft_one_is_red_a_working_day_later_and_an_accepted_reason_excuses() 
     assert outcome(judge, [*SIGNED, *reason, END], "2022-01-01") is Outcome.JUSTIFIED
 
 
-def test_a_payment_told_after_the_limit_and_dated_before_it_is_a_late_entry() -> None:
+def test_a_payment_reported_after_the_limit_and_dated_before_it_is_a_late_entry() -> None:
     late = paid("2021-10-19", received="2021-10-25")
     assert outcome(PREPAID, in_order([*SIGNED, late]), "2021-11-01") is Outcome.LATE_ENTRY
     in_time = paid("2021-10-19", received="2021-10-20T12:00")

@@ -120,7 +120,7 @@ def test_two_answers_are_not_written_to_one_file(tmp_path: Path) -> None:
     check_sinks({"--out": Path("/dev/null"), "--cards": Path("/dev/null")})
 
 
-def test_what_cannot_be_written_is_told_before_any_work(tmp_path: Path) -> None:
+def test_what_cannot_be_written_is_reported_before_any_work(tmp_path: Path) -> None:
     assert "there is no folder" in refusal({"--out": tmp_path / "nowhere" / "v.csv"})
     assert "is a folder" in refusal({"--out": tmp_path})
     assert "write /dev/stdout" in refusal({"--out": Path("-")})

@@ -203,7 +203,7 @@ def test_every_state_is_shown_by_a_sign_and_a_word_of_its_own(language: Language
 
 
 @each_dashboard
-def test_no_colour_stands_without_a_sign_and_words(dashboard: Json) -> None:
+def test_no_colour_is_without_a_sign_and_words(dashboard: Json) -> None:
     signed = re.compile(r"^[✗!?⏸~…∅✓→▲■] .+")
     for mapped in found(dashboard, "mappings"):
         results = [result for one in mapped for result in one["options"].values()]

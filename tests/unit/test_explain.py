@@ -86,7 +86,7 @@ def test_a_reported_figure_is_explained_by_what_it_adds() -> None:
     assert output(judge, reported("2021-11-01", 9, 10)).cycles == ()
 
 
-def test_an_entry_that_a_promise_does_not_count_is_told_why() -> None:
+def test_of_an_entry_that_a_promise_does_not_count_the_reason_is_reported() -> None:
     judge = judge_of(
         promise(
             kind="catalogue", select={"active": True}, where={"online": True}, collection="catalogue",
@@ -275,7 +275,7 @@ def test_a_clock_never_runs_backwards(first: Instant, second: Instant, since: In
 
 
 # ---- what happened -----------------------------------------------------------------------------------------
-def test_corrections_are_told_with_what_they_did() -> None:
+def test_corrections_are_reported_with_what_they_did() -> None:
     wrong, done = milestone("2021-10-12", "surveyed"), completed("2021-10-20T09:00")
     struck = correction("2021-10-13", wrong, None)
     first = correction("2021-10-21", done, completed("2021-10-15T09:00"))
@@ -329,7 +329,7 @@ def test_promises_of_the_same_item_say_why_they_are_silent() -> None:
     assert silent["SMALL"].missing == (("size", "small", "large"),)
 
 
-def test_anomalies_and_events_to_come_are_told() -> None:
+def test_anomalies_and_events_to_come_are_reported() -> None:
     facts = (accepted("2021-10-11T09:00"), completed("2021-10-10T09:00"), completed("2021-12-01T09:00"))
     explanation = output(judge_of(promise()), *facts, now="2021-11-01")
     assert explanation.later == 1

@@ -248,7 +248,7 @@ def test_quarantined_cases_are_counted_by_unit_until_they_are_released(exporter:
     assert exporter.value("kpi_exporter_unreadable_records_total", topic="case.quarantine") == 1
 
 
-def test_a_signal_stands_beside_the_values_and_goes_with_its_record(exporter: Exporter) -> None:
+def test_a_signal_is_beside_the_values_and_goes_with_its_record(exporter: Exporter) -> None:
     key = b"signal|backdated|/units/liangjiang-water|-"
     reported = {"signal": "backdated", "unit": "/units/liangjiang-water", "item": "-", "n": "3", "of": "40", "mean": ""}
     exporter.snapshot.take(topics.KPI_VALUES, key, orjson.dumps(reported))
@@ -319,7 +319,7 @@ def test_rows_that_a_worker_lost_in_its_changelog_are_unreadable_records(exporte
     assert exporter.value("kpi_exporter_unreadable_records_total", topic=CASES_CHANGELOG) == 3
 
 
-def test_of_two_owners_of_a_partition_the_later_one_tells_the_progress(exporter: Exporter) -> None:
+def test_of_two_owners_of_a_partition_the_later_one_reports_the_progress(exporter: Exporter) -> None:
     exporter.progress(0, 2_000_000, {}, epoch=5)
     exporter.progress(0, 9_000_000, {}, epoch=4)
     assert exporter.value("kpi_sweep_timestamp_seconds", partition="0") == 2

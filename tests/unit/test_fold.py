@@ -90,7 +90,7 @@ def test_the_same_pair_and_payload_is_a_duplicate() -> None:
     assert insert([START], START).outcome is Insertion.DUPLICATE
 
 
-def test_of_a_duplicate_the_earliest_arrival_stands() -> None:
+def test_of_a_duplicate_the_earliest_arrival_counts() -> None:
     late = START._replace(received=START.received + 1)
     assert insert([late], START).facts == [START]
     assert insert([START], late).facts == [START]
@@ -102,7 +102,7 @@ def test_the_same_id_of_another_source_is_another_event() -> None:
 
 
 @given(st.permutations([START._replace(digest=digest, received=START.received + n) for n, digest in enumerate("cab")]))
-def test_of_a_conflict_the_smallest_digest_stands_in_any_order(events: list[Fact]) -> None:
+def test_of_a_conflict_the_smallest_digest_counts_in_any_order(events: list[Fact]) -> None:
     (kept,) = histories.settled(events)
     assert kept.digest == "a"
 

@@ -135,21 +135,21 @@ def test_yellow_then_red_then_done_are_three_notices(desk: Desk) -> None:
     assert desk.notified() == [[("yellow", "raised")], [("red", "raised"), ("yellow", "ended")], [("red", "ended")]]
 
 
-def test_the_same_card_again_tells_nothing(desk: Desk) -> None:
+def test_the_same_card_again_notifies_nobody(desk: Desk) -> None:
     for _ in range(3):
         desk.card(YELLOW)
         desk.wait()
     assert desk.notified() == [[("yellow", "raised")]]
 
 
-def test_a_card_repeated_faster_than_notices_are_collected_is_told_all_the_same(desk: Desk) -> None:
+def test_a_card_repeated_faster_than_notices_are_collected_is_notified_all_the_same(desk: Desk) -> None:
     for _ in range(4):
         desk.card(YELLOW)
         desk.wait(0.2)
     assert desk.notified() == [[("yellow", "raised")]]
 
 
-def test_after_a_restart_nothing_is_told_again_and_nothing_is_forgotten(desk: Desk) -> None:
+def test_after_a_restart_nothing_is_notified_again_and_nothing_is_forgotten(desk: Desk) -> None:
     desk.card(YELLOW)
     desk.wait()
     desk.restart()
@@ -175,13 +175,13 @@ def test_a_card_raised_again_after_it_was_cleared_is_news(desk: Desk) -> None:
 MOVED = RED._replace(unit="sino-french-water")
 
 
-def units_told(desk: Desk) -> list[tuple[str, list[tuple[str, str]]]]:
+def units_notified(desk: Desk) -> list[tuple[str, list[tuple[str, str]]]]:
     """Of each notice: to whom, and level and status of its subjects."""
     units = [notice["unit"] for notice in desk.notices() if notice["outcome"] == "delivered"]
     return list(zip(units, desk.notified(), strict=True))
 
 
-def test_a_card_that_moves_to_another_unit_is_told_to_that_one_and_its_end_to_whoever_holds_it(desk: Desk) -> None:
+def test_a_card_that_moves_to_another_unit_is_notified_to_that_one_and_its_end_to_whoever_holds_it(desk: Desk) -> None:
     desk.card(RED)
     desk.wait()
     for _ in range(2):
@@ -189,14 +189,14 @@ def test_a_card_that_moves_to_another_unit_is_told_to_that_one_and_its_end_to_wh
         desk.wait()
     desk.card(COMPLETED._replace(unit=MOVED.unit))
     desk.wait()
-    assert units_told(desk) == [
+    assert units_notified(desk) == [
         ("liangjiang-water", [("red", "raised")]),
         ("sino-french-water", [("red", "raised")]),
         ("sino-french-water", [("red", "ended")]),
     ]
 
 
-def test_after_a_restart_a_card_that_moved_is_not_told_again_and_the_move_is_not_forgotten(desk: Desk) -> None:
+def test_after_a_restart_a_card_that_moved_is_not_notified_again_and_the_move_is_not_forgotten(desk: Desk) -> None:
     desk.card(RED)
     desk.wait()
     desk.restart()
@@ -206,27 +206,29 @@ def test_after_a_restart_a_card_that_moved_is_not_told_again_and_the_move_is_not
         desk.restart()
         desk.card(card)
         desk.wait()
-    assert [unit for unit, _ in units_told(desk)] == ["liangjiang-water", "sino-french-water"]
+    assert [unit for unit, _ in units_notified(desk)] == ["liangjiang-water", "sino-french-water"]
 
 
-def test_a_card_that_moves_before_anybody_was_told_is_told_to_its_new_unit_only(desk: Desk) -> None:
+def test_a_card_that_moves_before_anybody_was_notified_is_notified_to_its_new_unit_only(desk: Desk) -> None:
     desk.card(RED, MOVED)
     desk.wait()
-    assert units_told(desk) == [("sino-french-water", [("red", "raised")])]
+    assert units_notified(desk) == [("sino-french-water", [("red", "raised")])]
 
 
 def test_a_card_raised_again_is_news_to_every_unit_that_knew_of_it(desk: Desk) -> None:
     for card in (RED, MOVED, COMPLETED._replace(unit=MOVED.unit), MOVED, RED):
         desk.card(card)
         desk.wait()
-    assert [(unit, notified[0][1]) for unit, notified in units_told(desk)][2:] == [
+    assert [(unit, notified[0][1]) for unit, notified in units_notified(desk)][2:] == [
         ("sino-french-water", "ended"),
         ("sino-french-water", "raised"),
         ("liangjiang-water", "raised"),
     ]
 
 
-def test_a_card_that_moves_under_a_silence_is_noted_for_each_unit_and_its_end_is_told_all_the_same(desk: Desk) -> None:
+def test_a_card_that_moves_under_a_silence_is_noted_for_each_unit_and_its_end_is_notified_all_the_same(
+    desk: Desk,
+) -> None:
     desk.card(RED)
     desk.wait()
     desk.held = {card_id(NUMBERING.of(RED), "red"): ["silence-1"]}
@@ -239,10 +241,10 @@ def test_a_card_that_moves_under_a_silence_is_noted_for_each_unit_and_its_end_is
     ]
     desk.card(RED, COMPLETED)
     desk.wait(60)
-    assert units_told(desk)[1:] == [("liangjiang-water", [("red", "ended")])]
+    assert units_notified(desk)[1:] == [("liangjiang-water", [("red", "ended")])]
 
 
-def test_the_time_at_which_a_card_was_first_told_stays_when_it_moves(desk: Desk) -> None:
+def test_the_time_at_which_a_card_was_first_notified_stays_when_it_moves(desk: Desk) -> None:
     desk.card(RED)
     desk.wait()
     first = dict(desk.delivery.ledger.raised_at)
@@ -252,7 +254,7 @@ def test_the_time_at_which_a_card_was_first_told_stays_when_it_moves(desk: Desk)
     assert desk.delivery.ledger.raised_at == first != {}
 
 
-def test_what_came_and_went_before_anybody_was_told_is_no_news(desk: Desk) -> None:
+def test_what_came_and_went_before_anybody_was_notified_is_no_news(desk: Desk) -> None:
     desk.card(RED, COMPLETED)
     desk.wait()
     assert desk.notices() == []
@@ -350,7 +352,7 @@ def test_the_end_of_a_card_that_moved_unnoticed_goes_to_the_unit_that_got_the_no
     desk.wait()
     desk.card(MOVED, COMPLETED._replace(unit=MOVED.unit))
     desk.wait()
-    assert units_told(desk) == [("liangjiang-water", [("red", "raised")]), ("liangjiang-water", [("red", "ended")])]
+    assert units_notified(desk) == [("liangjiang-water", [("red", "raised")]), ("liangjiang-water", [("red", "ended")])]
     assert desk.notices()[-1]["subjects"][0]["unit"] == MOVED.unit
 
 
@@ -451,7 +453,7 @@ def test_a_page_waits_for_no_opening_hours(desk: Desk) -> None:
     assert desk.notified() == [[("PipelineDown", "raised")], [("PipelineDown", "ended")]]
 
 
-def test_an_alert_is_told_when_it_fires_and_when_it_ends_and_not_when_it_is_repeated(desk: Desk) -> None:
+def test_an_alert_is_notified_when_it_fires_and_when_it_ends_and_not_when_it_is_repeated(desk: Desk) -> None:
     for alert in (MISSED, MISSED, RESOLVED, RESOLVED, MISSED):
         desk.alert(alert)
         desk.wait()
@@ -459,7 +461,7 @@ def test_an_alert_is_told_when_it_fires_and_when_it_ends_and_not_when_it_is_repe
     assert statuses == ["raised", "ended", "raised"]
 
 
-def test_a_silenced_card_is_noted_and_told_when_the_silence_ends(desk: Desk) -> None:
+def test_a_silenced_card_is_noted_and_notified_when_the_silence_ends(desk: Desk) -> None:
     id = card_id(NUMBERING.of(RED), "red")
     desk.held = {id: ["silence-1"]}
     desk.card(RED)
@@ -471,7 +473,7 @@ def test_a_silenced_card_is_noted_and_told_when_the_silence_ends(desk: Desk) -> 
     assert desk.notified() == [[("red", "raised")]]
 
 
-def test_a_card_cleared_under_a_silence_is_never_told(desk: Desk) -> None:
+def test_a_card_cleared_under_a_silence_is_never_notified(desk: Desk) -> None:
     desk.held = {card_id(NUMBERING.of(RED), "red"): ["silence-1"]}
     desk.card(RED)
     desk.wait()

@@ -192,7 +192,7 @@ def test_between_two_due_times_nothing_changes(data: st.DataObject) -> None:
 
 
 @given(st.data())
-def test_a_backlog_is_told_by_the_first_sweep_after_it(data: st.DataObject) -> None:
+def test_a_backlog_is_published_by_the_first_sweep_after_it(data: st.DataObject) -> None:
     feed = data.draw(histories.feeds(subjects=2))
     fed, consumer = partition(EVERY_KIND), Consumer()
     fed.catching_up = True
@@ -271,7 +271,7 @@ def test_a_card_whose_holder_changed_is_published_with_its_new_unit() -> None:
     assert fed.take(KEY, node_started("2021-09-27T10:00", "works", "seals"), at("2021-09-27T10:00")) is None
 
 
-def test_a_card_of_a_sweep_that_was_cut_off_is_told_again_or_taken_back_by_the_next_owner() -> None:
+def test_a_card_of_a_sweep_that_was_cut_off_is_published_again_or_taken_back_by_the_next_owner() -> None:
     rows: dict[bytes, bytes] = {}
     fed, late = partition(WATER, rows), at("2021-09-24")
     fed.take(KEY, accepted("2021-09-16T09:00"), at("2021-09-16T09:00"))
@@ -285,7 +285,7 @@ def test_a_card_of_a_sweep_that_was_cut_off_is_told_again_or_taken_back_by_the_n
     assert [each.verdict for each in early.verdicts] == [RETRACTED]
 
 
-def test_what_an_event_brings_that_is_delivered_again_when_its_time_has_come_is_told_whole() -> None:
+def test_what_an_event_brings_that_is_delivered_again_when_its_time_has_come_is_published_whole() -> None:
     """A completion of a clock four minutes ahead takes no effect at first; again when it does, before a sweep."""
     fed, consumer = partition(WATER), Consumer()
     late, now = at("2021-09-27T09:00"), at("2021-09-27T09:05")
@@ -344,7 +344,7 @@ def late_entries(of: CasePartition) -> int:
     return sum(tally.cells[9] for key, tally in of.tallies.items() if key.kpi == "P")
 
 
-def test_of_a_conflict_the_smaller_digest_stands_and_the_other_is_turned_away() -> None:
+def test_of_a_conflict_the_smaller_digest_counts_and_the_other_is_refused() -> None:
     one = accepted("2021-09-16T09:00", id="e")
     other = accepted("2021-09-17T09:00", id="e")
     smaller, greater = sorted((one, other), key=lambda fact: fact.digest)
@@ -397,7 +397,7 @@ LATE = {"received": "2021-09-16T13:00"}
 
 @pytest.mark.parametrize("of", [accepted, heartbeat])
 @pytest.mark.parametrize("new_owner", [False, True])
-def test_what_arrives_after_the_clock_is_heard_of_when_the_clock_is_there(
+def test_what_arrives_after_the_clock_counts_as_a_report_when_the_clock_is_there(
     of: Callable[..., Fact], new_owner: bool
 ) -> None:
     rows: dict[bytes, bytes] = {}
@@ -411,7 +411,7 @@ def test_what_arrives_after_the_clock_is_heard_of_when_the_clock_is_there(
         assert fed.last_events == {"/units/water": at(last_reports)}
 
 
-def test_what_arrives_after_the_clock_is_heard_of_though_its_case_is_judged_before_the_sweep() -> None:
+def test_what_arrives_after_the_clock_counts_as_a_report_though_its_case_is_judged_before_the_sweep() -> None:
     fed = partition(WATER)
     fed.take(KEY, accepted("2021-09-16T10:00", **LATE), NOON)
     later = at("2021-09-16T14:00")
@@ -430,7 +430,7 @@ def test_a_heartbeat_that_has_not_arrived_leaves_nothing_behind_when_it_has() ->
 
 
 @given(st.data())
-def test_at_every_moment_a_source_was_last_heard_of_when_the_replay_says(data: st.DataObject) -> None:
+def test_at_every_moment_the_last_report_of_a_source_is_that_of_the_replay(data: st.DataObject) -> None:
     """Events of one id are left out: of them a later arrival may be taken back."""
     watched = [Source(id=name, units=("*",), usual_delay="1 working_days") for name in (WATER_SOURCE, SEALS)]
     judge = judge_of(promise(), sources=watched)
@@ -475,7 +475,7 @@ def test_a_sweep_judges_at_most_so_many_cases_also_where_they_have_nothing_to_te
     assert left == [3, 1, 0]
 
 
-def test_rows_judged_by_another_plan_are_judged_again_and_what_changed_is_told() -> None:
+def test_rows_judged_by_another_plan_are_judged_again_and_what_changed_is_published() -> None:
     rows: dict[bytes, bytes] = {}
     fed = partition(WATER, rows)
     consumer = Consumer()
@@ -490,7 +490,7 @@ def test_rows_judged_by_another_plan_are_judged_again_and_what_changed_is_told()
     assert filled(renewed.tallies) == {} or all(key.kpi != "P" for key in filled(renewed.tallies))
 
 
-def test_what_a_redelivered_event_tells_amid_a_chunk_is_taken_back_at_its_end() -> None:
+def test_what_a_redelivered_event_publishes_amid_a_chunk_is_taken_back_at_its_end() -> None:
     """A completion that makes a late entry of a miss, the acceptance again, and the completion is struck out."""
     fed, consumer, now = partition(WATER), Consumer(), at("2021-09-27")
     start, done = accepted("2021-09-16T09:00"), completed("2021-09-17T09:00", received="2021-09-26T09:00")

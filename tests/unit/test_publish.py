@@ -116,7 +116,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("status", "body", "kind", "sentence"), REFUSALS, ids=[str(one[0]) for one in REFUSALS])
-def test_a_refusal_is_told_in_a_sentence_with_its_remedy(
+def test_a_refusal_is_reported_in_a_sentence_with_its_remedy(
     grafana: Grafana, status: int, body: Json | str, kind: type[PublishFailed], sentence: str
 ) -> None:
     grafana.refusal = (status, body)

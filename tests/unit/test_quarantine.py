@@ -271,7 +271,7 @@ def test_a_promise_without_any_other_case_is_stale_and_not_without_data() -> Non
     )  # fmt: skip
 
 
-def test_its_card_stays_as_it_stood_before_the_event_that_cannot_be_read() -> None:
+def test_its_card_stays_as_it_was_before_the_event_that_cannot_be_read() -> None:
     fed, reader = partition(poisoned(WATER)), Reader()
     before = at("2021-09-20")
     reader.take(fed.take(KEY, BEGUN, before))
@@ -344,7 +344,7 @@ def test_one_poisoned_case_does_not_keep_the_others_of_its_chunk() -> None:
     assert fed.tallies[TallyKey("P", "works", "-", day("2021-09-14"))].cells[TallyField.MET] == 1
 
 
-def test_while_it_catches_up_a_case_is_marked_at_once_and_told_of_by_the_first_sweep() -> None:
+def test_while_it_catches_up_a_case_is_marked_at_once_and_reported_by_the_first_sweep() -> None:
     rows: dict[bytes, bytes] = {}
     fed, reader = partition(poisoned(WATER), rows), Reader()
     fed.catching_up = True
@@ -355,7 +355,7 @@ def test_while_it_catches_up_a_case_is_marked_at_once_and_told_of_by_the_first_s
     assert set(reader.quarantined) == {KEY}
 
 
-def test_an_event_delivered_again_tells_again_that_its_case_is_quarantined_or_was() -> None:
+def test_an_event_delivered_again_publishes_again_that_its_case_is_quarantined_or_was() -> None:
     fed = partition(poisoned(WATER))
     fed.take(KEY, BEGUN._replace(id=BAD), LATER)
     again = fed.take(KEY, BEGUN._replace(id=BAD), LATER)

@@ -48,7 +48,7 @@ def test_a_quotation_may_run_over_a_line_break_but_not_leave_out_a_word() -> Non
     assert not text.quotes("免费发放 电子营业执照")
 
 
-def test_a_misquotation_is_told_where_it_departs() -> None:
+def test_a_misquotation_is_reported_where_it_departs() -> None:
     text = PlanText("小型项目供水接入时间不超过4个工作日")
     assert text.departure("小型项目供水接入用时") == "after “小型项目供水接入” the plan goes on “时间不超过4个工作日”"
     assert text.departure("甲乙丙") == "no part of it is there"

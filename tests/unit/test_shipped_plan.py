@@ -106,7 +106,7 @@ def established(seal_at: str) -> list[Fact]:
 
 
 @pytest.mark.parametrize("kpi", ["K02-2", "K03-1"])
-def test_what_its_source_tells_as_late_as_usual_is_no_late_entry(kpi: str) -> None:
+def test_what_its_source_reports_as_late_as_usual_is_no_late_entry(kpi: str) -> None:
     assert outcome(JUDGE, established("2021-09-16T16:00"), "2021-10-01", kpi) is Outcome.MET
 
 

@@ -256,7 +256,7 @@ def test_a_silent_source_says_nothing_and_then_all_of_it() -> None:
     assert longest_gap(silent) >= DAY_US
 
 
-def test_a_source_that_falls_silent_is_never_heard_again() -> None:
+def test_a_source_that_falls_silent_never_reports_again() -> None:
     [(source, day)] = small().falls_silent.items()
     events, _ = simulated(60, 7)
     gone = law().zone.midnight(day.toordinal())

@@ -52,7 +52,7 @@ def test_a_ratio_is_of_the_sums_and_not_the_mean_of_ratios() -> None:
     assert shown(BY_VALUE, [of(50, 100), of(0, 900)]) == ("0.05", "2", "untargeted")
 
 
-def test_a_part_of_what_nobody_tells_the_whole_of_does_not_swell_the_ratio() -> None:
+def test_a_part_of_what_nobody_reports_the_whole_of_does_not_swell_the_ratio() -> None:
     found = row(BY_VALUE, [of(100, 1000), of(500, None)], "2021-10-01")
     assert (found.value, found.n, found.unmeasured_n) == ("0.1", "1", "1")
     assert row(BY_VALUE, [of(100, 1000), of(None, 1000)], "2021-10-01").value == "0.05"

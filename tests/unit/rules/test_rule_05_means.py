@@ -134,7 +134,7 @@ def test_an_open_case_is_as_old_as_if_it_were_completed_now(measure: str, starts
     assert figure([[each] for each in opened]).censored == figure([[each, end] for each in opened]).value
 
 
-def test_means_are_of_net_time_and_gross_time_stands_beside() -> None:
+def test_means_are_of_net_time_and_gross_time_is_beside() -> None:
     stops = judge_of(promise(kind="case_mean", measure="working_days", clock_stops=("hearing",), minimum_n=1))
     case = [accepted("2021-09-22T09:00"), suspended("2021-09-27T10:00"), resumed("2021-10-09T10:00")]
     found = row(stops, [[*case, completed("2021-10-20T09:00")]], "2021-11-01")

@@ -94,7 +94,7 @@ def test_a_period_that_nobody_reports_is_unmeasured() -> None:
     assert row(ONE_SOURCE, [], "2021-12-01", unit="seals").unmeasured_n == "3"
 
 
-def test_how_much_is_unmeasured_is_told_by_periods_not_by_what_they_count() -> None:
+def test_how_much_is_unmeasured_is_reported_by_periods_not_by_what_they_count() -> None:
     reports = [[reported("2021-10-01", 10**6, 10**6, "2021-09")]]
     assert row(ONE_SOURCE, reports, "2021-10-15").state == "unmeasured"
 

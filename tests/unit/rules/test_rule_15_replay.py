@@ -37,7 +37,7 @@ def test_a_replay_gives_the_same_bytes_and_no_notice(data: st.DataObject) -> Non
     assert consumer.notices == reported
 
 
-def test_a_source_is_heard_of_the_same_after_its_partition_changed_hands() -> None:
+def test_a_source_has_the_same_last_report_after_its_partition_changed_hands() -> None:
     judge, now = judge_of(promise()), at("2021-09-30")
     rows: dict[bytes, bytes] = {}
     before = CasePartition(judge, rows, loads=orjson.loads, dumps=orjson.dumps)
