@@ -116,7 +116,7 @@ def units(page: Page, counted: str, *, whole: bool) -> Variable:
 
 
 def _labels(name: str, label: str, series: str, of: str) -> QueryVariable:
-    # not label_values: a Prometheus that reads another one's samples is told no labels
+    # not label_values: a Prometheus that reads another one's samples gives no labels
     return _query(name, label, f"query_result(count by ({of}) ({series}))").regex(f'/{of}="(?<value>[^"]+)"/')
 
 

@@ -67,7 +67,7 @@ def _cards(page: Page) -> Panel:
         Figure(f"▲ {page.say('黄牌', 'yellow')}", counted(f'{CARDS}{{level="yellow"}}'), colour=YELLOW_CARD),
         Figure(f"■ {page.say('红牌', 'red')}", counted(f'{CARDS}{{level="red"}}'), colour=RED_CARD),
     ]
-    return stat(page, Frame(page.say("在办红黄牌", "Cards that stand"), Place(24, 4)), figures)
+    return stat(page, Frame(page.say("在办红黄牌", "Active cards"), Place(24, 4)), figures)
 
 
 def _alerts(page: Page) -> Panel:

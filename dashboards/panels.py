@@ -230,7 +230,7 @@ def graph(page: Page, frame: Frame, figures: Sequence[Figure]) -> Panel:
 
 
 def timeline(page: Page, frame: Frame, expr: str, legend: str) -> Panel:
-    """States over time, a line per series; the word stands in the bar."""
+    """States over time, a line per series; the word is in the bar."""
     panel = statetimeline.Panel().title(frame.title).span(frame.place.width).height(frame.place.height)
     panel = panel.description(_with_time_axis(page, frame.about)).datasource(DATASOURCE)
     panel = panel.with_target(prometheus_builder.Dataquery().ref_id("A").expr(expr).range().legend_format(legend))

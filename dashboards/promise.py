@@ -110,9 +110,9 @@ def _doubts(page: Page) -> Panel:
     ]
     about = page.say(
         "能否相信这个数值：哪些办件的时钟停过、被延期、撤回、补录或没有数据。",
-        "Whether the figure can be believed: whose clock stood still, what was extended, withdrawn, entered late.",
+        "Whether the figure can be believed: whose clock was stopped, what was extended, withdrawn, entered late.",
     )
-    return stat(page, Frame(page.say("可信度", "What stands behind it"), Place(24, 5), about), figures)
+    return stat(page, Frame(page.say("可信度", "Reliability of the figure"), Place(24, 5), about), figures)
 
 
 def _course(page: Page) -> Panel:

@@ -1,7 +1,7 @@
 """Fills a Grafana that exists with the dashboards, a folder per language; the only module that knows Grafana's API.
 
-PublishFailed          what it tells stands in its text: place, reason, remedy
-├── WrongAddress       there is no Grafana there, or it does not let us in: mend the address or the token
+PublishFailed          its text gives place, reason, remedy
+├── WrongAddress       there is no Grafana there, or it does not let us in: correct the address or the token
 ├── PublishRefused     Grafana does not take a dashboard
 └── GrafanaUnavailable it does not answer, or fails itself: try again
 """
@@ -77,7 +77,7 @@ def publish(
     A second time changes nothing; what was changed by hand is put right. `token`: of a service account that may edit.
     `dry_run`: only says what would happen. Raises a PublishFailed.
     """
-    with _told_in_sentences(url), _grafana(url, token) as grafana:
+    with _as_publish_failed(url), _grafana(url, token) as grafana:
         found: list[Published] = []
         for language, of_language in dashboards.items():
             folder, title = FOLDERS[language]
@@ -108,12 +108,12 @@ def _grafana(url: str, token: str) -> Iterator[GrafanaFace]:
 
 
 @contextlib.contextmanager
-def _told_in_sentences(url: str) -> Iterator[None]:
-    """What the client and the network raise, as what a user is told."""
+def _as_publish_failed(url: str) -> Iterator[None]:
+    """What the client and the network raise, as a sentence for the user."""
     try:
         yield
     except GrafanaException as error:
-        raise _told(url, error) from error
+        raise _failure_of(url, error) from error
     except (requests.exceptions.InvalidJSONError, KeyError, TypeError) as error:
         # of a page that is no JSON the client looks for a key in the text
         raise WrongAddress(
@@ -123,7 +123,7 @@ def _told_in_sentences(url: str) -> Iterator[None]:
         raise GrafanaUnavailable(f"{url}: no answer ({type(error).__name__}). Is it running?") from error
 
 
-def _told(url: str, error: GrafanaException) -> PublishFailed:
+def _failure_of(url: str, error: GrafanaException) -> PublishFailed:
     status = int(error.status_code)
     match status:
         case 401:

@@ -63,7 +63,7 @@ def promises(page: Page, frame: Frame, unit: str, only: str = "") -> Panel:
 
 
 def changed(page: Page, frame: Frame) -> Panel:
-    """What stands differently in the district now than when the plan's day began."""
+    """The promises whose state is another one now than when the plan's day began."""
     title = page.label("title")
     before = f"{UNIT_STATE_AT_MIDNIGHT}{{unit{DISTRICT}}}"
     now = f"{UNIT_RANK}{{unit{DISTRICT}}} and on (kpi, unit, window) {before}"
@@ -79,7 +79,7 @@ def changed(page: Page, frame: Frame) -> Panel:
 
 
 def units(page: Page, place: Place) -> Panel:
-    """Units by what stands against them."""
+    """Units by the number of bad states."""
     title = page.label("title")
     cards = f'max by (kpi, unit, level) ({metrics.CARDS_OPEN.name}{{level="%s"}})'
     missed = f"count by (unit) ({UNIT_RANK}{{unit{ANY_UNIT}}} == 1)"
@@ -102,7 +102,7 @@ def units(page: Page, place: Place) -> Panel:
 
 
 def standings(page: Page, frame: Frame, standing: str) -> Panel:
-    """Where units stand with promises, the worst first. `standing`: ranks by kpi, unit and window."""
+    """The state of each unit's promises, the worst first. `standing`: ranks by kpi, unit and window."""
     title, state = page.label("title"), page.say("状态", "State")
     columns = [
         Column(state, of_units(standing, title), shown="state", links=unit_link(page)),

@@ -25,7 +25,7 @@ class Published(NamedTuple):
 def published(
     events: Path, plan: Path, now: Instant, as_of: str, folder: Path, *, workers: Iterable[str] = ("cases-1", "cases-2")
 ) -> Published:
-    """Starts a broker and workers whose clock stands at `now`, feeds them the file, asks `kpiwatch values`, and ends
+    """Starts a broker and workers whose clock shows `now`, feeds them the file, asks `kpiwatch values`, and ends
     them. RuntimeError if the system does not get there."""
     broker = Broker.start(folder / "kafka", cache=Settings.from_environment().cache)
     try:

@@ -46,21 +46,21 @@ def admitted(sample: Sample, plan: Plan) -> list[tuple[bytes, Fact]]:
     return [(each.key.encode(), each.fact) for each in found]
 
 
-def verdict(judge: Judge, promise: Promise, sample: Sample, told: Iterable[tuple[bytes, Fact]]) -> Verdict:
-    """What a judge says of a promise when all of a sample has been told, as of the sample's time."""
+def verdict(judge: Judge, promise: Promise, sample: Sample, reported: Iterable[tuple[bytes, Fact]]) -> Verdict:
+    """What a judge says of a promise when all of a sample has been published, as of the sample's time."""
     partition = CasePartition(judge, {}, loads=orjson.loads, dumps=CODEC.dumps)
     now = sample.as_of - 1
-    for key, fact in told:
+    for key, fact in reported:
         partition.take(key, fact, now)
     facts: dict[bytes, list[Fact]] = {}
-    for key, fact in told:
+    for key, fact in reported:
         facts.setdefault(key, []).append(fact)
     judged = [
         each for mine in facts.values() for each in judge.judge(sorted(mine, key=lambda f: f[:4]), now).judgements
     ]
     outcomes = [str(each.outcome) for each in judged if each.kpi == promise.key]
-    heard = dict.fromkeys(judge.plan.sources, now)
-    rows = Valuer(judge).rows(partition.tallies, sample.as_of, heard, kpis={promise.key})
+    last_reports = dict.fromkeys(judge.plan.sources, now)
+    rows = Valuer(judge).rows(partition.tallies, sample.as_of, last_reports, kpis={promise.key})
     row = next(
         (
             row
@@ -73,4 +73,4 @@ def verdict(judge: Judge, promise: Promise, sample: Sample, told: Iterable[tuple
 
 
 SHARED = Path(__file__).parents[2] / "shared" / "plan"
-"""The catalogue of the plan's promises, where the repository stands beside it."""
+"""The catalogue of the plan's promises, where the repository is beside it."""

@@ -104,9 +104,9 @@ class History:
         """The blocks of all rows (sorted, so that the moments of a series follow one another), in order of time.
 
         `side_results`: the side results of each moment; `before`: the rows of the midnight before the first."""
-        stood = {row[:_IDENTITY]: row for row in before}
+        previous = {row[:_IDENTITY]: row for row in before}
         for identity, same in groupby(rows, key=lambda row: row[:_IDENTITY]):
-            self._put(list(self._of_rows(same, stood.get(identity))))
+            self._put(list(self._of_rows(same, previous.get(identity))))
         assert [side.as_of for side in side_results] == list(self._moments)
         self._put([(side.as_of, one) for side in side_results for one in self._of_moment(side, recomputed)])
         for block in sorted({_block(moment) for moment in self._moments}):

@@ -1,4 +1,4 @@
-"""A running Prometheus as a store of history: what stood in a range is deleted before its blocks are put in.
+"""A running Prometheus as a store of history: what is in a range is deleted before its blocks are put in.
 
 Putting the same days in twice leaves what putting them in once does.
 """

@@ -19,7 +19,7 @@ try:
     from services.cli.failure import Failure, failure_of
     from services.domain.intake.visible_text import LINES, visible
     from services.process import atomic_file
-    from services.process.interrupts import heeded
+    from services.process.interrupts import ending_on_signals
 except KeyboardInterrupt:  # these take a moment
     sys.exit(130)
 
@@ -57,7 +57,7 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and end the process with its exit code. No traceback reaches the user."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    with heeded() as interrupts:
+    with ending_on_signals() as interrupts:
         try:
             _run(given)
         except KeyboardInterrupt:

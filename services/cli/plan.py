@@ -49,7 +49,7 @@ def check(
 ) -> None:
     """Say everything that is wrong with a plan, by file and line."""
     day = today.date() if today else datetime.now(ZoneInfo("Asia/Shanghai")).date()
-    problems = [problem for problem in check_plan(folder, day) if not (lock and _is_mended_by_lock(problem))]
+    problems = [problem for problem in check_plan(folder, day) if not (lock and _is_fixed_by_write_lock(problem))]
     out = _console()
     if problems:
         _print_problems(problems, out)
@@ -111,7 +111,7 @@ def schema(
     say(json.dumps(known if kind is None else known[kind], ensure_ascii=False, indent=2))
 
 
-def _is_mended_by_lock(problem: Problem) -> bool:
+def _is_fixed_by_write_lock(problem: Problem) -> bool:
     return problem.sentence.endswith("run with --write-lock")
 
 

@@ -97,7 +97,7 @@ class Page:
             late = fact.received - fact.time
             if late >= 60 * MINUTE_US:
                 detail.append(f"\n到达 arrived {clock(fact.received, self._zone)}", style="dim")
-            if entry.status is not FactStatus.STANDS:
+            if entry.status is not FactStatus.COUNTS:
                 detail.append(f"\n{self._status_of(entry)}", style="yellow")
             struck = "strike" if entry.status in (FactStatus.STRUCK_OUT, FactStatus.CORRECTED) else ""
             name = rank.event_type.removeprefix("case.")

@@ -70,7 +70,7 @@ EVENT_NAMES = {
 STATUS_WORDS = {
     FactStatus.STRUCK_OUT: Title(zh="已删除", en="STRUCK OUT"),
     FactStatus.CORRECTED: Title(zh="已更正", en="CORRECTED"),
-    FactStatus.HOLDS: Title(zh="有效", en="it holds"),
+    FactStatus.APPLIES: Title(zh="有效", en="it applies"),
     FactStatus.OVERRULED: Title(zh="被后来的更正取代", en="overruled by a later correction"),
     FactStatus.WAITING: Title(zh="所更正的事件未到", en="waits for the event that it corrects"),
     FactStatus.REFUSED: Title(zh="不接受对更正的更正", en="REFUSED: it corrects a correction"),

@@ -18,7 +18,7 @@ from services.messaging import topics
 from services.messaging.reader import BrokerUnavailable, Record, TopicReader
 from services.messaging.records.fields import log_unreadable
 from services.process.clock import Clock
-from services.process.http_server import serve_beside
+from services.process.http_server import run_with_http_server
 from services.process.logs import complain, start_logging
 from services.process.settings import Settings, SettingsError
 
@@ -51,7 +51,7 @@ def serve(settings: Settings, plan: Plan, now: Callable[[], Instant]) -> None:
 
         thread = threading.Thread(target=read, name="reader", daemon=True)
         app = exporter_app(registry, alive=thread.is_alive, ready=lambda: reader.caught_up)
-        serve_beside(thread, ending, app, settings.host, settings.exporter_port)
+        run_with_http_server(thread, ending, app, settings.host, settings.exporter_port)
 
 
 def main() -> int:

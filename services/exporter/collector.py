@@ -1,6 +1,6 @@
 """The custom collector: what a scrape gets. It keeps nothing, so a removed key leaves no stale series.
 
-A metric is one function of a `Look`, with `@exported(METRIC)` above it. Metrics of which each record brings several
+A metric is one function of a `ScrapeInput`, with `@exported(METRIC)` above it. Metrics with several samples a record
 (value rows, signals, sources, the plan) come from `services/names/samples.py`.
 """
 
@@ -34,12 +34,12 @@ class Counts:
     """Topic → records not read yet."""
     events: int | None
     """Events ever appended; None while that is not known: a counter must not seem to start at 0 again."""
-    letters: int | None
+    dead_letters: int | None
     """Dead letters ever appended, likewise."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ScrapeInput:
     """Everything that one scrape is made of; the clock is read once."""
 
     now: Instant
@@ -48,14 +48,14 @@ class Look:
     working_time: WorkingTime
 
 
-EXPORTED: dict[Metric, Callable[[Look], Figures]] = {}
+EXPORTED: dict[Metric, Callable[[ScrapeInput], Figures]] = {}
 """Metric → its figures, in the order of a scrape."""
 
 
-def exported(metric: Metric) -> Callable[[Callable[[Look], Figures]], Callable[[Look], Figures]]:
+def exported(metric: Metric) -> Callable[[Callable[[ScrapeInput], Figures]], Callable[[ScrapeInput], Figures]]:
     """Export a metric: the function below gives its figures."""
 
-    def register(figures: Callable[[Look], Figures]) -> Callable[[Look], Figures]:
+    def register(figures: Callable[[ScrapeInput], Figures]) -> Callable[[ScrapeInput], Figures]:
         EXPORTED[metric] = figures
         return figures
 
@@ -63,83 +63,83 @@ def exported(metric: Metric) -> Callable[[Callable[[Look], Figures]], Callable[[
 
 
 @exported(metrics.CARDS_OPEN)
-def _cards(look: Look) -> Figures:
-    return look.scrape.cards.items()
+def _cards(given: ScrapeInput) -> Figures:
+    return given.scrape.cards.items()
 
 
 @exported(metrics.VERDICTS)
-def _verdicts(look: Look) -> Figures:
-    return look.scrape.verdicts.items()
+def _verdicts(given: ScrapeInput) -> Figures:
+    return given.scrape.verdicts.items()
 
 
 @exported(metrics.QUARANTINED)
-def _quarantined(look: Look) -> Figures:
-    return _by_label({NO_UNIT: 0} | look.scrape.quarantined)
+def _quarantined(given: ScrapeInput) -> Figures:
+    return _by_label({NO_UNIT: 0} | given.scrape.quarantined)
 
 
 @exported(metrics.CLOCK)
-def _clock(look: Look) -> Figures:
-    return _one(look.now / _SECOND_US)
+def _clock(given: ScrapeInput) -> Figures:
+    return _one(given.now / _SECOND_US)
 
 
 @exported(metrics.WORKING_HOURS)
-def _working_hours(look: Look) -> Figures:
-    return _one(float(look.working_time.is_open(look.now)))
+def _working_hours(given: ScrapeInput) -> Figures:
+    return _one(float(given.working_time.is_open(given.now)))
 
 
 @exported(metrics.CALENDAR_END)
-def _calendar_end(look: Look) -> Figures:
-    return _one(look.working_time.published_through / _SECOND_US)
+def _calendar_end(given: ScrapeInput) -> Figures:
+    return _one(given.working_time.published_through / _SECOND_US)
 
 
 @exported(metrics.WATERMARK)
-def _watermark(look: Look) -> Figures:
-    return _one(look.scrape.watermark or None)
+def _watermark(given: ScrapeInput) -> Figures:
+    return _one(given.scrape.watermark or None)
 
 
 @exported(metrics.SWEEP)
-def _sweep(look: Look) -> Figures:
-    return _by_partition(look, lambda progress: progress.swept_to / _SECOND_US)
+def _sweep(given: ScrapeInput) -> Figures:
+    return _by_partition(given, lambda progress: progress.swept_to / _SECOND_US)
 
 
 @exported(metrics.STREAM_LAG)
-def _stream_lag(look: Look) -> Figures:
-    return _by_partition(look, lambda progress: progress.lag)
+def _stream_lag(given: ScrapeInput) -> Figures:
+    return _by_partition(given, lambda progress: progress.lag)
 
 
 @exported(metrics.EVENTS)
-def _events(look: Look) -> Figures:
-    return _one(look.counts.events)
+def _events(given: ScrapeInput) -> Figures:
+    return _one(given.counts.events)
 
 
 @exported(metrics.DEAD_LETTERS)
-def _dead_letters(look: Look) -> Figures:
-    return _by_label(look.scrape.dead_letters)
+def _dead_letters(given: ScrapeInput) -> Figures:
+    return _by_label(given.scrape.dead_letters)
 
 
 @exported(metrics.DEAD_LETTER_RECORDS)
-def _dead_letter_records(look: Look) -> Figures:
-    return _one(look.counts.letters)
+def _dead_letter_records(given: ScrapeInput) -> Figures:
+    return _one(given.counts.dead_letters)
 
 
 @exported(metrics.EXPORTER_LAG)
-def _exporter_lag(look: Look) -> Figures:
-    return _by_label(look.counts.lag)
+def _exporter_lag(given: ScrapeInput) -> Figures:
+    return _by_label(given.counts.lag)
 
 
 @exported(metrics.ROWS_HIDDEN)
-def _rows_hidden(look: Look) -> Figures:
-    return _by_label({"outside_plan": 0, "over_budget": 0} | look.scrape.hidden)
+def _rows_hidden(given: ScrapeInput) -> Figures:
+    return _by_label({"outside_plan": 0, "over_budget": 0} | given.scrape.hidden)
 
 
 @exported(metrics.WORKER_FAILURES)
-def _worker_failures(look: Look) -> Figures:
-    return (((each.stage, each.worker), each.times) for each in look.scrape.failures)
+def _worker_failures(given: ScrapeInput) -> Figures:
+    return (((each.stage, each.worker), each.times) for each in given.scrape.failures)
 
 
 @exported(metrics.UNREADABLE)
-def _unreadable(look: Look) -> Figures:
-    return _by_label(look.scrape.unreadable)
+def _unreadable(given: ScrapeInput) -> Figures:
+    return _by_label(given.scrape.unreadable)
 
 
 def _one(value: float | None) -> Figures:
@@ -152,8 +152,8 @@ def _by_label(values: Mapping[str, float]) -> Figures:
     return (((label,), value) for label, value in values.items())
 
 
-def _by_partition(look: Look, figure: Callable[[Progress], float]) -> Figures:
-    return (((str(number),), figure(progress)) for number, progress in sorted(look.scrape.progress.items()))
+def _by_partition(given: ScrapeInput, figure: Callable[[Progress], float]) -> Figures:
+    return (((str(number),), figure(progress)) for number, progress in sorted(given.scrape.progress.items()))
 
 
 class PlanCollector(Collector):
@@ -172,16 +172,16 @@ class PlanCollector(Collector):
 
     def collect(self) -> Iterator[Family]:
         """All families."""
-        look = Look(self._now(), self._snapshot.scrape(), self._counts(), self._working_time)
+        given = ScrapeInput(self._now(), self._snapshot.scrape(), self._counts(), self._working_time)
         for metric in (*metrics.ROW_METRICS.values(), metrics.STATE, metrics.STATE_AT_MIDNIGHT):
-            yield _of_samples(metric, look.scrape.rows.get(metric.name, []))
+            yield _of_samples(metric, given.scrape.rows.get(metric.name, []))
         for metric in (*metrics.FORECAST_METRICS.values(), metrics.SIGNAL, metrics.SIGNAL_OF):
-            yield _of_samples(metric, look.scrape.signals.get(metric.name, []))
+            yield _of_samples(metric, given.scrape.signals.get(metric.name, []))
         yield from self._of_plan
-        last_events = _last_events(look.scrape.progress.values())
-        yield from _families(source_samples(self._plan, self._working_time, last_events, look.now))
+        last_events = _last_events(given.scrape.progress.values())
+        yield from _families(source_samples(self._plan, self._working_time, last_events, given.now))
         for metric, figures in EXPORTED.items():
-            yield _family(metric, figures(look))
+            yield _family(metric, figures(given))
 
 
 def _last_events(progress: Iterable[Progress]) -> dict[str, Instant]:

@@ -10,7 +10,7 @@ from services.process.http_server import add_health
 
 
 def exporter_app(registry: CollectorRegistry, alive: Callable[[], bool], ready: Callable[[], bool]) -> FastAPI:
-    """`alive`: records are being read; `ready`: everything that stood in the topics at the start has been."""
+    """`alive`: records are being read; `ready`: everything that was in the topics at the start has been."""
     app = FastAPI(title="kpiwatch exporter", openapi_url=None)
 
     @app.get("/metrics")

@@ -67,8 +67,8 @@ def _section(promise: Promise, plan: Plan, law: Law, *, alone: bool) -> Iterator
     if promise.notes:
         yield from ("**说明 Notes.** " + " ".join(promise.notes.split()), "")
     yield from _choices(promise)
-    yield from _heading("谁收到通知", "Who is told", alone)
-    yield from table(("", ""), _told(promise, plan))
+    yield from _heading("谁收到通知", "Who is notified", alone)
+    yield from table(("", ""), _recipients(promise, plan))
     yield from _heading("来源须报送什么", "What a source sends", alone)
     yield from _vocabulary(promise, plan)
     yield from _heading("样例", "Sample events", alone)
@@ -153,7 +153,7 @@ def _clock(promise: CasePromise) -> Iterator[tuple[str, str]]:
         yield "到期 Matures", matures.isoformat()
     elif matures is not None:
         yield "到期 Matures", _MATURED_BY[matures]
-    yield "中止事由 Clock stands still for", _codes(promise.clock_stops) or "无 none"
+    yield "中止事由 Clock is stopped for", _codes(promise.clock_stops) or "无 none"
     if promise.clock.runs_in:
         yield "只在环节内计时 Clock runs in", _codes(promise.clock.runs_in)
 
@@ -178,7 +178,7 @@ def _codes(codes: Iterable[str]) -> str:
 
 
 # ---- who ---------------------------------------------------------------------------------------------------
-def _told(promise: Promise, plan: Plan) -> Iterator[tuple[str, str]]:
+def _recipients(promise: Promise, plan: Plan) -> Iterator[tuple[str, str]]:
     yield "牵头单位 Lead", _units(promise.lead, plan)
     if promise.responsible:
         yield "责任单位 Responsible", _units(promise.responsible, plan)

@@ -82,10 +82,10 @@ class ChildProcess:
 
     def _give_up(self, reason: str, remedy: str) -> NoReturn:
         raise PartUnavailable(
-            self.name, f"{reason}; its last words:\n{self.last_words()}\n", f"{remedy} (log: {self.log})"
+            self.name, f"{reason}; the end of its log:\n{self.log_tail()}\n", f"{remedy} (log: {self.log})"
         )
 
-    def last_words(self, lines: int = 12) -> str:
+    def log_tail(self, lines: int = 12) -> str:
         """The end of its log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 

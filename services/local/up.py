@@ -92,7 +92,7 @@ def forget(settings: Settings, console: Console) -> int:
 
 
 @dataclass
-class _Kept:
+class _SupervisedPart:
     """A part that is kept running."""
 
     child: ChildProcess
@@ -123,7 +123,7 @@ class _System:
         self.interrupted = interrupted
         self.clock = Clock.from_settings(settings)
         self.plan: Plan = load_plan(settings.plan)
-        self.children: list[_Kept] = []
+        self.children: list[_SupervisedPart] = []
         self.kept: float | None = None
         """When the simulated clock was last written down; None before it runs."""
 
@@ -187,9 +187,9 @@ class _System:
         kept = self._keep(start, part)
         supervisor.wait_until_ready(part, kept.child, self.settings, self._look_up)
 
-    def _keep(self, start: Callable[[], ChildProcess], part: supervisor.Part | None = None) -> _Kept:
+    def _keep(self, start: Callable[[], ChildProcess], part: supervisor.Part | None = None) -> _SupervisedPart:
         """Start a process that is started again when it ends, and stopped with the rest."""
-        kept = _Kept(start(), start, part)
+        kept = _SupervisedPart(start(), start, part)
         self.children.append(kept)
         self.running.callback(lambda: kept.child.stop())
         return kept
@@ -290,7 +290,7 @@ class _System:
             elif time.monotonic() - kept.started > _WELL_SECONDS:
                 kept.deaths = 0
 
-    def _revive(self, kept: _Kept) -> None:
+    def _revive(self, kept: _SupervisedPart) -> None:
         name, now = kept.child.name, time.monotonic()
         if kept.again_at is None:
             delay = _DELAYS[min(kept.deaths, len(_DELAYS) - 1)]
@@ -306,7 +306,7 @@ class _System:
             with self._unless_unavailable():
                 kept.child = kept.start()
 
-    def _dying(self, kept: _Kept) -> str:
+    def _dying(self, kept: _SupervisedPart) -> str:
         return "" if kept.part is None else supervisor.dying(kept.part, self.settings)
 
     def _down(self) -> str:

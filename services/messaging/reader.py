@@ -77,7 +77,7 @@ class TopicReader:
 
     @property
     def caught_up(self) -> bool:
-        """Whether all topics are there and what stood in them when they were first seen has been read."""
+        """Whether all topics are there and what was in them when they were first seen has been read."""
         if self._first_ends is None:
             return False
         return all(self._next.get(partition, 0) >= end for partition, end in self._first_ends.items())

@@ -65,7 +65,7 @@ class TallyLog:
         key = key or b""
         if value is None:
             self._superseded.pop(key, None)  # removed already: only what no longer counts ever is
-            self._mended(key)
+            self._no_longer_damaged(key)
             return ""
         try:
             self._take(decode(key, value))
@@ -94,7 +94,7 @@ class TallyLog:
             else:
                 self._damaged.setdefault(owner, set()).add(key)
 
-    def _mended(self, key: bytes) -> None:
+    def _no_longer_damaged(self, key: bytes) -> None:
         if self._damaged and (owner := owner_of_row(key)) in self._damaged:
             self._damaged[owner].discard(key)
             if not self._damaged[owner]:
@@ -116,7 +116,7 @@ class TallyLog:
             self._ignored.setdefault(partition, set()).add(record_key)  # a frozen worker's: the partition is claimed
             return
         key, tally = row.decode()
-        self._mended(record_key)
+        self._no_longer_damaged(record_key)
         rows = self._waiting if complete == epoch else self._rows
         rows.setdefault((partition, epoch), {})[key] = record_key, tally  # also an empty one: its record is in the log
 

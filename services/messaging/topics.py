@@ -1,5 +1,5 @@
-"""The topics: what each holds, how it is keyed, how long it is kept. They are made by `kpiwatch topics` and never by a
-worker; a worker that finds another number of partitions does not start.
+"""The topics: what each holds and how long it is kept. Their keys are in `records`. They are made by `kpiwatch topics`
+and never by a worker; a worker that finds another number of partitions does not start.
 """
 
 import struct
@@ -36,8 +36,6 @@ class Topic:
     """One topic as it must be."""
 
     name: str
-    key: str
-    """What its records are keyed by, in words."""
     partitions: int
     settings: Mapping[str, str] = field(default_factory=dict)
     """Kafka's own settings of the topic; what is not named is the broker's."""
@@ -51,7 +49,7 @@ LARGEST_RECORD: Final = 2_000_000
 _TAKES: Final = "max.message.bytes"
 _TAKES_ROWS: Final = {_TAKES: str(2 << 20)}
 _TAKES_BATCHES: Final = {_TAKES: str(1 << 20)}
-"""At least. Of `case.events` it is the broker's: a source's record that is too large for it is the source's to mend."""
+"""At least. Of `case.events` it is the broker's: a record that is too large for it is for the source to correct."""
 
 _COMPACTED: Final = {"cleanup.policy": "compact"}
 _FOR_EVER: Final = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
@@ -69,13 +67,11 @@ def topics(partitions: int) -> tuple[Topic, ...]:
         # pass over such a batch.
         Topic(
             CASE_EVENTS,
-            "owner U+001F subject",
             partitions,
             _FOR_EVER | {"message.timestamp.type": "LogAppendTime", "compression.type": "uncompressed"},
         ),
         Topic(
             DEAD_LETTER,
-            "topic|partition|offset of the original, or its payload hash where its case turned it away",
             1,
             {
                 "cleanup.policy": "delete",
@@ -91,27 +87,24 @@ def topics(partitions: int) -> tuple[Topic, ...]:
         # must find both.
         Topic(
             CASES_CHANGELOG,
-            "owner U+001F subject",
             partitions,
             _COMPACTED | _TAKES_ROWS | {"min.compaction.lag.ms": str(_DAY_MS)},
         ),
         Topic(
             KPI_TALLIES,
-            "kpi|unit|item|day|source partition",
             1,
             _COMPACTED | _TAKES_BATCHES | {"segment.bytes": str(64 * 1024 * 1024)},
         ),
         Topic(
             KPI_VALUES,
-            "kpi|variant|unit|item|window",
             1,
             _COMPACTED | _TAKES_BATCHES | {"segment.bytes": str(16 * 1024 * 1024)},
         ),
-        Topic(ALERT_CARDS, "kpi|case|cycle|node|level", partitions, _COMPACTED | _TAKES_BATCHES),
-        Topic(CASE_VERDICTS, "kpi|case|cycle", partitions, _COMPACTED | _TAKES_BATCHES),
-        Topic(CASE_QUARANTINE, "owner U+001F subject", partitions, _COMPACTED | _TAKES_BATCHES),
+        Topic(ALERT_CARDS, partitions, _COMPACTED | _TAKES_BATCHES),
+        Topic(CASE_VERDICTS, partitions, _COMPACTED | _TAKES_BATCHES),
+        Topic(CASE_QUARANTINE, partitions, _COMPACTED | _TAKES_BATCHES),
         # Workers that die again and again of one cause; null once one has worked well.
-        Topic(WORKER_FAILURES, "worker", 1, _COMPACTED | _TAKES_BATCHES),
+        Topic(WORKER_FAILURES, 1, _COMPACTED | _TAKES_BATCHES),
     )
 
 
@@ -204,7 +197,7 @@ def _problems(topic: Topic, partitions: int | None, settings: Mapping[str, str])
     if partitions != topic.partitions:
         yield (
             f"{name} has {partitions} partitions and must have {topic.partitions}: "
-            "another number is a migration, since every key would move (docs/decisions)"
+            "another number is a migration, since every key would move: see docs/partitions.md"
         )
     for setting, value in topic.settings.items():
         if not _is_met(setting, settings.get(setting), value):

@@ -36,13 +36,13 @@ DENOMINATOR = _of_row("kpi_denominator", "Denominator of a ratio: matured cases,
 LOWER = _of_row("kpi_interval_lower", "Lower end of the Wilson interval of a ratio.")
 UPPER = _of_row("kpi_interval_upper", "Upper end of the Wilson interval of a ratio.")
 OPEN_OVERDUE = _of_row("kpi_open_overdue_cases", "Open cases past their limit.")
-SUSPENDED_SHARE = _of_row("kpi_suspended_share", "Share of cases whose clock stood still for a time.")
+SUSPENDED_SHARE = _of_row("kpi_suspended_share", "Share of cases whose clock was stopped for a time.")
 EXTENDED_SHARE = _of_row("kpi_extended_share", "Share of cases with an approved extension.")
 WITHDRAWN_SHARE = _of_row("kpi_withdrawn_share", "Share of cases withdrawn before their limit.")
 JUSTIFIED = _of_row("kpi_justified_cases", "Cases outside the denominator because a reason was accepted.")
 LATE_ENTRY = _of_row("kpi_late_entry_cases", "Misses turned into hits by what arrived after the limit; unconfirmed.")
 UNMEASURED = _of_row("kpi_unmeasured_cases", "Cases whose source did not report the fact that would judge them.")
-MEAN_GROSS = _of_row("kpi_mean_gross", "Mean with the time included during which the clock stood still.")
+MEAN_GROSS = _of_row("kpi_mean_gross", "Mean with the time included during which the clock was stopped.")
 P50 = _of_row("kpi_p50", "Median of the durations.")
 P95 = _of_row("kpi_p95", "95th percentile of the durations.")
 
@@ -92,7 +92,7 @@ FORECAST_METRICS: dict[str, Metric] = {
 
 STATE_AT_MIDNIGHT = Metric(
     "kpi_state_at_midnight",
-    "1 for the state in which the promise stood when the day of the plan's clock began, where it is another one now.",
+    "1 for the state of the promise when the day of the plan's clock began, where it is another one now.",
     (*ROW_LABELS, "state"),
 )
 """What changed today. Not an offset of `kpi_state`: a simulated day has no fixed length in Prometheus' time."""

@@ -26,7 +26,7 @@ from services.notifier.lost_ends import Asking, LostEnds
 from services.notifier.notice_subject import Numbering, card_id, of_alert, of_card
 from services.notifier.webhook import notifier_app
 from services.process.clock import Clock
-from services.process.http_server import serve_beside
+from services.process.http_server import run_with_http_server
 from services.process.logs import complain, start_logging
 from services.process.secret_file import kept_secret
 from services.process.settings import Settings, SettingsError
@@ -154,7 +154,7 @@ def serve(settings: Settings, plan: Plan, clock: Clock) -> None:
         ending = threading.Event()
         thread = threading.Thread(target=notifier.run, args=(ending,), name="delivery", daemon=True)
         app = notifier_app(notifier.accepted.accept, thread.is_alive, ready=lambda: notifier.caught_up, token=token)
-        serve_beside(thread, ending, app, settings.host, settings.notifier_port)
+        run_with_http_server(thread, ending, app, settings.host, settings.notifier_port)
 
 
 def main() -> int:

@@ -10,7 +10,7 @@ Missing data is no end. Nothing is concluded
   takes at most a minute. One whose Prometheus was started again lists less until holding alerts are restored, which
   takes a minute more (`--rules.alert.for-grace-period`). So an alert has ended if no answer of 2 minutes lists it;
 - across a gap: no answer, an error, an answer of another form, or an answer that comes late because this process
-  stood still. The 2 minutes begin anew;
+  was stopped. The 2 minutes begin anew;
 - from an answer without the alert `Watchdog`, which is always active: no Prometheus sends to this Alertmanager;
 - from an answer with the alert `ExporterDown`, and for a while after it: no exporter, no figures, and so no alerts
   about them. The Alertmanager holds back their ends for this very reason. Later they take their hold time to fire

@@ -29,7 +29,7 @@ def _answer(yes: bool, good: str, bad: str) -> Response:
     return Response(f"{good if yes else bad}\n", status_code=200 if yes else 503, media_type="text/plain")
 
 
-def serve_beside(work: threading.Thread, ending: threading.Event, app: FastAPI, host: str, port: int) -> None:
+def run_with_http_server(work: threading.Thread, ending: threading.Event, app: FastAPI, host: str, port: int) -> None:
     """Start the work and answer requests until SIGTERM or Ctrl-C. Then set `ending`, which the work watches."""
     work.start()
     try:

@@ -40,7 +40,7 @@ class Interrupts:
 
 
 @contextlib.contextmanager
-def heeded() -> Iterator[Interrupts]:
+def ending_on_signals() -> Iterator[Interrupts]:
     """Within the block such a signal raises KeyboardInterrupt, and after the block the process ends. Signals that the
     shell told the process to ignore (`nohup`, `&`) stay ignored."""
     interrupts = Interrupts()

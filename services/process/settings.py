@@ -38,7 +38,7 @@ class Settings(BaseModel):
     bootstrap: str = "127.0.0.1:19092"
     """Where Kafka answers: host:port, several separated by commas."""
     partitions: Annotated[int, Field(ge=1, le=1024)] = 8
-    """Partitions of case.events and of the changelogs of the cases worker; to change it is a migration."""
+    """Partitions of case.events and of the changelog of the cases; to change it is a migration: docs/partitions.md."""
 
     # Stream workers
     worker: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=100)] = "worker-1"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from services.domain.history.capacity import FULL_CASE, LARGEST_CASE, take_beyond
+from services.domain.history.capacity import FULL_CASE, LARGEST_CASE, take_out_overflow
 from services.domain.history.corrections import Identity, applied_corrections
 from services.domain.history.fact_set import contract_order
 from services.domain.intake.facts import Fact, FactType
@@ -21,8 +21,8 @@ def facts_of(records: Sequence[SpilledFact], rejected: list[Rejected]) -> list[F
     for record in records:
         has_rejected |= keep(facts, fact_of(record)).rejected is not None
         if len(facts) > 2 * LARGEST_CASE:  # each is compared with all
-            has_rejected |= bool(take_beyond(facts))
-    has_rejected |= len(facts) > 1 and bool(take_beyond(facts))
+            has_rejected |= bool(take_out_overflow(facts))
+    has_rejected |= len(facts) > 1 and bool(take_out_overflow(facts))
     bad = {(fact.source, fact.id) for fact in refused_corrections(facts)}
     if has_rejected or bad:
         rejected += _rejected(records, facts, bad)
@@ -46,7 +46,7 @@ def _rejected(records: Sequence[SpilledFact], facts: Sequence[Fact], bad: set[Id
     return found
 
 
-def right_at_once(facts: Sequence[Fact]) -> list[Fact]:
+def as_if_corrected_on_arrival(facts: Sequence[Fact]) -> list[Fact]:
     """As if each correction had arrived together with its event: the one that applies counts from the arrival of the
     event on."""
     targets = {(fact.source, fact.id): fact for fact in facts if fact.type != FactType.CORRECTION}

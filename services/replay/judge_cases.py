@@ -17,7 +17,7 @@ from services.domain.results.side_results import Issued
 from services.domain.results.verdicts import VerdictState
 from services.domain.sums.tally import Contribution, Tally, TallyKey
 from services.domain.time.zone import Instant
-from services.replay.case_facts import facts_of, right_at_once
+from services.replay.case_facts import as_if_corrected_on_arrival, facts_of
 from services.replay.spill_files import RECEIVED, SOURCE, Rejected, SpilledFact, is_heartbeat
 
 
@@ -87,7 +87,7 @@ class PeriodJudge:
         as_corrected: bool = False,
     ) -> None:
         """`with_issued`: count the cards and verdicts, too, and note the last event of every source;
-        `as_corrected`: see `right_at_once`."""
+        `as_corrected`: see `as_if_corrected_on_arrival`."""
         self._as_corrected = as_corrected
         self._judge = SafeJudge(judge)
         self._zone = judge.law.zone
@@ -113,7 +113,7 @@ class PeriodJudge:
     def _as_wanted(self, facts: list[Fact]) -> Sequence[Fact]:
         if self._as_corrected:
             with suppress(Exception):  # what cannot be read shows when it is judged
-                return right_at_once(facts)
+                return as_if_corrected_on_arrival(facts)
         return facts
 
     def _case(self, key: str, facts: Sequence[Fact], judged: Judged) -> None:
@@ -134,15 +134,15 @@ class PeriodJudge:
                 period = max(period + 1, bisect_left(moments, opinion.next_at))
             else:
                 break
-        if not course.quiet:
+        if not course.nothing_to_publish:
             self._add_cards(key, facts, course, judged)
-        if course.trouble is not None:
-            judged.quarantined.append(QuarantinedCase(case_name(key), *course.trouble))
+        if course.quarantine is not None:
+            judged.quarantined.append(QuarantinedCase(case_name(key), *course.quarantine))
 
     def _add(self, opinion: Opinion, facts: Sequence[Fact], period: int, course: "_Course", judged: Judged) -> None:
         """Add what a case is from one period on to that period, as the difference to what it was before."""
-        course.quiet = course.quiet and opinion.quiet
-        course.trouble = opinion.quarantine or course.trouble
+        course.nothing_to_publish = course.nothing_to_publish and opinion.nothing_to_publish
+        course.quarantine = opinion.quarantine or course.quarantine
         after = [each.contribution() for each in opinion.judgements if each.cells]
         if after != course.contributions:
             delta = judged.deltas[period]
@@ -151,13 +151,13 @@ class PeriodJudge:
             course.contributions = after
         if self._with_issued:
             verdicts, of_verdicts = self._judge.verdicts(opinion, facts, self._moments[period])
-            course.trouble = course.trouble or of_verdicts
+            course.quarantine = course.quarantine or of_verdicts
             course.verdicts = self._count_verdicts(course.verdicts, verdicts, judged.issued[period])
 
     def _add_cards(self, key: str, facts: Sequence[Fact], course: "_Course", judged: Judged) -> None:
         if self._with_cards:
             cards, of_cards = self._judge.cards(facts, self._moments[-1])
-            course.trouble = course.trouble or of_cards
+            course.quarantine = course.quarantine or of_cards
             judged.cards += [written_card(card, key, self._zone) for card in cards]
         if self._with_issued:
             self._count_cards(facts, judged.issued)
@@ -206,8 +206,8 @@ class _Course:
     """What it contributes from the last judged period on."""
     verdicts: list[Issued] = field(default_factory=list)
     """The verdicts that hold from then on."""
-    quiet: bool = True
-    trouble: Quarantine | None = None
+    nothing_to_publish: bool = True
+    quarantine: Quarantine | None = None
     """The last one, if it could not be judged once."""
 
 

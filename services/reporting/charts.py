@@ -124,7 +124,7 @@ def _write(axes: Axes, cell: Shown, colour: str, place: _Place) -> None:
 
 
 def _labels(points: Sequence[Point], threshold: Line | None) -> list[tuple[float, Shown, str]]:
-    """What is written beside the line, the most telling first: the latest figure, the threshold, the extremes."""
+    """What is written beside the line, the most important first: the latest figure, the threshold, the extremes."""
     ordered = sorted(points, key=lambda point: point.value)
     found = [(points[-1].value, points[-1].label, _INK)]
     if threshold is not None:

@@ -23,7 +23,7 @@ class Shown(NamedTuple):
 
 
 def row_key(row: ValueRow) -> str:
-    """What tells a value row from every other: its place in values.csv."""
+    """What distinguishes a value row from every other: its place in values.csv."""
     return "|".join((row.kpi, row.variant, row.unit, row.item, row.window, row.window_end))
 
 

@@ -15,8 +15,8 @@ from typing import NamedTuple
 from services.domain.plan.statutory_time import Law
 from services.domain.time.zone import Instant
 from services.simulator.district.arrivals import hall_instant, online_instant, volume
-from services.simulator.district.lanes import lanes_of
-from services.simulator.district.profile import Lane, Profile, Variant
+from services.simulator.district.lanes import flows_of
+from services.simulator.district.profile import CaseFlow, Profile, Variant
 from services.simulator.faults.inject_faults import LARGEST_LEAD_US, Faults
 from services.simulator.faults.rejected_events import Draft, reasons_of_day, rejected_event
 from services.simulator.faults.silence import Silence
@@ -67,8 +67,8 @@ class Simulation:
         self.first_day = self.start.toordinal()
         self.last_day = self.first_day + self.days if self.days is not None else None
         self.end = self.zone.midnight(self.last_day) if self.last_day is not None else None
-        self._lanes = lanes_of(self.law.plan, self.profile)
-        if not self._lanes:
+        self._flows = flows_of(self.law.plan, self.profile)
+        if not self._flows:
             raise ValueError(
                 "no source of the plan feeds any of its service items: enter sources with `feeds` in sources.toml"
             )
@@ -122,29 +122,29 @@ class Simulation:
 
     # ---- one day -------------------------------------------------------------------------------------
     def _make_day(self, day: int) -> None:
-        whole = sum(lane.share for lane in self._lanes)
-        for index, lane in enumerate(self._lanes):
-            rng = Random(f"{self.seed}/{index}/{lane.item}/{day}")
-            mean = self.profile.cases_per_day * lane.share / whole
-            open_on_days_off = lane.online > 0 and lane.scenario != "realty"
+        whole = sum(flow.share for flow in self._flows)
+        for index, flow in enumerate(self._flows):
+            rng = Random(f"{self.seed}/{index}/{flow.item}/{day}")
+            mean = self.profile.cases_per_day * flow.share / whole
+            open_on_days_off = flow.online > 0 and flow.scenario != "realty"
             count = volume(rng, mean, day, self.law.calendar, on_days_off=open_on_days_off)
-            # a number of its own per unit and lane, and no run of digits that could be mistaken for a person's
-            stem = f"{lane.prefix}{date.fromordinal(day):%Y%m%d}"
+            # a number of its own per unit and flow, and no run of digits that could be mistaken for a person's
+            stem = f"{flow.prefix}{date.fromordinal(day):%Y%m%d}"
             for n in range(count):
-                self._make_case(lane, day, f"{stem}{chr(97 + index // 26)}{chr(97 + index % 26)}{n:04}")
+                self._make_case(flow, day, f"{stem}{chr(97 + index // 26)}{chr(97 + index % 26)}{n:04}")
         self._send_registers(day)
         self._send_heartbeats(day)
         if self.has_rejected_events:
             self._send_rejected(day)
 
-    def _make_case(self, lane: Lane, day: int, subject: str) -> None:
+    def _make_case(self, flow: CaseFlow, day: int, subject: str) -> None:
         rng = Random(f"{self.seed}/{subject}")
-        variant = _draw_variant(rng, lane.variants)
-        case = CaseHistory(rng, lane, variant, subject, self.law.plan.sources[lane.source].real_time)
+        variant = _draw_variant(rng, flow.variants)
+        case = CaseHistory(rng, flow, variant, subject, self.law.plan.sources[flow.source].real_time)
         at = self._first_instant(case, day)
-        quality = variant.quality or lane.quality
+        quality = variant.quality or flow.quality
         choose_attributes(case, self._timing)
-        SCENARIOS[lane.scenario](case, at, self._timing, quality, self._faults.rates)
+        SCENARIOS[flow.scenario](case, at, self._timing, quality, self._faults.rates)
         complete_history(case, self._timing, quality)
         add_rating(case, self._timing)
         case.record_in_order()
@@ -153,10 +153,10 @@ class Simulation:
 
     def _first_instant(self, case: CaseHistory, day: int) -> Instant:
         """When the applicant comes: to the hall while it is open, else online."""
-        lane = case.lane
-        if lane.scenario == "realty" or (case.channel != "online" and self.law.calendar.is_working(day)):
-            return hall_instant(case.rng, day, self.zone, self.law.hours(lane.unit, lane.item))
-        case.channel = "online" if lane.online else case.channel
+        flow = case.flow
+        if flow.scenario == "realty" or (case.channel != "online" and self.law.calendar.is_working(day)):
+            return hall_instant(case.rng, day, self.zone, self.law.hours(flow.unit, flow.item))
+        case.channel = "online" if flow.online else case.channel
         return online_instant(case.rng, day, self.zone)
 
     def _send_case(self, case: CaseHistory) -> None:
@@ -196,17 +196,17 @@ class Simulation:
         """Events that are wrong by themselves."""
         rng = Random(f"{self.seed}/bad/{day}")
         sources = self.law.plan.sources
-        lane = next((lane for lane in self._lanes if "*" in sources[lane.source].units), self._lanes[0])
+        flow = next((flow for flow in self._flows if "*" in sources[flow.source].units), self._flows[0])
         reasons = reasons_of_day(self._faults.rates["bad"], rng, first=day == self.first_day)
         for n, reason in enumerate(reasons):
             at = self.zone.at(day, 9 * 60) + int(n * 2400 + rng.random() * 2400) * SECOND
             if self.end is not None and at >= self.end:
                 continue
             id = f"bad{day}{chr(97 + n)}"
-            draft = Draft(id, lane.source, lane.item, lane.unit, self._stamp(at), self._stamp(at + HOUR_US))
-            self._push(at, Subject(lane.source, f"X{id}").key, rejected_event(reason, draft))
+            draft = Draft(id, flow.source, flow.item, flow.unit, self._stamp(at), self._stamp(at + HOUR_US))
+            self._push(at, Subject(flow.source, f"X{id}").key, rejected_event(reason, draft))
             if self.truth is not None:
-                self.truth(Row.rejected(reason, f"{lane.source} X{id} {id}"))
+                self.truth(Row.rejected(reason, f"{flow.source} X{id} {id}"))
 
 
 def _draw_variant(rng: Random, variants: tuple[Variant, ...]) -> Variant:

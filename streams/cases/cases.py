@@ -57,7 +57,7 @@ class _Chunk(NamedTuple):
     partition: CasePartition
     now: Instant
     effects: list[Effects]
-    letters: list[KeyValue]
+    dead_letters: list[KeyValue]
 
 
 class _Outputs(NamedTuple):
@@ -129,22 +129,22 @@ class Cases:
         try:
             self._take(chunk)
         except TooManyDeadLetters:
-            # the letters that its sentence names must be in their topic
-            await self._dead_letters.send(tp.partition, chunk.letters)
+            # the dead letters that its sentence names must be in their topic
+            await self._dead_letters.send(tp.partition, chunk.dead_letters)
             raise
         effects = [*chunk.effects, *partition.judge_added(now)]
-        if chunk.letters:
-            # before the rows: delivered again, a fact that they hold is a duplicate and gives no letter any more
-            await self._dead_letters.send(tp.partition, chunk.letters)
+        if chunk.dead_letters:
+            # before the rows: delivered again, a fact that they hold is a duplicate and gives no dead letter any more
+            await self._dead_letters.send(tp.partition, chunk.dead_letters)
         if effects:
             # after the rows: what was published and forgotten in a crash would never be retracted
             await self._delivery.publish(tp.partition)
             await self._publish_effects(tp.partition, effects, now)
 
     def _take(self, chunk: _Chunk) -> None:
-        """Add each record's fact to its case, or its letter to the letters. Raises TooManyDeadLetters."""
-        tp, records, partition, now, effects, letters = chunk
-        admit, check_partition, dead_letters, good = (
+        """Add each record's fact to its case, or its dead letter to the chunk. Raises TooManyDeadLetters."""
+        tp, records, partition, now, effects, dead_letters = chunk
+        admit, check_partition, refusals, good = (
             self._admission.admit,
             self._partition_check.check,
             self._dead_letters,
@@ -159,9 +159,9 @@ class Cases:
                 admitted = admit(record.value, received=received, key=record.key or b"", headers=record.headers)
                 check_partition(record.key, tp.partition)
             except Refused as refused:
-                dead_letters.note_good(good)
+                refusals.note_good(good)
                 good = 0
-                dead_letters.refuse(refused, tp, record, letters)
+                refusals.refuse(refused, tp, record, dead_letters)
                 continue
             effect = add(record.key, admitted.fact, now)
             if effect is None:
@@ -170,8 +170,8 @@ class Cases:
             effects.append(effect)
             good += all(away.fact is not admitted.fact for away in effect.rejected)
             for away in effect.rejected:
-                dead_letters.reject(away, admitted, tp, record, letters)
-        dead_letters.note_good(good)
+                refusals.reject(away, admitted, tp, record, dead_letters)
+        refusals.note_good(good)
 
     # ---- time ----------------------------------------------------------------------------------------
     async def on_tick(self) -> None:

@@ -41,29 +41,31 @@ class DeadLetters:
         self._limit.note_good(count)
 
     def refuse(
-        self, refused: Refused, tp: TP, record: Event, letters: list[KeyValue], *, digest: str | None = None
+        self, refused: Refused, tp: TP, record: Event, dead_letters: list[KeyValue], *, digest: str | None = None
     ) -> None:
         """Add the letter of a record. Raises TooManyDeadLetters, with the letter added."""
         received = record.timestamp * 1000
         event = Arrived(self._settings.events, tp.partition, record.offset, received, record.value, record.headers)
         letter = DeadLetter.of(refused, event, digest)
-        letters.append(letter.record())
+        dead_letters.append(letter.record())
         self._limit.refused(letter.reason)
 
-    def reject(self, away: RejectedFact, admitted: Admitted, tp: TP, record: Event, letters: list[KeyValue]) -> None:
+    def reject(
+        self, away: RejectedFact, admitted: Admitted, tp: TP, record: Event, dead_letters: list[KeyValue]
+    ) -> None:
         """Add the letter of a fact that its case does not count: the one in hand, or one that the case had kept until
         now. Raises TooManyDeadLetters."""
         if away.fact is admitted.fact:
-            self.refuse(_refused_by_case(away.reason, kept=False), tp, record, letters, digest=away.fact.digest)
+            self.refuse(_refused_by_case(away.reason, kept=False), tp, record, dead_letters, digest=away.fact.digest)
             return
         original = orjson.dumps(serialize(admitted.key, away.fact))
         event = Arrived(self._settings.events, tp.partition, None, away.fact.received, original)
         letter = DeadLetter.of(_refused_by_case(away.reason, kept=True), event, away.fact.digest)
-        letters.append(letter.record())  # the limit is on events that come in
+        dead_letters.append(letter.record())  # the limit is on events that come in
 
-    async def send(self, partition: int, letters: list[KeyValue]) -> None:
-        """Wait until all letters are in their topic; those that an earlier owner has sent are not sent again."""
-        unsent = await self._sent.without_sent(partition, letters)
+    async def send(self, partition: int, dead_letters: list[KeyValue]) -> None:
+        """Wait until all dead letters are in their topic; those that an earlier owner has sent are not sent again."""
+        unsent = await self._sent.without_sent(partition, dead_letters)
         await self._delivery.send_many(self._settings.dead_letters, 0, unsent)
         await self._delivery.flush()
 

@@ -31,7 +31,7 @@ class FreezeGuard:
         """Return if the process has run within the limit, else end it: called before every request to the broker."""
         silent = self._now() - self._last_ran
         if silent > self._limit:
-            text = f"this worker stood still for {silent:.1f} s, its session allows {self._limit:.1f} s: it ends\n"
+            text = f"this worker did not run for {silent:.1f} s, its session allows {self._limit:.1f} s: it ends\n"
             os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, text.encode())
             os._exit(EXIT_FROZEN)
 

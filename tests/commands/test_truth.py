@@ -59,8 +59,8 @@ COLUMNS = ("n", "numerator", "value", "late_entry_n", "justified_n", "unmeasured
 def test_a_value_that_is_not_the_truth_is_found(run: Run, column: str) -> None:
     """In any of the columns, of any row that has it: here the first one of the whole."""
     plan = load_plan(run.plan)
-    with run.truth.open(newline="") as told, run.values.open(newline="") as values:
-        rows, truth = list(csv.DictReader(values)), expected(csv.DictReader(told), plan, run.last)
+    with run.truth.open(newline="") as reported, run.values.open(newline="") as values:
+        rows, truth = list(csv.DictReader(values)), expected(csv.DictReader(reported), plan, run.last)
     wanted = {"state": "untargeted"}.get(column)
     row = next(row for row in rows if row["unit"] == "ALL" and (row[column] == wanted if wanted else row[column]))
     row[column] = "met" if column == "state" else f"{float(row[column]) + 1:g}"
@@ -70,8 +70,8 @@ def test_a_value_that_is_not_the_truth_is_found(run: Run, column: str) -> None:
 
 def test_a_row_that_is_missing_is_found(run: Run) -> None:
     plan = load_plan(run.plan)
-    with run.truth.open(newline="") as told, run.values.open(newline="") as values:
-        rows, truth = list(csv.DictReader(values)), expected(csv.DictReader(told), plan, run.last)
+    with run.truth.open(newline="") as reported, run.values.open(newline="") as values:
+        rows, truth = list(csv.DictReader(values)), expected(csv.DictReader(reported), plan, run.last)
     rows = [row for row in rows if (row["kpi"], row["unit"], row["window"]) != ("K06-1", "ALL", "year")]
     [difference] = compare(rows, truth, plan, run.last).differences
     assert "no such row" in difference

@@ -1,4 +1,4 @@
-"""The checker's specification: what is in plans/good is right, and what is in plans/bad is told, line by line."""
+"""The checker's specification: what is in plans/good is right, and what is in plans/bad is reported, line by line."""
 
 from datetime import date
 from pathlib import Path
@@ -23,9 +23,9 @@ def test_a_good_plan_has_no_problems_and_loads(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", folders("bad"), ids=lambda folder: folder.name)
-def test_a_bad_plan_is_told_everything_at_once(folder: Path) -> None:
-    told = [str(problem).removeprefix(f"{folder}/") for problem in check_plan(folder, TODAY)]
-    assert told == (folder / "expected.txt").read_text(encoding="utf-8").splitlines()
+def test_of_a_bad_plan_everything_is_reported_at_once(folder: Path) -> None:
+    reported = [str(problem).removeprefix(f"{folder}/") for problem in check_plan(folder, TODAY)]
+    assert reported == (folder / "expected.txt").read_text(encoding="utf-8").splitlines()
 
 
 def test_a_folder_that_cannot_be_read_names_every_reason() -> None:

@@ -82,11 +82,11 @@ SEEN_BY_SAMPLES = ("limit", "bound", "matures_at")
 def test_a_limit_or_bound_that_moves_by_one_changes_the_verdict_on_a_sample(promise: Promise) -> None:
     law = shipped().law
     samples = samples_of(promise, law)
-    told = [admitted(sample, PLAN) for sample in samples]
+    reported = [admitted(sample, PLAN) for sample in samples]
 
     def verdicts(changed: Promise) -> list[Verdict]:
         judge = judge_of(PLAN.model_copy(update={"promises": (changed,)}))
-        return [verdict(judge, changed, sample, facts) for sample, facts in zip(samples, told, strict=True)]
+        return [verdict(judge, changed, sample, facts) for sample, facts in zip(samples, reported, strict=True)]
 
     per_case = [(name, moved) for name, moved in nearby(promise) if name.startswith(SEEN_BY_SAMPLES)]
     if promise.kind == "case_mean":

@@ -98,7 +98,9 @@ def days(seed: int, count: int, cases_a_day: int = 16) -> list[list[bytes]]:
     rng = random.Random(seed)
     arrivals: list[tuple[datetime, bytes]] = []
 
-    def tell(case: str, unit: str, name: str, kind: str, time: datetime, told: datetime, body: object = None) -> None:
+    def report(
+        case: str, unit: str, name: str, kind: str, time: datetime, reported: datetime, body: object = None
+    ) -> None:
         event = {
             "specversion": "1.0",
             "id": f"{case}-{name}",
@@ -107,40 +109,40 @@ def days(seed: int, count: int, cases_a_day: int = 16) -> list[list[bytes]]:
             "subject": case,
             "time": time.isoformat(),
             "recordedat": time.isoformat(),
-            "receivedat": told.isoformat(),
+            "receivedat": reported.isoformat(),
             "data": body or {},
         }
-        arrivals.append((told, orjson.dumps(event)))
+        arrivals.append((reported, orjson.dumps(event)))
         if rng.random() < 0.06:  # delivered again
-            again = told + timedelta(hours=rng.randrange(1, 40))
+            again = reported + timedelta(hours=rng.randrange(1, 40))
             arrivals.append((again, orjson.dumps(event | {"receivedat": again.isoformat()})))
 
     for number in range(count * cases_a_day):
         case, unit = f"C{number}", rng.choice(UNITS)
         start = BEGIN + timedelta(days=number // cases_a_day, minutes=rng.randrange(60, 1_200))
-        tell(case, unit, "a", "case.accepted", start, start, {"service_item": "permit", "unit": unit})
+        report(case, unit, "a", "case.accepted", start, start, {"service_item": "permit", "unit": unit})
         if rng.random() < 0.3:
             stop = start + timedelta(hours=rng.randrange(1, 30))
-            tell(case, unit, "s", "case.suspended", stop, stop, {"reason": "hearing", "unit": unit})
+            report(case, unit, "s", "case.suspended", stop, stop, {"reason": "hearing", "unit": unit})
             if rng.random() < 0.8:
                 go_on = stop + timedelta(hours=rng.randrange(1, 100))
-                tell(case, unit, "r", "case.resumed", go_on, go_on, {"reason": "hearing", "unit": unit})
+                report(case, unit, "r", "case.resumed", go_on, go_on, {"reason": "hearing", "unit": unit})
         if rng.random() < 0.9:
             end = start + timedelta(hours=rng.randrange(2, 220))
-            told = end + (timedelta(hours=rng.randrange(1, 120)) if rng.random() < 0.25 else timedelta())
-            tell(case, unit, "c", "case.completed", end, told)
+            reported = end + (timedelta(hours=rng.randrange(1, 120)) if rng.random() < 0.25 else timedelta())
+            report(case, unit, "c", "case.completed", end, reported)
             if rng.random() < 0.1:
                 mended = {"type": "case.completed", "time": (end - timedelta(hours=1)).isoformat(), "data": {}}
                 event = rng.choice((None, mended | {"recordedat": end.isoformat()}))
-                later = told + timedelta(hours=rng.randrange(1, 60))
-                tell(case, unit, "x", "correction", later, later, {"of": f"{case}-c", "event": event})
+                later = reported + timedelta(hours=rng.randrange(1, 60))
+                report(case, unit, "x", "correction", later, later, {"of": f"{case}-c", "event": event})
             if rng.random() < 0.03:
-                tell(case, unit, "c", "case.completed", end, told + timedelta(hours=2), {"outcome": "granted"})
+                report(case, unit, "c", "case.completed", end, reported + timedelta(hours=2), {"outcome": "granted"})
         if number % cases_a_day == 0:
             arrivals.append((start, f"no event {number}".encode()))
     found: list[list[bytes]] = [[] for _ in range(count)]
-    for told, line in sorted(arrivals):
-        if (day := (told - BEGIN).days) < count:
+    for reported, line in sorted(arrivals):
+        if (day := (reported - BEGIN).days) < count:
             found[day].append(line)
     return found
 
@@ -152,7 +154,7 @@ def day_end(day: int) -> Instant:
 
 @dataclass(frozen=True)
 class Standing:
-    """What must be published at an instant; cards and verdicts by what identifies them, all that ever was told."""
+    """What must be published at an instant; cards and verdicts by what identifies them, all that ever was published."""
 
     values: list[ValueRow]
     cards: dict[tuple[str, str, int, str, str], Card]

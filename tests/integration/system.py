@@ -1,4 +1,4 @@
-"""The running system for tests: topics, workers as processes, a clock that stands still."""
+"""The running system for tests: topics, workers as processes, a clock that is stopped."""
 
 import os
 import shutil

@@ -91,14 +91,17 @@ class System:
         self.producer.send(topic, key=key.encode(), value=content).get(timeout=10)
 
     def notices(self, **wanted: str) -> list[dict[str, Any]]:
-        """Lines of the outbox that tell of such a subject."""
+        """Lines of the outbox about such a subject."""
         if not self.settings.outbox.exists():
             return []
         lines = [orjson.loads(line) for line in self.settings.outbox.read_bytes().splitlines()]
-        return [line for line in lines if any(wanted.items() <= told.items() for told in line["subjects"])]
+        return [line for line in lines if any(wanted.items() <= notified.items() for notified in line["subjects"])]
 
-    def told(self, **wanted: str) -> list[set[tuple[str, str]]]:
-        return [{(told["level"], told["status"]) for told in notice["subjects"]} for notice in self.notices(**wanted)]
+    def notified(self, **wanted: str) -> list[set[tuple[str, str]]]:
+        return [
+            {(notified["level"], notified["status"]) for notified in notice["subjects"]}
+            for notice in self.notices(**wanted)
+        ]
 
     def alerts(self, **labels: str) -> list[dict[str, Any]]:
         found = httpx.get(f"{self.alertmanager.url}/api/v2/alerts", trust_env=False).json()
@@ -188,7 +191,7 @@ def test_a_missed_promise_becomes_one_notice_to_its_unit_and_ends_with_one(syste
     until("a notice", lambda: system.notices(alertname="KpiMissed", unit="liangjiang-water"))
 
     webhook = {"alerts": [{**alert, "status": "firing"} for alert in system.alerts(alertname="KpiMissed")]}
-    for _ in range(2):  # the streams publish again, the Alertmanager tells again, the notifier dies
+    for _ in range(2):  # the streams publish again, the Alertmanager sends again, the notifier dies
         system.publish_value(kpi="K06-1", unit="liangjiang-water", state="missed")
         system.post(webhook)
     system.restart_notifier()
@@ -198,7 +201,7 @@ def test_a_missed_promise_becomes_one_notice_to_its_unit_and_ends_with_one(syste
     (notice,) = system.notices(alertname="KpiMissed", unit="liangjiang-water")
     assert notice["outcome"] == "delivered"
     (missed,) = [
-        told for told in notice["subjects"] if told["alertname"] == "KpiMissed"
+        notified for notified in notice["subjects"] if notified["alertname"] == "KpiMissed"
     ]  # its source may be silent, too
     assert missed["summary_en"].endswith("is missed for liangjiang-water: 0.9 share")
 
@@ -214,7 +217,7 @@ def test_a_card_yellow_then_red_then_cleared_is_three_notices_and_an_alert_witho
     done = red._replace(cleared_at="2021-10-14T10:00:00+08:00", reason="completed")
     for _ in range(2):
         system.publish_card(CARD)
-    until("the yellow card's notice", lambda: system.told(case=CARD.case) == [{("yellow", "raised")}])
+    until("the yellow card's notice", lambda: system.notified(case=CARD.case) == [{("yellow", "raised")}])
     (mirrored,) = until("the yellow card at the Alertmanager", lambda: system.alerts(alertname="CardOpen"))
     assert mirrored["labels"]["unit"] == "liangjiang-water"
     assert "W-2021-000123" not in str(mirrored)
@@ -223,17 +226,17 @@ def test_a_card_yellow_then_red_then_cleared_is_three_notices_and_an_alert_witho
 
     system.publish_card(CARD._replace(cleared_at=red.raised_at, reason="superseded"))
     system.publish_card(red)
-    until("the red card's notice", lambda: len(system.told(case=CARD.case)) == 2)
+    until("the red card's notice", lambda: len(system.notified(case=CARD.case)) == 2)
     system.restart_notifier()
     system.it_is("09:05")
     system.publish_card(red)
     system.publish_card(done)
-    until("the notice of its end", lambda: len(system.told(case=CARD.case)) == 3)
-    assert system.told(case=CARD.case)[1:] == [{("red", "raised"), ("yellow", "ended")}, {("red", "ended")}]
+    until("the notice of its end", lambda: len(system.notified(case=CARD.case)) == 3)
+    assert system.notified(case=CARD.case)[1:] == [{("red", "raised"), ("yellow", "ended")}, {("red", "ended")}]
     until("no card at the Alertmanager", lambda: not system.alerts(alertname="CardOpen"))
 
 
-def test_a_silenced_card_is_noted_and_told_when_the_silence_is_lifted(system: System) -> None:
+def test_a_silenced_card_is_noted_and_notified_when_the_silence_is_lifted(system: System) -> None:
     system.it_is("09:05")
     now = datetime.now(UTC)
     silence = {
@@ -261,7 +264,7 @@ def test_a_red_card_of_the_night_that_is_over_in_the_morning_ends_the_yellow_one
     yellow = CARD._replace(case="/units/liangjiang-water W-2021-000777")
     red = yellow._replace(level="red", raised_at="2021-10-14T00:00:00+08:00")
     system.publish_card(yellow)
-    until("the yellow card's notice", lambda: system.told(case=yellow.case) == [{("yellow", "raised")}])
+    until("the yellow card's notice", lambda: system.notified(case=yellow.case) == [{("yellow", "raised")}])
     system.it_is("20:00")
     system.publish_card(yellow._replace(cleared_at=red.raised_at, reason="superseded"))
     system.publish_card(red)
@@ -270,7 +273,7 @@ def test_a_red_card_of_the_night_that_is_over_in_the_morning_ends_the_yellow_one
     water = {"alertname": "CardOpen", "unit": "liangjiang-water"}
     until("no card at the Alertmanager", lambda: not system.alerts(**water))
     system.it_is("09:05")
-    until("its end", lambda: len(system.told(case=yellow.case)) == 2)
+    until("its end", lambda: len(system.notified(case=yellow.case)) == 2)
     (ended,) = system.notices(case=yellow.case)[-1]["subjects"]
     assert (ended["level"], ended["status"], ended["red_reason"]) == ("yellow", "ended", "completed")
 
@@ -279,13 +282,13 @@ def test_a_card_that_was_removed_while_nobody_read_ends(system: System) -> None:
     system.it_is("09:05")
     card = CARD._replace(case="/units/liangjiang-water W-2021-000778")
     system.publish_card(card)
-    until("its notice", lambda: system.told(case=card.case) == [{("yellow", "raised")}])
+    until("its notice", lambda: system.notified(case=card.case) == [{("yellow", "raised")}])
     system.notifier.kill()
     key = "|".join((card.kpi, card.case, str(card.cycle), card.node, card.level))
     system._send(topics.ALERT_CARDS, key, None)
     system.restart_notifier()
     system.it_is("09:05")
-    until("its end", lambda: system.told(case=card.case)[1:] == [{("yellow", "ended")}])
+    until("its end", lambda: system.notified(case=card.case)[1:] == [{("yellow", "ended")}])
     assert system.notices(case=card.case)[-1]["subjects"][0]["reason"] == "retracted"
 
 
@@ -297,7 +300,7 @@ def test_nobody_else_reads_the_notices_and_nobody_without_the_token_posts_alerts
     assert answer.status_code == 401
 
 
-def test_a_card_of_the_night_is_told_in_the_morning(system: System) -> None:
+def test_a_card_of_the_night_is_notified_in_the_morning(system: System) -> None:
     system.it_is("20:00")
     card = CARD._replace(case="/units/liangjiang-water W-2021-000999")
     system.publish_card(card)

@@ -156,11 +156,11 @@ def test_what_is_recorded_is_what_the_rules_of_prometheus_say(
             said = []
             for rule in (rule for rule in rules if rule.get("record") == metric.name):
                 said += [(one["metric"] | rule.get("labels", {}), one["value"]) for one in store.ask(rule["expr"], day)]
-            stands = [(one["metric"], one["value"]) for one in store.ask(metric.name, day)]
-            for labels, _ in stands:
+            stored = [(one["metric"], one["value"]) for one in store.ask(metric.name, day)]
+            for labels, _ in stored:
                 labels.pop("__name__")
-            assert sorted(map(str, map(canonical, stands))) == sorted(map(str, map(canonical, said)))
-            compared += len(stands)
+            assert sorted(map(str, map(canonical, stored))) == sorted(map(str, map(canonical, said)))
+            compared += len(stored)
         assert compared, metric.name
 
 

@@ -265,8 +265,8 @@ def test_a_case_that_is_full_stops_nobody(town: Town) -> None:
     before = len(town.letters())
     for number in range(100):
         time = (datetime(2021, 9, 16, 3, tzinfo=UTC) + timedelta(seconds=number)).isoformat()
-        told = {"id": f"s{number}", "time": time, "recordedat": time, "receivedat": time}
-        town.send_good(accepted("FULL") | told | {"type": "case.withdrawn", "data": {"reason": "很" * 1_999}})
+        times = {"id": f"s{number}", "time": time, "recordedat": time, "receivedat": time}
+        town.send_good(accepted("FULL") | times | {"type": "case.withdrawn", "data": {"reason": "很" * 1_999}})
     town.send_good(accepted("BESIDE"))
     town.producer.flush()
     town.assert_values_are_those_of_the_good_events()
@@ -363,8 +363,10 @@ def test_a_run_of_bad_events_stops_the_worker_and_nothing_behind_it_is_acknowled
     acknowledged = town.committed()[partition]
     run = sorted(offset for where, offset in town.bad if where == partition)[-300:]
     assert acknowledged < run[-1]
-    told = {(letter.partition, letter.offset) for letter in town.letters()}
-    assert {(partition, offset) for offset in run if offset < acknowledged} <= told, "what is acknowledged is told"
+    refused_at = {(letter.partition, letter.offset) for letter in town.letters()}
+    assert {(partition, offset) for offset in run if offset < acknowledged} <= refused_at, (
+        "what is acknowledged is reported"
+    )
 
     town.system.start(CASES)
     assert town.system.workers.pop(CASES).wait(300) == 1, "it is the same run after a restart"

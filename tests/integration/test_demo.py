@@ -29,7 +29,7 @@ pytestmark = pytest.mark.timeout(1800)
 
 FAST, SLOW = 14_400, 600
 """Speeds of the plan's clock: a demo that lives through a day in six seconds needs all of a small machine. The clock
-stands still while a test does not wait for what the days bring."""
+is stopped while a test does not wait for what the days bring."""
 PATIENCE_SECONDS = 600
 """How long a test waits for what a busy machine shows late."""
 FAULTS = "late_entry=0.1,corrections=0.1"
@@ -177,7 +177,7 @@ def test_days_that_are_backfilled_fill_the_same_dashboards(
 
 
 def test_it_ends_with_all_its_parts_and_goes_on_with_its_data(demo: Up) -> None:
-    pids, told = demo.pids(), demo.notices()
+    pids, notified = demo.pids(), demo.notices()
     exporter = f"http://127.0.0.1:{demo.ports['exporter_port']}/metrics"
     shown = ask_exporter(exporter)
     assert shown
@@ -190,7 +190,7 @@ def test_it_ends_with_all_its_parts_and_goes_on_with_its_data(demo: Up) -> None:
     assert demo.shows() >= stopped_at
     again = until_the_district_shows(demo)
     assert again.events >= shown.events
-    assert demo.notices()[: len(told)] == told
+    assert demo.notices()[: len(notified)] == notified
     assert demo.end(signal.SIGTERM) == 0
 
     assert demo.run("--forget").wait(PATIENCE_SECONDS) == 0

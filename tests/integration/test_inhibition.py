@@ -45,7 +45,7 @@ def plan() -> Plan:
 
 @pytest.fixture
 def manager(plan: Plan, tmp_path: Path, prometheus_tools: MonitoringTools) -> Iterator[HttpProcess]:
-    """An Alertmanager with the generated routes and nothing standing; whom it would tell does not matter here."""
+    """An Alertmanager with the generated routes and no active alert; whom it would notify does not matter here."""
     write_rules(plan, 1, tmp_path, Addresses(notifier_url="http://127.0.0.1:9"))
     running = alertmanager.start(tmp_path / "am", tmp_path / "alertmanager" / "alertmanager.yml", prometheus_tools)
     yield running
@@ -153,7 +153,7 @@ def test_a_card_that_ended_while_no_notifier_ran_is_gone_from_the_alertmanager(
     api.close()
 
 
-def test_a_pipeline_that_stands_holds_back_its_symptoms_and_no_missed_promise(plan: Plan, manager: HttpProcess) -> None:
+def test_a_stopped_pipeline_holds_back_its_symptoms_and_no_missed_promise(plan: Plan, manager: HttpProcess) -> None:
     followers = [alert(plan, name) for name in SYMPTOMS]
     fire(
         manager,
@@ -166,7 +166,7 @@ def test_a_pipeline_that_stands_holds_back_its_symptoms_and_no_missed_promise(pl
     holds_back(manager, followers)
 
 
-def test_without_an_exporter_nothing_is_told_but_that_and_the_cards(plan: Plan, manager: HttpProcess) -> None:
+def test_without_an_exporter_nothing_is_notified_but_that_and_the_cards(plan: Plan, manager: HttpProcess) -> None:
     followers = [
         *(alert(plan, name) for name in (*SYMPTOMS, "PipelineDown", "DeadLetterRatioHigh")),
         alert(plan, "KpiMissed", kpi="K06-1", scope="unit", unit=WATER),
@@ -236,7 +236,7 @@ def test_the_end_of_an_alert_that_is_inhibited_reaches_its_unit_and_so_does_its_
     write_rules(plan, 3000, tmp_path, Addresses(notifier_url=f"http://127.0.0.1:{port}", token_file=tmp_path / "token"))
     tree = tmp_path / "alertmanager" / "alertmanager.yml"
 
-    def told(name: str) -> list[str]:
+    def notified(name: str) -> list[str]:
         if not settings.outbox.exists():
             return []
         notices = [orjson.loads(line) for line in settings.outbox.read_bytes().splitlines()]
@@ -253,19 +253,19 @@ def test_the_end_of_an_alert_that_is_inhibited_reaches_its_unit_and_so_does_its_
         running.callback(lambda: manager.stop())
         running.enter_context(notifying(plan, settings, "secret", Asking(every=0.3, unlisted=3.0, blind=0.0)))
         fire(manager, at_risk, watchdog)
-        until("the notice", lambda: told("KpiAtRisk") == ["raised"])
+        until("the notice", lambda: notified("KpiAtRisk") == ["raised"])
         fire(manager, missed)
         until("the inhibition", lambda: held(manager) == [at_risk])
-        until("the other notice", lambda: told("KpiMissed") == ["raised"])
+        until("the other notice", lambda: notified("KpiMissed") == ["raised"])
         end(manager, at_risk)
-        until("the lost end", lambda: told("KpiAtRisk") == ["raised", "ended"])
+        until("the lost end", lambda: notified("KpiAtRisk") == ["raised", "ended"])
         fire(manager, at_risk)
         end(manager, missed)
-        until("both changes", lambda: (told("KpiAtRisk")[2:], told("KpiMissed")[1:]) == (["raised"], ["ended"]))
+        until("both changes", lambda: (notified("KpiAtRisk")[2:], notified("KpiMissed")[1:]) == (["raised"], ["ended"]))
 
         manager.kill()
         manager = alertmanager.start(tmp_path / "am2", tree, prometheus_tools, at)
         time.sleep(4)  # it has forgotten everything, and nobody sends
-        assert told("KpiAtRisk") == ["raised", "ended", "raised"]
+        assert notified("KpiAtRisk") == ["raised", "ended", "raised"]
         fire(manager, watchdog)
-        until("its end", lambda: told("KpiAtRisk")[3:] == ["ended"])
+        until("its end", lambda: notified("KpiAtRisk")[3:] == ["ended"])

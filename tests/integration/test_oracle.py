@@ -23,10 +23,10 @@ def _real(name: str) -> Path:
 @pytest.mark.parametrize("name", SETS)
 def test_the_figures_of_real_casework_equal_those_of_the_oracle(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     code = oracle.main([str(_real(name)), "--timezone", SETS[name]])
-    told = capsys.readouterr().out
-    print(told)
-    assert code == 0, told
-    assert "MISMATCH" not in told
+    output = capsys.readouterr().out
+    print(output)
+    assert code == 0, output
+    assert "MISMATCH" not in output
 
 
 def test_a_wrong_zone_is_found(capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,9 +68,9 @@ def test_suspended_cases_are_compared_by_gross_and_net_durations(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code = oracle.main([str(_folder(tmp_path, ORACLE)), "--timezone", "Europe/Amsterdam"])
-    told = capsys.readouterr().out
-    assert code == 0, told
-    assert "6 rows, 14 columns, 84 cells compared" in told
+    output = capsys.readouterr().out
+    assert code == 0, output
+    assert "6 rows, 14 columns, 84 cells compared" in output
 
 
 @pytest.mark.parametrize(

@@ -44,10 +44,15 @@ def events() -> list[bytes]:
     end = (BEGIN + timedelta(days=DAYS, hours=-3)).isoformat()
     for number, case in enumerate(ILL):
         begin = datetime.fromisoformat(known[case]["time"])
-        told = end if number % 2 else (begin + timedelta(hours=1)).isoformat()
-        event = known[case] | {"id": f"{POISON}-{case}", "type": "case.milestone", "time": told, "recordedat": told}
+        arrival = end if number % 2 else (begin + timedelta(hours=1)).isoformat()
+        event = known[case] | {
+            "id": f"{POISON}-{case}",
+            "type": "case.milestone",
+            "time": arrival,
+            "recordedat": arrival,
+        }
         unit = known[case]["data"]["unit"]
-        lines.append(orjson.dumps(event | {"receivedat": told, "data": {"name": "seen", "unit": unit}}))
+        lines.append(orjson.dumps(event | {"receivedat": arrival, "data": {"name": "seen", "unit": unit}}))
     return lines
 
 

@@ -77,7 +77,7 @@ class Story:
 
     # ---- workers -----------------------------------------------------------------------------------
     def start(self, name: str = CASES, stage: str = "cases") -> None:
-        """A worker that dies where it is told to; until then it is like any other."""
+        """A worker that dies where the test says; until then it is like any other."""
         self.system.start(name, FAILING, stage, ARMED=str(self.armed))
 
     def wait_ready(self, name: str = CASES, stage: str = "cases") -> None:
@@ -104,9 +104,9 @@ class Story:
     def standing(self) -> Standing:
         """What the running system says as of now, once everything of the story so far is in it."""
         standing = read_tallies(self.broker.bootstrap, PARTITIONS, self.now - 1, timeout_seconds=300)
-        told = self.latest(topics.ALERT_CARDS, topics.CASE_VERDICTS).values()
-        cards = [Card(**body) for body in told if "level" in body]
-        verdicts = [Verdict(**body)._replace(judged_at="") for body in told if "verdict" in body]
+        published = self.latest(topics.ALERT_CARDS, topics.CASE_VERDICTS).values()
+        cards = [Card(**body) for body in published if "level" in body]
+        verdicts = [Verdict(**body)._replace(judged_at="") for body in published if "verdict" in body]
         return Standing(
             Valuer(self.truth.judge).rows(standing.tallies, self.now, standing.last_events),
             {card[:5]: card for card in cards},
@@ -144,7 +144,7 @@ class Story:
         self.assert_letters()
 
     def assert_letters(self) -> None:
-        """Each bad event has one dead letter, under one key however often it was told of."""
+        """Each bad event has one dead letter, under one key however often it was delivered."""
         filed = [each.letter for each in dead_letter_reader.read(self.broker.bootstrap)]
         letters = {letter.key: letter for letter in filed}
         of_records = [letter.key for letter in filed if letter.digest is None]
@@ -152,10 +152,10 @@ class Story:
         so_far = [line for day in self.days[: self.day + 1] for line in day]
         malformed = [letter.original for letter in letters.values() if letter.reason is Reason.MALFORMED]
         assert sorted(malformed) == sorted(line for line in so_far if line.startswith(b"no event"))
-        told: dict[str, set[object]] = {}
+        payloads_of: dict[str, set[object]] = {}
         for event in (orjson.loads(line) for line in so_far if line.startswith(b"{")):
-            told.setdefault(event["id"], set()).add(orjson.dumps(event["data"]))
-        conflicts = {name for name, payloads in told.items() if len(payloads) > 1}
+            payloads_of.setdefault(event["id"], set()).add(orjson.dumps(event["data"]))
+        conflicts = {name for name, payloads in payloads_of.items() if len(payloads) > 1}
         found = {
             orjson.loads(letter.original)["id"] for letter in letters.values() if letter.reason is Reason.ID_CONFLICT
         }
@@ -195,10 +195,10 @@ class Story:
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     with contextlib.ExitStack() as stack:
-        told = Story(tmp_path_factory.mktemp("story"))
-        stack.callback(lambda: told.broker.stop())
-        stack.callback(told.system.stop)
-        yield told
+        new_story = Story(tmp_path_factory.mktemp("story"))
+        stack.callback(lambda: new_story.broker.stop())
+        stack.callback(new_story.system.stop)
+        yield new_story
 
 
 # ---- the cases stage -----------------------------------------------------------------------------------------
@@ -287,7 +287,7 @@ def test_values_of_a_time_that_has_passed_or_of_a_running_clock_are_refused(stor
         story.day += 1
         clock.set(story.now, 0)
         story.system.feed(story.days[story.day])
-    assert (code, "where its clock stands" in said, "Traceback" in said) == (2, True, False), said
+    assert (code, "Stop the clock" in said, "Traceback" in said) == (2, True, False), said
     assert not (tmp_path / "values.csv").exists()
 
 
@@ -336,7 +336,7 @@ def test_a_frozen_worker_changes_nothing_when_it_wakes(story: Story) -> None:
     time.sleep(max(0.0, SESSION_SECONDS + 0.5 - (time.monotonic() - began)))
     frozen.send_signal(signal.SIGCONT)
     assert story.died() == 1, story.system.log(CASES)
-    assert "stood still" in story.system.log(CASES)
+    assert "did not run for" in story.system.log(CASES)
     story.assert_right()
     story.system.kill(OTHER)
     story.system.lose_disk(OTHER)  # the changelog says the same

@@ -71,7 +71,7 @@ def test_topics_are_made_once_and_checked(broker: Broker) -> None:
     assert topics.check(broker.bootstrap) == []
 
 
-def test_another_number_of_partitions_or_another_setting_is_told(broker: Broker) -> None:
+def test_another_number_of_partitions_or_another_setting_is_reported(broker: Broker) -> None:
     topics.create(broker.bootstrap, 3)
     wrong = topics.check(broker.bootstrap, 4)
     assert len(wrong) == 5
@@ -80,10 +80,10 @@ def test_another_number_of_partitions_or_another_setting_is_told(broker: Broker)
         admin.create_partitions({topics.KPI_TALLIES: 2})
         admin.delete_topics([topics.KPI_VALUES])
         admin.create_topics({topics.KPI_VALUES: {"num_partitions": 1}}, wait_for_metadata=True)
-    code, _, told = kpiwatch(broker, "topics", "--partitions", "3")
+    code, _, output = kpiwatch(broker, "topics", "--partitions", "3")
     assert code == 1
-    assert "kpi.tallies has 2 partitions and must have 1" in told
-    assert "kpi.values has cleanup.policy = delete and must have compact" in told
+    assert "kpi.tallies has 2 partitions and must have 1" in output
+    assert "kpi.values has cleanup.policy = delete and must have compact" in output
 
 
 def test_a_dead_letter_is_listed_shown_mended_and_sent_again_by_its_own_source(broker: Broker, tmp_path: Path) -> None:
@@ -110,17 +110,17 @@ def test_a_dead_letter_is_listed_shown_mended_and_sent_again_by_its_own_source(b
     def resend(number: str, event: object, *more: str) -> tuple[int, str, str]:
         return kpiwatch(broker, "dead-letters", "resend", number, *more, "--plan", str(PLAN), stdin=orjson.dumps(event))
 
-    code, _, told = resend("0", BAD)
-    assert (code, "unknown_unit" in told) == (1, True)
+    code, _, output = resend("0", BAD)
+    assert (code, "unknown_unit" in output) == (1, True)
     other = {
         **GOOD,
         "source": "/units/sino-french-water",
         "data": {"service_item": "water.connection", "unit": "sino-french-water"},
     }
-    code, _, told = resend("0", other)
-    assert (code, "source_mismatch" in told) == (1, True)
-    code, _, told = resend("1", GOOD)
-    assert (code, "names no source" in told) == (1, True)
+    code, _, output = resend("0", other)
+    assert (code, "source_mismatch" in output) == (1, True)
+    code, _, output = resend("1", GOOD)
+    assert (code, "names no source" in output) == (1, True)
     code, sent, _ = resend("0", GOOD)
     assert code == 0, sent
     assert sent.startswith("sent to case.events")
@@ -143,10 +143,10 @@ def test_the_archive_of_the_topic_is_a_file_of_events(broker: Broker, tmp_path: 
     out = tmp_path / "archive.jsonl"
     code, _, said = kpiwatch(broker, "archive", "--out", str(out))
     assert code == 0, said
-    told = [orjson.loads(line) for line in out.read_bytes().splitlines()]
+    output = [orjson.loads(line) for line in out.read_bytes().splitlines()]
     stamped = [orjson.loads(line) | {"receivedat": GOOD["recordedat"]} for line in lines]
-    assert [one for one in told if one["subject"].startswith("R-")] != []
-    assert all(one in told for one in stamped)
+    assert [one for one in output if one["subject"].startswith("R-")] != []
+    assert all(one in output for one in stamped)
     for name in ("R-1", f"{SOURCE} R-1"):
         assert kpiwatch(broker, "archive", "--case", name, "--out", str(out))[0] == 0
         assert [orjson.loads(line) for line in out.read_bytes().splitlines()] == stamped[1::2]

@@ -76,7 +76,7 @@ class Up:
         return {record.stem: int(record.read_text().split()[0]) for record in self.folder.rglob("*.pid")}
 
     def notices(self) -> list[str]:
-        """What the units were told."""
+        """The notices that the units got."""
         return (self.folder / "outbox.jsonl").read_text().splitlines()
 
     def shows(self) -> int:

@@ -129,7 +129,7 @@ STORIES = [
         },
     ),
     Story(
-        "a miss that stands does not end because its source has fallen silent, and ends once it is known to be over",
+        "an active miss does not end because its source has fallen silent, and ends once it is known to be over",
         "KpiMissed",
         {
             state("K06-1", "liangjiang-water", "missed"): "1x10 _x110",
@@ -198,7 +198,7 @@ STORIES = [
         {59: [], 65: [BACKDATED], 1_500: [BACKDATED], 1_600: []},
     ),
     Story(
-        "what is entered late at night is told in the morning",
+        "what is entered late at night is notified in the morning",
         "BackdatedEntry",
         {**backdated("/units/liangjiang-water", "10x600", "100x600"), WORKING: "0x300 1x300"},
         {300: [], 365: [BACKDATED]},
@@ -246,7 +246,7 @@ STORIES = [
         {6: [], 9: [{"severity": "page"}]},
     ),
     Story(
-        "an archive is being read, until it stands still, too",
+        "an archive is being read, until it is stopped, too",
         "PipelineDown",
         {
             UP: "1x90",
@@ -307,7 +307,7 @@ STORIES = [
         {1: [], 4: [{"severity": "page"}]},
     ),
     Story(
-        "one partition stands still, and with it the figures",
+        "one partition is stopped, and with it the figures",
         "FiguresOld",
         {
             'kpi_sweep_timestamp_seconds{partition="0"}': "0x60",

@@ -83,8 +83,8 @@ def test_every_question_that_a_runbook_asks_is_one(tools: MonitoringTools, tmp_p
     ],
 )
 def test_an_alert_goes_to_the_receiver_of_its_severity(tools: MonitoringTools, labels: str, receiver: str) -> None:
-    told = run(tools.amtool, "config", "routes", "test", f"--config.file={TREE}", *labels.split())
-    assert told.strip() == receiver
+    output = run(tools.amtool, "config", "routes", "test", f"--config.file={TREE}", *labels.split())
+    assert output.strip() == receiver
 
 
 def test_every_alert_of_the_rules_has_a_receiver_of_its_own_severity(tools: MonitoringTools) -> None:

@@ -42,7 +42,7 @@ class Started(Protocol):
     def pid(self) -> int: ...
     @property
     def exit_code(self) -> int | None: ...
-    def last_words(self, lines: int = 12) -> str: ...
+    def log_tail(self, lines: int = 12) -> str: ...
 
 
 class Process:
@@ -82,7 +82,7 @@ class Process:
             self._writer.join(timeout=2)
         return code
 
-    def last_words(self, lines: int = 12) -> str:
+    def log_tail(self, lines: int = 12) -> str:
         """The end of the output of this process."""
         with self._log.open("rb") as log:
             log.seek(self._begins)
@@ -208,7 +208,7 @@ class Supervisor:
         def look() -> None:
             if part.alive and part.running is not None and part.running.pid == pid:
                 how = f"has not ended {patience:.0f} s after SIGTERM"
-                self._ended(part, End(part.kind, how, "", self._around(part), part.running.last_words()))
+                self._ended(part, End(part.kind, how, "", self._around(part), part.running.log_tail()))
                 self.signal(part, signal.SIGCONT)
                 self.signal(part, signal.SIGKILL)
 
@@ -292,7 +292,7 @@ class Supervisor:
         if part.kind == "feed" and code == 0:
             part.done = True
             return
-        words = running.last_words(400)
+        words = running.log_tail(400)
         how = f"code {code}" if code >= 0 else signal.Signals(-code).name
         if code > 0:
             how += f": {_last_line(words)}"
@@ -324,7 +324,7 @@ class Supervisor:
         part._unhealthy_since = part._unhealthy_since or now
         if now - part._unhealthy_since > UNHEALTHY_SECONDS:
             assert part.running is not None
-            words = part.running.last_words(400)
+            words = part.running.log_tail(400)
             how = f"lives on, not healthy: {_last_line(words)}"
             self._ended(part, End(part.kind, how, part.cause(), self._around(part), words))
             self.kill(part, "health check")
@@ -363,12 +363,12 @@ class Supervisor:
         assert running is not None
         if running.exit_code is None:
             how = f"has not ended {ENDS_WITHIN_SECONDS:.0f} s after SIGTERM"
-            self._ended(part, End(part.kind, how, "", self._around(part), running.last_words(400)))
+            self._ended(part, End(part.kind, how, "", self._around(part), running.log_tail(400)))
             self.signal(part, signal.SIGKILL)
             while running.exit_code is None:
                 time.sleep(0.05)
         elif running.exit_code > 0 and part.kind not in ("broker", "Prometheus", "Alertmanager"):
-            words = running.last_words(400)
+            words = running.log_tail(400)
             how = f"after SIGTERM code {running.exit_code}: {_last_line(words)}"
             self._ended(part, End(part.kind, how, "", self._around(part), words))
 

@@ -139,7 +139,7 @@ class _StartedBroker:
     def exit_code(self) -> int | None:
         return self._broker.exit_code
 
-    def last_words(self, lines: int = 12) -> str:
+    def log_tail(self, lines: int = 12) -> str:
         """The end of its log."""
         log = (self._broker.folder / "broker.log").read_text(errors="replace")
         return "\n".join(log.splitlines()[-lines:])

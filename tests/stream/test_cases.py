@@ -46,16 +46,16 @@ class Event:
 
 
 def event(offset: int, case: str, kind: str, time: str, *, id: str = "", **body: object) -> Event:
-    told = f"{time}:00+08:00"
+    reported = f"{time}:00+08:00"
     value = {
         "specversion": "1.0",
         "id": id or f"{kind}@{time}",
         "source": OWNER,
         "type": kind,
         "subject": case,
-        "time": told,
-        "recordedat": told,
-        "receivedat": told,
+        "time": reported,
+        "recordedat": reported,
+        "receivedat": reported,
         "data": body,
     }
     return Event(offset, case_key(OWNER, case).encode(), orjson.dumps(value))
@@ -162,7 +162,7 @@ def test_what_stays_through_a_rebalance_is_published_under_the_new_epoch(stage: 
     assert (before, stage.counted(), [each.epoch for each in stage.log().progress()]) == ([1, 1, 0], [1, 1, 0], [9])
 
 
-def test_cards_that_stand_are_told_again_by_a_new_owner(stage: Stage, judge: Judge, tmp_path: Path) -> None:
+def test_active_cards_are_published_again_by_a_new_owner(stage: Stage, judge: Judge, tmp_path: Path) -> None:
     stage.take(accepted(0, "A", "2021-09-06T09:00"), accepted(1, "B", "2021-09-06T09:00"))
     stage.at("2021-09-10T12:00")
     stage.tick()
@@ -172,7 +172,7 @@ def test_cards_that_stand_are_told_again_by_a_new_owner(stage: Stage, judge: Jud
     assert levels(stage) == [("A", "red")], "those of B are cleared, and the yellow one of A is superseded"
 
 
-def test_a_sweep_tells_between_its_marked_rows_and_those_that_know_it_and_before_its_progress(stage: Stage) -> None:
+def test_a_sweep_publishes_between_its_marked_rows_and_those_that_know_it_and_before_its_progress(stage: Stage) -> None:
     stage.take(accepted(0, "A", "2021-09-06T09:00"))
     stage.tick()
     stage.delivery.order.clear()
@@ -218,8 +218,8 @@ def test_while_it_catches_up_cards_and_sweeps_wait(stage: Stage, unread: int | N
     assert [progress.swept_to for progress in stage.log().progress()] == [0]
     stage.delivery.unread[0] = 0
     stage.tick()
-    told = levels(stage)
-    assert told == [("A", "red"), ("A", "yellow"), ("B", "red"), ("B", "yellow")], "each once, at the end"
+    reported = levels(stage)
+    assert reported == [("A", "red"), ("A", "yellow"), ("B", "red"), ("B", "yellow")], "each once, at the end"
     stage.tick()
     assert levels(stage) == []
 
@@ -232,7 +232,7 @@ def test_a_partition_that_lags_makes_no_other_wait_and_each_says_its_own_lag(jud
     stage.take(accepted(0, "B", "2021-09-06T09:00"), partition=1)
     stage.tick()
     assert levels(stage) == [("B", "red"), ("B", "yellow")]
-    assert {told.partition: (told.swept_to, told.lag) for told in stage.log().progress()} == {
+    assert {reported.partition: (reported.swept_to, reported.lag) for reported in stage.log().progress()} == {
         0: (0, CATCHING_UP + 1),
         1: (now - 1, 7),
     }
@@ -253,7 +253,7 @@ def test_a_sweep_looks_at_the_time_after_so_many_cases_that_have_nothing_to_tell
     assert [each == now - 1 for each in reached] == [False, False, True]
 
 
-def test_a_redelivered_event_counts_once_and_is_told_again(stage: Stage) -> None:
+def test_a_redelivered_event_counts_once_and_is_published_again(stage: Stage) -> None:
     chunk = [accepted(0, "A", "2021-09-06T09:00"), completed(1, "A", "2021-09-10T10:00")]
     stage.at("2021-09-10T12:00")
     stage.take(*chunk)
@@ -267,7 +267,7 @@ def test_a_redelivered_event_counts_once_and_is_told_again(stage: Stage) -> None
     assert stage.counted() == counted == [1, 0, 0]
 
 
-def test_what_an_event_brings_forth_is_told_behind_its_rows(stage: Stage) -> None:
+def test_what_follows_from_an_event_is_published_behind_its_rows(stage: Stage) -> None:
     """Else a crash in between leaves a card that no row knows: the backlog after it may never raise nor retract it."""
     stage.at("2021-09-10T12:00")
     stage.delivery.order.clear()
@@ -337,11 +337,11 @@ def test_of_two_events_under_one_id_the_letter_is_of_the_one_that_does_not_stand
     stage.take(accepted(0, "A", "2021-09-06T09:00"), *pair)
     (letter,) = letters(stage)
     ((_, row),) = [(key, row) for key, row in stage.delivery.rows(0).items() if key == pair[0].key]
-    (stands,) = [fact[6]["outcome"] for fact in orjson.loads(row)[0] if fact[3] == "c"]
+    (kept,) = [fact[6]["outcome"] for fact in orjson.loads(row)[0] if fact[3] == "c"]
     original = orjson.loads(letter.original)
-    assert original["data"] == {"outcome": next(outcome for outcome in OUTCOMES if outcome != stands)}
+    assert original["data"] == {"outcome": next(outcome for outcome in OUTCOMES if outcome != kept)}
     assert (original["id"], original["subject"], letter.source) == ("c", "A", OWNER)
-    in_hand = order[1] != stands
+    in_hand = order[1] != kept
     assert letter.offset == (2 if in_hand else None)
     assert ("this is what was kept of it" in letter.sentence) == (not in_hand)
 
@@ -355,8 +355,8 @@ def test_however_often_a_conflict_is_delivered_its_letter_has_one_key(stage: Sta
     stage.delivery.rows(0).clear()
     stage.take(*chunk)  # they were not
     assert stage.delivery.rows(0).keys() == rows.keys() - {PLAN_ROW, JUDGED_ROW}
-    told = [key for key, _ in stage.delivery.take(DEAD_LETTER)]
-    assert (len(told), len(set(told))) == (3, 1)
+    reported = [key for key, _ in stage.delivery.take(DEAD_LETTER)]
+    assert (len(reported), len(set(reported))) == (3, 1)
 
 
 def test_of_corrections_of_a_correction_the_letters_are_of_those_that_are_void(stage: Stage) -> None:

@@ -312,7 +312,7 @@ def test_no_mixture_of_owners_zombies_and_lost_disks_changes_the_rows(steps: lis
     assert {key: row for key, row in log.compacted().items() if row is not None} == truth
 
 
-def test_a_process_that_stood_still_ends_before_it_sends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_was_stopped_ends_before_it_sends(monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[int] = []
     monkeypatch.setattr(os, "_exit", ended.append)
     guard = FreezeGuard(limit_seconds=0.05)

@@ -261,7 +261,7 @@ def test_a_new_kpis_worker_makes_what_is_published_stale_while_a_partition_does_
 
 OLDER: dict[str, dict[str, str | None]] = {
     "no watermark was known": {"watermark": ""},
-    "nobody said how it stood at midnight": {"state_at_midnight": None},
+    "nobody published its state at midnight": {"state_at_midnight": None},
     "there was no watermark yet": {"watermark": None, "state_at_midnight": None},
     "neither watermark nor window": {"watermark": "", "window_start": "", "window_end": ""},
 }
@@ -273,10 +273,10 @@ def test_a_kpis_worker_starts_on_what_older_versions_published(
 ) -> None:
     before = Stage(judge, tmp_path)
     before.owner(1, {key(): tally(4, 4)}, NOON - 1)
-    told = {name: body for name, body in before.tick().items() if body}
+    reported = {name: body for name, body in before.tick().items() if body}
     written = {
         name: {field: text for field, text in (body | change).items() if text is not None}
-        for name, body in told.items()
+        for name, body in reported.items()
     }
     after = Stage(judge, tmp_path)
     after.read_values(*((name, orjson.dumps(body)) for name, body in written.items()))
@@ -366,10 +366,10 @@ def test_the_forecast_of_a_dated_promise_is_published_beside_the_rows_until_its_
     counted.add(((TallyField.N, 1), (TallyField.MET, 1)), at("2021-09-08") // (24 * HOUR_US) + 719_163 + 1, 1)
     stage.owner(1, {TallyKey("DATED", "works", "-", 0): counted}, NOON - 1)
     asyncio.run(stage.kpis.on_tick())
-    told = {name: orjson.loads(value or b"") for name, value in stage.delivery.take(KPI_VALUES) if name}
-    ahead = [float(told[f"signal|{name}|ALL|DATED".encode()]["mean"]) for name in FORECASTS]
+    reported = {name: orjson.loads(value or b"") for name, value in stage.delivery.take(KPI_VALUES) if name}
+    ahead = [float(reported[f"signal|{name}|ALL|DATED".encode()]["mean"]) for name in FORECASTS]
     assert ahead[1] <= ahead[0] <= ahead[2]
-    assert told[b"DATED|official|ALL|-|now"]["state"] == "at_risk"
+    assert reported[b"DATED|official|ALL|-|now"]["state"] == "at_risk"
 
 
 def states_at_midnight(published: dict[bytes, dict[str, Any] | None]) -> dict[str, tuple[str, str]]:
@@ -378,7 +378,7 @@ def states_at_midnight(published: dict[bytes, dict[str, Any] | None]) -> dict[st
     return {row["unit"]: (row["state_at_midnight"], row["state"]) for row in rows}
 
 
-def test_a_row_says_in_which_state_it_stood_when_the_day_began(stage: Stage) -> None:
+def test_a_row_says_in_which_state_it_was_when_the_day_began(stage: Stage) -> None:
     stage.owner(1, {key(): tally(4, 4)}, NOON - 1)
     assert states_at_midnight(stage.tick())["north"] == ("met", "met")
     stage.read(tally_records.row(0, 1, key(), tally(5, 4)), progress(1, NOON - 1))
@@ -389,11 +389,11 @@ def test_a_row_says_in_which_state_it_stood_when_the_day_began(stage: Stage) -> 
     assert states_at_midnight(stage.tick())["north"] == ("missed", "missed")
 
 
-def test_a_new_owner_knows_from_what_is_published_how_a_row_stood_at_midnight(judge: Judge, tmp_path: Path) -> None:
+def test_a_new_owner_knows_from_what_is_published_the_state_of_a_row_at_midnight(judge: Judge, tmp_path: Path) -> None:
     before = Stage(judge, tmp_path)
     before.owner(1, {key(): tally(4, 4)}, NOON - 1)
-    told = {name: body for name, body in before.tick().items() if body}
+    reported = {name: body for name, body in before.tick().items() if body}
     after = Stage(judge, tmp_path)
-    after.read_values(*((name, orjson.dumps(body)) for name, body in told.items()))
+    after.read_values(*((name, orjson.dumps(body)) for name, body in reported.items()))
     after.owner(2, {key(): tally(5, 4)}, NOON - 1)
     assert states_at_midnight(after.tick())["north"] == ("met", "missed")

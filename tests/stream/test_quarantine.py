@@ -74,10 +74,10 @@ def test_a_poisoned_case_stops_no_other_and_is_published(stage: Stage, unread: i
     stage.delivery.unread[0] = 0
     stage.tick()
     assert stage.counted() == [1, 1, 0]
-    (told,) = quarantines(stage).values()
-    assert told is not None and told.cause.startswith("Poisoned in tests/unit/poison.py:")
-    assert (told.kpis, told.units) == (("WITHIN", "ELAPSED", "MEAN"), ("north",))
-    assert told.since == "2021-09-06T11:59:59.999999+08:00"
+    (reported,) = quarantines(stage).values()
+    assert reported is not None and reported.cause.startswith("Poisoned in tests/unit/poison.py:")
+    assert (reported.kpis, reported.units) == (("WITHIN", "ELAPSED", "MEAN"), ("north",))
+    assert reported.since == "2021-09-06T11:59:59.999999+08:00"
     marks = {(key.item, key.unit) for key in stage.log().tallies() if key.kpi == "~quarantined"}
     assert marks == {("WITHIN", "north"), ("ELAPSED", "north"), ("MEAN", "north")}
     assert [progress.swept_to for progress in stage.log().progress()] == [stage.clock.now() - 1]
@@ -139,8 +139,8 @@ def test_a_damaged_row_stops_no_other(stage: Stage, judge: Judge, tmp_path: Path
     renewed = Stage(judge, tmp_path, stage.delivery)
     renewed.take(accepted(2, "A", "2021-09-06T09:00"))
     renewed.tick()
-    (told,) = quarantines(renewed).values()
-    assert told is not None and "cannot be read" in told.cause
+    (reported,) = quarantines(renewed).values()
+    assert reported is not None and "cannot be read" in reported.cause
     assert renewed.counted() == [1, 1, 0]
 
 

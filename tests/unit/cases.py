@@ -330,7 +330,7 @@ def judgement(judge: Judge, facts: Iterable[Fact], now: str | Instant, kpi: str 
 
 
 def outcome(judge: Judge, facts: Iterable[Fact], now: str | Instant, kpi: str = "P") -> Outcome | None:
-    """Where a case stands under a promise; None if the promise has nothing to say of it."""
+    """The outcome of a case under a promise; None if the promise has nothing to say of it."""
     found = judgements(judge, facts, now, kpi)
     return found[-1].outcome if found else None
 
@@ -371,11 +371,11 @@ def rows(
     subjects: Iterable[Iterable[Fact]],
     as_of: str,
     *,
-    heard: Mapping[str, str] | None = None,
+    last_reports: Mapping[str, str] | None = None,
 ) -> dict[tuple[str, str, str, str, str], ValueRow]:
-    """The value rows by (kpi, unit, item, variant, window); `heard`: when each source last spoke."""
+    """The value rows by (kpi, unit, item, variant, window); `last_reports`: when each source last reported."""
     tallies = tallies_of(judge, subjects, at(as_of) - 1)
-    last_events = {source: at(time) for source, time in (heard or {}).items()}
+    last_events = {source: at(time) for source, time in (last_reports or {}).items()}
     found = Valuer(judge).rows(tallies, at(as_of), last_events)
     return {(row.kpi, row.unit, row.item, row.variant, row.window): row for row in found}
 
@@ -390,7 +390,7 @@ def row(
     item: str = "-",
     variant: str = "official",
     window: str = "all",
-    heard: Mapping[str, str] | None = None,
+    last_reports: Mapping[str, str] | None = None,
 ) -> ValueRow:
     """One value row."""
-    return rows(judge, subjects, as_of, heard=heard)[kpi, unit, item, variant, window]
+    return rows(judge, subjects, as_of, last_reports=last_reports)[kpi, unit, item, variant, window]

@@ -14,7 +14,7 @@ TOKEN = "right"
 
 
 class Grafana(ThreadingHTTPServer):
-    """Keeps folders and dashboards as Grafana does, and can be told to refuse what is written."""
+    """Keeps folders and dashboards as Grafana does, and can be set to refuse what is written."""
 
     daemon_threads = True
 

@@ -173,7 +173,7 @@ def instants() -> st.SearchStrategy[Instant]:
 
 @st.composite
 def fact(draw: st.DrawFn, identity: str, ranks: st.SearchStrategy[FactType], earlier: list[str]) -> Fact:
-    """One event, heard of at once or up to weeks later. A few ids are used twice, with the same or other content."""
+    """One event, reported at once or up to weeks later. A few ids are used twice, with the same or other content."""
     rank = draw(ranks)
     if earlier and draw(st.integers(0, 9)) == 0:
         rank = FactType.CORRECTION

@@ -44,7 +44,7 @@ def refused(content: bytes | None, admission: Admission = ADMISSION, **arrival: 
     return caught.value
 
 
-# Each bad event, its reason code and the path that it is refused at; the event alone tells all of these.
+# Each bad event, its reason code and the path that it is refused at; the event alone shows all of these.
 ATTRIBUTES = {"service_item": "water.connection", "unit": "water"}
 INNER = EXAMPLES["correction"]["event"]
 FIGURE = {"quantity": "zero_material_filings", "unit": "water", "period": "2021-10", "numerator": 1, "denominator": 2}
@@ -415,9 +415,9 @@ def test_a_due_date_and_another_owner_are_written_again() -> None:
     assert_the_same_written_again(event("correction", {"of": "e-0", "event": replaced}))
 
 
-def assert_the_same_written_again(told: dict[str, Any]) -> None:
+def assert_the_same_written_again(reported: dict[str, Any]) -> None:
     """But for the digest and the arrival: those are of the record it came in."""
-    first = ADMISSION.admit(orjson.dumps(told))
+    first = ADMISSION.admit(orjson.dumps(reported))
     again = ADMISSION.admit(orjson.dumps(serialize(first.key, first.fact)))
     assert again.fact._replace(digest="", received=0) == first.fact._replace(digest="", received=0)
     assert again._replace(fact=first.fact) == first
@@ -603,7 +603,7 @@ def test_binary_mode_is_read_from_the_headers() -> None:
     assert refused(orjson.dumps(written["data"]), headers=person).path == "subject"
 
 
-def test_only_the_first_problem_is_told_and_no_value_is_quoted() -> None:
+def test_only_the_first_problem_is_reported_and_no_value_is_quoted() -> None:
     refusal = refused(raw(subject=f"W-{IDENTITY_CARD}"))
     assert IDENTITY_CARD not in f"{refusal} {refusal.sentence} {refusal.remedy}"
 
@@ -621,7 +621,7 @@ def test_only_the_first_problem_is_told_and_no_value_is_quoted() -> None:
         ("4111-1111-1111-1111", "bank-card number"),
     ],
 )
-def test_numbers_of_persons_are_told(text: str, kind: str) -> None:
+def test_numbers_of_persons_are_reported(text: str, kind: str) -> None:
     assert personal_number(text) == kind
     assert may_be_personal(text.encode())
 
@@ -659,15 +659,15 @@ def test_no_personal_number_escapes_the_first_look(text: str) -> None:
 @given(st.text("0123456789X", min_size=13, max_size=19))
 @hypothesis.example("4812222243449618X")
 def test_check_digits_are_those_of_an_independent_library(number: str) -> None:
-    told = personal_number(number)
-    if told == "identity-card number":
+    reported = personal_number(number)
+    if reported == "identity-card number":
         assert any(ric.is_valid(part) for part in re.findall("(?=([0-9]{17}[0-9X]))", number))
-    elif told == "bank-card number":
+    elif reported == "bank-card number":
         assert any(luhn.is_valid(part) for part in number.split("X") if part)
 
 
 @given(st.dates(date(1900, 1, 1), date(2020, 12, 31)), st.integers(0, 999))
-def test_every_valid_identity_card_number_is_told(birth: date, order: int) -> None:
+def test_every_valid_identity_card_number_is_reported(birth: date, order: int) -> None:
     start = f"110105{birth:%Y%m%d}{order:03}"
     number = start + ric.calc_check_digit(start + "0")
     assert personal_number(number) == "identity-card number"
@@ -682,7 +682,7 @@ def test_data_that_is_null_is_not_data_left_out() -> None:
     assert refused(orjson.dumps({**without, "data": None}), admission).path == "data"
 
 
-def test_a_part_that_is_more_than_its_whole_is_refused_where_one_report_tells_both() -> None:
+def test_a_part_that_is_more_than_its_whole_is_refused_where_one_report_has_both() -> None:
     def admission(denominator: str) -> Admission:
         figure = promise(
             kind="figure", select={}, numerator="records", denominator=denominator, statistic="share", period="month",
@@ -728,7 +728,9 @@ def test_ignored_extensions_are_no_part_of_the_payload() -> None:
 
 
 @given(st.dictionaries(st.text(max_size=4), st.text(max_size=4) | st.integers(0, 9), min_size=1, max_size=5), st.data())
-def test_a_name_that_stands_twice_is_found_however_it_is_written(content: dict[str, Any], data: st.DataObject) -> None:
+def test_a_name_that_is_there_twice_is_found_however_it_is_written(
+    content: dict[str, Any], data: st.DataObject
+) -> None:
     for ascii_only in (True, False):
         for blank in ("", " "):
             text = json.dumps(content, ensure_ascii=ascii_only, separators=(f"{blank},", f"{blank}:"))

@@ -74,7 +74,7 @@ def test_the_series_of_a_row_are_those_that_the_exporter_serves_of_it(plan: Plan
     assert found == served and len(found) == 4
 
 
-def test_what_a_row_says_as_of_a_time_stands_at_that_time(plan: Plan, tmp_path: Path) -> None:
+def test_what_a_row_says_as_of_a_time_applies_at_that_time(plan: Plan, tmp_path: Path) -> None:
     found = [
         (float(each.timestamp), each.value)  # type: ignore[arg-type]  # the client has its own kind of timestamp
         for each in samples_of(list(History(plan, MOMENTS, tmp_path).write(ROWS, NO_SIDE_RESULTS)))
@@ -231,7 +231,7 @@ def test_a_range_is_deleted_after_its_beginning_and_up_to_its_end_and_notes_stay
     store.delete(MOMENTS[0], MOMENTS[2])
     ((deletion, asked),) = double.asked
     assert deletion.endswith("/admin/tsdb/delete_series")
-    assert float(asked["start"][0]) == MOMENTS[0] / 1e6 + 0.001  # the value of the day before stands at that midnight
+    assert float(asked["start"][0]) == MOMENTS[0] / 1e6 + 0.001  # the value of the day before applies at that midnight
     assert float(asked["end"][0]) == MOMENTS[2] / 1e6
     names, marks = asked["match[]"]
     assert all(metric.name in names for metric in WRITTEN if metric is not metrics.ANNOTATION)

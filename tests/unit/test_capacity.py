@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.domain.history import capacity
-from services.domain.history.capacity import LARGEST_CASE, room_in, take_beyond, weight
+from services.domain.history.capacity import LARGEST_CASE, free_units_in, take_out_overflow, weight
 from services.domain.intake.facts import Fact, FactType, digest_of
 from services.domain.results.case_row import Row
 from services.messaging.topics import LARGEST_RECORD
@@ -37,7 +37,7 @@ def kept_one_by_one(facts: Sequence[Fact]) -> tuple[set[str], set[str]]:
     taken: set[str] = set()
     for each in facts:
         kept.append(each)
-        taken |= {one.id for one in take_beyond(kept)}
+        taken |= {one.id for one in take_out_overflow(kept)}
     return {each.id for each in kept}, taken
 
 
@@ -71,9 +71,9 @@ def test_which_facts_are_kept_does_not_depend_on_the_order_and_is_the_same_in_a_
 def test_a_case_that_is_not_full_keeps_all() -> None:
     for rank, most in ((FactType.FIGURE_REPORTED, 1000), (FactType.CASE_RATED, 250)):
         facts = [fact(number, number, rank) for number in range(most)]
-        assert take_beyond(facts) == []
+        assert take_out_overflow(facts) == []
         facts.append(fact(most, 5, rank))
-        assert [each.id for each in take_beyond(facts)] == [f"e{most - 1}"], "the one that arrived last"
+        assert [each.id for each in take_out_overflow(facts)] == [f"e{most - 1}"], "the one that arrived last"
 
 
 @given(
@@ -85,14 +85,14 @@ def test_a_packed_row_never_has_fewer_bytes_than_its_units_need(rank: FactType, 
     """So that a case is weighed only where it may be full."""
     row = Row()
     row.facts = [Fact(1, int(rank), "s", "i", 1, "0" * 32, {"a": text, "b": {"c": [text]}}) for _ in range(count)]
-    assert room_in(orjson.dumps(row.packed())) <= LARGEST_CASE - sum(map(weight, row.facts))
+    assert free_units_in(orjson.dumps(row.packed())) <= LARGEST_CASE - sum(map(weight, row.facts))
 
 
 @pytest.mark.parametrize("text", ["很" * 255, "很" * 2000, "x" * 255, "\x01" * 255])
 def test_the_facts_of_a_full_case_fit_into_a_record(text: str) -> None:
     """With room for what they bring forth."""
     facts = [fact(number, number, FactType.ITEM_UPSERTED, reason=text) for number in range(LARGEST_CASE + 500)]
-    take_beyond(facts)
+    take_out_overflow(facts)
     row = Row()
     row.facts = facts
     assert len(orjson.dumps(row.packed())) < LARGEST_RECORD * 9 // 10
@@ -109,7 +109,7 @@ def test_nor_do_long_ids_and_sources_make_a_row_that_no_record_holds() -> None:
         fact(number, number, FactType.ITEM_UPSERTED, reason=name(200))._replace(id=name(256), source=name(256))
         for number in range(LARGEST_CASE)
     ]
-    assert take_beyond(facts)
+    assert take_out_overflow(facts)
     row = Row()
     row.facts = facts
     assert len(orjson.dumps(row.packed())) < LARGEST_RECORD * 9 // 10

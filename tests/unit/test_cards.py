@@ -98,7 +98,7 @@ def test_reclassified_out_of_the_promise_its_card_goes() -> None:
     )
 
 
-def test_a_card_stands_from_the_arrival_of_what_raises_it() -> None:
+def test_a_card_is_active_from_the_arrival_of_what_raises_it() -> None:
     late = accepted("2021-09-16T09:00", received="2021-10-08T10:00")
     assert history(late) == [("red", "10-08T10:00", "", "")]
 
@@ -248,12 +248,12 @@ def test_time_comes_back_to_a_case_at_the_yellow_and_red_instants_of_its_nodes()
     facts = [START, SURVEY]
     assert ROOMY.judge(facts, at("2021-09-16T11:00")).next_at == at("2021-09-18")
     assert ROOMY.judge(facts, at("2021-09-18")).next_at == at("2021-09-19")
-    assert ROOMY.judge(facts, at("2021-09-17")).quiet
-    assert not ROOMY.judge(facts, at("2021-09-18")).quiet
+    assert ROOMY.judge(facts, at("2021-09-17")).nothing_to_publish
+    assert not ROOMY.judge(facts, at("2021-09-18")).nothing_to_publish
     ended = [*facts, node_ended("2021-09-17T10:00", "survey", "seals")]
-    assert ROOMY.judge(ended, at("2021-09-20")).quiet
+    assert ROOMY.judge(ended, at("2021-09-20")).nothing_to_publish
     heard_late = [*facts, node_ended("2021-09-17T10:00", "survey", "seals", received="2021-09-18T10:00")]
-    assert not ROOMY.judge(heard_late, at("2021-09-20")).quiet
+    assert not ROOMY.judge(heard_late, at("2021-09-20")).nothing_to_publish
     assert of_nodes(*heard_late) == [("survey", "yellow", "09-18T00:00", "09-18T10:00", "completed")]
 
 
@@ -266,7 +266,7 @@ def test_the_cards_of_a_node_follow_justification_as_those_of_the_case_do() -> N
 
 
 # ---- who must act ----------------------------------------------------------------------------------------
-def test_a_card_that_stands_follows_the_unit_that_holds_the_case() -> None:
+def test_an_active_card_follows_the_unit_that_holds_the_case() -> None:
     def holder(*more: Fact, now: str = "2021-12-01") -> list[tuple[str, str]]:
         return [(card.level, card.unit) for card in card_list(JUDGE, [START, *more], now)]
 
@@ -284,7 +284,7 @@ def test_a_card_that_stands_follows_the_unit_that_holds_the_case() -> None:
     ]
 
 
-def test_a_card_that_stands_says_until_when_there_is_time_now() -> None:
+def test_an_active_card_says_until_when_there_is_time_now() -> None:
     granted = extended("2021-09-23T10:00", 1)
     (card,) = card_list(JUDGE, [START, granted], "2021-09-24T10:00")
     assert (card.level, card.raised_at, card.due_at) == ("yellow", at("2021-09-23"), end_of("2021-09-24"))
@@ -318,7 +318,7 @@ def test_a_card_once_raised_never_vanishes_and_its_past_does_not_change(facts: l
 
 
 @given(histories.facts(), st.integers(histories.BEGIN, histories.END))
-def test_of_one_promise_and_cycle_one_card_stands_at_a_time(facts: list[Fact], now: int) -> None:
+def test_of_one_promise_and_cycle_one_card_is_active_at_a_time(facts: list[Fact], now: int) -> None:
     held = [card[:3] for card in cards(EVERY_KIND, facts, now) if card.cleared_at is None]
     assert len(held) == len(set(held))
 
@@ -326,15 +326,15 @@ def test_of_one_promise_and_cycle_one_card_stands_at_a_time(facts: list[Fact], n
 @given(histories.facts(), st.integers(histories.BEGIN, histories.END))
 def test_a_quiet_opinion_has_no_cards(facts: list[Fact], now: int) -> None:
     """What is never asked for its cards has none: the replay relies on it."""
-    if EVERY_KIND.judge(facts, now).quiet:
+    if EVERY_KIND.judge(facts, now).nothing_to_publish:
         assert cards(EVERY_KIND, facts, now) == []
 
 
 @given(histories.facts(), st.integers(histories.BEGIN, histories.END), st.integers(histories.BEGIN, histories.END))
-def test_who_looks_back_counts_the_cards_that_stood_then(facts: list[Fact], then: int, now: int) -> None:
+def test_who_looks_back_counts_the_cards_active_then(facts: list[Fact], then: int, now: int) -> None:
     """What a backfill counts for a day is what the exporter would have counted on it."""
     then, now = sorted((then, now))
-    stood_then = sorted((card.kpi, card.unit, card.level) for card in cards(EVERY_KIND, facts, then) if stands(card))
+    stood_then = sorted((card.kpi, card.unit, card.level) for card in cards(EVERY_KIND, facts, then) if kept(card))
     looked_back = sorted(
         (card.kpi, card.unit, str(card.level))
         for card in card_periods(EVERY_KIND, facts, now)
@@ -343,7 +343,7 @@ def test_who_looks_back_counts_the_cards_that_stood_then(facts: list[Fact], then
     assert looked_back == stood_then
 
 
-def stands(card: CardState) -> bool:
+def kept(card: CardState) -> bool:
     return card.cleared_at is None
 
 

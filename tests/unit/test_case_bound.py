@@ -195,7 +195,7 @@ def test_a_yellow_card_warns_before_the_limit_and_a_red_one_follows() -> None:
 def test_an_aspirational_one_is_never_red() -> None:
     judge = bound("ratio:prepayment/contract_value", ">= 30 %", "20 working_days", strength="aspirational")
     assert standing(judge, SIGNED, "2021-11-01") == [("P", "yellow")]
-    assert not judge.judge(SIGNED, at("2021-11-01")).quiet
+    assert not judge.judge(SIGNED, at("2021-11-01")).nothing_to_publish
 
 
 def test_a_soft_one_is_red_a_working_day_later_and_an_accepted_reason_excuses() -> None:
@@ -207,7 +207,7 @@ def test_a_soft_one_is_red_a_working_day_later_and_an_accepted_reason_excuses() 
     assert outcome(judge, [*SIGNED, *reason, END], "2022-01-01") is Outcome.JUSTIFIED
 
 
-def test_a_payment_told_after_the_limit_and_dated_before_it_is_a_late_entry() -> None:
+def test_a_payment_reported_after_the_limit_and_dated_before_it_is_a_late_entry() -> None:
     late = paid("2021-10-19", received="2021-10-25")
     assert outcome(PREPAID, in_order([*SIGNED, late]), "2021-11-01") is Outcome.LATE_ENTRY
     in_time = paid("2021-10-19", received="2021-10-20T12:00")
@@ -255,16 +255,16 @@ def test_a_case_with_no_limit_of_its_own_is_matured_by_its_end() -> None:
     assert outcome(judge, [*inspections("2021-09-17"), END], "2022-01-01") is Outcome.MET
 
 
-# ---- told --------------------------------------------------------------------------------------------------
+# ---- in words -----------------------------------------------------------------------------------------------
 def test_an_explanation_says_what_was_counted_and_until_when() -> None:
     explanation = explain(PREPAID, f"{WATER}\x1fW-1", [*SIGNED, paid("2021-09-28", 20)], at("2021-10-01"))
     (explained,) = explanation.cycles[0].promises
     assert explained.account is not None and str(explained.limit) == "20 working_days"
-    (told,) = machine_readable(explanation, PREPAID, [])["cycles"][0]["promises"]
-    assert told["counts"] == "ratio:prepayment/contract_value 0.2"
+    (reported,) = machine_readable(explanation, PREPAID, [])["cycles"][0]["promises"]
+    assert reported["counts"] == "ratio:prepayment/contract_value 0.2"
     silent = explain(FREE, f"{WATER}\x1fW-1", [START], at("2021-10-01"))
-    (told,) = machine_readable(silent, FREE, [])["cycles"][0]["promises"]
-    assert told["counts"] == "quantity:fee 未报送 unreported"
+    (reported,) = machine_readable(silent, FREE, [])["cycles"][0]["promises"]
+    assert reported["counts"] == "quantity:fee 未报送 unreported"
 
 
 amounts = st.lists(st.tuples(st.integers(0, 60), st.integers(-5, 20)), max_size=6)
@@ -276,9 +276,9 @@ def test_met_by_the_limit_is_what_adding_up_by_hand_says(payments: list[tuple[in
     zone, begin = PREPAID.law.zone, day("2021-09-17")
     facts = list(SIGNED)
     for number, (after, amount) in enumerate(payments):
-        told = paid("2021-09-17", amount, id=str(number))
+        reported = paid("2021-09-17", amount, id=str(number))
         time = zone.midnight(begin + after)
-        facts.append(told._replace(time=time, received=time))
+        facts.append(reported._replace(time=time, received=time))
     by_limit = sum(amount for after, amount in payments if begin + after <= day("2021-10-20"))
     now = zone.midnight(day("2021-10-21") + later)
     found = outcome(PREPAID, in_order(facts), now)

@@ -56,10 +56,10 @@ def test_withdrawn_before_its_completion_it_is_out() -> None:
     assert outcome(STEPS, [START, A, withdrawn("2021-09-18")], "2021-10-01") is Outcome.WITHDRAWN
 
 
-def test_a_step_told_after_the_completion_is_a_late_entry() -> None:
+def test_a_step_reported_after_the_completion_is_a_late_entry() -> None:
     late = milestone("2021-09-18T09:00", "b", received="2021-09-25")
     assert outcome(STEPS, in_order([START, A, late, END]), "2021-10-01") is Outcome.LATE_ENTRY
-    assert STEPS.judge(in_order([START, A, B, END]), at("2021-10-01")).quiet
+    assert STEPS.judge(in_order([START, A, B, END]), at("2021-10-01")).nothing_to_publish
 
 
 def test_by_one_limit_all_of_several_steps_are_due() -> None:

@@ -120,7 +120,7 @@ def test_two_answers_are_not_written_to_one_file(tmp_path: Path) -> None:
     check_sinks({"--out": Path("/dev/null"), "--cards": Path("/dev/null")})
 
 
-def test_what_cannot_be_written_is_told_before_any_work(tmp_path: Path) -> None:
+def test_what_cannot_be_written_is_reported_before_any_work(tmp_path: Path) -> None:
     assert "there is no folder" in refusal({"--out": tmp_path / "nowhere" / "v.csv"})
     assert "is a folder" in refusal({"--out": tmp_path})
     assert "write /dev/stdout" in refusal({"--out": Path("-")})
@@ -161,10 +161,10 @@ def test_a_defect_leaves_its_account_in_a_file_and_a_sentence_to_the_user(
 ) -> None:
     monkeypatch.setitem(cli.COMMANDS, "broken", Command("tests.unit.test_cli:broken", "It breaks."))
     assert run("broken") == 1
-    told = capsys.readouterr().err
-    assert told.startswith("kpiwatch failed (ZeroDivisionError): please report ")
-    assert "secret" not in told
-    account = Path(told.split()[-1])
+    output = capsys.readouterr().err
+    assert output.startswith("kpiwatch failed (ZeroDivisionError): please report ")
+    assert "secret" not in output
+    account = Path(output.split()[-1])
     assert "Traceback" in account.read_text()
     account.unlink()
 

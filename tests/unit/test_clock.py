@@ -58,7 +58,7 @@ def test_a_simulated_day_takes_six_seconds_at_14400(clock: Clock, real: RealTime
     assert clock.real_seconds(86_400) == 6
 
 
-def test_a_clock_of_speed_nought_stands_still(clock: Clock, real: RealTime) -> None:
+def test_a_clock_of_speed_nought_is_stopped(clock: Clock, real: RealTime) -> None:
     clock.set(OCTOBER, speed=0)
     real.passes(1_000)
     assert clock.now() == OCTOBER
@@ -74,7 +74,7 @@ def test_every_process_sees_a_change_at_once(clock: Clock, real: RealTime) -> No
         assert other.now() == OCTOBER + step
 
 
-def test_time_stands_while_nothing_runs(clock: Clock, real: RealTime) -> None:
+def test_time_is_stopped_while_nothing_runs(clock: Clock, real: RealTime) -> None:
     clock.set(OCTOBER, speed=100)
     real.passes(10)
     clock.pause()

@@ -126,10 +126,10 @@ def test_every_process_of_the_demo_reads_the_same_clock() -> None:
 
 def test_what_the_parts_call_is_a_service_at_its_own_port() -> None:
     scraped = YAML(typ="safe").load(DEPLOY / "prometheus" / "prometheus.yml")
-    told = YAML(typ="safe").load(DEPLOY / "alertmanager" / "alertmanager.yml")
+    output = YAML(typ="safe").load(DEPLOY / "alertmanager" / "alertmanager.yml")
     source = YAML(typ="safe").load(DEPLOY / "grafana" / "provisioning" / "datasources" / "prometheus.yml")
     (job,) = [one for one in scraped["scrape_configs"] if one["job_name"] == EXPORTER_JOB]
-    webhooks = {hook["url"] for one in told["receivers"] for hook in one.get("webhook_configs", [])}
+    webhooks = {hook["url"] for one in output["receivers"] for hook in one.get("webhook_configs", [])}
     called = [
         *job["static_configs"][0]["targets"],
         *scraped["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"],

@@ -37,7 +37,7 @@ each_dashboard = pytest.mark.parametrize("dashboard", EVERY.values(), ids=EVERY.
 
 
 def found(value: Any, key: str) -> Iterator[Any]:
-    """Everything that stands under a key, however deep."""
+    """Everything under a key, however deep."""
     if isinstance(value, dict):
         for name, inner in value.items():
             if name == key:
@@ -203,7 +203,7 @@ def test_every_state_is_shown_by_a_sign_and_a_word_of_its_own(language: Language
 
 
 @each_dashboard
-def test_no_colour_stands_without_a_sign_and_words(dashboard: Json) -> None:
+def test_no_colour_is_without_a_sign_and_words(dashboard: Json) -> None:
     signed = re.compile(r"^[✗!?⏸~…∅✓→▲■] .+")
     for mapped in found(dashboard, "mappings"):
         results = [result for one in mapped for result in one["options"].values()]

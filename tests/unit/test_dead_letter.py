@@ -144,8 +144,8 @@ def test_the_whole_original_is_read_from_the_line_of_its_file_or_it_is_said_why_
 
 
 def test_a_letter_of_a_later_version_can_be_read() -> None:
-    told = orjson.loads(letter(b"a").encode()) | {"mood": "bad"}
-    assert DeadLetter.decode(orjson.dumps(told)) == letter(b"a")
+    output = orjson.loads(letter(b"a").encode()) | {"mood": "bad"}
+    assert DeadLetter.decode(orjson.dumps(output)) == letter(b"a")
 
 
 def test_a_redelivered_record_has_the_same_key() -> None:

@@ -375,7 +375,7 @@ def test_what_was_judged_or_received_later_than_asked_is_never_an_answer(said: d
     assert passed.value.judged_to == max(said.get("judged_to", 0), *said.get("sources", {"": 0}).values())
 
 
-def test_where_the_clock_stands_the_answer_is_exact() -> None:
+def test_where_the_clock_is_stopped_the_answer_is_exact() -> None:
     standing = tallies_as_of(log_of(10, judged_to=10, sources={"/units/x": 9}), 1, 10, unread=0)
     assert standing is not None and standing.watermark == 10
     assert tallies_as_of(log_of(9, judged_to=9), 1, 10, unread=0) is None

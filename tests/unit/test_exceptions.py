@@ -90,7 +90,7 @@ def test_exempted_in_time_it_is_nobodys_case() -> None:
     assert outcome(LATER, facts, "2021-12-01") is None
     (card,) = card_list(LATER, facts, "2021-12-01")
     assert (card.level, card.cleared_at, card.reason) == ("yellow", at("2021-09-23T10:00"), "rejudged")
-    assert not LATER.judge(facts, at("2021-12-01")).quiet
+    assert not LATER.judge(facts, at("2021-12-01")).nothing_to_publish
 
 
 def test_exempted_after_the_limit_it_stays_counted_until_confirmed() -> None:
@@ -101,7 +101,7 @@ def test_exempted_after_the_limit_it_stays_counted_until_confirmed() -> None:
 
 
 def test_whom_nothing_excepts_costs_no_second_look() -> None:
-    assert LATER.judge([START, completed("2021-09-17T09:00")], at("2021-12-01")).quiet
+    assert LATER.judge([START, completed("2021-09-17T09:00")], at("2021-12-01")).nothing_to_publish
 
 
 def test_an_explanation_says_why_a_case_is_left_out() -> None:
@@ -153,7 +153,7 @@ def test_what_a_step_adds_after_the_completion_is_a_late_entry() -> None:
     assert outcome(share(reached="a"), in_order([START, said, END]), "2021-10-01") is Outcome.LATE_ENTRY
     in_time = milestone("2021-09-19", "a", received="2021-09-20T08:00")
     assert outcome(share(reached="a"), in_order([START, in_time, END]), "2021-10-01") is Outcome.MET
-    assert share(reached="a").judge(in_order([START, in_time, END]), at("2021-10-01")).quiet
+    assert share(reached="a").judge(in_order([START, in_time, END]), at("2021-10-01")).nothing_to_publish
 
 
 def test_a_reclassified_case_is_left_out_by_what_it_now_is() -> None:

@@ -57,7 +57,7 @@ NATIONAL_DAY = (
 )
 
 
-def told(judge: Judge, *facts: Fact, now: str = "2022-06-01") -> Explanation:
+def output(judge: Judge, *facts: Fact, now: str = "2022-06-01") -> Explanation:
     return explain(judge, f"{WATER}\x1fW-1", in_order(facts), at(now))
 
 
@@ -75,7 +75,7 @@ def test_a_reported_figure_is_explained_by_what_it_adds() -> None:
             owed_by=("works",), objective=">= 100 %",
         )
     )  # fmt: skip
-    (judged,) = told(judge, reported("2021-11-01", 9, 10)).others
+    (judged,) = output(judge, reported("2021-11-01", 9, 10)).others
     assert (judged.outcome, judged.item) == (Outcome.COUNTED, "2021-10/works")
     assert dict(judged.cells) == {
         TallyField.MET: 1,
@@ -83,34 +83,34 @@ def test_a_reported_figure_is_explained_by_what_it_adds() -> None:
         TallyField.N: 1,
         TallyField.BASE: 10_000_000,
     }
-    assert told(judge, reported("2021-11-01", 9, 10)).cycles == ()
+    assert output(judge, reported("2021-11-01", 9, 10)).cycles == ()
 
 
-def test_an_entry_that_a_promise_does_not_count_is_told_why() -> None:
+def test_of_an_entry_that_a_promise_does_not_count_the_reason_is_reported() -> None:
     judge = judge_of(
         promise(
             kind="catalogue", select={"active": True}, where={"online": True}, collection="catalogue",
             statistic="share", listed=("seal", "tax"), objective=">= 100 %", windows=("now",), official_window="now",
         )
     )  # fmt: skip
-    (silent,) = told(judge, upserted("2021-10-01", code="gas", active=False, online=True)).uncounted
+    (silent,) = output(judge, upserted("2021-10-01", code="gas", active=False, online=True)).uncounted
     assert silent.reason is Reason.NOT_SELECTED
     assert silent.missing == (("active", True, False), ("code", ("seal", "tax"), "gas"))
-    assert told(judge, upserted("2021-10-01", code="tax", active=True)).uncounted == ()
+    assert output(judge, upserted("2021-10-01", code="tax", active=True)).uncounted == ()
 
 
 def test_a_case_refused_before_its_milestone_came_is_ended_by_its_completion() -> None:
     judge = judge_of(promise(stop="milestone:connected"))
-    explained = the_one(told(judge, accepted("2021-09-16T09:00"), completed("2021-09-17T09:00", outcome="refused")))
+    explained = the_one(output(judge, accepted("2021-09-16T09:00"), completed("2021-09-17T09:00", outcome="refused")))
     assert (explained.judgement.outcome, explained.ended_by) == (Outcome.WITHDRAWN, EndedBy.COMPLETION)
-    gone = the_one(told(judge, accepted("2021-09-16T09:00"), withdrawn("2021-09-17T09:00")))
+    gone = the_one(output(judge, accepted("2021-09-16T09:00"), withdrawn("2021-09-17T09:00")))
     assert gone.ended_by is EndedBy.WITHDRAWAL
 
 
 def test_the_card_of_a_node_names_it_on_the_page_and_for_programs() -> None:
     judge = judge_of(promise(limit="20 working_days"))
     survey = node_started("2021-09-16T10:00", "survey", "seals", limit={"amount": 1, "unit": "working_days"})
-    explanation = told(judge, accepted("2021-09-16T09:00"), survey, now="2021-09-18T12:00")
+    explanation = output(judge, accepted("2021-09-16T09:00"), survey, now="2021-09-18T12:00")
     console = Console(record=True, width=80, file=io.StringIO())
     for part in Page(explanation, judge, ()).parts():
         console.print(part)
@@ -120,14 +120,14 @@ def test_the_card_of_a_node_names_it_on_the_page_and_for_programs() -> None:
 
 def test_a_case_completed_without_its_milestone_is_doubtful() -> None:
     judge = judge_of(promise(stop="milestone:connected"))
-    (cycle,) = told(judge, accepted("2021-09-16T09:00"), completed("2021-09-17T09:00")).cycles
+    (cycle,) = output(judge, accepted("2021-09-16T09:00"), completed("2021-09-17T09:00")).cycles
     assert cycle.signals == ("anomaly:completed_without_stop",)
 
 
 # ---- days --------------------------------------------------------------------------------------------------
 def test_a_suspension_across_the_national_day_holiday_stops_four_working_days() -> None:
     judge = judge_of(promise(limit="13 working_days", clock_stops=("hearing",)))
-    explained = the_one(told(judge, *NATIONAL_DAY))
+    explained = the_one(output(judge, *NATIONAL_DAY))
     assert explained.judgement.outcome is Outcome.MET
     assert explained.judgement.due == end_of("2021-10-20")
     assert explained.account is not None
@@ -150,7 +150,7 @@ def test_a_suspension_across_the_national_day_holiday_stops_four_working_days() 
 
 def test_a_reason_that_does_not_stop_this_clock_is_named_and_counts() -> None:
     judge = judge_of(promise(limit="13 working_days", clock_stops=("testing",)))
-    explained = the_one(told(judge, *NATIONAL_DAY))
+    explained = the_one(output(judge, *NATIONAL_DAY))
     assert explained.judgement.outcome is Outcome.MISSED
     assert explained.account is not None
     assert (explained.account.net, explained.account.still) == (17, 0)
@@ -161,7 +161,7 @@ def test_a_reason_that_does_not_stop_this_clock_is_named_and_counts() -> None:
 def test_a_suspension_after_the_limit_passed_is_named_and_cures_nothing() -> None:
     judge = judge_of(promise(clock_stops=("hearing",)))
     facts = (accepted("2021-10-11T09:00"), suspended("2021-10-18T09:00"), completed("2021-10-25T09:00"))
-    explained = the_one(told(judge, *facts))
+    explained = the_one(output(judge, *facts))
     assert explained.account is not None
     assert (explained.account.net, explained.account.still) == (10, 0)
     assert explained.account.days[-2].other_reasons == ("hearing",)
@@ -175,7 +175,7 @@ def test_minutes_are_accounted_for_by_the_opening_hours_they_ran_in() -> None:
         resumed("2021-10-18T13:40"),
         completed("2021-10-18T14:00"),
     )
-    explained = the_one(told(judge, *facts))
+    explained = the_one(output(judge, *facts))
     assert explained.account is not None
     assert explained.account.net == 70 * MINUTE_US
     ran = [span for each in explained.account.days for span in each.ran]
@@ -187,7 +187,7 @@ def test_minutes_are_accounted_for_by_the_opening_hours_they_ran_in() -> None:
 
 
 def test_an_open_case_is_accounted_for_up_to_now() -> None:
-    explained = the_one(told(judge_of(promise()), accepted("2021-10-11T09:00"), now="2021-10-13T12:00"))
+    explained = the_one(output(judge_of(promise()), accepted("2021-10-11T09:00"), now="2021-10-13T12:00"))
     assert explained.ended_by is EndedBy.NOTHING
     assert explained.account is not None
     assert explained.account.net == 2
@@ -195,7 +195,7 @@ def test_an_open_case_is_accounted_for_up_to_now() -> None:
 
 
 def test_a_withdrawn_case_is_accounted_for_up_to_its_withdrawal() -> None:
-    explained = the_one(told(judge_of(promise()), accepted("2021-10-11T09:00"), withdrawn("2021-10-12T09:00")))
+    explained = the_one(output(judge_of(promise()), accepted("2021-10-11T09:00"), withdrawn("2021-10-12T09:00")))
     assert explained.ended_by is EndedBy.WITHDRAWAL
     assert explained.account is not None
     assert explained.account.net == 1
@@ -275,7 +275,7 @@ def test_a_clock_never_runs_backwards(first: Instant, second: Instant, since: In
 
 
 # ---- what happened -----------------------------------------------------------------------------------------
-def test_corrections_are_told_with_what_they_did() -> None:
+def test_corrections_are_reported_with_what_they_did() -> None:
     wrong, done = milestone("2021-10-12", "surveyed"), completed("2021-10-20T09:00")
     struck = correction("2021-10-13", wrong, None)
     first = correction("2021-10-21", done, completed("2021-10-15T09:00"))
@@ -283,7 +283,7 @@ def test_corrections_are_told_with_what_they_did() -> None:
     waits = correction("2021-10-23", milestone("2021-10-01", "unheard"), None)
     recorrected = correction("2021-10-24", first, None)
     facts = (accepted("2021-10-11T09:00"), wrong, struck, done, first, second, waits, recorrected)
-    history = {each.fact.id: each for each in told(judge_of(promise()), *facts).history}
+    history = {each.fact.id: each for each in output(judge_of(promise()), *facts).history}
     assert history[wrong.id].status is FactStatus.STRUCK_OUT
     assert history[wrong.id].by == struck
     assert history[done.id].status is FactStatus.CORRECTED
@@ -291,8 +291,8 @@ def test_corrections_are_told_with_what_they_did() -> None:
     now = history[done.id].now
     assert now is not None
     assert now.time == at("2021-10-14T09:00")
-    assert history[struck.id].status is FactStatus.HOLDS
-    assert history[second.id].status is FactStatus.HOLDS
+    assert history[struck.id].status is FactStatus.APPLIES
+    assert history[second.id].status is FactStatus.APPLIES
     assert history[first.id].status is FactStatus.OVERRULED
     assert history[waits.id].status is FactStatus.WAITING
     assert history[recorrected.id].status is FactStatus.REFUSED
@@ -300,13 +300,13 @@ def test_corrections_are_told_with_what_they_did() -> None:
 
 def test_a_late_entry_names_what_turned_the_miss() -> None:
     late = completed("2021-10-13T09:00", received="2021-11-01T09:00")
-    explained = the_one(told(judge_of(promise()), accepted("2021-10-11T09:00"), late))
+    explained = the_one(output(judge_of(promise()), accepted("2021-10-11T09:00"), late))
     assert explained.judgement.outcome is Outcome.LATE_ENTRY
     assert explained.turned_by == (late,)
 
 
 def test_what_came_in_time_turned_nothing() -> None:
-    explained = the_one(told(judge_of(promise()), accepted("2021-10-11T09:00"), completed("2021-10-13T09:00")))
+    explained = the_one(output(judge_of(promise()), accepted("2021-10-11T09:00"), completed("2021-10-13T09:00")))
     assert explained.turned_by == ()
 
 
@@ -318,7 +318,7 @@ def test_promises_of_the_same_item_say_why_they_are_silent() -> None:
         promise(id="SERVED", start="milestone:connected"),
         promise(id="OTHER", select={"service_item": "power"}),
     )
-    explanation = told(judge, accepted("2021-10-11T09:00", attributes={"size": "large"}))
+    explanation = output(judge, accepted("2021-10-11T09:00", attributes={"size": "large"}))
     (cycle,) = explanation.cycles
     silent = {each.promise.id: each for each in cycle.silent}
     assert {name: each.reason for name, each in silent.items()} == {
@@ -329,9 +329,9 @@ def test_promises_of_the_same_item_say_why_they_are_silent() -> None:
     assert silent["SMALL"].missing == (("size", "small", "large"),)
 
 
-def test_anomalies_and_events_to_come_are_told() -> None:
+def test_anomalies_and_events_to_come_are_reported() -> None:
     facts = (accepted("2021-10-11T09:00"), completed("2021-10-10T09:00"), completed("2021-12-01T09:00"))
-    explanation = told(judge_of(promise()), *facts, now="2021-11-01")
+    explanation = output(judge_of(promise()), *facts, now="2021-11-01")
     assert explanation.later == 1
     assert "anomaly:completed_before_acceptance" in explanation.cycles[0].signals
 

@@ -61,7 +61,7 @@ class Exporter:
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(
             PlanCollector(
-                plan, self.snapshot, lambda: self.now, lambda: Counts({"kpi.values": 3}, events=1_000, letters=30)
+                plan, self.snapshot, lambda: self.now, lambda: Counts({"kpi.values": 3}, events=1_000, dead_letters=30)
             )
         )
 
@@ -80,9 +80,9 @@ class Exporter:
         return key
 
     def progress(self, partition: int, swept_to: Instant, sources: dict[str, Instant], epoch: int = 1) -> None:
-        told = {"type": "progress", "partition": partition, "epoch": epoch, "swept_to": swept_to, "lag": 7}
+        reported = {"type": "progress", "partition": partition, "epoch": epoch, "swept_to": swept_to, "lag": 7}
         self.snapshot.take(
-            topics.KPI_TALLIES, f"progress|{partition}".encode(), orjson.dumps({**told, "sources": sources})
+            topics.KPI_TALLIES, f"progress|{partition}".encode(), orjson.dumps({**reported, "sources": sources})
         )
 
 
@@ -232,14 +232,14 @@ def test_the_latest_verdict_of_a_case_counts(exporter: Exporter) -> None:
 
 
 def test_quarantined_cases_are_counted_by_unit_until_they_are_released(exporter: Exporter) -> None:
-    def told(*units: str) -> bytes:
+    def reported(*units: str) -> bytes:
         return orjson.dumps({"cause": "ValueError", "since": "", "kpis": ["K06-1"], "units": units})
 
     assert exporter.value("kpi_quarantined_cases", unit="-") == 0, "there is always a series that can be asked"
-    exporter.snapshot.take(topics.CASE_QUARANTINE, b"1", told("liangjiang-water"))
-    exporter.snapshot.take(topics.CASE_QUARANTINE, b"2", told("nobody", "liangjiang-water"))
-    exporter.snapshot.take(topics.CASE_QUARANTINE, b"3", told())
-    exporter.snapshot.take(topics.CASE_QUARANTINE, b"3", told("nobody"))
+    exporter.snapshot.take(topics.CASE_QUARANTINE, b"1", reported("liangjiang-water"))
+    exporter.snapshot.take(topics.CASE_QUARANTINE, b"2", reported("nobody", "liangjiang-water"))
+    exporter.snapshot.take(topics.CASE_QUARANTINE, b"3", reported())
+    exporter.snapshot.take(topics.CASE_QUARANTINE, b"3", reported("nobody"))
     assert exporter.value("kpi_quarantined_cases", unit="liangjiang-water") == 2
     assert exporter.value("kpi_quarantined_cases", unit="-") == 1
     exporter.snapshot.take(topics.CASE_QUARANTINE, b"2", None)
@@ -248,10 +248,10 @@ def test_quarantined_cases_are_counted_by_unit_until_they_are_released(exporter:
     assert exporter.value("kpi_exporter_unreadable_records_total", topic="case.quarantine") == 1
 
 
-def test_a_signal_stands_beside_the_values_and_goes_with_its_record(exporter: Exporter) -> None:
+def test_a_signal_is_beside_the_values_and_goes_with_its_record(exporter: Exporter) -> None:
     key = b"signal|backdated|/units/liangjiang-water|-"
-    told = {"signal": "backdated", "unit": "/units/liangjiang-water", "item": "-", "n": "3", "of": "40", "mean": ""}
-    exporter.snapshot.take(topics.KPI_VALUES, key, orjson.dumps(told))
+    reported = {"signal": "backdated", "unit": "/units/liangjiang-water", "item": "-", "n": "3", "of": "40", "mean": ""}
+    exporter.snapshot.take(topics.KPI_VALUES, key, orjson.dumps(reported))
     labels = {"signal": "backdated", "unit": "/units/liangjiang-water", "item": "-"}
     assert exporter.value("kpi_signal_cases", **labels) == 3
     assert exporter.value("kpi_signal_of_cases", **labels) == 40
@@ -260,8 +260,8 @@ def test_a_signal_stands_beside_the_values_and_goes_with_its_record(exporter: Ex
 
 
 def test_a_forecast_is_a_figure_of_its_own_and_goes_with_its_record(exporter: Exporter) -> None:
-    told = {"signal": "forecast_lower", "unit": "ALL", "item": "K25-1", "n": "40", "of": "", "mean": "61.5"}
-    exporter.snapshot.take(topics.KPI_VALUES, b"signal|forecast_lower|ALL|K25-1", orjson.dumps(told))
+    reported = {"signal": "forecast_lower", "unit": "ALL", "item": "K25-1", "n": "40", "of": "", "mean": "61.5"}
+    exporter.snapshot.take(topics.KPI_VALUES, b"signal|forecast_lower|ALL|K25-1", orjson.dumps(reported))
     labels = {"kpi": "K25-1", "variant": "official", "unit": "ALL"}
     assert exporter.value("kpi_forecast_lower", **labels) == 61.5
     assert exporter.value("kpi_forecast", **labels) is None
@@ -271,8 +271,8 @@ def test_a_forecast_is_a_figure_of_its_own_and_goes_with_its_record(exporter: Ex
 
 
 def test_a_forecast_of_what_the_plan_does_not_know_is_not_exported(exporter: Exporter) -> None:
-    told = {"signal": "forecast", "unit": "ALL", "item": "K99", "n": "1", "of": "", "mean": "2"}
-    exporter.snapshot.take(topics.KPI_VALUES, b"signal|forecast|ALL|K99", orjson.dumps(told))
+    reported = {"signal": "forecast", "unit": "ALL", "item": "K99", "n": "1", "of": "", "mean": "2"}
+    exporter.snapshot.take(topics.KPI_VALUES, b"signal|forecast|ALL|K99", orjson.dumps(reported))
     assert exporter.series("kpi_forecast") == []
 
 
@@ -314,12 +314,12 @@ def test_a_worker_that_dies_again_and_again_has_a_series_until_it_works(exporter
 
 
 def test_rows_that_a_worker_lost_in_its_changelog_are_unreadable_records(exporter: Exporter) -> None:
-    told = Progress(0, 1, 2_000_000, {}, lag=0, lost=3)
-    exporter.snapshot.take(topics.KPI_TALLIES, *told.record())
+    reported = Progress(0, 1, 2_000_000, {}, lag=0, lost=3)
+    exporter.snapshot.take(topics.KPI_TALLIES, *reported.record())
     assert exporter.value("kpi_exporter_unreadable_records_total", topic=CASES_CHANGELOG) == 3
 
 
-def test_of_two_owners_of_a_partition_the_later_one_tells_the_progress(exporter: Exporter) -> None:
+def test_of_two_owners_of_a_partition_the_later_one_reports_the_progress(exporter: Exporter) -> None:
     exporter.progress(0, 2_000_000, {}, epoch=5)
     exporter.progress(0, 9_000_000, {}, epoch=4)
     assert exporter.value("kpi_sweep_timestamp_seconds", partition="0") == 2

@@ -1,4 +1,4 @@
-"""`keeps = "first"`: of several facts that say an attribute the first stands, in whatever order they arrive."""
+"""`keeps = "first"`: of several facts that say an attribute the first counts, in whatever order they arrive."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ def step(time: str, **attributes: str) -> Fact:
     return milestone(time, "tax", attributes=attributes)
 
 
-def test_the_first_word_stands_and_of_other_attributes_the_last() -> None:
+def test_the_first_word_counts_and_of_other_attributes_the_last() -> None:
     first, second = step("2021-09-17", channel_of_tax="a", size="s"), step("2021-09-18", channel_of_tax="b", size="l")
     assert said(start(), first, second) == "a"
     assert said(start(), first, second, name="size") == "l"

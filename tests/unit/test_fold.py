@@ -33,7 +33,7 @@ WATER_ONLY = judge_of(promise())
 START = accepted("2021-09-16T09:00")
 
 
-def told(case: Case) -> dict[str, object]:
+def reported(case: Case) -> dict[str, object]:
     """All that a case says."""
     return {name: getattr(case, name) for name in Case.__dataclass_fields__}
 
@@ -47,7 +47,7 @@ def test_any_order_and_any_duplication_give_the_same_cycles_and_judgements(data:
     one, other = histories.settled(given_events), histories.settled(shuffled)
     assert one == other
     assert one == in_order(one)
-    assert [told(case) for case in EVERY_KIND.cases(one)] == [told(case) for case in EVERY_KIND.cases(other)]
+    assert [reported(case) for case in EVERY_KIND.cases(one)] == [reported(case) for case in EVERY_KIND.cases(other)]
     now = data.draw(st.integers(histories.BEGIN, histories.END))
     assert EVERY_KIND.judge(one, now) == EVERY_KIND.judge(other, now)
 
@@ -90,7 +90,7 @@ def test_the_same_pair_and_payload_is_a_duplicate() -> None:
     assert insert([START], START).outcome is Insertion.DUPLICATE
 
 
-def test_of_a_duplicate_the_earliest_arrival_stands() -> None:
+def test_of_a_duplicate_the_earliest_arrival_counts() -> None:
     late = START._replace(received=START.received + 1)
     assert insert([late], START).facts == [START]
     assert insert([START], late).facts == [START]
@@ -102,7 +102,7 @@ def test_the_same_id_of_another_source_is_another_event() -> None:
 
 
 @given(st.permutations([START._replace(digest=digest, received=START.received + n) for n, digest in enumerate("cab")]))
-def test_of_a_conflict_the_smallest_digest_stands_in_any_order(events: list[Fact]) -> None:
+def test_of_a_conflict_the_smallest_digest_counts_in_any_order(events: list[Fact]) -> None:
     (kept,) = histories.settled(events)
     assert kept.digest == "a"
 

@@ -124,7 +124,7 @@ def beside(entries: int, as_of: str) -> dict[tuple[str, str, str], SignalRow]:
     return {each[:3]: each for each in Valuer(COUNT).beside(tallies, at(as_of))}
 
 
-def test_a_forecast_stands_beside_the_values_while_its_date_is_to_come() -> None:
+def test_a_forecast_is_beside_the_values_while_its_date_is_to_come() -> None:
     found = beside(2, "2021-12-17")
     assert found["forecast", "ALL", "P"] == ("forecast", "ALL", "P", "2", "", "3")  # 2 in 30 days, 15 days to come
     assert float(found["forecast_lower", "ALL", "P"].mean) <= 3 <= float(found["forecast_upper", "ALL", "P"].mean)

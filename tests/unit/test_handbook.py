@@ -32,7 +32,7 @@ def test_a_page_that_no_promise_has_any_more_is_removed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", by_promise(PLAN))
-def test_a_page_says_clause_words_formula_whom_it_tells_what_is_sent_and_two_histories(name: str) -> None:
+def test_a_page_says_clause_words_formula_recipients_what_is_sent_and_two_histories(name: str) -> None:
     page = (DOCS / "promises" / f"{name}.md").read_text(encoding="utf-8")
     versions = by_promise(PLAN)[name]
     assert versions[0].variant == "official"

@@ -150,7 +150,7 @@ def test_times_may_have_a_format_of_their_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("was", "becomes", "told"),
+    ("was", "becomes", "output"),
     [
         ('column = "fee", as', 'column = "fees", as', "did you mean 'fee'"),
         ('values = "channel"', 'values = "chanel"', "did you mean 'channel'"),
@@ -162,9 +162,9 @@ def test_times_may_have_a_format_of_their_own(tmp_path: Path) -> None:
         ("timezone", "timezone = ", "not TOML"),
     ],
 )
-def test_a_mapping_that_does_not_fit_says_where(tmp_path: Path, was: str, becomes: str, told: str) -> None:
+def test_a_mapping_that_does_not_fit_says_where(tmp_path: Path, was: str, becomes: str, output: str) -> None:
     assert was in MAPPING
-    with pytest.raises(MappingError, match=told):
+    with pytest.raises(MappingError, match=output):
         imported(tmp_path, f"{HEADER}\n", MAPPING.replace(was, becomes))
 
 

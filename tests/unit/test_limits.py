@@ -96,7 +96,7 @@ def test_plain_minutes_run_day_and_night() -> None:
     assert until("90 minutes", "2021-10-15T16:50", paused_us=5 * SECOND_US) == at("2021-10-15T18:20:05")
 
 
-def test_working_minutes_are_extended_by_the_opening_time_that_stood_still() -> None:
+def test_working_minutes_are_extended_by_the_stopped_opening_time() -> None:
     paused = HALL.elapsed(at("2021-10-15T11:30"), at("2021-10-15T13:40"))
     assert paused == 40 * MINUTE_US
     assert until("90 working_minutes", "2021-10-15T11:00", paused_us=paused) == at("2021-10-15T14:40")
@@ -111,7 +111,7 @@ def test_suspended_over_national_day_four_days_are_added() -> None:
     assert extended == at("2021-10-21T00:00") - 1
 
 
-def test_days_that_stood_still_are_added_before_the_roll() -> None:
+def test_stopped_days_are_added_before_the_roll() -> None:
     assert until("20 calendar_days", "2021-11-01T10:00", paused_days=1) == at("2021-11-23T00:00") - 1
     assert until("20 calendar_days", "2021-11-01T10:00", paused_days=2) == at("2021-11-24T00:00") - 1
     assert until("1 month", "2021-09-02T10:00", paused_days=7) == at("2021-10-10T00:00") - 1

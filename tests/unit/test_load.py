@@ -146,8 +146,8 @@ def test_the_checker_refuses_an_amount_that_is_off_by_one(
     problems = check_plan(copy, date(2022, 1, 2))
     locked = [problem for problem in problems if "edited while in force" in problem.sentence]
     assert locked or promise(kpi).effective_to is not None
-    told = {problem.line for problem in problems if problem not in locked}
-    assert told == (set() if kpi in NOT_IN_THE_CLAUSE else {line})
+    reported = {problem.line for problem in problems if problem not in locked}
+    assert reported == (set() if kpi in NOT_IN_THE_CLAUSE else {line})
 
 
 def test_no_single_case_can_breach_a_mean() -> None:

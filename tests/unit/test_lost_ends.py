@@ -138,7 +138,7 @@ def test_one_missing_answer_begins_the_two_minutes_anew(desk: Desk) -> None:
     assert desk.passes(40) == [RESOLVED]
 
 
-def test_a_notifier_that_stood_still_knows_nothing_of_the_time_between(desk: Desk) -> None:
+def test_a_notifier_that_was_stopped_knows_nothing_of_the_time_between(desk: Desk) -> None:
     desk.listed = [ALWAYS]
     desk.passes(60)
     desk.seconds += 600

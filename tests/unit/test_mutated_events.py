@@ -160,7 +160,7 @@ def test_an_event_at_the_limit_of_size_is_exported_within_it() -> None:
 
 
 # ---- what is admitted ------------------------------------------------------------------------------------------
-def told(judge: Judge, effects: list[Effects], now: int) -> None:
+def reported(judge: Judge, effects: list[Effects], now: int) -> None:
     """Written as the worker publishes it."""
     for effect in effects:
         key = effect.key.decode()
@@ -185,9 +185,9 @@ def test_what_is_admitted_is_kept_judged_published_and_replayed(tmp_path: Path) 
         lines.append(event.line)
         assert CODEC.loads(orjson.dumps(serialize(found.key, found.fact)))
         effects = partition.take(found.key.encode(), found.fact, TIMES[0])
-        told(judge, [effects] if effects else [], TIMES[0])
+        reported(judge, [effects] if effects else [], TIMES[0])
     for now in TIMES[1:]:
-        told(judge, list(partition.sweep(now)), now)
+        reported(judge, list(partition.sweep(now)), now)
     published: dict[Any, Tally] = {}
     for key, tally in partition.tallies.items():
         _, value = tally_records.row(0, 1, key, tally)
@@ -201,7 +201,7 @@ def test_what_is_admitted_is_kept_judged_published_and_replayed(tmp_path: Path) 
     replayed = replay([str(file)], Settings().plan, [now + 1], processes=1)
     assert not [each for each in replayed.rejected if each.reason not in ("id_conflict", "bad_correction")]
     assert values == list(replayed.rows)
-    told(judge, list(partition.sweep(instant_from("2199-12-31T23:59:59Z"))), now)
+    reported(judge, list(partition.sweep(instant_from("2199-12-31T23:59:59Z"))), now)
 
 
 def test_a_sum_beyond_64_bits_is_kept_in_its_row_and_published(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`runs_in`: a clock that runs in some nodes only. Outside them it stands still as in a suspension (rule 4)."""
+"""`runs_in`: a clock that runs in some nodes only. Outside them it is stopped as in a suspension (rule 4)."""
 
 from functools import cache
 
@@ -81,7 +81,7 @@ def test_overlapping_nodes_count_once() -> None:
         assert outcome(NODES, facts, "2021-10-01") is Outcome.MISSED
 
 
-def test_while_the_case_is_in_no_listed_node_the_clock_stands() -> None:
+def test_while_the_case_is_in_no_listed_node_the_clock_is_stopped() -> None:
     waits = judgement(NODES, [START], "2022-06-01")
     assert (waits.outcome, waits.due, waits.next_at) == (Outcome.OPEN, None, None)
     between = [START, *node("survey", "2021-09-16T09:00", "2021-09-17T18:00")]
@@ -110,19 +110,19 @@ def test_minutes_outside_the_nodes_are_subtracted_exactly() -> None:
     assert due_of(judge, *facts, now="2021-09-16T15:00") == at("2021-09-16T14:45:30")
 
 
-def test_a_passage_told_of_late_is_a_late_entry() -> None:
-    """It ended on 09-17, but that was told only when the case was overdue."""
+def test_a_passage_reported_late_is_a_late_entry() -> None:
+    """It ended on 09-17, but that was reported only when the case was overdue."""
     end = node_ended("2021-09-17T18:00", "survey", received="2021-09-27T10:00")
     facts = in_order([START, *node("survey", "2021-09-16T09:00"), end, *node("design", "2021-09-27T08:00")])
     closed = in_order([*facts, completed("2021-09-28T09:00")])
     assert outcome(NODES, closed, "2021-10-01") is Outcome.LATE_ENTRY
     assert [card.level for card in card_list(NODES, facts, "2021-09-27T12:00")] == ["red", "yellow"]
-    assert not NODES.judge(facts, at("2021-09-27T12:00")).quiet
+    assert not NODES.judge(facts, at("2021-09-27T12:00")).nothing_to_publish
 
 
 def test_a_case_that_never_came_near_its_limit_costs_no_second_look() -> None:
     facts = [START, *node("survey", "2021-09-16T09:00", "2021-09-17T18:00"), completed("2021-09-18T09:00")]
-    assert NODES.judge(in_order(facts), at("2021-12-01")).quiet
+    assert NODES.judge(in_order(facts), at("2021-12-01")).nothing_to_publish
 
 
 def test_the_day_by_day_account_calls_it_outside_the_nodes() -> None:

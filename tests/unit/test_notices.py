@@ -98,14 +98,14 @@ class World:
 
     # the disk
     def write(self, file: Any, content: bytes) -> None:
-        fate, self.next_write = self.next_write, ""
-        if fate in ("torn", "full"):
+        outcome, self.next_write = self.next_write, ""
+        if outcome in ("torn", "full"):
             file.write(content[: len(content) * 2 // 3])
-        elif fate != "before":
+        elif outcome != "before":
             file.write(content)
-        if fate == "full":
+        if outcome == "full":
             raise OSError(ENOSPC, "no space left")
-        if fate:
+        if outcome:
             raise Crash
 
 
@@ -255,19 +255,19 @@ class System:
             if notice["outcome"] != "delivered":
                 continue
             assert notice["subjects"]
-            for told in notice["subjects"]:
-                if told["status"] == "raised":
-                    assert notice["unit"] not in found.get(told["id"], ()), "delivered twice"
-                    found.setdefault(told["id"], []).append(notice["unit"])
+            for notified in notice["subjects"]:
+                if notified["status"] == "raised":
+                    assert notice["unit"] not in found.get(notified["id"], ()), "delivered twice"
+                    found.setdefault(notified["id"], []).append(notice["unit"])
                 else:
-                    assert notice["unit"] in found.pop(told["id"]), "an end for one who had no notice"
+                    assert notice["unit"] in found.pop(notified["id"]), "an end for one who had no notice"
         return found
 
     def check_news(self, before: int) -> None:
         """What was written since: true, in opening hours, and nothing that a silence holds back."""
         active = self.active()
         for notice in self.notices()[before:]:
-            ids = {told["id"]: told["status"] for told in notice["subjects"]}
+            ids = {notified["id"]: notified["status"] for notified in notice["subjects"]}
             assert notice["unit"] not in self.world.closed or ids.keys() & self.pages
             for id, status in ids.items():
                 if id in {alert_id(one) for one in self.known.keys() - self.world.firing.keys()}:

@@ -1,4 +1,4 @@
-"""A unit is told of each change once, in working hours, unless a silence holds it back."""
+"""A unit is notified of each change once, in working hours, unless a silence holds it back."""
 
 import contextlib
 import errno
@@ -109,10 +109,10 @@ class Desk:
     def notices(self) -> list[dict[str, Any]]:
         return [orjson.loads(line) for line in (self.folder / "outbox.jsonl").read_bytes().splitlines()]
 
-    def told(self) -> list[list[tuple[str, str]]]:
-        """Of each notice: (level or alert, status) of what it tells."""
+    def notified(self) -> list[list[tuple[str, str]]]:
+        """Of each notice: (level or alert, status) of its subjects."""
         return [
-            [(told.get("level") or told["alertname"], told["status"]) for told in notice["subjects"]]
+            [(notified.get("level") or notified["alertname"], notified["status"]) for notified in notice["subjects"]]
             for notice in self.notices()
             if notice["outcome"] == "delivered"
         ]
@@ -132,34 +132,34 @@ def test_yellow_then_red_then_done_are_three_notices(desk: Desk) -> None:
     desk.wait()
     desk.card(COMPLETED)
     desk.wait()
-    assert desk.told() == [[("yellow", "raised")], [("red", "raised"), ("yellow", "ended")], [("red", "ended")]]
+    assert desk.notified() == [[("yellow", "raised")], [("red", "raised"), ("yellow", "ended")], [("red", "ended")]]
 
 
-def test_the_same_card_again_tells_nothing(desk: Desk) -> None:
+def test_the_same_card_again_notifies_nobody(desk: Desk) -> None:
     for _ in range(3):
         desk.card(YELLOW)
         desk.wait()
-    assert desk.told() == [[("yellow", "raised")]]
+    assert desk.notified() == [[("yellow", "raised")]]
 
 
-def test_a_card_repeated_faster_than_notices_are_collected_is_told_all_the_same(desk: Desk) -> None:
+def test_a_card_repeated_faster_than_notices_are_collected_is_notified_all_the_same(desk: Desk) -> None:
     for _ in range(4):
         desk.card(YELLOW)
         desk.wait(0.2)
-    assert desk.told() == [[("yellow", "raised")]]
+    assert desk.notified() == [[("yellow", "raised")]]
 
 
-def test_after_a_restart_nothing_is_told_again_and_nothing_is_forgotten(desk: Desk) -> None:
+def test_after_a_restart_nothing_is_notified_again_and_nothing_is_forgotten(desk: Desk) -> None:
     desk.card(YELLOW)
     desk.wait()
     desk.restart()
     desk.card(YELLOW)
     desk.wait()
-    desk.card(SUPERSEDED, RED)  # not told before the crash
+    desk.card(SUPERSEDED, RED)  # not notified before the crash
     desk.restart()
     desk.card(SUPERSEDED, RED)
     desk.wait()
-    assert desk.told() == [[("yellow", "raised")], [("red", "raised"), ("yellow", "ended")]]
+    assert desk.notified() == [[("yellow", "raised")], [("red", "raised"), ("yellow", "ended")]]
 
 
 def test_a_card_raised_again_after_it_was_cleared_is_news(desk: Desk) -> None:
@@ -169,19 +169,19 @@ def test_a_card_raised_again_after_it_was_cleared_is_news(desk: Desk) -> None:
     desk.wait()
     desk.card(RED._replace(raised_at="2021-10-14T00:00:00+08:00"))
     desk.wait()
-    assert desk.told() == [[("red", "raised")], [("red", "ended")], [("red", "raised")]]
+    assert desk.notified() == [[("red", "raised")], [("red", "ended")], [("red", "raised")]]
 
 
 MOVED = RED._replace(unit="sino-french-water")
 
 
-def units_told(desk: Desk) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Of each notice: to whom, and level and status of what it tells."""
+def units_notified(desk: Desk) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Of each notice: to whom, and level and status of its subjects."""
     units = [notice["unit"] for notice in desk.notices() if notice["outcome"] == "delivered"]
-    return list(zip(units, desk.told(), strict=True))
+    return list(zip(units, desk.notified(), strict=True))
 
 
-def test_a_card_that_moves_to_another_unit_is_told_to_that_one_and_its_end_to_whoever_holds_it(desk: Desk) -> None:
+def test_a_card_that_moves_to_another_unit_is_notified_to_that_one_and_its_end_to_whoever_holds_it(desk: Desk) -> None:
     desk.card(RED)
     desk.wait()
     for _ in range(2):
@@ -189,14 +189,14 @@ def test_a_card_that_moves_to_another_unit_is_told_to_that_one_and_its_end_to_wh
         desk.wait()
     desk.card(COMPLETED._replace(unit=MOVED.unit))
     desk.wait()
-    assert units_told(desk) == [
+    assert units_notified(desk) == [
         ("liangjiang-water", [("red", "raised")]),
         ("sino-french-water", [("red", "raised")]),
         ("sino-french-water", [("red", "ended")]),
     ]
 
 
-def test_after_a_restart_a_card_that_moved_is_not_told_again_and_the_move_is_not_forgotten(desk: Desk) -> None:
+def test_after_a_restart_a_card_that_moved_is_not_notified_again_and_the_move_is_not_forgotten(desk: Desk) -> None:
     desk.card(RED)
     desk.wait()
     desk.restart()
@@ -206,27 +206,29 @@ def test_after_a_restart_a_card_that_moved_is_not_told_again_and_the_move_is_not
         desk.restart()
         desk.card(card)
         desk.wait()
-    assert [unit for unit, _ in units_told(desk)] == ["liangjiang-water", "sino-french-water"]
+    assert [unit for unit, _ in units_notified(desk)] == ["liangjiang-water", "sino-french-water"]
 
 
-def test_a_card_that_moves_before_anybody_was_told_is_told_to_its_new_unit_only(desk: Desk) -> None:
+def test_a_card_that_moves_before_anybody_was_notified_is_notified_to_its_new_unit_only(desk: Desk) -> None:
     desk.card(RED, MOVED)
     desk.wait()
-    assert units_told(desk) == [("sino-french-water", [("red", "raised")])]
+    assert units_notified(desk) == [("sino-french-water", [("red", "raised")])]
 
 
 def test_a_card_raised_again_is_news_to_every_unit_that_knew_of_it(desk: Desk) -> None:
     for card in (RED, MOVED, COMPLETED._replace(unit=MOVED.unit), MOVED, RED):
         desk.card(card)
         desk.wait()
-    assert [(unit, told[0][1]) for unit, told in units_told(desk)][2:] == [
+    assert [(unit, notified[0][1]) for unit, notified in units_notified(desk)][2:] == [
         ("sino-french-water", "ended"),
         ("sino-french-water", "raised"),
         ("liangjiang-water", "raised"),
     ]
 
 
-def test_a_card_that_moves_under_a_silence_is_noted_for_each_unit_and_its_end_is_told_all_the_same(desk: Desk) -> None:
+def test_a_card_that_moves_under_a_silence_is_noted_for_each_unit_and_its_end_is_notified_all_the_same(
+    desk: Desk,
+) -> None:
     desk.card(RED)
     desk.wait()
     desk.held = {card_id(NUMBERING.of(RED), "red"): ["silence-1"]}
@@ -239,10 +241,10 @@ def test_a_card_that_moves_under_a_silence_is_noted_for_each_unit_and_its_end_is
     ]
     desk.card(RED, COMPLETED)
     desk.wait(60)
-    assert units_told(desk)[1:] == [("liangjiang-water", [("red", "ended")])]
+    assert units_notified(desk)[1:] == [("liangjiang-water", [("red", "ended")])]
 
 
-def test_the_time_at_which_a_card_was_first_told_stays_when_it_moves(desk: Desk) -> None:
+def test_the_time_at_which_a_card_was_first_notified_stays_when_it_moves(desk: Desk) -> None:
     desk.card(RED)
     desk.wait()
     first = dict(desk.delivery.ledger.raised_at)
@@ -252,7 +254,7 @@ def test_the_time_at_which_a_card_was_first_told_stays_when_it_moves(desk: Desk)
     assert desk.delivery.ledger.raised_at == first != {}
 
 
-def test_what_came_and_went_before_anybody_was_told_is_no_news(desk: Desk) -> None:
+def test_what_came_and_went_before_anybody_was_notified_is_no_news(desk: Desk) -> None:
     desk.card(RED, COMPLETED)
     desk.wait()
     assert desk.notices() == []
@@ -263,10 +265,10 @@ def test_a_yellow_card_that_turned_red_says_nothing_without_the_red_one(desk: De
     desk.wait()
     desk.card(SUPERSEDED)
     desk.wait(5)
-    assert desk.told() == [[("yellow", "raised")]]
+    assert desk.notified() == [[("yellow", "raised")]]
     desk.card(RED)
     desk.wait()
-    assert desk.told()[1:] == [[("red", "raised"), ("yellow", "ended")]]
+    assert desk.notified()[1:] == [[("red", "raised"), ("yellow", "ended")]]
 
 
 def test_a_red_card_that_came_and_went_while_closed_is_no_notice_and_the_end_of_its_yellow_one_says_so(
@@ -282,7 +284,7 @@ def test_a_red_card_that_came_and_went_while_closed_is_no_notice_and_the_end_of_
     assert len(desk.notices()) == 1
     desk.open = True
     desk.wait()
-    assert desk.told()[1:] == [[("yellow", "ended")]]
+    assert desk.notified()[1:] == [[("yellow", "ended")]]
     (ended,) = desk.notices()[1]["subjects"]
     assert ended["reason"] == "superseded"
     assert {name: text for name, text in ended.items() if name.startswith("red_")} == {
@@ -306,7 +308,7 @@ def test_after_a_restart_a_red_card_that_came_and_went_ends_its_yellow_one_in_wh
         desk.restart()
         desk.card(*order)
         desk.wait()
-        assert desk.told()[1:] == [[("yellow", "ended")]]
+        assert desk.notified()[1:] == [[("yellow", "ended")]]
         desk.outbox.close()
 
 
@@ -318,7 +320,7 @@ def test_the_end_of_a_yellow_card_waits_for_its_red_one_and_not_for_ever(desk: D
     assert len(desk.notices()) == 1
     desk.card(SUPERSEDED)  # again: it does not begin to wait anew
     desk.wait()
-    assert desk.told()[1:] == [[("yellow", "ended")]]
+    assert desk.notified()[1:] == [[("yellow", "ended")]]
 
 
 def test_a_red_card_of_an_earlier_time_is_not_what_a_yellow_one_turned_into(desk: Desk) -> None:
@@ -330,7 +332,7 @@ def test_a_red_card_of_an_earlier_time_is_not_what_a_yellow_one_turned_into(desk
     assert len(desk.notices()) == 1
     desk.card(RED)
     desk.wait()
-    assert desk.told()[1:] == [[("red", "raised"), ("yellow", "ended")]]
+    assert desk.notified()[1:] == [[("red", "raised"), ("yellow", "ended")]]
 
 
 def test_a_yellow_card_under_a_silence_of_its_red_one_ends_with_it(desk: Desk) -> None:
@@ -339,10 +341,10 @@ def test_a_yellow_card_under_a_silence_of_its_red_one_ends_with_it(desk: Desk) -
     desk.held = {card_id(NUMBERING.of(RED), "red"): ["silence-1"]}
     desk.card(SUPERSEDED, RED)
     desk.wait(100)
-    assert len(desk.told()) == 1
+    assert len(desk.notified()) == 1
     desk.card(COMPLETED)  # still silenced
     desk.wait(100)
-    assert desk.told()[1:] == [[("yellow", "ended")]]
+    assert desk.notified()[1:] == [[("yellow", "ended")]]
 
 
 def test_the_end_of_a_card_that_moved_unnoticed_goes_to_the_unit_that_got_the_notice(desk: Desk) -> None:
@@ -350,7 +352,7 @@ def test_the_end_of_a_card_that_moved_unnoticed_goes_to_the_unit_that_got_the_no
     desk.wait()
     desk.card(MOVED, COMPLETED._replace(unit=MOVED.unit))
     desk.wait()
-    assert units_told(desk) == [("liangjiang-water", [("red", "raised")]), ("liangjiang-water", [("red", "ended")])]
+    assert units_notified(desk) == [("liangjiang-water", [("red", "raised")]), ("liangjiang-water", [("red", "ended")])]
     assert desk.notices()[-1]["subjects"][0]["unit"] == MOVED.unit
 
 
@@ -369,8 +371,8 @@ def test_a_card_of_which_only_the_key_is_left_ends_with_what_its_notice_said(des
 def test_labels_of_an_alert_do_not_say_what_a_notice_says(desk: Desk) -> None:
     desk.alert(Alert("f1", "firing", {**MISSED.labels, "id": "card/1/red", "status": "ended"}, {}))
     desk.wait()
-    (told,) = desk.notices()[0]["subjects"]
-    assert (told["id"], told["status"]) == ("alert/f1", "raised")
+    (notified,) = desk.notices()[0]["subjects"]
+    assert (notified["id"], notified["status"]) == ("alert/f1", "raised")
 
 
 def test_an_outbox_with_records_of_other_forms_is_read_for_what_it_says(
@@ -402,8 +404,8 @@ def test_an_outbox_with_records_of_other_forms_is_read_for_what_it_says(
 
 def test_a_notice_without_what_later_versions_write_still_ends(tmp_path: Path) -> None:
     number = NUMBERING.of(YELLOW)
-    told = {"id": card_id(number, "yellow"), "status": "raised", "kpi": "K06-1", "case": YELLOW.case, "cycle": 1}
-    old = {"outcome": "told", "unit": YELLOW.unit, "written_at": "2021-10-11T01:00:00Z", "subjects": [told]}
+    notified = {"id": card_id(number, "yellow"), "status": "raised", "kpi": "K06-1", "case": YELLOW.case, "cycle": 1}
+    old = {"outcome": "told", "unit": YELLOW.unit, "written_at": "2021-10-11T01:00:00Z", "subjects": [notified]}
     (tmp_path / "outbox.jsonl").write_bytes(orjson.dumps(old) + b"\n")
     desk = Desk(tmp_path)
     desk.card(YELLOW)
@@ -425,9 +427,9 @@ def test_a_notice_says_which_case_which_promise_and_until_when(desk: Desk) -> No
     desk.card(YELLOW)
     desk.wait()
     (notice,) = desk.notices()
-    (told,) = notice["subjects"]
+    (notified,) = notice["subjects"]
     assert (notice["unit"], notice["plan_time"]) == ("liangjiang-water", "2021-10-11T09:00:00+08:00")
-    assert (told["case"], told["kpi"], told["due_at"]) == (YELLOW.case, "K06-1", YELLOW.due_at)
+    assert (notified["case"], notified["kpi"], notified["due_at"]) == (YELLOW.case, "K06-1", YELLOW.due_at)
 
 
 def test_outside_working_hours_a_notice_waits(desk: Desk) -> None:
@@ -438,7 +440,7 @@ def test_outside_working_hours_a_notice_waits(desk: Desk) -> None:
     assert desk.notices() == []
     desk.open = True
     desk.wait()
-    assert sorted(desk.told()) == [[("KpiMissed", "raised")], [("red", "raised")]]
+    assert sorted(desk.notified()) == [[("KpiMissed", "raised")], [("red", "raised")]]
 
 
 def test_a_page_waits_for_no_opening_hours(desk: Desk) -> None:
@@ -448,18 +450,18 @@ def test_a_page_waits_for_no_opening_hours(desk: Desk) -> None:
     desk.wait()
     desk.alert(Alert("f2", "resolved", labels, {}))
     desk.wait()
-    assert desk.told() == [[("PipelineDown", "raised")], [("PipelineDown", "ended")]]
+    assert desk.notified() == [[("PipelineDown", "raised")], [("PipelineDown", "ended")]]
 
 
-def test_an_alert_is_told_when_it_fires_and_when_it_ends_and_not_when_it_is_repeated(desk: Desk) -> None:
+def test_an_alert_is_notified_when_it_fires_and_when_it_ends_and_not_when_it_is_repeated(desk: Desk) -> None:
     for alert in (MISSED, MISSED, RESOLVED, RESOLVED, MISSED):
         desk.alert(alert)
         desk.wait()
-    statuses = [told[0][1] for told in desk.told()]
+    statuses = [notified[0][1] for notified in desk.notified()]
     assert statuses == ["raised", "ended", "raised"]
 
 
-def test_a_silenced_card_is_noted_and_told_when_the_silence_ends(desk: Desk) -> None:
+def test_a_silenced_card_is_noted_and_notified_when_the_silence_ends(desk: Desk) -> None:
     id = card_id(NUMBERING.of(RED), "red")
     desk.held = {id: ["silence-1"]}
     desk.card(RED)
@@ -468,10 +470,10 @@ def test_a_silenced_card_is_noted_and_told_when_the_silence_ends(desk: Desk) -> 
     assert [(notice["outcome"], notice.get("by")) for notice in desk.notices()] == [("suppressed", ["silence-1"])]
     desk.held = {}
     desk.wait(60)
-    assert desk.told() == [[("red", "raised")]]
+    assert desk.notified() == [[("red", "raised")]]
 
 
-def test_a_card_cleared_under_a_silence_is_never_told(desk: Desk) -> None:
+def test_a_card_cleared_under_a_silence_is_never_notified(desk: Desk) -> None:
     desk.held = {card_id(NUMBERING.of(RED), "red"): ["silence-1"]}
     desk.card(RED)
     desk.wait()

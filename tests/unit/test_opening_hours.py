@@ -173,7 +173,7 @@ def test_suspended_over_national_day_2021_four_working_days_are_fully_covered() 
     ] == [day("2021-09-28"), day("2021-09-29"), day("2021-09-30"), day("2021-10-08")]
 
 
-def test_a_day_counts_as_stood_still_only_from_opening_to_close() -> None:
+def test_a_day_counts_as_stopped_only_from_opening_to_close() -> None:
     friday = day("2021-10-15")
 
     def covered(*pauses: tuple[str, str]) -> int:

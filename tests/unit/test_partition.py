@@ -56,7 +56,7 @@ def filled(tallies: dict[TallyKey, Tally]) -> dict[TallyKey, Tally]:
 
 
 class Consumer:
-    """Reads what a partition tells, as the topics keep it: the last word per card and per verdict."""
+    """Reads what a partition publishes, as the topics keep it: the last word per card and per verdict."""
 
     def __init__(self) -> None:
         self.cards: dict[tuple[Any, ...], CardState] = {}
@@ -116,13 +116,15 @@ def test_in_any_order_with_sweeps_at_any_time_a_partition_ends_as_if_judged_once
     fed, consumer = partition(EVERY_KIND, rows), Consumer()
     subjects: dict[bytes, list[Fact]] = {}
     for (key, fact), now in zip(order, instants, strict=True):
-        match data.draw(st.sampled_from(("no sweep", "sweep", "dies before it tells", "dies when it has told"))):
+        match data.draw(
+            st.sampled_from(("no sweep", "sweep", "dies before it publishes", "dies when it has published"))
+        ):
             case "sweep":
                 sweep(fed, now, consumer)
-            case "dies before it tells":
+            case "dies before it publishes":
                 list(fed.sweep(now))
                 fed = partition(EVERY_KIND, rows)
-            case "dies when it has told":
+            case "dies when it has published":
                 for effects in fed.sweep(now):
                     consumer.take(effects)
                 fed = partition(EVERY_KIND, rows)
@@ -190,7 +192,7 @@ def test_between_two_due_times_nothing_changes(data: st.DataObject) -> None:
 
 
 @given(st.data())
-def test_a_backlog_is_told_by_the_first_sweep_after_it(data: st.DataObject) -> None:
+def test_a_backlog_is_published_by_the_first_sweep_after_it(data: st.DataObject) -> None:
     feed = data.draw(histories.feeds(subjects=2))
     fed, consumer = partition(EVERY_KIND), Consumer()
     fed.catching_up = True
@@ -225,7 +227,7 @@ def test_time_comes_to_a_case_that_sends_nothing() -> None:
 
 
 def test_time_comes_to_a_node_that_sends_nothing() -> None:
-    """The case has 20 working days, the node two: while catching up its card waits, a new owner tells it again."""
+    """The case has 20 working days, the node two: while catching up its card waits, a new owner publishes it again."""
     roomy, rows = judge_of(promise(limit="20 working_days")), dict[bytes, bytes]()
     fed, consumer = partition(roomy, rows), Consumer()
     survey = node_started("2021-09-16T10:00", "survey", "seals", limit={"amount": 2, "unit": "working_days"})
@@ -250,7 +252,7 @@ def test_time_comes_to_a_node_that_sends_nothing() -> None:
 
 
 def test_the_card_of_a_node_whose_start_is_struck_out_before_it_was_near_is_retracted() -> None:
-    """The correction arrived before the node was near its limit, and was read after its card had been told."""
+    """The correction arrived before the node was near its limit, and was read after its card had been published."""
     fed, consumer = partition(judge_of(promise(limit="20 working_days"))), Consumer()
     survey = node_started("2021-09-16T10:00", "survey", "seals", limit={"amount": 2, "unit": "working_days"})
     for fact in (accepted("2021-09-16T09:00"), survey):
@@ -269,11 +271,11 @@ def test_a_card_whose_holder_changed_is_published_with_its_new_unit() -> None:
     assert fed.take(KEY, node_started("2021-09-27T10:00", "works", "seals"), at("2021-09-27T10:00")) is None
 
 
-def test_a_card_of_a_sweep_that_was_cut_off_is_told_again_or_taken_back_by_the_next_owner() -> None:
+def test_a_card_of_a_sweep_that_was_cut_off_is_published_again_or_taken_back_by_the_next_owner() -> None:
     rows: dict[bytes, bytes] = {}
     fed, late = partition(WATER, rows), at("2021-09-24")
     fed.take(KEY, accepted("2021-09-16T09:00"), at("2021-09-16T09:00"))
-    (swept,) = fed.sweep(late)  # told or not: it dies
+    (swept,) = fed.sweep(late)  # published or not: it dies
     (again,) = partition(WATER, dict(rows)).sweep(late)
     assert [card.level for card in swept.cards] == ["red", "yellow"]
     assert again.cards == swept.cards and [each.verdict for each in again.verdicts] == ["missed"]
@@ -283,42 +285,42 @@ def test_a_card_of_a_sweep_that_was_cut_off_is_told_again_or_taken_back_by_the_n
     assert [each.verdict for each in early.verdicts] == [RETRACTED]
 
 
-def test_what_an_event_brings_that_is_delivered_again_when_its_time_has_come_is_told_whole() -> None:
+def test_what_an_event_brings_that_is_delivered_again_when_its_time_has_come_is_published_whole() -> None:
     """A completion of a clock four minutes ahead takes no effect at first; again when it does, before a sweep."""
     fed, consumer = partition(WATER), Consumer()
     late, now = at("2021-09-27T09:00"), at("2021-09-27T09:05")
     done = completed("2021-09-27T09:04", received="2021-09-27T09:00")
     for fact, when in ((accepted("2021-09-16T09:00"), at("2021-09-24")), (done, late), (done, now)):
-        told = fed.take(KEY, fact, when)
-        consumer.take(told)
-    assert told is not None and [verdict.judgement and verdict.judgement.stop for verdict in told.verdicts] == [
+        reported = fed.take(KEY, fact, when)
+        consumer.take(reported)
+    assert reported is not None and [verdict.judgement and verdict.judgement.stop for verdict in reported.verdicts] == [
         done.time
     ]
     assert {card.reason for card in consumer.cards.values()} == {"superseded", "completed"}
 
 
 def test_an_event_that_is_turned_away_brings_nothing_forth_that_its_row_would_then_keep_to_itself() -> None:
-    """Delivered again it is turned away again: what it told first, a worker that died would never have told."""
+    """Delivered again it is refused again: what only its first reading published, a crash would lose."""
     rows: dict[bytes, bytes] = {}
     pair = accepted("2021-09-16T09:00", id="e"), accepted("2021-09-16T09:30", id="e")
-    stands, loser = sorted(pair, key=lambda fact: fact.digest)
+    counts, loser = sorted(pair, key=lambda fact: fact.digest)
     fed, late = partition(WATER, rows), at("2021-09-24")
-    fed.take(KEY, stands, at("2021-09-16T10:00"))
-    told = fed.take(KEY, loser, late)
-    assert told is not None and [away.fact for away in told.rejected] == [loser]
-    assert (told.cards, told.verdicts) == ([], [])
+    fed.take(KEY, counts, at("2021-09-16T10:00"))
+    reported = fed.take(KEY, loser, late)
+    assert reported is not None and [away.fact for away in reported.rejected] == [loser]
+    assert (reported.cards, reported.verdicts) == ([], [])
     (swept,) = partition(WATER, rows).sweep(late)
     assert {card.level for card in swept.cards} == {"red", "yellow"}
     again = partition(WATER, rows).take(KEY, loser, late)
-    assert again is not None and again.cards == swept.cards, "like a duplicate it tells all that stands"
+    assert again is not None and again.cards == swept.cards, "like a duplicate it publishes all that is active"
 
 
 def test_a_redelivered_event_publishes_its_cards_and_rulings_again() -> None:
     fed, late = partition(WATER), accepted("2021-09-16T09:00")
-    told = fed.take(KEY, late, at("2021-10-01"))
+    reported = fed.take(KEY, late, at("2021-10-01"))
     again = fed.take(KEY, late, at("2021-10-01"))
-    assert told is not None and again is not None
-    assert told.cards == again.cards and told.verdicts == again.verdicts
+    assert reported is not None and again is not None
+    assert reported.cards == again.cards and reported.verdicts == again.verdicts
 
 
 def test_a_duplicate_changes_no_tally() -> None:
@@ -342,7 +344,7 @@ def late_entries(of: CasePartition) -> int:
     return sum(tally.cells[9] for key, tally in of.tallies.items() if key.kpi == "P")
 
 
-def test_of_a_conflict_the_smaller_digest_stands_and_the_other_is_turned_away() -> None:
+def test_of_a_conflict_the_smaller_digest_counts_and_the_other_is_refused() -> None:
     one = accepted("2021-09-16T09:00", id="e")
     other = accepted("2021-09-17T09:00", id="e")
     smaller, greater = sorted((one, other), key=lambda fact: fact.digest)
@@ -387,7 +389,7 @@ def test_of_heartbeats_only_the_last_is_kept() -> None:
     assert partition(WATER, rows, at("2021-09-16T12:00")).last_events == fed.last_events
 
 
-# ---- when a source was last heard of -------------------------------------------------------------------------
+# ---- when a source last reported -------------------------------------------------------------------------
 NOON = at("2021-09-16T12:00")
 EARLY = {"received": "2021-09-16T11:00"}
 LATE = {"received": "2021-09-16T13:00"}
@@ -395,21 +397,21 @@ LATE = {"received": "2021-09-16T13:00"}
 
 @pytest.mark.parametrize("of", [accepted, heartbeat])
 @pytest.mark.parametrize("new_owner", [False, True])
-def test_what_arrives_after_the_clock_is_heard_of_when_the_clock_is_there(
+def test_what_arrives_after_the_clock_counts_as_a_report_when_the_clock_is_there(
     of: Callable[..., Fact], new_owner: bool
 ) -> None:
     rows: dict[bytes, bytes] = {}
     fed = partition(WATER, rows, NOON)
     for number, when in enumerate((EARLY, LATE, EARLY)):
         fed.take(KEY, of("2021-09-16T10:00", id=f"e{number}", **when), NOON)
-    for now, heard in ((NOON, "2021-09-16T11:00"), (at("2021-09-16T13:00"), "2021-09-16T13:00")):
+    for now, last_reports in ((NOON, "2021-09-16T11:00"), (at("2021-09-16T13:00"), "2021-09-16T13:00")):
         if new_owner:
             fed = partition(WATER, rows, now)
         assert list(fed.sweep(now)) == []
-        assert fed.last_events == {"/units/water": at(heard)}
+        assert fed.last_events == {"/units/water": at(last_reports)}
 
 
-def test_what_arrives_after_the_clock_is_heard_of_though_its_case_is_judged_before_the_sweep() -> None:
+def test_what_arrives_after_the_clock_counts_as_a_report_though_its_case_is_judged_before_the_sweep() -> None:
     fed = partition(WATER)
     fed.take(KEY, accepted("2021-09-16T10:00", **LATE), NOON)
     later = at("2021-09-16T14:00")
@@ -428,7 +430,7 @@ def test_a_heartbeat_that_has_not_arrived_leaves_nothing_behind_when_it_has() ->
 
 
 @given(st.data())
-def test_at_every_moment_a_source_was_last_heard_of_when_the_replay_says(data: st.DataObject) -> None:
+def test_at_every_moment_the_last_report_of_a_source_is_that_of_the_replay(data: st.DataObject) -> None:
     """Events of one id are left out: of them a later arrival may be taken back."""
     watched = [Source(id=name, units=("*",), usual_delay="1 working_days") for name in (WATER_SOURCE, SEALS)]
     judge = judge_of(promise(), sources=watched)
@@ -473,7 +475,7 @@ def test_a_sweep_judges_at_most_so_many_cases_also_where_they_have_nothing_to_te
     assert left == [3, 1, 0]
 
 
-def test_rows_judged_by_another_plan_are_judged_again_and_what_changed_is_told() -> None:
+def test_rows_judged_by_another_plan_are_judged_again_and_what_changed_is_published() -> None:
     rows: dict[bytes, bytes] = {}
     fed = partition(WATER, rows)
     consumer = Consumer()
@@ -488,7 +490,7 @@ def test_rows_judged_by_another_plan_are_judged_again_and_what_changed_is_told()
     assert filled(renewed.tallies) == {} or all(key.kpi != "P" for key in filled(renewed.tallies))
 
 
-def test_what_a_redelivered_event_tells_amid_a_chunk_is_taken_back_at_its_end() -> None:
+def test_what_a_redelivered_event_publishes_amid_a_chunk_is_taken_back_at_its_end() -> None:
     """A completion that makes a late entry of a miss, the acceptance again, and the completion is struck out."""
     fed, consumer, now = partition(WATER), Consumer(), at("2021-09-27")
     start, done = accepted("2021-09-16T09:00"), completed("2021-09-17T09:00", received="2021-09-26T09:00")

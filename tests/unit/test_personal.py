@@ -102,7 +102,7 @@ def test_country_codes_hide_nothing(prefix: str, lengths: tuple[int, ...]) -> No
         f"{uuid.UUID(int=5)}/13800138000",
     ],
 )
-def test_what_stands_beside_a_number_hides_nothing(text: str) -> None:
+def test_what_is_beside_a_number_hides_nothing(text: str) -> None:
     assert personal_number(text) == MOBILE
 
 

@@ -64,7 +64,7 @@ def test_a_plain_envelope_needs_no_model(more: dict[str, Any]) -> None:
     assert by_hand({**GOOD, **more}) == by_rule({**GOOD, **more}) is not None
 
 
-def told(way: Any, text: object) -> object:
+def reported(way: Any, text: object) -> object:
     try:
         return way(text)
     except ValueError as error:
@@ -74,9 +74,9 @@ def told(way: Any, text: object) -> object:
 @given(TIMES, REST)
 def test_a_time_by_its_remembered_hour_is_the_time_read_whole(time: str, rest: str) -> None:
     for _ in range(2):
-        assert told(instant_from, time + rest) == told(read, time + rest)
+        assert reported(instant_from, time + rest) == reported(read, time + rest)
 
 
 @given(st.text("0123456789-:TtZz+. W", max_size=26))
 def test_what_is_no_time_is_refused_alike(text: str) -> None:
-    assert told(instant_from, text) == told(read, text)
+    assert reported(instant_from, text) == reported(read, text)

@@ -1,4 +1,4 @@
-"""A Grafana is filled with the dashboards once, kept as they are, and told about in sentences."""
+"""A Grafana is filled with the dashboards once, kept as they are, and failures are reported in sentences."""
 
 import json
 from collections import Counter
@@ -116,7 +116,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("status", "body", "kind", "sentence"), REFUSALS, ids=[str(one[0]) for one in REFUSALS])
-def test_a_refusal_is_told_in_a_sentence_with_its_remedy(
+def test_a_refusal_is_reported_in_a_sentence_with_its_remedy(
     grafana: Grafana, status: int, body: Json | str, kind: type[PublishFailed], sentence: str
 ) -> None:
     grafana.refusal = (status, body)
@@ -154,8 +154,8 @@ def command(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, s
         code = 0
     except SystemExit as end:
         code = int(end.code or 0)
-    told = capsys.readouterr()
-    return code, told.out + told.err
+    output = capsys.readouterr()
+    return code, output.out + output.err
 
 
 def test_the_command_says_what_became_of_each_dashboard(grafana: Grafana, capsys: pytest.CaptureFixture[str]) -> None:

@@ -101,17 +101,17 @@ def poison(feed: list[tuple[bytes, Fact]], number: int) -> list[tuple[bytes, Fac
 def safely(judge: Judge, subjects: dict[bytes, list[Fact]], now: Instant) -> tuple[dict[TallyKey, Tally], Reader]:
     """What is true of each case in the end, whatever was said of it before."""
     tallies: dict[TallyKey, Tally] = {}
-    told, safe = Reader(), SafeJudge(judge)
+    reported, safe = Reader(), SafeJudge(judge)
     for key, facts in subjects.items():
         opinion = safe.judge(facts, now)
         for each in opinion.judgements:
             if each.cells:
                 contribution = each.contribution()
                 tallies.setdefault(contribution.key, Tally()).add(contribution.cells, contribution.bin, 1)
-        told.cards |= {(key, *card[:4]): card for card in safe.cards(facts, now)[0]}
+        reported.cards |= {(key, *card[:4]): card for card in safe.cards(facts, now)[0]}
         for verdict in safe.verdicts(opinion, facts, now)[0]:
-            told.verdicts[key, verdict.kpi, verdict.cycle] = verdict.verdict
-    return filled(tallies), told
+            reported.verdicts[key, verdict.kpi, verdict.cycle] = verdict.verdict
+    return filled(tallies), reported
 
 
 @ways
@@ -130,23 +130,23 @@ def test_what_is_said_of_a_poisoned_case_does_not_depend_on_what_was_said_before
     subjects: dict[bytes, list[Fact]] = {}
     bucket: dict[str, list[SpilledFact]] = {}
     for (key, fact), now in zip(order, instants, strict=True):
-        match data.draw(st.sampled_from(("nothing", "tick", "dies before it tells"))):
+        match data.draw(st.sampled_from(("nothing", "tick", "dies before it publishes"))):
             case "tick":
                 tick(fed, now, reader)
-            case "dies before it tells":
+            case "dies before it publishes":
                 list(fed.sweep(now))
                 fed = partition(judge, rows)
         reader.take(fed.take(key, fact, now))
         subjects[key] = insert(subjects.get(key, []), fact).facts
         bucket.setdefault(key.decode(), []).append((key.decode(), "", 0, *fact))
     tick(fed, histories.END, reader)
-    tallies, told = safely(judge, subjects, histories.END)
+    tallies, reported = safely(judge, subjects, histories.END)
     assert filled(fed.tallies) == tallies
-    assert (reader.cards, reader.verdicts) == (told.cards, told.verdicts)
+    assert (reader.cards, reader.verdicts) == (reported.cards, reported.verdicts)
     replayed = PeriodJudge(judge, [histories.END], with_cards=True, with_issued=True).judge(bucket)
     assert filled(replayed.deltas[0]) == tallies
     assert sorted(replayed.cards) == sorted(written_card(card, key.decode(), ZONE) for (key, *_), card in
-                                            told.cards.items())  # fmt: skip
+                                            reported.cards.items())  # fmt: skip
     if way == "the case cannot be read" and any(fact.id == BAD for facts in subjects.values() for fact in facts):
         assert set(reader.quarantined) == {b"/units/water\x1fS-0"}
     assert {each.cause for each in replayed.quarantined} == set(reader.quarantined.values())
@@ -170,8 +170,8 @@ def test_once_it_can_be_judged_everything_is_as_if_it_always_could(way: str, dat
         reader.take(effects)
     tick(mended, histories.END, reader)
     assert filled(mended.tallies) == tallies_at_once(EVERY_KIND, subjects, histories.END)
-    whole, told = safely(EVERY_KIND, subjects, histories.END)
-    assert (filled(mended.tallies), reader.cards, reader.verdicts) == (whole, told.cards, told.verdicts)
+    whole, reported = safely(EVERY_KIND, subjects, histories.END)
+    assert (filled(mended.tallies), reader.cards, reader.verdicts) == (whole, reported.cards, reported.verdicts)
     assert (reader.quarantined, mended.quarantined) == ({}, 0)
     # word of the release may have been lost: the next owner says it again
     late = Reader()
@@ -271,16 +271,16 @@ def test_a_promise_without_any_other_case_is_stale_and_not_without_data() -> Non
     )  # fmt: skip
 
 
-def test_its_card_stays_as_it_stood_before_the_event_that_cannot_be_read() -> None:
+def test_its_card_stays_as_it_was_before_the_event_that_cannot_be_read() -> None:
     fed, reader = partition(poisoned(WATER)), Reader()
     before = at("2021-09-20")
     reader.take(fed.take(KEY, BEGUN, before))
     tick(fed, before, reader)
-    stood = dict(reader.cards)
-    assert {card.level for card in stood.values() if card.cleared_at is None} == {"red"}
+    previous = dict(reader.cards)
+    assert {card.level for card in previous.values() if card.cleared_at is None} == {"red"}
     reader.take(fed.take(KEY, completed("2021-09-20T09:00", id=BAD, received="2021-09-20T09:00"), LATER))
     tick(fed, LATER, reader)
-    assert (reader.cards, set(reader.quarantined)) == (stood, {KEY})
+    assert (reader.cards, set(reader.quarantined)) == (previous, {KEY})
     assert reader.verdicts == {}, "a verdict is what the judge says, who says nothing of it"
 
 
@@ -344,7 +344,7 @@ def test_one_poisoned_case_does_not_keep_the_others_of_its_chunk() -> None:
     assert fed.tallies[TallyKey("P", "works", "-", day("2021-09-14"))].cells[TallyField.MET] == 1
 
 
-def test_while_it_catches_up_a_case_is_marked_at_once_and_told_of_by_the_first_sweep() -> None:
+def test_while_it_catches_up_a_case_is_marked_at_once_and_reported_by_the_first_sweep() -> None:
     rows: dict[bytes, bytes] = {}
     fed, reader = partition(poisoned(WATER), rows), Reader()
     fed.catching_up = True
@@ -355,7 +355,7 @@ def test_while_it_catches_up_a_case_is_marked_at_once_and_told_of_by_the_first_s
     assert set(reader.quarantined) == {KEY}
 
 
-def test_an_event_delivered_again_tells_again_that_its_case_is_quarantined_or_was() -> None:
+def test_an_event_delivered_again_publishes_again_that_its_case_is_quarantined_or_was() -> None:
     fed = partition(poisoned(WATER))
     fed.take(KEY, BEGUN._replace(id=BAD), LATER)
     again = fed.take(KEY, BEGUN._replace(id=BAD), LATER)
@@ -595,9 +595,9 @@ def test_of_a_duty_that_cannot_be_judged_the_promises_about_it_are_marked() -> N
 def test_cards_are_left_as_they_were_where_only_an_earlier_arrival_cannot_be_looked_at() -> None:
     judge = judge_with_poisoned_kind(WATER, "P")
     facts = [accepted("2021-09-13T09:00", id=BAD), milestone("2021-09-14T09:00", "a", received="2021-09-25T09:00")]
-    shown, trouble = SafeJudge(judge).cards(facts, LATER)
+    shown, quarantine = SafeJudge(judge).cards(facts, LATER)
     assert {card.kpi for card in shown} == {"Q"}
-    assert trouble is not None and trouble.kpis == ("P",)
+    assert quarantine is not None and quarantine.kpis == ("P",)
 
 
 def test_a_card_that_cannot_be_written_is_not_published_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -608,8 +608,8 @@ def test_a_card_that_cannot_be_written_is_not_published_and_says_so(monkeypatch:
     safe = SafeJudge(WATER)
     opinion = safe.judge(facts, LATER)
     monkeypatch.setattr(Zone, "text", text)
-    for shown, trouble in (safe.cards(facts, LATER), safe.verdicts(opinion, facts, LATER)):
-        assert shown == [] and trouble is not None and trouble.cause.startswith("OverflowError in ")
+    for shown, quarantine in (safe.cards(facts, LATER), safe.verdicts(opinion, facts, LATER)):
+        assert shown == [] and quarantine is not None and quarantine.cause.startswith("OverflowError in ")
 
 
 @pytest.mark.parametrize("instant", [10**18, -(10**18), 2**63])

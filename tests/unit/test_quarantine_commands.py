@@ -1,4 +1,4 @@
-"""What a user is told of cases that cannot be judged: by replay, explain, status and `kpiwatch cases`."""
+"""What a user reads of cases that cannot be judged: by replay, explain, status and `kpiwatch cases`."""
 
 import csv
 from collections.abc import Sequence
@@ -26,9 +26,9 @@ def run(*arguments: object) -> int:
 
 
 def line(case: str, kind: str, time: str, id: str, **data: str) -> bytes:
-    told = f"2021-09-{time}:00+08:00"
-    event = {"specversion": "1.0", "id": id, "source": "/units/north", "type": kind, "subject": case, "time": told}
-    return orjson.dumps(event | {"recordedat": told, "receivedat": told, "data": data})
+    output = f"2021-09-{time}:00+08:00"
+    event = {"specversion": "1.0", "id": id, "source": "/units/north", "type": kind, "subject": case, "time": output}
+    return orjson.dumps(event | {"recordedat": output, "receivedat": output, "data": data})
 
 
 @pytest.fixture
@@ -63,9 +63,9 @@ def test_a_replay_names_the_cases_that_cannot_be_judged_and_writes_the_others(
     capsys.readouterr()
     monkeypatch.setattr(replaying, "Judge", PoisonedJudge)
     assert run(*asked, "--cards", tmp_path / "cards.csv") == 1
-    told = capsys.readouterr().err
-    assert "'/units/north A' cannot be judged (WITHIN, ELAPSED, MEAN): Poisoned in tests/unit/poison.py:" in told
-    assert "1 of 2 cases quarantined" in told and "SECRET" not in told
+    output = capsys.readouterr().err
+    assert "'/units/north A' cannot be judged (WITHIN, ELAPSED, MEAN): Poisoned in tests/unit/poison.py:" in output
+    assert "1 of 2 cases quarantined" in output and "SECRET" not in output
     assert set(states(values).values()) == {("1", "stale")}
 
 
@@ -89,9 +89,9 @@ def test_explain_says_that_a_case_is_quarantined_and_why(
     capsys.readouterr()
     monkeypatch.setattr(explain_module, "Judge", PoisonedJudge)
     assert run(*asked) == 1
-    told = capsys.readouterr()
-    assert "'/units/north A' is quarantined, it cannot be judged: Poisoned in tests/unit/poison.py:" in told.err
-    assert "WITHIN, ELAPSED, MEAN" in told.err and "Traceback" not in told.err
+    output = capsys.readouterr()
+    assert "'/units/north A' is quarantined, it cannot be judged: Poisoned in tests/unit/poison.py:" in output.err
+    assert "WITHIN, ELAPSED, MEAN" in output.err and "Traceback" not in output.err
     assert run("explain", "B", *asked[2:]) == 0
 
 

@@ -48,7 +48,7 @@ def test_a_quotation_may_run_over_a_line_break_but_not_leave_out_a_word() -> Non
     assert not text.quotes("免费发放 电子营业执照")
 
 
-def test_a_misquotation_is_told_where_it_departs() -> None:
+def test_a_misquotation_is_reported_where_it_departs() -> None:
     text = PlanText("小型项目供水接入时间不超过4个工作日")
     assert text.departure("小型项目供水接入用时") == "after “小型项目供水接入” the plan goes on “时间不超过4个工作日”"
     assert text.departure("甲乙丙") == "no part of it is there"
@@ -59,13 +59,15 @@ def test_both_ends_of_a_range_are_printed_numbers() -> None:
     assert found == [(Decimal(each), "number") for each in (3, 5, 5)]
 
 
-@pytest.mark.parametrize(("taken", "told"), [("2021-12-31, the end of the year of issue", []), ("some day", ["by"])])
-def test_a_date_that_the_clause_does_not_print_is_a_choice_that_is_said(taken: str, told: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("taken", "reported"), [("2021-12-31, the end of the year of issue", []), ("some day", ["by"])]
+)
+def test_a_date_that_the_clause_does_not_print_is_a_choice_that_is_said(taken: str, reported: list[str]) -> None:
     entry = promise(
         clause="今年内推荐", kind="catalogue", statistic="count", collection="c", select={}, by="2021-12-31",
         strength="directional", choices=({"about": "今年内", "taken": taken, "instead": ()},),
     )  # fmt: skip
-    assert [key for key, _ in contradictions(entry)] == told
+    assert [key for key, _ in contradictions(entry)] == reported
 
 
 def test_a_number_that_is_part_of_a_name_may_be_a_threshold_and_need_not_be_one() -> None:

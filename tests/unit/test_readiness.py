@@ -81,7 +81,7 @@ def test_a_web_part_is_ready_when_it_says_so_itself(url: str, capsys: pytest.Cap
     assert away.startswith("http://127.0.0.1:9/-/ready does not answer")
 
 
-def test_a_clock_that_is_led_runs_until_its_leader_ends_and_then_stands_still(tmp_path: Path) -> None:
+def test_a_clock_runs_until_the_process_that_runs_it_ends_and_then_is_stopped(tmp_path: Path) -> None:
     settings = Settings(clock=tmp_path / "clock.json", demo_speed=60)
     environment = {**settings.environment(), "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-m", "services.cli", "clock"]

@@ -1,4 +1,4 @@
-"""Replay: the same answers however the work is divided, every bad event told, nothing else lost."""
+"""Replay: the same answers however the work is divided, every bad event reported, nothing else lost."""
 
 import csv
 import gzip
@@ -303,7 +303,7 @@ def test_each_bad_event_is_one_line_with_its_code_and_nothing_else_is_lost(
         mixed.insert(2 * position + 1, (code, encoded(each)))
     file = written(tmp_path / "events.jsonl", [line + b"\n" for _, line in mixed])
     done = replay([str(file)], PLAN, [at("2021-11-01")])
-    # of two payloads under one id the smaller hash stands: which of the two lines loses is the hash's choice
+    # of two payloads under one id the smaller hash counts: which of the two lines loses is the hash's choice
     conflicting = {number for number, (_, line) in enumerate(mixed, 1) if b'"g1"' in line and b'"W-1"' in line}
     found = {each.reason: each.line for each in done.rejected}
     expected = {code: number for number, (code, _) in enumerate(mixed, 1) if code}
@@ -321,10 +321,10 @@ def test_each_bad_event_is_one_line_with_its_code_and_nothing_else_is_lost(
     out, listed = tmp_path / "v.csv", tmp_path / "rejected.csv"
     asked = ("replay", file, "--plan", PLAN, "--as-of", "2021-11-01", "--out", out)
     assert run(*asked) == 1
-    told = capsys.readouterr().err
+    output = capsys.readouterr().err
     for code in BAD:
-        assert sum(f": {code}" in line for line in told.splitlines()) == 1, code
-    assert f"{len(BAD)} of {len(mixed)} events rejected" in told
+        assert sum(f": {code}" in line for line in output.splitlines()) == 1, code
+    assert f"{len(BAD)} of {len(mixed)} events rejected" in output
     assert out.stat().st_size > 1000
     assert run(*asked, "--rejected", listed) == 1
     assert len(listed.read_text(encoding="utf-8").splitlines()) == 1 + len(BAD)

@@ -146,10 +146,10 @@ def same(text: str, cell: str, per_cent: bool) -> bool:
         return text.split("–") == cell.split("..")
     relation, _, number = cell.rpartition(" ")
     wanted = {"<=": "≤ ", ">=": "≥ ", "=": "= ", "": ""}[relation]
-    told = text.removeprefix(wanted)
-    if per_cent != told.endswith(" %") or (relation and told == text):
+    output = text.removeprefix(wanted)
+    if per_cent != output.endswith(" %") or (relation and output == text):
         return False
-    return Decimal(told.removesuffix(" %")) == Decimal(number) * (100 if per_cent else 1)
+    return Decimal(output.removesuffix(" %")) == Decimal(number) * (100 if per_cent else 1)
 
 
 def trace(page: Page, values: Cells, plan: Plan, states: Counter[str]) -> Counter[str]:
@@ -322,8 +322,8 @@ def test_what_is_no_share_is_read_as_it_is_written(plan: Plan) -> None:
 )
 def test_better_is_what_the_objective_asks_for(relation: str, before: str, now: str, said: str, plan: Plan) -> None:
     promise = promise_of(plan, relation)
-    told = change(promise, EMPTY._replace(value=before), EMPTY._replace(value=now))
-    assert isinstance(told, Title) and told.en == said
+    output = change(promise, EMPTY._replace(value=before), EMPTY._replace(value=now))
+    assert isinstance(output, Title) and output.en == said
 
 
 def test_nothing_is_compared_with_a_month_that_had_no_figure(plan: Plan) -> None:

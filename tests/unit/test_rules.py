@@ -76,7 +76,7 @@ def test_a_runbook_says_what_it_means_who_acts_how_to_check_and_how_to_end_it(pa
 
 
 @pytest.mark.parametrize("page", RUNBOOKS, ids=lambda page: page.stem)
-def test_what_a_runbook_tells_to_run_look_at_and_read_is_there(plan: Plan, page: Path) -> None:
+def test_what_a_runbook_asks_to_run_look_at_and_read_is_there(plan: Plan, page: Path) -> None:
     written = page.read_text(encoding="utf-8")
     names = {metric.name for metric in metrics.ALL} | {rule["record"] for rule in rules(plan) if "record" in rule}
     assert set(re.findall(r"\b(?:[a-z]+:)?kpi_\w+(?::\w+)?", written)) <= names
@@ -122,7 +122,7 @@ def test_every_alert_but_the_watchdog_waits_before_it_begins_and_before_it_ends(
     assert hasty == {"Watchdog"}
 
 
-def test_nobody_is_told_twice_of_one_cause(plan: Plan) -> None:
+def test_nobody_is_notified_twice_of_one_cause(plan: Plan) -> None:
     def held_back(by: str) -> set[str]:
         names = {rule["alert"] for rule in alerts(plan)} | {CARD_ALERT}
         inhibitions = routing(plan, 1, "http://notifier:1", "/token")["inhibit_rules"]
@@ -174,10 +174,10 @@ def test_durations_are_written_exactly_rounded_up_to_seconds(seconds: float, wri
     assert of_plan(seconds * 100, 100) == written
 
 
-def test_the_notifier_is_told_by_every_severity_and_by_no_overview(plan: Plan) -> None:
+def test_the_notifier_is_notified_by_every_severity_and_by_no_overview(plan: Plan) -> None:
     tree = routing(plan, 1, "http://notifier:1", "/token")
-    told = {receiver["name"] for receiver in tree["receivers"] if receiver.get("webhook_configs")}
-    assert told == set(SEVERITIES)
+    reported = {receiver["name"] for receiver in tree["receivers"] if receiver.get("webhook_configs")}
+    assert reported == set(SEVERITIES)
     assert tree["route"]["group_by"] == ["unit"]
 
 

@@ -23,7 +23,7 @@ def versions(*promises: Promise) -> pytest.MarkDecorator:
 
 
 def check(judge: Judge, promise: Promise) -> int:
-    """Tell all samples of a promise and look; how many there were."""
+    """Judge all samples of a promise; how many there were."""
     samples = samples_of(promise, judge.law)
     for sample in samples:
         expected, seen = sample.expected, verdict(judge, promise, sample, admitted(sample, judge.plan))

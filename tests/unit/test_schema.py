@@ -74,7 +74,7 @@ def changed(**fields: Any) -> Any:
     ],
     ids=lambda fields: next(iter(fields)),
 )
-def test_a_slip_of_the_keyboard_is_told_by_the_schema(fields: dict[str, Any]) -> None:
+def test_a_slip_of_the_keyboard_is_reported_by_the_schema(fields: dict[str, Any]) -> None:
     assert faults("kpis", changed()) == []
     assert faults("kpis", changed(**fields)) != []
 

@@ -45,7 +45,13 @@ def test_a_report_that_an_office_without_connection_cannot_file_is_no_miss_of_th
     last_heard: str, state: str
 ) -> None:
     of_october = row(
-        JUDGE, [], "2021-11-02", kpi="KIV-1", unit="district-taxation", window="quarter", heard={OFFICE: last_heard}
+        JUDGE,
+        [],
+        "2021-11-02",
+        kpi="KIV-1",
+        unit="district-taxation",
+        window="quarter",
+        last_reports={OFFICE: last_heard},
     )
     assert of_october.state == state
 
@@ -67,14 +73,14 @@ def test_a_trial_that_the_court_extends_by_its_own_authority_is_extended() -> No
 def test_a_promise_whose_list_is_a_placeholder_is_unmeasured_until_the_list_is_replaced(
     kpi: str, list_: str, tmp_path: Path
 ) -> None:
-    heard = dict.fromkeys(PLAN.sources, "2021-09-30T17:00")
-    assert row(JUDGE, [], "2021-10-01", kpi=kpi, window="now", heard=heard).state == "unmeasured"
+    last_reports = dict.fromkeys(PLAN.sources, "2021-09-30T17:00")
+    assert row(JUDGE, [], "2021-10-01", kpi=kpi, window="now", last_reports=last_reports).state == "unmeasured"
     assert "placeholder" in in_words(promise(kpi), PLAN).en
     file = Path(shutil.copytree(SHIPPED, tmp_path / "plan")) / "lists" / f"{list_}.txt"
     file.write_text(file.read_text(encoding="utf-8").replace("# placeholder", "# of"), encoding="utf-8")
     replaced = load_plan(tmp_path / "plan")
     judge = Judge(replaced, load_calendar(replaced.head.calendar))
-    assert row(judge, [], "2021-10-01", kpi=kpi, window="now", heard=heard).state == "missed"
+    assert row(judge, [], "2021-10-01", kpi=kpi, window="now", last_reports=last_reports).state == "missed"
     assert "placeholder" not in in_words(promise(kpi), replaced).en
 
 
@@ -86,7 +92,7 @@ REGISTRY, SEALS, BANKS = (
 
 
 def established(seal_at: str) -> list[Fact]:
-    """An enterprise whose registry tells in the evening, whose seal is told the next morning, its account at once."""
+    """An enterprise whose registry reports in the evening, its seal the next morning, its account at once."""
     by_registry = {"source": REGISTRY, "received": "2021-09-16T18:00"}
     return [
         accepted("2021-09-16T09:00", "enterprise.establishment", "district-market-regulation", **by_registry),
@@ -100,7 +106,7 @@ def established(seal_at: str) -> list[Fact]:
 
 
 @pytest.mark.parametrize("kpi", ["K02-2", "K03-1"])
-def test_what_its_source_tells_as_late_as_usual_is_no_late_entry(kpi: str) -> None:
+def test_what_its_source_reports_as_late_as_usual_is_no_late_entry(kpi: str) -> None:
     assert outcome(JUDGE, established("2021-09-16T16:00"), "2021-10-01", kpi) is Outcome.MET
 
 

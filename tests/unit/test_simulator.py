@@ -19,8 +19,8 @@ from services.domain.plan.statutory_time import Law
 from services.domain.time.zone import DAY_US, MINUTE_US, Zone, instant_of
 from services.messaging.codec import admission
 from services.simulator.district.arrivals import poisson
-from services.simulator.district.lanes import lanes_of
-from services.simulator.district.profile import FAULTS, Lane, Profile, Quality, parse_faults, profile
+from services.simulator.district.lanes import flows_of
+from services.simulator.district.profile import FAULTS, CaseFlow, Profile, Quality, parse_faults, profile
 from services.simulator.faults.rejected_events import REASONS
 from services.simulator.serialize import Stamp
 from services.simulator.simulation import Event, Simulation
@@ -94,15 +94,15 @@ def test_events_come_in_the_order_of_their_arrival() -> None:
         assert f'"receivedat":"{stamp(event.received)}"'.encode() in event.line or event.line.endswith(b"case.acc")
 
 
-@pytest.mark.parametrize("lane", lanes_of(law().plan, profile("demo")), ids=lambda lane: f"{lane.item}@{lane.unit}")
-def test_a_case_history_has_the_result_that_was_intended(lane: Lane) -> None:
+@pytest.mark.parametrize("flow", flows_of(law().plan, profile("demo")), ids=lambda flow: f"{flow.item}@{flow.unit}")
+def test_a_case_history_has_the_result_that_was_intended(flow: CaseFlow) -> None:
     """Seen after everything, the truth of the promise that a case was made for is the intended result."""
     timing = Timing(law())
     truth = CaseTruth(timing, None)
-    rng = Random(f"stories/{lane.item}/{lane.unit}")
+    rng = Random(f"stories/{flow.item}/{flow.unit}")
     seen: Counter[Result] = Counter()
-    for n in range(400 if lane.scenario != "generic" else 120):
-        case = history_of(lane, rng, n, timing)
+    for n in range(400 if flow.scenario != "generic" else 120):
+        case = history_of(flow, rng, n, timing)
         rows = {key_of(row): row for row in truth.rows(case)}
         for key, result in case.expected.items():
             assert rows[key].result is result or result is Result.JUSTIFIED, (key, result, rows[key])
@@ -110,19 +110,19 @@ def test_a_case_history_has_the_result_that_was_intended(lane: Lane) -> None:
             key, result = case.intended
             seen[result] += 1
             check_intended(case, result, rows[key])
-    if lane.scenario != "generic" and timing.primary(lane.item, lane.variants[0].attributes) in hard_or_soft(timing):
+    if flow.scenario != "generic" and timing.primary(flow.item, flow.variants[0].attributes) in hard_or_soft(timing):
         assert {Result.MET, Result.MISSED, Result.STUCK, Result.WITHDRAWN} <= set(seen), seen
 
 
-def history_of(lane: Lane, rng: Random, n: int, timing: Timing) -> CaseHistory:
-    """The n-th case of a lane that does badly. Everything is reported when it happens: nothing is late."""
+def history_of(flow: CaseFlow, rng: Random, n: int, timing: Timing) -> CaseHistory:
+    """The n-th case of a flow that does badly. Everything is reported when it happens: nothing is late."""
     poor = Quality(0.6, late=0.2, stuck=0.1, withdrawn=0.1, breach=0.2, unmeasured=0.1, excused=0.5, last_minute=0.2)
     day = law().calendar.roll_forward(START.toordinal() + 12 + n % 60)
-    case = CaseHistory(rng, lane, rng.choice(lane.variants), f"S{n}", real_time=True)
+    case = CaseHistory(rng, flow, rng.choice(flow.variants), f"S{n}", real_time=True)
     opens = law().zone.at(day, 9 * 60)
-    at = law().hours(lane.unit, lane.item).add(opens, int(rng.random() * 300) * MINUTE_US)
+    at = law().hours(flow.unit, flow.item).add(opens, int(rng.random() * 300) * MINUTE_US)
     choose_attributes(case, timing)
-    SCENARIOS[lane.scenario](case, at, timing, poor, {"reclassified": 0.3, "reopened": 0.1})
+    SCENARIOS[flow.scenario](case, at, timing, poor, {"reclassified": 0.3, "reopened": 0.1})
     complete_history(case, timing, poor)
     for index, event in enumerate(case.events):
         event.received, event.id = event.time, f"{index}"
@@ -195,12 +195,12 @@ def test_all_but_the_bad_events_are_admitted_and_those_for_their_reason() -> Non
             refused[refusal.code.value] += 1
         else:
             assert admitted.key == event.key
-    told = Counter(row.variant for row in rows if row.result is Result.REJECTED)
+    published = Counter(row.variant for row in rows if row.result is Result.REJECTED)
     only_a_case_can_know = {Reason.ID_CONFLICT.value, Reason.BAD_CORRECTION.value}
-    assert refused == {code: n for code, n in told.items() if code not in only_a_case_can_know}
-    assert set(told) == {*REASONS, *only_a_case_can_know}
+    assert refused == {code: n for code, n in published.items() if code not in only_a_case_can_know}
+    assert set(published) == {*REASONS, *only_a_case_can_know}
     needs_more_than_a_file = {Reason.WRONG_KEY.value, Reason.SOURCE_MISMATCH.value}
-    assert set(told) == {reason.value for reason in Reason} - needs_more_than_a_file
+    assert set(published) == {reason.value for reason in Reason} - needs_more_than_a_file
 
 
 def test_an_id_that_contradicts_itself_comes_with_two_payloads() -> None:
@@ -245,9 +245,9 @@ def test_a_silent_source_says_nothing_and_then_all_of_it() -> None:
     quiet, _ = simulated(30, 7)
     silent, _ = simulated(30, 7, {"silence": 1.0})
     end = law().zone.midnight(START.toordinal() + 24)
-    told = Counter(event.key for event in quiet if event.received < end)
-    heard = Counter(event.key for event in silent)
-    assert all(heard[key] >= n for key, n in told.items()), "what was held back comes later, none is lost"
+    published = Counter(event.key for event in quiet if event.received < end)
+    last_reports = Counter(event.key for event in silent)
+    assert all(last_reports[key] >= n for key, n in published.items()), "what was held back comes later, none is lost"
 
     def longest_gap(events: list[Event]) -> int:
         arrivals = [event.received for event in events if event.key.startswith("/units/district-realty")]
@@ -256,12 +256,12 @@ def test_a_silent_source_says_nothing_and_then_all_of_it() -> None:
     assert longest_gap(silent) >= DAY_US
 
 
-def test_a_source_that_falls_silent_is_never_heard_again() -> None:
+def test_a_source_that_falls_silent_never_reports_again() -> None:
     [(source, day)] = small().falls_silent.items()
     events, _ = simulated(60, 7)
     gone = law().zone.midnight(day.toordinal())
-    heard = [event.received for event in events if event.key.startswith(f"{source}\x1f")]
-    assert heard and max(heard) < gone
+    last_reports = [event.received for event in events if event.key.startswith(f"{source}\x1f")]
+    assert last_reports and max(last_reports) < gone
 
 
 def test_late_entries_were_in_time_and_said_after_the_limit() -> None:
@@ -277,7 +277,7 @@ def test_stop_and_go_moves_no_limit() -> None:
     without, with_them = simulated(20, 7)[1], simulated(20, 7, {"stop_and_go": 1.0})[1]
     assert without == with_them
     events = [simulated(20, 7, {"stop_and_go": rate})[0] for rate in (0.0, 1.0)]
-    suspensions = [sum(b'"case.suspended"' in event.line for event in told) for told in events]
+    suspensions = [sum(b'"case.suspended"' in event.line for event in published) for published in events]
     assert suspensions[1] > 5 * suspensions[0]
 
 
@@ -315,7 +315,7 @@ def test_a_case_held_back_was_applied_for_long_before_it_was_accepted() -> None:
 
 
 def days_waited(events: list[Event]) -> list[int]:
-    """Days from application to acceptance of each case, where both were told in that order."""
+    """Days from application to acceptance of each case, where both were reported in that order."""
     applied: dict[str, int] = {}
     waits = []
     for said in contents(events):
@@ -334,9 +334,9 @@ def test_without_a_fault_each_source_writes_down_what_happens_in_its_order() -> 
         if str(said["type"]).startswith("case."):
             of = (str(said["source"]), str(said["subject"]))
             arrivals.setdefault(of, []).append((str(said["time"]), str(said["receivedat"])))
-    for told in arrivals.values():
-        told.sort()
-        assert all(before <= after for (_, before), (_, after) in zip(told, told[1:], strict=False))
+    for published in arrivals.values():
+        published.sort()
+        assert all(before <= after for (_, before), (_, after) in zip(published, published[1:], strict=False))
 
 
 def test_copies_of_a_list_follow_their_master_some_days_later() -> None:
@@ -393,8 +393,8 @@ def test_what_waits_does_not_grow_with_the_days() -> None:
     assert last < 1.5 * first
 
 
-def test_a_plan_without_lanes_of_its_own_is_fed_with_plain_cases() -> None:
-    bare = Profile("bare", cases_per_day=60, lanes=(), registers=False)
+def test_a_plan_without_flows_of_its_own_is_fed_with_plain_cases() -> None:
+    bare = Profile("bare", cases_per_day=60, flows=(), registers=False)
     events, rows = simulated(30, 7, chosen=bare)
     assert {row.kpi for row in rows} >= {"K06-1", "K13-3", "K30-1", "K44-1"}
     gate = admission(law().plan, trust_receivedat=True)

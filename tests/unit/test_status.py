@@ -1,4 +1,4 @@
-"""`kpiwatch status`: what stands beside a figure, and who has open cards."""
+"""`kpiwatch status`: what is shown beside a figure, and who has open cards."""
 
 import io
 
@@ -23,7 +23,7 @@ def published(*figures: str) -> DistrictStatus:
     )
 
 
-def test_a_forecast_stands_on_a_line_of_its_own_with_its_interval() -> None:
+def test_a_forecast_is_on_a_line_of_its_own_with_its_interval() -> None:
     assert forecast(published("3.5", "2", "6"), "ALL", COUNT) == "\n→ 3.50 (2.00–6.00)"
     assert forecast(published("3.5", "2", "6"), "works", COUNT) == ""
     assert forecast(published("3.5"), "ALL", COUNT) == ""

@@ -115,8 +115,8 @@ def test_rows_whose_progress_never_came_go_with_their_owner() -> None:
 
 def test_progress_of_a_version_that_said_more_is_read() -> None:
     name, value = progress(5, 10)
-    told = {**orjson.loads(value or b""), "dead_letters": {"malformed": 1}}
-    log = read(tally_records.claim(0, 5), tally_records.complete(0, 5), (name, orjson.dumps(told)))
+    reported = {**orjson.loads(value or b""), "dead_letters": {"malformed": 1}}
+    log = read(tally_records.claim(0, 5), tally_records.complete(0, 5), (name, orjson.dumps(reported)))
     assert log.watermark(1) == 10
 
 

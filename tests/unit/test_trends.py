@@ -52,7 +52,7 @@ def test_a_ratio_is_of_the_sums_and_not_the_mean_of_ratios() -> None:
     assert shown(BY_VALUE, [of(50, 100), of(0, 900)]) == ("0.05", "2", "untargeted")
 
 
-def test_a_part_of_what_nobody_tells_the_whole_of_does_not_swell_the_ratio() -> None:
+def test_a_part_of_what_nobody_reports_the_whole_of_does_not_swell_the_ratio() -> None:
     found = row(BY_VALUE, [of(100, 1000), of(500, None)], "2021-10-01")
     assert (found.value, found.n, found.unmeasured_n) == ("0.1", "1", "1")
     assert row(BY_VALUE, [of(100, 1000), of(None, 1000)], "2021-10-01").value == "0.05"
@@ -118,14 +118,14 @@ def test_a_count_is_how_many_cases_reached_their_stop_in_the_window() -> None:
 def test_an_explanation_says_what_a_case_adds(measure: str, counts: str) -> None:
     judge = trend(measure)
     facts = in_order([*of(50, 100), rated("2021-09-21", 4)])
-    told = machine_readable(explain(judge, f"{WATER}\x1fW-1", facts, at("2021-10-01")), judge, [])
-    assert told["cycles"][0]["promises"][0]["counts"] == counts
+    reported = machine_readable(explain(judge, f"{WATER}\x1fW-1", facts, at("2021-10-01")), judge, [])
+    assert reported["cycles"][0]["promises"][0]["counts"] == counts
 
 
 # ---- shares that nobody promised ---------------------------------------------------------------------------
 def test_where_nothing_was_promised_nobody_missed_it_and_no_word_comes_too_late() -> None:
-    """A filing on its way is behind after a working day and counts as not received; told afterwards that it was
-    withdrawn in time, it leaves the share, as a receipt told afterwards enters it."""
+    """A filing on its way is behind after a working day and counts as not received; reported afterwards that it was
+    withdrawn in time, it leaves the share, as a receipt reported afterwards enters it."""
     judge = trend("share", stop="milestone:received", matures_at="1 working_days")
     start = accepted("2021-09-16T09:00")
     gone = withdrawn("2021-09-16T10:00", received="2021-09-23T10:00")
@@ -133,7 +133,7 @@ def test_where_nothing_was_promised_nobody_missed_it_and_no_word_comes_too_late(
     waiting = row(judge, [[start]], "2021-09-22")
     assert (waiting.value, waiting.open_overdue) == ("0", "1")
     assert verdicts_of(judge.judge([start], at("2021-09-22"))) == []
-    assert judge.judge([start], at("2021-09-22")).quiet
-    for told, value in ((gone, ""), (there, "1")):
-        found = row(judge, [[start, told]], "2021-10-01")
+    assert judge.judge([start], at("2021-09-22")).nothing_to_publish
+    for reported, value in ((gone, ""), (there, "1")):
+        found = row(judge, [[start, reported]], "2021-10-01")
         assert (found.value, found.late_entry_n, found.open_overdue) == (value, "0", "0")

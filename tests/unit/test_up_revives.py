@@ -10,7 +10,7 @@ from rich.console import Console
 
 from services.local.child_process import ChildProcess
 from services.local.failures import PartUnavailable
-from services.local.up import _Kept, _System
+from services.local.up import _SupervisedPart, _System
 
 
 class FakeChild:
@@ -44,7 +44,7 @@ def test_the_more_often_a_part_has_died_the_longer_until_it_is_started_again(
         starts.append(now)
         return cast(ChildProcess, FakeChild())
 
-    system.children = [_Kept(cast(ChildProcess, FakeChild()), start)]
+    system.children = [_SupervisedPart(cast(ChildProcess, FakeChild()), start)]
     for _ in range(2_000):
         system._look_after()
         now += 0.1
@@ -57,7 +57,10 @@ def test_a_part_that_cannot_be_started_ends_nothing(system: _System) -> None:
     def start() -> ChildProcess:
         raise PartUnavailable("Prometheus", "its port is taken", "Stop that")
 
-    system.children = [_Kept(cast(ChildProcess, FakeChild()), start), _Kept(cast(ChildProcess, FakeChild(None)), start)]
+    system.children = [
+        _SupervisedPart(cast(ChildProcess, FakeChild()), start),
+        _SupervisedPart(cast(ChildProcess, FakeChild(None)), start),
+    ]
     system._look_after()
     said = cast(io.StringIO, system.console.file).getvalue()
     assert "Prometheus ended with code 1; starting it again" in said

@@ -28,9 +28,9 @@ contributions = st.lists(
 )
 
 
-def tally(told: list[tuple[tuple[tuple[int, int], ...], int | None]]) -> Tally:
+def tally(reported: list[tuple[tuple[tuple[int, int], ...], int | None]]) -> Tally:
     found = Tally()
-    for cells, bin in told:
+    for cells, bin in reported:
         found.add(cells, bin, 1)
     return found
 
@@ -40,7 +40,7 @@ def merged(*tallies: Tally) -> Tally:
 
 
 @given(contributions, contributions, contributions)
-def test_tallies_are_a_commutative_monoid(one: list, other: list, third: list) -> None:  # type: ignore[type-arg]  # told
+def test_tallies_are_a_commutative_monoid(one: list, other: list, third: list) -> None:  # type: ignore[type-arg]  # amounts of a tally
     a, b, c = tally(one), tally(other), tally(third)
     assert merged(merged(a, b), c) == merged(a, merged(b, c))
     assert merged(a, b) == merged(b, a) == tally(one + other)
@@ -48,7 +48,7 @@ def test_tallies_are_a_commutative_monoid(one: list, other: list, third: list) -
 
 
 @given(contributions, contributions)
-def test_what_was_added_can_be_taken_back_exactly(kept: list, gone: list) -> None:  # type: ignore[type-arg]  # told
+def test_what_was_added_can_be_taken_back_exactly(kept: list, gone: list) -> None:  # type: ignore[type-arg]  # amounts of a tally
     found = tally(kept + gone)
     for cells, bin in gone:
         found.add(cells, bin, -1)
@@ -59,8 +59,8 @@ def test_what_was_added_can_be_taken_back_exactly(kept: list, gone: list) -> Non
 
 
 @given(contributions)
-def test_a_tally_is_packed_and_unpacked(told: list) -> None:  # type: ignore[type-arg]  # told
-    assert Tally.unpacked(tally(told).packed()) == tally(told)
+def test_a_tally_is_packed_and_unpacked(reported: list) -> None:  # type: ignore[type-arg]  # amounts of a tally
+    assert Tally.unpacked(tally(reported).packed()) == tally(reported)
 
 
 # ---- numbers as texts ------------------------------------------------------------------------------------

@@ -84,7 +84,7 @@ def test_a_process_that_was_killed_has_left_its_mark(tmp_path: Path) -> None:
     assert found is not None and (found.times, found.cause) == (3, WITHOUT_A_WORD)
 
 
-def test_a_worker_that_was_told_to_stop_has_not_died(tmp_path: Path) -> None:
+def test_a_worker_that_was_asked_to_stop_has_not_died(tmp_path: Path) -> None:
     for _ in range(4):
         one = worker(tmp_path)
         assert one.begin() is None

@@ -131,14 +131,14 @@ def contradictions(promise: Promise) -> Iterator[tuple[str, str]]:
         return
     thresholds = list(_thresholds(promise))
     numbers = printed_numbers(promise.clause)
-    mended: set[str] = set()
+    reported_keys: set[str] = set()
     for number in numbers:
         for key, sentence in _of_number(number, thresholds):
             if not _is_among(number, thresholds):
-                mended.add(key)
+                reported_keys.add(key)
             yield key, sentence
     for threshold in thresholds:
-        if threshold[0] not in mended and not _is_printed(threshold, numbers, promise.clause):
+        if threshold[0] not in reported_keys and not _is_printed(threshold, numbers, promise.clause):
             sentence = "the clause does not print this number: quote the words that do, or mark it `local = true`"
             yield threshold[0], sentence
     yield from _dates(promise)

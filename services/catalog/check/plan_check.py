@@ -65,7 +65,7 @@ _HOURS = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d-(?:(?:[01]\d|2[0-3]):[0-5]\d|24:
 
 
 def check_plan(folder: Path, today: date) -> list[Problem]:
-    """Every problem of the plan in that folder, by file and line; `today` tells which versions are in force."""
+    """Every problem of the plan in that folder, by file and line; `today` says which versions are in force."""
     reading = read_plan(folder)
     problems = list(reading.problems)
     if reading.head is not None:

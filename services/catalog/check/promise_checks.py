@@ -60,8 +60,8 @@ def shorter_than_reporting(
                 continue
             for key, allowed in _allowed(promise, point, item, sources):
                 if _exceeds(quickest.lateness, allowed):
-                    late = f"{quickest.id} usually tells of {point} ({quickest.lateness} late)"
-                    remedy = "lengthen it, or register a source that tells at once"
+                    late = f"{quickest.id} usually reports {point} ({quickest.lateness} late)"
+                    remedy = "lengthen it, or register a source that reports at once"
                     yield (key,), f"{getattr(promise, key)} is sooner than {late}: {remedy}"
                     return
 

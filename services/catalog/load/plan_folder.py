@@ -146,7 +146,7 @@ def assemble(reading: Reading, head: PlanHead) -> Plan:
 
 def fingerprint_of(plan: Plan) -> str:
     """SHA-256, as 64 hex digits, of everything that decides a verdict, the calendar's file included; titles, notes and
-    who is told are left out, and the order of entries does not matter."""
+    who is notified are left out, and the order of entries does not matter."""
     calendar = CALENDARS / f"{plan.head.calendar}.toml"
     deciding = {
         "head": _judged(plan.head),

@@ -1,4 +1,4 @@
-"""Which line of a TOML file a key stands on, so that an error can be found: tomllib does not say."""
+"""On which line of a TOML file a key is, so that an error can be found: tomllib does not say."""
 
 from collections.abc import Mapping
 

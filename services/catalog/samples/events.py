@@ -61,30 +61,30 @@ class SampleHistory:
 
     law: Law
     subject: str
-    _told: list[tuple[Instant, Event]] = field(default_factory=list)
+    _events: list[tuple[Instant, Event]] = field(default_factory=list)
 
     def add(
         self, type: str, time: Instant, source: str, data: Mapping[str, Any], *, subject: str = "", owner: str = ""
     ) -> None:
         """Add an event; `owner` where the case is another source's."""
         about = subject or self.subject
-        event: dict[str, Any] = {"specversion": "1.0", "id": f"{about}-{len(self._told) + 1}", "source": source}
+        event: dict[str, Any] = {"specversion": "1.0", "id": f"{about}-{len(self._events) + 1}", "source": source}
         event |= {"type": type, "subject": about}
         if owner and owner != source:
             event["caseowner"] = owner
         text = self.law.zone.text(time)
         event |= {"time": text, "recordedat": text, "datacontenttype": "application/json", "data": data}
-        self._told.append((time, event))
+        self._events.append((time, event))
 
     @property
     def events(self) -> tuple[Event, ...]:
         """In the order in which they happen."""
-        return tuple(event for _, event in sorted(self._told, key=lambda told: told[0]))
+        return tuple(event for _, event in sorted(self._events, key=lambda each: each[0]))
 
     @property
     def last_at(self) -> Instant:
         """When the last of them happens."""
-        return max(time for time, _ in self._told)
+        return max(time for time, _ in self._events)
 
 
 ALL = "ALL"

@@ -19,7 +19,7 @@ _FORMULAS = {
 }
 _OF_LISTS = Title(
     zh="清单中符合条件的项数 ÷ 清单总项数（清单未报的项计入分母）",
-    en="codes on the list that fulfil the condition ÷ all codes on the list, told of or not",
+    en="codes on the list that fulfil the condition ÷ all codes on the list, reported or not",
 )
 
 

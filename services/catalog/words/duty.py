@@ -8,7 +8,7 @@ __all__ = ["formula", "objective", "population", "statement"]
 
 _FORMULA = Title(
     zh="按时报送的份数 ÷ 应报份数（单位数 × 已届满期数）",
-    en="reports done in time ÷ reports owed (units × periods that have ended)",
+    en="reports done in time ÷ reports due (units × periods that have ended)",
 )
 
 

@@ -17,8 +17,8 @@ _OF_STOCKS = Title(
 
 
 def population(promise: FigurePromise, plan: Plan) -> Title:
-    told = len(promise.owed_by)
-    of = Title(zh=f"（{told}个单位）", en=f" ({told} units)") if told else NOTHING
+    units = len(promise.owed_by)
+    of = Title(zh=f"（{units}个单位）", en=f" ({units} units)") if units else NOTHING
     return Title(zh=f"数据报送{of.zh}", en=f"Reported figures{of.en}")
 
 

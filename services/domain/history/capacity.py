@@ -33,7 +33,7 @@ _BYTES_PER_UNIT: Final = 6
 """No unit has fewer bytes in a packed row: the shortest fact of thirteen units has 80."""
 
 
-def room_in(packed: bytes) -> int:
+def free_units_in(packed: bytes) -> int:
     """Units that are surely free in a case whose row is packed so; it may have more."""
     return LARGEST_CASE - len(packed) // _BYTES_PER_UNIT
 
@@ -51,7 +51,7 @@ def weight(fact: Fact) -> int:
     return units + _CYCLE if fact.type in _MAY_REOPEN else units
 
 
-def take_beyond(facts: list[Fact]) -> list[Fact]:
+def take_out_overflow(facts: list[Fact]) -> list[Fact]:
     """Take out the facts that the case cannot hold: each before whose arrival the others fill it already."""
     units = [weight(fact) for fact in facts]
     if sum(units) <= LARGEST_CASE:

@@ -92,7 +92,7 @@ class Case:
     """How often its completion was declared void."""
     anomalies: list[str] = field(default_factory=list)
     """Codes of what does not fit together, e.g. `second_acceptance`; shown by `explain`, counted per unit."""
-    plain: bool = True
+    only_simple_facts: bool = True
     """It has only applications, acceptances, milestones, nodes, measurements and a completion, and no attribute ever
     changed its value. Its verdict cannot have been changed by a later event, except by a late completion itself."""
     arrived: Instant = 0

@@ -84,14 +84,14 @@ class Fold:
 
     def cycles(self, facts: Sequence[Fact]) -> list[Case]:
         """The cycles of a case, oldest first; `new_request` opens another. `facts` are in contract order."""
-        plain = True
+        only_simple_facts = True
         for fact in facts:
             if fact.type not in _PLAIN:
-                plain = False
+                only_simple_facts = False
                 if fact.type == _CORRECTION:
                     facts = corrected(facts)
                     break
-        case = Case(plain=plain)
+        case = Case(only_simple_facts=only_simple_facts)
         cycles = [case]
         unsettled = _Unsettled()
         handlers = self._handlers
@@ -151,7 +151,7 @@ class Fold:
     def _close(self, case: Case, unsettled: _Unsettled) -> None:
         """Settle what needs the whole cycle: reclassification, deemed acceptance, the completion that holds."""
         if len(unsettled.acceptances) > 1:
-            case.plain = False
+            case.only_simple_facts = False
         if unsettled.reclassified or unsettled.first_values:
             self._settle_attributes(case, unsettled)
         holding: Sequence[Fact] = unsettled.acceptances
@@ -302,7 +302,7 @@ def _measure(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
     case.quantities[name] = case.quantities.get(name, 0) + amount
     case.measured.append((fact.time, name, amount))
     if amount < 0:
-        case.plain = False  # a refund may have healed a breach
+        case.only_simple_facts = False  # a refund may have healed a breach
 
 
 def _withdraw(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
@@ -388,10 +388,10 @@ def _describe(case: Case, fact: Fact) -> None:
 
 def _update_attributes(case: Case, attributes: Mapping[str, Any]) -> None:
     """The last value of each attribute holds. A changed value may have turned a miss into something else, or moved the
-    case into another population: the case is not plain any more."""
+    case into another population: the case has not only simple facts any more."""
     held = case.attributes
-    if case.plain and held and any(held.get(name, value) != value for name, value in attributes.items()):
-        case.plain = False
+    if case.only_simple_facts and held and any(held.get(name, value) != value for name, value in attributes.items()):
+        case.only_simple_facts = False
     held.update(attributes)
 
 
@@ -416,7 +416,7 @@ def _next_cycle(previous: Case, fact: Fact) -> Case:
         statutory_limit=previous.statutory_limit,
         accepted_at=fact.time,
         timed_nodes=previous.timed_nodes,
-        plain=False,
+        only_simple_facts=False,
         arrived=fact.received,
     )
 

@@ -18,7 +18,7 @@ from services.domain.time.zone import DAY_US, Instant
 
 Span = tuple[Instant, Instant]
 Still = tuple[int, int]
-"""How long a clock stood still: days, for a limit in days; microseconds, for the others. One of them is 0."""
+"""How long a clock was stopped: days, for a limit in days; microseconds, for the others. One of them is 0."""
 _NO_PAUSE: Still = (0, 0)
 
 MINUTE_US = 60_000_000
@@ -70,7 +70,7 @@ class Reading(NamedTuple):
     yellow_at: Instant | None
     """From when less than the promised share of the limit remains."""
     pauses: tuple[Span, ...]
-    """The merged spans in which it stood still, those that count."""
+    """The merged spans in which it was stopped, those that count."""
 
 
 class CaseClock:
@@ -162,7 +162,7 @@ class CaseClock:
 
     def needs_late_check_from(self, case: Case, start: Instant) -> Instant | None:
         """From when on the late report of a passage may have undone a card: yellow, had the clock never stopped. None
-        where only suspensions stop it: those are always noticed (`Case.plain`)."""
+        where only suspensions stop it: those are always noticed (`Case.only_simple_facts`)."""
         limit = self.limit(case, start) if self._runs_in else None
         return self._unpaused(limit, start, case).yellow_at if limit is not None else None
 
@@ -218,7 +218,7 @@ class CaseClock:
         return Reading(at, self._yellow(limit, start, case, at, still), spans)
 
     def pauses(self, case: Case, start: Instant, stop: Instant | None) -> list[Span]:
-        """The merged spans in which this clock stands still, from the start on: suspensions whose reason stops it, and
+        """The merged spans in which this clock is stopped, from the start on: suspensions whose reason stops it, and
         the time outside the nodes in which it runs. One without end runs to the stop."""
         end = stop if stop is not None else FOREVER
         spans = sorted(
@@ -266,11 +266,11 @@ class CaseClock:
 
     @staticmethod
     def standing_since(pauses: Sequence[Span], now: Instant) -> Instant | None:
-        """Since when the clock stands still at `now`; None while it runs."""
+        """Since when the clock is stopped at `now`; None while it runs."""
         return pauses[-1][0] if pauses and pauses[-1][1] > now else None
 
     def _due_with(self, limit: Limit, start: Instant, case: Case, spans: Sequence[Span]) -> Instant | None:
-        """The due instant with these pauses; None if the clock stands still for good before it is reached."""
+        """The due instant with these pauses; None if the clock is stopped for good before it is reached."""
         if limit.unit not in _DAYS:
             if spans[-1][1] >= FOREVER:
                 return None
@@ -286,7 +286,7 @@ class CaseClock:
             at = later
 
     def _still(self, limit: Limit, start: Instant, case: Case, spans: Sequence[Span], until: Instant) -> Still:
-        """How long the clock stood still up to an instant."""
+        """How long the clock was stopped up to an instant."""
         if not spans:
             return _NO_PAUSE
         zone = self._law.zone
@@ -314,7 +314,7 @@ class CaseClock:
         return stop - start
 
     def stood_still(self, case: Case, start: Instant, stop: Instant, pauses: Sequence[Span]) -> int:
-        """How much of the gross duration the clock stood still, in the measure's integers."""
+        """How much of the gross duration the clock was stopped, in the measure's integers."""
         if not pauses:
             return 0
         name, zone = self.measure.name, self._law.zone

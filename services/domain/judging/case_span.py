@@ -15,17 +15,17 @@ class CaseSpans:
     def __init__(self, promise: CasePromise, law: Law) -> None:
         self.accepts = compile_population(promise.select, promise.unless)
         self.binding = Binding(promise, law.zone)
-        self.watch = CaseClock(promise.clock, law)
+        self.clock = CaseClock(promise.clock, law)
 
     def of(self, case: Case, now: Instant) -> tuple[Instant, Instant | None] | None:
         """Start and stop of the clock (None: not stopped); None where this version of the promise is not about the case
         or its clock has not started. A stop before the start is void."""
         if not self.accepts(case):
             return None
-        start = self.watch.start(case)
+        start = self.clock.start(case)
         if start is None:
             return None
-        stop = self.watch.stop(case, start)
+        stop = self.clock.stop(case, start)
         if stop is not None and stop < start:
             stop = None
         return (start, stop) if self.binding.holds(start, stop, now) else None

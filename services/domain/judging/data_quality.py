@@ -25,7 +25,7 @@ INCOMPLETE = "~incomplete"
 ORPHAN = "~orphan"
 """Completed without an acceptance for more than 5 working days."""
 BACKDATED = "~backdated"
-"""先办后录: accepted and completed in one breath, long after the fact. By source; of completed cases."""
+"""先办后录: accepted and completed within 10 minutes, long after the fact. By source; of completed cases."""
 ACCEPTANCE = "~acceptance_days"
 """Working days from application to acceptance, and how often supplements were asked for before it."""
 REFUSED = "~refused"
@@ -44,7 +44,7 @@ FORECAST, FORECAST_LOWER, FORECAST_UPPER = "forecast", "forecast_lower", "foreca
 FORECASTS = (FORECAST, FORECAST_LOWER, FORECAST_UPPER)
 OVER_QUOTA = "over_quota"
 """More than the upper end of a range that the plan prints (3–5 家): no miss, but shown."""
-STANDING = "standing"
+COUNTED_NOW = "standing"
 """How much of a dated figure counts today, where that is not what counted at its date."""
 EXCESS = "excess"
 """By how much a unit's reported numerators exceed their denominators: to be asked about, it counts for nothing."""
@@ -54,8 +54,8 @@ _HANDLED = "~handled"
 HONESTY_DAYS = 90
 
 ORPHAN_DAYS = 5
-ONE_BREATH_US = 10 * MINUTE_US
-"""Two entries within this time were made in one breath."""
+SAME_ENTRY_US = 10 * MINUTE_US
+"""Two entries within this time were made together."""
 
 _ONE: TallyAmounts = ((TallyField.N, 1),)
 _OF: TallyAmounts = ((TallyField.OPEN, 1),)
@@ -149,13 +149,13 @@ class Signals:
         found.append(self._signal(name, case, source, "-", NOW, _ONE)._replace(next_at=next_at))
 
     def _is_backdated(self, case: Case) -> bool:
-        """Both entries were made in one breath, later than the source usually is after the fact."""
+        """Both entries were made together, later than the source usually is after the fact."""
         accepted, completed = case.accepted, case.completed
         if accepted is None or completed is None or accepted.recorded is None or completed.recorded is None:
             return False
-        if abs(completed.recorded - accepted.recorded) > ONE_BREATH_US:
+        if abs(completed.recorded - accepted.recorded) > SAME_ENTRY_US:
             return False
-        if completed.time - accepted.time <= ONE_BREATH_US:
+        if completed.time - accepted.time <= SAME_ENTRY_US:
             return False
         source = self._sources.get(accepted.source)
         if source is None or source.usual_delay is None:
@@ -231,7 +231,7 @@ def figure_signals(promise: Promise, unit: str, statistic: Statistic, today: int
     reached late does not count), by how much it exceeds its quota, and by how much parts exceed their wholes."""
     rows = _forecast_rows(promise, unit, statistic, today)
     excess = statistic.excess or None
-    amounts = {STANDING: _standing(statistic), OVER_QUOTA: _over_quota(promise, statistic), EXCESS: excess}
+    amounts = {COUNTED_NOW: _counted_now(statistic), OVER_QUOTA: _over_quota(promise, statistic), EXCESS: excess}
     for name, amount in amounts.items():
         if amount is not None:
             rows.append(SignalRow(name, unit, promise.key, written(amount), "", ""))
@@ -251,10 +251,10 @@ def _forecast_rows(promise: Promise, unit: str, statistic: Statistic, today: int
     ]
 
 
-def _standing(statistic: Statistic) -> Fraction | None:
+def _counted_now(statistic: Statistic) -> Fraction | None:
     """What counts today, where that is not what counted at the date."""
     in_time = statistic.value if statistic.numerator is None else statistic.numerator
-    return statistic.standing if statistic.standing != in_time else None
+    return statistic.counted_now if statistic.counted_now != in_time else None
 
 
 def _over_quota(promise: Promise, statistic: Statistic) -> Fraction | None:

@@ -36,8 +36,8 @@ class Opinion(NamedTuple):
     """When, without any new fact, it changes next."""
     reversed: tuple[Identity, ...] = ()
     """(kpi, cycle) that were missed once and are not any more, because of something that arrived later."""
-    quiet: bool = True
-    """There was never a card and never a miss: nothing is to be published."""
+    nothing_to_publish: bool = True
+    """There was never a card and never a miss."""
     quarantine: Quarantine | None = None
     """What of it cannot be judged; only a `SafeJudge` gives it, where the judge raises."""
 
@@ -71,7 +71,7 @@ class Judge:
             self.versions.setdefault(promise.key, []).append(judge_of(promise, self.law))
         self._signals = None if plan.head.open else Signals(self.law)
         """None for an archive without a registry: it has no sources to doubt."""
-        self._turns = self._version_changes()
+        self._version_changes_at = self._version_changes()
         self._index = PromiseIndex(plan, self.versions)
         self.kinds: dict[str, AnyKind] = self._index.latest
         """The latest version of each promise, in the plan's order."""
@@ -129,19 +129,19 @@ class Judge:
             opinion = self._mixed(facts, now)
         else:
             opinion = _opinion_without_case(self._without_case(facts, facts, now))
-        if self._turns:
-            later = self._next_turn(facts, opinion, now, later)
+        if self._version_changes_at:
+            later = self._next_version_change(facts, opinion, now, later)
         if later is not None and (opinion.next_at is None or later < opinion.next_at):
             opinion = opinion._replace(next_at=later)
         return opinion
 
-    def _next_turn(
+    def _next_version_change(
         self, facts: Sequence[Fact], opinion: Opinion, now: Instant, later: Instant | None
     ) -> Instant | None:
         """The earlier of `later` and the next change of a version that may concern these facts."""
-        turn = next((turn for turn in self._turns if turn > now), None)
-        if turn is not None and (later is None or turn < later) and _may_turn(facts, opinion):
-            return turn
+        change = next((each for each in self._version_changes_at if each > now), None)
+        if change is not None and (later is None or change < later) and _may_change_version(facts, opinion):
+            return change
         return later
 
     def _mixed(self, facts: Sequence[Fact], now: Instant) -> Opinion:
@@ -151,7 +151,7 @@ class Judge:
         return judged._replace(
             judgements=judged.judgements + beside.judgements,
             reversed=judged.reversed + beside.reversed,
-            quiet=judged.quiet and beside.quiet,
+            nothing_to_publish=judged.nothing_to_publish and beside.nothing_to_publish,
         )
 
     def _without_case(self, facts: Sequence[Fact], uncorrected: Sequence[Fact], now: Instant) -> list[Judgement]:
@@ -213,7 +213,7 @@ class Judge:
                 return Opinion(found, screening.next_at, (), False)
             judgements, turned = apply_late_entry(found, missed, cases, self._late_day)
             return Opinion(judgements, screening.next_at, turned, False)
-        return Opinion(found, screening.next_at, (), screening.quiet)
+        return Opinion(found, screening.next_at, (), screening.nothing_to_publish)
 
     def _missed_before(self, facts: Sequence[Fact]) -> Missed:
         """Step through the arrivals: the promises that were missed, by what was known then, and when last."""
@@ -233,7 +233,7 @@ class _Screening(NamedTuple):
     """Whether a case needs a closer look."""
 
     next_at: Instant | None
-    quiet: bool
+    nothing_to_publish: bool
     suspicious: bool
     """An earlier miss may have been undone by something that arrived later: the arrivals must be stepped through."""
 
@@ -242,25 +242,25 @@ def _screen(found: Sequence[Judgement], cases: Sequence[Case], now: Instant) -> 
     """Judged per event, hence one loop without calls: nearly every case is plain and closed in time, and then nothing
     else has to be done for it."""
     arrived = cases[-1].arrived
-    quiet = plain = len(cases) == 1 and cases[0].plain  # a new request is never plain
+    nothing_to_publish = plain = len(cases) == 1 and cases[0].only_simple_facts  # a new request is never plain
     suspicious = not plain
     next_at: Instant | None = None
     for judgement in found:
         if judgement.next_at is not None and (next_at is None or judgement.next_at < next_at):
             next_at = judgement.next_at
         if judgement.outcome in MISSES:
-            quiet = False
+            nothing_to_publish = False
         elif judgement.needs_late_check_from is not None and arrived >= judgement.needs_late_check_from:
-            quiet, suspicious = False, True
+            nothing_to_publish, suspicious = False, True
         yellow_at = judgement.yellow_at
         if yellow_at is not None and (arrived if judgement.stop is not None else now) >= yellow_at:
-            quiet = False
+            nothing_to_publish = False
             due = judgement.due
             if judgement.outcome in _IN_TIME and (due is None or arrived > due):
                 suspicious = True
-    if quiet and cases[-1].timed_nodes:
-        quiet = not _nodes_were_near(found, arrived, now)
-    return _Screening(next_at, quiet, suspicious)
+    if nothing_to_publish and cases[-1].timed_nodes:
+        nothing_to_publish = not _nodes_were_near(found, arrived, now)
+    return _Screening(next_at, nothing_to_publish, suspicious)
 
 
 _IN_TIME = (Outcome.MET, Outcome.WITHDRAWN)
@@ -280,11 +280,11 @@ def _nodes_were_near(found: Sequence[Judgement], arrived: Instant, now: Instant)
 def _opinion_without_case(found: list[Judgement]) -> Opinion:
     """Of entries, duties and figures: nothing changes by time alone."""
     late = tuple((each.kpi, each.cycle) for each in found if each.outcome is Outcome.LATE_ENTRY)
-    quiet = not late and all(each.outcome is not Outcome.MISSED for each in found)
-    return Opinion(found, None, late, quiet)
+    nothing_to_publish = not late and all(each.outcome is not Outcome.MISSED for each in found)
+    return Opinion(found, None, late, nothing_to_publish)
 
 
-def _may_turn(facts: Sequence[Fact], opinion: Opinion) -> bool:
+def _may_change_version(facts: Sequence[Fact], opinion: Opinion) -> bool:
     """Whether something of the subject is open, or a catalogue entry: a closed case stays under its version."""
     return (
         facts[0].type not in CASE_TYPES

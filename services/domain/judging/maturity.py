@@ -15,15 +15,15 @@ class Maturity:
     def __init__(self, promise: CasePromise, law: Law) -> None:
         matures, limit = promise.maturity, promise.maturity_limit
         self._date: Reading | None = None
-        self._watch: CaseClock | None = None
+        self._clock: CaseClock | None = None
         if isinstance(matures, date):
             self._date = Reading(law.zone.midnight(matures.toordinal() + 1) - 1, None, ())
         elif limit is not None:
-            self._watch = CaseClock(promise.clock._replace(limit=limit, clock_stops=(), runs_in=()), law)
+            self._clock = CaseClock(promise.clock._replace(limit=limit, clock_stops=(), runs_in=()), law)
 
     def reading(self, case: Case, start: Instant) -> Reading | None:
         """The last instant before a case is judged, and from when little is left until then; None: its completion
         or its stop matures it."""
-        if self._watch is not None:
-            return self._watch.read(case, start, None)
+        if self._clock is not None:
+            return self._clock.read(case, start, None)
         return self._date

@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from fractions import Fraction
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -185,6 +185,10 @@ Fault = tuple[tuple[str | int, ...], str]
 """What is wrong within an entry: keys from the entry on, and a sentence that says what would be right."""
 
 
+YELLOW_SHARE: Final = 0.25
+"""Of the limit, where the entry gives no share of its own."""
+
+
 class ClockRules(NamedTuple):
     """How a promise measures time in a case (rules 2 to 4); the fields of its entry with the same names."""
 
@@ -195,7 +199,7 @@ class ClockRules(NamedTuple):
     limit: Limit | DeclaredLimit | None = None
     ends: Ends = Ends.DAY
     extension_moves_limit: bool = False
-    yellow_share: float = 0.25
+    yellow_share: float = YELLOW_SHARE
     measure: str | None = None
 
 
@@ -577,7 +581,7 @@ class LimitedPromise(CasePromise):
     """Where a day-based limit ends: `day` (24:00), `close` (of business), `instant` (only for `due_at`)."""
     extension_moves_limit: bool = False
     """Whether an approved extension of the case moves this limit, too (it always moves the statutory one)."""
-    yellow_share: float = Field(default=0.25, gt=0, lt=1)
+    yellow_share: float = Field(default=YELLOW_SHARE, gt=0, lt=1)
     """A yellow card when less than this share of the limit remains."""
     matures_at: Maturity | None = None
     """What matures a case (rule 7): its completion, the stop of the promise's own clock (or the completion, if

@@ -10,14 +10,22 @@ from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
-from services.domain.history.capacity import LARGEST_CASE, room_in, take_beyond, weight
+from services.domain.history.capacity import LARGEST_CASE, free_units_in, take_out_overflow, weight
 from services.domain.history.fact_set import Inserted, Insertion, insert
 from services.domain.intake.facts import KEY_SEPARATOR, Fact, FactType
 from services.domain.judging.judge import Judge, Opinion
 from services.domain.judging.judgement import Judgement
 from services.domain.judging.quarantine import Quarantine, keep, refused_corrections
 from services.domain.results.cards import RETRACTED, CardState, retracted
-from services.domain.results.case_row import RELEASED, Packed, QuarantineState, Row, is_odd, is_plain, kept
+from services.domain.results.case_row import (
+    RELEASED,
+    Packed,
+    QuarantineState,
+    Row,
+    is_plain,
+    may_be_unreadable,
+    preserved,
+)
 from services.domain.results.safe_judge import SafeJudge
 from services.domain.results.verdicts import VerdictState
 from services.domain.sums.tally import Tally, TallyKey
@@ -167,7 +175,7 @@ class CasePartition:
         except Exception:
             self._count(row.contributions, -1)
             row = Row()
-            row.unread = kept(value)
+            row.unread = preserved(value)
             self._judge_row(key, row, now)
 
     # ---- events ------------------------------------------------------------------------------------
@@ -192,15 +200,15 @@ class CasePartition:
         if inserted.rejected is fact:
             # it changes nothing; delivered again it is rejected again, so that it publishes what a duplicate does
             return self._republished(key, row, now)._replace(rejected=[RejectedFact("id_conflict", fact)])
-        beyond = self._beyond(row, fact)
-        if beyond and beyond == [fact] and inserted.outcome is Insertion.NEW:
+        overflow = self._overflow(row, fact)
+        if overflow and overflow == [fact] and inserted.outcome is Insertion.NEW:
             return Effects(key, [], [], [RejectedFact("too_large", fact)])  # nothing has changed
         # only what is kept counts as an event of its source: a new owner, who reads the rows, must come to the same
         self._note_last_events((fact,), now)
         self._added[key] = row
-        if inserted.rejected is None and fact.type != _CORRECTION and not beyond:
+        if inserted.rejected is None and fact.type != _CORRECTION and not overflow:
             return None
-        rejected = _rejected_in(row.facts, fact, inserted, beyond)
+        rejected = _rejected_in(row.facts, fact, inserted, overflow)
         return Effects(key, [], [], rejected) if rejected else None
 
     def _opened(self, key: bytes) -> Row:
@@ -209,17 +217,17 @@ class CasePartition:
         if packed is None:
             return Row()
         row = self._read(packed)
-        row.room = room_in(packed)
+        row.room = free_units_in(packed)
         return row
 
-    def _beyond(self, row: Row, added: Fact) -> list[Fact]:
+    def _overflow(self, row: Row, added: Fact) -> list[Fact]:
         """Take out of a case what it cannot hold. The whole case is weighed only where it may be full."""
         row.room -= weight(added)
         if row.room >= 0:
             return []
-        beyond = take_beyond(row.facts)
+        overflow = take_out_overflow(row.facts)
         row.room = LARGEST_CASE - sum(map(weight, row.facts))
-        return beyond
+        return overflow
 
     def _republished(self, key: bytes, row: Row, now: Instant) -> Effects:
         """All that was published of a case of which an event was delivered again: its records may have been lost."""
@@ -351,14 +359,16 @@ class CasePartition:
         try:
             packed = self._loads(value)
             row = Row(packed)
-            if packed is None or (thoroughly and not (row.is_sound() and (not is_odd(value) or is_plain(packed)))):
+            if packed is None or (
+                thoroughly and not (row.is_sound() and (not may_be_unreadable(value) or is_plain(packed)))
+            ):
                 raise ValueError("not in the form of a row")
         except Exception:
             row = Row()
-            row.unread = kept(value)
-        return row if row.unread is None else self._reunited(row)
+            row.unread = preserved(value)
+        return row if row.unread is None else self._recovered(row)
 
-    def _reunited(self, row: Row) -> Row:
+    def _recovered(self, row: Row) -> Row:
         """The row that could not be read, if it can be now, with what has come since."""
         try:
             packed = self._loads(row.unread or b"")
@@ -410,7 +420,7 @@ class CasePartition:
             self._count(after, 1)
             row.contributions = after
         effects, next_at = None, opinion.next_at
-        if not opinion.quiet or row.has_published:
+        if not opinion.nothing_to_publish or row.has_published:
             if self.catching_up:
                 next_at = AT_ONCE
             else:
@@ -445,19 +455,19 @@ class CasePartition:
 
     def _new_cards(self, row: Row, now: Instant) -> tuple[list[CardState], Quarantine | None]:
         published = set() if row.unpublished else set(row.cards)
-        present, trouble = self._safe.cards(row.facts, now)
+        present, quarantine = self._safe.cards(row.facts, now)
         identities = {card[:4] for card in present}
         row.cards = present + [retracted(card) for card in row.cards if card[:4] not in identities]
-        return [card for card in row.cards if card not in published], trouble
+        return [card for card in row.cards if card not in published], quarantine
 
     def _new_verdicts(self, row: Row, opinion: Opinion, now: Instant) -> tuple[list[VerdictState], Quarantine | None]:
         before = dict(row.verdicts)
         known = {} if row.unpublished else before
-        verdicts, trouble = self._safe.verdicts(opinion, row.facts, now)
+        verdicts, quarantine = self._safe.verdicts(opinion, row.facts, now)
         held = {each.identity for each in verdicts}
         verdicts += [VerdictState(*identity, RETRACTED, None) for identity in before if identity not in held]
         row.verdicts = [(each.identity, each.content) for each in verdicts]
-        return [each for each in verdicts if known.get(each.identity) != each.content], trouble
+        return [each for each in verdicts if known.get(each.identity) != each.content], quarantine
 
     def _note_quarantine(self, key: bytes, row: Row, quarantine: Quarantine | None, now: Instant) -> bool:
         """Note in the row whether the case is quarantined; whether that is to be published."""
@@ -517,9 +527,9 @@ _HEARTBEAT = int(FactType.SOURCE_HEARTBEAT)
 _CORRECTION = int(FactType.CORRECTION)
 
 
-def _rejected_in(facts: list[Fact], fact: Fact, inserted: Inserted, beyond: list[Fact]) -> list[RejectedFact]:
+def _rejected_in(facts: list[Fact], fact: Fact, inserted: Inserted, overflow: list[Fact]) -> list[RejectedFact]:
     """What the case refuses once a fact has been added to it."""
-    rejected = [RejectedFact("too_large", each) for each in beyond]
+    rejected = [RejectedFact("too_large", each) for each in overflow]
     if inserted.rejected is not None:
         rejected.append(RejectedFact("id_conflict", inserted.rejected))
     return rejected + [

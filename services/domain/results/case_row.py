@@ -127,7 +127,7 @@ LARGEST_UNREAD = 1_000_000
 _LARGEST_INFLATED = 16_000_000
 
 
-def kept(value: bytes) -> bytes:
+def preserved(value: bytes) -> bytes:
     """What is kept of a row that cannot be read: all of it; of one too large for a record, its length and SHA-256."""
     if len(_text_of(value)) <= LARGEST_UNREAD:
         return value
@@ -182,7 +182,7 @@ def _is_quarantine(held: QuarantineState) -> bool:
     return type(held.since) is int and all(type(text) is str for text in (held.cause, *held.kpis, *held.units))
 
 
-def is_odd(value: bytes) -> bool:
+def may_be_unreadable(value: bytes) -> bool:
     """Whether a row may be too deep, or have texts that cannot be written: it does not begin as the rows do that the
     fast reader of JSON reads, which refuses these."""
     return value[:1] != b"[" or value.count(b"[") + value.count(b"{") > _MANY_BRACKETS

@@ -130,17 +130,17 @@ class _Judged(NamedTuple):
 def _cycle(judged: _Judged, case: Case) -> ExplainedCycle:
     mine = [each for each in judged.opinion.judgements if each.cycle == case.cycle]
     about_case = [each for each in mine if _about(judged.judge, each) == "case"]
-    spoken = {each.kpi for each in about_case}
-    signals = [_code(each) for each in mine if _is_doubt(each)] + [f"anomaly:{code}" for code in case.anomalies]
+    judged_keys = {each.kpi for each in about_case}
+    signals = [_code(each) for each in mine if _is_signal(each)] + [f"anomaly:{code}" for code in case.anomalies]
     return ExplainedCycle(
         case=case,
         promises=tuple(_explained(judged, each, case) for each in about_case),
-        silent=tuple(silent_promises(judged.judge, case, spoken, judged.now)),
+        silent=tuple(silent_promises(judged.judge, case, judged_keys, judged.now)),
         signals=tuple(dict.fromkeys(signals)),
     )
 
 
-def _is_doubt(judgement: Judgement) -> bool:
+def _is_signal(judgement: Judgement) -> bool:
     """Whether it is a signal that makes the numbers of the case doubtful."""
     counted = any(field == TallyField.N and amount for field, amount in judgement.cells)
     return judgement.kpi in _DOUBTS and counted

@@ -24,13 +24,13 @@ class AccountedDay(NamedTuple):
     amount: int
     """What it adds to the net duration, in the measure's integers."""
     still: int
-    """How much the clock stood still on it, in the same."""
+    """How much the clock was stopped on it, in the same."""
     ran: tuple[Span, ...]
     """For durations in minutes and elapsed time: when the clock ran."""
     reasons: tuple[str, ...]
     """Of the suspensions on this day that stop this clock."""
     outside: bool
-    """Whether it stood still because the case was in none of the nodes in which it runs."""
+    """Whether it was stopped because the case was in none of the nodes in which it runs."""
     other_reasons: tuple[str, ...]
     """Of those that do not: another reason, or begun when the limit had passed."""
 
@@ -87,7 +87,7 @@ def _days(course: _Course) -> Iterator[AccountedDay]:
 
 
 def _amounts(course: _Course, day: int) -> tuple[int, int, tuple[Span, ...]]:
-    """What a day adds to the net duration, how much the clock stood still on it, and when it ran."""
+    """What a day adds to the net duration, how much the clock was stopped on it, and when it ran."""
     name = course.clock.measure.name
     if name in ("working_days", "calendar_days"):
         counts = day > course.law.zone.day(course.start)
@@ -102,7 +102,7 @@ def _amounts(course: _Course, day: int) -> tuple[int, int, tuple[Span, ...]]:
 
 
 def _still_on(course: _Course, day: int) -> int:
-    """Of a clock that counts days: 1 if it stood still for the whole day."""
+    """Of a clock that counts days: 1 if it was stopped for the whole day."""
     if course.clock.measure.name == "working_days":
         hours = course.law.hours(course.case.unit, course.case.service_item)
         return hours.fully_covered_working_days(day - 1, day, course.pauses)

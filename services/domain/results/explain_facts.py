@@ -11,13 +11,13 @@ from services.domain.intake.facts import Fact, FactType
 class FactStatus(StrEnum):
     """What became of a fact."""
 
-    STANDS = "stands"
+    COUNTS = "stands"
     """It counts as it arrived."""
     STRUCK_OUT = "struck_out"
     """By a correction without an event."""
     CORRECTED = "corrected"
     """Another event replaces it."""
-    HOLDS = "holds"
+    APPLIES = "holds"
     """A correction that applies to its target."""
     OVERRULED = "overruled"
     """A correction that a later one of the same target replaces."""
@@ -60,7 +60,7 @@ def _of_correction(
         return FactWithStatus(fact, FactStatus.REFUSED)
     if target not in targets:
         return FactWithStatus(fact, FactStatus.WAITING)
-    status = FactStatus.HOLDS if applied[target] is fact else FactStatus.OVERRULED
+    status = FactStatus.APPLIES if applied[target] is fact else FactStatus.OVERRULED
     return FactWithStatus(fact, status, targets[target])
 
 
@@ -68,6 +68,6 @@ def _of_event(fact: Fact, applied: Mapping[Identity, Fact], results: Mapping[Ide
     identity = fact.source, fact.id
     correction = applied.get(identity)
     if correction is None:
-        return FactWithStatus(fact, FactStatus.STANDS)
+        return FactWithStatus(fact, FactStatus.COUNTS)
     now = results.get(identity)
     return FactWithStatus(fact, FactStatus.STRUCK_OUT if now is None else FactStatus.CORRECTED, correction, now)

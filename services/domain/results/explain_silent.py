@@ -34,11 +34,11 @@ class Silent(NamedTuple):
     """Of what it selects (or leaves out) by: name, what it wants, what the case has (None: not known)."""
 
 
-def silent_promises(judge: Judge, case: Case, spoken: Collection[str], now: Instant) -> Iterator[Silent]:
-    """The promises that are about the service item of a case and say nothing of it. `spoken`: keys of those that do."""
+def silent_promises(judge: Judge, case: Case, judged: Collection[str], now: Instant) -> Iterator[Silent]:
+    """The promises that are about the service item of a case and say nothing of it. `judged`: keys of those that do."""
     for key, kinds in judge.versions.items():
         promise = kinds[-1].promise
-        if key in spoken or not isinstance(promise, CasePromise):
+        if key in judged or not isinstance(promise, CasePromise):
             continue
         items = promise.select.get("service_item")
         if items is not None and case.service_item in wanted_values(items):

@@ -57,17 +57,17 @@ class SafeJudge:
 
     def cards(self, facts: Sequence[Fact], now: Instant) -> tuple[list[CardState], Quarantine | None]:
         """All cards that a case has had. Where a promise cannot be judged at an arrival its cards stay as they were."""
-        found, trouble = self._walked(cards, facts, now)
+        found, quarantine = self._walked(cards, facts, now)
         zone = self._judge.law.zone
         kept: list[CardState] = []
         for card in found:
             try:
                 written_card(card, "", zone)
             except Exception as error:
-                trouble = trouble or Quarantine(cause_of(error), (card.kpi,), named_by(facts).units)
+                quarantine = quarantine or Quarantine(cause_of(error), (card.kpi,), named_by(facts).units)
             else:
                 kept.append(card)
-        return kept, trouble
+        return kept, quarantine
 
     def card_periods(self, facts: Sequence[Fact], now: Instant) -> list[CardPeriod]:
         """When the cards of a case were active."""
@@ -77,16 +77,16 @@ class SafeJudge:
         self, opinion: Opinion, facts: Sequence[Fact], now: Instant
     ) -> tuple[list[VerdictState], Quarantine | None]:
         """The misses, late entries and reversals in an opinion that can be published."""
-        trouble: Quarantine | None = None
+        quarantine: Quarantine | None = None
         kept: list[VerdictState] = []
         for verdict in verdicts_of(opinion):
             try:
                 written_verdict(verdict, "", self._judge, now)
             except Exception as error:
-                trouble = trouble or Quarantine(cause_of(error), (verdict.kpi,), named_by(facts).units)
+                quarantine = quarantine or Quarantine(cause_of(error), (verdict.kpi,), named_by(facts).units)
             else:
                 kept.append(verdict)
-        return kept, trouble
+        return kept, quarantine
 
     # ---- what cannot be judged -----------------------------------------------------------------------
     def quarantined(self, facts: Sequence[Fact], now: Instant) -> Opinion:
@@ -107,7 +107,7 @@ class SafeJudge:
         return opinion._replace(
             judgements=judgements + quarantine.marks(),
             reversed=tuple(each for each in opinion.reversed if each[0] not in failed),
-            quiet=False,
+            nothing_to_publish=False,
             quarantine=quarantine,
         )
 

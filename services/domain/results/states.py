@@ -17,7 +17,7 @@ TREND_MINIMUM: Final = 5
 """Days with a value that a trend needs."""
 
 
-class Reading(NamedTuple):
+class StateInput(NamedTuple):
     """What a state is decided by: a statistic, and where it was read."""
 
     kind: AnyKind
@@ -30,7 +30,7 @@ class Reading(NamedTuple):
     stale: bool
 
 
-def state_of(reading: Reading, judge: Judge) -> State:
+def state_of(reading: StateInput, judge: Judge) -> State:
     """The first that holds of: untargeted, unmeasured, no_data, stale, missed (or insufficient, at_risk, provisional
     while it is not reached), insufficient, at_risk, provisional, met."""
     promise, value = reading.kind.promise, reading.statistic.value
@@ -63,14 +63,14 @@ miss, which nobody can hide behind a case that cannot be judged. Every other bec
 case."""
 
 
-def _is_unmeasured(reading: Reading) -> bool:
+def _is_unmeasured(reading: StateInput) -> bool:
     promise, statistic = reading.kind.promise, reading.statistic
     owed = statistic.n + reading.unmeasured if statistic.owed is None else statistic.owed
     must_be_reported = promise.must_be_reported
     return must_be_reported and reading.unmeasured > promise.unmeasured_tolerance * owed
 
 
-def _state_of_not_reached(reading: Reading, target: Objective, value: Fraction) -> State:
+def _state_of_not_reached(reading: StateInput, target: Objective, value: Fraction) -> State:
     promise, statistic = reading.kind.promise, reading.statistic
     if statistic.pending:
         assert promise.target_date is not None
@@ -82,11 +82,11 @@ def _state_of_not_reached(reading: Reading, target: Objective, value: Fraction) 
     return State.INSUFFICIENT if _is_small_sample(reading) else State.AT_RISK
 
 
-def _is_small_sample(reading: Reading) -> bool:
+def _is_small_sample(reading: StateInput) -> bool:
     return reading.statistic.small_sample_matters and reading.statistic.n < reading.kind.promise.minimum_n
 
 
-def _is_at_risk(reading: Reading, target: Objective) -> bool:
+def _is_at_risk(reading: StateInput, target: Objective) -> bool:
     """Not missed, but: the mean with open cases at their age breaks the limit; or the yellow cards would miss the
     objective if all ran late; or the trend of the last 30 days crosses it."""
     statistic = reading.statistic
@@ -100,7 +100,7 @@ def _is_at_risk(reading: Reading, target: Objective) -> bool:
     return predicted is not None and not target.holds(predicted)
 
 
-def _trend(reading: Reading) -> Fraction | None:
+def _trend(reading: StateInput) -> Fraction | None:
     """The value at the end of the period (or in 30 days), by a line through the days of the last 30 that have one."""
     today = reading.moment.day
     points = []
@@ -123,7 +123,7 @@ def _on_line(points: list[tuple[int, Fraction]], at: int) -> Fraction:
     return mean_y + slope * (at - mean_x)
 
 
-def says_more(promise: Promise) -> bool:
+def has_side_rows(promise: Promise) -> bool:
     """Whether there is anything to publish beside its rows."""
     quota = promise.target.quota if promise.target is not None else None
     return promise.target_date is not None or quota is not None or promise.about == "figure"

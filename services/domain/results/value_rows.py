@@ -15,7 +15,7 @@ from services.domain.judging.quarantine import marked
 from services.domain.plan.plan import Objective, Promise, Window
 from services.domain.results.published import State, ValueRow
 from services.domain.results.silent_sources import feeding, silent_sources
-from services.domain.results.states import Reading, in_quarantine, says_more, state_of
+from services.domain.results.states import StateInput, has_side_rows, in_quarantine, state_of
 from services.domain.results.windows import ALL, Items, Units, by_promise, first_day, sums_of, with_whole
 from services.domain.sums.statistic import Statistic, percentile, wilson, written
 from services.domain.sums.tally import Tally, TallyField, TallyKey, total
@@ -88,7 +88,7 @@ class Valuer:
         exceeds a quota, and parts that exceed their wholes. Of each promise in its official window."""
         moment = self._moment(as_of)
         kinds = [self._judge.in_force(name, moment.day) for name in self._judge.kinds]
-        kinds = [kind for kind in kinds if says_more(kind.promise)]
+        kinds = [kind for kind in kinds if has_side_rows(kind.promise)]
         series = by_promise(tallies, {kind.promise.key for kind in kinds})
         found: list[SignalRow] = []
         for kind in kinds:
@@ -111,8 +111,8 @@ class Valuer:
         """`quarantined`: the units of which a case cannot be judged."""
         promise = kind.promise
         for unit, items, everywhere in with_whole(promise, units, quarantined):
-            in_doubt = bool(quarantined) if unit == ALL else unit in quarantined
-            part = _Part(unit, "-", items, everywhere, self._is_stale(promise, unit, now), in_doubt)
+            has_quarantined = bool(quarantined) if unit == ALL else unit in quarantined
+            part = _Part(unit, "-", items, everywhere, self._is_stale(promise, unit, now), has_quarantined)
             shown = sorted(items) if promise.published_by_item else ()
             by_item = [part._replace(item=item, items={item: items[item]}) for item in shown]
             for window in promise.windows:
@@ -150,7 +150,7 @@ class Valuer:
         statistic = kind.figure(sums, moment)
         done, present = total(sums.closed.values()), total(sums.present.values())
         unmeasured = done.cells[TallyField.UNMEASURED] + present.cells[TallyField.UNMEASURED] + statistic.unmeasured
-        state = state_of(Reading(kind, statistic, unmeasured, part.items, window, moment, part.stale), self._judge)
+        state = state_of(StateInput(kind, statistic, unmeasured, part.items, window, moment, part.stale), self._judge)
         lower, upper = _interval(statistic)
         p50, p95 = (percentile(statistic.bins, share) for share in (Fraction(1, 2), Fraction(19, 20)))
         scale = statistic.bin_scale

@@ -37,7 +37,7 @@ class Statistic:
     """The mean duration, suspensions included."""
     reached: Mapping[int, int | Fraction] | None = None
     """For dated targets: how much has counted since which day (burn-up); None where that is not known."""
-    standing: Fraction | None = None
+    counted_now: Fraction | None = None
     """For dated targets: how much counts today, whether or not it did by the date."""
     reached_of: int = 1
     """What that is divided by to give the value: of a share, its denominator."""

@@ -105,7 +105,7 @@ class DeadLetter:
 
     @property
     def place(self) -> str:
-        """Where the event stood, for a person to read."""
+        """Where the event was, for a person to read."""
         if self.topic is None:
             return f"{self.file}:{self.line}"
         return f"{self.topic}/{self.partition}" + ("" if self.offset is None else f"@{self.offset}")

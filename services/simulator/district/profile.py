@@ -1,7 +1,7 @@
 """How a simulated district works: which cases come to whom, how well each unit does, and what its sources get wrong.
 
-Everything here is invented. A lane whose service item, unit or source a plan does not have is left out; an item of the
-plan without a lane gets a plain one (`lanes.py`), so that any plan can be fed.
+Everything here is invented. A flow whose service item, unit or source a plan does not have is left out; an item of the
+plan without a flow gets a plain one (`lanes.py`), so that any plan can be fed.
 """
 
 import tomllib
@@ -39,16 +39,16 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A kind of case within a lane."""
+    """A kind of case within a flow."""
 
     share: float
     attributes: Mapping[str, Any] = field(default_factory=dict)
     quality: Quality | None = None
-    """Where it differs from the lane's."""
+    """Where it differs from the flow's."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class CaseFlow:
     """The cases of one service item at one unit, published by one source."""
 
     scenario: str
@@ -57,7 +57,7 @@ class Lane:
     source: str
     unit: str
     share: float
-    """Of all cases of the district, relative to the other lanes."""
+    """Of all cases of the district, relative to the other flows."""
     prefix: str
     online: float = 0.0
     """Share filed online."""
@@ -97,7 +97,7 @@ class Profile:
     name: str
     cases_per_day: float
     """On a usual working day."""
-    lanes: tuple[Lane, ...]
+    flows: tuple[CaseFlow, ...]
     faults: Mapping[str, float] = field(default_factory=dict)
     falls_silent: Mapping[str, date] = field(default_factory=dict)
     """Sources that stop for good on a date."""
@@ -134,7 +134,7 @@ def parse_faults(text: str) -> dict[str, float]:
     return rates
 
 
-def _utilities() -> list[Lane]:
+def _utilities() -> list[CaseFlow]:
     water = (
         Variant(0.5, {"project_size": "small", "external_line": False, "small_low_risk": False, "area": "urban"}),
         Variant(0.15, {"project_size": "small", "external_line": False, "small_low_risk": True, "area": "urban"}),
@@ -163,16 +163,16 @@ def _utilities() -> list[Lane]:
     )
     good = Quality(pace=0.4, withdrawn=0.02, last_minute=0.04)
     return [
-        Lane("utility", "water.connection", "/units/liangjiang-water", "liangjiang-water", 4, "WL", 0.6,
+        CaseFlow("utility", "water.connection", "/units/liangjiang-water", "liangjiang-water", 4, "WL", 0.6,
              Quality(pace=0.4, breach=0.03, unmeasured=0.01), water),
-        Lane("utility", "water.connection", "/units/sino-french-water", "sino-french-water", 3, "WS", 0.5,
+        CaseFlow("utility", "water.connection", "/units/sino-french-water", "sino-french-water", 3, "WS", 0.5,
              Quality(pace=0.45, breach=0.0), poor_water),
-        Lane("utility", "power.connection", "/units/state-grid-shibei", "state-grid-shibei", 6, "PW", 0.8,
+        CaseFlow("utility", "power.connection", "/units/state-grid-shibei", "state-grid-shibei", 6, "PW", 0.8,
              Quality(pace=0.3, last_minute=0.0), power),
-        Lane("utility", "gas.connection", "/units/jiangbei-gas", "jiangbei-gas", 4, "GJ", 0.5, good, gas),
-        Lane("utility", "gas.connection", "/units/kaiyuan-gas", "kaiyuan-gas", 2, "GK", 0.4, good, gas),
-        Lane("utility", "gas.connection", "/units/liangjiang-gas", "liangjiang-gas", 2, "GL", 0.4, good, gas),
-        Lane("utility", "gas.connection", "/units/chuangang-gas", "chuangang-gas", 1, "GC", 0.2,
+        CaseFlow("utility", "gas.connection", "/units/jiangbei-gas", "jiangbei-gas", 4, "GJ", 0.5, good, gas),
+        CaseFlow("utility", "gas.connection", "/units/kaiyuan-gas", "kaiyuan-gas", 2, "GK", 0.4, good, gas),
+        CaseFlow("utility", "gas.connection", "/units/liangjiang-gas", "liangjiang-gas", 2, "GL", 0.4, good, gas),
+        CaseFlow("utility", "gas.connection", "/units/chuangang-gas", "chuangang-gas", 1, "GC", 0.2,
              Quality(pace=0.65, last_minute=0.2), gas),
     ]  # fmt: skip
 
@@ -186,8 +186,8 @@ _PROCURING = {
 }
 
 
-def _procurement() -> list[Lane]:
-    lanes = []
+def _procurement() -> list[CaseFlow]:
+    flows = []
     for unit, quality in _PROCURING.items():
         for scenario, item, share, prefix in (
             ("award", "procurement.award", 0.6, "TA"),
@@ -195,8 +195,8 @@ def _procurement() -> list[Lane]:
             ("invoice", "procurement.invoice", 2.0, "TI"),
         ):
             fair = replace(quality, late=0.0, stuck=0.0, last_minute=0.0) if scenario == "contract" else quality
-            lanes.append(Lane(scenario, item, "/units/district-finance", unit, share, prefix, 1.0, fair))
-    return lanes
+            flows.append(CaseFlow(scenario, item, "/units/district-finance", unit, share, prefix, 1.0, fair))
+    return flows
 
 
 _PERMITS = {
@@ -224,9 +224,9 @@ _FIRST_MATTERS = {
 """What others report of a new enterprise."""
 
 
-def _items_on_application() -> list[Lane]:
-    lanes = [
-        Lane("permit", item, "/units/district-government-services", unit, share, "ZW", online, Quality(pace=pace),
+def _items_on_application() -> list[CaseFlow]:
+    flows = [
+        CaseFlow("permit", item, "/units/district-government-services", unit, share, "ZW", online, Quality(pace=pace),
              applicant="small_micro")
         for item, (unit, share, online, pace) in _PERMITS.items()
     ]  # fmt: skip
@@ -241,24 +241,24 @@ def _items_on_application() -> list[Lane]:
         )
     )
     return [
-        *lanes,
-        Lane("establishment", "enterprise.establishment", "/units/district-market-regulation",
+        *flows,
+        CaseFlow("establishment", "enterprise.establishment", "/units/district-market-regulation",
              "district-market-regulation", 14, "QY", 0.9,
              Quality(pace=0.12, late=0.01, unmeasured=0.02, breach=0.01),
              reporters=_FIRST_MATTERS),
-        Lane("realty", "realty.registration", "/units/district-realty-registration", "district-realty-registration",
+        CaseFlow("realty", "realty.registration", "/units/district-realty-registration", "district-realty-registration",
              30, "BD", 0.25, Quality(pace=0.55, late=0.004, withdrawn=0.005, last_minute=0.03, breach=0.01),
              registrations, "individual"),
-        Lane("benefit", "unemployment.insurance_benefit", "/units/district-human-resources",
+        CaseFlow("benefit", "unemployment.insurance_benefit", "/units/district-human-resources",
              "district-human-resources", 6, "SB", 0.7, Quality(pace=0.4, last_minute=0.15), applicant="individual"),
-        Lane("benefit", "unemployment.assistance_allowance", "/units/district-human-resources",
+        CaseFlow("benefit", "unemployment.assistance_allowance", "/units/district-human-resources",
              "district-human-resources", 4, "SA", 0.7, Quality(pace=0.4, last_minute=0.15), applicant="individual"),
     ]  # fmt: skip
 
 
-def _oversight_and_courts() -> list[Lane]:
-    lanes = [
-        Lane("report", "oversight.report", "/units/district-justice", unit, share, "TS", 0.7, quality,
+def _oversight_and_courts() -> list[CaseFlow]:
+    flows = [
+        CaseFlow("report", "oversight.report", "/units/district-justice", unit, share, "TS", 0.7, quality,
              applicant="public")
         for unit, share, quality in (
             ("district-market-regulation", 3.0, Quality(pace=0.5)),
@@ -266,10 +266,10 @@ def _oversight_and_courts() -> list[Lane]:
         )
     ]  # fmt: skip
     return [
-        *lanes,
-        Lane("lawsuit", "court.sales_contract", "/units/district-court", "district-court", 4, "CS", 0.5,
+        *flows,
+        CaseFlow("lawsuit", "court.sales_contract", "/units/district-court", "district-court", 4, "CS", 0.5,
              Quality(late=0.01, breach=0.02, unmeasured=0.02)),
-        Lane("lawsuit", "court.civil_commercial", "/units/district-court", "district-court", 6, "CM", 0.5,
+        CaseFlow("lawsuit", "court.civil_commercial", "/units/district-court", "district-court", 6, "CM", 0.5,
              Quality(late=0.01, breach=0.02, unmeasured=0.02)),
     ]  # fmt: skip
 
@@ -280,11 +280,11 @@ def district() -> Mapping[str, Any]:
     return tomllib.loads(DISTRICT.read_text(encoding="utf-8"))
 
 
-def _generic() -> Iterator[Lane]:
-    """The lanes of `district.toml`: one a unit. A unit or source that is not named there is found in the plan."""
-    for n, entry in enumerate(district()["lane"]):
+def _generic() -> Iterator[CaseFlow]:
+    """The flows of `district.toml`: one a unit. A unit or source that is not named there is found in the plan."""
+    for n, entry in enumerate(district()["flow"]):
         for unit in entry.get("units", [""]):
-            yield Lane(
+            yield CaseFlow(
                 "generic",
                 entry["item"],
                 entry.get("source", ""),
@@ -298,7 +298,7 @@ def _generic() -> Iterator[Lane]:
             )
 
 
-def _lanes() -> tuple[Lane, ...]:
+def _flows() -> tuple[CaseFlow, ...]:
     return (*_utilities(), *_procurement(), *_items_on_application(), *_oversight_and_courts(), *_generic())
 
 
@@ -320,10 +320,10 @@ _FLAWLESS_IN_DEMO = frozenset(
 """Of what binds each single case one breach in a thousand is a promise missed: in the demo some must be kept."""
 
 
-def _in_demo(lane: Lane) -> Lane:
-    if lane.item not in _FLAWLESS_IN_DEMO:
-        return lane
-    return replace(lane, quality=replace(lane.quality, late=0.0, stuck=0.0, breach=0.0))
+def _in_demo(flow: CaseFlow) -> CaseFlow:
+    if flow.item not in _FLAWLESS_IN_DEMO:
+        return flow
+    return replace(flow, quality=replace(flow.quality, late=0.0, stuck=0.0, breach=0.0))
 
 
 def profile(name: str) -> Profile:
@@ -333,7 +333,7 @@ def profile(name: str) -> Profile:
         return Profile(
             "demo",
             cases_per_day=170,
-            lanes=tuple(_in_demo(lane) for lane in _lanes()),
+            flows=tuple(_in_demo(flow) for flow in _flows()),
             faults={
                 "duplicates": 0.01,
                 "disorder": 0.001,
@@ -346,5 +346,5 @@ def profile(name: str) -> Profile:
             forgetful=("district-science-technology",),
         )
     if name == "district":
-        return Profile("district", cases_per_day=4_000, lanes=_lanes(), forgetful=("district-science-technology",))
+        return Profile("district", cases_per_day=4_000, flows=_flows(), forgetful=("district-science-technology",))
     raise ValueError(f"there is no profile {name!r}: use demo or district")

@@ -91,7 +91,7 @@ class Faults:
         """The completion in time is reported after the limit; sometimes the operations centre confirms it."""
         assert case.intended is not None and case.due is not None
         rng, key = case.rng, case.intended[0]
-        promise = next(promise for promise in self._timing.about(case.lane.item) if promise.key == key)
+        promise = next(promise for promise in self._timing.about(case.flow.item) if promise.key == key)
         stops = [case.points[name] for name in promise.stop if name in case.points]
         if not stops:
             return
@@ -130,7 +130,7 @@ class Faults:
         started = max((event.time for event in case.events if event.type in _STARTS), default=completed.time)
         if wrong <= started or zone.day(wrong) != zone.day(completed.time):
             return False
-        if self._timing.primary(case.lane.item, case.attributes) is None:
+        if self._timing.primary(case.flow.item, case.attributes) is None:
             return True
         return case.due is not None and case.due + 1 == zone.midnight(zone.day(case.due) + 1)
 
@@ -175,7 +175,7 @@ def _backdate(case: CaseHistory) -> None:
 
 def _hold_back(case: CaseHistory, timing: Timing) -> None:
     """体外循环: the applicant had come long before the unit accepted the case; no clock in it starts there."""
-    applied, primary = case.points.get("applied"), timing.primary(case.lane.item, case.attributes)
+    applied, primary = case.points.get("applied"), timing.primary(case.flow.item, case.attributes)
     if applied is None or case.deemed_acceptance or (primary is not None and "applied" in primary.start):
         return
     applied.time -= (5 + case.rng.randrange(30)) * DAY_US

@@ -5,7 +5,7 @@ from random import Random
 from typing import Any
 
 from services.domain.time.zone import Instant
-from services.simulator.district.profile import Lane, Variant
+from services.simulator.district.profile import CaseFlow, Variant
 from services.simulator.stories.event import SECOND, Data, SimulatedEvent
 from services.simulator.stories.result import Result
 
@@ -15,18 +15,18 @@ class CaseHistory:
 
     __slots__ = (
         "applicant", "attributes", "channel", "deemed_acceptance", "due", "events", "expected", "extended", "generic",
-        "intended", "lane", "outcome", "owner", "paused_days", "points", "reclassified", "rejected", "rng", "stuck",
+        "intended", "flow", "outcome", "owner", "paused_days", "points", "reclassified", "rejected", "rng", "stuck",
         "subject", "supplement", "voided_completion", "_real_time",
     )  # fmt: skip
 
-    def __init__(self, rng: Random, lane: Lane, variant: Variant, subject: str, real_time: bool) -> None:
+    def __init__(self, rng: Random, flow: CaseFlow, variant: Variant, subject: str, real_time: bool) -> None:
         self.rng = rng
-        self.lane = lane
-        self.owner = lane.source
+        self.flow = flow
+        self.owner = flow.source
         self.subject = subject
         self.attributes: Mapping[str, Any] = variant.attributes
-        self.applicant = lane.applicant
-        self.channel = "online" if rng.random() < lane.online else "counter"
+        self.applicant = flow.applicant
+        self.channel = "online" if rng.random() < flow.online else "counter"
         self.events: list[SimulatedEvent] = []
         self.points: dict[str, SimulatedEvent] = {}
         self.intended: tuple[str, Result] | None = None
@@ -85,12 +85,12 @@ class CaseHistory:
 
     def milestone(self, name: str, time: Instant, *, source: str = "", unit: str = "") -> SimulatedEvent:
         """A milestone, and the point of that name."""
-        data = {"name": name, "unit": unit or self.lane.unit}
+        data = {"name": name, "unit": unit or self.flow.unit}
         return self.emit("case.milestone", time, data, source=source, point=f"milestone:{name}")
 
     def node(self, name: str, start: Instant, end: Instant | None, unit: str = "") -> None:
         """The passage through a node; without an end only its beginning."""
-        data = {"node": name, "unit": unit or self.lane.unit}
+        data = {"node": name, "unit": unit or self.flow.unit}
         self.emit("case.node_started", start, data)
         if end is not None:
             self.emit("case.node_ended", end, data)
@@ -104,10 +104,10 @@ class CaseHistory:
         self.emit("case.withdrawn", time, {"reason": "applicant withdrew"}, point="withdrawn")
 
     def filing(self, applicant: str = "", *, parent: str = "") -> dict[str, Any]:
-        """The data of an application or acceptance; `applicant` is the kind of applicant, else the lane's."""
+        """The data of an application or acceptance; `applicant` is the kind of applicant, else the flow's."""
         data: dict[str, Any] = {
-            "service_item": self.lane.item,
-            "unit": self.lane.unit,
+            "service_item": self.flow.item,
+            "unit": self.flow.unit,
             "channel": self.channel,
             "applicant": applicant or self.applicant,
         }

@@ -40,7 +40,7 @@ def draw_ending(
     case: CaseHistory, promise: CasePromise, start: Instant, quality: Quality, timing: Timing
 ) -> LimitedEnding:
     """Choose how a case ends whose clock has started, in the proportions of `quality`."""
-    due = timing.due(promise, start, case.lane.unit, case.lane.item)
+    due = timing.due(promise, start, case.flow.unit, case.flow.item)
     clock = _Clock(case, promise, start, due, quality, timing)
     result = _draw_result(case.rng, quality)
     return LimitedEnding(result, None if result is Result.STUCK else clock.draw_stop(result), due)
@@ -74,7 +74,7 @@ class _Clock:
         if limit.unit is LimitUnit.MINUTES:
             return self.start + self._draw_minutes(result, limit)
         if limit.unit is LimitUnit.WORKING_MINUTES:
-            hours = self.timing.law.hours(self.case.lane.unit, self.case.lane.item)
+            hours = self.timing.law.hours(self.case.flow.unit, self.case.flow.item)
             return hours.add(self.start, self._draw_minutes(result, limit))
         return self._draw_day(result)
 

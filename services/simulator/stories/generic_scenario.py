@@ -80,7 +80,7 @@ class _Completion:
     def _is_left_out(self, name: str) -> bool:
         """Never reached here, or only after the milestone that it should precede."""
         then = self._intentions.too_late.get(name)
-        return name in self._case.lane.skips or (then is not None and f"milestone:{then}" not in self._case.points)
+        return name in self._case.flow.skips or (then is not None and f"milestone:{then}" not in self._case.points)
 
     def _add_milestone(self, name: str, last: Instant, required: bool) -> Instant:
         """Reach a milestone after the `last` one, and those that come too late after it. Returns the last time."""
@@ -100,7 +100,7 @@ class _Completion:
 
     def _emit_milestone(self, name: str, at: Instant) -> None:
         case = self._case
-        source = case.lane.reporters.get(name, "")
+        source = case.flow.reporters.get(name, "")
         unit = self._timing.law.plan.sources[source].units[0] if source else ""
         for n in range(self._intentions.milestone_counts.get(name, 1)):
             case.milestone(name, at + n * 3600 * SECOND, source=source, unit=unit)
@@ -155,7 +155,7 @@ class _Completion:
                 amount = int(60 + rng.expovariate(1.0) * pace * 2400) * SECOND
                 if promise.measured == "minutes":
                     return last + amount
-                return self._timing.law.hours(self._case.lane.unit, self._case.lane.item).add(last, amount)
+                return self._timing.law.hours(self._case.flow.unit, self._case.flow.item).add(last, amount)
         if rng.random() < 0.5:
             return last + int(60 + rng.random() * 5400) * SECOND
         return self._timing.on_workday(rng, last, int(rng.random() * (1 + 6 * pace)))
@@ -213,7 +213,7 @@ class _Completion:
         """With the completion, or with a milestone before it."""
         case, rng = self._case, self._rng
         left = self._unreported_attributes()
-        for name in sorted(self._timing.first_values(case.lane.item) & left.keys()):  # sets have no fixed order
+        for name in sorted(self._timing.first_values(case.flow.item) & left.keys()):  # sets have no fixed order
             self._report_first_value(name, left.pop(name))
         self._report_with_their_milestones(left)
         completed = case.points.get("completed")
@@ -258,7 +258,7 @@ class _Completion:
         """At the end; a ratio that is due on a date, from the start of its clock on."""
         case = self._case
         reported = {event.data["quantity"] for event in case.events if event.type == "case.measured" and event.data}
-        left_out = reported | set(case.lane.skips)
+        left_out = reported | set(case.flow.skips)
         demanded = self._demanding_promise()
         for name, amounts in self._intentions.amounts.items():
             if name in left_out:
@@ -285,7 +285,7 @@ class _Completion:
         start = case.start_of(promise.start)
         if start is None:
             return
-        due = self._timing.due(promise, start, case.lane.unit, case.lane.item)
+        due = self._timing.due(promise, start, case.flow.unit, case.flow.item)
         whole = name == promise.bounded[0].partition("/")[2]
         late = rng.random() < self._intentions.quality.late
         at = start
@@ -313,7 +313,7 @@ def add_rating(case: CaseHistory, timing: Timing) -> None:
     completed = case.points.get("completed")
     if completed is None or case.rng.random() >= 0.25:
         return
-    if not any(promise.measured == "rating" for promise in timing.about(case.lane.item)):
+    if not any(promise.measured == "rating" for promise in timing.about(case.flow.item)):
         return
     ratings = "/platforms/service-ratings"
     source = ratings if ratings in timing.law.plan.sources else ""

@@ -23,8 +23,8 @@ _SELECTED = 0.8
 
 
 def choose_attributes(case: CaseHistory, timing: Timing) -> None:
-    """Choose what kind of case it is: the attributes that promises select by, beside those of its lane."""
-    rng, item = case.rng, timing.item(case.lane.item)
+    """Choose what kind of case it is: the attributes that promises select by, beside those of its flow."""
+    rng, item = case.rng, timing.item(case.flow.item)
     about = timing.about(item.code)
     attributes = dict(case.attributes)
     for promise in about:
@@ -79,8 +79,8 @@ class Intentions:
         self.case = case
         self.timing = timing
         self.quality = quality
-        self.item: ServiceItem = timing.item(case.lane.item)
-        selected = timing.selected(case.lane.item, {**case.attributes, "applicant": case.applicant})
+        self.item: ServiceItem = timing.item(case.flow.item)
+        selected = timing.selected(case.flow.item, {**case.attributes, "applicant": case.applicant})
         self.promises: Sequence[CasePromise] = sorted(selected, key=lambda each: each.strength is Strength.DIRECTIONAL)
         """Those that may be about the case, binding ones first."""
         self.final_attributes: dict[str, Any] = {}

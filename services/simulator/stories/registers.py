@@ -84,7 +84,7 @@ class Registers:
     def _own_entries(self) -> Iterator[ListEntry]:
         """The service catalogue and the cross-province items, if the plan has a source for them."""
         source = feeder(self._plan, _CATALOGUE)
-        of_permits = {lane.unit for lane in self._profile.lanes if lane.scenario == "permit"}
+        of_permits = {flow.unit for flow in self._profile.flows if flow.scenario == "permit"}
         units = sorted(of_permits & self._plan.units.keys()) or sorted(self._plan.units)[:1]
         items = _permit_items(self._plan)
         declared = _declared(self._plan) if source else set()

@@ -106,7 +106,7 @@ def _survey(case: CaseHistory, works: _Works, quality: Quality) -> None:
 
 def _lay(case: CaseHistory, works: _Works, *, line: bool, finished: bool) -> None:
     """The nodes of the works; if they are never finished, half of them."""
-    own = case.lane.unit
+    own = case.flow.unit
     steps = [("design", own)]
     if line:
         steps += _PERMITS_OF_LINES
@@ -130,7 +130,7 @@ def _connect(case: CaseHistory, accepted: Instant, stop: Instant) -> None:
 
 
 def _is_power(case: CaseHistory) -> bool:
-    return case.lane.item.startswith("power")
+    return case.flow.item.startswith("power")
 
 
 # ---- procurement -------------------------------------------------------------------------------------
@@ -170,8 +170,8 @@ def invoice(case: CaseHistory, at: Instant, timing: Timing, quality: Quality, fa
 
 def _procure(case: CaseHistory, start: Instant, milestones: tuple[str, ...], timing: Timing, quality: Quality) -> None:
     """The rest of a procurement case: the milestone that the promise is about, then the one that may follow."""
-    rng, lane = case.rng, case.lane
-    primary = timing.primary(lane.item, case.attributes)
+    rng, flow = case.rng, case.flow
+    primary = timing.primary(flow.item, case.attributes)
     if primary is None:
         case.milestone(milestones[0], timing.on_workday(rng, start, 3))
         return
@@ -219,7 +219,7 @@ def permit(case: CaseHistory, at: Instant, timing: Timing, quality: Quality, fau
     case.emit("case.applied", at, case.filing(), point="applied")
     accepted = _accept_permit(case, at, timing)
     start = at if case.deemed_acceptance and case.supplement is None else accepted
-    limit = timing.statutory(case.lane.item, timing.zone.day(start))
+    limit = timing.statutory(case.flow.item, timing.zone.day(start))
     allowed = limit.amount if limit is not None else 10
     n = int(allowed * quality.pace * (0.2 + 1.6 * rng.random()) + rng.random() * 0.9)
     n = max(n, timing.working_days(start, accepted))
@@ -239,7 +239,7 @@ def _accept_permit(case: CaseHistory, at: Instant, timing: Timing) -> Instant:
     """Accepted at once or on the next working day; sometimes only after a supplement."""
     rng = case.rng
     accepted = timing.on_workday(rng, at, 0 if rng.random() < 0.6 else 1)
-    case.deemed_acceptance = timing.item(case.lane.item).permit
+    case.deemed_acceptance = timing.item(case.flow.item).permit
     if case.deemed_acceptance and rng.random() < 0.05:
         asked = timing.on_workday(rng, at, 1 + int(rng.random() * 3))
         case.supplement = case.emit("case.supplement_requested", asked, {"round": 1})
@@ -272,9 +272,9 @@ def _complete_and_reopen(case: CaseHistory, accepted: Instant, completed: Instan
 
 def establishment(case: CaseHistory, at: Instant, timing: Timing, quality: Quality, faults: Faults) -> None:
     """A new enterprise: licence and seal, both free; the seal is reported by another source."""
-    rng, lane = case.rng, case.lane
+    rng, flow = case.rng, case.flow
     case.emit("case.accepted", at, case.filing(), point="accepted")
-    limit = timing.statutory(lane.item, timing.zone.day(at))
+    limit = timing.statutory(flow.item, timing.zone.day(at))
     completed = timing.on_workday(rng, at, int((limit.amount if limit else 5) * quality.pace * 2 * rng.random()))
     if rng.random() < quality.withdrawn:
         case.withdraw(completed)
@@ -289,10 +289,10 @@ def establishment(case: CaseHistory, at: Instant, timing: Timing, quality: Quali
 
 def _issue_seal(case: CaseHistory, licence: Instant, completed: Instant, timing: Timing, quality: Quality) -> None:
     """The seal and its fee, which may be refunded."""
-    rng, lane = case.rng, case.lane
+    rng, flow = case.rng, case.flow
     seals = "/units/district-public-security"
     other = seals in timing.law.plan.sources
-    source, unit = (seals, "district-public-security") if other else (lane.source, lane.unit)
+    source, unit = (seals, "district-public-security") if other else (flow.source, flow.unit)
     seal_at = licence if rng.random() >= quality.breach else timing.on_workday(rng, completed, 3)
     case.milestone("eseal_issued", seal_at, source=source, unit=unit)
     if rng.random() >= quality.unmeasured:
@@ -304,8 +304,8 @@ def _issue_seal(case: CaseHistory, licence: Instant, completed: Instant, timing:
 
 def realty(case: CaseHistory, at: Instant, timing: Timing, quality: Quality, faults: Faults) -> None:
     """At the registration hall: a queue, then minutes of opening hours."""
-    rng, lane = case.rng, case.lane
-    hours = timing.law.hours(lane.unit, lane.item)
+    rng, flow = case.rng, case.flow
+    hours = timing.law.hours(flow.unit, flow.item)
     case.emit("case.applied", at, case.filing(), point="applied")
     queue = int(60 + rng.expovariate(1.0) * 600) * SECOND
     case.milestone("queued", at)
@@ -414,7 +414,7 @@ def _intend(
     case: CaseHistory, attributes: Mapping[str, Any], start: Instant, timing: Timing, quality: Quality
 ) -> Ending | None:
     """Choose the result under the promise with a limit; None if there is no such promise about the case."""
-    primary = timing.primary(case.lane.item, attributes)
+    primary = timing.primary(case.flow.item, attributes)
     if primary is None:
         return None
     ending = draw_ending(case, primary, start, quality, timing)
@@ -452,7 +452,7 @@ def _complete(case: CaseHistory, at: Instant) -> None:
 
 
 def _suspend(case: CaseHistory, start: Instant, end: Instant, reason: str) -> None:
-    data = {"reason": reason, "unit": case.lane.unit}
+    data = {"reason": reason, "unit": case.flow.unit}
     case.emit("case.suspended", start, data)
     case.emit("case.resumed", end, data)
 
@@ -469,7 +469,7 @@ def suspend_briefly(case: CaseHistory, timing: Timing) -> None:
     if start is None or stop is None or case.paused_days or case.voided_completion:
         return
     days = timing.working_days(start.time, stop.time)
-    primary = timing.primary(case.lane.item, case.attributes)
+    primary = timing.primary(case.flow.item, case.attributes)
     if days < 2 or (primary is not None and (primary.clock_stops or timing.is_in_minutes(primary))):
         return
     day = timing.zone.day(start.time)

@@ -50,7 +50,7 @@ class CaseTruth:
         yield from self._rejected(history, name)
         last = _Stage(self._observe(history, self._end), None if self._end is None else self._end - 1)
         stages: list[_Stage] | None = None
-        for promise in self._timing.about(history.lane.item):
+        for promise in self._timing.about(history.flow.item):
             if promise.is_by_node:
                 yield from node_rows(promise, last.case, self._timing, name)
                 continue
@@ -68,7 +68,7 @@ class CaseTruth:
 
     def _observe(self, history: CaseHistory, at: Instant | None) -> ObservedCase:
         plan = self._timing.law.plan
-        return ObservedCase(history, at, self._timing.first_values(history.lane.item), plan.grantors)
+        return ObservedCase(history, at, self._timing.first_values(history.flow.item), plan.grantors)
 
     # ---- late entries --------------------------------------------------------------------------------
     def _stages(self, history: CaseHistory) -> list[_Stage]:
@@ -125,7 +125,7 @@ class CaseTruth:
                 return measure_row(view)
 
     def _view(self, promise: CasePromise, stage: _Stage, name: str) -> PromiseView | None:
-        case, lane = stage.case, stage.case.history.lane
+        case, flow = stage.case, stage.case.history.flow
         if not _applies(promise, case):
             return None
         start = case.start(promise.start)
@@ -134,8 +134,8 @@ class CaseTruth:
         stop = case.stop(promise.stop, start)
         if stop is not None and stop < start:
             stop = None
-        item = lane.item if promise.kept_by_item else "-"
-        row = Row(promise.id, promise.variant, lane.unit, item, name, Result.OPEN, start)
+        item = flow.item if promise.kept_by_item else "-"
+        row = Row(promise.id, promise.variant, flow.unit, item, name, Result.OPEN, start)
         over = case.over_before(stop, refusal_ends="completed" not in promise.stop)
         return PromiseView(promise, case, self._timing, stage.until, row, start, stop, over)
 

@@ -46,7 +46,7 @@ def _due_in_nodes(view: PromiseView) -> Instant | None:
     """
     limit = own_limit(view.promise)
     assert limit is not None
-    timing, lane, zone = view.timing, view.case.history.lane, view.timing.zone
+    timing, flow, zone = view.timing, view.case.history.flow, view.timing.zone
     outside = _spans_outside(view)
     stays_outside = outside[-1][0] if outside and outside[-1][1] == NEVER else None
     day, spent = zone.day(view.start), 0
@@ -54,7 +54,7 @@ def _due_in_nodes(view: PromiseView) -> Instant | None:
         if stays_outside is not None and zone.midnight(day) > stays_outside:
             return None
         day = timing.calendar.add_working_days(day, 1)
-        spent += not timing.covered_days(lane.unit, lane.item, day - 1, day, outside)
+        spent += not timing.covered_days(flow.unit, flow.item, day - 1, day, outside)
     return zone.midnight(day + 1) - 1
 
 

@@ -23,10 +23,10 @@ def measure_row(view: PromiseView) -> Row | None:
 
 def reduction_row(view: PromiseView) -> Row | None:
     """The days of a case, and the statutory limit that they are compared with."""
-    lane, stop, zone = view.case.history.lane, view.stop, view.timing.zone
+    flow, stop, zone = view.case.history.flow, view.stop, view.timing.zone
     if view.over is not None or stop is None:
         return None
-    limit = view.timing.statutory(lane.item, zone.day(view.start))
+    limit = view.timing.statutory(flow.item, zone.day(view.start))
     if limit is None:
         return None
     if limit.unit == "calendar_days":
@@ -81,8 +81,8 @@ def _working_days(view: PromiseView, row: Row, name: str, stop: Instant) -> Row:
 
 
 def _working_minutes(view: PromiseView, row: Row, name: str, stop: Instant) -> Row:
-    lane = view.case.history.lane
-    return row._replace(amount=view.timing.law.hours(lane.unit, lane.item).elapsed(view.start, stop))
+    flow = view.case.history.flow
+    return row._replace(amount=view.timing.law.hours(flow.unit, flow.item).elapsed(view.start, stop))
 
 
 def _elapsed(view: PromiseView, row: Row, name: str, stop: Instant) -> Row:
@@ -112,5 +112,5 @@ def _suspended_days(view: PromiseView, stop: Instant) -> int:
     spans = [span for span in spans if span[0] < span[1]]
     if not spans:
         return 0
-    lane, day = view.case.history.lane, view.timing.zone.day
-    return view.timing.covered_days(lane.unit, lane.item, day(view.start), day(stop), spans)
+    flow, day = view.case.history.flow, view.timing.zone.day
+    return view.timing.covered_days(flow.unit, flow.item, day(view.start), day(stop), spans)

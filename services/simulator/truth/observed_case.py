@@ -261,8 +261,8 @@ class ObservedCase:
 
 
 _FIELDS: Mapping[str, Callable[[ObservedCase], Any]] = {
-    "service_item": lambda case: case.history.lane.item,
-    "unit": lambda case: case.history.lane.unit,
+    "service_item": lambda case: case.history.flow.item,
+    "unit": lambda case: case.history.flow.unit,
     "applicant": lambda case: case.applicant,
     "outcome": lambda case: case.outcome,
     "extended": lambda case: case.extended,

@@ -29,8 +29,8 @@ class PromiseView:
     @cached_property
     def due(self) -> Instant:
         """The limit, without any suspension."""
-        lane = self.case.history.lane
-        return self.timing.due(self.promise, self.start, lane.unit, lane.item)
+        flow = self.case.history.flow
+        return self.timing.due(self.promise, self.start, flow.unit, flow.item)
 
     @property
     def end(self) -> Instant | None:

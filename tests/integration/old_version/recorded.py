@@ -15,7 +15,7 @@ WORKER = "cases-1"
 
 
 class Recorded(NamedTuple):
-    """One record as it stood in its topic."""
+    """One record as it was in its topic."""
 
     topic: str
     partition: int

@@ -38,7 +38,7 @@ def test_a_suspended_clock_does_not_run_over_a_holiday() -> None:
     assert due_of(THIRTEEN, start, *NATIONAL_DAY, now="2021-10-10") == end_of("2021-10-20")
 
 
-def test_a_working_day_is_subtracted_only_if_the_clock_stood_still_from_opening_to_close() -> None:
+def test_a_working_day_is_subtracted_only_if_the_clock_was_stopped_from_opening_to_close() -> None:
     start = accepted("2021-09-22T09:00")
     part = [suspended("2021-09-27T09:30"), resumed("2021-09-27T18:00")]
     whole = [suspended("2021-09-27T08:30"), resumed("2021-09-27T17:30")]
@@ -75,7 +75,7 @@ def test_overlapping_suspensions_are_one() -> None:
     assert due_of(judge, start, *NATIONAL_DAY, *other, now="2021-10-10") == end_of("2021-10-20")
 
 
-def test_days_covered_by_two_suspensions_together_stood_still() -> None:
+def test_days_covered_by_two_suspensions_together_are_stopped() -> None:
     judge = judge_of(promise(limit="13 working_days", clock_stops=("hearing", "testing")))
     morning = [suspended("2021-09-27T08:00"), resumed("2021-09-27T12:00")]
     afternoon = [suspended("2021-09-27T11:00", "testing"), resumed("2021-09-27T18:00", "testing")]
@@ -85,7 +85,7 @@ def test_days_covered_by_two_suspensions_together_stood_still() -> None:
 
 def test_minutes_are_subtracted_exactly() -> None:
     facts = [accepted("2021-09-16T09:00"), suspended("2021-09-16T09:30"), resumed("2021-09-16T13:45:30")]
-    # 150 minutes until lunch and 15.5 after it stood still
+    # 150 minutes until lunch and 15.5 after it the clock was stopped
     assert due_of(MINUTES, *facts, now="2021-09-16T15:00") == at("2021-09-16T14:45:30")
 
 
@@ -172,7 +172,7 @@ def test_net_and_gross_time_and_the_suspended_share_are_all_kept() -> None:
     one = [accepted("2021-09-22T09:00"), *NATIONAL_DAY, completed("2021-10-20T09:00")]
     other = [accepted("2021-09-22T09:00"), completed("2021-10-13T09:00")]
     found = row(THIRTEEN, [one, other], "2021-11-01")
-    # 17 and 12 working days gross, of the first 4 stood still
+    # 17 and 12 working days gross, in the first of them the clock was stopped on 4
     assert (found.mean_gross, found.p50, found.suspended_share) == ("14.5", "12.5", "0.5")
     assert (TallyField.SUSPENDED, 1) in judgement(THIRTEEN, one, "2021-11-01").cells
 

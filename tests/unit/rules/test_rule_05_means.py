@@ -134,7 +134,7 @@ def test_an_open_case_is_as_old_as_if_it_were_completed_now(measure: str, starts
     assert figure([[each] for each in opened]).censored == figure([[each, end] for each in opened]).value
 
 
-def test_means_are_of_net_time_and_gross_time_stands_beside() -> None:
+def test_means_are_of_net_time_and_gross_time_is_beside() -> None:
     stops = judge_of(promise(kind="case_mean", measure="working_days", clock_stops=("hearing",), minimum_n=1))
     case = [accepted("2021-09-22T09:00"), suspended("2021-09-27T10:00"), resumed("2021-10-09T10:00")]
     found = row(stops, [[*case, completed("2021-10-20T09:00")]], "2021-11-01")
@@ -154,8 +154,8 @@ VISITS = judge_of(
 
 
 def visited(channel: str, *visits: float) -> list[Fact]:
-    told = [measured(f"2021-09-16T1{hour}:00", "visits", count) for hour, count in enumerate(visits)]
-    return [accepted("2021-09-16T09:00", channel=channel), *told, completed("2021-09-17T09:00")]
+    reported = [measured(f"2021-09-16T1{hour}:00", "visits", count) for hour, count in enumerate(visits)]
+    return [accepted("2021-09-16T09:00", channel=channel), *reported, completed("2021-09-17T09:00")]
 
 
 def test_a_counter_case_with_no_visit_counts_one() -> None:
@@ -266,19 +266,22 @@ def test_open_reductions_age_from_day_to_day_without_any_event() -> None:
 def test_the_three_definitions_are_those_of_plain_counting(lengths: list[tuple[str, int]]) -> None:
     law = REDUCTIONS.law
     begin = law.zone.day(at("2021-03-01"))
-    cases, told = [], []
+    cases, reported = [], []
     for item, length in lengths:
         stop = completed("2021-03-01T09:00")._replace(time=law.zone.midnight(begin + length) + 1)
         cases.append([accepted("2021-03-01T00:00", item=item), stop._replace(received=stop.time)])
         whole = 20 if item == "permit" else 30
         actual = law.calendar.working_days(begin, begin + length) if item == "permit" else length
-        told.append((item, actual, whole))
-    each = {name: [1 - Fraction(actual, whole) for item, actual, whole in told if item == name] for name, _, _ in told}
+        reported.append((item, actual, whole))
+    each = {
+        name: [1 - Fraction(actual, whole) for item, actual, whole in reported if item == name]
+        for name, _, _ in reported
+    }
     means = [sum(found, Fraction()) / len(found) for found in each.values()]
     every = [reduction for found in each.values() for reduction in found]
     expected = (
         sum(means, Fraction()) / len(means),
         sum(every, Fraction()) / len(every),
-        1 - Fraction(sum(actual for _, actual, _ in told), sum(whole for _, _, whole in told)),
+        1 - Fraction(sum(actual for _, actual, _ in reported), sum(whole for _, _, whole in reported)),
     )
     assert values(cases) == tuple(written(number) for number in expected)

@@ -199,7 +199,7 @@ LISTED = judge_of(promise(statistic="share", where={"online": True}, objective="
 
 
 def test_the_plans_own_list_is_the_denominator() -> None:
-    """A code that nobody tells of is missing, not absent from the count; one that is not on the list does not count."""
+    """A code that nobody reports is missing, not absent from the count; one that is not on the list does not count."""
     entries = [
         [upserted("2021-09-16", code="seal", online=True)],
         [upserted("2021-09-16", code="tax", online=False)],
@@ -218,13 +218,13 @@ def test_a_retired_entry_leaves_its_code_on_the_list() -> None:
     assert (found.numerator, found.denominator) == ("0", "3")
 
 
-def test_a_code_that_two_sources_tell_of_counts_once() -> None:
+def test_a_code_that_two_sources_report_counts_once() -> None:
     two = [[upserted("2021-09-16", unit=unit, code="seal", online=True)] for unit in ("works", "seals")]
     found = row(LISTED, two, "2021-10-01", window="now")
     assert (found.numerator, found.denominator) == ("1", "3")
 
 
-def test_a_code_of_which_what_stands_contradicts_itself_does_not_count() -> None:
+def test_a_code_that_contradicts_itself_does_not_count() -> None:
     """True under an old subject, false under a newer one, whoever speaks: only all of them together make it true."""
     old, new = upserted("2021-09-01", code="seal", online=True), upserted("2021-10-01", code="seal", online=False)
     assert row(LISTED, [[old], [new]], "2021-10-10", window="now", unit="works").numerator == "0"

@@ -125,7 +125,7 @@ def test_what_a_share_waits_for_is_yellow_before_it_matures_and_red_after() -> N
 def test_the_yellow_card_of_a_share_is_cleared_by_its_stop_and_by_a_withdrawal(end: Fact, reason: str) -> None:
     (card,) = card_list(ANSWERED, [ASKED, end], "2021-12-01")
     assert (card.level, card.cleared_at, card.reason) == ("yellow", at("2021-09-24T12:00"), reason)
-    assert not ANSWERED.judge([ASKED, end], at("2021-12-01")).quiet
+    assert not ANSWERED.judge([ASKED, end], at("2021-12-01")).nothing_to_publish
 
 
 def test_a_share_is_at_risk_if_its_yellow_cases_would_miss_it() -> None:
@@ -155,7 +155,7 @@ def test_of_a_case_whose_channel_nobody_knows_the_card_is_remembered_and_nothing
         )
     )  # fmt: skip
     facts = [ASKED, completed("2021-09-24T12:00")]
-    assert not judge.judge(facts, at("2021-12-01")).quiet
+    assert not judge.judge(facts, at("2021-12-01")).nothing_to_publish
     assert [card.reason for card in card_list(judge, facts, "2021-12-01")] == ["completed"]
     assert row(judge, [facts], "2021-12-01").n == "0"
 

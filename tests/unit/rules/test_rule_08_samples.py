@@ -51,7 +51,7 @@ def test_the_catalogue_may_say_another_minimum() -> None:
     assert row(judge, [GOOD] * 3, "2021-10-01").state == "met"
 
 
-def test_a_miss_is_told_before_a_small_sample() -> None:
+def test_a_miss_is_reported_before_a_small_sample() -> None:
     """Precedence of states: missed before insufficient."""
     assert row(SHARE, [BAD], "2021-10-01").state == "missed"
 

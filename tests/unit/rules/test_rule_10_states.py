@@ -192,7 +192,7 @@ def test_the_precedence_of_states() -> None:
     cases = [GOOD, BAD, [START]]
 
     def states(spoke: str, cases: list[list[Fact]] = cases) -> str:
-        found = rows(judge, cases, "2021-09-23T12:00", heard={"/units/water": spoke})
+        found = rows(judge, cases, "2021-09-23T12:00", last_reports={"/units/water": spoke})
         return " ".join(found[kpi, "ALL", "-", "official", "all"].state for kpi in "ABCDE")
 
     assert states("2021-09-20") == "untargeted unmeasured no_data stale stale"

@@ -64,22 +64,24 @@ HUB = Source(id="/units/hub", units=("*",), feeds=("collected",), usual_delay="3
 def test_a_month_is_owed_once_the_usual_delay_of_its_source_has_passed() -> None:
     """A perfect unit that reports on the 3rd is met at each month's end, though it never reports at once."""
     judge = judge_of(promise(**FIGURE | {"owed_by": ("works",)}), sources=[TAXES])
-    heard = {TAXES.id: "2021-11-29T17:00"}
+    last_reports = {TAXES.id: "2021-11-29T17:00"}
     perfect = [[reported("2021-10-08", 5, 5, "2021-09")], [reported("2021-11-02", 9, 9, "2021-10")]]
-    at_the_end = row(judge, perfect[:1], "2021-11-01", heard=heard)
+    at_the_end = row(judge, perfect[:1], "2021-11-01", last_reports=last_reports)
     assert (at_the_end.state, at_the_end.unmeasured_n, at_the_end.denominator) == ("met", "0", "5")
-    assert row(judge, perfect, "2021-12-01", heard=heard).denominator == "14"
-    before, after = (row(judge, perfect[:1], time, heard=heard) for time in ("2021-11-02T23:59", "2021-11-03"))
+    assert row(judge, perfect, "2021-12-01", last_reports=last_reports).denominator == "14"
+    before, after = (
+        row(judge, perfect[:1], time, last_reports=last_reports) for time in ("2021-11-02T23:59", "2021-11-03")
+    )
     assert (before.unmeasured_n, after.unmeasured_n, after.state) == ("0", "1", "unmeasured")  # Tuesday is over
 
 
 def test_a_half_that_may_still_come_in_time_is_no_miss() -> None:
     judge = judge_of(promise(**FIGURE | {"numerator": "collected", "owed_by": ("works",)}), sources=[TAXES, HUB])
     produced = [reported("2021-11-01T09:00", 0, 50, source=TAXES.id)]
-    heard = {TAXES.id: "2021-11-03T17:00", HUB.id: "2021-11-03T17:00"}
-    waiting = row(judge, [produced], "2021-11-03", heard=heard, window="30d")
+    last_reports = {TAXES.id: "2021-11-03T17:00", HUB.id: "2021-11-03T17:00"}
+    waiting = row(judge, [produced], "2021-11-03", last_reports=last_reports, window="30d")
     assert (waiting.value, waiting.unmeasured_n, waiting.state) == ("", "0", "no_data")
-    missed = row(judge, [produced], "2021-11-04", heard=heard, window="30d")
+    missed = row(judge, [produced], "2021-11-04", last_reports=last_reports, window="30d")
     assert (missed.value, missed.state) == ("0", "missed")
 
 
@@ -92,7 +94,7 @@ def test_a_period_that_nobody_reports_is_unmeasured() -> None:
     assert row(ONE_SOURCE, [], "2021-12-01", unit="seals").unmeasured_n == "3"
 
 
-def test_how_much_is_unmeasured_is_told_by_periods_not_by_what_they_count() -> None:
+def test_how_much_is_unmeasured_is_reported_by_periods_not_by_what_they_count() -> None:
     reports = [[reported("2021-10-01", 10**6, 10**6, "2021-09")]]
     assert row(ONE_SOURCE, reports, "2021-10-15").state == "unmeasured"
 

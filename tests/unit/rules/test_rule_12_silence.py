@@ -39,14 +39,14 @@ def source(id: str, **given: object) -> Source:
 )
 def test_a_source_that_is_silent_for_longer_than_usual_makes_its_promises_stale(as_of: str, state: str) -> None:
     judge = judge_of(promise(), sources=[source("/units/water", usual_delay="2 working_days")])
-    assert row(judge, [GOOD], as_of, heard={"/units/water": "2021-09-28T09:00"}).state == state
+    assert row(judge, [GOOD], as_of, last_reports={"/units/water": "2021-09-28T09:00"}).state == state
 
 
 def test_silence_is_measured_in_working_time() -> None:
     judge = judge_of(promise(), sources=[source("/units/water", usual_delay="2 working_days")])
-    heard = {"/units/water": "2021-09-30T09:00"}  # National Day follows
-    assert row(judge, [GOOD], "2021-10-09T08:00", heard=heard).state == "met"
-    assert row(judge, [GOOD], "2021-10-09T09:01", heard=heard).state == "stale"
+    last_reports = {"/units/water": "2021-09-30T09:00"}  # National Day follows
+    assert row(judge, [GOOD], "2021-10-09T08:00", last_reports=last_reports).state == "met"
+    assert row(judge, [GOOD], "2021-10-09T09:01", last_reports=last_reports).state == "stale"
 
 
 def test_a_source_without_a_usual_delay_is_never_silent() -> None:
@@ -96,7 +96,7 @@ def test_a_breach_counts_at_once_and_stays_when_the_case_closes() -> None:
     assert outcome(FREE, closed, "2021-10-01") is Outcome.MISSED
     (card,) = card_list(FREE, closed, "2021-10-01")
     assert (card.level, card.reason) == ("red", "completed")
-    assert not FREE.judge(closed, 10**18).quiet
+    assert not FREE.judge(closed, 10**18).nothing_to_publish
 
 
 def test_a_breach_is_not_cured_by_withdrawing() -> None:

@@ -90,7 +90,7 @@ def test_a_refusal_after_5_working_days_comes_too_late() -> None:
     assert outcome(PERMIT, facts, "2021-12-01") is Outcome.OVERDUE
 
 
-def test_a_supplement_that_is_heard_of_late_saves_nobody_without_confirmation() -> None:
+def test_a_supplement_that_is_reported_late_saves_nobody_without_confirmation() -> None:
     """Deemed accepted and overdue; then a supplement arrives that is said to have been asked for in time."""
     facts = [
         APPLIED,

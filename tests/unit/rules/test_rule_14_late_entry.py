@@ -118,7 +118,7 @@ def test_nothing_that_says_otherwise_of_a_late_case_lets_it_go_from_the_promise(
     facts = [accepted("2021-09-16T09:00", attributes={"size": "small"}), rewrite]
     assert outcome(judge, facts, END) is Outcome.LATE_ENTRY
     assert verdicts(judge, facts) == [("P", "met_by_late_entry")]
-    assert not judge.judge(in_order(facts), at(END)).quiet
+    assert not judge.judge(in_order(facts), at(END)).nothing_to_publish
     assert outcome(judge, [*facts, confirmed("2021-10-12T09:00")], END) is None
 
 
@@ -132,10 +132,10 @@ def test_an_acceptance_that_says_otherwise_than_the_application_does_not_either(
 def test_what_says_the_same_again_or_something_new_costs_a_case_nothing() -> None:
     small = accepted("2021-09-16T09:00", attributes={"size": "small"})
     again = milestone("2021-09-18T09:00", "surveyed", attributes={"size": "small", "line": True})
-    assert folded(WATER, small, again, completed("2021-09-20T09:00", attributes={"line": True}))[0].plain
+    assert folded(WATER, small, again, completed("2021-09-20T09:00", attributes={"line": True}))[0].only_simple_facts
 
 
-def test_a_list_that_was_too_long_and_is_told_shorter_later_is_a_late_entry() -> None:
+def test_a_list_that_was_too_long_and_is_reported_shorter_later_is_a_late_entry() -> None:
     judge = judge_of(
         promise(kind="case_bound", counts=("attribute:terminals",), bound="<= 1 count", matures_at="completion")
     )
@@ -153,7 +153,7 @@ def test_what_turns_a_hit_into_a_miss_is_believed_at_once() -> None:
     assert outcome(WATER, facts, END) is Outcome.MISSED
 
 
-def test_a_case_that_is_heard_of_all_at_once_after_its_limit_was_never_missed() -> None:
+def test_a_case_that_is_reported_all_at_once_after_its_limit_was_never_missed() -> None:
     """Nothing was known of it while it was late: backdated entry, not late entry."""
     facts = [accepted("2021-09-16T09:00", received=LATE), completed("2021-09-17T09:00", received=LATE)]
     assert outcome(WATER, facts, END) is Outcome.MET
@@ -202,13 +202,13 @@ CHECKED = judge_of(
 
 def test_what_a_clock_that_is_ahead_says_of_the_future_had_not_happened_yet() -> None:
     """The completion arrives four minutes before it happens, the step that it waits for in the minute between."""
-    told = [
+    reported = [
         START,
         completed("2021-09-20T09:04", received="2021-09-20T09:00"),
         milestone("2021-09-18T09:00", "checked", received="2021-09-20T09:03"),
     ]
-    assert outcome(CHECKED, told, END) is Outcome.MET
-    later = [*told[:2], milestone("2021-09-18T09:00", "checked", received="2021-09-20T09:06")]
+    assert outcome(CHECKED, reported, END) is Outcome.MET
+    later = [*reported[:2], milestone("2021-09-18T09:00", "checked", received="2021-09-20T09:06")]
     assert outcome(CHECKED, later, END) is Outcome.LATE_ENTRY
 
 
@@ -224,7 +224,7 @@ def test_a_refund_heals_a_breach_only_when_it_is_confirmed() -> None:
     assert outcome(judge, [*facts, confirmed("2021-10-08")], END) is Outcome.MET
 
 
-def test_a_step_told_of_too_late_heals_a_breach_of_order_only_when_it_is_confirmed() -> None:
+def test_a_step_reported_too_late_heals_a_breach_of_order_only_when_it_is_confirmed() -> None:
     judge = judge_of(promise(kind="case_bound", counts=("order:a<b",), bound="<= 0 count", matures_at="completion"))
     facts = [START, milestone("2021-09-18T09:00", "b"), completed("2021-09-20T09:00")]
     first = milestone("2021-09-17T09:00", "a")
@@ -246,7 +246,7 @@ def test_a_report_that_a_correction_makes_another_months_arrives_with_the_correc
     assert judgement(judge, [september, in_time, worded], "2021-12-11").outcome is Outcome.MET
 
 
-def test_a_report_that_is_heard_of_after_its_due_day_waits_for_confirmation() -> None:
+def test_a_report_that_arrives_after_its_due_day_waits_for_confirmation() -> None:
     judge = judge_of(promise(kind="duty", select={}, duty="report", period="month", owed_by=("works",)))
     late = fulfilled("2021-09-30T17:00", "2021-09", received="2021-10-08T09:00")
     assert judgement(judge, [late], END).outcome is Outcome.LATE_ENTRY

@@ -22,7 +22,7 @@ def test_a_replay_gives_the_same_bytes_and_no_notice(data: st.DataObject) -> Non
         sweep(live, now, consumer)
         consumer.take(live.take(key, fact, now))
     sweep(live, histories.END, consumer)
-    told = consumer.notices
+    reported = consumer.notices
 
     again = partition(EVERY_KIND)
     again.catching_up = True
@@ -34,10 +34,10 @@ def test_a_replay_gives_the_same_bytes_and_no_notice(data: st.DataObject) -> Non
     valuer = Valuer(EVERY_KIND)
     rows = [valuer.rows(each.tallies, histories.END, each.last_events) for each in (live, again)]
     assert rows[0] == rows[1]
-    assert consumer.notices == told
+    assert consumer.notices == reported
 
 
-def test_a_source_is_heard_of_the_same_after_its_partition_changed_hands() -> None:
+def test_a_source_has_the_same_last_report_after_its_partition_changed_hands() -> None:
     judge, now = judge_of(promise()), at("2021-09-30")
     rows: dict[bytes, bytes] = {}
     before = CasePartition(judge, rows, loads=orjson.loads, dumps=orjson.dumps)

@@ -224,10 +224,10 @@ def test_refused_after_the_limit_it_is_late_on_that_day() -> None:
     assert row(CONNECTED, [late], END, window="7d").denominator == "0"
 
 
-def test_a_refusal_heard_of_after_the_limit_is_a_late_entry() -> None:
-    heard = completed("2021-09-22T09:00", outcome="refused", received="2021-09-25T09:00")
-    assert outcome(CONNECTED, [START, heard], "2021-09-24T12:00") is Outcome.OVERDUE
-    assert outcome(CONNECTED, [START, heard], END) is Outcome.LATE_ENTRY
+def test_a_refusal_reported_after_the_limit_is_a_late_entry() -> None:
+    last_reports = completed("2021-09-22T09:00", outcome="refused", received="2021-09-25T09:00")
+    assert outcome(CONNECTED, [START, last_reports], "2021-09-24T12:00") is Outcome.OVERDUE
+    assert outcome(CONNECTED, [START, last_reports], END) is Outcome.LATE_ENTRY
 
 
 def test_what_was_delivered_before_counts_and_what_comes_after_a_refusal_does_not() -> None:

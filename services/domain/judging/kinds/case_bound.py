@@ -95,7 +95,7 @@ class CaseBoundJudge:
         self.promise = promise
         self._accepts = compile_population(promise.select, promise.unless)
         self._binding = Binding(promise, law.zone)
-        self._watch = CaseClock(promise.clock, law)
+        self._clock = CaseClock(promise.clock, law)
         self._maturity = None if promise.matures_at in BY_EVENT else Maturity(promise, law)
         self._by_completion = promise.matures_at == "completion"
         self._by_event = promise.matures_at in BY_EVENT
@@ -112,10 +112,10 @@ class CaseBoundJudge:
         """One judgement per case whose clock has started."""
         if not self._accepts(case):
             return
-        start = self._watch.start(case)
+        start = self._clock.start(case)
         if start is None:
             return
-        stop = _completion(case, start) if self._by_completion else self._watch.stop(case, start)
+        stop = _completion(case, start) if self._by_completion else self._clock.stop(case, start)
         if not self._binding.holds(start, stop, now):
             return
         ended = self._binding.ended(case, stop)
@@ -196,13 +196,13 @@ class CaseBoundJudge:
         self, course: _Course, outcome: Outcome, day: int, cells: TallyAmounts, instants: _Instants = _NO_INSTANTS
     ) -> Judgement:
         case = course.case
-        needs_late_check_from = self._doubt_from(course) if self._reversible or self._bound.demands else None
+        needs_late_check_from = self._late_check_from(course) if self._reversible or self._bound.demands else None
         return Judgement(
             self._key, case.cycle, outcome, case.unit, self._binding.item(case), day, cells, None, course.start,
             course.matures, *instants, needs_late_check_from=needs_late_check_from,
         )  # fmt: skip
 
-    def _doubt_from(self, course: _Course) -> Instant | None:
+    def _late_check_from(self, course: _Course) -> Instant | None:
         """From when on it may have been in breach by what was known then."""
         if self._reversible:
             return course.start

@@ -31,7 +31,7 @@ class CaseLimitJudge:
         self.promise = promise
         self._law = law
         self._spans = CaseSpans(promise, law)
-        self._binding, self._watch = self._spans.binding, self._spans.watch
+        self._binding, self._clock = self._spans.binding, self._spans.clock
         self._key = promise.key
         self._soft = promise.strength is Strength.SOFT
         self._strictness = Escalation(promise, law)
@@ -44,11 +44,11 @@ class CaseLimitJudge:
         if span is None:
             return
         start, stop = span
-        watch = self._watch
+        clock = self._clock
         may_have_ended = case.withdrawn_at is not None or case.outcome is not None
         ended = self._binding.ended(case, stop) if may_have_ended else None
         end = ended if ended is not None else stop
-        reading = watch.read(case, start, end)
+        reading = clock.read(case, start, end)
         if reading is None:
             return
         if end is not None:
@@ -58,7 +58,7 @@ class CaseLimitJudge:
         if case.timed_nodes:
             judgement = self._with_nodes(judgement, case, now)
         if self._runs_in:
-            judgement = judgement._replace(needs_late_check_from=watch.needs_late_check_from(case, start))
+            judgement = judgement._replace(needs_late_check_from=clock.needs_late_check_from(case, start))
         found.append(judgement)
 
     def _closed(
@@ -82,7 +82,7 @@ class CaseLimitJudge:
             outcome, cells = Outcome.JUSTIFIED, ((TallyField.JUSTIFIED, 1),)
         else:
             gross, net = self._durations(case, start, end, pauses)
-            bin = self._watch.bin(net)
+            bin = self._clock.bin(net)
             cells += ((TallyField.GROSS, gross),)
             if pauses or case.extensions:
                 cells += marks(case, pauses)
@@ -96,9 +96,9 @@ class CaseLimitJudge:
         return any(span.node in self._runs_in for span in case.nodes)
 
     def _durations(self, case: Case, start: Instant, end: Instant, pauses: Sequence[Span]) -> tuple[int, int]:
-        """From start to end: all the time, and without that in which the clock stood still."""
-        gross = self._watch.gross(case, start, end)
-        return gross, gross - self._watch.stood_still(case, start, end, pauses) if pauses else gross
+        """From start to end: all the time, and without that in which the clock was stopped."""
+        gross = self._clock.gross(case, start, end)
+        return gross, gross - self._clock.stood_still(case, start, end, pauses) if pauses else gross
 
     def _open(
         self, case: Case, start: Instant, now: Instant, yellow_at: Instant | None, due: Instant | None
@@ -138,8 +138,8 @@ class CaseLimitJudge:
         return judgement._replace(nodes=clocks, next_at=next_at)
 
     def _node(self, case: Case, span: NodeSpan, is_current: bool) -> NodeClock | None:
-        """The clock of one passage through a node; None if it has no limit, or stands still for good."""
-        reading = self._watch.read_node(case, span)
+        """The clock of one passage through a node; None if it has no limit, or is stopped for good."""
+        reading = self._clock.read_node(case, span)
         if reading is None or reading.due is None:
             return None
         yellow_at = None if self._strictness.excuses(case) else reading.yellow_at
@@ -149,7 +149,7 @@ class CaseLimitJudge:
     def figure(self, sums: Sums, at: Moment) -> Statistic:
         """The share of matured cases that were on time."""
         figure = compliance(sums, self.promise)
-        measure = self._watch.measure
+        measure = self._clock.measure
         timed = sum(figure.bins.values())
         gross = total(sums.closed.values()).cells[TallyField.GROSS]
         figure.gross = Fraction(gross, timed * measure.scale) if timed else None

@@ -26,14 +26,14 @@ class MeanOfCases:
         self.promise = promise
         self._law = law
         self._spans = CaseSpans(promise, law)
-        self._binding, self._watch = self._spans.binding, self._spans.watch
+        self._binding, self._clock = self._spans.binding, self._spans.clock
         self._key = promise.key
         measure = promise.measured
         self._quantity = measure.removeprefix("quantity:") if measure.startswith("quantity:") else None
         self._milestone = measure.removeprefix("milestone:") if measure.startswith("milestone:") else None
         self._rating = measure == "rating"
         self._of_duration = measure in MEASURES
-        self._in_days = self._of_duration and self._watch.measure.scale == 1
+        self._in_days = self._of_duration and self._clock.measure.scale == 1
         self._in_opening_hours = measure == "working_minutes"
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
@@ -70,13 +70,13 @@ class MeanOfCases:
             if amount is None:
                 return ((TallyField.UNMEASURED, 1),), None
             return ((TallyField.N, 1), (TallyField.TOTAL, amount)), None
-        watch = self._watch
-        gross = watch.gross(case, start, stop)
+        clock = self._clock
+        gross = clock.gross(case, start, stop)
         if not case.suspensions:
-            return ((TallyField.N, 1), (TallyField.TOTAL, gross), (TallyField.GROSS, gross)), watch.bin(gross)
-        pauses = watch.pauses(case, start, stop)
-        net = gross - watch.stood_still(case, start, stop, pauses)
-        return ((TallyField.N, 1), (TallyField.TOTAL, net), (TallyField.GROSS, gross), *marks(case, pauses)), watch.bin(
+            return ((TallyField.N, 1), (TallyField.TOTAL, gross), (TallyField.GROSS, gross)), clock.bin(gross)
+        pauses = clock.pauses(case, start, stop)
+        net = gross - clock.stood_still(case, start, stop, pauses)
+        return ((TallyField.N, 1), (TallyField.TOTAL, net), (TallyField.GROSS, gross), *marks(case, pauses)), clock.bin(
             net
         )
 
@@ -93,16 +93,16 @@ class MeanOfCases:
         return amount
 
     def _age(self, case: Case, start: Instant, now: Instant) -> tuple[TallyAmounts, int | None, Instant | None]:
-        """What an open case adds to the present: its start; or, while its clock stands still, its age, until the clock
+        """What an open case adds to the present: its start; or, while its clock is stopped, its age, until the clock
         runs again by itself."""
-        watch = self._watch
-        pauses = watch.pauses(case, start, None) if case.suspensions else []
-        stands_since = watch.standing_since(pauses, now)
+        clock = self._clock
+        pauses = clock.pauses(case, start, None) if case.suspensions else []
+        stands_since = clock.standing_since(pauses, now)
         if stands_since is not None:
-            gross = watch.gross(case, start, stands_since)
-            age = gross - watch.stood_still(case, start, stands_since, pauses)
+            gross = clock.gross(case, start, stands_since)
+            age = gross - clock.stood_still(case, start, stands_since, pauses)
             return ((TallyField.OPEN, 1), (TallyField.TOTAL, age)), None, earliest(now, pauses[-1][1])
-        still = watch.stood_still(case, start, pauses[-1][1], pauses) if pauses else 0
+        still = clock.stood_still(case, start, pauses[-1][1], pauses) if pauses else 0
         cells: TallyAmounts = ((TallyField.OPEN, 1), (TallyField.TOTAL, -still)) if still else ((TallyField.OPEN, 1),)
         if self._in_days:
             return cells, self._law.zone.day(start), None
@@ -123,14 +123,14 @@ class MeanOfCases:
         counted from the beginning of all days less `BASE`, the opening time of that hall."""
         if self._in_opening_hours:
             return self._law.halls[bin].opened_until(at.now)
-        if self._watch.measure.name == "working_days":
+        if self._clock.measure.name == "working_days":
             return self._law.calendar.working_days(bin, at.day)
         return at.day - bin
 
     def figure(self, sums: Sums, at: Moment) -> Statistic:
         """The mean over completed cases, and beside it the mean that counts open ones at their present age."""
         closed, present = total(sums.closed.values()), total(sums.present.values())
-        n, scale = closed.cells[TallyField.N], self._watch.measure.scale if self._of_duration else MICRO
+        n, scale = closed.cells[TallyField.N], self._clock.measure.scale if self._of_duration else MICRO
         opened = present.cells[TallyField.OPEN]
         censored = None
         if opened:
@@ -141,7 +141,7 @@ class MeanOfCases:
             censored=censored,
             small_sample_matters=True,
             bins=closed.bins,
-            bin_scale=self._watch.measure.bin_scale,
+            bin_scale=self._clock.measure.bin_scale,
             gross=Fraction(closed.cells[TallyField.GROSS], n * scale) if n and self._of_duration else None,
         )
 

@@ -2,7 +2,7 @@
 
 Where the completion matures a case and the clock stops at something else (the steps that had to be taken), the case is
 open until the day of its completion is over (`ends`), and in the numerator if all of them came by then: two systems
-that report on one case need not do so in one breath. Where its stop matures a case, it is judged by what was true then;
+that report on one case need not do so at the same time. Where its stop matures a case, it is judged by what was true then;
 one that is completed without it, as one of which steps are missing. What is waited for until a limit has a yellow card
 before it, as under a limit of its own.
 """
@@ -51,7 +51,7 @@ class CaseShareJudge:
         self._counts = compile_selection(where)
         self._is_known = compile_knowledge(promise.known)
         self._binding = Binding(promise, law.zone)
-        self._watch = CaseClock(promise.clock, law)
+        self._clock = CaseClock(promise.clock, law)
         self._key = promise.key
         self._red = promise.strength is Strength.HARD
         self._targeted = promise.objective is not None
@@ -65,10 +65,10 @@ class CaseShareJudge:
         """One judgement per case whose clock has started."""
         if not self._accepts(case):
             return
-        start = self._watch.start(case)
+        start = self._clock.start(case)
         if start is None:
             return
-        stop = self._watch.stop(case, start)
+        stop = self._clock.stop(case, start)
         if self._waits_for_completion or (self._by_stop and stop is None):
             judgement = self._by_completion(case, start, stop, now)
         else:
@@ -124,7 +124,7 @@ class CaseShareJudge:
         outcome, cells = verdict
         if cells and cells[0][0] == TallyField.N and (case.suspensions or case.extensions):
             cells += marks(case, ())
-        needs_late_check_from = self._doubt_from(case, end) if matures is None and outcome is Outcome.MET else None
+        needs_late_check_from = self._late_check_from(case, end) if matures is None and outcome is Outcome.MET else None
         item, day = self._binding.item(case), self._binding.day(end)
         return Judgement(
             self._key, case.cycle, outcome, case.unit, item, day, cells, None, start, matures, end, yellow_at,
@@ -144,7 +144,7 @@ class CaseShareJudge:
             return (Outcome.MET if self._targeted else Outcome.COUNTED), _IN
         return (Outcome.MISSED if self._targeted else Outcome.COUNTED), _OUT
 
-    def _doubt_from(self, case: Case, end: Instant) -> Instant | None:
+    def _late_check_from(self, case: Case, end: Instant) -> Instant | None:
         """From when on what is known may have been missing when the case was judged."""
         if self._by_stop:
             return end + 1

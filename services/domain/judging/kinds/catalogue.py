@@ -160,14 +160,14 @@ class _StatisticJudge:
                 for item, tally in sums.present.items()
                 if item != EVERY and tally.cells[TallyField.N]
             }
-        return Statistic(value=value, n=present.cells[TallyField.N], reached=reached, standing=_standing(reached))
+        return Statistic(value=value, n=present.cells[TallyField.N], reached=reached, counted_now=_counted_now(reached))
 
     def _number(self, sums: Sums) -> Statistic:
         """How many count, or which share of all."""
         n, met, reached = self._of_the_list(sums) if self._listed else self._of_the_entries(sums)
         figure = Statistic()
         if self._by is not None:
-            figure.reached, figure.standing = reached, _standing(reached)
+            figure.reached, figure.counted_now = reached, _counted_now(reached)
             met = sum(count for day, count in reached.items() if self._is_by_date(day))
         figure.numerator = met
         if self.promise.statistic != "share":
@@ -195,7 +195,7 @@ class _StatisticJudge:
         return n, len(met), Counter(max(tally.bins) for tally in met.values() if tally.bins)
 
 
-def _standing(reached: Mapping[int, int | Fraction] | None) -> Fraction | None:
+def _counted_now(reached: Mapping[int, int | Fraction] | None) -> Fraction | None:
     """How much counts today, since whichever day."""
     return None if reached is None else sum(map(Fraction, reached.values()), Fraction())
 
@@ -238,7 +238,7 @@ class _InSyncJudge:
         return None if code is None or version is None else (str(code), str(version))
 
     def _since(self, entry: CatalogueEntry) -> int:
-        """The day since when the entry has stood as it does, without a break."""
+        """The day since when the entry has been as it is, without a break."""
         present = entry.states[-1]
         since = present.since
         for state in reversed(entry.states):

@@ -31,7 +31,7 @@ class DutyJudge:
         self._by = law.zone.midnight(promise.by.toordinal() + 1) - 1 if promise.by and promise.period == ONCE else None
 
     def judge_fulfilment(self, fulfilment: Fulfilment, now: Instant, found: list[Judgement]) -> None:
-        """Done by its due day: met; later: missed for good, but no longer open. Heard of later: a late entry."""
+        """Done by its due day: met; later: missed for good, but no longer open. Reported later: a late entry."""
         if fulfilment.duty != self.promise.duty or fulfilment.unit not in self._owed_by:
             return
         period, bin = fulfilment.period, None

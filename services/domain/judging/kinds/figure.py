@@ -54,7 +54,7 @@ class FigureJudge:
         if (self._owed_by and report.unit not in self._owed_by) or not self._counts(report.period):
             return
         ends = self._due(report.period)
-        count, late = self._believed(report, ends)
+        count, late = self._counting_report(report, ends)
         cells: TallyAmounts = ()
         if report.quantity == promise.numerator:
             cells += ((TallyField.MET, 1), (TallyField.TOTAL, count.numerator))
@@ -76,7 +76,7 @@ class FigureJudge:
             return self._by
         return self._zone.midnight(last_day(period) + 1) - 1
 
-    def _believed(self, report: Report, ends: Instant) -> tuple[ReportedAmounts, bool]:
+    def _counting_report(self, report: Report, ends: Instant) -> tuple[ReportedAmounts, bool]:
         """The count that holds, and whether a better one waits for confirmation."""
         promise = self.promise
         believed, waits = report.versions[0], False

@@ -32,7 +32,7 @@ class MeanReductionJudge:
         self._law = law
         self._accepts = compile_population(promise.select, promise.unless)
         self._binding = Binding(promise, law.zone)
-        self._watches = {
+        self._clocks = {
             unit: CaseClock(promise.clock._replace(measure=name), law)
             for unit, name in (
                 (LimitUnit.WORKING_DAYS, "working_days"),
@@ -41,7 +41,7 @@ class MeanReductionJudge:
                 (LimitUnit.MINUTES, "minutes"),
             )
         }
-        self._points = self._watches[LimitUnit.WORKING_DAYS]
+        self._points = self._clocks[LimitUnit.WORKING_DAYS]
         self._key = promise.key
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
@@ -58,7 +58,7 @@ class MeanReductionJudge:
         if not self._binding.holds(start, stop, now):
             return
         limit = self._law.statutory_limit(case.service_item, self._law.zone.day(start))
-        if limit is None or limit.unit not in self._watches or limit.amount == 0:
+        if limit is None or limit.unit not in self._clocks or limit.amount == 0:
             return
         if stop is None:
             if limit.unit in _DAYS:
@@ -68,11 +68,11 @@ class MeanReductionJudge:
 
     def _reduced(self, case: Case, start: Instant, stop: Instant, limit: Limit) -> Judgement:
         """What a closed case adds: its reduction, its net time and its limit."""
-        watch = self._watches[limit.unit]
-        gross = watch.gross(case, start, stop)
-        pauses = watch.pauses(case, start, stop) if case.suspensions else []
-        net = gross - watch.stood_still(case, start, stop, pauses)
-        whole = limit.amount * watch.measure.scale
+        clock = self._clocks[limit.unit]
+        gross = clock.gross(case, start, stop)
+        pauses = clock.pauses(case, start, stop) if case.suspensions else []
+        net = gross - clock.stood_still(case, start, stop, pauses)
+        whole = limit.amount * clock.measure.scale
         cells = (
             (TallyField.N, 1),
             (TallyField.TOTAL, round(Fraction((whole - net) * _PICO, whole))),
@@ -86,19 +86,19 @@ class MeanReductionJudge:
         return Judgement(key, case.cycle, Outcome.COUNTED, case.unit, item, day, cells, None, start, None, stop)
 
     def _aged(self, case: Case, start: Instant, now: Instant, limit: Limit) -> Judgement:
-        """What an open case adds to the present: when it started, and its limit; or, while its clock stands still, its
+        """What an open case adds to the present: when it started, and its limit; or, while its clock is stopped, its
         age."""
-        watch, whole = self._watches[limit.unit], limit.amount
-        pauses = watch.pauses(case, start, None) if case.suspensions else []
-        stands_since = watch.standing_since(pauses, now)
+        clock, whole = self._clocks[limit.unit], limit.amount
+        pauses = clock.pauses(case, start, None) if case.suspensions else []
+        stands_since = clock.standing_since(pauses, now)
         bin: int | None = None
         next_at = None
         if stands_since is not None:
-            age = watch.gross(case, start, stands_since) - watch.stood_still(case, start, stands_since, pauses)
+            age = clock.gross(case, start, stands_since) - clock.stood_still(case, start, stands_since, pauses)
             reduction = round(Fraction((whole - age) * _PICO, whole))
             next_at = earliest(now, pauses[-1][1])
         else:
-            still = watch.stood_still(case, start, pauses[-1][1], pauses) if pauses else 0
+            still = clock.stood_still(case, start, pauses[-1][1], pauses) if pauses else 0
             age, reduction = -still, round(Fraction(still * _PICO, whole))
             bin = _Running(self._law.zone.day(start), limit.amount, _DAYS.index(limit.unit)).bin
         cells = (

@@ -22,7 +22,7 @@ class NodeDurationJudge:
         self.promise = promise
         self._accepts = compile_population(promise.select, promise.unless)
         self._binding = Binding(promise, law.zone)
-        self._watch = CaseClock(promise.clock, law)
+        self._clock = CaseClock(promise.clock, law)
         self._nodes = frozenset(promise.nodes)
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
@@ -34,13 +34,13 @@ class NodeDurationJudge:
                 continue
             if not self._binding.holds(span.start, span.end, now):
                 continue
-            length = self._watch.gross(case, span.start, span.end)
+            length = self._clock.gross(case, span.start, span.end)
             cells = ((TallyField.N, 1), (TallyField.TOTAL, length), (TallyField.GROSS, length))
             day = self._binding.day(span.end)
             found.append(
                 Judgement(
                     self.promise.key, case.cycle, Outcome.COUNTED, span.unit or case.unit, span.node, day, cells,
-                    self._watch.bin(length), span.start, None, span.end,
+                    self._clock.bin(length), span.start, None, span.end,
                 )
             )  # fmt: skip
 
@@ -48,5 +48,5 @@ class NodeDurationJudge:
         """The mean duration; the percentiles have their own columns."""
         closed = total(sums.closed.values())
         n = closed.cells[TallyField.N]
-        value = Fraction(closed.cells[TallyField.TOTAL], n * self._watch.measure.scale) if n else None
-        return Statistic(value=value, n=n, bins=closed.bins, bin_scale=self._watch.measure.bin_scale, gross=value)
+        value = Fraction(closed.cells[TallyField.TOTAL], n * self._clock.measure.scale) if n else None
+        return Statistic(value=value, n=n, bins=closed.bins, bin_scale=self._clock.measure.bin_scale, gross=value)

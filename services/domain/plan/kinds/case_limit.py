@@ -15,7 +15,7 @@ class CaseLimitPromise(LimitedPromise):
     limit: LimitField
     """`"4 working_days"`, or a limit that the case itself declares: `due_at`, `committed_limit`, `statutory_limit`."""
     runs_in: tuple[str, ...] = ()
-    """Nodes in which the clock runs; between them, and in others, it stands still (总用时 as the sum of the stages)."""
+    """Nodes in which the clock runs; between them, and in others, it is stopped (总用时 as the sum of the stages)."""
 
     @property
     def stop_must_be_known_in_time(self) -> bool:

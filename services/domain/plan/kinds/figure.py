@@ -68,4 +68,4 @@ class FigurePromise(Promise):
         yield from super().faults()
         yield from self._direction_faults()
         if self.objective is not None and not self.owed_by:
-            yield ("owed_by",), "is missing: silence could not be told from having nothing to report"
+            yield ("owed_by",), "is missing: silence could not be distinguished from having nothing to report"
