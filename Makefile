@@ -89,7 +89,7 @@ build/mutants/installed: requirements.mutants.lock
 
 .PHONY: generate
 generate: setup ## write again all that is generated (rules, routes, dashboards, docs); what changed shows in git diff
-	$(BIN)/python -m services.rules deploy
+	$(BIN)/python -m services.alert_rules deploy
 	$(BIN)/python -m services.handbook docs
 	$(BIN)/python -m dashboards.write
 

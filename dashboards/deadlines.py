@@ -7,9 +7,9 @@ from dashboards.panels import Column, Figure, Frame, Panel, Place, graph, query_
 from dashboards.queries import named, official, others, shares
 from dashboards.states import COLOURS
 from services.domain.results.published import State
-from services.names import metrics
-from services.names.metrics import Metric
-from services.names.recording_rules import CLOCK, UNIT_RANK, UNIT_VALUE
+from services.metric_names import metrics
+from services.metric_names.metrics import Metric
+from services.metric_names.recording_rules import CLOCK, UNIT_RANK, UNIT_VALUE
 
 _DUE = f'{metrics.PROMISE_DUE.name}{{variant="official"}}'
 _DAY_SECONDS = 86_400

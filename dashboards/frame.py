@@ -23,7 +23,7 @@ from grafana_foundation_sdk.models.dashboard import (
 from dashboards.page import GENERATED_TAG, TAG, Json, Language, Name, Page, uid
 from dashboards.panels import DATASOURCE, Panel
 from dashboards.time_axis import marks, time_axis
-from services.names import metrics
+from services.metric_names import metrics
 
 Variable = Builder[VariableModel]
 

@@ -5,8 +5,8 @@ from dashboards.frame import assemble, values
 from dashboards.page import Json, Name, Page
 from dashboards.panels import Column, Frame, Panel, Place, query_table, timeline
 from dashboards.queries import named
-from services.names import metrics
-from services.names.recording_rules import UNIT_RANK
+from services.metric_names import metrics
+from services.metric_names.recording_rules import UNIT_RANK
 
 _CHOSEN = 'measure="$measure"'
 _OF_IT = f'{metrics.PROMISE_INFO.name}{{variant="official",{_CHOSEN}}}'

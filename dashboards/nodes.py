@@ -5,7 +5,7 @@ from dashboards.frame import assemble, promises, units, values
 from dashboards.page import Json, Name, Page
 from dashboards.panels import Column, Figure, Frame, Panel, Place, graph, query_table
 from dashboards.queries import of_units, row
-from services.names import metrics
+from services.metric_names import metrics
 
 _KPI = 'kpi="$kpi"'
 _HERE = f'{_KPI},unit="$unit",window="$window"'

@@ -8,7 +8,7 @@ from dashboards.queries import counted
 from dashboards.states import COLOURS, RED_CARD, YELLOW_CARD, shown
 from dashboards.time_axis import live_only
 from services.domain.results.published import WORST_FIRST
-from services.names.recording_rules import CARDS, STATE_COUNT, UNIT_RANK
+from services.metric_names.recording_rules import CARDS, STATE_COUNT, UNIT_RANK
 
 
 def overview(page: Page) -> Json:

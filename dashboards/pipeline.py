@@ -4,8 +4,8 @@ from dashboards.frame import assemble
 from dashboards.page import Json, Name, Page
 from dashboards.panels import Column, Figure, Frame, Panel, Place, graph, query_table, stat, yes_or_no
 from dashboards.time_axis import live_only
-from services.names import metrics
-from services.names.recording_rules import DEAD_LETTER_RATIO, SWEEP_AGE
+from services.metric_names import metrics
+from services.metric_names.recording_rules import DEAD_LETTER_RATIO, SWEEP_AGE
 
 
 def pipeline(page: Page) -> Json:

@@ -7,9 +7,9 @@ from dashboards.panels import Column, Figure, Frame, Panel, Place, graph, query_
 from dashboards.queries import counted, of_units, others, row, shares
 from dashboards.states import COLOURS, RED_CARD, YELLOW_CARD
 from services.domain.results.published import State
-from services.names import metrics
-from services.names.metrics import Metric
-from services.names.recording_rules import rank
+from services.metric_names import metrics
+from services.metric_names.metrics import Metric
+from services.metric_names.recording_rules import rank
 
 _KPI = 'kpi="$kpi"'
 _HERE = f'{_KPI},unit="$unit",item="-",window="$window"'

@@ -1,8 +1,8 @@
 """PromQL that several dashboards ask. Every query gives one series per key, so that tables can be joined by it."""
 
-from services.names import metrics
-from services.names.metrics import Metric
-from services.names.recording_rules import UNIT_RANK
+from services.metric_names import metrics
+from services.metric_names.metrics import Metric
+from services.metric_names.recording_rules import UNIT_RANK
 
 INFO = f'{metrics.PROMISE_INFO.name}{{variant="official"}}'
 _SHARE = f'{metrics.PROMISE_INFO.name}{{variant="official",unit_of_measure="share"}}'

@@ -8,8 +8,8 @@ from dashboards.signals import signal_names
 from dashboards.time_axis import live_only
 from services.domain.judging.data_quality import PREFIX
 from services.domain.judging.quarantine import QUARANTINED
-from services.names import metrics
-from services.names.recording_rules import DEAD_LETTER_RATIO
+from services.metric_names import metrics
+from services.metric_names.recording_rules import DEAD_LETTER_RATIO
 
 
 def sources(page: Page) -> Json:

@@ -3,8 +3,8 @@
 from dashboards.page import Name, Page, cell
 from dashboards.panels import Column, Frame, Panel, Place, query_table
 from dashboards.queries import named, of_units, official, others, shares
-from services.names import metrics
-from services.names.recording_rules import UNIT_RANK, UNIT_STATE_AT_MIDNIGHT, UNIT_VALUE, rank
+from services.metric_names import metrics
+from services.metric_names.recording_rules import UNIT_RANK, UNIT_STATE_AT_MIDNIGHT, UNIT_VALUE, rank
 
 DISTRICT = '="ALL"'
 CHOSEN_UNIT = '="$unit"'

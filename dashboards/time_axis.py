@@ -8,8 +8,8 @@ from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMappingResult
 
 from dashboards.page import Json, Page
 from dashboards.panels import DATASOURCE, Figure, Frame, Panel, Place, stat
-from services.names import metrics
-from services.names.recording_rules import CLOCK, WORKING
+from services.metric_names import metrics
+from services.metric_names.recording_rules import CLOCK, WORKING
 
 _APART_SECONDS = 3_600
 """A real clock and the time of its samples are never as far apart."""

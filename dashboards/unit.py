@@ -8,8 +8,8 @@ from dashboards.queries import counted, how_many, named
 from dashboards.signals import signal_names
 from dashboards.states import COLOURS, RED_CARD, YELLOW_CARD, shown
 from services.domain.results.published import WORST_FIRST
-from services.names import metrics
-from services.names.recording_rules import UNIT_RANK
+from services.metric_names import metrics
+from services.metric_names.recording_rules import UNIT_RANK
 
 _HERE = 'unit="$unit"'
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from dashboards.build import dashboards
 from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.plan import Plan
-from services.process.settings import Settings
+from services.runtime.settings import Settings
 
 GENERATED = Path(__file__).parent / "generated"
 

@@ -5,7 +5,7 @@ from typing import Any
 import faust
 
 from services.messaging.topics import LARGEST_BATCH
-from services.process.settings import Settings
+from services.runtime.settings import Settings
 
 _FETCH_BYTES = 4 << 20
 """Of one partition: some 9,000 events. In a backlog a case is judged, and its row written, once per chunk, so that

@@ -4,7 +4,7 @@ from kafka import KafkaProducer
 
 from services.messaging.records.worker_failures import failure_record
 from services.messaging.topics import ANSWER_MS, WORKER_FAILURES
-from services.process.worker_failures import WorkerFailure
+from services.runtime.worker_failures import WorkerFailure
 
 
 def publish_failure(bootstrap: str, worker: str, failure: WorkerFailure | None) -> None:

@@ -15,10 +15,10 @@ from kafka.errors import KafkaError
 from services.catalog.load.plan_folder import InvalidPlan
 from services.domain.intake.visible_text import LINES, visible
 from services.messaging.topics import check
-from services.process.logs import SeenRecord, complain
-from services.process.settings import Settings, SettingsError
-from services.process.shutdown import end_soon
-from services.process.worker_failures import REPEATED, FailureFile, ForeseenEnd, WorkerFailure
+from services.runtime.logs import SeenRecord, complain
+from services.runtime.settings import Settings, SettingsError
+from services.runtime.shutdown import end_soon
+from services.runtime.worker_failures import REPEATED, FailureFile, ForeseenEnd, WorkerFailure
 from streams.published_failures import publish_failure
 
 NO_ANSWER = 3

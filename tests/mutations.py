@@ -18,7 +18,7 @@ from services.catalog.samples.promise_samples import samples_of
 from services.domain.intake.admission import LARGEST_EVENT
 from services.domain.plan.plan import Plan
 from services.domain.plan.statutory_time import Law
-from services.process.settings import Settings
+from services.runtime.settings import Settings
 
 Event = dict[str, Any]
 

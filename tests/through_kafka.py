@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from services.domain.time.zone import Instant
 from services.local.kafka import Broker
-from services.process.settings import Settings
+from services.runtime.settings import Settings
 from tests.integration.system import ROOT, System
 
 PARTITIONS = 4

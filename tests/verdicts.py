@@ -18,7 +18,7 @@ from services.domain.results.case_partition import CasePartition
 from services.domain.results.published import ValueRow
 from services.domain.results.value_rows import Valuer
 from services.messaging.codec import CODEC
-from services.process.settings import Settings
+from services.runtime.settings import Settings
 
 
 class Verdict(NamedTuple):

@@ -20,9 +20,9 @@ from services.domain.results.published import Level, ValueRow
 from services.domain.results.side_results import SideResults
 from services.domain.time.zone import Instant, Zone, instant_of
 from services.messaging.records.values import figures_of, signal_of
-from services.names import metrics
-from services.names.metrics import Metric
-from services.names.samples import (
+from services.metric_names import metrics
+from services.metric_names.metrics import Metric
+from services.metric_names.samples import (
     WHOLE_DISTRICT,
     Measured,
     WrittenLabels,

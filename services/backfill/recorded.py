@@ -1,7 +1,8 @@
 """What the recording rules would have recorded of a moment, from its value rows: dashboards ask the records.
 
-Prometheus evaluates no rule in the past. The rules are in `services/rules`, their names in
-`services/names/recording_rules.py`; a test has Prometheus evaluate the rules over backfilled rows and finds the same.
+Prometheus evaluates no rule in the past. The rules are in `services/alert_rules`, their names in
+`services/metric_names/recording_rules.py`; a test has Prometheus evaluate the rules over backfilled rows and finds the
+same.
 """
 
 from collections import Counter
@@ -11,9 +12,9 @@ from services.domain.judging import data_quality as signals
 from services.domain.judging.data_quality import SignalRow
 from services.domain.plan.plan import Plan, Window
 from services.domain.results.published import WORST_FIRST, State, ValueRow
-from services.names import metrics, recording_rules
-from services.names.metrics import Metric
-from services.names.samples import ALL_ITEMS, WHOLE_DISTRICT, Measured, WrittenLabels
+from services.metric_names import metrics, recording_rules
+from services.metric_names.metrics import Metric
+from services.metric_names.samples import ALL_ITEMS, WHOLE_DISTRICT, Measured, WrittenLabels
 
 UNIT_STATE = Metric(recording_rules.UNIT_STATE, "The state of a promise in its official window.")
 UNIT_RANK = Metric(recording_rules.UNIT_RANK, "The state as a number: 1 is the worst.")

@@ -15,7 +15,7 @@ import httpx
 
 from services.backfill.history import WRITTEN, Block
 from services.domain.time.zone import Instant
-from services.names import metrics
+from services.metric_names import metrics
 
 _TIMEOUT_SECONDS = 120
 _CLEANED_WITHIN_SECONDS = 3_600

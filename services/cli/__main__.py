@@ -18,8 +18,8 @@ try:
 
     from services.cli.failure import Failure, failure_of
     from services.domain.intake.visible_text import LINES, visible
-    from services.process import atomic_file
-    from services.process.interrupts import ending_on_signals
+    from services.runtime import atomic_file
+    from services.runtime.interrupts import ending_on_signals
 except KeyboardInterrupt:  # these take a moment
     sys.exit(130)
 

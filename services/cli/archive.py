@@ -16,8 +16,8 @@ from services.domain.results.cards import case_name
 from services.messaging.reader import BrokerUnavailable, Record, TopicReader
 from services.messaging.records.case_events import line_of_record
 from services.messaging.topics import CASE_EVENTS
-from services.process.atomic_file import atomic_file
-from services.process.settings import Settings
+from services.runtime.atomic_file import atomic_file
+from services.runtime.settings import Settings
 
 _THERE_WITHIN_SECONDS = 15
 """How long the topic may take to be found."""

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from services.cli.failure import WRONG_USAGE, Failure
-from services.process.atomic_file import claim
-from services.process.settings import Settings, broker_addresses
 from services.replay.file_chunks import STANDARD_INPUT
+from services.runtime.atomic_file import claim
+from services.runtime.settings import Settings, broker_addresses
 
 
 def _readable_once(files: list[str]) -> list[str]:

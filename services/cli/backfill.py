@@ -20,12 +20,12 @@ from services.domain.results.published import ValueRow
 from services.domain.time.zone import FIRST_YEAR, LAST_YEAR, Instant, Zone
 from services.local import monitoring_tools, promtool
 from services.local.monitoring_tools import MonitoringTools
-from services.process.atomic_file import claim
-from services.process.clock import Clock
-from services.process.settings import Settings
 from services.replay import replay as files
 from services.replay.external_sort import SortedRows
 from services.replay.periods import Every, period_ends
+from services.runtime.atomic_file import claim
+from services.runtime.clock import Clock
+from services.runtime.settings import Settings
 
 _DATE = ["%Y-%m-%d"]
 _Out = Annotated[

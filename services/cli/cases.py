@@ -15,7 +15,7 @@ from services.messaging.reader import BrokerUnavailable, TopicReader
 from services.messaging.records.quarantine import QuarantinedCase, decode
 from services.messaging.tally_reader import ticks
 from services.messaging.topics import CASE_QUARANTINE
-from services.process.settings import Settings
+from services.runtime.settings import Settings
 
 app = typer.Typer(help="The cases of the running system.", no_args_is_help=True)
 

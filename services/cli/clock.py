@@ -9,8 +9,8 @@ import typer
 from services.cli.failure import NO_ANSWER, WRONG_USAGE, Failure
 from services.cli.terminal import say
 from services.domain.time.zone import instant_of
-from services.process.clock import KEEP_SECONDS, Clock
-from services.process.settings import Settings, variable
+from services.runtime.clock import KEEP_SECONDS, Clock
+from services.runtime.settings import Settings, variable
 
 
 def clock(

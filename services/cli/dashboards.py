@@ -11,7 +11,7 @@ from dashboards.publish import GrafanaUnavailable, Outcome, Published, PublishFa
 from services.catalog.load.plan_folder import load_plan
 from services.cli.failure import INPUT_HAS_ERRORS, NO_ANSWER, WRONG_USAGE, Failure
 from services.cli.terminal import safe_console
-from services.process.settings import Settings
+from services.runtime.settings import Settings
 
 app = typer.Typer(help="Fill a Grafana with the plan's dashboards.", no_args_is_help=True)
 

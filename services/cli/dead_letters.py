@@ -20,7 +20,7 @@ from services.messaging.codec import admission
 from services.messaging.dead_letter_reader import Filed, OriginalGone, original_of, read
 from services.messaging.records.dead_letters import DeadLetter, Headers, as_event
 from services.messaging.topics import ANSWER_MS, CASE_EVENTS
-from services.process.settings import Settings
+from services.runtime.settings import Settings
 
 app = typer.Typer(help="List, show and send again what was refused.", no_args_is_help=True)
 

@@ -32,9 +32,9 @@ class KnownError(NamedTuple):
 
 KNOWN = (
     KnownError("services.catalog.load.plan_folder", "InvalidPlan", INPUT_HAS_ERRORS),
-    KnownError("services.process.settings", "SettingsError", WRONG_USAGE),
+    KnownError("services.runtime.settings", "SettingsError", WRONG_USAGE),
     KnownError("services.local.failures", "PartUnavailable", NO_ANSWER),
-    KnownError("services.process.atomic_file", "BeingWritten", WRONG_USAGE),
+    KnownError("services.runtime.atomic_file", "BeingWritten", WRONG_USAGE),
     KnownError("services.backfill.store", "StoreSilent", NO_ANSWER),
     KnownError("services.backfill.store", "StoreRefused", WRONG_USAGE),
     KnownError("services.messaging.reader", "BrokerUnavailable", NO_ANSWER),

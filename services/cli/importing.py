@@ -14,7 +14,7 @@ from services.cli.terminal import safe_console, say
 from services.domain.intake.visible_text import visible
 from services.mapping.export import events_of
 from services.mapping.mapping_file import MappingError, Problem, read_mapping
-from services.process.atomic_file import atomic_file
+from services.runtime.atomic_file import atomic_file
 
 _SHOWN_EVERY = 5_000
 _LISTED = 1_000

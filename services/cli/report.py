@@ -12,11 +12,11 @@ from services.cli.progress import Display
 from services.cli.rejected import end_with
 from services.cli.terminal import say
 from services.domain.time.zone import Instant, Zone
-from services.process.atomic_file import claim
 from services.replay import replay as files
 from services.reporting.page import write_page, write_sheet
 from services.reporting.report import Reports
 from services.reporting.times import end_of_month, times_as_of
+from services.runtime.atomic_file import claim
 
 
 def report(

@@ -18,7 +18,7 @@ from services.cli.failure import INPUT_HAS_ERRORS, WRONG_USAGE, Failure
 from services.cli.terminal import safe_console
 from services.domain.plan.statutory_time import Law
 from services.domain.time.zone import FIRST_YEAR, LAST_YEAR, Zone
-from services.process.atomic_file import atomic_file
+from services.runtime.atomic_file import atomic_file
 from services.simulator.district.profile import FAULTS, parse_faults, profile
 from services.simulator.simulation import Event, Simulation
 from services.simulator.truth.row import COLUMNS, Row, lines

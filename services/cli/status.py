@@ -29,8 +29,8 @@ from services.messaging.records.fields import (
     log_unreadable,
 )
 from services.messaging.records.values import PublishedRow, Signal, decode_row, decode_signal, is_signal
-from services.process.settings import Settings
-from services.process.worker_failures import WorkerFailure
+from services.runtime.settings import Settings
+from services.runtime.worker_failures import WorkerFailure
 
 _STYLES = {
     State.MISSED: "bold red",

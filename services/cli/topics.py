@@ -8,7 +8,7 @@ from services.cli.arguments import Bootstrap
 from services.cli.failure import INPUT_HAS_ERRORS
 from services.cli.terminal import say
 from services.messaging import topics
-from services.process.settings import Settings
+from services.runtime.settings import Settings
 
 
 def make_topics(

@@ -6,7 +6,7 @@ import typer
 
 from services.cli.terminal import safe_console
 from services.local import up as system
-from services.process.settings import Settings
+from services.runtime.settings import Settings
 
 
 def up(

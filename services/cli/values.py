@@ -22,8 +22,8 @@ from services.messaging.records import cards as card_records
 from services.messaging.records.fields import Unreadable, log_unreadable
 from services.messaging.tally_reader import NotThere, Passed, read_tallies
 from services.messaging.topics import ALERT_CARDS
-from services.process.settings import Settings
 from services.replay.csv_files import write_cards, write_values
+from services.runtime.settings import Settings
 
 _log = logging.getLogger(__name__)
 

@@ -17,10 +17,10 @@ from services.exporter.web import exporter_app
 from services.messaging import topics
 from services.messaging.reader import BrokerUnavailable, Record, TopicReader
 from services.messaging.records.fields import log_unreadable
-from services.process.clock import Clock
-from services.process.http_server import run_with_http_server
-from services.process.logs import complain, start_logging
-from services.process.settings import Settings, SettingsError
+from services.runtime.clock import Clock
+from services.runtime.http_server import run_with_http_server
+from services.runtime.logs import complain, start_logging
+from services.runtime.settings import Settings, SettingsError
 
 log = logging.getLogger("services.exporter")
 

@@ -1,7 +1,7 @@
 """The custom collector: what a scrape gets. It keeps nothing, so a removed key leaves no stale series.
 
 A metric is one function of a `ScrapeInput`, with `@exported(METRIC)` above it. Metrics with several samples a record
-(value rows, signals, sources, the plan) come from `services/names/samples.py`.
+(value rows, signals, sources, the plan) come from `services/metric_names/samples.py`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,9 +16,9 @@ from services.domain.plan.plan import Plan
 from services.domain.time.zone import Instant
 from services.exporter.snapshot import NO_UNIT, Scrape, Snapshot
 from services.messaging.records.tallies import Progress
-from services.names import metrics
-from services.names.metrics import Metric
-from services.names.samples import Measured, plan_samples, source_samples
+from services.metric_names import metrics
+from services.metric_names.metrics import Metric
+from services.metric_names.samples import Measured, plan_samples, source_samples
 
 _SECOND_US = 1_000_000
 

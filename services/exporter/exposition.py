@@ -10,7 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.utils import floatToGoString
 
-from services.names.samples import WrittenLabels, written
+from services.metric_names.samples import WrittenLabels, written
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 

@@ -5,8 +5,8 @@ from typing import Self
 
 from services.domain.plan.plan import Plan, Window
 from services.domain.results.published import State
-from services.names import metrics
-from services.names.samples import ALL_ITEMS, WHOLE_DISTRICT, Measured
+from services.metric_names import metrics
+from services.metric_names.samples import ALL_ITEMS, WHOLE_DISTRICT, Measured
 
 _WINDOWS = frozenset(Window)
 _STATES = frozenset(State)

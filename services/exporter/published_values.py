@@ -7,8 +7,8 @@ from prometheus_client.samples import Sample
 
 from services.exporter.label_sets import LabelSets
 from services.messaging.records.values import PublishedRow, Signal, decode
-from services.names import metrics
-from services.names.samples import Measured, WrittenLabels, row_labels, row_samples, signal_samples
+from services.metric_names import metrics
+from services.metric_names.samples import Measured, WrittenLabels, row_labels, row_samples, signal_samples
 
 ROW_BUDGET = 40_000
 """Value rows that are exported at most: some 17 series each. Beyond it rows are hidden, counted and alerted."""

@@ -17,7 +17,7 @@ from services.messaging import topics
 from services.messaging.records import cards, dead_letters, quarantine, tallies, verdicts, worker_failures
 from services.messaging.records.fields import Unreadable
 from services.messaging.records.tallies import Progress
-from services.process.worker_failures import WorkerFailure
+from services.runtime.worker_failures import WorkerFailure
 
 REASONS = tuple(reason.value for reason in Reason)
 _OTHER = "other"

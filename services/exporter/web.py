@@ -6,7 +6,7 @@ from fastapi import FastAPI, Response
 from prometheus_client import CollectorRegistry
 
 from services.exporter.exposition import CONTENT_TYPE, exposition
-from services.process.http_server import add_health
+from services.runtime.http_server import add_health
 
 
 def exporter_app(registry: CollectorRegistry, alive: Callable[[], bool], ready: Callable[[], bool]) -> FastAPI:

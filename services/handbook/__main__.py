@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 from services.handbook.write import write_handbook
-from services.process.logs import complain
-from services.process.settings import Settings, SettingsError
+from services.runtime.logs import complain
+from services.runtime.settings import Settings, SettingsError
 
 
 def main() -> int:

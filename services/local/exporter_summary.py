@@ -8,7 +8,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from services.names import metrics
+from services.metric_names import metrics
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import httpx
 from services.local.child_process import ChildProcess, Command, end_leftover
 from services.local.failures import PartUnavailable
 from services.local.ports import free_ports, holder_of, is_free
-from services.process.settings import variable
+from services.runtime.settings import variable
 
 
 def check_port(name: str, port: int, setting: str) -> None:

@@ -13,9 +13,9 @@ from services.local import http_process
 from services.local.child_process import ChildProcess, Command
 from services.local.failures import PartUnavailable
 from services.messaging import topics
-from services.process import readiness
-from services.process.settings import Settings, variable
-from services.process.worker_failures import repeated
+from services.runtime import readiness
+from services.runtime.settings import Settings, variable
+from services.runtime.worker_failures import repeated
 
 Obstacle = str
 """Why a part is not ready yet, for a person to read; empty if it is."""

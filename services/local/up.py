@@ -25,6 +25,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from services.alert_rules.write import Addresses, write_rules
 from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.plan import Plan
 from services.domain.time.zone import instant_of
@@ -35,9 +36,8 @@ from services.local.failures import PartUnavailable
 from services.local.kafka import Broker
 from services.local.monitoring_tools import MonitoringTools
 from services.messaging import topics
-from services.process.clock import KEEP_SECONDS, Clock
-from services.process.settings import Settings, SettingsError
-from services.rules.write import Addresses, write_rules
+from services.runtime.clock import KEEP_SECONDS, Clock
+from services.runtime.settings import Settings, SettingsError
 
 _STATUS_SECONDS = 2.0
 _DELAYS = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)

@@ -33,7 +33,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 
 from services.domain.intake.events import MODELS
 from services.domain.time.zone import Zone, instant_of
-from services.process.text_file import Unreadable, read_toml
+from services.runtime.text_file import Unreadable, read_toml
 
 
 class MappingError(ValueError):

@@ -25,11 +25,11 @@ from services.notifier.journal import Journal, JournalInUse
 from services.notifier.lost_ends import Asking, LostEnds
 from services.notifier.notice_subject import Numbering, card_id, of_alert, of_card
 from services.notifier.webhook import notifier_app
-from services.process.clock import Clock
-from services.process.http_server import run_with_http_server
-from services.process.logs import complain, start_logging
-from services.process.secret_file import kept_secret
-from services.process.settings import Settings, SettingsError
+from services.runtime.clock import Clock
+from services.runtime.http_server import run_with_http_server
+from services.runtime.logs import complain, start_logging
+from services.runtime.secret_file import kept_secret
+from services.runtime.settings import Settings, SettingsError
 
 log = logging.getLogger("services.notifier")
 

@@ -13,7 +13,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.notifier.notice_subject import Alert
-from services.process.http_server import add_health
+from services.runtime.http_server import add_health
 
 MOST_BYTES = 8 * 1024 * 1024
 """Of one webhook: several thousand alerts. The Alertmanager sends a group of alerts at once."""

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from services.domain.results.published import Card, ValueRow
-from services.process.csv_file import atomic_csv
 from services.replay.spill_files import Rejected
+from services.runtime.csv_file import atomic_csv
 
 
 def write_values(path: Path, rows: Iterable[ValueRow]) -> int:

@@ -12,9 +12,9 @@ from services.domain.intake.visible_text import LINES, visible
 from services.domain.plan.plan import Plan, Title, Window
 from services.domain.results.published import State, ValueRow
 from services.domain.time.zone import Instant, Zone
-from services.process.atomic_file import atomic_file
-from services.process.csv_file import atomic_csv
 from services.reporting.report import Entry, Report
+from services.runtime.atomic_file import atomic_file
+from services.runtime.csv_file import atomic_csv
 
 WINDOW_NAMES: Mapping[Window, Title] = {
     Window.D7: Title(zh="近7日", en="7 days"),

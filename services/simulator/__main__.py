@@ -8,10 +8,10 @@ from types import FrameType
 from services.catalog.load.calendars import load_calendar
 from services.catalog.load.plan_folder import InvalidPlan, load_plan
 from services.domain.plan.statutory_time import Law
-from services.process.clock import Clock
-from services.process.logs import complain, start_logging
-from services.process.settings import Settings, SettingsError, variable
-from services.process.shutdown import end_soon
+from services.runtime.clock import Clock
+from services.runtime.logs import complain, start_logging
+from services.runtime.settings import Settings, SettingsError, variable
+from services.runtime.shutdown import end_soon
 from services.simulator.district.profile import profile
 from services.simulator.feed import Feed, FeedFailed, Target
 from services.simulator.simulation import GENERATION, Simulation

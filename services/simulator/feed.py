@@ -18,7 +18,7 @@ from kafka.errors import KafkaError
 
 from services.domain.time.zone import Instant
 from services.messaging import topics
-from services.process.atomic_file import replace_file
+from services.runtime.atomic_file import replace_file
 from services.simulator.simulation import Event, Simulation
 
 log = logging.getLogger("services.simulator")

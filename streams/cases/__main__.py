@@ -7,9 +7,9 @@ from services.catalog.load.plan_folder import load_plan
 from services.domain.judging.judge import Judge
 from services.messaging.codec import admission
 from services.messaging.topics import CASES_APP, CASES_TABLE
-from services.process.clock import Clock
-from services.process.readiness import REPORT_SECONDS, Readiness
-from services.process.settings import Settings
+from services.runtime.clock import Clock
+from services.runtime.readiness import REPORT_SECONDS, Readiness
+from services.runtime.settings import Settings
 from streams.application import worker_app
 from streams.cases.cases import Cases
 from streams.cases.stage_settings import StageSettings

@@ -26,7 +26,7 @@ from services.messaging.records.fields import KeyValue
 from services.messaging.records.quarantine import quarantine_record
 from services.messaging.records.rows import dump_row, load_row
 from services.messaging.records.verdicts import verdict_record
-from services.process.clock import Clock
+from services.runtime.clock import Clock
 from streams.cases.dead_letter_limit import TooManyDeadLetters
 from streams.cases.dead_letters import DeadLetters
 from streams.cases.partition_check import PartitionCheck

@@ -4,7 +4,7 @@ letters."""
 from collections import Counter, deque
 
 from services.domain.intake.refusal import Reason
-from services.process.worker_failures import ForeseenEnd
+from services.runtime.worker_failures import ForeseenEnd
 
 RECENT = 1_000
 """How many of the last events the share is taken of."""

@@ -6,9 +6,9 @@ from services.catalog.load.calendars import load_calendar
 from services.catalog.load.plan_folder import load_plan
 from services.domain.judging.judge import Judge
 from services.messaging.topics import KPI_TALLIES, KPI_VALUES, KPIS_APP
-from services.process.clock import Clock
-from services.process.readiness import REPORT_SECONDS, Readiness
-from services.process.settings import Settings
+from services.runtime.clock import Clock
+from services.runtime.readiness import REPORT_SECONDS, Readiness
+from services.runtime.settings import Settings
 from streams.application import worker_app
 from streams.delivery.bulk import BulkDelivery
 from streams.kpis.kpis import Kpis

@@ -19,7 +19,7 @@ from services.messaging.records.fields import KeyValue, Unreadable, log_unreadab
 from services.messaging.records.values import Times, decode_row, is_signal, row_key, row_record, signal_record
 from services.messaging.tally_log import TallyLog
 from services.messaging.topics import KPI_TALLIES, KPI_VALUES
-from services.process.clock import Clock
+from services.runtime.clock import Clock
 from streams.delivery.bulk import BulkDelivery
 from streams.delivery.faust_driver import Record as Event
 

@@ -26,7 +26,7 @@ import psutil
 
 from services.local.failures import PartUnavailable
 from services.local.kafka import Broker
-from services.process.settings import Settings
+from services.runtime.settings import Settings
 from tests.bench import replayed
 from tests.bench.job import ROOT, SHARED
 from tests.bench.peers import OURS, NotPossible, Peers, prepare

@@ -22,8 +22,8 @@ from services.domain.intake.admission import Admission, Admitted
 from services.domain.judging.judge import Judge
 from services.domain.time.zone import Instant
 from services.messaging.codec import CODEC
-from services.process.clock import Clock
-from services.process.settings import Settings
+from services.runtime.clock import Clock
+from services.runtime.settings import Settings
 from streams.application import worker_app
 from streams.cases.__main__ import TICK_SECONDS
 from streams.cases.cases import Cases

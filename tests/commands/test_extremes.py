@@ -23,8 +23,8 @@ from services.cli.failure import Failure
 from services.domain.plan.statutory_time import Law
 from services.local import monitoring_tools
 from services.local.failures import PartUnavailable
-from services.process.settings import Settings, SettingsError, variable
 from services.replay import replay as replaying
+from services.runtime.settings import Settings, SettingsError, variable
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 20

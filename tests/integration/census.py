@@ -16,7 +16,7 @@ import httpx
 
 from dashboards.build import dashboards
 from services.catalog.load.plan_folder import load_plan
-from services.process.settings import Settings
+from services.runtime.settings import Settings
 
 Json = dict[str, Any]
 Series = list[dict[str, str]]

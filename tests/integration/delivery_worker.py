@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from services.process.settings import Settings
+from services.runtime.settings import Settings
 from streams.application import worker_app
 from streams.delivery.bulk import BulkDelivery
 from streams.worker import run

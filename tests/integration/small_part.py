@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from kafka import KafkaProducer
 
 from services.messaging import topics
-from services.process.readiness import Readiness
-from services.process.settings import Settings
+from services.runtime.readiness import Readiness
+from services.runtime.settings import Settings
 
 
 class Yes(BaseHTTPRequestHandler):

@@ -11,9 +11,9 @@ from pathlib import Path
 from services.domain.time.zone import Instant
 from services.messaging import topics
 from services.messaging.archive_feed import feed
-from services.process import readiness
-from services.process.clock import Clock
-from services.process.settings import Settings
+from services.runtime import readiness
+from services.runtime.clock import Clock
+from services.runtime.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 

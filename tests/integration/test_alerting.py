@@ -15,6 +15,7 @@ import orjson
 import pytest
 from kafka import KafkaProducer
 
+from services.alert_rules.write import Addresses, write_rules
 from services.catalog.load.plan_folder import load_plan
 from services.domain.results.published import Card, ValueRow
 from services.domain.time.zone import Zone
@@ -25,9 +26,8 @@ from services.local.kafka import Broker
 from services.local.monitoring_tools import MonitoringTools
 from services.local.ports import free_ports
 from services.messaging import topics
-from services.process.clock import Clock
-from services.process.settings import Settings
-from services.rules.write import Addresses, write_rules
+from services.runtime.clock import Clock
+from services.runtime.settings import Settings
 
 SPEED = 300
 """Plan seconds per real second: a morning of working hours lasts 36 s."""

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from services.process.atomic_file import BeingWritten, atomic_file, claim, release
+from services.runtime.atomic_file import BeingWritten, atomic_file, claim, release
 
 WRITES = """
 import sys, time
 from pathlib import Path
-from services.process.atomic_file import atomic_file
+from services.runtime.atomic_file import atomic_file
 with atomic_file(Path(sys.argv[1])) as sink:
     sink.write(b"half of another")
     sink.flush()

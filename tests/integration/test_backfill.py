@@ -12,6 +12,7 @@ import httpx
 import pytest
 from ruamel.yaml import YAML
 
+from services.alert_rules.write import write_rules
 from services.backfill import recorded
 from services.catalog.load.calendars import load_calendar
 from services.catalog.load.plan_folder import load_plan
@@ -22,8 +23,7 @@ from services.local import prometheus
 from services.local.http_process import HttpProcess
 from services.local.monitoring_tools import MonitoringTools
 from services.messaging.records.values import figures_of
-from services.names import metrics
-from services.rules.write import write_rules
+from services.metric_names import metrics
 from services.simulator.district.profile import profile
 from services.simulator.simulation import Simulation
 

@@ -32,8 +32,8 @@ from services.messaging.reader import TopicReader
 from services.messaging.records.case_events import record_of_line
 from services.messaging.records.dead_letters import DeadLetter
 from services.messaging.tally_reader import read_tallies
-from services.process.settings import Settings
 from services.replay.replay import replay
+from services.runtime.settings import Settings
 from tests.broken_names import GbkName
 from tests.integration.failing_worker import DIED, Failpoint
 from tests.integration.system import ROOT, System

@@ -19,8 +19,8 @@ import pytest
 from dashboards.page import Language
 from services.local.exporter_summary import ExporterSummary, ask_exporter
 from services.local.monitoring_tools import MonitoringTools
-from services.process.clock import Clock
-from services.process.settings import variable
+from services.runtime.clock import Clock
+from services.runtime.settings import variable
 from tests.integration.census import Census, Json, Prometheus, census
 from tests.integration.test_up import WEB_PORTS, Up, alive, ended
 from tests.unit import grafana

@@ -16,8 +16,8 @@ from services.domain.plan.statutory_time import Law
 from services.domain.time.zone import Zone
 from services.local.kafka import Broker
 from services.local.ports import free_ports
-from services.process.readiness import read
-from services.process.settings import Settings
+from services.runtime.readiness import read
+from services.runtime.settings import Settings
 from services.simulator.district.profile import profile
 from services.simulator.simulation import Simulation
 from tests.integration.system import System

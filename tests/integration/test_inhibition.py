@@ -13,6 +13,8 @@ import orjson
 import pytest
 import uvicorn
 
+from services.alert_rules.alerts import rule_groups
+from services.alert_rules.write import Addresses, write_rules
 from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.plan import Plan
 from services.domain.results.published import Card
@@ -27,10 +29,8 @@ from services.notifier.alertmanager import CARD_ALERT, Alertmanager, Mirror, rea
 from services.notifier.lost_ends import Asking
 from services.notifier.notice_subject import card_id
 from services.notifier.webhook import notifier_app
-from services.process.clock import Clock
-from services.process.settings import Settings
-from services.rules.alerts import rule_groups
-from services.rules.write import Addresses, write_rules
+from services.runtime.clock import Clock
+from services.runtime.settings import Settings
 
 WATER, OTHER_WATER = "liangjiang-water", "sino-french-water"
 SYMPTOMS = ("KpiStale", "SourceSilent", "SweepOld", "StreamLagHigh", "FiguresOld")

@@ -25,8 +25,8 @@ from services.messaging.topics import (
     CASES_APP,
     KPI_VALUES,
 )
-from services.process.clock import Clock
-from services.process.settings import Settings
+from services.runtime.clock import Clock
+from services.runtime.settings import Settings
 from tests.integration.crash_story import Truth, day_end
 from tests.integration.old_version import recorded
 from tests.integration.old_version.recorded import PLAN, WORKER, Committed, Recorded

@@ -18,9 +18,9 @@ from services.local.kafka import Broker
 from services.messaging import topics
 from services.messaging.reader import TopicReader
 from services.messaging.tally_reader import read_tallies
-from services.process.settings import Settings
 from services.replay import replay as replaying
 from services.replay.replay import Replayed
+from services.runtime.settings import Settings
 from tests.integration.crash_story import BEGIN, Truth, day_end, days, write_plan
 from tests.integration.system import ROOT, System
 from tests.unit.poison import POISON, PoisonedJudge

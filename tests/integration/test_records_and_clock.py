@@ -15,9 +15,9 @@ from kafka import KafkaProducer
 from services.domain.time.zone import Instant, instant_of
 from services.local.kafka import Broker
 from services.messaging import topics
-from services.process import readiness
-from services.process.clock import Clock
-from services.process.settings import Settings
+from services.runtime import readiness
+from services.runtime.clock import Clock
+from services.runtime.settings import Settings
 from tests.integration.crash_story import write_plan
 from tests.integration.system import ROOT, System
 from tests.unit.mutated_records import STRANGERS

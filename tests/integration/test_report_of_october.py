@@ -5,10 +5,10 @@ from datetime import date
 from pathlib import Path
 
 from services.catalog.load.plan_folder import load_plan
-from services.process.settings import Settings
 from services.replay.csv_files import write_values
 from services.replay.replay import replay
 from services.reporting.times import times_as_of
+from services.runtime.settings import Settings
 from tests.unit.test_report import MONTH, ZONE, Page, at, key_of, run, states_of, trace
 
 PLAN = Settings().plan

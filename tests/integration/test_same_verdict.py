@@ -26,8 +26,8 @@ from services.messaging import dead_letter_reader, topics
 from services.messaging.codec import CODEC
 from services.messaging.records.dead_letters import DeadLetter
 from services.messaging.tally_reader import read_tallies
-from services.process.settings import Settings
 from services.replay.replay import Replayed, replay
+from services.runtime.settings import Settings
 from tests.integration.system import ROOT, System
 from tests.mutations import mutated, shipped_plan
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.process.secret_file import kept_secret, main
+from services.runtime.secret_file import kept_secret, main
 
 
 def rights(path: Path) -> int:
@@ -44,7 +44,7 @@ def test_a_draft_that_a_crash_left_is_no_secret(tmp_path: Path) -> None:
 
 
 def test_all_who_start_at_once_have_the_same(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", "import sys, pathlib; from services.process.secret_file import kept_secret; "
+    command = [sys.executable, "-c", "import sys, pathlib; from services.runtime.secret_file import kept_secret; "
                "print(kept_secret(pathlib.Path(sys.argv[1])))", str(tmp_path / "secret")]  # fmt: skip
     started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
     said = [one.communicate(timeout=30)[0] for one in started]

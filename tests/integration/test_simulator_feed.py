@@ -24,8 +24,8 @@ from services.domain.plan.statutory_time import Law
 from services.domain.time.zone import DAY_US
 from services.local.kafka import Broker
 from services.messaging import topics
-from services.process.clock import Clock
-from services.process.settings import Settings
+from services.runtime.clock import Clock
+from services.runtime.settings import Settings
 from services.simulator.district.profile import profile
 from services.simulator.feed import Feed, FeedFailed, Target
 from services.simulator.simulation import Simulation

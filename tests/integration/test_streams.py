@@ -15,7 +15,7 @@ import pytest
 
 from services.domain.time.zone import Zone
 from services.local.kafka import Broker
-from services.process.settings import Settings
+from services.runtime.settings import Settings
 from tests.integration.system import ROOT, System
 
 BOSTON = ROOT.parent / "shared" / "data" / "us-boston311-2011"

@@ -26,8 +26,8 @@ from services.local.kafka import Broker
 from services.messaging import dead_letter_reader, topics
 from services.messaging.reader import TopicReader
 from services.messaging.tally_reader import read_tallies
-from services.process.clock import Clock
-from services.process.settings import Settings
+from services.runtime.clock import Clock
+from services.runtime.settings import Settings
 from tests.integration.crash_story import Standing, Truth, day_end, days, write_plan
 from tests.integration.failing_worker import DIED, WAITED, Failpoint
 from tests.integration.system import ROOT, System

@@ -22,7 +22,7 @@ from services.messaging.archive_feed import feed
 from services.messaging.codec import admission
 from services.messaging.dead_letter_reader import read
 from services.messaging.records.dead_letters import Arrived, DeadLetter
-from services.process.settings import Settings
+from services.runtime.settings import Settings
 from streams.delivery.faust_driver import Producer
 
 PLAN = Path(services.catalog.__file__).parent / "jiangbei-2021"

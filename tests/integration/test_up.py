@@ -20,7 +20,7 @@ import pytest
 
 from services.local.monitoring_tools import MonitoringTools
 from services.local.ports import free_ports
-from services.process.settings import variable
+from services.runtime.settings import variable
 
 WEB_PORTS = ("prometheus_port", "history_port", "alertmanager_port", "exporter_port", "notifier_port")
 PATIENCE_SECONDS = 600

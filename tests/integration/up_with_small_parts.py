@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from services.local import supervisor, up
 from services.local.supervisor import Part
-from services.process.settings import Settings
+from services.runtime.settings import Settings
 
 _project_parts = supervisor.parts
 

@@ -4,7 +4,7 @@ import pytest
 
 from services.local import monitoring_tools
 from services.local.monitoring_tools import MonitoringTools
-from services.process.settings import Settings
+from services.runtime.settings import Settings
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from services.alert_rules.write import write_rules
 from services.catalog.load.plan_folder import load_plan
 from services.local.monitoring_tools import MonitoringTools
-from services.process.settings import Settings
-from services.rules.write import write_rules
+from services.runtime.settings import Settings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 TREE = DEPLOY / "alertmanager" / "alertmanager.yml"

@@ -16,6 +16,7 @@ import httpx
 import orjson
 from prometheus_client.utils import floatToGoString
 
+from services.alert_rules.routes import SEVERITIES
 from services.domain.history.fact_set import insert
 from services.domain.intake.facts import Fact, FactType
 from services.domain.intake.refusal import Refused
@@ -28,9 +29,8 @@ from services.messaging.codec import admission
 from services.messaging.reader import TopicReader
 from services.messaging.records.values import figures_of
 from services.messaging.topics import CASE_VERDICTS
-from services.names import metrics
-from services.names.samples import WrittenLabels, row_labels, row_samples
-from services.rules.routes import SEVERITIES
+from services.metric_names import metrics
+from services.metric_names.samples import WrittenLabels, row_labels, row_samples
 from tests.integration.system import ROOT
 
 CardId = tuple[str, str, str, str, str]

@@ -12,7 +12,7 @@ from services.catalog.load.plan_folder import load_plan
 from services.domain.judging.judge import Judge
 from services.domain.plan.plan import Plan
 from services.domain.time.zone import Instant
-from services.process.settings import Settings
+from services.runtime.settings import Settings
 from services.simulator.district.profile import parse_faults, profile
 from services.simulator.simulation import Event, Simulation
 

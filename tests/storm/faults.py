@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from services.process.settings import Settings
+from services.runtime.settings import Settings
 from tests.storm.parts import Part, Supervisor
 
 GAP_SECONDS = (3.0, 6.0)

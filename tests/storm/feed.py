@@ -8,8 +8,8 @@ import signal
 import sys
 import threading
 
-from services.process.clock import Clock
-from services.process.settings import Settings
+from services.runtime.clock import Clock
+from services.runtime.settings import Settings
 from services.simulator.feed import Feed, FeedFailed, Target
 from tests.storm.district import District
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from aiokafka import AIOKafkaProducer  # type: ignore[import-untyped]
 from aiokafka.errors import KafkaError  # type: ignore[import-untyped]
 
+from services.alert_rules.write import Addresses, write_rules
 from services.domain.intake.refusal import Refused
 from services.local import alertmanager, monitoring_tools, prometheus
 from services.local.kafka import Broker
@@ -25,9 +26,8 @@ from services.local.ports import free_ports
 from services.messaging import topics
 from services.messaging.codec import admission
 from services.messaging.topics import CASE_EVENTS
-from services.process.clock import KEEP_SECONDS, Clock
-from services.process.settings import Settings
-from services.rules.write import Addresses, write_rules
+from services.runtime.clock import KEEP_SECONDS, Clock
+from services.runtime.settings import Settings
 from services.simulator.simulation import Event
 from tests.storm import comparison, faults, poison
 from tests.storm.district import District

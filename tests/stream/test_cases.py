@@ -22,7 +22,7 @@ from services.messaging.records.dead_letters import DeadLetter
 from services.messaging.tally_log import TallyLog
 from services.messaging.tally_reader import Passed, tallies_as_of
 from services.messaging.topics import ALERT_CARDS, CASE_EVENTS, CASE_VERDICTS, DEAD_LETTER, KPI_TALLIES
-from services.process.clock import Clock
+from services.runtime.clock import Clock
 from streams.cases.cases import CATCHING_UP, Cases
 from streams.cases.dead_letter_limit import TooManyDeadLetters
 from streams.cases.stage_settings import StageSettings

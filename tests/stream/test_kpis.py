@@ -23,7 +23,7 @@ from services.messaging.records import tallies as tally_records
 from services.messaging.records.fields import KeyValue
 from services.messaging.records.tallies import Progress
 from services.messaging.topics import KPI_TALLIES, KPI_VALUES
-from services.process.clock import Clock
+from services.runtime.clock import Clock
 from streams.delivery.bulk import BulkDelivery
 from streams.kpis.kpis import Kpis
 from tests.integration.crash_story import write_plan

@@ -14,7 +14,7 @@ from services.catalog.load.lock import read_lock, write_lock
 from services.catalog.load.plan_folder import load_plan, read_plan
 from services.domain.plan.all_kinds import SPECIFICATIONS, class_name
 from services.handbook.write import write_handbook
-from services.process.settings import Settings
+from services.runtime.settings import Settings
 from tests.thresholds import amounts
 
 ROOT = Path(__file__).parents[2]

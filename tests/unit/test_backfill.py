@@ -25,7 +25,7 @@ from services.exporter.label_sets import LabelSets
 from services.exporter.snapshot import Snapshot
 from services.local import prometheus
 from services.messaging import topics
-from services.names import metrics
+from services.metric_names import metrics
 
 PLAN = Path(__file__).parents[1] / "golden" / "plans" / "good" / "kinds"
 ZONE = Zone("Asia/Shanghai")

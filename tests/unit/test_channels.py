@@ -18,7 +18,7 @@ from services.notifier.channels.port import Notice, channel_types, channels_of
 from services.notifier.delivery import Clocks, Delivery
 from services.notifier.journal import JournalInUse
 from services.notifier.notice_subject import Numbering, of_card
-from services.process.settings import Settings
+from services.runtime.settings import Settings
 
 T = "2021-10-12T09:00:00+08:00"
 NUMBERING = Numbering(b"key")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from services.process.clock import KEEP_SECONDS, Clock
-from services.process.settings import Settings, SettingsError, variable
+from services.runtime.clock import KEEP_SECONDS, Clock
+from services.runtime.settings import Settings, SettingsError, variable
 
 SECOND = 1_000_000
 OCTOBER = 1_633_017_600 * SECOND

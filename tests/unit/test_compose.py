@@ -15,13 +15,13 @@ from prometheus_client import CollectorRegistry
 from ruamel.yaml import YAML
 
 from dashboards.publish import FOLDERS
+from services.alert_rules.pipeline_alerts import EXPORTER_JOB
+from services.alert_rules.write import TOKEN_FILE
 from services.cli.__main__ import COMMANDS
 from services.exporter.web import exporter_app
 from services.local import kafka, prometheus
 from services.notifier.webhook import notifier_app
-from services.process.settings import Settings, variable
-from services.rules.pipeline_alerts import EXPORTER_JOB
-from services.rules.write import TOKEN_FILE
+from services.runtime.settings import Settings, variable
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"

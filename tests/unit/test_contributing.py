@@ -18,9 +18,9 @@ from services.exporter.collector import Counts, PlanCollector
 from services.exporter.label_sets import LabelSets
 from services.exporter.snapshot import Snapshot
 from services.messaging import topics
-from services.names import metrics
+from services.metric_names import metrics
 from services.notifier.channels import port
-from services.process.settings import Settings
+from services.runtime.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = dict(

@@ -24,8 +24,8 @@ from services.catalog.words.wording import SIGNS, STATE_NAMES
 from services.domain.judging import data_quality as signals
 from services.domain.plan.plan import Plan
 from services.domain.results.published import WORST_FIRST, State
-from services.names import metrics, recording_rules
-from services.process.settings import Settings
+from services.metric_names import metrics, recording_rules
+from services.runtime.settings import Settings
 from tests.integration.crash_story import write_plan
 
 PLAN = load_plan(Settings().plan)
@@ -78,7 +78,7 @@ def test_make_generate_writes_all_that_is_generated() -> None:
     recipe = subprocess.run(
         ["make", "--dry-run", "generate"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout  # fmt: skip
-    assert all(writer in recipe for writer in ("services.rules deploy", "dashboards.write"))
+    assert all(writer in recipe for writer in ("services.alert_rules deploy", "dashboards.write"))
 
 
 @each_dashboard

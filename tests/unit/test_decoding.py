@@ -28,8 +28,8 @@ from services.messaging.records.fields import KeyValue, Unreadable
 from services.messaging.records.tallies import Progress
 from services.messaging.tally_log import TallyLog
 from services.messaging.tally_reader import Passed, tallies_as_of
-from services.process.settings import Settings
-from services.process.worker_failures import WorkerFailure
+from services.runtime.settings import Settings
+from services.runtime.worker_failures import WorkerFailure
 from tests.unit.mutated_records import STRANGERS, Pair, mutated
 
 T = "2021-10-12T09:59:00+08:00"

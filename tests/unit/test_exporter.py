@@ -27,9 +27,9 @@ from services.exporter.web import exporter_app
 from services.messaging import topics
 from services.messaging.records.tallies import Progress
 from services.messaging.topics import CASES_CHANGELOG
-from services.names import metrics
-from services.names.samples import WrittenLabels
-from services.process.worker_failures import WorkerFailure
+from services.metric_names import metrics
+from services.metric_names.samples import WrittenLabels
+from services.runtime.worker_failures import WorkerFailure
 from tests.asgi import get
 
 JIANGBEI = Path(services.catalog.__file__).parent / "jiangbei-2021"

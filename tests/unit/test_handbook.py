@@ -7,7 +7,7 @@ import pytest
 
 from services.catalog.words.promise_text import in_words
 from services.handbook.write import by_promise, write_handbook
-from services.process.settings import Settings
+from services.runtime.settings import Settings
 from tests.verdicts import shipped
 
 DOCS = Path(__file__).parents[2] / "docs"

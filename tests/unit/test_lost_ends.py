@@ -10,6 +10,7 @@ import httpx
 import orjson
 import pytest
 
+from services.alert_rules.alerts import rule_groups
 from services.catalog.load.plan_folder import load_plan
 from services.notifier.alertmanager import Alertmanager
 from services.notifier.delivery import AlertmanagerAway
@@ -17,8 +18,7 @@ from services.notifier.inbox import AcceptedAlerts
 from services.notifier.journal import Journal
 from services.notifier.lost_ends import EXPORTER_DOWN, WATCHDOG, Asking, LostEnds
 from services.notifier.notice_subject import Alert
-from services.process.settings import Settings
-from services.rules.alerts import rule_groups
+from services.runtime.settings import Settings
 
 
 def alert(name: str) -> Alert:

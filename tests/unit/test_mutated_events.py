@@ -28,9 +28,9 @@ from services.messaging.codec import CODEC
 from services.messaging.records import tallies as tally_records
 from services.messaging.records.case_events import line_of_record, record_of_line
 from services.messaging.records.rows import dump_row, load_row
-from services.process.settings import Settings
 from services.replay.find_case import find_case
 from services.replay.replay import replay
+from services.runtime.settings import Settings
 from tests.mutations import Mutated, mutated, shipped_plan
 
 NUMBER = 3_000

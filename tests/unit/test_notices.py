@@ -34,8 +34,8 @@ from services.messaging.reader import Record, TopicReader
 from services.notifier import journal
 from services.notifier.delivery import AlertmanagerAway
 from services.notifier.notice_subject import Alert, Numbering, alert_id, card_id
-from services.process.clock import Clock
-from services.process.settings import Settings
+from services.runtime.clock import Clock
+from services.runtime.settings import Settings
 
 JIANGBEI = Path(services.catalog.__file__).parent / "jiangbei-2021"
 REAL = datetime(2026, 1, 1, tzinfo=UTC)

@@ -23,11 +23,11 @@ from services.domain.results.published import Card, Level, ValueRow
 from services.messaging.dead_letter_reader import Filed
 from services.messaging.reader import Record
 from services.messaging.records.dead_letters import DeadLetter
-from services.names.samples import written
-from services.process.logs import SeenRecord, complain
+from services.metric_names.samples import written
 from services.replay.csv_files import write_cards, write_rejected, write_values
 from services.replay.spill_files import Rejected
 from services.reporting.page import _templates
+from services.runtime.logs import SeenRecord, complain
 
 ROOT = Path(__file__).parents[2]
 BITES = (
@@ -289,13 +289,13 @@ def test_every_way_out_is_one_of_those() -> None:
     allowed = {
         ("services/cli/terminal.py", "typer.echo"), ("services/cli/terminal.py", "Console"),
         ("services/cli/__main__.py", "typer.echo"),  # the version
-        ("services/cli/__main__.py", "print"), ("services/process/logs.py", "print"),  # through `visible`
-        ("services/process/logs.py", "logging.basicConfig"),
-        ("services/process/csv_file.py", "csv.writer"),
+        ("services/cli/__main__.py", "print"), ("services/runtime/logs.py", "print"),  # through `visible`
+        ("services/runtime/logs.py", "logging.basicConfig"),
+        ("services/runtime/csv_file.py", "csv.writer"),
         ("services/local/up.py", "Console"),  # its texts are its own
         ("services/catalog/calendar/generate.py", "print"), ("services/handbook/__main__.py", "print"),  # paths of ours
-        ("services/rules/__main__.py", "print"), ("dashboards/write.py", "print"),
-        ("services/process/secret_file.py", "print"),
+        ("services/alert_rules/__main__.py", "print"), ("dashboards/write.py", "print"),
+        ("services/runtime/secret_file.py", "print"),
         ("services/cli/dead_letters.py", "sys.stdout.buffer.write"),  # a whole event, not to a terminal
     }  # fmt: skip
     watched = {"print", "typer.echo", "typer.secho", "Console", "csv.writer", "csv.DictWriter", "logging.basicConfig",

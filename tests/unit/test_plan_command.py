@@ -11,7 +11,7 @@ from services.catalog.load.plan_folder import load_plan
 from services.cli.plan import app
 from services.domain.plan.all_kinds import SPECIFICATIONS
 from services.domain.plan.plan import Tier
-from services.process.settings import Settings
+from services.runtime.settings import Settings
 
 PLAN = load_plan(Settings().plan)
 TIER_OF = {promise.id: promise.tier for promise in PLAN.promises}

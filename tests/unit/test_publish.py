@@ -20,7 +20,7 @@ from dashboards.publish import (
 )
 from services.catalog.load.plan_folder import load_plan
 from services.cli.__main__ import main
-from services.process.settings import Settings
+from services.runtime.settings import Settings
 from tests.unit.grafana import TOKEN, Grafana, serving
 
 MADE = dashboards(load_plan(Settings().plan))

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from services.process import readiness
-from services.process.clock import Clock
-from services.process.readiness import Readiness
-from services.process.settings import Settings
+from services.runtime import readiness
+from services.runtime.clock import Clock
+from services.runtime.readiness import Readiness
+from services.runtime.settings import Settings
 
 
 def says(state: Path, *, partitions: int = 4, rebalancing: bool = False, seconds_ago: float = 0) -> None:

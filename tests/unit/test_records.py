@@ -11,8 +11,8 @@ from services.domain.sums.tally import Tally, TallyKey
 from services.domain.time.zone import Zone, instant_of
 from services.messaging.records import cards, rows, tallies, values, verdicts, worker_failures
 from services.messaging.records.values import Times
-from services.names import metrics
-from services.process.worker_failures import WorkerFailure
+from services.metric_names import metrics
+from services.runtime.worker_failures import WorkerFailure
 
 ZONE = Zone("Asia/Shanghai")
 T = "2021-10-12T09:59:00+08:00"

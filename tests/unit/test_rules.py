@@ -8,18 +8,18 @@ import pytest
 from ruamel.yaml import YAML
 
 import services.catalog
+from services.alert_rules.__main__ import main
+from services.alert_rules.alerts import rule_groups
+from services.alert_rules.durations import of_plan, text
+from services.alert_rules.routes import SEVERITIES, routing
+from services.alert_rules.write import write_rules
 from services.catalog.load.plan_folder import load_plan
 from services.cli.__main__ import COMMANDS
 from services.domain.plan.plan import Plan, Strength
 from services.domain.results.published import State
-from services.names import metrics, recording_rules
+from services.metric_names import metrics, recording_rules
 from services.notifier.alertmanager import CARD_ALERT
-from services.process.clock import Clock
-from services.rules.__main__ import main
-from services.rules.alerts import rule_groups
-from services.rules.durations import of_plan, text
-from services.rules.routes import SEVERITIES, routing
-from services.rules.write import write_rules
+from services.runtime.clock import Clock
 
 JIANGBEI = Path(services.catalog.__file__).parent / "jiangbei-2021"
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -190,7 +190,7 @@ def test_rules_are_written_at_the_speed_of_the_clock_that_the_settings_name(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def speed_of(folder: Path) -> str:
-        monkeypatch.setattr("sys.argv", ["services.rules", str(folder)])
+        monkeypatch.setattr("sys.argv", ["services.alert_rules", str(folder)])
         assert main() == 0
         return str(YAML(typ="safe").load(folder / "prometheus" / "prometheus.yml")["global"]["scrape_interval"])
 

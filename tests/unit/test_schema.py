@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from services.catalog.load.schema import schema_for, schemas
 from services.cli.plan import app
-from services.process.settings import Settings
+from services.runtime.settings import Settings
 
 FOLDER = Settings().plan
 FILES = sorted(FOLDER.rglob("*.toml"))

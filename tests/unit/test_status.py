@@ -7,7 +7,7 @@ from rich.console import Console
 from services.cli.status import DistrictStatus, cards_table, forecast, target, troubles
 from services.domain.plan.plan import Promise
 from services.domain.results.published import Card
-from services.process.worker_failures import WorkerFailure
+from services.runtime.worker_failures import WorkerFailure
 from tests.unit.cases import plan, promise
 
 COUNT: Promise = promise(

@@ -8,9 +8,9 @@ import orjson
 import pytest
 
 from services.messaging.records.worker_failures import decode as read_failure
-from services.process import readiness, worker_failures
-from services.process.clock import Clock
-from services.process.worker_failures import REPEATED, WITHOUT_A_WORD, FailureFile, ForeseenEnd, WorkerFailure, cause_of
+from services.runtime import readiness, worker_failures
+from services.runtime.clock import Clock
+from services.runtime.worker_failures import REPEATED, WITHOUT_A_WORD, FailureFile, ForeseenEnd, WorkerFailure, cause_of
 
 
 def worker(state: Path) -> FailureFile:
@@ -38,7 +38,7 @@ def dies(state: Path, *errors: BaseException) -> WorkerFailure | None:
 def test_a_cause_is_the_class_and_the_innermost_place_in_our_code_and_no_text_of_the_error() -> None:
     name, cause = cause_of(an_error())
     assert name == cause
-    assert cause.startswith("FileNotFoundError at services/process/clock.py:")
+    assert cause.startswith("FileNotFoundError at services/runtime/clock.py:")
     assert "secret" not in cause
     assert cause_of(KeyError("secret"))[1] == "KeyError"
 

@@ -45,7 +45,7 @@ from services.domain.plan.statutory_time import hours_version
 from services.domain.time.limits import Limit
 from services.domain.time.opening_hours import OpeningHours
 from services.domain.time.zone import Zone
-from services.process.text_file import read_text
+from services.runtime.text_file import read_text
 
 CASE_FIELDS: Mapping[str, Collection[str]] = {
     "applicant": ("enterprise", "small_micro", "individual", "public", "unknown"),

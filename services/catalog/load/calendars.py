@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.domain.time.calendar import Notices, WorkingCalendar
-from services.process.text_file import Unreadable, read_toml
+from services.runtime.text_file import Unreadable, read_toml
 
 FOLDER = Path(__file__).parents[1] / "calendar"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from services.catalog.load.plan_folder import Located, Problem, digest_of
 from services.domain.plan.plan import Promise
-from services.process.text_file import parsed_toml, read_text
+from services.runtime.text_file import parsed_toml, read_text
 
 LOCK = "plan.lock"
 _KEPT = re.compile(r"[0-9a-f]{64}( until \d{4}-\d\d-\d\d)?")

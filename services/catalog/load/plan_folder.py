@@ -22,7 +22,7 @@ from services.catalog.load.calendars import FOLDER as CALENDARS
 from services.domain.intake.visible_text import first_unsafe, visible
 from services.domain.plan.all_kinds import KIND_FIELDS, SPECIFICATIONS, promise_of
 from services.domain.plan.plan import Entry, HoursEntry, Plan, PlanHead, Promise, ServiceItem, Source, Unit
-from services.process.text_file import Unreadable, parsed_toml, read_text
+from services.runtime.text_file import Unreadable, parsed_toml, read_text
 
 TAKES_LISTS = {
     "select",

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from services.messaging.records.fields import KeyValue, Unreadable, fields_of, text, whole
-from services.process.worker_failures import WorkerFailure
+from services.runtime.worker_failures import WorkerFailure
 
 
 def failure_record(worker: str, failure: WorkerFailure | None) -> KeyValue:

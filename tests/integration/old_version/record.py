@@ -14,8 +14,8 @@ from kafka import KafkaConsumer, TopicPartition
 
 from services.local.kafka import Broker
 from services.messaging.tally_reader import read_tallies
-from services.process.clock import Clock
-from services.process.settings import Settings
+from services.runtime.clock import Clock
+from services.runtime.settings import Settings
 from tests.integration.crash_story import day_end
 from tests.integration.old_version.recorded import PLAN, WORKER, Committed, Recorded, write_topics
 from tests.integration.old_version.stream import BEFORE, PARTITIONS, days

@@ -18,8 +18,8 @@ from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from services.process.atomic_file import replace_file
-from services.process.logs import complain
+from services.runtime.atomic_file import replace_file
+from services.runtime.logs import complain
 
 REPEATED = 3
 """So many deaths of one cause in a row are no accident."""

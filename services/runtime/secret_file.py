@@ -1,6 +1,6 @@
 """Secrets: made at the first start, kept in files that only their owner can read. No repository holds them.
 
-`python -m services.process.secret_file [--group] FILE…` makes those that are not there. `--group`: the file's group
+`python -m services.runtime.secret_file [--group] FILE…` makes those that are not there. `--group`: the file's group
 reads them, too; that is for containers, whose processes are different users.
 """
 
@@ -11,7 +11,7 @@ import secrets
 import sys
 from pathlib import Path
 
-from services.process.logs import complain
+from services.runtime.logs import complain
 
 OWNER = 0o400
 OWNER_AND_GROUP = 0o440
@@ -53,7 +53,7 @@ def _make(path: Path, mode: int) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m services.process.secret_file", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m services.runtime.secret_file", description=__doc__)
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--group", action="store_true", help="the file's group reads it, too")
     given = parser.parse_args(arguments)

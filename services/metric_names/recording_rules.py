@@ -1,7 +1,7 @@
-"""What the recording rules give, by name, in one place: services/rules writes them, alerts and dashboards read them."""
+"""Names of what the recording rules give: services/alert_rules writes them, alerts and dashboards read them."""
 
 from services.domain.results.published import WORST_FIRST
-from services.names import metrics
+from services.metric_names import metrics
 
 UNIT_STATE = f"unit:{metrics.STATE.name}:official"
 """The state of each promise in its official window, by unit; ALL is the district."""

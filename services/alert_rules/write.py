@@ -7,13 +7,16 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from services.alert_rules.alerts import rule_groups
+from services.alert_rules.durations import text
+from services.alert_rules.pipeline_alerts import EXPORTER_JOB
+from services.alert_rules.routes import routing
 from services.domain.plan.plan import Plan
-from services.rules.alerts import rule_groups
-from services.rules.durations import text
-from services.rules.pipeline_alerts import EXPORTER_JOB
-from services.rules.routes import routing
 
-_HEADER = "# Generated from the plan by `python -m services.rules`. Do not edit: change the plan or services/rules.\n"
+_HEADER = (
+    "# Generated from the plan by `python -m services.alert_rules`. "
+    "Do not edit: change the plan or services/alert_rules.\n"
+)
 
 RUNBOOKS = "deploy/runbooks/"
 TOKEN_FILE = "/secrets/webhook-token"

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Self
 
 from services.domain.time.zone import Instant
-from services.process.atomic_file import replace_file
-from services.process.settings import Settings, SettingsError, variable
-from services.process.text_file import read_text
+from services.runtime.atomic_file import replace_file
+from services.runtime.settings import Settings, SettingsError, variable
+from services.runtime.text_file import read_text
 
 KEEP_SECONDS = 5.0
 """The process that leads a simulated clock calls `keep` at least so often (real seconds)."""

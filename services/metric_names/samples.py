@@ -13,8 +13,8 @@ from services.domain.plan.plan import Plan, Promise, Source, Title
 from services.domain.results.published import ValueRow
 from services.domain.time.zone import Instant, Zone
 from services.messaging.records.values import Signal
-from services.names import metrics
-from services.names.metrics import Metric
+from services.metric_names import metrics
+from services.metric_names.metrics import Metric
 
 WHOLE_DISTRICT = "ALL"
 ALL_ITEMS = "-"

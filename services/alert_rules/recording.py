@@ -1,11 +1,13 @@
-"""The recording rules; their names are in `services/names/recording_rules.py`."""
+"""The recording rules; their names are in `services/metric_names/recording_rules.py`."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
+from services.alert_rules.alert import Rule
+from services.alert_rules.expressions import REFUSED, by_source
 from services.domain.plan.plan import Promise, Window
-from services.names import metrics
-from services.names.recording_rules import (
+from services.metric_names import metrics
+from services.metric_names.recording_rules import (
     BACKDATED_SHARE,
     CARDS,
     CLOCK,
@@ -19,8 +21,6 @@ from services.names.recording_rules import (
     WORKING,
     rank,
 )
-from services.rules.alert import Rule
-from services.rules.expressions import REFUSED, by_source
 
 _BY_WINDOW = (
     (UNIT_STATE, metrics.STATE, "kpi, unit, state"),

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
+from services.alert_rules.alert import Alert, Waits, plan_time, to_operations
+from services.alert_rules.durations import DAY, HOUR, MINUTE
+from services.alert_rules.expressions import begins_in_working_hours, by_source, in_district
 from services.domain.plan.plan import Title
 from services.domain.results.published import State
-from services.names import metrics
-from services.names.recording_rules import BACKDATED_SHARE
-from services.rules.alert import Alert, Waits, plan_time, to_operations
-from services.rules.durations import DAY, HOUR, MINUTE
-from services.rules.expressions import begins_in_working_hours, by_source, in_district
+from services.metric_names import metrics
+from services.metric_names.recording_rules import BACKDATED_SHARE
 
 MAXIMUM_BACKDATED_SHARE = 0.05
 MINIMUM_BACKDATED_CASES = 5

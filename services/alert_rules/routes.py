@@ -7,8 +7,8 @@ Working hours are the notifier's business: the Alertmanager knows the real time 
 from collections.abc import Sequence
 from typing import Any
 
+from services.alert_rules.durations import DAY, MINUTE, of_plan, text
 from services.domain.plan.plan import Plan
-from services.rules.durations import DAY, MINUTE, of_plan, text
 
 SEVERITIES = ("page", "act", "review", "inform")
 

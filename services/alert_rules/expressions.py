@@ -1,8 +1,8 @@
 """Parts of PromQL that several rules use."""
 
 from services.domain.results.published import State
-from services.names import metrics
-from services.names.recording_rules import UNIT_STATE, WORKING
+from services.metric_names import metrics
+from services.metric_names.recording_rules import UNIT_STATE, WORKING
 
 REFUSED = f"max(increase({metrics.DEAD_LETTER_RECORDS.name}[15m]))"
 """Events refused in the last 15 real minutes."""

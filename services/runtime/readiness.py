@@ -7,7 +7,7 @@ Workers open no port. Each writes, at least every REPORT_SECONDS and from the sa
 A worker is ready while its process lives, partitions are assigned to it, no rebalance is under way and the file is
 recent. A worker that may not read a topic or a group never becomes ready. An open port would not show that.
 
-`python -m services.process.readiness [URL]` asks from outside, as the health checks of docker-compose.yml do: the
+`python -m services.runtime.readiness [URL]` asks from outside, as the health checks of docker-compose.yml do: the
 worker that the settings name, or a part that answers over HTTP. Exit code 0 if it is ready, else 3 and why not.
 """
 
@@ -23,10 +23,10 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from services.process.atomic_file import replace_file
-from services.process.logs import complain
-from services.process.settings import Settings, SettingsError
-from services.process.worker_failures import repeated
+from services.runtime.atomic_file import replace_file
+from services.runtime.logs import complain
+from services.runtime.settings import Settings, SettingsError
+from services.runtime.worker_failures import repeated
 
 log = logging.getLogger(__name__)
 

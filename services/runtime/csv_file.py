@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from services.domain.intake.visible_text import cell
-from services.process.atomic_file import atomic_file
+from services.runtime.atomic_file import atomic_file
 
 if TYPE_CHECKING:
     from _csv import Writer

@@ -6,13 +6,13 @@ multiplied by the speed of that clock.
 
 from collections.abc import Iterator
 
+from services.alert_rules.alert import OPERATIONS, Alert, plan_time, real_time, to_operations
+from services.alert_rules.durations import DAY, HOUR, MINUTE
+from services.alert_rules.expressions import REFUSED, begins_in_working_hours
 from services.domain.plan.plan import Title
-from services.names import metrics
-from services.names.recording_rules import CLOCK, DEAD_LETTER_RATIO, SWEEP_AGE
-from services.process.worker_failures import REPEATED
-from services.rules.alert import OPERATIONS, Alert, plan_time, real_time, to_operations
-from services.rules.durations import DAY, HOUR, MINUTE
-from services.rules.expressions import REFUSED, begins_in_working_hours
+from services.metric_names import metrics
+from services.metric_names.recording_rules import CLOCK, DEAD_LETTER_RATIO, SWEEP_AGE
+from services.runtime.worker_failures import REPEATED
 
 EXPORTER_JOB = "kpiwatch-exporter"
 

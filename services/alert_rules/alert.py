@@ -2,8 +2,8 @@
 
 from typing import Any, NamedTuple
 
+from services.alert_rules.durations import of_plan, text
 from services.domain.plan.plan import Title
-from services.rules.durations import of_plan, text
 
 Rule = dict[str, Any]
 """A rule as Prometheus' file has it."""

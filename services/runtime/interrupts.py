@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
-from services.process import atomic_file
+from services.runtime import atomic_file
 
 ENDS_WITHIN_SECONDS = 0.8
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -5,12 +5,12 @@ time(). An alert about the plan waits by the plan's clock: its times are divided
 about the machinery waits in real time.
 """
 
+from services.alert_rules.alert import Rule
+from services.alert_rules.figure_alerts import figure_alerts
+from services.alert_rules.pipeline_alerts import pipeline_alerts
+from services.alert_rules.promise_alerts import promise_alerts
+from services.alert_rules.recording import recording_rules
 from services.domain.plan.plan import Plan, Promise
-from services.rules.alert import Rule
-from services.rules.figure_alerts import figure_alerts
-from services.rules.pipeline_alerts import pipeline_alerts
-from services.rules.promise_alerts import promise_alerts
-from services.rules.recording import recording_rules
 
 
 def rule_groups(plan: Plan, speed: float, runbooks: str) -> Rule:

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from services.alert_rules.alert import OPERATIONS, Alert, Waits, plan_time
+from services.alert_rules.durations import HOUR, MINUTE
 from services.catalog.words.wording import COLOUR_OF_A_MISS, SEVERITY_OF_A_MISS, objective_text, unit_of_measure
 from services.domain.plan.plan import Promise, Strength, Title
 from services.domain.results.published import State
-from services.names.recording_rules import UNIT_STATE, UNIT_VALUE
-from services.rules.alert import OPERATIONS, Alert, Waits, plan_time
-from services.rules.durations import HOUR, MINUTE
+from services.metric_names.recording_rules import UNIT_STATE, UNIT_VALUE
 
 
 class _Bad(NamedTuple):

@@ -1,19 +1,20 @@
-"""`python -m services.rules [FOLDER]`: writes the generated files under FOLDER, by default deploy/, at the speed of the
-plan's clock: 1 unless the settings name a simulated one."""
+"""`python -m services.alert_rules [FOLDER]`: writes the generated files under FOLDER, by default deploy/.
+
+They are for the speed of the plan's clock: 1 unless the settings name a simulated one."""
 
 import argparse
 import sys
 from pathlib import Path
 
+from services.alert_rules.write import write_rules
 from services.catalog.load.plan_folder import load_plan
-from services.process.clock import Clock
-from services.process.logs import complain
-from services.process.settings import Settings, SettingsError
-from services.rules.write import write_rules
+from services.runtime.clock import Clock
+from services.runtime.logs import complain
+from services.runtime.settings import Settings, SettingsError
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m services.rules", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m services.alert_rules", description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=Path("deploy"))
     parser.add_argument("--plan", type=Path, help="folder of the plan (default: the one of the settings)")
     parser.add_argument(
