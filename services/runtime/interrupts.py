@@ -42,7 +42,7 @@ class Interrupts:
 @contextlib.contextmanager
 def ending_on_signals() -> Iterator[Interrupts]:
     """Within the block such a signal raises KeyboardInterrupt, and after the block the process ends. Signals that the
-    shell told the process to ignore (`nohup`, `&`) stay ignored."""
+    shell set to be ignored (`nohup`, `&`) stay ignored."""
     interrupts = Interrupts()
     if threading.current_thread() is not threading.main_thread():
         yield interrupts

@@ -40,7 +40,7 @@ class DeadLetterLimit:
             commonest = ", ".join(f"{name} {count}" for name, count in self.reasons.most_common(3))
             raise TooManyDeadLetters(
                 f"{self._bad} of the last {seen} events were refused ({commonest}): the limit is {self._ratio:.0%}. "
-                "See `kpiwatch dead-letters list`; mend the source or the plan, or raise KPIWATCH_DEAD_LETTER_RATIO"
+                "See `kpiwatch dead-letters list`; correct the source or the plan, or raise KPIWATCH_DEAD_LETTER_RATIO"
             )
 
     def _note(self, bad: bool) -> None:

@@ -556,9 +556,7 @@ def test_a_fact_that_has_not_happened_yet_waits_for_its_time() -> None:
 
 @pytest.mark.parametrize("duplicates", [1, 2])
 def test_a_duty_reported_twice_counts_once(duplicates: int) -> None:
-    judge = judge_of(
-        promise(kind="duty", select={}, duty="report", period="month", owed_by=("works", "seals"), limit=None)
-    )
+    judge = judge_of(promise(kind="duty", select={}, duty="report", period="month", owed_by=("works", "seals")))
     fed = partition(judge)
     for number in range(duplicates):
         fed.take(f"/units/water\x1fR-{number}".encode(), fulfilled("2021-10-20", "2021-10"), at("2021-10-20"))

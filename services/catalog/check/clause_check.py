@@ -31,7 +31,7 @@ class PlanText:
         return clause in self._text or (not re.search(r"\s", clause) and clause in self._unbroken)
 
     def departure(self, clause: str) -> str:
-        """Where a clause departs from the text, for the person who mends it."""
+        """Where a clause departs from the text, for the person who corrects it."""
         match = SequenceMatcher(None, clause, self._unbroken, autojunk=False).find_longest_match()
         if match.size < 2:
             return "no part of it is there"
@@ -152,7 +152,7 @@ def _of_number(number: Printed, thresholds: list[Threshold]) -> Iterator[tuple[s
         if not number.named:
             yield (
                 key,
-                f"the clause prints {number.words}, the entry {said}: mend it, or quote this promise's words only",
+                f"the clause prints {number.words}, the entry {said}: correct it, or quote this promise's words only",
             )
     elif number.relation:
         for name, amount, counted, relation in thresholds:

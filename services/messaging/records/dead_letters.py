@@ -240,7 +240,7 @@ def _source_of(value: bytes, headers: Headers) -> str | None:
 
 
 def as_event(value: bytes, headers: Headers) -> bytes:
-    """The event as one JSON object, so that it can be mended: of an event in binary mode the attributes are in its
+    """The event as one JSON object, so that it can be corrected: of an event in binary mode the attributes are in its
     headers. As it came where it is no JSON."""
     attributes = {
         name.lower().removeprefix("ce_"): (held or b"").decode(errors="replace")

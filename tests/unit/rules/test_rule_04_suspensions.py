@@ -197,7 +197,7 @@ def test_a_suspension_never_shortens_the_time_and_gives_at_most_its_length(limit
 @given(st.integers(1, 400), st.integers(0, 5000), st.integers(0, 5000), st.integers(0, 3000))
 def test_on_time_by_due_is_on_time_by_net_minutes(limit: int, begin: int, length: int, finish: int) -> None:
     """The verdict and the published net time never contradict each other."""
-    judge = judge_of(promise(limit="committed_limit", measure="working_minutes", clock_stops=("hearing",)))
+    judge = judge_of(promise(limit="committed_limit", clock_stops=("hearing",)))
     start, minute = at("2021-09-16T09:00"), 60_000_000
     facts = [
         accepted("2021-09-16T09:00", committed_limit={"amount": limit, "unit": "working_minutes"}),

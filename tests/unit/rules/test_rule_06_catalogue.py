@@ -272,7 +272,7 @@ def test_an_entry_that_becomes_another_code_of_a_list_counts_there_since_then() 
 
 
 def test_the_codes_of_a_list_are_no_rows_of_their_own() -> None:
-    judge = judge_of(promise(statistic="share", where={"online": True}, objective=">= 100 %", by_item=True, **LIST))
+    judge = judge_of(promise(statistic="share", where={"online": True}, objective=">= 100 %", **LIST))
     entries = [[upserted("2021-09-16", code="seal", online=True)]]
     assert {item for _, _, item, _, _ in rows(judge, entries, "2021-10-01")} == {"-"}
 

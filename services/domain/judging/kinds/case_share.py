@@ -2,9 +2,9 @@
 
 Where the completion matures a case and the clock stops at something else (the steps that had to be taken), the case is
 open until the day of its completion is over (`ends`), and in the numerator if all of them came by then: two systems
-that report on one case need not do so at the same time. Where its stop matures a case, it is judged by what was true
-then; one that is completed without it, as one of which steps are missing. What is waited for until a limit has a yellow
-card before it, as under a limit of its own.
+that report on one case need not do so together. Where its stop matures a case, it is judged by what was true then; one
+that is completed without it, as one of which steps are missing. What is waited for until a limit has a yellow card
+before it, as under a limit of its own.
 """
 
 from typing import NamedTuple

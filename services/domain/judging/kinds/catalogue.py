@@ -41,7 +41,7 @@ class _StatisticJudge:
     a share, if all with that code do. Of a dated sum it is the day since when an entry has counted.
 
     By a date, that is for good: only what has counted since then without a break, and was known by then (or is
-    confirmed), is in the numerator. What is reached later does not mend a miss; what is lost later is one."""
+    confirmed), is in the numerator. What is reached later does not undo a miss; what is lost later is one."""
 
     def __init__(self, promise: CataloguePromise, law: Law) -> None:
         self.promise = promise
