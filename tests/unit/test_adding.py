@@ -76,7 +76,7 @@ def test_no_file_of_kinds_is_without_its_fields() -> None:
 
 @pytest.mark.parametrize("kind", SPECIFICATIONS)
 def test_nothing_but_its_files_and_the_simulator_names_a_kind(kind: str) -> None:
-    name = re.compile(rf'\\b{class_name(kind)}(Promise|Judge)\\b|kinds\\.{kind}\\b|kind == "{kind}"')
+    name = re.compile(rf'\b{class_name(kind)}(Promise|Judge)\b|kinds\.{kind}\b|kind == "{kind}"')
     of_kinds = {ROOT / room for room in OF_A_KIND}
     for package in ("services", "streams", "dashboards"):
         for path in (ROOT / package).rglob("*.py"):

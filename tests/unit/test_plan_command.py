@@ -159,6 +159,16 @@ def test_diff_names_what_changes_and_whether_verdicts_do(copy: Path) -> None:
     ]
 
 
+def test_diff_of_a_promise_that_changes_its_kind(copy: Path) -> None:
+    edit(copy, 'kind = "case_limit"', 'kind = "case_mean"\nmeasure = "working_days"\nobjective = "<= 4 working_days"')
+    edit(copy, 'limit = "4 working_days"', "")
+    code, said = run("diff", PLANS / "good" / "smallest", copy)
+    lines = said.splitlines()
+    assert code == 0, said
+    assert any('promise P1 2021-08-20.kind: "case_limit" → "case_mean"' in line for line in lines), said
+    assert any(".measure:" in line and "working_days" in line for line in lines), said
+
+
 @pytest.mark.parametrize(
     ("kpi", "words"),
     [

@@ -55,9 +55,9 @@ def _changed(what: str, before: Mapping[str, Entry], after: Mapping[str, Entry])
 
 def _fields(what: str, name: str, before: Entry, after: Entry) -> Iterator[Change]:
     old, new = _shown(before), _shown(after)
-    for field in old:
-        if old[field] != new[field]:
-            yield Change(what, name, field, old[field], new[field])
+    for field in old | new:  # a promise of another kind has other fields
+        if old.get(field) != new.get(field):
+            yield Change(what, name, field, old.get(field), new.get(field))
 
 
 def _shown(entry: Entry) -> dict[str, Any]:

@@ -292,7 +292,7 @@ def _of_its_kind(raw: Mapping[str, Any], path: Path, place: Place, reading: Read
     """The entry of a promise without the fields of other kinds, which are a problem each."""
     kind = SPECIFICATIONS.get(str(raw.get("kind")))
     surplus = raw.keys() & KIND_FIELDS - kind.model_fields.keys() if kind is not None else set()
-    for name in surplus:
+    for name in sorted(surplus):
         sentence = f"means nothing for kind {raw['kind']}: leave it out"
         reading.problems.append(Problem(path, (*place, name), sentence))
     return {name: value for name, value in raw.items() if name not in surplus}
@@ -303,26 +303,47 @@ def _validated(path: Path, place: Place, read: Callable[[Any], E], raw: object, 
         return read(raw)
     except ValidationError as error:
         faults = error.errors(include_url=False)
-        for fault in faults:
-            keys, sentences = _explained(fault, raw)
-            reading.problems += (Problem(path, (*place, *keys), sentence) for sentence in sentences)
-        if read is promise_of and isinstance(raw, dict) and all(map(_is_of_kind, faults)):
-            # what is missing of its kind hides nothing that is wrong with the rest
-            common = {name: value for name, value in raw.items() if name in Promise.model_fields}
-            _validated(path, place, Promise.model_validate, common, reading)
+        if read is promise_of and isinstance(raw, dict):
+            _explain_promise(faults, raw, path, place, reading)
+        else:
+            reading.problems += _problems(faults, raw, path, place)
         return None
+
+
+def _problems(faults: Iterable[ErrorDetails], raw: object, path: Path, place: Place) -> Iterator[Problem]:
+    for fault in faults:
+        keys, sentences = _explained(fault, raw)
+        for sentence in sentences:
+            yield Problem(path, (*place, *keys), sentence)
+
+
+def _explain_promise(
+    faults: Sequence[ErrorDetails], raw: Mapping[str, Any], path: Path, place: Place, reading: Reading
+) -> None:
+    """What is wrong with the entry of a promise. pydantic looks at its kind first."""
+    for fault in faults:
+        within = fault["loc"] if fault["type"].startswith("union_tag") else fault["loc"][1:]  # the first is the kind
+        of_kind = _explained_by_kind(fault, raw)
+        if of_kind is None:
+            reading.problems += _problems([{**fault, "loc": within}], raw, path, place)
+        else:
+            keys, sentence = of_kind
+            reading.problems.append(Problem(path, (*place, *keys), sentence))
+    if all(_explained_by_kind(fault, raw) for fault in faults):
+        # what is wrong with its kind hides nothing that is wrong with the rest
+        common = {name: value for name, value in raw.items() if name in Promise.model_fields} | {"kind": "any"}
+        _validated(path, place, Promise.model_validate, common, reading)
 
 
 def _is_of_kind(fault: ErrorDetails) -> bool:
     """Whether an entry lacks a field that its kind must have."""
-    return fault["type"] in ("missing", "too_short") and fault["loc"][-1] in KIND_FIELDS
+    _, *field = fault["loc"]  # pydantic names the kind first
+    return fault["type"] in ("missing", "too_short", "string_too_short") and len(field) == 1 and field[0] in KIND_FIELDS
 
 
 def _explained(fault: ErrorDetails, raw: object) -> tuple[Place, list[str]]:
     """Where in an entry pydantic found a fault, and what it is in words for the person who edits the file."""
     kind, loc = fault["type"], fault["loc"]
-    if isinstance(raw, dict) and (found := _explained_by_kind(fault, raw)):
-        return found
     keys = _keys_within(raw, loc)
     match kind:
         case "missing":
@@ -335,17 +356,15 @@ def _explained(fault: ErrorDetails, raw: object) -> tuple[Place, list[str]]:
     return keys, [f"{fault.get('input')!r}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"]
 
 
-def _explained_by_kind(fault: ErrorDetails, raw: Mapping[str, Any]) -> tuple[Place, list[str]] | None:
-    """The same of what an entry says, or lacks, of its kind; None of any other fault."""
+def _explained_by_kind(fault: ErrorDetails, raw: Mapping[str, Any]) -> tuple[Place, str] | None:
+    """What is wrong with the kind of a promise, or missing of it; None of any other fault."""
     match fault["type"]:
         case "union_tag_not_found":
-            return ("kind",), ["is missing"]
+            return ("kind",), "is missing"
         case "union_tag_invalid":
-            return ("kind",), [f"{raw['kind']!r}: input should be {_any_of(SPECIFICATIONS)}"]
+            return ("kind",), f"{raw['kind']!r}: input should be {_any_of(SPECIFICATIONS)}"
     if _is_of_kind(fault):
-        return (), [f"kind {raw.get('kind')} needs `{fault['loc'][-1]}`"]
-    if fault["loc"][:1] == (raw.get("kind"),):  # of a promise pydantic names the kind first
-        return _explained({**fault, "loc": fault["loc"][1:]}, raw)
+        return (), f"kind {raw.get('kind')} needs `{fault['loc'][-1]}`"
     return None
 
 

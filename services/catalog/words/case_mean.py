@@ -13,17 +13,6 @@ _OF_DURATIONS = Title(
 )
 _OF_AMOUNTS = Title(zh="数量合计 ÷ 件数", en="sum of the amounts ÷ number of cases")
 _OF_SUMS = Title(zh="全部办件的分子数量合计 ÷ 分母数量合计", en="sum of one quantity over all cases ÷ sum of the other")
-_OF_COUNTS = Title(zh="计时终点在窗口内的件数", en="number of cases whose clock stopped within the window")
-_OF_NODES = Title(
-    zh="通过某环节的用时合计 ÷ 通过次数，逐环节公布",
-    en="sum of the time spent in a node ÷ number of passages, for each node",
-)
-_OF_SUMS = Title(zh="全部办件的分子数量合计 ÷ 分母数量合计", en="sum of one quantity over all cases ÷ sum of the other")
-_OF_COUNTS = Title(zh="计时终点在窗口内的件数", en="number of cases whose clock stopped within the window")
-_OF_NODES = Title(
-    zh="通过某环节的用时合计 ÷ 通过次数，逐环节公布",
-    en="sum of the time spent in a node ÷ number of passages, for each node",
-)
 
 
 def population(promise: CaseMeanPromise, plan: Plan) -> Title:

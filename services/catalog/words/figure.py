@@ -11,9 +11,6 @@ _OF_SHARES = Title(zh="各期分子合计 ÷ 各期分母合计", en="sum of the
 _OF_STOCKS = Title(
     zh="各单位最近一期：分子合计 ÷ 分母合计", en="each unit's last period: sum of numerators ÷ sum of denominators"
 )
-_OF_STOCKS = Title(
-    zh="各单位最近一期：分子合计 ÷ 分母合计", en="each unit's last period: sum of numerators ÷ sum of denominators"
-)
 
 
 def population(promise: FigurePromise, plan: Plan) -> Title:

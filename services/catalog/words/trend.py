@@ -9,10 +9,6 @@ from services.domain.plan.plan import Plan, Title
 __all__ = ["formula", "objective", "population", "statement"]
 
 _OF_COUNTS = Title(zh="计时终点在窗口内的件数", en="number of cases whose clock stopped within the window")
-_OF_NODES = Title(
-    zh="通过某环节的用时合计 ÷ 通过次数，逐环节公布",
-    en="sum of the time spent in a node ÷ number of passages, for each node",
-)
 
 
 def population(promise: TrendPromise, plan: Plan) -> Title:

@@ -1,4 +1,4 @@
-"""The kinds of promise, found by their files: `kinds/case_limit.py` defines `CaseLimitJudge`."""
+"""The kinds of promise, found by their files: the class of `kinds/a_b.py` is `ABJudge`."""
 
 from functools import cache
 from importlib import import_module

@@ -1,6 +1,6 @@
 """The kinds of promise: every module of `kinds/` is one, and its class is named after it.
 
-A kind is found by its file, so that no list has to be kept: `kinds/case_limit.py` defines `CaseLimitPromise`. The other
+A kind is found by its file, so that no list has to be kept: the class of `kinds/a_b.py` is `ABPromise`. The other
 files of a kind have the same name: in `services/domain/judging/kinds/`, `services/catalog/words/` and
 `services/catalog/samples/`.
 """

@@ -148,6 +148,7 @@ class Objective(Entry):
 
 _RANGE = re.compile(r"(\d+)\.\.(\d+) (\w+)")
 
+Filled = Annotated[str, Field(min_length=1)]
 WrittenObjective = Annotated[str, Field(pattern=r"^((<=|>=|=) [0-9.]+ \S+|[0-9]+\.\.[0-9]+ \w+)$")]
 """The form of an objective in a file."""
 WrittenLimit = Annotated[str, Field(pattern=r"^[0-9]{1,12}[ _]+[a-z]+([ _][a-z]+)?$")]
@@ -177,7 +178,7 @@ Wanted = dict[str, Scalar | tuple[Scalar, ...]]
 Event = Literal["completion", "stop"]
 """What can happen to a case and mature it: its completion, or the stop of the promise's own clock."""
 BY_EVENT: tuple[Event, ...] = ("completion", "stop")
-Maturity = Event | Literal["limit"] | PlainLimit | date
+Maturity = Literal["completion", "stop", "limit"] | PlainLimit | date
 """What matures a case (rule 7): an event, the promise's limit, a limit after its start, or a date."""
 Direction = Literal["rising", "falling"]
 
@@ -744,7 +745,7 @@ class EntryPromise(Promise):
 
     about = "entry"
 
-    collection: str
+    collection: Filled
     """Whose entries."""
     select: Wanted = {}
     """Which entries: all must hold, each a declared attribute. An entry that lacks it is not selected."""

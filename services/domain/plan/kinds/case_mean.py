@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from services.domain.plan.plan import MEASURES, MeasuredPromise
+from services.domain.plan.plan import MEASURES, Filled, MeasuredPromise
 
 
 class CaseMeanPromise(MeasuredPromise):
@@ -11,7 +11,7 @@ class CaseMeanPromise(MeasuredPromise):
     more_measures = ("ratio:A/B", "rating")
 
     kind: Literal["case_mean"]
-    measure: str
+    measure: Filled
     """`working_days`, `elapsed_days` (elapsed time in days), `minutes`, `working_minutes`, `quantity:NAME`,
     `milestone:NAME` (how many), `ratio:A/B` (the sum of quantity A over all cases ÷ that of B), or `rating` (the
     applicant's own last score)."""

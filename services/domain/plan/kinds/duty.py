@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from services.domain.plan.plan import Fault, Promise
+from services.domain.plan.plan import Fault, Filled, Promise
 
 
 class DutyPromise(Promise):
@@ -16,7 +16,7 @@ class DutyPromise(Promise):
     binds_each = True
 
     kind: Literal["duty"]
-    duty: str
+    duty: Filled
     """Its code in `case.events`."""
     period: Literal["month", "once"]
     """Each month, or once, by the date `by`."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Literal
 
-from services.domain.plan.plan import Direction, Fault, Promise
+from services.domain.plan.plan import Direction, Fault, Filled, Promise
 
 
 class FigurePromise(Promise):
@@ -13,9 +13,9 @@ class FigurePromise(Promise):
     about = "figure"
 
     kind: Literal["figure"]
-    numerator: str
+    numerator: Filled
     """The quantity whose `numerator` is summed, and"""
-    denominator: str
+    denominator: Filled
     """the quantity whose `denominator` is: another one where one source counts what another holds."""
     period: Literal["month", "once"]
     """Each month, or once, by the date `by`."""

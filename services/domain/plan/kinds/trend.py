@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Literal
 
-from services.domain.plan.plan import Direction, Fault, MeasuredPromise, SharePromise
+from services.domain.plan.plan import Direction, Fault, Filled, MeasuredPromise, SharePromise
 
 
 class TrendPromise(MeasuredPromise, SharePromise):
@@ -13,7 +13,7 @@ class TrendPromise(MeasuredPromise, SharePromise):
     more_measures = ("ratio:A/B", "rating", "share", "count")
 
     kind: Literal["trend"]
-    measure: str
+    measure: Filled
     """`working_days`, `elapsed_days` (elapsed time in days), `minutes`, `working_minutes`, `quantity:NAME`,
     `milestone:NAME` (how many), `ratio:A/B` (the sum of quantity A over all cases ÷ that of B), `rating` (the
     applicant's own last score), `share`, or `count` (how many cases)."""
