@@ -48,7 +48,9 @@ class Running(System):
         self.broker = broker
         names = ("exporter_port", "notifier_port", "alertmanager_port")
         ports = dict(zip(names, free_ports(3), strict=True))
-        self.settings = self.settings.model_copy(update={**ports, "outbox": folder / "outbox.jsonl"})
+        # the feed has another history under the same ids: its events conflict, and no worker may end because of them
+        own = {"outbox": folder / "outbox.jsonl", "dead_letter_ratio": 1.0}
+        self.settings = self.settings.model_copy(update={**ports, **own})
 
     def end(self, name: str) -> float:
         """How long a process lives after SIGTERM."""
