@@ -10,8 +10,6 @@ DISTRICT = '="ALL"'
 CHOSEN_UNIT = '="$unit"'
 ANY_UNIT = '!="ALL"'
 
-INFORMED = ("measure", "unit_of_measure", "objective_text")
-
 
 def promise_link(page: Page, **variables: str) -> tuple[tuple[str, str], ...]:
     """From a row about a promise to its page, in the window of that row."""

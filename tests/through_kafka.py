@@ -9,10 +9,23 @@ from typing import NamedTuple
 
 from services.domain.time.zone import Instant
 from services.local.kafka import Broker
+from services.messaging.reader import TopicReader
 from services.runtime.settings import Settings
 from tests.integration.system import ROOT, System
 
 PARTITIONS = 4
+
+
+def latest_values(bootstrap: str, topic: str) -> dict[bytes, bytes]:
+    """Key → the last value of a topic, without what is removed."""
+    found: dict[bytes, bytes] = {}
+    with TopicReader(bootstrap, [topic]) as reader:
+        while not (reader.caught_up and not reader.lag[topic]):
+            for record in reader.poll(0.1):
+                found.pop(record.key or b"", None)
+                if record.value is not None:
+                    found[record.key or b""] = record.value
+    return found
 
 
 class Published(NamedTuple):

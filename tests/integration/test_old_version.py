@@ -12,7 +12,6 @@ from kafka.structs import OffsetAndMetadata
 from services.domain.results.published import Card, ValueRow, Verdict
 from services.domain.results.value_rows import Valuer
 from services.local.kafka import Broker
-from services.messaging.reader import TopicReader
 from services.messaging.records import cards as card_records
 from services.messaging.records import verdicts as verdict_records
 from services.messaging.records.values import decode_row, is_signal
@@ -32,6 +31,7 @@ from tests.integration.old_version import recorded
 from tests.integration.old_version.recorded import PLAN, WORKER, Committed, Recorded
 from tests.integration.old_version.stream import AFTER, BEFORE, PARTITIONS, days
 from tests.integration.system import System
+from tests.through_kafka import latest_values
 
 LAST = BEFORE + AFTER - 1
 NOW = day_end(LAST)
@@ -98,15 +98,7 @@ def _commit(bootstrap: str, committed: list[Committed]) -> None:
 
 
 def _latest(system: System, topic: str) -> dict[bytes, bytes]:
-    """The last value of each key that is not removed."""
-    held: dict[bytes, bytes] = {}
-    with TopicReader(system.settings.bootstrap, [topic]) as reader:
-        while not (reader.caught_up and not reader.lag[topic]):
-            for record in reader.poll(0.1):
-                held.pop(record.key or b"", None)
-                if record.value is not None:
-                    held[record.key or b""] = record.value
-    return held
+    return latest_values(system.settings.bootstrap, topic)
 
 
 def _cards(system: System) -> dict[tuple[str, str, int, str, str], Card]:

@@ -16,13 +16,13 @@ from services.domain.results.published import Card, State, ValueRow
 from services.domain.results.value_rows import Valuer
 from services.local.kafka import Broker
 from services.messaging import topics
-from services.messaging.reader import TopicReader
 from services.messaging.tally_reader import read_tallies
 from services.replay import replay as replaying
 from services.replay.replay import Replayed
 from services.runtime.settings import Settings
 from tests.integration.crash_story import BEGIN, Truth, day_end, days, write_plan
 from tests.integration.system import ROOT, System
+from tests.through_kafka import latest_values
 from tests.unit.poison import POISON, PoisonedJudge
 
 PARTITIONS = 2
@@ -77,14 +77,7 @@ class Story:
         return Valuer(self.judge).rows(standing.tallies, NOW, standing.last_events)
 
     def latest(self, topic: str) -> dict[bytes, bytes]:
-        held: dict[bytes, bytes] = {}
-        with TopicReader(self.broker.bootstrap, [topic]) as reader:
-            while not (reader.caught_up and not reader.lag[topic]):
-                for record in reader.poll(0.1):
-                    held.pop(record.key or b"", None)
-                    if record.value is not None:
-                        held[record.key or b""] = record.value
-        return held
+        return latest_values(self.broker.bootstrap, topic)
 
     def cards(self) -> list[Card]:
         return sorted(Card(**orjson.loads(value)) for value in self.latest(topics.ALERT_CARDS).values())

@@ -26,12 +26,12 @@ from services.domain.results.published import Card, ValueRow, Verdict
 from services.domain.results.verdicts import verdicts_of, written_verdict
 from services.domain.time.zone import Instant
 from services.messaging.codec import admission
-from services.messaging.reader import TopicReader
 from services.messaging.records.values import figures_of
 from services.messaging.topics import CASE_VERDICTS
 from services.metric_names import metrics
 from services.metric_names.samples import WrittenLabels, row_labels, row_samples
 from tests.integration.system import ROOT
+from tests.through_kafka import latest_values
 
 CardId = tuple[str, str, str, str, str]
 """Promise, case, cycle, node, level."""
@@ -105,15 +105,10 @@ def series_of(row: Mapping[str, str]) -> Iterable[str]:
 # ---- verdicts ----------------------------------------------------------------------------------------
 def of_verdicts(bootstrap: str, expected: Mapping[str, Verdict]) -> list[str]:
     """The last record of each key of case.verdicts with the verdicts by the facts of each case (`final_verdicts`)."""
-    published: dict[str, Verdict] = {}
-    with TopicReader(bootstrap, [CASE_VERDICTS]) as reader:
-        while not (reader.caught_up and reader.lag[CASE_VERDICTS] == 0):
-            for record in reader.poll(0.3):
-                key = (record.key or b"").decode()
-                if record.value is None:
-                    published.pop(key, None)
-                else:
-                    published[key] = _timeless(Verdict(**orjson.loads(record.value)))
+    published = {
+        key.decode(): _timeless(Verdict(**orjson.loads(value)))
+        for key, value in latest_values(bootstrap, CASE_VERDICTS).items()
+    }
     return [
         f"verdict of {key}: published is {published.get(key)}, by the facts it is {expected.get(key)}"
         for key in sorted(published.keys() | expected.keys())

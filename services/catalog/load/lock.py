@@ -15,7 +15,6 @@ from services.domain.plan.plan import Promise
 from services.runtime.text_file import parsed_toml, read_text
 
 LOCK = "plan.lock"
-_KEPT = re.compile(r"[0-9a-f]{64}( until \d{4}-\d\d-\d\d)?")
 _HEAD = """\
 # What each version of a promise said when it came into force. Written by `kpiwatch plan check DIR --write-lock`.
 # A version in force is not edited: give it an effective_to and add a new entry with its own effective_from.

@@ -321,15 +321,15 @@ def _explain_promise(
     faults: Sequence[ErrorDetails], raw: Mapping[str, Any], path: Path, place: Place, reading: Reading
 ) -> None:
     """What is wrong with the entry of a promise. pydantic looks at its kind first."""
-    for fault in faults:
-        within = fault["loc"] if fault["type"].startswith("union_tag") else fault["loc"][1:]  # the first is the kind
-        of_kind = _explained_by_kind(fault, raw)
-        if of_kind is None:
-            reading.problems += _problems([{**fault, "loc": within}], raw, path, place)
+    of_kind = [_explained_by_kind(fault, raw) for fault in faults]
+    for fault, found in zip(faults, of_kind, strict=True):
+        if found is None:
+            # the first step of its location is the kind
+            reading.problems += _problems([{**fault, "loc": fault["loc"][1:]}], raw, path, place)
         else:
-            keys, sentence = of_kind
+            keys, sentence = found
             reading.problems.append(Problem(path, (*place, *keys), sentence))
-    if all(_explained_by_kind(fault, raw) for fault in faults):
+    if all(of_kind):
         # what is wrong with its kind hides nothing that is wrong with the rest
         common = {name: value for name, value in raw.items() if name in Promise.model_fields} | {"kind": "any"}
         _validated(path, place, Promise.model_validate, common, reading)

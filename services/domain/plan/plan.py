@@ -401,13 +401,6 @@ class Promise(Entry):
         """The units that an objective may have. Empty: any; None: any that counts things."""
         return frozenset(("share",))
 
-    def _direction_faults(self) -> Iterator[Fault]:
-        """Of what is no case and has no objective it must be said which way is good."""
-        if self.objective is None and self.good_direction is None:
-            yield ("direction",), "is missing: without an objective, say which way is good"
-        if self.objective is not None and self.good_direction is not None:
-            yield ("direction",), "means nothing beside an objective: leave it out"
-
     @model_validator(mode="after")
     def _coherent(self) -> "Promise":
         problems = list(self.incoherences())
@@ -738,6 +731,48 @@ class AttributeNeed(NamedTuple):
     def is_number(self) -> bool:
         """Whether it must be a number."""
         return "number" in self.types
+
+
+class DirectedPromise(Promise):
+    """A promise that can say which way is good instead of an objective."""
+
+    direction: Direction | None = None
+    """For what has no objective: which way is good."""
+
+    @property
+    def good_direction(self) -> Direction | None:
+        return self.direction
+
+    def _direction_faults(self) -> Iterator[Fault]:
+        """Of what is no case and has no objective it must be said which way is good."""
+        if self.objective is None and self.direction is None:
+            yield ("direction",), "is missing: without an objective, say which way is good"
+        if self.objective is not None and self.direction is not None:
+            yield ("direction",), "means nothing beside an objective: leave it out"
+
+
+class OwedPromise(Promise):
+    """A promise about what units owe, period by period."""
+
+    period: Literal["month", "once"]
+    """Each month, or once, by the date `by`."""
+    owed_by: tuple[str, ...] = ()
+    """The units that owe it, each period."""
+    by: date | None = None
+    """Target date: judged at its 24:00 in the plan's zone; it does not roll."""
+
+    @property
+    def target_date(self) -> date | None:
+        return self.by
+
+    @property
+    def owed_units(self) -> tuple[str, ...]:
+        return self.owed_by
+
+    def incoherences(self) -> Iterator[str]:
+        yield from super().incoherences()
+        if self.period == "once" and self.by is None:
+            yield "what is owed once needs `by`, the date on which it is due"
 
 
 class EntryPromise(Promise):

@@ -80,8 +80,8 @@ def row_record(row: ValueRow, times: Times, state_at_midnight: str) -> KeyValue:
 
 def signal_record(signal: SignalRow, times: Times) -> KeyValue:
     """A signal or forecast to send."""
-    key = f"signal|{signal.signal}|{signal.unit}|{signal.item}".encode()
-    return key, orjson.dumps(signal._asdict() | times._asdict())
+    key = "|".join((signal.signal, signal.unit, signal.item)).encode()
+    return _SIGNAL + key, orjson.dumps(signal._asdict() | times._asdict())
 
 
 # ---- reading ---------------------------------------------------------------------------------------------------
@@ -149,10 +149,8 @@ def decode_signal(value: bytes | None) -> Signal:
 
 def signal_of(row: SignalRow) -> Signal:
     """A signal or forecast with its numbers. Raises Unreadable."""
-    for name in ("n", "of", "mean"):
-        if cell := getattr(row, name):
-            _number(name, cell)
-    mean = float(row.mean) if row.mean else None
+    numbers = {name: _number(name, cell) for name in ("n", "of", "mean") if (cell := getattr(row, name))}
+    mean = numbers.get("mean")
     if row.signal in FORECASTS:
         if mean is None:
             raise Unreadable("it foretells nothing")

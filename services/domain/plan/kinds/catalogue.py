@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Literal
 
-from services.domain.plan.plan import AttributeNeed, Direction, EntryPromise, Fault, Wanted
+from services.domain.plan.plan import AttributeNeed, DirectedPromise, EntryPromise, Fault, Wanted
 
 PLATFORM, VERSION = "platform", "version"
 """The attributes of an entry that say where it is published, and in which version."""
@@ -20,7 +20,7 @@ _READ_BY: Mapping[str, frozenset[str]] = {
 _NEEDS: Mapping[str, tuple[str, ...]] = {"mean": ("quantity",), "sum": ("quantity",), "in_sync": ("master", "copies")}
 
 
-class CataloguePromise(EntryPromise):
+class CataloguePromise(EntryPromise, DirectedPromise):
     """Items are no cases (rule 6): what is true of the entries now."""
 
     is_a_state = True
@@ -39,16 +39,10 @@ class CataloguePromise(EntryPromise):
     """For means and sums: which attribute."""
     by: date | None = None
     """Target date: judged at its 24:00 in the plan's zone; it does not roll."""
-    direction: Direction | None = None
-    """For what has no objective: which way is good."""
 
     @property
     def target_date(self) -> date | None:
         return self.by
-
-    @property
-    def good_direction(self) -> Direction | None:
-        return self.direction
 
     @property
     def is_share(self) -> bool:

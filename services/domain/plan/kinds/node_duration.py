@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Literal
 
-from services.domain.plan.plan import ClockRules, Direction, MeasuredPromise, Reference
+from services.domain.plan.plan import ClockRules, DirectedPromise, MeasuredPromise, Reference
 
 
-class NodeDurationPromise(MeasuredPromise):
+class NodeDurationPromise(MeasuredPromise, DirectedPromise):
     """The mean time in each node; its rows are by node."""
 
     takes_objective = False
@@ -14,16 +14,10 @@ class NodeDurationPromise(MeasuredPromise):
     kind: Literal["node_duration"]
     nodes: tuple[str, ...] = ()
     """The nodes whose durations are published, in order; empty: every node seen."""
-    direction: Direction | None = None
-    """Which way is good."""
 
     @property
     def clock(self) -> ClockRules:
         return super().clock._replace(measure=self.figure_unit)
-
-    @property
-    def good_direction(self) -> Direction | None:
-        return self.direction
 
     @property
     def figure_unit(self) -> str:

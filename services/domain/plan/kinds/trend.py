@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Literal
 
-from services.domain.plan.plan import Direction, Fault, Filled, MeasuredPromise, SharePromise
+from services.domain.plan.plan import DirectedPromise, Direction, Fault, Filled, MeasuredPromise, SharePromise
 
 
-class TrendPromise(MeasuredPromise, SharePromise):
+class TrendPromise(MeasuredPromise, SharePromise, DirectedPromise):
     """The figure of whatever `measure` says, never judged."""
 
     takes_objective = False
@@ -19,10 +19,6 @@ class TrendPromise(MeasuredPromise, SharePromise):
     applicant's own last score), `share`, or `count` (how many cases)."""
     direction: Direction
     """Which way is good."""
-
-    @property
-    def good_direction(self) -> Direction | None:
-        return self.direction
 
     def faults(self) -> Iterator[Fault]:
         """Only a share has cases that count and cases that do not."""
