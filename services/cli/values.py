@@ -48,7 +48,7 @@ def values(
     except NotThere as error:
         raise Failure(f"values: {error} (asked for {judge.law.zone.text(time)})", NO_ANSWER) from None
     except Passed as passed:
-        raise Failure(f"values: {_passed(passed, time, judge.law.zone)}", WRONG_USAGE) from None
+        raise Failure(f"values: {_passed(passed.judged_to, time, judge.law.zone)}", WRONG_USAGE) from None
     rows = Valuer(judge).rows(published.tallies, time, published.last_events)
     written = write_values(out, rows)
     console = safe_console(stderr=True)
@@ -63,19 +63,14 @@ def values(
         )
 
 
-def _passed(passed: Passed, time: Instant, zone: Zone) -> str:
-    """Up to when the system is judged, and what to do."""
-    latest, reached = zone.text(passed.judged_to + 1), zone.text(passed.reached + 1)
-    if passed.judged_to <= passed.reached:
-        return (
-            f"the system is judged up to {reached} already, later than {zone.text(time)}: values are exact only at "
-            "the time of its clock. Stop the clock and ask for the time that it shows, or use `kpiwatch replay` for "
-            "times that have passed"
-        )
+def _passed(judged_to: Instant, time: Instant, zone: Zone) -> str:
+    """Up to when the system is judged, and what to do. Nothing in the log tells a clock that runs from one set back."""
+    latest = zone.text(judged_to + 1)
     return (
-        f"some of what the system holds is judged as of {latest} already, later than {zone.text(time)}, and its clock "
-        f"was set back: it has reached {reached}. Wait until it shows {latest}; or start the cases workers again "
-        "(a clock that is more than a minute behind has them judge every case again), or use `kpiwatch replay`"
+        f"the system is judged up to {latest} already, later than {zone.text(time)}: values are exact only at the time "
+        "of its clock. Stop the clock and ask for the time that it shows, or use `kpiwatch replay` for times that have "
+        f"passed. If the clock was set back, wait until it shows {latest}, or start the cases workers again (a clock "
+        "that is more than a minute behind has them judge every case again)"
     )
 
 
@@ -109,7 +104,7 @@ def _cards(bootstrap: str, reached: Instant) -> Cards:
                 held.take(record)
     latest = max((latest_change(card) for card in held.cards.values()), default=0)
     if latest > reached:
-        raise Passed(reached, latest)
+        raise Passed(latest)
     return held
 
 

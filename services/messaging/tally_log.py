@@ -200,10 +200,6 @@ class TallyLog:
         damaged = {partition for partition, epoch in self._damaged if epoch == self._complete.get(partition)}
         return sorted(damaged | {progress.partition for progress in self._progress.values() if progress.lost})
 
-    def swept_to(self) -> Instant:
-        """The latest progress of any partition."""
-        return max((progress.swept_to for progress in self._progress.values()), default=0)
-
     def judged_to(self) -> Instant:
         """Nothing in the tallies is judged as of later than this, nor has anything arrived later."""
         return max((progress.latest for progress in self._progress.values()), default=0)

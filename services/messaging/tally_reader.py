@@ -35,12 +35,10 @@ class NotThere(Exception):
 class Passed(Exception):
     """The system has judged later than the time asked for, and no longer knows the state of that time."""
 
-    def __init__(self, reached: Instant, judged_to: Instant) -> None:
+    def __init__(self, judged_to: Instant) -> None:
         super().__init__()
-        self.reached = reached
-        """Up to when everything is judged."""
         self.judged_to = judged_to
-        """As of when the latest of it is judged. Later than `reached` where the clock was set back."""
+        """As of when the latest of it is judged."""
 
 
 def read_tallies(bootstrap: str, partitions: int, reached: Instant, timeout_seconds: float) -> JudgedTallies:
@@ -97,7 +95,7 @@ def tallies_as_of(log: TallyLog, partitions: int, reached: Instant, unread: int)
     """
     judged_to = log.judged_to()
     if judged_to > reached:
-        raise Passed(log.swept_to(), judged_to)
+        raise Passed(judged_to)
     watermark = log.watermark(partitions)
     if watermark is None or watermark < reached or unread:
         return None
