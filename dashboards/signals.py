@@ -4,6 +4,7 @@ from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMappingResult
 
 from dashboards.page import Page
 from services.domain.judging import data_quality as signals
+from services.domain.judging import late_reports
 
 
 class SignalNames(dict[str, str]):
@@ -24,6 +25,8 @@ def signal_names(page: Page) -> SignalNames:
         signals.REFUSED: page.say("不予受理", "refused"),
         signals.ANOMALY: page.say("事实矛盾", "facts that do not fit"),
         signals.HOLDING: page.say("各单位持件", "held in nodes"),
+        late_reports.IN_WAIT: page.say("期限后报送、按期办结", "on time, reported after the limit"),
+        late_reports.FIRST_KNOWN_LATE: page.say("超期后首次报送", "first reported after the limit"),
         signals.CONTRADICTED: page.say("申报与实际不符", "declared, not borne out"),
     }
     return SignalNames({signal.removeprefix(signals.PREFIX): name for signal, name in names.items()})

@@ -46,6 +46,7 @@ class Expected:
     late_entry: int = 0
     justified: int = 0
     unmeasured: int = 0
+    awaiting: int = 0
     amounts: list[tuple[str, str, int, int]] = field(default_factory=list)
     """Unit, item (or period), amount and base of each measured case."""
 
@@ -101,6 +102,7 @@ def count(into: Expected, row: dict[str, str]) -> None:
     into.late_entry += result == "late_entry"
     into.justified += result == "justified"
     into.unmeasured += result == "unmeasured"
+    into.awaiting += result == "awaiting"
     if row["amount"]:
         into.amounts.append((row["unit"], row["item"], int(row["amount"]), int(row["base"] or 0)))
 
@@ -257,6 +259,7 @@ def compare_row(compared: Comparison, promise: Promise, place: Place, row: dict[
         ("late_entry_n", true.late_entry),
         ("justified_n", true.justified),
         ("unmeasured_n", true.unmeasured),
+        ("awaiting_n", true.awaiting),
     ):
         compared.cell(place, column, row[column], str(amount))
 

@@ -190,7 +190,7 @@ class Page:
         return _day_table(account, dues, self._zone)
 
     def _turned(self, explained: Explained) -> str:
-        due = explained.judgement.due
+        due = explained.missed_limit
         after = f"期限 {clock(due, self._zone)} 之后" if due is not None else "之后"
         lines = [f"{after}到达，改变了结论 / arrived later and turned a miss:"]
         for fact in explained.turned_by:

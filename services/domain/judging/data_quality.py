@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 from services.domain.history.case import Case
 from services.domain.history.registers import CatalogueEntry
+from services.domain.judging.binding import earliest
 from services.domain.judging.judgement import Judgement, Outcome
+from services.domain.judging.report_deadline import ReportDeadline
 from services.domain.plan.plan import CasePromise, Promise, Source
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.forecast import forecast
@@ -72,12 +74,12 @@ class Signals:
             collection.id: collection.honesty for collection in law.plan.head.collections if collection.honesty
         }
         of_cases = [each for each in law.plan.promises if isinstance(each, CasePromise)]
-        self._wait_for_more = frozenset(each.key for each in of_cases if each.waits_for_more)
+        self._wait_for_more = {each.key: ReportDeadline(each, law) for each in of_cases if each.waits_for_more}
         """The promises whose clock does not stop at the completion."""
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
         """Append the signals of one cycle, to which the promises have been applied. Called per event."""
-        codes = self._anomalies(case, found)
+        codes = self._anomalies(case, found, now)
         if case.accepted_at is None:
             self._unaccepted(case, now, found)
         elif case.completed is not None and case.completed_at is not None:
@@ -165,11 +167,11 @@ class Signals:
         usual = due(source.usual_delay, accepted.time, Ends.INSTANT, zone=law.zone, calendar=law.calendar, hours=hours)
         return accepted.recorded > usual
 
-    def _anomalies(self, case: Case, judged: list[Judgement]) -> list[str]:
+    def _anomalies(self, case: Case, judged: list[Judgement], now: Instant) -> list[str]:
         codes = case.anomalies
         if case.statutory_limit is not None and self._is_mismatch(case, case.statutory_limit):
             codes = [*codes, LIMIT_MISMATCH]
-        if case.completed_at is not None and self._wait_for_more and self._waits(case, judged):
+        if case.completed_at is not None and self._wait_for_more and self._waits(case, judged, now):
             codes = [*codes, COMPLETED_WITHOUT_STOP]
         return codes
 
@@ -179,16 +181,30 @@ class Signals:
         limit = self._law.statutory_limit(case.service_item, self._law.zone.day(case.accepted_at))
         return limit is not None and (limit.amount, limit.unit) != (declared["amount"], declared["unit"])
 
-    def _waits(self, case: Case, judged: list[Judgement]) -> bool:
-        """Whether a promise still waits for more than the completion of this case."""
-        for each in judged:
-            if each.stop is None and each.kpi in self._wait_for_more and each.cycle == case.cycle:
-                return True
-        return False
+    def _waits(self, case: Case, judged: list[Judgement], now: Instant) -> bool:
+        """Whether a promise still waits for more than the completion of this case, although what it waits for cannot be
+        reported in time any more. Time must come back to one that can."""
+        found = False
+        for index, each in enumerate(judged):
+            if each.cycle != case.cycle or (deadline := self._wait_for_more.get(each.kpi)) is None:
+                continue
+            if each.closed_at is not None or each.outcome is Outcome.OVERDUE:
+                found = True
+            elif each.stop is None and each.due is None:
+                until = _reported_by(deadline, case, each)
+                found = found or now > until
+                judged[index] = each._replace(next_at=earliest(now, each.next_at, until + 1))
+        return found
 
     @staticmethod
     def _signal(name: str, case: Case, unit: str, item: str, day: int, cells: TallyAmounts) -> Judgement:
         return Judgement(name, case.cycle, Outcome.COUNTED, unit, item, day, cells, None)
+
+
+def _reported_by(deadline: ReportDeadline, case: Case, judgement: Judgement) -> Instant:
+    """Until when the stop of a completed case without a limit may be reported: counted from its completion."""
+    assert case.completed_at is not None and judgement.start is not None
+    return deadline.of(case, judgement.start, case.completed_at)
 
 
 class SignalRow(NamedTuple):
