@@ -7,6 +7,13 @@ from services.domain.judging import data_quality as signals
 from services.domain.judging import late_reports
 
 
+BY_SOURCE = frozenset(
+    name.removeprefix(signals.PREFIX)
+    for name in (signals.BACKDATED, late_reports.IN_WAIT, late_reports.FIRST_KNOWN_LATE)
+)
+"""Signals of which the label `unit` is a source."""
+
+
 class SignalNames(dict[str, str]):
     """Signal, as its metric's label has it → its name for people."""
 

@@ -166,6 +166,8 @@ class Page:
             yield "时限 limit", f"{limit.zh} {limit.en}"
         if judgement.due is not None:
             yield "截止 due", clock(judgement.due, zone)
+            if judgement.reported_by is not None and judgement.reported_by > judgement.due:
+                yield "报送截止 report by", clock(judgement.reported_by, zone)
         elif explained.limit is not None and judgement.outcome is Outcome.OPEN:
             yield "截止 due", "时钟停止期间未定 not known while the clock is stopped"
         if judgement.stop is not None:
