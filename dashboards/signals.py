@@ -6,7 +6,6 @@ from dashboards.page import Page
 from services.domain.judging import data_quality as signals
 from services.domain.judging import late_reports
 
-
 BY_SOURCE = frozenset(
     name.removeprefix(signals.PREFIX)
     for name in (signals.BACKDATED, late_reports.IN_WAIT, late_reports.FIRST_KNOWN_LATE)

@@ -1,7 +1,8 @@
 """A case that is completed while the stop of a promise's clock was never reported (rule 16).
 
 Where the case owes that stop, and its report cannot come in time any more, nothing is known of it: completed by the
-limit it is unmeasured, completed later it is missed. It does not stay overdue for ever.
+limit it is unmeasured, completed later it is missed. A share that counts the stop itself misses it in either case.
+Nothing stays overdue for ever.
 """
 
 from services.domain.history.case import Case
@@ -18,6 +19,7 @@ class CompletionWithoutStop:
 
     def __init__(self, promise: CasePromise) -> None:
         self._waits_for_more = promise.waits_for_more
+        self._counts_the_stop = promise.measured == "share"
         owed = promise.stop_owed_if
         self._is_owed = compile_selection(owed) if owed else None
         self._is_known = compile_knowledge(tuple(owed))
@@ -34,7 +36,8 @@ class CompletionWithoutStop:
         """The overdue judgement of such a case, closed by the time that passed without a report; on the tally's day of
         its completion."""
         completed, due = case.completed_at, judgement.due
-        if completed is not None and due is not None and completed <= due:
+        in_time = completed is not None and due is not None and completed <= due
+        if in_time and not self._counts_the_stop:
             outcome, cells = Outcome.UNMEASURED, ((TallyField.UNMEASURED, 1),)
         else:
             outcome, cells = Outcome.MISSED, ((TallyField.N, 1),)

@@ -74,8 +74,11 @@ class Signals:
             collection.id: collection.honesty for collection in law.plan.head.collections if collection.honesty
         }
         of_cases = [each for each in law.plan.promises if isinstance(each, CasePromise)]
-        self._wait_for_more = {each.key: ReportDeadline(each, law) for each in of_cases if each.waits_for_more}
-        """The promises whose clock does not stop at the completion."""
+        self._wait_for_more = {
+            each.key: ReportDeadline(each, law) for each in of_cases if each.waits_for_more and each.measured != "share"
+        }
+        """The promises whose clock does not stop at the completion. A share misses a step that was not taken: nothing
+        about it is doubtful."""
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
         """Append the signals of one cycle, to which the promises have been applied. Called per event."""

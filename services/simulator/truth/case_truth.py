@@ -150,8 +150,7 @@ def _is_miss(promise: CasePromise, row: Row, at: Instant | None) -> bool:
     if row.result in _MISSES:
         return at is None or not can_be_taken_back(promise, row, at)
     is_limit = isinstance(promise, CaseLimitPromise) and not promise.clock.runs_in
-    without_stop = is_limit or (promise.measured == "share" and row.due is not None)
-    return row.result is Result.UNMEASURED and without_stop
+    return row.result is Result.UNMEASURED and is_limit
 
 
 def _may_be_missed(promise: CasePromise) -> bool:

@@ -65,7 +65,8 @@ class PromiseView:
         completed = self.case.completed_at
         if completed is None or self.case.is_refused or not self.owes_more_than_completion:
             return row._replace(result=overdue)
-        return self.closed(row, Result.UNMEASURED if completed <= due else Result.MISSED, completed)
+        is_unknown = completed <= due and self.promise.measured != "share"
+        return self.closed(row, Result.UNMEASURED if is_unknown else Result.MISSED, completed)
 
     @property
     def owes_more_than_completion(self) -> bool:

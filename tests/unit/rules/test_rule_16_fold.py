@@ -278,6 +278,19 @@ def test_completed_after_its_limit_without_its_stop_a_case_is_missed_and_nothing
     assert outcome(CONNECTED, [*done, late], END) is Outcome.LATE_ENTRY
 
 
+def test_a_share_misses_a_step_that_was_not_taken_and_nothing_about_it_is_doubtful() -> None:
+    judge = judge_of(
+        promise(
+            kind="case_share", where={"stopped": True}, stop="milestone:connected", matures_at="4 working_days",
+            limit=None, objective=">= 90 %",
+        )
+    )  # fmt: skip
+    done = [START, completed("2021-09-22T09:00")]
+    assert outcome(judge, done, END) is Outcome.MISSED
+    assert row(judge, [done], END).open_overdue == "0"
+    assert [each for each in judge.judge(in_order(done), at(END)).judgements if each.kpi == ANOMALY] == []
+
+
 def test_more_than_5_percent_of_cases_without_their_stop_forbid_met() -> None:
     done = [[START, CONNECTION]] * 19
     without = [START, completed("2021-09-22T09:00")]
