@@ -26,14 +26,14 @@ OPERATIONS: Final = "/operations"
 class _Unsettled:
     """What can only be settled when all facts of a cycle have been read."""
 
-    __slots__ = ("acceptances", "completions", "first_values", "reclassified", "refusals", "suspended")
+    __slots__ = ("acceptances", "completions", "first_values", "reclassified", "refusals", "stops")
 
     def __init__(self) -> None:
         self.acceptances: list[Fact] = []
         self.refusals: list[Instant] = []
         self.completions: list[Fact] = []
-        self.suspended: dict[tuple[str, str, str], list[int]] = {}
-        """Open suspensions by pairing, oldest first, as indices into the case's suspensions."""
+        self.stops: list[Fact] = []
+        """Suspensions and resumptions: how they pair depends on the service item, which may change."""
         self.first_values: dict[str, Fact] = {}
         """By attribute whose first value holds: the fact that gave it first."""
         self.reclassified: dict[str, Any] = {}
@@ -149,18 +149,17 @@ class Fold:
 
     # ---- the end of a cycle --------------------------------------------------------------------------
     def _close(self, case: Case, unsettled: _Unsettled) -> None:
-        """Settle what needs the whole cycle: reclassification, deemed acceptance, the completion that holds."""
+        """Settle what needs the whole cycle: reclassification, suspensions, deemed acceptance, the completion."""
         if len(unsettled.acceptances) > 1:
             case.only_simple_facts = False
         if unsettled.reclassified or unsettled.first_values:
             self._settle_attributes(case, unsettled)
         holding: Sequence[Fact] = unsettled.acceptances
         item = self._items.get(case.service_item)
-        if item is not None:
-            if case.suspensions and item.suspension_maximum:
-                case.suspensions = [self._limited(span, item, case) for span in case.suspensions]
-            if case.applied is not None and item.permit:
-                holding = self._deem_accepted(case, unsettled)
+        if unsettled.stops:
+            self._pair_suspensions(case, item, unsettled.stops)
+        if item is not None and case.applied is not None and item.permit:
+            holding = self._deem_accepted(case, unsettled)
         if len(holding) > 1:
             case.anomalies.append("second_acceptance")
         if unsettled.completions:
@@ -223,13 +222,31 @@ class Fold:
         last_day = self._calendar.add_working_days(self._zone.day(applied), DEEMED_ACCEPTANCE_DAYS)
         return max((at for at in requests if at >= applied and self._zone.day(at) <= last_day), default=None)
 
-    def _limited(self, span: Suspension, item: ServiceItem, case: Case) -> Suspension:
-        """A suspension ends at its reason's maximum at the latest: the clock runs again from then on."""
-        maximum = item.suspension_maximum.get(span.reason)
-        if maximum is None:
-            return span
-        end = self._end_of(maximum, span.start, case)
-        return span._replace(end=end) if span.end is None or span.end > end else span
+    def _pair_suspensions(self, case: Case, item: ServiceItem | None, stops: Sequence[Fact]) -> None:
+        """Pair suspensions and resumptions (rule 4): a clock that stands cannot be stopped again by the same source and
+        unit for the same reason, until a resumption or the maximum age has started it."""
+        standing: dict[tuple[str, str, str], int] = {}
+        for fact in stops:
+            pairing = _pairing(fact)
+            index = standing.get(pairing)
+            span = case.suspensions[index] if index is not None else None
+            if fact.type == _SUSPENDED:
+                if span is not None and (span.end is None or fact.time < span.end):
+                    case.anomalies.append("suspended_while_suspended")
+                    continue
+                standing[pairing] = len(case.suspensions)
+                end = self._latest_end(fact.data["reason"], fact.time, item, case)
+                case.suspensions.append(Suspension(fact.data["reason"], fact.time, end))
+            elif span is not None:
+                end = fact.time if span.end is None else min(span.end, fact.time)
+                case.suspensions[standing.pop(pairing)] = span._replace(end=end)
+            else:
+                case.anomalies.append("resumed_without_suspension")
+
+    def _latest_end(self, reason: str, start: Instant, item: ServiceItem | None, case: Case) -> Instant | None:
+        """When a suspension ends at the latest, by the maximum age of its reason; None if it has none."""
+        maximum = item.suspension_maximum.get(reason) if item is not None else None
+        return self._end_of(maximum, start, case) if maximum is not None else None
 
     def _end_of(self, maximum: Limit, start: Instant, case: Case) -> Instant:
         """The instant at which a suspension that began at `start` has reached its maximum."""
@@ -277,19 +294,8 @@ def _end_node(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
     case.anomalies.append("node_ended_without_start")
 
 
-def _suspend(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
-    unsettled.suspended.setdefault(_pairing(fact), []).append(len(case.suspensions))
-    case.suspensions.append(Suspension(fact.data["reason"], fact.time, None))
-
-
-def _resume(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
-    """Pair with the earliest open suspension."""
-    waiting = unsettled.suspended.get(_pairing(fact))
-    if waiting:
-        index = waiting.pop(0)
-        case.suspensions[index] = case.suspensions[index]._replace(end=fact.time)
-    else:
-        case.anomalies.append("resumed_without_suspension")
+def _note_stop(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
+    unsettled.stops.append(fact)
 
 
 def _pairing(fact: Fact) -> tuple[str, str, str]:
@@ -346,8 +352,8 @@ _HANDLERS: Final[Mapping[int, _Handler]] = {
     int(FactType.CASE_RECLASSIFIED): _note_reclassification,
     int(FactType.CASE_NODE_STARTED): _start_node,
     int(FactType.CASE_NODE_ENDED): _end_node,
-    int(FactType.CASE_SUSPENDED): _suspend,
-    int(FactType.CASE_RESUMED): _resume,
+    int(FactType.CASE_SUSPENDED): _note_stop,
+    int(FactType.CASE_RESUMED): _note_stop,
     int(FactType.CASE_MEASURED): _measure,
     int(FactType.CASE_WITHDRAWN): _withdraw,
     int(FactType.CASE_REOPENED): _reopen,
@@ -422,7 +428,7 @@ def _next_cycle(previous: Case, fact: Fact) -> Case:
 
 
 _CORRECTION, _REOPENED = int(FactType.CORRECTION), int(FactType.CASE_REOPENED)
-_COMPLETED = int(FactType.CASE_COMPLETED)
+_COMPLETED, _SUSPENDED = int(FactType.CASE_COMPLETED), int(FactType.CASE_SUSPENDED)
 _PLAIN: Final = frozenset(
     int(each)
     for each in (

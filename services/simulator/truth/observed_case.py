@@ -61,6 +61,8 @@ class ObservedCase:
         self.extended = False
         self.excused: set[str] = set()
         self.confirmed: set[str] = set()
+        self._standing: dict[tuple[str, str, str], int] = {}
+        """Who holds the clock now, and for which reason → the place of the pause."""
         self._acceptances: list[Instant] = []
         self._supplement_requested: Instant | None = None
         self._completions: list[tuple[Instant, Data]] = []
@@ -107,14 +109,16 @@ class ObservedCase:
                 return
 
     def _read_suspension(self, event: SimulatedEvent, time: Instant) -> None:
-        self.pauses.append(Pause((event.data or {})["reason"], time, None))
+        """A clock that stands is not stopped again by the same unit for the same reason."""
+        who = _stopped_by(event)
+        if who not in self._standing:
+            self._standing[who] = len(self.pauses)
+            self.pauses.append(Pause(who[2], time, None))
 
     def _read_resumption(self, event: SimulatedEvent, time: Instant) -> None:
-        reason = (event.data or {})["reason"]
-        for index, pause in enumerate(self.pauses):
-            if pause.reason == reason and pause.end is None:
-                self.pauses[index] = pause._replace(end=time)
-                return
+        index = self._standing.pop(_stopped_by(event), None)
+        if index is not None:
+            self.pauses[index] = self.pauses[index]._replace(end=time)
 
     def _read_measurement(self, event: SimulatedEvent, time: Instant) -> None:
         data = event.data or {}
@@ -289,6 +293,12 @@ _READERS: Mapping[str, Callable[[ObservedCase, SimulatedEvent, Instant], None]] 
     "case.justified": ObservedCase._read_justification,
     "case.confirmed": ObservedCase._read_confirmation,
 }
+
+
+def _stopped_by(event: SimulatedEvent) -> tuple[str, str, str]:
+    """The source, the unit and the reason of a suspension or resumption."""
+    data = event.data or {}
+    return event.source, data["unit"], data["reason"]
 
 
 def _effective(events: Sequence[SimulatedEvent]) -> list[tuple[SimulatedEvent, Instant]]:
