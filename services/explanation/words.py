@@ -74,6 +74,7 @@ STATUS_WORDS = {
     FactStatus.OVERRULED: Title(zh="被后来的更正取代", en="overruled by a later correction"),
     FactStatus.WAITING: Title(zh="所更正的事件未到", en="waits for the event that it corrects"),
     FactStatus.REFUSED: Title(zh="不接受对更正的更正", en="REFUSED: it corrects a correction"),
+    FactStatus.VOID: Title(zh="办结被认定无效，不计", en="VOID: the completion was declared void"),
 }
 DAY_KINDS = {
     DayKind.WORKING: Title(zh="工作日", en="working day"),

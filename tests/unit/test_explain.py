@@ -42,6 +42,7 @@ from tests.unit.cases import (
     milestone,
     node_started,
     promise,
+    reopened,
     reported,
     resumed,
     suspended,
@@ -454,3 +455,9 @@ def test_a_rejected_event_of_the_case_is_shown(plan: Path, tmp_path: Path, capsy
     events.write_text("".join([*EVENTS, _event("5", "case.closed", "2021-10-20T16:00:00")]), encoding="utf-8")
     assert run("explain", "W-1", events, "--plan", plan, "--as-of", "2021-11-01") == 1
     assert "unknown_type" in capsys.readouterr().out
+
+
+def test_what_a_reopening_made_void_is_marked() -> None:
+    done = completed("2021-09-17T09:00")
+    explanation = output(judge_of(promise()), accepted("2021-09-16T09:00"), done, reopened("2021-09-22T09:00"))
+    assert [entry.fact.id for entry in explanation.history if entry.status is FactStatus.VOID] == [done.id]

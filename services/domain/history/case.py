@@ -90,6 +90,8 @@ class Case:
     confirmed: dict[str, Decision] = field(default_factory=dict)
     reopened: int = 0
     """How often its completion was declared void."""
+    voided: tuple[tuple[str, Instant], ...] = ()
+    """What that made void: `completed` and `milestone:NAME`, with their times."""
     anomalies: list[str] = field(default_factory=list)
     """Codes of what does not fit together, e.g. `second_acceptance`; shown by `explain`, counted per unit."""
     only_simple_facts: bool = True

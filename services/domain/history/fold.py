@@ -26,14 +26,17 @@ OPERATIONS: Final = "/operations"
 class _Unsettled:
     """What can only be settled when all facts of a cycle have been read."""
 
-    __slots__ = ("acceptances", "completions", "first_values", "reclassified", "refusals", "stops")
+    __slots__ = ("acceptances", "completions", "first_values", "reclassified", "requests", "stops", "voided_at")
 
     def __init__(self) -> None:
         self.acceptances: list[Fact] = []
-        self.refusals: list[Instant] = []
+        self.requests: list[Instant] = []
+        """Of supplements, and refusals: what undoes a deemed acceptance."""
         self.completions: list[Fact] = []
         self.stops: list[Fact] = []
         """Suspensions and resumptions: how they pair depends on the service item, which may change."""
+        self.voided_at: Instant | None = None
+        """When a completion was last declared void."""
         self.first_values: dict[str, Fact] = {}
         """By attribute whose first value holds: the fact that gave it first."""
         self.reclassified: dict[str, Any] = {}
@@ -154,13 +157,14 @@ class Fold:
             case.only_simple_facts = False
         if unsettled.reclassified or unsettled.first_values:
             self._settle_attributes(case, unsettled)
-        holding: Sequence[Fact] = unsettled.acceptances
         item = self._items.get(case.service_item)
         if unsettled.stops:
             self._pair_suspensions(case, item, unsettled.stops)
         if item is not None and case.applied is not None and item.permit:
-            holding = self._deem_accepted(case, unsettled)
-        if len(holding) > 1:
+            self._deem_accepted(case, unsettled.requests)
+        if unsettled.voided_at is not None and item is not None and item.certified_by_completion:
+            _void_certified(case, item.certified_by_completion, unsettled.voided_at)
+        if len(unsettled.acceptances) > 1:
             case.anomalies.append("second_acceptance")
         if unsettled.completions:
             self._settle_completion(case, unsettled)
@@ -199,28 +203,19 @@ class Fold:
             self._note_first_values(fact, unsettled)
             self._settle_attributes(case, unsettled)
 
-    def _deem_accepted(self, case: Case, unsettled: _Unsettled) -> Sequence[Fact]:
+    def _deem_accepted(self, case: Case, requests: Collection[Instant]) -> None:
         """Acceptance is deemed on application at once; a supplement request (or a refusal) within 5 working days undoes
-        it, and the next acceptance starts the clock (行政许可法 §32). Returns the acceptances that count."""
+        it, and the acceptance that is reported starts the clock (行政许可法 §32). What was reported outweighs what was
+        assumed: once an acceptance is reported, no later request undoes anything."""
         assert case.applied is not None
-        applied, acceptances = case.applied.time, unsettled.acceptances
-        undone_at = self._deemed_undone_at(applied, (*case.supplements, *unsettled.refusals))
-        if undone_at is None:
-            case.accepted_at = applied
-            return acceptances
-        holding = [fact for fact in acceptances if fact.time >= undone_at]
-        first = case.accepted
-        case.accepted = holding[0] if holding else None
-        case.accepted_at = holding[0].time if holding else None
-        if holding and case.accepted is not first:
-            _describe(case, holding[0])
-            self._settle_attributes(case, unsettled)
-        return holding
-
-    def _deemed_undone_at(self, applied: Instant, requests: Collection[Instant]) -> Instant | None:
-        """The last request or refusal that undoes a deemed acceptance; None if none came in time."""
+        applied, reported = case.applied.time, case.accepted
         last_day = self._calendar.add_working_days(self._zone.day(applied), DEEMED_ACCEPTANCE_DAYS)
-        return max((at for at in requests if at >= applied and self._zone.day(at) <= last_day), default=None)
+        for at in requests:
+            in_time = applied <= at and self._zone.day(at) <= last_day
+            if in_time and (reported is None or at < reported.time):
+                case.accepted_at = reported.time if reported is not None else None
+                return
+        case.accepted_at = applied
 
     def _pair_suspensions(self, case: Case, item: ServiceItem | None, stops: Sequence[Fact]) -> None:
         """Pair suspensions and resumptions (rule 4): a clock that stands cannot be stopped again by the same source and
@@ -265,11 +260,12 @@ class Fold:
 # ---- one fact, where the plan does not matter ------------------------------------------------------------
 def _request_supplement(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
     case.supplements.append(fact.time)
+    unsettled.requests.append(fact.time)
 
 
 def _refuse(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
     case.refused_at = fact.time
-    unsettled.refusals.append(fact.time)
+    unsettled.requests.append(fact.time)
 
 
 def _note_reclassification(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
@@ -319,10 +315,24 @@ def _withdraw(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
 def _reopen(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
     """Declare the completions so far void."""
     if unsettled.completions:
+        case.voided += tuple(("completed", each.time) for each in unsettled.completions)
         unsettled.completions.clear()
+        unsettled.voided_at = fact.time
         case.reopened += 1
     else:
         case.anomalies.append("reopened_without_completion")
+
+
+def _void_certified(case: Case, certified: Collection[str], until: Instant) -> None:
+    """A void completion voids what it certified: these milestones, from the acceptance to the reopening (rule 16). What
+    several reopenings void, each since the one before, is what the last of them voids since the acceptance."""
+    since = case.accepted_at
+    for name in certified:
+        times = case.milestones.pop(name, ())
+        kept = [at for at in times if at > until or (since is not None and at < since)]
+        case.voided += tuple((f"milestone:{name}", at) for at in times if at not in kept)
+        if kept:
+            case.milestones[name] = kept
 
 
 def _rate(case: Case, fact: Fact, unsettled: _Unsettled) -> None:

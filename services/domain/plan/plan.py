@@ -848,6 +848,8 @@ class ServiceItem(Entry):
     title: Title
     attributes: dict[str, AttributeSpec] = {}
     milestones: tuple[str, ...] = ()
+    certified_by_completion: tuple[str, ...] = ()
+    """Those of its milestones that a completion certifies: they are void with it (rule 16)."""
     nodes: tuple[str, ...] = ()
     quantities: tuple[str, ...] = ()
     permit: bool = False

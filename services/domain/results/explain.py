@@ -103,7 +103,7 @@ def explain(judge: Judge, key: str, facts: Sequence[Fact], now: Instant) -> Expl
     return Explanation(
         key=key,
         now=now,
-        history=tuple(facts_with_status(known)),
+        history=tuple(facts_with_status(known, {each for case in cycles for each in case.voided})),
         later=len(facts) - len(known),
         cycles=tuple(_cycle(judged, case) for case in cycles),
         others=tuple(each for each in opinion.judgements if _about(judge, each) not in (None, "case")),

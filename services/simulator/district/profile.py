@@ -82,6 +82,7 @@ FAULTS: Mapping[str, float] = {
     "bad": 0.1,
     "stop_and_go": 0.03,
     "stopped_twice": 0.05,
+    "asked_again": 0.02,
     "backdated": 0.02,
     "reopened": 0.01,
     "reclassified": 0.15,

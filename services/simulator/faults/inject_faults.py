@@ -58,13 +58,15 @@ class Faults:
                 event.received = self.silence.arrival(event)
 
     def _report_otherwise(self, case: CaseHistory) -> None:
-        """Short suspensions, one that is reported twice, an application before the acceptance, a case that is entered
-        when it is done."""
+        """Short suspensions, one that is reported twice, a supplement after the acceptance, an application before it, a
+        case that is entered when it is done."""
         rng, rates = case.rng, self.rates
         if rng.random() < rates.get("stop_and_go", 0):
             suspend_briefly(case, self._timing)
         if rates.get("stopped_twice"):
             _stop_twice(case, rates["stopped_twice"], Random(f"{self._seed}/{case.subject}/stopped_twice"))
+        if rates.get("asked_again"):
+            _ask_again(case, rates["asked_again"], Random(f"{self._seed}/{case.subject}/asked_again"))
         if rng.random() < rates.get("held_back", 0):
             _hold_back(case, self._timing)
         if rng.random() < rates.get("backdated", 0) and case.reclassified is None:
@@ -175,6 +177,18 @@ def _stop_twice(case: CaseHistory, rate: float, rng: Random) -> None:
     delays = suspended.recorded - suspended.time, suspended.received - suspended.recorded + SECOND
     case.events.append(
         SimulatedEvent("case.suspended", suspended.time + later, suspended.source, suspended.data, delays=delays)
+    )
+
+
+def _ask_again(case: CaseHistory, rate: float, rng: Random) -> None:
+    """A supplement is asked for after the acceptance of a permit: it undoes nothing."""
+    accepted = case.points.get("accepted")
+    if accepted is None or not case.deemed_acceptance or case.supplement is not None or rng.random() >= rate:
+        return
+    later = int(rng.random() * 20 * HOUR_US) // SECOND * SECOND
+    delays = accepted.recorded - accepted.time, accepted.received - accepted.recorded + SECOND
+    case.events.append(
+        SimulatedEvent("case.supplement_requested", accepted.time + later, case.owner, {"round": 1}, delays=delays)
     )
 
 

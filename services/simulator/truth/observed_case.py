@@ -11,6 +11,7 @@ from services.domain.intake.facts import contract_place
 from services.domain.time.zone import Instant
 from services.simulator.stories.case_history import CaseHistory
 from services.simulator.stories.event import OPERATIONS, Data, SimulatedEvent
+from services.simulator.stories.timing import ItemRules
 
 
 class Passage(NamedTuple):
@@ -37,14 +38,14 @@ class ObservedCase:
         self,
         history: CaseHistory,
         at: Instant | None,
-        first_values: frozenset[str] = frozenset(),
+        rules: ItemRules,
         grantors: frozenset[str] = frozenset(),
     ) -> None:
-        """`first_values`: the attributes whose first value is kept. `grantors`: sources that may extend a limit, beside
-        the operations centre."""
+        """`rules`: what its service item says of it. `grantors`: sources that may extend a limit, beside the operations
+        centre."""
         self.history = history
         self._grantors = grantors | {OPERATIONS}
-        self._first_values = first_values
+        self._rules = rules
         self.attributes: dict[str, Any] = {}
         self.applicant = "unknown"
         self.channels: set[str] = set()
@@ -64,7 +65,9 @@ class ObservedCase:
         self._standing: dict[tuple[str, str, str], int] = {}
         """Who holds the clock now, and for which reason → the place of the pause."""
         self._acceptances: list[Instant] = []
-        self._supplement_requested: Instant | None = None
+        self._requests: list[Instant] = []
+        self._reopened_at: Instant | None = None
+        """The last time that a completion was declared void."""
         self._completions: list[tuple[Instant, Data]] = []
         self._reclassified: dict[str, Any] = {}
         for event, time in _effective([event for event in history.events if event.is_known(at)]):
@@ -72,6 +75,7 @@ class ObservedCase:
             if read is not None:
                 read(self, event, time)
         self._accept()
+        self._void_certified()
         self._complete()
         self.attributes |= self._reclassified
 
@@ -87,7 +91,7 @@ class ObservedCase:
             self.applied_at = time
 
     def _read_supplement(self, event: SimulatedEvent, time: Instant) -> None:
-        self._supplement_requested = time
+        self._requests.append(time)
 
     def _read_reclassification(self, event: SimulatedEvent, time: Instant) -> None:
         self._reclassified |= (event.data or {})["attributes"]
@@ -128,7 +132,9 @@ class ObservedCase:
         self._completions.append((time, event.data or {}))
 
     def _read_reopening(self, event: SimulatedEvent, time: Instant) -> None:
-        self._completions.clear()
+        if self._completions:
+            self._completions.clear()
+            self._reopened_at = time
 
     def _read_withdrawal(self, event: SimulatedEvent, time: Instant) -> None:
         if self.withdrawn_at is None:
@@ -155,19 +161,31 @@ class ObservedCase:
     def _take_attributes(self, data: Data) -> None:
         """The last value is kept, or the first one if the service item says so."""
         for name, value in data.get("attributes", {}).items():
-            if name not in self._first_values or name not in self.attributes:
+            if name not in self._rules.first_values or name not in self.attributes:
                 self.attributes[name] = value
 
     def _accept(self) -> None:
-        """A permit's acceptance is deemed on application; a supplement revokes that, and the next one counts."""
-        if self.history.deemed_acceptance and self.applied_at is not None:
-            asked = self._supplement_requested
-            if asked is None:
-                self.accepted_at = self.applied_at
-            else:
-                self.accepted_at = next((time for time in self._acceptances if time >= asked), None)
-        elif self._acceptances:
-            self.accepted_at = self._acceptances[0]
+        """A permit's acceptance is deemed on application. A supplement that is asked for before an acceptance is
+        reported revokes that, and the reported one counts."""
+        reported = self._acceptances[0] if self._acceptances else None
+        deemed = self.applied_at if self.history.deemed_acceptance else None
+        revoked = any(
+            deemed is not None and deemed <= at and (reported is None or at < reported) for at in self._requests
+        )
+        self.accepted_at = reported if deemed is None or revoked else deemed
+
+    def _void_certified(self) -> None:
+        """A reopening voids the milestones that the void completion certified, since the acceptance."""
+        if self._reopened_at is None:
+            return
+        for name in self._rules.certified & self.milestones.keys():
+            self.milestones[name] = [time for time in self.milestones[name] if not self._is_void(time)]
+            if not self.milestones[name]:
+                del self.milestones[name]
+
+    def _is_void(self, time: Instant) -> bool:
+        assert self._reopened_at is not None
+        return time <= self._reopened_at and (self.accepted_at is None or time >= self.accepted_at)
 
     def _complete(self) -> None:
         start = self.accepted_at if self.accepted_at is not None else self.applied_at

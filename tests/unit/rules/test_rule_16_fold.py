@@ -7,11 +7,15 @@ import pytest
 from services.domain.intake.facts import Fact
 from services.domain.judging.data_quality import ANOMALY, INCOMPLETE, ORPHAN
 from services.domain.judging.judgement import Outcome
+from services.domain.plan.plan import ServiceItem
 from services.domain.results.verdicts import verdicts_of
 from tests.unit.cases import (
+    ITEMS,
+    TITLE,
     accepted,
     at,
     completed,
+    correction,
     due_of,
     end_of,
     extended,
@@ -25,6 +29,7 @@ from tests.unit.cases import (
     reopened,
     resumed,
     row,
+    standing,
     suspended,
     withdrawn,
 )
@@ -199,6 +204,89 @@ def test_a_stop_dated_before_the_start_is_void_and_the_next_one_counts() -> None
         milestone("2021-09-08T09:00", "connected"),
     ]
     assert outcome(judge, facts, "2021-09-20") is Outcome.MET
+
+
+# ---- a void completion and what it certified --------------------------------------------------------------
+TAP = ServiceItem.model_validate(
+    {"code": "tap", "title": TITLE, "milestones": ["surveyed", "connected"], "certified_by_completion": ["connected"]}
+)
+OF_TAPS = {"service_item": "tap"}
+TAPS = judge_of(
+    promise(select=OF_TAPS, stop="milestone:connected"),
+    promise(id="S", select=OF_TAPS, stop="milestone:surveyed"),
+    promise(
+        id="M", kind="case_mean", select=OF_TAPS, stop="milestone:connected", measure="working_days",
+        objective="<= 28 working_days", minimum_n=1,
+    ),
+    items={**ITEMS, "tap": TAP},
+)  # fmt: skip
+FALSE = [
+    accepted("2021-10-11T09:00", item="tap"),  # 4 working days: until 2021-10-15
+    milestone("2021-10-12T09:00", "surveyed"),
+    milestone("2021-10-13T10:00", "connected"),
+    completed("2021-10-13T10:05", outcome="granted"),
+]
+VOID = reopened("2021-10-14T09:00")
+TRUE = [milestone("2021-10-28T10:00", "connected"), completed("2021-10-28T10:05", outcome="granted", id="true")]
+
+
+def test_a_void_completion_voids_what_it_certified_and_the_original_clock_goes_on() -> None:
+    assert outcome(TAPS, FALSE, "2021-10-14") is Outcome.MET
+    assert outcome(TAPS, [*FALSE, VOID], "2021-10-15T12:00") is Outcome.OPEN
+    assert outcome(TAPS, [*FALSE, VOID], "2021-10-30") is Outcome.OVERDUE
+    assert standing(TAPS, [*FALSE, VOID], "2021-10-30") == [("P", "red")]
+    assert outcome(TAPS, [*FALSE, VOID, *TRUE], "2021-10-30") is Outcome.MISSED
+    verdicts = [each.verdict for each in verdicts_of(TAPS.judge(in_order([*FALSE, VOID]), at("2021-10-30")))]
+    assert "missed" in verdicts
+
+
+def test_other_milestones_stay() -> None:
+    assert outcome(TAPS, [*FALSE, VOID], "2021-10-30", "S") is Outcome.MET
+
+
+def test_a_mean_follows_a_void_completion() -> None:
+    assert row(TAPS, [FALSE], "2021-12-31", kpi="M").value == "2"
+    found = row(TAPS, [[*FALSE, VOID]], "2021-12-31", kpi="M")
+    assert (found.n, found.state) == ("0", "no_data")
+    assert row(TAPS, [[*FALSE, VOID, *TRUE]], "2021-12-31", kpi="M").value == "13"
+
+
+def test_what_is_reported_later_for_a_time_before_the_reopening_is_void_too() -> None:
+    again = milestone("2021-10-13T16:00", "connected", received="2021-10-15T09:00")
+    assert outcome(TAPS, [*FALSE, VOID, again], "2021-10-30") is Outcome.OVERDUE
+
+
+def test_void_and_complete_again_and_void_again_does_not_pay() -> None:
+    twice = [*FALSE, VOID, *TRUE, reopened("2021-10-29T09:00", id="again")]
+    assert outcome(TAPS, twice, "2021-10-30") is Outcome.OVERDUE
+    (case,) = folded(TAPS, *twice)
+    assert [name for name, _ in case.voided] == ["completed", "completed", "milestone:connected", "milestone:connected"]
+
+
+def test_a_reopening_of_nothing_voids_nothing() -> None:
+    facts = [*FALSE[:3], VOID]
+    (case,) = folded(TAPS, *facts)
+    assert (case.voided, case.anomalies) == ((), ["reopened_without_completion"])
+    assert outcome(TAPS, facts, "2021-10-30") is Outcome.MET
+
+
+def test_a_milestone_of_before_the_acceptance_is_not_certified() -> None:
+    early = milestone("2021-10-08T09:00", "connected")
+    (case,) = folded(TAPS, early, *FALSE, VOID)
+    assert case.milestones["connected"] == [at("2021-10-08T09:00")]
+
+
+def test_completed_and_reopened_in_the_same_instant_the_completion_comes_first() -> None:
+    """Rule 16, order of facts: the reopening voids it, whichever was meant. A correction moves one of them."""
+    done = completed("2021-09-17T09:00")
+    facts = [START, done, reopened("2021-09-17T09:00")]
+    (case,) = folded(WATER, *facts)
+    assert (case.completed, case.reopened) == (None, 1)
+    again = completed("2021-09-22T09:00", id="again")
+    same = [START, done, reopened("2021-09-22T09:00"), again]
+    assert folded(WATER, *same)[0].completed is None
+    moved = correction("2021-09-22T10:00", again, completed("2021-09-22T09:00:01", id="again"))
+    assert folded(WATER, *same, moved)[0].completed_at == at("2021-09-22T09:00:01")
 
 
 # ---- a stop that never comes -----------------------------------------------------------------------------
