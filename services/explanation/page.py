@@ -34,6 +34,7 @@ from services.explanation.phrases import (
     contribution_of_record,
     day_words,
     duration,
+    extension_words,
     value_text,
 )
 from services.explanation.words import (
@@ -164,6 +165,8 @@ class Page:
         if explained.limit is not None:
             limit = limit_words(explained.limit)
             yield "时限 limit", f"{limit.zh} {limit.en}"
+        for extension, why in explained.extensions:
+            yield "延期 extension", extension_words(extension, why, zone)
         if judgement.due is not None:
             yield "截止 due", clock(judgement.due, zone)
         elif explained.limit is not None and judgement.outcome is Outcome.OPEN:

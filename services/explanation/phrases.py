@@ -5,7 +5,8 @@ from datetime import date
 from fractions import Fraction
 from typing import Any
 
-from services.domain.history.case import MICRO
+from services.catalog.words.phrases import limit_words
+from services.domain.history.case import MICRO, Extension
 from services.domain.intake.facts import Fact
 from services.domain.intake.visible_text import visible
 from services.domain.judging.judgement import Judgement
@@ -14,8 +15,9 @@ from services.domain.results.explain import Explained
 from services.domain.results.explain_days import Account, AccountedDay
 from services.domain.sums.statistic import written
 from services.domain.sums.tally import TallyField
+from services.domain.time.limits import Limit
 from services.domain.time.zone import Instant, Zone
-from services.explanation.words import DAY_KINDS, ENGLISH_HOLIDAYS, MEASURES
+from services.explanation.words import DAY_KINDS, ENGLISH_HOLIDAYS, MEASURES, UNUSED_EXTENSIONS
 
 
 def day_words(day: AccountedDay, counted: Account, zone: Zone) -> str:
@@ -62,6 +64,12 @@ def clock(instant: Instant, zone: Zone) -> str:
     if instant == zone.midnight(day + 1) - 1:
         return f"{date.fromordinal(day)} 24:00"
     return f"{date.fromordinal(day)} {_hour(instant, zone)}"
+
+
+def extension_words(extension: Extension, why: str, zone: Zone) -> str:
+    """An extension, and whether it is used; `why`: the code of why it is not, or empty."""
+    more, words = limit_words(Limit.model_validate(dict(extension.limit))), UNUSED_EXTENSIONS[why]
+    return f"{clock(extension.time, zone)} {more.zh} {more.en}：{words.zh} {words.en}"
 
 
 _SHOWN_ELSEWHERE = ("service_item", "attributes", "event")

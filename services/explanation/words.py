@@ -89,6 +89,18 @@ REASONS = {
     Reason.NOT_IN_FORCE: Title(zh="不在有效期", en="not in force on that date"),
     Reason.NOTHING_TO_JUDGE: Title(zh="无可判", en="nothing to judge yet, or no limit"),
 }
+UNUSED_EXTENSIONS = {
+    "": Title(
+        zh="采用，自原截止时间起算，至多延至其后第10个工作日",
+        en="used, from the due time without it, at most 10 working days",
+    ),
+    "extended_too_late": Title(zh="未采用：批准时已超期", en="not used: granted after the due time"),
+    "extended_twice": Title(zh="未采用：只能延期一次", en="not used: a limit is extended once"),
+    "extended_in_another_unit": Title(
+        zh="未采用：与时限的计量单位不可换算", en="not used: days for minutes, or minutes for days"
+    ),
+}
+"""By the code of why an extension counts for nothing; empty for the one that counts."""
 ENDS = {
     EndedBy.STOP: Title(zh="止算", en="stop"),
     EndedBy.WITHDRAWAL: Title(zh="撤回", en="withdrawn"),

@@ -36,6 +36,7 @@ from tests.unit.cases import (
     correction,
     day,
     end_of,
+    extended,
     folded,
     in_order,
     judge_of,
@@ -461,3 +462,21 @@ def test_what_a_reopening_made_void_is_marked() -> None:
     done = completed("2021-09-17T09:00")
     explanation = output(judge_of(promise()), accepted("2021-09-16T09:00"), done, reopened("2021-09-22T09:00"))
     assert [entry.fact.id for entry in explanation.history if entry.status is FactStatus.VOID] == [done.id]
+
+
+def test_an_extension_is_explained_whether_it_is_used_or_not() -> None:
+    judge = judge_of(promise(limit="10 working_days", extension_moves_limit=True))
+    late, used = extended("2021-11-16T09:00", 5), extended("2021-11-02T09:00", 5)
+
+    def page(*facts: Fact) -> str:
+        console = Console(record=True, width=120, file=io.StringIO())
+        for part in Page(output(judge, accepted("2021-11-01T09:00"), *facts), judge, ()).parts():
+            console.print(part)
+        return console.export_text()
+
+    assert "批准时已超期" in page(late) and "存疑 doubtful" in page(late)
+    assert "采用，自原截止时间起算" in page(used) and "存疑 doubtful" not in page(used)
+    extensions = machine_readable(output(judge, accepted("2021-11-01T09:00"), late), judge, ())["cycles"][0][
+        "promises"
+    ][0]
+    assert [each["unused"] for each in extensions["extensions"]] == ["extended_too_late"]

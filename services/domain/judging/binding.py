@@ -48,12 +48,12 @@ class Binding:
         return case.service_item if self._by_item else "-"
 
 
-def marks(case: Case, pauses: object) -> TallyAmounts:
+def marks(pauses: object, extended: bool) -> TallyAmounts:
     """What is counted beside a matured case: suspended, extended."""
     cells: TallyAmounts = ()
     if pauses:
         cells += ((TallyField.SUSPENDED, 1),)
-    if case.extensions and any(extension.granted for extension in case.extensions):
+    if extended:
         cells += ((TallyField.EXTENDED, 1),)
     return cells
 

@@ -3,9 +3,12 @@
 from datetime import date
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.domain.intake.facts import Fact
 from services.domain.judging.data_quality import ANOMALY, INCOMPLETE, ORPHAN
+from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import Outcome
 from services.domain.plan.plan import ServiceItem
 from services.domain.results.verdicts import verdicts_of
@@ -187,6 +190,115 @@ def test_a_suspension_puts_the_expiry_off() -> None:
     assert until("P", *held) == "2021-10-20"
     assert until("P", *held, extended("2021-10-19T09:00", 5)) == "2021-10-27"
     assert until("P", *held, extended("2021-10-21T09:00", 5)) == "2021-10-20"
+
+
+def test_a_suspension_within_the_extension_counts_too() -> None:
+    """Extended from 10-15 to 10-22; the clock stands on 10-19 and 10-20."""
+    held = [suspended("2021-10-19T08:00", "testing"), resumed("2021-10-21T08:00", "testing")]
+    assert until("P", *held) == "2021-10-15"
+    assert until("P", extended("2021-09-17T09:00", 5), *held) == "2021-10-26"
+
+
+def extensible(limit: str) -> Judge:
+    return judge_of(promise(select={"service_item": "water"}, limit=limit, extension_moves_limit=True))
+
+
+@pytest.mark.parametrize(
+    ("limit", "accepted_on", "amount", "unit", "due"),
+    [
+        # the due instant rolls to Monday 08-02; the 10th working day after it
+        ("6 months", "2021-01-31T09:00", 6, "months", "2021-08-16"),
+        ("6 months", "2021-01-31T09:00", 10, "calendar_days", "2021-08-12"),
+        # days of one kind for days of the other: from 11-15 by their own unit
+        ("10 working_days", "2021-11-01T09:00", 10, "calendar_days", "2021-11-25"),
+        ("10 working_days", "2021-11-01T09:00", 1, "months", "2021-11-29"),
+        ("10 working_days", "2021-11-01T09:00", 15, "working_days", "2021-11-29"),
+        # due on Monday 11-22 by the roll; 5 days later is a Saturday, which rolls again
+        ("20 calendar_days", "2021-11-01T09:00", 5, "calendar_days", "2021-11-29"),
+        ("10 working_days", "2021-11-01T09:00", 600, "working_minutes", "2021-11-15"),
+    ],
+)
+def test_an_extension_moves_the_due_instant_by_its_own_unit(
+    limit: str, accepted_on: str, amount: int, unit: str, due: str
+) -> None:
+    facts = [
+        accepted(accepted_on),
+        extended("2021-11-02T09:00" if accepted_on > "2021-06" else "2021-02-02", amount, unit),
+    ]
+    assert due_of(extensible(limit), *facts) == end_of(due)
+
+
+def test_minutes_are_extended_by_minutes() -> None:
+    judge, start = extensible("90 working_minutes"), accepted("2021-11-05T16:50")  # until Monday 11-08 at 09:50
+    assert due_of(judge, start, extended("2021-11-05T17:00", 60, "working_minutes")) == at("2021-11-08T10:50")
+    assert due_of(judge, start, extended("2021-11-05T17:00", 60, "minutes")) == at("2021-11-08T10:50")
+    assert due_of(judge, start, extended("2021-11-05T17:00", 2, "working_days")) == at("2021-11-08T09:50")
+
+
+TEN = extensible("10 working_days")  # from 2021-11-01: until 11-15
+FROM = accepted("2021-11-01T09:00")
+LAST = end_of("2021-11-15")
+OTHER = extended("2021-11-16T09:00", 5)
+
+
+def last_moment(fact: Fact) -> Fact:
+    return fact._replace(time=LAST, received=LAST)
+
+
+@pytest.mark.parametrize(
+    ("grants", "due", "codes"),
+    [
+        ([extended("2021-11-02T09:00", 5)], "2021-11-22", []),
+        ([last_moment(extended("2021-11-15T09:00", 15)), OTHER], "2021-11-29", ["extended_twice"]),
+        ([extended("2021-11-16T00:00", 5)], "2021-11-15", ["extended_too_late"]),
+        ([extended("2021-11-02T09:00", 60, "minutes")], "2021-11-15", ["extended_in_another_unit"]),
+        (
+            [extended("2021-11-02T09:00", 60, "minutes"), extended("2021-11-03T09:00", 5), OTHER],
+            "2021-11-22",
+            ["extended_in_another_unit", "extended_twice"],
+        ),
+        ([extended("2021-11-02T09:00", 5, source="/units/water")], "2021-11-15", []),
+    ],
+    ids=["used", "twice", "late", "minutes", "each by itself", "a request"],
+)  # fmt: skip
+def test_an_extension_that_moves_nothing_is_an_anomaly_and_is_not_counted_as_one(
+    grants: list[Fact], due: str, codes: list[str]
+) -> None:
+    facts = [FROM, *grants, completed("2021-11-30T09:00")]
+    assert due_of(TEN, *facts) == end_of(due)
+    signals = [each.item for each in TEN.judge(in_order(facts), at("2022-01-01")).judgements if each.kpi == ANOMALY]
+    assert signals == codes
+    used = due != "2021-11-15"
+    assert row(TEN, [facts], "2022-01-01").extended_share == ("1" if used else "0")
+
+
+def test_an_extension_that_one_limit_can_use_is_no_anomaly() -> None:
+    """It comes too late for R, whose 5 days are over, and in time for P."""
+    granted = extended("2021-10-08T09:00", 5)
+    assert (until("P", granted), until("R", granted)) == ("2021-10-22", "2021-09-18")
+    found = STATUTE.judge([PERMIT, granted], at("2021-10-10")).judgements
+    assert [each.item for each in found if each.kpi == ANOMALY] == []
+
+
+@given(
+    st.sampled_from(["10 working_days", "20 calendar_days", "2 months"]),
+    st.integers(1, 400),
+    st.sampled_from(["working_days", "calendar_days", "months"]),
+    st.integers(0, 200),
+)
+def test_an_extension_never_shortens_and_gives_10_working_days_at_most(
+    limit: str, amount: int, unit: str, after: int
+) -> None:
+    start = date.fromordinal(date(2021, 3, 1).toordinal() + after).isoformat()
+    judge = extensible(limit)
+    without = due_of(judge, accepted(f"{start}T09:00"))
+    due = due_of(judge, accepted(f"{start}T09:00"), extended(f"{start}T10:00", amount, unit))
+    assert without is not None and due is not None
+    zone, calendar = judge.law.zone, judge.law.calendar
+    assert without <= due
+    assert calendar.working_days(zone.day(without), zone.day(due)) <= 10
+    if unit == "working_days":
+        assert calendar.working_days(zone.day(without), zone.day(due)) == min(amount, 10)
 
 
 def test_the_extended_share_is_shown() -> None:

@@ -123,7 +123,7 @@ class CaseShareJudge:
             return None
         outcome, cells = verdict
         if cells and cells[0][0] == TallyField.N and (case.suspensions or case.extensions):
-            cells += marks(case, ())
+            cells += marks((), case.extended)
         needs_late_check_from = self._late_check_from(case, end) if matures is None and outcome is Outcome.MET else None
         item, day = self._binding.item(case), self._binding.day(end)
         return Judgement(
