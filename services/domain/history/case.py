@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 from services.domain.intake.facts import Fact
 from services.domain.time.zone import Instant
 
+NOTHING_DELIVERED = frozenset(("refused", "terminated"))
+"""Outcomes of a completion after which no further milestone of the case is due."""
+
 
 class Suspension(NamedTuple):
     """A span in which the unit held the clock still (中止); which clocks it stops, each promise says."""

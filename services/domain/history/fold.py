@@ -6,7 +6,7 @@
 from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
 from typing import Any, Final
 
-from services.domain.history.case import Case, Decision, Extension, NodeSpan, Suspension, micro
+from services.domain.history.case import NOTHING_DELIVERED, Case, Decision, Extension, NodeSpan, Suspension, micro
 from services.domain.history.corrections import corrected
 from services.domain.history.fact_set import contract_order
 from services.domain.intake.facts import Fact, FactType
@@ -155,17 +155,16 @@ class Fold:
         """Settle what needs the whole cycle: reclassification, suspensions, deemed acceptance, the completion."""
         if len(unsettled.acceptances) > 1:
             case.only_simple_facts = False
+            case.anomalies.append("second_acceptance")
         if unsettled.reclassified or unsettled.first_values:
             self._settle_attributes(case, unsettled)
         item = self._items.get(case.service_item)
         if unsettled.stops:
             self._pair_suspensions(case, item, unsettled.stops)
-        if item is not None and case.applied is not None and item.permit:
+        if item is not None and item.permit:
             self._deem_accepted(case, unsettled.requests)
-        if unsettled.voided_at is not None and item is not None and item.certified_by_completion:
+        if unsettled.voided_at is not None and item is not None:
             _void_certified(case, item.certified_by_completion, unsettled.voided_at)
-        if len(unsettled.acceptances) > 1:
-            case.anomalies.append("second_acceptance")
         if unsettled.completions:
             self._settle_completion(case, unsettled)
 
@@ -202,12 +201,15 @@ class Fold:
             _update_attributes(case, data["attributes"])
             self._note_first_values(fact, unsettled)
             self._settle_attributes(case, unsettled)
+        if case.withdrawn_at is not None:
+            _settle_withdrawal(case, case.withdrawn_at, fact.time)
 
     def _deem_accepted(self, case: Case, requests: Collection[Instant]) -> None:
         """Acceptance is deemed on application at once; a supplement request (or a refusal) within 5 working days undoes
         it, and the acceptance that is reported starts the clock (行政许可法 §32). What was reported outweighs what was
         assumed: once an acceptance is reported, no later request undoes anything."""
-        assert case.applied is not None
+        if case.applied is None:
+            return
         applied, reported = case.applied.time, case.accepted
         last_day = self._calendar.add_working_days(self._zone.day(applied), DEEMED_ACCEPTANCE_DAYS)
         for at in requests:
@@ -315,12 +317,22 @@ def _withdraw(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
 def _reopen(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
     """Declare the completions so far void."""
     if unsettled.completions:
+        if len(unsettled.completions) > 1 and unsettled.completions[-1].time == fact.time:
+            case.anomalies.append("completed_as_reopened")  # it may have been meant to follow the reopening
         case.voided += tuple(("completed", each.time) for each in unsettled.completions)
         unsettled.completions.clear()
         unsettled.voided_at = fact.time
         case.reopened += 1
     else:
         case.anomalies.append("reopened_without_completion")
+
+
+def _settle_withdrawal(case: Case, withdrawn: Instant, completed: Instant) -> None:
+    """Withdrawn and then granted, a case is judged as never withdrawn (rule 16). A completion says that nothing was
+    granted, or it counts as granted."""
+    if completed >= withdrawn and case.outcome not in NOTHING_DELIVERED:
+        case.withdrawn_at = None
+        case.anomalies.append("granted_after_withdrawal")
 
 
 def _void_certified(case: Case, certified: Collection[str], until: Instant) -> None:

@@ -1,12 +1,9 @@
 """What the kinds share: whether a version of a promise binds a case, and what a unit's row is kept under."""
 
-from services.domain.history.case import Case
+from services.domain.history.case import NOTHING_DELIVERED, Case
 from services.domain.plan.plan import CasePromise
 from services.domain.sums.tally import EVER, TallyAmounts, TallyField
 from services.domain.time.zone import Instant, Zone
-
-NOTHING_DELIVERED = frozenset(("refused", "terminated"))
-"""Outcomes of a completion after which no further milestone of the case is due."""
 
 
 class Binding:

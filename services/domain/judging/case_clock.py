@@ -131,14 +131,17 @@ class CaseClock:
         more = next((_limit(each.limit) for each, why in self.extensions(case, start) if not why), None)
         if more is None or reading.due is None:
             return reading
-        ends = [self._reading(each, reading.due, stop, case).due for each in (more, LONGEST_EXTENSION)]
-        due = min((end for end in ends if end is not None), default=None)
-        pauses = tuple(self.pauses(case, start, stop)) if self._may_pause(case) else ()
+        due = self._prolonged(reading.due, more, stop, case)
+        pauses = [pause for pause in self.pauses(case, start, stop) if due is None or pause[0] <= due]
         if due is None:
-            return Reading(None, None, pauses, True)
-        pauses = tuple(pause for pause in pauses if pause[0] <= due)
+            return Reading(None, None, tuple(pauses), True)
         still = self._still(limit, start, case, pauses, due)
-        return Reading(due, self._yellow(limit, start, case, due, still), pauses, True)
+        return Reading(due, self._yellow(limit, start, case, due, still), tuple(pauses), True)
+
+    def _prolonged(self, expiry: Instant, more: Limit, stop: Instant | None, case: Case) -> Instant | None:
+        """The due instant with an extension from the due instant without it; None if the clock is stopped for good."""
+        ends = [self._reading(each, expiry, stop, case).due for each in (more, LONGEST_EXTENSION)]
+        return min((end for end in ends if end is not None), default=None)
 
     # ---- reading ---------------------------------------------------------------------------------
     def read(self, case: Case, start: Instant, stop: Instant | None) -> Reading | None:

@@ -67,6 +67,8 @@ class Faults:
             _stop_twice(case, rates["stopped_twice"], Random(f"{self._seed}/{case.subject}/stopped_twice"))
         if rates.get("asked_again"):
             _ask_again(case, rates["asked_again"], Random(f"{self._seed}/{case.subject}/asked_again"))
+        if rates.get("granted_after_all"):
+            _grant_after_all(case, rates["granted_after_all"], Random(f"{self._seed}/{case.subject}/granted"))
         if rng.random() < rates.get("held_back", 0):
             _hold_back(case, self._timing)
         if rng.random() < rates.get("backdated", 0) and case.reclassified is None:
@@ -190,6 +192,17 @@ def _ask_again(case: CaseHistory, rate: float, rng: Random) -> None:
     case.events.append(
         SimulatedEvent("case.supplement_requested", accepted.time + later, case.owner, {"round": 1}, delays=delays)
     )
+
+
+def _grant_after_all(case: CaseHistory, rate: float, rng: Random) -> None:
+    """A withdrawn case is granted some days later: its result follows from that."""
+    withdrawn = case.points.get("withdrawn")
+    if withdrawn is None or rng.random() >= rate:
+        return
+    time = withdrawn.time + int(60 + rng.random() * 120 * 3600) * SECOND
+    delays = withdrawn.recorded - withdrawn.time, withdrawn.received - withdrawn.recorded
+    case.events.append(SimulatedEvent("case.completed", time, case.owner, {"outcome": "granted"}, delays=delays))
+    case.intended = None
 
 
 def _backdate(case: CaseHistory) -> None:

@@ -77,6 +77,7 @@ class ObservedCase:
         self._accept()
         self._void_certified()
         self._complete()
+        self._forget_withdrawal()
         self.attributes |= self._reclassified
 
     # ---- reading -------------------------------------------------------------------------------------
@@ -197,6 +198,12 @@ class ObservedCase:
                     self.channels.add(data["channel"])
                 self._take_attributes(data)
                 return
+
+    def _forget_withdrawal(self) -> None:
+        """What was granted after it was withdrawn was not withdrawn."""
+        withdrawn, completed = self.withdrawn_at, self.completed_at
+        if withdrawn is not None and completed is not None and withdrawn <= completed and not self.is_refused:
+            self.withdrawn_at = None
 
     # ---- what promises ask ---------------------------------------------------------------------------
     def start(self, names: Sequence[str]) -> Instant | None:

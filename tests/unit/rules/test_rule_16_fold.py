@@ -103,6 +103,32 @@ def test_withdrawn_after_its_completion_changes_nothing() -> None:
     assert outcome(WATER, [START, completed("2021-09-17"), withdrawn("2021-09-18")], END) is Outcome.MET
 
 
+@pytest.mark.parametrize("outcome_of", ["granted", "partly", ""])
+def test_withdrawn_and_then_granted_is_judged_as_never_withdrawn(outcome_of: str) -> None:
+    """Or it would pay to withdraw what runs late. A completion without an outcome counts as granted."""
+    gone, given = withdrawn("2021-09-23T10:00"), {"outcome": outcome_of} if outcome_of else {}
+    late, in_time = completed("2021-09-27T09:00", **given), completed("2021-09-23T11:00", **given)
+    (case,) = folded(WATER, START, gone, late)
+    assert (case.withdrawn_at, case.anomalies) == (None, ["granted_after_withdrawal"])
+    assert outcome(WATER, [START, gone], "2021-09-26") is Outcome.WITHDRAWN
+    assert outcome(WATER, [START, gone, late], END) is Outcome.MISSED
+    assert outcome(WATER, [START, gone, in_time], END) is Outcome.MET
+    found = row(WATER, [[START, gone, late]], END)
+    assert (found.denominator, found.withdrawn_share) == ("1", "0")
+
+
+@pytest.mark.parametrize("closed_as", ["refused", "terminated"])
+def test_a_withdrawn_case_is_closed_as_terminated_or_refused(closed_as: str) -> None:
+    facts = [START, withdrawn("2021-09-23T10:00"), completed("2021-09-27T09:00", outcome=closed_as)]
+    assert folded(WATER, *facts)[0].anomalies == []
+    assert outcome(WATER, facts, END) is Outcome.WITHDRAWN
+
+
+def test_a_void_grant_leaves_a_withdrawal_as_it_was() -> None:
+    facts = [START, withdrawn("2021-09-22T10:00"), completed("2021-09-22T11:00"), reopened("2021-09-22T12:00")]
+    assert outcome(WATER, facts, END) is Outcome.WITHDRAWN
+
+
 def test_a_completion_declared_void_lets_the_original_clock_go_on() -> None:
     facts = [START, completed("2021-09-17T09:00"), reopened("2021-09-22T09:00")]
     assert outcome(WATER, facts[:2], "2021-09-20") is Outcome.MET
@@ -396,7 +422,7 @@ def test_completed_and_reopened_in_the_same_instant_the_completion_comes_first()
     assert (case.completed, case.reopened) == (None, 1)
     again = completed("2021-09-22T09:00", id="again")
     same = [START, done, reopened("2021-09-22T09:00"), again]
-    assert folded(WATER, *same)[0].completed is None
+    assert (folded(WATER, *same)[0].completed, folded(WATER, *same)[0].anomalies) == (None, ["completed_as_reopened"])
     moved = correction("2021-09-22T10:00", again, completed("2021-09-22T09:00:01", id="again"))
     assert folded(WATER, *same, moved)[0].completed_at == at("2021-09-22T09:00:01")
 

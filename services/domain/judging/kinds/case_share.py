@@ -9,8 +9,8 @@ before it, as under a limit of its own.
 
 from typing import NamedTuple
 
-from services.domain.history.case import Case
-from services.domain.judging.binding import NOTHING_DELIVERED, Binding, earliest, marks
+from services.domain.history.case import NOTHING_DELIVERED, Case
+from services.domain.judging.binding import Binding, earliest, marks
 from services.domain.judging.case_clock import CaseClock
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import Moment, Sums
