@@ -35,6 +35,11 @@ RETRACTED = "retracted"
 """Reason of a card or verdict that was published and, by the facts known now, never was: it is removed."""
 
 
+BY_NEW_RULES = "new_rules"
+"""In the place of a reason, of an active card: other rules or another plan raised it for a time that had passed when
+they came into use. It is shown and counted; nobody is notified of it."""
+
+
 def retracted(card: CardState) -> CardState:
     """A published card that never was."""
     return card._replace(cleared_at=card.raised_at, reason=RETRACTED)
