@@ -190,6 +190,49 @@ def test_once_it_runs_again_it_can_be_stopped_again() -> None:
     assert due_of(FOUR, *facts, now="2021-12-01") == end_of("2021-11-10")
 
 
+BOTH = ("hearing", "testing")
+
+
+@pytest.mark.parametrize(
+    ("limit", "start", "spans", "last"),
+    [
+        # over New Year: 12-31 and 01-04 stood still, 01-01 to 01-03 are off
+        (4, "2021-12-29", [("hearing", "2021-12-31T08:00", "2022-01-05T08:00")], "2022-01-07"),
+        # two reasons that overlap: 09-27 to 09-30 and 10-08 stood still, 10-09 only until 10:00
+        (
+            13,
+            "2021-09-22",
+            [("hearing", "2021-09-27T08:00", "2021-09-29T12:00"), ("testing", "2021-09-28T12:00", "2021-10-09T10:00")],
+            "2021-10-21",
+        ),
+        # the morning for one reason and the afternoon for another: together the whole day
+        (
+            4,
+            "2021-11-01",
+            [("hearing", "2021-11-02T09:00", "2021-11-02T12:00"), ("testing", "2021-11-02T13:30", "2021-11-02T17:30")],
+            "2021-11-08",
+        ),
+        # from the acceptance on, and from before it
+        (4, "2021-11-01", [("hearing", "2021-11-01T10:00", "2021-11-04T08:00")], "2021-11-09"),
+        (4, "2021-11-01", [("hearing", "2021-10-28T10:00", "2021-11-04T08:00")], "2021-11-09"),
+        # of no length
+        (4, "2021-11-01", [("hearing", "2021-11-02T10:00", "2021-11-02T10:00")], "2021-11-05"),
+    ],
+    ids=["new year", "overlapping", "one day of two", "from the start", "before the start", "no length"],
+)
+def test_suspensions_and_days_off(limit: int, start: str, spans: list[tuple[str, str, str]], last: str) -> None:
+    judge = judge_of(promise(limit=f"{limit} working_days", clock_stops=BOTH))
+    stops = [each for why, begin, end in spans for each in (suspended(begin, why), resumed(end, why))]
+    assert due_of(judge, *in_order([accepted(f"{start}T10:00"), *stops]), now="2022-03-01") == end_of(last)
+
+
+def test_resumed_before_it_was_suspended_a_clock_stands() -> None:
+    """Clocks of two desks that differ by seconds: the resumption is an anomaly, the suspension is open."""
+    facts = [accepted("2021-11-01T09:00"), resumed("2021-11-02T08:00"), suspended("2021-11-02T08:00:03")]
+    assert FOUR.cases(facts)[0].anomalies == ["resumed_without_suspension"]
+    assert outcome(FOUR, facts, "2022-03-01") is Outcome.OPEN
+
+
 def test_past_its_maximum_age_a_clock_can_be_stopped_again_though_nobody_resumed_it() -> None:
     """Testing stops the clock for 10 working days at most: from 09-29 until the end of 10-19."""
     facts = [

@@ -378,6 +378,30 @@ def test_a_void_completion_voids_what_it_certified_and_the_original_clock_goes_o
     assert "missed" in verdicts
 
 
+def test_void_twice_the_last_completion_counts_by_the_original_clock() -> None:
+    twice = [
+        START,
+        completed("2021-09-17T09:00"),
+        reopened("2021-09-18T09:00"),
+        completed("2021-09-22T09:00"),
+        reopened("2021-09-22T15:00"),
+    ]
+    assert outcome(WATER, [*twice, completed("2021-09-23T20:00")], END) is Outcome.MET
+    assert outcome(WATER, [*twice, completed("2021-09-24T00:00")], END) is Outcome.MISSED
+
+
+def test_a_completion_of_the_second_cycle_that_is_void_leaves_the_first_cycle_alone() -> None:
+    facts = [
+        START,
+        completed("2021-09-17T09:00"),
+        reopened("2021-11-10T15:00", "new_request"),  # until 2021-11-16
+        completed("2021-11-12T09:00"),
+        reopened("2021-11-15T09:00"),
+        completed("2021-11-17T09:00"),
+    ]
+    assert [each.outcome for each in judgements(WATER, facts, END)] == [Outcome.MET, Outcome.MISSED]
+
+
 def test_other_milestones_stay() -> None:
     assert outcome(TAPS, [*FALSE, VOID], "2021-10-30", "S") is Outcome.MET
 
