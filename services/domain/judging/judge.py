@@ -52,7 +52,7 @@ class CaseView(NamedTuple):
 
 
 NOTHING = Opinion([], None)
-RULES = 6
+RULES = 7
 """Raised with every change of the code by which the same facts, plan and moment are judged differently."""
 
 
