@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
+from math import ceil
 from typing import Any, NamedTuple
 
 from services.domain.history.case import Case, Extension, NodeSpan
 from services.domain.judging.clock_points import point, stop_point
 from services.domain.plan.plan import ClockRules
 from services.domain.plan.statutory_time import Law
+from services.domain.time.calendar import months_later
 from services.domain.time.limits import Ends, Limit, LimitUnit, due
 from services.domain.time.zone import DAY_US, Instant
 
@@ -68,11 +70,19 @@ class Reading(NamedTuple):
     due: Instant | None
     """The last instant on time; None while a suspension without end holds the clock."""
     yellow_at: Instant | None
-    """From when less than the promised share of the limit remains."""
+    """From when a yellow card warns: with the last days or minutes, the promised share of the limit."""
     pauses: tuple[Span, ...]
     """The merged spans in which it was stopped, those that count."""
     extended: bool = False
     """Whether an extension counts: it moved the due instant; or, where none can, one was granted."""
+
+
+class _Stops(NamedTuple):
+    """The spans in which the clock of a case was stopped, merged and in order, and the unit in which it counts."""
+
+    unit: LimitUnit
+    case: Case
+    spans: Sequence[Span]
 
 
 class CaseClock:
@@ -190,14 +200,14 @@ class CaseClock:
         if self._ends is Ends.DAY and limit.unit in _DAYS:
             return self._by_day(limit.unit, limit.amount, self._law.zone.day(start))
         at = self._due(limit, start, case, _NO_PAUSE)
-        return Reading(at, self._yellow(limit, start, case, at, _NO_PAUSE), ())
+        return Reading(at, self._yellow(limit, start, case, at, ()), ())
 
     def _due_of_day(self, unit: LimitUnit, amount: int, day: int) -> Reading:
         """Day-based limits depend on the day alone: remembered, since a million cases share a few hundred days."""
         limit = Limit(amount=amount, unit=unit)
         start, case = self._law.zone.midnight(day), Case()
         at = self._due(limit, start, case, _NO_PAUSE)
-        return Reading(at, self._yellow(limit, start, case, at, _NO_PAUSE), ())
+        return Reading(at, self._yellow(limit, start, case, at, ()), ())
 
     def _due(self, limit: Limit, start: Instant, case: Case, still: Still) -> Instant:
         return due(
@@ -211,16 +221,42 @@ class CaseClock:
             paused_us=still[1],
         )
 
-    def _yellow(self, limit: Limit, start: Instant, case: Case, at: Instant, still: Still) -> Instant:
-        """Days: from the end of the day that leaves too few; minutes: the share of the limit before it is due."""
+    def _yellow(self, limit: Limit, start: Instant, case: Case, at: Instant, spans: Sequence[Span]) -> Instant:
+        """Days: 00:00 of the first of the last ⌈share × limit⌉ of them; minutes: that share before the limit, exactly.
+        Days and minutes of a stopped clock are none of them. A limit of 0 is not warned of before it has passed."""
+        if limit.amount == 0:
+            return at + 1
         if limit.unit not in _DAYS:
-            early = Limit(amount=limit.amount - int(limit.amount * self._share), unit=limit.unit)
-            return min(at, self._due(early, start, case, still))
-        left = max(1, -int(-limit.amount * self._share // 1))
-        if limit.amount <= left:
-            return min(at, self._law.zone.midnight(self._law.zone.day(start) + 1))
-        early = Limit(amount=limit.amount - left, unit=limit.unit)
-        return min(at, self._due(early, start, case, still) + 1)
+            left = limit.amount * MINUTE_US * self._share.numerator // self._share.denominator
+            return max(start, self._minutes_before(at, left, start, _Stops(limit.unit, case, spans)))
+        zone = self._law.zone
+        days = limit.amount
+        if limit.unit is LimitUnit.MONTHS:
+            days = months_later(zone.day(start), limit.amount) - zone.day(start)
+        left = max(1, ceil(days * self._share))
+        return max(start, zone.midnight(self._first_of_last(left, zone.day(at), _Stops(limit.unit, case, spans))))
+
+    def _first_of_last(self, left: int, last: int, stops: "_Stops") -> int:
+        """The first of the last so many days through the day `last` on which the clock was not stopped."""
+        is_working = stops.unit is LimitUnit.WORKING_DAYS
+        back = left
+        while True:
+            first = self._law.calendar.add_working_days(last + 1, -back) if is_working else last + 1 - back
+            counted = left + self._days_still(stops, first - 1, last)
+            if counted <= back:
+                return first
+            back = counted
+
+    def _minutes_before(self, at: Instant, left: int, start: Instant, stops: "_Stops") -> Instant:
+        """When the clock had still so much time (µs) to run until an instant."""
+        hours = self._law.hours(stops.case.unit, stops.case.service_item)
+        is_working = stops.unit is LimitUnit.WORKING_MINUTES
+        for begin, finish in (*reversed(stops.spans), (start, start)):
+            before = hours.last(start, max(0, hours.elapsed(start, at) - left)) if is_working else at - left
+            if finish <= before:
+                break
+            left += hours.elapsed(begin, min(finish, at)) if is_working else min(finish, at) - begin
+        return before
 
     def _paused(self, limit: Limit, start: Instant, stop: Instant | None, case: Case) -> Reading:
         """Suspensions count one after the other; one that starts after the limit passed cures nothing."""
@@ -234,8 +270,7 @@ class CaseClock:
         spans = tuple(counted)
         if at is None:
             return Reading(None, None, spans)
-        still = self._still(limit, start, case, spans, at)
-        return Reading(at, self._yellow(limit, start, case, at, still), spans)
+        return Reading(at, self._yellow(limit, start, case, at, spans), spans)
 
     def pauses(self, case: Case, start: Instant, stop: Instant | None) -> list[Span]:
         """The merged spans in which this clock is stopped, from the start on: suspensions whose reason stops it, and
@@ -309,16 +344,22 @@ class CaseClock:
         """How long the clock was stopped up to an instant."""
         if not spans:
             return _NO_PAUSE
-        zone = self._law.zone
-        if limit.unit is LimitUnit.WORKING_DAYS:
-            hours = self._law.hours(case.unit, case.service_item)
-            return hours.fully_covered_working_days(zone.day(start), zone.day(until), spans), 0
         if limit.unit in _DAYS:
-            return full_days(spans, zone.day(start), zone.day(until), zone.midnight), 0
+            zone = self._law.zone
+            return self._days_still(_Stops(limit.unit, case, spans), zone.day(start), zone.day(until)), 0
         if limit.unit is LimitUnit.WORKING_MINUTES:
             hours = self._law.hours(case.unit, case.service_item)
             return 0, sum(hours.elapsed(begin, finish) for begin, finish in spans)
         return 0, sum(finish - begin for begin, finish in spans)
+
+    def _days_still(self, stops: "_Stops", after: int, through: int) -> int:
+        """How many days after `after` and through `through` the clock was stopped on, of those that the unit counts."""
+        if not stops.spans:
+            return 0
+        if stops.unit is LimitUnit.WORKING_DAYS:
+            hours = self._law.hours(stops.case.unit, stops.case.service_item)
+            return hours.fully_covered_working_days(after, through, stops.spans)
+        return full_days(stops.spans, after, through, self._law.zone.midnight)
 
     # ---- durations -------------------------------------------------------------------------------
     def gross(self, case: Case, start: Instant, stop: Instant) -> int:
