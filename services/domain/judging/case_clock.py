@@ -145,8 +145,7 @@ class CaseClock:
         pauses = [pause for pause in self.pauses(case, start, stop) if due is None or pause[0] <= due]
         if due is None:
             return Reading(None, None, tuple(pauses), True)
-        still = self._still(limit, start, case, pauses, due)
-        return Reading(due, self._yellow(limit, start, case, due, still), tuple(pauses), True)
+        return Reading(due, self._yellow(limit, start, case, due, pauses), tuple(pauses), True)
 
     def _prolonged(self, expiry: Instant, more: Limit, stop: Instant | None, case: Case) -> Instant | None:
         """The due instant with an extension from the due instant without it; None if the clock is stopped for good."""

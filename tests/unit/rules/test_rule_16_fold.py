@@ -25,6 +25,7 @@ from tests.unit.cases import (
     folded,
     in_order,
     judge_of,
+    judgement,
     judgements,
     milestone,
     outcome,
@@ -296,6 +297,15 @@ def test_an_extension_that_moves_nothing_is_an_anomaly_and_is_not_counted_as_one
     assert signals == codes
     used = due != "2021-11-15"
     assert row(TEN, [facts], "2022-01-01").extended_share == ("1" if used else "0")
+
+
+def test_the_yellow_card_follows_the_extension() -> None:
+    """10 working days: a quarter of them is 3 days. Extended to 11-22, the last three begin on 11-18."""
+    granted = extended("2021-11-02T09:00", 5)
+    assert judgement(TEN, [FROM], "2021-11-03").yellow_at == at("2021-11-11")
+    assert judgement(TEN, [FROM, granted], "2021-11-03").yellow_at == at("2021-11-18")
+    held = [suspended("2021-11-18T08:00"), resumed("2021-11-19T08:00")]
+    assert judgement(TEN, [FROM, granted, *held], "2021-11-20").due == end_of("2021-11-22")
 
 
 def test_an_extension_that_one_limit_can_use_is_no_anomaly() -> None:
