@@ -433,9 +433,9 @@ def test_the_verdicts_come_first_one_line_each() -> None:
 def test_like_days_of_a_long_account_are_one_line() -> None:
     judge = judge_of(promise(limit="13 working_days", clock_stops=("hearing",)))
     lines = shown(judge, *NATIONAL_DAY)
-    (stopped,) = (line for line in lines if "‖" in line and "10-08" in line)
-    assert stopped.split()[:3] == ["2021-09-28–10-08", "‖", "4"]
-    assert "工作日4日、休息日7日" in stopped and "国庆节" in stopped
+    (place,) = (number for number, line in enumerate(lines) if "‖" in line and "10-08" in line)
+    assert lines[place].split()[:4] == ["2021-09-28–10-08", "‖", "4", "工作日4日、休息日7日"]
+    assert "含国庆节" in lines[place + 1]
     assert any(line.split()[0] == "2021-10-09" for line in lines if line.strip())  # resumed on it: a line of its own
     assert len(shown(judge, *NATIONAL_DAY, every_day=True)) - len(lines) > 10
 

@@ -8,12 +8,12 @@ from services.domain.plan.plan import CasePromise, EntryPromise, Name, Plan, Pro
 T = TypeVar("T", bound=Title)
 
 _FIELDS = {
-    "unit": Title(zh="受理单位", en="unit"),
-    "applicant": Title(zh="申请人", en="applicant"),
-    "channel": Title(zh="办理渠道", en="channel"),
-    "outcome": Title(zh="办理结果", en="outcome"),
-    "service_item": Title(zh="事项", en="service item"),
-    "reached": Title(zh="已达到", en="reached"),
+    "unit": Name(zh="受理单位", en="unit"),
+    "applicant": Name(zh="申请人", en="applicant"),
+    "channel": Name(zh="办理渠道", en="channel"),
+    "outcome": Name(zh="办理结果", en="outcome"),
+    "service_item": Name(zh="事项", en="service item"),
+    "reached": Name(zh="已达到", en="reached"),
 }
 """Fields of every case (docs/contract.md)."""
 _VALUES: Mapping[str, Mapping[str, Title]] = {
@@ -52,13 +52,15 @@ class NameBook(NamedTuple):
 
     plan: Plan
     subjects: tuple[str, ...] = ()
+    of_case: bool = True
+    """Whether the fields of every case may be meant; an entry of a catalogue has attributes only."""
 
     def attribute(self, code: str) -> Name:
         """Of an attribute or a field of every case."""
         found = self._found(self.plan.names.attributes, code)
-        if found is None and code in _FIELDS:
-            return Name(zh=_FIELDS[code].zh, en=_FIELDS[code].en)
-        return found or _FLAGS.get(code) or Name(zh=code, en=code)
+        if found is not None or not self.of_case:
+            return found or Name(zh=code, en=code)
+        return _FIELDS.get(code) or _FLAGS.get(code) or Name(zh=code, en=code)
 
     def value(self, attribute: str, value: Any) -> Title:
         """Of one value of an attribute or a field."""
@@ -69,9 +71,10 @@ class NameBook(NamedTuple):
             return self.plan.units[code].title
         if attribute == "service_item" and code in self.plan.service_items:
             return self.plan.service_items[code].title
-        if attribute == "reached":
+        if attribute == "reached" and self.of_case:
             return self.milestone(code)
-        named = self.plan.names.values.get(attribute, {}) or _VALUES.get(attribute, {})
+        known = _VALUES.get(attribute, {}) if self.of_case else {}
+        named = self.plan.names.values.get(attribute, known)
         return named.get(code) or Title(zh=code, en=code)
 
     def milestone(self, code: str) -> Name:
@@ -114,7 +117,9 @@ def names_for(promise: Promise, plan: Plan) -> NameBook:
     """The names as a promise uses them."""
     if isinstance(promise, CasePromise):
         return NameBook(plan, tuple(map(str, as_tuple(promise.select.get("service_item", ())))))
-    return NameBook(plan, (promise.collection,) if isinstance(promise, EntryPromise) else ())
+    if isinstance(promise, EntryPromise):
+        return NameBook(plan, (promise.collection,), of_case=False)
+    return NameBook(plan)
 
 
 def one_of(words: Iterable[str], last: str) -> str:
