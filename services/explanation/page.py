@@ -152,10 +152,20 @@ class Page:
 
     # ---- a cycle ---------------------------------------------------------------------------------------
     def _cycle(self, cycle: ExplainedCycle, several: bool) -> Iterator[RenderableType]:
+        number = f"（第{cycle.case.cycle}次办理 cycle {cycle.case.cycle}）" if several else ""
+        yield Text(f"\n办件 The case{number}", style="bold underline")
+        yield self._what_it_is(cycle)
+        if not cycle.promises:
+            yield Text("没有承诺对它作出判定 No promise judges it", style="yellow")
+        shown: dict[Account, str] = {}
+        for explained in cycle.promises:
+            yield from self._promise(explained, cycle.promises, shown)
+        yield from self._silent(cycle.silent, "同一事项中不适用于本件的承诺 About the same item, and not of this case")
+
+    def _what_it_is(self, cycle: ExplainedCycle) -> Table:
+        """The service item, the unit, the attributes, and what makes its numbers doubtful."""
         case, plan = cycle.case, self._plan
         names = self._names(case.service_item)
-        number = f"（第{case.cycle}次办理 cycle {case.cycle}）" if several else ""
-        yield Text(f"\n办件 The case{number}", style="bold underline")
         attributes = [names.clause(name, value) for name, value in sorted(case.attributes.items())]
         rows = [
             ("事项 item", _named(case.service_item, plan.service_items)),
@@ -165,15 +175,9 @@ class Page:
             ("", "; ".join(each.en for each in attributes)),
             ("存疑 doubtful", "；".join(map(_doubt, cycle.signals))),
         ]
-        yield _grid(
+        return _grid(
             (name, Text(visible(value), style="yellow" if "存疑" in name else "")) for name, value in rows if value
         )
-        if not cycle.promises:
-            yield Text("没有承诺对它作出判定 No promise judges it", style="yellow")
-        shown: dict[Account, str] = {}
-        for explained in cycle.promises:
-            yield from self._promise(explained, cycle.promises, shown)
-        yield from self._silent(cycle.silent, "同一事项中不适用于本件的承诺 About the same item, and not of this case")
 
     def _promise(
         self, explained: Explained, beside: Sequence[Explained], shown: dict[Account, str]

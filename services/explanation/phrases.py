@@ -146,12 +146,12 @@ def _datum(name: str, value: Any, zone: Zone, names: NameBook) -> str:
         return "；".join(both(names.clause(each, of)) for each, of in sorted(value.items()))
     if name in _NAMED:
         return both(_NAMED[name](names, value))
-    if value in _DECISIONS if isinstance(value, str) else False:
+    if isinstance(value, str) and value in _DECISIONS:
         return both(_DECISIONS[value])
-    label = both(_LABELS[name]) if name in _LABELS else name
+    label = both(_LABELS.get(name) or Title(zh=name, en=name))
     if name == "due_at":
         return f"{label} {clock(value, zone)}"
-    if isinstance(value, Mapping) and value.keys() == {"amount", "unit"}:
+    if isinstance(value, Mapping) and "amount" in value:
         return f"{label} {both(limit_words(Limit(amount=value['amount'], unit=value['unit'])))}"
     return f"{label} {value}"
 

@@ -50,21 +50,25 @@ def statement(promise: CataloguePromise, plan: Plan) -> Title:
 
 def _statistic(promise: CataloguePromise, names: NameBook) -> Title:
     """What is taken over the entries."""
+    if promise.statistic == "in_sync":
+        return _in_sync(promise, names)
+    if promise.quantity:
+        return _amounts(promise, names)
     where = condition_words(promise.where, names)
     of_list = f" of the {len(set(promise.listed))} on the list" if promise.listed else ""
     with_ = where.en and f" with {where.en}"
-    match promise.statistic:
-        case "share":
-            return Title(zh=f"{where.zh or '已登记'}的占比", en=f"share{of_list}{with_ or ' that is there'}")
-        case "count":
-            return Title(zh=f"{where.zh and f'{where.zh}的'}数量", en=f"number{of_list}{with_}")
-        case "sum":
-            amount = names.attribute(promise.quantity or "")
-            return Title(zh=f"{amount.zh}合计", en=f"sum of {amount.en}{with_}")
-        case "mean":
-            amount = names.attribute(promise.quantity or "")
-            return Title(zh=f"平均{amount.zh}", en=f"mean of {amount.en}")
-    return _in_sync(promise, names)
+    if promise.statistic == "share":
+        return Title(zh=f"{where.zh or '已登记'}的占比", en=f"share{of_list}{with_ or ' that is there'}")
+    return Title(zh=f"{where.zh and f'{where.zh}的'}数量", en=f"number{of_list}{with_}")
+
+
+def _amounts(promise: CataloguePromise, names: NameBook) -> Title:
+    """A sum or a mean of what the entries hold."""
+    amount, where = names.attribute(promise.quantity or ""), condition_words(promise.where, names)
+    if promise.statistic == "mean":
+        return Title(zh=f"平均{amount.zh}", en=f"mean of {amount.en}")
+    of = where.zh and f"{where.zh}的"
+    return Title(zh=f"{of}{amount.zh}合计", en=f"sum of {amount.en}{where.en and f' with {where.en}'}")
 
 
 def _together(promise: CataloguePromise, names: NameBook) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from services.domain.plan.plan import CasePromise, EntryPromise, Name, Plan, Promise, Title, as_tuple
+from services.domain.plan.plan import CasePromise, EntryPromise, Name, Plan, Promise, ServiceItem, Title, Unit, as_tuple
 
 T = TypeVar("T", bound=Title)
 
@@ -67,15 +67,15 @@ class NameBook(NamedTuple):
         code = str(value)
         if isinstance(value, bool):
             return Title(zh="是", en="yes") if value else Title(zh="否", en="no")
-        if attribute == "unit" and code in self.plan.units:
-            return self.plan.units[code].title
-        if attribute == "service_item" and code in self.plan.service_items:
-            return self.plan.service_items[code].title
         if attribute == "reached" and self.of_case:
             return self.milestone(code)
+        plan = self.plan
+        titled: Mapping[str, Unit | ServiceItem]
+        titled = plan.units if attribute == "unit" else plan.service_items if attribute == "service_item" else {}
+        if code in titled:
+            return titled[code].title
         known = _VALUES.get(attribute, {}) if self.of_case else {}
-        named = self.plan.names.values.get(attribute, known)
-        return named.get(code) or Title(zh=code, en=code)
+        return self.plan.names.values.get(attribute, known).get(code) or Title(zh=code, en=code)
 
     def milestone(self, code: str) -> Name:
         return self._found(self.plan.names.milestones, code) or Name(zh=f"“{code}”", en=code)

@@ -56,13 +56,17 @@ def date_words(day: date) -> Title:
 
 def point_words(points: Iterable[str], names: NameBook) -> Title:
     """Points of a clock, as one reads them."""
-    titles = [_POINTS.get(point) or names.milestone(point.partition(":")[2]) for point in points]
+    titles = [_point(point, names) for point in points]
     if len(titles) == 1:
         return Title(zh=titles[0].zh, en=titles[0].en)
     return Title(
         zh="、".join(title.zh for title in titles) + "（以最后完成者为准）",
         en="the latest of " + ", ".join(title.en for title in titles),
     )
+
+
+def _point(point: str, names: NameBook) -> Title:
+    return _POINTS.get(point) or names.milestone(point.partition(":")[2])
 
 
 def is_all(objective: Objective | None) -> bool:
@@ -165,18 +169,22 @@ def case_word(promise: CasePromise, plan: Plan) -> str:
 # ---- what is counted ---------------------------------------------------------------------------------------
 def share_words(promise: CasePromise, names: NameBook) -> Title:
     """Which cases count in a share, maturity included."""
-    stops = [_POINTS.get(point) or names.milestone(point.partition(":")[2]) for point in promise.stop]
-    zh, en = "、".join(stop.zh for stop in stops), " and ".join(stop.en for stop in stops)
-    clauses = [clause_words(name, value, names) for name, value in promise.condition.items() if name != "stopped"]
-    if promise.maturity == "completion" and promise.stop != ("completed",):
-        clauses.insert(0, Title(zh=f"办结前已{zh}", en=f"{en} by completion"))
-    elif promise.condition.get("stopped"):
-        clauses.insert(0, Title(zh=f"按期{zh}", en=f"{en} in time"))
+    clauses = _stop_clauses(promise, names)
+    clauses += [clause_words(name, value, names) for name, value in promise.condition.items() if name != "stopped"]
     said = Title(zh=one_of([clause.zh for clause in clauses], "且"), en=" and ".join(clause.en for clause in clauses))
     if promise.maturity == "stop":
         stop = point_words(promise.stop, names)
         return Title(zh=f"{said.zh}（以{stop.zh}时为准）", en=f"{said.en}, as of {stop.en}")
     return said
+
+
+def _stop_clauses(promise: CasePromise, names: NameBook) -> list[Title]:
+    """What a share says of the points at which its clock stops, if anything."""
+    stops = [_point(point, names) for point in promise.stop]
+    zh, en = "、".join(stop.zh for stop in stops), " and ".join(stop.en for stop in stops)
+    if promise.maturity == "completion" and promise.stop != ("completed",):
+        return [Title(zh=f"办结前已{zh}", en=f"{en} by completion")]
+    return [Title(zh=f"按期{zh}", en=f"{en} in time")] if promise.condition.get("stopped") else []
 
 
 def measure_words(promise: CasePromise, names: NameBook) -> Title:
