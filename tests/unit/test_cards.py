@@ -305,9 +305,16 @@ def test_an_active_card_follows_the_unit_that_holds_the_case() -> None:
 
 
 def test_an_active_card_says_until_when_there_is_time_now() -> None:
+    half = judge_of(promise(extension_moves_limit=True, yellow_share=0.5))  # yellow with the last two days
     granted = extended("2021-09-23T10:00", 1)
-    (card,) = card_list(JUDGE, [START, granted], "2021-09-24T10:00")
-    assert (card.level, card.raised_at, card.due_at) == ("yellow", at("2021-09-23"), end_of("2021-09-24"))
+    (card,) = card_list(half, [START, granted], "2021-09-24T10:00")
+    assert (card.level, card.raised_at, card.due_at) == ("yellow", at("2021-09-22"), end_of("2021-09-24"))
+
+
+def test_an_extension_clears_a_yellow_card_until_the_last_days_come_again() -> None:
+    granted = extended("2021-09-23T10:00", 5)  # until 2021-09-29
+    assert history(START, granted, now="2021-09-28") == [("yellow", "09-23T00:00", "09-23T10:00", "rejudged")]
+    assert history(START, granted, now="2021-09-29") == [("yellow", "09-29T00:00", "", "")]
 
 
 def test_a_card_as_it_is_published() -> None:

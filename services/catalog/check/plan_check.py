@@ -16,6 +16,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from services.catalog.check.clause_check import PlanText, contradictions
+from services.catalog.check.names_check import unnamed
 from services.catalog.check.promise_checks import (
     beyond_the_law,
     of_attribute,
@@ -135,6 +136,7 @@ class Checker:
         yield from self._repeated()
         yield from self._versions()
         yield from self._unfed()
+        yield from unnamed(self._reading)
 
     def _of_head(self) -> Iterator[Problem]:
         if self._head.timezone not in available_timezones():
