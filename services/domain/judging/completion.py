@@ -5,8 +5,7 @@ limit it is unmeasured, completed later it is missed. A share that counts the st
 Nothing stays overdue for ever.
 """
 
-from services.domain.history.case import Case
-from services.domain.judging.binding import NOTHING_DELIVERED
+from services.domain.history.case import NOTHING_DELIVERED, Case
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.selection import compile_knowledge, compile_selection
 from services.domain.plan.plan import CasePromise

@@ -3,7 +3,7 @@
 They are kept in tallies of their own, whose kpi begins with `~`, and published beside the values, never among them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from services.domain.history.case import Case
 from services.domain.history.registers import CatalogueEntry
 from services.domain.judging.binding import earliest
+from services.domain.judging.case_span import CaseSpans
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.report_deadline import ReportDeadline
 from services.domain.plan.plan import CasePromise, Promise, Source
@@ -74,11 +75,11 @@ class Signals:
             collection.id: collection.honesty for collection in law.plan.head.collections if collection.honesty
         }
         of_cases = [each for each in law.plan.promises if isinstance(each, CasePromise)]
-        self._wait_for_more = {
-            each.key: ReportDeadline(each, law) for each in of_cases if each.waits_for_more and each.measured != "share"
-        }
-        """The promises whose clock does not stop at the completion. A share misses a step that was not taken: nothing
-        about it is doubtful."""
+        self._extending = tuple(
+            spans for spans in (CaseSpans(promise, law) for promise in of_cases) if spans.clock.extends
+        )
+        """Of the promises whose due instant an extension moves: which cases, from when."""
+        self._wait_for_more = dict(_waiting(of_cases, law))
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
         """Append the signals of one cycle, to which the promises have been applied. Called per event."""
@@ -172,11 +173,23 @@ class Signals:
 
     def _anomalies(self, case: Case, judged: list[Judgement], now: Instant) -> list[str]:
         codes = case.anomalies
+        if case.extensions:
+            codes = [*codes, *self._unused_extensions(case, now)]
         if case.statutory_limit is not None and self._is_mismatch(case, case.statutory_limit):
             codes = [*codes, LIMIT_MISMATCH]
         if case.completed_at is not None and self._wait_for_more and self._waits(case, judged, now):
             codes = [*codes, COMPLETED_WITHOUT_STOP]
         return codes
+
+    def _unused_extensions(self, case: Case, now: Instant) -> list[str]:
+        """Why each extension that moves no limit at all counts for nothing."""
+        reasons: list[list[str]] = []
+        for spans in self._extending:
+            span = spans.of(case, now)
+            found = spans.clock.extensions(case, span[0]) if span is not None else []
+            if found:
+                reasons.append([why for _, why in found])
+        return [min(codes) for codes in zip(*reasons, strict=True) if "" not in codes]
 
     def _is_mismatch(self, case: Case, declared: Mapping[str, Any]) -> bool:
         if case.accepted_at is None:
@@ -208,6 +221,14 @@ def _reported_by(deadline: ReportDeadline, case: Case, judgement: Judgement) -> 
     """Until when the stop of a completed case without a limit may be reported: counted from its completion."""
     assert case.completed_at is not None and judgement.start is not None
     return deadline.of(case, judgement.start, case.completed_at)
+
+
+def _waiting(promises: Iterable[CasePromise], law: Law) -> Iterator[tuple[str, ReportDeadline]]:
+    """The promises whose clock does not stop at the completion. A share misses a step that was not taken: nothing about
+    it is doubtful."""
+    for promise in promises:
+        if promise.waits_for_more and promise.measured != "share":
+            yield promise.key, ReportDeadline(promise, law)
 
 
 class SignalRow(NamedTuple):

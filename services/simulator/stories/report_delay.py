@@ -38,15 +38,18 @@ def source_reported_by(timing: Timing, source: Source, at: Instant) -> Instant:
 def _reporters(timing: Timing, point: str, owner: str, item: str, unit: str) -> Sequence[Source]:
     """The sources that report a step in the cases of an owner: those registered for the milestone, else those
     registered for no milestone of the item; of a completion, those that speak for the unit of the case."""
-    in_reach = [
-        source
-        for source in _feeding(timing, item)
-        if _names((source.id, *source.owners), owner) and (point != "completed" or _names(source.units, unit))
-    ]
+    in_reach = [source for source in _feeding(timing, item) if _names((source.id, *source.owners), owner)]
+    if point == "completed":
+        in_reach = _that_speak_for(in_reach, unit)
     registered = [source for source in in_reach if point.removeprefix("milestone:") in source.milestones]
     steps = set(timing.item(item).milestones)
     general = [source for source in in_reach if steps.isdisjoint(source.milestones)]
     return registered or general or in_reach
+
+
+def _that_speak_for(sources: Sequence[Source], unit: str) -> Sequence[Source]:
+    """Those of the sources that may name the unit; all of them if none may."""
+    return [source for source in sources if _names(source.units, unit)] or sources
 
 
 def _feeding(timing: Timing, code: str) -> Iterator[Source]:

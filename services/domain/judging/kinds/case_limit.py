@@ -92,7 +92,7 @@ class CaseLimitJudge:
             bin = self._clock.bin(net)
             cells += ((TallyField.GROSS, gross),)
             if pauses or case.extensions:
-                cells += marks(case, pauses)
+                cells += marks(pauses, reading.extended)
         item, day = self._binding.item(case), self._binding.day(end)
         reported_by = self._reporting.when_late(case, due) if due is not None and case.arrived > due else None
         return Judgement(

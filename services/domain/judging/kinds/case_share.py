@@ -9,15 +9,8 @@ before it, as under a limit of its own.
 
 from typing import NamedTuple
 
-from services.domain.history.case import Case
-from services.domain.judging.binding import (
-    AWAITED,
-    NOTHING_DELIVERED,
-    Binding,
-    completion_since,
-    earliest,
-    marks,
-)
+from services.domain.history.case import NOTHING_DELIVERED, Case
+from services.domain.judging.binding import AWAITED, Binding, completion_since, earliest, marks
 from services.domain.judging.case_clock import CaseClock
 from services.domain.judging.completion import CompletionWithoutStop
 from services.domain.judging.judgement import Judgement, Outcome
@@ -116,14 +109,16 @@ class CaseShareJudge:
             return self._open(_Course(case, start), (), None, None)
         matures = self._end_of(completed, case)
         course = _Course(case, start, matures, matures + 1)
-        in_time = stop is not None and stop <= matures
-        if not in_time and now <= matures:
+        if stop is not None and stop <= matures:
+            return self._closed(course, completed, False, True)
+        if now <= matures:
             return self._open(course._replace(yellow_at=None), (), None, earliest(now, matures + 1))
-        undelivered = not in_time and case.outcome in NOTHING_DELIVERED
-        reported_by = self._reporting.of(case, start, matures) if stop is None and not undelivered else matures
-        if now <= reported_by and not in_time:
+        if case.outcome in NOTHING_DELIVERED:
+            return self._closed(course, completed, True, False)
+        reported_by = self._reporting.of(case, start, matures)
+        if now <= reported_by:
             return self._awaiting(course._replace(yellow_at=None), reported_by, now)
-        return self._closed(course, completed, undelivered, in_time)
+        return self._closed(course, completed, False, False)
 
     def _end_of(self, completed: Instant, case: Case) -> Instant:
         """The last instant of the day of a completion, or itself, as the promise `ends`."""
@@ -141,7 +136,7 @@ class CaseShareJudge:
             return None
         outcome, cells = verdict
         if cells and cells[0][0] == TallyField.N and (case.suspensions or case.extensions):
-            cells += marks(case, ())
+            cells += marks((), case.extended)
         needs_late_check_from = self._late_check_from(case, end) if matures is None and outcome is Outcome.MET else None
         item, day = self._binding.item(case), self._binding.day(end)
         return Judgement(
