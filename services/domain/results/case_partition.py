@@ -127,11 +127,7 @@ class CasePartition:
             for key, value in self._rows.items()
             if key not in _NO_CASES and not self._take_over(key, value, now, same_plan=same_plan)
         ]
-        for key in stale:
-            if key.startswith(HEARTBEATS):
-                del self._rows[key]  # the next heartbeat says the same
-            else:
-                self._judge_stale(key, now)
+        self._renew(stale, now)
         if not same_plan:
             self._rows[PLAN_ROW] = fingerprint
         if set_back:
@@ -140,6 +136,14 @@ class CasePartition:
             self._judged(now)
         heapq.heapify(self._due)
         self.catching_up = was_catching_up
+
+    def _renew(self, keys: Iterable[bytes], now: Instant) -> None:
+        """Judge rows again that were judged by other rules."""
+        for key in keys:
+            if key.startswith(HEARTBEATS):
+                del self._rows[key]  # the next heartbeat says the same
+            else:
+                self._judge_stale(key, now)
 
     def _clear(self) -> None:
         self.tallies.clear()
