@@ -97,6 +97,10 @@ def _promise_json(explained: Explained, judge: Judge) -> dict[str, Any]:
         "words": in_words(promise, judge.plan).model_dump(),
         "start": _text(judgement.start, zone),
         "limit": None if explained.limit is None else explained.limit.model_dump(mode="json"),
+        "extensions": [
+            {"time": zone.text(extension.time), "limit": dict(extension.limit), "unused": why}
+            for extension, why in explained.extensions
+        ],
         "due": _text(judgement.due, zone),
         "stop": _text(judgement.stop, zone),
         "ended_by": explained.ended_by,

@@ -34,6 +34,7 @@ from services.explanation.phrases import (
     contribution_of_case,
     contribution_of_record,
     duration,
+    extension_words,
     lack_words,
 )
 from services.explanation.words import (
@@ -209,6 +210,8 @@ class Page:
             yield "时限 limit", both(limit_words(explained.limit))
         if judgement.start is not None:
             yield "起算 start", clock(judgement.start, zone)
+        for extension, why in explained.extensions:
+            yield "延期 extension", extension_words(extension, why, zone)
         if judgement.due is not None:
             yield "截止 due", clock(judgement.due, zone)
         elif explained.limit is not None and judgement.outcome is Outcome.OPEN:

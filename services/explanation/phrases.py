@@ -8,7 +8,7 @@ from typing import Any
 from services.catalog.words.case_bound import counted_words
 from services.catalog.words.names import NameBook
 from services.catalog.words.phrases import limit_words, measure_words
-from services.domain.history.case import MICRO
+from services.domain.history.case import MICRO, Extension
 from services.domain.intake.facts import Fact, FactType
 from services.domain.intake.visible_text import visible
 from services.domain.judging.judgement import Judgement
@@ -19,7 +19,7 @@ from services.domain.sums.statistic import written
 from services.domain.sums.tally import TallyField
 from services.domain.time.limits import Limit
 from services.domain.time.zone import Instant, Zone
-from services.explanation.words import DAY_KINDS, ENGLISH_HOLIDAYS, MEASURES
+from services.explanation.words import DAY_KINDS, ENGLISH_HOLIDAYS, MEASURES, UNUSED_EXTENSIONS
 
 
 def both(title: Title) -> str:
@@ -81,6 +81,12 @@ def clock(instant: Instant, zone: Zone) -> str:
     if instant == zone.midnight(day + 1) - 1:
         return f"{date.fromordinal(day)} 24:00"
     return f"{date.fromordinal(day)} {_hour(instant, zone)}"
+
+
+def extension_words(extension: Extension, why: str, zone: Zone) -> str:
+    """An extension, and whether it is used; `why`: the code of why it is not, or empty."""
+    more = limit_words(Limit.model_validate(dict(extension.limit)))
+    return f"{clock(extension.time, zone)} {both(more)}：{both(UNUSED_EXTENSIONS[why])}"
 
 
 def duration(counted: Account) -> str:

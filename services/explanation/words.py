@@ -88,6 +88,7 @@ STATUS_WORDS = {
     FactStatus.OVERRULED: Title(zh="被后来的更正取代", en="overruled by a later correction"),
     FactStatus.WAITING: Title(zh="所更正的事件尚未收到", en="waits for the event that it corrects"),
     FactStatus.REFUSED: Title(zh="不接受对更正的更正", en="REFUSED: it corrects a correction"),
+    FactStatus.VOID: Title(zh="办结被认定无效，不计", en="VOID: the completion was declared void"),
 }
 DAY_KINDS = {
     DayKind.WORKING: Title(zh="工作日", en="working day"),
@@ -102,6 +103,18 @@ REASONS = {
     Reason.NOT_IN_FORCE: Title(zh="当日不在施行期内", en="not in force on that date"),
     Reason.NOTHING_TO_JUDGE: Title(zh="暂无可评价的内容，或无时限", en="nothing to judge yet, or no limit"),
 }
+UNUSED_EXTENSIONS = {
+    "": Title(
+        zh="采用，自原截止时间起算，至多延至其后第10个工作日",
+        en="used, from the due time without it, at most 10 working days",
+    ),
+    "extended_too_late": Title(zh="未采用：批准时已超期", en="not used: granted after the due time"),
+    "extended_twice": Title(zh="未采用：只能延期一次", en="not used: a limit is extended once"),
+    "extended_in_another_unit": Title(
+        zh="未采用：与时限的计量单位不可换算", en="not used: days for minutes, or minutes for days"
+    ),
+}
+"""By the code of why an extension counts for nothing; empty for the one that counts."""
 ENDS = {
     EndedBy.STOP: Title(zh="计时终止", en="stop"),
     EndedBy.WITHDRAWAL: Title(zh="撤回", en="withdrawn"),
@@ -119,6 +132,15 @@ DOUBTS = {
     "suspended_while_suspended": Title(zh="暂停期间重复暂停", en="suspended again while suspended"),
     "resumed_without_suspension": Title(zh="未暂停而恢复计时", en="resumed without a suspension"),
     "reopened_without_completion": Title(zh="未办结而重新办理", en="reopened without a completion"),
+    "completed_as_reopened": Title(zh="办结与重新办理为同一时刻", en="completed and reopened at the same instant"),
+    "granted_after_withdrawal": Title(
+        zh="撤回后又准予办结，视为未撤回", en="granted after its withdrawal, which is ignored"
+    ),
+    "extended_too_late": Title(zh="逾期后才批准延期", en="extended after the due time"),
+    "extended_twice": Title(zh="重复延期", en="extended twice"),
+    "extended_in_another_unit": Title(
+        zh="延期与时限计量单位不可换算", en="extended by minutes for days, or days for minutes"
+    ),
     "limit_mismatch": Title(zh="申报的法定时限与登记不符", en="declares another statutory limit than the plan's"),
     "completed_without_stop": Title(
         zh="已办结，但未报送计时终点", en="completed, and the stop of a clock was never reported"
@@ -130,6 +152,7 @@ CARD_REASONS = {
     "withdrawn": Title(zh="已撤回", en="withdrawn"),
     "justified": Title(zh="理由成立", en="justified"),
     "rejudged": Title(zh="重新判定", en="judged again"),
+    "new_rules": Title(zh="按新规则补记，不另行通知", en="raised by new rules, nobody is notified"),
     "superseded": Title(zh="升级", en="replaced by the next level"),
     "retracted": Title(zh="收回", en="retracted"),
 }

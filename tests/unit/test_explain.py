@@ -21,6 +21,7 @@ from services.domain.judging.data_quality import COMPLETED_WITHOUT_STOP, LIMIT_M
 from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.plan.plan import CasePromise, Name, Names, Title
+from services.domain.results.cards import BY_NEW_RULES
 from services.domain.results.explain import EndedBy, Explained, Explanation, explain
 from services.domain.results.explain_days import account
 from services.domain.results.explain_facts import FactStatus
@@ -39,12 +40,14 @@ from tests.unit.cases import (
     correction,
     day,
     end_of,
+    extended,
     folded,
     in_order,
     judge_of,
     milestone,
     node_started,
     promise,
+    reopened,
     reported,
     resumed,
     suspended,
@@ -464,13 +467,15 @@ def anomaly_codes() -> set[str]:
     """The codes that the source writes into `anomalies`."""
     history = Path("services/domain/history")
     written = "".join(file.read_text(encoding="utf-8") for file in history.glob("*.py"))
-    return set(re.findall(r"anomalies\.append\(\s*\"(\w+)\"", written)) | {LIMIT_MISMATCH, COMPLETED_WITHOUT_STOP}
+    clock = Path("services/domain/judging/case_clock.py").read_text(encoding="utf-8")
+    of_clocks = {LIMIT_MISMATCH, COMPLETED_WITHOUT_STOP, *re.findall(r'"(extended_\w+)"', clock)}
+    return set(re.findall(r"anomalies\.append\(\s*\"(\w+)\"", written)) | of_clocks
 
 
 def test_every_doubt_and_every_reason_of_a_cleared_card_has_a_name() -> None:
     assert anomaly_codes() <= DOUBTS.keys()
     source = Path("services/domain/results/cards.py").read_text(encoding="utf-8")
-    assert set(re.findall(r'(?:return|else) "(\w+)"', source)) <= CARD_REASONS.keys()
+    assert set(re.findall(r'(?:return|else) "(\w+)"', source)) | {BY_NEW_RULES} <= CARD_REASONS.keys()
 
 
 def test_the_json_account_adds_up_and_standard_input_is_read(plan: Path) -> None:
@@ -515,3 +520,27 @@ def test_a_rejected_event_of_the_case_is_shown(plan: Path, tmp_path: Path, capsy
     events.write_text("".join([*EVENTS, _event("5", "case.closed", "2021-10-20T16:00:00")]), encoding="utf-8")
     assert run("explain", "W-1", events, "--plan", plan, "--as-of", "2021-11-01") == 1
     assert "unknown_type" in capsys.readouterr().out
+
+
+def test_what_a_reopening_made_void_is_marked() -> None:
+    done = completed("2021-09-17T09:00")
+    explanation = output(judge_of(promise()), accepted("2021-09-16T09:00"), done, reopened("2021-09-22T09:00"))
+    assert [entry.fact.id for entry in explanation.history if entry.status is FactStatus.VOID] == [done.id]
+
+
+def test_an_extension_is_explained_whether_it_is_used_or_not() -> None:
+    judge = judge_of(promise(limit="10 working_days", extension_moves_limit=True))
+    late, used = extended("2021-11-16T09:00", 5), extended("2021-11-02T09:00", 5)
+
+    def page(*facts: Fact) -> str:
+        console = Console(record=True, width=120, file=io.StringIO())
+        for part in Page(output(judge, accepted("2021-11-01T09:00"), *facts), judge, ()).parts():
+            console.print(part)
+        return console.export_text()
+
+    assert "批准时已超期" in page(late) and "存疑 doubtful" in page(late)
+    assert "采用，自原截止时间起算" in page(used) and "存疑 doubtful" not in page(used)
+    extensions = machine_readable(output(judge, accepted("2021-11-01T09:00"), late), judge, ())["cycles"][0][
+        "promises"
+    ][0]
+    assert [each["unused"] for each in extensions["extensions"]] == ["extended_too_late"]

@@ -191,10 +191,27 @@ class Checker:
             yield ("statutory",), "versions of a limit come in the order of their dates, one a date"
         for reason in item.suspension_maximum:
             yield from self._reason(("suspension_maximum", reason), reason)
-        for key in ("milestones", "nodes", "quantities"):
+        yield from self._of_certified(item)
+        for key in ("milestones", "certified_by_completion", "nodes", "quantities"):
             for name, times in Counter(getattr(item, key)).items():
                 if times > 1:
                     yield (key,), f"{name!r} is there {times} times"
+
+    def _of_certified(self, item: ServiceItem) -> Iterator[Fault]:
+        """What a completion certifies is a milestone of the item, and starts no clock: void, it would take the case out
+        of that promise."""
+        place = ("certified_by_completion",)
+        for name in sorted({*item.certified_by_completion} - {*item.milestones}):
+            yield place, unknown("milestone", name, item.milestones, "its milestones")
+        for located in self._reading.promises:
+            promise = located.entry
+            if not isinstance(promise, CasePromise) or item.code not in as_tuple(
+                promise.select.get("service_item", item.code)
+            ):
+                continue
+            for name in item.certified_by_completion:
+                if f"milestone:{name}" in promise.start:
+                    yield place, f"{name!r} starts the clock of {promise.id}: leave it out, else the case escapes it"
 
     def _of_hours(self, entry: HoursEntry) -> Iterator[Fault]:
         yield from _name("id", entry.id)

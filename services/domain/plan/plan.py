@@ -576,7 +576,7 @@ class LimitedPromise(CasePromise):
     extension_moves_limit: bool = False
     """Whether an approved extension of the case moves this limit, too (it always moves the statutory one)."""
     yellow_share: float = Field(default=YELLOW_SHARE, gt=0, lt=1)
-    """A yellow card when less than this share of the limit remains."""
+    """A yellow card in the last days (or minutes) of the limit: this share of it, in whole days."""
     matures_at: Maturity | None = None
     """What matures a case (rule 7): its completion, the stop of the promise's own clock (or the completion, if
     that comes without it), the promise's limit, a limit after its start, or a date."""
@@ -848,6 +848,8 @@ class ServiceItem(Entry):
     title: Title
     attributes: dict[str, AttributeSpec] = {}
     milestones: tuple[str, ...] = ()
+    certified_by_completion: tuple[str, ...] = ()
+    """Those of its milestones that a completion certifies: they are void with it (rule 16)."""
     nodes: tuple[str, ...] = ()
     quantities: tuple[str, ...] = ()
     permit: bool = False
