@@ -19,7 +19,7 @@ def rule_groups(plan: Plan, speed: float, runbooks: str) -> Rule:
     groups = {
         "promises": [alert for promise in promises for alert in promise_alerts(promise)],
         "figures": figure_alerts(),
-        "pipeline": pipeline_alerts(speed),
+        "pipeline": pipeline_alerts(speed, plan.names.terms),
     }
     return {
         "groups": [

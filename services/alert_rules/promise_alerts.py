@@ -5,8 +5,10 @@ from typing import NamedTuple
 
 from services.alert_rules.alert import OPERATIONS, Alert, Waits, plan_time
 from services.alert_rules.durations import HOUR, MINUTE
+from services.alert_rules.expressions import unit_name
+from services.catalog.words.phrases import objective_words
 from services.catalog.words.wording import COLOUR_OF_A_MISS, SEVERITY_OF_A_MISS, objective_text, unit_of_measure
-from services.domain.plan.plan import Promise, Strength, Title
+from services.domain.plan.plan import CasePromise, Promise, Strength, Title
 from services.domain.results.published import State
 from services.metric_names.recording_rules import UNIT_STATE, UNIT_VALUE
 
@@ -63,12 +65,23 @@ def _severity(strength: Strength, bad: _Bad) -> tuple[str, str]:
 
 def _summary(promise: Promise, scope: str, words: Title) -> Title:
     """The sentence of the alert: who, which promise, in which state, its figure."""
-    whom_zh, whom_en = ("全区", "the district") if scope == "district" else ("{{ $labels.unit }}",) * 2
-    value, unit = _value(promise, scope), unit_of_measure(promise)
+    in_district = scope == "district"
+    whom_zh, whom_en = ("全区", "the district") if in_district else (unit_name("zh"), unit_name("en"))
+    value, target = _figure(promise, scope), objective_words(promise.target)
+    name = "按期率" if isinstance(promise, CasePromise) and promise.clock.limit is not None else "当前值"
     return Title(
-        zh=f"{whom_zh}：{promise.title.zh}（{promise.id}）{words.zh}：{value} {unit.zh}",
-        en=f"{promise.title.en} ({promise.id}) {words.en} for {whom_en}: {value} {unit.en}",
+        zh=f"{whom_zh}：{promise.title.zh}（{promise.id}）{words.zh}：{name}{value.zh}，目标{target.zh.removeprefix('应为')}",
+        en=f"{promise.title.en} ({promise.id}) {words.en} for {whom_en}: {value.en}, target {target.en}",
     )
+
+
+def _figure(promise: Promise, scope: str) -> Title:
+    """The figure with its unit; a share in per cent."""
+    if promise.figure_unit == "share":
+        share = _value(promise, scope, "100 * ")
+        return Title(zh=f"{share}%", en=f"{share} %")
+    value, unit = _value(promise, scope), unit_of_measure(promise)
+    return Title(zh=f"{value}{'个' * (promise.figure_unit == 'working_days')}{unit.zh}", en=f"{value} {unit.en}")
 
 
 def _condition(kpi: str, scope: str, bad: _Bad) -> str:
@@ -84,8 +97,11 @@ def _condition(kpi: str, scope: str, bad: _Bad) -> str:
     return f"{is_bad} or ({is_unknown} and on ({same}) {active})"
 
 
-def _value(promise: Promise, scope: str) -> str:
-    """The figure, read when the alert is written; all its digits, so that nothing is rounded into compliance."""
-    series, unit = f"{UNIT_VALUE}{{kpi='{promise.id}',unit='%s'}}", '"ALL"' if scope == "district" else "$labels.unit"
-    found = '{{ . | first | value | printf "%.6g" }}'
+def _value(promise: Promise, scope: str, times: str = "") -> str:
+    """The figure, read when the alert is written; with so many digits that nothing is rounded into compliance."""
+    series, unit = (
+        f"{times}{UNIT_VALUE}{{kpi='{promise.id}',unit='%s'}}",
+        '"ALL"' if scope == "district" else "$labels.unit",
+    )
+    found = '{{ . | first | value | printf "%.8g" }}'
     return f'{{{{ with query (printf "{series}" {unit}) }}}}{found}{{{{ else }}}}-{{{{ end }}}}'

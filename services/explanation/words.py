@@ -156,9 +156,9 @@ CARD_REASONS = {
     "withdrawn": Title(zh="已撤回", en="withdrawn"),
     "justified": Title(zh="理由成立", en="justified"),
     "rejudged": Title(zh="重新判定", en="judged again"),
+    "new_rules": Title(zh="按新规则补记，不另行通知", en="raised by new rules, nobody is notified"),
     "superseded": Title(zh="升级", en="replaced by the next level"),
     "retracted": Title(zh="收回", en="retracted"),
-    "new_rules": Title(zh="规则变更前的期间，不另行通知", en="of a time before the rules changed: nobody is notified"),
 }
 """Why a card was cleared."""
 ENGLISH_HOLIDAYS = {

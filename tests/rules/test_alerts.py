@@ -470,9 +470,10 @@ def test_an_alert_says_what_where_and_how_far_in_both_languages(tools: Monitorin
                     {
                         "exp_labels": UNIT_MISSED,
                         "exp_annotations": {
-                            "summary_zh": "liangjiang-water：小型项目供水接入（无外线）（K06-1）未达标：0.999996 占比",
+                            "summary_zh": "liangjiang-water：小型项目供水接入（无外线）（K06-1）未达标："
+                            "按期率99.9996%，目标100%",
                             "summary_en": "Water connection, small project, no external line (K06-1) is missed"
-                            " for liangjiang-water: 0.999996 share",
+                            " for liangjiang-water: 99.9996 %, target at least 100%",
                             "clause": "无需建设外线管道的小型项目供水接入时间不超过4个工作日",
                             "objective": "100 % within 4 working_days",
                             "runbook_url": "deploy/runbooks/KpiMissed.md",

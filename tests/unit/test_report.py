@@ -129,7 +129,12 @@ def words_of(plan: Plan) -> set[str]:
     for promise in plan.promises:
         titles += [promise.title, in_words(promise, plan), unit_of_measure(promise)]
         words |= {promise.id, f"({promise.variant})", promise.clause, str(promise.item)}
-        words |= {f"措施 {promise.item}", f"measure {promise.item}", f"section {promise.item}"}
+        words |= {
+            f"指标（任务）{promise.item}",
+            f"第{promise.item}部分",
+            f"measure {promise.item}",
+            f"section {promise.item}",
+        }
     return words | {text for title in titles for text in (title.zh, title.en)}
 
 
