@@ -13,6 +13,7 @@ from services.domain.intake.facts import KEY_SEPARATOR, Fact
 from services.domain.judging.judge import CaseView
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.plan.plan import is_official
+from services.domain.plan.unit_history import UnitHistory
 from services.domain.results.published import Card, Level
 from services.domain.time.zone import Instant, Zone
 
@@ -140,8 +141,9 @@ def _changes_in(step: Step, view: CaseView, seen: set[Identity]) -> Iterator[_Ch
             continue
         limit = running.get(identity)
         reason = _why(judged.get((kpi, cycle)), by_cycle.get(cycle), node)
-        for at, level in _levels(limit, step):
-            yield _Change(identity, at, level, limit, reason)
+        for at, level in _levels(limit, step, view.units):
+            held = limit and limit._replace(unit=view.units.at(limit.unit, at))
+            yield _Change(identity, at, level, held, reason)
 
 
 def _running(judged: Iterable[Judgement], by_cycle: Mapping[int, Case]) -> dict[Identity, _Running]:
@@ -161,11 +163,13 @@ def _running(judged: Iterable[Judgement], by_cycle: Mapping[int, Case]) -> dict[
     return found
 
 
-def _levels(running: _Running | None, step: Step) -> list[tuple[Instant, Level | None]]:
-    """The level of a card at an arrival, and at each instant until the next arrival at which it changes."""
+def _levels(running: _Running | None, step: Step, units: UnitHistory) -> list[tuple[Instant, Level | None]]:
+    """The level of a card at an arrival, and at each instant until the next arrival at which it, or the unit that must
+    act, changes."""
     if running is None:
         return [(step.arrival, None)]
-    instants = {at for at in (running.yellow_at, running.red_at) if at is not None and step.arrival < at <= step.until}
+    changes = (running.yellow_at, running.red_at, *units.changes)
+    instants = {at for at in changes if at is not None and step.arrival < at <= step.until}
     return [(at, _level_at(running, at)) for at in (step.arrival, *sorted(instants))]
 
 

@@ -6,6 +6,7 @@ Pure and exact: the same tallies and the same as-of time give the same bytes, wh
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from fractions import Fraction
+from types import MappingProxyType
 from typing import NamedTuple
 
 from services.domain.judging.data_quality import SignalRow, figure_signals
@@ -16,7 +17,16 @@ from services.domain.plan.plan import Objective, Promise, Window
 from services.domain.results.published import State, ValueRow
 from services.domain.results.silent_sources import feeding, silent_sources
 from services.domain.results.states import StateInput, has_side_rows, in_quarantine, state_of
-from services.domain.results.windows import ALL, Items, Units, by_promise, first_day, sums_of, with_whole
+from services.domain.results.windows import (
+    ALL,
+    Items,
+    Units,
+    by_promise,
+    first_day,
+    of_todays_units,
+    sums_of,
+    with_whole,
+)
 from services.domain.sums.statistic import Statistic, percentile, wilson, written
 from services.domain.sums.tally import Tally, TallyField, TallyKey, total
 from services.domain.time.zone import Instant
@@ -31,6 +41,15 @@ class _Now(NamedTuple):
     """Sources that are silent."""
     lagging: bool = False
     """Whether the tallies are behind the clock."""
+    names: Mapping[str, frozenset[str]] = MappingProxyType({})
+    """Unit of today → the units that it was; empty: a case keeps its unit."""
+    known: Instant | None = None
+    """Where an earlier time is restated: by what is known when."""
+
+    def of(self, promise: Promise) -> Moment:
+        """The moment at which the figure of a promise is read. What a source counts of a month it reports later: a
+        restated figure waits for nothing any more."""
+        return self.moment if self.known is None or promise.about != "figure" else self.moment._replace(now=self.known)
 
 
 class _Part(NamedTuple):
@@ -63,13 +82,20 @@ class Valuer:
         *,
         kpis: Collection[str] | None = None,
         lagging: bool = False,
+        todays_units: bool = False,
+        known: Instant | None = None,
     ) -> list[ValueRow]:
         """The rows as of a time, sorted by their first seven columns; of some promises only, if `kpis` names them.
         `lagging`: the tallies are behind the clock, so that every value is stale. A promise whose values cannot be
-        computed has stale rows without a value, and stops no other."""
-        series = by_promise(tallies, self._judge.kinds if kpis is None else kpis)
+        computed has stale rows without a value, and stops no other. `todays_units`: a unit that has ended is read as
+        the one that continues its work at that time (rule 17). `known`: the later time whose knowledge the tallies are
+        of, where an earlier one is restated."""
         moment = self._moment(as_of)
-        now = _Now(as_of, moment, silent_sources(self._judge, last_events, moment.now), lagging)
+        names = self._todays_units(moment.day) if todays_units else {}
+        if names:
+            tallies = of_todays_units(tallies, self._judge.law.units, moment.day)
+        series = by_promise(tallies, self._judge.kinds if kpis is None else kpis)
+        now = _Now(as_of, moment, silent_sources(self._judge, last_events, moment.now), lagging, names, known)
         marks = marked(tallies)
         found: list[ValueRow] = []
         for name in self._judge.kinds:
@@ -110,7 +136,10 @@ class Valuer:
     def _promise_rows(self, kind: AnyKind, units: Units, now: _Now, quarantined: Collection[str]) -> Iterator[ValueRow]:
         """`quarantined`: the units of which a case cannot be judged."""
         promise = kind.promise
-        for unit, items, everywhere in with_whole(promise, units, quarantined):
+        owing = {self._judge.law.units.on(unit, now.moment.day) for unit in promise.owed_units}
+        for unit, items, everywhere in with_whole(promise, units, owing.union(quarantined)):
+            if now.names and unit not in now.names and unit not in units and unit != ALL:
+                continue  # it owed reports until it ended: they are in the row of its successor
             has_quarantined = bool(quarantined) if unit == ALL else unit in quarantined
             part = _Part(unit, "-", items, everywhere, self._is_stale(promise, unit, now), has_quarantined)
             shown = sorted(items) if promise.published_by_item else ()
@@ -121,10 +150,20 @@ class Valuer:
 
     def _is_stale(self, promise: Promise, unit: str, now: _Now) -> bool:
         """Whether the tallies are behind, or a source that feeds the promise for this unit is silent."""
-        return now.lagging or any(
-            source.id in now.silent and (unit == ALL or "*" in source.units or unit in source.units)
+        if now.lagging or not now.silent:
+            return now.lagging
+        speaking = {unit, self._judge.law.units.on(unit, now.moment.day), *now.names.get(unit, ())}
+        return any(
+            source.id in now.silent and (unit == ALL or "*" in source.units or not speaking.isdisjoint(source.units))
             for source in self._feeds[promise.key]
         )
+
+    def _todays_units(self, day: int) -> dict[str, frozenset[str]]:
+        """Unit of a day → the units that it was."""
+        found: dict[str, set[str]] = {}
+        for unit in self._plan.units:
+            found.setdefault(self._judge.law.units.on(unit, day), set()).add(unit)
+        return {unit: frozenset(names) for unit, names in found.items()}
 
     def _rows_without_value(self, kind: AnyKind, units: Collection[str], now: _Now) -> Iterator[ValueRow]:
         """The rows of a promise whose value cannot be computed: it is unknown."""
@@ -145,8 +184,10 @@ class Valuer:
         return zone.text(now.as_of if window is Window.NOW else start), zone.text(now.as_of)
 
     def _row(self, kind: AnyKind, part: _Part, window: Window, now: _Now) -> ValueRow:
-        promise, moment = kind.promise, now.moment
+        promise, moment = kind.promise, now.of(kind.promise)
         sums = sums_of(part.unit, part.items, window, moment, part.everywhere)
+        if now.names:
+            sums = sums._replace(names=now.names.get(part.unit, frozenset()))
         statistic = kind.figure(sums, moment)
         done, present = total(sums.closed.values()), total(sums.present.values())
         unmeasured = done.cells[TallyField.UNMEASURED] + present.cells[TallyField.UNMEASURED] + statistic.unmeasured
