@@ -20,6 +20,18 @@ from services.replay.periods import Every
 from services.replay.replay import Replayed
 from services.reporting.times import ReportTimes, times_as_of
 
+Restated = Annotated[
+    Path | None,
+    typer.Option(
+        "--restated",
+        metavar="restated.csv",
+        help="Where the values of the end of the month before go, by what is known as of --as-of.",
+    ),
+]
+TodaysUnits = Annotated[
+    bool, typer.Option("--todays-units", help="Count the cases of a unit that has ended under its successor (rule 17).")
+]
+
 
 def replay(
     events: EventFiles,
@@ -36,22 +48,12 @@ def replay(
             "--report", metavar="report.html", help="Where the report of the district goes, to read and print."
         ),
     ] = None,
-    restated: Annotated[
-        Path | None,
-        typer.Option(
-            "--restated",
-            metavar="restated.csv",
-            help="Where the values of the end of the month before go, by what is known as of --as-of.",
-        ),
-    ] = None,
+    restated: Restated = None,
     rejected: Annotated[
         Path | None,
         typer.Option("--rejected", metavar="rejected.csv", help="Where all rejected events go; else on screen."),
     ] = None,
-    todays_units: Annotated[
-        bool,
-        typer.Option("--todays-units", help="Count the cases of a unit that has ended under its successor (rule 17)."),
-    ] = False,
+    todays_units: TodaysUnits = False,
     processes: Processes = None,
 ) -> None:
     """Compute every promise from event files. Exit code 1 if an event was rejected; the values are written from the

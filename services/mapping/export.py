@@ -3,12 +3,12 @@
 import csv
 import gzip
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
-from services.mapping.mapping_file import ExportError, ExportMapping, MappingError, Problem, RowReader
+from services.mapping.mapping_file import AmbiguousColumn, ExportError, ExportMapping, MappingError, Problem, RowReader
 
 _LONGEST_LINE = 4 * 1024 * 1024
 """Characters: more than all cells of a row together, each of which csv bounds, can need."""
@@ -29,12 +29,7 @@ def events_of(export: Path, mapping: ExportMapping) -> Iterator[Outcome]:
             return
         if not columns:
             raise ExportError(f"{export}:1: it has no header: its first line must name the columns")
-        if any(_is_garbled(column) for column in columns):
-            raise ExportError(
-                f"{export}:1: the header is not {mapping.encoding}. Name the file's encoding in the mapping: "
-                'encoding = "gb18030" is what Chinese Excel saves as CSV, "utf-16" what it saves as Unicode text'
-            )
-        reader = RowReader(mapping, columns)
+        reader = _reader(export, mapping, columns)
         number = 0
         try:
             for number, row in enumerate(rows, 1):
@@ -48,6 +43,19 @@ def events_of(export: Path, mapping: ExportMapping) -> Iterator[Outcome]:
                 yield from reader.events(row, rows.line_num, number)
         except csv.Error as error:
             yield Problem(rows.line_num, "-", f"it is not CSV: {error}")
+
+
+def _reader(export: Path, mapping: ExportMapping, columns: Sequence[str]) -> RowReader:
+    """What reads the rows under a header. Raises MappingError and ExportError."""
+    if any(_is_garbled(column) for column in columns):
+        raise ExportError(
+            f"{export}:1: the header is not {mapping.encoding}. Name the file's encoding in the mapping: "
+            'encoding = "gb18030" is what Chinese Excel saves as CSV, "utf-16" what it saves as Unicode text'
+        )
+    try:
+        return RowReader(mapping, columns)
+    except AmbiguousColumn as error:
+        raise ExportError(f"{export}:1: {error}") from None
 
 
 def _undecoded(row: dict[str, str]) -> str | None:

@@ -49,6 +49,10 @@ class MappingError(ValueError):
     """A mapping that cannot be used: says where, what is wrong and what would be right."""
 
 
+class AmbiguousColumn(MappingError):
+    """The header of an export has a column more than once that its mapping names."""
+
+
 class ExportError(MappingError):
     """An export that cannot be read with its mapping: the text names the file and the line."""
 
@@ -174,7 +178,8 @@ class RowReader:
     """A mapping, compiled for the columns of a file."""
 
     def __init__(self, mapping: ExportMapping, columns: Sequence[str]) -> None:
-        """MappingError for a column, a value map or a zone that is not there."""
+        """MappingError for a column, a value map or a zone that is not there; AmbiguousColumn for a column that is
+        there more than once."""
         self._columns = columns
         self._values = mapping.values
         self._format = mapping.time_format
@@ -302,9 +307,9 @@ class RowReader:
         if column not in self._columns:
             raise MappingError(f"the file has no column {column!r}{_near(column, self._columns)}")
         if (times := self._columns.count(column)) > 1:
-            raise MappingError(
-                f"the file has {times} columns {column!r}: which one is meant cannot be known. Give each a name of its "
-                "own in the export"
+            raise AmbiguousColumn(
+                f"the header has {times} columns {column!r}: which one is meant cannot be known. Give each a name of "
+                "its own in the export"
             )
         return column
 

@@ -129,17 +129,15 @@ class Valuer:
     @staticmethod
     def _promise_signals(kind: AnyKind, units: Units, moment: Moment) -> Iterator[SignalRow]:
         window = kind.promise.official_window
-        for unit, items, everywhere in with_whole(kind.promise, units):
+        for unit, items, everywhere in with_whole(units, kind.promise.owed_units):
             statistic = kind.figure(sums_of(unit, items, window, moment, everywhere), moment)
             yield from figure_signals(kind.promise, unit, statistic, moment.day)
 
     def _promise_rows(self, kind: AnyKind, units: Units, now: _Now, quarantined: Collection[str]) -> Iterator[ValueRow]:
         """`quarantined`: the units of which a case cannot be judged."""
         promise = kind.promise
-        owing = {self._judge.law.units.on(unit, now.moment.day) for unit in promise.owed_units}
-        for unit, items, everywhere in with_whole(promise, units, owing.union(quarantined)):
-            if now.names and unit not in now.names and unit not in units and unit != ALL:
-                continue  # it owed reports until it ended: they are in the row of its successor
+        besides = self._owing(promise, now).union(quarantined)
+        for unit, items, everywhere in with_whole(units, besides):
             has_quarantined = bool(quarantined) if unit == ALL else unit in quarantined
             part = _Part(unit, "-", items, everywhere, self._is_stale(promise, unit, now), has_quarantined)
             shown = sorted(items) if promise.published_by_item else ()
@@ -147,6 +145,11 @@ class Valuer:
             for window in promise.windows:
                 yield self._row(kind, part, window, now)
                 yield from (self._row(kind, each, window, now) for each in by_item)
+
+    def _owing(self, promise: Promise, now: _Now) -> set[str]:
+        """The units that owe, or owed, a promise reports: each by its own name and as the unit that it is today."""
+        today = {self._judge.law.units.on(unit, now.moment.day) for unit in promise.owed_units}
+        return today if now.names else today.union(promise.owed_units)
 
     def _is_stale(self, promise: Promise, unit: str, now: _Now) -> bool:
         """Whether the tallies are behind, or a source that feeds the promise for this unit is silent."""

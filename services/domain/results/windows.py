@@ -5,7 +5,7 @@ from datetime import date
 from typing import Final
 
 from services.domain.judging.kind import Moment, Sums
-from services.domain.plan.plan import Promise, Window
+from services.domain.plan.plan import Window
 from services.domain.plan.unit_history import UnitHistory
 from services.domain.sums.tally import EVER, NOW, Tally, TallyKey, total
 
@@ -37,15 +37,12 @@ def of_todays_units(tallies: Mapping[TallyKey, Tally], units: UnitHistory, day: 
     return found
 
 
-def with_whole(
-    promise: Promise, units: Units, besides: Collection[str] = ()
-) -> Iterator[tuple[str, Items, Mapping[str, Tally]]]:
-    """The whole and each unit that has or owes anything, and those `besides`: with its items, and what is true now
-    everywhere."""
+def with_whole(units: Units, besides: Collection[str]) -> Iterator[tuple[str, Items, Mapping[str, Tally]]]:
+    """The whole, each unit that has anything, and those `besides`: with its items, and what is true now everywhere."""
     every = whole(units.values())
     everywhere = present(every)
     yield ALL, every, everywhere
-    for unit in sorted(set(units).union(promise.owed_units, (each for each in besides if each))):
+    for unit in sorted(set(units).union(each for each in besides if each)):
         yield unit, units.get(unit, {}), everywhere
 
 

@@ -55,7 +55,7 @@ def test_two_columns_of_one_name_are_an_error_that_names_them(
     rows = "流水号,受理日期,完成日期,完成日期\nS-1,2021-11-08 10:00:00,2021-11-17 10:00:00,2021-11-10 10:00:00\n"
     code, out = imported(tmp_path, rows.encode())
     assert (code, out.exists()) == (1, False)
-    assert "2 columns '完成日期'" in capsys.readouterr().err
+    assert "export.csv:1: the header has 2 columns '完成日期'" in capsys.readouterr().err
 
 
 def test_a_template_names_its_columns_as_firmly_as_a_field(tmp_path: Path) -> None:
