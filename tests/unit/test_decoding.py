@@ -278,6 +278,11 @@ OLDER_ROWS: dict[str, dict[str, Any]] = {
     "without the state at midnight": {"state_at_midnight": None},
     "with a field of a newer version": {"interval_method": "wilson"},
     "without late entries": {"late_entry_n": None, "unmeasured_n": None},
+    "without awaiting, provisional, unclassified": {
+        "awaiting_n": None,
+        "provisional_n": None,
+        "unclassified_n": None,
+    },
 }
 
 

@@ -65,6 +65,12 @@ class ValueRow(NamedTuple):
     p50: str
     p95: str
     plan_version: str
+    awaiting_n: str
+    """Cases past their limit whose report may still come in time."""
+    provisional_n: str
+    """Cases whose limit rests on days of which the calendar is not published."""
+    unclassified_n: str
+    """Matured cases that leave out a field by which the promise selects."""
 
 
 class Level(StrEnum):

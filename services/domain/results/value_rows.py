@@ -227,6 +227,9 @@ class Valuer:
             p50=written(None if p50 is None else p50 / scale),
             p95=written(None if p95 is None else p95 / scale),
             plan_version=self._plan.head.version,
+            awaiting_n=str(done.cells[TallyField.AWAITING] + present.cells[TallyField.AWAITING]),
+            provisional_n=str(done.cells[TallyField.PROVISIONAL] + present.cells[TallyField.PROVISIONAL]),
+            unclassified_n=str(done.cells[TallyField.UNCLASSIFIED] + present.cells[TallyField.UNCLASSIFIED]),
         )
 
 
