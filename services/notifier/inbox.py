@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from queue import Empty, SimpleQueue
 from threading import Lock
 
+from services.domain.results.cards import BY_NEW_RULES
 from services.domain.results.published import Card
 from services.messaging.reader import Record
 from services.messaging.records import cards as card_records
@@ -99,7 +100,7 @@ class Cards:
             name = card_records.name_of_key(record.key)
             self._absent.pop(name, None)
             card = self._retracted(name) if record.value is None else self._read(record)
-            if card is None:
+            if card is None or (is_active(card) and card.reason == BY_NEW_RULES):
                 continue
             if is_active(card):
                 self._active[name] = card

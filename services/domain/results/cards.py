@@ -13,7 +13,6 @@ from services.domain.intake.facts import KEY_SEPARATOR, Fact
 from services.domain.judging.judge import CaseView
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.plan.plan import is_official
-from services.domain.plan.unit_history import UnitHistory
 from services.domain.results.published import Card, Level
 from services.domain.time.zone import Instant, Zone
 
@@ -34,6 +33,11 @@ class CardState(NamedTuple):
 
 RETRACTED = "retracted"
 """Reason of a card or verdict that was published and, by the facts known now, never was: it is removed."""
+
+
+BY_NEW_RULES = "new_rules"
+"""In the place of a reason, of an active card: other rules or another plan raised it for a time that had passed when
+they came into use. It is shown and counted; nobody is notified of it."""
 
 
 def retracted(card: CardState) -> CardState:
@@ -81,6 +85,10 @@ class _Change(NamedTuple):
 class CaseViewer(Protocol):
     """The judge: it says what was known of a case at a moment, and what the promises say of it."""
 
+    @property
+    def version_changes(self) -> Sequence[Instant]:
+        """From when on other versions of promises hold, or a successor is responsible for the cases of a unit."""
+
     def view(self, facts: Sequence[Fact], now: Instant) -> CaseView | None: ...
 
 
@@ -123,7 +131,7 @@ def card_periods(judge: CaseViewer, facts: Sequence[Fact], now: Instant) -> list
 def _changes(judge: CaseViewer, facts: Sequence[Fact], now: Instant) -> Iterator[_Change]:
     """The effect on cards of each arrival, and of the time up to the next one; also where it leaves them unchanged."""
     seen: set[Identity] = set()
-    for step in steps(known_at(facts, now), now):
+    for step in steps(known_at(facts, now), now, judge.version_changes):
         view = judge.view(step.facts, step.until)
         if view is not None:  # else nothing is known of it, and its cards stay as they were
             yield from _changes_in(step, view, seen)
@@ -141,7 +149,7 @@ def _changes_in(step: Step, view: CaseView, seen: set[Identity]) -> Iterator[_Ch
             continue
         limit = running.get(identity)
         reason = _why(judged.get((kpi, cycle)), by_cycle.get(cycle), node)
-        for at, level in _levels(limit, step, view.units):
+        for at, level in _levels(limit, step):
             held = limit and limit._replace(unit=view.units.at(limit.unit, at))
             yield _Change(identity, at, level, held, reason)
 
@@ -163,13 +171,11 @@ def _running(judged: Iterable[Judgement], by_cycle: Mapping[int, Case]) -> dict[
     return found
 
 
-def _levels(running: _Running | None, step: Step, units: UnitHistory) -> list[tuple[Instant, Level | None]]:
-    """The level of a card at an arrival, and at each instant until the next arrival at which it, or the unit that must
-    act, changes."""
+def _levels(running: _Running | None, step: Step) -> list[tuple[Instant, Level | None]]:
+    """The level of a card at an arrival, and at each instant until the next arrival at which it changes."""
     if running is None:
         return [(step.arrival, None)]
-    changes = (running.yellow_at, running.red_at, *units.changes)
-    instants = {at for at in changes if at is not None and step.arrival < at <= step.until}
+    instants = {at for at in (running.yellow_at, running.red_at) if at is not None and step.arrival < at <= step.until}
     return [(at, _level_at(running, at)) for at in (step.arrival, *sorted(instants))]
 
 
@@ -187,7 +193,7 @@ def _why(judgement: Judgement | None, case: Case | None, node: str) -> str:
         return "rejudged"
     if _is_excused(judgement):
         return "justified"
-    if judgement.outcome is Outcome.WITHDRAWN and case.withdrawn_at is not None:
+    if judgement.stop is not None and judgement.stop == case.withdrawn_at != case.completed_at:
         return "withdrawn"
     return "completed" if judgement.stop is not None or _was_left(case, node) else "rejudged"
 

@@ -16,7 +16,7 @@ from services.domain.intake.facts import KEY_SEPARATOR, Fact, FactType
 from services.domain.judging.judge import Judge, Opinion
 from services.domain.judging.judgement import Judgement
 from services.domain.judging.quarantine import Quarantine, keep, refused_corrections
-from services.domain.results.cards import RETRACTED, CardState, retracted
+from services.domain.results.cards import BY_NEW_RULES, RETRACTED, CardState, retracted
 from services.domain.results.case_row import (
     RELEASED,
     Packed,
@@ -97,6 +97,8 @@ class CasePartition:
         """Source → arrival of its last event up to now. A later arrival counts once the clock reaches it."""
         self.judged_to: Instant = 0
         """No row is judged as of later than this. After the present only where the clock was set back."""
+        self._past_until: Instant = 0
+        """As of when the rules before these judged last; 0: there were none."""
         self.catching_up = False
         """While it is set, cards wait: a case that may have some falls due at once, and the first sweep afterwards
         publishes them, so that a backlog of years does not publish every card that ever was."""
@@ -117,7 +119,9 @@ class CasePartition:
         self._clear()
         fingerprint = self._fingerprint
         was_catching_up, self.catching_up = self.catching_up, True  # nobody reads yet: the first sweep publishes
-        self.judged_to = self._kept_judged_to()
+        self.judged_to, self._past_until = self._kept_judged_to()
+        if self._rows.get(PLAN_ROW) not in (None, fingerprint):
+            self._past_until = min(self.judged_to, now)
         set_back = self.judged_to - now > SET_BACK_US
         same_plan = self._rows.get(PLAN_ROW) == fingerprint and not set_back
         stale = [
@@ -387,17 +391,19 @@ class CasePartition:
         """Rows are judged as of `now`. It is kept with the rows: a new owner must know it, whatever its clock shows."""
         if now > self.judged_to:
             self.judged_to = now
-            self._rows[JUDGED_ROW] = self._dumps([[], [], now])
+            self._rows[JUDGED_ROW] = self._dumps([[], [], now, *([self._past_until] if self._past_until else [])])
 
-    def _kept_judged_to(self) -> Instant:
-        """As kept. Later than any time where that cannot be read: every case is judged again."""
+    def _kept_judged_to(self) -> tuple[Instant, Instant]:
+        """As kept, and as of when other rules judged last. Later than any time where that cannot be read: every case is
+        judged again."""
         kept = self._rows.get(JUDGED_ROW)
         if kept is None:
-            return 0  # rows of a version that did not keep it
+            return 0, 0  # rows of a version that did not keep it
         try:
-            return int(self._loads(kept)[2])
+            _, _, judged_to, *past_until = self._loads(kept)
+            return int(judged_to), int(*past_until)
         except Exception:
-            return 2**62
+            return 2**62, 0
 
     # ---- judging -----------------------------------------------------------------------------------
     def _judge_row(self, key: bytes, row: Row, now: Instant, *, swept: bool = False) -> Effects | None:
@@ -456,9 +462,21 @@ class CasePartition:
     def _new_cards(self, row: Row, now: Instant) -> tuple[list[CardState], Quarantine | None]:
         published = set() if row.unpublished else set(row.cards)
         present, quarantine = self._safe.cards(row.facts, now)
+        if self._past_until:
+            present = self._marked(present, row.cards)
         identities = {card[:4] for card in present}
         row.cards = present + [retracted(card) for card in row.cards if card[:4] not in identities]
         return [card for card in row.cards if card not in published], quarantine
+
+    def _marked(self, present: list[CardState], before: list[CardState]) -> list[CardState]:
+        """The cards, those marked that new rules raised for a time when others held: nobody was to act on them then."""
+        held = {card[:4]: card for card in before if card.cleared_at is None}
+        marked = []
+        for card in present:
+            known = held.get(card[:4])
+            by_new_rules = card.raised_at <= self._past_until if known is None else known.reason == BY_NEW_RULES
+            marked.append(card._replace(reason=BY_NEW_RULES) if by_new_rules and card.cleared_at is None else card)
+        return marked
 
     def _new_verdicts(self, row: Row, opinion: Opinion, now: Instant) -> tuple[list[VerdictState], Quarantine | None]:
         before = dict(row.verdicts)

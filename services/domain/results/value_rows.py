@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from fractions import Fraction
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from services.domain.judging.data_quality import SignalRow, figure_signals
 from services.domain.judging.judge import Judge
@@ -17,6 +17,7 @@ from services.domain.plan.plan import Objective, Promise, Window
 from services.domain.results.published import State, ValueRow
 from services.domain.results.silent_sources import feeding, silent_sources
 from services.domain.results.states import StateInput, has_side_rows, in_quarantine, state_of
+from services.domain.results.unknown import unknown_of
 from services.domain.results.windows import (
     ALL,
     Items,
@@ -24,7 +25,9 @@ from services.domain.results.windows import (
     by_promise,
     first_day,
     of_todays_units,
+    present,
     sums_of,
+    whole,
     with_whole,
 )
 from services.domain.sums.statistic import Statistic, percentile, wilson, written
@@ -61,8 +64,15 @@ class _Part(NamedTuple):
     everywhere: Mapping[str, Tally]
     """What is true now, of all units."""
     stale: bool
+    silent: Mapping[str, Tally]
+    """What is true now of the units whose source is silent, by item."""
     quarantined: bool
     """Whether a case of it cannot be judged."""
+
+    def of(self, item: str) -> Self:
+        """The row of one item."""
+        silent = {item: self.silent[item]} if item in self.silent else {}
+        return self._replace(item=item, items={item: self.items[item]}, silent=silent)
 
 
 class Valuer:
@@ -139,9 +149,10 @@ class Valuer:
         besides = self._owing(promise, now).union(quarantined)
         for unit, items, everywhere in with_whole(units, besides):
             has_quarantined = bool(quarantined) if unit == ALL else unit in quarantined
-            part = _Part(unit, "-", items, everywhere, self._is_stale(promise, unit, now), has_quarantined)
-            shown = sorted(items) if promise.published_by_item else ()
-            by_item = [part._replace(item=item, items={item: items[item]}) for item in shown]
+            stale = self._is_stale(promise, unit, now)
+            silent = self._of_silent(promise, units if unit == ALL else {unit: items}, now) if stale else {}
+            part = _Part(unit, "-", items, everywhere, stale, silent, has_quarantined)
+            by_item = [part.of(item) for item in sorted(items)] if promise.published_by_item else []
             for window in promise.windows:
                 yield self._row(kind, part, window, now)
                 yield from (self._row(kind, each, window, now) for each in by_item)
@@ -168,6 +179,10 @@ class Valuer:
             found.setdefault(self._judge.law.units.on(unit, day), set()).add(unit)
         return {unit: frozenset(names) for unit, names in found.items()}
 
+    def _of_silent(self, promise: Promise, units: Units, now: _Now) -> Mapping[str, Tally]:
+        """What is true now of those units whose source is silent, by item."""
+        return present(whole(items for unit, items in units.items() if self._is_stale(promise, unit, now)))
+
     def _rows_without_value(self, kind: AnyKind, units: Collection[str], now: _Now) -> Iterator[ValueRow]:
         """The rows of a promise whose value cannot be computed: it is unknown."""
         promise = kind.promise
@@ -192,9 +207,9 @@ class Valuer:
         if now.names:
             sums = sums._replace(names=now.names.get(part.unit, frozenset()))
         statistic = kind.figure(sums, moment)
-        done, present = total(sums.closed.values()), total(sums.present.values())
-        unmeasured = done.cells[TallyField.UNMEASURED] + present.cells[TallyField.UNMEASURED] + statistic.unmeasured
-        state = state_of(StateInput(kind, statistic, unmeasured, part.items, window, moment, part.stale), self._judge)
+        done, standing = total(sums.closed.values()), total(sums.present.values())
+        unknown = unknown_of(done, standing, statistic, part.silent)
+        state = state_of(StateInput(kind, statistic, unknown, part.items, window, moment, part.stale), self._judge)
         lower, upper = _interval(statistic)
         p50, p95 = (percentile(statistic.bins, share) for share in (Fraction(1, 2), Fraction(19, 20)))
         scale = statistic.bin_scale
@@ -216,20 +231,20 @@ class Valuer:
             upper=upper,
             objective=_objective(promise.target),
             state=in_quarantine(state) if part.quarantined else state,
-            open_overdue=str(present.cells[TallyField.OVERDUE]),
+            open_overdue=str(standing.cells[TallyField.OVERDUE]),
             suspended_share=_share(done.cells[TallyField.SUSPENDED], n),
             extended_share=_share(done.cells[TallyField.EXTENDED], n),
             withdrawn_share=_share(withdrawn, n + withdrawn),
-            justified_n=str(done.cells[TallyField.JUSTIFIED] + present.cells[TallyField.JUSTIFIED]),
-            late_entry_n=str(done.cells[TallyField.LATE_ENTRY] + present.cells[TallyField.LATE_ENTRY]),
-            unmeasured_n=str(unmeasured),
+            justified_n=str(done.cells[TallyField.JUSTIFIED] + standing.cells[TallyField.JUSTIFIED]),
+            late_entry_n=str(done.cells[TallyField.LATE_ENTRY] + standing.cells[TallyField.LATE_ENTRY]),
+            unmeasured_n=str(unknown.unmeasured),
             mean_gross=written(statistic.gross),
             p50=written(None if p50 is None else p50 / scale),
             p95=written(None if p95 is None else p95 / scale),
             plan_version=self._plan.head.version,
-            awaiting_n=str(done.cells[TallyField.AWAITING] + present.cells[TallyField.AWAITING]),
-            provisional_n=str(done.cells[TallyField.PROVISIONAL] + present.cells[TallyField.PROVISIONAL]),
-            unclassified_n=str(done.cells[TallyField.UNCLASSIFIED] + present.cells[TallyField.UNCLASSIFIED]),
+            awaiting_n=str(unknown.awaiting),
+            provisional_n=str(unknown.provisional),
+            unclassified_n=str(unknown.unclassified),
         )
 
 
