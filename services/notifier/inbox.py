@@ -100,7 +100,7 @@ class Cards:
             name = card_records.name_of_key(record.key)
             self._absent.pop(name, None)
             card = self._retracted(name) if record.value is None else self._read(record)
-            if card is None or (is_active(card) and card.reason == BY_NEW_RULES):
+            if card is None:
                 continue
             if is_active(card):
                 self._active[name] = card
@@ -132,9 +132,11 @@ class Cards:
         return card_records.retracted_of_name(name) if known is None else retracted(known)
 
     def _read(self, record: Record) -> Card | None:
-        """The card of a record; None if it cannot be read, which is counted and logged."""
+        """The card of a record; None where nobody is to be notified of it. One that cannot be read is None, too: it is
+        counted and logged."""
         try:
-            return card_records.decode_for_notice(record.value)
+            card = card_records.decode_for_notice(record.value)
+            return None if is_active(card) and card.reason == BY_NEW_RULES else card
         except Unreadable as wrong:
             self.unreadable += 1
             log_unreadable(log, record.topic, record.partition, record.offset, wrong)

@@ -82,9 +82,7 @@ class Signals:
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
         """Append the signals of one cycle, to which the promises have been applied. Called per event."""
-        codes = self._anomalies(case, found)
-        if case.extensions and self._extending:
-            codes = [*codes, *self._unused_extensions(case, now)]
+        codes = self._anomalies(case, found, now)
         if case.accepted_at is None:
             self._unaccepted(case, now, found)
         elif case.completed is not None and case.completed_at is not None:
@@ -172,8 +170,10 @@ class Signals:
         usual = due(source.usual_delay, accepted.time, Ends.INSTANT, zone=law.zone, calendar=law.calendar, hours=hours)
         return accepted.recorded > usual
 
-    def _anomalies(self, case: Case, judged: list[Judgement]) -> list[str]:
+    def _anomalies(self, case: Case, judged: list[Judgement], now: Instant) -> list[str]:
         codes = case.anomalies
+        if case.extensions:
+            codes = [*codes, *self._unused_extensions(case, now)]
         if case.statutory_limit is not None and self._is_mismatch(case, case.statutory_limit):
             codes = [*codes, LIMIT_MISMATCH]
         if case.completed_at is not None and self._wait_for_more and self._waits(case, judged):

@@ -119,9 +119,7 @@ class CasePartition:
         self._clear()
         fingerprint = self._fingerprint
         was_catching_up, self.catching_up = self.catching_up, True  # nobody reads yet: the first sweep publishes
-        self.judged_to, self._past_until = self._kept_judged_to()
-        if self._rows.get(PLAN_ROW) not in (None, fingerprint):
-            self._past_until = min(self.judged_to, now)
+        self.judged_to, self._past_until = self._kept_judged_to(now)
         set_back = self.judged_to - now > SET_BACK_US
         same_plan = self._rows.get(PLAN_ROW) == fingerprint and not set_back
         stale = [
@@ -129,11 +127,7 @@ class CasePartition:
             for key, value in self._rows.items()
             if key not in _NO_CASES and not self._take_over(key, value, now, same_plan=same_plan)
         ]
-        for key in stale:
-            if key.startswith(HEARTBEATS):
-                del self._rows[key]  # the next heartbeat says the same
-            else:
-                self._judge_stale(key, now)
+        self._renew(stale, now)
         if not same_plan:
             self._rows[PLAN_ROW] = fingerprint
         if set_back:
@@ -142,6 +136,14 @@ class CasePartition:
             self._judged(now)
         heapq.heapify(self._due)
         self.catching_up = was_catching_up
+
+    def _renew(self, keys: Iterable[bytes], now: Instant) -> None:
+        """Judge rows again that were judged by other rules."""
+        for key in keys:
+            if key.startswith(HEARTBEATS):
+                del self._rows[key]  # the next heartbeat says the same
+            else:
+                self._judge_stale(key, now)
 
     def _clear(self) -> None:
         self.tallies.clear()
@@ -393,17 +395,19 @@ class CasePartition:
             self.judged_to = now
             self._rows[JUDGED_ROW] = self._dumps([[], [], now, *([self._past_until] if self._past_until else [])])
 
-    def _kept_judged_to(self) -> tuple[Instant, Instant]:
+    def _kept_judged_to(self, now: Instant) -> tuple[Instant, Instant]:
         """As kept, and as of when other rules judged last. Later than any time where that cannot be read: every case is
         judged again."""
-        kept = self._rows.get(JUDGED_ROW)
-        if kept is None:
-            return 0, 0  # rows of a version that did not keep it
-        try:
-            _, _, judged_to, *past_until = self._loads(kept)
-            return int(judged_to), int(*past_until)
-        except Exception:
-            return 2**62, 0
+        kept, judged_to, before = self._rows.get(JUDGED_ROW), 0, 0  # a version that did not keep it
+        if kept is not None:
+            try:
+                _, _, judged_last, *by_others = self._loads(kept)
+                judged_to, before = int(judged_last), int(*by_others)
+            except Exception:
+                judged_to = 2**62
+        if self._rows.get(PLAN_ROW) not in (None, self._fingerprint):
+            before = min(judged_to, now)
+        return judged_to, before
 
     # ---- judging -----------------------------------------------------------------------------------
     def _judge_row(self, key: bytes, row: Row, now: Instant, *, swept: bool = False) -> Effects | None:
