@@ -91,10 +91,10 @@ class PeriodJudge:
         restated: Instant | None = None,
     ) -> None:
         """`with_issued`: count the cards and verdicts, too, and note the last event of every source;
-        `as_corrected`: see `as_if_corrected_on_arrival`; `restated`: an earlier moment that is judged by what is known
-        at the last one, too."""
+        `as_corrected`: see `as_if_corrected_on_arrival`; `restated`: an earlier time that is judged by what is known at
+        the last moment, too."""
         self._as_corrected = as_corrected
-        self._restated = restated
+        self._restated = None if restated is None else restated - 1
         self._judge = SafeJudge(judge)
         self._zone = judge.law.zone
         self._moments = moments

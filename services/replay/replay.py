@@ -120,16 +120,14 @@ def replay(
             asked.update(period_ends(first, as_of[-1], every, judge.law.zone))
         times = sorted(asked.union(beside))
         moments = [time - 1 for time in times]
-        restated = None if restate is None else restate - 1
-        wanted = _Wanted(moments, with_cards, with_side_results, as_corrected, restated)
+        wanted = _Wanted(moments, with_cards, with_side_results, as_corrected, restate)
         outcome = _judge_all(crew, spill_files, wanted, replayed, progress)
     side_results: list[SideResults] = []
     computed = _values(judge, outcome, times, side_results if with_side_results else None, todays_units)
     for number, (time, rows) in enumerate(zip(times, computed, strict=True), 1):
         replayed.keep(time, rows, asked, beside)
         progress("computing values", replayed.events, number / len(times))
-    if restate is not None:
-        replayed.restated = _restated_rows(judge, outcome, restate, times[-1])
+    replayed.restated = _restated_rows(judge, outcome, restate, times)
     replayed.side_results = [side for side in side_results if side.as_of in asked]
     return replayed
 
@@ -188,6 +186,7 @@ class _Wanted(NamedTuple):
     with_issued: bool
     as_corrected: bool
     restated: Instant | None
+    """An earlier time that is to be judged by what is known at the last of the moments."""
 
 
 def _judge_all(
@@ -205,12 +204,14 @@ def _judge_all(
     return outcome
 
 
-def _restated_rows(judge: Judge, outcome: Judged, restated: Instant, now: Instant) -> list[ValueRow]:
-    """The rows as of an earlier time by what is known as of the last one."""
+def _restated_rows(judge: Judge, outcome: Judged, restated: Instant | None, times: Sequence[Instant]) -> list[ValueRow]:
+    """The rows as of an earlier time by what is known as of the last one; none where there is no earlier time."""
+    if restated is None:
+        return []
     last_events: dict[str, Instant] = {}
     for last in outcome.last_events:
         last_events |= last
-    return Valuer(judge).rows(outcome.restated, restated, last_events, known=now - 1)
+    return Valuer(judge).rows(outcome.restated, restated, last_events, known=times[-1] - 1)
 
 
 def _values(
