@@ -877,6 +877,12 @@ class Unit(Entry):
     """The unit of which it is a part."""
     contact: str = ""
     """The mailbox of its role, never a person's."""
+    effective_from: date | None = None
+    """Its first day; None: it has always been there."""
+    effective_to: date | None = None
+    """Its last day; None: the day before its successor's first one or, without a successor, it has not ended."""
+    successor_of: tuple[str, ...] = ()
+    """The units whose work it continues: one that was renamed, or several that were merged (rule 17)."""
 
 
 class Source(Entry):
