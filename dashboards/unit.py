@@ -5,7 +5,7 @@ from dashboards.frame import assemble, units
 from dashboards.page import Json, Name, Page, cell
 from dashboards.panels import Column, Figure, Frame, Panel, Place, query_table, stat, timeline, words
 from dashboards.queries import counted, how_many, named
-from dashboards.signals import signal_names
+from dashboards.signals import BY_SOURCE, signal_names
 from dashboards.states import COLOURS, RED_CARD, YELLOW_CARD, shown
 from services.domain.results.published import WORST_FIRST
 from services.metric_names import metrics
@@ -108,7 +108,7 @@ def _signals(page: Page) -> Panel:
     figures = [
         Figure(name, counted(f'{metrics.SIGNAL.name}{{{_HERE},signal="{signal}"}}'))
         for signal, name in signal_names(page).items()
-        if signal != "backdated"  # which is shown by source
+        if signal not in BY_SOURCE  # those are on the dashboard of sources
     ]
     about = page.say(
         "近30天内使数据存疑的办件数。",

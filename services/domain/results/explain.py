@@ -56,6 +56,8 @@ class Explained:
     """None for promises that measure no duration."""
     turned_by: tuple[Fact, ...]
     """What arrived late and turned a miss into what it is now (rule 14)."""
+    missed_limit: Instant | None
+    """The limit that had passed when that arrived, as it was known until then; None where it is no limit."""
     amounts: tuple[tuple[str, Amount | None], ...] = ()
     """For bounds: each of `counts` and how much it is, in millionths; None while unreported."""
     extensions: tuple[tuple[Extension, str], ...] = ()
@@ -171,7 +173,8 @@ def _explained(judged: _Judged, judgement: Judgement, case: Case) -> Explained:
     turned = identity in opinion.reversed or judgement.outcome is Outcome.LATE_ENTRY
     turned_by = _turned_by(judge, known, identity) if turned else ()
     amounts = _amounts(promise, judgement, case, now)
-    return Explained(promise, judgement, ended_by, limit, counted, turned_by, amounts, tuple(extensions))
+    missed_limit = _missed_limit(judge, known, identity) if turned else None
+    return Explained(promise, judgement, ended_by, limit, counted, turned_by, missed_limit, amounts, tuple(extensions))
 
 
 def _amounts(
@@ -230,12 +233,19 @@ def _pauses(clock: CaseClock, promise: CasePromise, case: Case, start: Instant, 
 def _turned_by(judge: Judge, facts: Sequence[Fact], identity: Identity) -> tuple[Fact, ...]:
     """What arrived when a miss ceased to be one, for the last time."""
     turning: list[Fact] = []
-    for step in steps(facts):
+    settled = judge.slips.settled(facts)
+    for step in steps(settled):
         arrival = step.until + 1
-        after = [fact for fact in facts if fact.received <= arrival]
+        after = [fact for fact in settled if fact.received <= arrival]
         if _missed(judge, step.known(), step.until, identity) and not _missed(judge, after, arrival, identity):
             turning = [fact for fact in after if fact.received == arrival]
     return tuple(turning)
+
+
+def _missed_limit(judge: Judge, facts: Sequence[Fact], identity: Identity) -> Instant | None:
+    """The limit that had passed by what was known when it was missed last."""
+    missed = judge.before(facts)[0].get(identity)
+    return missed[0].due if missed is not None else None
 
 
 def _missed(judge: Judge, facts: Sequence[Fact], now: Instant, identity: Identity) -> bool:
