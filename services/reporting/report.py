@@ -45,6 +45,7 @@ class RowShown:
     unit: Title
     cells: Mapping[str, Shown]
     state: State
+    never_red: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,7 @@ class Reports:
         if row is None:
             return None
         cells = {column: shown(row, column, promise) for column in COLUMNS}
-        return RowShown(row, self._title(unit), cells, State(row.state))
+        return RowShown(row, self._title(unit), cells, State(row.state), promise.is_never_red)
 
     def _points(self, promise: Promise) -> Iterator[ValueRow]:
         """The rows of the trend that have a figure."""

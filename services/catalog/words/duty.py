@@ -1,6 +1,7 @@
 """A duty, in words."""
 
 from services.catalog.words.phrases import plain_objective as objective
+from services.domain.judging.months_owed import first_whole_month
 from services.domain.plan.kinds.duty import DutyPromise
 from services.domain.plan.plan import Plan, Title
 
@@ -21,7 +22,11 @@ def population(promise: DutyPromise, plan: Plan) -> Title:
 def statement(promise: DutyPromise, plan: Plan) -> Title:
     if promise.period == "once":
         return Title(zh=f"一次，{promise.by}前完成", en=f"once, by {promise.by}")
-    return Title(zh="每月一次，月末前完成", en="once a month, by the end of its last day")
+    since = first_whole_month(promise.effective_from)
+    return Title(
+        zh=f"自{since.year}年{since.month}月起，每月一次，月末前完成",
+        en=f"once a month from {since:%Y-%m} on, by the end of its last day",
+    )
 
 
 def formula(promise: DutyPromise) -> Title:
