@@ -486,9 +486,7 @@ def test_an_alert_says_what_where_and_how_far_in_both_languages(tools: Monitorin
     run_promtool(tools, tmp_path, test)
 
 
-def test_a_missed_effort_has_a_rank_between_a_miss_and_other_states(
-    tools: MonitoringTools, tmp_path: Path
-) -> None:
+def test_a_missed_effort_has_a_rank_between_a_miss_and_other_states(tools: MonitoringTools, tmp_path: Path) -> None:
     info = 'kpi_promise_info{{kpi="{}",variant="official",strength="{}"}}'
     ranks = {"K06-1": RANKS[State.MISSED], "K44-2": ASPIRED, "K06-2": RANKS[State.MET]}
     test = {

@@ -75,14 +75,14 @@ def test_a_trial_that_the_court_extends_by_its_own_authority_is_extended() -> No
 def test_a_promise_whose_list_is_a_placeholder_is_unmeasured_until_the_list_is_replaced(
     kpi: str, list_: str, tmp_path: Path
 ) -> None:
-    last_reports = dict.fromkeys(PLAN.sources, "2021-09-30T17:00")
-    assert row(JUDGE, [], "2021-10-01", kpi=kpi, window="now", last_reports=last_reports).state == "unmeasured"
+    now, last_reports = "2022-01-01", dict.fromkeys(PLAN.sources, "2021-12-31T17:00")
+    assert row(JUDGE, [], now, kpi=kpi, window="now", last_reports=last_reports).state == "unmeasured"
     assert "placeholder" in in_words(promise(kpi), PLAN).en
     file = Path(shutil.copytree(SHIPPED, tmp_path / "plan")) / "lists" / f"{list_}.txt"
     file.write_text(file.read_text(encoding="utf-8").replace("# placeholder", "# of"), encoding="utf-8")
     replaced = load_plan(tmp_path / "plan")
     judge = Judge(replaced, load_calendar(replaced.head.calendar))
-    assert row(judge, [], "2021-10-01", kpi=kpi, window="now", last_reports=last_reports).state == "missed"
+    assert row(judge, [], now, kpi=kpi, window="now", last_reports=last_reports).state == "missed"
     assert "placeholder" not in in_words(promise(kpi), replaced).en
 
 
