@@ -2,7 +2,8 @@
 
 The simulator knows the result of each case before it writes an event. Here its truth is added up by plain counting, per
 promise, variant, unit, item and window, and compared with `values.csv`, in both directions: n, numerator, value, late
-entries, justified and unmeasured cases; promises without a threshold must not be judged. Exit code 1 on any
+entries, justified and unmeasured cases; and the state, as far as the truth decides it: promises without a threshold
+must not be judged, and a proven miss is a miss. Exit code 1 on any
 difference, and if a promise with a threshold was never tested. `--through-kafka`: the events go through a
 real broker and the stream workers, too, and what those publish equals what `replay` writes, byte for byte.
 """
@@ -33,6 +34,9 @@ CLOSED = {"met", "missed", "late_entry", "open_overdue", "counted", "pending"}
 SCALES = {"minutes": MINUTE_US, "working_minutes": MINUTE_US, "elapsed_days": DAY_US}
 """How many of the integers of the truth make one unit of a measure; of others millionths."""
 
+EVERY_STATE = frozenset(
+    ("untargeted", "unmeasured", "no_data", "stale", "missed", "insufficient", "at_risk", "provisional", "met")
+)
 Place = tuple[str, str, str, str, str]
 """kpi, unit, item, variant, window."""
 
@@ -46,6 +50,7 @@ class Expected:
     late_entry: int = 0
     justified: int = 0
     unmeasured: int = 0
+    open_overdue: int = 0
     amounts: list[tuple[str, str, int, int]] = field(default_factory=list)
     """Unit, item (or period), amount and base of each measured case."""
 
@@ -101,6 +106,7 @@ def count(into: Expected, row: dict[str, str]) -> None:
     into.late_entry += result == "late_entry"
     into.justified += result == "justified"
     into.unmeasured += result == "unmeasured"
+    into.open_overdue += result == "open_overdue"
     if row["amount"]:
         into.amounts.append((row["unit"], row["item"], int(row["amount"]), int(row["base"] or 0)))
 
@@ -205,11 +211,35 @@ class Comparison:
     """Promises with a threshold, in force, of which there was not a single case."""
     differences: list[str] = field(default_factory=list)
 
+    def state(self, place: Place, actual: str, possible: frozenset[str]) -> None:
+        """Compare a state with those that are possible."""
+        self.cells += 1
+        if actual not in possible:
+            true = " or ".join(sorted(possible))
+            self.differences.append(f"{' '.join(place)}: state is {actual}, true is {true}")
+
     def cell(self, place: Place, column: str, actual: str, true: str) -> None:
         """Compare one cell. An empty one is equal to nought."""
         self.cells += 1
         if actual != true and not (actual == "" and true == "0"):
             self.differences.append(f"{' '.join(place)}: {column} is {actual or 'empty'}, true is {true or 'empty'}")
+
+
+def states_of(promise: Promise, true: Expected, plan: Plan) -> frozenset[str]:
+    """The states that a row may have, as far as the truth knows: a share of cases whose misses are proven is missed,
+    whatever is not reported; what does not reach its objective is never met, and what does is never missed."""
+    target = promise.target
+    if target is None:
+        return frozenset(("untargeted",))
+    if plan.is_invented(promise):
+        return frozenset(("unmeasured",))
+    if promise.about != "case" or not true.n or value_of(promise, true) != quotient(true.numerator, true.n):
+        return EVERY_STATE
+    best = Fraction(true.numerator + true.unmeasured + true.open_overdue, true.n + true.unmeasured)
+    if target.relation != "<=" and not target.nearly_holds(best, promise.tolerance):
+        return frozenset(("missed",))
+    wrong = ("missed",) if target.holds(Fraction(true.numerator, true.n)) else ("met", "provisional")
+    return EVERY_STATE.difference(wrong)
 
 
 def compare(values: Iterable[dict[str, str]], truth: dict[Place, Expected], plan: Plan, last: date) -> Comparison:
@@ -227,6 +257,7 @@ def compare(values: Iterable[dict[str, str]], truth: dict[Place, Expected], plan
         if place[1:3] == ("ALL", "-") and row["window"] == promise.official_window:
             compared.cases[promise.key] = true.n + true.unmeasured
         compare_row(compared, promise, place, row, true)
+        compared.state(place, row["state"], states_of(promise, true, plan))
     compared.differences += [f"{' '.join(place)}: no such row in values.csv" for place in sorted(left)]
     compared.untested = [key for key in judged_in_force(plan, last) if not compared.cases.get(key)]
     return compared
@@ -241,8 +272,6 @@ def judged_in_force(plan: Plan, last: date) -> Iterator[str]:
 
 def compare_row(compared: Comparison, promise: Promise, place: Place, row: dict[str, str], true: Expected) -> None:
     """The cells of one row that the truth knows."""
-    if promise.target is None:
-        compared.cell(place, "state", row["state"], "untargeted")
     compared.cell(place, "value", row["value"], value_of(promise, true))
     if getattr(promise, "statistic", "") == "count":
         return

@@ -72,15 +72,16 @@ def _summary(promise: Promise, scope: str, words: Title) -> Title:
 
 
 def _condition(kpi: str, scope: str, bad: _Bad) -> str:
-    """True while a promise is in a state, and on while it is stale if the alert fired before: missing data never
-    resolves an alert."""
+    """True while a promise is in a state, and on while it is stale or unmeasured if the alert fired before: missing
+    data never resolves an alert."""
     where, same = ("=", "kpi") if scope == "district" else ("!=", "kpi, unit")
 
-    def is_in(state: State) -> str:
-        return f'max by (kpi, unit) ({UNIT_STATE}{{kpi="{kpi}",unit{where}"ALL",state="{state}"}}) == 1'
+    def is_in(state: str) -> str:
+        return f'max by (kpi, unit) ({UNIT_STATE}{{kpi="{kpi}",unit{where}"ALL",state{state}}}) == 1'
 
     active = f'ALERTS{{alertname="{bad.alert}",alertstate="firing",kpi="{kpi}",scope="{scope}"}}'
-    return f"{is_in(bad.state)} or ({is_in(State.STALE)} and on ({same}) {active})"
+    is_bad, is_unknown = is_in(f'="{bad.state}"'), is_in(f'=~"{State.STALE}|{State.UNMEASURED}"')
+    return f"{is_bad} or ({is_unknown} and on ({same}) {active})"
 
 
 def _value(promise: Promise, scope: str) -> str:

@@ -42,6 +42,13 @@ WITHDRAWN_SHARE = _of_row("kpi_withdrawn_share", "Share of cases withdrawn befor
 JUSTIFIED = _of_row("kpi_justified_cases", "Cases outside the denominator because a reason was accepted.")
 LATE_ENTRY = _of_row("kpi_late_entry_cases", "Misses turned into hits by what arrived after the limit; unconfirmed.")
 UNMEASURED = _of_row("kpi_unmeasured_cases", "Cases whose source did not report the fact that would judge them.")
+AWAITING = _of_row("kpi_awaiting_cases", "Cases past their limit whose source may still report the stop in time.")
+PROVISIONAL = _of_row(
+    "kpi_provisional_cases", "Cases whose limit rests on days of which the calendar is not published."
+)
+UNCLASSIFIED = _of_row(
+    "kpi_unclassified_cases", "Matured cases that leave out a field by which the promise selects its cases."
+)
 MEAN_GROSS = _of_row("kpi_mean_gross", "Mean with the time included during which the clock was stopped.")
 P50 = _of_row("kpi_p50", "Median of the durations.")
 P95 = _of_row("kpi_p95", "95th percentile of the durations.")
@@ -64,6 +71,9 @@ ROW_METRICS: dict[str, Metric] = {
     "mean_gross": MEAN_GROSS,
     "p50": P50,
     "p95": P95,
+    "awaiting_n": AWAITING,
+    "provisional_n": PROVISIONAL,
+    "unclassified_n": UNCLASSIFIED,
 }
 """Column of a value row → its metric. An empty cell is no series."""
 

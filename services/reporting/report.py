@@ -30,6 +30,9 @@ COLUMNS = (
     "justified_n",
     "suspended_share",
     "unmeasured_n",
+    "awaiting_n",
+    "provisional_n",
+    "unclassified_n",
 )
 """What is shown of a row."""
 

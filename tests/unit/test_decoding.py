@@ -278,6 +278,11 @@ OLDER_ROWS: dict[str, dict[str, Any]] = {
     "without the state at midnight": {"state_at_midnight": None},
     "with a field of a newer version": {"interval_method": "wilson"},
     "without late entries": {"late_entry_n": None, "unmeasured_n": None},
+    "without awaiting, provisional, unclassified": {
+        "awaiting_n": None,
+        "provisional_n": None,
+        "unclassified_n": None,
+    },
 }
 
 
@@ -371,7 +376,6 @@ def log_of(swept_to: int, **said: Any) -> TallyLog:
 def test_what_was_judged_or_received_later_than_asked_is_never_an_answer(said: dict[str, Any]) -> None:
     with pytest.raises(Passed) as passed:
         tallies_as_of(log_of(10, **said), 1, 10, unread=0)
-    assert passed.value.reached == 10
     assert passed.value.judged_to == max(said.get("judged_to", 0), *said.get("sources", {"": 0}).values())
 
 

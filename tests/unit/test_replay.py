@@ -376,7 +376,7 @@ def test_the_command_writes_values_and_cards(
     assert header == (
         "kpi,unit,item,variant,window,window_start,window_end,value,n,numerator,denominator,lower,upper,objective,state,"
         "open_overdue,suspended_share,extended_share,withdrawn_share,justified_n,late_entry_n,unmeasured_n,mean_gross,"
-        "p50,p95,plan_version"
+        "p50,p95,plan_version,awaiting_n,provisional_n,unclassified_n"
     )
     assert cards.read_text(encoding="utf-8").splitlines()[0] == (
         "kpi,case,cycle,node,level,unit,raised_at,due_at,cleared_at,reason"

@@ -65,6 +65,12 @@ class ValueRow(NamedTuple):
     p50: str
     p95: str
     plan_version: str
+    awaiting_n: str
+    """Cases past their limit whose report may still come in time."""
+    provisional_n: str
+    """Cases whose limit rests on days of which the calendar is not published."""
+    unclassified_n: str
+    """Matured cases that leave out a field by which the promise selects."""
 
 
 class Level(StrEnum):
@@ -93,7 +99,8 @@ class Card(NamedTuple):
     cleared_at: str
     """Empty while it is active."""
     reason: str
-    """Why it was cleared: `completed`, `withdrawn`, `rejudged`, `justified`, `superseded` (a yellow one turned red)."""
+    """Why it was cleared: `completed`, `withdrawn`, `rejudged`, `justified`, `superseded` (a yellow one turned red). Of
+    an active card in the topic: `new_rules` where a change of rules raised it for a time that had passed."""
 
 
 class Verdict(NamedTuple):

@@ -7,6 +7,7 @@ from services.domain.judging.judge import Judge
 from services.domain.judging.kind import AnyKind, Moment, Sums
 from services.domain.plan.plan import Objective, Promise, Window
 from services.domain.results.published import State
+from services.domain.results.unknown import Unknown, is_proven_miss
 from services.domain.results.windows import ALL, Items, last_day_of
 from services.domain.sums.forecast import expected
 from services.domain.sums.statistic import Statistic
@@ -22,8 +23,7 @@ class StateInput(NamedTuple):
 
     kind: AnyKind
     statistic: Statistic
-    unmeasured: int
-    """Closed cases, or owed reports, whose source never reported the fact."""
+    unknown: Unknown
     items: Items
     window: Window
     moment: Moment
@@ -31,18 +31,25 @@ class StateInput(NamedTuple):
 
 
 def state_of(reading: StateInput, judge: Judge) -> State:
-    """The first that holds of: untargeted, unmeasured, no_data, stale, missed (or insufficient, at_risk, provisional
-    while it is not reached), insufficient, at_risk, provisional, met."""
+    """The first that holds of: untargeted, missed and proven, unmeasured, no_data, stale, missed (or insufficient,
+    at_risk, provisional while it is not reached), insufficient, at_risk, provisional, met. What is judged by a list
+    that somebody has invented proves nothing."""
     promise, value = reading.kind.promise, reading.statistic.value
-    target = promise.target
-    if target is None:
+    if promise.target is None:
         return State.UNTARGETED
-    if judge.plan.is_invented(promise) or _is_unmeasured(reading):
+    if judge.plan.is_invented(promise):
+        return State.UNMEASURED
+    if is_proven_miss(promise, reading.statistic, reading.unknown, reading.stale):
+        return State.MISSED
+    if _is_unmeasured(reading):
         return State.UNMEASURED
     if value is None:
         return State.NO_DATA
-    if reading.stale:
-        return State.STALE
+    return State.STALE if reading.stale else _state_of_value(reading, promise.target, value, judge)
+
+
+def _state_of_value(reading: StateInput, target: Objective, value: Fraction, judge: Judge) -> State:
+    """The state of a value that is known."""
     if not target.holds(value):
         return _state_of_not_reached(reading, target, value)
     if _is_small_sample(reading):
@@ -65,9 +72,9 @@ case."""
 
 def _is_unmeasured(reading: StateInput) -> bool:
     promise, statistic = reading.kind.promise, reading.statistic
-    owed = statistic.n + reading.unmeasured if statistic.owed is None else statistic.owed
-    must_be_reported = promise.must_be_reported
-    return must_be_reported and reading.unmeasured > promise.unmeasured_tolerance * owed
+    unmeasured = reading.unknown.unmeasured
+    owed = statistic.n + unmeasured if statistic.owed is None else statistic.owed
+    return promise.must_be_reported and unmeasured > promise.unmeasured_tolerance * owed
 
 
 def _state_of_not_reached(reading: StateInput, target: Objective, value: Fraction) -> State:

@@ -6,7 +6,7 @@ Pure and exact: the same tallies and the same as-of time give the same bytes, wh
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from fractions import Fraction
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from services.domain.judging.data_quality import SignalRow, figure_signals
 from services.domain.judging.judge import Judge
@@ -16,7 +16,18 @@ from services.domain.plan.plan import Objective, Promise, Window
 from services.domain.results.published import State, ValueRow
 from services.domain.results.silent_sources import feeding, silent_sources
 from services.domain.results.states import StateInput, has_side_rows, in_quarantine, state_of
-from services.domain.results.windows import ALL, Items, Units, by_promise, first_day, sums_of, with_whole
+from services.domain.results.unknown import unknown_of
+from services.domain.results.windows import (
+    ALL,
+    Items,
+    Units,
+    by_promise,
+    first_day,
+    present,
+    sums_of,
+    whole,
+    with_whole,
+)
 from services.domain.sums.statistic import Statistic, percentile, wilson, written
 from services.domain.sums.tally import Tally, TallyField, TallyKey, total
 from services.domain.time.zone import Instant
@@ -42,8 +53,15 @@ class _Part(NamedTuple):
     everywhere: Mapping[str, Tally]
     """What is true now, of all units."""
     stale: bool
+    silent: Mapping[str, Tally]
+    """What is true now of the units whose source is silent, by item."""
     quarantined: bool
     """Whether a case of it cannot be judged."""
+
+    def of(self, item: str) -> Self:
+        """The row of one item."""
+        silent = {item: self.silent[item]} if item in self.silent else {}
+        return self._replace(item=item, items={item: self.items[item]}, silent=silent)
 
 
 class Valuer:
@@ -112,9 +130,10 @@ class Valuer:
         promise = kind.promise
         for unit, items, everywhere in with_whole(promise, units, quarantined):
             has_quarantined = bool(quarantined) if unit == ALL else unit in quarantined
-            part = _Part(unit, "-", items, everywhere, self._is_stale(promise, unit, now), has_quarantined)
-            shown = sorted(items) if promise.published_by_item else ()
-            by_item = [part._replace(item=item, items={item: items[item]}) for item in shown]
+            stale = self._is_stale(promise, unit, now)
+            silent = self._of_silent(promise, units if unit == ALL else {unit: items}, now) if stale else {}
+            part = _Part(unit, "-", items, everywhere, stale, silent, has_quarantined)
+            by_item = [part.of(item) for item in sorted(items)] if promise.published_by_item else []
             for window in promise.windows:
                 yield self._row(kind, part, window, now)
                 yield from (self._row(kind, each, window, now) for each in by_item)
@@ -125,6 +144,10 @@ class Valuer:
             source.id in now.silent and (unit == ALL or "*" in source.units or unit in source.units)
             for source in self._feeds[promise.key]
         )
+
+    def _of_silent(self, promise: Promise, units: Units, now: _Now) -> Mapping[str, Tally]:
+        """What is true now of those units whose source is silent, by item."""
+        return present(whole(items for unit, items in units.items() if self._is_stale(promise, unit, now)))
 
     def _rows_without_value(self, kind: AnyKind, units: Collection[str], now: _Now) -> Iterator[ValueRow]:
         """The rows of a promise whose value cannot be computed: it is unknown."""
@@ -148,9 +171,9 @@ class Valuer:
         promise, moment = kind.promise, now.moment
         sums = sums_of(part.unit, part.items, window, moment, part.everywhere)
         statistic = kind.figure(sums, moment)
-        done, present = total(sums.closed.values()), total(sums.present.values())
-        unmeasured = done.cells[TallyField.UNMEASURED] + present.cells[TallyField.UNMEASURED] + statistic.unmeasured
-        state = state_of(StateInput(kind, statistic, unmeasured, part.items, window, moment, part.stale), self._judge)
+        done, standing = total(sums.closed.values()), total(sums.present.values())
+        unknown = unknown_of(done, standing, statistic, part.silent)
+        state = state_of(StateInput(kind, statistic, unknown, part.items, window, moment, part.stale), self._judge)
         lower, upper = _interval(statistic)
         p50, p95 = (percentile(statistic.bins, share) for share in (Fraction(1, 2), Fraction(19, 20)))
         scale = statistic.bin_scale
@@ -172,17 +195,20 @@ class Valuer:
             upper=upper,
             objective=_objective(promise.target),
             state=in_quarantine(state) if part.quarantined else state,
-            open_overdue=str(present.cells[TallyField.OVERDUE]),
+            open_overdue=str(standing.cells[TallyField.OVERDUE]),
             suspended_share=_share(done.cells[TallyField.SUSPENDED], n),
             extended_share=_share(done.cells[TallyField.EXTENDED], n),
             withdrawn_share=_share(withdrawn, n + withdrawn),
-            justified_n=str(done.cells[TallyField.JUSTIFIED] + present.cells[TallyField.JUSTIFIED]),
-            late_entry_n=str(done.cells[TallyField.LATE_ENTRY] + present.cells[TallyField.LATE_ENTRY]),
-            unmeasured_n=str(unmeasured),
+            justified_n=str(done.cells[TallyField.JUSTIFIED] + standing.cells[TallyField.JUSTIFIED]),
+            late_entry_n=str(done.cells[TallyField.LATE_ENTRY] + standing.cells[TallyField.LATE_ENTRY]),
+            unmeasured_n=str(unknown.unmeasured),
             mean_gross=written(statistic.gross),
             p50=written(None if p50 is None else p50 / scale),
             p95=written(None if p95 is None else p95 / scale),
             plan_version=self._plan.head.version,
+            awaiting_n=str(unknown.awaiting),
+            provisional_n=str(unknown.provisional),
+            unclassified_n=str(unknown.unclassified),
         )
 
 

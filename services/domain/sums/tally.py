@@ -47,9 +47,15 @@ class TallyField:
     that is what is measured)."""
     ACTUAL = 14
     """Sum of the amounts that BASE is compared with."""
+    AWAITING = 15
+    """Past its limit, while the source that has to report the stop is still in time: not in N."""
+    PROVISIONAL = 16
+    """Of those counted: a count of its days touches a year whose calendar is not published."""
+    UNCLASSIFIED = 17
+    """Matured, if the promise selects it: a selecting field is unknown, and no known one differs. Not in N."""
 
 
-TALLY_FIELDS = 15
+TALLY_FIELDS = 18
 _LARGEST = 2**63 - 1
 """No JSON number is larger: the starts of some thousand open cases, in microseconds, add up to more."""
 TallyAmounts = tuple[tuple[int, int], ...]

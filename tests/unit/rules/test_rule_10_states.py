@@ -1,5 +1,7 @@
 """rule 10: state is arithmetic, strength decides the colour."""
 
+from fractions import Fraction
+from itertools import product
 from typing import Any
 
 import pytest
@@ -7,7 +9,9 @@ import pytest
 from services.domain.intake.facts import Fact
 from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import Outcome
-from services.domain.plan.plan import Source
+from services.domain.plan.plan import Objective, Source
+from services.domain.results.unknown import Unknown, is_proven_miss
+from services.domain.sums.statistic import Statistic
 from tests.unit.cases import (
     accepted,
     at,
@@ -16,6 +20,7 @@ from tests.unit.cases import (
     judge_of,
     judgement,
     justified,
+    measured,
     node_ended,
     node_started,
     outcome,
@@ -122,17 +127,16 @@ def test_aspirational_is_missed_and_never_red() -> None:
     ("limit", "share", "yellow"),
     [
         ("4 working_days", 0.25, "2021-09-23"),  # the last of four days begins
-        ("4 working_days", 0.3, "2021-09-19"),
-        ("7 working_days", 0.25, "2021-09-25"),
+        ("4 working_days", 0.3, "2021-09-22"),
+        ("7 working_days", 0.25, "2021-09-26"),
         ("1 working_days", 0.25, "2021-09-17"),
-        ("20 calendar_days", 0.3, "2021-10-01"),
+        ("20 calendar_days", 0.3, "2021-10-03"),
         ("60 minutes", 0.25, "2021-09-16T09:45"),
+        ("50 minutes", 0.25, "2021-09-16T09:37:30"),
         ("100 working_minutes", 0.2, "2021-09-16T10:20"),
     ],
 )
-def test_a_yellow_card_comes_when_less_than_the_share_of_the_limit_remains(
-    limit: str, share: float, yellow: str
-) -> None:
+def test_a_yellow_card_comes_with_the_last_days_or_minutes_of_a_limit(limit: str, share: float, yellow: str) -> None:
     judge = judge_of(promise(limit=limit, yellow_share=share))
     found = judgement(judge, [START], "2021-09-16T09:01").yellow_at
     assert found == at(yellow)
@@ -180,7 +184,7 @@ SOURCE = Source.model_validate({"id": "/units/water", "units": ["works"], "usual
 
 
 def test_the_precedence_of_states() -> None:
-    """untargeted, unmeasured, no_data, stale, missed, insufficient, at_risk, provisional, met."""
+    """untargeted, proven missed, unmeasured, no_data, stale, missed, insufficient, at_risk, provisional, met."""
     judge = judge_of(
         promise(id="A", strength="directional"),
         promise(id="B", kind="case_bound", counts=("quantity:fee",), bound="<= 0 CNY", matures_at="completion"),
@@ -198,6 +202,73 @@ def test_the_precedence_of_states() -> None:
     assert states("2021-09-20") == "untargeted unmeasured no_data stale stale"
     assert states("2021-09-23T11:00") == "untargeted unmeasured no_data at_risk insufficient"
     assert states("2021-09-23T11:00", [GOOD]) == "untargeted unmeasured no_data met insufficient"
+
+
+FREE = promise(kind="case_bound", counts=("quantity:fee",), bound="<= 0 CNY", matures_at="completion")
+CHARGED = [START, measured("2021-09-16T10:00", "fee", 5), completed("2021-09-17T09:00")]
+FREE_OF_CHARGE = [START, measured("2021-09-16T10:00", "fee", 0), completed("2021-09-17T09:00")]
+SPOKE_LAST = {"/units/water": "2021-09-17T09:00"}
+
+
+def test_a_proven_miss_outranks_what_nobody_reported() -> None:
+    judge = judge_of(FREE)
+    assert row(judge, [GOOD], "2021-10-01").state == "unmeasured"
+    for known in ([CHARGED], [CHARGED, *[FREE_OF_CHARGE] * 20]):
+        found = row(judge, [*known, *[GOOD] * 30], "2021-10-01")
+        assert (found.unmeasured_n, found.state) == ("30", "missed")
+
+
+def test_a_miss_that_the_unmeasured_cases_could_undo_is_not_proven() -> None:
+    judge = judge_of(FREE.model_copy(update={"objective": Objective.parse(">= 80 %"), "minimum_n": 1}))
+    assert row(judge, [CHARGED, *[GOOD] * 4], "2021-10-01").state == "unmeasured"  # 4 of 5 would be 80 %
+    assert row(judge, [CHARGED, *[GOOD] * 3], "2021-10-01").state == "missed"
+
+
+def test_a_proven_miss_outranks_a_silent_source_and_its_open_cases_prove_nothing() -> None:
+    judge = judge_of(promise(), sources=[SOURCE])
+    assert row(judge, [GOOD, [START]], "2021-10-01", last_reports=SPOKE_LAST).state == "stale"  # it may be completed
+    found = rows(judge, [GOOD, BAD, [START]], "2021-10-01", last_reports={"/units/water": "2021-09-27T09:00"})
+    assert found["P", "ALL", "-", "official", "all"].state == "missed"
+    assert found["P", "works", "-", "official", "all"].state == "missed"
+
+
+def test_what_is_open_in_a_unit_whose_source_speaks_is_proven() -> None:
+    silent = SOURCE.model_copy(update={"units": ("seals",)})
+    judge = judge_of(promise(), sources=[silent])
+    theirs = [accepted("2021-09-16T09:00", unit="seals")]
+    assert row(judge, [GOOD, theirs], "2021-10-01").state == "stale"
+    assert row(judge, [GOOD, theirs, [START]], "2021-10-01").state == "missed"
+
+
+def test_a_mean_and_a_list_of_a_silent_source_prove_nothing() -> None:
+    mean = promise(kind="case_mean", measure="working_days", objective="<= 1 working_days", minimum_n=1)
+    assert row(judge_of(mean, sources=[SOURCE]), [BAD], "2021-10-15", last_reports=SPOKE_LAST).state == "stale"
+    entries = promise(statistic="share", where={"online": True}, objective=">= 80 %", **ENTRIES)
+    judge, offline = judge_of(entries, sources=[SOURCE]), [upserted("2021-09-16", n=1, online=False)]
+    assert row(judge, [offline], "2021-10-15", window="now", last_reports=SPOKE_LAST).state == "stale"
+
+
+def test_a_dated_list_whose_date_has_passed_is_proven_whoever_is_silent() -> None:
+    dated = promise(**STANDING, collection="catalogue", statistic="count", objective=">= 1 items")
+    judge = judge_of(dated, sources=[SOURCE])
+    assert row(judge, [], "2021-12-31", window="now", last_reports=SPOKE_LAST).state != "missed"
+    assert row(judge, [], "2022-01-10", window="now", last_reports=SPOKE_LAST).state == "missed"
+
+
+@pytest.mark.parametrize("relation", [">=", "<="])
+def test_proven_is_what_fails_whatever_the_unknown_cases_turn_out_to_be(relation: str) -> None:
+    """By trying every way in which the unknown cases of small numbers may turn out."""
+    judged = promise(kind="case_limit", limit="4 working_days", objective=f"{relation} 60 %")
+    target = judged.target
+    assert target is not None
+    for n, beside, counted in product(range(1, 5), range(3), range(3)):
+        for met in range(n + 1):
+            statistic = Statistic(value=Fraction(met, n), n=n, numerator=met, denominator=n, ratio=True)
+            unknown = Unknown(unmeasured=beside, silent_overdue=counted)
+            turned = range(max(0, met - counted), min(n, met + counted) + 1)
+            possible = [Fraction(good + more, n + beside) for good in turned for more in range(beside + 1)]
+            proven = is_proven_miss(judged, statistic, unknown, stale=True)
+            assert proven is not any(map(target.holds, possible))
 
 
 def test_the_official_window_is_the_year_unless_said_otherwise() -> None:

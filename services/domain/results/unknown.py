@@ -1,0 +1,77 @@
+"""What is not known of the cases of a row, and whether its objective is missed all the same (rule 10)."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import NamedTuple
+
+from services.domain.plan.plan import Objective, Promise
+from services.domain.sums.statistic import Statistic
+from services.domain.sums.tally import Tally, TallyField, total
+
+
+class Unknown(NamedTuple):
+    """How many cases (or owed reports) of a row may turn out otherwise than they count now."""
+
+    unmeasured: int = 0
+    """Closed, and the source never reported the fact: not in n."""
+    unclassified: int = 0
+    """A field by which the promise selects is unknown: not in n."""
+    awaiting: int = 0
+    """Past the limit, and the source may still report in time: not in n."""
+    provisional: int = 0
+    """In n, by a calendar that is not published."""
+    silent_overdue: int = 0
+    """In n as open and overdue, while their source is silent."""
+
+    @property
+    def beside(self) -> int:
+        """Those that are not in n."""
+        return self.unmeasured + self.unclassified + self.awaiting
+
+    @property
+    def counted(self) -> int:
+        """Those that are in n."""
+        return self.provisional + self.silent_overdue
+
+
+def unknown_of(done: Tally, present: Tally, statistic: Statistic, silent: Mapping[str, Tally]) -> Unknown:
+    """What is unknown of a row. `done`: the tally of the window's days; `present`: of what is true now; `silent`: the
+    same of the units whose source is silent, by item."""
+
+    def of(field: int) -> int:
+        return done.cells[field] + present.cells[field]
+
+    return Unknown(
+        unmeasured=of(TallyField.UNMEASURED) + statistic.unmeasured,
+        unclassified=of(TallyField.UNCLASSIFIED),
+        awaiting=of(TallyField.AWAITING),
+        provisional=of(TallyField.PROVISIONAL),
+        silent_overdue=total(silent.values()).cells[TallyField.OVERDUE] if silent else 0,
+    )
+
+
+def is_proven_miss(promise: Promise, statistic: Statistic, unknown: Unknown, stale: bool) -> bool:
+    """Whether the objective fails even if everything that is unknown turned out well."""
+    target = promise.target
+    if target is None or statistic.value is None or statistic.pending:
+        return False
+    best = _best_value(promise, target, statistic, unknown, stale)
+    return best is not None and not target.nearly_holds(best, promise.tolerance)
+
+
+def _best_value(
+    promise: Promise, target: Objective, statistic: Statistic, unknown: Unknown, stale: bool
+) -> Fraction | None:
+    """The value, if everything unknown turned out well; None where it could become anything.
+
+    Of a share of cases every unknown case is in the numerator (of "at most", in none). A mean or a sum can become
+    anything. A list shows what is true now, which a silent source does not say; what it had to show by a date that has
+    passed, and the figures of months that were reported, are known.
+    """
+    if promise.about == "case" and statistic.ratio and isinstance(statistic.numerator, int):
+        n = statistic.n + unknown.beside
+        if target.relation == "<=":
+            return Fraction(max(statistic.numerator - unknown.counted, 0), n)
+        return Fraction(min(statistic.numerator + unknown.counted, statistic.n) + unknown.beside, n)
+    stays = not stale or promise.about == "figure" or (promise.about == "entry" and promise.target_date is not None)
+    return statistic.value if stays and not (unknown.beside or unknown.counted) else None
