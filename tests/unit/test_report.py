@@ -1,6 +1,7 @@
 """Reports: every number on every page is a cell of values.csv, and says which."""
 
 import csv
+import re
 from collections import Counter
 from datetime import date, datetime
 from decimal import Decimal
@@ -213,6 +214,17 @@ def test_every_number_of_every_page_is_a_cell_of_values_csv(folder: Path, values
         found = trace(Page(path), values, plan, states_of(values, plan, lead))
         assert found["cells"] > 100
         assert found["counts"] == len(states_of(values, plan, lead))
+
+
+def test_a_missed_effort_is_marked_as_one_and_no_other_miss_is(folder: Path, plan: Plan) -> None:
+    never_red = {promise.key for promise in plan.promises if promise.is_never_red}
+    marked = {True: set[str](), False: set[str]()}
+    for path in folder.glob("*.html"):
+        for classes, key in re.findall(r'<span class="state ([^"]*)" data-row="([^"]*)"', path.read_text("utf-8")):
+            kpi, variant = key.split("|")[:2]
+            marked["aspired" in classes.split()].add(kpi if variant == "official" else f"{kpi}/{variant}")
+    assert marked[True] and marked[True] <= never_red
+    assert marked[False] and not marked[False] & never_red
 
 
 def test_the_trace_finds_a_number_that_was_changed(folder: Path, values: Cells, plan: Plan, tmp_path: Path) -> None:
