@@ -10,7 +10,7 @@ from datetime import date
 import pytest
 
 from services.domain.intake.facts import Fact
-from services.domain.plan.plan import Source, Unit
+from services.domain.plan.plan import ServiceItem, Source, Unit
 from services.domain.results.published import ValueRow
 from services.domain.results.value_rows import Valuer
 from tests.unit.cases import (
@@ -24,6 +24,7 @@ from tests.unit.cases import (
     extended,
     judge_of,
     measured,
+    milestone,
     outcome,
     promise,
     reclassified,
@@ -105,6 +106,13 @@ def test_a_suspension_that_is_reported_after_the_limit_is_a_late_entry(received:
     assert share([START, *pause, DONE]) == ("1" if received < "2021-11-02" else "0", "1")
 
 
+def test_a_second_suspension_while_the_clock_stands_stops_nothing_more() -> None:
+    """Stopped all day on 10-28 and 29: due on Thursday 11-04. The second suspension has no resumption of its own."""
+    pause = [suspended("2021-10-28T08:00"), suspended("2021-10-29T08:00"), resumed("2021-10-29T18:00")]
+    assert share([START, *pause, DONE]) == ("0", "1")
+    assert share([START, *pause]) == ("0", "1")
+
+
 def test_a_suspension_after_the_limit_changes_nothing() -> None:
     pause = [suspended("2021-11-03T08:00"), resumed("2021-11-05T08:00")]
     assert share([START, *pause, DONE]) == ("0", "1")
@@ -120,10 +128,30 @@ def test_more_time_that_is_granted_after_the_limit_is_not_used() -> None:
     assert outcome(judge, [START, extended("2021-11-02T09:00", 5, source="/units/water"), DONE], END) == "missed"
 
 
+def test_a_second_extension_is_not_used() -> None:
+    """One working day more, twice: due on Wednesday 11-03."""
+    judge = judge_of(promise(extension_moves_limit=True))
+    twice = [extended("2021-10-29T09:00", 1), extended("2021-11-01T09:00", 3)]
+    assert outcome(judge, [START, *twice, DONE], END) == "missed"
+
+
 # ---- withdraw, void ------------------------------------------------------------------------------------------
 def test_a_withdrawal_after_the_limit_leaves_the_case_late() -> None:
     assert share([START, withdrawn("2021-11-04T09:00")]) == ("0", "1")
     assert share([START, withdrawn("2021-11-02T09:00", received="2021-11-04T09:00")]) == ("0", "1")
+
+
+def test_what_is_withdrawn_in_time_and_granted_later_was_never_withdrawn() -> None:
+    assert share([START, withdrawn("2021-11-02T09:00"), completed("2021-11-05T09:00", outcome="granted")]) == ("0", "1")
+
+
+def test_a_void_completion_takes_the_connection_that_it_certified_with_it() -> None:
+    """Connected on paper on 10-28, in truth on 11-05."""
+    item = ServiceItem(code="water", title=TITLE, milestones=("connected",), certified_by_completion=("connected",))
+    judge = judge_of(promise(stop="milestone:connected"), items={"water": item})
+    on_paper = [milestone("2021-10-28T09:00", "connected"), completed("2021-10-28T10:00")]
+    in_truth = [milestone("2021-11-05T09:00", "connected"), completed("2021-11-05T10:00")]
+    assert outcome(judge, [START, *on_paper, reopened("2021-10-29T09:00"), *in_truth], END) == "missed"
 
 
 def test_a_completion_in_time_that_is_void_does_not_stop_the_clock() -> None:
