@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMappingResult
 
 from dashboards.page import Page
-from services.catalog.words.wording import SIGNS, STATE_NAMES
+from services.catalog.words.wording import SIGNS, STATE_NAMES, WINDOW_NAMES
 from services.domain.results.published import WORST_FIRST, State
 
 COLOURS = {
@@ -35,3 +35,8 @@ def mapping(page: Page) -> ValueMap:
             for number, state in enumerate(WORST_FIRST, start=1)
         }
     )
+
+
+def window_names(page: Page) -> ValueMap:
+    """Window → its name, for a column that holds windows."""
+    return ValueMap({window: ValueMappingResult(text=page.name(name)) for window, name in WINDOW_NAMES.items()})
