@@ -71,16 +71,17 @@ def _text(page: Page) -> Panel:
     formula, lead = page.label("formula"), page.label("lead")
     labels = f"kpi, clause, {formula}, {lead}, threshold"
     text = f'max by ({labels}) ({metrics.PROMISE_TEXT.name}{{variant="official",{_KPI}}})'
-    informed = f'max by (kpi, measure, objective_text, strength) ({metrics.PROMISE_INFO.name}{{variant="official"}})'
+    target = page.label("objective_text")
+    informed = f'max by (kpi, measure, {target}, strength) ({metrics.PROMISE_INFO.name}{{variant="official"}})'
     columns = [
         Column(page.say("方案原文", "Words of the plan"), label="clause", shown="text", width=320),
         Column(page.say("口径", "What is computed"), label=formula, shown="text", width=320),
-        Column(page.say("目标", "Target"), label="objective_text", shown="text"),
+        Column(page.say("目标", "Target"), label=target, shown="text"),
         Column(page.say("约束力", "Strength"), label="strength"),
         Column(page.say("牵头单位", "Lead"), label=lead, shown="text"),
         Column(page.say("目标值来源", "Threshold"), label="threshold"),
         Column(page.say("指标（任务）", "Measure"), label="measure", links=tables.measure_link(page)),
-        Column("", f"{text} * on (kpi) group_left (measure, objective_text, strength) {informed}", hidden=True),
+        Column("", f"{text} * on (kpi) group_left (measure, {target}, strength) {informed}", hidden=True),
     ]
     about = page.say(
         "plan：方案指标；local：非方案指标；none：方案未定数值，不评判。",

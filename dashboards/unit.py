@@ -6,7 +6,7 @@ from dashboards.page import Json, Name, Page, cell
 from dashboards.panels import Column, Figure, Frame, Panel, Place, query_table, stat, timeline, words
 from dashboards.queries import counted, how_many, named
 from dashboards.signals import BY_SOURCE, signal_names
-from dashboards.states import RED_CARD, YELLOW_CARD, looks
+from dashboards.states import RED_CARD, YELLOW_CARD, looks, window_names
 from services.metric_names import metrics
 from services.metric_names.recording_rules import UNIT_RANK
 
@@ -93,7 +93,7 @@ def _cards(page: Page) -> Panel:
         Column(page.say("黄牌", "Yellow cards"), cards % "yellow", links=cases),
         Column(page.say("累计未达标判定", "Misses ever"), verdicts % "missed", links=cases),
         Column(page.say("补录待确认", "Late entries"), verdicts % "met_by_late_entry", links=cases),
-        Column(page.say("统计期", "Window"), label="window", width=80),
+        Column(page.say("统计期", "Window"), label="window", mapping=window_names(page), width=80),
     ]
     frame = Frame(page.say("黄牌、红牌与判定", "Cards and verdicts"), Place(12, 9))
     return query_table(page, frame, "kpi", columns, sort=red, most_first=True)

@@ -7,8 +7,9 @@ from services.alert_rules.alert import OPERATIONS, Alert, Waits, plan_time
 from services.alert_rules.durations import HOUR, MINUTE
 from services.alert_rules.expressions import unit_name
 from services.catalog.words.phrases import objective_words
-from services.catalog.words.wording import COLOUR_OF_A_MISS, SEVERITY_OF_A_MISS, objective_text, unit_of_measure
-from services.domain.plan.plan import CasePromise, Promise, Strength, Title
+from services.catalog.words.promise_text import objective
+from services.catalog.words.wording import COLOUR_OF_A_MISS, SEVERITY_OF_A_MISS, unit_of_measure
+from services.domain.plan.plan import CasePromise, Plan, Promise, Strength, Title
 from services.domain.results.published import State
 from services.metric_names.recording_rules import UNIT_STATE, UNIT_VALUE
 
@@ -26,17 +27,18 @@ _MISSED = _Bad("KpiMissed", State.MISSED, Title(zh="未达标", en="is missed"),
 _AT_RISK = _Bad("KpiAtRisk", State.AT_RISK, Title(zh="有风险", en="is at risk"), plan_time(30 * MINUTE, HOUR))
 
 
-def promise_alerts(promise: Promise) -> Iterator[Alert]:
+def promise_alerts(promise: Promise, plan: Plan) -> Iterator[Alert]:
     """The alerts of a promise; one without a target never alerts."""
     if promise.strength is Strength.DIRECTIONAL:
         return
     for scope in ("district", "unit"):
         for bad in (_MISSED, _AT_RISK):
-            yield _alert(promise, scope, bad)
+            yield _alert(promise, plan, scope, bad)
 
 
-def _alert(promise: Promise, scope: str, bad: _Bad) -> Alert:
+def _alert(promise: Promise, plan: Plan, scope: str, bad: _Bad) -> Alert:
     severity, level = _severity(promise.strength, bad)
+    target = objective(promise, plan)
     labels = {
         "kpi": promise.id,
         "severity": severity,
@@ -52,7 +54,7 @@ def _alert(promise: Promise, scope: str, bad: _Bad) -> Alert:
         labels,
         _summary(promise, scope, bad.words),
         bad.waits,
-        {"clause": promise.clause, "objective": objective_text(promise)},
+        {"clause": promise.clause, "objective_zh": target.zh, "objective_en": target.en},
     )
 
 

@@ -485,7 +485,8 @@ def test_an_alert_says_what_where_and_how_far_in_both_languages(tools: Monitorin
                             "summary_en": "Water connection, small project, no external line (K06-1) is missed"
                             " for liangjiang-water: 99.9996 %, target at least 100%",
                             "clause": "无需建设外线管道的小型项目供水接入时间不超过4个工作日",
-                            "objective": "100 % within 4 working_days",
+                            "objective_zh": "从受理到通水，每件不超过4个工作日",
+                            "objective_en": "100 % within 4 working days",
                             "runbook_url": "deploy/runbooks/KpiMissed.md",
                         },
                     }

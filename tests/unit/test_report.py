@@ -14,7 +14,7 @@ import pytest
 from services.catalog.load.calendars import load_calendar
 from services.catalog.load.plan_folder import load_plan
 from services.catalog.words.promise_text import in_words
-from services.catalog.words.wording import SIGNS, STATE_NAMES, unit_of_measure
+from services.catalog.words.wording import SIGNS, STATE_NAMES, WINDOW_NAMES, unit_of_measure
 from services.cli.__main__ import main
 from services.domain.plan.plan import Plan, Promise, Title
 from services.domain.plan.statutory_time import Law
@@ -23,7 +23,6 @@ from services.domain.time.zone import Zone
 from services.replay.csv_files import write_values
 from services.replay.replay import Replayed, replay
 from services.reporting.charts import Charts, Line, Point
-from services.reporting.page import WINDOW_NAMES
 from services.reporting.report import change, in_force
 from services.reporting.shown import Shown, shown
 from services.reporting.times import end_of_month, times_as_of

@@ -4,7 +4,7 @@ dashboards."""
 from collections.abc import Mapping
 
 from services.catalog.words.all_kinds import words_of
-from services.domain.plan.plan import Objective, Promise, Strength, Title
+from services.domain.plan.plan import Objective, Promise, Strength, Title, Window
 from services.domain.results.published import State
 
 SIGNS: Mapping[State, str] = {
@@ -30,6 +30,17 @@ STATE_NAMES: Mapping[State, Title] = {
     State.NO_DATA: Title(zh="无数据", en="no data"),
     State.MET: Title(zh="达标", en="met"),
     State.UNTARGETED: Title(zh="仅监测", en="no target"),
+}
+
+WINDOW_NAMES: Mapping[Window, Title] = {
+    Window.D7: Title(zh="近7日", en="7 days"),
+    Window.D30: Title(zh="近30日", en="30 days"),
+    Window.D90: Title(zh="近90日", en="90 days"),
+    Window.MONTH: Title(zh="本月", en="this month"),
+    Window.QUARTER: Title(zh="本季度", en="this quarter"),
+    Window.YEAR: Title(zh="本年", en="this year"),
+    Window.ALL: Title(zh="累计", en="since the beginning"),
+    Window.NOW: Title(zh="当前", en="at present"),
 }
 
 SEVERITY_OF_A_MISS = {Strength.HARD: "act", Strength.SOFT: "review", Strength.ASPIRATIONAL: "inform"}
