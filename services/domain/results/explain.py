@@ -137,7 +137,7 @@ def _cycle(judged: _Judged, case: Case) -> ExplainedCycle:
     judged_keys = {each.kpi for each in about_case}
     promises = tuple(_explained(judged, each, case) for each in about_case)
     anomalies = [*case.anomalies, *unused_extensions(each.extensions for each in promises)]
-    signals = [_code(each) for each in mine if _is_signal(each)] + [f"anomaly:{code}" for code in anomalies]
+    signals = [*map(_code, filter(_is_signal, mine)), *(f"anomaly:{code}" for code in anomalies)]
     return ExplainedCycle(
         case=case,
         promises=promises,

@@ -116,7 +116,7 @@ class CaseShareJudge:
         if case.outcome in NOTHING_DELIVERED:
             return self._closed(course, completed, True, False)
         reported_by = self._reporting.of(case, start, matures)
-        if now <= reported_by:
+        if stop is None and now <= reported_by:
             return self._awaiting(course._replace(yellow_at=None), reported_by, now)
         return self._closed(course, completed, False, False)
 
