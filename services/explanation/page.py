@@ -15,11 +15,12 @@ from rich.text import Text
 from services.catalog.words.names import NameBook, names_for
 from services.catalog.words.phrases import limit_words
 from services.catalog.words.promise_text import in_words
+from services.catalog.words.unit_names import unit_title
 from services.domain.intake.facts import FactType
 from services.domain.intake.visible_text import visible
 from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import Outcome
-from services.domain.plan.plan import Title
+from services.domain.plan.plan import Plan, Title
 from services.domain.results.cards import WHOLE, CardState, case_name
 from services.domain.results.explain import Explained, ExplainedCycle, Explanation
 from services.domain.results.explain_days import Account
@@ -170,7 +171,7 @@ class Page:
         attributes = [names.clause(name, value) for name, value in sorted(case.attributes.items())]
         rows = [
             ("事项 item", _named(case.service_item, plan.service_items)),
-            ("受理单位 unit", _named(case.unit, plan.units)),
+            ("受理单位 unit", _named_unit(case.unit, plan)),
             ("渠道 channels", "、".join(both(names.value("channel", each)) for each in sorted(case.channels))),
             ("属性 attributes", "；".join(each.zh for each in attributes)),
             ("", "; ".join(each.en for each in attributes)),
@@ -328,8 +329,13 @@ class _Titled(Protocol):
     def title(self) -> Title: ...
 
 
+def _named_unit(code: str, plan: Plan) -> str:
+    """The title of a unit with its code; of one that has ended its successor, too."""
+    return f"{both(unit_title(code, plan))} ({code})" if code in plan.units else code or "未知 unknown"
+
+
 def _named(code: str, entries: Mapping[str, _Titled]) -> str:
-    """The title of a service item or a unit with its code."""
+    """The title of a service item with its code."""
     entry = entries.get(code)
     return f"{both(entry.title)} ({code})" if entry is not None else code or "未知 unknown"
 

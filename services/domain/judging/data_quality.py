@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from services.domain.history.case import Case
 from services.domain.history.registers import CatalogueEntry
 from services.domain.judging.binding import earliest
+from services.domain.judging.case_clock import unused_extensions
 from services.domain.judging.case_span import CaseSpans
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.report_deadline import ReportDeadline
@@ -183,13 +184,8 @@ class Signals:
 
     def _unused_extensions(self, case: Case, now: Instant) -> list[str]:
         """Why each extension that moves no limit at all counts for nothing."""
-        reasons: list[list[str]] = []
-        for spans in self._extending:
-            span = spans.of(case, now)
-            found = spans.clock.extensions(case, span[0]) if span is not None else []
-            if found:
-                reasons.append([why for _, why in found])
-        return [min(codes) for codes in zip(*reasons, strict=True) if "" not in codes]
+        spans = ((each.clock, each.of(case, now)) for each in self._extending)
+        return unused_extensions(clock.extensions(case, span[0]) for clock, span in spans if span is not None)
 
     def _is_mismatch(self, case: Case, declared: Mapping[str, Any]) -> bool:
         if case.accepted_at is None:

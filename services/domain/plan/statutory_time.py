@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from services.domain.plan.plan import HoursEntry, Plan
 from services.domain.plan.reporting_time import ReportingTime
+from services.domain.plan.unit_history import UnitHistory
 from services.domain.time.calendar import WorkingCalendar
 from services.domain.time.limits import Limit
 from services.domain.time.opening_hours import DEFAULT_HOURS, HoursVersion, OpeningHours
@@ -30,6 +31,7 @@ class Law:
         self.plan = plan
         self.zone = _zone(plan.head.timezone)
         self.calendar = calendar
+        self.units = UnitHistory(plan.units.values(), self.zone)
         entries: dict[str, list[HoursEntry]] = {}
         for entry in plan.hours:
             entries.setdefault(entry.id, []).append(entry)

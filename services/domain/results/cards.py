@@ -89,7 +89,7 @@ class CaseViewer(Protocol):
 
     @property
     def version_changes(self) -> Sequence[Instant]:
-        """From when on other versions of promises hold."""
+        """From when on other versions of promises hold, or a successor is responsible for the cases of a unit."""
 
     def view(self, facts: Sequence[Fact], now: Instant) -> CaseView | None: ...
 
@@ -152,7 +152,8 @@ def _changes_in(step: Step, view: CaseView, seen: set[Identity]) -> Iterator[_Ch
         limit = running.get(identity)
         reason = _why(judged.get((kpi, cycle)), by_cycle.get(cycle), node)
         for at, level in _levels(limit, step):
-            yield _Change(identity, at, level, limit, reason)
+            held = limit and limit._replace(unit=view.units.at(limit.unit, at))
+            yield _Change(identity, at, level, held, reason)
 
 
 def _running(judged: Iterable[Judgement], by_cycle: Mapping[int, Case]) -> dict[Identity, _Running]:

@@ -16,7 +16,7 @@ from services.domain.history.registers import EntryState, entry_of
 from services.domain.intake.facts import Fact
 from services.domain.judging.binding import Binding
 from services.domain.judging.bounded_amounts import Amount, bounded_amount
-from services.domain.judging.case_clock import CaseClock, Span
+from services.domain.judging.case_clock import CaseClock, Span, unused_extensions
 from services.domain.judging.data_quality import ANOMALY, BACKDATED, INCOMPLETE, ORPHAN, PREFIX, REFUSED
 from services.domain.judging.judge import Judge, Opinion
 from services.domain.judging.judgement import MISSES, Judgement, Outcome
@@ -135,10 +135,12 @@ def _cycle(judged: _Judged, case: Case) -> ExplainedCycle:
     mine = [each for each in judged.opinion.judgements if each.cycle == case.cycle]
     about_case = [each for each in mine if _about(judged.judge, each) == "case"]
     judged_keys = {each.kpi for each in about_case}
-    signals = [_code(each) for each in mine if _is_signal(each)] + [f"anomaly:{code}" for code in case.anomalies]
+    promises = tuple(_explained(judged, each, case) for each in about_case)
+    anomalies = [*case.anomalies, *unused_extensions(each.extensions for each in promises)]
+    signals = [*map(_code, filter(_is_signal, mine)), *(f"anomaly:{code}" for code in anomalies)]
     return ExplainedCycle(
         case=case,
-        promises=tuple(_explained(judged, each, case) for each in about_case),
+        promises=promises,
         silent=tuple(silent_promises(judged.judge, case, judged_keys, judged.now)),
         signals=tuple(dict.fromkeys(signals)),
     )

@@ -225,12 +225,14 @@ def _ask_again(case: CaseHistory, rate: float, rng: Random) -> None:
 
 
 def _grant_after_all(case: CaseHistory, rate: float, rng: Random) -> None:
-    """A withdrawn case is granted some days later: its result follows from that."""
-    withdrawn = case.points.get("withdrawn")
-    if withdrawn is None or rng.random() >= rate:
+    """A case that was withdrawn, refused or terminated is granted some days later: its result follows from that."""
+    ended = case.points.get("withdrawn")
+    if ended is None and case.outcome != "granted":
+        ended = case.points.get("completed")
+    if ended is None or rng.random() >= rate:
         return
-    time = withdrawn.time + int(60 + rng.random() * 120 * 3600) * SECOND
-    delays = withdrawn.recorded - withdrawn.time, withdrawn.received - withdrawn.recorded
+    time = ended.time + int(60 + rng.random() * 120 * 3600) * SECOND
+    delays = ended.recorded - ended.time, ended.received - ended.recorded
     case.events.append(SimulatedEvent("case.completed", time, case.owner, {"outcome": "granted"}, delays=delays))
     case.intended = None
 

@@ -38,7 +38,9 @@ def source_reported_by(timing: Timing, source: Source, at: Instant) -> Instant:
 def _reporters(timing: Timing, point: str, owner: str, item: str, unit: str) -> Sequence[Source]:
     """The sources that report a step in the cases of an owner: those registered for the milestone, else those
     registered for no milestone of the item; of a completion, those that speak for the unit of the case."""
-    in_reach = [source for source in _feeding(timing, item) if _names((source.id, *source.owners), owner)]
+    in_reach: Sequence[Source] = [
+        source for source in _feeding(timing, item) if _names((source.id, *source.owners), owner)
+    ]
     if point == "completed":
         in_reach = _that_speak_for(in_reach, unit)
     registered = [source for source in in_reach if point.removeprefix("milestone:") in source.milestones]

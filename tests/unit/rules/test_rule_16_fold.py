@@ -126,6 +126,23 @@ def test_a_withdrawn_case_is_closed_as_terminated_or_refused(closed_as: str) -> 
     assert outcome(WATER, facts, END) is Outcome.WITHDRAWN
 
 
+@pytest.mark.parametrize("closed_as", ["refused", "terminated"])
+def test_refused_and_then_granted_is_judged_as_never_refused(closed_as: str) -> None:
+    """Without a reopening in between. To refuse in time and grant later does not pay."""
+    early, late = completed("2021-09-22T09:00", outcome=closed_as), completed("2021-09-27T09:00", outcome="granted")
+    assert outcome(WATER, [START, early], END) is Outcome.MET
+    assert outcome(WATER, [START, early, late], END) is Outcome.MISSED
+    assert folded(WATER, START, early, late)[0].anomalies == ["granted_after_refusal"]
+    again = reopened("2021-09-24T09:00", "new_request")
+    assert [each.outcome for each in judgements(WATER, [START, early, again, late], END)] == [Outcome.MET, Outcome.MET]
+
+
+def test_of_two_completions_the_first_holds_and_the_other_is_an_anomaly() -> None:
+    twice = [START, completed("2021-09-22T09:00", outcome="granted"), completed("2021-09-27T09:00", outcome="granted")]
+    assert outcome(WATER, twice, END) is Outcome.MET
+    assert folded(WATER, *twice)[0].anomalies == ["second_completion"]
+
+
 def test_a_void_grant_leaves_a_withdrawal_as_it_was() -> None:
     facts = [START, withdrawn("2021-09-22T10:00"), completed("2021-09-22T11:00"), reopened("2021-09-22T12:00")]
     assert outcome(WATER, facts, END) is Outcome.WITHDRAWN
@@ -411,6 +428,17 @@ def test_a_completion_of_the_second_cycle_that_is_void_leaves_the_first_cycle_al
         completed("2021-11-17T09:00"),
     ]
     assert [each.outcome for each in judgements(WATER, facts, END)] == [Outcome.MET, Outcome.MISSED]
+
+
+@pytest.mark.parametrize("end", [withdrawn("2021-10-14T09:00"), completed("2021-10-14T09:00", outcome="terminated")])
+def test_ended_and_then_delivered_is_judged_as_never_ended(end: Fact) -> None:
+    """Delivered is what a completion certifies, also where none is reported."""
+    facts = [FALSE[0], end, milestone("2021-10-28T10:00", "connected")]
+    assert outcome(TAPS, facts[:2], END) is Outcome.WITHDRAWN
+    assert outcome(TAPS, facts, END) is Outcome.MISSED
+    assert len(folded(TAPS, *facts)[0].anomalies) == 1
+    surveyed = [FALSE[0], end, milestone("2021-10-28T10:00", "surveyed")]
+    assert outcome(TAPS, surveyed, END) is Outcome.WITHDRAWN
 
 
 def test_other_milestones_stay() -> None:

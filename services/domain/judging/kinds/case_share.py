@@ -115,8 +115,8 @@ class CaseShareJudge:
             return self._open(course._replace(yellow_at=None), (), None, earliest(now, matures + 1))
         if case.outcome in NOTHING_DELIVERED:
             return self._closed(course, completed, True, False)
-        reported_by = matures if stop is not None else self._reporting.of(case, start, matures)
-        if now <= reported_by:
+        reported_by = self._reporting.of(case, start, matures)
+        if stop is None and now <= reported_by:
             return self._awaiting(course._replace(yellow_at=None), reported_by, now)
         return self._closed(course, completed, False, False)
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 from services.domain.history.registers import Fulfilment
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import Moment, Sums
-from services.domain.judging.months_owed import Months, last_day
+from services.domain.judging.months_owed import Months, OwedBy, last_day
 from services.domain.plan.kinds.duty import DutyPromise
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.statistic import Statistic
@@ -25,7 +25,7 @@ class DutyJudge:
     def __init__(self, promise: DutyPromise, law: Law) -> None:
         self.promise = promise
         self._zone = law.zone
-        self._owed_by = frozenset(promise.owed_by)
+        self._owed_by = OwedBy(promise.owed_by, law.units)
         self._months = Months(promise, law.zone)
         self._since = law.zone.midnight(promise.effective_from.toordinal())
         self._by = law.zone.midnight(promise.by.toordinal() + 1) - 1 if promise.by and promise.period == ONCE else None
@@ -34,7 +34,7 @@ class DutyJudge:
 
     def judge_fulfilment(self, fulfilment: Fulfilment, now: Instant, found: list[Judgement]) -> None:
         """Done by its due day: met; later: missed for good, but no longer open. Reported later: a late entry."""
-        if fulfilment.duty != self.promise.duty or fulfilment.unit not in self._owed_by:
+        if fulfilment.duty != self.promise.duty:
             return
         period, bin = fulfilment.period, None
         if self._by is not None:
@@ -45,6 +45,9 @@ class DutyJudge:
             due = self._zone.midnight(last_day(period) + 1) - 1
         else:
             return
+        unit = self._owed_by.debtor(fulfilment.unit, self._zone.day(due))
+        if unit is None:
+            return
         cells: TallyAmounts = ((TallyField.N, 1),)
         if fulfilment.time > due:
             outcome = Outcome.MISSED
@@ -52,11 +55,14 @@ class DutyJudge:
             outcome, cells = Outcome.LATE_ENTRY, ((TallyField.N, 1), (TallyField.LATE_ENTRY, 1))
         else:
             outcome, cells = Outcome.MET, ((TallyField.N, 1), (TallyField.MET, 1))
-        unit, item = fulfilment.unit, f"{period}/{fulfilment.unit}"
+        item = f"{period}/{unit}"
         cycle = int(fulfilment.period.replace("-", ""))  # a duty's cycle is its period
         found.append(
             Judgement(self.promise.key, cycle, outcome, unit, item, NOW, cells, bin, None, due, fulfilment.time)
         )
+
+    def _due_day(self, period: str) -> int:
+        return last_day(period) if self._by is None else self._zone.day(self._by)
 
     def _is_late_entry(self, fulfilment: Fulfilment, due: Instant) -> bool:
         """Whether it was reported too late, and nobody confirmed it."""
@@ -86,9 +92,8 @@ class DutyJudge:
 
     def _owed(self, sums: Sums, at: Moment) -> list[tuple[str, str]]:
         """(period, unit) of each report whose last day lies in the window."""
-        owing = self._owed_by if sums.unit == "ALL" else self._owed_by & {sums.unit}
         periods = [ONCE] if self._by is not None else self._months.ended(sums.first_day, at)
-        return [(period, unit) for period in periods for unit in owing]
+        return [(period, unit) for period in periods for unit in sums.of(self._owed_by.on(self._due_day(period)))]
 
     def _is_awaited(self, period: str, unit: str, sums: Sums, now: Instant) -> bool:
         """Whether a report is due, and not known, and its source is still in time."""
