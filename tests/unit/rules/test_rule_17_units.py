@@ -172,13 +172,13 @@ def test_the_successor_owes_figures_too() -> None:
     assert row(judge, sent, "2021-12-01", kpi="F", window="quarter").unmeasured_n == "2"  # October of both
 
 
-@pytest.mark.parametrize(("ends", "state"), [(None, "stale"), (date(2021, 10, 31), "missed")])
+@pytest.mark.parametrize(("ends", "state"), [(None, "stale"), (date(2021, 10, 31), "met")])
 def test_a_source_whose_units_have_all_ended_is_not_silent(ends: date | None, state: str) -> None:
     source = Source.model_validate({"id": "/units/water", "units": ["works"], "usual_delay": "1 working_days"})
     judge = judge_of(promise(), sources=[source], units=[Unit(id="works", title=TITLE, effective_to=ends)])
     reports = {"/units/water": "2021-10-29T09:00"}
-    late = [accepted("2021-10-11T09:00"), completed("2021-10-29T09:00")]
-    assert row(judge, [late], "2021-12-01", last_reports=reports).state == state
+    done = [accepted("2021-10-11T09:00"), completed("2021-10-12T09:00")]
+    assert row(judge, [done], "2021-12-01", last_reports=reports).state == state
 
 
 def test_a_silent_successor_makes_the_rows_of_the_old_unit_stale() -> None:
