@@ -50,9 +50,11 @@ class _Now(NamedTuple):
     """Where an earlier time is restated: by what is known when."""
 
     def of(self, promise: Promise) -> Moment:
-        """The moment at which the figure of a promise is read. What a source counts of a month it reports later: a
-        restated figure waits for nothing any more."""
-        return self.moment if self.known is None or promise.about != "figure" else self.moment._replace(now=self.known)
+        """The moment at which the figure of a promise is read. What is owed of a month is reported later: restated, it
+        is awaited no more."""
+        if self.known is None or promise.about not in ("duty", "figure"):
+            return self.moment
+        return self.moment._replace(now=self.known)
 
 
 class _Part(NamedTuple):
