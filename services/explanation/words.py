@@ -34,7 +34,7 @@ OUTCOMES = {
     Outcome.OPEN: Word("…", "办理中", "open, within its limit"),
     Outcome.MET: Word("✓", "按期", "met", "green"),
     Outcome.MISSED: Word("✗", "超期", "MISSED", "bold red"),
-    Outcome.AWAITING: Word("◔", "期限已过，等待报送", "past its limit, awaiting its report", "yellow"),
+    Outcome.AWAITING: Word("◔", "期限已过，待报送", "past its limit, awaiting its report", "yellow"),
     Outcome.OVERDUE: Word("✗", "逾期未办结", "OVERDUE, still open", "bold red"),
     Outcome.WITHDRAWN: Word("–", "期限内撤回或终止", "withdrawn or ended before the limit"),
     Outcome.JUSTIFIED: Word("○", "理由成立", "justified, not counted", "yellow"),
