@@ -5,7 +5,7 @@ from typing import NamedTuple
 from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMappingResult
 
 from dashboards.page import Page
-from services.catalog.words.wording import SIGNS, STATE_NAMES
+from services.catalog.words.wording import SIGNS, STATE_NAMES, WINDOW_NAMES
 from services.domain.results.published import WORST_FIRST, State
 from services.metric_names.recording_rules import ASPIRED, RANKS
 
@@ -55,3 +55,8 @@ def mapping(page: Page) -> ValueMap:
             for index, look in enumerate(looks(page))
         }
     )
+
+
+def window_names(page: Page) -> ValueMap:
+    """Window → its name, for a column that holds windows."""
+    return ValueMap({window: ValueMappingResult(text=page.name(name)) for window, name in WINDOW_NAMES.items()})

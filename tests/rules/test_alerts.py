@@ -62,6 +62,15 @@ STORIES = [
         {4: [], 6: [DISTRICT_MISSED, UNIT_MISSED]},
     ),
     Story(
+        "a promise that is missed in ten minutes of each twenty has one alert, which ends 15 minutes after the last",
+        "KpiMissed",
+        {
+            state("K06-1", "ALL", "missed"): "1x9 stale _x8 1x9 stale _x8 1x9 stale _x60",
+            state("K06-1", "ALL", "met"): "_x9 1x9 stale _x8 1x9 stale _x8 1x60",
+        },
+        {4: [], **{minute: [DISTRICT_MISSED] for minute in (6, 12, 19, 25, 35, 45, 55, 64)}, 68: []},
+    ),
+    Story(
         "a soft promise asks for a review",
         "KpiMissed",
         {state("K15-1", "ALL", "missed"): "1x60"},
@@ -455,13 +464,19 @@ OF_THE_MACHINERY = {
 }
 
 
-def test_an_alert_says_what_where_and_how_far_in_both_languages(tools: MonitoringTools, tmp_path: Path) -> None:
-    value = state("K06-1", "liangjiang-water", "met").replace("kpi_state", "kpi_value").replace(',state="met"', "")
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [("0.96875", "96.88"), ("0.999996", "99.99"), ("1", "100")],  # 1: missed by what is not in the figure
+)
+def test_an_alert_says_what_where_and_how_far_in_both_languages(
+    tools: MonitoringTools, tmp_path: Path, value: str, shown: str
+) -> None:
+    series = state("K06-1", "liangjiang-water", "met").replace("kpi_state", "kpi_value").replace(',state="met"', "")
     test = {
         "interval": "1m",
         "input_series": [
             {"series": state("K06-1", "liangjiang-water", "missed"), "values": "1x60"},
-            {"series": value, "values": "0.999996x60"},
+            {"series": series, "values": f"{value}x60"},
         ],
         "alert_rule_test": [
             {
@@ -471,11 +486,13 @@ def test_an_alert_says_what_where_and_how_far_in_both_languages(tools: Monitorin
                     {
                         "exp_labels": UNIT_MISSED,
                         "exp_annotations": {
-                            "summary_zh": "liangjiang-water：小型项目供水接入（无外线）（K06-1）未达标：0.999996 占比",
+                            "summary_zh": "liangjiang-water：小型项目供水接入（无外线）（K06-1）未达标："
+                            f"按期率{shown}%，目标100%",
                             "summary_en": "Water connection, small project, no external line (K06-1) is missed"
-                            " for liangjiang-water: 0.999996 share",
+                            f" for liangjiang-water: {shown} %, target at least 100%",
                             "clause": "无需建设外线管道的小型项目供水接入时间不超过4个工作日",
-                            "objective": "100 % within 4 working_days",
+                            "objective_zh": "从受理到通水，每件不超过4个工作日",
+                            "objective_en": "100 % within 4 working days",
                             "runbook_url": "deploy/runbooks/KpiMissed.md",
                         },
                     }

@@ -16,7 +16,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.build import dashboards
 from dashboards.page import Json, Language, Name, Page, uid
-from dashboards.signals import signal_names
+from dashboards.signals import all_signal_names, signal_names
 from dashboards.states import ASPIRED_COLOUR, COLOURS, mapping
 from dashboards.write import GENERATED, write
 from services.catalog.load.plan_folder import load_plan
@@ -156,6 +156,15 @@ def test_every_signal_has_a_name(language: Language) -> None:
     assert set(names) == {
         signal.removeprefix(signals.PREFIX) for signal in kept if signal[1:] not in ("declared", "handled")
     }
+    assert len(set(names.values())) == len(names)
+
+
+@pytest.mark.parametrize("language", Language)
+def test_every_signal_of_the_table_of_signals_has_a_name(language: Language) -> None:
+    """Those without a mark are about figures: forecasts, more than a range, …"""
+    about_figures = {*signals.FORECASTS, signals.OVER_QUOTA, signals.EXCESS, signals.COUNTED_NOW}
+    names = all_signal_names(Page(language, PLAN))
+    assert about_figures | {"quarantined"} <= set(names)
     assert len(set(names.values())) == len(names)
 
 
@@ -302,7 +311,7 @@ def clicks(start: str, table: str, made: dict[str, Json]) -> set[str]:
 def test_a_bad_number_is_two_clicks_from_the_unit_and_its_cases() -> None:
     assert "kpiwatch-promise" in clicks("kpiwatch-overview", "全部承诺", EVERY)
     assert "kpiwatch-unit" in clicks("kpiwatch-promise", "各单位排名", EVERY)
-    assert "kpiwatch-unit" in clicks("kpiwatch-overview", "单位：", EVERY)
+    assert "kpiwatch-unit" in clicks("kpiwatch-overview", "各单位：", EVERY)
     text = titled(EVERY["kpiwatch-unit"], "该单位的办件")["options"]["content"]
     assert "kpiwatch status --unit $unit" in text
     assert "kpiwatch explain" in text

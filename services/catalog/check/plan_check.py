@@ -44,6 +44,7 @@ from services.domain.plan.plan import (
     as_tuple,
 )
 from services.domain.plan.statutory_time import hours_version
+from services.domain.plan.unit_history import first_day_after
 from services.domain.time.limits import Limit
 from services.domain.time.opening_hours import OpeningHours
 from services.domain.time.zone import Zone
@@ -183,6 +184,24 @@ class Checker:
             yield ("opening_hours",), unknown("hours", unit.opening_hours, self._hours, "opening_hours.toml")
         if unit.parent is not None and unit.parent not in self._units:
             yield ("parent",), unknown("unit", unit.parent, self._units, "units.toml")
+        if unit.effective_from and unit.effective_to and unit.effective_to < unit.effective_from:
+            yield ("effective_to",), "is before effective_from"
+        for ended in unit.successor_of:
+            yield from self._of_succession(ended, unit)
+
+    def _of_succession(self, ended: str, successor: Unit) -> Iterator[Fault]:
+        """A unit that ends has one successor, which follows it on the next day, and no circle leads back."""
+        place = ("successor_of",)
+        units = {located.entry.id: located.entry for located in self._reading.units}
+        if ended not in units:
+            yield place, unknown("unit", ended, self._units, "units.toml")
+            return
+        yield from _of_its_first_day(place, units[ended], successor)
+        others = sorted(unit.id for unit in units.values() if ended in unit.successor_of and unit.id != successor.id)
+        if others:
+            yield place, f"{ended!r} has another successor, {others[0]}: name one only"
+        if ended == successor.id or ended in _all_before(ended, units):
+            yield place, f"{ended!r} would come before itself: leave it out"
 
     def _of_item(self, item: ServiceItem) -> Iterator[Fault]:
         yield from _name("code", item.code)
@@ -415,6 +434,27 @@ class Checker:
                     yield Problem(
                         located.file, (*located.place, key), f"no source feeds {name!r}: say which in sources.toml"
                     )
+
+
+def _of_its_first_day(place: Place, ended: Unit, successor: Unit) -> Iterator[Fault]:
+    """A successor is responsible from the day on which the unit is not any more."""
+    first = first_day_after(ended, successor)
+    if first is None:
+        yield place, f"when {ended.id!r} ends is not known: write effective_from here, or effective_to there"
+    elif successor.effective_from is not None and first < successor.effective_from:
+        yield place, f"{ended.id!r} ends before effective_from: nobody would be responsible in between"
+
+
+def _all_before(unit: str, units: Mapping[str, Unit]) -> set[str]:
+    """The units that a unit continues, and those that they continue."""
+    found: set[str] = set()
+    waiting = [unit]
+    while waiting:
+        known = units.get(waiting.pop())
+        new = set(known.successor_of) - found if known is not None else set()
+        found |= new
+        waiting += new
+    return found
 
 
 def _unmet(need: AttributeNeed, declared: Mapping[str, AttributeSpec], of: str) -> Iterator[Fault]:

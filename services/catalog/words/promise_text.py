@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from services.catalog.words.all_kinds import words_of
 from services.catalog.words.phrases import NOTHING
+from services.catalog.words.wording import objective_text
 from services.domain.plan.plan import Plan, Promise, Strength, Tier, Title
 
 STRENGTHS: Mapping[Strength, Title] = {
@@ -31,6 +32,13 @@ def in_words(promise: Promise, plan: Plan) -> Title:
     whose, what = words.population(promise, plan), words.statement(promise, plan)
     nearly, until = _tolerated(promise), _placeheld(promise, plan)
     return Title(zh=f"{whose.zh}：{what.zh}{nearly.zh}{until.zh}。", en=f"{whose.en}: {what.en}{nearly.en}{until.en}.")
+
+
+def objective(promise: Promise, plan: Plan) -> Title:
+    """What is promised, in short; empty where the plan prints no threshold."""
+    if promise.strength is Strength.DIRECTIONAL:
+        return NOTHING
+    return Title(zh=words_of(promise).statement(promise, plan).zh, en=objective_text(promise))
 
 
 def formula(promise: Promise) -> Title:

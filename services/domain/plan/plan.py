@@ -452,6 +452,9 @@ class CasePromise(Promise):
     """Clock start: `applied`, `accepted` or `milestone:NAME`; of several the latest counts, once all are there."""
     stop: Codes = ("completed",)
     """Clock stop: `completed` or `milestone:NAME`; of several the latest, once all are there."""
+    stop_owed_if: Wanted = {}
+    """Which cases owe the stop, where not all do: keys as in `select`. A case that is known to differ needs none; what
+    is unknown excuses nobody."""
     clock_stops: tuple[str, ...] = ()
     """Reasons of suspension that stop this promise's clock; any other is kept and does not."""
     by_item: bool = False
@@ -533,7 +536,12 @@ class CasePromise(Promise):
         return tuple(("select", str(code)) for code in as_tuple(self.select.get("service_item", ())))
 
     def conditions(self) -> dict[str, Wanted]:
-        return {"select": self.select, "unless": self.unless, "where": self.condition}
+        return {
+            "select": self.select,
+            "unless": self.unless,
+            "where": self.condition,
+            "stop_owed_if": self.stop_owed_if,
+        }
 
     def references(self) -> Iterator[Reference]:
         """The names that the selected service items must declare, those of conditions apart."""
@@ -882,6 +890,12 @@ class Unit(Entry):
     """The unit of which it is a part."""
     contact: str = ""
     """The mailbox of its role, never a person's."""
+    effective_from: date | None = None
+    """Its first day; None: it has always been there."""
+    effective_to: date | None = None
+    """Its last day; None: the day before its successor's first one or, without a successor, it has not ended."""
+    successor_of: tuple[str, ...] = ()
+    """The units whose work it continues: one that was renamed, or several that were merged (rule 17)."""
 
 
 class Source(Entry):
@@ -901,6 +915,9 @@ class Source(Entry):
     """Its `time` is its `recordedat`: it need not send one. It reports what happens at once."""
     usual_delay: PlainLimit | None = None
     """How long it is usually silent or late, in working time; without one it is never silent."""
+    reports_within: PlainLimit | None = None
+    """Within what time it reports what has happened; without one within `usual_delay`. Until then its silence about a
+    step that is due is no miss."""
     operations: bool = False
     """The operations centre: may decide justifications, extensions and late entries."""
     grants: bool = False
@@ -908,8 +925,8 @@ class Source(Entry):
 
     @property
     def lateness(self) -> Limit | None:
-        """How late it usually reports; None: at once."""
-        return None if self.real_time else self.usual_delay
+        """How late it reports at most; None: at once."""
+        return None if self.real_time else self.reports_within or self.usual_delay
 
 
 class Collection(Entry):
