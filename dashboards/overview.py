@@ -4,11 +4,10 @@ from dashboards import tables
 from dashboards.frame import assemble
 from dashboards.page import Json, Name, Page
 from dashboards.panels import Column, Figure, Frame, Panel, Place, query_table, stat, tall, timeline
-from dashboards.queries import counted
-from dashboards.states import COLOURS, RED_CARD, YELLOW_CARD, shown
+from dashboards.queries import counted, how_many
+from dashboards.states import RED_CARD, YELLOW_CARD, looks
 from dashboards.time_axis import live_only
-from services.domain.results.published import WORST_FIRST
-from services.metric_names.recording_rules import CARDS, STATE_COUNT, UNIT_RANK
+from services.metric_names.recording_rules import CARDS, UNIT_RANK
 
 
 def overview(page: Page) -> Json:
@@ -52,8 +51,8 @@ def overview(page: Page) -> Json:
 
 def _states(page: Page) -> Panel:
     figures = [
-        Figure(shown(state, page), counted(f'{STATE_COUNT}{{state="{state}"}}'), colour=COLOURS[state])
-        for state in WORST_FIRST
+        Figure(look.text, how_many(f'{UNIT_RANK}{{unit="ALL"}} == {look.rank:g}'), colour=look.colour)
+        for look in looks(page)
     ]
     about = page.say(
         "全区各承诺在其正式统计期的状态。“仅监测”：方案未定数值，只看趋势，不评判。",

@@ -4,7 +4,14 @@ from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMappingResult
 
 from dashboards.page import Page
 from services.domain.judging import data_quality as signals
+from services.domain.judging import late_reports
 from services.domain.judging.quarantine import QUARANTINED
+
+BY_SOURCE = frozenset(
+    name.removeprefix(signals.PREFIX)
+    for name in (signals.BACKDATED, late_reports.IN_WAIT, late_reports.FIRST_KNOWN_LATE)
+)
+"""Signals of which the label `unit` is a source."""
 
 
 class SignalNames(dict[str, str]):
@@ -26,6 +33,8 @@ def signal_names(page: Page) -> SignalNames:
         signals.ANOMALY: page.say("报送内容前后矛盾", "facts that do not fit"),
         signals.HOLDING: page.say("各环节停留办件", "held in nodes"),
         signals.CONTRADICTED: page.say("申报与办件情况不符", "declared, not borne out"),
+        late_reports.IN_WAIT: page.say("期限后报送、按期办结", "on time, reported after the limit"),
+        late_reports.FIRST_KNOWN_LATE: page.say("超期后首次报送", "first reported after the limit"),
     }
     return SignalNames({signal.removeprefix(signals.PREFIX): name for signal, name in names.items()})
 

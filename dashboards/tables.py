@@ -4,8 +4,9 @@ from dashboards.page import Name, Page, cell
 from dashboards.panels import Column, Frame, Panel, Place, query_table
 from dashboards.queries import named, of_units, official, others, shares
 from dashboards.states import window_names
+from services.domain.results.published import State
 from services.metric_names import metrics
-from services.metric_names.recording_rules import UNIT_RANK, UNIT_STATE_AT_MIDNIGHT, UNIT_VALUE, rank
+from services.metric_names.recording_rules import ASPIRED, RANKS, UNIT_RANK, UNIT_STATE_AT_MIDNIGHT, UNIT_VALUE, rank
 
 DISTRICT = '="ALL"'
 CHOSEN_UNIT = '="$unit"'
@@ -81,7 +82,9 @@ def units(page: Page, place: Place) -> Panel:
     """Units by the number of bad states."""
     title = page.label("title")
     cards = f'max by (kpi, unit, level) ({metrics.CARDS_OPEN.name}{{level="%s"}})'
-    missed = f"count by (unit) ({UNIT_RANK}{{unit{ANY_UNIT}}} == 1)"
+    of_units_ranked = f"{UNIT_RANK}{{unit{ANY_UNIT}}}"
+    either = " or ".join(f"{of_units_ranked} == {number:g}" for number in (RANKS[State.MISSED], ASPIRED))
+    missed = f"count by (unit) ({either})"
     standing = f"count by (unit) ({UNIT_RANK}{{unit{ANY_UNIT}}})"
     frame = Frame(
         page.say("各单位：未达标承诺与黄牌、红牌", "Units: missed promises and cards"),

@@ -5,9 +5,8 @@ from dashboards.frame import assemble, units
 from dashboards.page import Json, Name, Page, cell
 from dashboards.panels import Column, Figure, Frame, Panel, Place, query_table, stat, timeline, words
 from dashboards.queries import counted, how_many, named
-from dashboards.signals import signal_names
-from dashboards.states import COLOURS, RED_CARD, YELLOW_CARD, shown, window_names
-from services.domain.results.published import WORST_FIRST
+from dashboards.signals import BY_SOURCE, signal_names
+from dashboards.states import RED_CARD, YELLOW_CARD, looks, window_names
 from services.metric_names import metrics
 from services.metric_names.recording_rules import UNIT_RANK
 
@@ -41,12 +40,8 @@ def unit(page: Page) -> Json:
 
 def _standing(page: Page) -> Panel:
     figures = [
-        Figure(
-            shown(state, page),
-            how_many(f"{UNIT_RANK}{{{_HERE}}} == {number}"),
-            colour=COLOURS[state],
-        )
-        for number, state in enumerate(WORST_FIRST, start=1)
+        Figure(look.text, how_many(f"{UNIT_RANK}{{{_HERE}}} == {look.rank:g}"), colour=look.colour)
+        for look in looks(page)
     ]
     cards = f'max by (kpi, unit, level) ({metrics.CARDS_OPEN.name}{{{_HERE},level="%s"}})'
     figures += [
@@ -108,7 +103,7 @@ def _signals(page: Page) -> Panel:
     figures = [
         Figure(name, counted(f'{metrics.SIGNAL.name}{{{_HERE},signal="{signal}"}}'))
         for signal, name in signal_names(page).items()
-        if signal != "backdated"  # which is shown by source
+        if signal not in BY_SOURCE  # those are on the dashboard of sources
     ]
     about = page.say(
         "近30天内使数据存疑的办件数。",

@@ -44,6 +44,8 @@ _STYLES = {
     State.UNTARGETED: "blue",
 }
 
+_ASPIRED = "bold cyan"
+
 
 _Kept = TypeVar("_Kept")
 _TOPICS = (topics.KPI_VALUES, topics.ALERT_CARDS, topics.CASE_QUARANTINE, topics.WORKER_FAILURES)
@@ -223,7 +225,7 @@ def promises_table(plan: Plan, published: DistrictStatus, unit: str) -> Table:
         state = State(row.state)
         overdue = row.open_overdue if row.open_overdue != "0" else ""
         table.add_row(
-            Text(f"{SIGNS[state]} {STATE_NAMES[state].zh}", _STYLES[state]),
+            Text(f"{SIGNS[state]} {STATE_NAMES[state].zh}", _style(state, promise)),
             promise.id,
             Text.assemble(f"{promise.title.zh}\n", (promise.title.en, "dim")),
             Text.assemble(shown(row.value, promise), (forecast(published, unit, promise), "dim")),
@@ -232,6 +234,11 @@ def promises_table(plan: Plan, published: DistrictStatus, unit: str) -> Table:
             overdue,
         )
     return table
+
+
+def _style(state: State, promise: Promise) -> str:
+    """The colour of a state; a miss of what the plan asks to strive for is never red."""
+    return _ASPIRED if state is State.MISSED and promise.is_never_red else _STYLES[state]
 
 
 def cards_table(plan: Plan, cards: list[Card]) -> Table:

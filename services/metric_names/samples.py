@@ -6,6 +6,7 @@ from datetime import date
 from typing import NamedTuple
 
 from services.catalog.words.promise_text import in_words, objective
+from services.catalog.words.unit_names import unit_title
 from services.catalog.words.wording import unit_of_measure
 from services.catalog.working_time import WorkingTime
 from services.domain.intake.visible_text import visible
@@ -117,7 +118,7 @@ def plan_samples(plan: Plan) -> Iterator[tuple[Metric, list[Measured]]]:
         if (by := one.target_date)
     )
     yield _family(metrics.PROMISE_DUE, ends)
-    units = {(unit.id, unit.title.zh, unit.title.en) for unit in plan.units.values()}
+    units = {(unit, title.zh, title.en) for unit in plan.units for title in [unit_title(unit, plan)]}
     yield _titles(metrics.UNIT_INFO, units | {(WHOLE_DISTRICT, "全区", "Whole district")})
     items = {(item.code, item.title.zh, item.title.en) for item in plan.service_items.values()}
     yield _titles(metrics.ITEM_INFO, items | {(ALL_ITEMS, "全部事项", "All items")})

@@ -17,6 +17,7 @@ from services.runtime.csv_file import atomic_csv
 
 _OF_A_PROMISE = ("measure", "title_zh", "title_en", "lead", "responsible")
 _BEFORE = ("previous_window_end", "previous_value", "previous_state")
+_RESTATED = ("restated_value", "restated_n", "restated_late_entry_n", "restated_state")
 
 
 def write_page(path: Path, report: Report, plan: Plan, as_of: Instant) -> None:
@@ -43,12 +44,14 @@ def write_sheet(path: Path, report: Report) -> int:
     """The rows of a report as CSV, with what their promise is about and its row of the month before; how many."""
     count = 0
     with atomic_csv(path) as writer:
-        writer.writerow((*_OF_A_PROMISE, *ValueRow._fields, *_BEFORE))
+        writer.writerow((*_OF_A_PROMISE, *ValueRow._fields, *_BEFORE, *_RESTATED))
         for entry in report.entries:
             for row in (entry.official, entry.short, *(entry.units if report.unit else ())):
                 if row is not None:
-                    before = entry.previous.row if entry.previous and row is entry.official else None
-                    writer.writerow((*_about(entry), *row.row, *_cells_before(before)))
+                    of_official = row is entry.official
+                    before = entry.previous.row if entry.previous and of_official else None
+                    restated = entry.restated.row if entry.restated and of_official else None
+                    writer.writerow((*_about(entry), *row.row, *_cells_before(before), *_cells_restated(restated)))
                     count += 1
     return count
 
@@ -61,6 +64,10 @@ def _about(entry: Entry) -> tuple[str, ...]:
 
 def _cells_before(row: ValueRow | None) -> tuple[str, ...]:
     return (row.window_end, row.value, row.state) if row else ("", "", "")
+
+
+def _cells_restated(row: ValueRow | None) -> tuple[str, ...]:
+    return (row.value, row.n, row.late_entry_n, row.state) if row else ("", "", "", "")
 
 
 def _seen(value: object) -> object:

@@ -2,11 +2,12 @@
 
 import io
 
+import pytest
 from rich.console import Console
 
-from services.cli.status import DistrictStatus, cards_table, forecast, target, troubles
+from services.cli.status import DistrictStatus, cards_table, forecast, promises_table, target, troubles
 from services.domain.plan.plan import Promise
-from services.domain.results.published import Card
+from services.domain.results.published import Card, ValueRow
 from services.runtime.worker_failures import WorkerFailure
 from tests.unit.cases import plan, promise
 
@@ -56,6 +57,18 @@ def test_the_cards_of_nodes_are_counted_by_level_and_named_beside() -> None:
 
 def test_a_cleared_card_is_not_counted() -> None:
     assert lines(CASE, NODE._replace(cleared_at="2021-09-24T09:00:00+08:00", reason="completed")) == [["甲", "1"]]
+
+
+@pytest.mark.parametrize(("strength", "is_red"), [("hard", True), ("soft", True), ("aspirational", False)])
+def test_a_missed_effort_is_never_red(strength: str, is_red: bool) -> None:
+    missed = ValueRow(**dict.fromkeys(ValueRow._fields, ""))._replace(
+        kpi="P", variant="official", unit="ALL", item="-", window="year", state="missed", open_overdue="0"
+    )
+    console = Console(record=True, width=120, file=io.StringIO(), force_terminal=True)
+    found = DistrictStatus([missed], {}, [], "", "")
+    console.print(promises_table(plan(promise(strength=strength)), found, "ALL"))
+    (line,) = [line for line in console.export_text(styles=True).splitlines() if "未达标" in line]
+    assert ("\x1b[1;31m" in line) is is_red
 
 
 def test_what_is_wrong_with_the_machinery_is_said_in_a_line_each() -> None:

@@ -66,6 +66,7 @@ _UNITS = {
     "cases": Title(zh="件", en="cases"),
     "points": Title(zh="分", en="points"),
     "packages": Title(zh="件", en="packages"),
+    "milestones": Title(zh="项", en="milestones"),
     "reports": Title(zh="份", en="reports"),
     "enterprises": Title(zh="家", en="enterprises"),
     "persons": Title(zh="人", en="persons"),
