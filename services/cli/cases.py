@@ -8,8 +8,10 @@ from typing import Annotated, NamedTuple
 import typer
 from rich.table import Table
 
+from services.catalog.load.plan_folder import load_plan
 from services.cli.failure import INPUT_HAS_ERRORS, NO_ANSWER, Failure
 from services.cli.terminal import safe_console, say
+from services.domain.plan.plan import Plan
 from services.domain.results.cards import case_name
 from services.messaging.reader import BrokerUnavailable, TopicReader
 from services.messaging.records.quarantine import QuarantinedCase, decode
@@ -65,7 +67,7 @@ def quarantined(
     except BrokerUnavailable as error:
         raise Failure(f"cases: {error}", NO_ANSWER) from None
     if held:
-        _print(held)
+        _print(held, load_plan(Settings.from_environment().plan))
     say(f"{len(held):,} quarantined case{'' if len(held) == 1 else 's'}")
     if held:
         raise typer.Exit(INPUT_HAS_ERRORS)
@@ -116,11 +118,15 @@ def _after_another_try(address: str, held: Quarantined, wait: float) -> Quaranti
     return read_quarantined(address)
 
 
-def _print(held: Quarantined) -> None:
+def _print(held: Quarantined, plan: Plan) -> None:
     table = Table("办件 case", "单位 unit", "承诺 promises", "隔离时间 since", "原因 cause", box=None)
     for place, each in sorted(held.items(), key=lambda item: (item[1].since, item[0])):
-        table.add_row(place.name, ", ".join(each.units) or "-", _promises(each.kpis), each.since, each.cause)
+        table.add_row(place.name, _units(each.units, plan), _promises(each.kpis), each.since, each.cause)
     safe_console(width=None if sys.stdout.isatty() else 240).print(table)
+
+
+def _units(ids: tuple[str, ...], plan: Plan) -> str:
+    return "、".join(plan.units[unit].title.zh if unit in plan.units else unit for unit in ids) or "-"
 
 
 def _promises(kpis: tuple[str, ...]) -> str:

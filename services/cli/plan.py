@@ -23,12 +23,14 @@ from services.catalog.load.schema import schemas
 from services.catalog.samples.events import Sample
 from services.catalog.samples.promise_samples import samples_of
 from services.catalog.samples.required_data import needs_of, sources_for
+from services.catalog.words.names import names_for
 from services.catalog.words.phrases import limit_words
 from services.catalog.words.promise_text import STRENGTHS, in_words, tier_counts
+from services.catalog.words.wording import WINDOW_NAMES
 from services.cli.arguments import PlanFolder, chosen_plan
 from services.cli.terminal import safe_console, say
 from services.domain.intake.visible_text import visible
-from services.domain.plan.plan import CasePromise, ClockRules, Plan, Promise
+from services.domain.plan.plan import CasePromise, ClockRules, Plan, Promise, Title
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.statistic import written
 from services.domain.time.limits import Limit
@@ -221,35 +223,40 @@ def _details(promise: Promise, plan: Plan) -> Table:
     table = Table(title=Text(promise.key, style="bold"), show_header=False, title_justify="left", box=None)
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(ratio=1, overflow="fold")
-    words = in_words(promise, plan)
+    words, names = in_words(promise, plan), names_for(promise, plan)
     ends = f" to {promise.effective_to}" if promise.effective_to else ""
     by = f", by the {promise.applies_by} of a case" if isinstance(promise, CasePromise) else ""
     clock = promise.clock if isinstance(promise, CasePromise) else ClockRules((), ())
     maturity = promise.maturity if isinstance(promise, CasePromise) else None
     matures = limit_words(maturity).en if isinstance(maturity, Limit) else maturity
     windows = ", ".join(
-        f"{window} (official)" if window == promise.official_window else window for window in promise.windows
+        f"{_both(WINDOW_NAMES[window])}{' (正式 official)' * (window == promise.official_window)}"
+        for window in promise.windows
     )
     rows = [
-        ("title", f"{promise.title.zh}\n{promise.title.en}"),
-        ("clause", f"“{promise.clause}” ({promise.item})"),
-        ("promise", f"{words.zh}\n{words.en}"),
-        ("strength", f"{STRENGTHS[promise.strength].zh}\n{STRENGTHS[promise.strength].en}"),
-        ("local", "非方案指标: a threshold here is not the plan's" if promise.local else ""),
-        ("clock stops for", ", ".join(clock.clock_stops)),
-        ("clock runs in", ", ".join(clock.runs_in)),
-        ("matures at", str(matures or "")),
-        ("windows", windows),
-        ("in force", f"from {promise.effective_from}{ends}{by}"),
-        ("lead", _units(promise.lead, plan)),
-        ("responsible", _units(promise.responsible, plan)),
-        ("notes", promise.notes.strip()),
+        ("名称 title", f"{promise.title.zh}\n{promise.title.en}"),
+        ("条款 clause", f"“{promise.clause}” ({promise.item})"),
+        ("承诺 promise", f"{words.zh}\n{words.en}"),
+        ("约束力 strength", f"{STRENGTHS[promise.strength].zh}\n{STRENGTHS[promise.strength].en}"),
+        ("口径 local", "非方案指标: a threshold here is not the plan's" if promise.local else ""),
+        ("暂停计时 clock stops for", "、".join(_both(names.reason(code)) for code in clock.clock_stops)),
+        ("计时环节 clock runs in", "、".join(_both(names.node(code)) for code in clock.runs_in)),
+        ("到期 matures at", str(matures or "")),
+        ("统计期 windows", windows),
+        ("施行 in force", f"from {promise.effective_from}{ends}{by}"),
+        ("牵头单位 lead", _units(promise.lead, plan)),
+        ("责任单位 responsible", _units(promise.responsible, plan)),
+        ("说明 notes", promise.notes.strip()),
     ]
     for name, value in rows:
         if value:
             table.add_row(name, Text(value))
     table.add_row("", "")
     return table
+
+
+def _both(title: Title) -> str:
+    return f"{title.zh} {title.en}"
 
 
 def _change(change: Change) -> Text:

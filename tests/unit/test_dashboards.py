@@ -22,6 +22,7 @@ from dashboards.write import GENERATED, write
 from services.catalog.load.plan_folder import load_plan
 from services.catalog.words.wording import SIGNS, STATE_NAMES
 from services.domain.judging import data_quality as signals
+from services.domain.judging import late_reports
 from services.domain.plan.plan import Plan
 from services.domain.results.published import WORST_FIRST, State
 from services.metric_names import metrics, recording_rules
@@ -150,7 +151,8 @@ def test_a_burn_up_shows_what_is_foretold_as_soon_as_it_is_exported(monkeypatch:
 
 @pytest.mark.parametrize("language", Language)
 def test_every_signal_has_a_name(language: Language) -> None:
-    declared = {value for name, value in vars(signals).items() if name.isupper() and str(value).startswith("~")}
+    written = [*vars(signals).items(), *vars(late_reports).items()]
+    declared = {value for name, value in written if name.isupper() and str(value).startswith("~")}
     kept = {value for value in declared if value != signals.PREFIX}
     names = signal_names(Page(language, PLAN))
     assert set(names) == {

@@ -13,7 +13,7 @@ from services.catalog.words.phrases import (
 )
 from services.catalog.words.phrases import plain_objective as objective
 from services.domain.plan.kinds.catalogue import CataloguePromise
-from services.domain.plan.plan import Plan, Title
+from services.domain.plan.plan import Objective, Plan, Title
 
 __all__ = ["formula", "objective", "population", "statement"]
 
@@ -45,7 +45,14 @@ def statement(promise: CataloguePromise, plan: Plan) -> Title:
     zh = f"{listed}{'中' * bool(listed)}{taken.zh}{target.zh}"
     if promise.statistic == "share" and is_all(promise.objective):
         zh = f"{listed}{all_must(_together(promise, names) or '登记在册')}"
+    if promise.statistic == "count" and _is_one(promise.objective):
+        zh = f"应{_together(promise, names).removeprefix('已') or '有'}"
     return Title(zh=f"{by.zh}{'，' * bool(by.zh)}{zh}", en=f"{taken.en}: {target.en}{' ' * bool(by.en)}{by.en}")
+
+
+def _is_one(objective: Objective | None) -> bool:
+    """Whether one is enough: a task that is to be done once."""
+    return objective is not None and objective.relation == ">=" and objective.amount == 1 and objective.quota is None
 
 
 def _statistic(promise: CataloguePromise, names: NameBook) -> Title:

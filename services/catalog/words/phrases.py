@@ -62,7 +62,7 @@ def point_words(points: Iterable[str], names: NameBook) -> Title:
     if len(titles) == 1:
         return Title(zh=titles[0].zh, en=titles[0].en)
     return Title(
-        zh="、".join(title.zh for title in titles) + "（以最后完成者为准）",
+        zh="、".join(title.zh for title in titles) + "（以最迟者为准）",
         en="the latest of " + ", ".join(title.en for title in titles),
     )
 

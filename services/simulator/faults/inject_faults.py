@@ -68,7 +68,7 @@ class Faults:
         key = case.intended[0]
         promise = next(promise for promise in self._timing.about(case.flow.item) if promise.key == key)
         points = promise.bounded or promise.stop
-        return case_reported_by(self._timing, case.due, points, case.owner, case.flow.item, case.flow.unit)
+        return case_reported_by(self._timing, case.due, points, case.owner, case.flow)
 
     def _report_with_delay(self, case: CaseHistory) -> None:
         """No fault: in some cases a source takes as long to report as it may, from some moment on."""

@@ -8,14 +8,15 @@ from collections.abc import Iterator, Sequence
 from services.domain.plan.plan import Source
 from services.domain.time.limits import Ends, due
 from services.domain.time.zone import Instant
+from services.simulator.district.profile import CaseFlow
 from services.simulator.stories.timing import Timing
 
 
-def case_reported_by(timing: Timing, at: Instant, points: Sequence[str], owner: str, item: str, unit: str) -> Instant:
+def case_reported_by(timing: Timing, at: Instant, points: Sequence[str], owner: str, flow: CaseFlow) -> Instant:
     """Of steps of a case of `owner` that were reached at `at`."""
     found = [at]
     for point in points:
-        for source in _reporters(timing, point, owner, item, unit):
+        for source in _reporters(timing, point, owner, flow.item, flow.unit):
             found.append(source_reported_by(timing, source, at))
     return max(found)
 

@@ -88,4 +88,4 @@ class PromiseView:
     def awaited_until(self, at: Instant, points: Sequence[str]) -> Instant:
         """Until when steps that were reached at an instant may be reported."""
         history = self.case.history
-        return case_reported_by(self.timing, at, points, history.owner, history.flow.item, history.flow.unit)
+        return case_reported_by(self.timing, at, points, history.owner, history.flow)
