@@ -50,6 +50,7 @@ class Expected:
     late_entry: int = 0
     justified: int = 0
     unmeasured: int = 0
+    awaiting: int = 0
     open_overdue: int = 0
     amounts: list[tuple[str, str, int, int]] = field(default_factory=list)
     """Unit, item (or period), amount and base of each measured case."""
@@ -106,6 +107,7 @@ def count(into: Expected, row: dict[str, str]) -> None:
     into.late_entry += result == "late_entry"
     into.justified += result == "justified"
     into.unmeasured += result == "unmeasured"
+    into.awaiting += result == "awaiting"
     into.open_overdue += result == "open_overdue"
     if row["amount"]:
         into.amounts.append((row["unit"], row["item"], int(row["amount"]), int(row["base"] or 0)))
@@ -235,11 +237,12 @@ def states_of(promise: Promise, true: Expected, plan: Plan) -> frozenset[str]:
         return frozenset(("unmeasured",))
     if promise.about != "case" or not true.n or value_of(promise, true) != quotient(true.numerator, true.n):
         return EVERY_STATE
-    best = Fraction(true.numerator + true.unmeasured + true.open_overdue, true.n + true.unmeasured)
+    unknown = true.unmeasured + true.awaiting
+    best = Fraction(true.numerator + unknown + true.open_overdue, true.n + unknown)
     if target.relation != "<=" and not target.nearly_holds(best, promise.tolerance):
         return frozenset(("missed",))
-    wrong = ("missed",) if target.holds(Fraction(true.numerator, true.n)) else ("met", "provisional")
-    return EVERY_STATE.difference(wrong)
+    wrong: tuple[str, ...] = ("missed",) if target.holds(Fraction(true.numerator, true.n)) else ("met", "provisional")
+    return EVERY_STATE.difference(wrong, ("met",) if true.awaiting else ())
 
 
 def compare(values: Iterable[dict[str, str]], truth: dict[Place, Expected], plan: Plan, last: date) -> Comparison:
@@ -286,6 +289,7 @@ def compare_row(compared: Comparison, promise: Promise, place: Place, row: dict[
         ("late_entry_n", true.late_entry),
         ("justified_n", true.justified),
         ("unmeasured_n", true.unmeasured),
+        ("awaiting_n", true.awaiting),
     ):
         compared.cell(place, column, row[column], str(amount))
 

@@ -213,12 +213,21 @@ class Page:
             yield "起算 start", clock(judgement.start, zone)
         for extension, why in explained.extensions:
             yield "延期 extension", extension_words(extension, why, zone)
-        if judgement.due is not None:
-            yield "截止 due", clock(judgement.due, zone)
-        elif explained.limit is not None and judgement.outcome is Outcome.OPEN:
-            yield "截止 due", "暂停计时期间未定 not known while the clock is stopped"
+        yield from self._due_rows(explained)
         if judgement.stop is not None:
             yield both(ENDS[explained.ended_by]), clock(judgement.stop, zone)
+
+    def _due_rows(self, explained: Explained) -> Iterator[tuple[str, str]]:
+        """Until when there is time, and until when the stop may be reported where that is later."""
+        judgement = explained.judgement
+        due, reported_by = judgement.due, judgement.reported_by
+        if due is None:
+            if explained.limit is not None and judgement.outcome is Outcome.OPEN:
+                yield "截止 due", "暂停计时期间未定 not known while the clock is stopped"
+            return
+        yield "截止 due", clock(due, self._zone)
+        if reported_by is not None and reported_by > due:
+            yield "报送截止 report by", clock(reported_by, self._zone)
 
     def _days(self, explained: Explained, beside: Sequence[Explained], shown: dict[Account, str]) -> RenderableType:
         """The account day by day, or where the same one is shown already. `beside`: the promises of the cycle, whose
@@ -237,7 +246,7 @@ class Page:
         return day_table(account, DaysShown(dues, self._zone, names, self._every_day))
 
     def _turned(self, explained: Explained) -> str:
-        due = explained.judgement.due
+        due = explained.missed_limit
         after = f"期限 {clock(due, self._zone)} 之后" if due is not None else "之后"
         lines = [f"{after}到达，改变了判定 / arrived later and turned a miss:"]
         for fact in explained.turned_by:

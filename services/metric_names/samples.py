@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import NamedTuple
 
-from services.catalog.words.promise_text import in_words
+from services.catalog.words.promise_text import in_words, objective
 from services.catalog.words.unit_names import unit_title
-from services.catalog.words.wording import objective_text, unit_of_measure
+from services.catalog.words.wording import unit_of_measure
 from services.catalog.working_time import WorkingTime
 from services.domain.intake.visible_text import visible
 from services.domain.plan.plan import Plan, Promise, Source, Title
@@ -110,7 +110,7 @@ def plan_samples(plan: Plan) -> Iterator[tuple[Metric, list[Measured]]]:
     # a plan may hold several versions of a promise (rule 11): the last one names it
     promises = {(promise.id, promise.variant): promise for promise in plan.promises}
     zone = Zone(plan.head.timezone)
-    yield _family(metrics.PROMISE_INFO, ((_promise_labels(promise), 1) for promise in promises.values()))
+    yield _family(metrics.PROMISE_INFO, ((_promise_labels(promise, plan), 1) for promise in promises.values()))
     yield _family(metrics.PROMISE_TEXT, ((_promise_text(promise, plan), 1) for promise in promises.values()))
     ends = (
         (key, zone.midnight(by.toordinal() + 1) / _SECOND_US)
@@ -145,8 +145,8 @@ def _family(metric: Metric, samples: Iterable[tuple[tuple[str, ...], float]]) ->
     ]
 
 
-def _promise_labels(promise: Promise) -> tuple[str, ...]:
-    unit = unit_of_measure(promise)
+def _promise_labels(promise: Promise, plan: Plan) -> tuple[str, ...]:
+    unit, target = unit_of_measure(promise), objective(promise, plan)
     return (
         promise.id,
         promise.variant,
@@ -158,7 +158,8 @@ def _promise_labels(promise: Promise) -> tuple[str, ...]:
         unit.en,
         promise.strength.value,
         promise.kind,
-        objective_text(promise) or "–",
+        target.zh or "–",
+        target.en or "–",
         promise.official_window.value,
     )
 

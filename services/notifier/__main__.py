@@ -20,6 +20,7 @@ from services.domain.time.zone import Instant, Zone
 from services.messaging import topics
 from services.messaging.reader import BrokerUnavailable, TopicReader
 from services.notifier.alertmanager import Alertmanager, Mirror, real_now
+from services.notifier.card_sentence import CardSentences
 from services.notifier.channels.file import FileChannel
 from services.notifier.channels.port import channels_of
 from services.notifier.delivery import AlertmanagerAway, Clocks, Delivery
@@ -70,6 +71,7 @@ class Notifier:
         self._units_as_of = clock.now()
         self._alertmanager = Alertmanager(settings.alertmanager_url)
         self._mirror = Mirror(self._alertmanager, plan)
+        self._sentences = CardSentences(plan)
         outbox = FileChannel(settings.outbox)
         self._outbox = settings.outbox
         key, alerts = settings.outbox.with_suffix(".key"), settings.outbox.with_suffix(".alerts.jsonl")
@@ -103,7 +105,7 @@ class Notifier:
             number = self._numbering.of(card)
             noted = self._delivery.ledger.raised_at.get(card_id(number, card.level))
             self._mirror.take(card, number, _since(noted), was_there=noted is not None)
-            self._delivery.report(of_card(card, number))
+            self._delivery.report(of_card(card, number, self._sentences.of(card)))
         self._accept_what_no_webhook_reported()
         now = self._now()
         for alert in (*self.accepted.take(), *self._passed_on(now)):

@@ -1,31 +1,19 @@
 """A report as one HTML file that needs nothing beside it, and as CSV."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
 from services.catalog.words.promise_text import STRENGTHS
-from services.catalog.words.wording import SIGNS, STATE_NAMES, unit_of_measure
+from services.catalog.words.wording import SIGNS, STATE_NAMES, WINDOW_NAMES, unit_of_measure
 from services.domain.intake.visible_text import LINES, visible
-from services.domain.plan.plan import Plan, Title, Window
+from services.domain.plan.plan import Plan
 from services.domain.results.published import State, ValueRow
 from services.domain.time.zone import Instant, Zone
 from services.reporting.report import Entry, Report
 from services.runtime.atomic_file import atomic_file
 from services.runtime.csv_file import atomic_csv
-
-WINDOW_NAMES: Mapping[Window, Title] = {
-    Window.D7: Title(zh="近7日", en="7 days"),
-    Window.D30: Title(zh="近30日", en="30 days"),
-    Window.D90: Title(zh="近90日", en="90 days"),
-    Window.MONTH: Title(zh="本月", en="this month"),
-    Window.QUARTER: Title(zh="本季度", en="this quarter"),
-    Window.YEAR: Title(zh="本年", en="this year"),
-    Window.ALL: Title(zh="累计", en="since the beginning"),
-    Window.NOW: Title(zh="当前", en="at present"),
-}
 
 _OF_A_PROMISE = ("measure", "title_zh", "title_en", "lead", "responsible")
 _BEFORE = ("previous_window_end", "previous_value", "previous_state")

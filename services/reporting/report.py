@@ -40,7 +40,7 @@ COLUMNS = (
 )
 """What is shown of a row."""
 
-_BETTER, _WORSE = Title(zh="↑ 好转", en="better"), Title(zh="↓ 变差", en="worse")
+_BETTER, _WORSE = Title(zh="↑ 好转", en="better"), Title(zh="↓ 下滑", en="worse")
 _SAME, _OTHER = Title(zh="= 持平", en="same"), Title(zh="~ 有变化", en="changed")
 
 
@@ -52,6 +52,7 @@ class RowShown:
     unit: Title
     cells: Mapping[str, Shown]
     state: State
+    never_red: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +214,7 @@ class Reports:
 
     def _shown(self, promise: Promise, row: ValueRow) -> RowShown:
         cells = {column: shown(row, column, promise) for column in COLUMNS}
-        return RowShown(row, self._title(row.unit), cells, State(row.state))
+        return RowShown(row, self._title(row.unit), cells, State(row.state), promise.is_never_red)
 
     def _points(self, promise: Promise) -> Iterator[ValueRow]:
         """The rows of the trend that have a figure."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
 
+from services.catalog.check.annex_check import of_annex
 from services.catalog.check.clause_check import PlanText, contradictions
 from services.catalog.check.names_check import unnamed
 from services.catalog.check.promise_checks import (
@@ -118,6 +119,7 @@ class Checker:
         self._sources = {located.entry.id for located in reading.sources}
         self._hours = {located.entry.id for located in reading.hours} | {"default"}
         self._collections = {collection.id: collection for collection in reading.head.collections}
+        self._text = PlanText("")
         self._zone, self._weekdays = Zone("UTC"), load_calendar("monday-friday")  # any will do to try hours in
 
     def problems(self) -> Iterator[Problem]:
@@ -160,7 +162,7 @@ class Checker:
             return
         path = self._reading.folder / self._head.text
         try:
-            text = PlanText(read_text(path))
+            self._text = text = PlanText(read_text(path))
         except (OSError, ValueError):
             yield Problem(
                 self._head_file, ("text",), f"{self._head.text!r} cannot be read: put the plan's text there, as UTF-8"
@@ -173,6 +175,8 @@ class Checker:
                 yield Problem(located.file, place, "is empty: quote the plan's words")
             elif not text.quotes(clause):
                 yield Problem(located.file, place, f"is not in {self._head.text}: {text.departure(clause)}")
+        units = {located.entry.id: located.entry for located in self._reading.units}
+        yield from of_annex(self._reading.folder, text, self._reading.promises, units)
 
     def _of_unit(self, unit: Unit) -> Iterator[Fault]:
         yield from _name("id", unit.id)
@@ -273,7 +277,7 @@ class Checker:
         if isinstance(promise, EntryPromise):
             yield from self._of_entries(promise)
         if self._head.text:
-            for key, sentence in contradictions(promise):
+            for key, sentence in contradictions(promise, self._text.sentences(promise.clause)):
                 yield (key,), sentence
 
     def _of_responsibility(self, promise: Promise) -> Iterator[Fault]:
@@ -502,8 +506,6 @@ def _differing(entry: Promise, first: Promise) -> Iterator[Fault]:
     """In what an entry of a promise must not differ from its first one, and does."""
     if entry.item != first.item:
         yield ("item",), f"{entry.id} belongs to measure {first.item} elsewhere"
-    if None not in (entry.tier, first.tier) and entry.tier != first.tier:
-        yield ("tier",), f"{entry.id} is of tier {first.tier} elsewhere"
 
 
 def _together(earlier: Located[Promise], later: Located[Promise]) -> Iterator[Problem]:

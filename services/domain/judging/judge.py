@@ -19,9 +19,11 @@ from services.domain.judging.all_kinds import judge_of
 from services.domain.judging.data_quality import Signals
 from services.domain.judging.judgement import MISSES, Judgement, Outcome
 from services.domain.judging.kind import AnyKind
-from services.domain.judging.late_entry import Identity, Missed, apply_late_entry
+from services.domain.judging.late_entry import Identity, Missed, apply_late_entry, note_miss
+from services.domain.judging.late_reports import first_known_signals, late_report_signals
 from services.domain.judging.promise_index import PromiseIndex
 from services.domain.judging.quarantine import Quarantine
+from services.domain.judging.slips import Slips
 from services.domain.plan.plan import CasePromise, Plan
 from services.domain.plan.statutory_time import Law
 from services.domain.plan.unit_history import UnitHistory
@@ -68,6 +70,7 @@ class Judge:
         """Of everything that decides a verdict: rows judged under another one are judged again."""
         self.law = Law(plan, calendar)
         self.fold = Fold(self.law.zone, calendar, plan.service_items, self.law.hours, plan.grantors)
+        self.slips = Slips(self.law)
         self.versions: dict[str, list[AnyKind]] = {}
         """The versions of each promise, by date."""
         for promise in sorted(plan.promises, key=lambda each: each.effective_from):
@@ -234,21 +237,26 @@ class Judge:
         screening = _screen(found, cases, now)
         suspicious = screening.suspicious or self._index.leaves_out(cases)
         if suspicious and len(facts) > 1:
-            missed = self._missed_before(facts)
-            if not missed:
-                return Opinion(found, screening.next_at, (), False)
-            judgements, turned = apply_late_entry(found, missed, cases, self._late_day)
+            missed, awaited = self.before(facts)
+            judgements, turned = apply_late_entry(found, missed, cases, self._late_day) if missed else (found, ())
+            if self._signals is not None:
+                judgements += late_report_signals(judgements, awaited, facts, self.law.zone)
+                first = min(fact.received for fact in facts)
+                judgements += first_known_signals(judgements, cases, first, self.law.zone)
             return Opinion(judgements, screening.next_at, turned, False)
         return Opinion(found, screening.next_at, (), screening.nothing_to_publish)
 
-    def _missed_before(self, facts: Sequence[Fact]) -> Missed:
-        """Step through the arrivals: the promises that were missed, by what was known then, and when last."""
+    def before(self, facts: Sequence[Fact]) -> tuple[Missed, dict[Identity, Instant]]:
+        """Step through the arrivals: what was missed by what was known then, and when last; and what was awaited, until
+        just before something arrived. A slip that was put right at once was never known."""
         missed: Missed = {}
-        for step in steps(facts, breaks=self.version_changes):
+        awaited: dict[Identity, Instant] = {}
+        for step in steps(self.slips.settled(facts), breaks=self.version_changes):
             for judgement in self.judge_cases(self.cases(step.known()), step.until):
-                if judgement.outcome in MISSES:
-                    missed[judgement.kpi, judgement.cycle] = judgement, step.until
-        return missed
+                note_miss(missed, judgement, step.until)
+                if judgement.outcome is Outcome.AWAITING:
+                    awaited[judgement.kpi, judgement.cycle] = step.until
+        return missed, awaited
 
     def _late_day(self, kpi: str, until: Instant) -> int:
         """The tally's day of a case that left a promise's population after it was missed."""

@@ -3,7 +3,7 @@
 It stays outside the numerator until the operations centre confirms it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from services.domain.history.case import Case
 from services.domain.judging.judgement import MISSES, Judgement, Outcome
@@ -15,6 +15,18 @@ Identity = tuple[str, int]
 """Key of a promise, and cycle."""
 Missed = dict[Identity, tuple[Judgement, Instant]]
 """What was missed by what was known then: the last judgement that said so, and its instant."""
+
+
+def note_miss(missed: Missed, judgement: Judgement, until: Instant) -> None:
+    """If it is a miss, keep it as the last of its identity; a breach before the case matures does not take the place of
+    a miss. A case that was completed without its stop counts as one: what nobody reported in time is late."""
+    without_stop = judgement.outcome is Outcome.UNMEASURED and judgement.closed_at is not None
+    if judgement.outcome not in MISSES and not without_stop:
+        return
+    identity = judgement.kpi, judgement.cycle
+    held = missed.get(identity)
+    if held is None or held[0].has_not_matured or not judgement.has_not_matured:
+        missed[identity] = judgement, until
 
 
 def apply_late_entry(
@@ -31,14 +43,15 @@ def apply_late_entry(
     turned: list[Identity] = []
     for judgement in found:
         identity = judgement.kpi, judgement.cycle
-        if left.pop(identity, None) is not None and judgement.outcome not in MISSES:
+        before = left.pop(identity, None)
+        if before is not None and judgement.outcome not in MISSES and judgement.closed_at is None:
             turned.append(identity)
-            if judgement.outcome in _CURED and not _is_confirmed(by_cycle[judgement.cycle], judgement.kpi):
+            if judgement.outcome in _CURED and _is_open_to_doubt(before[0], by_cycle):
                 judgement = _late_entry(judgement)
         judgements.append(judgement)
     for (kpi, cycle), (judgement, until) in left.items():
         turned.append((kpi, cycle))
-        if cycle not in by_cycle or not _is_confirmed(by_cycle[cycle], kpi):
+        if _is_open_to_doubt(judgement, by_cycle):
             late = _late_entry(judgement)
             judgements.append(late._replace(day=day_of(kpi, until), cells=_LATE, bin=None))
     return judgements, tuple(turned)
@@ -49,9 +62,11 @@ _LATE = ((TallyField.N, 1), (TallyField.LATE_ENTRY, 1))
 _REPLACED = (TallyField.N, TallyField.MET, TallyField.WITHDRAWN, TallyField.UNMEASURED)
 
 
-def _is_confirmed(case: Case, kpi: str) -> bool:
-    decision = case.confirmed.get(id_of(kpi))
-    return decision is not None and decision.decision == "accepted"
+def _is_open_to_doubt(missed: Judgement, by_cycle: Mapping[int, Case]) -> bool:
+    """Whether an earlier miss had matured, and nobody confirmed that it was none."""
+    case = by_cycle.get(missed.cycle)
+    decision = None if case is None else case.confirmed.get(id_of(missed.kpi))
+    return not missed.has_not_matured and (decision is None or decision.decision != "accepted")
 
 
 def _late_entry(judgement: Judgement) -> Judgement:

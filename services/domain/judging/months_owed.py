@@ -15,8 +15,7 @@ class Months:
 
     def __init__(self, promise: Promise, zone: Zone) -> None:
         self._zone = zone
-        since = promise.effective_from
-        self._first = since if since.day == 1 else date.fromordinal(last_day(since.strftime("%Y-%m")) + 1)
+        self._first = first_whole_month(promise.effective_from)
         """Owed from the first whole month in which the promise is in force."""
         self._until = promise.effective_to.toordinal() if promise.effective_to else None
 
@@ -37,6 +36,11 @@ class Months:
             if due >= first_day:
                 found.append(period)
             month = date.fromordinal(due + 1)
+
+
+def first_whole_month(since: date) -> date:
+    """The first day of the first month that lies whole on or after a day."""
+    return since if since.day == 1 else date.fromordinal(last_day(since.strftime("%Y-%m")) + 1)
 
 
 class OwedBy:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from services.domain.plan.plan import HoursEntry, Plan
+from services.domain.plan.reporting_time import ReportingTime
 from services.domain.plan.unit_history import UnitHistory
 from services.domain.time.calendar import WorkingCalendar
 from services.domain.time.limits import Limit
@@ -40,6 +41,8 @@ class Law:
         self.halls = tuple(self._halls[name] for name in sorted(self._halls))
         """The opening hours of the plan, in an order that only the plan decides: tallies name a hall by its place."""
         self._hours: dict[tuple[str, str], OpeningHours] = {}
+        self.reporting = ReportingTime(plan, self.zone, calendar, self.hours("", ""))
+        """Until when its sources may report what has happened."""
         self._statutory = {
             code: tuple(
                 sorted(((v.effective_from.toordinal(), v.limit) for v in item.statutory), key=lambda each: each[0])

@@ -44,7 +44,7 @@ def unknown_of(done: Tally, present: Tally, statistic: Statistic, silent: Mappin
     return Unknown(
         unmeasured=of(TallyField.UNMEASURED) + statistic.unmeasured,
         unclassified=of(TallyField.UNCLASSIFIED),
-        awaiting=of(TallyField.AWAITING),
+        awaiting=of(TallyField.AWAITING) + statistic.awaiting,
         provisional=of(TallyField.PROVISIONAL),
         silent_overdue=total(silent.values()).cells[TallyField.OVERDUE] if silent else 0,
     )

@@ -29,6 +29,8 @@ class DutyJudge:
         self._months = Months(promise, law.zone)
         self._since = law.zone.midnight(promise.effective_from.toordinal())
         self._by = law.zone.midnight(promise.by.toordinal() + 1) - 1 if promise.by and promise.period == ONCE else None
+        self._reporting = law.reporting
+        self._code = promise.duty or ""
 
     def judge_fulfilment(self, fulfilment: Fulfilment, now: Instant, found: list[Judgement]) -> None:
         """Done by its due day: met; later: missed for good, but no longer open. Reported later: a late entry."""
@@ -49,7 +51,7 @@ class DutyJudge:
         cells: TallyAmounts = ((TallyField.N, 1),)
         if fulfilment.time > due:
             outcome = Outcome.MISSED
-        elif fulfilment.received > due and self.promise.id not in fulfilment.confirmed:
+        elif self._is_late_entry(fulfilment, due):
             outcome, cells = Outcome.LATE_ENTRY, ((TallyField.N, 1), (TallyField.LATE_ENTRY, 1))
         else:
             outcome, cells = Outcome.MET, ((TallyField.N, 1), (TallyField.MET, 1))
@@ -62,15 +64,38 @@ class DutyJudge:
     def _due_day(self, period: str) -> int:
         return last_day(period) if self._by is None else self._zone.day(self._by)
 
+    def _is_late_entry(self, fulfilment: Fulfilment, due: Instant) -> bool:
+        """Whether it was reported too late, and nobody confirmed it."""
+        reported_by = self._reported_by(fulfilment.unit, due)
+        return fulfilment.received > reported_by and self.promise.id not in fulfilment.confirmed
+
+    def _reported_by(self, unit: str, due: Instant) -> Instant:
+        """Until when it may be reported that a unit has done its duty by the due instant."""
+        return self._reporting.until(due, self._reporting.of_subject(self._code, unit))
+
     def figure(self, sums: Sums, at: Moment) -> Statistic:
         """Reports done on time ÷ reports due whose last day lies in the window; for `ALL`, of every unit that owes.
-        What is owed once is owed in every window; before its date, what is not done yet is no miss."""
+        What is owed once is owed in every window; before its date, what is not done yet is no miss. What is not
+        reported is awaited while its source is in time, and not due until then."""
         done = {item: tally for item, tally in sums.present.items() if tally.cells[TallyField.MET]}
-        periods = [ONCE] if self._by is not None else self._months.ended(sums.first_day, at)
-        owed = [f"{period}/{unit}" for period in periods for unit in sums.of(self._owed_by.on(self._due_day(period)))]
-        met, n = sum(item in done for item in owed), len(owed)
+        owed = self._owed(sums, at)
+        met = sum(f"{period}/{unit}" in done for period, unit in owed)
+        awaited = sum(self._is_awaited(period, unit, sums, at.now) for period, unit in owed)
+        n = len(owed) - awaited
         found = Statistic(value=Fraction(met, n) if n else None, n=n, numerator=met, denominator=n, ratio=True)
+        found.awaiting, found.is_awaited = awaited, awaited > 0
+        found.if_all_late = Fraction(met, len(owed)) if awaited else None
         if self._by is not None:
             found.pending = at.now < self._by
             found.reached, found.reached_of = Counter(min(tally.bins) for tally in done.values()), n
         return found
+
+    def _owed(self, sums: Sums, at: Moment) -> list[tuple[str, str]]:
+        """(period, unit) of each report whose last day lies in the window."""
+        periods = [ONCE] if self._by is not None else self._months.ended(sums.first_day, at)
+        return [(period, unit) for period in periods for unit in sums.of(self._owed_by.on(self._due_day(period)))]
+
+    def _is_awaited(self, period: str, unit: str, sums: Sums, now: Instant) -> bool:
+        """Whether a report is due, and not known, and its source is still in time."""
+        due = self._by if self._by is not None else self._zone.midnight(last_day(period) + 1) - 1
+        return f"{period}/{unit}" not in sums.present and due <= now < self._reported_by(unit, due)
