@@ -71,7 +71,7 @@ def _cards(page: Page) -> Panel:
 
 def _alerts(page: Page) -> Panel:
     frame = Frame(
-        page.say("正在触发的告警", "Alerts that fire"),
+        page.say("当前告警", "Alerts that fire"),
         Place(10, 14),
         page.say(
             "Watchdog 始终存在：看不到它说明告警链路中断。",

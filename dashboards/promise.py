@@ -56,7 +56,7 @@ def _standing(page: Page) -> Panel:
         Figure(f"■ {page.say('红牌（全区）', 'red cards (district)')}", _cards("red"), colour=RED_CARD),
     ]
     about = page.say(
-        "占比按到期办件计，超期未办结件计入分母；区间为 Wilson 95% 区间；均值没有区间。数值不做四舍五入达标。",
+        "占比按到期办件计，超期未办结件计入分母；区间为 Wilson 95% 区间；均值没有区间。不以四舍五入计为达标。",
         "A share counts matured cases, open overdue ones included; the interval is Wilson's 95 %; a mean has none. "
         "Nothing is rounded into compliance.",
     )
@@ -107,13 +107,13 @@ def _doubts(page: Page) -> Panel:
         of("待报送", "awaiting report", metrics.AWAITING),
         of("暂定", "provisional", metrics.PROVISIONAL),
         of("要素未填报，无法归类", "unclassified", metrics.UNCLASSIFIED),
-        Figure(page.say("P50", "median"), row(metrics.P50, _HERE, "kpi"), "number"),
-        Figure(page.say("P95", "95th percentile"), row(metrics.P95, _HERE, "kpi"), "number"),
+        Figure(page.say("中位数", "median"), row(metrics.P50, _HERE, "kpi"), "number"),
+        Figure(page.say("95%分位数", "95th percentile"), row(metrics.P95, _HERE, "kpi"), "number"),
         Figure(page.say("累计未达标判定", "misses ever"), counted(verdicts % "missed")),
         Figure(page.say("更正判定", "reversals"), counted(verdicts % "reversed")),
     ]
     about = page.say(
-        "能否相信这个数值：哪些办件的时钟停过、被延期、撤回、补录或没有数据。",
+        "该数值是否可信：有多少办件曾暂停计时、延期、撤回、逾期补录，或未报送数据。",
         "Whether the figure can be believed: whose clock was stopped, what was extended, withdrawn, entered late.",
     )
     return stat(page, Frame(page.say("可信度", "Reliability of the figure"), Place(24, 5), about), figures)

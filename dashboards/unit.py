@@ -68,7 +68,7 @@ def _cases(page: Page) -> Panel:
             "- `kpiwatch status --unit $unit`：该单位的全部承诺\n"
             "- `kpiwatch values --as-of 时间 --out values.csv --cards cards.csv`：全部黄牌、红牌，办件号在 `case` 列\n"
             "- `kpiwatch archive --case 办件号 --out events.jsonl`：该办件的全部事件\n"
-            "- `kpiwatch explain 办件号 events.jsonl --as-of 时间`：逐日说明一件办件为何如此判定",
+            "- `kpiwatch explain 办件号 events.jsonl --as-of 时间`：逐日说明该办件的判定依据",
             "There is no units' page yet (KPIWATCH_DESK_URL). Until then run:\n\n"
             "- `kpiwatch status --unit $unit`: all its promises\n"
             "- `kpiwatch values --as-of TIME --out values.csv --cards cards.csv`: every card, with its case\n"

@@ -133,7 +133,7 @@ def _machinery(speed: float, terms: Terms) -> Iterator[Alert]:
         f"{SWEEP_AGE} > {_real(MAXIMUM_SWEEP_AGE_SECONDS, speed)} unless on (partition) {BACKLOG_SHRINKS}",
         to_operations("page"),
         Title(
-            zh="分区{{ $labels.partition }}的在办办件未按时核查，"
+            zh="分区{{ $labels.partition }}的在办件未按时核查，"
             f"{terms.yellow_card.zh}、{terms.red_card.zh}可能延迟发出",
             en="open cases of partition {{ $labels.partition }} are not checked: cards may be late",
         ),

@@ -1,6 +1,7 @@
 """The alerts of each promise: it is missed, or at risk, for the whole district or for a unit."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import NamedTuple
 
 from services.alert_rules.alert import OPERATIONS, Alert, Waits, plan_time
@@ -25,6 +26,9 @@ class _Bad(NamedTuple):
 
 _MISSED = _Bad("KpiMissed", State.MISSED, Title(zh="未达标", en="is missed"), plan_time(5 * MINUTE, 15 * MINUTE))
 _AT_RISK = _Bad("KpiAtRisk", State.AT_RISK, Title(zh="有风险", en="is at risk"), plan_time(30 * MINUTE, HOUR))
+
+
+_HUNDREDTH = Decimal("0.01")
 
 
 def promise_alerts(promise: Promise, plan: Plan) -> Iterator[Alert]:
@@ -52,7 +56,7 @@ def _alert(promise: Promise, plan: Plan, scope: str, bad: _Bad) -> Alert:
         bad.alert,
         _condition(promise.id, scope, bad),
         labels,
-        _summary(promise, scope, bad.words),
+        _summary(promise, scope, bad),
         bad.waits,
         {"clause": promise.clause, "objective_zh": target.zh, "objective_en": target.en},
     )
@@ -65,11 +69,11 @@ def _severity(strength: Strength, bad: _Bad) -> tuple[str, str]:
     return ("inform", "none") if strength is Strength.ASPIRATIONAL else ("review", "yellow")
 
 
-def _summary(promise: Promise, scope: str, words: Title) -> Title:
+def _summary(promise: Promise, scope: str, bad: _Bad) -> Title:
     """The sentence of the alert: who, which promise, in which state, its figure."""
     in_district = scope == "district"
     whom_zh, whom_en = ("全区", "the district") if in_district else (unit_name("zh"), unit_name("en"))
-    value, target = _figure(promise, scope), objective_words(promise.target)
+    value, target, words = _figure(promise, scope), objective_words(promise.target), bad.words
     name = "按期率" if isinstance(promise, CasePromise) and promise.clock.limit is not None else "当前值"
     return Title(
         zh=f"{whom_zh}：{promise.title.zh}（{promise.id}）{words.zh}：{name}{value.zh}，目标{target.zh.removeprefix('应为')}",
@@ -80,9 +84,9 @@ def _summary(promise: Promise, scope: str, words: Title) -> Title:
 def _figure(promise: Promise, scope: str) -> Title:
     """The figure with its unit; a share in per cent."""
     if promise.figure_unit == "share":
-        share = _value(promise, scope, "100 * ")
+        share = _value(promise, scope, 100)
         return Title(zh=f"{share}%", en=f"{share} %")
-    value, unit = _value(promise, scope), unit_of_measure(promise)
+    value, unit = _value(promise, scope, 1), unit_of_measure(promise)
     return Title(zh=f"{value}{'个' * (promise.figure_unit == 'working_days')}{unit.zh}", en=f"{value} {unit.en}")
 
 
@@ -99,11 +103,14 @@ def _condition(kpi: str, scope: str, bad: _Bad) -> str:
     return f"{is_bad} or ({is_unknown} and on ({same}) {active})"
 
 
-def _value(promise: Promise, scope: str, times: str = "") -> str:
-    """The figure, read when the alert is written; with so many digits that nothing is rounded into compliance."""
-    series, unit = (
-        f"{times}{UNIT_VALUE}{{kpi='{promise.id}',unit='%s'}}",
-        '"ALL"' if scope == "district" else "$labels.unit",
-    )
-    found = '{{ . | first | value | printf "%.8g" }}'
-    return f'{{{{ with query (printf "{series}" {unit}) }}}}{found}{{{{ else }}}}-{{{{ end }}}}'
+def _value(promise: Promise, scope: str, times: int) -> str:
+    """The figure, read when the alert is written, with two decimals; rounding never makes it reach the target."""
+    series, unit = f"{UNIT_VALUE}{{kpi='{promise.id}',unit='%s'}}", '"ALL"' if scope == "district" else "$labels.unit"
+    shown, target = f"round({100 * times} * {series}) / 100", promise.target
+    if target is not None and target.relation != "=":
+        beyond, clamp, step = ("<", "clamp_max", -1) if target.relation == ">=" else (">", "clamp_min", 1)
+        nearest = f"{clamp}({shown}, {target.amount * times + step * _HUNDREDTH:f})"
+        shown = f"({nearest} and {series} {beyond} {target.amount:f}) or {shown}"
+    found = '{{ . | first | value | printf "%.10g" }}'
+    units = " ".join([unit] * shown.count("%s"))
+    return f'{{{{ with query (printf "{shown}" {units}) }}}}{found}{{{{ else }}}}-{{{{ end }}}}'

@@ -464,13 +464,19 @@ OF_THE_MACHINERY = {
 }
 
 
-def test_an_alert_says_what_where_and_how_far_in_both_languages(tools: MonitoringTools, tmp_path: Path) -> None:
-    value = state("K06-1", "liangjiang-water", "met").replace("kpi_state", "kpi_value").replace(',state="met"', "")
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [("0.96875", "96.88"), ("0.999996", "99.99"), ("1", "100")],  # 1: missed by what is not in the figure
+)
+def test_an_alert_says_what_where_and_how_far_in_both_languages(
+    tools: MonitoringTools, tmp_path: Path, value: str, shown: str
+) -> None:
+    series = state("K06-1", "liangjiang-water", "met").replace("kpi_state", "kpi_value").replace(',state="met"', "")
     test = {
         "interval": "1m",
         "input_series": [
             {"series": state("K06-1", "liangjiang-water", "missed"), "values": "1x60"},
-            {"series": value, "values": "0.999996x60"},
+            {"series": series, "values": f"{value}x60"},
         ],
         "alert_rule_test": [
             {
@@ -481,9 +487,9 @@ def test_an_alert_says_what_where_and_how_far_in_both_languages(tools: Monitorin
                         "exp_labels": UNIT_MISSED,
                         "exp_annotations": {
                             "summary_zh": "liangjiang-water：小型项目供水接入（无外线）（K06-1）未达标："
-                            "按期率99.9996%，目标100%",
+                            f"按期率{shown}%，目标100%",
                             "summary_en": "Water connection, small project, no external line (K06-1) is missed"
-                            " for liangjiang-water: 99.9996 %, target at least 100%",
+                            f" for liangjiang-water: {shown} %, target at least 100%",
                             "clause": "无需建设外线管道的小型项目供水接入时间不超过4个工作日",
                             "objective_zh": "从受理到通水，每件不超过4个工作日",
                             "objective_en": "100 % within 4 working days",

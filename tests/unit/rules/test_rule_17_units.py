@@ -177,8 +177,8 @@ def test_a_source_whose_units_have_all_ended_is_not_silent(ends: date | None, st
     source = Source.model_validate({"id": "/units/water", "units": ["works"], "usual_delay": "1 working_days"})
     judge = judge_of(promise(), sources=[source], units=[Unit(id="works", title=TITLE, effective_to=ends)])
     reports = {"/units/water": "2021-10-29T09:00"}
-    on_time = [accepted("2021-10-11T09:00"), completed("2021-10-14T09:00")]
-    assert row(judge, [on_time], "2021-12-01", last_reports=reports).state == state
+    done = [accepted("2021-10-11T09:00"), completed("2021-10-12T09:00")]
+    assert row(judge, [done], "2021-12-01", last_reports=reports).state == state
 
 
 def test_a_silent_successor_makes_the_rows_of_the_old_unit_stale() -> None:
