@@ -17,11 +17,14 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from dashboards.build import dashboards
 from dashboards.page import Json, Language, Name, Page, uid
 from dashboards.signals import all_signal_names, signal_names
+from dashboards.sources import sources
 from dashboards.states import ASPIRED_COLOUR, COLOURS, mapping
 from dashboards.write import GENERATED, write
 from services.catalog.load.plan_folder import load_plan
+from services.catalog.words.anomalies import ANOMALIES
 from services.catalog.words.wording import SIGNS, STATE_NAMES
 from services.domain.judging import data_quality as signals
+from services.domain.judging import late_reports
 from services.domain.plan.plan import Plan
 from services.domain.results.published import WORST_FIRST, State
 from services.metric_names import metrics, recording_rules
@@ -150,13 +153,20 @@ def test_a_burn_up_shows_what_is_foretold_as_soon_as_it_is_exported(monkeypatch:
 
 @pytest.mark.parametrize("language", Language)
 def test_every_signal_has_a_name(language: Language) -> None:
-    declared = {value for name, value in vars(signals).items() if name.isupper() and str(value).startswith("~")}
+    of_cases = {**vars(signals), **vars(late_reports)}
+    declared = {value for name, value in of_cases.items() if name.isupper() and str(value).startswith("~")}
     kept = {value for value in declared if value != signals.PREFIX}
     names = signal_names(Page(language, PLAN))
     assert set(names) == {
         signal.removeprefix(signals.PREFIX) for signal in kept if signal[1:] not in ("declared", "handled")
     }
     assert len(set(names.values())) == len(names)
+
+
+@pytest.mark.parametrize("language", Language)
+def test_the_table_of_what_does_not_fit_names_every_code(language: Language) -> None:
+    page = json.dumps(sources(Page(language, PLAN)), ensure_ascii=False)
+    assert [code for code in ANOMALIES if f'"{code}"' not in page] == []
 
 
 @pytest.mark.parametrize("language", Language)
