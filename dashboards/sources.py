@@ -1,12 +1,15 @@
 """Whether the sources (数据源) speak, and whether what they say can be believed: silence is never green."""
 
+from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMappingResult
+
 from dashboards.frame import assemble
 from dashboards.page import Json, Name, Page
 from dashboards.panels import Column, Figure, Frame, Panel, Place, query_table, stat, tall, yes_or_no
 from dashboards.queries import how_many
 from dashboards.signals import all_signal_names, unit_names
 from dashboards.time_axis import live_only
-from services.domain.judging.data_quality import PREFIX
+from services.catalog.words.anomalies import ANOMALIES
+from services.domain.judging.data_quality import ANOMALY, PREFIX
 from services.domain.judging.quarantine import QUARANTINED
 from services.metric_names import metrics
 from services.metric_names.recording_rules import DEAD_LETTER_RATIO
@@ -14,7 +17,7 @@ from services.metric_names.recording_rules import DEAD_LETTER_RATIO
 
 def sources(page: Page) -> Json:
     """All sources: nothing here needs a choice."""
-    panels = [_summary(page), _sources(page), _refused(page), _signals(page)]
+    panels = [_summary(page), _sources(page), _refused(page), _signals(page), _anomalies(page)]
     return assemble(page, Name.SOURCES, page.say("7 数据源", "7 Sources"), [], panels)
 
 
@@ -94,3 +97,19 @@ def _signals(page: Page) -> Panel:
     about = page.say("近30天内使数据存疑的办件。", "Cases of the last 30 days that make one doubt the numbers.")
     frame = Frame(page.say("数据信号", "Signals"), Place(12, 12), about)
     return query_table(page, frame, "signal", columns, sort=how_many, most_first=True)
+
+
+def _anomalies(page: Page) -> Panel:
+    """What does not fit, unit by unit: the code of each is the label `item`."""
+    names = ValueMap({code: ValueMappingResult(text=page.name(name)) for code, name in ANOMALIES.items()})
+    how_many = page.say("办件数", "Cases")
+    columns = [
+        Column(page.say("矛盾之处", "What does not fit"), label="item", mapping=names),
+        Column(page.say("承办单位", "Unit"), label="unit", mapping=unit_names(page)),
+        Column(how_many, f'sum by (item, unit) ({metrics.SIGNAL.name}{{signal="{ANOMALY.removeprefix(PREFIX)}"}})'),
+    ]
+    about = page.say(
+        "逐件查看：`kpiwatch explain`，“存疑”一行。", "Case by case: `kpiwatch explain`, the line “doubtful”."
+    )
+    frame = Frame(page.say("报送内容前后矛盾", "Facts that do not fit"), Place(24, 10), about)
+    return query_table(page, frame, "item", columns, sort=how_many, most_first=True)
