@@ -98,6 +98,7 @@ def _promise_json(explained: Explained, judge: Judge) -> dict[str, Any]:
         "limit": None if explained.limit is None else explained.limit.model_dump(mode="json"),
         "due": _text(judgement.due, zone),
         "stop": _text(judgement.stop, zone),
+        "provisional": explained.is_provisional,
         "ended_by": explained.ended_by,
         "counts": contribution_of_case(explained) or None,
         "turned_by": [fact.id for fact in explained.turned_by],

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from services.catalog.words.phrases import limit_words
 from services.catalog.words.promise_text import in_words
+from services.catalog.words.wording import BY_CALENDAR
 from services.domain.intake.facts import FactType
 from services.domain.intake.visible_text import visible
 from services.domain.judging.judge import Judge
@@ -173,6 +174,8 @@ class Page:
             yield f"{end.zh} {end.en}", clock(judgement.stop, zone)
         if explained.account is not None:
             yield "用时 time", duration(explained.account)
+        if explained.is_provisional:
+            yield "日历 calendar", f"{BY_CALENDAR.zh} {BY_CALENDAR.en}"
 
     def _days(
         self, account: Account, kpi: str, beside: Sequence[Explained], shown: dict[Account, str]

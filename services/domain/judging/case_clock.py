@@ -73,6 +73,9 @@ class Reading(NamedTuple):
     """From when a yellow card warns: with the last days or minutes, the promised share of the limit."""
     pauses: tuple[Span, ...]
     """The merged spans in which it was stopped, those that count."""
+    settled_at: Instant | None = None
+    """Where the due instant rests on days of which the calendar is not published: the last instant at which a notice
+    may still move it so far."""
 
 
 class _Stops(NamedTuple):
@@ -180,14 +183,27 @@ class CaseClock:
         if self._ends is Ends.DAY and limit.unit in _DAYS:
             return self._by_day(limit.unit, limit.amount, self._law.zone.day(start))
         at = self._due(limit, start, case, _NO_PAUSE)
-        return Reading(at, self._yellow(limit, start, case, at, ()), ())
+        return self._found(limit, start, case, at, ())
+
+    def _found(self, limit: Limit, start: Instant, case: Case, at: Instant, spans: tuple[Span, ...]) -> Reading:
+        """The reading of a due instant."""
+        return Reading(at, self._yellow(limit, start, case, at, spans), spans, self._settled_at(limit, start, at))
+
+    def _settled_at(self, limit: Limit, start: Instant, at: Instant) -> Instant | None:
+        """Ten working days after a due instant whose days are not all published; None if they are."""
+        if limit.amount == 0 or limit.unit is LimitUnit.MINUTES:
+            return None
+        zone, calendar = self._law.zone, self._law.calendar
+        day = zone.day(at)
+        if not calendar.is_provisional_between(min(zone.day(start), day - 1), day):
+            return None
+        return zone.midnight(calendar.add_working_days(day, SETTLED_AFTER_DAYS) + 1) - 1
 
     def _due_of_day(self, unit: LimitUnit, amount: int, day: int) -> Reading:
         """Day-based limits depend on the day alone: remembered, since a million cases share a few hundred days."""
         limit = Limit(amount=amount, unit=unit)
         start, case = self._law.zone.midnight(day), Case()
-        at = self._due(limit, start, case, _NO_PAUSE)
-        return Reading(at, self._yellow(limit, start, case, at, ()), ())
+        return self._found(limit, start, case, self._due(limit, start, case, _NO_PAUSE), ())
 
     def _due(self, limit: Limit, start: Instant, case: Case, still: Still) -> Instant:
         return due(
@@ -250,7 +266,7 @@ class CaseClock:
         spans = tuple(counted)
         if at is None:
             return Reading(None, None, spans)
-        return Reading(at, self._yellow(limit, start, case, at, spans), spans)
+        return self._found(limit, start, case, at, spans)
 
     def pauses(self, case: Case, start: Instant, stop: Instant | None) -> list[Span]:
         """The merged spans in which this clock is stopped, from the start on: suspensions whose reason stops it, and
@@ -354,6 +370,14 @@ class CaseClock:
             return self._law.hours(case.unit, case.service_item).elapsed(start, stop)
         return stop - start
 
+    def is_provisional(self, start: Instant, stop: Instant) -> bool:
+        """Whether a duration in working time counts days of which the calendar is not published."""
+        first, after = self._law.published
+        if first <= start and stop < after:
+            return False
+        day = self._law.zone.day
+        return self.measure.name in _WORKING_TIME and self._law.calendar.is_provisional_between(day(start), day(stop))
+
     def stood_still(self, case: Case, start: Instant, stop: Instant, pauses: Sequence[Span]) -> int:
         """How much of the gross duration the clock was stopped, in the measure's integers."""
         if not pauses:
@@ -379,6 +403,10 @@ class CaseClock:
 MAXIMUM_EXTENSION_DAYS = 10
 """行政许可法 §42: an extension of at most ten working days, once."""
 
+SETTLED_AFTER_DAYS = 10
+"""No notice moves a due instant by more working days than this: the longest holiday has fewer."""
+
+_WORKING_TIME = ("working_days", "working_minutes")
 _DAYS = frozenset((LimitUnit.WORKING_DAYS, LimitUnit.CALENDAR_DAYS, LimitUnit.MONTHS))
 
 

@@ -43,6 +43,8 @@ class NodeClock(NamedTuple):
     red_at: Instant | None
     is_current: bool
     """The case is in it: not ended, and of the passages through this node the last begun."""
+    provisional: bool = False
+    """Its due instant rests on days of which the calendar is not published."""
 
 
 class Judgement(NamedTuple):
@@ -72,6 +74,8 @@ class Judgement(NamedTuple):
     """The nodes with a limit of their own."""
     needs_late_check_from: Instant | None = None
     """From when on an arrival may have undone a card or a miss that the other instants do not show; None: never."""
+    provisional: bool = False
+    """Its due instant rests on days of which the calendar is not published."""
 
     def contribution(self) -> Contribution:
         """What it adds to its tally."""

@@ -46,7 +46,14 @@ def apply_late_entry(
 
 _CURED = (Outcome.MET, Outcome.WITHDRAWN, Outcome.UNMEASURED)
 _LATE = ((TallyField.N, 1), (TallyField.LATE_ENTRY, 1))
-_REPLACED = (TallyField.N, TallyField.MET, TallyField.WITHDRAWN, TallyField.UNMEASURED)
+_REPLACED = (
+    TallyField.N,
+    TallyField.MET,
+    TallyField.WITHDRAWN,
+    TallyField.UNMEASURED,
+    TallyField.PROVISIONAL,
+    TallyField.PROVISIONAL_MET,
+)
 
 
 def _is_confirmed(case: Case, kpi: str) -> bool:

@@ -29,6 +29,9 @@ class Law:
         self.plan = plan
         self.zone = _zone(plan.head.timezone)
         self.calendar = calendar
+        first, last = calendar.published_from.toordinal(), calendar.published_through.toordinal()
+        self.published = self.zone.midnight(first), self.zone.midnight(last + 1)
+        """The first instant that the published calendar covers, and the one after the last."""
         entries: dict[str, list[HoursEntry]] = {}
         for entry in plan.hours:
             entries.setdefault(entry.id, []).append(entry)

@@ -59,6 +59,11 @@ class Explained:
     amounts: tuple[tuple[str, Amount | None], ...] = ()
     """For bounds: each of `counts` and how much it is, in millionths; None while unreported."""
 
+    @property
+    def is_provisional(self) -> bool:
+        """Whether what is counted rests on days of which the calendar is not published."""
+        return self.judgement.provisional or any(cell == TallyField.PROVISIONAL for cell, _ in self.judgement.cells)
+
 
 _DOUBTS = (ANOMALY, BACKDATED, INCOMPLETE, ORPHAN, REFUSED)
 
