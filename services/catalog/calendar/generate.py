@@ -61,18 +61,8 @@ def _stretches(days: Iterable[date]) -> list[tuple[date, date]]:
 
 def generated() -> str:
     """The text of cn.toml. A holiday whose Chinese name is not known here is a KeyError: add it to NAMES."""
-    chinese = {english.value: name for name, english in NAMES.items()}
-    named: dict[str, list[date]] = {}
-    for day, english in sorted([*constants.holidays.items(), *((day, name.value) for day, name in LEFT_OUT.items())]):
-        if day.year >= FIRST_YEAR:
-            named.setdefault(english, []).append(day)
-    stretches = [(first, last, english) for english, days in named.items() for first, last in _stretches(days)]
-    entries = [
-        {"name": chinese[english], "name_en": english, "first": first, "last": last}
-        for first, last, english in sorted(stretches)
-    ]
     make_up_days = sorted([*MAKE_UP_LEFT_OUT, *(day for day in constants.workdays if day.year >= FIRST_YEAR)])
-    days_toml = tomli_w.dumps({"make_up_days": make_up_days, "holiday": entries})
+    days_toml = tomli_w.dumps({"make_up_days": make_up_days, "holiday": _holidays()})
     last_year = max(day.year for day in constants.holidays)
     head_toml = tomli_w.dumps(
         {
@@ -85,6 +75,20 @@ def generated() -> str:
         }
     )
     return HEADING + head_toml + days_toml
+
+
+def _holidays() -> list[dict[str, object]]:
+    """The stretches of days off, in order: names, first and last day."""
+    chinese = {english.value: name for name, english in NAMES.items()}
+    named: dict[str, list[date]] = {}
+    for day, english in sorted([*constants.holidays.items(), *((day, name.value) for day, name in LEFT_OUT.items())]):
+        if day.year >= FIRST_YEAR:
+            named.setdefault(english, []).append(day)
+    stretches = [(first, last, english) for english, days in named.items() for first, last in _stretches(days)]
+    return [
+        {"name": chinese[english], "name_en": english, "first": first, "last": last}
+        for first, last, english in sorted(stretches)
+    ]
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from math import ceil
 from typing import Any, NamedTuple
 
-from services.domain.history.case import Case, NodeSpan
+from services.domain.history.case import Case, Extension, NodeSpan
 from services.domain.judging.clock_points import point, stop_point
 from services.domain.plan.plan import ClockRules
 from services.domain.plan.statutory_time import Law
@@ -73,6 +73,8 @@ class Reading(NamedTuple):
     """From when a yellow card warns: with the last days or minutes, the promised share of the limit."""
     pauses: tuple[Span, ...]
     """The merged spans in which it was stopped, those that count."""
+    extended: bool = False
+    """Whether an extension counts: it moved the due instant; or, where none can, one was granted."""
     settled_at: Instant | None = None
     """Where the due instant rests on days of which the calendar is not published: the last instant at which a notice
     may still move it so far."""
@@ -95,7 +97,8 @@ class CaseClock:
         self._runs_in = frozenset(clock.runs_in)
         self._ends = clock.ends
         self._share = Fraction(str(clock.yellow_share))
-        self._extends = clock.extension_moves_limit
+        self.extends = clock.extension_moves_limit or clock.limit == "statutory_limit"
+        """Whether an extension moves its due instant."""
         self._limit = clock.limit
         self.start = point(clock.start)
         self.stop = stop_point(clock.stop)
@@ -104,38 +107,53 @@ class CaseClock:
 
     # ---- limits ----------------------------------------------------------------------------------
     def limit(self, case: Case, start: Instant) -> Limit | None:
-        """The limit that binds this case, extension included; None where it declares none, or an instant instead."""
+        """The limit that binds this case, without extensions; None where it declares none, or an instant instead."""
         declared = self._limit
         if isinstance(declared, Limit):
-            limit: Limit | None = declared
-        elif declared == "committed_limit":
-            limit = _limit(case.committed_limit)
-        elif declared == "statutory_limit":
-            limit = self._law.statutory_limit(case.service_item, self._law.zone.day(start)) or _limit(
-                case.statutory_limit
-            )
-        else:
-            return None
-        if limit is not None and case.extensions and (self._extends or declared == "statutory_limit"):
-            limit = self._extended(limit, case, start)
-        return limit
+            return declared
+        if declared == "committed_limit":
+            return _limit(case.committed_limit)
+        if declared == "statutory_limit":
+            registered = self._law.statutory_limit(case.service_item, self._law.zone.day(start))
+            return registered or _limit(case.statutory_limit)
+        return None
 
-    def _extended(self, limit: Limit, case: Case, start: Instant) -> Limit:
-        """Once, at most 10 working days, granted before expiry (rule 16), which suspensions put off."""
-        if self._may_pause(case):
-            expiry = self._paused(limit, start, None, case).due
-        else:
-            expiry = self._due(limit, start, case, _NO_PAUSE)
+    # ---- extensions ------------------------------------------------------------------------------
+    def extensions(self, case: Case, start: Instant) -> list[tuple[Extension, str]]:
+        """The extensions that were granted, each with the code of why it counts for nothing. The code is empty for the
+        one that counts: the first that was granted by the due instant without it, in days for days or in minutes for
+        minutes (rule 16). None at all for a clock that no extension moves."""
+        limit = self.limit(case, start) if self.extends else None
+        if limit is None:
+            return []
+        expiry = self._reading(limit, start, None, case).due
+        found: list[tuple[Extension, str]] = []
         for extension in case.extensions:
-            if extension.granted and (expiry is None or extension.time <= expiry):
-                more = _limit(extension.limit)
-                if more is not None and more.unit == limit.unit:
-                    return Limit(amount=limit.amount + min(more.amount, MAXIMUM_EXTENSION_DAYS), unit=limit.unit)
-        return limit
+            if extension.granted:
+                is_taken = any(not why for _, why in found)
+                found.append((extension, "extended_twice" if is_taken else _why_unused(extension, limit, expiry)))
+        return found
 
-    def extended(self, case: Case) -> bool:
-        """Whether an extension was granted."""
-        return any(extension.granted for extension in case.extensions)
+    def _extended(self, reading: Reading, span: tuple[Instant, Instant | None], limit: Limit, case: Case) -> Reading:
+        """The reading with the extension that counts: from the due instant without it, by its own unit, at most to the
+        10th working day after it. The clock goes on, so that suspensions count in that time, too. `span`: start and
+        stop."""
+        if not self.extends:
+            return reading._replace(extended=case.extended)
+        start, stop = span
+        more = next((_limit(each.limit) for each, why in self.extensions(case, start) if not why), None)
+        if more is None or reading.due is None:
+            return reading
+        due = self._prolonged(reading.due, more, stop, case)
+        pauses = [pause for pause in self.pauses(case, start, stop) if due is None or pause[0] <= due]
+        if due is None:
+            return Reading(None, None, tuple(pauses), True)
+        return self._found(limit, start, case, due, tuple(pauses))._replace(extended=True)
+
+    def _prolonged(self, expiry: Instant, more: Limit, stop: Instant | None, case: Case) -> Instant | None:
+        """The due instant with an extension from the due instant without it; None if the clock is stopped for good."""
+        ends = [self._reading(each, expiry, stop, case).due for each in (more, LONGEST_EXTENSION)]
+        return min((end for end in ends if end is not None), default=None)
 
     # ---- reading ---------------------------------------------------------------------------------
     def read(self, case: Case, start: Instant, stop: Instant | None) -> Reading | None:
@@ -153,7 +171,8 @@ class CaseClock:
         limit = self.limit(case, start)
         if limit is None:
             return None
-        return self._reading(limit, start, stop, case)
+        reading = self._reading(limit, start, stop, case)
+        return self._extended(reading, (start, stop), limit, case) if case.extensions else reading
 
     def read_node(self, case: Case, span: NodeSpan) -> Reading | None:
         """Due and yellow instants of a node's own limit, by the rules of this clock and in the hours of the unit that
@@ -187,14 +206,15 @@ class CaseClock:
 
     def _found(self, limit: Limit, start: Instant, case: Case, at: Instant, spans: tuple[Span, ...]) -> Reading:
         """The reading of a due instant."""
-        return Reading(at, self._yellow(limit, start, case, at, spans), spans, self._settled_at(limit, start, at))
+        yellow_at, settled_at = self._yellow(limit, start, case, at, spans), self._settled_at(limit, start, at)
+        return Reading(at, yellow_at, spans, settled_at=settled_at)
 
     def _settled_at(self, limit: Limit, start: Instant, at: Instant) -> Instant | None:
         """Ten working days after a due instant whose days are not all published; None if they are."""
-        if limit.amount == 0 or limit.unit is LimitUnit.MINUTES:
-            return None
         zone, calendar = self._law.zone, self._law.calendar
         day = zone.day(at)
+        if limit.unit is LimitUnit.MINUTES or (limit.amount == 0 and zone.day(start) == day):
+            return None
         if not calendar.is_provisional_between(min(zone.day(start), day - 1), day):
             return None
         return zone.midnight(calendar.add_working_days(day, SETTLED_AFTER_DAYS) + 1) - 1
@@ -400,7 +420,7 @@ class CaseClock:
         return duration if measure.scale == 1 else duration * measure.bin_scale // measure.scale
 
 
-MAXIMUM_EXTENSION_DAYS = 10
+LONGEST_EXTENSION = Limit(amount=10, unit=LimitUnit.WORKING_DAYS)
 """行政许可法 §42: an extension of at most ten working days, once."""
 
 SETTLED_AFTER_DAYS = 10
@@ -408,6 +428,14 @@ SETTLED_AFTER_DAYS = 10
 
 _WORKING_TIME = ("working_days", "working_minutes")
 _DAYS = frozenset((LimitUnit.WORKING_DAYS, LimitUnit.CALENDAR_DAYS, LimitUnit.MONTHS))
+
+
+def _why_unused(extension: Extension, limit: Limit, expiry: Instant | None) -> str:
+    """Why an extension cannot move a limit, as the code of an anomaly; empty if it can."""
+    more = _limit(extension.limit)
+    if more is None or (more.unit in _DAYS) is not (limit.unit in _DAYS):
+        return "extended_in_another_unit"
+    return "extended_too_late" if expiry is not None and extension.time > expiry else ""
 
 
 def full_days(spans: Sequence[Span], after: int, through: int, midnight: Callable[[int], Instant]) -> int:

@@ -848,6 +848,8 @@ class ServiceItem(Entry):
     title: Title
     attributes: dict[str, AttributeSpec] = {}
     milestones: tuple[str, ...] = ()
+    certified_by_completion: tuple[str, ...] = ()
+    """Those of its milestones that a completion certifies: they are void with it (rule 16)."""
     nodes: tuple[str, ...] = ()
     quantities: tuple[str, ...] = ()
     permit: bool = False
@@ -953,6 +955,37 @@ class PlanHead(Entry):
     """Any unit, service item, source and attribute is admitted (for imported archives without a registry)."""
 
 
+class Name(Title):
+    """What people read instead of a code."""
+
+    no: Title | None = None
+    """Of a flag: what is said where it is false. Of a quantity or a milestone: what is said where there must be none
+    (`不得收取登记费`)."""
+
+
+class Terms(Entry):
+    """What this government calls what is the same everywhere."""
+
+    yellow_card: Title = Title(zh="黄牌", en="yellow card")
+    """The warning before a limit has passed; 预警 in some districts."""
+    red_card: Title = Title(zh="红牌", en="red card")
+    """The card after it."""
+
+
+class Names(Entry):
+    """`names.toml`: the names of codes. A key is a code, or `SUBJECT/CODE`: its name within one service item or
+    collection."""
+
+    terms: Terms = Terms()
+    attributes: dict[str, Name] = {}
+    values: dict[str, dict[str, Title]] = {}
+    """Attribute → value → its name."""
+    milestones: dict[str, Name] = {}
+    nodes: dict[str, Title] = {}
+    quantities: dict[str, Name] = {}
+    reasons: dict[str, Title] = {}
+
+
 class Plan(Entry):
     """A whole plan, loaded and coherent."""
 
@@ -966,6 +999,7 @@ class Plan(Entry):
     """Reference lists of the plan folder (`lists/*.txt`), by name."""
     placeholders: tuple[str, ...] = ()
     """Names of those lists whose codes are made up until the right ones are known."""
+    names: Names = Names()
     fingerprint: str
     """SHA-256 of everything that decides a verdict: rows judged under another are judged again."""
 

@@ -68,7 +68,7 @@ class CaseTruth:
 
     def _observe(self, history: CaseHistory, at: Instant | None) -> ObservedCase:
         plan = self._timing.law.plan
-        return ObservedCase(history, at, self._timing.first_values(history.flow.item), plan.grantors)
+        return ObservedCase(history, at, self._timing.rules(history.flow.item), plan.grantors)
 
     # ---- late entries --------------------------------------------------------------------------------
     def _stages(self, history: CaseHistory) -> list[_Stage]:

@@ -78,7 +78,13 @@ class MeanOfCases:
             return ((TallyField.N, 1), (TallyField.TOTAL, gross), (TallyField.GROSS, gross), *doubt), clock.bin(gross)
         pauses = clock.pauses(case, start, stop)
         net = gross - clock.stood_still(case, start, stop, pauses)
-        cells = ((TallyField.N, 1), (TallyField.TOTAL, net), (TallyField.GROSS, gross), *marks(case, pauses), *doubt)
+        cells = (
+            (TallyField.N, 1),
+            (TallyField.TOTAL, net),
+            (TallyField.GROSS, gross),
+            *marks(pauses, case.extended),
+            *doubt,
+        )
         return cells, clock.bin(net)
 
     def _amount(self, case: Case) -> int | None:

@@ -80,7 +80,7 @@ class MeanReductionJudge:
             (TallyField.GROSS, gross),
             (TallyField.BASE, whole),
             (TallyField.ACTUAL, net),
-            *marks(case, pauses),
+            *marks(pauses, case.extended),
             *(DURATION if clock.is_provisional(start, stop) else ()),
         )
         item, day = case.service_item, self._binding.day(stop)
