@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from services.catalog.load.plan_folder import load_plan
-from services.catalog.words.wording import SIGNS, STATE_NAMES, unit_title
+from services.catalog.words.wording import SIGNS, state_name, unit_title
 from services.cli.arguments import Wait
 from services.cli.failure import NO_ANSWER, Failure
 from services.cli.terminal import safe_console
@@ -225,7 +225,7 @@ def promises_table(plan: Plan, published: DistrictStatus, unit: str) -> Table:
         state = State(row.state)
         overdue = row.open_overdue if row.open_overdue != "0" else ""
         table.add_row(
-            Text(f"{SIGNS[state]} {STATE_NAMES[state].zh}", _style(state, promise)),
+            Text(f"{SIGNS[state]} {state_name(state, row.provisional_n).zh}", _style(state, promise)),
             promise.id,
             Text.assemble(f"{promise.title.zh}\n", (promise.title.en, "dim")),
             Text.assemble(shown(row.value, promise), (forecast(published, unit, promise), "dim")),

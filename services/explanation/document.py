@@ -103,6 +103,7 @@ def _promise_json(explained: Explained, judge: Judge) -> dict[str, Any]:
         ],
         "due": _text(judgement.due, zone),
         "stop": _text(judgement.stop, zone),
+        "provisional": explained.is_provisional,
         "ended_by": explained.ended_by,
         "counts": contribution_of_case(explained, names_for(promise, judge.plan)) or None,
         "turned_by": [fact.id for fact in explained.turned_by],

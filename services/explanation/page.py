@@ -16,6 +16,7 @@ from services.catalog.words.names import NameBook, names_for
 from services.catalog.words.phrases import limit_words
 from services.catalog.words.promise_text import in_words
 from services.catalog.words.unit_names import unit_title
+from services.catalog.words.wording import BY_CALENDAR
 from services.domain.intake.facts import FactType
 from services.domain.intake.visible_text import visible
 from services.domain.judging.judge import Judge
@@ -216,6 +217,8 @@ class Page:
         yield from self._due_rows(explained)
         if judgement.stop is not None:
             yield both(ENDS[explained.ended_by]), clock(judgement.stop, zone)
+        if explained.is_provisional:
+            yield "日历 calendar", f"{BY_CALENDAR.zh} {BY_CALENDAR.en}"
 
     def _due_rows(self, explained: Explained) -> Iterator[tuple[str, str]]:
         """Until when there is time, and until when the stop may be reported where that is later."""

@@ -138,6 +138,7 @@ CARD_REASONS = {
     "rejudged": Title(zh="重新判定", en="judged again"),
     "new_rules": Title(zh="按新规则补记，不另行通知", en="raised by new rules, nobody is notified"),
     "superseded": Title(zh="升级", en="replaced by the next level"),
+    "provisional": Title(zh="暂定（节假日安排未公布）", en="its due day rests on an unpublished calendar"),
     "retracted": Title(zh="收回", en="retracted"),
 }
 """Why a card was cleared."""

@@ -1,6 +1,6 @@
 """Opening time goes by in opening hours only, and exactly (rules 3, 4)."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -46,9 +46,21 @@ NIGHT = OpeningHours(
     MONDAY_FRIDAY,
     [HoursVersion(date(2020, 1, 1), dict.fromkeys(range(7), ((0, 240), (245, 1440))))],
 )
-HALLS = {"hall": HALL, "mixed": MIXED, "night": NIGHT}
-CALENDARS = {"hall": CN, "mixed": CN, "night": MONDAY_FRIDAY}
-PLACES = {"hall": SHANGHAI, "mixed": SHANGHAI, "night": NEW_YORK}
+LATE = OpeningHours(
+    SHANGHAI,
+    CN,
+    [
+        # Evenings until two in the morning, but Wednesdays; closed on two single days.
+        HoursVersion(
+            date(2021, 10, 15),
+            dict.fromkeys((0, 1, 3, 4), ((600, 720), (1200, 1560))) | {2: ((600, 720),)},
+            frozenset((date(2021, 11, 5).toordinal(), date(2022, 1, 6).toordinal())),
+        ),
+    ],
+)
+HALLS = {"late": LATE, "hall": HALL, "mixed": MIXED, "night": NIGHT}
+CALENDARS = {"late": CN, "hall": CN, "mixed": CN, "night": MONDAY_FRIDAY}
+PLACES = {"late": SHANGHAI, "hall": SHANGHAI, "mixed": SHANGHAI, "night": NEW_YORK}
 
 names = st.sampled_from(sorted(HALLS))
 instants = st.integers(
@@ -66,11 +78,29 @@ def day(text: str) -> int:
     return date.fromisoformat(text).toordinal()
 
 
+def opens_at_all(on: date) -> bool:
+    """Of the hall that is open late: a working day on which it is not closed."""
+    return CN.is_working(on.toordinal()) and on not in (date(2021, 11, 5), date(2022, 1, 6))
+
+
+def opens_late(on: date) -> bool:
+    is_wednesday = on.weekday() == 2
+    return opens_at_all(on) and on >= date(2021, 10, 15) and not is_wednesday
+
+
 def is_open(name: str, instant: Instant) -> bool:
     """The oracle: one instant by the wall clock that it shows."""
     wall = datetime.fromisoformat(PLACES[name].text(instant))
     minute, number, on = wall.hour * 60 + wall.minute, wall.weekday(), wall.date()
     kind = CALENDARS[name].kind(on.toordinal())
+    if name == "late":
+        evening, night = minute >= 1200, minute < 120
+        return (
+            (opens_late(on) and evening)
+            or (opens_late(on - timedelta(days=1)) and night)
+            or (opens_at_all(on) and 600 <= minute < 720 and on >= date(2021, 10, 15))
+            or (opens_at_all(on) and on < date(2021, 10, 15) and (540 <= minute < 720 or 810 <= minute < 1050))
+        )
     if name == "night":
         return minute < 240 or minute >= 245
     if kind is DayKind.HOLIDAY:

@@ -14,7 +14,7 @@ import pytest
 from services.catalog.load.calendars import load_calendar
 from services.catalog.load.plan_folder import load_plan
 from services.catalog.words.promise_text import in_words
-from services.catalog.words.wording import SIGNS, STATE_NAMES, WINDOW_NAMES, unit_of_measure
+from services.catalog.words.wording import SIGNS, WINDOW_NAMES, state_name, unit_of_measure
 from services.cli.__main__ import main
 from services.domain.plan.plan import Plan, Promise, Title
 from services.domain.plan.statutory_time import Law
@@ -174,7 +174,7 @@ def trace(page: Page, values: Cells, plan: Plan, states: Counter[str]) -> Counte
         if "data-row" in source:
             row, column = values[source["data-row"] or ""], source["data-column"] or ""
             if column == "state":
-                name = STATE_NAMES[State(row["state"])]
+                name = state_name(State(row["state"]), row["provisional_n"])
                 assert text in (f"{SIGNS[State(row['state'])]} {name.zh}", name.en)
             elif column == "window_end":
                 assert text == row[column][:10]

@@ -1,4 +1,4 @@
-"""What facts of a case that do not fit together are called, by the codes of `Case.anomalies` and of the signal `anomaly`."""
+"""What facts of a case that do not fit together are called, by the codes of `Case.anomalies` and signal `anomaly`."""
 
 from collections.abc import Mapping
 

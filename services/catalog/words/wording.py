@@ -26,7 +26,7 @@ STATE_NAMES: Mapping[State, Title] = {
     State.UNMEASURED: Title(zh="未报送，无法评价", en="unmeasured"),
     State.STALE: Title(zh="数据未更新", en="stale"),
     State.INSUFFICIENT: Title(zh="样本不足", en="too few cases"),
-    State.PROVISIONAL: Title(zh="暂定", en="provisional"),
+    State.PROVISIONAL: Title(zh="推进中（未到期）或暂定（节假日安排未公布）", en="not due yet, or no calendar yet"),
     State.NO_DATA: Title(zh="无数据", en="no data"),
     State.MET: Title(zh="达标", en="met"),
     State.UNTARGETED: Title(zh="仅监测", en="no target"),
@@ -42,6 +42,16 @@ WINDOW_NAMES: Mapping[Window, Title] = {
     Window.ALL: Title(zh="累计", en="since the beginning"),
     Window.NOW: Title(zh="当前", en="at present"),
 }
+BY_CALENDAR = Title(zh="暂定（节假日安排未公布）", en="provisional (calendar not published)")
+_NOT_DUE = Title(zh="推进中（未到期）", en="in progress (not due yet)")
+
+
+def state_name(state: State, provisional_n: str) -> Title:
+    """The name of a row's state; `provisional_n`: the cell of the row."""
+    if state is State.PROVISIONAL:
+        return _NOT_DUE if provisional_n in ("", "0") else BY_CALENDAR
+    return STATE_NAMES[state]
+
 
 SEVERITY_OF_A_MISS = {Strength.HARD: "act", Strength.SOFT: "review", Strength.ASPIRATIONAL: "inform"}
 """What a miss asks for: hard, act today; soft, give a reason or have it reviewed; aspirational, know (rule 10).

@@ -75,6 +75,9 @@ class Reading(NamedTuple):
     """The merged spans in which it was stopped, those that count."""
     extended: bool = False
     """Whether an extension counts: it moved the due instant; or, where none can, one was granted."""
+    settled_at: Instant | None = None
+    """Where the due instant rests on days of which the calendar is not published: the last instant at which a notice
+    may still move it so far."""
 
 
 class _Stops(NamedTuple):
@@ -145,7 +148,7 @@ class CaseClock:
         pauses = [pause for pause in self.pauses(case, start, stop) if due is None or pause[0] <= due]
         if due is None:
             return Reading(None, None, tuple(pauses), True)
-        return Reading(due, self._yellow(limit, start, case, due, pauses), tuple(pauses), True)
+        return self._found(limit, start, case, due, tuple(pauses))._replace(extended=True)
 
     def _prolonged(self, expiry: Instant, more: Limit, stop: Instant | None, case: Case) -> Instant | None:
         """The due instant with an extension from the due instant without it; None if the clock is stopped for good."""
@@ -199,14 +202,28 @@ class CaseClock:
         if self._ends is Ends.DAY and limit.unit in _DAYS:
             return self._by_day(limit.unit, limit.amount, self._law.zone.day(start))
         at = self._due(limit, start, case, _NO_PAUSE)
-        return Reading(at, self._yellow(limit, start, case, at, ()), ())
+        return self._found(limit, start, case, at, ())
+
+    def _found(self, limit: Limit, start: Instant, case: Case, at: Instant, spans: tuple[Span, ...]) -> Reading:
+        """The reading of a due instant."""
+        yellow_at, settled_at = self._yellow(limit, start, case, at, spans), self._settled_at(limit, start, at)
+        return Reading(at, yellow_at, spans, settled_at=settled_at)
+
+    def _settled_at(self, limit: Limit, start: Instant, at: Instant) -> Instant | None:
+        """Ten working days after a due instant whose days are not all published; None if they are."""
+        zone, calendar = self._law.zone, self._law.calendar
+        day = zone.day(at)
+        if limit.unit is LimitUnit.MINUTES or (limit.amount == 0 and zone.day(start) == day):
+            return None
+        if not calendar.is_provisional_between(min(zone.day(start), day - 1), day):
+            return None
+        return zone.midnight(calendar.add_working_days(day, SETTLED_AFTER_DAYS) + 1) - 1
 
     def _due_of_day(self, unit: LimitUnit, amount: int, day: int) -> Reading:
         """Day-based limits depend on the day alone: remembered, since a million cases share a few hundred days."""
         limit = Limit(amount=amount, unit=unit)
         start, case = self._law.zone.midnight(day), Case()
-        at = self._due(limit, start, case, _NO_PAUSE)
-        return Reading(at, self._yellow(limit, start, case, at, ()), ())
+        return self._found(limit, start, case, self._due(limit, start, case, _NO_PAUSE), ())
 
     def _due(self, limit: Limit, start: Instant, case: Case, still: Still) -> Instant:
         return due(
@@ -269,7 +286,7 @@ class CaseClock:
         spans = tuple(counted)
         if at is None:
             return Reading(None, None, spans)
-        return Reading(at, self._yellow(limit, start, case, at, spans), spans)
+        return self._found(limit, start, case, at, spans)
 
     def pauses(self, case: Case, start: Instant, stop: Instant | None) -> list[Span]:
         """The merged spans in which this clock is stopped, from the start on: suspensions whose reason stops it, and
@@ -373,6 +390,14 @@ class CaseClock:
             return self._law.hours(case.unit, case.service_item).elapsed(start, stop)
         return stop - start
 
+    def is_provisional(self, start: Instant, stop: Instant) -> bool:
+        """Whether a duration in working time counts days of which the calendar is not published."""
+        first, after = self._law.published
+        if first <= start and stop < after:
+            return False
+        day = self._law.zone.day
+        return self.measure.name in _WORKING_TIME and self._law.calendar.is_provisional_between(day(start), day(stop))
+
     def stood_still(self, case: Case, start: Instant, stop: Instant, pauses: Sequence[Span]) -> int:
         """How much of the gross duration the clock was stopped, in the measure's integers."""
         if not pauses:
@@ -398,6 +423,10 @@ class CaseClock:
 LONGEST_EXTENSION = Limit(amount=10, unit=LimitUnit.WORKING_DAYS)
 """行政许可法 §42: an extension of at most ten working days, once."""
 
+SETTLED_AFTER_DAYS = 10
+"""No notice moves a due instant by more working days than this: the longest holiday has fewer."""
+
+_WORKING_TIME = ("working_days", "working_minutes")
 _DAYS = frozenset((LimitUnit.WORKING_DAYS, LimitUnit.CALENDAR_DAYS, LimitUnit.MONTHS))
 
 

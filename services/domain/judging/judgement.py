@@ -47,6 +47,8 @@ class NodeClock(NamedTuple):
     red_at: Instant | None
     is_current: bool
     """The case is in it: not ended, and of the passages through this node the last begun."""
+    provisional: bool = False
+    """Its due instant rests on days of which the calendar is not published."""
 
 
 class Judgement(NamedTuple):
@@ -83,6 +85,8 @@ class Judgement(NamedTuple):
     """Until when its stop may be reported, where that is or was asked: the due instant is what is printed."""
     has_not_matured: bool = False
     """In breach of a bound while the case has not matured: what ends the breach by then leaves no miss (rule 7)."""
+    provisional: bool = False
+    """Its due instant rests on days of which the calendar is not published."""
 
     def contribution(self) -> Contribution:
         """What it adds to its tally."""

@@ -59,7 +59,14 @@ def apply_late_entry(
 
 _CURED = (Outcome.MET, Outcome.WITHDRAWN, Outcome.UNMEASURED)
 _LATE = ((TallyField.N, 1), (TallyField.LATE_ENTRY, 1))
-_REPLACED = (TallyField.N, TallyField.MET, TallyField.WITHDRAWN, TallyField.UNMEASURED)
+_REPLACED = (
+    TallyField.N,
+    TallyField.MET,
+    TallyField.WITHDRAWN,
+    TallyField.UNMEASURED,
+    TallyField.PROVISIONAL,
+    TallyField.PROVISIONAL_MET,
+)
 
 
 def _is_open_to_doubt(missed: Judgement, by_cycle: Mapping[int, Case]) -> bool:

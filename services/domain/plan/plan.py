@@ -941,11 +941,17 @@ class Collection(Entry):
 
 
 class HoursEntry(Entry):
-    """A version of a hall's opening hours: `{ mon_fri = ["09:00-12:00", "13:30-17:30"], saturday = [] }`."""
+    """A version of a hall's opening hours: `{ mon_fri = ["09:00-12:00", "13:30-17:30"], wednesday = ["09:00-12:00"] }`.
+    A weekday by name goes before `mon_fri`. A span to an earlier time ends on the next day: `["20:00-02:00"]`."""
 
     id: str
     effective_from: date
-    weekly: dict[Literal["mon_fri", "saturday", "sunday"], tuple[str, ...]]
+    weekly: dict[
+        Literal["mon_fri", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"],
+        tuple[str, ...],
+    ]
+    closed: tuple[date, ...] = ()
+    """Single days on which the hall is closed (a move, a stocktaking). They stay working days for limits in days."""
 
 
 class PlanHead(Entry):

@@ -21,7 +21,9 @@ def _default_hall(zone: Zone, calendar: WorkingCalendar) -> OpeningHours:
     return OpeningHours(zone, calendar, DEFAULT_HOURS)
 
 
-_WEEKDAYS = {"mon_fri": (0, 1, 2, 3, 4), "saturday": (5,), "sunday": (6,)}
+_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_WEEKDAYS = {"mon_fri": (0, 1, 2, 3, 4)} | {name: (number,) for number, name in enumerate(_NAMES)}
+"""In this order: a weekday by name goes before `mon_fri`."""
 
 
 class Law:
@@ -32,6 +34,9 @@ class Law:
         self.zone = _zone(plan.head.timezone)
         self.calendar = calendar
         self.units = UnitHistory(plan.units.values(), self.zone)
+        first, last = calendar.published_from.toordinal(), calendar.published_through.toordinal()
+        self.published = self.zone.midnight(first), self.zone.midnight(last + 1)
+        """The first instant that the published calendar covers, and the one after the last."""
         entries: dict[str, list[HoursEntry]] = {}
         for entry in plan.hours:
             entries.setdefault(entry.id, []).append(entry)
@@ -77,17 +82,19 @@ class Law:
 def hours_version(entry: HoursEntry) -> HoursVersion:
     """An entry of `opening_hours.toml` as the domain's version of opening hours."""
     weekly = {
-        weekday: tuple(_span(text) for text in spans)
-        for name, spans in entry.weekly.items()
+        weekday: tuple(_span(text) for text in entry.weekly[name])
+        for name in _WEEKDAYS
+        if name in entry.weekly
         for weekday in _WEEKDAYS[name]
     }
-    return HoursVersion(effective_from=entry.effective_from, weekly=weekly)
+    closed = frozenset(day.toordinal() for day in entry.closed)
+    return HoursVersion(effective_from=entry.effective_from, weekly=weekly, closed=closed)
 
 
 def _span(text: str) -> tuple[int, int]:
-    """`09:00-12:00` as minutes of the day."""
-    opens, _, closes = text.partition("-")
-    return _minute(opens), _minute(closes)
+    """`09:00-12:00` as minutes of the day; what ends earlier than it begins, and within half a day, on the next one."""
+    opens, closes = (_minute(part) for part in text.split("-"))
+    return opens, closes + 1440 if closes <= opens and closes + 1440 - opens <= 720 else closes
 
 
 def _minute(text: str) -> int:

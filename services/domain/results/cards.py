@@ -31,6 +31,8 @@ class CardState(NamedTuple):
     reason: str
 
 
+PROVISIONAL = "provisional"
+"""Reason of a card that stands while its due instant rests on days of which the calendar is not published."""
 RETRACTED = "retracted"
 """Reason of a card or verdict that was published and, by the facts known now, never was: it is removed."""
 
@@ -59,8 +61,14 @@ class _Running(NamedTuple):
     due: Instant | None
     yellow_at: Instant | None
     red_at: Instant | None
+    provisional: bool = False
     closed_at: Instant | None = None
     """When time alone ended it."""
+
+    @property
+    def reason(self) -> str:
+        """What a card says while it stands."""
+        return PROVISIONAL if self.provisional else ""
 
 
 class CardPeriod(NamedTuple):
@@ -107,10 +115,11 @@ def cards(judge: CaseViewer, facts: Sequence[Fact], now: Instant) -> list[CardSt
         if level is None or running is None:
             continue
         if held == level:  # it follows who must act, and until when
-            found[*identity, level] = found[*identity, level]._replace(unit=running.unit, due_at=running.due)
+            card = found[*identity, level]
+            found[*identity, level] = card._replace(unit=running.unit, due_at=running.due, reason=running.reason)
         else:
             active[identity] = level
-            found[*identity, level] = CardState(*identity, level, running.unit, at, running.due, None, "")
+            found[*identity, level] = CardState(*identity, level, running.unit, at, running.due, None, running.reason)
     return sorted(found.values())
 
 
@@ -166,10 +175,10 @@ def _running(judged: Iterable[Judgement], by_cycle: Mapping[int, Case]) -> dict[
             continue  # another definition of a promise is shown beside it: a case has one card only
         for clock in each.nodes:
             if clock.is_current:
-                limit = _Running(clock.unit, clock.due, clock.yellow_at, clock.red_at)
+                limit = _Running(clock.unit, clock.due, clock.yellow_at, clock.red_at, clock.provisional)
                 found[each.kpi, each.cycle, clock.node] = limit
         holder = by_cycle[each.cycle].holder()
-        running = _Running(holder, each.due, each.yellow_at, each.red_at, each.closed_at)
+        running = _Running(holder, each.due, each.yellow_at, each.red_at, each.provisional, each.closed_at)
         found[each.kpi, each.cycle, WHOLE] = running
     return found
 

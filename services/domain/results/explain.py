@@ -63,6 +63,11 @@ class Explained:
     extensions: tuple[tuple[Extension, str], ...] = ()
     """Of a limit that an extension moves: those that were granted, each with the code of why it is unused, or empty."""
 
+    @property
+    def is_provisional(self) -> bool:
+        """Whether what is counted rests on days of which the calendar is not published."""
+        return self.judgement.provisional or any(cell == TallyField.PROVISIONAL for cell, _ in self.judgement.cells)
+
 
 _DOUBTS = (ANOMALY, BACKDATED, INCOMPLETE, ORPHAN, REFUSED)
 

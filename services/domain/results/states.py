@@ -7,7 +7,7 @@ from services.domain.judging.judge import Judge
 from services.domain.judging.kind import AnyKind, Moment, Sums
 from services.domain.plan.plan import Objective, Promise, Window
 from services.domain.results.published import State
-from services.domain.results.unknown import Unknown, is_proven_miss
+from services.domain.results.unknown import Unknown, is_proven_miss, may_be_met, may_be_missed
 from services.domain.results.windows import ALL, Items, last_day_of
 from services.domain.sums.forecast import expected
 from services.domain.sums.statistic import Statistic
@@ -45,10 +45,10 @@ def state_of(reading: StateInput, judge: Judge) -> State:
         return State.UNMEASURED
     if value is None:
         return State.NO_DATA
-    return State.STALE if reading.stale else _state_of_value(reading, promise.target, value, judge)
+    return State.STALE if reading.stale else _state_of_value(reading, promise.target, value)
 
 
-def _state_of_value(reading: StateInput, target: Objective, value: Fraction, judge: Judge) -> State:
+def _state_of_value(reading: StateInput, target: Objective, value: Fraction) -> State:
     """The state of a value that is known."""
     if not target.holds(value):
         return _state_of_not_reached(reading, target, value)
@@ -56,7 +56,7 @@ def _state_of_value(reading: StateInput, target: Objective, value: Fraction, jud
         return State.INSUFFICIENT
     if _is_at_risk(reading, target):
         return State.AT_RISK
-    return State.PROVISIONAL if judge.law.calendar.is_provisional(reading.moment.day) else State.MET
+    return State.PROVISIONAL if may_be_missed(target, reading.statistic, reading.unknown) else State.MET
 
 
 def in_quarantine(state: State) -> State:
@@ -85,7 +85,9 @@ def _state_of_not_reached(reading: StateInput, target: Objective, value: Fractio
         assert at_date is not None
         return State.PROVISIONAL if target.holds(at_date) else State.AT_RISK
     if not target.nearly_holds(value, promise.tolerance):
-        return State.MISSED
+        if not may_be_met(promise, target, statistic, reading.unknown):
+            return State.MISSED
+        return State.INSUFFICIENT if _is_small_sample(reading) else State.PROVISIONAL
     return State.INSUFFICIENT if _is_small_sample(reading) else State.AT_RISK
 
 

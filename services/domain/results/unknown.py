@@ -19,7 +19,9 @@ class Unknown(NamedTuple):
     awaiting: int = 0
     """Past the limit, and the source may still report in time: not in n."""
     provisional: int = 0
-    """In n, by a calendar that is not published."""
+    """In n, by a calendar that is not published;"""
+    provisional_met: int = 0
+    """of those, in the numerator."""
     silent_overdue: int = 0
     """In n as open and overdue, while their source is silent."""
 
@@ -46,6 +48,7 @@ def unknown_of(done: Tally, present: Tally, statistic: Statistic, silent: Mappin
         unclassified=of(TallyField.UNCLASSIFIED),
         awaiting=of(TallyField.AWAITING) + statistic.awaiting,
         provisional=of(TallyField.PROVISIONAL),
+        provisional_met=of(TallyField.PROVISIONAL_MET),
         silent_overdue=total(silent.values()).cells[TallyField.OVERDUE] if silent else 0,
     )
 
@@ -57,6 +60,29 @@ def is_proven_miss(promise: Promise, statistic: Statistic, unknown: Unknown, sta
         return False
     best = _best_value(promise, target, statistic, unknown, stale)
     return best is not None and not target.nearly_holds(best, promise.tolerance)
+
+
+def may_be_missed(target: Objective, statistic: Statistic, unknown: Unknown) -> bool:
+    """Whether the objective, which holds, fails once the calendar is published and all provisional cases are missed. A
+    mean can become anything."""
+    if not unknown.provisional:
+        return False
+    n, numerator = statistic.n, statistic.numerator
+    if not statistic.ratio or not isinstance(numerator, int):
+        return True
+    more = unknown.provisional - unknown.provisional_met if target.relation == "<=" else -unknown.provisional_met
+    return not target.holds(Fraction(numerator + more, n))
+
+
+def may_be_met(promise: Promise, target: Objective, statistic: Statistic, unknown: Unknown) -> bool:
+    """Whether the objective, which fails, holds once the calendar is published and all provisional cases are met."""
+    if not unknown.provisional:
+        return False
+    n, numerator = statistic.n, statistic.numerator
+    if not statistic.ratio or not isinstance(numerator, int):
+        return True
+    more = -unknown.provisional_met if target.relation == "<=" else unknown.provisional - unknown.provisional_met
+    return target.nearly_holds(Fraction(numerator + more, n), promise.tolerance)
 
 
 def _best_value(

@@ -54,8 +54,11 @@ class TallyField:
     UNCLASSIFIED = 17
     """Matured, if the promise selects it: a selecting field is unknown, and no known one differs. Not in N."""
 
+    PROVISIONAL_MET = 18
+    """Of those in PROVISIONAL: in the numerator."""
 
-TALLY_FIELDS = 18
+
+TALLY_FIELDS = 19
 _LARGEST = 2**63 - 1
 """No JSON number is larger: the starts of some thousand open cases, in microseconds, add up to more."""
 TallyAmounts = tuple[tuple[int, int], ...]

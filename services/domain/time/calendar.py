@@ -123,6 +123,10 @@ class WorkingCalendar:
         """No notice covers the day: Monday to Friday is assumed, and a notice may still change it."""
         return day not in self._published
 
+    def is_provisional_between(self, after: int, through: int) -> bool:
+        """Whether a count of the days d with after < d <= through touches one that no notice covers."""
+        return after < through and (after + 1 < self._published.start or through >= self._published.stop)
+
     def working_days(self, after: int, through: int) -> int:
         """How many working days d there are with after < d <= through; 0 if through <= after."""
         if through <= after:

@@ -19,7 +19,8 @@ Span: TypeAlias = tuple[Instant, Instant]
 """From the first instant to the one after the last."""
 
 MinuteSpans: TypeAlias = tuple[tuple[int, int], ...]
-"""Opening spans of a day in minutes of the wall clock: ((540, 720), (810, 1050)) is 09:00–12:00, 13:30–17:30."""
+"""Opening spans of a day in minutes of the wall clock: ((540, 720), (810, 1050)) is 09:00–12:00, 13:30–17:30. What ends
+after 1440 goes on after midnight: ((1200, 1560),) is 20:00–02:00."""
 
 _SATURDAY, _SUNDAY = 5, 6
 
@@ -31,6 +32,8 @@ class HoursVersion:
 
     effective_from: date
     weekly: Mapping[int, MinuteSpans]
+    closed: frozenset[int] = frozenset()
+    """Single days (ordinals) on which the hall does not open."""
 
 
 DEFAULT_HOURS: tuple[HoursVersion, ...] = (
@@ -54,14 +57,19 @@ def _check_spans(spans: MinuteSpans, place: str) -> None:
     bounds = [bound for span in spans for bound in span]
     if any(start >= end for start, end in spans) or bounds != sorted(bounds):
         raise ValueError(f"{place} are not in order: write them from early to late")
-    if bounds and (bounds[0] < 0 or bounds[-1] > 1440):
-        raise ValueError(f"{place} leave the day: write 00:00 to 24:00")
+    if bounds and (bounds[0] < 0 or any(bound > 1440 for bound in bounds[:-1]) or bounds[-1] > 1440 + bounds[0]):
+        raise ValueError(f"{place} leave the day: write 00:00 to 24:00, or one that ends before the next begins")
 
 
 def _make_up_spans(weekly: Mapping[int, MinuteSpans]) -> MinuteSpans:
     """The hours of a normal weekday: those that most days from Monday to Friday have (the earlier ones in a tie)."""
     counted = Counter(spans for number in range(5) if (spans := weekly.get(number, ())))
     return counted.most_common(1)[0][0]
+
+
+def _ends_late(spans: MinuteSpans) -> bool:
+    """Whether the last span ends on the next day."""
+    return bool(spans) and spans[-1][1] > 1440
 
 
 def _minutes(spans: MinuteSpans) -> int:
@@ -81,9 +89,11 @@ class OpeningHours:
         self._versions = list({version.effective_from.toordinal(): version for version in ordered}.values())
         self._from = [version.effective_from.toordinal() for version in self._versions]
         self._make_up = [_make_up_spans(version.weekly) for version in self._versions]
+        self._closed = frozenset[int]().union(*(version.closed for version in self._versions))
+        self._through_midnight = any(_ends_late(spans) for each in self._versions for spans in each.weekly.values())
 
-        self._first = min([calendar.covered[0], *self._from[1:]])
-        self._last = max([calendar.covered[-1], *self._from])
+        self._first = min([calendar.covered[0], *self._from[1:], *self._closed])
+        self._last = max([calendar.covered[-1], *self._from, *(day + 1 for day in self._closed)])
         # _opened[i]: opening time (µs) from the beginning of the covered days to the midnight that begins the i-th.
         lengths = (self._length(day) for day in range(self._first, self._last + 1))
         self._opened = list(accumulate(lengths, initial=0))
@@ -147,6 +157,18 @@ class OpeningHours:
         return covered
 
     def _minute_spans(self, day: int) -> MinuteSpans:
+        """The spans of a date, from midnight to midnight."""
+        own = self._begun(day)
+        if not self._through_midnight:
+            return own
+        before = self._begun(day - 1)
+        late = ((0, before[-1][1] - 1440),) if _ends_late(before) else ()
+        return tuple(_merged([*late, *((start, min(end, 1440)) for start, end in own)]))
+
+    def _begun(self, day: int) -> MinuteSpans:
+        """The spans that begin on a date."""
+        if day in self._closed:
+            return ()
         era = bisect_right(self._from, day) - 1
         number = weekday(day)
         match self._calendar.kind(day):

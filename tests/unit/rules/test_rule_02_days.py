@@ -105,6 +105,7 @@ def test_target_dates_do_not_roll() -> None:
 
 
 def test_beyond_the_last_published_year_days_are_provisional_and_judged() -> None:
+    """More in `test_rule_02_provisional.py`."""
     judge = judge_of(promise())
     start = accepted("2035-03-01T09:00")
     assert judgement(judge, [start], "2035-03-01T10:00").due == end_of("2035-03-07")

@@ -6,7 +6,7 @@ import pytest
 
 from services.domain.judging.judgement import Outcome
 from services.domain.plan.plan import HoursEntry, ServiceItem
-from tests.unit.cases import ITEMS, TITLE, accepted, at, completed, due_of, judge_of, outcome, promise, row
+from tests.unit.cases import ITEMS, TITLE, accepted, at, completed, due_of, end_of, judge_of, outcome, promise, row
 
 REGISTRATION = judge_of(promise(limit="90 working_minutes", select={}))
 
@@ -44,6 +44,39 @@ def test_a_service_item_may_have_hours_of_its_own() -> None:
     for start, until in (("2021-09-16T11:00", "2021-09-16T12:30"), ("2021-09-16T16:30", "2021-09-17T10:00")):
         assert due_of(judge, accepted(start, item="hall"), now=start) == at(until)
     assert due_of(judge, accepted("2021-09-16T11:00"), now="2021-09-16T11:00") == at("2021-09-16T14:00")
+
+
+@pytest.mark.parametrize(
+    ("start", "until"),
+    [
+        ("2021-11-08T11:30", "2021-11-08T20:30"),  # Monday: half an hour, and the evening
+        ("2021-11-09T01:30", "2021-11-09T09:30"),  # the Monday's evening goes on until two
+        ("2021-11-10T11:30", "2021-11-11T09:30"),  # Wednesday: the morning only
+        ("2021-11-11T23:50", "2021-11-12T00:50"),
+        ("2021-11-12T01:30", "2021-11-15T09:30"),  # Friday is a closed day, and then it is Saturday
+    ],
+)
+def test_hours_by_weekday_through_midnight_and_single_closed_days(start: str, until: str) -> None:
+    evenings = HoursEntry.model_validate(
+        {
+            "id": "evenings",
+            "effective_from": date(2021, 1, 1),
+            "weekly": {"mon_fri": ["09:00-12:00", "20:00-02:00"], "wednesday": ["09:00-12:00"]},
+            "closed": [date(2021, 11, 12)],
+        }
+    )
+    items = {"hall": ServiceItem(code="hall", title=TITLE, opening_hours="evenings")}
+    judge = judge_of(promise(limit="60 working_minutes", select={}), hours=[evenings], items={**ITEMS, **items})
+    assert due_of(judge, accepted(start, item="hall"), now=start) == at(until)
+
+
+def test_a_closed_day_is_a_working_day_for_limits_in_days() -> None:
+    closed = HoursEntry.model_validate(
+        {"id": "default", "effective_from": date(2021, 1, 1), "weekly": {"mon_fri": ["09:00-17:00"]},
+         "closed": [date(2021, 9, 17)]}
+    )  # fmt: skip
+    judge = judge_of(promise(), hours=[closed])
+    assert due_of(judge, accepted("2021-09-16T09:00"), now="2021-09-16T10:00") == end_of("2021-09-23")
 
 
 def test_plain_minutes_run_day_and_night() -> None:

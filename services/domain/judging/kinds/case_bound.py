@@ -22,6 +22,7 @@ from services.domain.judging.kinds.case_limit import compliance
 from services.domain.judging.maturity import Maturity
 from services.domain.judging.report_deadline import ReportDeadline
 from services.domain.judging.selection import compile_population
+from services.domain.judging.unpublished import provisional
 from services.domain.plan.kinds.case_bound import CaseBoundPromise
 from services.domain.plan.plan import BY_EVENT, Objective, Strength
 from services.domain.plan.statutory_time import Law
@@ -70,6 +71,8 @@ class _Course(NamedTuple):
     """None: when it ends."""
     yellow_at: Instant | None
     amounts: Amounts
+    settled_at: Instant | None = None
+    """Of the maturity: see `Reading`."""
 
     @property
     def mature_at(self) -> Instant | None:
@@ -95,6 +98,7 @@ class CaseBoundJudge:
 
     def __init__(self, promise: CaseBoundPromise, law: Law) -> None:
         self.promise = promise
+        self._law = law
         self._accepts = compile_population(promise.select, promise.unless)
         self._binding = Binding(promise, law.zone)
         self._clock = CaseClock(promise.clock, law)
@@ -132,7 +136,11 @@ class CaseBoundJudge:
         end = ended if ended is not None else stop
         if end is None and self._by_event:
             end = completion_since(case, start)
-        found.append(self._judged(self._course(case, start, end, ended is not None), now))
+        course = self._course(case, start, end, ended is not None)
+        judgement = self._judged(course, now)
+        if course.settled_at is not None and not self._bound.exceeded(course.amounts):
+            judgement = provisional(judgement, course.settled_at, self._law, now)
+        found.append(judgement)
 
     def _course(self, case: Case, start: Instant, end: Instant | None, withdrawn: bool) -> _Course:
         reading = self._maturity.reading(case, start) if self._maturity is not None else None
@@ -140,7 +148,8 @@ class CaseBoundJudge:
             return _Course(case, start, end, withdrawn, None, None, self._amounts(case, None))
         matures = reading.due
         amounts = self._amounts(case, matures if end is None else min(end, matures))
-        return _Course(case, start, end, withdrawn, matures, reading.yellow_at if self._only_demands else None, amounts)
+        yellow_at = reading.yellow_at if self._only_demands else None
+        return _Course(case, start, end, withdrawn, matures, yellow_at, amounts, reading.settled_at)
 
     def _amounts(self, case: Case, until: Instant | None) -> Amounts:
         return [count(case, until) for count in self._counts]

@@ -15,6 +15,7 @@ from services.domain.judging.escalation import Escalation
 from services.domain.judging.judgement import Judgement, NodeClock, Outcome
 from services.domain.judging.kind import Moment, Sums
 from services.domain.judging.report_deadline import ReportDeadline
+from services.domain.judging.unpublished import provisional
 from services.domain.plan.kinds.case_limit import CaseLimitPromise
 from services.domain.plan.plan import CasePromise, Strength
 from services.domain.plan.statutory_time import Law
@@ -62,6 +63,8 @@ class CaseLimitJudge:
             return
         else:
             judgement = self._open(case, start, now, reading.yellow_at, reading.due)
+        if reading.settled_at is not None:
+            judgement = provisional(judgement, reading.settled_at, self._law, now)
         if case.timed_nodes:
             judgement = self._with_nodes(judgement, case, now)
         if self._runs_in:
@@ -152,9 +155,12 @@ class CaseLimitJudge:
         if reading is None or reading.due is None:
             return None
         yellow_at = None if self._strictness.excuses(case) else reading.yellow_at
-        reported_by = self._reporting.after(case, reading.due, (span.node,))
+        reported_by, settled_at = self._reporting.after(case, reading.due, (span.node,)), reading.settled_at
         red_at = self._strictness.red_at(case, reading.due, reported_by)
-        return NodeClock(span.node, span.unit or case.unit, reading.due, yellow_at, red_at, is_current)
+        if settled_at is not None and red_at is not None:
+            red_at = max(red_at, settled_at + 1)
+        unit = span.unit or case.unit
+        return NodeClock(span.node, unit, reading.due, yellow_at, red_at, is_current, settled_at is not None)
 
     def figure(self, sums: Sums, at: Moment) -> Statistic:
         """The share of matured cases that were on time."""

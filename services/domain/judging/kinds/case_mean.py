@@ -12,6 +12,7 @@ from services.domain.judging.case_span import CaseSpans
 from services.domain.judging.closed_cases import CaseRatio
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import CaseKind, Moment, Sums
+from services.domain.judging.unpublished import DURATION
 from services.domain.plan.plan import MeasuredPromise
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.statistic import Statistic
@@ -72,16 +73,19 @@ class MeanOfCases:
             return ((TallyField.N, 1), (TallyField.TOTAL, amount)), None
         clock = self._clock
         gross = clock.gross(case, start, stop)
+        doubt = DURATION if clock.is_provisional(start, stop) else ()
         if not case.suspensions:
-            return ((TallyField.N, 1), (TallyField.TOTAL, gross), (TallyField.GROSS, gross)), clock.bin(gross)
+            return ((TallyField.N, 1), (TallyField.TOTAL, gross), (TallyField.GROSS, gross), *doubt), clock.bin(gross)
         pauses = clock.pauses(case, start, stop)
         net = gross - clock.stood_still(case, start, stop, pauses)
-        return (
+        cells = (
             (TallyField.N, 1),
             (TallyField.TOTAL, net),
             (TallyField.GROSS, gross),
             *marks(pauses, case.extended),
-        ), clock.bin(net)
+            *doubt,
+        )
+        return cells, clock.bin(net)
 
     def _amount(self, case: Case) -> int | None:
         """The measured amount in millionths; None if unreported. A counter case with no visit counts 1."""

@@ -19,6 +19,7 @@ from services.domain.judging.kinds.case_limit import compliance
 from services.domain.judging.maturity import Maturity
 from services.domain.judging.report_deadline import ReportDeadline
 from services.domain.judging.selection import compile_knowledge, compile_population, compile_selection, wanted_values
+from services.domain.judging.unpublished import provisional
 from services.domain.plan.plan import BY_EVENT, SharePromise, Strength
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.statistic import Statistic
@@ -79,7 +80,14 @@ class CaseShareJudge:
         else:
             judgement = self._by_its_stop(case, start, stop, now)
         if judgement is not None:
-            found.append(judgement)
+            found.append(self._marked(judgement, case, start, now) if judgement.due is not None else judgement)
+
+    def _marked(self, judgement: Judgement, case: Case, start: Instant, now: Instant) -> Judgement:
+        """The same, where its maturity rests on days of which the calendar is not published."""
+        reading = self._maturity.reading(case, start) if self._maturity is not None else None
+        if reading is None or reading.settled_at is None:
+            return judgement
+        return provisional(judgement, reading.settled_at, self._law, now)
 
     def _by_its_stop(self, case: Case, start: Instant, stop: Instant | None, now: Instant) -> Judgement | None:
         """Its stop closes a case, or its maturity counts it as missed."""

@@ -8,10 +8,11 @@ from services.domain.judging.case_clock import CaseClock
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import Moment, Sums
 from services.domain.judging.selection import compile_population
+from services.domain.judging.unpublished import DURATION
 from services.domain.plan.kinds.node_duration import NodeDurationPromise
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.statistic import Statistic
-from services.domain.sums.tally import TallyField, total
+from services.domain.sums.tally import TallyAmounts, TallyField, total
 from services.domain.time.zone import Instant
 
 
@@ -35,7 +36,9 @@ class NodeDurationJudge:
             if not self._binding.holds(span.start, span.end, now):
                 continue
             length = self._clock.gross(case, span.start, span.end)
-            cells = ((TallyField.N, 1), (TallyField.TOTAL, length), (TallyField.GROSS, length))
+            cells: TallyAmounts = ((TallyField.N, 1), (TallyField.TOTAL, length), (TallyField.GROSS, length))
+            if self._clock.is_provisional(span.start, span.end):
+                cells += DURATION
             day = self._binding.day(span.end)
             found.append(
                 Judgement(
