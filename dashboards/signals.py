@@ -23,6 +23,7 @@ def signal_names(page: Page) -> SignalNames:
         signals.ACCEPTANCE: page.say("受理前等待", "waited for acceptance"),
         signals.REFUSED: page.say("不予受理", "refused"),
         signals.ANOMALY: page.say("事实矛盾", "facts that do not fit"),
+        signals.UNCLASSIFIED: page.say("要素未填（按承诺计）", "unclassified, by promise"),
         signals.HOLDING: page.say("各单位持件", "held in nodes"),
         signals.CONTRADICTED: page.say("申报与实际不符", "declared, not borne out"),
     }

@@ -106,7 +106,7 @@ def _signals(page: Page) -> Panel:
     figures = [
         Figure(name, counted(f'{metrics.SIGNAL.name}{{{_HERE},signal="{signal}"}}'))
         for signal, name in signal_names(page).items()
-        if signal != "backdated"  # which is shown by source
+        if signal not in ("backdated", "unclassified")  # which are shown by source
     ]
     about = page.say(
         "近30天内使数据存疑的办件数。",

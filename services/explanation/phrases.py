@@ -94,8 +94,11 @@ def value_text(value: Any) -> str:
 
 
 def contribution_of_case(explained: Explained) -> str:
-    """What a case contributes to a share, to bounded amounts, or to a mean that is no duration; else empty."""
+    """What a case contributes to a share, to bounded amounts, or to a mean that is no duration; else empty. Of an
+    unclassified case: what it leaves out."""
     promise, cells = explained.promise, dict(explained.judgement.cells)
+    if explained.missing:
+        return f"未填 not reported: {', '.join(explained.missing)}"
     if explained.amounts:
         return "; ".join(map(_reported, explained.amounts))
     if promise.measured == "share":

@@ -22,6 +22,7 @@ from services.domain.judging.kind import AnyKind
 from services.domain.judging.late_entry import Identity, Missed, apply_late_entry
 from services.domain.judging.promise_index import PromiseIndex
 from services.domain.judging.quarantine import Quarantine
+from services.domain.judging.unclassified import Unclassified
 from services.domain.plan.plan import CasePromise, Plan
 from services.domain.plan.statutory_time import Law
 from services.domain.time.calendar import WorkingCalendar
@@ -52,7 +53,7 @@ class CaseView(NamedTuple):
 
 
 NOTHING = Opinion([], None)
-RULES = 6
+RULES = 7
 """Raised with every change of the code by which the same facts, plan and moment are judged differently."""
 
 
@@ -71,6 +72,8 @@ class Judge:
             self.versions.setdefault(promise.key, []).append(judge_of(promise, self.law))
         self._signals = None if plan.head.open else Signals(self.law)
         """None for an archive without a registry: it has no sources to doubt."""
+        of_cases = [promise for promise in plan.promises if isinstance(promise, CasePromise)]
+        self._unclassified = Unclassified(of_cases, self.law)
         self._version_changes_at = self._version_changes()
         self._index = PromiseIndex(plan, self.versions)
         self.kinds: dict[str, AnyKind] = self._index.latest
@@ -83,6 +86,7 @@ class Judge:
         other = copy(self)
         other.versions = {key: [kind(each) for each in versions] for key, versions in self.versions.items()}
         other._signals = None if self._signals is None else signals(self._signals)
+        other._unclassified = self._unclassified.wrapped(kind)
         other._index = PromiseIndex(self.plan, other.versions)
         other.kinds = other._index.latest
         return other
@@ -193,6 +197,7 @@ class Judge:
         for case in cases:
             for kind in by_item.get(case.service_item, of_any_item):
                 kind.judge(case, now, found)
+            self._unclassified.judge(case, now, found)
             if self._signals is not None:
                 self._signals.judge(case, now, found)
         return found
@@ -207,8 +212,8 @@ class Judge:
         found = self.judge_cases(cases, now)
         screening = _screen(found, cases, now)
         suspicious = screening.suspicious or self._index.leaves_out(cases)
-        if suspicious and len(facts) > 1:
-            missed = self._missed_before(facts)
+        if len(facts) > 1 and (suspicious or self._unclassified.classified_later(cases, facts)):
+            missed = self._unclassified.settled(self._missed_before(facts), found)
             if not missed:
                 return Opinion(found, screening.next_at, (), False)
             judgements, turned = apply_late_entry(found, missed, cases, self._late_day)
@@ -219,9 +224,12 @@ class Judge:
         """Step through the arrivals: the promises that were missed, by what was known then, and when last."""
         missed: Missed = {}
         for step in steps(facts):
-            for judgement in self.judge_cases(self.fold.cycles(step.known()), step.until):
+            cycles = self.fold.cycles(step.known())
+            for judgement in self.judge_cases(cycles, step.until):
                 if judgement.outcome in MISSES:
                     missed[judgement.kpi, judgement.cycle] = judgement, step.until
+            for judgement in self._unclassified.missed(cycles, step.until):
+                missed.setdefault((judgement.kpi, judgement.cycle), (judgement, step.until))
         return missed
 
     def _late_day(self, kpi: str, until: Instant) -> int:

@@ -14,7 +14,8 @@ from services.domain.time.zone import Instant
 Identity = tuple[str, int]
 """Key of a promise, and cycle."""
 Missed = dict[Identity, tuple[Judgement, Instant]]
-"""What was missed by what was known then: the last judgement that said so, and its instant."""
+"""What was missed by what was known then: the last judgement that said so, and its instant. Or what was unclassified
+while it would have been missed."""
 
 
 def apply_late_entry(
@@ -31,14 +32,18 @@ def apply_late_entry(
     turned: list[Identity] = []
     for judgement in found:
         identity = judgement.kpi, judgement.cycle
-        if left.pop(identity, None) is not None and judgement.outcome not in MISSES:
-            turned.append(identity)
-            if judgement.outcome in _CURED and not _is_confirmed(by_cycle[judgement.cycle], judgement.kpi):
-                judgement = _late_entry(judgement)
+        before = left.pop(identity, None)
+        if before is not None and judgement.outcome not in MISSES:
+            was_missed = before[0].outcome in MISSES
+            judgement = _judged_late(judgement, by_cycle[judgement.cycle], was_missed)
+            if was_missed or judgement.outcome is Outcome.LATE_ENTRY:
+                turned.append(identity)
         judgements.append(judgement)
     for (kpi, cycle), (judgement, until) in left.items():
-        turned.append((kpi, cycle))
-        if cycle not in by_cycle or not _is_confirmed(by_cycle[cycle], kpi):
+        is_late = cycle not in by_cycle or not _is_confirmed(by_cycle[cycle], kpi)
+        if is_late or judgement.outcome in MISSES:
+            turned.append((kpi, cycle))
+        if is_late:
             late = _late_entry(judgement)
             judgements.append(late._replace(day=day_of(kpi, until), cells=_LATE, bin=None))
     return judgements, tuple(turned)
@@ -46,7 +51,21 @@ def apply_late_entry(
 
 _CURED = (Outcome.MET, Outcome.WITHDRAWN, Outcome.UNMEASURED)
 _LATE = ((TallyField.N, 1), (TallyField.LATE_ENTRY, 1))
-_REPLACED = (TallyField.N, TallyField.MET, TallyField.WITHDRAWN, TallyField.UNMEASURED)
+_REPLACED = (
+    TallyField.N,
+    TallyField.MET,
+    TallyField.WITHDRAWN,
+    TallyField.UNMEASURED,
+    TallyField.UNCLASSIFIED,
+    TallyField.UNCLASSIFIED_MISSED,
+)
+
+
+def _judged_late(judgement: Judgement, case: Case, was_missed: bool) -> Judgement:
+    """A late entry, if the judgement is good news and not confirmed. A case that was missed, and of which a field was
+    emptied afterwards, is one, too; one that was unclassified and is still is none."""
+    cured = judgement.outcome in _CURED or (was_missed and judgement.outcome is Outcome.UNCLASSIFIED)
+    return _late_entry(judgement) if cured and not _is_confirmed(case, judgement.kpi) else judgement
 
 
 def _is_confirmed(case: Case, kpi: str) -> bool:

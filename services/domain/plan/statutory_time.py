@@ -38,6 +38,7 @@ class Law:
         self.halls = tuple(self._halls[name] for name in sorted(self._halls))
         """The opening hours of the plan, in an order that only the plan decides: tallies name a hall by its place."""
         self._hours: dict[tuple[str, str], OpeningHours] = {}
+        self.unset = plan.unset_values
         self._statutory = {
             code: tuple(
                 sorted(((v.effective_from.toordinal(), v.limit) for v in item.statutory), key=lambda each: each[0])

@@ -21,6 +21,7 @@ from services.domain.judging.data_quality import ANOMALY, BACKDATED, INCOMPLETE,
 from services.domain.judging.judge import Judge, Opinion
 from services.domain.judging.judgement import MISSES, Judgement, Outcome
 from services.domain.judging.late_entry import Identity
+from services.domain.judging.selection import compile_selection
 from services.domain.plan.plan import CasePromise
 from services.domain.plan.statutory_time import Law
 from services.domain.results.cards import CardState, cards
@@ -58,6 +59,8 @@ class Explained:
     """What arrived late and turned a miss into what it is now (rule 14)."""
     amounts: tuple[tuple[str, Amount | None], ...] = ()
     """For bounds: each of `counts` and how much it is, in millionths; None while unreported."""
+    missing: tuple[str, ...] = ()
+    """Of an unclassified case: the fields that it leaves out, by which the promise selects."""
 
 
 _DOUBTS = (ANOMALY, BACKDATED, INCOMPLETE, ORPHAN, REFUSED)
@@ -167,7 +170,15 @@ def _explained(judged: _Judged, judgement: Judgement, case: Case) -> Explained:
     identity = judgement.kpi, judgement.cycle
     turned = identity in opinion.reversed or judgement.outcome is Outcome.LATE_ENTRY
     turned_by = _turned_by(judge, known, identity) if turned else ()
-    return Explained(promise, judgement, ended_by, limit, counted, turned_by, _amounts(promise, judgement, case, now))
+    missing = _missing(promise, case, judge.law) if judgement.outcome is Outcome.UNCLASSIFIED else ()
+    amounts = () if missing else _amounts(promise, judgement, case, now)
+    return Explained(promise, judgement, ended_by, limit, counted, turned_by, amounts, missing)
+
+
+def _missing(promise: CasePromise, case: Case, law: Law) -> tuple[str, ...]:
+    """The fields by which a promise selects that a case does not report."""
+    tests = {name: compile_selection({name: wanted}, law.unset) for name, wanted in promise.select.items()}
+    return tuple(name for name, test in tests.items() if test(case) is None)
 
 
 def _amounts(

@@ -47,6 +47,11 @@ class Timing:
             self._first_values[code] = found
         return found
 
+    def unset(self, code: str) -> Mapping[str, Any]:
+        """What a case of a service item is taken for that leaves an attribute out."""
+        attributes = self.item(code).attributes
+        return {name: spec.unset for name, spec in attributes.items() if spec.unset is not None}
+
     def about(self, item: str) -> tuple[CasePromise, ...]:
         """The promises about cases of a service item."""
         found = self._about.get(item)

@@ -5,6 +5,7 @@ Nothing is judged here, and no promise is known.
 
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from services.domain.intake.facts import contract_place
@@ -39,12 +40,14 @@ class ObservedCase:
         at: Instant | None,
         first_values: frozenset[str] = frozenset(),
         grantors: frozenset[str] = frozenset(),
+        unset: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         """`first_values`: the attributes whose first value is kept. `grantors`: sources that may extend a limit, beside
-        the operations centre."""
+        the operations centre. `unset`: what a case is taken for that leaves an attribute out."""
         self.history = history
         self._grantors = grantors | {OPERATIONS}
         self._first_values = first_values
+        self._unset = unset
         self.attributes: dict[str, Any] = {}
         self.applicant = "unknown"
         self.channels: set[str] = set()
@@ -244,6 +247,22 @@ class ObservedCase:
         """Whether it is known to have each of the wanted values."""
         return all(self._has(name, value) for name, value in wanted.items())
 
+    def may_hold(self, wanted: Mapping[str, Any]) -> bool:
+        """Whether it leaves out some of the wanted values, and has the others."""
+        unsaid = [name for name in wanted if self._leaves_out(name)]
+        return bool(unsaid) and self.holds({name: value for name, value in wanted.items() if name not in unsaid})
+
+    def _leaves_out(self, name: str) -> bool:
+        """Whether it does not say what promises select by."""
+        match name:
+            case "applicant":
+                return self.applicant == "unknown"
+            case "outcome":
+                return self.outcome is None and self.completed_at is not None
+            case "channel" | "online":
+                return not self.channels
+        return name not in _FIELDS and name not in self.attributes and name not in self._unset
+
     def _has(self, name: str, value: Any) -> bool:
         values = value if isinstance(value, tuple) else (value,)
         if name == "channel":
@@ -252,7 +271,7 @@ class ObservedCase:
             return self.is_filed and self.online in values
         if name in _FIELDS:
             return _FIELDS[name](self) in values
-        given = self.attributes.get(name)
+        given = self.attributes.get(name, self._unset.get(name))
         return given in values if not isinstance(given, list) else any(each in values for each in given)
 
     def is_known(self, name: str) -> bool:
