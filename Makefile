@@ -50,13 +50,16 @@ complexity: setup ## how complex the functions are, and whether that is within i
 check: static ## fast: static checks, unit, stream, golden and rule tests; no broker
 	$(BIN)/python -m pytest tests/unit tests/stream tests/golden tests/rules
 
+COVERAGE := --cov --cov-report=json:build/coverage.json
+
 .PHONY: test
-test: static ## everything: static checks and all tests, on a real Kafka, Prometheus and Alertmanager
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+test: static ## everything: static checks and all tests, on a real Kafka, Prometheus and Alertmanager, and what they cover of the domain
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 15 $(COVERAGE)
+	$(BIN)/python -m tests.coverage_floor build/coverage.json
 
 .PHONY: coverage
 coverage: setup ## lines and branches of services/domain that unit, stream, golden and command tests take; at least 95 % of branches
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/unit tests/stream tests/golden tests/commands --cov --cov-report=json:build/coverage.json
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/unit tests/stream tests/golden tests/commands $(COVERAGE)
 	$(BIN)/python -m tests.coverage_floor build/coverage.json
 
 .PHONY: format

@@ -1,8 +1,8 @@
 """`python -m tests.coverage_floor FILE`: prints what coverage has measured of the domain, and fails below the floor.
 
-FILE is the JSON report of `make coverage`: of unit, stream and golden tests, and of commands as far as they run in the
-test's own process. What other processes do (workers, `kpiwatch` as a command) is not measured. Exit code 1: fewer
-branches of services/domain are taken than FLOOR says.
+FILE is the JSON report of `make test` or `make coverage`: of what runs in the tests' own processes. What other
+processes do (workers, `kpiwatch` as a command) is not measured. Exit code 1: fewer branches of services/domain are
+taken than FLOOR says.
 """
 
 import json

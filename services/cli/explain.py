@@ -35,6 +35,7 @@ def explain(
     as_of: AsOf,
     plan: PlanFolder = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+    every_day: Annotated[bool, typer.Option("--every-day", help="Long runs of like days are not folded.")] = False,
 ) -> None:
     """Show a case day by day: which days count, its limits, the verdict of each promise and the clause of the plan.
     Exit code 1 if an event about the case was rejected, or there is none."""
@@ -51,7 +52,7 @@ def explain(
     else:
         console = safe_console()
         console.width = min(console.width, WIDEST)
-        for part in Page(explanation, judge, [line_of(each) for each in found.rejected]).parts():
+        for part in Page(explanation, judge, [line_of(each) for each in found.rejected], every_day=every_day).parts():
             console.print(part)
     if found.rejected:
         raise typer.Exit(INPUT_HAS_ERRORS)

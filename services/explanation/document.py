@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from services.catalog.words.names import NameBook, names_for
 from services.catalog.words.promise_text import in_words
 from services.domain.intake.facts import Fact, FactType
 from services.domain.judging.judge import Judge
@@ -96,26 +97,32 @@ def _promise_json(explained: Explained, judge: Judge) -> dict[str, Any]:
         "words": in_words(promise, judge.plan).model_dump(),
         "start": _text(judgement.start, zone),
         "limit": None if explained.limit is None else explained.limit.model_dump(mode="json"),
+        "extensions": [
+            {"time": zone.text(extension.time), "limit": dict(extension.limit), "unused": why}
+            for extension, why in explained.extensions
+        ],
         "due": _text(judgement.due, zone),
         "stop": _text(judgement.stop, zone),
         "ended_by": explained.ended_by,
-        "counts": contribution_of_case(explained) or None,
+        "counts": contribution_of_case(explained, names_for(promise, judge.plan)) or None,
         "turned_by": [fact.id for fact in explained.turned_by],
-        "account": None if explained.account is None else _account_json(explained.account, zone),
+        "account": None
+        if explained.account is None
+        else _account_json(explained.account, zone, names_for(promise, judge.plan)),
     }
 
 
-def _account_json(account: Account, zone: Zone) -> dict[str, Any]:
+def _account_json(account: Account, zone: Zone, names: NameBook) -> dict[str, Any]:
     return {
         "measure": account.measure,
         "net": amount_text(account.net, account.scale),
         "gross": amount_text(account.gross, account.scale),
         "suspended": amount_text(account.still, account.scale),
-        "days": [_day_json(day, account, zone) for day in account.days],
+        "days": [_day_json(day, account, zone, names) for day in account.days],
     }
 
 
-def _day_json(day: AccountedDay, counted: Account, zone: Zone) -> dict[str, Any]:
+def _day_json(day: AccountedDay, counted: Account, zone: Zone, names: NameBook) -> dict[str, Any]:
     return {
         "day": date.fromordinal(day.day).isoformat(),
         "kind": day.kind,
@@ -126,7 +133,7 @@ def _day_json(day: AccountedDay, counted: Account, zone: Zone) -> dict[str, Any]
         "reasons": list(day.reasons),
         "outside": day.outside,
         "other_reasons": list(day.other_reasons),
-        "words": day_words(day, counted, zone),
+        "words": day_words(day, counted, zone, names),
     }
 
 

@@ -1,56 +1,75 @@
 """Short texts of an explanation, used by the page and by the JSON: times, amounts, days, what a case contributes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from fractions import Fraction
 from typing import Any
 
-from services.domain.history.case import MICRO
-from services.domain.intake.facts import Fact
+from services.catalog.words.case_bound import counted_words
+from services.catalog.words.names import NameBook
+from services.catalog.words.phrases import limit_words, measure_words
+from services.domain.history.case import MICRO, Extension
+from services.domain.intake.facts import Fact, FactType
 from services.domain.intake.visible_text import visible
 from services.domain.judging.judgement import Judgement
-from services.domain.plan.plan import CasePromise, EntryPromise, Promise
+from services.domain.plan.plan import CasePromise, EntryPromise, Promise, Title
 from services.domain.results.explain import Explained
 from services.domain.results.explain_days import Account, AccountedDay
 from services.domain.sums.statistic import written
 from services.domain.sums.tally import TallyField
+from services.domain.time.limits import Limit
 from services.domain.time.zone import Instant, Zone
-from services.explanation.words import DAY_KINDS, ENGLISH_HOLIDAYS, MEASURES
+from services.explanation.words import DAY_KINDS, ENGLISH_HOLIDAYS, MEASURES, UNUSED_EXTENSIONS
 
 
-def day_words(day: AccountedDay, counted: Account, zone: Zone) -> str:
+def both(title: Title) -> str:
+    """Chinese first, English beside; once where both are the same."""
+    return title.zh if title.zh == title.en else f"{title.zh} {title.en}"
+
+
+# ---- days --------------------------------------------------------------------------------------------------
+def day_words(day: AccountedDay, counted: Account, zone: Zone, names: NameBook) -> str:
     """Why a day counts or not."""
     text = _day_name(day)
     if counted.scale == 1 and day.day == zone.day(counted.start):
         text += "；起算日不计 start day, not counted"
     else:
-        text += _stopped(day)
+        text += _stopped(day, names)
     if day.ran and counted.measure == "working_minutes":
         text += " " + " ".join(f"{_hour(opens, zone)}–{_hour(closes, zone)}" for opens, closes in day.ran)
-    if day.other_reasons:
-        text += f"；中止而不停表 suspended, clock goes on: {', '.join(day.other_reasons)}"
-    return text
+    return text + going_on(day, names)
+
+
+def going_on(day: AccountedDay, names: NameBook) -> str:
+    """Reasons for which the case was suspended while this clock went on; empty where there are none."""
+    if not day.other_reasons:
+        return ""
+    return f"；暂停但照常计时 suspended, clock goes on: {_reasons(day.other_reasons, names)}"
+
+
+def _reasons(codes: Iterable[str], names: NameBook) -> str:
+    return "、".join(both(names.reason(code)) for code in codes)
 
 
 def _day_name(day: AccountedDay) -> str:
     if day.holiday:
         return f"{day.holiday} {ENGLISH_HOLIDAYS.get(day.holiday, 'holiday')}"
-    words = DAY_KINDS[day.kind]
-    return f"{words.zh} {words.en}"
+    return both(DAY_KINDS[day.kind])
 
 
-def _stopped(day: AccountedDay) -> str:
+def _stopped(day: AccountedDay, names: NameBook) -> str:
     """Why the clock stopped on this day, for all of it or for a part; empty where it did not stop."""
     if day.amount:
-        stopped, outside = "部分中止 stopped for a part", "部分时间在节点之外 outside the nodes for a part"
+        stopped, outside = "部分时间暂停计时 stopped for a part", "部分时间在环节之外 outside the nodes for a part"
     elif day.still:
-        stopped, outside = "中止 clock stopped", "节点之外 outside the nodes"
+        stopped, outside = "暂停计时 clock stopped", "环节之外 outside the nodes"
     else:
         return ""
-    reasons = f"；{stopped}: {', '.join(day.reasons)}" if day.reasons else ""
+    reasons = f"；{stopped}: {_reasons(day.reasons, names)}" if day.reasons else ""
     return reasons + (f"；{outside}" if day.outside else "")
 
 
+# ---- times and amounts -------------------------------------------------------------------------------------
 def _hour(instant: Instant, zone: Zone) -> str:
     text = zone.text(instant)[11:]
     return text[:5] if text[5:8] == ":00" and not text[8:].startswith(".") else text[:8]
@@ -64,67 +83,155 @@ def clock(instant: Instant, zone: Zone) -> str:
     return f"{date.fromordinal(day)} {_hour(instant, zone)}"
 
 
-_SHOWN_ELSEWHERE = ("service_item", "attributes", "event")
+def extension_words(extension: Extension, why: str, zone: Zone) -> str:
+    """An extension, and whether it is used; `why`: the code of why it is not, or empty."""
+    more = limit_words(Limit.model_validate(dict(extension.limit)))
+    return f"{clock(extension.time, zone)} {both(more)}：{both(UNUSED_EXTENSIONS[why])}"
 
 
-def content_of(fact: Fact, zone: Zone) -> str:
+def duration(counted: Account) -> str:
+    """`4 working days = 6 - 2 (clock stopped)`."""
+    text = f"{amount_text(counted.net, counted.scale)} {both(MEASURES[counted.measure])}"
+    if counted.still:
+        gross, still = amount_text(counted.gross, counted.scale), amount_text(counted.still, counted.scale)
+        text += f" = {gross} − {still}（暂停计时 clock stopped）"
+    return text
+
+
+def amount_text(amount: int | Fraction, scale: int) -> str:
+    return written(Fraction(amount) / scale)
+
+
+# ---- the data of an event ----------------------------------------------------------------------------------
+_SHOWN_ELSEWHERE = ("service_item", "event")
+_LABELS = {
+    "statutory_limit": Title(zh="法定时限", en="statutory limit"),
+    "committed_limit": Title(zh="承诺时限", en="committed limit"),
+    "limit": Title(zh="时限", en="limit"),
+    "due_at": Title(zh="单位自定期限", en="due"),
+    "of": Title(zh="更正", en="of"),
+    "kpi": Title(zh="承诺", en="promise"),
+    "round": Title(zh="第几次", en="round"),
+    "score": Title(zh="评分", en="score"),
+    "rated_by": Title(zh="评价人", en="rated by"),
+    "parent": Title(zh="上级办件", en="parent"),
+    "authority": Title(zh="批准机关", en="authority"),
+    "value": Title(zh="数值", en="value"),
+    "unit_of_measure": Title(zh="计量单位", en="in"),
+    "collection": Title(zh="目录", en="collection"),
+    "duty": Title(zh="任务", en="duty"),
+    "period": Title(zh="期间", en="period"),
+    "numerator": Title(zh="分子", en="numerator"),
+    "denominator": Title(zh="分母", en="denominator"),
+}
+_DECISIONS = {
+    "requested": Title(zh="提出申请", en="requested"),
+    "accepted": Title(zh="同意", en="accepted"),
+    "rejected": Title(zh="驳回", en="rejected"),
+    "completion_void": Title(zh="办结作废", en="completion void"),
+    "new_request": Title(zh="新的申请", en="new request"),
+    "applicant": Title(zh="申请人", en="applicant"),
+    "default": Title(zh="系统默认", en="by default"),
+}
+
+
+def content_of(fact: Fact, zone: Zone, names: NameBook) -> str:
     """The data of an event in one line."""
     parts = []
     for name, value in fact.data.items():
-        if name == "due_at":
-            parts.append(f"due_at {clock(value, zone)}")
-        elif isinstance(value, dict) and value.keys() == {"amount", "unit"}:
-            parts.append(f"{name} {value['amount']} {value['unit']}")
-        elif name == "of":
-            parts.append(f"更正 of {value}")
-        elif name not in _SHOWN_ELSEWHERE:
-            parts.append(f"{name} {value}")
-    return visible(", ".join(parts))
+        if name in _SHOWN_ELSEWHERE or (name == "attributes" and fact.type <= FactType.CASE_ACCEPTED):
+            continue
+        if text := _datum(name, value, zone, names):
+            parts.append(text)
+    return visible("；".join(parts))
 
+
+def _datum(name: str, value: Any, zone: Zone, names: NameBook) -> str:
+    """One field of an event: the name of what it says; a number or a text with what it is."""
+    if name == "attributes" and isinstance(value, Mapping):
+        return "；".join(both(names.clause(each, of)) for each, of in sorted(value.items()))
+    if name in _NAMED:
+        return both(_NAMED[name](names, value))
+    if isinstance(value, str) and value in _DECISIONS:
+        return both(_DECISIONS[value])
+    label = both(_LABELS.get(name) or Title(zh=name, en=name))
+    if name == "due_at":
+        return f"{label} {clock(value, zone)}"
+    if isinstance(value, Mapping) and "amount" in value:
+        return f"{label} {both(limit_words(Limit(amount=value['amount'], unit=value['unit'])))}"
+    return f"{label} {value}"
+
+
+def _reason_of(names: NameBook, code: Any) -> Title:
+    return _DECISIONS.get(code) or names.reason(str(code))
+
+
+_NAMED: Mapping[str, Callable[[NameBook, Any], Title]] = {
+    "unit": lambda names, value: names.value("unit", value),
+    "channel": lambda names, value: names.value("channel", value),
+    "applicant": lambda names, value: names.value("applicant", value),
+    "outcome": lambda names, value: names.value("outcome", value),
+    "name": lambda names, value: names.milestone(value),
+    "node": lambda names, value: names.node(value),
+    "quantity": lambda names, value: names.quantity(value),
+    "reason": _reason_of,
+}
+"""Fields that hold a code whose name says all."""
 
 _MOST_VALUES = 8
 """Of a list, in a line."""
 
 
-def value_text(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        shown = " / ".join(map(value_text, value[:_MOST_VALUES]))
-        return shown if len(value) <= _MOST_VALUES else f"{shown} … ({len(value)})"
-    return {True: "是 yes", False: "否 no"}[value] if isinstance(value, bool) else visible(str(value))
+def lack_words(missing: tuple[str, Any, Any], names: NameBook) -> Title:
+    """What a promise wants of a field, and what the case or the entry has instead."""
+    name, wanted, actual = missing
+    wants = _clause(name, wanted, names)
+    has = _clause(name, actual, names) if actual is not None else Title(zh="未报送", en="not reported")
+    return Title(zh=visible(f"要求{wants.zh}，本件{has.zh}"), en=visible(f"wants {wants.en}, is {has.en}"))
 
 
-def contribution_of_case(explained: Explained) -> str:
+def _clause(name: str, value: Any, names: NameBook) -> Title:
+    """A condition; of a long list its first values."""
+    if not isinstance(value, list | tuple) or len(value) <= _MOST_VALUES:
+        return names.clause(name, value)
+    first, more = names.clause(name, tuple(value[:_MOST_VALUES])), len(value)
+    return Title(zh=f"{first.zh}等{more}项", en=f"{first.en} … ({more})")
+
+
+# ---- what a case contributes -------------------------------------------------------------------------------
+def contribution_of_case(explained: Explained, names: NameBook) -> str:
     """What a case contributes to a share, to bounded amounts, or to a mean that is no duration; else empty. Of an
     unclassified case: what it leaves out."""
     promise, cells = explained.promise, dict(explained.judgement.cells)
     if explained.missing:
-        return f"未填 not reported: {', '.join(explained.missing)}"
+        missing = [names.attribute(name) for name in explained.missing]
+        return f"未填报 not reported: {'；'.join(f'{each.zh} {each.en}' for each in missing)}"
     if explained.amounts:
-        return "; ".join(map(_reported, explained.amounts))
+        return "；".join(_reported(count, amount, names) for count, amount in explained.amounts)
     if promise.measured == "share":
         return _in_numerator(cells) if TallyField.N in cells or TallyField.OVERDUE in cells else ""
     is_mean = explained.account is None and bool(promise.measured)
-    return _summand(promise, cells) if is_mean and TallyField.N in cells else ""
+    return _summand(promise, cells, names) if is_mean and TallyField.N in cells else ""
 
 
-def _reported(named: tuple[str, int | Fraction | None]) -> str:
-    name, amount = named
-    return f"{name} {'未报送 unreported' if amount is None else amount_text(amount, MICRO)}"
+def _reported(count: str, amount: int | Fraction | None, names: NameBook) -> str:
+    said = "未报送 unreported" if amount is None else amount_text(amount, MICRO)
+    return f"{both(counted_words(count, names))}: {said}"
 
 
 def _in_numerator(cells: Mapping[int, int]) -> str:
-    return "在分子 in the numerator" if TallyField.MET in cells else "不在分子 not in the numerator"
+    return "计入分子 in the numerator" if TallyField.MET in cells else "不计入分子 not in the numerator"
 
 
-def _summand(promise: CasePromise, cells: Mapping[int, int]) -> str:
+def _summand(promise: CasePromise, cells: Mapping[int, int], names: NameBook) -> str:
     """What a case adds to a mean."""
     if promise.measured == "count":
         return "1 件 case"
     ratio = f" ÷ {amount_text(cells[TallyField.BASE], MICRO)}" if TallyField.BASE in cells else ""
-    return f"{promise.measured} {amount_text(cells.get(TallyField.TOTAL, 0), MICRO)}{ratio}"
+    return f"{both(measure_words(promise, names))}: {amount_text(cells.get(TallyField.TOTAL, 0), MICRO)}{ratio}"
 
 
-def contribution_of_record(promise: Promise, judgement: Judgement) -> str:
+def contribution_of_record(promise: Promise, judgement: Judgement, names: NameBook) -> str:
     """What a catalogue entry, a duty or a reported figure contributes to its promise."""
     cells = dict(judgement.cells)
     if promise.about == "figure":
@@ -136,21 +243,8 @@ def contribution_of_record(promise: Promise, judgement: Judgement) -> str:
     if TallyField.UNMEASURED in cells:
         return "未报送该数据 it does not say"
     if isinstance(promise, EntryPromise) and promise.summed_attribute:
-        return f"{promise.summed_attribute} {amount_text(cells.get(TallyField.TOTAL, 0), MICRO)}"
+        amount = amount_text(cells.get(TallyField.TOTAL, 0), MICRO)
+        return f"{both(names.attribute(promise.summed_attribute))}: {amount}"
     if isinstance(promise, EntryPromise) and promise.compares_units:
         return "与其他平台比对 compared with the other platforms"
     return _in_numerator(cells)
-
-
-def duration(counted: Account) -> str:
-    """`4 working days = 6 - 2 (clock stopped)`."""
-    unit = MEASURES[counted.measure]
-    text = f"{amount_text(counted.net, counted.scale)} {unit.zh} {unit.en}"
-    if counted.still:
-        gross, still = amount_text(counted.gross, counted.scale), amount_text(counted.still, counted.scale)
-        text += f" = {gross} − {still}（中止 clock stopped）"
-    return text
-
-
-def amount_text(amount: int | Fraction, scale: int) -> str:
-    return written(Fraction(amount) / scale)

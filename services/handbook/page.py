@@ -1,6 +1,6 @@
 """The page of one promise: the plan's words, how it is judged, who is informed, what sources send, two histories."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -9,6 +9,8 @@ import orjson
 from services.catalog.samples.events import ALL, Expected, Sample
 from services.catalog.samples.promise_samples import samples_of
 from services.catalog.samples.required_data import Needs, needs_of, sources_for
+from services.catalog.words.case_bound import counted_words
+from services.catalog.words.names import NameBook, names_for
 from services.catalog.words.phrases import limit_words, point_words
 from services.catalog.words.promise_text import STRENGTHS, TIERS, formula, in_words
 from services.catalog.words.wording import COLOUR_OF_A_MISS, SEVERITY_OF_A_MISS, objective_text
@@ -22,18 +24,20 @@ _BIGGEST_LIST = 6
 """Of longer lists the first so many are named."""
 
 _FOLLOWS = {
-    Strength.HARD: Title(zh="未达标为红色；逾期办件亮红牌", en="a miss is red; a case that is late gets a red card"),
+    Strength.HARD: Title(
+        zh="未达标显示为红色；超期办件发红牌", en="a miss is red; a case that is late gets a red card"
+    ),
     Strength.SOFT: Title(
-        zh="未达标为黄色，等待说明理由；次一工作日仍无理由或理由被驳回的转红",
+        zh="未达标显示为黄色，待说明理由；一个工作日后仍未说明理由或理由被驳回的，转为红色",
         en="a miss is yellow and awaits a reason; red after a working day without one, or when it is rejected",
     ),
-    Strength.ASPIRATIONAL: Title(zh="未达标如实显示，不亮红牌", en="a miss is shown as missed, never red"),
-    Strength.DIRECTIONAL: Title(zh="只显示趋势，不作判定", en="shown as a trend, never judged"),
+    Strength.ASPIRATIONAL: Title(zh="未达标如实显示，不发红牌", en="a miss is shown as missed, never red"),
+    Strength.DIRECTIONAL: Title(zh="只监测趋势，不作判定", en="shown as a trend, never judged"),
 }
 _NAMES = {
     "met": Title(zh="达标", en="met"),
     "missed": Title(zh="未达标", en="missed"),
-    "missed_otherwise": Title(zh="未达标（另一种）", en="missed in another way"),
+    "missed_otherwise": Title(zh="未达标（另一情形）", en="missed in another way"),
     "counts": Title(zh="计入", en="counts"),
     "does_not_count": Title(zh="不计入", en="does not count"),
     "lower": Title(zh="较低值", en="the lower value"),
@@ -109,11 +113,13 @@ def _facts(promise: Promise, plan: Plan) -> Iterator[tuple[str, str]]:
         ours = "（非方案指标 not the plan's own）" if promise.local else ""
         yield "目标 Objective", f"{target}{ours}"
     if isinstance(promise, CasePromise) and promise.bounded_by is not None:
-        yield "界限 Bound", f"{_codes(promise.bounded)} {promise.bounded_by.written}"
+        counted = [counted_words(count, names_for(promise, plan)) for count in promise.bounded]
+        said = f"{'、'.join(each.zh for each in counted)}<br>{', '.join(each.en for each in counted)}"
+        yield "界限 Bound", f"{said} {promise.bounded_by.written}"
     yield "类别 Tier", f"{promise.tier}<br>{_both(TIERS[promise.tier])}" if promise.tier else "—"
     yield "约束力 Strength", f"{_both(STRENGTHS[promise.strength])}<br>{_both(_FOLLOWS[promise.strength])}"
     if isinstance(promise, CasePromise):
-        yield from _clock(promise)
+        yield from _clock(promise, plan)
     if promise.target_date is not None:
         yield "期限 Date", f"{promise.target_date.isoformat()} 24:00 ({plan.head.timezone})"
     yield from _margins(promise)
@@ -141,9 +147,10 @@ def _when(promise: Promise) -> Iterator[tuple[str, str]]:
     yield "生效 In force", f"{promise.effective_from.isoformat()}{until}{by}"
 
 
-def _clock(promise: CasePromise) -> Iterator[tuple[str, str]]:
-    yield "计时起点 Clock starts", _both(point_words(promise.start))
-    yield "计时终点 Clock stops", _both(point_words(promise.stop))
+def _clock(promise: CasePromise, plan: Plan) -> Iterator[tuple[str, str]]:
+    names = names_for(promise, plan)
+    yield "计时起点 Clock starts", _both(point_words(promise.start, names))
+    yield "计时终点 Clock stops", _both(point_words(promise.stop, names))
     if promise.clock.limit is not None:
         yield "时限 Limit", f"{_both(limit_words(promise.clock.limit))}（ends: {promise.clock.ends}）"
     matures = promise.maturity
@@ -153,9 +160,9 @@ def _clock(promise: CasePromise) -> Iterator[tuple[str, str]]:
         yield "到期 Matures", matures.isoformat()
     elif matures is not None:
         yield "到期 Matures", _MATURED_BY[matures]
-    yield "中止事由 Clock is stopped for", _codes(promise.clock_stops) or "无 none"
+    yield "暂停计时事由 Clock is stopped for", _named_codes(promise.clock_stops, names.reason) or "无 none"
     if promise.clock.runs_in:
-        yield "只在环节内计时 Clock runs in", _codes(promise.clock.runs_in)
+        yield "只在环节内计时 Clock runs in", _named_codes(promise.clock.runs_in, names.node)
 
 
 _MATURED_BY = {
@@ -173,6 +180,11 @@ def _choices(promise: Promise) -> Iterator[str]:
         yield from table(head, ((each.about, each.taken, "<br>".join(each.instead)) for each in promise.choices))
 
 
+def _named_codes(codes: Iterable[str], name: Callable[[str], Title]) -> str:
+    """Names, each with its code, as a source sends it."""
+    return "<br>".join(f"{name(code).zh} {name(code).en} `{code}`" for code in codes)
+
+
 def _codes(codes: Iterable[str]) -> str:
     return ", ".join(f"`{code}`" for code in codes)
 
@@ -185,12 +197,15 @@ def _recipients(promise: Promise, plan: Plan) -> Iterator[tuple[str, str]]:
     if promise.owed_units:
         yield "应报单位 Owed by", _units(promise.owed_units, plan)
     if promise.strength is Strength.DIRECTIONAL:
-        yield "路由 Routing", "不告警<br>never alerts"
+        yield "通知方式 Routing", "不告警<br>never alerts"
         return
     if isinstance(promise, CasePromise):
-        yield "办件牌 Cards", "先当前环节持有单位，再牵头单位<br>the unit that holds the current node, then the lead"
+        yield (
+            "办件提醒 Cards",
+            "先通知当前环节承办单位，再通知牵头单位<br>the unit that holds the current node, then the lead",
+        )
     severity, colour = SEVERITY_OF_A_MISS[promise.strength], COLOUR_OF_A_MISS[promise.strength]
-    yield "路由 Routing", f"severity `{severity}`, level `{colour}`, official window `{promise.official_window}`"
+    yield "通知方式 Routing", f"severity `{severity}`, level `{colour}`, official window `{promise.official_window}`"
 
 
 def _units(ids: Iterable[str], plan: Plan) -> str:
@@ -201,28 +216,32 @@ def _units(ids: Iterable[str], plan: Plan) -> str:
 # ---- what is sent ------------------------------------------------------------------------------------------
 def _vocabulary(promise: Promise, plan: Plan) -> Iterator[str]:
     needs = needs_of(promise, plan)
-    yield from table(("", ""), _needed(needs, plan))
+    yield from table(("", ""), _needed(needs, plan, names_for(promise, plan)))
     if needs.attributes:
         head = ("属性 Attribute", "类型 Type", "取值 Values", "此承诺所用 Used here")
-        yield from table(head, (_attribute(name, spec, promise) for name, spec in needs.attributes))
+        names = names_for(promise, plan)
+        yield from table(head, (_attribute(name, spec, promise, names) for name, spec in needs.attributes))
     sources = ("来源 Source", "通常延迟 Usual delay", "可代表的单位 Units")
     yield from table(sources, (_source(source) for source in sources_for(promise, plan)))
 
 
-def _needed(needs: Needs, plan: Plan) -> Iterator[tuple[str, str]]:
+def _needed(needs: Needs, plan: Plan, names: NameBook) -> Iterator[tuple[str, str]]:
     about = _ABOUT[needs.about]
     subjects = [f"`{code}` {_title(needs, code, plan)}".strip() for code in needs.subjects[:_BIGGEST_LIST]]
     more = len(needs.subjects) - len(subjects)
     yield f"{about.zh} {about.en}", "<br>".join((*subjects, *([f"… {more} 项 more"] if more else [])))
-    for zh, en, codes in (
-        ("节点事件", "Events", needs.points),
-        ("里程碑", "Milestones", needs.milestones),
-        ("环节", "Nodes", needs.nodes),
-        ("数量", "Quantities", needs.quantities),
-        ("字段", "Fields", needs.fields),
-    ):
+    plain: tuple[tuple[str, Sequence[str]], ...] = (("节点事件 Events", needs.points), ("字段 Fields", needs.fields))
+    for title, codes in plain:
         if codes:
-            yield f"{zh} {en}", _codes(codes)
+            yield title, _codes(codes)
+    named: tuple[tuple[str, Sequence[str], Callable[[str], Title]], ...] = (
+        ("节点 Milestones", needs.milestones, names.milestone),
+        ("环节 Nodes", needs.nodes, names.node),
+        ("数量 Quantities", needs.quantities, names.quantity),
+    )
+    for title, codes, name in named:
+        if codes:
+            yield title, _named_codes(codes, name)
 
 
 def _title(needs: Needs, code: str, plan: Plan) -> str:
@@ -238,14 +257,17 @@ def _title(needs: Needs, code: str, plan: Plan) -> str:
     return f"{title.zh} {title.en}" if title is not None else ""
 
 
-def _attribute(name: str, spec: AttributeSpec, promise: Promise) -> tuple[str, str, str, str]:
+def _attribute(name: str, spec: AttributeSpec, promise: Promise, names: NameBook) -> tuple[str, str, str, str]:
     used = [f"{part}: {_wanted(wanted[name])}" for part, wanted in promise.conditions().items() if name in wanted]
-    return f"`{name}`", spec.type, _codes(spec.values), "; ".join(used)
+    values = _named_codes(spec.values, lambda value: names.value(name, value))
+    if spec.type == "bool":
+        values = "<br>".join(f"{names.clause(name, flag).zh} `{str(flag).lower()}`" for flag in (True, False))
+    return f"{_both(names.attribute(name))}<br>`{name}`", spec.type, values, "; ".join(used)
 
 
 def _wanted(value: Any) -> str:
     values = value if isinstance(value, tuple | list) else (value,)
-    return " / ".join(str(each).lower() if isinstance(each, bool) else str(each) for each in values)
+    return " / ".join(f"`{str(each).lower() if isinstance(each, bool) else each}`" for each in values)
 
 
 def _source(source: Source) -> tuple[str, str, str]:

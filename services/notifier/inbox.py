@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from queue import Empty, SimpleQueue
 from threading import Lock
 
+from services.domain.results.cards import BY_NEW_RULES
 from services.domain.results.published import Card
 from services.messaging.reader import Record
 from services.messaging.records import cards as card_records
@@ -131,9 +132,11 @@ class Cards:
         return card_records.retracted_of_name(name) if known is None else retracted(known)
 
     def _read(self, record: Record) -> Card | None:
-        """The card of a record; None if it cannot be read, which is counted and logged."""
+        """The card of a record; None where nobody is to be notified of it. One that cannot be read is None, too: it is
+        counted and logged."""
         try:
-            return card_records.decode_for_notice(record.value)
+            card = card_records.decode_for_notice(record.value)
+            return None if is_active(card) and card.reason == BY_NEW_RULES else card
         except Unreadable as wrong:
             self.unreadable += 1
             log_unreadable(log, record.topic, record.partition, record.offset, wrong)

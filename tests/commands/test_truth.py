@@ -14,7 +14,8 @@ from tests.truth import PLAN, Comparison, Run, check, compare, expected
 DAYS = 20
 OFTEN = (
     "disorder=0.3,skew=0.5,corrections=0.2,held_back=0.3,stop_and_go=0.3,late_entry=0.2,backdated=0.2,reopened=0.2,"
-    "silence=0.3,reclassified=0.5,conflicts=0.1,bad=0.1,duplicates=0.2,empty=0.2"
+    "silence=0.3,reclassified=0.5,conflicts=0.1,bad=0.1,duplicates=0.2,stopped_twice=0.5,"
+    "asked_again=0.2,granted_after_all=0.5,empty=0.2"
 )
 """Every fault many times as often as in life."""
 

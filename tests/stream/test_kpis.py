@@ -180,8 +180,8 @@ def test_what_an_earlier_owner_published_and_nobody_computes_any_more_is_removed
     assert {name for name, body in stage.tick().items() if body is None} == {gone}
 
 
-def test_everything_is_stale_once_the_watermark_lags_and_at_once(stage: Stage) -> None:
-    tallies = {key(): tally(4, 3)}
+def test_what_is_not_missed_is_stale_once_the_watermark_lags_and_at_once(stage: Stage) -> None:
+    tallies = {key(): tally(4, 4)}
     stage.owner(1, tallies, NOON - 1)
     stage.tick()
     stage.clock.set(NOON + HOUR_US, 0)
@@ -204,10 +204,10 @@ def test_a_new_owner_that_is_still_behind_takes_nothing_back(stage: Stage) -> No
     assert rows(stage.tick()) == [row for row in stage.expected({key(): tally(5, 4)}, NOON) if row.kpi == "WITHIN"]
 
 
-def test_a_new_owner_that_stays_behind_makes_everything_stale(stage: Stage) -> None:
-    stage.owner(1, {key(): tally(4, 3)}, NOON - 1)
+def test_a_new_owner_that_stays_behind_makes_what_is_not_missed_stale(stage: Stage) -> None:
+    stage.owner(1, {key(): tally(4, 4)}, NOON - 1)
     stage.tick()
-    stage.owner(5, {key(): tally(2, 1)}, 0)
+    stage.owner(5, {key(): tally(2, 2)}, 0)
     stage.clock.set(NOON + HOUR_US, 0)
     assert "stale" in {row.state for row in rows(stage.tick())}
 
@@ -300,14 +300,14 @@ def test_what_cannot_be_read_is_replaced_or_removed_and_the_log_names_its_place(
 
 def test_a_tally_row_that_cannot_be_read_makes_values_stale_until_its_owner_publishes_it_again(stage: Stage) -> None:
     """Passed over in silence it would be missing in the sums, or would be there with its old amount."""
-    stage.owner(1, {key(): tally(4, 3), key("south"): tally(2, 2)}, NOON - 1)
+    stage.owner(1, {key(): tally(4, 4), key("south"): tally(2, 2)}, NOON - 1)
     stage.tick()
     name, _ = tally_records.row(0, 1, key("south"), tally(3, 2))
     later = NOON + HOUR_US
     stage.read((name, b"{"), progress(1, later - 1))
     stage.clock.set(later, 0)
     assert {row.state for row in rows(stage.tick()) if row.unit == "north"} == {"stale"}
-    whole = {key(): tally(4, 3), key("south"): tally(3, 2)}
+    whole = {key(): tally(4, 4), key("south"): tally(3, 2)}
     stage.read(tally_records.row(0, 1, key("south"), tally(3, 2)), progress(1, later - 1))
     assert rows(stage.tick()) == stage.expected(whole, later)
 

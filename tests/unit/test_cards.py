@@ -75,6 +75,26 @@ def test_yellow_is_cleared_by_completion_and_by_withdrawal() -> None:
     assert history(START, gone) == [("yellow", "09-23T00:00", "09-23T10:00", "withdrawn")]
 
 
+def test_a_red_card_that_is_cleared_by_a_withdrawal_says_so() -> None:
+    """Withdrawn is not completed, also where the case stays late."""
+    assert history(START, withdrawn("2021-09-27T10:00"))[0] == ("red", "09-24T00:00", "09-27T10:00", "withdrawn")
+    terminated = completed("2021-09-28T10:00", outcome="terminated")
+    assert history(START, withdrawn("2021-09-27T10:00"), terminated)[0][3] == "withdrawn"
+
+
+def test_past_cards_keep_the_version_that_held_then() -> None:
+    """Two limits, by the date of the end: 4 days until 2021-12-31, then 20."""
+    old = promise(applies_by="stop", effective_to=date(2021, 12, 31))
+    new = promise(applies_by="stop", effective_from=date(2022, 1, 1), limit="20 working_days")
+    judge = judge_of(old, new)
+    late = accepted("2021-12-20T09:00")  # until 12-24; by the new version until 2022-01-18
+    before = card_list(judge, [late], "2021-12-31T12:00")
+    red, yellow = card_list(judge, [late], "2022-01-10")
+    assert (before[0].level, before[0].cleared_at, before[1]) == ("red", None, yellow)
+    assert (red.raised_at, red.cleared_at, red.reason) == (before[0].raised_at, at("2022-01-01"), "rejudged")
+    assert [card.level for card in card_list(judge, [late], "2022-02-01") if card.cleared_at is None] == ["red"]
+
+
 def test_a_refusal_clears_the_card_of_what_is_not_delivered_any_more() -> None:
     judge = judge_of(promise(stop="milestone:connected"))
     facts = [START, completed("2021-09-23T10:00", outcome="refused")]
@@ -285,9 +305,16 @@ def test_an_active_card_follows_the_unit_that_holds_the_case() -> None:
 
 
 def test_an_active_card_says_until_when_there_is_time_now() -> None:
+    half = judge_of(promise(extension_moves_limit=True, yellow_share=0.5))  # yellow with the last two days
     granted = extended("2021-09-23T10:00", 1)
-    (card,) = card_list(JUDGE, [START, granted], "2021-09-24T10:00")
-    assert (card.level, card.raised_at, card.due_at) == ("yellow", at("2021-09-23"), end_of("2021-09-24"))
+    (card,) = card_list(half, [START, granted], "2021-09-24T10:00")
+    assert (card.level, card.raised_at, card.due_at) == ("yellow", at("2021-09-22"), end_of("2021-09-24"))
+
+
+def test_an_extension_clears_a_yellow_card_until_the_last_days_come_again() -> None:
+    granted = extended("2021-09-23T10:00", 5)  # until 2021-09-29
+    assert history(START, granted, now="2021-09-28") == [("yellow", "09-23T00:00", "09-23T10:00", "rejudged")]
+    assert history(START, granted, now="2021-09-29") == [("yellow", "09-29T00:00", "", "")]
 
 
 def test_a_card_as_it_is_published() -> None:

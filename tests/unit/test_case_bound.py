@@ -261,10 +261,10 @@ def test_an_explanation_says_what_was_counted_and_until_when() -> None:
     (explained,) = explanation.cycles[0].promises
     assert explained.account is not None and str(explained.limit) == "20 working_days"
     (reported,) = machine_readable(explanation, PREPAID, [])["cycles"][0]["promises"]
-    assert reported["counts"] == "ratio:prepayment/contract_value 0.2"
+    assert reported["counts"] == "prepayment占contract_value的比例 prepayment ÷ contract_value: 0.2"
     silent = explain(FREE, f"{WATER}\x1fW-1", [START], at("2021-10-01"))
     (reported,) = machine_readable(silent, FREE, [])["cycles"][0]["promises"]
-    assert reported["counts"] == "quantity:fee 未报送 unreported"
+    assert reported["counts"] == "fee: 未报送 unreported"
 
 
 amounts = st.lists(st.tuples(st.integers(0, 60), st.integers(-5, 20)), max_size=6)

@@ -84,6 +84,18 @@ def test_times_of_different_offsets_can_be_one_instant() -> None:
     assert text_of(instant_of(datetime(2021, 9, 16, tzinfo=UTC))) == "2021-09-16T00:00:00Z"
 
 
+@given(st.integers(-14 * 4, 12 * 4))
+def test_the_unix_epoch_is_no_time_in_any_zone(quarters: int) -> None:
+    """What a system writes for an empty date: 1970-01-01 at midnight of some zone, in any notation."""
+    sign, (hours, quarter) = "-" if quarters > 0 else "+", divmod(abs(quarters), 4)
+    midnight = f"1970-01-01T00:00:00{sign}{hours:02}:{15 * quarter:02}"
+    in_utc = text_of(quarters * 15 * 60 * 1_000_000)
+    for text in (midnight, in_utc):
+        with pytest.raises(ValueError, match="not known"):
+            instant_from(text)
+    assert instant_from(midnight[:17] + "01" + midnight[19:]) == quarters * 15 * 60 * 1_000_000 + 1_000_000
+
+
 @given(st.dictionaries(st.text(max_size=6), JSON_VALUES, max_size=6))
 def test_the_fast_canonical_form_is_that_of_the_rfc(content: dict[str, object]) -> None:
     assert canonical(content) == rfc8785.dumps(content)  # type: ignore[arg-type]  # JSON values

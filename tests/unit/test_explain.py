@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 from functools import cache
@@ -16,9 +17,11 @@ from rich.console import Console
 from services.cli.__main__ import main
 from services.domain.intake.facts import Fact
 from services.domain.judging.case_clock import CaseClock
+from services.domain.judging.data_quality import COMPLETED_WITHOUT_STOP, LIMIT_MISMATCH
 from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import Judgement, Outcome
-from services.domain.plan.plan import CasePromise
+from services.domain.plan.plan import CasePromise, Name, Names, Title
+from services.domain.results.cards import BY_NEW_RULES
 from services.domain.results.explain import EndedBy, Explained, Explanation, explain
 from services.domain.results.explain_days import account
 from services.domain.results.explain_facts import FactStatus
@@ -28,6 +31,7 @@ from services.domain.time.calendar import DayKind
 from services.domain.time.zone import MINUTE_US, Instant
 from services.explanation.document import machine_readable
 from services.explanation.page import Page
+from services.explanation.words import CARD_REASONS, DOUBTS
 from tests.unit.cases import (
     WATER,
     accepted,
@@ -36,12 +40,14 @@ from tests.unit.cases import (
     correction,
     day,
     end_of,
+    extended,
     folded,
     in_order,
     judge_of,
     milestone,
     node_started,
     promise,
+    reopened,
     reported,
     resumed,
     suspended,
@@ -400,7 +406,7 @@ def test_the_page_shows_days_and_the_clause_in_80_columns(
     monkeypatch.setenv("COLUMNS", "80")
     events = tmp_path / "events.jsonl"
     events.write_text("".join(EVENTS), encoding="utf-8")
-    assert run("explain", "W-1", events, "--plan", plan, "--as-of", "2021-11-01") == 0
+    assert run("explain", "W-1", events, "--plan", plan, "--as-of", "2021-11-01", "--every-day") == 0
     page = capsys.readouterr().out
     assert "✓ 按期 met" in page
     assert "“不超过13个工作日”" in page
@@ -410,6 +416,66 @@ def test_the_page_shows_days_and_the_clause_in_80_columns(
     assert "◄ 截止 due K06-9" in page
     wide = [line for line in page.splitlines() if sum(2 if ord(letter) > 0x2E80 else 1 for letter in line) > 80]
     assert not wide
+
+
+def shown(judge: Judge, *facts: Fact, now: str = "2022-06-01", every_day: bool = False) -> list[str]:
+    """The lines of the page."""
+    console = Console(record=True, width=100, file=io.StringIO())
+    for part in Page(output(judge, *facts, now=now), judge, (), every_day=every_day).parts():
+        console.print(part)
+    return console.export_text().splitlines()
+
+
+def test_the_verdicts_come_first_one_line_each() -> None:
+    lines = shown(judge_of(promise(limit="13 working_days", clock_stops=("hearing",))), *NATIONAL_DAY)
+    place = lines.index("结论 Verdicts")
+    assert lines[place + 1].split()[:2] == ["✓", "按期"]
+    assert place < lines.index("经过 What happened")
+
+
+def test_like_days_of_a_long_account_are_one_line() -> None:
+    judge = judge_of(promise(limit="13 working_days", clock_stops=("hearing",)))
+    lines = shown(judge, *NATIONAL_DAY)
+    (place,) = (number for number, line in enumerate(lines) if "‖" in line and "10-08" in line)
+    assert lines[place].split()[:4] == ["2021-09-28–10-08", "‖", "4", "工作日4日、休息日7日"]
+    assert "含国庆节" in lines[place + 1]
+    assert any(line.split()[0] == "2021-10-09" for line in lines if line.strip())  # resumed on it: a line of its own
+    assert len(shown(judge, *NATIONAL_DAY, every_day=True)) - len(lines) > 10
+
+
+def test_the_account_of_a_year_is_no_longer_than_a_page() -> None:
+    judge = judge_of(promise(limit="13 working_days"))
+    lines = shown(judge, accepted("2021-01-04T09:00"), now="2021-12-31")
+    assert sum("个工作日" not in line and line.strip().startswith("2021-") for line in lines) < 10
+    assert len(lines) < 60
+
+
+def test_no_code_is_shown_without_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = Names(
+        reasons={"hearing": Title(zh="听证", en="public hearing")},
+        attributes={"line": Name(zh="需外线", en="line needed", no=Title(zh="无需外线", en="no line needed"))},
+    )
+    judge = judge_of(promise(limit="13 working_days", clock_stops=("hearing",)))
+    monkeypatch.setattr(judge, "plan", judge.plan.model_copy(update={"names": names}))
+    lines = shown(judge, accepted("2021-09-22T09:30", attributes={"line": False}), *NATIONAL_DAY[1:])
+    text = " ".join(" ".join(lines).split())
+    assert text.count("听证 public hearing") == 5  # suspended, resumed, two days in parts, the days of the stop
+    assert "无需外线" in text and "line=False" not in text
+
+
+def anomaly_codes() -> set[str]:
+    """The codes that the source writes into `anomalies`."""
+    history = Path("services/domain/history")
+    written = "".join(file.read_text(encoding="utf-8") for file in history.glob("*.py"))
+    clock = Path("services/domain/judging/case_clock.py").read_text(encoding="utf-8")
+    of_clocks = {LIMIT_MISMATCH, COMPLETED_WITHOUT_STOP, *re.findall(r'"(extended_\w+)"', clock)}
+    return set(re.findall(r"anomalies\.append\(\s*\"(\w+)\"", written)) | of_clocks
+
+
+def test_every_doubt_and_every_reason_of_a_cleared_card_has_a_name() -> None:
+    assert anomaly_codes() <= DOUBTS.keys()
+    source = Path("services/domain/results/cards.py").read_text(encoding="utf-8")
+    assert set(re.findall(r'(?:return|else) "(\w+)"', source)) | {BY_NEW_RULES} <= CARD_REASONS.keys()
 
 
 def test_the_json_account_adds_up_and_standard_input_is_read(plan: Path) -> None:
@@ -454,3 +520,27 @@ def test_a_rejected_event_of_the_case_is_shown(plan: Path, tmp_path: Path, capsy
     events.write_text("".join([*EVENTS, _event("5", "case.closed", "2021-10-20T16:00:00")]), encoding="utf-8")
     assert run("explain", "W-1", events, "--plan", plan, "--as-of", "2021-11-01") == 1
     assert "unknown_type" in capsys.readouterr().out
+
+
+def test_what_a_reopening_made_void_is_marked() -> None:
+    done = completed("2021-09-17T09:00")
+    explanation = output(judge_of(promise()), accepted("2021-09-16T09:00"), done, reopened("2021-09-22T09:00"))
+    assert [entry.fact.id for entry in explanation.history if entry.status is FactStatus.VOID] == [done.id]
+
+
+def test_an_extension_is_explained_whether_it_is_used_or_not() -> None:
+    judge = judge_of(promise(limit="10 working_days", extension_moves_limit=True))
+    late, used = extended("2021-11-16T09:00", 5), extended("2021-11-02T09:00", 5)
+
+    def page(*facts: Fact) -> str:
+        console = Console(record=True, width=120, file=io.StringIO())
+        for part in Page(output(judge, accepted("2021-11-01T09:00"), *facts), judge, ()).parts():
+            console.print(part)
+        return console.export_text()
+
+    assert "批准时已超期" in page(late) and "存疑 doubtful" in page(late)
+    assert "采用，自原截止时间起算" in page(used) and "存疑 doubtful" not in page(used)
+    extensions = machine_readable(output(judge, accepted("2021-11-01T09:00"), late), judge, ())["cycles"][0][
+        "promises"
+    ][0]
+    assert [each["unused"] for each in extensions["extensions"]] == ["extended_too_late"]

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.catalog.words.names import NameBook
 from services.domain.intake.facts import Fact
 from services.domain.judging.case_clock import CaseClock
 from services.domain.judging.judge import Judge
@@ -131,9 +132,9 @@ def test_the_day_by_day_account_calls_it_outside_the_nodes() -> None:
     counted = explained.account
     assert counted is not None
     assert (counted.net, counted.still) == (3, 2)
-    words = {each.day: day_words(each, counted, ZONE) for each in counted.days}
-    assert "节点之外 outside the nodes" in words[day("2021-09-18")]
-    assert words[day("2021-09-17")].endswith("部分时间在节点之外 outside the nodes for a part")
+    words = {each.day: day_words(each, counted, ZONE, NameBook(NODES.plan)) for each in counted.days}
+    assert "环节之外 outside the nodes" in words[day("2021-09-18")]
+    assert words[day("2021-09-17")].endswith("部分时间在环节之外 outside the nodes for a part")
     assert "outside" not in words[day("2021-09-23")]
     assert [each.day for each in counted.days if each.still] == [day("2021-09-18"), day("2021-09-22")]
 

@@ -20,6 +20,7 @@ from fastapi import FastAPI
 import services.catalog
 from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.plan import Plan
+from services.domain.results.cards import BY_NEW_RULES
 from services.domain.results.published import Card
 from services.messaging.reader import Record
 from services.notifier import journal as journal_module
@@ -587,6 +588,15 @@ def test_history_is_not_news_only_the_last_record_of_a_card_counts_at_the_start(
     assert list(cards.take([record(YELLOW), record(RED)], caught_up=False)) == []
     assert list(cards.take([record(SUPERSEDED)], caught_up=True)) == [SUPERSEDED, RED]
     assert list(cards.take([record(COMPLETED)], caught_up=True)) == [COMPLETED]
+
+
+def test_a_card_that_new_rules_raised_for_the_past_is_no_news() -> None:
+    marked = RED._replace(reason=BY_NEW_RULES)
+    for start in ([], [YELLOW._replace(reason=BY_NEW_RULES)]):
+        cards = Cards()
+        assert list(cards.take([record(card) for card in start], caught_up=True)) == []
+        assert list(cards.take([record(marked)], caught_up=True)) == []
+        assert list(cards.take([record(COMPLETED)], caught_up=True)) == [COMPLETED]
 
 
 def test_a_card_that_never_was_is_ended_when_its_record_is_removed() -> None:

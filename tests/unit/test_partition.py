@@ -12,7 +12,7 @@ from services.domain.history.fact_set import insert
 from services.domain.intake.facts import Fact, FactType
 from services.domain.judging.judge import NOTHING, Judge
 from services.domain.plan.plan import Plan, Source
-from services.domain.results.cards import RETRACTED, CardState, cards
+from services.domain.results.cards import BY_NEW_RULES, RETRACTED, CardState, cards
 from services.domain.results.case_partition import JUDGED_ROW, PLAN_ROW, SET_BACK_US, CasePartition, Effects
 from services.domain.results.value_rows import Valuer
 from services.domain.results.verdicts import verdicts_of
@@ -488,6 +488,29 @@ def test_rows_judged_by_another_plan_are_judged_again_and_what_changed_is_publis
     assert consumer.cards == {}
     assert consumer.verdicts == {}
     assert filled(renewed.tallies) == {} or all(key.kpi != "P" for key in filled(renewed.tallies))
+
+
+def test_a_card_that_new_rules_raise_for_the_past_is_marked_and_one_of_the_present_is_not() -> None:
+    """20 days become 4 on 09-26: the case of 09-16 would have been red since 09-24, that of 09-22 is from 09-28 on."""
+    rows: dict[bytes, bytes] = {}
+    past, present, changed_at = b"/units/water\x1fpast", b"/units/water\x1fpresent", at("2021-09-26T12:00")
+    before = partition(judge_of(promise(limit="20 working_days")), rows)
+    before.take(past, accepted("2021-09-16T09:00"), changed_at)
+    before.take(present, accepted("2021-09-22T09:00"), changed_at)
+    stricter = Judge(plan(promise(), fingerprint="2"), CN)
+    consumer = Consumer()
+
+    def active(owner: CasePartition, now: str) -> list[tuple[bytes, str, str]]:
+        sweep(owner, at(now), consumer)
+        return sorted((key[0], key[4], card.reason) for key, card in consumer.cards.items() if not card.cleared_at)
+
+    owner = partition(stricter, rows, changed_at)
+    assert active(owner, "2021-09-26T12:00") == [(past, "red", BY_NEW_RULES)]
+    next_owner = partition(stricter, rows, at("2021-09-27T12:00"))  # by the same rules
+    assert [card.reason for effects in next_owner.active() for card in effects.cards] == [BY_NEW_RULES]
+    assert active(next_owner, "2021-09-28T12:00") == [(past, "red", BY_NEW_RULES), (present, "red", "")]
+    consumer.take(next_owner.take(past, completed("2021-09-28T13:00"), at("2021-09-28T14:00")))
+    assert consumer.cards[past, "P", 1, "-", "red"].reason == "completed"
 
 
 def test_what_a_redelivered_event_publishes_amid_a_chunk_is_taken_back_at_its_end() -> None:

@@ -281,6 +281,13 @@ def test_stop_and_go_moves_no_limit() -> None:
     assert suspensions[1] > 5 * suspensions[0]
 
 
+def test_a_suspension_that_is_reported_twice_moves_no_limit() -> None:
+    assert simulated(20, 7, {"stopped_twice": 1.0})[1] == simulated(20, 7)[1]
+    events = [simulated(20, 7, {"stopped_twice": rate})[0] for rate in (0.0, 1.0)]
+    suspensions = [sum(b'"case.suspended"' in event.line for event in published) for published in events]
+    assert suspensions[1] > suspensions[0]
+
+
 def test_two_starts_of_an_invoice_come_in_either_order() -> None:
     events, _ = simulated(20, 7)
     order: dict[str, list[str]] = {}

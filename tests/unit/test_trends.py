@@ -113,7 +113,14 @@ def test_a_count_is_how_many_cases_reached_their_stop_in_the_window() -> None:
 
 @pytest.mark.parametrize(
     ("measure", "counts"),
-    [("ratio:prepayment/value", "ratio:prepayment/value 50 ÷ 100"), ("rating", "rating 4"), ("count", "1 件 case")],
+    [
+        (
+            "ratio:prepayment/value",
+            "prepayment合计占value合计的比例 the ratio of all prepayment to all value: 50 ÷ 100",
+        ),
+        ("rating", "申请人评价的平均分 the mean of the applicants' own scores: 4"),
+        ("count", "1 件 case"),
+    ],
 )
 def test_an_explanation_says_what_a_case_adds(measure: str, counts: str) -> None:
     judge = trend(measure)

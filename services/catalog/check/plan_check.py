@@ -16,6 +16,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from services.catalog.check.clause_check import PlanText, contradictions
+from services.catalog.check.names_check import unnamed
 from services.catalog.check.promise_checks import (
     beyond_the_law,
     of_attribute,
@@ -135,6 +136,7 @@ class Checker:
         yield from self._repeated()
         yield from self._versions()
         yield from self._unfed()
+        yield from unnamed(self._reading)
 
     def _of_head(self) -> Iterator[Problem]:
         if self._head.timezone not in available_timezones():
@@ -192,10 +194,27 @@ class Checker:
             yield ("statutory",), "versions of a limit come in the order of their dates, one a date"
         for reason in item.suspension_maximum:
             yield from self._reason(("suspension_maximum", reason), reason)
-        for key in ("milestones", "nodes", "quantities"):
+        yield from self._of_certified(item)
+        for key in ("milestones", "certified_by_completion", "nodes", "quantities"):
             for name, times in Counter(getattr(item, key)).items():
                 if times > 1:
                     yield (key,), f"{name!r} is there {times} times"
+
+    def _of_certified(self, item: ServiceItem) -> Iterator[Fault]:
+        """What a completion certifies is a milestone of the item, and starts no clock: void, it would take the case out
+        of that promise."""
+        place = ("certified_by_completion",)
+        for name in sorted({*item.certified_by_completion} - {*item.milestones}):
+            yield place, unknown("milestone", name, item.milestones, "its milestones")
+        for located in self._reading.promises:
+            promise = located.entry
+            if not isinstance(promise, CasePromise) or item.code not in as_tuple(
+                promise.select.get("service_item", item.code)
+            ):
+                continue
+            for name in item.certified_by_completion:
+                if f"milestone:{name}" in promise.start:
+                    yield place, f"{name!r} starts the clock of {promise.id}: leave it out, else the case escapes it"
 
     def _of_hours(self, entry: HoursEntry) -> Iterator[Fault]:
         yield from _name("id", entry.id)

@@ -4,7 +4,8 @@ A folder holds `plan.toml` (the head), `kpis/*.toml` (`[[promise]]`) and, where 
 (`[[unit]]`), `service_items.toml` or `service_items/*.toml` (`[[service_item]]`), `sources.toml` (`[[source]]`),
 `opening_hours.toml` (`[[hours]]`) and `lists/*.txt` (one code a line, `#` begins a comment). `"list:NAME"` in an entry
 stands for the codes of `lists/NAME.txt`; a line that begins with `# placeholder` says that its codes are made up until
-the right ones are known. `services.catalog.check.plan_check` says whether a plan is right, beyond being readable.
+the right ones are known. `names.toml` has what people read instead of codes. `services.catalog.check.plan_check` says
+whether a plan is right, beyond being readable.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ from pydantic_core import ErrorDetails
 from services.catalog.load.calendars import FOLDER as CALENDARS
 from services.domain.intake.visible_text import first_unsafe, visible
 from services.domain.plan.all_kinds import KIND_FIELDS, SPECIFICATIONS, promise_of
-from services.domain.plan.plan import Entry, HoursEntry, Plan, PlanHead, Promise, ServiceItem, Source, Unit
+from services.domain.plan.plan import Entry, HoursEntry, Names, Plan, PlanHead, Promise, ServiceItem, Source, Unit
 from services.runtime.text_file import Unreadable, parsed_toml, read_text
 
 TAKES_LISTS = {
@@ -98,6 +99,8 @@ class Reading:
     hours: list[Located[HoursEntry]] = field(default_factory=list)
     lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
     placeholders: list[str] = field(default_factory=list)
+    names: Names | None = None
+    """None where the folder has no readable `names.toml`."""
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -117,6 +120,7 @@ def read_plan(folder: Path) -> Reading:
         reading.service_items += _read_table(path, "service_item", ServiceItem.model_validate, reading)
     reading.sources += _read_table(folder / "sources.toml", "source", Source.model_validate, reading)
     reading.hours += _read_table(folder / "opening_hours.toml", "hours", HoursEntry.model_validate, reading)
+    _read_names(reading)
     return reading
 
 
@@ -139,6 +143,7 @@ def assemble(reading: Reading, head: PlanHead) -> Plan:
         hours=tuple(located.entry for located in reading.hours),
         lists=reading.lists,
         placeholders=tuple(reading.placeholders),
+        names=reading.names or Names(),
         fingerprint="",
     )
     return plan.model_copy(update={"fingerprint": fingerprint_of(plan)})
@@ -244,6 +249,13 @@ def _read_head(reading: Reading) -> None:
     if reading.head and not (CALENDARS / f"{reading.head.calendar}.toml").exists():
         known = ", ".join(sorted(calendar.stem for calendar in CALENDARS.glob("*.toml")))
         reading.problems.append(Problem(path, ("calendar",), f"there is no such calendar: name one of {known}"))
+
+
+def _read_names(reading: Reading) -> None:
+    path = reading.folder / "names.toml"
+    tables = _tables(path, reading) if path.exists() else None
+    if tables is not None:
+        reading.names = _validated(path, (), Names.model_validate, tables, reading)
 
 
 def _read_table(path: Path, table: str, read: Callable[[Any], E], reading: Reading) -> Iterator[Located[E]]:

@@ -2,14 +2,15 @@
 
 from datetime import date
 
-from services.catalog.words.phrases import NOTHING, cases_of, limit_words, objective_words, point_words
+from services.catalog.words.names import NameBook, names_for
+from services.catalog.words.phrases import NOTHING, cases_of, date_words, limit_words, objective_words, point_words
 from services.catalog.words.wording import target_text
 from services.domain.plan.kinds.case_bound import CaseBoundPromise
-from services.domain.plan.plan import Plan, Title
+from services.domain.plan.plan import Name, Plan, Title
 from services.domain.time.limits import Limit
 
 _FORMULA = Title(
-    zh="未越界的件数 ÷ 已有数据的到期件数（已越界未结的计入分母；来源未报告的为“未计量”）",
+    zh="符合要求的件数 ÷ 已报送数据的到期件数（不符合要求的未结件计入分母；来源未报送的不计入，列为“未报送”）",
     en="cases within the bound ÷ matured cases that were reported (open ones in breach are in the denominator; "
     "what a source did not report is unmeasured)",
 )
@@ -20,38 +21,78 @@ def population(promise: CaseBoundPromise, plan: Plan) -> Title:
 
 
 def statement(promise: CaseBoundPromise, plan: Plan) -> Title:
-    counts, bound = [_bounded(count) for count in promise.counts], objective_words(promise.bound)
-    within = _matured(promise)
-    alone = ", each by itself" if len(counts) > 1 else ""
+    names = names_for(promise, plan)
+    within = _matured(promise, names)
+    said = _forbidden(promise, names) or _bounded_to(promise, names)
+    return Title(zh=f"{within.zh}{said.zh}", en=f"{said.en}{within.en}")
+
+
+def _forbidden(promise: CaseBoundPromise, names: NameBook) -> Title | None:
+    """What there must be none of, where all of it has words for that: `不得收取登记费`."""
+    if promise.bound.relation != "<=" or promise.bound.amount != 0:
+        return None
+    said = [_none_of(count, names) for count in promise.counts]
+    found = [each for each in said if each is not None]
+    if len(found) < len(said):
+        return None
+    return Title(zh="，".join(each.zh for each in found), en=f"{', '.join(each.en for each in found)}, in every case")
+
+
+def _none_of(count: str, names: NameBook) -> Title | None:
+    what, _, name = count.partition(":")
+    match what:
+        case "order":
+            first, then = (names.milestone(each) for each in name.split("<"))
+            return Title(zh=f"应先{first.zh}、后{then.zh}", en=f"{first.en} before {then.en}")
+        case "milestone":
+            return _no(names.milestone(name))
+        case "quantity":
+            return _no(names.quantity(name))
+    return None
+
+
+def _no(named: Name) -> Title | None:
+    return named.no
+
+
+def _bounded_to(promise: CaseBoundPromise, names: NameBook) -> Title:
+    counts, bound = [counted_words(count, names) for count in promise.counts], objective_words(promise.bound)
+    several = len(counts) > 1
+    zh_bound = bound.zh
+    if promise.bound.unit == "count" and all(count.startswith("attribute:") for count in promise.counts):
+        zh_bound = f"{zh_bound.removesuffix('次')}个"
     return Title(
-        zh=f"{within.zh}每件的{'、'.join(count.zh for count in counts)}{'各' * (len(counts) > 1)}{bound.zh}",
-        en=f"{', '.join(count.en for count in counts)} {bound.en} in every case{within.en}{alone}",
+        zh=f"每件{'、'.join(count.zh for count in counts)}{'均' * several}{zh_bound}",
+        en=f"{', '.join(count.en for count in counts)} {bound.en} in every case{', each by itself' * several}",
     )
 
 
-def _bounded(count: str) -> Title:
+def counted_words(count: str, names: NameBook) -> Title:
     """What a bound is about."""
     what, _, name = count.partition(":")
     match what:
         case "milestone":
-            return Title(zh=f"“{name}”次数", en=name)
+            return names.milestone(name)
         case "attribute":
-            return Title(zh=f"{name}的个数", en=f"the number of {name}")
+            listed = names.attribute(name)
+            return Title(zh=listed.zh, en=f"the number of {listed.en}")
         case "ratio":
-            return Title(zh=name.replace("/", "÷"), en=name.replace("/", " ÷ "))
+            above, below = (names.quantity(each) for each in name.split("/"))
+            return Title(zh=f"{above.zh}占{below.zh}的比例", en=f"{above.en} ÷ {below.en}")
         case "order":
-            first, _, then = name.partition("<")
-            return Title(zh=f"“{first}”之前已“{then}”的次数", en=f"{then} without {first} before it")
-    return Title(zh=name, en=name)
+            first, then = (names.milestone(each) for each in name.split("<"))
+            return Title(zh=f"未{first.zh}即{then.zh}的次数", en=f"{then.en} without {first.en} before it")
+    return names.quantity(name)
 
 
-def _matured(promise: CaseBoundPromise) -> Title:
+def _matured(promise: CaseBoundPromise, names: NameBook) -> Title:
     """By when what is bounded is judged, where the completion does not say it."""
     if isinstance(promise.matures_at, date):
-        return Title(zh=f"至{promise.matures_at}，", en=f" by {promise.matures_at}")
+        by = date_words(promise.matures_at)
+        return Title(zh=f"{by.zh}，", en=f" {by.en}")
     if promise.maturity_limit is None:
         return NOTHING
-    limit, start = limit_words(promise.maturity_limit), point_words(promise.start)
+    limit, start = limit_words(promise.maturity_limit), point_words(promise.start, names)
     return Title(zh=f"{start.zh}后{limit.zh}内，", en=f" within {limit.en} of {start.en}")
 
 

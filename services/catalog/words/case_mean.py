@@ -1,5 +1,6 @@
 """A mean over cases, in words."""
 
+from services.catalog.words.names import names_for
 from services.catalog.words.phrases import cases_of, measure_words, objective_words, point_words
 from services.catalog.words.phrases import plain_objective as objective
 from services.domain.plan.kinds.case_mean import CaseMeanPromise
@@ -20,16 +21,17 @@ def population(promise: CaseMeanPromise, plan: Plan) -> Title:
 
 
 def statement(promise: CaseMeanPromise, plan: Plan) -> Title:
-    target = objective_words(promise.objective)
+    target, names = objective_words(promise.objective), names_for(promise, plan)
     if promise.measures_time:
-        start, stop = point_words(promise.start), point_words(promise.stop)
+        start, stop = point_words(promise.start, names), point_words(promise.stop, names)
         return Title(
             zh=f"从{start.zh}到{stop.zh}，平均{target.zh}", en=f"from {start.en} to {stop.en}, {target.en} on average"
         )
     if promise.measure == "rating" or promise.measure.startswith("ratio:"):
-        mean = measure_words(promise)
+        mean = measure_words(promise, names)
         return Title(zh=f"{mean.zh}{target.zh}", en=f"{mean.en} {target.en}")
-    return Title(zh=f"每件平均{target.zh}", en=f"{target.en} a case on average")
+    mean = measure_words(promise, names)
+    return Title(zh=f"{mean.zh}{target.zh}", en=f"{target.en} a case on average")
 
 
 def formula(promise: CasePromise) -> Title:

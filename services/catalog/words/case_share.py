@@ -1,6 +1,7 @@
 """The share of cases of which something holds, in words."""
 
-from services.catalog.words.phrases import cases_of, objective_words, share_words
+from services.catalog.words.names import names_for
+from services.catalog.words.phrases import case_word, cases_of, is_all, objective_words, share_words
 from services.catalog.words.phrases import plain_objective as objective
 from services.domain.plan.kinds.case_share import CaseSharePromise
 from services.domain.plan.plan import CasePromise, Plan, Title
@@ -18,8 +19,12 @@ def population(promise: CaseSharePromise, plan: Plan) -> Title:
 
 
 def statement(promise: CaseSharePromise, plan: Plan) -> Title:
-    share, target = share_words(promise), objective_words(promise.objective)
-    return Title(zh=f"{share.zh}的办件占比{target.zh}", en=f"share of cases with {share.en}: {target.en}")
+    share, target = share_words(promise, names_for(promise, plan)), objective_words(promise.objective)
+    word = case_word(promise, plan)
+    zh = f"{share.zh}的{word}占比{target.zh}"
+    if is_all(promise.objective):
+        zh = f"全部（100%）{word}应{'' if share.zh.startswith('按期') else '符合：'}{share.zh}"
+    return Title(zh=zh, en=f"share of cases with {share.en}: {target.en}")
 
 
 def formula(promise: CasePromise) -> Title:

@@ -1,6 +1,16 @@
 """A number, a share, a mean or a sum over the entries of a catalogue, in words."""
 
-from services.catalog.words.phrases import NOTHING, condition_words, entries_of, objective_or_direction
+from services.catalog.words.names import NameBook, names_for, one_of
+from services.catalog.words.phrases import (
+    NOTHING,
+    all_must,
+    clause_words,
+    condition_words,
+    date_words,
+    entries_of,
+    is_all,
+    objective_or_direction,
+)
 from services.catalog.words.phrases import plain_objective as objective
 from services.domain.plan.kinds.catalogue import CataloguePromise
 from services.domain.plan.plan import Plan, Title
@@ -28,30 +38,50 @@ def population(promise: CataloguePromise, plan: Plan) -> Title:
 
 
 def statement(promise: CataloguePromise, plan: Plan) -> Title:
-    target, taken = objective_or_direction(promise), _statistic(promise)
-    by = Title(zh=f"{promise.by}前", en=f" by {promise.by}") if promise.by else NOTHING
-    of_list = f"清单{len(set(promise.listed))}项中" if promise.listed else ""
-    return Title(zh=f"{by.zh}{of_list}{taken.zh}{target.zh}", en=f"{taken.en}: {target.en}{by.en}")
+    names = names_for(promise, plan)
+    target, taken = objective_or_direction(promise), _statistic(promise, names)
+    by = date_words(promise.by) if promise.by else NOTHING
+    listed = f"清单{len(set(promise.listed))}项" if promise.listed else ""
+    zh = f"{listed}{'中' * bool(listed)}{taken.zh}{target.zh}"
+    if promise.statistic == "share" and is_all(promise.objective):
+        zh = f"{listed}{all_must(_together(promise, names) or '登记在册')}"
+    return Title(zh=f"{by.zh}{'，' * bool(by.zh)}{zh}", en=f"{taken.en}: {target.en}{' ' * bool(by.en)}{by.en}")
 
 
-def _statistic(promise: CataloguePromise) -> Title:
+def _statistic(promise: CataloguePromise, names: NameBook) -> Title:
     """What is taken over the entries."""
-    where = condition_words(promise.where)
+    if promise.statistic == "in_sync":
+        return _in_sync(promise, names)
+    if promise.quantity:
+        return _amounts(promise, names)
+    where = condition_words(promise.where, names)
     of_list = f" of the {len(set(promise.listed))} on the list" if promise.listed else ""
     with_ = where.en and f" with {where.en}"
-    match promise.statistic:
-        case "share":
-            return Title(zh=f"{where.zh or '已登记者'}的占比", en=f"share{of_list}{with_ or ' that is there'}")
-        case "count":
-            return Title(zh=f"{where.zh and f'{where.zh}的'}数量", en=f"number{of_list}{with_}")
-        case "sum":
-            return Title(zh=f"{promise.quantity}合计", en=f"sum of {promise.quantity}{with_}")
-        case "mean":
-            return Title(zh=f"{promise.quantity}平均", en=f"mean of {promise.quantity}")
-    copies = ", ".join(promise.copies)
-    return Title(
-        zh=f"{copies}与{promise.master}版本一致的占比", en=f"share in the version of {promise.master} on {copies}"
-    )
+    if promise.statistic == "share":
+        return Title(zh=f"{where.zh or '已登记'}的占比", en=f"share{of_list}{with_ or ' that is there'}")
+    return Title(zh=f"{where.zh and f'{where.zh}的'}数量", en=f"number{of_list}{with_}")
+
+
+def _amounts(promise: CataloguePromise, names: NameBook) -> Title:
+    """A sum or a mean of what the entries hold."""
+    amount, where = names.attribute(promise.quantity or ""), condition_words(promise.where, names)
+    if promise.statistic == "mean":
+        return Title(zh=f"平均{amount.zh}", en=f"mean of {amount.en}")
+    of = where.zh and f"{where.zh}的"
+    return Title(zh=f"{of}{amount.zh}合计", en=f"sum of {amount.en}{where.en and f' with {where.en}'}")
+
+
+def _together(promise: CataloguePromise, names: NameBook) -> str:
+    """What all entries must be."""
+    return one_of([clause_words(name, value, names).zh for name, value in promise.where.items()] or [""], "且")
+
+
+def _in_sync(promise: CataloguePromise, names: NameBook) -> Title:
+    """The share of copies in the version of their master."""
+    master = names.value("platform", promise.master)
+    copies = [names.value("platform", copy) for copy in promise.copies]
+    zh, en = "、".join(copy.zh for copy in copies), ", ".join(copy.en for copy in copies)
+    return Title(zh=f"{zh}与{master.zh}版本一致的占比", en=f"share in the version of {master.en} on {en}")
 
 
 def formula(promise: CataloguePromise) -> Title:

@@ -1,5 +1,6 @@
 """A duty, in words."""
 
+from services.catalog.words.phrases import date_words, owing_words
 from services.catalog.words.phrases import plain_objective as objective
 from services.domain.plan.kinds.duty import DutyPromise
 from services.domain.plan.plan import Plan, Title
@@ -7,21 +8,22 @@ from services.domain.plan.plan import Plan, Title
 __all__ = ["formula", "objective", "population", "statement"]
 
 _FORMULA = Title(
-    zh="按时报送的份数 ÷ 应报份数（单位数 × 已届满期数）",
+    zh="按期完成的份数 ÷ 应报份数（应报单位数 × 已届满期数）",
     en="reports done in time ÷ reports due (units × periods that have ended)",
 )
 
 
 def population(promise: DutyPromise, plan: Plan) -> Title:
-    owed = len(promise.owed_by)
+    owed = owing_words(promise.owed_by, plan)
     duty = plan.head.duties.get(promise.duty, Title(zh=promise.duty, en=promise.duty))
-    return Title(zh=f"{duty.zh}（{owed}个单位）", en=f"{duty.en} ({owed} units)")
+    return Title(zh=f"{duty.zh}（{owed.zh}）", en=f"{duty.en} ({owed.en})")
 
 
 def statement(promise: DutyPromise, plan: Plan) -> Title:
-    if promise.period == "once":
-        return Title(zh=f"一次，{promise.by}前完成", en=f"once, by {promise.by}")
-    return Title(zh="每月一次，月末前完成", en="once a month, by the end of its last day")
+    if promise.period == "once" and promise.by is not None:
+        by = date_words(promise.by)
+        return Title(zh=f"一次性任务，{by.zh}应完成", en=f"once, {by.en}")
+    return Title(zh="每月一次，应于当月最后一日24时前完成", en="once a month, by the end of its last day")
 
 
 def formula(promise: DutyPromise) -> Title:

@@ -1,6 +1,6 @@
 """A figure that sources count themselves, in words."""
 
-from services.catalog.words.phrases import NOTHING, objective_or_direction
+from services.catalog.words.phrases import date_words, objective_or_direction, owing_words
 from services.catalog.words.phrases import plain_objective as objective
 from services.domain.plan.kinds.figure import FigurePromise
 from services.domain.plan.plan import Plan, Title
@@ -14,9 +14,8 @@ _OF_STOCKS = Title(
 
 
 def population(promise: FigurePromise, plan: Plan) -> Title:
-    units = len(promise.owed_by)
-    of = Title(zh=f"（{units}个单位）", en=f" ({units} units)") if units else NOTHING
-    return Title(zh=f"数据报送{of.zh}", en=f"Reported figures{of.en}")
+    of = owing_words(promise.owed_by, plan)
+    return Title(zh=f"数据报送（{of.zh}）", en=f"Reported figures ({of.en})")
 
 
 def statement(promise: FigurePromise, plan: Plan) -> Title:
@@ -24,15 +23,22 @@ def statement(promise: FigurePromise, plan: Plan) -> Title:
         [_quantity(name, plan) for name in (promise.numerator, promise.denominator)],
         objective_or_direction(promise),
     )
-    zh, en = "÷".join(name.zh for name in names), " ÷ ".join(name.en for name in names)
+    zh, en = _ratio(names), " ÷ ".join(name.en for name in names)
     if promise.in_one_report:
-        zh, en = f"{names[0].zh}占比", f"share of {names[0].en}"
-    when = Title(zh="逐月", en="month by month")
-    if promise.period == "once":
-        when = Title(zh=f"{promise.by}前一次", en=f"once, by {promise.by}")
+        zh, en = _ratio(names[:1]), f"share of {names[0].en}"
+    when = Title(zh="按月统计", en="month by month")
+    if promise.period == "once" and promise.by is not None:
+        by = date_words(promise.by)
+        when = Title(zh=f"{by.zh}一次性报送", en=f"once, {by.en}")
     elif promise.statistic == "stock":
         when = Title(zh="以最近一月为准", en="of the last month reported")
     return Title(zh=f"{when.zh}，{zh}{target.zh}", en=f"{en}, {when.en}: {target.en}")
+
+
+def _ratio(names: list[Title]) -> str:
+    """Of what to what. The title of one quantity with both says them as `甲／乙`."""
+    above, _, below = "／".join(name.zh for name in names).partition("／")
+    return f"{above}占{below}的比例" if below else f"{above}占比"
 
 
 def _quantity(name: str, plan: Plan) -> Title:

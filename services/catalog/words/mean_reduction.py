@@ -1,5 +1,6 @@
 """The mean reduction against the statutory limit, in words."""
 
+from services.catalog.words.names import names_for
 from services.catalog.words.phrases import cases_of, objective_words, point_words
 from services.catalog.words.phrases import plain_objective as objective
 from services.domain.plan.kinds.mean_reduction import MeanReductionPromise
@@ -24,10 +25,11 @@ def population(promise: MeanReductionPromise, plan: Plan) -> Title:
 
 
 def statement(promise: MeanReductionPromise, plan: Plan) -> Title:
-    start, stop = point_words(promise.start), point_words(promise.stop)
+    names = names_for(promise, plan)
+    start, stop = point_words(promise.start, names), point_words(promise.stop, names)
     target = objective_words(promise.objective)
     return Title(
-        zh=f"从{start.zh}到{stop.zh}的实际用时比法定时限平均减少{target.zh}",
+        zh=f"从{start.zh}到{stop.zh}的实际用时，比法定时限平均减少的幅度{target.zh}",
         en=f"time from {start.en} to {stop.en} reduced against the statutory limit by {target.en} on average",
     )
 

@@ -1,8 +1,10 @@
 """Phrases of which the sentences of the kinds are made, in Chinese and English."""
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any
 
+from services.catalog.words.names import NameBook, names_for, one_of
 from services.catalog.words.wording import target_text, unit_title
 from services.domain.plan.plan import CasePromise, EntryPromise, Objective, Plan, Promise, Title, Wanted, as_tuple
 from services.domain.time.limits import Limit
@@ -29,10 +31,14 @@ _LIMIT_UNITS = {
 _RELATIONS = {
     "<=": Title(zh="不超过", en="at most"),
     ">=": Title(zh="不低于", en="at least"),
-    "=": Title(zh="等于", en="exactly"),
+    "=": Title(zh="为", en="exactly"),
 }
+_AMOUNTS = {"working_days": "个工作日", "count": "次"}
+"""Units whose Chinese word after a number differs from their name alone."""
+_COUNTED = frozenset(("items", "packages", "enterprises", "persons", "cases", "count", "visits", "reports"))
+"""Units of what is counted: 不少于, where an amount is 不低于."""
 DIRECTIONS = {"rising": Title(zh="上升", en="rise"), "falling": Title(zh="下降", en="fall")}
-_NO_TARGET = Title(zh="（无目标值）", en="no target")
+NO_TARGET = Title(zh="方案未定目标值", en="no target")
 
 
 # ---- limits, points, objectives ----------------------------------------------------------------------------
@@ -43,39 +49,61 @@ def limit_words(limit: object) -> Title:
     return _LIMITS.get(str(limit), Title(zh="未定时限", en="no limit"))
 
 
-def point_words(points: Iterable[str]) -> Title:
+def date_words(day: date) -> Title:
+    """`截至2021年12月31日（含当日）`."""
+    return Title(zh=f"截至{day.year}年{day.month}月{day.day}日（含当日）", en=f"by {day.isoformat()}")
+
+
+def point_words(points: Iterable[str], names: NameBook) -> Title:
     """Points of a clock, as one reads them."""
-    titles = [
-        _POINTS.get(point, Title(zh=f"“{point.partition(':')[2]}”", en=point.partition(":")[2])) for point in points
-    ]
+    titles = [_point(point, names) for point in points]
     if len(titles) == 1:
-        return titles[0]
+        return Title(zh=titles[0].zh, en=titles[0].en)
     return Title(
-        zh="、".join(title.zh for title in titles) + "中最晚者",
+        zh="、".join(title.zh for title in titles) + "（以最后完成者为准）",
         en="the latest of " + ", ".join(title.en for title in titles),
     )
+
+
+def _point(point: str, names: NameBook) -> Title:
+    return _POINTS.get(point) or names.milestone(point.partition(":")[2])
+
+
+def is_all(objective: Objective | None) -> bool:
+    """Whether it is 100 %."""
+    return objective is not None and objective.unit == "share" and objective.relation == ">=" and objective.amount == 1
 
 
 def objective_words(objective: Objective | None) -> Title:
     """`不超过3个工作日`: what a figure or an amount must be."""
     if objective is None:
-        return _NO_TARGET
+        return NO_TARGET
+    if is_all(objective):
+        return Title(zh="应为100%", en="at least 100%")
     relation = _RELATIONS[objective.relation]
     if objective.unit == "share":
         amount = f"{(objective.amount * 100).normalize():f}%"
         return Title(zh=f"{relation.zh}{amount}", en=f"{relation.en} {amount}")
     unit = unit_title(objective.unit)
+    in_zh = _AMOUNTS.get(objective.unit, unit.zh)
     if objective.quota is not None:
-        return Title(zh=f"{objective.written}{unit.zh}", en=f"{objective.amount:f} to {objective.quota:f} {unit.en}")
-    return Title(zh=f"{relation.zh}{objective.amount:f}{unit.zh}", en=f"{relation.en} {objective.amount:f} {unit.en}")
+        low, high = f"{objective.amount:f}", f"{objective.quota:f}"
+        return Title(zh=f"为{low}至{high}{in_zh}", en=f"{low} to {high} {unit.en}")
+    than = "不少于" if objective.relation == ">=" and objective.unit in _COUNTED else relation.zh
+    return Title(zh=f"{than}{objective.amount:f}{in_zh}", en=f"{relation.en} {objective.amount:f} {unit.en}")
 
 
 def objective_or_direction(promise: Promise) -> Title:
     """The objective; where there is none, which way is good."""
     if promise.objective is not None or promise.good_direction is None:
         return objective_words(promise.objective)
-    way = DIRECTIONS[promise.good_direction]
-    return Title(zh=f"持续{way.zh}（无目标值）", en=f"to {way.en}, no target")
+    return direction_words(promise.good_direction)
+
+
+def direction_words(direction: str) -> Title:
+    """Which way is good, where the plan prints no number."""
+    way = DIRECTIONS[direction]
+    return Title(zh=f"应持续{way.zh}（{NO_TARGET.zh}）", en=f"to {way.en}, {NO_TARGET.en}")
 
 
 def plain_objective(promise: Promise) -> str:
@@ -95,23 +123,24 @@ def cases_of(promise: CasePromise, plan: Plan) -> Title:
     ]
     if not named:
         whose = Title(zh="全部办件", en="All cases")
-    elif len(named) <= 3:
+    elif len(named) <= 4:
         whose = Title(zh="、".join(title.zh for title in named), en=", ".join(title.en for title in named))
     else:
-        whose = Title(zh=f"{len(named)}个事项", en=f"{len(named)} service items")
-    return _narrowed(whose, promise.select, promise.unless)
+        first = named[0]
+        whose = Title(zh=f"{first.zh}等{len(named)}个事项", en=f"{len(named)} service items, {first.en} among them")
+    return _narrowed(whose, promise.select, promise.unless, names_for(promise, plan))
 
 
 def entries_of(promise: EntryPromise, plan: Plan) -> Title:
     """The collection whose entries it is about, and which of them."""
     known = {collection.id: collection.title for collection in plan.head.collections}
     whose = known.get(promise.collection, Title(zh=promise.collection, en=promise.collection))
-    return _narrowed(whose, promise.select, {})
+    return _narrowed(whose, promise.select, {}, names_for(promise, plan))
 
 
-def _narrowed(whose: Title, select: Wanted, unless: Wanted) -> Title:
-    narrowed = condition_words({name: value for name, value in select.items() if name != "service_item"})
-    excepted = [clause_words(name, value) for name, value in unless.items()]
+def _narrowed(whose: Title, select: Wanted, unless: Wanted, names: NameBook) -> Title:
+    narrowed = condition_words({name: value for name, value in select.items() if name != "service_item"}, names)
+    excepted = [clause_words(name, value, names) for name, value in unless.items()]
     parts = [narrowed] if narrowed != NOTHING else []
     if excepted:
         zh, en = "且".join(each.zh for each in excepted), " and ".join(each.en for each in excepted)
@@ -120,76 +149,107 @@ def _narrowed(whose: Title, select: Wanted, unless: Wanted) -> Title:
     return Title(zh=f"{whose.zh}（{within.zh}）", en=f"{whose.en} ({within.en})") if parts else whose
 
 
+def owing_words(units: tuple[str, ...], plan: Plan) -> Title:
+    """The units that owe a report: by name, where they are few."""
+    if not units or len(units) > 3:
+        return Title(
+            zh=f"{len(units)}个单位" if units else "有关单位", en=f"{len(units)} units" if units else "any unit"
+        )
+    titles = [plan.units[unit].title if unit in plan.units else Title(zh=unit, en=unit) for unit in units]
+    return Title(zh="、".join(title.zh for title in titles), en=", ".join(title.en for title in titles))
+
+
+def case_word(promise: CasePromise, plan: Plan) -> str:
+    """案件 of courts and of enforcement, 办件 of all else."""
+    codes = [str(code) for code in as_tuple(promise.select.get("service_item", ()))]
+    titles = [plan.service_items[code].title.zh for code in codes if code in plan.service_items]
+    return "案件" if titles and all(title.endswith("案件") for title in titles) else "办件"
+
+
 # ---- what is counted ---------------------------------------------------------------------------------------
-def share_words(promise: CasePromise) -> Title:
+def share_words(promise: CasePromise, names: NameBook) -> Title:
     """Which cases count in a share, maturity included."""
-    stop = point_words(promise.stop)
-    clauses = [clause_words(name, value) for name, value in promise.condition.items() if name != "stopped"]
-    if promise.maturity == "completion" and promise.stop != ("completed",):
-        names = [point_words([point]) for point in promise.stop]
-        zh, en = "、".join(name.zh for name in names), " and ".join(name.en for name in names)
-        clauses.insert(0, Title(zh=f"办结前达到{zh}", en=f"{en} by completion"))
-    elif promise.condition.get("stopped"):
-        clauses.insert(0, Title(zh=f"按期{stop.zh}", en=f"{stop.en} in time"))
+    clauses = _stop_clauses(promise, names)
+    clauses += [clause_words(name, value, names) for name, value in promise.condition.items() if name != "stopped"]
+    said = Title(zh=one_of([clause.zh for clause in clauses], "且"), en=" and ".join(clause.en for clause in clauses))
     if promise.maturity == "stop":
-        clauses.append(Title(zh=f"以{stop.zh}时为准", en=f"as of {stop.en}"))
-    return together(clauses)
+        stop = point_words(promise.stop, names)
+        return Title(zh=f"{said.zh}（以{stop.zh}时为准）", en=f"{said.en}, as of {stop.en}")
+    return said
 
 
-def measure_words(promise: CasePromise) -> Title:
+def _stop_clauses(promise: CasePromise, names: NameBook) -> list[Title]:
+    """What a share says of the points at which its clock stops, if anything."""
+    stops = [_point(point, names) for point in promise.stop]
+    zh, en = "、".join(stop.zh for stop in stops), " and ".join(stop.en for stop in stops)
+    if promise.maturity == "completion" and promise.stop != ("completed",):
+        return [Title(zh=f"办结前已{zh}", en=f"{en} by completion")]
+    return [Title(zh=f"按期{zh}", en=f"{en} in time")] if promise.condition.get("stopped") else []
+
+
+def measure_words(promise: CasePromise, names: NameBook) -> Title:
     """What a mean or a trend is of."""
     what, _, name = promise.measured.partition(":")
-    start, stop = point_words(promise.start), point_words(promise.stop)
     if what in _DURATIONS:
-        unit = _DURATIONS[what]
+        start, stop, unit = point_words(promise.start, names), point_words(promise.stop, names), _DURATIONS[what]
         return Title(
             zh=f"从{start.zh}到{stop.zh}的平均用时（{unit.zh}）",
             en=f"the mean time from {start.en} to {stop.en} in {unit.en}",
         )
+    return _figure_words(promise, what, name, names)
+
+
+def _figure_words(promise: CasePromise, what: str, name: str, names: NameBook) -> Title:
+    """What a mean or a trend is of that measures no time."""
     match what:
         case "share":
-            share = share_words(promise)
-            return Title(zh=f"{share.zh}的办件占比", en=f"the share of cases with {share.en}")
+            share = share_words(promise, names)
+            word = case_word(promise, names.plan)
+            return Title(zh=f"{share.zh}的{word}占比", en=f"the share of cases with {share.en}")
         case "count":
-            return Title(zh=f"达到{stop.zh}的件数", en=f"the number of cases that reach {stop.en}")
+            stop = point_words(promise.stop, names)
+            return Title(zh=f"已{stop.zh}的件数", en=f"the number of cases that reach {stop.en}")
         case "rating":
             return Title(zh="申请人评价的平均分", en="the mean of the applicants' own scores")
         case "ratio":
-            above, _, below = name.partition("/")
-            return Title(zh=f"{above}合计与{below}合计之比", en=f"the ratio of all {above} to all {below}")
+            above, below = (names.quantity(each) for each in name.split("/"))
+            return Title(
+                zh=f"{above.zh}合计占{below.zh}合计的比例", en=f"the ratio of all {above.en} to all {below.en}"
+            )
         case "milestone":
-            return Title(zh=f"每件平均“{name}”次数", en=f"the mean number of {name} a case")
-    return Title(zh=f"每件平均{name}", en=f"the mean {name} a case")
+            step = names.milestone(name)
+            return Title(zh=f"每件平均{step.zh}次数", en=f"the mean number of {step.en} a case")
+    quantity = names.quantity(name)
+    return Title(zh=f"每件平均{quantity.zh}", en=f"the mean {quantity.en} a case")
 
 
 _DURATIONS = {
     "working_days": Title(zh="工作日", en="working days"),
-    "elapsed_days": Title(zh="历时，日", en="days as they pass"),
+    "elapsed_days": Title(zh="自然日", en="days as they pass"),
     "minutes": Title(zh="分钟", en="minutes"),
     "working_minutes": Title(zh="办公时间，分钟", en="minutes of opening hours"),
 }
 
 
-def condition_words(where: Mapping[str, Any]) -> Title:
-    return together([clause_words(name, value) for name, value in where.items()])
+def condition_words(where: Mapping[str, Any], names: NameBook) -> Title:
+    return together([clause_words(name, value, names) for name, value in where.items()])
 
 
 def together(clauses: list[Title]) -> Title:
     return Title(zh="，".join(clause.zh for clause in clauses), en=", ".join(clause.en for clause in clauses))
 
 
-def clause_words(name: str, value: Any) -> Title:
+def clause_words(name: str, value: Any, names: NameBook) -> Title:
     """One condition on a case or an entry."""
-    if name == "reached" and not isinstance(
-        value, bool
-    ):  # milestones of a case; an entry's own flag is a word like any
-        zh = "、".join(f"“{milestone}”" for milestone in as_tuple(value))
-        return Title(zh=f"已达到{zh}", en=f"{' and '.join(as_tuple(value))} reached")
-    if name == "extended" and isinstance(value, bool):
-        return Title(zh="已获延期" if value else "未获延期", en="an extension" if value else "no extension")
-    words = [_word(each) for each in as_tuple(value)]
-    return Title(zh=f"{name} {' / '.join(words)}", en=f"{name} {' or '.join(words)}")
+    if name == "reached" and not isinstance(value, bool):
+        # milestones of a case; an entry's own flag is a word like any
+        steps = [names.milestone(str(milestone)) for milestone in as_tuple(value)]
+        return Title(
+            zh=f"已{'、'.join(step.zh for step in steps)}", en=f"{' and '.join(step.en for step in steps)} reached"
+        )
+    return names.clause(name, value)
 
 
-def _word(value: object) -> str:
-    return {"True": "yes", "False": "no"}.get(str(value), str(value))
+def all_must(what: str) -> str:
+    """`全部（100%）应纳入名录库`: a condition as what all have to fulfil."""
+    return f"应全部（100%）{what.removeprefix('已')}"

@@ -15,7 +15,7 @@ STRENGTHS: Mapping[Strength, Title] = {
 TIERS: Mapping[Tier, Title] = {
     Tier.H: Title(zh="方案载明数值、零或日期", en="a number, a zero or a date is printed"),
     Tier.C: Title(zh="全覆盖或强制性要求，未载明数值", en="full coverage or mandatory wording, no number printed"),
-    Tier.Q: Title(zh="定性要求，只看趋势", en="qualitative: a direction, never judged"),
+    Tier.Q: Title(zh="定性要求，只监测趋势", en="qualitative: a direction, never judged"),
 }
 
 
@@ -43,7 +43,8 @@ def _invented(promise: Promise, plan: Plan) -> Title:
     if not plan.is_invented(promise):
         return NOTHING
     return Title(
-        zh="（清单尚为占位，替换前不予评价）", en="; its list is a placeholder: unmeasured until it is replaced"
+        zh="（清单为占位示例，正式清单提供前暂不评价）",
+        en="; its list is a placeholder: unmeasured until it is replaced",
     )
 
 
@@ -53,6 +54,6 @@ def _tolerated(promise: Promise) -> Title:
         return NOTHING
     points = f"{(promise.tolerance * 100).normalize():f}"
     return Title(
-        zh=f"（差距不超过{points}个百分点的，为有风险而非未达标）",
+        zh=f"（差距不超过{points}个百分点的，列为“有风险”，不列为“未达标”）",
         en=f" (short of it by no more than {points} points: at risk, not missed)",
     )

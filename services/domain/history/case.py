@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 from services.domain.intake.facts import Fact
 from services.domain.time.zone import Instant
 
+NOTHING_DELIVERED = frozenset(("refused", "terminated"))
+"""Outcomes of a completion after which no further milestone of the case is due."""
+
 
 class Suspension(NamedTuple):
     """A span in which the unit held the clock still (中止); which clocks it stops, each promise says."""
@@ -90,6 +93,8 @@ class Case:
     confirmed: dict[str, Decision] = field(default_factory=dict)
     reopened: int = 0
     """How often its completion was declared void."""
+    voided: tuple[tuple[str, Instant], ...] = ()
+    """What that made void: `completed` and `milestone:NAME`, with their times."""
     anomalies: list[str] = field(default_factory=list)
     """Codes of what does not fit together, e.g. `second_acceptance`; shown by `explain`, counted per unit."""
     only_simple_facts: bool = True

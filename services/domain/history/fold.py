@@ -6,7 +6,7 @@
 from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
 from typing import Any, Final
 
-from services.domain.history.case import Case, Decision, Extension, NodeSpan, Suspension, micro
+from services.domain.history.case import NOTHING_DELIVERED, Case, Decision, Extension, NodeSpan, Suspension, micro
 from services.domain.history.corrections import corrected
 from services.domain.history.fact_set import contract_order
 from services.domain.intake.facts import Fact, FactType
@@ -26,14 +26,17 @@ OPERATIONS: Final = "/operations"
 class _Unsettled:
     """What can only be settled when all facts of a cycle have been read."""
 
-    __slots__ = ("acceptances", "completions", "first_values", "reclassified", "refusals", "suspended")
+    __slots__ = ("acceptances", "completions", "first_values", "reclassified", "requests", "stops", "voided_at")
 
     def __init__(self) -> None:
         self.acceptances: list[Fact] = []
-        self.refusals: list[Instant] = []
+        self.requests: list[Instant] = []
+        """Of supplements, and refusals: what undoes a deemed acceptance."""
         self.completions: list[Fact] = []
-        self.suspended: dict[tuple[str, str, str], list[int]] = {}
-        """Open suspensions by pairing, oldest first, as indices into the case's suspensions."""
+        self.stops: list[Fact] = []
+        """Suspensions and resumptions: how they pair depends on the service item, which may change."""
+        self.voided_at: Instant | None = None
+        """When a completion was last declared void."""
         self.first_values: dict[str, Fact] = {}
         """By attribute whose first value holds: the fact that gave it first."""
         self.reclassified: dict[str, Any] = {}
@@ -149,20 +152,19 @@ class Fold:
 
     # ---- the end of a cycle --------------------------------------------------------------------------
     def _close(self, case: Case, unsettled: _Unsettled) -> None:
-        """Settle what needs the whole cycle: reclassification, deemed acceptance, the completion that holds."""
+        """Settle what needs the whole cycle: reclassification, suspensions, deemed acceptance, the completion."""
         if len(unsettled.acceptances) > 1:
             case.only_simple_facts = False
+            case.anomalies.append("second_acceptance")
         if unsettled.reclassified or unsettled.first_values:
             self._settle_attributes(case, unsettled)
-        holding: Sequence[Fact] = unsettled.acceptances
         item = self._items.get(case.service_item)
-        if item is not None:
-            if case.suspensions and item.suspension_maximum:
-                case.suspensions = [self._limited(span, item, case) for span in case.suspensions]
-            if case.applied is not None and item.permit:
-                holding = self._deem_accepted(case, unsettled)
-        if len(holding) > 1:
-            case.anomalies.append("second_acceptance")
+        if unsettled.stops:
+            self._pair_suspensions(case, item, unsettled.stops)
+        if item is not None and item.permit:
+            self._deem_accepted(case, unsettled.requests)
+        if unsettled.voided_at is not None and item is not None:
+            _void_certified(case, item.certified_by_completion, unsettled.voided_at)
         if unsettled.completions:
             self._settle_completion(case, unsettled)
 
@@ -199,37 +201,49 @@ class Fold:
             _update_attributes(case, data["attributes"])
             self._note_first_values(fact, unsettled)
             self._settle_attributes(case, unsettled)
+        if case.withdrawn_at is not None:
+            _settle_withdrawal(case, case.withdrawn_at, fact.time)
 
-    def _deem_accepted(self, case: Case, unsettled: _Unsettled) -> Sequence[Fact]:
+    def _deem_accepted(self, case: Case, requests: Collection[Instant]) -> None:
         """Acceptance is deemed on application at once; a supplement request (or a refusal) within 5 working days undoes
-        it, and the next acceptance starts the clock (行政许可法 §32). Returns the acceptances that count."""
-        assert case.applied is not None
-        applied, acceptances = case.applied.time, unsettled.acceptances
-        undone_at = self._deemed_undone_at(applied, (*case.supplements, *unsettled.refusals))
-        if undone_at is None:
-            case.accepted_at = applied
-            return acceptances
-        holding = [fact for fact in acceptances if fact.time >= undone_at]
-        first = case.accepted
-        case.accepted = holding[0] if holding else None
-        case.accepted_at = holding[0].time if holding else None
-        if holding and case.accepted is not first:
-            _describe(case, holding[0])
-            self._settle_attributes(case, unsettled)
-        return holding
-
-    def _deemed_undone_at(self, applied: Instant, requests: Collection[Instant]) -> Instant | None:
-        """The last request or refusal that undoes a deemed acceptance; None if none came in time."""
+        it, and the acceptance that is reported starts the clock (行政许可法 §32). What was reported outweighs what was
+        assumed: once an acceptance is reported, no later request undoes anything."""
+        if case.applied is None:
+            return
+        applied, reported = case.applied.time, case.accepted
         last_day = self._calendar.add_working_days(self._zone.day(applied), DEEMED_ACCEPTANCE_DAYS)
-        return max((at for at in requests if at >= applied and self._zone.day(at) <= last_day), default=None)
+        for at in requests:
+            in_time = applied <= at and self._zone.day(at) <= last_day
+            if in_time and (reported is None or at < reported.time):
+                case.accepted_at = reported.time if reported is not None else None
+                return
+        case.accepted_at = applied
 
-    def _limited(self, span: Suspension, item: ServiceItem, case: Case) -> Suspension:
-        """A suspension ends at its reason's maximum at the latest: the clock runs again from then on."""
-        maximum = item.suspension_maximum.get(span.reason)
-        if maximum is None:
-            return span
-        end = self._end_of(maximum, span.start, case)
-        return span._replace(end=end) if span.end is None or span.end > end else span
+    def _pair_suspensions(self, case: Case, item: ServiceItem | None, stops: Sequence[Fact]) -> None:
+        """Pair suspensions and resumptions (rule 4): a clock that stands cannot be stopped again by the same source and
+        unit for the same reason, until a resumption or the maximum age has started it."""
+        standing: dict[tuple[str, str, str], int] = {}
+        for fact in stops:
+            pairing = _pairing(fact)
+            index = standing.get(pairing)
+            span = case.suspensions[index] if index is not None else None
+            if fact.type == _SUSPENDED:
+                if span is not None and (span.end is None or fact.time < span.end):
+                    case.anomalies.append("suspended_while_suspended")
+                    continue
+                standing[pairing] = len(case.suspensions)
+                end = self._latest_end(fact.data["reason"], fact.time, item, case)
+                case.suspensions.append(Suspension(fact.data["reason"], fact.time, end))
+            elif span is not None:
+                end = fact.time if span.end is None else min(span.end, fact.time)
+                case.suspensions[standing.pop(pairing)] = span._replace(end=end)
+            else:
+                case.anomalies.append("resumed_without_suspension")
+
+    def _latest_end(self, reason: str, start: Instant, item: ServiceItem | None, case: Case) -> Instant | None:
+        """When a suspension ends at the latest, by the maximum age of its reason; None if it has none."""
+        maximum = item.suspension_maximum.get(reason) if item is not None else None
+        return self._end_of(maximum, start, case) if maximum is not None else None
 
     def _end_of(self, maximum: Limit, start: Instant, case: Case) -> Instant:
         """The instant at which a suspension that began at `start` has reached its maximum."""
@@ -248,11 +262,12 @@ class Fold:
 # ---- one fact, where the plan does not matter ------------------------------------------------------------
 def _request_supplement(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
     case.supplements.append(fact.time)
+    unsettled.requests.append(fact.time)
 
 
 def _refuse(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
     case.refused_at = fact.time
-    unsettled.refusals.append(fact.time)
+    unsettled.requests.append(fact.time)
 
 
 def _note_reclassification(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
@@ -277,19 +292,8 @@ def _end_node(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
     case.anomalies.append("node_ended_without_start")
 
 
-def _suspend(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
-    unsettled.suspended.setdefault(_pairing(fact), []).append(len(case.suspensions))
-    case.suspensions.append(Suspension(fact.data["reason"], fact.time, None))
-
-
-def _resume(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
-    """Pair with the earliest open suspension."""
-    waiting = unsettled.suspended.get(_pairing(fact))
-    if waiting:
-        index = waiting.pop(0)
-        case.suspensions[index] = case.suspensions[index]._replace(end=fact.time)
-    else:
-        case.anomalies.append("resumed_without_suspension")
+def _note_stop(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
+    unsettled.stops.append(fact)
 
 
 def _pairing(fact: Fact) -> tuple[str, str, str]:
@@ -313,10 +317,34 @@ def _withdraw(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
 def _reopen(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
     """Declare the completions so far void."""
     if unsettled.completions:
+        if len(unsettled.completions) > 1 and unsettled.completions[-1].time == fact.time:
+            case.anomalies.append("completed_as_reopened")  # it may have been meant to follow the reopening
+        case.voided += tuple(("completed", each.time) for each in unsettled.completions)
         unsettled.completions.clear()
+        unsettled.voided_at = fact.time
         case.reopened += 1
     else:
         case.anomalies.append("reopened_without_completion")
+
+
+def _settle_withdrawal(case: Case, withdrawn: Instant, completed: Instant) -> None:
+    """Withdrawn and then granted, a case is judged as never withdrawn (rule 16). A completion says that nothing was
+    granted, or it counts as granted."""
+    if completed >= withdrawn and case.outcome not in NOTHING_DELIVERED:
+        case.withdrawn_at = None
+        case.anomalies.append("granted_after_withdrawal")
+
+
+def _void_certified(case: Case, certified: Collection[str], until: Instant) -> None:
+    """A void completion voids what it certified: these milestones, from the acceptance to the reopening (rule 16). What
+    several reopenings void, each since the one before, is what the last of them voids since the acceptance."""
+    since = case.accepted_at
+    for name in certified:
+        times = case.milestones.pop(name, ())
+        kept = [at for at in times if at > until or (since is not None and at < since)]
+        case.voided += tuple((f"milestone:{name}", at) for at in times if at not in kept)
+        if kept:
+            case.milestones[name] = kept
 
 
 def _rate(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
@@ -346,8 +374,8 @@ _HANDLERS: Final[Mapping[int, _Handler]] = {
     int(FactType.CASE_RECLASSIFIED): _note_reclassification,
     int(FactType.CASE_NODE_STARTED): _start_node,
     int(FactType.CASE_NODE_ENDED): _end_node,
-    int(FactType.CASE_SUSPENDED): _suspend,
-    int(FactType.CASE_RESUMED): _resume,
+    int(FactType.CASE_SUSPENDED): _note_stop,
+    int(FactType.CASE_RESUMED): _note_stop,
     int(FactType.CASE_MEASURED): _measure,
     int(FactType.CASE_WITHDRAWN): _withdraw,
     int(FactType.CASE_REOPENED): _reopen,
@@ -422,7 +450,7 @@ def _next_cycle(previous: Case, fact: Fact) -> Case:
 
 
 _CORRECTION, _REOPENED = int(FactType.CORRECTION), int(FactType.CASE_REOPENED)
-_COMPLETED = int(FactType.CASE_COMPLETED)
+_COMPLETED, _SUSPENDED = int(FactType.CASE_COMPLETED), int(FactType.CASE_SUSPENDED)
 _PLAIN: Final = frozenset(
     int(each)
     for each in (

@@ -32,9 +32,10 @@ def next_known(facts: Sequence[Fact], now: Instant) -> Instant | None:
 
 
 class Step(NamedTuple):
-    """The time from one arrival until just before the next, in which nothing arrives."""
+    """The time from one arrival until just before the next, in which nothing arrives, or a part of it."""
 
     arrival: Instant
+    """Its first instant."""
     until: Instant
     """Its last instant."""
     facts: list[Fact]
@@ -45,12 +46,19 @@ class Step(NamedTuple):
         return [fact for fact in self.facts if fact.time <= self.until]
 
 
-def steps(facts: Sequence[Fact], end: Instant | None = None) -> Iterator[Step]:
-    """One step per arrival, oldest first. The last one lasts until `end`; without `end` it is left out."""
+def steps(facts: Sequence[Fact], end: Instant | None = None, breaks: Sequence[Instant] = ()) -> Iterator[Step]:
+    """One step per arrival, oldest first. The last one lasts until `end`; without `end` it is left out. At each of
+    `breaks` a step is divided: from then on other rules hold, and what was before is judged by those of its day."""
     arrivals = sorted({fact.received for fact in facts})
     followings = arrivals[1:] if end is None else [*arrivals[1:], end + 1]
     for arrival, following in zip(arrivals, followings, strict=False):
-        yield Step(arrival, following - 1, [fact for fact in facts if fact.received <= arrival])
+        arrived = [fact for fact in facts if fact.received <= arrival]
+        begin = arrival
+        for at in breaks:
+            if begin < at < following:
+                yield Step(begin, at - 1, arrived)
+                begin = at
+        yield Step(begin, following - 1, arrived)
 
 
 def by_arrival(facts: Sequence[Fact]) -> list[tuple[Instant, list[Fact]]]:

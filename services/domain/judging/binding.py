@@ -1,12 +1,9 @@
 """What the kinds share: whether a version of a promise binds a case, and what a unit's row is kept under."""
 
-from services.domain.history.case import Case
+from services.domain.history.case import NOTHING_DELIVERED, Case
 from services.domain.plan.plan import CasePromise
 from services.domain.sums.tally import EVER, TallyAmounts, TallyField
 from services.domain.time.zone import Instant, Zone
-
-NOTHING_DELIVERED = frozenset(("refused", "terminated"))
-"""Outcomes of a completion after which no further milestone of the case is due."""
 
 
 class Binding:
@@ -48,12 +45,12 @@ class Binding:
         return case.service_item if self._by_item else "-"
 
 
-def marks(case: Case, pauses: object) -> TallyAmounts:
+def marks(pauses: object, extended: bool) -> TallyAmounts:
     """What is counted beside a matured case: suspended, extended."""
     cells: TallyAmounts = ()
     if pauses:
         cells += ((TallyField.SUSPENDED, 1),)
-    if case.extensions and any(extension.granted for extension in case.extensions):
+    if extended:
         cells += ((TallyField.EXTENDED, 1),)
     return cells
 

@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
+from math import ceil
 from typing import Any, NamedTuple
 
-from services.domain.history.case import Case, NodeSpan
+from services.domain.history.case import Case, Extension, NodeSpan
 from services.domain.judging.clock_points import point, stop_point
 from services.domain.plan.plan import ClockRules
 from services.domain.plan.statutory_time import Law
+from services.domain.time.calendar import months_later
 from services.domain.time.limits import Ends, Limit, LimitUnit, due
 from services.domain.time.zone import DAY_US, Instant
 
@@ -68,9 +70,19 @@ class Reading(NamedTuple):
     due: Instant | None
     """The last instant on time; None while a suspension without end holds the clock."""
     yellow_at: Instant | None
-    """From when less than the promised share of the limit remains."""
+    """From when a yellow card warns: with the last days or minutes, the promised share of the limit."""
     pauses: tuple[Span, ...]
     """The merged spans in which it was stopped, those that count."""
+    extended: bool = False
+    """Whether an extension counts: it moved the due instant; or, where none can, one was granted."""
+
+
+class _Stops(NamedTuple):
+    """The spans in which the clock of a case was stopped, merged and in order, and the unit in which it counts."""
+
+    unit: LimitUnit
+    case: Case
+    spans: Sequence[Span]
 
 
 class CaseClock:
@@ -82,7 +94,8 @@ class CaseClock:
         self._runs_in = frozenset(clock.runs_in)
         self._ends = clock.ends
         self._share = Fraction(str(clock.yellow_share))
-        self._extends = clock.extension_moves_limit
+        self.extends = clock.extension_moves_limit or clock.limit == "statutory_limit"
+        """Whether an extension moves its due instant."""
         self._limit = clock.limit
         self.start = point(clock.start)
         self.stop = stop_point(clock.stop)
@@ -91,38 +104,53 @@ class CaseClock:
 
     # ---- limits ----------------------------------------------------------------------------------
     def limit(self, case: Case, start: Instant) -> Limit | None:
-        """The limit that binds this case, extension included; None where it declares none, or an instant instead."""
+        """The limit that binds this case, without extensions; None where it declares none, or an instant instead."""
         declared = self._limit
         if isinstance(declared, Limit):
-            limit: Limit | None = declared
-        elif declared == "committed_limit":
-            limit = _limit(case.committed_limit)
-        elif declared == "statutory_limit":
-            limit = self._law.statutory_limit(case.service_item, self._law.zone.day(start)) or _limit(
-                case.statutory_limit
-            )
-        else:
-            return None
-        if limit is not None and case.extensions and (self._extends or declared == "statutory_limit"):
-            limit = self._extended(limit, case, start)
-        return limit
+            return declared
+        if declared == "committed_limit":
+            return _limit(case.committed_limit)
+        if declared == "statutory_limit":
+            registered = self._law.statutory_limit(case.service_item, self._law.zone.day(start))
+            return registered or _limit(case.statutory_limit)
+        return None
 
-    def _extended(self, limit: Limit, case: Case, start: Instant) -> Limit:
-        """Once, at most 10 working days, granted before expiry (rule 16), which suspensions put off."""
-        if self._may_pause(case):
-            expiry = self._paused(limit, start, None, case).due
-        else:
-            expiry = self._due(limit, start, case, _NO_PAUSE)
+    # ---- extensions ------------------------------------------------------------------------------
+    def extensions(self, case: Case, start: Instant) -> list[tuple[Extension, str]]:
+        """The extensions that were granted, each with the code of why it counts for nothing. The code is empty for the
+        one that counts: the first that was granted by the due instant without it, in days for days or in minutes for
+        minutes (rule 16). None at all for a clock that no extension moves."""
+        limit = self.limit(case, start) if self.extends else None
+        if limit is None:
+            return []
+        expiry = self._reading(limit, start, None, case).due
+        found: list[tuple[Extension, str]] = []
         for extension in case.extensions:
-            if extension.granted and (expiry is None or extension.time <= expiry):
-                more = _limit(extension.limit)
-                if more is not None and more.unit == limit.unit:
-                    return Limit(amount=limit.amount + min(more.amount, MAXIMUM_EXTENSION_DAYS), unit=limit.unit)
-        return limit
+            if extension.granted:
+                is_taken = any(not why for _, why in found)
+                found.append((extension, "extended_twice" if is_taken else _why_unused(extension, limit, expiry)))
+        return found
 
-    def extended(self, case: Case) -> bool:
-        """Whether an extension was granted."""
-        return any(extension.granted for extension in case.extensions)
+    def _extended(self, reading: Reading, span: tuple[Instant, Instant | None], limit: Limit, case: Case) -> Reading:
+        """The reading with the extension that counts: from the due instant without it, by its own unit, at most to the
+        10th working day after it. The clock goes on, so that suspensions count in that time, too. `span`: start and
+        stop."""
+        if not self.extends:
+            return reading._replace(extended=case.extended)
+        start, stop = span
+        more = next((_limit(each.limit) for each, why in self.extensions(case, start) if not why), None)
+        if more is None or reading.due is None:
+            return reading
+        due = self._prolonged(reading.due, more, stop, case)
+        pauses = [pause for pause in self.pauses(case, start, stop) if due is None or pause[0] <= due]
+        if due is None:
+            return Reading(None, None, tuple(pauses), True)
+        return Reading(due, self._yellow(limit, start, case, due, pauses), tuple(pauses), True)
+
+    def _prolonged(self, expiry: Instant, more: Limit, stop: Instant | None, case: Case) -> Instant | None:
+        """The due instant with an extension from the due instant without it; None if the clock is stopped for good."""
+        ends = [self._reading(each, expiry, stop, case).due for each in (more, LONGEST_EXTENSION)]
+        return min((end for end in ends if end is not None), default=None)
 
     # ---- reading ---------------------------------------------------------------------------------
     def read(self, case: Case, start: Instant, stop: Instant | None) -> Reading | None:
@@ -140,7 +168,8 @@ class CaseClock:
         limit = self.limit(case, start)
         if limit is None:
             return None
-        return self._reading(limit, start, stop, case)
+        reading = self._reading(limit, start, stop, case)
+        return self._extended(reading, (start, stop), limit, case) if case.extensions else reading
 
     def read_node(self, case: Case, span: NodeSpan) -> Reading | None:
         """Due and yellow instants of a node's own limit, by the rules of this clock and in the hours of the unit that
@@ -170,14 +199,14 @@ class CaseClock:
         if self._ends is Ends.DAY and limit.unit in _DAYS:
             return self._by_day(limit.unit, limit.amount, self._law.zone.day(start))
         at = self._due(limit, start, case, _NO_PAUSE)
-        return Reading(at, self._yellow(limit, start, case, at, _NO_PAUSE), ())
+        return Reading(at, self._yellow(limit, start, case, at, ()), ())
 
     def _due_of_day(self, unit: LimitUnit, amount: int, day: int) -> Reading:
         """Day-based limits depend on the day alone: remembered, since a million cases share a few hundred days."""
         limit = Limit(amount=amount, unit=unit)
         start, case = self._law.zone.midnight(day), Case()
         at = self._due(limit, start, case, _NO_PAUSE)
-        return Reading(at, self._yellow(limit, start, case, at, _NO_PAUSE), ())
+        return Reading(at, self._yellow(limit, start, case, at, ()), ())
 
     def _due(self, limit: Limit, start: Instant, case: Case, still: Still) -> Instant:
         return due(
@@ -191,16 +220,42 @@ class CaseClock:
             paused_us=still[1],
         )
 
-    def _yellow(self, limit: Limit, start: Instant, case: Case, at: Instant, still: Still) -> Instant:
-        """Days: from the end of the day that leaves too few; minutes: the share of the limit before it is due."""
+    def _yellow(self, limit: Limit, start: Instant, case: Case, at: Instant, spans: Sequence[Span]) -> Instant:
+        """Days: 00:00 of the first of the last ⌈share × limit⌉ of them; minutes: that share before the limit, exactly.
+        Days and minutes of a stopped clock are none of them. A limit of 0 is not warned of before it has passed."""
+        if limit.amount == 0:
+            return at + 1
         if limit.unit not in _DAYS:
-            early = Limit(amount=limit.amount - int(limit.amount * self._share), unit=limit.unit)
-            return min(at, self._due(early, start, case, still))
-        left = max(1, -int(-limit.amount * self._share // 1))
-        if limit.amount <= left:
-            return min(at, self._law.zone.midnight(self._law.zone.day(start) + 1))
-        early = Limit(amount=limit.amount - left, unit=limit.unit)
-        return min(at, self._due(early, start, case, still) + 1)
+            left = limit.amount * MINUTE_US * self._share.numerator // self._share.denominator
+            return max(start, self._minutes_before(at, left, start, _Stops(limit.unit, case, spans)))
+        zone = self._law.zone
+        days = limit.amount
+        if limit.unit is LimitUnit.MONTHS:
+            days = months_later(zone.day(start), limit.amount) - zone.day(start)
+        left = max(1, ceil(days * self._share))
+        return max(start, zone.midnight(self._first_of_last(left, zone.day(at), _Stops(limit.unit, case, spans))))
+
+    def _first_of_last(self, left: int, last: int, stops: "_Stops") -> int:
+        """The first of the last so many days through the day `last` on which the clock was not stopped."""
+        is_working = stops.unit is LimitUnit.WORKING_DAYS
+        back = left
+        while True:
+            first = self._law.calendar.add_working_days(last + 1, -back) if is_working else last + 1 - back
+            counted = left + self._days_still(stops, first - 1, last)
+            if counted <= back:
+                return first
+            back = counted
+
+    def _minutes_before(self, at: Instant, left: int, start: Instant, stops: "_Stops") -> Instant:
+        """When the clock had still so much time (µs) to run until an instant."""
+        hours = self._law.hours(stops.case.unit, stops.case.service_item)
+        is_working = stops.unit is LimitUnit.WORKING_MINUTES
+        for begin, finish in (*reversed(stops.spans), (start, start)):
+            before = hours.last(start, max(0, hours.elapsed(start, at) - left)) if is_working else at - left
+            if finish <= before:
+                break
+            left += hours.elapsed(begin, min(finish, at)) if is_working else min(finish, at) - begin
+        return before
 
     def _paused(self, limit: Limit, start: Instant, stop: Instant | None, case: Case) -> Reading:
         """Suspensions count one after the other; one that starts after the limit passed cures nothing."""
@@ -214,8 +269,7 @@ class CaseClock:
         spans = tuple(counted)
         if at is None:
             return Reading(None, None, spans)
-        still = self._still(limit, start, case, spans, at)
-        return Reading(at, self._yellow(limit, start, case, at, still), spans)
+        return Reading(at, self._yellow(limit, start, case, at, spans), spans)
 
     def pauses(self, case: Case, start: Instant, stop: Instant | None) -> list[Span]:
         """The merged spans in which this clock is stopped, from the start on: suspensions whose reason stops it, and
@@ -289,16 +343,22 @@ class CaseClock:
         """How long the clock was stopped up to an instant."""
         if not spans:
             return _NO_PAUSE
-        zone = self._law.zone
-        if limit.unit is LimitUnit.WORKING_DAYS:
-            hours = self._law.hours(case.unit, case.service_item)
-            return hours.fully_covered_working_days(zone.day(start), zone.day(until), spans), 0
         if limit.unit in _DAYS:
-            return full_days(spans, zone.day(start), zone.day(until), zone.midnight), 0
+            zone = self._law.zone
+            return self._days_still(_Stops(limit.unit, case, spans), zone.day(start), zone.day(until)), 0
         if limit.unit is LimitUnit.WORKING_MINUTES:
             hours = self._law.hours(case.unit, case.service_item)
             return 0, sum(hours.elapsed(begin, finish) for begin, finish in spans)
         return 0, sum(finish - begin for begin, finish in spans)
+
+    def _days_still(self, stops: "_Stops", after: int, through: int) -> int:
+        """How many days after `after` and through `through` the clock was stopped on, of those that the unit counts."""
+        if not stops.spans:
+            return 0
+        if stops.unit is LimitUnit.WORKING_DAYS:
+            hours = self._law.hours(stops.case.unit, stops.case.service_item)
+            return hours.fully_covered_working_days(after, through, stops.spans)
+        return full_days(stops.spans, after, through, self._law.zone.midnight)
 
     # ---- durations -------------------------------------------------------------------------------
     def gross(self, case: Case, start: Instant, stop: Instant) -> int:
@@ -335,10 +395,18 @@ class CaseClock:
         return duration if measure.scale == 1 else duration * measure.bin_scale // measure.scale
 
 
-MAXIMUM_EXTENSION_DAYS = 10
+LONGEST_EXTENSION = Limit(amount=10, unit=LimitUnit.WORKING_DAYS)
 """行政许可法 §42: an extension of at most ten working days, once."""
 
 _DAYS = frozenset((LimitUnit.WORKING_DAYS, LimitUnit.CALENDAR_DAYS, LimitUnit.MONTHS))
+
+
+def _why_unused(extension: Extension, limit: Limit, expiry: Instant | None) -> str:
+    """Why an extension cannot move a limit, as the code of an anomaly; empty if it can."""
+    more = _limit(extension.limit)
+    if more is None or (more.unit in _DAYS) is not (limit.unit in _DAYS):
+        return "extended_in_another_unit"
+    return "extended_too_late" if expiry is not None and extension.time > expiry else ""
 
 
 def full_days(spans: Sequence[Span], after: int, through: int, midnight: Callable[[int], Instant]) -> int:

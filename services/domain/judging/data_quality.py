@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from services.domain.history.case import Case
 from services.domain.history.registers import CatalogueEntry
+from services.domain.judging.case_span import CaseSpans
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.plan.plan import CasePromise, Promise, Source
 from services.domain.plan.statutory_time import Law
@@ -74,12 +75,16 @@ class Signals:
             collection.id: collection.honesty for collection in law.plan.head.collections if collection.honesty
         }
         of_cases = [each for each in law.plan.promises if isinstance(each, CasePromise)]
+        self._extending = tuple(
+            spans for spans in (CaseSpans(promise, law) for promise in of_cases) if spans.clock.extends
+        )
+        """Of the promises whose due instant an extension moves: which cases, from when."""
         self._wait_for_more = frozenset(each.key for each in of_cases if each.waits_for_more)
         """The promises whose clock does not stop at the completion."""
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
         """Append the signals of one cycle, to which the promises have been applied. Called per event."""
-        codes = self._anomalies(case, found)
+        codes = self._anomalies(case, found, now)
         if case.accepted_at is None:
             self._unaccepted(case, now, found)
         elif case.completed is not None and case.completed_at is not None:
@@ -167,13 +172,25 @@ class Signals:
         usual = due(source.usual_delay, accepted.time, Ends.INSTANT, zone=law.zone, calendar=law.calendar, hours=hours)
         return accepted.recorded > usual
 
-    def _anomalies(self, case: Case, judged: list[Judgement]) -> list[str]:
+    def _anomalies(self, case: Case, judged: list[Judgement], now: Instant) -> list[str]:
         codes = case.anomalies
+        if case.extensions:
+            codes = [*codes, *self._unused_extensions(case, now)]
         if case.statutory_limit is not None and self._is_mismatch(case, case.statutory_limit):
             codes = [*codes, LIMIT_MISMATCH]
         if case.completed_at is not None and self._wait_for_more and self._waits(case, judged):
             codes = [*codes, COMPLETED_WITHOUT_STOP]
         return codes
+
+    def _unused_extensions(self, case: Case, now: Instant) -> list[str]:
+        """Why each extension that moves no limit at all counts for nothing."""
+        reasons: list[list[str]] = []
+        for spans in self._extending:
+            span = spans.of(case, now)
+            found = spans.clock.extensions(case, span[0]) if span is not None else []
+            if found:
+                reasons.append([why for _, why in found])
+        return [min(codes) for codes in zip(*reasons, strict=True) if "" not in codes]
 
     def _is_mismatch(self, case: Case, declared: Mapping[str, Any]) -> bool:
         if case.accepted_at is None:

@@ -74,7 +74,8 @@ class Judge:
         """None for an archive without a registry: it has no sources to doubt."""
         of_cases = [promise for promise in plan.promises if isinstance(promise, CasePromise)]
         self._unclassified = Unclassified(of_cases, self.law)
-        self._version_changes_at = self._version_changes()
+        self.version_changes: Sequence[Instant] = self._version_changes()
+        """The instants at which an open case comes under another version of a promise."""
         self._index = PromiseIndex(plan, self.versions)
         self.kinds: dict[str, AnyKind] = self._index.latest
         """The latest version of each promise, in the plan's order."""
@@ -133,7 +134,7 @@ class Judge:
             opinion = self._mixed(facts, now)
         else:
             opinion = _opinion_without_case(self._without_case(facts, facts, now))
-        if self._version_changes_at:
+        if self.version_changes:
             later = self._next_version_change(facts, opinion, now, later)
         if later is not None and (opinion.next_at is None or later < opinion.next_at):
             opinion = opinion._replace(next_at=later)
@@ -143,7 +144,7 @@ class Judge:
         self, facts: Sequence[Fact], opinion: Opinion, now: Instant, later: Instant | None
     ) -> Instant | None:
         """The earlier of `later` and the next change of a version that may concern these facts."""
-        change = next((each for each in self._version_changes_at if each > now), None)
+        change = next((each for each in self.version_changes if each > now), None)
         if change is not None and (later is None or change < later) and _may_change_version(facts, opinion):
             return change
         return later
@@ -223,7 +224,7 @@ class Judge:
     def _missed_before(self, facts: Sequence[Fact]) -> Missed:
         """Step through the arrivals: the promises that were missed, by what was known then, and when last."""
         missed: Missed = {}
-        for step in steps(facts):
+        for step in steps(facts, breaks=self.version_changes):
             cycles = self.fold.cycles(step.known())
             for judgement in self.judge_cases(cycles, step.until):
                 if judgement.outcome in MISSES:

@@ -576,7 +576,7 @@ class LimitedPromise(CasePromise):
     extension_moves_limit: bool = False
     """Whether an approved extension of the case moves this limit, too (it always moves the statutory one)."""
     yellow_share: float = Field(default=YELLOW_SHARE, gt=0, lt=1)
-    """A yellow card when less than this share of the limit remains."""
+    """A yellow card in the last days (or minutes) of the limit: this share of it, in whole days."""
     matures_at: Maturity | None = None
     """What matures a case (rule 7): its completion, the stop of the promise's own clock (or the completion, if
     that comes without it), the promise's limit, a limit after its start, or a date."""
@@ -851,6 +851,8 @@ class ServiceItem(Entry):
     title: Title
     attributes: dict[str, AttributeSpec] = {}
     milestones: tuple[str, ...] = ()
+    certified_by_completion: tuple[str, ...] = ()
+    """Those of its milestones that a completion certifies: they are void with it (rule 16)."""
     nodes: tuple[str, ...] = ()
     quantities: tuple[str, ...] = ()
     permit: bool = False
@@ -950,6 +952,37 @@ class PlanHead(Entry):
     """Any unit, service item, source and attribute is admitted (for imported archives without a registry)."""
 
 
+class Name(Title):
+    """What people read instead of a code."""
+
+    no: Title | None = None
+    """Of a flag: what is said where it is false. Of a quantity or a milestone: what is said where there must be none
+    (`不得收取登记费`)."""
+
+
+class Terms(Entry):
+    """What this government calls what is the same everywhere."""
+
+    yellow_card: Title = Title(zh="黄牌", en="yellow card")
+    """The warning before a limit has passed; 预警 in some districts."""
+    red_card: Title = Title(zh="红牌", en="red card")
+    """The card after it."""
+
+
+class Names(Entry):
+    """`names.toml`: the names of codes. A key is a code, or `SUBJECT/CODE`: its name within one service item or
+    collection."""
+
+    terms: Terms = Terms()
+    attributes: dict[str, Name] = {}
+    values: dict[str, dict[str, Title]] = {}
+    """Attribute → value → its name."""
+    milestones: dict[str, Name] = {}
+    nodes: dict[str, Title] = {}
+    quantities: dict[str, Name] = {}
+    reasons: dict[str, Title] = {}
+
+
 class Plan(Entry):
     """A whole plan, loaded and coherent."""
 
@@ -963,6 +996,7 @@ class Plan(Entry):
     """Reference lists of the plan folder (`lists/*.txt`), by name."""
     placeholders: tuple[str, ...] = ()
     """Names of those lists whose codes are made up until the right ones are known."""
+    names: Names = Names()
     fingerprint: str
     """SHA-256 of everything that decides a verdict: rows judged under another are judged again."""
 

@@ -35,6 +35,11 @@ RETRACTED = "retracted"
 """Reason of a card or verdict that was published and, by the facts known now, never was: it is removed."""
 
 
+BY_NEW_RULES = "new_rules"
+"""In the place of a reason, of an active card: other rules or another plan raised it for a time that had passed when
+they came into use. It is shown and counted; nobody is notified of it."""
+
+
 def retracted(card: CardState) -> CardState:
     """A published card that never was."""
     return card._replace(cleared_at=card.raised_at, reason=RETRACTED)
@@ -80,6 +85,10 @@ class _Change(NamedTuple):
 class CaseViewer(Protocol):
     """The judge: it says what was known of a case at a moment, and what the promises say of it."""
 
+    @property
+    def version_changes(self) -> Sequence[Instant]:
+        """From when on other versions of promises hold."""
+
     def view(self, facts: Sequence[Fact], now: Instant) -> CaseView | None: ...
 
 
@@ -122,7 +131,7 @@ def card_periods(judge: CaseViewer, facts: Sequence[Fact], now: Instant) -> list
 def _changes(judge: CaseViewer, facts: Sequence[Fact], now: Instant) -> Iterator[_Change]:
     """The effect on cards of each arrival, and of the time up to the next one; also where it leaves them unchanged."""
     seen: set[Identity] = set()
-    for step in steps(known_at(facts, now), now):
+    for step in steps(known_at(facts, now), now, judge.version_changes):
         view = judge.view(step.facts, step.until)
         if view is not None:  # else nothing is known of it, and its cards stay as they were
             yield from _changes_in(step, view, seen)
@@ -183,7 +192,7 @@ def _why(judgement: Judgement | None, case: Case | None, node: str) -> str:
         return "rejudged"
     if _is_excused(judgement):
         return "justified"
-    if judgement.outcome is Outcome.WITHDRAWN and case.withdrawn_at is not None:
+    if judgement.stop is not None and judgement.stop == case.withdrawn_at != case.completed_at:
         return "withdrawn"
     return "completed" if judgement.stop is not None or _was_left(case, node) else "rejudged"
 

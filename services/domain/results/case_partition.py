@@ -16,7 +16,7 @@ from services.domain.intake.facts import KEY_SEPARATOR, Fact, FactType
 from services.domain.judging.judge import Judge, Opinion
 from services.domain.judging.judgement import Judgement
 from services.domain.judging.quarantine import Quarantine, keep, refused_corrections
-from services.domain.results.cards import RETRACTED, CardState, retracted
+from services.domain.results.cards import BY_NEW_RULES, RETRACTED, CardState, retracted
 from services.domain.results.case_row import (
     RELEASED,
     Packed,
@@ -97,6 +97,8 @@ class CasePartition:
         """Source → arrival of its last event up to now. A later arrival counts once the clock reaches it."""
         self.judged_to: Instant = 0
         """No row is judged as of later than this. After the present only where the clock was set back."""
+        self._past_until: Instant = 0
+        """As of when the rules before these judged last; 0: there were none."""
         self.catching_up = False
         """While it is set, cards wait: a case that may have some falls due at once, and the first sweep afterwards
         publishes them, so that a backlog of years does not publish every card that ever was."""
@@ -117,7 +119,7 @@ class CasePartition:
         self._clear()
         fingerprint = self._fingerprint
         was_catching_up, self.catching_up = self.catching_up, True  # nobody reads yet: the first sweep publishes
-        self.judged_to = self._kept_judged_to()
+        self.judged_to, self._past_until = self._kept_judged_to(now)
         set_back = self.judged_to - now > SET_BACK_US
         same_plan = self._rows.get(PLAN_ROW) == fingerprint and not set_back
         stale = [
@@ -125,11 +127,7 @@ class CasePartition:
             for key, value in self._rows.items()
             if key not in _NO_CASES and not self._take_over(key, value, now, same_plan=same_plan)
         ]
-        for key in stale:
-            if key.startswith(HEARTBEATS):
-                del self._rows[key]  # the next heartbeat says the same
-            else:
-                self._judge_stale(key, now)
+        self._renew(stale, now)
         if not same_plan:
             self._rows[PLAN_ROW] = fingerprint
         if set_back:
@@ -138,6 +136,14 @@ class CasePartition:
             self._judged(now)
         heapq.heapify(self._due)
         self.catching_up = was_catching_up
+
+    def _renew(self, keys: Iterable[bytes], now: Instant) -> None:
+        """Judge rows again that were judged by other rules."""
+        for key in keys:
+            if key.startswith(HEARTBEATS):
+                del self._rows[key]  # the next heartbeat says the same
+            else:
+                self._judge_stale(key, now)
 
     def _clear(self) -> None:
         self.tallies.clear()
@@ -387,17 +393,21 @@ class CasePartition:
         """Rows are judged as of `now`. It is kept with the rows: a new owner must know it, whatever its clock shows."""
         if now > self.judged_to:
             self.judged_to = now
-            self._rows[JUDGED_ROW] = self._dumps([[], [], now])
+            self._rows[JUDGED_ROW] = self._dumps([[], [], now, *([self._past_until] if self._past_until else [])])
 
-    def _kept_judged_to(self) -> Instant:
-        """As kept. Later than any time where that cannot be read: every case is judged again."""
-        kept = self._rows.get(JUDGED_ROW)
-        if kept is None:
-            return 0  # rows of a version that did not keep it
-        try:
-            return int(self._loads(kept)[2])
-        except Exception:
-            return 2**62
+    def _kept_judged_to(self, now: Instant) -> tuple[Instant, Instant]:
+        """As kept, and as of when other rules judged last. Later than any time where that cannot be read: every case is
+        judged again."""
+        kept, judged_to, before = self._rows.get(JUDGED_ROW), 0, 0  # a version that did not keep it
+        if kept is not None:
+            try:
+                _, _, judged_last, *by_others = self._loads(kept)
+                judged_to, before = int(judged_last), int(*by_others)
+            except Exception:
+                judged_to = 2**62
+        if self._rows.get(PLAN_ROW) not in (None, self._fingerprint):
+            before = min(judged_to, now)
+        return judged_to, before
 
     # ---- judging -----------------------------------------------------------------------------------
     def _judge_row(self, key: bytes, row: Row, now: Instant, *, swept: bool = False) -> Effects | None:
@@ -456,9 +466,21 @@ class CasePartition:
     def _new_cards(self, row: Row, now: Instant) -> tuple[list[CardState], Quarantine | None]:
         published = set() if row.unpublished else set(row.cards)
         present, quarantine = self._safe.cards(row.facts, now)
+        if self._past_until:
+            present = self._marked(present, row.cards)
         identities = {card[:4] for card in present}
         row.cards = present + [retracted(card) for card in row.cards if card[:4] not in identities]
         return [card for card in row.cards if card not in published], quarantine
+
+    def _marked(self, present: list[CardState], before: list[CardState]) -> list[CardState]:
+        """The cards, those marked that new rules raised for a time when others held: nobody was to act on them then."""
+        held = {card[:4]: card for card in before if card.cleared_at is None}
+        marked = []
+        for card in present:
+            known = held.get(card[:4])
+            by_new_rules = card.raised_at <= self._past_until if known is None else known.reason == BY_NEW_RULES
+            marked.append(card._replace(reason=BY_NEW_RULES) if by_new_rules and card.cleared_at is None else card)
+        return marked
 
     def _new_verdicts(self, row: Row, opinion: Opinion, now: Instant) -> tuple[list[VerdictState], Quarantine | None]:
         before = dict(row.verdicts)

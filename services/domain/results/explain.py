@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from services.domain.history.case import Case
+from services.domain.history.case import Case, Extension
 from services.domain.history.corrections import corrected
 from services.domain.history.fact_set import is_case
 from services.domain.history.known_at import known_at, steps
@@ -52,13 +52,15 @@ class Explained:
     judgement: Judgement
     ended_by: EndedBy
     limit: Limit | None
-    """The one that binds this case, extension included; None where an instant or no limit does."""
+    """The one that binds this case, without extensions; None where an instant or no limit does."""
     account: Account | None
     """None for promises that measure no duration."""
     turned_by: tuple[Fact, ...]
     """What arrived late and turned a miss into what it is now (rule 14)."""
     amounts: tuple[tuple[str, Amount | None], ...] = ()
     """For bounds: each of `counts` and how much it is, in millionths; None while unreported."""
+    extensions: tuple[tuple[Extension, str], ...] = ()
+    """Of a limit that an extension moves: those that were granted, each with the code of why it is unused, or empty."""
     missing: tuple[str, ...] = ()
     """Of an unclassified case: the fields that it leaves out, by which the promise selects."""
 
@@ -106,7 +108,7 @@ def explain(judge: Judge, key: str, facts: Sequence[Fact], now: Instant) -> Expl
     return Explanation(
         key=key,
         now=now,
-        history=tuple(facts_with_status(known)),
+        history=tuple(facts_with_status(known, {each for case in cycles for each in case.voided})),
         later=len(facts) - len(known),
         cycles=tuple(_cycle(judged, case) for case in cycles),
         others=tuple(each for each in opinion.judgements if _about(judge, each) not in (None, "case")),
@@ -158,13 +160,14 @@ def _explained(judged: _Judged, judgement: Judgement, case: Case) -> Explained:
     judge, known, opinion, now = judged
     promise = _version(judge, judgement, now)
     limit, ended_by, counted = None, EndedBy.NOTHING, None
+    extensions: Sequence[tuple[Extension, str]] = ()
     start, stop = judgement.start, judgement.stop
     if stop is not None:
         ended_by = _ended_by(promise, case, judge.law)
     clock = _clock(promise, case, start, judge.law)
     if clock is not None and start is not None:
         end = stop if stop is not None else now
-        limit = clock.limit(case, start)
+        limit, extensions = clock.limit(case, start), clock.extensions(case, start)
         pauses = _pauses(clock, promise, case, start, stop)
         counted = account(clock, judge.law, case, (start, end), pauses)
     identity = judgement.kpi, judgement.cycle
@@ -172,7 +175,7 @@ def _explained(judged: _Judged, judgement: Judgement, case: Case) -> Explained:
     turned_by = _turned_by(judge, known, identity) if turned else ()
     missing = _missing(promise, case, judge.law) if judgement.outcome is Outcome.UNCLASSIFIED else ()
     amounts = () if missing else _amounts(promise, judgement, case, now)
-    return Explained(promise, judgement, ended_by, limit, counted, turned_by, amounts, missing)
+    return Explained(promise, judgement, ended_by, limit, counted, turned_by, amounts, tuple(extensions), missing)
 
 
 def _missing(promise: CasePromise, case: Case, law: Law) -> tuple[str, ...]:

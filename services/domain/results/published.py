@@ -99,7 +99,8 @@ class Card(NamedTuple):
     cleared_at: str
     """Empty while it is active."""
     reason: str
-    """Why it was cleared: `completed`, `withdrawn`, `rejudged`, `justified`, `superseded` (a yellow one turned red)."""
+    """Why it was cleared: `completed`, `withdrawn`, `rejudged`, `justified`, `superseded` (a yellow one turned red). Of
+    an active card in the topic: `new_rules` where a change of rules raised it for a time that had passed."""
 
 
 class Verdict(NamedTuple):

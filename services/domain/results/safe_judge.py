@@ -162,6 +162,10 @@ class _GuardedViewer:
         self._failures = failures
         self.failed: _Failures = {}
 
+    @property
+    def version_changes(self) -> Sequence[Instant]:
+        return self._judge.version_changes
+
     def view(self, facts: Sequence[Fact], now: Instant) -> CaseView | None:
         self._failures.clear()
         try:

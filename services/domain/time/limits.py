@@ -70,6 +70,9 @@ class Limit(BaseModel):
         return f"{self.amount} {self.unit if self.amount != 1 else self.unit.removesuffix('s')}"
 
 
+_MINUTES = (LimitUnit.MINUTES, LimitUnit.WORKING_MINUTES)
+
+
 class Ends(StrEnum):
     """At what time of the last day a limit in days ends: at 24:00, at the time of day at which it began, or when the
     hall closes. Limits in minutes end at an instant anyway."""
@@ -105,16 +108,19 @@ def due(
 ) -> Instant:
     """The last instant that is on time: a completion at t is in time if and only if t <= due.
 
-    The starting day is not counted. Limits in days end at the last microsecond of the local date unless `ends` says
-    otherwise; calendar days and months roll forward off a non-working day. `paused_days` are days on which the clock
-    was stopped (working days for a limit in working days, else calendar days, added before the roll), `paused_us` the
-    time it was stopped for limits in minutes (opening time for working minutes). Working minutes end at the last
-    instant at which no more than the limit has gone by: if they end with the hall's hours, at the next opening.
+    The starting day is not counted. A limit of 0 days ends with the starting day, or with the working day after it:
+    no period ends on a day off (民法典 §203). Limits in days end at the last microsecond of the local date unless
+    `ends` says otherwise; calendar days and months roll forward off a non-working day. `paused_days` are days on which
+    the clock was stopped (working days for a limit in working days, else calendar days, added before the roll),
+    `paused_us` the time it was stopped for limits in minutes (opening time for working minutes). Working minutes end at
+    the last instant at which no more than the limit has gone by: if they end with the hall's hours, at the next
+    opening.
     """
     day = zone.day(start)
     if limit.amount == 0:
         starting_day_ends = Ends.CLOSE if ends is Ends.CLOSE else Ends.DAY
-        last_day = calendar.add_working_days(day, paused_days)
+        first = day if limit.unit in _MINUTES else calendar.roll_forward(day)
+        last_day = calendar.add_working_days(first, paused_days)
         return last_moment(last_day, start, starting_day_ends, zone=zone, hours=hours)
     match limit.unit:
         case LimitUnit.MINUTES:

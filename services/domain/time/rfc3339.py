@@ -19,9 +19,10 @@ _WITHIN_HOUR: Final = {
 _FIRST: Final = instant_of(datetime(1901, 1, 1, tzinfo=UTC))
 _BEYOND: Final = instant_of(datetime(2200, 1, 1, tzinfo=UTC))
 """Most of what systems write for "no date" lies outside (0001, 1900, 9999), and has no local time in every zone."""
-_UNIX_EPOCH: Final = 0
-"""Another value that systems write for "no date": 1970-01-01T00:00:00Z."""
 _HOUR_US: Final = 3_600_000_000
+_EPOCH_FROM, _EPOCH_TO, _QUARTER_US = -14 * _HOUR_US, 12 * _HOUR_US, _HOUR_US // 4
+"""Another value that systems write for "no date": the midnight with which 1970-01-01 begins in some zone. Offsets lie
+between +14 and -12 hours, in quarters of an hour."""
 _WITHOUT_FRACTION: Final = len("2021-09-16T09:12:00+08:00")
 
 
@@ -29,7 +30,7 @@ def instant_from(text: object) -> Instant:
     """The instant that an RFC 3339 time names, in microseconds since the epoch; digits beyond those are dropped.
 
     Raises PydanticCustomError (a ValueError): `naive_time` where only the offset is missing, `time_reach` where the
-    year, in UTC, is out of reach, `time_placeholder` for the Unix epoch, else `time_form`.
+    year, in UTC, is out of reach, `time_placeholder` for the Unix epoch in any zone, else `time_form`.
     """
     if type(text) is str and len(text) <= _WITHOUT_FRACTION:
         within_hour = _WITHIN_HOUR.get(text[13:19])
@@ -45,7 +46,9 @@ def _hour(frame: str) -> Instant | None:
     """The beginning of an hour, by a time's text without minute and second; None for one in which some times are good
     and some are not."""
     begin = _plainly_read(f"{frame[:13]}:00:00{frame[13:]}")
-    if any(begin <= border < begin + _HOUR_US for border in (_FIRST, _UNIX_EPOCH, _BEYOND)):
+    if any(begin <= border < begin + _HOUR_US for border in (_FIRST, _BEYOND)):
+        return None
+    if _EPOCH_FROM - _HOUR_US < begin <= _EPOCH_TO:
         return None
     return _in_reach(begin)
 
@@ -58,7 +61,7 @@ def read(text: object) -> Instant:
 def _in_reach(instant: Instant) -> Instant:
     if not _FIRST <= instant < _BEYOND:
         raise PydanticCustomError("time_reach", "the year is out of reach")
-    if instant == _UNIX_EPOCH:
+    if _EPOCH_FROM <= instant <= _EPOCH_TO and instant % _QUARTER_US == 0:
         raise PydanticCustomError("time_placeholder", "it is what systems write for a time that is not known")
     return instant
 

@@ -81,6 +81,9 @@ FAULTS: Mapping[str, float] = {
     "conflicts": 0.005,
     "bad": 0.1,
     "stop_and_go": 0.03,
+    "stopped_twice": 0.05,
+    "asked_again": 0.02,
+    "granted_after_all": 0.1,
     "backdated": 0.02,
     "reopened": 0.01,
     "reclassified": 0.15,
@@ -88,7 +91,8 @@ FAULTS: Mapping[str, float] = {
     "empty": 0.01,
 }
 """What `--faults all` switches on. A rate is a share of events (duplicates, disorder), of weeks per source (silence),
-of days per reason code (bad), of small water projects (reclassified), else of cases."""
+of days per reason code (bad), of small water projects (reclassified), of suspended cases (stopped_twice), of withdrawn
+ones (granted_after_all), else of cases."""
 
 
 @dataclass(frozen=True, slots=True)

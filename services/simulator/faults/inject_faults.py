@@ -60,10 +60,17 @@ class Faults:
                 event.received = self.silence.arrival(event)
 
     def _report_otherwise(self, case: CaseHistory) -> None:
-        """Short suspensions, an application before the acceptance, a case that is entered when it is done."""
+        """Short suspensions, one that is reported twice, a supplement after the acceptance, an application before it, a
+        case that is entered when it is done."""
         rng, rates = case.rng, self.rates
         if rng.random() < rates.get("stop_and_go", 0):
             suspend_briefly(case, self._timing)
+        if rates.get("stopped_twice"):
+            _stop_twice(case, rates["stopped_twice"], Random(f"{self._seed}/{case.subject}/stopped_twice"))
+        if rates.get("asked_again"):
+            _ask_again(case, rates["asked_again"], Random(f"{self._seed}/{case.subject}/asked_again"))
+        if rates.get("granted_after_all"):
+            _grant_after_all(case, rates["granted_after_all"], Random(f"{self._seed}/{case.subject}/granted"))
         if rng.random() < rates.get("held_back", 0):
             _hold_back(case, self._timing)
         if rng.random() < rates.get("backdated", 0) and case.reclassified is None:
@@ -192,6 +199,42 @@ def _arrive_by(case: CaseHistory, limit: Instant) -> None:
         if event.received > limit >= event.time:
             event.received = limit
             event.recorded = min(event.recorded, limit)
+
+
+def _stop_twice(case: CaseHistory, rate: float, rng: Random) -> None:
+    """The first suspension is reported twice, under two ids: for the same time, or for a time before it ends."""
+    suspended = next((event for event in case.events if event.type == "case.suspended"), None)
+    if suspended is None or rng.random() >= rate:
+        return
+    ends = (event.time for event in case.events if event.type == "case.resumed" and event.data == suspended.data)
+    later = int(rng.random() * (min(ends) - suspended.time)) // SECOND * SECOND if rng.random() < 0.5 else 0
+    delays = suspended.recorded - suspended.time, suspended.received - suspended.recorded + SECOND
+    case.events.append(
+        SimulatedEvent("case.suspended", suspended.time + later, suspended.source, suspended.data, delays=delays)
+    )
+
+
+def _ask_again(case: CaseHistory, rate: float, rng: Random) -> None:
+    """A supplement is asked for after the acceptance of a permit: it undoes nothing."""
+    accepted = case.points.get("accepted")
+    if accepted is None or not case.deemed_acceptance or case.supplement is not None or rng.random() >= rate:
+        return
+    later = int(rng.random() * 20 * HOUR_US) // SECOND * SECOND
+    delays = accepted.recorded - accepted.time, accepted.received - accepted.recorded + SECOND
+    case.events.append(
+        SimulatedEvent("case.supplement_requested", accepted.time + later, case.owner, {"round": 1}, delays=delays)
+    )
+
+
+def _grant_after_all(case: CaseHistory, rate: float, rng: Random) -> None:
+    """A withdrawn case is granted some days later: its result follows from that."""
+    withdrawn = case.points.get("withdrawn")
+    if withdrawn is None or rng.random() >= rate:
+        return
+    time = withdrawn.time + int(60 + rng.random() * 120 * 3600) * SECOND
+    delays = withdrawn.recorded - withdrawn.time, withdrawn.received - withdrawn.recorded
+    case.events.append(SimulatedEvent("case.completed", time, case.owner, {"outcome": "granted"}, delays=delays))
+    case.intended = None
 
 
 def _backdate(case: CaseHistory) -> None:

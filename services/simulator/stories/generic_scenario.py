@@ -213,7 +213,7 @@ class _Completion:
         """With the completion, or with a milestone before it."""
         case, rng = self._case, self._rng
         left = self._unreported_attributes()
-        for name in sorted(self._timing.first_values(case.flow.item) & left.keys()):  # sets have no fixed order
+        for name in sorted(self._timing.rules(case.flow.item).first_values & left.keys()):  # sets have no fixed order
             self._report_first_value(name, left.pop(name))
         self._report_with_their_milestones(left)
         completed = case.points.get("completed")

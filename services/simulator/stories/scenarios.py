@@ -62,6 +62,8 @@ def utility(case: CaseHistory, at: Instant, timing: Timing, quality: Quality, fa
     _survey(case, works, quality)
     _lay(case, works, line=bool(attributes.get("external_line")), finished=ending.stop is not None)
     if ending.stop is not None:
+        if faults.get("reopened") and rng.random() < faults["reopened"]:
+            _complete_and_reopen(case, accepted, ending.stop, milestone=_connection(case))
         _connect(case, accepted, ending.stop)
 
 
@@ -122,11 +124,16 @@ def _lay(case: CaseHistory, works: _Works, *, line: bool, finished: bool) -> Non
 
 
 def _connect(case: CaseHistory, accepted: Instant, stop: Instant) -> None:
-    case.milestone("energised" if _is_power(case) else "connected", stop)
+    case.milestone(_connection(case), stop)
     completed = stop + int((0.2 + case.rng.random() * 20) * 3600) * SECOND
     case.emit("case.completed", completed, {"outcome": "granted"}, point="completed")
     if case.rng.random() < 0.1:
         _suspend_without_effect(case, accepted, stop)
+
+
+def _connection(case: CaseHistory) -> str:
+    """The milestone of being connected."""
+    return "energised" if _is_power(case) else "connected"
 
 
 def _is_power(case: CaseHistory) -> bool:
@@ -261,10 +268,12 @@ def _inspect(case: CaseHistory, begin: tuple[Instant, Instant], n: int, timing: 
     _suspend(case, zone.at(first, 8 * 60), zone.at(last, 20 * 60), rng.choice(_CLOCK_STOPS))
 
 
-def _complete_and_reopen(case: CaseHistory, accepted: Instant, completed: Instant) -> None:
-    """A first completion that is void."""
+def _complete_and_reopen(case: CaseHistory, accepted: Instant, completed: Instant, *, milestone: str = "") -> None:
+    """A first completion that is void, and with it the milestone that it certified."""
     early = accepted + (completed - accepted) // 3 // SECOND * SECOND
     again = accepted + (completed - accepted) * 2 // 3 // SECOND * SECOND
+    if milestone:
+        case.milestone(milestone, early)
     first = case.emit("case.completed", early, {"outcome": "granted", "channel": case.channel})
     reopened = case.emit("case.reopened", again, {"reason": "completion_void"})
     case.voided_completion = (first, reopened)

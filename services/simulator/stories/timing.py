@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.domain.plan.kinds.case_limit import CaseLimitPromise
 from services.domain.plan.plan import CasePromise, ServiceItem, Strength
@@ -20,6 +20,17 @@ HOUR_US = 60 * MINUTE_US
 _MORNING, _WORKDAY_SECONDS = 9 * 60, int(8.5 * 3600)
 
 
+class ItemRules(NamedTuple):
+    """What a service item says of its cases."""
+
+    first_values: frozenset[str]
+    """The attributes whose first value is kept, not the last."""
+    certified: frozenset[str]
+    """The milestones that its completion certifies."""
+    unset: Mapping[str, Any]
+    """What a case is taken for that leaves an attribute out."""
+
+
 class Timing:
     """The statutory time of a plan, and its promises by kind of case."""
 
@@ -29,7 +40,7 @@ class Timing:
         self.calendar = law.calendar
         self.promises = law.plan.promises
         self._about: dict[str, tuple[CasePromise, ...]] = {}
-        self._first_values: dict[str, frozenset[str]] = {}
+        self._rules: dict[str, ItemRules] = {}
         self._selected: dict[tuple[object, ...], tuple[CasePromise, ...]] = {}
         self._primary: dict[tuple[object, ...], CasePromise | None] = {}
         self.statutory = cache(law.statutory_limit)
@@ -38,19 +49,15 @@ class Timing:
         """A service item of the plan."""
         return self.law.plan.service_items[code]
 
-    def first_values(self, code: str) -> frozenset[str]:
-        """The attributes whose first value is kept, not the last."""
-        found = self._first_values.get(code)
+    def rules(self, code: str) -> ItemRules:
+        """What a service item says of its cases."""
+        found = self._rules.get(code)
         if found is None:
-            attributes = self.item(code).attributes
-            found = frozenset(name for name, spec in attributes.items() if spec.keeps == "first")
-            self._first_values[code] = found
+            item = self.item(code)
+            first_values = frozenset(name for name, spec in item.attributes.items() if spec.keeps == "first")
+            unset = {name: spec.unset for name, spec in item.attributes.items() if spec.unset is not None}
+            found = self._rules[code] = ItemRules(first_values, frozenset(item.certified_by_completion), unset)
         return found
-
-    def unset(self, code: str) -> Mapping[str, Any]:
-        """What a case of a service item is taken for that leaves an attribute out."""
-        attributes = self.item(code).attributes
-        return {name: spec.unset for name, spec in attributes.items() if spec.unset is not None}
 
     def about(self, item: str) -> tuple[CasePromise, ...]:
         """The promises about cases of a service item."""

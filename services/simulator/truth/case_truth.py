@@ -72,8 +72,7 @@ class CaseTruth:
 
     def _observe(self, history: CaseHistory, at: Instant | None) -> ObservedCase:
         plan = self._timing.law.plan
-        item = history.flow.item
-        return ObservedCase(history, at, self._timing.first_values(item), plan.grantors, self._timing.unset(item))
+        return ObservedCase(history, at, self._timing.rules(history.flow.item), plan.grantors)
 
     # ---- late entries --------------------------------------------------------------------------------
     def _stages(self, history: CaseHistory) -> list[_Stage]:

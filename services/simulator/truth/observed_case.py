@@ -5,13 +5,13 @@ Nothing is judged here, and no promise is known.
 
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from services.domain.intake.facts import contract_place
 from services.domain.time.zone import Instant
 from services.simulator.stories.case_history import CaseHistory
 from services.simulator.stories.event import OPERATIONS, Data, SimulatedEvent
+from services.simulator.stories.timing import ItemRules
 
 
 class Passage(NamedTuple):
@@ -38,16 +38,14 @@ class ObservedCase:
         self,
         history: CaseHistory,
         at: Instant | None,
-        first_values: frozenset[str] = frozenset(),
+        rules: ItemRules,
         grantors: frozenset[str] = frozenset(),
-        unset: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
-        """`first_values`: the attributes whose first value is kept. `grantors`: sources that may extend a limit, beside
-        the operations centre. `unset`: what a case is taken for that leaves an attribute out."""
+        """`rules`: what its service item says of it. `grantors`: sources that may extend a limit, beside the operations
+        centre."""
         self.history = history
         self._grantors = grantors | {OPERATIONS}
-        self._first_values = first_values
-        self._unset = unset
+        self._rules = rules
         self.attributes: dict[str, Any] = {}
         self.applicant = "unknown"
         self.channels: set[str] = set()
@@ -64,8 +62,12 @@ class ObservedCase:
         self.extended = False
         self.excused: set[str] = set()
         self.confirmed: set[str] = set()
+        self._standing: dict[tuple[str, str, str], int] = {}
+        """Who holds the clock now, and for which reason → the place of the pause."""
         self._acceptances: list[Instant] = []
-        self._supplement_requested: Instant | None = None
+        self._requests: list[Instant] = []
+        self._reopened_at: Instant | None = None
+        """The last time that a completion was declared void."""
         self._completions: list[tuple[Instant, Data]] = []
         self._reclassified: dict[str, Any] = {}
         for event, time in _effective([event for event in history.events if event.is_known(at)]):
@@ -73,7 +75,9 @@ class ObservedCase:
             if read is not None:
                 read(self, event, time)
         self._accept()
+        self._void_certified()
         self._complete()
+        self._forget_withdrawal()
         self.attributes |= self._reclassified
 
     # ---- reading -------------------------------------------------------------------------------------
@@ -88,7 +92,7 @@ class ObservedCase:
             self.applied_at = time
 
     def _read_supplement(self, event: SimulatedEvent, time: Instant) -> None:
-        self._supplement_requested = time
+        self._requests.append(time)
 
     def _read_reclassification(self, event: SimulatedEvent, time: Instant) -> None:
         self._reclassified |= (event.data or {})["attributes"]
@@ -110,14 +114,16 @@ class ObservedCase:
                 return
 
     def _read_suspension(self, event: SimulatedEvent, time: Instant) -> None:
-        self.pauses.append(Pause((event.data or {})["reason"], time, None))
+        """A clock that stands is not stopped again by the same unit for the same reason."""
+        who = _stopped_by(event)
+        if who not in self._standing:
+            self._standing[who] = len(self.pauses)
+            self.pauses.append(Pause(who[2], time, None))
 
     def _read_resumption(self, event: SimulatedEvent, time: Instant) -> None:
-        reason = (event.data or {})["reason"]
-        for index, pause in enumerate(self.pauses):
-            if pause.reason == reason and pause.end is None:
-                self.pauses[index] = pause._replace(end=time)
-                return
+        index = self._standing.pop(_stopped_by(event), None)
+        if index is not None:
+            self.pauses[index] = self.pauses[index]._replace(end=time)
 
     def _read_measurement(self, event: SimulatedEvent, time: Instant) -> None:
         data = event.data or {}
@@ -127,7 +133,9 @@ class ObservedCase:
         self._completions.append((time, event.data or {}))
 
     def _read_reopening(self, event: SimulatedEvent, time: Instant) -> None:
-        self._completions.clear()
+        if self._completions:
+            self._completions.clear()
+            self._reopened_at = time
 
     def _read_withdrawal(self, event: SimulatedEvent, time: Instant) -> None:
         if self.withdrawn_at is None:
@@ -154,19 +162,31 @@ class ObservedCase:
     def _take_attributes(self, data: Data) -> None:
         """The last value is kept, or the first one if the service item says so."""
         for name, value in data.get("attributes", {}).items():
-            if name not in self._first_values or name not in self.attributes:
+            if name not in self._rules.first_values or name not in self.attributes:
                 self.attributes[name] = value
 
     def _accept(self) -> None:
-        """A permit's acceptance is deemed on application; a supplement revokes that, and the next one counts."""
-        if self.history.deemed_acceptance and self.applied_at is not None:
-            asked = self._supplement_requested
-            if asked is None:
-                self.accepted_at = self.applied_at
-            else:
-                self.accepted_at = next((time for time in self._acceptances if time >= asked), None)
-        elif self._acceptances:
-            self.accepted_at = self._acceptances[0]
+        """A permit's acceptance is deemed on application. A supplement that is asked for before an acceptance is
+        reported revokes that, and the reported one counts."""
+        reported = self._acceptances[0] if self._acceptances else None
+        deemed = self.applied_at if self.history.deemed_acceptance else None
+        revoked = any(
+            deemed is not None and deemed <= at and (reported is None or at < reported) for at in self._requests
+        )
+        self.accepted_at = reported if deemed is None or revoked else deemed
+
+    def _void_certified(self) -> None:
+        """A reopening voids the milestones that the void completion certified, since the acceptance."""
+        if self._reopened_at is None:
+            return
+        for name in self._rules.certified & self.milestones.keys():
+            self.milestones[name] = [time for time in self.milestones[name] if not self._is_void(time)]
+            if not self.milestones[name]:
+                del self.milestones[name]
+
+    def _is_void(self, time: Instant) -> bool:
+        assert self._reopened_at is not None
+        return time <= self._reopened_at and (self.accepted_at is None or time >= self.accepted_at)
 
     def _complete(self) -> None:
         start = self.accepted_at if self.accepted_at is not None else self.applied_at
@@ -178,6 +198,12 @@ class ObservedCase:
                     self.channels.add(data["channel"])
                 self._take_attributes(data)
                 return
+
+    def _forget_withdrawal(self) -> None:
+        """What was granted after it was withdrawn was not withdrawn."""
+        withdrawn, completed = self.withdrawn_at, self.completed_at
+        if withdrawn is not None and completed is not None and withdrawn <= completed and not self.is_refused:
+            self.withdrawn_at = None
 
     # ---- what promises ask ---------------------------------------------------------------------------
     def start(self, names: Sequence[str]) -> Instant | None:
@@ -261,7 +287,7 @@ class ObservedCase:
                 return self.outcome is None and self.completed_at is not None
             case "channel" | "online":
                 return not self.channels
-        return name not in _FIELDS and name not in self.attributes and name not in self._unset
+        return name not in _FIELDS and name not in self.attributes and name not in self._rules.unset
 
     def _has(self, name: str, value: Any) -> bool:
         values = value if isinstance(value, tuple) else (value,)
@@ -271,7 +297,7 @@ class ObservedCase:
             return self.is_filed and self.online in values
         if name in _FIELDS:
             return _FIELDS[name](self) in values
-        given = self.attributes.get(name, self._unset.get(name))
+        given = self.attributes.get(name, self._rules.unset.get(name))
         return given in values if not isinstance(given, list) else any(each in values for each in given)
 
     def is_known(self, name: str) -> bool:
@@ -308,6 +334,12 @@ _READERS: Mapping[str, Callable[[ObservedCase, SimulatedEvent, Instant], None]] 
     "case.justified": ObservedCase._read_justification,
     "case.confirmed": ObservedCase._read_confirmation,
 }
+
+
+def _stopped_by(event: SimulatedEvent) -> tuple[str, str, str]:
+    """The source, the unit and the reason of a suspension or resumption."""
+    data = event.data or {}
+    return event.source, data["unit"], data["reason"]
 
 
 def _effective(events: Sequence[SimulatedEvent]) -> list[tuple[SimulatedEvent, Instant]]:

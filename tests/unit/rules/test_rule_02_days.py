@@ -61,7 +61,7 @@ def test_completion_on_the_starting_day_took_0_days() -> None:
 
 def test_amount_0_means_by_the_end_of_the_starting_day() -> None:
     judge = judge_of(promise(limit="0 working_days"))
-    assert due_of(judge, accepted("2021-10-02T09:00"), now="2021-10-02T10:00") == end_of("2021-10-02")
+    assert due_of(judge, accepted("2021-10-09T09:00"), now="2021-10-09T10:00") == end_of("2021-10-09")
 
 
 def test_a_promise_may_end_at_the_close_of_business() -> None:
@@ -132,3 +132,17 @@ def test_a_case_that_was_never_applied_for_was_applied_for_at_its_acceptance() -
     judge = judge_of(promised)
     (case,) = folded(judge, accepted("2021-09-16T09:00"))
     assert CaseClock(promised.clock, judge.law).start(case) == at("2021-09-16T09:00")
+
+
+@pytest.mark.parametrize("unit", ["working_days", "calendar_days", "months"])
+@pytest.mark.parametrize(
+    ("start", "last"),
+    [
+        ("2021-09-16T09:00", "2021-09-16"),
+        ("2021-09-18T23:59", "2021-09-18"),  # a Saturday that is worked
+        ("2021-09-19T09:00", "2021-09-22"),  # a Sunday, and then a holiday of two days
+        ("2021-10-01T00:00", "2021-10-08"),
+    ],
+)
+def test_a_limit_of_0_days_from_a_day_off_ends_with_the_next_working_day(unit: str, start: str, last: str) -> None:
+    assert due_of(judge_of(promise(limit=f"0 {unit}")), accepted(start)) == end_of(last)

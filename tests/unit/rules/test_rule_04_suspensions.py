@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.domain.intake.facts import Fact, FactType
+from services.domain.judging.data_quality import ANOMALY
 from services.domain.judging.judgement import Outcome
 from services.domain.plan.plan import ServiceItem
 from services.domain.sums.tally import TallyField
@@ -17,6 +19,7 @@ from tests.unit.cases import (
     completed,
     due_of,
     end_of,
+    in_order,
     judge_of,
     judgement,
     outcome,
@@ -146,21 +149,106 @@ def test_a_maximum_may_be_in_any_unit(maximum: str, until: str) -> None:
     assert date.fromordinal(judge.law.zone.day(end - 1)) == date.fromisoformat(until)
 
 
-def test_pairs_are_by_source_unit_and_reason_in_order() -> None:
+def test_pairs_are_by_source_unit_and_reason() -> None:
     facts = [
         accepted("2021-09-22T09:00"),
         suspended("2021-09-23T09:00", "hearing", id="1"),
         suspended("2021-09-23T10:00", "hearing", unit="seals", id="2"),
-        suspended("2021-09-24T09:00", "hearing", id="3"),
+        suspended("2021-09-23T11:00", "testing", id="3"),
         resumed("2021-09-27T09:00", "hearing", unit="seals", id="4"),
         resumed("2021-09-28T09:00", "hearing", id="5"),
     ]
     (case,) = THIRTEEN.cases(facts)
+    assert case.anomalies == []
     assert [(span.start, span.end) for span in case.suspensions] == [
         (at("2021-09-23T09:00"), at("2021-09-28T09:00")),
         (at("2021-09-23T10:00"), at("2021-09-27T09:00")),
-        (at("2021-09-24T09:00"), None),
+        (at("2021-09-23T11:00"), None),
     ]
+
+
+TWICE = [accepted("2021-11-01T10:00"), suspended("2021-11-02T08:00", id="1"), suspended("2021-11-03T09:00", id="2")]
+FOUR = judge_of(promise(clock_stops=("hearing",)))
+
+
+def test_a_clock_that_stands_cannot_be_stopped_again() -> None:
+    """Four days end on 11-05; on 11-02 and 11-03 the clock stands, though the suspension is reported twice."""
+    facts = [*TWICE, resumed("2021-11-03T18:00")]
+    assert due_of(FOUR, *facts, now="2021-12-01") == end_of("2021-11-09")
+    assert outcome(FOUR, facts, "2021-12-01") is Outcome.OVERDUE
+    (case,) = FOUR.cases(facts)
+    assert case.anomalies == ["suspended_while_suspended"]
+    assert [(span.start, span.end) for span in case.suspensions] == [(at("2021-11-02T08:00"), at("2021-11-03T18:00"))]
+    signals = [each.item for each in FOUR.judge(facts, at("2021-12-01")).judgements if each.kpi == ANOMALY]
+    assert signals == ["suspended_while_suspended"]
+
+
+def test_once_it_runs_again_it_can_be_stopped_again() -> None:
+    again = [resumed("2021-11-03T18:00"), suspended("2021-11-04T08:00", id="3"), resumed("2021-11-05T08:00", id="4")]
+    facts = [*TWICE[:2], *again]
+    assert FOUR.cases(facts)[0].anomalies == []
+    assert due_of(FOUR, *facts, now="2021-12-01") == end_of("2021-11-10")
+
+
+BOTH = ("hearing", "testing")
+
+
+@pytest.mark.parametrize(
+    ("limit", "start", "spans", "last"),
+    [
+        # over New Year: 12-31 and 01-04 stood still, 01-01 to 01-03 are off
+        (4, "2021-12-29", [("hearing", "2021-12-31T08:00", "2022-01-05T08:00")], "2022-01-07"),
+        # two reasons that overlap: 09-27 to 09-30 and 10-08 stood still, 10-09 only until 10:00
+        (
+            13,
+            "2021-09-22",
+            [("hearing", "2021-09-27T08:00", "2021-09-29T12:00"), ("testing", "2021-09-28T12:00", "2021-10-09T10:00")],
+            "2021-10-21",
+        ),
+        # the morning for one reason and the afternoon for another: together the whole day
+        (
+            4,
+            "2021-11-01",
+            [("hearing", "2021-11-02T09:00", "2021-11-02T12:00"), ("testing", "2021-11-02T13:30", "2021-11-02T17:30")],
+            "2021-11-08",
+        ),
+        # from the acceptance on, and from before it
+        (4, "2021-11-01", [("hearing", "2021-11-01T10:00", "2021-11-04T08:00")], "2021-11-09"),
+        (4, "2021-11-01", [("hearing", "2021-10-28T10:00", "2021-11-04T08:00")], "2021-11-09"),
+        # of no length
+        (4, "2021-11-01", [("hearing", "2021-11-02T10:00", "2021-11-02T10:00")], "2021-11-05"),
+    ],
+    ids=["new year", "overlapping", "one day of two", "from the start", "before the start", "no length"],
+)
+def test_suspensions_and_days_off(limit: int, start: str, spans: list[tuple[str, str, str]], last: str) -> None:
+    judge = judge_of(promise(limit=f"{limit} working_days", clock_stops=BOTH))
+    stops = [each for why, begin, end in spans for each in (suspended(begin, why), resumed(end, why))]
+    assert due_of(judge, *in_order([accepted(f"{start}T10:00"), *stops]), now="2022-03-01") == end_of(last)
+
+
+def test_resumed_before_it_was_suspended_a_clock_stands() -> None:
+    """Clocks of two desks that differ by seconds: the resumption is an anomaly, the suspension is open."""
+    facts = [accepted("2021-11-01T09:00"), resumed("2021-11-02T08:00"), suspended("2021-11-02T08:00:03")]
+    assert FOUR.cases(facts)[0].anomalies == ["resumed_without_suspension"]
+    assert outcome(FOUR, facts, "2022-03-01") is Outcome.OPEN
+
+
+def test_past_its_maximum_age_a_clock_can_be_stopped_again_though_nobody_resumed_it() -> None:
+    """Testing stops the clock for 10 working days at most: from 09-29 until the end of 10-19."""
+    facts = [
+        accepted("2021-09-22T09:00", item="permit"),
+        suspended("2021-09-29T08:00", "testing", id="1"),
+        suspended("2021-10-15T08:00", "testing", id="2"),
+        suspended("2021-10-20T08:00", "testing", id="3"),
+        resumed("2021-10-21T08:00", "testing", id="4"),
+    ]
+    (case,) = PERMIT.cases(facts)
+    ends = [(span.start, span.end) for span in case.suspensions]
+    assert ends == [
+        (at("2021-09-29T08:00"), at("2021-10-20")),
+        (at("2021-10-20T08:00"), at("2021-10-21T08:00")),
+    ]
+    assert case.anomalies == ["suspended_while_suspended"]
 
 
 def test_a_resumption_of_nothing_is_an_anomaly() -> None:
@@ -178,6 +266,23 @@ def test_net_and_gross_time_and_the_suspended_share_are_all_kept() -> None:
 
 
 days = st.integers(0, 60)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 40 * 24)), max_size=8), st.integers(0, 7))
+def test_repeating_a_suspension_never_changes_the_limit(stops: list[tuple[bool, int]], which: int) -> None:
+    """Whatever is suspended and resumed: a suspension that is reported again while it lasts moves no limit."""
+    start = at("2021-09-16T09:00")
+
+    def told(number: int, is_stop: bool, hours: int) -> Fact:
+        made = (suspended if is_stop else resumed)("2021-09-16T09:00", id=f"{number}")
+        return made._replace(time=start + hours * 3_600_000_000)
+
+    facts = in_order([accepted("2021-09-16T09:00"), *(told(n, *stop) for n, stop in enumerate(stops))])
+    starts = [each for each in facts if each.type == FactType.CASE_SUSPENDED]
+    if starts:
+        again = starts[which % len(starts)]._replace(id="again")
+        until = in_order([*facts, again])
+        assert FOUR.cases(until)[0].suspensions == FOUR.cases(facts)[0].suspensions
 
 
 @given(st.integers(1, 30), days, st.integers(0, 30))

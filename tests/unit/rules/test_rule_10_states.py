@@ -127,17 +127,16 @@ def test_aspirational_is_missed_and_never_red() -> None:
     ("limit", "share", "yellow"),
     [
         ("4 working_days", 0.25, "2021-09-23"),  # the last of four days begins
-        ("4 working_days", 0.3, "2021-09-19"),
-        ("7 working_days", 0.25, "2021-09-25"),
+        ("4 working_days", 0.3, "2021-09-22"),
+        ("7 working_days", 0.25, "2021-09-26"),
         ("1 working_days", 0.25, "2021-09-17"),
-        ("20 calendar_days", 0.3, "2021-10-01"),
+        ("20 calendar_days", 0.3, "2021-10-03"),
         ("60 minutes", 0.25, "2021-09-16T09:45"),
+        ("50 minutes", 0.25, "2021-09-16T09:37:30"),
         ("100 working_minutes", 0.2, "2021-09-16T10:20"),
     ],
 )
-def test_a_yellow_card_comes_when_less_than_the_share_of_the_limit_remains(
-    limit: str, share: float, yellow: str
-) -> None:
+def test_a_yellow_card_comes_with_the_last_days_or_minutes_of_a_limit(limit: str, share: float, yellow: str) -> None:
     judge = judge_of(promise(limit=limit, yellow_share=share))
     found = judgement(judge, [START], "2021-09-16T09:01").yellow_at
     assert found == at(yellow)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from services.catalog.words.names import names_for
 from services.domain.history.case import Case
 from services.domain.intake.facts import Fact
 from services.domain.judging.data_quality import signal_rows
@@ -245,4 +246,5 @@ def test_an_explanation_names_the_field_that_is_missing() -> None:
     shown = explain(JUDGE, f"{WATER}\x1fa", [EMPTY], at("2021-10-01"))
     missing = {each.promise.id: each.missing for each in shown.cycles[0].promises}
     assert missing == {"S": ("line",), "L": ("line",)}
-    assert contribution_of_case(shown.cycles[0].promises[0]) == "未填 not reported: line"
+    names = names_for(SHORT, JUDGE.plan)
+    assert contribution_of_case(shown.cycles[0].promises[0], names) == "未填报 not reported: line line"

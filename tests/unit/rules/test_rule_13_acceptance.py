@@ -59,16 +59,35 @@ def test_a_supplement_asked_for_within_5_working_days_undoes_it(asked: str, undo
 def test_the_next_acceptance_starts_the_clock() -> None:
     facts = [
         APPLIED,
-        accepted("2021-09-16T12:00", item="permit", id="1"),
-        supplement("2021-09-17T09:00", id="2"),
-        supplement("2021-09-22T09:00", id="3"),
-        accepted("2021-09-22T08:00", item="permit", id="4"),
-        accepted("2021-09-27T09:00", item="permit", unit="seals", id="5"),
-        accepted("2021-09-28T09:00", item="permit", unit="planning", id="6"),
+        supplement("2021-09-17T09:00", id="1"),
+        supplement("2021-09-22T09:00", id="2"),
+        accepted("2021-09-27T09:00", item="permit", unit="seals", id="3"),
+        accepted("2021-09-28T09:00", item="permit", unit="planning", id="4"),
     ]
     (case,) = folded(PERMIT, *facts)
     assert (case.accepted_at, case.unit) == (at("2021-09-27T09:00"), "seals")
     assert case.anomalies == ["second_acceptance"]
+
+
+LATER = [supplement("2021-09-17T09:00"), refused("2021-09-22T09:00")]
+
+
+@pytest.mark.parametrize("more", [*([each] for each in LATER), LATER], ids=["supplement", "refusal", "both"])
+def test_what_was_reported_outweighs_what_was_assumed(more: list[Fact]) -> None:
+    """Accepted as reported, nothing that is asked for or refused later undoes it, nor the deemed start before it."""
+    reported = accepted("2021-09-16T12:00", item="permit", unit="seals")
+    (case,) = folded(PERMIT, APPLIED, reported, *more)
+    assert (case.accepted_at, case.accepted, case.unit) == (at("2021-09-16T09:00"), reported, "seals")
+    assert outcome(PERMIT, [APPLIED, reported, *more], "2021-12-01") is Outcome.OVERDUE
+    again = accepted("2021-09-27T09:00", item="permit", id="again")
+    (case,) = folded(PERMIT, APPLIED, reported, *more, again)
+    assert (case.accepted_at, case.anomalies) == (at("2021-09-16T09:00"), ["second_acceptance"])
+
+
+@pytest.mark.parametrize(("asked", "start"), [("11:59:59", "2021-09-17T12:00"), ("12:00", "2021-09-16T09:00")])
+def test_a_supplement_counts_until_the_acceptance_is_reported(asked: str, start: str) -> None:
+    facts = [APPLIED, supplement(f"2021-09-17T{asked}"), accepted("2021-09-17T12:00", item="permit")]
+    assert start_of(PERMIT, *facts) == at(start)
 
 
 def test_until_it_is_accepted_again_the_case_is_incomplete() -> None:

@@ -3,21 +3,29 @@
 from datetime import date
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.domain.intake.facts import Fact
 from services.domain.judging.data_quality import ANOMALY, INCOMPLETE, ORPHAN
+from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import Outcome
+from services.domain.plan.plan import ServiceItem
 from services.domain.results.verdicts import verdicts_of
 from tests.unit.cases import (
+    ITEMS,
+    TITLE,
     accepted,
     at,
     completed,
+    correction,
     due_of,
     end_of,
     extended,
     folded,
     in_order,
     judge_of,
+    judgement,
     judgements,
     milestone,
     outcome,
@@ -25,6 +33,7 @@ from tests.unit.cases import (
     reopened,
     resumed,
     row,
+    standing,
     suspended,
     withdrawn,
 )
@@ -93,6 +102,32 @@ def test_withdrawn_after_the_limit_stays_late() -> None:
 
 def test_withdrawn_after_its_completion_changes_nothing() -> None:
     assert outcome(WATER, [START, completed("2021-09-17"), withdrawn("2021-09-18")], END) is Outcome.MET
+
+
+@pytest.mark.parametrize("outcome_of", ["granted", "partly", ""])
+def test_withdrawn_and_then_granted_is_judged_as_never_withdrawn(outcome_of: str) -> None:
+    """Or it would pay to withdraw what runs late. A completion without an outcome counts as granted."""
+    gone, given = withdrawn("2021-09-23T10:00"), {"outcome": outcome_of} if outcome_of else {}
+    late, in_time = completed("2021-09-27T09:00", **given), completed("2021-09-23T11:00", **given)
+    (case,) = folded(WATER, START, gone, late)
+    assert (case.withdrawn_at, case.anomalies) == (None, ["granted_after_withdrawal"])
+    assert outcome(WATER, [START, gone], "2021-09-26") is Outcome.WITHDRAWN
+    assert outcome(WATER, [START, gone, late], END) is Outcome.MISSED
+    assert outcome(WATER, [START, gone, in_time], END) is Outcome.MET
+    found = row(WATER, [[START, gone, late]], END)
+    assert (found.denominator, found.withdrawn_share) == ("1", "0")
+
+
+@pytest.mark.parametrize("closed_as", ["refused", "terminated"])
+def test_a_withdrawn_case_is_closed_as_terminated_or_refused(closed_as: str) -> None:
+    facts = [START, withdrawn("2021-09-23T10:00"), completed("2021-09-27T09:00", outcome=closed_as)]
+    assert folded(WATER, *facts)[0].anomalies == []
+    assert outcome(WATER, facts, END) is Outcome.WITHDRAWN
+
+
+def test_a_void_grant_leaves_a_withdrawal_as_it_was() -> None:
+    facts = [START, withdrawn("2021-09-22T10:00"), completed("2021-09-22T11:00"), reopened("2021-09-22T12:00")]
+    assert outcome(WATER, facts, END) is Outcome.WITHDRAWN
 
 
 def test_a_completion_declared_void_lets_the_original_clock_go_on() -> None:
@@ -184,6 +219,124 @@ def test_a_suspension_puts_the_expiry_off() -> None:
     assert until("P", *held, extended("2021-10-21T09:00", 5)) == "2021-10-20"
 
 
+def test_a_suspension_within_the_extension_counts_too() -> None:
+    """Extended from 10-15 to 10-22; the clock stands on 10-19 and 10-20."""
+    held = [suspended("2021-10-19T08:00", "testing"), resumed("2021-10-21T08:00", "testing")]
+    assert until("P", *held) == "2021-10-15"
+    assert until("P", extended("2021-09-17T09:00", 5), *held) == "2021-10-26"
+
+
+def extensible(limit: str) -> Judge:
+    return judge_of(promise(select={"service_item": "water"}, limit=limit, extension_moves_limit=True))
+
+
+@pytest.mark.parametrize(
+    ("limit", "accepted_on", "amount", "unit", "due"),
+    [
+        # the due instant rolls to Monday 08-02; the 10th working day after it
+        ("6 months", "2021-01-31T09:00", 6, "months", "2021-08-16"),
+        ("6 months", "2021-01-31T09:00", 10, "calendar_days", "2021-08-12"),
+        # days of one kind for days of the other: from 11-15 by their own unit
+        ("10 working_days", "2021-11-01T09:00", 10, "calendar_days", "2021-11-25"),
+        ("10 working_days", "2021-11-01T09:00", 1, "months", "2021-11-29"),
+        ("10 working_days", "2021-11-01T09:00", 15, "working_days", "2021-11-29"),
+        # due on Monday 11-22 by the roll; 5 days later is a Saturday, which rolls again
+        ("20 calendar_days", "2021-11-01T09:00", 5, "calendar_days", "2021-11-29"),
+        ("10 working_days", "2021-11-01T09:00", 600, "working_minutes", "2021-11-15"),
+    ],
+)
+def test_an_extension_moves_the_due_instant_by_its_own_unit(
+    limit: str, accepted_on: str, amount: int, unit: str, due: str
+) -> None:
+    facts = [
+        accepted(accepted_on),
+        extended("2021-11-02T09:00" if accepted_on > "2021-06" else "2021-02-02", amount, unit),
+    ]
+    assert due_of(extensible(limit), *facts) == end_of(due)
+
+
+def test_minutes_are_extended_by_minutes() -> None:
+    judge, start = extensible("90 working_minutes"), accepted("2021-11-05T16:50")  # until Monday 11-08 at 09:50
+    assert due_of(judge, start, extended("2021-11-05T17:00", 60, "working_minutes")) == at("2021-11-08T10:50")
+    assert due_of(judge, start, extended("2021-11-05T17:00", 60, "minutes")) == at("2021-11-08T10:50")
+    assert due_of(judge, start, extended("2021-11-05T17:00", 2, "working_days")) == at("2021-11-08T09:50")
+
+
+TEN = extensible("10 working_days")  # from 2021-11-01: until 11-15
+FROM = accepted("2021-11-01T09:00")
+LAST = end_of("2021-11-15")
+OTHER = extended("2021-11-16T09:00", 5)
+
+
+def last_moment(fact: Fact) -> Fact:
+    return fact._replace(time=LAST, received=LAST)
+
+
+@pytest.mark.parametrize(
+    ("grants", "due", "codes"),
+    [
+        ([extended("2021-11-02T09:00", 5)], "2021-11-22", []),
+        ([last_moment(extended("2021-11-15T09:00", 15)), OTHER], "2021-11-29", ["extended_twice"]),
+        ([extended("2021-11-16T00:00", 5)], "2021-11-15", ["extended_too_late"]),
+        ([extended("2021-11-02T09:00", 60, "minutes")], "2021-11-15", ["extended_in_another_unit"]),
+        (
+            [extended("2021-11-02T09:00", 60, "minutes"), extended("2021-11-03T09:00", 5), OTHER],
+            "2021-11-22",
+            ["extended_in_another_unit", "extended_twice"],
+        ),
+        ([extended("2021-11-02T09:00", 5, source="/units/water")], "2021-11-15", []),
+    ],
+    ids=["used", "twice", "late", "minutes", "each by itself", "a request"],
+)  # fmt: skip
+def test_an_extension_that_moves_nothing_is_an_anomaly_and_is_not_counted_as_one(
+    grants: list[Fact], due: str, codes: list[str]
+) -> None:
+    facts = [FROM, *grants, completed("2021-11-30T09:00")]
+    assert due_of(TEN, *facts) == end_of(due)
+    signals = [each.item for each in TEN.judge(in_order(facts), at("2022-01-01")).judgements if each.kpi == ANOMALY]
+    assert signals == codes
+    used = due != "2021-11-15"
+    assert row(TEN, [facts], "2022-01-01").extended_share == ("1" if used else "0")
+
+
+def test_the_yellow_card_follows_the_extension() -> None:
+    """10 working days: a quarter of them is 3 days. Extended to 11-22, the last three begin on 11-18."""
+    granted = extended("2021-11-02T09:00", 5)
+    assert judgement(TEN, [FROM], "2021-11-03").yellow_at == at("2021-11-11")
+    assert judgement(TEN, [FROM, granted], "2021-11-03").yellow_at == at("2021-11-18")
+    held = [suspended("2021-11-18T08:00"), resumed("2021-11-19T08:00")]
+    assert judgement(TEN, [FROM, granted, *held], "2021-11-20").due == end_of("2021-11-22")
+
+
+def test_an_extension_that_one_limit_can_use_is_no_anomaly() -> None:
+    """It comes too late for R, whose 5 days are over, and in time for P."""
+    granted = extended("2021-10-08T09:00", 5)
+    assert (until("P", granted), until("R", granted)) == ("2021-10-22", "2021-09-18")
+    found = STATUTE.judge([PERMIT, granted], at("2021-10-10")).judgements
+    assert [each.item for each in found if each.kpi == ANOMALY] == []
+
+
+@given(
+    st.sampled_from(["10 working_days", "20 calendar_days", "2 months"]),
+    st.integers(1, 400),
+    st.sampled_from(["working_days", "calendar_days", "months"]),
+    st.integers(0, 200),
+)
+def test_an_extension_never_shortens_and_gives_10_working_days_at_most(
+    limit: str, amount: int, unit: str, after: int
+) -> None:
+    start = date.fromordinal(date(2021, 3, 1).toordinal() + after).isoformat()
+    judge = extensible(limit)
+    without = due_of(judge, accepted(f"{start}T09:00"))
+    due = due_of(judge, accepted(f"{start}T09:00"), extended(f"{start}T10:00", amount, unit))
+    assert without is not None and due is not None
+    zone, calendar = judge.law.zone, judge.law.calendar
+    assert without <= due
+    assert calendar.working_days(zone.day(without), zone.day(due)) <= 10
+    if unit == "working_days":
+        assert calendar.working_days(zone.day(without), zone.day(due)) == min(amount, 10)
+
+
 def test_the_extended_share_is_shown() -> None:
     one = [PERMIT, extended("2021-09-17T09:00", 5), completed("2021-10-18T09:00")]
     other = [PERMIT, completed("2021-09-30T09:00")]
@@ -199,6 +352,113 @@ def test_a_stop_dated_before_the_start_is_void_and_the_next_one_counts() -> None
         milestone("2021-09-08T09:00", "connected"),
     ]
     assert outcome(judge, facts, "2021-09-20") is Outcome.MET
+
+
+# ---- a void completion and what it certified --------------------------------------------------------------
+TAP = ServiceItem.model_validate(
+    {"code": "tap", "title": TITLE, "milestones": ["surveyed", "connected"], "certified_by_completion": ["connected"]}
+)
+OF_TAPS = {"service_item": "tap"}
+TAPS = judge_of(
+    promise(select=OF_TAPS, stop="milestone:connected"),
+    promise(id="S", select=OF_TAPS, stop="milestone:surveyed"),
+    promise(
+        id="M", kind="case_mean", select=OF_TAPS, stop="milestone:connected", measure="working_days",
+        objective="<= 28 working_days", minimum_n=1,
+    ),
+    items={**ITEMS, "tap": TAP},
+)  # fmt: skip
+FALSE = [
+    accepted("2021-10-11T09:00", item="tap"),  # 4 working days: until 2021-10-15
+    milestone("2021-10-12T09:00", "surveyed"),
+    milestone("2021-10-13T10:00", "connected"),
+    completed("2021-10-13T10:05", outcome="granted"),
+]
+VOID = reopened("2021-10-14T09:00")
+TRUE = [milestone("2021-10-28T10:00", "connected"), completed("2021-10-28T10:05", outcome="granted", id="true")]
+
+
+def test_a_void_completion_voids_what_it_certified_and_the_original_clock_goes_on() -> None:
+    assert outcome(TAPS, FALSE, "2021-10-14") is Outcome.MET
+    assert outcome(TAPS, [*FALSE, VOID], "2021-10-15T12:00") is Outcome.OPEN
+    assert outcome(TAPS, [*FALSE, VOID], "2021-10-30") is Outcome.OVERDUE
+    assert standing(TAPS, [*FALSE, VOID], "2021-10-30") == [("P", "red")]
+    assert outcome(TAPS, [*FALSE, VOID, *TRUE], "2021-10-30") is Outcome.MISSED
+    verdicts = [each.verdict for each in verdicts_of(TAPS.judge(in_order([*FALSE, VOID]), at("2021-10-30")))]
+    assert "missed" in verdicts
+
+
+def test_void_twice_the_last_completion_counts_by_the_original_clock() -> None:
+    twice = [
+        START,
+        completed("2021-09-17T09:00"),
+        reopened("2021-09-18T09:00"),
+        completed("2021-09-22T09:00"),
+        reopened("2021-09-22T15:00"),
+    ]
+    assert outcome(WATER, [*twice, completed("2021-09-23T20:00")], END) is Outcome.MET
+    assert outcome(WATER, [*twice, completed("2021-09-24T00:00")], END) is Outcome.MISSED
+
+
+def test_a_completion_of_the_second_cycle_that_is_void_leaves_the_first_cycle_alone() -> None:
+    facts = [
+        START,
+        completed("2021-09-17T09:00"),
+        reopened("2021-11-10T15:00", "new_request"),  # until 2021-11-16
+        completed("2021-11-12T09:00"),
+        reopened("2021-11-15T09:00"),
+        completed("2021-11-17T09:00"),
+    ]
+    assert [each.outcome for each in judgements(WATER, facts, END)] == [Outcome.MET, Outcome.MISSED]
+
+
+def test_other_milestones_stay() -> None:
+    assert outcome(TAPS, [*FALSE, VOID], "2021-10-30", "S") is Outcome.MET
+
+
+def test_a_mean_follows_a_void_completion() -> None:
+    assert row(TAPS, [FALSE], "2021-12-31", kpi="M").value == "2"
+    found = row(TAPS, [[*FALSE, VOID]], "2021-12-31", kpi="M")
+    assert (found.n, found.state) == ("0", "no_data")
+    assert row(TAPS, [[*FALSE, VOID, *TRUE]], "2021-12-31", kpi="M").value == "13"
+
+
+def test_what_is_reported_later_for_a_time_before_the_reopening_is_void_too() -> None:
+    again = milestone("2021-10-13T16:00", "connected", received="2021-10-15T09:00")
+    assert outcome(TAPS, [*FALSE, VOID, again], "2021-10-30") is Outcome.OVERDUE
+
+
+def test_void_and_complete_again_and_void_again_does_not_pay() -> None:
+    twice = [*FALSE, VOID, *TRUE, reopened("2021-10-29T09:00", id="again")]
+    assert outcome(TAPS, twice, "2021-10-30") is Outcome.OVERDUE
+    (case,) = folded(TAPS, *twice)
+    assert [name for name, _ in case.voided] == ["completed", "completed", "milestone:connected", "milestone:connected"]
+
+
+def test_a_reopening_of_nothing_voids_nothing() -> None:
+    facts = [*FALSE[:3], VOID]
+    (case,) = folded(TAPS, *facts)
+    assert (case.voided, case.anomalies) == ((), ["reopened_without_completion"])
+    assert outcome(TAPS, facts, "2021-10-30") is Outcome.MET
+
+
+def test_a_milestone_of_before_the_acceptance_is_not_certified() -> None:
+    early = milestone("2021-10-08T09:00", "connected")
+    (case,) = folded(TAPS, early, *FALSE, VOID)
+    assert case.milestones["connected"] == [at("2021-10-08T09:00")]
+
+
+def test_completed_and_reopened_in_the_same_instant_the_completion_comes_first() -> None:
+    """Rule 16, order of facts: the reopening voids it, whichever was meant. A correction moves one of them."""
+    done = completed("2021-09-17T09:00")
+    facts = [START, done, reopened("2021-09-17T09:00")]
+    (case,) = folded(WATER, *facts)
+    assert (case.completed, case.reopened) == (None, 1)
+    again = completed("2021-09-22T09:00", id="again")
+    same = [START, done, reopened("2021-09-22T09:00"), again]
+    assert (folded(WATER, *same)[0].completed, folded(WATER, *same)[0].anomalies) == (None, ["completed_as_reopened"])
+    moved = correction("2021-09-22T10:00", again, completed("2021-09-22T09:00:01", id="again"))
+    assert folded(WATER, *same, moved)[0].completed_at == at("2021-09-22T09:00:01")
 
 
 # ---- a stop that never comes -----------------------------------------------------------------------------

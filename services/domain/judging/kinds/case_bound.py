@@ -187,7 +187,7 @@ class CaseBoundJudge:
         demanded."""
         cells = _CELLS[outcome]
         if course.case.extensions and cells[0][0] == TallyField.N:
-            cells += marks(course.case, ())
+            cells += marks((), course.case.extended)
         by_time_alone = course.end is None and at == course.matures  # nothing stopped its clock
         instants = _NO_INSTANTS if by_time_alone else _Instants(at, course.yellow_at)
         return self._judgement(course, outcome, self._binding.day(at), cells, instants)

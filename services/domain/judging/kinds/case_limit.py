@@ -85,7 +85,7 @@ class CaseLimitJudge:
             bin = self._clock.bin(net)
             cells += ((TallyField.GROSS, gross),)
             if pauses or case.extensions:
-                cells += marks(case, pauses)
+                cells += marks(pauses, reading.extended)
         item, day = self._binding.item(case), self._binding.day(end)
         return Judgement(
             self._key, case.cycle, outcome, case.unit, item, day, cells, bin, start, due, end, reading.yellow_at

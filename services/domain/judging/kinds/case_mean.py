@@ -76,9 +76,12 @@ class MeanOfCases:
             return ((TallyField.N, 1), (TallyField.TOTAL, gross), (TallyField.GROSS, gross)), clock.bin(gross)
         pauses = clock.pauses(case, start, stop)
         net = gross - clock.stood_still(case, start, stop, pauses)
-        return ((TallyField.N, 1), (TallyField.TOTAL, net), (TallyField.GROSS, gross), *marks(case, pauses)), clock.bin(
-            net
-        )
+        return (
+            (TallyField.N, 1),
+            (TallyField.TOTAL, net),
+            (TallyField.GROSS, gross),
+            *marks(pauses, case.extended),
+        ), clock.bin(net)
 
     def _amount(self, case: Case) -> int | None:
         """The measured amount in millionths; None if unreported. A counter case with no visit counts 1."""

@@ -9,8 +9,8 @@ before it, as under a limit of its own.
 
 from typing import NamedTuple
 
-from services.domain.history.case import Case
-from services.domain.judging.binding import NOTHING_DELIVERED, Binding, earliest, marks
+from services.domain.history.case import NOTHING_DELIVERED, Case
+from services.domain.judging.binding import Binding, earliest, marks
 from services.domain.judging.case_clock import CaseClock
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import Moment, Sums
@@ -123,7 +123,7 @@ class CaseShareJudge:
             return None
         outcome, cells = verdict
         if cells and cells[0][0] == TallyField.N and (case.suspensions or case.extensions):
-            cells += marks(case, ())
+            cells += marks((), case.extended)
         needs_late_check_from = self._late_check_from(case, end) if matures is None and outcome is Outcome.MET else None
         item, day = self._binding.item(case), self._binding.day(end)
         return Judgement(

@@ -79,7 +79,7 @@ class MeanReductionJudge:
             (TallyField.GROSS, gross),
             (TallyField.BASE, whole),
             (TallyField.ACTUAL, net),
-            *marks(case, pauses),
+            *marks(pauses, case.extended),
         )
         item, day = case.service_item, self._binding.day(stop)
         key = self._key
