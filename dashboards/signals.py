@@ -35,6 +35,7 @@ def signal_names(page: Page) -> SignalNames:
         signals.CONTRADICTED: page.say("申报与办件情况不符", "declared, not borne out"),
         late_reports.IN_WAIT: page.say("期限后报送、按期办结", "on time, reported after the limit"),
         late_reports.FIRST_KNOWN_LATE: page.say("超期后首次报送", "first reported after the limit"),
+        signals.UNCLASSIFIED: page.say("要素未填（按承诺计）", "unclassified, by promise"),
     }
     return SignalNames({signal.removeprefix(signals.PREFIX): name for signal, name in names.items()})
 

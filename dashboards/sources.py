@@ -34,6 +34,7 @@ def _summary(page: Page) -> Panel:
 
 def _sources(page: Page) -> Panel:
     backdated = 'sum by (unit) (%s{signal="backdated"})'
+    unclassified = f'{metrics.SIGNAL.name}{{signal="unclassified"}}'
     share = f"{backdated % metrics.SIGNAL.name} / ({backdated % metrics.SIGNAL_OF.name} > 0)"
     state = page.say("状态", "State")
     columns = [
@@ -59,6 +60,10 @@ def _sources(page: Page) -> Panel:
             page.say("先办后录占比", "Backdated"),
             f'max by (source) (label_replace({share}, "source", "$1", "unit", "(.*)"))',
             shown="percent",
+        ),
+        Column(
+            page.say("要素未填（按承诺计）", "Unclassified, by promise"),
+            f'sum by (source) (label_replace({unclassified}, "source", "$1", "unit", "(.*)"))',
         ),
     ]
     about = page.say(

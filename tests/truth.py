@@ -2,9 +2,9 @@
 
 The simulator knows the result of each case before it writes an event. Here its truth is added up by plain counting, per
 promise, variant, unit, item and window, and compared with `values.csv`, in both directions: n, numerator, value, late
-entries, justified and unmeasured cases; and the state, as far as the truth decides it: promises without a threshold
-must not be judged, and a proven miss is a miss. Exit code 1 on any
-difference, and if a promise with a threshold was never tested. `--through-kafka`: the events go through a
+entries, justified, unmeasured and unclassified cases; and the state, as far as the truth decides it: promises without
+a threshold must not be judged, and a proven miss is a miss. Exit code 1 on any difference, and if a promise with a
+threshold was never tested. `--through-kafka`: the events go through a
 real broker and the stream workers, too, and what those publish equals what `replay` writes, byte for byte.
 """
 
@@ -37,6 +37,7 @@ SCALES = {"minutes": MINUTE_US, "working_minutes": MINUTE_US, "elapsed_days": DA
 EVERY_STATE = frozenset(
     ("untargeted", "unmeasured", "no_data", "stale", "missed", "insufficient", "at_risk", "provisional", "met")
 )
+NOT_MISSED = ("met", "provisional")
 Place = tuple[str, str, str, str, str]
 """kpi, unit, item, variant, window."""
 
@@ -51,6 +52,8 @@ class Expected:
     justified: int = 0
     unmeasured: int = 0
     awaiting: int = 0
+    unclassified: int = 0
+    unclassified_missed: int = 0
     open_overdue: int = 0
     amounts: list[tuple[str, str, int, int]] = field(default_factory=list)
     """Unit, item (or period), amount and base of each measured case."""
@@ -58,7 +61,7 @@ class Expected:
     @property
     def has_cases(self) -> bool:
         """Whether values.csv must have a row for it."""
-        return bool(self.n or self.unmeasured or self.justified)
+        return bool(self.n or self.unmeasured or self.justified or self.unclassified)
 
 
 def first_day(window: str, last: date) -> date:
@@ -108,6 +111,8 @@ def count(into: Expected, row: dict[str, str]) -> None:
     into.justified += result == "justified"
     into.unmeasured += result == "unmeasured"
     into.awaiting += result == "awaiting"
+    into.unclassified += result in ("unclassified", "unclassified_missed")
+    into.unclassified_missed += result == "unclassified_missed"
     into.open_overdue += result == "open_overdue"
     if row["amount"]:
         into.amounts.append((row["unit"], row["item"], int(row["amount"]), int(row["base"] or 0)))
@@ -237,12 +242,13 @@ def states_of(promise: Promise, true: Expected, plan: Plan) -> frozenset[str]:
         return frozenset(("unmeasured",))
     if promise.about != "case" or not true.n or value_of(promise, true) != quotient(true.numerator, true.n):
         return EVERY_STATE
-    unknown = true.unmeasured + true.awaiting
-    best = Fraction(true.numerator + unknown + true.open_overdue, true.n + unknown)
+    beside = true.unmeasured + true.awaiting + true.unclassified
+    best = Fraction(true.numerator + beside + true.open_overdue, true.n + beside)
     if target.relation != "<=" and not target.nearly_holds(best, promise.tolerance):
         return frozenset(("missed",))
-    wrong: tuple[str, ...] = ("missed",) if target.holds(Fraction(true.numerator, true.n)) else ("met", "provisional")
-    return EVERY_STATE.difference(wrong, ("met",) if true.awaiting else ())
+    too_many = true.unclassified_missed or true.unclassified > Fraction(5, 100) * (true.n + true.unclassified)
+    wrong = ("missed",) if target.holds(Fraction(true.numerator, true.n)) else NOT_MISSED
+    return EVERY_STATE.difference(wrong, NOT_MISSED if too_many else (), ("met",) if true.awaiting else ())
 
 
 def compare(values: Iterable[dict[str, str]], truth: dict[Place, Expected], plan: Plan, last: date) -> Comparison:
@@ -290,6 +296,7 @@ def compare_row(compared: Comparison, promise: Promise, place: Place, row: dict[
         ("justified_n", true.justified),
         ("unmeasured_n", true.unmeasured),
         ("awaiting_n", true.awaiting),
+        ("unclassified_n", true.unclassified),
     ):
         compared.cell(place, column, row[column], str(amount))
 

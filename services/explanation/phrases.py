@@ -200,8 +200,12 @@ def _clause(name: str, value: Any, names: NameBook) -> Title:
 
 # ---- what a case contributes -------------------------------------------------------------------------------
 def contribution_of_case(explained: Explained, names: NameBook) -> str:
-    """What a case contributes to a share, to bounded amounts, or to a mean that is no duration; else empty."""
+    """What a case contributes to a share, to bounded amounts, or to a mean that is no duration; else empty. Of an
+    unclassified case: what it leaves out."""
     promise, cells = explained.promise, dict(explained.judgement.cells)
+    if explained.missing:
+        missing = [names.attribute(name) for name in explained.missing]
+        return f"未填报 not reported: {'；'.join(f'{each.zh} {each.en}' for each in missing)}"
     if explained.amounts:
         return "；".join(_reported(count, amount, names) for count, amount in explained.amounts)
     if promise.measured == "share":

@@ -41,6 +41,7 @@ OUTCOMES = {
     Outcome.JUSTIFIED: Word("○", "理由成立", "justified, not counted", "yellow"),
     Outcome.LATE_ENTRY: Word("△", "逾期补录后按期，待确认", "met by LATE ENTRY, not confirmed", "bold yellow"),
     Outcome.UNMEASURED: Word("?", "未报送，无法评价", "UNMEASURED: not reported", "yellow"),
+    Outcome.UNCLASSIFIED: Word("?", "要素未填，无法归类", "UNCLASSIFIED: a selecting field is not reported", "yellow"),
     Outcome.COUNTED: Word("•", "计入", "counted"),
 }
 _OF_NO_LIMIT = {

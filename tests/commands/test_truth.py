@@ -15,7 +15,7 @@ DAYS = 20
 OFTEN = (
     "disorder=0.3,skew=0.5,corrections=0.2,held_back=0.3,stop_and_go=0.3,late_entry=0.2,backdated=0.2,reopened=0.2,"
     "silence=0.3,reclassified=0.5,conflicts=0.1,bad=0.1,duplicates=0.2,stopped_twice=0.5,"
-    "asked_again=0.2,granted_after_all=0.5"
+    "asked_again=0.2,granted_after_all=0.5,empty=0.2"
 )
 """Every fault many times as often as in life."""
 
@@ -53,7 +53,7 @@ def test_a_promise_with_a_threshold_that_was_never_put_to_the_test_is_named(run:
     assert not of_tier_q & set(compared.untested)
 
 
-COLUMNS = ("n", "numerator", "value", "late_entry_n", "justified_n", "unmeasured_n", "state")
+COLUMNS = ("n", "numerator", "value", "late_entry_n", "justified_n", "unmeasured_n", "unclassified_n", "state")
 
 
 @pytest.mark.parametrize("column", COLUMNS)

@@ -49,7 +49,8 @@ CODES = {
 """Never change a line. A new type gets a line with the next free number."""
 
 FIELDS = ("N", "MET", "OVERDUE", "YELLOW", "OPEN", "SUSPENDED", "EXTENDED", "WITHDRAWN", "JUSTIFIED", "LATE_ENTRY",
-          "UNMEASURED", "TOTAL", "GROSS", "BASE", "ACTUAL", "AWAITING", "PROVISIONAL", "UNCLASSIFIED")  # fmt: skip
+          "UNMEASURED", "TOTAL", "GROSS", "BASE", "ACTUAL", "AWAITING", "PROVISIONAL", "UNCLASSIFIED",
+          "UNCLASSIFIED_MISSED")  # fmt: skip
 """The fields of a tally, by the number under which rows and `kpi.tallies` keep them. A new one is added at the end."""
 
 

@@ -147,6 +147,9 @@ class Checker:
             yield Problem(self._head_file, ("timezone",), sentence)
         for index, collection in enumerate(self._head.collections):
             for name, spec in collection.attributes.items():
+                if spec.unset is not None:
+                    place = ("collections", index, "attributes", name, "unset")
+                    yield Problem(self._head_file, place, "means something for a service item only: leave it out")
                 if spec.keeps == "first":
                     place = ("collections", index, "attributes", name, "keeps")
                     sentence = "each event of an entry is its whole state: leave it out"

@@ -24,6 +24,14 @@ def of_promise(promise: Promise, issued: date, *, is_open: bool) -> Iterator[Fau
 def of_attribute(spec: AttributeSpec) -> Iterator[Fault]:
     if spec.values and spec.type not in ("code", "codes"):
         yield ("values",), f"only a code has a list of values, not a {spec.type}"
+    if spec.unset is not None:
+        if isinstance(spec.unset, bool) != (spec.type == "bool") or spec.type not in ("bool", "code"):
+            yield (
+                ("unset",),
+                f"{spec.unset!r} is no {spec.type}: only a bool or a code can have a value that is left out",
+            )
+        elif spec.values and spec.unset not in spec.values:
+            yield ("unset",), f"{spec.unset!r} is none of its values: {', '.join(spec.values)}"
 
 
 def beyond_the_law(limit: Limit, promise: CasePromise, items: Iterable[ServiceItem]) -> Iterator[Fault]:

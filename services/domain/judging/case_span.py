@@ -13,7 +13,7 @@ class CaseSpans:
     """Which cases one promise is about, and from when to when its clock runs in them."""
 
     def __init__(self, promise: CasePromise, law: Law) -> None:
-        self.accepts = compile_population(promise.select, promise.unless)
+        self.accepts = compile_population(promise.select, promise.unless, law.unset)
         self.binding = Binding(promise, law.zone)
         self.clock = CaseClock(promise.clock, law)
 

@@ -25,7 +25,7 @@ class CompletionWithoutStop:
 
     def needs_no_stop(self, case: Case) -> bool:
         """Whether a case is known not to owe the stop: until that is reported the promise has nothing to say of it."""
-        return self._is_owed is not None and self._is_known(case) and not self._is_owed(case)
+        return self._is_owed is not None and self._is_known(case) and self._is_owed(case) is False
 
     def is_over(self, case: Case) -> bool:
         """Whether a completed case is one of which the stop should have been reported."""

@@ -24,6 +24,7 @@ from services.domain.judging.late_reports import first_known_signals, late_repor
 from services.domain.judging.promise_index import PromiseIndex
 from services.domain.judging.quarantine import Quarantine
 from services.domain.judging.slips import Slips
+from services.domain.judging.unclassified import Unclassified
 from services.domain.plan.plan import CasePromise, Plan
 from services.domain.plan.statutory_time import Law
 from services.domain.plan.unit_history import UnitHistory
@@ -77,6 +78,8 @@ class Judge:
             self.versions.setdefault(promise.key, []).append(judge_of(promise, self.law))
         self._signals = None if plan.head.open else Signals(self.law)
         """None for an archive without a registry: it has no sources to doubt."""
+        of_cases = [promise for promise in plan.promises if isinstance(promise, CasePromise)]
+        self._unclassified = Unclassified(of_cases, self.law)
         self.version_changes: Sequence[Instant] = self._version_changes()
         """The instants at which an open case comes under another version of a promise, or passes to the successor of
         its unit."""
@@ -91,6 +94,7 @@ class Judge:
         other = copy(self)
         other.versions = {key: [kind(each) for each in versions] for key, versions in self.versions.items()}
         other._signals = None if self._signals is None else signals(self._signals)
+        other._unclassified = self._unclassified.wrapped(kind)
         other._index = PromiseIndex(self.plan, other.versions)
         other.kinds = other._index.latest
         return other
@@ -222,6 +226,7 @@ class Judge:
         for case in cases:
             for kind in by_item.get(case.service_item, of_any_item):
                 kind.judge(case, now, found)
+            self._unclassified.judge(case, now, found)
             if self._signals is not None:
                 self._signals.judge(case, now, found)
         return found
@@ -236,8 +241,9 @@ class Judge:
         found = self.judge_cases(cases, now)
         screening = _screen(found, cases, now)
         suspicious = screening.suspicious or self._index.leaves_out(cases)
-        if suspicious and len(facts) > 1:
+        if len(facts) > 1 and (suspicious or self._unclassified.classified_later(cases, facts)):
             missed, awaited = self.before(facts)
+            missed = self._unclassified.settled(missed, found)
             judgements, turned = apply_late_entry(found, missed, cases, self._late_day) if missed else (found, ())
             if self._signals is not None:
                 judgements += late_report_signals(judgements, awaited, facts, self.law.zone)
@@ -252,10 +258,13 @@ class Judge:
         missed: Missed = {}
         awaited: dict[Identity, Instant] = {}
         for step in steps(self.slips.settled(facts), breaks=self.version_changes):
-            for judgement in self.judge_cases(self.cases(step.known()), step.until):
+            cycles = self.cases(step.known())
+            for judgement in self.judge_cases(cycles, step.until):
                 note_miss(missed, judgement, step.until)
                 if judgement.outcome is Outcome.AWAITING:
                     awaited[judgement.kpi, judgement.cycle] = step.until
+            for judgement in self._unclassified.missed(cycles, step.until):
+                missed.setdefault((judgement.kpi, judgement.cycle), (judgement, step.until))
         return missed, awaited
 
     def _late_day(self, kpi: str, until: Instant) -> int:

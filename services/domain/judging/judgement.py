@@ -27,6 +27,8 @@ class Outcome(StrEnum):
     """Met only by what arrived after the limit (rule 14)."""
     UNMEASURED = "unmeasured"
     """Closed without the source having reported the fact."""
+    UNCLASSIFIED = "unclassified"
+    """It leaves out a field by which the promise selects: it may be one of its cases, or none."""
     COUNTED = "counted"
     """Part of a figure that no single case can miss."""
 

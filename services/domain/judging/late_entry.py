@@ -14,7 +14,8 @@ from services.domain.time.zone import Instant
 Identity = tuple[str, int]
 """Key of a promise, and cycle."""
 Missed = dict[Identity, tuple[Judgement, Instant]]
-"""What was missed by what was known then: the last judgement that said so, and its instant."""
+"""What was missed by what was known then: the last judgement that said so, and its instant. Or what was unclassified
+while it would have been missed."""
 
 
 def note_miss(missed: Missed, judgement: Judgement, until: Instant) -> None:
@@ -45,13 +46,17 @@ def apply_late_entry(
         identity = judgement.kpi, judgement.cycle
         before = left.pop(identity, None)
         if before is not None and judgement.outcome not in MISSES and judgement.closed_at is None:
-            turned.append(identity)
-            if judgement.outcome in _CURED and _is_open_to_doubt(before[0], by_cycle):
+            was_missed = before[0].outcome is not Outcome.UNCLASSIFIED
+            if _is_cured(judgement, was_missed) and _is_open_to_doubt(before[0], by_cycle):
                 judgement = _late_entry(judgement)
+            if was_missed or judgement.outcome is Outcome.LATE_ENTRY:
+                turned.append(identity)
         judgements.append(judgement)
     for (kpi, cycle), (judgement, until) in left.items():
-        turned.append((kpi, cycle))
-        if _is_open_to_doubt(judgement, by_cycle):
+        is_late = _is_open_to_doubt(judgement, by_cycle)
+        if is_late or judgement.outcome is not Outcome.UNCLASSIFIED:
+            turned.append((kpi, cycle))
+        if is_late:
             late = _late_entry(judgement)
             judgements.append(late._replace(day=day_of(kpi, until), cells=_LATE, bin=None))
     return judgements, tuple(turned)
@@ -66,7 +71,15 @@ _REPLACED = (
     TallyField.UNMEASURED,
     TallyField.PROVISIONAL,
     TallyField.PROVISIONAL_MET,
+    TallyField.UNCLASSIFIED,
+    TallyField.UNCLASSIFIED_MISSED,
 )
+
+
+def _is_cured(judgement: Judgement, was_missed: bool) -> bool:
+    """Whether a judgement is good news. Of a case that was missed, and of which a field was emptied afterwards, it is,
+    too; one that was unclassified and is still is none."""
+    return judgement.outcome in _CURED or (was_missed and judgement.outcome is Outcome.UNCLASSIFIED)
 
 
 def _is_open_to_doubt(missed: Judgement, by_cycle: Mapping[int, Case]) -> bool:

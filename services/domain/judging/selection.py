@@ -1,12 +1,21 @@
-"""Which cases (or entries) a promise is about: `select`, `unless`, `where` of its entry, compiled to one function."""
+"""Which cases (or entries) a promise is about: `select`, `unless`, `where` of its entry, compiled to one function.
+
+A test has three answers: true, false, and None where the case does not say. An unknown value is never taken for the
+wanted one, nor for another.
+"""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from services.domain.history.case import Case
 
-Accepts = Callable[[Case], bool]
+Accepts = Callable[[Case], bool | None]
+"""True, false, or None: a value is unknown, and no known one differs."""
 Wanted = Mapping[str, Any]
+Unset = Mapping[tuple[str, str], Any]
+"""(service item, attribute) → the value that a case has which leaves the attribute out."""
+_NOTHING: Unset = MappingProxyType({})
 
 
 def wanted_values(value: Any) -> frozenset[Any]:
@@ -14,33 +23,44 @@ def wanted_values(value: Any) -> frozenset[Any]:
     return frozenset(value) if isinstance(value, (tuple, list)) else frozenset((value,))
 
 
-def compile_selection(wanted: Wanted) -> Accepts:
-    """A function that says whether a case has every wanted value. A case that lacks an attribute is not accepted:
-    an unknown flag is never taken for the other value."""
-    tests = [_test(name, wanted_values(value)) for name, value in wanted.items() if name != "service_item"]
+def compile_selection(wanted: Wanted, unset: Unset = _NOTHING) -> Accepts:
+    """A function that says whether a case has every wanted value."""
+    tests = [_test(name, wanted_values(value), unset) for name, value in wanted.items() if name != "service_item"]
     if not tests:
         return lambda case: True
     if len(tests) == 1:
         return tests[0]
-    return lambda case: all(test(case) for test in tests)
+
+    def has_all(case: Case) -> bool | None:
+        answer: bool | None = True
+        for test in tests:
+            found = test(case)
+            if not found:
+                if found is not None:
+                    return False
+                answer = None
+        return answer
+
+    return has_all
 
 
-def compile_population(select: Wanted, unless: Wanted) -> Accepts:
-    """A function that says whether a promise is about a case: selected, and not left out."""
-    selected = compile_selection(select)
+def compile_population(select: Wanted, unless: Wanted, unset: Unset = _NOTHING) -> Accepts:
+    """A function that says whether a promise is about a case: selected, and not left out. An unknown value leaves no
+    case out."""
+    selected = compile_selection(select, unset)
     if not unless:
         return selected
-    excepted = compile_exception(unless)
-    return lambda case: selected(case) and not excepted(case)
+    excepted = compile_exception(unless, unset)
+    return lambda case: False if excepted(case) else selected(case)
 
 
-def compile_exception(unless: Wanted) -> Accepts:
-    """A function that says whether a case has every value of `unless`: an unknown value leaves no case out."""
-    excepted = compile_selection(unless)
+def compile_exception(unless: Wanted, unset: Unset = _NOTHING) -> Accepts:
+    """A function that says whether a case has every value of `unless`."""
+    excepted = compile_selection(unless, unset)
     if "service_item" not in unless:
         return excepted
     items = wanted_values(unless["service_item"])
-    return lambda case: case.service_item in items and excepted(case)
+    return lambda case: excepted(case) if case.service_item in items else False
 
 
 def compile_knowledge(names: Sequence[str]) -> Accepts:
@@ -64,25 +84,49 @@ def _knows(name: str) -> Accepts:
     return lambda case: case.attributes.get(name) is not None
 
 
-def _test(name: str, values: frozenset[Any]) -> Accepts:
-    match name:
-        case "unit":
-            return lambda case: case.unit in values
-        case "applicant":
-            return lambda case: case.applicant in values
-        case "outcome":
-            return lambda case: case.outcome in values
-        case "channel":
-            return lambda case: not values.isdisjoint(case.channels)
-        case "online":
-            return lambda case: case.online in values
-        case "parent":
-            return lambda case: (case.parent is not None) in values
-        case "extended":
-            return lambda case: case.extended in values
-        case "reached":
-            return lambda case: all(name in case.milestones for name in values)
-    return lambda case: _matches(case.attributes.get(name), values)
+def _test(name: str, values: frozenset[Any], unset: Unset) -> Accepts:
+    if name == "reached":
+        return lambda case: all(milestone in case.milestones for milestone in values)
+    read = _FIELDS.get(name)
+    if read is None:
+        return _of_attribute(name, values, unset)
+
+    def has(case: Case) -> bool | None:
+        value = read(case)
+        if value is None:
+            return None
+        return value in values if not isinstance(value, set) else not values.isdisjoint(value)
+
+    return has
+
+
+def _outcome(case: Case) -> str | None:
+    """Of an open case none is owed yet."""
+    return "" if case.completed_at is None and case.outcome is None else case.outcome
+
+
+_FIELDS: Mapping[str, Callable[[Case], Any]] = {
+    "unit": lambda case: case.unit or None,
+    "applicant": lambda case: None if case.applicant == "unknown" else case.applicant,
+    "outcome": _outcome,
+    "channel": lambda case: case.channels or None,
+    "online": lambda case: case.online,
+    "parent": lambda case: case.parent is not None,
+    "extended": lambda case: case.extended,
+}
+"""What is no attribute: its value, or None where it is not known."""
+
+
+def _of_attribute(name: str, values: frozenset[Any], unset: Unset) -> Accepts:
+    """Whether a case has one of these values of an attribute."""
+
+    def has(case: Case) -> bool | None:
+        value = case.attributes.get(name)
+        if value is None and unset:
+            value = unset.get((case.service_item, name))
+        return None if value is None else _matches(value, values)
+
+    return has
 
 
 def _matches(value: Any, values: Collection[Any]) -> bool:

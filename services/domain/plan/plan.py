@@ -445,7 +445,7 @@ class CasePromise(Promise):
 
     select: Wanted = {}
     """Which cases: all must hold. Keys: `service_item`, `applicant`, `channel`, `outcome`, `unit`, `parent` (true: has
-    a parent case) or a declared attribute. A case that lacks an attribute is not selected."""
+    a parent case) or a declared attribute. A case that does not say is unclassified (rule 12)."""
     unless: Wanted = {}
     """Which of the selected are left out: all must hold; keys as in `select`. What is unknown leaves nobody out."""
     start: Codes = ("accepted",)
@@ -845,6 +845,9 @@ class AttributeSpec(Entry):
     """For codes: the allowed ones; empty: any code of up to 64 characters."""
     keeps: Literal["first", "last"] = "last"
     """Of several facts that report it, which one counts (the *first* tax matter of an enterprise)."""
+    unset: bool | str | None = None
+    """What a case that leaves it out is taken for: false for a flag that is only reported where it is true. Without
+    this the value is unknown, and a case that leaves it out is unclassified for the promises that select by it."""
 
 
 class StatutoryLimit(Entry):
@@ -1040,6 +1043,16 @@ class Plan(Entry):
     def is_invented(self, promise: Promise) -> bool:
         """Whether a promise's denominator rests on a placeholder: nothing can be said of it until that is replaced."""
         return any(self.rests_on(name, promise) for name in self.placeholders)
+
+    @property
+    def unset_values(self) -> dict[tuple[str, str], bool | str]:
+        """(service item, attribute) → what a case is taken for that leaves the attribute out."""
+        return {
+            (code, name): spec.unset
+            for code, item in self.service_items.items()
+            for name, spec in item.attributes.items()
+            if spec.unset is not None
+        }
 
     @property
     def grantors(self) -> frozenset[str]:

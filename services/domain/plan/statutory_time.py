@@ -48,6 +48,7 @@ class Law:
         self._hours: dict[tuple[str, str], OpeningHours] = {}
         self.reporting = ReportingTime(plan, self.zone, calendar, self.hours("", ""))
         """Until when its sources may report what has happened."""
+        self.unset = plan.unset_values
         self._statutory = {
             code: tuple(
                 sorted(((v.effective_from.toordinal(), v.limit) for v in item.statutory), key=lambda each: each[0])

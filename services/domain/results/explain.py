@@ -21,6 +21,7 @@ from services.domain.judging.data_quality import ANOMALY, BACKDATED, INCOMPLETE,
 from services.domain.judging.judge import Judge, Opinion
 from services.domain.judging.judgement import MISSES, Judgement, Outcome
 from services.domain.judging.late_entry import Identity
+from services.domain.judging.selection import compile_selection
 from services.domain.plan.plan import CasePromise
 from services.domain.plan.statutory_time import Law
 from services.domain.results.cards import CardState, cards
@@ -62,6 +63,8 @@ class Explained:
     """For bounds: each of `counts` and how much it is, in millionths; None while unreported."""
     extensions: tuple[tuple[Extension, str], ...] = ()
     """Of a limit that an extension moves: those that were granted, each with the code of why it is unused, or empty."""
+    missing: tuple[str, ...] = ()
+    """Of an unclassified case: the fields that it leaves out, by which the promise selects."""
 
     @property
     def is_provisional(self) -> bool:
@@ -179,9 +182,18 @@ def _explained(judged: _Judged, judgement: Judgement, case: Case) -> Explained:
     identity = judgement.kpi, judgement.cycle
     turned = identity in opinion.reversed or judgement.outcome is Outcome.LATE_ENTRY
     turned_by = _turned_by(judge, known, identity) if turned else ()
-    amounts = _amounts(promise, judgement, case, now)
     missed_limit = _missed_limit(judge, known, identity) if turned else None
-    return Explained(promise, judgement, ended_by, limit, counted, turned_by, missed_limit, amounts, tuple(extensions))
+    missing = _missing(promise, case, judge.law) if judgement.outcome is Outcome.UNCLASSIFIED else ()
+    amounts = () if missing else _amounts(promise, judgement, case, now)
+    return Explained(
+        promise, judgement, ended_by, limit, counted, turned_by, missed_limit, amounts, tuple(extensions), missing
+    )
+
+
+def _missing(promise: CasePromise, case: Case, law: Law) -> tuple[str, ...]:
+    """The fields by which a promise selects that a case does not report."""
+    tests = {name: compile_selection({name: wanted}, law.unset) for name, wanted in promise.select.items()}
+    return tuple(name for name, test in tests.items() if test(case) is None)
 
 
 def _amounts(

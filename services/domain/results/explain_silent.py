@@ -49,11 +49,11 @@ def _silent(judge: Judge, promise: CasePromise, case: Case, now: Instant) -> Sil
     missing = tuple(
         (name, wanted, _actual(case, name))
         for name, wanted in promise.select.items()
-        if name != "service_item" and not compile_selection({name: wanted})(case)
+        if name != "service_item" and not compile_selection({name: wanted}, judge.law.unset)(case)
     )
     if missing:
         return Silent(promise, Reason.NOT_SELECTED, missing)
-    if promise.unless and compile_exception(promise.unless)(case):
+    if promise.unless and compile_exception(promise.unless, judge.law.unset)(case):
         excepted = tuple((name, wanted, _actual(case, name)) for name, wanted in promise.unless.items())
         return Silent(promise, Reason.LEFT_OUT, excepted)
     return Silent(promise, _reason(judge, promise, case, now))

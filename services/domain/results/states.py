@@ -71,8 +71,12 @@ case."""
 
 
 def _is_unmeasured(reading: StateInput) -> bool:
-    promise, statistic = reading.kind.promise, reading.statistic
-    unmeasured = reading.unknown.unmeasured
+    """Whether too much is not reported: facts that are measured, or fields by which cases are selected. One case that
+    would be a miss wherever it belongs is too much."""
+    promise, statistic, unknown = reading.kind.promise, reading.statistic, reading.unknown
+    unmeasured, unclassified = unknown.unmeasured, unknown.unclassified
+    if unknown.unclassified_missed or unclassified > promise.unmeasured_tolerance * (statistic.n + unclassified):
+        return True
     owed = statistic.n + unmeasured if statistic.owed is None else statistic.owed
     return promise.must_be_reported and unmeasured > promise.unmeasured_tolerance * owed
 

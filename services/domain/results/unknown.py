@@ -16,6 +16,8 @@ class Unknown(NamedTuple):
     """Closed, and the source never reported the fact: not in n."""
     unclassified: int = 0
     """A field by which the promise selects is unknown: not in n."""
+    unclassified_missed: int = 0
+    """Of those: a miss under every promise that they may fall under."""
     awaiting: int = 0
     """Past the limit, and the source may still report in time: not in n."""
     provisional: int = 0
@@ -46,6 +48,7 @@ def unknown_of(done: Tally, present: Tally, statistic: Statistic, silent: Mappin
     return Unknown(
         unmeasured=of(TallyField.UNMEASURED) + statistic.unmeasured,
         unclassified=of(TallyField.UNCLASSIFIED),
+        unclassified_missed=of(TallyField.UNCLASSIFIED_MISSED),
         awaiting=of(TallyField.AWAITING) + statistic.awaiting,
         provisional=of(TallyField.PROVISIONAL),
         provisional_met=of(TallyField.PROVISIONAL_MET),
@@ -99,5 +102,11 @@ def _best_value(
         if target.relation == "<=":
             return Fraction(max(statistic.numerator - unknown.counted, 0), n)
         return Fraction(min(statistic.numerator + unknown.counted, statistic.n) + unknown.beside, n)
-    stays = not stale or promise.about == "figure" or (promise.about == "entry" and promise.target_date is not None)
-    return statistic.value if stays and not (unknown.beside or unknown.counted) else None
+    if unknown.beside or unknown.counted or (stale and not _is_settled(promise)):
+        return None
+    return statistic.value
+
+
+def _is_settled(promise: Promise) -> bool:
+    """Whether a source that is silent now cannot have changed what counts."""
+    return promise.about == "figure" or (promise.about == "entry" and promise.target_date is not None)

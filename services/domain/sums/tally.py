@@ -53,12 +53,13 @@ class TallyField:
     """Of those counted: a count of its days touches a year whose calendar is not published."""
     UNCLASSIFIED = 17
     """Matured, if the promise selects it: a selecting field is unknown, and no known one differs. Not in N."""
-
     PROVISIONAL_MET = 18
     """Of those in PROVISIONAL: in the numerator."""
+    UNCLASSIFIED_MISSED = 19
+    """Of those unclassified: a miss under every promise that they may fall under."""
 
 
-TALLY_FIELDS = 19
+TALLY_FIELDS = 20
 _LARGEST = 2**63 - 1
 """No JSON number is larger: the starts of some thousand open cases, in microseconds, add up to more."""
 TallyAmounts = tuple[tuple[int, int], ...]

@@ -88,6 +88,7 @@ FAULTS: Mapping[str, float] = {
     "reopened": 0.01,
     "reclassified": 0.15,
     "held_back": 0.02,
+    "empty": 0.01,
 }
 """What `--faults all` switches on. A rate is a share of events (duplicates, disorder), of weeks per source (silence),
 of days per reason code (bad), of small water projects (reclassified), of suspended cases (stopped_twice), of withdrawn

@@ -21,6 +21,7 @@ _DELAYED = 0.2
 LARGEST_LEAD_US = 290 * SECOND
 """A wrong clock is at most this far ahead: events from five minutes ahead are refused."""
 _STARTS = frozenset({"case.applied", "case.accepted"})
+_WITH_ATTRIBUTES = _STARTS | {"case.milestone", "case.completed"}
 
 
 class Faults:
@@ -44,6 +45,7 @@ class Faults:
         limit = self._reported_by(case) if case.intended_result in (Result.MET, Result.WITHDRAWN) else None
         self._report_with_delay(case)
         if self.rates:
+            self._leave_empty(case)
             case.rng = Random(f"{self._seed}/{case.subject}/faults")
             self._report_otherwise(case)
             self._delay(case)
@@ -102,6 +104,21 @@ class Faults:
             _hold_back(case, self._timing)
         if rng.random() < rates.get("backdated", 0) and case.reclassified is None:
             _backdate(case)
+
+    def _leave_empty(self, case: CaseHistory) -> None:
+        """A field by which promises select is left out; of every third case it comes with the last event that may have
+        attributes."""
+        rng = Random(f"{self._seed}/{case.subject}/empty")
+        names = _selecting(case, self._timing)
+        if rng.random() >= self.rates.get("empty", 0) or not names or case.reclassified is not None:
+            return
+        name = rng.choice(names)
+        value = case.attributes[name]
+        for event in case.events:
+            _drop(event, name)
+        last = max((event for event in case.events if event.type in _WITH_ATTRIBUTES), key=lambda event: event.time)
+        if rng.random() < 0.3 and last.type not in _STARTS:
+            last.add_attributes({name: value})
 
     def _delay(self, case: CaseHistory) -> None:
         """Events that arrive out of order, and a clock that is ahead."""
@@ -179,6 +196,21 @@ class Faults:
         if rng.random() < rates.get("bad", 0) / 50 or ("bad" in rates and "bad_correction" in missing):
             correct_a_correction(case)
         missing -= {code for code, _ in case.rejected}
+
+
+def _selecting(case: CaseHistory, timing: Timing) -> list[str]:
+    """The attributes of a case by which promises select."""
+    wanted = {name for promise in timing.about(case.flow.item) for name in promise.select}
+    return sorted(wanted & case.attributes.keys())
+
+
+def _drop(event: SimulatedEvent, name: str) -> None:
+    """Leave an attribute out of an event."""
+    data = event.data or {}
+    attributes = data.get("attributes", {})
+    if name in attributes:
+        left = {each: value for each, value in attributes.items() if each != name}
+        event.data = {**data, "attributes": left}
 
 
 def _enter(case: CaseHistory, stops: list[SimulatedEvent], entered: Instant) -> None:

@@ -27,6 +27,8 @@ class ItemRules(NamedTuple):
     """The attributes whose first value is kept, not the last."""
     certified: frozenset[str]
     """The milestones that its completion certifies."""
+    unset: Mapping[str, Any]
+    """What a case is taken for that leaves an attribute out."""
 
 
 class Timing:
@@ -53,7 +55,8 @@ class Timing:
         if found is None:
             item = self.item(code)
             first_values = frozenset(name for name, spec in item.attributes.items() if spec.keeps == "first")
-            found = self._rules[code] = ItemRules(first_values, frozenset(item.certified_by_completion))
+            unset = {name: spec.unset for name, spec in item.attributes.items() if spec.unset is not None}
+            found = self._rules[code] = ItemRules(first_values, frozenset(item.certified_by_completion), unset)
         return found
 
     def about(self, item: str) -> tuple[CasePromise, ...]:

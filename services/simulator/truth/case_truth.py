@@ -6,7 +6,7 @@ end. Due dates come from statutory time; nothing that judges is asked.
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from services.domain.plan.kinds.case_bound import CaseBoundPromise
 from services.domain.plan.kinds.case_limit import CaseLimitPromise
@@ -16,7 +16,7 @@ from services.domain.time.zone import Instant
 from services.simulator.stories.case_history import CaseHistory
 from services.simulator.stories.event import NEVER, SimulatedEvent
 from services.simulator.stories.result import Result
-from services.simulator.stories.timing import Timing
+from services.simulator.stories.timing import Timing, values_of
 from services.simulator.truth.bounds import bound_row, can_be_taken_back
 from services.simulator.truth.limits import limit_row
 from services.simulator.truth.measures import measure_row, node_rows, reduction_row
@@ -27,6 +27,7 @@ from services.simulator.truth.shares import share_row
 
 _MISSES = (Result.MISSED, Result.OPEN_OVERDUE)
 _NO_MISSES = (Result.MET, Result.WITHDRAWN, Result.UNMEASURED)
+_MATURED = (Result.MET, Result.MISSED, Result.OPEN_OVERDUE, Result.UNMEASURED, Result.COUNTED)
 _REVISIONS = frozenset({"case.reclassified", "case.reopened", "case.supplement_requested", "correction"})
 
 
@@ -55,9 +56,12 @@ class CaseTruth:
                 yield from node_rows(promise, last.case, self._timing, name)
                 continue
             row = self._row(promise, last, name)
-            if _is_no_miss(promise, row, last.until) and self._was_reported_late(history, row):
+            late = self._was_reported_late(history, row) or self._was_classified_late(history, promise)
+            if late and _is_no_miss(promise, row, last.until):
                 stages = self._stages(history) if stages is None else stages
-                row = self._after_late_entry(promise, last.case, stages, row, name)
+                row = self._after_late_entry(promise, last, stages, row, name)
+            if row is None:
+                row = self._unclassified(promise, last, name)
             if row is not None:
                 yield row
 
@@ -87,24 +91,94 @@ class CaseTruth:
         until = None if row is None else row.due if row.due is not None else row.stopped
         return until is not None and any(event.received > until for event in known)
 
+    def _was_classified_late(self, history: CaseHistory, promise: CasePromise) -> bool:
+        """Whether a field by which the promise selects came later than the first report."""
+        fields = promise.select.keys() - {"service_item"}
+        known = [event for event in history.events if event.is_known(self._end)]
+        return bool(fields) and any(fields & _attributes(event).keys() for event in known[1:])
+
     def _after_late_entry(
-        self, promise: CasePromise, case: ObservedCase, stages: Sequence[_Stage], row: Row | None, name: str
+        self, promise: CasePromise, last: _Stage, stages: Sequence[_Stage], row: Row | None, name: str
     ) -> Row | None:
         """A case that was a miss by what was known once, and is none by what was reported later, is a late entry until
-        the operations centre confirms it."""
-        if promise.id in case.confirmed:
+        the operations centre confirms it. So is one that was classified when it would have been a miss."""
+        if promise.id in last.case.confirmed:
             return row
+        missed = self._last_miss(promise, stages, name)
+        if missed is None:
+            missed = self._first_escape(promise, last, stages, row, name)
+        if missed is None:
+            return row
+        if row is not None:
+            return row._replace(result=Result.LATE_ENTRY)
+        if _may_apply(promise, last.case):
+            unclassified = self._unclassified(promise, last, name)
+            if unclassified is not None:
+                return unclassified._replace(result=Result.LATE_ENTRY)
+        return missed[0]._replace(result=Result.LATE_ENTRY, day=self._timing.zone.day(missed[1]))
+
+    def _last_miss(self, promise: CasePromise, stages: Sequence[_Stage], name: str) -> tuple[Row, Instant] | None:
+        """When the case was last a miss by what was known then."""
         missed: tuple[Row, Instant] | None = None
         for stage in stages:
             seen = self._row(promise, stage, name)
             assert stage.until is not None
             if seen is not None and _is_miss(promise, seen, stage.until):
                 missed = seen, stage.until
-        if missed is None:
-            return row
-        if row is not None:
-            return row._replace(result=Result.LATE_ENTRY)
-        return missed[0]._replace(result=Result.LATE_ENTRY, day=self._timing.zone.day(missed[1]))
+        return missed
+
+    # ---- unclassified cases --------------------------------------------------------------------------
+    def _first_escape(
+        self, promise: CasePromise, last: _Stage, stages: Sequence[_Stage], row: Row | None, name: str
+    ) -> tuple[Row, Instant] | None:
+        """When the case first left out by which promises select, and would have been a miss under one that selects by
+        the same fields; None if it is unclassified still, or belongs to another of them in the end."""
+        others = self._alternatives(promise)
+        if _may_apply(promise, last.case) or (row is None and _is_judged(others, last.case)):
+            return None
+        for stage in stages:
+            mine = self._escape(promise, others, stage, name)
+            if mine is not None and (row is not None or mine.result in _MISSES):
+                assert stage.until is not None
+                return mine, stage.until
+        return None
+
+    def _escape(self, promise: CasePromise, others: Sequence[CasePromise], stage: _Stage, name: str) -> Row | None:
+        """What the promise would have said of a case that did not say whether it selects it, and would have been a miss
+        under this promise or another."""
+        if not _may_apply(promise, stage.case):
+            return None
+        if all(each.result not in _MISSES for each in self._open_rows(others, stage, name)):
+            return None
+        return self._as_if(promise, stage, name)
+
+    def _open_rows(self, promises: Sequence[CasePromise], stage: _Stage, name: str) -> list[Row]:
+        """What those promises would say of the case that may be about it."""
+        rows = (self._as_if(each, stage, name) for each in promises if _may_apply(each, stage.case))
+        return [row for row in rows if row is not None]
+
+    def _alternatives(self, promise: CasePromise) -> list[CasePromise]:
+        """The promises about the same service item that select by the same fields, this one among them."""
+        item = next(iter(values_of(promise.select["service_item"])))
+        return [each for each in self._timing.about(item) if each.select.keys() == promise.select.keys()]
+
+    def _unclassified(self, promise: CasePromise, stage: _Stage, name: str) -> Row | None:
+        """A case that leaves out a field by which the promise selects, once it would have matured."""
+        if not _may_apply(promise, stage.case):
+            return None
+        row = self._as_if(promise, stage, name)
+        if row is None or row.result not in _MATURED:
+            return None
+        judging = [each for each in self._alternatives(promise) if _may_be_missed(each)]
+        results = [each.result for each in self._open_rows(judging, stage, name)]
+        missed = bool(results) and all(result in _MISSES for result in results)
+        return row._replace(
+            result=Result.UNCLASSIFIED_MISSED if missed else Result.UNCLASSIFIED, amount=None, base=None
+        )
+
+    def _as_if(self, promise: CasePromise, stage: _Stage, name: str) -> Row | None:
+        """What the promise would say of the case if it selected it."""
+        return self._row(promise.model_copy(update={"select": {}, "unless": {}}), stage, name)
 
     # ---- one promise ---------------------------------------------------------------------------------
     def _row(self, promise: CasePromise, stage: _Stage, name: str) -> Row | None:
@@ -151,6 +225,24 @@ def _is_miss(promise: CasePromise, row: Row, at: Instant | None) -> bool:
         return at is None or not can_be_taken_back(promise, row, at)
     is_limit = isinstance(promise, CaseLimitPromise) and not promise.clock.runs_in
     return row.result is Result.UNMEASURED and is_limit
+
+
+def _may_apply(promise: CasePromise, case: ObservedCase) -> bool:
+    """Whether the promise may be about the case, which does not say so."""
+    excepted = promise.unless and case.holds(promise.unless)
+    return case.is_filed and case.may_hold(promise.select) and not excepted
+
+
+def _is_judged(promises: Sequence[CasePromise], case: ObservedCase) -> bool:
+    """Whether one of the promises is, or may be, about the case."""
+    return any(_applies(each, case) or _may_apply(each, case) for each in promises)
+
+
+def _attributes(event: SimulatedEvent) -> dict[str, Any]:
+    """The fields that an event reports."""
+    data = event.data or {}
+    attributes = data.get("attributes")
+    return dict(attributes) if attributes else {}
 
 
 def _may_be_missed(promise: CasePromise) -> bool:

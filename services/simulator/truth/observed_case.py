@@ -281,6 +281,22 @@ class ObservedCase:
         """Whether it is known to have each of the wanted values."""
         return all(self._has(name, value) for name, value in wanted.items())
 
+    def may_hold(self, wanted: Mapping[str, Any]) -> bool:
+        """Whether it leaves out some of the wanted values, and has the others."""
+        unsaid = [name for name in wanted if self._leaves_out(name)]
+        return bool(unsaid) and self.holds({name: value for name, value in wanted.items() if name not in unsaid})
+
+    def _leaves_out(self, name: str) -> bool:
+        """Whether it does not say what promises select by."""
+        match name:
+            case "applicant":
+                return self.applicant == "unknown"
+            case "outcome":
+                return self.outcome is None and self.completed_at is not None
+            case "channel" | "online":
+                return not self.channels
+        return name not in _FIELDS and name not in self.attributes and name not in self._rules.unset
+
     def _has(self, name: str, value: Any) -> bool:
         values = value if isinstance(value, tuple) else (value,)
         if name == "channel":
@@ -289,7 +305,7 @@ class ObservedCase:
             return self.is_filed and self.online in values
         if name in _FIELDS:
             return _FIELDS[name](self) in values
-        given = self.attributes.get(name)
+        given = self.attributes.get(name, self._rules.unset.get(name))
         return given in values if not isinstance(given, list) else any(each in values for each in given)
 
     def is_known(self, name: str) -> bool:

@@ -99,7 +99,7 @@ class CaseBoundJudge:
     def __init__(self, promise: CaseBoundPromise, law: Law) -> None:
         self.promise = promise
         self._law = law
-        self._accepts = compile_population(promise.select, promise.unless)
+        self._accepts = compile_population(promise.select, promise.unless, law.unset)
         self._binding = Binding(promise, law.zone)
         self._clock = CaseClock(promise.clock, law)
         self._maturity = None if promise.matures_at in BY_EVENT else Maturity(promise, law)

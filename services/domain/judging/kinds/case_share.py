@@ -48,10 +48,10 @@ class CaseShareJudge:
     def __init__(self, promise: SharePromise, law: Law) -> None:
         self.promise = promise
         self._law = law
-        self._accepts = compile_population(promise.select, promise.unless)
+        self._accepts = compile_population(promise.select, promise.unless, law.unset)
         where = {name: value for name, value in promise.where.items() if name not in ("stopped", "reached")}
         self._reached = wanted_values(promise.where.get("reached", ()))
-        self._counts = compile_selection(where)
+        self._counts = compile_selection(where, law.unset)
         self._is_known = compile_knowledge(promise.known)
         self._binding = Binding(promise, law.zone)
         self._clock = CaseClock(promise.clock, law)

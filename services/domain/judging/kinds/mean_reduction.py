@@ -31,7 +31,7 @@ class MeanReductionJudge:
     def __init__(self, promise: MeanReductionPromise, law: Law) -> None:
         self.promise = promise
         self._law = law
-        self._accepts = compile_population(promise.select, promise.unless)
+        self._accepts = compile_population(promise.select, promise.unless, law.unset)
         self._binding = Binding(promise, law.zone)
         self._clocks = {
             unit: CaseClock(promise.clock._replace(measure=name), law)

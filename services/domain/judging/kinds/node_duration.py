@@ -21,7 +21,7 @@ class NodeDurationJudge:
 
     def __init__(self, promise: NodeDurationPromise, law: Law) -> None:
         self.promise = promise
-        self._accepts = compile_population(promise.select, promise.unless)
+        self._accepts = compile_population(promise.select, promise.unless, law.unset)
         self._binding = Binding(promise, law.zone)
         self._clock = CaseClock(promise.clock, law)
         self._nodes = frozenset(promise.nodes)
