@@ -151,6 +151,7 @@ ENGLISH_HOLIDAYS = {
     "端午节": "Dragon Boat Festival",
     "中秋节": "Mid-Autumn Festival",
     "国庆节": "National Day",
+    "抗战胜利70周年纪念日": "70th anniversary of the victory",
 }
 WEEKDAYS = "一二三四五六日"
 ENGLISH_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
