@@ -184,18 +184,22 @@ def _is_printed(threshold: Threshold, numbers: list[Printed], clause: str) -> bo
 
 
 def _dates(promise: Promise, sentences: Sequence[str]) -> Iterator[tuple[str, str]]:
-    by, target = printed_by(promise.clause), promise.target_date
-    # 今年内, or no date at all: what was taken is said among the choices
-    chosen = by is None and any(str(target) in choice.taken for choice in promise.choices)
-    if by != target and not chosen:
-        remedy = "" if by else ": name the date among `choices`, as `taken`"
-        yield "by", f"the clause's target date is {by or 'not printed'}, the entry's {target or 'missing'}{remedy}"
-    this_year = any("今年内" in each for each in (promise.clause, *sentences))
-    if target and by is None and not this_year and not promise.local:
-        yield "by", "the plan prints no date: mark it `local = true`"
+    yield from _target_date(promise, sentences)
     since = printed_from(promise.clause)
     if since and promise.effective_from != since:
         yield "effective_from", f"the clause binds from {since}, the entry from {promise.effective_from}"
+
+
+def _target_date(promise: Promise, sentences: Sequence[str]) -> Iterator[tuple[str, str]]:
+    by, target = printed_by(promise.clause), promise.target_date
+    if by == target:
+        return
+    # 今年内, or no date at all: what was taken is said among the choices
+    if by or not any(str(target) in choice.taken for choice in promise.choices):
+        remedy = "" if by else ": name the date among `choices`, as `taken`"
+        yield "by", f"the clause's target date is {by or 'not printed'}, the entry's {target or 'missing'}{remedy}"
+    if not by and not promise.local and "今年内" not in "".join((promise.clause, *sentences)):
+        yield "by", "the plan prints no date: mark it `local = true`"
 
 
 def _unprinted(promise: Promise) -> Iterator[tuple[str, str]]:
