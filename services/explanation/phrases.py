@@ -204,14 +204,19 @@ def contribution_of_case(explained: Explained, names: NameBook) -> str:
     unclassified case: what it leaves out."""
     promise, cells = explained.promise, dict(explained.judgement.cells)
     if explained.missing:
-        missing = [names.attribute(name) for name in explained.missing]
-        return f"未填报 not reported: {'；'.join(f'{each.zh} {each.en}' for each in missing)}"
+        return _left_out(explained.missing, names)
     if explained.amounts:
         return "；".join(_reported(count, amount, names) for count, amount in explained.amounts)
     if promise.measured == "share":
         return _in_numerator(cells) if TallyField.N in cells or TallyField.OVERDUE in cells else ""
     is_mean = explained.account is None and bool(promise.measured)
     return _summand(promise, cells, names) if is_mean and TallyField.N in cells else ""
+
+
+def _left_out(missing: Sequence[str], names: NameBook) -> str:
+    """The fields that an unclassified case does not report."""
+    titles = [names.attribute(name) for name in missing]
+    return f"未填报 not reported: {'；'.join(f'{title.zh} {title.en}' for title in titles)}"
 
 
 def _reported(count: str, amount: int | Fraction | None, names: NameBook) -> str:

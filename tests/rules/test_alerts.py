@@ -65,8 +65,8 @@ STORIES = [
         "a promise that is missed in ten minutes of each twenty has one alert, which ends 15 minutes after the last",
         "KpiMissed",
         {
-            state("K06-1", "ALL", "missed"): "1x9 stale _x8 1x9 stale _x8 1x9 stale _x60",
-            state("K06-1", "ALL", "met"): "_x9 1x9 stale _x8 1x9 stale _x8 1x60",
+            state("K06-1", "ALL", "missed"): "1x9 stale _x9 1x9 stale _x9 1x9 stale _x60",
+            state("K06-1", "ALL", "met"): "_x10 1x9 stale _x9 1x9 stale _x9 1x60",
         },
         {4: [], **{minute: [DISTRICT_MISSED] for minute in (6, 12, 19, 25, 35, 45, 55, 64)}, 68: []},
     ),

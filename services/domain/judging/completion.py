@@ -7,7 +7,7 @@ Nothing stays overdue for ever.
 
 from services.domain.history.case import NOTHING_DELIVERED, Case
 from services.domain.judging.judgement import Judgement, Outcome
-from services.domain.judging.selection import compile_knowledge, compile_selection
+from services.domain.judging.selection import compile_selection
 from services.domain.plan.plan import CasePromise
 from services.domain.sums.tally import TallyField
 from services.domain.time.zone import Instant
@@ -21,11 +21,10 @@ class CompletionWithoutStop:
         self._counts_the_stop = promise.measured == "share"
         owed = promise.stop_owed_if
         self._is_owed = compile_selection(owed) if owed else None
-        self._is_known = compile_knowledge(tuple(owed))
 
     def needs_no_stop(self, case: Case) -> bool:
         """Whether a case is known not to owe the stop: until that is reported the promise has nothing to say of it."""
-        return self._is_owed is not None and self._is_known(case) and self._is_owed(case) is False
+        return self._is_owed is not None and self._is_owed(case) is False
 
     def is_over(self, case: Case) -> bool:
         """Whether a completed case is one of which the stop should have been reported."""

@@ -46,15 +46,13 @@ def apply_late_entry(
         identity = judgement.kpi, judgement.cycle
         before = left.pop(identity, None)
         if before is not None and judgement.outcome not in MISSES and judgement.closed_at is None:
-            was_missed = before[0].outcome is not Outcome.UNCLASSIFIED
-            if _is_cured(judgement, was_missed) and _is_open_to_doubt(before[0], by_cycle):
-                judgement = _late_entry(judgement)
-            if was_missed or judgement.outcome is Outcome.LATE_ENTRY:
+            judgement = _judged_late(before[0], judgement, by_cycle)
+            if _was_missed(before[0]) or judgement.outcome is Outcome.LATE_ENTRY:
                 turned.append(identity)
         judgements.append(judgement)
     for (kpi, cycle), (judgement, until) in left.items():
         is_late = _is_open_to_doubt(judgement, by_cycle)
-        if is_late or judgement.outcome is not Outcome.UNCLASSIFIED:
+        if is_late or _was_missed(judgement):
             turned.append((kpi, cycle))
         if is_late:
             late = _late_entry(judgement)
@@ -76,10 +74,16 @@ _REPLACED = (
 )
 
 
-def _is_cured(judgement: Judgement, was_missed: bool) -> bool:
-    """Whether a judgement is good news. Of a case that was missed, and of which a field was emptied afterwards, it is,
-    too; one that was unclassified and is still is none."""
-    return judgement.outcome in _CURED or (was_missed and judgement.outcome is Outcome.UNCLASSIFIED)
+def _was_missed(before: Judgement) -> bool:
+    """Whether an earlier judgement was a miss, and not only of a case that was unclassified while it would have been."""
+    return before.outcome is not Outcome.UNCLASSIFIED
+
+
+def _judged_late(before: Judgement, judgement: Judgement, by_cycle: Mapping[int, Case]) -> Judgement:
+    """A late entry, if the judgement is good news and not confirmed. A case that was missed, and of which a field was
+    emptied afterwards, is one, too; one that was unclassified and is still is none."""
+    cured = judgement.outcome in _CURED or (_was_missed(before) and judgement.outcome is Outcome.UNCLASSIFIED)
+    return _late_entry(judgement) if cured and _is_open_to_doubt(before, by_cycle) else judgement
 
 
 def _is_open_to_doubt(missed: Judgement, by_cycle: Mapping[int, Case]) -> bool:

@@ -57,7 +57,7 @@ def _check_spans(spans: MinuteSpans, place: str) -> None:
     bounds = [bound for span in spans for bound in span]
     if any(start >= end for start, end in spans) or bounds != sorted(bounds):
         raise ValueError(f"{place} are not in order: write them from early to late")
-    if bounds and (bounds[0] < 0 or any(bound > 1440 for bound in bounds[:-1]) or bounds[-1] > 1440 + bounds[0]):
+    if bounds and (bounds[0] < 0 or bounds[-2] > 1440 or bounds[-1] > 1440 + bounds[0]):
         raise ValueError(f"{place} leave the day: write 00:00 to 24:00, or one that ends before the next begins")
 
 
