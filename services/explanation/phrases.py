@@ -1,6 +1,6 @@
 """Short texts of an explanation, used by the page and by the JSON: times, amounts, days, what a case contributes."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
 from typing import Any
