@@ -75,7 +75,7 @@ _REPLACED = (
 
 
 def _was_missed(before: Judgement) -> bool:
-    """Whether an earlier judgement was a miss, and not only of a case that was unclassified while it would have been."""
+    """Whether it was a miss, and not only unclassified while it would have been one."""
     return before.outcome is not Outcome.UNCLASSIFIED
 
 

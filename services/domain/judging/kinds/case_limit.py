@@ -51,8 +51,7 @@ class CaseLimitJudge:
             return
         start, stop = span
         clock = self._clock
-        may_have_ended = case.withdrawn_at is not None or case.outcome is not None
-        ended = self._binding.ended(case, stop) if may_have_ended else None
+        ended = self._binding.ended(case, stop)
         end = ended if ended is not None else stop
         reading = clock.read(case, start, end)
         if reading is None:
