@@ -36,9 +36,7 @@ class NodeDurationJudge:
             if not self._binding.holds(span.start, span.end, now):
                 continue
             length = self._clock.gross(case, span.start, span.end)
-            cells: TallyAmounts = ((TallyField.N, 1), (TallyField.TOTAL, length), (TallyField.GROSS, length))
-            if self._clock.is_provisional(span.start, span.end):
-                cells += DURATION
+            cells = self._cells(length, span.start, span.end)
             day = self._binding.day(span.end)
             found.append(
                 Judgement(
@@ -46,6 +44,11 @@ class NodeDurationJudge:
                     self._clock.bin(length), span.start, None, span.end,
                 )
             )  # fmt: skip
+
+    def _cells(self, length: int, start: Instant, end: Instant) -> TallyAmounts:
+        """What a passage adds; marked where it counts days of which the calendar is not published."""
+        cells: TallyAmounts = ((TallyField.N, 1), (TallyField.TOTAL, length), (TallyField.GROSS, length))
+        return cells + DURATION if self._clock.is_provisional(start, end) else cells
 
     def figure(self, sums: Sums, at: Moment) -> Statistic:
         """The mean duration; the percentiles have their own columns."""
