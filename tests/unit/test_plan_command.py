@@ -14,7 +14,7 @@ from services.domain.plan.plan import Tier
 from services.runtime.settings import Settings
 
 PLAN = load_plan(Settings().plan)
-TIER_OF = {promise.id: promise.tier for promise in PLAN.promises}
+TIER_OF = {promise.id: promise.tier for promise in PLAN.promises if promise.is_official}
 PROMISES = len(TIER_OF)
 TIERS = ", ".join(f"{tier} {list(TIER_OF.values()).count(tier)}" for tier in Tier)
 PLANS = Path(__file__).parents[1] / "golden" / "plans"
