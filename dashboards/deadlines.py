@@ -5,7 +5,7 @@ from dashboards.frame import assemble, choice
 from dashboards.page import Json, Name, Page
 from dashboards.panels import Column, Figure, Frame, Panel, Place, graph, query_table, stat
 from dashboards.queries import named, official, others, shares
-from dashboards.states import COLOURS
+from dashboards.states import COLOURS, window_names
 from services.domain.results.published import State
 from services.metric_names import metrics
 from services.metric_names.metrics import Metric
@@ -41,7 +41,7 @@ def _dated(page: Page) -> Panel:
     columns = [
         Column(
             page.say("状态", "State"),
-            tables.chosen_with(dated, (title, "objective_text")),
+            tables.chosen_with(dated, (title, page.label("objective_text"))),
             shown="state",
             links=tables.promise_link(page),
         ),
@@ -51,8 +51,8 @@ def _dated(page: Page) -> Panel:
         Column(left, _left(due), shown="number"),
         *_figures(page, page.say("已完成", "Done"), value),
         *_figures(page, page.say("目标", "Target"), objective),
-        Column(page.say("目标原文", "In words"), label="objective_text", shown="text"),
-        Column(page.say("窗口", "Window"), label="window", width=80),
+        Column(page.say("目标原文", "In words"), label=page.label("objective_text"), shown="text"),
+        Column(page.say("统计期", "Window"), label="window", mapping=window_names(page), width=80),
     ]
     about = page.say(
         "天数按计划时钟计；截止为当日24:00。按近30天的进度不能按期完成的为“有风险”，能按期的为“暂定”。",
@@ -118,7 +118,7 @@ _FORESEEN = {
 
 def _duties(page: Page) -> Panel:
     owing = f"max by (kpi, unit, window) ({UNIT_RANK}{{unit{tables.ANY_UNIT}}} and on (kpi) {_DUTY})"
-    frame = Frame(page.say("报送义务：各单位（最差在前）", "Duties: units, the worst first"), Place(14, 12))
+    frame = Frame(page.say("报送任务：各单位（由差到好）", "Duties: units, the worst first"), Place(14, 12))
     return tables.standings(page, frame, owing)
 
 

@@ -14,11 +14,11 @@ _OF_IT = f'{metrics.PROMISE_INFO.name}{{variant="official",{_CHOSEN}}}'
 
 def measure(page: Page) -> Json:
     """The page of `$measure`."""
-    which = values("measure", page.say("条款", "Measure"), metrics.PROMISE_INFO.name, "measure")
+    which = values("measure", page.say("指标（任务）", "Measure"), metrics.PROMISE_INFO.name, "measure")
     panels = [
         tables.promises(
             page,
-            Frame(page.say("第 $measure 条的承诺", "Promises of measure $measure"), Place(24, 9)),
+            Frame(page.say("指标（任务）$measure 的承诺", "Promises of measure $measure"), Place(24, 9)),
             tables.DISTRICT,
             _CHOSEN,
         ),
@@ -26,7 +26,7 @@ def measure(page: Page) -> Json:
         _units(page),
         _history(page),
     ]
-    return assemble(page, Name.MEASURE, page.say("2 条款", "2 Measure of the plan"), [which], panels)
+    return assemble(page, Name.MEASURE, page.say("2 指标（任务）", "2 Measure of the plan"), [which], panels)
 
 
 def _texts(page: Page) -> Panel:
@@ -37,7 +37,7 @@ def _texts(page: Page) -> Panel:
         Column(page.say("方案原文", "Words of the plan"), label="clause", shown="text"),
         Column(page.say("口径", "What is computed"), label=formula, shown="text"),
         Column(page.say("牵头单位", "Lead"), label=lead, shown="text"),
-        Column(page.say("指标来源", "Threshold"), label="threshold", width=90),
+        Column(page.say("目标值来源", "Threshold"), label="threshold", width=90),
         Column("", f"{clauses} and on (kpi) {_OF_IT}", hidden=True),
     ]
     return query_table(page, Frame(page.say("原文与口径", "Clause and formula"), Place(24, 9)), "kpi", columns)
@@ -45,7 +45,7 @@ def _texts(page: Page) -> Panel:
 
 def _units(page: Page) -> Panel:
     standing = f"max by (kpi, unit, window) ({UNIT_RANK}{{unit{tables.ANY_UNIT}}} and on (kpi) {_OF_IT})"
-    frame = Frame(page.say("各单位（最差在前）", "Units, the worst first"), Place(24, 10))
+    frame = Frame(page.say("各单位（由差到好）", "Units, the worst first"), Place(24, 10))
     return tables.standings(page, frame, standing)
 
 

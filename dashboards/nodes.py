@@ -1,10 +1,11 @@
-"""How long the steps of a procedure take (各节点用时): the courts, and whatever else the plan has measured by node."""
+"""How long the steps of a procedure take (各环节用时): the courts, and whatever else the plan has measured by node."""
 
 from dashboards import tables
 from dashboards.frame import assemble, promises, units, values
 from dashboards.page import Json, Name, Page
 from dashboards.panels import Column, Figure, Frame, Panel, Place, graph, query_table
 from dashboards.queries import of_units, row
+from dashboards.signals import node_names
 from services.metric_names import metrics
 
 _KPI = 'kpi="$kpi"'
@@ -16,17 +17,17 @@ def nodes(page: Page) -> Json:
     rows = f'{metrics.STATE.name}{{{_KPI},variant="official"}}'
     variables = [
         promises(page, chosen=',kind="node_duration"'),
-        values("window", page.say("窗口", "Window"), rows, "window"),
+        values("window", page.say("统计期", "Window"), rows, "window"),
         units(page, rows, whole=True),
     ]
     panels = [_durations(page), _course(page), _units(page)]
-    return assemble(page, Name.NODES, page.say("5 节点用时", "5 Durations by node"), variables, panels)
+    return assemble(page, Name.NODES, page.say("5 环节用时", "5 Durations by node"), variables, panels)
 
 
 def _durations(page: Page) -> Panel:
     mean = page.say("平均", "Mean")
     columns = [
-        Column(page.say("节点", "Node"), label="item"),
+        Column(page.say("环节", "Node"), label="item", mapping=node_names(page)),
         Column(mean, row(metrics.VALUE, _HERE, "item"), shown="number"),
         Column("P50", row(metrics.P50, _HERE, "item"), shown="number"),
         Column("P95", row(metrics.P95, _HERE, "item"), shown="number"),
@@ -35,7 +36,7 @@ def _durations(page: Page) -> Panel:
     about = page.say(
         "“-”为全过程。单位见承诺页。", "“-” is the whole procedure. The promise's page has the unit of measure."
     )
-    frame = Frame(page.say("各节点用时（最长在前）", "Time in each node, the longest first"), Place(12, 12), about)
+    frame = Frame(page.say("各环节用时（由长到短）", "Time in each node, the longest first"), Place(12, 12), about)
     return query_table(page, frame, "item", columns, sort=mean, most_first=True)
 
 

@@ -4,11 +4,10 @@ from dashboards import tables
 from dashboards.frame import assemble
 from dashboards.page import Json, Name, Page
 from dashboards.panels import Column, Figure, Frame, Panel, Place, query_table, stat, tall, timeline
-from dashboards.queries import counted
-from dashboards.states import COLOURS, RED_CARD, YELLOW_CARD, shown
+from dashboards.queries import counted, how_many
+from dashboards.states import RED_CARD, YELLOW_CARD, looks
 from dashboards.time_axis import live_only
-from services.domain.results.published import WORST_FIRST
-from services.metric_names.recording_rules import CARDS, STATE_COUNT, UNIT_RANK
+from services.metric_names.recording_rules import CARDS, UNIT_RANK
 
 
 def overview(page: Page) -> Json:
@@ -34,10 +33,10 @@ def overview(page: Page) -> Json:
         tables.promises(
             page,
             Frame(
-                page.say("全部承诺（最差在前）", "Every promise, the worst first"),
+                page.say("全部承诺（由差到好）", "Every promise, the worst first"),
                 Place(24, tall(rows)),
                 page.say(
-                    "官方窗口的数值。点状态、编号或名称看该承诺及各单位排名。",
+                    "正式统计期的数值。点状态、编号或名称看该承诺及各单位排名。",
                     "Figures of the official window. State, KPI or title lead to the promise and its league of units.",
                 ),
             ),
@@ -52,11 +51,11 @@ def overview(page: Page) -> Json:
 
 def _states(page: Page) -> Panel:
     figures = [
-        Figure(shown(state, page), counted(f'{STATE_COUNT}{{state="{state}"}}'), colour=COLOURS[state])
-        for state in WORST_FIRST
+        Figure(look.text, how_many(f'{UNIT_RANK}{{unit="ALL"}} == {look.rank:g}'), colour=look.colour)
+        for look in looks(page)
     ]
     about = page.say(
-        "全区各承诺在其官方窗口的状态。“仅监测”：方案未定数值，只看趋势，不评判。",
+        "全区各承诺在其正式统计期的状态。“仅监测”：方案未定数值，只看趋势，不评判。",
         "The state of each promise in its official window. “No target”: the plan prints no threshold; never judged.",
     )
     return stat(page, Frame(page.say("承诺状态", "Promises by state"), Place(24, 5), about), figures)
@@ -67,12 +66,12 @@ def _cards(page: Page) -> Panel:
         Figure(f"▲ {page.say('黄牌', 'yellow')}", counted(f'{CARDS}{{level="yellow"}}'), colour=YELLOW_CARD),
         Figure(f"■ {page.say('红牌', 'red')}", counted(f'{CARDS}{{level="red"}}'), colour=RED_CARD),
     ]
-    return stat(page, Frame(page.say("在办红黄牌", "Active cards"), Place(24, 4)), figures)
+    return stat(page, Frame(page.say("未解除的黄牌、红牌", "Active cards"), Place(24, 4)), figures)
 
 
 def _alerts(page: Page) -> Panel:
     frame = Frame(
-        page.say("正在触发的告警", "Alerts that fire"),
+        page.say("当前告警", "Alerts that fire"),
         Place(10, 14),
         page.say(
             "Watchdog 始终存在：看不到它说明告警链路中断。",
@@ -90,5 +89,5 @@ def _alerts(page: Page) -> Panel:
 
 
 def _history(page: Page) -> Panel:
-    frame = Frame(page.say("状态历史（官方窗口）", "States over time (official window)"), Place(24, 16))
+    frame = Frame(page.say("状态历史（正式统计期）", "States over time (official window)"), Place(24, 16))
     return timeline(page, frame, f'max by (kpi) ({UNIT_RANK}{{unit="ALL"}})', "{{kpi}}")

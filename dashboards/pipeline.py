@@ -1,8 +1,11 @@
 """Whether the machinery works, so that silence means "fine" and not "broken"."""
 
+from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMappingResult
+
 from dashboards.frame import assemble
 from dashboards.page import Json, Name, Page
 from dashboards.panels import Column, Figure, Frame, Panel, Place, graph, query_table, stat, yes_or_no
+from dashboards.signals import unit_names
 from dashboards.time_axis import live_only
 from services.metric_names import metrics
 from services.metric_names.recording_rules import DEAD_LETTER_RATIO, SWEEP_AGE
@@ -22,9 +25,11 @@ def _health(page: Page) -> Panel:
         Figure(page.say("导出服务中断", "exporter down"), f"1 - max({_UP})", mapping=works),
         Figure(page.say("告警链路中断", "alerting broken"), _NO_WATCHDOG, mapping=works),
         Figure(
-            page.say("流计算滞后", "streams behind"), f"max({SWEEP_AGE}) > bool scalar({_FIVE_MINUTES})", mapping=works
+            page.say("数据处理滞后", "streams behind"),
+            f"max({SWEEP_AGE}) > bool scalar({_FIVE_MINUTES})",
+            mapping=works,
         ),
-        Figure(page.say("结果被隐藏", "rows hidden"), f"max({metrics.ROWS_HIDDEN.name}) > bool 0", mapping=works),
+        Figure(page.say("结果未导出", "rows hidden"), f"max({metrics.ROWS_HIDDEN.name}) > bool 0", mapping=works),
     ]
     return stat(page, Frame(page.say("是否正常", "Does it work?"), Place(24, 4), empty=live_only(page)), figures)
 
@@ -46,7 +51,9 @@ def _now(page: Page) -> Panel:
             page.say("反复异常退出的进程", "workers that keep dying"),
             f"count({metrics.WORKER_FAILURES.name}) or 0 * max({_UP} == 1)",
         ),
-        Figure(page.say("不可读记录", "unreadable records"), f"sum({metrics.UNREADABLE.name}) or 0 * max({_UP} == 1)"),
+        Figure(
+            page.say("无法识别的记录", "unreadable records"), f"sum({metrics.UNREADABLE.name}) or 0 * max({_UP} == 1)"
+        ),
     ]
     return stat(page, Frame(page.say("现在", "Now"), Place(24, 4), empty=live_only(page)), figures)
 
@@ -80,9 +87,9 @@ def _lag(page: Page) -> Panel:
 
 def _sweep(page: Page) -> Panel:
     frame = Frame(
-        page.say("在办案件检查间隔（计划时钟）", "Age of the sweep (plan's clock)"),
+        page.say("在办件核查间隔（计划时钟）", "Age of the sweep (plan's clock)"),
         Place(12, 8),
-        page.say("过大时红黄牌会延迟。", "Cards are late when it is large."),
+        page.say("间隔过大时，黄牌、红牌延迟发出。", "Cards are late when it is large."),
         empty=live_only(page),
     )
     return graph(
@@ -91,7 +98,7 @@ def _sweep(page: Page) -> Panel:
 
 
 def _partitions(page: Page) -> Panel:
-    age = page.say("检查间隔", "Sweep age")
+    age = page.say("核查间隔", "Sweep age")
     columns = [
         Column(page.say("分区", "Partition"), label="partition"),
         Column(age, f"max by (partition) ({SWEEP_AGE})", shown="duration"),
@@ -109,7 +116,7 @@ def _partitions(page: Page) -> Panel:
 
 def _hidden(page: Page) -> Panel:
     columns = [
-        Column(page.say("原因", "Reason"), label="reason"),
+        Column(page.say("原因", "Reason"), label="reason", mapping=_why_hidden(page)),
         Column(page.say("行数", "Rows"), f"max by (reason) ({metrics.ROWS_HIDDEN.name})"),
     ]
     return query_table(
@@ -120,17 +127,26 @@ def _hidden(page: Page) -> Panel:
     )
 
 
+def _why_hidden(page: Page) -> ValueMap:
+    """Reason → what it is called."""
+    words = {
+        "outside_plan": page.say("不在方案内", "not in the plan"),
+        "over_budget": page.say("超出导出数量上限", "more than may be exported"),
+    }
+    return ValueMap({reason: ValueMappingResult(text=name) for reason, name in words.items()})
+
+
 def _quarantined(page: Page) -> Panel:
     count = page.say("办件数", "Cases")
     columns = [
-        Column(page.say("单位代码", "Unit"), label="unit"),
+        Column(page.say("单位", "Unit"), label="unit", mapping=unit_names(page)),
         Column(count, f"max by (unit) ({metrics.QUARANTINED.name})"),
     ]
     frame = Frame(
         page.say("隔离办件（无法判定）", "Quarantined cases (cannot be judged)"),
         Place(12, 8),
         page.say(
-            "相关承诺显示为“数据陈旧”。逐件查看：`kpiwatch cases quarantined`。",
+            "相关承诺显示为“数据未更新”。逐件查看：`kpiwatch cases quarantined`。",
             "The promises that they may be about are stale; kpiwatch cases quarantined lists them.",
         ),
         empty=live_only(page),

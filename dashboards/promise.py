@@ -21,7 +21,7 @@ def promise(page: Page) -> Json:
     rows = f'{metrics.STATE.name}{{{_KPI},variant="official"}}'
     variables = [
         promises(page),
-        values("window", page.say("窗口", "Window"), rows, "window"),
+        values("window", page.say("统计期", "Window"), rows, "window"),
         units(page, rows, whole=True),
         everything("item", page.say("事项", "Service item"), rows, "item"),
     ]
@@ -51,12 +51,12 @@ def _standing(page: Page) -> Panel:
         Figure(page.say("区间下限", "interval, lower"), row(metrics.LOWER, _HERE, "kpi"), "percent"),
         Figure(page.say("区间上限", "interval, upper"), row(metrics.UPPER, _HERE, "kpi"), "percent"),
         Figure(page.say("样本量 n", "n"), row(metrics.N, _HERE, "kpi")),
-        Figure(page.say("在办逾期", "open overdue"), row(metrics.OPEN_OVERDUE, _HERE, "kpi")),
+        Figure(page.say("超期未办结", "open overdue"), row(metrics.OPEN_OVERDUE, _HERE, "kpi")),
         Figure(f"▲ {page.say('黄牌（全区）', 'yellow cards (district)')}", _cards("yellow"), colour=YELLOW_CARD),
         Figure(f"■ {page.say('红牌（全区）', 'red cards (district)')}", _cards("red"), colour=RED_CARD),
     ]
     about = page.say(
-        "占比按到期办件计，在办逾期件计入分母；区间为 Wilson 95% 区间；均值没有区间。数值不做四舍五入达标。",
+        "占比按到期办件计，超期未办结件计入分母；区间为 Wilson 95% 区间；均值没有区间。不以四舍五入计为达标。",
         "A share counts matured cases, open overdue ones included; the interval is Wilson's 95 %; a mean has none. "
         "Nothing is rounded into compliance.",
     )
@@ -71,16 +71,17 @@ def _text(page: Page) -> Panel:
     formula, lead = page.label("formula"), page.label("lead")
     labels = f"kpi, clause, {formula}, {lead}, threshold"
     text = f'max by ({labels}) ({metrics.PROMISE_TEXT.name}{{variant="official",{_KPI}}})'
-    informed = f'max by (kpi, measure, objective_text, strength) ({metrics.PROMISE_INFO.name}{{variant="official"}})'
+    target = page.label("objective_text")
+    informed = f'max by (kpi, measure, {target}, strength) ({metrics.PROMISE_INFO.name}{{variant="official"}})'
     columns = [
         Column(page.say("方案原文", "Words of the plan"), label="clause", shown="text", width=320),
         Column(page.say("口径", "What is computed"), label=formula, shown="text", width=320),
-        Column(page.say("目标", "Target"), label="objective_text", shown="text"),
+        Column(page.say("目标", "Target"), label=target, shown="text"),
         Column(page.say("约束力", "Strength"), label="strength"),
         Column(page.say("牵头单位", "Lead"), label=lead, shown="text"),
-        Column(page.say("指标来源", "Threshold"), label="threshold"),
-        Column(page.say("条款", "Measure"), label="measure", links=tables.measure_link(page)),
-        Column("", f"{text} * on (kpi) group_left (measure, objective_text, strength) {informed}", hidden=True),
+        Column(page.say("目标值来源", "Threshold"), label="threshold"),
+        Column(page.say("指标（任务）", "Measure"), label="measure", links=tables.measure_link(page)),
+        Column("", f"{text} * on (kpi) group_left (measure, {target}, strength) {informed}", hidden=True),
     ]
     about = page.say(
         "plan：方案指标；local：非方案指标；none：方案未定数值，不评判。",
@@ -97,22 +98,22 @@ def _doubts(page: Page) -> Panel:
 
     verdicts = f'max by (kpi, unit, verdict) ({metrics.VERDICTS.name}{{{_KPI},verdict="%s"}})'
     figures = [
-        of("中止占比", "suspended", metrics.SUSPENDED_SHARE, "percent"),
+        of("暂停计时占比", "suspended", metrics.SUSPENDED_SHARE, "percent"),
         of("延期占比", "extended", metrics.EXTENDED_SHARE, "percent"),
         of("撤回占比", "withdrawn", metrics.WITHDRAWN_SHARE, "percent"),
-        of("经认可理由", "justified", metrics.JUSTIFIED),
+        of("理由成立", "justified", metrics.JUSTIFIED),
         of("逾期补录（待确认）", "late entries, unconfirmed", metrics.LATE_ENTRY),
-        of("未测量", "unmeasured", metrics.UNMEASURED),
-        of("待报", "awaiting report", metrics.AWAITING),
+        of("未报送，无法评价", "unmeasured", metrics.UNMEASURED),
+        of("待报送", "awaiting report", metrics.AWAITING),
         of("暂定", "provisional", metrics.PROVISIONAL),
-        of("要素未填", "unclassified", metrics.UNCLASSIFIED),
-        Figure(page.say("P50", "median"), row(metrics.P50, _HERE, "kpi"), "number"),
-        Figure(page.say("P95", "95th percentile"), row(metrics.P95, _HERE, "kpi"), "number"),
-        Figure(page.say("全部未达标裁定", "misses ever"), counted(verdicts % "missed")),
-        Figure(page.say("更正裁定", "reversals"), counted(verdicts % "reversed")),
+        of("要素未填报，无法归类", "unclassified", metrics.UNCLASSIFIED),
+        Figure(page.say("中位数", "median"), row(metrics.P50, _HERE, "kpi"), "number"),
+        Figure(page.say("95%分位数", "95th percentile"), row(metrics.P95, _HERE, "kpi"), "number"),
+        Figure(page.say("累计未达标判定", "misses ever"), counted(verdicts % "missed")),
+        Figure(page.say("更正判定", "reversals"), counted(verdicts % "reversed")),
     ]
     about = page.say(
-        "能否相信这个数值：哪些办件的时钟停过、被延期、撤回、补录或没有数据。",
+        "该数值是否可信：有多少办件曾暂停计时、延期、撤回、逾期补录，或未报送数据。",
         "Whether the figure can be believed: whose clock was stopped, what was extended, withdrawn, entered late.",
     )
     return stat(page, Frame(page.say("可信度", "Reliability of the figure"), Place(24, 5), about), figures)
@@ -132,7 +133,7 @@ def _course(page: Page) -> Panel:
         Figure(page.say("区间下限", "lower"), row(metrics.LOWER, _HERE, "kpi"), "percent", "#7B8087", dashed=True),
         Figure(page.say("区间上限", "upper"), row(metrics.UPPER, _HERE, "kpi"), "percent", "#7B8087", dashed=True),
     ]
-    empty = page.say("此窗口尚无数值", "No figure in this window yet")
+    empty = page.say("此统计期尚无数值", "No figure in this window yet")
     return graph(page, Frame(page.say("走势", "Course"), Place(24, 9), empty=empty), figures)
 
 
@@ -152,32 +153,32 @@ def _league(page: Page) -> Panel:
         Column(page.say("样本量 n", "n"), row(metrics.N, chosen, "unit")),
         Column(page.say("区间下限", "Lower"), row(metrics.LOWER, chosen, "unit"), shown="percent"),
         Column(page.say("区间上限", "Upper"), row(metrics.UPPER, chosen, "unit"), shown="percent"),
-        Column(page.say("在办逾期", "Open overdue"), row(metrics.OPEN_OVERDUE, chosen, "unit"), links=cases),
+        Column(page.say("超期未办结", "Open overdue"), row(metrics.OPEN_OVERDUE, chosen, "unit"), links=cases),
         Column(page.say("红牌", "Red cards"), red, links=cases),
         Column(page.say("代码", "Code"), label="unit"),
     ]
     about = page.say(
-        "同一口径、同一窗口。点单位看其页面，点逾期或红牌看办件。",
+        "同一口径、同一统计期。点单位看其页面，点逾期或红牌看办件。",
         "By the same formula, in the same window. The unit leads to its page, overdue and red cards to the cases.",
     )
     frame = Frame(
-        page.say("各单位排名（最差在前）", "League of units, the worst first"),
+        page.say("各单位排名（由差到好）", "League of units, the worst first"),
         Place(24, 12),
         about,
-        empty=page.say("该承诺在此窗口没有分单位的数值", "No figures by unit for this promise in this window"),
+        empty=page.say("该承诺在此统计期内没有分单位的数值", "No figures by unit for this promise in this window"),
     )
     return query_table(page, frame, "unit", columns, sort=state)
 
 
 def _windows(page: Page) -> Panel:
     chosen = f'{_KPI},unit="$unit",item="-"'
-    return _rows(page, Frame(page.say("各窗口", "Windows"), Place(12, 9)), "window", "窗口", "Window", chosen)
+    return _rows(page, Frame(page.say("各统计期", "Windows"), Place(12, 9)), "window", "统计期", "Window", chosen)
 
 
 def _variants(page: Page) -> Panel:
     chosen = f'{_KPI},unit="ALL",item="-",window="$window"'
     about = page.say(
-        "official 为官方口径，其余口径并列公布，仅供参考。",
+        "official 为正式口径，其余口径并列公布，仅供参考。",
         "official is judged; the other definitions are published beside it.",
     )
     frame = Frame(page.say("各口径", "Definitions"), Place(12, 9), about)
@@ -187,7 +188,7 @@ def _variants(page: Page) -> Panel:
 def _items(page: Page) -> Panel:
     chosen = f'{_KPI},unit="$unit",item=~"$item",window="$window"'
     about = page.say("“-”为全部事项合计。", "“-” is over all service items.")
-    frame = Frame(page.say("各事项或节点", "Service items or nodes"), Place(12, 9), about)
+    frame = Frame(page.say("各事项或环节", "Service items or nodes"), Place(12, 9), about)
     return _rows(page, frame, "item", "事项", "Service item", chosen)
 
 

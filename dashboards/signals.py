@@ -1,9 +1,17 @@
-"""What the signals (services/domain/judging/data_quality.py) are called on a dashboard."""
+"""What codes are called on a dashboard: signals (services/domain/judging/data_quality.py), units, nodes."""
 
 from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMappingResult
 
 from dashboards.page import Page
 from services.domain.judging import data_quality as signals
+from services.domain.judging import late_reports
+from services.domain.judging.quarantine import QUARANTINED
+
+BY_SOURCE = frozenset(
+    name.removeprefix(signals.PREFIX)
+    for name in (signals.BACKDATED, signals.UNCLASSIFIED, late_reports.IN_WAIT, late_reports.FIRST_KNOWN_LATE)
+)
+"""Signals of which the label `unit` is a source."""
 
 
 class SignalNames(dict[str, str]):
@@ -22,9 +30,36 @@ def signal_names(page: Page) -> SignalNames:
         signals.BACKDATED: page.say("先办后录", "backdated entry"),
         signals.ACCEPTANCE: page.say("受理前等待", "waited for acceptance"),
         signals.REFUSED: page.say("不予受理", "refused"),
-        signals.ANOMALY: page.say("事实矛盾", "facts that do not fit"),
+        signals.ANOMALY: page.say("报送内容前后矛盾", "facts that do not fit"),
         signals.UNCLASSIFIED: page.say("要素未填（按承诺计）", "unclassified, by promise"),
-        signals.HOLDING: page.say("各单位持件", "held in nodes"),
-        signals.CONTRADICTED: page.say("申报与实际不符", "declared, not borne out"),
+        signals.HOLDING: page.say("各环节停留办件", "held in nodes"),
+        signals.CONTRADICTED: page.say("申报与办件情况不符", "declared, not borne out"),
+        late_reports.IN_WAIT: page.say("期限后报送、按期办结", "on time, reported after the limit"),
+        late_reports.FIRST_KNOWN_LATE: page.say("超期后首次报送", "first reported after the limit"),
     }
     return SignalNames({signal.removeprefix(signals.PREFIX): name for signal, name in names.items()})
+
+
+def all_signal_names(page: Page) -> SignalNames:
+    """Those that count cases, and those about figures and entries."""
+    others = {
+        signals.OVER_QUOTA: page.say("超出数量上限", "above the upper end of a range"),
+        signals.EXCESS: page.say("分子大于分母", "numerator above denominator"),
+        signals.COUNTED_NOW: page.say("当前完成数", "counts today"),
+        signals.FORECAST: page.say("预测值", "forecast"),
+        signals.FORECAST_LOWER: page.say("预测下限", "forecast, lower"),
+        signals.FORECAST_UPPER: page.say("预测上限", "forecast, upper"),
+        QUARANTINED.removeprefix(signals.PREFIX): page.say("无法判定，已隔离", "cannot be judged, quarantined"),
+    }
+    return SignalNames(signal_names(page) | others)
+
+
+def unit_names(page: Page) -> ValueMap:
+    """Unit → its title, for a column that holds units."""
+    return ValueMap({code: ValueMappingResult(text=page.name(unit.title)) for code, unit in page.plan.units.items()})
+
+
+def node_names(page: Page) -> ValueMap:
+    """Node → its name, for a column that holds nodes. A name within one service item is not known to such a column."""
+    names = page.plan.names.nodes
+    return ValueMap({code: ValueMappingResult(text=page.name(name)) for code, name in names.items() if "/" not in code})

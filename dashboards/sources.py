@@ -4,7 +4,7 @@ from dashboards.frame import assemble
 from dashboards.page import Json, Name, Page
 from dashboards.panels import Column, Figure, Frame, Panel, Place, query_table, stat, tall, yes_or_no
 from dashboards.queries import how_many
-from dashboards.signals import signal_names
+from dashboards.signals import all_signal_names, unit_names
 from dashboards.time_axis import live_only
 from services.domain.judging.data_quality import PREFIX
 from services.domain.judging.quarantine import QUARANTINED
@@ -21,7 +21,7 @@ def sources(page: Page) -> Json:
 def _summary(page: Page) -> Panel:
     silent = f"max by (source) ({metrics.SOURCE_SILENT.name})"
     figures = [
-        Figure(f"✗ {page.say('静默', 'silent')}", how_many(f"{silent} == 1"), colour="#C4162A"),
+        Figure(f"✗ {page.say('未报送', 'silent')}", how_many(f"{silent} == 1"), colour="#C4162A"),
         Figure(f"✓ {page.say('正常', 'speaking')}", how_many(f"{silent} == 0"), colour="#37872D"),
         Figure(page.say("15分钟拒收占比", "refused in 15 minutes"), DEAD_LETTER_RATIO, "percent"),
         Figure(page.say("拒收总数", "refused ever"), f"sum({metrics.DEAD_LETTERS.name})"),
@@ -38,13 +38,13 @@ def _sources(page: Page) -> Panel:
         Column(
             state,
             f"max by (source, unit) ({metrics.SOURCE_SILENT.name})",
-            mapping=yes_or_no(page, ("静默", "silent"), ("正常", "speaking")),
+            mapping=yes_or_no(page, ("未报送", "silent"), ("正常", "speaking")),
             width=110,
         ),
         Column(page.say("数据源", "Source"), label="source"),
-        Column(page.say("问询单位", "Whom to ask"), label="unit"),
+        Column(page.say("所属单位", "Whom to ask"), label="unit", mapping=unit_names(page)),
         Column(
-            page.say("静默（工作时间）", "Silent for (working time)"),
+            page.say("未报送时长（工作时间）", "Silent for (working time)"),
             f"max by (source) ({metrics.SOURCE_SILENCE.name})",
             shown="duration",
         ),
@@ -64,7 +64,7 @@ def _sources(page: Page) -> Panel:
         ),
     ]
     about = page.say(
-        "超过登记的通常间隔（工作时间）未报送的为静默，其承诺显示为“数据陈旧”。未登记间隔的数据源不判静默。",
+        "超过登记的通常间隔（工作时间）未报送的列为“未报送”，其承诺显示为“数据未更新”。未登记间隔的数据源不作此判断。",
         "Silent: longer than its registered usual delay in working time; its promises are stale. One without is never.",
     )
     frame = Frame(page.say("各数据源", "Sources"), Place(24, tall(len(page.plan.sources))), about)
@@ -87,14 +87,14 @@ def _refused(page: Page) -> Panel:
 
 
 def _signals(page: Page) -> Panel:
-    names = signal_names(page)
+    names = all_signal_names(page)
     # how many cases are quarantined is on the pipeline's page: here each would count once a promise
     chosen = f'{{signal!="{QUARANTINED.removeprefix(PREFIX)}"}}'
     how_many = page.say("办件数", "Cases")
     columns = [
         Column(page.say("信号", "Signal"), label="signal", mapping=names.mapping()),
         Column(how_many, f"sum by (signal) ({metrics.SIGNAL.name}{chosen})"),
-        Column(page.say("占其中", "Of"), f"sum by (signal) ({metrics.SIGNAL_OF.name}{chosen})"),
+        Column(page.say("总数", "Of"), f"sum by (signal) ({metrics.SIGNAL_OF.name}{chosen})"),
     ]
     about = page.say("近30天内使数据存疑的办件。", "Cases of the last 30 days that make one doubt the numbers.")
     frame = Frame(page.say("数据信号", "Signals"), Place(12, 12), about)

@@ -1,10 +1,13 @@
 """How the nine states look: a colour, a sign and a word each, never the colour alone."""
 
+from typing import NamedTuple
+
 from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMappingResult
 
 from dashboards.page import Page
-from services.catalog.words.wording import SIGNS, STATE_NAMES
+from services.catalog.words.wording import SIGNS, STATE_NAMES, WINDOW_NAMES
 from services.domain.results.published import WORST_FIRST, State
+from services.metric_names.recording_rules import ASPIRED, RANKS
 
 COLOURS = {
     State.MISSED: "#C4162A",
@@ -18,6 +21,8 @@ COLOURS = {
     State.UNTARGETED: "#1F60C4",
 }
 """Only `met` is green and only `missed` red; what is not judged looks like neither (rule 9)."""
+ASPIRED_COLOUR = "#0B8A8F"
+"""Of a missed promise that is never red (rule 10)."""
 
 YELLOW_CARD, RED_CARD = "#F2CC0C", "#C4162A"
 
@@ -27,11 +32,31 @@ def shown(state: State, page: Page) -> str:
     return f"{SIGNS[state]} {page.name(STATE_NAMES[state])}"
 
 
+class Look(NamedTuple):
+    """How a rank looks."""
+
+    rank: float
+    text: str
+    colour: str
+
+
+def looks(page: Page) -> list[Look]:
+    """Every rank (`recording_rules.rank`), the worst first; a miss that is never red has one of its own."""
+    found = [Look(RANKS[state], shown(state, page), COLOURS[state]) for state in WORST_FIRST]
+    aspired = f"{shown(State.MISSED, page)}{page.say('（鼓励性）', ' (aspired to)')}"
+    return sorted([*found, Look(ASPIRED, aspired, ASPIRED_COLOUR)])
+
+
 def mapping(page: Page) -> ValueMap:
-    """Rank (`records.rank`) → what is shown of it."""
+    """Rank → what is shown of it."""
     return ValueMap(
         {
-            str(number): ValueMappingResult(text=shown(state, page), color=COLOURS[state], index=number)
-            for number, state in enumerate(WORST_FIRST, start=1)
+            f"{look.rank:g}": ValueMappingResult(text=look.text, color=look.colour, index=index)
+            for index, look in enumerate(looks(page))
         }
     )
+
+
+def window_names(page: Page) -> ValueMap:
+    """Window → its name, for a column that holds windows."""
+    return ValueMap({window: ValueMappingResult(text=page.name(name)) for window, name in WINDOW_NAMES.items()})

@@ -3,8 +3,10 @@
 from dashboards.page import Name, Page, cell
 from dashboards.panels import Column, Frame, Panel, Place, query_table
 from dashboards.queries import named, of_units, official, others, shares
+from dashboards.states import window_names
+from services.domain.results.published import State
 from services.metric_names import metrics
-from services.metric_names.recording_rules import UNIT_RANK, UNIT_STATE_AT_MIDNIGHT, UNIT_VALUE, rank
+from services.metric_names.recording_rules import ASPIRED, RANKS, UNIT_RANK, UNIT_STATE_AT_MIDNIGHT, UNIT_VALUE, rank
 
 DISTRICT = '="ALL"'
 CHOSEN_UNIT = '="$unit"'
@@ -35,7 +37,7 @@ def promises(page: Page, frame: Frame, unit: str, only: str = "") -> Panel:
     `unit`: a matcher; `only`: matchers of kpi_promise_info.
     """
     title, measured = page.label("title"), page.label("unit_of_measure")
-    labels = ("measure", title, measured, "objective_text")
+    labels = ("measure", title, measured, page.label("objective_text"))
     chosen = _only(f"{UNIT_RANK}{{unit{unit}}}", only)
     value = _only(f"max by (kpi) ({UNIT_VALUE}{{unit{unit}}})", only)
     whose = "ALL" if unit == DISTRICT else "$unit"
@@ -47,15 +49,15 @@ def promises(page: Page, frame: Frame, unit: str, only: str = "") -> Panel:
         Column(page.say("编号", "KPI"), label="kpi", links=promise_link(page, unit=whose), width=90),
         Column(page.say("承诺", "Promise"), label=title, shown="text", links=promise_link(page, unit=whose), width=300),
         Column(page.say("零时", "At midnight"), _only(before, only), shown="state"),
-        Column(page.say("目标", "Target"), label="objective_text", shown="text"),
+        Column(page.say("目标", "Target"), label=page.label("objective_text"), shown="text"),
         Column(page.say("占比", "Share"), shares(value), shown="percent"),
         Column(page.say("数值", "Figure"), others(value), shown="number"),
         Column(page.say("单位", "Counted in"), label=measured),
         Column(page.say("样本量 n", "n"), _only(official(metrics.N, unit), only)),
-        Column(page.say("在办逾期", "Open overdue"), _only(official(metrics.OPEN_OVERDUE, unit), only)),
+        Column(page.say("超期未办结", "Open overdue"), _only(official(metrics.OPEN_OVERDUE, unit), only)),
         Column(page.say("红牌", "Red cards"), _only(red, only)),
-        Column(page.say("条款", "Measure"), label="measure", links=measure_link(page), width=80),
-        Column(page.say("窗口", "Window"), label="window", width=80),
+        Column(page.say("指标（任务）", "Measure"), label="measure", links=measure_link(page), width=80),
+        Column(page.say("统计期", "Window"), label="window", mapping=window_names(page), width=80),
     ]
     return query_table(page, frame, "kpi", columns, sort=state)
 
@@ -71,7 +73,7 @@ def changed(page: Page, frame: Frame) -> Panel:
         Column(page.say("零时", "At midnight"), rank(UNIT_STATE_AT_MIDNIGHT, f"unit{DISTRICT}", "kpi"), shown="state"),
         Column(page.say("编号", "KPI"), label="kpi", links=promise_link(page), width=90),
         Column(page.say("承诺", "Promise"), label=title, shown="text", links=promise_link(page)),
-        Column(page.say("窗口", "Window"), label="window", width=80),
+        Column(page.say("统计期", "Window"), label="window", mapping=window_names(page), width=80),
     ]
     return query_table(page, frame, "kpi", columns, sort=state)
 
@@ -80,10 +82,12 @@ def units(page: Page, place: Place) -> Panel:
     """Units by the number of bad states."""
     title = page.label("title")
     cards = f'max by (kpi, unit, level) ({metrics.CARDS_OPEN.name}{{level="%s"}})'
-    missed = f"count by (unit) ({UNIT_RANK}{{unit{ANY_UNIT}}} == 1)"
+    of_units_ranked = f"{UNIT_RANK}{{unit{ANY_UNIT}}}"
+    either = " or ".join(f"{of_units_ranked} == {number:g}" for number in (RANKS[State.MISSED], ASPIRED))
+    missed = f"count by (unit) ({either})"
     standing = f"count by (unit) ({UNIT_RANK}{{unit{ANY_UNIT}}})"
     frame = Frame(
-        page.say("单位：未达标与红黄牌", "Units: missed promises and cards"),
+        page.say("各单位：未达标承诺与黄牌、红牌", "Units: missed promises and cards"),
         place,
         page.say("点单位名称看其全部承诺和办件。", "The unit's name leads to all its promises and cases."),
     )
@@ -106,7 +110,7 @@ def standings(page: Page, frame: Frame, standing: str) -> Panel:
         Column(state, of_units(standing, title), shown="state", links=unit_link(page)),
         Column(page.say("编号", "KPI"), label="kpi", links=promise_link(page), width=90),
         Column(page.say("单位", "Unit"), label=title, shown="text", links=unit_link(page)),
-        Column(page.say("窗口", "Window"), label="window", width=80),
+        Column(page.say("统计期", "Window"), label="window", mapping=window_names(page), width=80),
         Column(page.say("代码", "Code"), label="unit"),
     ]
     return query_table(page, frame, "unit", columns, sort=state)
@@ -114,7 +118,7 @@ def standings(page: Page, frame: Frame, standing: str) -> Panel:
 
 def measure_link(page: Page) -> tuple[tuple[str, str], ...]:
     """To all promises of the same measure of the plan."""
-    return ((page.say("看该条款", "To the measure"), page.link(Name.MEASURE, measure=cell("measure"))),)
+    return ((page.say("看该指标（任务）", "To the measure"), page.link(Name.MEASURE, measure=cell("measure"))),)
 
 
 def chosen_with(series: str, labels: tuple[str, ...]) -> str:

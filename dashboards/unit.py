@@ -5,9 +5,8 @@ from dashboards.frame import assemble, units
 from dashboards.page import Json, Name, Page, cell
 from dashboards.panels import Column, Figure, Frame, Panel, Place, query_table, stat, timeline, words
 from dashboards.queries import counted, how_many, named
-from dashboards.signals import signal_names
-from dashboards.states import COLOURS, RED_CARD, YELLOW_CARD, shown
-from services.domain.results.published import WORST_FIRST
+from dashboards.signals import BY_SOURCE, signal_names
+from dashboards.states import RED_CARD, YELLOW_CARD, looks, window_names
 from services.metric_names import metrics
 from services.metric_names.recording_rules import UNIT_RANK
 
@@ -22,10 +21,10 @@ def unit(page: Page) -> Json:
         tables.promises(
             page,
             Frame(
-                page.say("该单位的承诺（最差在前）", "Its promises, the worst first"),
+                page.say("该单位的承诺（由差到好）", "Its promises, the worst first"),
                 Place(24, 12),
                 page.say(
-                    "该单位受理的办件，按官方窗口计。点状态看承诺。",
+                    "该单位受理的办件，按正式统计期计。点状态看承诺。",
                     "Of the cases that it accepted, in the official window. State leads to the promise.",
                 ),
             ),
@@ -41,12 +40,8 @@ def unit(page: Page) -> Json:
 
 def _standing(page: Page) -> Panel:
     figures = [
-        Figure(
-            shown(state, page),
-            how_many(f"{UNIT_RANK}{{{_HERE}}} == {number}"),
-            colour=COLOURS[state],
-        )
-        for number, state in enumerate(WORST_FIRST, start=1)
+        Figure(look.text, how_many(f"{UNIT_RANK}{{{_HERE}}} == {look.rank:g}"), colour=look.colour)
+        for look in looks(page)
     ]
     cards = f'max by (kpi, unit, level) ({metrics.CARDS_OPEN.name}{{{_HERE},level="%s"}})'
     figures += [
@@ -62,16 +57,18 @@ def _cases(page: Page) -> Panel:
         address = f"{page.desk.rstrip('/')}/units/$unit"
         return words(
             frame,
-            page.say(f"[打开单位工作页：办件、红黄牌、回告]({address})", f"[Its cases, cards and replies]({address})"),
+            page.say(
+                f"[打开单位工作页：办件、黄牌、红牌、回告]({address})", f"[Its cases, cards and replies]({address})"
+            ),
         )
     return words(
         frame,
         page.say(
             "单位工作页尚未启用（KPIWATCH_DESK_URL）。在此之前请运行：\n\n"
             "- `kpiwatch status --unit $unit`：该单位的全部承诺\n"
-            "- `kpiwatch values --as-of 时间 --out values.csv --cards cards.csv`：全部红黄牌，办件号在 `case` 列\n"
+            "- `kpiwatch values --as-of 时间 --out values.csv --cards cards.csv`：全部黄牌、红牌，办件号在 `case` 列\n"
             "- `kpiwatch archive --case 办件号 --out events.jsonl`：该办件的全部事件\n"
-            "- `kpiwatch explain 办件号 events.jsonl --as-of 时间`：逐日说明一件办件为何如此判定",
+            "- `kpiwatch explain 办件号 events.jsonl --as-of 时间`：逐日说明该办件的判定依据",
             "There is no units' page yet (KPIWATCH_DESK_URL). Until then run:\n\n"
             "- `kpiwatch status --unit $unit`: all its promises\n"
             "- `kpiwatch values --as-of TIME --out values.csv --cards cards.csv`: every card, with its case\n"
@@ -94,11 +91,11 @@ def _cards(page: Page) -> Panel:
         Column(page.say("承诺", "Promise"), label=title, shown="text"),
         Column(red, cards % "red", links=cases),
         Column(page.say("黄牌", "Yellow cards"), cards % "yellow", links=cases),
-        Column(page.say("全部未达标裁定", "Misses ever"), verdicts % "missed", links=cases),
+        Column(page.say("累计未达标判定", "Misses ever"), verdicts % "missed", links=cases),
         Column(page.say("补录待确认", "Late entries"), verdicts % "met_by_late_entry", links=cases),
-        Column(page.say("窗口", "Window"), label="window", width=80),
+        Column(page.say("统计期", "Window"), label="window", mapping=window_names(page), width=80),
     ]
-    frame = Frame(page.say("红黄牌与裁定", "Cards and verdicts"), Place(12, 9))
+    frame = Frame(page.say("黄牌、红牌与判定", "Cards and verdicts"), Place(12, 9))
     return query_table(page, frame, "kpi", columns, sort=red, most_first=True)
 
 
@@ -106,7 +103,7 @@ def _signals(page: Page) -> Panel:
     figures = [
         Figure(name, counted(f'{metrics.SIGNAL.name}{{{_HERE},signal="{signal}"}}'))
         for signal, name in signal_names(page).items()
-        if signal not in ("backdated", "unclassified")  # which are shown by source
+        if signal not in BY_SOURCE  # those are on the dashboard of sources
     ]
     about = page.say(
         "近30天内使数据存疑的办件数。",
@@ -116,5 +113,5 @@ def _signals(page: Page) -> Panel:
 
 
 def _history(page: Page) -> Panel:
-    frame = Frame(page.say("状态历史（官方窗口）", "States over time (official window)"), Place(12, 9))
+    frame = Frame(page.say("状态历史（正式统计期）", "States over time (official window)"), Place(12, 9))
     return timeline(page, frame, f"max by (kpi) ({UNIT_RANK}{{{_HERE}}})", "{{kpi}}")

@@ -53,6 +53,7 @@ class Expected:
     unmeasured: int = 0
     unclassified: int = 0
     unclassified_missed: int = 0
+    awaiting: int = 0
     open_overdue: int = 0
     amounts: list[tuple[str, str, int, int]] = field(default_factory=list)
     """Unit, item (or period), amount and base of each measured case."""
@@ -111,6 +112,7 @@ def count(into: Expected, row: dict[str, str]) -> None:
     into.unmeasured += result == "unmeasured"
     into.unclassified += result in ("unclassified", "unclassified_missed")
     into.unclassified_missed += result == "unclassified_missed"
+    into.awaiting += result == "awaiting"
     into.open_overdue += result == "open_overdue"
     if row["amount"]:
         into.amounts.append((row["unit"], row["item"], int(row["amount"]), int(row["base"] or 0)))
@@ -240,13 +242,13 @@ def states_of(promise: Promise, true: Expected, plan: Plan) -> frozenset[str]:
         return frozenset(("unmeasured",))
     if promise.about != "case" or not true.n or value_of(promise, true) != quotient(true.numerator, true.n):
         return EVERY_STATE
-    beside = true.unmeasured + true.unclassified
-    best = Fraction(true.numerator + beside + true.open_overdue, true.n + beside)
+    unknown = true.unmeasured + true.unclassified + true.awaiting
+    best = Fraction(true.numerator + unknown + true.open_overdue, true.n + unknown)
     if target.relation != "<=" and not target.nearly_holds(best, promise.tolerance):
         return frozenset(("missed",))
     too_many = true.unclassified_missed or true.unclassified > Fraction(5, 100) * (true.n + true.unclassified)
-    holds = target.holds(Fraction(true.numerator, true.n))
-    return EVERY_STATE.difference(("missed",) if holds else NOT_MISSED, NOT_MISSED if too_many else ())
+    wrong = ("missed",) if target.holds(Fraction(true.numerator, true.n)) else NOT_MISSED
+    return EVERY_STATE.difference(wrong, NOT_MISSED if too_many else (), ("met",) if true.awaiting else ())
 
 
 def compare(values: Iterable[dict[str, str]], truth: dict[Place, Expected], plan: Plan, last: date) -> Comparison:
@@ -294,6 +296,7 @@ def compare_row(compared: Comparison, promise: Promise, place: Place, row: dict[
         ("justified_n", true.justified),
         ("unmeasured_n", true.unmeasured),
         ("unclassified_n", true.unclassified),
+        ("awaiting_n", true.awaiting),
     ):
         compared.cell(place, column, row[column], str(amount))
 

@@ -17,9 +17,9 @@ def rule_groups(plan: Plan, speed: float, runbooks: str) -> Rule:
     """The rules file. `speed`: of the plan's clock; `runbooks`: what a runbook's link begins with."""
     promises = _official(plan)
     groups = {
-        "promises": [alert for promise in promises for alert in promise_alerts(promise)],
+        "promises": [alert for promise in promises for alert in promise_alerts(promise, plan)],
         "figures": figure_alerts(),
-        "pipeline": pipeline_alerts(speed),
+        "pipeline": pipeline_alerts(speed, plan.names.terms),
     }
     return {
         "groups": [

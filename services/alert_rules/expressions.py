@@ -1,5 +1,7 @@
 """Parts of PromQL that several rules use."""
 
+from collections.abc import Mapping
+
 from services.domain.results.published import State
 from services.metric_names import metrics
 from services.metric_names.recording_rules import UNIT_STATE, WORKING
@@ -16,6 +18,30 @@ def in_district(state: State) -> str:
 def by_source(signal: str) -> str:
     """A signal about a source, which it carries as its unit, by source."""
     return f'max by (source) (label_replace({signal}, "source", "$1", "unit", "(.+)"))'
+
+
+def unit_name(language: str) -> str:
+    """A template of Prometheus: the title of the alert's unit; its code, where it has none."""
+    found = f'{{{{ . | first | label "title_{language}" }}}}'
+    asked = f"{metrics.UNIT_INFO.name}{{unit='%s'}}"
+    return (
+        f'{{{{ with query (printf "{asked}" $labels.unit) }}}}{found}{{{{ else }}}}{{{{ $labels.unit }}}}{{{{ end }}}}'
+    )
+
+
+def promise_name(language: str) -> str:
+    """A template of Prometheus: the title of the alert's promise; empty, where it has none."""
+    found = f'{{{{ . | first | label "title_{language}" }}}}'
+    asked = f"{metrics.PROMISE_INFO.name}{{variant='official',kpi='%s'}}"
+    return f'{{{{ with query (printf "{asked}" $labels.kpi) }}}}{found}{{{{ end }}}}'
+
+
+def one_of_words(label: str, words: Mapping[str, str]) -> str:
+    """A template of Prometheus: what a value of a label is called; the value itself, where it has no name."""
+    (first, said), *others = words.items()
+    more = "".join(f'{{{{ else if eq $labels.{label} "{value}" }}}}{name}' for value, name in others)
+    start = f'{{{{ if eq $labels.{label} "{first}" }}}}{said}'
+    return f"{start}{more}{{{{ else }}}}{{{{ $labels.{label} }}}}{{{{ end }}}}"
 
 
 def begins_in_working_hours(condition: str, alert: str, same: str) -> str:

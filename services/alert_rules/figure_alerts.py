@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from services.alert_rules.alert import Alert, Waits, plan_time, to_operations
 from services.alert_rules.durations import DAY, HOUR, MINUTE
-from services.alert_rules.expressions import begins_in_working_hours, by_source, in_district
+from services.alert_rules.expressions import begins_in_working_hours, by_source, in_district, promise_name
 from services.domain.plan.plan import Title
 from services.domain.results.published import State
 from services.metric_names import metrics
@@ -21,7 +21,10 @@ def figure_alerts() -> Iterator[Alert]:
         "KpiStale",
         begins_in_working_hours(in_district(State.STALE), "KpiStale", "kpi"),
         "review",
-        Title(zh="数据不新：数据源静默或计算滞后", en="is stale: a source is silent or the streams are behind"),
+        Title(
+            zh="数据未更新：有数据源未按时报送，或系统处理滞后",
+            en="is stale: a source is silent or the streams are behind",
+        ),
         plan_time(15 * MINUTE, 15 * MINUTE),
     )
     yield _any_promise(
@@ -29,7 +32,7 @@ def figure_alerts() -> Iterator[Alert]:
         in_district(State.UNMEASURED),
         "review",
         Title(
-            zh="无法计量：办结案件中缺少据以判断的事实",
+            zh="无法评价：到期办件或应报数据中，缺少评价所需的内容，来源未报送",
             en="is unmeasured: closed cases lack the fact that would judge them",
         ),
         plan_time(5 * DAY, DAY),  # a month's figures come in its first days
@@ -40,7 +43,7 @@ def figure_alerts() -> Iterator[Alert]:
         f'max by (kpi) (label_replace({over}, "kpi", "$1", "item", "(.+)")) > 0',
         "inform",
         Title(
-            zh="超过方案所列数量上限 {{ $value }}",
+            zh="超出方案所列数量上限，超出数为{{ $value }}",
             en="exceeds the upper end of the plan's range by {{ $value }}",
         ),
         plan_time(HOUR, DAY),
@@ -52,7 +55,7 @@ def figure_alerts() -> Iterator[Alert]:
         begins_in_working_hours(f"({often})", "BackdatedEntry", "source"),
         to_operations("review"),
         Title(
-            zh="数据源 {{ $labels.source }} 近30天 {{ $value | humanizePercentage }} 的办结案件疑似先办后录",
+            zh="数据源 {{ $labels.source }} 近30天办结的办件中，{{ $value | humanizePercentage }}疑似先办后录",
             en="source {{ $labels.source }} entered {{ $value | humanizePercentage }} of the cases completed in 30 days"
             " within minutes, long after the fact",
         ),
@@ -63,14 +66,7 @@ def figure_alerts() -> Iterator[Alert]:
 def _any_promise(name: str, expr: str, severity: str, words: Title, waits: Waits) -> Alert:
     """One rule for all promises: the label `kpi` says which one it is, its title is looked up."""
     summary = Title(
-        zh=f"{_title('zh')}（{{{{ $labels.kpi }}}}）{words.zh}",
-        en=f"{_title('en')} ({{{{ $labels.kpi }}}}) {words.en}",
+        zh=f"{promise_name('zh')}（{{{{ $labels.kpi }}}}）{words.zh}",
+        en=f"{promise_name('en')} ({{{{ $labels.kpi }}}}) {words.en}",
     )
     return Alert(name, expr, {"scope": "district", **to_operations(severity)}, summary, waits)
-
-
-def _title(language: str) -> str:
-    """A promise's title, looked up when the alert is written."""
-    info = f"{metrics.PROMISE_INFO.name}{{variant='official',kpi='%s'}}"
-    found = f'{{{{ . | first | label "title_{language}" }}}}'
-    return f'{{{{ with query (printf "{info}" $labels.kpi) }}}}{found}{{{{ end }}}}'

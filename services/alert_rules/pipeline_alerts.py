@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from services.alert_rules.alert import OPERATIONS, Alert, plan_time, real_time, to_operations
 from services.alert_rules.durations import DAY, HOUR, MINUTE
-from services.alert_rules.expressions import REFUSED, begins_in_working_hours
-from services.domain.plan.plan import Title
+from services.alert_rules.expressions import REFUSED, begins_in_working_hours, one_of_words, promise_name, unit_name
+from services.domain.plan.plan import Terms, Title
 from services.metric_names import metrics
 from services.metric_names.recording_rules import CLOCK, DEAD_LETTER_RATIO, SWEEP_AGE
 from services.runtime.worker_failures import REPEATED
@@ -32,6 +32,10 @@ BACKLOG_SHRINKS = (
 )
 """A worker that reads an archive, or the backlog of an outage: its sweeps wait until it has read that."""
 
+_STAGES_ZH = {"cases": "办件处理", "kpis": "指标汇总"}
+_HIDDEN_ZH = {"outside_plan": "不在方案内", "over_budget": "超出导出数量上限"}
+_HIDDEN_EN = {"outside_plan": "they are not in the plan", "over_budget": "there are more than may be exported"}
+
 WATCHDOG = Alert(
     "Watchdog",
     "vector(1)",
@@ -44,23 +48,23 @@ WATCHDOG = Alert(
 )
 
 
-def pipeline_alerts(speed: float) -> Iterator[Alert]:
-    """All of them. `speed`: of the plan's clock."""
-    yield from _sources_and_calendar()
-    yield from _machinery(speed)
+def pipeline_alerts(speed: float, terms: Terms) -> Iterator[Alert]:
+    """All of them. `speed`: of the plan's clock; `terms`: what a card is called."""
+    yield from _sources_and_calendar(terms)
+    yield from _machinery(speed, terms)
     yield from _records()
     yield WATCHDOG
 
 
-def _sources_and_calendar() -> Iterator[Alert]:
+def _sources_and_calendar(terms: Terms) -> Iterator[Alert]:
     silent = f"max by (source, unit) ({metrics.SOURCE_SILENT.name}) == 1"
     yield Alert(
         "SourceSilent",
         begins_in_working_hours(silent, "SourceSilent", "source"),
         {"severity": "act", "level": "yellow"},
         Title(
-            zh="数据源 {{ $labels.source }} 超过通常间隔未报送数据",
-            en="source {{ $labels.source }} has been silent for longer than its usual delay",
+            zh=f"{unit_name('zh')}的数据源 {{{{ $labels.source }}}} 超过通常间隔未报送数据",
+            en=f"source {{{{ $labels.source }}}} of {unit_name('en')} has been silent for longer than its usual delay",
         ),
         plan_time(15 * MINUTE, 15 * MINUTE),
     )
@@ -70,8 +74,10 @@ def _sources_and_calendar() -> Iterator[Alert]:
         red,
         {"severity": "inform", "level": "red"},
         Title(
-            zh="{{ $labels.unit }} 的 {{ $labels.kpi }} 有 {{ $value }} 张红牌",
-            en="{{ $labels.unit }} has {{ $value }} red cards for {{ $labels.kpi }}",
+            zh=f"{unit_name('zh')}：{promise_name('zh')}（{{{{ $labels.kpi }}}}）"
+            f"现有{{{{ $value }}}}件办件为{terms.red_card.zh}",
+            en=f"{unit_name('en')} has {{{{ $value }}}} cases with a {terms.red_card.en} for {promise_name('en')}"
+            " ({{ $labels.kpi }})",
         ),
         plan_time(MINUTE, 15 * MINUTE),
     )
@@ -81,7 +87,7 @@ def _sources_and_calendar() -> Iterator[Alert]:
         f"{left} < {CALENDAR_NOTICE_SECONDS}",
         to_operations("review"),
         Title(
-            zh="已公布的工作日历不足30天，其后的期限均为暂定",
+            zh="国务院已公布的节假日安排剩余不足30天，此后的期限均为暂定",
             en="the published working days end within 30 days; deadlines after that are provisional",
         ),
         plan_time(HOUR, HOUR),
@@ -91,21 +97,21 @@ def _sources_and_calendar() -> Iterator[Alert]:
         f"{left} <= 0",
         to_operations("act"),
         Title(
-            zh="已公布的工作日历已用尽，当前按周一至周五暂算，期限与结论均为暂定",
+            zh="当前日期的节假日安排尚未公布，暂按周一至周五为工作日推算，期限和判定均为暂定",
             en="the published working days have ended: Monday to Friday is assumed, every new deadline is provisional",
         ),
         plan_time(HOUR, HOUR),
     )
 
 
-def _machinery(speed: float) -> Iterator[Alert]:
+def _machinery(speed: float, terms: Terms) -> Iterator[Alert]:
     exporter = f'up{{job="{EXPORTER_JOB}"}} == 1'
     yield Alert(
         "ExporterDown",
         f"absent({exporter})",
         to_operations("page"),
         Title(
-            zh="指标导出服务不可用，所有指标无法更新",
+            zh="指标导出服务中断，全部指标停止更新",
             en="no exporter answers: no figure is up to date",
         ),
         real_time(3 * MINUTE, 10 * MINUTE),
@@ -117,7 +123,7 @@ def _machinery(speed: float) -> Iterator[Alert]:
         f"({still} unless on () {BACKLOG_SHRINKS}) or {no_sweep}",
         to_operations("page"),
         Title(
-            zh="流计算停止：没有任何分区在处理案件",
+            zh="数据处理中断：所有分区均未处理办件",
             en="the streams have stopped: no partition of cases is processed",
         ),
         real_time(2 * MINUTE, 5 * MINUTE),
@@ -127,7 +133,8 @@ def _machinery(speed: float) -> Iterator[Alert]:
         f"{SWEEP_AGE} > {_real(MAXIMUM_SWEEP_AGE_SECONDS, speed)} unless on (partition) {BACKLOG_SHRINKS}",
         to_operations("page"),
         Title(
-            zh="分区 {{ $labels.partition }} 的在办案件未按时检查，黄牌红牌可能延迟",
+            zh="分区{{ $labels.partition }}的在办件未按时核查，"
+            f"{terms.yellow_card.zh}、{terms.red_card.zh}可能延迟发出",
             en="open cases of partition {{ $labels.partition }} are not checked: cards may be late",
         ),
         real_time(2 * MINUTE, 5 * MINUTE),
@@ -139,7 +146,7 @@ def _machinery(speed: float) -> Iterator[Alert]:
         f"{behind} > {_real(FIGURES_OLD_SECONDS, speed)} or {never}",
         to_operations("page"),
         Title(
-            zh="案件在处理，但指标没有更新：看板上的数字已过时",
+            zh="办件处理正常，但指标未更新：看板数据已过时",
             en="cases are processed, but no figure is updated: the dashboards show old figures",
         ),
         real_time(2 * MINUTE, 5 * MINUTE),
@@ -149,7 +156,7 @@ def _machinery(speed: float) -> Iterator[Alert]:
         f"max by (partition) ({metrics.STREAM_LAG.name}) > {MAXIMUM_LAG_RECORDS}",
         to_operations("act"),
         Title(
-            zh="分区 {{ $labels.partition }} 积压 {{ $value }} 条事件",
+            zh="分区{{ $labels.partition }}积压待处理事件{{ $value }}条",
             en="partition {{ $labels.partition }} has {{ $value }} events waiting",
         ),
         real_time(5 * MINUTE, 2 * MINUTE),
@@ -163,7 +170,7 @@ def _records() -> Iterator[Alert]:
         f"{DEAD_LETTER_RATIO} > {MAXIMUM_DEAD_LETTER_RATIO} and on () {REFUSED} >= {MINIMUM_DEAD_LETTERS}",
         to_operations("act"),
         Title(
-            zh="15分钟内超过5%的事件被拒收",
+            zh="近15分钟内，超过5%的报送事件被拒收",
             en="more than 5 % of the events of 15 minutes were refused",
         ),
         real_time(5 * MINUTE, 10 * MINUTE),
@@ -173,7 +180,7 @@ def _records() -> Iterator[Alert]:
         f"sum({metrics.QUARANTINED.name}) > 0",
         to_operations("act"),
         Title(
-            zh="{{ $value }} 件办件无法判定，已隔离；相关承诺显示为“数据陈旧”",
+            zh="{{ $value }}件办件无法判定，已隔离；相关承诺显示为“数据未更新”",
             en="{{ $value }} cases cannot be judged and are quarantined: the promises that they may be about are stale",
         ),
         real_time(2 * MINUTE, 5 * MINUTE),
@@ -183,7 +190,8 @@ def _records() -> Iterator[Alert]:
         f"max by (stage, worker) ({metrics.WORKER_FAILURES.name}) >= {REPEATED}",
         to_operations("page"),
         Title(
-            zh="流计算进程 {{ $labels.worker }}（{{ $labels.stage }}）因同一原因连续 {{ $value }} 次异常退出",
+            zh=f"{one_of_words('stage', _STAGES_ZH)}进程"
+            " {{ $labels.worker }} 因同一原因连续{{ $value }}次异常退出",
             en="worker {{ $labels.worker }} ({{ $labels.stage }}) has died {{ $value }} times in a row of one cause",
         ),
         real_time(MINUTE, 5 * MINUTE),
@@ -193,8 +201,8 @@ def _records() -> Iterator[Alert]:
         f"max by (reason) ({metrics.ROWS_HIDDEN.name}) > 0",
         to_operations("review"),
         Title(
-            zh="{{ $value }} 行结果未导出（{{ $labels.reason }}）",
-            en="{{ $value }} value rows are not exported ({{ $labels.reason }})",
+            zh=f"{{{{ $value }}}}行结果未导出，原因：{one_of_words('reason', _HIDDEN_ZH)}",
+            en=f"{{{{ $value }}}} value rows are not exported: {one_of_words('reason', _HIDDEN_EN)}",
         ),
         real_time(15 * MINUTE, 15 * MINUTE),
     )
@@ -203,7 +211,7 @@ def _records() -> Iterator[Alert]:
         f"max by (topic) ({metrics.UNREADABLE.name}) > 0",
         to_operations("review"),
         Title(
-            zh="主题 {{ $labels.topic }} 中有 {{ $value }} 条记录无法识别",
+            zh="消息主题 {{ $labels.topic }} 中有{{ $value }}条记录无法识别",
             en="{{ $value }} records of {{ $labels.topic }} cannot be read",
         ),
         real_time(15 * MINUTE, 15 * MINUTE),

@@ -1,12 +1,16 @@
 """The alerts of each promise: it is missed, or at risk, for the whole district or for a unit."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import NamedTuple
 
 from services.alert_rules.alert import OPERATIONS, Alert, Waits, plan_time
 from services.alert_rules.durations import HOUR, MINUTE
-from services.catalog.words.wording import COLOUR_OF_A_MISS, SEVERITY_OF_A_MISS, objective_text, unit_of_measure
-from services.domain.plan.plan import Promise, Strength, Title
+from services.alert_rules.expressions import unit_name
+from services.catalog.words.phrases import objective_words
+from services.catalog.words.promise_text import objective
+from services.catalog.words.wording import COLOUR_OF_A_MISS, SEVERITY_OF_A_MISS, unit_of_measure
+from services.domain.plan.plan import CasePromise, Plan, Promise, Strength, Title
 from services.domain.results.published import State
 from services.metric_names.recording_rules import UNIT_STATE, UNIT_VALUE
 
@@ -24,17 +28,21 @@ _MISSED = _Bad("KpiMissed", State.MISSED, Title(zh="未达标", en="is missed"),
 _AT_RISK = _Bad("KpiAtRisk", State.AT_RISK, Title(zh="有风险", en="is at risk"), plan_time(30 * MINUTE, HOUR))
 
 
-def promise_alerts(promise: Promise) -> Iterator[Alert]:
+_HUNDREDTH = Decimal("0.01")
+
+
+def promise_alerts(promise: Promise, plan: Plan) -> Iterator[Alert]:
     """The alerts of a promise; one without a target never alerts."""
     if promise.strength is Strength.DIRECTIONAL:
         return
     for scope in ("district", "unit"):
         for bad in (_MISSED, _AT_RISK):
-            yield _alert(promise, scope, bad)
+            yield _alert(promise, plan, scope, bad)
 
 
-def _alert(promise: Promise, scope: str, bad: _Bad) -> Alert:
+def _alert(promise: Promise, plan: Plan, scope: str, bad: _Bad) -> Alert:
     severity, level = _severity(promise.strength, bad)
+    target = objective(promise, plan)
     labels = {
         "kpi": promise.id,
         "severity": severity,
@@ -48,9 +56,9 @@ def _alert(promise: Promise, scope: str, bad: _Bad) -> Alert:
         bad.alert,
         _condition(promise.id, scope, bad),
         labels,
-        _summary(promise, scope, bad.words),
+        _summary(promise, scope, bad),
         bad.waits,
-        {"clause": promise.clause, "objective": objective_text(promise)},
+        {"clause": promise.clause, "objective_zh": target.zh, "objective_en": target.en},
     )
 
 
@@ -61,14 +69,25 @@ def _severity(strength: Strength, bad: _Bad) -> tuple[str, str]:
     return ("inform", "none") if strength is Strength.ASPIRATIONAL else ("review", "yellow")
 
 
-def _summary(promise: Promise, scope: str, words: Title) -> Title:
+def _summary(promise: Promise, scope: str, bad: _Bad) -> Title:
     """The sentence of the alert: who, which promise, in which state, its figure."""
-    whom_zh, whom_en = ("全区", "the district") if scope == "district" else ("{{ $labels.unit }}",) * 2
-    value, unit = _value(promise, scope), unit_of_measure(promise)
+    in_district = scope == "district"
+    whom_zh, whom_en = ("全区", "the district") if in_district else (unit_name("zh"), unit_name("en"))
+    value, target, words = _figure(promise, scope), objective_words(promise.target), bad.words
+    name = "按期率" if isinstance(promise, CasePromise) and promise.clock.limit is not None else "当前值"
     return Title(
-        zh=f"{whom_zh}：{promise.title.zh}（{promise.id}）{words.zh}：{value} {unit.zh}",
-        en=f"{promise.title.en} ({promise.id}) {words.en} for {whom_en}: {value} {unit.en}",
+        zh=f"{whom_zh}：{promise.title.zh}（{promise.id}）{words.zh}：{name}{value.zh}，目标{target.zh.removeprefix('应为')}",
+        en=f"{promise.title.en} ({promise.id}) {words.en} for {whom_en}: {value.en}, target {target.en}",
     )
+
+
+def _figure(promise: Promise, scope: str) -> Title:
+    """The figure with its unit; a share in per cent."""
+    if promise.figure_unit == "share":
+        share = _value(promise, scope, 100)
+        return Title(zh=f"{share}%", en=f"{share} %")
+    value, unit = _value(promise, scope, 1), unit_of_measure(promise)
+    return Title(zh=f"{value}{'个' * (promise.figure_unit == 'working_days')}{unit.zh}", en=f"{value} {unit.en}")
 
 
 def _condition(kpi: str, scope: str, bad: _Bad) -> str:
@@ -84,8 +103,14 @@ def _condition(kpi: str, scope: str, bad: _Bad) -> str:
     return f"{is_bad} or ({is_unknown} and on ({same}) {active})"
 
 
-def _value(promise: Promise, scope: str) -> str:
-    """The figure, read when the alert is written; all its digits, so that nothing is rounded into compliance."""
+def _value(promise: Promise, scope: str, times: int) -> str:
+    """The figure, read when the alert is written, with two decimals; rounding never makes it reach the target."""
     series, unit = f"{UNIT_VALUE}{{kpi='{promise.id}',unit='%s'}}", '"ALL"' if scope == "district" else "$labels.unit"
-    found = '{{ . | first | value | printf "%.6g" }}'
-    return f'{{{{ with query (printf "{series}" {unit}) }}}}{found}{{{{ else }}}}-{{{{ end }}}}'
+    shown, target = f"round({100 * times} * {series}) / 100", promise.target
+    if target is not None and target.relation != "=":
+        beyond, clamp, step = ("<", "clamp_max", -1) if target.relation == ">=" else (">", "clamp_min", 1)
+        nearest = f"{clamp}({shown}, {target.amount * times + step * _HUNDREDTH:f})"
+        shown = f"({nearest} and {series} {beyond} {target.amount:f}) or {shown}"
+    found = '{{ . | first | value | printf "%.10g" }}'
+    units = " ".join([unit] * shown.count("%s"))
+    return f'{{{{ with query (printf "{shown}" {units}) }}}}{found}{{{{ else }}}}-{{{{ end }}}}'

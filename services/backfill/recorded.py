@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from services.domain.judging import data_quality as signals
 from services.domain.judging.data_quality import SignalRow
 from services.domain.plan.plan import Plan, Window
-from services.domain.results.published import WORST_FIRST, State, ValueRow
+from services.domain.results.published import State, ValueRow
 from services.metric_names import metrics, recording_rules
 from services.metric_names.metrics import Metric
 from services.metric_names.samples import ALL_ITEMS, WHOLE_DISTRICT, Measured, WrittenLabels
@@ -33,8 +33,6 @@ ALL = (
     *(STATE_COUNT, CARDS, BACKDATED_SHARE, CLOCK, WORKING),
 )
 
-_RANK = {state: number for number, state in enumerate(WORST_FIRST, start=1)}
-
 
 class OfficialWindows:
     """Which rows the records are about: the official definition of each promise in its official window."""
@@ -43,6 +41,7 @@ class OfficialWindows:
         self._windows: dict[str, Window] = {
             promise.id: promise.official_window for promise in plan.promises if promise.variant == "official"
         }
+        self._never_red = {promise.id for promise in plan.promises if promise.is_official and promise.is_never_red}
 
     def has(self, row: ValueRow) -> bool:
         """Whether a row is such a one."""
@@ -54,7 +53,8 @@ class OfficialWindows:
         labels = {"kpi": row.kpi, "unit": row.unit, "window": row.window}
         shared = WrittenLabels(labels)
         yield Measured(UNIT_STATE, WrittenLabels(labels | {"state": row.state}), 1)
-        yield Measured(UNIT_RANK, shared, _RANK[State(row.state)])
+        never_red = row.kpi in self._never_red
+        yield Measured(UNIT_RANK, shared, recording_rules.rank_of(State(row.state), never_red=never_red))
         if before:
             yield Measured(UNIT_STATE_AT_MIDNIGHT, WrittenLabels(labels | {"state": before}), 1)
         if row.value:

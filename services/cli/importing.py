@@ -13,7 +13,7 @@ from services.cli.failure import INPUT_HAS_ERRORS, Failure
 from services.cli.terminal import safe_console, say
 from services.domain.intake.visible_text import visible
 from services.mapping.export import events_of
-from services.mapping.mapping_file import MappingError, Problem, read_mapping
+from services.mapping.mapping_file import ExportError, MappingError, Problem, read_mapping
 from services.runtime.atomic_file import atomic_file
 
 _SHOWN_EVERY = 5_000
@@ -46,7 +46,8 @@ def import_export(
         )  # fmt: skip
         task = bar.add_task("reading", total=None)
         try:
-            outcomes = events_of(export, read_mapping(mapping))
+            rules = read_mapping(mapping)
+            outcomes = events_of(export, rules)
             sink = stack.enter_context(atomic_file(out))
             for outcome in outcomes:
                 if isinstance(outcome, Problem):
@@ -58,8 +59,18 @@ def import_export(
                 written += 1
                 if written % _SHOWN_EVERY == 0:
                     bar.update(task, completed=written)
+        except ExportError as error:
+            raise Failure(visible(str(error)), INPUT_HAS_ERRORS) from None
         except MappingError as error:
             raise Failure(f"{mapping}: {str(error).removeprefix(f'{mapping}: ')}", INPUT_HAS_ERRORS) from None
+    for number in rules.ids_by_line:
+        say(
+            visible(
+                f"{mapping}: event {number}: its id is made of {{line}}, which is another number in the next export. "
+            )
+            + "Use cells that say what happened to which case, and when",
+            err=True,
+        )
     rest = f", {problems:,} not" if problems else ""
     say(f"{written:,} events written to {out}{rest}")
     if problems:

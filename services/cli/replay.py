@@ -20,6 +20,18 @@ from services.replay.periods import Every
 from services.replay.replay import Replayed
 from services.reporting.times import ReportTimes, times_as_of
 
+Restated = Annotated[
+    Path | None,
+    typer.Option(
+        "--restated",
+        metavar="restated.csv",
+        help="Where the values of the end of the month before go, by what is known as of --as-of.",
+    ),
+]
+TodaysUnits = Annotated[
+    bool, typer.Option("--todays-units", help="Count the cases of a unit that has ended under its successor (rule 17).")
+]
+
 
 def replay(
     events: EventFiles,
@@ -36,10 +48,12 @@ def replay(
             "--report", metavar="report.html", help="Where the report of the district goes, to read and print."
         ),
     ] = None,
+    restated: Restated = None,
     rejected: Annotated[
         Path | None,
         typer.Option("--rejected", metavar="rejected.csv", help="Where all rejected events go; else on screen."),
     ] = None,
+    todays_units: TodaysUnits = False,
     processes: Processes = None,
 ) -> None:
     """Compute every promise from event files. Exit code 1 if an event was rejected; the values are written from the
@@ -48,13 +62,16 @@ def replay(
     read = load_plan(folder)
     zone = Zone(read.head.timezone)
     until = moment(as_of, zone, "--as-of")
-    check_sinks({"--out": out, "--cards": cards, "--report": report, "--rejected": rejected}, events)
+    check_sinks(
+        {"--out": out, "--cards": cards, "--report": report, "--restated": restated, "--rejected": rejected}, events
+    )
     times = times_as_of(until, zone, read.head.issued)
     began = time.monotonic()
     with Display() as display:
         done = files.replay(
             events, folder, [until], every=every, beside=times.every if report is not None else (),
-            with_cards=cards is not None, processes=processes, progress=display,
+            with_cards=cards is not None, todays_units=todays_units, processes=processes, progress=display,
+            restate=times.previous if report is not None or restated is not None else None,
         )  # fmt: skip
     rows = write_values(out, done.rows)
     took = time.monotonic() - began
@@ -63,6 +80,8 @@ def replay(
         err=True,
     )
     say(f"{rows:,} values written to {out}", err=True)
+    if restated is not None:
+        say(f"{write_values(restated, done.restated):,} restated values written to {restated}", err=True)
     if cards is not None:
         say(f"{write_cards(cards, done.cards):,} cards written to {cards}", err=True)
     if report is not None:
@@ -75,5 +94,5 @@ def _write_report(path: Path, done: Replayed, plan: Plan, times: ReportTimes) ->
     from services.reporting.page import write_page
     from services.reporting.report import Reports
 
-    write_page(path, Reports(plan, times, done.beside).of_the_district(), plan, times.as_of)
+    write_page(path, Reports(plan, times, done.beside, done.restated).of_the_district(), plan, times.as_of)
     say(f"the report of the district written to {path}", err=True)

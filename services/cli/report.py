@@ -29,7 +29,8 @@ def report(
     """Write MONTH-ALL, of the district, and MONTH-UNIT for each unit that leads a promise, each as .html and .csv.
 
     Every number in them is a value row that `replay` writes as of the end of the month, of the month before, or (in the
-    charts) of a week. Exit code 1 if an event was rejected; the reports are written from the others.
+    charts) of a week; the end of the month before is also shown restated, by what is known a month later. Exit code 1
+    if an event was rejected; the reports are written from the others.
     """
     folder = chosen_plan(plan)
     read = load_plan(folder)
@@ -39,8 +40,8 @@ def report(
     out.mkdir(parents=True, exist_ok=True)
     claim(out / f"{month}-ALL.html")  # two at once would mix their pages
     with Display() as display:
-        done = files.replay(events, folder, times.every, processes=processes, progress=display)
-    reports = Reports(read, times, done.rows)
+        done = files.replay(events, folder, times.every, restate=times.previous, processes=processes, progress=display)
+    reports = Reports(read, times, done.rows, done.restated)
     named = {"ALL": reports.of_the_district(), **{unit: reports.of_unit(unit) for unit in reports.leads}}
     for name, each in named.items():
         write_page(out / f"{month}-{name}.html", each, read, as_of)

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from services.catalog.load.plan_folder import load_plan
-from services.catalog.words.wording import SIGNS, STATE_NAMES
+from services.catalog.words.wording import SIGNS, STATE_NAMES, unit_title
 from services.cli.arguments import Wait
 from services.cli.failure import NO_ANSWER, Failure
 from services.cli.terminal import safe_console
@@ -43,6 +43,8 @@ _STYLES = {
     State.MET: "green",
     State.UNTARGETED: "blue",
 }
+
+_ASPIRED = "bold cyan"
 
 
 _Kept = TypeVar("_Kept")
@@ -176,16 +178,21 @@ def troubles(published: DistrictStatus) -> list[str]:
     found = [failing(each) for each in published.failures]
     if published.unreadable:
         found.append(
+            f"{published.unreadable}条记录无法识别，未计入（位置见上） / "
             f"{published.unreadable} records cannot be read and are left out (above is where they are): "
             "see deploy/runbooks/RecordsUnreadable.md"
         )
     return found
 
 
+_STAGES = {"cases": "办件处理", "kpis": "指标汇总"}
+
+
 def failing(failure: WorkerFailure) -> str:
     """A worker that crashes again and again, in a sentence."""
     last = datetime.fromtimestamp(failure.last).astimezone().isoformat(" ", "seconds")
     return (
+        f"{_STAGES.get(failure.stage, failure.stage)}进程 {failure.worker} 连续{failure.times}次异常退出 / "
         f"worker {failure.worker} ({failure.stage}) has died {failure.times} times in a row, last at {last}: "
         f"{failure.cause}. See deploy/runbooks/WorkerFailing.md"
     )
@@ -208,7 +215,7 @@ def promises_table(plan: Plan, published: DistrictStatus, unit: str) -> Table:
     table.add_column("值 value", justify="right", max_width=15)
     table.add_column("目标 target", no_wrap=True)
     table.add_column("n", justify="right", no_wrap=True)
-    table.add_column("逾期 late", justify="right", no_wrap=True)
+    table.add_column("超期 late", justify="right", no_wrap=True)
     lines = []
     for promise in plan.promises:
         row = by_key.get((promise.id, promise.variant, promise.official_window))
@@ -218,7 +225,7 @@ def promises_table(plan: Plan, published: DistrictStatus, unit: str) -> Table:
         state = State(row.state)
         overdue = row.open_overdue if row.open_overdue != "0" else ""
         table.add_row(
-            Text(f"{SIGNS[state]} {STATE_NAMES[state].zh}", _STYLES[state]),
+            Text(f"{SIGNS[state]} {STATE_NAMES[state].zh}", _style(state, promise)),
             promise.id,
             Text.assemble(f"{promise.title.zh}\n", (promise.title.en, "dim")),
             Text.assemble(shown(row.value, promise), (forecast(published, unit, promise), "dim")),
@@ -229,12 +236,20 @@ def promises_table(plan: Plan, published: DistrictStatus, unit: str) -> Table:
     return table
 
 
+def _style(state: State, promise: Promise) -> str:
+    """The colour of a state; a miss of what the plan asks to strive for is never red."""
+    return _ASPIRED if state is State.MISSED and promise.is_never_red else _STYLES[state]
+
+
 def cards_table(plan: Plan, cards: list[Card]) -> Table:
     """Open cards by unit, the unit with most red cards first, and how many of them are about a node only."""
-    opened = [card for card in cards if not card.cleared_at]
-    table = Table(title=f"牌 / cards ({len(cards) - len(opened)} cleared)", title_justify="left")
+    opened, terms = [card for card in cards if not card.cleared_at], plan.names.terms
+    table = Table(
+        title=f"{terms.yellow_card.zh}、{terms.red_card.zh} / cards（已解除 cleared: {len(cards) - len(opened)}）",
+        title_justify="left",
+    )
     table.add_column("单位 / unit")
-    for heading in ("黄牌 / yellow", "红牌 / red", "其中环节 / of nodes"):
+    for heading in (f"{terms.yellow_card.zh} / yellow", f"{terms.red_card.zh} / red", "其中环节 / of nodes"):
         table.add_column(heading, justify="right")
     counts = Counter((card.unit, card.level) for card in opened)
     of_nodes = Counter(card.unit for card in opened if card.node != WHOLE)
@@ -286,6 +301,4 @@ def target(promise: Promise) -> str:
 
 def unit_name(code: str) -> str:
     """A unit of measure, short."""
-    return {"working_days": "工作日", "elapsed_days": "日", "calendar_days": "日", "items": "项", "visits": "次"}.get(
-        code, code
-    )
+    return unit_title(code).zh

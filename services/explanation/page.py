@@ -15,11 +15,12 @@ from rich.text import Text
 from services.catalog.words.names import NameBook, names_for
 from services.catalog.words.phrases import limit_words
 from services.catalog.words.promise_text import in_words
+from services.catalog.words.unit_names import unit_title
 from services.domain.intake.facts import FactType
 from services.domain.intake.visible_text import visible
 from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import Outcome
-from services.domain.plan.plan import Title
+from services.domain.plan.plan import Plan, Title
 from services.domain.results.cards import WHOLE, CardState, case_name
 from services.domain.results.explain import Explained, ExplainedCycle, Explanation
 from services.domain.results.explain_days import Account
@@ -170,7 +171,7 @@ class Page:
         attributes = [names.clause(name, value) for name, value in sorted(case.attributes.items())]
         rows = [
             ("事项 item", _named(case.service_item, plan.service_items)),
-            ("受理单位 unit", _named(case.unit, plan.units)),
+            ("受理单位 unit", _named_unit(case.unit, plan)),
             ("渠道 channels", "、".join(both(names.value("channel", each)) for each in sorted(case.channels))),
             ("属性 attributes", "；".join(each.zh for each in attributes)),
             ("", "; ".join(each.en for each in attributes)),
@@ -212,12 +213,21 @@ class Page:
             yield "起算 start", clock(judgement.start, zone)
         for extension, why in explained.extensions:
             yield "延期 extension", extension_words(extension, why, zone)
-        if judgement.due is not None:
-            yield "截止 due", clock(judgement.due, zone)
-        elif explained.limit is not None and judgement.outcome is Outcome.OPEN:
-            yield "截止 due", "暂停计时期间未定 not known while the clock is stopped"
+        yield from self._due_rows(explained)
         if judgement.stop is not None:
             yield both(ENDS[explained.ended_by]), clock(judgement.stop, zone)
+
+    def _due_rows(self, explained: Explained) -> Iterator[tuple[str, str]]:
+        """Until when there is time, and until when the stop may be reported where that is later."""
+        judgement = explained.judgement
+        due, reported_by = judgement.due, judgement.reported_by
+        if due is None:
+            if explained.limit is not None and judgement.outcome is Outcome.OPEN:
+                yield "截止 due", "暂停计时期间未定 not known while the clock is stopped"
+            return
+        yield "截止 due", clock(due, self._zone)
+        if reported_by is not None and reported_by > due:
+            yield "报送截止 report by", clock(reported_by, self._zone)
 
     def _days(self, explained: Explained, beside: Sequence[Explained], shown: dict[Account, str]) -> RenderableType:
         """The account day by day, or where the same one is shown already. `beside`: the promises of the cycle, whose
@@ -236,7 +246,7 @@ class Page:
         return day_table(account, DaysShown(dues, self._zone, names, self._every_day))
 
     def _turned(self, explained: Explained) -> str:
-        due = explained.judgement.due
+        due = explained.missed_limit
         after = f"期限 {clock(due, self._zone)} 之后" if due is not None else "之后"
         lines = [f"{after}到达，改变了判定 / arrived later and turned a miss:"]
         for fact in explained.turned_by:
@@ -319,8 +329,13 @@ class _Titled(Protocol):
     def title(self) -> Title: ...
 
 
+def _named_unit(code: str, plan: Plan) -> str:
+    """The title of a unit with its code; of one that has ended its successor, too."""
+    return f"{both(unit_title(code, plan))} ({code})" if code in plan.units else code or "未知 unknown"
+
+
 def _named(code: str, entries: Mapping[str, _Titled]) -> str:
-    """The title of a service item or a unit with its code."""
+    """The title of a service item with its code."""
     entry = entries.get(code)
     return f"{both(entry.title)} ({code})" if entry is not None else code or "未知 unknown"
 

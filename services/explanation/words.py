@@ -34,6 +34,7 @@ OUTCOMES = {
     Outcome.OPEN: Word("…", "办理中", "open, within its limit"),
     Outcome.MET: Word("✓", "按期", "met", "green"),
     Outcome.MISSED: Word("✗", "超期", "MISSED", "bold red"),
+    Outcome.AWAITING: Word("◔", "期限已过，等待报送", "past its limit, awaiting its report", "yellow"),
     Outcome.OVERDUE: Word("✗", "逾期未办结", "OVERDUE, still open", "bold red"),
     Outcome.WITHDRAWN: Word("–", "期限内撤回或终止", "withdrawn or ended before the limit"),
     Outcome.JUSTIFIED: Word("○", "理由成立", "justified, not counted", "yellow"),
@@ -134,8 +135,12 @@ DOUBTS = {
     "resumed_without_suspension": Title(zh="未暂停而恢复计时", en="resumed without a suspension"),
     "reopened_without_completion": Title(zh="未办结而重新办理", en="reopened without a completion"),
     "completed_as_reopened": Title(zh="办结与重新办理为同一时刻", en="completed and reopened at the same instant"),
+    "second_completion": Title(zh="重复办结", en="completed twice"),
+    "granted_after_refusal": Title(
+        zh="不予许可或终止后又办成，按未终止判定", en="granted after its refusal, which is ignored"
+    ),
     "granted_after_withdrawal": Title(
-        zh="撤回后又准予办结，视为未撤回", en="granted after its withdrawal, which is ignored"
+        zh="撤回后又办成，按未撤回判定", en="granted after its withdrawal, which is ignored"
     ),
     "extended_too_late": Title(zh="逾期后才批准延期", en="extended after the due time"),
     "extended_twice": Title(zh="重复延期", en="extended twice"),
@@ -153,9 +158,9 @@ CARD_REASONS = {
     "withdrawn": Title(zh="已撤回", en="withdrawn"),
     "justified": Title(zh="理由成立", en="justified"),
     "rejudged": Title(zh="重新判定", en="judged again"),
+    "new_rules": Title(zh="按新规则补记，不另行通知", en="raised by new rules, nobody is notified"),
     "superseded": Title(zh="升级", en="replaced by the next level"),
     "retracted": Title(zh="收回", en="retracted"),
-    "new_rules": Title(zh="规则变更前的期间，不另行通知", en="of a time before the rules changed: nobody is notified"),
 }
 """Why a card was cleared."""
 ENGLISH_HOLIDAYS = {

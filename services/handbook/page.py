@@ -12,12 +12,12 @@ from services.catalog.samples.required_data import Needs, needs_of, sources_for
 from services.catalog.words.case_bound import counted_words
 from services.catalog.words.names import NameBook, names_for
 from services.catalog.words.phrases import limit_words, point_words
-from services.catalog.words.promise_text import STRENGTHS, TIERS, formula, in_words
-from services.catalog.words.wording import COLOUR_OF_A_MISS, SEVERITY_OF_A_MISS, objective_text
+from services.catalog.words.promise_text import STRENGTHS, TIERS, formula, in_words, objective
+from services.catalog.words.wording import COLOUR_OF_A_MISS, SEVERITY_OF_A_MISS, WINDOW_NAMES
 from services.domain.plan.plan import AttributeSpec, CasePromise, Plan, Promise, Source, Strength, Title
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.statistic import written
-from services.domain.time.limits import Limit
+from services.domain.time.limits import Ends, Limit
 
 HEADER = "<!-- Generated from the plan by `python -m services.handbook`. Do not edit: change the plan. -->\n"
 _BIGGEST_LIST = 6
@@ -108,10 +108,10 @@ def _row(cells: Sequence[str]) -> str:
 def _facts(promise: Promise, plan: Plan) -> Iterator[tuple[str, str]]:
     """How it is judged, in the order in which one asks."""
     yield "公式 Formula", _both(formula(promise))
-    target = objective_text(promise)
-    if target:
+    target = objective(promise, plan)
+    if target.en:
         ours = "（非方案指标 not the plan's own）" if promise.local else ""
-        yield "目标 Objective", f"{target}{ours}"
+        yield "目标 Objective", f"{_both(target)}{ours}"
     if isinstance(promise, CasePromise) and promise.bounded_by is not None:
         counted = [counted_words(count, names_for(promise, plan)) for count in promise.bounded]
         said = f"{'、'.join(each.zh for each in counted)}<br>{', '.join(each.en for each in counted)}"
@@ -136,14 +136,14 @@ def _margins(promise: Promise) -> Iterator[tuple[str, str]]:
 
 def _when(promise: Promise) -> Iterator[tuple[str, str]]:
     """In which windows and between which dates it is judged."""
-    windows = (
-        f"**{window}**（正式 official）" if window == promise.official_window else f"{window}"
-        for window in promise.windows
-    )
-    yield "窗口 Windows", ", ".join(windows)
+    yield "正式统计期 Official window", f"{_both(WINDOW_NAMES[promise.official_window])} `{promise.official_window}`"
+    others = [WINDOW_NAMES[window] for window in promise.windows if window != promise.official_window]
+    if others:
+        zh, en = "、".join(each.zh for each in others), ", ".join(each.en for each in others)
+        yield "其他统计期 Other windows", f"{zh}<br>{en}"
     yield "最小样本 Minimum n", f"{promise.minimum_n}"
     until = f" – {promise.effective_to.isoformat()}" if promise.effective_to else ""
-    by = f"（by the {promise.applies_by} of the case）" if isinstance(promise, CasePromise) else ""
+    by = _APPLIES_BY[promise.applies_by] if isinstance(promise, CasePromise) else ""
     yield "生效 In force", f"{promise.effective_from.isoformat()}{until}{by}"
 
 
@@ -152,10 +152,10 @@ def _clock(promise: CasePromise, plan: Plan) -> Iterator[tuple[str, str]]:
     yield "计时起点 Clock starts", _both(point_words(promise.start, names))
     yield "计时终点 Clock stops", _both(point_words(promise.stop, names))
     if promise.clock.limit is not None:
-        yield "时限 Limit", f"{_both(limit_words(promise.clock.limit))}（ends: {promise.clock.ends}）"
+        yield "时限 Limit", f"{_both(limit_words(promise.clock.limit))}<br>{_ENDS[promise.clock.ends]}"
     matures = promise.maturity
     if isinstance(matures, Limit):
-        yield "到期 Matures", f"{_both(limit_words(matures))}（after the start）"
+        yield "到期 Matures", f"{_both(limit_words(matures))}（自起算 after the start）"
     elif isinstance(matures, date):
         yield "到期 Matures", matures.isoformat()
     elif matures is not None:
@@ -165,6 +165,12 @@ def _clock(promise: CasePromise, plan: Plan) -> Iterator[tuple[str, str]]:
         yield "只在环节内计时 Clock runs in", _named_codes(promise.clock.runs_in, names.node)
 
 
+_APPLIES_BY = {"start": "（以办件起算日为准 by the start of the case）", "stop": "（以计时终止日为准 by its stop）"}
+_ENDS = {
+    Ends.DAY: "截至末日24时 until 24:00 of the last day",
+    Ends.CLOSE: "截至末日下班 until the close of the last day",
+    Ends.INSTANT: "截至该时刻 until that instant",
+}
 _MATURED_BY = {
     "completion": "办结<br>completion",
     "stop": "计时终点<br>the stop of its clock",

@@ -4,11 +4,13 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from services.catalog.load.annex import read_annex
 from services.catalog.load.calendars import load_calendar
 from services.catalog.load.plan_folder import load_plan
 from services.catalog.load.schema import schemas
 from services.domain.plan.plan import Plan, Promise
 from services.domain.plan.statutory_time import Law
+from services.handbook.annex_table import annex_table
 from services.handbook.contract import filled
 from services.handbook.index import index
 from services.handbook.page import page
@@ -25,7 +27,7 @@ def write_handbook(plan_folder: Path, folder: Path) -> list[Path]:
     law = Law(plan, load_calendar(plan.head.calendar))
     groups = by_promise(plan)
     files = {folder / "promises" / f"{name}.md": page(versions, plan, law) for name, versions in groups.items()}
-    files[folder / "promises" / "README.md"] = index(groups, plan, text)
+    files[folder / "promises" / "README.md"] = index(groups, plan, text) + annex_table(read_annex(plan_folder), plan)
     for name, schema in schemas().items():
         files[folder / "schema" / f"{name}.schema.json"] = json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
     for part in ("promises", "schema"):

@@ -3,12 +3,12 @@
 import csv
 import gzip
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
-from services.mapping.mapping_file import ExportMapping, MappingError, Problem, RowReader
+from services.mapping.mapping_file import AmbiguousColumn, ExportError, ExportMapping, MappingError, Problem, RowReader
 
 _LONGEST_LINE = 4 * 1024 * 1024
 """Characters: more than all cells of a row together, each of which csv bounds, can need."""
@@ -19,7 +19,7 @@ Outcome = dict[str, object] | Problem
 def events_of(export: Path, mapping: ExportMapping) -> Iterator[Outcome]:
     """The events of the rows of an export, in their order, and problems where a row cannot be read.
 
-    Raises MappingError where the mapping does not fit the columns.
+    Raises MappingError where the mapping does not fit the columns, and ExportError where the header cannot be read.
     """
     with _rows(export, mapping) as rows:
         try:
@@ -28,8 +28,8 @@ def events_of(export: Path, mapping: ExportMapping) -> Iterator[Outcome]:
             yield Problem(1, "-", f"it is not CSV: {error}")
             return
         if not columns:
-            raise MappingError(f"{export} has no header: its first line must name the columns")
-        reader = RowReader(mapping, columns)
+            raise ExportError(f"{export}:1: it has no header: its first line must name the columns")
+        reader = _reader(export, mapping, columns)
         number = 0
         try:
             for number, row in enumerate(rows, 1):
@@ -45,13 +45,31 @@ def events_of(export: Path, mapping: ExportMapping) -> Iterator[Outcome]:
             yield Problem(rows.line_num, "-", f"it is not CSV: {error}")
 
 
+def _reader(export: Path, mapping: ExportMapping, columns: Sequence[str]) -> RowReader:
+    """What reads the rows under a header. Raises MappingError and ExportError."""
+    if any(_is_garbled(column) for column in columns):
+        raise ExportError(
+            f"{export}:1: the header is not {mapping.encoding}. Name the file's encoding in the mapping: "
+            'encoding = "gb18030" is what Chinese Excel saves as CSV, "utf-16" what it saves as Unicode text'
+        )
+    try:
+        return RowReader(mapping, columns)
+    except AmbiguousColumn as error:
+        raise ExportError(f"{export}:1: {error}") from None
+
+
 def _undecoded(row: dict[str, str]) -> str | None:
     """The first column with bytes that the encoding does not have."""
     try:
         "".join(row.values()).encode()
     except UnicodeEncodeError:
-        return next(column for column, cell in row.items() if any("\udc80" <= letter <= "\udcff" for letter in cell))
+        return next(column for column, cell in row.items() if _is_garbled(cell))
     return None
+
+
+def _is_garbled(text: str) -> bool:
+    """Whether a text has bytes that its encoding does not have, or the zeros of UTF-16."""
+    return any(letter == "\0" or "\udc80" <= letter <= "\udcff" for letter in text)
 
 
 @contextmanager

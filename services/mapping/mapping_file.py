@@ -12,21 +12,27 @@
     when = { state = ["done", "closed"] } # only rows whose column has one of these values
     skip_if_empty = ["closed_at"]         # only rows that have these
     type = "case.completed"               # a constant, or a column:
-    id = { template = "{case}-{state}-{line}" }
+    id = { template = "{case}-{state}-{closed_at}" }
     source = "/units/water"
     subject = { column = "case" }
     time = { column = "closed_at", as = "time" }
     recordedat = { column = "written_at", as = "time" }
     data.channel = { column = "channel", values = "channel", otherwise = "unknown" }
 
-A field whose cell is empty is left out; an empty time of the event itself is an error. `{line}` is the number of the
-row, from 1 (the header is no row), so the same file always gives the same ids.
+A field whose cell is empty is left out; an empty time of the event itself is an error.
+
+The id of an event must be the same in every export that holds its row: build it of cells that say what happened, to
+which case, and when. `{line}` is the number of the row, from 1 (the header is no row). It may be part of an id only
+where there will never be another export: in the next one rows have other numbers, so each fact would be reported a
+second time under another id.
 """
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from string import Formatter
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
@@ -35,9 +41,20 @@ from services.domain.intake.events import MODELS
 from services.domain.time.zone import Zone, instant_of
 from services.runtime.text_file import Unreadable, read_toml
 
+LINE: Final = "line"
+"""In a template: the number of the row."""
+
 
 class MappingError(ValueError):
     """A mapping that cannot be used: says where, what is wrong and what would be right."""
+
+
+class AmbiguousColumn(MappingError):
+    """The header of an export has a column more than once that its mapping names."""
+
+
+class ExportError(MappingError):
+    """An export that cannot be read with its mapping: the text names the file and the line."""
 
 
 class _Part(BaseModel):
@@ -56,7 +73,7 @@ class Column(_Part):
 
 
 class Template(_Part):
-    """A text with cells in it: `{case}-{line}`."""
+    """A text with cells in it: `{case}-{closed_at}`."""
 
     template: str
 
@@ -111,6 +128,12 @@ class ExportMapping(_Part):
     values: dict[str, dict[str, Constant]] = {}
     event: Annotated[tuple[EventMapping, ...], Field(min_length=1)]
 
+    @property
+    def ids_by_line(self) -> list[int]:
+        """The numbers, from 1, of the events whose id is made of the number of the row."""
+        templates = ((number, event.id) for number, event in enumerate(self.event, 1))
+        return [number for number, id in templates if isinstance(id, Template) and LINE in _names_in(id.template)]
+
 
 class Problem(NamedTuple):
     """A row that the mapping does not fit."""
@@ -155,7 +178,8 @@ class RowReader:
     """A mapping, compiled for the columns of a file."""
 
     def __init__(self, mapping: ExportMapping, columns: Sequence[str]) -> None:
-        """MappingError for a column, a value map or a zone that is not there."""
+        """MappingError for a column, a value map or a zone that is not there; AmbiguousColumn for a column that is
+        there more than once."""
         self._columns = columns
         self._values = mapping.values
         self._format = mapping.time_format
@@ -268,9 +292,11 @@ class RowReader:
 
     def _template(self, template: str) -> _Write:
         try:
-            template.format_map({"line": 1, **dict.fromkeys(self._columns, "")})
+            template.format_map({LINE: 1, **dict.fromkeys(self._columns, "")})
         except (KeyError, ValueError, IndexError, AttributeError) as error:
             raise MappingError(f"template {template!r}: {error} is neither `line` nor a column") from None
+        for name in _names_in(template) - {LINE}:
+            self._known(name)
         return lambda row, number: template.format_map({"line": number, **row})
 
     def _time(self, text: str) -> str:
@@ -280,6 +306,11 @@ class RowReader:
     def _known(self, column: str) -> str:
         if column not in self._columns:
             raise MappingError(f"the file has no column {column!r}{_near(column, self._columns)}")
+        if (times := self._columns.count(column)) > 1:
+            raise AmbiguousColumn(
+                f"the header has {times} columns {column!r}: which one is meant cannot be known. Give each a name of "
+                "its own in the export"
+            )
         return column
 
 
@@ -303,6 +334,13 @@ def _truth(text: str) -> bool:
 def _number(text: str) -> float | int:
     number = float(text)
     return int(number) if number.is_integer() else number
+
+
+def _names_in(template: str) -> set[str]:
+    """The columns that a template names. ValueError is none of this function's: what is no template names nothing."""
+    with suppress(ValueError):
+        return {name.partition(".")[0].partition("[")[0] for _, name, _, _ in Formatter().parse(template) if name}
+    return set()
 
 
 def _near(name: str, known: Sequence[str]) -> str:

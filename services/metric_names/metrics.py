@@ -121,7 +121,8 @@ PROMISE_INFO = Metric(
         "unit_of_measure_en",
         "strength",
         "kind",
-        "objective_text",
+        "objective_text_zh",
+        "objective_text_en",
         "official_window",
     ),
 )

@@ -1,6 +1,9 @@
 """Names of what the recording rules give: services/alert_rules writes them, alerts and dashboards read them."""
 
-from services.domain.results.published import WORST_FIRST
+from collections.abc import Mapping
+
+from services.domain.plan.plan import Strength
+from services.domain.results.published import WORST_FIRST, State
 from services.metric_names import metrics
 
 UNIT_STATE = f"unit:{metrics.STATE.name}:official"
@@ -33,13 +36,31 @@ ALL: tuple[str, ...] = (
 )
 
 
+RANKS: Mapping[State, int] = {state: number for number, state in enumerate(WORST_FIRST, start=1)}
+"""1 is the worst."""
+ASPIRED = RANKS[State.MISSED] + 0.5
+"""The rank of a missed promise that is never red (rule 10): behind those that are, before every other state."""
+_NEVER_RED = f'{metrics.PROMISE_INFO.name}{{variant="official",strength="{Strength.ASPIRATIONAL}"}}'
+
+
+def rank_of(state: State, *, never_red: bool) -> float:
+    """The rank of a promise in a state."""
+    return ASPIRED if never_red and state is State.MISSED else RANKS[state]
+
+
 def rank(name: str, chosen: str, by: str) -> str:
     """PromQL: the rank of the states of chosen series, 1 for the worst (`published.WORST_FIRST`).
 
-    `name`: a metric or record with the label `state`; `chosen`: matchers, may be empty; `by`: the labels that stay.
+    `name`: a metric or record with `kpi` and `state`; `chosen`: matchers, may be empty; `by`: the labels that stay.
     """
+
+    def of(state: State) -> str:
+        return f'{name}{{{chosen}{"," if chosen else ""}state="{state}"}}'
+
+    missed = of(State.MISSED)
     each = [
-        f'{number} * {name}{{{chosen}{"," if chosen else ""}state="{state}"}}'
-        for number, state in enumerate(WORST_FIRST, start=1)
+        f"{ASPIRED} * {missed} and on (kpi) {_NEVER_RED}",
+        f"{RANKS[State.MISSED]} * {missed} unless on (kpi) {_NEVER_RED}",
+        *(f"{number} * {of(state)}" for state, number in RANKS.items() if state is not State.MISSED),
     ]
     return f"max by ({by}) ({' or '.join(each)})"

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import NamedTuple
 
-from services.catalog.words.promise_text import in_words
-from services.catalog.words.wording import objective_text, unit_of_measure
+from services.catalog.words.promise_text import in_words, objective
+from services.catalog.words.unit_names import unit_title
+from services.catalog.words.wording import unit_of_measure
 from services.catalog.working_time import WorkingTime
 from services.domain.intake.visible_text import visible
 from services.domain.plan.plan import Plan, Promise, Source, Title
@@ -109,7 +110,7 @@ def plan_samples(plan: Plan) -> Iterator[tuple[Metric, list[Measured]]]:
     # a plan may hold several versions of a promise (rule 11): the last one names it
     promises = {(promise.id, promise.variant): promise for promise in plan.promises}
     zone = Zone(plan.head.timezone)
-    yield _family(metrics.PROMISE_INFO, ((_promise_labels(promise), 1) for promise in promises.values()))
+    yield _family(metrics.PROMISE_INFO, ((_promise_labels(promise, plan), 1) for promise in promises.values()))
     yield _family(metrics.PROMISE_TEXT, ((_promise_text(promise, plan), 1) for promise in promises.values()))
     ends = (
         (key, zone.midnight(by.toordinal() + 1) / _SECOND_US)
@@ -117,7 +118,7 @@ def plan_samples(plan: Plan) -> Iterator[tuple[Metric, list[Measured]]]:
         if (by := one.target_date)
     )
     yield _family(metrics.PROMISE_DUE, ends)
-    units = {(unit.id, unit.title.zh, unit.title.en) for unit in plan.units.values()}
+    units = {(unit, title.zh, title.en) for unit in plan.units for title in [unit_title(unit, plan)]}
     yield _titles(metrics.UNIT_INFO, units | {(WHOLE_DISTRICT, "全区", "Whole district")})
     items = {(item.code, item.title.zh, item.title.en) for item in plan.service_items.values()}
     yield _titles(metrics.ITEM_INFO, items | {(ALL_ITEMS, "全部事项", "All items")})
@@ -144,8 +145,8 @@ def _family(metric: Metric, samples: Iterable[tuple[tuple[str, ...], float]]) ->
     ]
 
 
-def _promise_labels(promise: Promise) -> tuple[str, ...]:
-    unit = unit_of_measure(promise)
+def _promise_labels(promise: Promise, plan: Plan) -> tuple[str, ...]:
+    unit, target = unit_of_measure(promise), objective(promise, plan)
     return (
         promise.id,
         promise.variant,
@@ -157,7 +158,8 @@ def _promise_labels(promise: Promise) -> tuple[str, ...]:
         unit.en,
         promise.strength.value,
         promise.kind,
-        objective_text(promise) or "–",
+        target.zh or "–",
+        target.en or "–",
         promise.official_window.value,
     )
 

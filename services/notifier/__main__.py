@@ -6,7 +6,8 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -14,16 +15,19 @@ from typing import NamedTuple
 from services.catalog.load.plan_folder import load_plan
 from services.catalog.working_time import WorkingTime
 from services.domain.plan.plan import Plan
+from services.domain.plan.unit_history import UnitHistory
+from services.domain.time.zone import Instant, Zone
 from services.messaging import topics
 from services.messaging.reader import BrokerUnavailable, TopicReader
 from services.notifier.alertmanager import Alertmanager, Mirror, real_now
+from services.notifier.card_sentence import CardSentences
 from services.notifier.channels.file import FileChannel
 from services.notifier.channels.port import channels_of
 from services.notifier.delivery import AlertmanagerAway, Clocks, Delivery
 from services.notifier.inbox import AcceptedAlerts, Cards
 from services.notifier.journal import Journal, JournalInUse
 from services.notifier.lost_ends import Asking, LostEnds
-from services.notifier.notice_subject import Numbering, card_id, of_alert, of_card
+from services.notifier.notice_subject import Alert, Numbering, card_id, of_alert, of_card
 from services.notifier.webhook import notifier_app
 from services.runtime.clock import Clock
 from services.runtime.http_server import run_with_http_server
@@ -62,8 +66,12 @@ class Notifier:
         working_time = WorkingTime.of(plan)
         self._reader = reader
         self._seconds = seconds
+        self._now = clock.now
+        self._units = UnitHistory(plan.units.values(), Zone(plan.head.timezone))
+        self._units_as_of = clock.now()
         self._alertmanager = Alertmanager(settings.alertmanager_url)
         self._mirror = Mirror(self._alertmanager, plan)
+        self._sentences = CardSentences(plan)
         outbox = FileChannel(settings.outbox)
         self._outbox = settings.outbox
         key, alerts = settings.outbox.with_suffix(".key"), settings.outbox.with_suffix(".alerts.jsonl")
@@ -97,10 +105,12 @@ class Notifier:
             number = self._numbering.of(card)
             noted = self._delivery.ledger.raised_at.get(card_id(number, card.level))
             self._mirror.take(card, number, _since(noted), was_there=noted is not None)
-            self._delivery.report(of_card(card, number))
+            self._delivery.report(of_card(card, number, self._sentences.of(card)))
         self._accept_what_no_webhook_reported()
-        for alert in self.accepted.take():
-            self._delivery.report(of_alert(alert))
+        now = self._now()
+        for alert in (*self.accepted.take(), *self._passed_on(now)):
+            subject = of_alert(alert)
+            self._delivery.report(replace(subject, unit=self._units.at(subject.unit, now)))
         # a silence on a card can only be found once the Alertmanager knows the card
         try:
             self._mirror.send(real_now(), self._seconds())
@@ -111,6 +121,12 @@ class Notifier:
         except OSError as error:
             self._complain(f"{error.filename or self._outbox}: {error.strerror}: not every notice can be delivered")
         self.caught_up = caught_up
+
+    def _passed_on(self, now: Instant) -> Iterable[Alert]:
+        """The alerts that are active while a unit ends: its successor is to know them."""
+        since, self._units_as_of = self._units_as_of, now
+        changed = any(since < change <= now for change in self._units.changes)
+        return self.accepted.firing().values() if changed else ()
 
     def _accept_what_no_webhook_reported(self) -> None:
         try:

@@ -9,8 +9,8 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from services.domain.plan.plan import Plan, Strength
-from services.domain.results.cards import WHOLE
 from services.domain.results.published import Card, Level
+from services.notifier.card_sentence import CardSentences
 from services.notifier.delivery import AlertmanagerAway
 from services.notifier.notice_subject import Alert, alert_id, card_id, is_active
 
@@ -121,6 +121,7 @@ class Mirror:
     def __init__(self, alertmanager: Alertmanager, plan: Plan) -> None:
         self._alertmanager = alertmanager
         self._promises = {promise.id: promise for promise in plan.promises}
+        self._sentences = CardSentences(plan)
         self._active: dict[str, PostedAlert] = {}
         self._news: dict[str, PostedAlert] = {}
         """To be sent at once; kept until it was."""
@@ -164,10 +165,7 @@ class Mirror:
     def _alert(self, card: Card, number: str, starts_at: str) -> PostedAlert:
         promise = self._promises.get(card.kpi)
         strength = promise.strength if promise else Strength.HARD
-        zh, en = (promise.title.zh, promise.title.en) if promise else (card.kpi, card.kpi)
-        colour = "红牌" if card.level == Level.RED else "黄牌"
-        if card.node != WHOLE:
-            zh, en = f"{zh}，环节{card.node}", f"{en}, node {card.node}"
+        summary = self._sentences.of(card)
         return {
             "labels": {
                 "alertname": CARD_ALERT,
@@ -179,8 +177,8 @@ class Mirror:
                 "severity": "act" if card.level == Level.RED else "review",
             },
             "annotations": {
-                "summary_zh": f"{colour}：{zh}（{card.kpi}），期限 {card.due_at}",
-                "summary_en": f"{card.level} card: {en} ({card.kpi}), due {card.due_at}",
+                "summary_zh": summary.zh,
+                "summary_en": summary.en,
                 "raised_at": card.raised_at,
                 "due_at": card.due_at,
                 "runbook_url": f"deploy/runbooks/{CARD_ALERT}.md",

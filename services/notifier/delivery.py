@@ -261,7 +261,7 @@ class Delivery:
         """What is suppressed, and whether the Alertmanager answered. None: the group waits for its answer."""
         seconds = self._clocks.seconds()
         try:
-            suppressed = self._suppressions(subjects[0].unit, [one.id for one in subjects if one.active])
+            suppressed = self._suppressed(subjects)
         except AlertmanagerAway:
             if group.away_since is None:
                 group.away_since = seconds
@@ -273,6 +273,15 @@ class Delivery:
         if suppressed:
             group.ask_at = seconds + self._pace.ask_again
         return suppressed, True
+
+    def _suppressed(self, subjects: list[Subject]) -> _Suppressed:
+        """What is suppressed of these. They may name other units than the one that gets the notice: those that it
+        continues."""
+        active = [one for one in subjects if one.active]
+        found: dict[str, list[str]] = {}
+        for unit in sorted({str(one.content.get("unit", one.unit)) for one in active}):
+            found |= self._suppressions(unit, [one.id for one in active])
+        return found
 
     def _notice(self, outcome: str, subjects: Iterable[Subject], now: Instant) -> dict[str, Any]:
         contents = [

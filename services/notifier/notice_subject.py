@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from services.domain.plan.plan import Title
 from services.domain.results.cards import RETRACTED
 from services.domain.results.published import Card, Level
 
@@ -63,14 +64,15 @@ def retracted(card: Card) -> Card:
     return card._replace(cleared_at=card.raised_at, reason=RETRACTED)
 
 
-def of_card(card: Card, number: str) -> Subject:
-    """A record of alert.cards. Several promises of one case go into one notice."""
+def of_card(card: Card, number: str, sentence: Title | None = None) -> Subject:
+    """A record of alert.cards, and what it says in a sentence. Several promises of one case go into one notice."""
+    said = {"summary_zh": sentence.zh, "summary_en": sentence.en} if sentence is not None else {}
     return Subject(
         id=card_id(number, card.level),
         group=("card", card.case, str(card.cycle)),
         unit=card.unit,
         active=is_active(card),
-        content={"card": number, **{name: value for name, value in card._asdict().items() if value != ""}},
+        content={**said, "card": number, **{name: value for name, value in card._asdict().items() if value != ""}},
         replaced_by=card_id(number, Level.RED) if card.reason == "superseded" else "",
         replaces=card_id(number, Level.YELLOW) if card.level == Level.RED else "",
     )

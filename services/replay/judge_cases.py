@@ -44,6 +44,8 @@ class Judged:
     cards: list[Card] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     quarantined: list[QuarantinedCase] = field(default_factory=list)
+    restated: dict[TallyKey, Tally] = field(default_factory=dict)
+    """What the cases add up to at an earlier moment, by what is known at the last."""
 
     @classmethod
     def nothing(cls, moments: int) -> "Judged":
@@ -62,6 +64,7 @@ class Judged:
         for sum_, more in zip(self.issued, other.issued, strict=True):
             for what, n in more.items():
                 sum_[what] = sum_.get(what, 0) + n
+        merge(self.restated, other.restated)
 
 
 def merge(mine: dict[TallyKey, Tally], theirs: Mapping[TallyKey, Tally]) -> None:
@@ -85,10 +88,13 @@ class PeriodJudge:
         with_cards: bool,
         with_issued: bool,
         as_corrected: bool = False,
+        restated: Instant | None = None,
     ) -> None:
         """`with_issued`: count the cards and verdicts, too, and note the last event of every source;
-        `as_corrected`: see `as_if_corrected_on_arrival`."""
+        `as_corrected`: see `as_if_corrected_on_arrival`; `restated`: an earlier time that is judged by what is known at
+        the last moment, too."""
         self._as_corrected = as_corrected
+        self._restated = None if restated is None else restated - 1
         self._judge = SafeJudge(judge)
         self._zone = judge.law.zone
         self._moments = moments
@@ -134,6 +140,9 @@ class PeriodJudge:
                 period = max(period + 1, bisect_left(moments, opinion.next_at))
             else:
                 break
+        if self._restated is not None:
+            opinion = self._judge.restate(facts, self._restated, moments[-1])
+            _count([each.contribution() for each in opinion.judgements if each.cells], 1, judged.restated)
         if not course.nothing_to_publish:
             self._add_cards(key, facts, course, judged)
         if course.quarantine is not None:

@@ -62,6 +62,8 @@ class Replayed:
     rows: SortedRows[ValueRow] = field(default_factory=SortedRows)
     beside: SortedRows[ValueRow] = field(default_factory=SortedRows)
     """The rows as of the times that were asked for beside."""
+    restated: list[ValueRow] = field(default_factory=list)
+    """The rows as of the earlier time that was to be restated."""
     side_results: list[SideResults] = field(default_factory=list)
     """One per time, ascending; only where they were asked for."""
     cards: SortedRows[Card] = field(default_factory=SortedRows)
@@ -91,13 +93,16 @@ def replay(
     with_cards: bool = False,
     with_side_results: bool = False,
     as_corrected: bool = False,
+    todays_units: bool = False,
+    restate: Instant | None = None,
     processes: int | None = None,
     progress: ProgressCallback = lambda doing, events, share: None,
 ) -> Replayed:
     """Values as of each time (ascending) over all events that had happened and arrived before it; with `every`, at the
     ends of its periods, too, from the first event up to the last of those times. `beside`: more times, whose rows are
     kept apart. `with_side_results`: what is known beside the values as of each time, too. `as_corrected`: as if what
-    corrections say had been said at once. `processes`: exactly so many work.
+    corrections say had been said at once. `todays_units`: see `Valuer.rows`. `restate`: an earlier time,
+    whose rows are computed once more by what is known at the last one. `processes`: exactly so many work.
 
     InvalidPlan if there is no plan in the folder; OSError, EOFError where a file cannot be read.
     """
@@ -115,13 +120,14 @@ def replay(
             asked.update(period_ends(first, as_of[-1], every, judge.law.zone))
         times = sorted(asked.union(beside))
         moments = [time - 1 for time in times]
-        wanted = _Wanted(moments, with_cards, with_side_results, as_corrected)
+        wanted = _Wanted(moments, with_cards, with_side_results, as_corrected, restate)
         outcome = _judge_all(crew, spill_files, wanted, replayed, progress)
     side_results: list[SideResults] = []
-    computed = _values(judge, outcome, times, side_results if with_side_results else None)
+    computed = _values(judge, outcome, times, side_results if with_side_results else None, todays_units)
     for number, (time, rows) in enumerate(zip(times, computed, strict=True), 1):
         replayed.keep(time, rows, asked, beside)
         progress("computing values", replayed.events, number / len(times))
+    replayed.restated = _restated_rows(judge, outcome, restate, times)
     replayed.side_results = [side for side in side_results if side.as_of in asked]
     return replayed
 
@@ -179,6 +185,8 @@ class _Wanted(NamedTuple):
     with_cards: bool
     with_issued: bool
     as_corrected: bool
+    restated: Instant | None
+    """An earlier time that is to be judged by what is known at the last of the moments."""
 
 
 def _judge_all(
@@ -196,8 +204,22 @@ def _judge_all(
     return outcome
 
 
+def _restated_rows(judge: Judge, outcome: Judged, restated: Instant | None, times: Sequence[Instant]) -> list[ValueRow]:
+    """The rows as of an earlier time by what is known as of the last one; none where there is no earlier time."""
+    if restated is None:
+        return []
+    last_events: dict[str, Instant] = {}
+    for last in outcome.last_events:
+        last_events |= last
+    return Valuer(judge).rows(outcome.restated, restated, last_events, known=times[-1] - 1)
+
+
 def _values(
-    judge: Judge, outcome: Judged, times: Sequence[Instant], side_results: list[SideResults] | None
+    judge: Judge,
+    outcome: Judged,
+    times: Sequence[Instant],
+    side_results: list[SideResults] | None,
+    todays_units: bool,
 ) -> Iterator[list[ValueRow]]:
     """Add the periods up, one after the other; what is known beside the values goes to `side_results`."""
     valuer = Valuer(judge)
@@ -219,7 +241,7 @@ def _values(
             issued.update(more)
             signals = [*signal_rows(tallies, judge.law.zone.day(time - 1)), *valuer.beside(tallies, time)]
             side_results.append(SideResults(time, signals, dict(+issued), dict(last_events)))
-        yield valuer.rows(tallies, time, last_events)
+        yield valuer.rows(tallies, time, last_events, todays_units=todays_units)
 
 
 # ---- one process ---------------------------------------------------------------------------------------
@@ -258,6 +280,7 @@ def _judge(spill_file: int, wanted: _Wanted) -> Judged:
         with_cards=wanted.with_cards,
         with_issued=wanted.with_issued,
         as_corrected=wanted.as_corrected,
+        restated=wanted.restated,
     )
     cases = read_spill_file(_worker.folder, spill_file)
     judged = period_judge.judge(cases)

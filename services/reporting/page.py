@@ -1,34 +1,23 @@
 """A report as one HTML file that needs nothing beside it, and as CSV."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
 from services.catalog.words.promise_text import STRENGTHS
-from services.catalog.words.wording import SIGNS, STATE_NAMES, unit_of_measure
+from services.catalog.words.wording import SIGNS, STATE_NAMES, WINDOW_NAMES, unit_of_measure
 from services.domain.intake.visible_text import LINES, visible
-from services.domain.plan.plan import Plan, Title, Window
+from services.domain.plan.plan import Plan
 from services.domain.results.published import State, ValueRow
 from services.domain.time.zone import Instant, Zone
 from services.reporting.report import Entry, Report
 from services.runtime.atomic_file import atomic_file
 from services.runtime.csv_file import atomic_csv
 
-WINDOW_NAMES: Mapping[Window, Title] = {
-    Window.D7: Title(zh="近7日", en="7 days"),
-    Window.D30: Title(zh="近30日", en="30 days"),
-    Window.D90: Title(zh="近90日", en="90 days"),
-    Window.MONTH: Title(zh="本月", en="this month"),
-    Window.QUARTER: Title(zh="本季度", en="this quarter"),
-    Window.YEAR: Title(zh="本年", en="this year"),
-    Window.ALL: Title(zh="累计", en="since the beginning"),
-    Window.NOW: Title(zh="当前", en="at present"),
-}
-
 _OF_A_PROMISE = ("measure", "title_zh", "title_en", "lead", "responsible")
 _BEFORE = ("previous_window_end", "previous_value", "previous_state")
+_RESTATED = ("restated_value", "restated_n", "restated_late_entry_n", "restated_state")
 
 
 def write_page(path: Path, report: Report, plan: Plan, as_of: Instant) -> None:
@@ -55,12 +44,14 @@ def write_sheet(path: Path, report: Report) -> int:
     """The rows of a report as CSV, with what their promise is about and its row of the month before; how many."""
     count = 0
     with atomic_csv(path) as writer:
-        writer.writerow((*_OF_A_PROMISE, *ValueRow._fields, *_BEFORE))
+        writer.writerow((*_OF_A_PROMISE, *ValueRow._fields, *_BEFORE, *_RESTATED))
         for entry in report.entries:
             for row in (entry.official, entry.short, *(entry.units if report.unit else ())):
                 if row is not None:
-                    before = entry.previous.row if entry.previous and row is entry.official else None
-                    writer.writerow((*_about(entry), *row.row, *_cells_before(before)))
+                    of_official = row is entry.official
+                    before = entry.previous.row if entry.previous and of_official else None
+                    restated = entry.restated.row if entry.restated and of_official else None
+                    writer.writerow((*_about(entry), *row.row, *_cells_before(before), *_cells_restated(restated)))
                     count += 1
     return count
 
@@ -73,6 +64,10 @@ def _about(entry: Entry) -> tuple[str, ...]:
 
 def _cells_before(row: ValueRow | None) -> tuple[str, ...]:
     return (row.window_end, row.value, row.state) if row else ("", "", "")
+
+
+def _cells_restated(row: ValueRow | None) -> tuple[str, ...]:
+    return (row.value, row.n, row.late_entry_n, row.state) if row else ("", "", "", "")
 
 
 def _seen(value: object) -> object:

@@ -6,11 +6,13 @@ figures is the better one.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from services.catalog.words.promise_text import in_words
+from services.catalog.words.unit_names import unit_title
 from services.domain.plan.plan import Plan, Promise, Title, Window
+from services.domain.plan.unit_history import UnitHistory
 from services.domain.results.published import WORST_FIRST, State, ValueRow
 from services.domain.time.zone import Zone
 from services.messaging.records.values import objective_of
@@ -19,6 +21,8 @@ from services.reporting.shown import Shown, row_key, shown
 from services.reporting.times import ReportTimes
 
 _DISTRICT = "ALL"
+RESTATED = "restated"
+"""Follows the key of a row that `kpiwatch replay --restated` writes."""
 COLUMNS = (
     "value",
     "lower",
@@ -36,7 +40,7 @@ COLUMNS = (
 )
 """What is shown of a row."""
 
-_BETTER, _WORSE = Title(zh="↑ 好转", en="better"), Title(zh="↓ 变差", en="worse")
+_BETTER, _WORSE = Title(zh="↑ 好转", en="better"), Title(zh="↓ 下滑", en="worse")
 _SAME, _OTHER = Title(zh="= 持平", en="same"), Title(zh="~ 有变化", en="changed")
 
 
@@ -48,6 +52,7 @@ class RowShown:
     unit: Title
     cells: Mapping[str, Shown]
     state: State
+    never_red: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,10 @@ class Entry:
     """The same in the month or the last 30 days, where that is published."""
     previous: RowShown | None
     """`official` at the end of the month before."""
+    restated: RowShown | None
+    """The same once more, by what is known now: with what arrived after that month had ended."""
+    restated_month: RowShown | None
+    """The month before by itself, likewise, where its window is published."""
     change: Title | None
     """From then to now."""
     chart: str
@@ -71,6 +80,17 @@ class Entry:
     """The row of each unit, in the official window."""
     leads: tuple[Title, ...]
     responsible: tuple[Title, ...]
+
+    @property
+    def is_corrected(self) -> bool:
+        """Whether what arrived since the end of the month before changes its figure."""
+        if self.previous is None or self.restated is None:
+            return False
+        before, now = self.previous.row, self.restated.row
+        return any(getattr(before, column) != getattr(now, column) for column in _RESTATED)
+
+
+_RESTATED = ("value", "n", "numerator", "denominator", "state", "open_overdue", "late_entry_n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +119,11 @@ class Report:
         counts = Counter(entry.official.state for entry in self.entries if entry.promise.variant == "official")
         return [(state, counts[state]) for state in WORST_FIRST if counts[state]]
 
+    @property
+    def corrected(self) -> list[Entry]:
+        """Those whose figure of the month before is another one by what is known now."""
+        return [entry for entry in self.entries if entry.is_corrected]
+
     def in_state(self, *states: State) -> list[Entry]:
         """Those in one of these states."""
         return [entry for entry in self.entries if entry.official.state in states]
@@ -107,13 +132,18 @@ class Report:
 class Reports:
     """The reports of a plan as of a time."""
 
-    def __init__(self, plan: Plan, times: ReportTimes, rows: Iterable[ValueRow]) -> None:
-        """`rows`: the value rows as of each of `times`; only what is shown of them is kept."""
+    def __init__(
+        self, plan: Plan, times: ReportTimes, rows: Iterable[ValueRow], restated: Iterable[ValueRow] = ()
+    ) -> None:
+        """`rows`: the value rows as of each of `times`; only what is shown of them is kept. `restated`: those of the
+        end of the month before by what is known now."""
         self._plan = plan
         self._zone = Zone(plan.head.timezone)
         self._times = times
+        self._history = UnitHistory(plan.units.values(), self._zone)
         self._promises = in_force(plan, self._zone.day(times.as_of - 1))
         self._rows = {row_key(row): row for row in rows if self._is_shown(row)}
+        self._restated = {row_key(row): row for row in restated if self._is_shown(row)}
         self._units = sorted({row.unit for row in self._rows.values()} - {_DISTRICT})
         charts = Charts()
         self._entries = [entry for promise in self._promises.values() for entry in self._entry(promise, charts)]
@@ -121,7 +151,11 @@ class Reports:
     @property
     def leads(self) -> list[str]:
         """The units that lead a promise, in the plan's order of promises."""
-        return list(dict.fromkeys(unit for promise in self._promises.values() for unit in promise.lead))
+        return list(dict.fromkeys(unit for promise in self._promises.values() for unit in self._leads(promise)))
+
+    def _leads(self, promise: Promise) -> list[str]:
+        """The units that lead a promise; for one that has ended its successor."""
+        return list(dict.fromkeys(self._history.at(unit, self._times.as_of - 1) for unit in promise.lead))
 
     def of_the_district(self) -> Report:
         """Every promise."""
@@ -129,7 +163,9 @@ class Reports:
 
     def of_unit(self, unit: str) -> Report:
         """The promises that a unit leads."""
-        return Report(self._title(unit), _by_measure([one for one in self._entries if unit in one.promise.lead]))
+        return Report(
+            self._title(unit), _by_measure([one for one in self._entries if unit in self._leads(one.promise)])
+        )
 
     def _is_shown(self, row: ValueRow) -> bool:
         promise = self._promises.get((row.kpi, row.variant))
@@ -151,21 +187,34 @@ class Reports:
             official=official,
             short=self._row(promise, _DISTRICT, short, self._times.as_of) if short else None,
             previous=previous,
+            restated=self._restated_row(promise, promise.official_window),
+            restated_month=self._restated_row(promise, short) if short is Window.MONTH else None,
             change=change(promise, previous.row, official.row) if previous else None,
             chart=self._chart(promise, points, official.row, charts),
             points=points,
             units=tuple(row for row in units if row is not None),
-            leads=tuple(map(self._title, promise.lead)),
+            leads=tuple(map(self._title, self._leads(promise))),
             responsible=tuple(map(self._title, promise.responsible)),
         )
 
     def _row(self, promise: Promise, unit: str, window: Window, time: int) -> RowShown | None:
         key = "|".join((promise.id, promise.variant, unit, "-", window, self._zone.text(time)))
         row = self._rows.get(key)
+        return None if row is None else self._shown(promise, row)
+
+    def _restated_row(self, promise: Promise, window: Window) -> RowShown | None:
+        """The row of the whole district as of the end of the month before, by what is known now."""
+        end = self._zone.text(self._times.previous)
+        row = self._restated.get("|".join((promise.id, promise.variant, _DISTRICT, "-", window, end)))
         if row is None:
             return None
+        found = self._shown(promise, row)
+        cells = {name: cell._replace(row=f"{cell.row}|{RESTATED}") for name, cell in found.cells.items()}
+        return replace(found, cells=cells)
+
+    def _shown(self, promise: Promise, row: ValueRow) -> RowShown:
         cells = {column: shown(row, column, promise) for column in COLUMNS}
-        return RowShown(row, self._title(unit), cells, State(row.state))
+        return RowShown(row, self._title(row.unit), cells, State(row.state), promise.is_never_red)
 
     def _points(self, promise: Promise) -> Iterator[ValueRow]:
         """The rows of the trend that have a figure."""
@@ -190,7 +239,7 @@ class Reports:
     def _title(self, unit: str) -> Title:
         if unit == _DISTRICT:
             return Title(zh="全区", en="whole district")
-        return self._plan.units[unit].title if unit in self._plan.units else Title(zh=unit, en=unit)
+        return unit_title(unit, self._plan)
 
 
 def in_force(plan: Plan, day: int) -> dict[tuple[str, str], Promise]:

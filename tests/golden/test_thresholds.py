@@ -2,7 +2,8 @@
 
 `thresholds.csv` holds each of them once more. What is marked `catalogue` there is held against the catalogue of the
 plan's promises, too, which was read off the plan by another hand than the plan's entries; what is marked `entry` is not
-in that catalogue: a time that the plan does not print, a share of ours, a date that only the clause says.
+in that catalogue: a time that the plan does not print, a share of ours, a date that only the clause says. Where a row
+was read anew, its clause stands beside it.
 """
 
 import csv
@@ -24,6 +25,12 @@ PLAN = shipped().plan
 JUDGED = [promise for promise in PLAN.promises if promise.tier in ("H", "C")]
 Rows = dict[str, list[tuple[Amount, str]]]
 
+TIERS_READ_ANEW = {
+    **dict.fromkeys(("K13-4", "K24-7", "K26-5", "K26-7", "K40-1", "K42-2"), "C"),  # 建立, 公布, 完成, 设立: to be done
+    **dict.fromkeys(("K16-3", "K22-1", "K35-1"), "C"),  # 建立完善, 建立出台, 统筹制定: the same
+    **dict.fromkeys(("K21-1", "K45-11"), "Q"),  # 加快实现, 推行: a direction
+}
+"""Where the plan's text says otherwise than the catalogue does."""
 OTHERWISE = {
     "K02-1": "one terminal for a whole case: a bound of 1 on each, not a share",
     "K33-2": "no material asked for: the share of filings without any, which the source counts",
@@ -41,6 +48,14 @@ def golden() -> Rows:
             key = row["kpi"] if row["variant"] == "official" else f"{row['kpi']}/{row['variant']}"
             found.setdefault(key, []).append((Amount(row["what"], row["amount"], row["unit"]), row["from"]))
     return found
+
+
+def test_a_row_that_was_read_anew_has_the_clause_of_its_promise_beside_it() -> None:
+    clauses = {promise.key: promise.clause for promise in PLAN.promises}
+    with GOLDEN.open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines):
+            key = row["kpi"] if row["variant"] == "official" else f"{row['kpi']}/{row['variant']}"
+            assert row["clause"] in ("", clauses[key]), key
 
 
 def is_golden(promise: Promise) -> bool:
@@ -108,14 +123,15 @@ def catalogued() -> dict[str, Threshold]:
 
 @needs_catalogue
 def test_the_plan_has_the_promises_of_the_catalogue_in_their_tiers() -> None:
-    ours = {promise.id: promise.tier for promise in PLAN.promises}
-    assert ours == {kpi: threshold.tier for kpi, threshold in catalogued().items()}
+    ours = {promise.id: promise.tier for promise in PLAN.promises if promise.is_official}
+    expected = {kpi: threshold.tier for kpi, threshold in catalogued().items()} | TIERS_READ_ANEW
+    assert {kpi: ours.get(kpi) for kpi in expected} == expected
 
 
 @needs_catalogue
 @pytest.mark.parametrize("promise", JUDGED, ids=lambda promise: promise.key)
 def test_what_the_catalogue_prints_is_written_down(promise: Promise) -> None:
-    if promise.variant != "official" or promise.id in OTHERWISE:
+    if promise.variant != "official" or promise.id in OTHERWISE or promise.id not in catalogued():
         return
     threshold = catalogued()[promise.id]
     written = [(amount.what, amount.amount.split()[-1]) for amount, _ in golden()[promise.key]]
@@ -133,7 +149,10 @@ def test_what_the_catalogue_prints_is_written_down(promise: Promise) -> None:
 @needs_catalogue
 def test_the_catalogue_prints_what_is_marked_as_its_own() -> None:
     for key, rows in golden().items():
-        threshold = catalogued()[key.partition("/")[0]]
+        threshold = catalogued().get(key.partition("/")[0])
+        if threshold is None:
+            assert {source for _, source in rows} == {"entry"}, key
+            continue
         printed = {str(value) for value in threshold.values} | {threshold.due_by, threshold.effective_from}
         printed |= {"0"} if threshold.values == (Decimal(100),) else set()
         for amount, source in rows:

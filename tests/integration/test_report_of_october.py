@@ -1,15 +1,13 @@
 """The shipped plan and the simulated October 2021: every number on every page is traced to a value row."""
 
-import csv
 from datetime import date
 from pathlib import Path
 
 from services.catalog.load.plan_folder import load_plan
-from services.replay.csv_files import write_values
 from services.replay.replay import replay
 from services.reporting.times import times_as_of
 from services.runtime.settings import Settings
-from tests.unit.test_report import MONTH, ZONE, Page, at, key_of, run, states_of, trace
+from tests.unit.test_report import MONTH, ZONE, Page, at, cells_of, run, states_of, trace
 
 PLAN = Settings().plan
 
@@ -21,9 +19,7 @@ def test_every_number_in_the_reports_of_october_is_a_cell_of_values_csv(tmp_path
     assert run("report", events, "--plan", PLAN, "--month", MONTH, "--out", out) == 0
     plan = load_plan(PLAN)
     times = times_as_of(at("2021-11-01"), ZONE, date(2021, 8, 20)).every
-    write_values(values, replay([str(events)], PLAN, times).rows)
-    with values.open(encoding="utf-8", newline="") as lines:
-        cells = {key_of(row): row for row in csv.DictReader(lines)}
+    cells = cells_of(values, replay([str(events)], PLAN, times, restate=at("2021-10-01")))
     traced = {}
     for path in out.glob("*.html"):
         unit = path.stem.removeprefix(f"{MONTH}-")

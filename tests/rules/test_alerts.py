@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from services.domain.results.published import WORST_FIRST, State
 from services.local.monitoring_tools import MonitoringTools
+from services.metric_names.recording_rules import ASPIRED, RANKS, UNIT_RANK
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RULES = DEPLOY / "prometheus" / "rules.yml"
@@ -59,6 +60,15 @@ STORIES = [
         "KpiMissed",
         {state("K06-1", "ALL", "missed"): "1x60", state("K06-1", "liangjiang-water", "missed"): "1x60"},
         {4: [], 6: [DISTRICT_MISSED, UNIT_MISSED]},
+    ),
+    Story(
+        "a promise that is missed in ten minutes of each twenty has one alert, which ends 15 minutes after the last",
+        "KpiMissed",
+        {
+            state("K06-1", "ALL", "missed"): "1x9 stale _x8 1x9 stale _x8 1x9 stale _x60",
+            state("K06-1", "ALL", "met"): "_x9 1x9 stale _x8 1x9 stale _x8 1x60",
+        },
+        {4: [], **{minute: [DISTRICT_MISSED] for minute in (6, 12, 19, 25, 35, 45, 55, 64)}, 68: []},
     ),
     Story(
         "a soft promise asks for a review",
@@ -454,13 +464,19 @@ OF_THE_MACHINERY = {
 }
 
 
-def test_an_alert_says_what_where_and_how_far_in_both_languages(tools: MonitoringTools, tmp_path: Path) -> None:
-    value = state("K06-1", "liangjiang-water", "met").replace("kpi_state", "kpi_value").replace(',state="met"', "")
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [("0.96875", "96.88"), ("0.999996", "99.99"), ("1", "100")],  # 1: missed by what is not in the figure
+)
+def test_an_alert_says_what_where_and_how_far_in_both_languages(
+    tools: MonitoringTools, tmp_path: Path, value: str, shown: str
+) -> None:
+    series = state("K06-1", "liangjiang-water", "met").replace("kpi_state", "kpi_value").replace(',state="met"', "")
     test = {
         "interval": "1m",
         "input_series": [
             {"series": state("K06-1", "liangjiang-water", "missed"), "values": "1x60"},
-            {"series": value, "values": "0.999996x60"},
+            {"series": series, "values": f"{value}x60"},
         ],
         "alert_rule_test": [
             {
@@ -470,14 +486,42 @@ def test_an_alert_says_what_where_and_how_far_in_both_languages(tools: Monitorin
                     {
                         "exp_labels": UNIT_MISSED,
                         "exp_annotations": {
-                            "summary_zh": "liangjiang-water：小型项目供水接入（无外线）（K06-1）未达标：0.999996 占比",
+                            "summary_zh": "liangjiang-water：小型项目供水接入（无外线）（K06-1）未达标："
+                            f"按期率{shown}%，目标100%",
                             "summary_en": "Water connection, small project, no external line (K06-1) is missed"
-                            " for liangjiang-water: 0.999996 share",
+                            f" for liangjiang-water: {shown} %, target at least 100%",
                             "clause": "无需建设外线管道的小型项目供水接入时间不超过4个工作日",
-                            "objective": "100 % within 4 working_days",
+                            "objective_zh": "从受理到通水，每件不超过4个工作日",
+                            "objective_en": "100 % within 4 working days",
                             "runbook_url": "deploy/runbooks/KpiMissed.md",
                         },
                     }
+                ],
+            }
+        ],
+    }
+    run_promtool(tools, tmp_path, test)
+
+
+def test_a_missed_effort_has_a_rank_between_a_miss_and_other_states(tools: MonitoringTools, tmp_path: Path) -> None:
+    info = 'kpi_promise_info{{kpi="{}",variant="official",strength="{}"}}'
+    ranks = {"K06-1": RANKS[State.MISSED], "K44-2": ASPIRED, "K06-2": RANKS[State.MET]}
+    test = {
+        "interval": "1m",
+        "input_series": [
+            {"series": state("K06-1", "ALL", "missed"), "values": "1x9"},
+            {"series": state("K44-2", "ALL", "missed"), "values": "1x9"},
+            {"series": state("K06-2", "ALL", "met"), "values": "1x9"},
+            {"series": info.format("K44-2", "aspirational"), "values": "1x9"},
+            {"series": info.format("K06-1", "hard"), "values": "1x9"},
+        ],
+        "promql_expr_test": [
+            {
+                "expr": UNIT_RANK,
+                "eval_time": "5m",
+                "exp_samples": [
+                    {"labels": f'{UNIT_RANK}{{kpi="{kpi}",unit="ALL",window="year"}}', "value": rank}
+                    for kpi, rank in ranks.items()
                 ],
             }
         ],

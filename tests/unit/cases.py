@@ -274,9 +274,10 @@ def plan(
     sources: Sequence[Source] = (),
     items: Mapping[str, ServiceItem] = ITEMS,
     hours: Sequence[HoursEntry] = (),
+    units: Sequence[Unit] = (),
     fingerprint: str = "1",
 ) -> Plan:
-    """A plan of these promises."""
+    """A plan of these promises. `units`: beside, or in the place of, those that every plan here has."""
     return Plan(
         head=PlanHead(
             id="small",
@@ -292,7 +293,8 @@ def plan(
             reasons=(*PERMIT_REASONS, "weather"),
         ),
         promises=promises,
-        units={name: Unit(id=name, title=TITLE) for name in ("works", "seals", "planning")},
+        units={name: Unit(id=name, title=TITLE) for name in ("works", "seals", "planning")}
+        | {unit.id: unit for unit in units},
         service_items=dict(items),
         sources={source.id: source for source in sources},
         hours=tuple(hours),

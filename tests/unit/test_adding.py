@@ -123,6 +123,7 @@ def test_a_kind_that_is_added_is_checked_worded_judged_and_sampled(tmp_path: Pat
         first.replace('"P1"', '"P2"')
         .replace("case_limit", "backlog")
         .replace('limit = "4 working_days"', "local = true")
+        .replace("小型项目供水接入时间不超过4个工作日", "建立整改台账")
     )
     entries.write_text(f"{first}\n{backlog}objective = '<= 100 cases'\n", encoding="utf-8")
     command = [sys.executable, "-c", FOLLOW, str(plan), *map(str, folders)]

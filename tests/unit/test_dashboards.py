@@ -16,8 +16,8 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.build import dashboards
 from dashboards.page import Json, Language, Name, Page, uid
-from dashboards.signals import signal_names
-from dashboards.states import COLOURS, mapping
+from dashboards.signals import all_signal_names, signal_names
+from dashboards.states import ASPIRED_COLOUR, COLOURS, mapping
 from dashboards.write import GENERATED, write
 from services.catalog.load.plan_folder import load_plan
 from services.catalog.words.wording import SIGNS, STATE_NAMES
@@ -159,6 +159,15 @@ def test_every_signal_has_a_name(language: Language) -> None:
     assert len(set(names.values())) == len(names)
 
 
+@pytest.mark.parametrize("language", Language)
+def test_every_signal_of_the_table_of_signals_has_a_name(language: Language) -> None:
+    """Those without a mark are about figures: forecasts, more than a range, …"""
+    about_figures = {*signals.FORECASTS, signals.OVER_QUOTA, signals.EXCESS, signals.COUNTED_NOW}
+    names = all_signal_names(Page(language, PLAN))
+    assert about_figures | {"quarantined"} <= set(names)
+    assert len(set(names.values())) == len(names)
+
+
 # ---- two languages ---------------------------------------------------------------------------------
 
 
@@ -187,7 +196,7 @@ def rgb(colour: str) -> tuple[int, ...]:
 
 def test_every_state_has_a_colour_far_from_each_other() -> None:
     assert set(COLOURS) == set(State)
-    for one, other in itertools.combinations(COLOURS.values(), 2):
+    for one, other in itertools.combinations((*COLOURS.values(), ASPIRED_COLOUR), 2):
         distance = sum((a - b) ** 2 for a, b in zip(rgb(one), rgb(other), strict=True)) ** 0.5
         assert distance > 70, (one, other)
 
@@ -195,6 +204,9 @@ def test_every_state_has_a_colour_far_from_each_other() -> None:
 @pytest.mark.parametrize("language", Language)
 def test_every_state_is_shown_by_a_sign_and_a_word_of_its_own(language: Language) -> None:
     shown = mapping(Page(language, PLAN)).options
+    aspired = shown.pop("1.5")
+    assert str(aspired.text).startswith(f"{SIGNS[State.MISSED]} {getattr(STATE_NAMES[State.MISSED], language)}")
+    assert aspired.color == ASPIRED_COLOUR, "never red (rule 10)"
     assert list(shown) == [str(number) for number in range(1, len(State) + 1)]
     for state, result in zip(WORST_FIRST, shown.values(), strict=True):
         assert result.text == f"{SIGNS[state]} {getattr(STATE_NAMES[state], language)}"
@@ -229,6 +241,13 @@ def test_a_cell_is_coloured_only_where_each_of_its_texts_has_a_colour(dashboard:
         if properties.get("custom.cellOptions", {}).get("type") == "color-background":
             (mapped,) = properties["mappings"]
             assert all(result["color"] for result in mapped["options"].values())
+
+
+@pytest.mark.parametrize("name", ["kpiwatch-overview", "kpiwatch-unit"])
+def test_missed_efforts_are_counted_apart_from_what_is_red(name: str) -> None:
+    counted = [expr for expr in found(EVERY[name], "expr") if recording_rules.UNIT_RANK in expr and " == 1" in expr]
+    assert any(" == 1.5" in expr for expr in counted)
+    assert any(re.search(r" == 1[) ]", expr) for expr in counted)
 
 
 def test_states_that_are_not_judged_look_neither_green_nor_red() -> None:
@@ -292,7 +311,7 @@ def clicks(start: str, table: str, made: dict[str, Json]) -> set[str]:
 def test_a_bad_number_is_two_clicks_from_the_unit_and_its_cases() -> None:
     assert "kpiwatch-promise" in clicks("kpiwatch-overview", "全部承诺", EVERY)
     assert "kpiwatch-unit" in clicks("kpiwatch-promise", "各单位排名", EVERY)
-    assert "kpiwatch-unit" in clicks("kpiwatch-overview", "单位：", EVERY)
+    assert "kpiwatch-unit" in clicks("kpiwatch-overview", "各单位：", EVERY)
     text = titled(EVERY["kpiwatch-unit"], "该单位的办件")["options"]["content"]
     assert "kpiwatch status --unit $unit" in text
     assert "kpiwatch explain" in text

@@ -311,6 +311,23 @@ def test_a_late_entry_names_what_turned_the_miss() -> None:
     assert explained.turned_by == (late,)
 
 
+def test_a_late_entry_names_the_limit_that_had_passed_not_the_one_that_a_correction_bought() -> None:
+    start = accepted("2021-10-12T10:00")
+    moved = correction("2021-10-29T09:00", start, accepted("2021-10-28T10:00"))
+    explained = the_one(output(judge_of(promise()), start, moved, completed("2021-10-29T10:00")))
+    assert explained.judgement.outcome is Outcome.LATE_ENTRY
+    assert (explained.judgement.due, explained.missed_limit) == (end_of("2021-11-03"), end_of("2021-10-18"))
+    assert explained.turned_by == (moved,)
+
+
+def test_a_slip_that_was_put_right_at_once_turned_nothing() -> None:
+    wrong = accepted("2021-10-01T10:00", received="2021-11-01T10:00")
+    right = correction("2021-11-01T10:05", wrong, accepted("2021-11-01T10:00"))
+    explained = the_one(output(judge_of(promise()), wrong, right, completed("2021-11-03T10:00")))
+    assert explained.judgement.outcome is Outcome.MET
+    assert (explained.turned_by, explained.missed_limit) == ((), None)
+
+
 def test_what_came_in_time_turned_nothing() -> None:
     explained = the_one(output(judge_of(promise()), accepted("2021-10-11T09:00"), completed("2021-10-13T09:00")))
     assert explained.turned_by == ()

@@ -365,7 +365,8 @@ def test_working_hours_follow_the_calendar_with_its_make_up_days(
 def test_info_metrics_carry_titles_and_units_in_both_languages(exporter: Exporter, plan: Plan) -> None:
     info = {(labels["kpi"], labels["variant"]): labels for labels in exporter.series("kpi_promise_info")}
     assert len(info) == len(plan.promises)
-    assert info["K06-4", "official"]["objective_text"] == "≤ 28 working days"
+    assert info["K06-4", "official"]["objective_text_en"] == "≤ 28 working days"
+    assert info["K06-4", "official"]["objective_text_zh"] == "从受理到送电，平均不超过28个工作日"
     assert info["K06-4", "official"]["unit_of_measure_zh"] == "工作日"
     assert info["K06-1", "official"]["official_window"] == "year"
     units = {labels["unit"]: labels for labels in exporter.series("kpi_unit_info")}

@@ -1,11 +1,14 @@
 """What was known when, and what is a case: one answer for the judge, the cards, the explanation and the replay."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.domain.history.fact_set import is_case
 from services.domain.history.known_at import by_arrival, known_at, known_from, next_known, steps
 from services.domain.intake.facts import Fact
 from services.domain.results.explain import explain
+from tests.unit import histories
 from tests.unit.cases import accepted, at, completed, confirmed, fulfilled, in_order, judge_of, promise, upserted
 
 ACCEPTED = accepted("2021-09-16T09:00")
@@ -81,3 +84,13 @@ def test_the_explanation_of_a_confirmed_duty_has_no_case() -> None:
     explanation = explain(judge, "/units/water\x1freport", facts, at("2021-11-01"))
     assert explanation.cycles == ()
     assert [(each.kpi, each.outcome) for each in explanation.others] == [("REPORT", "met")]
+
+
+@given(histories.facts(), st.lists(st.integers(histories.BEGIN, histories.END), max_size=4))
+def test_divided_steps_cover_the_same_time_with_the_same_facts(facts: list[Fact], breaks: list[int]) -> None:
+    end = max((fact.received for fact in facts), default=0) + 1
+    whole, parts = list(steps(facts, end)), list(steps(facts, end, sorted(breaks)))
+    assert all(before.until + 1 == after.arrival for before, after in zip(parts, parts[1:], strict=False))
+    assert {step.arrival for step in whole} <= {step.arrival for step in parts}
+    for part in parts:
+        assert part.facts == max(step for step in whole if step.arrival <= part.arrival).facts

@@ -19,12 +19,13 @@ from fastapi import FastAPI
 
 import services.catalog
 from services.catalog.load.plan_folder import load_plan
-from services.domain.plan.plan import Plan
+from services.domain.plan.plan import Plan, Terms, Title
 from services.domain.results.cards import BY_NEW_RULES
 from services.domain.results.published import Card
 from services.messaging.reader import Record
 from services.notifier import journal as journal_module
 from services.notifier.alertmanager import Alertmanager, Mirror
+from services.notifier.card_sentence import CardSentences, due_words
 from services.notifier.channels.file import FileChannel
 from services.notifier.channels.port import Channel
 from services.notifier.delivery import AlertmanagerAway, Clocks, Delivery, Pace
@@ -882,7 +883,30 @@ def test_the_mirrored_card_of_a_node_names_it(double: Double, alertmanager: Aler
     mirror, card = Mirror(alertmanager, plan), RED._replace(node="site_survey")
     mirror.take(card, NUMBERING.of(card), datetime(2026, 1, 1, tzinfo=UTC))
     mirror.send(datetime(2026, 1, 1, tzinfo=UTC), 0)
-    assert "node site_survey" in double.posted[0][0]["annotations"]["summary_en"]
+    said = double.posted[0][0]["annotations"]
+    assert "node site survey" in said["summary_en"]
+    assert said["summary_zh"].startswith("红牌：小型项目供水接入（无外线），现场查勘环节（K06-1），应于")
+
+
+@pytest.mark.parametrize(
+    ("written", "zh"),
+    [
+        ("2021-10-25T23:59:59.999999+08:00", "应于2021年10月25日24时前完成"),
+        ("2021-11-08T09:50:00+08:00", "应于2021年11月8日9时50分前完成"),
+        ("", "暂停计时，期限未定"),
+        ("soon", "期限soon"),
+    ],
+)
+def test_a_due_time_is_written_as_an_official_writes_it(written: str, zh: str) -> None:
+    assert due_words(written).zh == zh
+
+
+def test_what_a_card_is_called_is_the_plans_to_say(plan: Plan) -> None:
+    terms = Terms(yellow_card=Title(zh="预警", en="warning"))
+    district = plan.model_copy(update={"names": plan.names.model_copy(update={"terms": terms})})
+    said = CardSentences(district).of(YELLOW)
+    assert said.zh.startswith("预警：") and said.en.startswith("warning: ")
+    assert YELLOW.case not in said.zh + said.en
 
 
 def test_an_alert_that_the_alertmanager_refuses_holds_up_no_other(

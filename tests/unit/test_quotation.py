@@ -2,10 +2,12 @@
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from services.catalog.check.clause_check import PlanText, contradictions, printed_by, printed_from, printed_numbers
+from services.domain.plan.plan import Promise
 from tests.unit.cases import promise
 
 
@@ -68,6 +70,76 @@ def test_a_date_that_the_clause_does_not_print_is_a_choice_that_is_said(taken: s
         strength="directional", choices=({"about": "今年内", "taken": taken, "instead": ()},),
     )  # fmt: skip
     assert [key for key, _ in contradictions(entry)] == reported
+
+
+def by_year_end(**given: Any) -> Promise:
+    """One milestone, to be reached by the end of 2021."""
+    chosen = ({"about": "by when", "taken": "2021-12-31", "instead": ()},)
+    entry = {"clause": "建立考核机制", "objective": ">= 1 milestones", "by": "2021-12-31", "choices": chosen} | given
+    return promise(
+        kind="catalogue", statistic="count", collection="c", select={}, windows=["now"], official_window="now", **entry
+    )
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentences", "reported"),
+    [
+        (by_year_end(local=True), (), []),
+        (by_year_end(), (), ["objective", "by"]),
+        (by_year_end(clause="培育协调员1名", objective=">= 1 persons"), ("今年内推荐企业3家，培育协调员1名",), []),
+        (by_year_end(clause="培育协调员1名", objective=">= 1 persons"), ("培育协调员1名",), ["by"]),
+        (by_year_end(clause="培育协调员2名", local=True), (), ["objective"]),
+        (
+            promise(kind="duty", duty="d", period="month", owed_by=("u",), clause="按月报送", objective=">= 100 %"),
+            (),
+            ["period"],
+        ),
+    ],
+)
+def test_what_the_plan_does_not_print_is_local_and_what_it_prints_holds_all_the_same(
+    entry: Promise, sentences: tuple[str, ...], reported: list[str]
+) -> None:
+    assert [key for key, _ in contradictions(entry, sentences)] == reported
+
+
+@pytest.mark.parametrize(
+    ("clause", "strength", "is_right"),
+    [
+        ("基本实现网上可办", "hard", False),
+        ("基本实现网上可办", "soft", True),
+        ("推动实现占比达到80%", "hard", False),
+        ("加快实现网上推送", "soft", False),
+        ("推行告知承诺制", "aspirational", True),
+        ("今年内推荐企业", "hard", True),
+    ],
+)
+def test_a_word_that_asks_for_an_effort_makes_no_hard_promise(clause: str, strength: str, is_right: bool) -> None:
+    found = contradictions(promise(clause=clause, strength=strength, local=True))
+    assert ("strength" not in [key for key, _ in found]) is is_right
+
+
+def test_a_quotation_that_is_cut_behind_the_word_that_softens_it_says_how_far_that_word_reaches() -> None:
+    sentence = "推动关系转移接续，申领审核即办即结，申领不超过4个工作日"
+    cut = promise(clause="申领审核即办即结", local=True)
+    assert [key for key, _ in contradictions(cut, [sentence])] == ["strength"]
+    assert not list(contradictions(cut.model_copy(update={"strength": "aspirational"}), [sentence]))
+    chosen = ({"about": "推动: how far", "taken": "to 即办即结", "instead": ()},)
+    assert not list(contradictions(promise(clause="申领不超过4个工作日", choices=chosen), [sentence]))
+    result = "探索新模式，实现申领不超过4个工作日"
+    assert not list(contradictions(promise(clause="申领不超过4个工作日"), [result])), "a result is asked for in between"
+
+
+@pytest.mark.parametrize(
+    ("tier", "strength", "is_right"), [("Q", "directional", True), ("C", "directional", False), ("Q", "hard", False)]
+)
+def test_tier_q_is_what_is_not_judged(tier: str, strength: str, is_right: bool) -> None:
+    found = contradictions(promise(tier=tier, strength=strength, local=True))
+    assert ("tier" not in [key for key, _ in found]) is is_right
+
+
+def test_the_sentence_of_a_clause_ends_at_a_full_stop_a_semicolon_or_a_cell() -> None:
+    text = PlanText("一、推动甲；乙办结，丙办结。丁。\n\t推行乙办结")
+    assert text.sentences("乙办结") == ["乙办结，丙办结", "推行乙办结"]
 
 
 def test_a_number_that_is_part_of_a_name_may_be_a_threshold_and_need_not_be_one() -> None:

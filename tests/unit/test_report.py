@@ -1,6 +1,7 @@
 """Reports: every number on every page is a cell of values.csv, and says which."""
 
 import csv
+import re
 from collections import Counter
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,16 +14,15 @@ import pytest
 from services.catalog.load.calendars import load_calendar
 from services.catalog.load.plan_folder import load_plan
 from services.catalog.words.promise_text import in_words
-from services.catalog.words.wording import SIGNS, STATE_NAMES, unit_of_measure
+from services.catalog.words.wording import SIGNS, STATE_NAMES, WINDOW_NAMES, unit_of_measure
 from services.cli.__main__ import main
 from services.domain.plan.plan import Plan, Promise, Title
 from services.domain.plan.statutory_time import Law
 from services.domain.results.published import State, ValueRow
 from services.domain.time.zone import Zone
 from services.replay.csv_files import write_values
-from services.replay.replay import replay
+from services.replay.replay import Replayed, replay
 from services.reporting.charts import Charts, Line, Point
-from services.reporting.page import WINDOW_NAMES
 from services.reporting.report import change, in_force
 from services.reporting.shown import Shown, shown
 from services.reporting.times import end_of_month, times_as_of
@@ -67,9 +67,18 @@ def events(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def values(events: Path) -> Cells:
     """values.csv of a replay as of each time that the report speaks of."""
     times = times_as_of(at("2021-11-01"), ZONE, date(2021, 8, 20)).every
-    write_values(events.with_suffix(".csv"), replay([str(events)], PLAN, times, processes=1).rows)
-    with events.with_suffix(".csv").open(encoding="utf-8", newline="") as lines:
-        return {key_of(row): row for row in csv.DictReader(lines)}
+    done = replay([str(events)], PLAN, times, restate=at("2021-10-01"), processes=1)
+    return cells_of(events.with_suffix(".csv"), done)
+
+
+def cells_of(path: Path, done: Replayed) -> Cells:
+    """What a replay writes of its values, and of those that it restates."""
+    write_values(path, done.rows)
+    with path.open(encoding="utf-8", newline="") as lines:
+        found = {key_of(row): row for row in csv.DictReader(lines)}
+    write_values(path, done.restated)
+    with path.open(encoding="utf-8", newline="") as lines:
+        return found | {f"{key_of(row)}|restated": row for row in csv.DictReader(lines)}
 
 
 def key_of(row: dict[str, str]) -> str:
@@ -129,7 +138,12 @@ def words_of(plan: Plan) -> set[str]:
     for promise in plan.promises:
         titles += [promise.title, in_words(promise, plan), unit_of_measure(promise)]
         words |= {promise.id, f"({promise.variant})", promise.clause, str(promise.item)}
-        words |= {f"措施 {promise.item}", f"measure {promise.item}", f"section {promise.item}"}
+        words |= {
+            f"指标（任务）{promise.item}",
+            f"第{promise.item}部分",
+            f"measure {promise.item}",
+            f"section {promise.item}",
+        }
     return words | {text for title in titles for text in (title.zh, title.en)}
 
 
@@ -201,6 +215,17 @@ def test_every_number_of_every_page_is_a_cell_of_values_csv(folder: Path, values
         assert found["counts"] == len(states_of(values, plan, lead))
 
 
+def test_a_missed_effort_is_marked_as_one_and_no_other_miss_is(folder: Path, plan: Plan) -> None:
+    never_red = {promise.key for promise in plan.promises if promise.is_never_red}
+    marked = {True: set[str](), False: set[str]()}
+    for path in folder.glob("*.html"):
+        for classes, key in re.findall(r'<span class="state ([^"]*)" data-row="([^"]*)"', path.read_text("utf-8")):
+            kpi, variant = key.split("|")[:2]
+            marked["aspired" in classes.split()].add(kpi if variant == "official" else f"{kpi}/{variant}")
+    assert marked[True] and marked[True] <= never_red
+    assert marked[False] and not marked[False] & never_red
+
+
 def test_the_trace_finds_a_number_that_was_changed(folder: Path, values: Cells, plan: Plan, tmp_path: Path) -> None:
     text = (folder / f"{MONTH}-ALL.html").read_text("utf-8")
     states = states_of(values, plan, None)
@@ -234,6 +259,9 @@ def test_every_line_of_a_sheet_is_a_row_of_values_csv(folder: Path, values: Cell
                 assert end == "2021-10-01T00:00:00+08:00"
                 before = values[key_of({**row, "window_end": end})]
                 assert (row["previous_value"], row["previous_state"]) == (before["value"], before["state"])
+                again = values[f"{key_of({**row, 'window_end': end})}|restated"]
+                assert (row["restated_value"], row["restated_state"]) == (again["value"], again["state"])
+                assert (row["restated_n"], row["restated_late_entry_n"]) == (again["n"], again["late_entry_n"])
 
 
 def test_every_promise_of_the_plan_is_in_the_districts_report_once(folder: Path, plan: Plan) -> None:

@@ -52,10 +52,12 @@ def test_the_names_of_the_records_are_those_of_the_one_module(plan: Plan) -> Non
 
 def test_every_state_has_a_rank_and_a_miss_the_worst() -> None:
     ranked = recording_rules.rank("kpi_state", 'kpi="K06-1"', "unit")
-    found = re.findall(r'(\d) \* kpi_state\{kpi="K06-1",state="(\w+)"\}', ranked)
-    assert sorted(state for _, state in found) == sorted(State)
-    assert ("1", "missed") in found
-    assert len({rank for rank, _ in found}) == len(State)
+    found = re.findall(r'([\d.]+) \* kpi_state\{kpi="K06-1",state="(\w+)"\}', ranked)
+    assert sorted(state for _, state in found) == sorted([*State, State.MISSED]), (
+        "a missed effort has a rank of its own"
+    )
+    assert {rank for rank, state in found if state == "missed"} == {"1", "1.5"}
+    assert len({rank for rank, _ in found}) == len(found)
 
 
 def test_every_alert_has_a_runbook_and_every_runbook_an_alert(plan: Plan) -> None:
@@ -70,9 +72,19 @@ RUNBOOKS = sorted((DEPLOY / "runbooks").glob("*.md"))
 def test_a_runbook_says_what_it_means_who_acts_how_to_check_and_how_to_end_it(page: Path) -> None:
     written = page.read_text(encoding="utf-8")
     assert re.findall(r"^#+ (.+)$", written, re.MULTILINE) == [
-        page.stem, "What it means", "Who acts", "How to check", "How to end it",
+        f"{page.stem} {_chinese(written)}",
+        "含义 What it means", "处置单位 Who acts", "核查方法 How to check", "处置与解除 How to end it",
     ]  # fmt: skip
-    assert re.search(r"## How to check\n(.|\n)*```sh\n(.|\n)+?\n```\n(.|\n)*## How to end it", written)
+    assert re.search(r"How to check\n(.|\n)*```sh\n(.|\n)+?\n```\n(.|\n)*How to end it", written)
+    for section in written.split("\n## ")[1:]:
+        first = section.split("\n\n")[1]
+        assert re.search("[\u4e00-\u9fff]{4}", first), f"Chinese comes first: {first}"
+
+
+def _chinese(runbook: str) -> str:
+    """The Chinese name of an alert in the first line of its runbook."""
+    (name,) = re.findall(r"\A# \w+ ([\u4e00-\u9fff，、]+)\n", runbook)
+    return str(name)
 
 
 @pytest.mark.parametrize("page", RUNBOOKS, ids=lambda page: page.stem)

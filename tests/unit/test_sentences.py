@@ -96,7 +96,7 @@ def test_a_figure_says_what_it_counts(kpi: str, code: str) -> None:
 
 
 def test_an_objective_of_a_bound_names_its_limit() -> None:
-    assert objective_text(PROMISES["C2"]) == "≥ 30 % in every case within 30 calendar_days"
+    assert objective_text(PROMISES["C2"]) == "≥ 30 % in every case within 30 calendar days"
     assert objective_text(PROMISES["C1"]) == "≤ 0 CNY in every case"
 
 

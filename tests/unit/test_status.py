@@ -2,11 +2,12 @@
 
 import io
 
+import pytest
 from rich.console import Console
 
-from services.cli.status import DistrictStatus, cards_table, forecast, target, troubles
+from services.cli.status import DistrictStatus, cards_table, forecast, promises_table, target, troubles
 from services.domain.plan.plan import Promise
-from services.domain.results.published import Card
+from services.domain.results.published import Card, ValueRow
 from services.runtime.worker_failures import WorkerFailure
 from tests.unit.cases import plan, promise
 
@@ -35,7 +36,7 @@ def test_a_forecast_share_is_in_per_cent_and_never_rounded_up_to_the_whole() -> 
 
 
 def test_a_range_is_shown_with_both_ends() -> None:
-    assert target(COUNT) == "3–5 enterprises"
+    assert target(COUNT) == "3–5 家"
 
 
 CASE = Card("P", "/units/water W-1", 1, "-", "yellow", "works", "2021-09-23T00:00:00+08:00", "", "", "")
@@ -58,10 +59,24 @@ def test_a_cleared_card_is_not_counted() -> None:
     assert lines(CASE, NODE._replace(cleared_at="2021-09-24T09:00:00+08:00", reason="completed")) == [["甲", "1"]]
 
 
+@pytest.mark.parametrize(("strength", "is_red"), [("hard", True), ("soft", True), ("aspirational", False)])
+def test_a_missed_effort_is_never_red(strength: str, is_red: bool) -> None:
+    missed = ValueRow(**dict.fromkeys(ValueRow._fields, ""))._replace(
+        kpi="P", variant="official", unit="ALL", item="-", window="year", state="missed", open_overdue="0"
+    )
+    console = Console(record=True, width=120, file=io.StringIO(), force_terminal=True)
+    found = DistrictStatus([missed], {}, [], "", "")
+    console.print(promises_table(plan(promise(strength=strength)), found, "ALL"))
+    (line,) = [line for line in console.export_text(styles=True).splitlines() if "未达标" in line]
+    assert ("\x1b[1;31m" in line) is is_red
+
+
 def test_what_is_wrong_with_the_machinery_is_said_in_a_line_each() -> None:
     failure = WorkerFailure("kpis-1", "kpis", "KeyError at streams/kpis/kpis.py:1", 3, 1.0, 1_633_017_600.0)
     dying, unreadable = troubles(DistrictStatus([], {}, [], "", "", failures=[failure], unreadable=2))
-    assert dying.startswith("worker kpis-1 (kpis) has died 3 times in a row, last at 2021-")
+    assert dying.startswith(
+        "指标汇总进程 kpis-1 连续3次异常退出 / worker kpis-1 (kpis) has died 3 times in a row, last at 2021-"
+    )
     assert "KeyError at streams/kpis/kpis.py:1. See deploy/runbooks/WorkerFailing.md" in dying
-    assert unreadable.startswith("2 records cannot be read")
+    assert unreadable.startswith("2条记录无法识别") and "2 records cannot be read" in unreadable
     assert troubles(published()) == []

@@ -2,14 +2,14 @@
 
 import re
 from calendar import monthrange
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from difflib import SequenceMatcher
 from typing import Literal
 
-from services.domain.plan.plan import Promise
+from services.domain.plan.plan import OwedPromise, Promise, Strength, Tier
 from services.domain.time.limits import Limit, LimitUnit
 
 Counted = Literal["working_days", "calendar_days", "minutes", "months", "share", "number"]
@@ -29,6 +29,15 @@ class PlanText:
     def quotes(self, clause: str) -> bool:
         """Whether a clause is in the text, character by character; only where lines are broken does not matter."""
         return clause in self._text or (not re.search(r"\s", clause) and clause in self._unbroken)
+
+    def sentences(self, clause: str) -> list[str]:
+        """The sentences in which a clause stands, in the body and in the annex."""
+        found = []
+        for line in (each for each in self._text.splitlines() if clause in each):
+            start = line.index(clause)
+            begins = max(line.rfind(mark, 0, start) for mark in "。；") + 1
+            found.append(line[begins:].partition("。")[0].strip())
+        return found
 
     def departure(self, clause: str) -> str:
         """Where a clause departs from the text, for the person who corrects it."""
@@ -124,11 +133,11 @@ def printed_from(clause: str) -> date | None:
     return date(int(match[2]), int(match[3]), int(match[4])) if match and match["from"] else None
 
 
-def contradictions(promise: Promise) -> Iterator[tuple[str, str]]:
-    """Numbers and words of the clause that the entry contradicts, as (key, sentence). A local threshold is not the
-    plan's, so nothing is compared."""
-    if promise.local:
-        return
+def contradictions(promise: Promise, sentences: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
+    """Numbers and words of the clause that the entry contradicts, as (key, sentence).
+
+    `sentences`: those of the plan in which the clause stands. A local entry may have numbers that the clause does not
+    print; what the clause prints still holds."""
     thresholds = list(_thresholds(promise))
     numbers = printed_numbers(promise.clause)
     reported_keys: set[str] = set()
@@ -138,11 +147,13 @@ def contradictions(promise: Promise) -> Iterator[tuple[str, str]]:
                 reported_keys.add(key)
             yield key, sentence
     for threshold in thresholds:
-        if threshold[0] not in reported_keys and not _is_printed(threshold, numbers, promise.clause):
+        is_ours = promise.local or threshold[0] in reported_keys
+        if not is_ours and not _is_printed(threshold, numbers, promise.clause):
             sentence = "the clause does not print this number: quote the words that do, or mark it `local = true`"
             yield threshold[0], sentence
-    yield from _dates(promise)
-    yield from _strength(promise)
+    yield from _dates(promise, sentences)
+    yield from _unprinted(promise)
+    yield from _strength(promise, sentences)
 
 
 def _of_number(number: Printed, thresholds: list[Threshold]) -> Iterator[tuple[str, str]]:
@@ -172,23 +183,58 @@ def _is_printed(threshold: Threshold, numbers: list[Printed], clause: str) -> bo
     return whole or bool(nought) or any(_same(number, amount, counted) for number in numbers)
 
 
-def _dates(promise: Promise) -> Iterator[tuple[str, str]]:
+def _dates(promise: Promise, sentences: Sequence[str]) -> Iterator[tuple[str, str]]:
     by, target = printed_by(promise.clause), promise.target_date
     # 今年内, or no date at all: what was taken is said among the choices
     chosen = by is None and any(str(target) in choice.taken for choice in promise.choices)
     if by != target and not chosen:
         remedy = "" if by else ": name the date among `choices`, as `taken`"
         yield "by", f"the clause's target date is {by or 'not printed'}, the entry's {target or 'missing'}{remedy}"
+    this_year = any("今年内" in each for each in (promise.clause, *sentences))
+    if target and by is None and not this_year and not promise.local:
+        yield "by", "the plan prints no date: mark it `local = true`"
     since = printed_from(promise.clause)
     if since and promise.effective_from != since:
         yield "effective_from", f"the clause binds from {since}, the entry from {promise.effective_from}"
 
 
-def _strength(promise: Promise) -> Iterator[tuple[str, str]]:
-    if "原则上" in promise.clause and promise.strength != "soft":
-        yield "strength", f"the clause says 原则上: soft, not {promise.strength}"
-    elif re.search("力争|推动实现", promise.clause) and promise.strength in ("hard", "soft"):
-        yield "strength", f"the clause says 力争 or 推动实现: aspirational, not {promise.strength}"
+def _unprinted(promise: Promise) -> Iterator[tuple[str, str]]:
+    """What no plan prints: how much may be missing (基本), on which day a month's report is due (按月)."""
+    if promise.tolerance and not promise.local:
+        yield "tolerance", "the plan prints none: mark it `local = true`"
+    monthly = isinstance(promise, OwedPromise) and promise.period == "month"
+    if monthly and promise.target is not None and not promise.local:
+        yield "period", "the plan prints no day on which a month is due: mark it `local = true`"
+
+
+_SOFT = re.compile("原则上|基本实现|基本达到")
+_SOFTENED = re.compile("力争|推动|推进|推行|引导|鼓励|探索|支持|加快|逐步")
+"""Words of a clause that ask for an effort, not for a result."""
+_GOVERNING = re.compile("(力争|推动|引导|鼓励|探索)(?!.*(实现|确保|应|不得))")
+"""Those that reach over the whole of their sentence, unless a result is asked for in between."""
+
+
+def _strength(promise: Promise, sentences: Sequence[str]) -> Iterator[tuple[str, str]]:
+    strength, clause = promise.strength, promise.clause
+    if (strength is Strength.DIRECTIONAL) != (promise.tier is Tier.Q) and promise.tier is not None:
+        yield "tier", f"{promise.tier} does not go with {strength}: Q is for what is not judged, H and C for what is"
+    if (found := _SOFT.search(clause)) and strength is not Strength.SOFT:
+        yield "strength", f"the clause says {found[0]}: soft, not {strength}"
+    elif strength not in (Strength.HARD, Strength.SOFT):
+        return
+    elif found := _SOFTENED.search(clause):
+        yield "strength", f"the clause says {found[0]}: aspirational, not {strength}"
+    else:
+        yield from _governed(promise, sentences)
+
+
+def _governed(promise: Promise, sentences: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """A quotation that was cut behind the word that softens it."""
+    governing = [_GOVERNING.search(sentence.partition(promise.clause)[0]) for sentence in sentences]
+    for word in sorted({found[1] for found in governing if found}):
+        if not any(word in choice.about for choice in promise.choices):
+            remedy = "quote it and make it aspirational, or say among `choices` how far it reaches"
+            yield "strength", f"the sentence begins with {word}: {remedy}"
 
 
 def _thresholds(promise: Promise) -> Iterator[Threshold]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
 
+from services.catalog.check.annex_check import of_annex
 from services.catalog.check.clause_check import PlanText, contradictions
 from services.catalog.check.names_check import unnamed
 from services.catalog.check.promise_checks import (
@@ -43,6 +44,7 @@ from services.domain.plan.plan import (
     as_tuple,
 )
 from services.domain.plan.statutory_time import hours_version
+from services.domain.plan.unit_history import first_day_after
 from services.domain.time.limits import Limit
 from services.domain.time.opening_hours import OpeningHours
 from services.domain.time.zone import Zone
@@ -117,6 +119,7 @@ class Checker:
         self._sources = {located.entry.id for located in reading.sources}
         self._hours = {located.entry.id for located in reading.hours} | {"default"}
         self._collections = {collection.id: collection for collection in reading.head.collections}
+        self._text = PlanText("")
         self._zone, self._weekdays = Zone("UTC"), load_calendar("monday-friday")  # any will do to try hours in
 
     def problems(self) -> Iterator[Problem]:
@@ -162,7 +165,7 @@ class Checker:
             return
         path = self._reading.folder / self._head.text
         try:
-            text = PlanText(read_text(path))
+            self._text = text = PlanText(read_text(path))
         except (OSError, ValueError):
             yield Problem(
                 self._head_file, ("text",), f"{self._head.text!r} cannot be read: put the plan's text there, as UTF-8"
@@ -175,6 +178,8 @@ class Checker:
                 yield Problem(located.file, place, "is empty: quote the plan's words")
             elif not text.quotes(clause):
                 yield Problem(located.file, place, f"is not in {self._head.text}: {text.departure(clause)}")
+        units = {located.entry.id: located.entry for located in self._reading.units}
+        yield from of_annex(self._reading.folder, text, self._reading.promises, units)
 
     def _of_unit(self, unit: Unit) -> Iterator[Fault]:
         yield from _name("id", unit.id)
@@ -182,6 +187,24 @@ class Checker:
             yield ("opening_hours",), unknown("hours", unit.opening_hours, self._hours, "opening_hours.toml")
         if unit.parent is not None and unit.parent not in self._units:
             yield ("parent",), unknown("unit", unit.parent, self._units, "units.toml")
+        if unit.effective_from and unit.effective_to and unit.effective_to < unit.effective_from:
+            yield ("effective_to",), "is before effective_from"
+        for ended in unit.successor_of:
+            yield from self._of_succession(ended, unit)
+
+    def _of_succession(self, ended: str, successor: Unit) -> Iterator[Fault]:
+        """A unit that ends has one successor, which follows it on the next day, and no circle leads back."""
+        place = ("successor_of",)
+        units = {located.entry.id: located.entry for located in self._reading.units}
+        if ended not in units:
+            yield place, unknown("unit", ended, self._units, "units.toml")
+            return
+        yield from _of_its_first_day(place, units[ended], successor)
+        others = sorted(unit.id for unit in units.values() if ended in unit.successor_of and unit.id != successor.id)
+        if others:
+            yield place, f"{ended!r} has another successor, {others[0]}: name one only"
+        if ended == successor.id or ended in _all_before(ended, units):
+            yield place, f"{ended!r} would come before itself: leave it out"
 
     def _of_item(self, item: ServiceItem) -> Iterator[Fault]:
         yield from _name("code", item.code)
@@ -257,7 +280,7 @@ class Checker:
         if isinstance(promise, EntryPromise):
             yield from self._of_entries(promise)
         if self._head.text:
-            for key, sentence in contradictions(promise):
+            for key, sentence in contradictions(promise, self._text.sentences(promise.clause)):
                 yield (key,), sentence
 
     def _of_responsibility(self, promise: Promise) -> Iterator[Fault]:
@@ -416,6 +439,27 @@ class Checker:
                     )
 
 
+def _of_its_first_day(place: Place, ended: Unit, successor: Unit) -> Iterator[Fault]:
+    """A successor is responsible from the day on which the unit is not any more."""
+    first = first_day_after(ended, successor)
+    if first is None:
+        yield place, f"when {ended.id!r} ends is not known: write effective_from here, or effective_to there"
+    elif successor.effective_from is not None and first < successor.effective_from:
+        yield place, f"{ended.id!r} ends before effective_from: nobody would be responsible in between"
+
+
+def _all_before(unit: str, units: Mapping[str, Unit]) -> set[str]:
+    """The units that a unit continues, and those that they continue."""
+    found: set[str] = set()
+    waiting = [unit]
+    while waiting:
+        known = units.get(waiting.pop())
+        new = set(known.successor_of) - found if known is not None else set()
+        found |= new
+        waiting += new
+    return found
+
+
 def _unmet(need: AttributeNeed, declared: Mapping[str, AttributeSpec], of: str) -> Iterator[Fault]:
     """Why the attributes of a collection do not serve a promise."""
     spec = declared.get(need.name)
@@ -465,8 +509,6 @@ def _differing(entry: Promise, first: Promise) -> Iterator[Fault]:
     """In what an entry of a promise must not differ from its first one, and does."""
     if entry.item != first.item:
         yield ("item",), f"{entry.id} belongs to measure {first.item} elsewhere"
-    if None not in (entry.tier, first.tier) and entry.tier != first.tier:
-        yield ("tier",), f"{entry.id} is of tier {first.tier} elsewhere"
 
 
 def _together(earlier: Located[Promise], later: Located[Promise]) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from services.domain.plan.plan import AttributeSpec, CasePromise, Fault, Promise, ServiceItem, Source, as_tuple
+from services.domain.plan.reporting_time import reporting_sources
 from services.domain.time.limits import Limit, LimitUnit
 
 
@@ -43,14 +44,6 @@ def beyond_the_law(limit: Limit, promise: CasePromise, items: Iterable[ServiceIt
                 since = version.effective_from
                 sentence = f"{limit} is longer than the statutory limit of {item.code} from {since}, {version.limit}"
                 yield ("limit",), sentence
-
-
-def reporting_sources(point: str, item: ServiceItem, sources: Iterable[Source]) -> list[Source]:
-    """The sources that report a point of a service item's cases: those that name the milestone; of any other, those
-    that name no milestone of the item."""
-    feeding = [source for source in sources if not source.operations and {item.code, "*"} & set(source.feeds)]
-    naming = [source for source in feeding if point.removeprefix("milestone:") in source.milestones]
-    return naming or [source for source in feeding if not set(source.milestones) & set(item.milestones)] or feeding
 
 
 def shorter_than_reporting(

@@ -4,8 +4,9 @@ A folder holds `plan.toml` (the head), `kpis/*.toml` (`[[promise]]`) and, where 
 (`[[unit]]`), `service_items.toml` or `service_items/*.toml` (`[[service_item]]`), `sources.toml` (`[[source]]`),
 `opening_hours.toml` (`[[hours]]`) and `lists/*.txt` (one code a line, `#` begins a comment). `"list:NAME"` in an entry
 stands for the codes of `lists/NAME.txt`; a line that begins with `# placeholder` says that its codes are made up until
-the right ones are known. `names.toml` has what people read instead of codes. `services.catalog.check.plan_check` says
-whether a plan is right, beyond being readable.
+the right ones are known. `names.toml` has what people read instead of codes; `annex.csv` is read by those who need it
+(`services.catalog.load.annex`). `services.catalog.check.plan_check` says whether a plan is right, beyond being
+readable.
 """
 
 import hashlib

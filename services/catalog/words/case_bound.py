@@ -97,7 +97,7 @@ def _matured(promise: CaseBoundPromise, names: NameBook) -> Title:
 
 
 def objective(promise: CaseBoundPromise) -> str:
-    within = f" within {promise.matures_at}" if isinstance(promise.matures_at, Limit) else ""
+    within = f" within {limit_words(promise.matures_at).en}" if isinstance(promise.matures_at, Limit) else ""
     return f"{target_text(promise.bound)} in every case{within}"
 
 

@@ -48,7 +48,7 @@ def _running(promise: CaseLimitPromise, names: NameBook) -> Title:
 
 
 def objective(promise: CaseLimitPromise) -> str:
-    return f"{amount_text(promise.objective or EVERY_ONE)} within {promise.limit}"
+    return f"{amount_text(promise.objective or EVERY_ONE)} within {limit_words(promise.limit).en}"
 
 
 def formula(promise: CaseLimitPromise) -> Title:

@@ -2,6 +2,7 @@
 
 from services.catalog.words.phrases import date_words, owing_words
 from services.catalog.words.phrases import plain_objective as objective
+from services.domain.judging.months_owed import first_whole_month
 from services.domain.plan.kinds.duty import DutyPromise
 from services.domain.plan.plan import Plan, Title
 
@@ -23,7 +24,11 @@ def statement(promise: DutyPromise, plan: Plan) -> Title:
     if promise.period == "once" and promise.by is not None:
         by = date_words(promise.by)
         return Title(zh=f"一次性任务，{by.zh}应完成", en=f"once, {by.en}")
-    return Title(zh="每月一次，应于当月最后一日24时前完成", en="once a month, by the end of its last day")
+    since = first_whole_month(promise.effective_from)
+    return Title(
+        zh=f"自{since.year}年{since.month}月起，每月一次，应于当月最后一日24时前完成",
+        en=f"once a month from {since:%Y-%m} on, by the end of its last day",
+    )
 
 
 def formula(promise: DutyPromise) -> Title:

@@ -35,7 +35,9 @@ _RELATIONS = {
 }
 _AMOUNTS = {"working_days": "个工作日", "count": "次"}
 """Units whose Chinese word after a number differs from their name alone."""
-_COUNTED = frozenset(("items", "packages", "enterprises", "persons", "cases", "count", "visits", "reports"))
+_COUNTED = frozenset(
+    ("items", "packages", "enterprises", "persons", "cases", "count", "visits", "reports", "milestones")
+)
 """Units of what is counted: 不少于, where an amount is 不低于."""
 DIRECTIONS = {"rising": Title(zh="上升", en="rise"), "falling": Title(zh="下降", en="fall")}
 NO_TARGET = Title(zh="方案未定目标值", en="no target")

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping
 
 from services.catalog.words.all_kinds import words_of
 from services.catalog.words.phrases import NOTHING
+from services.catalog.words.wording import objective_text
 from services.domain.plan.plan import Plan, Promise, Strength, Tier, Title
 
 STRENGTHS: Mapping[Strength, Title] = {
     Strength.HARD: Title(zh="刚性（应、不得、确保）", en="hard: red when missed"),
-    Strength.SOFT: Title(zh="原则性（原则上）", en="soft: red only without an accepted reason"),
+    Strength.SOFT: Title(zh="原则性（原则上、基本）", en="soft: red only without an accepted reason"),
     Strength.ASPIRATIONAL: Title(zh="鼓励性（力争、推动）", en="aspirational: missed, never red"),
     Strength.DIRECTIONAL: Title(zh="方向性（方案未定数值）", en="directional: the plan prints no threshold"),
 }
@@ -21,7 +22,7 @@ TIERS: Mapping[Tier, Title] = {
 
 def tier_counts(promises: Iterable[Promise]) -> dict[Tier, int]:
     """How many promises (not variants) are of each tier; empty where a plan has none."""
-    by_id = {promise.id: promise.tier for promise in promises}
+    by_id = {promise.id: promise.tier for promise in promises if promise.is_official}
     return {tier: count for tier in Tier if (count := sum(each is tier for each in by_id.values()))}
 
 
@@ -29,8 +30,15 @@ def in_words(promise: Promise, plan: Plan) -> Title:
     """What the promise says, one sentence in each language."""
     words = words_of(promise)
     whose, what = words.population(promise, plan), words.statement(promise, plan)
-    nearly, until = _tolerated(promise), _invented(promise, plan)
+    nearly, until = _tolerated(promise), _placeheld(promise, plan)
     return Title(zh=f"{whose.zh}：{what.zh}{nearly.zh}{until.zh}。", en=f"{whose.en}: {what.en}{nearly.en}{until.en}.")
+
+
+def objective(promise: Promise, plan: Plan) -> Title:
+    """What is promised, in short; empty where the plan prints no threshold."""
+    if promise.strength is Strength.DIRECTIONAL:
+        return NOTHING
+    return Title(zh=words_of(promise).statement(promise, plan).zh, en=objective_text(promise))
 
 
 def formula(promise: Promise) -> Title:
@@ -38,8 +46,10 @@ def formula(promise: Promise) -> Title:
     return words_of(promise).formula(promise)
 
 
-def _invented(promise: Promise, plan: Plan) -> Title:
-    """That nothing is said of it yet, where its list is a placeholder."""
+def _placeheld(promise: Promise, plan: Plan) -> Title:
+    """That nothing is said of it yet, where its list is a placeholder; that its items are a sample."""
+    if plan.is_sample(promise):
+        return Title(zh="（事项清单尚为占位样本）", en="; its list of items is a placeholder, a sample of them")
     if not plan.is_invented(promise):
         return NOTHING
     return Title(

@@ -4,7 +4,7 @@ dashboards."""
 from collections.abc import Mapping
 
 from services.catalog.words.all_kinds import words_of
-from services.domain.plan.plan import Objective, Promise, Strength, Title
+from services.domain.plan.plan import Objective, Promise, Strength, Title, Window
 from services.domain.results.published import State
 
 SIGNS: Mapping[State, str] = {
@@ -23,13 +23,24 @@ SIGNS: Mapping[State, str] = {
 STATE_NAMES: Mapping[State, Title] = {
     State.MISSED: Title(zh="未达标", en="missed"),
     State.AT_RISK: Title(zh="有风险", en="at risk"),
-    State.UNMEASURED: Title(zh="未测量", en="unmeasured"),
-    State.STALE: Title(zh="数据陈旧", en="stale"),
+    State.UNMEASURED: Title(zh="未报送，无法评价", en="unmeasured"),
+    State.STALE: Title(zh="数据未更新", en="stale"),
     State.INSUFFICIENT: Title(zh="样本不足", en="too few cases"),
     State.PROVISIONAL: Title(zh="暂定", en="provisional"),
     State.NO_DATA: Title(zh="无数据", en="no data"),
     State.MET: Title(zh="达标", en="met"),
     State.UNTARGETED: Title(zh="仅监测", en="no target"),
+}
+
+WINDOW_NAMES: Mapping[Window, Title] = {
+    Window.D7: Title(zh="近7日", en="7 days"),
+    Window.D30: Title(zh="近30日", en="30 days"),
+    Window.D90: Title(zh="近90日", en="90 days"),
+    Window.MONTH: Title(zh="本月", en="this month"),
+    Window.QUARTER: Title(zh="本季度", en="this quarter"),
+    Window.YEAR: Title(zh="本年", en="this year"),
+    Window.ALL: Title(zh="累计", en="since the beginning"),
+    Window.NOW: Title(zh="当前", en="at present"),
 }
 
 SEVERITY_OF_A_MISS = {Strength.HARD: "act", Strength.SOFT: "review", Strength.ASPIRATIONAL: "inform"}
@@ -47,7 +58,7 @@ _UNITS = {
     "elapsed_days": Title(zh="日", en="days"),
     "days": Title(zh="日", en="days"),
     "minutes": Title(zh="分钟", en="minutes"),
-    "working_minutes": Title(zh="工作分钟", en="working minutes"),
+    "working_minutes": Title(zh="分钟（办公时间）", en="working minutes"),
     "months": Title(zh="个月", en="months"),
     "items": Title(zh="项", en="items"),
     "count": Title(zh="次", en="times"),
@@ -55,6 +66,7 @@ _UNITS = {
     "cases": Title(zh="件", en="cases"),
     "points": Title(zh="分", en="points"),
     "packages": Title(zh="件", en="packages"),
+    "milestones": Title(zh="项", en="milestones"),
     "reports": Title(zh="份", en="reports"),
     "enterprises": Title(zh="家", en="enterprises"),
     "persons": Title(zh="人", en="persons"),

@@ -10,7 +10,7 @@ from services.domain.history.case import NOTHING_DELIVERED, Case, Decision, Exte
 from services.domain.history.corrections import corrected
 from services.domain.history.fact_set import contract_order
 from services.domain.intake.facts import Fact, FactType
-from services.domain.plan.plan import ServiceItem
+from services.domain.plan.plan import ServiceItem, Title
 from services.domain.time.calendar import WorkingCalendar
 from services.domain.time.limits import Ends, Limit, LimitUnit, due
 from services.domain.time.opening_hours import OpeningHours
@@ -158,27 +158,30 @@ class Fold:
             case.anomalies.append("second_acceptance")
         if unsettled.reclassified or unsettled.first_values:
             self._settle_attributes(case, unsettled)
-        item = self._items.get(case.service_item)
+        item = self._items.get(case.service_item, _UNKNOWN_ITEM)
         if unsettled.stops:
             self._pair_suspensions(case, item, unsettled.stops)
-        if item is not None and item.permit:
+        if item.permit:
             self._deem_accepted(case, unsettled.requests)
-        if unsettled.voided_at is not None and item is not None:
+        if unsettled.voided_at is not None:
             _void_certified(case, item.certified_by_completion, unsettled.voided_at)
         if unsettled.completions:
             self._settle_completion(case, unsettled)
+        if case.withdrawn_at is not None or case.outcome in NOTHING_DELIVERED:
+            _settle_ending(case, item.certified_by_completion)
 
     def _settle_completion(self, case: Case, unsettled: _Unsettled) -> None:
-        """The first completion that is not before the acceptance holds."""
+        """The first completion that is not before the acceptance holds, unless it refuses and a later one grants."""
         start = case.accepted_at if case.accepted_at is not None else case.applied and case.applied.time
+        completions = unsettled.completions
         if start is None:
-            case.completed = unsettled.completions[0]  # an orphan, once it has stayed alone for long
+            case.completed = completions[0]  # an orphan, once it has stayed alone for long
             return
-        for fact in unsettled.completions:
-            if fact.time >= start:
-                self._complete(case, fact, unsettled)
-                break
-            case.anomalies.append("completed_before_acceptance")
+        holding: Fact | None = completions[0]
+        if len(completions) > 1 or completions[0].time < start:
+            holding = _holding(case, completions, start)
+        if holding is not None:
+            self._complete(case, holding, unsettled)
 
     def _settle_attributes(self, case: Case, unsettled: _Unsettled) -> None:
         """Apply reclassifications before everything, then the first values of the attributes that keep them."""
@@ -201,8 +204,6 @@ class Fold:
             _update_attributes(case, data["attributes"])
             self._note_first_values(fact, unsettled)
             self._settle_attributes(case, unsettled)
-        if case.withdrawn_at is not None:
-            _settle_withdrawal(case, case.withdrawn_at, fact.time)
 
     def _deem_accepted(self, case: Case, requests: Collection[Instant]) -> None:
         """Acceptance is deemed on application at once; a supplement request (or a refusal) within 5 working days undoes
@@ -219,7 +220,7 @@ class Fold:
                 return
         case.accepted_at = applied
 
-    def _pair_suspensions(self, case: Case, item: ServiceItem | None, stops: Sequence[Fact]) -> None:
+    def _pair_suspensions(self, case: Case, item: ServiceItem, stops: Sequence[Fact]) -> None:
         """Pair suspensions and resumptions (rule 4): a clock that stands cannot be stopped again by the same source and
         unit for the same reason, until a resumption or the maximum age has started it."""
         standing: dict[tuple[str, str, str], int] = {}
@@ -240,9 +241,9 @@ class Fold:
             else:
                 case.anomalies.append("resumed_without_suspension")
 
-    def _latest_end(self, reason: str, start: Instant, item: ServiceItem | None, case: Case) -> Instant | None:
+    def _latest_end(self, reason: str, start: Instant, item: ServiceItem, case: Case) -> Instant | None:
         """When a suspension ends at the latest, by the maximum age of its reason; None if it has none."""
-        maximum = item.suspension_maximum.get(reason) if item is not None else None
+        maximum = item.suspension_maximum.get(reason)
         return self._end_of(maximum, start, case) if maximum is not None else None
 
     def _end_of(self, maximum: Limit, start: Instant, case: Case) -> Instant:
@@ -327,10 +328,31 @@ def _reopen(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
         case.anomalies.append("reopened_without_completion")
 
 
-def _settle_withdrawal(case: Case, withdrawn: Instant, completed: Instant) -> None:
-    """Withdrawn and then granted, a case is judged as never withdrawn (rule 16). A completion says that nothing was
-    granted, or it counts as granted."""
-    if completed >= withdrawn and case.outcome not in NOTHING_DELIVERED:
+def _holding(case: Case, completions: Sequence[Fact], start: Instant) -> Fact | None:
+    """Of several completions, or one that may be before the acceptance, the one that holds."""
+    good = [fact for fact in completions if fact.time >= start]
+    for _ in range(len(completions) - len(good)):
+        case.anomalies.append("completed_before_acceptance")
+    granting = [fact for fact in good if fact.data.get("outcome") not in NOTHING_DELIVERED]
+    if granting and granting[0] is not good[0]:
+        case.anomalies.append("granted_after_refusal")
+        return granting[0]
+    if len(good) > 1:
+        case.anomalies.append("second_completion")
+    return good[0] if good else None
+
+
+def _settle_ending(case: Case, certified: Collection[str]) -> None:
+    """Withdrawn or refused and then delivered, a case is judged as neither (rule 16): else it would pay to end what
+    runs late. Delivered: completed as anything but refused or terminated, or a milestone that completion certifies."""
+    delivered = [at for name in certified for at in case.milestones.get(name, ())]
+    if case.outcome in NOTHING_DELIVERED:
+        if case.completed_at is not None and max(delivered, default=case.completed_at) > case.completed_at:
+            case.outcome = None
+            case.anomalies.append("granted_after_refusal")
+    elif case.completed_at is not None:
+        delivered.append(case.completed_at)
+    if case.withdrawn_at is not None and max(delivered, default=case.withdrawn_at - 1) >= case.withdrawn_at:
         case.withdrawn_at = None
         case.anomalies.append("granted_after_withdrawal")
 
@@ -464,4 +486,6 @@ _PLAIN: Final = frozenset(
         FactType.CASE_RATED,
     )
 )
+_UNKNOWN_ITEM: Final = ServiceItem(code="", title=Title(zh="", en=""))
+"""In the place of a service item that the plan does not know."""
 _IN_MINUTES = (LimitUnit.MINUTES, LimitUnit.WORKING_MINUTES)

@@ -6,13 +6,38 @@ A fact is known at T if it had happened by T and had arrived by T.
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from services.domain.intake.facts import Fact
+from services.domain.intake.facts import Fact, FactType
 from services.domain.time.zone import Instant
 
 
 def known_at(facts: Sequence[Fact], now: Instant) -> list[Fact]:
     """The facts that had happened and arrived by `now`, in their order."""
     return [fact for fact in facts if fact.time <= now and fact.received <= now]
+
+
+def known_of(facts: Sequence[Fact], moment: Instant, now: Instant) -> list[Fact]:
+    """What had arrived by `now` about the time up to an earlier moment, in its order: what had happened by then, what a
+    source counted of it, and what was said later of what had been reported."""
+    return [fact for fact in facts if fact.received <= now and (fact.time <= moment or _is_about_before(fact))]
+
+
+def _is_about_before(fact: Fact) -> bool:
+    """Whether a fact is about what was before it: a correction, a decision, a void completion, a figure or duty of a
+    period."""
+    return fact.type in _ABOUT_BEFORE or (fact.type == FactType.CASE_REOPENED and fact.data["reason"] != "new_request")
+
+
+_ABOUT_BEFORE = frozenset(
+    int(each)
+    for each in (
+        FactType.CORRECTION,
+        FactType.CASE_JUSTIFIED,
+        FactType.CASE_CONFIRMED,
+        FactType.CASE_RECLASSIFIED,
+        FactType.FIGURE_REPORTED,
+        FactType.DUTY_FULFILLED,
+    )
+)
 
 
 def known_from(fact: Fact) -> Instant:

@@ -5,6 +5,9 @@ from services.domain.plan.plan import CasePromise
 from services.domain.sums.tally import EVER, TallyAmounts, TallyField
 from services.domain.time.zone import Instant, Zone
 
+AWAITED: TallyAmounts = ((TallyField.AWAITING, 1), (TallyField.YELLOW, 1))
+"""Of a case that is past its limit and whose report may still come in time: as close to a miss as one can be."""
+
 
 class Binding:
     """The dates and keys of one promise."""
@@ -53,6 +56,11 @@ def marks(pauses: object, extended: bool) -> TallyAmounts:
     if extended:
         cells += ((TallyField.EXTENDED, 1),)
     return cells
+
+
+def completion_since(case: Case, start: Instant) -> Instant | None:
+    """When a case was completed, since the clock started."""
+    return case.completed_at if case.completed_at is not None and case.completed_at >= start else None
 
 
 def earliest(now: Instant, *instants: Instant | None) -> Instant | None:

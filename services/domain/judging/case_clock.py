@@ -3,7 +3,7 @@
 Rules 2 to 4 of docs/rules.md. The arithmetic of days and minutes is in `limits.py`, `calendar.py`, `opening_hours.py`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
@@ -399,6 +399,13 @@ LONGEST_EXTENSION = Limit(amount=10, unit=LimitUnit.WORKING_DAYS)
 """行政许可法 §42: an extension of at most ten working days, once."""
 
 _DAYS = frozenset((LimitUnit.WORKING_DAYS, LimitUnit.CALENDAR_DAYS, LimitUnit.MONTHS))
+
+
+def unused_extensions(by_promise: Iterable[Sequence[tuple[Extension, str]]]) -> list[str]:
+    """Why each extension that moves no limit at all counts for nothing; `by_promise`: `CaseClock.extensions` of each
+    promise about the case."""
+    reasons = [[why for _, why in extensions] for extensions in by_promise if extensions]
+    return [min(codes) for codes in zip(*reasons, strict=True) if "" not in codes]
 
 
 def _why_unused(extension: Extension, limit: Limit, expiry: Instant | None) -> str:

@@ -3,15 +3,18 @@
 They are kept in tallies of their own, whose kpi begins with `~`, and published beside the values, never among them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 from services.domain.history.case import Case
 from services.domain.history.registers import CatalogueEntry
+from services.domain.judging.binding import earliest
+from services.domain.judging.case_clock import unused_extensions
 from services.domain.judging.case_span import CaseSpans
 from services.domain.judging.judgement import Judgement, Outcome
+from services.domain.judging.report_deadline import ReportDeadline
 from services.domain.plan.plan import CasePromise, Promise, Source
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.forecast import forecast
@@ -79,8 +82,7 @@ class Signals:
             spans for spans in (CaseSpans(promise, law) for promise in of_cases) if spans.clock.extends
         )
         """Of the promises whose due instant an extension moves: which cases, from when."""
-        self._wait_for_more = frozenset(each.key for each in of_cases if each.waits_for_more)
-        """The promises whose clock does not stop at the completion."""
+        self._wait_for_more = dict(_waiting(of_cases, law))
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
         """Append the signals of one cycle, to which the promises have been applied. Called per event."""
@@ -178,19 +180,14 @@ class Signals:
             codes = [*codes, *self._unused_extensions(case, now)]
         if case.statutory_limit is not None and self._is_mismatch(case, case.statutory_limit):
             codes = [*codes, LIMIT_MISMATCH]
-        if case.completed_at is not None and self._wait_for_more and self._waits(case, judged):
+        if case.completed_at is not None and self._wait_for_more and self._waits(case, judged, now):
             codes = [*codes, COMPLETED_WITHOUT_STOP]
         return codes
 
     def _unused_extensions(self, case: Case, now: Instant) -> list[str]:
         """Why each extension that moves no limit at all counts for nothing."""
-        reasons: list[list[str]] = []
-        for spans in self._extending:
-            span = spans.of(case, now)
-            found = spans.clock.extensions(case, span[0]) if span is not None else []
-            if found:
-                reasons.append([why for _, why in found])
-        return [min(codes) for codes in zip(*reasons, strict=True) if "" not in codes]
+        spans = ((each.clock, each.of(case, now)) for each in self._extending)
+        return unused_extensions(clock.extensions(case, span[0]) for clock, span in spans if span is not None)
 
     def _is_mismatch(self, case: Case, declared: Mapping[str, Any]) -> bool:
         if case.accepted_at is None:
@@ -198,16 +195,38 @@ class Signals:
         limit = self._law.statutory_limit(case.service_item, self._law.zone.day(case.accepted_at))
         return limit is not None and (limit.amount, limit.unit) != (declared["amount"], declared["unit"])
 
-    def _waits(self, case: Case, judged: list[Judgement]) -> bool:
-        """Whether a promise still waits for more than the completion of this case."""
-        for each in judged:
-            if each.stop is None and each.kpi in self._wait_for_more and each.cycle == case.cycle:
-                return True
-        return False
+    def _waits(self, case: Case, judged: list[Judgement], now: Instant) -> bool:
+        """Whether a promise still waits for more than the completion of this case, although what it waits for cannot be
+        reported in time any more. Time must come back to one that can."""
+        found = False
+        for index, each in enumerate(judged):
+            if each.cycle != case.cycle or (deadline := self._wait_for_more.get(each.kpi)) is None:
+                continue
+            if each.closed_at is not None or each.outcome is Outcome.OVERDUE:
+                found = True
+            elif each.stop is None and each.due is None:
+                until = _reported_by(deadline, case, each)
+                found = found or now > until
+                judged[index] = each._replace(next_at=earliest(now, each.next_at, until + 1))
+        return found
 
     @staticmethod
     def _signal(name: str, case: Case, unit: str, item: str, day: int, cells: TallyAmounts) -> Judgement:
         return Judgement(name, case.cycle, Outcome.COUNTED, unit, item, day, cells, None)
+
+
+def _reported_by(deadline: ReportDeadline, case: Case, judgement: Judgement) -> Instant:
+    """Until when the stop of a completed case without a limit may be reported: counted from its completion."""
+    assert case.completed_at is not None and judgement.start is not None
+    return deadline.of(case, judgement.start, case.completed_at)
+
+
+def _waiting(promises: Iterable[CasePromise], law: Law) -> Iterator[tuple[str, ReportDeadline]]:
+    """The promises whose clock does not stop at the completion. A share misses a step that was not taken: nothing about
+    it is doubtful."""
+    for promise in promises:
+        if promise.waits_for_more and promise.measured != "share":
+            yield promise.key, ReportDeadline(promise, law)
 
 
 class SignalRow(NamedTuple):

@@ -24,18 +24,19 @@ class Escalation:
         """Whether a case may be late: only a soft promise knows accepted reasons."""
         return self._soft and self.decision(case) == "accepted"
 
-    def red_at(self, case: Case, due: Instant) -> Instant | None:
-        """Hard: when the limit has passed. Soft: one working day later unless a reason was given by then, or when it
-        is rejected. Aspirational: never."""
+    def red_at(self, case: Case, due: Instant, reported_by: Instant) -> Instant | None:
+        """Hard: when the stop cannot be reported in time any more (`reported_by`). Soft: then, and not before one
+        working day after the limit, unless a reason was given by then; or when it is rejected. Aspirational: never."""
         if self._hard:
-            return due + 1
+            return reported_by + 1
         if not self._soft:
             return None
         decision = case.justified.get(self._id)
         if decision is not None and decision.decision == "accepted":
             return None
         if decision is not None and decision.decision == "rejected":
-            return max(due + 1, decision.time)
+            return max(reported_by + 1, decision.time)
         zone = self._law.zone
-        without = zone.midnight(self._law.calendar.add_working_days(zone.day(due), 1) + 1)
+        next_day = zone.midnight(self._law.calendar.add_working_days(zone.day(due), 1) + 1)
+        without = max(next_day, reported_by + 1)
         return without if decision is None or decision.time >= without else None

@@ -12,19 +12,22 @@ from services.domain.history.case import Case
 from services.domain.history.corrections import corrected
 from services.domain.history.fact_set import is_case
 from services.domain.history.fold import Fold
-from services.domain.history.known_at import known_at, next_known, steps
+from services.domain.history.known_at import known_at, known_of, next_known, steps
 from services.domain.history.registers import entry_of, fulfilments_of, reports_of
 from services.domain.intake.facts import CASE_TYPES, Fact, FactType
 from services.domain.judging.all_kinds import judge_of
 from services.domain.judging.data_quality import Signals
 from services.domain.judging.judgement import MISSES, Judgement, Outcome
 from services.domain.judging.kind import AnyKind
-from services.domain.judging.late_entry import Identity, Missed, apply_late_entry
+from services.domain.judging.late_entry import Identity, Missed, apply_late_entry, note_miss
+from services.domain.judging.late_reports import first_known_signals, late_report_signals
 from services.domain.judging.promise_index import PromiseIndex
 from services.domain.judging.quarantine import Quarantine
+from services.domain.judging.slips import Slips
 from services.domain.judging.unclassified import Unclassified
 from services.domain.plan.plan import CasePromise, Plan
 from services.domain.plan.statutory_time import Law
+from services.domain.plan.unit_history import UnitHistory
 from services.domain.time.calendar import WorkingCalendar
 from services.domain.time.zone import Instant
 
@@ -48,6 +51,8 @@ class CaseView(NamedTuple):
 
     cycles: list[Case]
     judgements: list[Judgement]
+    units: UnitHistory
+    """Who continues the work of units that have ended."""
     unjudged: frozenset[str] = frozenset()
     """Keys of the promises that cannot be judged at that moment; only a `SafeJudge` gives any."""
 
@@ -66,6 +71,7 @@ class Judge:
         """Of everything that decides a verdict: rows judged under another one are judged again."""
         self.law = Law(plan, calendar)
         self.fold = Fold(self.law.zone, calendar, plan.service_items, self.law.hours, plan.grantors)
+        self.slips = Slips(self.law)
         self.versions: dict[str, list[AnyKind]] = {}
         """The versions of each promise, by date."""
         for promise in sorted(plan.promises, key=lambda each: each.effective_from):
@@ -75,7 +81,8 @@ class Judge:
         of_cases = [promise for promise in plan.promises if isinstance(promise, CasePromise)]
         self._unclassified = Unclassified(of_cases, self.law)
         self.version_changes: Sequence[Instant] = self._version_changes()
-        """The instants at which an open case comes under another version of a promise."""
+        """The instants at which an open case comes under another version of a promise, or passes to the successor of
+        its unit."""
         self._index = PromiseIndex(plan, self.versions)
         self.kinds: dict[str, AnyKind] = self._index.latest
         """The latest version of each promise, in the plan's order."""
@@ -107,7 +114,8 @@ class Judge:
         return found
 
     def _version_changes(self) -> list[Instant]:
-        """The instants at which an open case or a catalogue entry comes under another version of a promise."""
+        """The instants at which an open case or a catalogue entry comes under another version of a promise, or an open
+        case passes to the successor of its unit."""
         dates: set[int] = set()
         for kinds in self.versions.values():
             for kind in kinds:
@@ -117,7 +125,7 @@ class Judge:
                     dates.add(promise.effective_from.toordinal())
                     if promise.effective_to is not None:
                         dates.add(promise.effective_to.toordinal() + 1)
-        return sorted(self.law.zone.midnight(day) for day in dates)
+        return sorted({*self.law.units.changes, *(self.law.zone.midnight(day) for day in dates)})
 
     # ---- judging ---------------------------------------------------------------------------------
     def judge(self, facts: Sequence[Fact], now: Instant) -> Opinion:
@@ -127,18 +135,27 @@ class Judge:
             facts = known_at(facts, now)
         if not facts:
             return NOTHING if later is None else Opinion([], later)
-        type_ = facts[0].type
-        if type_ in CASE_TYPES:
-            opinion = self._cases(facts, now)
-        elif type_ == _CORRECTION or len(facts) > 1:
-            opinion = self._mixed(facts, now)
-        else:
-            opinion = _opinion_without_case(self._without_case(facts, facts, now))
+        opinion = self._opinion(facts, now)
         if self.version_changes:
             later = self._next_version_change(facts, opinion, now, later)
         if later is not None and (opinion.next_at is None or later < opinion.next_at):
             opinion = opinion._replace(next_at=later)
         return opinion
+
+    def restate(self, facts: Sequence[Fact], moment: Instant, now: Instant) -> Opinion:
+        """What is true at an earlier moment by what is known `now`: the end of a month, restated a month later. Late
+        entries stay late entries; it changes nothing that was published then."""
+        known = known_of(facts, moment, now)
+        return self._opinion(known, moment) if known else NOTHING
+
+    def _opinion(self, facts: Sequence[Fact], now: Instant) -> Opinion:
+        """What is said of these facts, all of which are known."""
+        type_ = facts[0].type
+        if type_ in CASE_TYPES:
+            return self._cases(facts, now)
+        if type_ == _CORRECTION or len(facts) > 1:
+            return self._mixed(facts, now)
+        return _opinion_without_case(self._without_case(facts, facts, now))
 
     def _next_version_change(
         self, facts: Sequence[Fact], opinion: Opinion, now: Instant, later: Instant | None
@@ -189,7 +206,18 @@ class Judge:
 
     def cases(self, facts: Sequence[Fact]) -> list[Case]:
         """The cycles of a case."""
-        return self.fold.cycles(facts)
+        cycles = self.fold.cycles(facts)
+        if self.law.units.changes:
+            for case in cycles:
+                self._name_successors(case)
+        return cycles
+
+    def _name_successors(self, case: Case) -> None:
+        """What began under the name of a unit that had ended by then was its successor's."""
+        units, begin = self.law.units, case.accepted or case.applied
+        if begin is not None:
+            case.unit = units.at(case.unit, begin.time)
+        case.nodes = [span._replace(unit=units.at(span.unit, span.start)) for span in case.nodes]
 
     def judge_cases(self, cases: Sequence[Case], now: Instant) -> list[Judgement]:
         """What every promise says of these cycles, as if their facts had always been known."""
@@ -206,32 +234,38 @@ class Judge:
     def view(self, facts: Sequence[Fact], now: Instant) -> CaseView | None:
         """A case as it is known, and what is said of it; None, where a `SafeJudge` asks: it cannot be read."""
         cycles = self.cases(facts)
-        return CaseView(cycles, self.judge_cases(cycles, now))
+        return CaseView(cycles, self.judge_cases(cycles, now), self.law.units)
 
     def _cases(self, facts: Sequence[Fact], now: Instant) -> Opinion:
-        cases = self.fold.cycles(facts)
+        cases = self.cases(facts)
         found = self.judge_cases(cases, now)
         screening = _screen(found, cases, now)
         suspicious = screening.suspicious or self._index.leaves_out(cases)
         if len(facts) > 1 and (suspicious or self._unclassified.classified_later(cases, facts)):
-            missed = self._unclassified.settled(self._missed_before(facts), found)
-            if not missed:
-                return Opinion(found, screening.next_at, (), False)
-            judgements, turned = apply_late_entry(found, missed, cases, self._late_day)
+            before, awaited = self.before(facts)
+            missed = self._unclassified.settled(before, found)
+            judgements, turned = apply_late_entry(found, missed, cases, self._late_day) if missed else (found, ())
+            if self._signals is not None:
+                judgements += late_report_signals(judgements, awaited, facts, self.law.zone)
+                first = min(fact.received for fact in facts)
+                judgements += first_known_signals(judgements, cases, first, self.law.zone)
             return Opinion(judgements, screening.next_at, turned, False)
         return Opinion(found, screening.next_at, (), screening.nothing_to_publish)
 
-    def _missed_before(self, facts: Sequence[Fact]) -> Missed:
-        """Step through the arrivals: the promises that were missed, by what was known then, and when last."""
+    def before(self, facts: Sequence[Fact]) -> tuple[Missed, dict[Identity, Instant]]:
+        """Step through the arrivals: what was missed by what was known then, and when last; and what was awaited, until
+        just before something arrived. A slip that was put right at once was never known."""
         missed: Missed = {}
-        for step in steps(facts, breaks=self.version_changes):
-            cycles = self.fold.cycles(step.known())
+        awaited: dict[Identity, Instant] = {}
+        for step in steps(self.slips.settled(facts), breaks=self.version_changes):
+            cycles = self.cases(step.known())
             for judgement in self.judge_cases(cycles, step.until):
-                if judgement.outcome in MISSES:
-                    missed[judgement.kpi, judgement.cycle] = judgement, step.until
+                note_miss(missed, judgement, step.until)
+                if judgement.outcome is Outcome.AWAITING:
+                    awaited[judgement.kpi, judgement.cycle] = step.until
             for judgement in self._unclassified.missed(cycles, step.until):
                 missed.setdefault((judgement.kpi, judgement.cycle), (judgement, step.until))
-        return missed
+        return missed, awaited
 
     def _late_day(self, kpi: str, until: Instant) -> int:
         """The tally's day of a case that left a promise's population after it was missed."""

@@ -17,6 +17,8 @@ class Outcome(StrEnum):
     """Closed late, or in breach of a bound."""
     OVERDUE = "overdue"
     """Open past its limit: missed in every window that ends now."""
+    AWAITING = "awaiting_report"
+    """Past its limit, while the source that has to report the stop is still in time: neither good nor bad."""
     WITHDRAWN = "withdrawn"
     """Withdrawn (or ended with nothing delivered) before the limit: out of the denominator."""
     JUSTIFIED = "justified"
@@ -32,6 +34,8 @@ class Outcome(StrEnum):
 
 
 MISSES = frozenset((Outcome.MISSED, Outcome.OVERDUE))
+RUNNING = frozenset((Outcome.OPEN, Outcome.AWAITING, Outcome.OVERDUE))
+"""Of a case whose clock has not stopped, as far as is known."""
 
 
 class NodeClock(NamedTuple):
@@ -74,6 +78,13 @@ class Judgement(NamedTuple):
     """The nodes with a limit of their own."""
     needs_late_check_from: Instant | None = None
     """From when on an arrival may have undone a card or a miss that the other instants do not show; None: never."""
+    closed_at: Instant | None = None
+    """When time alone closed it: by then nobody had reported the stop of a case that was completed without it. Its
+    cards stood until then."""
+    reported_by: Instant | None = None
+    """Until when its stop may be reported, where that is or was asked: the due instant is what is printed."""
+    has_not_matured: bool = False
+    """In breach of a bound while the case has not matured: what ends the breach by then leaves no miss (rule 7)."""
 
     def contribution(self) -> Contribution:
         """What it adds to its tally."""

@@ -26,6 +26,12 @@ class Sums(NamedTuple):
     """Of what is true now."""
     everywhere: Mapping[str, Tally] = MappingProxyType({})
     """The same of all units: where a figure joins what one unit says with what others say."""
+    names: frozenset[str] = frozenset()
+    """The units that it is about, where these are more than one: those that are one unit today (rule 17)."""
+
+    def of(self, units: frozenset[str]) -> frozenset[str]:
+        """Those of some units that it is about."""
+        return units if self.unit == "ALL" else units & (self.names or {self.unit})
 
 
 class Moment(NamedTuple):

@@ -3,7 +3,7 @@
 It stays outside the numerator until the operations centre confirms it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from services.domain.history.case import Case
 from services.domain.judging.judgement import MISSES, Judgement, Outcome
@@ -16,6 +16,18 @@ Identity = tuple[str, int]
 Missed = dict[Identity, tuple[Judgement, Instant]]
 """What was missed by what was known then: the last judgement that said so, and its instant. Or what was unclassified
 while it would have been missed."""
+
+
+def note_miss(missed: Missed, judgement: Judgement, until: Instant) -> None:
+    """If it is a miss, keep it as the last of its identity; a breach before the case matures does not take the place of
+    a miss. A case that was completed without its stop counts as one: what nobody reported in time is late."""
+    without_stop = judgement.outcome is Outcome.UNMEASURED and judgement.closed_at is not None
+    if judgement.outcome not in MISSES and not without_stop:
+        return
+    identity = judgement.kpi, judgement.cycle
+    held = missed.get(identity)
+    if held is None or held[0].has_not_matured or not judgement.has_not_matured:
+        missed[identity] = judgement, until
 
 
 def apply_late_entry(
@@ -33,15 +45,14 @@ def apply_late_entry(
     for judgement in found:
         identity = judgement.kpi, judgement.cycle
         before = left.pop(identity, None)
-        if before is not None and judgement.outcome not in MISSES:
-            was_missed = before[0].outcome in MISSES
-            judgement = _judged_late(judgement, by_cycle[judgement.cycle], was_missed)
-            if was_missed or judgement.outcome is Outcome.LATE_ENTRY:
+        if before is not None and judgement.outcome not in MISSES and judgement.closed_at is None:
+            judgement = _judged_late(judgement, before[0], by_cycle)
+            if judgement.outcome is Outcome.LATE_ENTRY or before[0].outcome is not Outcome.UNCLASSIFIED:
                 turned.append(identity)
         judgements.append(judgement)
     for (kpi, cycle), (judgement, until) in left.items():
-        is_late = cycle not in by_cycle or not _is_confirmed(by_cycle[cycle], kpi)
-        if is_late or judgement.outcome in MISSES:
+        is_late = _is_open_to_doubt(judgement, by_cycle)
+        if is_late or judgement.outcome is not Outcome.UNCLASSIFIED:
             turned.append((kpi, cycle))
         if is_late:
             late = _late_entry(judgement)
@@ -61,16 +72,19 @@ _REPLACED = (
 )
 
 
-def _judged_late(judgement: Judgement, case: Case, was_missed: bool) -> Judgement:
+def _judged_late(judgement: Judgement, before: Judgement, by_cycle: Mapping[int, Case]) -> Judgement:
     """A late entry, if the judgement is good news and not confirmed. A case that was missed, and of which a field was
     emptied afterwards, is one, too; one that was unclassified and is still is none."""
-    cured = judgement.outcome in _CURED or (was_missed and judgement.outcome is Outcome.UNCLASSIFIED)
-    return _late_entry(judgement) if cured and not _is_confirmed(case, judgement.kpi) else judgement
+    emptied = judgement.outcome is Outcome.UNCLASSIFIED and before.outcome is not Outcome.UNCLASSIFIED
+    cured = judgement.outcome in _CURED or emptied
+    return _late_entry(judgement) if cured and _is_open_to_doubt(before, by_cycle) else judgement
 
 
-def _is_confirmed(case: Case, kpi: str) -> bool:
-    decision = case.confirmed.get(id_of(kpi))
-    return decision is not None and decision.decision == "accepted"
+def _is_open_to_doubt(missed: Judgement, by_cycle: Mapping[int, Case]) -> bool:
+    """Whether an earlier miss had matured, and nobody confirmed that it was none."""
+    case = by_cycle.get(missed.cycle)
+    decision = None if case is None else case.confirmed.get(id_of(missed.kpi))
+    return not missed.has_not_matured and (decision is None or decision.decision != "accepted")
 
 
 def _late_entry(judgement: Judgement) -> Judgement:

@@ -48,7 +48,7 @@ class Strength(StrEnum):
     HARD = "hard"
     """应 / 不得 / 确保: red when missed."""
     SOFT = "soft"
-    """原则上: yellow when due, red only without an accepted reason."""
+    """原则上, 基本: yellow when due, red only without an accepted reason."""
     ASPIRATIONAL = "aspirational"
     """力争 / 推动: `missed`, never red."""
     DIRECTIONAL = "directional"
@@ -254,11 +254,11 @@ class Promise(Entry):
     """The words of the plan, literally."""
     title: Title
     tier: Tier | None = None
-    """Every promise of a plan with a text has one; a variant has that of its official entry."""
+    """Every promise of a plan with a text has one. A variant has its own: Q, if it is not judged."""
     kind: str
     strength: Strength
     local: bool = False
-    """A threshold that the plan does not print (非方案指标)."""
+    """A threshold, date, period or tolerance that the plan does not print (非方案指标)."""
     notes: str = ""
     """What a reader should know, in words."""
     choices: tuple[Choice, ...] = ()
@@ -295,6 +295,11 @@ class Promise(Entry):
         if self.strength is Strength.DIRECTIONAL or self.objective is not None:
             return self.objective
         return EVERY_ONE if self.binds_each else None
+
+    @property
+    def is_never_red(self) -> bool:
+        """Whether a miss is shown as missed and never as red: what the plan asks for is an effort (rule 10)."""
+        return self.strength is Strength.ASPIRATIONAL
 
     @property
     def target_date(self) -> date | None:
@@ -447,6 +452,9 @@ class CasePromise(Promise):
     """Clock start: `applied`, `accepted` or `milestone:NAME`; of several the latest counts, once all are there."""
     stop: Codes = ("completed",)
     """Clock stop: `completed` or `milestone:NAME`; of several the latest, once all are there."""
+    stop_owed_if: Wanted = {}
+    """Which cases owe the stop, where not all do: keys as in `select`. A case that is known to differ needs none; what
+    is unknown excuses nobody."""
     clock_stops: tuple[str, ...] = ()
     """Reasons of suspension that stop this promise's clock; any other is kept and does not."""
     by_item: bool = False
@@ -528,7 +536,12 @@ class CasePromise(Promise):
         return tuple(("select", str(code)) for code in as_tuple(self.select.get("service_item", ())))
 
     def conditions(self) -> dict[str, Wanted]:
-        return {"select": self.select, "unless": self.unless, "where": self.condition}
+        return {
+            "select": self.select,
+            "unless": self.unless,
+            "where": self.condition,
+            "stop_owed_if": self.stop_owed_if,
+        }
 
     def references(self) -> Iterator[Reference]:
         """The names that the selected service items must declare, those of conditions apart."""
@@ -880,6 +893,12 @@ class Unit(Entry):
     """The unit of which it is a part."""
     contact: str = ""
     """The mailbox of its role, never a person's."""
+    effective_from: date | None = None
+    """Its first day; None: it has always been there."""
+    effective_to: date | None = None
+    """Its last day; None: the day before its successor's first one or, without a successor, it has not ended."""
+    successor_of: tuple[str, ...] = ()
+    """The units whose work it continues: one that was renamed, or several that were merged (rule 17)."""
 
 
 class Source(Entry):
@@ -899,6 +918,9 @@ class Source(Entry):
     """Its `time` is its `recordedat`: it need not send one. It reports what happens at once."""
     usual_delay: PlainLimit | None = None
     """How long it is usually silent or late, in working time; without one it is never silent."""
+    reports_within: PlainLimit | None = None
+    """Within what time it reports what has happened; without one within `usual_delay`. Until then its silence about a
+    step that is due is no miss."""
     operations: bool = False
     """The operations centre: may decide justifications, extensions and late entries."""
     grants: bool = False
@@ -906,8 +928,8 @@ class Source(Entry):
 
     @property
     def lateness(self) -> Limit | None:
-        """How late it usually reports; None: at once."""
-        return None if self.real_time else self.usual_delay
+        """How late it reports at most; None: at once."""
+        return None if self.real_time else self.reports_within or self.usual_delay
 
 
 class Collection(Entry):
@@ -1004,6 +1026,13 @@ class Plan(Entry):
         """Whether the codes that a promise counts are those of a placeholder."""
         codes = self.lists[placeholder]
         return isinstance(promise, EntryPromise) and bool(codes) and set(codes) <= set(promise.listed)
+
+    def is_sample(self, promise: Promise) -> bool:
+        """Whether the cases of a promise are those of a placeholder: a sample of the items that the plan speaks of."""
+        if not isinstance(promise, CasePromise):
+            return False
+        codes = {code for _, code in promise.subjects}
+        return any(codes and codes == set(self.lists[name]) for name in self.placeholders)
 
     def is_invented(self, promise: Promise) -> bool:
         """Whether a promise's denominator rests on a placeholder: nothing can be said of it until that is replaced."""

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from services.domain.plan.plan import HoursEntry, Plan
+from services.domain.plan.reporting_time import ReportingTime
+from services.domain.plan.unit_history import UnitHistory
 from services.domain.time.calendar import WorkingCalendar
 from services.domain.time.limits import Limit
 from services.domain.time.opening_hours import DEFAULT_HOURS, HoursVersion, OpeningHours
@@ -29,6 +31,7 @@ class Law:
         self.plan = plan
         self.zone = _zone(plan.head.timezone)
         self.calendar = calendar
+        self.units = UnitHistory(plan.units.values(), self.zone)
         entries: dict[str, list[HoursEntry]] = {}
         for entry in plan.hours:
             entries.setdefault(entry.id, []).append(entry)
@@ -39,6 +42,8 @@ class Law:
         """The opening hours of the plan, in an order that only the plan decides: tallies name a hall by its place."""
         self._hours: dict[tuple[str, str], OpeningHours] = {}
         self.unset = plan.unset_values
+        self.reporting = ReportingTime(plan, self.zone, calendar, self.hours("", ""))
+        """Until when its sources may report what has happened."""
         self._statutory = {
             code: tuple(
                 sorted(((v.effective_from.toordinal(), v.limit) for v in item.statutory), key=lambda each: each[0])

@@ -11,7 +11,7 @@ from services.domain.history.case import Case
 from services.domain.history.known_at import Step, known_at, steps
 from services.domain.intake.facts import KEY_SEPARATOR, Fact
 from services.domain.judging.judge import CaseView
-from services.domain.judging.judgement import Judgement, Outcome
+from services.domain.judging.judgement import RUNNING, Judgement, Outcome
 from services.domain.plan.plan import is_official
 from services.domain.results.published import Card, Level
 from services.domain.time.zone import Instant, Zone
@@ -59,6 +59,8 @@ class _Running(NamedTuple):
     due: Instant | None
     yellow_at: Instant | None
     red_at: Instant | None
+    closed_at: Instant | None = None
+    """When time alone ended it."""
 
 
 class CardPeriod(NamedTuple):
@@ -87,7 +89,7 @@ class CaseViewer(Protocol):
 
     @property
     def version_changes(self) -> Sequence[Instant]:
-        """From when on other versions of promises hold."""
+        """From when on other versions of promises hold, or a successor is responsible for the cases of a unit."""
 
     def view(self, facts: Sequence[Fact], now: Instant) -> CaseView | None: ...
 
@@ -150,14 +152,15 @@ def _changes_in(step: Step, view: CaseView, seen: set[Identity]) -> Iterator[_Ch
         limit = running.get(identity)
         reason = _why(judged.get((kpi, cycle)), by_cycle.get(cycle), node)
         for at, level in _levels(limit, step):
-            yield _Change(identity, at, level, limit, reason)
+            held = limit and limit._replace(unit=view.units.at(limit.unit, at))
+            yield _Change(identity, at, level, held, reason)
 
 
 def _running(judged: Iterable[Judgement], by_cycle: Mapping[int, Case]) -> dict[Identity, _Running]:
     """The limits that may have a card, with the unit that holds the case, or the node, now."""
     found: dict[Identity, _Running] = {}
     for each in judged:
-        if each.stop is not None or each.outcome not in (Outcome.OPEN, Outcome.OVERDUE):
+        if (each.stop is not None or each.outcome not in RUNNING) and each.closed_at is None:
             continue
         if not is_official(each.kpi):
             continue  # another definition of a promise is shown beside it: a case has one card only
@@ -166,7 +169,8 @@ def _running(judged: Iterable[Judgement], by_cycle: Mapping[int, Case]) -> dict[
                 limit = _Running(clock.unit, clock.due, clock.yellow_at, clock.red_at)
                 found[each.kpi, each.cycle, clock.node] = limit
         holder = by_cycle[each.cycle].holder()
-        found[each.kpi, each.cycle, WHOLE] = _Running(holder, each.due, each.yellow_at, each.red_at)
+        running = _Running(holder, each.due, each.yellow_at, each.red_at, each.closed_at)
+        found[each.kpi, each.cycle, WHOLE] = running
     return found
 
 
@@ -174,11 +178,14 @@ def _levels(running: _Running | None, step: Step) -> list[tuple[Instant, Level |
     """The level of a card at an arrival, and at each instant until the next arrival at which it changes."""
     if running is None:
         return [(step.arrival, None)]
-    instants = {at for at in (running.yellow_at, running.red_at) if at is not None and step.arrival < at <= step.until}
+    changes = (running.yellow_at, running.red_at, running.closed_at)
+    instants = {at for at in changes if at is not None and step.arrival < at <= step.until}
     return [(at, _level_at(running, at)) for at in (step.arrival, *sorted(instants))]
 
 
 def _level_at(running: _Running, at: Instant) -> Level | None:
+    if running.closed_at is not None and running.closed_at <= at:
+        return None
     if running.red_at is not None and running.red_at <= at:
         return Level.RED
     if running.yellow_at is not None and running.yellow_at <= at:

@@ -16,7 +16,7 @@ from services.domain.history.registers import EntryState, entry_of
 from services.domain.intake.facts import Fact
 from services.domain.judging.binding import Binding
 from services.domain.judging.bounded_amounts import Amount, bounded_amount
-from services.domain.judging.case_clock import CaseClock, Span
+from services.domain.judging.case_clock import CaseClock, Span, unused_extensions
 from services.domain.judging.data_quality import ANOMALY, BACKDATED, INCOMPLETE, ORPHAN, PREFIX, REFUSED
 from services.domain.judging.judge import Judge, Opinion
 from services.domain.judging.judgement import MISSES, Judgement, Outcome
@@ -57,6 +57,8 @@ class Explained:
     """None for promises that measure no duration."""
     turned_by: tuple[Fact, ...]
     """What arrived late and turned a miss into what it is now (rule 14)."""
+    missed_limit: Instant | None
+    """The limit that had passed when that arrived, as it was known until then; None where it is no limit."""
     amounts: tuple[tuple[str, Amount | None], ...] = ()
     """For bounds: each of `counts` and how much it is, in millionths; None while unreported."""
     extensions: tuple[tuple[Extension, str], ...] = ()
@@ -136,10 +138,12 @@ def _cycle(judged: _Judged, case: Case) -> ExplainedCycle:
     mine = [each for each in judged.opinion.judgements if each.cycle == case.cycle]
     about_case = [each for each in mine if _about(judged.judge, each) == "case"]
     judged_keys = {each.kpi for each in about_case}
-    signals = [_code(each) for each in mine if _is_signal(each)] + [f"anomaly:{code}" for code in case.anomalies]
+    promises = tuple(_explained(judged, each, case) for each in about_case)
+    anomalies = [*case.anomalies, *unused_extensions(each.extensions for each in promises)]
+    signals = [*map(_code, filter(_is_signal, mine)), *(f"anomaly:{code}" for code in anomalies)]
     return ExplainedCycle(
         case=case,
-        promises=tuple(_explained(judged, each, case) for each in about_case),
+        promises=promises,
         silent=tuple(silent_promises(judged.judge, case, judged_keys, judged.now)),
         signals=tuple(dict.fromkeys(signals)),
     )
@@ -175,7 +179,10 @@ def _explained(judged: _Judged, judgement: Judgement, case: Case) -> Explained:
     turned_by = _turned_by(judge, known, identity) if turned else ()
     missing = _missing(promise, case, judge.law) if judgement.outcome is Outcome.UNCLASSIFIED else ()
     amounts = () if missing else _amounts(promise, judgement, case, now)
-    return Explained(promise, judgement, ended_by, limit, counted, turned_by, amounts, tuple(extensions), missing)
+    missed_limit = _missed_limit(judge, known, identity) if turned else None
+    return Explained(
+        promise, judgement, ended_by, limit, counted, turned_by, missed_limit, amounts, tuple(extensions), missing
+    )
 
 
 def _missing(promise: CasePromise, case: Case, law: Law) -> tuple[str, ...]:
@@ -240,12 +247,19 @@ def _pauses(clock: CaseClock, promise: CasePromise, case: Case, start: Instant, 
 def _turned_by(judge: Judge, facts: Sequence[Fact], identity: Identity) -> tuple[Fact, ...]:
     """What arrived when a miss ceased to be one, for the last time."""
     turning: list[Fact] = []
-    for step in steps(facts):
+    settled = judge.slips.settled(facts)
+    for step in steps(settled):
         arrival = step.until + 1
-        after = [fact for fact in facts if fact.received <= arrival]
+        after = [fact for fact in settled if fact.received <= arrival]
         if _missed(judge, step.known(), step.until, identity) and not _missed(judge, after, arrival, identity):
             turning = [fact for fact in after if fact.received == arrival]
     return tuple(turning)
+
+
+def _missed_limit(judge: Judge, facts: Sequence[Fact], identity: Identity) -> Instant | None:
+    """The limit that had passed by what was known when it was missed last."""
+    missed = judge.before(facts)[0].get(identity)
+    return missed[0].due if missed is not None else None
 
 
 def _missed(judge: Judge, facts: Sequence[Fact], now: Instant, identity: Identity) -> bool:

@@ -46,6 +46,13 @@ class SafeJudge:
         except Exception:
             return self.quarantined(facts, now)
 
+    def restate(self, facts: Sequence[Fact], moment: Instant, now: Instant) -> Opinion:
+        """The judge's restatement; never raises."""
+        try:
+            return self._judge.restate(facts, moment, now)
+        except Exception:
+            return self.quarantined(facts, moment)
+
     def unreadable(self, facts: Sequence[Fact], owner: str, cause: str) -> Opinion:
         """Of a case whose row cannot be read: it may be about every promise, of the units that its source speaks for.
         `facts`: what has come since."""

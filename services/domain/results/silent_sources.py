@@ -19,11 +19,12 @@ def feeding(promise: Promise, plan: Plan) -> tuple[Source, ...]:
 
 
 def silent_sources(judge: Judge, last_events: Mapping[str, Instant], now: Instant) -> frozenset[str]:
-    """Sources whose last event is older than their usual delay in working time (rule 12)."""
+    """Sources whose last event is older than their usual delay in working time (rule 12). A source that speaks only
+    for units that have ended has nothing more to say."""
     law = judge.law
     silent = set()
     for source in law.plan.sources.values():
-        if source.usual_delay is None:
+        if source.usual_delay is None or all(law.units.has_ended(unit, now) for unit in source.units):
             continue
         began = law.zone.midnight(law.plan.head.issued.toordinal())
         last = max(last_events.get(source.id, began), began)

@@ -98,9 +98,11 @@ def _is_small_sample(reading: StateInput) -> bool:
 
 
 def _is_at_risk(reading: StateInput, target: Objective) -> bool:
-    """Not missed, but: the mean with open cases at their age breaks the limit; or the yellow cards would miss the
-    objective if all ran late; or the trend of the last 30 days crosses it."""
+    """Not missed, but: a report is awaited; or the mean with open cases at their age breaks the limit; or the yellow
+    cards would miss the objective if all ran late; or the trend of the last 30 days crosses it."""
     statistic = reading.statistic
+    if statistic.is_awaited:
+        return True
     if statistic.censored is not None and not target.holds(statistic.censored):
         return True
     if statistic.if_all_late is not None and not target.holds(statistic.if_all_late):

@@ -47,7 +47,7 @@ def unknown_of(done: Tally, present: Tally, statistic: Statistic, silent: Mappin
         unmeasured=of(TallyField.UNMEASURED) + statistic.unmeasured,
         unclassified=of(TallyField.UNCLASSIFIED),
         unclassified_missed=of(TallyField.UNCLASSIFIED_MISSED),
-        awaiting=of(TallyField.AWAITING),
+        awaiting=of(TallyField.AWAITING) + statistic.awaiting,
         provisional=of(TallyField.PROVISIONAL),
         silent_overdue=total(silent.values()).cells[TallyField.OVERDUE] if silent else 0,
     )

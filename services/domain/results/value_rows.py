@@ -6,6 +6,7 @@ Pure and exact: the same tallies and the same as-of time give the same bytes, wh
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from fractions import Fraction
+from types import MappingProxyType
 from typing import NamedTuple, Self
 
 from services.domain.judging.data_quality import SignalRow, figure_signals
@@ -23,6 +24,7 @@ from services.domain.results.windows import (
     Units,
     by_promise,
     first_day,
+    of_todays_units,
     present,
     sums_of,
     whole,
@@ -42,6 +44,17 @@ class _Now(NamedTuple):
     """Sources that are silent."""
     lagging: bool = False
     """Whether the tallies are behind the clock."""
+    names: Mapping[str, frozenset[str]] = MappingProxyType({})
+    """Unit of today → the units that it was; empty: a case keeps its unit."""
+    known: Instant | None = None
+    """Where an earlier time is restated: by what is known when."""
+
+    def of(self, promise: Promise) -> Moment:
+        """The moment at which the figure of a promise is read. What is owed of a month is reported later: restated, it
+        is awaited no more."""
+        if self.known is None or promise.about not in ("duty", "figure"):
+            return self.moment
+        return self.moment._replace(now=self.known)
 
 
 class _Part(NamedTuple):
@@ -81,13 +94,20 @@ class Valuer:
         *,
         kpis: Collection[str] | None = None,
         lagging: bool = False,
+        todays_units: bool = False,
+        known: Instant | None = None,
     ) -> list[ValueRow]:
         """The rows as of a time, sorted by their first seven columns; of some promises only, if `kpis` names them.
         `lagging`: the tallies are behind the clock, so that every value is stale. A promise whose values cannot be
-        computed has stale rows without a value, and stops no other."""
-        series = by_promise(tallies, self._judge.kinds if kpis is None else kpis)
+        computed has stale rows without a value, and stops no other. `todays_units`: a unit that has ended is read as
+        the one that continues its work at that time (rule 17). `known`: the later time whose knowledge the tallies are
+        of, where an earlier one is restated."""
         moment = self._moment(as_of)
-        now = _Now(as_of, moment, silent_sources(self._judge, last_events, moment.now), lagging)
+        names = self._todays_units(moment.day) if todays_units else {}
+        if names:
+            tallies = of_todays_units(tallies, self._judge.law.units, moment.day)
+        series = by_promise(tallies, self._judge.kinds if kpis is None else kpis)
+        now = _Now(as_of, moment, silent_sources(self._judge, last_events, moment.now), lagging, names, known)
         marks = marked(tallies)
         found: list[ValueRow] = []
         for name in self._judge.kinds:
@@ -121,14 +141,15 @@ class Valuer:
     @staticmethod
     def _promise_signals(kind: AnyKind, units: Units, moment: Moment) -> Iterator[SignalRow]:
         window = kind.promise.official_window
-        for unit, items, everywhere in with_whole(kind.promise, units):
+        for unit, items, everywhere in with_whole(units, kind.promise.owed_units):
             statistic = kind.figure(sums_of(unit, items, window, moment, everywhere), moment)
             yield from figure_signals(kind.promise, unit, statistic, moment.day)
 
     def _promise_rows(self, kind: AnyKind, units: Units, now: _Now, quarantined: Collection[str]) -> Iterator[ValueRow]:
         """`quarantined`: the units of which a case cannot be judged."""
         promise = kind.promise
-        for unit, items, everywhere in with_whole(promise, units, quarantined):
+        besides = self._owing(promise, now).union(quarantined)
+        for unit, items, everywhere in with_whole(units, besides):
             has_quarantined = bool(quarantined) if unit == ALL else unit in quarantined
             stale = self._is_stale(promise, unit, now)
             silent = self._of_silent(promise, units if unit == ALL else {unit: items}, now) if stale else {}
@@ -138,12 +159,27 @@ class Valuer:
                 yield self._row(kind, part, window, now)
                 yield from (self._row(kind, each, window, now) for each in by_item)
 
+    def _owing(self, promise: Promise, now: _Now) -> set[str]:
+        """The units that owe, or owed, a promise reports: each by its own name and as the unit that it is today."""
+        today = {self._judge.law.units.on(unit, now.moment.day) for unit in promise.owed_units}
+        return today if now.names else today.union(promise.owed_units)
+
     def _is_stale(self, promise: Promise, unit: str, now: _Now) -> bool:
         """Whether the tallies are behind, or a source that feeds the promise for this unit is silent."""
-        return now.lagging or any(
-            source.id in now.silent and (unit == ALL or "*" in source.units or unit in source.units)
+        if now.lagging or not now.silent:
+            return now.lagging
+        speaking = {unit, self._judge.law.units.on(unit, now.moment.day), *now.names.get(unit, ())}
+        return any(
+            source.id in now.silent and (unit == ALL or "*" in source.units or not speaking.isdisjoint(source.units))
             for source in self._feeds[promise.key]
         )
+
+    def _todays_units(self, day: int) -> dict[str, frozenset[str]]:
+        """Unit of a day → the units that it was."""
+        found: dict[str, set[str]] = {}
+        for unit in self._plan.units:
+            found.setdefault(self._judge.law.units.on(unit, day), set()).add(unit)
+        return {unit: frozenset(names) for unit, names in found.items()}
 
     def _of_silent(self, promise: Promise, units: Units, now: _Now) -> Mapping[str, Tally]:
         """What is true now of those units whose source is silent, by item."""
@@ -168,8 +204,10 @@ class Valuer:
         return zone.text(now.as_of if window is Window.NOW else start), zone.text(now.as_of)
 
     def _row(self, kind: AnyKind, part: _Part, window: Window, now: _Now) -> ValueRow:
-        promise, moment = kind.promise, now.moment
+        promise, moment = kind.promise, now.of(kind.promise)
         sums = sums_of(part.unit, part.items, window, moment, part.everywhere)
+        if now.names:
+            sums = sums._replace(names=now.names.get(part.unit, frozenset()))
         statistic = kind.figure(sums, moment)
         done, standing = total(sums.closed.values()), total(sums.present.values())
         unknown = unknown_of(done, standing, statistic, part.silent)

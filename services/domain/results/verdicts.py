@@ -45,6 +45,8 @@ def verdicts_of(opinion: Opinion) -> list[VerdictState]:
     for each in opinion.judgements:
         if each.outcome in MISSES:
             found[each.kpi, each.cycle] = VerdictState(each.kpi, each.cycle, "missed", each)
+        elif each.outcome is Outcome.LATE_ENTRY:
+            found[each.kpi, each.cycle] = VerdictState(each.kpi, each.cycle, str(Outcome.LATE_ENTRY), each)
     return list(found.values())
 
 

@@ -5,7 +5,8 @@ from datetime import date
 from typing import Final
 
 from services.domain.judging.kind import Moment, Sums
-from services.domain.plan.plan import Promise, Window
+from services.domain.plan.plan import Window
+from services.domain.plan.unit_history import UnitHistory
 from services.domain.sums.tally import EVER, NOW, Tally, TallyKey, total
 
 ALL: Final = "ALL"
@@ -28,15 +29,20 @@ def by_promise(tallies: Mapping[TallyKey, Tally], kpis: Collection[str]) -> dict
     return series
 
 
-def with_whole(
-    promise: Promise, units: Units, in_quarantine: Collection[str] = ()
-) -> Iterator[tuple[str, Items, Mapping[str, Tally]]]:
-    """The whole and each unit that has or owes anything, or has a case that cannot be judged: with its items, and what
-    is true now everywhere."""
+def of_todays_units(tallies: Mapping[TallyKey, Tally], units: UnitHistory, day: int) -> dict[TallyKey, Tally]:
+    """The same tallies with each unit that has ended read as the one that continues its work on a day."""
+    found: dict[TallyKey, Tally] = {}
+    for key, tally in tallies.items():
+        found.setdefault(key._replace(unit=units.on(key.unit, day)), Tally()).merge(tally)
+    return found
+
+
+def with_whole(units: Units, besides: Collection[str]) -> Iterator[tuple[str, Items, Mapping[str, Tally]]]:
+    """The whole, each unit that has anything, and those `besides`: with its items, and what is true now everywhere."""
     every = whole(units.values())
     everywhere = present(every)
     yield ALL, every, everywhere
-    for unit in sorted(set(units).union(promise.owed_units, (each for each in in_quarantine if each))):
+    for unit in sorted(set(units).union(each for each in besides if each)):
         yield unit, units.get(unit, {}), everywhere
 
 

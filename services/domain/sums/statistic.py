@@ -47,6 +47,10 @@ class Statistic:
     """How much was due and never reported, beside what the tallies count as unmeasured, """
     owed: int | None = None
     """and out of how much; None: out of n."""
+    awaiting: int = 0
+    """How much was due and may still be reported in time, beside what the tallies count as awaiting: not in n."""
+    is_awaited: bool = False
+    """Whether something of it is awaiting its report: it is not plainly met."""
 
 
 def wilson(numerator: int, n: int) -> tuple[Decimal, Decimal]:

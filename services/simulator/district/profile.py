@@ -92,7 +92,7 @@ FAULTS: Mapping[str, float] = {
 }
 """What `--faults all` switches on. A rate is a share of events (duplicates, disorder), of weeks per source (silence),
 of days per reason code (bad), of small water projects (reclassified), of suspended cases (stopped_twice), of withdrawn
-ones (granted_after_all), else of cases."""
+and refused ones (granted_after_all), else of cases."""
 
 
 @dataclass(frozen=True, slots=True)

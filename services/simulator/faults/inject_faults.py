@@ -11,10 +11,13 @@ from services.simulator.faults.rejected_events import contradict, correct_a_corr
 from services.simulator.faults.silence import Silence
 from services.simulator.stories.case_history import CaseHistory
 from services.simulator.stories.event import OPERATIONS, SECOND, SimulatedEvent
+from services.simulator.stories.report_delay import case_reported_by, source_reported_by
 from services.simulator.stories.result import Result
 from services.simulator.stories.scenarios import suspend_briefly
 from services.simulator.stories.timing import HOUR_US, Timing
 
+_DELAYED = 0.2
+"""The share of cases in which a source takes as long to report as it may."""
 LARGEST_LEAD_US = 290 * SECOND
 """A wrong clock is at most this far ahead: events from five minutes ahead are refused."""
 _STARTS = frozenset({"case.applied", "case.accepted"})
@@ -38,8 +41,9 @@ class Faults:
     def inject(self, case: CaseHistory) -> None:
         """Whatever goes wrong with the reports of a case. The intended result stays what it is, except for a late
         entry."""
-        # What a case needs to be met must arrive by its limit, else it would be a late entry.
-        limit = case.due if case.intended_result in (Result.MET, Result.WITHDRAWN) else None
+        # What a case needs to be met must arrive while its report is in time, else it would be a late entry.
+        limit = self._reported_by(case) if case.intended_result in (Result.MET, Result.WITHDRAWN) else None
+        self._report_with_delay(case)
         if self.rates:
             self._leave_empty(case)
             case.rng = Random(f"{self._seed}/{case.subject}/faults")
@@ -58,6 +62,31 @@ class Faults:
         if self.silence.occurs and case.reclassified is None:
             for event in case.events:
                 event.received = self.silence.arrival(event)
+
+    def _reported_by(self, case: CaseHistory) -> Instant | None:
+        """Until when the stop of the promise that a case was made for may be reported."""
+        if case.intended is None or case.due is None:
+            return None
+        key = case.intended[0]
+        promise = next(promise for promise in self._timing.about(case.flow.item) if promise.key == key)
+        points = promise.bounded or promise.stop
+        return case_reported_by(self._timing, case.due, points, case.owner, case.flow.item, case.flow.unit)
+
+    def _report_with_delay(self, case: CaseHistory) -> None:
+        """No fault: in some cases a source takes as long to report as it may, from some moment on."""
+        rng = Random(f"{self._seed}/{case.subject}/delays")
+        if rng.random() >= _DELAYED or case.reclassified is not None or not case.events:
+            return
+        since = rng.choice(case.events).time
+        last: dict[str, Instant] = {}
+        for event in sorted(case.events, key=lambda event: event.time):
+            if event.time < since:
+                continue
+            source = self._timing.law.plan.sources.get(event.source)
+            latest = event.received if source is None else source_reported_by(self._timing, source, event.time)
+            if latest > event.received:
+                event.received += int(rng.random() * ((latest - event.received) // SECOND)) * SECOND
+            event.received = last[event.source] = max(event.received, last.get(event.source, 0))
 
     def _report_otherwise(self, case: CaseHistory) -> None:
         """Short suspensions, one that is reported twice, a supplement after the acceptance, an application before it, a
@@ -119,7 +148,8 @@ class Faults:
         stops = [case.points[name] for name in promise.stop if name in case.points]
         if not stops:
             return
-        entered = case.due // SECOND * SECOND + int(600 + rng.random() * 4 * 86_400) * SECOND
+        reported_by = self._reported_by(case) or case.due
+        entered = reported_by // SECOND * SECOND + int(600 + rng.random() * 4 * 86_400) * SECOND
         _enter(case, stops, entered)
         case.intended = (key, Result.LATE_ENTRY)
         if rng.random() < 0.3:
@@ -227,12 +257,14 @@ def _ask_again(case: CaseHistory, rate: float, rng: Random) -> None:
 
 
 def _grant_after_all(case: CaseHistory, rate: float, rng: Random) -> None:
-    """A withdrawn case is granted some days later: its result follows from that."""
-    withdrawn = case.points.get("withdrawn")
-    if withdrawn is None or rng.random() >= rate:
+    """A case that was withdrawn, refused or terminated is granted some days later: its result follows from that."""
+    ended = case.points.get("withdrawn")
+    if ended is None and case.outcome != "granted":
+        ended = case.points.get("completed")
+    if ended is None or rng.random() >= rate:
         return
-    time = withdrawn.time + int(60 + rng.random() * 120 * 3600) * SECOND
-    delays = withdrawn.recorded - withdrawn.time, withdrawn.received - withdrawn.recorded
+    time = ended.time + int(60 + rng.random() * 120 * 3600) * SECOND
+    delays = ended.recorded - ended.time, ended.received - ended.recorded
     case.events.append(SimulatedEvent("case.completed", time, case.owner, {"outcome": "granted"}, delays=delays))
     case.intended = None
 

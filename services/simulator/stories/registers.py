@@ -23,7 +23,7 @@ from services.simulator.stories.timing import Timing
 _PARTNERS = ("sichuan", "guizhou", "hubei", "shaanxi", "yunnan", "hunan")
 _CATALOGUE, _CROSS_PROVINCE = "service_catalogue", "cross_province"
 _ENTRIES, _PERMITS, _NOT_ON_APPLICATION = 200, 80, 20
-_CROSS_AT_START, _CROSS_AT_END = 52, 78
+_CROSS_AT_START, _CROSS_AT_END = 56, 82
 _BECOMES_ONLINE_EVERY = 21
 """Days after which one more permit item goes fully online, on a Wednesday."""
 _KEPT_STATES = 4
@@ -90,8 +90,11 @@ class Registers:
         declared = _declared(self._plan) if source else set()
         for n in range(_ENTRIES if _CATALOGUE in declared else 0):
             yield ListEntry(_CATALOGUE, f"SX{n:04}", units[n % len(units)], _service(n, items), source)
+        listed = _lists_of_cross_province(self._plan)
         for n in range(_CROSS_AT_END if _CROSS_PROVINCE in declared else 0):
             attributes = {"enabled": n < _CROSS_AT_START, "partner": _PARTNERS[n % len(_PARTNERS)]}
+            if listed:
+                attributes["list"] = "other" if n % 19 == 7 else listed[0]
             yield ListEntry(_CROSS_PROVINCE, f"KS{n:04}", units[n % len(units)], attributes, source)
 
     def _entry_events(self, day: int, age: int, first: bool) -> Iterator[tuple[str, SimulatedEvent]]:
@@ -194,6 +197,12 @@ def _entries_of_district(plan: Plan, profile: Profile, seed: int) -> Iterator[Li
 def _declared(plan: Plan) -> set[str]:
     """The lists that the plan has."""
     return {collection.id for collection in plan.head.collections}
+
+
+def _lists_of_cross_province(plan: Plan) -> tuple[str, ...]:
+    """The lists that a cross-province item may be from; empty where the plan does not ask."""
+    specs = (each.attributes.get("list") for each in plan.head.collections if each.id == _CROSS_PROVINCE)
+    return next((spec.values for spec in specs if spec is not None), ())
 
 
 def _permit_items(plan: Plan) -> list[str]:

@@ -16,6 +16,8 @@ class Result(StrEnum):
     JUSTIFIED = "justified"
     OPEN = "open"
     OPEN_OVERDUE = "open_overdue"
+    AWAITING = "awaiting"
+    """Past its limit, while its report may still come in time."""
     COUNTED = "counted"
     """Measured for a mean or a duration."""
     UNMEASURED = "unmeasured"

@@ -1,9 +1,12 @@
-"""The truth of promises that bound an amount of each case."""
+"""The truth of promises that bound an amount of each case.
+
+What is forbidden is a miss if it has not been taken back when the case matures.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
-from services.domain.plan.plan import Objective
+from services.domain.plan.plan import CasePromise, Objective
 from services.domain.time.limits import Limit
 from services.domain.time.zone import Instant
 from services.simulator.stories.result import Result
@@ -22,10 +25,50 @@ def bound_row(view: PromiseView) -> Row:
     amounts = _amounts(view, None if due is None else min(due, end or due))
     if due is not None and bound.relation == ">=":
         return _demanded_row(view, row, bound, end)
-    exceeded = _exceeds(bound, amounts)
-    if end is None:
-        return row._replace(result=Result.OPEN_OVERDUE) if exceeded else row
-    return view.closed(row, Result.MISSED if exceeded else _ended_result(view, bound, amounts), end)
+    if _exceeds(bound, amounts):
+        return _exceeded_row(view, row, end)
+    return row if end is None else _ended_row(view, row, amounts, end)
+
+
+def _exceeded_row(view: PromiseView, row: Row, end: Instant | None) -> Row:
+    """There is too much, unless a first step is missing that may still be reported in time."""
+    if not view.passed(_first_step_by(view)):
+        return row._replace(result=Result.AWAITING)
+    return row._replace(result=Result.OPEN_OVERDUE) if end is None else view.closed(row, Result.MISSED, end)
+
+
+def _ended_row(view: PromiseView, row: Row, amounts: Sequence[Fraction | None], end: Instant) -> Row:
+    """A case that has ended without exceeding the bound."""
+    bound = view.promise.bounded_by
+    assert bound is not None
+    if view.over is not None:
+        return view.closed(row, Result.WITHDRAWN, end)
+    if row.due is None and _is_taken_back_late(view, bound, end):
+        return view.closed(row, Result.LATE_ENTRY, end)
+    if _is_short(bound, amounts):
+        awaited = not view.passed(view.awaited_until(end, view.promise.bounded))
+        return row._replace(result=Result.AWAITING) if awaited else view.closed(row, Result.MISSED, end)
+    return view.closed(row, Result.UNMEASURED if None in amounts else Result.MET, end)
+
+
+def _first_step_by(view: PromiseView) -> Instant:
+    """Until when the first step may be reported where only the second is known; 0 if nothing is waited for."""
+    waits = [0]
+    for text in view.promise.bounded:
+        first, _, then = text.removeprefix("order:").partition("<")
+        if not text.startswith("order:") or then not in view.case.milestones:
+            continue
+        later = view.case.milestones[then][0]
+        if view.case.reached(first, later):
+            continue
+        if first in view.case.milestones:
+            return 0
+        waits.append(view.awaited_until(later, [f"milestone:{first}"]))
+    return max(waits)
+
+
+def _is_short(bound: Objective, amounts: Sequence[Fraction | None]) -> bool:
+    return bound.relation != "<=" and any(amount is not None and amount < bound.amount for amount in amounts)
 
 
 def _end(view: PromiseView) -> Instant | None:
@@ -38,21 +81,25 @@ def _end(view: PromiseView) -> Instant | None:
     return end
 
 
+def _is_taken_back_late(view: PromiseView, bound: Objective, end: Instant) -> bool:
+    """Whether there was too much when the case ended, and nobody confirmed what was taken back afterwards."""
+    only_sums = all(text.startswith("quantity:") for text in view.promise.bounded)
+    return only_sums and view.promise.id not in view.case.confirmed and _exceeds(bound, _amounts(view, end))
+
+
+def can_be_taken_back(promise: CasePromise, row: Row, at: Instant) -> bool:
+    """Whether a breach has not matured at an instant: it is a miss only if it is still there when the case matures.
+    Nothing takes back the order of two steps, or what a list said."""
+    is_final = any(text.startswith(("order:", "attribute:")) for text in promise.bounded)
+    return bool(promise.bounded) and row.stopped is None and not is_final and (row.due is None or at <= row.due)
+
+
 def _amounts(view: PromiseView, by: Instant | None) -> list[Fraction | None]:
     return [amount_of(text, view.case, by) for text in view.promise.bounded]
 
 
 def _exceeds(bound: Objective, amounts: Sequence[Fraction | None]) -> bool:
     return bound.relation != ">=" and any(amount is not None and amount > bound.amount for amount in amounts)
-
-
-def _ended_result(view: PromiseView, bound: Objective, amounts: Sequence[Fraction | None]) -> Result:
-    """The result of a case that has ended without exceeding the bound."""
-    if view.over is not None:
-        return Result.WITHDRAWN
-    if bound.relation != "<=" and any(amount is not None and amount < bound.amount for amount in amounts):
-        return Result.MISSED
-    return Result.UNMEASURED if None in amounts else Result.MET
 
 
 # ---- an amount that is demanded by a date ------------------------------------------------------------
@@ -63,15 +110,23 @@ def _demanded_row(view: PromiseView, row: Row, bound: Objective, end: Instant | 
     reached = _reached_for_good(view, bound, end)
     if reached is not None:
         return view.closed(row, Result.MET if reached <= due else Result.MISSED, reached)
-    if end is not None and end <= due:
-        amount = amount_of(view.promise.bounded[0], view.case, end)
-        missed = Result.UNMEASURED if amount is None else Result.MISSED
-        return view.closed(row, Result.WITHDRAWN if view.over is not None else missed, end)
-    if not view.passed(due):
+    ended = end if end is not None and end <= due else None
+    if ended is not None and view.over is not None:
+        return view.closed(row, Result.WITHDRAWN, ended)
+    if ended is not None and amount_of(view.promise.bounded[0], view.case, ended) is None:
+        return view.closed(row, Result.UNMEASURED, ended)
+    return _short_row(view, row, end, due if ended is None else ended)
+
+
+def _short_row(view: PromiseView, row: Row, end: Instant | None, mature: Instant) -> Row:
+    """There is too little at the instant at which the case matures."""
+    if end is None and not view.passed(mature):
         return row
+    if not view.passed(view.awaited_until(mature, view.promise.bounded)):
+        return row._replace(result=Result.AWAITING)
     if end is not None:
         return view.closed(row, Result.MISSED, end)
-    return view.unfinished(row, due)
+    return row._replace(result=Result.STUCK if view.now is None else Result.OPEN_OVERDUE)
 
 
 def _reached_for_good(view: PromiseView, bound: Objective, end: Instant | None) -> Instant | None:

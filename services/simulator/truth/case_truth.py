@@ -17,7 +17,7 @@ from services.simulator.stories.case_history import CaseHistory
 from services.simulator.stories.event import NEVER, SimulatedEvent
 from services.simulator.stories.result import Result
 from services.simulator.stories.timing import Timing, values_of
-from services.simulator.truth.bounds import bound_row
+from services.simulator.truth.bounds import bound_row, can_be_taken_back
 from services.simulator.truth.limits import limit_row
 from services.simulator.truth.measures import measure_row, node_rows, reduction_row
 from services.simulator.truth.observed_case import ObservedCase
@@ -57,7 +57,7 @@ class CaseTruth:
                 continue
             row = self._row(promise, last, name)
             late = self._was_reported_late(history, row) or self._was_classified_late(history, promise)
-            if late and _is_no_miss(promise, row):
+            if late and _is_no_miss(promise, row, last.until):
                 stages = self._stages(history) if stages is None else stages
                 row = self._after_late_entry(promise, last, stages, row, name)
             if row is None:
@@ -122,8 +122,8 @@ class CaseTruth:
         missed: tuple[Row, Instant] | None = None
         for stage in stages:
             seen = self._row(promise, stage, name)
-            if seen is not None and seen.result in _MISSES:
-                assert stage.until is not None
+            assert stage.until is not None
+            if seen is not None and _is_miss(promise, seen, stage.until):
                 missed = seen, stage.until
         return missed
 
@@ -237,6 +237,14 @@ def _attributes(event: SimulatedEvent) -> dict[str, Any]:
     return dict(attributes) if attributes else {}
 
 
+def _is_miss(promise: CasePromise, row: Row, at: Instant | None) -> bool:
+    """Whether a case was missed by what was known then, or completed without the stop that nobody reported in time."""
+    if row.result in _MISSES:
+        return at is None or not can_be_taken_back(promise, row, at)
+    is_limit = isinstance(promise, CaseLimitPromise) and not promise.clock.runs_in
+    return row.result is Result.UNMEASURED and is_limit
+
+
 def _may_be_missed(promise: CasePromise) -> bool:
     """Whether a single case can miss it."""
     if isinstance(promise, CaseSharePromise):
@@ -244,9 +252,11 @@ def _may_be_missed(promise: CasePromise) -> bool:
     return promise.binds_each
 
 
-def _is_no_miss(promise: CasePromise, row: Row | None) -> bool:
+def _is_no_miss(promise: CasePromise, row: Row | None, at: Instant | None) -> bool:
     """Whether the case could miss the promise, and has not."""
-    return _may_be_missed(promise) and (row is None or row.result in _NO_MISSES)
+    if not _may_be_missed(promise) or row is None:
+        return _may_be_missed(promise)
+    return row.result in _NO_MISSES and not _is_miss(promise, row, at)
 
 
 def _is_out_of_order(events: Sequence[SimulatedEvent]) -> bool:

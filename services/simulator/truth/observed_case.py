@@ -13,6 +13,8 @@ from services.simulator.stories.case_history import CaseHistory
 from services.simulator.stories.event import OPERATIONS, Data, SimulatedEvent
 from services.simulator.stories.timing import ItemRules
 
+_UNDELIVERED = ("refused", "terminated")
+
 
 class Passage(NamedTuple):
     """The passage of a case through a node; the end is None while it lasts."""
@@ -77,7 +79,7 @@ class ObservedCase:
         self._accept()
         self._void_certified()
         self._complete()
-        self._forget_withdrawal()
+        self._forget_undelivered_end()
         self.attributes |= self._reclassified
 
     # ---- reading -------------------------------------------------------------------------------------
@@ -189,20 +191,26 @@ class ObservedCase:
         return time <= self._reopened_at and (self.accepted_at is None or time >= self.accepted_at)
 
     def _complete(self) -> None:
+        """The first completion counts; of a refusal and a later grant the grant."""
         start = self.accepted_at if self.accepted_at is not None else self.applied_at
-        for time, data in self._completions:
-            if start is not None and time >= start:
-                self.completed_at = time
-                self.outcome = data["outcome"]
-                if "channel" in data:
-                    self.channels.add(data["channel"])
-                self._take_attributes(data)
-                return
+        good = [each for each in self._completions if start is not None and each[0] >= start]
+        granted = [each for each in good if each[1]["outcome"] not in _UNDELIVERED]
+        for time, data in (granted or good)[:1]:
+            self.completed_at = time
+            self.outcome = data["outcome"]
+            if "channel" in data:
+                self.channels.add(data["channel"])
+            self._take_attributes(data)
 
-    def _forget_withdrawal(self) -> None:
-        """What was granted after it was withdrawn was not withdrawn."""
-        withdrawn, completed = self.withdrawn_at, self.completed_at
-        if withdrawn is not None and completed is not None and withdrawn <= completed and not self.is_refused:
+    def _forget_undelivered_end(self) -> None:
+        """What was delivered after it was withdrawn or refused was neither withdrawn nor refused."""
+        refused = self.completed_at if self.is_refused else None
+        delivered = [time for name in self._rules.certified for time in self.milestones.get(name, ())]
+        if refused is not None and max(delivered, default=refused) > refused:
+            self.outcome = None
+        if self.completed_at is not None and refused is None:
+            delivered.append(self.completed_at)
+        if self.withdrawn_at is not None and max(delivered, default=self.withdrawn_at - 1) >= self.withdrawn_at:
             self.withdrawn_at = None
 
     # ---- what promises ask ---------------------------------------------------------------------------
@@ -244,7 +252,7 @@ class ObservedCase:
     @property
     def is_refused(self) -> bool:
         """Whether its completion did not grant what was applied for."""
-        return self.outcome in ("refused", "terminated")
+        return self.outcome in _UNDELIVERED
 
     def reached(self, name: str, by: Instant) -> bool:
         """Whether a milestone was reached by an instant."""

@@ -12,6 +12,7 @@ from services.domain.time.zone import Instant
 from services.simulator.district.months import first_whole_month, last_day, month_of
 from services.simulator.stories.event import Data, SimulatedEvent
 from services.simulator.stories.registers import ListEntry, Registers, duties, feeder
+from services.simulator.stories.report_delay import subject_reported_by
 from services.simulator.stories.result import Result
 from services.simulator.stories.timing import Timing
 from services.simulator.truth.figure_truth import FigureTruth
@@ -101,16 +102,24 @@ class RegisterTruth:
     def _duty_row(self, promise: DutyPromise, unit: str, period: str, day: int) -> Row:
         duty, once = promise.duty or "", period == "once"
         due = self._timing.zone.midnight(day + 1) - 1
+        reported_by = subject_reported_by(self._timing, due, duty, unit)
         name = f"{feeder(self._timing.law.plan, duty)} {duty}.{unit}.{period}"
         row = Row(promise.id, promise.variant, unit, period, name, Result.MISSED, due=due)
         row = row._replace(day=None if once else day)  # a duty without a period counts in every window
         event = self._registers.fulfilled.get((duty, unit, period))
-        if event is not None and event.is_known(self._end) and event.time <= due:
-            result = Result.MET if event.received <= due else Result.LATE_ENTRY
+        if event is None or not event.is_known(self._end):
+            return row if self._end > reported_by else self._silent_row(row, once)
+        if event.time <= due:
+            result = Result.MET if event.received <= reported_by else Result.LATE_ENTRY
             return row._replace(result=result, stopped=event.time)
-        if self._end <= due:
-            return row._replace(result=Result.PENDING if once else Result.OPEN, day=None)
         return row
+
+    def _silent_row(self, row: Row, once: bool) -> Row:
+        """A duty of which nothing has been reported, while a report may still come in time."""
+        assert row.due is not None
+        if self._end > row.due:
+            return row._replace(result=Result.AWAITING)
+        return row._replace(result=Result.PENDING if once else Result.OPEN, day=None)
 
     def _periods(self, promise: DutyPromise) -> Iterator[tuple[str, int]]:
         """The periods that have begun by the end, each with its last day."""

@@ -16,13 +16,19 @@ def share_row(view: PromiseView) -> Row | None:
     if view.over is not None:
         return view.withdrawn(row, view.over)
     if view.stop is None:
-        if due is not None:
-            return view.unfinished(row, due)
-        return row if view.promise.objective is not None else None
+        return _row_without_stop(view, row)
     if not _is_known(view):
         return None
     in_time = due is None or view.stop <= due
+    if in_time and _awaits_steps(view, view.stop):
+        return row._replace(result=Result.AWAITING)
     return view.closed(row, _result(view, view.stop, in_time), view.stop)
+
+
+def _row_without_stop(view: PromiseView, row: Row) -> Row | None:
+    if row.due is not None:
+        return view.unfinished(row, row.due)
+    return row if view.promise.objective is not None else None
 
 
 def _matures_by_completion(view: PromiseView) -> bool:
@@ -56,9 +62,22 @@ def _completed_row(view: PromiseView, completed: Instant) -> Row | None:
         return view.row
     if not in_time and view.case.is_refused:
         return view.closed(view.row, Result.WITHDRAWN, completed)
+    if view.stop is None and not view.passed(view.reported_by(due)):
+        return view.row._replace(result=Result.AWAITING)
     if not _is_known(view):
         return None
     return view.closed(view.row._replace(due=due), _result(view, completed, in_time), completed)
+
+
+def _awaits_steps(view: PromiseView, end: Instant) -> bool:
+    """Whether only steps are missing in the numerator, none is known to have come later, and they may be reported in
+    time."""
+    names = _steps(view)
+    times = [view.case.milestones.get(name) for name in names]
+    known = [each[0] for each in times if each is not None]
+    if len(known) == len(times) or any(time > end for time in known) or not view.case.holds(_wanted(view)):
+        return False
+    return not view.passed(view.awaited_until(end, [f"milestone:{name}" for name in names]))
 
 
 def _is_known(view: PromiseView) -> bool:
@@ -70,8 +89,15 @@ def _result(view: PromiseView, end: Instant, in_time: bool) -> Result:
 
 
 def _is_in_numerator(view: PromiseView, end: Instant) -> bool:
-    where = view.promise.condition
-    wanted = {name: value for name, value in where.items() if name not in ("stopped", "reached")}
-    reached = where.get("reached", ())
-    names = reached if isinstance(reached, tuple) else (reached,)
-    return view.case.holds(wanted) and all(view.case.reached(str(name), end) for name in names)
+    return view.case.holds(_wanted(view)) and all(view.case.reached(name, end) for name in _steps(view))
+
+
+def _wanted(view: PromiseView) -> dict[str, object]:
+    """What a case in the numerator is, its steps apart."""
+    return {name: value for name, value in view.promise.condition.items() if name not in ("stopped", "reached")}
+
+
+def _steps(view: PromiseView) -> list[str]:
+    """The milestones that a case in the numerator has reached."""
+    reached = view.promise.condition.get("reached", ())
+    return [str(name) for name in (reached if isinstance(reached, tuple) else (reached,))]

@@ -17,6 +17,7 @@ from tests.unit.cases import (
     TITLE,
     accepted,
     at,
+    card_list,
     completed,
     correction,
     due_of,
@@ -123,6 +124,23 @@ def test_a_withdrawn_case_is_closed_as_terminated_or_refused(closed_as: str) -> 
     facts = [START, withdrawn("2021-09-23T10:00"), completed("2021-09-27T09:00", outcome=closed_as)]
     assert folded(WATER, *facts)[0].anomalies == []
     assert outcome(WATER, facts, END) is Outcome.WITHDRAWN
+
+
+@pytest.mark.parametrize("closed_as", ["refused", "terminated"])
+def test_refused_and_then_granted_is_judged_as_never_refused(closed_as: str) -> None:
+    """Without a reopening in between. To refuse in time and grant later does not pay."""
+    early, late = completed("2021-09-22T09:00", outcome=closed_as), completed("2021-09-27T09:00", outcome="granted")
+    assert outcome(WATER, [START, early], END) is Outcome.MET
+    assert outcome(WATER, [START, early, late], END) is Outcome.MISSED
+    assert folded(WATER, START, early, late)[0].anomalies == ["granted_after_refusal"]
+    again = reopened("2021-09-24T09:00", "new_request")
+    assert [each.outcome for each in judgements(WATER, [START, early, again, late], END)] == [Outcome.MET, Outcome.MET]
+
+
+def test_of_two_completions_the_first_holds_and_the_other_is_an_anomaly() -> None:
+    twice = [START, completed("2021-09-22T09:00", outcome="granted"), completed("2021-09-27T09:00", outcome="granted")]
+    assert outcome(WATER, twice, END) is Outcome.MET
+    assert folded(WATER, *twice)[0].anomalies == ["second_completion"]
 
 
 def test_a_void_grant_leaves_a_withdrawal_as_it_was() -> None:
@@ -412,6 +430,17 @@ def test_a_completion_of_the_second_cycle_that_is_void_leaves_the_first_cycle_al
     assert [each.outcome for each in judgements(WATER, facts, END)] == [Outcome.MET, Outcome.MISSED]
 
 
+@pytest.mark.parametrize("end", [withdrawn("2021-10-14T09:00"), completed("2021-10-14T09:00", outcome="terminated")])
+def test_ended_and_then_delivered_is_judged_as_never_ended(end: Fact) -> None:
+    """Delivered is what a completion certifies, also where none is reported."""
+    facts = [FALSE[0], end, milestone("2021-10-28T10:00", "connected")]
+    assert outcome(TAPS, facts[:2], END) is Outcome.WITHDRAWN
+    assert outcome(TAPS, facts, END) is Outcome.MISSED
+    assert len(folded(TAPS, *facts)[0].anomalies) == 1
+    surveyed = [FALSE[0], end, milestone("2021-10-28T10:00", "surveyed")]
+    assert outcome(TAPS, surveyed, END) is Outcome.WITHDRAWN
+
+
 def test_other_milestones_stay() -> None:
     assert outcome(TAPS, [*FALSE, VOID], "2021-10-30", "S") is Outcome.MET
 
@@ -510,18 +539,70 @@ def test_where_the_completion_itself_stops_the_clock_its_outcome_does_not_matter
 
 
 @pytest.mark.parametrize("given", [{"outcome": "granted"}, {"outcome": "partly"}, {}])
-def test_completed_otherwise_without_its_stop_a_case_stays_open_and_is_an_anomaly(given: dict[str, str]) -> None:
+def test_completed_otherwise_without_its_stop_a_case_is_unmeasured_and_an_anomaly(given: dict[str, str]) -> None:
     done = [START, completed("2021-09-22T09:00", **given)]
 
     def anomalies(*more: Fact) -> list[tuple[str, str]]:
         found = CONNECTED.judge(in_order([*done, *more]), at(END)).judgements
         return [(each.item, each.unit) for each in found if each.kpi == ANOMALY]
 
-    assert outcome(CONNECTED, done, END) is Outcome.OVERDUE
+    assert outcome(CONNECTED, done, "2021-09-23") is Outcome.OPEN
+    assert outcome(CONNECTED, done, END) is Outcome.UNMEASURED
     assert anomalies() == [("completed_without_stop", "works")]
     assert anomalies(CONNECTION) == []
     assert outcome(CONNECTED, [*done, CONNECTION], END) is Outcome.MET
+    assert outcome(CONNECTED, [*done, CONNECTION._replace(received=at("2021-09-28"))], END) is Outcome.LATE_ENTRY
     assert [each.kpi for each in WATER.judge(done, at(END)).judgements if each.kpi == ANOMALY] == []
+
+
+def test_completed_after_its_limit_without_its_stop_a_case_is_missed_and_nothing_stays_overdue() -> None:
+    done = [START, completed("2021-09-27T09:00")]
+    assert outcome(CONNECTED, done, "2021-09-25") is Outcome.OVERDUE
+    assert outcome(CONNECTED, done, END) is Outcome.MISSED
+    assert row(CONNECTED, [done], END).open_overdue == "0"
+    assert outcome(CONNECTED, [*done, CONNECTION], END) is Outcome.MET
+    late = CONNECTION._replace(received=at("2021-09-28"))
+    assert outcome(CONNECTED, [*done, late], END) is Outcome.LATE_ENTRY
+
+
+def test_a_share_misses_a_step_that_was_not_taken_and_nothing_about_it_is_doubtful() -> None:
+    judge = judge_of(
+        promise(
+            kind="case_share", where={"stopped": True}, stop="milestone:connected", matures_at="4 working_days",
+            limit=None, objective=">= 90 %",
+        )
+    )  # fmt: skip
+    done = [START, completed("2021-09-22T09:00")]
+    assert outcome(judge, done, END) is Outcome.MISSED
+    assert row(judge, [done], END).open_overdue == "0"
+    assert [each for each in judge.judge(in_order(done), at(END)).judgements if each.kpi == ANOMALY] == []
+
+
+def test_more_than_5_percent_of_cases_without_their_stop_forbid_met() -> None:
+    done = [[START, CONNECTION]] * 19
+    without = [START, completed("2021-09-22T09:00")]
+    assert row(CONNECTED, [*done, without], END).state == "met"
+    found = row(CONNECTED, [*done[:18], without], END)
+    assert (found.state, found.n, found.unmeasured_n) == ("unmeasured", "18", "1")
+
+
+def test_the_yellow_card_of_a_case_that_is_completed_without_its_stop_ends_with_its_limit() -> None:
+    done = [START, completed("2021-09-22T09:00")]
+    assert standing(CONNECTED, done, "2021-09-23T12:00") == [("P", "yellow")]
+    (yellow,) = card_list(CONNECTED, done, END)
+    assert (yellow.raised_at, yellow.cleared_at) == (at("2021-09-23"), at("2021-09-24"))
+    assert not CONNECTED.judge(in_order(done), at(END)).nothing_to_publish
+
+
+def test_a_case_that_is_known_not_to_owe_the_stop_is_not_judged_and_no_anomaly() -> None:
+    judge = judge_of(promise(stop="milestone:connected", stop_owed_if={"line": True}))
+    done = completed("2021-09-22T09:00")
+    without = [accepted("2021-09-16T09:00", attributes={"line": False}), done]
+    assert outcome(judge, without, END) is None
+    assert [each for each in judge.judge(in_order(without), at(END)).judgements if each.kpi == ANOMALY] == []
+    assert outcome(judge, [accepted("2021-09-16T09:00", attributes={"line": True}), done], END) is Outcome.UNMEASURED
+    assert outcome(judge, [START, done], END) is Outcome.UNMEASURED  # what is unknown excuses nobody
+    assert outcome(judge, [without[0], milestone("2021-09-27T09:00", "connected")], END) is Outcome.MISSED
 
 
 def test_the_anomaly_counts_once_however_many_promises_wait() -> None:

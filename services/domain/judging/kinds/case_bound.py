@@ -1,8 +1,9 @@
 """A bound on a count, an amount, a ratio or an order of steps in a case: no fee, one survey, intention before start.
 
-What is too much is a breach at once; what is too little is one when the case matures: when it is completed or, as
-`matures_at` says, its clock stops, or a limit or a date has passed. A case that closes without the source having
-reported the fact is unmeasured (rule 12).
+What is too much is a breach at once, with a card, and a miss if it is still too much when the case matures: a fee that
+is refunded before was never a miss, one that is refunded after it is a late entry. What is too little is a breach when
+the case matures: when it is completed or, as `matures_at` says, its clock stops, or a limit or a date has passed. A
+case that closes without the source having reported the fact is unmeasured (rule 12).
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from services.domain.history.case import MICRO, Case
-from services.domain.judging.binding import Binding, earliest, marks
+from services.domain.judging.binding import AWAITED, Binding, completion_since, earliest, marks
 from services.domain.judging.bounded_amounts import Amount, bounded_amount
 from services.domain.judging.case_clock import FOREVER, CaseClock
 from services.domain.judging.escalation import Escalation
@@ -19,6 +20,7 @@ from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import Moment, Sums
 from services.domain.judging.kinds.case_limit import compliance
 from services.domain.judging.maturity import Maturity
+from services.domain.judging.report_deadline import ReportDeadline
 from services.domain.judging.selection import compile_population
 from services.domain.plan.kinds.case_bound import CaseBoundPromise
 from services.domain.plan.plan import BY_EVENT, Objective, Strength
@@ -104,9 +106,17 @@ class CaseBoundJudge:
         self._counts = tuple(bounded_amount(text) for text in promise.counts)
         self._reversible = any(text.startswith(("order:", "ratio:")) for text in promise.counts)
         """A late report can undo what looked like a breach while the case was open."""
+        self._refundable = self._by_event and all(text.startswith("quantity:") for text in promise.counts)
+        """An amount that is taken back after the case has matured comes too late."""
+        self._final = any(text.startswith(("order:", "attribute:")) for text in promise.counts)
+        """A breach is a miss at once: nothing takes back the order of two steps, or what a list said."""
+        self._points = promise.counts
+        """What has to be reported of a case."""
+        self._orders = tuple(_steps_of(text) for text in promise.counts if text.startswith("order:"))
         self._key = promise.key
         self._hard = promise.strength is Strength.HARD
         self._strictness = Escalation(promise, law)
+        self._reporting = ReportDeadline(promise, law)
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
         """One judgement per case whose clock has started."""
@@ -115,13 +125,13 @@ class CaseBoundJudge:
         start = self._clock.start(case)
         if start is None:
             return
-        stop = _completion(case, start) if self._by_completion else self._clock.stop(case, start)
+        stop = completion_since(case, start) if self._by_completion else self._clock.stop(case, start)
         if not self._binding.holds(start, stop, now):
             return
         ended = self._binding.ended(case, stop)
         end = ended if ended is not None else stop
         if end is None and self._by_event:
-            end = _completion(case, start)
+            end = completion_since(case, start)
         found.append(self._judged(self._course(case, start, end, ended is not None), now))
 
     def _course(self, case: Case, start: Instant, end: Instant | None, withdrawn: bool) -> _Course:
@@ -138,7 +148,7 @@ class CaseBoundJudge:
     def _judged(self, course: _Course, now: Instant) -> Judgement:
         """What is too much first; then whether what is demanded was reached; the rest when the case is mature."""
         if self._bound.exceeded(course.amounts):
-            return self._breached(course, now)
+            return self._exceeded(course, now)
         matures, mature_at = course.matures, course.mature_at
         reached = self._reached_at(course, matures) if self._only_demands and matures is not None else None
         if reached is not None and matures is not None:
@@ -147,14 +157,55 @@ class CaseBoundJudge:
             return self._open(course, now)
         return self._matured(course, mature_at, now)
 
+    def _exceeded(self, course: _Course, now: Instant) -> Judgement:
+        """There is too much. What an order misses may still be reported in time; what is not final may be taken back
+        before the case matures."""
+        reported_by = self._first_step_reported_by(course.case)
+        if now <= reported_by:
+            return self._awaiting(course, reported_by, now)
+        found = self._breached(course, now)
+        if self._final or found.stop is not None or (course.matures is not None and now > course.matures):
+            return found
+        return found._replace(has_not_matured=True)
+
     def _matured(self, course: _Course, at: Instant, now: Instant) -> Judgement:
         """A case that was not in breach when it matured."""
         in_time, unreported = at == course.end, None in course.amounts
         if in_time and course.withdrawn:
             return self._closed(course, Outcome.WITHDRAWN, at)
         if self._bound.short(course.amounts) or (not in_time and self._bound.demands and unreported):
+            reported_by = self._reporting.after(course.case, at, self._points)
+            if now <= reported_by:
+                return self._awaiting(course, reported_by, now)
             return self._breached(course, now)  # past its limit silence is delay, as with any other step
+        if self._was_refunded_late(course, at):
+            return self._closed(course, Outcome.LATE_ENTRY, at)
         return self._closed(course, Outcome.UNMEASURED if unreported else Outcome.MET, at)
+
+    def _awaiting(self, course: _Course, reported_by: Instant, now: Instant) -> Judgement:
+        """A case that has matured, while what it waits for may still be reported in time."""
+        instants = _Instants(None, course.yellow_at, None, earliest(now, reported_by + 1))
+        return self._judgement(course, Outcome.AWAITING, NOW, AWAITED, instants)
+
+    def _first_step_reported_by(self, case: Case) -> Instant:
+        """Until when the first step of an order may be reported of which only the second is known. A step that is
+        reported to have come later, and what is too much otherwise, waits for nobody."""
+        waits: list[Instant] = []
+        for first, then in self._orders:
+            later = case.milestones.get(then)
+            if not later or (first in case.milestones and case.milestones[first][0] <= later[0]):
+                continue
+            if first in case.milestones:
+                return _AT_ONCE
+            waits.append(self._reporting.after(case, later[0], (f"milestone:{first}",)))
+        return max(waits, default=_AT_ONCE)
+
+    def _was_refunded_late(self, course: _Course, at: Instant) -> bool:
+        """Whether it was too much when the case matured, and what was taken back since is not confirmed."""
+        if not self._refundable or not self._bound.exceeded(self._amounts(course.case, at)):
+            return False
+        confirmed = course.case.confirmed.get(self.promise.id)
+        return confirmed is None or confirmed.decision != "accepted"
 
     def _breached(self, course: _Course, now: Instant) -> Judgement:
         """Missed on the day on which it ended; overdue until then."""
@@ -166,7 +217,8 @@ class CaseBoundJudge:
         if self._bound.exceeded(course.amounts) or course.matures is None:
             red_at = course.start if self._hard else None
         else:
-            red_at = self._strictness.red_at(course.case, course.matures)
+            reported_by = self._reporting.after(course.case, course.matures, self._points)
+            red_at = self._strictness.red_at(course.case, course.matures, reported_by)
         yellow_at = course.yellow_at if course.yellow_at is not None else red_at
         instants = _Instants(None, yellow_at, red_at, earliest(now, red_at))
         return self._judgement(course, Outcome.OVERDUE, NOW, ((TallyField.OVERDUE, 1),), instants)
@@ -178,7 +230,10 @@ class CaseBoundJudge:
         if self._strictness.excuses(course.case):
             yellow_at = None
         cells: TallyAmounts = ((TallyField.YELLOW, 1),) if yellow_at is not None and now >= yellow_at else ()
-        red_at = self._strictness.red_at(course.case, matures) if self._bound.demands else None
+        red_at = None
+        if self._bound.demands:
+            reported_by = self._reporting.after(course.case, matures, self._points)
+            red_at = self._strictness.red_at(course.case, matures, reported_by)
         instants = _Instants(None, yellow_at, red_at, earliest(now, yellow_at, matures + 1))
         return self._judgement(course, Outcome.OPEN, NOW, cells, instants)
 
@@ -232,9 +287,14 @@ class CaseBoundJudge:
         return compliance(sums, self.promise)
 
 
-def _completion(case: Case, start: Instant) -> Instant | None:
-    """When a case was completed, since the clock started."""
-    return case.completed_at if case.completed_at is not None and case.completed_at >= start else None
+def _steps_of(order: str) -> tuple[str, str]:
+    """`order:A<B` → (A, B)."""
+    first, _, then = order.removeprefix("order:").partition("<")
+    return first, then
+
+
+_AT_ONCE: Instant = 0
+"""A breach that no report can undo waits for nobody."""
 
 
 _CELLS: dict[Outcome, TallyAmounts] = {
@@ -243,4 +303,5 @@ _CELLS: dict[Outcome, TallyAmounts] = {
     Outcome.WITHDRAWN: ((TallyField.WITHDRAWN, 1),),
     Outcome.JUSTIFIED: ((TallyField.JUSTIFIED, 1),),
     Outcome.UNMEASURED: ((TallyField.UNMEASURED, 1),),
+    Outcome.LATE_ENTRY: ((TallyField.N, 1), (TallyField.LATE_ENTRY, 1)),
 }

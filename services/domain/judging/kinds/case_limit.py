@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from services.domain.history.case import Case, NodeSpan
-from services.domain.judging.binding import earliest, marks
+from services.domain.judging.binding import AWAITED, earliest, marks
 from services.domain.judging.case_clock import Reading, Span
 from services.domain.judging.case_span import CaseSpans
+from services.domain.judging.completion import CompletionWithoutStop
 from services.domain.judging.escalation import Escalation
 from services.domain.judging.judgement import Judgement, NodeClock, Outcome
 from services.domain.judging.kind import Moment, Sums
+from services.domain.judging.report_deadline import ReportDeadline
 from services.domain.plan.kinds.case_limit import CaseLimitPromise
 from services.domain.plan.plan import CasePromise, Strength
 from services.domain.plan.statutory_time import Law
@@ -22,6 +24,7 @@ from services.domain.time.zone import Instant
 
 _MET: TallyAmounts = ((TallyField.N, 1), (TallyField.MET, 1))
 _LATE: TallyAmounts = ((TallyField.N, 1),)
+_NOTHING: TallyAmounts = ()
 
 
 class CaseLimitJudge:
@@ -36,6 +39,8 @@ class CaseLimitJudge:
         self._soft = promise.strength is Strength.SOFT
         self._strictness = Escalation(promise, law)
         self._decision, self._red_at = self._strictness.decision, self._strictness.red_at
+        self._reporting = ReportDeadline(promise, law)
+        self._completion = CompletionWithoutStop(promise)
         self._runs_in = frozenset(promise.runs_in)
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
@@ -53,6 +58,8 @@ class CaseLimitJudge:
             return
         if end is not None:
             judgement = self._closed(case, start, end, ended is not None, reading)
+        elif self._completion.needs_no_stop(case):
+            return
         else:
             judgement = self._open(case, start, now, reading.yellow_at, reading.due)
         if case.timed_nodes:
@@ -87,9 +94,11 @@ class CaseLimitJudge:
             if pauses or case.extensions:
                 cells += marks(pauses, reading.extended)
         item, day = self._binding.item(case), self._binding.day(end)
+        reported_by = self._reporting.when_late(case, due) if due is not None and case.arrived > due else None
         return Judgement(
-            self._key, case.cycle, outcome, case.unit, item, day, cells, bin, start, due, end, reading.yellow_at
-        )
+            self._key, case.cycle, outcome, case.unit, item, day, cells, bin, start, due, end, reading.yellow_at,
+            reported_by=reported_by,
+        )  # fmt: skip
 
     def _has_run(self, case: Case) -> bool:
         """Whether a case was ever in a node in which the clock runs."""
@@ -106,24 +115,24 @@ class CaseLimitJudge:
         key, item, cycle = self._key, self._binding.item(case), case.cycle
         if due is None:
             return Judgement(key, cycle, Outcome.OPEN, case.unit, item, NOW, (), None, start)
-        red_at = self._red_at(case, due)
+        reported_by = self._reporting.of(case, start, due)
+        red_at = self._red_at(case, due, reported_by)
         decision = self._decision(case) if self._soft else None
         if decision == "accepted":
             yellow_at = None  # excused, whether it runs late or not
-        next_at = earliest(now, yellow_at, due + 1, red_at)
-        cells: TallyAmounts = ()
+        next_at = earliest(now, yellow_at, due + 1, reported_by + 1, red_at)
+        outcome, cells = Outcome.OPEN, _NOTHING
         if now > due:
-            if decision == "accepted":
-                outcome, cells = Outcome.JUSTIFIED, ((TallyField.JUSTIFIED, 1),)
-            else:
-                outcome, cells = Outcome.OVERDUE, ((TallyField.OVERDUE, 1),)
+            outcome, cells = _past_due(decision, is_awaited=now <= reported_by)
         elif yellow_at is not None and now >= yellow_at:
-            outcome, cells = Outcome.OPEN, ((TallyField.YELLOW, 1),)
-        else:
-            outcome = Outcome.OPEN
-        return Judgement(
-            key, cycle, outcome, case.unit, item, NOW, cells, None, start, due, None, yellow_at, red_at, next_at
-        )
+            cells = ((TallyField.YELLOW, 1),)
+        judgement = Judgement(
+            key, cycle, outcome, case.unit, item, NOW, cells, None, start, due, None, yellow_at, red_at, next_at,
+            reported_by=reported_by,
+        )  # fmt: skip
+        if outcome is Outcome.OVERDUE and case.completed_at is not None and self._completion.is_over(case):
+            return self._completion.closed(judgement, case, reported_by, self._binding.day(case.completed_at))
+        return judgement
 
     def _with_nodes(self, judgement: Judgement, case: Case, now: Instant) -> Judgement:
         """The same, with the clocks of the nodes that have a limit of their own; time must come back to them, too."""
@@ -143,7 +152,8 @@ class CaseLimitJudge:
         if reading is None or reading.due is None:
             return None
         yellow_at = None if self._strictness.excuses(case) else reading.yellow_at
-        red_at = self._strictness.red_at(case, reading.due)
+        reported_by = self._reporting.after(case, reading.due, (span.node,))
+        red_at = self._strictness.red_at(case, reading.due, reported_by)
         return NodeClock(span.node, span.unit or case.unit, reading.due, yellow_at, red_at, is_current)
 
     def figure(self, sums: Sums, at: Moment) -> Statistic:
@@ -155,6 +165,13 @@ class CaseLimitJudge:
         figure.gross = Fraction(gross, timed * measure.scale) if timed else None
         figure.bin_scale = measure.bin_scale
         return figure
+
+
+def _past_due(decision: str | None, *, is_awaited: bool) -> tuple[Outcome, TallyAmounts]:
+    """What an open case is past its limit, by the last decision on a reason for it."""
+    if decision == "accepted":
+        return Outcome.JUSTIFIED, ((TallyField.JUSTIFIED, 1),)
+    return (Outcome.AWAITING, AWAITED) if is_awaited else (Outcome.OVERDUE, ((TallyField.OVERDUE, 1),))
 
 
 def compliance(sums: Sums, promise: CasePromise) -> Statistic:
@@ -171,6 +188,7 @@ def compliance(sums: Sums, promise: CasePromise) -> Statistic:
         numerator=met,
         denominator=n,
         if_all_late=Fraction(met, n + yellow) if yellow else None,
+        is_awaited=present.cells[TallyField.AWAITING] > 0,
         small_sample_matters=target is not None and target.amount < 1,
         ratio=True,
         bins=closed.bins,

@@ -10,12 +10,14 @@ before it, as under a limit of its own.
 from typing import NamedTuple
 
 from services.domain.history.case import NOTHING_DELIVERED, Case
-from services.domain.judging.binding import Binding, earliest, marks
+from services.domain.judging.binding import AWAITED, Binding, completion_since, earliest, marks
 from services.domain.judging.case_clock import CaseClock
+from services.domain.judging.completion import CompletionWithoutStop
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import Moment, Sums
 from services.domain.judging.kinds.case_limit import compliance
 from services.domain.judging.maturity import Maturity
+from services.domain.judging.report_deadline import ReportDeadline
 from services.domain.judging.selection import compile_knowledge, compile_population, compile_selection, wanted_values
 from services.domain.plan.plan import BY_EVENT, SharePromise, Strength
 from services.domain.plan.statutory_time import Law
@@ -60,6 +62,9 @@ class CaseShareJudge:
         self._by_stop = promise.maturity == "stop" and other_stop
         by_event = promise.maturity is None or promise.maturity in BY_EVENT
         self._maturity = None if by_event else Maturity(promise, law)
+        self._reporting = ReportDeadline(promise, law)
+        self._completion = CompletionWithoutStop(promise)
+        self._steps = tuple(f"milestone:{name}" for name in sorted(self._reached))
 
     def judge(self, case: Case, now: Instant, found: list[Judgement]) -> None:
         """One judgement per case whose clock has started."""
@@ -88,11 +93,13 @@ class CaseShareJudge:
         if end is None:
             return self._waiting(course, now)
         in_time = ended is None and (course.matures is None or end <= course.matures)
+        if in_time and self._awaits_steps(course, end, now):
+            return self._awaiting(course._replace(matures=end), self._reporting.after(case, end, self._steps), now)
         return self._closed(course, end, ended is not None, in_time)
 
     def _by_completion(self, case: Case, start: Instant, stop: Instant | None, now: Instant) -> Judgement | None:
         """The end of the day of its completion closes a case."""
-        completed = case.completed_at if case.completed_at is not None and case.completed_at >= start else None
+        completed = completion_since(case, start)
         if not self._binding.holds(start, completed, now):
             return None
         ended = self._binding.ended(case, completed)
@@ -102,10 +109,16 @@ class CaseShareJudge:
             return self._open(_Course(case, start), (), None, None)
         matures = self._end_of(completed, case)
         course = _Course(case, start, matures, matures + 1)
-        in_time = stop is not None and stop <= matures
-        if not in_time and now <= matures:
+        if stop is not None and stop <= matures:
+            return self._closed(course, completed, False, True)
+        if now <= matures:
             return self._open(course._replace(yellow_at=None), (), None, earliest(now, matures + 1))
-        return self._closed(course, completed, not in_time and case.outcome in NOTHING_DELIVERED, in_time)
+        if case.outcome in NOTHING_DELIVERED:
+            return self._closed(course, completed, True, False)
+        reported_by = self._reporting.of(case, start, matures)
+        if stop is None and now <= reported_by:
+            return self._awaiting(course._replace(yellow_at=None), reported_by, now)
+        return self._closed(course, completed, False, False)
 
     def _end_of(self, completed: Instant, case: Case) -> Instant:
         """The last instant of the day of a completion, or itself, as the promise `ends`."""
@@ -157,14 +170,41 @@ class CaseShareJudge:
     def _waiting(self, course: _Course, now: Instant) -> Judgement | None:
         """An open case that time alone matures; None where only an event does."""
         matures, yellow_at = course.matures, course.yellow_at
-        if matures is None:
+        if matures is None or self._completion.needs_no_stop(course.case):
             return None
-        red_at = matures + 1 if self._red and self._targeted else None
-        next_at = earliest(now, yellow_at, matures + 1)
+        case = course.case
+        reported_by = self._reporting.of(case, course.start, matures)
+        red_at = reported_by + 1 if self._red and self._targeted else None
+        next_at = earliest(now, yellow_at, matures + 1, reported_by + 1)
+        if now > reported_by:
+            return self._overdue(self._open(course, ((TallyField.OVERDUE, 1),), red_at, next_at), case, reported_by)
         if now > matures:
-            return self._open(course, ((TallyField.OVERDUE, 1),), red_at, next_at)
+            return self._awaiting(course, reported_by, now)._replace(red_at=red_at)
         is_yellow = yellow_at is not None and now >= yellow_at
         return self._open(course, ((TallyField.YELLOW, 1),) if is_yellow else (), red_at, next_at)
+
+    def _overdue(self, overdue: Judgement, case: Case, reported_by: Instant) -> Judgement:
+        """The judgement of a case whose stop was not reported in time; closed, if the case is completed."""
+        if case.completed_at is None or not self._targeted or not self._completion.is_over(case):
+            return overdue
+        return self._completion.closed(overdue, case, reported_by, self._binding.day(case.completed_at))
+
+    def _awaiting(self, course: _Course, reported_by: Instant, now: Instant) -> Judgement:
+        """A case that has matured, while what it waits for may still be reported in time."""
+        awaited = self._open(course, AWAITED, None, earliest(now, reported_by + 1))
+        return awaited._replace(outcome=Outcome.AWAITING)
+
+    def _awaits_steps(self, course: _Course, end: Instant, now: Instant) -> bool:
+        """Whether all that is missing of the numerator are steps of which nothing is known, and that may still be
+        reported in time."""
+        case = course.case
+        if not self._steps or not self._is_known(case) or not self._counts(case):
+            return False
+        known = [case.milestones[name][0] for name in self._reached if name in case.milestones]
+        is_late = bool(known) and max(known) > end
+        if is_late or len(known) == len(self._reached):
+            return False
+        return now <= self._reporting.after(case, end, self._steps)
 
     def _open(self, course: _Course, cells: TallyAmounts, red_at: Instant | None, next_at: Instant | None) -> Judgement:
         case, start, matures, yellow_at = course

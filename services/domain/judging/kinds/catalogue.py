@@ -50,6 +50,11 @@ class _StatisticJudge:
         self._by = law.zone.midnight(promise.by.toordinal() + 1) - 1 if promise.by else None
         self._last_day = promise.by.toordinal() if promise.by else None
         self._listed = frozenset(promise.listed)
+        self._reporting = law.reporting
+
+    def _reported_by(self, by: Instant, unit: str) -> Instant:
+        """Until when it may be reported what a unit had reached by the date; of any unit where it is empty."""
+        return self._reporting.until(by, self._reporting.of_subject(self.promise.collection, unit))
 
     # ---- an entry ----------------------------------------------------------------------------------
     def judge_entry(self, entry: CatalogueEntry, now: Instant, found: list[Judgement]) -> None:
@@ -115,9 +120,10 @@ class _StatisticJudge:
         """Whether it is said to have counted by the date, but had not been said to by then (rule 14)."""
         if self._by is None or self._last_day is None or since > self._last_day:
             return False
-        if self.promise.id in entry.confirmed or all(fact.received <= self._by for fact in entry.facts):
+        reported_by = self._reported_by(self._by, entry.states[-1].unit)
+        if self.promise.id in entry.confirmed or all(fact.received <= reported_by for fact in entry.facts):
             return False
-        known = entry.known_by(self._by)
+        known = entry.known_by(reported_by)
         return known is None or self._since(known) is None
 
     def _counted(self, attributes: Mapping[str, Any] | None) -> str | None:
@@ -128,7 +134,8 @@ class _StatisticJudge:
 
     # ---- the figure --------------------------------------------------------------------------------
     def figure(self, sums: Sums, at: Moment) -> Statistic:
-        """The statistic over the entries as they are now, or by its date; before that, what is not reached is pending.
+        """The statistic over the entries as they are now, or by its date; until it can be reported what was reached by
+        then, what is not reached is pending.
 
         Of a list the whole list is the denominator; for a unit, those of its codes that it has reported.
         """
@@ -139,7 +146,8 @@ class _StatisticJudge:
                 figure = self._sum(sums)
             case _:
                 figure = self._number(sums)
-        figure.pending = self._by is not None and at.now < self._by
+        unit = "" if sums.unit == "ALL" else sums.unit
+        figure.pending = self._by is not None and at.now < self._reported_by(self._by, unit)
         return figure
 
     @staticmethod

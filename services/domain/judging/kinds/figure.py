@@ -8,7 +8,7 @@ from services.domain.history.case import MICRO
 from services.domain.history.registers import Report, ReportedAmounts
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import Moment, Sums
-from services.domain.judging.months_owed import Months, last_day
+from services.domain.judging.months_owed import Months, OwedBy, last_day
 from services.domain.plan.kinds.figure import FigurePromise
 from services.domain.plan.plan import Objective
 from services.domain.plan.statutory_time import Law
@@ -34,7 +34,7 @@ class FigureJudge:
         self.promise = promise
         self._zone = law.zone
         self._months = Months(promise, law.zone)
-        self._owed_by = frozenset(promise.owed_by)
+        self._owed_by = OwedBy(promise.owed_by, law.units)
         self._by = law.zone.midnight(promise.by.toordinal() + 1) - 1 if promise.by else None
         self._once = promise.period == "once"
         self._report_due = lru_cache(maxsize=4096)(self._last_report_due)
@@ -51,9 +51,12 @@ class FigureJudge:
         promise = self.promise
         if report.quantity not in (promise.numerator, promise.denominator):
             return
-        if (self._owed_by and report.unit not in self._owed_by) or not self._counts(report.period):
+        if not self._counts(report.period):
             return
         ends = self._due(report.period)
+        unit = self._owed_by.debtor(report.unit, self._zone.day(ends)) if promise.owed_by else report.unit
+        if unit is None:
+            return
         count, late = self._counting_report(report, ends)
         cells: TallyAmounts = ()
         if report.quantity == promise.numerator:
@@ -64,8 +67,8 @@ class FigureJudge:
             cells += ((TallyField.LATE_ENTRY, 1),)
         outcome = Outcome.LATE_ENTRY if late else Outcome.COUNTED
         cycle = int(report.period.replace("-", ""))  # as a duty's: its period
-        item = f"{report.period}/{report.unit}"
-        found.append(Judgement(promise.key, cycle, outcome, report.unit, item, NOW, cells, None, None, ends))
+        item = f"{report.period}/{unit}"
+        found.append(Judgement(promise.key, cycle, outcome, unit, item, NOW, cells, None, None, ends))
 
     def _counts(self, period: str) -> bool:
         """Once: any period that ends while the promise is in force."""
@@ -101,7 +104,7 @@ class FigureJudge:
             amounts = _amounts(_measured(there, periods, last_only=self.promise.statistic == "stock"))
         figure = self._quotient(amounts)
         figure.pending = self._by is not None and at.now < self._by
-        figure.owed, figure.unmeasured = self._silence(reported, periods, sums.unit, at)
+        figure.owed, figure.unmeasured = self._silence(reported, periods, sums, at)
         return figure
 
     def _quotient(self, amounts: Sequence[tuple[int, int]]) -> Statistic:
@@ -151,20 +154,22 @@ class FigureJudge:
             ]
         )
 
-    def _silence(self, reported: Reported, periods: list[str], unit: str, at: Moment) -> tuple[int, int]:
+    def _silence(self, reported: Reported, periods: list[str], sums: Sums, at: Moment) -> tuple[int, int]:
         """How many reports are owed by now, and of how many there is no denominator."""
-        owing = self._owed_by if unit == "ALL" else self._owed_by & {unit}
         if self._once:
+            owing = sums.of(self._owed_by.on(at.day if self._by is None else self._zone.day(self._by)))
             reporting = sum(any(map(_is_measured, reported.get(each, {}).values())) for each in owing)
             due_by_now = len(owing) if self._by is None or at.now >= self._by else 0
             return due_by_now, max(due_by_now - reporting, 0)
-        return self._silent_months(reported, periods, owing, at.now)
+        return self._silent_months(reported, periods, sums, at.now)
 
-    def _silent_months(
-        self, reported: Reported, periods: Iterable[str], owing: Iterable[str], now: Instant
-    ) -> tuple[int, int]:
+    def _silent_months(self, reported: Reported, periods: Iterable[str], sums: Sums, now: Instant) -> tuple[int, int]:
         """The same of what is owed month by month."""
-        of_each = ((each, period, reported.get(each, {}).get(period)) for each in owing for period in periods)
+        of_each = (
+            (each, period, reported.get(each, {}).get(period))
+            for period in periods
+            for each in sums.of(self._owed_by.on(last_day(period)))
+        )
         owed = [tally for each, period, tally in of_each if _is_whole(tally) or not self._waits(each, period, now)]
         return len(owed), sum(tally is None or not _is_measured(tally) for tally in owed)
 

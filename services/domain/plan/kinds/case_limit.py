@@ -31,7 +31,7 @@ class CaseLimitPromise(LimitedPromise):
 
     @property
     def must_be_reported(self) -> bool:
-        return bool(self.runs_in)
+        return bool(self.runs_in) or self.waits_for_more
 
     def references(self) -> Iterator[Reference]:
         yield from super().references()

@@ -1,0 +1,52 @@
+"""A card in a sentence, in both languages, for people who read notices and silences."""
+
+from datetime import datetime, timedelta
+
+from services.catalog.words.names import NameBook, names_for
+from services.domain.plan.plan import Plan, Title
+from services.domain.results.cards import WHOLE
+from services.domain.results.published import Card, Level
+
+_LAST_OF_A_DAY = timedelta(microseconds=1)
+
+
+class CardSentences:
+    """The sentences of a plan's cards. None names the case."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._promises = {promise.id: promise for promise in plan.promises}
+
+    def of(self, card: Card) -> Title:
+        """`红牌：小型项目供水接入（K06-1），应于2021年9月23日24时前办结`."""
+        promise = self._promises.get(card.kpi)
+        title = promise.title if promise is not None else Title(zh=card.kpi, en=card.kpi)
+        terms = self._plan.names.terms
+        term = terms.red_card if card.level == Level.RED else terms.yellow_card
+        zh, en = title.zh, title.en
+        if card.node != WHOLE:
+            names = names_for(promise, self._plan) if promise is not None else NameBook(self._plan)
+            node = names.node(card.node)
+            zh, en = f"{zh}，{node.zh}环节", f"{en}, node {node.en}"
+        due = due_words(card.due_at)
+        return Title(zh=f"{term.zh}：{zh}（{card.kpi}），{due.zh}", en=f"{term.en}: {en} ({card.kpi}), {due.en}")
+
+
+def due_words(written: str) -> Title:
+    """A due time as an official writes it: `应于2021年9月23日24时前完成`.
+
+    `written`: RFC 3339, or empty. Of another form it is shown as it is: a unit gets its notice all the same."""
+    if not written:
+        return Title(zh="暂停计时，期限未定", en="due time not known while the clock is stopped")
+    try:
+        due = datetime.fromisoformat(written)
+    except ValueError:
+        return Title(zh=f"期限{written}", en=f"due {written}")
+    if (due + _LAST_OF_A_DAY).date() > due.date():
+        return Title(zh=f"应于{_day(due)}24时前完成", en=f"due {due:%Y-%m-%d} 24:00")
+    minutes = f"{due.minute}分" if due.minute else ""
+    return Title(zh=f"应于{_day(due)}{due.hour}时{minutes}前完成", en=f"due {due:%Y-%m-%d %H:%M}")
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment.year}年{moment.month}月{moment.day}日"

@@ -1,0 +1,67 @@
+"""One term for each thing, in everything that people read in Chinese."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[2]
+OTHERS = {
+    "裁定": "判定",
+    "在办案件": "在办件",
+    "办结案件": "办结的办件",
+    "未测量": "未报送，无法评价",
+    "无法计量": "未报送，无法评价",
+    "数据陈旧": "数据未更新",
+    "不可读": "无法识别",
+    "持有单位": "承办单位",
+    "持件": "停留办件",
+    "中止": "暂停计时",
+    "停表": "暂停计时",
+    "止算": "计时终止",
+    "最差在前": "由差到好",
+    "无目标值": "方案未定目标值",
+    "次数不超过0次": "不得…",
+}
+"""A word that is not used → the one that is."""
+
+
+def _alerts() -> Iterator[str]:
+    rules = YAML(typ="safe").load((ROOT / "deploy" / "prometheus" / "rules.yml").read_text(encoding="utf-8"))
+    for group in rules["groups"]:
+        yield from (rule.get("annotations", {}).get("summary_zh", "") for rule in group["rules"])
+
+
+def _dashboards() -> Iterator[str]:
+    for page in (ROOT / "dashboards" / "generated" / "zh").glob("*.json"):
+        yield json.dumps(json.loads(page.read_text(encoding="utf-8")), ensure_ascii=False)
+
+
+def _pages() -> Iterator[str]:
+    for page in (ROOT / "docs" / "promises").glob("K*.md"):
+        lines = page.read_text(encoding="utf-8").splitlines()
+        yield "\n".join(line for line in lines if not line.startswith(">"))  # the plan's own words
+
+
+def _runbooks() -> Iterator[str]:
+    yield from (page.read_text(encoding="utf-8") for page in (ROOT / "deploy" / "runbooks").glob("*.md"))
+
+
+def _words() -> Iterator[str]:
+    for room in ("explanation", "notifier", "catalog/words"):
+        yield from (file.read_text(encoding="utf-8") for file in (ROOT / "services" / room).glob("*.py"))
+
+
+@pytest.mark.parametrize("read", [_alerts, _dashboards, _pages, _runbooks, _words])
+def test_one_thing_has_one_name(read: Callable[[], Iterator[str]]) -> None:
+    texts = list(read())
+    assert texts
+    assert not {word: instead for word, instead in OTHERS.items() for text in texts if word in text}
+
+
+def test_no_alert_shows_the_code_of_a_unit_where_there_is_a_title() -> None:
+    shown = [text for text in _alerts() if re.search(r"\$labels\.unit\b", text)]
+    assert shown and all("kpi_unit_info" in text for text in shown)
