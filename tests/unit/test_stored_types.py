@@ -1,5 +1,6 @@
 """Stored codes are frozen: rows and changelogs of every version before are read as they were meant."""
 
+from datetime import date
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from services.domain.intake.events import MODELS
 from services.domain.intake.facts import CASE_TYPES, CONTRACT_ORDER, CONTRACT_PLACE, DECISIONS, FactType, contract_place
 from services.domain.results.case_partition import HEARTBEATS, JUDGED_ROW, PLAN_ROW, CasePartition
 from services.domain.results.case_row import Row
-from services.domain.sums.tally import Tally, TallyField, TallyKey
+from services.domain.sums.tally import NOW, Tally, TallyField, TallyKey
 from services.messaging.records.rows import dump_row, load_row
 from tests.unit import histories
 from tests.unit.cases import accepted
@@ -50,7 +51,7 @@ CODES = {
 
 FIELDS = ("N", "MET", "OVERDUE", "YELLOW", "OPEN", "SUSPENDED", "EXTENDED", "WITHDRAWN", "JUSTIFIED", "LATE_ENTRY",
           "UNMEASURED", "TOTAL", "GROSS", "BASE", "ACTUAL", "AWAITING", "PROVISIONAL", "UNCLASSIFIED",
-          "UNCLASSIFIED_MISSED")  # fmt: skip
+          "PROVISIONAL_MET", "UNCLASSIFIED_MISSED")  # fmt: skip
 """The fields of a tally, by the number under which rows and `kpi.tallies` keep them. A new one is added at the end."""
 
 
@@ -94,6 +95,25 @@ def tallies_before() -> dict[TallyKey, Tally]:
     return {TallyKey(*key): Tally.unpacked(packed) for *key, packed in BEFORE["tallies"]}
 
 
+def tallies_of_today() -> dict[TallyKey, Tally]:
+    """What the same rows add up to by the rules of today: since then a case that was completed without its stop is
+    closed on the day of its completion (rule 16). Such a step is unmeasured, or missed where the completion was late; a
+    share that counts the step misses it."""
+    in_time, late = date(2021, 9, 20).toordinal(), date(2021, 9, 27).toordinal()
+    found = tallies_before()
+    for kpi, field in (("SHARE", TallyField.N), ("STEP", TallyField.UNMEASURED)):
+        found[TallyKey(kpi, "works", "-", NOW)] = tally((TallyField.OVERDUE, 1))
+        found[TallyKey(kpi, "works", "-", in_time)] = tally((field, 2))
+        found[TallyKey(kpi, "works", "-", late)] = tally((TallyField.N, 1))
+    return found
+
+
+def tally(*amounts: tuple[int, int]) -> Tally:
+    found = Tally()
+    found.add(amounts, None, 1)
+    return found
+
+
 def filled(partition: CasePartition) -> dict[TallyKey, Tally]:
     return {key: tally for key, tally in partition.tallies.items() if not tally.empty}
 
@@ -102,7 +122,7 @@ def test_rows_of_the_version_before_are_read_as_they_were_meant() -> None:
     rows = rows_before()
     partition = rebuilt(rows)
     assert partition.quarantined == 0
-    assert filled(partition) == tallies_before()
+    assert filled(partition) == tallies_of_today()
     for name, types in BEFORE["types"].items():
         facts = orjson.loads(rows[b"/units/water\x1f" + name.encode()])[0]
         assert [FactType(fact[1]).event_type for fact in facts] == types
@@ -120,12 +140,18 @@ def test_rows_of_the_version_before_judged_again_add_up_to_the_same() -> None:
     rows = rows_before()
     rows[PLAN_ROW] = b"another plan"
     partition = rebuilt(rows)
-    assert filled(partition) == tallies_before()
+    assert filled(partition) == tallies_of_today()
     partition.mark_published(list(partition.sweep(BEFORE["judged_to"])))
-    assert filled(partition) == tallies_before()
+    assert filled(partition) == tallies_of_today()
     for key, value in rows_before().items():
         if key.startswith(b"/"):
-            assert orjson.loads(rows[key])[:2] == orjson.loads(value)[:2]
+            (facts, now), (facts_before, before) = orjson.loads(rows[key])[:2], orjson.loads(value)[:2]
+            assert (facts, unchanged(now)) == (facts_before, unchanged(before))
+
+
+def unchanged(contributions: list[list[Any]]) -> list[list[Any]]:
+    """Those of promises that the rules of today judge as those of then."""
+    return [each for each in contributions if each[0] not in ("SHARE", "STEP")]
 
 
 def test_a_row_with_a_type_of_a_newer_version_is_kept_and_quarantined() -> None:

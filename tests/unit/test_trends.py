@@ -108,7 +108,8 @@ def test_a_count_is_how_many_cases_reached_their_stop_in_the_window() -> None:
     assert shown(judge, [*listed, case()]) == ("3", "3", "untargeted")
     assert shown(judge, listed, window="7d")[:2] == ("1", "1")
     assert shown(judge, [])[:2] == ("0", "0")
-    assert outcome(judge, case(withdrawn("2021-09-17"), milestone("2021-09-18", "listed")), "2021-10-01") is None
+    ended = [accepted("2021-09-16T09:00"), withdrawn("2021-09-17"), milestone("2021-09-18", "listed")]
+    assert outcome(judge, in_order(ended), "2021-10-01") is None
 
 
 @pytest.mark.parametrize(

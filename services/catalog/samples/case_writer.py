@@ -108,7 +108,7 @@ class SampleCase:
 
     # ---- writing -----------------------------------------------------------------------------------
     def scene(self, name: Name, course: Course, expected: Expected, until: Instant = 0) -> Scene:
-        """The events of a case that takes this course."""
+        """The events of a case that takes this course, and the time until which a report of it is awaited."""
         history = SampleHistory(self.law, f"sample-{self.promise.key.replace('/', '-')}-{name.replace('_', '-')}")
         wanted = {**self.promise.select, **course.wanted}
         self._open(history, wanted)
@@ -119,7 +119,7 @@ class SampleCase:
         for quantity, value in course.measured:
             self._report(history, "measured", self._within(course), {"quantity": quantity, "value": value})
         self._close(history, wanted, course)
-        return Scene(name, history, expected, until)
+        return Scene(name, history, expected, self.law.reporting.latest(max(history.last_at, until)))
 
     def _midway(self) -> Instant:
         """A moment between acceptance and the stop of the clock."""

@@ -64,6 +64,10 @@ class ReportingTime:
         feeding = (source for source in self._sources if {code, _EVERY} & set(source.feeds) and not source.operations)
         return _delays(source for source in feeding if not unit or {unit, _EVERY} & set(source.units))
 
+    def latest(self, at: Instant) -> Instant:
+        """The last instant at which any source of the plan reports in time what happened at `at`."""
+        return self.until(at, _delays(self._sources))
+
     def _until(self, at: Instant, delays: Delays) -> Instant:
         """The last instant at which what happened at `at` is reported in time: by the slowest source, in its opening
         time or at the end of its last day."""
