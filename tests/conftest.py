@@ -7,8 +7,8 @@ import sys
 import pytest
 from hypothesis import settings
 
-# Examples that a property looks at may take their time on a busy machine. Each run draws others, and measures what it
-# covers of the domain, which doubles the time of an example: hence half of the usual hundred.
+# Examples that a property looks at may take their time on a busy machine. Each run draws others: half of the usual
+# hundred keeps a run short, and many runs look at many.
 settings.register_profile("kpiwatch", deadline=None, max_examples=50)
 settings.register_profile("thorough", deadline=None, max_examples=1_000)
 settings.load_profile("kpiwatch")

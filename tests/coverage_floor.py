@@ -1,6 +1,6 @@
 """`python -m tests.coverage_floor FILE`: prints what coverage has measured of the domain, and fails below the floor.
 
-FILE is the JSON report of `make test` or `make coverage`: of what runs in the tests' own processes. What other
+FILE is the JSON report of `make coverage`: of what runs in the tests' own processes. What other
 processes do (workers, `kpiwatch` as a command) is not measured. Exit code 1: fewer branches of services/domain are
 taken than FLOOR says.
 """
