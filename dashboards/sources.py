@@ -63,7 +63,8 @@ def _sources(page: Page) -> Panel:
         ),
         Column(
             page.say("要素未填（按承诺计）", "Unclassified, by promise"),
-            f'sum by (source) (label_replace({unclassified}, "source", "$1", "unit", "(.*)"))',
+            f'sum by (source) (label_replace({unclassified}, "source", "$1", "unit", "(.*)"))'
+            f" or 0 * max by (source) ({metrics.SOURCE_LAST_EVENT.name})",  # 0 where no case leaves out a field
         ),
     ]
     about = page.say(
