@@ -40,7 +40,7 @@ FAULTS = "late_entry=0.1,corrections=0.1"
 """None of them makes an event that is refused."""
 GENERATED = Path(__file__).parents[2] / "dashboards" / "generated"
 OF_THE_MACHINERY = {
-    "kpiwatch-overview": {"正在触发的告警 A"},
+    "kpiwatch-overview": {"当前告警 A"},
     "kpiwatch-sources": {"概况 C", "概况 D", "拒收事件（死信） A"},
 }
 """Dashboard → its queries that know nothing of backfilled days; of the pipeline's, all but the plan's time."""
