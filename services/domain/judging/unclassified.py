@@ -110,9 +110,9 @@ class Unclassified:
         for case in cases:
             for group in self._alternatives.get(case.service_item, ()):
                 as_if = _as_if(group, case, now)
-                if any(each.outcome in MISSES for each in as_if):
+                if any(_has_missed(each) for each in as_if):
                     for each in as_if:
-                        yield _said(each, each.day, _SURE_MISS if each.outcome in MISSES else ())
+                        yield _said(each, each.day, _SURE_MISS if _has_missed(each) else ())
 
     def settled(self, missed: Missed, found: Sequence[Judgement]) -> Missed:
         """What was missed, without the cases that were only unclassified and belong to another promise, or were not
@@ -150,6 +150,11 @@ def _as_if(group: Sequence[_Promise], case: Case, now: Instant) -> list[Judgemen
         if each.accepts(case) is None:
             each.as_if.judge(case, now, found)
     return found
+
+
+def _has_missed(as_if: Judgement) -> bool:
+    """Whether it would be a miss: a breach before the case matures is none yet."""
+    return as_if.outcome in MISSES and not as_if.has_not_matured
 
 
 def _is_miss_wherever(as_if: Sequence[Judgement]) -> bool:

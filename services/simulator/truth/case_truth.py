@@ -138,8 +138,8 @@ class CaseTruth:
             return None
         for stage in stages:
             mine = self._escape(promise, others, stage, name)
-            if mine is not None and (row is not None or mine.result in _MISSES):
-                assert stage.until is not None
+            assert stage.until is not None
+            if mine is not None and (row is not None or _has_missed(promise, mine, stage.until)):
                 return mine, stage.until
         return None
 
@@ -148,14 +148,19 @@ class CaseTruth:
         under this promise or another."""
         if not _may_apply(promise, stage.case):
             return None
-        if all(each.result not in _MISSES for each in self._open_rows(others, stage, name)):
+        assert stage.until is not None
+        if not any(_has_missed(each, row, stage.until) for each, row in self._open_rows(others, stage, name)):
             return None
         return self._as_if(promise, stage, name)
 
-    def _open_rows(self, promises: Sequence[CasePromise], stage: _Stage, name: str) -> list[Row]:
+    def _open_rows(
+        self, promises: Sequence[CasePromise], stage: _Stage, name: str
+    ) -> Iterator[tuple[CasePromise, Row]]:
         """What those promises would say of the case that may be about it."""
-        rows = (self._as_if(each, stage, name) for each in promises if _may_apply(each, stage.case))
-        return [row for row in rows if row is not None]
+        for promise in promises:
+            row = self._as_if(promise, stage, name) if _may_apply(promise, stage.case) else None
+            if row is not None:
+                yield promise, row
 
     def _alternatives(self, promise: CasePromise) -> list[CasePromise]:
         """The promises about the same service item that select by the same fields, this one among them."""
@@ -170,7 +175,7 @@ class CaseTruth:
         if row is None or row.result not in _MATURED:
             return None
         judging = [each for each in self._alternatives(promise) if _may_be_missed(each)]
-        results = [each.result for each in self._open_rows(judging, stage, name)]
+        results = [row.result for _, row in self._open_rows(judging, stage, name)]
         missed = bool(results) and all(result in _MISSES for result in results)
         return row._replace(
             result=Result.UNCLASSIFIED_MISSED if missed else Result.UNCLASSIFIED, amount=None, base=None
@@ -219,10 +224,15 @@ def _applies(promise: CasePromise, case: ObservedCase) -> bool:
     return case.is_filed and case.holds(promise.select) and not excepted
 
 
+def _has_missed(promise: CasePromise, row: Row, at: Instant | None) -> bool:
+    """Whether a case was missed by what was known then: a breach before it matures is no miss yet."""
+    return row.result in _MISSES and (at is None or not can_be_taken_back(promise, row, at))
+
+
 def _is_miss(promise: CasePromise, row: Row, at: Instant | None) -> bool:
-    """Whether a case was missed by what was known then, or completed without the stop that nobody reported in time."""
+    """The same, or completed without the stop that nobody reported in time."""
     if row.result in _MISSES:
-        return at is None or not can_be_taken_back(promise, row, at)
+        return _has_missed(promise, row, at)
     is_limit = isinstance(promise, CaseLimitPromise) and not promise.clock.runs_in
     return row.result is Result.UNMEASURED and is_limit
 
