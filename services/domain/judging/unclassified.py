@@ -89,7 +89,7 @@ class Unclassified:
                     UNCLASSIFIED, case.cycle, Outcome.COUNTED, filed.source, as_if.kpi, as_if.day, _ONE, None
                 )
             yield _said(as_if, as_if.day, _SURE_MISS if missed else _COUNTED)
-        elif as_if.outcome is Outcome.OPEN:
+        elif as_if.outcome is Outcome.OPEN or as_if.next_at is not None:  # time alone changes what is said of it
             yield _said(as_if, NOW, ())
 
     # ---- late classification -------------------------------------------------------------------------
