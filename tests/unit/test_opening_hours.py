@@ -315,7 +315,7 @@ def test_a_negative_amount_is_refused() -> None:
     [
         ({0: ((540, 720), (700, 800))}, "not in order"),
         ({0: ((720, 540),)}, "not in order"),
-        ({0: ((540, 1441),)}, "leave the day"),
+        ({0: ((540, 1981),)}, "leave the day"),  # longer than until the next opening
         ({0: ((-1, 540),)}, "leave the day"),
         ({7: ((540, 720),)}, "weekday 7"),
         ({5: ((540, 720),)}, "no hours from Monday to Friday"),
