@@ -101,7 +101,7 @@ def test_each_point_of_a_series_is_what_a_replay_as_of_it_says(lines: list[bytes
 def test_what_is_known_beside_a_series_is_what_a_replay_as_of_it_knows(lines: list[bytes], tmp_path: Path) -> None:
     files, times = (
         [str(written(tmp_path / "events.jsonl", lines))],
-        [at(f"2021-09-{day}") for day in ("01", "06", "13")],
+        [at(f"2021-09-{day}") for day in ("01", "06", "25")],  # by the last some are red: no report is awaited any more
     )
     side_results = replay(files, PLAN, times, with_side_results=True, processes=1).side_results
     for time, side in zip(times, side_results, strict=True):

@@ -117,7 +117,7 @@ def test_a_seal_that_is_not_there_two_working_days_after_the_registration_is_mis
     without = [each for each in established("2021-09-16T16:00") if each.source != SEALS]
     assert outcome(JUDGE, without, "2021-09-18T23:59", "K03-1") is Outcome.OPEN
     assert outcome(JUDGE, without, "2021-09-19", "K03-1") is Outcome.AWAITING  # SEALS reports within 2 working days
-    assert outcome(JUDGE, without, "2021-09-24T00:01", "K03-1") is Outcome.OVERDUE
+    assert outcome(JUDGE, without, "2021-09-24T00:01", "K03-1") is Outcome.MISSED
 
 
 # ---- the plan read again -----------------------------------------------------------------------------------
