@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from services.catalog.load.plan_folder import load_plan
-from services.catalog.words.wording import SIGNS, state_name, unit_title
+from services.catalog.words.wording import SIGNS, measure_title, state_name
 from services.cli.arguments import Wait
 from services.cli.failure import NO_ANSWER, Failure
 from services.cli.terminal import safe_console
@@ -301,4 +301,4 @@ def target(promise: Promise) -> str:
 
 def unit_name(code: str) -> str:
     """A unit of measure, short."""
-    return unit_title(code).zh
+    return measure_title(code).zh

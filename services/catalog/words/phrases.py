@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from services.catalog.words.names import NameBook, names_for, one_of
-from services.catalog.words.wording import target_text, unit_title
+from services.catalog.words.wording import measure_title, target_text
 from services.domain.plan.plan import CasePromise, EntryPromise, Objective, Plan, Promise, Title, Wanted, as_tuple
 from services.domain.time.limits import Limit
 
@@ -86,7 +86,7 @@ def objective_words(objective: Objective | None) -> Title:
     if objective.unit == "share":
         amount = f"{(objective.amount * 100).normalize():f}%"
         return Title(zh=f"{relation.zh}{amount}", en=f"{relation.en} {amount}")
-    unit = unit_title(objective.unit)
+    unit = measure_title(objective.unit)
     in_zh = _AMOUNTS.get(objective.unit, unit.zh)
     if objective.quota is not None:
         low, high = f"{objective.amount:f}", f"{objective.quota:f}"

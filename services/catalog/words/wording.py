@@ -84,26 +84,26 @@ _UNITS = {
 }
 
 
-def unit_title(code: str) -> Title:
+def measure_title(code: str) -> Title:
     """A unit in both languages; one without a translation stands for itself."""
     return _UNITS.get(code, Title(zh=code, en=code))
 
 
 def unit_of_measure(promise: Promise) -> Title:
     """In what the promise's figure is counted."""
-    return unit_title(promise.figure_unit)
+    return measure_title(promise.figure_unit)
 
 
 def amount_text(objective: Objective) -> str:
     """`100 %`, `28 working days`."""
     if objective.unit == "share":
         return f"{(objective.amount * 100).normalize():f} %"
-    return f"{objective.amount:f} {unit_title(objective.unit).en}"
+    return f"{objective.amount:f} {measure_title(objective.unit).en}"
 
 
 def target_text(objective: Objective) -> str:
     """`≥ 80 %`, `≤ 28 working days`."""
-    return objective.written if objective.unit == "share" else f"{objective.written} {unit_title(objective.unit).en}"
+    return objective.written if objective.unit == "share" else f"{objective.written} {measure_title(objective.unit).en}"
 
 
 def objective_text(promise: Promise) -> str:

@@ -110,6 +110,16 @@ class Case:
             return None
         return self.channels == _ONLINE and not self.quantities.get("visits")
 
+    @property
+    def filed(self) -> Fact | None:
+        """The acceptance that holds, or while there is none the application; None while neither is known."""
+        return self.accepted if self.accepted is not None else self.applied
+
+    def is_confirmed(self, promise: str) -> bool:
+        """Whether the operations centre accepted what was reported late, for the promise of this id."""
+        decision = self.confirmed.get(promise)
+        return decision is not None and decision.decision == "accepted"
+
     def open_nodes(self) -> dict[str, NodeSpan]:
         """The nodes in which it now is; of several passages through one, the last begun."""
         return {span.node: span for span in self.nodes if span.end is None}

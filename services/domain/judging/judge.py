@@ -214,7 +214,7 @@ class Judge:
 
     def _name_successors(self, case: Case) -> None:
         """What began under the name of a unit that had ended by then was its successor's."""
-        units, begin = self.law.units, case.accepted or case.applied
+        units, begin = self.law.units, case.filed
         if begin is not None:
             case.unit = units.at(case.unit, begin.time)
         case.nodes = [span._replace(unit=units.at(span.unit, span.start)) for span in case.nodes]

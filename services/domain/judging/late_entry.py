@@ -89,8 +89,7 @@ def _judged_late(before: Judgement, judgement: Judgement, by_cycle: Mapping[int,
 def _is_open_to_doubt(missed: Judgement, by_cycle: Mapping[int, Case]) -> bool:
     """Whether an earlier miss had matured, and nobody confirmed that it was none."""
     case = by_cycle.get(missed.cycle)
-    decision = None if case is None else case.confirmed.get(id_of(missed.kpi))
-    return not missed.has_not_matured and (decision is None or decision.decision != "accepted")
+    return not missed.has_not_matured and (case is None or not case.is_confirmed(id_of(missed.kpi)))
 
 
 def _late_entry(judgement: Judgement) -> Judgement:

@@ -43,8 +43,7 @@ def first_known_signals(
     for judgement in found:
         reported_by = judgement.reported_by
         if judgement.outcome is Outcome.MET and reported_by is not None and first > reported_by:
-            case = next(each for each in cases if each.cycle == judgement.cycle)
-            filed = case.accepted if case.accepted is not None else case.applied
+            filed = next(each for each in cases if each.cycle == judgement.cycle).filed
             source = filed.source if filed is not None else ""
             return [_signal(FIRST_KNOWN_LATE, judgement, source, zone.day(first))] if source else []
     return []

@@ -38,7 +38,7 @@ class ReportDeadline:
 
     def after(self, case: Case, at: Instant, points: tuple[str, ...]) -> Instant:
         """The last instant at which a report of these points, reached at `at`, is in time."""
-        filed = case.accepted if case.accepted is not None else case.applied
+        filed = case.filed
         owner = filed.source if filed is not None else ""
         reporting = self._reporting
         delays = reporting.of_points(points, case.service_item, owner, case.unit)

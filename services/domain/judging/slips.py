@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from services.domain.history.corrections import Identity, applied_corrections
 from services.domain.intake.facts import FACT_TYPE_OF, Fact, FactType
 from services.domain.plan.statutory_time import Law
-from services.domain.time.limits import Ends, due
 from services.domain.time.zone import Instant
 
 _CORRECTION = int(FactType.CORRECTION)
@@ -55,6 +54,4 @@ class Slips:
         source = self._law.plan.sources.get(target.source)
         if source is None or source.lateness is None:
             return same_day
-        hours = self._law.hours("", "")
-        until = due(source.lateness, target.received, Ends.DAY, zone=zone, calendar=self._law.calendar, hours=hours)
-        return max(same_day, until)
+        return max(same_day, self._law.reporting.until(target.received, frozenset((source.lateness,))))

@@ -83,7 +83,7 @@ class Unclassified:
         """What is said of a case that would be judged so if it were selected. `missed`: and missed wherever it may
         belong."""
         if as_if.outcome in _MATURED and as_if.cells:
-            filed = case.accepted or case.applied
+            filed = case.filed
             if self._signals and filed is not None:
                 yield Judgement(
                     UNCLASSIFIED, case.cycle, Outcome.COUNTED, filed.source, as_if.kpi, as_if.day, _ONE, None

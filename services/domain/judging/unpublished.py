@@ -19,11 +19,14 @@ _CELLS: dict[Outcome, TallyAmounts] = {
 }
 
 
+def red_once_settled(red_at: Instant | None, settled_at: Instant | None) -> Instant | None:
+    """When a red card comes, where a notice may still move the due instant: not before none can any more."""
+    return red_at if red_at is None or settled_at is None else max(red_at, settled_at + 1)
+
+
 def provisional(judgement: Judgement, settled_at: Instant, law: Law, now: Instant) -> Judgement:
     """The same judgement, marked. `settled_at`: see `Reading`."""
-    red_at, next_at = judgement.red_at, judgement.next_at
-    if red_at is not None:
-        red_at = max(red_at, settled_at + 1)
+    red_at, next_at = red_once_settled(judgement.red_at, settled_at), judgement.next_at
     if judgement.stop is None:
         next_at = earliest(now, next_at, red_at, settled_at + 1)
     cells = judgement.cells

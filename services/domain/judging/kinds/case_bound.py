@@ -213,8 +213,11 @@ class CaseBoundJudge:
         """Whether it was too much when the case matured, and what was taken back since is not confirmed."""
         if not self._refundable or not self._bound.exceeded(self._amounts(course.case, at)):
             return False
-        confirmed = course.case.confirmed.get(self.promise.id)
-        return confirmed is None or confirmed.decision != "accepted"
+        return not course.case.is_confirmed(self.promise.id)
+
+    def _red_at(self, case: Case, matures: Instant) -> Instant | None:
+        """From when what is demanded by then and not reported has a red card."""
+        return self._strictness.red_at(case, matures, self._reporting.after(case, matures, self._points))
 
     def _breached(self, course: _Course, now: Instant) -> Judgement:
         """Missed on the day on which it ended; overdue until then."""
@@ -226,8 +229,7 @@ class CaseBoundJudge:
         if self._bound.exceeded(course.amounts) or course.matures is None:
             red_at = course.start if self._hard else None
         else:
-            reported_by = self._reporting.after(course.case, course.matures, self._points)
-            red_at = self._strictness.red_at(course.case, course.matures, reported_by)
+            red_at = self._red_at(course.case, course.matures)
         yellow_at = course.yellow_at if course.yellow_at is not None else red_at
         instants = _Instants(None, yellow_at, red_at, earliest(now, red_at))
         return self._judgement(course, Outcome.OVERDUE, NOW, ((TallyField.OVERDUE, 1),), instants)
@@ -239,10 +241,7 @@ class CaseBoundJudge:
         if self._strictness.excuses(course.case):
             yellow_at = None
         cells: TallyAmounts = ((TallyField.YELLOW, 1),) if yellow_at is not None and now >= yellow_at else ()
-        red_at = None
-        if self._bound.demands:
-            reported_by = self._reporting.after(course.case, matures, self._points)
-            red_at = self._strictness.red_at(course.case, matures, reported_by)
+        red_at = self._red_at(course.case, matures) if self._bound.demands else None
         instants = _Instants(None, yellow_at, red_at, earliest(now, yellow_at, matures + 1))
         return self._judgement(course, Outcome.OPEN, NOW, cells, instants)
 

@@ -15,7 +15,7 @@ from services.domain.judging.escalation import Escalation
 from services.domain.judging.judgement import Judgement, NodeClock, Outcome
 from services.domain.judging.kind import Moment, Sums
 from services.domain.judging.report_deadline import ReportDeadline
-from services.domain.judging.unpublished import provisional
+from services.domain.judging.unpublished import provisional, red_once_settled
 from services.domain.plan.kinds.case_limit import CaseLimitPromise
 from services.domain.plan.plan import CasePromise, Strength
 from services.domain.plan.statutory_time import Law
@@ -155,9 +155,7 @@ class CaseLimitJudge:
             return None
         yellow_at = None if self._strictness.excuses(case) else reading.yellow_at
         reported_by, settled_at = self._reporting.after(case, reading.due, (span.node,)), reading.settled_at
-        red_at = self._strictness.red_at(case, reading.due, reported_by)
-        if settled_at is not None and red_at is not None:
-            red_at = max(red_at, settled_at + 1)
+        red_at = red_once_settled(self._strictness.red_at(case, reading.due, reported_by), settled_at)
         unit = span.unit or case.unit
         return NodeClock(span.node, unit, reading.due, yellow_at, red_at, is_current, settled_at is not None)
 

@@ -40,6 +40,8 @@ class _Course(NamedTuple):
     """The last instant before a case without its stop counts as missed; None: only its completion matures it."""
     yellow_at: Instant | None = None
     """From when it is close to that."""
+    settled_at: Instant | None = None
+    """Of the maturity: see `Reading`."""
 
 
 class CaseShareJudge:
@@ -80,14 +82,7 @@ class CaseShareJudge:
         else:
             judgement = self._by_its_stop(case, start, stop, now)
         if judgement is not None:
-            found.append(self._marked(judgement, case, start, now) if judgement.due is not None else judgement)
-
-    def _marked(self, judgement: Judgement, case: Case, start: Instant, now: Instant) -> Judgement:
-        """The same, where its maturity rests on days of which the calendar is not published."""
-        reading = self._maturity.reading(case, start) if self._maturity is not None else None
-        if reading is None or reading.settled_at is None:
-            return judgement
-        return provisional(judgement, reading.settled_at, self._law, now)
+            found.append(judgement)
 
     def _by_its_stop(self, case: Case, start: Instant, stop: Instant | None, now: Instant) -> Judgement | None:
         """Its stop closes a case, or its maturity counts it as missed."""
@@ -98,12 +93,17 @@ class CaseShareJudge:
         ended = self._binding.ended(case, stop)
         end = ended if ended is not None else stop
         course = self._course(case, start)
-        if end is None:
-            return self._waiting(course, now)
-        in_time = ended is None and (course.matures is None or end <= course.matures)
+        judgement = self._waiting(course, now) if end is None else self._ended(course, end, ended is not None, now)
+        if judgement is None or course.settled_at is None:
+            return judgement
+        return provisional(judgement, course.settled_at, self._law, now)
+
+    def _ended(self, course: _Course, end: Instant, undelivered: bool, now: Instant) -> Judgement | None:
+        """A case whose clock has stopped, or that ended before."""
+        case, in_time = course.case, not undelivered and (course.matures is None or end <= course.matures)
         if in_time and self._awaits_steps(course, end, now):
             return self._awaiting(course._replace(matures=end), self._reporting.after(case, end, self._steps), now)
-        return self._closed(course, end, ended is not None, in_time)
+        return self._closed(course, end, undelivered, in_time)
 
     def _by_completion(self, case: Case, start: Instant, stop: Instant | None, now: Instant) -> Judgement | None:
         """The end of the day of its completion closes a case."""
@@ -138,7 +138,7 @@ class CaseShareJudge:
         return zone.midnight(zone.day(completed) + 1) - 1
 
     def _closed(self, course: _Course, end: Instant, undelivered: bool, in_time: bool) -> Judgement | None:
-        case, start, matures, yellow_at = course
+        case, start, matures, yellow_at, _ = course
         verdict = self._verdict(course, end, undelivered, in_time)
         if verdict is None:
             return None
@@ -215,7 +215,7 @@ class CaseShareJudge:
         return now <= self._reporting.after(case, end, self._steps)
 
     def _open(self, course: _Course, cells: TallyAmounts, red_at: Instant | None, next_at: Instant | None) -> Judgement:
-        case, start, matures, yellow_at = course
+        case, start, matures, yellow_at, _ = course
         outcome = Outcome.OPEN
         if cells and cells[0][0] == TallyField.OVERDUE:
             # without a target it is behind, and nobody missed anything
@@ -231,9 +231,8 @@ class CaseShareJudge:
         of nothing before."""
         if self._maturity is None or (reading := self._maturity.reading(case, start)) is None or reading.due is None:
             return _Course(case, start)
-        if not self._targeted:
-            return _Course(case, start, reading.due)
-        return _Course(case, start, reading.due, reading.due + 1 if reading.yellow_at is None else reading.yellow_at)
+        yellow_at = reading.due + 1 if reading.yellow_at is None else reading.yellow_at
+        return _Course(case, start, reading.due, yellow_at if self._targeted else None, reading.settled_at)
 
     def figure(self, sums: Sums, at: Moment) -> Statistic:
         """The share of matured cases in the numerator."""

@@ -42,7 +42,7 @@ class DutyJudge:
                 return
             due, period, bin = self._by, ONCE, self._zone.day(fulfilment.time)
         elif self._months.holds(period):
-            due = self._zone.midnight(last_day(period) + 1) - 1
+            due = self._due(period)
         else:
             return
         unit = self._owed_by.debtor(fulfilment.unit, self._zone.day(due))
@@ -61,8 +61,9 @@ class DutyJudge:
             Judgement(self.promise.key, cycle, outcome, unit, item, NOW, cells, bin, None, due, fulfilment.time)
         )
 
-    def _due_day(self, period: str) -> int:
-        return last_day(period) if self._by is None else self._zone.day(self._by)
+    def _due(self, period: str) -> Instant:
+        """The last instant at which the duty of a period is done in time."""
+        return self._zone.midnight(last_day(period) + 1) - 1 if self._by is None else self._by
 
     def _is_late_entry(self, fulfilment: Fulfilment, due: Instant) -> bool:
         """Whether it was reported too late, and nobody confirmed it."""
@@ -93,9 +94,17 @@ class DutyJudge:
     def _owed(self, sums: Sums, at: Moment) -> list[tuple[str, str]]:
         """(period, unit) of each report whose last day lies in the window."""
         periods = [ONCE] if self._by is not None else self._months.ended(sums.first_day, at)
-        return [(period, unit) for period in periods for unit in sums.of(self._owed_by.on(self._due_day(period)))]
+        return [
+            (period, unit)
+            for period in periods
+            for unit in sums.of(self._owed_by.on(self._zone.day(self._due(period))))
+        ]
+
+    def _owing(self, period: str) -> frozenset[str]:
+        """The units that owe the report of a period, by its due day."""
+        return self._owed_by.on(self._zone.day(self._due(period)))
 
     def _is_awaited(self, period: str, unit: str, sums: Sums, now: Instant) -> bool:
         """Whether a report is due, and not known, and its source is still in time."""
-        due = self._by if self._by is not None else self._zone.midnight(last_day(period) + 1) - 1
+        due = self._due(period)
         return f"{period}/{unit}" not in sums.present and due <= now < self._reported_by(unit, due)
