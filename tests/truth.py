@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 from services.catalog.load.plan_folder import load_plan
@@ -306,6 +307,9 @@ def kpiwatch(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "services.cli", *arguments], capture_output=True, text=True)
 
 
+plan_in = cache(load_plan)
+
+
 @dataclass(frozen=True)
 class Run:
     """One simulated district, and the files that are made of it."""
@@ -321,7 +325,7 @@ class Run:
     @property
     def last(self) -> date:
         """The last simulated day."""
-        return load_plan(self.plan).head.issued + timedelta(days=self.days - 1)
+        return plan_in(self.plan).head.issued + timedelta(days=self.days - 1)
 
     @property
     def as_of(self) -> str:
@@ -365,13 +369,13 @@ class Run:
 
     def compare(self) -> Comparison:
         """The values of the replay with the truth."""
-        plan = load_plan(self.plan)
+        plan = plan_in(self.plan)
         with self.truth.open(newline="") as truth, self.values.open(newline="") as values:
             return compare(csv.DictReader(values), expected(csv.DictReader(truth), plan, self.last), plan, self.last)
 
     def stream(self) -> list[str]:
         """What the stream workers publish of the same events differently from the replay, in words."""
-        plan = load_plan(self.plan)
+        plan = plan_in(self.plan)
         now = Zone(plan.head.timezone).midnight(self.last.toordinal() + 1)
         streamed = published(self.events, self.plan, now, self.as_of, self.folder)
         return [
