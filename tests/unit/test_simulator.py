@@ -269,7 +269,7 @@ def test_a_source_that_falls_silent_never_reports_again() -> None:
 
 
 def test_late_entries_were_in_time_and_said_after_the_limit() -> None:
-    events, rows = simulated(60, 7, {"late_entry": 0.2})
+    events, rows = simulated(30, 7, {"late_entry": 0.2})
     timed = {promise.key for promise in law().plan.promises if promise.kind == "case_limit"}
     late = [row for row in rows if row.result is Result.LATE_ENTRY and key_of(row) in timed]
     assert len(late) > 50
