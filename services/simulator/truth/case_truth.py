@@ -18,6 +18,7 @@ from services.simulator.stories.event import NEVER, SimulatedEvent
 from services.simulator.stories.result import Result
 from services.simulator.stories.timing import Timing, values_of
 from services.simulator.truth.bounds import bound_row, can_be_taken_back
+from services.simulator.truth.cards import Seen, card_rows, is_yellow, may_have_cards
 from services.simulator.truth.limits import limit_row
 from services.simulator.truth.measures import measure_row, node_rows, reduction_row
 from services.simulator.truth.observed_case import ObservedCase
@@ -64,6 +65,27 @@ class CaseTruth:
                 row = self._unclassified(promise, last, name)
             if row is not None:
                 yield row
+
+    def cards(self, history: CaseHistory) -> Iterator[Row]:
+        """The cards that the case has had: what each promise said of it is read arrival by arrival."""
+        if self._end is None:
+            return
+        name = f"{history.owner} {history.subject}"
+        arrivals = sorted({event.received for event in history.events if event.is_known(self._end)})
+        if not arrivals:
+            return
+        ends = [*(arrival - 1 for arrival in arrivals[1:]), self._end - 1]
+        stages = [
+            (begin, _Stage(self._observe(history, end + 1), end)) for begin, end in zip(arrivals, ends, strict=True)
+        ]
+        for promise in self._timing.about(history.flow.item):
+            if may_have_cards(promise):
+                yield from card_rows(self._seen(promise, begin, stage, name) for begin, stage in stages)
+
+    def _seen(self, promise: CasePromise, begin: Instant, stage: _Stage, name: str) -> Seen:
+        assert stage.until is not None
+        view = self._view(promise, stage, name)
+        return Seen(begin, stage.until, view, None if view is None else _row_of(view))
 
     def _rejected(self, history: CaseHistory, name: str) -> Iterator[Row]:
         for code, event in history.rejected:
@@ -189,19 +211,10 @@ class CaseTruth:
     def _row(self, promise: CasePromise, stage: _Stage, name: str) -> Row | None:
         """None: the promise does not apply, or its clock has not started."""
         view = self._view(promise, stage, name)
-        if view is None:
+        row = None if view is None else _row_of(view)
+        if view is None or row is None:
             return None
-        if promise.measured == "share":
-            return share_row(view)
-        match promise:
-            case CaseLimitPromise():
-                return limit_row(view)
-            case CaseBoundPromise():
-                return bound_row(view)
-            case _ if promise.against_statutory_limit:
-                return reduction_row(view)
-            case _:
-                return measure_row(view)
+        return row._replace(yellow=True) if _may_be_missed(promise) and is_yellow(view, row) else row
 
     def _view(self, promise: CasePromise, stage: _Stage, name: str) -> PromiseView | None:
         case, flow = stage.case, stage.case.history.flow
@@ -217,6 +230,22 @@ class CaseTruth:
         row = Row(promise.id, promise.variant, flow.unit, item, name, Result.OPEN, start)
         over = case.over_before(stop, refusal_ends="completed" not in promise.stop)
         return PromiseView(promise, case, self._timing, stage.until, row, start, stop, over)
+
+
+def _row_of(view: PromiseView) -> Row | None:
+    """What the promise says of the case."""
+    promise = view.promise
+    if promise.measured == "share":
+        return share_row(view)
+    match promise:
+        case CaseLimitPromise():
+            return limit_row(view)
+        case CaseBoundPromise():
+            return bound_row(view)
+        case _ if promise.against_statutory_limit:
+            return reduction_row(view)
+        case _:
+            return measure_row(view)
 
 
 def _applies(promise: CasePromise, case: ObservedCase) -> bool:

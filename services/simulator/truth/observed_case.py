@@ -62,7 +62,8 @@ class ObservedCase:
         self.pauses: list[Pause] = []
         self.rating: int | None = None
         self.extended = False
-        self.excused: set[str] = set()
+        self.decisions: dict[str, tuple[str, Instant]] = {}
+        """Promise → the last decision on a reason for missing it, and its time."""
         self.confirmed: set[str] = set()
         self._standing: dict[tuple[str, str, str], int] = {}
         """Who holds the clock now, and for which reason → the place of the pause."""
@@ -153,8 +154,7 @@ class ObservedCase:
 
     def _read_justification(self, event: SimulatedEvent, time: Instant) -> None:
         data = event.data or {}
-        if data["decision"] == "accepted":
-            self.excused.add(data["kpi"])
+        self.decisions[data["kpi"]] = data["decision"], time
 
     def _read_confirmation(self, event: SimulatedEvent, time: Instant) -> None:
         data = event.data or {}
@@ -248,6 +248,13 @@ class ObservedCase:
             ends.append(self.completed_at)
         over = min((end for end in ends if end is not None), default=None)
         return over if over is not None and (stop is None or over < stop) else None
+
+    @property
+    def holder(self) -> str:
+        """The unit of the node that the case entered last and has not left; else the one that accepted it."""
+        return next(
+            (passage.unit for passage in reversed(self.passages) if passage.end is None), self.history.flow.unit
+        )
 
     @property
     def is_refused(self) -> bool:
