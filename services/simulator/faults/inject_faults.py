@@ -9,6 +9,7 @@ from random import Random
 from services.domain.time.zone import DAY_US, Instant
 from services.simulator.faults.rejected_events import contradict, correct_a_correction
 from services.simulator.faults.silence import Silence
+from services.simulator.faults.told_otherwise import apply_later, extend_again, slip
 from services.simulator.stories.case_history import CaseHistory
 from services.simulator.stories.event import OPERATIONS, SECOND, SimulatedEvent
 from services.simulator.stories.report_delay import case_reported_by, source_reported_by
@@ -57,6 +58,8 @@ class Faults:
             event.id = f"{case.subject}-{n}"
         if self.rates:
             self._correct(case, limit)
+            if self._occurs("slips", case):
+                slip(case, self._timing, self._rng("slip", case), self._end)
             self._add_rejected(case)
         # A reclassification is never late: the results in the promise that a case leaves are another matter.
         if self.silence.occurs and case.reclassified is None:
@@ -100,10 +103,22 @@ class Faults:
             _ask_again(case, rates["asked_again"], Random(f"{self._seed}/{case.subject}/asked_again"))
         if rates.get("granted_after_all"):
             _grant_after_all(case, rates["granted_after_all"], Random(f"{self._seed}/{case.subject}/granted"))
+        if self._occurs("extensions", case):
+            extend_again(case, self._timing, self._rng("extension", case))
+        if self._occurs("applied_later", case):
+            apply_later(case, self._rng("application", case))
         if rng.random() < rates.get("held_back", 0):
             _hold_back(case, self._timing)
         if rng.random() < rates.get("backdated", 0) and case.reclassified is None:
             _backdate(case)
+
+    def _rng(self, name: str, case: CaseHistory) -> Random:
+        """A random generator of its own for each fault of a case."""
+        return Random(f"{self._seed}/{case.subject}/{name}")
+
+    def _occurs(self, fault: str, case: CaseHistory) -> bool:
+        rate = self.rates.get(fault, 0)
+        return rate > 0 and case.reclassified is None and self._rng(fault, case).random() < rate
 
     def _leave_empty(self, case: CaseHistory) -> None:
         """A field by which promises select is left out; of every third case it comes with the last event that may have

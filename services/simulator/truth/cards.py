@@ -4,7 +4,7 @@ A card is yellow from the first of the last days before the limit, red once the 
 stop cannot come in time any more, and never both.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from math import ceil
 from typing import NamedTuple
@@ -14,9 +14,10 @@ from services.domain.plan.kinds.case_limit import CaseLimitPromise
 from services.domain.plan.plan import CasePromise, Strength
 from services.domain.time.calendar import months_later
 from services.domain.time.limits import Limit, LimitUnit
-from services.domain.time.zone import MINUTE_US, Instant
+from services.domain.time.zone import DAY_US, MINUTE_US, Instant
+from services.simulator.district.profile import CaseFlow
 from services.simulator.stories.result import Result
-from services.simulator.stories.timing import own_limit
+from services.simulator.stories.timing import Timing, own_limit
 from services.simulator.truth.limits import spans_outside
 from services.simulator.truth.promise_view import PromiseView
 from services.simulator.truth.row import Row
@@ -150,44 +151,67 @@ def _red_at(view: PromiseView, due: Instant, reported_by: Instant) -> Instant | 
 
 
 def _yellow_at(view: PromiseView, due: Instant) -> Instant | None:
-    """00:00 of the first of the last days before the limit, counted back in its own unit; minutes exactly. None: it is
-    excused."""
+    """None: it is excused."""
     if _is_excused(view):
         return None
-    limit = own_limit(view.promise) or view.promise.maturity
-    assert isinstance(limit, Limit)
-    share, zone = Fraction(str(view.promise.clock.yellow_share)), view.timing.zone
-    if limit.amount == 0:
-        return due + 1
-    if limit.unit in _MINUTES:
-        return _minutes_before(view, due, limit, limit.amount * MINUTE_US * share.numerator // share.denominator)
-    days = limit.amount
-    if limit.unit is LimitUnit.MONTHS:
-        days = months_later(zone.day(view.start), limit.amount) - zone.day(view.start)
-    left, day = max(1, ceil(days * share)), zone.day(due) + 1
-    while left:
-        day -= 1
-        left -= _counts(view, limit, day)
-    return max(view.start, zone.midnight(day))
-
-
-def _minutes_before(view: PromiseView, due: Instant, limit: Limit, left: int) -> Instant:
-    if limit.unit is LimitUnit.MINUTES:
-        return max(view.start, due - left)
-    flow = view.case.history.flow
-    hours = view.timing.law.hours(flow.unit, flow.item)
-    return hours.last(view.start, max(0, hours.elapsed(view.start, due) - left))
-
-
-def _counts(view: PromiseView, limit: Limit, day: int) -> bool:
-    """Whether a day is one of the limit's, on which the clock was not stopped."""
-    if limit.unit is not LimitUnit.WORKING_DAYS:
-        return True
-    if not view.timing.calendar.is_working(day):
-        return False
     outside = spans_outside(view) if view.promise.clock.runs_in else ()
-    flow = view.case.history.flow
-    return not outside or not view.timing.covered_days(flow.unit, flow.item, day - 1, day, outside)
+    return _Clock(view.promise, view.timing, view.case.history.flow).yellow_at(view.start, due, outside)
+
+
+class _Clock(NamedTuple):
+    """The limit of a promise about the cases of one flow."""
+
+    promise: CasePromise
+    timing: Timing
+    flow: CaseFlow
+
+    def yellow_at(self, start: Instant, due: Instant, outside: Sequence[tuple[Instant, Instant]]) -> Instant:
+        """00:00 of the first of the last days before the limit, counted back in its own unit; minutes exactly.
+        `outside`: when the clock was stopped."""
+        limit, zone = self.limit, self.timing.zone
+        share = Fraction(str(self.promise.clock.yellow_share))
+        if limit.amount == 0:
+            return due + 1
+        if limit.unit in _MINUTES:
+            return self._minutes_before(start, due, limit.amount * MINUTE_US * share.numerator // share.denominator)
+        days = limit.amount
+        if limit.unit is LimitUnit.MONTHS:
+            days = months_later(zone.day(start), limit.amount) - zone.day(start)
+        left, day = max(1, ceil(days * share)), zone.day(due) + 1
+        while left:
+            day -= 1
+            left -= self._counts(day, outside)
+        return max(start, zone.midnight(day))
+
+    @property
+    def limit(self) -> Limit:
+        limit = own_limit(self.promise) or self.promise.maturity
+        assert isinstance(limit, Limit)
+        return limit
+
+    def _minutes_before(self, start: Instant, due: Instant, left: int) -> Instant:
+        if self.limit.unit is LimitUnit.MINUTES:
+            return max(start, due - left)
+        hours = self.timing.law.hours(self.flow.unit, self.flow.item)
+        return hours.last(start, max(0, hours.elapsed(start, due) - left))
+
+    def _counts(self, day: int, outside: Sequence[tuple[Instant, Instant]]) -> bool:
+        """Whether a day is one of the limit's, on which the clock was not stopped."""
+        if self.limit.unit is not LimitUnit.WORKING_DAYS:
+            return True
+        if not self.timing.calendar.is_working(day):
+            return False
+        return not outside or not self.timing.covered_days(self.flow.unit, self.flow.item, day - 1, day, outside)
+
+
+def earliest_card(promise: CasePromise, timing: Timing, flow: CaseFlow, first: Instant) -> Instant:
+    """Before this no case that begins at `first` or later has a card; 0 where one may come at any time."""
+    if own_limit(promise) is None and not isinstance(promise.maturity, Limit):
+        return 0
+    due = timing.due(promise, first, flow.unit, flow.item)
+    clock = _Clock(promise, timing, flow)
+    # a month that begins some days later may end some days earlier
+    return clock.yellow_at(first, due, ()) - (3 * DAY_US if clock.limit.unit is LimitUnit.MONTHS else 0)
 
 
 def _why_cleared(seen: Seen) -> str:

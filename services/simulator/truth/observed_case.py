@@ -1,4 +1,4 @@
-"""A case as it is known at an instant: what has happened and has been reported before it.
+"""A case as it is known at an instant, by what has been reported of it.
 
 Nothing is judged here, and no promise is known.
 """
@@ -34,17 +34,17 @@ class Pause(NamedTuple):
 
 
 class ObservedCase:
-    """A case as it is known before an instant; None is after everything."""
+    """A case by some of its events."""
 
     def __init__(
         self,
         history: CaseHistory,
-        at: Instant | None,
+        events: Sequence[SimulatedEvent],
         rules: ItemRules,
         grantors: frozenset[str] = frozenset(),
     ) -> None:
-        """`rules`: what its service item says of it. `grantors`: sources that may extend a limit, beside the operations
-        centre."""
+        """`events`: those that are known. `rules`: what its service item says of it. `grantors`: sources that may
+        extend a limit, beside the operations centre."""
         self.history = history
         self._grantors = grantors | {OPERATIONS}
         self._rules = rules
@@ -73,7 +73,7 @@ class ObservedCase:
         """The last time that a completion was declared void."""
         self._completions: list[tuple[Instant, Data]] = []
         self._reclassified: dict[str, Any] = {}
-        for event, time in _effective([event for event in history.events if event.is_known(at)]):
+        for event, time in _effective(events):
             read = _READERS.get(event.type)
             if read is not None:
                 read(self, event, time)
