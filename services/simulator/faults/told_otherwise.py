@@ -42,7 +42,7 @@ def slip(case: CaseHistory, timing: Timing, rng: Random, end: Instant | None) ->
     case.events.append(correction)
 
 
-def extend_again(case: CaseHistory, timing: Timing, rng: Random) -> None:
+def extend_again(case: CaseHistory, rng: Random) -> None:
     """More time is granted: once, once more, too late, or in another unit than the limit's."""
     accepted = case.points.get("accepted")
     if accepted is None:
@@ -53,7 +53,9 @@ def extend_again(case: CaseHistory, timing: Timing, rng: Random) -> None:
         unit, amount = rng.choice((("working_days", 5), ("working_days", 30), ("calendar_days", 10), ("minutes", 60)))
         data = {"limit": {"amount": amount, "unit": unit}, "reason": "complex_case"}
         # a request of the unit alone moves nothing
-        case.emit("case.extended", at + n * SECOND, data, source=OPERATIONS if rng.random() < 0.7 else "")
+        source = OPERATIONS if rng.random() < 0.7 else case.owner
+        delays = int(30 + rng.random() * 600) * SECOND, 2 * SECOND
+        case.events.append(SimulatedEvent("case.extended", at + n * SECOND, source, data, delays=delays))
 
 
 def apply_later(case: CaseHistory, rng: Random) -> None:

@@ -32,5 +32,7 @@ class Result(StrEnum):
     RED_CARD = "red_card"
     SILENT = "silent"
     """No case, but a source that is silent at the end: `case` is the source."""
+    FAULT = "fault"
+    """No case, but what went wrong with the reports of one: the column `variant` is the name of the fault."""
     REJECTED = "rejected"
     """Not a case: an event that must be refused. The column `variant` is the reason code."""

@@ -83,17 +83,17 @@ def card_rows(periods: Iterable[Seen]) -> Iterator[Row]:
 def _levels(periods: Iterable[Seen]) -> Iterator[_Level]:
     """The card at each arrival, and at each instant until the next one at which it changes."""
     for seen in periods:
-        yellow_at, red_at, closed_at = _changes(seen)
-        later = {at for at in (yellow_at, red_at, closed_at) if at is not None and seen.begin < at <= seen.until}
+        changes = _changes(seen)
+        later = {at for at in changes if at is not None and seen.begin < at <= seen.until}
         for at in (seen.begin, *sorted(later)):
-            result = None
-            if closed_at is not None and closed_at <= at:
-                pass
-            elif red_at is not None and red_at <= at:
-                result = Result.RED_CARD
-            elif yellow_at is not None and yellow_at <= at:
-                result = Result.YELLOW_CARD
-            yield _Level(at, result, seen)
+            yield _Level(at, _card_at(changes, at), seen)
+
+
+def _card_at(changes: "_Changes", at: Instant) -> Result | None:
+    near, red, closed = ((each is not None and each <= at) for each in changes)
+    if closed:
+        return None
+    return Result.RED_CARD if red else Result.YELLOW_CARD if near else None
 
 
 _Changes = tuple[Instant | None, Instant | None, Instant | None]
@@ -130,9 +130,8 @@ def _changes_of_bound(view: PromiseView, row: Row) -> _Changes:
 
 
 def _is_excused(view: PromiseView) -> bool:
-    decision = view.case.decisions.get(view.promise.id)
     is_soft = view.promise.strength is Strength.SOFT and view.promise.measured != "share"
-    return is_soft and decision is not None and decision[0] == "accepted"
+    return is_soft and view.has_accepted_reason
 
 
 def _red_at(view: PromiseView, due: Instant, reported_by: Instant) -> Instant | None:

@@ -49,7 +49,8 @@ class CaseTruth:
         self._end = end
 
     def rows(self, history: CaseHistory) -> Iterator[Row]:
-        """One row per promise that the case falls under (per node where nodes count), one per refused event."""
+        """One row per promise that the case falls under (per node where nodes count), one per fault, one per refused
+        event."""
         name = f"{history.owner} {history.subject}"
         yield from self._rejected(history, name)
         last = _Stage(self._observe(history, self._end), None if self._end is None else self._end - 1)
@@ -73,18 +74,17 @@ class CaseTruth:
         known = [event for event in history.events if event.is_known(self._end)]
         if self._end is None or not known:
             return
-        arrivals = sorted({event.received for event in known})
-        first = min(event.time if event.first_reported_time is None else event.first_reported_time for event in known)
-        only_grows = not _is_out_of_order(known) and not any(_revises(event) for event in known)
-        stages = _Stages(self, history, known)
+        stages = _Stages(self, history, known, self._end)
         for promise in self._timing.about(history.flow.item):
-            if not may_have_cards(promise):
-                continue
-            earliest = earliest_card(promise, self._timing, history.flow, first)
-            periods = [each for each in pairwise([*arrivals, self._end]) if each[1] > earliest]
-            if not earliest and only_grows and _was_never_too_much(self._seen(promise, periods[-1], stages).row):
-                continue
-            yield from card_rows(self._seen(promise, period, stages) for period in periods)
+            if may_have_cards(promise):
+                yield from card_rows(self._near(promise, stages))
+
+    def _near(self, promise: CasePromise, stages: "_Stages") -> Iterator[Seen]:
+        """What a promise said of a case since it may first have had a card."""
+        earliest = earliest_card(promise, self._timing, stages.history.flow, stages.first)
+        periods = [each for each in stages.periods if each[1] > earliest]
+        if earliest or not stages.only_grows or not _was_never_too_much(self._seen(promise, periods[-1], stages).row):
+            yield from (self._seen(promise, period, stages) for period in periods)
 
     def _seen(self, promise: CasePromise, period: tuple[Instant, Instant], stages: "_Stages") -> Seen:
         stage = stages.of(period)
@@ -92,6 +92,8 @@ class CaseTruth:
         return Seen(period[0], period[1] - 1, view, None if view is None else _row_of(view))
 
     def _rejected(self, history: CaseHistory, name: str) -> Iterator[Row]:
+        """What went wrong with its reports, and the events that must be refused."""
+        yield from (Row.fault(fault, name) for fault in sorted(history.faults))
         for code, event in history.rejected:
             if event.received != NEVER and (self._end is None or event.received < self._end):
                 yield Row.rejected(code, f"{name} {event.id}")
@@ -266,8 +268,14 @@ def _was_never_too_much(row: Row | None) -> bool:
 class _Stages:
     """A case after each of its arrivals."""
 
-    def __init__(self, truth: CaseTruth, history: CaseHistory, known: Sequence[SimulatedEvent]) -> None:
-        self._truth, self._history, self._known = truth, history, known
+    def __init__(self, truth: CaseTruth, history: CaseHistory, known: Sequence[SimulatedEvent], end: Instant) -> None:
+        self._truth, self.history, self._known = truth, history, known
+        self.periods = list(pairwise([*sorted({event.received for event in known}), end]))
+        """Each from an arrival until the next."""
+        times = (event.time if event.first_reported_time is None else event.first_reported_time for event in known)
+        self.first = min(times)
+        self.only_grows = not _is_out_of_order(known) and not any(_revises(event) for event in known)
+        """Nothing was taken back, and nothing came before what was before it."""
         self._made: dict[Instant, _Stage] = {}
 
     def of(self, period: tuple[Instant, Instant]) -> _Stage:
@@ -276,7 +284,7 @@ class _Stages:
         arrival, following = period
         if arrival not in self._made:
             arrived = [event for event in self._known if event.received <= arrival]
-            self._made[arrival] = _Stage(self._truth.case_of(self._history, arrived), following - 1)
+            self._made[arrival] = _Stage(self._truth.case_of(self.history, arrived), following - 1)
         return self._made[arrival]
 
 

@@ -18,8 +18,7 @@ def limit_row(view: PromiseView) -> Row:
         return view.closed(row, Result.UNMEASURED, view.end)
     if view.over is not None:
         return view.withdrawn(row, view.over)
-    decision = view.case.decisions.get(view.promise.id)
-    excused = Result.JUSTIFIED if decision is not None and decision[0] == "accepted" else None
+    excused = Result.JUSTIFIED if view.has_accepted_reason else None
     if view.stop is None:
         return view.unfinished(row, due, excused or Result.OPEN_OVERDUE)
     missed = excused or Result.MISSED

@@ -46,6 +46,11 @@ class Row(NamedTuple):
         return cls("-", "-", "-", "-", source, Result.SILENT)
 
     @classmethod
+    def fault(cls, name: str, case: str) -> "Row":
+        """What went wrong with the reports of a case."""
+        return cls("-", name, "-", "-", case, Result.FAULT)
+
+    @classmethod
     def rejected(cls, reason: str, case: str) -> "Row":
         """An event that must be refused for a reason code."""
         return cls("-", reason, "-", "-", case, Result.REJECTED)
