@@ -178,7 +178,7 @@ def test_days_that_are_backfilled_fill_the_same_dashboards(
                 f"{one['title']} {query['refId']}" for one in dashboard["panels"][1:] for query in one["targets"]
             }
         silent: set[str] | None = None  # nothing asked yet
-        for day in range(8, 1, -1):
+        for day in (4, 5, 6, 7, 8, 3, 2):  # the days in the middle show most
             with closing(Prometheus(history, datetime.fromisoformat(f"2021-10-{day:02}T13:00:00+08:00"))) as asked:
                 found = census(dashboard, asked, only=silent)
                 assert (found.wrong, found.unset) == ([], [])
