@@ -115,14 +115,14 @@ def wrong() -> Judged:
     return Judged({**FAULTS, **dict.fromkeys(OFTEN, 0.3)}, 60)
 
 
-def test_each_anomaly_is_explained_by_a_fault_of_its_case(wrong: Judged) -> None:
+def test_each_signal_is_explained_by_a_fault_of_its_case(wrong: Judged) -> None:
     faults = wrong.faults()
     unexplained, seen = [], set()
     for case, signal, code in wrong.doubts():
-        if signal == ANOMALY:
-            seen.add(code)
-            if not faults[case] & EXPLAINED_BY[code]:
-                unexplained.append((case, code, faults[case]))
+        seen.add(code)
+        causes = EXPLAINED_BY[code] if signal == ANOMALY else faults[case]
+        if not faults[case] & causes:
+            unexplained.append((case, signal, code, faults[case]))
     assert not unexplained
     assert seen >= {"suspended_while_suspended", "granted_after_withdrawal", "granted_after_refusal"}
 
