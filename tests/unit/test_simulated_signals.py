@@ -14,7 +14,7 @@ import pytest
 
 from services.catalog.load.calendars import load_calendar
 from services.catalog.load.plan_folder import load_plan
-from services.domain.intake.facts import Fact
+from services.domain.intake.facts import KEY_SEPARATOR, Fact
 from services.domain.intake.refusal import Refused
 from services.domain.judging.data_quality import ANOMALY, BACKDATED, CONTRADICTED, ORPHAN, UNCLASSIFIED
 from services.domain.judging.judge import Judge
@@ -99,14 +99,31 @@ class Judged:
         return [row for row in self.rows if row.result is Result.RED_CARD and (row.kpi, row.case) in in_time]
 
 
-def test_where_nothing_goes_wrong_no_case_is_doubtful_and_no_red_card_is_retracted() -> None:
-    district = Judged({}, 80)
+@pytest.fixture(scope="module")
+def district() -> Judged:
+    """No faults."""
+    return Judged({}, 80)
+
+
+def test_where_nothing_goes_wrong_no_case_is_doubtful_and_no_red_card_is_retracted(district: Judged) -> None:
     assert any(row.result is Result.RED_CARD for row in district.rows)
     assert not district.retracted()
     undelivered = {("completed_without_stop", frozenset({"undelivered"}))}
     faults = district.faults()
     assert {(code, frozenset(faults[case])) for case, _, code in district.doubts()} <= undelivered
     assert {fault for each in faults.values() for fault in each} <= {"undelivered"}
+
+
+def test_sources_report_up_to_their_registered_delay_after_the_limit_too(district: Judged) -> None:
+    """And no report of a connection is a late entry for that."""
+    waits = []
+    for row in district.rows:
+        if row.result is Result.MET and row.due is not None and row.kpi.startswith("K06"):
+            facts = district.facts[row.case.replace(" ", KEY_SEPARATOR, 1)]
+            waits += [fact.received - row.due for fact in facts if fact.time <= row.due < fact.received]
+    assert waits
+    late = [row for row in district.rows if row.result is Result.LATE_ENTRY and row.kpi.startswith("K06")]
+    assert not late
 
 
 @pytest.fixture(scope="module")
