@@ -258,17 +258,21 @@ class CaseBoundJudge:
     def _judgement(
         self, course: _Course, outcome: Outcome, day: int, cells: TallyAmounts, instants: _Instants = _NO_INSTANTS
     ) -> Judgement:
-        case = course.case
-        needs_late_check_from = self._late_check_from(course) if self._reversible or self._bound.demands else None
+        case, matures = course.case, course.matures
+        reported_by = None
+        if matures is not None and case.arrived > matures:
+            reported_by = self._reporting.after(case, matures, self._points)
         return Judgement(
             self._key, case.cycle, outcome, case.unit, self._binding.item(case), day, cells, None, course.start,
-            course.matures, *instants, needs_late_check_from=needs_late_check_from,
+            matures, *instants, needs_late_check_from=self._late_check_from(course), reported_by=reported_by,
         )  # fmt: skip
 
     def _late_check_from(self, course: _Course) -> Instant | None:
-        """From when on it may have been in breach by what was known then."""
+        """From when on it may have been in breach by what was known then, or have had to be known."""
         if self._reversible:
             return course.start
+        if not self._bound.demands:
+            return None if course.matures is None else course.matures + 1
         return min((at for at in (course.end, course.matures) if at is not None), default=None)
 
     def _reached_at(self, course: _Course, matures: Instant) -> Instant | None:

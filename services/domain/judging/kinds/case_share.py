@@ -147,9 +147,12 @@ class CaseShareJudge:
             cells += marks((), case.extended)
         needs_late_check_from = self._late_check_from(case, end) if matures is None and outcome is Outcome.MET else None
         item, day = self._binding.item(case), self._binding.day(end)
+        reported_by = None
+        if matures is not None and case.arrived > matures:
+            reported_by = self._reporting.when_late(case, matures)
         return Judgement(
             self._key, case.cycle, outcome, case.unit, item, day, cells, None, start, matures, end, yellow_at,
-            needs_late_check_from=needs_late_check_from,
+            needs_late_check_from=needs_late_check_from, reported_by=reported_by,
         )  # fmt: skip
 
     def _verdict(
