@@ -9,20 +9,14 @@ import pytest
 
 from services.cli import cases as cases_module
 from services.cli import explain as explain_module
-from services.cli.__main__ import main
 from services.cli.cases import Place
 from services.cli.status import quarantine_line
 from services.domain.judging.judge import Judge
 from services.messaging.records.quarantine import QuarantinedCase
 from services.replay import replay as replaying
 from tests.integration.crash_story import write_plan
+from tests.unit.commands import run
 from tests.unit.poison import POISON, PoisonedJudge, judge_with_poisoned_kind
-
-
-def run(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as ended:
-        main([str(each) for each in arguments])
-    return int(ended.value.code or 0)
 
 
 def line(case: str, kind: str, time: str, id: str, **data: str) -> bytes:

@@ -16,7 +16,6 @@ import pytest
 
 from services.catalog.load.calendars import load_calendar
 from services.catalog.load.plan_folder import load_plan
-from services.cli.__main__ import main
 from services.domain.plan.statutory_time import Law
 from services.domain.results.published import Level, ValueRow
 from services.domain.time.zone import Zone
@@ -27,6 +26,7 @@ from services.replay.periods import Every, period_ends
 from services.replay.replay import replay
 from services.simulator.district.profile import parse_faults, profile
 from services.simulator.simulation import Simulation
+from tests.unit.commands import run
 
 PLAN = Path("services/catalog/jiangbei-2021")
 ZONE = Zone("Asia/Shanghai")
@@ -35,12 +35,6 @@ DAYS = 24
 
 def at(text: str) -> int:
     return ZONE.instant(datetime.fromisoformat(text))
-
-
-def run(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as ended:
-        main([str(each) for each in arguments])
-    return int(ended.value.code or 0)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,6 @@ from services.catalog.load.calendars import load_calendar
 from services.catalog.load.plan_folder import load_plan
 from services.catalog.words.promise_text import in_words
 from services.catalog.words.wording import SIGNS, WINDOW_NAMES, state_name, unit_of_measure
-from services.cli.__main__ import main
 from services.domain.plan.plan import Plan, Promise, Title
 from services.domain.plan.statutory_time import Law
 from services.domain.results.published import State, ValueRow
@@ -28,6 +27,7 @@ from services.reporting.shown import Shown, shown
 from services.reporting.times import end_of_month, times_as_of
 from services.simulator.district.profile import profile
 from services.simulator.simulation import Simulation
+from tests.unit.commands import run
 
 PLANS = Path(__file__).parents[1] / "golden" / "plans" / "good"
 PLAN = PLANS / "kinds"
@@ -40,12 +40,6 @@ Cells = dict[str, dict[str, str]]
 
 def at(text: str) -> int:
     return ZONE.instant(datetime.fromisoformat(text))
-
-
-def run(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as ended:
-        main([str(each) for each in arguments])
-    return int(ended.value.code or 0)
 
 
 @pytest.fixture(scope="module")

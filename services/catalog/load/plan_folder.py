@@ -5,8 +5,8 @@ A folder holds `plan.toml` (the head), `kpis/*.toml` (`[[promise]]`) and, where 
 `opening_hours.toml` (`[[hours]]`) and `lists/*.txt` (one code a line, `#` begins a comment). `"list:NAME"` in an entry
 stands for the codes of `lists/NAME.txt`; a line that begins with `# placeholder` says that its codes are made up until
 the right ones are known. `names.toml` has what people read instead of codes; `annex.csv` is read by those who need it
-(`services.catalog.load.annex`). `services.catalog.check.plan_check` says whether a plan is right, beyond being
-readable.
+(`services.catalog.load.annex`). A plan is readable if every entry is one that can be judged by;
+`services.catalog.check.plan_check` says whether it is right, beyond that.
 """
 
 import hashlib
@@ -20,10 +20,22 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from services.catalog.load import entry_faults
 from services.catalog.load.calendars import FOLDER as CALENDARS
 from services.domain.intake.visible_text import first_unsafe, visible
 from services.domain.plan.all_kinds import KIND_FIELDS, SPECIFICATIONS, promise_of
-from services.domain.plan.plan import Entry, HoursEntry, Names, Plan, PlanHead, Promise, ServiceItem, Source, Unit
+from services.domain.plan.plan import (
+    Entry,
+    Fault,
+    HoursEntry,
+    Names,
+    Plan,
+    PlanHead,
+    Promise,
+    ServiceItem,
+    Source,
+    Unit,
+)
 from services.runtime.text_file import Unreadable, parsed_toml, read_text
 
 TAKES_LISTS = {
@@ -122,7 +134,30 @@ def read_plan(folder: Path) -> Reading:
     reading.sources += _read_table(folder / "sources.toml", "source", Source.model_validate, reading)
     reading.hours += _read_table(folder / "opening_hours.toml", "hours", HoursEntry.model_validate, reading)
     _read_names(reading)
+    reading.problems += _unfit(reading)
     return reading
+
+
+def _unfit(reading: Reading) -> Iterator[Problem]:
+    """What of the entries cannot be judged by."""
+    if reading.head is not None:
+        for keys, sentence in entry_faults.of_head(reading.head):
+            yield Problem(reading.folder / "plan.toml", keys, sentence)
+    for promise in reading.promises:
+        yield from placed(promise, promise.entry.faults())
+    for hours in reading.hours:
+        yield from placed(hours, entry_faults.of_hours(hours.entry))
+    halls = {located.entry.id for located in reading.hours} | {entry_faults.DEFAULT_HALL}
+    for unit in reading.units:
+        yield from placed(unit, entry_faults.of_hall(unit.entry.opening_hours, halls))
+    for item in reading.service_items:
+        yield from placed(item, entry_faults.of_hall(item.entry.opening_hours, halls))
+
+
+def placed(located: Located[Any], faults: Iterable[Fault]) -> Iterator[Problem]:
+    """The faults of an entry, each at its place."""
+    for keys, sentence in faults:
+        yield Problem(located.file, (*located.place, *keys), sentence)
 
 
 def load_plan(folder: Path) -> Plan:

@@ -566,6 +566,8 @@ class CasePromise(Promise):
             ("start", self.start, ("applied", "accepted")),
             ("stop", self.stop, ("completed",)),
         ):
+            if not points:
+                yield (field,), f"is empty: write {', '.join(plain)} or milestone:NAME"
             for point in points:
                 if not point.startswith("milestone:") and point not in plain:
                     yield (field,), f"{point!r} is no clock point: write {', '.join(plain)} or milestone:NAME"

@@ -11,6 +11,7 @@ from services.domain.judging.late_reports import FIRST_KNOWN_LATE, IN_WAIT
 from services.domain.plan.plan import ServiceItem, Source
 from services.domain.results.verdicts import verdicts_of
 from tests.unit.cases import (
+    ANSWERED,
     CN,
     ITEMS,
     OPERATIONS,
@@ -166,22 +167,16 @@ def test_a_node_waits_for_its_report_too() -> None:
 
 
 # ---- shares and bounds -------------------------------------------------------------------------------------------
-ANSWERED = judge_of(
-    promise(
-        kind="case_share", where={"stopped": True}, stop="milestone:answered", matures_at="4 working_days",
-        objective=">= 95 %",
-    ),
-    sources=SLOW,
-)  # fmt: skip
+ANSWERED_LATER = judge_of(ANSWERED, sources=SLOW)
 
 
 def test_a_share_with_a_limit_awaits_its_stop() -> None:
-    assert outcome(ANSWERED, [START], "2021-09-25") is Outcome.AWAITING
-    assert outcome(ANSWERED, [START], "2021-09-27") is Outcome.OVERDUE
+    assert outcome(ANSWERED_LATER, [START], "2021-09-25") is Outcome.AWAITING
+    assert outcome(ANSWERED_LATER, [START], "2021-09-27") is Outcome.OVERDUE
     answered = milestone("2021-09-22T09:00", "answered", received="2021-09-25T12:00")
-    assert outcome(ANSWERED, [START, answered], END) is Outcome.MET
+    assert outcome(ANSWERED_LATER, [START, answered], END) is Outcome.MET
     late = milestone("2021-09-22T09:00", "answered", received="2021-09-28T12:00")
-    assert outcome(ANSWERED, [START, late], END) is Outcome.LATE_ENTRY
+    assert outcome(ANSWERED_LATER, [START, late], END) is Outcome.LATE_ENTRY
 
 
 @pytest.mark.parametrize(
@@ -294,7 +289,7 @@ FEW_CHECKS = judge_of(
 @pytest.mark.parametrize(
     ("judge", "did"),
     [
-        (ANSWERED, milestone("2021-09-22T09:00", "answered")),
+        (ANSWERED_LATER, milestone("2021-09-22T09:00", "answered")),
         (PAID, measured("2021-09-22T09:00", "paid", 30)),
         (FEW_CHECKS, milestone("2021-09-22T09:00", "check")),
     ],

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from services.domain.history.case import MICRO, Case
 from services.domain.judging.binding import AWAITED, Binding, completion_since, earliest, marks
-from services.domain.judging.bounded_amounts import Amount, bounded_amount
+from services.domain.judging.bounded_amounts import Amount, bounded_amount, steps_of
 from services.domain.judging.case_clock import FOREVER, CaseClock
 from services.domain.judging.escalation import Escalation
 from services.domain.judging.judgement import Judgement, Outcome
@@ -116,7 +116,7 @@ class CaseBoundJudge:
         """A breach is a miss at once: nothing takes back the order of two steps, or what a list said."""
         self._points = promise.counts
         """What has to be reported of a case."""
-        self._orders = tuple(_steps_of(text) for text in promise.counts if text.startswith("order:"))
+        self._orders = tuple(steps_of(text) for text in promise.counts if text.startswith("order:"))
         self._key = promise.key
         self._hard = promise.strength is Strength.HARD
         self._strictness = Escalation(promise, law)
@@ -297,12 +297,6 @@ class CaseBoundJudge:
     def figure(self, sums: Sums, at: Moment) -> Statistic:
         """The share of measured cases within the bound."""
         return compliance(sums, self.promise)
-
-
-def _steps_of(order: str) -> tuple[str, str]:
-    """`order:A<B` → (A, B)."""
-    first, _, then = order.removeprefix("order:").partition("<")
-    return first, then
 
 
 _AT_ONCE: Instant = 0

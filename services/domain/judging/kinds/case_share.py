@@ -54,7 +54,7 @@ class CaseShareJudge:
         where = {name: value for name, value in promise.where.items() if name not in ("stopped", "reached")}
         self._reached = wanted_values(promise.where.get("reached", ()))
         self._counts = compile_selection(where, law.unset)
-        self._is_known = compile_knowledge(promise.known)
+        self._is_known = compile_knowledge(promise.known, law.unset)
         self._binding = Binding(promise, law.zone)
         self._clock = CaseClock(promise.clock, law)
         self._key = promise.key
