@@ -64,16 +64,17 @@ class Expected:
         return bool(self.n or self.unmeasured or self.justified or self.unclassified)
 
 
-def first_day(window: str, last: date) -> date:
-    """The first day of a window that ends with `last`."""
+def first_day(window: str, last: date, year_begins: int = 1) -> date:
+    """The first day of a window that ends with `last`, where a year begins with a month."""
     if window.endswith("d"):
         return last - timedelta(days=int(window[:-1]) - 1)
-    starts = {
-        "month": last.replace(day=1),
-        "quarter": date(last.year, (last.month - 1) // 3 * 3 + 1, 1),
-        "year": date(last.year, 1, 1),
-    }
-    return starts.get(window, date.min)
+    months = {"month": 1, "quarter": 3, "year": 12}.get(window)
+    if months is None:
+        return date.min
+    first = last.replace(day=1)
+    while (first.month - year_begins) % months:
+        first = (first - timedelta(days=1)).replace(day=1)
+    return first
 
 
 def expected(truth: Iterable[dict[str, str]], plan: Plan, last: date) -> dict[Place, Expected]:
@@ -84,19 +85,19 @@ def expected(truth: Iterable[dict[str, str]], plan: Plan, last: date) -> dict[Pl
         promise = promises.get((row["kpi"], row["variant"]))
         if promise is None:
             continue
-        for place in places(row, promise, last):
+        for place in places(row, promise, last, plan.head.year_begins):
             count(found[place], row)
     return found
 
 
-def places(row: dict[str, str], promise: Promise, last: date) -> Iterator[Place]:
+def places(row: dict[str, str], promise: Promise, last: date, year_begins: int) -> Iterator[Place]:
     """The rows of values.csv to which a case of the truth belongs."""
     day = date.fromisoformat(row["day"]) if row["day"] else None
     items = ["-", row["item"]] if promise.published_by_item and row["item"] != "-" else ["-"]
     units = ("ALL",) if row["unit"] == "ALL" else (row["unit"], "ALL")
     for window in promise.windows:
         # what is open or a state of the present counts in every window that ends now
-        if day is None or first_day(window, last) <= day <= last:
+        if day is None or first_day(window, last, year_begins) <= day <= last:
             for unit in units:
                 for item in items:
                     yield promise.id, unit, item, promise.variant, window

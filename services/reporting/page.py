@@ -6,7 +6,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from services.catalog.words.promise_text import STRENGTHS
-from services.catalog.words.wording import SIGNS, STATE_NAMES, WINDOW_NAMES, state_name, unit_of_measure
+from services.catalog.words.wording import SIGNS, STATE_NAMES, state_name, unit_of_measure, window_names
 from services.domain.intake.visible_text import LINES, visible
 from services.domain.plan.plan import Plan
 from services.domain.results.published import State, ValueRow
@@ -33,7 +33,7 @@ def write_page(path: Path, report: Report, plan: Plan, as_of: Instant) -> None:
         state_name=state_name,
         signs=SIGNS,
         strengths=STRENGTHS,
-        windows=WINDOW_NAMES,
+        windows=window_names(plan.head),
         unit_of_measure=unit_of_measure,
         State=State,
     )

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from services.alert_rules.write import write_rules
 from services.backfill import recorded
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.statutory_time import Law
 from services.domain.results.published import ValueRow
@@ -42,7 +42,7 @@ Series = dict[tuple[tuple[str, str], ...], dict[str, float]]
 def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A year of the simulated district."""
     plan = load_plan(PLAN)
-    law = Law(plan, load_calendar(plan.head.calendar))
+    law = Law(plan, calendar_of(plan))
     history = Simulation(law, profile("demo").at_volume(3), 11, FIRST, (LAST - FIRST).days + 1, faults={})
     path = tmp_path_factory.mktemp("year") / "events.jsonl"
     path.write_bytes(b"".join(event.line + b"\n" for event in history.events()))

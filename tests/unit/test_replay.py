@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.statutory_time import Law
 from services.domain.results.published import Level, ValueRow
@@ -41,7 +41,7 @@ def at(text: str) -> int:
 def lines() -> list[bytes]:
     """24 days of the simulated district, every fault in it."""
     plan = load_plan(PLAN)
-    law = Law(plan, load_calendar(plan.head.calendar))
+    law = Law(plan, calendar_of(plan))
     chosen = profile("demo").at_volume(60)
     history = Simulation(law, chosen, 11, date(2021, 8, 20), DAYS, faults=parse_faults("all"))
     return [event.line + b"\n" for event in history.events()]

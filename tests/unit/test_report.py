@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.catalog.words.promise_text import in_words
 from services.catalog.words.wording import SIGNS, WINDOW_NAMES, state_name, unit_of_measure
@@ -50,7 +50,7 @@ def plan() -> Plan:
 @pytest.fixture(scope="module")
 def events(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """75 days of the simulated district, October 2021 among them."""
-    law = Law(plan, load_calendar(plan.head.calendar))
+    law = Law(plan, calendar_of(plan))
     history = Simulation(law, profile("demo").at_volume(8), 7, date(2021, 8, 20), 75)
     path = tmp_path_factory.mktemp("october") / "events.jsonl"
     path.write_bytes(b"".join(event.line + b"\n" for event in history.events()))

@@ -11,7 +11,7 @@ from random import Random
 
 import pytest
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.plan.plan import Promise
@@ -40,7 +40,7 @@ ALL = parse_faults("all")
 @cache
 def law() -> Law:
     plan = load_plan(Path("services/catalog/jiangbei-2021"))
-    return Law(plan, load_calendar(plan.head.calendar))
+    return Law(plan, calendar_of(plan))
 
 
 def small() -> Profile:

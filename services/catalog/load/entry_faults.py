@@ -5,9 +5,11 @@ What only the whole plan can show (names that nothing declares, clauses, version
 
 import re
 from collections.abc import Collection, Iterable, Iterator
+from datetime import date
 from difflib import get_close_matches
 from zoneinfo import ZoneInfo, available_timezones
 
+from services.domain.plan.calendar_file import CalendarFile
 from services.domain.plan.plan import Fault, HoursEntry, PlanHead
 from services.domain.plan.statutory_time import hours_version
 from services.domain.time.opening_hours import checked_hours
@@ -29,6 +31,30 @@ def of_head(head: PlanHead) -> Iterator[Fault]:
         ZoneInfo(head.timezone)
     except (KeyError, OSError, ValueError):  # ZoneInfoNotFoundError is a KeyError
         yield ("timezone",), unknown("time zone", head.timezone, available_timezones(), "the time zone database")
+
+
+def of_calendar(calendar: CalendarFile) -> Iterator[Fault]:
+    """It does not contradict itself, and names only days that it publishes."""
+    try:
+        calendar.working_calendar()
+    except ValueError as error:
+        yield (), str(error)
+        return
+    published = f"outside {calendar.published_from} to {calendar.published_through}: extend what is published"
+    named: dict[date, str] = {}
+    for index, holiday in enumerate(calendar.holiday):
+        place = ("holiday", index)
+        if holiday.first < calendar.published_from or holiday.last > calendar.published_through:
+            yield place, f"{holiday.name} lies {published}"
+        both = next((day for day in holiday.days() if day in named), None)
+        if both is not None:
+            yield place, f"{both} belongs to {named[both]} already: a day has one name"
+        named |= dict.fromkeys(holiday.days(), holiday.name)
+    for index, day in enumerate(calendar.make_up_days):
+        if not calendar.published_from <= day <= calendar.published_through:
+            yield ("make_up_days", index), f"{day} lies {published}"
+        elif day.weekday() in calendar.working_weekdays:
+            yield ("make_up_days", index), f"{day} is a working day by the week: leave it out"
 
 
 def of_hours(entry: HoursEntry) -> Iterator[Fault]:
