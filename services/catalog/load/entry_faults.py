@@ -40,21 +40,28 @@ def of_calendar(calendar: CalendarFile) -> Iterator[Fault]:
     except ValueError as error:
         yield (), str(error)
         return
-    published = f"outside {calendar.published_from} to {calendar.published_through}: extend what is published"
+    yield from _of_holidays(calendar)
+    for index, day in enumerate(calendar.make_up_days):
+        if not calendar.publishes(day):
+            yield ("make_up_days", index), f"{day} lies {_outside(calendar)}"
+        elif day.weekday() in calendar.working_weekdays:
+            yield ("make_up_days", index), f"{day} is a working day by the week: leave it out"
+
+
+def _of_holidays(calendar: CalendarFile) -> Iterator[Fault]:
     named: dict[date, str] = {}
     for index, holiday in enumerate(calendar.holiday):
         place = ("holiday", index)
-        if holiday.first < calendar.published_from or holiday.last > calendar.published_through:
-            yield place, f"{holiday.name} lies {published}"
+        if not (calendar.publishes(holiday.first) and calendar.publishes(holiday.last)):
+            yield place, f"{holiday.name} lies {_outside(calendar)}"
         both = next((day for day in holiday.days() if day in named), None)
         if both is not None:
             yield place, f"{both} belongs to {named[both]} already: a day has one name"
         named |= dict.fromkeys(holiday.days(), holiday.name)
-    for index, day in enumerate(calendar.make_up_days):
-        if not calendar.published_from <= day <= calendar.published_through:
-            yield ("make_up_days", index), f"{day} lies {published}"
-        elif day.weekday() in calendar.working_weekdays:
-            yield ("make_up_days", index), f"{day} is a working day by the week: leave it out"
+
+
+def _outside(calendar: CalendarFile) -> str:
+    return f"outside {calendar.published_from} to {calendar.published_through}: extend what is published"
 
 
 def of_hours(entry: HoursEntry) -> Iterator[Fault]:

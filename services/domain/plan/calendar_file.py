@@ -43,6 +43,10 @@ class CalendarFile(BaseModel):
     """Days off by the week that are worked in exchange."""
     holiday: tuple[Holiday, ...] = ()
 
+    def publishes(self, day: date) -> bool:
+        """Whether a notice covers the day."""
+        return self.published_from <= day <= self.published_through
+
     def working_calendar(self) -> WorkingCalendar:
         """The calendar. ValueError, with a remedy, if the file contradicts itself."""
         for holiday in self.holiday:

@@ -287,24 +287,26 @@ class _InSyncJudge:
     def figure(self, sums: Sums, at: Moment) -> Statistic:
         """Of the master's codes times the copies: how many copies have the code in the master's version."""
         master = _versions(sums.present, self._master)
-        in_sync: Counter[int] = Counter()
+        in_sync = self._in_sync(master, sums)
+        n, met = len(master) * len(self.promise.copies), in_sync.total()
+        objective = self.promise.objective
+        figure = Statistic(n=n, ratio=True, small_sample_matters=objective is not None and objective.amount < 1)
+        if self._by is not None and self._last_day is not None:
+            figure.counted_now, figure.reached, figure.reached_of = Fraction(met), in_sync, max(n, 1)
+            figure.pending = at.now < self._reported_by(self._by, "")
+            met = sum(count for day, count in in_sync.items() if day <= self._last_day)
+        figure.value, figure.numerator, figure.denominator = Fraction(met, n) if n else None, met, n
+        return figure
+
+    def _in_sync(self, master: Versions, sums: Sums) -> "Counter[int]":
+        """How many copies have a code of the master in its version, by the day since when."""
+        found: Counter[int] = Counter()
         for copy in self.promise.copies:
             theirs = _versions(sums.everywhere, copy)
             for code, versions in master.items():
                 if theirs.get(code, {}).keys() == versions.keys():
-                    in_sync[max(*versions.values(), *theirs[code].values())] += 1
-        n, met = len(master) * len(self.promise.copies), in_sync.total()
-        counted_now = None
-        if self._last_day is not None:
-            counted_now = Fraction(met)
-            met = sum(count for day, count in in_sync.items() if day <= self._last_day)
-        objective = self.promise.objective
-        return Statistic(
-            value=Fraction(met, n) if n else None, n=n, numerator=met, denominator=n, ratio=True,
-            small_sample_matters=objective is not None and objective.amount < 1,
-            pending=self._by is not None and at.now < self._reported_by(self._by, ""), counted_now=counted_now,
-            reached=in_sync if self._by is not None else None, reached_of=max(n, 1),
-        )  # fmt: skip
+                    found[max(*versions.values(), *theirs[code].values())] += 1
+        return found
 
 
 def _versions(present: Mapping[str, Tally], platform: str) -> Versions:
