@@ -103,7 +103,8 @@ def diff(
 @app.command()
 def schema(
     kind: Annotated[
-        str | None, typer.Argument(help="plan, kpis, units, service_items, sources or opening_hours; else all.")
+        str | None,
+        typer.Argument(help="plan, calendar, names, kpis, units, service_items, sources or opening_hours; else all."),
     ] = None,
 ) -> None:
     """Print the JSON Schema of a plan's files, for editors and programs that write them."""

@@ -149,7 +149,10 @@ def test_a_calendar_file_that_is_named_is_there(tmp_path: Path) -> None:
         load_plan(folder)
 
 
-def test_another_calendar_is_another_plan(tmp_path: Path) -> None:
+def test_another_calendar_is_another_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = changed(tmp_path, "calendar.toml", "last = 2021-11-03", "last = 2021-11-04")
     assert load_plan(folder).fingerprint != load_plan(PLAN).fingerprint
+    assert run("plan", "diff", PLAN, folder) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "calendar elsewhere" in told and "2021-11-04" in told and "every case is judged again" in told
     assert calendar_of(load_plan(folder)).holiday_name(date(2021, 11, 4).toordinal()) == "文化节"
