@@ -56,7 +56,7 @@ def _alert(promise: Promise, plan: Plan, scope: str, bad: _Bad) -> Alert:
         bad.alert,
         _condition(promise.id, scope, bad),
         labels,
-        _summary(promise, scope, bad),
+        _summary(promise, plan, scope, bad),
         bad.waits,
         {"clause": promise.clause, "objective_zh": target.zh, "objective_en": target.en},
     )
@@ -69,11 +69,11 @@ def _severity(strength: Strength, bad: _Bad) -> tuple[str, str]:
     return ("inform", "none") if strength is Strength.ASPIRATIONAL else ("review", "yellow")
 
 
-def _summary(promise: Promise, scope: str, bad: _Bad) -> Title:
+def _summary(promise: Promise, plan: Plan, scope: str, bad: _Bad) -> Title:
     """The sentence of the alert: who, which promise, in which state, its figure."""
     in_district = scope == "district"
     whom_zh, whom_en = ("全区", "the district") if in_district else (unit_name("zh"), unit_name("en"))
-    value, target, words = _figure(promise, scope), objective_words(promise.target), bad.words
+    value, target, words = _figure(promise, plan, scope), objective_words(promise.target), bad.words
     name = "按期率" if isinstance(promise, CasePromise) and promise.clock.limit is not None else "当前值"
     return Title(
         zh=f"{whom_zh}：{promise.title.zh}（{promise.id}）{words.zh}：{name}{value.zh}，目标{target.zh.removeprefix('应为')}",
@@ -81,12 +81,12 @@ def _summary(promise: Promise, scope: str, bad: _Bad) -> Title:
     )
 
 
-def _figure(promise: Promise, scope: str) -> Title:
+def _figure(promise: Promise, plan: Plan, scope: str) -> Title:
     """The figure with its unit; a share in per cent."""
     if promise.figure_unit == "share":
         share = _value(promise, scope, 100)
         return Title(zh=f"{share}%", en=f"{share} %")
-    value, unit = _value(promise, scope, 1), unit_of_measure(promise)
+    value, unit = _value(promise, scope, 1), unit_of_measure(promise, plan)
     return Title(zh=f"{value}{'个' * (promise.figure_unit == 'working_days')}{unit.zh}", en=f"{value} {unit.en}")
 
 

@@ -225,7 +225,10 @@ def promises_table(plan: Plan, published: DistrictStatus, unit: str) -> Table:
         state = State(row.state)
         overdue = row.open_overdue if row.open_overdue != "0" else ""
         table.add_row(
-            Text(f"{SIGNS[state]} {state_name(state, row.provisional_n).zh}", _style(state, promise)),
+            Text(
+                f"{SIGNS[state]} {state_name(state, row.provisional_n, never_red=promise.is_never_red).zh}",
+                _style(state, promise),
+            ),
             promise.id,
             Text.assemble(f"{promise.title.zh}\n", (promise.title.en, "dim")),
             Text.assemble(shown(row.value, promise), (forecast(published, unit, promise), "dim")),

@@ -40,7 +40,11 @@ def test_a_page_says_clause_words_formula_recipients_what_is_sent_and_two_histor
     for promise in versions:
         words = in_words(promise, PLAN)
         assert all(part in page for part in (f"> {promise.clause}\n", words.zh, words.en, promise.title.zh))
-        assert all(choice.taken in page.replace("\\|", "|") for choice in promise.choices)
+        assert all(
+            text in page.replace("\\|", "|")
+            for choice in promise.choices
+            for text in (choice.taken.zh, choice.taken.en)
+        )
     for heading in ("谁收到通知", "来源须报送什么", "样例"):
         assert page.count(f"# {heading}") == len(versions)
     assert page.count("公式 Formula") == len(versions)

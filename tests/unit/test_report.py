@@ -136,7 +136,7 @@ def words_of(plan: Plan) -> set[str]:
     words = {plan.head.version, plan.head.title.zh, plan.head.title.en}
     titles = [unit.title for unit in plan.units.values()]
     for promise in plan.promises:
-        titles += [promise.title, in_words(promise, plan), unit_of_measure(promise)]
+        titles += [promise.title, in_words(promise, plan), unit_of_measure(promise, plan)]
         words |= {promise.id, f"({promise.variant})", promise.clause, str(promise.item)}
         words |= {
             f"指标（任务）{promise.item}",
@@ -174,7 +174,8 @@ def trace(page: Page, values: Cells, plan: Plan, states: Counter[str]) -> Counte
         if "data-row" in source:
             row, column = values[source["data-row"] or ""], source["data-column"] or ""
             if column == "state":
-                name = state_name(State(row["state"]), row["provisional_n"])
+                promise = promises[row["kpi"], row["variant"]]
+                name = state_name(State(row["state"]), row["provisional_n"], never_red=promise.is_never_red)
                 assert text in (f"{SIGNS[State(row['state'])]} {name.zh}", name.en)
             elif column == "window_end":
                 assert text == row[column][:10]
