@@ -163,7 +163,8 @@ def _league(page: Page) -> Panel:
     ]
     about = page.say(
         f"同一口径、同一统计期。点单位看该单位页面，点超期未办结或{page.red_card}看办件。",
-        "By the same formula, in the same window. The unit leads to its page, overdue and red cards to the cases.",
+        "By the same formula, in the same window. The unit leads to its page; open overdue and "
+        f"{page.red_card} lead to the cases.",
     )
     frame = Frame(
         page.say("各单位排名（由差到好）", "League of units, the worst first"),

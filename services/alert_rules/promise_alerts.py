@@ -21,11 +21,14 @@ class _Bad(NamedTuple):
     alert: str
     state: State
     words: Title
+    """The state; in Chinese with the target in it."""
     waits: Waits
 
 
-_MISSED = _Bad("KpiMissed", State.MISSED, Title(zh="未达标", en="is missed"), plan_time(5 * MINUTE, 15 * MINUTE))
-_AT_RISK = _Bad("KpiAtRisk", State.AT_RISK, Title(zh="有风险", en="is at risk"), plan_time(30 * MINUTE, HOUR))
+_MISSED = _Bad("KpiMissed", State.MISSED, Title(zh="未达目标{}", en="is missed"), plan_time(5 * MINUTE, 15 * MINUTE))
+_AT_RISK = _Bad(
+    "KpiAtRisk", State.AT_RISK, Title(zh="有未达标风险，目标{}", en="is at risk"), plan_time(30 * MINUTE, HOUR)
+)
 
 
 _HUNDREDTH = Decimal("0.01")
@@ -75,8 +78,10 @@ def _summary(promise: Promise, plan: Plan, scope: str, bad: _Bad) -> Title:
     whom_zh, whom_en = ("全区", "the district") if in_district else (unit_name("zh"), unit_name("en"))
     value, target, words = _figure(promise, plan, scope), objective_words(promise.target), bad.words
     name = "按期率" if isinstance(promise, CasePromise) and promise.clock.limit is not None else "当前值"
+    aimed = target.zh.removeprefix("应为")
+    against = words.zh.format(aimed if aimed[0].isdigit() else f"（{aimed}）")
     return Title(
-        zh=f"{whom_zh}：{promise.title.zh}（{promise.id}）{words.zh}：{name}{value.zh}，目标{target.zh.removeprefix('应为')}",
+        zh=f"{whom_zh}：{promise.title.zh}（{promise.id}）{name}{value.zh}，{against}",
         en=f"{promise.title.en} ({promise.id}) {words.en} for {whom_en}: {value.en}, target {target.en}",
     )
 

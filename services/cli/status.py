@@ -90,7 +90,12 @@ def status(
     console.print(promises_table(plan, published, unit or "ALL"))
     console.print(cards_table(plan, published.cards))
     console.print(quarantine_line(published.quarantined))
-    console.print(Text(f"as of {published.watermark}, computed at {published.computed_at} (plan time)", "dim"))
+    console.print(
+        Text(
+            f"数据截至 as of {published.watermark}；计算时间 computed at {published.computed_at}（计划时钟 plan time）",
+            "dim",
+        )
+    )
 
 
 def read_published(bootstrap: str, wait: float) -> DistrictStatus:

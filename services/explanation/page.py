@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from services.catalog.words.card_reasons import CARD_REASONS
 from services.catalog.words.event_names import EVENT_NAMES
 from services.catalog.words.names import NameBook, names_for
 from services.catalog.words.phrases import limit_words
@@ -41,7 +42,6 @@ from services.explanation.phrases import (
     lack_words,
 )
 from services.explanation.words import (
-    CARD_REASONS,
     DOUBTS,
     ENDS,
     REASONS,

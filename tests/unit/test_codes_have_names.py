@@ -11,16 +11,21 @@ import pytest
 from rich.console import Console
 from ruamel.yaml import YAML
 
+from dashboards.build import dashboards as built
+from services.alert_rules.alerts import rule_groups
 from services.catalog.samples.promise_samples import samples_of
 from services.catalog.words.promise_text import formula, in_words, objective
 from services.catalog.words.refusals import REFUSALS
 from services.catalog.words.wording import unit_of_measure
 from services.domain.intake.refusal import Reason
-from services.domain.plan.plan import Promise
+from services.domain.judging.judgement import Outcome
+from services.domain.plan.plan import Promise, Terms, Title
 from services.domain.results.cards import WHOLE
 from services.domain.results.explain import explain
 from services.domain.results.published import Card, Level
 from services.explanation.page import Page
+from services.explanation.words import outcome_word
+from services.handbook.page import page
 from services.metric_names.alert_names import ALERT_NAMES
 from services.notifier.card_sentence import CardSentences
 from tests.verdicts import admitted, shipped
@@ -72,9 +77,9 @@ def test_every_note_and_every_choice_is_in_chinese() -> None:
         assert not [text for text in texts if not re.search("[\u4e00-\u9fff]", text)], promise.key
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "promises").glob("*.md")), ids=lambda page: page.stem)
-def test_no_page_shows_a_code_that_is_not_marked_as_one(page: Path) -> None:
-    text = re.sub(r"```.*?```|\]\([^)]*\)", "", page.read_text("utf-8"), flags=re.DOTALL)
+@pytest.mark.parametrize("file", sorted((ROOT / "docs" / "promises").glob("*.md")), ids=lambda file: file.stem)
+def test_no_page_shows_a_code_that_is_not_marked_as_one(file: Path) -> None:
+    text = re.sub(r"```.*?```|\]\([^)]*\)", "", file.read_text("utf-8"), flags=re.DOTALL)
     text = re.sub(r"^\| 问题 Question.*?\n\n", "", text, flags=re.DOTALL | re.MULTILINE)  # as one would write entries
     assert not [line for line in text.splitlines() if not line.startswith("<!--") and codes_in(line)]
 
@@ -99,6 +104,22 @@ def test_every_alert_and_every_reason_of_a_refusal_has_a_name_and_the_name_is_th
         heading = path.read_text("utf-8").partition("\n")[0]
         assert heading == f"# {name} {ALERT_NAMES[name].zh}"
     assert set(REFUSALS) == set(Reason)
+
+
+def test_cards_are_called_what_the_plan_folder_says_wherever_they_are_shown() -> None:
+    terms = Terms(yellow_card=Title(zh="预警", en="warning"), red_card=Title(zh="督办", en="order"))
+    plan = PLAN.model_copy(update={"names": PLAN.names.model_copy(update={"terms": terms})})
+    shown = json.dumps([of["panels"] for made in built(plan).values() for of in made], ensure_ascii=False)
+    promise = next(one for one in plan.promises if one.id == "K06-1")
+    shown += page((promise,), plan, shipped().law) + json.dumps(rule_groups(plan, 1, ""), ensure_ascii=False)
+    assert all(word in shown for word in ("预警", "督办"))
+    assert not re.search("黄牌|红牌|yellow card|red card", shown)
+
+
+@EACH
+def test_no_verdict_on_a_promise_that_is_never_red_is_red(promise: Promise) -> None:
+    styles = {outcome_word(outcome, promise).style for outcome in Outcome}
+    assert any("red" in style for style in styles) is not promise.is_never_red
 
 
 _OF_CODES = frozenset(
