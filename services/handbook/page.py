@@ -126,12 +126,19 @@ def _facts(promise: Promise, plan: Plan) -> Iterator[tuple[str, str]]:
 def _follows(promise: Promise, plan: Plan) -> Title:
     """What a miss leads to."""
     follows, card = _FOLLOWS[promise.strength], plan.names.terms.red_card
-    if promise.strength is not Strength.HARD or not isinstance(promise, CasePromise):
+    if promise.strength is not Strength.HARD or not _has_cards(promise):
         return follows
     return Title(
         zh=f"{follows.zh}；超期或不符合要求的办件发{card.zh}",
         en=f"{follows.en}; a case that is late or breaks the rule gets a {card.en}",
     )
+
+
+def _has_cards(promise: Promise) -> bool:
+    """Whether a single case can miss it: of a mean or a trend none can."""
+    if not isinstance(promise, CasePromise):
+        return False
+    return promise.binds_each or (promise.measured == "share" and promise.target is not None)
 
 
 def _margins(promise: Promise) -> Iterator[tuple[str, str]]:
@@ -212,7 +219,7 @@ def _recipients(promise: Promise, plan: Plan) -> Iterator[tuple[str, str]]:
     if promise.strength is Strength.DIRECTIONAL:
         yield "通知方式 Routing", "不告警<br>never alerts"
         return
-    if isinstance(promise, CasePromise):
+    if _has_cards(promise):
         yield (
             "办件提醒 Cards",
             "先通知当前环节承办单位，再通知牵头单位<br>the unit that holds the current node, then the lead",
@@ -245,7 +252,7 @@ def _vocabulary(promise: Promise, plan: Plan) -> Iterator[str]:
 
 def _needed(needs: Needs, plan: Plan, names: NameBook) -> Iterator[tuple[str, str]]:
     about = _ABOUT[needs.about]
-    subjects = [f"`{code}` {_title(needs, code, plan)}".strip() for code in needs.subjects[:_BIGGEST_LIST]]
+    subjects = [f"{_title(needs, code, plan)} `{code}`".strip() for code in needs.subjects[:_BIGGEST_LIST]]
     more = len(needs.subjects) - len(subjects)
     yield f"{about.zh} {about.en}", "<br>".join((*subjects, *([f"… {more} 项 more"] if more else [])))
     named: tuple[tuple[str, Sequence[str], Callable[[str], Title]], ...] = (
