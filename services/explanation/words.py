@@ -39,7 +39,7 @@ OUTCOMES = {
     Outcome.MET: Word("✓", "按期", "met", "green"),
     Outcome.MISSED: Word("✗", "超期", "MISSED", _RED),
     Outcome.AWAITING: Word("◔", "期限已过，待报送", "past its limit, awaiting its report", "yellow"),
-    Outcome.OVERDUE: Word("✗", "逾期未办结", "OVERDUE, still open", _RED),
+    Outcome.OVERDUE: Word("✗", "超期未办结", "OVERDUE, still open", _RED),
     Outcome.WITHDRAWN: Word("–", "期限内撤回或终止", "withdrawn or ended before the limit"),
     Outcome.JUSTIFIED: Word("○", "理由成立", "justified, not counted", "yellow"),
     Outcome.LATE_ENTRY: Word("△", "逾期补录后按期，待确认", "met by LATE ENTRY, not confirmed", "bold yellow"),

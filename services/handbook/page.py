@@ -358,7 +358,7 @@ _OUTCOMES: Mapping[str, str] = {
     Outcome.OPEN: "未到期",
     Outcome.MET: "符合",
     Outcome.MISSED: "不符合",
-    Outcome.OVERDUE: "逾期未办结",
+    Outcome.OVERDUE: "超期未办结",
     Outcome.UNMEASURED: "未报送，无法评价",
     Outcome.COUNTED: "计入",
 }

@@ -8,7 +8,7 @@ from services.domain.plan.plan import EVERY_ONE, Plan, Title
 from services.domain.time.limits import Limit
 
 _FORMULA = Title(
-    zh="按期件数 ÷（按期件数＋逾期办结件数＋已逾期未结件数）",
+    zh="按期件数 ÷（按期件数＋超期办结件数＋超期未办结件数）",
     en="cases on time ÷ (cases on time + closed late + open and overdue)",
 )
 

@@ -9,7 +9,7 @@ from services.domain.plan.plan import CasePromise, Plan, Title
 __all__ = ["formula", "objective", "population", "statement"]
 
 _FORMULA = Title(
-    zh="符合条件的到期件数 ÷ 全部到期件数（已逾期未结的计入分母）",
+    zh="符合条件的到期件数 ÷ 全部到期件数（超期未办结的计入分母）",
     en="matured cases that fulfil the condition ÷ all matured cases (open and overdue ones are in the denominator)",
 )
 
