@@ -46,7 +46,7 @@ def _measure(
     measure: int | str, heading: str, promises: Sequence[Promise], groups: Mapping[str, Sequence[Promise]], plan: Plan
 ) -> Iterator[str]:
     name = f"Measure {measure}" if isinstance(measure, int) else f"Section {measure}"
-    number = f"{measure}．" if isinstance(measure, int) else f"第{measure}部分 "
+    number = f"{measure}．" if isinstance(measure, int) else f"{measure}、"
     yield f"## {number}{heading} · {name}" if heading else f"## {name}"
     yield ""
     rows = (_promise(promise, groups[promise.id][1:], plan) for promise in promises)
