@@ -248,7 +248,7 @@ def _details(promise: Promise, plan: Plan) -> Table:
         ("施行 in force", f"from {promise.effective_from}{ends}{by}"),
         ("牵头单位 lead", _units(promise.lead, plan)),
         ("责任单位 responsible", _units(promise.responsible, plan)),
-        ("说明 notes", promise.notes.strip()),
+        ("说明 notes", _lines(promise.notes)),
     ]
     for name, value in rows:
         if value:
@@ -259,6 +259,10 @@ def _details(promise: Promise, plan: Plan) -> Table:
 
 def _both(title: Title) -> str:
     return f"{title.zh} {title.en}"
+
+
+def _lines(title: Title | None) -> str:
+    return f"{title.zh}\n{title.en}" if title is not None else ""
 
 
 def _change(change: Change) -> Text:

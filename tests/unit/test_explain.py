@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from services.catalog.words.card_reasons import CARD_REASONS
 from services.domain.intake.facts import Fact
 from services.domain.judging.case_clock import CaseClock
 from services.domain.judging.data_quality import COMPLETED_WITHOUT_STOP, LIMIT_MISMATCH
@@ -30,7 +31,7 @@ from services.domain.time.calendar import DayKind
 from services.domain.time.zone import MINUTE_US, Instant
 from services.explanation.document import machine_readable
 from services.explanation.page import Page
-from services.explanation.words import CARD_REASONS, DOUBTS
+from services.explanation.words import DOUBTS
 from tests.unit.cases import (
     WATER,
     accepted,
