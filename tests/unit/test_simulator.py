@@ -64,7 +64,7 @@ def _simulated(
 ) -> tuple[list[Event], list[Row]]:
     rows: list[Row] = []
     history = Simulation(law(), chosen or small(), seed, START, days, faults=faults, truth=rows.append)
-    return list(history.events()), rows
+    return list(history.events()), [row for row in rows if row.result not in (Result.FAULT, Result.SILENT)]
 
 
 @cache
@@ -152,6 +152,7 @@ def hard_or_soft(timing: Timing) -> list[Promise]:
 
 def test_the_truth_adds_up() -> None:
     events, rows = simulated(40, 3)
+    rows = [row for row in rows if row.result not in (Result.YELLOW_CARD, Result.RED_CARD)]
     end = law().zone.midnight(START.toordinal() + 40)
     assert events and not [row for row in rows if row.result is Result.REJECTED]
     timed = {promise.key for promise in law().plan.promises if promise.kind == "case_limit"}
