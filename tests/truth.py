@@ -19,9 +19,10 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.plan import Plan, Promise, Tier
 from services.domain.plan.statutory_time import Law
@@ -310,7 +311,7 @@ def state_of(place: Place, promise: Promise, truth: Truth, judge: StateTruth) ->
 
 def compare(values: Iterable[dict[str, str]], truth: Truth, plan: Plan, last: date) -> Comparison:
     """Row by row, in both directions."""
-    judge = StateTruth(plan, Timing(Law(plan, load_calendar(plan.head.calendar))), last)
+    judge = StateTruth(plan, Timing(Law(plan, calendar_of(plan))), last)
     promises = {(promise.id, promise.variant): promise for promise in plan.promises}
     compared = Comparison()
     left = {place for place, true in truth.places.items() if true.has_cases}
@@ -382,6 +383,9 @@ def kpiwatch(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "services.cli", *arguments], capture_output=True, text=True)
 
 
+plan_in = cache(load_plan)
+
+
 @dataclass(frozen=True)
 class Run:
     """One simulated district, and the files that are made of it."""
@@ -397,7 +401,7 @@ class Run:
     @property
     def last(self) -> date:
         """The last simulated day."""
-        return load_plan(self.plan).head.issued + timedelta(days=self.days - 1)
+        return plan_in(self.plan).head.issued + timedelta(days=self.days - 1)
 
     @property
     def as_of(self) -> str:
@@ -441,7 +445,7 @@ class Run:
 
     def compare(self) -> Comparison:
         """The values and cards of the replay with the truth."""
-        plan = load_plan(self.plan)
+        plan = plan_in(self.plan)
         with self.truth.open(newline="") as written:
             truth = expected(csv.DictReader(written), plan, self.last)
         with self.values.open(newline="") as values, self.cards.open(newline="") as cards:
@@ -451,7 +455,7 @@ class Run:
 
     def stream(self) -> list[str]:
         """What the stream workers publish of the same events differently from the replay, in words."""
-        plan = load_plan(self.plan)
+        plan = plan_in(self.plan)
         now = Zone(plan.head.timezone).midnight(self.last.toordinal() + 1)
         streamed = published(self.events, self.plan, now, self.as_of, self.folder)
         return [
