@@ -1,5 +1,6 @@
 """A report as one HTML file that needs nothing beside it, and as CSV."""
 
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -76,6 +77,7 @@ def _seen(value: object) -> object:
     return visible(value, keep=LINES) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
+@cache
 def _templates() -> Environment:
     return Environment(
         loader=PackageLoader("services.reporting"),
