@@ -1,6 +1,7 @@
 """A report as one HTML file that needs nothing beside it, and as CSV."""
 
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -91,6 +92,7 @@ def _moment(as_of: Instant, zone: Zone) -> Title:
     return Title(zh=f"{day.year}年{day.month}月{day.day}日{spoken}", en=f"{day.isoformat()} {hour}")
 
 
+@cache
 def _templates() -> Environment:
     return Environment(
         loader=PackageLoader("services.reporting"),
