@@ -19,9 +19,10 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.plan import Plan, Promise, Tier
 from services.domain.plan.statutory_time import Law
@@ -74,16 +75,17 @@ class Expected:
         return bool(self.n or self.unmeasured or self.justified or self.unclassified)
 
 
-def first_day(window: str, last: date) -> date:
-    """The first day of a window that ends with `last`."""
+def first_day(window: str, last: date, year_begins: int = 1) -> date:
+    """The first day of a window that ends with `last`, where a year begins with a month."""
     if window.endswith("d"):
         return last - timedelta(days=int(window[:-1]) - 1)
-    starts = {
-        "month": last.replace(day=1),
-        "quarter": date(last.year, (last.month - 1) // 3 * 3 + 1, 1),
-        "year": date(last.year, 1, 1),
-    }
-    return starts.get(window, date.min)
+    months = {"month": 1, "quarter": 3, "year": 12}.get(window)
+    if months is None:
+        return date.min
+    first = last.replace(day=1)
+    while (first.month - year_begins) % months:
+        first = (first - timedelta(days=1)).replace(day=1)
+    return first
 
 
 CARDS = {"yellow_card": "yellow", "red_card": "red"}
@@ -107,7 +109,7 @@ class Truth:
 def expected(truth: Iterable[dict[str, str]], plan: Plan, last: date) -> Truth:
     """Every figure that the truth names, by plain counting."""
     promises = {(promise.id, promise.variant): promise for promise in plan.promises}
-    found = Truth()
+    found, year_begins = Truth(), plan.head.year_begins
     for row in truth:
         if row["fate"] == "silent":
             found.silent.add(row["case"])
@@ -117,28 +119,28 @@ def expected(truth: Iterable[dict[str, str]], plan: Plan, last: date) -> Truth:
         if row["fate"] in CARDS:
             found.cards[row["kpi"], row["case"], CARDS[row["fate"]]] = row
             continue
-        for place in places(row, promise, last):
+        for place in places(row, promise, last, year_begins):
             count(found.places[place], row)
-        for place, ago in days_of(row, promise, last):
+        for place, ago in days_of(row, promise, last, year_begins):
             count(found.days.setdefault(place, {}).setdefault(ago, Expected()), row)
     return found
 
 
-def days_of(row: dict[str, str], promise: Promise, last: date) -> Iterator[tuple[Place, int]]:
+def days_of(row: dict[str, str], promise: Promise, last: date, year_begins: int) -> Iterator[tuple[Place, int]]:
     """The day of a case that was closed within the last 30, at each place without a window."""
     if row["day"] and -PACE_DAYS < (ago := (date.fromisoformat(row["day"]) - last).days) <= 0:
-        for place in {(*place[:4], "") for place in places(row, promise, last)}:
+        for place in {(*place[:4], "") for place in places(row, promise, last, year_begins)}:
             yield place, ago
 
 
-def places(row: dict[str, str], promise: Promise, last: date) -> Iterator[Place]:
+def places(row: dict[str, str], promise: Promise, last: date, year_begins: int) -> Iterator[Place]:
     """The rows of values.csv to which a case of the truth belongs."""
     day = date.fromisoformat(row["day"]) if row["day"] else None
     items = ["-", row["item"]] if promise.published_by_item and row["item"] != "-" else ["-"]
     units = ("ALL",) if row["unit"] == "ALL" else (row["unit"], "ALL")
     for window in promise.windows:
         # what is open or a state of the present counts in every window that ends now
-        if day is None or first_day(window, last) <= day <= last:
+        if day is None or first_day(window, last, year_begins) <= day <= last:
             for unit in units:
                 for item in items:
                     yield promise.id, unit, item, promise.variant, window
@@ -309,7 +311,7 @@ def state_of(place: Place, promise: Promise, truth: Truth, judge: StateTruth) ->
 
 def compare(values: Iterable[dict[str, str]], truth: Truth, plan: Plan, last: date) -> Comparison:
     """Row by row, in both directions."""
-    judge = StateTruth(plan, Timing(Law(plan, load_calendar(plan.head.calendar))), last)
+    judge = StateTruth(plan, Timing(Law(plan, calendar_of(plan))), last)
     promises = {(promise.id, promise.variant): promise for promise in plan.promises}
     compared = Comparison()
     left = {place for place, true in truth.places.items() if true.has_cases}
@@ -381,6 +383,9 @@ def kpiwatch(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "services.cli", *arguments], capture_output=True, text=True)
 
 
+plan_in = cache(load_plan)
+
+
 @dataclass(frozen=True)
 class Run:
     """One simulated district, and the files that are made of it."""
@@ -396,7 +401,7 @@ class Run:
     @property
     def last(self) -> date:
         """The last simulated day."""
-        return load_plan(self.plan).head.issued + timedelta(days=self.days - 1)
+        return plan_in(self.plan).head.issued + timedelta(days=self.days - 1)
 
     @property
     def as_of(self) -> str:
@@ -440,7 +445,7 @@ class Run:
 
     def compare(self) -> Comparison:
         """The values and cards of the replay with the truth."""
-        plan = load_plan(self.plan)
+        plan = plan_in(self.plan)
         with self.truth.open(newline="") as written:
             truth = expected(csv.DictReader(written), plan, self.last)
         with self.values.open(newline="") as values, self.cards.open(newline="") as cards:
@@ -450,7 +455,7 @@ class Run:
 
     def stream(self) -> list[str]:
         """What the stream workers publish of the same events differently from the replay, in words."""
-        plan = load_plan(self.plan)
+        plan = plan_in(self.plan)
         now = Zone(plan.head.timezone).midnight(self.last.toordinal() + 1)
         streamed = published(self.events, self.plan, now, self.as_of, self.folder)
         return [

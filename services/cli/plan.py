@@ -16,7 +16,7 @@ from rich.text import Text
 
 from services.catalog.check.difference import Change, changes
 from services.catalog.check.plan_check import check_plan
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.lock import LOCK, write_lock
 from services.catalog.load.plan_folder import InvalidPlan, Problem, load_plan, read_plan
 from services.catalog.load.schema import schemas
@@ -26,7 +26,7 @@ from services.catalog.samples.required_data import needs_of, sources_for
 from services.catalog.words.names import names_for
 from services.catalog.words.phrases import limit_words
 from services.catalog.words.promise_text import STRENGTHS, in_words, tier_counts
-from services.catalog.words.wording import WINDOW_NAMES
+from services.catalog.words.wording import window_names
 from services.cli.arguments import PlanFolder, chosen_plan
 from services.cli.terminal import safe_console, say
 from services.domain.intake.visible_text import visible
@@ -75,7 +75,7 @@ def show(
     read = _loaded(folder)
     chosen = read.promises if kpi is None else _named(kpi, read, folder)
     if as_json:
-        law = Law(read, load_calendar(read.head.calendar))
+        law = Law(read, calendar_of(read))
         say(json.dumps([_described(promise, read, law) for promise in chosen], ensure_ascii=False, indent=2))
     elif kpi is None:
         _console().print(_overview(read))
@@ -103,7 +103,8 @@ def diff(
 @app.command()
 def schema(
     kind: Annotated[
-        str | None, typer.Argument(help="plan, kpis, units, service_items, sources or opening_hours; else all.")
+        str | None,
+        typer.Argument(help="plan, calendar, names, kpis, units, service_items, sources or opening_hours; else all."),
     ] = None,
 ) -> None:
     """Print the JSON Schema of a plan's files, for editors and programs that write them."""
@@ -229,8 +230,9 @@ def _details(promise: Promise, plan: Plan) -> Table:
     clock = promise.clock if isinstance(promise, CasePromise) else ClockRules((), ())
     maturity = promise.maturity if isinstance(promise, CasePromise) else None
     matures = limit_words(maturity).en if isinstance(maturity, Limit) else maturity
+    named = window_names(plan.head)
     windows = ", ".join(
-        f"{_both(WINDOW_NAMES[window])}{' (正式 official)' * (window == promise.official_window)}"
+        f"{_both(named[window])}{' (正式 official)' * (window == promise.official_window)}"
         for window in promise.windows
     )
     rows = [
@@ -246,7 +248,7 @@ def _details(promise: Promise, plan: Plan) -> Table:
         ("施行 in force", f"from {promise.effective_from}{ends}{by}"),
         ("牵头单位 lead", _units(promise.lead, plan)),
         ("责任单位 responsible", _units(promise.responsible, plan)),
-        ("说明 notes", promise.notes.strip()),
+        ("说明 notes", _lines(promise.notes)),
     ]
     for name, value in rows:
         if value:
@@ -257,6 +259,10 @@ def _details(promise: Promise, plan: Plan) -> Table:
 
 def _both(title: Title) -> str:
     return f"{title.zh} {title.en}"
+
+
+def _lines(title: Title | None) -> str:
+    return f"{title.zh}\n{title.en}" if title is not None else ""
 
 
 def _change(change: Change) -> Text:

@@ -146,7 +146,7 @@ def _family(metric: Metric, samples: Iterable[tuple[tuple[str, ...], float]]) ->
 
 
 def _promise_labels(promise: Promise, plan: Plan) -> tuple[str, ...]:
-    unit, target = unit_of_measure(promise), objective(promise, plan)
+    unit, target = unit_of_measure(promise, plan), objective(promise, plan)
     return (
         promise.id,
         promise.variant,
@@ -176,6 +176,8 @@ def _promise_text(promise: Promise, plan: Plan) -> tuple[str, ...]:
         "、".join(title.zh for title in leads) or "-",
         ", ".join(title.en for title in leads) or "-",
         "none" if promise.target is None else "local" if promise.local else "plan",
+        promise.notes.zh if promise.notes else "–",
+        promise.notes.en if promise.notes else "–",
     )
 
 

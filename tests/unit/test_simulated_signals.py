@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.domain.intake.facts import KEY_SEPARATOR, Fact
 from services.domain.intake.refusal import Refused
@@ -52,7 +52,7 @@ EXPLAINED_BY = {
 @cache
 def law() -> Law:
     plan = load_plan(Path("services/catalog/jiangbei-2021"))
-    return Law(plan, load_calendar(plan.head.calendar))
+    return Law(plan, calendar_of(plan))
 
 
 DOUBTS = (ANOMALY, ORPHAN, BACKDATED, CONTRADICTED, UNCLASSIFIED)

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from services.catalog.words.names import NameBook, names_for, one_of
-from services.catalog.words.wording import measure_title, target_text
+from services.catalog.words.wording import counted_in_english, measure_title, target_text
 from services.domain.plan.plan import CasePromise, EntryPromise, Objective, Plan, Promise, Title, Wanted, as_tuple
 from services.domain.time.limits import Limit
 
@@ -81,7 +81,7 @@ def objective_words(objective: Objective | None) -> Title:
     if objective is None:
         return NO_TARGET
     if is_all(objective):
-        return Title(zh="应为100%", en="at least 100%")
+        return Title(zh="应为100%", en="100%")
     relation = _RELATIONS[objective.relation]
     if objective.unit == "share":
         amount = f"{(objective.amount * 100).normalize():f}%"
@@ -92,7 +92,7 @@ def objective_words(objective: Objective | None) -> Title:
         low, high = f"{objective.amount:f}", f"{objective.quota:f}"
         return Title(zh=f"为{low}至{high}{in_zh}", en=f"{low} to {high} {unit.en}")
     than = "不少于" if objective.relation == ">=" and objective.unit in _COUNTED else relation.zh
-    return Title(zh=f"{than}{objective.amount:f}{in_zh}", en=f"{relation.en} {objective.amount:f} {unit.en}")
+    return Title(zh=f"{than}{objective.amount:f}{in_zh}", en=f"{relation.en} {counted_in_english(objective)}")
 
 
 def objective_or_direction(promise: Promise) -> Title:
@@ -105,7 +105,7 @@ def objective_or_direction(promise: Promise) -> Title:
 def direction_words(direction: str) -> Title:
     """Which way is good, where the plan prints no number."""
     way = DIRECTIONS[direction]
-    return Title(zh=f"应持续{way.zh}（{NO_TARGET.zh}）", en=f"to {way.en}, {NO_TARGET.en}")
+    return Title(zh=f"应持续{way.zh}（{NO_TARGET.zh}）", en=f"should {way.en} ({NO_TARGET.en})")
 
 
 def plain_objective(promise: Promise) -> str:
@@ -207,7 +207,7 @@ def _figure_words(promise: CasePromise, what: str, name: str, names: NameBook) -
         case "share":
             share = share_words(promise, names)
             word = case_word(promise, names.plan)
-            return Title(zh=f"{share.zh}的{word}占比", en=f"the share of cases with {share.en}")
+            return Title(zh=f"{share.zh}的{word}占比", en=f"the share of cases ({share.en})")
         case "count":
             stop = point_words(promise.stop, names)
             return Title(zh=f"已{stop.zh}的件数", en=f"the number of cases that reach {stop.en}")

@@ -317,7 +317,7 @@ class ObservedCase:
 
     def is_known(self, name: str) -> bool:
         """Whether anything is known of an attribute or field."""
-        return self.is_filed if name == "channel" else name in self.attributes
+        return self.is_filed if name == "channel" else name in self.attributes or name in self._rules.unset
 
 
 _FIELDS: Mapping[str, Callable[[ObservedCase], Any]] = {
