@@ -1,7 +1,6 @@
 """The page of one promise: the plan's words, how it is judged, who is informed, what sources send, two histories."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date
 from typing import Any
 
 import orjson
@@ -11,7 +10,7 @@ from services.catalog.samples.promise_samples import samples_of
 from services.catalog.samples.required_data import Needs, needs_of, sources_for
 from services.catalog.words.event_names import EVENT_NAMES, FIELD_NAMES, point_name
 from services.catalog.words.names import NameBook, names_for
-from services.catalog.words.phrases import date_words, limit_words, point_words
+from services.catalog.words.phrases import date_words, limit_words, maturity_words, point_words
 from services.catalog.words.promise_text import STRENGTHS, TIERS, formula, in_words, objective
 from services.catalog.words.unit_names import unit_title
 from services.catalog.words.wording import COLOUR_OF_A_MISS, SEVERITY_NAMES, SEVERITY_OF_A_MISS, window_names
@@ -20,7 +19,7 @@ from services.domain.judging.judgement import Outcome
 from services.domain.plan.plan import AttributeSpec, CasePromise, Plan, PlanHead, Promise, Source, Strength, Title
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.statistic import written
-from services.domain.time.limits import Ends, Limit
+from services.domain.time.limits import Ends
 
 HEADER = "<!-- Generated from the plan by `python -m services.handbook`. Do not edit: change the plan. -->\n"
 _BIGGEST_LIST = 6
@@ -169,13 +168,9 @@ def _clock(promise: CasePromise, plan: Plan) -> Iterator[tuple[str, str]]:
     yield "计时终点 Clock stops", _both(point_words(promise.stop, names))
     if promise.clock.limit is not None:
         yield "时限 Limit", f"{_both(limit_words(promise.clock.limit))}<br>{_ENDS[promise.clock.ends]}"
-    matures = promise.maturity
-    if isinstance(matures, Limit):
-        yield "到期 Matures", f"{_both(limit_words(matures))}（自起算 after the start）"
-    elif isinstance(matures, date):
-        yield "到期 Matures", _both(date_words(matures))
-    elif matures is not None:
-        yield "到期 Matures", _MATURED_BY[matures]
+    matures = maturity_words(promise.maturity)
+    if matures.zh:
+        yield "到期 Matures", _both(matures)
     yield "暂停计时事由 Clock is stopped for", _named_codes(promise.clock_stops, names.reason) or "无 none"
     if promise.clock.runs_in:
         yield "只在环节内计时 Clock runs in", _named_codes(promise.clock.runs_in, names.node)
@@ -186,11 +181,6 @@ _ENDS = {
     Ends.DAY: "截至末日24时 until 24:00 of the last day",
     Ends.CLOSE: "截至末日下班 until the close of the last day",
     Ends.INSTANT: "截至该时刻 until that instant",
-}
-_MATURED_BY = {
-    "completion": "办结<br>completion",
-    "stop": "计时终点<br>the stop of its clock",
-    "limit": "时限<br>its limit",
 }
 
 

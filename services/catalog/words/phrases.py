@@ -56,6 +56,23 @@ def date_words(day: date) -> Title:
     return Title(zh=f"截至{day.year}年{day.month}月{day.day}日（含当日）", en=f"by {day.isoformat()}")
 
 
+_MATURED_BY = {
+    "completion": Title(zh="办结", en="completion"),
+    "stop": Title(zh="计时终点", en="the stop of its clock"),
+    "limit": Title(zh="时限", en="its limit"),
+}
+
+
+def maturity_words(maturity: Limit | date | str | None) -> Title:
+    """From when a case counts in a share; empty where it has no maturity."""
+    if isinstance(maturity, Limit):
+        within = limit_words(maturity)
+        return Title(zh=f"{within.zh}（自起算）", en=f"{within.en} after the start")
+    if isinstance(maturity, date):
+        return date_words(maturity)
+    return _MATURED_BY[maturity] if maturity is not None else NOTHING
+
+
 def point_words(points: Iterable[str], names: NameBook) -> Title:
     """Points of a clock, as one reads them."""
     titles = [_point(point, names) for point in points]
