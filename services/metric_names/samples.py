@@ -164,8 +164,11 @@ def _promise_labels(promise: Promise, plan: Plan) -> tuple[str, ...]:
     )
 
 
+_NO_NOTES = Title(zh="–", en="–")
+
+
 def _promise_text(promise: Promise, plan: Plan) -> tuple[str, ...]:
-    formula = in_words(promise, plan)
+    formula, notes = in_words(promise, plan), promise.notes or _NO_NOTES
     leads = [plan.units[unit].title if unit in plan.units else Title(zh=unit, en=unit) for unit in promise.lead]
     return (
         promise.id,
@@ -176,8 +179,8 @@ def _promise_text(promise: Promise, plan: Plan) -> tuple[str, ...]:
         "、".join(title.zh for title in leads) or "-",
         ", ".join(title.en for title in leads) or "-",
         "none" if promise.target is None else "local" if promise.local else "plan",
-        promise.notes.zh if promise.notes else "–",
-        promise.notes.en if promise.notes else "–",
+        notes.zh,
+        notes.en,
     )
 
 
