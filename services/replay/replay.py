@@ -22,7 +22,7 @@ from multiprocessing import active_children, forkserver, get_context, parent_pro
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.domain.intake.admission import Admission
 from services.domain.judging.data_quality import signal_rows
@@ -151,7 +151,7 @@ def _spill_files(size: int | None, workers: int) -> int:
 
 def _judge_of(plan_folder: Path) -> Judge:
     plan = load_plan(plan_folder)
-    return Judge(plan, load_calendar(plan.head.calendar))
+    return Judge(plan, calendar_of(plan))
 
 
 @contextmanager

@@ -52,7 +52,7 @@ def test_a_kind_that_is_added_is_checked_worded_judged_and_sampled(tmp_path: Pat
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ran.stderr == ""
     assert ran.stdout.splitlines() == [
-        "Getting water (size small): number of open cases: at most 100 cases.",
+        "Getting water (size = small): number of open cases: at most 100 cases.",
         "number of cases whose clock runs",
         "cases",
         "counts True 1 met",

@@ -13,13 +13,13 @@ import pytest
 
 from services.domain.plan.plan import Tier
 from tests.golden.test_truth import committed
-from tests.truth import PLAN, Comparison, Expected, Place, Run, check, compare, expected, plan_in
+from tests.truth import PLAN, Comparison, Run, Truth, check, compare, compare_cards, expected, plan_in
 
 DAYS = 20
 OFTEN = (
     "disorder=0.3,skew=0.5,corrections=0.2,held_back=0.3,stop_and_go=0.3,late_entry=0.2,backdated=0.2,reopened=0.2,"
     "silence=0.3,reclassified=0.5,conflicts=0.1,bad=0.1,duplicates=0.2,stopped_twice=0.5,"
-    "asked_again=0.2,granted_after_all=0.5,empty=0.2"
+    "asked_again=0.2,granted_after_all=0.5,empty=0.2,slips=0.3,extensions=0.2,applied_later=0.3"
 )
 """Every fault many times as often as in life."""
 
@@ -37,13 +37,19 @@ class Material(NamedTuple):
     """What is compared."""
 
     values: list[dict[str, str]]
-    truth: dict[Place, Expected]
+    cards: list[dict[str, str]]
+    truth: Truth
 
 
 @pytest.fixture(scope="module")
 def material(run: Run) -> Material:
-    with run.truth.open(newline="") as reported, run.values.open(newline="") as values:
-        return Material(list(csv.DictReader(values)), expected(csv.DictReader(reported), plan_in(run.plan), run.last))
+    with (
+        run.truth.open(newline="") as reported,
+        run.values.open(newline="") as values,
+        run.cards.open(newline="") as cards,
+    ):
+        truth = expected(csv.DictReader(reported), plan_in(run.plan), run.last)
+        return Material(list(csv.DictReader(values)), list(csv.DictReader(cards)), truth)
 
 
 def said(compared: Comparison) -> str:
@@ -53,7 +59,7 @@ def said(compared: Comparison) -> str:
 def test_the_replay_finds_what_was_decided_with_every_fault_switched_on(run: Run) -> None:
     compared = run.compare()
     assert not compared.differences, said(compared)
-    assert compared.cells > 10_000
+    assert compared.cells > 10_000 and compared.cards > 200
 
 
 def test_the_replay_finds_it_however_often_sources_are_wrong(tmp_path: Path) -> None:
@@ -82,6 +88,17 @@ def test_a_value_that_is_not_the_truth_is_found(run: Run, material: Material, co
     row[column] = "met" if column == "state" else f"{float(row[column]) + 1:g}"
     [difference] = compare(rows, material.truth, plan_in(run.plan), run.last).differences
     assert column in difference and row["kpi"] in difference
+
+
+def test_a_card_that_is_not_the_truth_is_found(run: Run, material: Material) -> None:
+    """One that was cleared at another time, one that is missing, one that never was."""
+    compared = Comparison()
+    moved, missing, *others = material.cards
+    moved = {**moved, "cleared_at": "2021-09-01T00:00:00+08:00"}
+    compare_cards(compared, [moved, *others, {**others[0], "case": "/units/nobody X1"}], material.truth)
+    assert len(compared.differences) == 3
+    assert any("cleared_at" in each for each in compared.differences)
+    assert any(missing["case"] in each and "no such card in" in each for each in compared.differences)
 
 
 def test_a_row_that_is_missing_is_found(run: Run, material: Material) -> None:

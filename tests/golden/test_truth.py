@@ -9,21 +9,21 @@ from collections import Counter
 from datetime import date
 from pathlib import Path
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.statutory_time import Law
 from services.simulator.district.profile import parse_faults, profile
 from services.simulator.simulation import Simulation
 from services.simulator.truth.row import Row
-from tests.truth import PLAN
 
+PLAN = Path("services/catalog/jiangbei-2021")
 GOLDEN = Path(__file__).parent / "truth_seed7.csv"
 
 
 def summary() -> list[list[str]]:
     """Cases by promise and result: seed 7, 30 days, 100 cases a day, every fault; and the digest of the events."""
     plan = load_plan(PLAN)
-    law, rows, digest = Law(plan, load_calendar(plan.head.calendar)), list[Row](), hashlib.sha256()
+    law, rows, digest = Law(plan, calendar_of(plan)), list[Row](), hashlib.sha256()
     chosen = profile("demo").at_volume(100)
     simulation = Simulation(law, chosen, 7, date(2021, 8, 20), 30, faults=parse_faults("all"), truth=rows.append)
     count = 0

@@ -487,10 +487,10 @@ def test_an_alert_says_what_where_and_how_far_in_both_languages(
                     {
                         "exp_labels": UNIT_MISSED,
                         "exp_annotations": {
-                            "summary_zh": "liangjiang-water：小型项目供水接入（无外线）（K06-1）未达标："
-                            f"按期率{shown}%，目标100%",
+                            "summary_zh": "liangjiang-water：小型项目供水接入（无外线）（K06-1）"
+                            f"按期率{shown}%，未达目标100%",
                             "summary_en": "Water connection, small project, no external line (K06-1) is missed"
-                            f" for liangjiang-water: {shown} %, target at least 100%",
+                            f" for liangjiang-water: {shown} %, target 100%",
                             "clause": "无需建设外线管道的小型项目供水接入时间不超过4个工作日",
                             "objective_zh": "从受理到通水，每件不超过4个工作日",
                             "objective_en": "100 % within 4 working days",

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from services.cli.__main__ import main
+from services.catalog.words.card_reasons import CARD_REASONS
 from services.domain.intake.facts import Fact
 from services.domain.judging.case_clock import CaseClock
 from services.domain.judging.data_quality import COMPLETED_WITHOUT_STOP, LIMIT_MISMATCH
@@ -29,7 +29,7 @@ from services.domain.time.calendar import DayKind
 from services.domain.time.zone import MINUTE_US, Instant
 from services.explanation.document import machine_readable
 from services.explanation.page import Page
-from services.explanation.words import CARD_REASONS, DOUBTS
+from services.explanation.words import DOUBTS
 from tests.unit.cases import (
     WATER,
     accepted,
@@ -52,6 +52,7 @@ from tests.unit.cases import (
     upserted,
     withdrawn,
 )
+from tests.unit.commands import run
 
 NATIONAL_DAY = (
     accepted("2021-09-22T09:30"),
@@ -407,12 +408,6 @@ EVENTS = (
     _event("3", "case.resumed", "2021-10-09T10:00:00", reason="hearing", unit="works"),
     _event("4", "case.completed", "2021-10-20T16:00:00", outcome="granted"),
 )
-
-
-def run(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as ended:
-        main([str(each) for each in arguments])
-    return int(ended.value.code or 0)
 
 
 def test_the_page_shows_days_and_the_clause_in_80_columns(

@@ -376,7 +376,7 @@ def test_info_metrics_carry_titles_and_units_in_both_languages(exporter: Exporte
 def test_every_promise_has_a_unit_of_measure_and_a_target_where_it_has_one(plan: Plan) -> None:
     for promise in plan.promises:
         assert promise.figure_unit
-        assert unit_of_measure(promise).zh
+        assert unit_of_measure(promise, plan).zh
         assert bool(objective_text(promise)) == (promise.strength != "directional")
 
 

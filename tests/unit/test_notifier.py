@@ -897,6 +897,13 @@ def test_what_a_card_is_called_is_the_plans_to_say(plan: Plan) -> None:
     assert YELLOW.case not in said.zh + said.en
 
 
+def test_a_card_of_a_broken_rule_names_the_rule_and_a_cleared_one_says_why(plan: Plan) -> None:
+    broken = YELLOW._replace(kpi="K27-1", level="red", due_at="")
+    assert CardSentences(plan).of(broken).zh.endswith("（K27-1），不符合要求：免办建设用地规划许可证，取消放验线手续")
+    cleared = YELLOW._replace(cleared_at="2021-10-25T10:00:00+08:00", reason="completed")
+    assert CardSentences(plan).of(cleared).zh.startswith("黄牌已解除（已完成）：")
+
+
 def test_an_alert_that_the_alertmanager_refuses_holds_up_no_other(
     alertmanager: Alertmanager, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

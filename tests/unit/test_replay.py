@@ -14,9 +14,8 @@ from typing import Any
 
 import pytest
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
-from services.cli.__main__ import main
 from services.domain.plan.statutory_time import Law
 from services.domain.results.published import Level, ValueRow
 from services.domain.time.zone import Zone
@@ -27,6 +26,7 @@ from services.replay.periods import Every, period_ends
 from services.replay.replay import replay
 from services.simulator.district.profile import parse_faults, profile
 from services.simulator.simulation import Simulation
+from tests.unit.commands import run
 
 PLAN = Path("services/catalog/jiangbei-2021")
 ZONE = Zone("Asia/Shanghai")
@@ -37,16 +37,10 @@ def at(text: str) -> int:
     return ZONE.instant(datetime.fromisoformat(text))
 
 
-def run(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as ended:
-        main([str(each) for each in arguments])
-    return int(ended.value.code or 0)
-
-
 def lines_of_the_district() -> list[bytes]:
     """24 days of the simulated district, every fault in it."""
     plan = load_plan(PLAN)
-    law = Law(plan, load_calendar(plan.head.calendar))
+    law = Law(plan, calendar_of(plan))
     chosen = profile("demo").at_volume(20)
     history = Simulation(law, chosen, 11, date(2021, 8, 20), DAYS, faults=parse_faults("all"))
     return [event.line + b"\n" for event in history.events()]
