@@ -6,7 +6,7 @@ from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMappingResult
 
 from dashboards.page import Page
 from services.catalog.words import wording
-from services.catalog.words.wording import SIGNS, STATE_NAMES
+from services.catalog.words.wording import MISSED_EFFORT, SIGNS, STATE_NAMES
 from services.domain.results.published import WORST_FIRST, State
 from services.metric_names.recording_rules import ASPIRED, RANKS
 
@@ -44,7 +44,7 @@ class Look(NamedTuple):
 def looks(page: Page) -> list[Look]:
     """Every rank (`recording_rules.rank`), the worst first; a miss that is never red has one of its own."""
     found = [Look(RANKS[state], shown(state, page), COLOURS[state]) for state in WORST_FIRST]
-    aspired = f"{shown(State.MISSED, page)}{page.say('（鼓励性）', ' (aspired to)')}"
+    aspired = f"{SIGNS[State.MISSED]} {page.name(MISSED_EFFORT)}"
     return sorted([*found, Look(ASPIRED, aspired, ASPIRED_COLOUR)])
 
 

@@ -130,7 +130,7 @@ def words_of(plan: Plan) -> set[str]:
     words = {plan.head.version, plan.head.title.zh, plan.head.title.en}
     titles = [unit.title for unit in plan.units.values()]
     for promise in plan.promises:
-        titles += [promise.title, in_words(promise, plan), unit_of_measure(promise)]
+        titles += [promise.title, in_words(promise, plan), unit_of_measure(promise, plan)]
         words |= {promise.id, f"({promise.variant})", promise.clause, str(promise.item)}
         words |= {
             f"指标（任务）{promise.item}",
@@ -141,7 +141,7 @@ def words_of(plan: Plan) -> set[str]:
     return words | {text for title in titles for text in (title.zh, title.en)}
 
 
-REPORT_WORDS = {MONTH, "2021-11-01T00:00:00+08:00"} | {
+REPORT_WORDS = {MONTH, "2021年10月", "2021年10月31日24时", "2021-10-31 24:00"} | {
     text for title in WINDOW_NAMES.values() for text in (title.zh, title.en)
 }
 
@@ -168,7 +168,8 @@ def trace(page: Page, values: Cells, plan: Plan, states: Counter[str]) -> Counte
         if "data-row" in source:
             row, column = values[source["data-row"] or ""], source["data-column"] or ""
             if column == "state":
-                name = state_name(State(row["state"]), row["provisional_n"])
+                promise = promises[row["kpi"], row["variant"]]
+                name = state_name(State(row["state"]), row["provisional_n"], never_red=promise.is_never_red)
                 assert text in (f"{SIGNS[State(row['state'])]} {name.zh}", name.en)
             elif column == "window_end":
                 assert text == row[column][:10]

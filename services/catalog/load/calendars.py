@@ -1,5 +1,6 @@
 """Calendars as files: reads calendar/<name>.toml into a WorkingCalendar."""
 
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -22,7 +23,16 @@ def load_calendar(name: str, folder: Path | None = None) -> WorkingCalendar:
 
     ValueError, naming the file and the remedy, if there is no such file or it does not say what a calendar says.
     """
-    place = folder if folder is not None else FOLDER
+    return _shipped(name) if folder is None else _read(name, folder)
+
+
+@lru_cache(maxsize=8)
+def _shipped(name: str) -> WorkingCalendar:
+    """A calendar of the catalogue. Such a file changes with the program only: it is read once."""
+    return _read(name, FOLDER)
+
+
+def _read(name: str, place: Path) -> WorkingCalendar:
     known = sorted(path.stem for path in place.glob("*.toml"))
     if name not in known:
         raise ValueError(f"no calendar {name!r} in {place}: name one of {', '.join(known) or 'none there'}")

@@ -83,11 +83,11 @@ class Tier(StrEnum):
 class Choice(Entry):
     """What the plan's words leave open, what was taken, and what else they could mean."""
 
-    about: str
-    """The words or the question, e.g. `接入时间: start of the clock`."""
-    taken: str
-    instead: tuple[str, ...]
-    """The other readings, as one would write them into the entry."""
+    about: Title
+    """The words or the question, e.g. `“接入时间”：计时起点`."""
+    taken: Title
+    instead: tuple[Title, ...]
+    """The other readings; the English text as one would write them into the entry."""
 
 
 class Objective(Entry):
@@ -260,7 +260,7 @@ class Promise(Entry):
     strength: Strength
     local: bool = False
     """A threshold, date, period or tolerance that the plan does not print (非方案指标)."""
-    notes: str = ""
+    notes: Title | None = None
     """What a reader should know, in words."""
     choices: tuple[Choice, ...] = ()
     """What the plan leaves open, each with what was taken and the alternatives."""
@@ -1015,6 +1015,8 @@ class Names(Entry):
     nodes: dict[str, Title] = {}
     quantities: dict[str, Name] = {}
     reasons: dict[str, Title] = {}
+    units_of_measure: dict[str, Title] = {}
+    """Quantity or attribute of which a figure is a mean or a sum → in what it is counted (`件`)."""
 
 
 class Plan(Entry):

@@ -160,8 +160,8 @@ def test_explain_says_so() -> None:
 
 
 def test_the_names_of_the_state_tell_the_two_kinds_apart() -> None:
-    assert state_name(State.PROVISIONAL, "0").zh == "推进中（未到期）"
-    assert state_name(State.PROVISIONAL, "2").zh == "暂定（节假日安排未公布）"
+    assert state_name(State.PROVISIONAL, "0", never_red=False).zh == "推进中（未到期）"
+    assert state_name(State.PROVISIONAL, "2", never_red=False).zh == "暂定（节假日安排未公布）"
 
 
 def calendar(free: set[int], worked: set[int], last: date) -> WorkingCalendar:

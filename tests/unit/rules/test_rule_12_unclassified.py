@@ -324,3 +324,11 @@ def test_an_explanation_names_the_field_that_is_missing() -> None:
     assert missing == {"S": ("line",), "L": ("line",)}
     names = names_for(SHORT, JUDGE.plan)
     assert contribution_of_case(shown.cycles[0].promises[0], names) == "未填报 not reported: line line"
+
+
+def test_the_card_of_a_case_whose_field_is_emptied_is_not_cleared_as_justified() -> None:
+    """It was yellow on its last day; nobody gave a reason for anything."""
+    emptied = correction("2021-09-23T12:00", KNOWN, EMPTY)
+    [card] = card_list(JUDGE, [KNOWN, emptied], "2021-09-23T18:00")
+    assert (card.kpi, card.level, card.reason) == ("S", "yellow", "rejudged")
+    assert card.cleared_at == at("2021-09-23T12:00")

@@ -335,6 +335,13 @@ def test_a_wrong_month_that_is_put_right_at_once_costs_nothing() -> None:
     assert outcome(AT_ONCE, [*facts, completed("2021-11-19T10:00")], "2021-12-01") is Outcome.MISSED
 
 
+@pytest.mark.parametrize("put_right", ["2021-11-16T10:05", "2021-11-18T10:00"])
+def test_a_slip_after_which_no_limit_passed_costs_nothing_whenever_it_is_put_right(put_right: str) -> None:
+    """Entered as of the Friday before: its limit, 11-18, was still to come when it was corrected."""
+    facts = slip("2021-11-12T10:00", "2021-11-16T10:00", "2021-11-16T10:00", put_right)
+    assert outcome(AT_ONCE, [*facts, completed("2021-11-22T10:00")], "2021-12-01") is Outcome.MET
+
+
 @pytest.mark.parametrize(
     ("put_right", "wanted"),
     [("2021-11-12T23:59", Outcome.MET), ("2021-11-16T23:00", Outcome.MET), ("2021-11-17T00:00", Outcome.LATE_ENTRY)],
