@@ -192,9 +192,10 @@ def _variants(page: Page) -> Panel:
     said = [
         Column(page.say("口径", "Definition"), label="variant", mapping=roles(page), width=100),
         Column(page.say("名称", "Title"), label=title, shown="text"),
-        Column("", f"max by (variant, {title}) ({metrics.PROMISE_INFO.name}{{{_KPI}}})", hidden=True),
     ]
-    return _rows(page, frame, said, chosen, official="")
+    titles = f"max by (variant, {title}) ({metrics.PROMISE_INFO.name}{{{_KPI}}})"
+    state = f"{_state_of(chosen, 'variant', official='')} * on (variant) group_left ({title}) {titles}"
+    return _rows(page, frame, said, chosen, official="", state=state)
 
 
 def _items(page: Page) -> Panel:
@@ -204,15 +205,24 @@ def _items(page: Page) -> Panel:
     return _rows(page, frame, [key], chosen)
 
 
-def _rows(page: Page, frame: Frame, by: Sequence[Column], chosen: str, official: str = 'variant="official",') -> Panel:
-    """Rows of the promise by one label, that of the first column of `by`."""
+_OFFICIAL = 'variant="official",'
+
+
+def _state_of(chosen: str, key: str, official: str = _OFFICIAL) -> str:
+    return rank(metrics.STATE.name, f"{official}{chosen}", key)
+
+
+def _rows(
+    page: Page, frame: Frame, by: Sequence[Column], chosen: str, official: str = _OFFICIAL, state: str = ""
+) -> Panel:
+    """Rows of the promise by one label, that of the first column of `by`; `state`: with the labels of the others."""
     key = by[0].label
 
     def of(metric: Metric) -> str:
         return f"max by (kpi, {key}) ({metric.name}{{{official}{chosen}}})"
 
     columns = [
-        Column(page.say("状态", "State"), rank(metrics.STATE.name, f"{official}{chosen}", key), shown="state"),
+        Column(page.say("状态", "State"), state or _state_of(chosen, key), shown="state"),
         *by,
         Column(page.say("占比", "Share"), f"max by ({key}) ({shares(of(metrics.VALUE))})", shown="percent"),
         Column(page.say("数值", "Figure"), f"max by ({key}) ({others(of(metrics.VALUE))})", shown="number"),
