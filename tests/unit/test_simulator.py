@@ -393,7 +393,7 @@ def test_cross_province_items_rise() -> None:
 
 
 def test_what_waits_does_not_grow_with_the_days() -> None:
-    history = Simulation(law(), profile("demo").at_volume(20), 7, START, None, faults=ALL)
+    history = Simulation(law(), profile("demo").at_volume(40), 7, START, None, faults=ALL)
     waiting: dict[int, int] = {}
     for event in history.events():
         day = law().zone.day(event.received) - START.toordinal()
