@@ -33,8 +33,10 @@ LONGEST_FIRST = (
     "tests/integration/test_bad_events.py",
     "tests/integration/test_ending.py",
     "tests/integration/test_truth.py",
+    "tests/unit/test_simulator.py",
+    "tests/unit/test_replay.py",
 )
-"""Files that take minutes, in the order in which they begin: the end of a run is not one file alone. The others follow
+"""Files that take long, in the order in which they begin: the end of a run is not one file alone. The others follow
 by name: those with real parts, which wait much, before those that only compute."""
 
 

@@ -203,7 +203,7 @@ def test_a_missed_promise_becomes_one_notice_to_its_unit_and_ends_with_one(syste
     (missed,) = [
         notified for notified in notice["subjects"] if notified["alertname"] == "KpiMissed"
     ]  # its source may be silent, too
-    assert missed["summary_en"].endswith("is missed for Liangjiang Water: 90 %, target at least 100%")
+    assert missed["summary_en"].endswith("is missed for Liangjiang Water: 90 %, target 100%")
 
     system.publish_value(kpi="K06-1", unit="liangjiang-water", state="met")
     until("the end", lambda: len(system.notices(alertname="KpiMissed", unit="liangjiang-water")) == 2)

@@ -15,9 +15,8 @@ from ruamel.yaml import YAML
 
 from services.alert_rules.write import write_rules
 from services.backfill import recorded
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
-from services.cli.__main__ import main
 from services.domain.plan.statutory_time import Law
 from services.domain.results.published import ValueRow
 from services.local import prometheus
@@ -27,6 +26,7 @@ from services.messaging.records.values import figures_of
 from services.metric_names import metrics
 from services.simulator.district.profile import profile
 from services.simulator.simulation import Simulation
+from tests.unit.commands import run
 
 PLAN = Path(__file__).parents[1] / "golden" / "plans" / "good" / "kinds"
 FIRST, LAST = date(2021, 8, 20), date(2022, 1, 9)
@@ -39,17 +39,11 @@ Series = dict[tuple[tuple[str, str], ...], dict[str, float]]
 """Labels → time as in values.csv → value."""
 
 
-def run(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as ended:
-        main([str(each) for each in arguments])
-    return int(ended.value.code or 0)
-
-
 @pytest.fixture(scope="module")
 def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Months of the simulated district."""
     plan = load_plan(PLAN)
-    law = Law(plan, load_calendar(plan.head.calendar))
+    law = Law(plan, calendar_of(plan))
     history = Simulation(law, profile("demo").at_volume(3), 11, FIRST, (LAST - FIRST).days + 1, faults={})
     path = tmp_path_factory.mktemp("months") / "events.jsonl"
     path.write_bytes(b"".join(event.line + b"\n" for event in history.events()))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.statutory_time import Law
 from services.domain.time.zone import Zone
@@ -95,7 +95,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("ending")
     broker = Broker.start(folder / "kafka", cache=Settings.from_environment().cache)
     running = Running(broker, folder)
-    law = Law(plan := load_plan(running.settings.plan), load_calendar(plan.head.calendar))
+    law = Law(plan := load_plan(running.settings.plan), calendar_of(plan))
     history = Simulation(law, profile("demo"), running.settings.demo_seed, FIRST, DAYS, faults={})
     assert running.feed([event.line for event in history.events()]) > 15_000
     try:

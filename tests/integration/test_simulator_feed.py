@@ -18,7 +18,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import NewTopic
 from kafka.partitioner.default import murmur2
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.statutory_time import Law
 from services.domain.time.zone import DAY_US
@@ -36,7 +36,7 @@ PARTITIONS = 4
 
 def law() -> Law:
     plan = load_plan(Path("services/catalog/jiangbei-2021"))
-    return Law(plan, load_calendar(plan.head.calendar))
+    return Law(plan, calendar_of(plan))
 
 
 def simulation(days: int | None = None) -> Simulation:
