@@ -18,9 +18,11 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 
 _ROOT = Path(__file__).parents[2]
 _LOADED = (
@@ -29,18 +31,35 @@ _LOADED = (
 )
 _NUMBER = struct.Struct("<q")
 _MOST_BYTES = 1 << 17
+_starting = threading.Lock()
+"""The parts of a storm are started by threads of their own."""
+
+
+def run(
+    arguments: Sequence[str], environment: Mapping[str, str], given: bytes = b""
+) -> "subprocess.CompletedProcess[bytes]":
+    """What subprocess.run has of a command; `given`: what it reads."""
+    with TemporaryFile() as read, TemporaryFile() as output, TemporaryFile() as errors:
+        read.write(given)
+        read.seek(0)
+        code = Fork(arguments, environment, output.fileno(), errors.fileno(), read.fileno()).wait(1_200)
+        output.seek(0)
+        errors.seek(0)
+        return subprocess.CompletedProcess(list(arguments), code, output.read(), errors.read())
 
 
 class Fork:
     """One of these processes, as subprocess.Popen has them."""
 
-    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], output: int) -> None:
-        """`arguments`: the module and what it is started with. `output`: where both its outputs go."""
+    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], output: int, *others: int) -> None:
+        """`arguments`: the module and what it is started with. `output`: where its output goes; `others`: where its
+        errors go, else there, too; and what it reads, else nothing."""
         self._arguments = list(arguments)
         self._said, told = os.pipe()
         order = json.dumps({"arguments": self._arguments, "environment": dict(environment)}).encode()
         try:
-            socket.send_fds(_server(), [order], [output, told])
+            with _starting:
+                socket.send_fds(_server(), [order], [told, output, *others])
         finally:
             os.close(told)
         self.pid = self._number()
@@ -110,15 +129,16 @@ def _serve(orders: socket.socket) -> list[str]:
             os.read(woken, 4096)
             _report_ends(children)
         if orders.fileno() in ready:
-            message, files, _, _ = socket.recv_fds(orders, _MOST_BYTES, 2)
+            message, files, _, _ = socket.recv_fds(orders, _MOST_BYTES, 4)
             if not message:
                 _end(children)
-            output, told = files
+            told, *files = files
             pid = os.fork()
             if not pid:
                 signal.set_wakeup_fd(-1)
-                return _become(json.loads(message), output)
-            os.close(output)
+                return _become(json.loads(message), *files)
+            for file in files:
+                os.close(file)
             os.write(told, _NUMBER.pack(pid))
             children[pid] = told
 
@@ -140,12 +160,12 @@ def _end(children: Mapping[int, int]) -> None:
     sys.exit(0)
 
 
-def _become(order: Mapping[str, object], output: int) -> list[str]:
+def _become(order: Mapping[str, object], output: int, errors: int | None = None, read: int | None = None) -> list[str]:
     """This process is a new one from here on."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
     nothing = os.open(os.devnull, os.O_RDONLY)
-    for file, number in ((nothing, 0), (output, 1), (output, 2)):
+    for number, file in enumerate((nothing if read is None else read, output, output if errors is None else errors)):
         os.dup2(file, number)
     os.closerange(3, max(map(int, os.listdir("/proc/self/fd"))) + 1)
     environment, arguments = order["environment"], order["arguments"]

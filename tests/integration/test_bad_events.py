@@ -35,6 +35,7 @@ from services.messaging.tally_reader import read_tallies
 from services.replay.replay import replay
 from services.runtime.settings import Settings
 from tests.broken_names import GbkName
+from tests.integration import forks
 from tests.integration.failing_worker import DIED, Failpoint
 from tests.integration.system import ROOT, System
 
@@ -117,17 +118,9 @@ class Town:
 
     def cli(self, *arguments: str, given: bytes = b"") -> tuple[int, bytes]:
         """`kpiwatch dead-letters`: its exit code and what it says."""
-        done = subprocess.run(
-            [sys.executable, "-m", "services.cli", "dead-letters", *arguments],
-            cwd=ROOT,
-            env=os.environ | self.system.settings.environment(),
-            input=given,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=300,
-            check=False,
-        )
-        return done.returncode, done.stdout
+        environment = os.environ | self.system.settings.environment()
+        done = forks.run(["services.cli", "dead-letters", *arguments], environment, given)
+        return done.returncode, done.stdout + done.stderr
 
     def send_good(self, event: Mapping[str, object]) -> None:
         line = orjson.dumps(event)

@@ -1,8 +1,7 @@
 """Topics and dead letters on a real Kafka, by the command line."""
 
 import asyncio
-import subprocess
-import sys
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from services.messaging.dead_letter_reader import read
 from services.messaging.records.dead_letters import Arrived, DeadLetter
 from services.runtime.settings import Settings
 from streams.delivery.faust_driver import Producer
+from tests.integration import forks
 
 PLAN = Path(services.catalog.__file__).parent / "jiangbei-2021"
 SOURCE = "/units/liangjiang-water"
@@ -49,13 +49,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
 
 def kpiwatch(broker: Broker, *arguments: str, stdin: bytes = b"") -> tuple[int, str, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "services.cli", *arguments, "--bootstrap", broker.bootstrap],
-        input=stdin,
-        capture_output=True,
-        check=False,
-        timeout=300,
-    )
+    done = forks.run(["services.cli", *arguments, "--bootstrap", broker.bootstrap], os.environ, stdin)
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
