@@ -6,7 +6,7 @@ from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMappingResult
 
 from dashboards.page import Page
 from services.catalog.words.refusals import REFUSALS
-from services.catalog.words.wording import SEVERITY_NAMES, WINDOW_NAMES
+from services.catalog.words.wording import SEVERITY_NAMES, window_names
 from services.domain.plan.plan import Strength, Title
 from services.metric_names.alert_names import ALERT_NAMES
 
@@ -80,7 +80,7 @@ def node_titles(page: Page) -> dict[str, str]:
 
 def window_titles(page: Page) -> dict[str, str]:
     """Window → its name."""
-    return {window.value: page.name(name) for window, name in WINDOW_NAMES.items()}
+    return {window.value: page.name(name) for window, name in window_names(page.plan.head).items()}
 
 
 def by_name(series: str, label: str, titles: Mapping[str, str]) -> str:

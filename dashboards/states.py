@@ -5,7 +5,8 @@ from typing import NamedTuple
 from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMappingResult
 
 from dashboards.page import Page
-from services.catalog.words.wording import MISSED_EFFORT, SIGNS, STATE_NAMES, WINDOW_NAMES
+from services.catalog.words import wording
+from services.catalog.words.wording import MISSED_EFFORT, SIGNS, STATE_NAMES
 from services.domain.results.published import WORST_FIRST, State
 from services.metric_names.recording_rules import ASPIRED, RANKS
 
@@ -59,4 +60,9 @@ def mapping(page: Page) -> ValueMap:
 
 def window_names(page: Page) -> ValueMap:
     """Window → its name, for a column that holds windows."""
-    return ValueMap({window: ValueMappingResult(text=page.name(name)) for window, name in WINDOW_NAMES.items()})
+    return ValueMap(
+        {
+            window: ValueMappingResult(text=page.name(name))
+            for window, name in wording.window_names(page.plan.head).items()
+        }
+    )

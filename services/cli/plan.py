@@ -16,7 +16,7 @@ from rich.text import Text
 
 from services.catalog.check.difference import Change, changes
 from services.catalog.check.plan_check import check_plan
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.lock import LOCK, write_lock
 from services.catalog.load.plan_folder import InvalidPlan, Problem, load_plan, read_plan
 from services.catalog.load.schema import schemas
@@ -26,7 +26,7 @@ from services.catalog.samples.required_data import needs_of, sources_for
 from services.catalog.words.names import names_for
 from services.catalog.words.phrases import maturity_words
 from services.catalog.words.promise_text import STRENGTHS, in_words, tier_counts
-from services.catalog.words.wording import WINDOW_NAMES
+from services.catalog.words.wording import window_names
 from services.cli.arguments import PlanFolder, chosen_plan
 from services.cli.terminal import safe_console, say
 from services.domain.intake.visible_text import visible
@@ -74,7 +74,7 @@ def show(
     read = _loaded(folder)
     chosen = read.promises if kpi is None else _named(kpi, read, folder)
     if as_json:
-        law = Law(read, load_calendar(read.head.calendar))
+        law = Law(read, calendar_of(read))
         say(json.dumps([_described(promise, read, law) for promise in chosen], ensure_ascii=False, indent=2))
     elif kpi is None:
         _console().print(_overview(read))
@@ -102,7 +102,8 @@ def diff(
 @app.command()
 def schema(
     kind: Annotated[
-        str | None, typer.Argument(help="plan, kpis, units, service_items, sources or opening_hours; else all.")
+        str | None,
+        typer.Argument(help="plan, calendar, names, kpis, units, service_items, sources or opening_hours; else all."),
     ] = None,
 ) -> None:
     """Print the JSON Schema of a plan's files, for editors and programs that write them."""
@@ -227,8 +228,9 @@ def _details(promise: Promise, plan: Plan) -> Table:
     by = f", by the {promise.applies_by} of a case" if isinstance(promise, CasePromise) else ""
     clock = promise.clock if isinstance(promise, CasePromise) else ClockRules((), ())
     matures = maturity_words(promise.maturity if isinstance(promise, CasePromise) else None)
+    named = window_names(plan.head)
     windows = ", ".join(
-        f"{_both(WINDOW_NAMES[window])}{' (正式 official)' * (window == promise.official_window)}"
+        f"{_both(named[window])}{' (正式 official)' * (window == promise.official_window)}"
         for window in promise.windows
     )
     rows = [

@@ -13,10 +13,10 @@ from services.catalog.words.names import NameBook, names_for
 from services.catalog.words.phrases import date_words, limit_words, maturity_words, point_words
 from services.catalog.words.promise_text import STRENGTHS, TIERS, formula, in_words, objective
 from services.catalog.words.unit_names import unit_title
-from services.catalog.words.wording import COLOUR_OF_A_MISS, SEVERITY_NAMES, SEVERITY_OF_A_MISS, WINDOW_NAMES
+from services.catalog.words.wording import COLOUR_OF_A_MISS, SEVERITY_NAMES, SEVERITY_OF_A_MISS, window_names
 from services.domain.intake.facts import FACT_TYPE_OF
 from services.domain.judging.judgement import Outcome
-from services.domain.plan.plan import AttributeSpec, CasePromise, Plan, Promise, Source, Strength, Title
+from services.domain.plan.plan import AttributeSpec, CasePromise, Plan, PlanHead, Promise, Source, Strength, Title
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.statistic import written
 from services.domain.time.limits import Ends
@@ -119,7 +119,7 @@ def _facts(promise: Promise, plan: Plan) -> Iterator[tuple[str, str]]:
     if promise.target_date is not None:
         yield "期限 Date", f"{_both(date_words(promise.target_date))}, 24:00 ({plan.head.timezone})"
     yield from _margins(promise)
-    yield from _when(promise)
+    yield from _when(promise, plan.head)
 
 
 def _follows(promise: Promise, plan: Plan) -> Title:
@@ -148,10 +148,11 @@ def _margins(promise: Promise) -> Iterator[tuple[str, str]]:
         yield "上限 Quota", f"{promise.objective.quota:f}"
 
 
-def _when(promise: Promise) -> Iterator[tuple[str, str]]:
+def _when(promise: Promise, head: PlanHead) -> Iterator[tuple[str, str]]:
     """In which windows and between which dates it is judged."""
-    yield "正式统计期 Official window", f"{_both(WINDOW_NAMES[promise.official_window])} `{promise.official_window}`"
-    others = [WINDOW_NAMES[window] for window in promise.windows if window != promise.official_window]
+    names = window_names(head)
+    yield "正式统计期 Official window", f"{_both(names[promise.official_window])} `{promise.official_window}`"
+    others = [names[window] for window in promise.windows if window != promise.official_window]
     if others:
         zh, en = "、".join(each.zh for each in others), ", ".join(each.en for each in others)
         yield "其他统计期 Other windows", f"{zh}<br>{en}"
@@ -215,7 +216,7 @@ def _recipients(promise: Promise, plan: Plan) -> Iterator[tuple[str, str]]:
             "先通知当前环节承办单位，再通知牵头单位<br>the unit that holds the current node, then the lead",
         )
     severity, colour = SEVERITY_OF_A_MISS[promise.strength], COLOUR_OF_A_MISS[promise.strength]
-    asked, window = SEVERITY_NAMES[severity], WINDOW_NAMES[promise.official_window]
+    asked, window = SEVERITY_NAMES[severity], window_names(plan.head)[promise.official_window]
     yield (
         "通知方式 Routing",
         f"未达标时：{asked.zh}（正式统计期：{window.zh}）<br>"

@@ -1,13 +1,14 @@
 """A report as one HTML file that needs nothing beside it, and as CSV."""
 
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
 from services.catalog.words.promise_text import STRENGTHS
-from services.catalog.words.wording import SIGNS, STATE_NAMES, WINDOW_NAMES, state_name, unit_of_measure
+from services.catalog.words.wording import SIGNS, STATE_NAMES, state_name, unit_of_measure, window_names
 from services.domain.intake.visible_text import LINES, visible
 from services.domain.plan.plan import Plan, Title
 from services.domain.results.published import State, ValueRow
@@ -34,7 +35,7 @@ def write_page(path: Path, report: Report, plan: Plan, as_of: Instant) -> None:
         state_name=state_name,
         signs=SIGNS,
         strengths=STRENGTHS,
-        windows=WINDOW_NAMES,
+        windows=window_names(plan.head),
         unit_of_measure=unit_of_measure,
         State=State,
     )
@@ -91,6 +92,7 @@ def _moment(as_of: Instant, zone: Zone) -> Title:
     return Title(zh=f"{day.year}年{day.month}月{day.day}日{spoken}", en=f"{day.isoformat()} {hour}")
 
 
+@cache
 def _templates() -> Environment:
     return Environment(
         loader=PackageLoader("services.reporting"),

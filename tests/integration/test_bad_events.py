@@ -109,7 +109,7 @@ class Town:
     ) -> Place:
         """Write a record as any producer could; without a key, somewhere. `beside`: so many partitions further."""
         partition = (topics.partition_of(key or b"", PARTITIONS) + beside) % PARTITIONS
-        sent = self.producer.send(topics.CASE_EVENTS, value, key, headers or [], partition=partition).get(timeout=20)
+        sent = self.producer.send(topics.CASE_EVENTS, value, key, headers or [], partition=partition).get(timeout=120)
         place = sent.partition, sent.offset
         if bad is not None:
             self.bad[place] = bad, value or b""
@@ -336,7 +336,7 @@ def test_a_codec_that_no_client_here_knows_stops_nobody(town: Town, monkeypatch:
             town.good.append(orjson.dumps(event))
             key = case_key(SOURCE, f"ZSTD-{number}").encode()
             partition = topics.partition_of(key, PARTITIONS)
-            producer.send(topics.CASE_EVENTS, town.good[-1], key, partition=partition).get(timeout=20)
+            producer.send(topics.CASE_EVENTS, town.good[-1], key, partition=partition).get(timeout=120)
     town.assert_values_are_those_of_the_good_events()
 
 

@@ -66,7 +66,7 @@ class Town:
                 # an empty key is a claim in the changelog: an owner that finds a later one must end
                 if key and value is not None:
                     producer.send(topic, value[:100_000], key, partition=0)
-        producer.flush(timeout=30)
+        producer.flush(timeout=120)
         producer.close()
 
     def kpiwatch(self, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":

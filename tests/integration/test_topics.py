@@ -94,7 +94,7 @@ def test_a_dead_letter_is_listed_shown_mended_and_sent_again_by_its_own_source(b
     with KafkaProducer(bootstrap_servers=broker.bootstrap, acks="all") as producer:
         for offset, original in enumerate((bad, b"no event")):
             letter = DeadLetter.of(refused.value, Arrived(topics.CASE_EVENTS, 2, offset, 0, original))
-            producer.send(topics.DEAD_LETTER, letter.encode(), key=letter.key).get(timeout=30)
+            producer.send(topics.DEAD_LETTER, letter.encode(), key=letter.key).get(timeout=120)
     assert [(filed.number, filed.letter.original) for filed in read(broker.bootstrap)] == [(0, bad), (1, b"no event")]
 
     code, listed, _ = kpiwatch(broker, "dead-letters", "list", "--source", SOURCE)
@@ -127,7 +127,10 @@ def test_a_dead_letter_is_listed_shown_mended_and_sent_again_by_its_own_source(b
 
     key = f"{SOURCE}\x1fW-1".encode()
     consumer = KafkaConsumer(
-        topics.CASE_EVENTS, bootstrap_servers=broker.bootstrap, auto_offset_reset="earliest", consumer_timeout_ms=5000
+        topics.CASE_EVENTS,
+        bootstrap_servers=broker.bootstrap,
+        auto_offset_reset="earliest",
+        consumer_timeout_ms=99_000,
     )
     record = next(consumer)
     consumer.close()

@@ -4,7 +4,6 @@ alone."""
 import itertools
 import json
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -73,13 +72,6 @@ def test_a_dashboard_that_no_builder_gives_any_more_goes(tmp_path: Path) -> None
     (tmp_path / "zh").mkdir()
     (tmp_path / "zh" / "of-last-year.json").write_text("{}")
     assert set(write(tmp_path, PLAN)) == set(tmp_path.rglob("*.json"))
-
-
-def test_make_generate_writes_all_that_is_generated() -> None:
-    recipe = subprocess.run(
-        ["make", "--dry-run", "generate"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout  # fmt: skip
-    assert all(writer in recipe for writer in ("services.alert_rules deploy", "dashboards.write"))
 
 
 @each_dashboard

@@ -1,10 +1,11 @@
 """A promise in words: its unit of measure, its objective and its state, for people who read metrics, alerts and
 dashboards."""
 
+from calendar import month_name
 from collections.abc import Mapping
 
 from services.catalog.words.all_kinds import words_of
-from services.domain.plan.plan import Objective, Plan, Promise, Strength, Title, Window
+from services.domain.plan.plan import Objective, Plan, PlanHead, Promise, Strength, Title, Window
 from services.domain.results.published import State
 
 SIGNS: Mapping[State, str] = {
@@ -42,6 +43,20 @@ WINDOW_NAMES: Mapping[Window, Title] = {
     Window.ALL: Title(zh="累计", en="since the beginning"),
     Window.NOW: Title(zh="当前", en="at present"),
 }
+
+
+def window_names(head: PlanHead) -> Mapping[Window, Title]:
+    """The names of the windows under a plan: where its year begins with another month than January, they say so."""
+    month = head.year_begins
+    if month == 1:
+        return WINDOW_NAMES
+    name = month_name[month]
+    changed = {Window.YEAR: Title(zh=f"本年度（自{month}月起）", en=f"this year (from {name})")}
+    if month % 3 != 1:
+        changed[Window.QUARTER] = Title(zh=f"本季度（年度自{month}月起）", en=f"this quarter (of a year from {name})")
+    return {**WINDOW_NAMES, **changed}
+
+
 BY_CALENDAR = Title(zh="暂定（节假日安排未公布）", en="provisional (calendar not published)")
 _NOT_DUE = Title(zh="推进中（未到期）", en="in progress (not due yet)")
 
