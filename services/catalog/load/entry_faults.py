@@ -14,8 +14,6 @@ from services.domain.plan.plan import Fault, HoursEntry, PlanHead
 from services.domain.plan.statutory_time import hours_version
 from services.domain.time.opening_hours import checked_hours
 
-DEFAULT_HALL = "default"
-"""The opening hours that every plan has."""
 _HOURS = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d-(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)")
 
 

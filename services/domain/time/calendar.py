@@ -1,8 +1,9 @@
 """Which days are working days, and what follows from it.
 
 The General Office of the State Council publishes, for each year, the public holidays and the weekends that are worked
-in exchange (调休). A calendar is made of such days; where none is published yet, Monday to Friday are worked and the
-answer is provisional. Days are local dates as proleptic ordinals; the first day of a limit is never counted.
+in exchange (调休). A calendar is made of such days. Where none is published yet, the working weekdays (Monday to
+Friday, if the calendar says no other) are worked, and the answer is provisional. Days are local dates as proleptic
+ordinals; the first day of a limit is never counted.
 """
 
 from calendar import monthrange
@@ -121,7 +122,7 @@ class WorkingCalendar:
         return weekday(day) in self.working_weekdays
 
     def is_provisional(self, day: int) -> bool:
-        """No notice covers the day: Monday to Friday is assumed, and a notice may still change it."""
+        """No notice covers the day: the working weekdays are assumed, and a notice may still change it."""
         return day not in self._published
 
     def is_provisional_between(self, after: int, through: int) -> bool:

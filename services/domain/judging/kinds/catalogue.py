@@ -21,7 +21,7 @@ EVERY = "-"
 _SEPARATOR = "\x1f"
 
 Versions = Mapping[str, set[str]]
-"""Code → its versions on a platform, each with the day since when it is there."""
+"""Code → its versions on a platform."""
 
 
 class CatalogueJudge:
@@ -147,8 +147,7 @@ class _StatisticJudge:
                 figure = self._sum(sums)
             case _:
                 figure = self._number(sums)
-        unit = "" if sums.unit == "ALL" else sums.unit
-        figure.pending = self._by is not None and at.now < self._reported_by(self._by, unit)
+        figure.pending = self._by is not None and at.now < self._reported_by(self._by, sums.one_unit)
         return figure
 
     @staticmethod

@@ -129,8 +129,7 @@ class FigureJudge:
             there = self._without_waiting(reported, periods, at.now)
             amounts = _amounts(_measured(there, periods, last_only=self.promise.statistic == "stock"))
         figure = self._quotient(amounts)
-        unit = "" if sums.unit == "ALL" else sums.unit
-        figure.pending = self._by is not None and at.now < self._reported_by(unit, self._by)
+        figure.pending = self._by is not None and at.now < self._reported_by(sums.one_unit, self._by)
         figure.owed, figure.unmeasured = self._silence(reported, periods, sums, at)
         return figure
 
