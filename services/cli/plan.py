@@ -255,7 +255,7 @@ def _of_each_case(promise: CasePromise, names: NameBook) -> Iterator[tuple[str, 
     """When the clock of a case runs, and when it counts."""
     yield "暂停计时 clock stops for", "、".join(_both(names.reason(code)) for code in promise.clock.clock_stops)
     yield "计时环节 clock runs in", "、".join(_both(names.node(code)) for code in promise.clock.runs_in)
-    yield "到期 matures", _both(maturity_words(promise.maturity)).strip()
+    yield "到期时点 matures", _both(maturity_words(promise.maturity)).strip()
 
 
 def _both(title: Title) -> str:
