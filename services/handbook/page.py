@@ -19,7 +19,7 @@ from services.domain.judging.judgement import Outcome
 from services.domain.plan.plan import AttributeSpec, CasePromise, Plan, PlanHead, Promise, Source, Strength, Title
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.statistic import written
-from services.domain.time.limits import Ends
+from services.domain.time.limits import Ends, Limit
 
 HEADER = "<!-- Generated from the plan by `python -m services.handbook`. Do not edit: change the plan. -->\n"
 _BIGGEST_LIST = 6
@@ -167,7 +167,7 @@ def _clock(promise: CasePromise, plan: Plan) -> Iterator[tuple[str, str]]:
     yield "计时起点 Clock starts", _both(point_words(promise.start, names))
     yield "计时终点 Clock stops", _both(point_words(promise.stop, names))
     if promise.clock.limit is not None:
-        yield "时限 Limit", f"{_both(limit_words(promise.clock.limit))}<br>{_ENDS[promise.clock.ends]}"
+        yield "时限 Limit", f"{_both(limit_words(promise.clock.limit))}<br>{_ENDS[_end(promise)]}"
     matures = maturity_words(promise.maturity)
     if matures.zh:
         yield "到期时点 Matures", _both(matures)
@@ -176,11 +176,18 @@ def _clock(promise: CasePromise, plan: Plan) -> Iterator[tuple[str, str]]:
         yield "只在环节内计时 Clock runs in", _named_codes(promise.clock.runs_in, names.node)
 
 
+def _end(promise: CasePromise) -> Ends:
+    """Minutes end at an instant; days, months and a limit of the case's own as the promise says."""
+    limit = promise.clock.limit
+    in_minutes = isinstance(limit, Limit) and limit.unit in ("minutes", "working_minutes")
+    return Ends.INSTANT if in_minutes else promise.clock.ends
+
+
 _APPLIES_BY = {"start": "（以办件起算日为准 by the start of the case）", "stop": "（以计时终止日为准 by its stop）"}
 _ENDS = {
-    Ends.DAY: "截至末日24时 until 24:00 of the last day",
-    Ends.CLOSE: "截至末日下班 until the close of the last day",
-    Ends.INSTANT: "截至该时刻 until that instant",
+    Ends.DAY: "至末日24时止 until 24:00 of the last day",
+    Ends.CLOSE: "至末日下班时止 until the close of the last day",
+    Ends.INSTANT: "至该时刻止 until that instant",
 }
 
 

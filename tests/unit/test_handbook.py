@@ -80,3 +80,10 @@ def test_the_index_names_each_measure_as_the_plan_does() -> None:
 )
 def test_a_page_says_what_follows_from_a_miss(name: str, follows: str) -> None:
     assert follows in (DOCS / "promises" / f"{name}.md").read_text(encoding="utf-8")
+
+
+def test_a_limit_in_minutes_lasts_to_no_end_of_a_day() -> None:
+    said = {
+        name: (DOCS / "promises" / f"{name}.md").read_text(encoding="utf-8") for name in ("K02-2", "K30-1", "K06-1")
+    }
+    assert {name: "至该时刻止" in page for name, page in said.items()} == {"K02-2": True, "K30-1": True, "K06-1": False}

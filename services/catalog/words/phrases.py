@@ -72,7 +72,7 @@ def maturity_words(maturity: Limit | date | str | None) -> Title:
     """From when a case counts in a share; empty where it has no maturity."""
     if isinstance(maturity, Limit):
         within = limit_words(maturity)
-        return Title(zh=f"{within.zh}（自起算）", en=f"{within.en} after the start")
+        return Title(zh=f"起算后{within.zh}", en=f"{within.en} after the start")
     if isinstance(maturity, date):
         return date_words(maturity)
     return _MATURED_BY[maturity] if maturity is not None else NOTHING
