@@ -1,6 +1,7 @@
 """Topics and dead letters on a real Kafka, by the command line."""
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -52,6 +53,7 @@ def kpiwatch(broker: Broker, *arguments: str, stdin: bytes = b"") -> tuple[int, 
     done = subprocess.run(
         [sys.executable, "-m", "services.cli", *arguments, "--bootstrap", broker.bootstrap],
         input=stdin,
+        env={**os.environ, "KPIWATCH_REPLICATION": "1"},
         capture_output=True,
         check=False,
         timeout=300,
