@@ -23,21 +23,34 @@ class Looked(NamedTuple):
 
 
 def look_at(events: Sequence[Sent], source: str, arrival: Instant, admission: Admission) -> Looked:
-    """Admit each event on its own. `source`: the one that the key or the inbox belongs to; no other is let in under
-    it. The bytes of an event stay as they are; the arrival is a header of its record."""
-    stamp = (RECEIVED, text_of(arrival).encode())
+    """Admit each event of a request on its own."""
     admitted: list[EventRecord] = []
     refused: list[RefusedEvent] = []
-    for index, (value, headers) in enumerate(events):
+    for place, event in enumerate(events):
         try:
-            found = admission.admit(value, received=arrival, headers=headers)
-            if found.fact.source != source:
-                raise source_mismatch(source)
+            admitted.append(let_in(event, source, arrival, admission))
         except Refused as refusal:
-            refused.append(RefusedEvent(index, refusal))
-        else:
-            admitted.append(EventRecord(found.key.encode(), value, [*headers, stamp]))
+            refused.append(RefusedEvent(place, refusal))
     return Looked(admitted, refused)
+
+
+def let_in(event: Sent, source: str, arrival: Instant, admission: Admission) -> EventRecord:
+    """The record of an event. Raises Refused. `source`: the one that the key or the inbox belongs to; no other is let
+    in under it. The bytes of the event stay as they are; the arrival is a header of its record."""
+    found = admission.admit(event.value, received=arrival, headers=event.headers)
+    if found.fact.source != source:
+        raise source_mismatch(source)
+    stamp = (RECEIVED, text_of(arrival).encode())
+    if not event.headers:
+        return EventRecord(found.key.encode(), event.value or b"", [stamp])
+    own = [(name, value) for name, value in event.headers if value is not None and _is_of_event(name)]
+    return EventRecord(found.key.encode(), event.value or b"", [*own, stamp])
+
+
+def _is_of_event(header: str) -> bool:
+    """Whether a header of a record belongs to an event in binary mode; others may be anybody's."""
+    name = header.lower()
+    return name.startswith("ce_") or name == "content-type"
 
 
 def source_mismatch(source: str) -> Refused:
@@ -46,5 +59,5 @@ def source_mismatch(source: str) -> Refused:
         Reason.SOURCE_MISMATCH,
         "source",
         f"what sends it may speak for {source} only",
-        f"write {source} as the source, or send it with the key of the source that it names",
+        f"write {source} as the source, or send it by the key or the inbox of the source that it names",
     )

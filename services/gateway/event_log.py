@@ -12,7 +12,14 @@ from kafka.errors import KafkaError
 
 from services.messaging.reader import BrokerUnavailable
 from services.messaging.records.fields import KeyValue
-from services.messaging.topics import ANSWER_MS, CASE_EVENTS, GATEWAY_KEY_USES, partition_of
+from services.messaging.topics import (
+    ANSWER_MS,
+    CASE_EVENTS,
+    DEAD_LETTER,
+    GATEWAY_KEY_USES,
+    INBOX_STATES,
+    partition_of,
+)
 
 log = logging.getLogger(__name__)
 
@@ -73,23 +80,38 @@ class EventLog:
     def write(self, records: Iterable[EventRecord]) -> None:
         """Returns once all are acknowledged. Raises NotAcknowledged."""
         send, partitions = self._producer.send, self._partitions
-        try:
-            sent = [
-                send(CASE_EVENTS, value, key, headers, partition_of(key, partitions)) for key, value, headers in records
-            ]
-            for one in sent:
-                one.get(DELIVERY_SECONDS * 1.5)
-        except (KafkaError, AssertionError) as error:  # AssertionError: the producer is being closed
-            log.warning("events were not acknowledged: %s", type(error).__name__)
-            raise NotAcknowledged from error
+        self._acknowledged(
+            send(CASE_EVENTS, value, key, headers, partition_of(key, partitions)) for key, value, headers in records
+        )
+
+    def write_letters(self, letters: Iterable[KeyValue]) -> None:
+        """Returns once all are acknowledged. Raises NotAcknowledged."""
+        self._acknowledged(self._producer.send(DEAD_LETTER, value, key) for key, value in letters)
 
     def note_use(self, record: KeyValue) -> None:
         """Queue that a key was used; nobody waits for it."""
+        self._queue(GATEWAY_KEY_USES, record)
+
+    def note_state(self, record: KeyValue) -> None:
+        """Queue the state of an inbox; nobody waits for it."""
+        self._queue(INBOX_STATES, record)
+
+    @staticmethod
+    def _acknowledged(sending: Iterable[Any]) -> None:
+        """Send all, then wait for all."""
+        try:
+            for one in list(sending):
+                one.get(DELIVERY_SECONDS * 1.5)
+        except (KafkaError, AssertionError) as error:  # AssertionError: the producer is being closed
+            log.warning("records were not acknowledged: %s", type(error).__name__)
+            raise NotAcknowledged from error
+
+    def _queue(self, topic: str, record: KeyValue) -> None:
         key, value = record
         try:
-            self._producer.send(GATEWAY_KEY_USES, value, key)
+            self._producer.send(topic, value, key)
         except (KafkaError, AssertionError) as error:
-            log.warning("the use of a key was not recorded: %s", type(error).__name__)
+            log.warning("a record of %s was not sent: %s", topic, type(error).__name__)
 
     def close(self) -> None:
         """What is queued is sent, within some seconds."""

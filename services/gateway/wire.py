@@ -32,8 +32,9 @@ HttpHeaders = Sequence[tuple[bytes, bytes]]
 class Sent(NamedTuple):
     """One event as it came: the value and the headers of its record."""
 
-    value: bytes
-    headers: tuple[tuple[str, bytes], ...] = ()
+    value: bytes | None
+    """None: a record of Kafka without a value."""
+    headers: Sequence[tuple[str, bytes | None]] = ()
     """Of an event in binary mode, its attributes."""
 
 

@@ -3,7 +3,7 @@ and never by a worker; a worker that finds another number of partitions does not
 """
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -20,6 +20,7 @@ CASE_QUARANTINE: Final = "case.quarantine"
 WORKER_FAILURES: Final = "worker.failures"
 GATEWAY_KEYS: Final = "gateway.keys"
 GATEWAY_KEY_USES: Final = "gateway.key-uses"
+INBOX_STATES: Final = "inbox.states"
 
 CASES_APP: Final = "kpiwatch-cases"
 """Name of the stream application that keeps the cases."""
@@ -111,12 +112,9 @@ def topics(partitions: int) -> tuple[Topic, ...]:
         Topic(GATEWAY_KEYS, 1, _COMPACTED),
         # When each key was last used, written by the gateways.
         Topic(GATEWAY_KEY_USES, 1, _COMPACTED),
+        # What the relay took and refused of each inbox, and until when it pauses it.
+        Topic(INBOX_STATES, 1, _COMPACTED),
     )
-
-
-def inbox(source: str) -> str:
-    """The topic into which a source publishes: `/units/liangjiang-water` → `inbox.units.liangjiang-water`."""
-    return f"inbox.{source.strip('/').replace('/', '.')}"
 
 
 def partition_of(key: bytes, partitions: int) -> int:
@@ -163,7 +161,27 @@ def _in_sync(copies: int) -> dict[str, str]:
     return {_IN_SYNC: str(max(1, copies - 1))}
 
 
+def inbox(name: str) -> Topic:
+    """The topic of a source's inbox. The broker stamps the arrival, so that an outage of ours makes nobody late."""
+    return Topic(
+        name,
+        1,
+        {
+            "cleanup.policy": "delete",
+            "retention.ms": str(3 * _DAY_MS),
+            "segment.ms": str(_DAY_MS // 24),
+            "message.timestamp.type": "LogAppendTime",
+            "compression.type": "uncompressed",
+        },
+    )
+
+
 def create(bootstrap: str, partitions: int, copies: int = 1) -> list[str]:
+    """Make our topics that are not there, as `create_all` does."""
+    return create_all(bootstrap, topics(partitions), copies)
+
+
+def create_all(bootstrap: str, wanted: Sequence[Topic], copies: int) -> list[str]:
     """Make the topics that are not there, on so many brokers; their names. Those that are there stay as they are:
     `check` says how.
 
@@ -171,7 +189,7 @@ def create(bootstrap: str, partitions: int, copies: int = 1) -> list[str]:
     """
     with _admin(bootstrap) as admin:
         existing = set(admin.list_topics())
-        missing = [topic for topic in topics(partitions) if topic.name not in existing]
+        missing = [topic for topic in wanted if topic.name not in existing]
         if missing:
             admin.create_topics(
                 {
@@ -194,10 +212,17 @@ def check(bootstrap: str, partitions: int | None = None, copies: int = 1) -> lis
     KafkaError if the broker does not answer.
     """
     with _admin(bootstrap) as admin:
-        found = _found(admin)
+        found = _found(admin, topics(1))
     if partitions is None and CASE_EVENTS not in found:
         return [f"there is no topic {CASE_EVENTS}: make the topics with `kpiwatch topics`"]
     wanted = topics(found[CASE_EVENTS].partitions if partitions is None else partitions)
+    return [problem for topic in wanted for problem in _problems(topic, found.get(topic.name), copies)]
+
+
+def check_all(bootstrap: str, wanted: Sequence[Topic], copies: int) -> list[str]:
+    """What is wrong with the topics, a sentence each with the remedy. Raises KafkaError."""
+    with _admin(bootstrap) as admin:
+        found = _found(admin, wanted)
     return [problem for topic in wanted for problem in _problems(topic, found.get(topic.name), copies)]
 
 
@@ -210,9 +235,9 @@ class _Found(NamedTuple):
     settings: Mapping[str, str]
 
 
-def _found(admin: KafkaAdminClient) -> dict[str, _Found]:
-    """Our topics that are there, by name."""
-    names = sorted(set(admin.list_topics()) & {topic.name for topic in topics(1)})
+def _found(admin: KafkaAdminClient, wanted: Iterable[Topic]) -> dict[str, _Found]:
+    """Those of the topics that are there, by name."""
+    names = sorted(set(admin.list_topics()) & {topic.name for topic in wanted})
     if not names:
         return {}
     settings = _settings(admin, names)
@@ -228,7 +253,7 @@ def _problems(topic: Topic, found: _Found | None, copies: int) -> Iterator[str]:
     """What is wrong with one topic. `found`: None if there is no such topic."""
     name = topic.name
     if found is None:
-        yield f"there is no topic {name}: make it with `kpiwatch topics`"
+        yield f"there is no topic {name}: make it with `kpiwatch {_command(name)}`"
         return
     if found.partitions != topic.partitions:
         yield (
@@ -246,6 +271,11 @@ def _problems(topic: Topic, found: _Found | None, copies: int) -> Iterator[str]:
                 f"{name} has {setting} = {found.settings.get(setting)} and must have {value}: "
                 f"set it with kafka-configs --alter --topic {name} --add-config {setting}={value}"
             )
+
+
+def _command(name: str) -> str:
+    """The command that makes the topic."""
+    return "topics" if name in {topic.name for topic in topics(1)} else "inboxes"
 
 
 def _is_met(name: str, there: str | None, wanted: str) -> bool:

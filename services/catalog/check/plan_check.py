@@ -64,6 +64,7 @@ ANY = "*"
 """In a source: any unit, owner or feed."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _HOURS = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d-(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)")
 
 
@@ -251,7 +252,21 @@ class Checker:
         except ValueError as error:
             yield ("weekly",), str(error).partition(": ")[2]
 
+    def _of_inbox(self, source: Source) -> Iterator[Fault]:
+        """Its inbox is a topic of Kafka, and nobody else's. Kafka takes `.` and `_` for the same in metrics."""
+        if not _TOPIC.fullmatch(source.inbox):
+            yield (
+                ("id",),
+                "names no inbox: write a path of letters, digits, dots, dashes and underscores, as /units/NAME",
+            )
+            return
+        same = source.inbox.replace("_", ".")
+        for other in self._reading.sources:
+            if other.entry.id < source.id and other.entry.inbox.replace("_", ".") == same:
+                yield ("id",), f"has the inbox of {other.entry.id}, {other.entry.inbox}: write another id"
+
     def _of_source(self, source: Source) -> Iterator[Fault]:
+        yield from self._of_inbox(source)
         for unit in sorted({*source.units} - {ANY}):
             yield from self._unit(("units",), unit)
         for owner in sorted({*source.owners} - self._sources - {ANY}):
