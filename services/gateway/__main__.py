@@ -13,9 +13,12 @@ import uvicorn
 
 from services.catalog.load.calendars import load_calendar
 from services.catalog.load.plan_folder import load_plan
+from services.catalog.working_time import WorkingTime
 from services.domain.plan.plan import Plan
 from services.domain.plan.statutory_time import Law
 from services.gateway.event_log import DELIVERY_SECONDS, EventLog
+from services.gateway.feedback import TOPICS, Feedback
+from services.gateway.feedback_routes import Asking, LetterStore, add_feedback
 from services.gateway.handling import Handling, Parts
 from services.gateway.key_reader import KeyReader
 from services.gateway.key_uses import KeyUses
@@ -23,7 +26,9 @@ from services.gateway.openapi import examples_of
 from services.gateway.rate import RateLimit
 from services.gateway.web import gateway_app
 from services.messaging.codec import admission
-from services.messaging.reader import BrokerUnavailable
+from services.messaging.dead_letter_reader import original_of, read
+from services.messaging.reader import BrokerUnavailable, TopicReader
+from services.messaging.records.dead_letters import DeadLetter
 from services.runtime.clock import Clock
 from services.runtime.logs import complain, start_logging
 from services.runtime.settings import Settings, SettingsError, variable
@@ -46,16 +51,32 @@ def serve(settings: Settings, plan: Plan, clock: Clock) -> None:
         RateLimit(settings.gateway_rate, time.monotonic),
         settings.gateway_queue,
     )
+    reader = TopicReader(settings.bootstrap, TOPICS)
     ending = threading.Event()
     thread = threading.Thread(target=keys.run, args=(ending,), name="keys", daemon=True)
     thread.start()
     try:
-        app = gateway_app(Handling(parts), thread.is_alive, partial(examples_of, law))
+        handling = Handling(parts)
+        app = gateway_app(handling, thread.is_alive, partial(examples_of, law))
+        add_feedback(app, handling, _asking(settings, plan, clock, reader, ending))
         uvicorn.run(app, **_server(settings))
     finally:
         ending.set()
         thread.join(timeout=5)
         events.close()
+
+
+def _asking(settings: Settings, plan: Plan, clock: Clock, reader: TopicReader, ending: threading.Event) -> Asking:
+    """What sources may ask about themselves, followed by a thread until `ending` is set."""
+    feedback = Feedback(plan)
+    threading.Thread(target=feedback.follow, args=(reader, ending), name="feedback", daemon=True).start()
+
+    def letter(number: int) -> DeadLetter | None:
+        first = next(read(settings.bootstrap, start=number), None)
+        return first.letter if first is not None and first.number == number else None
+
+    store = LetterStore(letter, lambda found: original_of(found, settings.bootstrap))
+    return Asking(feedback, store, WorkingTime.of(plan), clock.now)
 
 
 def _server(settings: Settings) -> dict[str, Any]:

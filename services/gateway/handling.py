@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple, Protocol
 
@@ -70,6 +70,14 @@ class Asked(NamedTuple):
     """Nothing is written; the answer is the same."""
 
 
+class Resent(NamedTuple):
+    """The event of a dead letter, to be sent again as it came."""
+
+    event: Sent
+    arrival: Instant
+    """When it came first."""
+
+
 class _Answer(NamedTuple):
     status: int
     body: bytes
@@ -93,24 +101,61 @@ class Handling:
         return self._parts.keys.is_current
 
     async def answer(self, request: Request, asked: Asked) -> Response:
-        """The answer to a request, counted and noted in the audit log, which has no payload."""
+        """The answer to a request with events."""
+        return await self._answered(request, asked.route, lambda who: self._with_events(request, who, asked))
+
+    async def tell(self, request: Request, route: str, told: Callable[[Caller], bytes]) -> Response:
+        """The answer to a question of a source about itself. `told`: the answer as JSON; may raise Problem."""
+
+        async def answer(who: Caller) -> _Answer:
+            return _Answer(200, await to_thread.run_sync(told, who))
+
+        return await self._answered(request, route, answer)
+
+    async def resend(
+        self, request: Request, asked: Asked, unchanged: Callable[[Caller], Resent], may: Callable[[Caller], None]
+    ) -> Response:
+        """An event sent again: without a body the one that `unchanged` gives, else the one in the body, if `may` does
+        not raise Problem."""
+
+        async def answer(who: Caller) -> _Answer:
+            headers = request.headers.raw
+            with self._one_more():
+                body = await _body(request)
+
+                def send() -> _Answer:
+                    if not body:
+                        again = unchanged(who)
+                        return self._take([again.event], who, asked, again.arrival)
+                    may(who)
+                    return self._take(self._events(body, headers, who), who, asked, self._arrival(headers))
+
+                return await to_thread.run_sync(send)
+
+        return await self._answered(request, asked.route, answer)
+
+    async def _answered(
+        self, request: Request, route: str, answered: Callable[[Caller], Awaitable[_Answer]]
+    ) -> Response:
+        """The answer to whoever sends a request, counted and noted in the audit log, which has no payload."""
         who: Caller | None = None
         try:
             who = caller(request.headers.raw, self._parts.keys)
-            answer = await self._handle(request, who, asked)
+            answer = await answered(who)
+            self._parts.note_use(who.key_id)
         except Problem as problem:
             answer = _of(problem)
         except Exception as error:
             answer = _of(_defect(error))
-        self.figures.request(asked.route, answer.status)
+        self.figures.request(route, answer.status)
         audit.info(
             "%s key=%s source=%s status=%d accepted=%d refused=%d from=%s",
-            asked.route, who.key_id if who else "-", who.source if who else "-", answer.status, answer.accepted,
+            route, who.key_id if who else "-", who.source if who else "-", answer.status, answer.accepted,
             answer.refused, request.client.host if request.client else "-",
         )  # fmt: skip
         return _response(answer)
 
-    async def _handle(self, request: Request, who: Caller, asked: Asked) -> _Answer:
+    async def _with_events(self, request: Request, who: Caller, asked: Asked) -> _Answer:
         headers = request.headers.raw
         with self._one_more():
             body = await _body(request)
@@ -123,7 +168,6 @@ class Handling:
             )
         if answer.status < 300:
             self.figures.took(time.monotonic() - began)
-        self._parts.note_use(who.key_id)
         return answer
 
     @contextmanager

@@ -23,6 +23,8 @@ TITLES: Final = {
     "too_many": "too many events in a short time",
     "no_route": "there is nothing here",
     "bad_query": "the query cannot be read",
+    "no_letter": "there is no such dead letter",
+    "original_gone": "the event is not kept any more",
     "busy": "the gateway is busy",
     "unavailable": "the gateway cannot serve now",
     "not_acknowledged": "the events were not acknowledged",

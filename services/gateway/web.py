@@ -63,4 +63,5 @@ def _answer_with_problems(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def bad_query(request: Request, error: RequestValidationError) -> Response:
         places = ", ".join(str(one["loc"][-1]) for one in error.errors())
-        return problem_response(Problem(400, "bad_query", f"the value of {places} is none", "write true or false"))
+        remedy = "/openapi.json says what it may be"
+        return problem_response(Problem(400, "bad_query", f"the value of {places} is none", remedy))
