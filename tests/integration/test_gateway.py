@@ -23,6 +23,7 @@ from services.messaging import topics
 from services.messaging.codec import admission
 from services.messaging.records.gateway_keys import StoredKey
 from services.runtime.settings import Settings
+from tests.integration import forks
 from tests.mutations import shipped_plan
 
 WATER = "/units/liangjiang-water"
@@ -57,15 +58,8 @@ class System(NamedTuple):
 
 
 def kpiwatch(broker: Broker, *arguments: str, **environment: str) -> tuple[int, str, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "services.cli", *arguments, "--bootstrap", broker.bootstrap],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-        env={**os.environ, **environment},
-    )
-    return done.returncode, done.stdout, done.stderr
+    done = forks.run(["services.cli", *arguments, "--bootstrap", broker.bootstrap], {**os.environ, **environment})
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
 def until(true: Callable[[], bool], seconds: float = 120) -> float:
