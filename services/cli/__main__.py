@@ -43,6 +43,8 @@ COMMANDS = {
     "simulate": Command("services.cli.simulate:simulate", "Write the events of an invented district, and the truth."),
     "plan": Command("services.cli.plan:app", "Check a plan, show its promises, compare two plans."),
     "topics": Command("services.cli.topics:make_topics", "Make and check the topics."),
+    "sources": Command("services.cli.sources:app", "List, add, revoke and rotate the API keys of sources."),
+    "inboxes": Command("services.cli.inboxes:make_inboxes", "Make and check the inboxes of sources on Kafka."),
     "dead-letters": Command("services.cli.dead_letters:app", "List, show and send again refused events."),
     "cases": Command("services.cli.cases:app", "List the cases that cannot be judged, and try them again."),
     "dashboards": Command("services.cli.dashboards:app", "Fill a Grafana with the plan's dashboards."),
