@@ -3,7 +3,7 @@ and never by a worker; a worker that finds another number of partitions does not
 """
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
@@ -186,6 +186,17 @@ def check(bootstrap: str, partitions: int | None = None) -> list[str]:
         for topic in wanted
         for problem in _problems(topic, counted.get(topic.name), settings.get(topic.name, {}))
     ]
+
+
+def topic_ids(bootstrap: str, names: Iterable[str]) -> dict[str, str]:
+    """Topic → its id, of each that is there: another one once the topic was deleted and made anew, or in another Kafka.
+
+    Raises KafkaError if the broker does not answer.
+    """
+    with _admin(bootstrap) as admin:
+        existing = sorted(set(names) & set(admin.list_topics()))
+        found = admin.describe_topics(existing) if existing else []
+    return {each["name"]: str(each["topic_id"]) for each in found}
 
 
 def _problems(topic: Topic, partitions: int | None, settings: Mapping[str, str]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from services.local import monitoring_tools
 from services.local.kafka import Broker
 from services.local.monitoring_tools import MonitoringTools
 from services.runtime.settings import Settings
+from tests.postgresql import NotInstalled, postgresql
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +29,13 @@ def prometheus_tools() -> MonitoringTools:
     Start them with `services.local.prometheus.start` and `services.local.alertmanager.start`.
     """
     return monitoring_tools.find(Settings.from_environment().cache)
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[str]:
+    """The address of an empty PostgreSQL database for the whole run; skips where it is not installed."""
+    try:
+        with postgresql() as address:
+            yield address
+    except NotInstalled as reason:
+        pytest.skip(str(reason))
