@@ -249,6 +249,17 @@ def _found(admin: KafkaAdminClient, wanted: Iterable[Topic]) -> dict[str, _Found
     }
 
 
+def topic_ids(bootstrap: str, names: Iterable[str]) -> dict[str, str]:
+    """Topic → its id, of each that is there: another one once the topic was deleted and made anew, or in another Kafka.
+
+    Raises KafkaError if the broker does not answer.
+    """
+    with _admin(bootstrap) as admin:
+        existing = sorted(set(names) & set(admin.list_topics()))
+        found = admin.describe_topics(existing) if existing else []
+    return {each["name"]: str(each["topic_id"]) for each in found}
+
+
 def _problems(topic: Topic, found: _Found | None, copies: int) -> Iterator[str]:
     """What is wrong with one topic. `found`: None if there is no such topic."""
     name = topic.name

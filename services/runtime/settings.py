@@ -86,6 +86,12 @@ class Settings(BaseModel):
     gateway_rate: Annotated[float, Field(ge=1, le=1_000_000)] = 2_000
     """Events a second that one source may send to one gateway on average; it may be ten seconds ahead."""
 
+    # The casebook: the index of cases
+    casebook: str = ".kpiwatch/casebook.sqlite"
+    """A file (SQLite), or where several machines ask the address of a database: postgresql://USER@HOST/DATABASE."""
+    casebook_port: Port = 19103
+    """Metrics and health of the process that keeps it."""
+
     # The whole system on one machine (`kpiwatch up`, tests)
     cache: Path = Path(".kpiwatch/cache")
     """Folder for what is fetched once: Kafka's jars, Prometheus, Alertmanager."""
@@ -152,6 +158,13 @@ class Settings(BaseModel):
     def _names_no_user(cls, value: str) -> str:
         if "@" in urlsplit(value).netloc:
             raise ValueError("user or password in an address that every dashboard shows; leave them out")
+        return value
+
+    @field_validator("casebook")
+    @classmethod
+    def _is_a_database(cls, value: str) -> str:
+        if "://" in value and not value.startswith("postgresql://"):
+            raise ValueError("no database that the casebook knows; write a file, or postgresql://USER@HOST/DATABASE")
         return value
 
     @field_validator("host")
