@@ -7,7 +7,7 @@ queries, one promise, unit and measure after another.
 import argparse
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -51,7 +51,7 @@ class Prometheus:
     """The instant queries of a Prometheus, now or at a time."""
 
     def __init__(self, url: str, at: datetime | None = None) -> None:
-        self._client = httpx.Client(base_url=url, trust_env=False, timeout=30)
+        self._client = httpx.Client(base_url=url, trust_env=False, timeout=120)
         self._at = {"time": at.timestamp()} if at is not None else {}
         self.asked = 0
         self._known: dict[str, Series] = {}
@@ -126,12 +126,27 @@ def filled(expr: str, chosen: Mapping[str, str]) -> str:
     return re.sub(r"\$\{(\w+)\}|\$(\w+)", lambda found: chosen.get(found[1] or found[2], found[0]), expr)
 
 
-def census(dashboard: Json, prometheus: Prometheus, *, thorough: bool = False) -> Census:
-    """Asks every query until it has given data for some choice; `thorough`: for each choice."""
-    panels = [panel for panel in dashboard["panels"] if panel.get("targets")]
+def census(
+    dashboard: Json, prometheus: Prometheus, *, thorough: bool = False, only: Collection[str] | None = None
+) -> Census:
+    """Asks every query until it has given data for some choice; `thorough`: for each choice.
+
+    `only`: the panels with one of these queries (as in `Census.silent`), all if None.
+    """
+    panels = [
+        panel
+        for panel in dashboard["panels"]
+        if panel.get("targets")
+        and (only is None or any(f"{panel['title']} {one['refId']}" in only for one in panel["targets"]))
+    ]
     found = Census(dashboard["uid"], len(panels), sum(len(panel["targets"]) for panel in panels))
     before, gave = prometheus.asked, {(panel["id"], one["refId"]): 0 for panel in panels for one in panel["targets"]}
     choices = Choices(prometheus, found.unset)
+
+    def ask(panel: Json, letter: str, chosen: Mapping[str, str]) -> Series:
+        (expr,) = (one["expr"] for one in panel["targets"] if one["refId"] == letter)
+        return prometheus.ask(filled(expr, chosen))
+
     for chosen in choices.of(dashboard):
         open_panels = [
             panel
@@ -141,7 +156,10 @@ def census(dashboard: Json, prometheus: Prometheus, *, thorough: bool = False) -
         if not open_panels:
             break
         for panel in open_panels:
-            answers = {one["refId"]: prometheus.ask(filled(one["expr"], chosen)) for one in panel["targets"]}
+            letters = [one["refId"] for one in panel["targets"] if thorough or not gave[panel["id"], one["refId"]]]
+            if not any(ask(panel, letter, chosen) for letter in letters) and len(letters) < len(panel["targets"]):
+                continue  # another choice: the panel's other queries have given data
+            answers = {one["refId"]: ask(panel, one["refId"], chosen) for one in panel["targets"]}
             for letter, series in answers.items():
                 gave[panel["id"], letter] += len(series)
             if not any(answers.values()):

@@ -177,17 +177,17 @@ def test_days_that_are_backfilled_fill_the_same_dashboards(
             machinery = {
                 f"{one['title']} {query['refId']}" for one in dashboard["panels"][1:] for query in one["targets"]
             }
-        silent = {"nothing asked yet"}
-        for day in range(8, 1, -1):
+        silent: set[str] | None = None  # nothing asked yet
+        for day in (4, 5, 6, 7, 8, 3, 2):  # the days in the middle show most
             with closing(Prometheus(history, datetime.fromisoformat(f"2021-10-{day:02}T13:00:00+08:00"))) as asked:
-                found = census(dashboard, asked)
+                found = census(dashboard, asked, only=silent)
                 assert (found.wrong, found.unset) == ([], [])
                 assert asked.ask(dashboard["annotations"]["list"][0]["expr"])
                 assert asked.value(axis) == 0  # the plan's time
-            silent = set(found.silent) if day == 8 else silent & set(found.silent)
+            silent = set(found.silent) if silent is None else silent & set(found.silent)
+            print(found, *found.silent)
             if silent == machinery:
                 break
-        print(found)
         assert silent == machinery
     with closing(Prometheus(f"http://127.0.0.1:{demo.ports['prometheus_port']}")) as live:
         assert live.value(axis) == 1  # the real time of the samples
