@@ -18,7 +18,6 @@ def brokers_start_quickly() -> None:
     quick_java.prepare(Settings.from_environment().cache)
 
 
-
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """A broker for the whole run; `.bootstrap` is where it answers. Topics are yours to create, with names of your own.
