@@ -1,6 +1,8 @@
 """What codes in labels are called on a dashboard: severities, alerts, strengths, thresholds, definitions, items."""
 
+import json
 from collections.abc import Mapping
+from typing import TypeVar
 
 from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMappingResult
 
@@ -26,8 +28,10 @@ _THRESHOLDS: Mapping[str, Title] = {
 }
 _WHOLE = Title(zh="全部", en="all")
 
+_Code = TypeVar("_Code", bound=str)
 
-def names(page: Page, titles: Mapping[str, Title]) -> ValueMap:
+
+def names(page: Page, titles: Mapping[_Code, Title]) -> ValueMap:
     """Code → its name, in the page's language."""
     return ValueMap({code: ValueMappingResult(text=page.name(title)) for code, title in titles.items()})
 
@@ -87,5 +91,10 @@ def by_name(series: str, label: str, titles: Mapping[str, str]) -> str:
     """PromQL: the series, with the name of what their label holds in the label SHOWN; without a name the code."""
     found = f'label_replace({series}, "{SHOWN}", "$1", "{label}", "(.*)")'
     for code, title in titles.items():
-        found = f'label_replace({found}, "{SHOWN}", "{title}", "{label}", "{code}")'
+        found = f'label_replace({found}, "{SHOWN}", {_replacement(title)}, "{label}", "{code}")'
     return found
+
+
+def _replacement(text: str) -> str:
+    """A string of PromQL, which escapes as JSON does, in which `$` begins no group."""
+    return json.dumps(text.replace("$", "$$"), ensure_ascii=False)

@@ -2,6 +2,7 @@
 
 from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMappingResult
 
+from dashboards.codes import names
 from dashboards.page import Page
 from services.domain.judging import data_quality as signals
 from services.domain.judging import late_reports
@@ -24,7 +25,7 @@ class SignalNames(dict[str, str]):
 
 def signal_names(page: Page) -> SignalNames:
     """Those that count cases, in the page's language."""
-    names = {
+    said = {
         signals.INCOMPLETE: page.say("尚未受理", "not accepted yet"),
         signals.ORPHAN: page.say("未受理即办结", "completed without acceptance"),
         signals.BACKDATED: page.say("先办后录", "backdated entry"),
@@ -37,7 +38,7 @@ def signal_names(page: Page) -> SignalNames:
         late_reports.FIRST_KNOWN_LATE: page.say("超期后首次报送", "first reported after the limit"),
         signals.UNCLASSIFIED: page.say("要素未填报（按承诺计）", "unclassified, by promise"),
     }
-    return SignalNames({signal.removeprefix(signals.PREFIX): name for signal, name in names.items()})
+    return SignalNames({signal.removeprefix(signals.PREFIX): name for signal, name in said.items()})
 
 
 def all_signal_names(page: Page) -> SignalNames:
@@ -56,4 +57,4 @@ def all_signal_names(page: Page) -> SignalNames:
 
 def unit_names(page: Page) -> ValueMap:
     """Unit → its title, for a column that holds units."""
-    return ValueMap({code: ValueMappingResult(text=page.name(unit.title)) for code, unit in page.plan.units.items()})
+    return names(page, {code: unit.title for code, unit in page.plan.units.items()})

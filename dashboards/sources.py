@@ -1,8 +1,6 @@
 """Whether the sources (数据源) speak, and whether what they say can be believed: silence is never green."""
 
-from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMappingResult
-
-from dashboards.codes import refusals
+from dashboards.codes import names, refusals
 from dashboards.frame import assemble
 from dashboards.page import Json, Name, Page
 from dashboards.panels import Column, Figure, Frame, Panel, Place, query_table, stat, tall, yes_or_no
@@ -92,12 +90,12 @@ def _refused(page: Page) -> Panel:
 
 
 def _signals(page: Page) -> Panel:
-    names = all_signal_names(page)
+    said = all_signal_names(page)
     # how many cases are quarantined is on the pipeline's page: here each would count once a promise
     chosen = f'{{signal!="{QUARANTINED.removeprefix(PREFIX)}"}}'
     how_many = page.say("办件数", "Cases")
     columns = [
-        Column(page.say("信号", "Signal"), label="signal", mapping=names.mapping()),
+        Column(page.say("信号", "Signal"), label="signal", mapping=said.mapping()),
         Column(how_many, f"sum by (signal) ({metrics.SIGNAL.name}{chosen})"),
         Column(page.say("总数", "Of"), f"sum by (signal) ({metrics.SIGNAL_OF.name}{chosen})"),
     ]
@@ -108,10 +106,9 @@ def _signals(page: Page) -> Panel:
 
 def _anomalies(page: Page) -> Panel:
     """What does not fit, unit by unit: the code of each is the label `item`."""
-    names = ValueMap({code: ValueMappingResult(text=page.name(name)) for code, name in ANOMALIES.items()})
     how_many = page.say("办件数", "Cases")
     columns = [
-        Column(page.say("矛盾之处", "What does not fit"), label="item", mapping=names),
+        Column(page.say("矛盾之处", "What does not fit"), label="item", mapping=names(page, ANOMALIES)),
         Column(page.say("承办单位", "Unit"), label="unit", mapping=unit_names(page)),
         Column(how_many, f'sum by (item, unit) ({metrics.SIGNAL.name}{{signal="{ANOMALY.removeprefix(PREFIX)}"}})'),
     ]

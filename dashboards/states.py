@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMappingResult
 
+from dashboards.codes import names
 from dashboards.page import Page
 from services.catalog.words import wording
 from services.catalog.words.wording import MISSED_EFFORT, SIGNS, STATE_NAMES
@@ -60,9 +61,4 @@ def mapping(page: Page) -> ValueMap:
 
 def window_names(page: Page) -> ValueMap:
     """Window → its name, for a column that holds windows."""
-    return ValueMap(
-        {
-            window: ValueMappingResult(text=page.name(name))
-            for window, name in wording.window_names(page.plan.head).items()
-        }
-    )
+    return names(page, wording.window_names(page.plan.head))

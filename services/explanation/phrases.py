@@ -229,8 +229,7 @@ def contribution_of_record(promise: Promise, judgement: Judgement, names: NameBo
             (TallyField.MET, f"分子 numerator {amount_text(cells.get(TallyField.TOTAL, 0), MICRO)}"),
             (TallyField.N, f"分母 denominator {amount_text(cells.get(TallyField.BASE, 0), MICRO)}"),
         ]
-        figure = both(names.quantity(judgement.item.partition("/")[0]))
-        return f"{figure}: {', '.join(words for cell, words in halves if cell in cells)}"
+        return f"{judgement.item.partition('/')[0]}: {', '.join(words for cell, words in halves if cell in cells)}"
     if TallyField.UNMEASURED in cells:
         return "未报送该数据 it does not say"
     if isinstance(promise, EntryPromise) and promise.summed_attribute:

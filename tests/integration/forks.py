@@ -55,18 +55,18 @@ class Fork:
         """`arguments`: the module and what it is started with. `output`: where its output goes; `others`: where its
         errors go, else there, too; and what it reads, else nothing."""
         self._arguments = list(arguments)
-        self._said, told = os.pipe()
+        self._answers, answer = os.pipe()
         order = json.dumps({"arguments": self._arguments, "environment": dict(environment)}).encode()
         try:
             with _starting:
-                socket.send_fds(_server(), [order], [told, output, *others])
+                socket.send_fds(_server(), [order], [answer, output, *others])
         finally:
-            os.close(told)
+            os.close(answer)
         self.pid = self._number()
         self.returncode: int | None = None
 
     def _number(self) -> int:
-        return int(_NUMBER.unpack(os.read(self._said, _NUMBER.size))[0])
+        return int(_NUMBER.unpack(os.read(self._answers, _NUMBER.size))[0])
 
     def poll(self) -> int | None:
         """None while it runs; negative: the signal that ended it."""
@@ -77,10 +77,10 @@ class Fork:
     def wait(self, timeout: float | None = None) -> int:
         """Its exit code. Raises subprocess.TimeoutExpired."""
         if self.returncode is None:
-            if not select.select([self._said], [], [], timeout)[0]:
+            if not select.select([self._answers], [], [], timeout)[0]:
                 raise subprocess.TimeoutExpired(self._arguments, timeout or 0)
             self.returncode = self._number()
-            os.close(self._said)
+            os.close(self._answers)
         return self.returncode
 
     def send_signal(self, number: int) -> None:
@@ -132,25 +132,25 @@ def _serve(orders: socket.socket) -> list[str]:
             message, files, _, _ = socket.recv_fds(orders, _MOST_BYTES, 4)
             if not message:
                 _end(children)
-            told, *files = files
+            answer, *files = files
             pid = os.fork()
             if not pid:
                 signal.set_wakeup_fd(-1)
                 return _become(json.loads(message), *files)
             for file in files:
                 os.close(file)
-            os.write(told, _NUMBER.pack(pid))
-            children[pid] = told
+            os.write(answer, _NUMBER.pack(pid))
+            children[pid] = answer
 
 
 def _report_ends(children: dict[int, int]) -> None:
     for pid in list(children):
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
-            told = children.pop(pid)
+            answer = children.pop(pid)
             with contextlib.suppress(BrokenPipeError):  # nobody waits for it
-                os.write(told, _NUMBER.pack(os.waitstatus_to_exitcode(status)))
-            os.close(told)
+                os.write(answer, _NUMBER.pack(os.waitstatus_to_exitcode(status)))
+            os.close(answer)
 
 
 def _end(children: Mapping[int, int]) -> None:

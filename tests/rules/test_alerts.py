@@ -1,5 +1,6 @@
 """Every alert fires when its symptom is there and stays quiet when it is not: promtool runs the committed rules."""
 
+import json
 import re
 import subprocess
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from dashboards.codes import by_name
 from services.domain.results.published import WORST_FIRST, State
 from services.local.monitoring_tools import MonitoringTools
 from services.metric_names.recording_rules import ASPIRED, RANKS, UNIT_RANK
@@ -585,6 +587,22 @@ def test_a_state_has_its_rank_and_the_state_at_midnight_only_of_the_official_win
         ],
     }
     run_promtool(tools, tmp_path, ("unit:kpi_state:rank", "unit:kpi_state_at_midnight:official"), test)
+
+
+def test_a_name_on_a_dashboard_is_shown_as_the_plan_writes_it(tools: MonitoringTools, tmp_path: Path) -> None:
+    name = r'"one" window\$1'
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": 'kpi_value{item="filing"}', "values": "1x3"}],
+        "promql_expr_test": [
+            {
+                "expr": by_name("kpi_value", "item", {"filing": name}),
+                "eval_time": "1m",
+                "exp_samples": [{"labels": f'kpi_value{{item="filing",shown={json.dumps(name)}}}', "value": 1}],
+            }
+        ],
+    }
+    run_promtool(tools, tmp_path, (), test)
 
 
 @cache

@@ -26,6 +26,7 @@ from services.domain.intake.visible_text import first_unsafe, visible
 from services.domain.plan.all_kinds import KIND_FIELDS, SPECIFICATIONS, promise_of
 from services.domain.plan.calendar_file import CalendarFile
 from services.domain.plan.plan import (
+    DEFAULT_HALL,
     Entry,
     Fault,
     HoursEntry,
@@ -148,9 +149,10 @@ def _unfit(reading: Reading) -> Iterator[Problem]:
             yield Problem(reading.folder / "plan.toml", keys, sentence)
     for promise in reading.promises:
         yield from placed(promise, promise.entry.faults())
+    week = range(5) if reading.calendar is None else reading.calendar.working_weekdays
     for hours in reading.hours:
-        yield from placed(hours, entry_faults.of_hours(hours.entry))
-    halls = {located.entry.id for located in reading.hours} | {entry_faults.DEFAULT_HALL}
+        yield from placed(hours, entry_faults.of_hours(hours.entry, week))
+    halls = {located.entry.id for located in reading.hours} | {DEFAULT_HALL}
     for unit in reading.units:
         yield from placed(unit, entry_faults.of_hall(unit.entry.opening_hours, halls))
     for item in reading.service_items:

@@ -29,6 +29,11 @@ class Sums(NamedTuple):
     names: frozenset[str] = frozenset()
     """The units that it is about, where these are more than one: those that are one unit today (rule 17)."""
 
+    @property
+    def one_unit(self) -> str:
+        """The unit; empty for the whole."""
+        return "" if self.unit == "ALL" else self.unit
+
     def of(self, units: frozenset[str]) -> frozenset[str]:
         """Those of some units that it is about."""
         return units if self.unit == "ALL" else units & (self.names or {self.unit})

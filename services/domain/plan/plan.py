@@ -187,6 +187,9 @@ Fault = tuple[tuple[str | int, ...], str]
 """What is wrong within an entry: keys from the entry on, and a sentence that says what would be right."""
 
 
+DEFAULT_HALL: Final = "default"
+"""The opening hours that every plan has, and a unit without hours of its own."""
+
 YELLOW_SHARE: Final = 0.25
 """Of the limit, where the entry gives no share of its own."""
 
@@ -891,7 +894,7 @@ class Unit(Entry):
     """What it is among the units: a department of the government, a water, power or gas company, a court or the
     procuratorate, another institution (事业单位 or office), a town or subdistrict, or a group that the plan names only
     together (各有关单位)."""
-    opening_hours: str = "default"
+    opening_hours: str = DEFAULT_HALL
     parent: str | None = None
     """The unit of which it is a part."""
     contact: str = ""

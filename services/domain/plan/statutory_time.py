@@ -5,16 +5,16 @@ from datetime import date
 from functools import lru_cache
 from typing import TypeAlias
 
-from services.domain.plan.plan import HoursEntry, Plan
+from services.domain.plan.plan import DEFAULT_HALL, HoursEntry, Plan
 from services.domain.plan.reporting_time import ReportingTime
 from services.domain.plan.unit_history import UnitHistory
 from services.domain.time.calendar import WorkingCalendar
 from services.domain.time.limits import Limit
-from services.domain.time.opening_hours import DEFAULT_HOURS, HoursVersion, MinuteSpans, OpeningHours
+from services.domain.time.opening_hours import HoursVersion, MinuteSpans, OpeningHours
 from services.domain.time.zone import Zone
 
 _zone = lru_cache(maxsize=8)(Zone)
-"""Reading a zone's transitions takes a tenth of a second."""
+"""One zone for each name: plans of one place share their halls (`_hall_of`)."""
 
 
 _Hours: TypeAlias = tuple[date, tuple[tuple[int, MinuteSpans], ...], frozenset[int]]
@@ -57,8 +57,8 @@ class Law:
         self._halls = {
             name: _hall(self.zone, calendar, [hours_version(e) for e in versions]) for name, versions in entries.items()
         }
-        if "default" not in self._halls:
-            self._halls["default"] = _hall(self.zone, calendar, DEFAULT_HOURS)
+        if DEFAULT_HALL not in self._halls:
+            self._halls[DEFAULT_HALL] = _hall(self.zone, calendar, [])
         self.halls = tuple(self._halls[name] for name in sorted(self._halls))
         """The opening hours of the plan, in an order that only the plan decides: tallies name a hall by its place."""
         self._hours: dict[tuple[str, str], OpeningHours] = {}
@@ -80,7 +80,7 @@ class Law:
         if found is None:
             item = self.plan.service_items.get(service_item)
             hall = self.plan.units.get(unit)
-            name = (item and item.opening_hours) or (hall and hall.opening_hours) or "default"
+            name = (item and item.opening_hours) or (hall and hall.opening_hours) or DEFAULT_HALL
             found = self._hours[key] = self._halls[name]
         return found
 

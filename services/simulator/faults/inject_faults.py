@@ -9,8 +9,8 @@ from random import Random
 
 from services.domain.time.zone import DAY_US, Instant
 from services.simulator.faults.rejected_events import contradict, correct_a_correction
+from services.simulator.faults.reported_otherwise import apply_later, extend_again, slip
 from services.simulator.faults.silence import Silence
-from services.simulator.faults.told_otherwise import apply_later, extend_again, slip
 from services.simulator.stories.case_history import CaseHistory
 from services.simulator.stories.event import OPERATIONS, SECOND, SimulatedEvent
 from services.simulator.stories.report_delay import case_reported_by, source_reported_by
@@ -113,10 +113,10 @@ class Faults:
         if rng.random() < rates.get("stop_and_go", 0):
             with _noted(case, "stop_and_go"):
                 suspend_briefly(case, self._timing)
-        for fault, tell in (("stopped_twice", _stop_twice), ("asked_again", _ask_again)):
+        for fault, inject in (("stopped_twice", _stop_twice), ("asked_again", _ask_again)):
             if rates.get(fault):
                 with _noted(case, fault):
-                    tell(case, rates[fault], self._rng(fault, case))
+                    inject(case, rates[fault], self._rng(fault, case))
         if rates.get("granted_after_all"):
             with _noted(case, "granted_after_all"):
                 _grant_after_all(case, rates["granted_after_all"], self._rng("granted", case))
