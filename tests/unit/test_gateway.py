@@ -102,6 +102,7 @@ def test_of_a_batch_the_good_ones_are_taken_and_each_bad_one_has_its_problem() -
     assert answer.status_code == 422
     assert problems(answer) == [(1, "unknown_unit", "data.unit"), (2, "malformed", ""), (4, "naive_time", "time")]
     assert (answer.json()["accepted"], answer.json()["refused"]) == (2, 3)
+    assert "send only those again" in answer.json()["remedy"]
     assert [orjson.loads(record.value)["id"] for record in gateway.log.records] == ["a-1", "a-3"]
 
 
@@ -109,6 +110,7 @@ def test_atomic_takes_all_or_none() -> None:
     gateway = Gateway()
     answer = gateway.batch([GOOD, BAD], to="/events?atomic=true")
     assert (answer.status_code, answer.json()["accepted"], gateway.log.records) == (422, 0, [])
+    assert "send all events again" in answer.json()["remedy"]
     assert gateway.batch([GOOD, GOOD], to="/events?atomic=true").json() == {"accepted": 2}
     assert kind(gateway.batch([GOOD], to="/events?atomic=perhaps")) == (400, "bad_query")
 
