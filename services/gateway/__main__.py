@@ -16,7 +16,7 @@ from services.catalog.load.plan_folder import load_plan
 from services.catalog.working_time import WorkingTime
 from services.domain.plan.plan import Plan
 from services.domain.plan.statutory_time import Law
-from services.gateway.event_log import DELIVERY_SECONDS, EventLog
+from services.gateway.event_log import EventLog
 from services.gateway.feedback import TOPICS, Feedback
 from services.gateway.feedback_routes import Asking, LetterStore, add_feedback
 from services.gateway.handling import Handling, Parts
@@ -34,6 +34,9 @@ from services.runtime.logs import complain, start_logging
 from services.runtime.settings import Settings, SettingsError, variable
 
 log = logging.getLogger("services.gateway")
+
+_ANSWER_SECONDS = 5
+"""For the requests in hand, after SIGTERM. Who gets no answer sends the same again."""
 
 
 def serve(settings: Settings, plan: Plan, clock: Clock) -> None:
@@ -59,10 +62,12 @@ def serve(settings: Settings, plan: Plan, clock: Clock) -> None:
         handling = Handling(parts)
         app = gateway_app(handling, thread.is_alive, partial(examples_of, law))
         add_feedback(app, handling, _asking(settings, plan, clock, reader, ending))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)  # uvicorn ends in order, then raises the signal once more
         uvicorn.run(app, **_server(settings))
     finally:
         ending.set()
-        thread.join(timeout=5)
+        thread.join(timeout=1)
         events.close()
 
 
@@ -87,7 +92,7 @@ def _server(settings: Settings) -> dict[str, Any]:
         "log_level": "warning",
         "access_log": False,
         "server_header": False,
-        "timeout_graceful_shutdown": int(DELIVERY_SECONDS),
+        "timeout_graceful_shutdown": _ANSWER_SECONDS,
         "ssl_certfile": settings.gateway_certificate,
         "ssl_keyfile": settings.gateway_certificate_key,
         "proxy_headers": bool(settings.gateway_proxies),
@@ -116,8 +121,6 @@ def _is_loopback(host: str) -> bool:
 
 def main() -> int:
     start_logging()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)  # uvicorn ends in order, and raises the signal once more
     try:
         settings = Settings.from_environment()
         check_transport(settings)

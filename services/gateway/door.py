@@ -3,6 +3,7 @@ gives the same verdict on the same bytes.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from services.domain.intake.admission import Admission
@@ -40,11 +41,17 @@ def let_in(event: Sent, source: str, arrival: Instant, admission: Admission) -> 
     found = admission.admit(event.value, received=arrival, headers=event.headers)
     if found.fact.source != source:
         raise source_mismatch(source)
-    stamp = (RECEIVED, text_of(arrival).encode())
+    stamp = _stamp(arrival)
     if not event.headers:
         return EventRecord(found.key.encode(), event.value or b"", [stamp])
     own = [(name, value) for name, value in event.headers if value is not None and _is_of_event(name)]
     return EventRecord(found.key.encode(), event.value or b"", [*own, stamp])
+
+
+@lru_cache(maxsize=1024)
+def _stamp(arrival: Instant) -> tuple[str, bytes]:
+    """The header with the arrival: the same for all events of a request."""
+    return RECEIVED, text_of(arrival).encode()
 
 
 def _is_of_event(header: str) -> bool:

@@ -114,5 +114,5 @@ class EventLog:
             log.warning("a record of %s was not sent: %s", topic, type(error).__name__)
 
     def close(self) -> None:
-        """What is queued is sent, within some seconds."""
-        self._producer.close(timeout=5)
+        """What is queued is sent, within two seconds."""
+        self._producer.close(timeout=2)

@@ -57,8 +57,9 @@ class RefusedEvent(NamedTuple):
 
 def refused_body(refusals: Sequence[RefusedEvent], accepted: int, sent: int) -> bytes:
     """The answer where events were refused: one problem for each, in their order."""
-    detail = f"{len(refusals)} of {sent} events are refused, {accepted} are taken"
-    remedy = "correct those below and send them again; do not send the others again"
+    detail = f"{len(refusals)} of {sent} events are refused"
+    again = "only those" if accepted == sent - len(refusals) else "all events"
+    remedy = f"correct those below and send {again} again"
     document = _document("events_refused", TITLES["events_refused"], 422, detail, remedy)
     problems = [_of_event(place, refused) for place, refused in refusals]
     return orjson.dumps({**document, "accepted": accepted, "refused": len(refusals), "problems": problems})

@@ -47,8 +47,8 @@ class System(NamedTuple):
             sasl_mechanism="SCRAM-SHA-512",
             sasl_plain_username=source,
             sasl_plain_password=password or text.split('password="')[1].split('"')[0],
-            bootstrap_timeout_ms=20_000,
-            max_block_ms=20_000,
+            bootstrap_timeout_ms=10_000,
+            max_block_ms=5_000,
         )
 
 

@@ -73,6 +73,7 @@ def _consumer(bootstrap: str) -> Any:
         auto_offset_reset="earliest",
         allow_auto_create_topics=False,
         max_poll_records=500,
+        session_timeout_ms=10_000,  # another relay takes the inboxes of one that died after so long
         reconnect_backoff_max_ms=1_000,
     )
 
