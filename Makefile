@@ -48,7 +48,7 @@ complexity: setup ## how complex the functions are, and whether that is within i
 
 .PHONY: check
 check: static ## fast: static checks, unit, stream, golden and rule tests; no broker
-	$(BIN)/python -m pytest tests/unit tests/stream tests/golden tests/rules
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder tests/unit tests/stream tests/golden tests/rules
 
 COVERAGE := --cov --cov-report=json:build/coverage.json
 

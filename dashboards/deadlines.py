@@ -55,10 +55,11 @@ def _dated(page: Page) -> Panel:
         Column(page.say("统计期", "Window"), label="window", mapping=window_names(page), width=80),
     ]
     about = page.say(
-        "天数按计划时钟计；截止为当日24:00。按近30天的进度不能按期完成的为“有风险”，能按期的为“暂定”。",
-        "Days on the plan's clock; due at 24:00 of the day. “At risk”: the pace of the last 30 days does not reach it.",
+        "天数按计划时钟计；截止为当日24:00。按近30天进度预计不能按期完成的为“有风险”，能按期完成的为“推进中（未到期）”。",
+        "Days on the plan's clock; due at 24:00 of the day. “At risk”: the pace of the last 30 days does not reach it; "
+        "else the promise is in progress.",
     )
-    frame = Frame(page.say("有期限的承诺（最近在前）", "Dated promises, the nearest first"), Place(24, 10), about)
+    frame = Frame(page.say("有期限的承诺（由近到远）", "Dated promises, the nearest first"), Place(24, 10), about)
     return query_table(page, frame, "kpi", columns, sort=left)
 
 
@@ -90,7 +91,7 @@ def _burn_up(page: Page) -> Panel:
     objective = f'{official(metrics.OBJECTIVE, tables.DISTRICT)} and on (kpi) {metrics.PROMISE_INFO.name}{{kpi="$kpi"}}'
     figures = [
         *line("已完成", "done", value, COLOURS[State.UNTARGETED]),
-        *line("目标", "target", objective, COLOURS[State.MISSED], dashed=True),
+        *line("目标", "target", objective, "text", dashed=True),
         *(
             figure
             for metric in foretold
@@ -99,7 +100,7 @@ def _burn_up(page: Page) -> Panel:
             )
         ),
     ]
-    return graph(page, Frame(page.say("$kpi 进度", "Burn-up of $kpi"), Place(24, 10)), figures)
+    return graph(page, Frame(page.say("${kpi:text} 进度", "Burn-up of ${kpi:text}"), Place(24, 10)), figures)
 
 
 def _of(metric: Metric) -> str:

@@ -20,6 +20,7 @@ from grafana_foundation_sdk.models.dashboard import (
     VariableSort,
 )
 
+from dashboards.codes import SHOWN, by_name, window_titles
 from dashboards.page import GENERATED_TAG, TAG, Json, Language, Name, Page, uid
 from dashboards.panels import DATASOURCE, Panel
 from dashboards.time_axis import marks, time_axis
@@ -78,10 +79,7 @@ def choice(name: str, label: str, series: str, value: str, text: str, *, first: 
 
     `series`: what is asked of Prometheus, with the labels `value` and `text`; `first`: what is chosen at first.
     """
-    query = f'query_result(label_join({series}, "shown", " ", "{value}", "{text}"))'
-    # Prometheus answers with the labels in the order of their names
-    groups = sorted(['shown="(?<text>[^"]+)"', f'{value}="(?<value>[^"]+)"'])
-    found = _query(name, label, query).regex(f"/{'.*'.join(groups)}/")
+    found = _shown(name, label, f'label_join({series}, "{SHOWN}", " ", "{value}", "{text}")', value)
     return found.current(VariableOption(text=first, value=first)) if first else found
 
 
@@ -91,9 +89,15 @@ def values(name: str, label: str, series: str, of: str, *, first: str = "") -> V
     return found.current(VariableOption(text=first, value=first)) if first else found
 
 
-def everything(name: str, label: str, series: str, of: str) -> Variable:
+def windows(page: Page, rows: str) -> Variable:
+    """Which window, of those of the rows, by its name. `rows`: a metric with the label `window`."""
+    series = f"max by (window, {SHOWN}) ({by_name(rows, 'window', window_titles(page))})"
+    return _shown("window", page.say("统计期", "Window"), series, "window")
+
+
+def everything(page: Page, name: str, label: str, series: str, of: str) -> Variable:
     """The same, of which several may be chosen, and all are at first."""
-    every = VariableOption(text=["All"], value=["$__all"])
+    every = VariableOption(text=[page.say("全部", "All")], value=["$__all"])
     return _labels(name, label, series, of).multi(True).include_all(True).current(every)
 
 
@@ -118,6 +122,13 @@ def units(page: Page, counted: str, *, whole: bool) -> Variable:
 def _labels(name: str, label: str, series: str, of: str) -> QueryVariable:
     # not label_values: a Prometheus that reads another one's samples gives no labels
     return _query(name, label, f"query_result(count by ({of}) ({series}))").regex(f'/{of}="(?<value>[^"]+)"/')
+
+
+def _shown(name: str, label: str, series: str, value: str) -> QueryVariable:
+    """Of series whose label SHOWN says what is read."""
+    # Prometheus answers with the labels in the order of their names
+    groups = sorted([f'{SHOWN}="(?<text>[^"]+)"', f'{value}="(?<value>[^"]+)"'])
+    return _query(name, label, f"query_result({series})").regex(f"/{'.*'.join(groups)}/")
 
 
 def _query(name: str, label: str, query: str) -> QueryVariable:

@@ -1,6 +1,7 @@
-"""One measure of the plan (条款): its promises, their words, and how each unit does."""
+"""One measure of the plan (指标、任务): its promises, their words, and how each unit does."""
 
 from dashboards import tables
+from dashboards.codes import thresholds
 from dashboards.frame import assemble, values
 from dashboards.page import Json, Name, Page
 from dashboards.panels import Column, Frame, Panel, Place, query_table, timeline
@@ -37,7 +38,7 @@ def _texts(page: Page) -> Panel:
         Column(page.say("方案原文", "Words of the plan"), label="clause", shown="text"),
         Column(page.say("口径", "What is computed"), label=formula, shown="text"),
         Column(page.say("牵头单位", "Lead"), label=lead, shown="text"),
-        Column(page.say("目标值来源", "Threshold"), label="threshold", width=90),
+        Column(page.say("目标值来源", "Threshold"), label="threshold", mapping=thresholds(page), width=110),
         Column("", f"{clauses} and on (kpi) {_OF_IT}", hidden=True),
     ]
     return query_table(page, Frame(page.say("原文与口径", "Clause and formula"), Place(24, 9)), "kpi", columns)

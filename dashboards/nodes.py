@@ -1,11 +1,11 @@
 """How long the steps of a procedure take (各环节用时): the courts, and whatever else the plan has measured by node."""
 
 from dashboards import tables
-from dashboards.frame import assemble, promises, units, values
+from dashboards.codes import SHOWN, by_name, item_names, node_titles
+from dashboards.frame import assemble, promises, units, windows
 from dashboards.page import Json, Name, Page
 from dashboards.panels import Column, Figure, Frame, Panel, Place, graph, query_table
 from dashboards.queries import of_units, row
-from dashboards.signals import node_names
 from services.metric_names import metrics
 
 _KPI = 'kpi="$kpi"'
@@ -17,7 +17,7 @@ def nodes(page: Page) -> Json:
     rows = f'{metrics.STATE.name}{{{_KPI},variant="official"}}'
     variables = [
         promises(page, chosen=',kind="node_duration"'),
-        values("window", page.say("统计期", "Window"), rows, "window"),
+        windows(page, rows),
         units(page, rows, whole=True),
     ]
     panels = [_durations(page), _course(page), _units(page)]
@@ -27,22 +27,21 @@ def nodes(page: Page) -> Json:
 def _durations(page: Page) -> Panel:
     mean = page.say("平均", "Mean")
     columns = [
-        Column(page.say("环节", "Node"), label="item", mapping=node_names(page)),
+        Column(page.say("环节", "Node"), label="item", mapping=item_names(page)),
         Column(mean, row(metrics.VALUE, _HERE, "item"), shown="number"),
-        Column("P50", row(metrics.P50, _HERE, "item"), shown="number"),
-        Column("P95", row(metrics.P95, _HERE, "item"), shown="number"),
+        Column(page.say("中位数", "P50"), row(metrics.P50, _HERE, "item"), shown="number"),
+        Column(page.say("95%分位数", "P95"), row(metrics.P95, _HERE, "item"), shown="number"),
         Column(page.say("样本量 n", "n"), row(metrics.N, _HERE, "item")),
     ]
-    about = page.say(
-        "“-”为全过程。单位见承诺页。", "“-” is the whole procedure. The promise's page has the unit of measure."
-    )
+    about = page.say("计量单位见承诺页。", "The promise's page has the unit of measure.")
     frame = Frame(page.say("各环节用时（由长到短）", "Time in each node, the longest first"), Place(12, 12), about)
     return query_table(page, frame, "item", columns, sort=mean, most_first=True)
 
 
 def _course(page: Page) -> Panel:
     frame = Frame(page.say("走势（平均）", "Course (mean)"), Place(12, 12))
-    return graph(page, frame, [Figure("{{item}}", row(metrics.VALUE, _HERE, "item"), "number")])
+    named = by_name(row(metrics.VALUE, _HERE, "item"), "item", node_titles(page))
+    return graph(page, frame, [Figure(f"{{{{{SHOWN}}}}}", named, "number")])
 
 
 def _units(page: Page) -> Panel:
@@ -51,7 +50,7 @@ def _units(page: Page) -> Panel:
     columns = [
         Column(page.say("单位", "Unit"), label=title, shown="text", links=tables.unit_link(page)),
         Column(mean, of_units(row(metrics.VALUE, chosen, "unit"), title), shown="number"),
-        Column("P95", row(metrics.P95, chosen, "unit"), shown="number"),
+        Column(page.say("95%分位数", "P95"), row(metrics.P95, chosen, "unit"), shown="number"),
         Column(page.say("样本量 n", "n"), row(metrics.N, chosen, "unit")),
         Column(page.say("代码", "Code"), label="unit"),
     ]

@@ -1,10 +1,11 @@
 """The district at a glance: how many promises stand where, what changed today, which are worst, and with whom."""
 
 from dashboards import tables
+from dashboards.codes import alert_names, severities
 from dashboards.frame import assemble
 from dashboards.page import Json, Name, Page
 from dashboards.panels import Column, Figure, Frame, Panel, Place, query_table, stat, tall, timeline
-from dashboards.queries import counted, how_many
+from dashboards.queries import counted, how_many, named
 from dashboards.states import RED_CARD, YELLOW_CARD, looks
 from dashboards.time_axis import live_only
 from services.metric_names.recording_rules import CARDS, UNIT_RANK
@@ -55,7 +56,7 @@ def _states(page: Page) -> Panel:
         for look in looks(page)
     ]
     about = page.say(
-        "全区各承诺在其正式统计期的状态。“仅监测”：方案未定数值，只看趋势，不评判。",
+        "全区各承诺在其正式统计期的状态。“仅监测”：方案未定数值，只看趋势，不评价。",
         "The state of each promise in its official window. “No target”: the plan prints no threshold; never judged.",
     )
     return stat(page, Frame(page.say("承诺状态", "Promises by state"), Place(24, 5), about), figures)
@@ -63,10 +64,12 @@ def _states(page: Page) -> Panel:
 
 def _cards(page: Page) -> Panel:
     figures = [
-        Figure(f"▲ {page.say('黄牌', 'yellow')}", counted(f'{CARDS}{{level="yellow"}}'), colour=YELLOW_CARD),
-        Figure(f"■ {page.say('红牌', 'red')}", counted(f'{CARDS}{{level="red"}}'), colour=RED_CARD),
+        Figure(f"▲ {page.yellow_card}", counted(f'{CARDS}{{level="yellow"}}'), colour=YELLOW_CARD),
+        Figure(f"■ {page.red_card}", counted(f'{CARDS}{{level="red"}}'), colour=RED_CARD),
     ]
-    return stat(page, Frame(page.say("未解除的黄牌、红牌", "Active cards"), Place(24, 4)), figures)
+    return stat(
+        page, Frame(page.say(f"未解除的{page.yellow_card}、{page.red_card}", "Active cards"), Place(24, 4)), figures
+    )
 
 
 def _alerts(page: Page) -> Panel:
@@ -74,15 +77,15 @@ def _alerts(page: Page) -> Panel:
         page.say("当前告警", "Alerts that fire"),
         Place(10, 14),
         page.say(
-            "Watchdog 始终存在：看不到它说明告警链路中断。",
-            "Watchdog is always there: without it, alerting is broken.",
+            "“告警链路自检”应始终存在：没有这一条，说明告警链路中断。",
+            "“Alerting works” is always there: without it, alerting is broken.",
         ),
         empty=live_only(page),
     )
     firing = 'count by (alertname, severity) (ALERTS{alertstate="firing"})'
     columns = [
-        Column(page.say("告警", "Alert"), label="alertname"),
-        Column(page.say("要求", "Asks for"), label="severity"),
+        Column(page.say("告警", "Alert"), label="alertname", mapping=alert_names(page)),
+        Column(page.say("要求", "Asks for"), label="severity", mapping=severities(page)),
         Column(page.say("数量", "How many"), firing),
     ]
     return query_table(page, frame, "alertname", columns)
@@ -90,4 +93,6 @@ def _alerts(page: Page) -> Panel:
 
 def _history(page: Page) -> Panel:
     frame = Frame(page.say("状态历史（正式统计期）", "States over time (official window)"), Place(24, 16))
-    return timeline(page, frame, f'max by (kpi) ({UNIT_RANK}{{unit="ALL"}})', "{{kpi}}")
+    title = page.label("title")
+    series = named(f'max by (kpi) ({UNIT_RANK}{{unit="ALL"}})', title)
+    return timeline(page, frame, series, f"{{{{kpi}}}} {{{{{title}}}}}")

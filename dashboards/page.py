@@ -49,6 +49,16 @@ class Page:
     def name(self, title: Title) -> str:
         return self.say(title.zh, title.en)
 
+    @property
+    def yellow_card(self) -> str:
+        """What this government calls the card before the limit."""
+        return self.name(self.plan.names.terms.yellow_card)
+
+    @property
+    def red_card(self) -> str:
+        """What this government calls the card after the limit."""
+        return self.name(self.plan.names.terms.red_card)
+
     def label(self, stem: str) -> str:
         """The label of a metric that holds a text in the page's language: `title` → `title_zh`."""
         return f"{stem}_{self.language.value}"

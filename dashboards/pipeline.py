@@ -89,7 +89,7 @@ def _sweep(page: Page) -> Panel:
     frame = Frame(
         page.say("在办件核查间隔（计划时钟）", "Age of the sweep (plan's clock)"),
         Place(12, 8),
-        page.say("间隔过大时，黄牌、红牌延迟发出。", "Cards are late when it is large."),
+        page.say(f"间隔过大时，{page.yellow_card}、{page.red_card}延迟发出。", "Cards are late when it is large."),
         empty=live_only(page),
     )
     return graph(

@@ -1,11 +1,14 @@
 """One promise: its value with interval, n and threshold, the words behind it, its windows, and the league of units."""
 
+from collections.abc import Sequence
+
 from dashboards import tables
-from dashboards.frame import assemble, everything, promises, units, values
+from dashboards.codes import item_names, roles, strengths, thresholds
+from dashboards.frame import assemble, everything, promises, units, windows
 from dashboards.page import Json, Name, Page, cell
 from dashboards.panels import Column, Figure, Frame, Panel, Place, graph, query_table, stat, timeline
 from dashboards.queries import counted, of_units, others, row, shares
-from dashboards.states import COLOURS, RED_CARD, YELLOW_CARD
+from dashboards.states import COLOURS, RED_CARD, YELLOW_CARD, window_names
 from services.domain.results.published import State
 from services.metric_names import metrics
 from services.metric_names.metrics import Metric
@@ -21,9 +24,9 @@ def promise(page: Page) -> Json:
     rows = f'{metrics.STATE.name}{{{_KPI},variant="official"}}'
     variables = [
         promises(page),
-        values("window", page.say("统计期", "Window"), rows, "window"),
+        windows(page, rows),
         units(page, rows, whole=True),
-        everything("item", page.say("事项", "Service item"), rows, "item"),
+        everything(page, "item", page.say("事项", "Service item"), rows, "item"),
     ]
     panels = [
         _standing(page),
@@ -52,15 +55,15 @@ def _standing(page: Page) -> Panel:
         Figure(page.say("区间上限", "interval, upper"), row(metrics.UPPER, _HERE, "kpi"), "percent"),
         Figure(page.say("样本量 n", "n"), row(metrics.N, _HERE, "kpi")),
         Figure(page.say("超期未办结", "open overdue"), row(metrics.OPEN_OVERDUE, _HERE, "kpi")),
-        Figure(f"▲ {page.say('黄牌（全区）', 'yellow cards (district)')}", _cards("yellow"), colour=YELLOW_CARD),
-        Figure(f"■ {page.say('红牌（全区）', 'red cards (district)')}", _cards("red"), colour=RED_CARD),
+        Figure(f"▲ {page.yellow_card}{page.say('（全区）', ' (district)')}", _cards("yellow"), colour=YELLOW_CARD),
+        Figure(f"■ {page.red_card}{page.say('（全区）', ' (district)')}", _cards("red"), colour=RED_CARD),
     ]
     about = page.say(
-        "占比按到期办件计，超期未办结件计入分母；区间为 Wilson 95% 区间；均值没有区间。不以四舍五入计为达标。",
+        "占比按到期办件计，超期未办结件计入分母；区间为威尔逊95%置信区间，均值没有区间。不以四舍五入计为达标。",
         "A share counts matured cases, open overdue ones included; the interval is Wilson's 95 %; a mean has none. "
         "Nothing is rounded into compliance.",
     )
-    return stat(page, Frame("$kpi · $window · $unit", Place(24, 7), about), figures)
+    return stat(page, Frame("${kpi:text} · ${window:text} · ${unit:text}", Place(24, 7), about), figures)
 
 
 def _cards(level: str) -> str:
@@ -69,7 +72,7 @@ def _cards(level: str) -> str:
 
 def _text(page: Page) -> Panel:
     formula, lead = page.label("formula"), page.label("lead")
-    labels = f"kpi, clause, {formula}, {lead}, threshold"
+    labels = f"kpi, clause, {formula}, {lead}, threshold, {page.label('notes')}"
     text = f'max by ({labels}) ({metrics.PROMISE_TEXT.name}{{variant="official",{_KPI}}})'
     target = page.label("objective_text")
     informed = f'max by (kpi, measure, {target}, strength) ({metrics.PROMISE_INFO.name}{{variant="official"}})'
@@ -77,17 +80,18 @@ def _text(page: Page) -> Panel:
         Column(page.say("方案原文", "Words of the plan"), label="clause", shown="text", width=320),
         Column(page.say("口径", "What is computed"), label=formula, shown="text", width=320),
         Column(page.say("目标", "Target"), label=target, shown="text"),
-        Column(page.say("约束力", "Strength"), label="strength"),
+        Column(page.say("约束力", "Strength"), label="strength", mapping=strengths(page)),
         Column(page.say("牵头单位", "Lead"), label=lead, shown="text"),
-        Column(page.say("目标值来源", "Threshold"), label="threshold"),
+        Column(page.say("目标值来源", "Threshold"), label="threshold", mapping=thresholds(page)),
+        Column(page.say("说明", "Notes"), label=page.label("notes"), shown="text", width=320),
         Column(page.say("指标（任务）", "Measure"), label="measure", links=tables.measure_link(page)),
         Column("", f"{text} * on (kpi) group_left (measure, {target}, strength) {informed}", hidden=True),
     ]
     about = page.say(
-        "plan：方案指标；local：非方案指标；none：方案未定数值，不评判。",
-        "plan: printed in the plan; local: set by us (非方案指标); none: the plan prints no threshold, never judged.",
+        "非方案指标：目标值、期限或容差由本系统设定，方案未载明。",
+        "Local: the threshold, date or tolerance is set by us; the plan does not print it.",
     )
-    frame = Frame(page.say("方案原文与口径", "Clause and formula"), Place(24, 6), about)
+    frame = Frame(page.say("方案原文与口径", "Clause and formula"), Place(24, 8), about)
     return query_table(page, frame, "kpi", columns)
 
 
@@ -113,7 +117,7 @@ def _doubts(page: Page) -> Panel:
         Figure(page.say("更正判定", "reversals"), counted(verdicts % "reversed")),
     ]
     about = page.say(
-        "该数值是否可信：有多少办件曾暂停计时、延期、撤回、逾期补录，或未报送数据。",
+        "该数值是否可信：多少办件曾暂停计时、延期、撤回、逾期补录，或者未报送数据。",
         "Whether the figure can be believed: whose clock was stopped, what was extended, withdrawn, entered late.",
     )
     return stat(page, Frame(page.say("可信度", "Reliability of the figure"), Place(24, 5), about), figures)
@@ -129,7 +133,7 @@ def _course(page: Page) -> Panel:
 
     figures = [
         *line("数值", "value", metrics.VALUE, COLOURS[State.UNTARGETED]),
-        *line("目标", "target", metrics.OBJECTIVE, COLOURS[State.MISSED], dashed=True),
+        *line("目标", "target", metrics.OBJECTIVE, "text", dashed=True),
         Figure(page.say("区间下限", "lower"), row(metrics.LOWER, _HERE, "kpi"), "percent", "#7B8087", dashed=True),
         Figure(page.say("区间上限", "upper"), row(metrics.UPPER, _HERE, "kpi"), "percent", "#7B8087", dashed=True),
     ]
@@ -154,12 +158,13 @@ def _league(page: Page) -> Panel:
         Column(page.say("区间下限", "Lower"), row(metrics.LOWER, chosen, "unit"), shown="percent"),
         Column(page.say("区间上限", "Upper"), row(metrics.UPPER, chosen, "unit"), shown="percent"),
         Column(page.say("超期未办结", "Open overdue"), row(metrics.OPEN_OVERDUE, chosen, "unit"), links=cases),
-        Column(page.say("红牌", "Red cards"), red, links=cases),
+        Column(page.red_card, red, links=cases),
         Column(page.say("代码", "Code"), label="unit"),
     ]
     about = page.say(
-        "同一口径、同一统计期。点单位看其页面，点逾期或红牌看办件。",
-        "By the same formula, in the same window. The unit leads to its page, overdue and red cards to the cases.",
+        f"同一口径、同一统计期。点单位看该单位页面，点超期未办结或{page.red_card}看办件。",
+        "By the same formula, in the same window. The unit leads to its page; open overdue and "
+        f"{page.red_card} lead to the cases.",
     )
     frame = Frame(
         page.say("各单位排名（由差到好）", "League of units, the worst first"),
@@ -172,41 +177,57 @@ def _league(page: Page) -> Panel:
 
 def _windows(page: Page) -> Panel:
     chosen = f'{_KPI},unit="$unit",item="-"'
-    return _rows(page, Frame(page.say("各统计期", "Windows"), Place(12, 9)), "window", "统计期", "Window", chosen)
+    key = Column(page.say("统计期", "Window"), label="window", mapping=window_names(page))
+    return _rows(page, Frame(page.say("各统计期", "Windows"), Place(12, 9)), [key], chosen)
 
 
 def _variants(page: Page) -> Panel:
     chosen = f'{_KPI},unit="ALL",item="-",window="$window"'
     about = page.say(
-        "official 为正式口径，其余口径并列公布，仅供参考。",
+        "正式口径用于评价；其余口径并列公布，仅供参考。",
         "official is judged; the other definitions are published beside it.",
     )
     frame = Frame(page.say("各口径", "Definitions"), Place(12, 9), about)
-    return _rows(page, frame, "variant", "口径", "Definition", chosen, official="")
+    title = page.label("title")
+    said = [
+        Column(page.say("口径", "Definition"), label="variant", mapping=roles(page), width=100),
+        Column(page.say("名称", "Title"), label=title, shown="text"),
+    ]
+    titles = f"max by (variant, {title}) ({metrics.PROMISE_INFO.name}{{{_KPI}}})"
+    state = f"{_state_of(chosen, 'variant', official='')} * on (variant) group_left ({title}) {titles}"
+    return _rows(page, frame, said, chosen, official="", state=state)
 
 
 def _items(page: Page) -> Panel:
     chosen = f'{_KPI},unit="$unit",item=~"$item",window="$window"'
-    about = page.say("“-”为全部事项合计。", "“-” is over all service items.")
-    frame = Frame(page.say("各事项或环节", "Service items or nodes"), Place(12, 9), about)
-    return _rows(page, frame, "item", "事项", "Service item", chosen)
+    frame = Frame(page.say("各事项或环节", "Service items or nodes"), Place(12, 9))
+    key = Column(page.say("事项或环节", "Service item or node"), label="item", mapping=item_names(page))
+    return _rows(page, frame, [key], chosen)
+
+
+_OFFICIAL = 'variant="official",'
+
+
+def _state_of(chosen: str, key: str, official: str = _OFFICIAL) -> str:
+    return rank(metrics.STATE.name, f"{official}{chosen}", key)
 
 
 def _rows(
-    page: Page, frame: Frame, key: str, zh: str, en: str, chosen: str, official: str = 'variant="official",'
+    page: Page, frame: Frame, by: Sequence[Column], chosen: str, official: str = _OFFICIAL, state: str = ""
 ) -> Panel:
-    """Rows of the promise by one label."""
+    """Rows of the promise by one label, that of the first column of `by`; `state`: with the labels of the others."""
+    key = by[0].label
 
     def of(metric: Metric) -> str:
         return f"max by (kpi, {key}) ({metric.name}{{{official}{chosen}}})"
 
     columns = [
-        Column(page.say("状态", "State"), rank(metrics.STATE.name, f"{official}{chosen}", key), shown="state"),
-        Column(page.say(zh, en), label=key),
+        Column(page.say("状态", "State"), state or _state_of(chosen, key), shown="state"),
+        *by,
         Column(page.say("占比", "Share"), f"max by ({key}) ({shares(of(metrics.VALUE))})", shown="percent"),
         Column(page.say("数值", "Figure"), f"max by ({key}) ({others(of(metrics.VALUE))})", shown="number"),
         Column(page.say("样本量 n", "n"), f"max by ({key}) ({of(metrics.N)})"),
-        Column("P95", f"max by ({key}) ({of(metrics.P95)})", shown="number"),
+        Column(page.say("95%分位数", "P95"), f"max by ({key}) ({of(metrics.P95)})", shown="number"),
     ]
     return query_table(page, frame, key, columns)
 

@@ -1,4 +1,4 @@
-"""What codes are called on a dashboard: signals (services/domain/judging/data_quality.py), units, nodes."""
+"""What codes are called on a dashboard: signals (services/domain/judging/data_quality.py) and units."""
 
 from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMappingResult
 
@@ -28,14 +28,14 @@ def signal_names(page: Page) -> SignalNames:
         signals.INCOMPLETE: page.say("尚未受理", "not accepted yet"),
         signals.ORPHAN: page.say("未受理即办结", "completed without acceptance"),
         signals.BACKDATED: page.say("先办后录", "backdated entry"),
-        signals.ACCEPTANCE: page.say("受理前等待", "waited for acceptance"),
+        signals.ACCEPTANCE: page.say("受理前等待", "waiting for acceptance"),
         signals.REFUSED: page.say("不予受理", "refused"),
         signals.ANOMALY: page.say("报送内容前后矛盾", "facts that do not fit"),
-        signals.HOLDING: page.say("各环节停留办件", "held in nodes"),
-        signals.CONTRADICTED: page.say("申报与办件情况不符", "declared, not borne out"),
-        late_reports.IN_WAIT: page.say("期限后报送、按期办结", "on time, reported after the limit"),
+        signals.HOLDING: page.say("各环节停留办件", "cases now in each node"),
+        signals.CONTRADICTED: page.say("申报与办件情况不符", "declared, but not so in its cases"),
+        late_reports.IN_WAIT: page.say("按期办结，期限后才报送", "on time, reported after the limit"),
         late_reports.FIRST_KNOWN_LATE: page.say("超期后首次报送", "first reported after the limit"),
-        signals.UNCLASSIFIED: page.say("要素未填（按承诺计）", "unclassified, by promise"),
+        signals.UNCLASSIFIED: page.say("要素未填报（按承诺计）", "unclassified, by promise"),
     }
     return SignalNames({signal.removeprefix(signals.PREFIX): name for signal, name in names.items()})
 
@@ -45,7 +45,7 @@ def all_signal_names(page: Page) -> SignalNames:
     others = {
         signals.OVER_QUOTA: page.say("超出数量上限", "above the upper end of a range"),
         signals.EXCESS: page.say("分子大于分母", "numerator above denominator"),
-        signals.COUNTED_NOW: page.say("当前完成数", "counts today"),
+        signals.COUNTED_NOW: page.say("当前完成数", "number reached now"),
         signals.FORECAST: page.say("预测值", "forecast"),
         signals.FORECAST_LOWER: page.say("预测下限", "forecast, lower"),
         signals.FORECAST_UPPER: page.say("预测上限", "forecast, upper"),
@@ -57,9 +57,3 @@ def all_signal_names(page: Page) -> SignalNames:
 def unit_names(page: Page) -> ValueMap:
     """Unit → its title, for a column that holds units."""
     return ValueMap({code: ValueMappingResult(text=page.name(unit.title)) for code, unit in page.plan.units.items()})
-
-
-def node_names(page: Page) -> ValueMap:
-    """Node → its name, for a column that holds nodes. A name within one service item is not known to such a column."""
-    names = page.plan.names.nodes
-    return ValueMap({code: ValueMappingResult(text=page.name(name)) for code, name in names.items() if "/" not in code})

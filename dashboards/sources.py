@@ -2,6 +2,7 @@
 
 from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMappingResult
 
+from dashboards.codes import refusals
 from dashboards.frame import assemble
 from dashboards.page import Json, Name, Page
 from dashboards.panels import Column, Figure, Frame, Panel, Place, query_table, stat, tall, yes_or_no
@@ -45,7 +46,7 @@ def _sources(page: Page) -> Panel:
             width=110,
         ),
         Column(page.say("数据源", "Source"), label="source"),
-        Column(page.say("所属单位", "Whom to ask"), label="unit", mapping=unit_names(page)),
+        Column(page.say("联系单位", "Whom to ask"), label="unit", mapping=unit_names(page)),
         Column(
             page.say("未报送时长（工作时间）", "Silent for (working time)"),
             f"max by (source) ({metrics.SOURCE_SILENCE.name})",
@@ -62,7 +63,7 @@ def _sources(page: Page) -> Panel:
             shown="percent",
         ),
         Column(
-            page.say("要素未填（按承诺计）", "Unclassified, by promise"),
+            page.say("要素未填报（按承诺计）", "Unclassified, by promise"),
             f'sum by (source) (label_replace({unclassified}, "source", "$1", "unit", "(.*)"))'
             f" or 0 * max by (source) ({metrics.SOURCE_LAST_EVENT.name})",  # 0 where no case leaves out a field
         ),
@@ -84,7 +85,7 @@ def _refused(page: Page) -> Panel:
     )
     total = page.say("总数", "Ever")
     columns = [
-        Column(page.say("原因", "Reason"), label="reason"),
+        Column(page.say("原因", "Reason"), label="reason", mapping=refusals(page)),
         Column(total, f"sum by (reason) ({metrics.DEAD_LETTERS.name})"),
     ]
     return query_table(page, frame, "reason", columns, sort=total, most_first=True)

@@ -5,7 +5,8 @@ from typing import NamedTuple
 from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMappingResult
 
 from dashboards.page import Page
-from services.catalog.words.wording import SIGNS, STATE_NAMES, WINDOW_NAMES
+from services.catalog.words import wording
+from services.catalog.words.wording import MISSED_EFFORT, SIGNS, STATE_NAMES
 from services.domain.results.published import WORST_FIRST, State
 from services.metric_names.recording_rules import ASPIRED, RANKS
 
@@ -43,7 +44,7 @@ class Look(NamedTuple):
 def looks(page: Page) -> list[Look]:
     """Every rank (`recording_rules.rank`), the worst first; a miss that is never red has one of its own."""
     found = [Look(RANKS[state], shown(state, page), COLOURS[state]) for state in WORST_FIRST]
-    aspired = f"{shown(State.MISSED, page)}{page.say('（鼓励性）', ' (aspired to)')}"
+    aspired = f"{SIGNS[State.MISSED]} {page.name(MISSED_EFFORT)}"
     return sorted([*found, Look(ASPIRED, aspired, ASPIRED_COLOUR)])
 
 
@@ -59,4 +60,9 @@ def mapping(page: Page) -> ValueMap:
 
 def window_names(page: Page) -> ValueMap:
     """Window → its name, for a column that holds windows."""
-    return ValueMap({window: ValueMappingResult(text=page.name(name)) for window, name in WINDOW_NAMES.items()})
+    return ValueMap(
+        {
+            window: ValueMappingResult(text=page.name(name))
+            for window, name in wording.window_names(page.plan.head).items()
+        }
+    )

@@ -48,14 +48,14 @@ def promises(page: Page, frame: Frame, unit: str, only: str = "") -> Panel:
         Column(state, chosen_with(chosen, labels), shown="state", links=promise_link(page, unit=whose)),
         Column(page.say("编号", "KPI"), label="kpi", links=promise_link(page, unit=whose), width=90),
         Column(page.say("承诺", "Promise"), label=title, shown="text", links=promise_link(page, unit=whose), width=300),
-        Column(page.say("零时", "At midnight"), _only(before, only), shown="state"),
+        Column(page.say("今日零时", "At midnight"), _only(before, only), shown="state"),
         Column(page.say("目标", "Target"), label=page.label("objective_text"), shown="text"),
         Column(page.say("占比", "Share"), shares(value), shown="percent"),
         Column(page.say("数值", "Figure"), others(value), shown="number"),
-        Column(page.say("单位", "Counted in"), label=measured),
+        Column(page.say("计量单位", "Counted in"), label=measured),
         Column(page.say("样本量 n", "n"), _only(official(metrics.N, unit), only)),
         Column(page.say("超期未办结", "Open overdue"), _only(official(metrics.OPEN_OVERDUE, unit), only)),
-        Column(page.say("红牌", "Red cards"), _only(red, only)),
+        Column(page.red_card, _only(red, only)),
         Column(page.say("指标（任务）", "Measure"), label="measure", links=measure_link(page), width=80),
         Column(page.say("统计期", "Window"), label="window", mapping=window_names(page), width=80),
     ]
@@ -70,7 +70,9 @@ def changed(page: Page, frame: Frame) -> Panel:
     state = page.say("现在", "Now")
     columns = [
         Column(state, chosen_with(f"({now})", (title,)), shown="state", links=promise_link(page)),
-        Column(page.say("零时", "At midnight"), rank(UNIT_STATE_AT_MIDNIGHT, f"unit{DISTRICT}", "kpi"), shown="state"),
+        Column(
+            page.say("今日零时", "At midnight"), rank(UNIT_STATE_AT_MIDNIGHT, f"unit{DISTRICT}", "kpi"), shown="state"
+        ),
         Column(page.say("编号", "KPI"), label="kpi", links=promise_link(page), width=90),
         Column(page.say("承诺", "Promise"), label=title, shown="text", links=promise_link(page)),
         Column(page.say("统计期", "Window"), label="window", mapping=window_names(page), width=80),
@@ -87,7 +89,7 @@ def units(page: Page, place: Place) -> Panel:
     missed = f"count by (unit) ({either})"
     standing = f"count by (unit) ({UNIT_RANK}{{unit{ANY_UNIT}}})"
     frame = Frame(
-        page.say("各单位：未达标承诺与黄牌、红牌", "Units: missed promises and cards"),
+        page.say(f"各单位：未达标承诺与{page.yellow_card}、{page.red_card}", "Units: missed promises and cards"),
         place,
         page.say("点单位名称看其全部承诺和办件。", "The unit's name leads to all its promises and cases."),
     )
@@ -96,8 +98,8 @@ def units(page: Page, place: Place) -> Panel:
         Column(page.say("单位", "Unit"), label=title, shown="text", links=unit_link(page), width=220),
         Column(page.say("承诺数", "Promises"), of_units(standing, title)),
         Column(f"✗ {first}", missed, links=unit_link(page)),
-        Column(page.say("红牌", "Red cards"), f"sum by (unit) ({cards % 'red'})", links=unit_link(page)),
-        Column(page.say("黄牌", "Yellow cards"), f"sum by (unit) ({cards % 'yellow'})", links=unit_link(page)),
+        Column(page.red_card, f"sum by (unit) ({cards % 'red'})", links=unit_link(page)),
+        Column(page.yellow_card, f"sum by (unit) ({cards % 'yellow'})", links=unit_link(page)),
         Column(page.say("代码", "Code"), label="unit"),
     ]
     return query_table(page, frame, "unit", columns, sort=f"✗ {first}", most_first=True)

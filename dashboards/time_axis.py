@@ -25,7 +25,7 @@ def time_axis(page: Page) -> Panel:
         Figure(page.say("工作时间", "working hours"), WORKING, mapping=_hours(page)),
     ]
     about = page.say(
-        "实时采样按真实时间，回填（kpiwatch backfill）按计划时间；真实时钟下两者相同。数据时延按计划时钟计。",
+        "实时采样按真实时间，回填（`kpiwatch backfill`）按计划时间；真实时钟下两者相同。数据时延按计划时钟计。",
         "Live samples lie at real time, backfilled ones (kpiwatch backfill) at the plan's; with the real clock both "
         "are one. The age is counted on the plan's clock.",
     )

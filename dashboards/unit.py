@@ -45,10 +45,10 @@ def _standing(page: Page) -> Panel:
     ]
     cards = f'max by (kpi, unit, level) ({metrics.CARDS_OPEN.name}{{{_HERE},level="%s"}})'
     figures += [
-        Figure(f"▲ {page.say('黄牌', 'yellow cards')}", counted(cards % "yellow"), colour=YELLOW_CARD),
-        Figure(f"■ {page.say('红牌', 'red cards')}", counted(cards % "red"), colour=RED_CARD),
+        Figure(f"▲ {page.yellow_card}", counted(cards % "yellow"), colour=YELLOW_CARD),
+        Figure(f"■ {page.red_card}", counted(cards % "red"), colour=RED_CARD),
     ]
-    return stat(page, Frame("$unit", Place(24, 5)), figures)
+    return stat(page, Frame("${unit:text}", Place(24, 5)), figures)
 
 
 def _cases(page: Page) -> Panel:
@@ -58,7 +58,8 @@ def _cases(page: Page) -> Panel:
         return words(
             frame,
             page.say(
-                f"[打开单位工作页：办件、黄牌、红牌、回告]({address})", f"[Its cases, cards and replies]({address})"
+                f"[打开单位工作页：办件、{page.yellow_card}、{page.red_card}、回复]({address})",
+                f"[Its cases, cards and replies]({address})",
             ),
         )
     return words(
@@ -66,7 +67,8 @@ def _cases(page: Page) -> Panel:
         page.say(
             "单位工作页尚未启用（KPIWATCH_DESK_URL）。在此之前请运行：\n\n"
             "- `kpiwatch status --unit $unit`：该单位的全部承诺\n"
-            "- `kpiwatch values --as-of 时间 --out values.csv --cards cards.csv`：全部黄牌、红牌，办件号在 `case` 列\n"
+            "- `kpiwatch values --as-of 时间 --out values.csv --cards cards.csv`："
+            f"全部{page.yellow_card}、{page.red_card}，办件号在 `case` 列\n"
             "- `kpiwatch archive --case 办件号 --out events.jsonl`：该办件的全部事件\n"
             "- `kpiwatch explain 办件号 events.jsonl --as-of 时间`：逐日说明该办件的判定依据",
             "There is no units' page yet (KPIWATCH_DESK_URL). Until then run:\n\n"
@@ -84,18 +86,18 @@ def _cards(page: Page) -> Panel:
     cards = f'sum by (kpi) ({metrics.CARDS_OPEN.name}{{{_HERE},level="%s"}})'
     verdicts = f'sum by (kpi) ({metrics.VERDICTS.name}{{{_HERE},verdict="%s"}})'
     cases = tables.cases_link(page, "$unit", cell("kpi"))
-    red = page.say("红牌", "Red cards")
+    red = page.red_card
     columns = [
         Column(page.say("状态", "State"), named(standing, title), shown="state", links=tables.promise_link(page)),
         Column(page.say("编号", "KPI"), label="kpi", links=tables.promise_link(page), width=90),
         Column(page.say("承诺", "Promise"), label=title, shown="text"),
         Column(red, cards % "red", links=cases),
-        Column(page.say("黄牌", "Yellow cards"), cards % "yellow", links=cases),
+        Column(page.yellow_card, cards % "yellow", links=cases),
         Column(page.say("累计未达标判定", "Misses ever"), verdicts % "missed", links=cases),
         Column(page.say("补录待确认", "Late entries"), verdicts % "met_by_late_entry", links=cases),
         Column(page.say("统计期", "Window"), label="window", mapping=window_names(page), width=80),
     ]
-    frame = Frame(page.say("黄牌、红牌与判定", "Cards and verdicts"), Place(12, 9))
+    frame = Frame(page.say(f"{page.yellow_card}、{page.red_card}与判定", "Cards and verdicts"), Place(12, 9))
     return query_table(page, frame, "kpi", columns, sort=red, most_first=True)
 
 
@@ -114,4 +116,6 @@ def _signals(page: Page) -> Panel:
 
 def _history(page: Page) -> Panel:
     frame = Frame(page.say("状态历史（正式统计期）", "States over time (official window)"), Place(12, 9))
-    return timeline(page, frame, f"max by (kpi) ({UNIT_RANK}{{{_HERE}}})", "{{kpi}}")
+    title = page.label("title")
+    series = named(f"max by (kpi) ({UNIT_RANK}{{{_HERE}}})", title)
+    return timeline(page, frame, series, f"{{{{kpi}}}} {{{{{title}}}}}")

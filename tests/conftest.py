@@ -7,6 +7,8 @@ import sys
 import pytest
 from hypothesis import settings
 
+from tests import quick_java
+
 # Examples that a property looks at may take their time on a busy machine. Each run draws others: half of the usual
 # hundred keeps a run short, and many runs look at many.
 settings.register_profile("kpiwatch", deadline=None, max_examples=50)
@@ -17,9 +19,7 @@ settings.load_profile("kpiwatch")
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-# A broker of the tests lives for seconds or minutes: with the quick compiler and the simple collector Java is up in
-# half the time, for half of the processor seconds. What the broker does is the same.
-os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+quick_java.choose()
 
 LONGEST_FIRST = (
     "tests/integration/test_storm.py",
@@ -33,8 +33,10 @@ LONGEST_FIRST = (
     "tests/integration/test_bad_events.py",
     "tests/integration/test_ending.py",
     "tests/integration/test_truth.py",
+    "tests/unit/test_simulator.py",
+    "tests/unit/test_replay.py",
 )
-"""Files that take minutes, in the order in which they begin: the end of a run is not one file alone. The others follow
+"""Files that take long, in the order in which they begin: the end of a run is not one file alone. The others follow
 by name: those with real parts, which wait much, before those that only compute."""
 
 

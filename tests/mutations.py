@@ -12,7 +12,7 @@ from itertools import count
 from random import Random
 from typing import Any, NamedTuple
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.catalog.samples.promise_samples import samples_of
 from services.domain.intake.admission import LARGEST_EVENT
@@ -61,7 +61,7 @@ def shipped_plan() -> Plan:
 @cache
 def _histories() -> list[list[Event]]:
     plan = shipped_plan()
-    law = Law(plan, load_calendar(plan.head.calendar))
+    law = Law(plan, calendar_of(plan))
     found = []
     for promise in plan.promises:
         for sample in samples_of(promise, law):

@@ -1,10 +1,10 @@
 """`python -m tests.truth --days D --seed S`: does `kpiwatch replay` find what the simulator decided?
 
 The simulator knows the result of each case before it writes an event. Here its truth is added up by plain counting, per
-promise, variant, unit, item and window, and compared with `values.csv`, in both directions: n, numerator, value, late
-entries, justified, unmeasured and unclassified cases; and the state, as far as the truth decides it: promises without
-a threshold must not be judged, and a proven miss is a miss. Exit code 1 on any difference, and if a promise with a
-threshold was never tested. `--through-kafka`: the events go through a
+promise, variant, unit, item and window, and compared with `values.csv`, in both directions: n, numerator, value, state,
+late entries, justified, awaiting, unmeasured and unclassified cases. Each card of `cards.csv` is compared with the
+truth, too: when it was raised and cleared, and why. Exit code 1 on any difference, and if a promise with a threshold
+was never tested. `--through-kafka`: the events go through a
 real broker and the stream workers, too, and what those publish equals what `replay` writes, byte for byte.
 """
 
@@ -13,18 +13,23 @@ import csv
 import subprocess
 import sys
 import tempfile
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.plan import Plan, Promise, Tier
+from services.domain.plan.statutory_time import Law
 from services.domain.time.zone import Zone
+from services.simulator.stories.timing import Timing
 from tests.through_kafka import published
+from tests.truth_states import PACE_DAYS, Figure, StateTruth, is_stale
 
 PLAN = Path("services/catalog/jiangbei-2021")
 MICRO = 1_000_000
@@ -34,12 +39,10 @@ CLOSED = {"met", "missed", "late_entry", "open_overdue", "counted", "pending"}
 SCALES = {"minutes": MINUTE_US, "working_minutes": MINUTE_US, "elapsed_days": DAY_US}
 """How many of the integers of the truth make one unit of a measure; of others millionths."""
 
-EVERY_STATE = frozenset(
-    ("untargeted", "unmeasured", "no_data", "stale", "missed", "insufficient", "at_risk", "provisional", "met")
-)
-NOT_MISSED = ("met", "provisional")
 Place = tuple[str, str, str, str, str]
 """kpi, unit, item, variant, window."""
+Amounts = list[tuple[str, str, int, int]]
+"""Unit, item (or period), amount and base of each measured case."""
 
 
 @dataclass
@@ -54,9 +57,17 @@ class Expected:
     awaiting: int = 0
     unclassified: int = 0
     unclassified_missed: int = 0
-    open_overdue: int = 0
-    amounts: list[tuple[str, str, int, int]] = field(default_factory=list)
-    """Unit, item (or period), amount and base of each measured case."""
+    near: int = 0
+    """Open cases that are yellow."""
+    overdue: Counter[str] = field(default_factory=Counter)
+    """Open overdue cases by unit."""
+    amounts: Amounts = field(default_factory=list)
+    of_open: Amounts = field(default_factory=list)
+    """The same of open cases under a mean."""
+    reached: list[tuple[date, Fraction]] = field(default_factory=list)
+    """Of what is true now: on which day it began to count."""
+    reports: int = 0
+    """How many rows of the truth it is made of."""
 
     @property
     def has_cases(self) -> bool:
@@ -64,39 +75,72 @@ class Expected:
         return bool(self.n or self.unmeasured or self.justified or self.unclassified)
 
 
-def first_day(window: str, last: date) -> date:
-    """The first day of a window that ends with `last`."""
+def first_day(window: str, last: date, year_begins: int = 1) -> date:
+    """The first day of a window that ends with `last`, where a year begins with a month."""
     if window.endswith("d"):
         return last - timedelta(days=int(window[:-1]) - 1)
-    starts = {
-        "month": last.replace(day=1),
-        "quarter": date(last.year, (last.month - 1) // 3 * 3 + 1, 1),
-        "year": date(last.year, 1, 1),
-    }
-    return starts.get(window, date.min)
+    months = {"month": 1, "quarter": 3, "year": 12}.get(window)
+    if months is None:
+        return date.min
+    first = last.replace(day=1)
+    while (first.month - year_begins) % months:
+        first = (first - timedelta(days=1)).replace(day=1)
+    return first
 
 
-def expected(truth: Iterable[dict[str, str]], plan: Plan, last: date) -> dict[Place, Expected]:
+CARDS = {"yellow_card": "yellow", "red_card": "red"}
+"""Fate → level."""
+CardKey = tuple[str, str, str]
+"""kpi, case, level."""
+
+
+@dataclass
+class Truth:
+    """What truth.csv says, added up."""
+
+    places: dict[Place, Expected] = field(default_factory=lambda: defaultdict(Expected))
+    days: dict[Place, dict[int, Expected]] = field(default_factory=dict)
+    """The same of each of the last 30 days alone; the window is empty, and a day is how long ago it was, 0 or less."""
+    cards: dict[CardKey, dict[str, str]] = field(default_factory=dict)
+    silent: set[str] = field(default_factory=set)
+    """Sources that are silent at the end."""
+
+
+def expected(truth: Iterable[dict[str, str]], plan: Plan, last: date) -> Truth:
     """Every figure that the truth names, by plain counting."""
     promises = {(promise.id, promise.variant): promise for promise in plan.promises}
-    found: dict[Place, Expected] = defaultdict(Expected)
+    found, year_begins = Truth(), plan.head.year_begins
     for row in truth:
+        if row["fate"] == "silent":
+            found.silent.add(row["case"])
         promise = promises.get((row["kpi"], row["variant"]))
         if promise is None:
             continue
-        for place in places(row, promise, last):
-            count(found[place], row)
+        if row["fate"] in CARDS:
+            found.cards[row["kpi"], row["case"], CARDS[row["fate"]]] = row
+            continue
+        for place in places(row, promise, last, year_begins):
+            count(found.places[place], row)
+        for place, ago in days_of(row, promise, last, year_begins):
+            count(found.days.setdefault(place, {}).setdefault(ago, Expected()), row)
     return found
 
 
-def places(row: dict[str, str], promise: Promise, last: date) -> Iterator[Place]:
+def days_of(row: dict[str, str], promise: Promise, last: date, year_begins: int) -> Iterator[tuple[Place, int]]:
+    """The day of a case that was closed within the last 30, at each place without a window."""
+    if row["day"] and -PACE_DAYS < (ago := (date.fromisoformat(row["day"]) - last).days) <= 0:
+        for place in {(*place[:4], "") for place in places(row, promise, last, year_begins)}:
+            yield place, ago
+
+
+def places(row: dict[str, str], promise: Promise, last: date, year_begins: int) -> Iterator[Place]:
     """The rows of values.csv to which a case of the truth belongs."""
     day = date.fromisoformat(row["day"]) if row["day"] else None
     items = ["-", row["item"]] if promise.published_by_item and row["item"] != "-" else ["-"]
     units = ("ALL",) if row["unit"] == "ALL" else (row["unit"], "ALL")
     for window in promise.windows:
         # what is open or a state of the present counts in every window that ends now
-        if day is None or first_day(window, last) <= day <= last:
+        if day is None or first_day(window, last, year_begins) <= day <= last:
             for unit in units:
                 for item in items:
                     yield promise.id, unit, item, promise.variant, window
@@ -113,25 +157,40 @@ def count(into: Expected, row: dict[str, str]) -> None:
     into.awaiting += result == "awaiting"
     into.unclassified += result in ("unclassified", "unclassified_missed")
     into.unclassified_missed += result == "unclassified_missed"
-    into.open_overdue += result == "open_overdue"
+    into.near += row["yellow"] == "1"
+    into.reports += 1
+    if result == "open_overdue":
+        into.overdue[row["unit"]] += 1
     if row["amount"]:
-        into.amounts.append((row["unit"], row["item"], int(row["amount"]), int(row["base"] or 0)))
+        amounts = into.of_open if result == "open" else into.amounts
+        amounts.append((row["unit"], row["item"], int(row["amount"]), int(row["base"] or 0)))
+    if result == "met" and row["stopped_at"] and not row["day"]:
+        into.reached.append((date.fromisoformat(row["stopped_at"][:10]), Fraction(1)))
 
 
-def value_of(promise: Promise, true: Expected) -> str:
-    """The value as values.csv writes it."""
+def value_of(promise: Promise, true: Expected) -> Fraction | None:
+    """The value; None where there is nothing to divide by."""
     match promise.kind:
         case "mean_reduction":
-            return reduction(promise, true)
+            return reduction(promise, true.amounts)
         case "figure":
             return quotient(*figure(promise, true))
         case "catalogue":
             return list_value(promise, true)
         case "node_duration":
-            return mean(true, DAY_US)
+            return mean(true.amounts, DAY_US)
         case "case_mean" | "trend" if getattr(promise, "measure", "") != "share":
             return mean_value(getattr(promise, "measure", ""), true)
     return quotient(true.numerator, true.n)
+
+
+def with_open_cases(promise: Promise, true: Expected) -> Fraction | None:
+    """The mean that counts open cases at their present age, too; None if there are none."""
+    if not true.of_open:
+        return None
+    if promise.kind == "mean_reduction":
+        return reduction(promise, true.amounts + true.of_open)
+    return mean(true.amounts + true.of_open, SCALES.get(getattr(promise, "measure", ""), MICRO))
 
 
 def figure(promise: Promise, true: Expected) -> tuple[int, int]:
@@ -141,35 +200,35 @@ def figure(promise: Promise, true: Expected) -> tuple[int, int]:
     return sum(part for part, _ in counted), sum(whole for _, whole in counted)
 
 
-def list_value(promise: Promise, true: Expected) -> str:
+def list_value(promise: Promise, true: Expected) -> Fraction | None:
     """The value of a promise about the entries of a list."""
     match getattr(promise, "statistic", ""):
         case "count":
-            return str(true.numerator)
+            return Fraction(true.numerator)
         case "sum":
-            return written(Fraction(total(true), MICRO))
+            return Fraction(total(true.amounts), MICRO)
         case "mean":
-            return mean(true, MICRO)
+            return mean(true.amounts, MICRO)
     return quotient(true.numerator, true.n)
 
 
-def mean_value(measure: str, true: Expected) -> str:
+def mean_value(measure: str, true: Expected) -> Fraction | None:
     """The value of a promise about what is measured of its cases."""
     if measure == "count":
-        return str(true.n)
+        return Fraction(true.n)
     if measure.startswith("ratio:"):
-        return quotient(total(true), sum(base for _, _, _, base in true.amounts))
-    return mean(true, SCALES.get(measure, MICRO))
+        return quotient(total(true.amounts), sum(base for _, _, _, base in true.amounts))
+    return mean(true.amounts, SCALES.get(measure, MICRO))
 
 
-def total(true: Expected) -> int:
+def total(amounts: Amounts) -> int:
     """The sum of all amounts."""
-    return sum(amount for _, _, amount, _ in true.amounts)
+    return sum(amount for _, _, amount, _ in amounts)
 
 
-def mean(true: Expected, scale: int) -> str:
+def mean(amounts: Amounts, scale: int) -> Fraction | None:
     """The mean of all amounts, in units of so many."""
-    return quotient(total(true), len(true.amounts) * scale)
+    return quotient(total(amounts), len(amounts) * scale)
 
 
 def last_reports(true: Expected) -> list[tuple[int, int]]:
@@ -180,26 +239,28 @@ def last_reports(true: Expected) -> list[tuple[int, int]]:
     return [(amount, base) for _, amount, base in last.values()]
 
 
-def quotient(part: int, whole: int) -> str:
-    """Empty where there is nothing to divide by."""
-    return written(Fraction(part, whole)) if whole else ""
+def quotient(part: int, whole: int) -> Fraction | None:
+    """None where there is nothing to divide by."""
+    return Fraction(part, whole) if whole else None
 
 
-def reduction(promise: Promise, true: Expected) -> str:
+def reduction(promise: Promise, amounts: Amounts) -> Fraction | None:
     """A mean reduction, in the definition of its variant."""
-    if not true.amounts:
-        return ""
+    if not amounts:
+        return None
     if promise.variant == "ratio_of_sums":
-        return written(1 - Fraction(sum(a for _, _, a, _ in true.amounts), sum(b for _, _, _, b in true.amounts)))
+        return 1 - Fraction(total(amounts), sum(base for _, _, _, base in amounts))
     by_item: dict[str, list[Fraction]] = defaultdict(list)
-    for _, item, amount, base in true.amounts:
+    for _, item, amount, base in amounts:
         by_item["" if promise.variant == "cases" else item].append(1 - Fraction(amount, base))
     means = [sum(reductions, Fraction()) / len(reductions) for reductions in by_item.values()]
-    return written(sum(means, Fraction()) / len(means))
+    return sum(means, Fraction()) / len(means)
 
 
-def written(value: Fraction) -> str:
-    """At most six digits after the point, half-even, no trailing zeros."""
+def written(value: Fraction | None) -> str:
+    """At most six digits after the point, half-even, no trailing zeros; empty for None."""
+    if value is None:
+        return ""
     whole = Decimal(value.numerator) / Decimal(value.denominator)
     text = f"{whole.quantize(Decimal('0.000001'), ROUND_HALF_EVEN):f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
@@ -218,58 +279,74 @@ class Comparison:
     """Promises with a threshold, in force, of which there was not a single case."""
     differences: list[str] = field(default_factory=list)
 
-    def state(self, place: Place, actual: str, possible: frozenset[str]) -> None:
-        """Compare a state with those that are possible."""
-        self.cells += 1
-        if actual not in possible:
-            true = " or ".join(sorted(possible))
-            self.differences.append(f"{' '.join(place)}: state is {actual}, true is {true}")
+    cards: int = 0
+    """How many cards were compared."""
 
-    def cell(self, place: Place, column: str, actual: str, true: str) -> None:
+    def cell(self, place: Sequence[str], column: str, actual: str, true: str) -> None:
         """Compare one cell. An empty one is equal to nought."""
         self.cells += 1
         if actual != true and not (actual == "" and true == "0"):
             self.differences.append(f"{' '.join(place)}: {column} is {actual or 'empty'}, true is {true or 'empty'}")
 
 
-def states_of(promise: Promise, true: Expected, plan: Plan) -> frozenset[str]:
-    """The states that a row may have, as far as the truth knows: a share of cases whose misses are proven is missed,
-    whatever is not reported; what does not reach its objective is never met, and what does is never missed."""
-    target = promise.target
-    if target is None:
-        return frozenset(("untargeted",))
-    if plan.is_invented(promise):
-        return frozenset(("unmeasured",))
-    if promise.about != "case" or not true.n or value_of(promise, true) != quotient(true.numerator, true.n):
-        return EVERY_STATE
-    beside = true.unmeasured + true.awaiting + true.unclassified
-    best = Fraction(true.numerator + beside + true.open_overdue, true.n + beside)
-    if target.relation != "<=" and not target.nearly_holds(best, promise.tolerance):
-        return frozenset(("missed",))
-    too_many = true.unclassified_missed or true.unclassified > Fraction(5, 100) * (true.n + true.unclassified)
-    wrong = ("missed",) if target.holds(Fraction(true.numerator, true.n)) else NOT_MISSED
-    return EVERY_STATE.difference(wrong, NOT_MISSED if too_many else (), ("met",) if true.awaiting else ())
+def state_of(place: Place, promise: Promise, truth: Truth, judge: StateTruth) -> str:
+    """The state that a row must have."""
+    true, plan = truth.places.get(place, Expected()), judge.plan
+    unit, n = place[1], true.n
+    numerator = true.numerator
+    if promise.about == "figure":
+        part, whole = figure(promise, true)
+        n, numerator = whole // MICRO, part // MICRO
+    days = truth.days.get((*place[:4], ""), {})
+    daily = ((ago, value_of(promise, day)) for ago, day in sorted(days.items()))
+    known = Figure(
+        value_of(promise, true), n, numerator, true.unmeasured, true.awaiting, true.unclassified,
+        true.unclassified_missed, true.reports if promise.about == "figure" else None, true.near,
+        with_open_cases(promise, true), tuple(true.reached), is_stale(promise, unit, plan, truth.silent),
+        sum(n for each, n in true.overdue.items() if is_stale(promise, each, plan, truth.silent)),
+        tuple((ago, value) for ago, value in daily if value is not None),
+    )  # fmt: skip
+    return judge.of(promise, unit, place[4], known)
 
 
-def compare(values: Iterable[dict[str, str]], truth: dict[Place, Expected], plan: Plan, last: date) -> Comparison:
+def compare(values: Iterable[dict[str, str]], truth: Truth, plan: Plan, last: date) -> Comparison:
     """Row by row, in both directions."""
+    judge = StateTruth(plan, Timing(Law(plan, calendar_of(plan))), last)
     promises = {(promise.id, promise.variant): promise for promise in plan.promises}
     compared = Comparison()
-    left = {place for place, true in truth.items() if true.has_cases}
+    left = {place for place, true in truth.places.items() if true.has_cases}
     for row in values:
         promise = promises[row["kpi"], row["variant"]]
         place = (row["kpi"], row["unit"], row["item"], row["variant"], row["window"])
         left.discard(place)
-        true = truth.get(place, Expected())
+        true = truth.places.get(place, Expected())
         compared.rows += 1
         compared.by_promise[promise.key] += 1
         if place[1:3] == ("ALL", "-") and row["window"] == promise.official_window:
             compared.cases[promise.key] = true.n + true.unmeasured
         compare_row(compared, promise, place, row, true)
-        compared.state(place, row["state"], states_of(promise, true, plan))
+        compared.cell(place, "state", row["state"], state_of(place, promise, truth, judge))
     compared.differences += [f"{' '.join(place)}: no such row in values.csv" for place in sorted(left)]
     compared.untested = [key for key in judged_in_force(plan, last) if not compared.cases.get(key)]
     return compared
+
+
+def compare_cards(compared: Comparison, cards: Iterable[dict[str, str]], truth: Truth) -> None:
+    """Card by card, in both directions: who has it, when it was raised and cleared, until when, and why."""
+    left = dict(truth.cards)
+    for card in cards:
+        key = card["kpi"], card["case"], card["level"]
+        true = left.pop(key, None)
+        if true is None:
+            compared.differences.append(f"{' '.join(key)}: there is no such card")
+            continue
+        compared.cards += 1
+        for column, name in (
+            ("unit", "unit"), ("raised_at", "started_at"), ("due_at", "due_at"), ("cleared_at", "stopped_at"),
+            ("reason", "reason"), ("node", "item"),
+        ):  # fmt: skip
+            compared.cell(key, column, card[column], true[name])
+    compared.differences += [f"{' '.join(key)}: no such card in cards.csv" for key in sorted(left)]
 
 
 def judged_in_force(plan: Plan, last: date) -> Iterator[str]:
@@ -281,7 +358,7 @@ def judged_in_force(plan: Plan, last: date) -> Iterator[str]:
 
 def compare_row(compared: Comparison, promise: Promise, place: Place, row: dict[str, str], true: Expected) -> None:
     """The cells of one row that the truth knows."""
-    compared.cell(place, "value", row["value"], value_of(promise, true))
+    compared.cell(place, "value", row["value"], written(value_of(promise, true)))
     if getattr(promise, "statistic", "") == "count":
         return
     n, numerator = true.n, true.numerator
@@ -306,6 +383,9 @@ def kpiwatch(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "services.cli", *arguments], capture_output=True, text=True)
 
 
+plan_in = cache(load_plan)
+
+
 @dataclass(frozen=True)
 class Run:
     """One simulated district, and the files that are made of it."""
@@ -321,7 +401,7 @@ class Run:
     @property
     def last(self) -> date:
         """The last simulated day."""
-        return load_plan(self.plan).head.issued + timedelta(days=self.days - 1)
+        return plan_in(self.plan).head.issued + timedelta(days=self.days - 1)
 
     @property
     def as_of(self) -> str:
@@ -364,14 +444,18 @@ class Run:
             raise RuntimeError(f"kpiwatch replay: {done.stderr or done.stdout}")
 
     def compare(self) -> Comparison:
-        """The values of the replay with the truth."""
-        plan = load_plan(self.plan)
-        with self.truth.open(newline="") as truth, self.values.open(newline="") as values:
-            return compare(csv.DictReader(values), expected(csv.DictReader(truth), plan, self.last), plan, self.last)
+        """The values and cards of the replay with the truth."""
+        plan = plan_in(self.plan)
+        with self.truth.open(newline="") as written:
+            truth = expected(csv.DictReader(written), plan, self.last)
+        with self.values.open(newline="") as values, self.cards.open(newline="") as cards:
+            compared = compare(csv.DictReader(values), truth, plan, self.last)
+            compare_cards(compared, csv.DictReader(cards), truth)
+        return compared
 
     def stream(self) -> list[str]:
         """What the stream workers publish of the same events differently from the replay, in words."""
-        plan = load_plan(self.plan)
+        plan = plan_in(self.plan)
         now = Zone(plan.head.timezone).midnight(self.last.toordinal() + 1)
         streamed = published(self.events, self.plan, now, self.as_of, self.folder)
         return [
@@ -414,7 +498,8 @@ def main() -> int:
         print(f"{name:<22}{rows:>6} rows{compared.cases.get(name, 0):>9,} cases{of_them}")
     if compared.untested:
         print(f"without a single case: {', '.join(compared.untested)}")
-    print(f"{compared.rows} rows, {compared.cells} cells compared, {len(compared.differences)} differences")
+    many = len(compared.differences)
+    print(f"{compared.rows} rows, {compared.cards} cards, {compared.cells} cells compared, {many} differences")
     for difference in compared.differences[:60]:
         print(f"  {difference}")
     return 1 if compared.differences or compared.untested else 0

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import orjson
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.catalog.samples.events import Sample
 from services.domain.intake.admission import Admission
@@ -36,7 +36,7 @@ def shipped() -> Judge:
 
 
 def judge_of(plan: Plan) -> Judge:
-    return Judge(plan, load_calendar(plan.head.calendar))
+    return Judge(plan, calendar_of(plan))
 
 
 def admitted(sample: Sample, plan: Plan) -> list[tuple[bytes, Fact]]:

@@ -75,7 +75,7 @@ def _sources_and_calendar(terms: Terms) -> Iterator[Alert]:
         {"severity": "inform", "level": "red"},
         Title(
             zh=f"{unit_name('zh')}：{promise_name('zh')}（{{{{ $labels.kpi }}}}）"
-            f"现有{{{{ $value }}}}件办件为{terms.red_card.zh}",
+            f"现有{{{{ $value }}}}件{terms.red_card.zh}办件未办结",
             en=f"{unit_name('en')} has {{{{ $value }}}} cases with a {terms.red_card.en} for {promise_name('en')}"
             " ({{ $labels.kpi }})",
         ),

@@ -21,11 +21,14 @@ class _Bad(NamedTuple):
     alert: str
     state: State
     words: Title
+    """The state; in Chinese with the target in it."""
     waits: Waits
 
 
-_MISSED = _Bad("KpiMissed", State.MISSED, Title(zh="未达标", en="is missed"), plan_time(5 * MINUTE, 15 * MINUTE))
-_AT_RISK = _Bad("KpiAtRisk", State.AT_RISK, Title(zh="有风险", en="is at risk"), plan_time(30 * MINUTE, HOUR))
+_MISSED = _Bad("KpiMissed", State.MISSED, Title(zh="未达目标{}", en="is missed"), plan_time(5 * MINUTE, 15 * MINUTE))
+_AT_RISK = _Bad(
+    "KpiAtRisk", State.AT_RISK, Title(zh="有未达标风险，目标{}", en="is at risk"), plan_time(30 * MINUTE, HOUR)
+)
 
 
 _HUNDREDTH = Decimal("0.01")
@@ -56,7 +59,7 @@ def _alert(promise: Promise, plan: Plan, scope: str, bad: _Bad) -> Alert:
         bad.alert,
         _condition(promise.id, scope, bad),
         labels,
-        _summary(promise, scope, bad),
+        _summary(promise, plan, scope, bad),
         bad.waits,
         {"clause": promise.clause, "objective_zh": target.zh, "objective_en": target.en},
     )
@@ -69,24 +72,26 @@ def _severity(strength: Strength, bad: _Bad) -> tuple[str, str]:
     return ("inform", "none") if strength is Strength.ASPIRATIONAL else ("review", "yellow")
 
 
-def _summary(promise: Promise, scope: str, bad: _Bad) -> Title:
+def _summary(promise: Promise, plan: Plan, scope: str, bad: _Bad) -> Title:
     """The sentence of the alert: who, which promise, in which state, its figure."""
     in_district = scope == "district"
     whom_zh, whom_en = ("全区", "the district") if in_district else (unit_name("zh"), unit_name("en"))
-    value, target, words = _figure(promise, scope), objective_words(promise.target), bad.words
+    value, target, words = _figure(promise, plan, scope), objective_words(promise.target), bad.words
     name = "按期率" if isinstance(promise, CasePromise) and promise.clock.limit is not None else "当前值"
+    aimed = target.zh.removeprefix("应为")
+    against = words.zh.format(aimed if aimed[0].isdigit() else f"（{aimed}）")
     return Title(
-        zh=f"{whom_zh}：{promise.title.zh}（{promise.id}）{words.zh}：{name}{value.zh}，目标{target.zh.removeprefix('应为')}",
+        zh=f"{whom_zh}：{promise.title.zh}（{promise.id}）{name}{value.zh}，{against}",
         en=f"{promise.title.en} ({promise.id}) {words.en} for {whom_en}: {value.en}, target {target.en}",
     )
 
 
-def _figure(promise: Promise, scope: str) -> Title:
+def _figure(promise: Promise, plan: Plan, scope: str) -> Title:
     """The figure with its unit; a share in per cent."""
     if promise.figure_unit == "share":
         share = _value(promise, scope, 100)
         return Title(zh=f"{share}%", en=f"{share} %")
-    value, unit = _value(promise, scope, 1), unit_of_measure(promise)
+    value, unit = _value(promise, scope, 1), unit_of_measure(promise, plan)
     return Title(zh=f"{value}{'个' * (promise.figure_unit == 'working_days')}{unit.zh}", en=f"{value} {unit.en}")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Self
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.domain.judging.judge import Judge
 from services.domain.plan.plan import Plan
 from services.domain.results.silent_sources import silent_sources
@@ -22,7 +22,7 @@ class WorkingTime:
     @classmethod
     def of(cls, plan: Plan) -> Self:
         """With the calendar that the plan names; ValueError if it cannot be read."""
-        return cls(Judge(plan, load_calendar(plan.head.calendar)))
+        return cls(Judge(plan, calendar_of(plan)))
 
     @property
     def published_through(self) -> Instant:

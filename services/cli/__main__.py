@@ -14,7 +14,6 @@ try:
 
     import typer
     from typer.exceptions import TyperException
-    from typer.rich_utils import rich_format_error
 
     from services.cli.failure import Failure, failure_of
     from services.domain.intake.visible_text import LINES, visible
@@ -99,6 +98,8 @@ def _run(given: list[str]) -> None:
     except typer.Abort:
         raise Failure("ended before it was answered: nothing was done", 1) from None
     except TyperException as error:
+        from typer.rich_utils import rich_format_error  # takes long, and most commands are given without a mistake
+
         error.message = visible(error.message, keep=LINES)  # it quotes what was given
         rich_format_error(error)  # type: ignore[arg-type]  # all that typer raises here are of click's kind
         sys.exit(error.exit_code)

@@ -16,14 +16,12 @@ from services.domain.plan.plan import Plan
 from services.domain.results.cards import case_name
 from services.messaging.reader import BrokerUnavailable, TopicReader
 from services.messaging.records.quarantine import QuarantinedCase, decode
-from services.messaging.tally_reader import ticks
+from services.messaging.tally_reader import judged_again
 from services.messaging.topics import CASE_QUARANTINE
 from services.runtime.settings import Settings
 
 app = typer.Typer(help="The cases of the running system.", no_args_is_help=True)
 
-RETRIED_WITH_A_TICK = 50
-"""How many cases of a partition a worker tries again with each tick; a test compares it with the worker's number."""
 _THERE_WITHIN_SECONDS = 15
 
 
@@ -106,10 +104,7 @@ def _retried(address: str, held: Quarantined, wait: float) -> Quarantined:
 
 def _after_another_try(address: str, held: Quarantined, wait: float) -> Quarantined:
     """What is still quarantined when the workers have judged all of these again."""
-    counts = Counter(place.partition for place in held)
-    # one more: the tick that is under way may have begun before we asked
-    wanted = {partition: count // RETRIED_WITH_A_TICK + 2 for partition, count in counts.items()}
-    if missing := ticks(address, wanted, wait):
+    if missing := judged_again(address, Counter(place.partition for place in held), wait):
         raise Failure(
             f"cases: in {wait:g} s no worker has judged again the cases of partitions {missing}: do the workers run, "
             "and have they caught up? `kpiwatch status`, or wait longer with --wait",

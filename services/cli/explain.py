@@ -6,7 +6,7 @@ from typing import Annotated
 import orjson
 import typer
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.cli.arguments import AsOf, EventFiles, PlanFolder, chosen_plan
 from services.cli.failure import INPUT_HAS_ERRORS, WRONG_USAGE, Failure
@@ -43,7 +43,7 @@ def explain(
     """Show a case day by day: which days count, its limits, the verdict of each promise and the clause of the plan.
     Exit code 1 if an event about the case was rejected, or there is none."""
     read = load_plan(chosen_plan(plan))
-    judge = Judge(read, load_calendar(read.head.calendar))
+    judge = Judge(read, calendar_of(read))
     now = moment(as_of, judge.law.zone, "--as-of") - 1
     found = find_case(events, read, case)
     key = _the_one(found, case, events)

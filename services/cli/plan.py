@@ -16,24 +16,23 @@ from rich.text import Text
 
 from services.catalog.check.difference import Change, changes
 from services.catalog.check.plan_check import check_plan
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.lock import LOCK, write_lock
 from services.catalog.load.plan_folder import InvalidPlan, Problem, load_plan, read_plan
 from services.catalog.load.schema import schemas
 from services.catalog.samples.events import Sample
 from services.catalog.samples.promise_samples import samples_of
 from services.catalog.samples.required_data import needs_of, sources_for
-from services.catalog.words.names import names_for
-from services.catalog.words.phrases import limit_words
+from services.catalog.words.names import NameBook, names_for
+from services.catalog.words.phrases import maturity_words
 from services.catalog.words.promise_text import STRENGTHS, in_words, tier_counts
-from services.catalog.words.wording import WINDOW_NAMES
+from services.catalog.words.wording import window_names
 from services.cli.arguments import PlanFolder, chosen_plan
 from services.cli.terminal import safe_console, say
 from services.domain.intake.visible_text import visible
-from services.domain.plan.plan import CasePromise, ClockRules, Plan, Promise, Title
+from services.domain.plan.plan import CasePromise, Plan, Promise, Title
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.statistic import written
-from services.domain.time.limits import Limit
 
 app = typer.Typer(help="Check a plan, show its promises, compare two plans.", no_args_is_help=True)
 
@@ -75,7 +74,7 @@ def show(
     read = _loaded(folder)
     chosen = read.promises if kpi is None else _named(kpi, read, folder)
     if as_json:
-        law = Law(read, load_calendar(read.head.calendar))
+        law = Law(read, calendar_of(read))
         say(json.dumps([_described(promise, read, law) for promise in chosen], ensure_ascii=False, indent=2))
     elif kpi is None:
         _console().print(_overview(read))
@@ -103,7 +102,8 @@ def diff(
 @app.command()
 def schema(
     kind: Annotated[
-        str | None, typer.Argument(help="plan, kpis, units, service_items, sources or opening_hours; else all.")
+        str | None,
+        typer.Argument(help="plan, calendar, names, kpis, units, service_items, sources or opening_hours; else all."),
     ] = None,
 ) -> None:
     """Print the JSON Schema of a plan's files, for editors and programs that write them."""
@@ -210,7 +210,7 @@ def _overview(plan: Plan) -> Table:
     for promise in plan.promises:
         words = in_words(promise, plan)
         sentence = Text(f"{words.zh}\n{words.en}\n")
-        sentence.append(f"{promise.strength} · {_units(promise.lead, plan)}", style="dim")
+        sentence.append(f"{_both(STRENGTHS[promise.strength])} · {_units(promise.lead, plan)}", style="dim")
         table.add_row(promise.key, sentence)
     return table
 
@@ -226,11 +226,9 @@ def _details(promise: Promise, plan: Plan) -> Table:
     words, names = in_words(promise, plan), names_for(promise, plan)
     ends = f" to {promise.effective_to}" if promise.effective_to else ""
     by = f", by the {promise.applies_by} of a case" if isinstance(promise, CasePromise) else ""
-    clock = promise.clock if isinstance(promise, CasePromise) else ClockRules((), ())
-    maturity = promise.maturity if isinstance(promise, CasePromise) else None
-    matures = limit_words(maturity).en if isinstance(maturity, Limit) else maturity
+    named = window_names(plan.head)
     windows = ", ".join(
-        f"{_both(WINDOW_NAMES[window])}{' (正式 official)' * (window == promise.official_window)}"
+        f"{_both(named[window])}{' (正式 official)' * (window == promise.official_window)}"
         for window in promise.windows
     )
     rows = [
@@ -238,15 +236,13 @@ def _details(promise: Promise, plan: Plan) -> Table:
         ("条款 clause", f"“{promise.clause}” ({promise.item})"),
         ("承诺 promise", f"{words.zh}\n{words.en}"),
         ("约束力 strength", f"{STRENGTHS[promise.strength].zh}\n{STRENGTHS[promise.strength].en}"),
-        ("口径 local", "非方案指标: a threshold here is not the plan's" if promise.local else ""),
-        ("暂停计时 clock stops for", "、".join(_both(names.reason(code)) for code in clock.clock_stops)),
-        ("计时环节 clock runs in", "、".join(_both(names.node(code)) for code in clock.runs_in)),
-        ("到期 matures at", str(matures or "")),
+        ("目标值来源 threshold", "非方案指标 set by us, not printed in the plan" if promise.local else ""),
+        *(_of_each_case(promise, names) if isinstance(promise, CasePromise) else ()),
         ("统计期 windows", windows),
         ("施行 in force", f"from {promise.effective_from}{ends}{by}"),
         ("牵头单位 lead", _units(promise.lead, plan)),
         ("责任单位 responsible", _units(promise.responsible, plan)),
-        ("说明 notes", promise.notes.strip()),
+        ("说明 notes", _lines(promise.notes)),
     ]
     for name, value in rows:
         if value:
@@ -255,8 +251,19 @@ def _details(promise: Promise, plan: Plan) -> Table:
     return table
 
 
+def _of_each_case(promise: CasePromise, names: NameBook) -> Iterator[tuple[str, str]]:
+    """When the clock of a case runs, and when it counts."""
+    yield "暂停计时 clock stops for", "、".join(_both(names.reason(code)) for code in promise.clock.clock_stops)
+    yield "计时环节 clock runs in", "、".join(_both(names.node(code)) for code in promise.clock.runs_in)
+    yield "到期 matures", _both(maturity_words(promise.maturity)).strip()
+
+
 def _both(title: Title) -> str:
     return f"{title.zh} {title.en}"
+
+
+def _lines(title: Title | None) -> str:
+    return f"{title.zh}\n{title.en}" if title is not None else ""
 
 
 def _change(change: Change) -> Text:

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.cli.arguments import PlanFolder, check_sinks, chosen_plan, finite
 from services.cli.failure import INPUT_HAS_ERRORS, WRONG_USAGE, Failure
@@ -60,7 +60,7 @@ def simulate(
     check_sinks({"--out": out, "--truth": truth})
     folder = chosen_plan(plan)
     read = load_plan(folder)
-    law = Law(read, load_calendar(read.head.calendar))
+    law = Law(read, calendar_of(read))
     first = start.date() if start is not None else read.head.issued
     _check_years(first, days)
     rows: list[Row] = []

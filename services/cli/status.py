@@ -90,7 +90,12 @@ def status(
     console.print(promises_table(plan, published, unit or "ALL"))
     console.print(cards_table(plan, published.cards))
     console.print(quarantine_line(published.quarantined))
-    console.print(Text(f"as of {published.watermark}, computed at {published.computed_at} (plan time)", "dim"))
+    console.print(
+        Text(
+            f"数据截至 as of {published.watermark}；计算时间 computed at {published.computed_at}（计划时钟 plan time）",
+            "dim",
+        )
+    )
 
 
 def read_published(bootstrap: str, wait: float) -> DistrictStatus:
@@ -225,7 +230,10 @@ def promises_table(plan: Plan, published: DistrictStatus, unit: str) -> Table:
         state = State(row.state)
         overdue = row.open_overdue if row.open_overdue != "0" else ""
         table.add_row(
-            Text(f"{SIGNS[state]} {state_name(state, row.provisional_n).zh}", _style(state, promise)),
+            Text(
+                f"{SIGNS[state]} {state_name(state, row.provisional_n, never_red=promise.is_never_red).zh}",
+                _style(state, promise),
+            ),
             promise.id,
             Text.assemble(f"{promise.title.zh}\n", (promise.title.en, "dim")),
             Text.assemble(shown(row.value, promise), (forecast(published, unit, promise), "dim")),

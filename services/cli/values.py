@@ -7,7 +7,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.cli.arguments import AsOf, Wait, check_sinks
 from services.cli.failure import INPUT_HAS_ERRORS, NO_ANSWER, WRONG_USAGE, Failure
@@ -37,7 +37,7 @@ def values(
     """Write the values of the running system as of the time that its clock and its progress have reached."""
     settings = Settings.from_environment()
     plan = load_plan(settings.plan)
-    judge = Judge(plan, load_calendar(plan.head.calendar))
+    judge = Judge(plan, calendar_of(plan))
     time = moment(as_of, judge.law.zone, "--as-of")
     check_sinks({"--out": out, "--cards": cards})
     try:

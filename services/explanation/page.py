@@ -12,6 +12,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from services.catalog.words.card_reasons import CARD_REASONS
+from services.catalog.words.event_names import EVENT_NAMES
 from services.catalog.words.names import NameBook, names_for
 from services.catalog.words.phrases import limit_words
 from services.catalog.words.promise_text import in_words
@@ -40,10 +42,8 @@ from services.explanation.phrases import (
     lack_words,
 )
 from services.explanation.words import (
-    CARD_REASONS,
     DOUBTS,
     ENDS,
-    EVENT_NAMES,
     REASONS,
     STATUS_WORDS,
     Word,
@@ -109,6 +109,8 @@ class Page:
         table.add_column(ratio=1, overflow="fold")
         for word, kpi, promise, explained in rows:
             text = promise.title.zh
+            if promise.is_by_node and explained.judgement.item in self._plan.names.nodes:
+                text += f"：{names_for(promise, self._plan).node(explained.judgement.item).zh}"
             if explained.judgement.due is not None:
                 text += f"（截止 due {clock(explained.judgement.due, self._zone)}）"
             table.add_row(Text(f"{word.sign} {word.zh}", style=word.style), kpi, text)
@@ -324,7 +326,8 @@ def _heading(kpi: str, outcome: Word, title: Title) -> Text:
 
 
 def _quoted(clause: str, item: int | str) -> str:
-    return f"“{clause}”（{f'第{item}条 measure {item}' if isinstance(item, int) else f'第{item}部分 section {item}'}）"
+    place = f"指标（任务）{item} measure {item}" if isinstance(item, int) else f"第{item}部分 section {item}"
+    return f"“{clause}”（{place}）"
 
 
 class _Titled(Protocol):

@@ -6,8 +6,10 @@ from fractions import Fraction
 from typing import Any
 
 from services.catalog.words.case_bound import counted_words
+from services.catalog.words.event_names import FIELD_NAMES
 from services.catalog.words.names import NameBook
 from services.catalog.words.phrases import limit_words, measure_words
+from services.catalog.words.wording import measure_title
 from services.domain.history.case import MICRO, Extension
 from services.domain.intake.facts import Fact, FactType
 from services.domain.intake.visible_text import visible
@@ -104,26 +106,6 @@ def amount_text(amount: int | Fraction, scale: int) -> str:
 
 # ---- the data of an event ----------------------------------------------------------------------------------
 _SHOWN_ELSEWHERE = ("service_item", "event")
-_LABELS = {
-    "statutory_limit": Title(zh="法定时限", en="statutory limit"),
-    "committed_limit": Title(zh="承诺时限", en="committed limit"),
-    "limit": Title(zh="时限", en="limit"),
-    "due_at": Title(zh="单位自定期限", en="due"),
-    "of": Title(zh="更正", en="of"),
-    "kpi": Title(zh="承诺", en="promise"),
-    "round": Title(zh="第几次", en="round"),
-    "score": Title(zh="评分", en="score"),
-    "rated_by": Title(zh="评价人", en="rated by"),
-    "parent": Title(zh="上级办件", en="parent"),
-    "authority": Title(zh="批准机关", en="authority"),
-    "value": Title(zh="数值", en="value"),
-    "unit_of_measure": Title(zh="计量单位", en="in"),
-    "collection": Title(zh="目录", en="collection"),
-    "duty": Title(zh="任务", en="duty"),
-    "period": Title(zh="期间", en="period"),
-    "numerator": Title(zh="分子", en="numerator"),
-    "denominator": Title(zh="分母", en="denominator"),
-}
 _DECISIONS = {
     "requested": Title(zh="提出申请", en="requested"),
     "accepted": Title(zh="同意", en="accepted"),
@@ -154,7 +136,7 @@ def _datum(name: str, value: Any, zone: Zone, names: NameBook) -> str:
         return both(_NAMED[name](names, value))
     if isinstance(value, str) and value in _DECISIONS:
         return both(_DECISIONS[value])
-    label = both(_LABELS.get(name) or Title(zh=name, en=name))
+    label = both(FIELD_NAMES.get(name) or Title(zh=name, en=name))
     if name == "due_at":
         return f"{label} {clock(value, zone)}"
     if isinstance(value, Mapping) and "amount" in value:
@@ -174,6 +156,9 @@ _NAMED: Mapping[str, Callable[[NameBook, Any], Title]] = {
     "name": lambda names, value: names.milestone(value),
     "node": lambda names, value: names.node(value),
     "quantity": lambda names, value: names.quantity(value),
+    "collection": lambda names, value: names.collection(value),
+    "duty": lambda names, value: names.duty(value),
+    "unit_of_measure": lambda _, value: measure_title(value),
     "reason": _reason_of,
 }
 """Fields that hold a code whose name says all."""
@@ -187,7 +172,7 @@ def lack_words(missing: tuple[str, Any, Any], names: NameBook) -> Title:
     name, wanted, actual = missing
     wants = _clause(name, wanted, names)
     has = _clause(name, actual, names) if actual is not None else Title(zh="未报送", en="not reported")
-    return Title(zh=visible(f"要求{wants.zh}，本件{has.zh}"), en=visible(f"wants {wants.en}, is {has.en}"))
+    return Title(zh=visible(f"要求{wants.zh}，本件{has.zh}"), en=visible(f"it asks for: {wants.en}; here: {has.en}"))
 
 
 def _clause(name: str, value: Any, names: NameBook) -> Title:
@@ -244,7 +229,8 @@ def contribution_of_record(promise: Promise, judgement: Judgement, names: NameBo
             (TallyField.MET, f"分子 numerator {amount_text(cells.get(TallyField.TOTAL, 0), MICRO)}"),
             (TallyField.N, f"分母 denominator {amount_text(cells.get(TallyField.BASE, 0), MICRO)}"),
         ]
-        return f"{judgement.item.partition('/')[0]}: {', '.join(words for cell, words in halves if cell in cells)}"
+        figure = both(names.quantity(judgement.item.partition("/")[0]))
+        return f"{figure}: {', '.join(words for cell, words in halves if cell in cells)}"
     if TallyField.UNMEASURED in cells:
         return "未报送该数据 it does not say"
     if isinstance(promise, EntryPromise) and promise.summed_attribute:

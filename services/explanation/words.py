@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 from services.catalog.words.anomalies import ANOMALIES
-from services.domain.intake.facts import FactType
 from services.domain.judging.judgement import Outcome
 from services.domain.plan.plan import CasePromise, Promise, Title
 from services.domain.results.explain import EndedBy
@@ -25,18 +24,22 @@ class Word(NamedTuple):
 
 
 def outcome_word(outcome: Outcome, promise: Promise) -> Word:
-    """The verdict in words: 按期 and 超期 belong to limits; what is counted, bounded or a share is 符合 or 不符合."""
-    if isinstance(promise, CasePromise) and promise.clock.limit is not None:
-        return OUTCOMES[outcome]
-    return _OF_NO_LIMIT.get(outcome) or OUTCOMES[outcome]
+    """The verdict in words: 按期 and 超期 belong to limits; what is counted, bounded or a share is 符合 or 不符合. Of a
+    promise that is never red (rule 10) no verdict is red."""
+    is_limit = isinstance(promise, CasePromise) and promise.clock.limit is not None
+    word = OUTCOMES[outcome] if is_limit else _OF_NO_LIMIT.get(outcome) or OUTCOMES[outcome]
+    return word._replace(style=_ASPIRED) if promise.is_never_red and word.style == _RED else word
+
+
+_RED, _ASPIRED = "bold red", "bold cyan"
 
 
 OUTCOMES = {
     Outcome.OPEN: Word("…", "办理中", "open, within its limit"),
     Outcome.MET: Word("✓", "按期", "met", "green"),
-    Outcome.MISSED: Word("✗", "超期", "MISSED", "bold red"),
+    Outcome.MISSED: Word("✗", "超期", "MISSED", _RED),
     Outcome.AWAITING: Word("◔", "期限已过，待报送", "past its limit, awaiting its report", "yellow"),
-    Outcome.OVERDUE: Word("✗", "逾期未办结", "OVERDUE, still open", "bold red"),
+    Outcome.OVERDUE: Word("✗", "超期未办结", "OVERDUE, still open", _RED),
     Outcome.WITHDRAWN: Word("–", "期限内撤回或终止", "withdrawn or ended before the limit"),
     Outcome.JUSTIFIED: Word("○", "理由成立", "justified, not counted", "yellow"),
     Outcome.LATE_ENTRY: Word("△", "逾期补录后按期，待确认", "met by LATE ENTRY, not confirmed", "bold yellow"),
@@ -47,8 +50,8 @@ OUTCOMES = {
 _OF_NO_LIMIT = {
     Outcome.OPEN: Word("…", "未到期", "open, not matured"),
     Outcome.MET: Word("✓", "符合", "met", "green"),
-    Outcome.MISSED: Word("✗", "不符合", "MISSED", "bold red"),
-    Outcome.OVERDUE: Word("✗", "不符合，未办结", "MISSED, still open", "bold red"),
+    Outcome.MISSED: Word("✗", "不符合", "MISSED", _RED),
+    Outcome.OVERDUE: Word("✗", "不符合，未办结", "MISSED, still open", _RED),
     Outcome.LATE_ENTRY: Word("△", "补录后符合，待确认", "met by LATE ENTRY, not confirmed", "bold yellow"),
 }
 MEASURES = {
@@ -57,32 +60,6 @@ MEASURES = {
     "elapsed_days": Title(zh="个自然日", en="days elapsed"),
     "working_minutes": Title(zh="分钟（办公时间）", en="minutes of opening hours"),
     "minutes": Title(zh="分钟", en="minutes"),
-}
-EVENT_NAMES = {
-    FactType.CASE_APPLIED: "申请",
-    FactType.CASE_ACCEPTED: "受理",
-    FactType.CASE_SUPPLEMENT_REQUESTED: "要求补正",
-    FactType.CASE_REFUSED: "不予受理",
-    FactType.CASE_RECLASSIFIED: "重新归类",
-    FactType.CASE_MILESTONE: "节点达成",
-    FactType.CASE_NODE_STARTED: "环节开始",
-    FactType.CASE_NODE_ENDED: "环节结束",
-    FactType.CASE_SUSPENDED: "暂停计时",
-    FactType.CASE_RESUMED: "恢复计时",
-    FactType.CASE_EXTENDED: "延期",
-    FactType.CASE_MEASURED: "数量报送",
-    FactType.CASE_COMPLETED: "办结",
-    FactType.CASE_WITHDRAWN: "撤回",
-    FactType.CASE_REOPENED: "重新办理",
-    FactType.CASE_RATED: "评价",
-    FactType.CASE_JUSTIFIED: "说明理由",
-    FactType.CASE_CONFIRMED: "补录审核",
-    FactType.CORRECTION: "更正",
-    FactType.ITEM_UPSERTED: "目录更新",
-    FactType.ITEM_RETIRED: "目录删除",
-    FactType.DUTY_FULFILLED: "完成报送任务",
-    FactType.FIGURE_REPORTED: "数据报送",
-    FactType.SOURCE_HEARTBEAT: "在线信号",
 }
 STATUS_WORDS = {
     FactStatus.STRUCK_OUT: Title(zh="已删除", en="STRUCK OUT"),
@@ -100,8 +77,8 @@ DAY_KINDS = {
     DayKind.MAKE_UP: Title(zh="调休上班", en="make-up working day"),
 }
 REASONS = {
-    Reason.NOT_SELECTED: Title(zh="不在适用范围", en="not of those it is about"),
-    Reason.LEFT_OUT: Title(zh="属除外情形", en="left out"),
+    Reason.NOT_SELECTED: Title(zh="不在适用范围", en="outside its scope"),
+    Reason.LEFT_OUT: Title(zh="属除外情形", en="excepted"),
     Reason.NOT_STARTED: Title(zh="尚未开始计时", en="its clock has not started"),
     Reason.NOT_IN_FORCE: Title(zh="当日不在施行期内", en="not in force on that date"),
     Reason.NOTHING_TO_JUDGE: Title(zh="暂无可评价的内容，或无时限", en="nothing to judge yet, or no limit"),
@@ -132,17 +109,6 @@ DOUBTS = {
     **ANOMALIES,
 }
 """What makes the numbers of a case doubtful."""
-CARD_REASONS = {
-    "completed": Title(zh="已完成", en="completed"),
-    "withdrawn": Title(zh="已撤回", en="withdrawn"),
-    "justified": Title(zh="理由成立", en="justified"),
-    "rejudged": Title(zh="重新判定", en="judged again"),
-    "new_rules": Title(zh="按新规则补记，不另行通知", en="raised by new rules, nobody is notified"),
-    "superseded": Title(zh="升级", en="replaced by the next level"),
-    "provisional": Title(zh="暂定（节假日安排未公布）", en="its due day rests on an unpublished calendar"),
-    "retracted": Title(zh="收回", en="retracted"),
-}
-"""Why a card was cleared."""
 ENGLISH_HOLIDAYS = {
     "元旦": "New Year",
     "春节": "Spring Festival",

@@ -46,7 +46,8 @@ def _measure(
     measure: int | str, heading: str, promises: Sequence[Promise], groups: Mapping[str, Sequence[Promise]], plan: Plan
 ) -> Iterator[str]:
     name = f"Measure {measure}" if isinstance(measure, int) else f"Section {measure}"
-    yield f"## {measure}．{heading} · {name}" if heading else f"## {name}"
+    number = f"{measure}．" if isinstance(measure, int) else f"{measure}、"
+    yield f"## {number}{heading} · {name}" if heading else f"## {name}"
     yield ""
     rows = (_promise(promise, groups[promise.id][1:], plan) for promise in promises)
     yield from table(("", "承诺 Promise", "类别 Tier", "牵头单位 Lead"), rows)
@@ -54,7 +55,7 @@ def _measure(
 
 def _promise(promise: Promise, variants: Sequence[Promise], plan: Plan) -> tuple[str, str, str, str]:
     words = in_words(promise, plan)
-    others = "、".join(f"`{each.variant}`" for each in variants)
+    others = "；".join(f"{each.title.zh} {each.title.en}" for each in variants)
     beside = f"<br>并列口径 beside it: {others}" if others else ""
     said = f"**{promise.title.zh}** {promise.title.en}<br>{words.zh}<br>{words.en}{beside}"
     leads = [plan.units[unit].title for unit in promise.lead if unit in plan.units]

@@ -1,7 +1,6 @@
 """The page of one promise: the plan's words, how it is judged, who is informed, what sources send, two histories."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date
 from typing import Any
 
 import orjson
@@ -9,29 +8,30 @@ import orjson
 from services.catalog.samples.events import ALL, Expected, Sample
 from services.catalog.samples.promise_samples import samples_of
 from services.catalog.samples.required_data import Needs, needs_of, sources_for
-from services.catalog.words.case_bound import counted_words
+from services.catalog.words.event_names import EVENT_NAMES, FIELD_NAMES, point_name
 from services.catalog.words.names import NameBook, names_for
-from services.catalog.words.phrases import limit_words, point_words
+from services.catalog.words.phrases import date_words, limit_words, maturity_words, point_words
 from services.catalog.words.promise_text import STRENGTHS, TIERS, formula, in_words, objective
-from services.catalog.words.wording import COLOUR_OF_A_MISS, SEVERITY_OF_A_MISS, WINDOW_NAMES
-from services.domain.plan.plan import AttributeSpec, CasePromise, Plan, Promise, Source, Strength, Title
+from services.catalog.words.unit_names import unit_title
+from services.catalog.words.wording import COLOUR_OF_A_MISS, SEVERITY_NAMES, SEVERITY_OF_A_MISS, window_names
+from services.domain.intake.facts import FACT_TYPE_OF
+from services.domain.judging.judgement import Outcome
+from services.domain.plan.plan import AttributeSpec, CasePromise, Plan, PlanHead, Promise, Source, Strength, Title
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.statistic import written
-from services.domain.time.limits import Ends, Limit
+from services.domain.time.limits import Ends
 
 HEADER = "<!-- Generated from the plan by `python -m services.handbook`. Do not edit: change the plan. -->\n"
 _BIGGEST_LIST = 6
 """Of longer lists the first so many are named."""
 
 _FOLLOWS = {
-    Strength.HARD: Title(
-        zh="未达标显示为红色；超期办件发红牌", en="a miss is red; a case that is late gets a red card"
-    ),
+    Strength.HARD: Title(zh="未达标显示为红色", en="a miss is red"),
     Strength.SOFT: Title(
         zh="未达标显示为黄色，待说明理由；一个工作日后仍未说明理由或理由被驳回的，转为红色",
         en="a miss is yellow and awaits a reason; red after a working day without one, or when it is rejected",
     ),
-    Strength.ASPIRATIONAL: Title(zh="未达标如实显示，不发红牌", en="a miss is shown as missed, never red"),
+    Strength.ASPIRATIONAL: Title(zh="未达标如实显示，不显示红色", en="a miss is shown as missed, never in red"),
     Strength.DIRECTIONAL: Title(zh="只监测趋势，不作判定", en="shown as a trend, never judged"),
 }
 _NAMES = {
@@ -68,8 +68,8 @@ def _section(promise: Promise, plan: Plan, law: Law, *, alone: bool) -> Iterator
     yield ""
     yield from _paragraph(in_words(promise, plan))
     yield from table(("", ""), _facts(promise, plan))
-    if promise.notes:
-        yield from ("**说明 Notes.** " + " ".join(promise.notes.split()), "")
+    if promise.notes is not None:
+        yield from (f"**说明 Notes.** {promise.notes.zh}", "", " ".join(promise.notes.en.split()), "")
     yield from _choices(promise)
     yield from _heading("谁收到通知", "Who is notified", alone)
     yield from table(("", ""), _recipients(promise, plan))
@@ -112,18 +112,32 @@ def _facts(promise: Promise, plan: Plan) -> Iterator[tuple[str, str]]:
     if target.en:
         ours = "（非方案指标 not the plan's own）" if promise.local else ""
         yield "目标 Objective", f"{_both(target)}{ours}"
-    if isinstance(promise, CasePromise) and promise.bounded_by is not None:
-        counted = [counted_words(count, names_for(promise, plan)) for count in promise.bounded]
-        said = f"{'、'.join(each.zh for each in counted)}<br>{', '.join(each.en for each in counted)}"
-        yield "界限 Bound", f"{said} {promise.bounded_by.written}"
     yield "类别 Tier", f"{promise.tier}<br>{_both(TIERS[promise.tier])}" if promise.tier else "—"
-    yield "约束力 Strength", f"{_both(STRENGTHS[promise.strength])}<br>{_both(_FOLLOWS[promise.strength])}"
+    yield "约束力 Strength", f"{_both(STRENGTHS[promise.strength])}<br>{_both(_follows(promise, plan))}"
     if isinstance(promise, CasePromise):
         yield from _clock(promise, plan)
     if promise.target_date is not None:
-        yield "期限 Date", f"{promise.target_date.isoformat()} 24:00 ({plan.head.timezone})"
+        yield "期限 Date", f"{_both(date_words(promise.target_date))}, 24:00 ({plan.head.timezone})"
     yield from _margins(promise)
-    yield from _when(promise)
+    yield from _when(promise, plan.head)
+
+
+def _follows(promise: Promise, plan: Plan) -> Title:
+    """What a miss leads to."""
+    follows, card = _FOLLOWS[promise.strength], plan.names.terms.red_card
+    if promise.strength is not Strength.HARD or not _has_cards(promise):
+        return follows
+    return Title(
+        zh=f"{follows.zh}；超期或不符合要求的办件发{card.zh}",
+        en=f"{follows.en}; a case that is late or breaks the rule gets a {card.en}",
+    )
+
+
+def _has_cards(promise: Promise) -> bool:
+    """Whether a single case can miss it: of a mean or a trend none can."""
+    if not isinstance(promise, CasePromise):
+        return False
+    return promise.binds_each or (promise.measured == "share" and promise.target is not None)
 
 
 def _margins(promise: Promise) -> Iterator[tuple[str, str]]:
@@ -134,14 +148,15 @@ def _margins(promise: Promise) -> Iterator[tuple[str, str]]:
         yield "上限 Quota", f"{promise.objective.quota:f}"
 
 
-def _when(promise: Promise) -> Iterator[tuple[str, str]]:
+def _when(promise: Promise, head: PlanHead) -> Iterator[tuple[str, str]]:
     """In which windows and between which dates it is judged."""
-    yield "正式统计期 Official window", f"{_both(WINDOW_NAMES[promise.official_window])} `{promise.official_window}`"
-    others = [WINDOW_NAMES[window] for window in promise.windows if window != promise.official_window]
+    names = window_names(head)
+    yield "正式统计期 Official window", f"{_both(names[promise.official_window])} `{promise.official_window}`"
+    others = [names[window] for window in promise.windows if window != promise.official_window]
     if others:
         zh, en = "、".join(each.zh for each in others), ", ".join(each.en for each in others)
         yield "其他统计期 Other windows", f"{zh}<br>{en}"
-    yield "最小样本 Minimum n", f"{promise.minimum_n}"
+    yield "最小样本量 Minimum n", f"{promise.minimum_n}"
     until = f" – {promise.effective_to.isoformat()}" if promise.effective_to else ""
     by = _APPLIES_BY[promise.applies_by] if isinstance(promise, CasePromise) else ""
     yield "生效 In force", f"{promise.effective_from.isoformat()}{until}{by}"
@@ -153,13 +168,9 @@ def _clock(promise: CasePromise, plan: Plan) -> Iterator[tuple[str, str]]:
     yield "计时终点 Clock stops", _both(point_words(promise.stop, names))
     if promise.clock.limit is not None:
         yield "时限 Limit", f"{_both(limit_words(promise.clock.limit))}<br>{_ENDS[promise.clock.ends]}"
-    matures = promise.maturity
-    if isinstance(matures, Limit):
-        yield "到期 Matures", f"{_both(limit_words(matures))}（自起算 after the start）"
-    elif isinstance(matures, date):
-        yield "到期 Matures", matures.isoformat()
-    elif matures is not None:
-        yield "到期 Matures", _MATURED_BY[matures]
+    matures = maturity_words(promise.maturity)
+    if matures.zh:
+        yield "到期 Matures", _both(matures)
     yield "暂停计时事由 Clock is stopped for", _named_codes(promise.clock_stops, names.reason) or "无 none"
     if promise.clock.runs_in:
         yield "只在环节内计时 Clock runs in", _named_codes(promise.clock.runs_in, names.node)
@@ -171,11 +182,6 @@ _ENDS = {
     Ends.CLOSE: "截至末日下班 until the close of the last day",
     Ends.INSTANT: "截至该时刻 until that instant",
 }
-_MATURED_BY = {
-    "completion": "办结<br>completion",
-    "stop": "计时终点<br>the stop of its clock",
-    "limit": "时限<br>its limit",
-}
 
 
 def _choices(promise: Promise) -> Iterator[str]:
@@ -183,16 +189,15 @@ def _choices(promise: Promise) -> Iterator[str]:
         yield "**方案未定之处与取舍 What the plan leaves open.**"
         yield ""
         head = ("问题 Question", "采用 Taken", "其他读法 Instead")
-        yield from table(head, ((each.about, each.taken, "<br>".join(each.instead)) for each in promise.choices))
+        yield from table(
+            head,
+            ((_both(each.about), _both(each.taken), "<br>".join(map(_both, each.instead))) for each in promise.choices),
+        )
 
 
 def _named_codes(codes: Iterable[str], name: Callable[[str], Title]) -> str:
     """Names, each with its code, as a source sends it."""
     return "<br>".join(f"{name(code).zh} {name(code).en} `{code}`" for code in codes)
-
-
-def _codes(codes: Iterable[str]) -> str:
-    return ", ".join(f"`{code}`" for code in codes)
 
 
 # ---- who ---------------------------------------------------------------------------------------------------
@@ -205,13 +210,18 @@ def _recipients(promise: Promise, plan: Plan) -> Iterator[tuple[str, str]]:
     if promise.strength is Strength.DIRECTIONAL:
         yield "通知方式 Routing", "不告警<br>never alerts"
         return
-    if isinstance(promise, CasePromise):
+    if _has_cards(promise):
         yield (
             "办件提醒 Cards",
             "先通知当前环节承办单位，再通知牵头单位<br>the unit that holds the current node, then the lead",
         )
     severity, colour = SEVERITY_OF_A_MISS[promise.strength], COLOUR_OF_A_MISS[promise.strength]
-    yield "通知方式 Routing", f"severity `{severity}`, level `{colour}`, official window `{promise.official_window}`"
+    asked, window = SEVERITY_NAMES[severity], window_names(plan.head)[promise.official_window]
+    yield (
+        "通知方式 Routing",
+        f"未达标时：{asked.zh}（正式统计期：{window.zh}）<br>"
+        f"when missed in the official window ({window.en}): {asked.en}; severity `{severity}`, level `{colour}`",
+    )
 
 
 def _units(ids: Iterable[str], plan: Plan) -> str:
@@ -228,19 +238,17 @@ def _vocabulary(promise: Promise, plan: Plan) -> Iterator[str]:
         names = names_for(promise, plan)
         yield from table(head, (_attribute(name, spec, promise, names) for name, spec in needs.attributes))
     sources = ("来源 Source", "通常延迟 Usual delay", "可代表的单位 Units")
-    yield from table(sources, (_source(source) for source in sources_for(promise, plan)))
+    yield from table(sources, (_source(source, plan) for source in sources_for(promise, plan)))
 
 
 def _needed(needs: Needs, plan: Plan, names: NameBook) -> Iterator[tuple[str, str]]:
     about = _ABOUT[needs.about]
-    subjects = [f"`{code}` {_title(needs, code, plan)}".strip() for code in needs.subjects[:_BIGGEST_LIST]]
+    subjects = [f"{_title(needs, code, plan)} `{code}`".strip() for code in needs.subjects[:_BIGGEST_LIST]]
     more = len(needs.subjects) - len(subjects)
     yield f"{about.zh} {about.en}", "<br>".join((*subjects, *([f"… {more} 项 more"] if more else [])))
-    plain: tuple[tuple[str, Sequence[str]], ...] = (("节点事件 Events", needs.points), ("字段 Fields", needs.fields))
-    for title, codes in plain:
-        if codes:
-            yield title, _codes(codes)
     named: tuple[tuple[str, Sequence[str], Callable[[str], Title]], ...] = (
+        ("节点事件 Events", needs.points, point_name),
+        ("字段 Fields", needs.fields, lambda code: _field(code, names)),
         ("节点 Milestones", needs.milestones, names.milestone),
         ("环节 Nodes", needs.nodes, names.node),
         ("数量 Quantities", needs.quantities, names.quantity),
@@ -263,12 +271,37 @@ def _title(needs: Needs, code: str, plan: Plan) -> str:
     return f"{title.zh} {title.en}" if title is not None else ""
 
 
+def _field(code: str, names: NameBook) -> Title:
+    """A field of an event's data; of `case.extended` the event."""
+    return FIELD_NAMES.get(code) or (point_name(code[5:]) if code.startswith("case.") else names.attribute(code))
+
+
+_TYPES = {
+    "bool": Title(zh="是否", en="yes or no"),
+    "integer": Title(zh="整数", en="whole number"),
+    "number": Title(zh="数值", en="number"),
+    "code": Title(zh="代码", en="code"),
+    "codes": Title(zh="多个代码", en="codes"),
+    "text": Title(zh="文本", en="text"),
+}
+_PARTS = {
+    "select": Title(zh="适用范围", en="select"),
+    "unless": Title(zh="除外", en="unless"),
+    "where": Title(zh="条件", en="where"),
+    "stop_owed_if": Title(zh="须有终点", en="stop owed if"),
+}
+
+
 def _attribute(name: str, spec: AttributeSpec, promise: Promise, names: NameBook) -> tuple[str, str, str, str]:
-    used = [f"{part}: {_wanted(wanted[name])}" for part, wanted in promise.conditions().items() if name in wanted]
+    used = [
+        f"{_PARTS[part].zh} {_PARTS[part].en}: {_wanted(wanted[name])}"
+        for part, wanted in promise.conditions().items()
+        if name in wanted
+    ]
     values = _named_codes(spec.values, lambda value: names.value(name, value))
     if spec.type == "bool":
         values = "<br>".join(f"{names.clause(name, flag).zh} `{str(flag).lower()}`" for flag in (True, False))
-    return f"{_both(names.attribute(name))}<br>`{name}`", spec.type, values, "; ".join(used)
+    return f"{_both(names.attribute(name))}<br>`{name}`", _both(_TYPES[spec.type]), values, "; ".join(used)
 
 
 def _wanted(value: Any) -> str:
@@ -276,11 +309,20 @@ def _wanted(value: Any) -> str:
     return " / ".join(f"`{str(each).lower() if isinstance(each, bool) else each}`" for each in values)
 
 
-def _source(source: Source) -> tuple[str, str, str]:
-    delay = str(source.usual_delay).replace("_", " ") if source.usual_delay is not None else "—"
-    units = "全部 any" if "*" in source.units else _codes(source.units[:_BIGGEST_LIST])
-    more = len(source.units) - _BIGGEST_LIST
-    return f"`{source.id}`", delay, units + (f" … {more} more" if more > 0 and "*" not in source.units else "")
+def _source(source: Source, plan: Plan) -> tuple[str, str, str]:
+    delay = _both(limit_words(source.usual_delay)) if source.usual_delay is not None else "—"
+    if "*" in source.units:
+        return _named_source(source.id, plan), delay, "全部 any"
+    units = "、".join(f"{unit_title(unit, plan).zh} `{unit}`" for unit in source.units[:_BIGGEST_LIST])
+    all_of_them = len(source.units)
+    more = f" 等{all_of_them}个单位 {all_of_them} in all" if all_of_them > _BIGGEST_LIST else ""
+    return _named_source(source.id, plan), delay, units + more
+
+
+def _named_source(source: str, plan: Plan) -> str:
+    """A source with the title of the unit that it is named after."""
+    unit = source.rpartition("/")[2]
+    return f"{unit_title(unit, plan).zh}<br>`{source}`" if unit in plan.units else f"`{source}`"
 
 
 # ---- samples -----------------------------------------------------------------------------------------------
@@ -297,21 +339,34 @@ def _samples(promise: Promise, law: Law) -> Iterator[str]:
 def _verdict(sample: Sample, law: Law) -> str:
     """What is seen as of the sample's time."""
     expected = sample.expected
-    outcome = f"`{expected.outcome}`" if expected.outcome is not None else "不计 nothing"
-    return f"截至 as of {law.zone.text(sample.as_of)[:10]}: {outcome}; {_figure(expected)}"
+    outcome = "不计 nothing"
+    if expected.outcome is not None:
+        outcome = f"{_OUTCOMES.get(expected.outcome, expected.outcome)} `{expected.outcome}`"
+    return f"截至 as of {law.zone.text(sample.as_of)[:10]}：{outcome}；{_figure(expected, law.plan)}"
 
 
-def _figure(expected: Expected) -> str:
-    of = "" if expected.unit == ALL else f" (`{expected.unit}`)"
-    numerator = "" if expected.numerator is None else f"numerator {expected.numerator}, "
+_OUTCOMES: Mapping[str, str] = {
+    Outcome.OPEN: "未到期",
+    Outcome.MET: "符合",
+    Outcome.MISSED: "不符合",
+    Outcome.OVERDUE: "超期未办结",
+    Outcome.UNMEASURED: "未报送，无法评价",
+    Outcome.COUNTED: "计入",
+}
+
+
+def _figure(expected: Expected, plan: Plan) -> str:
+    of = "" if expected.unit == ALL else f"（{unit_title(expected.unit, plan).zh} `{expected.unit}`）"
+    numerator = "" if expected.numerator is None else f"分子 numerator {expected.numerator}，"
     value = written(expected.value) or "—"
-    return f"{numerator}n {expected.n}, value {value}{of}"
+    return f"{numerator}样本量 n {expected.n}，数值 value {value}{of}"
 
 
 def _event(event: Mapping[str, Any]) -> tuple[str, str, str, str]:
     time = event["time"].replace("T", " ").partition("+")[0]
     data = orjson.dumps(event["data"]).decode()
-    return time, f"`{event['source']}`", f"`{event['type']}`", f"`{data}`"
+    name = EVENT_NAMES[FACT_TYPE_OF[event["type"]]]
+    return time, f"`{event['source']}`", f"{name} `{event['type']}`", f"`{data}`"
 
 
 def _as_file(sample: Sample) -> Iterator[str]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from services.catalog.load.annex import read_annex
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.catalog.load.schema import schemas
 from services.domain.plan.plan import Plan, Promise
@@ -24,7 +24,7 @@ def write_handbook(plan_folder: Path, folder: Path) -> list[Path]:
     """
     plan = load_plan(plan_folder)
     text = (plan_folder / plan.head.text).read_text(encoding="utf-8") if plan.head.text else ""
-    law = Law(plan, load_calendar(plan.head.calendar))
+    law = Law(plan, calendar_of(plan))
     groups = by_promise(plan)
     files = {folder / "promises" / f"{name}.md": page(versions, plan, law) for name, versions in groups.items()}
     files[folder / "promises" / "README.md"] = index(groups, plan, text) + annex_table(read_annex(plan_folder), plan)

@@ -47,7 +47,7 @@ class HttpProcess(ChildProcess):
         folder: Path,
         port: int,
         *,
-        timeout_seconds: float = 30,
+        timeout_seconds: float = 120,
     ) -> None:
         super().__init__(name, command, folder / f"{name}.log")
         self.port = port

@@ -11,7 +11,7 @@ from services.domain.sums.tally import Tally, TallyKey
 from services.domain.time.zone import Instant
 from services.messaging.reader import Record, TopicReader
 from services.messaging.records.fields import Unreadable, log_unreadable
-from services.messaging.records.tallies import decode_progress
+from services.messaging.records.tallies import Progress, decode_progress
 from services.messaging.tally_log import TallyLog
 from services.messaging.topics import CASE_EVENTS, KPI_TALLIES
 
@@ -64,25 +64,35 @@ def read_tallies(bootstrap: str, partitions: int, reached: Instant, timeout_seco
                 raise NotThere(lacking)
 
 
-def ticks(bootstrap: str, wanted: Mapping[int, int], timeout_seconds: float) -> list[int]:
-    """Wait until the owner of each partition has looked at its cases so often from now on; the partitions of which that
-    did not happen in time. Raises BrokerUnavailable."""
+def judged_again(bootstrap: str, wanted: Mapping[int, int], timeout_seconds: float) -> list[int]:
+    """Wait until the owner of each partition has judged so many quarantined cases again from now on, or has none left;
+    the partitions of which that did not happen in time. An owner goes through its cases in turn, some with each tick:
+    how many depends on what they cost. Raises BrokerUnavailable."""
     left, until = dict(wanted), time.monotonic() + timeout_seconds
+    since: dict[int, Progress] = {}
     with TopicReader(bootstrap, [KPI_TALLIES]) as reader:
         while left and time.monotonic() < until:
             seen_before = not reader.caught_up
             for record in reader.poll(0.3):
-                partition = None if seen_before else _partition_of_progress(record)
-                if partition is not None:
-                    left[partition] = left.get(partition, 0) - 1
-            left = {partition: count for partition, count in left.items() if count > 0}
+                progress = None if seen_before else _progress_of(record)
+                if progress is None:
+                    continue
+                begun = since.setdefault(progress.partition, progress)
+                if _has_judged_again(progress, begun, left.get(progress.partition, 0)):
+                    left.pop(progress.partition, None)
     return sorted(left)
 
 
-def _partition_of_progress(record: Record) -> int | None:
-    """The partition whose progress a record is; None for every other record, whatever its key begins with."""
+def _has_judged_again(progress: Progress, begun: Progress, wanted: int) -> bool:
+    """Whether an owner has judged so many cases again since an earlier progress. A new owner counts from 0."""
+    before = begun.retried if progress.epoch == begun.epoch else 0
+    return progress.quarantined == 0 or progress.retried - before >= wanted
+
+
+def _progress_of(record: Record) -> Progress | None:
+    """The progress that a record is; None for every other record, whatever its key begins with."""
     try:
-        return decode_progress(record.key or b"", record.value).partition
+        return decode_progress(record.key or b"", record.value)
     except Unreadable:
         return None
 

@@ -129,8 +129,8 @@ PROMISE_INFO = Metric(
 """`measure` is the number of the measure in the plan; it is not called `item`, which is a service item elsewhere."""
 PROMISE_TEXT = Metric(
     "kpi_promise_text",
-    "1; the clause as the plan prints it, what is computed for it, who leads, and plan or local threshold.",
-    ("kpi", "variant", "clause", "formula_zh", "formula_en", "lead_zh", "lead_en", "threshold"),
+    "1; the clause as the plan prints it, what is computed for it, who leads, plan or local threshold, and notes.",
+    ("kpi", "variant", "clause", "formula_zh", "formula_en", "lead_zh", "lead_en", "threshold", "notes_zh", "notes_en"),
 )
 """`threshold`: `plan` or `local` (非方案指标); `none` where nothing is judged."""
 PROMISE_DUE = Metric(

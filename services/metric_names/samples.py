@@ -146,7 +146,7 @@ def _family(metric: Metric, samples: Iterable[tuple[tuple[str, ...], float]]) ->
 
 
 def _promise_labels(promise: Promise, plan: Plan) -> tuple[str, ...]:
-    unit, target = unit_of_measure(promise), objective(promise, plan)
+    unit, target = unit_of_measure(promise, plan), objective(promise, plan)
     return (
         promise.id,
         promise.variant,
@@ -164,8 +164,11 @@ def _promise_labels(promise: Promise, plan: Plan) -> tuple[str, ...]:
     )
 
 
+_NO_NOTES = Title(zh="–", en="–")
+
+
 def _promise_text(promise: Promise, plan: Plan) -> tuple[str, ...]:
-    formula = in_words(promise, plan)
+    formula, notes = in_words(promise, plan), promise.notes or _NO_NOTES
     leads = [plan.units[unit].title if unit in plan.units else Title(zh=unit, en=unit) for unit in promise.lead]
     return (
         promise.id,
@@ -176,6 +179,8 @@ def _promise_text(promise: Promise, plan: Plan) -> tuple[str, ...]:
         "、".join(title.zh for title in leads) or "-",
         ", ".join(title.en for title in leads) or "-",
         "none" if promise.target is None else "local" if promise.local else "plan",
+        notes.zh,
+        notes.en,
     )
 
 

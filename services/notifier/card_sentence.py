@@ -2,8 +2,10 @@
 
 from datetime import datetime, timedelta
 
+from services.catalog.words.card_reasons import CARD_REASONS
 from services.catalog.words.names import NameBook, names_for
-from services.domain.plan.plan import Plan, Title
+from services.catalog.words.promise_text import objective
+from services.domain.plan.plan import CasePromise, Plan, Promise, Title
 from services.domain.results.cards import WHOLE
 from services.domain.results.published import Card, Level
 
@@ -18,7 +20,7 @@ class CardSentences:
         self._promises = {promise.id: promise for promise in plan.promises}
 
     def of(self, card: Card) -> Title:
-        """`红牌：小型项目供水接入（K06-1），应于2021年9月23日24时前办结`."""
+        """`红牌：小型项目供水接入（K06-1），应于2021年9月23日24时前完成`; of a cleared card also why it was cleared."""
         promise = self._promises.get(card.kpi)
         title = promise.title if promise is not None else Title(zh=card.kpi, en=card.kpi)
         terms = self._plan.names.terms
@@ -28,8 +30,27 @@ class CardSentences:
             names = names_for(promise, self._plan) if promise is not None else NameBook(self._plan)
             node = names.node(card.node)
             zh, en = f"{zh}，{node.zh}环节", f"{en}, node {node.en}"
-        due = due_words(card.due_at)
-        return Title(zh=f"{term.zh}：{zh}（{card.kpi}），{due.zh}", en=f"{term.en}: {en} ({card.kpi}), {due.en}")
+        due, cleared = self._due(card, promise), _cleared(card)
+        return Title(
+            zh=f"{term.zh}{cleared.zh}：{zh}（{card.kpi}），{due.zh}",
+            en=f"{term.en}{cleared.en}: {en} ({card.kpi}), {due.en}",
+        )
+
+    def _due(self, card: Card, promise: Promise | None) -> Title:
+        """Until when it must be done; of a promise without a limit what was broken."""
+        has_limit = isinstance(promise, CasePromise) and promise.clock.limit is not None
+        if card.due_at or has_limit or promise is None or card.level != Level.RED:
+            return due_words(card.due_at)
+        rule = objective(promise, self._plan)
+        return Title(zh=f"不符合要求：{rule.zh}", en=f"the rule is broken: {rule.en}")
+
+
+def _cleared(card: Card) -> Title:
+    """Why a card was cleared; empty of an active one."""
+    if not card.cleared_at:
+        return Title(zh="", en="")
+    why = CARD_REASONS.get(card.reason, Title(zh=card.reason, en=card.reason))
+    return Title(zh=f"已解除（{why.zh}）", en=f" cleared ({why.en})")
 
 
 def due_words(written: str) -> Title:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from services.domain.history.known_at import known_from
+from services.domain.history.known_at import known_from, next_known
 from services.domain.intake.facts import Fact
 from services.domain.judging.judge import Judge, Opinion
 from services.domain.judging.quarantine import Quarantine
@@ -125,21 +125,15 @@ class PeriodJudge:
     def _case(self, key: str, facts: Sequence[Fact], judged: Judged) -> None:
         """Judge a case at each moment from which on it may be judged differently.
 
-        A case that cannot be judged is judged at every moment, as the workers try it again and again. It may be
-        possible at the next one without any new fact, and its promise cannot say when. That costs, per moment, two
-        judgements of the case: of a full case up to 0.3 s, and so up to 100 s for each year of days."""
+        Of one that cannot be judged no promise can say when that is. So at each moment it is tried whether it is still
+        for the same reason, as the workers try it again and again."""
         moments = self._moments
         course = _Course()
         period = bisect_left(moments, min(map(known_from, facts)))
         while period < len(moments):
             opinion = self._judge.judge(facts, moments[period])
             self._add(opinion, facts, period, course, judged)
-            if opinion.quarantine is not None:
-                period += 1  # it is not known from when on it can be judged
-            elif opinion.next_at is not None:
-                period = max(period + 1, bisect_left(moments, opinion.next_at))
-            else:
-                break
+            period = self._next_period(facts, period, opinion)
         if self._restated is not None:
             opinion = self._judge.restate(facts, self._restated, moments[-1])
             _count([each.contribution() for each in opinion.judgements if each.cells], 1, judged.restated)
@@ -147,6 +141,22 @@ class PeriodJudge:
             self._add_cards(key, facts, course, judged)
         if course.quarantine is not None:
             judged.quarantined.append(QuarantinedCase(case_name(key), *course.quarantine))
+
+    def _next_period(self, facts: Sequence[Fact], period: int, opinion: Opinion) -> int:
+        """The next moment at which a case may be judged differently; the number of moments, if there is none."""
+        moments = self._moments
+        later = len(moments) if opinion.next_at is None else max(period + 1, bisect_left(moments, opinion.next_at))
+        if opinion.quarantine is None:
+            return later
+        try:
+            known_later = next_known(facts, moments[period])
+            stays = self._judge.stays_quarantined(facts, moments[period])
+        except Exception:
+            return period + 1
+        if known_later is not None:
+            later = min(later, max(period + 1, bisect_left(moments, known_later)))
+        following = range(period + 1, later)
+        return next((each for each in following if not stays(opinion.quarantine, moments[each])), later)
 
     def _add(self, opinion: Opinion, facts: Sequence[Fact], period: int, course: "_Course", judged: Judged) -> None:
         """Add what a case is from one period on to that period, as the difference to what it was before."""

@@ -22,7 +22,7 @@ from multiprocessing import active_children, forkserver, get_context, parent_pro
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.domain.intake.admission import Admission
 from services.domain.judging.data_quality import signal_rows
@@ -113,7 +113,9 @@ def replay(
     spill_files = _spill_files(size, workers)
     with ExitStack() as stack:
         folder = stack.enter_context(_temporary_folder())
-        crew = stack.enter_context(_crew(workers, plan_folder, folder, spill_files))
+        crew = stack.enter_context(
+            _alone(judge, folder, spill_files) if workers == 1 else _crew(workers, plan_folder, folder, spill_files)
+        )
         first = _sort_all(crew, files, size, replayed, progress)
         asked = set(as_of)
         if every is not None and first is not None and as_of:
@@ -149,7 +151,7 @@ def _spill_files(size: int | None, workers: int) -> int:
 
 def _judge_of(plan_folder: Path) -> Judge:
     plan = load_plan(plan_folder)
-    return Judge(plan, load_calendar(plan.head.calendar))
+    return Judge(plan, calendar_of(plan))
 
 
 @contextmanager
@@ -248,8 +250,8 @@ def _values(
 class _Worker:
     """What one process needs; made once, after it started."""
 
-    def __init__(self, plan_folder: Path, spill_folder: Path, spill_files: int) -> None:
-        self.judge = _judge_of(plan_folder)
+    def __init__(self, judge: Judge, spill_folder: Path, spill_files: int) -> None:
+        self.judge = judge
         self.folder = spill_folder
         admission = Admission(self.judge.plan, CODEC, trust_receivedat=True)
         self.writer = SpillWriter(spill_folder, str(os.getpid()), spill_files, admission)
@@ -261,7 +263,7 @@ _worker: _Worker | None = None
 def _start(plan_folder: Path, spill_folder: Path, spill_files: int) -> None:
     global _worker
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _worker = _Worker(plan_folder, spill_folder, spill_files)
+    _worker = _Worker(_judge_of(plan_folder), spill_folder, spill_files)
     # Facts and tallies have no cycles: to look for some among a million live objects costs more than to judge them.
     gc.freeze()
     gc.disable()
@@ -284,7 +286,8 @@ def _judge(spill_file: int, wanted: _Wanted) -> Judged:
     )
     cases = read_spill_file(_worker.folder, spill_file)
     judged = period_judge.judge(cases)
-    if cases:  # of standard input, whose size is not known, most spill files may be empty
+    # Of standard input, whose size is not known, most spill files may be empty; a process that works alone collects.
+    if cases and not gc.isenabled():
         gc.collect()
     return judged
 
@@ -326,16 +329,18 @@ class _Pool:
 
 
 @contextmanager
-def _crew(workers: int, plan_folder: Path, folder: Path, spill_files: int) -> Iterator[_Crew]:
+def _alone(judge: Judge, folder: Path, spill_files: int) -> Iterator[_Crew]:
     global _worker
-    if workers == 1:
-        _worker = _Worker(plan_folder, folder, spill_files)
-        try:
-            yield _Alone()
-        finally:
-            _worker.writer.close()
-            _worker = None
-        return
+    _worker = _Worker(judge, folder, spill_files)
+    try:
+        yield _Alone()
+    finally:
+        _worker.writer.close()
+        _worker = None
+
+
+@contextmanager
+def _crew(workers: int, plan_folder: Path, folder: Path, spill_files: int) -> Iterator[_Crew]:
     # A server that has the modules and no threads, and forks: processes start at once and share that memory.
     context = get_context("forkserver")
     context.set_forkserver_preload([__name__])

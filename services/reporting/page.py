@@ -1,14 +1,16 @@
 """A report as one HTML file that needs nothing beside it, and as CSV."""
 
+from datetime import date
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
 from services.catalog.words.promise_text import STRENGTHS
-from services.catalog.words.wording import SIGNS, STATE_NAMES, WINDOW_NAMES, state_name, unit_of_measure
+from services.catalog.words.wording import SIGNS, STATE_NAMES, state_name, unit_of_measure, window_names
 from services.domain.intake.visible_text import LINES, visible
-from services.domain.plan.plan import Plan
+from services.domain.plan.plan import Plan, Title
 from services.domain.results.published import State, ValueRow
 from services.domain.time.zone import Instant, Zone
 from services.reporting.report import Entry, Report
@@ -27,13 +29,13 @@ def write_page(path: Path, report: Report, plan: Plan, as_of: Instant) -> None:
     text = page.render(
         report=report,
         plan=plan,
-        month=zone.text(as_of - 1)[:7],
-        as_of=zone.text(as_of),
+        month=_month(as_of, zone),
+        as_of=_moment(as_of, zone),
         names=STATE_NAMES,
         state_name=state_name,
         signs=SIGNS,
         strengths=STRENGTHS,
-        windows=WINDOW_NAMES,
+        windows=window_names(plan.head),
         unit_of_measure=unit_of_measure,
         State=State,
     )
@@ -76,6 +78,21 @@ def _seen(value: object) -> object:
     return visible(value, keep=LINES) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
+def _month(as_of: Instant, zone: Zone) -> Title:
+    """The month whose last instant lies before."""
+    year, month = zone.text(as_of - 1)[:7].split("-")
+    return Title(zh=f"{year}年{int(month)}月", en=f"{year}-{month}")
+
+
+def _moment(as_of: Instant, zone: Zone) -> Title:
+    """The time of the report; a midnight is the 24:00 of the day before."""
+    day = date.fromordinal(zone.day(as_of - 1))
+    hour = "24:00" if zone.midnight(day.toordinal() + 1) == as_of else zone.text(as_of)[11:16]
+    spoken = "24时" if hour == "24:00" else hour
+    return Title(zh=f"{day.year}年{day.month}月{day.day}日{spoken}", en=f"{day.isoformat()} {hour}")
+
+
+@cache
 def _templates() -> Environment:
     return Environment(
         loader=PackageLoader("services.reporting"),

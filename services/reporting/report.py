@@ -125,8 +125,8 @@ class Report:
         return [entry for entry in self.entries if entry.is_corrected]
 
     def in_state(self, *states: State) -> list[Entry]:
-        """Those in one of these states."""
-        return [entry for entry in self.entries if entry.official.state in states]
+        """Those (official definitions, as in `states`) in one of these states."""
+        return [entry for entry in self.entries if entry.promise.is_official and entry.official.state in states]
 
 
 class Reports:

@@ -5,7 +5,7 @@ import sys
 import threading
 from types import FrameType
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import InvalidPlan, load_plan
 from services.domain.plan.statutory_time import Law
 from services.runtime.clock import Clock
@@ -38,9 +38,7 @@ def main() -> int:
             )
         clock.now()
         plan = load_plan(settings.plan)
-        simulation = Simulation(
-            Law(plan, load_calendar(plan.head.calendar)), profile(PROFILE), settings.demo_seed, plan.head.issued
-        )
+        simulation = Simulation(Law(plan, calendar_of(plan)), profile(PROFILE), settings.demo_seed, plan.head.issued)
         # the text is kept in the position file of running systems: keep its words
         name = (
             f"plan {plan.head.id}, profile {PROFILE}, seed {settings.demo_seed}, start {plan.head.issued}, "

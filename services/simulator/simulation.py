@@ -31,6 +31,7 @@ from services.simulator.stories.timing import HOUR_US, Timing
 from services.simulator.truth.case_truth import CaseTruth
 from services.simulator.truth.register_truth import RegisterTruth
 from services.simulator.truth.row import Row
+from services.simulator.truth.silence_truth import silent_rows
 
 _HEARTBEAT_HOURS = range(9, 18)
 GENERATION = 2
@@ -79,6 +80,8 @@ class Simulation:
         self._stamp = Stamp(self.zone)
         self._heap: list[tuple[Instant, int, str, bytes]] = []
         self._count = 0
+        self._last_arrivals: dict[str, Instant] = {}
+        """Source → when its last event arrived."""
 
     def _planned_faults(self) -> Faults:
         rates = dict(self.profile.faults if self.faults is None else self.faults)
@@ -103,6 +106,8 @@ class Simulation:
         if self.truth is not None and self.end is not None:
             for row in RegisterTruth(self._registers, self._timing, self.end).rows():
                 self.truth(row)
+            for row in silent_rows(self._timing, self._last_arrivals, self.end):
+                self.truth(row)
 
     def _arrived(self, before: Instant) -> Iterator[Event]:
         heap = self._heap
@@ -118,6 +123,7 @@ class Simulation:
         """Send an event, at another time than its own for a duplicate."""
         received = event.received if received is None else received
         if received != NEVER and (self.end is None or received < self.end):
+            self._last_arrivals[event.source] = max(received, self._last_arrivals.get(event.source, received))
             self._push(received, subject.key, event_line(self._stamp, event, subject, received))
 
     # ---- one day -------------------------------------------------------------------------------------
@@ -170,7 +176,7 @@ class Simulation:
             if duplicates and event.received != NEVER and case.rng.random() < duplicates:
                 self._send(event, subject, event.received + int(60 + case.rng.random() * 2 * 86_400) * SECOND)
         if self.truth is not None:
-            for row in self._case_truth.rows(case):
+            for row in (*self._case_truth.rows(case), *self._case_truth.cards(case)):
                 self.truth(row)
 
     def _send_registers(self, day: int) -> None:

@@ -2,7 +2,7 @@
 
 import faust
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.domain.judging.judge import Judge
 from services.messaging.codec import admission
@@ -22,7 +22,7 @@ TICK_SECONDS = 1.0
 def build(settings: Settings) -> faust.App:
     """The app of one worker."""
     plan = load_plan(settings.plan)
-    judge = Judge(plan, load_calendar(plan.head.calendar))
+    judge = Judge(plan, calendar_of(plan))
     app = worker_app(CASES_APP, settings, partitions=settings.partitions, store=settings.store)
     delivery = BulkDelivery(app, table=CASES_TABLE)
     stage = StageSettings(partitions=settings.partitions, dead_letter_ratio=settings.dead_letter_ratio)

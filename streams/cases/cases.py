@@ -207,6 +207,8 @@ class Cases:
             position=self._delivery.next_offset(TP(self._topics.events, number)) or 0,
             judged_to=partition.judged_to,
             lost=self._delivery.lost(number),
+            quarantined=partition.quarantined,
+            retried=partition.retried,
         )
         await self._delivery.send_many(self._topics.tallies, 0, [progress.record()])
 

@@ -2,7 +2,7 @@
 
 import faust
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.domain.judging.judge import Judge
 from services.messaging.topics import KPI_TALLIES, KPI_VALUES, KPIS_APP
@@ -20,7 +20,7 @@ TICK_SECONDS = 1.0
 def build(settings: Settings) -> faust.App:
     """The app of one worker."""
     plan = load_plan(settings.plan)
-    judge = Judge(plan, load_calendar(plan.head.calendar))
+    judge = Judge(plan, calendar_of(plan))
     app = worker_app(KPIS_APP, settings, partitions=1, store="memory")
     delivery = BulkDelivery(app)
     kpis = Kpis(delivery, judge, Clock.from_settings(settings), settings.partitions)

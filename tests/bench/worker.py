@@ -16,7 +16,7 @@ import faust
 from faust.types import TP
 from kafka.admin import KafkaAdminClient
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.domain.intake.admission import Admission, Admitted
 from services.domain.judging.judge import Judge
@@ -76,7 +76,7 @@ def build(protocol: Protocol) -> faust.App:
     delivery = BulkDelivery(app, table=TABLE)
     cases = WatchedCases(
         delivery,
-        Judge(plan, load_calendar(plan.head.calendar)),
+        Judge(plan, calendar_of(plan)),
         FileRule(plan, CODEC),
         Clock.real(),
         topics_of(protocol),

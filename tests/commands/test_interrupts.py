@@ -18,6 +18,8 @@ ROOT = Path(__file__).parents[2]
 PLAN = ROOT / "services" / "catalog" / "jiangbei-2021"
 SECONDS = 5.0
 """One on a quiet machine; the tests share theirs."""
+PATIENCE_SECONDS = 180
+"""For what a busy machine does late, where it does not matter when."""
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,7 @@ def test_a_temporary_folder_with_a_long_name_is_a_sentence(events: Path, tmp_pat
 
 
 def until(ready: Callable[[], object], process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE_SECONDS
     while not ready():
         assert time.monotonic() < end and process.poll() is None, process.communicate()
         time.sleep(0.02)
@@ -83,11 +85,11 @@ def test_a_command_that_is_interrupted_leaves_nothing(
     began = time.monotonic()
     # a terminal sends Ctrl-C to all of them
     os.killpg(process.pid, number) if number is signal.SIGINT else process.send_signal(number)
-    said = process.communicate(timeout=30)
+    said = process.communicate(timeout=PATIENCE_SECONDS)
     assert time.monotonic() - began < SECONDS
     assert (process.returncode, said) == (128 + number, (b"", b""))
     assert list(out.iterdir()) == [] and list(scratch.glob("kpiwatch-*")) == []
-    _, alive = psutil.wait_procs(children, timeout=10)
+    _, alive = psutil.wait_procs(children, timeout=PATIENCE_SECONDS)
     assert alive == []
 
 
@@ -101,7 +103,7 @@ def test_the_processes_of_a_replay_that_is_killed_end(events: Path, tmp_path: Pa
     children = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.wait()
-    _, alive = psutil.wait_procs(children, timeout=15)
+    _, alive = psutil.wait_procs(children, timeout=PATIENCE_SECONDS)
     assert alive == []
 
 
@@ -121,7 +123,7 @@ def test_a_second_replay_into_the_same_file_is_refused_before_any_work(events: P
         assert (tmp_path / ".v.csv.part").exists()
     finally:
         first.send_signal(signal.SIGINT)
-        first.communicate(timeout=30)
+        first.communicate(timeout=PATIENCE_SECONDS)
     assert list(tmp_path.iterdir()) == []
 
 

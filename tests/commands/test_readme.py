@@ -20,7 +20,7 @@ def test_the_commands_that_need_no_server_work_as_written(tmp_path: Path) -> Non
     commands = block_after("Without a server")
     (tmp_path / "services").symlink_to(ROOT / "services")
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", commands.replace("--days 75", "--days 20")],
+        ["bash", "-euo", "pipefail", "-c", commands.replace("--days 75", "--days 20 --cases-per-day 40")],
         cwd=tmp_path,
         env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         capture_output=True,

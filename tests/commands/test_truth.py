@@ -1,21 +1,25 @@
 """`python -m tests.truth` in small: the replay finds what the simulator decided, whatever the sources get wrong."""
 
 import csv
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.plan import Tier
-from tests.truth import PLAN, Comparison, Run, check, compare, expected
+from tests.golden.test_truth import committed
+from tests.truth import PLAN, Comparison, Run, Truth, check, compare, compare_cards, expected, plan_in
 
 DAYS = 20
 OFTEN = (
     "disorder=0.3,skew=0.5,corrections=0.2,held_back=0.3,stop_and_go=0.3,late_entry=0.2,backdated=0.2,reopened=0.2,"
     "silence=0.3,reclassified=0.5,conflicts=0.1,bad=0.1,duplicates=0.2,stopped_twice=0.5,"
-    "asked_again=0.2,granted_after_all=0.5,empty=0.2"
+    "asked_again=0.2,granted_after_all=0.5,empty=0.2,slips=0.3,extensions=0.2,applied_later=0.3"
 )
 """Every fault many times as often as in life."""
 
@@ -29,6 +33,25 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     yield run
 
 
+class Material(NamedTuple):
+    """What is compared."""
+
+    values: list[dict[str, str]]
+    cards: list[dict[str, str]]
+    truth: Truth
+
+
+@pytest.fixture(scope="module")
+def material(run: Run) -> Material:
+    with (
+        run.truth.open(newline="") as reported,
+        run.values.open(newline="") as values,
+        run.cards.open(newline="") as cards,
+    ):
+        truth = expected(csv.DictReader(reported), plan_in(run.plan), run.last)
+        return Material(list(csv.DictReader(values)), list(csv.DictReader(cards)), truth)
+
+
 def said(compared: Comparison) -> str:
     return "\n".join(compared.differences[:40])
 
@@ -36,7 +59,7 @@ def said(compared: Comparison) -> str:
 def test_the_replay_finds_what_was_decided_with_every_fault_switched_on(run: Run) -> None:
     compared = run.compare()
     assert not compared.differences, said(compared)
-    assert compared.cells > 10_000
+    assert compared.cells > 10_000 and compared.cards > 200
 
 
 def test_the_replay_finds_it_however_often_sources_are_wrong(tmp_path: Path) -> None:
@@ -49,7 +72,7 @@ def test_a_promise_with_a_threshold_that_was_never_put_to_the_test_is_named(run:
     compared = run.compare()
     assert "K33-2" in compared.untested
     assert "K13-1" not in compared.untested, "it is not in force yet"
-    of_tier_q = {promise.key for promise in load_plan(PLAN).promises if promise.tier is Tier.Q}
+    of_tier_q = {promise.key for promise in plan_in(PLAN).promises if promise.tier is Tier.Q}
     assert not of_tier_q & set(compared.untested)
 
 
@@ -57,24 +80,30 @@ COLUMNS = ("n", "numerator", "value", "late_entry_n", "justified_n", "unmeasured
 
 
 @pytest.mark.parametrize("column", COLUMNS)
-def test_a_value_that_is_not_the_truth_is_found(run: Run, column: str) -> None:
+def test_a_value_that_is_not_the_truth_is_found(run: Run, material: Material, column: str) -> None:
     """In any of the columns, of any row that has it: here the first one of the whole."""
-    plan = load_plan(run.plan)
-    with run.truth.open(newline="") as reported, run.values.open(newline="") as values:
-        rows, truth = list(csv.DictReader(values)), expected(csv.DictReader(reported), plan, run.last)
+    rows = [dict(row) for row in material.values]
     wanted = {"state": "untargeted"}.get(column)
     row = next(row for row in rows if row["unit"] == "ALL" and (row[column] == wanted if wanted else row[column]))
     row[column] = "met" if column == "state" else f"{float(row[column]) + 1:g}"
-    [difference] = compare(rows, truth, plan, run.last).differences
+    [difference] = compare(rows, material.truth, plan_in(run.plan), run.last).differences
     assert column in difference and row["kpi"] in difference
 
 
-def test_a_row_that_is_missing_is_found(run: Run) -> None:
-    plan = load_plan(run.plan)
-    with run.truth.open(newline="") as reported, run.values.open(newline="") as values:
-        rows, truth = list(csv.DictReader(values)), expected(csv.DictReader(reported), plan, run.last)
-    rows = [row for row in rows if (row["kpi"], row["unit"], row["window"]) != ("K06-1", "ALL", "year")]
-    [difference] = compare(rows, truth, plan, run.last).differences
+def test_a_card_that_is_not_the_truth_is_found(run: Run, material: Material) -> None:
+    """One that was cleared at another time, one that is missing, one that never was."""
+    compared = Comparison()
+    moved, missing, *others = material.cards
+    moved = {**moved, "cleared_at": "2021-09-01T00:00:00+08:00"}
+    compare_cards(compared, [moved, *others, {**others[0], "case": "/units/nobody X1"}], material.truth)
+    assert len(compared.differences) == 3
+    assert any("cleared_at" in each for each in compared.differences)
+    assert any(missing["case"] in each and "no such card in" in each for each in compared.differences)
+
+
+def test_a_row_that_is_missing_is_found(run: Run, material: Material) -> None:
+    rows = [row for row in material.values if (row["kpi"], row["unit"], row["window"]) != ("K06-1", "ALL", "year")]
+    [difference] = compare(rows, material.truth, plan_in(run.plan), run.last).differences
     assert "no such row" in difference
 
 
@@ -82,3 +111,12 @@ def test_another_seed_is_another_district(run: Run, tmp_path: Path) -> None:
     other = replace(run, folder=tmp_path, seed=8, days=3)
     other.simulate()
     assert other.truth.read_bytes() != run.truth.read_bytes()
+
+
+def test_the_same_seed_gives_the_same_bytes_in_every_process() -> None:
+    """The order of a set differs between processes; that of this one is another than 0."""
+    done = subprocess.run(
+        [sys.executable, "-c", "from tests.golden.test_truth import summary; print(*summary()[-1])"],
+        capture_output=True, text=True, check=True, env={**os.environ, "PYTHONHASHSEED": "0"},
+    )  # fmt: skip
+    assert done.stdout.split() == committed()[-1]

@@ -51,7 +51,7 @@ class Prometheus:
     """The instant queries of a Prometheus, now or at a time."""
 
     def __init__(self, url: str, at: datetime | None = None) -> None:
-        self._client = httpx.Client(base_url=url, trust_env=False, timeout=30)
+        self._client = httpx.Client(base_url=url, trust_env=False, timeout=120)
         self._at = {"time": at.timestamp()} if at is not None else {}
         self.asked = 0
         self._known: dict[str, Series] = {}

@@ -8,7 +8,14 @@ from services.local import monitoring_tools
 from services.local.kafka import Broker
 from services.local.monitoring_tools import MonitoringTools
 from services.runtime.settings import Settings
+from tests import quick_java
 from tests.postgresql import NotInstalled, postgresql
+
+
+@pytest.fixture(scope="session", autouse=True)
+def brokers_start_quickly() -> None:
+    """Also those that a test starts by itself."""
+    quick_java.prepare(Settings.from_environment().cache)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import orjson
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.domain.history.fact_set import insert
 from services.domain.intake.facts import Fact
@@ -168,7 +168,7 @@ class Truth:
     def __init__(self, plan: Path, days: Sequence[Sequence[bytes]], file: Path) -> None:
         file.write_bytes(b"".join(line + b"\n" for day in days for line in day))
         read = load_plan(plan)
-        self.judge = Judge(read, load_calendar(read.head.calendar))
+        self.judge = Judge(read, calendar_of(read))
         times = [day_end(day) for day in range(len(days))]
         self._values: dict[str, list[ValueRow]] = {}
         for row in replay([str(file)], plan, times, processes=1).rows:

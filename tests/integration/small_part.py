@@ -30,7 +30,7 @@ def main(kind: str, port_setting: str) -> None:
         ThreadingHTTPServer(("127.0.0.1", getattr(settings, port_setting)), Yes).serve_forever()
     if kind == "feed":
         producer = KafkaProducer(bootstrap_servers=settings.bootstrap, acks="all")
-        producer.send(topics.CASE_EVENTS, key=b"k", value=b"v").get(timeout=10)
+        producer.send(topics.CASE_EVENTS, key=b"k", value=b"v").get(timeout=120)
     while True:
         Readiness.of_this_process(settings.worker, partitions=1, rebalancing=False).write(settings.state)
         time.sleep(0.5)

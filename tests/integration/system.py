@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from services.messaging.archive_feed import feed
 from services.runtime import readiness
 from services.runtime.clock import Clock
 from services.runtime.settings import Settings
+from tests.integration.forks import Fork
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,7 +35,7 @@ class System:
             session_timeout_seconds=session,
         )
         self.folder = folder
-        self.workers: dict[str, subprocess.Popen[bytes]] = {}
+        self.workers: dict[str, Fork] = {}
         topics.create(bootstrap, partitions)
 
     def feed(self, lines: list[bytes]) -> int:
@@ -44,19 +44,13 @@ class System:
     def start(self, name: str, module: str = "streams.cases", *arguments: str, **variables: str) -> None:
         settings = self.settings.model_copy(update={"worker": name})
         with (self.folder / f"{name}.log").open("ab") as log:
-            self.workers[name] = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
-                cwd=ROOT,
-                env=os.environ | settings.environment() | variables,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+            environment = os.environ | settings.environment() | variables
+            self.workers[name] = Fork([module, *arguments], environment, log.fileno())
 
     def kill(self, name: str, how: signal.Signals = signal.SIGKILL) -> None:
         worker = self.workers.pop(name)
         worker.send_signal(how)
-        worker.wait(30)
+        worker.wait(120)
 
     def lose_disk(self, name: str) -> None:
         """The rows of a worker that does not run are gone."""
@@ -81,7 +75,7 @@ class System:
             worker.send_signal(signal.SIGTERM)
         for worker in self.workers.values():
             try:
-                worker.wait(15)
+                worker.wait(60)
             except subprocess.TimeoutExpired:
                 worker.kill()
                 worker.wait(10)

@@ -48,8 +48,8 @@ CARD = Card(
 )
 
 
-def until(what: str, found: Callable[[], T], seconds: float = 30) -> T:
-    """The first true answer; fails with what was awaited."""
+def until(what: str, found: Callable[[], T], seconds: float = 240) -> T:
+    """The first true answer; fails with what was awaited. A machine may be busy: nothing here is measured."""
     end = time.monotonic() + seconds
     while not (answer := found()):
         assert time.monotonic() < end, f"not within {seconds} s: {what}"
@@ -88,7 +88,7 @@ class System:
 
     def _send(self, topic: str, key: str, value: dict[str, Any] | None) -> None:
         content = None if value is None else orjson.dumps(value)
-        self.producer.send(topic, key=key.encode(), value=content).get(timeout=10)
+        self.producer.send(topic, key=key.encode(), value=content).get(timeout=120)
 
     def notices(self, **wanted: str) -> list[dict[str, Any]]:
         """Lines of the outbox about such a subject."""
@@ -104,12 +104,12 @@ class System:
         ]
 
     def alerts(self, **labels: str) -> list[dict[str, Any]]:
-        found = httpx.get(f"{self.alertmanager.url}/api/v2/alerts", trust_env=False).json()
+        found = httpx.get(f"{self.alertmanager.url}/api/v2/alerts", trust_env=False, timeout=60).json()
         return [alert for alert in found if labels.items() <= alert["labels"].items()]
 
     def groups(self, receiver: str) -> dict[str, set[str]]:
         """Unit → promises of one receiver's groups at the Alertmanager."""
-        found = httpx.get(f"{self.alertmanager.url}/api/v2/alerts/groups", trust_env=False).json()
+        found = httpx.get(f"{self.alertmanager.url}/api/v2/alerts/groups", trust_env=False, timeout=60).json()
         return {
             group["labels"]["unit"]: {alert["labels"].get("kpi", "") for alert in group["alerts"]}
             for group in found
@@ -117,13 +117,13 @@ class System:
         }
 
     def metrics(self) -> str:
-        return httpx.get(f"{self.exporter.url}/metrics", trust_env=False).text
+        return httpx.get(f"{self.exporter.url}/metrics", trust_env=False, timeout=60).text
 
     def post(self, webhook: dict[str, Any]) -> None:
         """What the Alertmanager posts, with the token that it reads."""
         headers = {"Authorization": f"Bearer {self.settings.webhook_token.read_text().strip()}"}
         url = f"{self.notifier.url}/alerts"
-        httpx.post(url, json=webhook, headers=headers, trust_env=False).raise_for_status()
+        httpx.post(url, json=webhook, headers=headers, trust_env=False, timeout=60).raise_for_status()
 
     def restart_notifier(self) -> None:
         self.notifier.kill()
@@ -203,7 +203,7 @@ def test_a_missed_promise_becomes_one_notice_to_its_unit_and_ends_with_one(syste
     (missed,) = [
         notified for notified in notice["subjects"] if notified["alertname"] == "KpiMissed"
     ]  # its source may be silent, too
-    assert missed["summary_en"].endswith("is missed for Liangjiang Water: 90 %, target at least 100%")
+    assert missed["summary_en"].endswith("is missed for Liangjiang Water: 90 %, target 100%")
 
     system.publish_value(kpi="K06-1", unit="liangjiang-water", state="met")
     until("the end", lambda: len(system.notices(alertname="KpiMissed", unit="liangjiang-water")) == 2)
@@ -221,7 +221,7 @@ def test_a_card_yellow_then_red_then_cleared_is_three_notices_and_an_alert_witho
     (mirrored,) = until("the yellow card at the Alertmanager", lambda: system.alerts(alertname="CardOpen"))
     assert mirrored["labels"]["unit"] == "liangjiang-water"
     assert "W-2021-000123" not in str(mirrored)
-    assert datetime.fromisoformat(mirrored["startsAt"]) > datetime.now(UTC) - timedelta(minutes=2)  # real time
+    assert datetime.fromisoformat(mirrored["startsAt"]) > datetime.now(UTC) - timedelta(minutes=10)  # real time
     assert mirrored["annotations"]["due_at"] == CARD.due_at
 
     system.publish_card(CARD._replace(cleared_at=red.raised_at, reason="superseded"))
@@ -247,12 +247,12 @@ def test_a_silenced_card_is_noted_and_notified_when_the_silence_is_lifted(system
         "comment": "known",
     }
     url = f"{system.alertmanager.url}/api/v2"
-    id = httpx.post(f"{url}/silences", json=silence, trust_env=False).raise_for_status().json()["silenceID"]
+    id = httpx.post(f"{url}/silences", json=silence, trust_env=False, timeout=60).raise_for_status().json()["silenceID"]
     card = CARD._replace(kpi="K06-5", unit="kaiyuan-gas", case="/units/kaiyuan-gas G-1")
     system.publish_card(card)
     (notice,) = until("the note of it", lambda: system.notices(case=card.case))
     assert (notice["outcome"], notice["by"]) == ("suppressed", [id])
-    httpx.delete(f"{url}/silence/{id}", trust_env=False).raise_for_status()
+    httpx.delete(f"{url}/silence/{id}", trust_env=False, timeout=60).raise_for_status()
     system.it_is("09:05")
     until("the notice after all", lambda: len(system.notices(case=card.case)) == 2)
     assert system.notices(case=card.case)[-1]["outcome"] == "delivered"
@@ -296,7 +296,7 @@ def test_nobody_else_reads_the_notices_and_nobody_without_the_token_posts_alerts
     for path in (system.settings.outbox, system.settings.outbox.with_suffix(".alerts.jsonl")):
         assert path.stat().st_mode & 0o777 == 0o600
     assert system.settings.webhook_token.stat().st_mode & 0o077 == 0
-    answer = httpx.post(f"{system.notifier.url}/alerts", json={"alerts": []}, trust_env=False)
+    answer = httpx.post(f"{system.notifier.url}/alerts", json={"alerts": []}, trust_env=False, timeout=60)
     assert answer.status_code == 401
 
 
@@ -308,19 +308,19 @@ def test_a_card_of_the_night_is_notified_in_the_morning(system: System) -> None:
     time.sleep(1.5)
     assert system.notices(case=card.case) == []
     system.it_is("09:05")
-    until("the notice", lambda: system.notices(case=card.case), seconds=5)
+    until("the notice", lambda: system.notices(case=card.case))
 
 
 def test_the_exporter_shows_what_the_topics_hold_and_drops_what_they_drop(system: System) -> None:
     series = 'kpi_value{item="-",kpi="K06-3",unit="ALL",variant="official",window="year"} 0.9'
     system.publish_value(kpi="K06-3", unit="ALL", state="met")
-    until("the figure", lambda: series in system.metrics(), seconds=5)
+    until("the figure", lambda: series in system.metrics())
     progress = {"type": "progress", "partition": 0, "epoch": 3, "swept_to": 1_634_000_000_000_000, "lag": 12}
     system._send(topics.KPI_TALLIES, "claim|0", {"type": "claim"})
     system._send(topics.KPI_TALLIES, "progress|0", {**progress, "sources": {"/operations": 1_633_000_000_000_000}})
     system._send(topics.DEAD_LETTER, "x|0|1", {"reason": "naive_time"})
-    until("the progress", lambda: 'kpi_stream_lag_records{partition="0"} 12.0' in system.metrics(), seconds=5)
-    until("the dead letter", lambda: 'kpi_dead_letters_total{reason="naive_time"} 1.0' in system.metrics(), seconds=5)
+    until("the progress", lambda: 'kpi_stream_lag_records{partition="0"} 12.0' in system.metrics())
+    until("the dead letter", lambda: 'kpi_dead_letters_total{reason="naive_time"} 1.0' in system.metrics())
     system.remove_value("K06-3|official|ALL|-|year")
-    until("no figure", lambda: series not in system.metrics(), seconds=5)
+    until("no figure", lambda: series not in system.metrics())
     assert "W-2021" not in system.metrics()

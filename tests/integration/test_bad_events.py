@@ -35,6 +35,7 @@ from services.messaging.tally_reader import read_tallies
 from services.replay.replay import replay
 from services.runtime.settings import Settings
 from tests.broken_names import GbkName
+from tests.integration import forks
 from tests.integration.failing_worker import DIED, Failpoint
 from tests.integration.system import ROOT, System
 
@@ -109,7 +110,7 @@ class Town:
     ) -> Place:
         """Write a record as any producer could; without a key, somewhere. `beside`: so many partitions further."""
         partition = (topics.partition_of(key or b"", PARTITIONS) + beside) % PARTITIONS
-        sent = self.producer.send(topics.CASE_EVENTS, value, key, headers or [], partition=partition).get(timeout=20)
+        sent = self.producer.send(topics.CASE_EVENTS, value, key, headers or [], partition=partition).get(timeout=120)
         place = sent.partition, sent.offset
         if bad is not None:
             self.bad[place] = bad, value or b""
@@ -117,17 +118,9 @@ class Town:
 
     def cli(self, *arguments: str, given: bytes = b"") -> tuple[int, bytes]:
         """`kpiwatch dead-letters`: its exit code and what it says."""
-        done = subprocess.run(
-            [sys.executable, "-m", "services.cli", "dead-letters", *arguments],
-            cwd=ROOT,
-            env=os.environ | self.system.settings.environment(),
-            input=given,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=300,
-            check=False,
-        )
-        return done.returncode, done.stdout
+        environment = os.environ | self.system.settings.environment()
+        done = forks.run(["services.cli", "dead-letters", *arguments], environment, given)
+        return done.returncode, done.stdout + done.stderr
 
     def send_good(self, event: Mapping[str, object]) -> None:
         line = orjson.dumps(event)
@@ -336,7 +329,7 @@ def test_a_codec_that_no_client_here_knows_stops_nobody(town: Town, monkeypatch:
             town.good.append(orjson.dumps(event))
             key = case_key(SOURCE, f"ZSTD-{number}").encode()
             partition = topics.partition_of(key, PARTITIONS)
-            producer.send(topics.CASE_EVENTS, town.good[-1], key, partition=partition).get(timeout=20)
+            producer.send(topics.CASE_EVENTS, town.good[-1], key, partition=partition).get(timeout=120)
     town.assert_values_are_those_of_the_good_events()
 
 

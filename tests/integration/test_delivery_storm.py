@@ -5,10 +5,10 @@ everything from the changelog, id by id, and from the outputs.
 """
 
 import json
+import os
 import random
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -22,9 +22,9 @@ from kafka.admin import KafkaAdminClient, NewTopic
 from services.messaging.records.fields import Unreadable
 from services.messaging.records.rows import CLAIM_KEY, decode, encode
 from tests.integration.delivery_worker import ID_BYTES, SWEEP_KEY, ids
+from tests.integration.forks import Fork
 
 PARTITIONS = 8
-PROJECT = Path(__file__).parents[2]
 
 
 class Broker(Protocol):
@@ -38,7 +38,7 @@ class Group:
     def __init__(self, bootstrap: str, folder: Path, app_id: str, seed: int) -> None:
         self.bootstrap, self.folder, self.app_id = bootstrap, folder, app_id
         self.rng = random.Random(seed)
-        self.workers: dict[str, subprocess.Popen[bytes]] = {}
+        self.workers: dict[str, Fork] = {}
         self.sent: dict[str, list[int]] = {}
         self._events = 0
         self._generation = 0
@@ -78,7 +78,7 @@ class Group:
         self._feeder.start()
 
     # -- workers -----------------------------------------------------------------------------------------------------
-    def start(self, name: str, *, lost_disk: bool = False, **conf: Any) -> subprocess.Popen[bytes]:
+    def start(self, name: str, *, lost_disk: bool = False, **conf: Any) -> Fork:
         if lost_disk:
             self._generation += 1
         data_dir = self.folder / f"{name}-{self._generation}" if lost_disk else self._data_dir(name)
@@ -88,10 +88,8 @@ class Group:
             "data_dir": str(data_dir), **conf,
         }  # fmt: skip
         with (self.folder / f"{name}.log").open("ab") as log:
-            self.workers[name] = subprocess.Popen(
-                [sys.executable, "-m", "tests.integration.delivery_worker", json.dumps(settings)],
-                cwd=PROJECT, stdout=log, stderr=log,
-            )  # fmt: skip
+            arguments = ["tests.integration.delivery_worker", json.dumps(settings)]
+            self.workers[name] = Fork(arguments, os.environ, log.fileno())
         return self.workers[name]
 
     def _data_dir(self, name: str) -> Path:
@@ -229,7 +227,7 @@ def test_a_storm_loses_nothing(group: Group) -> None:
 def test_a_handler_that_raises_ends_the_worker_and_acknowledges_nothing(group: Group) -> None:
     group.send(3000)
     failing = group.start("a", raise_after=1)
-    assert failing.wait(120) == 1
+    assert failing.wait(300) == 1
     assert "failpoint: the handler raises" in group.log("a")
     assert group.end(f"{group.app_id}-outputs") > 0  # at least once: what the chunk had sent stays sent
     del group.workers["a"]
@@ -239,7 +237,7 @@ def test_a_handler_that_raises_ends_the_worker_and_acknowledges_nothing(group: G
 def test_a_crash_between_changelog_and_output_loses_no_output(group: Group) -> None:
     group.send(3000)
     dying = group.start("a", die_between=2)
-    assert dying.wait(120) == -signal.SIGKILL
+    assert dying.wait(300) == -signal.SIGKILL
     published = group.end(f"{group.app_id}-outputs")
     del group.workers["a"]
     group.assert_exact()
@@ -256,7 +254,7 @@ def test_a_worker_that_was_frozen_past_its_session_ends_before_it_sends(group: G
     frozen.send_signal(signal.SIGSTOP)
     time.sleep(9)
     frozen.send_signal(signal.SIGCONT)
-    assert frozen.wait(60) == 1
+    assert frozen.wait(300) == 1
     assert "did not run for" in group.log("a")
     del group.workers["a"]
     group.assert_exact()

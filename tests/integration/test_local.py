@@ -33,7 +33,7 @@ def test_a_killed_broker_goes_on_with_its_data_on_the_same_port(tmp_path: Path) 
     admin.create_topics({"kept": {"num_partitions": 1, "replication_factor": 1}}, wait_for_metadata=True)
     admin.close()
     producer = KafkaProducer(bootstrap_servers=first.bootstrap, acks="all")
-    producer.send("kept", b"before the kill").get(timeout=10)
+    producer.send("kept", b"before the kill").get(timeout=120)
     producer.close()
     first.kill()
     assert not psutil.pid_exists(first.pid)
@@ -41,7 +41,7 @@ def test_a_killed_broker_goes_on_with_its_data_on_the_same_port(tmp_path: Path) 
     second = Broker.start(tmp_path)
     try:
         assert second.port == first.port
-        consumer = KafkaConsumer(bootstrap_servers=second.bootstrap, consumer_timeout_ms=10_000)
+        consumer = KafkaConsumer(bootstrap_servers=second.bootstrap, consumer_timeout_ms=120_000)
         consumer.assign([TopicPartition("kept", 0)])
         consumer.seek_to_beginning()
         assert next(consumer).value == b"before the kill"
@@ -92,7 +92,7 @@ def test_an_alert_of_our_prometheus_reaches_our_alertmanager(tmp_path: Path, pro
         try:
             judge.wait_until(lambda: _alerts(receiver.url) != [], 30, "No alert arrived")
             assert _alerts(receiver.url)[0]["labels"] == {"alertname": "Watchdog", "unit": "liangjiang-water"}
-            assert httpx.get(judge.url, follow_redirects=True).status_code == 200
+            assert httpx.get(judge.url, follow_redirects=True, timeout=60).status_code == 200
         finally:
             judge.stop()
     finally:
@@ -101,7 +101,7 @@ def test_an_alert_of_our_prometheus_reaches_our_alertmanager(tmp_path: Path, pro
 
 
 def _alerts(url: str) -> list[dict[str, dict[str, str]]]:
-    found: list[dict[str, dict[str, str]]] = httpx.get(f"{url}/api/v2/alerts").json()
+    found: list[dict[str, dict[str, str]]] = httpx.get(f"{url}/api/v2/alerts", timeout=60).json()
     return found
 
 
@@ -127,13 +127,13 @@ def test_a_killed_alertmanager_still_knows_its_silences(tmp_path: Path, promethe
     }
     folder = tmp_path / "a"
     first = alertmanager.start(folder, tmp_path / "routes.yml", prometheus_tools)
-    httpx.post(f"{first.url}/api/v2/silences", json=silence).raise_for_status()
+    httpx.post(f"{first.url}/api/v2/silences", json=silence, timeout=60).raise_for_status()
     written = folder / "storage" / "silences"
     first.wait_until(lambda: written.exists() and b"known" in written.read_bytes(), 30, "It is not written down")
     assert (folder / "storage" / "nflog").exists()
     first.kill()
     second = alertmanager.start(folder, tmp_path / "routes.yml", prometheus_tools)
-    kept = httpx.get(f"{second.url}/api/v2/silences").json()
+    kept = httpx.get(f"{second.url}/api/v2/silences", timeout=60).json()
     second.stop()
     assert [one["comment"] for one in kept] == ["known"]
 

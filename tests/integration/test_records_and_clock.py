@@ -3,7 +3,6 @@
 import contextlib
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -18,8 +17,9 @@ from services.messaging import topics
 from services.runtime import readiness
 from services.runtime.clock import Clock
 from services.runtime.settings import Settings
+from tests.integration import forks
 from tests.integration.crash_story import write_plan
-from tests.integration.system import ROOT, System
+from tests.integration.system import System
 from tests.unit.mutated_records import STRANGERS
 
 PARTITIONS = 2
@@ -66,14 +66,13 @@ class Town:
                 # an empty key is a claim in the changelog: an owner that finds a later one must end
                 if key and value is not None:
                     producer.send(topic, value[:100_000], key, partition=0)
-        producer.flush(timeout=30)
+        producer.flush(timeout=120)
         producer.close()
 
     def kpiwatch(self, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "services.cli", *map(str, arguments)],
-            cwd=ROOT, env=os.environ | self.system.settings.environment(), capture_output=True, text=True, timeout=400,
-        )  # fmt: skip
+        environment = os.environ | self.system.settings.environment()
+        done = forks.run(["services.cli", *map(str, arguments)], environment)
+        return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def values(self, as_of: str) -> "subprocess.CompletedProcess[str]":
         return self.kpiwatch(

@@ -7,7 +7,8 @@ from services.catalog.load.plan_folder import load_plan
 from services.replay.replay import replay
 from services.reporting.times import times_as_of
 from services.runtime.settings import Settings
-from tests.unit.test_report import MONTH, ZONE, Page, at, cells_of, run, states_of, trace
+from tests.unit.commands import run
+from tests.unit.test_report import MONTH, ZONE, Page, at, cells_of, states_of, trace
 
 PLAN = Settings().plan
 

@@ -135,7 +135,7 @@ def verdicts_of_file(replayed: Replayed, lines: list[bytes]) -> Verdicts:
 
 
 def verdicts_of_topic(system: System, sent: dict[tuple[int, int], bytes]) -> Verdicts:
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300
     letters: dict[bytes, DeadLetter] = {}
     while time.monotonic() < until:
         held = {filed.letter.key: filed.letter for filed in dead_letter_reader.read(system.settings.bootstrap)}

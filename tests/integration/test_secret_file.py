@@ -47,7 +47,7 @@ def test_all_who_start_at_once_have_the_same(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "import sys, pathlib; from services.runtime.secret_file import kept_secret; "
                "print(kept_secret(pathlib.Path(sys.argv[1])))", str(tmp_path / "secret")]  # fmt: skip
     started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
-    said = [one.communicate(timeout=30)[0] for one in started]
+    said = [one.communicate(timeout=240)[0] for one in started]
     assert [one.returncode for one in started] == [0] * 4
     assert set(said) == {f"{kept_secret(tmp_path / 'secret')}\n"}
 

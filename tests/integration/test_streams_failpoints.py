@@ -92,7 +92,7 @@ class Story:
     def died(self, name: str = CASES) -> int:
         """Wait for the end of a worker; its exit code."""
         try:
-            code = self.system.workers[name].wait(120)
+            code = self.system.workers[name].wait(300)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{name} goes on:\n{self.system.log(name)}") from None
         finally:
@@ -163,21 +163,21 @@ class Story:
 
     def kpiwatch_values(self, as_of: Instant, out: Path) -> tuple[int, str]:
         """`kpiwatch values`: its exit code and what it says."""
-        arguments = ("--as-of", self.truth.judge.law.zone.text(as_of), "--out", str(out), "--wait", "120")
+        arguments = ("--as-of", self.truth.judge.law.zone.text(as_of), "--out", str(out), "--wait", "300")
         done = subprocess.run(
             [sys.executable, "-m", "services.cli", "values", *arguments],
             cwd=ROOT,
             env=os.environ | self.system.settings.environment(),
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=600,
             check=False,
         )
         return done.returncode, done.stdout + done.stderr
 
     def wait_for_values(self, expected: dict[tuple[str, ...], tuple[str, ...]]) -> None:
         """The kpis stage publishes exactly these."""
-        until, found = time.monotonic() + 180, self.values()
+        until, found = time.monotonic() + 300, self.values()
         while found != expected and time.monotonic() < until:
             time.sleep(0.3)
             found = self.values()

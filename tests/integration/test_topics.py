@@ -1,8 +1,7 @@
 """Topics and dead letters on a real Kafka, by the command line."""
 
 import asyncio
-import subprocess
-import sys
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from services.messaging.dead_letter_reader import read
 from services.messaging.records.dead_letters import Arrived, DeadLetter
 from services.runtime.settings import Settings
 from streams.delivery.faust_driver import Producer
+from tests.integration import forks
 
 PLAN = Path(services.catalog.__file__).parent / "jiangbei-2021"
 SOURCE = "/units/liangjiang-water"
@@ -49,13 +49,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
 
 def kpiwatch(broker: Broker, *arguments: str, stdin: bytes = b"") -> tuple[int, str, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "services.cli", *arguments, "--bootstrap", broker.bootstrap],
-        input=stdin,
-        capture_output=True,
-        check=False,
-        timeout=300,
-    )
+    done = forks.run(["services.cli", *arguments, "--bootstrap", broker.bootstrap], os.environ, stdin)
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
@@ -94,7 +88,7 @@ def test_a_dead_letter_is_listed_shown_mended_and_sent_again_by_its_own_source(b
     with KafkaProducer(bootstrap_servers=broker.bootstrap, acks="all") as producer:
         for offset, original in enumerate((bad, b"no event")):
             letter = DeadLetter.of(refused.value, Arrived(topics.CASE_EVENTS, 2, offset, 0, original))
-            producer.send(topics.DEAD_LETTER, letter.encode(), key=letter.key).get(timeout=30)
+            producer.send(topics.DEAD_LETTER, letter.encode(), key=letter.key).get(timeout=120)
     assert [(filed.number, filed.letter.original) for filed in read(broker.bootstrap)] == [(0, bad), (1, b"no event")]
 
     code, listed, _ = kpiwatch(broker, "dead-letters", "list", "--source", SOURCE)
@@ -127,7 +121,10 @@ def test_a_dead_letter_is_listed_shown_mended_and_sent_again_by_its_own_source(b
 
     key = f"{SOURCE}\x1fW-1".encode()
     consumer = KafkaConsumer(
-        topics.CASE_EVENTS, bootstrap_servers=broker.bootstrap, auto_offset_reset="earliest", consumer_timeout_ms=5000
+        topics.CASE_EVENTS,
+        bootstrap_servers=broker.bootstrap,
+        auto_offset_reset="earliest",
+        consumer_timeout_ms=99_000,
     )
     record = next(consumer)
     consumer.close()

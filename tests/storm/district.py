@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.domain.judging.judge import Judge
 from services.domain.plan.plan import Plan
@@ -38,7 +38,7 @@ class District:
 
     @cached_property
     def judge(self) -> Judge:
-        return Judge(self.plan, load_calendar(self.plan.head.calendar))
+        return Judge(self.plan, calendar_of(self.plan))
 
     @cached_property
     def last_day(self) -> date:

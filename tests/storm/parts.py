@@ -7,7 +7,6 @@ import contextlib
 import os
 import re
 import signal
-import subprocess
 import threading
 import time
 from collections import Counter
@@ -20,7 +19,7 @@ import httpx
 import psutil
 
 from services.local.failures import PartUnavailable
-from tests.integration.system import ROOT
+from tests.integration.forks import Fork
 
 RESTART_SECONDS = 0.3
 """Until what has ended is started again."""
@@ -49,26 +48,22 @@ class Process:
     """A process of the project. Its output goes through us into its log, so that a full disk of its own, made by a
     limit on the size of its files, does not lose its messages about that."""
 
-    def __init__(self, argv: Sequence[str], log: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, arguments: Sequence[str], log: Path, environment: Mapping[str, str]) -> None:
+        """`arguments`: the module and what it is started with."""
         self._log = log
-        self._process = subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            cwd=ROOT,
-            env=environment,
-            start_new_session=True,
-        )
+        read, written = os.pipe()
+        self._output = os.fdopen(read, "rb")
+        try:
+            self._process = Fork(arguments, environment, written)
+        finally:
+            os.close(written)
         self._begins = log.stat().st_size if log.exists() else 0
         self._writer = threading.Thread(target=self._write_down, daemon=True)
         self._writer.start()
 
     def _write_down(self) -> None:
-        output = self._process.stdout
-        assert output is not None
-        with self._log.open("ab", buffering=0) as log, output:
-            for line in output:
+        with self._log.open("ab", buffering=0) as log, self._output:
+            for line in self._output:
                 log.write(line)
 
     @property
@@ -345,7 +340,7 @@ class Supervisor:
             self._thread.join()
         for part in self.parts.values():
             if part._starting is not None:
-                part._starting.join(90)
+                part._starting.join(240)
             self.signal(part, signal.SIGCONT)
 
     def _stop_kind(self, kind: str) -> None:

@@ -7,7 +7,6 @@ import os
 import queue
 import random
 import resource
-import sys
 import threading
 import time
 from collections import Counter
@@ -201,7 +200,7 @@ class _System:
         self.clock.set(self.district.begin, 0)
         self.supervisor.add(Part("broker", "broker", self._start_broker))
         self.supervisor.begin()
-        self._wait("the broker", lambda: self.supervisor.parts["broker"].alive, 90)
+        self._wait("the broker", lambda: self.supervisor.parts["broker"].alive, 240)
         topics.create(settings.bootstrap, settings.partitions)
         self._ours("feed", "feed", "tests.storm.feed", *arguments_of(self.district))
         for number in range(1, self.plan.cases_workers + 1):
@@ -220,7 +219,7 @@ class _System:
         log.parent.mkdir(exist_ok=True)
 
         def start() -> Started:
-            return Process([sys.executable, "-m", module, *arguments], log, environment)
+            return Process([module, *arguments], log, environment)
 
         health = f"http://127.0.0.1:{port}/-/healthy" if port else ""
         return self.supervisor.add(Part(name, kind, start, health, wanted))
@@ -309,7 +308,7 @@ def _strike(system: _System, outcome: Outcome) -> None:
     work = system.work
     assert work is not None
     system.note("the system is started; the backlog comes in")
-    system._wait("first events in the rows", lambda: work.count().taken > 0, 120)
+    system._wait("first events in the rows", lambda: work.count().taken > 0, 300)
     system.begin()
     outcome.work.append(work.count())
     where = Field(system.supervisor, system.settings, system.guests)

@@ -10,7 +10,7 @@ import orjson
 import pytest
 from faust.types import TP
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.domain.intake.facts import case_key
 from services.domain.judging.judge import Judge
@@ -72,7 +72,7 @@ def completed(offset: int, case: str, time: str, **given: Any) -> Event:
 @pytest.fixture(scope="module")
 def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge:
     plan = load_plan(write_plan(tmp_path_factory.mktemp("plan") / "plan"))
-    return Judge(plan, load_calendar(plan.head.calendar))
+    return Judge(plan, calendar_of(plan))
 
 
 class Stage:

@@ -312,25 +312,41 @@ def test_no_mixture_of_owners_zombies_and_lost_disks_changes_the_rows(steps: lis
     assert {key: row for key, row in log.compacted().items() if row is not None} == truth
 
 
-def test_a_process_that_was_stopped_ends_before_it_sends(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that a guard reads."""
+    seconds = [0.0]
+    monkeypatch.setattr(FreezeGuard, "_now", staticmethod(lambda: seconds[0]))
+    return seconds
+
+
+def test_a_process_that_was_stopped_ends_before_it_sends(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
     ended: list[int] = []
     monkeypatch.setattr(os, "_exit", ended.append)
-    guard = FreezeGuard(limit_seconds=0.05)
+    guard = FreezeGuard(limit_seconds=0.8)
+    clock[0] = 0.7
     guard.check()
     assert ended == []
-    time.sleep(0.1)
+    clock[0] = 0.9
     guard.check()
     assert ended == [1]
 
 
-def test_a_process_that_runs_is_not_taken_for_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_runs_is_not_taken_for_frozen(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
     ended: list[int] = []
     monkeypatch.setattr(os, "_exit", ended.append)
     guard = FreezeGuard(limit_seconds=0.8)
     guard.start()
-    time.sleep(1.2)
-    guard.check()
-    guard._limit = float("inf")  # its thread outlives the patched os._exit and would end the whole test run at a stall
+    try:
+        for seconds in (0.5, 1.0, 1.5):
+            clock[0] = seconds
+            end = time.monotonic() + 180  # on a busy machine its thread runs late
+            while guard._last_ran != seconds:
+                assert time.monotonic() < end, "its thread notes the time"
+                time.sleep(0.01)
+            guard.check()
+    finally:  # its thread outlives the patched os._exit and clock, and would end the whole test run
+        guard._limit = float("inf")
     assert ended == []
 
 

@@ -11,7 +11,7 @@ import orjson
 import pytest
 from faust.types import TP
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.domain.judging.data_quality import FORECASTS
 from services.domain.judging.judge import Judge
@@ -44,7 +44,7 @@ class Message:
 @pytest.fixture(scope="module")
 def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge:
     plan = load_plan(write_plan(tmp_path_factory.mktemp("plan") / "plan"))
-    return Judge(plan, load_calendar(plan.head.calendar))
+    return Judge(plan, calendar_of(plan))
 
 
 def key(unit: str = "north") -> TallyKey:

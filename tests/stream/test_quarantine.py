@@ -6,11 +6,10 @@ from typing import Any
 import orjson
 import pytest
 
-from services.cli.cases import RETRIED_WITH_A_TICK
 from services.domain.judging.judge import Judge
 from services.messaging.records.quarantine import QuarantinedCase, decode
 from services.messaging.topics import ALERT_CARDS, CASE_QUARANTINE, KPI_TALLIES
-from streams.cases.cases import RETRIED_AT_ONCE, SWEEP_SECONDS
+from streams.cases.cases import SWEEP_SECONDS
 from tests.stream.delivery import FLUSHED, PUBLISHED
 from tests.stream.test_cases import Stage, accepted, completed, judge
 from tests.unit.poison import POISON, poisoned
@@ -36,10 +35,6 @@ def stage(judge: Judge, tmp_path: Path) -> Stage:
     return Stage(poisoned(judge), tmp_path)
 
 
-def test_the_numbers_of_command_and_worker_are_the_same() -> None:
-    assert RETRIED_WITH_A_TICK == RETRIED_AT_ONCE
-
-
 def test_cases_that_cannot_be_judged_take_no_more_of_a_tick_than_a_sweep_may(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,10 +56,13 @@ def test_cases_that_cannot_be_judged_take_no_more_of_a_tick_than_a_sweep_may(
     monkeypatch.setattr("streams.cases.cases.time.monotonic", lambda: elapsed[0])
     stage.tick()
     assert len(tried) == 3
+    (progress,) = stage.log().progress()
+    assert (progress.quarantined, progress.retried) == (number, 3), "so that one can wait for all of them"
     stage.tick()
     stage.tick()
     assert set(tried[:number]) == set(partition._quarantined), "all come in turn"
-    assert [progress.swept_to for progress in stage.log().progress()] == [stage.clock.now() - 1]
+    (progress,) = stage.log().progress()
+    assert (progress.swept_to, progress.retried) == (stage.clock.now() - 1, len(tried))
 
 
 @pytest.mark.parametrize("unread", [0, 10_000])

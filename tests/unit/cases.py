@@ -244,6 +244,16 @@ def promise(**given: Any) -> Promise:
     return promise_of(entry | given)
 
 
+NO_FEE = promise(kind="case_bound", counts=("quantity:fee",), bound="<= 0 CNY", matures_at="completion")
+"""Nothing may be charged."""
+ANSWERED = promise(
+    kind="case_share", where={"stopped": True}, stop="milestone:answered", matures_at="4 working_days",
+    objective=">= 100 %",
+)  # fmt: skip
+"""A share of which each case matures by a limit."""
+USUALLY_A_DAY_LATE = Source.model_validate({"id": WATER, "units": ["works"], "usual_delay": "1 working_days"})
+
+
 ITEMS = {
     "water": ServiceItem(code="water", title=TITLE),
     "power": ServiceItem(code="power", title=TITLE),

@@ -192,6 +192,50 @@ def test_working_days_are_counted_backwards_for_a_reminder() -> None:
     ]
 
 
+FIRST, LAST = day("1985-01-01"), day("2070-12-31")
+AT_THE_ENDS = {
+    "free": {FIRST, FIRST + 1, day("1985-01-10"), LAST - 1, LAST},
+    "worked": {day("1985-01-05"), day("2070-12-28")},
+}
+"""On the first and last days that the prefix sums cover, and beside them."""
+OWN = WorkingCalendar(
+    name="own",
+    version="1",
+    notices=Notices(
+        {date.fromordinal(each): "节" for each in AT_THE_ENDS["free"]},
+        {date.fromordinal(each) for each in AT_THE_ENDS["worked"]},
+        date(1985, 1, 1),
+        date(2070, 12, 31),
+    ),
+)
+
+
+@pytest.mark.parametrize("edge", [FIRST, LAST], ids=["first", "last"])
+def test_the_first_and_last_days_that_are_covered_are_counted_as_all_others(edge: int) -> None:
+    def is_worked(one: int) -> bool:
+        by_the_week = date.fromordinal(one).weekday() < 5
+        return one in AT_THE_ENDS["worked"] or (by_the_week and one not in AT_THE_ENDS["free"])
+
+    assert (OWN.covered[0], OWN.covered[-1]) == (FIRST, LAST)
+    near = range(edge - 12, edge + 13)
+    assert [OWN.is_working(one) for one in near] == [is_worked(one) for one in near]
+    for after in near:
+        for through in near:
+            assert OWN.working_days(after, through) == sum(map(is_worked, range(after + 1, through + 1)))
+        following = [one for one in range(after + 1, after + 40) if is_worked(one)]
+        before = [one for one in range(after - 1, after - 40, -1) if is_worked(one)]
+        assert [OWN.add_working_days(after, n) for n in range(1, 15)] == following[:14]
+        assert [OWN.add_working_days(after, -n) for n in range(1, 15)] == before[:14]
+        assert OWN.roll_forward(after) == (after if is_worked(after) else following[0])
+
+
+def test_a_count_is_provisional_from_the_first_day_that_no_notice_covers() -> None:
+    assert [OWN.is_provisional(one) for one in (FIRST - 1, FIRST, LAST, LAST + 1)] == [True, False, False, True]
+    assert not OWN.is_provisional_between(FIRST - 1, LAST)  # the day after which it counts is not one of them
+    assert OWN.is_provisional_between(FIRST - 2, FIRST) and OWN.is_provisional_between(LAST, LAST + 1)
+    assert not OWN.is_provisional_between(LAST + 5, LAST + 5)
+
+
 @given(published_days, st.integers(0, 400))
 def test_working_days_are_those_counted_day_by_day(after: int, length: int) -> None:
     days = range(after + 1, after + length + 1)

@@ -5,8 +5,8 @@ from typing import Any, get_args
 
 import pytest
 
+from services.catalog.words.event_names import EVENT_NAMES
 from services.domain.intake.events import MODELS, Replacement
-from services.explanation.words import EVENT_NAMES
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from kafka.partitioner.default import murmur2
 
@@ -64,7 +64,6 @@ SIZES = st.sampled_from([0, 1, HEAD, LARGEST_WHOLE - 1, LARGEST_WHOLE, LARGEST_W
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=3)
 
 
-@settings(max_examples=15)  # of up to some megabytes each
 @given(
     size=SIZES,
     byte=st.binary(min_size=1, max_size=1),

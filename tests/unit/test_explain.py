@@ -3,8 +3,6 @@
 import io
 import json
 import re
-import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from services.cli.__main__ import main
+from services.catalog.words.card_reasons import CARD_REASONS
 from services.domain.intake.facts import Fact
 from services.domain.judging.case_clock import CaseClock
 from services.domain.judging.data_quality import COMPLETED_WITHOUT_STOP, LIMIT_MISMATCH
@@ -31,7 +29,7 @@ from services.domain.time.calendar import DayKind
 from services.domain.time.zone import MINUTE_US, Instant
 from services.explanation.document import machine_readable
 from services.explanation.page import Page
-from services.explanation.words import CARD_REASONS, DOUBTS
+from services.explanation.words import DOUBTS
 from tests.unit.cases import (
     WATER,
     accepted,
@@ -54,6 +52,7 @@ from tests.unit.cases import (
     upserted,
     withdrawn,
 )
+from tests.unit.commands import run
 
 NATIONAL_DAY = (
     accepted("2021-09-22T09:30"),
@@ -411,12 +410,6 @@ EVENTS = (
 )
 
 
-def run(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as ended:
-        main([str(each) for each in arguments])
-    return int(ended.value.code or 0)
-
-
 def test_the_page_shows_days_and_the_clause_in_80_columns(
     plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -493,22 +486,6 @@ def test_every_doubt_and_every_reason_of_a_cleared_card_has_a_name() -> None:
     assert anomaly_codes() <= DOUBTS.keys()
     source = Path("services/domain/results/cards.py").read_text(encoding="utf-8")
     assert set(re.findall(r'(?:return|else) "(\w+)"', source)) | {BY_NEW_RULES} <= CARD_REASONS.keys()
-
-
-def test_the_json_account_adds_up_and_standard_input_is_read(plan: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "services.cli", "explain", f"{WATER} W-1", "-", "--plan", str(plan), "--as-of",
-         "2021-11-01T00:00:00+08:00", "--json"],
-        input="".join(EVENTS), capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    content = json.loads(done.stdout)
-    (explained,) = content["cycles"][0]["promises"]
-    assert explained["verdict"] == "met"
-    assert explained["clause"] == "不超过13个工作日"
-    counted = explained["account"]
-    assert counted["net"] == "13"
-    assert sum(int(each["counted"]) for each in counted["days"]) == 13
-    assert sum(int(each["suspended"]) for each in counted["days"]) == 4
 
 
 def test_a_name_that_two_sources_use_must_be_said_in_full(

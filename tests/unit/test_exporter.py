@@ -1,6 +1,5 @@
 """What a scrape shows of the published topics."""
 
-import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -377,7 +376,7 @@ def test_info_metrics_carry_titles_and_units_in_both_languages(exporter: Exporte
 def test_every_promise_has_a_unit_of_measure_and_a_target_where_it_has_one(plan: Plan) -> None:
     for promise in plan.promises:
         assert promise.figure_unit
-        assert unit_of_measure(promise).zh
+        assert unit_of_measure(promise, plan).zh
         assert bool(objective_text(promise)) == (promise.strength != "directional")
 
 
@@ -409,29 +408,6 @@ def test_the_plan_stays_within_the_budget_of_series(plan: Plan) -> None:
         rows += len(units) * items * len(promise.windows)
     series = rows * (len(metrics.ROW_METRICS) + 1)
     assert series + len(plan.units) * len(plan.promises) * 5 < SERIES_BUDGET
-
-
-def test_twenty_thousand_rows_are_scraped_within_two_seconds(plan: Plan, working_time: WorkingTime) -> None:
-    exporter = Exporter(plan, working_time)
-    units = ["ALL", *plan.units]
-    items = ["-", *plan.service_items]
-    cells = dict.fromkeys(metrics.ROW_METRICS, "0.123456")
-    made = 0
-    for promise in plan.promises:
-        for unit in units:
-            for item in items:
-                for window in ("30d", "90d", "year", "all"):
-                    if made < 20_000:
-                        exporter.publish(
-                            kpi=promise.id, variant=promise.variant, unit=unit, item=item, window=window, **cells
-                        )
-                        made += 1
-    app = exporter_app(exporter.registry, alive=lambda: True, ready=lambda: True)
-    before = time.process_time()  # seconds of this process: other load on the machine is not ours
-    text = get(app, "/metrics").text
-    assert time.process_time() - before < 2
-    assert made == 20_000
-    assert text.count("\nkpi_value{") == 20_000
 
 
 def test_health_and_readiness_are_different_questions(exporter: Exporter) -> None:

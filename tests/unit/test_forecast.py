@@ -47,6 +47,12 @@ def test_the_interval_is_that_of_the_negative_binomial() -> None:
     assert list(found) == [4, 2, 2 + 8]
 
 
+def test_without_a_figure_or_its_burn_up_there_is_none() -> None:
+    assert forecast(Statistic(value=None, reached={TODAY: 1}), TODAY, TODAY + 30) is None
+    assert forecast(Statistic(value=Fraction(1), reached=None), TODAY, TODAY + 30) is None
+    assert expected(Statistic(value=Fraction(1), reached=None), TODAY, TODAY + 30) == 1
+
+
 def test_where_nothing_has_come_something_may_still_come() -> None:
     found = ahead(count({}), 90)
     assert found.expected == found.lower == 0

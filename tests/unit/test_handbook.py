@@ -40,7 +40,11 @@ def test_a_page_says_clause_words_formula_recipients_what_is_sent_and_two_histor
     for promise in versions:
         words = in_words(promise, PLAN)
         assert all(part in page for part in (f"> {promise.clause}\n", words.zh, words.en, promise.title.zh))
-        assert all(choice.taken in page.replace("\\|", "|") for choice in promise.choices)
+        assert all(
+            text in page.replace("\\|", "|")
+            for choice in promise.choices
+            for text in (choice.taken.zh, choice.taken.en)
+        )
     for heading in ("谁收到通知", "来源须报送什么", "样例"):
         assert page.count(f"# {heading}") == len(versions)
     assert page.count("公式 Formula") == len(versions)
@@ -51,7 +55,7 @@ def test_the_index_lists_every_promise_under_its_measure_and_counts_the_tiers() 
     index = (DOCS / "promises" / "README.md").read_text(encoding="utf-8")
     tiers = Counter(str(versions[0].tier) for versions in by_promise(PLAN).values())
     assert dict(re.findall(r"^\| (H|C|Q) \| (\d+) \|", index, re.MULTILINE)) == {k: str(n) for k, n in tiers.items()}
-    sections = {part.partition("．")[0]: part for part in re.split(r"^## ", index, flags=re.MULTILINE)[1:]}
+    sections = {re.split("[．、]", part)[0]: part for part in re.split(r"^## ", index, flags=re.MULTILINE)[1:]}
     measures = {str(promise.item) for promise in PLAN.promises}
     assert {name for name in sections if "任务分解表" not in name} == measures
     for name, versions in by_promise(PLAN).items():
@@ -61,7 +65,7 @@ def test_the_index_lists_every_promise_under_its_measure_and_counts_the_tiers() 
 def test_the_index_names_each_measure_as_the_plan_does() -> None:
     index = (DOCS / "promises" / "README.md").read_text(encoding="utf-8")
     assert "## 6．压减接入时间 · Measure 6\n" in index
-    assert "## 四．加强优化营商环境实施保障 · Section 四\n" in index
+    assert "## 四、加强优化营商环境实施保障 · Section 四\n" in index
     assert all(not line.endswith("## ") for line in index.splitlines())
 
 

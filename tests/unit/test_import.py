@@ -9,10 +9,10 @@ from typing import Any
 import orjson
 import pytest
 
-from services.cli.__main__ import main
 from services.domain.intake.events import EVENT
 from services.mapping.export import events_of
 from services.mapping.mapping_file import MappingError, Problem, read_mapping
+from tests.unit.commands import run
 
 MAPPINGS = Path(__file__).parent.parent / "mappings"
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
@@ -203,12 +203,6 @@ def test_the_command_lists_what_it_left_out_and_exits_1(tmp_path: Path, capsys: 
     (tmp_path / "map.toml").write_text("timezone = 1")
     assert run("import", tmp_path / "export.csv", "--mapping", tmp_path / "map.toml", "--out", out) == 1
     assert "map.toml: timezone" in capsys.readouterr().err
-
-
-def run(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as ended:
-        main([str(argument) for argument in arguments])
-    return int(ended.value.code or 0)
 
 
 @pytest.mark.parametrize("name", ["nl-wabo-receipt", "us-boston311-2011"])

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.samples.promise_samples import samples_of
 from services.domain.intake.admission import Admission, Admitted
 from services.domain.intake.refusal import Refused
@@ -174,7 +174,7 @@ def reported(judge: Judge, effects: list[Effects], now: int) -> None:
 
 def test_what_is_admitted_is_kept_judged_published_and_replayed(tmp_path: Path) -> None:
     plan = shipped_plan()
-    judge = Judge(plan, load_calendar(plan.head.calendar))
+    judge = Judge(plan, calendar_of(plan))
     rows: dict[bytes, bytes] = {}
     partition = CasePartition(judge, rows, loads=load_row, dumps=dump_row)
     lines = []
@@ -207,7 +207,7 @@ def test_what_is_admitted_is_kept_judged_published_and_replayed(tmp_path: Path) 
 def test_a_sum_beyond_64_bits_is_kept_in_its_row_and_published(tmp_path: Path) -> None:
     """Each amount fits, but not all of them together."""
     plan = shipped_plan()
-    judge = Judge(plan, load_calendar(plan.head.calendar))
+    judge = Judge(plan, calendar_of(plan))
     promise = next(each for each in plan.promises if getattr(each, "measure", "") == "ratio:prepayment/contract_value")
     lines = [orjson.dumps(event) for event in samples_of(promise, Law(plan, judge.law.calendar))[0].events]
     measured = orjson.loads(next(line for line in lines if b'"case.measured"' in line))

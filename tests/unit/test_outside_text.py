@@ -15,7 +15,7 @@ import orjson
 import pytest
 
 from services.cli import archive, dead_letters, status
-from services.cli.__main__ import COMMANDS, main
+from services.cli.__main__ import COMMANDS
 from services.cli.terminal import safe_console, say
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.intake.visible_text import cell_text
@@ -28,6 +28,7 @@ from services.replay.csv_files import write_cards, write_rejected, write_values
 from services.replay.spill_files import Rejected
 from services.reporting.page import _templates
 from services.runtime.logs import SeenRecord, complain
+from tests.unit.commands import run
 
 ROOT = Path(__file__).parents[2]
 BITES = (
@@ -44,12 +45,6 @@ def bad(text: str, keep: str = "\n\t") -> set[str]:
     return {
         one for one in text if one not in keep and unicodedata.category(one) in ("Cc", "Cf", "Cs", "Zl", "Zp")
     }  # fmt: skip
-
-
-def run(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as ended:
-        main([str(each) for each in arguments])
-    return int(ended.value.code or 0)
 
 
 @pytest.fixture(scope="module")

@@ -9,20 +9,14 @@ import pytest
 
 from services.cli import cases as cases_module
 from services.cli import explain as explain_module
-from services.cli.__main__ import main
 from services.cli.cases import Place
 from services.cli.status import quarantine_line
 from services.domain.judging.judge import Judge
 from services.messaging.records.quarantine import QuarantinedCase
 from services.replay import replay as replaying
 from tests.integration.crash_story import write_plan
+from tests.unit.commands import run
 from tests.unit.poison import POISON, PoisonedJudge, judge_with_poisoned_kind
-
-
-def run(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as ended:
-        main([str(each) for each in arguments])
-    return int(ended.value.code or 0)
 
 
 def line(case: str, kind: str, time: str, id: str, **data: str) -> bytes:
@@ -113,11 +107,11 @@ def answers(monkeypatch: pytest.MonkeyPatch, *held: Sequence[Place], missing: Se
     said = iter(held)
     monkeypatch.setattr(cases_module, "read_quarantined", lambda address: dict.fromkeys(next(said), ONE))
 
-    def ticks(address: str, wanted: dict[int, int], seconds: float) -> list[int]:
+    def judged_again(address: str, wanted: dict[int, int], seconds: float) -> list[int]:
         waited.append(wanted)
         return list(missing)
 
-    monkeypatch.setattr(cases_module, "ticks", ticks)
+    monkeypatch.setattr(cases_module, "judged_again", judged_again)
     return waited
 
 
@@ -146,7 +140,7 @@ def test_retry_waits_until_each_was_judged_again_and_names_what_was_released(
     many = [place(f"A{number}") for number in range(120)]
     waited = answers(monkeypatch, [*many, place("B", 3)], [place("B", 3)])
     assert run("cases", "quarantined", "--retry") == 1
-    assert waited == [{0: 4, 3: 2}]
+    assert waited == [{0: 120, 3: 1}]
     out = capsys.readouterr().out
     assert "released: /units/north A0\n" in out and "121 judged again, 120 released" in out
     assert "1 quarantined case\n" in out

@@ -61,20 +61,25 @@ def test_both_ends_of_a_range_are_printed_numbers() -> None:
     assert found == [(Decimal(each), "number") for each in (3, 5, 5)]
 
 
+def choice(about: str, taken: str) -> dict[str, Any]:
+    """A choice that an entry records."""
+    return {"about": {"zh": about, "en": about}, "taken": {"zh": taken, "en": taken}, "instead": ()}
+
+
 @pytest.mark.parametrize(
     ("taken", "reported"), [("2021-12-31, the end of the year of issue", []), ("some day", ["by"])]
 )
 def test_a_date_that_the_clause_does_not_print_is_a_choice_that_is_said(taken: str, reported: list[str]) -> None:
     entry = promise(
         clause="今年内推荐", kind="catalogue", statistic="count", collection="c", select={}, by="2021-12-31",
-        strength="directional", choices=({"about": "今年内", "taken": taken, "instead": ()},),
+        strength="directional", choices=(choice("今年内", taken),),
     )  # fmt: skip
     assert [key for key, _ in contradictions(entry)] == reported
 
 
 def by_year_end(**given: Any) -> Promise:
     """One milestone, to be reached by the end of 2021."""
-    chosen = ({"about": "by when", "taken": "2021-12-31", "instead": ()},)
+    chosen = (choice("何时完成", "2021-12-31"),)
     entry = {"clause": "建立考核机制", "objective": ">= 1 milestones", "by": "2021-12-31", "choices": chosen} | given
     return promise(
         kind="catalogue", statistic="count", collection="c", select={}, windows=["now"], official_window="now", **entry
@@ -123,7 +128,7 @@ def test_a_quotation_that_is_cut_behind_the_word_that_softens_it_says_how_far_th
     cut = promise(clause="申领审核即办即结", local=True)
     assert [key for key, _ in contradictions(cut, [sentence])] == ["strength"]
     assert not list(contradictions(cut.model_copy(update={"strength": "aspirational"}), [sentence]))
-    chosen = ({"about": "推动: how far", "taken": "to 即办即结", "instead": ()},)
+    chosen = (choice("“推动”：及于何处", "to 即办即结"),)
     assert not list(contradictions(promise(clause="申领不超过4个工作日", choices=chosen), [sentence]))
     result = "探索新模式，实现申领不超过4个工作日"
     assert not list(contradictions(promise(clause="申领不超过4个工作日"), [result])), "a result is asked for in between"

@@ -1,7 +1,5 @@
 """Whether a process is ready, asked from outside: what the health checks of docker-compose.yml run."""
 
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -11,9 +9,7 @@ from pathlib import Path
 import pytest
 
 from services.runtime import readiness
-from services.runtime.clock import Clock
 from services.runtime.readiness import Readiness
-from services.runtime.settings import Settings
 
 
 def says(state: Path, *, partitions: int = 4, rebalancing: bool = False, seconds_ago: float = 0) -> None:
@@ -79,29 +75,6 @@ def test_a_web_part_is_ready_when_it_says_so_itself(url: str, capsys: pytest.Cap
     still, away = capsys.readouterr().err.splitlines()
     assert still == "still reading"
     assert away.startswith("http://127.0.0.1:9/-/ready does not answer")
-
-
-def test_a_clock_runs_until_the_process_that_runs_it_ends_and_then_is_stopped(tmp_path: Path) -> None:
-    settings = Settings(clock=tmp_path / "clock.json", demo_speed=60)
-    environment = {**settings.environment(), "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-m", "services.cli", "clock"]
-
-    def check() -> int:
-        return subprocess.run([*command, "--check"], env=environment, capture_output=True, check=False).returncode
-
-    assert check() == 3
-    leader = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-    try:
-        assert leader.stdout is not None
-        assert leader.stdout.readline().startswith("the clock runs at speed 60")
-        assert check() == 0
-    finally:
-        leader.terminate()
-        assert leader.wait(20) == 0
-        assert leader.stdout is not None
-        leader.stdout.close()
-    assert Clock.simulated(tmp_path / "clock.json").speed == 0
-    assert check() == 3
 
 
 def test_a_worker_whose_disk_is_full_goes_on_and_is_not_ready(tmp_path: Path) -> None:

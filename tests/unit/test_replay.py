@@ -14,9 +14,8 @@ from typing import Any
 
 import pytest
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
-from services.cli.__main__ import main
 from services.domain.plan.statutory_time import Law
 from services.domain.results.published import Level, ValueRow
 from services.domain.time.zone import Zone
@@ -27,6 +26,7 @@ from services.replay.periods import Every, period_ends
 from services.replay.replay import replay
 from services.simulator.district.profile import parse_faults, profile
 from services.simulator.simulation import Simulation
+from tests.unit.commands import run
 
 PLAN = Path("services/catalog/jiangbei-2021")
 ZONE = Zone("Asia/Shanghai")
@@ -37,18 +37,11 @@ def at(text: str) -> int:
     return ZONE.instant(datetime.fromisoformat(text))
 
 
-def run(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as ended:
-        main([str(each) for each in arguments])
-    return int(ended.value.code or 0)
-
-
-@pytest.fixture(scope="module")
-def lines() -> list[bytes]:
+def lines_of_the_district() -> list[bytes]:
     """24 days of the simulated district, every fault in it."""
     plan = load_plan(PLAN)
-    law = Law(plan, load_calendar(plan.head.calendar))
-    chosen = profile("demo").at_volume(60)
+    law = Law(plan, calendar_of(plan))
+    chosen = profile("demo").at_volume(20)
     history = Simulation(law, chosen, 11, date(2021, 8, 20), DAYS, faults=parse_faults("all"))
     return [event.line + b"\n" for event in history.events()]
 
@@ -70,26 +63,43 @@ def written(path: Path, lines: Sequence[bytes]) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def lines() -> list[bytes]:
+    return lines_of_the_district()
+
+
+@pytest.fixture(scope="module")
+def weekly(lines: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]:
+    """values.csv with the end of each week, and cards.csv, of all lines as they came."""
+    folder = tmp_path_factory.mktemp("weekly")
+    return answers([written(folder / "whole.jsonl", lines)], folder, every=Every.WEEK)
+
+
 # ---- the same answers --------------------------------------------------------------------------------------
-def test_any_order_of_lines_and_files_and_any_number_of_processes_gives_the_same_bytes(
-    lines: list[bytes], tmp_path: Path
-) -> None:
-    expected = answers([written(tmp_path / "whole.jsonl", lines)], tmp_path, every=Every.WEEK)
-    assert expected[0].count(b"\n") > 1000
-    assert expected[1].count(b"\n") > 20
+def in_disorder(lines: list[bytes], folder: Path) -> list[Path]:
+    """The same lines in another order, in five files, one of them packed."""
     rng = random.Random(5)
     shuffled = rng.sample(lines, len(lines))
-    parts = [written(tmp_path / f"{number}.jsonl", shuffled[number::5]) for number in range(4)]
-    packed = tmp_path / "4.jsonl.gz"
+    parts = [written(folder / f"{number}.jsonl", shuffled[number::5]) for number in range(4)]
+    packed = folder / "4.jsonl.gz"
     packed.write_bytes(gzip.compress(b"".join(shuffled[4::5])))
-    files = [packed, *reversed(parts)]
-    assert answers(files, tmp_path, every=Every.WEEK) == expected
-    assert answers(files, tmp_path, every=Every.WEEK, processes=3) == expected
+    return [packed, *reversed(parts)]
 
 
-def test_each_point_of_a_series_is_what_a_replay_as_of_it_says(lines: list[bytes], tmp_path: Path) -> None:
+def test_any_order_of_lines_and_files_gives_the_same_bytes(
+    lines: list[bytes], weekly: tuple[bytes, bytes], tmp_path: Path
+) -> None:
+    """That any number of processes does, too: tests/commands/test_processes.py."""
+    assert weekly[0].count(b"\n") > 1000
+    assert weekly[1].count(b"\n") > 15
+    assert answers(in_disorder(lines, tmp_path), tmp_path, every=Every.WEEK) == weekly
+
+
+def test_each_point_of_a_series_is_what_a_replay_as_of_it_says(
+    lines: list[bytes], weekly: tuple[bytes, bytes], tmp_path: Path
+) -> None:
     file = written(tmp_path / "events.jsonl", lines)
-    series = csv_rows(answers([file], tmp_path, every=Every.WEEK)[0])
+    series = csv_rows(weekly[0])
     ends = sorted({row["window_end"] for row in series})
     # the first fact is an application that was held back since before the plan
     assert ends[-4:] == [f"2021-{day}T00:00:00+08:00" for day in ("08-23", "08-30", "09-06", "09-13")]
@@ -134,17 +144,18 @@ def test_as_corrected_a_correction_counts_from_the_arrival_of_what_it_corrects(
         file = written(tmp_path / "events.jsonl", content)
         return list(replay([str(file)], PLAN, [at("2021-09-06")], as_corrected=as_corrected, processes=1).rows)
 
-    assert values([*lines, late]) == values(lines)
+    usual = values(lines)
+    assert values([*lines, late]) == usual
     never = values([line for line in lines if f'"{wrong["id"]}"'.encode() not in line])
-    assert values([*lines, late], as_corrected=True) == never != values(lines)
+    assert values([*lines, late], as_corrected=True) == never != usual
 
 
 def csv_rows(content: bytes) -> list[dict[str, str]]:
     return list(csv.DictReader(content.decode().splitlines()))
 
 
-def test_rows_are_sorted_and_unix_ended(lines: list[bytes], tmp_path: Path) -> None:
-    values, cards = answers([written(tmp_path / "events.jsonl", lines)], tmp_path, every=Every.WEEK)
+def test_rows_are_sorted_and_unix_ended(weekly: tuple[bytes, bytes]) -> None:
+    values, cards = weekly
     assert b"\r" not in values + cards
     for content in (values, cards):
         rows = [tuple(row.values())[:5] for row in csv_rows(content)]

@@ -16,6 +16,8 @@ from services.runtime.settings import Settings
 
 FOLDER = Settings().plan
 FILES = sorted(FOLDER.rglob("*.toml"))
+SCHEMAS = schemas()
+VALIDATORS = {kind: Draft202012Validator(each, format_checker=FormatChecker()) for kind, each in SCHEMAS.items()}
 PLANS = sorted((Path(__file__).parents[1] / "golden" / "plans" / "good").rglob("*.toml"))
 
 
@@ -30,13 +32,12 @@ def _text(value: object) -> str:
 
 
 def faults(kind: str, content: object) -> list[str]:
-    validator = Draft202012Validator(schemas()[kind], format_checker=FormatChecker())
-    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(content)]
+    return [f"{error.json_path}: {error.message}" for error in VALIDATORS[kind].iter_errors(content)]
 
 
-@pytest.mark.parametrize("kind", schemas())
+@pytest.mark.parametrize("kind", SCHEMAS)
 def test_a_schema_is_one(kind: str) -> None:
-    Draft202012Validator.check_schema(schemas()[kind])
+    Draft202012Validator.check_schema(SCHEMAS[kind])
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(FOLDER)))
@@ -87,6 +88,6 @@ def test_a_list_may_stand_where_codes_do() -> None:
 def test_the_command_prints_one_schema_or_all() -> None:
     every = CliRunner().invoke(app, ["schema"])
     one = CliRunner().invoke(app, ["schema", "units"])
-    assert (every.exit_code, json.loads(every.output)) == (0, schemas())
-    assert (one.exit_code, json.loads(one.output)) == (0, schemas()["units"])
+    assert (every.exit_code, json.loads(every.output)) == (0, SCHEMAS)
+    assert (one.exit_code, json.loads(one.output)) == (0, SCHEMAS["units"])
     assert CliRunner().invoke(app, ["schema", "lists"]).exit_code == 2

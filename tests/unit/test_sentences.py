@@ -18,17 +18,16 @@ PROMISES = {promise.id: promise for promise in PLAN.promises}
 SENTENCES = {
     "C1": (
         "获得用水（经批准豁免且规模为大型的除外）：不得收费。",
-        "Getting water (except exempted and size large): no fee, in every case.",
+        "Getting water (except exempted and size = large): no fee, in every case.",
     ),
     "C2": (
         "获得用水：签订合同后30日内，每件预付款占合同金额的比例不低于30%。",
-        "Getting water: prepayment ÷ contract value at least 30% in every case within 30 calendar days"
+        "Getting water: prepayment ÷ contract value: at least 30%, in every case, within 30 calendar days"
         " of signing of the contract.",
     ),
     "C3": (
         "获得用水：截至2021年12月31日（含当日），每件所用终端、查勘均为1次。",
-        "Getting water: the number of terminals used, survey exactly 1 times in every case, each by"
-        " itself by 2021-12-31.",
+        "Getting water: the number of terminals used, survey: each exactly 1 time, in every case, by 2021-12-31.",
     ),
     "C4": (
         "获得用水：从受理到办结，只计现场查勘、设计环节的用时，每件不超过28个工作日。",
@@ -37,12 +36,11 @@ SENTENCES = {
     ),
     "C5": (
         "获得用水：全部（100%）办件应符合：办结前已查勘、通水且未获延期。",
-        "Getting water: share of cases with survey and water connection by completion and no extension: at least 100%.",
+        "Getting water: in 100% of cases: survey and water connection by completion and no extension.",
     ),
     "C6": (
         "获得用水：全部（100%）办件应符合：首次渠道为一网通且已查勘、通水。",
-        "Getting water: share of cases with first channel one net and survey and water connection"
-        " reached: at least 100%.",
+        "Getting water: in 100% of cases: first channel = one net and survey and water connection reached.",
     ),
     "C7": (
         "获得用水：应先查勘、后通水。",
@@ -50,31 +48,31 @@ SENTENCES = {
     ),
     "C8": (
         "获得用水：申请人评价的平均分不低于4.5分。",
-        "Getting water: the mean of the applicants' own scores at least 4.5 points.",
+        "Getting water: the mean of the applicants' own scores: at least 4.5 points.",
     ),
     "C9": (
         "获得用水：预付款合计占合同金额合计的比例不低于30%。",
-        "Getting water: the ratio of all prepayment to all contract value at least 30%.",
+        "Getting water: the ratio of all prepayment to all contract value: at least 30%.",
     ),
     "T1": (
         "获得用水：已查勘的办件占比应持续上升（方案未定目标值）。",
-        "Getting water: the share of cases with survey reached is to rise, no target.",
+        "Getting water: the share of cases (survey reached) should rise (no target).",
     ),
     "T2": (
         "获得用水：已通水的件数应持续上升（方案未定目标值）。",
-        "Getting water: the number of cases that reach water connection is to rise, no target.",
+        "Getting water: the number of cases that reach water connection should rise (no target).",
     ),
     "T3": (
         "获得用水：申请人评价的平均分应持续上升（方案未定目标值）。",
-        "Getting water: the mean of the applicants' own scores is to rise, no target.",
+        "Getting water: the mean of the applicants' own scores should rise (no target).",
     ),
     "T5": (
         "获得用水：从受理到办结的平均用时（工作日）应持续下降（方案未定目标值）。",
-        "Getting water: the mean time from acceptance to completion in working days is to fall, no target.",
+        "Getting water: the mean time from acceptance to completion in working days should fall (no target).",
     ),
     "T6": (
         "获得用水：每件平均查勘次数应持续上升（方案未定目标值）。",
-        "Getting water: the mean number of survey a case is to rise, no target.",
+        "Getting water: the mean number of survey a case should rise (no target).",
     ),
 }
 

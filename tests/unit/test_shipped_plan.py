@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.catalog.words.promise_text import in_words
 from services.domain.intake.facts import Fact
@@ -16,7 +16,7 @@ from services.domain.plan.plan import Strength
 from tests.unit.cases import accepted, card_list, completed, extended, milestone, outcome, row, upserted
 from tests.unit.test_load import PLAN, SHIPPED, promise
 
-JUDGE = Judge(PLAN, load_calendar(PLAN.head.calendar))
+JUDGE = Judge(PLAN, calendar_of(PLAN))
 COURT = "/units/district-court"
 OFFICE = "/units/leading-group-office"
 
@@ -82,7 +82,7 @@ def test_a_promise_whose_list_is_a_placeholder_is_unmeasured_until_the_list_is_r
     file = Path(shutil.copytree(SHIPPED, tmp_path / "plan")) / "lists" / f"{list_}.txt"
     file.write_text(file.read_text(encoding="utf-8").replace("# placeholder", "# of"), encoding="utf-8")
     replaced = load_plan(tmp_path / "plan")
-    judge = Judge(replaced, load_calendar(replaced.head.calendar))
+    judge = Judge(replaced, calendar_of(replaced))
     assert row(judge, [], now, kpi=kpi, window="now", last_reports=last_reports).state == "missed"
     assert "placeholder" not in in_words(promise(kpi), replaced).en
 

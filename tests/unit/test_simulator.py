@@ -5,13 +5,13 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.plan.plan import Promise
@@ -40,7 +40,12 @@ ALL = parse_faults("all")
 @cache
 def law() -> Law:
     plan = load_plan(Path("services/catalog/jiangbei-2021"))
-    return Law(plan, load_calendar(plan.head.calendar))
+    return Law(plan, calendar_of(plan))
+
+
+@cache
+def timing_of_the_plan() -> Timing:
+    return Timing(law())
 
 
 def small() -> Profile:
@@ -50,24 +55,23 @@ def small() -> Profile:
 def simulated(
     days: int, seed: int, faults: Mapping[str, float] | None = None, chosen: Profile | None = None
 ) -> tuple[list[Event], list[Row]]:
-    """Many tests look at the same quiet days: these are simulated once."""
-    return _quiet(days, seed) if not faults and chosen is None else _simulated(days, seed, faults or {}, chosen)
+    """Many tests look at the same days: these are simulated once."""
+    if chosen is None:
+        return _of_small(days, seed, tuple((faults or {}).items()))
+    return _simulated(days, seed, faults or {}, chosen)
 
 
-@cache
-def _quiet(days: int, seed: int) -> tuple[list[Event], list[Row]]:
-    return _simulated(days, seed, {}, None)
+@lru_cache(maxsize=8)
+def _of_small(days: int, seed: int, faults: tuple[tuple[str, float], ...]) -> tuple[list[Event], list[Row]]:
+    return _simulated(days, seed, dict(faults), small())
 
 
-def _simulated(
-    days: int, seed: int, faults: Mapping[str, float], chosen: Profile | None
-) -> tuple[list[Event], list[Row]]:
+def _simulated(days: int, seed: int, faults: Mapping[str, float], chosen: Profile) -> tuple[list[Event], list[Row]]:
     rows: list[Row] = []
-    history = Simulation(law(), chosen or small(), seed, START, days, faults=faults, truth=rows.append)
-    return list(history.events()), rows
+    history = Simulation(law(), chosen, seed, START, days, faults=faults, truth=rows.append)
+    return list(history.events()), [row for row in rows if row.result not in (Result.FAULT, Result.SILENT)]
 
 
-@cache
 def with_every_fault() -> tuple[list[Event], list[Row]]:
     return simulated(40, 7, ALL)
 
@@ -79,7 +83,7 @@ def contents(events: list[Event]) -> list[dict[str, object]]:
 
 def test_the_same_seed_gives_the_same_bytes_and_another_one_others() -> None:
     def digest(seed: int) -> str:
-        events, rows = simulated(12, seed, ALL)
+        events, rows = _simulated(8, seed, ALL, small())
         return hashlib.sha256(b"\n".join(event.line for event in events) + repr(rows).encode()).hexdigest()
 
     assert digest(7) == digest(7)
@@ -95,13 +99,13 @@ def test_events_come_in_the_order_of_their_arrival() -> None:
 
 
 @pytest.mark.parametrize("flow", flows_of(law().plan, profile("demo")), ids=lambda flow: f"{flow.item}@{flow.unit}")
-def test_a_case_history_has_the_result_that_was_intended(flow: CaseFlow) -> None:
+def test_a_case_history_has_the_result_that_was_intended(flow: CaseFlow, thorough: bool) -> None:
     """Seen after everything, the truth of the promise that a case was made for is the intended result."""
-    timing = Timing(law())
+    timing = timing_of_the_plan()
     truth = CaseTruth(timing, None)
     rng = Random(f"stories/{flow.item}/{flow.unit}")
     seen: Counter[Result] = Counter()
-    for n in range(400 if flow.scenario != "generic" else 120):
+    for n in range((200 if flow.scenario != "generic" else 60) * (5 if thorough else 1)):
         case = history_of(flow, rng, n, timing)
         rows = {key_of(row): row for row in truth.rows(case)}
         for key, result in case.expected.items():
@@ -151,8 +155,9 @@ def hard_or_soft(timing: Timing) -> list[Promise]:
 
 
 def test_the_truth_adds_up() -> None:
-    events, rows = simulated(40, 3)
-    end = law().zone.midnight(START.toordinal() + 40)
+    events, rows = simulated(60, 7)
+    rows = [row for row in rows if row.result not in (Result.YELLOW_CARD, Result.RED_CARD)]
+    end = law().zone.midnight(START.toordinal() + 60)
     assert events and not [row for row in rows if row.result is Result.REJECTED]
     timed = {promise.key for promise in law().plan.promises if promise.kind == "case_limit"}
     for row in rows:
@@ -174,7 +179,7 @@ def test_the_truth_adds_up() -> None:
 
 
 def test_every_promise_of_the_plan_is_fed() -> None:
-    _, rows = simulated(70, 7, chosen=profile("demo"))
+    _, rows = simulated(70, 7, chosen=profile("demo").at_volume(100))
     by_then = START + timedelta(days=70)
     fed = {key_of(row) for row in rows if row.result is not Result.REJECTED}
     # nought is a count, too
@@ -242,7 +247,7 @@ def test_a_skewed_clock_is_ahead_by_less_than_five_minutes() -> None:
 
 
 def test_a_silent_source_says_nothing_and_then_all_of_it() -> None:
-    quiet, _ = simulated(30, 7)
+    quiet, _ = simulated(60, 7)
     silent, _ = simulated(30, 7, {"silence": 1.0})
     end = law().zone.midnight(START.toordinal() + 24)
     published = Counter(event.key for event in quiet if event.received < end)
@@ -265,7 +270,7 @@ def test_a_source_that_falls_silent_never_reports_again() -> None:
 
 
 def test_late_entries_were_in_time_and_said_after_the_limit() -> None:
-    events, rows = simulated(60, 7, {"late_entry": 0.2})
+    events, rows = simulated(30, 7, {"late_entry": 0.2})
     timed = {promise.key for promise in law().plan.promises if promise.kind == "case_limit"}
     late = [row for row in rows if row.result is Result.LATE_ENTRY and key_of(row) in timed]
     assert len(late) > 50
@@ -274,17 +279,16 @@ def test_late_entries_were_in_time_and_said_after_the_limit() -> None:
 
 
 def test_stop_and_go_moves_no_limit() -> None:
-    without, with_them = simulated(20, 7)[1], simulated(20, 7, {"stop_and_go": 1.0})[1]
-    assert without == with_them
-    events = [simulated(20, 7, {"stop_and_go": rate})[0] for rate in (0.0, 1.0)]
-    suspensions = [sum(b'"case.suspended"' in event.line for event in published) for published in events]
+    without, with_them = simulated(20, 7), simulated(20, 7, {"stop_and_go": 1.0})
+    assert without[1] == with_them[1]
+    suspensions = [sum(b'"case.suspended"' in event.line for event in events) for events, _ in (without, with_them)]
     assert suspensions[1] > 5 * suspensions[0]
 
 
 def test_a_suspension_that_is_reported_twice_moves_no_limit() -> None:
-    assert simulated(20, 7, {"stopped_twice": 1.0})[1] == simulated(20, 7)[1]
-    events = [simulated(20, 7, {"stopped_twice": rate})[0] for rate in (0.0, 1.0)]
-    suspensions = [sum(b'"case.suspended"' in event.line for event in published) for published in events]
+    without, with_them = simulated(20, 7), simulated(20, 7, {"stopped_twice": 1.0})
+    assert without[1] == with_them[1]
+    suspensions = [sum(b'"case.suspended"' in event.line for event in events) for events, _ in (without, with_them)]
     assert suspensions[1] > suspensions[0]
 
 
@@ -374,7 +378,7 @@ def test_a_figure_is_reported_in_the_first_days_of_the_next_month_and_some_are_f
 
 
 def test_one_lead_forgets_its_report() -> None:
-    _, rows = simulated(52, 7)  # until 11 October: on the 8th the report of September is late
+    _, rows = simulated(60, 7)  # until 19 October: on the 8th the report of September is late
     missed = {row.unit for row in rows if row.kpi == "KIV-1" and row.result is Result.MISSED}
     assert missed == {"district-science-technology"}
 

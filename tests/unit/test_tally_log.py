@@ -1,7 +1,7 @@
 """The log of tallies: whose rows count, whatever owners, crashes, frozen workers and compaction do to it."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -199,26 +199,63 @@ def test_the_progress_of_the_owner_before_says_nothing_of_the_rows_of_the_new_on
 
 
 # ---- wiping out ----------------------------------------------------------------------------------------------
-def test_a_foreign_record_under_the_key_of_a_progress_is_no_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def topic(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Lays records into `kpi.tallies`: what was there before, and what comes with each further look."""
+
+    def lay(before: Sequence[KeyValue], *later: Sequence[KeyValue]) -> None:
+        class Topic:
+            caught_up = False
+            looks = iter((before, *later))
+
+            def poll(self, seconds: float) -> list[reader.Record]:
+                found = [reader.Record("kpi.tallies", 0, 0, *each) for each in next(self.looks, ())]
+                self.caught_up = True
+                return found
+
+        @contextmanager
+        def opened(*_: object) -> Iterator[Topic]:
+            yield Topic()
+
+        monkeypatch.setattr(tally_reader, "TopicReader", opened)
+
+    return lay
+
+
+def retrying(retried: int, quarantined: int | None = 2, epoch: int = 5) -> KeyValue:
+    given = {"sources": {}, "lag": 0, "quarantined": quarantined, "retried": retried}
+    return tally_records.Progress(0, epoch, 1, **given).record()  # type: ignore[arg-type]  # of a table of values
+
+
+@pytest.mark.parametrize(
+    ("later", "done"),
+    [
+        ([retrying(7), retrying(8)], False),
+        ([retrying(7), retrying(8), retrying(9)], True),
+        ([retrying(9)], False),  # when it was asked, they had been judged already
+        ([retrying(7), retrying(7, quarantined=0)], True),
+        ([retrying(7), retrying(7, quarantined=None)], False),
+        ([retrying(7), retrying(1, epoch=6)], False),
+        ([retrying(7), retrying(2, epoch=6)], True),  # another owner has judged both
+    ],
+)
+def test_a_case_was_judged_again_when_its_owner_has_gone_through_all_of_them(
+    topic: Callable[..., None], later: list[KeyValue], done: bool
+) -> None:
+    """However many a tick had the time for."""
+    topic([retrying(3)], later)
+    assert tally_reader.judged_again("nowhere", {0: 2}, 0.05) == ([] if done else [0])
+
+
+def test_a_foreign_record_under_the_key_of_a_progress_is_none(topic: Callable[..., None]) -> None:
     foreign: list[tuple[bytes | None, bytes | None]] = [
         (b"progress|x", b"{}"), (b"progress|", b"1"), (b"progress|0", b"{}"), (b"progress|0", None), (None, b"\xff"),
         (b"progress|1", progress(5)[1]),
     ]  # fmt: skip
-
-    class Topic:
-        caught_up = False
-
-        def poll(self, seconds: float) -> list[reader.Record]:
-            begun, self.caught_up = self.caught_up, True
-            return [reader.Record("kpi.tallies", 0, 0, *each) for each in ((*foreign, progress(5)) if begun else ())]
-
-    @contextmanager
-    def opened(*_: object) -> Iterator[Topic]:
-        yield Topic()
-
-    monkeypatch.setattr(tally_reader, "TopicReader", opened)
-    assert tally_reader.ticks("nowhere", {0: 1}, 5) == []
-    assert tally_reader.ticks("nowhere", {1: 1}, 0.01) == [1]
+    topic((), (*foreign, retrying(1, 0)))
+    assert tally_reader.judged_again("nowhere", {0: 1}, 5) == []
+    topic((), (*foreign, retrying(1, 0)))
+    assert tally_reader.judged_again("nowhere", {1: 1}, 0.01) == [1]
 
 
 def test_what_counts_no_more_is_wiped_out_once() -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.domain.judging.kind import Moment
 from services.domain.plan.plan import Window
 from services.domain.results.published import ValueRow
 from services.domain.results.value_rows import Valuer
@@ -128,8 +129,32 @@ def test_there_is_no_percentile_of_nothing() -> None:
     ],
 )
 def test_windows_begin_and_end(window: Window, today: str, first: str, last: str) -> None:
-    assert first_day(window, day(today)) == day(first)
-    assert last_day_of(window, day(today)) == day(last)
+    moment = Moment(at(today), day(today))
+    assert first_day(window, moment) == day(first)
+    assert last_day_of(window, moment) == day(last)
+
+
+@pytest.mark.parametrize(
+    ("begins", "window", "today", "first", "last"),
+    [
+        (4, Window.YEAR, "2021-03-31", "2020-04-01", "2021-03-31"),
+        (4, Window.YEAR, "2021-04-01", "2021-04-01", "2022-03-31"),
+        (4, Window.QUARTER, "2021-03-31", "2021-01-01", "2021-03-31"),
+        (12, Window.YEAR, "2021-11-30", "2020-12-01", "2021-11-30"),
+        (12, Window.YEAR, "2021-12-31", "2021-12-01", "2022-11-30"),
+        (12, Window.QUARTER, "2022-02-28", "2021-12-01", "2022-02-28"),
+        (2, Window.QUARTER, "2021-01-31", "2020-11-01", "2021-01-31"),
+        (2, Window.QUARTER, "2021-02-01", "2021-02-01", "2021-04-30"),
+        (7, Window.MONTH, "2021-10-15", "2021-10-01", "2021-10-31"),
+        (7, Window.D30, "2021-10-15", "2021-09-16", "2021-11-14"),
+    ],
+)
+def test_quarters_and_years_are_those_of_the_plan(
+    begins: int, window: Window, today: str, first: str, last: str
+) -> None:
+    moment = Moment(at(today), day(today), begins)
+    assert first_day(window, moment) == day(first)
+    assert last_day_of(window, moment) == day(last)
 
 
 def test_the_window_all_begins_with_the_promise() -> None:

@@ -195,7 +195,7 @@ def _target_date(promise: Promise, sentences: Sequence[str]) -> Iterator[tuple[s
     if by == target:
         return
     # 今年内, or no date at all: what was taken is said among the choices
-    if by or not any(str(target) in choice.taken for choice in promise.choices):
+    if by or not any(str(target) in choice.taken.en for choice in promise.choices):
         remedy = "" if by else ": name the date among `choices`, as `taken`"
         yield "by", f"the clause's target date is {by or 'not printed'}, the entry's {target or 'missing'}{remedy}"
     if not by and not promise.local and "今年内" not in "".join((promise.clause, *sentences)):
@@ -236,7 +236,7 @@ def _governed(promise: Promise, sentences: Sequence[str]) -> Iterator[tuple[str,
     """A quotation that was cut behind the word that softens it."""
     governing = [_GOVERNING.search(sentence.partition(promise.clause)[0]) for sentence in sentences]
     for word in sorted({found[1] for found in governing if found}):
-        if not any(word in choice.about for choice in promise.choices):
+        if not any(word in choice.about.zh for choice in promise.choices):
             remedy = "quote it and make it aspirational, or say among `choices` how far it reaches"
             yield "strength", f"the sentence begins with {word}: {remedy}"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from services.catalog.load.plan_folder import Place, Problem, Reading
+from services.catalog.words.wording import has_unit_of_measure
 from services.domain.plan.plan import AttributeSpec, Names, as_tuple
 
 _CALLED = {
@@ -52,6 +53,7 @@ def unnamed(reading: Reading) -> Iterator[Problem]:
         if each.spec is not None:
             yield from _without_names(names, each, each.spec.values)
     yield from _asked_without_names(reading, names, {each.code for each in codes if each.spec is not None})
+    yield from _counted_without_names(reading, names)
     file = reading.folder / "names.toml"
     yield from _flags_without_no(file, names, codes)
     yield from _names_of_nothing(file, names, codes)
@@ -82,6 +84,17 @@ def _asked_without_names(reading: Reading, names: Names, attributes: set[str]) -
                 asked = tuple(str(each) for each in as_tuple(wanted[name]) if not isinstance(each, bool))
                 at = _Code(located.file, (*located.place, key, name), "", "attributes", name)
                 yield from _without_names(names, at, asked)
+
+
+def _counted_without_names(reading: Reading, names: Names) -> Iterator[Problem]:
+    """Promises whose figure is counted in a quantity of the plan's own."""
+    for located in reading.promises:
+        promise = located.entry
+        if not has_unit_of_measure(promise, names.units_of_measure):
+            sentence = (
+                f"its figure is counted in {promise.figure_unit!r}: name it under [units_of_measure] in names.toml"
+            )
+            yield Problem(located.file, located.place, sentence)
 
 
 def _without_names(names: Names, attribute: _Code, values: tuple[str, ...]) -> Iterator[Problem]:

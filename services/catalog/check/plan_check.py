@@ -1,19 +1,17 @@
 """Everything that is wrong with a plan folder, at once: what `kpiwatch plan check` says.
 
-Reading the files finds bad TOML and bad entries (`services.catalog.load.plan_folder`); here is what only the whole
-plan can show: names that nothing declares, clauses that the plan does not say, limits that contradict them, versions
-that overlap.
+Reading the files finds bad TOML and entries that cannot be judged by (`services.catalog.load.plan_folder`); here is
+what only the whole plan can show: names that nothing declares, clauses that the plan does not say, limits that
+contradict them, versions that overlap.
 """
 
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import date, timedelta
-from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
-from zoneinfo import available_timezones
 
 from services.catalog.check.annex_check import of_annex
 from services.catalog.check.clause_check import PlanText, contradictions
@@ -25,9 +23,9 @@ from services.catalog.check.promise_checks import (
     shorter_than_reporting,
     values_of,
 )
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.entry_faults import unknown
 from services.catalog.load.lock import broken
-from services.catalog.load.plan_folder import Located, Place, Problem, Reading, read_plan
+from services.catalog.load.plan_folder import Located, Place, Problem, Reading, placed, read_plan
 from services.catalog.load.toml_lines import line_of, lines_of
 from services.domain.plan.plan import (
     FULL_TRACE,
@@ -36,18 +34,14 @@ from services.domain.plan.plan import (
     CasePromise,
     EntryPromise,
     Fault,
-    HoursEntry,
     Promise,
     ServiceItem,
     Source,
     Unit,
     as_tuple,
 )
-from services.domain.plan.statutory_time import hours_version
 from services.domain.plan.unit_history import first_day_after
 from services.domain.time.limits import Limit
-from services.domain.time.opening_hours import OpeningHours
-from services.domain.time.zone import Zone
 from services.runtime.text_file import read_text
 
 CASE_FIELDS: Mapping[str, Collection[str]] = {
@@ -64,7 +58,6 @@ ANY = "*"
 """In a source: any unit, owner or feed."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_HOURS = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d-(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)")
 
 
 def check_plan(folder: Path, today: date) -> list[Problem]:
@@ -99,12 +92,6 @@ def _places(file: Path) -> Mapping[Place, int]:
         return {}
 
 
-def unknown(what: str, name: object, known: Iterable[str], where: str) -> str:
-    """The sentence for a name that nothing declares, with the nearest that is."""
-    near = get_close_matches(str(name), sorted(known), n=1, cutoff=0.6)
-    return f"{what} {name!r} is not in {where}" + (f": did you mean {near[0]!r}?" if near else "")
-
-
 class Checker:
     """The checks that need the whole plan, over what could be read of it."""
 
@@ -117,34 +104,29 @@ class Checker:
         self._units = {located.entry.id for located in reading.units}
         self._items = {located.entry.code: located.entry for located in reading.service_items}
         self._sources = {located.entry.id for located in reading.sources}
-        self._hours = {located.entry.id for located in reading.hours} | {"default"}
         self._collections = {collection.id: collection for collection in reading.head.collections}
         self._text = PlanText("")
-        self._zone, self._weekdays = Zone("UTC"), load_calendar("monday-friday")  # any will do to try hours in
 
     def problems(self) -> Iterator[Problem]:
         """All of them, in no order."""
         yield from self._of_head()
         yield from self._of_text()
         for unit in self._reading.units:
-            yield from _placed(unit, self._of_unit(unit.entry))
+            yield from placed(unit, self._of_unit(unit.entry))
         for item in self._reading.service_items:
-            yield from _placed(item, self._of_item(item.entry))
+            yield from placed(item, self._of_item(item.entry))
         for source in self._reading.sources:
-            yield from _placed(source, self._of_source(source.entry))
+            yield from placed(source, self._of_source(source.entry))
         for hours in self._reading.hours:
-            yield from _placed(hours, self._of_hours(hours.entry))
+            yield from placed(hours, _name("id", hours.entry.id))
         for promise in self._reading.promises:
-            yield from _placed(promise, self._of_promise(promise.entry))
+            yield from placed(promise, self._of_promise(promise.entry))
         yield from self._repeated()
         yield from self._versions()
         yield from self._unfed()
         yield from unnamed(self._reading)
 
     def _of_head(self) -> Iterator[Problem]:
-        if self._head.timezone not in available_timezones():
-            sentence = unknown("time zone", self._head.timezone, available_timezones(), "the time zone database")
-            yield Problem(self._head_file, ("timezone",), sentence)
         for index, collection in enumerate(self._head.collections):
             for name, spec in collection.attributes.items():
                 if spec.unset is not None:
@@ -183,8 +165,6 @@ class Checker:
 
     def _of_unit(self, unit: Unit) -> Iterator[Fault]:
         yield from _name("id", unit.id)
-        if unit.opening_hours not in self._hours:
-            yield ("opening_hours",), unknown("hours", unit.opening_hours, self._hours, "opening_hours.toml")
         if unit.parent is not None and unit.parent not in self._units:
             yield ("parent",), unknown("unit", unit.parent, self._units, "units.toml")
         if unit.effective_from and unit.effective_to and unit.effective_to < unit.effective_from:
@@ -210,8 +190,6 @@ class Checker:
         yield from _name("code", item.code)
         for name, spec in item.attributes.items():
             yield from _of_case_attribute(name, spec)
-        if item.opening_hours is not None and item.opening_hours not in self._hours:
-            yield ("opening_hours",), unknown("hours", item.opening_hours, self._hours, "opening_hours.toml")
         dates = [version.effective_from for version in item.statutory]
         if dates != sorted(set(dates)):
             yield ("statutory",), "versions of a limit come in the order of their dates, one a date"
@@ -238,18 +216,6 @@ class Checker:
             for name in item.certified_by_completion:
                 if f"milestone:{name}" in promise.start:
                     yield place, f"{name!r} starts the clock of {promise.id}: leave it out, else the case escapes it"
-
-    def _of_hours(self, entry: HoursEntry) -> Iterator[Fault]:
-        yield from _name("id", entry.id)
-        for days, spans in entry.weekly.items():
-            for span in spans:
-                if not _HOURS.fullmatch(span):
-                    yield ("weekly", days), f'{span!r} is no span of hours: write it as "09:00-12:00"'
-                    return
-        try:
-            OpeningHours(self._zone, self._weekdays, [hours_version(entry)])
-        except ValueError as error:
-            yield ("weekly",), str(error).partition(": ")[2]
 
     def _of_source(self, source: Source) -> Iterator[Fault]:
         for unit in sorted({*source.units} - {ANY}):
@@ -279,7 +245,7 @@ class Checker:
         yield from self._of_cases(promise) if isinstance(promise, CasePromise) else self._of_subjects(promise)
         if isinstance(promise, EntryPromise):
             yield from self._of_entries(promise)
-        if self._head.text:
+        if self._head.text and promise.clause.strip():
             for key, sentence in contradictions(promise, self._text.sentences(promise.clause)):
                 yield (key,), sentence
 
@@ -420,7 +386,7 @@ class Checker:
             if not any(located.entry.is_official for located in (first, *others)):
                 yield Problem(first.file, (*first.place, "variant"), f"{name} has no official variant")
             for located in others:
-                yield from _placed(located, _differing(located.entry, first.entry))
+                yield from placed(located, _differing(located.entry, first.entry))
 
     def _unfed(self) -> Iterator[Problem]:
         """A promise that no source feeds would be silent for ever, and look as if nothing had happened."""
@@ -523,11 +489,6 @@ def _together(earlier: Located[Promise], later: Located[Promise]) -> Iterator[Pr
         since, last = earlier.entry.effective_from, begins - timedelta(days=1)
         sentence = f"overlaps the version of {since} ({first}): end that with effective_to = {last}"
         yield Problem(later.file, (*later.place, "effective_from"), sentence)
-
-
-def _placed(located: Located[Any], faults: Iterable[Fault]) -> Iterator[Problem]:
-    for keys, sentence in faults:
-        yield Problem(located.file, (*located.place, *keys), sentence)
 
 
 def _repeats(entries: Iterable[Located[Any]], key: Callable[[Any], str]) -> Iterator[Problem]:

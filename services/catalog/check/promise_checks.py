@@ -11,14 +11,13 @@ from services.domain.time.limits import Limit, LimitUnit
 
 
 def of_promise(promise: Promise, issued: date, *, is_open: bool) -> Iterator[Fault]:
-    """What is wrong with a promise whatever else the plan says."""
+    """What is wrong with the dates of a promise."""
     if promise.effective_from < issued and not is_open:
         yield ("effective_from",), f"lies before the plan was issued, {issued}"
     maturity = promise.maturity if isinstance(promise, CasePromise) else None
     for key, value in (("by", promise.target_date), ("matures_at", maturity)):
         if isinstance(value, date) and value < promise.effective_from:
             yield (key,), f"lies before effective_from, {promise.effective_from}"
-    yield from promise.faults()
 
 
 def of_attribute(spec: AttributeSpec) -> Iterator[Fault]:

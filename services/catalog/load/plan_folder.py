@@ -2,11 +2,11 @@
 
 A folder holds `plan.toml` (the head), `kpis/*.toml` (`[[promise]]`) and, where the plan has them, `units.toml`
 (`[[unit]]`), `service_items.toml` or `service_items/*.toml` (`[[service_item]]`), `sources.toml` (`[[source]]`),
-`opening_hours.toml` (`[[hours]]`) and `lists/*.txt` (one code a line, `#` begins a comment). `"list:NAME"` in an entry
-stands for the codes of `lists/NAME.txt`; a line that begins with `# placeholder` says that its codes are made up until
-the right ones are known. `names.toml` has what people read instead of codes; `annex.csv` is read by those who need it
-(`services.catalog.load.annex`). `services.catalog.check.plan_check` says whether a plan is right, beyond being
-readable.
+`opening_hours.toml` (`[[hours]]`), `calendar.toml` (a calendar of its own) and `lists/*.txt` (one code a line, `#`
+begins a comment). `"list:NAME"` in an entry stands for the codes of `lists/NAME.txt`; a line that begins with
+`# placeholder` says that its codes are made up until the right ones are known. `names.toml` has what people read
+instead of codes; `annex.csv` is read by those who need it (`services.catalog.load.annex`). A plan is readable if every
+entry is one that can be judged by; `services.catalog.check.plan_check` says whether it is right, beyond that.
 """
 
 import hashlib
@@ -17,13 +17,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from services.catalog.load import entry_faults
 from services.catalog.load.calendars import FOLDER as CALENDARS
 from services.domain.intake.visible_text import first_unsafe, visible
 from services.domain.plan.all_kinds import KIND_FIELDS, SPECIFICATIONS, promise_of
-from services.domain.plan.plan import Entry, HoursEntry, Names, Plan, PlanHead, Promise, ServiceItem, Source, Unit
+from services.domain.plan.calendar_file import CalendarFile
+from services.domain.plan.plan import (
+    Entry,
+    Fault,
+    HoursEntry,
+    Names,
+    Plan,
+    PlanHead,
+    Promise,
+    ServiceItem,
+    Source,
+    Unit,
+)
 from services.runtime.text_file import Unreadable, parsed_toml, read_text
 
 TAKES_LISTS = {
@@ -46,7 +59,7 @@ _NOT_JUDGED_BY = {"title", "tier", "notes", "choices", "contact", "role", "lead"
 """Fields that change no verdict and so do not touch the fingerprint."""
 
 Place = tuple[str | int, ...]
-E = TypeVar("E", bound=Entry)
+E = TypeVar("E", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +113,8 @@ class Reading:
     hours: list[Located[HoursEntry]] = field(default_factory=list)
     lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
     placeholders: list[str] = field(default_factory=list)
+    calendar: CalendarFile | None = None
+    """Its own calendar, where it has one."""
     names: Names | None = None
     """None where the folder has no readable `names.toml`."""
     problems: list[Problem] = field(default_factory=list)
@@ -122,7 +137,30 @@ def read_plan(folder: Path) -> Reading:
     reading.sources += _read_table(folder / "sources.toml", "source", Source.model_validate, reading)
     reading.hours += _read_table(folder / "opening_hours.toml", "hours", HoursEntry.model_validate, reading)
     _read_names(reading)
+    reading.problems += _unfit(reading)
     return reading
+
+
+def _unfit(reading: Reading) -> Iterator[Problem]:
+    """What of the entries cannot be judged by."""
+    if reading.head is not None:
+        for keys, sentence in entry_faults.of_head(reading.head):
+            yield Problem(reading.folder / "plan.toml", keys, sentence)
+    for promise in reading.promises:
+        yield from placed(promise, promise.entry.faults())
+    for hours in reading.hours:
+        yield from placed(hours, entry_faults.of_hours(hours.entry))
+    halls = {located.entry.id for located in reading.hours} | {entry_faults.DEFAULT_HALL}
+    for unit in reading.units:
+        yield from placed(unit, entry_faults.of_hall(unit.entry.opening_hours, halls))
+    for item in reading.service_items:
+        yield from placed(item, entry_faults.of_hall(item.entry.opening_hours, halls))
+
+
+def placed(located: Located[Any], faults: Iterable[Fault]) -> Iterator[Problem]:
+    """The faults of an entry, each at its place."""
+    for keys, sentence in faults:
+        yield Problem(located.file, (*located.place, *keys), sentence)
 
 
 def load_plan(folder: Path) -> Plan:
@@ -142,6 +180,7 @@ def assemble(reading: Reading, head: PlanHead) -> Plan:
         service_items={located.entry.code: located.entry for located in reading.service_items},
         sources={located.entry.id: located.entry for located in reading.sources},
         hours=tuple(located.entry for located in reading.hours),
+        calendar=reading.calendar,
         lists=reading.lists,
         placeholders=tuple(reading.placeholders),
         names=reading.names or Names(),
@@ -153,10 +192,9 @@ def assemble(reading: Reading, head: PlanHead) -> Plan:
 def fingerprint_of(plan: Plan) -> str:
     """SHA-256, as 64 hex digits, of everything that decides a verdict, the calendar's file included; titles, notes and
     who is notified are left out, and the order of entries does not matter."""
-    calendar = CALENDARS / f"{plan.head.calendar}.toml"
     deciding = {
         "head": _judged(plan.head),
-        "calendar": hashlib.sha256(calendar.read_bytes()).hexdigest(),
+        "calendar": _digest_of_calendar(plan),
         "promises": sorted((_judged(promise) for promise in plan.promises), key=_canonical),
         "units": [_judged(plan.units[key]) for key in sorted(plan.units)],
         "service_items": [_judged(plan.service_items[key]) for key in sorted(plan.service_items)],
@@ -165,6 +203,13 @@ def fingerprint_of(plan: Plan) -> str:
         "placeholders": sorted(plan.placeholders),
     }
     return hashlib.sha256(_canonical(deciding).encode()).hexdigest()
+
+
+def _digest_of_calendar(plan: Plan) -> str:
+    """SHA-256 of the calendar: of its file in the catalogue, or of what the plan's own says."""
+    if plan.calendar is None:
+        return hashlib.sha256((CALENDARS / f"{plan.head.calendar}.toml").read_bytes()).hexdigest()
+    return hashlib.sha256(_canonical(plan.calendar.model_dump(mode="json")).encode()).hexdigest()
 
 
 def digest_of(promise: Promise) -> str:
@@ -247,9 +292,31 @@ def _read_head(reading: Reading) -> None:
     if tables is None:
         return
     reading.head = _validated(path, (), PlanHead.model_validate, tables, reading)
-    if reading.head and not (CALENDARS / f"{reading.head.calendar}.toml").exists():
-        known = ", ".join(sorted(calendar.stem for calendar in CALENDARS.glob("*.toml")))
-        reading.problems.append(Problem(path, ("calendar",), f"there is no such calendar: name one of {known}"))
+    if reading.head is not None:
+        _read_calendar(path, reading.head.calendar, reading)
+
+
+OWN_CALENDAR = "calendar.toml"
+
+
+def _read_calendar(head: Path, name: str, reading: Reading) -> None:
+    """The plan's own calendar, if `plan.toml` names the file; else one of the catalogue."""
+    path = reading.folder / OWN_CALENDAR
+    if name != OWN_CALENDAR:
+        if path.exists():
+            sentence = f'{OWN_CALENDAR} is there and is not used: write calendar = "{OWN_CALENDAR}", or remove the file'
+            reading.problems.append(Problem(head, ("calendar",), sentence))
+        elif not (CALENDARS / f"{name}.toml").exists():
+            known = ", ".join(sorted(calendar.stem for calendar in CALENDARS.glob("*.toml")))
+            sentence = f"there is no such calendar: name one of {known}, or write {OWN_CALENDAR} beside plan.toml"
+            reading.problems.append(Problem(head, ("calendar",), sentence))
+        return
+    tables = _tables(path, reading)
+    if tables is None:
+        return
+    reading.calendar = _validated(path, (), CalendarFile.model_validate, tables, reading)
+    if reading.calendar is not None:
+        reading.problems += (Problem(path, *fault) for fault in entry_faults.of_calendar(reading.calendar))
 
 
 def _read_names(reading: Reading) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from services.catalog.load.plan_folder import LIST_PATTERN, TAKES_LISTS
 from services.domain.plan.all_kinds import ANY_PROMISE
+from services.domain.plan.calendar_file import CalendarFile
 from services.domain.plan.plan import Entry, HoursEntry, Names, PlanHead, Promise, ServiceItem, Source, Unit
 
 Schema = dict[str, Any]
@@ -23,10 +24,11 @@ _TABLES: Mapping[str, tuple[str, type[Entry]]] = {
 
 
 def schemas() -> dict[str, Schema]:
-    """By the kind of file: `plan` (plan.toml), `names` (names.toml), `kpis` (kpis/*.toml), `units`, `service_items`,
-    `sources`, `opening_hours`."""
+    """By the kind of file: `plan` (plan.toml), `calendar` (calendar.toml), `names` (names.toml),
+    `kpis` (kpis/*.toml), `units`, `service_items`, `sources`, `opening_hours`."""
     head = _taking_lists(PlanHead.model_json_schema())
     found = {"plan": {"$schema": _DIALECT, **head, "title": "plan.toml"}}
+    found["calendar"] = {"$schema": _DIALECT, **CalendarFile.model_json_schema(), "title": "calendar.toml"}
     found["names"] = {"$schema": _DIALECT, **Names.model_json_schema(), "title": "names.toml"}
     found["kpis"] = _of_tables("kpis", "promise", Promise.__name__, ANY_PROMISE.json_schema())
     for name, (table, model) in _TABLES.items():

@@ -19,7 +19,7 @@ ANOMALIES: Mapping[str, Title] = {
     "granted_after_withdrawal": Title(
         zh="撤回后又办成，按未撤回判定", en="granted after its withdrawal, which is ignored"
     ),
-    "extended_too_late": Title(zh="逾期后才批准延期", en="extended after the due time"),
+    "extended_too_late": Title(zh="超期后才批准延期", en="extended after the due time"),
     "extended_twice": Title(zh="重复延期", en="extended twice"),
     "extended_in_another_unit": Title(
         zh="延期与时限计量单位不可换算", en="extended by minutes for days, or days for minutes"

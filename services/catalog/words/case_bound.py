@@ -58,12 +58,12 @@ def _no(named: Name) -> Title | None:
 def _bounded_to(promise: CaseBoundPromise, names: NameBook) -> Title:
     counts, bound = [counted_words(count, names) for count in promise.counts], objective_words(promise.bound)
     several = len(counts) > 1
-    zh_bound = bound.zh
     if promise.bound.unit == "count" and all(count.startswith("attribute:") for count in promise.counts):
-        zh_bound = f"{zh_bound.removesuffix('次')}个"
+        en = bound.en.removesuffix("s").removesuffix(" time")
+        bound = Title(zh=f"{bound.zh.removesuffix('次')}个", en=en)
     return Title(
-        zh=f"每件{'、'.join(count.zh for count in counts)}{'均' * several}{zh_bound}",
-        en=f"{', '.join(count.en for count in counts)} {bound.en} in every case{', each by itself' * several}",
+        zh=f"每件{'、'.join(count.zh for count in counts)}{'均' * several}{bound.zh}",
+        en=f"{', '.join(count.en for count in counts)}: {'each ' * several}{bound.en}, in every case",
     )
 
 
@@ -89,11 +89,11 @@ def _matured(promise: CaseBoundPromise, names: NameBook) -> Title:
     """By when what is bounded is judged, where the completion does not say it."""
     if isinstance(promise.matures_at, date):
         by = date_words(promise.matures_at)
-        return Title(zh=f"{by.zh}，", en=f" {by.en}")
+        return Title(zh=f"{by.zh}，", en=f", {by.en}")
     if promise.maturity_limit is None:
         return NOTHING
     limit, start = limit_words(promise.maturity_limit), point_words(promise.start, names)
-    return Title(zh=f"{start.zh}后{limit.zh}内，", en=f" within {limit.en} of {start.en}")
+    return Title(zh=f"{start.zh}后{limit.zh}内，", en=f", within {limit.en} of {start.en}")
 
 
 def objective(promise: CaseBoundPromise) -> str:

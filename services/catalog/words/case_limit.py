@@ -8,7 +8,7 @@ from services.domain.plan.plan import EVERY_ONE, Plan, Title
 from services.domain.time.limits import Limit
 
 _FORMULA = Title(
-    zh="按期件数 ÷（按期件数＋逾期办结件数＋已逾期未结件数）",
+    zh="按期件数 ÷（按期件数＋超期办结件数＋超期未办结件数）",
     en="cases on time ÷ (cases on time + closed late + open and overdue)",
 )
 
@@ -21,12 +21,12 @@ def statement(promise: CaseLimitPromise, plan: Plan) -> Title:
     names = names_for(promise, plan)
     start, stop = point_words(promise.start, names), point_words(promise.stop, names)
     limit, inside, share = limit_words(promise.limit), _running(promise, names), _share(promise)
-    within = f"不超过{limit.zh}"
+    within = Title(zh=f"不超过{limit.zh}", en=f"within {limit.en}")
     if isinstance(promise.limit, Limit) and promise.limit.amount == 0:
-        within = "应当日完成"
+        within = Title(zh="应当日完成", en="on the same day")
     return Title(
-        zh=f"从{start.zh}到{stop.zh}，{inside.zh}每件{within}{share.zh}",
-        en=f"from {start.en} to {stop.en} within {limit.en}{inside.en}, {share.en or 'every case'}",
+        zh=f"从{start.zh}到{stop.zh}，{inside.zh}每件{within.zh}{share.zh}",
+        en=f"from {start.en} to {stop.en} {within.en}{inside.en}, {share.en or 'every case'}",
     )
 
 

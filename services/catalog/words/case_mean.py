@@ -29,7 +29,7 @@ def statement(promise: CaseMeanPromise, plan: Plan) -> Title:
         )
     if promise.measure == "rating" or promise.measure.startswith("ratio:"):
         mean = measure_words(promise, names)
-        return Title(zh=f"{mean.zh}{target.zh}", en=f"{mean.en} {target.en}")
+        return Title(zh=f"{mean.zh}{target.zh}", en=f"{mean.en}: {target.en}")
     mean = measure_words(promise, names)
     return Title(zh=f"{mean.zh}{target.zh}", en=f"{target.en} a case on average")
 

@@ -9,7 +9,7 @@ from services.domain.plan.plan import CasePromise, Plan, Title
 __all__ = ["formula", "objective", "population", "statement"]
 
 _FORMULA = Title(
-    zh="符合条件的到期件数 ÷ 全部到期件数（已逾期未结的计入分母）",
+    zh="符合条件的到期件数 ÷ 全部到期件数（超期未办结的计入分母）",
     en="matured cases that fulfil the condition ÷ all matured cases (open and overdue ones are in the denominator)",
 )
 
@@ -21,10 +21,11 @@ def population(promise: CaseSharePromise, plan: Plan) -> Title:
 def statement(promise: CaseSharePromise, plan: Plan) -> Title:
     share, target = share_words(promise, names_for(promise, plan)), objective_words(promise.objective)
     word = case_word(promise, plan)
-    zh = f"{share.zh}的{word}占比{target.zh}"
+    zh, en = f"{share.zh}的{word}占比{target.zh}", f"share of cases ({share.en}): {target.en}"
     if is_all(promise.objective):
         zh = f"全部（100%）{word}应{'' if share.zh.startswith('按期') else '符合：'}{share.zh}"
-    return Title(zh=zh, en=f"share of cases with {share.en}: {target.en}")
+        en = f"in 100% of cases: {share.en}"
+    return Title(zh=zh, en=en)
 
 
 def formula(promise: CasePromise) -> Title:

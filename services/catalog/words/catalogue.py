@@ -42,12 +42,19 @@ def statement(promise: CataloguePromise, plan: Plan) -> Title:
     target, taken = objective_or_direction(promise), _statistic(promise, names)
     by = date_words(promise.by) if promise.by else NOTHING
     listed = f"清单{len(set(promise.listed))}项" if promise.listed else ""
-    zh = f"{listed}{'中' * bool(listed)}{taken.zh}{target.zh}"
+    zh, en = f"{listed}{'中' * bool(listed)}{taken.zh}{target.zh}", f"{taken.en}: {target.en}"
+    where = condition_words(promise.where, names).en
     if promise.statistic == "share" and is_all(promise.objective):
         zh = f"{listed}{all_must(_together(promise, names) or '登记在册')}"
+        en = f"100%{_of_list(promise)}: {where or 'on record'}"
     if promise.statistic == "count" and _is_one(promise.objective):
         zh = f"应{_together(promise, names).removeprefix('已') or '有'}"
-    return Title(zh=f"{by.zh}{'，' * bool(by.zh)}{zh}", en=f"{taken.en}: {target.en}{' ' * bool(by.en)}{by.en}")
+        en = where or "one on record"
+    return Title(zh=f"{by.zh}{'，' * bool(by.zh)}{zh}", en=f"{en}{' ' * bool(by.en)}{by.en}")
+
+
+def _of_list(promise: CataloguePromise) -> str:
+    return f" of the {len(set(promise.listed))} on the list" if promise.listed else ""
 
 
 def _is_one(objective: Objective | None) -> bool:
@@ -62,11 +69,11 @@ def _statistic(promise: CataloguePromise, names: NameBook) -> Title:
     if promise.quantity:
         return _amounts(promise, names)
     where = condition_words(promise.where, names)
-    of_list = f" of the {len(set(promise.listed))} on the list" if promise.listed else ""
-    with_ = where.en and f" with {where.en}"
+    of = _of_list(promise) or " of entries"
+    with_ = where.en and f" ({where.en})"
     if promise.statistic == "share":
-        return Title(zh=f"{where.zh or '已登记'}的占比", en=f"share{of_list}{with_ or ' that is there'}")
-    return Title(zh=f"{where.zh and f'{where.zh}的'}数量", en=f"number{of_list}{with_}")
+        return Title(zh=f"{where.zh or '已登记'}的占比", en=f"share{of}{with_ or ' (on record)'}")
+    return Title(zh=f"{where.zh and f'{where.zh}的'}数量", en=f"number{of}{with_}")
 
 
 def _amounts(promise: CataloguePromise, names: NameBook) -> Title:
@@ -75,7 +82,7 @@ def _amounts(promise: CataloguePromise, names: NameBook) -> Title:
     if promise.statistic == "mean":
         return Title(zh=f"平均{amount.zh}", en=f"mean of {amount.en}")
     of = where.zh and f"{where.zh}的"
-    return Title(zh=f"{of}{amount.zh}合计", en=f"sum of {amount.en}{where.en and f' with {where.en}'}")
+    return Title(zh=f"{of}{amount.zh}合计", en=f"sum of {amount.en}{where.en and f' ({where.en})'}")
 
 
 def _together(promise: CataloguePromise, names: NameBook) -> str:

@@ -25,7 +25,7 @@ def statement(promise: FigurePromise, plan: Plan) -> Title:
     )
     zh, en = _ratio(names), " ÷ ".join(name.en for name in names)
     if promise.in_one_report:
-        zh, en = _ratio(names[:1]), f"share of {names[0].en}"
+        zh, en = _ratio(names[:1]), f"share of {names[0].en[:1].lower()}{names[0].en[1:]}"
     when = Title(zh="按月统计", en="month by month")
     if promise.period == "once" and promise.by is not None:
         by = date_words(promise.by)

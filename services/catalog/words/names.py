@@ -63,19 +63,17 @@ class NameBook(NamedTuple):
         return _FIELDS.get(code) or _FLAGS.get(code) or Name(zh=code, en=code)
 
     def value(self, attribute: str, value: Any) -> Title:
-        """Of one value of an attribute or a field."""
+        """Of one value of an attribute or a field; an id of a unit or a service item by its title."""
         code = str(value)
         if isinstance(value, bool):
             return Title(zh="是", en="yes") if value else Title(zh="否", en="no")
         if attribute == "reached" and self.of_case:
             return self.milestone(code)
         plan = self.plan
-        titled: Mapping[str, Unit | ServiceItem]
-        titled = plan.units if attribute == "unit" else plan.service_items if attribute == "service_item" else {}
-        if code in titled:
-            return titled[code].title
         known = _VALUES.get(attribute, {}) if self.of_case else {}
-        return self.plan.names.values.get(attribute, known).get(code) or Title(zh=code, en=code)
+        named = plan.names.values.get(attribute, known).get(code)
+        titled: Unit | ServiceItem | None = plan.units.get(code) or plan.service_items.get(code)
+        return named or (titled.title if titled is not None else Title(zh=code, en=code))
 
     def milestone(self, code: str) -> Name:
         return self._found(self.plan.names.milestones, code) or Name(zh=f"“{code}”", en=code)
@@ -84,7 +82,16 @@ class NameBook(NamedTuple):
         return self._found(self.plan.names.nodes, code) or Title(zh=code, en=code)
 
     def quantity(self, code: str) -> Name:
-        return self._found(self.plan.names.quantities, code) or Name(zh=code, en=code)
+        """Of a quantity of cases, or of one that a source counts itself."""
+        title = self.plan.head.figures.get(code) or Title(zh=code, en=code)
+        return self._found(self.plan.names.quantities, code) or Name(zh=title.zh, en=title.en)
+
+    def collection(self, code: str) -> Title:
+        found = (each.title for each in self.plan.head.collections if each.id == code)
+        return next(found, Title(zh=code, en=code))
+
+    def duty(self, code: str) -> Title:
+        return self.plan.head.duties.get(code) or Title(zh=code, en=code)
 
     def reason(self, code: str) -> Title:
         return self.plan.names.reasons.get(code) or Title(zh=code, en=code)
@@ -96,7 +103,7 @@ class NameBook(NamedTuple):
             return self._flag(attribute, named, value)
         values = [self.value(attribute, each) for each in as_tuple(value)]
         zh, en = one_of([each.zh for each in values], "或"), " or ".join(each.en for each in values)
-        return Title(zh=f"{named.zh}为{zh}", en=f"{named.en} {en}")
+        return Title(zh=f"{named.zh}为{zh}", en=f"{named.en} = {en}")
 
     def _flag(self, code: str, named: Name, value: bool) -> Title:
         if value and (named.no is not None or named.zh != code):

@@ -22,7 +22,7 @@ def statement(promise: NodeDurationPromise, plan: Plan) -> Title:
     names = names_for(promise, plan)
     nodes = [names.node(node) for node in promise.nodes]
     zh, en = "、".join(node.zh for node in nodes), ", ".join(node.en for node in nodes)
-    return Title(zh=f"各环节用时（{zh}），{NO_TARGET.zh}", en=f"time in each node ({en}), {NO_TARGET.en}")
+    return Title(zh=f"各环节用时（{zh}），{NO_TARGET.zh}", en=f"time in each node: {en} ({NO_TARGET.en})")
 
 
 def formula(promise: NodeDurationPromise) -> Title:

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from services.catalog.words.names import NameBook, names_for, one_of
-from services.catalog.words.wording import measure_title, target_text
+from services.catalog.words.wording import counted_in_english, measure_title, target_text
 from services.domain.plan.plan import CasePromise, EntryPromise, Objective, Plan, Promise, Title, Wanted, as_tuple
 from services.domain.time.limits import Limit
 
@@ -56,6 +56,23 @@ def date_words(day: date) -> Title:
     return Title(zh=f"截至{day.year}年{day.month}月{day.day}日（含当日）", en=f"by {day.isoformat()}")
 
 
+_MATURED_BY = {
+    "completion": Title(zh="办结", en="completion"),
+    "stop": Title(zh="计时终点", en="the stop of its clock"),
+    "limit": Title(zh="时限", en="its limit"),
+}
+
+
+def maturity_words(maturity: Limit | date | str | None) -> Title:
+    """From when a case counts in a share; empty where it has no maturity."""
+    if isinstance(maturity, Limit):
+        within = limit_words(maturity)
+        return Title(zh=f"{within.zh}（自起算）", en=f"{within.en} after the start")
+    if isinstance(maturity, date):
+        return date_words(maturity)
+    return _MATURED_BY[maturity] if maturity is not None else NOTHING
+
+
 def point_words(points: Iterable[str], names: NameBook) -> Title:
     """Points of a clock, as one reads them."""
     titles = [_point(point, names) for point in points]
@@ -81,7 +98,7 @@ def objective_words(objective: Objective | None) -> Title:
     if objective is None:
         return NO_TARGET
     if is_all(objective):
-        return Title(zh="应为100%", en="at least 100%")
+        return Title(zh="应为100%", en="100%")
     relation = _RELATIONS[objective.relation]
     if objective.unit == "share":
         amount = f"{(objective.amount * 100).normalize():f}%"
@@ -92,7 +109,7 @@ def objective_words(objective: Objective | None) -> Title:
         low, high = f"{objective.amount:f}", f"{objective.quota:f}"
         return Title(zh=f"为{low}至{high}{in_zh}", en=f"{low} to {high} {unit.en}")
     than = "不少于" if objective.relation == ">=" and objective.unit in _COUNTED else relation.zh
-    return Title(zh=f"{than}{objective.amount:f}{in_zh}", en=f"{relation.en} {objective.amount:f} {unit.en}")
+    return Title(zh=f"{than}{objective.amount:f}{in_zh}", en=f"{relation.en} {counted_in_english(objective)}")
 
 
 def objective_or_direction(promise: Promise) -> Title:
@@ -105,7 +122,7 @@ def objective_or_direction(promise: Promise) -> Title:
 def direction_words(direction: str) -> Title:
     """Which way is good, where the plan prints no number."""
     way = DIRECTIONS[direction]
-    return Title(zh=f"应持续{way.zh}（{NO_TARGET.zh}）", en=f"to {way.en}, {NO_TARGET.en}")
+    return Title(zh=f"应持续{way.zh}（{NO_TARGET.zh}）", en=f"should {way.en} ({NO_TARGET.en})")
 
 
 def plain_objective(promise: Promise) -> str:
@@ -207,7 +224,7 @@ def _figure_words(promise: CasePromise, what: str, name: str, names: NameBook) -
         case "share":
             share = share_words(promise, names)
             word = case_word(promise, names.plan)
-            return Title(zh=f"{share.zh}的{word}占比", en=f"the share of cases with {share.en}")
+            return Title(zh=f"{share.zh}的{word}占比", en=f"the share of cases ({share.en})")
         case "count":
             stop = point_words(promise.stop, names)
             return Title(zh=f"已{stop.zh}的件数", en=f"the number of cases that reach {stop.en}")

@@ -18,7 +18,7 @@ def population(promise: TrendPromise, plan: Plan) -> Title:
 
 def statement(promise: TrendPromise, plan: Plan) -> Title:
     way, trend = DIRECTIONS[promise.direction], measure_words(promise, names_for(promise, plan))
-    return Title(zh=f"{trend.zh}应持续{way.zh}（{NO_TARGET.zh}）", en=f"{trend.en} is to {way.en}, {NO_TARGET.en}")
+    return Title(zh=f"{trend.zh}应持续{way.zh}（{NO_TARGET.zh}）", en=f"{trend.en} should {way.en} ({NO_TARGET.en})")
 
 
 def formula(promise: TrendPromise) -> Title:

@@ -1,10 +1,11 @@
 """A promise in words: its unit of measure, its objective and its state, for people who read metrics, alerts and
 dashboards."""
 
+from calendar import month_name
 from collections.abc import Mapping
 
 from services.catalog.words.all_kinds import words_of
-from services.domain.plan.plan import Objective, Promise, Strength, Title, Window
+from services.domain.plan.plan import Objective, Plan, PlanHead, Promise, Strength, Title, Window
 from services.domain.results.published import State
 
 SIGNS: Mapping[State, str] = {
@@ -42,20 +43,47 @@ WINDOW_NAMES: Mapping[Window, Title] = {
     Window.ALL: Title(zh="累计", en="since the beginning"),
     Window.NOW: Title(zh="当前", en="at present"),
 }
+
+
+def window_names(head: PlanHead) -> Mapping[Window, Title]:
+    """The names of the windows under a plan: where its year begins with another month than January, they say so."""
+    month = head.year_begins
+    if month == 1:
+        return WINDOW_NAMES
+    name = month_name[month]
+    changed = {Window.YEAR: Title(zh=f"本年度（自{month}月起）", en=f"this year (from {name})")}
+    if month % 3 != 1:
+        changed[Window.QUARTER] = Title(zh=f"本季度（年度自{month}月起）", en=f"this quarter (of a year from {name})")
+    return {**WINDOW_NAMES, **changed}
+
+
 BY_CALENDAR = Title(zh="暂定（节假日安排未公布）", en="provisional (calendar not published)")
 _NOT_DUE = Title(zh="推进中（未到期）", en="in progress (not due yet)")
 
 
-def state_name(state: State, provisional_n: str) -> Title:
-    """The name of a row's state; `provisional_n`: the cell of the row."""
+MISSED_EFFORT = Title(zh="未达标（鼓励性）", en="missed (aspirational)")
+"""`missed` of a promise that is never red (rule 10)."""
+
+
+def state_name(state: State, provisional_n: str, *, never_red: bool) -> Title:
+    """The name of a row's state; `provisional_n`: the cell of the row; `never_red`: of its promise."""
     if state is State.PROVISIONAL:
         return _NOT_DUE if provisional_n in ("", "0") else BY_CALENDAR
-    return STATE_NAMES[state]
+    return MISSED_EFFORT if never_red and state is State.MISSED else STATE_NAMES[state]
 
 
 SEVERITY_OF_A_MISS = {Strength.HARD: "act", Strength.SOFT: "review", Strength.ASPIRATIONAL: "inform"}
 """What a miss asks for: hard, act today; soft, give a reason or have it reviewed; aspirational, know (rule 10).
 The pipeline's alerts add `page`: wake somebody."""
+
+SEVERITY_NAMES: Mapping[str, Title] = {
+    "page": Title(zh="立即处置（不分昼夜）", en="act now, at any hour"),
+    "act": Title(zh="当日处理", en="act today"),
+    "review": Title(zh="核实或说明理由", en="check, or give a reason"),
+    "inform": Title(zh="知悉", en="take note"),
+    "none": Title(zh="无须处理", en="nothing to do"),
+}
+"""Severity of an alert → what it asks for."""
 
 COLOUR_OF_A_MISS = {Strength.HARD: "red", Strength.SOFT: "yellow", Strength.ASPIRATIONAL: "none"}
 
@@ -89,21 +117,36 @@ def measure_title(code: str) -> Title:
     return _UNITS.get(code, Title(zh=code, en=code))
 
 
-def unit_of_measure(promise: Promise) -> Title:
-    """In what the promise's figure is counted."""
-    return measure_title(promise.figure_unit)
+def unit_of_measure(promise: Promise, plan: Plan) -> Title:
+    """In what the promise's figure is counted; of a quantity of the plan's own, as its `names.toml` says."""
+    return plan.names.units_of_measure.get(promise.figure_unit) or measure_title(promise.figure_unit)
+
+
+def has_unit_of_measure(promise: Promise, units: Mapping[str, Title]) -> bool:
+    """Whether there is a word for what the promise's figure is counted in; `units`: those of `names.toml`."""
+    return promise.figure_unit in _UNITS or promise.figure_unit in units
 
 
 def amount_text(objective: Objective) -> str:
     """`100 %`, `28 working days`."""
     if objective.unit == "share":
         return f"{(objective.amount * 100).normalize():f} %"
-    return f"{objective.amount:f} {measure_title(objective.unit).en}"
+    return counted_in_english(objective)
+
+
+def counted_in_english(objective: Objective) -> str:
+    """`28 working days`, `1 visit`."""
+    return f"{objective.amount:f} {_unit_in_english(objective)}"
+
+
+def _unit_in_english(objective: Objective) -> str:
+    unit = measure_title(objective.unit).en
+    return unit.removesuffix("s") if objective.amount == 1 else unit
 
 
 def target_text(objective: Objective) -> str:
     """`≥ 80 %`, `≤ 28 working days`."""
-    return objective.written if objective.unit == "share" else f"{objective.written} {measure_title(objective.unit).en}"
+    return objective.written if objective.unit == "share" else f"{objective.written} {_unit_in_english(objective)}"
 
 
 def objective_text(promise: Promise) -> str:

@@ -53,6 +53,12 @@ def truncated(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
+def _shown(text: str, most: int) -> str:
+    """The text made visible, and cut. An escape is longer than its character: what is cut off is not looked at, since a
+    text from outside may have millions of characters."""
+    return truncated(visible(text[: most + 1]), most)
+
+
 class Refused(Exception):
     """An event that is not admitted, and never will be as it is: a dead letter, a 422, or a line of `validate`.
 
@@ -63,8 +69,8 @@ class Refused(Exception):
 
     def __init__(self, code: Reason, path: str, sentence: str, remedy: str) -> None:
         # they name fields and quote codes of the event
-        path = truncated(visible(path), LONGEST_PATH)
-        sentence, remedy = (truncated(visible(text), LONGEST_SENTENCE) for text in (sentence, remedy))
+        path = _shown(path, LONGEST_PATH)
+        sentence, remedy = (_shown(text, LONGEST_SENTENCE) for text in (sentence, remedy))
         super().__init__(refusal_line(code, path, sentence, remedy))
         self.code = code
         self.path = path

@@ -29,9 +29,14 @@ def bounded_amount(text: str) -> Count:
         case "attribute":
             return partial(_codes, name)
         case "order":
-            first, _, then = name.partition("<")
-            return partial(_disorder, first, then)
+            return partial(_disorder, *steps_of(text))
     return partial(_steps, name)
+
+
+def steps_of(order: str) -> tuple[str, str]:
+    """`order:A<B` → (A, B)."""
+    first, _, then = order.removeprefix("order:").partition("<")
+    return first, then
 
 
 def _unreported(case: Case) -> int | None:

@@ -222,14 +222,18 @@ class Judge:
     def judge_cases(self, cases: Sequence[Case], now: Instant) -> list[Judgement]:
         """What every promise says of these cycles, as if their facts had always been known."""
         found: list[Judgement] = []
-        by_item, of_any_item = self._index.by_item, self._index.of_any_item
         for case in cases:
-            for kind in by_item.get(case.service_item, of_any_item):
-                kind.judge(case, now, found)
+            self._by_promises(case, now, found)
             self._unclassified.judge(case, now, found)
             if self._signals is not None:
                 self._signals.judge(case, now, found)
         return found
+
+    def _by_promises(self, case: Case, now: Instant, found: list[Judgement]) -> None:
+        """Append what the promises say that select a cycle."""
+        index = self._index
+        for kind in index.by_item.get(case.service_item, index.of_any_item):
+            kind.judge(case, now, found)
 
     def view(self, facts: Sequence[Fact], now: Instant) -> CaseView | None:
         """A case as it is known, and what is said of it; None, where a `SafeJudge` asks: it cannot be read."""
@@ -259,7 +263,10 @@ class Judge:
         awaited: dict[Identity, Instant] = {}
         for step in steps(self.slips.settled(facts), breaks=self.version_changes):
             cycles = self.cases(step.known())
-            for judgement in self.judge_cases(cycles, step.until):
+            known: list[Judgement] = []
+            for case in cycles:
+                self._by_promises(case, step.until, known)
+            for judgement in known:
                 note_miss(missed, judgement, step.until)
                 if judgement.outcome is Outcome.AWAITING:
                     awaited[judgement.kpi, judgement.cycle] = step.until

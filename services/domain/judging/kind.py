@@ -39,6 +39,8 @@ class Moment(NamedTuple):
 
     now: Instant
     day: int
+    year_begins: int = 1
+    """The month with which the plan's year begins."""
 
 
 class CaseKind(Protocol):

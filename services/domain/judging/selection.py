@@ -63,25 +63,20 @@ def compile_exception(unless: Wanted, unset: Unset = _NOTHING) -> Accepts:
     return lambda case: excepted(case) if case.service_item in items else False
 
 
-def compile_knowledge(names: Sequence[str]) -> Accepts:
-    """A function that says whether all of these are known of a case: an unknown value decides nothing."""
-    tests = [_knows(name) for name in names]
+def compile_knowledge(names: Sequence[str], unset: Unset = _NOTHING) -> Accepts:
+    """A function that says whether all of these are known of a case: an unknown value decides nothing. The outcome of
+    an open case is not known yet, though none is owed and no selection waits for it."""
+    tests = [_knows(name, unset) for name in names]
     if not tests:
         return lambda case: True
     return tests[0] if len(tests) == 1 else lambda case: all(test(case) for test in tests)
 
 
-def _knows(name: str) -> Accepts:
-    match name:
-        case "channel":
-            return lambda case: bool(case.channels)
-        case "applicant":
-            return lambda case: case.applicant != "unknown"
-        case "outcome":
-            return lambda case: case.outcome is not None
-        case "unit":
-            return lambda case: bool(case.unit)
-    return lambda case: case.attributes.get(name) is not None
+def _knows(name: str, unset: Unset) -> Accepts:
+    read = _FIELDS.get(name)
+    if read is not None:
+        return lambda case: read(case) not in (None, _NONE_YET)
+    return lambda case: _attribute(name, case, unset) is not None
 
 
 def _test(name: str, values: frozenset[Any], unset: Unset) -> Accepts:
@@ -100,9 +95,13 @@ def _test(name: str, values: frozenset[Any], unset: Unset) -> Accepts:
     return has
 
 
+_NONE_YET = ""
+"""The outcome of an open case: it is none of those that a selection can want."""
+
+
 def _outcome(case: Case) -> str | None:
     """Of an open case none is owed yet."""
-    return "" if case.completed_at is None and case.outcome is None else case.outcome
+    return _NONE_YET if case.completed_at is None and case.outcome is None else case.outcome
 
 
 _FIELDS: Mapping[str, Callable[[Case], Any]] = {
@@ -121,12 +120,16 @@ def _of_attribute(name: str, values: frozenset[Any], unset: Unset) -> Accepts:
     """Whether a case has one of these values of an attribute."""
 
     def has(case: Case) -> bool | None:
-        value = case.attributes.get(name)
-        if value is None and unset:
-            value = unset.get((case.service_item, name))
+        value = _attribute(name, case, unset)
         return None if value is None else _matches(value, values)
 
     return has
+
+
+def _attribute(name: str, case: Case, unset: Unset) -> Any:
+    """The value of an attribute, or what leaving it out means; None: not known."""
+    value = case.attributes.get(name)
+    return unset.get((case.service_item, name)) if value is None and unset else value
 
 
 def _matches(value: Any, values: Collection[Any]) -> bool:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from services.domain.plan.calendar_file import CalendarFile
 from services.domain.time.limits import Ends, Limit
 
 
@@ -82,11 +83,11 @@ class Tier(StrEnum):
 class Choice(Entry):
     """What the plan's words leave open, what was taken, and what else they could mean."""
 
-    about: str
-    """The words or the question, e.g. `接入时间: start of the clock`."""
-    taken: str
-    instead: tuple[str, ...]
-    """The other readings, as one would write them into the entry."""
+    about: Title
+    """The words or the question, e.g. `“接入时间”：计时起点`."""
+    taken: Title
+    instead: tuple[Title, ...]
+    """The other readings; the English text as one would write them into the entry."""
 
 
 class Objective(Entry):
@@ -259,7 +260,7 @@ class Promise(Entry):
     strength: Strength
     local: bool = False
     """A threshold, date, period or tolerance that the plan does not print (非方案指标)."""
-    notes: str = ""
+    notes: Title | None = None
     """What a reader should know, in words."""
     choices: tuple[Choice, ...] = ()
     """What the plan leaves open, each with what was taken and the alternatives."""
@@ -566,6 +567,8 @@ class CasePromise(Promise):
             ("start", self.start, ("applied", "accepted")),
             ("stop", self.stop, ("completed",)),
         ):
+            if not points:
+                yield (field,), f"is empty: write {', '.join(plain)} or milestone:NAME"
             for point in points:
                 if not point.startswith("milestone:") and point not in plain:
                     yield (field,), f"{point!r} is no clock point: write {', '.join(plain)} or milestone:NAME"
@@ -966,7 +969,10 @@ class PlanHead(Entry):
     issued: date
     timezone: str
     calendar: str
-    """Name of a calendar in `services/catalog/calendar`."""
+    """Name of a calendar in `services/catalog/calendar`, or a file of the same form beside `plan.toml`:
+    `calendar.toml`."""
+    year_begins: int = Field(default=1, ge=1, le=12)
+    """The month with which the plan's year begins (财年): the windows `year` and `quarter` follow it."""
     text: str
     """File with the plan's text, beside `plan.toml`."""
     version: str
@@ -1009,6 +1015,8 @@ class Names(Entry):
     nodes: dict[str, Title] = {}
     quantities: dict[str, Name] = {}
     reasons: dict[str, Title] = {}
+    units_of_measure: dict[str, Title] = {}
+    """Quantity or attribute of which a figure is a mean or a sum → in what it is counted (`件`)."""
 
 
 class Plan(Entry):
@@ -1020,6 +1028,8 @@ class Plan(Entry):
     service_items: dict[str, ServiceItem] = {}
     sources: dict[str, Source] = {}
     hours: tuple[HoursEntry, ...] = ()
+    calendar: CalendarFile | None = None
+    """Its own calendar; None: it names one of the catalogue."""
     lists: dict[str, tuple[str, ...]] = {}
     """Reference lists of the plan folder (`lists/*.txt`), by name."""
     placeholders: tuple[str, ...] = ()

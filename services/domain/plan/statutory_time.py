@@ -1,24 +1,38 @@
 """What a plan is judged by: its zone, calendar, opening hours and statutory limits, put together once."""
 
 from collections.abc import Sequence
+from datetime import date
 from functools import lru_cache
+from typing import TypeAlias
 
 from services.domain.plan.plan import HoursEntry, Plan
 from services.domain.plan.reporting_time import ReportingTime
 from services.domain.plan.unit_history import UnitHistory
 from services.domain.time.calendar import WorkingCalendar
 from services.domain.time.limits import Limit
-from services.domain.time.opening_hours import DEFAULT_HOURS, HoursVersion, OpeningHours
+from services.domain.time.opening_hours import DEFAULT_HOURS, HoursVersion, MinuteSpans, OpeningHours
 from services.domain.time.zone import Zone
 
 _zone = lru_cache(maxsize=8)(Zone)
 """Reading a zone's transitions takes a tenth of a second."""
 
 
-@lru_cache(maxsize=8)
-def _default_hall(zone: Zone, calendar: WorkingCalendar) -> OpeningHours:
+_Hours: TypeAlias = tuple[date, tuple[tuple[int, MinuteSpans], ...], frozenset[int]]
+"""A version of opening hours as a key: its first day, the spans of each weekday, the single days without hours."""
+
+
+def _hall(zone: Zone, calendar: WorkingCalendar, versions: Sequence[HoursVersion]) -> OpeningHours:
+    return _hall_of(
+        zone, calendar, tuple((each.effective_from, tuple(each.weekly.items()), each.closed) for each in versions)
+    )
+
+
+@lru_cache(maxsize=32)
+def _hall_of(zone: Zone, calendar: WorkingCalendar, versions: tuple[_Hours, ...]) -> OpeningHours:
     """Adding up the days of 75 years takes a tenth of a second."""
-    return OpeningHours(zone, calendar, DEFAULT_HOURS)
+    return OpeningHours(
+        zone, calendar, [HoursVersion(first, dict(weekly), closed) for first, weekly, closed in versions]
+    )
 
 
 _NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -40,9 +54,11 @@ class Law:
         entries: dict[str, list[HoursEntry]] = {}
         for entry in plan.hours:
             entries.setdefault(entry.id, []).append(entry)
-        self._halls = {name: self._hall([hours_version(e) for e in versions]) for name, versions in entries.items()}
+        self._halls = {
+            name: _hall(self.zone, calendar, [hours_version(e) for e in versions]) for name, versions in entries.items()
+        }
         if "default" not in self._halls:
-            self._halls["default"] = _default_hall(self.zone, calendar)
+            self._halls["default"] = _hall(self.zone, calendar, DEFAULT_HOURS)
         self.halls = tuple(self._halls[name] for name in sorted(self._halls))
         """The opening hours of the plan, in an order that only the plan decides: tallies name a hall by its place."""
         self._hours: dict[tuple[str, str], OpeningHours] = {}
@@ -56,9 +72,6 @@ class Law:
             for code, item in plan.service_items.items()
             if item.statutory
         }
-
-    def _hall(self, versions: Sequence[HoursVersion]) -> OpeningHours:
-        return OpeningHours(self.zone, self.calendar, versions)
 
     def hours(self, unit: str, service_item: str) -> OpeningHours:
         """The opening hours of a service item at a unit: the item's own, else the unit's, else the default."""

@@ -216,6 +216,8 @@ def _why(judgement: Judgement | None, case: Case | None, node: str) -> str:
 def _is_excused(judgement: Judgement) -> bool:
     if judgement.outcome is Outcome.JUSTIFIED:
         return True
+    if judgement.outcome is Outcome.UNCLASSIFIED:  # it has no card, whatever its limit
+        return False
     return judgement.stop is None and judgement.due is not None and judgement.yellow_at is None
 
 

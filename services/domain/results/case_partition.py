@@ -106,6 +106,8 @@ class CasePartition:
         """Cases with facts that are not judged yet: never left over between chunks."""
         self._due: list[tuple[Instant, bytes]] = []
         self._next_at: dict[bytes, Instant] = {}
+        self.retried = 0
+        """How many times a quarantined case was judged again."""
         self._quarantined: dict[bytes, None] = {}
         """Cases that cannot be judged, in the order in which they are tried again."""
 
@@ -319,6 +321,7 @@ class CasePartition:
             return
         for key in list(islice(self._quarantined, at_most)):
             self._quarantined[key] = self._quarantined.pop(key)  # to the end of the line
+            self.retried += 1
             packed = self._rows.get(key)
             if packed is None:
                 del self._quarantined[key]

@@ -9,6 +9,8 @@ about it is marked.
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
 
+from services.domain.history.case import Case
+from services.domain.history.fact_set import is_case
 from services.domain.history.known_at import known_at
 from services.domain.intake.facts import Fact
 from services.domain.judging.data_quality import PREFIX, Signals
@@ -22,6 +24,10 @@ from services.domain.time.zone import Instant
 
 _Failures = dict[str, str]
 """Key of a promise (or `SIGNALS`) → the cause for which it could not be judged."""
+
+
+StaysQuarantined = Callable[[Quarantine, Instant], bool]
+"""Whether a case is quarantined for the same reason at a later moment."""
 
 
 class Shown(Protocol):
@@ -117,6 +123,27 @@ class SafeJudge:
             nothing_to_publish=False,
             quarantine=quarantine,
         )
+
+    def stays_quarantined(self, facts: Sequence[Fact], now: Instant) -> "StaysQuarantined":
+        """Whether what cannot be judged at `now` cannot be judged at later moments either, without the cost of judging
+        all of it again. It holds until the next fact is known and, of what can be judged, until its `next_at`."""
+        known = known_at(facts, now)
+        try:
+            cycles = self._judge.cases(known) if is_case(known) else []
+        except Exception:
+            return lambda quarantine, later: True  # how a case is read does not depend on the time
+        return lambda quarantine, later: self._fails_alike(cycles, quarantine, later)
+
+    def _fails_alike(self, cycles: Sequence[Case], quarantine: Quarantine, now: Instant) -> bool:
+        """Whether just the same promises raise for the same cause, of the same cycles. Where they do not, the reason
+        was an earlier state of the case, or it is gone."""
+        self._failures.clear()
+        try:
+            self._guarded.judge_cases(cycles, now)
+        except Exception:
+            return False
+        causes = list(self._failures.values())
+        return causes[:1] == [quarantine.cause] and self._in_order(self._failures) == quarantine.kpis
 
     def _whole(self, facts: Sequence[Fact], now: Instant, cause: str) -> Quarantine:
         named = named_by(_known_or_all(facts, now))

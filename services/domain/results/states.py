@@ -126,7 +126,7 @@ def _trend(reading: StateInput) -> Fraction | None:
             points.append((day - today, value))
     if len(points) < TREND_MINIMUM:
         return None
-    return _on_line(points, min(TREND_DAYS, last_day_of(reading.window, today) - today))
+    return _on_line(points, min(TREND_DAYS, last_day_of(reading.window, reading.moment) - today))
 
 
 def _on_line(points: list[tuple[int, Fraction]], at: int) -> Fraction:

@@ -136,7 +136,7 @@ class Valuer:
         return sorted(found)
 
     def _moment(self, as_of: Instant) -> Moment:
-        return Moment(as_of - 1, self._zone.day(as_of - 1))
+        return Moment(as_of - 1, self._zone.day(as_of - 1), self._plan.head.year_begins)
 
     @staticmethod
     def _promise_signals(kind: AnyKind, units: Units, moment: Moment) -> Iterator[SignalRow]:
@@ -199,7 +199,7 @@ class Valuer:
 
     def _ends(self, promise: Promise, window: Window, now: _Now) -> tuple[str, str]:
         """Begin and end of a window."""
-        zone, first = self._zone, first_day(window, now.moment.day)
+        zone, first = self._zone, first_day(window, now.moment)
         start = max(zone.midnight(first), 0) if first else zone.midnight(promise.effective_from.toordinal())
         return zone.text(now.as_of if window is Window.NOW else start), zone.text(now.as_of)
 

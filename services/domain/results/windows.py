@@ -8,6 +8,7 @@ from services.domain.judging.kind import Moment, Sums
 from services.domain.plan.plan import Window
 from services.domain.plan.unit_history import UnitHistory
 from services.domain.sums.tally import EVER, NOW, Tally, TallyKey, total
+from services.domain.time.calendar import months_later
 
 ALL: Final = "ALL"
 """The unit of a row about the whole."""
@@ -48,7 +49,7 @@ def with_whole(units: Units, besides: Collection[str]) -> Iterator[tuple[str, It
 
 def sums_of(unit: str, items: Items, window: Window, moment: Moment, everywhere: Mapping[str, Tally]) -> Sums:
     """The tallies of a window."""
-    first = first_day(window, moment.day)
+    first = first_day(window, moment)
     closed = {name: in_window(days, first, moment.day) for name, days in items.items()}
     return Sums(unit, first, closed, present(items), everywhere)
 
@@ -76,9 +77,9 @@ def whole(units: Iterable[Items]) -> Items:
     return merged
 
 
-def first_day(window: Window, last: int) -> int:
-    """The first day of a window that ends with a day; 0: from the beginning."""
-    day = date.fromordinal(last)
+def first_day(window: Window, moment: Moment) -> int:
+    """The first day of a window that ends with the day of a moment; 0: from the beginning."""
+    last = moment.day
     match window:
         case Window.D7:
             return last - 6
@@ -86,23 +87,29 @@ def first_day(window: Window, last: int) -> int:
             return last - 29
         case Window.D90:
             return last - 89
-        case Window.MONTH:
-            return day.replace(day=1).toordinal()
-        case Window.QUARTER:
-            return day.replace(month=day.month - (day.month - 1) % 3, day=1).toordinal()
-        case Window.YEAR:
-            return day.replace(month=1, day=1).toordinal()
         case Window.ALL:
             return 0
         case Window.NOW:
             return last
+    return months_later(_first_of_month(last), -_months_past(window, moment))
 
 
-def last_day_of(window: Window, today: int) -> int:
+def last_day_of(window: Window, moment: Moment) -> int:
     """The last day of the calendar period; of a rolling window, as far as a forecast looks."""
-    day = date.fromordinal(today)
-    months = {Window.MONTH: 1, Window.QUARTER: 3, Window.YEAR: 12}.get(window)
+    months = _MONTHS.get(window)
     if months is None:
-        return today + ROLLING_DAYS
-    following = (day.month - 1) // months * months + months
-    return date(day.year + following // 12, following % 12 + 1, 1).toordinal() - 1
+        return moment.day + ROLLING_DAYS
+    return months_later(_first_of_month(moment.day), months - _months_past(window, moment)) - 1
+
+
+_MONTHS: Final[Mapping[Window, int]] = {Window.MONTH: 1, Window.QUARTER: 3, Window.YEAR: 12}
+"""How many months a calendar period has."""
+
+
+def _months_past(window: Window, moment: Moment) -> int:
+    """How many months of a period are over; quarters are those of the plan's year."""
+    return (date.fromordinal(moment.day).month - moment.year_begins) % _MONTHS[window]
+
+
+def _first_of_month(day: int) -> int:
+    return day - date.fromordinal(day).day + 1

@@ -42,7 +42,8 @@ DEFAULT_HOURS: tuple[HoursVersion, ...] = (
 """Of a hall that declares none: 09:00–12:00 and 13:30–17:30 on working days."""
 
 
-def _checked(version: HoursVersion) -> HoursVersion:
+def checked_hours(version: HoursVersion) -> HoursVersion:
+    """The version itself. ValueError if its spans overlap, leave the day, or never open from Monday to Friday."""
     place = f"opening hours from {version.effective_from}"
     for number, spans in version.weekly.items():
         if number not in range(7):
@@ -84,7 +85,7 @@ class OpeningHours:
         """ValueError if spans overlap, leave the day, or a version never opens from Monday to Friday."""
         self._zone = zone
         self._calendar = calendar
-        ordered = sorted([*DEFAULT_HOURS, *map(_checked, versions)], key=lambda version: version.effective_from)
+        ordered = sorted([*DEFAULT_HOURS, *map(checked_hours, versions)], key=lambda version: version.effective_from)
         # Of two entries with one date the later given one holds.
         self._versions = list({version.effective_from.toordinal(): version for version in ordered}.values())
         self._from = [version.effective_from.toordinal() for version in self._versions]

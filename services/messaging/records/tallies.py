@@ -80,6 +80,10 @@ class Progress(NamedTuple):
     set back; 0 where the writer did not say."""
     lost: int = 0
     """Rows of the changelog that cannot be read: their cases are missing in the sums."""
+    quarantined: int | None = None
+    """How many cases cannot be judged now; None where the writer did not say."""
+    retried: int = 0
+    """How many times this owner has judged a quarantined case again, one after the other in turn."""
 
     @property
     def latest(self) -> Instant:
@@ -184,6 +188,8 @@ def _progress(key: bytes, body: dict[str, Any]) -> Progress:
         position=whole(body, "position", 0),
         judged_to=whole(body, "judged_to", 0),
         lost=whole(body, "lost", 0),
+        quarantined=None if body.get("quarantined") is None else whole(body, "quarantined"),
+        retried=whole(body, "retried", 0),
     )
 
 

@@ -3,12 +3,14 @@
 A fault does not change what happened. It changes what is reported, and when; the truth is read from those reports.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from random import Random
 
 from services.domain.time.zone import DAY_US, Instant
 from services.simulator.faults.rejected_events import contradict, correct_a_correction
 from services.simulator.faults.silence import Silence
+from services.simulator.faults.told_otherwise import apply_later, extend_again, slip
 from services.simulator.stories.case_history import CaseHistory
 from services.simulator.stories.event import OPERATIONS, SECOND, SimulatedEvent
 from services.simulator.stories.report_delay import case_reported_by, source_reported_by
@@ -44,24 +46,40 @@ class Faults:
         # What a case needs to be met must arrive while its report is in time, else it would be a late entry.
         limit = self._reported_by(case) if case.intended_result in (Result.MET, Result.WITHDRAWN) else None
         self._report_with_delay(case)
-        if self.rates:
-            self._leave_empty(case)
-            case.rng = Random(f"{self._seed}/{case.subject}/faults")
-            self._report_otherwise(case)
-            self._delay(case)
-            if self._is_entered_late(case):
-                limit = None
+        if self.rates and self._reports_wrongly(case):
+            limit = None
         if limit is not None:
             _arrive_by(case, limit // SECOND * SECOND)
         for n, event in enumerate(case.events, 1):
             event.id = f"{case.subject}-{n}"
         if self.rates:
             self._correct(case, limit)
+            if self._occurs("slips", case):
+                with _noted(case, "slips"):
+                    slip(case, self._timing, self._rng("slip", case), self._end)
             self._add_rejected(case)
         # A reclassification is never late: the results in the promise that a case leaves are another matter.
         if self.silence.occurs and case.reclassified is None:
-            for event in case.events:
-                event.received = self.silence.arrival(event)
+            with _noted(case, "silence"):
+                for event in case.events:
+                    event.received = self.silence.arrival(event)
+
+    def _reports_wrongly(self, case: CaseHistory) -> bool:
+        """What is wrong with the reports before they are numbered; whether one is entered late on purpose."""
+        self._note_story(case)
+        self._leave_empty(case)
+        case.rng = Random(f"{self._seed}/{case.subject}/faults")
+        self._report_otherwise(case)
+        self._delay(case)
+        return self._is_entered_late(case)
+
+    @staticmethod
+    def _note_story(case: CaseHistory) -> None:
+        """What the story of the case itself has of these."""
+        if case.voided_completion is not None:
+            case.faults.add("reopened")
+        if case.reclassified is not None:
+            case.faults.add("reclassified")
 
     def _reported_by(self, case: CaseHistory) -> Instant | None:
         """Until when the stop of the promise that a case was made for may be reported."""
@@ -93,17 +111,35 @@ class Faults:
         case that is entered when it is done."""
         rng, rates = case.rng, self.rates
         if rng.random() < rates.get("stop_and_go", 0):
-            suspend_briefly(case, self._timing)
-        if rates.get("stopped_twice"):
-            _stop_twice(case, rates["stopped_twice"], Random(f"{self._seed}/{case.subject}/stopped_twice"))
-        if rates.get("asked_again"):
-            _ask_again(case, rates["asked_again"], Random(f"{self._seed}/{case.subject}/asked_again"))
+            with _noted(case, "stop_and_go"):
+                suspend_briefly(case, self._timing)
+        for fault, tell in (("stopped_twice", _stop_twice), ("asked_again", _ask_again)):
+            if rates.get(fault):
+                with _noted(case, fault):
+                    tell(case, rates[fault], self._rng(fault, case))
         if rates.get("granted_after_all"):
-            _grant_after_all(case, rates["granted_after_all"], Random(f"{self._seed}/{case.subject}/granted"))
+            with _noted(case, "granted_after_all"):
+                _grant_after_all(case, rates["granted_after_all"], self._rng("granted", case))
+        if self._occurs("extensions", case):
+            with _noted(case, "extensions"):
+                extend_again(case, self._rng("extension", case))
+        if self._occurs("applied_later", case):
+            with _noted(case, "applied_later"):
+                apply_later(case, self._rng("application", case))
         if rng.random() < rates.get("held_back", 0):
-            _hold_back(case, self._timing)
+            with _noted(case, "held_back"):
+                _hold_back(case, self._timing)
         if rng.random() < rates.get("backdated", 0) and case.reclassified is None:
-            _backdate(case)
+            with _noted(case, "backdated"):
+                _backdate(case)
+
+    def _rng(self, name: str, case: CaseHistory) -> Random:
+        """A random generator of its own for each fault of a case."""
+        return Random(f"{self._seed}/{case.subject}/{name}")
+
+    def _occurs(self, fault: str, case: CaseHistory) -> bool:
+        rate = self.rates.get(fault, 0)
+        return rate > 0 and case.reclassified is None and self._rng(fault, case).random() < rate
 
     def _leave_empty(self, case: CaseHistory) -> None:
         """A field by which promises select is left out; of every third case it comes with the last event that may have
@@ -114,6 +150,7 @@ class Faults:
             return
         name = rng.choice(names)
         value = case.attributes[name]
+        case.faults.add("empty")
         for event in case.events:
             _drop(event, name)
         last = max((event for event in case.events if event.type in _WITH_ATTRIBUTES), key=lambda event: event.time)
@@ -123,11 +160,12 @@ class Faults:
     def _delay(self, case: CaseHistory) -> None:
         """Events that arrive out of order, and a clock that is ahead."""
         rng, disorder = case.rng, self.rates.get("disorder", 0)
-        if disorder:
-            for event in case.events:
+        with _noted(case, "disorder"):
+            for event in case.events if disorder else ():
                 if rng.random() < disorder and event.type != "case.reclassified":
                     event.received += int(HOUR_US + rng.random() * 60 * HOUR_US) // SECOND * SECOND
         if rng.random() < self.rates.get("skew", 0):
+            case.faults.add("skew")
             lead = int(30 + rng.random() * 260) * SECOND
             for event in case.events:
                 if event.received - event.time < HOUR_US:
@@ -150,6 +188,7 @@ class Faults:
             return
         reported_by = self._reported_by(case) or case.due
         entered = reported_by // SECOND * SECOND + int(600 + rng.random() * 4 * 86_400) * SECOND
+        case.faults.add("late_entry")
         _enter(case, stops, entered)
         case.intended = (key, Result.LATE_ENTRY)
         if rng.random() < 0.3:
@@ -171,6 +210,7 @@ class Faults:
             sent = min(sent, max(limit // SECOND * SECOND, completed.received + SECOND))
         if self._end is not None and sent >= self._end:
             return
+        case.faults.add("corrections")
         completed.first_reported_time = wrong
         time = min(sent, completed.time + HOUR_US)
         data = {"of": completed.id, "event": completed}
@@ -196,6 +236,19 @@ class Faults:
         if rng.random() < rates.get("bad", 0) / 50 or ("bad" in rates and "bad_correction" in missing):
             correct_a_correction(case)
         missing -= {code for code, _ in case.rejected}
+
+
+@contextmanager
+def _noted(case: CaseHistory, fault: str) -> Iterator[None]:
+    """Note a fault, if it changes what is reported."""
+    before = _reports(case)
+    yield
+    if _reports(case) != before:
+        case.faults.add(fault)
+
+
+def _reports(case: CaseHistory) -> list[tuple[int, int, int | None]]:
+    return [(event.time, event.received, event.first_reported_time) for event in case.events]
 
 
 def _selecting(case: CaseHistory, timing: Timing) -> list[str]:

@@ -14,9 +14,9 @@ class CaseHistory:
     """One case. Points are the events that promises name: `applied`, `accepted`, `completed`, `milestone:NAME`."""
 
     __slots__ = (
-        "applicant", "attributes", "channel", "deemed_acceptance", "due", "events", "expected", "extended", "generic",
-        "intended", "flow", "outcome", "owner", "paused_days", "points", "reclassified", "rejected", "rng", "stuck",
-        "subject", "supplement", "voided_completion", "_real_time",
+        "applicant", "attributes", "channel", "deemed_acceptance", "due", "events", "expected", "extended", "faults",
+        "flow", "generic", "intended", "outcome", "owner", "paused_days", "points", "reclassified", "rejected", "rng",
+        "stuck", "subject", "supplement", "voided_completion", "_real_time",
     )  # fmt: skip
 
     def __init__(self, rng: Random, flow: CaseFlow, variant: Variant, subject: str, real_time: bool) -> None:
@@ -52,6 +52,9 @@ class CaseHistory:
         self.extended = False
         """It is granted an extension."""
         self.outcome = "granted"
+        self.faults: set[str] = set()
+        """What goes wrong with its reports, as `--faults` names it; and `undelivered`: its unit completes it as granted
+        without a step that a promise waits for."""
         self.rejected: list[tuple[str, SimulatedEvent]] = []
         """Reason code and event, for events of the case that must be refused."""
         self._real_time = real_time

@@ -35,7 +35,18 @@ def complete_history(case: CaseHistory, timing: Timing, quality: Quality) -> Non
     """Add everything that the scenario of a case has not made."""
     intentions = Intentions(case, timing, quality)
     _Completion(intentions).run()
+    if _is_undelivered(intentions):
+        case.faults.add("undelivered")
     expect_results(intentions)
+
+
+def _is_undelivered(intentions: Intentions) -> bool:
+    """Whether the unit completes the case as granted without a step that a promise waits for."""
+    case = intentions.case
+    if "completed" not in case.points or case.outcome != "granted":
+        return False
+    waiting = (each for each in intentions.promises if each.waits_for_more and each.measured != "share")
+    return any(case.has(each.start) and not case.has(each.stop) for each in waiting)
 
 
 class _Completion:

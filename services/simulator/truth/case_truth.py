@@ -15,9 +15,11 @@ from services.domain.plan.plan import CasePromise
 from services.domain.time.zone import Instant
 from services.simulator.stories.case_history import CaseHistory
 from services.simulator.stories.event import NEVER, SimulatedEvent
+from services.simulator.stories.report_delay import source_reported_by
 from services.simulator.stories.result import Result
 from services.simulator.stories.timing import Timing, values_of
 from services.simulator.truth.bounds import bound_row, can_be_taken_back
+from services.simulator.truth.cards import Seen, card_rows, earliest_card, is_yellow, may_have_cards
 from services.simulator.truth.limits import limit_row
 from services.simulator.truth.measures import measure_row, node_rows, reduction_row
 from services.simulator.truth.observed_case import ObservedCase
@@ -28,6 +30,7 @@ from services.simulator.truth.shares import share_row
 _MISSES = (Result.MISSED, Result.OPEN_OVERDUE)
 _NO_MISSES = (Result.MET, Result.WITHDRAWN, Result.UNMEASURED)
 _MATURED = (Result.MET, Result.MISSED, Result.OPEN_OVERDUE, Result.UNMEASURED, Result.COUNTED)
+_FILINGS = ("case.applied", "case.accepted")
 _REVISIONS = frozenset({"case.reclassified", "case.reopened", "case.supplement_requested", "correction"})
 
 
@@ -46,7 +49,8 @@ class CaseTruth:
         self._end = end
 
     def rows(self, history: CaseHistory) -> Iterator[Row]:
-        """One row per promise that the case falls under (per node where nodes count), one per refused event."""
+        """One row per promise that the case falls under (per node where nodes count), one per fault, one per refused
+        event."""
         name = f"{history.owner} {history.subject}"
         yield from self._rejected(history, name)
         last = _Stage(self._observe(history, self._end), None if self._end is None else self._end - 1)
@@ -65,20 +69,66 @@ class CaseTruth:
             if row is not None:
                 yield row
 
+    def cards(self, history: CaseHistory) -> Iterator[Row]:
+        """The cards that the case has had: what each promise said of it is read arrival by arrival."""
+        known = [event for event in history.events if event.is_known(self._end)]
+        if self._end is None or not known:
+            return
+        stages = _Stages(self, history, known, self._end)
+        for promise in self._timing.about(history.flow.item):
+            if may_have_cards(promise):
+                yield from card_rows(self._near(promise, stages))
+
+    def _near(self, promise: CasePromise, stages: "_Stages") -> Iterator[Seen]:
+        """What a promise said of a case since it may first have had a card."""
+        earliest = earliest_card(promise, self._timing, stages.history.flow, stages.first)
+        periods = [each for each in stages.periods if each[1] > earliest]
+        if earliest or not stages.only_grows or not _was_never_too_much(self._seen(promise, periods[-1], stages).row):
+            yield from (self._seen(promise, period, stages) for period in periods)
+
+    def _seen(self, promise: CasePromise, period: tuple[Instant, Instant], stages: "_Stages") -> Seen:
+        stage = stages.of(period)
+        view = self._view(promise, stage, f"{stage.case.history.owner} {stage.case.history.subject}")
+        return Seen(period[0], period[1] - 1, view, None if view is None else _row_of(view))
+
     def _rejected(self, history: CaseHistory, name: str) -> Iterator[Row]:
+        """What went wrong with its reports, and the events that must be refused."""
+        yield from (Row.fault(fault, name) for fault in sorted(history.faults))
         for code, event in history.rejected:
             if event.received != NEVER and (self._end is None or event.received < self._end):
                 yield Row.rejected(code, f"{name} {event.id}")
 
     def _observe(self, history: CaseHistory, at: Instant | None) -> ObservedCase:
-        plan = self._timing.law.plan
-        return ObservedCase(history, at, self._timing.rules(history.flow.item), plan.grantors)
+        """A case as it is known before an instant; None is after everything."""
+        return self.case_of(history, [event for event in history.events if event.is_known(at)])
+
+    def case_of(self, history: CaseHistory, events: Sequence[SimulatedEvent]) -> ObservedCase:
+        """A case by some of its events."""
+        return ObservedCase(history, events, self._timing.rules(history.flow.item), self._timing.law.plan.grantors)
 
     # ---- late entries --------------------------------------------------------------------------------
     def _stages(self, history: CaseHistory) -> list[_Stage]:
-        """What was known just before each arrival but the first."""
-        arrivals = sorted({event.received for event in history.events if event.is_known(self._end)})
-        return [_Stage(self._observe(history, arrival), arrival - 1) for arrival in arrivals[1:]]
+        """What was known just before each arrival but the first. A slip that was put right at once was never known:
+        its correction counts as having arrived together with what it corrects."""
+        known = [(self._arrival(event), event) for event in history.events if event.is_known(self._end)]
+        stages: list[_Stage] = []
+        for arrival in sorted({received for received, _ in known})[1:]:
+            before = [event for received, event in known if received < arrival]
+            events = [event for event in before if event.type == "correction" or event.time < arrival]
+            stages.append(_Stage(self.case_of(history, events), arrival - 1))
+        return stages
+
+    def _arrival(self, event: SimulatedEvent) -> Instant:
+        """When an event counts as having arrived."""
+        corrected = (event.data or {}).get("event") if event.type == "correction" else None
+        if not isinstance(corrected, SimulatedEvent) or corrected.type not in _FILINGS:
+            return event.received
+        source, zone = self._timing.law.plan.sources.get(corrected.source), self._timing.zone
+        until = zone.midnight(zone.day(corrected.received) + 1) - 1
+        if source is not None:
+            until = max(until, source_reported_by(self._timing, source, corrected.received))
+        is_slip = corrected.time <= corrected.received and event.received <= until
+        return corrected.received if is_slip else event.received
 
     def _was_reported_late(self, history: CaseHistory, row: Row | None) -> bool:
         """Whether the case may have looked worse by what was known earlier: it was revised, or reported out of order,
@@ -189,19 +239,10 @@ class CaseTruth:
     def _row(self, promise: CasePromise, stage: _Stage, name: str) -> Row | None:
         """None: the promise does not apply, or its clock has not started."""
         view = self._view(promise, stage, name)
-        if view is None:
+        row = None if view is None else _row_of(view)
+        if view is None or row is None:
             return None
-        if promise.measured == "share":
-            return share_row(view)
-        match promise:
-            case CaseLimitPromise():
-                return limit_row(view)
-            case CaseBoundPromise():
-                return bound_row(view)
-            case _ if promise.against_statutory_limit:
-                return reduction_row(view)
-            case _:
-                return measure_row(view)
+        return row._replace(yellow=True) if _may_be_missed(promise) and is_yellow(view, row) else row
 
     def _view(self, promise: CasePromise, stage: _Stage, name: str) -> PromiseView | None:
         case, flow = stage.case, stage.case.history.flow
@@ -217,6 +258,50 @@ class CaseTruth:
         row = Row(promise.id, promise.variant, flow.unit, item, name, Result.OPEN, start)
         over = case.over_before(stop, refusal_ends="completed" not in promise.stop)
         return PromiseView(promise, case, self._timing, stage.until, row, start, stop, over)
+
+
+def _was_never_too_much(row: Row | None) -> bool:
+    """Whether a bound has been kept all the time in a case of which nothing was taken back."""
+    return row is not None and row.result in (Result.OPEN, Result.MET, Result.UNMEASURED, Result.WITHDRAWN)
+
+
+class _Stages:
+    """A case after each of its arrivals."""
+
+    def __init__(self, truth: CaseTruth, history: CaseHistory, known: Sequence[SimulatedEvent], end: Instant) -> None:
+        self._truth, self.history, self._known = truth, history, known
+        self.periods = list(pairwise([*sorted({event.received for event in known}), end]))
+        """Each from an arrival until the next."""
+        times = (event.time if event.first_reported_time is None else event.first_reported_time for event in known)
+        self.first = min(times)
+        self.only_grows = not _is_out_of_order(known) and not any(_revises(event) for event in known)
+        """Nothing was taken back, and nothing came before what was before it."""
+        self._made: dict[Instant, _Stage] = {}
+
+    def of(self, period: tuple[Instant, Instant]) -> _Stage:
+        """The case from an arrival until just before the next. What has arrived counts at once, even if a clock that is
+        ahead has dated it some minutes later."""
+        arrival, following = period
+        if arrival not in self._made:
+            arrived = [event for event in self._known if event.received <= arrival]
+            self._made[arrival] = _Stage(self._truth.case_of(self.history, arrived), following - 1)
+        return self._made[arrival]
+
+
+def _row_of(view: PromiseView) -> Row | None:
+    """What the promise says of the case."""
+    promise = view.promise
+    if promise.measured == "share":
+        return share_row(view)
+    match promise:
+        case CaseLimitPromise():
+            return limit_row(view)
+        case CaseBoundPromise():
+            return bound_row(view)
+        case _ if promise.against_statutory_limit:
+            return reduction_row(view)
+        case _:
+            return measure_row(view)
 
 
 def _applies(promise: CasePromise, case: ObservedCase) -> bool:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from datetime import date
 
 from services.domain.plan.kinds.figure import FigurePromise
-from services.domain.time.limits import Ends, due
 from services.domain.time.zone import Instant
 from services.simulator.district.months import first_whole_month, last_day, month_of
 from services.simulator.stories.figures import FigureKey, FigureReport, Figures
+from services.simulator.stories.report_delay import subject_reported_by
 from services.simulator.stories.result import Result
 from services.simulator.stories.timing import Timing
 from services.simulator.truth.row import MICRO, Row
@@ -42,7 +42,7 @@ class FigureTruth:
         key = FigureKey(promise.numerator, unit, period)
         above, late = self._counted_report(promise, key)
         below, _ = self._counted_report(promise, key._replace(quantity=promise.denominator))
-        if (above is None or below is None) and self._end <= self._report_due(promise, unit, day):
+        if (above is None or below is None) and self._end <= self._reported_by(promise, unit, day):
             return None
         name = f"{promise.numerator} {unit}.{period}"
         row = Row(promise.id, promise.variant, unit, period, name, Result.COUNTED, day=day)
@@ -52,17 +52,11 @@ class FigureTruth:
         result = Result.LATE_ENTRY if late else Result.COUNTED
         return row._replace(amount=amount, base=below.denominator * MICRO, result=result)
 
-    def _report_due(self, promise: FigurePromise, unit: str, day: int) -> Instant:
-        """Until when a month may still be reported: the end of the usual delay of its sources."""
-        law = self._timing.law
+    def _reported_by(self, promise: FigurePromise, unit: str, day: int) -> Instant:
+        """Until when a month may still be reported, by the slower source of the two halves."""
         ends = self._timing.zone.midnight(day + 1) - 1
-        found = [ends]
-        for source in law.plan.sources.values():
-            reports = {promise.numerator, promise.denominator} & set(source.feeds)
-            if reports and source.usual_delay is not None and ("*" in source.units or unit in source.units):
-                hours = law.hours("", "")
-                found.append(due(source.usual_delay, ends, Ends.DAY, zone=law.zone, calendar=law.calendar, hours=hours))
-        return max(found)
+        halves = (promise.numerator, promise.denominator)
+        return max(subject_reported_by(self._timing, ends, code, unit) for code in halves if code is not None)
 
     def _counted_report(self, promise: FigurePromise, key: FigureKey) -> tuple[FigureReport | None, bool]:
         """The report that counts, and whether a better one waits for its confirmation: a report after the month alone

@@ -18,7 +18,7 @@ def limit_row(view: PromiseView) -> Row:
         return view.closed(row, Result.UNMEASURED, view.end)
     if view.over is not None:
         return view.withdrawn(row, view.over)
-    excused = Result.JUSTIFIED if view.promise.id in view.case.excused else None
+    excused = Result.JUSTIFIED if view.has_accepted_reason else None
     if view.stop is None:
         return view.unfinished(row, due, excused or Result.OPEN_OVERDUE)
     missed = excused or Result.MISSED
@@ -47,7 +47,7 @@ def _due_in_nodes(view: PromiseView) -> Instant | None:
     limit = own_limit(view.promise)
     assert limit is not None
     timing, flow, zone = view.timing, view.case.history.flow, view.timing.zone
-    outside = _spans_outside(view)
+    outside = spans_outside(view)
     stays_outside = outside[-1][0] if outside and outside[-1][1] == NEVER else None
     day, spent = zone.day(view.start), 0
     while spent < limit.amount:
@@ -58,7 +58,7 @@ def _due_in_nodes(view: PromiseView) -> Instant | None:
     return zone.midnight(day + 1) - 1
 
 
-def _spans_outside(view: PromiseView) -> list[tuple[Instant, Instant]]:
+def spans_outside(view: PromiseView) -> list[tuple[Instant, Instant]]:
     """From the start on, when the case was in none of the nodes in which the clock runs."""
     end = view.end or NEVER
     outside, left = [], view.start

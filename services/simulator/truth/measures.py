@@ -13,9 +13,12 @@ from services.simulator.truth.row import MICRO, Row
 
 
 def measure_row(view: PromiseView) -> Row | None:
-    """The amount of a case that has stopped; None if it has not, or if it does not count."""
-    if view.over is not None or view.stop is None:
+    """The amount of a case that has stopped; of an open one under a mean that is judged, its amount so far. None if it
+    does not count."""
+    if view.over is not None:
         return None
+    if view.stop is None:
+        return _open_row(view)
     row = view.closed(view.row, Result.COUNTED, view.stop)
     subject, _, name = (view.promise.measured).partition(":")
     return _MEASURES[subject](view, row, name, view.stop)
@@ -24,16 +27,31 @@ def measure_row(view: PromiseView) -> Row | None:
 def reduction_row(view: PromiseView) -> Row | None:
     """The days of a case, and the statutory limit that they are compared with."""
     flow, stop, zone = view.case.history.flow, view.stop, view.timing.zone
-    if view.over is not None or stop is None:
+    if view.over is not None:
         return None
     limit = view.timing.statutory(flow.item, zone.day(view.start))
     if limit is None:
         return None
+    is_open = stop is None
+    if stop is None:
+        if view.now is None:
+            return None
+        stop = view.now
     if limit.unit == "calendar_days":
         amount = zone.day(stop) - zone.day(view.start)
     else:
         amount = view.timing.working_days(view.start, stop) - _suspended_days(view, stop)
-    return view.closed(view.row, Result.COUNTED, stop)._replace(amount=amount, base=limit.amount)
+    row = view.row if is_open else view.closed(view.row, Result.COUNTED, stop)
+    return row._replace(amount=amount, base=limit.amount)
+
+
+def _open_row(view: PromiseView) -> Row | None:
+    """An open case as part of the mean that counts open ones, too: by its present age, or what was measured of it."""
+    subject, _, name = view.promise.measured.partition(":")
+    if view.now is None or view.promise.target is None or subject not in ("working_days", "quantity"):
+        return None
+    row = _MEASURES[subject](view, view.row, name, view.now)
+    return None if row is None or not (row.amount or subject == "working_days") else row
 
 
 def node_rows(promise: CasePromise, case: ObservedCase, timing: Timing, name: str) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""A case as it is known at an instant: what has happened and has been reported before it.
+"""A case as it is known at an instant, by what has been reported of it.
 
 Nothing is judged here, and no promise is known.
 """
@@ -34,17 +34,17 @@ class Pause(NamedTuple):
 
 
 class ObservedCase:
-    """A case as it is known before an instant; None is after everything."""
+    """A case by some of its events."""
 
     def __init__(
         self,
         history: CaseHistory,
-        at: Instant | None,
+        events: Sequence[SimulatedEvent],
         rules: ItemRules,
         grantors: frozenset[str] = frozenset(),
     ) -> None:
-        """`rules`: what its service item says of it. `grantors`: sources that may extend a limit, beside the operations
-        centre."""
+        """`events`: those that are known. `rules`: what its service item says of it. `grantors`: sources that may
+        extend a limit, beside the operations centre."""
         self.history = history
         self._grantors = grantors | {OPERATIONS}
         self._rules = rules
@@ -62,7 +62,8 @@ class ObservedCase:
         self.pauses: list[Pause] = []
         self.rating: int | None = None
         self.extended = False
-        self.excused: set[str] = set()
+        self.decisions: dict[str, tuple[str, Instant]] = {}
+        """Promise → the last decision on a reason for missing it, and its time."""
         self.confirmed: set[str] = set()
         self._standing: dict[tuple[str, str, str], int] = {}
         """Who holds the clock now, and for which reason → the place of the pause."""
@@ -72,7 +73,7 @@ class ObservedCase:
         """The last time that a completion was declared void."""
         self._completions: list[tuple[Instant, Data]] = []
         self._reclassified: dict[str, Any] = {}
-        for event, time in _effective([event for event in history.events if event.is_known(at)]):
+        for event, time in _effective(events):
             read = _READERS.get(event.type)
             if read is not None:
                 read(self, event, time)
@@ -153,8 +154,7 @@ class ObservedCase:
 
     def _read_justification(self, event: SimulatedEvent, time: Instant) -> None:
         data = event.data or {}
-        if data["decision"] == "accepted":
-            self.excused.add(data["kpi"])
+        self.decisions[data["kpi"]] = data["decision"], time
 
     def _read_confirmation(self, event: SimulatedEvent, time: Instant) -> None:
         data = event.data or {}
@@ -250,6 +250,13 @@ class ObservedCase:
         return over if over is not None and (stop is None or over < stop) else None
 
     @property
+    def holder(self) -> str:
+        """The unit of the node that the case entered last and has not left; else the one that accepted it."""
+        return next(
+            (passage.unit for passage in reversed(self.passages) if passage.end is None), self.history.flow.unit
+        )
+
+    @property
     def is_refused(self) -> bool:
         """Whether its completion did not grant what was applied for."""
         return self.outcome in _UNDELIVERED
@@ -310,7 +317,7 @@ class ObservedCase:
 
     def is_known(self, name: str) -> bool:
         """Whether anything is known of an attribute or field."""
-        return self.is_filed if name == "channel" else name in self.attributes
+        return self.is_filed if name == "channel" else name in self.attributes or name in self._rules.unset
 
 
 _FIELDS: Mapping[str, Callable[[ObservedCase], Any]] = {

@@ -39,6 +39,12 @@ class PromiseView:
         """When the case ended, with its stop or without it."""
         return self.over or self.stop
 
+    @property
+    def has_accepted_reason(self) -> bool:
+        """Whether the last decision on a reason for missing the promise accepts it."""
+        decision, _ = self.case.decisions.get(self.promise.id, ("", None))
+        return decision == "accepted"
+
     def passed(self, due: Instant) -> bool:
         """Whether an instant has gone by."""
         return self.now is None or self.now > due

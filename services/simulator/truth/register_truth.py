@@ -75,28 +75,31 @@ class RegisterTruth:
                 yield _Known(entry, *known)
 
     def _entry_row(self, promise: CataloguePromise, known: _Known) -> Row | None:
-        kept = _holds(known.state, promise.where) and self._is_in_time(known.entry, promise)
+        since = self._since(known.entry, promise)
+        kept = _holds(known.state, promise.where) and self._is_in_time(since, promise)
         name = f"{known.event.source} {known.entry.subject}"
         row = Row(promise.id, promise.variant, known.entry.unit, "-", name, Result.COUNTED, known.event.time)
         if promise.statistic in ("mean", "sum"):
             if promise.statistic == "sum" and not kept:
                 return None
-            return row._replace(amount=int(Fraction(str(known.state[promise.quantity or ""])) * MICRO))
+            return row._replace(amount=int(Fraction(str(known.state[promise.quantity or ""])) * MICRO), stopped=since)
         if kept or promise.statistic == "share":
-            return row._replace(result=Result.MET if kept else Result.MISSED)
+            return row._replace(result=Result.MET if kept else Result.MISSED, stopped=since if kept else None)
         return None
 
-    def _is_in_time(self, entry: ListEntry, promise: CataloguePromise) -> bool:
+    def _is_in_time(self, since: Instant | None, promise: CataloguePromise) -> bool:
         """Whether an entry that counts has done so since before the date of the promise."""
         over = None if promise.by is None else self._timing.zone.midnight(promise.by.toordinal() + 1)
-        if over is None or self._end <= over:
-            return True
+        return over is None or self._end <= over or (since is not None and since < over)
+
+    def _since(self, entry: ListEntry, promise: CataloguePromise) -> Instant | None:
+        """Since when an entry has counted without a break; None if it does not."""
         since: Instant | None = None
         for event, state in reversed([each for each in entry.reported if each[0].is_known(self._end)]):
             if state is None or not _holds(state, {**promise.select, **promise.where}):
                 break
             since = event.time
-        return since is not None and since < over
+        return since
 
     # ---- duties --------------------------------------------------------------------------------------
     def _duty_row(self, promise: DutyPromise, unit: str, period: str, day: int) -> Row:

@@ -9,6 +9,7 @@ from services.simulator.stories.result import Result
 
 COLUMNS = (
     "kpi", "variant", "unit", "item", "case", "fate", "started_at", "due_at", "stopped_at", "day", "amount", "base",
+    "yellow", "reason",
 )  # fmt: skip
 
 MICRO = 1_000_000
@@ -34,6 +35,20 @@ class Row(NamedTuple):
     day: int | None = None
     amount: int | None = None
     base: int | None = None
+    yellow: bool = False
+    """Whether an open case is close to its limit."""
+    reason: str = ""
+    """Why a card was cleared."""
+
+    @classmethod
+    def silent(cls, source: str) -> "Row":
+        """A source that is silent at the end."""
+        return cls("-", "-", "-", "-", source, Result.SILENT)
+
+    @classmethod
+    def fault(cls, name: str, case: str) -> "Row":
+        """What went wrong with the reports of a case."""
+        return cls("-", name, "-", "-", case, Result.FAULT)
 
     @classmethod
     def rejected(cls, reason: str, case: str) -> "Row":
@@ -47,4 +62,4 @@ def lines(rows: Iterable[Row], zone: Zone) -> Iterator[str]:
         times = (("" if time is None else zone.text(time)) for time in (row.started, row.due, row.stopped))
         day = "" if row.day is None else date.fromordinal(row.day).isoformat()
         amounts = (("" if amount is None else str(amount)) for amount in (row.amount, row.base))
-        yield ",".join((*row[:6], *times, day, *amounts))
+        yield ",".join((*row[:6], *times, day, *amounts, "1" if row.yellow else "", row.reason))

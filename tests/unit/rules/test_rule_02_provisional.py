@@ -15,6 +15,7 @@ from services.domain.results.published import State, ValueRow
 from services.domain.sums.tally import TallyField
 from services.domain.time.calendar import Notices, WorkingCalendar, weekday
 from tests.unit.cases import (
+    ANSWERED,
     WATER,
     accepted,
     at,
@@ -135,16 +136,11 @@ def test_a_mean_that_counts_unpublished_days_is_provisional() -> None:
     mean["official_window"] = "all"
     assert asked(MAY_BE_LATE, as_of="2027-02-01", **mean).state == "provisional"
     assert asked(CERTAIN, as_of="2027-02-01", **mean).state == "met"
-    assert asked(MAY_BE_LATE, as_of="2027-02-01", **(mean | {"measure": "calendar_days"})).state == "missed"
+    assert asked(MAY_BE_LATE, as_of="2027-02-01", **(mean | {"measure": "elapsed_days"})).state == "missed"
 
 
 def test_a_share_and_a_bound_that_mature_by_a_limit_wait_too() -> None:
-    share = judge_of(
-        promise(
-            kind="case_share", where={"stopped": True}, stop="milestone:answered", matures_at="4 working_days",
-            objective=">= 100 %",
-        )
-    )  # fmt: skip
+    share = judge_of(ANSWERED)
     (card,) = card_list(share, [START], "2027-01-10")
     assert (card.level, card.reason) == ("yellow", "provisional")
     found = row(share, [[START, milestone("2027-01-05T09:00", "answered")]], "2027-02-01")
@@ -164,8 +160,8 @@ def test_explain_says_so() -> None:
 
 
 def test_the_names_of_the_state_tell_the_two_kinds_apart() -> None:
-    assert state_name(State.PROVISIONAL, "0").zh == "推进中（未到期）"
-    assert state_name(State.PROVISIONAL, "2").zh == "暂定（节假日安排未公布）"
+    assert state_name(State.PROVISIONAL, "0", never_red=False).zh == "推进中（未到期）"
+    assert state_name(State.PROVISIONAL, "2", never_red=False).zh == "暂定（节假日安排未公布）"
 
 
 def calendar(free: set[int], worked: set[int], last: date) -> WorkingCalendar:

@@ -2,10 +2,14 @@
 
 from typing import Any
 
+import pytest
+
 from services.domain.history.registers import entry_of
 from services.domain.intake.facts import Fact
+from services.domain.plan.plan import Source
 from services.domain.results.value_rows import Valuer
 from tests.unit.cases import (
+    WATER,
     accepted,
     at,
     completed,
@@ -376,6 +380,44 @@ def test_a_code_belongs_to_the_unit_of_its_master_entry() -> None:
     assert in_step(entries, "works") == ("2", "2", "met")
     assert in_step(entries, "seals") == ("0", "2", "missed")
     assert in_step(entries, "planning") == ("0", "0", "no_data")
+
+
+SYNC_BY = judge_of(
+    promise(
+        kind="catalogue", statistic="in_sync", select={}, master="library", copies=("portal",), by="2021-10-31",
+        objective=">= 100 %", **NOW,
+    ),
+    sources=[Source.model_validate({"id": WATER, "units": ["*"], "usual_delay": "2 working_days"})],
+)  # fmt: skip
+
+
+def in_step_by_the_date(copy: list[Fact], as_of: str) -> tuple[str, str]:
+    entries = [published("library", "tax", "2"), copy]
+    found = row(SYNC_BY, entries, as_of, window="now", last_reports={WATER: as_of})
+    return found.numerator, found.state
+
+
+def test_a_copy_that_is_in_step_after_the_date_does_not_undo_the_miss() -> None:
+    in_time, late = (published("portal", "tax", "2", time) for time in ("2021-10-29", "2021-11-01"))
+    assert in_step_by_the_date(in_time, "2021-12-01") == ("1", "met")
+    assert in_step_by_the_date(late, "2021-11-02") == ("0", "at_risk")  # a report may still come until the end of it
+    assert in_step_by_the_date(late, "2021-11-03") == ("0", "missed")
+    assert in_step_by_the_date(late, "2021-12-01") == ("0", "missed")
+
+
+@pytest.mark.parametrize(("received", "numerator"), [("2021-11-02T23:00", "1"), ("2021-11-03T09:00", "0")])
+def test_nor_does_one_that_is_reported_too_late(received: str, numerator: str) -> None:
+    (copy,) = published("portal", "tax", "2", "2021-10-29")
+    reported = copy._replace(received=at(received))
+    assert in_step_by_the_date([reported], "2021-12-01")[0] == numerator
+    confirmed_then = [reported, confirmed("2021-11-20", kpi="P")]
+    assert in_step_by_the_date(confirmed_then, "2021-12-01")[0] == "1"
+
+
+def test_a_copy_that_was_out_of_step_at_the_date_is_not_in_step_by_it() -> None:
+    again = [*published("portal", "tax", "2", "2021-10-01"), *published("portal", "tax", "1", "2021-10-20"),
+             *published("portal", "tax", "2", "2021-11-10")]  # fmt: skip
+    assert in_step_by_the_date(again, "2021-12-01")[0] == "0"
 
 
 def test_a_master_entry_without_a_version_is_unmeasured() -> None:

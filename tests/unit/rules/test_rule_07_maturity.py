@@ -82,6 +82,21 @@ def test_a_window_contains_the_last_instant_before_its_end() -> None:
     assert row(WATER, [case], "2021-10-01", window="7d").window_start == "2021-09-24T00:00:00+08:00"
 
 
+@pytest.mark.parametrize(
+    ("window", "as_of", "n"),
+    [
+        ("month", "2021-10-31T23:59:59.999999", "0"),  # its own instant is not before the end
+        ("month", "2021-11-01", "1"),
+        ("month", "2021-11-01T00:00:00.000001", "0"),  # November has begun
+        ("7d", "2021-11-07", "1"),
+        ("7d", "2021-11-07T00:00:00.000001", "0"),
+    ],
+)
+def test_the_last_instant_of_a_month_is_of_that_month_and_of_seven_days(window: str, as_of: str, n: str) -> None:
+    case = [accepted("2021-10-28T09:00"), completed("2021-10-31T23:59:59.999999")]
+    assert row(WATER, [case], as_of, window=window).n == n
+
+
 # ---- shares ----------------------------------------------------------------------------------------------
 def test_a_share_matures_by_a_limit_after_the_start() -> None:
     judge = judge_of(

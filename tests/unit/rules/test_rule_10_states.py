@@ -9,10 +9,11 @@ import pytest
 from services.domain.intake.facts import Fact
 from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import Outcome
-from services.domain.plan.plan import Objective, Source
+from services.domain.plan.plan import Objective
 from services.domain.results.unknown import Unknown, is_proven_miss
 from services.domain.sums.statistic import Statistic
 from tests.unit.cases import (
+    USUALLY_A_DAY_LATE,
     accepted,
     at,
     card_list,
@@ -180,7 +181,6 @@ def test_at_risk_if_the_forecast_crosses_the_objective() -> None:
 
 
 # ---- precedence ------------------------------------------------------------------------------------------
-SOURCE = Source.model_validate({"id": "/units/water", "units": ["works"], "usual_delay": "1 working_days"})
 
 
 def test_the_precedence_of_states() -> None:
@@ -191,7 +191,7 @@ def test_the_precedence_of_states() -> None:
         promise(id="C", select={"service_item": "power"}),
         promise(id="D"),
         promise(id="E", kind="case_mean", measure="working_days", objective="<= 1 working_days"),
-        sources=[SOURCE],
+        sources=[USUALLY_A_DAY_LATE],
     )
     cases = [GOOD, BAD, [START]]
 
@@ -225,7 +225,7 @@ def test_a_miss_that_the_unmeasured_cases_could_undo_is_not_proven() -> None:
 
 
 def test_a_proven_miss_outranks_a_silent_source_and_its_open_cases_prove_nothing() -> None:
-    judge = judge_of(promise(), sources=[SOURCE])
+    judge = judge_of(promise(), sources=[USUALLY_A_DAY_LATE])
     assert row(judge, [GOOD, [START]], "2021-10-01", last_reports=SPOKE_LAST).state == "stale"  # it may be completed
     found = rows(judge, [GOOD, BAD, [START]], "2021-10-01", last_reports={"/units/water": "2021-09-27T09:00"})
     assert found["P", "ALL", "-", "official", "all"].state == "missed"
@@ -233,7 +233,7 @@ def test_a_proven_miss_outranks_a_silent_source_and_its_open_cases_prove_nothing
 
 
 def test_what_is_open_in_a_unit_whose_source_speaks_is_proven() -> None:
-    silent = SOURCE.model_copy(update={"units": ("seals",)})
+    silent = USUALLY_A_DAY_LATE.model_copy(update={"units": ("seals",)})
     judge = judge_of(promise(), sources=[silent])
     theirs = [accepted("2021-09-16T09:00", unit="seals")]
     assert row(judge, [GOOD, theirs], "2021-10-01").state == "stale"
@@ -242,15 +242,17 @@ def test_what_is_open_in_a_unit_whose_source_speaks_is_proven() -> None:
 
 def test_a_mean_and_a_list_of_a_silent_source_prove_nothing() -> None:
     mean = promise(kind="case_mean", measure="working_days", objective="<= 1 working_days", minimum_n=1)
-    assert row(judge_of(mean, sources=[SOURCE]), [BAD], "2021-10-15", last_reports=SPOKE_LAST).state == "stale"
+    assert (
+        row(judge_of(mean, sources=[USUALLY_A_DAY_LATE]), [BAD], "2021-10-15", last_reports=SPOKE_LAST).state == "stale"
+    )
     entries = promise(statistic="share", where={"online": True}, objective=">= 80 %", **ENTRIES)
-    judge, offline = judge_of(entries, sources=[SOURCE]), [upserted("2021-09-16", n=1, online=False)]
+    judge, offline = judge_of(entries, sources=[USUALLY_A_DAY_LATE]), [upserted("2021-09-16", n=1, online=False)]
     assert row(judge, [offline], "2021-10-15", window="now", last_reports=SPOKE_LAST).state == "stale"
 
 
 def test_a_dated_list_whose_date_has_passed_is_proven_whoever_is_silent() -> None:
     dated = promise(**STANDING, collection="catalogue", statistic="count", objective=">= 1 items")
-    judge = judge_of(dated, sources=[SOURCE])
+    judge = judge_of(dated, sources=[USUALLY_A_DAY_LATE])
     assert row(judge, [], "2021-12-31", window="now", last_reports=SPOKE_LAST).state != "missed"
     assert row(judge, [], "2022-01-10", window="now", last_reports=SPOKE_LAST).state == "missed"
 

@@ -1,5 +1,6 @@
 """Figures that sources count themselves: silence never makes 100 % (rule 12), nor does late entry (rule 14)."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -73,6 +74,28 @@ def test_a_month_is_owed_once_the_usual_delay_of_its_source_has_passed() -> None
         row(judge, perfect[:1], time, last_reports=last_reports) for time in ("2021-11-02T23:59", "2021-11-03")
     )
     assert (before.unmeasured_n, after.unmeasured_n, after.state) == ("0", "1", "unmeasured")  # Tuesday is over
+
+
+@pytest.mark.parametrize(
+    ("given", "last_day"),
+    [
+        ({}, "2021-11-02"),
+        ({"reports_within": "4 working_days"}, "2021-11-04"),
+        ({"reports_within": "1 working_day"}, "2021-11-01"),
+        ({"real_time": True}, "2021-10-31"),
+        ({"operations": True}, "2021-10-31"),
+    ],
+    ids=str,
+)
+def test_its_report_is_due_when_every_other_report_of_the_source_is(given: dict[str, Any], last_day: str) -> None:
+    """What a source needs to report is one key; how long it is usually silent is another (rule 14)."""
+    source = Source.model_validate({**TAXES.model_dump(exclude_none=True), **given})
+    judge = judge_of(promise(**FIGURE | {"owed_by": ("works",)}), sources=[source])
+    september = [[reported("2021-10-08", 5, 5, "2021-09")]]
+    found = [row(judge, september, f"{last_day}T{time}") for time in ("23:59", "23:59:59.999999")]
+    assert [each.unmeasured_n for each in found] == ["0", "0"]
+    next_day = date.fromordinal(date.fromisoformat(last_day).toordinal() + 1)
+    assert row(judge, september, str(next_day)).unmeasured_n == "1"
 
 
 def test_a_half_that_may_still_come_in_time_is_no_miss() -> None:
@@ -198,6 +221,32 @@ def test_what_is_owed_once_is_pending_until_its_date() -> None:
     assert row(ONCE, produced + collected, "2022-03-01", window="30d").state == "missed"
     all_of_it = [[reported("2021-12-01", 10, 0, "2021-11", unit, quantity="collected")] for unit in ("works", "seals")]
     assert row(ONCE, produced + collected + all_of_it, "2022-03-01").state == "met"
+
+
+def both_halves(period: str, part: float, received: str) -> list[list[Fact]]:
+    whole = [reported("2021-10-01", 0, 10, "2021-09", unit) for unit in ("works", "seals")]
+    parts = [reported(received, part, 0, period, unit, quantity="collected") for unit in ("works", "seals")]
+    return [[each] for each in (*whole, *parts)]
+
+
+def test_what_is_owed_once_is_pending_until_its_report_is_late() -> None:
+    once = FIGURE | {"numerator": "collected", "period": "once", "by": "2021-12-31"}
+    hub = HUB.model_copy(update={"feeds": ("collected", "records")})
+    judge = judge_of(promise(**once), sources=[hub])
+    heard = {HUB.id: "2022-01-07T09:00"}  # its report is due on 2022-01-06, the third working day
+    assert row(judge, [], "2022-01-06", last_reports=heard).unmeasured_n == "0"
+    assert row(judge, [], "2022-01-07", last_reports=heard).unmeasured_n == "2"
+    behind = both_halves("2021-11", 8, "2021-12-02")
+    assert [row(judge, behind, each, last_reports=heard).state for each in ("2022-01-06", "2022-01-07")] == [
+        "at_risk",
+        "missed",
+    ]
+    assert row(judge, both_halves("2021-12", 10, "2022-01-05"), "2022-01-07", last_reports=heard).state == "met"
+
+
+def test_what_a_later_period_reached_does_not_undo_the_miss_of_a_date() -> None:
+    assert row(ONCE, both_halves("2021-12", 10, "2022-01-05"), "2022-03-01").state == "met"
+    assert row(ONCE, both_halves("2022-01", 10, "2022-02-05"), "2022-03-01").state == "missed"
 
 
 # ---- late entry --------------------------------------------------------------------------------------------

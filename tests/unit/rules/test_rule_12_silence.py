@@ -6,6 +6,7 @@ from services.domain.intake.facts import Fact
 from services.domain.judging.judgement import Outcome
 from services.domain.plan.plan import Source
 from tests.unit.cases import (
+    NO_FEE,
     accepted,
     card_list,
     completed,
@@ -72,7 +73,7 @@ def test_a_source_that_never_spoke_is_silent_since_the_plan_was_issued() -> None
 
 
 # ---- unmeasured ------------------------------------------------------------------------------------------
-FREE = judge_of(promise(kind="case_bound", counts=("quantity:fee",), bound="<= 0 CNY", matures_at="completion"))
+FREE = judge_of(NO_FEE)
 PAID_NOTHING = [accepted("2021-09-16T09:00"), measured("2021-09-16T10:00", "fee", 0), completed("2021-09-17T09:00")]
 
 

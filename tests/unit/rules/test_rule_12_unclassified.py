@@ -1,8 +1,9 @@
 """rule 12: nobody escapes a promise by leaving a field empty."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import product
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -11,8 +12,9 @@ from services.domain.history.case import Case
 from services.domain.intake.facts import Fact
 from services.domain.judging.data_quality import signal_rows
 from services.domain.judging.judge import Judge
-from services.domain.judging.judgement import Outcome
-from services.domain.judging.selection import compile_population
+from services.domain.judging.judgement import Judgement, Outcome
+from services.domain.judging.kind import AnyKind
+from services.domain.judging.selection import compile_knowledge, compile_population
 from services.domain.plan.plan import ServiceItem
 from services.domain.results.explain import explain
 from services.domain.results.verdicts import verdicts_of
@@ -54,6 +56,80 @@ def of(kpi: str, subjects: Sequence[Sequence[Fact]], as_of: str = "2021-10-20", 
 
 
 # ---- three values ----------------------------------------------------------------------------------------
+def test_the_outcome_of_an_open_case_differs_from_every_wanted_one_and_is_not_known_yet() -> None:
+    """No selection waits for it, since none is owed; and a share of cases whose outcome is known leaves it out."""
+    granted, known = compile_population({"outcome": "granted"}, {}), compile_knowledge(("outcome",))
+    states = {
+        "open": Case(),
+        "completed as granted": Case(completed_at=1, outcome="granted"),
+        "completed without an outcome": Case(completed_at=1),
+    }
+    assert {name: granted(case) for name, case in states.items()} == {
+        "open": False, "completed as granted": True, "completed without an outcome": None,
+    }  # fmt: skip
+    assert {name: known(case) for name, case in states.items()} == {
+        "open": False, "completed as granted": True, "completed without an outcome": False,
+    }  # fmt: skip
+
+
+def test_a_stop_before_the_outcome_is_known_is_neither_in_nor_out_of_a_share_of_outcomes() -> None:
+    judge = judge_of(
+        promise(
+            kind="case_share", where={"outcome": "granted"}, known=("outcome",), stop="milestone:decided",
+            matures_at="stop", objective=">= 100 %",
+        )
+    )  # fmt: skip
+    decided = [EMPTY, milestone("2021-09-17T09:00", "decided")]
+    assert outcome(judge, decided, "2021-09-20") is None
+    assert outcome(judge, [*decided, completed("2021-09-18T09:00", outcome="granted")], "2021-09-20") is Outcome.MET
+    assert outcome(judge, [*decided, completed("2021-09-18T09:00", outcome="partly")], "2021-09-20") is Outcome.MISSED
+
+
+def test_what_leaving_an_attribute_out_means_is_known() -> None:
+    unset = {("water", "pledged"): False}
+    case = Case(service_item="water")
+    assert compile_knowledge(("pledged",), unset)(case) is True
+    assert compile_knowledge(("pledged", "channel"), unset)(case) is False
+    assert compile_knowledge(("pledged",))(case) is False
+
+
+@pytest.mark.parametrize(
+    ("name", "unknown", "known"),
+    [
+        ("channel", {}, {"channels": {"online"}}),
+        ("applicant", {"applicant": "unknown"}, {"applicant": "enterprise"}),
+        ("unit", {"unit": ""}, {"unit": "works"}),
+        ("size", {}, {"attributes": {"size": "small"}}),
+    ],
+)
+def test_what_is_unknown_to_a_selection_is_unknown_to_known(
+    name: str, unknown: dict[str, Any], known: dict[str, Any]
+) -> None:
+    for given, is_known in ((unknown, False), (known, True)):
+        case = Case(service_item="water", **given)
+        assert compile_knowledge((name,))(case) is is_known
+        assert (compile_population({name: "anything"}, {})(case) is not None) is is_known
+
+
+class Counting:
+    """A kind of promise that notes at which moments it is asked."""
+
+    def __init__(self, kind: Any, asked: Counter[tuple[str, int]]) -> None:
+        self.promise, self._kind, self._asked = kind.promise, kind, asked
+
+    def judge(self, case: Case, now: int, found: list[Judgement]) -> None:
+        self._asked[self.promise.key, now] += 1
+        self._kind.judge(case, now, found)
+
+
+def test_the_arrivals_of_a_case_ask_each_alternative_once() -> None:
+    asked: Counter[tuple[str, int]] = Counter()
+    judge = JUDGE.wrapped(lambda kind: cast(AnyKind, Counting(kind, asked)))
+    line = reclassified("2021-09-27T09:00", attributes={"line": True})
+    judge.before(in_order([EMPTY, completed("2021-09-26T09:00"), line]))
+    assert set(asked.values()) == {2}  # as what it is, and as if it were selected
+
+
 def test_a_selection_is_unknown_if_a_value_is_and_no_known_one_differs() -> None:
     accepts = compile_population({"service_item": "water", "line": False, "size": "small"}, {"exempted": True})
     for line, size, exempted in product((None, False, True), (None, "small", "large"), (None, False, True)):
@@ -248,3 +324,11 @@ def test_an_explanation_names_the_field_that_is_missing() -> None:
     assert missing == {"S": ("line",), "L": ("line",)}
     names = names_for(SHORT, JUDGE.plan)
     assert contribution_of_case(shown.cycles[0].promises[0], names) == "未填报 not reported: line line"
+
+
+def test_the_card_of_a_case_whose_field_is_emptied_is_not_cleared_as_justified() -> None:
+    """It was yellow on its last day; nobody gave a reason for anything."""
+    emptied = correction("2021-09-23T12:00", KNOWN, EMPTY)
+    [card] = card_list(JUDGE, [KNOWN, emptied], "2021-09-23T18:00")
+    assert (card.kpi, card.level, card.reason) == ("S", "yellow", "rejudged")
+    assert card.cleared_at == at("2021-09-23T12:00")

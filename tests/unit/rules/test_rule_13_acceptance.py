@@ -6,9 +6,9 @@ from services.domain.intake.facts import Fact
 from services.domain.judging.data_quality import ACCEPTANCE, BACKDATED, INCOMPLETE, REFUSED
 from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import Outcome
-from services.domain.plan.plan import Source
 from services.domain.sums.tally import TallyField
 from tests.unit.cases import (
+    USUALLY_A_DAY_LATE,
     accepted,
     applied,
     at,
@@ -121,7 +121,6 @@ def test_a_supplement_that_is_reported_late_saves_nobody_without_confirmation() 
 
 
 # ---- signals ---------------------------------------------------------------------------------------------
-USUAL = Source.model_validate({"id": "/units/water", "units": ["works"], "usual_delay": "1 working_days"})
 
 
 def signals(judge: Judge, facts: list[Fact], name: str) -> list[tuple[tuple[int, int], ...]]:
@@ -140,7 +139,7 @@ def signals(judge: Judge, facts: list[Fact], name: str) -> list[tuple[tuple[int,
 def test_accepting_and_completing_in_one_breath_is_backdated_entry(
     accepted_at: str, completed_at: str, backdated: bool
 ) -> None:
-    judge = judge_of(promise(), sources=[USUAL])
+    judge = judge_of(promise(), sources=[USUALLY_A_DAY_LATE])
     facts = [
         accepted("2021-09-16T09:00", recorded=accepted_at, received=accepted_at),
         completed("2021-09-16T17:00", recorded=completed_at, received=completed_at),

@@ -7,6 +7,7 @@ from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import Outcome
 from services.domain.results.verdicts import verdicts_of
 from tests.unit.cases import (
+    NO_FEE,
     accepted,
     applied,
     at,
@@ -224,7 +225,7 @@ def test_a_refund_heals_a_breach_only_when_it_is_confirmed() -> None:
     assert outcome(judge, [*facts, confirmed("2021-10-08")], END) is Outcome.MET
 
 
-NO_FEE = judge_of(promise(kind="case_bound", counts=("quantity:fee",), bound="<= 0 CNY", matures_at="completion"))
+FREE = judge_of(NO_FEE)
 CHARGED = measured("2021-09-17T10:00", "fee", 80)
 
 
@@ -240,30 +241,30 @@ CHARGED = measured("2021-09-17T10:00", "fee", 80)
 def test_a_fee_that_is_taken_back_before_the_case_matures_was_never_a_miss(ends: Fact) -> None:
     checked = measured("2021-09-17T10:06", "fee", 0)
     facts = [START, CHARGED, ends, checked]
-    assert outcome(NO_FEE, [START, CHARGED], "2021-09-17T10:04") is Outcome.OVERDUE
-    assert outcome(NO_FEE, facts, "2021-09-18") is Outcome.OPEN
-    assert verdicts(NO_FEE, facts, "2021-09-18") == [("P", "reversed")]
+    assert outcome(FREE, [START, CHARGED], "2021-09-17T10:04") is Outcome.OVERDUE
+    assert outcome(FREE, facts, "2021-09-18") is Outcome.OPEN
+    assert verdicts(FREE, facts, "2021-09-18") == [("P", "reversed")]
     done = [*facts, completed("2021-09-20T09:00")]
-    assert outcome(NO_FEE, done, END) is Outcome.MET
-    found = row(NO_FEE, [done], END)
+    assert outcome(FREE, done, END) is Outcome.MET
+    found = row(FREE, [done], END)
     assert (found.numerator, found.denominator, found.late_entry_n, found.state) == ("1", "1", "0", "met")
-    (red,) = card_list(NO_FEE, done, END)
+    (red,) = card_list(FREE, done, END)
     assert (red.level, red.raised_at, red.cleared_at) == ("red", at("2021-09-17T10:00"), at("2021-09-17T10:05"))
 
 
 def test_a_fee_that_stays_until_the_case_matures_is_a_miss_whatever_is_refunded_then() -> None:
     done = completed("2021-09-20T09:00")
-    assert outcome(NO_FEE, [START, CHARGED, done], END) is Outcome.MISSED
+    assert outcome(FREE, [START, CHARGED, done], END) is Outcome.MISSED
     refund = measured("2021-09-22T09:00", "fee", -80)
-    assert outcome(NO_FEE, [START, CHARGED, done, refund], END) is Outcome.LATE_ENTRY
+    assert outcome(FREE, [START, CHARGED, done, refund], END) is Outcome.LATE_ENTRY
 
 
 def test_a_completion_that_is_reported_after_the_refund_does_not_make_the_refund_an_early_one() -> None:
     done = completed("2021-09-20T09:00", received="2021-09-24T09:00")
     facts = [START, CHARGED, measured("2021-09-22T09:00", "fee", -80), done]
-    assert outcome(NO_FEE, facts, END) is Outcome.LATE_ENTRY
-    assert verdicts(NO_FEE, facts) == [("P", "met_by_late_entry")]
-    assert outcome(NO_FEE, [*facts, confirmed("2021-10-08T09:00")], END) is Outcome.MET
+    assert outcome(FREE, facts, END) is Outcome.LATE_ENTRY
+    assert verdicts(FREE, facts) == [("P", "met_by_late_entry")]
+    assert outcome(FREE, [*facts, confirmed("2021-10-08T09:00")], END) is Outcome.MET
 
 
 def test_a_case_that_leaves_a_promise_with_a_breach_that_had_not_matured_leaves_no_miss() -> None:

@@ -11,6 +11,7 @@ from services.domain.judging.late_reports import FIRST_KNOWN_LATE, IN_WAIT
 from services.domain.plan.plan import ServiceItem, Source
 from services.domain.results.verdicts import verdicts_of
 from tests.unit.cases import (
+    ANSWERED,
     CN,
     ITEMS,
     OPERATIONS,
@@ -29,6 +30,7 @@ from tests.unit.cases import (
     judge_of,
     judgement,
     justified,
+    measured,
     milestone,
     node_started,
     outcome,
@@ -165,22 +167,16 @@ def test_a_node_waits_for_its_report_too() -> None:
 
 
 # ---- shares and bounds -------------------------------------------------------------------------------------------
-ANSWERED = judge_of(
-    promise(
-        kind="case_share", where={"stopped": True}, stop="milestone:answered", matures_at="4 working_days",
-        objective=">= 95 %",
-    ),
-    sources=SLOW,
-)  # fmt: skip
+ANSWERED_LATER = judge_of(ANSWERED, sources=SLOW)
 
 
 def test_a_share_with_a_limit_awaits_its_stop() -> None:
-    assert outcome(ANSWERED, [START], "2021-09-25") is Outcome.AWAITING
-    assert outcome(ANSWERED, [START], "2021-09-27") is Outcome.OVERDUE
+    assert outcome(ANSWERED_LATER, [START], "2021-09-25") is Outcome.AWAITING
+    assert outcome(ANSWERED_LATER, [START], "2021-09-27") is Outcome.OVERDUE
     answered = milestone("2021-09-22T09:00", "answered", received="2021-09-25T12:00")
-    assert outcome(ANSWERED, [START, answered], END) is Outcome.MET
+    assert outcome(ANSWERED_LATER, [START, answered], END) is Outcome.MET
     late = milestone("2021-09-22T09:00", "answered", received="2021-09-28T12:00")
-    assert outcome(ANSWERED, [START, late], END) is Outcome.LATE_ENTRY
+    assert outcome(ANSWERED_LATER, [START, late], END) is Outcome.LATE_ENTRY
 
 
 @pytest.mark.parametrize(
@@ -280,6 +276,47 @@ def test_a_case_of_which_nothing_was_known_by_then_is_judged_by_what_it_says_and
     assert signals(WATER_JUDGE, sooner, FIRST_KNOWN_LATE) == []
 
 
+PAID = judge_of(
+    promise(kind="case_bound", counts=("quantity:paid",), bound=">= 30 CNY", limit=None, matures_at="4 working_days"),
+    sources=SLOW,
+)
+FEW_CHECKS = judge_of(
+    promise(kind="case_bound", counts=("milestone:check",), bound="<= 2 count", matures_at="4 working_days"),
+    sources=SLOW,
+)
+
+
+@pytest.mark.parametrize(
+    ("judge", "did"),
+    [
+        (ANSWERED_LATER, milestone("2021-09-22T09:00", "answered")),
+        (PAID, measured("2021-09-22T09:00", "paid", 30)),
+        (FEW_CHECKS, milestone("2021-09-22T09:00", "check")),
+    ],
+    ids=["a share", "a bound that demands", "a bound that caps"],
+)
+def test_so_is_a_case_of_a_share_or_a_bound_that_time_matures(judge: Judge, did: Fact) -> None:
+    facts = [START, did, completed("2021-09-23T09:00")]
+
+    def known_from(received: str) -> list[tuple[str, str]]:
+        arrived = [fact._replace(received=at(received)) for fact in facts]
+        assert outcome(judge, arrived, END) is Outcome.MET
+        return signals(judge, arrived, FIRST_KNOWN_LATE)
+
+    assert known_from("2021-09-28T09:00") == [(WATER, "-")]
+    assert known_from("2021-09-26T23:59") == []
+    begun = [facts[0], *(fact._replace(received=at("2021-09-28T09:00")) for fact in facts[1:])]
+    assert signals(judge, begun, FIRST_KNOWN_LATE) == []  # it was known
+
+
+def test_a_duty_of_which_nothing_was_known_is_a_late_entry_and_counted_as_that() -> None:
+    """It is owed whether anything is known of it or not; so is what a dated count counts."""
+    judge = judge_of(promise(kind="duty", select={}, duty="report", period="month", owed_by=("works",)), sources=SLOW)
+    late = [fulfilled("2021-09-30T17:00", "2021-09", received="2021-10-11T09:00")]
+    assert outcome(judge, late, END) is Outcome.LATE_ENTRY
+    assert signals(judge, late, FIRST_KNOWN_LATE) == []
+
+
 AT_ONCE = judge_of(promise())
 
 
@@ -296,6 +333,13 @@ def test_a_wrong_month_that_is_put_right_at_once_costs_nothing() -> None:
     assert outcome(AT_ONCE, done, "2021-12-01") is Outcome.MET
     assert not any(card.cleared_at is None for card in card_list(AT_ONCE, done, "2021-12-01"))
     assert outcome(AT_ONCE, [*facts, completed("2021-11-19T10:00")], "2021-12-01") is Outcome.MISSED
+
+
+@pytest.mark.parametrize("put_right", ["2021-11-16T10:05", "2021-11-18T10:00"])
+def test_a_slip_after_which_no_limit_passed_costs_nothing_whenever_it_is_put_right(put_right: str) -> None:
+    """Entered as of the Friday before: its limit, 11-18, was still to come when it was corrected."""
+    facts = slip("2021-11-12T10:00", "2021-11-16T10:00", "2021-11-16T10:00", put_right)
+    assert outcome(AT_ONCE, [*facts, completed("2021-11-22T10:00")], "2021-12-01") is Outcome.MET
 
 
 @pytest.mark.parametrize(

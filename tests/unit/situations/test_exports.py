@@ -5,9 +5,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from services.cli.__main__ import main
 from services.mapping.export import events_of
 from services.mapping.mapping_file import ExportMapping, MappingError, read_mapping
+from tests.unit.commands import run
 
 MAPPINGS = Path(__file__).parents[2] / "mappings"
 MAPPING = """
@@ -31,12 +31,6 @@ subject = { column = "流水号" }
 time = { column = "完成日期" }
 """
 ROWS = "流水号,受理日期,完成日期\r\nS-1,2021-11-08 10:00:00,2021-11-10 10:00:00\r\nS-2,2021-11-09 10:00:00,\r\n"
-
-
-def run(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as ended:
-        main([str(argument) for argument in arguments])
-    return int(ended.value.code or 0)
 
 
 def imported(folder: Path, export: bytes, mapping: str = MAPPING) -> tuple[int, Path]:

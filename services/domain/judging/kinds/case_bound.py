@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from services.domain.history.case import MICRO, Case
 from services.domain.judging.binding import AWAITED, Binding, completion_since, earliest, marks
-from services.domain.judging.bounded_amounts import Amount, bounded_amount
+from services.domain.judging.bounded_amounts import Amount, bounded_amount, steps_of
 from services.domain.judging.case_clock import FOREVER, CaseClock
 from services.domain.judging.escalation import Escalation
 from services.domain.judging.judgement import Judgement, Outcome
@@ -116,7 +116,7 @@ class CaseBoundJudge:
         """A breach is a miss at once: nothing takes back the order of two steps, or what a list said."""
         self._points = promise.counts
         """What has to be reported of a case."""
-        self._orders = tuple(_steps_of(text) for text in promise.counts if text.startswith("order:"))
+        self._orders = tuple(steps_of(text) for text in promise.counts if text.startswith("order:"))
         self._key = promise.key
         self._hard = promise.strength is Strength.HARD
         self._strictness = Escalation(promise, law)
@@ -258,17 +258,21 @@ class CaseBoundJudge:
     def _judgement(
         self, course: _Course, outcome: Outcome, day: int, cells: TallyAmounts, instants: _Instants = _NO_INSTANTS
     ) -> Judgement:
-        case = course.case
-        needs_late_check_from = self._late_check_from(course) if self._reversible or self._bound.demands else None
+        case, matures = course.case, course.matures
+        reported_by = None
+        if matures is not None and case.arrived > matures:
+            reported_by = self._reporting.after(case, matures, self._points)
         return Judgement(
             self._key, case.cycle, outcome, case.unit, self._binding.item(case), day, cells, None, course.start,
-            course.matures, *instants, needs_late_check_from=needs_late_check_from,
+            matures, *instants, needs_late_check_from=self._late_check_from(course), reported_by=reported_by,
         )  # fmt: skip
 
     def _late_check_from(self, course: _Course) -> Instant | None:
-        """From when on it may have been in breach by what was known then."""
+        """From when on it may have been in breach by what was known then, or have had to be known."""
         if self._reversible:
             return course.start
+        if not self._bound.demands:
+            return None if course.matures is None else course.matures + 1
         return min((at for at in (course.end, course.matures) if at is not None), default=None)
 
     def _reached_at(self, course: _Course, matures: Instant) -> Instant | None:
@@ -293,12 +297,6 @@ class CaseBoundJudge:
     def figure(self, sums: Sums, at: Moment) -> Statistic:
         """The share of measured cases within the bound."""
         return compliance(sums, self.promise)
-
-
-def _steps_of(order: str) -> tuple[str, str]:
-    """`order:A<B` → (A, B)."""
-    first, _, then = order.removeprefix("order:").partition("<")
-    return first, then
 
 
 _AT_ONCE: Instant = 0

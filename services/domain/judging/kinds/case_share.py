@@ -54,7 +54,7 @@ class CaseShareJudge:
         where = {name: value for name, value in promise.where.items() if name not in ("stopped", "reached")}
         self._reached = wanted_values(promise.where.get("reached", ()))
         self._counts = compile_selection(where, law.unset)
-        self._is_known = compile_knowledge(promise.known)
+        self._is_known = compile_knowledge(promise.known, law.unset)
         self._binding = Binding(promise, law.zone)
         self._clock = CaseClock(promise.clock, law)
         self._key = promise.key
@@ -147,9 +147,12 @@ class CaseShareJudge:
             cells += marks((), case.extended)
         needs_late_check_from = self._late_check_from(case, end) if matures is None and outcome is Outcome.MET else None
         item, day = self._binding.item(case), self._binding.day(end)
+        reported_by = None
+        if matures is not None and case.arrived > matures:
+            reported_by = self._reporting.when_late(case, matures)
         return Judgement(
             self._key, case.cycle, outcome, case.unit, item, day, cells, None, start, matures, end, yellow_at,
-            needs_late_check_from=needs_late_check_from,
+            needs_late_check_from=needs_late_check_from, reported_by=reported_by,
         )  # fmt: skip
 
     def _verdict(

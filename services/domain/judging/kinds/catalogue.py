@@ -211,12 +211,17 @@ def _counted_now(reached: Mapping[int, int | Fraction] | None) -> Fraction | Non
 # ---- copies of a master (同源发布) --------------------------------------------------------------------------
 class _InSyncJudge:
     """`statistic = "in_sync"`. Master and copies are reported by different sources and meet in the figure only: the
-    tally's item is platform, code and version. A code belongs to the unit of its master's entry."""
+    tally's item is platform, code and version. A code belongs to the unit of its master's entry.
+
+    By a date, a copy counts that has been in step since then without a break, and was known to be by then (or is
+    confirmed): what is reported later counts from the day on which it arrived."""
 
     def __init__(self, promise: CataloguePromise, law: Law) -> None:
         self.promise = promise
         self._zone = law.zone
         self._by = law.zone.midnight(promise.by.toordinal() + 1) - 1 if promise.by else None
+        self._last_day = promise.by.toordinal() if promise.by else None
+        self._reporting = law.reporting
         self._master = promise.master or ""
         self._platforms = (self._master, *promise.copies)
 
@@ -246,6 +251,27 @@ class _InSyncJudge:
         return None if code is None or version is None else (str(code), str(version))
 
     def _since(self, entry: CatalogueEntry) -> int:
+        """The day since when the entry has been as it is, as far as was known in time."""
+        since = self._unchanged_since(entry)
+        if self._by is None or self._last_day is None or since > self._last_day:
+            return since
+        if self.promise.id in entry.confirmed:
+            return since
+        known = entry.known_by(self._reported_by(self._by, entry.states[-1].unit))
+        if known is not None and self._is_same(known, entry) and self._unchanged_since(known) <= self._last_day:
+            return since
+        return self._zone.day(max(fact.received for fact in entry.facts))
+
+    def _reported_by(self, by: Instant, unit: str) -> Instant:
+        """Until when it may be reported what was published by the date."""
+        return self._reporting.until(by, self._reporting.of_subject(self.promise.collection, unit))
+
+    def _is_same(self, known: CatalogueEntry, entry: CatalogueEntry) -> bool:
+        """Whether an entry was published then as it is now."""
+        then, now = known.states[-1].attributes, entry.states[-1].attributes
+        return then is not None and now is not None and self._identity(then) == self._identity(now)
+
+    def _unchanged_since(self, entry: CatalogueEntry) -> int:
         """The day since when the entry has been as it is, without a break."""
         present = entry.states[-1]
         since = present.since
@@ -261,20 +287,26 @@ class _InSyncJudge:
     def figure(self, sums: Sums, at: Moment) -> Statistic:
         """Of the master's codes times the copies: how many copies have the code in the master's version."""
         master = _versions(sums.present, self._master)
-        in_sync: Counter[int] = Counter()
+        in_sync = self._in_sync(master, sums)
+        n, met = len(master) * len(self.promise.copies), in_sync.total()
+        objective = self.promise.objective
+        figure = Statistic(n=n, ratio=True, small_sample_matters=objective is not None and objective.amount < 1)
+        if self._by is not None and self._last_day is not None:
+            figure.counted_now, figure.reached, figure.reached_of = Fraction(met), in_sync, max(n, 1)
+            figure.pending = at.now < self._reported_by(self._by, "")
+            met = sum(count for day, count in in_sync.items() if day <= self._last_day)
+        figure.value, figure.numerator, figure.denominator = Fraction(met, n) if n else None, met, n
+        return figure
+
+    def _in_sync(self, master: Versions, sums: Sums) -> "Counter[int]":
+        """How many copies have a code of the master in its version, by the day since when."""
+        found: Counter[int] = Counter()
         for copy in self.promise.copies:
             theirs = _versions(sums.everywhere, copy)
             for code, versions in master.items():
                 if theirs.get(code, {}).keys() == versions.keys():
-                    in_sync[max(*versions.values(), *theirs[code].values())] += 1
-        n, met = len(master) * len(self.promise.copies), in_sync.total()
-        objective = self.promise.objective
-        return Statistic(
-            value=Fraction(met, n) if n else None, n=n, numerator=met, denominator=n, ratio=True,
-            small_sample_matters=objective is not None and objective.amount < 1,
-            pending=self._by is not None and at.now < self._by,
-            reached=in_sync if self._by is not None else None, reached_of=max(n, 1),
-        )  # fmt: skip
+                    found[max(*versions.values(), *theirs[code].values())] += 1
+        return found
 
 
 def _versions(present: Mapping[str, Tally], platform: str) -> Versions:

@@ -14,7 +14,6 @@ from services.domain.plan.plan import Objective
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.statistic import Statistic, whole_number
 from services.domain.sums.tally import NOW, Tally, TallyAmounts, TallyField
-from services.domain.time.limits import Ends, due
 from services.domain.time.zone import Instant
 
 Reported = Mapping[str, Mapping[str, Tally]]
@@ -37,10 +36,8 @@ class FigureJudge:
         self._owed_by = OwedBy(promise.owed_by, law.units)
         self._by = law.zone.midnight(promise.by.toordinal() + 1) - 1 if promise.by else None
         self._once = promise.period == "once"
-        self._report_due = lru_cache(maxsize=4096)(self._last_report_due)
-        self._law = law
-        halves = {promise.numerator, promise.denominator}
-        self._sources = [source for source in law.plan.sources.values() if halves & set(source.feeds)]
+        self._reported_by = lru_cache(maxsize=4096)(self._last_report_due)
+        self._reporting = law.reporting
         self._is_part = promise.objective is None or promise.objective.unit == "share"
 
     # ---- a report ----------------------------------------------------------------------------------
@@ -71,10 +68,15 @@ class FigureJudge:
         found.append(Judgement(promise.key, cycle, outcome, unit, item, NOW, cells, None, None, ends))
 
     def _counts(self, period: str) -> bool:
-        """Once: any period that ends while the promise is in force."""
-        return last_day(period) >= self.promise.effective_from.toordinal() if self._once else self._months.holds(period)
+        """Once: any period that ends while the promise is in force, and by its date: what is reached later does not
+        undo a miss."""
+        promise = self.promise
+        if not self._once or promise.by is None:
+            return self._months.holds(period)
+        return promise.effective_from.toordinal() <= last_day(period) <= promise.by.toordinal()
 
     def _due(self, period: str) -> Instant:
+        """The last instant of a period; of what is owed once, of its date."""
         if self._once and self._by is not None:
             return self._by
         return self._zone.midnight(last_day(period) + 1) - 1
@@ -103,7 +105,8 @@ class FigureJudge:
             there = self._without_waiting(reported, periods, at.now)
             amounts = _amounts(_measured(there, periods, last_only=self.promise.statistic == "stock"))
         figure = self._quotient(amounts)
-        figure.pending = self._by is not None and at.now < self._by
+        unit = "" if sums.unit == "ALL" else sums.unit
+        figure.pending = self._by is not None and at.now < self._reported_by(unit, self._by)
         figure.owed, figure.unmeasured = self._silence(reported, periods, sums, at)
         return figure
 
@@ -135,33 +138,24 @@ class FigureJudge:
         }
 
     def _waits(self, unit: str, period: str, now: Instant) -> bool:
-        """Whether the sources of a unit usually need longer than since the end of a month: it is not owed yet."""
-        return now < self._report_due(unit, period)
+        """Whether a month of a unit may still be reported in time: it is not owed yet."""
+        return now < self._reported_by(unit, self._due(period))
 
-    def _last_report_due(self, unit: str, period: str) -> Instant:
-        """The end of a month and of the usual delay of its sources; without one a report is owed as the month ends."""
-        ends, law = self._due(period), self._law
-        hours = law.hours("", "")
-        delays = (each.usual_delay for each in self._sources if unit in each.units or "*" in each.units)
-        return max(
-            [
-                ends,
-                *(
-                    due(delay, ends, Ends.DAY, zone=law.zone, calendar=law.calendar, hours=hours)
-                    for delay in delays
-                    if delay is not None
-                ),
-            ]
-        )
+    def _last_report_due(self, unit: str, ends: Instant) -> Instant:
+        """Until when it may be reported what a unit had counted at an instant, by the slower source of the two halves
+        (rule 14); of any unit where it is empty."""
+        reporting, promise = self._reporting, self.promise
+        delays = reporting.of_subject(promise.numerator, unit) | reporting.of_subject(promise.denominator, unit)
+        return reporting.until(ends, delays)
 
     def _silence(self, reported: Reported, periods: list[str], sums: Sums, at: Moment) -> tuple[int, int]:
         """How many reports are owed by now, and of how many there is no denominator."""
-        if self._once:
-            owing = sums.of(self._owed_by.on(at.day if self._by is None else self._zone.day(self._by)))
-            reporting = sum(any(map(_is_measured, reported.get(each, {}).values())) for each in owing)
-            due_by_now = len(owing) if self._by is None or at.now >= self._by else 0
-            return due_by_now, max(due_by_now - reporting, 0)
-        return self._silent_months(reported, periods, sums, at.now)
+        if not self._once:
+            return self._silent_months(reported, periods, sums, at.now)
+        by = self._by
+        owing = sums.of(self._owed_by.on(at.day if by is None else self._zone.day(by)))
+        owed = [unit for unit in owing if by is None or at.now >= self._reported_by(unit, by)]
+        return len(owed), sum(not any(map(_is_measured, reported.get(unit, {}).values())) for unit in owed)
 
     def _silent_months(self, reported: Reported, periods: Iterable[str], sums: Sums, now: Instant) -> tuple[int, int]:
         """The same of what is owed month by month."""

@@ -1,0 +1,83 @@
+"""Why an entry cannot be judged by although its form is right: a plan that has such an entry is not loaded.
+
+What only the whole plan can show (names that nothing declares, clauses, versions) is said by `services.catalog.check`.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from datetime import date
+from difflib import get_close_matches
+from zoneinfo import ZoneInfo, available_timezones
+
+from services.domain.plan.calendar_file import CalendarFile
+from services.domain.plan.plan import Fault, HoursEntry, PlanHead
+from services.domain.plan.statutory_time import hours_version
+from services.domain.time.opening_hours import checked_hours
+
+DEFAULT_HALL = "default"
+"""The opening hours that every plan has."""
+_HOURS = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d-(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)")
+
+
+def unknown(what: str, name: object, known: Iterable[str], where: str) -> str:
+    """The sentence for a name that nothing declares, with the nearest that is."""
+    near = get_close_matches(str(name), sorted(known), n=1, cutoff=0.6)
+    return f"{what} {name!r} is not in {where}" + (f": did you mean {near[0]!r}?" if near else "")
+
+
+def of_head(head: PlanHead) -> Iterator[Fault]:
+    """The time zone is one."""
+    try:
+        ZoneInfo(head.timezone)
+    except (KeyError, OSError, ValueError):  # ZoneInfoNotFoundError is a KeyError
+        yield ("timezone",), unknown("time zone", head.timezone, available_timezones(), "the time zone database")
+
+
+def of_calendar(calendar: CalendarFile) -> Iterator[Fault]:
+    """It does not contradict itself, and names only days that it publishes."""
+    try:
+        calendar.working_calendar()
+    except ValueError as error:
+        yield (), str(error)
+        return
+    yield from _of_holidays(calendar)
+    for index, day in enumerate(calendar.make_up_days):
+        if not calendar.publishes(day):
+            yield ("make_up_days", index), f"{day} lies {_outside(calendar)}"
+        elif day.weekday() in calendar.working_weekdays:
+            yield ("make_up_days", index), f"{day} is a working day by the week: leave it out"
+
+
+def _of_holidays(calendar: CalendarFile) -> Iterator[Fault]:
+    named: dict[date, str] = {}
+    for index, holiday in enumerate(calendar.holiday):
+        place = ("holiday", index)
+        if not (calendar.publishes(holiday.first) and calendar.publishes(holiday.last)):
+            yield place, f"{holiday.name} lies {_outside(calendar)}"
+        both = next((day for day in holiday.days() if day in named), None)
+        if both is not None:
+            yield place, f"{both} belongs to {named[both]} already: a day has one name"
+        named |= dict.fromkeys(holiday.days(), holiday.name)
+
+
+def _outside(calendar: CalendarFile) -> str:
+    return f"outside {calendar.published_from} to {calendar.published_through}: extend what is published"
+
+
+def of_hours(entry: HoursEntry) -> Iterator[Fault]:
+    """Its spans are hours, in order, and open some time from Monday to Friday."""
+    for days, spans in entry.weekly.items():
+        for span in spans:
+            if not _HOURS.fullmatch(span):
+                yield ("weekly", days), f'{span!r} is no span of hours: write it as "09:00-12:00"'
+                return
+    try:
+        checked_hours(hours_version(entry))
+    except ValueError as error:
+        yield ("weekly",), str(error).partition(": ")[2]
+
+
+def of_hall(name: str | None, halls: Collection[str]) -> Iterator[Fault]:
+    """The opening hours that a unit or a service item names are there."""
+    if name is not None and name not in halls:
+        yield ("opening_hours",), unknown("hours", name, halls, "opening_hours.toml")

@@ -1,0 +1,59 @@
+"""What the events are called that sources send, and the fields of their data. The English name of an event is its
+type."""
+
+from collections.abc import Mapping
+
+from services.domain.intake.facts import FACT_TYPE_OF, FactType
+from services.domain.plan.plan import Title
+
+EVENT_NAMES: Mapping[FactType, str] = {
+    FactType.CASE_APPLIED: "申请",
+    FactType.CASE_ACCEPTED: "受理",
+    FactType.CASE_SUPPLEMENT_REQUESTED: "要求补正",
+    FactType.CASE_REFUSED: "不予受理",
+    FactType.CASE_RECLASSIFIED: "重新归类",
+    FactType.CASE_MILESTONE: "节点达成",
+    FactType.CASE_NODE_STARTED: "环节开始",
+    FactType.CASE_NODE_ENDED: "环节结束",
+    FactType.CASE_SUSPENDED: "暂停计时",
+    FactType.CASE_RESUMED: "恢复计时",
+    FactType.CASE_EXTENDED: "延期",
+    FactType.CASE_MEASURED: "数量报送",
+    FactType.CASE_COMPLETED: "办结",
+    FactType.CASE_WITHDRAWN: "撤回",
+    FactType.CASE_REOPENED: "重新办理",
+    FactType.CASE_RATED: "评价",
+    FactType.CASE_JUSTIFIED: "说明理由",
+    FactType.CASE_CONFIRMED: "补录审核",
+    FactType.CORRECTION: "更正",
+    FactType.ITEM_UPSERTED: "目录条目登记",
+    FactType.ITEM_RETIRED: "目录条目撤销",
+    FactType.DUTY_FULFILLED: "完成报送任务",
+    FactType.FIGURE_REPORTED: "数据报送",
+    FactType.SOURCE_HEARTBEAT: "在线信号",
+}
+
+
+def point_name(point: str) -> Title:
+    """Of `applied`, `accepted`, `completed`, …: the event of a case without its prefix."""
+    fact = FACT_TYPE_OF.get(f"case.{point}")
+    return Title(zh=EVENT_NAMES[fact] if fact is not None else point, en=point.replace("_", " "))
+
+
+FIELD_NAMES: Mapping[str, Title] = {
+    "statutory_limit": Title(zh="法定时限", en="statutory limit"),
+    "committed_limit": Title(zh="承诺时限", en="committed limit"),
+    "limit": Title(zh="时限", en="limit"),
+    "due_at": Title(zh="单位自定期限", en="due"),
+    "of": Title(zh="更正", en="of"),
+    "kpi": Title(zh="承诺", en="promise"),
+    "round": Title(zh="次序", en="round"),
+    "score": Title(zh="评分", en="score"),
+    "rated_by": Title(zh="评价人", en="rated by"),
+    "parent": Title(zh="上级办件", en="parent"),
+    "authority": Title(zh="批准机关", en="authority"),
+    "value": Title(zh="数值", en="value"),
+    "period": Title(zh="期间", en="period"),
+    "numerator": Title(zh="分子", en="numerator"),
+    "denominator": Title(zh="分母", en="denominator"),
+}
