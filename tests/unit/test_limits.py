@@ -9,12 +9,12 @@ from pydantic import ValidationError
 
 from services.catalog.load.calendars import load_calendar
 from services.domain.time.limits import Ends, Limit, LimitUnit, due
-from services.domain.time.opening_hours import DEFAULT_HOURS, OpeningHours
+from services.domain.time.opening_hours import OpeningHours
 from services.domain.time.zone import MINUTE_US, Instant, Zone
 
 SHANGHAI = Zone("Asia/Shanghai")
 CN = load_calendar("cn")
-HALL = OpeningHours(SHANGHAI, CN, DEFAULT_HOURS)
+HALL = OpeningHours(SHANGHAI, CN, [])
 SECOND_US = 1_000_000
 
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.catalog.load.calendars import load_calendar
-from services.domain.time.calendar import DayKind
-from services.domain.time.opening_hours import DEFAULT_HOURS, HoursVersion, OpeningHours
+from services.domain.time.calendar import DayKind, Notices, WorkingCalendar
+from services.domain.time.opening_hours import HoursVersion, OpeningHours
 from services.domain.time.zone import DAY_US, MINUTE_US, Instant, Zone
 
 HOUR_US = 60 * MINUTE_US
@@ -17,7 +17,7 @@ NEW_YORK = Zone("America/New_York")
 CN = load_calendar("cn")
 MONDAY_FRIDAY = load_calendar("monday-friday")
 
-HALL = OpeningHours(SHANGHAI, CN, DEFAULT_HOURS)
+HALL = OpeningHours(SHANGHAI, CN, [])
 MIXED = OpeningHours(
     SHANGHAI,
     CN,
@@ -318,10 +318,33 @@ def test_a_negative_amount_is_refused() -> None:
         ({0: ((540, 1981),)}, "leave the day"),  # longer than until the next opening
         ({0: ((-1, 540),)}, "leave the day"),
         ({7: ((540, 720),)}, "weekday 7"),
-        ({5: ((540, 720),)}, "no hours from Monday to Friday"),
-        ({}, "no hours from Monday to Friday"),
+        ({5: ((540, 720),)}, "no hours on a working weekday"),
+        ({}, "no hours on a working weekday"),
     ],
 )
 def test_impossible_hours_are_refused(weekly: dict[int, tuple[tuple[int, int], ...]], complaint: str) -> None:
     with pytest.raises(ValueError, match=f"opening hours from 2021-10-15: .*{complaint}"):
         OpeningHours(SHANGHAI, CN, [HoursVersion(date(2021, 10, 15), weekly)])
+
+
+def test_a_hall_without_hours_of_its_own_opens_on_the_working_days_of_its_calendar() -> None:
+    """Sunday to Thursday: 90 minutes from Sunday at 10:00 end on that Sunday; Friday is closed unless it has hours."""
+    notices = Notices({}, (), date(2021, 1, 1), date(2021, 12, 31))
+    calendar = WorkingCalendar(name="elsewhere", version="1", notices=notices, working_weekdays=(6, 0, 1, 2, 3))
+    sunday = date(2021, 11, 7).toordinal()
+    accepted = SHANGHAI.at(sunday, 10 * 60)
+    assert OpeningHours(SHANGHAI, calendar, []).add(accepted, 90 * MINUTE_US) == SHANGHAI.at(sunday, 11 * 60 + 30)
+    assert OpeningHours(SHANGHAI, calendar, []).spans(sunday - 2) == ()
+    fridays = HoursVersion(date(2021, 1, 1), {6: ((540, 720),), 4: ((540, 600),)})
+    friday = SHANGHAI.at(sunday - 2, 540), SHANGHAI.at(sunday - 2, 600)
+    assert OpeningHours(SHANGHAI, calendar, [fridays]).spans(sunday - 2) == (friday,)
+    with pytest.raises(ValueError, match="no hours on a working weekday"):
+        OpeningHours(SHANGHAI, calendar, [HoursVersion(date(2021, 1, 1), {4: ((540, 720),)})])
+
+
+def test_a_calendar_that_works_on_weekends_only_gives_hours_that_end() -> None:
+    notices = Notices({}, (), date(2021, 1, 1), date(2021, 12, 31))
+    calendar = WorkingCalendar(name="weekends", version="1", notices=notices, working_weekdays=(5, 6))
+    saturday = date(2021, 11, 6).toordinal()
+    hall = OpeningHours(SHANGHAI, calendar, [])
+    assert hall.add(SHANGHAI.at(saturday - 1, 600), 60 * MINUTE_US) == SHANGHAI.at(saturday, 600)

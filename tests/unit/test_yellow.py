@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.domain.intake.facts import Fact
 from services.domain.time.calendar import months_later
-from services.domain.time.opening_hours import DEFAULT_HOURS, OpeningHours
+from services.domain.time.opening_hours import OpeningHours
 from services.domain.time.zone import MINUTE_US, Instant
 from tests.unit.cases import (
     CN,
@@ -26,7 +26,7 @@ from tests.unit.cases import (
     suspended,
 )
 
-HALL = OpeningHours(ZONE, CN, DEFAULT_HOURS)
+HALL = OpeningHours(ZONE, CN, [])
 SHARES = (0.1, 0.25, 0.3, 0.5, 0.9)
 
 

@@ -64,15 +64,15 @@ def _outside(calendar: CalendarFile) -> str:
     return f"outside {calendar.published_from} to {calendar.published_through}: extend what is published"
 
 
-def of_hours(entry: HoursEntry) -> Iterator[Fault]:
-    """Its spans are hours, in order, and open some time from Monday to Friday."""
+def of_hours(entry: HoursEntry, working_weekdays: Collection[int]) -> Iterator[Fault]:
+    """Its spans are hours, in order, and open some time on a working weekday."""
     for days, spans in entry.weekly.items():
         for span in spans:
             if not _HOURS.fullmatch(span):
                 yield ("weekly", days), f'{span!r} is no span of hours: write it as "09:00-12:00"'
                 return
     try:
-        checked_hours(hours_version(entry))
+        checked_hours(hours_version(entry), working_weekdays)
     except ValueError as error:
         yield ("weekly",), str(error).partition(": ")[2]
 

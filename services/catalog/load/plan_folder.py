@@ -148,8 +148,9 @@ def _unfit(reading: Reading) -> Iterator[Problem]:
             yield Problem(reading.folder / "plan.toml", keys, sentence)
     for promise in reading.promises:
         yield from placed(promise, promise.entry.faults())
+    week = range(5) if reading.calendar is None else reading.calendar.working_weekdays
     for hours in reading.hours:
-        yield from placed(hours, entry_faults.of_hours(hours.entry))
+        yield from placed(hours, entry_faults.of_hours(hours.entry, week))
     halls = {located.entry.id for located in reading.hours} | {entry_faults.DEFAULT_HALL}
     for unit in reading.units:
         yield from placed(unit, entry_faults.of_hall(unit.entry.opening_hours, halls))

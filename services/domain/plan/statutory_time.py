@@ -10,7 +10,7 @@ from services.domain.plan.reporting_time import ReportingTime
 from services.domain.plan.unit_history import UnitHistory
 from services.domain.time.calendar import WorkingCalendar
 from services.domain.time.limits import Limit
-from services.domain.time.opening_hours import DEFAULT_HOURS, HoursVersion, MinuteSpans, OpeningHours
+from services.domain.time.opening_hours import HoursVersion, MinuteSpans, OpeningHours
 from services.domain.time.zone import Zone
 
 _zone = lru_cache(maxsize=8)(Zone)
@@ -58,7 +58,7 @@ class Law:
             name: _hall(self.zone, calendar, [hours_version(e) for e in versions]) for name, versions in entries.items()
         }
         if "default" not in self._halls:
-            self._halls["default"] = _hall(self.zone, calendar, DEFAULT_HOURS)
+            self._halls["default"] = _hall(self.zone, calendar, [])
         self.halls = tuple(self._halls[name] for name in sorted(self._halls))
         """The opening hours of the plan, in an order that only the plan decides: tallies name a hall by its place."""
         self._hours: dict[tuple[str, str], OpeningHours] = {}

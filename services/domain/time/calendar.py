@@ -79,7 +79,8 @@ class WorkingCalendar:
         self.version = version
         self.published_from = notices.first
         self.published_through = notices.last
-        self._weekdays = frozenset(working_weekdays)
+        self.working_weekdays = frozenset(working_weekdays)
+        """0 (Monday) to 6."""
         self._holidays = {day.toordinal(): holiday for day, holiday in holidays.items()}
         self._make_up_days = frozenset(day.toordinal() for day in make_up_days)
         self._published = range(notices.first.toordinal(), notices.last.toordinal() + 1)
@@ -93,14 +94,14 @@ class WorkingCalendar:
         # _through[i]: working days of the span through its i-th day; _days: those days in order.
         self._through = list(accumulate(self._worked))
         self._days = [day for day, worked in zip(self.covered, self._worked, strict=True) if worked]
-        self._week = _Week(self._weekdays)
+        self._week = _Week(self.working_weekdays)
         self._week_before = self._week.through(self._first - 1)
         self._week_after = self._week.through(self._last)
 
     def _is_worked(self, day: int) -> bool:
         if day in self._make_up_days:
             return True
-        return weekday(day) in self._weekdays and day not in self._holidays
+        return weekday(day) in self.working_weekdays and day not in self._holidays
 
     def kind(self, day: int) -> DayKind:
         """What the day is. A weekend day inside a published holiday is part of the holiday."""
@@ -108,7 +109,7 @@ class WorkingCalendar:
             return DayKind.MAKE_UP
         if day in self._holidays:
             return DayKind.HOLIDAY
-        return DayKind.WORKING if weekday(day) in self._weekdays else DayKind.WEEKEND
+        return DayKind.WORKING if weekday(day) in self.working_weekdays else DayKind.WEEKEND
 
     def holiday_name(self, day: int) -> str:
         """The holiday's name as the notice gives it (春节); empty if the day is none."""
@@ -117,7 +118,7 @@ class WorkingCalendar:
     def is_working(self, day: int) -> bool:
         if self._first <= day <= self._last:
             return self._worked[day - self._first]
-        return weekday(day) in self._weekdays
+        return weekday(day) in self.working_weekdays
 
     def is_provisional(self, day: int) -> bool:
         """No notice covers the day: Monday to Friday is assumed, and a notice may still change it."""

@@ -6,7 +6,7 @@ is not late at 18:20. Hours are entries with the date from which they hold, one 
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import accumulate
@@ -22,13 +22,11 @@ MinuteSpans: TypeAlias = tuple[tuple[int, int], ...]
 """Opening spans of a day in minutes of the wall clock: ((540, 720), (810, 1050)) is 09:00–12:00, 13:30–17:30. What ends
 after 1440 goes on after midnight: ((1200, 1560),) is 20:00–02:00."""
 
-_SATURDAY, _SUNDAY = 5, 6
-
 
 @dataclass(frozen=True, slots=True)
 class HoursVersion:
-    """The weekly hours that hold from a date on. Weekdays are 0 (Monday) to 6; a weekday left out is closed. Hours of
-    Saturday and Sunday are a service on weekends that are no holiday: such days are open without being working days."""
+    """The weekly hours that hold from a date on. Weekdays are 0 (Monday) to 6; a weekday left out is closed. Hours of a
+    weekday that is no working day are a service on weekends: such days are open without being working days."""
 
     effective_from: date
     weekly: Mapping[int, MinuteSpans]
@@ -36,21 +34,19 @@ class HoursVersion:
     """Single days (ordinals) on which the hall does not open."""
 
 
-DEFAULT_HOURS: tuple[HoursVersion, ...] = (
-    HoursVersion(date.min, dict.fromkeys(range(5), ((9 * 60, 12 * 60), (13 * 60 + 30, 17 * 60 + 30)))),
-)
+DEFAULT_SPANS: MinuteSpans = ((9 * 60, 12 * 60), (13 * 60 + 30, 17 * 60 + 30))
 """Of a hall that declares none: 09:00–12:00 and 13:30–17:30 on working days."""
 
 
-def checked_hours(version: HoursVersion) -> HoursVersion:
-    """The version itself. ValueError if its spans overlap, leave the day, or never open from Monday to Friday."""
+def checked_hours(version: HoursVersion, working_weekdays: Collection[int]) -> HoursVersion:
+    """The version itself. ValueError if its spans overlap, leave the day, or never open on a working weekday."""
     place = f"opening hours from {version.effective_from}"
     for number, spans in version.weekly.items():
         if number not in range(7):
             raise ValueError(f"{place}: weekday {number} is not one of 0 (Monday) to 6 (Sunday)")
         _check_spans(spans, f"{place}: the spans of weekday {number}")
-    if not any(version.weekly.get(number) for number in range(5)):
-        raise ValueError(f"{place}: no hours from Monday to Friday, so no limit in minutes would ever end: give some")
+    if not any(version.weekly.get(number) for number in working_weekdays):
+        raise ValueError(f"{place}: no hours on a working weekday, so no limit in minutes would ever end: give some")
     return version
 
 
@@ -62,9 +58,9 @@ def _check_spans(spans: MinuteSpans, place: str) -> None:
         raise ValueError(f"{place} leave the day: write 00:00 to 24:00, or one that ends before the next begins")
 
 
-def _make_up_spans(weekly: Mapping[int, MinuteSpans]) -> MinuteSpans:
-    """The hours of a normal weekday: those that most days from Monday to Friday have (the earlier ones in a tie)."""
-    counted = Counter(spans for number in range(5) if (spans := weekly.get(number, ())))
+def _make_up_spans(weekly: Mapping[int, MinuteSpans], working_weekdays: Collection[int]) -> MinuteSpans:
+    """The hours of a normal weekday: those that most working weekdays have (the earlier ones in a tie)."""
+    counted = Counter(spans for number in sorted(working_weekdays) if (spans := weekly.get(number, ())))
     return counted.most_common(1)[0][0]
 
 
@@ -82,14 +78,17 @@ class OpeningHours:
     Make-up days have the hours of a normal weekday. Before its first entry a hall has the default hours."""
 
     def __init__(self, zone: Zone, calendar: WorkingCalendar, versions: Sequence[HoursVersion]) -> None:
-        """ValueError if spans overlap, leave the day, or a version never opens from Monday to Friday."""
+        """ValueError if spans overlap, leave the day, or a version never opens on a working weekday."""
         self._zone = zone
         self._calendar = calendar
-        ordered = sorted([*DEFAULT_HOURS, *map(checked_hours, versions)], key=lambda version: version.effective_from)
+        weekdays = calendar.working_weekdays
+        default = HoursVersion(date.min, dict.fromkeys(weekdays, DEFAULT_SPANS))
+        checked = [default, *(checked_hours(version, weekdays) for version in versions)]
+        ordered = sorted(checked, key=lambda version: version.effective_from)
         # Of two entries with one date the later given one holds.
         self._versions = list({version.effective_from.toordinal(): version for version in ordered}.values())
         self._from = [version.effective_from.toordinal() for version in self._versions]
-        self._make_up = [_make_up_spans(version.weekly) for version in self._versions]
+        self._make_up = [_make_up_spans(version.weekly, weekdays) for version in self._versions]
         self._closed = frozenset[int]().union(*(version.closed for version in self._versions))
         self._through_midnight = any(_ends_late(spans) for each in self._versions for spans in each.weekly.values())
 
@@ -151,7 +150,7 @@ class OpeningHours:
             covered += self._calendar.working_days(max(first, after), min(last - 1, through))
         for day in borders:
             if after < day <= through and self._calendar.is_working(day):
-                spans = self.spans(day) or self._instants(day, DEFAULT_HOURS[0].weekly[0])
+                spans = self.spans(day) or self._instants(day, DEFAULT_SPANS)
                 covered += all(
                     any(start <= opens and closes <= end for start, end in merged) for opens, closes in spans
                 )
@@ -173,14 +172,12 @@ class OpeningHours:
         era = bisect_right(self._from, day) - 1
         number = weekday(day)
         match self._calendar.kind(day):
-            case DayKind.WORKING:
-                return self._versions[era].weekly.get(number, ())
             case DayKind.MAKE_UP:
                 return self._make_up[era]
-            case DayKind.WEEKEND if number in (_SATURDAY, _SUNDAY):
-                return self._versions[era].weekly.get(number, ())
-            case _:
+            case DayKind.HOLIDAY:
                 return ()
+            case _:
+                return self._versions[era].weekly.get(number, ())
 
     def _instants(self, day: int, spans: MinuteSpans) -> tuple[Span, ...]:
         if day in self._zone.irregular_days:

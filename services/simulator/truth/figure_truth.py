@@ -40,9 +40,10 @@ class FigureTruth:
         """None: the month may still be reported."""
         assert promise.numerator is not None and promise.denominator is not None
         key = FigureKey(promise.numerator, unit, period)
-        above, late = self._counted_report(promise, key)
-        below, _ = self._counted_report(promise, key._replace(quantity=promise.denominator))
-        if (above is None or below is None) and self._end <= self._reported_by(promise, unit, day):
+        in_time = self._reported_by(promise, unit, day)
+        above, late = self._counted_report(promise, key, in_time)
+        below, _ = self._counted_report(promise, key._replace(quantity=promise.denominator), in_time)
+        if (above is None or below is None) and self._end <= in_time:
             return None
         name = f"{promise.numerator} {unit}.{period}"
         row = Row(promise.id, promise.variant, unit, period, name, Result.COUNTED, day=day)
@@ -58,19 +59,26 @@ class FigureTruth:
         halves = (promise.numerator, promise.denominator)
         return max(subject_reported_by(self._timing, ends, code, unit) for code in halves if code is not None)
 
-    def _counted_report(self, promise: FigurePromise, key: FigureKey) -> tuple[FigureReport | None, bool]:
-        """The report that counts, and whether a better one waits for its confirmation: a report after the month alone
-        turns no miss into a hit."""
+    def _counted_report(
+        self, promise: FigurePromise, key: FigureKey, in_time: Instant
+    ) -> tuple[FigureReport | None, bool]:
+        """The report that counts, and whether a better one waits for its confirmation: a report that comes too late to
+        be in time alone turns no miss into a hit."""
         reports = [each for each in self._figures.reported.get(key, ()) if each.event.is_known(self._end)]
         if not reports:
             return None, False
         if len(reports) == 1 or not self._needs_confirmation(promise, key):
             return reports[-1], False
-        assert promise.target is not None
-        hits = [each.numerator >= promise.target.amount * each.denominator for each in reports]
-        return (reports[0], True) if hits[-1] and not hits[0] else (reports[-1], False)
+        waits = _hits(promise, reports[-1]) and not _hits(promise, reports[0]) and reports[-1].event.received > in_time
+        return (reports[0], True) if waits else (reports[-1], False)
 
     def _needs_confirmation(self, promise: FigurePromise, key: FigureKey) -> bool:
         confirmed = self._figures.confirmed.get(key)
         is_judged = promise.target is not None and promise.numerator == promise.denominator
         return is_judged and not (confirmed is not None and confirmed.is_known(self._end))
+
+
+def _hits(promise: FigurePromise, report: FigureReport) -> bool:
+    """Whether one report alone reaches the target."""
+    assert promise.target is not None
+    return report.numerator >= promise.target.amount * report.denominator

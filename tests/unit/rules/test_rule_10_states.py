@@ -322,15 +322,12 @@ STANDING: dict[str, Any] = DATED | {"kind": "catalogue", "windows": ("now",), "o
     [
         STANDING | {"collection": "catalogue", "statistic": "count", "objective": ">= 1 items"},
         STANDING | {"collection": "catalogue", "statistic": "share", "where": {"done": True}, "objective": ">= 100 %"},
-        STANDING
-        | {"collection": "catalogue", "statistic": "in_sync", "master": "base", "copies": ("site",)}
-        | {"objective": ">= 100 %"},
         DATED | {"kind": "duty", "duty": "report", "period": "once", "owed_by": ("works",)},
         DATED
         | {"kind": "figure", "numerator": "records", "denominator": "records", "statistic": "share", "period": "once"}
         | {"owed_by": ("works",), "objective": ">= 100 %"},
     ],
-    ids=["count", "share", "in_sync", "duty", "figure"],
+    ids=["count", "share", "duty", "figure"],
 )
 def test_the_row_of_the_midnight_at_which_a_date_ends_shows_the_verdict_of_every_kind(entry: dict[str, Any]) -> None:
     judge = judge_of(promise(**entry))

@@ -245,8 +245,25 @@ def test_what_is_owed_once_is_pending_until_its_report_is_late() -> None:
 
 
 def test_what_a_later_period_reached_does_not_undo_the_miss_of_a_date() -> None:
-    assert row(ONCE, both_halves("2021-12", 10, "2022-01-05"), "2022-03-01").state == "met"
     assert row(ONCE, both_halves("2022-01", 10, "2022-02-05"), "2022-03-01").state == "missed"
+
+
+def test_nor_does_a_report_that_comes_too_late_to_be_in_time() -> None:
+    """Its source has no delay: what was reached by the date is reported by the date."""
+    late = row(ONCE, both_halves("2021-12", 10, "2022-01-05"), "2022-03-01")
+    assert (late.numerator, late.state, late.late_entry_n) == ("0", "missed", "2")
+
+
+def test_a_period_that_is_reported_too_late_does_not_replace_the_one_before_it() -> None:
+    judge = judge_of(promise(**FIGURE | {"owed_by": ("works",), "period": "once", "by": "2021-12-31"}))
+    november = reported("2021-12-01", 5, 10, "2021-11")
+    december = reported("2022-06-01", 10, 10, "2021-12")
+    found = row(judge, [[november], [december]], "2022-07-01")
+    assert (found.value, found.state, found.late_entry_n) == ("0.5", "missed", "1")
+    believed = [december, confirmed("2022-06-02")]
+    assert row(judge, [[november], believed], "2022-07-01").state == "met"
+    worse = reported("2022-06-01", 4, 10, "2021-12")
+    assert row(judge, [[november], [worse]], "2022-07-01").value == "0.4"  # bad news is believed at once
 
 
 # ---- late entry --------------------------------------------------------------------------------------------
@@ -261,6 +278,34 @@ def test_a_second_report_that_turns_a_miss_into_a_hit_waits_for_confirmation() -
     believed = [MISS, HIT, confirmed("2021-12-02")]
     assert judgement(ONE_SOURCE, believed, "2021-12-15").outcome is Outcome.COUNTED
     assert row(ONE_SOURCE, [believed], "2021-12-15", unit="works").numerator == "10"
+
+
+def test_a_second_report_that_is_still_in_time_is_believed() -> None:
+    """A source with three working days corrects October on 1 November, five minutes after its first report."""
+    judge = judge_of(promise(**FIGURE | {"owed_by": ("works",)}), sources=[TAXES])
+    slip, right = (
+        reported(f"2021-11-01T09:0{minute}", part, 10, "2021-10", source=TAXES.id) for minute, part in ((0, 8), (5, 10))
+    )
+    found = row(judge, [[slip, right]], "2021-12-01", last_reports={TAXES.id: "2021-11-29T17:00"}, unit="works")
+    assert (found.numerator, found.late_entry_n) == ("10", "0")
+
+
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [
+        (reported("2021-10-01", 5, 0, "2021-09", quantity="collected"),
+         reported("2022-06-01", 10, 0, "2021-09", quantity="collected")),
+        (reported("2021-10-01", 0, 20, "2021-09"), reported("2022-06-01", 0, 10, "2021-09")),
+    ],
+    ids=["more above", "less below"],
+)  # fmt: skip
+def test_a_half_that_is_made_better_afterwards_waits_for_confirmation(first: Fact, again: Fact) -> None:
+    assert judgement(TWO_SOURCES, [first, again], "2022-07-01").outcome is Outcome.LATE_ENTRY
+    assert judgement(TWO_SOURCES, [first, again, confirmed("2022-06-02")], "2022-07-01").outcome is Outcome.COUNTED
+    worse = judgement(
+        TWO_SOURCES, [again._replace(received=first.received), first._replace(received=again.received)], "2022-07-01"
+    )
+    assert worse.outcome is Outcome.COUNTED
 
 
 def test_saying_it_twice_does_not_confirm_it() -> None:

@@ -20,7 +20,7 @@ EVERY = "-"
 """The tally's item where entries are not distinguished."""
 _SEPARATOR = "\x1f"
 
-Versions = Mapping[str, Mapping[str, int]]
+Versions = Mapping[str, set[str]]
 """Code → its versions on a platform, each with the day since when it is there."""
 
 
@@ -30,7 +30,7 @@ class CatalogueJudge:
     def __init__(self, promise: CataloguePromise, law: Law) -> None:
         self.promise = promise
         is_in_sync = promise.statistic == "in_sync"
-        judge: EntryKind = _InSyncJudge(promise, law) if is_in_sync else _StatisticJudge(promise, law)
+        judge: EntryKind = _InSyncJudge(promise) if is_in_sync else _StatisticJudge(promise, law)
         self.judge_entry, self.figure = judge.judge_entry, judge.figure
 
 
@@ -124,7 +124,8 @@ class _StatisticJudge:
         if self.promise.id in entry.confirmed or all(fact.received <= reported_by for fact in entry.facts):
             return False
         known = entry.known_by(reported_by)
-        return known is None or self._since(known) is None
+        known_since = None if known is None else self._since(known)
+        return known_since is None or known_since > self._last_day
 
     def _counted(self, attributes: Mapping[str, Any] | None) -> str | None:
         """Where an entry is kept, if it counts in the numerator."""
@@ -210,18 +211,11 @@ def _counted_now(reached: Mapping[int, int | Fraction] | None) -> Fraction | Non
 
 # ---- copies of a master (同源发布) --------------------------------------------------------------------------
 class _InSyncJudge:
-    """`statistic = "in_sync"`. Master and copies are reported by different sources and meet in the figure only: the
-    tally's item is platform, code and version. A code belongs to the unit of its master's entry.
+    """`statistic = "in_sync"`, as of now. Master and copies are reported by different sources and meet in the figure
+    only: the tally's item is platform, code and version. A code belongs to the unit of its master's entry."""
 
-    By a date, a copy counts that has been in step since then without a break, and was known to be by then (or is
-    confirmed): what is reported later counts from the day on which it arrived."""
-
-    def __init__(self, promise: CataloguePromise, law: Law) -> None:
+    def __init__(self, promise: CataloguePromise) -> None:
         self.promise = promise
-        self._zone = law.zone
-        self._by = law.zone.midnight(promise.by.toordinal() + 1) - 1 if promise.by else None
-        self._last_day = promise.by.toordinal() if promise.by else None
-        self._reporting = law.reporting
         self._master = promise.master or ""
         self._platforms = (self._master, *promise.copies)
 
@@ -237,83 +231,36 @@ class _InSyncJudge:
             return
         identity = self._identity(state.attributes)
         cells: TallyAmounts = ((TallyField.N, 1),)
-        bin: int | None = self._since(entry)
         if identity is None:
             if platform != self._master:
                 return
-            identity, cells, bin = ("", ""), ((TallyField.UNMEASURED, 1),), None
+            identity, cells = ("", ""), ((TallyField.UNMEASURED, 1),)
         item = _SEPARATOR.join((platform, *identity))
         key = self.promise.key
-        found.append(Judgement(key, 1, Outcome.COUNTED, state.unit, item, NOW, cells, bin, state.since))
+        found.append(Judgement(key, 1, Outcome.COUNTED, state.unit, item, NOW, cells, None, state.since))
 
     def _identity(self, attributes: Mapping[str, object]) -> tuple[str, str] | None:
         code, version = attributes.get(self.promise.listed_by), attributes.get(VERSION)
         return None if code is None or version is None else (str(code), str(version))
 
-    def _since(self, entry: CatalogueEntry) -> int:
-        """The day since when the entry has been as it is, as far as was known in time."""
-        since = self._unchanged_since(entry)
-        if self._by is None or self._last_day is None or since > self._last_day:
-            return since
-        if self.promise.id in entry.confirmed:
-            return since
-        known = entry.known_by(self._reported_by(self._by, entry.states[-1].unit))
-        if known is not None and self._is_same(known, entry) and self._unchanged_since(known) <= self._last_day:
-            return since
-        return self._zone.day(max(fact.received for fact in entry.facts))
-
-    def _reported_by(self, by: Instant, unit: str) -> Instant:
-        """Until when it may be reported what was published by the date."""
-        return self._reporting.until(by, self._reporting.of_subject(self.promise.collection, unit))
-
-    def _is_same(self, known: CatalogueEntry, entry: CatalogueEntry) -> bool:
-        """Whether an entry was published then as it is now."""
-        then, now = known.states[-1].attributes, entry.states[-1].attributes
-        return then is not None and now is not None and self._identity(then) == self._identity(now)
-
-    def _unchanged_since(self, entry: CatalogueEntry) -> int:
-        """The day since when the entry has been as it is, without a break."""
-        present = entry.states[-1]
-        since = present.since
-        for state in reversed(entry.states):
-            if state.attributes is None or present.attributes is None:
-                break
-            same = (PLATFORM, VERSION, self.promise.listed_by)
-            if any(state.attributes.get(name) != present.attributes.get(name) for name in same):
-                break
-            since = state.since
-        return self._zone.day(since)
-
     def figure(self, sums: Sums, at: Moment) -> Statistic:
         """Of the master's codes times the copies: how many copies have the code in the master's version."""
         master = _versions(sums.present, self._master)
-        in_sync = self._in_sync(master, sums)
-        n, met = len(master) * len(self.promise.copies), in_sync.total()
+        copies = [_versions(sums.everywhere, copy) for copy in self.promise.copies]
+        n = len(master) * len(copies)
+        met = sum(theirs.get(code) == versions for theirs in copies for code, versions in master.items())
         objective = self.promise.objective
-        figure = Statistic(n=n, ratio=True, small_sample_matters=objective is not None and objective.amount < 1)
-        if self._by is not None and self._last_day is not None:
-            figure.counted_now, figure.reached, figure.reached_of = Fraction(met), in_sync, max(n, 1)
-            figure.pending = at.now < self._reported_by(self._by, "")
-            met = sum(count for day, count in in_sync.items() if day <= self._last_day)
-        figure.value, figure.numerator, figure.denominator = Fraction(met, n) if n else None, met, n
-        return figure
-
-    def _in_sync(self, master: Versions, sums: Sums) -> "Counter[int]":
-        """How many copies have a code of the master in its version, by the day since when."""
-        found: Counter[int] = Counter()
-        for copy in self.promise.copies:
-            theirs = _versions(sums.everywhere, copy)
-            for code, versions in master.items():
-                if theirs.get(code, {}).keys() == versions.keys():
-                    found[max(*versions.values(), *theirs[code].values())] += 1
-        return found
+        return Statistic(
+            value=Fraction(met, n) if n else None, n=n, numerator=met, denominator=n, ratio=True,
+            small_sample_matters=objective is not None and objective.amount < 1,
+        )  # fmt: skip
 
 
 def _versions(present: Mapping[str, Tally], platform: str) -> Versions:
-    """What is published on a platform."""
-    found: dict[str, dict[str, int]] = {}
+    """What is published on a platform: the versions of each code."""
+    found: dict[str, set[str]] = {}
     for item, tally in present.items():
         where, code, version = item.split(_SEPARATOR, 2)
         if where == platform and tally.cells[TallyField.N]:
-            found.setdefault(code, {})[version] = min(tally.bins)
+            found.setdefault(code, set()).add(version)
     return found

@@ -36,15 +36,15 @@ class FigureJudge:
         self._owed_by = OwedBy(promise.owed_by, law.units)
         self._by = law.zone.midnight(promise.by.toordinal() + 1) - 1 if promise.by else None
         self._once = promise.period == "once"
+        self._has_halves = promise.numerator != promise.denominator
         self._reported_by = lru_cache(maxsize=4096)(self._last_report_due)
         self._reporting = law.reporting
         self._is_part = promise.objective is None or promise.objective.unit == "share"
 
     # ---- a report ----------------------------------------------------------------------------------
     def judge_report(self, report: Report, now: Instant, found: list[Judgement]) -> None:
-        """What was not corrected of a report counts. A second report that alone would turn a miss into a
-        hit, and arrives after the period, is a late entry: the first one counts until the operations centre confirms it
-        (rule 14)."""
+        """What was not corrected of a report counts. A better report that arrives when it can no longer be in time is a
+        late entry: the one before counts until the operations centre confirms it (rule 14)."""
         promise = self.promise
         if report.quantity not in (promise.numerator, promise.denominator):
             return
@@ -54,18 +54,23 @@ class FigureJudge:
         unit = self._owed_by.debtor(report.unit, self._zone.day(ends)) if promise.owed_by else report.unit
         if unit is None:
             return
-        count, late = self._counting_report(report, ends)
-        cells: TallyAmounts = ()
-        if report.quantity == promise.numerator:
-            cells += ((TallyField.MET, 1), (TallyField.TOTAL, count.numerator))
-        if report.quantity == promise.denominator:
-            cells += ((TallyField.N, 1), (TallyField.BASE, count.denominator))
+        count, late = self._counting_report(report, self._reported_by(unit, ends))
+        cells = () if count is None else self._cells(report.quantity, count)
         if late:
             cells += ((TallyField.LATE_ENTRY, 1),)
         outcome = Outcome.LATE_ENTRY if late else Outcome.COUNTED
         cycle = int(report.period.replace("-", ""))  # as a duty's: its period
         item = f"{report.period}/{unit}"
         found.append(Judgement(promise.key, cycle, outcome, unit, item, NOW, cells, None, None, ends))
+
+    def _cells(self, quantity: str, count: ReportedAmounts) -> TallyAmounts:
+        """What a count adds: the numerator, the denominator, or both."""
+        cells: TallyAmounts = ()
+        if quantity == self.promise.numerator:
+            cells += ((TallyField.MET, 1), (TallyField.TOTAL, count.numerator))
+        if quantity == self.promise.denominator:
+            cells += ((TallyField.N, 1), (TallyField.BASE, count.denominator))
+        return cells
 
     def _counts(self, period: str) -> bool:
         """Once: any period that ends while the promise is in force, and by its date: what is reached later does not
@@ -81,17 +86,36 @@ class FigureJudge:
             return self._by
         return self._zone.midnight(last_day(period) + 1) - 1
 
-    def _counting_report(self, report: Report, ends: Instant) -> tuple[ReportedAmounts, bool]:
-        """The count that holds, and whether a better one waits for confirmation."""
-        promise = self.promise
-        believed, waits = report.versions[0], False
-        if promise.target is None or promise.numerator != promise.denominator or promise.id in report.confirmed:
-            return report.versions[-1], False  # nothing is judged, or not by one report alone
-        for count in report.versions[1:]:
-            waits = count.received > ends and _holds(promise.target, count) and not _holds(promise.target, believed)
+    def _counting_report(self, report: Report, in_time: Instant) -> tuple[ReportedAmounts | None, bool]:
+        """The count that holds, if any, and whether a better one waits for confirmation. `in_time`: until when it could
+        be reported."""
+        target = self.promise.target
+        if target is None or self.promise.id in report.confirmed:
+            return report.versions[-1], False
+        believed, waits = None, False
+        for count in report.versions:
+            waits = count.received > in_time and self._is_better(count, believed, report.quantity, target)
             if not waits:
                 believed = count
         return believed, waits
+
+    def _is_better(
+        self, count: ReportedAmounts, than: ReportedAmounts | None, quantity: str, target: Objective
+    ) -> bool:
+        """Whether a report makes the figure look better. A first report turns silence into a figure; by a date, it
+        would undo a miss."""
+        if than is None:
+            dated = self._once and self._by is not None
+            return dated and (self._has_halves or _holds(target, count))
+        if self._has_halves:
+            return self._is_better_half(count, than, quantity, target)
+        return _holds(target, count) and not _holds(target, than)
+
+    def _is_better_half(self, count: ReportedAmounts, than: ReportedAmounts, quantity: str, target: Objective) -> bool:
+        """Whether the numerator is higher, or the denominator lower; where less is better, the other way round."""
+        above = quantity == self.promise.numerator
+        grows = count.numerator - than.numerator if above else than.denominator - count.denominator
+        return grows < 0 if target.relation == "<=" else grows > 0
 
     # ---- the figure --------------------------------------------------------------------------------
     def figure(self, sums: Sums, at: Moment) -> Statistic:

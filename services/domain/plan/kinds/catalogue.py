@@ -10,13 +10,13 @@ PLATFORM, VERSION = "platform", "version"
 """The attributes of an entry that say where it is published, and in which version."""
 
 _READ_BY: Mapping[str, frozenset[str]] = {
-    "share": frozenset(("where", "listed", "listed_by")),
-    "count": frozenset(("where", "listed", "listed_by")),
-    "mean": frozenset(("quantity",)),
-    "sum": frozenset(("where", "quantity")),
+    "share": frozenset(("where", "listed", "listed_by", "by")),
+    "count": frozenset(("where", "listed", "listed_by", "by")),
+    "mean": frozenset(("quantity", "by")),
+    "sum": frozenset(("where", "quantity", "by")),
     "in_sync": frozenset(("master", "copies", "listed_by")),
 }
-"""Which fields mean something for a statistic only."""
+"""Which fields mean something for a statistic only. Copies are compared as they are now, by no date."""
 _NEEDS: Mapping[str, tuple[str, ...]] = {"mean": ("quantity",), "sum": ("quantity",), "in_sync": ("master", "copies")}
 
 
