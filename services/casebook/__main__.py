@@ -49,6 +49,7 @@ def serve(settings: Settings, judge: Judge) -> None:
         thread = threading.Thread(target=keeper.run, args=(ending,), name="keeper", daemon=True)
         app = casebook_app(registry, thread.is_alive, lambda: keeper.ready)
         run_with_http_server(thread, ending, app, settings.host, settings.casebook_port)
+    index.close()
 
 
 def _topic_ids(bootstrap: str) -> dict[str, str]:

@@ -142,6 +142,10 @@ class Casebook:
         engine = open_engine(settings.casebook, writes=False)
         return cls(engine, load_judge, settings.partitions, Clock.from_settings(settings).now)
 
+    def close(self) -> None:
+        """Close the connections that are kept. Asked again, it opens new ones."""
+        self._engine.dispose()
+
     @cached_property
     def judge(self) -> Judge:
         """Of the plan by which accounts are written."""

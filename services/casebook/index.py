@@ -84,6 +84,10 @@ class Index:
         except SQLAlchemyError as error:
             raise CasebookUnavailable(sentence(self._engine, error)) from error
 
+    def close(self) -> None:
+        """Close the connections that are kept."""
+        self._engine.dispose()
+
     def _why_anew(self, connection: Connection, held: Any) -> str:
         """Why the tables cannot be continued; empty if they can, or there are none."""
         if held is None:
