@@ -39,7 +39,9 @@ COMMANDS = {
     "explain": Command("services.cli.explain:explain", "Show why a case is judged as it is, day by day."),
     "archive": Command("services.cli.archive:archive", "Write the events of the running system to a file."),
     "validate": Command("services.cli.validate:validate", "List the events of a file that would be refused, and why."),
-    "import": Command("services.cli.importing:import_export", "Turn a unit's export (CSV) into events."),
+    "import": Command(
+        "services.cli.importing:import_export", "Turn a unit's export (CSV, XLSX, XLS, ODS) into events."
+    ),
     "simulate": Command("services.cli.simulate:simulate", "Write the events of an invented district, and the truth."),
     "plan": Command("services.cli.plan:app", "Check a plan, show its promises, compare two plans."),
     "topics": Command("services.cli.topics:make_topics", "Make and check the topics."),

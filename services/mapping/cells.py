@@ -101,6 +101,8 @@ def kind_of(text: str) -> str:
 
     `3.5.2021 8:05` is "a text of the form '9.9.9999 9:99'".
     """
+    if not text:
+        return "an empty cell"
     form = "".join(_form(letter) for letter in text[:_LONGEST_KIND])
     more = "…" if len(text) > _LONGEST_KIND else ""
     stored = type(text.value).__name__ if isinstance(text, TypedCell) else ""

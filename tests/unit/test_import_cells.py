@@ -153,7 +153,7 @@ def test_a_whole_number_is_exact_with_or_without_separators(number: int, thousan
     assert reader.integer(f"{number:,}".replace(",", thousands)) == number
 
 
-@given(st.text(max_size=50))
+@given(st.text(min_size=1, max_size=50))
 def test_an_error_never_shows_letters_or_digits_of_a_cell(text: str) -> None:
     form = kind_of(text).removeprefix("a text of the form ")
     assert not any((letter.isalnum() and letter not in "a9字") for letter in form)
