@@ -52,14 +52,14 @@ def import_export(
         Path | None,
         typer.Option(
             "--memory", metavar="FILE.sqlite", dir_okay=False,
-            help="What earlier exports have told; needed where the mapping has `identity`.",
+            help="What earlier exports have reported; needed where the mapping has `identity`.",
         ),
     ] = None,
     exported_at: Annotated[
         str | None, typer.Option("--exported-at", metavar="TIME", help="When the export was made; else now.")
     ] = None,
     strike_missing: Annotated[
-        bool, typer.Option("--strike-missing", help="Strike out what rows told that the export no longer has.")
+        bool, typer.Option("--strike-missing", help="Strike out the events of rows that the export no longer has.")
     ] = False,
     suggests: Annotated[
         bool, typer.Option("--suggest", help="Draft a mapping for the file, and list what only you can answer.")
@@ -139,7 +139,7 @@ def _suggest(export: Path, out: Path | None, plan: Path | None) -> None:
 def _check_memory(rules: ExportMapping, memory: Path | None, strike_missing: bool) -> None:
     if rules.identity and memory is None:
         raise Failure(
-            "the mapping has `identity`: name the file that remembers what its exports told, as in "
+            "the mapping has `identity`: name the file that remembers what its exports reported, as in "
             "--memory build/export.sqlite. It is made the first time",
             WRONG_USAGE,
         )
@@ -211,11 +211,8 @@ def _say_vanished(export: Path, known: Memory, struck: bool) -> None:
     """List the rows that an earlier export had."""
     struck = struck and not known.is_incomplete
     for row in known.vanished[:_LISTED]:
-        said = "struck out" if struck else "still holds"
-        say(
-            visible(f"{export}: vanished: {', '.join(row.identity)}: what it told {said} ({row.events} events)"),
-            err=True,
-        )
+        outcome = "struck out" if struck else "still valid"
+        say(visible(f"{export}: vanished: {', '.join(row.identity)}: {row.events} events, {outcome}"), err=True)
     if not known.vanished or struck:
         return
     remedy = "repair the rows that could not be read, then" if known.is_incomplete else "to strike them out"

@@ -1,4 +1,4 @@
-"""Which rows of a case give an event whose rule looks at the other rows of the case: the first, the last, a change."""
+"""Which rows of a case give an event whose rule depends on the other rows of the case: the first, the last, a change."""
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,7 +26,7 @@ class _Seen(NamedTuple):
     fits: bytes
     """For each rule, whether the row fits as the one before."""
     watched: list[list[str]]
-    """For each rule, the cells whose change it looks at."""
+    """For each rule, the cells whose change it compares."""
 
 
 def rows_of_cases(records: Iterable[Record | Problem], reader: RowReader) -> Chosen:
@@ -35,7 +35,7 @@ def rows_of_cases(records: Iterable[Record | Problem], reader: RowReader) -> Cho
     The rows are put in order in a file of SQLite's own, so that an export of any size fits. Rows that cannot be read
     are left out: they give nothing.
     """
-    rules = _looking_around(reader.rules)
+    rules = _using_other_rows(reader.rules)
     if not rules or reader.case_column is None:
         return lambda record, rule: True
     given: dict[int, set[int]] = {number: set() for number, _ in rules}
@@ -50,7 +50,7 @@ def rows_of_cases(records: Iterable[Record | Problem], reader: RowReader) -> Cho
     return lambda record, rule: rule not in given or record in given[rule]
 
 
-def _looking_around(rules: Sequence[Rule]) -> list[tuple[int, Rule]]:
+def _using_other_rows(rules: Sequence[Rule]) -> list[tuple[int, Rule]]:
     return [(number, rule) for number, rule in enumerate(rules) if rule.row or rule.changed or rule.follows]
 
 

@@ -91,7 +91,7 @@ def _sentence(error: csv.Error) -> str:
     if said == "unexpected end of data":
         said = "a quote is left open; close it, or write it twice"
     elif "expected after" in said:
-        said = "a quote stands within a cell; write it twice"
+        said = "there is a quote within a cell; write it twice"
     elif "field larger than field limit" in said:
         said = f"a cell is longer than {csv.field_size_limit():,} characters; shorten it, or close its quote"
     return f"it is not CSV: {said}"

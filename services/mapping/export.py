@@ -11,7 +11,7 @@ import orjson
 from services.mapping.case_rows import Chosen, rows_of_cases
 from services.mapping.cells import Problem, Record, Unreadable
 from services.mapping.mapping_file import AmbiguousColumn, ExportError, ExportMapping
-from services.mapping.row_reader import RowReader, Told, fingerprint
+from services.mapping.row_reader import GivenEvent, RowReader, fingerprint
 from services.mapping.table import Table, is_garbled, open_table
 
 Outcome = dict[str, object] | Problem
@@ -25,7 +25,7 @@ class RowEvents(NamedTuple):
     identity: tuple[str, ...]
     """Which row it is in every export; empty where the mapping does not say it."""
     events: list[tuple[str, dict[str, object]]]
-    """What it tells, by the name of the event."""
+    """The events that it gives, each with the name of its rule."""
 
 
 class ExportReader:
@@ -59,8 +59,8 @@ class ExportReader:
                     yield Problem(record.place, cell.column, cell.sentence)
 
     def _chosen(self) -> Chosen:
-        """Which rows give an event whose rule looks at the other rows: that takes a reading of its own."""
-        if not any(event.looks_around for event in self._mapping.event):
+        """Which rows give an event whose rule depends on other rows: that takes a reading of its own."""
+        if not any(event.uses_other_rows for event in self._mapping.event):
             return lambda record, rule: True
         with open_table(self._export, self._mapping) as table:
             return rows_of_cases(table.records, self._reader(table))
@@ -78,21 +78,21 @@ class ExportReader:
         if table.encoding is not None and (unread := _undecoded(row)):
             yield Problem(record.place, unread, f"it is not {_plain(table.encoding)}; name the file's encoding")
             return
-        told, problems = reader.told(row, record.place, chosen)
+        given, problems = reader.events(row, record.place, chosen)
         if problems:
             yield from problems
             return
         identity = reader.identity_of(row) if reader.identity else ()
-        self.silent += not told
-        yield RowEvents(record.place, identity, [(each.label, self._event(each, identity)) for each in told])
+        self.silent += not given
+        yield RowEvents(record.place, identity, [(each.label, self._event(each, identity)) for each in given])
 
-    def _event(self, told: Told, identity: tuple[str, ...]) -> dict[str, object]:
+    def _event(self, given: GivenEvent, identity: tuple[str, ...]) -> dict[str, object]:
         """The event with its id: as the mapping writes it, else of the identity of the row, else of what it says."""
-        id = told.id
+        id = given.id
         if id is None or callable(id):
-            mark = self._identity_mark(told.label, identity) if identity else self._content_mark(told.draft)
+            mark = self._identity_mark(given.label, identity) if identity else self._content_mark(given.draft)
             id = mark if id is None else id(mark)
-        return {"specversion": "1.0", "id": id, **told.draft}
+        return {"specversion": "1.0", "id": id, **given.draft}
 
     def _identity_mark(self, label: str, identity: tuple[str, ...]) -> str:
         return fingerprint({"event": label, "row": dict(zip(self._mapping.identity, identity, strict=True))})

@@ -163,13 +163,13 @@ class EventMapping(_Part):
     data: dict[str, Content] = {}
 
     @property
-    def looks_around(self) -> bool:
+    def uses_other_rows(self) -> bool:
         """Whether the other rows of the case decide whether a row gives this event."""
         return bool(self.row or self.when_previous or self.when_changed)
 
     @property
     def label(self) -> str:
-        """What tells this event apart from the others of its row."""
+        """The name of this event among those of its row."""
         return self.name or (self.type if isinstance(self.type, str) else "event")
 
 
@@ -202,10 +202,10 @@ class ExportMapping(_Part):
     event: Annotated[tuple[EventMapping, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
-    def _events_can_be_told_apart(self) -> "ExportMapping":
-        if any(event.looks_around for event in self.event) and self.case is None:
+    def _events_have_names_of_their_own(self) -> "ExportMapping":
+        if any(event.uses_other_rows for event in self.event) and self.case is None:
             raise ValueError(
-                "row, when_previous and when_changed look at the other rows of a case: say which column names "
+                "row, when_previous and when_changed need the other rows of a case: say which column names "
                 'the case, as in case = { column = "case_id", order_by = "changed_at" }'
             )
         labels = [event.label for event in self.event]

@@ -1,4 +1,4 @@
-"""What the rows of earlier exports have told, kept in a file of SQLite: an unchanged row says nothing again, a changed
+"""What the rows of earlier exports have reported, kept in a file of SQLite: an unchanged row gives nothing, a changed
 one becomes a correction of its first id, and one that vanished is found."""
 
 import sqlite3
@@ -17,7 +17,7 @@ from services.mapping.row_reader import fingerprint
 _FORM: Final = 1
 """Of the tables; raised when they change."""
 _TABLES: Final = """
-CREATE TABLE IF NOT EXISTS told (
+CREATE TABLE IF NOT EXISTS reported (
     identity TEXT, label TEXT, source TEXT, subject TEXT, owner TEXT,
     id TEXT, said TEXT, changed_at TEXT,
     PRIMARY KEY (identity, label, source, subject, owner)
@@ -42,7 +42,7 @@ class _Key(NamedTuple):
 
 
 class _Known(NamedTuple):
-    """What was told under a key."""
+    """What was reported under a key."""
 
     id: str
     said: str
@@ -73,7 +73,7 @@ class Memory:
     def changes(
         self, rows: Iterable[RowEvents | Problem], *, strike_missing: bool
     ) -> Iterator[dict[str, Any] | Problem]:
-        """The events that an export tells anew: first ones and corrections; and its problems.
+        """The events that are new in an export: first ones and corrections; and its problems.
 
         Nothing is struck out for missing where a row could not be read: it may be that row.
         """
@@ -82,7 +82,7 @@ class Memory:
             if events is not None:
                 yield from self._changes_of(identity, orjson.loads(events))
         missing = self._store.execute(
-            "SELECT identity, count(*) FROM told WHERE said != ? AND identity NOT IN (SELECT identity FROM now) "
+            "SELECT identity, count(*) FROM reported WHERE said != ? AND identity NOT IN (SELECT identity FROM now) "
             "GROUP BY identity ORDER BY identity",
             (_STRUCK,),
         ).fetchall()
@@ -97,11 +97,11 @@ class Memory:
         return self._unread
 
     def save(self) -> None:
-        """Keep what was told. Call it once the events are in other hands."""
+        """Keep what was reported. Call it once the events are written."""
         self._store.commit()
 
     def _staged(self, rows: Iterable[RowEvents | Problem]) -> Iterator[Problem]:
-        """Reads the export to its end: two rows of one identity are found, in whatever order they stand."""
+        """Reads the export to its end: two rows of one identity are found, in whatever order they are."""
         for row in rows:
             if isinstance(row, Problem):
                 self._unread = True
@@ -128,13 +128,13 @@ class Memory:
         return Problem(
             place,
             "-",
-            f"row {other} has the same identity and says something else: declare identity columns that tell them apart",
+            f"row {other} has the same identity and says something else: declare identity columns in which they differ",
         )
 
     def _changes_of(self, identity: str, events: list[tuple[str, dict[str, Any]]]) -> Iterator[dict[str, Any]]:
         """What is new about one row."""
         stored = self._store.execute(
-            "SELECT label, source, subject, owner, id, said, changed_at FROM told WHERE identity = ?", (identity,)
+            "SELECT label, source, subject, owner, id, said, changed_at FROM reported WHERE identity = ?", (identity,)
         ).fetchall()
         known = {_Key(*row[:4]): _Known(*row[4:]) for row in stored}
         now = {_key_of(label, event): event for label, event in events}
@@ -151,7 +151,7 @@ class Memory:
                 yield self._correction(identity, key, before, None)
 
     def _correction(self, identity: str, key: _Key, before: _Known, event: dict[str, Any] | None) -> dict[str, Any]:
-        """The event that replaces what was told before, or strikes it out."""
+        """The event that replaces what was reported before, or strikes it out."""
         if before.changed_at and self._at <= before.changed_at:
             raise UnusableMemory(
                 f"{self._file} has seen a later state of this export, of {before.changed_at}: import exports in their "
@@ -168,7 +168,7 @@ class Memory:
         return {**written, "id": f"{before.id[:200]}-{fingerprint(written)[:16]}"}
 
     def _keep(self, identity: str, key: _Key, known: _Known) -> None:
-        self._store.execute("INSERT OR REPLACE INTO told VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (identity, *key, *known))
+        self._store.execute("INSERT OR REPLACE INTO reported VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (identity, *key, *known))
 
 
 def _key_of(label: str, event: dict[str, Any]) -> _Key:

@@ -34,7 +34,7 @@ Draft = dict[str, Any]
 """An event without its id."""
 
 
-class Told(NamedTuple):
+class GivenEvent(NamedTuple):
     """An event that a row gives."""
 
     rule: int
@@ -47,7 +47,7 @@ class Told(NamedTuple):
 
 
 def fingerprint(draft: Draft) -> str:
-    """What an event says, in 32 hexadecimal digits: the same for the same cells, wherever their row stands."""
+    """The content of an event, in 32 hexadecimal digits: the same for the same cells, wherever their row is."""
     return sha256(orjson.dumps(draft, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
 
 
@@ -96,7 +96,7 @@ class RowReader:
         return self._columns.row(record)
 
     def order(self, row: Row) -> Instant:
-        """Where a row stands among those of its case, as far as the mapping has a column for it. Unreadable."""
+        """The position of a row among those of its case, as far as the mapping has a column for it. Unreadable."""
         if self._order is None:
             return 0
         instant = self._columns.instant(self._order, row)
@@ -110,20 +110,20 @@ class RowReader:
             raise Unreadable(self.identity[0], "the identity of the row is empty; fill it, or declare other columns")
         return tuple(str(row[column]) for column in self.identity)
 
-    def told(self, row: Row, place: int, chosen: Callable[[int], bool]) -> tuple[list[Told], list[Problem]]:
+    def events(self, row: Row, place: int, chosen: Callable[[int], bool]) -> tuple[list[GivenEvent], list[Problem]]:
         """The events of a row, and what is wrong with it: a row with a problem gives nothing.
 
         `chosen`: whether the other rows of its case let it give the event of a rule.
         """
-        told: list[Told] = []
+        given: list[GivenEvent] = []
         problems: list[Problem] = []
         for number, rule in enumerate(self.rules):
             try:
                 if rule.applies(row) and chosen(number):
-                    told.append(Told(number, rule.label, rule.id(row), rule.write(row)))
+                    given.append(GivenEvent(number, rule.label, rule.id(row), rule.write(row)))
             except Unreadable as cell:
                 problems.append(Problem(place, cell.column, cell.sentence))
-        return told, problems
+        return given, problems
 
     def _rule(self, event: EventMapping) -> Rule:
         if isinstance(event.type, str) and event.type not in MODELS:

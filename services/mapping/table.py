@@ -145,7 +145,7 @@ def _header(records: Sequence[Record], mapping: ExportMapping) -> tuple[int, Seq
 
 
 def _below(records: Iterable[Record | Problem], layout: _Layout) -> Iterator[Record | Problem]:
-    """What stands below the header."""
+    """The records below the header."""
     width = len(layout.columns)
     for record in records:
         if isinstance(record, Problem):
@@ -200,7 +200,7 @@ def _sheet_table(sheet: Sheet, mapping: ExportMapping) -> Table:
 
 def _filled(cells: list[str], width: int) -> list[str]:
     """As many cells as the header has columns: a sheet leaves out the empty ones at the end, and has empty ones behind
-    the last column where another row has more. What stands behind the last column stays, and is a fault of the row."""
+    the last column where another row has more. What is behind the last column stays, and is a fault of the row."""
     while len(cells) > width and not cells[-1]:
         cells = cells[:-1]
     return cells + [""] * (width - len(cells))

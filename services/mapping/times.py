@@ -133,7 +133,7 @@ class WallReader:
 def is_sentinel(cell: str, wall: datetime | None, sentinels: tuple[Sentinel, ...], zone: Zone) -> bool:
     """Whether a cell holds one of the values that its system writes for "no date".
 
-    `wall`: the time that the cell is read as, if it is one. A date stands for any time of that day, a whole number for
+    `wall`: the time that the cell is read as, if it is one. A date means any time of that day, a whole number
     a serial date.
     """
     return any(_is(cell, wall, sentinel, zone) for sentinel in sentinels)

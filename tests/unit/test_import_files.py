@@ -42,7 +42,7 @@ def written(folder: Path, content: bytes, name: str = "export.csv") -> Path:
     return file
 
 
-def told(outcomes: list[Any]) -> list[tuple[str, str]]:
+def reported(outcomes: list[Any]) -> list[tuple[str, str]]:
     return [(each["subject"], each["data"]["unit"]) for each in outcomes]
 
 
@@ -91,31 +91,31 @@ def test_an_encoding_that_was_not_named_is_refused_with_the_one_to_name(tmp_path
 def test_of_several_declared_encodings_the_first_that_fits_is_taken(tmp_path: Path) -> None:
     for encoding in ("utf-8", "gb18030", "utf-16"):
         file = written(tmp_path, ROWS.encode(encoding))
-        assert told(read(file, 'encoding = ["utf-8", "gb18030", "utf-16"]')) == BOTH
+        assert reported(read(file, 'encoding = ["utf-8", "gb18030", "utf-16"]')) == BOTH
     with pytest.raises(MappingError, match="'utf-80' is not known"):
         read(file, 'encoding = "utf-80"')
 
 
 def test_a_byte_order_mark_and_line_ends_of_windows_change_nothing(tmp_path: Path) -> None:
-    assert told(read(written(tmp_path, ROWS.replace("\n", "\r\n").encode("utf-8-sig")))) == BOTH
+    assert reported(read(written(tmp_path, ROWS.replace("\n", "\r\n").encode("utf-8-sig")))) == BOTH
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_the_delimiter_is_the_one_that_gives_the_columns(tmp_path: Path, delimiter: str) -> None:
     text = ROWS.replace(",", delimiter)
-    assert told(read(written(tmp_path, text.encode()))) == BOTH
-    assert told(read(written(tmp_path, gzip.compress(text.encode()), "export.csv.gz"))) == BOTH
+    assert reported(read(written(tmp_path, text.encode()))) == BOTH
+    assert reported(read(written(tmp_path, gzip.compress(text.encode()), "export.csv.gz"))) == BOTH
 
 
 def test_the_header_is_found_below_title_rows_or_named_or_given(tmp_path: Path) -> None:
     title = "江北区供水办件表\n制表:某某,2021-11-03\n\n"
     file = written(tmp_path, (title + ROWS).encode())
-    assert told(read(file)) == BOTH
-    assert told(read(file, "header = 4")) == BOTH
+    assert reported(read(file)) == BOTH
+    assert reported(read(file, "header = 4")) == BOTH
     with pytest.raises(MappingError, match="no column '编号'"):
         read(file, "header = 1")
     bare = written(tmp_path, "".join(ROWS.splitlines(keepends=True)[1:]).encode())
-    assert told(read(bare, 'header = ["编号", "受理时间", "单位"]')) == BOTH
+    assert reported(read(bare, 'header = ["编号", "受理时间", "单位"]')) == BOTH
 
 
 def test_a_column_that_is_there_twice_is_refused_with_the_places_of_both(tmp_path: Path) -> None:
@@ -160,8 +160,8 @@ def test_a_cell_of_several_lines_is_one_cell(tmp_path: Path) -> None:
 
 def test_blanks_around_cells_and_names_are_trimmed_unless_they_are_kept(tmp_path: Path) -> None:
     file = written(tmp_path, ROWS.replace("江北供水", "\u3000江北供水\u00a0 ").replace("单位", " 单位 ").encode())
-    assert told(read(file)) == BOTH
-    assert told(read(file, "trim = false"))[0] == ("W-1", "\u3000江北供水\u00a0 ")
+    assert reported(read(file)) == BOTH
+    assert reported(read(file, "trim = false"))[0] == ("W-1", "\u3000江北供水\u00a0 ")
 
 
 SHEET: list[list[Stored]] = [
@@ -179,10 +179,10 @@ def test_a_spreadsheet_is_read_with_its_dates_and_below_its_titles(tmp_path: Pat
     write_ods(tmp_path / "a.ods", SHEET)
     for name in ("a.xlsx", "a.ods"):
         outcomes = read(tmp_path / name)
-        assert told(outcomes) == BOTH
+        assert reported(outcomes) == BOTH
         assert [each["time"] for each in outcomes] == ["2021-11-01T09:00:00+08:00", "2021-11-02T09:00:00+08:00"]
-    assert told(read(tmp_path / "a.xlsx", 'sheet = "办件"')) == BOTH
-    assert told(read(tmp_path / "a.xlsx", "sheet = 2")) == BOTH
+    assert reported(read(tmp_path / "a.xlsx", 'sheet = "办件"')) == BOTH
+    assert reported(read(tmp_path / "a.xlsx", "sheet = 2")) == BOTH
     with pytest.raises(ExportError, match="no sheet '办件表': did you mean '办件'"):
         read(tmp_path / "a.xlsx", 'sheet = "办件表"')
 

@@ -1,4 +1,4 @@
-"""What an export that is imported again tells: nothing twice, changes as corrections, what vanished on request only."""
+"""What an export that is imported again gives: nothing twice, changes as corrections, what vanished on request only."""
 
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ class Exports:
         (folder / "map.toml").write_text(mapping)
         self._day = 0
 
-    def told(self, rows: str, *options: str, code: int = 0) -> list[Any]:
+    def reported(self, rows: str, *options: str, code: int = 0) -> list[Any]:
         """The events of the next day's export."""
         (self.folder / "export.csv").write_text(HEADER + rows)
         out = self.folder / "events.jsonl"
@@ -69,20 +69,20 @@ class Exports:
         return events
 
 
-def test_an_unchanged_row_says_nothing_again_wherever_it_stands(tmp_path: Path) -> None:
+def test_an_unchanged_row_gives_nothing_again_wherever_it_is(tmp_path: Path) -> None:
     exports = Exports(tmp_path)
-    first = exports.told("A,in,2021-11-01,u,\nB,in,2021-11-01,u,\n")
+    first = exports.reported("A,in,2021-11-01,u,\nB,in,2021-11-01,u,\n")
     assert [event["type"] for event in first] == ["case.accepted"] * 2
-    assert exports.told("C,in,2021-11-02,u,\nB,in,2021-11-01,u,new note\nA,in,2021-11-01,u,\n")[0]["subject"] == "C"
+    assert exports.reported("C,in,2021-11-02,u,\nB,in,2021-11-01,u,new note\nA,in,2021-11-01,u,\n")[0]["subject"] == "C"
     assert len(exports.all) == 3
 
 
 def test_a_changed_row_corrects_its_first_id_each_time(tmp_path: Path) -> None:
     exports = Exports(tmp_path)
-    (first,) = exports.told("A,out,2021-11-02,u,\n")
-    (second,) = exports.told("A,out,2021-11-03,u,\n")
-    (third,) = exports.told("A,out,,u,\n")
-    (fourth,) = exports.told("A,out,2021-11-03,u,\n")
+    (first,) = exports.reported("A,out,2021-11-02,u,\n")
+    (second,) = exports.reported("A,out,2021-11-03,u,\n")
+    (third,) = exports.reported("A,out,,u,\n")
+    (fourth,) = exports.reported("A,out,2021-11-03,u,\n")
     assert [each["data"]["of"] for each in (second, third, fourth)] == [first["id"]] * 3
     assert second["data"]["event"]["time"] == fourth["data"]["event"]["time"] == "2021-11-03T00:00:00+08:00"
     assert third["data"]["event"] is None
@@ -92,10 +92,10 @@ def test_a_changed_row_corrects_its_first_id_each_time(tmp_path: Path) -> None:
 
 def test_a_row_that_moves_to_another_case_is_struck_out_of_the_first(tmp_path: Path) -> None:
     exports = Exports(tmp_path, MAPPING.replace('["case", "step"]', '["note", "step"]'))
-    (first,) = exports.told("A,in,2021-11-01,u,7\n")
-    events = exports.told("B,in,2021-11-01,u,7\n")
+    (first,) = exports.reported("A,in,2021-11-01,u,7\n")
+    events = exports.reported("B,in,2021-11-01,u,7\n")
     assert [(each["subject"], each["type"]) for each in events] == [("B", "case.accepted"), ("A", "correction")]
-    back = exports.told("A,in,2021-11-01,u,7\n")
+    back = exports.reported("A,in,2021-11-01,u,7\n")
     assert [(each["subject"], each["data"]["event"] is None) for each in back] == [("A", False), ("B", True)]
     assert back[0]["data"]["of"] == first["id"]
 
@@ -104,14 +104,14 @@ def test_rows_that_vanished_are_listed_and_struck_out_on_request_only(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     exports = Exports(tmp_path)
-    (first, _) = exports.told("A,in,2021-11-01,u,\nB,in,2021-11-01,u,\n")
-    assert exports.told("B,in,2021-11-01,u,\n") == []
-    assert "vanished: A, in: what it told still holds (1 events)" in capsys.readouterr().err
-    assert exports.told("B,in,soon,u,\n", "--strike-missing", code=1) == []
+    (first, _) = exports.reported("A,in,2021-11-01,u,\nB,in,2021-11-01,u,\n")
+    assert exports.reported("B,in,2021-11-01,u,\n") == []
+    assert "vanished: A, in: 1 events, still valid" in capsys.readouterr().err
+    assert exports.reported("B,in,soon,u,\n", "--strike-missing", code=1) == []
     assert "repair the rows that could not be read" in capsys.readouterr().err
-    (struck,) = exports.told("B,in,2021-11-01,u,\n", "--strike-missing")
+    (struck,) = exports.reported("B,in,2021-11-01,u,\n", "--strike-missing")
     assert struck["data"] == {"of": first["id"], "event": None}
-    (again,) = exports.told("A,in,2021-11-01,u,\nB,in,2021-11-01,u,\n")
+    (again,) = exports.reported("A,in,2021-11-01,u,\nB,in,2021-11-01,u,\n")
     assert again["data"]["of"] == first["id"]
     assert again["data"]["event"]["subject"] == "A"
 
@@ -120,11 +120,11 @@ def test_two_rows_of_one_identity_say_nothing_and_are_both_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     exports = Exports(tmp_path)
-    assert exports.told("A,in,2021-11-01,u,\nB,in,2021-11-01,u,\nA,in,2021-11-02,u,\n", code=1)[0]["subject"] == "B"
+    assert exports.reported("A,in,2021-11-01,u,\nB,in,2021-11-01,u,\nA,in,2021-11-02,u,\n", code=1)[0]["subject"] == "B"
     errors = capsys.readouterr().err
     assert "export.csv:2: -: row 4 has the same identity" in errors
     assert "export.csv:4: -: row 2 has the same identity" in errors
-    assert len(exports.told("A,in,2021-11-01,u,\nA,in,2021-11-01,u,\nB,in,2021-11-01,u,\n")) == 1
+    assert len(exports.reported("A,in,2021-11-01,u,\nA,in,2021-11-01,u,\nB,in,2021-11-01,u,\n")) == 1
 
 
 def test_an_older_export_is_refused_once_a_later_one_was_told(
@@ -132,11 +132,11 @@ def test_an_older_export_is_refused_once_a_later_one_was_told(
 ) -> None:
     exports = Exports(tmp_path)
     for day in (1, 2):
-        exports.told(f"A,in,2021-11-0{day},u,\n")
+        exports.reported(f"A,in,2021-11-0{day},u,\n")
     before = (tmp_path / "events.jsonl").read_bytes()
     exports._day = 1
     with pytest.raises(AssertionError):
-        exports.told("A,in,2021-11-05,u,\n")
+        exports.reported("A,in,2021-11-05,u,\n")
     assert "has seen a later state of this export" in capsys.readouterr().err
     assert (tmp_path / "events.jsonl").read_bytes() == before
 
@@ -179,14 +179,14 @@ ROWS = st.dictionaries(
 def test_after_any_sequence_of_exports_the_facts_are_those_of_the_last_one(
     tmp_path_factory: pytest.TempPathFactory, days: list[dict[tuple[str, str], tuple[str, str]]]
 ) -> None:
-    """What a new system would be told by the last export alone, but for rows that cannot be read."""
+    """What a new system would be reported by the last export alone, but for rows that cannot be read."""
     mapping = MAPPING.replace('step = "in" }', 'step = "in" }\nskip_if_empty = ["at"]')
     exports = Exports(tmp_path_factory.mktemp("days"), mapping)
     for rows in days:
-        exports.told("".join(f"{','.join([*key, *cells])},\n" for key, cells in rows.items()), "--strike-missing")
+        exports.reported("".join(f"{','.join([*key, *cells])},\n" for key, cells in rows.items()), "--strike-missing")
     facts = [as_fact(event) for event in exports.all]
     alone = Exports(tmp_path_factory.mktemp("last"), mapping)
-    alone.told("".join(f"{','.join([*key, *cells])},\n" for key, cells in days[-1].items()))
+    alone.reported("".join(f"{','.join([*key, *cells])},\n" for key, cells in days[-1].items()))
     expected = [as_fact(event) for event in alone.all]
     assert sorted((fact.id, fact.time, str(fact.data)) for fact in corrected(facts)) == sorted(
         (fact.id, fact.time, str(fact.data)) for fact in expected
@@ -226,7 +226,7 @@ def test_an_id_made_of_the_content_is_the_same_in_any_order(
 
 
 def test_a_number_of_a_row_is_never_part_of_an_id(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A daily export, newest first: what it told on Monday has the same ids on Tuesday."""
+    """A daily export, newest first: what it reported on Monday has the same ids on Tuesday."""
     by_line = BARE.replace("source =", 'id = { template = "{case}-{step}-{line}" }\nsource =')
     monday = ["A,in,2021-11-01,u,", "A,out,2021-11-02,u,"]
     assert set(ids(tmp_path, monday, by_line)) < set(ids(tmp_path, ["B,in,2021-11-04,u,", *reversed(monday)], by_line))

@@ -194,7 +194,7 @@ def _value_tables(draft: _Draft) -> Iterator[str]:
 
 
 def _is_long(draft: _Draft) -> bool:
-    """Whether each row tells one event, and a column says which."""
+    """Whether each row is one event, and a column says which."""
     state = draft.roles.get("state")
     known = [code for code in state.codes if meaning_of(code, EVENTS)] if state else []
     return "time" in draft.roles and bool(known)
@@ -203,9 +203,9 @@ def _is_long(draft: _Draft) -> bool:
 def _events(draft: _Draft) -> Iterator[str]:
     for role, what in (("case", "the number of the case"), ("service", "the service item"), ("unit", "the unit")):
         if role not in draft.roles:
-            draft.ask(f"Which column has {what}? None was recognised; {_CHANGE} stands for it.")
+            draft.ask(f"Which column has {what}? None was recognised; {_CHANGE} is in its place.")
     if not draft.hints.sources:
-        draft.ask(f"What is this system called in the plan's sources.toml? {_CHANGE} stands for it.")
+        draft.ask(f"What is this system called in the plan's sources.toml? {_CHANGE} is in its place.")
     elif len(draft.hints.sources) > 1:
         draft.ask(f"Which source is it: {', '.join(draft.hints.sources)}? Taken: the first.")
     yield from _long_events(draft) if _is_long(draft) else _wide_events(draft)

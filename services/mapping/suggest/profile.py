@@ -20,7 +20,7 @@ from services.mapping.table import DELIMITERS, sample_of
 from services.mapping.times import NoTime, WallReader
 
 _ROWS: Final = 2000
-"""So many rows are looked at."""
+"""So many rows are read."""
 _FORMATS: Final = (
     "iso", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y/%m/%d", "%Y年%m月%d日 %H时%M分", "%Y年%m月%d日 %H:%M",
     "%Y年%m月%d日", "%Y%m%d%H%M%S", "%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y", "%d/%m/%Y %H:%M:%S",
@@ -65,7 +65,7 @@ class Profile(NamedTuple):
     """The line or row of the header."""
     columns: tuple[Column, ...]
     rows: int
-    """So many rows were looked at."""
+    """So many rows were read."""
     doubled: tuple[str, ...]
     """Names that several columns have."""
 
@@ -79,7 +79,7 @@ class _Layout(NamedTuple):
 
 
 def profile_of(export: Path) -> Profile:
-    """Look at the beginning of a file. ExportError."""
+    """Profile the beginning of a file. ExportError."""
     layout = _layout(export)
     names = [trimmed(cell) for cell in layout.header.cells]
     rows = [record.cells + [""] * (len(names) - len(record.cells)) for record in layout.rows]
