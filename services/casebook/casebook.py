@@ -88,7 +88,7 @@ class ReadUntil(NamedTuple):
     """How far the index has read."""
 
     ready: bool
-    """It has caught up to the ends that stood when its process started."""
+    """It has caught up to the ends of the topics when its process started."""
     complete_at: Instant | None
     """All that was in the topics then (real time, µs since 1970) is in the index; None: it never was complete."""
     positions: Mapping[str, Mapping[int, int]]

@@ -1,6 +1,6 @@
 """The writer of the index: batches of records go in, each in one transaction with the offsets behind it.
 
-So every record counts once, whatever is delivered again, and the tables depend only on what is in the topics: an index
+So every record counts once, whatever is delivered twice, and the tables depend only on what is in the topics: an index
 that has grown equals one that is built anew. What each case is listed by is computed in a second step (`settle`), once
 for many events.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Table, bindparam, delete, func, inspect, select, update
+from sqlalchemy import Connection, Engine, Table, bindparam, delete, inspect, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -208,11 +208,6 @@ class Index:
         if reporters:
             connection.execute(schema.reporters.insert(), reporters)
         connection.execute(delete(schema.unsettled).where(schema.unsettled.c.case_key.in_(keys)))
-
-    def waiting(self) -> int:
-        """How many cases are to be settled."""
-        with self._engine.begin() as connection:
-            return connection.scalar(select(func.count()).select_from(schema.unsettled)) or 0
 
     # ---- how far -------------------------------------------------------------------------------------
     def note(self, *, ready: bool, complete_at: Instant) -> None:

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 TOPICS: Final = (CASE_EVENTS, ALERT_CARDS, CASE_VERDICTS)
 _POLL_SECONDS: Final = 0.5
 _SETTLE_SECONDS: Final = 1.0
-"""How long cases are settled before new records are looked for."""
+"""How long cases are settled before new records are read."""
 _AGAIN_SECONDS: Final = 1.0
 """Between two attempts to write while the database is away."""
 _COMPLAIN_SECONDS: Final = 30.0

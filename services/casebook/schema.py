@@ -24,7 +24,7 @@ state = _table(
     "state",
     Column("id", Integer, primary_key=True),  # always 1
     Column("version", Text, nullable=False),  # of the tables, the plan and the rules: see `version_of`
-    Column("ready", SmallInteger, nullable=False),  # 1: it has caught up to the ends that stood when it started
+    Column("ready", SmallInteger, nullable=False),  # 1: it has caught up to the ends of the topics when it started
     Column("complete_at", BigInteger, nullable=False),  # what was in the topics then is in the tables; real time, µs
 )
 positions = _table(

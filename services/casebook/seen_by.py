@@ -3,7 +3,7 @@
 The owner of a case sees all of it. Another source that reports on it sees what it has reported itself, and of each
 promise whose clock stops at a milestone that it reports the verdict with start, due instant and stop. It sees no other
 event and nothing that is read out of one: no attribute, no other verdict, no card, and not the account of the days,
-which tells of the owner's suspensions.
+which shows the suspensions by the owner.
 """
 
 from collections.abc import Iterable

@@ -1,6 +1,6 @@
 """Writing to `case.events`: what is written is acknowledged by every copy that must have it, or it is uncertain.
 
-`services/gateway/door.py` says what is written; here it goes to the broker.
+`services/gateway/admit.py` makes the records.
 """
 
 import logging

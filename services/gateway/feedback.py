@@ -1,6 +1,6 @@
-"""What a gateway can tell a source about itself: its dead letters, and how far it is judged. Read from the topics.
+"""What a gateway answers a source about itself: its dead letters, and how far it is judged. Read from the topics.
 
-Of a letter only what it says is kept here, the latest ones of each source; its original stays in the topic.
+Of a letter only the refusal is kept here, of each source the latest ones; its original stays in the topic.
 """
 
 import logging
@@ -76,7 +76,7 @@ class Feedback:
 
     def owner_of(self, letter: DeadLetter) -> str | None:
         """The source to which a letter belongs: that of the inbox it came by, whatever it says; else the one that it
-        names, which the door had compared with its sender."""
+        names, which admission has compared with its sender."""
         if letter.topic in self._inboxes:
             return self._inboxes[letter.topic]
         return None if (letter.topic or "").startswith("inbox.") else letter.source
@@ -88,7 +88,7 @@ class Feedback:
         return mine[::-1][:limit]
 
     def status(self, source: str, now: Instant) -> dict[str, Any]:
-        """How a source stands, as far as the topics say. Times as instants; letters of the last 24 hours by reason."""
+        """The status of a source, as far as the topics say. Times are instants; letters of 24 hours, by reason."""
         with self._lock:
             letters = list(self._letters.get(source, {}).values())
             progress = list(self._progress.values())

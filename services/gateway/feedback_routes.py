@@ -46,7 +46,7 @@ def add_feedback(app: FastAPI, handling: Handling, asking: Asking) -> None:
     @app.get("/status", response_class=Response)
     async def status(request: Request) -> Response:
         """The last event of the source, how far it is judged, whether it is silent, what was refused."""
-        return await handling.tell(request, "/status", lambda caller: orjson.dumps(status_of(caller.source, asking)))
+        return await handling.report(request, "/status", lambda caller: orjson.dumps(status_of(caller.source, asking)))
 
     @app.get("/dead-letters", response_class=Response)
     async def letters(
@@ -58,12 +58,12 @@ def add_feedback(app: FastAPI, handling: Handling, asking: Asking) -> None:
             found = _known(asking).letters(caller.source, before, limit)
             return orjson.dumps({"dead_letters": [_listed(one) for one in found]})
 
-        return await handling.tell(request, "/dead-letters", listed)
+        return await handling.report(request, "/dead-letters", listed)
 
     @app.get("/dead-letters/{number}", response_class=Response)
     async def letter(request: Request, number: int) -> Response:
         """One dead letter of the source, with the event as it came."""
-        return await handling.tell(
+        return await handling.report(
             request, "/dead-letters/{number}", lambda caller: orjson.dumps(_shown(number, own(number, caller, asking)))
         )
 
@@ -99,7 +99,7 @@ def own(number: int, caller: Caller, asking: Asking) -> DeadLetter:
 
 
 def status_of(source: str, asking: Asking) -> dict[str, Any]:
-    """How the source stands."""
+    """The status of the source, as `/status` gives it."""
     now = asking.now()
     found = _known(asking).status(source, now)
     last, state = found["last_event_at"], found.pop("inbox")

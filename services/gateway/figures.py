@@ -42,7 +42,7 @@ class Figures:
         for _, refused in refusals:
             self._events.labels(source, str(refused.code)).inc()
 
-    def took(self, seconds: float) -> None:
+    def add_seconds(self, seconds: float) -> None:
         """An accepted request took so long."""
         self._seconds.inc(seconds)
 

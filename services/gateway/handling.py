@@ -1,4 +1,4 @@
-"""What happens to a request with events: who sends it, its body, the door, the answer.
+"""What happens to a request with events: who sends it, its body, admission, the answer.
 
 The order of refusals: 401 and 503 before the body is read; then the body as a whole (400, 408, 413, 415, 429); then
 the broker (503); last the single events (422). A 503 says nothing about single events: any of them may be in, so all
@@ -21,7 +21,7 @@ from starlette.responses import Response
 from services.domain.intake.admission import Admission
 from services.domain.time.rfc3339 import instant_from
 from services.domain.time.zone import Instant
-from services.gateway.door import Looked, look_at
+from services.gateway.admit import Admitted, admit_each
 from services.gateway.event_log import EventRecord, NotAcknowledged
 from services.gateway.figures import ACCEPTED, UNCERTAIN, Figures
 from services.gateway.identity import Caller, Keys, caller
@@ -34,9 +34,9 @@ log: Final = logging.getLogger("services.gateway")
 audit: Final = logging.getLogger("services.gateway.audit")
 
 ARRIVAL: Final = "kpiwatch-arrival"
-"""The header with which the simulator says when events arrived. Under the real clock nobody may say so."""
+"""The header with which the simulator gives the arrival of its events. Under the real clock it is refused."""
 _BODY_SECONDS: Final = 30.0
-_COME_AGAIN_SECONDS: Final = 2.0
+_RETRY_SECONDS: Final = 2.0
 
 
 class Log(Protocol):
@@ -104,11 +104,11 @@ class Handling:
         """The answer to a request with events."""
         return await self._answered(request, asked.route, lambda who: self._with_events(request, who, asked))
 
-    async def tell(self, request: Request, route: str, told: Callable[[Caller], bytes]) -> Response:
-        """The answer to a question of a source about itself. `told`: the answer as JSON; may raise Problem."""
+    async def report(self, request: Request, route: str, content: Callable[[Caller], bytes]) -> Response:
+        """The answer to a question of a source about itself. `content`: the answer as JSON; may raise Problem."""
 
         async def answer(who: Caller) -> _Answer:
-            return _Answer(200, await to_thread.run_sync(told, who))
+            return _Answer(200, await to_thread.run_sync(content, who))
 
         return await self._answered(request, route, answer)
 
@@ -120,7 +120,7 @@ class Handling:
 
         async def answer(who: Caller) -> _Answer:
             headers = request.headers.raw
-            with self._one_more():
+            with self._in_queue():
                 body = await _body(request)
 
                 def send() -> _Answer:
@@ -157,7 +157,7 @@ class Handling:
 
     async def _with_events(self, request: Request, who: Caller, asked: Asked) -> _Answer:
         headers = request.headers.raw
-        with self._one_more():
+        with self._in_queue():
             body = await _body(request)
             began = time.monotonic()
             arrival = self._arrival(headers)
@@ -167,14 +167,14 @@ class Handling:
                 lambda: self._take(self._events(body, headers, who), who, asked, arrival), limiter=self._threads
             )
         if answer.status < 300:
-            self.figures.took(time.monotonic() - began)
+            self.figures.add_seconds(time.monotonic() - began)
         return answer
 
     @contextmanager
-    def _one_more(self) -> Iterator[None]:
+    def _in_queue(self) -> Iterator[None]:
         if self._in_hand >= self._parts.queue:
             raise Problem(
-                503, "busy", f"{self._in_hand} requests are in hand", "send the same again later", _COME_AGAIN_SECONDS
+                503, "busy", f"{self._in_hand} requests are in hand", "send the same again later", _RETRY_SECONDS
             )
         self._in_hand += 1
         try:
@@ -183,7 +183,7 @@ class Handling:
             self._in_hand -= 1
 
     def _arrival(self, headers: HttpHeaders) -> Instant:
-        """When the request was read; under a simulated clock, when its sender says that it arrived."""
+        """When the request was read; under a simulated clock the arrival that its sender gives, if any."""
         said = header(headers, ARRIVAL)
         if said is None:
             return self._parts.clock.now()
@@ -203,12 +203,12 @@ class Handling:
         return events
 
     def _take(self, events: list[Sent], who: Caller, asked: Asked, arrival: Instant) -> _Answer:
-        looked = look_at(events, who.source, arrival, self._parts.admission)
-        admitted = [] if asked.atomic and looked.refused else looked.admitted
+        found = admit_each(events, who.source, arrival, self._parts.admission)
+        admitted = [] if asked.atomic and found.refused else found.records
         if not asked.dry:
             self._write(admitted, who)
-            self.figures.refused(who.source, looked.refused)
-        return _outcome(looked, len(admitted), 200 if asked.dry else 202)
+            self.figures.refused(who.source, found.refused)
+        return _outcome(found, len(admitted), 200 if asked.dry else 202)
 
     def _write(self, admitted: list[EventRecord], who: Caller) -> None:
         try:
@@ -220,16 +220,16 @@ class Handling:
                 "not_acknowledged",
                 "the broker did not acknowledge the events: any of them may be in",
                 "send the same again, unchanged: what is in is recognised",
-                _COME_AGAIN_SECONDS,
+                _RETRY_SECONDS,
             ) from None
         self.figures.events(who.source, ACCEPTED, len(admitted))
 
 
-def _outcome(looked: Looked, accepted: int, success: int) -> _Answer:
-    refused = len(looked.refused)
+def _outcome(found: Admitted, accepted: int, success: int) -> _Answer:
+    refused = len(found.refused)
     if refused:
-        sent = refused + len(looked.admitted)
-        return _Answer(422, refused_body(looked.refused, accepted, sent), accepted, refused)
+        sent = refused + len(found.records)
+        return _Answer(422, refused_body(found.refused, accepted, sent), accepted, refused)
     return _Answer(success, orjson.dumps({"accepted": accepted}), accepted)
 
 

@@ -50,7 +50,7 @@ class KeyAdmin:
         self._write(made.id, stored)
         if made.id not in [line.id for line in self._active(source)]:
             self._write(made.id, stored._replace(revoked_at=self.now()))
-            raise NotPossible(f"{source}: another key was added at the same time: look at `kpiwatch sources list`")
+            raise NotPossible(f"{source}: another key was added at the same time: `kpiwatch sources list` shows which")
         return made
 
     def revoke(self, key_id: str) -> str:

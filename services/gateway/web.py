@@ -31,11 +31,11 @@ def gateway_app(handling: Handling, alive: Callable[[], bool], examples: Callabl
 
     @app.get("/livez", include_in_schema=False)
     def livez() -> Response:
-        return _said(alive(), "alive", "the API keys are not followed any more")
+        return _probe(alive(), "alive", "the API keys are not followed any more")
 
     @app.get("/readyz", include_in_schema=False)
     def readyz() -> Response:
-        return _said(handling.is_ready, "ready", "the API keys are not known as of now")
+        return _probe(handling.is_ready, "ready", "the API keys are not known as of now")
 
     @app.get("/metrics", include_in_schema=False)
     def metrics() -> Response:
@@ -46,7 +46,7 @@ def gateway_app(handling: Handling, alive: Callable[[], bool], examples: Callabl
     return app
 
 
-def _said(yes: bool, good: str, bad: str) -> Response:
+def _probe(yes: bool, good: str, bad: str) -> Response:
     return Response(f"{good if yes else bad}\n", status_code=200 if yes else 503, media_type="text/plain")
 
 

@@ -1,7 +1,7 @@
 """CloudEvents over HTTP: from a request to the bytes of its events, each as its sender wrote it.
 
 Three modes, by the content type: structured (one event), batch (an array of events) and binary (the attributes are
-headers `ce-…`, the body is the data). What an event says is looked at by admission only.
+headers `ce-…`, the body is the data). The content of an event is read by admission only.
 """
 
 import zlib
@@ -30,7 +30,7 @@ HttpHeaders = Sequence[tuple[bytes, bytes]]
 
 
 class Sent(NamedTuple):
-    """One event as it came: the value and the headers of its record."""
+    """One event as it was sent: the value and the headers of its record."""
 
     value: bytes | None
     """None: a record of Kafka without a value."""

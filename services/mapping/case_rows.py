@@ -1,4 +1,4 @@
-"""Which rows of a case give an event whose rule depends on the other rows of the case: the first, the last, a change."""
+"""Which rows of a case give an event whose rule needs the other rows of the case: the first, the last, a change."""
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence

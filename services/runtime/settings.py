@@ -80,9 +80,9 @@ class Settings(BaseModel):
     gateway_certificate_key: Path | None = None
     """File of the certificate's private key (PEM)."""
     gateway_proxies: str = ""
-    """Addresses or networks, with commas, of the proxies that are believed what X-Forwarded-For and -Proto say."""
+    """Addresses or networks, with commas, of the proxies whose X-Forwarded-For and -Proto are used."""
     gateway_queue: Annotated[int, Field(ge=1, le=1024)] = 32
-    """How many requests with events a gateway has in hand at once; the next one is told to come again (503)."""
+    """How many requests with events a gateway handles at once; the next one is answered 503 with Retry-After."""
     gateway_rate: Annotated[float, Field(ge=1, le=1_000_000)] = 2_000
     """Events a second that one source may send to one gateway on average; it may be ten seconds ahead."""
 

@@ -308,7 +308,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
 def test_any_cut_into_batches_with_replays_gives_the_same_tables(
     tmp_path_factory: pytest.TempPathFactory, whole: dict[str, list[Any]], seed: int
 ) -> None:
-    """Partitions are read in any order; records come again; the process dies between any two steps."""
+    """Partitions are read in any order; records are repeated; the process dies between any two steps."""
     rng, cut = Random(seed), str(tmp_path_factory.mktemp("cut") / "casebook.sqlite")
     index, waiting = open_index(cut), streams(some_records())
     at = dict.fromkeys(waiting, 0)

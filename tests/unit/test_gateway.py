@@ -19,7 +19,7 @@ from services.domain.intake.events import text_of
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.plan.statutory_time import Law
 from services.domain.time.rfc3339 import instant_from
-from services.gateway.door import look_at
+from services.gateway.admit import admit_each
 from services.gateway.handling import ARRIVAL
 from services.gateway.openapi import examples_of
 from services.gateway.problems import PROBLEM
@@ -367,7 +367,7 @@ def test_the_description_has_examples_of_every_promise_and_each_would_be_taken()
     latest = instant_from("2024-01-01T00:00:00Z")
     for example in examples.values():
         events = [Sent(orjson.dumps(event)) for event in example["value"]]
-        assert look_at(events, example["value"][0]["source"], latest, edge()).refused == []
+        assert admit_each(events, example["value"][0]["source"], latest, edge()).refused == []
     assert set(operation["responses"]) == {"202", "400", "401", "408", "413", "415", "422", "429", "503"}
 
 

@@ -113,7 +113,7 @@ def test_unchanged_it_keeps_its_arrival_and_mended_it_arrives_now() -> None:
     assert second.headers == [("receivedat", text_of(NOW).encode())]
 
 
-def test_what_is_sent_again_goes_through_the_same_door() -> None:
+def test_what_is_sent_again_is_admitted_as_anything_else() -> None:
     world = World()
     world.refuse(BAD)
     answer = world.ask("/dead-letters/0/resend", method="POST")

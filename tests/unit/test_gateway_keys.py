@@ -39,7 +39,7 @@ def test_a_key_has_its_form_and_its_hash_is_all_that_is_kept() -> None:
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_without_a_good_key_nobody_is_let_in(route: str) -> None:
+def test_without_a_good_key_every_route_is_refused(route: str) -> None:
     gateway = Gateway()
     gone, revoked = gateway.keys.add(TAX, expires_at=NOW).whole, gateway.keys.add(TAX, revoked_at=NOW).whole
     wrong_secret = gateway.key[:-3] + ("aaa" if gateway.key[-3:] != "aaa" else "bbb")

@@ -4,9 +4,9 @@ from collections import deque
 from typing import Final
 
 RECENT: Final = 200
-"""Events that are looked at to see a burst."""
+"""So many latest events show whether there is a burst."""
 FEWEST: Final = 100
-"""Of fewer events nothing is said."""
+"""Fewer events are no burst."""
 PAUSE_SECONDS: Final = 60.0
 LETTERS_A_DAY: Final = 1_000
 """Of one source; what is refused beyond that is counted only."""
@@ -29,7 +29,7 @@ class Burst:
         """More than the allowed share of the recent events was refused."""
         return len(self._recent) >= FEWEST and sum(self._recent) > self._ratio * len(self._recent)
 
-    def begin_again(self) -> None:
+    def reset(self) -> None:
         """Forget: after a pause the next events decide."""
         self._recent.clear()
 

@@ -1,4 +1,4 @@
-"""From the inboxes of sources to `case.events`: each record through the same door as a request of HTTP.
+"""From the inboxes of sources to `case.events`: each record through the same admission as a request over HTTP.
 
 A chunk of an inbox is written, then its letters, then its offset is committed: at least once. A record that is relayed
 twice is the same event with the same arrival, and its case takes it once. What happens to one inbox touches no other.
@@ -16,7 +16,7 @@ from kafka.structs import OffsetAndMetadata
 from services.domain.intake.admission import Admission
 from services.domain.intake.refusal import Refused
 from services.domain.time.zone import Instant
-from services.gateway.door import let_in
+from services.gateway.admit import admit
 from services.gateway.event_log import EventRecord, NotAcknowledged
 from services.gateway.relay.limits import PAUSE_SECONDS, Burst, LetterBudget
 from services.gateway.wire import Sent
@@ -28,7 +28,7 @@ log: Final = logging.getLogger("services.gateway.relay")
 
 _POLL_MS: Final = 500
 _AGAIN_SECONDS: Final = 1.0
-_TELL_SECONDS: Final = 10.0
+_PUBLISH_SECONDS: Final = 10.0
 
 
 class Log(Protocol):
@@ -53,7 +53,7 @@ class Times(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """By what a relay goes."""
+    """What a relay admits by."""
 
     admission: Admission
     sources: Mapping[str, str]
@@ -72,7 +72,7 @@ class _Inbox:
         self.accepted = self.refused = self.left_out = 0
         self.paused_until: float | None = None
         """Monotonic."""
-        self.told = float("-inf")
+        self.published_at = float("-inf")
         self.changed = False
 
 
@@ -99,7 +99,7 @@ class Relay:
                 self._times.sleep(_AGAIN_SECONDS)
                 continue
             self._commit(place, records[-1].offset + 1)
-        self._tell()
+        self._publish_states()
 
     def _take(self, place: TopicPartition, records: Sequence[Any]) -> None:
         inbox = self._inboxes[place.topic]
@@ -108,7 +108,7 @@ class Relay:
         for record in records:
             sent = Sent(record.value, record.headers)
             try:
-                admitted.append(let_in(sent, inbox.source, record.timestamp * 1000, self._admission))
+                admitted.append(admit(sent, inbox.source, record.timestamp * 1000, self._admission))
             except Refused as refused:
                 refusals.append((refused, record))
             inbox.burst.note(bool(refusals) and refusals[-1][1] is record)
@@ -134,27 +134,27 @@ class Relay:
             inbox = self._inboxes[place.topic]
             if inbox.paused_until is None and inbox.burst.is_on:
                 inbox.paused_until = now + PAUSE_SECONDS
-                inbox.burst.begin_again()
-                inbox.changed, inbox.told = True, float("-inf")
+                inbox.burst.reset()
+                inbox.changed, inbox.published_at = True, float("-inf")
                 log.warning("%s: most of its recent events were refused; paused for %.0f s", place.topic, PAUSE_SECONDS)
             if inbox.paused_until is not None and now >= inbox.paused_until:
                 inbox.paused_until = None
-                inbox.changed, inbox.told = True, float("-inf")
+                inbox.changed, inbox.published_at = True, float("-inf")
                 self._consumer.resume(place)
             if inbox.paused_until is not None:
                 self._consumer.pause(place)
 
-    def _tell(self) -> None:
-        """The states that have changed: a pause at once, numbers now and then."""
+    def _publish_states(self) -> None:
+        """Publish the states that have changed: a pause at once, numbers every ten seconds at most."""
         now = self._times.seconds()
         for inbox in self._inboxes.values():
-            if not inbox.changed or now - inbox.told < _TELL_SECONDS:
+            if not inbox.changed or now - inbox.published_at < _PUBLISH_SECONDS:
                 continue
             at, until = self._times.now(), inbox.paused_until
             paused = None if until is None else at + int((until - now) * 1e6)
             state = InboxState(inbox.accepted, inbox.refused, inbox.left_out, at, paused)
             self._log.note_state(state.record(inbox.source))
-            inbox.changed, inbox.told = False, now
+            inbox.changed, inbox.published_at = False, now
 
 
 def _letter(refused: Refused, record: Any) -> KeyValue:

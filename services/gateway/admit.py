@@ -1,5 +1,5 @@
-"""The door into the system: admit, write, acknowledge. HTTP, inboxes and dry runs go through `look_at`, so that each
-gives the same verdict on the same bytes.
+"""Admission of what sources send. HTTP, inboxes and dry runs go through `admit`, so that each gives the same verdict on
+the same bytes.
 """
 
 from collections.abc import Sequence
@@ -16,28 +16,32 @@ from services.gateway.problems import RefusedEvent
 from services.gateway.wire import Sent
 
 
-class Looked(NamedTuple):
-    """What became of the events of one request."""
+class Admitted(NamedTuple):
+    """The events of one request: those that are admitted, and those that are refused."""
 
-    admitted: list[EventRecord]
+    records: list[EventRecord]
+    """What is to be written, in the order of the request."""
     refused: list[RefusedEvent]
 
 
-def look_at(events: Sequence[Sent], source: str, arrival: Instant, admission: Admission) -> Looked:
-    """Admit each event of a request on its own."""
-    admitted: list[EventRecord] = []
+def admit_each(events: Sequence[Sent], source: str, arrival: Instant, admission: Admission) -> Admitted:
+    """Admit each event of a request on its own; the arguments are those of `admit`."""
+    records: list[EventRecord] = []
     refused: list[RefusedEvent] = []
     for place, event in enumerate(events):
         try:
-            admitted.append(let_in(event, source, arrival, admission))
+            records.append(admit(event, source, arrival, admission))
         except Refused as refusal:
             refused.append(RefusedEvent(place, refusal))
-    return Looked(admitted, refused)
+    return Admitted(records, refused)
 
 
-def let_in(event: Sent, source: str, arrival: Instant, admission: Admission) -> EventRecord:
-    """The record of an event. Raises Refused. `source`: the one that the key or the inbox belongs to; no other is let
-    in under it. The bytes of the event stay as they are; the arrival is a header of its record."""
+def admit(event: Sent, source: str, arrival: Instant, admission: Admission) -> EventRecord:
+    """The record of an event. Raises Refused.
+
+    `source`: the one that the key or the inbox belongs to; an event of another source is refused. `arrival`: µs since
+    1970 UTC. The bytes of the event stay as they are; the arrival is a header of its record.
+    """
     found = admission.admit(event.value, received=arrival, headers=event.headers)
     if found.fact.source != source:
         raise source_mismatch(source)
@@ -65,6 +69,6 @@ def source_mismatch(source: str) -> Refused:
     return Refused(
         Reason.SOURCE_MISMATCH,
         "source",
-        f"what sends it may speak for {source} only",
+        f"the key or the inbox by which it was sent belongs to {source}",
         f"write {source} as the source, or send it by the key or the inbox of the source that it names",
     )
