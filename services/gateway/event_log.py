@@ -55,6 +55,9 @@ class EventLog:
                 bootstrap_servers=bootstrap.split(","),
                 bootstrap_timeout_ms=ANSWER_MS,
                 acks="all",
+                # once a record has expired on a frozen broker, kafka-python's idempotent producer sends nothing more;
+                # without it a retry may write a record twice, which its case takes once
+                enable_idempotence=False,
                 linger_ms=2,
                 batch_size=256 * 1024,
                 allow_auto_create_topics=False,
