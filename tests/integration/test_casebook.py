@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 import urllib.error
@@ -36,7 +34,7 @@ from services.messaging.reader import Record, TopicReader
 from services.messaging.topics import ALERT_CARDS, CASE_EVENTS, topic_ids
 from services.runtime.settings import Settings
 from tests.integration.crash_story import write_plan
-from tests.integration.system import ROOT
+from tests.integration.forks import Fork
 
 PARTITIONS = 2
 OWN = {topic: f"casebook-test.{topic}" for topic in TOPICS}
@@ -167,12 +165,13 @@ def test_the_process_answers_while_it_reads_and_ends_on_sigterm(kafka: Broker, t
         plan=write_plan(tmp_path / "plan"), bootstrap=kafka.bootstrap, casebook=str(tmp_path / "c.sqlite"),
         casebook_port=port,
     )  # fmt: skip
-    command = [sys.executable, "-m", "services.cli", "casebook"]
-    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | settings.environment())
+    log = tmp_path / "casebook.log"
+    with log.open("ab") as output:
+        process = Fork(["services.cli", "casebook"], os.environ | settings.environment(), output.fileno())
     try:
         until = time.monotonic() + WAIT_SECONDS
         while not (metrics := asked(port, "/metrics")[1]):
-            assert process.poll() is None and time.monotonic() < until
+            assert process.poll() is None and time.monotonic() < until, log.read_text()
             time.sleep(0.2)
         assert "kpi_casebook_ready" in metrics and "kpi_casebook_lag_records" in metrics
         assert asked(port, "/-/healthy")[0] == 200
@@ -182,7 +181,6 @@ def test_the_process_answers_while_it_reads_and_ends_on_sigterm(kafka: Broker, t
         assert process.wait(10) in (0, 143, -signal.SIGTERM)
     finally:
         process.kill()
-        process.wait()
 
 
 def asked(port: int, path: str) -> tuple[int, str]:

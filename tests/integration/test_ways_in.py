@@ -7,7 +7,8 @@ import ssl
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +30,7 @@ from services.runtime import readiness
 from services.runtime.settings import Settings
 from tests.integration import forks
 from tests.mutations import shipped_plan
+from tests.unit.commands import run
 from tests.unit.gateway import BAD, GOOD, WATER
 
 PARTITIONS = 3
@@ -46,11 +48,11 @@ class System(NamedTuple):
     client: httpx.Client
     folder: Path
 
-    def command(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
-        """Exit code, output and errors of `kpiwatch` with these arguments."""
-        order = ["services.cli", *arguments, "--bootstrap", self.broker.bootstrap]
-        done = forks.run(order, {**os.environ, **environment})
-        return done.returncode, done.stdout.decode(), done.stderr.decode()
+    def command(self, *arguments: str) -> tuple[int, str, str]:
+        """Exit code, output and errors of `kpiwatch` with these arguments, within this process."""
+        with redirect_stdout(StringIO()) as output, redirect_stderr(StringIO()) as errors:
+            code = run(*arguments, "--bootstrap", self.broker.bootstrap)
+        return code, output.getvalue(), errors.getvalue()
 
     def sources(self, *arguments: str) -> tuple[int, str, str]:
         return self.command("sources", *arguments)
@@ -213,16 +215,17 @@ def busy() -> bool:
     return os.getloadavg()[0] > (os.cpu_count() or 1)
 
 
-def test_topics_need_their_copies_outside_a_demo(system: System) -> None:
+def test_topics_need_their_copies_outside_a_demo(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     check = ("topics", "--check", "--partitions", str(PARTITIONS))
     code, _, problems = system.command(*check)
     assert code == 1 and "case.events is on 1 brokers and must be on 3" in problems
-    code, report, _ = system.command(*check, KPIWATCH_REPLICATION="1")
+    monkeypatch.setenv("KPIWATCH_REPLICATION", "1")
+    code, report, _ = system.command(*check)
     assert code == 0 and "all as they must be" in report
 
 
 # ---- inboxes ---------------------------------------------------------------------------------------------
-def test_the_command_makes_topics_users_and_rights_once(system: System) -> None:
+def test_the_command_makes_topics_users_and_rights_once(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     inboxes = Inboxes(system.broker.bootstrap, SOURCES, copies=1)
     assert len(inboxes.problems()) == 3 * len(SOURCES)
     done = list(inboxes.make(system.folder / "passwords"))
@@ -236,7 +239,8 @@ def test_the_command_makes_topics_users_and_rights_once(system: System) -> None:
     removed = "removed the user inbox.operations: no source has this inbox"
     assert list(fewer.make(system.folder / "passwords")) == [removed]
     assert fewer.problems() == []
-    code, _, problems = system.command("inboxes", "--check", KPIWATCH_REPLICATION="1")
+    monkeypatch.setenv("KPIWATCH_REPLICATION", "1")
+    code, _, problems = system.command("inboxes", "--check")
     assert code == 1 and problems.count("there is no topic inbox.") == len(shipped_plan().sources) - len(SOURCES)
 
 
