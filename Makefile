@@ -47,8 +47,8 @@ complexity: setup ## how complex the functions are, and whether that is within i
 	@$(BIN)/python -m tests.complexity
 
 .PHONY: check
-check: static ## fast: static checks, unit, stream, golden and rule tests; no broker
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder tests/unit tests/stream tests/golden tests/rules
+check: static ## fast: static checks, unit, stream, golden and rule tests (fewer examples of properties); no broker
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --hypothesis-profile quick tests/unit tests/stream tests/golden tests/rules
 
 COVERAGE := --cov --cov-report=json:build/coverage.json
 
@@ -58,7 +58,7 @@ test: static ## everything: static checks and all tests, on a real Kafka, Promet
 
 .PHONY: coverage
 coverage: setup ## lines and branches of services/domain that tests without parts take; at least 95 % of branches (no speeds: it halves them)
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/unit tests/stream tests/golden tests/commands --ignore tests/commands/test_speed.py $(COVERAGE)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/unit tests/whole tests/stream tests/golden tests/commands --ignore tests/commands/test_speed.py $(COVERAGE)
 	$(BIN)/python -m tests.coverage_floor build/coverage.json
 
 .PHONY: format
@@ -106,7 +106,7 @@ lock: $(UV) ## write requirements.lock, deploy/requirements.lock and those of au
 	$(UV) pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
 	$(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --constraint requirements.lock --output-file deploy/requirements.lock
 	$(UV) pip compile --group audit --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.audit.lock
-	$(UV) pip compile pyproject.toml --extra test --group mutants --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --constraint requirements.lock --output-file requirements.mutants.lock
+	$(UV) pip compile pyproject.toml --extra test --extra local --group mutants --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --constraint requirements.lock --output-file requirements.mutants.lock
 
 $(UV):
 	$(PYTHON) -m venv build/lock

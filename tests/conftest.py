@@ -12,6 +12,7 @@ from tests import quick_java
 # Examples that a property looks at may take their time on a busy machine. Each run draws others: half of the usual
 # hundred keeps a run short, and many runs look at many.
 settings.register_profile("kpiwatch", deadline=None, max_examples=50)
+settings.register_profile("quick", deadline=None, max_examples=10)  # make check
 settings.register_profile("thorough", deadline=None, max_examples=1_000)
 settings.load_profile("kpiwatch")
 
@@ -33,8 +34,8 @@ LONGEST_FIRST = (
     "tests/integration/test_bad_events.py",
     "tests/integration/test_ending.py",
     "tests/integration/test_truth.py",
-    "tests/unit/test_simulator.py",
-    "tests/unit/test_replay.py",
+    "tests/whole/test_simulator.py",
+    "tests/whole/test_replay.py",
 )
 """Files that take long, in the order in which they begin: the end of a run is not one file alone. The others follow
 by name: those with real parts, which wait much, before those that only compute."""

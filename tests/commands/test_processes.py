@@ -12,7 +12,7 @@ from services.runtime.settings import Settings
 from tests.unit.cases import WATER
 from tests.unit.test_explain import EVENTS, PLAN, PROMISE
 from tests.unit.test_notifier import contents
-from tests.unit.test_replay import answers, in_disorder, lines_of_the_district
+from tests.whole.test_replay import answers, in_disorder, lines_of_the_district
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 180

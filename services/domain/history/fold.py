@@ -122,7 +122,8 @@ class Fold:
         if case.applied is None:
             case.applied = fact
         _describe(case, fact)
-        self._note_first_values(fact, unsettled)
+        if self._first_value_names:
+            self._note_first_values(fact, unsettled)
 
     def _accept(self, case: Case, fact: Fact, unsettled: _Unsettled) -> None:
         unsettled.acceptances.append(fact)
@@ -130,25 +131,26 @@ class Fold:
             case.accepted = fact
             case.accepted_at = fact.time
         _describe(case, fact)
-        self._note_first_values(fact, unsettled)
+        if self._first_value_names:
+            self._note_first_values(fact, unsettled)
 
     def _reach(self, case: Case, fact: Fact, unsettled: _Unsettled) -> None:
         data = fact.data
         case.milestones.setdefault(data["name"], []).append(fact.time)
         if "attributes" in data:
             _update_attributes(case, data["attributes"])
-            self._note_first_values(fact, unsettled)
+            if self._first_value_names:
+                self._note_first_values(fact, unsettled)
 
     def _extend(self, case: Case, fact: Fact, unsettled: _Unsettled) -> None:
         case.extensions.append(Extension(fact.time, fact.data["limit"], fact.source in self._grantors))
 
     def _note_first_values(self, fact: Fact, unsettled: _Unsettled) -> None:
         """Remember the first value of the attributes whose first value holds: first in contract order."""
-        if self._first_value_names:
-            for name in self._first_value_names.intersection(fact.data.get("attributes", ())):
-                held = unsettled.first_values.get(name)
-                if held is None or contract_order(fact) < contract_order(held):
-                    unsettled.first_values[name] = fact
+        for name in self._first_value_names.intersection(fact.data.get("attributes", ())):
+            held = unsettled.first_values.get(name)
+            if held is None or contract_order(fact) < contract_order(held):
+                unsettled.first_values[name] = fact
 
     # ---- the end of a cycle --------------------------------------------------------------------------
     def _close(self, case: Case, unsettled: _Unsettled) -> None:
@@ -202,7 +204,8 @@ class Fold:
             case.channels.add(channel)
         if "attributes" in data:
             _update_attributes(case, data["attributes"])
-            self._note_first_values(fact, unsettled)
+            if self._first_value_names:
+                self._note_first_values(fact, unsettled)
             self._settle_attributes(case, unsettled)
 
     def _deem_accepted(self, case: Case, requests: Collection[Instant]) -> None:

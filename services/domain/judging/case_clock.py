@@ -185,12 +185,9 @@ class CaseClock:
         return self._reading(limit, span.start, span.end, case)
 
     def _reading(self, limit: Limit, start: Instant, stop: Instant | None, case: Case) -> Reading:
-        if not self._may_pause(case):
-            return self._unpaused(limit, start, case)
-        return self._paused(limit, start, stop, case)
-
-    def _may_pause(self, case: Case) -> bool:
-        return bool(self._runs_in or (case.suspensions and self._stops))
+        if self._runs_in or (case.suspensions and self._stops):
+            return self._paused(limit, start, stop, case)
+        return self._unpaused(limit, start, case)
 
     def needs_late_check_from(self, case: Case, start: Instant) -> Instant | None:
         """From when on the late report of a passage may have undone a card: yellow, had the clock never stopped. None
