@@ -224,8 +224,6 @@ def _details(promise: Promise, plan: Plan) -> Table:
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(ratio=1, overflow="fold")
     words, names = in_words(promise, plan), names_for(promise, plan)
-    ends = f" to {promise.effective_to}" if promise.effective_to else ""
-    by = f", by the {promise.applies_by} of a case" if isinstance(promise, CasePromise) else ""
     named = window_names(plan.head)
     windows = ", ".join(
         f"{_both(named[window])}{' (正式 official)' * (window == promise.official_window)}"
@@ -239,7 +237,7 @@ def _details(promise: Promise, plan: Plan) -> Table:
         ("目标值来源 threshold", "非方案指标 set by us, not printed in the plan" if promise.local else ""),
         *(_of_each_case(promise, names) if isinstance(promise, CasePromise) else ()),
         ("统计期 windows", windows),
-        ("施行 in force", f"from {promise.effective_from}{ends}{by}"),
+        ("施行 in force", _in_force(promise)),
         ("牵头单位 lead", _units(promise.lead, plan)),
         ("责任单位 responsible", _units(promise.responsible, plan)),
         ("说明 notes", _lines(promise.notes)),
@@ -251,11 +249,26 @@ def _details(promise: Promise, plan: Plan) -> Table:
     return table
 
 
+def _in_force(promise: Promise) -> str:
+    until = (
+        Title(zh=f"至{promise.effective_to}止", en=f" to {promise.effective_to}") if promise.effective_to else _NOTHING
+    )
+    by = _BY[promise.applies_by] if isinstance(promise, CasePromise) else _NOTHING
+    return f"自{promise.effective_from}起{until.zh}{by.zh}\nfrom {promise.effective_from}{until.en}{by.en}"
+
+
+_NOTHING = Title(zh="", en="")
+_BY = {
+    "start": Title(zh="，以办件起算日为准", en=", by the start of a case"),
+    "stop": Title(zh="，以计时终止日为准", en=", by the stop of a case"),
+}
+
+
 def _of_each_case(promise: CasePromise, names: NameBook) -> Iterator[tuple[str, str]]:
     """When the clock of a case runs, and when it counts."""
     yield "暂停计时 clock stops for", "、".join(_both(names.reason(code)) for code in promise.clock.clock_stops)
     yield "计时环节 clock runs in", "、".join(_both(names.node(code)) for code in promise.clock.runs_in)
-    yield "到期 matures", _both(maturity_words(promise.maturity)).strip()
+    yield "到期时点 matures", _both(maturity_words(promise.maturity)).strip()
 
 
 def _both(title: Title) -> str:

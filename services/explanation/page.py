@@ -252,7 +252,7 @@ class Page:
 
     def _turned(self, explained: Explained) -> str:
         due = explained.missed_limit
-        after = f"期限 {clock(due, self._zone)} 之后" if due is not None else "之后"
+        after = f"在期限（{clock(due, self._zone)}）之后" if due is not None else "其后"
         lines = [f"{after}到达，改变了判定 / arrived later and turned a miss:"]
         for fact in explained.turned_by:
             lines.append(

@@ -216,7 +216,7 @@ def _in_numerator(cells: Mapping[int, int]) -> str:
 def _summand(promise: CasePromise, cells: Mapping[int, int], names: NameBook) -> str:
     """What a case adds to a mean."""
     if promise.measured == "count":
-        return "1 件 case"
+        return "1件 1 case"
     ratio = f" ÷ {amount_text(cells[TallyField.BASE], MICRO)}" if TallyField.BASE in cells else ""
     return f"{both(measure_words(promise, names))}: {amount_text(cells.get(TallyField.TOTAL, 0), MICRO)}{ratio}"
 

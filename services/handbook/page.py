@@ -19,7 +19,7 @@ from services.domain.judging.judgement import Outcome
 from services.domain.plan.plan import AttributeSpec, CasePromise, Plan, PlanHead, Promise, Source, Strength, Title
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.statistic import written
-from services.domain.time.limits import Ends
+from services.domain.time.limits import Ends, Limit
 
 HEADER = "<!-- Generated from the plan by `python -m services.handbook`. Do not edit: change the plan. -->\n"
 _BIGGEST_LIST = 6
@@ -71,9 +71,9 @@ def _section(promise: Promise, plan: Plan, law: Law, *, alone: bool) -> Iterator
     if promise.notes is not None:
         yield from (f"**说明 Notes.** {promise.notes.zh}", "", " ".join(promise.notes.en.split()), "")
     yield from _choices(promise)
-    yield from _heading("谁收到通知", "Who is notified", alone)
+    yield from _heading("通知对象", "Who is notified", alone)
     yield from table(("", ""), _recipients(promise, plan))
-    yield from _heading("来源须报送什么", "What a source sends", alone)
+    yield from _heading("来源报送要求", "What a source sends", alone)
     yield from _vocabulary(promise, plan)
     yield from _heading("样例", "Sample events", alone)
     yield from _samples(promise, law)
@@ -145,7 +145,7 @@ def _margins(promise: Promise) -> Iterator[tuple[str, str]]:
     if promise.tolerance:
         yield "容差 Tolerance", f"{promise.tolerance * 100:f} %".replace(".00", "")
     if promise.objective is not None and promise.objective.quota is not None:
-        yield "上限 Quota", f"{promise.objective.quota:f}"
+        yield "数量上限 Quota", f"{promise.objective.quota:f}"
 
 
 def _when(promise: Promise, head: PlanHead) -> Iterator[tuple[str, str]]:
@@ -159,7 +159,7 @@ def _when(promise: Promise, head: PlanHead) -> Iterator[tuple[str, str]]:
     yield "最小样本量 Minimum n", f"{promise.minimum_n}"
     until = f" – {promise.effective_to.isoformat()}" if promise.effective_to else ""
     by = _APPLIES_BY[promise.applies_by] if isinstance(promise, CasePromise) else ""
-    yield "生效 In force", f"{promise.effective_from.isoformat()}{until}{by}"
+    yield "施行 In force", f"{promise.effective_from.isoformat()}{until}{by}"
 
 
 def _clock(promise: CasePromise, plan: Plan) -> Iterator[tuple[str, str]]:
@@ -167,20 +167,27 @@ def _clock(promise: CasePromise, plan: Plan) -> Iterator[tuple[str, str]]:
     yield "计时起点 Clock starts", _both(point_words(promise.start, names))
     yield "计时终点 Clock stops", _both(point_words(promise.stop, names))
     if promise.clock.limit is not None:
-        yield "时限 Limit", f"{_both(limit_words(promise.clock.limit))}<br>{_ENDS[promise.clock.ends]}"
+        yield "时限 Limit", f"{_both(limit_words(promise.clock.limit))}<br>{_ENDS[_end(promise)]}"
     matures = maturity_words(promise.maturity)
     if matures.zh:
-        yield "到期 Matures", _both(matures)
+        yield "到期时点 Matures", _both(matures)
     yield "暂停计时事由 Clock is stopped for", _named_codes(promise.clock_stops, names.reason) or "无 none"
     if promise.clock.runs_in:
         yield "只在环节内计时 Clock runs in", _named_codes(promise.clock.runs_in, names.node)
 
 
+def _end(promise: CasePromise) -> Ends:
+    """Minutes end at an instant; days, months and a limit of the case's own as the promise says."""
+    limit = promise.clock.limit
+    in_minutes = isinstance(limit, Limit) and limit.unit in ("minutes", "working_minutes")
+    return Ends.INSTANT if in_minutes else promise.clock.ends
+
+
 _APPLIES_BY = {"start": "（以办件起算日为准 by the start of the case）", "stop": "（以计时终止日为准 by its stop）"}
 _ENDS = {
-    Ends.DAY: "截至末日24时 until 24:00 of the last day",
-    Ends.CLOSE: "截至末日下班 until the close of the last day",
-    Ends.INSTANT: "截至该时刻 until that instant",
+    Ends.DAY: "至末日24时止 until 24:00 of the last day",
+    Ends.CLOSE: "至末日下班时止 until the close of the last day",
+    Ends.INSTANT: "至该时刻止 until that instant",
 }
 
 
@@ -188,7 +195,7 @@ def _choices(promise: Promise) -> Iterator[str]:
     if promise.choices:
         yield "**方案未定之处与取舍 What the plan leaves open.**"
         yield ""
-        head = ("问题 Question", "采用 Taken", "其他读法 Instead")
+        head = ("问题 Question", "采用 Taken", "其他理解 Instead")
         yield from table(
             head,
             ((_both(each.about), _both(each.taken), "<br>".join(map(_both, each.instead))) for each in promise.choices),
@@ -234,10 +241,10 @@ def _vocabulary(promise: Promise, plan: Plan) -> Iterator[str]:
     needs = needs_of(promise, plan)
     yield from table(("", ""), _needed(needs, plan, names_for(promise, plan)))
     if needs.attributes:
-        head = ("属性 Attribute", "类型 Type", "取值 Values", "此承诺所用 Used here")
+        head = ("属性 Attribute", "类型 Type", "取值 Values", "本承诺所用 Used here")
         names = names_for(promise, plan)
         yield from table(head, (_attribute(name, spec, promise, names) for name, spec in needs.attributes))
-    sources = ("来源 Source", "通常延迟 Usual delay", "可代表的单位 Units")
+    sources = ("来源 Source", "通常延迟 Usual delay", "可代报单位 Units")
     yield from table(sources, (_source(source, plan) for source in sources_for(promise, plan)))
 
 
@@ -339,7 +346,7 @@ def _samples(promise: Promise, law: Law) -> Iterator[str]:
 def _verdict(sample: Sample, law: Law) -> str:
     """What is seen as of the sample's time."""
     expected = sample.expected
-    outcome = "不计 nothing"
+    outcome = "不计入 nothing"
     if expected.outcome is not None:
         outcome = f"{_OUTCOMES.get(expected.outcome, expected.outcome)} `{expected.outcome}`"
     return f"截至 as of {law.zone.text(sample.as_of)[:10]}：{outcome}；{_figure(expected, law.plan)}"

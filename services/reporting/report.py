@@ -40,7 +40,7 @@ COLUMNS = (
 )
 """What is shown of a row."""
 
-_BETTER, _WORSE = Title(zh="↑ 好转", en="better"), Title(zh="↓ 下滑", en="worse")
+_BETTER, _WORSE = Title(zh="↑ 好转", en="better"), Title(zh="↓ 变差", en="worse")
 _SAME, _OTHER = Title(zh="= 持平", en="same"), Title(zh="~ 有变化", en="changed")
 
 

@@ -19,7 +19,7 @@ from services.catalog.words.refusals import REFUSALS
 from services.catalog.words.wording import unit_of_measure
 from services.domain.intake.refusal import Reason
 from services.domain.judging.judgement import Outcome
-from services.domain.plan.plan import Promise, Terms, Title
+from services.domain.plan.plan import Promise, Terms, Title, as_tuple
 from services.domain.results.cards import WHOLE
 from services.domain.results.explain import explain
 from services.domain.results.published import Card, Level
@@ -172,3 +172,28 @@ def test_no_explanation_of_a_sample_shows_a_code_without_its_name(promise: Promi
         console.print(part)
     lines = console.export_text().splitlines()[1:]  # the first is the case's own name
     assert not [line for line in lines if codes_in(line)]
+
+
+def test_every_unit_of_measure_counts_something() -> None:
+    counted = {promise.figure_unit for promise in PLAN.promises}
+    counted |= {collection.id for collection in PLAN.head.collections} | PLAN.service_items.keys()
+    assert not PLAN.names.units_of_measure.keys() - counted
+
+
+_OF_UTILITIES = {
+    "water.connection": re.compile("用水|上水|通水|供水"),
+    "power.connection": re.compile("用电|上电|送电|供电"),
+    "gas.connection": re.compile("用气|上气|通气|燃气|供气"),
+}
+
+
+@EACH
+def test_what_is_taken_of_one_utility_names_no_other(promise: Promise) -> None:
+    """A choice that was copied from a neighbour still speaks of it."""
+    items = as_tuple(promise.conditions().get("select", {}).get("service_item", ()))
+    if len(items) != 1 or items[0] not in _OF_UTILITIES:
+        return
+    for choice in promise.choices:
+        for said in (choice.about, choice.taken, *choice.instead):
+            others = [words for item, words in _OF_UTILITIES.items() if item != items[0] and words.search(said.zh)]
+            assert not others, said.zh

@@ -45,7 +45,7 @@ def test_a_page_says_clause_words_formula_recipients_what_is_sent_and_two_histor
             for choice in promise.choices
             for text in (choice.taken.zh, choice.taken.en)
         )
-    for heading in ("谁收到通知", "来源须报送什么", "样例"):
+    for heading in ("通知对象", "来源报送要求", "样例"):
         assert page.count(f"# {heading}") == len(versions)
     assert page.count("公式 Formula") == len(versions)
     assert page.count("```json") >= 2 * len(versions)
@@ -80,3 +80,10 @@ def test_the_index_names_each_measure_as_the_plan_does() -> None:
 )
 def test_a_page_says_what_follows_from_a_miss(name: str, follows: str) -> None:
     assert follows in (DOCS / "promises" / f"{name}.md").read_text(encoding="utf-8")
+
+
+def test_a_limit_in_minutes_lasts_to_no_end_of_a_day() -> None:
+    said = {
+        name: (DOCS / "promises" / f"{name}.md").read_text(encoding="utf-8") for name in ("K02-2", "K30-1", "K06-1")
+    }
+    assert {name: "至该时刻止" in page for name, page in said.items()} == {"K02-2": True, "K30-1": True, "K06-1": False}

@@ -26,7 +26,7 @@ SENTENCES = {
         " of signing of the contract.",
     ),
     "C3": (
-        "获得用水：截至2021年12月31日（含当日），每件所用终端、查勘均为1次。",
+        "获得用水：截至2021年12月31日（含当日），每件所用终端、查勘均应为1次。",
         "Getting water: the number of terminals used, survey: each exactly 1 time, in every case, by 2021-12-31.",
     ),
     "C4": (

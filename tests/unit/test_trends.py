@@ -120,7 +120,7 @@ def test_a_count_is_how_many_cases_reached_their_stop_in_the_window() -> None:
             "prepayment合计占value合计的比例 the ratio of all prepayment to all value: 50 ÷ 100",
         ),
         ("rating", "申请人评价的平均分 the mean of the applicants' own scores: 4"),
-        ("count", "1 件 case"),
+        ("count", "1件 1 case"),
     ],
 )
 def test_an_explanation_says_what_a_case_adds(measure: str, counts: str) -> None:

@@ -12,5 +12,5 @@ CARD_REASONS: Mapping[str, Title] = {
     "new_rules": Title(zh="按新规则补记，不另行通知", en="raised by new rules, nobody is notified"),
     "superseded": Title(zh="升级", en="replaced by the next level"),
     "provisional": Title(zh="暂定（节假日安排未公布）", en="its due day rests on an unpublished calendar"),
-    "retracted": Title(zh="收回", en="retracted"),
+    "retracted": Title(zh="撤销", en="retracted"),
 }

@@ -7,11 +7,13 @@ from services.catalog.words.phrases import (
     clause_words,
     condition_words,
     date_words,
+    deadline_words,
     entries_of,
     is_all,
     objective_or_direction,
 )
 from services.catalog.words.phrases import plain_objective as objective
+from services.catalog.words.wording import number_word
 from services.domain.plan.kinds.catalogue import CataloguePromise
 from services.domain.plan.plan import Objective, Plan, Title
 
@@ -28,7 +30,7 @@ _FORMULAS = {
     ),
 }
 _OF_LISTS = Title(
-    zh="清单中符合条件的项数 ÷ 清单总项数（清单未报的项计入分母）",
+    zh="清单中符合条件的条目数 ÷ 清单条目总数（未报送的条目计入分母）",
     en="codes on the list that fulfil the condition ÷ all codes on the list, reported or not",
 )
 
@@ -39,18 +41,33 @@ def population(promise: CataloguePromise, plan: Plan) -> Title:
 
 def statement(promise: CataloguePromise, plan: Plan) -> Title:
     names = names_for(promise, plan)
+    done = _all_done(promise, names)
+    if done is not None:
+        return done
     target, taken = objective_or_direction(promise), _statistic(promise, names)
     by = date_words(promise.by) if promise.by else NOTHING
-    listed = f"清单{len(set(promise.listed))}项" if promise.listed else ""
-    zh, en = f"{listed}{'中' * bool(listed)}{taken.zh}{target.zh}", f"{taken.en}: {target.en}"
-    where = condition_words(promise.where, names).en
+    listed = f"{_listed(promise)}中" if promise.listed else ""
+    return Title(
+        zh=f"{by.zh}{'，' * bool(by.zh)}{listed}{taken.zh}{target.zh}",
+        en=f"{taken.en}: {target.en}{' ' * bool(by.en)}{by.en}",
+    )
+
+
+def _all_done(promise: CataloguePromise, names: NameBook) -> Title | None:
+    """What all entries have to fulfil, or the one that is enough, if the promise asks for no other number."""
+    until = deadline_words(promise.by) if promise.by else NOTHING
+    before, where = f"{' ' * bool(until.en)}{until.en}", condition_words(promise.where, names).en
+    together = _together(promise, names) or "登记在册"
     if promise.statistic == "share" and is_all(promise.objective):
-        zh = f"{listed}{all_must(_together(promise, names) or '登记在册')}"
-        en = f"100%{_of_list(promise)}: {where or 'on record'}"
+        en = f"100%{_of_list(promise)}: {where or 'on record'}{before}"
+        return Title(zh=f"{_listed(promise)}{all_must(together, until.zh)}", en=en)
     if promise.statistic == "count" and _is_one(promise.objective):
-        zh = f"应{_together(promise, names).removeprefix('已') or '有'}"
-        en = where or "one on record"
-    return Title(zh=f"{by.zh}{'，' * bool(by.zh)}{zh}", en=f"{en}{' ' * bool(by.en)}{by.en}")
+        return Title(zh=f"应{until.zh}{together.removeprefix('已')}", en=f"{where or 'one on record'}{before}")
+    return None
+
+
+def _listed(promise: CataloguePromise) -> str:
+    return f"清单所列{len(set(promise.listed))}个条目" if promise.listed else ""
 
 
 def _of_list(promise: CataloguePromise) -> str:
@@ -73,7 +90,8 @@ def _statistic(promise: CataloguePromise, names: NameBook) -> Title:
     with_ = where.en and f" ({where.en})"
     if promise.statistic == "share":
         return Title(zh=f"{where.zh or '已登记'}的占比", en=f"share{of}{with_ or ' (on record)'}")
-    return Title(zh=f"{where.zh and f'{where.zh}的'}数量", en=f"number{of}{with_}")
+    number = number_word(promise, names.plan, "数量")
+    return Title(zh=f"{where.zh and f'{where.zh}的'}{number}", en=f"number{of}{with_}")
 
 
 def _amounts(promise: CataloguePromise, names: NameBook) -> Title:

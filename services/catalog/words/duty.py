@@ -1,6 +1,6 @@
 """A duty, in words."""
 
-from services.catalog.words.phrases import date_words, owing_words
+from services.catalog.words.phrases import deadline_words, owing_words
 from services.catalog.words.phrases import plain_objective as objective
 from services.domain.judging.months_owed import first_whole_month
 from services.domain.plan.kinds.duty import DutyPromise
@@ -22,8 +22,8 @@ def population(promise: DutyPromise, plan: Plan) -> Title:
 
 def statement(promise: DutyPromise, plan: Plan) -> Title:
     if promise.period == "once" and promise.by is not None:
-        by = date_words(promise.by)
-        return Title(zh=f"一次性任务，{by.zh}应完成", en=f"once, {by.en}")
+        by = deadline_words(promise.by)
+        return Title(zh=f"一次性任务，应{by.zh}完成", en=f"once, {by.en}")
     since = first_whole_month(promise.effective_from)
     return Title(
         zh=f"自{since.year}年{since.month}月起，每月一次，应于当月最后一日24时前完成",

@@ -1,6 +1,6 @@
 """A figure that sources count themselves, in words."""
 
-from services.catalog.words.phrases import date_words, objective_or_direction, owing_words
+from services.catalog.words.phrases import deadline_words, objective_or_direction, owing_words
 from services.catalog.words.phrases import plain_objective as objective
 from services.domain.plan.kinds.figure import FigurePromise
 from services.domain.plan.plan import Plan, Title
@@ -28,10 +28,10 @@ def statement(promise: FigurePromise, plan: Plan) -> Title:
         zh, en = _ratio(names[:1]), f"share of {names[0].en[:1].lower()}{names[0].en[1:]}"
     when = Title(zh="按月统计", en="month by month")
     if promise.period == "once" and promise.by is not None:
-        by = date_words(promise.by)
-        when = Title(zh=f"{by.zh}一次性报送", en=f"once, {by.en}")
+        by = deadline_words(promise.by)
+        when = Title(zh=f"应{by.zh}一次性报送", en=f"once, {by.en}")
     elif promise.statistic == "stock":
-        when = Title(zh="以最近一月为准", en="of the last month reported")
+        when = Title(zh="以最近报送月份为准", en="of the last month reported")
     return Title(zh=f"{when.zh}，{zh}{target.zh}", en=f"{en}, {when.en}: {target.en}")
 
 

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from services.catalog.words.names import NameBook, names_for, one_of
-from services.catalog.words.wording import counted_in_english, measure_title, target_text
+from services.catalog.words.wording import counted_in_english, measure_title, number_word, target_text
 from services.domain.plan.plan import CasePromise, EntryPromise, Objective, Plan, Promise, Title, Wanted, as_tuple
 from services.domain.time.limits import Limit
 
@@ -31,7 +31,7 @@ _LIMIT_UNITS = {
 _RELATIONS = {
     "<=": Title(zh="不超过", en="at most"),
     ">=": Title(zh="不低于", en="at least"),
-    "=": Title(zh="为", en="exactly"),
+    "=": Title(zh="应为", en="exactly"),
 }
 _AMOUNTS = {"working_days": "个工作日", "count": "次"}
 """Units whose Chinese word after a number differs from their name alone."""
@@ -56,6 +56,11 @@ def date_words(day: date) -> Title:
     return Title(zh=f"截至{day.year}年{day.month}月{day.day}日（含当日）", en=f"by {day.isoformat()}")
 
 
+def deadline_words(day: date) -> Title:
+    """`于2021年12月31日前（含当日）`: what has to be done by then. A number on that day: `date_words`."""
+    return Title(zh=f"于{day.year}年{day.month}月{day.day}日前（含当日）", en=date_words(day).en)
+
+
 _MATURED_BY = {
     "completion": Title(zh="办结", en="completion"),
     "stop": Title(zh="计时终点", en="the stop of its clock"),
@@ -67,7 +72,7 @@ def maturity_words(maturity: Limit | date | str | None) -> Title:
     """From when a case counts in a share; empty where it has no maturity."""
     if isinstance(maturity, Limit):
         within = limit_words(maturity)
-        return Title(zh=f"{within.zh}（自起算）", en=f"{within.en} after the start")
+        return Title(zh=f"起算后{within.zh}", en=f"{within.en} after the start")
     if isinstance(maturity, date):
         return date_words(maturity)
     return _MATURED_BY[maturity] if maturity is not None else NOTHING
@@ -107,7 +112,7 @@ def objective_words(objective: Objective | None) -> Title:
     in_zh = _AMOUNTS.get(objective.unit, unit.zh)
     if objective.quota is not None:
         low, high = f"{objective.amount:f}", f"{objective.quota:f}"
-        return Title(zh=f"为{low}至{high}{in_zh}", en=f"{low} to {high} {unit.en}")
+        return Title(zh=f"应为{low}至{high}{in_zh}", en=f"{low} to {high} {unit.en}")
     than = "不少于" if objective.relation == ">=" and objective.unit in _COUNTED else relation.zh
     return Title(zh=f"{than}{objective.amount:f}{in_zh}", en=f"{relation.en} {counted_in_english(objective)}")
 
@@ -158,7 +163,7 @@ def entries_of(promise: EntryPromise, plan: Plan) -> Title:
 
 
 def _narrowed(whose: Title, select: Wanted, unless: Wanted, names: NameBook) -> Title:
-    narrowed = condition_words({name: value for name, value in select.items() if name != "service_item"}, names)
+    narrowed = together([_selected(name, value, names) for name, value in select.items() if name != "service_item"])
     excepted = [clause_words(name, value, names) for name, value in unless.items()]
     parts = [narrowed] if narrowed != NOTHING else []
     if excepted:
@@ -166,6 +171,14 @@ def _narrowed(whose: Title, select: Wanted, unless: Wanted, names: NameBook) -> 
         parts.append(Title(zh=f"{zh}的除外", en=f"except {en}"))
     within = together(parts)
     return Title(zh=f"{whose.zh}（{within.zh}）", en=f"{whose.en} ({within.en})") if parts else whose
+
+
+def _selected(name: str, value: Any, names: NameBook) -> Title:
+    """One condition of a selection; entries that are selected by their own code are named."""
+    if name != "code" or names.of_case:
+        return clause_words(name, value, names)
+    entries = [names.value(name, each) for each in as_tuple(value)]
+    return Title(zh="、".join(each.zh for each in entries), en=", ".join(each.en for each in entries))
 
 
 def owing_words(units: tuple[str, ...], plan: Plan) -> Title:
@@ -227,7 +240,10 @@ def _figure_words(promise: CasePromise, what: str, name: str, names: NameBook) -
             return Title(zh=f"{share.zh}的{word}占比", en=f"the share of cases ({share.en})")
         case "count":
             stop = point_words(promise.stop, names)
-            return Title(zh=f"已{stop.zh}的件数", en=f"the number of cases that reach {stop.en}")
+            return Title(
+                zh=f"已{stop.zh}的{number_word(promise, names.plan, '件数')}",
+                en=f"the number of cases that reach {stop.en}",
+            )
         case "rating":
             return Title(zh="申请人评价的平均分", en="the mean of the applicants' own scores")
         case "ratio":
@@ -269,6 +285,6 @@ def clause_words(name: str, value: Any, names: NameBook) -> Title:
     return names.clause(name, value)
 
 
-def all_must(what: str) -> str:
-    """`全部（100%）应纳入名录库`: a condition as what all have to fulfil."""
-    return f"应全部（100%）{what.removeprefix('已')}"
+def all_must(what: str, by: str = "") -> str:
+    """`应于2021年12月31日前（含当日）全部（100%）纳入名录库`: a condition as what all have to fulfil."""
+    return f"应{by}全部（100%）{what.removeprefix('已')}"

@@ -31,7 +31,8 @@ def in_words(promise: Promise, plan: Plan) -> Title:
     words = words_of(promise)
     whose, what = words.population(promise, plan), words.statement(promise, plan)
     nearly, until = _tolerated(promise), _placeheld(promise, plan)
-    return Title(zh=f"{whose.zh}：{what.zh}{nearly.zh}{until.zh}。", en=f"{whose.en}: {what.en}{nearly.en}{until.en}.")
+    zh = f"{whose.zh}：{what.zh}{nearly.zh}{until.zh}。".replace("）（", "；")
+    return Title(zh=zh, en=f"{whose.en}: {what.en}{nearly.en}{until.en}.")
 
 
 def objective(promise: Promise, plan: Plan) -> Title:
@@ -49,7 +50,7 @@ def formula(promise: Promise) -> Title:
 def _placeheld(promise: Promise, plan: Plan) -> Title:
     """That nothing is said of it yet, where its list is a placeholder; that its items are a sample."""
     if plan.is_sample(promise):
-        return Title(zh="（事项清单尚为占位样本）", en="; its list of items is a placeholder, a sample of them")
+        return Title(zh="（事项清单为占位示例）", en="; its list of items is a placeholder, a sample of them")
     if not plan.is_invented(promise):
         return NOTHING
     return Title(

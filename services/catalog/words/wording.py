@@ -5,7 +5,18 @@ from calendar import month_name
 from collections.abc import Mapping
 
 from services.catalog.words.all_kinds import words_of
-from services.domain.plan.plan import Objective, Plan, PlanHead, Promise, Strength, Title, Window
+from services.domain.plan.plan import (
+    CasePromise,
+    EntryPromise,
+    Objective,
+    Plan,
+    PlanHead,
+    Promise,
+    Strength,
+    Title,
+    Window,
+    as_tuple,
+)
 from services.domain.results.published import State
 
 SIGNS: Mapping[State, str] = {
@@ -87,7 +98,7 @@ SEVERITY_NAMES: Mapping[str, Title] = {
 
 COLOUR_OF_A_MISS = {Strength.HARD: "red", Strength.SOFT: "yellow", Strength.ASPIRATIONAL: "none"}
 
-_SHARE = Title(zh="占比", en="share")
+_SHARE = Title(zh="百分比", en="share")
 
 _UNITS = {
     "share": _SHARE,
@@ -118,8 +129,27 @@ def measure_title(code: str) -> Title:
 
 
 def unit_of_measure(promise: Promise, plan: Plan) -> Title:
-    """In what the promise's figure is counted; of a quantity of the plan's own, as its `names.toml` says."""
-    return plan.names.units_of_measure.get(promise.figure_unit) or measure_title(promise.figure_unit)
+    """In what the promise's figure is counted: what its `names.toml` says of a quantity of the plan's own, and of what
+    is counted as entries of a collection or as cases of a service item; else the unit itself."""
+    units = plan.names.units_of_measure
+    counted = units.get(_subject(promise)) if promise.figure_unit in ("items", "cases") else None
+    return counted or units.get(promise.figure_unit) or measure_title(promise.figure_unit)
+
+
+def _subject(promise: Promise) -> str:
+    """The collection or the one service item whose entries or cases are counted; empty of several."""
+    if isinstance(promise, EntryPromise):
+        return promise.collection
+    items = as_tuple(promise.select.get("service_item", ())) if isinstance(promise, CasePromise) else ()
+    return str(items[0]) if len(items) == 1 else ""
+
+
+_NUMBERS = {"人": "人数", "次": "次数", "场": "场次", "份": "份数"}
+
+
+def number_word(promise: Promise, plan: Plan, otherwise: str) -> str:
+    """How a number of what the promise counts is called: 人数, 场次; `otherwise`: where it has no word of its own."""
+    return _NUMBERS.get(unit_of_measure(promise, plan).zh, otherwise)
 
 
 def has_unit_of_measure(promise: Promise, units: Mapping[str, Title]) -> bool:
