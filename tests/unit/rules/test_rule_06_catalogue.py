@@ -4,6 +4,7 @@ from typing import Any
 
 from services.domain.history.registers import entry_of
 from services.domain.intake.facts import Fact
+from services.domain.judging.judge import Judge
 from services.domain.plan.plan import Source
 from services.domain.results.value_rows import Valuer
 from tests.unit.cases import (
@@ -90,14 +91,24 @@ def test_an_entry_can_be_corrected() -> None:
     assert row(ONLINE, [struck], "2021-10-01", window="now").n == "0"
 
 
-def test_a_mean_over_the_entries_and_those_that_declare_nothing() -> None:
-    judge = judge_of(
+def visits(minimum_n: int) -> Judge:
+    return judge_of(
         promise(
             kind="catalogue", statistic="mean", quantity="visits", select={}, objective="<= 0.3 visits",
-            minimum_n=1, **NOW,
+            minimum_n=minimum_n, **NOW,
         )
     )  # fmt: skip
-    declared = [[upserted("2021-09-16", visits=visits)] for visits in (0, 0, 1, 0.2)]
+
+
+def test_a_mean_of_few_entries_is_a_small_sample() -> None:
+    declared = [[upserted("2021-09-16", visits=0)] for _ in range(4)]
+    assert row(visits(4), declared, "2021-10-01", window="now").state == "met"
+    assert row(visits(5), declared, "2021-10-01", window="now").state == "insufficient"
+
+
+def test_a_mean_over_the_entries_and_those_that_declare_nothing() -> None:
+    judge = visits(1)
+    declared = [[upserted("2021-09-16", visits=each)] for each in (0, 0, 1, 0.2)]
     found = row(judge, declared, "2021-10-01", window="now")
     assert (found.value, found.n, found.state) == ("0.3", "4", "met")
     found = row(judge, [*declared, [upserted("2021-09-16")]], "2021-10-01", window="now")
