@@ -163,7 +163,7 @@ def test_a_source_that_never_sent_is_silent() -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_without_a_key_nothing_is_told(method: str, path: str) -> None:
+def test_without_a_key_nothing_is_answered(method: str, path: str) -> None:
     world = World()
     world.refuse(BAD)
     assert request(world.gateway.app, method, path).status_code == 401

@@ -182,7 +182,7 @@ def test_a_place_that_is_not_saved_stops_nothing() -> None:
     assert len(world.broker.events) == 2
 
 
-def test_a_burst_of_bad_events_pauses_that_inbox_and_no_other_and_is_told() -> None:
+def test_a_burst_of_bad_events_pauses_that_inbox_and_no_other_and_is_published() -> None:
     world = World()
     for number in range(1_000):
         world.broker.put(INBOX, bad(number))
