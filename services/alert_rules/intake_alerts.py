@@ -27,7 +27,7 @@ def intake_alerts() -> Iterator[Alert]:
         _no_answer(RELAY_JOB),
         to_operations("page"),
         Title(
-            zh="收件主题转送中断，数据源经 Kafka 报送的事件未接收",
+            zh="收件主题转送中断，数据源写入收件主题的事件未接收",
             en="no relay answers: events that sources write to their inboxes are not taken",
         ),
         _WAITS,
