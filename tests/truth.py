@@ -10,6 +10,7 @@ real broker and the stream workers, too, and what those publish equals what `rep
 
 import argparse
 import csv
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -291,7 +292,7 @@ class Comparison:
 
 def state_of(place: Place, promise: Promise, truth: Truth, judge: StateTruth) -> str:
     """The state that a row must have."""
-    true, plan = truth.places.get(place, Expected()), judge.plan
+    true = truth.places.get(place, Expected())
     unit, n = place[1], true.n
     numerator = true.numerator
     if promise.about == "figure":
@@ -302,8 +303,8 @@ def state_of(place: Place, promise: Promise, truth: Truth, judge: StateTruth) ->
     known = Figure(
         value_of(promise, true), n, numerator, true.unmeasured, true.awaiting, true.unclassified,
         true.unclassified_missed, true.reports if promise.about == "figure" else None, true.near,
-        with_open_cases(promise, true), tuple(true.reached), is_stale(promise, unit, plan, truth.silent),
-        sum(n for each, n in true.overdue.items() if is_stale(promise, each, plan, truth.silent)),
+        with_open_cases(promise, true), tuple(true.reached), is_stale(promise, unit, judge, truth.silent),
+        sum(n for each, n in true.overdue.items() if is_stale(promise, each, judge, truth.silent)),
         tuple((ago, value) for ago, value in daily if value is not None),
     )  # fmt: skip
     return judge.of(promise, unit, place[4], known)
@@ -385,6 +386,23 @@ def kpiwatch(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 plan_in = cache(load_plan)
 
+MERGERS = {"chuangang-gas": "liangjiang-gas", "district-financial-affairs": "district-finance"}
+"""Unit that ends → unit that continues its work: two with sources of their own, and two that owe monthly reports."""
+
+
+def merge_units(plan: Path, into: Path, first_day: date) -> None:
+    """A copy of a plan in which units are merged on a day."""
+    shutil.copytree(plan, into)
+    file = into / "units.toml"
+    text = file.read_text()
+    for ended, successor in MERGERS.items():
+        for unit, line in (
+            (ended, f"effective_to = {first_day - timedelta(days=1)}"),
+            (successor, f'successor_of = ["{ended}"]'),
+        ):
+            text = text.replace(f'id = "{unit}"\n', f'id = "{unit}"\n{line}\n', 1)
+    file.write_text(text)
+
 
 @dataclass(frozen=True)
 class Run:
@@ -397,6 +415,8 @@ class Run:
     faults: str = "all"
     profile: str = "district"
     cases_per_day: float = 220
+    mergers: bool = False
+    """Whether two units end in the middle of the simulated days, and others continue their work."""
 
     @property
     def last(self) -> date:
@@ -424,10 +444,20 @@ class Run:
     def cards(self) -> Path:
         return self.folder / "cards.csv"
 
+    @property
+    def merged(self) -> Path:
+        """The plan that is simulated and replayed: that of `plan`, or a copy of it with mergers."""
+        if not self.mergers:
+            return self.plan
+        folder = self.folder / "plan"
+        if not folder.exists():
+            merge_units(self.plan, folder, plan_in(self.plan).head.issued + timedelta(days=self.days // 2))
+        return folder
+
     def simulate(self) -> None:
         """Events and truth."""
         done = kpiwatch(
-            "simulate", "--plan", str(self.plan), "--days", str(self.days), "--seed", str(self.seed),
+            "simulate", "--plan", str(self.merged), "--days", str(self.days), "--seed", str(self.seed),
             "--faults", self.faults, "--profile", self.profile, "--cases-per-day", str(self.cases_per_day),
             "--out", str(self.events), "--truth", str(self.truth),
         )  # fmt: skip
@@ -437,7 +467,7 @@ class Run:
     def replay(self) -> None:
         """Values and cards. Some events are rejected, as they should be: the exit code of the command is 1 then."""
         done = kpiwatch(
-            "replay", str(self.events), "--plan", str(self.plan), "--as-of", self.as_of,
+            "replay", str(self.events), "--plan", str(self.merged), "--as-of", self.as_of,
             "--out", str(self.values), "--cards", str(self.cards),
         )  # fmt: skip
         if done.returncode not in (0, 1) or not self.cards.exists():
@@ -445,7 +475,7 @@ class Run:
 
     def compare(self) -> Comparison:
         """The values and cards of the replay with the truth."""
-        plan = plan_in(self.plan)
+        plan = plan_in(self.merged)
         with self.truth.open(newline="") as written:
             truth = expected(csv.DictReader(written), plan, self.last)
         with self.values.open(newline="") as values, self.cards.open(newline="") as cards:
@@ -457,7 +487,7 @@ class Run:
         """What the stream workers publish of the same events differently from the replay, in words."""
         plan = plan_in(self.plan)
         now = Zone(plan.head.timezone).midnight(self.last.toordinal() + 1)
-        streamed = published(self.events, self.plan, now, self.as_of, self.folder)
+        streamed = published(self.events, self.merged, now, self.as_of, self.folder)
         return [
             f"through Kafka: {file.name} differs from that of the replay"
             for file, content in ((self.values, streamed.values), (self.cards, streamed.cards))
@@ -483,6 +513,7 @@ def main() -> int:
     parser.add_argument("--profile", default=Run.profile)
     parser.add_argument("--cases-per-day", type=float, default=Run.cases_per_day)
     parser.add_argument("--plan", type=Path, default=PLAN)
+    parser.add_argument("--mergers", action="store_true", help="two units are merged in the middle of the days")
     parser.add_argument("--through-kafka", action="store_true", help="and through a real broker and the workers, too")
     given = vars(parser.parse_args())
     through_kafka = given.pop("through_kafka")

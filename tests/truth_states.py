@@ -192,6 +192,9 @@ def feeding(promise: Promise, plan: Plan, silent: set[str]) -> list[tuple[str, .
     ]
 
 
-def is_stale(promise: Promise, unit: str, plan: Plan, silent: set[str]) -> bool:
+def is_stale(promise: Promise, unit: str, judge: StateTruth, silent: set[str]) -> bool:
     """Whether a source that speaks for the unit is silent; of the whole, any source."""
-    return any(unit == "ALL" or "*" in units or unit in units for units in feeding(promise, plan, silent))
+    names = judge.timing.succession.names(unit, judge.now)
+    return any(
+        unit == "ALL" or "*" in units or not names.isdisjoint(units) for units in feeding(promise, judge.plan, silent)
+    )

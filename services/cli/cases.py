@@ -16,7 +16,7 @@ from services.domain.plan.plan import Plan
 from services.domain.results.cards import case_name
 from services.messaging.reader import BrokerUnavailable, TopicReader
 from services.messaging.records.quarantine import QuarantinedCase, decode
-from services.messaging.tally_reader import judged_again
+from services.messaging.tally_reader import OlderWorker, judged_again
 from services.messaging.topics import CASE_QUARANTINE
 from services.runtime.settings import Settings
 
@@ -104,7 +104,15 @@ def _retried(address: str, held: Quarantined, wait: float) -> Quarantined:
 
 def _after_another_try(address: str, held: Quarantined, wait: float) -> Quarantined:
     """What is still quarantined when the workers have judged all of these again."""
-    if missing := judged_again(address, Counter(place.partition for place in held), wait):
+    try:
+        missing = judged_again(address, Counter(place.partition for place in held), wait)
+    except OlderWorker as error:
+        raise Failure(
+            f"cases: the worker of partition {error} is of an older version, which cannot say what it has judged "
+            "again: start the workers of this version, or list the cases without --retry",
+            NO_ANSWER,
+        ) from None
+    if missing:
         raise Failure(
             f"cases: in {wait:g} s no worker has judged again the cases of partitions {missing}: do the workers run, "
             "and have they caught up? `kpiwatch status`, or wait longer with --wait",

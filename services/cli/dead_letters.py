@@ -34,7 +34,16 @@ def list_letters(
     bootstrap: Bootstrap = None,
 ) -> None:
     """List the dead letters of the last 30 days, oldest first."""
-    table = Table("number", "received", "reason", "path", "place", "source", "what is wrong", box=None)
+    headings = (
+        "编号 number",
+        "接收时间 received",
+        "原因 reason",
+        "字段 path",
+        "位置 place",
+        "来源 source",
+        "错误 what is wrong",
+    )
+    table = Table(*headings, box=None)
     unreadable: list[int] = []
     for number, letter in _without_repeats(read(_address(bootstrap), unreadable=unreadable.append)):
         if reason in (None, letter.reason) and source in (None, letter.source):
@@ -45,7 +54,7 @@ def list_letters(
     console = safe_console(width=None if sys.stdout.isatty() else 240)
     if table.row_count:
         console.print(table)
-    console.print(f"{table.row_count} dead letter{'' if table.row_count == 1 else 's'}")
+    console.print(f"被拒事件 {table.row_count} 条 / {table.row_count} dead letter{'' if table.row_count == 1 else 's'}")
     if unreadable:
         numbers = ", ".join(map(str, unreadable[:5])) + (", …" if len(unreadable) > 5 else "")
         say(

@@ -28,6 +28,10 @@ class JudgedTallies(NamedTuple):
     """Events of `case.events` that are not in the tallies."""
 
 
+class OlderWorker(Exception):
+    """The worker of a partition is of an older version: it does not say what it has judged again."""
+
+
 class NotThere(Exception):
     """The system has not reached the time that was asked. The text says what is missing and what to do."""
 
@@ -67,7 +71,7 @@ def read_tallies(bootstrap: str, partitions: int, reached: Instant, timeout_seco
 def judged_again(bootstrap: str, wanted: Mapping[int, int], timeout_seconds: float) -> list[int]:
     """Wait until the owner of each partition has judged so many quarantined cases again from now on, or has none left;
     the partitions of which that did not happen in time. An owner goes through its cases in turn, some with each tick:
-    how many depends on what they cost. Raises BrokerUnavailable."""
+    how many depends on what they cost. Raises BrokerUnavailable, and OlderWorker with the partition."""
     left, until = dict(wanted), time.monotonic() + timeout_seconds
     since: dict[int, Progress] = {}
     with TopicReader(bootstrap, [KPI_TALLIES]) as reader:
@@ -77,6 +81,8 @@ def judged_again(bootstrap: str, wanted: Mapping[int, int], timeout_seconds: flo
                 progress = None if seen_before else _progress_of(record)
                 if progress is None:
                     continue
+                if progress.quarantined is None and progress.partition in left:
+                    raise OlderWorker(progress.partition)
                 begun = since.setdefault(progress.partition, progress)
                 if _has_judged_again(progress, begun, left.get(progress.partition, 0)):
                     left.pop(progress.partition, None)

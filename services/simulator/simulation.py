@@ -34,7 +34,7 @@ from services.simulator.truth.row import Row
 from services.simulator.truth.silence_truth import silent_rows
 
 _HEARTBEAT_HOURS = range(9, 18)
-GENERATION = 2
+GENERATION = 3
 """Raised with every change that gives the same seed other events: a feed does not go on with another generation."""
 
 
@@ -151,7 +151,7 @@ class Simulation:
         quality = variant.quality or flow.quality
         choose_attributes(case, self._timing)
         SCENARIOS[flow.scenario](case, at, self._timing, quality, self._faults.rates)
-        complete_history(case, self._timing, quality)
+        complete_history(case, self._timing, quality, self._faults.rates)
         add_rating(case, self._timing)
         case.record_in_order()
         self._faults.inject(case)

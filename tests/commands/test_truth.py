@@ -19,7 +19,7 @@ DAYS = 20
 OFTEN = (
     "disorder=0.3,skew=0.5,corrections=0.2,held_back=0.3,stop_and_go=0.3,late_entry=0.2,backdated=0.2,reopened=0.2,"
     "silence=0.3,reclassified=0.5,conflicts=0.1,bad=0.1,duplicates=0.2,stopped_twice=0.5,"
-    "asked_again=0.2,granted_after_all=0.5,empty=0.2,slips=0.3,extensions=0.2,applied_later=0.3"
+    "asked_again=0.2,granted_after_all=0.5,empty=0.2,slips=0.3,extensions=0.2,applied_later=0.3,undelivered=0.9"
 )
 """Every fault many times as often as in life."""
 
@@ -63,7 +63,8 @@ def test_the_replay_finds_what_was_decided_with_every_fault_switched_on(run: Run
 
 
 def test_the_replay_finds_it_however_often_sources_are_wrong(tmp_path: Path) -> None:
-    compared = check(Run(tmp_path, days=DAYS, seed=9, faults=OFTEN))
+    """And where units are merged in the middle."""
+    compared = check(Run(tmp_path, days=DAYS, seed=9, faults=OFTEN, mergers=True))
     assert not compared.differences, said(compared)
 
 

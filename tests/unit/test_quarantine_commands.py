@@ -13,6 +13,7 @@ from services.cli.cases import Place
 from services.cli.status import quarantine_line
 from services.domain.judging.judge import Judge
 from services.messaging.records.quarantine import QuarantinedCase
+from services.messaging.tally_reader import OlderWorker
 from services.replay import replay as replaying
 from tests.integration.crash_story import write_plan
 from tests.unit.commands import run
@@ -144,6 +145,19 @@ def test_retry_waits_until_each_was_judged_again_and_names_what_was_released(
     out = capsys.readouterr().out
     assert "released: /units/north A0\n" in out and "121 judged again, 120 released" in out
     assert "1 quarantined case\n" in out
+
+
+def test_retry_says_at_once_that_a_worker_of_an_older_version_cannot_do_that(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers(monkeypatch, [place("A")])
+
+    def judged_again(*_: object) -> list[int]:
+        raise OlderWorker(0)
+
+    monkeypatch.setattr(cases_module, "judged_again", judged_again)
+    assert run("cases", "quarantined", "--retry") == 3
+    assert "partition 0 is of an older version" in capsys.readouterr().err
 
 
 def test_retry_says_of_which_partitions_nobody_answers(

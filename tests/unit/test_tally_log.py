@@ -234,7 +234,6 @@ def retrying(retried: int, quarantined: int | None = 2, epoch: int = 5) -> KeyVa
         ([retrying(7), retrying(8), retrying(9)], True),
         ([retrying(9)], False),  # when it was asked, they had been judged already
         ([retrying(7), retrying(7, quarantined=0)], True),
-        ([retrying(7), retrying(7, quarantined=None)], False),
         ([retrying(7), retrying(1, epoch=6)], False),
         ([retrying(7), retrying(2, epoch=6)], True),  # another owner has judged both
     ],
@@ -245,6 +244,15 @@ def test_a_case_was_judged_again_when_its_owner_has_gone_through_all_of_them(
     """However many a tick had the time for."""
     topic([retrying(3)], later)
     assert tally_reader.judged_again("nowhere", {0: 2}, 0.05) == ([] if done else [0])
+
+
+def test_a_worker_of_an_older_version_is_not_waited_for(topic: Callable[..., None]) -> None:
+    """Its progress does not say how many cases are quarantined. What it wrote before is no matter."""
+    topic([retrying(3, quarantined=None)], [retrying(7), retrying(7, quarantined=None)])
+    with pytest.raises(tally_reader.OlderWorker, match="0"):
+        tally_reader.judged_again("nowhere", {0: 2}, 5)
+    topic([retrying(3, quarantined=None)], [retrying(7), retrying(9)])
+    assert tally_reader.judged_again("nowhere", {0: 2}, 5) == []
 
 
 def test_a_foreign_record_under_the_key_of_a_progress_is_none(topic: Callable[..., None]) -> None:

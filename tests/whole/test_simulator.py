@@ -127,7 +127,7 @@ def history_of(flow: CaseFlow, rng: Random, n: int, timing: Timing) -> CaseHisto
     at = law().hours(flow.unit, flow.item).add(opens, int(rng.random() * 300) * MINUTE_US)
     choose_attributes(case, timing)
     SCENARIOS[flow.scenario](case, at, timing, poor, {"reclassified": 0.3, "reopened": 0.1})
-    complete_history(case, timing, poor)
+    complete_history(case, timing, poor, {})
     for index, event in enumerate(case.events):
         event.received, event.id = event.time, f"{index}"
     return case

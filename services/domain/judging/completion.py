@@ -41,5 +41,5 @@ class CompletionWithoutStop:
             outcome, cells = Outcome.MISSED, ((TallyField.N, 1),)
         return judgement._replace(
             outcome=outcome, cells=cells, day=day, stop=completed, next_at=None, closed_at=reported_by + 1,
-            needs_late_check_from=judgement.start,  # it had cards while it was open
+            needs_late_check_from=0,  # it had cards while it was open, even where all of it arrived before its start
         )  # fmt: skip

@@ -14,7 +14,7 @@ class ReportDeadline:
     """The report deadlines of one promise."""
 
     def __init__(self, promise: CasePromise, law: Law) -> None:
-        self._reporting = law.reporting
+        self._reporting, self._units = law.reporting, law.units
         self._names = promise.stop
         self._points = [(name, stop_point((name,))) for name in promise.stop]
 
@@ -41,5 +41,5 @@ class ReportDeadline:
         filed = case.filed
         owner = filed.source if filed is not None else ""
         reporting = self._reporting
-        delays = reporting.of_points(points, case.service_item, owner, case.unit)
+        delays = reporting.of_points(points, case.service_item, owner, self._units.names_at(case.unit, at))
         return reporting.until(at, delays) if delays else at

@@ -41,15 +41,15 @@ class ReportingTime:
         self.of_points = lru_cache(maxsize=4096)(self._of_points)
         self.until = lru_cache(maxsize=16384)(self._until)
 
-    def _of_points(self, points: Sequence[str], item: str, owner: str, unit: str) -> Delays:
+    def _of_points(self, points: Sequence[str], item: str, owner: str, units: frozenset[str]) -> Delays:
         """Of the points of a case (`completed`, `milestone:NAME`, or any other name for a step) that `owner` reported
-        to have been accepted by `unit`."""
+        to have been accepted by a unit. `units`: all that is the same unit by then."""
         if not self._is_ever_late or item not in self._items:
             return AT_ONCE
         found: list[Source] = []
         for point in points:
             entitled = reporting_sources(point, self._items[item], self._entitled(owner))
-            of_unit = [source for source in entitled if {unit, _EVERY} & set(source.units)]
+            of_unit = [source for source in entitled if _speaks_for(source, units)]
             found += of_unit if point == "completed" and of_unit else entitled
         return _delays(found)
 
@@ -59,10 +59,11 @@ class ReportingTime:
             return self._sources
         return [source for source in self._sources if source.id == owner or {owner, _EVERY} & set(source.owners)]
 
-    def of_subject(self, code: str, unit: str) -> Delays:
-        """Of an entry of a collection, a duty or a quantity that a unit reports."""
+    def of_subject(self, code: str, units: frozenset[str]) -> Delays:
+        """Of an entry of a collection, a duty or a quantity that a unit reports. `units`: all that is the same unit by
+        then (`UnitHistory.names_at`); where it is empty, of any unit."""
         feeding = (source for source in self._sources if {code, _EVERY} & set(source.feeds) and not source.operations)
-        return _delays(source for source in feeding if not unit or {unit, _EVERY} & set(source.units))
+        return _delays(source for source in feeding if not units or _speaks_for(source, units))
 
     def latest(self, at: Instant) -> Instant:
         """The last instant at which any source of the plan reports in time what happened at `at`."""
@@ -75,6 +76,10 @@ class ReportingTime:
             return at
         zone, calendar, hours = self._zone, self._calendar, self._hours
         return max(due(delay, at, Ends.DAY, zone=zone, calendar=calendar, hours=hours) for delay in delays)
+
+
+def _speaks_for(source: Source, units: frozenset[str]) -> bool:
+    return _EVERY in source.units or not units.isdisjoint(source.units)
 
 
 def _delays(sources: Iterable[Source]) -> Delays:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date
+from functools import lru_cache
 
 from services.domain.plan.plan import Unit
 from services.domain.time.zone import Instant, Zone
@@ -13,6 +14,8 @@ class UnitHistory:
     def __init__(self, units: Iterable[Unit], zone: Zone) -> None:
         self._zone = zone
         known = {unit.id: unit for unit in units}
+        self._known = tuple(known)
+        self.names = lru_cache(maxsize=4096)(self._names)
         self._next: dict[str, tuple[int, str]] = {}
         """Unit → (first day of its successor, as an ordinal; the successor)."""
         self._last = {unit.id: unit.effective_to.toordinal() for unit in known.values() if unit.effective_to}
@@ -37,6 +40,15 @@ class UnitHistory:
     def at(self, unit: str, now: Instant) -> str:
         """The same at an instant."""
         return self.on(unit, self._zone.day(now)) if self._next else unit
+
+    def _names(self, unit: str, day: int) -> frozenset[str]:
+        """The units that are the same one by a day: a source that speaks for one of them speaks for all."""
+        today = self.on(unit, day)
+        return frozenset({unit, *(each for each in self._known if self.on(each, day) == today)})
+
+    def names_at(self, unit: str, at: Instant) -> frozenset[str]:
+        """The same at an instant."""
+        return self.names(unit, self._zone.day(at) if self._next else 0)
 
     def has_ended(self, unit: str, now: Instant) -> bool:
         """Whether a unit's last day has passed."""

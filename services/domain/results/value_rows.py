@@ -168,7 +168,7 @@ class Valuer:
         """Whether the tallies are behind, or a source that feeds the promise for this unit is silent."""
         if now.lagging or not now.silent:
             return now.lagging
-        speaking = {unit, self._judge.law.units.on(unit, now.moment.day), *now.names.get(unit, ())}
+        speaking = self._judge.law.units.names(unit, now.moment.day)
         return any(
             source.id in now.silent and (unit == ALL or "*" in source.units or not speaking.isdisjoint(source.units))
             for source in self._feeds[promise.key]

@@ -92,10 +92,11 @@ FAULTS: Mapping[str, float] = {
     "reclassified": 0.15,
     "held_back": 0.02,
     "empty": 0.01,
+    "undelivered": 0.5,
 }
 """What `--faults all` switches on. A rate is a share of events (duplicates, disorder), of weeks per source (silence),
 of days per reason code (bad), of small water projects (reclassified), of suspended cases (stopped_twice), of withdrawn
-and refused ones (granted_after_all), else of cases."""
+and refused ones (granted_after_all), of those without a step that a promise waits for (undelivered), else of cases."""
 
 
 @dataclass(frozen=True, slots=True)

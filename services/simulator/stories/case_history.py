@@ -53,7 +53,7 @@ class CaseHistory:
         """It is granted an extension."""
         self.outcome = "granted"
         self.faults: set[str] = set()
-        """What goes wrong with its reports, as `--faults` names it; and `undelivered`: its unit completes it as granted
+        """What goes wrong with its reports, as `--faults` names it. `undelivered`: its unit completes it as granted
         without a step that a promise waits for."""
         self.rejected: list[tuple[str, SimulatedEvent]] = []
         """Reason code and event, for events of the case that must be refused."""

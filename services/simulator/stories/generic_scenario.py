@@ -31,10 +31,10 @@ def file_generic_case(
     case.emit("case.accepted", accepted, case.filing(), point="accepted")
 
 
-def complete_history(case: CaseHistory, timing: Timing, quality: Quality) -> None:
+def complete_history(case: CaseHistory, timing: Timing, quality: Quality, faults: Mapping[str, float]) -> None:
     """Add everything that the scenario of a case has not made."""
     intentions = Intentions(case, timing, quality)
-    _Completion(intentions).run()
+    _Completion(intentions, faults.get("undelivered", 0)).run()
     if _is_undelivered(intentions):
         case.faults.add("undelivered")
     expect_results(intentions)
@@ -52,8 +52,10 @@ def _is_undelivered(intentions: Intentions) -> bool:
 class _Completion:
     """The rest of one case."""
 
-    def __init__(self, intentions: Intentions) -> None:
+    def __init__(self, intentions: Intentions, undelivered: float) -> None:
+        """`undelivered`: the share of cases without a step that a promise waits for that are completed all the same."""
         self._intentions = intentions
+        self._undelivered = undelivered
         self._case = intentions.case
         self._timing = intentions.timing
         self._rng = intentions.case.rng
@@ -125,17 +127,34 @@ class _Completion:
             return self._usual_time(name, last)
         case = self._case
         ending = self._draw_ending(promise)
-        if ending.stop is None:
+        if ending.stop is None and (case.generic or self._is_completed_without_it()):
             self._intend(promise, Result.STUCK, ending)
-            case.stuck = case.generic and self._rng.random() < 0.5
+            case.stuck = case.generic and not self._is_completed_without_it()
             return None
+        while ending.stop is None:  # the scenario completes the case, and its unit does so rightly
+            ending = self._draw_ending(promise)
         at = max(ending.stop, last)
         if ending.result is Result.WITHDRAWN and "completed" not in case.points:
             at = min(at, ending.due // SECOND * SECOND) if last <= ending.due else at
             case.withdraw(max(at, last))
             return None
+        at = self._before_completion(promise, ending, at)
         self._intend(promise, ending.in_time(at), ending)
         return at
+
+    def _before_completion(self, promise: CasePromise, ending: LimitedEnding, at: Instant) -> Instant:
+        """A unit that does it rightly waits with the completion for a step that a promise waits for. What is asked for
+        only after the completion is done in time."""
+        completed, start = self._case.points.get("completed"), self._case.start_of(promise.start)
+        if completed is None or start is None or at <= completed.time or self._is_completed_without_it():
+            return at
+        if start <= completed.time:
+            return start + (completed.time - start) // 2 // SECOND * SECOND
+        return max(start, min(at, ending.due // SECOND * SECOND))
+
+    def _is_completed_without_it(self) -> bool:
+        """Whether the unit completes the case before a step that a promise waits for."""
+        return self._rng.random() < self._undelivered
 
     def _draw_ending(self, promise: CasePromise) -> LimitedEnding:
         start = self._case.start_of(promise.start)

@@ -15,6 +15,7 @@ from services.domain.plan.statutory_time import Law
 from services.domain.time.limits import Limit, LimitUnit, due
 from services.domain.time.zone import MINUTE_US, Instant
 from services.simulator.stories.event import SECOND
+from services.simulator.stories.succession import Succession
 
 HOUR_US = 60 * MINUTE_US
 _MORNING, _WORKDAY_SECONDS = 9 * 60, int(8.5 * 3600)
@@ -39,6 +40,7 @@ class Timing:
         self.zone = law.zone
         self.calendar = law.calendar
         self.promises = law.plan.promises
+        self.succession = Succession(law.plan.units.values(), law.zone)
         self._about: dict[str, tuple[CasePromise, ...]] = {}
         self._rules: dict[str, ItemRules] = {}
         self._selected: dict[tuple[object, ...], tuple[CasePromise, ...]] = {}

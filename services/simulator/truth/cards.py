@@ -71,7 +71,7 @@ def card_rows(periods: Iterable[Seen]) -> Iterator[Row]:
             held = None
         if result is None or seen.view is None or seen.row is None:
             continue
-        unit, due = seen.view.case.holder, seen.row.due
+        unit, due = seen.view.timing.succession.at(seen.view.case.holder, at), seen.row.due
         if held is result:  # it follows who must act, and until when
             found[result] = found[result]._replace(unit=unit, due=due)
         else:
@@ -84,7 +84,8 @@ def _levels(periods: Iterable[Seen]) -> Iterator[_Level]:
     """The card at each arrival, and at each instant until the next one at which it changes."""
     for seen in periods:
         changes = _changes(seen)
-        later = {at for at in changes if at is not None and seen.begin < at <= seen.until}
+        passed_on = () if seen.view is None else seen.view.timing.succession.changes
+        later = {at for at in (*changes, *passed_on) if at is not None and seen.begin < at <= seen.until}
         for at in (seen.begin, *sorted(later)):
             yield _Level(at, _card_at(changes, at), seen)
 
@@ -154,7 +155,7 @@ def _yellow_at(view: PromiseView, due: Instant) -> Instant | None:
     if _is_excused(view):
         return None
     outside = spans_outside(view) if view.promise.clock.runs_in else ()
-    return _Clock(view.promise, view.timing, view.case.history.flow).yellow_at(view.start, due, outside)
+    return _Clock(view.promise, view.timing, view.case.flow).yellow_at(view.start, due, outside)
 
 
 class _Clock(NamedTuple):

@@ -104,7 +104,9 @@ class CaseTruth:
 
     def case_of(self, history: CaseHistory, events: Sequence[SimulatedEvent]) -> ObservedCase:
         """A case by some of its events."""
-        return ObservedCase(history, events, self._timing.rules(history.flow.item), self._timing.law.plan.grantors)
+        timing = self._timing
+        rules, grantors = timing.rules(history.flow.item), timing.law.plan.grantors
+        return ObservedCase(history, events, rules, grantors, timing.succession)
 
     # ---- late entries --------------------------------------------------------------------------------
     def _stages(self, history: CaseHistory) -> list[_Stage]:
@@ -245,7 +247,7 @@ class CaseTruth:
         return row._replace(yellow=True) if _may_be_missed(promise) and is_yellow(view, row) else row
 
     def _view(self, promise: CasePromise, stage: _Stage, name: str) -> PromiseView | None:
-        case, flow = stage.case, stage.case.history.flow
+        case, flow = stage.case, stage.case.flow
         if not _applies(promise, case):
             return None
         start = case.start(promise.start)

@@ -46,7 +46,8 @@ class FigureTruth:
         if (above is None or below is None) and self._end <= in_time:
             return None
         name = f"{promise.numerator} {unit}.{period}"
-        row = Row(promise.id, promise.variant, unit, period, name, Result.COUNTED, day=day)
+        debtor = self._timing.succession.at(unit, self._timing.zone.midnight(day))
+        row = Row(promise.id, promise.variant, debtor, period, name, Result.COUNTED, day=day)
         if below is None:
             return row._replace(result=Result.UNMEASURED)
         amount = 0 if above is None else min(above.numerator, below.denominator) * MICRO

@@ -46,7 +46,7 @@ def _due_in_nodes(view: PromiseView) -> Instant | None:
     """
     limit = own_limit(view.promise)
     assert limit is not None
-    timing, flow, zone = view.timing, view.case.history.flow, view.timing.zone
+    timing, flow, zone = view.timing, view.case.flow, view.timing.zone
     outside = spans_outside(view)
     stays_outside = outside[-1][0] if outside and outside[-1][1] == NEVER else None
     day, spent = zone.day(view.start), 0

@@ -26,7 +26,7 @@ def measure_row(view: PromiseView) -> Row | None:
 
 def reduction_row(view: PromiseView) -> Row | None:
     """The days of a case, and the statutory limit that they are compared with."""
-    flow, stop, zone = view.case.history.flow, view.stop, view.timing.zone
+    flow, stop, zone = view.case.flow, view.stop, view.timing.zone
     if view.over is not None:
         return None
     limit = view.timing.statutory(flow.item, zone.day(view.start))
@@ -99,7 +99,7 @@ def _working_days(view: PromiseView, row: Row, name: str, stop: Instant) -> Row:
 
 
 def _working_minutes(view: PromiseView, row: Row, name: str, stop: Instant) -> Row:
-    flow = view.case.history.flow
+    flow = view.case.flow
     return row._replace(amount=view.timing.law.hours(flow.unit, flow.item).elapsed(view.start, stop))
 
 
@@ -130,5 +130,5 @@ def _suspended_days(view: PromiseView, stop: Instant) -> int:
     spans = [span for span in spans if span[0] < span[1]]
     if not spans:
         return 0
-    flow, day = view.case.history.flow, view.timing.zone.day
+    flow, day = view.case.flow, view.timing.zone.day
     return view.timing.covered_days(flow.unit, flow.item, day(view.start), day(stop), spans)

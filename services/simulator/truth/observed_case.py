@@ -4,6 +4,7 @@ Nothing is judged here, and no promise is known.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from services.domain.intake.facts import contract_place
 from services.domain.time.zone import Instant
 from services.simulator.stories.case_history import CaseHistory
 from services.simulator.stories.event import OPERATIONS, Data, SimulatedEvent
+from services.simulator.stories.succession import Succession
 from services.simulator.stories.timing import ItemRules
 
 _UNDELIVERED = ("refused", "terminated")
@@ -41,11 +43,14 @@ class ObservedCase:
         history: CaseHistory,
         events: Sequence[SimulatedEvent],
         rules: ItemRules,
-        grantors: frozenset[str] = frozenset(),
+        grantors: frozenset[str],
+        succession: Succession,
     ) -> None:
         """`events`: those that are known. `rules`: what its service item says of it. `grantors`: sources that may
         extend a limit, beside the operations centre."""
         self.history = history
+        self.flow = history.flow
+        """Its flow, with the unit that the one it names was when the case began."""
         self._grantors = grantors | {OPERATIONS}
         self._rules = rules
         self.attributes: dict[str, Any] = {}
@@ -78,10 +83,20 @@ class ObservedCase:
             if read is not None:
                 read(self, event, time)
         self._accept()
+        self._name_successors(succession)
         self._void_certified()
         self._complete()
         self._forget_undelivered_end()
         self.attributes |= self._reclassified
+
+    def _name_successors(self, succession: Succession) -> None:
+        """What began under the name of a unit that had ended by then was its successor's."""
+        if not succession.changes:
+            return
+        begin = self.accepted_at if self.accepted_at is not None else self.applied_at
+        if begin is not None:
+            self.flow = replace(self.flow, unit=succession.at(self.flow.unit, begin))
+        self.passages = [each._replace(unit=succession.at(each.unit, each.start)) for each in self.passages]
 
     # ---- reading -------------------------------------------------------------------------------------
     def _read_filing(self, event: SimulatedEvent, time: Instant) -> None:
@@ -252,9 +267,7 @@ class ObservedCase:
     @property
     def holder(self) -> str:
         """The unit of the node that the case entered last and has not left; else the one that accepted it."""
-        return next(
-            (passage.unit for passage in reversed(self.passages) if passage.end is None), self.history.flow.unit
-        )
+        return next((passage.unit for passage in reversed(self.passages) if passage.end is None), self.flow.unit)
 
     @property
     def is_refused(self) -> bool:
@@ -321,8 +334,8 @@ class ObservedCase:
 
 
 _FIELDS: Mapping[str, Callable[[ObservedCase], Any]] = {
-    "service_item": lambda case: case.history.flow.item,
-    "unit": lambda case: case.history.flow.unit,
+    "service_item": lambda case: case.flow.item,
+    "unit": lambda case: case.flow.unit,
     "applicant": lambda case: case.applicant,
     "outcome": lambda case: case.outcome,
     "extended": lambda case: case.extended,

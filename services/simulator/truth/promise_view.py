@@ -31,7 +31,7 @@ class PromiseView:
     @cached_property
     def due(self) -> Instant:
         """The limit, without any suspension."""
-        flow = self.case.history.flow
+        flow = self.case.flow
         return self.timing.due(self.promise, self.start, flow.unit, flow.item)
 
     @property
@@ -93,5 +93,4 @@ class PromiseView:
 
     def awaited_until(self, at: Instant, points: Sequence[str]) -> Instant:
         """Until when steps that were reached at an instant may be reported."""
-        history = self.case.history
-        return case_reported_by(self.timing, at, points, history.owner, history.flow)
+        return case_reported_by(self.timing, at, points, self.case.history.owner, self.case.flow)

@@ -18,6 +18,8 @@ from services.simulator.stories.timing import Timing
 from services.simulator.truth.figure_truth import FigureTruth
 from services.simulator.truth.row import MICRO, Row
 
+_BEST_FIRST = (Result.MET, Result.LATE_ENTRY, Result.MISSED, Result.AWAITING, Result.OPEN, Result.PENDING)
+
 
 class _Known(NamedTuple):
     """An entry with the state that is known of it."""
@@ -45,8 +47,8 @@ class RegisterTruth:
                 yield from FigureTruth(figures, self._timing, self._end).rows(promise)
         for promise in duties(self._timing.law.plan):
             for period, day in self._periods(promise):
-                for unit in promise.owed_by:
-                    yield self._duty_row(promise, unit, period, day)
+                for debtor, units in self._debtors(promise, day).items():
+                    yield self._duty_row(promise, debtor, units, (period, day))
 
     # ---- entries of lists ----------------------------------------------------------------------------
     def _list_rows(self, promise: CataloguePromise) -> Iterator[Row]:
@@ -102,7 +104,23 @@ class RegisterTruth:
         return since
 
     # ---- duties --------------------------------------------------------------------------------------
-    def _duty_row(self, promise: DutyPromise, unit: str, period: str, day: int) -> Row:
+    def _debtors(self, promise: DutyPromise, day: int) -> dict[str, list[str]]:
+        """The units that owe what is due on a day, each with those of the plan's list that it is by then."""
+        found: dict[str, list[str]] = {}
+        for unit in promise.owed_by:
+            debtor = self._timing.succession.at(unit, self._timing.zone.midnight(day))
+            found.setdefault(debtor, []).append(unit)
+        return found
+
+    def _duty_row(
+        self, promise: DutyPromise, debtor: str, units: Sequence[str], period_and_day: tuple[str, int]
+    ) -> Row:
+        """Of a debtor that is several units of the list, the best of their reports."""
+        period, day = period_and_day
+        rows = [self._report_row(promise, unit, period, day) for unit in units]
+        return min(rows, key=lambda row: _BEST_FIRST.index(row.result))._replace(unit=debtor)
+
+    def _report_row(self, promise: DutyPromise, unit: str, period: str, day: int) -> Row:
         duty, once = promise.duty or "", period == "once"
         due = self._timing.zone.midnight(day + 1) - 1
         reported_by = subject_reported_by(self._timing, due, duty, unit)

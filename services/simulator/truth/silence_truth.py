@@ -13,7 +13,8 @@ def silent_rows(timing: Timing, last_arrivals: Mapping[str, Instant], end: Insta
     plan, law = timing.law.plan, timing.law
     issued = timing.zone.midnight(plan.head.issued.toordinal())
     for source in plan.sources.values():
-        if source.usual_delay is None:
+        ended = all(timing.succession.has_ended(unit, end - 1) for unit in source.units)
+        if source.usual_delay is None or ended:
             continue
         last = max(last_arrivals.get(source.id, issued), issued)
         hours = law.hours("", "")

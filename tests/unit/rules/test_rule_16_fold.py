@@ -594,6 +594,15 @@ def test_the_yellow_card_of_a_case_that_is_completed_without_its_stop_ends_with_
     assert not CONNECTED.judge(in_order(done), at(END)).nothing_to_publish
 
 
+def test_it_has_that_card_too_where_all_of_it_arrived_before_its_clock_started() -> None:
+    """The clock of its source is two minutes ahead."""
+    judge = judge_of(promise(start="milestone:asked", stop="milestone:connected", limit="5 minutes"))
+    asked = milestone("2021-09-22T11:00", "asked", received="2021-09-22T10:58")
+    done = in_order([START, completed("2021-09-22T09:00"), asked])
+    assert [card.cleared_at for card in card_list(judge, done, END)] == [at("2021-09-22T11:05") + 1]
+    assert not judge.judge(done, at(END)).nothing_to_publish
+
+
 def test_a_case_that_is_known_not_to_owe_the_stop_is_not_judged_and_no_anomaly() -> None:
     judge = judge_of(promise(stop="milestone:connected", stop_owed_if={"line": True}))
     done = completed("2021-09-22T09:00")

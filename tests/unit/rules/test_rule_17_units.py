@@ -188,3 +188,62 @@ def test_a_silent_successor_makes_the_rows_of_the_old_unit_stale() -> None:
     reports = {"/units/north": "2021-11-02T09:00"}
     assert row(judge, [done], "2021-12-01", unit="works", last_reports=reports).state == "stale"
     assert outcome(judge, done, "2021-12-01") == "met"
+
+
+# ---- a source that names the old unit speaks for its successor ------------------------------------------------
+SLOW = Source.model_validate({"id": "/units/water", "units": ["works"], "usual_delay": "3 working_days"})
+FIGURE = promise(id="F", kind="figure", numerator="records", denominator="records", statistic="share",
+                 objective=">= 50 %", owed_by=("works",), period="month", effective_from=date(2021, 9, 1))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("now", "unmeasured"), [("2021-12-01T09:00", "0"), ("2021-12-04T00:00", "1"), ("2022-01-04T00:00", "1")]
+)
+def test_the_figure_of_a_successor_is_late_when_the_source_of_the_old_unit_would_be(now: str, unmeasured: str) -> None:
+    judge = judge_of(FIGURE, sources=[SLOW], units=[NORTH])
+    assert row(judge, [], now, kpi="F", unit="north").unmeasured_n == unmeasured
+
+
+def test_a_better_figure_of_a_successor_is_a_late_entry_when_that_of_the_old_unit_would_be() -> None:
+    judge = judge_of(FIGURE, sources=[SLOW], units=[NORTH])
+
+    def late(received: str) -> str:
+        two = [
+            reported("2021-12-01T09:00", 2, 10, "2021-11", unit="north"),
+            reported("2021-12-01T10:00", 8, 10, "2021-11", unit="north", received=received),
+        ]
+        return row(judge, [two], "2021-12-31", kpi="F", window="quarter").late_entry_n
+
+    assert (late("2021-12-03T09:00"), late("2021-12-06T09:00")) == ("0", "1")
+
+
+def test_the_report_of_a_successor_is_awaited_from_the_source_of_the_old_unit() -> None:
+    judge = judge_of(REPORT.model_copy(update={"owed_by": ("works",)}), sources=[SLOW], units=[NORTH])
+    assert row(judge, [], "2021-12-02T09:00", kpi="R", unit="north", window="quarter").awaiting_n == "1"
+    assert row(judge, [], "2021-12-04", kpi="R", unit="north", window="quarter").awaiting_n == "0"
+
+
+def test_a_completion_of_a_successors_case_is_awaited_from_the_source_of_the_old_unit() -> None:
+    """Another source speaks for every unit, and reports at once."""
+    at_once = Source.model_validate({"id": "/units/platform", "units": ["*"]})
+    judge = judge_of(promise(), sources=[SLOW, at_once], units=[NORTH])
+    case = [accepted("2021-11-02T09:00", unit="north", source="/elsewhere")]  # due on 2021-11-08 at 24:00
+    assert outcome(judge, case, "2021-11-09T09:00") == "awaiting_report"
+
+
+def test_a_silent_source_of_the_old_unit_makes_the_rows_of_its_successor_stale() -> None:
+    judge = judge_of(promise(), sources=[SLOW.model_copy(update={"units": ("works", "planning")})], units=[NORTH])
+    reports = {"/units/water": "2021-11-02T09:00"}
+    assert row(judge, [AFTER], "2021-12-01", unit="north", last_reports=reports).state == "stale"
+
+
+def test_before_the_merger_the_successor_has_no_part_in_the_sources_of_the_old_unit() -> None:
+    units = [
+        Unit(id="works", title=TITLE, effective_to=date(2021, 10, 31)),
+        Unit(id="seals", title=TITLE, successor_of=("works",)),
+    ]
+    history = judge_of(promise(), units=units).law.units
+    assert history.names_at("seals", at("2021-11-01") - 1) == {"seals"}
+    assert (
+        history.names_at("seals", at("2021-11-01")) == history.names_at("works", at("2021-11-01")) == {"works", "seals"}
+    )

@@ -50,11 +50,12 @@ class _StatisticJudge:
         self._by = law.zone.midnight(promise.by.toordinal() + 1) - 1 if promise.by else None
         self._last_day = promise.by.toordinal() if promise.by else None
         self._listed = frozenset(promise.listed)
-        self._reporting = law.reporting
+        self._reporting, self._units = law.reporting, law.units
 
     def _reported_by(self, by: Instant, unit: str) -> Instant:
         """Until when it may be reported what a unit had reached by the date; of any unit where it is empty."""
-        return self._reporting.until(by, self._reporting.of_subject(self.promise.collection, unit))
+        units = self._units.names_at(unit, by) if unit else frozenset[str]()
+        return self._reporting.until(by, self._reporting.of_subject(self.promise.collection, units))
 
     # ---- an entry ----------------------------------------------------------------------------------
     def judge_entry(self, entry: CatalogueEntry, now: Instant, found: list[Judgement]) -> None:

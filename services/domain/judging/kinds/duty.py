@@ -29,7 +29,7 @@ class DutyJudge:
         self._months = Months(promise, law.zone)
         self._since = law.zone.midnight(promise.effective_from.toordinal())
         self._by = law.zone.midnight(promise.by.toordinal() + 1) - 1 if promise.by and promise.period == ONCE else None
-        self._reporting = law.reporting
+        self._reporting, self._units = law.reporting, law.units
         self._code = promise.duty or ""
 
     def judge_fulfilment(self, fulfilment: Fulfilment, now: Instant, found: list[Judgement]) -> None:
@@ -72,7 +72,7 @@ class DutyJudge:
 
     def _reported_by(self, unit: str, due: Instant) -> Instant:
         """Until when it may be reported that a unit has done its duty by the due instant."""
-        return self._reporting.until(due, self._reporting.of_subject(self._code, unit))
+        return self._reporting.until(due, self._reporting.of_subject(self._code, self._units.names_at(unit, due)))
 
     def figure(self, sums: Sums, at: Moment) -> Statistic:
         """Reports done on time ÷ reports due whose last day lies in the window; for `ALL`, of every unit that owes.

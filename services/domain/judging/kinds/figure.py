@@ -38,7 +38,7 @@ class FigureJudge:
         self._once = promise.period == "once"
         self._has_halves = promise.numerator != promise.denominator
         self._reported_by = lru_cache(maxsize=4096)(self._last_report_due)
-        self._reporting = law.reporting
+        self._reporting, self._units = law.reporting, law.units
         self._is_part = promise.objective is None or promise.objective.unit == "share"
 
     # ---- a report ----------------------------------------------------------------------------------
@@ -168,7 +168,8 @@ class FigureJudge:
         """Until when it may be reported what a unit had counted at an instant, by the slower source of the two halves
         (rule 14); of any unit where it is empty."""
         reporting, promise = self._reporting, self.promise
-        delays = reporting.of_subject(promise.numerator, unit) | reporting.of_subject(promise.denominator, unit)
+        units = self._units.names_at(unit, ends) if unit else frozenset[str]()
+        delays = reporting.of_subject(promise.numerator, units) | reporting.of_subject(promise.denominator, units)
         return reporting.until(ends, delays)
 
     def _silence(self, reported: Reported, periods: list[str], sums: Sums, at: Moment) -> tuple[int, int]:
