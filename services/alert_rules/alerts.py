@@ -7,6 +7,7 @@ about the machinery waits in real time.
 
 from services.alert_rules.alert import Rule
 from services.alert_rules.figure_alerts import figure_alerts
+from services.alert_rules.intake_alerts import intake_alerts
 from services.alert_rules.pipeline_alerts import pipeline_alerts
 from services.alert_rules.promise_alerts import promise_alerts
 from services.alert_rules.recording import recording_rules
@@ -20,6 +21,7 @@ def rule_groups(plan: Plan, speed: float, runbooks: str) -> Rule:
         "promises": [alert for promise in promises for alert in promise_alerts(promise, plan)],
         "figures": figure_alerts(),
         "pipeline": pipeline_alerts(speed, plan.names.terms),
+        "intake": intake_alerts(),
     }
     return {
         "groups": [

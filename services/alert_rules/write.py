@@ -1,6 +1,7 @@
 """Writes what is generated from a plan: Prometheus' configuration and rules, the Alertmanager's routes."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -10,6 +11,7 @@ from ruamel.yaml import YAML
 
 from services.alert_rules.alerts import rule_groups
 from services.alert_rules.durations import text
+from services.alert_rules.intake_alerts import CASEBOOK_JOB, GATEWAY_JOB, RELAY_JOB
 from services.alert_rules.pipeline_alerts import EXPORTER_JOB
 from services.alert_rules.routes import routing
 from services.domain.plan.plan import Plan
@@ -29,36 +31,6 @@ FASTEST_SCRAPE_SECONDS = 4
 32 %, Alertmanager 21 % of a core)."""
 
 
-def prometheus_config(speed: float, exporter: str, alertmanager: str) -> dict[str, Any]:
-    """Prometheus' own file: scrapes the exporter, evaluates rules.yml beside it, sends alerts to the Alertmanager.
-
-    `exporter` and `alertmanager`: host:port.
-    """
-    interval = text(max(SCRAPE_SECONDS / speed, FASTEST_SCRAPE_SECONDS))
-    return {
-        "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval},
-        "rule_files": ["rules.yml"],
-        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]},
-        "scrape_configs": [
-            {
-                "job_name": EXPORTER_JOB,
-                "static_configs": [{"targets": [exporter]}],
-                # a backfilled series has no such labels, and is to be one with the live one that follows it
-                "metric_relabel_configs": [{"action": "labeldrop", "regex": "job|instance"}],
-            }
-        ],
-    }
-
-
-def history_config(prometheus: str) -> dict[str, Any]:
-    """The file of the second Prometheus, which shows the backfilled days of the first: it keeps nothing, reads the
-    other's samples, and is started with a lookback of a day, since these days have one sample each.
-
-    `prometheus`: host:port of the first.
-    """
-    return {"remote_read": [{"url": f"http://{prometheus}/api/v1/read", "read_recent": True}]}
-
-
 @dataclass(frozen=True, slots=True)
 class Addresses:
     """Where the parts of the system answer, host:port; by default as in docker-compose.yml."""
@@ -70,9 +42,50 @@ class Addresses:
     """Without a path."""
     token_file: str | Path = TOKEN_FILE
     """The file with the token of the notifier's webhook, as the Alertmanager sees it."""
+    gateway: str | None = None
+    """None: it is not scraped, as for the two that follow."""
+    casebook: str | None = None
+    relay: str | None = None
+    """Its name is resolved at each scrape: there may be no relay, or several."""
 
 
-DOCKER = Addresses()
+DOCKER = Addresses(gateway="gateway:19102", casebook="casebook:19103", relay="relay:19104")
+
+
+def prometheus_config(speed: float, at: Addresses) -> dict[str, Any]:
+    """Prometheus' own file: scrapes the parts, evaluates rules.yml beside it, sends alerts to the Alertmanager."""
+    interval = text(max(SCRAPE_SECONDS / speed, FASTEST_SCRAPE_SECONDS))
+    exporter = _job(EXPORTER_JOB, at.exporter)
+    # a backfilled series has no such labels, and is to be one with the live one that follows it
+    exporter["metric_relabel_configs"] = [{"action": "labeldrop", "regex": "job|instance"}]
+    return {
+        "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval},
+        "rule_files": ["rules.yml"],
+        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [at.alertmanager]}]}]},
+        "scrape_configs": [exporter, *_intake_jobs(at)],
+    }
+
+
+def _intake_jobs(at: Addresses) -> Iterator[dict[str, Any]]:
+    for name, target in ((GATEWAY_JOB, at.gateway), (CASEBOOK_JOB, at.casebook)):
+        if target is not None:
+            yield _job(name, target)
+    if at.relay is not None:
+        host, _, port = at.relay.rpartition(":")
+        yield {"job_name": RELAY_JOB, "dns_sd_configs": [{"names": [host], "type": "A", "port": int(port)}]}
+
+
+def _job(name: str, target: str) -> dict[str, Any]:
+    return {"job_name": name, "static_configs": [{"targets": [target]}]}
+
+
+def history_config(prometheus: str) -> dict[str, Any]:
+    """The file of the second Prometheus, which shows the backfilled days of the first: it keeps nothing, reads the
+    other's samples, and is started with a lookback of a day, since these days have one sample each.
+
+    `prometheus`: host:port of the first.
+    """
+    return {"remote_read": [{"url": f"http://{prometheus}/api/v1/read", "read_recent": True}]}
 
 
 def write_rules(plan: Plan, speed: float, folder: Path, at: Addresses = DOCKER) -> list[Path]:
@@ -82,7 +95,7 @@ def write_rules(plan: Plan, speed: float, folder: Path, at: Addresses = DOCKER) 
     which is YAML, too, and costs a hundredth of the time.
     """
     files = {
-        folder / "prometheus" / "prometheus.yml": prometheus_config(speed, at.exporter, at.alertmanager),
+        folder / "prometheus" / "prometheus.yml": prometheus_config(speed, at),
         folder / "prometheus" / "rules.yml": rule_groups(plan, speed, RUNBOOKS),
         folder / "prometheus" / "history.yml": history_config(at.prometheus),
         folder / "alertmanager" / "alertmanager.yml": routing(plan, speed, at.notifier_url, str(at.token_file)),

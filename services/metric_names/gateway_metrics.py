@@ -1,4 +1,4 @@
-"""The metrics of a gateway, which it shows itself: one process, one set of counters from its start."""
+"""The metrics of a gateway and of a relay, which each process shows itself, from its start."""
 
 from typing import Final
 
@@ -22,4 +22,10 @@ ACKNOWLEDGED: Final = Metric(
 )
 KEYS_CURRENT: Final = Metric(
     "kpi_gateway_keys_current", "1 while the API keys are known as of now; without them nobody is served."
+)
+RELAYED: Final = Metric(
+    "kpi_relay_events_total", "Events taken from inboxes: accepted or refused.", ("source", "outcome"), "counter"
+)
+PAUSED: Final = Metric(
+    "kpi_relay_inbox_paused", "1 while the inbox of a source is paused after a burst of refused events.", ("source",)
 )

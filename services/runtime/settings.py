@@ -58,7 +58,7 @@ class Settings(BaseModel):
 
     # The HTTP parts, on loopback unless `host` says otherwise
     host: str = "127.0.0.1"
-    """Address that the exporter, the notifier and the gateway listen on."""
+    """Address that the exporter, the notifier, the gateway, the relay and the casebook listen on."""
     exporter_port: Port = 19100
     """Metrics for Prometheus: /metrics."""
     notifier_port: Port = 19101
@@ -85,6 +85,10 @@ class Settings(BaseModel):
     """How many requests with events a gateway handles at once; the next one is answered 503 with Retry-After."""
     gateway_rate: Annotated[float, Field(ge=1, le=1_000_000)] = 2_000
     """Events a second that one source may send to one gateway on average; it may be ten seconds ahead."""
+
+    # The relay: what sources write to their inboxes
+    relay_port: Port = 19104
+    """Metrics of a relay: /metrics."""
 
     # The casebook: the index of cases
     casebook: str = ".kpiwatch/casebook.sqlite"

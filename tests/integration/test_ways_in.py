@@ -256,9 +256,9 @@ def test_a_source_may_write_its_inbox_and_nothing_else(system: System) -> None:
 
 
 def test_the_relay_takes_it_from_there(system: System, tmp_path: Path) -> None:
-    settings = Settings(
-        bootstrap=system.broker.bootstrap, state=tmp_path, worker="relay-1", plan=plan_with_inboxes(tmp_path)
-    )
+    (port,) = free_ports(1)
+    plan = plan_with_inboxes(tmp_path)
+    settings = Settings(bootstrap=system.broker.bootstrap, state=tmp_path, worker="relay-1", plan=plan, relay_port=port)
     log = tmp_path / "relay.log"
     with running("services.gateway.relay", settings, log) as relay:
         until(lambda: not readiness.of_worker(tmp_path, "relay-1"))
@@ -268,6 +268,10 @@ def test_the_relay_takes_it_from_there(system: System, tmp_path: Path) -> None:
         until(lambda: len(list(read(system.broker.bootstrap))) == 1)
         (filed,) = read(system.broker.bootstrap)
         assert (filed.letter.reason, filed.letter.topic) == ("unknown_unit", INBOX)
+        assert (
+            f'kpi_relay_events_total{{outcome="refused",source="{WATER}"}} 1.0'
+            in httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        )
         relay.kill()
     with closing(system.producer(INBOX)) as producer:
         producer.send(INBOX, orjson.dumps({**GOOD, "id": "while-it-was-away"})).get(timeout=30)

@@ -252,6 +252,22 @@ STORIES = [
     Story("an exporter that does not answer", "ExporterDown", {UP: "1x5 0x30"}, {5: [], 10: [{"severity": "page"}]}),
     Story("an exporter that is not there", "ExporterDown", {}, {10: [{"severity": "page"}]}),
     Story("an exporter that answers", "ExporterDown", {UP: "1x60"}, {30: []}),
+    *(
+        story
+        for alert, job, severity in (
+            ("GatewayDown", "kpiwatch-gateway", "page"),
+            ("RelayDown", "kpiwatch-relay", "page"),
+            ("CasebookDown", "kpiwatch-casebook", "act"),
+        )
+        for up, labels in [(f'up{{job="{job}",instance="%s"}}', [{"severity": severity, **OPERATIONS}])]
+        for story in (
+            Story("it never answers", alert, {up % "a": "0x30"}, {2: [], 4: labels}),
+            Story("it answers no more", alert, {up % "a": "1x5 0x30 1x30"}, {8: [], 10: labels, 40: labels, 45: []}),
+            Story("one of two answers", alert, {up % "a": "0x60", up % "b": "1x60"}, {30: []}),
+            Story("its name is gone", alert, {up % "a": "1x5 stale _x1600"}, {8: [], 10: labels, 1500: []}),
+            Story("it is not scraped", alert, {UP: "1x60"}, {30: []}),
+        )
+    ),
     Story(
         "no partition moves",
         "PipelineDown",
@@ -455,6 +471,9 @@ OF_THE_STORIES = set(re.findall(r"K\d\d-\d+", repr(STORIES)))
 
 OF_THE_MACHINERY = {
     "ExporterDown",
+    "GatewayDown",
+    "RelayDown",
+    "CasebookDown",
     "PipelineDown",
     "SweepOld",
     "StreamLagHigh",

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from ruamel.yaml import YAML
 
 from dashboards.publish import FOLDERS
+from services.alert_rules.intake_alerts import CASEBOOK_JOB, GATEWAY_JOB, RELAY_JOB
 from services.alert_rules.pipeline_alerts import EXPORTER_JOB
 from services.alert_rules.write import TOKEN_FILE
 from services.cli.__main__ import COMMANDS
@@ -121,10 +122,13 @@ def test_what_the_parts_call_is_a_service_at_its_own_port() -> None:
     scraped = YAML(typ="safe").load(DEPLOY / "prometheus" / "prometheus.yml")
     output = YAML(typ="safe").load(DEPLOY / "alertmanager" / "alertmanager.yml")
     source = YAML(typ="safe").load(DEPLOY / "grafana" / "provisioning" / "datasources" / "prometheus.yml")
-    (job,) = [one for one in scraped["scrape_configs"] if one["job_name"] == EXPORTER_JOB]
+    jobs = {one["job_name"]: one for one in scraped["scrape_configs"]}
+    (relay,) = jobs.pop(RELAY_JOB)["dns_sd_configs"]
+    assert jobs.keys() == {EXPORTER_JOB, GATEWAY_JOB, CASEBOOK_JOB}
     webhooks = {hook["url"] for one in output["receivers"] for hook in one.get("webhook_configs", [])}
     called = [
-        *job["static_configs"][0]["targets"],
+        *(target for job in jobs.values() for target in job["static_configs"][0]["targets"]),
+        *(f"{name}:{relay['port']}" for name in relay["names"]),
         *scraped["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"],
         *webhooks,
         *(one["url"] for one in source["datasources"]),
@@ -139,6 +143,9 @@ def test_what_the_parts_call_is_a_service_at_its_own_port() -> None:
     listens = {
         "exporter": Settings().exporter_port,
         "notifier": Settings().notifier_port,
+        "gateway": Settings().gateway_port,
+        "casebook": Settings().casebook_port,
+        "relay": Settings().relay_port,
         "prometheus": 9090,
         "history": 9090,
         "alertmanager": 9093,

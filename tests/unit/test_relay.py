@@ -9,15 +9,18 @@ import pytest
 from kafka import TopicPartition
 from kafka.errors import CommitFailedError
 from kafka.structs import OffsetAndMetadata
+from prometheus_client import CollectorRegistry
 
 from services.domain.intake.refusal import Refused
 from services.gateway.event_log import EventRecord, NotAcknowledged
 from services.gateway.relay.limits import LETTERS_A_DAY, PAUSE_SECONDS, RECENT
+from services.gateway.relay.metrics import RelayMetrics
 from services.gateway.relay.relay import Relay, Rules, Times
 from services.messaging.codec import admission
 from services.messaging.records.dead_letters import DeadLetter
 from services.messaging.records.fields import KeyValue, Unreadable
 from services.messaging.records.inbox_states import InboxState
+from services.metric_names import gateway_metrics as names
 from tests.mutations import mutated, shipped_plan
 from tests.unit.gateway import BAD, GOOD, NOW, WATER, edge
 from tests.unit.mutated_records import STRANGERS
@@ -194,6 +197,12 @@ def test_a_burst_of_bad_events_pauses_that_inbox_and_no_other_and_is_published()
     state = world.broker.states[WATER]
     assert state.paused_until is not None and NOW < state.paused_until <= NOW + (PAUSE_SECONDS + 1) * 1e6
     assert world.broker.states[TAX].paused_until is None
+    registry = CollectorRegistry()
+    registry.register(RelayMetrics(world.relay))
+    events, paused = names.RELAYED.name, names.PAUSED.name
+    assert registry.get_sample_value(events, {"source": TAX, "outcome": "accepted"}) == 1_000
+    assert registry.get_sample_value(events, {"source": WATER, "outcome": "refused"}) == world.broker.committed[INBOX]
+    assert [registry.get_sample_value(paused, {"source": one}) for one in (WATER, TAX)] == [1, 0]
     before = world.broker.committed[INBOX]
     world.seconds += PAUSE_SECONDS
     world.run(2)

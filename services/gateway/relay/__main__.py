@@ -10,10 +10,12 @@ from typing import Any
 
 from kafka import KafkaConsumer
 from kafka.errors import KafkaError
+from prometheus_client import CollectorRegistry, start_http_server
 
 from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.plan import Plan
 from services.gateway.event_log import EventLog
+from services.gateway.relay.metrics import RelayMetrics
 from services.gateway.relay.relay import Relay, Rules, Times
 from services.messaging import topics
 from services.messaging.codec import admission
@@ -21,7 +23,7 @@ from services.messaging.header_names import read_any_header_name
 from services.messaging.reader import BrokerUnavailable
 from services.runtime.logs import complain, start_logging
 from services.runtime.readiness import REPORT_SECONDS, Readiness
-from services.runtime.settings import Settings, SettingsError
+from services.runtime.settings import Settings, SettingsError, variable
 from services.runtime.shutdown import end_soon
 
 log = logging.getLogger("services.gateway.relay")
@@ -31,7 +33,7 @@ _AGAIN_SECONDS = 1.0
 
 
 def relay(settings: Settings, plan: Plan, ending: threading.Event) -> None:
-    """Until `ending` is set. Raises BrokerUnavailable; ValueError where an inbox is not as it must be."""
+    """Until `ending` is set. Raises BrokerUnavailable; SettingsError; ValueError where an inbox is wrong."""
     sources = {source.inbox: source.id for source in plan.sources.values()}
     try:
         wrong = topics.check_all(settings.bootstrap, [topics.inbox(name) for name in sources], copies=1)
@@ -47,6 +49,7 @@ def relay(settings: Settings, plan: Plan, ending: threading.Event) -> None:
         consumer.subscribe(list(sources))
         rules = Rules(admission(plan), sources, settings.dead_letter_ratio)
         work = Relay(consumer, events, rules, Times())
+        _show_metrics(work, settings)
         reported = float("-inf")
         while not ending.is_set():
             try:
@@ -61,6 +64,18 @@ def relay(settings: Settings, plan: Plan, ending: threading.Event) -> None:
     finally:
         consumer.close()
         events.close()
+
+
+def _show_metrics(work: Relay, settings: Settings) -> None:
+    """Answer Prometheus in a thread of its own, until the process ends. SettingsError where the port is taken."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(RelayMetrics(work))
+    try:
+        start_http_server(settings.relay_port, settings.host, registry)
+    except OSError as error:
+        raise SettingsError(
+            f"{variable('relay_port')}={settings.relay_port}: the port cannot be used ({error.strerror}); name another"
+        ) from None
 
 
 def _consumer(bootstrap: str) -> Any:

@@ -62,6 +62,15 @@ class Rules(NamedTuple):
     """The share of refused events above which an inbox is paused."""
 
 
+class InboxFigures(NamedTuple):
+    """What a relay has taken from one inbox since its start."""
+
+    source: str
+    accepted: int
+    refused: int
+    is_paused: bool
+
+
 class _Inbox:
     """One source's inbox."""
 
@@ -86,6 +95,13 @@ class Relay:
         self._admission = rules.admission
         self._inboxes = {topic: _Inbox(source, rules.ratio) for topic, source in rules.sources.items()}
         self._times = times
+
+    def figures(self) -> list[InboxFigures]:
+        """For each inbox of the plan. Any thread may ask."""
+        return [
+            InboxFigures(inbox.source, inbox.accepted, inbox.refused, inbox.paused_until is not None)
+            for inbox in self._inboxes.values()
+        ]
 
     def step(self) -> None:
         """What has come in. Raises KafkaError."""
