@@ -54,7 +54,7 @@ class Up:
 
     def start(self) -> None:
         self.process = self.run()
-        self.until("Ready.")
+        self.until("Ctrl-C stops everything")  # the last line of what it says when it is ready
 
     def until(self, text: str) -> None:
         end = time.monotonic() + PATIENCE_SECONDS
