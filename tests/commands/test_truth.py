@@ -68,6 +68,22 @@ def test_the_replay_finds_it_however_often_sources_are_wrong(tmp_path: Path) -> 
     assert not compared.differences, said(compared)
 
 
+def test_the_replay_finds_what_an_unpublished_calendar_leaves_open(tmp_path: Path) -> None:
+    """Published until the middle: cases that a notice may turn, red cards that wait for ten working days, and reasons.
+    Without the marks of the truth rows and states differ."""
+    run = Run(tmp_path, days=40, seed=3, cases_per_day=25, provisional=True)
+    compared = check(run)
+    assert not compared.differences, said(compared)
+    with run.truth.open(newline="") as written, run.values.open(newline="") as values:
+        rows, found = list(csv.DictReader(written)), list(csv.DictReader(values))
+    marked = {row["fate"] for row in rows if row["provisional"]}
+    assert {"met", "open_overdue", "counted", "late_entry"} <= marked
+    assert any(row["fate"] == "red_card" and row["reason"] == "provisional" for row in rows)
+    plan, blind = plan_in(run.merged), expected(({**row, "provisional": ""} for row in rows), plan_in(run.merged), run.last)
+    differences = compare(found, blind, plan, run.last).differences
+    assert {"provisional_n", "state"} <= {each.partition(": ")[2].split()[0] for each in differences}
+
+
 def test_a_promise_with_a_threshold_that_was_never_put_to_the_test_is_named(run: Run) -> None:
     """In so few weeks no lawsuit ends, no month is over, and no line of 10 kV is laid."""
     compared = run.compare()
