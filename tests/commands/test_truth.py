@@ -79,7 +79,10 @@ def test_the_replay_finds_what_an_unpublished_calendar_leaves_open(tmp_path: Pat
     marked = {row["fate"] for row in rows if row["provisional"]}
     assert {"met", "open_overdue", "counted", "late_entry"} <= marked
     assert any(row["fate"] == "red_card" and row["reason"] == "provisional" for row in rows)
-    plan, blind = plan_in(run.merged), expected(({**row, "provisional": ""} for row in rows), plan_in(run.merged), run.last)
+    plan, blind = (
+        plan_in(run.merged),
+        expected(({**row, "provisional": ""} for row in rows), plan_in(run.merged), run.last),
+    )
     differences = compare(found, blind, plan, run.last).differences
     assert {"provisional_n", "state"} <= {each.partition(": ")[2].split()[0] for each in differences}
 

@@ -231,7 +231,10 @@ class CaseTruth:
         results = [row.result for _, row in self._open_rows(judging, stage, name)]
         missed = bool(results) and all(result in _MISSES for result in results)
         return row._replace(
-            result=Result.UNCLASSIFIED_MISSED if missed else Result.UNCLASSIFIED, amount=None, base=None, provisional=False
+            result=Result.UNCLASSIFIED_MISSED if missed else Result.UNCLASSIFIED,
+            amount=None,
+            base=None,
+            provisional=False,
         )
 
     def _as_if(self, promise: CasePromise, stage: _Stage, name: str) -> Row | None:
