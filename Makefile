@@ -13,7 +13,7 @@ SOURCES := services streams dashboards tests
 
 .PHONY: help
 help: ## what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  %-14s %s\n", $$1, $$2}'
 
 .PHONY: setup
 setup: .venv/installed ## the virtual environment .venv with the locked dependencies
@@ -69,6 +69,10 @@ format: setup ## let ruff write what it can
 .PHONY: bench
 bench: setup ## events per second and CPU-seconds per million, beside the peers of ../shared/bench
 	@exec $(BIN)/python -m tests.bench
+
+.PHONY: bench-gateway
+bench-gateway: setup ## events per second through one gateway on one core, beside a bare endpoint that only parses
+	@exec $(BIN)/python -m tests.bench_gateway
 
 FAULTS ?= 200
 SEED ?= 1

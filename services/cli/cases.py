@@ -1,4 +1,4 @@
-"""`kpiwatch cases`: the cases of the running system that cannot be judged."""
+"""`kpiwatch cases`: the cases of the running system: all, one, and those that cannot be judged."""
 
 import sys
 import time
@@ -10,6 +10,7 @@ from rich.table import Table
 
 from services.catalog.load.plan_folder import load_plan
 from services.cli.failure import INPUT_HAS_ERRORS, NO_ANSWER, Failure
+from services.cli.indexed_cases import list_cases, show_case
 from services.cli.terminal import safe_console, say
 from services.domain.plan.plan import Plan
 from services.domain.results.cards import case_name
@@ -39,9 +40,8 @@ class Place(NamedTuple):
 Quarantined = dict[Place, QuarantinedCase]
 
 
-@app.callback()
-def _of_cases() -> None:
-    """A group, though it has one command."""
+app.command("list")(list_cases)
+app.command("show")(show_case)
 
 
 @app.command()

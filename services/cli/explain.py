@@ -1,5 +1,6 @@
 """`kpiwatch explain`: why a case is judged as it is."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import orjson
@@ -15,6 +16,7 @@ from services.cli.time_arguments import moment
 from services.domain.intake.facts import Fact
 from services.domain.judging.judge import Judge
 from services.domain.results.cards import case_name
+from services.domain.results.explain import Explanation
 from services.domain.results.explain import explain as explained
 from services.domain.results.safe_judge import SafeJudge
 from services.domain.time.zone import Instant
@@ -24,6 +26,7 @@ from services.replay.find_case import Found, find_case
 
 WIDEST = 100
 """Columns; 80 are enough."""
+EveryDay = Annotated[bool, typer.Option("--every-day", help="Long runs of like days are not folded.")]
 
 
 def explain(
@@ -35,7 +38,7 @@ def explain(
     as_of: AsOf,
     plan: PlanFolder = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
-    every_day: Annotated[bool, typer.Option("--every-day", help="Long runs of like days are not folded.")] = False,
+    every_day: EveryDay = False,
 ) -> None:
     """Show a case day by day: which days count, its limits, the verdict of each promise and the clause of the plan.
     Exit code 1 if an event about the case was rejected, or there is none."""
@@ -50,12 +53,19 @@ def explain(
         content = machine_readable(explanation, judge, [each._asdict() for each in found.rejected])
         say(orjson.dumps(content, option=orjson.OPT_INDENT_2).decode())
     else:
-        console = safe_console()
-        console.width = min(console.width, WIDEST)
-        for part in Page(explanation, judge, [line_of(each) for each in found.rejected], every_day=every_day).parts():
-            console.print(part)
+        print_explanation(explanation, judge, [line_of(each) for each in found.rejected], every_day=every_day)
     if found.rejected:
         raise typer.Exit(INPUT_HAS_ERRORS)
+
+
+def print_explanation(
+    explanation: Explanation, judge: Judge, rejected: Sequence[str], *, every_day: bool = False
+) -> None:
+    """An explanation as a page. `rejected`: a line for each event about the case that was refused."""
+    console = safe_console()
+    console.width = min(console.width, WIDEST)
+    for part in Page(explanation, judge, rejected, every_day=every_day).parts():
+        console.print(part)
 
 
 def _check_judged(judge: Judge, key: str, facts: list[Fact], now: Instant) -> None:

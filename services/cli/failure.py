@@ -38,6 +38,7 @@ KNOWN = (
     KnownError("services.backfill.store", "StoreSilent", NO_ANSWER),
     KnownError("services.backfill.store", "StoreRefused", WRONG_USAGE),
     KnownError("services.messaging.reader", "BrokerUnavailable", NO_ANSWER),
+    KnownError("services.casebook.database", "CasebookUnavailable", NO_ANSWER, "cases: {}"),
     KnownError(
         "kafka.errors",
         "KafkaError",

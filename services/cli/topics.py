@@ -3,9 +3,10 @@
 from typing import Annotated
 
 import typer
+from kafka.errors import InvalidReplicationFactorError
 
 from services.cli.arguments import Bootstrap
-from services.cli.failure import INPUT_HAS_ERRORS
+from services.cli.failure import INPUT_HAS_ERRORS, Failure
 from services.cli.terminal import say
 from services.messaging import topics
 from services.runtime.settings import Settings
@@ -22,9 +23,17 @@ def make_topics(
     settings = Settings.from_environment()
     address, count = bootstrap or settings.bootstrap, partitions or settings.partitions
     if not check:
-        for name in topics.create(address, count):
+        try:
+            made = topics.create(address, count, settings.copies)
+        except InvalidReplicationFactorError:
+            raise Failure(
+                f"Kafka at {address} has fewer than {settings.copies} brokers, so a topic cannot be on as many. Start "
+                "them, or set KPIWATCH_REPLICATION=1: then what one broker loses is lost",
+                INPUT_HAS_ERRORS,
+            ) from None
+        for name in made:
             say(f"made {name}")
-    problems = topics.check(address, count)
+    problems = topics.check(address, count, settings.copies)
     for problem in problems:
         say(problem, err=True)
     if problems:

@@ -194,7 +194,7 @@ def contribution_of_case(explained: Explained, names: NameBook) -> str:
         return "；".join(_reported(count, amount, names) for count, amount in explained.amounts)
     if promise.measured == "share":
         return _in_numerator(cells) if TallyField.N in cells or TallyField.OVERDUE in cells else ""
-    is_mean = explained.account is None and bool(promise.measured)
+    is_mean = explained.account is None and not promise.measures_time and bool(promise.measured)
     return _summand(promise, cells, names) if is_mean and TallyField.N in cells else ""
 
 

@@ -85,10 +85,13 @@ class Broker:
         *,
         cache: Path = DEFAULT_CACHE,
         heap_megabytes: int = 512,
+        sources_port: int | None = None,
         progress: Progress = silent,
     ) -> Self:
         """A broker with its data in `folder`, answering on 127.0.0.1:`port`.
 
+        `sources_port`: of a second listener, on which every client needs a user and has its rights only, as sources
+        have; on the first one clients are administrators.
         `port` None: the one the folder had before, else any free one outside the ephemeral range.
         `cache`: where the jars are kept, shared by all brokers. Raises PartUnavailable.
         """
@@ -97,7 +100,7 @@ class Broker:
         jars = fetch(cache, progress)
         end_leftover(folder / "broker.pid")  # before its port is looked at
         port = _port(folder, port)
-        _write_properties(folder, port)
+        _write_properties(folder, port, sources_port)
         java = [
             str(JAVA),
             f"-Xms{min(256, heap_megabytes)}m",
@@ -198,11 +201,34 @@ def _port(folder: Path, port: int | None) -> int:
     return port
 
 
-def _write_properties(folder: Path, port: int) -> None:
-    controller_port = next(one for one in free_ports(2) if one != port)
-    (folder / "server.properties").write_text(
-        _PROPERTIES.format(port=port, controller_port=controller_port, folder=folder)
-    )
+def _write_properties(folder: Path, port: int, sources_port: int | None) -> None:
+    controller_port = next(one for one in free_ports(3) if one not in (port, sources_port))
+    text = _PROPERTIES.format(port=port, controller_port=controller_port, folder=folder)
+    if sources_port is not None:
+        text = "".join(f"{_with_sources(line, sources_port)}\n" for line in text.splitlines()) + _RIGHTS
+    (folder / "server.properties").write_text(text)
+
+
+def _with_sources(line: str, port: int) -> str:
+    """A line of the properties, with the listener of sources beside the first one."""
+    name, _, value = line.partition("=")
+    match name:
+        case "listeners" | "advertised.listeners":
+            return f"{name}=SASL_PLAINTEXT://127.0.0.1:{port},{value}"
+        case "listener.security.protocol.map":
+            return f"{line},SASL_PLAINTEXT:SASL_PLAINTEXT"
+    return line
+
+
+# The first listener and the controller have no users: who is on them is ANONYMOUS, and an administrator.
+_RIGHTS = """
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+allow.everyone.if.no.acl.found=false
+sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config=\
+org.apache.kafka.common.security.scram.ScramLoginModule required;
+"""
 
 
 def _format(java: list[str], folder: Path) -> None:

@@ -1,19 +1,109 @@
-"""The rows of an export (CSV), read with a mapping: events, and problems where a row cannot be read."""
+"""The rows of an export, read with a mapping: events, and problems where a row cannot be read."""
 
-import csv
-import gzip
-import io
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, TextIO, cast
+from typing import NamedTuple
 
-from services.mapping.mapping_file import AmbiguousColumn, ExportError, ExportMapping, MappingError, Problem, RowReader
+import orjson
 
-_LONGEST_LINE = 4 * 1024 * 1024
-"""Characters: more than all cells of a row together, each of which csv bounds, can need."""
+from services.mapping.case_rows import Chosen, rows_of_cases
+from services.mapping.cells import Problem, Record, Unreadable
+from services.mapping.mapping_file import AmbiguousColumn, ExportError, ExportMapping
+from services.mapping.row_reader import GivenEvent, RowReader, fingerprint
+from services.mapping.table import Table, is_garbled, open_table
 
 Outcome = dict[str, object] | Problem
+
+
+class RowEvents(NamedTuple):
+    """A row that was read."""
+
+    place: int
+    """Its line in a text, its row in a sheet; from 1."""
+    identity: tuple[str, ...]
+    """Which row it is in every export; empty where the mapping does not say it."""
+    events: list[tuple[str, dict[str, object]]]
+    """The events that it gives, each with the name of its rule."""
+
+
+class ExportReader:
+    """An export and its mapping."""
+
+    def __init__(self, export: Path, mapping: ExportMapping) -> None:
+        self._export = export
+        self._mapping = mapping
+        self._counted: Counter[int] = Counter()
+        self.taken: tuple[str, ...] = ()
+        """What was detected, in words; known once the first row is read."""
+        self.silent = 0
+        """How many rows gave no event."""
+
+    def rows(self) -> Iterator[RowEvents | Problem]:
+        """The rows in the order of the file, and what is wrong with those that cannot be read.
+
+        Raises MappingError where the mapping does not fit the columns, and ExportError where the header cannot be read.
+        """
+        chosen = self._chosen()
+        with open_table(self._export, self._mapping) as table:
+            self.taken = table.taken
+            reader = self._reader(table)
+            for number, record in enumerate(table.records):
+                if isinstance(record, Problem):
+                    yield record
+                    continue
+                try:
+                    yield from self._row(table, reader, record, partial(chosen, number))
+                except Unreadable as cell:
+                    yield Problem(record.place, cell.column, cell.sentence)
+
+    def _chosen(self) -> Chosen:
+        """Which rows give an event whose rule depends on other rows: that takes a reading of its own."""
+        if not any(event.uses_other_rows for event in self._mapping.event):
+            return lambda record, rule: True
+        with open_table(self._export, self._mapping) as table:
+            return rows_of_cases(table.records, self._reader(table))
+
+    def _reader(self, table: Table) -> RowReader:
+        try:
+            return RowReader(self._mapping, table.columns)
+        except AmbiguousColumn as error:
+            raise ExportError(f"{self._export}:{table.header}: {error}") from None
+
+    def _row(
+        self, table: Table, reader: RowReader, record: Record, chosen: Callable[[int], bool]
+    ) -> Iterator[RowEvents | Problem]:
+        row = reader.row(record)
+        if table.encoding is not None and (unread := _undecoded(row)):
+            yield Problem(record.place, unread, f"it is not {_plain(table.encoding)}; name the file's encoding")
+            return
+        given, problems = reader.events(row, record.place, chosen)
+        if problems:
+            yield from problems
+            return
+        identity = reader.identity_of(row) if reader.identity else ()
+        self.silent += not given
+        yield RowEvents(record.place, identity, [(each.label, self._event(each, identity)) for each in given])
+
+    def _event(self, given: GivenEvent, identity: tuple[str, ...]) -> dict[str, object]:
+        """The event with its id: as the mapping writes it, else of the identity of the row, else of what it says."""
+        id = given.id
+        if id is None or callable(id):
+            mark = self._identity_mark(given.label, identity) if identity else self._content_mark(given.draft)
+            id = mark if id is None else id(mark)
+        return {"specversion": "1.0", "id": id, **given.draft}
+
+    def _identity_mark(self, label: str, identity: tuple[str, ...]) -> str:
+        return fingerprint({"event": label, "row": dict(zip(self._mapping.identity, identity, strict=True))})
+
+    def _content_mark(self, draft: dict[str, object]) -> str:
+        """What the event says, and which of the equal ones in the file it is. Their order does not matter: they are
+        equal."""
+        mark = fingerprint(draft)
+        self._counted[int(mark[:16], 16)] += 1
+        times = self._counted[int(mark[:16], 16)]
+        return mark if times == 1 else f"{mark}-{times}"
 
 
 def events_of(export: Path, mapping: ExportMapping) -> Iterator[Outcome]:
@@ -21,41 +111,11 @@ def events_of(export: Path, mapping: ExportMapping) -> Iterator[Outcome]:
 
     Raises MappingError where the mapping does not fit the columns, and ExportError where the header cannot be read.
     """
-    with _rows(export, mapping) as rows:
-        try:
-            columns = rows.fieldnames
-        except csv.Error as error:
-            yield Problem(1, "-", f"it is not CSV: {error}")
-            return
-        if not columns:
-            raise ExportError(f"{export}:1: it has no header: its first line must name the columns")
-        reader = _reader(export, mapping, columns)
-        number = 0
-        try:
-            for number, row in enumerate(rows, 1):
-                if None in row or None in row.values():
-                    cells = len(columns) + len(row.get(None, ())) - sum(cell is None for cell in row.values())
-                    yield Problem(rows.line_num, "-", f"the row has {cells} cells, the header {len(columns)}")
-                    continue
-                if unread := _undecoded(row):
-                    yield Problem(rows.line_num, unread, f"it is not {mapping.encoding}; name the file's encoding")
-                    continue
-                yield from reader.events(row, rows.line_num, number)
-        except csv.Error as error:
-            yield Problem(rows.line_num, "-", f"it is not CSV: {error}")
-
-
-def _reader(export: Path, mapping: ExportMapping, columns: Sequence[str]) -> RowReader:
-    """What reads the rows under a header. Raises MappingError and ExportError."""
-    if any(_is_garbled(column) for column in columns):
-        raise ExportError(
-            f"{export}:1: the header is not {mapping.encoding}. Name the file's encoding in the mapping: "
-            'encoding = "gb18030" is what Chinese Excel saves as CSV, "utf-16" what it saves as Unicode text'
-        )
-    try:
-        return RowReader(mapping, columns)
-    except AmbiguousColumn as error:
-        raise ExportError(f"{export}:1: {error}") from None
+    for row in ExportReader(export, mapping).rows():
+        if isinstance(row, Problem):
+            yield row
+        else:
+            yield from (event for _, event in row.events)
 
 
 def _undecoded(row: dict[str, str]) -> str | None:
@@ -63,32 +123,14 @@ def _undecoded(row: dict[str, str]) -> str | None:
     try:
         "".join(row.values()).encode()
     except UnicodeEncodeError:
-        return next(column for column, cell in row.items() if _is_garbled(cell))
+        return next(column for column, cell in row.items() if is_garbled(cell))
     return None
 
 
-def _is_garbled(text: str) -> bool:
-    """Whether a text has bytes that its encoding does not have, or the zeros of UTF-16."""
-    return any(letter == "\0" or "\udc80" <= letter <= "\udcff" for letter in text)
+def _plain(encoding: str) -> str:
+    return encoding.removesuffix("-sig")
 
 
-@contextmanager
-def _rows(export: Path, mapping: ExportMapping) -> Iterator["csv.DictReader[str]"]:
-    raw = cast(BinaryIO, gzip.GzipFile(export)) if export.suffix == ".gz" else export.open("rb")
-    encoding = "utf-8-sig" if mapping.encoding.lower() in ("utf-8", "utf8") else mapping.encoding
-    try:
-        # bytes that are no text become surrogates, so that their line and column can be reported
-        text: TextIO = io.TextIOWrapper(raw, encoding=encoding, errors="surrogateescape", newline="")
-    except LookupError:
-        raw.close()
-        raise MappingError(f"encoding: {mapping.encoding!r} is not known: write one such as utf-8 or gb18030") from None
-    with text:
-        yield csv.DictReader(_lines(text), delimiter=mapping.delimiter)
-
-
-def _lines(text: TextIO) -> Iterator[str]:
-    """The lines, with a limit of their length: a line of a gigabyte would not fit into memory."""
-    while line := text.readline(_LONGEST_LINE):
-        if len(line) == _LONGEST_LINE and line[-1] not in "\r\n":
-            raise csv.Error(f"the next line is longer than {_LONGEST_LINE:,} characters; write one row per line")
-        yield line
+def line_of(event: dict[str, object]) -> bytes:
+    """An event as a line of a file."""
+    return orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)

@@ -1,48 +1,33 @@
-"""How a unit's export becomes events: a mapping is data, one TOML file per export.
-
-    timezone = "Asia/Shanghai"            # of times without offset; of an hour that happens twice, the earlier
-    time_format = "%Y-%m-%d %H:%M:%S"     # of time cells; without it, ISO 8601
-    delimiter = ","
-    encoding = "utf-8"
-
-    [values.channel]                      # a value map: text of a cell = its meaning
-    web = "online"
-
-    [[event]]                             # one event of a row; a row may give several
-    when = { state = ["done", "closed"] } # only rows whose column has one of these values
-    skip_if_empty = ["closed_at"]         # only rows that have these
-    type = "case.completed"               # a constant, or a column:
-    id = { template = "{case}-{state}-{closed_at}" }
-    source = "/units/water"
-    subject = { column = "case" }
-    time = { column = "closed_at", as = "time" }
-    recordedat = { column = "written_at", as = "time" }
-    data.channel = { column = "channel", values = "channel", otherwise = "unknown" }
-
-A field whose cell is empty is left out; an empty time of the event itself is an error.
-
-The id of an event must be the same in every export that holds its row: build it of cells that say what happened, to
-which case, and when. `{line}` is the number of the row, from 1 (the header is no row). It may be part of an id only
-where there will never be another export: in the next one rows have other numbers, so each fact would be reported a
-second time under another id.
-"""
+"""How a unit's export becomes events: a mapping is data, one TOML file per export. docs/mapping.md has the language,
+with an example of each feature."""
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from string import Formatter
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StrictInt,
+    StrictStr,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
-from services.domain.intake.events import MODELS
-from services.domain.time.zone import Zone, instant_of
 from services.runtime.text_file import Unreadable, read_toml
 
-LINE: Final = "line"
-"""In a template: the number of the row."""
+ROW: Final = "row"
+"""In a template of an id: what the row says, as a fingerprint."""
+OLD_ROW: Final = "line"
+"""The old name of the same. It was the number of the row, which is another one in the next export."""
 
 
 class MappingError(ValueError):
@@ -59,6 +44,14 @@ class ExportError(MappingError):
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _several(value: object) -> object:
+    return (value,) if isinstance(value, str | int | float | date) else value
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_several)]
+OneCharacter = Annotated[str, Field(min_length=1, max_length=1)]
 
 
 class Column(_Part):
@@ -100,16 +93,68 @@ Content = Annotated[
 ]
 """The same, or fields of its own: attributes, a limit."""
 
-Words = Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)]
+
+class Not(_Part):
+    """Any value but these."""
+
+    not_: Annotated[Words, Field(alias="not")]
+
+
+Condition = Annotated[
+    Annotated[Words, Tag("words")] | Annotated[Not, Tag("not")],
+    Discriminator(lambda value: "not" if isinstance(value, Mapping | Not) else "words"),
+]
+"""Values that a cell may have: one of them, or any but these. An empty cell has the value ""."""
+
+
+class ColumnRules(_Part):
+    """How the cells of one column are read, wherever it is used."""
+
+    empty: Annotated[tuple[StrictInt | datetime | date | StrictStr, ...], BeforeValidator(_several)] = ()
+    """Contents that mean "nothing": a text, a date, a moment, or the number of a serial date."""
+    format: Words = ()
+    """Formats of its times; else those of the mapping."""
+    clock: str | None = None
+    """The column with the time of day, where this one has the date only."""
+    offset: str | None = None
+    """The column with the offset from UTC."""
+    fold: Literal["earlier", "later"] = "earlier"
+    """Which of the two is meant where an hour happens twice."""
+    thousands: OneCharacter | None = None
+    decimal: OneCharacter = "."
+    currency: Words = ()
+
+    @model_validator(mode="after")
+    def _separators_differ(self) -> "ColumnRules":
+        if self.thousands == self.decimal:
+            raise ValueError(f"thousands and decimal are both {self.decimal!r}: one of them is another sign")
+        return self
+
+
+class CaseRows(_Part):
+    """Which rows are of one case, and in which order."""
+
+    column: str
+    order_by: str | None = None
+    """A column of times; without it, the order of the file."""
 
 
 class EventMapping(_Part):
     """One event that a row may give."""
 
-    when: dict[str, Words] = {}
+    name: str | None = None
+    """Tells events of one row and type apart where the mapping has `identity`."""
+    when: dict[str, Condition] = {}
+    when_previous: dict[str, Condition] = {}
+    """Conditions on the row before, of the same case; the first row of a case has none."""
+    when_changed: tuple[str, ...] = ()
+    """Only rows in which one of these columns differs from the row before of the same case, and its first row."""
+    row: Literal["first", "last"] | None = None
+    """Of the rows of a case that fulfil the other conditions only the first or the last."""
     skip_if_empty: tuple[str, ...] = ()
     type: Constant | Column
-    id: Cell
+    id: Cell | None = None
+    """Without one the id is made of what the row says, or of the identity columns."""
     source: Cell
     subject: Cell
     time: Column
@@ -117,232 +162,126 @@ class EventMapping(_Part):
     caseowner: Cell | None = None
     data: dict[str, Content] = {}
 
+    @property
+    def uses_other_rows(self) -> bool:
+        """Whether the other rows of the case decide whether a row gives this event."""
+        return bool(self.row or self.when_previous or self.when_changed)
+
+    @property
+    def label(self) -> str:
+        """The name of this event among those of its row."""
+        return self.name or (self.type if isinstance(self.type, str) else "event")
+
+
+DEFAULT_ENCODING: Final = "utf-8"
+DETECT: Final = "detect"
+
 
 class ExportMapping(_Part):
     """A mapping: which events the rows of an export give."""
 
     timezone: str
-    time_format: str | None = None
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    encoding: str = "utf-8"
+    time_format: Words = ("iso",)
+    delimiter: OneCharacter | None = None
+    """Without one: the one of , ; tab and | that gives the columns which the mapping names."""
+    encoding: Words = (DEFAULT_ENCODING,)
+    """Tried in this order; `detect` takes the one that the bytes look like."""
+    sheet: str | Annotated[int, Field(ge=1)] | None = None
+    """Of a spreadsheet: a name, or a number from 1. Without it, the first sheet with the columns."""
+    header: Annotated[int, Field(ge=1)] | Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """The number of the row with the names of the columns, or the names where the file has none. Without it, the first
+    row that has all columns which the mapping names."""
+    trim: bool = True
+    empty: Words = ()
+    """Texts that mean "nothing" in every column."""
+    columns: dict[str, ColumnRules] = {}
+    case: CaseRows | None = None
+    identity: Words = ()
+    """The columns that say which row it is, in every export."""
     values: dict[str, dict[str, Constant]] = {}
     event: Annotated[tuple[EventMapping, ...], Field(min_length=1)]
 
+    @model_validator(mode="after")
+    def _events_have_names_of_their_own(self) -> "ExportMapping":
+        if any(event.uses_other_rows for event in self.event) and self.case is None:
+            raise ValueError(
+                "row, when_previous and when_changed need the other rows of a case: say which column names "
+                'the case, as in case = { column = "case_id", order_by = "changed_at" }'
+            )
+        labels = [event.label for event in self.event]
+        if self.identity and (twice := {label for label in labels if labels.count(label) > 1}):
+            raise ValueError(f"two events are called {min(twice)!r}: with `identity` give each a `name` of its own")
+        return self
+
     @property
     def ids_by_line(self) -> list[int]:
-        """The numbers, from 1, of the events whose id is made of the number of the row."""
+        """The numbers, from 1, of the events whose id uses the old name `{line}`."""
         templates = ((number, event.id) for number, event in enumerate(self.event, 1))
-        return [number for number, id in templates if isinstance(id, Template) and LINE in _names_in(id.template)]
+        return [number for number, id in templates if isinstance(id, Template) and OLD_ROW in names_in(id.template)]
+
+    def used_columns(self) -> list[str]:
+        """Every column that the mapping names where a row is read, in its order."""
+        found: dict[str, None] = {}
+        for event in self.event:
+            found.update(dict.fromkeys(_used_by(event)))
+        found.update(dict.fromkeys(self.identity))
+        if self.case is not None:
+            found.update(dict.fromkeys(filter(None, (self.case.column, self.case.order_by))))
+        for name in [name for name in found if name in self.columns]:
+            rules = self.columns[name]
+            found.update(dict.fromkeys(filter(None, (rules.clock, rules.offset))))
+        return list(found)
 
 
-class Problem(NamedTuple):
-    """A row that the mapping does not fit."""
+def _used_by(event: EventMapping) -> Iterator[str]:
+    yield from (*event.when, *event.when_previous, *event.when_changed, *event.skip_if_empty)
+    for content in (event.type, event.id, event.source, event.subject, event.time, event.recordedat, event.caseowner):
+        yield from _columns_of(content)
+    yield from _columns_of(event.data)
 
-    line: int
-    """In the file, from 1; the header is line 1."""
-    column: str
-    sentence: str
+
+def _columns_of(content: Any) -> Iterator[str]:
+    if isinstance(content, Column):
+        yield content.column
+    elif isinstance(content, Template):
+        yield from sorted(names_in(content.template) - {ROW, OLD_ROW})
+    elif isinstance(content, Mapping):
+        for part in content.values():
+            yield from _columns_of(part)
 
 
 def read_mapping(file: Path) -> ExportMapping:
     """The mapping of a file. MappingError lists everything that is wrong with it."""
     try:
-        return ExportMapping.model_validate(read_toml(file))
+        return mapping_of(read_toml(file), str(file))
     except Unreadable as error:
         raise MappingError(f"{file}: it {error}") from None
-    except ValidationError as error:
-        lines = [
-            f"{file}: {'.'.join(str(part) for part in one['loc'] if part not in _TAGS)}: {one['msg']}"
-            for one in error.errors(include_url=False)
-        ]
-        raise MappingError("\n".join(lines)) from None
 
 
-_TAGS: Final = ("constant", "column", "template", "parts")
-
-Row = Mapping[str, str]
-_Write = Callable[[Row, int], Any]
-"""What a field holds for a row and its number; None where it is left out."""
-
-
-class _Unreadable(Exception):
-    """A cell that cannot be read."""
-
-    def __init__(self, column: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.column = column
-        self.sentence = sentence
-
-
-class RowReader:
-    """A mapping, compiled for the columns of a file."""
-
-    def __init__(self, mapping: ExportMapping, columns: Sequence[str]) -> None:
-        """MappingError for a column, a value map or a zone that is not there; AmbiguousColumn for a column that is
-        there more than once."""
-        self._columns = columns
-        self._values = mapping.values
-        self._format = mapping.time_format
-        try:
-            self._zone = Zone(mapping.timezone)
-        except ValueError as error:
-            raise MappingError(f"timezone: {error}") from None
-        self._rules = [self._rule(event) for event in mapping.event]
-
-    def events(self, row: Row, line: int, number: int) -> Iterator[dict[str, Any] | Problem]:
-        """The events of a row, and problems where it cannot be read. `line`: of the file, for the problems; `number`:
-        of the row, for templates."""
-        for applies, write in self._rules:
-            try:
-                if applies(row):
-                    yield write(row, number)
-            except _Unreadable as cell:
-                yield Problem(line, cell.column, cell.sentence)
-
-    def _rule(self, event: EventMapping) -> tuple[Callable[[Row], bool], Callable[[Row, int], dict[str, Any]]]:
-        when = [(self._known(column), frozenset(values)) for column, values in event.when.items()]
-        needed = [self._known(column) for column in event.skip_if_empty]
-        if isinstance(event.type, str) and event.type not in MODELS:
-            raise MappingError(f"type: the contract has no {event.type!r}{_near(event.type, list(MODELS))}")
-        fields = {
-            "id": self._content(event.id),
-            "source": self._content(event.source),
-            "type": self._content(event.type),
-            "subject": self._content(event.subject),
-            "time": self._content(event.time.model_copy(update={"as_": "time"})),
-        }
-        if event.recordedat is not None:
-            fields["recordedat"] = self._content(event.recordedat.model_copy(update={"as_": "time"}))
-        if event.caseowner is not None:
-            fields["caseowner"] = self._content(event.caseowner)
-        data = self._content(dict(event.data))
-        time_column = event.time.column
-
-        def applies(row: Row) -> bool:
-            return all(row[column] in values for column, values in when) and all(row[column] for column in needed)
-
-        def write(row: Row, number: int) -> dict[str, Any]:
-            written: dict[str, Any] = {"specversion": "1.0"}
-            for name, content in fields.items():
-                if (value := content(row, number)) is not None:
-                    written[name] = value
-                elif name == "time":
-                    raise _Unreadable(
-                        time_column, "the time of the event is empty; fill it, or list it in skip_if_empty"
-                    )
-            written["data"] = data(row, number) or {}
-            return written
-
-        return applies, write
-
-    def _content(self, content: Any) -> _Write:
-        if isinstance(content, Column):
-            return self._cell(content)
-        if isinstance(content, Template):
-            return self._template(content.template)
-        if isinstance(content, dict):
-            parts = {name: self._content(part) for name, part in content.items()}
-
-            def write(row: Row, number: int) -> dict[str, Any] | None:
-                written = {name: value for name, part in parts.items() if (value := part(row, number)) is not None}
-                return written or None
-
-            return write
-        return lambda row, number: content
-
-    def _cell(self, content: Column) -> _Write:
-        column = self._known(content.column)
-        if content.values is not None:
-            return self._mapped(column, content.values, content.otherwise)
-        kind = content.as_
-        readers: dict[str, Callable[[str], Any]] = {
-            "text": str,
-            "integer": int,
-            "number": _number,
-            "bool": _truth,
-            "time": self._time,
-        }
-        convert = readers[kind]
-
-        def write(row: Row, number: int) -> Any:
-            text = row[column]
-            if not text:
-                return None
-            try:
-                return convert(text)
-            except ValueError:
-                raise _Unreadable(column, f"{text!r} is not {_KINDS[kind]}") from None
-
-        return write
-
-    def _mapped(self, column: str, name: str, otherwise: str | None) -> _Write:
-        if name not in self._values:
-            raise MappingError(f"values: the mapping has no value map {name!r}{_near(name, list(self._values))}")
-        meaning = self._values[name]
-
-        def write(row: Row, number: int) -> Any:
-            text = row[column]
-            if text in meaning:
-                return meaning[text]
-            if otherwise is None and text:
-                raise _Unreadable(column, f"{text!r} is not in values.{name}; add it, or say what it is otherwise")
-            return otherwise
-
-        return write
-
-    def _template(self, template: str) -> _Write:
-        try:
-            template.format_map({LINE: 1, **dict.fromkeys(self._columns, "")})
-        except (KeyError, ValueError, IndexError, AttributeError) as error:
-            raise MappingError(f"template {template!r}: {error} is neither `line` nor a column") from None
-        for name in _names_in(template) - {LINE}:
-            self._known(name)
-        return lambda row, number: template.format_map({"line": number, **row})
-
-    def _time(self, text: str) -> str:
-        moment = datetime.strptime(text, self._format) if self._format else datetime.fromisoformat(text)  # noqa: DTZ007
-        return self._zone.text(instant_of(moment) if moment.tzinfo else self._zone.instant(moment))
-
-    def _known(self, column: str) -> str:
-        if column not in self._columns:
-            raise MappingError(f"the file has no column {column!r}{_near(column, self._columns)}")
-        if (times := self._columns.count(column)) > 1:
-            raise AmbiguousColumn(
-                f"the header has {times} columns {column!r}: which one is meant cannot be known. Give each a name of "
-                "its own in the export"
-            )
-        return column
-
-
-_KINDS: Final = {
-    "text": "a text",
-    "integer": "a whole number",
-    "number": "a number",
-    "bool": "true or false",
-    "time": "a time in the mapping's time_format",
-}
-_TRUTHS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-
-
-def _truth(text: str) -> bool:
+def mapping_of(tables: Mapping[str, Any], file: str) -> ExportMapping:
+    """The mapping of the tables of a file. MappingError lists everything that is wrong with it."""
     try:
-        return _TRUTHS[text.lower()]
-    except KeyError:
-        raise ValueError(text) from None
+        return ExportMapping.model_validate(tables)
+    except ValidationError as error:
+        raise MappingError("\n".join(_sentence(file, one) for one in error.errors(include_url=False))) from None
 
 
-def _number(text: str) -> float | int:
-    number = float(text)
-    return int(number) if number.is_integer() else number
+def _sentence(file: str, error: Any) -> str:
+    place = ".".join(str(part) for part in error["loc"] if part not in _TAGS)
+    return f"{file}: {place + ': ' if place else ''}{error['msg'].removeprefix('Value error, ')}"
 
 
-def _names_in(template: str) -> set[str]:
+_TAGS: Final = ("constant", "column", "template", "parts", "words")
+
+
+def names_in(template: str) -> set[str]:
     """The columns that a template names. ValueError is none of this function's: what is no template names nothing."""
     with suppress(ValueError):
         return {name.partition(".")[0].partition("[")[0] for _, name, _, _ in Formatter().parse(template) if name}
     return set()
 
 
-def _near(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f": did you mean {near[0]!r}?" if near else f"; it has {', '.join(known)}" if known else ""
+def near(name: str, known: Sequence[str]) -> str:
+    """The known name that a wrong one is probably meant to be, or all of them."""
+    found = difflib.get_close_matches(name, known, n=1)
+    return f": did you mean {found[0]!r}?" if found else f"; it has {', '.join(known)}" if known else ""

@@ -4,7 +4,7 @@ For processes whose state is the topic itself: nothing is committed, so nothing 
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -45,8 +45,16 @@ class TopicReader:
     Not thread-safe: one thread polls. An outage of the broker shows as no records; reading goes on after it.
     """
 
-    def __init__(self, bootstrap: str, topics: Iterable[str], *, counted: Iterable[str] = ()) -> None:
-        """`counted`: topics that are not read, only their ends are asked for. Raises BrokerUnavailable."""
+    def __init__(
+        self,
+        bootstrap: str,
+        topics: Iterable[str],
+        *,
+        counted: Iterable[str] = (),
+        start: Mapping[tuple[str, int], int] | None = None,
+    ) -> None:
+        """`counted`: topics that are not read, only their ends are asked for. `start`: by topic and partition the
+        offset from which on it is read; what is not named is read from its beginning. Raises BrokerUnavailable."""
         try:
             self._consumer = KafkaConsumer(
                 bootstrap_servers=bootstrap.split(","),
@@ -66,6 +74,9 @@ class TopicReader:
         self._ends: dict[TopicPartition, int] = {}
         self._first_ends: dict[TopicPartition, int] | None = None
         self._next: dict[TopicPartition, int] = {}
+        self._start = {TopicPartition(*place): offset for place, offset in (start or {}).items()}
+        self.ends_at = 0.0
+        """When the ends of the logs were last learnt: seconds since 1970, 0 before the first time."""
 
     def __enter__(self) -> Self:
         return self
@@ -73,6 +84,10 @@ class TopicReader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the broker."""
         self._consumer.close()
 
     @property
@@ -129,11 +144,19 @@ class TopicReader:
             # while a partition has no leader yet, as just after the broker came back.
             return
         self._ends = dict(ends)
+        self.ends_at = time.time()
         wanted: set[TopicPartition] = set().union(*(partitions.get(topic, ()) for topic in self._topics))
         if wanted != self._consumer.assignment():
             self._consumer.assign(sorted(wanted))
+            self._seek(wanted)
         if self._first_ends is None and all(topic in partitions for topic in self._topics):
             self._first_ends = {one: self._ends[one] for one in wanted}
+
+    def _seek(self, assigned: Iterable[TopicPartition]) -> None:
+        """Begin where reading is to begin, in each partition that is new."""
+        for place in self._start.keys() & set(assigned) - self._next.keys():
+            self._next[place] = self._start[place]
+            self._consumer.seek(place, self._start[place])
 
     def _partitions(self) -> dict[str, list[TopicPartition]]:
         """Topic → its partitions, of each topic that is there."""

@@ -3,10 +3,10 @@ and never by a worker; a worker that finds another number of partitions does not
 """
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
@@ -18,6 +18,9 @@ ALERT_CARDS: Final = "alert.cards"
 CASE_VERDICTS: Final = "case.verdicts"
 CASE_QUARANTINE: Final = "case.quarantine"
 WORKER_FAILURES: Final = "worker.failures"
+GATEWAY_KEYS: Final = "gateway.keys"
+GATEWAY_KEY_USES: Final = "gateway.key-uses"
+INBOX_STATES: Final = "inbox.states"
 
 CASES_APP: Final = "kpiwatch-cases"
 """Name of the stream application that keeps the cases."""
@@ -105,12 +108,13 @@ def topics(partitions: int) -> tuple[Topic, ...]:
         Topic(CASE_QUARANTINE, partitions, _COMPACTED | _TAKES_BATCHES),
         # Workers that die again and again of one cause; null once one has worked well.
         Topic(WORKER_FAILURES, 1, _COMPACTED | _TAKES_BATCHES),
+        # Who may send: only administrators may write it. A revoked key is a record, never a tombstone.
+        Topic(GATEWAY_KEYS, 1, _COMPACTED),
+        # When each key was last used, written by the gateways.
+        Topic(GATEWAY_KEY_USES, 1, _COMPACTED),
+        # What the relay took and refused of each inbox, and until when it pauses it.
+        Topic(INBOX_STATES, 1, _COMPACTED),
     )
-
-
-def inbox(source: str) -> str:
-    """The topic into which a source publishes: `/units/liangjiang-water` → `inbox.units.liangjiang-water`."""
-    return f"inbox.{source.strip('/').replace('/', '.')}"
 
 
 def partition_of(key: bytes, partitions: int) -> int:
@@ -149,18 +153,51 @@ def _mix(mixed: int, words: bytes) -> int:
 _WORD: Final = struct.Struct("<I")
 
 
-def create(bootstrap: str, partitions: int) -> list[str]:
-    """Make the topics that are not there; their names. Those that are there stay as they are: `check` says how.
+_IN_SYNC: Final = "min.insync.replicas"
 
-    Raises KafkaError if the broker does not answer.
+
+def _in_sync(copies: int) -> dict[str, str]:
+    """How many copies must have a record before it is acknowledged: all but one, so that one broker may be away."""
+    return {_IN_SYNC: str(max(1, copies - 1))}
+
+
+def inbox(name: str) -> Topic:
+    """The topic of a source's inbox. The broker stamps the arrival, so that an outage of ours makes nobody late."""
+    return Topic(
+        name,
+        1,
+        {
+            "cleanup.policy": "delete",
+            "retention.ms": str(3 * _DAY_MS),
+            "segment.ms": str(_DAY_MS // 24),
+            "message.timestamp.type": "LogAppendTime",
+            "compression.type": "uncompressed",
+        },
+    )
+
+
+def create(bootstrap: str, partitions: int, copies: int = 1) -> list[str]:
+    """Make our topics that are not there, as `create_all` does."""
+    return create_all(bootstrap, topics(partitions), copies)
+
+
+def create_all(bootstrap: str, wanted: Sequence[Topic], copies: int) -> list[str]:
+    """Make the topics that are not there, on so many brokers; their names. Those that are there stay as they are:
+    `check` says how.
+
+    Raises KafkaError if the broker does not answer, or if there are fewer brokers than copies.
     """
     with _admin(bootstrap) as admin:
         existing = set(admin.list_topics())
-        missing = [topic for topic in topics(partitions) if topic.name not in existing]
+        missing = [topic for topic in wanted if topic.name not in existing]
         if missing:
             admin.create_topics(
                 {
-                    topic.name: {"num_partitions": topic.partitions, "configs": dict(topic.settings)}
+                    topic.name: {
+                        "num_partitions": topic.partitions,
+                        "replication_factor": copies,
+                        "configs": {**topic.settings, **_in_sync(copies)},
+                    }
                     for topic in missing
                 },
                 wait_for_metadata=True,
@@ -168,55 +205,98 @@ def create(bootstrap: str, partitions: int) -> list[str]:
     return [topic.name for topic in missing]
 
 
-def check(bootstrap: str, partitions: int | None = None) -> list[str]:
+def check(bootstrap: str, partitions: int | None = None, copies: int = 1) -> list[str]:
     """What is wrong with the topics, a sentence each with the remedy.
 
-    Without a number of partitions that of `case.events` is right. Raises KafkaError if the broker does not answer.
+    Without a number of partitions that of `case.events` is right. More copies than asked for are right, too. Raises
+    KafkaError if the broker does not answer.
     """
     with _admin(bootstrap) as admin:
-        existing = set(admin.list_topics())
-        if partitions is None and CASE_EVENTS not in existing:
-            return [f"there is no topic {CASE_EVENTS}: make the topics with `kpiwatch topics`"]
-        names = sorted(existing & {topic.name for topic in topics(1)})
-        counted = {found["name"]: len(found["partitions"]) for found in admin.describe_topics(names)} if names else {}
-        wanted = topics(counted[CASE_EVENTS] if partitions is None else partitions)
-        settings = _settings(admin, names)
-    return [
-        problem
-        for topic in wanted
-        for problem in _problems(topic, counted.get(topic.name), settings.get(topic.name, {}))
-    ]
+        found = _found(admin, topics(1))
+    if partitions is None and CASE_EVENTS not in found:
+        return [f"there is no topic {CASE_EVENTS}: make the topics with `kpiwatch topics`"]
+    wanted = topics(found[CASE_EVENTS].partitions if partitions is None else partitions)
+    return [problem for topic in wanted for problem in _problems(topic, found.get(topic.name), copies)]
 
 
-def _problems(topic: Topic, partitions: int | None, settings: Mapping[str, str]) -> Iterator[str]:
-    """What is wrong with one topic. `partitions`: how many it has; None: there is no such topic."""
+def check_all(bootstrap: str, wanted: Sequence[Topic], copies: int) -> list[str]:
+    """What is wrong with the topics, a sentence each with the remedy. Raises KafkaError."""
+    with _admin(bootstrap) as admin:
+        found = _found(admin, wanted)
+    return [problem for topic in wanted for problem in _problems(topic, found.get(topic.name), copies)]
+
+
+class _Found(NamedTuple):
+    """A topic as it is."""
+
+    partitions: int
+    copies: int
+    """Of the partition that has the fewest."""
+    settings: Mapping[str, str]
+
+
+def _found(admin: KafkaAdminClient, wanted: Iterable[Topic]) -> dict[str, _Found]:
+    """Those of the topics that are there, by name."""
+    names = sorted(set(admin.list_topics()) & {topic.name for topic in wanted})
+    if not names:
+        return {}
+    settings = _settings(admin, names)
+    return {
+        one["name"]: _Found(
+            len(one["partitions"]), min(len(each["replica_nodes"]) for each in one["partitions"]), settings[one["name"]]
+        )
+        for one in admin.describe_topics(names)
+    }
+
+
+def topic_ids(bootstrap: str, names: Iterable[str]) -> dict[str, str]:
+    """Topic → its id, of each that is there: another one once the topic was deleted and made anew, or in another Kafka.
+
+    Raises KafkaError if the broker does not answer.
+    """
+    with _admin(bootstrap) as admin:
+        existing = sorted(set(names) & set(admin.list_topics()))
+        found = admin.describe_topics(existing) if existing else []
+    return {each["name"]: str(each["topic_id"]) for each in found}
+
+
+def _problems(topic: Topic, found: _Found | None, copies: int) -> Iterator[str]:
+    """What is wrong with one topic. `found`: None if there is no such topic."""
     name = topic.name
-    if partitions is None:
-        yield f"there is no topic {name}: make it with `kpiwatch topics`"
+    if found is None:
+        yield f"there is no topic {name}: make it with `kpiwatch {_command(name)}`"
         return
-    if partitions != topic.partitions:
+    if found.partitions != topic.partitions:
         yield (
-            f"{name} has {partitions} partitions and must have {topic.partitions}: "
+            f"{name} has {found.partitions} partitions and must have {topic.partitions}: "
             "another number is a migration, since every key would move: see docs/partitions.md"
         )
-    for setting, value in topic.settings.items():
-        if not _is_met(setting, settings.get(setting), value):
+    if found.copies < copies:
+        yield (
+            f"{name} is on {found.copies} brokers and must be on {copies}, so that nothing is lost with one: move "
+            f"it with kafka-reassign-partitions. If that is on purpose, set KPIWATCH_REPLICATION={found.copies}"
+        )
+    for setting, value in {**topic.settings, **_in_sync(copies)}.items():
+        if not _is_met(setting, found.settings.get(setting), value):
             yield (
-                f"{name} has {setting} = {settings.get(setting)} and must have {value}: "
+                f"{name} has {setting} = {found.settings.get(setting)} and must have {value}: "
                 f"set it with kafka-configs --alter --topic {name} --add-config {setting}={value}"
             )
 
 
+def _command(name: str) -> str:
+    """The command that makes the topic."""
+    return "topics" if name in {topic.name for topic in topics(1)} else "inboxes"
+
+
 def _is_met(name: str, there: str | None, wanted: str) -> bool:
-    """Whether a setting is as it must be; the size of records may be larger."""
-    if name == _TAKES and there is not None:
+    """Whether a setting is as it must be; the size of records and the copies in sync may be more."""
+    if name in (_TAKES, _IN_SYNC) and there is not None:
         return int(there) >= int(wanted)
     return there == wanted
 
 
 def _settings(admin: KafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:
-    if not names:
-        return {}
     asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
     answer = admin.describe_configs(asked, config_filter="all")
     return {

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -40,6 +41,9 @@ class Settings(BaseModel):
     partitions: Annotated[int, Field(ge=1, le=1024)] = 8
     """Partitions of case.events and of the changelog of the cases; to change it is a migration: docs/partitions.md."""
 
+    replication: Annotated[int | None, Field(ge=1, le=9)] = None
+    """Copies of each topic, on as many brokers; empty: 3, or 1 under a simulated clock, which is a demo."""
+
     # Stream workers
     worker: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=100)] = "worker-1"
     """Name of this worker: stable over restarts (static membership), and no two that run have the same."""
@@ -54,7 +58,7 @@ class Settings(BaseModel):
 
     # The HTTP parts, on loopback unless `host` says otherwise
     host: str = "127.0.0.1"
-    """Address that the exporter and the notifier listen on."""
+    """Address that the exporter, the notifier and the gateway listen on."""
     exporter_port: Port = 19100
     """Metrics for Prometheus: /metrics."""
     notifier_port: Port = 19101
@@ -67,6 +71,26 @@ class Settings(BaseModel):
     """File of the token that Alertmanager sends to the webhook; made at the first start; empty: beside the outbox."""
     desk_url: str = ""
     """Address of the units' page, to which dashboards lead; empty: they say which command shows the cases."""
+
+    # The gateway: what sources send by HTTP
+    gateway_port: Port = 19102
+    """Where sources send their events: /events."""
+    gateway_certificate: Path | None = None
+    """File of the TLS certificate and its chain (PEM); empty: plain HTTP."""
+    gateway_certificate_key: Path | None = None
+    """File of the certificate's private key (PEM)."""
+    gateway_proxies: str = ""
+    """Addresses or networks, with commas, of the proxies whose X-Forwarded-For and -Proto are used."""
+    gateway_queue: Annotated[int, Field(ge=1, le=1024)] = 32
+    """How many requests with events a gateway handles at once; the next one is answered 503 with Retry-After."""
+    gateway_rate: Annotated[float, Field(ge=1, le=1_000_000)] = 2_000
+    """Events a second that one source may send to one gateway on average; it may be ten seconds ahead."""
+
+    # The casebook: the index of cases
+    casebook: str = ".kpiwatch/casebook.sqlite"
+    """A file (SQLite), or where several machines ask the address of a database: postgresql://USER@HOST/DATABASE."""
+    casebook_port: Port = 19103
+    """Metrics and health of the process that keeps it."""
 
     # The whole system on one machine (`kpiwatch up`, tests)
     cache: Path = Path(".kpiwatch/cache")
@@ -91,6 +115,11 @@ class Settings(BaseModel):
     """Seed of the simulated case histories."""
 
     @property
+    def copies(self) -> int:
+        """How many copies of each topic there must be."""
+        return self.replication or (3 if self.clock is None else 1)
+
+    @property
     def webhook_token(self) -> Path:
         """The file of the webhook's token, wherever it is."""
         return self.webhook_token_file or self.outbox.with_suffix(".token")
@@ -109,6 +138,14 @@ class Settings(BaseModel):
     def _is_an_address(cls, value: str) -> str:
         return ",".join(broker_addresses(value))
 
+    @field_validator("gateway_proxies")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        named = [one.strip() for one in value.split(",") if one.strip()]
+        for one in named:
+            _network(one)
+        return ",".join(named)
+
     @field_validator("alertmanager_url", "desk_url")
     @classmethod
     def _is_a_web_address(cls, value: str) -> str:
@@ -121,6 +158,13 @@ class Settings(BaseModel):
     def _names_no_user(cls, value: str) -> str:
         if "@" in urlsplit(value).netloc:
             raise ValueError("user or password in an address that every dashboard shows; leave them out")
+        return value
+
+    @field_validator("casebook")
+    @classmethod
+    def _is_a_database(cls, value: str) -> str:
+        if "://" in value and not value.startswith("postgresql://"):
+            raise ValueError("no database that the casebook knows; write a file, or postgresql://USER@HOST/DATABASE")
         return value
 
     @field_validator("host")
@@ -174,6 +218,15 @@ def broker_addresses(text: str) -> list[str]:
                 f"{_short(one)!r} is no address of a broker; write host:port as in 127.0.0.1:19092, several with commas"
             )
     return addresses
+
+
+def _network(text: str) -> None:
+    try:
+        ip_network(text)
+    except ValueError:
+        raise ValueError(
+            f"{_short(text)!r} is no address of a proxy; write it as 10.0.0.7 or 10.0.0.0/24, several with commas"
+        ) from None
 
 
 def _is_web_address(text: str) -> bool:

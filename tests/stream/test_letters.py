@@ -10,10 +10,10 @@ from services.domain.history import capacity
 from services.domain.intake.refusal import Refused
 from services.domain.judging.judge import Judge
 from services.domain.results import case_partition as partition
+from services.messaging.partition_check import _REMEMBERED, PartitionCheck
 from services.messaging.records.dead_letters import DeadLetter
 from services.messaging.topics import CASE_EVENTS, DEAD_LETTER, partition_of
 from streams.cases.dead_letter_limit import TooManyDeadLetters
-from streams.cases.partition_check import _REMEMBERED, PartitionCheck
 from streams.cases.sent_dead_letters import MARGIN_MS
 from tests.stream.delivery import FakeDelivery
 from tests.stream.test_cases import Event, Stage, accepted, event, judge, letters

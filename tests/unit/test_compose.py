@@ -20,6 +20,7 @@ from services.exporter.web import exporter_app
 from services.local import kafka, prometheus
 from services.notifier.webhook import notifier_app
 from services.runtime.settings import Settings, variable
+from tests.unit.gateway import Gateway
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
@@ -155,6 +156,7 @@ def test_ports_are_on_loopback_and_lead_to_what_listens() -> None:
     assert leads_to == {
         "kafka": [19092],
         "exporter": [Settings().exporter_port],
+        "gateway": [Settings().gateway_port],
         "prometheus": [9090],
         "history": [9090],
         "alertmanager": [9093],
@@ -167,6 +169,7 @@ def test_health_is_asked_where_it_is_answered() -> None:
     apps = {
         "exporter": exporter_app(CollectorRegistry(), lambda: True, lambda: True),
         "notifier": notifier_app(lambda alerts: None, lambda: True, lambda: True, token="t"),
+        "gateway": Gateway().app,
     }
     for name, app in apps.items():
         port = getattr(Settings(), f"{name}_port")

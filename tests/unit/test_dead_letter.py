@@ -14,6 +14,7 @@ from services.cli import dead_letters
 from services.cli.failure import Failure
 from services.domain.intake.admission import LARGEST_EVENT
 from services.domain.intake.refusal import Reason, Refused
+from services.domain.plan.plan import Source
 from services.domain.time.rfc3339 import instant_from
 from services.messaging.dead_letter_reader import Filed, OriginalGone, original_of
 from services.messaging.records.dead_letters import (
@@ -25,7 +26,7 @@ from services.messaging.records.dead_letters import (
     Headers,
     as_event,
 )
-from services.messaging.topics import CASE_EVENTS, inbox, partition_of, topics
+from services.messaging.topics import CASE_EVENTS, partition_of, topics
 
 REFUSED = Refused(Reason.UNKNOWN_UNIT, "data.unit", "the plan has no such unit", "write a unit's id")
 RECEIVED = instant_from("2021-09-16T09:12:00+08:00")
@@ -283,4 +284,5 @@ def test_events_are_kept_and_state_is_compacted() -> None:
 
 
 def test_a_source_has_an_inbox_of_its_own() -> None:
-    assert inbox("/units/liangjiang-water") == "inbox.units.liangjiang-water"
+    source = Source(id="/units/liangjiang-water", units=("liangjiang-water",))
+    assert source.inbox == "inbox.units.liangjiang-water"

@@ -54,3 +54,20 @@ def test_a_broker_that_is_coming_back_does_not_end_the_reader(
         monkeypatch.setattr(Client, "raises", None)
         assert one.poll(0) == []
         assert one.caught_up
+
+
+@pytest.mark.parametrize("end", [7, 12])
+def test_a_reader_begins_where_it_is_told(end: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    sought: list[tuple[TopicPartition, int]] = []
+    monkeypatch.setattr(reader, "KafkaConsumer", Client)
+    monkeypatch.setattr(Client, "end_offsets", lambda self, partitions: dict.fromkeys(partitions, end))
+    monkeypatch.setattr(Client, "seek", lambda self, place, offset: sought.append((place, offset)), raising=False)
+    monkeypatch.setattr(Client, "position", lambda self, place, timeout_ms: 7, raising=False)
+    start = {("kpi.values", 0): 7, ("another", 0): 3}
+    with TopicReader("127.0.0.1:1", ["kpi.values"], start=start) as one:
+        assert not one.caught_up
+        one.poll(0)
+        assert sought == [(TopicPartition("kpi.values", 0), 7)]
+        assert one.lag == {"kpi.values": max(0, end - 7)}
+        assert one.caught_up is (end <= 7)
+        assert one.ends_at > 0

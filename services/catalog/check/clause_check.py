@@ -91,8 +91,55 @@ _COUNTED: dict[str, Counted] = {
 _NOUGHT = re.compile(r"免费|免收|免办|不得|不再|取消|“零|零费用")
 
 
+_ENGLISH_WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_ENGLISH_DIGITS = {word: amount for amount, word in enumerate(_ENGLISH_WORDS, 1)}
+_AT_MOST = r"within|no(?:t)? more than|at most|up to|no(?:t)? later than"
+_AT_LEAST = r"at least|no(?:t)? (?:less|fewer) than"
+_ENGLISH = re.compile(
+    rf"(?:(?P<most>{_AT_MOST})|(?P<least>{_AT_LEAST}))?\s*"
+    rf"(?P<words>(?<![\w.,])(?P<amount>\d+(?:\.\d+)?|{'|'.join(_ENGLISH_WORDS)})[\s-]*"
+    r"(?P<unit>(?:working|business|calendar) days?|days?|weeks?|months?|minutes?|hours?|%|per ?cent)(?![a-z]))"
+    r"(?:\s+or\s+(?:(?P<less>less|fewer)|more))?",
+    re.IGNORECASE,
+)
+_ENGLISH_UNITS: dict[str, tuple[Counted, Decimal]] = {
+    "working day": ("working_days", Decimal(1)),
+    "business day": ("working_days", Decimal(1)),
+    "calendar day": ("calendar_days", Decimal(1)),
+    "day": ("calendar_days", Decimal(1)),
+    "week": ("calendar_days", Decimal(7)),
+    "month": ("months", Decimal(1)),
+    "minute": ("minutes", Decimal(1)),
+    "hour": ("minutes", Decimal(60)),
+    "%": ("share", Decimal("0.01")),
+    "percent": ("share", Decimal("0.01")),
+    "per cent": ("share", Decimal("0.01")),
+}
+"""What an English unit counts, and how many of the unit of thresholds it is."""
+_CHINESE = re.compile("[\u4e00-\u9fff]")
+
+
+def _english_numbers(clause: str) -> list[Printed]:
+    """The numbers of an English clause: `within 20 working days`, `at least 80 %`, `two months or less`."""
+    found = []
+    for match in _ENGLISH.finditer(clause):
+        counted, factor = _ENGLISH_UNITS[match["unit"].lower().removesuffix("s")]
+        amount = Decimal(_ENGLISH_DIGITS.get(match["amount"].lower(), match["amount"])) * factor
+        more = match[0].lower().endswith(" more") and not match["less"]
+        relation: Literal["<=", ">=", ""] = (
+            "<=" if match["most"] or match["less"] else ">=" if match["least"] or more else ""
+        )
+        found.append(Printed(match["words"], amount, counted, relation))
+    return found
+
+
 def printed_numbers(clause: str) -> list[Printed]:
-    """The numbers of a clause that can be a threshold: those with a unit that thresholds have. `10千伏` is none."""
+    """The numbers of a clause that can be a threshold: those with a unit that thresholds have. `10千伏` is none.
+
+    A clause without Chinese characters is read as English.
+    """
+    if not _CHINESE.search(clause):
+        return _english_numbers(clause)
     found = []
     text = _RANGE.sub(r"\1\3、\2\3", _DATES.sub("", clause))
     names = [match.span() for match in _NAME.finditer(text)]

@@ -58,6 +58,7 @@ ANY = "*"
 """In a source: any unit, owner or feed."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
 def check_plan(folder: Path, today: date) -> list[Problem]:
@@ -217,7 +218,21 @@ class Checker:
                 if f"milestone:{name}" in promise.start:
                     yield place, f"{name!r} starts the clock of {promise.id}: leave it out, else the case escapes it"
 
+    def _of_inbox(self, source: Source) -> Iterator[Fault]:
+        """Its inbox is a topic of Kafka, and nobody else's. Kafka takes `.` and `_` for the same in metrics."""
+        if not _TOPIC.fullmatch(source.inbox):
+            yield (
+                ("id",),
+                "names no inbox: write a path of letters, digits, dots, dashes and underscores, as /units/NAME",
+            )
+            return
+        same = source.inbox.replace("_", ".")
+        for other in self._reading.sources:
+            if other.entry.id < source.id and other.entry.inbox.replace("_", ".") == same:
+                yield ("id",), f"has the inbox of {other.entry.id}, {other.entry.inbox}: write another id"
+
     def _of_source(self, source: Source) -> Iterator[Fault]:
+        yield from self._of_inbox(source)
         for unit in sorted({*source.units} - {ANY}):
             yield from self._unit(("units",), unit)
         for owner in sorted({*source.owners} - self._sources - {ANY}):

@@ -933,6 +933,11 @@ class Source(Entry):
     """It extends limits by its own authority, as a court that of a trial: its `case.extended` is no mere request."""
 
     @property
+    def inbox(self) -> str:
+        """The topic into which it may publish: `/units/liangjiang-water` → `inbox.units.liangjiang-water`."""
+        return f"inbox.{self.id.strip('/').replace('/', '.')}"
+
+    @property
     def lateness(self) -> Limit | None:
         """How late it reports at most; None: at once."""
         return None if self.real_time else self.reports_within or self.usual_delay

@@ -89,6 +89,15 @@ def name_of_key(key: bytes) -> str:
     return case_name(key.decode(errors="replace"))
 
 
+def case_of_key(key: bytes) -> str:
+    """The case key in the key of a record. Raises Unreadable."""
+    kpi, _, rest = key.decode(errors="replace").partition("|")
+    case, *others = rest.rsplit("|", 3)
+    if not kpi or not case or len(others) != 3:
+        raise Unreadable("its key is none of a card")
+    return case
+
+
 def retracted_of_name(name: str) -> Card | None:
     """A retracted card, as far as its name describes it; None if it is the name of no card."""
     kpi, _, rest = name.partition("|")

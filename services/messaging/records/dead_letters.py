@@ -87,7 +87,7 @@ class DeadLetter:
     @classmethod
     def of(cls, refused: Refused, event: Arrived, digest: str | None = None) -> Self:
         """The dead letter of an event that was refused. `digest`: its payload hash, where its case refused it."""
-        value, headers, whole = _kept(event.value or b"", tuple(event.headers))
+        value, headers, whole = _kept(event.value or b"", tuple(event.headers), refused.code)
         return cls(
             reason=refused.code,
             path=refused.path,
@@ -204,8 +204,11 @@ def _whole(fields: Any) -> Whole:
     raise Unreadable("it does not say what its original is")
 
 
-def _kept(value: bytes, headers: Headers) -> tuple[bytes, Headers, Whole | None]:
-    """What a letter keeps of an original: all of it, or its head and what the whole is."""
+def _kept(value: bytes, headers: Headers, reason: Reason) -> tuple[bytes, Headers, Whole | None]:
+    """What a letter keeps of an original: all of it, or its head and what the whole is. Of one with a personal number
+    nothing but its hash: the number must be in no topic of ours for longer than in the one that it came by."""
+    if reason is Reason.PERSONAL_DATA:
+        return b"", (), Whole(len(value), hashlib.sha256(value).hexdigest(), len(headers), None)
     if len(value) + sum(map(_weight, headers)) <= LARGEST_WHOLE:
         return value, headers, None
     whole = Whole(len(value), hashlib.sha256(value).hexdigest(), len(headers), _source_of(value, headers))

@@ -7,7 +7,7 @@ verdict was retracted.
 import orjson
 
 from services.domain.results.published import Verdict
-from services.messaging.records.fields import KeyValue, fields_of, text, time_text, whole
+from services.messaging.records.fields import KeyValue, Unreadable, fields_of, text, time_text, whole
 
 _TIMES = ("started_at", "due_at", "stopped_at", "judged_at")
 _TEXTS = tuple(name for name in Verdict._fields if name != "cycle")
@@ -26,3 +26,12 @@ def decode(value: bytes | None) -> Verdict:
     for name in ("kpi", "case", "verdict"):
         text(fields, name)
     return Verdict(cycle=whole(fields, "cycle"), **{name: text(fields, name, "") for name in _TEXTS})
+
+
+def case_of_key(key: bytes) -> str:
+    """The case key in the key of a record. Raises Unreadable."""
+    kpi, _, rest = key.decode(errors="replace").partition("|")
+    case, _, cycle = rest.rpartition("|")
+    if not kpi or not case or not cycle:
+        raise Unreadable("its key is none of a verdict")
+    return case

@@ -1,0 +1,84 @@
+"""The casebook as a process: `kpiwatch casebook`, or `python -m services.casebook`. Everything is put together here."""
+
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+from fastapi import FastAPI, Response
+from kafka.errors import KafkaError
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+from services.casebook.database import CasebookUnavailable, open_engine
+from services.casebook.index import Index
+from services.casebook.keeper import TOPICS, Keeper, KeeperMetrics
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
+from services.domain.judging.judge import Judge
+from services.messaging.reader import BrokerUnavailable, TopicReader
+from services.messaging.topics import topic_ids
+from services.runtime.http_server import add_health, run_with_http_server
+from services.runtime.logs import complain, start_logging
+from services.runtime.settings import Settings, SettingsError
+
+log = logging.getLogger("services.casebook")
+
+
+def casebook_app(registry: CollectorRegistry, alive: Callable[[], bool], ready: Callable[[], bool]) -> FastAPI:
+    """Its metrics and its health; it is asked through its database."""
+    app = FastAPI(title="kpiwatch casebook", openapi_url=None)
+
+    @app.get("/metrics")
+    def scrape() -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    add_health(app, "topics", alive, ready)
+    return app
+
+
+def serve(settings: Settings, judge: Judge) -> None:
+    """Reads and writes until SIGTERM or Ctrl-C. Raises BrokerUnavailable or CasebookUnavailable at the start."""
+    index = Index(open_engine(settings.casebook, writes=True), judge, settings.partitions)
+    positions = index.open(time.time_ns() // 1_000, _topic_ids(settings.bootstrap))
+    with TopicReader(settings.bootstrap, TOPICS, start=positions) as reader:
+        keeper = Keeper(index, reader)
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(KeeperMetrics(keeper, index))
+        ending = threading.Event()
+        thread = threading.Thread(target=keeper.run, args=(ending,), name="keeper", daemon=True)
+        app = casebook_app(registry, thread.is_alive, lambda: keeper.ready)
+        run_with_http_server(thread, ending, app, settings.host, settings.casebook_port)
+    index.close()
+
+
+def _topic_ids(bootstrap: str) -> dict[str, str]:
+    try:
+        return topic_ids(bootstrap, TOPICS)
+    except KafkaError as error:
+        raise BrokerUnavailable(
+            f"Kafka: no broker answers at {bootstrap}. Start it, or set KPIWATCH_BOOTSTRAP to where it is"
+        ) from error
+
+
+def main() -> int:
+    start_logging()
+    try:
+        settings = Settings.from_environment()
+        plan = load_plan(settings.plan)
+        log.info("metrics on http://%s:%d/metrics", settings.host, settings.casebook_port)
+        serve(settings, Judge(plan, load_calendar(plan.head.calendar)))
+    except SettingsError as error:
+        complain(error)
+        return 2
+    except ValueError as error:
+        complain(error)
+        return 1
+    except (BrokerUnavailable, CasebookUnavailable) as error:
+        complain(error)
+        return 3
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""A case in one row: what it is listed and found by. A function of its facts and the plan."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from services.domain.history.case import Case
+from services.domain.history.fact_set import is_case
+from services.domain.intake.facts import KEY_SEPARATOR, Fact
+from services.domain.judging.judge import Judge
+from services.domain.time.zone import Instant
+
+
+class CaseState(StrEnum):
+    """Whether a case is open, by all events that are in the index."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    """Its last request is completed, withdrawn, or was refused and not accepted since."""
+    UNREADABLE = "unreadable"
+    """Its events cannot be read as a case: it is quarantined."""
+    REGISTER = "register"
+    """No case: a catalogue entry, a duty or a figure."""
+
+
+class IndexedCase(NamedTuple):
+    """A case as it is listed. Instants are microseconds since 1970 UTC."""
+
+    case_key: str
+    owner: str
+    subject: str
+    state: CaseState
+    unit: str
+    """That accepted it; empty where no event says it, as of the two fields that follow."""
+    holder: str
+    """That holds it now: of the node in which it is, else the one that accepted it."""
+    service_item: str
+    cycles: int
+    """How many requests: one, and one more each time it was reopened for a new one."""
+    filed_at: Instant | None
+    """When its last request was accepted, or handed in where it is not accepted yet."""
+    closed_at: Instant | None
+    events: int
+    first_arrival: Instant
+    last_arrival: Instant
+
+
+def case_summary(judge: Judge, key: str, facts: Sequence[Fact]) -> IndexedCase:
+    """The row of a case. `facts`: all of its facts, in contract order, at least one. Never raises."""
+    owner, _, subject = key.partition(KEY_SEPARATOR)
+    arrivals = [fact.received for fact in facts]
+    state, case, cycles = CaseState.REGISTER, Case(), 0
+    if is_case(facts):
+        try:
+            found = judge.cases(facts)
+            case, cycles = found[-1], len(found)
+            state = CaseState.OPEN if _closed_at(case) is None else CaseState.CLOSED
+        except Exception:  # the worker quarantines it, for the same reason
+            state, case, cycles = CaseState.UNREADABLE, Case(), 0
+    return IndexedCase(
+        case_key=key,
+        owner=owner,
+        subject=subject,
+        state=state,
+        unit=case.unit,
+        holder=case.holder(),
+        service_item=case.service_item,
+        cycles=cycles,
+        filed_at=_filed_at(case),
+        closed_at=_closed_at(case),
+        events=len(facts),
+        first_arrival=min(arrivals),
+        last_arrival=max(arrivals),
+    )
+
+
+def _filed_at(case: Case) -> Instant | None:
+    if case.accepted_at is not None:
+        return case.accepted_at
+    return case.filed.time if case.filed is not None else None
+
+
+def _closed_at(case: Case) -> Instant | None:
+    if case.completed is not None and case.completed_at is None:
+        return case.completed.time  # completed, and nothing says when it began
+    ended = [at for at in (case.completed_at, case.withdrawn_at) if at is not None]
+    if ended:
+        return min(ended)
+    return case.refused_at if case.accepted_at is None else None

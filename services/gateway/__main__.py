@@ -1,0 +1,148 @@
+"""The gateway as a process: `python -m services.gateway`. Everything is put together here."""
+
+import ipaddress
+import logging
+import signal
+import sys
+import threading
+import time
+from functools import partial
+from typing import Any
+
+import uvicorn
+
+from services.catalog.load.calendars import load_calendar
+from services.catalog.load.plan_folder import load_plan
+from services.catalog.working_time import WorkingTime
+from services.domain.plan.plan import Plan
+from services.domain.plan.statutory_time import Law
+from services.gateway.event_log import EventLog
+from services.gateway.feedback import TOPICS, Feedback
+from services.gateway.feedback_routes import Asking, LetterStore, add_feedback
+from services.gateway.handling import Handling, Parts
+from services.gateway.key_reader import KeyReader
+from services.gateway.key_uses import KeyUses
+from services.gateway.openapi import examples_of
+from services.gateway.rate import RateLimit
+from services.gateway.web import gateway_app
+from services.messaging.codec import admission
+from services.messaging.dead_letter_reader import original_of, read
+from services.messaging.reader import BrokerUnavailable, TopicReader
+from services.messaging.records.dead_letters import DeadLetter
+from services.runtime.clock import Clock
+from services.runtime.logs import complain, start_logging
+from services.runtime.settings import Settings, SettingsError, variable
+
+log = logging.getLogger("services.gateway")
+
+_ANSWER_SECONDS = 5
+"""For the requests in hand, after SIGTERM. Who gets no answer sends the same again."""
+
+
+def serve(settings: Settings, plan: Plan, clock: Clock) -> None:
+    """Until SIGTERM or Ctrl-C: then the requests in hand are answered. Raises BrokerUnavailable at the start."""
+    law = Law(plan, load_calendar(plan.head.calendar))
+    events = EventLog.open(settings.bootstrap)
+    uses, real = KeyUses(events.note_use), Clock.real()
+    keys = KeyReader.open(settings.bootstrap, uses, real.now)
+    parts = Parts(
+        keys,
+        admission(plan),
+        events,
+        clock,
+        lambda key_id: uses.note(key_id, real.now()),
+        RateLimit(settings.gateway_rate, time.monotonic),
+        settings.gateway_queue,
+    )
+    reader = TopicReader(settings.bootstrap, TOPICS)
+    ending = threading.Event()
+    thread = threading.Thread(target=keys.run, args=(ending,), name="keys", daemon=True)
+    thread.start()
+    try:
+        handling = Handling(parts)
+        app = gateway_app(handling, thread.is_alive, partial(examples_of, law))
+        add_feedback(app, handling, _asking(settings, plan, clock, reader, ending))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)  # uvicorn ends in order, then raises the signal once more
+        uvicorn.run(app, **_server(settings))
+    finally:
+        ending.set()
+        thread.join(timeout=1)
+        events.close()
+
+
+def _asking(settings: Settings, plan: Plan, clock: Clock, reader: TopicReader, ending: threading.Event) -> Asking:
+    """What sources may ask about themselves, followed by a thread until `ending` is set."""
+    feedback = Feedback(plan)
+    threading.Thread(target=feedback.follow, args=(reader, ending), name="feedback", daemon=True).start()
+
+    def letter(number: int) -> DeadLetter | None:
+        first = next(read(settings.bootstrap, start=number), None)
+        return first.letter if first is not None and first.number == number else None
+
+    store = LetterStore(letter, lambda found: original_of(found, settings.bootstrap))
+    return Asking(feedback, store, WorkingTime.of(plan), clock.now)
+
+
+def _server(settings: Settings) -> dict[str, Any]:
+    """How uvicorn listens."""
+    return {
+        "host": settings.host,
+        "port": settings.gateway_port,
+        "log_level": "warning",
+        "access_log": False,
+        "server_header": False,
+        "timeout_graceful_shutdown": _ANSWER_SECONDS,
+        "ssl_certfile": settings.gateway_certificate,
+        "ssl_keyfile": settings.gateway_certificate_key,
+        "proxy_headers": bool(settings.gateway_proxies),
+        "forwarded_allow_ips": settings.gateway_proxies or None,
+    }
+
+
+def check_transport(settings: Settings) -> None:
+    """SettingsError where keys would go over a network unencrypted, outside a demo."""
+    if settings.gateway_certificate_key is not None and settings.gateway_certificate is None:
+        raise SettingsError(f"{variable('gateway_certificate')}: it is empty, and there is a key: name the certificate")
+    encrypted = settings.gateway_certificate is not None or bool(settings.gateway_proxies)
+    if not (encrypted or settings.clock is not None or _is_loopback(settings.host)):
+        raise SettingsError(
+            f"{variable('host')}={settings.host}: API keys would be sent unencrypted. Name a certificate in "
+            f"{variable('gateway_certificate')}, or the proxy that ends TLS in {variable('gateway_proxies')}"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def main() -> int:
+    start_logging()
+    try:
+        settings = Settings.from_environment()
+        check_transport(settings)
+        plan = load_plan(settings.plan)
+        clock = Clock.from_settings(settings)
+        clock.now()
+        log.info("events on %s:%d/events", settings.host, settings.gateway_port)
+        serve(settings, plan, clock)
+    except SettingsError as error:
+        complain(error)
+        return 2
+    except BrokerUnavailable as error:
+        complain(error)
+        return 3
+    except ValueError as error:
+        complain(error)
+        return 1
+    except FileNotFoundError as error:
+        complain(f"{error.filename}: {error.strerror}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

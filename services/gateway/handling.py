@@ -1,0 +1,281 @@
+"""What happens to a request with events: who sends it, its body, admission, the answer.
+
+The order of refusals: 401 and 503 before the body is read; then the body as a whole (400, 408, 413, 415, 429); then
+the broker (503); last the single events (422). A 503 says nothing about single events: any of them may be in, so all
+of them are sent again, unchanged.
+"""
+
+import asyncio
+import logging
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, NamedTuple, Protocol
+
+import orjson
+from anyio import CapacityLimiter, to_thread
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from services.domain.intake.admission import Admission
+from services.domain.time.rfc3339 import instant_from
+from services.domain.time.zone import Instant
+from services.gateway.admit import Admitted, admit_each
+from services.gateway.event_log import EventRecord, NotAcknowledged
+from services.gateway.figures import ACCEPTED, UNCERTAIN, Figures
+from services.gateway.identity import Caller, Keys, caller
+from services.gateway.problems import PROBLEM, Problem, refused_body
+from services.gateway.rate import RateLimit
+from services.gateway.wire import LARGEST_BODY, HttpHeaders, Sent, events_of, header, too_large, unpacked
+from services.runtime.clock import Clock
+
+log: Final = logging.getLogger("services.gateway")
+audit: Final = logging.getLogger("services.gateway.audit")
+
+ARRIVAL: Final = "kpiwatch-arrival"
+"""The header with which the simulator gives the arrival of its events. Under the real clock it is refused."""
+_BODY_SECONDS: Final = 30.0
+_RETRY_SECONDS: Final = 2.0
+
+
+class Log(Protocol):
+    """Where admitted events are written."""
+
+    def write(self, records: list[EventRecord]) -> None:
+        """Returns once all are acknowledged. Raises NotAcknowledged."""
+
+
+class Parts(NamedTuple):
+    """What a gateway works with."""
+
+    keys: Keys
+    admission: Admission
+    log: Log
+    clock: Clock
+    note_use: Callable[[str], None]
+    """Called with the id of each key that was used."""
+    rate: RateLimit
+    queue: int
+    """How many requests are in hand at most."""
+
+
+class Asked(NamedTuple):
+    """What is asked of the events of a request."""
+
+    route: str
+    atomic: bool = False
+    """All of them, or none: if one is refused, none is written."""
+    dry: bool = False
+    """Nothing is written; the answer is the same."""
+
+
+class Resent(NamedTuple):
+    """The event of a dead letter, to be sent again as it came."""
+
+    event: Sent
+    arrival: Instant
+    """When it came first."""
+
+
+class _Answer(NamedTuple):
+    status: int
+    body: bytes
+    accepted: int = 0
+    refused: int = 0
+    retry_after: float | None = None
+
+
+class Handling:
+    """Answers requests with events."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._in_hand = 0
+        self._threads: CapacityLimiter | None = None
+        self.figures = Figures(lambda: self._in_hand, lambda: parts.keys.is_current)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether requests are served now."""
+        return self._parts.keys.is_current
+
+    async def answer(self, request: Request, asked: Asked) -> Response:
+        """The answer to a request with events."""
+        return await self._answered(request, asked.route, lambda who: self._with_events(request, who, asked))
+
+    async def report(self, request: Request, route: str, content: Callable[[Caller], bytes]) -> Response:
+        """The answer to a question of a source about itself. `content`: the answer as JSON; may raise Problem."""
+
+        async def answer(who: Caller) -> _Answer:
+            return _Answer(200, await to_thread.run_sync(content, who))
+
+        return await self._answered(request, route, answer)
+
+    async def resend(
+        self, request: Request, asked: Asked, unchanged: Callable[[Caller], Resent], may: Callable[[Caller], None]
+    ) -> Response:
+        """An event sent again: without a body the one that `unchanged` gives, else the one in the body, if `may` does
+        not raise Problem."""
+
+        async def answer(who: Caller) -> _Answer:
+            headers = request.headers.raw
+            with self._in_queue():
+                body = await _body(request)
+
+                def send() -> _Answer:
+                    if not body:
+                        again = unchanged(who)
+                        return self._take([again.event], who, asked, again.arrival)
+                    may(who)
+                    return self._take(self._events(body, headers, who), who, asked, self._arrival(headers))
+
+                return await to_thread.run_sync(send)
+
+        return await self._answered(request, asked.route, answer)
+
+    async def _answered(
+        self, request: Request, route: str, answered: Callable[[Caller], Awaitable[_Answer]]
+    ) -> Response:
+        """The answer to whoever sends a request, counted and noted in the audit log, which has no payload."""
+        who: Caller | None = None
+        try:
+            who = caller(request.headers.raw, self._parts.keys)
+            answer = await answered(who)
+            self._parts.note_use(who.key_id)
+        except Problem as problem:
+            answer = _of(problem)
+        except Exception as error:
+            answer = _of(_defect(error))
+        self.figures.request(route, answer.status)
+        audit.info(
+            "%s key=%s source=%s status=%d accepted=%d refused=%d from=%s",
+            route, who.key_id if who else "-", who.source if who else "-", answer.status, answer.accepted,
+            answer.refused, request.client.host if request.client else "-",
+        )  # fmt: skip
+        return _response(answer)
+
+    async def _with_events(self, request: Request, who: Caller, asked: Asked) -> _Answer:
+        headers = request.headers.raw
+        with self._in_queue():
+            body = await _body(request)
+            began = time.monotonic()
+            arrival = self._arrival(headers)
+            if self._threads is None:
+                self._threads = CapacityLimiter(self._parts.queue)
+            answer = await to_thread.run_sync(
+                lambda: self._take(self._events(body, headers, who), who, asked, arrival), limiter=self._threads
+            )
+        if answer.status < 300:
+            self.figures.add_seconds(time.monotonic() - began)
+        return answer
+
+    @contextmanager
+    def _in_queue(self) -> Iterator[None]:
+        if self._in_hand >= self._parts.queue:
+            raise Problem(
+                503, "busy", f"{self._in_hand} requests are in hand", "send the same again later", _RETRY_SECONDS
+            )
+        self._in_hand += 1
+        try:
+            yield
+        finally:
+            self._in_hand -= 1
+
+    def _arrival(self, headers: HttpHeaders) -> Instant:
+        """When the request was read; under a simulated clock the arrival that its sender gives, if any."""
+        said = header(headers, ARRIVAL)
+        if said is None:
+            return self._parts.clock.now()
+        if not self._parts.clock.is_simulated:
+            raise Problem(400, "arrival_refused", f"the header {ARRIVAL} is for simulations only", "leave it out")
+        try:
+            return instant_from(said)
+        except ValueError:
+            raise Problem(400, "arrival_refused", f"the header {ARRIVAL} is no time", "write RFC 3339") from None
+
+    def _events(self, body: bytes, headers: HttpHeaders, who: Caller) -> list[Sent]:
+        events = events_of(unpacked(body, headers), headers)
+        wait = self._parts.rate.wait_for(who.source, len(events))
+        if wait:
+            detail = f"{who.source} sends more events than one gateway takes of it"
+            raise Problem(429, "too_many", detail, "send the same again later", retry_after=wait)
+        return events
+
+    def _take(self, events: list[Sent], who: Caller, asked: Asked, arrival: Instant) -> _Answer:
+        found = admit_each(events, who.source, arrival, self._parts.admission)
+        admitted = [] if asked.atomic and found.refused else found.records
+        if not asked.dry:
+            self._write(admitted, who)
+            self.figures.refused(who.source, found.refused)
+        return _outcome(found, len(admitted), 200 if asked.dry else 202)
+
+    def _write(self, admitted: list[EventRecord], who: Caller) -> None:
+        try:
+            self._parts.log.write(admitted)
+        except NotAcknowledged:
+            self.figures.events(who.source, UNCERTAIN, len(admitted))
+            raise Problem(
+                503,
+                "not_acknowledged",
+                "the broker did not acknowledge the events: any of them may be in",
+                "send the same again, unchanged: what is in is recognised",
+                _RETRY_SECONDS,
+            ) from None
+        self.figures.events(who.source, ACCEPTED, len(admitted))
+
+
+def _outcome(found: Admitted, accepted: int, success: int) -> _Answer:
+    refused = len(found.refused)
+    if refused:
+        sent = refused + len(found.records)
+        return _Answer(422, refused_body(found.refused, accepted, sent), accepted, refused)
+    return _Answer(success, orjson.dumps({"accepted": accepted}), accepted)
+
+
+def _response(answer: _Answer) -> Response:
+    headers = {}
+    if answer.retry_after is not None:
+        headers["Retry-After"] = str(max(1, round(answer.retry_after + 0.5)))
+    if answer.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    media = "application/json" if answer.status < 300 else PROBLEM
+    return Response(answer.body, answer.status, headers, media)
+
+
+def problem_response(problem: Problem) -> Response:
+    """The answer that a problem is."""
+    return _response(_of(problem))
+
+
+def _of(problem: Problem) -> _Answer:
+    return _Answer(problem.status, problem.body(), retry_after=problem.retry_after)
+
+
+def _defect(error: Exception) -> Problem:
+    """What is not foreseen. Its text may hold a payload, so only its place goes to the log."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    log.critical("%s at %s:%d", type(error).__name__, where.filename, where.lineno)
+    remedy = "send the same again; if that is answered in the same way, report it"
+    return Problem(503, "unavailable", "the gateway failed", remedy, retry_after=5)
+
+
+async def _body(request: Request) -> bytes:
+    """What was sent. Problem once it is larger than allowed, or too slow."""
+    announced = request.headers.get("content-length", "0")
+    if announced.isdecimal() and int(announced[:20]) > LARGEST_BODY:
+        raise too_large()
+    body = bytearray()
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > LARGEST_BODY:
+                    raise too_large()
+    except TimeoutError:
+        raise Problem(
+            408, "too_slow", f"the body took more than {_BODY_SECONDS:.0f} s", "send smaller batches"
+        ) from None
+    except ClientDisconnect:
+        raise Problem(400, "unreadable_body", "the connection ended before the body", "send the same again") from None
+    return bytes(body)

@@ -1,0 +1,376 @@
+"""The gateway: what it answers, and what it writes before it answers so."""
+
+import asyncio
+import gzip
+import logging
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.catalog.load.calendars import load_calendar
+from services.domain.intake.events import text_of
+from services.domain.intake.refusal import Reason, Refused
+from services.domain.plan.statutory_time import Law
+from services.domain.time.rfc3339 import instant_from
+from services.gateway.admit import admit_each
+from services.gateway.handling import ARRIVAL
+from services.gateway.openapi import examples_of
+from services.gateway.problems import PROBLEM
+from services.gateway.web import gateway_app
+from services.gateway.wire import BATCH, LARGEST_BODY, MOST_EVENTS, Sent
+from services.messaging.codec import admission
+from services.runtime.clock import Clock
+from tests.asgi import get, request
+from tests.mutations import mutated, shipped_plan
+from tests.unit.gateway import AS_BATCH, AS_STRUCTURED, BAD, GOOD, NOW, WATER, Gateway, edge
+
+ONE = orjson.dumps(GOOD)
+
+
+def problems(answer: httpx.Response) -> list[tuple[int, str, str]]:
+    assert answer.headers["content-type"] == PROBLEM
+    return [(one["index"], one["title"], one["path"]) for one in answer.json()["problems"]]
+
+
+def kind(answer: httpx.Response) -> tuple[int, str]:
+    """Status and kind of a refusal of the whole request."""
+    document = answer.json()
+    assert answer.headers["content-type"] == PROBLEM
+    assert document["status"] == answer.status_code and document["detail"] and document["remedy"] and document["title"]
+    return answer.status_code, document["type"].rpartition(":")[2]
+
+
+# ---- what is taken ---------------------------------------------------------------------------------------------
+def test_an_event_keeps_its_bytes_and_gets_its_arrival_as_a_header() -> None:
+    gateway = Gateway()
+    spaced = orjson.dumps(GOOD, option=orjson.OPT_INDENT_2)
+    assert gateway.post(spaced).status_code == 202
+    (record,) = gateway.log.records
+    assert record.value == spaced
+    assert record.key == f"{WATER}\x1fW-1".encode()
+    assert record.headers == [("receivedat", text_of(NOW).encode())]
+    worker = admission(shipped_plan(), trust_receivedat=True)
+    assert worker.admit(record.value, key=record.key, headers=record.headers).fact.received == NOW
+
+
+def test_a_batch_is_cut_into_the_bytes_of_its_events() -> None:
+    gateway = Gateway()
+    events = [orjson.dumps({**GOOD, "id": f"a-{n}"}, option=orjson.OPT_INDENT_2 * (n % 2)) for n in range(5)]
+    answer = gateway.post(b" [ " + b" ,\n".join(events) + b" ] ", AS_BATCH)
+    assert (answer.status_code, answer.json()) == (202, {"accepted": 5})
+    assert [record.value for record in gateway.log.records] == events
+
+
+def test_binary_mode_has_its_attributes_as_headers() -> None:
+    gateway = Gateway()
+    headers = {f"ce-{name}": value for name, value in GOOD.items() if name != "data"}
+    headers |= {"ce-subject": "W%E5%8F%B7-1", "Content-Type": "application/json"}
+    assert gateway.post(orjson.dumps(GOOD["data"]), headers).status_code == 202
+    (record,) = gateway.log.records
+    found = admission(shipped_plan(), trust_receivedat=True).admit(record.value, headers=record.headers, key=record.key)
+    assert found.subject == "W号-1" and found.fact.received == NOW
+    bad = gateway.post(orjson.dumps(BAD["data"]), headers)
+    assert problems(bad) == [(0, "unknown_unit", "data.unit")]
+
+
+def test_standard_extensions_are_ignored() -> None:
+    gateway = Gateway()
+    assert gateway.post(orjson.dumps({**GOOD, "traceparent": "00-ab-cd-01"})).status_code == 202
+    assert problems(gateway.post(orjson.dumps({**GOOD, "colour": "red"}))) == [(0, "unknown_field", "colour")]
+
+
+def test_gzip_is_unpacked_and_may_be_several_files() -> None:
+    gateway = Gateway()
+    events = orjson.dumps([GOOD])
+    packed = {**AS_BATCH, "Content-Encoding": "gzip"}
+    assert gateway.post(gzip.compress(events), packed).status_code == 202
+    assert gateway.post(gzip.compress(events[:20]) + gzip.compress(events[20:]), packed).status_code == 202
+    assert {record.value for record in gateway.log.records} == {ONE}
+
+
+# ---- single events are refused -------------------------------------------------------------------------------
+def test_of_a_batch_the_good_ones_are_taken_and_each_bad_one_has_its_problem() -> None:
+    gateway = Gateway()
+    answer = gateway.batch([GOOD, BAD, 17, {**GOOD, "id": "a-3"}, {**GOOD, "time": "2021-09-16T09:12:00"}])
+    assert answer.status_code == 422
+    assert problems(answer) == [(1, "unknown_unit", "data.unit"), (2, "malformed", ""), (4, "naive_time", "time")]
+    assert (answer.json()["accepted"], answer.json()["refused"]) == (2, 3)
+    assert "send only those again" in answer.json()["remedy"]
+    assert [orjson.loads(record.value)["id"] for record in gateway.log.records] == ["a-1", "a-3"]
+
+
+def test_atomic_takes_all_or_none() -> None:
+    gateway = Gateway()
+    answer = gateway.batch([GOOD, BAD], to="/events?atomic=true")
+    assert (answer.status_code, answer.json()["accepted"], gateway.log.records) == (422, 0, [])
+    assert "send all events again" in answer.json()["remedy"]
+    assert gateway.batch([GOOD, GOOD], to="/events?atomic=true").json() == {"accepted": 2}
+    assert kind(gateway.batch([GOOD], to="/events?atomic=perhaps")) == (400, "bad_query")
+
+
+def test_a_key_speaks_for_its_source_only() -> None:
+    gateway = Gateway()
+    other = {**GOOD, "source": "/units/district-taxation"}
+    other["data"] = {**GOOD["data"], "unit": "district-taxation"}
+    assert problems(gateway.batch([GOOD, other])) == [(1, "source_mismatch", "source")]
+    foreign = gateway.batch([{**GOOD, "caseowner": "/units/district-taxation"}])
+    assert problems(foreign) == [(0, "not_entitled", "caseowner")]
+
+
+def test_nobody_stamps_the_arrival_from_outside() -> None:
+    gateway = Gateway()
+    said = {"receivedat": "2021-09-16T09:12:00Z"}
+    assert problems(gateway.post(orjson.dumps({**GOOD, **said}))) == [(0, "unknown_field", "receivedat")]
+    headers = {f"ce-{name}": value for name, value in GOOD.items() if name != "data"} | {
+        "ce-receivedat": said["receivedat"]
+    }
+    answer = gateway.post(orjson.dumps(GOOD["data"]), {**headers, "Content-Type": "application/json"})
+    assert problems(answer) == [(0, "unknown_field", "receivedat")]
+
+
+def test_the_arrival_header_is_refused_under_the_real_clock_and_believed_under_a_simulated_one(tmp_path: Path) -> None:
+    said = {**AS_STRUCTURED, ARRIVAL: "2021-09-20T00:00:00+08:00"}
+    real = Gateway()
+    assert kind(real.post(ONE, said)) == (400, "arrival_refused")
+    assert real.log.records == []
+    clock = Clock.simulated(tmp_path / "clock.json")
+    clock.set(NOW, 0)
+    demo = Gateway(clock=clock)
+    assert demo.post(ONE, said).status_code == 202
+    assert demo.log.records[0].headers == [("receivedat", b"2021-09-19T16:00:00Z")]
+    assert kind(demo.post(ONE, {**said, ARRIVAL: "yesterday"})) == (400, "arrival_refused")
+
+
+def test_a_personal_number_is_refused_and_neither_answered_logged_nor_written(caplog: pytest.LogCaptureFixture) -> None:
+    gateway = Gateway()
+    number = "11010519491231002X"
+    with caplog.at_level(logging.INFO):
+        answer = gateway.post(orjson.dumps({**GOOD, "id": number}))
+    assert problems(answer) == [(0, "personal_data", "id")]
+    assert number not in answer.text + caplog.text
+    assert gateway.log.records == []
+
+
+def test_the_corpus_of_mutated_events_gets_by_http_what_admission_says() -> None:
+    """In structured mode and, where the event is JSON, in a batch with others: one reason each, no good one lost."""
+    gateway = Gateway()
+    keys = {WATER: gateway.key}
+    corpus: dict[str, list[bytes]] = {}
+    for event in mutated(11, 1_000):
+        corpus.setdefault(_source(event.line), []).append(event.line)
+    for source, lines in corpus.items():
+        key = keys.get(source) or gateway.keys.add(source).whole
+        for line in lines[:5]:
+            answer = gateway.post(line, key=key)
+            assert (None if answer.status_code == 202 else problems(answer)[0][1:]) == _said(line)
+        whole = [line.strip() for line in lines if _is_json(line)]
+        answer = gateway.post(b"[" + b",".join(whole) + b"]", AS_BATCH, key=key)
+        named = {one["index"]: (one["title"], one["path"]) for one in answer.json().get("problems", ())}
+        assert [named.get(place) for place in range(len(whole))] == [_said(line) for line in whole]
+
+
+def _said(line: bytes) -> tuple[str, str] | None:
+    """Code and path with which admission refuses it."""
+    try:
+        edge().admit(line, received=NOW)
+    except Refused as refused:
+        return str(refused.code), refused.path
+    return None
+
+
+def _source(line: bytes) -> str:
+    try:
+        event = orjson.loads(line)
+    except ValueError:
+        return WATER
+    return event["source"] if type(event) is dict and type(event.get("source")) is str else WATER
+
+
+def _is_json(line: bytes) -> bool:
+    """Whether a batch may hold it, by the reader that cuts batches."""
+    try:
+        msgspec.json.decode(line)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return False
+    return True
+
+
+# ---- the whole request is refused -----------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("body", "headers", "expected"),
+    [
+        (ONE, {"Content-Type": "application/json"}, (415, "unsupported_type")),
+        (ONE, {"Content-Type": "application/cloudevents+json; charset=gbk"}, (415, "unsupported_type")),
+        (ONE, {**AS_STRUCTURED, "Content-Encoding": "br"}, (415, "unsupported_type")),
+        (ONE, {**AS_STRUCTURED, "Content-Encoding": "gzip"}, (400, "unreadable_body")),
+        (gzip.compress(ONE)[:-9], {**AS_STRUCTURED, "Content-Encoding": "gzip"}, (400, "unreadable_body")),
+        (gzip.compress(ONE) + b"rest", {**AS_STRUCTURED, "Content-Encoding": "gzip"}, (400, "unreadable_body")),
+        (gzip.compress(b"") * 101, {**AS_STRUCTURED, "Content-Encoding": "gzip"}, (400, "unreadable_body")),
+        (gzip.compress(b" " * (LARGEST_BODY + 1)), {**AS_BATCH, "Content-Encoding": "gzip"}, (413, "too_large")),
+        (b" " * (LARGEST_BODY + 1), AS_BATCH, (413, "too_large")),
+        (b"[" + b",".join([b"1"] * (MOST_EVENTS + 1)) + b"]", AS_BATCH, (413, "too_large")),
+        (b"[1,", AS_BATCH, (400, "unreadable_body")),
+        (ONE, AS_BATCH, (400, "unreadable_body")),
+        (b"[" * 5_000, AS_BATCH, (400, "unreadable_body")),
+        (b"", AS_BATCH, (400, "unreadable_body")),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_refused_as_a_whole(
+    body: bytes, headers: dict[str, str], expected: tuple[int, str]
+) -> None:
+    gateway = Gateway()
+    assert kind(gateway.post(body, headers)) == expected
+    assert gateway.log.records == []
+
+
+def test_gzip_is_never_unpacked_beyond_the_limit() -> None:
+    """A bomb costs no more memory than a body may have."""
+    import tracemalloc
+
+    gateway = Gateway()
+    bomb = gzip.compress(bytes(10 * LARGEST_BODY), 1)
+    tracemalloc.start()
+    try:
+        assert kind(gateway.post(bomb, {**AS_BATCH, "Content-Encoding": "gzip"})) == (413, "too_large")
+        assert tracemalloc.get_traced_memory()[1] < 6 * LARGEST_BODY
+    finally:
+        tracemalloc.stop()
+
+
+def test_503_outranks_422_since_any_event_may_be_in() -> None:
+    gateway = Gateway()
+    gateway.log.acknowledges = False
+    answer = gateway.batch([GOOD, BAD])
+    assert kind(answer) == (503, "not_acknowledged")
+    assert int(answer.headers["retry-after"]) >= 1
+    gateway.log.acknowledges = True
+    assert gateway.batch([GOOD, BAD]).status_code == 422
+
+
+def test_a_full_queue_is_503_with_retry_after() -> None:
+    gateway = Gateway(queue=1)
+    held = asyncio.Event()
+
+    async def slow_body() -> Any:
+        yield ONE[:10]
+        await held.wait()
+        yield ONE[10:]
+
+    async def two() -> tuple[httpx.Response, httpx.Response]:
+        headers = {"Authorization": f"Bearer {gateway.key}", **AS_STRUCTURED}
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(gateway.app), base_url="http://app") as client:
+            first = asyncio.create_task(client.post("/events", content=slow_body(), headers=headers))
+            await asyncio.sleep(0.05)
+            second = await client.post("/events", content=ONE, headers=headers)
+            held.set()
+            return await first, second
+
+    first, second = asyncio.run(two())
+    assert first.status_code == 202
+    assert kind(second) == (503, "busy") and second.headers["retry-after"]
+
+
+def test_the_rate_of_a_source_is_limited_and_another_source_is_not_touched() -> None:
+    gateway = Gateway(rate=10)
+    assert [gateway.batch([GOOD] * 50).status_code for _ in range(3)] == [202, 202, 429]
+    late = gateway.batch([GOOD])
+    assert kind(late) == (429, "too_many")
+    other = gateway.keys.add("/units/district-taxation").whole
+    assert gateway.post(b"[]", AS_BATCH, key=other).status_code == 202
+    gateway.seconds += float(late.headers["retry-after"])
+    assert gateway.batch([GOOD]).status_code == 202
+
+
+@given(st.lists(st.tuples(st.floats(0, 5), st.integers(0, 400)), max_size=40))
+def test_what_a_source_may_send_is_the_bucket_and_the_rate(asked: list[tuple[float, int]]) -> None:
+    from services.gateway.rate import AHEAD_SECONDS, RateLimit
+
+    now, taken = 0.0, 0
+    limit = RateLimit(20, lambda: now)
+    for pause, events in asked:
+        now += pause
+        wait = limit.wait_for("s", events)
+        if not wait:
+            taken += events
+        else:
+            assert wait > 0
+        assert taken <= 20 * (now + AHEAD_SECONDS) + 400 + 1e-6
+
+
+def test_a_defect_of_ours_is_503_without_a_payload(caplog: pytest.LogCaptureFixture) -> None:
+    gateway = Gateway()
+    gateway.log.write = partial(_fails, "W-1 in an error")  # type: ignore[method-assign]  # what must never happen
+    answer = gateway.post(ONE)
+    assert kind(answer) == (503, "unavailable") and answer.headers["retry-after"]
+    assert "W-1" not in answer.text + caplog.text
+
+
+def _fails(text: str, records: object) -> None:
+    raise RuntimeError(text)
+
+
+# ---- the rest ---------------------------------------------------------------------------------------------------
+def test_validate_answers_the_same_and_writes_nothing() -> None:
+    gateway = Gateway()
+    assert gateway.batch([GOOD, GOOD], to="/validate").json() == {"accepted": 2}
+    asked, sent = gateway.batch([GOOD, BAD], to="/validate"), gateway.batch([GOOD, BAD])
+    assert (asked.status_code, asked.json()) == (sent.status_code, sent.json())
+    assert len(gateway.log.records) == 1
+
+
+def test_what_is_not_there_is_a_problem_too() -> None:
+    app = Gateway().app
+    assert kind(get(app, "/event")) == (404, "no_route")
+    assert kind(get(app, "/events")) == (405, "no_route")
+    assert get(app, "/events").headers["allow"] == "POST"
+
+
+def test_it_is_ready_while_its_keys_are_known() -> None:
+    gateway = Gateway()
+    assert [get(gateway.app, path).status_code for path in ("/livez", "/readyz")] == [200, 200]
+    gateway.keys.is_current = False
+    assert [get(gateway.app, path).status_code for path in ("/livez", "/readyz")] == [200, 503]
+
+
+def test_refusals_are_counted_and_the_audit_log_has_no_payload(caplog: pytest.LogCaptureFixture) -> None:
+    gateway = Gateway()
+    with caplog.at_level(logging.INFO, "services.gateway.audit"):
+        gateway.batch([GOOD, BAD])
+        request(gateway.app, "POST", "/events", content=ONE)
+    first, second = (record.getMessage() for record in caplog.records if record.name == "services.gateway.audit")
+    assert f"source={WATER} status=422 accepted=1 refused=1" in first
+    assert "key=- source=- status=401" in second
+    assert "W-1" not in caplog.text and "a-2" not in caplog.text and gateway.key not in caplog.text
+    text = get(gateway.app, "/metrics").text
+    assert f'kpi_gateway_events_total{{outcome="accepted",source="{WATER}"}} 1.0' in text
+    assert f'kpi_gateway_events_total{{outcome="unknown_unit",source="{WATER}"}} 1.0' in text
+    assert 'kpi_gateway_requests_total{route="/events",status="401"} 1.0' in text
+
+
+def test_the_description_has_examples_of_every_promise_and_each_would_be_taken() -> None:
+    plan = shipped_plan()
+    law = Law(plan, load_calendar(plan.head.calendar))
+    app = gateway_app(Gateway().handling, lambda: True, partial(examples_of, law))
+    described = get(app, "/openapi.json").json()
+    operation = described["paths"]["/events"]["post"]
+    examples = operation["requestBody"]["content"][BATCH]["examples"]
+    assert {name.split("-", 2)[0] for name in examples} >= {promise.id.split("-", 2)[0] for promise in plan.promises}
+    for promise in plan.promises:
+        assert any(name.startswith(f"{promise.id}-") for name in examples), promise.id
+    latest = instant_from("2024-01-01T00:00:00Z")
+    for example in examples.values():
+        events = [Sent(orjson.dumps(event)) for event in example["value"]]
+        assert admit_each(events, example["value"][0]["source"], latest, edge()).refused == []
+    assert set(operation["responses"]) == {"202", "400", "401", "408", "413", "415", "422", "429", "503"}
+
+
+def test_every_reason_of_a_single_event_is_one_of_the_contract() -> None:
+    described = Gateway().batch([BAD]).json()["problems"][0]
+    assert Reason(described["title"])
