@@ -10,10 +10,12 @@ real broker and the stream workers, too, and what those publish equals what `rep
 
 import argparse
 import csv
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +25,7 @@ from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
+from services.catalog.load.calendars import FOLDER as CALENDARS
 from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.plan import Plan, Promise, Tier
@@ -60,8 +63,12 @@ class Expected:
     unclassified_missed: int = 0
     near: int = 0
     """Open cases that are yellow."""
+    provisional: int = 0
+    """Cases that a notice about unpublished days may still turn;"""
+    provisional_met: int = 0
+    """of those, in the numerator."""
     overdue: Counter[str] = field(default_factory=Counter)
-    """Open overdue cases by unit."""
+    """Open overdue cases by unit, without provisional ones."""
     amounts: Amounts = field(default_factory=list)
     of_open: Amounts = field(default_factory=list)
     """The same of open cases under a mean."""
@@ -160,7 +167,10 @@ def count(into: Expected, row: dict[str, str]) -> None:
     into.unclassified_missed += result == "unclassified_missed"
     into.near += row["yellow"] == "1"
     into.reports += 1
-    if result == "open_overdue":
+    is_provisional = row["provisional"] == "1"
+    into.provisional += is_provisional
+    into.provisional_met += is_provisional and result == "met"
+    if result == "open_overdue" and not is_provisional:
         into.overdue[row["unit"]] += 1
     if row["amount"]:
         amounts = into.of_open if result == "open" else into.amounts
@@ -305,7 +315,7 @@ def state_of(place: Place, promise: Promise, truth: Truth, judge: StateTruth) ->
         true.unclassified_missed, true.reports if promise.about == "figure" else None, true.near,
         with_open_cases(promise, true), tuple(true.reached), is_stale(promise, unit, judge, truth.silent),
         sum(n for each, n in true.overdue.items() if is_stale(promise, each, judge, truth.silent)),
-        tuple((ago, value) for ago, value in daily if value is not None),
+        tuple((ago, value) for ago, value in daily if value is not None), true.provisional, true.provisional_met,
     )  # fmt: skip
     return judge.of(promise, unit, place[4], known)
 
@@ -375,6 +385,7 @@ def compare_row(compared: Comparison, promise: Promise, place: Place, row: dict[
         ("unmeasured_n", true.unmeasured),
         ("awaiting_n", true.awaiting),
         ("unclassified_n", true.unclassified),
+        ("provisional_n", true.provisional),
     ):
         compared.cell(place, column, row[column], str(amount))
 
@@ -404,6 +415,25 @@ def merge_units(plan: Path, into: Path, first_day: date) -> None:
     file.write_text(text)
 
 
+def publish_through(plan: Path, into: Path, last: date) -> None:
+    """A copy of a plan with a calendar of its own, of which no day after the last is published."""
+    shutil.copytree(plan, into)
+    head = (into / "plan.toml").read_text()
+    calendar = tomllib.loads((CALENDARS / f"{plan_in(plan).head.calendar}.toml").read_text())
+    worked = [day.isoformat() for day in calendar["make_up_days"] if day <= last]
+    lines = [
+        f'name = "{calendar["name"]}"', f'version = "through {last}"', f"published_from = {calendar['published_from']}",
+        f"published_through = {last}", f"make_up_days = [{', '.join(worked)}]",
+    ]  # fmt: skip
+    for holiday in calendar["holiday"]:
+        if holiday["last"] <= last:
+            lines += ["", "[[holiday]]", f'name = "{holiday["name"]}"', f'name_en = "{holiday["name_en"]}"']
+            lines += [f"first = {holiday['first']}", f"last = {holiday['last']}"]
+    (into / "calendar.toml").write_text("\n".join(lines) + "\n")
+    own = re.sub(r'^calendar = ".*?"', 'calendar = "calendar.toml"', head, count=1, flags=re.MULTILINE)
+    (into / "plan.toml").write_text(own)
+
+
 @dataclass(frozen=True)
 class Run:
     """One simulated district, and the files that are made of it."""
@@ -417,6 +447,8 @@ class Run:
     cases_per_day: float = 220
     mergers: bool = False
     """Whether two units end in the middle of the simulated days, and others continue their work."""
+    provisional: bool = False
+    """Whether the calendar is published until the middle of the simulated days only."""
 
     @property
     def last(self) -> date:
@@ -446,13 +478,18 @@ class Run:
 
     @property
     def merged(self) -> Path:
-        """The plan that is simulated and replayed: that of `plan`, or a copy of it with mergers."""
-        if not self.mergers:
-            return self.plan
-        folder = self.folder / "plan"
-        if not folder.exists():
-            merge_units(self.plan, folder, plan_in(self.plan).head.issued + timedelta(days=self.days // 2))
-        return folder
+        """The plan that is simulated and replayed: that of `plan`, or a copy of it with mergers, or with a calendar
+        that ends."""
+        plan, middle = self.plan, plan_in(self.plan).head.issued + timedelta(days=self.days // 2)
+        for wanted, name, copy in (
+            (self.mergers, "merged", merge_units),
+            (self.provisional, "provisional", publish_through),
+        ):
+            if wanted:
+                source, plan = plan, self.folder / name
+                if not plan.exists():
+                    copy(source, plan, middle)
+        return plan
 
     def simulate(self) -> None:
         """Events and truth."""
@@ -514,6 +551,7 @@ def main() -> int:
     parser.add_argument("--cases-per-day", type=float, default=Run.cases_per_day)
     parser.add_argument("--plan", type=Path, default=PLAN)
     parser.add_argument("--mergers", action="store_true", help="two units are merged in the middle of the days")
+    parser.add_argument("--provisional", action="store_true", help="the calendar ends in the middle of the days")
     parser.add_argument("--through-kafka", action="store_true", help="and through a real broker and the workers, too")
     given = vars(parser.parse_args())
     through_kafka = given.pop("through_kafka")

@@ -38,9 +38,13 @@ class Figure:
     """Of what is dated: on which day how much began to count."""
     stale: bool = False
     silent_overdue: int = 0
-    """Open overdue cases of units whose source is silent."""
+    """Open overdue cases of units whose source is silent, without provisional ones."""
     daily: tuple[tuple[int, Fraction], ...] = ()
     """Of each of the last 30 days on which cases were closed: how long ago (0 or less), and the value of that day."""
+    provisional: int = 0
+    """Cases in n that a notice about unpublished days may turn;"""
+    provisional_met: int = 0
+    """of those, in the numerator."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +81,11 @@ class StateTruth:
         if pending:
             return self._pending(promise, target, figure)
         small = is_small(promise, target, figure)
-        if not target.nearly_holds(figure.value, promise.tolerance):
+        if target.nearly_holds(figure.value, promise.tolerance):
+            return "insufficient" if small else "at_risk"
+        if not may_turn(promise, target, figure, met=True):
             return "missed"
-        return "insufficient" if small else "at_risk"
+        return "insufficient" if small else "provisional"
 
     def _reached(self, promise: Promise, target: Objective, window: str, figure: Figure) -> str:
         if is_small(promise, target, figure):
@@ -93,7 +99,7 @@ class StateTruth:
             predicted = line(figure.daily, self._days_left(window))
             if predicted is not None and not target.holds(predicted):
                 return "at_risk"
-        return "met"
+        return "provisional" if may_turn(promise, target, figure, met=False) else "met"
 
     def _is_pending(self, promise: Promise, unit: str) -> bool:
         """Whether the date has not come, or what was reached by then may still be reported."""
@@ -139,15 +145,28 @@ def is_proven(promise: Promise, target: Objective, figure: Figure) -> bool:
     if figure.value is None:
         return False
     beside = figure.unmeasured + figure.awaiting + figure.unclassified
-    overdue = figure.silent_overdue
+    overdue = figure.silent_overdue + figure.provisional - figure.provisional_met
     best: Fraction | None = figure.value
     if promise.about == "case" and is_share(promise):
         best = Fraction(min(figure.numerator + overdue, figure.n) + beside, figure.n + beside)
-    elif beside or overdue:
+    elif beside or figure.silent_overdue or figure.provisional:
         best = None
     elif figure.stale and promise.about != "figure" and not (promise.about == "entry" and promise.target_date):
         best = None  # it may have changed since its source was last heard
     return best is not None and not target.nearly_holds(best, promise.tolerance)
+
+
+def may_turn(promise: Promise, target: Objective, figure: Figure, *, met: bool) -> bool:
+    """Whether the objective holds if all provisional cases are `met`, or fails if all are missed. A mean may become
+    anything."""
+    if not figure.provisional:
+        return False
+    if promise.about != "case" or not is_share(promise):
+        return True
+    others = figure.numerator - figure.provisional_met
+    if met:
+        return target.nearly_holds(Fraction(others + figure.provisional, figure.n), promise.tolerance)
+    return not target.holds(Fraction(others, figure.n))
 
 
 def is_unmeasured(promise: Promise, figure: Figure) -> bool:

@@ -212,7 +212,8 @@ class CaseClock:
         day = zone.day(at)
         if limit.unit is LimitUnit.MINUTES or (limit.amount == 0 and zone.day(start) == day):
             return None
-        if not calendar.is_provisional_between(min(zone.day(start), day - 1), day):
+        # a limit in opening hours counts those of the first day, too
+        if not calendar.is_provisional_between(zone.day(start) - (limit.unit is LimitUnit.WORKING_MINUTES), day):
             return None
         return zone.midnight(calendar.add_working_days(day, SETTLED_AFTER_DAYS) + 1) - 1
 
@@ -392,8 +393,9 @@ class CaseClock:
         first, after = self._law.published
         if first <= start and stop < after:
             return False
-        day = self._law.zone.day
-        return self.measure.name in _WORKING_TIME and self._law.calendar.is_provisional_between(day(start), day(stop))
+        name, day = self.measure.name, self._law.zone.day
+        before = day(start) - (name == "working_minutes")  # of the first day the minutes count, and no day
+        return name in _WORKING_TIME and self._law.calendar.is_provisional_between(before, day(stop))
 
     def stood_still(self, case: Case, start: Instant, stop: Instant, pauses: Sequence[Span]) -> int:
         """How much of the gross duration the clock was stopped, in the measure's integers."""

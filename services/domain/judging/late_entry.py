@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from services.domain.history.case import Case
 from services.domain.judging.judgement import MISSES, Judgement, Outcome
+from services.domain.judging.unpublished import MARK
 from services.domain.plan.plan import id_of
-from services.domain.sums.tally import TallyField
+from services.domain.sums.tally import TallyAmounts, TallyField
 from services.domain.time.zone import Instant
 
 Identity = tuple[str, int]
@@ -55,8 +56,9 @@ def apply_late_entry(
         if is_late or _was_missed(judgement):
             turned.append((kpi, cycle))
         if is_late:
-            late = _late_entry(judgement)
-            judgements.append(late._replace(day=day_of(kpi, until), cells=_LATE, bin=None))
+            late = _late_entry(judgement, judgement)
+            cells = (*_LATE, *_doubt_of(judgement))
+            judgements.append(late._replace(day=day_of(kpi, until), cells=cells, bin=None))
     return judgements, tuple(turned)
 
 
@@ -83,7 +85,7 @@ def _judged_late(before: Judgement, judgement: Judgement, by_cycle: Mapping[int,
     """A late entry, if the judgement is good news and not confirmed. A case that was missed, and of which a field was
     emptied afterwards, is one, too; one that was unclassified and is still is none."""
     cured = judgement.outcome in _CURED or (_was_missed(before) and judgement.outcome is Outcome.UNCLASSIFIED)
-    return _late_entry(judgement) if cured and _is_open_to_doubt(before, by_cycle) else judgement
+    return _late_entry(judgement, before) if cured and _is_open_to_doubt(before, by_cycle) else judgement
 
 
 def _is_open_to_doubt(missed: Judgement, by_cycle: Mapping[int, Case]) -> bool:
@@ -92,9 +94,13 @@ def _is_open_to_doubt(missed: Judgement, by_cycle: Mapping[int, Case]) -> bool:
     return not missed.has_not_matured and (case is None or not case.is_confirmed(id_of(missed.kpi)))
 
 
-def _late_entry(judgement: Judgement) -> Judgement:
-    """The same case, in the denominator and not in the numerator."""
+def _late_entry(judgement: Judgement, missed: Judgement) -> Judgement:
+    """The same case, in the denominator and not in the numerator; provisional, if the miss was."""
     kept = tuple(each for each in judgement.cells if each[0] not in _REPLACED)
-    return judgement._replace(
-        outcome=Outcome.LATE_ENTRY, cells=(*_LATE, *kept), yellow_at=None, red_at=None, next_at=None
-    )
+    cells = (*_LATE, *_doubt_of(missed), *kept)
+    return judgement._replace(outcome=Outcome.LATE_ENTRY, cells=cells, yellow_at=None, red_at=None, next_at=None)
+
+
+def _doubt_of(missed: Judgement) -> TallyAmounts:
+    """What marks a late entry where a notice may still say that there was no miss (rule 2)."""
+    return MARK if MARK[0] in missed.cells else ()

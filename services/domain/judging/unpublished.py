@@ -5,18 +5,15 @@ hit and a miss count as provisional, unless the published days alone decide.
 """
 
 from services.domain.judging.binding import earliest
-from services.domain.judging.judgement import Judgement, Outcome
+from services.domain.judging.judgement import MISSES, Judgement, Outcome
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.tally import TallyAmounts, TallyField
 from services.domain.time.zone import Instant
 
-DURATION: TallyAmounts = ((TallyField.PROVISIONAL, 1),)
-"""What marks a duration that counts such days."""
-_CELLS: dict[Outcome, TallyAmounts] = {
-    Outcome.MET: ((TallyField.PROVISIONAL, 1), (TallyField.PROVISIONAL_MET, 1)),
-    Outcome.MISSED: ((TallyField.PROVISIONAL, 1),),
-    Outcome.OVERDUE: ((TallyField.PROVISIONAL, 1),),
-}
+MARK: TallyAmounts = ((TallyField.PROVISIONAL, 1),)
+"""What marks what rests on such days: a miss, a late entry, a duration that counts them."""
+_JUDGED = (Outcome.MET, *MISSES, Outcome.COUNTED)
+_MET: TallyAmounts = (*MARK, (TallyField.PROVISIONAL_MET, 1))
 
 
 def red_once_settled(red_at: Instant | None, settled_at: Instant | None) -> Instant | None:
@@ -30,8 +27,8 @@ def provisional(judgement: Judgement, settled_at: Instant, law: Law, now: Instan
     if judgement.stop is None:
         next_at = earliest(now, next_at, red_at, settled_at + 1)
     cells = judgement.cells
-    if judgement.outcome in _CELLS and _may_turn(judgement, settled_at, law, now):
-        cells += _CELLS[judgement.outcome]
+    if judgement.outcome in _JUDGED and _may_turn(judgement, settled_at, law, now):
+        cells += _MET if (TallyField.MET, 1) in cells else MARK
     return judgement._replace(cells=cells, red_at=red_at, next_at=next_at, provisional=True)
 
 

@@ -25,7 +25,7 @@ class Unknown(NamedTuple):
     provisional_met: int = 0
     """of those, in the numerator."""
     silent_overdue: int = 0
-    """In n as open and overdue, while their source is silent."""
+    """In n as open and overdue, while their source is silent, and not provisional."""
 
     @property
     def beside(self) -> int:
@@ -33,9 +33,9 @@ class Unknown(NamedTuple):
         return self.unmeasured + self.unclassified + self.awaiting
 
     @property
-    def counted(self) -> int:
-        """Those that are in n."""
-        return self.provisional + self.silent_overdue
+    def counted_as_missed(self) -> int:
+        """Those that are in n and not in the numerator."""
+        return self.provisional - self.provisional_met + self.silent_overdue
 
 
 def unknown_of(done: Tally, present: Tally, statistic: Statistic, silent: Mapping[str, Tally]) -> Unknown:
@@ -52,8 +52,15 @@ def unknown_of(done: Tally, present: Tally, statistic: Statistic, silent: Mappin
         awaiting=of(TallyField.AWAITING) + statistic.awaiting,
         provisional=of(TallyField.PROVISIONAL),
         provisional_met=of(TallyField.PROVISIONAL_MET),
-        silent_overdue=total(silent.values()).cells[TallyField.OVERDUE] if silent else 0,
+        silent_overdue=_certainly_overdue(total(silent.values())) if silent else 0,
     )
+
+
+def _certainly_overdue(present: Tally) -> int:
+    """Of what is true now: the overdue cases of which no unpublished calendar may change that. What else is true now
+    and provisional are late entries."""
+    of_overdue = max(present.cells[TallyField.PROVISIONAL] - present.cells[TallyField.LATE_ENTRY], 0)
+    return present.cells[TallyField.OVERDUE] - of_overdue
 
 
 def is_proven_miss(promise: Promise, statistic: Statistic, unknown: Unknown, stale: bool) -> bool:
@@ -100,9 +107,9 @@ def _best_value(
     if promise.about == "case" and statistic.ratio and isinstance(statistic.numerator, int):
         n = statistic.n + unknown.beside
         if target.relation == "<=":
-            return Fraction(max(statistic.numerator - unknown.counted, 0), n)
-        return Fraction(min(statistic.numerator + unknown.counted, statistic.n) + unknown.beside, n)
-    if unknown.beside or unknown.counted or (stale and not _is_settled(promise)):
+            return Fraction(statistic.numerator - unknown.provisional_met, n)
+        return Fraction(min(statistic.numerator + unknown.counted_as_missed, statistic.n) + unknown.beside, n)
+    if unknown.beside or unknown.provisional or unknown.silent_overdue or (stale and not _is_settled(promise)):
         return None
     return statistic.value
 

@@ -21,6 +21,7 @@ from services.simulator.stories.timing import Timing, own_limit
 from services.simulator.truth.limits import spans_outside
 from services.simulator.truth.promise_view import PromiseView
 from services.simulator.truth.row import Row
+from services.simulator.truth.unpublished import settled_at
 
 _RUNNING = (Result.OPEN, Result.AWAITING, Result.OPEN_OVERDUE)
 _MINUTES = (LimitUnit.MINUTES, LimitUnit.WORKING_MINUTES)
@@ -72,11 +73,12 @@ def card_rows(periods: Iterable[Seen]) -> Iterator[Row]:
         if result is None or seen.view is None or seen.row is None:
             continue
         unit, due = seen.view.timing.succession.at(seen.view.case.holder, at), seen.row.due
+        reason = "" if due is None or settled_at(seen.view, due) is None else "provisional"
         if held is result:  # it follows who must act, and until when
-            found[result] = found[result]._replace(unit=unit, due=due)
+            found[result] = found[result]._replace(unit=unit, due=due, reason=reason)
         else:
             row, held = seen.row, result
-            found[result] = Row(row.kpi, row.variant, unit, "-", row.case, result, at, due)
+            found[result] = Row(row.kpi, row.variant, unit, "-", row.case, result, at, due, reason=reason)
     yield from found.values()
 
 
@@ -136,6 +138,12 @@ def _is_excused(view: PromiseView) -> bool:
 
 
 def _red_at(view: PromiseView, due: Instant, reported_by: Instant) -> Instant | None:
+    """By its strength, and not before a limit that rests on unpublished days is settled."""
+    at, settled = _red_by_strength(view, due, reported_by), settled_at(view, due)
+    return at if at is None or settled is None else max(at, settled + 1)
+
+
+def _red_by_strength(view: PromiseView, due: Instant, reported_by: Instant) -> Instant | None:
     """Hard: once no report can come in time. Soft: and one working day after the limit, unless a reason was given by
     then; or once it is rejected."""
     if view.promise.strength is Strength.HARD:

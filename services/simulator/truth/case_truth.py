@@ -26,6 +26,7 @@ from services.simulator.truth.observed_case import ObservedCase
 from services.simulator.truth.promise_view import PromiseView
 from services.simulator.truth.row import Row
 from services.simulator.truth.shares import share_row
+from services.simulator.truth.unpublished import is_provisional
 
 _MISSES = (Result.MISSED, Result.OPEN_OVERDUE)
 _NO_MISSES = (Result.MET, Result.WITHDRAWN, Result.UNMEASURED)
@@ -162,11 +163,11 @@ class CaseTruth:
         if missed is None:
             return row
         if row is not None:
-            return row._replace(result=Result.LATE_ENTRY)
+            return row._replace(result=Result.LATE_ENTRY, provisional=missed[0].provisional)
         if _may_apply(promise, last.case):
             unclassified = self._unclassified(promise, last, name)
             if unclassified is not None:
-                return unclassified._replace(result=Result.LATE_ENTRY)
+                return unclassified._replace(result=Result.LATE_ENTRY, provisional=missed[0].provisional)
         return missed[0]._replace(result=Result.LATE_ENTRY, day=self._timing.zone.day(missed[1]))
 
     def _last_miss(self, promise: CasePromise, stages: Sequence[_Stage], name: str) -> tuple[Row, Instant] | None:
@@ -192,7 +193,7 @@ class CaseTruth:
             mine = self._escape(promise, others, stage, name)
             assert stage.until is not None
             if mine is not None and (row is not None or _has_missed(promise, mine, stage.until)):
-                return mine, stage.until
+                return mine._replace(provisional=False), stage.until
         return None
 
     def _escape(self, promise: CasePromise, others: Sequence[CasePromise], stage: _Stage, name: str) -> Row | None:
@@ -230,7 +231,10 @@ class CaseTruth:
         results = [row.result for _, row in self._open_rows(judging, stage, name)]
         missed = bool(results) and all(result in _MISSES for result in results)
         return row._replace(
-            result=Result.UNCLASSIFIED_MISSED if missed else Result.UNCLASSIFIED, amount=None, base=None
+            result=Result.UNCLASSIFIED_MISSED if missed else Result.UNCLASSIFIED,
+            amount=None,
+            base=None,
+            provisional=False,
         )
 
     def _as_if(self, promise: CasePromise, stage: _Stage, name: str) -> Row | None:
@@ -244,7 +248,8 @@ class CaseTruth:
         row = None if view is None else _row_of(view)
         if view is None or row is None:
             return None
-        return row._replace(yellow=True) if _may_be_missed(promise) and is_yellow(view, row) else row
+        near = _may_be_missed(promise) and is_yellow(view, row)
+        return row._replace(yellow=near, provisional=is_provisional(view, row))
 
     def _view(self, promise: CasePromise, stage: _Stage, name: str) -> PromiseView | None:
         case, flow = stage.case, stage.case.flow

@@ -9,7 +9,7 @@ from services.simulator.stories.result import Result
 
 COLUMNS = (
     "kpi", "variant", "unit", "item", "case", "fate", "started_at", "due_at", "stopped_at", "day", "amount", "base",
-    "yellow", "reason",
+    "yellow", "reason", "provisional",
 )  # fmt: skip
 
 MICRO = 1_000_000
@@ -38,7 +38,9 @@ class Row(NamedTuple):
     yellow: bool = False
     """Whether an open case is close to its limit."""
     reason: str = ""
-    """Why a card was cleared."""
+    """Why a card was cleared; of one that was not, why its limit may still move."""
+    provisional: bool = False
+    """Whether a notice about days that are not published may still change what is counted."""
 
     @classmethod
     def silent(cls, source: str) -> "Row":
@@ -62,4 +64,8 @@ def lines(rows: Iterable[Row], zone: Zone) -> Iterator[str]:
         times = (("" if time is None else zone.text(time)) for time in (row.started, row.due, row.stopped))
         day = "" if row.day is None else date.fromordinal(row.day).isoformat()
         amounts = (("" if amount is None else str(amount)) for amount in (row.amount, row.base))
-        yield ",".join((*row[:6], *times, day, *amounts, "1" if row.yellow else "", row.reason))
+        yield ",".join((*row[:6], *times, day, *amounts, _mark(row.yellow), row.reason, _mark(row.provisional)))
+
+
+def _mark(holds: bool) -> str:
+    return "1" if holds else ""

@@ -1,6 +1,7 @@
 """rule 2: what rests on days of which the calendar is not published. Published is 2026, and not 2027."""
 
 from datetime import date
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -10,8 +11,11 @@ from hypothesis import strategies as st
 from services.catalog.words.wording import state_name
 from services.domain.intake.facts import Fact
 from services.domain.judging.judge import Judge
+from services.domain.plan.plan import Tier
 from services.domain.results.explain import explain
 from services.domain.results.published import State, ValueRow
+from services.domain.results.unknown import Unknown, is_proven_miss
+from services.domain.sums.statistic import Statistic
 from services.domain.sums.tally import TallyField
 from services.domain.time.calendar import Notices, WorkingCalendar, weekday
 from tests.unit.cases import (
@@ -137,6 +141,40 @@ def test_a_mean_that_counts_unpublished_days_is_provisional() -> None:
     assert asked(MAY_BE_LATE, as_of="2027-02-01", **mean).state == "provisional"
     assert asked(CERTAIN, as_of="2027-02-01", **mean).state == "met"
     assert asked(MAY_BE_LATE, as_of="2027-02-01", **(mean | {"measure": "elapsed_days"})).state == "missed"
+
+
+def test_working_minutes_count_those_of_the_first_day() -> None:
+    mean: dict[str, Any] = {"kind": "case_mean", "objective": None, "tier": "Q", "windows": ("all",)}
+    same_day = [accepted("2027-01-04T09:00"), completed("2027-01-04T10:00")]
+    for measure, doubtful in (("working_minutes", "1"), ("working_days", "0")):
+        found = asked(same_day, as_of="2027-02-01", measure=measure, official_window="all", **mean)
+        assert found.provisional_n == doubtful
+
+
+def test_a_late_entry_is_as_provisional_as_the_miss_that_it_repairs() -> None:
+    """Due on 2027-01-04 or later: a report of 01-06 may turn out to be in time, one of 01-20 cannot."""
+    before, after = (
+        asked([START, completed("2026-12-31T09:00", received=f"{when}T09:00")], as_of="2027-02-01")
+        for when in ("2027-01-06", "2027-01-20")
+    )
+    assert (before.late_entry_n, before.provisional_n, before.state) == ("1", "1", "provisional")
+    assert (after.late_entry_n, after.provisional_n, after.state) == ("1", "0", "missed")
+
+
+def test_hits_that_a_notice_may_undo_do_not_hide_a_miss() -> None:
+    """Nine provisional hits and a certain miss: at best 9 of 10, which is proven although others are unmeasured."""
+    late = [accepted("2026-11-02T09:00"), completed("2026-12-01T09:00")]
+    unknown = Unknown(unmeasured=0, provisional=9, provisional_met=9)
+    judged, statistic = promise(minimum_n=1), Statistic(Fraction(9, 10), 10, numerator=9, denominator=10, ratio=True)
+    assert is_proven_miss(judged, statistic, unknown, stale=True)
+    assert asked(*[MAY_BE_LATE] * 9, late, as_of="2027-02-01").state == "missed"
+
+
+def test_a_share_without_a_target_says_how_many_cases_are_provisional() -> None:
+    judge = judge_of(ANSWERED.model_copy(update={"objective": None, "tier": Tier.Q}))
+    cases = [[START, milestone(f"{when}T09:00", "answered")] for when in ("2026-12-31", "2027-01-01", "2027-01-05")]
+    found = row(judge, cases, "2027-02-01")
+    assert (found.state, found.n, found.provisional_n) == ("untargeted", "3", "2")
 
 
 def test_a_share_and_a_bound_that_mature_by_a_limit_wait_too() -> None:

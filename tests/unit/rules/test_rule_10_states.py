@@ -263,11 +263,14 @@ def test_proven_is_what_fails_whatever_the_unknown_cases_turn_out_to_be(relation
     judged = promise(kind="case_limit", limit="4 working_days", objective=f"{relation} 60 %")
     target = judged.target
     assert target is not None
-    for n, beside, counted in product(range(1, 5), range(3), range(3)):
-        for met in range(n + 1):
+    for n, beside, silent, worse, better in product(range(1, 5), range(3), range(2), range(3), range(3)):
+        # of those in n: `silent` overdue ones, `worse` that a notice may turn into misses, `better` into hits
+        for met in range(worse, n - silent - better + 1):
             statistic = Statistic(value=Fraction(met, n), n=n, numerator=met, denominator=n, ratio=True)
-            unknown = Unknown(unmeasured=beside, silent_overdue=counted)
-            turned = range(max(0, met - counted), min(n, met + counted) + 1)
+            unknown = Unknown(
+                unmeasured=beside, silent_overdue=silent, provisional=worse + better, provisional_met=worse
+            )
+            turned = range(met - worse, met + silent + better + 1)
             possible = [Fraction(good + more, n + beside) for good in turned for more in range(beside + 1)]
             proven = is_proven_miss(judged, statistic, unknown, stale=True)
             assert proven is not any(map(target.holds, possible))

@@ -12,7 +12,7 @@ from services.domain.judging.case_span import CaseSpans
 from services.domain.judging.closed_cases import CaseRatio
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import CaseKind, Moment, Sums
-from services.domain.judging.unpublished import DURATION
+from services.domain.judging.unpublished import MARK
 from services.domain.plan.plan import MeasuredPromise
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.statistic import Statistic
@@ -73,7 +73,7 @@ class MeanOfCases:
             return ((TallyField.N, 1), (TallyField.TOTAL, amount)), None
         clock = self._clock
         gross = clock.gross(case, start, stop)
-        doubt = DURATION if clock.is_provisional(start, stop) else ()
+        doubt = MARK if clock.is_provisional(start, stop) else ()
         if not case.suspensions:
             return ((TallyField.N, 1), (TallyField.TOTAL, gross), (TallyField.GROSS, gross), *doubt), clock.bin(gross)
         pauses = clock.pauses(case, start, stop)

@@ -13,7 +13,7 @@ from services.domain.judging.case_clock import CaseClock
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import Moment, Sums
 from services.domain.judging.selection import compile_population
-from services.domain.judging.unpublished import DURATION
+from services.domain.judging.unpublished import MARK
 from services.domain.plan.kinds.mean_reduction import MeanReductionPromise
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.statistic import Statistic
@@ -81,7 +81,7 @@ class MeanReductionJudge:
             (TallyField.BASE, whole),
             (TallyField.ACTUAL, net),
             *marks(pauses, case.extended),
-            *(DURATION if clock.is_provisional(start, stop) else ()),
+            *(MARK if clock.is_provisional(start, stop) else ()),
         )
         item, day = case.service_item, self._binding.day(stop)
         key = self._key

@@ -8,7 +8,7 @@ from services.domain.judging.case_clock import CaseClock
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import Moment, Sums
 from services.domain.judging.selection import compile_population
-from services.domain.judging.unpublished import DURATION
+from services.domain.judging.unpublished import MARK
 from services.domain.plan.kinds.node_duration import NodeDurationPromise
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.statistic import Statistic
@@ -48,7 +48,7 @@ class NodeDurationJudge:
     def _cells(self, length: int, start: Instant, end: Instant) -> TallyAmounts:
         """What a passage adds; marked where it counts days of which the calendar is not published."""
         cells: TallyAmounts = ((TallyField.N, 1), (TallyField.TOTAL, length), (TallyField.GROSS, length))
-        return cells + DURATION if self._clock.is_provisional(start, end) else cells
+        return cells + MARK if self._clock.is_provisional(start, end) else cells
 
     def figure(self, sums: Sums, at: Moment) -> Statistic:
         """The mean duration; the percentiles have their own columns."""
