@@ -52,11 +52,18 @@ BASES = {
     "dead-letters show": "0",
     "dead-letters resend": "0 --event EVENTS --source /units/water",
     "cases quarantined": "--wait 0",
+    "cases list": "",
+    "cases show": "CASE",
+    "sources list": "",
+    "sources add-key": "SOURCE",
+    "sources revoke": "0",
+    "sources rotate": "SOURCE",
+    "inboxes": "--passwords folder",
     "dashboards publish": "--url http://127.0.0.1:1 --token t --dry-run",
     "status": "--wait 0",
     "clock": "--check",
 }
-"""How each command is asked in the quickest way. `up` has no option that takes a value."""
+"""How each command is asked in the quickest way. `up` and `casebook` have no option that takes a value."""
 NUMBERS = ("0", "-1", "1000000000", "9" * 5000, "1e300", "nan", "-inf", "", "九", "²")
 FILES = (
     "",
@@ -109,7 +116,8 @@ def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str,
         raise KafkaConnectionError("nobody")
 
     for place in ("messaging.reader.KafkaConsumer", "messaging.tally_reader.KafkaConsumer",
-                  "messaging.dead_letter_reader.KafkaConsumer", "messaging.topics.KafkaAdminClient"):  # fmt: skip
+                  "messaging.dead_letter_reader.KafkaConsumer", "messaging.topics.KafkaAdminClient",
+                  "gateway.key_reader.KafkaConsumer", "gateway.key_admin.KafkaProducer"):  # fmt: skip
         monkeypatch.setattr(f"services.{place}", nobody)
     monkeypatch.setattr(
         monitoring_tools, "find", lambda *_: (_ for _ in ()).throw(PartUnavailable("promtool", "there is none", "-"))
@@ -175,7 +183,7 @@ def asked(command: str, words: dict[str, str], thorough: bool) -> Iterator[tuple
     for place, word in enumerate(base):
         if word.startswith("--") or (place and base[place - 1].startswith("--")):
             continue
-        for value in EXTREMES if word in ("0", "CASE", "plan", "CALENDAR") else FILES:
+        for value in EXTREMES if word in ("0", "CASE", "SOURCE", "plan", "CALENDAR") else FILES:
             if not value.startswith("-") or value == "-":
                 yield word, value, [*base[:place], words.get(value, value), *base[place + 1 :]]
 
@@ -205,9 +213,9 @@ def faults(code: int, said: str, seconds: float) -> str:
 
 
 def test_every_command_is_tried() -> None:
-    tried = {command.split()[0] for command in BASES} | {"up"}
+    tried = {command.split()[0] for command in BASES} | {"up", "casebook"}
     assert tried == set(COMMANDS)
-    for name in ("plan", "dead-letters", "dashboards"):
+    for name in ("plan", "dead-letters", "dashboards", "cases", "sources"):
         module = __import__(COMMANDS[name].place.partition(":")[0], fromlist=["app"])
         subcommands = {each.name or each.callback.__name__ for each in module.app.registered_commands}
         assert {command.split()[1] for command in BASES if command.split()[0] == name} >= subcommands
