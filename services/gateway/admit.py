@@ -4,7 +4,7 @@ the same bytes.
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from services.domain.intake.admission import Admission
 from services.domain.intake.events import text_of
@@ -45,11 +45,7 @@ def admit(event: Sent, source: str, arrival: Instant, admission: Admission) -> E
     found = admission.admit(event.value, received=arrival, headers=event.headers)
     if found.fact.source != source:
         raise source_mismatch(source)
-    stamp = _stamp(arrival)
-    if not event.headers:
-        return EventRecord(found.key.encode(), event.value or b"", [stamp])
-    own = [(name, value) for name, value in event.headers if value is not None and _is_of_event(name)]
-    return EventRecord(found.key.encode(), event.value or b"", [*own, stamp])
+    return EventRecord(found.key.encode(), event.value or b"", [*_of_event(event.headers), _stamp(arrival)])
 
 
 @lru_cache(maxsize=1024)
@@ -58,10 +54,19 @@ def _stamp(arrival: Instant) -> tuple[str, bytes]:
     return RECEIVED, text_of(arrival).encode()
 
 
-def _is_of_event(header: str) -> bool:
-    """Whether a header of a record belongs to an event in binary mode; others may be anybody's."""
-    name = header.lower()
-    return name.startswith("ce_") or name == "content-type"
+def _of_event(headers: Sequence[tuple[str, bytes | None]]) -> list[tuple[str, bytes]]:
+    """The headers that hold an event in binary mode. Of an event in structured mode there are none: what its headers
+    say was not checked, so it is not kept."""
+    own = [(name, value) for name, value in headers if value is not None and _is_attribute(name.lower())]
+    return own if any(name.lower() == _BINARY_MODE for name, _ in own) else []
+
+
+def _is_attribute(header: str) -> bool:
+    """Whether a header of an event in binary mode belongs to it; others may be anybody's."""
+    return header.startswith("ce_") or header == "content-type"
+
+
+_BINARY_MODE: Final = "ce_specversion"
 
 
 def source_mismatch(source: str) -> Refused:

@@ -113,6 +113,15 @@ def test_unchanged_it_keeps_its_arrival_and_mended_it_arrives_now() -> None:
     assert second.headers == [("receivedat", text_of(NOW).encode())]
 
 
+def test_what_its_case_refused_keeps_the_arrival_that_was_written_beside_it() -> None:
+    world = World()
+    first = text_of(EARLIER - DAY_US)
+    world.refuse(GOOD, headers=(("receivedat", first.encode()),))
+    assert world.ask("/dead-letters/0/resend", method="POST").status_code == 202
+    (record,) = world.gateway.log.records
+    assert dict(record.headers)["receivedat"] == first.encode()
+
+
 def test_what_is_sent_again_is_admitted_as_anything_else() -> None:
     world = World()
     world.refuse(BAD)
