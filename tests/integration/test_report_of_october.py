@@ -8,7 +8,7 @@ from services.replay.replay import replay
 from services.reporting.times import times_as_of
 from services.runtime.settings import Settings
 from tests.unit.commands import run
-from tests.unit.test_report import MONTH, ZONE, Page, at, cells_of, states_of, trace
+from tests.whole.test_report import MONTH, ZONE, Page, at, cells_of, states_of, trace
 
 PLAN = Settings().plan
 
