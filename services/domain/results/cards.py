@@ -175,7 +175,9 @@ def _running(judged: Iterable[Judgement], by_cycle: Mapping[int, Case]) -> dict[
             continue  # another definition of a promise is shown beside it: a case has one card only
         for clock in each.nodes:
             if clock.is_current:
-                limit = _Running(clock.unit, clock.due, clock.yellow_at, clock.red_at, clock.provisional)
+                limit = _Running(
+                    clock.unit, clock.due, clock.yellow_at, clock.red_at, clock.provisional, each.closed_at
+                )
                 found[each.kpi, each.cycle, clock.node] = limit
         holder = by_cycle[each.cycle].holder()
         running = _Running(holder, each.due, each.yellow_at, each.red_at, each.provisional, each.closed_at)

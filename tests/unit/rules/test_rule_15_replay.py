@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from services.domain.results.case_partition import CasePartition
 from services.domain.results.value_rows import Valuer
 from tests.unit import histories
-from tests.unit.cases import accepted, at, judge_of, promise
+from tests.unit.cases import accepted, at, completed, judge_of, node_started, promise
 from tests.unit.test_partition import EVERY_KIND, Consumer, partition, sweep
 
 
@@ -47,3 +47,26 @@ def test_a_source_has_the_same_last_report_after_its_partition_changed_hands() -
     after = CasePartition(judge, rows, loads=orjson.loads, dumps=orjson.dumps)
     after.rebuild(now)
     assert before.last_events == after.last_events == {first.source: first.received}
+
+
+def test_a_node_that_begins_after_the_completion_has_no_card_live_or_replayed() -> None:
+    """A promise whose last stop is still awaited ends with the completion, and so do the cards of its nodes."""
+    limit = {"amount": 2, "unit": "working_days"}
+    feed = [
+        completed("2021-10-13", outcome="granted"),
+        accepted("2021-09-10", source="/units/seals", channel="online"),
+        node_started("2021-10-20", "survey", limit=limit),
+    ]
+    consumer, live = Consumer(), partition(EVERY_KIND)
+    for each in feed:
+        now = max(each.received, histories.BEGIN)
+        sweep(live, now, consumer)
+        consumer.take(live.take(b"case", each, now))
+    sweep(live, histories.END, consumer)
+    shown = dict(consumer.cards)
+    again = partition(EVERY_KIND)
+    for each in feed:
+        consumer.take(again.take(b"case", each, histories.END))
+    assert {card.kpi for card in shown.values()} >= {"STEP"}
+    assert consumer.cards == shown
+    assert all(card.node == "-" for card in shown.values())
