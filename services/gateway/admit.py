@@ -4,11 +4,11 @@ the same bytes.
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from services.domain.intake.admission import Admission
 from services.domain.intake.events import text_of
-from services.domain.intake.record_headers import RECEIVED
+from services.domain.intake.record_headers import RECEIVED, headers_of_event
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.time.zone import Instant
 from services.gateway.event_log import EventRecord
@@ -45,28 +45,13 @@ def admit(event: Sent, source: str, arrival: Instant, admission: Admission) -> E
     found = admission.admit(event.value, received=arrival, headers=event.headers)
     if found.fact.source != source:
         raise source_mismatch(source)
-    return EventRecord(found.key.encode(), event.value or b"", [*_of_event(event.headers), _stamp(arrival)])
+    return EventRecord(found.key.encode(), event.value or b"", [*headers_of_event(event.headers), _stamp(arrival)])
 
 
 @lru_cache(maxsize=1024)
 def _stamp(arrival: Instant) -> tuple[str, bytes]:
     """The header with the arrival: the same for all events of a request."""
     return RECEIVED, text_of(arrival).encode()
-
-
-def _of_event(headers: Sequence[tuple[str, bytes | None]]) -> list[tuple[str, bytes]]:
-    """The headers that hold an event in binary mode. Of an event in structured mode there are none: what its headers
-    say was not checked, so it is not kept."""
-    own = [(name, value) for name, value in headers if value is not None and _is_attribute(name.lower())]
-    return own if any(name.lower() == _BINARY_MODE for name, _ in own) else []
-
-
-def _is_attribute(header: str) -> bool:
-    """Whether a header of an event in binary mode belongs to it; others may be anybody's."""
-    return header.startswith("ce_") or header == "content-type"
-
-
-_BINARY_MODE: Final = "ce_specversion"
 
 
 def source_mismatch(source: str) -> Refused:

@@ -12,6 +12,7 @@ UNREADABLE: Final = "\ufffd"
 """Replaces what is not UTF-8 in the name of a header."""
 
 _BINARY: Final = "ce_"
+_SPECVERSION: Final = "ce_specversion"
 _DATA: Final = "ce_data"
 _CONTENT_TYPE: Final = "content-type"
 
@@ -40,6 +41,17 @@ def read_headers(headers: Iterable[tuple[str, bytes | None]]) -> InHeaders:
         elif (attribute := _attribute_of(name)) is not None:
             _add(attributes, attribute, name, value)
     return InHeaders(attributes if "specversion" in attributes else None, received)
+
+
+def headers_of_event(headers: Iterable[tuple[str, bytes | None]]) -> list[tuple[str, bytes]]:
+    """The headers that hold an admitted event in binary mode; others may be anybody's. Of an event in structured mode
+    there are none: nobody has checked what its headers say."""
+    own = [(name, value) for name, value in headers if value is not None and _is_attribute(name.lower())]
+    return own if any(name.lower() == _SPECVERSION for name, _ in own) else []
+
+
+def _is_attribute(header: str) -> bool:
+    return header == _CONTENT_TYPE or header.startswith(_BINARY)
 
 
 def _attribute_of(header: str) -> str | None:
