@@ -222,13 +222,11 @@ class Judge:
     def judge_cases(self, cases: Sequence[Case], now: Instant) -> list[Judgement]:
         """What every promise says of these cycles, as if their facts had always been known."""
         found: list[Judgement] = []
-        index, unclassified, signals = self._index, self._unclassified, self._signals
-        for case in cases:  # per event, hence without `_by_promises`
-            for kind in index.by_item.get(case.service_item, index.of_any_item):
-                kind.judge(case, now, found)
-            unclassified.judge(case, now, found)
-            if signals is not None:
-                signals.judge(case, now, found)
+        for case in cases:
+            self._by_promises(case, now, found)
+            self._unclassified.judge(case, now, found)
+            if self._signals is not None:
+                self._signals.judge(case, now, found)
         return found
 
     def _by_promises(self, case: Case, now: Instant, found: list[Judgement]) -> None:
