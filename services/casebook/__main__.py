@@ -16,11 +16,11 @@ from services.casebook.keeper import TOPICS, Keeper, KeeperMetrics
 from services.catalog.load.calendars import load_calendar
 from services.catalog.load.plan_folder import load_plan
 from services.domain.judging.judge import Judge
-from services.messaging.reader import BrokerUnavailable, TopicReader
+from services.messaging.reader import BrokerUnavailable, TopicReader, no_broker
 from services.messaging.topics import topic_ids
+from services.runtime.exit_code import exit_code_of
 from services.runtime.http_server import add_health, run_with_http_server
-from services.runtime.logs import complain, start_logging
-from services.runtime.settings import Settings, SettingsError
+from services.runtime.settings import Settings
 
 log = logging.getLogger("services.casebook")
 
@@ -56,28 +56,20 @@ def _topic_ids(bootstrap: str) -> dict[str, str]:
     try:
         return topic_ids(bootstrap, TOPICS)
     except KafkaError as error:
-        raise BrokerUnavailable(
-            f"Kafka: no broker answers at {bootstrap}. Start it, or set KPIWATCH_BOOTSTRAP to where it is"
-        ) from error
+        raise BrokerUnavailable(no_broker(bootstrap)) from error
+
+
+def run() -> None:
+    """The process, with its settings from the environment."""
+    settings = Settings.from_environment()
+    plan = load_plan(settings.plan)
+    log.info("metrics on http://%s:%d/metrics", settings.host, settings.casebook_port)
+    serve(settings, Judge(plan, load_calendar(plan.head.calendar)))
 
 
 def main() -> int:
-    start_logging()
-    try:
-        settings = Settings.from_environment()
-        plan = load_plan(settings.plan)
-        log.info("metrics on http://%s:%d/metrics", settings.host, settings.casebook_port)
-        serve(settings, Judge(plan, load_calendar(plan.head.calendar)))
-    except SettingsError as error:
-        complain(error)
-        return 2
-    except ValueError as error:
-        complain(error)
-        return 1
-    except (BrokerUnavailable, CasebookUnavailable) as error:
-        complain(error)
-        return 3
-    return 0
+    """The exit code."""
+    return exit_code_of(run, (BrokerUnavailable, CasebookUnavailable))
 
 
 if __name__ == "__main__":

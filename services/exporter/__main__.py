@@ -18,9 +18,9 @@ from services.messaging import topics
 from services.messaging.reader import BrokerUnavailable, Record, TopicReader
 from services.messaging.records.fields import log_unreadable
 from services.runtime.clock import Clock
+from services.runtime.exit_code import exit_code_of
 from services.runtime.http_server import run_with_http_server
-from services.runtime.logs import complain, start_logging
-from services.runtime.settings import Settings, SettingsError
+from services.runtime.settings import Settings
 
 log = logging.getLogger("services.exporter")
 
@@ -54,20 +54,17 @@ def serve(settings: Settings, plan: Plan, now: Callable[[], Instant]) -> None:
         run_with_http_server(thread, ending, app, settings.host, settings.exporter_port)
 
 
+def run() -> None:
+    """The process, with its settings from the environment."""
+    settings = Settings.from_environment()
+    plan = load_plan(settings.plan)
+    log.info("metrics on http://%s:%d/metrics", settings.host, settings.exporter_port)
+    serve(settings, plan, Clock.from_settings(settings).now)
+
+
 def main() -> int:
-    start_logging()
-    try:
-        settings = Settings.from_environment()
-        plan = load_plan(settings.plan)
-        log.info("metrics on http://%s:%d/metrics", settings.host, settings.exporter_port)
-        serve(settings, plan, Clock.from_settings(settings).now)
-    except (SettingsError, ValueError) as error:
-        complain(error)
-        return 1 if not isinstance(error, SettingsError) else 2
-    except BrokerUnavailable as error:
-        complain(error)
-        return 3
-    return 0
+    """The exit code."""
+    return exit_code_of(run, (BrokerUnavailable,))
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from services.messaging.dead_letter_reader import original_of, read
 from services.messaging.reader import BrokerUnavailable, TopicReader
 from services.messaging.records.dead_letters import DeadLetter
 from services.runtime.clock import Clock
-from services.runtime.logs import complain, start_logging
+from services.runtime.exit_code import exit_code_of
 from services.runtime.settings import Settings, SettingsError, variable
 
 log = logging.getLogger("services.gateway")
@@ -119,29 +119,20 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def run() -> None:
+    """The process, with its settings from the environment."""
+    settings = Settings.from_environment()
+    check_transport(settings)
+    plan = load_plan(settings.plan)
+    clock = Clock.from_settings(settings)
+    clock.now()
+    log.info("events on %s:%d/events", settings.host, settings.gateway_port)
+    serve(settings, plan, clock)
+
+
 def main() -> int:
-    start_logging()
-    try:
-        settings = Settings.from_environment()
-        check_transport(settings)
-        plan = load_plan(settings.plan)
-        clock = Clock.from_settings(settings)
-        clock.now()
-        log.info("events on %s:%d/events", settings.host, settings.gateway_port)
-        serve(settings, plan, clock)
-    except SettingsError as error:
-        complain(error)
-        return 2
-    except BrokerUnavailable as error:
-        complain(error)
-        return 3
-    except ValueError as error:
-        complain(error)
-        return 1
-    except FileNotFoundError as error:
-        complain(f"{error.filename}: {error.strerror}")
-        return 1
-    return 0
+    """The exit code."""
+    return exit_code_of(run, (BrokerUnavailable,))
 
 
 if __name__ == "__main__":

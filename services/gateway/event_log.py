@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, Self
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from services.messaging.reader import BrokerUnavailable
+from services.messaging.reader import BrokerUnavailable, no_broker
 from services.messaging.records.fields import KeyValue
 from services.messaging.topics import (
     ANSWER_MS,
@@ -68,9 +68,7 @@ class EventLog:
                 metrics_enabled=False,
             )
         except KafkaError as error:
-            raise BrokerUnavailable(
-                f"Kafka: no broker answers at {bootstrap}. Start it, or set KPIWATCH_BOOTSTRAP to where it is"
-            ) from error
+            raise BrokerUnavailable(no_broker(bootstrap)) from error
         try:
             return cls(producer, len(producer.partitions_for(CASE_EVENTS)))
         except KafkaError as error:

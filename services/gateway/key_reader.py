@@ -17,7 +17,7 @@ from services.domain.time.zone import Instant
 from services.gateway.key_ring import KeyLine, KeyRing
 from services.gateway.key_uses import KeyUses
 from services.messaging.header_names import read_any_header_name
-from services.messaging.reader import BrokerUnavailable
+from services.messaging.reader import BrokerUnavailable, no_broker
 from services.messaging.records.fields import Unreadable, log_unreadable
 from services.messaging.records.gateway_keys import StoredKey
 from services.messaging.topics import ANSWER_MS, GATEWAY_KEYS
@@ -73,9 +73,7 @@ class KeyReader:
                 reconnect_backoff_max_ms=1_000,
             )
         except KafkaError as error:
-            raise BrokerUnavailable(
-                f"Kafka: no broker answers at {bootstrap}. Start it, or set KPIWATCH_BOOTSTRAP to where it is"
-            ) from error
+            raise BrokerUnavailable(no_broker(bootstrap)) from error
         return cls(consumer, uses, now)
 
     @property

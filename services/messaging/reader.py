@@ -39,6 +39,11 @@ class BrokerUnavailable(Exception):
     """No broker answers at the given address."""
 
 
+def no_broker(bootstrap: str) -> str:
+    """The sentence for that."""
+    return f"Kafka: no broker answers at {bootstrap}. Start it, or set KPIWATCH_BOOTSTRAP to where it is"
+
+
 class TopicReader:
     """Reads all partitions of the topics in order; a topic that does not exist yet is read once it does.
 
@@ -65,9 +70,7 @@ class TopicReader:
                 bootstrap_timeout_ms=_ANSWER_MS,
             )
         except KafkaError as error:
-            raise BrokerUnavailable(
-                f"Kafka: no broker answers at {bootstrap}. Start it, or set KPIWATCH_BOOTSTRAP to where it is"
-            ) from error
+            raise BrokerUnavailable(no_broker(bootstrap)) from error
         self._topics = tuple(topics)
         self._counted = tuple(counted)
         self._looked = float("-inf")

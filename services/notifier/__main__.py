@@ -30,10 +30,10 @@ from services.notifier.lost_ends import Asking, LostEnds
 from services.notifier.notice_subject import Alert, Numbering, card_id, of_alert, of_card
 from services.notifier.webhook import notifier_app
 from services.runtime.clock import Clock
+from services.runtime.exit_code import exit_code_of
 from services.runtime.http_server import run_with_http_server
-from services.runtime.logs import complain, start_logging
 from services.runtime.secret_file import kept_secret
-from services.runtime.settings import Settings, SettingsError
+from services.runtime.settings import Settings
 
 log = logging.getLogger("services.notifier")
 
@@ -173,26 +173,17 @@ def serve(settings: Settings, plan: Plan, clock: Clock) -> None:
         run_with_http_server(thread, ending, app, settings.host, settings.notifier_port)
 
 
+def run() -> None:
+    """The process, with its settings from the environment."""
+    settings = Settings.from_environment()
+    plan = load_plan(settings.plan)
+    log.info("webhook on http://%s:%d/alerts", settings.host, settings.notifier_port)
+    serve(settings, plan, Clock.from_settings(settings))
+
+
 def main() -> int:
-    start_logging()
-    try:
-        settings = Settings.from_environment()
-        plan = load_plan(settings.plan)
-        log.info("webhook on http://%s:%d/alerts", settings.host, settings.notifier_port)
-        serve(settings, plan, Clock.from_settings(settings))
-    except SettingsError as error:
-        complain(error)
-        return 2
-    except ValueError as error:
-        complain(error)
-        return 1
-    except (BrokerUnavailable, JournalInUse) as error:
-        complain(error)
-        return 3
-    except OSError as error:
-        complain(f"{error.filename}: {error.strerror}")
-        return 1
-    return 0
+    """The exit code."""
+    return exit_code_of(run, (BrokerUnavailable, JournalInUse))
 
 
 if __name__ == "__main__":

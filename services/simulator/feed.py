@@ -18,6 +18,7 @@ from kafka.errors import KafkaError
 
 from services.domain.time.zone import Instant
 from services.messaging import topics
+from services.messaging.reader import no_broker
 from services.runtime.atomic_file import replace_file
 from services.simulator.simulation import Event, Simulation
 
@@ -105,9 +106,7 @@ class Feed:
                 compression_type=None,
             )
         except KafkaError as error:
-            raise FeedFailed(
-                f"Kafka: no broker answers at {target.bootstrap}. Start it, or set KPIWATCH_BOOTSTRAP to where it is"
-            ) from error
+            raise FeedFailed(no_broker(target.bootstrap)) from error
 
     def run(self, ending: threading.Event) -> None:
         """Returns once `ending` is set or the simulation is over. FeedFailed if the broker refuses an event."""

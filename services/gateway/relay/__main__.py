@@ -20,8 +20,8 @@ from services.gateway.relay.relay import Relay, Rules, Times
 from services.messaging import topics
 from services.messaging.codec import admission
 from services.messaging.header_names import read_any_header_name
-from services.messaging.reader import BrokerUnavailable
-from services.runtime.logs import complain, start_logging
+from services.messaging.reader import BrokerUnavailable, no_broker
+from services.runtime.exit_code import exit_code_of
 from services.runtime.readiness import REPORT_SECONDS, Readiness
 from services.runtime.settings import Settings, SettingsError, variable
 from services.runtime.shutdown import end_soon
@@ -41,9 +41,7 @@ def relay(settings: Settings, plan: Plan, ending: threading.Event) -> None:
             raise ValueError("\n".join(wrong))
         consumer = _consumer(settings.bootstrap)
     except KafkaError as error:
-        raise BrokerUnavailable(
-            f"Kafka: no broker answers at {settings.bootstrap}. Start it, or set KPIWATCH_BOOTSTRAP to where it is"
-        ) from error
+        raise BrokerUnavailable(no_broker(settings.bootstrap)) from error
     events = EventLog.open(settings.bootstrap)
     try:
         consumer.subscribe(list(sources))
@@ -93,8 +91,8 @@ def _consumer(bootstrap: str) -> Any:
     )
 
 
-def main() -> int:
-    start_logging()
+def run() -> None:
+    """The process, with its settings from the environment."""
     ending = threading.Event()
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -103,19 +101,13 @@ def main() -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    try:
-        settings = Settings.from_environment()
-        relay(settings, load_plan(settings.plan), ending)
-    except SettingsError as error:
-        complain(error)
-        return 2
-    except BrokerUnavailable as error:
-        complain(error)
-        return 3
-    except ValueError as error:
-        complain(error)
-        return 1
-    return 0
+    settings = Settings.from_environment()
+    relay(settings, load_plan(settings.plan), ending)
+
+
+def main() -> int:
+    """The exit code."""
+    return exit_code_of(run, (BrokerUnavailable,))
 
 
 if __name__ == "__main__":
