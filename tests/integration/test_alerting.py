@@ -108,10 +108,11 @@ class System:
         return [alert for alert in found if labels.items() <= alert["labels"].items()]
 
     def groups(self, receiver: str) -> dict[str, set[str]]:
-        """Unit → promises of one receiver's groups at the Alertmanager."""
+        """Unit → promises of one receiver's groups at the Alertmanager. Beside them there may be alerts about silent
+        sources: they come as soon as the plan's clock is at work."""
         found = httpx.get(f"{self.alertmanager.url}/api/v2/alerts/groups", trust_env=False, timeout=60).json()
         return {
-            group["labels"]["unit"]: {alert["labels"].get("kpi", "") for alert in group["alerts"]}
+            group["labels"]["unit"]: {alert["labels"]["kpi"] for alert in group["alerts"] if "kpi" in alert["labels"]}
             for group in found
             if group["receiver"]["name"] == receiver
         }
