@@ -24,6 +24,7 @@ from services.gateway.key_reader import KeyReader
 from services.gateway.key_uses import KeyUses
 from services.gateway.openapi import examples_of
 from services.gateway.rate import RateLimit
+from services.gateway.resending import Resending
 from services.gateway.web import gateway_app
 from services.messaging.codec import admission
 from services.messaging.dead_letter_reader import original_of, read
@@ -81,7 +82,7 @@ def _asking(settings: Settings, plan: Plan, clock: Clock, reader: TopicReader, e
         return first.letter if first is not None and first.number == number else None
 
     store = LetterStore(letter, lambda found: original_of(found, settings.bootstrap))
-    return Asking(feedback, store, WorkingTime.of(plan), clock.now)
+    return Asking(feedback, store, Resending.of(plan), WorkingTime.of(plan), clock.now)
 
 
 def _server(settings: Settings) -> dict[str, Any]:

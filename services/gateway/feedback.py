@@ -75,11 +75,8 @@ class Feedback:
             log_unreadable(log, record.topic, record.partition, record.offset, said)
 
     def owner_of(self, letter: DeadLetter) -> str | None:
-        """The source to which a letter belongs: that of the inbox it came by, whatever it says; else the one that it
-        names, which admission has compared with its sender."""
-        if letter.topic in self._inboxes:
-            return self._inboxes[letter.topic]
-        return None if (letter.topic or "").startswith("inbox.") else letter.source
+        """The source to which a letter belongs."""
+        return letter.owner(self._inboxes)
 
     def letters(self, source: str, before: int | None, limit: int) -> list[ListedLetter]:
         """The latest letters of a source, the newest first."""

@@ -27,6 +27,7 @@ from services.gateway.figures import ACCEPTED, UNCERTAIN, Figures
 from services.gateway.identity import Caller, Keys, caller
 from services.gateway.problems import PROBLEM, Problem, refused_body
 from services.gateway.rate import RateLimit
+from services.gateway.resending import Incoming
 from services.gateway.wire import LARGEST_BODY, HttpHeaders, Sent, events_of, header, too_large, unpacked
 from services.runtime.clock import Clock
 
@@ -70,14 +71,6 @@ class Asked(NamedTuple):
     """Nothing is written; the answer is the same."""
 
 
-class Resent(NamedTuple):
-    """The event of a dead letter, to be sent again as it came."""
-
-    event: Sent
-    arrival: Instant
-    """When it came first."""
-
-
 class _Answer(NamedTuple):
     status: int
     body: bytes
@@ -113,10 +106,10 @@ class Handling:
         return await self._answered(request, route, answer)
 
     async def resend(
-        self, request: Request, asked: Asked, unchanged: Callable[[Caller], Resent], may: Callable[[Caller], None]
+        self, request: Request, asked: Asked, incoming: Callable[[Caller, list[Sent], Instant], Incoming]
     ) -> Response:
-        """An event sent again: without a body the one that `unchanged` gives, else the one in the body, if `may` does
-        not raise Problem."""
+        """An event sent again. `incoming`: what is to be admitted, given the caller, the events of the body, none where
+        there is no body, and their arrival; may raise Problem."""
 
         async def answer(who: Caller) -> _Answer:
             headers = request.headers.raw
@@ -124,11 +117,8 @@ class Handling:
                 body = await _body(request)
 
                 def send() -> _Answer:
-                    if not body:
-                        again = unchanged(who)
-                        return self._take([again.event], who, asked, again.arrival)
-                    may(who)
-                    return self._take(self._events(body, headers, who), who, asked, self._arrival(headers))
+                    events = self._events(body, headers, who) if body else []
+                    return self._take(incoming(who, events, self._arrival(headers)), who, asked)
 
                 return await to_thread.run_sync(send)
 
@@ -164,7 +154,10 @@ class Handling:
             if self._threads is None:
                 self._threads = CapacityLimiter(self._parts.queue)
             answer = await to_thread.run_sync(
-                lambda: self._take(self._events(body, headers, who), who, asked, arrival), limiter=self._threads
+                lambda: self._take(
+                    Incoming(self._events(body, headers, who), arrival, self._parts.admission), who, asked
+                ),
+                limiter=self._threads,
             )
         if answer.status < 300:
             self.figures.add_seconds(time.monotonic() - began)
@@ -202,8 +195,8 @@ class Handling:
             raise Problem(429, "too_many", detail, "send the same again later", retry_after=wait)
         return events
 
-    def _take(self, events: list[Sent], who: Caller, asked: Asked, arrival: Instant) -> _Answer:
-        found = admit_each(events, who.source, arrival, self._parts.admission)
+    def _take(self, incoming: Incoming, who: Caller, asked: Asked) -> _Answer:
+        found = admit_each(incoming.events, who.source, incoming.arrival, incoming.admission)
         admitted = [] if asked.atomic and found.refused else found.records
         if not asked.dry:
             self._write(admitted, who)
