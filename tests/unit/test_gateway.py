@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import logging
+import tracemalloc
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,9 @@ from services.domain.time.rfc3339 import instant_from
 from services.gateway.admit import admit_each
 from services.gateway.handling import ARRIVAL
 from services.gateway.openapi import examples_of
-from services.gateway.problems import PROBLEM
+from services.gateway.problems import PROBLEM, Problem
 from services.gateway.web import gateway_app
-from services.gateway.wire import BATCH, LARGEST_BODY, MOST_EVENTS, Sent
+from services.gateway.wire import BATCH, LARGEST_BODY, MOST_EVENTS, Sent, events_of
 from services.messaging.codec import admission
 from services.runtime.clock import Clock
 from tests.asgi import get, request
@@ -32,6 +33,7 @@ from tests.mutations import mutated, shipped_plan
 from tests.unit.gateway import AS_BATCH, AS_STRUCTURED, BAD, GOOD, NOW, WATER, Gateway, edge
 
 ONE = orjson.dumps(GOOD)
+BATCH_HEADERS = [(b"content-type", BATCH.encode())]
 
 
 def problems(answer: httpx.Response) -> list[tuple[int, str, str]]:
@@ -242,6 +244,29 @@ def test_gzip_is_never_unpacked_beyond_the_limit() -> None:
         assert tracemalloc.get_traced_memory()[1] < 6 * LARGEST_BODY
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("element", [b"0", b"{}", b'""', b"[]", ONE])
+def test_a_batch_is_read_no_further_than_its_first_event_too_many(element: bytes) -> None:
+    """8 MiB of elements cost neither memory nor time: nothing of what was there before the limit is kept."""
+    most = b"[" + b",".join([element] * MOST_EVENTS) + b"]"
+    if len(most) < LARGEST_BODY:
+        assert len(events_of(most, BATCH_HEADERS)) == MOST_EVENTS
+    body = b"[" + b",".join([element] * ((LARGEST_BODY - 2) // (len(element) + 1))) + b"]"
+    tracemalloc.start()
+    try:
+        with pytest.raises(Problem) as refused:
+            events_of(body, BATCH_HEADERS)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert refused.value.status == 413 and peak < 1 << 20
+
+
+@given(st.lists(st.sampled_from([b"0", b"null", b'"a"', b"[]", b" {} ", b"[1,[2]]", ONE]), max_size=12))
+def test_a_batch_is_cut_where_its_elements_are(elements: list[bytes]) -> None:
+    found = events_of(b" [" + b",".join(elements) + b"]\n", BATCH_HEADERS)
+    assert [event.value for event in found] == [element.strip() for element in elements]
 
 
 def test_503_outranks_422_since_any_event_may_be_in() -> None:
