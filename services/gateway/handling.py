@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 import traceback
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple, Protocol
@@ -36,6 +37,10 @@ audit: Final = logging.getLogger("services.gateway.audit")
 
 ARRIVAL: Final = "kpiwatch-arrival"
 """The header with which the simulator gives the arrival of its events. Under the real clock it is refused."""
+QUESTIONS_A_SECOND: Final = 20.0
+"""Of one source about itself, to one gateway on average; ten seconds' worth may come at once."""
+_QUESTIONS_AT_ONCE: Final = 8
+"""Of all sources: so many threads read letters for them."""
 _BODY_SECONDS: Final = 30.0
 _RETRY_SECONDS: Final = 2.0
 
@@ -84,9 +89,13 @@ class Handling:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._in_hand = 0
+        self._in_hand: Counter[str] = Counter()
+        """Source → its requests with events."""
         self._threads: CapacityLimiter | None = None
-        self.figures = Figures(lambda: self._in_hand, lambda: parts.keys.is_current)
+        self._reading: CapacityLimiter | None = None
+        """Of questions, which wait for the broker: they take no thread from events."""
+        self._questions = RateLimit(QUESTIONS_A_SECOND, parts.rate.seconds)
+        self.figures = Figures(self._in_hand.total, lambda: parts.keys.is_current)
 
     @property
     def is_ready(self) -> bool:
@@ -101,7 +110,8 @@ class Handling:
         """The answer to a question of a source about itself. `content`: the answer as JSON; may raise Problem."""
 
         async def answer(who: Caller) -> _Answer:
-            return _Answer(200, await to_thread.run_sync(content, who))
+            self._refuse_haste(self._questions, who, "questions")
+            return _Answer(200, await to_thread.run_sync(content, who, limiter=self._reading))
 
         return await self._answered(request, route, answer)
 
@@ -113,14 +123,15 @@ class Handling:
 
         async def answer(who: Caller) -> _Answer:
             headers = request.headers.raw
-            with self._in_queue():
-                body = await _body(request)
+            with self._in_queue(who):
+                body = await self._received(request)
 
                 def send() -> _Answer:
                     events = self._events(body, headers, who) if body else []
+                    self._refuse_haste(self._questions, who, "questions")
                     return self._take(incoming(who, events, self._arrival(headers)), who, asked)
 
-                return await to_thread.run_sync(send)
+                return await to_thread.run_sync(send, limiter=self._reading)
 
         return await self._answered(request, asked.route, answer)
 
@@ -128,6 +139,8 @@ class Handling:
         self, request: Request, route: str, answered: Callable[[Caller], Awaitable[_Answer]]
     ) -> Response:
         """The answer to whoever sends a request, counted and noted in the audit log, which has no payload."""
+        if self._threads is None:  # they belong to a running loop
+            self._threads, self._reading = CapacityLimiter(self._parts.queue), CapacityLimiter(_QUESTIONS_AT_ONCE)
         who: Caller | None = None
         try:
             who = caller(request.headers.raw, self._parts.keys)
@@ -147,12 +160,10 @@ class Handling:
 
     async def _with_events(self, request: Request, who: Caller, asked: Asked) -> _Answer:
         headers = request.headers.raw
-        with self._in_queue():
-            body = await _body(request)
+        with self._in_queue(who):
+            body = await self._received(request)
             began = time.monotonic()
             arrival = self._arrival(headers)
-            if self._threads is None:
-                self._threads = CapacityLimiter(self._parts.queue)
             answer = await to_thread.run_sync(
                 lambda: self._take(
                     Incoming(self._events(body, headers, who), arrival, self._parts.admission), who, asked
@@ -164,16 +175,30 @@ class Handling:
         return answer
 
     @contextmanager
-    def _in_queue(self) -> Iterator[None]:
-        if self._in_hand >= self._parts.queue:
-            raise Problem(
-                503, "busy", f"{self._in_hand} requests are in hand", "send the same again later", _RETRY_SECONDS
-            )
-        self._in_hand += 1
+    def _in_queue(self, who: Caller) -> Iterator[None]:
+        """A place for a request. A source has at most as many as are free, so that there is always one for another: a
+        source alone has half of them, two sources have a third each."""
+        in_hand, mine = self._in_hand.total(), self._in_hand[who.source]
+        if mine >= self._parts.queue - in_hand:
+            detail = f"{in_hand} requests are in hand, {mine} of them of {who.source}"
+            raise Problem(503, "busy", detail, "send the same again later", _RETRY_SECONDS)
+        self._in_hand[who.source] += 1
         try:
             yield
         finally:
-            self._in_hand -= 1
+            self._in_hand[who.source] -= 1
+
+    async def _received(self, request: Request) -> bytes:
+        """The body. The key is good, or still good, once all of it is there: an upload may take a while."""
+        body = await _body(request)
+        caller(request.headers.raw, self._parts.keys)
+        return body
+
+    def _refuse_haste(self, limit: RateLimit, who: Caller, what: str, number: int = 1) -> None:
+        wait = limit.wait_for(who.source, number)
+        if wait:
+            detail = f"{who.source} sends more {what} than one gateway takes of it"
+            raise Problem(429, "too_many", detail, "send the same again later", retry_after=wait)
 
     def _arrival(self, headers: HttpHeaders) -> Instant:
         """When the request was read; under a simulated clock the arrival that its sender gives, if any."""
@@ -189,10 +214,7 @@ class Handling:
 
     def _events(self, body: bytes, headers: HttpHeaders, who: Caller) -> list[Sent]:
         events = events_of(unpacked(body, headers), headers)
-        wait = self._parts.rate.wait_for(who.source, len(events))
-        if wait:
-            detail = f"{who.source} sends more events than one gateway takes of it"
-            raise Problem(429, "too_many", detail, "send the same again later", retry_after=wait)
+        self._refuse_haste(self._parts.rate, who, "events", len(events))
         return events
 
     def _take(self, incoming: Incoming, who: Caller, asked: Asked) -> _Answer:
