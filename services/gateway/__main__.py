@@ -55,27 +55,30 @@ def serve(settings: Settings, plan: Plan, clock: Clock) -> None:
         RateLimit(settings.gateway_rate, time.monotonic),
         settings.gateway_queue,
     )
-    reader = TopicReader(settings.bootstrap, TOPICS)
+    reader, feedback = TopicReader(settings.bootstrap, TOPICS), Feedback(plan)
     ending = threading.Event()
-    thread = threading.Thread(target=keys.run, args=(ending,), name="keys", daemon=True)
-    thread.start()
+    followers = [
+        threading.Thread(target=keys.run, args=(ending,), name="keys", daemon=True),
+        threading.Thread(target=feedback.follow, args=(reader, ending), name="feedback", daemon=True),
+    ]
+    for thread in followers:
+        thread.start()
     try:
         handling = Handling(parts)
-        app = gateway_app(handling, thread.is_alive, partial(examples_of, law))
-        add_feedback(app, handling, _asking(settings, plan, clock, reader, ending))
+        app = gateway_app(handling, lambda: all(map(threading.Thread.is_alive, followers)), partial(examples_of, law))
+        add_feedback(app, handling, _asking(settings, plan, clock, feedback))
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)  # uvicorn ends in order, then raises the signal once more
         uvicorn.run(app, **_server(settings))
     finally:
         ending.set()
-        thread.join(timeout=1)
+        for thread in followers:
+            thread.join(timeout=1)
         events.close()
 
 
-def _asking(settings: Settings, plan: Plan, clock: Clock, reader: TopicReader, ending: threading.Event) -> Asking:
-    """What sources may ask about themselves, followed by a thread until `ending` is set."""
-    feedback = Feedback(plan)
-    threading.Thread(target=feedback.follow, args=(reader, ending), name="feedback", daemon=True).start()
+def _asking(settings: Settings, plan: Plan, clock: Clock, feedback: Feedback) -> Asking:
+    """What sources may ask about themselves."""
 
     def letter(number: int) -> DeadLetter | None:
         first = next(read(settings.bootstrap, start=number), None)

@@ -43,6 +43,7 @@ class Asking(NamedTuple):
 
 def add_feedback(app: FastAPI, handling: Handling, asking: Asking) -> None:
     """Add the routes to the app of a gateway."""
+    handling.figures.show_feedback(lambda: asking.feedback.is_current)
 
     @app.get("/status", response_class=Response)
     async def status(request: Request) -> Response:
@@ -126,8 +127,9 @@ def status_of(source: str, asking: Asking) -> dict[str, Any]:
 
 
 def _known(asking: Asking) -> Feedback:
-    if not asking.feedback.caught_up:
-        raise Problem(503, "unavailable", "the topics are still being read", "ask again later", retry_after=2)
+    if not asking.feedback.is_current:
+        detail = "the topics are still being read" if not asking.feedback.caught_up else "the topics cannot be read now"
+        raise Problem(503, "unavailable", detail, "ask again later", retry_after=2)
     return asking.feedback
 
 

@@ -14,8 +14,8 @@ from services.gateway.problems import Problem
 
 
 def gateway_app(handling: Handling, alive: Callable[[], bool], examples: Callable[[], dict[str, Any]]) -> FastAPI:
-    """`alive`: whether the keys are still followed. `examples`: sample batches of events by name, for the description;
-    asked for at most once."""
+    """`alive`: whether its topics are still followed. `examples`: sample batches of events by name, for the
+    description; asked for at most once."""
     app = FastAPI(title="kpiwatch gateway", docs_url=None, redoc_url=None)
 
     @app.post("/events", openapi_extra=EVENTS, response_class=Response)
@@ -32,11 +32,11 @@ def gateway_app(handling: Handling, alive: Callable[[], bool], examples: Callabl
     # in the loop itself: whatever holds the threads, a probe is answered
     @app.get("/livez", include_in_schema=False)
     async def livez() -> Response:
-        return _probe(alive(), "alive", "the API keys are not followed any more")
+        return _probe(alive(), "alive", "a topic is not followed any more: start it again, its log says why")
 
     @app.get("/readyz", include_in_schema=False)
     async def readyz() -> Response:
-        return _probe(handling.is_ready, "ready", "the API keys are not known as of now")
+        return _probe(handling.is_ready and alive(), "ready", "the API keys are not known as of now")
 
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:

@@ -490,6 +490,9 @@ def test_it_is_ready_while_its_keys_are_known() -> None:
     assert [get(gateway.app, path).status_code for path in ("/livez", "/readyz")] == [200, 200]
     gateway.keys.is_current = False
     assert [get(gateway.app, path).status_code for path in ("/livez", "/readyz")] == [200, 503]
+    gateway.keys.is_current = True
+    blind = gateway_app(gateway.handling, lambda: False, dict)
+    assert [get(blind, path).status_code for path in ("/livez", "/readyz")] == [503, 503], "a thread has died"
 
 
 def test_refusals_are_counted_and_the_audit_log_has_no_payload(caplog: pytest.LogCaptureFixture) -> None:

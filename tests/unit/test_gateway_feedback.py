@@ -1,5 +1,6 @@
 """What a source learns about itself over HTTP: its dead letters and its status, and nothing of another source."""
 
+import threading
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from kafka.errors import KafkaError
 
 from services.catalog.working_time import WorkingTime
 from services.cli import dead_letters
@@ -16,7 +18,7 @@ from services.domain.intake.refusal import Reason, Refused
 from services.domain.time.rfc3339 import instant_from
 from services.domain.time.zone import DAY_US
 from services.gateway.event_log import EventRecord
-from services.gateway.feedback import MOST_LETTERS, Feedback
+from services.gateway.feedback import MOST_LETTERS, TRUSTED_SECONDS, Feedback
 from services.gateway.feedback_routes import Asking, LetterStore, add_feedback
 from services.gateway.resending import Resending
 from services.messaging import topics
@@ -26,6 +28,7 @@ from services.messaging.reader import Record
 from services.messaging.records.dead_letters import Arrived, DeadLetter, Headers
 from services.messaging.records.inbox_states import InboxState
 from services.messaging.records.tallies import Progress
+from services.metric_names import gateway_metrics as names
 from services.runtime.clock import Clock
 from tests.asgi import request
 from tests.mutations import shipped_plan
@@ -256,6 +259,56 @@ def test_before_the_topics_are_read_the_answer_is_503() -> None:
     for path in ("/status", "/dead-letters"):
         answer = world.ask(path)
         assert answer.status_code == 503 and answer.headers["retry-after"]
+
+
+class Topics:
+    """Gives what it is given: records, or what is raised."""
+
+    def __init__(self, *polls: list[Record] | Exception) -> None:
+        self.polls = list(polls)
+        self.ending = threading.Event()
+        self.caught_up = True
+        self.ends_at = 1_000.0
+
+    def poll(self, timeout_seconds: float) -> list[Record]:
+        found = self.polls.pop(0)
+        if not self.polls:
+            self.ending.set()
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+def test_neither_a_record_nor_a_failure_of_the_reader_ends_the_reading(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    letter = DeadLetter.of(REFUSED, Arrived("case.events", 0, 1, EARLIER, orjson.dumps(BAD)))
+    good = Record(topics.DEAD_LETTER, 0, 1, letter.key, letter.encode())
+    feedback, take = Feedback(shipped_plan()), Feedback.take
+
+    def fails_once(self: Feedback, record: Record) -> None:
+        if record.offset == 0:
+            raise TypeError("W-2021-000123")
+        take(self, record)
+
+    monkeypatch.setattr(Feedback, "take", fails_once)
+    reader = Topics([good._replace(offset=0), good], KafkaError("W-2021-000123"), [good._replace(offset=2)])
+    monkeypatch.setattr(reader.ending, "wait", lambda seconds: None)
+    feedback.follow(reader, reader.ending)
+    assert [one.number for one in feedback.letters(WATER, None, 9)] == [2]
+    assert "TypeError" in caplog.text and "KafkaError" in caplog.text and "W-2021" not in caplog.text
+
+
+def test_once_the_topics_are_not_read_any_more_that_is_answered_and_shown() -> None:
+    world = World()
+    reader, now = Topics([]), 1_000.0
+    world.feedback._seconds = lambda: now
+    world.feedback.follow(reader, reader.ending)
+    shown = names.FEEDBACK_CURRENT.name
+    for now, status in ((1_000.0 + TRUSTED_SECONDS, 200), (1_001.0 + TRUSTED_SECONDS, 503)):  # noqa: B007  # asked for
+        assert world.ask("/status").status_code == world.ask("/dead-letters").status_code == status
+        assert f"{shown} {float(status == 200)}" in world.ask("/metrics").text
+    assert world.gateway.post(orjson.dumps(GOOD)).status_code == 202, "events are received as before"
 
 
 def test_records_that_cannot_be_read_are_passed_over() -> None:
