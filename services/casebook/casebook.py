@@ -39,6 +39,9 @@ MOST_CASES: Final = 1_000
 """On one page."""
 
 
+_AFTER_SEPARATOR: Final = chr(ord(KEY_SEPARATOR) + 1)
+
+
 class NotReady(CasebookUnavailable):
     """The index has not caught up yet. The sentence says how to see when it has."""
 
@@ -62,6 +65,8 @@ class CaseFilter(NamedTuple):
     state: CaseState | None = None
     since: Instant | None = None
     """An event of it arrived then or later."""
+    owner: str | None = None
+    """It owns the case."""
 
 
 ALL: Final = CaseFilter()
@@ -221,6 +226,8 @@ def _conditions(wanted: CaseFilter) -> Iterator[ColumnElement[bool]]:
     table = schema.cases.c
     if wanted.source is not None:
         yield or_(table.owner == wanted.source, _reported_by(wanted.source))
+    if wanted.owner is not None:  # a range of the primary key
+        yield table.case_key.between(case_key(wanted.owner, ""), f"{wanted.owner}{_AFTER_SEPARATOR}")
     if wanted.unit is not None:
         yield _of_unit(wanted.unit)
     if wanted.service_item is not None:

@@ -107,8 +107,16 @@ class Handling:
     async def report(self, request: Request, route: str, content: Callable[[Caller], bytes]) -> Response:
         """The answer to a question of a source about itself. `content`: the answer as JSON; may raise Problem."""
 
+        async def in_thread(who: Caller) -> bytes:
+            return await to_thread.run_sync(content, who)
+
+        return await self.inform(request, route, in_thread)
+
+    async def inform(self, request: Request, route: str, content: Callable[[Caller], Awaitable[bytes]]) -> Response:
+        """The answer to such a question that is found elsewhere than in this process."""
+
         async def answer(who: Caller) -> _Answer:
-            return _Answer(200, await to_thread.run_sync(content, who))
+            return _Answer(200, await content(who))
 
         return await self._answered(request, route, answer)
 

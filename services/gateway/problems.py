@@ -24,9 +24,12 @@ TITLES: Final = {
     "no_route": "there is nothing here",
     "bad_query": "the query cannot be read",
     "no_letter": "there is no such dead letter",
+    "no_case": "there is no such case",
     "original_gone": "the event is not kept any more",
     "busy": "the gateway is busy",
     "unavailable": "the gateway cannot serve now",
+    "no_casebook": "cases cannot be looked up now",
+    "too_long": "the answer takes too long",
     "not_acknowledged": "the events were not acknowledged",
 }
 """Every kind of problem that is about a whole request, and its title. A problem of one event has the reason code."""
