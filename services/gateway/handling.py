@@ -10,7 +10,7 @@ import logging
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final, NamedTuple, Protocol
 
 import orjson
@@ -27,7 +27,7 @@ from services.gateway.figures import ACCEPTED, UNCERTAIN, Figures
 from services.gateway.identity import Caller, Keys, caller
 from services.gateway.problems import PROBLEM, Problem, refused_body
 from services.gateway.rate import RateLimit
-from services.gateway.wire import LARGEST_BODY, HttpHeaders, Sent, events_of, header, too_large, unpacked
+from services.gateway.wire import LARGEST_BODY, MOST_EVENTS, HttpHeaders, Sent, events_of, header, too_large, unpacked
 from services.runtime.clock import Clock
 
 log: Final = logging.getLogger("services.gateway")
@@ -68,6 +68,23 @@ class Asked(NamedTuple):
     """All of them, or none: if one is refused, none is written."""
     dry: bool = False
     """Nothing is written; the answer is the same."""
+
+
+class Seats(Protocol):
+    """How many questions are in hand at once."""
+
+    def taken(self, source: str) -> AbstractContextManager[None]:
+        """A place for a question of a source. Raises Problem where there is none."""
+
+
+class Question(NamedTuple):
+    """A question about events that are sent with it."""
+
+    most: int
+    """Events of one question."""
+    seats: Seats
+    answer: Callable[[Caller, list[Sent], Instant], Awaitable[bytes]]
+    """As JSON; the instant is the arrival. May raise Problem."""
 
 
 class Resent(NamedTuple):
@@ -117,6 +134,19 @@ class Handling:
 
         async def answer(who: Caller) -> _Answer:
             return _Answer(200, await content(who))
+
+        return await self._answered(request, route, answer)
+
+    async def consider(self, request: Request, route: str, question: Question) -> Response:
+        """The answer to a question about events, which are not written."""
+
+        async def answer(who: Caller) -> _Answer:
+            with question.seats.taken(who.source):
+                headers = request.headers.raw
+                body = await _body(request)
+                arrival = self._arrival(headers)
+                events = await to_thread.run_sync(lambda: self._events(body, headers, who, question.most))
+                return _Answer(200, await question.answer(who, events, arrival))
 
         return await self._answered(request, route, answer)
 
@@ -202,8 +232,8 @@ class Handling:
         except ValueError:
             raise Problem(400, "arrival_refused", f"the header {ARRIVAL} is no time", "write RFC 3339") from None
 
-    def _events(self, body: bytes, headers: HttpHeaders, who: Caller) -> list[Sent]:
-        events = events_of(unpacked(body, headers), headers)
+    def _events(self, body: bytes, headers: HttpHeaders, who: Caller, most: int = MOST_EVENTS) -> list[Sent]:
+        events = events_of(unpacked(body, headers), headers, most)
         wait = self._parts.rate.wait_for(who.source, len(events))
         if wait:
             detail = f"{who.source} sends more events than one gateway takes of it"

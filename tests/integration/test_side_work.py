@@ -7,14 +7,16 @@ import time
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
-from services.gateway.case_questions import account, preparation
+from services.gateway.case_questions import account, preparation, what_if
 from services.gateway.problems import Problem
 from services.gateway.side_work import Preparation, Processes
+from services.gateway.wire import Sent
 from tests.integration import side_functions as do
-from tests.unit.gateway import WATER
-from tests.unit.gateway_cases import STORED, CaseWorld, book_of
+from tests.unit.gateway import NOW, WATER
+from tests.unit.gateway_cases import COMPLETED, STORED, CaseWorld, book_of
 
 
 async def refusal(processes: Processes, function: Any, *args: object) -> Problem:
@@ -59,7 +61,14 @@ def test_what_goes_wrong_in_a_process_stays_there(caplog: pytest.LogCaptureFixtu
 def test_a_process_asks_the_casebook_as_this_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = CaseWorld(tmp_path)
     world.store(*STORED)
-    asked = world.settings, WATER, "W-1", 1_634_000_000_000_000
-    answered = asyncio.run(Processes(preparation(world.settings)._replace(seconds=60), 1, 0).run(account, *asked))
+    asked = world.settings, WATER, "W-1", NOW
+    completed = world.settings, WATER, [Sent(orjson.dumps(COMPLETED), (("other", b"header"),))], NOW, True
+
+    async def story() -> tuple[bytes | None, bytes]:
+        processes = Processes(preparation(world.settings)._replace(seconds=60), 1, 0)
+        return await processes.run(account, *asked), await processes.run(what_if, *completed)
+
+    answered, changed = asyncio.run(story())
     monkeypatch.setattr("services.gateway.case_questions.book_of", book_of)
     assert answered is not None and answered == account(*asked)
+    assert changed == what_if(*completed)

@@ -11,10 +11,12 @@ from services.casebook.casebook import Casebook
 from services.casebook.database import open_engine
 from services.casebook.index import Index
 from services.gateway.case_routes import CaseAsking, add_cases
+from services.gateway.what_if_routes import add_what_if
 from services.runtime.settings import Settings
 from tests.asgi import request
-from tests.unit.casebook_records import PARTITIONS, Log, filled, judge, open_index
+from tests.unit.casebook_records import PARTITIONS, Log, filled, open_index
 from tests.unit.gateway import NOW, WATER, Gateway
+from tests.verdicts import shipped
 
 T = TypeVar("T")
 
@@ -55,7 +57,7 @@ STORED = (ACCEPTED, *OTHERS, FOUNDED, REGISTERED, SEALED)
 
 def book_of(settings: Settings) -> Casebook:
     """The casebook as the gateway opens it, with the plan and the time of the tests."""
-    return Casebook(open_engine(settings.casebook, writes=False), judge, settings.partitions, lambda: NOW)
+    return Casebook(open_engine(settings.casebook, writes=False), shipped, settings.partitions, lambda: NOW)
 
 
 class AtOnce:
@@ -72,7 +74,9 @@ class CaseWorld:
         self.gateway = Gateway()
         self.settings = Settings(casebook=str(folder / "casebook.sqlite"), partitions=PARTITIONS)
         self.keys = {WATER: self.gateway.key}
-        add_cases(self.gateway.app, self.gateway.handling, CaseAsking(AtOnce(), self.settings))
+        asking = CaseAsking(AtOnce(), self.settings)
+        add_cases(self.gateway.app, self.gateway.handling, asking)
+        add_what_if(self.gateway.app, self.gateway.handling, asking)
 
     def index(self) -> Index:
         """The casebook, not filled."""
@@ -93,3 +97,9 @@ class CaseWorld:
             self.keys[source] = self.gateway.keys.add(source).whole
         headers = {"Authorization": f"Bearer {self.keys[source]}", **what.pop("headers", {})}
         return request(self.gateway.app, method, path, headers=headers, **what)
+
+
+COMPLETED = event("w-9", "case.completed", "2021-09-30T10:00:00+08:00", {})
+CONNECTED = event(
+    "w-8", "case.milestone", "2021-09-30T09:00:00+08:00", {"name": "connected", "unit": "liangjiang-water"}
+)

@@ -12,9 +12,9 @@ from services.casebook import casebook
 from services.casebook.document import account_documents
 from services.gateway import case_questions
 from tests.asgi import request
-from tests.unit.casebook_records import judge
 from tests.unit.gateway import WATER
 from tests.unit.gateway_cases import GAS, MARKET, SEALS, STORED, CaseWorld, book_of
+from tests.verdicts import shipped
 
 OCTOBER = "2021-10-01T00:00:00+08:00"
 
@@ -45,7 +45,7 @@ def problem(answer: httpx.Response) -> tuple[int, str]:
 def test_the_owner_gets_the_account_that_explain_gives(world: CaseWorld) -> None:
     answer = world.ask("/cases", subject="W-1").json()
     book = book_of(world.settings)
-    assert answer["cases"] == orjson.loads(orjson.dumps(account_documents(book.case("W-1"), judge())))
+    assert answer["cases"] == orjson.loads(orjson.dumps(account_documents(book.case("W-1"), shipped())))
     (case,) = answer["cases"]
     (verdict,) = [each for each in case["cycles"][0]["promises"] if each["kpi"] == "K06-1"]
     assert verdict["verdict"] == "overdue" and verdict["account"]["days"], "due on 23 September, and still open"
