@@ -69,7 +69,7 @@ def what_if(settings: Settings, source: str, events: Sequence[Sent], arrival: In
     `accounts`: with the account of each case afterwards, of MOST_ACCOUNTS cases at most. Raises CasebookUnavailable."""
     book = book_of(settings)
     judge = book.judge
-    found = admit_each(events, source, arrival, _gateway(settings))
+    found = admit_each(events, source, [arrival] * len(events), _gateway(settings))
     by_case = _by_case(found, len(events), _worker(settings))
     until = book.read_until()
     stored = book.facts(by_case)
