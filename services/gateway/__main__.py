@@ -12,7 +12,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.catalog.working_time import WorkingTime
 from services.domain.plan.plan import Plan
@@ -49,7 +49,7 @@ _WAITING = 32
 
 def serve(settings: Settings, plan: Plan, clock: Clock) -> None:
     """Until SIGTERM or Ctrl-C: then the requests in hand are answered. Raises BrokerUnavailable at the start."""
-    law = Law(plan, load_calendar(plan.head.calendar))
+    law = Law(plan, calendar_of(plan))
     events = EventLog.open(settings.bootstrap)
     uses, real = KeyUses(events.note_use), Clock.real()
     keys = KeyReader.open(settings.bootstrap, uses, real.now)
