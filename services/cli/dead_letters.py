@@ -18,7 +18,7 @@ from services.domain.intake.refusal import Reason, Refused
 from services.domain.intake.visible_text import visible
 from services.gateway.admit import admit
 from services.gateway.event_log import EventRecord
-from services.gateway.resending import Resending
+from services.gateway.resending import Incoming, Resending
 from services.gateway.wire import Sent
 from services.messaging.dead_letter_reader import Filed, OriginalGone, original_of, read
 from services.messaging.records.dead_letters import DeadLetter, Headers, as_event
@@ -138,9 +138,9 @@ def resend(
         incoming = resending.unchanged(letter, *_original(number, letter, address))
     else:
         now = Clock.from_settings(settings).now()
-        incoming = resending.mended(letter, Sent(_corrected(event)), now)
+        incoming = resending.mended(letter, Incoming([Sent(_corrected(event))], [now], resending.door))
     try:
-        record = admit(incoming.events[0], owner, incoming.arrival, incoming.admission)
+        record = admit(incoming.events[0], owner, incoming.arrivals[0], incoming.admission)
     except Refused as refused:
         raise Failure(f"{event}: {refused}", INPUT_HAS_ERRORS) from None
     _send(address, record)

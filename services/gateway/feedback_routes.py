@@ -15,7 +15,6 @@ from services.gateway.handling import Asked, Handling
 from services.gateway.identity import Caller
 from services.gateway.problems import Problem
 from services.gateway.resending import Incoming, Resending
-from services.gateway.wire import Sent
 from services.messaging.dead_letter_reader import OriginalGone
 from services.messaging.records.dead_letters import DeadLetter, Headers
 
@@ -74,10 +73,11 @@ def add_feedback(app: FastAPI, handling: Handling, asking: Asking) -> None:
         """Send the event of a dead letter again. Without a body as it came: it keeps its arrival. With a body, a mended
         event: it arrives now."""
 
-        def incoming(caller: Caller, events: list[Sent], now: Instant) -> Incoming:
+        def incoming(caller: Caller, sent: Incoming | None) -> Incoming:
             found = own(number, caller, asking)
-            if events:
-                return asking.resending.mended(found, _the_one(events), now)
+            if sent is not None:
+                _refuse_several(sent)
+                return asking.resending.mended(found, sent)
             try:
                 value, headers = asking.store.original(found)
             except OriginalGone as gone:
@@ -87,12 +87,10 @@ def add_feedback(app: FastAPI, handling: Handling, asking: Asking) -> None:
         return await handling.resend(request, Asked("/dead-letters/{number}/resend", atomic=True), incoming)
 
 
-def _the_one(events: list[Sent]) -> Sent:
-    if len(events) > 1:
-        raise Problem(
-            400, "unreadable_body", "there are several events", "send the one that replaces the letter's event"
-        )
-    return events[0]
+def _refuse_several(sent: Incoming) -> None:
+    if len(sent.events) != 1:
+        remedy = "send the one that replaces the letter's event"
+        raise Problem(400, "unreadable_body", f"there are {len(sent.events)} events", remedy)
 
 
 def own(number: int, caller: Caller, asking: Asking) -> DeadLetter:

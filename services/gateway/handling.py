@@ -11,7 +11,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final, NamedTuple, Protocol
 
 import orjson
@@ -20,7 +20,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from services.domain.intake.admission import Admission
-from services.domain.time.rfc3339 import instant_from
 from services.domain.time.zone import Instant
 from services.gateway.admit import Admitted, admit_each
 from services.gateway.event_log import EventRecord, NotAcknowledged
@@ -29,14 +28,13 @@ from services.gateway.identity import Caller, Keys, caller
 from services.gateway.problems import PROBLEM, Problem, refused_body
 from services.gateway.rate import RateLimit
 from services.gateway.resending import Incoming
-from services.gateway.wire import LARGEST_BODY, HttpHeaders, Sent, events_of, header, too_large, unpacked
+from services.gateway.wire import LARGEST_BODY, MOST_EVENTS, HttpHeaders, Sent, events_of, header, too_large, unpacked
+from services.messaging.arrival_header import ARRIVAL, read
 from services.runtime.clock import Clock
 
 log: Final = logging.getLogger("services.gateway")
 audit: Final = logging.getLogger("services.gateway.audit")
 
-ARRIVAL: Final = "kpiwatch-arrival"
-"""The header with which the simulator gives the arrival of its events. Under the real clock it is refused."""
 QUESTIONS_A_SECOND: Final = 20.0
 """Of one source about itself, to one gateway on average; ten seconds' worth may come at once."""
 _QUESTIONS_AT_ONCE: Final = 8
@@ -76,6 +74,23 @@ class Asked(NamedTuple):
     """Nothing is written; the answer is the same."""
 
 
+class Seats(Protocol):
+    """How many questions are in hand at once."""
+
+    def taken(self, source: str) -> AbstractContextManager[None]:
+        """A place for a question of a source. Raises Problem where there is none."""
+
+
+class Question(NamedTuple):
+    """A question about events that are sent with it."""
+
+    most: int
+    """Events of one question."""
+    seats: Seats
+    answer: Callable[[Caller, list[Sent], Instant], Awaitable[bytes]]
+    """As JSON; the instant is the arrival. May raise Problem."""
+
+
 class _Answer(NamedTuple):
     status: int
     body: bytes
@@ -109,27 +124,52 @@ class Handling:
     async def report(self, request: Request, route: str, content: Callable[[Caller], bytes]) -> Response:
         """The answer to a question of a source about itself. `content`: the answer as JSON; may raise Problem."""
 
+        async def in_thread(who: Caller) -> bytes:
+            return await to_thread.run_sync(content, who, limiter=self._reading)
+
+        return await self.inform(request, route, in_thread)
+
+    async def inform(self, request: Request, route: str, content: Callable[[Caller], Awaitable[bytes]]) -> Response:
+        """The answer to such a question that is found elsewhere than in this process."""
+
         async def answer(who: Caller) -> _Answer:
             self._refuse_haste(self._questions, who, "questions")
-            return _Answer(200, await to_thread.run_sync(content, who, limiter=self._reading))
+            return _Answer(200, await content(who))
+
+        return await self._answered(request, route, answer)
+
+    async def consider(self, request: Request, route: str, question: Question) -> Response:
+        """The answer to a question about events, which are not written."""
+
+        async def answer(who: Caller) -> _Answer:
+            self._refuse_haste(self._questions, who, "questions")
+            with question.seats.taken(who.source):
+                headers = request.headers.raw
+                body = await self._received(request)
+                self._simulated(headers)  # under the real clock it is refused; here all is judged as of one moment
+                arrival = self._parts.clock.now()
+                events = await to_thread.run_sync(
+                    lambda: self._events(body, headers, who, question.most), limiter=self._reading
+                )
+                return _Answer(200, await question.answer(who, events, arrival))
 
         return await self._answered(request, route, answer)
 
     async def resend(
-        self, request: Request, asked: Asked, incoming: Callable[[Caller, list[Sent], Instant], Incoming]
+        self, request: Request, asked: Asked, incoming: Callable[[Caller, Incoming | None], Incoming]
     ) -> Response:
-        """An event sent again. `incoming`: what is to be admitted, given the caller, the events of the body, none where
-        there is no body, and their arrival; may raise Problem."""
+        """An event sent again. `incoming`: what is to be admitted, given the caller and what came in the body, None
+        where there is no body; may raise Problem."""
 
         async def answer(who: Caller) -> _Answer:
             headers = request.headers.raw
+            self._refuse_haste(self._questions, who, "questions")
             with self._in_queue(who):
                 body = await self._received(request)
 
                 def send() -> _Answer:
-                    events = self._events(body, headers, who) if body else []
-                    self._refuse_haste(self._questions, who, "questions")
-                    return self._take(incoming(who, events, self._arrival(headers)), who, asked)
+                    sent = self._incoming(body, headers, who) if body else None
+                    return self._take(incoming(who, sent), who, asked)
 
                 return await to_thread.run_sync(send, limiter=self._reading)
 
@@ -163,13 +203,7 @@ class Handling:
         with self._in_queue(who):
             body = await self._received(request)
             began = time.monotonic()
-            arrival = self._arrival(headers)
-            answer = await to_thread.run_sync(
-                lambda: self._take(
-                    Incoming(self._events(body, headers, who), arrival, self._parts.admission), who, asked
-                ),
-                limiter=self._threads,
-            )
+            answer = await to_thread.run_sync(self._read, body, headers, who, asked, limiter=self._threads)
         if answer.status < 300:
             self.figures.add_seconds(time.monotonic() - began)
         return answer
@@ -200,25 +234,39 @@ class Handling:
             detail = f"{who.source} sends more {what} than one gateway takes of it"
             raise Problem(429, "too_many", detail, "send the same again later", retry_after=wait)
 
-    def _arrival(self, headers: HttpHeaders) -> Instant:
-        """When the request was read; under a simulated clock the arrival that its sender gives, if any."""
-        said = header(headers, ARRIVAL)
-        if said is None:
-            return self._parts.clock.now()
-        if not self._parts.clock.is_simulated:
-            raise Problem(400, "arrival_refused", f"the header {ARRIVAL} is for simulations only", "leave it out")
-        try:
-            return instant_from(said)
-        except ValueError:
-            raise Problem(400, "arrival_refused", f"the header {ARRIVAL} is no time", "write RFC 3339") from None
+    def _read(self, body: bytes, headers: HttpHeaders, who: Caller, asked: Asked) -> _Answer:
+        """The answer to the events of a body, which arrive now."""
+        return self._take(self._incoming(body, headers, who), who, asked)
 
-    def _events(self, body: bytes, headers: HttpHeaders, who: Caller) -> list[Sent]:
-        events = events_of(unpacked(body, headers), headers)
+    def _incoming(self, body: bytes, headers: HttpHeaders, who: Caller) -> Incoming:
+        read_at, given = self._parts.clock.now(), self._simulated(headers)
+        events = self._events(body, headers, who)
+        return Incoming(events, self._arrivals(given, read_at, len(events)), self._parts.admission)
+
+    def _simulated(self, headers: HttpHeaders) -> str | None:
+        """The header with the arrivals that a simulation gives. Problem under the real clock."""
+        given = header(headers, ARRIVAL)
+        if given is not None and not self._parts.clock.is_simulated:
+            raise Problem(400, "arrival_refused", f"the header {ARRIVAL} is for simulations only", "leave it out")
+        return given
+
+    def _arrivals(self, given: str | None, read_at: Instant, events: int) -> list[Instant]:
+        """The arrival of each event: when the request was read, or what a simulation gives."""
+        if given is None:
+            return [read_at] * events
+        try:
+            return read(given, events)
+        except ValueError as error:
+            remedy = "write one time (RFC 3339) for all events, or one for each, with commas between"
+            raise Problem(400, "arrival_refused", str(error), remedy) from None
+
+    def _events(self, body: bytes, headers: HttpHeaders, who: Caller, most: int = MOST_EVENTS) -> list[Sent]:
+        events = events_of(unpacked(body, headers), headers, most)
         self._refuse_haste(self._parts.rate, who, "events", len(events))
         return events
 
     def _take(self, incoming: Incoming, who: Caller, asked: Asked) -> _Answer:
-        found = admit_each(incoming.events, who.source, incoming.arrival, incoming.admission)
+        found = admit_each(incoming.events, who.source, incoming.arrivals, incoming.admission)
         admitted = [] if asked.atomic and found.refused else found.records
         if not asked.dry:
             self._write(admitted, who)

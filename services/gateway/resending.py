@@ -23,8 +23,8 @@ class Incoming(NamedTuple):
     """Events to be admitted."""
 
     events: list[Sent]
-    arrival: Instant
-    """When they came, where nothing that is believed says so."""
+    arrivals: list[Instant]
+    """When each came, where nothing that is believed says so."""
     admission: Admission
     """That of the door by which they come."""
 
@@ -47,13 +47,13 @@ class Resending:
         """The event as it came, with its first arrival. What was in `case.events` has the one that was written beside
         it; elsewhere an attribute or a header of that name is the source's own, and refused again."""
         edge = self.own if letter.topic == CASE_EVENTS else self.door
-        return Incoming([Sent(value, headers)], instant_from(letter.received_at), edge)
+        return Incoming([Sent(value, headers)], [instant_from(letter.received_at)], edge)
 
-    def mended(self, letter: DeadLetter, event: Sent, now: Instant) -> Incoming:
-        """An event in the place of the one that was refused. If it is the same, it is sent as unchanged."""
-        if _is_same(letter, event):
-            return self.unchanged(letter, event.value, letter.headers)
-        return Incoming([event], now, self.door)
+    def mended(self, letter: DeadLetter, sent: Incoming) -> Incoming:
+        """What was sent in the place of the event that was refused. If it is the same, it is unchanged."""
+        if len(sent.events) == 1 and _is_same(letter, sent.events[0]):
+            return self.unchanged(letter, sent.events[0].value, letter.headers)
+        return sent
 
 
 def _is_same(letter: DeadLetter, event: Sent) -> bool:
