@@ -168,6 +168,7 @@ def main() -> None:
                 "KPIWATCH_BOOTSTRAP": broker.bootstrap,
                 "KPIWATCH_GATEWAY_PORT": str(port),
                 "KPIWATCH_GATEWAY_RATE": "1000000",
+                "KPIWATCH_REPLICATION": "1",
             }
             start = ["-m", "services.gateway"]
             if given.profile:

@@ -100,7 +100,9 @@ def _import(asked: _Import) -> None:
         reader = ExportReader(export, rules)
         with ExitStack() as stack:
             known = stack.enter_context(remembered(asked.memory, at)) if asked.memory else None
-            with atomic_file(asked.out) as sink:
+            if known:
+                _refuse_to_overwrite(asked.out)
+            with atomic_file(asked.out, durable=known is not None) as sink:
                 counts = _write(sink, export, _outcomes(reader, known, asked.strike_missing))
             if known:
                 known.save()
@@ -152,6 +154,16 @@ def _check_memory(rules: ExportMapping, memory: Path | None, strike_missing: boo
         raise Failure(
             "--memory and --strike-missing need `identity` in the mapping: the columns that say which row it is",
             WRONG_USAGE,
+        )
+
+
+def _refuse_to_overwrite(out: Path) -> None:
+    """What an import with a memory has written is never written again: the memory holds it for reported."""
+    if out.is_file() and out.stat().st_size:
+        raise Failure(
+            f"{out} is there, and its events are in no later import with --memory: send them, then remove the file, or "
+            "name another --out",
+            INPUT_HAS_ERRORS,
         )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from kafka.errors import KafkaError
 
 from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
@@ -31,9 +32,10 @@ from services.gateway.resending import Resending
 from services.gateway.side_work import Processes
 from services.gateway.web import gateway_app
 from services.gateway.what_if_routes import AT_ONCE, add_what_if
+from services.messaging import topics
 from services.messaging.codec import admission
 from services.messaging.dead_letter_reader import original_of, read
-from services.messaging.reader import BrokerUnavailable, TopicReader
+from services.messaging.reader import BrokerUnavailable, TopicReader, no_broker
 from services.messaging.records.dead_letters import DeadLetter
 from services.runtime.clock import Clock
 from services.runtime.exit_code import exit_code_of
@@ -43,6 +45,9 @@ log = logging.getLogger("services.gateway")
 
 _ANSWER_SECONDS = 5
 """For the requests in hand, after SIGTERM. Who gets no answer sends the same again."""
+
+_NEEDED = (topics.CASE_EVENTS, topics.GATEWAY_KEYS, topics.GATEWAY_KEY_USES)
+"""Topics with what was acknowledged, and with what decides whom a gateway serves."""
 
 _WAITING = 32
 """Questions about cases that wait until one of two processes is free."""
@@ -84,6 +89,15 @@ def serve(settings: Settings, plan: Plan, clock: Clock) -> None:
         for thread in followers:
             thread.join(timeout=1)
         events.close()
+
+
+def _refuse_unsafe_topics(settings: Settings) -> None:
+    try:
+        wrong = topics.unsafe(settings.bootstrap, _NEEDED, settings.copies)
+    except KafkaError as error:
+        raise BrokerUnavailable(no_broker(settings.bootstrap)) from error
+    if wrong:
+        raise ValueError("\n".join(wrong))
 
 
 def _add_questions_about_cases(app: FastAPI, handling: Handling, settings: Settings) -> None:

@@ -1,7 +1,8 @@
 """Inboxes, their users and their rights on the broker, as `sources.toml` says.
 
 A source that publishes to Kafka has a topic, a user of the same name (SCRAM-SHA-512), and the right to write that
-topic, nothing else. Our own processes use another listener, within the network, as administrators of the broker.
+topic, nothing else. Our own processes use another listener, within the network, as administrators of the broker. Only
+administrators may write the API keys: for everybody else it is denied, whatever other rights say.
 """
 
 import secrets
@@ -35,6 +36,11 @@ _PREFIX: Final = "inbox."
 _RIGHTS: Final = (ACLOperation.WRITE, ACLOperation.DESCRIBE)
 
 
+_EVERYBODY: Final = "User:*"
+_DENIED: Final = (ACLOperation.WRITE, ACLOperation.DELETE, ACLOperation.ALTER, ACLOperation.ALTER_CONFIGS)
+"""On the topic of API keys. The authorizer asks nothing of the broker's super users."""
+
+
 class BrokerRefused(Exception):
     """The broker did not make a user or a right; the sentence says why."""
 
@@ -64,6 +70,10 @@ class Inboxes:
                 if missing:
                     _check(admin.create_acls([_right(source.inbox, operation) for operation in missing]))
                     yield f"{source.inbox} may be written by its user"
+            open_to = self._not_denied(admin)
+            if open_to:
+                _check(admin.create_acls([_denial(operation) for operation in open_to]))
+                yield f"{topics.GATEWAY_KEYS} may be written by administrators only"
             registered = {source.inbox for source in self.sources}
             for user in sorted((users | {user for user, _, _ in rights}) - registered):
                 self._remove(admin, user, user in users)
@@ -73,7 +83,12 @@ class Inboxes:
         """What is wrong, a sentence each. Raises KafkaError."""
         found = topics.check_all(self.bootstrap, self._topics(), self.copies)
         with closing(self._admin()) as admin:
-            users, rights = self._users(admin), self._rights(admin)
+            users, rights, open_to = self._users(admin), self._rights(admin), self._not_denied(admin)
+        if open_to:
+            found.append(
+                f"{topics.GATEWAY_KEYS} is not denied to those who are no administrators: with a right to write all "
+                "topics somebody could make API keys. Deny it with `kpiwatch inboxes`"
+            )
         for source in self.sources:
             if source.inbox not in users:
                 found.append(f"{source.inbox} has no user: make it with `kpiwatch inboxes`")
@@ -106,6 +121,15 @@ class Inboxes:
         found, _ = admin.describe_acls(asked)
         named = [(each.principal.removeprefix("User:"), each.resource_pattern.resource_name, each) for each in found]
         return {(user, topic, each.operation) for user, topic, each in named if user.startswith(_PREFIX)}
+
+    @staticmethod
+    def _not_denied(admin: KafkaAdminClient) -> list[Any]:
+        """What is to be denied to everybody on the topic of API keys, and is not."""
+        pattern = ResourcePatternFilter(ResourceType.TOPIC, topics.GATEWAY_KEYS, ACLResourcePatternType.LITERAL)
+        asked = ACLFilter(_EVERYBODY, "*", ACLOperation.ANY, ACLPermissionType.DENY, pattern)
+        found, _ = admin.describe_acls(asked)
+        there = {each.operation for each in found}
+        return [operation for operation in _DENIED if operation not in there]
 
     @staticmethod
     def _make_user(admin: KafkaAdminClient, user: str, folder: Path) -> str:
@@ -141,6 +165,11 @@ sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule require
 def _right(inbox: str, operation: Any) -> ACL:
     pattern = ResourcePattern(ResourceType.TOPIC, inbox)
     return ACL(f"User:{inbox}", "*", operation, ACLPermissionType.ALLOW, pattern)
+
+
+def _denial(operation: Any) -> ACL:
+    pattern = ResourcePattern(ResourceType.TOPIC, topics.GATEWAY_KEYS)
+    return ACL(_EVERYBODY, "*", operation, ACLPermissionType.DENY, pattern)
 
 
 def _check(answer: dict[str, list[Any]]) -> None:

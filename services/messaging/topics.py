@@ -228,6 +228,16 @@ def check_all(bootstrap: str, wanted: Sequence[Topic], copies: int) -> list[str]
     return [problem for topic in wanted for problem in _problems(topic, found.get(topic.name), copies)]
 
 
+def unsafe(bootstrap: str, names: Sequence[str], copies: int) -> list[str]:
+    """Which of these topics are not there, or would lose what was acknowledged with a broker: a sentence each with the
+    remedy. Raises KafkaError if the broker does not answer."""
+    wanted = [topic for topic in topics(1) if topic.name in names]
+    with _admin(bootstrap) as admin:
+        found = _found(admin, wanted)
+    missing = [_missing(topic.name) for topic in wanted if topic.name not in found]
+    return missing + [problem for name, there in found.items() for problem in _too_few_copies(name, there, copies)]
+
+
 class _Found(NamedTuple):
     """A topic as it is."""
 
@@ -266,19 +276,32 @@ def _problems(topic: Topic, found: _Found | None, copies: int) -> Iterator[str]:
     """What is wrong with one topic. `found`: None if there is no such topic."""
     name = topic.name
     if found is None:
-        yield f"there is no topic {name}: make it with `kpiwatch {_command(name)}`"
+        yield _missing(name)
         return
     if found.partitions != topic.partitions:
         yield (
             f"{name} has {found.partitions} partitions and must have {topic.partitions}: "
             "another number is a migration, since every key would move: see docs/partitions.md"
         )
+    yield from _too_few_copies(name, found, copies)
+    yield from _other_settings(name, found, topic.settings)
+
+
+def _missing(name: str) -> str:
+    return f"there is no topic {name}: make it with `kpiwatch {_command(name)}`"
+
+
+def _too_few_copies(name: str, found: _Found, copies: int) -> Iterator[str]:
     if found.copies < copies:
         yield (
             f"{name} is on {found.copies} brokers and must be on {copies}, so that nothing is lost with one: move "
             f"it with kafka-reassign-partitions. If that is on purpose, set KPIWATCH_REPLICATION={found.copies}"
         )
-    for setting, value in {**topic.settings, **_in_sync(copies)}.items():
+    yield from _other_settings(name, found, _in_sync(copies))
+
+
+def _other_settings(name: str, found: _Found, wanted: Mapping[str, str]) -> Iterator[str]:
+    for setting, value in wanted.items():
         if not _is_met(setting, found.settings.get(setting), value):
             yield (
                 f"{name} has {setting} = {found.settings.get(setting)} and must have {value}: "

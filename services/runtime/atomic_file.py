@@ -46,11 +46,12 @@ class BeingWritten(Exception):
 
 
 @contextmanager
-def atomic_file(path: Path, *, level: int = 5) -> Iterator[BinaryIO]:
+def atomic_file(path: Path, *, level: int = 5, durable: bool = False) -> Iterator[BinaryIO]:
     """A stream to write the file's content to. The file appears when the block ends well, and only then.
 
     A file whose name ends in .gz is compressed (`level`: how much), without the time of compression, so that the same
-    content gives the same bytes. What is no file (a pipe, a terminal, /dev/null) is written directly.
+    content gives the same bytes. What is no file (a pipe, a terminal, /dev/null) is written directly. `durable`: the
+    file is on the disk when the block has ended.
 
     Raises BeingWritten.
     """
@@ -67,9 +68,22 @@ def atomic_file(path: Path, *, level: int = 5) -> Iterator[BinaryIO]:
                 yield cast(BinaryIO, stack.enter_context(gzip.GzipFile("", "wb", level, plain, mtime=0)))
             else:
                 yield plain
+        if durable:
+            os.fsync(draft.descriptor)
         draft.place.replace(path)
+        if durable:
+            _sync_folder(path.parent)
     finally:
         draft.drop()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put the names of its files on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def claim(path: Path) -> None:

@@ -16,6 +16,17 @@ import httpx
 import orjson
 import pytest
 from kafka import KafkaConsumer, KafkaProducer
+from kafka.admin import (
+    ACL,
+    ACLFilter,
+    ACLOperation,
+    ACLPermissionType,
+    ACLResourcePatternType,
+    KafkaAdminClient,
+    ResourcePattern,
+    ResourcePatternFilter,
+    ResourceType,
+)
 from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
 
@@ -153,8 +164,9 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         chain, secret = certificate(folder)
         trusted = ssl.create_default_context(cafile=str(chain))
         settings = Settings(
-            bootstrap=broker.bootstrap, gateway_port=port, gateway_certificate=chain, gateway_certificate_key=secret
-        )
+            bootstrap=broker.bootstrap, gateway_port=port, gateway_certificate=chain, gateway_certificate_key=secret,
+            replication=1,
+        )  # fmt: skip
         with (
             running("services.gateway", settings, folder / "gateway.log") as gateway,
             httpx.Client(base_url=f"https://127.0.0.1:{port}", verify=trusted, timeout=60) as client,
@@ -244,12 +256,22 @@ def test_topics_need_their_copies_outside_a_demo(system: System, monkeypatch: py
     assert code == 0 and "all as they must be" in report
 
 
+@pytest.mark.parametrize("module", ["services.gateway", "services.gateway.relay"])
+def test_nor_does_what_acknowledges_start_without_them(system: System, module: str, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with running(module, Settings(bootstrap=system.broker.bootstrap), log) as started:
+        assert started.wait(120) == 1
+    said = log.read_text()
+    assert "case.events is on 1 brokers and must be on 3" in said and "KPIWATCH_REPLICATION=1" in said
+    assert "case.events has min.insync.replicas = 1 and must have 2" in said and "Traceback" not in said
+
+
 # ---- inboxes ---------------------------------------------------------------------------------------------
 def test_the_command_makes_topics_users_and_rights_once(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     inboxes = Inboxes(system.broker.bootstrap, SOURCES, copies=1)
-    assert len(inboxes.problems()) == 3 * len(SOURCES)
+    assert len(inboxes.problems()) == 3 * len(SOURCES) + 1
     done = list(inboxes.make(system.folder / "passwords"))
-    assert len(done) == 3 * len(SOURCES)
+    assert len(done) == 3 * len(SOURCES) + 1
     assert inboxes.problems() == [] and list(inboxes.make(system.folder / "passwords")) == []
     for file in (system.folder / "passwords").iterdir():
         assert file.stat().st_mode & 0o777 == 0o600
@@ -275,10 +297,42 @@ def test_a_source_may_write_its_inbox_and_nothing_else(system: System) -> None:
         system.producer(INBOX, password="guessed").close()
 
 
+def test_whatever_rights_somebody_has_only_an_administrator_writes_keys(system: System) -> None:
+    """The wildcard is in force: the other topic can be written."""
+    everything = ResourcePattern(ResourceType.TOPIC, "*")
+    right = ACL(f"User:{INBOX}", "*", ACLOperation.ALL, ACLPermissionType.ALLOW, everything)
+    wildcard = ACLFilter(
+        f"User:{INBOX}", None, ACLOperation.ANY, ACLPermissionType.ANY,
+        ResourcePatternFilter(ResourceType.TOPIC, "*", ACLResourcePatternType.LITERAL),
+    )  # fmt: skip
+    inboxes = Inboxes(system.broker.bootstrap, SOURCES[:-1], copies=1)
+    with closing(KafkaAdminClient(bootstrap_servers=system.broker.bootstrap)) as admin:
+        assert not admin.create_acls([right])["failed"]
+        try:
+            with closing(system.producer(INBOX)) as producer:
+                until(lambda: may_write(producer, topics.GATEWAY_KEY_USES))
+                with pytest.raises(KafkaError):
+                    producer.send(topics.GATEWAY_KEYS, b"{}", partition=0).get(timeout=30)
+            assert any(f"{INBOX} may use *" in problem for problem in inboxes.problems())
+        finally:
+            admin.delete_acls([wildcard])
+    assert inboxes.problems() == []
+
+
+def may_write(producer: KafkaProducer, topic: str) -> bool:
+    try:
+        producer.send(topic, b"{}", b"nobody", partition=0).get(timeout=30)
+    except KafkaError:
+        return False
+    return True
+
+
 def test_the_relay_takes_it_from_there(system: System, tmp_path: Path) -> None:
     (port,) = free_ports(1)
     plan = plan_with_inboxes(tmp_path)
-    settings = Settings(bootstrap=system.broker.bootstrap, state=tmp_path, worker="relay-1", plan=plan, relay_port=port)
+    settings = Settings(
+        bootstrap=system.broker.bootstrap, state=tmp_path, worker="relay-1", plan=plan, relay_port=port, replication=1
+    )
     log = tmp_path / "relay.log"
     with running("services.gateway.relay", settings, log) as relay:
         until(lambda: not readiness.of_worker(tmp_path, "relay-1"))

@@ -16,7 +16,9 @@ from services.domain.time.rfc3339 import instant_from
 from services.mapping.cells import Problem
 from services.mapping.export import events_of
 from services.mapping.mapping_file import MappingError, mapping_of
+from services.mapping.memory import Memory
 from services.runtime.text_file import parsed_toml
+from tests.unit.commands import run
 
 MAPPING = """
 timezone = "Asia/Shanghai"
@@ -54,7 +56,7 @@ class Exports:
     def reported(self, rows: str, *options: str, code: int = 0) -> list[Any]:
         """The events of the next day's export."""
         (self.folder / "export.csv").write_text(HEADER + rows)
-        out = self.folder / "events.jsonl"
+        out = self.folder / f"events-{self._day}.jsonl"
         at = DAYS[self._day]
         self._day += 1
         arguments = [self.folder / "export.csv", "--mapping", self.folder / "map.toml", "--out", out]
@@ -75,6 +77,48 @@ def test_an_unchanged_row_gives_nothing_again_wherever_it_is(tmp_path: Path) -> 
     assert [event["type"] for event in first] == ["case.accepted"] * 2
     assert exports.reported("C,in,2021-11-02,u,\nB,in,2021-11-01,u,new note\nA,in,2021-11-01,u,\n")[0]["subject"] == "C"
     assert len(exports.all) == 3
+
+
+def test_what_was_written_and_perhaps_not_sent_is_never_overwritten(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The memory is as it was: once the first file is out of the way, the second import gives all that is new."""
+    exports = Exports(tmp_path)
+    (first,) = exports.reported("A,in,2021-11-01,u,\n")
+    written = tmp_path / "events-1.jsonl"
+    written.write_bytes(orjson.dumps(first))
+    rows = "A,in,2021-11-02,u,\nB,in,2021-11-01,u,\n"
+    (tmp_path / "export.csv").write_text(HEADER + rows)
+    arguments = ["--mapping", tmp_path / "map.toml", "--out", written, "--memory", tmp_path / "memory.sqlite"]
+    for _ in range(2):
+        assert run("import", tmp_path / "export.csv", *arguments) == 1
+        assert "send them, then remove the file, or name another --out" in capsys.readouterr().err
+    assert written.read_bytes() == orjson.dumps(first)
+    written.unlink()
+    assert [event["type"] for event in exports.reported(rows)] == ["correction", "case.accepted"]
+    assert exports.reported(rows) == [], "and that is all"
+
+
+@pytest.mark.parametrize("fails", ["save", "replace"])
+def test_a_memory_is_kept_only_with_the_events_that_it_holds_for_reported(
+    tmp_path: Path, fails: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exports = Exports(tmp_path)
+    (tmp_path / "export.csv").write_text(HEADER + "A,in,2021-11-01,u,\n")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Memory if fails == "save" else Path, fails, full)
+        code = run(
+            "import", tmp_path / "export.csv", "--mapping", tmp_path / "map.toml", "--out", tmp_path / "lost.jsonl",
+            "--memory", tmp_path / "memory.sqlite",
+        )  # fmt: skip
+        assert code != 0
+    assert (tmp_path / "lost.jsonl").exists() == (fails == "save")
+    (event,) = exports.reported("A,in,2021-11-01,u,\n")
+    assert event["type"] == "case.accepted", "sent twice it is the same event"
 
 
 def test_a_changed_row_corrects_its_first_id_each_time(tmp_path: Path) -> None:
@@ -133,12 +177,12 @@ def test_an_older_export_is_refused_once_a_later_one_was_told(
     exports = Exports(tmp_path)
     for day in (1, 2):
         exports.reported(f"A,in,2021-11-0{day},u,\n")
-    before = (tmp_path / "events.jsonl").read_bytes()
+    (tmp_path / "events-1.jsonl").unlink()  # sent
     exports._day = 1
     with pytest.raises(AssertionError):
         exports.reported("A,in,2021-11-05,u,\n")
     assert "has seen a later state of this export" in capsys.readouterr().err
-    assert (tmp_path / "events.jsonl").read_bytes() == before
+    assert not (tmp_path / "events-1.jsonl").exists()
 
 
 def test_identity_needs_a_memory_and_a_memory_needs_identity(

@@ -36,7 +36,8 @@ def relay(settings: Settings, plan: Plan, ending: threading.Event) -> None:
     """Until `ending` is set. Raises BrokerUnavailable; SettingsError; ValueError where an inbox is wrong."""
     sources = {source.inbox: source.id for source in plan.sources.values()}
     try:
-        wrong = topics.check_all(settings.bootstrap, [topics.inbox(name) for name in sources], copies=1)
+        wrong = topics.check_all(settings.bootstrap, [topics.inbox(name) for name in sources], settings.copies)
+        wrong += topics.unsafe(settings.bootstrap, (topics.CASE_EVENTS, topics.DEAD_LETTER), settings.copies)
         if wrong:
             raise ValueError("\n".join(wrong))
         consumer = _consumer(settings.bootstrap)
