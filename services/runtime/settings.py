@@ -92,7 +92,7 @@ class Settings(BaseModel):
 
     # Senders: `kpiwatch send` and `tail`
     gateway_url: str = "http://127.0.0.1:19102"
-    """Address of the gateway that events are sent to."""
+    """Where the gateway answers whoever sends: `kpiwatch send`, `kpiwatch tail`, the feed of the demo."""
     key: Annotated[str, Field(repr=False)] = ""
     """API key of the source; two, with a comma, while one takes the place of the other."""
     spool: Path = Path(".kpiwatch/spool.sqlite")
@@ -125,8 +125,6 @@ class Settings(BaseModel):
     """Where the simulated clock of the demo begins, with offset."""
     demo_speed: Annotated[float, Field(gt=0, le=100_000)] = 14_400
     """How many simulated seconds pass in a real one: at 14,400 a day takes 6 seconds."""
-    gateway_url: str = "http://127.0.0.1:19102"
-    """Where the gateway answers the feed of the demo."""
     feed_keys: Path | None = None
     """File with the keys by which the feed of the demo sends; empty: it writes to case.events directly."""
     demo_seed: int = 20210820
