@@ -104,9 +104,9 @@ UV := build/lock/bin/uv
 .PHONY: lock
 lock: $(UV) ## write requirements.lock, deploy/requirements.lock and those of audit and mutants again from pyproject.toml
 	$(UV) pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
-	$(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --constraint requirements.lock --output-file deploy/requirements.lock
+	$(UV) pip compile pyproject.toml --extra server --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --constraint requirements.lock --output-file deploy/requirements.lock
 	$(UV) pip compile --group audit --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.audit.lock
-	$(UV) pip compile pyproject.toml --extra test --extra local --group mutants --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.mutants.lock
+	$(UV) pip compile pyproject.toml --extra server --extra test --extra local --group mutants --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.mutants.lock
 
 $(UV):
 	$(PYTHON) -m venv build/lock
