@@ -54,7 +54,8 @@ class Settings(BaseModel):
     session_timeout_seconds: Annotated[float, Field(ge=6, le=600)] = 45
     """How long a silent worker keeps its partitions: longer than any pause of its machine. No restart waits for it."""
     dead_letter_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """A worker stops when more than this share of its recent events are dead letters."""
+    """A worker stops when admission refuses more than this share of the recent events of more than this share of the
+    sources; an inbox is paused when more than this share of its recent events is refused."""
 
     # The HTTP parts, on loopback unless `host` says otherwise
     host: str = "127.0.0.1"
