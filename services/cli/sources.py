@@ -1,5 +1,6 @@
 """`kpiwatch sources`: the API keys with which sources send to the gateway."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from services.cli.terminal import say
 from services.domain.intake.events import text_of
 from services.domain.time.zone import DAY_US, Instant
 from services.gateway.key_admin import KeyAdmin, NotPossible
+from services.gateway.key_file import add_missing_keys
 from services.gateway.key_ring import KeyState
 from services.runtime.clock import Clock
 from services.runtime.settings import Settings
@@ -57,6 +59,20 @@ def add_key(
     except NotPossible as reason:
         raise Failure(str(reason), INPUT_HAS_ERRORS) from None
     say(made.whole)
+
+
+@app.command("add-keys")
+def add_keys(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON: source → key. Only its owner may read it.")],
+    plan: PlanFolder = None,
+    bootstrap: Bootstrap = None,
+) -> None:
+    """Make a key of every source of the plan that has no good one in FILE, and write them there."""
+    try:
+        made = add_missing_keys(_admin(bootstrap), load_plan(chosen_plan(plan)).sources, file)
+    except NotPossible as reason:
+        raise Failure(str(reason), INPUT_HAS_ERRORS) from None
+    say(f"{made} keys made: {file}")
 
 
 @app.command()

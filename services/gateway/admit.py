@@ -24,11 +24,11 @@ class Admitted(NamedTuple):
     refused: list[RefusedEvent]
 
 
-def admit_each(events: Sequence[Sent], source: str, arrival: Instant, admission: Admission) -> Admitted:
-    """Admit each event of a request on its own; the arguments are those of `admit`."""
+def admit_each(events: Sequence[Sent], source: str, arrivals: Sequence[Instant], admission: Admission) -> Admitted:
+    """Admit each event of a request on its own, with its arrival; the other arguments are those of `admit`."""
     records: list[EventRecord] = []
     refused: list[RefusedEvent] = []
-    for place, event in enumerate(events):
+    for place, (event, arrival) in enumerate(zip(events, arrivals, strict=True)):
         try:
             records.append(admit(event, source, arrival, admission))
         except Refused as refusal:

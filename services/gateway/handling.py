@@ -19,7 +19,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from services.domain.intake.admission import Admission
-from services.domain.time.rfc3339 import instant_from
 from services.domain.time.zone import Instant
 from services.gateway.admit import Admitted, admit_each
 from services.gateway.event_log import EventRecord, NotAcknowledged
@@ -28,13 +27,12 @@ from services.gateway.identity import Caller, Keys, caller
 from services.gateway.problems import PROBLEM, Problem, refused_body
 from services.gateway.rate import RateLimit
 from services.gateway.wire import LARGEST_BODY, HttpHeaders, Sent, events_of, header, too_large, unpacked
+from services.messaging.arrival_header import ARRIVAL, read
 from services.runtime.clock import Clock
 
 log: Final = logging.getLogger("services.gateway")
 audit: Final = logging.getLogger("services.gateway.audit")
 
-ARRIVAL: Final = "kpiwatch-arrival"
-"""The header with which the simulator gives the arrival of its events. Under the real clock it is refused."""
 _BODY_SECONDS: Final = 30.0
 _RETRY_SECONDS: Final = 2.0
 
@@ -126,9 +124,9 @@ class Handling:
                 def send() -> _Answer:
                     if not body:
                         again = unchanged(who)
-                        return self._take([again.event], who, asked, again.arrival)
+                        return self._take([again.event], who, asked, [again.arrival])
                     may(who)
-                    return self._take(self._events(body, headers, who), who, asked, self._arrival(headers))
+                    return self._read(body, headers, who, asked)
 
                 return await to_thread.run_sync(send)
 
@@ -160,12 +158,9 @@ class Handling:
         with self._in_queue():
             body = await _body(request)
             began = time.monotonic()
-            arrival = self._arrival(headers)
             if self._threads is None:
                 self._threads = CapacityLimiter(self._parts.queue)
-            answer = await to_thread.run_sync(
-                lambda: self._take(self._events(body, headers, who), who, asked, arrival), limiter=self._threads
-            )
+            answer = await to_thread.run_sync(self._read, body, headers, who, asked, limiter=self._threads)
         if answer.status < 300:
             self.figures.add_seconds(time.monotonic() - began)
         return answer
@@ -182,17 +177,28 @@ class Handling:
         finally:
             self._in_hand -= 1
 
-    def _arrival(self, headers: HttpHeaders) -> Instant:
-        """When the request was read; under a simulated clock the arrival that its sender gives, if any."""
-        said = header(headers, ARRIVAL)
-        if said is None:
-            return self._parts.clock.now()
-        if not self._parts.clock.is_simulated:
+    def _read(self, body: bytes, headers: HttpHeaders, who: Caller, asked: Asked) -> _Answer:
+        """The answer to the events of a body, which arrive now."""
+        read_at, given = self._parts.clock.now(), self._simulated(headers)
+        events = self._events(body, headers, who)
+        return self._take(events, who, asked, self._arrivals(given, read_at, len(events)))
+
+    def _simulated(self, headers: HttpHeaders) -> str | None:
+        """The header with the arrivals that a simulation gives. Problem under the real clock."""
+        given = header(headers, ARRIVAL)
+        if given is not None and not self._parts.clock.is_simulated:
             raise Problem(400, "arrival_refused", f"the header {ARRIVAL} is for simulations only", "leave it out")
+        return given
+
+    def _arrivals(self, given: str | None, read_at: Instant, events: int) -> list[Instant]:
+        """The arrival of each event: when the request was read, or what a simulation gives."""
+        if given is None:
+            return [read_at] * events
         try:
-            return instant_from(said)
-        except ValueError:
-            raise Problem(400, "arrival_refused", f"the header {ARRIVAL} is no time", "write RFC 3339") from None
+            return read(given, events)
+        except ValueError as error:
+            remedy = "write one time (RFC 3339) for all events, or one for each, with commas between"
+            raise Problem(400, "arrival_refused", str(error), remedy) from None
 
     def _events(self, body: bytes, headers: HttpHeaders, who: Caller) -> list[Sent]:
         events = events_of(unpacked(body, headers), headers)
@@ -202,8 +208,8 @@ class Handling:
             raise Problem(429, "too_many", detail, "send the same again later", retry_after=wait)
         return events
 
-    def _take(self, events: list[Sent], who: Caller, asked: Asked, arrival: Instant) -> _Answer:
-        found = admit_each(events, who.source, arrival, self._parts.admission)
+    def _take(self, events: list[Sent], who: Caller, asked: Asked, arrivals: list[Instant]) -> _Answer:
+        found = admit_each(events, who.source, arrivals, self._parts.admission)
         admitted = [] if asked.atomic and found.refused else found.records
         if not asked.dry:
             self._write(admitted, who)

@@ -1,7 +1,7 @@
 """API keys, as an administrator sees and changes them. Whoever may write the topic `gateway.keys` is one."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -11,7 +11,7 @@ from kafka import KafkaProducer
 from services.domain.time.zone import Instant
 from services.gateway.key_ring import MOST_ACTIVE, KeyLine, KeyRing, KeyState
 from services.messaging.reader import Record, TopicReader
-from services.messaging.records.fields import Unreadable
+from services.messaging.records.fields import KeyValue, Unreadable
 from services.messaging.records.gateway_keys import NewKey, StoredKey, decode_use, hash_of
 from services.messaging.topics import ANSWER_MS, GATEWAY_KEY_USES, GATEWAY_KEYS
 
@@ -52,6 +52,26 @@ class KeyAdmin:
             self._write(made.id, stored._replace(revoked_at=self.now()))
             raise NotPossible(f"{source}: another key was added at the same time: `kpiwatch sources list` shows which")
         return made
+
+    def add_missing(self, sources: Iterable[str], held: Mapping[str, str]) -> dict[str, str]:
+        """A key for each source: the one that is held, if it is active, else a new one. NotPossible where two others
+        are active.
+
+        `held` and the result: source → whole key.
+        """
+        ring, _ = self._read()
+        now, keys, made = self.now(), dict[str, str](), list[KeyValue]()
+        for source in sources:
+            line = ring.found(held.get(source, ""), now)
+            if line is not None and line.state is KeyState.ACTIVE and line.key.source == source:
+                keys[source] = held[source]
+                continue
+            self._refuse_third([each for each in ring.lines(now, source) if each.state is KeyState.ACTIVE], source)
+            new = NewKey.made()
+            keys[source] = new.whole
+            made.append(StoredKey(source, hash_of(new.whole), now).record(new.id))
+        self._write_all(made)
+        return keys
 
     def revoke(self, key_id: str) -> str:
         """Nobody is served by the key any more, within a second; the source whose key it was."""
@@ -100,12 +120,17 @@ class KeyAdmin:
                     )
 
     def _write(self, key_id: str, key: StoredKey) -> None:
-        name, value = key.record(key_id)
+        self._write_all([key.record(key_id)])
+
+    def _write_all(self, records: Sequence[KeyValue]) -> None:
+        if not records:
+            return
         producer = KafkaProducer(
             bootstrap_servers=self.bootstrap.split(","), bootstrap_timeout_ms=ANSWER_MS, acks="all"
         )
         with closing(producer):
-            producer.send(GATEWAY_KEYS, value, name).get(timeout=ANSWER_MS / 1000)
+            for sent in [producer.send(GATEWAY_KEYS, value, name) for name, value in records]:
+                sent.get(timeout=ANSWER_MS / 1000)
 
 
 def _take(record: Record, ring: KeyRing, uses: dict[str, Instant]) -> None:

@@ -39,6 +39,7 @@ class Part:
 def parts(settings: Settings) -> list[Part]:
     """Every process of the project that one machine needs, in the order of their start."""
     return [
+        Part("gateway", ("-m", "services.gateway"), _answers_at("gateway_port", "/readyz"), port="gateway_port"),
         Part("feed", ("-m", "services.simulator"), _no_events_yet),
         *(
             Part(f"cases-{number}", ("-m", "streams.cases"), _worker_obstacle, {"worker": f"cases-{number}"})
@@ -47,6 +48,12 @@ def parts(settings: Settings) -> list[Part]:
         Part("kpis-1", ("-m", "streams.kpis"), _worker_obstacle, {"worker": "kpis-1"}),
         Part("exporter", ("-m", "services.exporter"), _answers_at("exporter_port"), port="exporter_port"),
         Part("notifier", ("-m", "services.notifier"), _answers_at("notifier_port"), port="notifier_port"),
+        Part(
+            "casebook",
+            ("-m", "services.cli", "casebook"),
+            _answers_at("casebook_port", "/-/healthy"),  # nobody waits until it has read everything
+            port="casebook_port",
+        ),
     ]
 
 
@@ -90,9 +97,9 @@ def taken_ports(settings: Settings) -> Iterator[str]:
             yield str(refusal)
 
 
-def _answers_at(field_name: str) -> Callable[[Settings, ChildProcess], Obstacle]:
+def _answers_at(field_name: str, path: str = "/-/ready") -> Callable[[Settings, ChildProcess], Obstacle]:
     def obstacle(settings: Settings, child: ChildProcess) -> Obstacle:
-        url = f"http://127.0.0.1:{getattr(settings, field_name)}/-/ready"
+        url = f"http://127.0.0.1:{getattr(settings, field_name)}{path}"
         return "" if http_process.answers(url) else f"{url} does not say that it is ready"
 
     return obstacle

@@ -1,6 +1,7 @@
 """`kpiwatch up`: starts the whole system on this machine and runs it until Ctrl-C. The data stays.
 
-Starts in order: Kafka, its topics, the feed, the stream workers, exporter, notifier, Alertmanager, Prometheus. Ends in
+Starts in order: Kafka, its topics, gateway, feed, stream workers, exporter, notifier, casebook, Alertmanager,
+Prometheus. Ends in
 the opposite order, by pid. Should it die itself, its parts go on; the next `up` or `up --forget` ends them first.
 """
 
@@ -29,6 +30,8 @@ from services.alert_rules.write import Addresses, write_rules
 from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.plan import Plan
 from services.domain.time.zone import instant_of
+from services.gateway.key_admin import KeyAdmin, NotPossible
+from services.gateway.key_file import add_missing_keys
 from services.local import alertmanager, jars, monitoring_tools, prometheus, supervisor
 from services.local.child_process import ChildProcess, end_leftover
 from services.local.exporter_summary import ExporterSummary, ask_exporter
@@ -59,6 +62,9 @@ def up(settings: Settings, console: Console) -> int:
             "outbox": folder / "outbox.jsonl",
             "webhook_token_file": None,
             "clock": folder / "clock.json",
+            "casebook": str(folder / "casebook.sqlite"),
+            "gateway_url": f"http://127.0.0.1:{settings.gateway_port}",
+            "feed_keys": folder / "state" / "feed-keys.json",
         }
     )
     try:
@@ -149,6 +155,8 @@ class _System:
             wrong = topics.check(self.settings.bootstrap, self.settings.partitions)
             if wrong:
                 raise PartUnavailable("topics", "; ".join(wrong), "Or forget the data: make demo-reset")
+        with self._step("keys", "one for each source, for the feed"):
+            self._make_keys()
         self._start_clock()
         for part in supervisor.parts(self.settings):
             log = _short(self.folder / "logs" / f"{part.name}.log")
@@ -156,6 +164,14 @@ class _System:
                 self._start_part(part)
         if tools:
             self._start_monitoring(tools)
+
+    def _make_keys(self) -> None:
+        assert self.settings.feed_keys
+        admin = KeyAdmin(self.settings.bootstrap, Clock.real().now)
+        try:
+            add_missing_keys(admin, self.plan.sources, self.settings.feed_keys)
+        except NotPossible as refusal:
+            raise PartUnavailable("keys", str(refusal), "Or forget the data: make demo-reset") from None
 
     def _fetch(self) -> MonitoringTools | None:
         """Fetch the programs that this machine does not have yet. Without the monitoring tools the rest goes on."""
@@ -217,6 +233,8 @@ class _System:
                 prometheus=f"127.0.0.1:{settings.prometheus_port}",
                 notifier_url=f"http://127.0.0.1:{settings.notifier_port}",
                 token_file=settings.webhook_token,  # the notifier, which is there by now, made it
+                gateway=f"127.0.0.1:{settings.gateway_port}",
+                casebook=f"127.0.0.1:{settings.casebook_port}",
             ),
         )
         routes, rules = folder / "alertmanager", folder / "prometheus"
@@ -257,8 +275,10 @@ class _System:
             (f"http://127.0.0.1:{settings.history_port}", "the same, for the days of `kpiwatch backfill`"),
             (f"http://127.0.0.1:{settings.alertmanager_port}", "Alertmanager: alerts grouped by unit"),
             (f"http://127.0.0.1:{settings.exporter_port}/metrics", "every figure as a metric"),
+            (f"http://127.0.0.1:{settings.gateway_port}/events", "the gateway, through which every event comes"),
             (_short(settings.outbox), "the notices that units got"),
             (f"{address}.venv/bin/kpiwatch status", "the state of the district (in a second terminal)"),
+            (f"KPIWATCH_CASEBOOK={_short(Path(settings.casebook))} .venv/bin/kpiwatch cases list", "its cases"),
         ]
         self.console.print("\nReady. Open:")
         for place, what in rows:

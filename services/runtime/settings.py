@@ -115,6 +115,10 @@ class Settings(BaseModel):
     """Where the simulated clock of the demo begins, with offset."""
     demo_speed: Annotated[float, Field(gt=0, le=100_000)] = 14_400
     """How many simulated seconds pass in a real one: at 14,400 a day takes 6 seconds."""
+    gateway_url: str = "http://127.0.0.1:19102"
+    """Where the gateway answers the feed of the demo."""
+    feed_keys: Path | None = None
+    """File with the keys by which the feed of the demo sends; empty: it writes to case.events directly."""
     demo_seed: int = 20210820
     """Seed of the simulated case histories."""
 
@@ -150,7 +154,7 @@ class Settings(BaseModel):
             _network(one)
         return ",".join(named)
 
-    @field_validator("alertmanager_url", "desk_url")
+    @field_validator("alertmanager_url", "desk_url", "gateway_url")
     @classmethod
     def _is_a_web_address(cls, value: str) -> str:
         if value and not _is_web_address(value):

@@ -13,7 +13,9 @@ from services.runtime.logs import complain, start_logging
 from services.runtime.settings import Settings, SettingsError, variable
 from services.runtime.shutdown import end_soon
 from services.simulator.district.profile import profile
-from services.simulator.feed import Feed, FeedFailed, Target
+from services.simulator.feed import Feed, FeedFailed, Sender
+from services.simulator.gateway_sender import GatewaySender
+from services.simulator.kafka_sender import KafkaSender
 from services.simulator.simulation import GENERATION, Simulation
 
 PROFILE = "demo"
@@ -44,7 +46,7 @@ def main() -> int:
             f"plan {plan.head.id}, profile {PROFILE}, seed {settings.demo_seed}, start {plan.head.issued}, "
             f"telling {GENERATION}"
         )
-        feed = Feed(simulation, name, clock, target=Target(settings.bootstrap), file=settings.state / "feed.json")
+        feed = Feed(simulation, name, clock, sender=_sender(settings), file=settings.state / "feed.json")
         feed.run(ending)
     except SettingsError as error:
         complain(error)
@@ -59,6 +61,12 @@ def main() -> int:
         complain(error)
         return 1
     return 0
+
+
+def _sender(settings: Settings) -> Sender:
+    if settings.feed_keys is None:
+        return KafkaSender(settings.bootstrap)
+    return GatewaySender(settings.gateway_url, settings.feed_keys)
 
 
 if __name__ == "__main__":

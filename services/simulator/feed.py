@@ -1,6 +1,6 @@
-"""The live feed: a simulation sent to `case.events` at the pace of the plan's clock, without gaps.
+"""The live feed: a simulation sent at the pace of the plan's clock, without gaps.
 
-It saves an instant of arrival up to which the broker has acknowledged everything. After a restart the same events are
+It saves an instant of arrival up to which everything is acknowledged. After a restart the same events are
 made again from the seed. Events from before that instant are skipped; events of that instant are sent twice, and
 duplicates are harmless.
 """
@@ -11,14 +11,9 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol, Self
-
-from kafka import KafkaProducer
-from kafka.errors import KafkaError
+from typing import Protocol, Self
 
 from services.domain.time.zone import Instant
-from services.messaging import topics
-from services.messaging.reader import no_broker
 from services.runtime.atomic_file import replace_file
 from services.simulator.simulation import Event, Simulation
 
@@ -71,45 +66,41 @@ class Pace(Protocol):
         """How long it takes for `plan_seconds` to pass."""
 
 
-class Target(NamedTuple):
-    """Where events are sent."""
+class Sender(Protocol):
+    """Where events are sent. Each method may raise FeedFailed."""
 
-    bootstrap: str
-    topic: str = topics.CASE_EVENTS
+    def send(self, event: Event) -> None:
+        """Queue an event."""
+
+    def push(self) -> None:
+        """What is queued goes out soon; more may be queued long afterwards."""
+
+    def flush(self) -> None:
+        """Returns once everything that was queued is acknowledged, or refused for what it is."""
+
+    def close(self) -> None:
+        """What is queued may be lost."""
 
 
 class Feed:
     """Sends the events of a simulation until it is ended."""
 
-    def __init__(self, simulation: Simulation, name: str, pace: Pace, *, target: Target, file: Path) -> None:
-        """`name` distinguishes this simulation from others; `file` keeps the position. FeedFailed if Kafka does not
-        answer."""
+    def __init__(self, simulation: Simulation, name: str, pace: Pace, *, sender: Sender, file: Path) -> None:
+        """`name` distinguishes this simulation from others; `file` keeps the position."""
         self._simulation = simulation
         self._position = Position.read(file, name)
         self._file = file
         self._pace = pace
-        self._topic = target.topic
-        self._failure: BaseException | None = None
+        self._sender = sender
         self._now: Instant = _BEFORE_ALL
         self._reached: Instant | None = None
         """The arrival of the last event that was sent and is not yet part of the saved position."""
         self._saved_at = self._logged_at = time.monotonic()
         self.sent = 0
         """Events sent by this process."""
-        try:
-            self._producer = KafkaProducer(
-                bootstrap_servers=target.bootstrap.split(","),
-                bootstrap_timeout_ms=topics.ANSWER_MS,
-                acks="all",
-                linger_ms=20,
-                batch_size=256 * 1024,
-                compression_type=None,
-            )
-        except KafkaError as error:
-            raise FeedFailed(no_broker(target.bootstrap)) from error
 
     def run(self, ending: threading.Event) -> None:
-        """Returns once `ending` is set or the simulation is over. FeedFailed if the broker refuses an event."""
+        """Returns once `ending` is set or the simulation is over. FeedFailed if events cannot be sent."""
         wrong_key = self._simulation.has_rejected_events and self._position.sent == _BEFORE_ALL
         try:
             for event in self._simulation.events():
@@ -128,7 +119,7 @@ class Feed:
         finally:
             if self._reached is not None:
                 self._save(self._reached)
-            self._producer.close(timeout=5)
+            self._sender.close()
 
     def _wait_until(self, received: Instant, ending: threading.Event) -> bool:
         """Wait for an arrival; False if the feed is ended before."""
@@ -136,6 +127,7 @@ class Feed:
             self._now = self._pace.now()
             if received <= self._now:
                 break
+            self._sender.push()
             self._save_now_and_then()
             seconds = self._pace.real_seconds((received - self._now) / 1e6)
             if ending.wait(min(seconds, _SLEEP_SECONDS)):
@@ -156,30 +148,11 @@ class Feed:
             self._saved_at, self._reached = time.monotonic(), None
 
     def _send(self, event: Event) -> None:
-        try:
-            future = self._producer.send(self._topic, key=event.key.encode(), value=event.line)
-        except KafkaError as error:
-            raise _refused(error) from error
-        future.add_errback(self._note)
+        self._sender.send(event)
         self.sent += 1
 
-    def _note(self, error: BaseException) -> None:
-        self._failure = error
-
     def _save(self, reached: Instant) -> None:
-        """Moves the position once the broker has acknowledged everything. Otherwise the position stays."""
-        try:
-            self._producer.flush(timeout=60)
-        except KafkaError as error:
-            raise _refused(error) from error
-        if self._failure is not None:
-            raise _refused(self._failure) from self._failure
+        """Moves the position once everything is acknowledged. Otherwise the position stays."""
+        self._sender.flush()
         self._position = Position(self._position.history, reached)
         self._position.write(self._file)
-
-
-def _refused(error: BaseException) -> FeedFailed:
-    return FeedFailed(
-        f"Kafka: an event was not acknowledged ({type(error).__name__}). Start the feed again once the broker answers: "
-        "it continues from its last position"
-    )

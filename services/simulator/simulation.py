@@ -39,11 +39,12 @@ GENERATION = 3
 
 
 class Event(NamedTuple):
-    """One event on its way: when it arrives, under which key, and its bytes without line end."""
+    """One event on its way: when it arrives, under which key, its bytes without line end, and who sends it."""
 
     received: Instant
     key: str
     line: bytes
+    source: str
 
 
 @dataclass
@@ -78,7 +79,7 @@ class Simulation:
         self._registers = Registers(self.law.plan, self._timing, self.profile, self.seed)
         self._case_truth = CaseTruth(self._timing, self.end)
         self._stamp = Stamp(self.zone)
-        self._heap: list[tuple[Instant, int, str, bytes]] = []
+        self._heap: list[tuple[Instant, int, str, bytes, str]] = []
         self._count = 0
         self._last_arrivals: dict[str, Instant] = {}
         """Source → when its last event arrived."""
@@ -112,19 +113,19 @@ class Simulation:
     def _arrived(self, before: Instant) -> Iterator[Event]:
         heap = self._heap
         while heap and heap[0][0] < before:
-            received, _, key, text = heapq.heappop(heap)
-            yield Event(received, key, text)
+            received, _, key, text, source = heapq.heappop(heap)
+            yield Event(received, key, text, source)
 
-    def _push(self, received: Instant, key: str, line: bytes) -> None:
+    def _push(self, received: Instant, key: str, line: bytes, source: str) -> None:
         self._count += 1
-        heapq.heappush(self._heap, (received, self._count, key, line))
+        heapq.heappush(self._heap, (received, self._count, key, line, source))
 
     def _send(self, event: SimulatedEvent, subject: Subject, received: Instant | None = None) -> None:
         """Send an event, at another time than its own for a duplicate."""
         received = event.received if received is None else received
         if received != NEVER and (self.end is None or received < self.end):
             self._last_arrivals[event.source] = max(received, self._last_arrivals.get(event.source, received))
-            self._push(received, subject.key, event_line(self._stamp, event, subject, received))
+            self._push(received, subject.key, event_line(self._stamp, event, subject, received), event.source)
 
     # ---- one day -------------------------------------------------------------------------------------
     def _make_day(self, day: int) -> None:
@@ -210,7 +211,7 @@ class Simulation:
                 continue
             id = f"bad{day}{chr(97 + n)}"
             draft = Draft(id, flow.source, flow.item, flow.unit, self._stamp(at), self._stamp(at + HOUR_US))
-            self._push(at, Subject(flow.source, f"X{id}").key, rejected_event(reason, draft))
+            self._push(at, Subject(flow.source, f"X{id}").key, rejected_event(reason, draft), flow.source)
             if self.truth is not None:
                 self.truth(Row.rejected(reason, f"{flow.source} X{id} {id}"))
 

@@ -27,7 +27,8 @@ from services.messaging import topics
 from services.runtime.clock import Clock
 from services.runtime.settings import Settings
 from services.simulator.district.profile import profile
-from services.simulator.feed import Feed, FeedFailed, Target
+from services.simulator.feed import Feed, FeedFailed
+from services.simulator.kafka_sender import KafkaSender
 from services.simulator.simulation import Simulation
 
 START = date(2021, 8, 20)
@@ -83,7 +84,7 @@ class FixedPace(NamedTuple):
 
 
 def feed(kafka: Broker, topic: str, folder: Path, now: int, made: Simulation, name: str = "seed 7") -> Feed:
-    return Feed(made, name, FixedPace(now), target=Target(kafka.bootstrap, topic), file=folder / "feed.json")
+    return Feed(made, name, FixedPace(now), sender=KafkaSender(kafka.bootstrap, topic), file=folder / "feed.json")
 
 
 def run_for(fed: Feed, seconds: float) -> None:

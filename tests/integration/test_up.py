@@ -23,6 +23,7 @@ from services.local.ports import free_ports
 from services.runtime.settings import variable
 
 WEB_PORTS = ("prometheus_port", "history_port", "alertmanager_port", "exporter_port", "notifier_port")
+MORE_PORTS = ("gateway_port", "casebook_port")
 PATIENCE_SECONDS = 600
 """How long a test waits for what a busy machine does late."""
 SMALL_PARTS = ("tests.integration.up_with_small_parts",)
@@ -35,7 +36,7 @@ class Up:
 
     def __init__(self, folder: Path, *command: str, speed: int = 1_000) -> None:
         self.command = command
-        names = ("kafka_port", *WEB_PORTS)
+        names = ("kafka_port", *WEB_PORTS, *MORE_PORTS)
         self.ports = dict(zip(names, free_ports(len(names)), strict=True))
         self.folder = folder / "demo"
         self.output = folder / "output"

@@ -225,6 +225,26 @@ def busy() -> bool:
     return os.getloadavg()[0] > (os.cpu_count() or 1)
 
 
+def test_a_file_gets_a_key_of_each_source_and_a_new_one_for_each_that_is_not_good(
+    system: System, tmp_path: Path
+) -> None:
+    file = tmp_path / "keys.json"
+    listed = system.sources("list")[1]
+    for line in listed.splitlines():  # the keys of the tests before
+        assert system.sources("revoke", line.split()[1])[0] == 0
+    assert system.sources("add-keys", str(file))[0] == 0
+    assert file.stat().st_mode & 0o077 == 0, "only its owner may read it"
+    keys = orjson.loads(file.read_bytes())
+    assert keys.keys() == shipped_plan().sources.keys()
+    until(lambda: system.send([{**GOOD, "id": "by-a-file"}], keys[WATER]).status_code == 202)
+    assert system.sources("add-keys", str(file))[1].startswith("0 keys made")
+    assert system.sources("revoke", keys[WATER].split("_")[1])[0] == 0
+    assert system.sources("add-keys", str(file))[1].startswith("1 keys made")
+    assert {name for name, key in orjson.loads(file.read_bytes()).items() if key != keys[name]} == {WATER}
+    file.write_text("none")
+    assert "it is no file of keys" in system.sources("add-keys", str(file))[2]
+
+
 def test_topics_need_their_copies_outside_a_demo(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     check = ("topics", "--check", "--partitions", str(PARTITIONS))
     code, _, problems = system.command(*check)

@@ -10,7 +10,8 @@ import threading
 
 from services.runtime.clock import Clock
 from services.runtime.settings import Settings
-from services.simulator.feed import Feed, FeedFailed, Target
+from services.simulator.feed import Feed, FeedFailed
+from services.simulator.kafka_sender import KafkaSender
 from tests.storm.district import District
 
 
@@ -32,7 +33,7 @@ def main() -> int:
             district.simulation(),
             f"storm {' '.join(arguments_of(district))}",
             Clock.from_settings(settings),
-            target=Target(settings.bootstrap),
+            sender=KafkaSender(settings.bootstrap),
             file=settings.state / "feed.json",
         )
         feed.run(ending)

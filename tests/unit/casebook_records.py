@@ -12,10 +12,8 @@ from services.casebook import schema
 from services.casebook.database import open_engine
 from services.casebook.index import Index
 from services.catalog.load.calendars import load_calendar
-from services.catalog.load.plan_folder import load_plan
 from services.domain.intake.facts import Fact
 from services.domain.intake.refusal import Refused
-from services.domain.judging.judge import Judge
 from services.domain.plan.statutory_time import Law
 from services.domain.results.cards import RETRACTED
 from services.domain.results.case_partition import CasePartition, Effects
@@ -30,20 +28,13 @@ from services.messaging.records.fields import KeyValue
 from services.messaging.records.rows import dump_row, load_row
 from services.messaging.records.verdicts import verdict_record
 from services.messaging.topics import ALERT_CARDS, CASE_EVENTS, CASE_VERDICTS, partition_of
-from services.runtime.settings import Settings
 from services.simulator.district.profile import parse_faults, profile
 from services.simulator.simulation import Simulation
+from tests.verdicts import shipped
 
 PARTITIONS = 3
 IDS = {topic: f"id of {topic}" for topic in (CASE_EVENTS, ALERT_CARDS, CASE_VERDICTS)}
 START = date(2021, 8, 20)
-
-
-@lru_cache(maxsize=1)
-def judge() -> Judge:
-    """Of the shipped plan."""
-    plan = load_plan(Settings().plan)
-    return Judge(plan, load_calendar(plan.head.calendar))
 
 
 class Log:
@@ -85,11 +76,11 @@ class District(NamedTuple):
 @lru_cache(maxsize=1)
 def district() -> District:
     """Some weeks of a small district."""
-    law, log = Law(judge().plan, load_calendar(judge().plan.head.calendar)), Log()
+    law, log = Law(shipped().plan, load_calendar(shipped().plan.head.calendar)), Log()
     simulation = Simulation(law, profile("demo").at_volume(6), 7, START, 16, faults=parse_faults("all"))
-    admit = admission(judge().plan, trust_receivedat=True).admit
+    admit = admission(shipped().plan, trust_receivedat=True).admit
     rows: list[dict[bytes, bytes]] = [{} for _ in range(PARTITIONS)]
-    partitions = [CasePartition(judge(), each, loads=load_row, dumps=dump_row) for each in rows]
+    partitions = [CasePartition(shipped(), each, loads=load_row, dumps=dump_row) for each in rows]
     now = 0
     for number, event in enumerate(simulation.events()):
         record, now = log.event(event.line, event.received), event.received
@@ -112,15 +103,15 @@ def _publish(log: Log, partition: int, effects: Iterable[Effects], now: Instant)
     for effect in effects:
         key = effect.key.decode()
         for card in effect.cards:
-            log.output(ALERT_CARDS, card_record(card, key, judge().law.zone), partition)
+            log.output(ALERT_CARDS, card_record(card, key, shipped().law.zone), partition)
         for ruling in effect.verdicts:
-            verdict = None if ruling.verdict == RETRACTED else written_verdict(ruling, key, judge(), now)
+            verdict = None if ruling.verdict == RETRACTED else written_verdict(ruling, key, shipped(), now)
             log.output(CASE_VERDICTS, verdict_record(ruling.kpi, key, ruling.cycle, verdict), partition)
 
 
 def open_index(place: str) -> Index:
     """The index at a place, opened as its process opens it."""
-    index = Index(open_engine(place, writes=True), judge(), PARTITIONS)
+    index = Index(open_engine(place, writes=True), shipped(), PARTITIONS)
     index.open(0, IDS)
     return index
 

@@ -133,7 +133,7 @@ class _Answers(BaseHTTPRequestHandler):
 def serving() -> Iterator[Grafana]:
     """A double that answers on a free port of its own."""
     server = Grafana()
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
         yield server

@@ -176,7 +176,7 @@ class Double:
 @pytest.fixture
 def double() -> Iterator[Double]:
     double = Double()
-    thread = threading.Thread(target=double.server.serve_forever)
+    thread = threading.Thread(target=double.server.serve_forever, args=(0.02,))
     thread.start()
     yield double
     double.server.shutdown()

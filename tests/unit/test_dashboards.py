@@ -25,10 +25,10 @@ from services.domain.judging import late_reports
 from services.domain.plan.plan import Plan
 from services.domain.results.published import WORST_FIRST, State
 from services.metric_names import metrics, recording_rules
-from services.runtime.settings import Settings
 from tests.integration.crash_story import write_plan
+from tests.verdicts import shipped
 
-PLAN = load_plan(Settings().plan)
+PLAN = shipped().plan
 MADE = dashboards(PLAN)
 WITH_DESK = {one["uid"]: one for one in dashboards(PLAN, "https://desk.example")[Language.ZH]}
 EVERY = {one["uid"]: one for of_language in MADE.values() for one in of_language}

@@ -20,11 +20,11 @@ from services.domain.intake.refusal import Reason, Refused
 from services.domain.plan.statutory_time import Law
 from services.domain.time.rfc3339 import instant_from
 from services.gateway.admit import admit_each
-from services.gateway.handling import ARRIVAL
 from services.gateway.openapi import examples_of
 from services.gateway.problems import PROBLEM
 from services.gateway.web import gateway_app
 from services.gateway.wire import BATCH, LARGEST_BODY, MOST_EVENTS, Sent
+from services.messaging.arrival_header import ARRIVAL, written
 from services.messaging.codec import admission
 from services.runtime.clock import Clock
 from tests.asgi import get, request
@@ -146,6 +146,19 @@ def test_the_arrival_header_is_refused_under_the_real_clock_and_believed_under_a
     assert demo.post(ONE, said).status_code == 202
     assert demo.log.records[0].headers == [("receivedat", b"2021-09-19T16:00:00Z")]
     assert kind(demo.post(ONE, {**said, ARRIVAL: "yesterday"})) == (400, "arrival_refused")
+
+
+def test_a_simulation_gives_each_event_of_a_batch_its_own_arrival(tmp_path: Path) -> None:
+    clock = Clock.simulated(tmp_path / "clock.json")
+    clock.set(NOW, 0)
+    demo, times = Gateway(clock=clock), [NOW - 2_000_000, NOW - 1_000_000]
+    batch = [{**GOOD, "id": "1"}, {**GOOD, "id": "2"}]
+    assert demo.post(orjson.dumps(batch), {**AS_BATCH, ARRIVAL: written(times)}).status_code == 202
+    assert [dict(each.headers)["receivedat"].decode() for each in demo.log.records] == [text_of(at) for at in times]
+    assert kind(demo.post(orjson.dumps(batch), {**AS_BATCH, ARRIVAL: written([*times, NOW])})) == (
+        400,
+        "arrival_refused",
+    )
 
 
 def test_a_personal_number_is_refused_and_neither_answered_logged_nor_written(caplog: pytest.LogCaptureFixture) -> None:
@@ -367,7 +380,7 @@ def test_the_description_has_examples_of_every_promise_and_each_would_be_taken()
     latest = instant_from("2024-01-01T00:00:00Z")
     for example in examples.values():
         events = [Sent(orjson.dumps(event)) for event in example["value"]]
-        assert admit_each(events, example["value"][0]["source"], latest, edge()).refused == []
+        assert admit_each(events, example["value"][0]["source"], [latest] * len(events), edge()).refused == []
     assert set(operation["responses"]) == {"202", "400", "401", "408", "413", "415", "422", "429", "503"}
 
 

@@ -17,11 +17,12 @@ from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.all_kinds import SPECIFICATIONS
 from services.domain.plan.plan import CasePromise, Objective, Plan, Promise, Strength
 from services.domain.time.limits import Limit
+from tests.verdicts import shipped
 
 SHIPPED = Path(services.catalog.__file__).parent / "jiangbei-2021"
 CATALOGUE = Path(__file__).parents[2].parent / "shared" / "plan" / "kpi_catalogue.md"
 
-PLAN = load_plan(SHIPPED)
+PLAN = shipped().plan
 TEXT = (SHIPPED / "plan-zh.txt").read_text(encoding="utf-8")
 
 

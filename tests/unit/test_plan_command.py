@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from services.catalog.load.plan_folder import load_plan
 from services.cli.plan import app
 from services.domain.plan.all_kinds import SPECIFICATIONS
 from services.domain.plan.plan import Tier
 from services.runtime.settings import Settings
+from tests.verdicts import shipped
 
-PLAN = load_plan(Settings().plan)
+PLAN = shipped().plan
 TIER_OF = {promise.id: promise.tier for promise in PLAN.promises if promise.is_official}
 PROMISES = len(TIER_OF)
 TIERS = ", ".join(f"{tier} {list(TIER_OF.values()).count(tier)}" for tier in Tier)

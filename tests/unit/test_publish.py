@@ -18,12 +18,11 @@ from dashboards.publish import (
     WrongAddress,
     publish,
 )
-from services.catalog.load.plan_folder import load_plan
 from services.cli.__main__ import main
-from services.runtime.settings import Settings
 from tests.unit.grafana import TOKEN, Grafana, serving
+from tests.verdicts import shipped
 
-MADE = dashboards(load_plan(Settings().plan))
+MADE = dashboards(shipped().plan)
 ALL = [one for of_language in MADE.values() for one in of_language]
 UID = "kpiwatch-overview"
 

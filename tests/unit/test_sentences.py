@@ -11,6 +11,7 @@ from services.catalog.words.promise_text import formula, in_words
 from services.catalog.words.wording import objective_text
 from services.cli.status import is_share
 from services.domain.plan.plan import Names, Promise
+from tests.verdicts import shipped
 
 PLAN = load_plan(Path(__file__).parents[1] / "golden" / "plans" / "good" / "cases")
 PROMISES = {promise.id: promise for promise in PLAN.promises}
@@ -119,7 +120,7 @@ def test_a_name_within_a_service_item_goes_before_the_general_one() -> None:
     assert NameBook(PLAN, ("water.connection", "gas.connection")).milestone("connected").zh == "接通"
 
 
-SHIPPED = load_plan(Path("services/catalog/jiangbei-2021"))
+SHIPPED = shipped().plan
 _CODE = re.compile(r"[a-z]+_[a-z_]+|[a-z]{4,}")
 
 

@@ -125,7 +125,8 @@ def test_a_seed_decides_moments_and_kinds_and_the_main_kinds_come_first() -> Non
 
 
 def test_poison_is_of_every_kind_and_the_same_for_the_same_seed() -> None:
-    good = [Event(0, "/units/water\x1fW-1", b'{"id":"W-1-1","subject":"W-1","type":"case.submitted"}')]
+    line = b'{"id":"W-1-1","subject":"W-1","type":"case.submitted"}'
+    good = [Event(0, "/units/water\x1fW-1", line, "/units/water")]
     count = 3 * len(poison.MAKERS)
     first, again = (list(itertools.islice(poison.corpus(random.Random(7), good, 8), count)) for _ in range(2))
     assert first == again

@@ -1,11 +1,9 @@
 """rule 7: compliance counts matured cases."""
 
 from datetime import date
-from pathlib import Path
 
 import pytest
 
-from services.catalog.load.plan_folder import load_plan
 from services.domain.intake.facts import Fact
 from services.domain.judging.judgement import Outcome
 from services.domain.plan.plan import CasePromise
@@ -25,6 +23,7 @@ from tests.unit.cases import (
     standing,
     withdrawn,
 )
+from tests.verdicts import shipped
 
 WATER = judge_of(promise())
 ON_TIME = [accepted("2021-09-16T09:00"), completed("2021-09-17T09:00")]
@@ -313,9 +312,6 @@ def test_a_bound_reads_stop_and_completion_as_a_share_does(matures_at: str, expe
     assert outcome(judge, [start, free, end], "2021-12-31") is Outcome.MET  # completed without the stop
 
 
-SHIPPED = load_plan(Path("services/catalog/jiangbei-2021"))
-
-
 @pytest.mark.parametrize(
     ("kpi", "milestone_name"),
     [
@@ -325,6 +321,6 @@ SHIPPED = load_plan(Path("services/catalog/jiangbei-2021"))
     ],
 )  # fmt: skip
 def test_the_plan_judges_these_at_their_step_not_when_the_case_is_over(kpi: str, milestone_name: str) -> None:
-    entry = next(each for each in SHIPPED.promises if each.key == kpi)
+    entry = next(each for each in shipped().plan.promises if each.key == kpi)
     assert isinstance(entry, CasePromise)
     assert (entry.maturity, entry.stop) == ("stop", (f"milestone:{milestone_name}",))

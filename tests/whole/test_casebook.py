@@ -28,15 +28,17 @@ from services.domain.intake.facts import Fact
 from services.domain.results.cards import case_name
 from services.domain.results.explain import explain
 from services.domain.results.published import Level
+from services.domain.time.rfc3339 import instant_from
 from services.domain.time.zone import Instant
 from services.explanation.document import machine_readable
 from services.messaging.codec import admission
 from services.messaging.reader import Record
 from services.messaging.topics import ALERT_CARDS, CASE_EVENTS, CASE_VERDICTS
-from tests.unit.casebook_records import IDS, PARTITIONS, Log, content, district, filled, judge, open_index
+from tests.unit.casebook_records import IDS, PARTITIONS, Log, content, district, filled, open_index
+from tests.verdicts import shipped
 
-NOW = max(each.timestamp for each in district().records) * 1000 + 1
-"""The clock of the plan."""
+NOW = instant_from("2021-09-04T17:30:00+08:00")
+"""The clock of the plan, soon after the last record."""
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +55,7 @@ def book(place: str) -> Casebook:
 
 
 def opened(place: str) -> Casebook:
-    return Casebook(open_engine(place, writes=False), judge, PARTITIONS, lambda: NOW)
+    return Casebook(open_engine(place, writes=False), shipped, PARTITIONS, lambda: NOW)
 
 
 def every_case(book: Casebook, wanted: CaseFilter = ALL, limit: int = 1_000) -> Iterator[IndexedCase]:
@@ -76,7 +78,7 @@ def latest(topic: str) -> list[Record]:
 # ---- lists -----------------------------------------------------------------------------------------------
 def test_without_a_filter_every_case_is_listed_and_nothing_else(book: Casebook) -> None:
     listed = list(every_case(book))
-    of_cases = {key for key, facts in district().rows.items() if judge().cases(facts)[-1].service_item}
+    of_cases = {key for key, facts in district().rows.items() if shipped().cases(facts)[-1].service_item}
     assert {each.case_key for each in listed} >= of_cases
     assert all(each.state in (CaseState.OPEN, CaseState.CLOSED) for each in listed)
     assert {each.state for each in listed} == {CaseState.OPEN, CaseState.CLOSED}
@@ -176,9 +178,9 @@ def test_a_cursor_that_no_page_gave_is_refused(book: Casebook, cursor: str) -> N
 def test_a_case_has_the_account_that_explain_gives(book: Casebook) -> None:
     for case in list(every_case(book))[::12]:
         (account,) = book.case(case_name(case.case_key))
-        explanation = explain(judge(), case.case_key, district().rows[case.case_key], NOW - 1)
-        (document,) = account_documents([account], judge())
-        assert document == machine_readable(explanation, judge(), [each._asdict() for each in account.refused])
+        explanation = explain(shipped(), case.case_key, district().rows[case.case_key], NOW - 1)
+        (document,) = account_documents([account], shipped())
+        assert document == machine_readable(explanation, shipped(), [each._asdict() for each in account.refused])
 
 
 def test_a_case_is_found_by_its_subject_or_by_owner_and_subject(book: Casebook) -> None:
@@ -199,7 +201,7 @@ def test_a_source_sees_its_own_cases_whole_and_of_others_what_it_reported(book: 
     for key, source in reported[:20]:
         owner, name = key.partition("\x1f")[0], case_name(key)
         (whole,), (own,), (part,) = book.case(name), book.case(name, seen_by=owner), book.case(name, seen_by=source)
-        assert account_documents([own], judge()) == account_documents([whole], judge())
+        assert account_documents([own], shipped()) == account_documents([whole], shipped())
         assert part.explanation is not None and whole.explanation is not None
         assert {each.fact.source for each in part.explanation.history} == {source}
         assert not part.explanation.cards
@@ -214,7 +216,7 @@ def test_it_says_up_to_when_and_to_which_offsets_it_has_read(book: Casebook) -> 
     assert {
         (topic, partition): offset for topic, read in until.positions.items() for partition, offset in read.items()
     } == ends
-    document = page_document(book.cases(limit=2), until, judge().law.zone)
+    document = page_document(book.cases(limit=2), until, shipped().law.zone)
     assert len(document["cases"]) == 2 and document["next"]
 
 
@@ -250,7 +252,7 @@ def test_a_file_that_is_no_database_is_said_with_the_remedy(tmp_path: Path) -> N
 
 
 def test_an_index_of_another_plan_is_not_asked(place: str) -> None:
-    other = Casebook(open_engine(place, writes=False), judge, PARTITIONS + 1, lambda: NOW)
+    other = Casebook(open_engine(place, writes=False), shipped, PARTITIONS + 1, lambda: NOW)
     with pytest.raises(NotReady, match="another version, plan or number"):
         other.read_until()
 
@@ -386,7 +388,7 @@ def test_of_two_events_of_one_id_the_smaller_digest_is_kept_with_its_first_arriv
     for number in order:
         log.event(lines[number], NOON)
     filled(open_index(fresh), log.records)
-    admit = admission(judge().plan, trust_receivedat=True).admit
+    admit = admission(shipped().plan, trust_receivedat=True).admit
     kept: list[Fact] = []
     for line in lines:
         kept = insert(kept, admit(line).fact).facts
@@ -400,7 +402,7 @@ def test_another_version_builds_the_index_anew_and_says_so(
     old = filled(open_index(fresh), some_records()[:50])
     monkeypatch.setattr(schema, "SCHEMA", schema.SCHEMA + 1)
     with caplog.at_level(logging.WARNING):
-        new = Index(open_engine(fresh, writes=True), judge(), PARTITIONS)
+        new = Index(open_engine(fresh, writes=True), shipped(), PARTITIONS)
         assert new.open(0, IDS) == {}
     assert "built anew" in caplog.text
     assert content(fresh)[schema.events.name] == []
@@ -412,7 +414,7 @@ def test_another_version_builds_the_index_anew_and_says_so(
 def test_the_same_version_goes_on_where_it_was(fresh: str, caplog: pytest.LogCaptureFixture) -> None:
     filled(open_index(fresh), some_records())
     before = content(fresh)
-    positions = Index(open_engine(fresh, writes=True), judge(), PARTITIONS).open(2, IDS)
+    positions = Index(open_engine(fresh, writes=True), shipped(), PARTITIONS).open(2, IDS)
     assert not caplog.records
     assert positions == {stream: records[-1].offset + 1 for stream, records in streams(some_records()).items()}
     assert content(fresh) == before
@@ -422,7 +424,7 @@ def test_other_topics_of_the_same_names_build_it_anew(fresh: str, caplog: pytest
     """They were deleted, or are in another Kafka: the offsets mean other records there."""
     for ids in (IDS | {ALERT_CARDS: "another"}, {}):
         filled(open_index(fresh), some_records())
-        assert Index(open_engine(fresh, writes=True), judge(), PARTITIONS).open(2, ids) == {}
+        assert Index(open_engine(fresh, writes=True), shipped(), PARTITIONS).open(2, ids) == {}
     assert "other topics" in caplog.text
     assert content(fresh)[schema.events.name] == []
 
@@ -431,7 +433,7 @@ def test_after_a_long_pause_cards_and_verdicts_are_read_from_their_beginning(fre
     """Kafka may have forgotten by then that a card was retracted."""
     filled(open_index(fresh), district().records)
     assert content(fresh)[schema.cards.name]
-    positions = Index(open_engine(fresh, writes=True), judge(), PARTITIONS).open(_FORGOTTEN_US + 2, IDS)
+    positions = Index(open_engine(fresh, writes=True), shipped(), PARTITIONS).open(_FORGOTTEN_US + 2, IDS)
     assert {topic for topic, _ in positions} == {CASE_EVENTS}
     assert content(fresh)[schema.cards.name] == content(fresh)[schema.verdicts.name] == []
 

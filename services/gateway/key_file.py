@@ -1,0 +1,39 @@
+"""A file with a key of each source, for whoever sends for all of them: the feed of a demo, a hub of many units.
+
+JSON: source → whole key. Only its owner may read it.
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from services.gateway.key_admin import KeyAdmin, NotPossible
+from services.runtime.atomic_file import replace_file
+
+
+def add_missing_keys(admin: KeyAdmin, sources: Iterable[str], file: Path) -> int:
+    """Make a key of each source that has no good one in the file, and write them there; how many were made.
+
+    Raises NotPossible, also where the file is no such file; BrokerUnavailable, KafkaError.
+    """
+    held = _read(file)
+    keys = admin.add_missing(sources, held)
+    made = sum(held.get(source) != key for source, key in keys.items())
+    if made:
+        before = os.umask(0o077)
+        try:
+            replace_file(file, json.dumps({**held, **keys}, indent=1), durable=True)
+        finally:
+            os.umask(before)
+    return made
+
+
+def _read(file: Path) -> dict[str, str]:
+    if not file.exists():
+        return {}
+    try:
+        held = json.loads(file.read_text(encoding="utf-8"))
+        return {str(source): str(key) for source, key in held.items()}
+    except (ValueError, AttributeError):
+        raise NotPossible(f"{file}: it is no file of keys: name another one") from None
