@@ -10,7 +10,7 @@ import logging
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final, NamedTuple, Protocol
 
 import orjson
@@ -26,7 +26,7 @@ from services.gateway.figures import ACCEPTED, UNCERTAIN, Figures
 from services.gateway.identity import Caller, Keys, caller
 from services.gateway.problems import PROBLEM, Problem, refused_body
 from services.gateway.rate import RateLimit
-from services.gateway.wire import LARGEST_BODY, HttpHeaders, Sent, events_of, header, too_large, unpacked
+from services.gateway.wire import LARGEST_BODY, MOST_EVENTS, HttpHeaders, Sent, events_of, header, too_large, unpacked
 from services.messaging.arrival_header import ARRIVAL, read
 from services.runtime.clock import Clock
 
@@ -68,6 +68,23 @@ class Asked(NamedTuple):
     """Nothing is written; the answer is the same."""
 
 
+class Seats(Protocol):
+    """How many questions are in hand at once."""
+
+    def taken(self, source: str) -> AbstractContextManager[None]:
+        """A place for a question of a source. Raises Problem where there is none."""
+
+
+class Question(NamedTuple):
+    """A question about events that are sent with it."""
+
+    most: int
+    """Events of one question."""
+    seats: Seats
+    answer: Callable[[Caller, list[Sent], Instant], Awaitable[bytes]]
+    """As JSON; the instant is the arrival. May raise Problem."""
+
+
 class Resent(NamedTuple):
     """The event of a dead letter, to be sent again as it came."""
 
@@ -105,8 +122,30 @@ class Handling:
     async def report(self, request: Request, route: str, content: Callable[[Caller], bytes]) -> Response:
         """The answer to a question of a source about itself. `content`: the answer as JSON; may raise Problem."""
 
+        async def in_thread(who: Caller) -> bytes:
+            return await to_thread.run_sync(content, who)
+
+        return await self.inform(request, route, in_thread)
+
+    async def inform(self, request: Request, route: str, content: Callable[[Caller], Awaitable[bytes]]) -> Response:
+        """The answer to such a question that is found elsewhere than in this process."""
+
         async def answer(who: Caller) -> _Answer:
-            return _Answer(200, await to_thread.run_sync(content, who))
+            return _Answer(200, await content(who))
+
+        return await self._answered(request, route, answer)
+
+    async def consider(self, request: Request, route: str, question: Question) -> Response:
+        """The answer to a question about events, which are not written."""
+
+        async def answer(who: Caller) -> _Answer:
+            with question.seats.taken(who.source):
+                headers = request.headers.raw
+                body = await _body(request)
+                self._simulated(headers)  # under the real clock it is refused; here all is judged as of one moment
+                arrival = self._parts.clock.now()
+                events = await to_thread.run_sync(lambda: self._events(body, headers, who, question.most))
+                return _Answer(200, await question.answer(who, events, arrival))
 
         return await self._answered(request, route, answer)
 
@@ -200,8 +239,8 @@ class Handling:
             remedy = "write one time (RFC 3339) for all events, or one for each, with commas between"
             raise Problem(400, "arrival_refused", str(error), remedy) from None
 
-    def _events(self, body: bytes, headers: HttpHeaders, who: Caller) -> list[Sent]:
-        events = events_of(unpacked(body, headers), headers)
+    def _events(self, body: bytes, headers: HttpHeaders, who: Caller, most: int = MOST_EVENTS) -> list[Sent]:
+        events = events_of(unpacked(body, headers), headers, most)
         wait = self._parts.rate.wait_for(who.source, len(events))
         if wait:
             detail = f"{who.source} sends more events than one gateway takes of it"

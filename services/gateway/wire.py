@@ -88,12 +88,13 @@ def too_large() -> Problem:
     )
 
 
-def events_of(body: bytes, headers: HttpHeaders) -> list[Sent]:
-    """The events of an unpacked body. Problem where the mode is not known or a batch cannot be cut into events."""
+def events_of(body: bytes, headers: HttpHeaders, most: int = MOST_EVENTS) -> list[Sent]:
+    """The events of an unpacked body, `most` of them in a batch. Problem where the mode is not known or a batch cannot
+    be cut into events."""
     mode, parameters = _content_type(headers)
     if mode == BATCH:
         _refuse_other_charset(parameters)
-        return [Sent(event) for event in _cut(body)]
+        return [Sent(event) for event in _cut(body, most)]
     if mode == STRUCTURED:
         _refuse_other_charset(parameters)
         return [Sent(body)]
@@ -117,7 +118,7 @@ def _refuse_other_charset(parameters: str) -> None:
         raise Problem(415, "unsupported_type", "the text is not in UTF-8", "write it in UTF-8")
 
 
-def _cut(body: bytes) -> Sequence[bytes]:
+def _cut(body: bytes, most: int) -> Sequence[bytes]:
     """The bytes of each element of a JSON array, as they are there."""
     try:
         found = _ARRAY.decode(body)
@@ -126,8 +127,8 @@ def _cut(body: bytes) -> Sequence[bytes]:
         raise Problem(
             400, "unreadable_body", f"the body is no array of JSON: {wrong}", "send a JSON array of events in UTF-8"
         ) from None
-    if len(found) > MOST_EVENTS:
-        raise Problem(413, "too_large", f"a batch has at most {MOST_EVENTS} events", "send several batches")
+    if len(found) > most:
+        raise Problem(413, "too_large", f"a batch has at most {most} events", "send several batches")
     return [bytes(each) for each in found]
 
 

@@ -92,7 +92,8 @@ class Settings(BaseModel):
 
     # The casebook: the index of cases
     casebook: str = ".kpiwatch/casebook.sqlite"
-    """A file (SQLite), or where several machines ask the address of a database: postgresql://USER@HOST/DATABASE."""
+    """A file (SQLite), or where several machines ask the address of a database: postgresql://USER@HOST/DATABASE; the
+    gateway and `kpiwatch cases` ask it."""
     casebook_port: Port = 19103
     """Metrics and health of the process that keeps it."""
 

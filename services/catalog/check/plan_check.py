@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from services.catalog.check.annex_check import of_annex
-from services.catalog.check.clause_check import PlanText, contradictions
+from services.catalog.check.clause_check import contradictions
 from services.catalog.check.names_check import unnamed
+from services.catalog.check.plan_text import PlanText
 from services.catalog.check.promise_checks import (
     beyond_the_law,
     of_attribute,
@@ -148,7 +149,7 @@ class Checker:
             return
         path = self._reading.folder / self._head.text
         try:
-            self._text = text = PlanText(read_text(path))
+            self._text = text = PlanText(read_text(path), self._head.language)
         except (OSError, ValueError):
             yield Problem(
                 self._head_file, ("text",), f"{self._head.text!r} cannot be read: put the plan's text there, as UTF-8"
@@ -261,7 +262,7 @@ class Checker:
         if isinstance(promise, EntryPromise):
             yield from self._of_entries(promise)
         if self._head.text and promise.clause.strip():
-            for key, sentence in contradictions(promise, self._text.sentences(promise.clause)):
+            for key, sentence in contradictions(promise, self._text.sentences(promise.clause), self._head.language):
                 yield (key,), sentence
 
     def _of_responsibility(self, promise: Promise) -> Iterator[Fault]:
