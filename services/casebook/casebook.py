@@ -22,6 +22,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, exists, or_, sel
 from services.casebook import schema
 from services.casebook.case_summary import CaseState, IndexedCase
 from services.casebook.database import CasebookUnavailable, asking, open_engine, place_of
+from services.casebook.held_events import held_events
 from services.casebook.index import version_of
 from services.casebook.seen_by import seen_by as part_seen_by
 from services.casebook.stored_facts import digest, facts_of
@@ -319,9 +320,8 @@ def _indexed(row: Any) -> IndexedCase:
 
 
 def _content(connection: Connection, key: str) -> tuple[list[Fact], tuple[RefusedEvent, ...]]:
-    events, refusals = schema.events, schema.refusals
-    order = (events.c.received, events.c.time, events.c.place, events.c.source, events.c.id)
-    facts = facts_of(connection.execute(select(events).where(events.c.case_key == key).order_by(*order)))
+    refusals = schema.refusals
+    facts = facts_of(connection.execute(held_events(schema.events.c.case_key == key)))
     rows = connection.execute(
         select(refusals)
         .where(refusals.c.case_digest == digest(key))
@@ -332,9 +332,7 @@ def _content(connection: Connection, key: str) -> tuple[list[Fact], tuple[Refuse
 
 
 def _facts_of_cases(connection: Connection, keys: Sequence[str]) -> Iterator[tuple[str, list[Fact]]]:
-    events = schema.events.c
-    order = (events.case_key, events.received, events.time, events.place, events.source, events.id)
-    rows = connection.execute(select(schema.events).where(events.case_key.in_(keys)).order_by(*order))
+    rows = connection.execute(held_events(schema.events.c.case_key.in_(keys)))
     held = {key: facts_of(some) for key, some in groupby(rows, key=lambda row: str(row.case_key))}
     yield from ((key, held.get(key, [])) for key in keys)
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from services.casebook import schema
 from services.casebook.case_summary import case_summary
 from services.casebook.database import CasebookUnavailable, place_of, sentence
+from services.casebook.held_events import held_events
 from services.casebook.record_reader import Changes, RecordReader, Row
 from services.casebook.stored_facts import facts_of
 from services.domain.judging.judge import Judge
@@ -198,8 +199,7 @@ class Index:
         summaries: list[Row] = []
         reporters: list[Row] = []
         for key, rows in groupby(_events_of(connection, keys), key=lambda row: row.case_key):
-            held = list(rows)
-            facts = facts_of(held)
+            facts = facts_of(rows)
             summaries.append(case_summary(self._judge, key, facts)._asdict())
             others = {fact.source for fact in facts} - {summaries[-1]["owner"]}
             reporters += [{"case_key": key, "source": source} for source in others]
@@ -231,6 +231,4 @@ def _forget_compacted(connection: Connection) -> None:
 
 def _events_of(connection: Connection, keys: Sequence[str]) -> Iterable[Any]:
     """The events of cases, case by case, each in order of arrival."""
-    table = schema.events.c
-    order = (table.case_key, table.received, table.time, table.place, table.source, table.id)
-    return connection.execute(select(schema.events).where(table.case_key.in_(keys)).order_by(*order))
+    return connection.execute(held_events(schema.events.c.case_key.in_(keys)))

@@ -64,6 +64,7 @@ def up(settings: Settings, console: Console, plan: Path | None = None) -> int:
         update={
             "bootstrap": f"127.0.0.1:{settings.kafka_port}",
             "alertmanager_url": f"http://127.0.0.1:{settings.alertmanager_port}",
+            "replication": 1,  # it has one broker
             "plan": (plan or settings.plan).absolute(),
             "state": folder / "state",
             "outbox": folder / "outbox.jsonl",

@@ -21,6 +21,7 @@ from services.domain.intake.refusal import Reason, Refused
 from services.gateway.feedback import Feedback
 from services.gateway.feedback_routes import Asking, LetterStore, add_feedback
 from services.gateway.key_ring import MOST_ACTIVE
+from services.gateway.resending import Resending
 from services.messaging import topics
 from services.messaging.reader import Record
 from services.messaging.records.dead_letters import Arrived, DeadLetter
@@ -34,6 +35,7 @@ PLAN: Final = shipped_plan()
 SOURCES: Final = tuple(PLAN.sources.values())
 IDS: Final = tuple(source.id for source in SOURCES)
 WORKING_TIME: Final = WorkingTime.of(PLAN)
+RESENDING: Final = Resending.of(PLAN)
 OPEN: Final = {("GET", "/livez"), ("GET", "/readyz"), ("GET", "/metrics"), ("GET", "/openapi.json")}
 """They answer anybody, and say nothing of a case."""
 REFUSED: Final = Refused(Reason.UNKNOWN_UNIT, "data.unit", "the plan has no such unit", "write a unit's id")
@@ -56,7 +58,9 @@ class World:
         self.letters: list[DeadLetter] = []
         self.owners: list[str] = []
         store = LetterStore(self.letter, lambda letter: (letter.original, letter.headers))
-        add_feedback(self.gateway.app, self.gateway.handling, Asking(self.feedback, store, WORKING_TIME, lambda: NOW))
+        add_feedback(
+            self.gateway.app, self.gateway.handling, Asking(self.feedback, store, RESENDING, WORKING_TIME, lambda: NOW)
+        )
         for number, source in enumerate(SOURCES):
             self._refuse(source.id, topics.CASE_EVENTS, marked(source.id))
             self._refuse(source.id, source.inbox, marked(IDS[number - 1]))  # what comes by an inbox is its source's

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from services.casebook import held_events as held_events_module
 from services.casebook import schema
 from services.casebook.case_summary import CaseState, IndexedCase
 from services.casebook.casebook import ALL, BadCursor, Casebook, CaseFilter, NotReady
@@ -33,6 +34,7 @@ from services.domain.time.zone import Instant
 from services.explanation.document import machine_readable
 from services.messaging.codec import admission
 from services.messaging.reader import Record
+from services.messaging.records.case_events import record_of_line
 from services.messaging.topics import ALERT_CARDS, CASE_EVENTS, CASE_VERDICTS
 from tests.unit.casebook_records import IDS, PARTITIONS, Log, content, district, filled, open_index
 from tests.verdicts import shipped
@@ -349,6 +351,23 @@ def test_a_full_case_keeps_the_events_that_the_worker_keeps(fresh: str) -> None:
         row = connection.execute(schema.cases.select()).one()
     assert row.events == 250
     assert (row.first_arrival, row.last_arrival) == (NOON, NOON + 249)
+
+
+def test_of_a_case_no_more_is_read_than_it_can_hold_however_much_was_reported(
+    fresh: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database gives the first ones only: a case that repeats itself for ever costs no more than a full one."""
+    monkeypatch.setattr(held_events_module, "LARGEST_CASE", 20)
+    log = Log()
+    for number in range(400):
+        log.event(event(number, NOON + number * 7919 % 400), NOON)
+    filled(open_index(fresh), log.records)
+    key = record_of_line(event(0, NOON)).key.decode()
+    with open_engine(fresh, writes=False).connect() as connection:
+        assert len(connection.execute(schema.events.select()).all()) == 400
+        rows = connection.execute(held_events_module.held_events(schema.events.c.case_key == key)).all()
+        assert [row.received for row in rows] == [NOON + number for number in range(21)]
+        assert connection.execute(schema.cases.select()).one().events == 21
 
 
 def test_a_batch_that_fails_leaves_nothing_and_counts_once_when_it_comes_again(
