@@ -102,14 +102,15 @@ class _Answer(NamedTuple):
 class Handling:
     """Answers requests with events."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, questions: float = QUESTIONS_A_SECOND) -> None:
+        """`questions`: of one source a second."""
         self._parts = parts
         self._in_hand: Counter[str] = Counter()
         """Source → its requests with events."""
         self._threads: CapacityLimiter | None = None
         self._reading: CapacityLimiter | None = None
         """Of questions, which wait for the broker: they take no thread from events."""
-        self._questions = RateLimit(QUESTIONS_A_SECOND, parts.rate.seconds)
+        self._questions = RateLimit(questions, parts.rate.seconds)
         self.figures = Figures(self._in_hand.total, lambda: parts.keys.is_current)
 
     @property

@@ -80,14 +80,16 @@ class Log:
 class Gateway:
     """An app with its parts."""
 
-    def __init__(self, *, clock: Clock | None = None, queue: int = 32, rate: float = 1e6) -> None:
+    def __init__(
+        self, *, clock: Clock | None = None, queue: int = 32, rate: float = 1e6, questions: float = 1e6
+    ) -> None:
         self.keys, self.log, self.seconds = Keys(), Log(), 0.0
         self.used: list[str] = []
         self.key = self.keys.add(WATER).whole
         limit = RateLimit(rate, lambda: self.seconds)
         real = Clock(None, lambda: NOW)
         parts = Parts(self.keys, edge(), self.log, clock or real, self.used.append, limit, queue)
-        self.handling = Handling(parts)
+        self.handling = Handling(parts, questions)
         self.app = gateway_app(self.handling, lambda: True, dict)
 
     def post(

@@ -426,7 +426,7 @@ def test_questions_that_wait_for_the_broker_hold_neither_probes_nor_events() -> 
 
 
 def test_the_questions_of_a_source_are_limited_and_its_events_are_not_touched() -> None:
-    gateway = Gateway()
+    gateway = Gateway(questions=QUESTIONS_A_SECOND)
 
     @gateway.app.get("/asked")
     async def asked(request: Request) -> Response:
