@@ -47,8 +47,8 @@ complexity: setup ## how complex the functions are, and whether that is within i
 	@$(BIN)/python -m tests.complexity
 
 .PHONY: check
-check: static ## fast: static checks, unit, stream and golden tests (fewer examples of properties); no broker, no promtool
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --hypothesis-profile quick tests/unit tests/stream tests/golden
+check: static ## fast: static checks, unit, stream and golden tests (fewer examples of properties, none marked slow); no broker, no promtool
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --hypothesis-profile quick -m "not slow" tests/unit tests/stream tests/golden
 
 COVERAGE := --cov --cov-report=json:build/coverage.json
 
@@ -81,6 +81,17 @@ DAYS ?= 40
 .PHONY: storm
 storm: setup ## FAULTS faults (200) over a whole system, by SEED, while DAYS pass; then it must say what a replay says
 	@exec $(BIN)/python -m tests.storm --faults $(FAULTS) --seed $(SEED) --days $(DAYS)
+
+KILLS ?= 40
+EVENTS ?= 100000
+
+.PHONY: storm-gateway
+storm-gateway: setup ## kill -9 of gateway, relay, broker and senders, KILLS times (40) by SEED, while EVENTS events (100000) are sent: is one lost?
+	@exec $(BIN)/python -m tests.storm_gateway --events $(EVENTS) --kills $(KILLS) --seed $(SEED)
+
+.PHONY: fuzz-doors
+fuzz-doors: setup ## mutated events by HTTP, by inbox and by file, by SEED: the same verdict, nothing lost, no personal number in a topic
+	@exec $(BIN)/python -m tests.fuzz_doors --seed $(SEED)
 
 MUTANTS ?= 120
 

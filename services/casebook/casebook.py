@@ -11,9 +11,10 @@ comes from one transaction. What is asked before the index has caught up raises 
 """
 
 import base64
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import groupby
 from typing import Any, Final, NamedTuple, Self
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, exists, or_, select
@@ -24,7 +25,7 @@ from services.casebook.database import CasebookUnavailable, asking, open_engine,
 from services.casebook.index import version_of
 from services.casebook.seen_by import seen_by as part_seen_by
 from services.casebook.stored_facts import digest, facts_of
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.domain.intake.facts import KEY_SEPARATOR, Fact, case_key
 from services.domain.judging.judge import Judge
@@ -37,6 +38,9 @@ from services.runtime.settings import Settings
 
 MOST_CASES: Final = 1_000
 """On one page."""
+
+
+_AFTER_SEPARATOR: Final = chr(ord(KEY_SEPARATOR) + 1)
 
 
 class NotReady(CasebookUnavailable):
@@ -62,6 +66,8 @@ class CaseFilter(NamedTuple):
     state: CaseState | None = None
     since: Instant | None = None
     """An event of it arrived then or later."""
+    owner: str | None = None
+    """It owns the case."""
 
 
 ALL: Final = CaseFilter()
@@ -137,7 +143,7 @@ class Casebook:
 
         def load_judge() -> Judge:
             plan = load_plan(settings.plan)
-            return Judge(plan, load_calendar(plan.head.calendar))
+            return Judge(plan, calendar_of(plan))
 
         engine = open_engine(settings.casebook, writes=False)
         return cls(engine, load_judge, settings.partitions, Clock.from_settings(settings).now)
@@ -194,6 +200,13 @@ class Casebook:
         parts = (_part(account, seen_by, self.judge) for account in accounts)
         return tuple(part for part in parts if part is not None)
 
+    def facts(self, keys: Iterable[str]) -> dict[str, list[Fact]]:
+        """The facts of cases by their keys, each in contract order, as a worker holds them; a case that is not there
+        has none. Raises NotReady, CasebookUnavailable."""
+        wanted = list(keys)
+        with self._asking() as connection:
+            return {key: facts for some in _parts(wanted) for key, facts in _facts_of_cases(connection, some)}
+
     def _account(self, key: str, facts: list[Fact], refused: tuple[RefusedEvent, ...], now: Instant) -> CaseAccount:
         quarantine = SafeJudge(self.judge).judge(facts, now).quarantine
         if quarantine is not None:
@@ -221,6 +234,8 @@ def _conditions(wanted: CaseFilter) -> Iterator[ColumnElement[bool]]:
     table = schema.cases.c
     if wanted.source is not None:
         yield or_(table.owner == wanted.source, _reported_by(wanted.source))
+    if wanted.owner is not None:  # a range of the primary key
+        yield table.case_key.between(case_key(wanted.owner, ""), f"{wanted.owner}{_AFTER_SEPARATOR}")
     if wanted.unit is not None:
         yield _of_unit(wanted.unit)
     if wanted.service_item is not None:
@@ -314,6 +329,19 @@ def _content(connection: Connection, key: str) -> tuple[list[Fact], tuple[Refuse
         .limit(MOST_CASES)
     )
     return facts, tuple(_refused(rows))
+
+
+def _facts_of_cases(connection: Connection, keys: Sequence[str]) -> Iterator[tuple[str, list[Fact]]]:
+    events = schema.events.c
+    order = (events.case_key, events.received, events.time, events.place, events.source, events.id)
+    rows = connection.execute(select(schema.events).where(events.case_key.in_(keys)).order_by(*order))
+    held = {key: facts_of(some) for key, some in groupby(rows, key=lambda row: str(row.case_key))}
+    yield from ((key, held.get(key, [])) for key in keys)
+
+
+def _parts(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    for first in range(0, len(keys), MOST_CASES):
+        yield keys[first : first + MOST_CASES]
 
 
 def _refused(rows: Iterable[Any]) -> Iterator[RefusedEvent]:

@@ -6,14 +6,14 @@ event and nothing that is read out of one: no attribute, no other verdict, no ca
 which shows the suspensions by the owner.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from services.domain.history.case import Case
-from services.domain.intake.facts import KEY_SEPARATOR, FactType
+from services.domain.intake.facts import KEY_SEPARATOR, Fact, FactType
 from services.domain.plan.plan import Plan
 from services.domain.results.explain import Explained, ExplainedCycle, Explanation
-from services.domain.results.explain_facts import FactWithStatus
+from services.domain.results.explain_facts import FactWithStatus, facts_with_status
 
 
 def seen_by(explanation: Explanation, source: str, plan: Plan) -> Explanation | None:
@@ -22,12 +22,22 @@ def seen_by(explanation: Explanation, source: str, plan: Plan) -> Explanation | 
     if source == owner:
         return explanation
     history = tuple(each for each in explanation.history if each.fact.source == source)
-    milestones = _entitled(plan, source, owner) | _reported(history)
-    stops = {f"milestone:{name}" for name in milestones}
+    stops = _stops(_entitled(plan, source, owner) | _reported(history))
     cycles = tuple(cycle for each in explanation.cycles if (cycle := _cycle_seen(each, source, stops)).promises)
     if not history and not cycles:
         return None
     return Explanation(explanation.key, explanation.now, history, 0, cycles, (), (), (), ())
+
+
+def stops_seen(facts: Sequence[Fact], source: str, owner: str, plan: Plan) -> set[str]:
+    """The stops of the clocks whose promises another source than the owner may see. `facts`: those that are known of
+    the case, in contract order."""
+    history = [each for each in facts_with_status(facts) if each.fact.source == source]
+    return _stops(_entitled(plan, source, owner) | _reported(history))
+
+
+def _stops(milestones: Iterable[str]) -> set[str]:
+    return {f"milestone:{name}" for name in milestones}
 
 
 def _entitled(plan: Plan, source: str, owner: str) -> set[str]:

@@ -10,12 +10,15 @@ from functools import partial
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.catalog.working_time import WorkingTime
 from services.domain.plan.plan import Plan
 from services.domain.plan.statutory_time import Law
+from services.gateway.case_questions import preparation
+from services.gateway.case_routes import CaseAsking, add_cases
 from services.gateway.event_log import EventLog
 from services.gateway.feedback import TOPICS, Feedback
 from services.gateway.feedback_routes import Asking, LetterStore, add_feedback
@@ -24,7 +27,10 @@ from services.gateway.key_reader import KeyReader
 from services.gateway.key_uses import KeyUses
 from services.gateway.openapi import examples_of
 from services.gateway.rate import RateLimit
+from services.gateway.resending import Resending
+from services.gateway.side_work import Processes
 from services.gateway.web import gateway_app
+from services.gateway.what_if_routes import AT_ONCE, add_what_if
 from services.messaging.codec import admission
 from services.messaging.dead_letter_reader import original_of, read
 from services.messaging.reader import BrokerUnavailable, TopicReader
@@ -38,10 +44,13 @@ log = logging.getLogger("services.gateway")
 _ANSWER_SECONDS = 5
 """For the requests in hand, after SIGTERM. Who gets no answer sends the same again."""
 
+_WAITING = 32
+"""Questions about cases that wait until one of two processes is free."""
+
 
 def serve(settings: Settings, plan: Plan, clock: Clock) -> None:
     """Until SIGTERM or Ctrl-C: then the requests in hand are answered. Raises BrokerUnavailable at the start."""
-    law = Law(plan, load_calendar(plan.head.calendar))
+    law = Law(plan, calendar_of(plan))
     events = EventLog.open(settings.bootstrap)
     uses, real = KeyUses(events.note_use), Clock.real()
     keys = KeyReader.open(settings.bootstrap, uses, real.now)
@@ -54,34 +63,45 @@ def serve(settings: Settings, plan: Plan, clock: Clock) -> None:
         RateLimit(settings.gateway_rate, time.monotonic),
         settings.gateway_queue,
     )
-    reader = TopicReader(settings.bootstrap, TOPICS)
+    reader, feedback = TopicReader(settings.bootstrap, TOPICS), Feedback(plan)
     ending = threading.Event()
-    thread = threading.Thread(target=keys.run, args=(ending,), name="keys", daemon=True)
-    thread.start()
+    followers = [
+        threading.Thread(target=keys.run, args=(ending,), name="keys", daemon=True),
+        threading.Thread(target=feedback.follow, args=(reader, ending), name="feedback", daemon=True),
+    ]
+    for thread in followers:
+        thread.start()
     try:
         handling = Handling(parts)
-        app = gateway_app(handling, thread.is_alive, partial(examples_of, law))
-        add_feedback(app, handling, _asking(settings, plan, clock, reader, ending))
+        app = gateway_app(handling, lambda: all(map(threading.Thread.is_alive, followers)), partial(examples_of, law))
+        add_feedback(app, handling, _asking(settings, plan, clock, feedback))
+        _add_questions_about_cases(app, handling, settings)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)  # uvicorn ends in order, then raises the signal once more
         uvicorn.run(app, **_server(settings))
     finally:
         ending.set()
-        thread.join(timeout=1)
+        for thread in followers:
+            thread.join(timeout=1)
         events.close()
 
 
-def _asking(settings: Settings, plan: Plan, clock: Clock, reader: TopicReader, ending: threading.Event) -> Asking:
-    """What sources may ask about themselves, followed by a thread until `ending` is set."""
-    feedback = Feedback(plan)
-    threading.Thread(target=feedback.follow, args=(reader, ending), name="feedback", daemon=True).start()
+def _add_questions_about_cases(app: FastAPI, handling: Handling, settings: Settings) -> None:
+    """Each route has processes of its own: questions about many events keep nobody from looking up a case."""
+    lookups, what_if = (Processes(preparation(settings), seats, more) for seats, more in ((2, _WAITING), (AT_ONCE, 0)))
+    add_cases(app, handling, CaseAsking(lookups, settings))
+    add_what_if(app, handling, CaseAsking(what_if, settings))
+
+
+def _asking(settings: Settings, plan: Plan, clock: Clock, feedback: Feedback) -> Asking:
+    """What sources may ask about themselves."""
 
     def letter(number: int) -> DeadLetter | None:
         first = next(read(settings.bootstrap, start=number), None)
         return first.letter if first is not None and first.number == number else None
 
     store = LetterStore(letter, lambda found: original_of(found, settings.bootstrap))
-    return Asking(feedback, store, WorkingTime.of(plan), clock.now)
+    return Asking(feedback, store, Resending.of(plan), WorkingTime.of(plan), clock.now)
 
 
 def _server(settings: Settings) -> dict[str, Any]:

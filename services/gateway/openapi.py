@@ -77,6 +77,7 @@ def _operation(success: str, said: str) -> dict[str, Any]:
 
 EVENTS: Final = _operation("202", "All events are stored for good.")
 VALIDATE: Final = _operation("200", "All events would be accepted.")
+WHAT_IF: Final = _operation("200", "What the events would change.")
 
 
 def document(app: FastAPI, examples: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Refusals over HTTP: problem documents (RFC 9457). Every answer that is no success is one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -24,9 +24,13 @@ TITLES: Final = {
     "no_route": "there is nothing here",
     "bad_query": "the query cannot be read",
     "no_letter": "there is no such dead letter",
+    "no_case": "there is no such case",
     "original_gone": "the event is not kept any more",
+    "one_at_a_time": "one such question at a time",
     "busy": "the gateway is busy",
     "unavailable": "the gateway cannot serve now",
+    "no_casebook": "cases cannot be looked up now",
+    "too_long": "the answer takes too long",
     "not_acknowledged": "the events were not acknowledged",
 }
 """Every kind of problem that is about a whole request, and its title. A problem of one event has the reason code."""
@@ -61,8 +65,13 @@ def refused_body(refusals: Sequence[RefusedEvent], accepted: int, sent: int) -> 
     again = "only those" if accepted == sent - len(refusals) else "all events"
     remedy = f"correct those below and send {again} again"
     document = _document("events_refused", TITLES["events_refused"], 422, detail, remedy)
-    problems = [_of_event(place, refused) for place, refused in refusals]
+    problems = event_problems(refusals)
     return orjson.dumps({**document, "accepted": accepted, "refused": len(refusals), "problems": problems})
+
+
+def event_problems(refusals: Iterable[RefusedEvent]) -> list[dict[str, Any]]:
+    """A problem for each refused event."""
+    return [_of_event(place, refused) for place, refused in refusals]
 
 
 def _of_event(place: int, refused: Refused) -> dict[str, Any]:

@@ -54,7 +54,8 @@ class Settings(BaseModel):
     session_timeout_seconds: Annotated[float, Field(ge=6, le=600)] = 45
     """How long a silent worker keeps its partitions: longer than any pause of its machine. No restart waits for it."""
     dead_letter_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """A worker stops when more than this share of its recent events are dead letters."""
+    """A worker stops when admission refuses more than this share of the recent events of more than this share of the
+    sources; an inbox is paused when more than this share of its recent events is refused."""
 
     # The HTTP parts, on loopback unless `host` says otherwise
     host: str = "127.0.0.1"
@@ -102,7 +103,8 @@ class Settings(BaseModel):
 
     # The casebook: the index of cases
     casebook: str = ".kpiwatch/casebook.sqlite"
-    """A file (SQLite), or where several machines ask the address of a database: postgresql://USER@HOST/DATABASE."""
+    """A file (SQLite), or where several machines ask the address of a database: postgresql://USER@HOST/DATABASE; the
+    gateway and `kpiwatch cases` ask it."""
     casebook_port: Port = 19103
     """Metrics and health of the process that keeps it."""
 
@@ -127,6 +129,9 @@ class Settings(BaseModel):
     """How many simulated seconds pass in a real one: at 14,400 a day takes 6 seconds."""
     feed_keys: Path | None = None
     """File with the keys by which the feed of the demo sends; empty: it writes to case.events directly."""
+    demo_cases_per_day: Annotated[float, Field(ge=1, le=4_000)] = 170
+    """Cases of the demo's district on a usual working day; with fewer, a small machine keeps up and more values are
+    `insufficient`."""
     demo_seed: int = 20210820
     """Seed of the simulated case histories."""
 

@@ -58,6 +58,7 @@ BASES = {
     "cases show": "CASE",
     "sources list": "",
     "sources add-key": "SOURCE",
+    "sources add-keys": "-",
     "sources revoke": "0",
     "sources rotate": "SOURCE",
     "inboxes": "--passwords folder",

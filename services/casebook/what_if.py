@@ -1,0 +1,201 @@
+"""What events would change: the verdicts and cards of the cases that they touch, before and after. Nothing is stored.
+
+Pure functions, of the same parts as the worker: a fact goes into its case by `keep` and `take_out_overflow`, and the
+case is judged by the same judge. Before and after are judged as of one moment, so that what differs comes from the
+events alone.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+from services.casebook.seen_by import stops_seen
+from services.domain.history.capacity import FULL_CASE, LARGEST_CASE, take_out_overflow
+from services.domain.history.fact_set import Insertion
+from services.domain.history.known_at import known_at
+from services.domain.intake.facts import KEY_SEPARATOR, Fact
+from services.domain.intake.refusal import Reason, Refused
+from services.domain.judging.judge import Judge
+from services.domain.judging.judgement import Judgement
+from services.domain.judging.quarantine import keep, refused_corrections
+from services.domain.plan.plan import CasePromise
+from services.domain.results.cards import CardState
+from services.domain.results.safe_judge import SafeJudge
+from services.domain.time.zone import Instant
+from services.explanation.words import outcome_word
+
+Numbered = tuple[int, Fact]
+"""An event and its place in the request."""
+
+
+class Verdicts(NamedTuple):
+    """What the promises say of a case at one moment, as far as somebody may see it."""
+
+    judgements: tuple[Judgement, ...]
+    cards: tuple[CardState, ...]
+    quarantined: str
+    """The cause for which some of it cannot be judged; empty: all of it can."""
+
+
+class TouchedCase(NamedTuple):
+    """One case that events are about."""
+
+    key: str
+    facts: Sequence[Fact]
+    """Afterwards."""
+    places: tuple[int, ...]
+    """The events about it."""
+    repeated: tuple[int, ...]
+    """Those that are stored already, or that came twice."""
+    refused: tuple[tuple[int, Refused], ...]
+    """Those that only the case can refuse."""
+    before: Verdicts
+    after: Verdicts
+
+
+class WhatIf:
+    """Judges cases with and without events."""
+
+    def __init__(self, judge: Judge, source: str, now: Instant) -> None:
+        """`source`: who asks; it sees what `seen_by` shows it of the cases as they are. What it sends to ask shows it
+        no more of them. `now`: the moment of both judgements; the events have arrived then."""
+        self._judge = judge
+        self._safe = SafeJudge(judge)
+        self._source = source
+        self._now = now
+
+    def case(self, key: str, stored: Sequence[Fact], events: Sequence[Numbered]) -> TouchedCase:
+        """A case with its stored facts (in contract order) and events about it. Never raises."""
+        insertion = _Insertion(stored)
+        for event in events:
+            insertion.add(event)
+        owner = key.partition(KEY_SEPARATOR)[0]
+        stops = None
+        if owner != self._source:
+            stops = stops_seen(known_at(stored, self._now), self._source, owner, self._judge.plan)
+        return TouchedCase(
+            key,
+            insertion.facts,
+            tuple(place for place, _ in events),
+            tuple(insertion.repeated),
+            tuple(insertion.refusals()),
+            self._verdicts(stored, stops),
+            self._verdicts(insertion.facts, stops),
+        )
+
+    def _verdicts(self, facts: Sequence[Fact], stops: set[str] | None) -> Verdicts:
+        """`stops`: of the promises that are seen; None: all is seen, the owner's cards, too."""
+        opinion = self._safe.judge(facts, self._now)
+        shown = tuple(each for each in opinion.judgements if self._is_shown(each, stops))
+        if stops is not None:
+            return Verdicts(shown, (), "")
+        found, quarantine = self._safe.cards(facts, self._now)
+        quarantine = opinion.quarantine or quarantine
+        return Verdicts(shown, tuple(found), "" if quarantine is None else quarantine.cause)
+
+    def _is_shown(self, judgement: Judgement, stops: set[str] | None) -> bool:
+        kind = self._judge.kinds.get(judgement.kpi)
+        if kind is None:  # a signal, or a mark of the quarantine
+            return False
+        return stops is None or (isinstance(kind.promise, CasePromise) and not stops.isdisjoint(kind.promise.stop))
+
+
+class _Insertion:
+    """The facts of a case while events are added to it, as a worker adds them."""
+
+    def __init__(self, stored: Sequence[Fact]) -> None:
+        self.facts = list(stored)
+        self.repeated: list[int] = []
+        self._stored = {id(fact) for fact in stored}
+        self._displacing: set[int] = set()
+        self._sent: list[Numbered] = []
+
+    def add(self, event: Numbered) -> None:
+        place, fact = event
+        inserted = keep(self.facts, fact)
+        if inserted.outcome in (Insertion.DUPLICATE, Insertion.EARLIER):
+            self.repeated.append(place)
+            return
+        self._sent.append(event)
+        if id(inserted.rejected) in self._stored:
+            self._displacing.add(place)
+        if len(self.facts) > 2 * LARGEST_CASE:  # each is compared with all
+            take_out_overflow(self.facts)
+
+    def refusals(self) -> Iterator[tuple[int, Refused]]:
+        """What the case refuses once all are in."""
+        take_out_overflow(self.facts)
+        kept = {(fact.source, fact.id): fact for fact in self.facts}
+        bad = {id(fact) for fact in refused_corrections(self.facts)}
+        for place, fact in self._sent:
+            other = kept.get((fact.source, fact.id))
+            if other is None:
+                yield place, Refused(Reason.TOO_LARGE, "", *FULL_CASE)
+            elif other is not fact or place in self._displacing:
+                yield place, _conflict(is_kept=other is fact)
+            elif id(fact) in bad:
+                yield place, Refused(Reason.BAD_CORRECTION, "data.of", *_BAD_CORRECTION)
+
+
+_BAD_CORRECTION: Final = (
+    "it corrects a correction",
+    "correct the event itself: of its corrections the one with the greatest time and id holds",
+)
+
+
+def _conflict(*, is_kept: bool) -> Refused:
+    other = "another event of this case has the same source and id, and other content"
+    kept = "this one, which has the smaller payload hash, would be kept" if is_kept else "that one is kept"
+    remedy = "give every event an id of its own; to change an event, send a correction of it"
+    return Refused(Reason.ID_CONFLICT, "id", f"{other}: {kept}", remedy)
+
+
+# ---- as JSON ---------------------------------------------------------------------------------------------
+def case_document(touched: TouchedCase, judge: Judge) -> dict[str, Any]:
+    """A case before and after. `events`: the places of the events about it in the request, from 0."""
+    owner, _, subject = touched.key.partition(KEY_SEPARATOR)
+    return {
+        "owner": owner,
+        "subject": subject,
+        "events": list(touched.places),
+        "before": _verdicts_document(touched.before, judge),
+        "after": _verdicts_document(touched.after, judge),
+    }
+
+
+def _verdicts_document(verdicts: Verdicts, judge: Judge) -> dict[str, Any]:
+    return {
+        "verdicts": [_judgement_document(each, judge) for each in verdicts.judgements],
+        "cards": [_card_document(each, judge) for each in verdicts.cards],
+        "quarantined": verdicts.quarantined or None,
+    }
+
+
+def _judgement_document(judgement: Judgement, judge: Judge) -> dict[str, Any]:
+    word = outcome_word(judgement.outcome, judge.kinds[judgement.kpi].promise)
+    return {
+        "kpi": judgement.kpi,
+        "cycle": judgement.cycle,
+        "verdict": judgement.outcome,
+        "words": {"zh": word.zh, "en": word.en},
+        "unit": judgement.unit,
+        "item": judgement.item,
+        "start": _text(judgement.start, judge),
+        "due": _text(judgement.due, judge),
+        "stop": _text(judgement.stop, judge),
+    }
+
+
+def _card_document(card: CardState, judge: Judge) -> dict[str, Any]:
+    times = {name: _text(getattr(card, name), judge) for name in ("raised_at", "due_at", "cleared_at")}
+    return card._asdict() | times
+
+
+def _text(at: Instant | None, judge: Judge) -> str | None:
+    return None if at is None else judge.law.zone.text(at)
+
+
+def titles(cases: Iterable[TouchedCase], judge: Judge) -> dict[str, Any]:
+    """Promise → its title in both languages and its clause, of those that say something of the cases."""
+    mentioned = {each.kpi for case in cases for each in (*case.before.judgements, *case.after.judgements)}
+    promises = {key: kind.promise for key, kind in judge.kinds.items() if key in mentioned}
+    return {key: {"title": each.title.model_dump(), "clause": each.clause} for key, each in promises.items()}

@@ -1,0 +1,128 @@
+"""What events would change: as the worker judges, and no more than a source may see."""
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.casebook.what_if import TouchedCase, WhatIf
+from services.domain.history.capacity import LARGEST_CASE
+from services.domain.intake.facts import Fact, case_key
+from services.domain.judging.judge import Judge
+from services.domain.plan.plan import Source
+from services.domain.results.cards import cards
+from services.domain.results.case_partition import CasePartition
+from services.domain.results.case_row import Row
+from services.messaging.records.rows import dump_row, load_row
+from tests.unit.cases import (
+    SEALS,
+    WATER,
+    accepted,
+    applied,
+    at,
+    completed,
+    correction,
+    in_order,
+    judge_of,
+    milestone,
+    promise,
+    reopened,
+    resumed,
+    suspended,
+)
+
+KEY = case_key(WATER, "W-1")
+NOW = at("2021-10-20")
+JUDGE = judge_of(promise(clock_stops=("hearing",)), promise(id="SEAL", stop="milestone:seal_issued"))
+ACCEPTED = accepted("2021-09-16T09:00", id="a")
+SEAL = milestone("2021-09-24T10:00", "seal_issued", source=SEALS)
+FACTS = (
+    applied("2021-09-15T08:00"), ACCEPTED, accepted("2021-09-17T09:00", id="a"), suspended("2021-09-17T09:00"),
+    resumed("2021-09-18T09:00"), SEAL, completed("2021-09-23T10:00"), completed("2021-09-24T10:00"),
+    correction("2021-09-28T10:00", of=ACCEPTED, to=accepted("2021-09-20T09:00"), id="c"),
+    correction("2021-09-29T10:00", of=correction("2021-09-28T10:00", of=ACCEPTED, to=None, id="c"), to=None, id="d"),
+    reopened("2021-10-08T10:00", "new_request"),
+)  # fmt: skip
+
+
+def what_if(stored: Sequence[Fact], sent: Sequence[Fact], source: str = WATER, judge: Judge = JUDGE) -> TouchedCase:
+    return WhatIf(judge, source, NOW).case(KEY, in_order(stored), list(enumerate(sent)))
+
+
+class Worker:
+    """The state of a partition, with one case."""
+
+    def __init__(self) -> None:
+        self._rows: dict[bytes, bytes] = {}
+        self._partition = CasePartition(JUDGE, self._rows, loads=load_row, dumps=dump_row)
+        self.rejected: list[tuple[str, Fact]] = []
+
+    def take(self, facts: Sequence[Fact]) -> list[Fact]:
+        """The facts of the case afterwards."""
+        for each in facts:
+            effects = self._partition.take(KEY.encode(), each, NOW)
+            self.rejected += [] if effects is None else [(one.reason, one.fact) for one in effects.rejected]
+        packed = self._rows.get(KEY.encode())
+        return [] if packed is None else Row(load_row(packed)).facts
+
+
+@given(st.lists(st.sampled_from(FACTS), max_size=12), st.integers(0, 12))
+def test_a_case_would_be_what_the_worker_makes_of_it(facts: list[Fact], cut: int) -> None:
+    worker = Worker()
+    stored = worker.take(facts[:cut])
+    worker.rejected.clear()
+    asked = what_if(stored, facts[cut:])
+    assert asked.facts == worker.take(facts[cut:])
+    for verdicts, held in ((asked.before, stored), (asked.after, asked.facts)):
+        wanted = [each for each in JUDGE.judge(held, NOW).judgements if each.kpi in JUDGE.kinds]
+        assert list(verdicts.judgements) == wanted and list(verdicts.cards) == cards(JUDGE, held, NOW)
+        assert not verdicts.quarantined
+    # a stored correction may turn out to be one of a correction: no event that was sent is refused for that
+    of_sent = {reason for reason, fact in worker.rejected if reason != "bad_correction" or fact not in stored}
+    assert {refused.code for _, refused in asked.refused} == of_sent
+    for place, refused in asked.refused:
+        if "would be kept" not in refused.sentence:
+            assert (str(refused.code), facts[cut + place]) in worker.rejected
+
+
+def test_each_event_is_new_repeated_or_refused() -> None:
+    other = accepted("2021-09-18T09:00", id="a")
+    less, more = sorted((ACCEPTED, other), key=lambda fact: fact.digest)
+    asked = what_if([less, SEAL], [more, SEAL, completed("2021-09-23T10:00"), completed("2021-09-23T10:00")])
+    assert asked.places == (0, 1, 2, 3) and asked.repeated == (1, 3)
+    ((place, refused),) = asked.refused
+    assert place == 0 and refused.code == "id_conflict" and "that one is kept" in refused.sentence
+    ((_, kept),) = what_if([more], [less]).refused
+    assert "this one" in kept.sentence
+    assert [place for place, _ in what_if([], [more, less]).refused] == [0], "of two that are sent the other is refused"
+
+
+def test_what_a_full_case_cannot_hold_is_refused() -> None:
+    sent = [milestone("2021-09-20T10:00", f"step-{number}") for number in range(LARGEST_CASE // 2)]
+    asked = what_if([ACCEPTED], sent)
+    assert {refused.code for _, refused in asked.refused} == {"too_large"}
+    assert len(asked.facts) + len(asked.refused) == 1 + len(sent)
+
+
+def test_the_owner_sees_verdicts_and_cards_change() -> None:
+    asked = what_if([ACCEPTED], [completed("2021-09-22T10:00")])
+    assert [str(each.outcome) for each in asked.before.judgements] == ["overdue", "overdue"]
+    assert "met" in {each.outcome for each in asked.after.judgements}
+    assert {card.level for card in asked.before.cards} == {"yellow", "red"} and asked.after.cards
+
+
+def test_another_source_sees_the_verdicts_of_its_milestones_and_no_card() -> None:
+    asked = what_if([ACCEPTED, SEAL], [milestone("2021-09-21T10:00", "seal_issued", source=SEALS)], SEALS)
+    for verdicts in (asked.before, asked.after):
+        assert [each.kpi for each in verdicts.judgements] == ["SEAL"] and verdicts.cards == ()
+
+
+def test_asking_shows_nothing_that_could_not_be_seen_without_it() -> None:
+    """An event that is only asked about makes no milestone the source's own."""
+    probe = milestone("2021-09-21T10:00", "seal_issued", source=SEALS)
+    there, missing = what_if([ACCEPTED], [probe], SEALS), what_if([], [probe], SEALS)
+    assert there.before.judgements == there.after.judgements == () == missing.after.judgements
+    assert (there.before, there.after) == (missing.before, missing.after), "whether there is such a case is not said"
+    registered = Source(id=SEALS, units=("works",), owners=(WATER,), milestones=("seal_issued",))
+    expecting = judge_of(promise(id="SEAL", stop="milestone:seal_issued"), sources=(registered,))
+    assert what_if([ACCEPTED], [probe], SEALS, expecting).after.judgements, "the plan expects it of the source"
