@@ -82,6 +82,17 @@ DAYS ?= 40
 storm: setup ## FAULTS faults (200) over a whole system, by SEED, while DAYS pass; then it must say what a replay says
 	@exec $(BIN)/python -m tests.storm --faults $(FAULTS) --seed $(SEED) --days $(DAYS)
 
+KILLS ?= 40
+EVENTS ?= 100000
+
+.PHONY: storm-gateway
+storm-gateway: setup ## kill -9 of gateway, relay, broker and senders, KILLS times (40) by SEED, while EVENTS events (100000) are sent: is one lost?
+	@exec $(BIN)/python -m tests.storm_gateway --events $(EVENTS) --kills $(KILLS) --seed $(SEED)
+
+.PHONY: fuzz-doors
+fuzz-doors: setup ## mutated events by HTTP, by inbox and by file, by SEED: the same verdict, nothing lost, no personal number in a topic
+	@exec $(BIN)/python -m tests.fuzz_doors --seed $(SEED)
+
 MUTANTS ?= 120
 
 .PHONY: browser
@@ -116,10 +127,10 @@ UV := build/lock/bin/uv
 .PHONY: lock
 lock: $(UV) ## write requirements.lock, deploy/requirements.lock and those of audit, browser and mutants again from pyproject.toml
 	$(UV) pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
-	$(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --constraint requirements.lock --output-file deploy/requirements.lock
+	$(UV) pip compile pyproject.toml --extra server --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --constraint requirements.lock --output-file deploy/requirements.lock
 	$(UV) pip compile --group audit --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.audit.lock
 	$(UV) pip compile --group browser --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --constraint requirements.lock --output-file requirements.browser.lock
-	$(UV) pip compile pyproject.toml --extra test --extra local --group mutants --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.mutants.lock
+	$(UV) pip compile pyproject.toml --extra server --extra test --extra local --group mutants --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.mutants.lock
 
 $(UV):
 	$(PYTHON) -m venv build/lock

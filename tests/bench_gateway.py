@@ -20,7 +20,7 @@ import httpx
 import orjson
 import psutil
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.domain.intake.refusal import Refused
 from services.domain.plan.statutory_time import Law
@@ -74,7 +74,7 @@ def batches(number: int) -> tuple[str, list[bytes]]:
     """The busiest source of a simulated district, and batches of its events."""
     plan = load_plan(Settings().plan)
     edge = admission(plan)
-    simulation = Simulation(Law(plan, load_calendar(plan.head.calendar)), profile("demo"), 7, plan.head.issued)
+    simulation = Simulation(Law(plan, calendar_of(plan)), profile("demo"), 7, plan.head.issued)
     lines: dict[str, list[bytes]] = {}
     for event in simulation.events():
         try:

@@ -30,6 +30,7 @@ LONGEST_FIRST = (
     "tests/integration/test_backfill.py",
     "tests/integration/test_oracle.py",
     "tests/integration/test_streams.py",
+    "tests/integration/test_storm_gateway.py",
     "tests/integration/test_up.py",
     "tests/integration/test_bad_events.py",
     "tests/integration/test_ending.py",

@@ -164,6 +164,7 @@ def _plan(timezone: str, suspended: bool, work: Path) -> Path:
 _NET = "".join(
     f"""
 [[promise]]
+tier = "H"
 id = "{name}"
 item = 1
 clause = "duration"

@@ -13,7 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from services.casebook.database import CasebookUnavailable, open_engine
 from services.casebook.index import Index
 from services.casebook.keeper import TOPICS, Keeper, KeeperMetrics
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.domain.judging.judge import Judge
 from services.messaging.reader import BrokerUnavailable, TopicReader, no_broker
@@ -64,7 +64,7 @@ def run() -> None:
     settings = Settings.from_environment()
     plan = load_plan(settings.plan)
     log.info("metrics on http://%s:%d/metrics", settings.host, settings.casebook_port)
-    serve(settings, Judge(plan, load_calendar(plan.head.calendar)))
+    serve(settings, Judge(plan, calendar_of(plan)))
 
 
 def main() -> int:

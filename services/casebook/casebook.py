@@ -25,7 +25,7 @@ from services.casebook.database import CasebookUnavailable, asking, open_engine,
 from services.casebook.index import version_of
 from services.casebook.seen_by import seen_by as part_seen_by
 from services.casebook.stored_facts import digest, facts_of
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.domain.intake.facts import KEY_SEPARATOR, Fact, case_key
 from services.domain.judging.judge import Judge
@@ -143,7 +143,7 @@ class Casebook:
 
         def load_judge() -> Judge:
             plan = load_plan(settings.plan)
-            return Judge(plan, load_calendar(plan.head.calendar))
+            return Judge(plan, calendar_of(plan))
 
         engine = open_engine(settings.casebook, writes=False)
         return cls(engine, load_judge, settings.partitions, Clock.from_settings(settings).now)

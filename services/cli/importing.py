@@ -123,7 +123,12 @@ def _suggest(export: Path, out: Path | None, plan: Path | None) -> None:
     hints = Hints()
     if plan is not None:
         read = load_plan(plan)
-        hints = Hints(read.head.timezone, tuple(sorted(read.sources)))
+        hints = Hints(
+            read.head.timezone,
+            tuple(sorted(read.sources)),
+            {unit.id: (unit.title.zh, unit.title.en) for unit in read.units.values()},
+            {item.code: (item.title.zh, item.title.en) for item in read.service_items.values()},
+        )
     try:
         text = suggest(export, hints)
     except MappingError as error:

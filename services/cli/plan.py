@@ -3,11 +3,10 @@
 import dataclasses
 import json
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
@@ -15,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from services.catalog.check.difference import Change, changes
+from services.catalog.check.languages.choice import is_known
 from services.catalog.check.plan_check import check_plan
 from services.catalog.load.calendars import calendar_of
 from services.catalog.load.lock import LOCK, write_lock
@@ -28,6 +28,7 @@ from services.catalog.words.phrases import maturity_words
 from services.catalog.words.promise_text import STRENGTHS, in_words, tier_counts
 from services.catalog.words.wording import window_names
 from services.cli.arguments import PlanFolder, chosen_plan
+from services.cli.judging_plan import today_of
 from services.cli.terminal import safe_console, say
 from services.domain.intake.visible_text import visible
 from services.domain.plan.plan import CasePromise, Plan, Promise, Title
@@ -49,7 +50,7 @@ def check(
     ] = None,
 ) -> None:
     """Say everything that is wrong with a plan, by file and line."""
-    day = today.date() if today else datetime.now(ZoneInfo("Asia/Shanghai")).date()
+    day = today.date() if today else _today(folder)
     problems = [problem for problem in check_plan(folder, day) if not (lock and _is_fixed_by_write_lock(problem))]
     out = _console()
     if problems:
@@ -113,6 +114,14 @@ def schema(
     say(json.dumps(known if kind is None else known[kind], ensure_ascii=False, indent=2))
 
 
+def _today(folder: Path) -> date:
+    """Today in the plan's zone; in UTC, where the plan cannot be read and is refused anyway."""
+    try:
+        return today_of(load_plan(folder))
+    except InvalidPlan:
+        return datetime.now(UTC).date()
+
+
 def _is_fixed_by_write_lock(problem: Problem) -> bool:
     return problem.sentence.endswith("run with --write-lock")
 
@@ -130,7 +139,13 @@ def _summary(folder: Path, promises: Sequence[Promise]) -> Iterator[str]:
     yield f"{folder}: {_many(len(names), 'promise')} in {_many(len(promises), 'entry')}, no errors"
     if tiers := tier_counts(promises):
         yield "by tier: " + ", ".join(f"{tier} {count}" for tier, count in tiers.items())
-    yield from _placeholders(load_plan(folder))
+    plan = load_plan(folder)
+    if not is_known(plan.head.language):
+        yield (
+            f"language {plan.head.language}: of the clauses only the numbers in digits were compared with the entries. "
+            "Check units, dates and words such as “as a rule” yourself"
+        )
+    yield from _placeholders(plan)
 
 
 def _placeholders(plan: Plan) -> Iterator[str]:

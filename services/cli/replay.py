@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from services.catalog.load.plan_folder import load_plan
 from services.cli.arguments import AsOf, EventFiles, PlanFolder, Processes, check_sinks, chosen_plan
+from services.cli.judging_plan import checked_plan
 from services.cli.progress import Display
 from services.cli.rejected import end_with
 from services.cli.terminal import say
@@ -56,10 +56,10 @@ def replay(
     todays_units: TodaysUnits = False,
     processes: Processes = None,
 ) -> None:
-    """Compute every promise from event files. Exit code 1 if an event was rejected; the values are written from the
-    others."""
+    """Compute every promise from event files, by a plan that `plan check` finds right. Exit code 1 if an event was
+    rejected; the values are written from the others."""
     folder = chosen_plan(plan)
-    read = load_plan(folder)
+    read = checked_plan(folder)
     zone = Zone(read.head.timezone)
     until = moment(as_of, zone, "--as-of")
     check_sinks(

@@ -6,8 +6,10 @@ import orjson
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from services.catalog.load.plan_folder import load_plan
 from services.cli.arguments import EventFiles, PlanFolder, chosen_plan
 from services.cli.failure import INPUT_HAS_ERRORS
+from services.cli.judging_plan import say_plan
 from services.cli.rejected import line_of
 from services.cli.terminal import safe_console, say
 from services.replay.replay import replay
@@ -31,6 +33,7 @@ def validate(
             bar.update(task, description=doing, events=count, total=1.0 if share is not None else None, completed=share)
 
         done = replay(events, folder, [], progress=show)
+    say_plan(load_plan(folder), folder)
     accepted = done.events - len(done.rejected)
     if as_json:
         outcome: dict[str, Any] = {"accepted": accepted, "rejected": [each._asdict() for each in done.rejected]}

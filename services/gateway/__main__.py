@@ -12,7 +12,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.catalog.working_time import WorkingTime
 from services.domain.plan.plan import Plan
@@ -27,6 +27,7 @@ from services.gateway.key_reader import KeyReader
 from services.gateway.key_uses import KeyUses
 from services.gateway.openapi import examples_of
 from services.gateway.rate import RateLimit
+from services.gateway.resending import Resending
 from services.gateway.side_work import Processes
 from services.gateway.try_page.routes import add_try_page
 from services.gateway.web import gateway_app
@@ -50,7 +51,7 @@ _WAITING = 32
 
 def serve(settings: Settings, plan: Plan, clock: Clock) -> None:
     """Until SIGTERM or Ctrl-C: then the requests in hand are answered. Raises BrokerUnavailable at the start."""
-    law = Law(plan, load_calendar(plan.head.calendar))
+    law = Law(plan, calendar_of(plan))
     events = EventLog.open(settings.bootstrap)
     uses, real = KeyUses(events.note_use), Clock.real()
     keys = KeyReader.open(settings.bootstrap, uses, real.now)
@@ -63,14 +64,18 @@ def serve(settings: Settings, plan: Plan, clock: Clock) -> None:
         RateLimit(settings.gateway_rate, time.monotonic),
         settings.gateway_queue,
     )
-    reader = TopicReader(settings.bootstrap, TOPICS)
+    reader, feedback = TopicReader(settings.bootstrap, TOPICS), Feedback(plan)
     ending = threading.Event()
-    thread = threading.Thread(target=keys.run, args=(ending,), name="keys", daemon=True)
-    thread.start()
+    followers = [
+        threading.Thread(target=keys.run, args=(ending,), name="keys", daemon=True),
+        threading.Thread(target=feedback.follow, args=(reader, ending), name="feedback", daemon=True),
+    ]
+    for thread in followers:
+        thread.start()
     try:
         handling = Handling(parts)
-        app = gateway_app(handling, thread.is_alive, partial(examples_of, law))
-        add_feedback(app, handling, _asking(settings, plan, clock, reader, ending))
+        app = gateway_app(handling, lambda: all(map(threading.Thread.is_alive, followers)), partial(examples_of, law))
+        add_feedback(app, handling, _asking(settings, plan, clock, feedback))
         _add_questions_about_cases(app, handling, settings)
         add_try_page(app, law)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -78,7 +83,8 @@ def serve(settings: Settings, plan: Plan, clock: Clock) -> None:
         uvicorn.run(app, **_server(settings))
     finally:
         ending.set()
-        thread.join(timeout=1)
+        for thread in followers:
+            thread.join(timeout=1)
         events.close()
 
 
@@ -89,17 +95,15 @@ def _add_questions_about_cases(app: FastAPI, handling: Handling, settings: Setti
     add_what_if(app, handling, CaseAsking(what_if, settings))
 
 
-def _asking(settings: Settings, plan: Plan, clock: Clock, reader: TopicReader, ending: threading.Event) -> Asking:
-    """What sources may ask about themselves, followed by a thread until `ending` is set."""
-    feedback = Feedback(plan)
-    threading.Thread(target=feedback.follow, args=(reader, ending), name="feedback", daemon=True).start()
+def _asking(settings: Settings, plan: Plan, clock: Clock, feedback: Feedback) -> Asking:
+    """What sources may ask about themselves."""
 
     def letter(number: int) -> DeadLetter | None:
         first = next(read(settings.bootstrap, start=number), None)
         return first.letter if first is not None and first.number == number else None
 
     store = LetterStore(letter, lambda found: original_of(found, settings.bootstrap))
-    return Asking(feedback, store, WorkingTime.of(plan), clock.now)
+    return Asking(feedback, store, Resending.of(plan), WorkingTime.of(plan), clock.now)
 
 
 def _server(settings: Settings) -> dict[str, Any]:

@@ -1,8 +1,10 @@
-"""Writes the handbook: a page per promise, their index, the schemas of a plan's files, the tables of the contract."""
+"""Writes the handbook: a page per promise, their index, the schemas of a plan's files and of events, the topics, the
+tables of the contract."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from services.catalog.load.annex import read_annex
 from services.catalog.load.calendars import calendar_of
@@ -11,14 +13,19 @@ from services.catalog.load.schema import schemas
 from services.domain.plan.plan import Plan, Promise
 from services.domain.plan.statutory_time import Law
 from services.handbook.annex_table import annex_table
+from services.handbook.asyncapi import asyncapi
 from services.handbook.contract import filled
+from services.handbook.event_schemas import as_json, event_schemas, file_of
 from services.handbook.index import index
 from services.handbook.page import page
 
+PARTS: Final = ("promises", "schema", "schema/events")
+"""Folders of which every file is generated."""
+
 
 def write_handbook(plan_folder: Path, folder: Path) -> list[Path]:
-    """Writes promises/*.md and schema/*.json under `folder`, and the tables of contract.md where that is there; a page
-    that no promise has any more is removed.
+    """Writes promises/*.md, schema/*.json, schema/events/*.json and asyncapi.json under `folder`, and the tables of
+    contract.md where that is there; a page that no promise has any more is removed.
 
     InvalidPlan if there is no plan in the folder.
     """
@@ -30,10 +37,13 @@ def write_handbook(plan_folder: Path, folder: Path) -> list[Path]:
     files[folder / "promises" / "README.md"] = index(groups, plan, text) + annex_table(read_annex(plan_folder), plan)
     for name, schema in schemas().items():
         files[folder / "schema" / f"{name}.schema.json"] = json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
-    for part in ("promises", "schema"):
+    for name, schema in event_schemas().items():
+        files[folder / file_of(name)] = as_json(schema)
+    files[folder / "asyncapi.json"] = as_json(asyncapi(law))
+    for part in PARTS:
         (folder / part).mkdir(parents=True, exist_ok=True)
         for old in (folder / part).iterdir():
-            if old not in files:
+            if old.is_file() and old not in files:
                 old.unlink()
     contract = folder / "contract.md"
     if contract.exists():

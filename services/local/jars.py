@@ -17,9 +17,9 @@ from jgo.maven import MavenContext
 from services.local.failures import PartUnavailable
 
 COORDINATES = (
-    "org.apache.kafka:kafka-clients:4.1.1",
-    "org.apache.kafka:kafka_2.13:4.1.1",
-    "org.apache.kafka:kafka-tools:4.1.1",
+    "org.apache.kafka:kafka-clients:4.3.1",
+    "org.apache.kafka:kafka_2.13:4.3.1",
+    "org.apache.kafka:kafka-tools:4.3.1",
     "org.slf4j:slf4j-simple:1.7.36",
 )
 LOCK = Path(__file__).with_name("kafka-jars.txt")

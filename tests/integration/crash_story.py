@@ -42,7 +42,8 @@ _PROMISES = """\
 [[promise]]
 id = "WITHIN"
 item = 1
-clause = "three days"
+tier = "H"
+clause = "within 3 working days"
 title = { zh = "三个工作日办结", en = "Within three working days" }
 kind = "case_limit"
 strength = "hard"
@@ -57,7 +58,8 @@ effective_from = 2021-01-01
 [[promise]]
 id = "ELAPSED"
 item = 1
-clause = "three days"
+tier = "H"
+clause = "within 4320 minutes"
 title = { zh = "三日办结", en = "Within three days" }
 kind = "case_limit"
 strength = "hard"
@@ -70,7 +72,8 @@ effective_from = 2021-01-01
 [[promise]]
 id = "MEAN"
 item = 1
-clause = "three days"
+tier = "H"
+clause = "on average within 3 working days"
 title = { zh = "平均用时", en = "Mean duration" }
 kind = "case_mean"
 strength = "hard"
@@ -88,7 +91,7 @@ def write_plan(folder: Path) -> Path:
     """A plan of three promises; its folder."""
     (folder / "kpis").mkdir(parents=True)
     (folder / "plan.toml").write_text(_HEAD)
-    (folder / "text.txt").write_text("three days\n")
+    (folder / "text.txt").write_text("within 3 working days. within 4320 minutes. on average within 3 working days.\n")
     (folder / "kpis" / "all.toml").write_text(_PROMISES)
     return folder
 

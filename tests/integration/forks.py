@@ -27,7 +27,8 @@ from tempfile import TemporaryFile
 _ROOT = Path(__file__).parents[2]
 _LOADED = (
     *("streams.cases.__main__", "streams.kpis.__main__", "services.exporter.__main__", "services.notifier.__main__"),
-    *("services.simulator.__main__", "services.cli.__main__"),
+    *("services.simulator.__main__", "services.cli.__main__", "services.gateway.__main__"),
+    *("services.gateway.relay.__main__",),
 )
 _NUMBER = struct.Struct("<q")
 _MOST_BYTES = 1 << 17

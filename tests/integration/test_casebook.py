@@ -23,7 +23,7 @@ from services.casebook.casebook import Casebook, CaseFilter
 from services.casebook.database import open_engine
 from services.casebook.index import Index, Positions
 from services.casebook.keeper import TOPICS, Keeper
-from services.catalog.load.calendars import load_calendar
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.domain.judging.judge import Judge
 from services.domain.results.published import Level
@@ -66,7 +66,7 @@ def accepted(number: int) -> bytes:
 @pytest.fixture(scope="module")
 def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge:
     plan = load_plan(write_plan(tmp_path_factory.mktemp("plan") / "plan"))
-    return Judge(plan, load_calendar(plan.head.calendar))
+    return Judge(plan, calendar_of(plan))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import httpx
 import orjson
 import pytest
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
 
@@ -30,9 +30,11 @@ from services.runtime import readiness
 from services.runtime.settings import Settings
 from tests.integration import forks
 from tests.mutations import shipped_plan
+from tests.page import Reader
 from tests.unit.commands import run
 from tests.unit.gateway import BAD, GOOD, WATER
 
+ROOT = Path(__file__).parents[2]
 PARTITIONS = 3
 PLACES = [TopicPartition(topics.CASE_EVENTS, number) for number in range(PARTITIONS)]
 BATCH = {"Content-Type": "application/cloudevents-batch+json"}
@@ -74,17 +76,27 @@ class System(NamedTuple):
             return 0
 
     def producer(self, inbox: str, password: str | None = None) -> KafkaProducer:
-        """As a source has it: by its user, on the listener of sources."""
+        """As a source has it."""
+        return KafkaProducer(**self.login(inbox, password), max_block_ms=5_000)
+
+    def login(self, inbox: str, password: str | None = None) -> dict[str, Any]:
+        """How a client of a source gets in: by its user, on the listener of sources."""
         text = (self.folder / "passwords" / f"{inbox}.properties").read_text(encoding="utf-8")
-        return KafkaProducer(
-            bootstrap_servers=f"127.0.0.1:{self.sources_port}",
-            security_protocol="SASL_PLAINTEXT",
-            sasl_mechanism="SCRAM-SHA-512",
-            sasl_plain_username=inbox,
-            sasl_plain_password=password or text.split('password="')[1].split('"')[0],
-            bootstrap_timeout_ms=10_000,
-            max_block_ms=5_000,
-        )
+        return {
+            "bootstrap_servers": f"127.0.0.1:{self.sources_port}",
+            "security_protocol": "SASL_PLAINTEXT",
+            "sasl_mechanism": "SCRAM-SHA-512",
+            "sasl_plain_username": inbox,
+            "sasl_plain_password": password or text.split('password="')[1].split('"')[0],
+            "bootstrap_timeout_ms": 10_000,
+        }
+
+    def rights(self, inbox: str, names: list[str]) -> dict[str, set[str]]:
+        """What its user may do with each of the topics and, under the empty name, with the cluster."""
+        client = KafkaAdminClient(**self.login(inbox))
+        with closing(client) as admin:
+            found = {one["name"]: set(one["authorized_operations"] or ()) for one in admin.describe_topics(names)}
+            return {**found, "": set(admin.describe_cluster()["authorized_operations"] or ())}
 
     def stored(self, wanted: set[str]) -> list[tuple[TopicPartition, Any]]:
         """The records of case.events and their partitions, once these ids are among them."""
@@ -244,6 +256,29 @@ def test_topics_need_their_copies_outside_a_demo(system: System, monkeypatch: py
     assert code == 0 and "all as they must be" in report
 
 
+def test_an_export_is_sent_by_the_page_to_a_gateway_with_a_plan_of_its_own(system: System, tmp_path: Path) -> None:
+    for name in ("docs", "services"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (port,) = free_ports(1)
+    plan = ROOT / "services" / "catalog" / "example-permits"
+    settings = Settings(bootstrap=system.broker.bootstrap, gateway_port=port, plan=plan)
+    log = tmp_path / "gateway.log"
+    with running("services.gateway", settings, log) as gateway, httpx.Client(timeout=60) as client:
+        until(lambda: gateway.poll() is not None or is_ready(client, port))
+        assert gateway.poll() is None, log.read_text()
+        replaced = {"source .venv/bin/activate": "true", "127.0.0.1:19102": f"127.0.0.1:{port}"}
+        reader = Reader(tmp_path, replaced, exported={"KPIWATCH_BOOTSTRAP": system.broker.bootstrap})
+        reader.follow(ROOT / "docs" / "integrate.md", running=True)
+    assert not reader.printed
+
+
+def is_ready(client: httpx.Client, port: int) -> bool:
+    try:
+        return client.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
 # ---- inboxes ---------------------------------------------------------------------------------------------
 def test_the_command_makes_topics_users_and_rights_once(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     inboxes = Inboxes(system.broker.bootstrap, SOURCES, copies=1)
@@ -298,6 +333,19 @@ def test_the_relay_takes_it_from_there(system: System, tmp_path: Path) -> None:
     with running("services.gateway.relay", settings, log):
         system.stored({"while-it-was-away"})
     assert GOOD["subject"] not in log.read_text()
+
+
+def test_of_every_source_the_user_may_write_its_inbox_and_use_no_other_topic(system: System) -> None:
+    """Every user × every topic × every operation, as the broker's own authorizer says."""
+    sources = list(shipped_plan().sources.values())
+    list(Inboxes(system.broker.bootstrap, sources, copies=1).make(system.folder / "passwords"))
+    with closing(KafkaAdminClient(bootstrap_servers=system.broker.bootstrap)) as admin:
+        names = sorted(admin.list_topics())
+    assert {source.inbox for source in sources} | {topic.name for topic in topics.topics(1)} <= set(names)
+    for source in sources:
+        found = system.rights(source.inbox, names)
+        assert found.pop(source.inbox) == {"WRITE", "DESCRIBE"}
+        assert not any(found.values()), (source.inbox, found)
 
 
 def plan_with_inboxes(folder: Path) -> Path:

@@ -1,6 +1,5 @@
 """API keys: who may send, decided by the log of keys alone."""
 
-import itertools
 from typing import Any
 
 import httpx
@@ -17,7 +16,6 @@ from services.messaging.records.fields import KeyValue, Unreadable
 from services.messaging.records.gateway_keys import NewKey, StoredKey, decode_use, hash_of, id_of, use_record
 from services.messaging.topics import GATEWAY_KEYS
 from tests.asgi import request
-from tests.mutations import shipped_plan
 from tests.unit.gateway import AS_BATCH, GOOD, NOW, WATER, Gateway
 from tests.unit.mutated_records import ODD, STRANGERS
 
@@ -57,23 +55,6 @@ def test_without_a_good_key_every_route_is_refused(route: str) -> None:
         assert answer.status_code == 401 and words in answer.json()["detail"]
         assert answer.headers["www-authenticate"] == "Bearer"
     assert gateway.post(b"[]", AS_BATCH, to=route).status_code in (200, 202)
-
-
-def test_every_key_speaks_for_its_source_alone_on_every_route() -> None:
-    """Generated from the registry and the routes: each source's key, an event of each source."""
-    gateway = Gateway()
-    described = gateway.app.openapi()["paths"]
-    assert set(described) == set(ROUTES), "a new route needs a line here"
-    sources = [source for source in shipped_plan().sources if source != WATER]
-    keys = {WATER: gateway.key} | {source: gateway.keys.add(source).whole for source in sources}
-    events = [{**GOOD, "id": f"of-{number}", "source": source} for number, source in enumerate(keys)]
-    for (place, (source, key)), route in itertools.product(enumerate(keys.items()), ROUTES):
-        gateway.log.records.clear()
-        answer = gateway.batch_as(events, key, to=route)
-        refused = {one["index"]: one["title"] for one in answer.json().get("problems", ())}
-        others = {number for number in range(len(events)) if number != place}
-        assert others <= refused.keys(), (source, route)
-        assert all(f"{source}\x1f".encode() == record.key[: len(source) + 1] for record in gateway.log.records)
 
 
 def test_while_the_keys_are_not_known_as_of_now_nobody_is_served() -> None:

@@ -106,6 +106,20 @@ def test_stored_dates_and_forgotten_formats_of_a_spreadsheet_are_dates(tmp_path:
     ]
 
 
+def test_units_and_service_items_are_found_by_their_names_in_the_plan(tmp_path: Path) -> None:
+    rows = "case_id,department,service,opened\n1,general ,permit,2021-11-01 08:00\n2,Annex,permit,2021-11-02 08:00\n"
+    known = Hints(
+        "Europe/Amsterdam", ("/a", "/b"), {"u-1": ("一般", "General"), "u-2": ("", "Experts")}, {"permit": ()}
+    )
+    draft = drafted(tmp_path, rows, hints=known)
+    assert '"general" = "u-1"\n' in draft and '"Annex" = "CHANGE-ME"  # GUESSED' in draft
+    assert "Which unit of the plan is 'Annex' in 'department': u-1, u-2?" in draft
+    assert 'data.unit = { column = "department", values = "unit" }' in draft
+    assert 'data.service_item = { column = "service" }' in draft  # its contents are codes already
+    assert 'source = "/a"  # GUESSED' in draft
+    assert [case for case, _, _ in read_by(tmp_path, draft)] == ["1", "2"]
+
+
 def test_what_is_no_export_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="no row names several columns"):
         drafted(tmp_path, "hello\nworld\n")

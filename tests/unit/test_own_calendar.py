@@ -156,3 +156,11 @@ def test_another_calendar_is_another_plan(tmp_path: Path, capsys: pytest.Capture
     told = " ".join(capsys.readouterr().out.split())
     assert "calendar elsewhere" in told and "2021-11-04" in told and "every case is judged again" in told
     assert calendar_of(load_plan(folder)).holiday_name(date(2021, 11, 4).toordinal()) == "文化节"
+
+
+def test_no_process_takes_a_calendar_by_its_name_alone() -> None:
+    """A plan may bring its own: `calendar_of` knows it."""
+    root = Path(__file__).parents[2]
+    modules = {path for room in ("services", "streams", "dashboards") for path in (root / room).rglob("*.py")}
+    modules.discard(root / "services" / "catalog" / "load" / "calendars.py")
+    assert modules and not [path for path in modules if "load_calendar" in path.read_text(encoding="utf-8")]

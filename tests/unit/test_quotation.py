@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 
-from services.catalog.check.clause_check import PlanText, contradictions, printed_by, printed_from, printed_numbers
+from services.catalog.check.clause_check import contradictions
+from services.catalog.check.languages.chinese import by as printed_by
+from services.catalog.check.languages.chinese import numbers as printed_numbers
+from services.catalog.check.languages.chinese import since as printed_from
+from services.catalog.check.plan_text import PlanText
 from services.domain.plan.plan import Promise
 from tests.unit.cases import promise
 

@@ -15,7 +15,8 @@ from services.cli.plan import app
 from services.runtime.settings import Settings
 
 FOLDER = Settings().plan
-FILES = sorted(FOLDER.rglob("*.toml"))
+CATALOGUE = FOLDER.parent
+FILES = [path for head in sorted(CATALOGUE.glob("*/plan.toml")) for path in sorted(head.parent.rglob("*.toml"))]
 SCHEMAS = schemas()
 VALIDATORS = {kind: Draft202012Validator(each, format_checker=FormatChecker()) for kind, each in SCHEMAS.items()}
 PLANS = sorted((Path(__file__).parents[1] / "golden" / "plans" / "good").rglob("*.toml"))
@@ -40,9 +41,9 @@ def test_a_schema_is_one(kind: str) -> None:
     Draft202012Validator.check_schema(SCHEMAS[kind])
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(FOLDER)))
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(CATALOGUE)))
 def test_a_shipped_file_keeps_to_its_schema_and_names_it(path: Path) -> None:
-    kind = schema_for(str(path.relative_to(FOLDER)))
+    kind = schema_for(str(path.relative_to(CATALOGUE)).partition("/")[2])
     assert faults(kind, read(path)) == []
     first = path.read_text(encoding="utf-8").splitlines()[0]
     assert (path.parent / first.removeprefix("#:schema ")).resolve().name == f"{kind}.schema.json"

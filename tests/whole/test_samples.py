@@ -16,6 +16,7 @@ from services.domain.sums.statistic import written
 from tests.verdicts import admitted, judge_of, shipped, verdict
 
 PROMISES = shipped().plan.promises
+EXAMPLE = "services/catalog/example-permits"
 
 
 def versions(*promises: Promise) -> pytest.MarkDecorator:
@@ -39,9 +40,11 @@ def test_the_samples_of_a_promise_are_admitted_and_judged_as_its_page_says(promi
     assert check(shipped(), promise) >= 2
 
 
-@pytest.mark.parametrize("folder", ["golden/plans/good/kinds", "golden/plans/good/open", "oracle_plan"])
+@pytest.mark.parametrize(
+    "folder", ["tests/golden/plans/good/kinds", "tests/golden/plans/good/open", "tests/oracle_plan", EXAMPLE]
+)
 def test_any_plan_gives_samples_that_hold(folder: str) -> None:
-    judge = judge_of(load_plan(Path(__file__).parents[1] / folder))
+    judge = judge_of(load_plan(Path(__file__).parents[2] / folder))
     assert sum(check(judge, promise) for promise in judge.plan.promises)
 
 

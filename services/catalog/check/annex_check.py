@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from services.catalog.check.clause_check import PlanText
+from services.catalog.check.plan_text import PlanText
 from services.catalog.load.annex import ANNEX, AnnexRow, read_annex
 from services.catalog.load.plan_folder import Located, Problem
 from services.domain.plan.plan import Promise, Unit
@@ -30,7 +30,7 @@ def of_annex(
 
 
 def _led_otherwise(located: Located[Promise], row: AnnexRow, units: Mapping[str, Unit]) -> Iterator[Problem]:
-    named = {units[unit].title.zh for unit in located.entry.lead if unit in units}
-    if named != row.leads:
+    titles = [units[unit].title for unit in located.entry.lead if unit in units]
+    if row.leads not in ({title.zh for title in titles}, {title.en for title in titles}):
         sentence = f"row {row.row} of the annex has the lead {'、'.join(sorted(row.leads))}"
         yield Problem(located.file, (*located.place, "lead"), sentence)

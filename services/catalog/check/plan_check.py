@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from services.catalog.check.annex_check import of_annex
-from services.catalog.check.clause_check import PlanText, contradictions
+from services.catalog.check.clause_check import contradictions
 from services.catalog.check.names_check import unnamed
+from services.catalog.check.plan_text import PlanText
 from services.catalog.check.promise_checks import (
     beyond_the_law,
     of_attribute,
@@ -63,11 +64,15 @@ _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 def check_plan(folder: Path, today: date) -> list[Problem]:
     """Every problem of the plan in that folder, by file and line; `today` says which versions are in force."""
-    reading = read_plan(folder)
+    return problems_of(read_plan(folder), today)
+
+
+def problems_of(reading: Reading, today: date) -> list[Problem]:
+    """The same, of a folder that was read."""
     problems = list(reading.problems)
     if reading.head is not None:
         problems += Checker(reading).problems()
-        problems += broken(folder, reading.promises, today)
+        problems += broken(reading.folder, reading.promises, today)
     return _by_line(problems)
 
 
@@ -148,7 +153,7 @@ class Checker:
             return
         path = self._reading.folder / self._head.text
         try:
-            self._text = text = PlanText(read_text(path))
+            self._text = text = PlanText(read_text(path), self._head.language)
         except (OSError, ValueError):
             yield Problem(
                 self._head_file, ("text",), f"{self._head.text!r} cannot be read: put the plan's text there, as UTF-8"
@@ -261,7 +266,7 @@ class Checker:
         if isinstance(promise, EntryPromise):
             yield from self._of_entries(promise)
         if self._head.text and promise.clause.strip():
-            for key, sentence in contradictions(promise, self._text.sentences(promise.clause)):
+            for key, sentence in contradictions(promise, self._text.sentences(promise.clause), self._head.language):
                 yield (key,), sentence
 
     def _of_responsibility(self, promise: Promise) -> Iterator[Fault]:

@@ -29,6 +29,8 @@ class AnnexRow(NamedTuple):
     @property
     def leads(self) -> frozenset[str]:
         """The names of the units in the cell of leads."""
+        if not re.search("[\u4e00-\u9fff]", self.lead):  # words with spaces between them
+            return frozenset(filter(None, (name.strip() for name in self.lead.split(";"))))
         named = re.sub(r"\s+(?=（)", "", self.lead)
         return frozenset(filter(None, re.split(r"[、\s]+|(?<=）)", named)))
 

@@ -56,7 +56,7 @@ TAKES_LISTS = {
 """Keys of an entry in which `"list:NAME"` stands for the codes of a list."""
 LIST_PATTERN = "list:([a-z0-9][a-z0-9_-]*)"
 _LIST = re.compile(LIST_PATTERN)
-_NOT_JUDGED_BY = {"title", "tier", "notes", "choices", "contact", "role", "lead", "responsible"}
+_NOT_JUDGED_BY = {"title", "tier", "notes", "choices", "contact", "role", "lead", "responsible", "language"}
 """Fields that change no verdict and so do not touch the fingerprint."""
 
 Place = tuple[str | int, ...]
@@ -106,6 +106,8 @@ class Reading:
     """What could be read of a plan folder, and every problem on the way."""
 
     folder: Path
+    language: str = ""
+    """That `plan.toml` declares; empty: none."""
     head: PlanHead | None = None
     promises: list[Located[Promise]] = field(default_factory=list)
     units: list[Located[Unit]] = field(default_factory=list)
@@ -167,9 +169,13 @@ def placed(located: Located[Any], faults: Iterable[Fault]) -> Iterator[Problem]:
 
 def load_plan(folder: Path) -> Plan:
     """The plan in that folder. InvalidPlan, with all its problems, if it cannot be read."""
-    reading = read_plan(folder)
+    return plan_of(read_plan(folder))
+
+
+def plan_of(reading: Reading) -> Plan:
+    """The same, of a folder that was read."""
     if reading.problems or reading.head is None:
-        raise InvalidPlan(folder, reading.problems)
+        raise InvalidPlan(reading.folder, reading.problems)
     return assemble(reading, reading.head)
 
 
@@ -293,7 +299,8 @@ def _read_head(reading: Reading) -> None:
     tables = _tables(path, reading)
     if tables is None:
         return
-    reading.head = _validated(path, (), PlanHead.model_validate, tables, reading)
+    reading.language = str(tables.get("language", ""))
+    reading.head = _validated(path, (), PlanHead.model_validate, _in_both(tables, reading), reading)
     if reading.head is not None:
         _read_calendar(path, reading.head.calendar, reading)
 
@@ -325,7 +332,7 @@ def _read_names(reading: Reading) -> None:
     path = reading.folder / "names.toml"
     tables = _tables(path, reading) if path.exists() else None
     if tables is not None:
-        reading.names = _validated(path, (), Names.model_validate, tables, reading)
+        reading.names = _validated(path, (), Names.model_validate, _in_both(tables, reading), reading)
 
 
 def _read_table(path: Path, table: str, read: Callable[[Any], E], reading: Reading) -> Iterator[Located[E]]:
@@ -344,9 +351,22 @@ def _read_table(path: Path, table: str, read: Callable[[Any], E], reading: Readi
         expanded = {key: _expanded(value, path, (*place, key), reading) for key, value in raw.items()}
         if table == "promise":
             expanded = _of_its_kind(expanded, path, place, reading)
-        entry = _validated(path, place, read, expanded, reading)
+        entry = _validated(path, place, read, _in_both(expanded, reading), reading)
         if entry is not None:
             yield Located(path, place, entry)
+
+
+def _in_both(value: Any, reading: Reading) -> Any:
+    """A value of a file, in which a title `{ en = "…" }` is the Chinese one, too: a plan that declares another language
+    than Chinese need not have any."""
+    if reading.language.partition("-")[0] in ("", "zh"):
+        return value
+    if isinstance(value, list):
+        return [_in_both(each, reading) for each in value]
+    if not isinstance(value, dict):
+        return value
+    found = {key: _in_both(each, reading) for key, each in value.items()}
+    return {"zh": found["en"], **found} if isinstance(found.get("en"), str) else found
 
 
 def _expanded(value: Any, path: Path, place: Place, reading: Reading) -> Any:

@@ -23,6 +23,9 @@ _TABLES: Mapping[str, tuple[str, type[Entry]]] = {
 """Kind of file → the table that it repeats, and what an entry is."""
 
 
+_TITLES = {"Title", "Name"}
+
+
 def schemas() -> dict[str, Schema]:
     """By the kind of file: `plan` (plan.toml), `calendar` (calendar.toml), `names` (names.toml),
     `kpis` (kpis/*.toml), `units`, `service_items`, `sources`, `opening_hours`."""
@@ -33,7 +36,15 @@ def schemas() -> dict[str, Schema]:
     found["kpis"] = _of_tables("kpis", "promise", Promise.__name__, ANY_PROMISE.json_schema())
     for name, (table, model) in _TABLES.items():
         found[name] = _of_tables(name, table, model.__name__, model.model_json_schema())
+    for schema in found.values():
+        _without_chinese(schema)
     return found
+
+
+def _without_chinese(schema: Schema) -> None:
+    """In a plan of another language a title needs no `zh`; which language it is, no single file can say."""
+    for name in _TITLES & schema.get("$defs", {}).keys():
+        schema["$defs"][name]["required"].remove("zh")
 
 
 def schema_for(path: str) -> str:

@@ -983,6 +983,9 @@ class PlanHead(Entry):
     """The month with which the plan's year begins (财年): the windows `year` and `quarter` follow it."""
     text: str
     """File with the plan's text, beside `plan.toml`."""
+    language: str = Field(default="", pattern=r"^([a-z]{2,3}(-[A-Za-z0-9]{2,8})*)?$")
+    """The language of the text: `en`, `zh`. The numbers, dates and words of clauses are compared with the entries; of
+    another language only the digits. Without it a clause with Chinese characters is Chinese, another one English."""
     version: str
     collections: tuple[Collection, ...] = ()
     duties: dict[str, Title] = {}

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from services.mapping.cells import Problem
@@ -23,6 +24,8 @@ from services.runtime.text_file import parsed_toml
 _TRIED: Final = 2000
 """So many rows are read with the draft, to say what does not work."""
 _CHANGE: Final = "CHANGE-ME"
+_NAMED: Final = 8
+"""So many codes of the plan are named in a question."""
 _CHINA: Final = "Asia/Shanghai"
 _ROLES_OF_EVENTS: Final = {"applied": "case.applied", "accepted": "case.accepted", "completed": "case.completed"}
 
@@ -34,6 +37,14 @@ class Hints(NamedTuple):
     """The time zone of the plan by which the events will be judged."""
     sources: Sequence[str] = ()
     """The sources that the plan registers."""
+    units: Mapping[str, Sequence[str]] = MappingProxyType({})
+    """Code of each unit of the plan → its names."""
+    services: Mapping[str, Sequence[str]] = MappingProxyType({})
+    """Code of each service item → its names."""
+
+    def named(self, role: str) -> Mapping[str, Sequence[str]]:
+        """What the plan registers of a role: code → names."""
+        return {"unit": self.units, "service": self.services}.get(role, {})
 
 
 class _Draft:
@@ -178,6 +189,33 @@ def _column_table(draft: _Draft, column: Column) -> Iterator[str]:
 
 
 def _value_tables(draft: _Draft) -> Iterator[str]:
+    yield from _channels(draft)
+    for role, what in (("unit", "unit"), ("service", "service item")):
+        if _has_table(draft, role):
+            yield from _codes_of_the_plan(draft, role, what)
+
+
+def _has_table(draft: _Draft, role: str) -> bool:
+    """Whether the contents of a column are names for which the plan has codes."""
+    column, known = draft.roles.get(role), draft.hints.named(role)
+    return column is not None and bool(known) and not known.keys() >= set(column.codes)
+
+
+def _codes_of_the_plan(draft: _Draft, role: str, what: str) -> Iterator[str]:
+    """The unit or the service item of each content, by its name in the plan."""
+    known, column = draft.hints.named(role), draft.roles[role]
+    by_name = {name.strip().casefold(): code for code, names in known.items() for name in (code, *names)}
+    yield f"[values.{role}]"
+    for content in column.codes:
+        code = by_name.get(content.strip().casefold())
+        if code is None:
+            choice = ", ".join(sorted(known)[:_NAMED]) + (", …" if len(known) > _NAMED else "")
+            draft.ask(f"Which {what} of the plan is {content!r} in {column.name!r}: {choice}?")
+        yield f"{_quoted(content)} = {_quoted(code or _CHANGE)}" + ("" if code else "  # GUESSED")
+    yield ""
+
+
+def _channels(draft: _Draft) -> Iterator[str]:
     channel = draft.roles.get("channel")
     if channel is None:
         return
@@ -275,12 +313,14 @@ def _data(draft: _Draft, kind: str) -> Iterator[str]:
 
 def _source(draft: _Draft) -> str:
     if draft.hints.sources:
-        return _quoted(draft.hints.sources[0])
+        return _quoted(draft.hints.sources[0]) + ("  # GUESSED" if len(draft.hints.sources) > 1 else "")
     return _quoted(f"/units/{_CHANGE}") + "  # GUESSED"
 
 
 def _content(draft: _Draft, role: str) -> str:
     column = draft.roles.get(role)
+    if column is not None and _has_table(draft, role):
+        return f'{{ column = {_quoted(column.name)}, values = "{role}" }}'
     return f"{{ column = {_quoted(column.name)} }}" if column else _quoted(_CHANGE) + "  # GUESSED"
 
 

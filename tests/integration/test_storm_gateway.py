@@ -1,0 +1,37 @@
+"""The ways in under kill -9 and under bad input, in small. In full: `make storm-gateway` and `make fuzz-doors`."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fuzz_doors import fuzz, lines_of
+from tests.storm_gateway.sent import BY_INBOX
+from tests.storm_gateway.storm import Plan, storm
+from tests.storm_gateway.ways import Ways
+
+pytestmark = pytest.mark.timeout(1200)
+
+
+@pytest.fixture(scope="module")
+def ways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ways]:
+    made = Ways(tmp_path_factory.mktemp("ways"), inboxes=BY_INBOX)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.end()
+
+
+def test_after_kill_9_of_each_part_nothing_is_lost_and_nothing_counts_twice(ways: Ways) -> None:
+    said: list[str] = []
+    plan = Plan(events=1_500, kills=4, seed=5, folder=ways.folder, gateways=1, seconds=8)
+    outcome = storm(plan, ways, said.append)
+    table = "\n".join([*said, *outcome.lines()])
+    assert not outcome.wrong, table
+    assert len(outcome.kills) == 4 and outcome.counts.refused and outcome.counts.good > 1_800, table
+
+
+def test_mutated_events_get_one_verdict_by_http_by_inbox_and_by_file(ways: Ways) -> None:
+    found = fuzz(ways, 500, 3, BY_INBOX)
+    assert not found.wrong, "\n".join(lines_of(found))
+    assert len(found.reasons) >= 10 and found.reasons["good"] > 100, found.reasons

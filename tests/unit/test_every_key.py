@@ -1,0 +1,277 @@
+"""Every key × every source × every route: what is not a source's own is denied, whichever way it is asked for.
+
+Keys and sources come from the register, routes from the application. A route that `ROUTES` does not know fails here.
+"""
+
+import ast
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from itertools import product
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import httpx
+import orjson
+from fastapi.routing import APIRoute
+
+import services.gateway
+from services.catalog.working_time import WorkingTime
+from services.domain.intake.refusal import Reason, Refused
+from services.gateway.feedback import Feedback
+from services.gateway.feedback_routes import Asking, LetterStore, add_feedback
+from services.gateway.key_ring import MOST_ACTIVE
+from services.messaging import topics
+from services.messaging.reader import Record
+from services.messaging.records.dead_letters import Arrived, DeadLetter
+from services.messaging.records.gateway_keys import NewKey, StoredKey, hash_of
+from services.messaging.records.inbox_states import InboxState
+from services.messaging.records.tallies import Progress
+from tests.mutations import shipped_plan
+from tests.unit.gateway import AS_BATCH, AS_STRUCTURED, BAD, GOOD, NOW, WATER, Gateway
+
+PLAN: Final = shipped_plan()
+SOURCES: Final = tuple(PLAN.sources.values())
+IDS: Final = tuple(source.id for source in SOURCES)
+WORKING_TIME: Final = WorkingTime.of(PLAN)
+OPEN: Final = {("GET", "/livez"), ("GET", "/readyz"), ("GET", "/metrics"), ("GET", "/openapi.json")}
+"""They answer anybody, and say nothing of a case."""
+REFUSED: Final = Refused(Reason.UNKNOWN_UNIT, "data.unit", "the plan has no such unit", "write a unit's id")
+
+
+def marked(source: str) -> dict[str, Any]:
+    """A refused event of a source, with a case number that is found wherever it is shown."""
+    return {**BAD, "source": source, "subject": f"case-of-{source}-only"}
+
+
+class World:
+    """A gateway with two keys of each source and something of each: letters, an inbox, the last event."""
+
+    def __init__(self) -> None:
+        self.gateway = Gateway()
+        self.keys = {WATER: self.gateway.key}
+        self.keys |= {each: self.gateway.keys.add(each).whole for each in IDS if each != WATER}
+        self.feedback = Feedback(PLAN)
+        self.feedback.caught_up = True
+        self.letters: list[DeadLetter] = []
+        self.owners: list[str] = []
+        store = LetterStore(self.letter, lambda letter: (letter.original, letter.headers))
+        add_feedback(self.gateway.app, self.gateway.handling, Asking(self.feedback, store, WORKING_TIME, lambda: NOW))
+        for number, source in enumerate(SOURCES):
+            self._refuse(source.id, topics.CASE_EVENTS, marked(source.id))
+            self._refuse(source.id, source.inbox, marked(IDS[number - 1]))  # what comes by an inbox is its source's
+            key, value = InboxState(1_000 + number, 0, 0, NOW).record(source.id)
+            self.feedback.take(Record(topics.INBOX_STATES, 0, number, key, value))
+        key, value = Progress(0, 1, NOW, {each: NOW - 1 - number for number, each in enumerate(IDS)}, 0).record()
+        self.feedback.take(Record(topics.KPI_TALLIES, 0, 0, key, value))
+
+    def _refuse(self, owner: str, topic: str, event: dict[str, Any]) -> None:
+        number = len(self.letters)
+        letter = DeadLetter.of(REFUSED, Arrived(topic, 0, number, NOW - 1, orjson.dumps(event)))
+        self.feedback.take(Record(topics.DEAD_LETTER, 0, number, letter.key, letter.encode()))
+        self.letters.append(letter)
+        self.owners.append(owner)
+
+    def letter(self, number: int) -> DeadLetter | None:
+        return self.letters[number] if number < len(self.letters) else None
+
+    @property
+    def routes(self) -> set[tuple[str, str]]:
+        """Method and path of everything that the application answers."""
+        mounted = self.gateway.app.routes
+        found = {(way, each.path) for each in mounted if isinstance(each, APIRoute) for way in each.methods or ()}
+        rest = {getattr(each, "path", "") for each in mounted if not isinstance(each, APIRoute)}
+        return found | {("GET", path) for path in rest}
+
+
+class Asker(NamedTuple):
+    """A source that asks by its key."""
+
+    world: World
+    client: httpx.AsyncClient
+    source: str
+
+    async def ask(
+        self, method: str, path: str, body: bytes = b"", kind: dict[str, str] = AS_STRUCTURED
+    ) -> httpx.Response:
+        bearer = {"Authorization": f"Bearer {self.world.keys[self.source]}"}
+        return await self.client.request(method, path, content=body, headers={**bearer, **kind})
+
+
+@asynccontextmanager
+async def client_of(world: World) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(world.gateway.app), base_url="http://app") as client:
+        yield client
+
+
+# ---- one check for each route: what is another source's is denied ------------------------------------------------
+async def events_of_others(asker: Asker, path: str) -> None:
+    """An event that another source signs is refused, and nothing is written under its name."""
+    log = asker.world.gateway.log.records
+    log.clear()
+    events = [{**GOOD, "id": f"of-{number}", "source": source} for number, source in enumerate(IDS)]
+    answer = await asker.ask("POST", path, orjson.dumps(events), AS_BATCH)
+    refused = {one["index"]: one["title"] for one in answer.json()["problems"]}
+    others = {number for number, source in enumerate(IDS) if source != asker.source}
+    assert others <= refused.keys()
+    assert {refused[number] for number in others} <= {Reason.SOURCE_MISMATCH, Reason.NOT_ENTITLED}
+    assert all(orjson.loads(record.value)["source"] == asker.source for record in log)
+
+    cases = [
+        {**GOOD, "id": f"for-{number}", "source": asker.source, "caseowner": one} for number, one in enumerate(IDS)
+    ]
+    answer = await asker.ask("POST", path, orjson.dumps(cases), AS_BATCH)
+    problems = answer.json().get("problems", ())
+    denied = {one["index"] for one in problems if (one["title"], one["path"]) == (Reason.NOT_ENTITLED, "caseowner")}
+    rights = PLAN.sources[asker.source]
+    may = {number for number, owner in enumerate(IDS) if owner == rights.id or {owner, "*"} & set(rights.owners)}
+    assert denied == set(range(len(IDS))) - may, "only the cases that the register allows it"
+
+
+async def status_of_itself(asker: Asker, path: str) -> None:
+    answer = await asker.ask("GET", path)
+    said = answer.json()
+    number = IDS.index(asker.source)
+    assert (said["source"], said["inbox"]["accepted"]) == (asker.source, 1_000 + number)
+    assert said["dead_letters_of_24_hours"] == {REFUSED.code: 2}
+    assert not any(f'"{other}"' in answer.text for other in IDS if other != asker.source)
+
+
+async def letters_of_itself(asker: Asker, path: str) -> None:
+    mine = {number for number, owner in enumerate(asker.world.owners) if owner == asker.source}
+    for query in ("", "?before=1000000", "?limit=200"):
+        listed = (await asker.ask("GET", path + query)).json()["dead_letters"]
+        assert {one["number"] for one in listed} == mine
+
+
+async def each_letter(asker: Asker, path: str) -> None:
+    for turn, owner in enumerate(IDS):
+        number = _letter_of(asker, owner, turn)
+        answer = await asker.ask("GET", path.format(number=number))
+        assert answer.status_code == (200 if owner == asker.source else 403)
+        assert ("-only" in answer.text) == (owner == asker.source), "a refusal shows nothing of the letter"
+
+
+async def each_letter_again(asker: Asker, path: str) -> None:
+    """Neither as it came nor with an event of the asker's own."""
+    log = asker.world.gateway.log.records
+    log.clear()
+    own = orjson.dumps({**GOOD, "source": asker.source})
+    for turn, owner in enumerate(IDS):
+        body = own if turn % 4 < 2 and owner != asker.source else b""
+        answer = await asker.ask("POST", path.format(number=_letter_of(asker, owner, turn)), body)
+        assert answer.status_code == (422 if owner == asker.source else 403), "its own is admitted as anything else"
+        assert owner == asker.source or "-only" not in answer.text
+    assert log == []
+
+
+def _letter_of(asker: Asker, owner: str, turn: int) -> int:
+    """One of the two letters of a source: half of the others ask for the one, half for the other."""
+    return asker.world.owners.index(owner) + (turn + IDS.index(asker.source)) % 2
+
+
+ROUTES: Final[dict[tuple[str, str], Callable[[Asker, str], Awaitable[None]]]] = {
+    ("POST", "/events"): events_of_others,
+    ("POST", "/validate"): events_of_others,
+    ("GET", "/status"): status_of_itself,
+    ("GET", "/dead-letters"): letters_of_itself,
+    ("GET", "/dead-letters/{number}"): each_letter,
+    ("POST", "/dead-letters/{number}/resend"): each_letter_again,
+}
+"""Every route that needs a key. A new one has its check here, or is in `OPEN`."""
+
+
+def run(asked: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asked)
+
+
+def test_each_route_is_known_here() -> None:
+    world = World()
+    assert world.routes == ROUTES.keys() | OPEN
+    folder = Path(services.gateway.__file__).parent
+    written = {route for file in folder.rglob("*.py") for route in _routes_in(ast.parse(file.read_text("utf-8")))}
+    assert written == world.routes - {("GET", "/openapi.json")}, (
+        "the application here is built as the process builds it"
+    )
+
+
+def _routes_in(module: ast.Module) -> set[tuple[str, str]]:
+    """Those that decorators declare: `@app.get("/status")`."""
+    found = set()
+    for node in ast.walk(module):
+        for each in getattr(node, "decorator_list", ()):
+            match each:
+                case ast.Call(
+                    ast.Attribute(attr="get" | "post" | "put" | "delete" as way), [ast.Constant(str() as path), *_]
+                ):
+                    found.add((way.upper(), path))
+    return found
+
+
+def test_every_key_speaks_for_its_source_alone_on_every_route() -> None:
+    world = World()
+
+    async def asked() -> None:
+        async with client_of(world) as client:
+            for source, ((_, path), check) in product(IDS, ROUTES.items()):
+                await check(Asker(world, client, source), path)
+
+    run(asked())
+
+
+def test_no_key_that_is_not_good_opens_any_route_for_any_source() -> None:
+    world = World()
+    bad = {source: _bad_keys(world, source) for source in IDS}
+
+    async def asked() -> None:
+        async with client_of(world) as client:
+            for (source, keys), (method, path) in product(bad.items(), ROUTES):
+                number = world.owners.index(source)
+                for kind, header in keys.items():
+                    headers = {**AS_STRUCTURED, **header}
+                    answer = await client.request(
+                        method, path.format(number=number), content=orjson.dumps(marked(source)), headers=headers
+                    )
+                    assert answer.status_code == 401 and answer.headers["www-authenticate"] == "Bearer", (kind, path)
+                    assert "-only" not in answer.text
+
+    run(asked())
+    assert world.gateway.log.records == []
+
+
+def _bad_keys(world: World, source: str) -> dict[str, dict[str, str]]:
+    """Of a source: no key, and keys that are revoked, expired, third, replaced by a record that nobody can read, of
+    another secret, of nobody, or sent in another form."""
+    keys = world.gateway.keys
+    good = world.keys[source]
+    revoked, expired = keys.add(source, revoked_at=NOW - 1), keys.add(source, expires_at=NOW)
+    unreadable = NewKey.made()
+    keys.put(unreadable.id, StoredKey(source, hash_of(unreadable.whole), NOW))
+    keys.ring.forget(unreadable.id)
+    for _ in range(MOST_ACTIVE - 1):
+        keys.add(source)
+    third = keys.add(source)
+    other_secret = good[:-3] + ("aaa" if good[-3:] != "aaa" else "bbb")
+    stolen_id = f"kw_{good.split('_')[1]}_{third.whole.split('_', 2)[2]}"
+    wholes = {
+        "revoked": revoked.whole, "expired": expired.whole, "third": third.whole, "unreadable": unreadable.whole,
+        "of another secret": other_secret, "of a secret of another key": stolen_id, "of nobody": NewKey.made().whole,
+        "its id alone": good.rpartition("_")[0], "empty": "",
+    }  # fmt: skip
+    bearers = {kind: {"Authorization": f"Bearer {whole}"} for kind, whole in wholes.items()}
+    return {"none": {}, "as a password": {"Authorization": f"Basic {good}"}, "bare": {"Authorization": good}, **bearers}
+
+
+def test_what_needs_no_key_says_nothing_of_a_case() -> None:
+    world = World()
+
+    async def asked() -> None:
+        async with client_of(world) as client:
+            await Asker(world, client, WATER).ask("POST", "/events", orjson.dumps(GOOD))
+            for _, path in OPEN:
+                answer = await client.get(path)
+                assert answer.status_code == 200
+                assert "-only" not in answer.text and world.gateway.key not in answer.text
+                assert path == "/openapi.json" or GOOD["subject"] not in answer.text
+
+    run(asked())
