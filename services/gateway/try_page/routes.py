@@ -47,8 +47,8 @@ def add_try_page(app: FastAPI, law: Law) -> None:
         return Response(content(), headers=_HEADERS, media_type="application/json")
 
     @app.get("/try/samples", include_in_schema=False)
-    def samples(promise: str) -> Response:
-        found = samples_document(promise, law)
+    def samples(promise: str = "") -> Response:
+        found = samples_document(promise, law) if promise else b'{"samples":[]}'
         if found is None:
             return problem_response(Problem(404, "no_promise", "the plan has no such promise", "/try lists them"))
         return Response(found, headers=_HEADERS, media_type="application/json")
