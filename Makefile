@@ -47,8 +47,8 @@ complexity: setup ## how complex the functions are, and whether that is within i
 	@$(BIN)/python -m tests.complexity
 
 .PHONY: check
-check: static ## fast: static checks, unit, stream and golden tests (fewer examples of properties); no broker, no promtool
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --hypothesis-profile quick tests/unit tests/stream tests/golden
+check: static ## fast: static checks, unit, stream and golden tests (fewer examples of properties, none marked slow); no broker, no promtool
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --hypothesis-profile quick -m "not slow" tests/unit tests/stream tests/golden
 
 COVERAGE := --cov --cov-report=json:build/coverage.json
 

@@ -206,6 +206,7 @@ def test_only_what_is_uncertain_is_sent_again(error: Exception, wait: bool | flo
     assert _wait_after(error) == wait
 
 
+@pytest.mark.slow
 def test_it_is_sent_again_until_the_gateway_is_there(made: Made, gateway: Gateway) -> None:
     (port,) = free_ports(1)
     client = made(to=f"http://127.0.0.1:{port}", patience=60)

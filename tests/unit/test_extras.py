@@ -55,6 +55,7 @@ def closure(extra: str | None) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("extra", "modules"),
     [

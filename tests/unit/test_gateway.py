@@ -182,6 +182,7 @@ def test_a_personal_number_is_refused_and_neither_answered_logged_nor_written(ca
     assert gateway.log.records == []
 
 
+@pytest.mark.slow
 def test_the_corpus_of_mutated_events_gets_by_http_what_admission_says() -> None:
     """In structured mode and, where the event is JSON, in a batch with others: one reason each, no good one lost."""
     gateway = Gateway()

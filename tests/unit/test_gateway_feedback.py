@@ -151,6 +151,7 @@ LETTERS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("letter", LETTERS)
 def test_by_http_and_by_the_command_the_same_is_written(
     letter: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -196,11 +196,13 @@ def test_the_notifier_is_notified_by_every_severity_and_by_no_overview(plan: Pla
     assert tree["route"]["group_by"] == ["unit"]
 
 
+@pytest.mark.slow
 def test_the_committed_files_are_plain_yaml() -> None:
     for path in (*DEPLOY.glob("prometheus/*.yml"), *DEPLOY.glob("alertmanager/*.yml")):
         assert YAML(typ="safe").load(path)
 
 
+@pytest.mark.slow
 def test_rules_are_written_at_the_speed_of_the_clock_that_the_settings_name(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
