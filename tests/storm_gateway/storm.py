@@ -17,6 +17,7 @@ from services.domain.intake.events import text_of
 from services.domain.intake.facts import Fact
 from services.domain.intake.json_text import stamped
 from services.domain.intake.refusal import Refused
+from services.domain.results.published import ValueRow
 from services.domain.time.zone import MINUTE_US, Instant
 from services.messaging import topics
 from services.messaging.codec import admission
@@ -77,8 +78,8 @@ class Outcome(NamedTuple):
     kills: Sequence[Kill]
     wrong: Sequence[str]
     """A sentence for each thing that is not as it must be."""
-    sent_file: Path
-    """The good events, each with its first arrival."""
+    rows: Sequence[ValueRow]
+    """Of the events that were sent, each with its first arrival."""
     as_of: Instant
     seconds: float
 
@@ -185,9 +186,10 @@ class _Killing:
         done = []
         for number, kind in enumerate(self._kinds(), 1):
             self._wait_for(self._requests * number // (self._plan.kills + 1))
-            part = self._rng.choice([each for each in self._ways.parts.values() if _kind(each.name) == kind])
-            if not part.kill():
-                continue
+            there = [one for one in self._ways.parts.values() if _kind(one.name) == kind and not one.is_done]
+            part = self._rng.choice(there) if there else None
+            if part is None or not part.kill():
+                continue  # it has sent everything, or is being started
             took = part.wait_ready()
             if kind == "broker":
                 took += max(each.wait_ready() for each in self._ways.parts.values())
@@ -279,9 +281,10 @@ def _compared(plan: Plan, ways: Ways, answered: Answered, kills: Sequence[Kill],
             arrival = min((fact.received for fact in topic.facts.get(identity, ())), default=now())
             sink.write(stamped(text.encode(), text_of(arrival)) + b"\n")
     as_of = now() + MINUTE_US
-    wrong += _differences(_replayed(expected, ways, as_of), _replayed(topic.archive, ways, as_of))
+    replayed = _replayed(expected, ways, as_of)
+    wrong += _differences(replayed, _replayed(topic.archive, ways, as_of))
     counts = Counts(plan.events, len(answered.good), len(answered.refused), topic.records)
-    return Outcome(counts, kills, wrong[:20], expected, as_of, seconds)
+    return Outcome(counts, kills, wrong[:20], list(replayed.rows), as_of, seconds)
 
 
 def _identity(found: Admitted) -> Identity:
