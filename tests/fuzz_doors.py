@@ -8,6 +8,7 @@ No topic but the inboxes may hold a personal number of the corpus, and no answer
 
 import argparse
 import re
+import signal
 import sys
 import tempfile
 import time
@@ -318,6 +319,7 @@ def main(say: Callable[[str], None] = print) -> int:
     parser.add_argument("--events", type=int, default=10_000, help="how many are mutated (10000)")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started must not be left behind
     quick_java.choose()
     quick_java.prepare(Settings.from_environment().cache)
     with tempfile.TemporaryDirectory() as folder:

@@ -7,6 +7,7 @@ problem. Left out of the checks of schemathesis, each with its reason, is what `
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -36,6 +37,7 @@ def main() -> int:
     parser.add_argument("--examples", type=int, default=200, help="of each route (200)")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started must not be left behind
     quick_java.choose()
     quick_java.prepare(Settings.from_environment().cache)
     with tempfile.TemporaryDirectory() as folder:
