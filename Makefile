@@ -47,8 +47,8 @@ complexity: setup ## how complex the functions are, and whether that is within i
 	@$(BIN)/python -m tests.complexity
 
 .PHONY: check
-check: static ## fast: static checks, unit, stream and golden tests (fewer examples of properties); no broker, no promtool
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --hypothesis-profile quick tests/unit tests/stream tests/golden
+check: static ## fast: static checks, unit, stream and golden tests (fewer examples of properties, none marked slow); no broker, no promtool
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --hypothesis-profile quick -m "not slow" tests/unit tests/stream tests/golden
 
 COVERAGE := --cov --cov-report=json:build/coverage.json
 
@@ -124,9 +124,9 @@ UV := build/lock/bin/uv
 .PHONY: lock
 lock: $(UV) ## write requirements.lock, deploy/requirements.lock and those of audit, mutants and schemathesis again from pyproject.toml
 	$(UV) pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
-	$(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --constraint requirements.lock --output-file deploy/requirements.lock
+	$(UV) pip compile pyproject.toml --extra server --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --constraint requirements.lock --output-file deploy/requirements.lock
 	$(UV) pip compile --group audit --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.audit.lock
-	$(UV) pip compile pyproject.toml --extra test --extra local --group mutants --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.mutants.lock
+	$(UV) pip compile pyproject.toml --extra server --extra test --extra local --group mutants --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.mutants.lock
 	$(UV) pip compile --group schemathesis --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.schemathesis.lock
 
 $(UV):

@@ -29,10 +29,10 @@ from services.domain.intake.json_text import stamped
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.time.zone import Instant
 from services.gateway.admit import admit
-from services.gateway.relay.limits import LETTERS_A_DAY
 from services.gateway.wire import BATCH, STRUCTURED, Sent
 from services.messaging.codec import admission
 from services.messaging.dead_letter_reader import read
+from services.messaging.letter_budget import LETTERS_A_DAY
 from services.messaging.topics import CASE_EVENTS
 from services.runtime.settings import Settings
 from tests import quick_java

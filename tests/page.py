@@ -15,10 +15,14 @@ from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
+from unittest import mock
 
 from tests.unit.commands import run
 
 _BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+_EXPORT = re.compile(r"export (\w+)=(.*)")
 
 
 class Block(NamedTuple):
@@ -32,7 +36,9 @@ class Block(NamedTuple):
 def blocks(page: Path) -> Iterator[Block]:
     """All of them, in order."""
     for kind, options, content in _BLOCK.findall(page.read_text(encoding="utf-8")):
-        yield Block(kind, dict(each.split("=", 1) for each in options.split()), content)
+        yield Block(
+            kind, {name: value for name, _, value in (each.partition("=") for each in options.split())}, content
+        )
 
 
 @dataclass
@@ -45,10 +51,18 @@ class Reader:
     exit_code: int = 0
     printed: str = ""
     """Since the last block of expected lines."""
+    exported: dict[str, str] = field(default_factory=dict)
+    """Variables that the page has set."""
 
-    def follow(self, page: Path) -> None:
-        """AssertionError where the page is wrong."""
+    def follow(self, page: Path, *, running: bool = False) -> None:
+        """AssertionError where the page is wrong. `running`: a system runs, so that blocks that need one are followed,
+        too."""
+        needs = False
         for block in blocks(page):
+            if block.kind == "sh":
+                needs = "running" in block.options
+            if needs and not running:
+                continue
             if "file" in block.options:
                 file = self.folder / block.options["file"]
                 file.parent.mkdir(parents=True, exist_ok=True)
@@ -63,6 +77,11 @@ class Reader:
     def _command(self, line: str) -> None:
         for old, new in self.replaced.items():
             line = line.replace(old, new)
+        if export := _EXPORT.fullmatch(line):
+            code, said = self._shell(f"printf %s {export[2]}")
+            assert code == 0, said
+            self.exported[export[1]] = said
+            return
         code, said = self._ours(line) if line.startswith("kpiwatch ") else self._shell(line)
         assert not self.exit_code, f"{line}\nbegins after a command that failed:\n{self.printed}"
         self.exit_code = code
@@ -71,7 +90,10 @@ class Reader:
     def _ours(self, line: str) -> tuple[int, str]:
         code, words = self._shell(f"printf '%s\\0' {line.removeprefix('kpiwatch ')}")
         assert code == 0, words
-        with chdir(self.folder), redirect_stdout(StringIO()) as output, redirect_stderr(StringIO()) as errors:
+        with (
+            chdir(self.folder), mock.patch.dict(os.environ, self.exported), redirect_stdout(StringIO()) as output,
+            redirect_stderr(StringIO()) as errors,
+        ):  # fmt: skip
             code = run(*words.split("\0")[:-1])
         return code, output.getvalue() + errors.getvalue()
 
@@ -80,7 +102,7 @@ class Reader:
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", line],
             cwd=self.folder,
-            env={**os.environ, "PATH": path},
+            env={**os.environ, **self.exported, "PATH": path},
             capture_output=True,
             text=True,
             check=False,

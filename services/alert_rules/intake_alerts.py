@@ -5,11 +5,15 @@ from collections.abc import Iterator
 from services.alert_rules.alert import Alert, real_time, to_operations
 from services.alert_rules.durations import MINUTE
 from services.domain.plan.plan import Title
+from services.metric_names import gateway_metrics as names
+from services.metric_names import metrics
 
 GATEWAY_JOB = "kpiwatch-gateway"
 RELAY_JOB = "kpiwatch-relay"
 CASEBOOK_JOB = "kpiwatch-casebook"
 
+MANY_REFUSED = 5
+"""Events of one source within six real hours."""
 _WAITS = real_time(3 * MINUTE, 5 * MINUTE)
 
 
@@ -33,6 +37,26 @@ def intake_alerts() -> Iterator[Alert]:
         _WAITS,
     )
     yield Alert(
+        "SourceRefused",
+        f"{_refused_by_source()} >= {MANY_REFUSED}",
+        to_operations("act"),
+        Title(
+            zh="近6小时内，数据源{{ $labels.source }}报送的事件被拒收{{ $value | humanize }}条",
+            en="{{ $value | humanize }} events of the source {{ $labels.source }} were refused within six hours",
+        ),
+        real_time(2 * MINUTE, 10 * MINUTE),
+    )
+    yield Alert(
+        "FeedbackStopped",
+        f"min({names.FEEDBACK_CURRENT.name}) == 0",
+        to_operations("act"),
+        Title(
+            zh="报送网关无法向数据源提供拒收和判定情况",
+            en="a gateway does not read dead letters and progress any more: sources cannot ask about themselves",
+        ),
+        _WAITS,
+    )
+    yield Alert(
         "CasebookDown",
         _no_answer(CASEBOOK_JOB),
         to_operations("act"),
@@ -41,6 +65,14 @@ def intake_alerts() -> Iterator[Alert]:
         ),
         _WAITS,
     )
+
+
+def _refused_by_source() -> str:
+    """How many events of each source were refused of late, by whichever way they came."""
+    by_worker = f"max by (source, partition) (increase({metrics.REFUSED_EVENTS.name}[6h]))"
+    by_relay = f'increase({names.RELAYED.name}{{outcome="refused"}}[6h])'
+    by_gateway = f'increase({names.EVENTS.name}{{outcome!~"accepted|uncertain"}}[6h])'
+    return f"sum by (source) ({by_worker} or {by_relay} or {by_gateway})"
 
 
 def _no_answer(job: str) -> str:

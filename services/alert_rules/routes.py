@@ -14,7 +14,9 @@ SEVERITIES = ("page", "act", "review", "inform")
 
 FOLLOWS_FROM_THE_PIPELINE = "KpiStale|SourceSilent|SweepOld|StreamLagHigh|FiguresOld"
 """Symptoms of a stopped pipeline, which is the one cause that pages."""
-COMES_WITHOUT_THE_EXPORTER = "ExporterDown|GatewayDown|RelayDown|CasebookDown|Watchdog|CardOpen"
+COMES_WITHOUT_THE_EXPORTER = (
+    "ExporterDown|GatewayDown|RelayDown|SourceRefused|FeedbackStopped|CasebookDown|Watchdog|CardOpen"
+)
 """Everything else is computed from what the exporter says: while it says nothing, nothing begins and nothing ends."""
 
 

@@ -1,6 +1,6 @@
 """Working time as a plan counts it, for the questions that are asked of "now": is it open, who has been silent."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Self
 
 from services.catalog.load.calendars import calendar_of
@@ -23,6 +23,11 @@ class WorkingTime:
     def of(cls, plan: Plan) -> Self:
         """With the calendar that the plan names; ValueError if it cannot be read."""
         return cls(Judge(plan, calendar_of(plan)))
+
+    @property
+    def sources(self) -> Iterable[str]:
+        """Those of the plan."""
+        return self._judge.plan.sources
 
     @property
     def published_through(self) -> Instant:

@@ -42,6 +42,7 @@ COMMANDS = {
     "import": Command(
         "services.cli.importing:import_export", "Turn a unit's export (CSV, XLSX, XLS, ODS) into events."
     ),
+    "send": Command("services.cli.send:send", "Send files of events to the gateway; list what it refused."),
     "simulate": Command("services.cli.simulate:simulate", "Write the events of an invented district, and the truth."),
     "plan": Command("services.cli.plan:app", "Check a plan, show its promises, compare two plans."),
     "topics": Command("services.cli.topics:make_topics", "Make and check the topics."),

@@ -16,10 +16,14 @@ from services.cli.terminal import safe_console, say
 from services.domain.intake.admission import LARGEST_EVENT
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.intake.visible_text import visible
-from services.messaging.codec import admission
+from services.gateway.admit import admit
+from services.gateway.event_log import EventRecord
+from services.gateway.resending import Incoming, Resending
+from services.gateway.wire import Sent
 from services.messaging.dead_letter_reader import Filed, OriginalGone, original_of, read
 from services.messaging.records.dead_letters import DeadLetter, Headers, as_event
 from services.messaging.topics import ANSWER_MS, CASE_EVENTS
+from services.runtime.clock import Clock
 from services.runtime.settings import Settings
 
 app = typer.Typer(help="List, show and send again what was refused.", no_args_is_help=True)
@@ -118,40 +122,35 @@ def resend(
     plan: PlanFolder = None,
     bootstrap: Bootstrap = None,
 ) -> None:
-    """Send a corrected event in the place of a dead letter, under the same source."""
-    address = _address(bootstrap)
-    letter = _letter(address, number).letter
-    owner = letter.source or source
-    if owner is None:
-        raise Failure(f"dead letter {number} names no source: name it with --source", exit_code=INPUT_HAS_ERRORS)
+    """Send a corrected event in the place of a dead letter, for the source that sent it. It arrives now; unchanged it
+    keeps its arrival."""
     if unchanged and event != "-":
         raise Failure("either --unchanged, or --event with the corrected event", INPUT_HAS_ERRORS)
-    headers: Headers = ()
+    settings = Settings.from_environment()
+    address, loaded = bootstrap or settings.bootstrap, load_plan(chosen_plan(plan))
+    letter = _letter(address, number).letter
+    owner = letter.owner({one.inbox: one.id for one in loaded.sources.values()}) or source
+    if owner is None:
+        raise Failure(f"dead letter {number} names no source: name it with --source", exit_code=INPUT_HAS_ERRORS)
+    resending = Resending.of(loaded)
     if unchanged:
         event = f"dead letter {number}"
-        corrected, headers = _original(number, letter, address)
+        incoming = resending.unchanged(letter, *_original(number, letter, address))
     else:
-        corrected = _corrected(event)
+        now = Clock.from_settings(settings).now()
+        incoming = resending.mended(letter, Incoming([Sent(_corrected(event))], [now], resending.door))
     try:
-        # an event of the service's own topic may have been stamped with its arrival already
-        edge = admission(load_plan(chosen_plan(plan)), trust_receivedat=unchanged and letter.topic == CASE_EVENTS)
-        admitted = edge.admit(corrected, headers=headers)
-        if admitted.fact.source != owner:
-            raise Refused(
-                Reason.SOURCE_MISMATCH,
-                "source",
-                f"dead letter {number} came from {owner}",
-                "a dead letter is sent again by its own source only",
-            )
+        record = admit(incoming.events[0], owner, incoming.arrivals[0], incoming.admission)
     except Refused as refused:
         raise Failure(f"{event}: {refused}", INPUT_HAS_ERRORS) from None
-    _send(address, admitted.key, corrected, headers)
+    _send(address, record)
 
 
-def _send(address: str, key: str, event: bytes, headers: Headers) -> None:
+def _send(address: str, record: EventRecord) -> None:
     producer = KafkaProducer(bootstrap_servers=address.split(","), bootstrap_timeout_ms=ANSWER_MS, acks="all")
     try:
-        sent = producer.send(CASE_EVENTS, event, key=key.encode(), headers=list(headers)).get(timeout=ANSWER_MS / 1000)
+        sending = producer.send(CASE_EVENTS, record.value, key=record.key, headers=record.headers)
+        sent = sending.get(timeout=ANSWER_MS / 1000)
     finally:
         producer.close()
     say(f"sent to {CASE_EVENTS}, partition {sent.partition}, offset {sent.offset}")

@@ -9,6 +9,10 @@ WRONG_USAGE = 2
 NO_ANSWER = 3
 
 _INPUT_CUT_OFF = "the input cannot be read to its end: {}. Write it again; only what is packed has a name in .gz"
+_NOT_INSTALLED = (
+    "{}: this command needs it. pip install 'kpiwatch[client]' for `send`, 'kpiwatch[tail]' for `import` and `tail`, "
+    "'kpiwatch[server]' for all commands"
+)
 
 
 class Failure(Exception):
@@ -38,6 +42,7 @@ KNOWN = (
     KnownError("services.backfill.store", "StoreSilent", NO_ANSWER),
     KnownError("services.backfill.store", "StoreRefused", WRONG_USAGE),
     KnownError("services.messaging.reader", "BrokerUnavailable", NO_ANSWER),
+    KnownError("services.client.spool", "SpoolUnusable", WRONG_USAGE),
     KnownError("services.casebook.database", "CasebookUnavailable", NO_ANSWER, "cases: {}"),
     KnownError(
         "kafka.errors",
@@ -51,6 +56,7 @@ KNOWN = (
         NO_ANSWER,
         "a part does not answer: {}. Is it running, and is its address right?",
     ),
+    KnownError("builtins", "ModuleNotFoundError", WRONG_USAGE, _NOT_INSTALLED),
     KnownError("builtins", "EOFError", INPUT_HAS_ERRORS, _INPUT_CUT_OFF),
     KnownError("builtins", "UnicodeDecodeError", INPUT_HAS_ERRORS, _INPUT_CUT_OFF),
     KnownError("gzip", "BadGzipFile", INPUT_HAS_ERRORS, _INPUT_CUT_OFF),

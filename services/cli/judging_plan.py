@@ -4,8 +4,8 @@ from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from services.catalog.check.plan_check import check_plan
-from services.catalog.load.plan_folder import load_plan
+from services.catalog.check.plan_check import problems_of
+from services.catalog.load.plan_folder import plan_of, read_plan
 from services.cli.failure import INPUT_HAS_ERRORS, Failure
 from services.cli.terminal import say
 from services.domain.plan.plan import Plan
@@ -25,8 +25,9 @@ def say_plan(plan: Plan, folder: Path) -> None:
 def checked_plan(folder: Path) -> Plan:
     """The plan of a folder, once named. Failure, with the sentences of `kpiwatch plan check`, if it is not right;
     InvalidPlan if it is none."""
-    plan = load_plan(folder)
-    problems = check_plan(folder, today_of(plan))
+    reading = read_plan(folder)
+    plan = plan_of(reading)
+    problems = problems_of(reading, today_of(plan))
     if problems:
         lines = "\n".join(f"  {problem}" for problem in problems)
         count = "an error" if len(problems) == 1 else f"{len(problems)} errors"

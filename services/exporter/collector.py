@@ -21,6 +21,8 @@ from services.metric_names.metrics import Metric
 from services.metric_names.samples import Measured, plan_samples, source_samples
 
 _SECOND_US = 1_000_000
+NO_SOURCE = "-"
+"""In the place of a source: it is not known which."""
 
 Figures = Iterable[tuple[tuple[str, ...], float]]
 """Label values in the metric's order, and the value."""
@@ -122,6 +124,16 @@ def _dead_letter_records(given: ScrapeInput) -> Figures:
     return _one(given.counts.dead_letters)
 
 
+@exported(metrics.REFUSED_EVENTS)
+def _refused_events(given: ScrapeInput) -> Figures:
+    return _by_source(given, lambda progress: progress.refused)
+
+
+@exported(metrics.LETTERS_LEFT_OUT)
+def _letters_left_out(given: ScrapeInput) -> Figures:
+    return _by_source(given, lambda progress: progress.left_out)
+
+
 @exported(metrics.EXPORTER_LAG)
 def _exporter_lag(given: ScrapeInput) -> Figures:
     return _by_label(given.counts.lag)
@@ -150,6 +162,13 @@ def _one(value: float | None) -> Figures:
 def _by_label(values: Mapping[str, float]) -> Figures:
     """A metric with one label."""
     return (((label,), value) for label, value in values.items())
+
+
+def _by_source(given: ScrapeInput, counts: Callable[[Progress], Mapping[str, int]]) -> Figures:
+    """Counts by source and partition, 0 included: a counter that begins with a burst would hide it."""
+    for number, progress in sorted(given.scrape.progress.items()):
+        found = {**dict.fromkeys(("", *given.working_time.sources), 0), **counts(progress)}
+        yield from (((source or NO_SOURCE, str(number)), count) for source, count in found.items())
 
 
 def _by_partition(given: ScrapeInput, figure: Callable[[Progress], float]) -> Figures:

@@ -27,6 +27,7 @@ from services.gateway.key_reader import KeyReader
 from services.gateway.key_uses import KeyUses
 from services.gateway.openapi import examples_of
 from services.gateway.rate import RateLimit
+from services.gateway.resending import Resending
 from services.gateway.side_work import Processes
 from services.gateway.web import gateway_app
 from services.gateway.what_if_routes import AT_ONCE, add_what_if
@@ -62,21 +63,26 @@ def serve(settings: Settings, plan: Plan, clock: Clock) -> None:
         RateLimit(settings.gateway_rate, time.monotonic),
         settings.gateway_queue,
     )
-    reader = TopicReader(settings.bootstrap, TOPICS)
+    reader, feedback = TopicReader(settings.bootstrap, TOPICS), Feedback(plan)
     ending = threading.Event()
-    thread = threading.Thread(target=keys.run, args=(ending,), name="keys", daemon=True)
-    thread.start()
+    followers = [
+        threading.Thread(target=keys.run, args=(ending,), name="keys", daemon=True),
+        threading.Thread(target=feedback.follow, args=(reader, ending), name="feedback", daemon=True),
+    ]
+    for thread in followers:
+        thread.start()
     try:
         handling = Handling(parts)
-        app = gateway_app(handling, thread.is_alive, partial(examples_of, law))
-        add_feedback(app, handling, _asking(settings, plan, clock, reader, ending))
+        app = gateway_app(handling, lambda: all(map(threading.Thread.is_alive, followers)), partial(examples_of, law))
+        add_feedback(app, handling, _asking(settings, plan, clock, feedback))
         _add_questions_about_cases(app, handling, settings)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)  # uvicorn ends in order, then raises the signal once more
         uvicorn.run(app, **_server(settings))
     finally:
         ending.set()
-        thread.join(timeout=1)
+        for thread in followers:
+            thread.join(timeout=1)
         events.close()
 
 
@@ -87,17 +93,15 @@ def _add_questions_about_cases(app: FastAPI, handling: Handling, settings: Setti
     add_what_if(app, handling, CaseAsking(what_if, settings))
 
 
-def _asking(settings: Settings, plan: Plan, clock: Clock, reader: TopicReader, ending: threading.Event) -> Asking:
-    """What sources may ask about themselves, followed by a thread until `ending` is set."""
-    feedback = Feedback(plan)
-    threading.Thread(target=feedback.follow, args=(reader, ending), name="feedback", daemon=True).start()
+def _asking(settings: Settings, plan: Plan, clock: Clock, feedback: Feedback) -> Asking:
+    """What sources may ask about themselves."""
 
     def letter(number: int) -> DeadLetter | None:
         first = next(read(settings.bootstrap, start=number), None)
         return first.letter if first is not None and first.number == number else None
 
     store = LetterStore(letter, lambda found: original_of(found, settings.bootstrap))
-    return Asking(feedback, store, WorkingTime.of(plan), clock.now)
+    return Asking(feedback, store, Resending.of(plan), WorkingTime.of(plan), clock.now)
 
 
 def _server(settings: Settings) -> dict[str, Any]:

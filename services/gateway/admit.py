@@ -40,12 +40,15 @@ def admit(event: Sent, source: str, arrival: Instant, admission: Admission) -> E
     """The record of an event. Raises Refused.
 
     `source`: the one that the key or the inbox belongs to; an event of another source is refused. `arrival`: µs since
-    1970 UTC. The bytes of the event stay as they are; the arrival is a header of its record.
+    1970 UTC, unless `admission` believes another one. The bytes of the event stay as they are; the arrival is a header
+    of its record.
     """
     found = admission.admit(event.value, received=arrival, headers=event.headers)
     if found.fact.source != source:
         raise source_mismatch(source)
-    return EventRecord(found.key.encode(), event.value or b"", [*headers_of_event(event.headers), _stamp(arrival)])
+    return EventRecord(
+        found.key.encode(), event.value or b"", [*headers_of_event(event.headers), _stamp(found.fact.received)]
+    )
 
 
 @lru_cache(maxsize=1024)

@@ -10,6 +10,8 @@ from typing import Any, Final, NamedTuple, Self
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
+from services.messaging.dead_letter_reader import written_of
+from services.messaging.letter_budget import Written
 from services.messaging.reader import BrokerUnavailable, no_broker
 from services.messaging.records.fields import KeyValue
 from services.messaging.topics import (
@@ -42,10 +44,11 @@ class NotAcknowledged(Exception):
 class EventLog:
     """A producer that any thread may use."""
 
-    def __init__(self, producer: Any, partitions: int) -> None:
+    def __init__(self, producer: Any, partitions: int, bootstrap: str) -> None:
         """`producer`: a KafkaProducer. `partitions`: of `case.events`."""
         self._producer = producer
         self._partitions = partitions
+        self._bootstrap = bootstrap
 
     @classmethod
     def open(cls, bootstrap: str) -> Self:
@@ -70,7 +73,7 @@ class EventLog:
         except KafkaError as error:
             raise BrokerUnavailable(no_broker(bootstrap)) from error
         try:
-            return cls(producer, len(producer.partitions_for(CASE_EVENTS)))
+            return cls(producer, len(producer.partitions_for(CASE_EVENTS)), bootstrap)
         except KafkaError as error:
             producer.close(timeout=1)
             raise BrokerUnavailable(
@@ -88,6 +91,10 @@ class EventLog:
     def write_letters(self, letters: Iterable[KeyValue]) -> None:
         """Returns once all are acknowledged. Raises NotAcknowledged."""
         self._acknowledged(self._producer.send(DEAD_LETTER, value, key) for key, value in letters)
+
+    def letters_since(self, inbox: str, since_ms: int) -> list[Written]:
+        """The letters of an inbox that were written since then. Raises KafkaError."""
+        return written_of(self._bootstrap, inbox, since_ms)
 
     def note_use(self, record: KeyValue) -> None:
         """Queue that a key was used; nobody waits for it."""

@@ -5,15 +5,17 @@ Of a letter only the refusal is kept here, of each source the latest ones; its o
 
 import logging
 import threading
+import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from services.domain.plan.plan import Plan
 from services.domain.time.rfc3339 import instant_from
 from services.domain.time.zone import DAY_US, Instant
 from services.messaging import topics
-from services.messaging.reader import Record, TopicReader
+from services.messaging.reader import Record
 from services.messaging.records import tallies
 from services.messaging.records.dead_letters import DeadLetter
 from services.messaging.records.fields import Unreadable, log_unreadable
@@ -25,6 +27,25 @@ log: Final = logging.getLogger(__name__)
 TOPICS: Final = (topics.KPI_TALLIES, topics.DEAD_LETTER, topics.INBOX_STATES)
 MOST_LETTERS: Final = 1_000
 """Of one source, the latest ones."""
+
+
+TRUSTED_SECONDS: Final = 60.0
+"""What was read counts for so long after the broker last said that there is no more."""
+
+
+class Reader(Protocol):
+    """Reads the topics."""
+
+    def poll(self, timeout_seconds: float) -> list[Record]:
+        """What has arrived."""
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether all that was there at the start is read."""
+
+    @property
+    def ends_at(self) -> float:
+        """When the broker last said how much there is: seconds since 1970."""
 
 
 class ListedLetter(NamedTuple):
@@ -43,7 +64,7 @@ class ListedLetter(NamedTuple):
 class Feedback:
     """What the topics say about each source. Any thread may ask; one takes records in."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, seconds: Callable[[], float] = time.time) -> None:
         self._inboxes = {source.inbox: source.id for source in plan.sources.values()}
         self._lock = threading.Lock()
         self._letters: dict[str, dict[bytes, ListedLetter]] = {}
@@ -52,13 +73,31 @@ class Feedback:
         self._states: dict[str, InboxState] = {}
         self.caught_up = False
         """Whether all that was there at the start is read."""
+        self._seconds = seconds
+        self._read_at: float | None = None
+        """When the broker last said how much there is to read; None before a thread follows the topics."""
 
-    def follow(self, reader: TopicReader, ending: threading.Event) -> None:
-        """Take in what the reader reads until `ending` is set."""
+    @property
+    def is_current(self) -> bool:
+        """Whether what was there at the start is read, and the topics are still read now."""
+        is_stale = self._read_at is not None and self._seconds() - self._read_at > TRUSTED_SECONDS
+        return self.caught_up and not is_stale
+
+    def follow(self, reader: Reader, ending: threading.Event) -> None:
+        """Take in what the reader reads until `ending` is set. No record and no failure of the reader ends it."""
         while not ending.is_set():
-            for record in reader.poll(0.5):
-                self.take(record)
-            self.caught_up = reader.caught_up
+            try:
+                records = reader.poll(0.5)
+            except Exception as error:
+                _log_defect(error)
+                ending.wait(1)
+                continue
+            for record in records:
+                try:
+                    self.take(record)
+                except Exception as error:
+                    _log_defect(error)
+            self.caught_up, self._read_at = reader.caught_up, reader.ends_at
 
     def take(self, record: Record) -> None:
         """A record of one of the topics. One that cannot be read is passed over."""
@@ -75,11 +114,8 @@ class Feedback:
             log_unreadable(log, record.topic, record.partition, record.offset, said)
 
     def owner_of(self, letter: DeadLetter) -> str | None:
-        """The source to which a letter belongs: that of the inbox it came by, whatever it says; else the one that it
-        names, which admission has compared with its sender."""
-        if letter.topic in self._inboxes:
-            return self._inboxes[letter.topic]
-        return None if (letter.topic or "").startswith("inbox.") else letter.source
+        """The source to which a letter belongs."""
+        return letter.owner(self._inboxes)
 
     def letters(self, source: str, before: int | None, limit: int) -> list[ListedLetter]:
         """The latest letters of a source, the newest first."""
@@ -139,3 +175,9 @@ class Feedback:
     def _take_state(self, record: Record) -> None:
         if record.value is not None:
             self._states[(record.key or b"").decode(errors="replace")] = InboxState.decode(record.value)
+
+
+def _log_defect(error: Exception) -> None:
+    """Where it happened: its text may quote a record."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    log.critical("feedback: %s at %s:%d", type(error).__name__, where.filename, where.lineno)

@@ -9,17 +9,14 @@ from fastapi import FastAPI, Query, Request, Response
 
 from services.catalog.working_time import WorkingTime
 from services.domain.intake.events import text_of
-from services.domain.intake.record_headers import RECEIVED
-from services.domain.time.rfc3339 import instant_from
 from services.domain.time.zone import Instant
 from services.gateway.feedback import Feedback, ListedLetter
-from services.gateway.handling import Asked, Handling, Resent
+from services.gateway.handling import Asked, Handling
 from services.gateway.identity import Caller
 from services.gateway.problems import Problem
-from services.gateway.wire import Sent
+from services.gateway.resending import Incoming, Resending
 from services.messaging.dead_letter_reader import OriginalGone
 from services.messaging.records.dead_letters import DeadLetter, Headers
-from services.messaging.topics import CASE_EVENTS
 
 MOST_LISTED: Final = 200
 
@@ -37,6 +34,7 @@ class Asking(NamedTuple):
 
     feedback: Feedback
     store: LetterStore
+    resending: Resending
     working_time: WorkingTime
     now: Callable[[], Instant]
     """Of the plan's clock."""
@@ -44,6 +42,7 @@ class Asking(NamedTuple):
 
 def add_feedback(app: FastAPI, handling: Handling, asking: Asking) -> None:
     """Add the routes to the app of a gateway."""
+    handling.figures.show_feedback(lambda: asking.feedback.is_current)
 
     @app.get("/status", response_class=Response)
     async def status(request: Request) -> Response:
@@ -74,28 +73,24 @@ def add_feedback(app: FastAPI, handling: Handling, asking: Asking) -> None:
         """Send the event of a dead letter again. Without a body as it came: it keeps its arrival. With a body, a mended
         event: it arrives now."""
 
-        def unchanged(caller: Caller) -> Resent:
+        def incoming(caller: Caller, sent: Incoming | None) -> Incoming:
             found = own(number, caller, asking)
+            if sent is not None:
+                _refuse_several(sent)
+                return asking.resending.mended(found, sent)
             try:
                 value, headers = asking.store.original(found)
             except OriginalGone as gone:
                 raise Problem(409, "original_gone", str(gone), "send the event anew, to /events") from None
-            return _as_it_came(found, value, headers)
+            return asking.resending.unchanged(found, value, headers)
 
-        def may(caller: Caller) -> None:
-            own(number, caller, asking)
-
-        return await handling.resend(request, Asked("/dead-letters/{number}/resend", atomic=True), unchanged, may)
+        return await handling.resend(request, Asked("/dead-letters/{number}/resend", atomic=True), incoming)
 
 
-def _as_it_came(letter: DeadLetter, value: bytes | None, headers: Headers) -> Resent:
-    """The event of a letter with its first arrival. What is in `case.events` has the arrival that the gateway or the
-    relay wrote beside it; a header of that name elsewhere is the source's own, and refused again."""
-    if letter.topic != CASE_EVENTS:
-        return Resent(Sent(value, headers), instant_from(letter.received_at))
-    written = next((text for name, text in headers if name.lower() == RECEIVED and text), None)
-    rest = tuple(header for header in headers if header[0].lower() != RECEIVED)
-    return Resent(Sent(value, rest), instant_from(letter.received_at if written is None else written.decode()))
+def _refuse_several(sent: Incoming) -> None:
+    if len(sent.events) != 1:
+        remedy = "send the one that replaces the letter's event"
+        raise Problem(400, "unreadable_body", f"there are {len(sent.events)} events", remedy)
 
 
 def own(number: int, caller: Caller, asking: Asking) -> DeadLetter:
@@ -130,8 +125,9 @@ def status_of(source: str, asking: Asking) -> dict[str, Any]:
 
 
 def _known(asking: Asking) -> Feedback:
-    if not asking.feedback.caught_up:
-        raise Problem(503, "unavailable", "the topics are still being read", "ask again later", retry_after=2)
+    if not asking.feedback.is_current:
+        detail = "the topics are still being read" if not asking.feedback.caught_up else "the topics cannot be read now"
+        raise Problem(503, "unavailable", detail, "ask again later", retry_after=2)
     return asking.feedback
 
 

@@ -28,6 +28,11 @@ class Figures:
             keys_current
         )
 
+    def show_feedback(self, is_current: Callable[[], bool]) -> None:
+        """Show whether sources can ask about themselves."""
+        shown = Gauge(names.FEEDBACK_CURRENT.name, names.FEEDBACK_CURRENT.documentation, registry=self._registry)
+        shown.set_function(is_current)
+
     def request(self, route: str, status: int) -> None:
         """A request was answered."""
         self._requests.labels(route, str(status)).inc()

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 import traceback
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Final, NamedTuple, Protocol
@@ -26,6 +27,7 @@ from services.gateway.figures import ACCEPTED, UNCERTAIN, Figures
 from services.gateway.identity import Caller, Keys, caller
 from services.gateway.problems import PROBLEM, Problem, refused_body
 from services.gateway.rate import RateLimit
+from services.gateway.resending import Incoming
 from services.gateway.wire import LARGEST_BODY, MOST_EVENTS, HttpHeaders, Sent, events_of, header, too_large, unpacked
 from services.messaging.arrival_header import ARRIVAL, read
 from services.runtime.clock import Clock
@@ -33,6 +35,10 @@ from services.runtime.clock import Clock
 log: Final = logging.getLogger("services.gateway")
 audit: Final = logging.getLogger("services.gateway.audit")
 
+QUESTIONS_A_SECOND: Final = 20.0
+"""Of one source about itself, to one gateway on average; ten seconds' worth may come at once."""
+_QUESTIONS_AT_ONCE: Final = 8
+"""Of all sources: so many threads read letters for them."""
 _BODY_SECONDS: Final = 30.0
 _RETRY_SECONDS: Final = 2.0
 
@@ -85,14 +91,6 @@ class Question(NamedTuple):
     """As JSON; the instant is the arrival. May raise Problem."""
 
 
-class Resent(NamedTuple):
-    """The event of a dead letter, to be sent again as it came."""
-
-    event: Sent
-    arrival: Instant
-    """When it came first."""
-
-
 class _Answer(NamedTuple):
     status: int
     body: bytes
@@ -106,9 +104,13 @@ class Handling:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._in_hand = 0
+        self._in_hand: Counter[str] = Counter()
+        """Source → its requests with events."""
         self._threads: CapacityLimiter | None = None
-        self.figures = Figures(lambda: self._in_hand, lambda: parts.keys.is_current)
+        self._reading: CapacityLimiter | None = None
+        """Of questions, which wait for the broker: they take no thread from events."""
+        self._questions = RateLimit(QUESTIONS_A_SECOND, parts.rate.seconds)
+        self.figures = Figures(self._in_hand.total, lambda: parts.keys.is_current)
 
     @property
     def is_ready(self) -> bool:
@@ -123,7 +125,7 @@ class Handling:
         """The answer to a question of a source about itself. `content`: the answer as JSON; may raise Problem."""
 
         async def in_thread(who: Caller) -> bytes:
-            return await to_thread.run_sync(content, who)
+            return await to_thread.run_sync(content, who, limiter=self._reading)
 
         return await self.inform(request, route, in_thread)
 
@@ -131,6 +133,7 @@ class Handling:
         """The answer to such a question that is found elsewhere than in this process."""
 
         async def answer(who: Caller) -> _Answer:
+            self._refuse_haste(self._questions, who, "questions")
             return _Answer(200, await content(who))
 
         return await self._answered(request, route, answer)
@@ -139,35 +142,36 @@ class Handling:
         """The answer to a question about events, which are not written."""
 
         async def answer(who: Caller) -> _Answer:
+            self._refuse_haste(self._questions, who, "questions")
             with question.seats.taken(who.source):
                 headers = request.headers.raw
-                body = await _body(request)
+                body = await self._received(request)
                 self._simulated(headers)  # under the real clock it is refused; here all is judged as of one moment
                 arrival = self._parts.clock.now()
-                events = await to_thread.run_sync(lambda: self._events(body, headers, who, question.most))
+                events = await to_thread.run_sync(
+                    lambda: self._events(body, headers, who, question.most), limiter=self._reading
+                )
                 return _Answer(200, await question.answer(who, events, arrival))
 
         return await self._answered(request, route, answer)
 
     async def resend(
-        self, request: Request, asked: Asked, unchanged: Callable[[Caller], Resent], may: Callable[[Caller], None]
+        self, request: Request, asked: Asked, incoming: Callable[[Caller, Incoming | None], Incoming]
     ) -> Response:
-        """An event sent again: without a body the one that `unchanged` gives, else the one in the body, if `may` does
-        not raise Problem."""
+        """An event sent again. `incoming`: what is to be admitted, given the caller and what came in the body, None
+        where there is no body; may raise Problem."""
 
         async def answer(who: Caller) -> _Answer:
             headers = request.headers.raw
-            with self._in_queue():
-                body = await _body(request)
+            self._refuse_haste(self._questions, who, "questions")
+            with self._in_queue(who):
+                body = await self._received(request)
 
                 def send() -> _Answer:
-                    if not body:
-                        again = unchanged(who)
-                        return self._take([again.event], who, asked, [again.arrival])
-                    may(who)
-                    return self._read(body, headers, who, asked)
+                    sent = self._incoming(body, headers, who) if body else None
+                    return self._take(incoming(who, sent), who, asked)
 
-                return await to_thread.run_sync(send)
+                return await to_thread.run_sync(send, limiter=self._reading)
 
         return await self._answered(request, asked.route, answer)
 
@@ -175,6 +179,8 @@ class Handling:
         self, request: Request, route: str, answered: Callable[[Caller], Awaitable[_Answer]]
     ) -> Response:
         """The answer to whoever sends a request, counted and noted in the audit log, which has no payload."""
+        if self._threads is None:  # they belong to a running loop
+            self._threads, self._reading = CapacityLimiter(self._parts.queue), CapacityLimiter(_QUESTIONS_AT_ONCE)
         who: Caller | None = None
         try:
             who = caller(request.headers.raw, self._parts.keys)
@@ -194,33 +200,48 @@ class Handling:
 
     async def _with_events(self, request: Request, who: Caller, asked: Asked) -> _Answer:
         headers = request.headers.raw
-        with self._in_queue():
-            body = await _body(request)
+        with self._in_queue(who):
+            body = await self._received(request)
             began = time.monotonic()
-            if self._threads is None:
-                self._threads = CapacityLimiter(self._parts.queue)
             answer = await to_thread.run_sync(self._read, body, headers, who, asked, limiter=self._threads)
         if answer.status < 300:
             self.figures.add_seconds(time.monotonic() - began)
         return answer
 
     @contextmanager
-    def _in_queue(self) -> Iterator[None]:
-        if self._in_hand >= self._parts.queue:
-            raise Problem(
-                503, "busy", f"{self._in_hand} requests are in hand", "send the same again later", _RETRY_SECONDS
-            )
-        self._in_hand += 1
+    def _in_queue(self, who: Caller) -> Iterator[None]:
+        """A place for a request. A source has at most as many as are free, so that there is always one for another: a
+        source alone has half of them, two sources have a third each."""
+        in_hand, mine = self._in_hand.total(), self._in_hand[who.source]
+        if mine >= self._parts.queue - in_hand:
+            detail = f"{in_hand} requests are in hand, {mine} of them of {who.source}"
+            raise Problem(503, "busy", detail, "send the same again later", _RETRY_SECONDS)
+        self._in_hand[who.source] += 1
         try:
             yield
         finally:
-            self._in_hand -= 1
+            self._in_hand[who.source] -= 1
+
+    async def _received(self, request: Request) -> bytes:
+        """The body. The key is good, or still good, once all of it is there: an upload may take a while."""
+        body = await _body(request)
+        caller(request.headers.raw, self._parts.keys)
+        return body
+
+    def _refuse_haste(self, limit: RateLimit, who: Caller, what: str, number: int = 1) -> None:
+        wait = limit.wait_for(who.source, number)
+        if wait:
+            detail = f"{who.source} sends more {what} than one gateway takes of it"
+            raise Problem(429, "too_many", detail, "send the same again later", retry_after=wait)
 
     def _read(self, body: bytes, headers: HttpHeaders, who: Caller, asked: Asked) -> _Answer:
         """The answer to the events of a body, which arrive now."""
+        return self._take(self._incoming(body, headers, who), who, asked)
+
+    def _incoming(self, body: bytes, headers: HttpHeaders, who: Caller) -> Incoming:
         read_at, given = self._parts.clock.now(), self._simulated(headers)
         events = self._events(body, headers, who)
-        return self._take(events, who, asked, self._arrivals(given, read_at, len(events)))
+        return Incoming(events, self._arrivals(given, read_at, len(events)), self._parts.admission)
 
     def _simulated(self, headers: HttpHeaders) -> str | None:
         """The header with the arrivals that a simulation gives. Problem under the real clock."""
@@ -241,14 +262,11 @@ class Handling:
 
     def _events(self, body: bytes, headers: HttpHeaders, who: Caller, most: int = MOST_EVENTS) -> list[Sent]:
         events = events_of(unpacked(body, headers), headers, most)
-        wait = self._parts.rate.wait_for(who.source, len(events))
-        if wait:
-            detail = f"{who.source} sends more events than one gateway takes of it"
-            raise Problem(429, "too_many", detail, "send the same again later", retry_after=wait)
+        self._refuse_haste(self._parts.rate, who, "events", len(events))
         return events
 
-    def _take(self, events: list[Sent], who: Caller, asked: Asked, arrivals: list[Instant]) -> _Answer:
-        found = admit_each(events, who.source, arrivals, self._parts.admission)
+    def _take(self, incoming: Incoming, who: Caller, asked: Asked) -> _Answer:
+        found = admit_each(incoming.events, who.source, incoming.arrivals, incoming.admission)
         admitted = [] if asked.atomic and found.refused else found.records
         if not asked.dry:
             self._write(admitted, who)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from services.gateway.key_admin import KeyAdmin, NotPossible
 from services.runtime.atomic_file import replace_file
+from services.runtime.text_file import Unreadable, read_text
 
 
 def add_missing_keys(admin: KeyAdmin, sources: Iterable[str], file: Path) -> int:
@@ -33,7 +34,7 @@ def _read(file: Path) -> dict[str, str]:
     if not file.exists():
         return {}
     try:
-        held = json.loads(file.read_text(encoding="utf-8"))
+        held = json.loads(read_text(file))
         return {str(source): str(key) for source, key in held.items()}
-    except (ValueError, AttributeError):
+    except (Unreadable, ValueError, AttributeError):
         raise NotPossible(f"{file}: it is no file of keys: name another one") from None

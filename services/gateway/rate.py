@@ -1,4 +1,4 @@
-"""How many events a source may send to this gateway: a token bucket for each."""
+"""How many events, or questions, a source may send to this gateway: a token bucket for each."""
 
 import threading
 from collections.abc import Callable
@@ -13,7 +13,8 @@ class RateLimit:
 
     def __init__(self, per_second: float, seconds: Callable[[], float]) -> None:
         self._per_second = per_second
-        self._seconds = seconds
+        self.seconds = seconds
+        """Of a monotonic clock."""
         self._lock = threading.Lock()
         self._free_at: dict[str, float] = {}
         """Source → when all that it has sent would have been sent at the allowed rate."""
@@ -21,7 +22,7 @@ class RateLimit:
     def wait_for(self, source: str, events: int) -> float:
         """0 where the source may send so many events now; they then count. Else the seconds until it may, and nothing
         counts. A batch that is larger than the bucket is taken by a full one."""
-        now = self._seconds()
+        now = self.seconds()
         with self._lock:
             free_at = max(self._free_at.get(source, now), now)
             wait = free_at - now

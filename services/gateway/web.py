@@ -14,8 +14,8 @@ from services.gateway.problems import Problem
 
 
 def gateway_app(handling: Handling, alive: Callable[[], bool], examples: Callable[[], dict[str, Any]]) -> FastAPI:
-    """`alive`: whether the keys are still followed. `examples`: sample batches of events by name, for the description;
-    asked for at most once."""
+    """`alive`: whether its topics are still followed. `examples`: sample batches of events by name, for the
+    description; asked for at most once."""
     app = FastAPI(title="kpiwatch gateway", docs_url=None, redoc_url=None)
 
     @app.post("/events", openapi_extra=EVENTS, response_class=Response)
@@ -29,16 +29,17 @@ def gateway_app(handling: Handling, alive: Callable[[], bool], examples: Callabl
         """Ask what would be refused, and why. Nothing is stored."""
         return await handling.answer(request, Asked("/validate", dry=True))
 
+    # in the loop itself: whatever holds the threads, a probe is answered
     @app.get("/livez", include_in_schema=False)
-    def livez() -> Response:
-        return _probe(alive(), "alive", "the API keys are not followed any more")
+    async def livez() -> Response:
+        return _probe(alive(), "alive", "a topic is not followed any more: start it again, its log says why")
 
     @app.get("/readyz", include_in_schema=False)
-    def readyz() -> Response:
-        return _probe(handling.is_ready, "ready", "the API keys are not known as of now")
+    async def readyz() -> Response:
+        return _probe(handling.is_ready and alive(), "ready", "the API keys are not known as of now")
 
     @app.get("/metrics", include_in_schema=False)
-    def metrics() -> Response:
+    async def metrics() -> Response:
         return Response(handling.figures.exposition(), media_type=CONTENT_TYPE_LATEST)
 
     _answer_with_problems(app)

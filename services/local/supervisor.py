@@ -37,10 +37,11 @@ class Part:
 
 
 def parts(settings: Settings) -> list[Part]:
-    """Every process of the project that one machine needs, in the order of their start."""
+    """Every process of the project that one machine needs, in the order of their start. The feed only where it has
+    keys: without them sources send."""
     return [
         Part("gateway", ("-m", "services.gateway"), _answers_at("gateway_port", "/readyz"), port="gateway_port"),
-        Part("feed", ("-m", "services.simulator"), _no_events_yet),
+        *([Part("feed", ("-m", "services.simulator"), _no_events_yet)] if settings.feed_keys else ()),
         *(
             Part(f"cases-{number}", ("-m", "streams.cases"), _worker_obstacle, {"worker": f"cases-{number}"})
             for number in range(1, settings.cases_workers + 1)

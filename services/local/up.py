@@ -49,22 +49,27 @@ _WELL_SECONDS = 120.0
 """After so many seconds a part counts as well: its next death is counted as the first."""
 
 
-def up(settings: Settings, console: Console) -> int:
+def up(settings: Settings, console: Console, plan: Path | None = None) -> int:
     """Runs until Ctrl-C or SIGTERM (0), or until the broker cannot be had or has ended (3, with its reason). Another
-    part that dies is started again, however often, and the rest goes on."""
-    folder = settings.demo_folder.absolute()
+    part that dies is started again, however often, and the rest goes on.
+
+    `plan`: the folder of somebody's own plan. Then the clock is the real one, and events come from sources only."""
+    folder = _folder(settings, plan)
+    simulated = {
+        "clock": folder / "clock.json",
+        "gateway_url": f"http://127.0.0.1:{settings.gateway_port}",
+        "feed_keys": folder / "state" / "feed-keys.json",
+    }
     settings = settings.model_copy(
         update={
             "bootstrap": f"127.0.0.1:{settings.kafka_port}",
             "alertmanager_url": f"http://127.0.0.1:{settings.alertmanager_port}",
-            "plan": settings.plan.absolute(),
+            "plan": (plan or settings.plan).absolute(),
             "state": folder / "state",
             "outbox": folder / "outbox.jsonl",
             "webhook_token_file": None,
-            "clock": folder / "clock.json",
             "casebook": str(folder / "casebook.sqlite"),
-            "gateway_url": f"http://127.0.0.1:{settings.gateway_port}",
-            "feed_keys": folder / "state" / "feed-keys.json",
+            **(simulated if plan is None else {"clock": None, "feed_keys": None}),
         }
     )
     try:
@@ -83,9 +88,15 @@ def up(settings: Settings, console: Console) -> int:
         return 3
 
 
-def forget(settings: Settings, console: Console) -> int:
+def _folder(settings: Settings, plan: Path | None) -> Path:
+    """Where everything is kept: in a folder for each plan, since data of one cannot be judged by another."""
+    demo = settings.demo_folder.absolute()
+    return demo if plan is None else demo.with_name(f"up-{load_plan(plan).head.id}")
+
+
+def forget(settings: Settings, console: Console, plan: Path | None = None) -> int:
     """Remove the data of `up`. Processes that an earlier `up` left running are ended first. Fetched programs stay."""
-    folder = settings.demo_folder.absolute()
+    folder = _folder(settings, plan)
     try:
         with _alone(folder):
             _end_leftovers(folder)
@@ -155,9 +166,11 @@ class _System:
             wrong = topics.check(self.settings.bootstrap, self.settings.partitions)
             if wrong:
                 raise PartUnavailable("topics", "; ".join(wrong), "Or forget the data: make demo-reset")
-        with self._step("keys", "one for each source, for the feed"):
-            self._make_keys()
-        self._start_clock()
+        if self.settings.feed_keys:
+            with self._step("keys", "one for each source, for the feed"):
+                self._make_keys(self.settings.feed_keys)
+        if self.settings.clock:
+            self._start_clock()
         for part in supervisor.parts(self.settings):
             log = _short(self.folder / "logs" / f"{part.name}.log")
             with self._unless_unavailable(), self._step(part.name, f"log: {log}"):
@@ -165,11 +178,10 @@ class _System:
         if tools:
             self._start_monitoring(tools)
 
-    def _make_keys(self) -> None:
-        assert self.settings.feed_keys
+    def _make_keys(self, file: Path) -> None:
         admin = KeyAdmin(self.settings.bootstrap, Clock.real().now)
         try:
-            add_missing_keys(admin, self.plan.sources, self.settings.feed_keys)
+            add_missing_keys(admin, self.plan.sources, file)
         except NotPossible as refusal:
             raise PartUnavailable("keys", str(refusal), "Or forget the data: make demo-reset") from None
 
@@ -193,7 +205,6 @@ class _System:
                 return None
 
     def _start_clock(self) -> None:
-        assert self.settings.clock
         self.clock.begin(instant_of(self.settings.demo_start), self.settings.demo_speed)
         self.running.callback(self.clock.pause)
         self.kept = time.monotonic()
@@ -283,7 +294,8 @@ class _System:
         self.console.print("\nReady. Open:")
         for place, what in rows:
             self.console.print(f"  {place:<34} {what}", highlight=False, soft_wrap=True)
-        self.console.print("Ctrl-C stops everything and keeps the data; `make demo-reset` forgets it.\n")
+        forgets = "make demo-reset" if settings.clock else "the same command with --forget"
+        self.console.print(f"Ctrl-C stops everything and keeps the data; {forgets} forgets it.\n")
 
     def _watch(self) -> NoReturn:
         with self.console.status("") as line:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from kafka import KafkaConsumer, TopicPartition
 
 from services.messaging.header_names import read_any_header_name
-from services.messaging.records.dead_letters import DeadLetter, Headers
+from services.messaging.letter_budget import Written
+from services.messaging.records.dead_letters import DeadLetter, Headers, sender_of
 from services.messaging.topics import ANSWER_MS, DEAD_LETTER
 
 read_any_header_name()
@@ -43,6 +44,25 @@ def read(bootstrap: str, start: int = 0, unreadable: Callable[[int], None] = lam
                     unreadable(record.offset)
                     continue
                 yield Filed(record.offset, letter)
+
+
+def written_of(bootstrap: str, inbox: str, since_ms: int) -> list[Written]:
+    """The letters of an inbox that were appended since a time of the broker's. KafkaError if the broker does not
+    answer."""
+    place, begin, found = TopicPartition(DEAD_LETTER, 0), f"{inbox}|".encode(), list[Written]()
+    with closing(_consumer(bootstrap)) as consumer:
+        consumer.assign([place])
+        first = consumer.offsets_for_times({place: max(0, since_ms)})[place]
+        if first is None:
+            return found
+        end = consumer.end_offsets([place])[place]
+        consumer.seek(place, first.offset)
+        while consumer.position(place) < end:
+            for record in consumer.poll(timeout_ms=ANSWER_MS).get(place, ()):
+                key = record.key or b""
+                if key.startswith(begin):
+                    found.append(Written(key, sender_of(record.value), record.timestamp))
+    return found
 
 
 class OriginalGone(Exception):

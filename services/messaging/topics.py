@@ -21,6 +21,8 @@ WORKER_FAILURES: Final = "worker.failures"
 GATEWAY_KEYS: Final = "gateway.keys"
 GATEWAY_KEY_USES: Final = "gateway.key-uses"
 INBOX_STATES: Final = "inbox.states"
+INBOX_PREFIX: Final = "inbox."
+"""Of the topic of a source's inbox."""
 
 CASES_APP: Final = "kpiwatch-cases"
 """Name of the stream application that keeps the cases."""

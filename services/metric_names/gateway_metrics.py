@@ -29,3 +29,13 @@ RELAYED: Final = Metric(
 PAUSED: Final = Metric(
     "kpi_relay_inbox_paused", "1 while the inbox of a source is paused after a burst of refused events.", ("source",)
 )
+LEFT_OUT: Final = Metric(
+    "kpi_relay_letters_left_out_total",
+    "Refused events of an inbox without a dead letter, since its source had too many in a day.",
+    ("source",),
+    "counter",
+)
+FEEDBACK_CURRENT: Final = Metric(
+    "kpi_gateway_feedback_current",
+    "1 while dead letters and progress are read as of now; else sources are answered 503 about themselves.",
+)

@@ -200,6 +200,18 @@ DEAD_LETTER_RECORDS = Metric(
 )
 """Beside the counter by reason, which knows only the letters that are still kept: it falls when an exporter that starts
 anew no longer finds those of 30 days ago, and a rule would take that for new ones."""
+REFUSED_EVENTS = Metric(
+    "kpi_refused_events_total",
+    "Events of case.events that a worker refused, by the source that sent them; - where that is not known.",
+    ("source", "partition"),
+    "counter",
+)
+LETTERS_LEFT_OUT = Metric(
+    "kpi_letters_left_out_total",
+    "Refused events without a dead letter, since their source had too many in a day.",
+    ("source", "partition"),
+    "counter",
+)
 EXPORTER_LAG = Metric("kpi_exporter_lag_records", "Records that the exporter has not read yet.", ("topic",))
 ROWS_HIDDEN = Metric(
     "kpi_rows_hidden",

@@ -54,7 +54,8 @@ class Settings(BaseModel):
     session_timeout_seconds: Annotated[float, Field(ge=6, le=600)] = 45
     """How long a silent worker keeps its partitions: longer than any pause of its machine. No restart waits for it."""
     dead_letter_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """A worker stops when more than this share of its recent events are dead letters."""
+    """A worker stops when admission refuses more than this share of the recent events of more than this share of the
+    sources; an inbox is paused when more than this share of its recent events is refused."""
 
     # The HTTP parts, on loopback unless `host` says otherwise
     host: str = "127.0.0.1"
@@ -90,6 +91,16 @@ class Settings(BaseModel):
     relay_port: Port = 19104
     """Metrics of a relay: /metrics."""
 
+    # Senders: `kpiwatch send` and `tail`
+    gateway_url: str = "http://127.0.0.1:19102"
+    """Where the gateway answers whoever sends: `kpiwatch send`, `kpiwatch tail`, the feed of the demo."""
+    key: Annotated[str, Field(repr=False)] = ""
+    """API key of the source; two, with a comma, while one takes the place of the other."""
+    spool: Path = Path(".kpiwatch/spool.sqlite")
+    """File of the events that wait for the gateway, and of those that it refused."""
+    database: Annotated[str, Field(repr=False)] = ""
+    """Address of the database that `kpiwatch tail` follows: postgresql+psycopg://USER:PASSWORD@HOST/DATABASE."""
+
     # The casebook: the index of cases
     casebook: str = ".kpiwatch/casebook.sqlite"
     """A file (SQLite), or where several machines ask the address of a database: postgresql://USER@HOST/DATABASE; the
@@ -116,8 +127,6 @@ class Settings(BaseModel):
     """Where the simulated clock of the demo begins, with offset."""
     demo_speed: Annotated[float, Field(gt=0, le=100_000)] = 14_400
     """How many simulated seconds pass in a real one: at 14,400 a day takes 6 seconds."""
-    gateway_url: str = "http://127.0.0.1:19102"
-    """Where the gateway answers the feed of the demo."""
     feed_keys: Path | None = None
     """File with the keys by which the feed of the demo sends; empty: it writes to case.events directly."""
     demo_seed: int = 20210820
@@ -160,6 +169,20 @@ class Settings(BaseModel):
     def _is_a_web_address(cls, value: str) -> str:
         if value and not _is_web_address(value):
             raise ValueError("no address of the web; write it as http://127.0.0.1:19093")
+        return value
+
+    @field_validator("key")
+    @classmethod
+    def _are_keys(cls, value: str) -> str:
+        if not re.fullmatch(r"[0-9A-Za-z_,-]*", value):
+            raise ValueError("no API key; write what `kpiwatch sources add-key` printed, two with a comma")
+        return value
+
+    @field_validator("database")
+    @classmethod
+    def _names_a_database(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[a-z0-9+]+://[!-~]*", value):
+            raise ValueError("no address of a database; write it as postgresql+psycopg://USER:PASSWORD@HOST/DATABASE")
         return value
 
     @field_validator("desk_url")
@@ -205,14 +228,16 @@ class Settings(BaseModel):
         """A sentence for each variable with a value that cannot be used."""
         for one in error.errors():
             field = str(one["loc"][0])
-            value = _short(str(one["input"]))
+            value = "…" if field in _SECRET else _short(str(one["input"]))
             yield f"{variable(field)}={value}: {one['msg']}. {cls.model_fields[field].description}"
 
     def environment(self) -> dict[str, str]:
         """The variables that give a started process these settings."""
-        return {variable(field): str(value) for field, value in self if value is not None}
+        return {variable(field): str(value) for field, value in self if value is not None and field not in _SECRET}
 
 
+_SECRET = ("key", "database")
+"""Fields that are shown to nobody, and that no started process needs."""
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}")
 _BROKER = re.compile(r"(?P<host>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):(?P<port>[0-9]{1,5})", re.ASCII)
 

@@ -28,8 +28,9 @@ from services.messaging.records.quarantine import quarantine_record
 from services.messaging.records.rows import dump_row, load_row
 from services.messaging.records.verdicts import verdict_record
 from services.runtime.clock import Clock
-from streams.cases.dead_letter_limit import TooManyDeadLetters
+from streams.cases.dead_letter_limit import MostSourcesRefused
 from streams.cases.dead_letters import DeadLetters
+from streams.cases.sent_dead_letters import Letter
 from streams.cases.stage_settings import StageSettings
 from streams.delivery.bulk import BulkDelivery
 from streams.delivery.faust_driver import Record as Event
@@ -57,7 +58,7 @@ class _Chunk(NamedTuple):
     partition: CasePartition
     now: Instant
     effects: list[Effects]
-    dead_letters: list[KeyValue]
+    dead_letters: list[Letter]
 
 
 class _Outputs(NamedTuple):
@@ -87,7 +88,7 @@ class Cases:
         self._clock = clock
         self._topics = settings
         self._partition_check = PartitionCheck(settings.partitions)
-        self._dead_letters = DeadLetters(delivery, settings)
+        self._dead_letters = DeadLetters(delivery, settings, judge.plan)
         self._partitions: dict[int, CasePartition] = {}
         self._swept_to: dict[int, Instant] = {}
 
@@ -128,7 +129,7 @@ class Cases:
         chunk = _Chunk(tp, records, partition, now, [], [])
         try:
             self._take(chunk)
-        except TooManyDeadLetters:
+        except MostSourcesRefused:
             # the dead letters that its sentence names must be in their topic
             await self._dead_letters.send(tp.partition, chunk.dead_letters)
             raise
@@ -142,14 +143,10 @@ class Cases:
             await self._publish_effects(tp.partition, effects, now)
 
     def _take(self, chunk: _Chunk) -> None:
-        """Add each record's fact to its case, or its dead letter to the chunk. Raises TooManyDeadLetters."""
+        """Add each record's fact to its case, or its dead letter to the chunk. Raises MostSourcesRefused."""
         tp, records, partition, now, effects, dead_letters = chunk
-        admit, check_partition, refusals, good = (
-            self._admission.admit,
-            self._partition_check.check,
-            self._dead_letters,
-            0,
-        )
+        admit, check_partition, refusals = self._admission.admit, self._partition_check.check, self._dead_letters
+        good: Counter[str] = Counter()
         # In a backlog cards wait, and a case is judged once per chunk. Otherwise each event is judged at once, so that
         # an event delivered again publishes what it published before, whatever comes with it.
         add = partition.add if partition.catching_up else partition.take
@@ -160,15 +157,14 @@ class Cases:
                 check_partition(record.key, tp.partition)
             except Refused as refused:
                 refusals.note_good(good)
-                good = 0
+                good.clear()
                 refusals.refuse(refused, tp, record, dead_letters)
                 continue
+            good[admitted.fact.source] += 1
             effect = add(record.key, admitted.fact, now)
             if effect is None:
-                good += 1
                 continue
             effects.append(effect)
-            good += all(away.fact is not admitted.fact for away in effect.rejected)
             for away in effect.rejected:
                 refusals.reject(away, admitted, tp, record, dead_letters)
         refusals.note_good(good)
@@ -209,6 +205,8 @@ class Cases:
             lost=self._delivery.lost(number),
             quarantined=partition.quarantined,
             retried=partition.retried,
+            refused=self._dead_letters.refused_of(number),
+            left_out=self._dead_letters.left_out_of(number),
         )
         await self._delivery.send_many(self._topics.tallies, 0, [progress.record()])
 

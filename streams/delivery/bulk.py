@@ -34,7 +34,7 @@ which is where its races are, and their store is written before the changelog.
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import faust
 from aiokafka import TopicPartition  # type: ignore[import-untyped]
@@ -49,6 +49,8 @@ from streams.delivery.recovery import RESTORE_RECORDS, Lasts, OwnedPartition, Re
 from streams.delivery.rows import PartitionRows
 
 AssignedCallback: TypeAlias = Callable[[frozenset[int], frozenset[int]], Awaitable[None]]
+
+Picked = TypeVar("Picked")
 
 _AUDIT_SECONDS = 60.0
 """Until a stale record behind an idle owner is found: far below the compaction lag."""
@@ -161,20 +163,24 @@ class BulkDelivery:
         await self._recovery.publish(self._parts[partition])
         await self.flush()
 
-    async def keys_since(self, topic: str, partition: int, since_ms: int) -> list[bytes]:
-        """The keys of all records of a partition from a time of the broker's on up to its present end."""
-        tp, keys = TopicPartition(topic, partition), list[bytes]()
+    async def records_since(
+        self, topic: str, partition: int, since_ms: int, pick: Callable[[bytes, bytes | None, int], Picked | None]
+    ) -> list[Picked]:
+        """What `pick` gives for key, value and time (ms) of each record of a partition, from a time of the broker's on
+        up to its present end. Records for which it gives None are left out."""
+        tp, found = TopicPartition(topic, partition), list[Picked]()
         async with standalone_reader(self.app) as reader:
             reader.assign([tp])
             first = (await reader.offsets_for_times({tp: max(0, since_ms)}))[tp]
             if first is None:
-                return keys
+                return found
             end = (await reader.end_offsets([tp]))[tp]
             reader.seek(tp, first.offset)
             while not self.app.should_stop and await reader.position(tp) < end:
                 fetched = await reader.getmany(timeout_ms=500, max_records=RESTORE_RECORDS)
-                keys += (record.key for record in fetched.get(tp, ()) if record.key is not None)
-        return keys
+                picked = (pick(record.key or b"", record.value, record.timestamp) for record in fetched.get(tp, ()))
+                found += (one for one in picked if one is not None)
+        return found
 
     def lag(self, partition: int) -> int | None:
         """Events of an owned partition that wait to be handled, whatever waits in others; None while that is not

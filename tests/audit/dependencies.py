@@ -68,12 +68,14 @@ class Jar:
 
 
 def direct(pyproject: Path = ROOT / "pyproject.toml") -> dict[str, str]:
-    """Name of each package that pyproject.toml asks for → `run` or the extras, separated by blanks."""
+    """Name of each package that pyproject.toml asks for → `run` or the extras, separated by blanks. An extra that
+    includes another one names this package itself, which is none of them."""
     project = tomllib.loads(pyproject.read_text("utf-8"))["project"]
     asked: dict[str, list[str]] = {}
     for group, lines in {"run": project["dependencies"], **project["optional-dependencies"]}.items():
         for line in lines:
             asked.setdefault(canonicalize_name(Requirement(line).name), []).append(group)
+    asked.pop(project["name"], None)
     return {name: " ".join(groups) for name, groups in asked.items()}
 
 

@@ -43,6 +43,7 @@ BASES = {
     "validate": "EVENTS",
     "import": "EXPORT --mapping MAPPING --out i.jsonl",
     "simulate": "--days 1 --seed 1 --out s.jsonl --cases-per-day 1 --plan SHIPPED",
+    "send": "EVENTS --gateway http://127.0.0.1:1 --wait 0",
     "plan check": "PLAN",
     "plan show": "CALENDAR",
     "plan diff": "PLAN PLAN",
@@ -56,6 +57,7 @@ BASES = {
     "cases show": "CASE",
     "sources list": "",
     "sources add-key": "SOURCE",
+    "sources add-keys": "-",
     "sources revoke": "0",
     "sources rotate": "SOURCE",
     "inboxes": "--passwords folder",
@@ -108,6 +110,7 @@ def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str,
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
     monkeypatch.setenv("KPIWATCH_PLAN", str(ROOT / "tests" / "oracle_plan"))
+    monkeypatch.setenv("KPIWATCH_KEY", "kw_0")
     laws: dict[int, Law] = {}
     monkeypatch.setattr(simulate_module, "load_plan", functools.cache(load_plan))
     monkeypatch.setattr(simulate_module, "Law", lambda plan, calendar: laws.setdefault(id(plan), Law(plan, calendar)))

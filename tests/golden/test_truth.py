@@ -9,6 +9,8 @@ from collections import Counter
 from datetime import date
 from pathlib import Path
 
+import pytest
+
 from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.statutory_time import Law
@@ -40,6 +42,7 @@ def committed() -> list[list[str]]:
         return list(csv.reader(file))
 
 
+@pytest.mark.slow
 def test_the_simulated_truth_is_the_committed_one() -> None:
     assert summary() == committed()
 

@@ -30,9 +30,11 @@ from services.runtime import readiness
 from services.runtime.settings import Settings
 from tests.integration import forks
 from tests.mutations import shipped_plan
+from tests.page import Reader
 from tests.unit.commands import run
 from tests.unit.gateway import BAD, GOOD, WATER
 
+ROOT = Path(__file__).parents[2]
 PARTITIONS = 3
 PLACES = [TopicPartition(topics.CASE_EVENTS, number) for number in range(PARTITIONS)]
 BATCH = {"Content-Type": "application/cloudevents-batch+json"}
@@ -252,6 +254,29 @@ def test_topics_need_their_copies_outside_a_demo(system: System, monkeypatch: py
     monkeypatch.setenv("KPIWATCH_REPLICATION", "1")
     code, report, _ = system.command(*check)
     assert code == 0 and "all as they must be" in report
+
+
+def test_an_export_is_sent_by_the_page_to_a_gateway_with_a_plan_of_its_own(system: System, tmp_path: Path) -> None:
+    for name in ("docs", "services"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (port,) = free_ports(1)
+    plan = ROOT / "services" / "catalog" / "example-permits"
+    settings = Settings(bootstrap=system.broker.bootstrap, gateway_port=port, plan=plan)
+    log = tmp_path / "gateway.log"
+    with running("services.gateway", settings, log) as gateway, httpx.Client(timeout=60) as client:
+        until(lambda: gateway.poll() is not None or is_ready(client, port))
+        assert gateway.poll() is None, log.read_text()
+        replaced = {"source .venv/bin/activate": "true", "127.0.0.1:19102": f"127.0.0.1:{port}"}
+        reader = Reader(tmp_path, replaced, exported={"KPIWATCH_BOOTSTRAP": system.broker.bootstrap})
+        reader.follow(ROOT / "docs" / "integrate.md", running=True)
+    assert not reader.printed
+
+
+def is_ready(client: httpx.Client, port: int) -> bool:
+    try:
+        return client.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 # ---- inboxes ---------------------------------------------------------------------------------------------

@@ -269,6 +269,37 @@ STORIES = [
         )
     ),
     Story(
+        "a few events of one source are refused by a worker, and of another fewer",
+        "SourceRefused",
+        {
+            'kpi_refused_events_total{source="/units/a",partition="0",instance="x"}': "0x10 3x500",
+            'kpi_refused_events_total{source="/units/a",partition="0",instance="y"}': "0x10 3x500",
+            'kpi_refused_events_total{source="/units/a",partition="1",instance="x"}': "0x10 3x500",
+            'kpi_refused_events_total{source="/units/b",partition="0",instance="x"}': "0x10 3x500",
+            'kpi_relay_events_total{source="/units/b",outcome="accepted"}': "0+100x500",
+        },
+        {9: [], 20: [{"source": "/units/a", "severity": "act", **OPERATIONS}], 400: []},
+    ),
+    Story(
+        "all that a source sends by inbox and by HTTP is refused, a little every hour",
+        "SourceRefused",
+        {
+            'kpi_relay_events_total{source="/units/a",outcome="refused"}': "0x60 1x60 2x60 3x60 4x200",
+            'kpi_gateway_events_total{source="/units/a",outcome="malformed"}': "0x60 1x60 2x60 3x60 4x200",
+            'kpi_gateway_events_total{source="/units/a",outcome="uncertain"}': "0+9x400",
+        },
+        {100: [], 190: [{"source": "/units/a", "severity": "act"}]},
+    ),
+    Story(
+        "a gateway reads no dead letters any more",
+        "FeedbackStopped",
+        {
+            'kpi_gateway_feedback_current{instance="a"}': "1x60",
+            'kpi_gateway_feedback_current{instance="b"}': "1x5 0x20 1x30",
+        },
+        {8: [], 10: [{"severity": "act"}], 34: []},
+    ),
+    Story(
         "no partition moves",
         "PipelineDown",
         {UP: "1x60", CLOCK: "0+60x60", 'kpi_sweep_timestamp_seconds{partition="0"}': "0x60"},
@@ -473,6 +504,8 @@ OF_THE_MACHINERY = {
     "ExporterDown",
     "GatewayDown",
     "RelayDown",
+    "SourceRefused",
+    "FeedbackStopped",
     "CasebookDown",
     "PipelineDown",
     "SweepOld",

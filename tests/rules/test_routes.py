@@ -68,6 +68,8 @@ def test_every_question_that_a_runbook_asks_is_one(tools: MonitoringTools, tmp_p
         ("alertname=ExporterDown severity=page unit=operations", "page"),
         ("alertname=GatewayDown severity=page unit=operations", "page"),
         ("alertname=RelayDown severity=page unit=operations", "page"),
+        ("alertname=SourceRefused severity=act unit=operations source=/units/liangjiang-water", "act"),
+        ("alertname=FeedbackStopped severity=act unit=operations", "act"),
         ("alertname=CasebookDown severity=act unit=operations", "act"),
         ("alertname=PipelineDown severity=page unit=operations", "page"),
         ("alertname=SourceSilent severity=act unit=liangjiang-water", "act"),

@@ -1,7 +1,8 @@
 """A delivery without a broker: it remembers what a stage sends, in order, and what had been acknowledged when."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from typing import Any
 
 FLUSHED = "flushed"
 """In `order`: here everything sent before was acknowledged."""
@@ -26,7 +27,9 @@ class FakeDelivery:
         self.order: list[str] = []
         """Topics as they were sent to, `FLUSHED` and `PUBLISHED`."""
         self.read_back: list[tuple[str, int, int]] = []
-        """What `keys_since` was asked."""
+        """What `records_since` was asked."""
+        self.appended_ms = 0
+        """When all of it was sent, for `records_since`."""
 
     def rows(self, partition: int) -> dict[bytes, bytes]:
         return self.stores[partition]
@@ -64,9 +67,16 @@ class FakeDelivery:
     async def flush(self) -> None:
         self.order.append(FLUSHED)
 
-    async def keys_since(self, topic: str, partition: int, since_ms: int) -> list[bytes]:
+    async def records_since(
+        self, topic: str, partition: int, since_ms: int, pick: Callable[[bytes, bytes | None, int], Any]
+    ) -> list[Any]:
         self.read_back.append((topic, partition, since_ms))
-        return [key for name, number, (key, _) in self.sent if (name, number) == (topic, partition) and key is not None]
+        found = [
+            pick(key or b"", value, self.appended_ms)
+            for name, number, (key, value) in self.sent
+            if (name, number) == (topic, partition)
+        ]
+        return [one for one in found if one is not None]
 
     def take(self, topic: str) -> list[Pair]:
         """What was sent to a topic since the last call."""

@@ -1,6 +1,7 @@
 """The cases stage over a delivery without a broker: what it sends, in which order, and when it waits."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from services.domain.judging.judge import Judge
 from services.domain.results.case_partition import JUDGED_ROW, PLAN_ROW
 from services.domain.sums.tally import TallyField
 from services.domain.time.zone import Instant
+from services.messaging import letter_budget
 from services.messaging.codec import admission
 from services.messaging.records.dead_letters import DeadLetter
 from services.messaging.tally_log import TallyLog
@@ -24,7 +26,7 @@ from services.messaging.tally_reader import Passed, tallies_as_of
 from services.messaging.topics import ALERT_CARDS, CASE_EVENTS, CASE_VERDICTS, DEAD_LETTER, KPI_TALLIES
 from services.runtime.clock import Clock
 from streams.cases.cases import CATCHING_UP, Cases
-from streams.cases.dead_letter_limit import TooManyDeadLetters
+from streams.cases.dead_letter_limit import ENOUGH, MANY_SOURCES, MostSourcesRefused
 from streams.cases.stage_settings import StageSettings
 from streams.delivery.bulk import BulkDelivery
 from tests.integration.crash_story import write_plan
@@ -32,6 +34,7 @@ from tests.stream.delivery import FLUSHED, PUBLISHED, FakeDelivery
 from tests.unit.cases import at
 
 OWNER = "/units/north"
+NOW_MS = 1_700_000_000_000
 
 
 @dataclass
@@ -84,6 +87,9 @@ class Stage:
         edge = admission(judge.plan, trust_receivedat=True)
         bulk = cast(BulkDelivery, self.delivery)
         self.cases = Cases(bulk, judge, edge, self.clock, StageSettings())
+        self.now_ms = NOW_MS
+        """The real time."""
+        self.cases._dead_letters._sent._now_ms = lambda: self.now_ms
         self.at("2021-09-06T12:00")
         self.assign()
 
@@ -304,10 +310,57 @@ def test_what_only_the_case_can_refuse_is_a_dead_letter_too(stage: Stage) -> Non
     assert [(letter.reason, letter.offset) for letter in letters] == [("bad_correction", 2), ("id_conflict", 4)]
 
 
-def test_a_run_of_bad_events_ends_the_worker_and_leaves_the_letters_to_look_at(stage: Stage) -> None:
-    with pytest.raises(TooManyDeadLetters, match="100 of the last 100 events were refused \\(malformed 100\\)"):
-        stage.take(*(Event(offset, b"", b"no event") for offset in range(200)))
-    assert len(stage.delivery.take(DEAD_LETTER)) == 100
+def refused(offset: int, source: str) -> Event:
+    """An event of a source that admission refuses."""
+    value = orjson.loads(accepted(offset, f"R{offset}", "2021-09-06T09:00").value or b"")
+    value |= {"source": source, "data": {**value["data"], "colour": "red"}}
+    return Event(offset, case_key(source, f"R{offset}").encode(), orjson.dumps(value))
+
+
+@pytest.mark.parametrize("source", ["/units/a", None])
+def test_however_much_of_one_source_is_refused_the_others_are_judged(
+    stage: Stage, source: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The letters of the one end at its budget; another's letter is written all the same, and its events count."""
+    monkeypatch.setattr(letter_budget, "LETTERS_A_DAY", 150)
+    too_many = 350
+    for first in range(0, too_many, 100):
+        numbers = range(first, min(first + 100, too_many))
+        stage.take(*(Event(n, b"", b"no event") if source is None else refused(n, source) for n in numbers))
+    case = accepted(too_many, "A", "2021-09-06T09:00"), completed(too_many + 1, "A", "2021-09-06T10:00", id="c")
+    stage.take(*case, refused(too_many + 2, "/units/b"))
+    stage.tick()
+    assert stage.counted() == [1, 1, 0]
+    written = [DeadLetter.decode(value or b"") for _, value in stage.delivery.take(DEAD_LETTER)]
+    assert Counter(letter.sender for letter in written) == {source: 150, "/units/b": 1}
+    (progress,) = stage.log().progress()
+    assert progress.refused == {source or "": too_many, "/units/b": 1}
+    assert progress.left_out == {source or "": 200}
+
+
+def test_what_a_case_refuses_stops_nobody_whoever_sends_it(stage: Stage) -> None:
+    for offset in range(300):
+        stage.take(completed(offset, "A", "2021-09-06T11:00", id="c", outcome="granted" if offset % 2 else "refused"))
+    assert stage.log() is not None
+
+
+def test_where_most_of_most_sources_is_refused_the_worker_ends_and_leaves_the_letters_to_look_at(stage: Stage) -> None:
+    """The doors have admitted all this by the same plan, so that it is this worker's that is wrong."""
+    sources = [f"/units/{number}" for number in range(MANY_SOURCES)]
+    run = [refused(offset, sources[offset % MANY_SOURCES]) for offset in range(200)]
+    with pytest.raises(MostSourcesRefused, match="most events of 3 of the 3 sources .* \\(unknown_field 60\\)"):
+        stage.take(*run)
+    assert len(stage.delivery.take(DEAD_LETTER)) == ENOUGH * MANY_SOURCES
+
+
+def test_three_sources_with_bad_events_stop_nobody_while_as_many_have_good_ones(stage: Stage) -> None:
+    good = [f"/units/good-{number}" for number in range(MANY_SOURCES)]
+    for offset, source in enumerate(good):
+        value = orjson.loads(accepted(offset, "G", "2021-09-06T09:00").value or b"") | {"source": source}
+        stage.take(Event(offset, case_key(source, "G").encode(), orjson.dumps(value)))
+    sources = [f"/units/{number}" for number in range(MANY_SOURCES)]
+    stage.take(*(refused(offset, sources[offset % MANY_SOURCES]) for offset in range(10, 310)))
+    assert len(stage.delivery.take(DEAD_LETTER)) == 300
 
 
 def test_a_tally_that_counts_nothing_any_more_is_sent_as_such_and_forgotten(stage: Stage) -> None:

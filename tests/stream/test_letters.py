@@ -5,18 +5,22 @@ from pathlib import Path
 
 import pytest
 from faust.types import TP
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.domain.history import capacity
 from services.domain.intake.refusal import Refused
 from services.domain.judging.judge import Judge
 from services.domain.results import case_partition as partition
+from services.messaging import letter_budget
+from services.messaging.letter_budget import DAY_MS, LetterBudget, Written
 from services.messaging.partition_check import _REMEMBERED, PartitionCheck
 from services.messaging.records.dead_letters import DeadLetter
 from services.messaging.topics import CASE_EVENTS, DEAD_LETTER, partition_of
-from streams.cases.dead_letter_limit import TooManyDeadLetters
+from streams.cases.dead_letter_limit import MostSourcesRefused
 from streams.cases.sent_dead_letters import MARGIN_MS
 from tests.stream.delivery import FakeDelivery
-from tests.stream.test_cases import Event, Stage, accepted, event, judge, letters
+from tests.stream.test_cases import NOW_MS, OWNER, Event, Stage, accepted, event, judge, letters, refused
 
 __all__ = ["judge"]
 
@@ -83,7 +87,7 @@ def test_no_key_but_that_of_a_case_reaches_the_rows(stage: Stage, key: bytes | N
 
 
 # ---- no second letter ----------------------------------------------------------------------------------------
-def bad(offset: int, timestamp: int = 7_200_000) -> Event:
+def bad(offset: int, timestamp: int = NOW_MS - DAY_MS) -> Event:
     return Event(offset, b"", b"no event", timestamp)
 
 
@@ -92,6 +96,7 @@ def follower(stage: Stage, judge: Judge, tmp_path: Path, unread: int | None) -> 
     for rows in stage.delivery.stores.values():
         rows.clear()
     stage.delivery.unread = dict.fromkeys(stage.delivery.stores, unread)
+    stage.delivery.read_back.clear()
     return Stage(judge, tmp_path, stage.delivery)
 
 
@@ -108,7 +113,7 @@ def test_a_letter_of_an_event_that_is_delivered_again_is_not_sent_again(
     after = follower(stage, judge, tmp_path, unread=3)
     after.take(*chunk)
     assert sent(stage) == ["case.events|0|5", "case.events|1|7", "case.events|0|7"], "another partition's is no reason"
-    assert stage.delivery.read_back == [(DEAD_LETTER, 0, 7_200_000 - MARGIN_MS)]
+    assert stage.delivery.read_back == [(DEAD_LETTER, 0, NOW_MS - DAY_MS - MARGIN_MS)]
     after.take(bad(8))
     assert sent(stage)[3:] == ["case.events|0|8"]
     assert len(stage.delivery.read_back) == 1, "what no earlier owner can have seen needs no look"
@@ -157,11 +162,51 @@ def test_while_the_end_is_not_known_any_event_may_be_one_that_is_delivered_again
 def test_a_run_of_bad_events_that_stopped_a_worker_is_not_filed_twice(
     stage: Stage, judge: Judge, tmp_path: Path
 ) -> None:
-    run = [bad(offset) for offset in range(200)]
+    run = [refused(offset, f"/units/{offset % 3}") for offset in range(200)]
     for owner in (stage, follower(stage, judge, tmp_path, unread=200)):
-        with pytest.raises(TooManyDeadLetters, match="were refused"):
+        with pytest.raises(MostSourcesRefused, match="were refused"):
             owner.take(*run)
-    assert len(sent(stage)) == len(set(sent(stage))) == 100
+    assert len(sent(stage)) == len(set(sent(stage))) == 60
+
+
+def test_no_owner_begins_to_count_the_letters_of_a_day_anew(
+    stage: Stage, judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The topic says how many there are; those of another partition and of the day before are none of them."""
+    monkeypatch.setattr(letter_budget, "LETTERS_A_DAY", 60)
+    stage.delivery.appended_ms = stage.now_ms
+    stage.take(bad(0), partition=1)
+    stage.take(*map(bad, range(59)))
+    after = follower(stage, judge, tmp_path, unread=0)
+    after.take(*map(bad, range(59, 69)))
+    assert len(sent(stage)) == 61
+    after.now_ms += DAY_MS
+    after.take(bad(69))
+    assert len(sent(stage)) == 62
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", "b", None]), st.integers(0, DAY_MS // 4)), max_size=40))
+def test_of_each_sender_no_more_letters_are_written_in_any_day_than_the_budget(
+    asked: list[tuple[str | None, int]],
+) -> None:
+    most, now = letter_budget.LETTERS_A_DAY, 0
+    try:
+        letter_budget.LETTERS_A_DAY = 3  # type: ignore[misc]  # a test of what it does, not of its size
+        budget, written = LetterBudget(), list[Written]()
+        for number, (sender, wait) in enumerate(asked):
+            now += wait
+            if budget.take(sender, now):
+                written.append(Written(b"%d" % number, sender, now))
+            budget = budget if number % 3 else LetterBudget(one for one in written if one.timestamp_ms > now - DAY_MS)
+        for one in written:
+            day = [
+                each
+                for each in written
+                if each.sender == one.sender and 0 <= one.timestamp_ms - each.timestamp_ms < DAY_MS
+            ]
+            assert len(day) <= 3
+    finally:
+        letter_budget.LETTERS_A_DAY = most  # type: ignore[misc]  # as above
 
 
 def test_every_letter_names_headers_and_partition_of_its_record(stage: Stage) -> None:
@@ -177,7 +222,7 @@ def rating(offset: int, minute: int) -> Event:
     return event(offset, "A", "case.rated", time, id=f"r{minute}", score=5)
 
 
-def test_what_a_full_case_cannot_hold_is_a_letter_and_the_limit_counts_only_what_comes_in(
+def test_what_a_full_case_cannot_hold_is_a_letter_and_stops_nobody(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(capacity, "LARGEST_CASE", 120)
@@ -192,4 +237,5 @@ def test_what_a_full_case_cannot_hold_is_a_letter_and_the_limit_counts_only_what
     stage.take(rating(31, 50))  # it had arrived before all that is kept
     (last,) = letters(stage)
     assert (last.reason, last.offset) == ("too_large", None) and b'"r129"' in last.original
-    assert stage.cases._dead_letters._limit.reasons == {"too_large": 1}
+    assert stage.cases._dead_letters.refused_of(0) == {OWNER: 2}
+    assert stage.cases._dead_letters._limit.reasons == {}, "it is the source's own"

@@ -33,6 +33,7 @@ def blocks(heading: str, language: str) -> list[str]:
 
 
 # ---- a promise -------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_a_promise_needs_its_entry_its_line_of_the_lock_and_its_line_of_thresholds(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(Settings().plan, tmp_path / "plan"))
     (entry,) = blocks("Adding a promise", "toml")

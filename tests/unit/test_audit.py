@@ -114,6 +114,7 @@ def test_a_known_vulnerability_names_package_version_and_remedy() -> None:
     assert line.startswith("jinja2 3.1.4: PYSEC-2024-1, mended in 3.1.5.") and "make lock" in line
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (audit.TOOLS / "pip-audit").exists(), reason="pip-audit comes with `make audit`")
 def test_an_unreachable_address_gives_a_plain_sentence(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     lock = tmp_path / "lock"

@@ -117,6 +117,7 @@ def test_no_query_looks_back_on_the_real_clock_or_takes_a_rate_of_cases(dashboar
         assert set(re.findall(r"(?:rate|increase)\((\w+)", expr)) <= {metrics.EVENTS.name, metrics.DEAD_LETTERS.name}
 
 
+@pytest.mark.slow
 def test_every_judged_promise_is_on_the_overview_by_one_query() -> None:
     table = titled(EVERY["kpiwatch-overview"], "全部承诺")
     assert recording_rules.UNIT_RANK in table["targets"][0]["expr"]

@@ -27,6 +27,7 @@ from services.messaging.records.dead_letters import (
     as_event,
 )
 from services.messaging.topics import CASE_EVENTS, partition_of, topics
+from tests.unit.gateway import GOOD, edge
 
 REFUSED = Refused(Reason.UNKNOWN_UNIT, "data.unit", "the plan has no such unit", "write a unit's id")
 RECEIVED = instant_from("2021-09-16T09:12:00+08:00")
@@ -90,6 +91,57 @@ def test_a_letter_fits_whatever_its_event_and_its_refusal_are(
     else:
         assert (written.whole.bytes, written.whole.headers) == (size, len(headers))
         assert (byte * size).startswith(written.original)
+
+
+IDENTITY, MOBILE, CARD = "11010519491231002X", "13800138000", "4111111111111111"
+EVENT = GOOD | {"id": "p-1"}
+NUMBERED = orjson.dumps(EVENT | {"data": {**GOOD["data"], "parent": MOBILE}})
+BEFORE_ANY_CHECK: dict[str, tuple[bytes | None, Headers]] = {
+    "not all of an event": (NUMBERED[:-1], ()),
+    "no object": (b"[" + NUMBERED + b"]", ()),
+    "text": (f"call {MOBILE}".encode(), ()),
+    "in GBK": (f'{{"备注": "电话{MOBILE}"'.encode("gbk"), ()),
+    "in UTF-16": (f"card {CARD}".encode("utf-16"), ()),
+    "escaped": (b'{"subject": "' + "".join(f"\\u{ord(digit):04x}" for digit in IDENTITY).encode() + b'"', ()),
+    "in the first of two values of a name": (
+        orjson.dumps(EVENT).replace(b'"id":"p-1"', f'"id":"{IDENTITY}","id":"p-1"'.encode()), (),
+    ),
+    "in the head of what is too large": (orjson.dumps(EVENT | {"data": {"a": MOBILE, "b": "x" * 200_000}}), ()),
+    "in a header beside the event": (NUMBERED.replace(MOBILE.encode(), b"W-0"), (("trace", MOBILE.encode()),)),
+    "in the name of a header": (b"no event", ((f"phone-{MOBILE}", b""),)),
+    "in binary mode without a value": (None, (("ce_specversion", b"1.0"), ("ce_id", CARD.encode()))),
+    "stamped from outside": (NUMBERED, (("receivedat", b"2021-01-01T00:00:00Z"),)),
+    "in an attribute that is not known": (orjson.dumps(EVENT | {f"a{MOBILE}": 1}), ()),
+    "in a number": (b"[" + IDENTITY[:-1].encode() + b"1, " + CARD.encode() + b"]", ()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", BEFORE_ANY_CHECK)
+def test_of_a_personal_number_no_letter_keeps_more_than_a_hash_whatever_it_was_refused_for(shape: str) -> None:
+    value, headers = BEFORE_ANY_CHECK[shape]
+    try:
+        edge().admit(value, received=RECEIVED, headers=headers)
+        refused = REFUSED  # what admission does not examine may be refused by a case
+    except Refused as found:
+        refused = found
+    written = letter(value, headers, refused)
+    assert (written.original, written.headers) == (b"", ())
+    assert written.whole is not None and written.whole.sha256 == hashlib.sha256(value or b"").hexdigest()
+    said = orjson.dumps([written.path, written.sentence, written.remedy, written.key.decode()])
+    assert not any(number.encode() in said for number in (IDENTITY, MOBILE, CARD))
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_sentence_that_would_quote_a_personal_number_does_not(reason: Reason) -> None:
+    quoted = Refused(reason, f"data.{MOBILE}", f"{IDENTITY} is no unit", f"write another than {CARD}")
+    written = letter(b"no event", refused=quoted)
+    assert not any(number.encode() in written.encode() for number in (IDENTITY, MOBILE, CARD))
+    assert written.path == "" and written.sentence and written.remedy
+
+
+def test_what_looks_like_no_personal_number_is_kept() -> None:
+    for value in (NUMBERED.replace(MOBILE.encode(), b"W-0"), b'{"amount": 13800138000}', b"12345678901234", b"{"):
+        assert letter(value).original == value
 
 
 def test_every_event_of_an_allowed_size_is_kept_whole() -> None:

@@ -26,6 +26,7 @@ from services.gateway.case_routes import CaseAsking, add_cases
 from services.gateway.feedback import Feedback
 from services.gateway.feedback_routes import Asking, LetterStore, add_feedback
 from services.gateway.key_ring import MOST_ACTIVE
+from services.gateway.resending import Resending
 from services.gateway.what_if_routes import add_what_if
 from services.messaging import topics
 from services.messaging.reader import Record
@@ -42,6 +43,7 @@ from tests.unit.gateway_cases import AtOnce, book_of
 PLAN: Final = shipped_plan()
 SOURCES: Final = tuple(PLAN.sources.values())
 IDS: Final = tuple(source.id for source in SOURCES)
+RESENDING: Final = Resending.of(PLAN)
 WORKING_TIME: Final = WorkingTime.of(PLAN)
 OPEN: Final = {("GET", "/livez"), ("GET", "/readyz"), ("GET", "/metrics"), ("GET", "/openapi.json")}
 """They answer anybody, and say nothing of a case."""
@@ -70,7 +72,9 @@ class World:
         self.letters: list[DeadLetter] = []
         self.owners: list[str] = []
         store = LetterStore(self.letter, lambda letter: (letter.original, letter.headers))
-        add_feedback(self.gateway.app, self.gateway.handling, Asking(self.feedback, store, WORKING_TIME, lambda: NOW))
+        add_feedback(
+            self.gateway.app, self.gateway.handling, Asking(self.feedback, store, RESENDING, WORKING_TIME, lambda: NOW)
+        )
         cases = CaseAsking(AtOnce(), Settings(casebook=str(folder / "casebook.sqlite"), partitions=PARTITIONS))
         add_cases(self.gateway.app, self.gateway.handling, cases)
         add_what_if(self.gateway.app, self.gateway.handling, cases)

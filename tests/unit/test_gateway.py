@@ -3,6 +3,10 @@
 import asyncio
 import gzip
 import logging
+import threading
+import tracemalloc
+from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +17,8 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import Request
+from starlette.responses import Response
 
 from services.catalog.load.calendars import load_calendar
 from services.domain.intake.events import text_of
@@ -20,18 +26,23 @@ from services.domain.intake.refusal import Reason, Refused
 from services.domain.plan.statutory_time import Law
 from services.domain.time.rfc3339 import instant_from
 from services.gateway.admit import admit_each
+from services.gateway.handling import QUESTIONS_A_SECOND
+from services.gateway.identity import Caller
 from services.gateway.openapi import examples_of
-from services.gateway.problems import PROBLEM
+from services.gateway.problems import PROBLEM, Problem
+from services.gateway.rate import AHEAD_SECONDS
 from services.gateway.web import gateway_app
-from services.gateway.wire import BATCH, LARGEST_BODY, MOST_EVENTS, Sent
+from services.gateway.wire import BATCH, LARGEST_BODY, MOST_EVENTS, Sent, events_of
 from services.messaging.arrival_header import ARRIVAL, written
 from services.messaging.codec import admission
+from services.messaging.records.gateway_keys import StoredKey, hash_of
 from services.runtime.clock import Clock
 from tests.asgi import get, request
 from tests.mutations import mutated, shipped_plan
 from tests.unit.gateway import AS_BATCH, AS_STRUCTURED, BAD, GOOD, NOW, WATER, Gateway, edge
 
 ONE = orjson.dumps(GOOD)
+BATCH_HEADERS = [(b"content-type", BATCH.encode())]
 
 
 def problems(answer: httpx.Response) -> list[tuple[int, str, str]]:
@@ -171,6 +182,7 @@ def test_a_personal_number_is_refused_and_neither_answered_logged_nor_written(ca
     assert gateway.log.records == []
 
 
+@pytest.mark.slow
 def test_the_corpus_of_mutated_events_gets_by_http_what_admission_says() -> None:
     """In structured mode and, where the event is JSON, in a batch with others: one reason each, no good one lost."""
     gateway = Gateway()
@@ -257,6 +269,29 @@ def test_gzip_is_never_unpacked_beyond_the_limit() -> None:
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize("element", [b"0", b"{}", b'""', b"[]", ONE])
+def test_a_batch_is_read_no_further_than_its_first_event_too_many(element: bytes) -> None:
+    """8 MiB of elements cost neither memory nor time: nothing of what was there before the limit is kept."""
+    most = b"[" + b",".join([element] * MOST_EVENTS) + b"]"
+    if len(most) < LARGEST_BODY:
+        assert len(events_of(most, BATCH_HEADERS)) == MOST_EVENTS
+    body = b"[" + b",".join([element] * ((LARGEST_BODY - 2) // (len(element) + 1))) + b"]"
+    tracemalloc.start()
+    try:
+        with pytest.raises(Problem) as refused:
+            events_of(body, BATCH_HEADERS)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert refused.value.status == 413 and peak < 1 << 20
+
+
+@given(st.lists(st.sampled_from([b"0", b"null", b'"a"', b"[]", b" {} ", b"[1,[2]]", ONE]), max_size=12))
+def test_a_batch_is_cut_where_its_elements_are(elements: list[bytes]) -> None:
+    found = events_of(b" [" + b",".join(elements) + b"]\n", BATCH_HEADERS)
+    assert [event.value for event in found] == [element.strip() for element in elements]
+
+
 def test_503_outranks_422_since_any_event_may_be_in() -> None:
     gateway = Gateway()
     gateway.log.acknowledges = False
@@ -288,6 +323,126 @@ def test_a_full_queue_is_503_with_retry_after() -> None:
     first, second = asyncio.run(two())
     assert first.status_code == 202
     assert kind(second) == (503, "busy") and second.headers["retry-after"]
+
+
+TAX = "/units/district-taxation"
+
+
+class Uploads:
+    """Requests whose bodies do not end before they are let go on."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self.go_on = asyncio.Event()
+        transport = httpx.ASGITransport(gateway.app)
+        self.client = httpx.AsyncClient(transport=transport, base_url="http://app")
+
+    async def send(self, key: str, to: str = "/events", method: str = "POST") -> httpx.Response:
+        headers = {"Authorization": f"Bearer {key}", **AS_STRUCTURED}
+        return await self.client.request(method, to, content=ONE, headers=headers, timeout=60)
+
+    async def begin(self, *keys: str) -> list["asyncio.Task[httpx.Response]"]:
+        async def body() -> Any:
+            yield ONE[:10]
+            await self.go_on.wait()
+            yield ONE[10:]
+
+        async def post(key: str) -> httpx.Response:
+            headers = {"Authorization": f"Bearer {key}", **AS_STRUCTURED}
+            return await self.client.post("/events", content=body(), headers=headers)
+
+        begun = [asyncio.create_task(post(key)) for key in keys]
+        await asyncio.sleep(0.1)
+        return begun
+
+    async def end(self, begun: list["asyncio.Task[httpx.Response]"]) -> list[int]:
+        self.go_on.set()
+        return sorted([(await one).status_code for one in begun])
+
+
+@pytest.mark.parametrize(("queue", "sources", "each"), [(32, 1, 16), (32, 3, 8), (2, 1, 1), (9, 2, 3)])
+def test_slow_uploads_of_some_sources_leave_a_place_for_another(queue: int, sources: int, each: int) -> None:
+    """However many requests a source begins, it has no more places than are free."""
+    gateway = Gateway(queue=queue)
+    slow = [gateway.keys.add(WATER).whole if n == 0 else gateway.keys.add(f"/units/{n}").whole for n in range(sources)]
+
+    async def story() -> tuple[int, int]:
+        uploads = Uploads(gateway)
+        begun = await uploads.begin(*slow * queue)
+        other = await uploads.send(gateway.keys.add("/units/other").whole)
+        taken = Counter(await uploads.end(begun))
+        return taken[503], other.status_code
+
+    busy, other = asyncio.run(story())
+    assert busy == queue * sources - each * sources
+    assert other == 422, "its place was there: the event is another source's"
+
+
+def test_a_key_that_is_revoked_during_an_upload_sends_nothing() -> None:
+    gateway = Gateway()
+    key = gateway.keys.add(WATER)
+
+    async def story(change: Callable[[], None]) -> list[int]:
+        uploads = Uploads(gateway)
+        begun = await uploads.begin(key.whole)
+        change()
+        return await uploads.end(begun)
+
+    assert asyncio.run(story(lambda: None)) == [202]
+    gateway.log.records.clear()
+    stored = StoredKey(WATER, hash_of(key.whole), NOW)
+    assert asyncio.run(story(lambda: gateway.keys.put(key.id, stored._replace(revoked_at=NOW)))) == [401]
+    gateway.keys.put(key.id, stored)
+    assert asyncio.run(story(lambda: setattr(gateway.keys, "is_current", False))) == [503]
+    assert gateway.log.records == []
+
+
+def test_questions_that_wait_for_the_broker_hold_neither_probes_nor_events() -> None:
+    gateway, go_on = Gateway(), threading.Event()
+
+    def waits(caller: Caller) -> bytes:
+        go_on.wait(60)
+        return b"{}"
+
+    @gateway.app.get("/asked")
+    async def asked(request: Request) -> Response:
+        return await gateway.handling.report(request, "/asked", waits)
+
+    async def story() -> None:
+        uploads = Uploads(gateway)
+        waiting = [asyncio.create_task(uploads.send(gateway.key, "/asked", "GET")) for _ in range(60)]
+        await asyncio.sleep(0.2)
+        for probe in ("/livez", "/readyz", "/metrics"):
+            assert (await asyncio.wait_for(uploads.send(gateway.key, probe, "GET"), 10)).status_code == 200
+        assert (await asyncio.wait_for(uploads.send(gateway.key), 10)).status_code == 202
+        assert not any(one.done() for one in waiting)
+        go_on.set()
+        assert {(await one).status_code for one in waiting} == {200}
+
+    try:
+        asyncio.run(story())
+    finally:
+        go_on.set()
+
+
+def test_the_questions_of_a_source_are_limited_and_its_events_are_not_touched() -> None:
+    gateway = Gateway()
+
+    @gateway.app.get("/asked")
+    async def asked(request: Request) -> Response:
+        return await gateway.handling.report(request, "/asked", lambda caller: b"{}")
+
+    async def ask(key: str) -> Counter[int]:
+        uploads = Uploads(gateway)
+        return Counter([(await uploads.send(key, "/asked", "GET")).status_code for _ in range(most + 20)])
+
+    most = int(QUESTIONS_A_SECOND * AHEAD_SECONDS)
+    for key in (gateway.key, gateway.keys.add(TAX).whole):
+        answered = asyncio.run(ask(key))
+        assert most - 1 <= answered[200] <= most and answered[429] == most + 20 - answered[200]
+    assert gateway.post(ONE).status_code == 202
+    gateway.seconds += 1
+    assert abs(asyncio.run(ask(gateway.key))[200] - QUESTIONS_A_SECOND) <= 1
 
 
 def test_the_rate_of_a_source_is_limited_and_another_source_is_not_touched() -> None:
@@ -350,6 +505,9 @@ def test_it_is_ready_while_its_keys_are_known() -> None:
     assert [get(gateway.app, path).status_code for path in ("/livez", "/readyz")] == [200, 200]
     gateway.keys.is_current = False
     assert [get(gateway.app, path).status_code for path in ("/livez", "/readyz")] == [200, 503]
+    gateway.keys.is_current = True
+    blind = gateway_app(gateway.handling, lambda: False, dict)
+    assert [get(blind, path).status_code for path in ("/livez", "/readyz")] == [503, 503], "a thread has died"
 
 
 def test_refusals_are_counted_and_the_audit_log_has_no_payload(caplog: pytest.LogCaptureFixture) -> None:

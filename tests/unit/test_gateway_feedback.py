@@ -1,28 +1,38 @@
 """What a source learns about itself over HTTP: its dead letters and its status, and nothing of another source."""
 
+import threading
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import httpx
 import orjson
 import pytest
+from kafka.errors import KafkaError
 
 from services.catalog.working_time import WorkingTime
+from services.cli import dead_letters
+from services.cli.failure import Failure
 from services.domain.intake.events import text_of
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.time.rfc3339 import instant_from
 from services.domain.time.zone import DAY_US
-from services.gateway.feedback import MOST_LETTERS, Feedback
+from services.gateway.event_log import EventRecord
+from services.gateway.feedback import MOST_LETTERS, TRUSTED_SECONDS, Feedback
 from services.gateway.feedback_routes import Asking, LetterStore, add_feedback
+from services.gateway.resending import Resending
 from services.messaging import topics
-from services.messaging.dead_letter_reader import OriginalGone
+from services.messaging.codec import admission
+from services.messaging.dead_letter_reader import Filed, OriginalGone
 from services.messaging.reader import Record
 from services.messaging.records.dead_letters import Arrived, DeadLetter, Headers
 from services.messaging.records.inbox_states import InboxState
 from services.messaging.records.tallies import Progress
+from services.metric_names import gateway_metrics as names
+from services.runtime.clock import Clock
 from tests.asgi import request
 from tests.mutations import shipped_plan
-from tests.unit.gateway import BAD, GOOD, NOW, WATER, Gateway
+from tests.unit.gateway import BAD, GOOD, NOW, WATER, Gateway, edge
 from tests.unit.mutated_records import STRANGERS
 
 TAX = "/units/district-taxation"
@@ -36,6 +46,11 @@ def working_time() -> WorkingTime:
     return WorkingTime.of(shipped_plan())
 
 
+@cache
+def resending() -> Resending:
+    return Resending(edge(), admission(shipped_plan(), trust_receivedat=True))
+
+
 class World:
     """A gateway with letters."""
 
@@ -45,7 +60,8 @@ class World:
         self.feedback.caught_up = True
         self.letters: list[DeadLetter] = []
         store = LetterStore(self.letter, self.original)
-        add_feedback(self.gateway.app, self.gateway.handling, Asking(self.feedback, store, working_time(), lambda: NOW))
+        asking = Asking(self.feedback, store, resending(), working_time(), lambda: NOW)
+        add_feedback(self.gateway.app, self.gateway.handling, asking)
         self.tax = self.gateway.keys.add(TAX).whole
 
     def letter(self, number: int) -> DeadLetter | None:
@@ -122,6 +138,64 @@ def test_what_its_case_refused_keeps_the_arrival_that_was_written_beside_it() ->
     assert dict(record.headers)["receivedat"] == first.encode()
 
 
+LETTERS = {
+    "by an inbox": (GOOD, "inbox.units.liangjiang-water", ()),
+    "by HTTP, with the arrival beside it": (GOOD, "case.events", (("receivedat", b"2021-09-29T08:00:00+08:00"),)),
+    "from an archive, with the arrival in it": (
+        {**GOOD, "receivedat": "2021-09-29T08:00:00+08:00"}, "case.events", (),
+    ),
+    "by an inbox in binary mode": (
+        GOOD["data"], "inbox.units.liangjiang-water",
+        tuple((f"ce_{name}", str(value).encode()) for name, value in GOOD.items() if name != "data"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("letter", LETTERS)
+def test_by_http_and_by_the_command_the_same_is_written(
+    letter: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Unchanged it keeps its arrival, however it says so; mended it arrives now."""
+    event, topic, headers = LETTERS[letter]
+    world = World()
+    world.refuse(event, topic=topic, headers=headers)
+    written: list[EventRecord] = []
+    monkeypatch.setattr(dead_letters, "_letter", lambda address, number: Filed(0, world.letters[0]))
+    monkeypatch.setattr(dead_letters, "_send", lambda address, record: written.append(record))
+    monkeypatch.setattr(Clock, "from_settings", lambda settings: Clock(None, lambda: NOW))
+    monkeypatch.setattr(dead_letters, "load_plan", lambda folder: shipped_plan())
+    monkeypatch.setattr(Resending, "of", lambda plan: resending())
+    first = EARLIER if topic != "case.events" else instant_from("2021-09-29T08:00:00+08:00")
+    again = (("the same again", orjson.dumps(event), first),) if "specversion" in event else ()  # else it is data alone
+    mended = orjson.dumps({**GOOD, "id": "b"})
+    for _, body, arrival in (("unchanged", b"", first), *again, ("mended", mended, NOW)):
+        answer = world.ask("/dead-letters/0/resend", method="POST", body=body)
+        assert answer.status_code == 202, answer.text
+        by_http = world.gateway.log.records[-1]
+        (tmp_path / "event.json").write_bytes(body)
+        dead_letters.resend(0, unchanged=not body, event=str(tmp_path / "event.json") if body else "-")
+        assert written[-1] == by_http
+        assert dict(by_http.headers)["receivedat"] == text_of(arrival).encode()
+
+
+def test_the_command_sends_a_letter_again_for_whoever_sent_it_whatever_the_event_says(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    world = World()
+    world.refuse({**GOOD, "source": TAX}, topic="inbox.units.liangjiang-water")
+    monkeypatch.setattr(dead_letters, "_letter", lambda address, number: Filed(0, world.letters[0]))
+    monkeypatch.setattr(dead_letters, "_send", lambda address, record: None)
+    monkeypatch.setattr(dead_letters, "load_plan", lambda folder: shipped_plan())
+    monkeypatch.setattr(Resending, "of", lambda plan: resending())
+    file = tmp_path / "event.json"
+    file.write_bytes(orjson.dumps({**GOOD, "source": TAX, "type": "source.heartbeat", "data": {}}))
+    with pytest.raises(Failure, match="source_mismatch"):
+        dead_letters.resend(0, event=str(file))
+    file.write_bytes(orjson.dumps({**GOOD, "id": "b"}))
+    dead_letters.resend(0, event=str(file))
+
+
 def test_what_is_sent_again_is_admitted_as_anything_else() -> None:
     world = World()
     world.refuse(BAD)
@@ -186,6 +260,56 @@ def test_before_the_topics_are_read_the_answer_is_503() -> None:
     for path in ("/status", "/dead-letters"):
         answer = world.ask(path)
         assert answer.status_code == 503 and answer.headers["retry-after"]
+
+
+class Topics:
+    """Gives what it is given: records, or what is raised."""
+
+    def __init__(self, *polls: list[Record] | Exception) -> None:
+        self.polls = list(polls)
+        self.ending = threading.Event()
+        self.caught_up = True
+        self.ends_at = 1_000.0
+
+    def poll(self, timeout_seconds: float) -> list[Record]:
+        found = self.polls.pop(0)
+        if not self.polls:
+            self.ending.set()
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+def test_neither_a_record_nor_a_failure_of_the_reader_ends_the_reading(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    letter = DeadLetter.of(REFUSED, Arrived("case.events", 0, 1, EARLIER, orjson.dumps(BAD)))
+    good = Record(topics.DEAD_LETTER, 0, 1, letter.key, letter.encode())
+    feedback, take = Feedback(shipped_plan()), Feedback.take
+
+    def fails_once(self: Feedback, record: Record) -> None:
+        if record.offset == 0:
+            raise TypeError("W-2021-000123")
+        take(self, record)
+
+    monkeypatch.setattr(Feedback, "take", fails_once)
+    reader = Topics([good._replace(offset=0), good], KafkaError("W-2021-000123"), [good._replace(offset=2)])
+    monkeypatch.setattr(reader.ending, "wait", lambda seconds: None)
+    feedback.follow(reader, reader.ending)
+    assert [one.number for one in feedback.letters(WATER, None, 9)] == [2]
+    assert "TypeError" in caplog.text and "KafkaError" in caplog.text and "W-2021" not in caplog.text
+
+
+def test_once_the_topics_are_not_read_any_more_that_is_answered_and_shown() -> None:
+    world = World()
+    reader, now = Topics([]), 1_000.0
+    world.feedback._seconds = lambda: now
+    world.feedback.follow(reader, reader.ending)
+    shown = names.FEEDBACK_CURRENT.name
+    for now, status in ((1_000.0 + TRUSTED_SECONDS, 200), (1_001.0 + TRUSTED_SECONDS, 503)):  # noqa: B007  # asked for
+        assert world.ask("/status").status_code == world.ask("/dead-letters").status_code == status
+        assert f"{shown} {float(status == 200)}" in world.ask("/metrics").text
+    assert world.gateway.post(orjson.dumps(GOOD)).status_code == 202, "events are received as before"
 
 
 def test_records_that_cannot_be_read_are_passed_over() -> None:

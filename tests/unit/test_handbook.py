@@ -25,6 +25,7 @@ def test_what_is_committed_is_what_the_plan_gives(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.slow
 def test_a_page_that_no_promise_has_any_more_is_removed(tmp_path: Path) -> None:
     (tmp_path / "promises").mkdir()
     (tmp_path / "promises" / "K99-1.md").write_text("gone", encoding="utf-8")

@@ -174,6 +174,7 @@ ROWS = st.dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(st.lists(ROWS, min_size=1, max_size=4))
 def test_after_any_sequence_of_exports_the_facts_are_those_of_the_last_one(

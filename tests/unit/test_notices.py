@@ -354,6 +354,7 @@ FIRES = ("alert", "f1", "firing", "act")
 YELLOW = [("publish", CASES[0], "yellow", "active", UNITS[0]), ("run", 3.0)]
 
 
+@pytest.mark.slow
 @given(steps=st.lists(steps, max_size=30))
 @example(
     steps=[*YELLOW, *CLOSED, ("turn_red", CASES[0], UNITS[0]), ("publish", CASES[0], "red", "completed", UNITS[0])]

@@ -279,6 +279,7 @@ def test_labels_refusals_and_lines_do_not_bite(capsys: pytest.CaptureFixture[str
     assert bad(capsys.readouterr().out) == set()
 
 
+@pytest.mark.slow
 def test_every_way_out_is_one_of_those() -> None:
     """What is printed, written as CSV or logged elsewhere would go past `visible`."""
     allowed = {

@@ -199,6 +199,7 @@ def false_alarms(made: Any, count: int = 10_000) -> int:
     return sum(personal_number(made()) is not None for _ in range(count))
 
 
+@pytest.mark.slow
 def test_identifiers_that_systems_make_are_rarely_taken_for_a_person() -> None:
     rng = random.Random(7)
     assert false_alarms(lambda: str(uuid.UUID(int=rng.getrandbits(128), version=4)) + "-1") == 0

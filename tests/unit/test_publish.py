@@ -170,6 +170,7 @@ def test_the_command_says_what_became_of_each_dashboard(grafana: Grafana, capsys
     assert "nothing was written" in said
 
 
+@pytest.mark.slow
 def test_the_exit_code_says_whose_turn_it_is(grafana: Grafana, capsys: pytest.CaptureFixture[str]) -> None:
     assert command(capsys, "--url", grafana.url, "--token", "wrong")[0] == 2
     assert command(capsys, "--url", "http://127.0.0.1:9", "--token", TOKEN)[0] == 3

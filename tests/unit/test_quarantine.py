@@ -114,6 +114,7 @@ def safely(judge: Judge, subjects: dict[bytes, list[Fact]], now: Instant) -> tup
     return filled(tallies), reported
 
 
+@pytest.mark.slow
 @ways
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
@@ -152,6 +153,7 @@ def test_what_is_said_of_a_poisoned_case_does_not_depend_on_what_was_said_before
     assert {each.cause for each in replayed.quarantined} == set(reader.quarantined.values())
 
 
+@pytest.mark.slow
 @ways
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
@@ -181,6 +183,7 @@ def test_once_it_can_be_judged_everything_is_as_if_it_always_could(way: str, dat
     assert late.quarantined == {}
 
 
+@pytest.mark.slow
 @ways
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())

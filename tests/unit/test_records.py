@@ -86,11 +86,11 @@ def test_the_log_of_tallies() -> None:
         b"row|0|5|K06-1|water|-|738000",
         b'{"type":"row","partition":0,"epoch":5,"key":["K06-1","water","-",738000],"tally":[[[0,2]],[[7,1]]]}',
     )
-    progress = tallies.Progress(0, 5, 10, {"/units/x": 9}, 1, 7, 10, 2, 1, 3)
+    progress = tallies.Progress(0, 5, 10, {"/units/x": 9}, 1, 7, 10, 2, 1, 3, {"/units/x": 4}, {"": 1})
     assert progress.record() == (
         b"progress|0",
         b'{"type":"progress","partition":0,"epoch":5,"swept_to":10,"sources":{"/units/x":9},"lag":1,"position":7,'
-        b'"judged_to":10,"lost":2,"quarantined":1,"retried":3}',
+        b'"judged_to":10,"lost":2,"quarantined":1,"retried":3,"refused":{"/units/x":4},"left_out":{"":1}}',
     )
     assert tallies.decode(*progress.record()) == progress
 

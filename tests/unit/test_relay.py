@@ -7,16 +7,18 @@ from typing import Any, NamedTuple
 import orjson
 import pytest
 from kafka import TopicPartition
-from kafka.errors import CommitFailedError
+from kafka.errors import CommitFailedError, KafkaConnectionError
 from kafka.structs import OffsetAndMetadata
 from prometheus_client import CollectorRegistry
 
 from services.domain.intake.refusal import Refused
 from services.gateway.event_log import EventRecord, NotAcknowledged
-from services.gateway.relay.limits import LETTERS_A_DAY, PAUSE_SECONDS, RECENT
+from services.gateway.relay.limits import PAUSE_SECONDS, RECENT
 from services.gateway.relay.metrics import RelayMetrics
 from services.gateway.relay.relay import Relay, Rules, Times
+from services.messaging import letter_budget
 from services.messaging.codec import admission
+from services.messaging.letter_budget import Written
 from services.messaging.records.dead_letters import DeadLetter
 from services.messaging.records.fields import KeyValue, Unreadable
 from services.messaging.records.inbox_states import InboxState
@@ -53,6 +55,8 @@ class Broker:
         self.chunk = 50
         self.events: list[EventRecord] = []
         self.letters: list[DeadLetter] = []
+        self.written_at: list[int] = []
+        self.now_ms = 0
         self.states: dict[str, InboxState] = {}
         self.fails = 0
         self.commits = True
@@ -95,7 +99,13 @@ class Broker:
             raise NotAcknowledged
 
     def write_letters(self, letters: Iterable[KeyValue]) -> None:
-        self.letters += [DeadLetter.decode(value or b"") for _, value in letters]
+        some = [DeadLetter.decode(value or b"") for _, value in letters]
+        self.letters += some
+        self.written_at += [self.now_ms] * len(some)
+
+    def letters_since(self, inbox: str, since_ms: int) -> list[Written]:
+        found = [Written(one.key, one.source, at) for one, at in zip(self.letters, self.written_at, strict=True)]
+        return [one for one in found if one.key.startswith(f"{inbox}|".encode()) and one.timestamp_ms >= since_ms]
 
     def note_state(self, state: KeyValue) -> None:
         self.states[state[0].decode()] = InboxState.decode(state[1])
@@ -105,12 +115,18 @@ class World:
     """A relay and its broker."""
 
     def __init__(self, ratio: float = 0.5) -> None:
-        self.broker, self.seconds = Broker(), 0.0
+        self.broker, self.seconds, self.ratio = Broker(), 0.0, ratio
+        self.start()
+
+    def start(self) -> None:
+        """A relay, perhaps the next one: it begins where the last one committed."""
+        self.broker.at |= self.broker.committed
         times = Times(lambda: self.seconds, lambda: NOW + int(self.seconds * 1e6), lambda seconds: None)
-        self.relay = Relay(self.broker, self.broker, Rules(edge(), SOURCES, ratio), times)
+        self.relay = Relay(self.broker, self.broker, Rules(edge(), SOURCES, self.ratio), times)
 
     def run(self, steps: int = 1) -> None:
         for _ in range(steps):
+            self.broker.now_ms = NOW // 1000 + int(self.seconds * 1000)
             self.relay.step()
             self.seconds += 0.1
 
@@ -223,26 +239,56 @@ def test_a_burst_of_bad_events_pauses_that_inbox_and_no_other_and_is_published()
     assert world.broker.states[WATER].refused == 1_000
 
 
-def test_letters_are_so_many_a_day_and_what_is_left_out_is_counted() -> None:
+def test_letters_are_so_many_a_day_whichever_relay_writes_them_and_what_is_left_out_is_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(letter_budget, "LETTERS_A_DAY", 100)
     world = World()
-    for number in range(LETTERS_A_DAY + 300):
+    for number in range(130):
         world.broker.put(INBOX, good(number))
         world.broker.put(INBOX, bad(number))
-    for _ in range(100):
-        world.run(10)
-        world.seconds += 1
-    assert len(world.broker.letters) == LETTERS_A_DAY
-    assert len(world.broker.events) == LETTERS_A_DAY + 300, "no good event is lost"
+    for _ in range(4):
+        world.run(3)
+        world.start()
+    assert len(world.broker.letters) == 100
+    assert len(world.broker.events) == 130, "no good event is lost"
     world.seconds += 20
     world.broker.put(INBOX, bad(-1))
     world.run()
-    assert world.broker.states[WATER].letters_left_out == 301
+    assert world.broker.states[WATER].letters_left_out == 1, "since this relay began"
+    registry = CollectorRegistry()
+    registry.register(RelayMetrics(world.relay))
+    assert registry.get_sample_value(names.LEFT_OUT.name, {"source": WATER}) == 1
     world.seconds += 86_400
     world.broker.put(INBOX, bad(-2))
     world.run()
-    world.seconds += PAUSE_SECONDS  # 101 of 200 were bad
+    assert len(world.broker.letters) == 101
+
+
+def test_a_letter_that_is_there_is_not_written_again_when_its_event_is_relayed_again() -> None:
+    world = World()
+    world.broker.commits = False
+    world.broker.put(INBOX, bad(1))
     world.run()
-    assert len(world.broker.letters) == LETTERS_A_DAY + 1
+    world.broker.at[INBOX] = 0
+    world.start()
+    world.run()
+    assert len(world.broker.letters) == 1 and world.broker.letters[0].sender == WATER
+
+
+def test_while_the_letters_cannot_be_read_none_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.broker.put(INBOX, bad(1))
+
+    def away(inbox: str, since_ms: int) -> list[Written]:
+        raise KafkaConnectionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.broker, "letters_since", away)
+        world.run(2)
+    assert world.broker.committed == {} and world.broker.letters == []
+    world.run()
+    assert world.broker.committed == {INBOX: 1} and len(world.broker.letters) == 1
 
 
 def test_of_a_personal_number_the_letter_has_hash_and_path_only() -> None:

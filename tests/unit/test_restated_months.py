@@ -132,6 +132,7 @@ def event(number: int, type_: str, time: str, arrival: str, data: dict[str, obje
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_replay_writes_both(tmp_path: Path, processes: int) -> None:
     plan = tmp_path / "plan"

@@ -17,12 +17,14 @@ from services.catalog.load.plan_folder import load_plan
 from services.cli.__main__ import COMMANDS
 from services.domain.plan.plan import Plan, Strength
 from services.domain.results.published import State
-from services.metric_names import metrics, recording_rules
+from services.metric_names import gateway_metrics, metrics, recording_rules
 from services.notifier.alertmanager import CARD_ALERT
 from services.runtime.clock import Clock
 
 JIANGBEI = Path(services.catalog.__file__).parent / "jiangbei-2021"
 DEPLOY = Path(__file__).parents[2] / "deploy"
+
+METRICS = {found.name for found in (*metrics.ALL, *vars(gateway_metrics).values()) if isinstance(found, metrics.Metric)}
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +92,7 @@ def _chinese(runbook: str) -> str:
 @pytest.mark.parametrize("page", RUNBOOKS, ids=lambda page: page.stem)
 def test_what_a_runbook_asks_to_run_look_at_and_read_is_there(plan: Plan, page: Path) -> None:
     written = page.read_text(encoding="utf-8")
-    names = {metric.name for metric in metrics.ALL} | {rule["record"] for rule in rules(plan) if "record" in rule}
+    names = METRICS | {rule["record"] for rule in rules(plan) if "record" in rule}
     assert set(re.findall(r"\b(?:[a-z]+:)?kpi_\w+(?::\w+)?", written)) <= names
     assert set(re.findall(r"kpiwatch (?!up\b)([a-z-]+)(?=[ `\n])", written)) <= set(COMMANDS)
     assert all((page.parent / other).exists() for other in re.findall(r"\]\((\w+\.md)\)", written))
@@ -124,6 +126,7 @@ def test_severity_and_colour_follow_from_the_strength(plan: Plan) -> None:
 
 def test_now_is_the_plans_clock_and_no_rate_runs_over_cases(plan: Plan) -> None:
     through_the_pipeline = {"kpi_events_total", "kpi_dead_letter_records_total", "kpi_stream_lag_records"}
+    through_the_pipeline |= {"kpi_refused_events_total", "kpi_relay_events_total", "kpi_gateway_events_total"}
     for rule in rules(plan):
         assert not re.search(r"\btime\(\)|\b(minute|hour|day_of_\w+)\(", rule["expr"])
         assert set(re.findall(r"\b(?:i?rate|increase|i?delta|deriv)\((\w*)", rule["expr"])) <= through_the_pipeline
@@ -148,7 +151,7 @@ def test_nobody_is_notified_twice_of_one_cause(plan: Plan) -> None:
         return found != (wanted[1] == "!~")
 
     everything = {rule["alert"] for rule in alerts(plan)}
-    by_themselves = {"GatewayDown", "RelayDown", "CasebookDown"}
+    by_themselves = {"GatewayDown", "RelayDown", "SourceRefused", "FeedbackStopped", "CasebookDown"}
     assert held_back("ExporterDown") == everything - {"ExporterDown", "Watchdog"} - by_themselves
     assert held_back("PipelineDown") == {"KpiStale", "SourceSilent", "SweepOld", "StreamLagHigh", "FiguresOld"}
     assert held_back("SweepOld") == held_back("StreamLagHigh") == {"KpiStale"}
@@ -157,8 +160,7 @@ def test_nobody_is_notified_twice_of_one_cause(plan: Plan) -> None:
 
 
 def test_only_declared_metrics_are_used(plan: Plan) -> None:
-    names = {metric.name for metric in metrics.ALL}
-    names |= {"kpi_sweep_age_seconds", "kpi_dead_letters", "kpi_backdated_cases"}  # of records
+    names = METRICS | {"kpi_sweep_age_seconds", "kpi_dead_letters", "kpi_backdated_cases"}  # of records
     for rule in rules(plan):
         assert set(re.findall(r"\bkpi_\w+", rule["expr"])) <= names
 
@@ -194,11 +196,13 @@ def test_the_notifier_is_notified_by_every_severity_and_by_no_overview(plan: Pla
     assert tree["route"]["group_by"] == ["unit"]
 
 
+@pytest.mark.slow
 def test_the_committed_files_are_plain_yaml() -> None:
     for path in (*DEPLOY.glob("prometheus/*.yml"), *DEPLOY.glob("alertmanager/*.yml")):
         assert YAML(typ="safe").load(path)
 
 
+@pytest.mark.slow
 def test_rules_are_written_at_the_speed_of_the_clock_that_the_settings_name(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -363,6 +363,7 @@ def compacted(records: Iterable[KeyValue], rng: random.Random) -> list[KeyValue]
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.lists(_steps, min_size=5, max_size=40), st.integers(0, 2**32))
 def test_whatever_compaction_leaves_says_the_same_as_the_whole_log(

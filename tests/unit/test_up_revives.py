@@ -10,7 +10,9 @@ from rich.console import Console
 
 from services.local.child_process import ChildProcess
 from services.local.failures import PartUnavailable
-from services.local.up import _SupervisedPart, _System
+from services.local.supervisor import parts
+from services.local.up import _SupervisedPart, _System, forget
+from services.runtime.settings import Settings
 
 
 class FakeChild:
@@ -71,3 +73,17 @@ def test_without_a_broker_nothing_can_go_on(system: _System) -> None:
     system.broker.exit_code = -9  # type: ignore[misc]
     with pytest.raises(PartUnavailable, match="it ended with code -9"):
         system._look_after()
+
+
+def test_only_the_demo_has_a_feed() -> None:
+    """With somebody's own plan sources send."""
+    own = [part.name for part in parts(Settings())]
+    demo = [part.name for part in parts(Settings(feed_keys=Path("keys.json")))]
+    assert set(demo) - set(own) == {"feed"} and "gateway" in own
+
+
+def test_each_plan_keeps_its_data_in_a_folder_of_its_own(tmp_path: Path) -> None:
+    settings = Settings(demo_folder=tmp_path / "demo")
+    example = settings.plan.parent / "example-permits"
+    assert forget(settings, Console(file=io.StringIO()), example) == 0
+    assert [each.name for each in tmp_path.iterdir()] == ["up-waterveen-permits.lock"]

@@ -64,11 +64,15 @@ _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 def check_plan(folder: Path, today: date) -> list[Problem]:
     """Every problem of the plan in that folder, by file and line; `today` says which versions are in force."""
-    reading = read_plan(folder)
+    return problems_of(read_plan(folder), today)
+
+
+def problems_of(reading: Reading, today: date) -> list[Problem]:
+    """The same, of a folder that was read."""
     problems = list(reading.problems)
     if reading.head is not None:
         problems += Checker(reading).problems()
-        problems += broken(folder, reading.promises, today)
+        problems += broken(reading.folder, reading.promises, today)
     return _by_line(problems)
 
 

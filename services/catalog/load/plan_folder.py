@@ -169,9 +169,13 @@ def placed(located: Located[Any], faults: Iterable[Fault]) -> Iterator[Problem]:
 
 def load_plan(folder: Path) -> Plan:
     """The plan in that folder. InvalidPlan, with all its problems, if it cannot be read."""
-    reading = read_plan(folder)
+    return plan_of(read_plan(folder))
+
+
+def plan_of(reading: Reading) -> Plan:
+    """The same, of a folder that was read."""
     if reading.problems or reading.head is None:
-        raise InvalidPlan(folder, reading.problems)
+        raise InvalidPlan(reading.folder, reading.problems)
     return assemble(reading, reading.head)
 
 

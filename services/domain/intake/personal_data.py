@@ -93,7 +93,7 @@ def find_personal(event: Mapping[str, Any]) -> Found | None:
     waiting: list[tuple[_Path, object]] = [(None, {name: event[name] for name in event if name != "receivedat"})]
     while waiting:
         path, value = waiting.pop()
-        if kind := _kind_of(value):
+        if kind := kind_of(value):
             return Found(_written(path), kind)
         if type(value) is dict:
             waiting += [((path, name), value[name]) for name in sorted(value, reverse=True)]
@@ -102,8 +102,8 @@ def find_personal(event: Mapping[str, Any]) -> Found | None:
     return None
 
 
-def _kind_of(value: object) -> str | None:
-    """The kind of a personal number in a text, in a number, or in the names of an object."""
+def kind_of(value: object) -> str | None:
+    """The kind of a personal number in a text, in a number, or in the names of an object; None for anything else."""
     if type(value) is str:
         return personal_number(value)
     if type(value) is dict:

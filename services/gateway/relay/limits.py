@@ -1,4 +1,5 @@
-"""What a source with many bad events is limited to: its inbox is paused, and its letters are so many a day."""
+"""What a source with many bad events is limited to: its inbox is paused. Its letters are so many a day
+(services/messaging/letter_budget.py)."""
 
 from collections import deque
 from typing import Final
@@ -8,9 +9,6 @@ RECENT: Final = 200
 FEWEST: Final = 100
 """Fewer events are no burst."""
 PAUSE_SECONDS: Final = 60.0
-LETTERS_A_DAY: Final = 1_000
-"""Of one source; what is refused beyond that is counted only."""
-_DAY_SECONDS: Final = 86_400.0
 
 
 class Burst:
@@ -32,20 +30,3 @@ class Burst:
     def reset(self) -> None:
         """Forget: after a pause the next events decide."""
         self._recent.clear()
-
-
-class LetterBudget:
-    """How many letters of a source are left today; the day begins with its first letter."""
-
-    def __init__(self) -> None:
-        self._since = float("-inf")
-        self._written = 0
-
-    def take(self, seconds: float) -> bool:
-        """Whether one more letter may be written. `seconds`: of a monotonic clock."""
-        if seconds - self._since >= _DAY_SECONDS:
-            self._since, self._written = seconds, 0
-        if self._written >= LETTERS_A_DAY:
-            return False
-        self._written += 1
-        return True

@@ -22,8 +22,12 @@ class RelayMetrics(Collector):
             names.RELAYED.name.removesuffix("_total"), names.RELAYED.documentation, labels=names.RELAYED.labels
         )
         paused = GaugeMetricFamily(names.PAUSED.name, names.PAUSED.documentation, labels=names.PAUSED.labels)
+        left_out = CounterMetricFamily(
+            names.LEFT_OUT.name.removesuffix("_total"), names.LEFT_OUT.documentation, labels=names.LEFT_OUT.labels
+        )
         for figures in self._relay.figures():
             events.add_metric((figures.source, "accepted"), figures.accepted)
             events.add_metric((figures.source, "refused"), figures.refused)
+            left_out.add_metric((figures.source,), figures.left_out)
             paused.add_metric((figures.source,), int(figures.is_paused))
-        yield from (events, paused)
+        yield from (events, left_out, paused)

@@ -18,8 +18,9 @@ from services.domain.intake.refusal import Refused
 from services.domain.time.zone import Instant
 from services.gateway.admit import admit
 from services.gateway.event_log import EventRecord, NotAcknowledged
-from services.gateway.relay.limits import PAUSE_SECONDS, Burst, LetterBudget
+from services.gateway.relay.limits import PAUSE_SECONDS, Burst
 from services.gateway.wire import Sent
+from services.messaging.letter_budget import DAY_MS, LetterBudget, Written
 from services.messaging.records.dead_letters import Arrived, DeadLetter
 from services.messaging.records.fields import KeyValue
 from services.messaging.records.inbox_states import InboxState
@@ -39,6 +40,9 @@ class Log(Protocol):
 
     def write_letters(self, letters: Iterable[KeyValue]) -> None:
         """Returns once all are acknowledged. Raises NotAcknowledged."""
+
+    def letters_since(self, inbox: str, since_ms: int) -> list[Written]:
+        """The letters of an inbox that were written since then. Raises KafkaError."""
 
     def note_state(self, state: KeyValue) -> None:
         """Queue the state of an inbox; nobody waits for it."""
@@ -68,6 +72,8 @@ class InboxFigures(NamedTuple):
     source: str
     accepted: int
     refused: int
+    left_out: int
+    """Of the refused ones, how many have no letter."""
     is_paused: bool
 
 
@@ -77,7 +83,10 @@ class _Inbox:
     def __init__(self, source: str, ratio: float) -> None:
         self.source = source
         self.burst = Burst(ratio)
-        self.budget = LetterBudget()
+        self.budget: LetterBudget | None = None
+        """None: the letters that are there have not been read since the inbox was assigned."""
+        self.filed: frozenset[bytes] = frozenset()
+        """Keys of those letters."""
         self.accepted = self.refused = self.left_out = 0
         self.paused_until: float | None = None
         """Monotonic."""
@@ -91,6 +100,7 @@ class Relay:
     def __init__(self, consumer: Any, out: Log, rules: Rules, times: Times) -> None:
         """`consumer`: a KafkaConsumer of a group, without automatic commits."""
         self._consumer = consumer
+        self._assigned: frozenset[TopicPartition] = frozenset()
         self._log = out
         self._admission = rules.admission
         self._inboxes = {topic: _Inbox(source, rules.ratio) for topic, source in rules.sources.items()}
@@ -99,19 +109,20 @@ class Relay:
     def figures(self) -> list[InboxFigures]:
         """For each inbox of the plan. Any thread may ask."""
         return [
-            InboxFigures(inbox.source, inbox.accepted, inbox.refused, inbox.paused_until is not None)
+            InboxFigures(inbox.source, inbox.accepted, inbox.refused, inbox.left_out, inbox.paused_until is not None)
             for inbox in self._inboxes.values()
         ]
 
     def step(self) -> None:
         """What has come in. Raises KafkaError."""
+        self._forget_what_others_continue()
         self._pause_and_resume()
         for place, records in self._consumer.poll(timeout_ms=_POLL_MS).items():
             try:
                 self._take(place, records)
-            except NotAcknowledged:
+            except (NotAcknowledged, KafkaError) as error:
                 self._consumer.seek(place, records[0].offset)
-                log.warning("%s: not acknowledged; trying again", place.topic)
+                log.warning("%s: not acknowledged (%s); trying again", place.topic, type(error).__name__)
                 self._times.sleep(_AGAIN_SECONDS)
                 continue
             self._commit(place, records[-1].offset + 1)
@@ -129,12 +140,40 @@ class Relay:
                 refusals.append((refused, record))
             inbox.burst.note(bool(refusals) and refusals[-1][1] is record)
         self._log.write(admitted)
-        letters = [_letter(refused, record) for refused, record in refusals if inbox.budget.take(self._times.seconds())]
-        self._log.write_letters(letters)
+        self._write_letters(inbox, refusals)
         inbox.accepted += len(admitted)
         inbox.refused += len(refusals)
-        inbox.left_out += len(refusals) - len(letters)
         inbox.changed = True
+
+    def _write_letters(self, inbox: _Inbox, refusals: Sequence[tuple[Refused, Any]]) -> None:
+        """Write those that are not there yet, as far as the budget goes. Raises NotAcknowledged, KafkaError."""
+        now_ms = self._times.now() // 1000
+        if refusals and inbox.budget is None:
+            written = self._log.letters_since(refusals[0][1].topic, now_ms - DAY_MS)
+            inbox.budget, inbox.filed = LetterBudget(written), frozenset(letter.key for letter in written)
+        letters: list[KeyValue] = []
+        left_out = 0
+        for refused, record in refusals:
+            letter = _letter(refused, record, inbox.source)
+            if letter[0] in inbox.filed:
+                continue
+            if inbox.budget is not None and inbox.budget.take(inbox.source, now_ms):
+                letters.append(letter)
+            else:
+                left_out += 1
+        try:
+            self._log.write_letters(letters)
+        except NotAcknowledged:
+            inbox.budget = None  # some may be there: what is there is read again
+            raise
+        inbox.left_out += left_out
+
+    def _forget_what_others_continue(self) -> None:
+        """Another relay may write letters of an inbox that is not assigned to this one."""
+        assigned = frozenset(self._consumer.assignment())
+        for place in assigned - self._assigned:
+            self._inboxes[place.topic].budget = None
+        self._assigned = assigned
 
     def _commit(self, place: TopicPartition, offset: int) -> None:
         try:
@@ -173,8 +212,8 @@ class Relay:
             inbox.changed, inbox.published_at = False, now
 
 
-def _letter(refused: Refused, record: Any) -> KeyValue:
+def _letter(refused: Refused, record: Any, sender: str) -> KeyValue:
     arrived = Arrived(
         record.topic, record.partition, record.offset, record.timestamp * 1000, record.value, record.headers
     )
-    return DeadLetter.of(refused, arrived).record()
+    return DeadLetter.of(refused, arrived, sender=sender).record()

@@ -9,7 +9,7 @@ everything else in a letter.
 import base64
 import binascii
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import fields as fields_of_class
 from typing import Any, Final, NamedTuple, Self
@@ -18,9 +18,12 @@ import orjson
 
 from services.domain.intake.admission import LARGEST_EVENT
 from services.domain.intake.events import LONGEST_NAME, text_of
+from services.domain.intake.personal_bytes import holds_personal_number
+from services.domain.intake.personal_data import personal_number
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.time.zone import Instant
 from services.messaging.records.fields import KeyValue, Unreadable, fields_of, is_whole, text
+from services.messaging.topics import INBOX_PREFIX
 
 LARGEST_WHOLE: Final = LARGEST_EVENT * 3 // 2
 """Bytes of value and headers that a letter keeps. In base64 they are 128 KiB: far below what a batch of a worker
@@ -83,16 +86,19 @@ class DeadLetter:
     """Of its record: in binary mode the event's attributes are there."""
     whole: Whole | None = None
     """Given where `original` and `headers` are only the head."""
+    sender: str | None = None
+    """The source that sent it: of an inbox the one to which it belongs, whatever the event says. In `case.events` the
+    one that the event names, which the gateway or the relay has compared with its sender. None: not known."""
 
     @classmethod
-    def of(cls, refused: Refused, event: Arrived, digest: str | None = None) -> Self:
+    def of(cls, refused: Refused, event: Arrived, digest: str | None = None, *, sender: str | None = None) -> Self:
         """The dead letter of an event that was refused. `digest`: its payload hash, where its case refused it."""
         value, headers, whole = _kept(event.value or b"", tuple(event.headers), refused.code)
         return cls(
             reason=refused.code,
-            path=refused.path,
-            sentence=refused.sentence,
-            remedy=refused.remedy,
+            path=_harmless(refused.path, ""),
+            sentence=_harmless(refused.sentence, "the sentence would show a personal number"),
+            remedy=_harmless(refused.remedy, "send a keyed hash, or leave it out"),
             original=value,
             received_at=text_of(event.received),
             topic=event.topic,
@@ -101,6 +107,7 @@ class DeadLetter:
             digest=digest,
             headers=headers,
             whole=whole,
+            sender=sender,
         )
 
     @property
@@ -120,8 +127,16 @@ class DeadLetter:
 
     @property
     def source(self) -> str | None:
-        """The source that the original names; None where it names none."""
-        return _source_of(self.original, self.headers) if self.whole is None else self.whole.source
+        """The sender; where it is not known, the source that the original names, which is a claim."""
+        if self.sender is not None:
+            return self.sender
+        return source_named(self.original, self.headers) if self.whole is None else self.whole.source
+
+    def owner(self, inboxes: Mapping[str, str]) -> str | None:
+        """The source that may see the letter and send its event again. `inboxes`: inbox → source."""
+        if (self.topic or "").startswith(INBOX_PREFIX):
+            return inboxes.get(self.topic or "")
+        return self.source
 
     def record(self) -> KeyValue:
         """As it is sent."""
@@ -145,6 +160,7 @@ class DeadLetter:
                 **({} if self.digest is None else {"digest": self.digest}),
                 **({"headers": [[name, _text(value)] for name, value in self.headers]} if self.headers else {}),
                 **({} if self.whole is None else {"whole": self.whole._asdict()}),
+                **({} if self.sender is None else {"sender": self.sender}),
             }
         )
 
@@ -170,9 +186,17 @@ def reason_of(value: bytes) -> str:
     return text(fields_of(value), "reason")
 
 
+def sender_of(value: bytes | None) -> str | None:
+    """The sender of a letter, or, in one of an earlier version, the source that it names; None where it has none."""
+    try:
+        return DeadLetter.decode(value or b"").source
+    except ValueError:
+        return None
+
+
 _FIELDS: Final = tuple(field.name for field in fields_of_class(DeadLetter))
 _TEXTS: Final = ("path", "sentence", "remedy", "received_at")
-_TEXTS_OR_NONE: Final = ("topic", "file", "digest")
+_TEXTS_OR_NONE: Final = ("topic", "file", "digest", "sender")
 _NUMBERS_OR_NONE: Final = ("partition", "offset", "line")
 
 
@@ -206,12 +230,21 @@ def _whole(fields: Any) -> Whole:
 
 def _kept(value: bytes, headers: Headers, reason: Reason) -> tuple[bytes, Headers, Whole | None]:
     """What a letter keeps of an original: all of it, or its head and what the whole is. Of one with a personal number
-    nothing but its hash: the number must be in no topic of ours for longer than in the one that it came by."""
-    if reason is Reason.PERSONAL_DATA:
+    nothing but its hash, whatever it was refused for: the number must be in no topic of ours for longer than in the
+    one that it came by."""
+    kept = value, headers
+    is_whole_kept = len(value) + sum(map(_weight, headers)) <= LARGEST_WHOLE
+    if not is_whole_kept:
+        kept = value[:HEAD], _first(headers)
+    if reason is Reason.PERSONAL_DATA or holds_personal_number(*kept):
         return b"", (), Whole(len(value), hashlib.sha256(value).hexdigest(), len(headers), None)
-    if len(value) + sum(map(_weight, headers)) <= LARGEST_WHOLE:
+    if is_whole_kept:
         return value, headers, None
-    whole = Whole(len(value), hashlib.sha256(value).hexdigest(), len(headers), _source_of(value, headers))
+    return *kept, Whole(len(value), hashlib.sha256(value).hexdigest(), len(headers), source_named(value, headers))
+
+
+def _first(headers: Headers) -> Headers:
+    """As many of the headers as a letter keeps of a large original."""
     first: list[tuple[str, bytes | None]] = []
     room = HEAD
     for header in headers:
@@ -219,7 +252,12 @@ def _kept(value: bytes, headers: Headers, reason: Reason) -> tuple[bytes, Header
         if room < 0:
             break
         first.append(header)
-    return value[:HEAD], tuple(first), whole
+    return tuple(first)
+
+
+def _harmless(text: str, instead: str) -> str:
+    """A text of a refusal, which may quote the event."""
+    return text if personal_number(text) is None else instead
 
 
 def _weight(header: tuple[str, bytes | None]) -> int:
@@ -228,8 +266,8 @@ def _weight(header: tuple[str, bytes | None]) -> int:
     return 6 * len(name.encode()) + len(value or b"") + 16
 
 
-def _source_of(value: bytes, headers: Headers) -> str | None:
-    """The source that an event names, in structured or in binary mode."""
+def source_named(value: bytes, headers: Headers) -> str | None:
+    """The source that an event names, in structured or in binary mode; None where it names none."""
     attributes = {name.lower(): held for name, held in headers}
     if "ce_specversion" in attributes:
         source: object = (attributes.get("ce_source") or b"").decode(errors="replace")

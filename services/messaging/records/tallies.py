@@ -84,6 +84,10 @@ class Progress(NamedTuple):
     """How many cases cannot be judged now; None where the writer did not say."""
     retried: int = 0
     """How many times this owner has judged a quarantined case again, one after the other in turn."""
+    refused: Mapping[str, int] = {}
+    """Source → how many of its events this owner has refused; the empty source: it is not known which."""
+    left_out: Mapping[str, int] = {}
+    """Source → how many of them have no dead letter, since it had too many."""
 
     @property
     def latest(self) -> Instant:
@@ -190,6 +194,8 @@ def _progress(key: bytes, body: dict[str, Any]) -> Progress:
         lost=whole(body, "lost", 0),
         quarantined=None if body.get("quarantined") is None else whole(body, "quarantined"),
         retried=whole(body, "retried", 0),
+        refused=_counts(body.get("refused", {})),
+        left_out=_counts(body.get("left_out", {})),
     )
 
 
@@ -198,6 +204,12 @@ def _arrivals(sources: Any) -> Mapping[str, Instant]:
         is_whole(arrived, -_LAST_INSTANT, _LAST_INSTANT) for arrived in sources.values()
     ):
         raise Unreadable("it does not say what has arrived from whom")
+    return sources
+
+
+def _counts(sources: Any) -> Mapping[str, int]:
+    if type(sources) is not dict or not all(is_whole(count) for count in sources.values()):
+        raise Unreadable("it does not say how many events were refused")
     return sources
 
 

@@ -1,6 +1,7 @@
 """rule 15: a full replay gives identical numbers and sends no notice."""
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from tests.unit.cases import accepted, at, completed, judge_of, node_started, pr
 from tests.unit.test_partition import EVERY_KIND, Consumer, partition, sweep
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(st.data())
 def test_a_replay_gives_the_same_bytes_and_no_notice(data: st.DataObject) -> None:
