@@ -72,10 +72,10 @@ class Found(NamedTuple):
 class Corpus:
     """The mutated events, with those that are good between them."""
 
-    def __init__(self, ways: Ways, number: int, seed: int, sources: Sequence[str]) -> None:
+    def __init__(self, ways: Ways, number: int, seed: int) -> None:
         self.arrival: Instant = now()
         self._edge = admission(ways.plan)
-        self._sources = sources
+        self._sources = list(ways.plan.sources)
         self.lines = [self._line(place, each.line) for place, each in enumerate(mutated(seed, number))]
 
     def _line(self, place: int, event: bytes) -> Line:
@@ -103,9 +103,9 @@ def _json(event: bytes) -> Any:
         return None
 
 
-def fuzz(ways: Ways, number: int, seed: int, sources: Sequence[str] = ()) -> Found:
-    """`sources`: only these have an inbox; all, if none is named."""
-    corpus = Corpus(ways, number, seed, sources or list(ways.plan.sources))
+def fuzz(ways: Ways, number: int, seed: int) -> Found:
+    """Mutate so many events and send them."""
+    corpus = Corpus(ways, number, seed)
     before = values_of(ways, CASE_EVENTS)
     wrong = [*by_http(ways, corpus)]
     good = Counter(line.event.strip() for line in corpus.lines if line.verdict is None)

@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from kafka import KafkaProducer
-
 from services.domain.history.fact_set import insert
 from services.domain.intake.admission import Admission, Admitted
 from services.domain.intake.events import text_of
@@ -19,11 +17,10 @@ from services.domain.intake.json_text import stamped
 from services.domain.intake.refusal import Refused
 from services.domain.results.published import ValueRow
 from services.domain.time.zone import MINUTE_US, Instant
-from services.messaging import topics
 from services.messaging.codec import admission
 from services.messaging.dead_letter_reader import read
 from services.messaging.records.dead_letters import DeadLetter
-from services.messaging.records.gateway_keys import NewKey, StoredKey, hash_of
+from services.messaging.records.gateway_keys import hash_of
 from services.replay.replay import Replayed, replay
 from tests.storm_gateway.journal import lines_of
 from tests.storm_gateway.senders import Job
@@ -137,7 +134,7 @@ def storm(plan: Plan, ways: Ways, say: Callable[[str], None] = lambda line: None
 def _jobs(plan: Plan, ways: Ways, events: Sequence[Line]) -> dict[str, Job]:
     """What each sender sends."""
     found: dict[str, list[tuple[str, list[str]]]] = {name: [] for name in SENDERS}
-    keys = _keys(ways, sorted({line.source for line in events}))
+    keys = ways.keys(sorted({line.source for line in events}))
     for source, batch in requests(events, plan.size):
         if source in BY_INBOX:
             found["producer"].append((ways.plan.sources[source].inbox, batch))
@@ -146,17 +143,6 @@ def _jobs(plan: Plan, ways: Ways, events: Sequence[Line]) -> dict[str, Job]:
     urls = [ways.url(number) for number in range(plan.gateways)]
     turned = {"client-1": urls, "client-2": urls[::-1], "producer": [ways.settings.bootstrap]}
     return {name: Job(turned[name], plan.seconds / max(1, len(mine)), mine) for name, mine in found.items() if mine}
-
-
-def _keys(ways: Ways, sources: Sequence[str]) -> dict[str, str]:
-    """A key of each, written at once."""
-    made = {source: NewKey.made() for source in sources}
-    producer = KafkaProducer(bootstrap_servers=ways.settings.bootstrap)
-    for source, key in made.items():
-        name, value = StoredKey(source, hash_of(key.whole), now()).record(key.id)
-        producer.send(topics.GATEWAY_KEYS, value, name)
-    producer.close()
-    return {source: key.whole for source, key in made.items()}
 
 
 class _Progress:

@@ -10,22 +10,22 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
 import httpx
+from kafka import KafkaProducer
 
 from services.catalog.load.plan_folder import load_plan
 from services.domain.time.zone import Instant
-from services.gateway.key_admin import KeyAdmin
 from services.local.failures import PartUnavailable
 from services.local.kafka import Broker
 from services.local.ports import free_ports
 from services.messaging import topics
+from services.messaging.records.gateway_keys import NewKey, StoredKey, hash_of
 from services.runtime import readiness
-from services.runtime.clock import Clock
 from services.runtime.settings import Settings
 from tests.integration.forks import Fork
 
@@ -196,9 +196,13 @@ class Ways:
         return f"http://127.0.0.1:{self.ports[number]}"
 
     def keys(self, sources: Sequence[str]) -> dict[str, str]:
-        """A new API key of each."""
-        admin = KeyAdmin(self.settings.bootstrap, Clock.real().now)
-        return {source: admin.add(source).whole for source in sources}
+        """A new API key of each, written at once."""
+        made = {source: NewKey.made() for source in sources}
+        with closing(KafkaProducer(bootstrap_servers=self.settings.bootstrap)) as producer:
+            for source, key in made.items():
+                name, value = StoredKey(source, hash_of(key.whole), now()).record(key.id)
+                producer.send(topics.GATEWAY_KEYS, value, name).get(60)
+        return {source: key.whole for source, key in made.items()}
 
     def logs(self) -> str:
         """What gateways and relay have written."""
