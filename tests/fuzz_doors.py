@@ -238,7 +238,7 @@ def by_file(ways: Ways, corpus: Corpus, lines: Sequence[Line]) -> Iterator[str]:
     file.write_bytes(b"".join(_with_arrival(line.event, arrival) + b"\n" for line in lines))
     with redirect_stdout(StringIO()) as output, redirect_stderr(StringIO()) as errors:
         code = run("validate", file, "--json")
-    if code not in (0, 1) or errors.getvalue():
+    if code not in (0, 1) or not output.getvalue() or _is_bad_line(errors.getvalue()):
         yield f"kpiwatch validate ended with {code}: {errors.getvalue()[:300]}"
         return
     rejected = orjson.loads(output.getvalue())["rejected"]
