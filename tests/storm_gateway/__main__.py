@@ -1,6 +1,6 @@
 """`python -m tests.storm_gateway --events N --kills K --seed S`: kill -9 over the ways in, and what is lost or doubled.
 
-Two gateways, a relay, a broker, two senders over HTTP and one by inboxes send the events of an invented district. One
+Two gateways, a relay, a broker, two programs with `services.client` and one with inboxes send an invented district. One
 after another is killed, by seed, all over the sending. Afterwards every acknowledged event has to be in `case.events`,
 no case may count one twice, each refused event of an inbox has its letter, and the values of the topic, by a replay and
 by a worker, have to be those of the file that was sent. Exit code 0: so it is. Else the folder stays.
