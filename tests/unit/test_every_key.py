@@ -5,7 +5,7 @@ Keys and sources come from the register, routes from the application. A route th
 
 import ast
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import product
 from pathlib import Path
@@ -13,32 +13,66 @@ from typing import Any, Final, NamedTuple
 
 import httpx
 import orjson
+import pytest
 from fastapi.routing import APIRoute
 
 import services.gateway
+from services.catalog.samples.events import Event
+from services.catalog.samples.promise_samples import samples_of
 from services.catalog.working_time import WorkingTime
 from services.domain.intake.refusal import Reason, Refused
+from services.domain.plan.statutory_time import Law
+from services.gateway import case_questions
+from services.gateway.case_routes import CaseAsking, add_cases
 from services.gateway.feedback import Feedback
 from services.gateway.feedback_routes import Asking, LetterStore, add_feedback
 from services.gateway.key_ring import MOST_ACTIVE
 from services.gateway.resending import Resending
+from services.gateway.try_page.routes import add_try_page
+from services.gateway.what_if_routes import add_what_if
 from services.messaging import topics
 from services.messaging.reader import Record
 from services.messaging.records.dead_letters import Arrived, DeadLetter
 from services.messaging.records.gateway_keys import NewKey, StoredKey, hash_of
 from services.messaging.records.inbox_states import InboxState
 from services.messaging.records.tallies import Progress
+from services.runtime.settings import Settings
 from tests.mutations import shipped_plan
 from tests.unit.gateway import AS_BATCH, AS_STRUCTURED, BAD, GOOD, NOW, WATER, Gateway
+from tests.unit.gateway_cases import AtOnce, CaseWorld, book_of
+from tests.verdicts import shipped
 
 PLAN: Final = shipped_plan()
 SOURCES: Final = tuple(PLAN.sources.values())
 IDS: Final = tuple(source.id for source in SOURCES)
 WORKING_TIME: Final = WorkingTime.of(PLAN)
-RESENDING: Final = Resending.of(PLAN)
-OPEN: Final = {("GET", "/livez"), ("GET", "/readyz"), ("GET", "/metrics"), ("GET", "/openapi.json")}
+LAW: Final = Law(PLAN, shipped().law.calendar)
+CASEBOOK: Final[list[Settings]] = []
+"""Where the casebook of this module is."""
+PAGE: Final = ("/try", "/try/page.css", "/try/page.js", "/try/content", "/try/samples")
+OPEN: Final = {("GET", path) for path in ("/livez", "/readyz", "/metrics", "/openapi.json", *PAGE)}
 """They answer anybody, and say nothing of a case."""
 REFUSED: Final = Refused(Reason.UNKNOWN_UNIT, "data.unit", "the plan has no such unit", "write a unit's id")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def casebook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A casebook with cases of every source that owns some, all of one number, and what others report on them."""
+    world = CaseWorld(tmp_path_factory.mktemp("keys"))
+    of_owners: dict[str, Sequence[Event]] = {}
+    for promise in PLAN.promises:
+        for sample in samples_of(promise, LAW)[:1]:
+            of_owners.setdefault(sample.events[0]["source"], sample.events)
+    events = (event for events in of_owners.values() for event in events)
+    world.store(*({**event, "subject": SUBJECT, "id": f"e-{number}"} for number, event in enumerate(events)))
+    CASEBOOK[:] = [world.settings]
+    book, opened = book_of(world.settings), case_questions.book_of
+    case_questions.book_of = lambda settings: book  # type: ignore[assignment]  # the plan is read once
+    yield
+    case_questions.book_of = opened
+
+
+SUBJECT: Final = "of-many-owners"
 
 
 def marked(source: str) -> dict[str, Any]:
@@ -58,9 +92,12 @@ class World:
         self.letters: list[DeadLetter] = []
         self.owners: list[str] = []
         store = LetterStore(self.letter, lambda letter: (letter.original, letter.headers))
-        add_feedback(
-            self.gateway.app, self.gateway.handling, Asking(self.feedback, store, RESENDING, WORKING_TIME, lambda: NOW)
-        )
+        asking = Asking(self.feedback, store, Resending.of(PLAN), WORKING_TIME, lambda: NOW)
+        add_feedback(self.gateway.app, self.gateway.handling, asking)
+        about_cases = CaseAsking(AtOnce(), CASEBOOK[0])
+        add_cases(self.gateway.app, self.gateway.handling, about_cases)
+        add_what_if(self.gateway.app, self.gateway.handling, about_cases)
+        add_try_page(self.gateway.app, LAW)
         for number, source in enumerate(SOURCES):
             self._refuse(source.id, topics.CASE_EVENTS, marked(source.id))
             self._refuse(source.id, source.inbox, marked(IDS[number - 1]))  # what comes by an inbox is its source's
@@ -169,6 +206,23 @@ async def each_letter_again(asker: Asker, path: str) -> None:
     assert log == []
 
 
+async def cases_of_itself(asker: Asker, path: str) -> None:
+    """Its own cases are listed, whoever reports on them. Of a case of another it sees at most what it reports."""
+    listed = (await asker.ask("GET", path)).json()["cases"]
+    assert {one["owner"] for one in listed} <= {asker.source}
+    for query in (f"?owner={WATER}", f"?seen_by={WATER}", f"?source={WATER}"):
+        assert (await asker.ask("GET", path + query)).status_code == 400, (
+            "whose cases they are is said by the key alone"
+        )
+    number = IDS.index(asker.source)
+    for owner in (asker.source, *(IDS[number - step] for step in (1, 2, 3))):
+        answer = await asker.ask("GET", f"{path}?subject={owner} {SUBJECT}")
+        for account in answer.json().get("cases", ()) if owner != asker.source else ():
+            assert {fact["source"] for fact in account["history"]} <= {asker.source}
+            assert account["cards"] == account["others"] == account["uncounted"] == []
+            assert all(each["account"] is None for cycle in account["cycles"] for each in cycle["promises"])
+
+
 def _letter_of(asker: Asker, owner: str, turn: int) -> int:
     """One of the two letters of a source: half of the others ask for the one, half for the other."""
     return asker.world.owners.index(owner) + (turn + IDS.index(asker.source)) % 2
@@ -177,7 +231,9 @@ def _letter_of(asker: Asker, owner: str, turn: int) -> int:
 ROUTES: Final[dict[tuple[str, str], Callable[[Asker, str], Awaitable[None]]]] = {
     ("POST", "/events"): events_of_others,
     ("POST", "/validate"): events_of_others,
+    ("POST", "/what-if"): events_of_others,
     ("GET", "/status"): status_of_itself,
+    ("GET", "/cases"): cases_of_itself,
     ("GET", "/dead-letters"): letters_of_itself,
     ("GET", "/dead-letters/{number}"): each_letter,
     ("POST", "/dead-letters/{number}/resend"): each_letter_again,
