@@ -55,7 +55,9 @@ _WAITING = 32
 
 
 def serve(settings: Settings, plan: Plan, clock: Clock) -> None:
-    """Until SIGTERM or Ctrl-C: then the requests in hand are answered. Raises BrokerUnavailable at the start."""
+    """Until SIGTERM or Ctrl-C: then the requests in hand are answered. Raises BrokerUnavailable at the start, and
+    ValueError where what is acknowledged could be lost with a broker."""
+    _refuse_unsafe_topics(settings)
     law = Law(plan, calendar_of(plan))
     events = EventLog.open(settings.bootstrap)
     uses, real = KeyUses(events.note_use), Clock.real()
