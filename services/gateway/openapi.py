@@ -1,6 +1,6 @@
 """The description of the gateway (OpenAPI 3.1), with examples of every promise's samples."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -20,13 +20,28 @@ _CONTENT: Final[dict[str, dict[str, Any]]] = {
 _REFUSALS: Final = {
     "400": "The body cannot be read as a whole, or a header is refused.",
     "401": "No API key, or one that is unknown, void, expired or revoked.",
+    "403": "It belongs to another source.",
+    "404": "There is no such thing.",
     "408": "The body took too long.",
+    "409": "The event of the letter is not kept any more.",
     "413": "The body or the batch is too large.",
     "415": "The content type or the content encoding is not known.",
     "422": "Some events are refused, with a problem for each; the others are taken.",
     "429": "The source sends too many events; Retry-After says when to send the same again.",
     "503": "Any event may be in, or none: send the same again after Retry-After.",
 }
+_OF_ALL: Final = ("400", "401", "503")
+_OF_EVENTS: Final = (*_OF_ALL, "408", "413", "415", "422", "429")
+_OF_QUESTIONS: Final[dict[str, tuple[str, ...]]] = {
+    "/dead-letters/{number}": ("403", "404"),
+    "/dead-letters/{number}/resend": (*_OF_EVENTS, "403", "404", "409"),
+    "/cases": ("404",),
+}
+"""What routes without a description of their own refuse, beside `_OF_ALL`."""
+_SUCCESS: Final = {"/dead-letters/{number}/resend": "202"}
+"""Where it is not 200."""
+_ANSWER: Final = {"type": "object"}
+_KEY: Final[list[dict[str, list[str]]]] = [{"key": []}]
 _PROBLEM: Final = {
     "type": "object",
     "description": "RFC 9457. `problems` is there where single events are refused.",
@@ -57,22 +72,20 @@ _EVENT_PROBLEM: Final = {
 
 
 def _operation(success: str, said: str) -> dict[str, Any]:
-    refusals = {
-        status: {
-            "description": text,
-            "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        }
-        for status, text in _REFUSALS.items()
-    }
     taken = {"type": "object", "properties": {"accepted": {"type": "integer"}}, "required": ["accepted"]}
     return {
         "requestBody": {"required": True, "content": _CONTENT},
         "responses": {
             success: {"description": said, "content": {"application/json": {"schema": taken}}},
-            **refusals,
+            **_refusals(_OF_EVENTS),
         },
-        "security": [{"key": []}],
+        "security": _KEY,
     }
+
+
+def _refusals(statuses: Iterable[str]) -> dict[str, Any]:
+    content = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": _REFUSALS[status], "content": content} for status in sorted(set(statuses))}
 
 
 EVENTS: Final = _operation("202", "All events are stored for good.")
@@ -84,21 +97,41 @@ def document(app: FastAPI, examples: Callable[[], dict[str, Any]]) -> dict[str, 
     """The description of the app; made once."""
     if app.openapi_schema is None:
         made = get_openapi(title=app.title, version="1", description="Events in: docs/contract.md.", routes=app.routes)
-        for path, success in (("/events", "202"), ("/validate", "200")):
-            operation = made["paths"][path]["post"]
-            operation["responses"] = {
-                status: answer
-                for status, answer in operation["responses"].items()
-                if status == success or status in _REFUSALS
-            }
+        for path, ways in made["paths"].items():
+            for operation in ways.values():
+                _describe(path, operation)
         content = {**_CONTENT, BATCH: {**_CONTENT[BATCH], "examples": examples()}}
         made["paths"]["/events"]["post"]["requestBody"] = {"required": True, "content": content}
+        schemas = made.get("components", {}).get("schemas", {})
         made["components"] = {
-            "schemas": {"Event": _EVENT, "Problem": _PROBLEM, "EventProblem": _EVENT_PROBLEM},
+            "schemas": {
+                **{name: schema for name, schema in schemas.items() if name not in _OF_THE_FRAMEWORK},
+                "Event": _EVENT,
+                "Problem": _PROBLEM,
+                "EventProblem": _EVENT_PROBLEM,
+            },
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "kw_<id>_<secret>"}},
         }
         app.openapi_schema = made
     return app.openapi_schema
+
+
+_OF_THE_FRAMEWORK: Final = ("HTTPValidationError", "ValidationError")
+
+
+def _describe(path: str, operation: dict[str, Any]) -> None:
+    """The answers of an operation: those that its route describes, else those of a question. What the framework adds
+    by itself is not answered."""
+    if operation.get("security") == _KEY:  # of events
+        success = next(status for status, answer in operation["responses"].items() if "accepted" in str(answer))
+        operation["responses"] = {success: operation["responses"][success], **_refusals(_OF_EVENTS)}
+        return
+    answered = {"description": "As docs/contract.md says.", "content": {"application/json": {"schema": _ANSWER}}}
+    refusals = _refusals([*_OF_ALL, *_OF_QUESTIONS.get(path, ())])
+    operation["responses"] = {_SUCCESS.get(path, "200"): answered, **refusals}
+    operation["security"] = _KEY
+    if path == "/dead-letters/{number}/resend":
+        operation["requestBody"] = {"required": False, "content": _CONTENT}
 
 
 def examples_of(law: Law) -> dict[str, Any]:
