@@ -93,6 +93,15 @@ storm-gateway: setup ## kill -9 of gateway, relay, broker and senders, KILLS tim
 fuzz-doors: setup ## mutated events by HTTP, by inbox and by file, by SEED: the same verdict, nothing lost, no personal number in a topic
 	@exec $(BIN)/python -m tests.fuzz_doors --seed $(SEED)
 
+.PHONY: schemathesis
+schemathesis: setup build/schemathesis/installed ## requests made up from the description of the gateway, by SEED, against the real processes
+	@exec $(BIN)/python -m tests.schemathesis_gateway --seed $(SEED)
+
+build/schemathesis/installed: requirements.schemathesis.lock
+	$(PYTHON) -m venv build/schemathesis
+	build/schemathesis/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes --requirement requirements.schemathesis.lock
+	@touch $@
+
 MUTANTS ?= 120
 
 .PHONY: browser
@@ -125,12 +134,13 @@ generate: setup ## write again all that is generated (rules, routes, dashboards,
 UV := build/lock/bin/uv
 
 .PHONY: lock
-lock: $(UV) ## write requirements.lock, deploy/requirements.lock and those of audit, browser and mutants again from pyproject.toml
+lock: $(UV) ## write requirements.lock, deploy/requirements.lock and those of audit, browser, mutants and schemathesis again from pyproject.toml
 	$(UV) pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
 	$(UV) pip compile pyproject.toml --extra server --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --constraint requirements.lock --output-file deploy/requirements.lock
 	$(UV) pip compile --group audit --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.audit.lock
 	$(UV) pip compile --group browser --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --constraint requirements.lock --output-file requirements.browser.lock
 	$(UV) pip compile pyproject.toml --extra server --extra test --extra local --group mutants --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.mutants.lock
+	$(UV) pip compile --group schemathesis --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.schemathesis.lock
 
 $(UV):
 	$(PYTHON) -m venv build/lock

@@ -8,6 +8,7 @@ No topic but the inboxes may hold a personal number of the corpus, and no answer
 
 import argparse
 import re
+import signal
 import sys
 import tempfile
 import time
@@ -71,10 +72,10 @@ class Found(NamedTuple):
 class Corpus:
     """The mutated events, with those that are good between them."""
 
-    def __init__(self, ways: Ways, number: int, seed: int, sources: Sequence[str]) -> None:
+    def __init__(self, ways: Ways, number: int, seed: int) -> None:
         self.arrival: Instant = now()
         self._edge = admission(ways.plan)
-        self._sources = sources
+        self._sources = list(ways.plan.sources)
         self.lines = [self._line(place, each.line) for place, each in enumerate(mutated(seed, number))]
 
     def _line(self, place: int, event: bytes) -> Line:
@@ -102,9 +103,9 @@ def _json(event: bytes) -> Any:
         return None
 
 
-def fuzz(ways: Ways, number: int, seed: int, sources: Sequence[str] = ()) -> Found:
-    """`sources`: only these have an inbox; all, if none is named."""
-    corpus = Corpus(ways, number, seed, sources or list(ways.plan.sources))
+def fuzz(ways: Ways, number: int, seed: int) -> Found:
+    """Mutate so many events and send them."""
+    corpus = Corpus(ways, number, seed)
     before = values_of(ways, CASE_EVENTS)
     wrong = [*by_http(ways, corpus)]
     good = Counter(line.event.strip() for line in corpus.lines if line.verdict is None)
@@ -237,7 +238,7 @@ def by_file(ways: Ways, corpus: Corpus, lines: Sequence[Line]) -> Iterator[str]:
     file.write_bytes(b"".join(_with_arrival(line.event, arrival) + b"\n" for line in lines))
     with redirect_stdout(StringIO()) as output, redirect_stderr(StringIO()) as errors:
         code = run("validate", file, "--json")
-    if code not in (0, 1) or errors.getvalue():
+    if code not in (0, 1) or not output.getvalue() or _is_bad_line(errors.getvalue()):
         yield f"kpiwatch validate ended with {code}: {errors.getvalue()[:300]}"
         return
     rejected = orjson.loads(output.getvalue())["rejected"]
@@ -318,6 +319,7 @@ def main(say: Callable[[str], None] = print) -> int:
     parser.add_argument("--events", type=int, default=10_000, help="how many are mutated (10000)")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started must not be left behind
     quick_java.choose()
     quick_java.prepare(Settings.from_environment().cache)
     with tempfile.TemporaryDirectory() as folder:

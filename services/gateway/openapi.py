@@ -18,32 +18,31 @@ _CONTENT: Final[dict[str, dict[str, Any]]] = {
     "application/json": {"schema": {"description": "Binary mode: the data; the attributes are headers ce-…"}},
 }
 _REFUSALS: Final = {
-    "400": "The request cannot be read as a whole, or a part of it is refused.",
+    "400": "The body cannot be read as a whole, or a header is refused.",
     "401": "No API key, or one that is unknown, void, expired or revoked.",
     "403": "It belongs to another source.",
     "404": "There is none, or none that the source may see.",
     "408": "The body took too long.",
-    "409": "The event is not kept any more: send it anew.",
+    "409": "The event of the letter is not kept any more.",
     "413": "The body or the batch is too large.",
     "415": "The content type or the content encoding is not known.",
     "422": "Some events are refused, with a problem for each; the others are taken.",
     "429": "The source asks or sends too much; Retry-After says when to send the same again.",
     "503": "It cannot be answered now; any event may be in, or none: send the same again after Retry-After.",
 }
-"""Every status that is no success: each of them is a problem document."""
-_ALWAYS: Final = ("400", "401", "503")
-_OF_EVENTS: Final = ("400", "401", "408", "413", "415", "422", "429", "503")
-_OF_ROUTE: Final = {
-    "/events": _OF_EVENTS,
-    "/validate": _OF_EVENTS,
-    "/what-if": tuple(status for status in _OF_EVENTS if status != "422"),
-    "/cases": (*_ALWAYS, "404"),
-    "/dead-letters/{number}": (*_ALWAYS, "403", "404"),
+_OF_ALL: Final = ("400", "401", "429", "503")
+_OF_EVENTS: Final = (*_OF_ALL, "408", "413", "415", "422")
+_OF_QUESTIONS: Final[dict[str, tuple[str, ...]]] = {
+    "/dead-letters/{number}": ("403", "404"),
     "/dead-letters/{number}/resend": (*_OF_EVENTS, "403", "404", "409"),
+    "/cases": ("404",),
 }
-_SENDING: Final = ("/events", "/dead-letters/{number}/resend")
-"""Routes that store events: they answer 202."""
+"""What routes without a description of their own refuse, beside `_OF_ALL`."""
+_SUCCESS: Final = {"/dead-letters/{number}/resend": "202"}
+"""Where it is not 200."""
 _WITH_EXAMPLES: Final = ("/events", "/validate", "/what-if")
+_ANSWER: Final = {"type": "object"}
+_KEY: Final[list[dict[str, list[str]]]] = [{"key": []}]
 _PROBLEM: Final = {
     "type": "object",
     "description": "RFC 9457. `problems` is there where single events are refused.",
@@ -75,8 +74,19 @@ _EVENT_PROBLEM: Final = {
 
 def _operation(success: str, said: str) -> dict[str, Any]:
     taken = {"type": "object", "properties": {"accepted": {"type": "integer"}}, "required": ["accepted"]}
-    answer = {"description": said, "content": {"application/json": {"schema": taken}}}
-    return {"requestBody": {"required": True, "content": _CONTENT}, "responses": {success: answer}}
+    return {
+        "requestBody": {"required": True, "content": _CONTENT},
+        "responses": {
+            success: {"description": said, "content": {"application/json": {"schema": taken}}},
+            **_refusals(_OF_EVENTS),
+        },
+        "security": _KEY,
+    }
+
+
+def _refusals(statuses: Iterable[str]) -> dict[str, Any]:
+    content = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": _REFUSALS[status], "content": content} for status in sorted(set(statuses))}
 
 
 EVENTS: Final = _operation("202", "All events are stored for good.")
@@ -88,14 +98,22 @@ def document(app: FastAPI, examples: Callable[[], dict[str, Any]]) -> dict[str, 
     """The description of the app; made once."""
     if app.openapi_schema is None:
         made = get_openapi(title=app.title, version="1", description="Events in: docs/contract.md.", routes=app.routes)
+        for path, ways in made["paths"].items():
+            for operation in ways.values():
+                _describe(path, operation)
         shown = examples()
-        for path, operations in made["paths"].items():
-            for operation in operations.values():
-                _describe(path, operation, shown)
+        refs = {name: {"$ref": f"#/components/examples/{name}"} for name in shown}
+        content = {**_CONTENT, BATCH: {**_CONTENT[BATCH], "examples": refs}}
+        for path in made["paths"].keys() & _WITH_EXAMPLES:
+            made["paths"][path]["post"]["requestBody"] = {"required": True, "content": content}
         schemas = made.get("components", {}).get("schemas", {})
-        ours = {"Event": _EVENT, "Problem": _PROBLEM, "EventProblem": _EVENT_PROBLEM}
         made["components"] = {
-            "schemas": {name: one for name, one in schemas.items() if "ValidationError" not in name} | ours,
+            "schemas": {
+                **{name: schema for name, schema in schemas.items() if name not in _OF_THE_FRAMEWORK},
+                "Event": _EVENT,
+                "Problem": _PROBLEM,
+                "EventProblem": _EVENT_PROBLEM,
+            },
             "examples": shown,
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "kw_<id>_<secret>"}},
         }
@@ -103,23 +121,22 @@ def document(app: FastAPI, examples: Callable[[], dict[str, Any]]) -> dict[str, 
     return app.openapi_schema
 
 
-def _describe(path: str, operation: dict[str, Any], examples: Iterable[str]) -> None:
-    """Say of a route what it answers, that it needs a key, and which events may be sent."""
-    success = "202" if path in _SENDING else "200"
-    given = operation["responses"].get(success) or operation["responses"]["200"]
-    refused = {
-        status: {
-            "description": _REFUSALS[status],
-            "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        }
-        for status in sorted(_OF_ROUTE.get(path, _ALWAYS))
-    }
-    operation["responses"] = {success: given, **refused}
-    operation["security"] = [{"key": []}]
-    if path in _WITH_EXAMPLES:
-        shown = {name: {"$ref": f"#/components/examples/{name}"} for name in examples}
-        content = {**_CONTENT, BATCH: {**_CONTENT[BATCH], "examples": shown}}
-        operation["requestBody"] = {"required": True, "content": content}
+_OF_THE_FRAMEWORK: Final = ("HTTPValidationError", "ValidationError")
+
+
+def _describe(path: str, operation: dict[str, Any]) -> None:
+    """The answers of an operation: those that its route describes, else those of a question. What the framework adds
+    by itself is not answered."""
+    if operation.get("security") == _KEY:  # of events
+        success = next(status for status, answer in operation["responses"].items() if "accepted" in str(answer))
+        operation["responses"] = {success: operation["responses"][success], **_refusals(_OF_EVENTS)}
+        return
+    answered = {"description": "As docs/contract.md says.", "content": {"application/json": {"schema": _ANSWER}}}
+    refusals = _refusals([*_OF_ALL, *_OF_QUESTIONS.get(path, ())])
+    operation["responses"] = {_SUCCESS.get(path, "200"): answered, **refusals}
+    operation["security"] = _KEY
+    if path == "/dead-letters/{number}/resend":
+        operation["requestBody"] = {"required": False, "content": _CONTENT}
 
 
 def examples_of(law: Law) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """`python -m tests.storm_gateway --events N --kills K --seed S`: kill -9 over the ways in, and what is lost or doubled.
 
-Two gateways, a relay, a broker, two senders over HTTP and one by inboxes send the events of an invented district. One
+Two gateways, a relay, a broker, two programs with `services.client` and one with inboxes send an invented district. One
 after another is killed, by seed, all over the sending. Afterwards every acknowledged event has to be in `case.events`,
 no case may count one twice, each refused event of an inbox has its letter, and the values of the topic, by a replay and
 by a worker, have to be those of the file that was sent. Exit code 0: so it is. Else the folder stays.
@@ -25,6 +25,7 @@ def main() -> int:
     )
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--kills", type=int, default=40)
+    parser.add_argument("--size", type=int, default=100, help="events of one request (100)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=240, help="how long sending takes at least (240)")
     parser.add_argument("--keep", action="store_true", help="keep the folder also where nothing is wrong")
@@ -34,7 +35,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started must not be left behind
     folder = Path("build/storm-gateway").absolute() / f"{given.seed}-{time.strftime('%m%d-%H%M%S')}"
     folder.mkdir(parents=True)
-    plan = Plan(given.events, given.kills, given.seed, folder, seconds=given.seconds)
+    plan = Plan(given.events, given.kills, given.seed, folder, size=given.size, seconds=given.seconds)
     with ways_of(plan) as ways:
         outcome = storm(plan, ways, lambda line: print(line, flush=True))
         wrong = [*outcome.wrong, *differences_of_worker(outcome, ways)]

@@ -1,5 +1,6 @@
-"""`python -m tests.storm_gateway.senders WAY JOB JOURNAL`: a source's program, by HTTP or by its inbox. At least once:
-what is not in its journal it sends again.
+"""`python -m tests.storm_gateway.senders WAY JOB JOURNAL`: a source's program, by `services.client` or by its inbox.
+
+At least once: what is not in its journal it sends again.
 
 JOB has one request a line: where it goes, and the events. The journal has one line for each that was answered: the
 status, and the places of the refused events.
@@ -8,15 +9,17 @@ status, and the places of the refused events.
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import httpx
 import orjson
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
+from services.client.client import Client
+from services.client.spool import Entry
+from services.messaging.records.gateway_keys import hash_of
 from tests.storm_gateway.journal import Journal
 
 _AGAIN_SECONDS: Final = 0.2
@@ -40,47 +43,50 @@ class Job(NamedTuple):
         return cls(**orjson.loads(file.read_bytes()))
 
 
-Send = Callable[[str, Sequence[str]], str]
-"""One request; what the journal says of it. Returns once it is answered."""
+class Ask(NamedTuple):
+    """One request."""
+
+    number: int
+    """Its place in the job."""
+    target: str
+    events: Sequence[str]
 
 
-def by_http(job: Job) -> Send:
-    """Any of the gateways may be away: then the next one gets the same."""
-    client = httpx.Client(timeout=20, trust_env=False)
-    turn = 0
+Send = Callable[[Ask], str]
+"""Sends a request; what the journal says of it. Returns once it is answered."""
 
-    def send(key: str, events: Sequence[str]) -> str:
-        nonlocal turn
-        body = f"[{','.join(events)}]".encode()
-        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/cloudevents-batch+json"}
-        while True:
-            try:
-                answer = client.post(f"{job.targets[turn % len(job.targets)]}/events", content=body, headers=headers)
-            except httpx.TransportError:
-                turn += 1
-                time.sleep(_AGAIN_SECONDS)
-                continue
-            if answer.status_code in (202, 422):
-                refused = [str(one["index"]) for one in answer.json().get("problems", ())]
-                return " ".join([str(answer.status_code), *refused])
-            if answer.status_code != 503 or "retry-after" not in answer.headers:
-                sys.exit(f"{answer.status_code}: {answer.text[:500]}")
-            turn += 1
-            time.sleep(min(_AGAIN_SECONDS, float(answer.headers["retry-after"])))
+
+def by_client(job: Job, folder: Path) -> Send:
+    """By the client that integrators have, with one spool for each key."""
+    clients: dict[str, Client] = {}
+
+    def send(ask: Ask) -> str:
+        if ask.target not in clients:
+            spool = folder / f"{hash_of(ask.target)[:16]}.spool"
+            clients[ask.target] = Client(job.targets[0], ask.target, spool, patience=None)
+        client = clients[ask.target]
+        if int(client.spool.position("job") or 0) <= ask.number:
+            entries = [Entry(event.encode(), str(ask.number), place) for place, event in enumerate(ask.events)]
+            with client.spool.writing() as store:
+                client.spool.add_in(store, entries)
+                client.spool.set_position_in(store, "job", str(ask.number + 1))
+        client.flush()
+        refused = [str(one.place) for one in client.parked() if one.origin == str(ask.number)]
+        return " ".join(["422" if refused else "202", *refused])
 
     return send
 
 
-def by_inbox(job: Job) -> Send:
+def by_inbox(job: Job, folder: Path) -> Send:
     """The answer of a broker says nothing of the events."""
     made: list[Any] = []
 
-    def send(inbox: str, events: Sequence[str]) -> str:
+    def send(ask: Ask) -> str:
         while True:
             try:
                 if not made:
                     made.append(KafkaProducer(bootstrap_servers=list(job.targets), acks="all", max_block_ms=5_000))
-                for sent in [made[0].send(inbox, event.encode()) for event in events]:
+                for sent in [made[0].send(ask.target, event.encode()) for event in ask.events]:
                     sent.get(20)
                 return "acknowledged"
             except KafkaError:
@@ -89,22 +95,16 @@ def by_inbox(job: Job) -> Send:
     return send
 
 
-WAYS: Final = {"http": by_http, "inbox": by_inbox}
-
-
-def rest(job: Job, journal: Journal) -> Iterator[tuple[str, Sequence[str]]]:
-    """The requests that have no answer yet."""
-    for request in job.requests[journal.count :]:
-        yield request
-        time.sleep(job.pause)
+WAYS: Final = {"http": by_client, "inbox": by_inbox}
 
 
 def main() -> None:
     way, job_file, journal_file = sys.argv[1:]
     job, journal = Job.read(Path(job_file)), Journal(Path(journal_file))
-    send = WAYS[way](job)
-    for target, events in rest(job, journal):
-        journal.add(send(target, events))
+    send = WAYS[way](job, Path(journal_file).parent)
+    for number, (target, events) in enumerate(job.requests[journal.count :], journal.count):
+        journal.add(send(Ask(number, target, events)))
+        time.sleep(job.pause)
     os._exit(0)  # the producer's threads have nothing left to send
 
 

@@ -9,20 +9,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from kafka import KafkaProducer
-
 from services.domain.history.fact_set import insert
 from services.domain.intake.admission import Admission, Admitted
 from services.domain.intake.events import text_of
 from services.domain.intake.facts import Fact
 from services.domain.intake.json_text import stamped
 from services.domain.intake.refusal import Refused
+from services.domain.results.published import ValueRow
 from services.domain.time.zone import MINUTE_US, Instant
-from services.messaging import topics
 from services.messaging.codec import admission
 from services.messaging.dead_letter_reader import read
 from services.messaging.records.dead_letters import DeadLetter
-from services.messaging.records.gateway_keys import NewKey, StoredKey, hash_of
+from services.messaging.records.gateway_keys import hash_of
 from services.replay.replay import Replayed, replay
 from tests.storm_gateway.journal import lines_of
 from tests.storm_gateway.senders import Job
@@ -77,8 +75,8 @@ class Outcome(NamedTuple):
     kills: Sequence[Kill]
     wrong: Sequence[str]
     """A sentence for each thing that is not as it must be."""
-    sent_file: Path
-    """The good events, each with its first arrival."""
+    rows: Sequence[ValueRow]
+    """Of the events that were sent, each with its first arrival."""
     as_of: Instant
     seconds: float
 
@@ -136,7 +134,7 @@ def storm(plan: Plan, ways: Ways, say: Callable[[str], None] = lambda line: None
 def _jobs(plan: Plan, ways: Ways, events: Sequence[Line]) -> dict[str, Job]:
     """What each sender sends."""
     found: dict[str, list[tuple[str, list[str]]]] = {name: [] for name in SENDERS}
-    keys = _keys(ways, sorted({line.source for line in events}))
+    keys = ways.keys(sorted({line.source for line in events}))
     for source, batch in requests(events, plan.size):
         if source in BY_INBOX:
             found["producer"].append((ways.plan.sources[source].inbox, batch))
@@ -145,17 +143,6 @@ def _jobs(plan: Plan, ways: Ways, events: Sequence[Line]) -> dict[str, Job]:
     urls = [ways.url(number) for number in range(plan.gateways)]
     turned = {"client-1": urls, "client-2": urls[::-1], "producer": [ways.settings.bootstrap]}
     return {name: Job(turned[name], plan.seconds / max(1, len(mine)), mine) for name, mine in found.items() if mine}
-
-
-def _keys(ways: Ways, sources: Sequence[str]) -> dict[str, str]:
-    """A key of each, written at once."""
-    made = {source: NewKey.made() for source in sources}
-    producer = KafkaProducer(bootstrap_servers=ways.settings.bootstrap)
-    for source, key in made.items():
-        name, value = StoredKey(source, hash_of(key.whole), now()).record(key.id)
-        producer.send(topics.GATEWAY_KEYS, value, name)
-    producer.close()
-    return {source: key.whole for source, key in made.items()}
 
 
 class _Progress:
@@ -185,9 +172,10 @@ class _Killing:
         done = []
         for number, kind in enumerate(self._kinds(), 1):
             self._wait_for(self._requests * number // (self._plan.kills + 1))
-            part = self._rng.choice([each for each in self._ways.parts.values() if _kind(each.name) == kind])
-            if not part.kill():
-                continue
+            there = [one for one in self._ways.parts.values() if _kind(one.name) == kind and not one.is_done]
+            part = self._rng.choice(there) if there else None
+            if part is None or not part.kill():
+                continue  # it has sent everything, or is being started
             took = part.wait_ready()
             if kind == "broker":
                 took += max(each.wait_ready() for each in self._ways.parts.values())
@@ -279,9 +267,10 @@ def _compared(plan: Plan, ways: Ways, answered: Answered, kills: Sequence[Kill],
             arrival = min((fact.received for fact in topic.facts.get(identity, ())), default=now())
             sink.write(stamped(text.encode(), text_of(arrival)) + b"\n")
     as_of = now() + MINUTE_US
-    wrong += _differences(_replayed(expected, ways, as_of), _replayed(topic.archive, ways, as_of))
+    replayed = _replayed(expected, ways, as_of)
+    wrong += _differences(replayed, _replayed(topic.archive, ways, as_of))
     counts = Counts(plan.events, len(answered.good), len(answered.refused), topic.records)
-    return Outcome(counts, kills, wrong[:20], expected, as_of, seconds)
+    return Outcome(counts, kills, wrong[:20], list(replayed.rows), as_of, seconds)
 
 
 def _identity(found: Admitted) -> Identity:

@@ -5,26 +5,27 @@ Each is started again when it has ended, as an operator's supervisor would do it
 
 import os
 import shutil
+import signal
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
 import httpx
+from kafka import KafkaProducer
 
 from services.catalog.load.plan_folder import load_plan
 from services.domain.time.zone import Instant
-from services.gateway.key_admin import KeyAdmin
 from services.local.failures import PartUnavailable
 from services.local.kafka import Broker
 from services.local.ports import free_ports
 from services.messaging import topics
+from services.messaging.records.gateway_keys import NewKey, StoredKey, hash_of
 from services.runtime import readiness
-from services.runtime.clock import Clock
 from services.runtime.settings import Settings
 from tests.integration.forks import Fork
 
@@ -40,7 +41,6 @@ class Running(Protocol):
     def pid(self) -> int: ...
     @property
     def exit_code(self) -> int | None: ...
-    def kill(self) -> None: ...
     def stop(self) -> None: ...
 
 
@@ -52,19 +52,21 @@ class Process:
         with log.open("ab") as output:
             self._fork = Fork(arguments, {**os.environ, **settings.environment()}, output.fileno())
         self.pid = self._fork.pid
+        self._asking = threading.Lock()
+        """Its keeper and who kills it ask how it ended."""
 
     @property
     def exit_code(self) -> int | None:
-        return self._fork.poll()
-
-    def kill(self) -> None:
-        self._fork.kill()
-        self._fork.wait(30)
+        with self._asking:
+            return self._fork.poll()
 
     def stop(self) -> None:
-        self._fork.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            self._fork.wait(30)
+        with self._asking:
+            self._fork.terminate()
+            try:
+                self._fork.wait(30)
+            except subprocess.TimeoutExpired:
+                self._fork.kill()
 
 
 class Part:
@@ -76,6 +78,8 @@ class Part:
         self.running: Running | None = None
         self.ends: list[int] = []
         """Exit codes, also of those that were killed."""
+        self._killed = 0
+        """The process that was killed last."""
         self._start = start
         self._ready = ready
         self._over = threading.Event()
@@ -107,14 +111,17 @@ class Part:
     @property
     def is_ready(self) -> bool:
         running = self.running
-        return self.is_done or (running is not None and running.exit_code is None and self._ready(running))
+        lives = running is not None and running.pid != self._killed and running.exit_code is None
+        return self.is_done or (lives and running is not None and self._ready(running))
 
     def kill(self) -> bool:
         """kill -9; whether there was anything to kill."""
         running = self.running
         if running is None or running.exit_code is not None:
             return False
-        running.kill()
+        self._killed = running.pid
+        with suppress(ProcessLookupError):
+            os.kill(running.pid, signal.SIGKILL)
         return True
 
     def wait_ready(self, seconds: float = _READY_SECONDS) -> float:
@@ -159,7 +166,7 @@ class Ways:
     def start(self) -> None:
         """Gateways and relay; returns once all are ready."""
         for number, port in enumerate(self.ports, 1):
-            self._add(f"gateway-{number}", self._gateway(number, port), partial(_answers, port))
+            self._add(f"gateway-{number}", self._gateway(number, port), partial(answers, port))
         relay = self.settings.model_copy(update={"plan": self._relayed})
         self.process("relay", ["services.gateway.relay"], self._is_relaying, relay)
         for part in self.parts.values():
@@ -189,9 +196,13 @@ class Ways:
         return f"http://127.0.0.1:{self.ports[number]}"
 
     def keys(self, sources: Sequence[str]) -> dict[str, str]:
-        """A new API key of each."""
-        admin = KeyAdmin(self.settings.bootstrap, Clock.real().now)
-        return {source: admin.add(source).whole for source in sources}
+        """A new API key of each, written at once."""
+        made = {source: NewKey.made() for source in sources}
+        with closing(KafkaProducer(bootstrap_servers=self.settings.bootstrap)) as producer:
+            for source, key in made.items():
+                name, value = StoredKey(source, hash_of(key.whole), now()).record(key.id)
+                producer.send(topics.GATEWAY_KEYS, value, name).get(60)
+        return {source: key.whole for source, key in made.items()}
 
     def logs(self) -> str:
         """What gateways and relay have written."""
@@ -218,7 +229,8 @@ def now() -> Instant:
     return time.time_ns() // 1000
 
 
-def _answers(port: int, running: Running) -> bool:
+def answers(port: int, running: Running) -> bool:
+    """Whether a process that answers over HTTP is ready there."""
     try:
         return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=2, trust_env=False).status_code == 200
     except httpx.HTTPError:
