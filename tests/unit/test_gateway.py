@@ -543,6 +543,7 @@ def described() -> dict[str, Any]:
     return document
 
 
+@pytest.mark.slow
 def test_the_description_has_examples_of_every_promise_and_each_is_valid() -> None:
     """`/validate` admits each of them, sent as it is written there with a key of its source."""
     examples = described()["components"]["examples"]
