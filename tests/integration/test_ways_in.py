@@ -281,6 +281,18 @@ def test_an_export_is_sent_by_the_page_to_a_gateway_with_a_plan_of_its_own(syste
     assert not reader.printed
 
 
+def test_a_casebook_with_another_number_of_partitions_does_not_start(
+    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nearly every event would seem to have the wrong key, and every case would seem to be missing."""
+    monkeypatch.setenv("KPIWATCH_BOOTSTRAP", system.broker.bootstrap)
+    monkeypatch.setenv("KPIWATCH_PARTITIONS", str(PARTITIONS + 1))
+    monkeypatch.setenv("KPIWATCH_CASEBOOK", str(tmp_path / "casebook.sqlite"))
+    with redirect_stderr(StringIO()) as errors:
+        assert run("casebook") == 2
+    assert f"case.events has {PARTITIONS} partitions: set KPIWATCH_PARTITIONS={PARTITIONS}" in errors.getvalue()
+
+
 def is_ready(client: httpx.Client, port: int) -> bool:
     try:
         return client.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
