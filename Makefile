@@ -104,6 +104,18 @@ build/schemathesis/installed: requirements.schemathesis.lock
 
 MUTANTS ?= 120
 
+.PHONY: browser
+browser: setup build/browser/installed ## what the test of the page /try needs: playwright, axe, and Debian's Chromium where this user may install it
+
+build/browser/installed: requirements.browser.lock
+	rm -rf build/browser
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes --target build/browser --requirement requirements.browser.lock
+	@command -v chromium chromium-browser google-chrome >/dev/null || \
+	  { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get -qq update && \
+	    apt-get -qq install --yes --no-install-recommends chromium >/dev/null; } || \
+	  { echo "make browser: there is no Chromium. On Debian: apt-get install chromium"; exit 1; }
+	@touch $@
+
 .PHONY: mutants
 mutants: setup build/mutants/installed ## change MUTANTS places (120) of time, kinds, limits, forecast and admission, by SEED: does a test notice?
 	@exec build/mutants/bin/python -m tests.mutants --number $(MUTANTS) --seed $(SEED)
@@ -122,10 +134,11 @@ generate: setup ## write again all that is generated (rules, routes, dashboards,
 UV := build/lock/bin/uv
 
 .PHONY: lock
-lock: $(UV) ## write requirements.lock, deploy/requirements.lock and those of audit, mutants and schemathesis again from pyproject.toml
+lock: $(UV) ## write requirements.lock, deploy/requirements.lock and those of audit, browser, mutants and schemathesis again from pyproject.toml
 	$(UV) pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
 	$(UV) pip compile pyproject.toml --extra server --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --constraint requirements.lock --output-file deploy/requirements.lock
 	$(UV) pip compile --group audit --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.audit.lock
+	$(UV) pip compile --group browser --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --constraint requirements.lock --output-file requirements.browser.lock
 	$(UV) pip compile pyproject.toml --extra server --extra test --extra local --group mutants --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.mutants.lock
 	$(UV) pip compile --group schemathesis --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.schemathesis.lock
 

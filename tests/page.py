@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
@@ -22,6 +23,9 @@ from tests.unit.commands import run
 _BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
+_LATER = "kpiwatch cases "
+"""Commands that give their answer a moment after an event was sent."""
+_PATIENCE_SECONDS = 120
 _EXPORT = re.compile(r"export (\w+)=(.*)")
 
 
@@ -82,10 +86,17 @@ class Reader:
             assert code == 0, said
             self.exported[export[1]] = said
             return
-        code, said = self._ours(line) if line.startswith("kpiwatch ") else self._shell(line)
+        code, said = self._said(line)
+        end = time.monotonic() + _PATIENCE_SECONDS
+        while code and line.startswith(_LATER) and time.monotonic() < end:
+            time.sleep(0.5)
+            code, said = self._said(line)
         assert not self.exit_code, f"{line}\nbegins after a command that failed:\n{self.printed}"
         self.exit_code = code
         self.printed += said
+
+    def _said(self, line: str) -> tuple[int, str]:
+        return self._ours(line) if line.startswith("kpiwatch ") else self._shell(line)
 
     def _ours(self, line: str) -> tuple[int, str]:
         code, words = self._shell(f"printf '%s\\0' {line.removeprefix('kpiwatch ')}")

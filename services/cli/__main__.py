@@ -43,6 +43,7 @@ COMMANDS = {
         "services.cli.importing:import_export", "Turn a unit's export (CSV, XLSX, XLS, ODS) into events."
     ),
     "send": Command("services.cli.send:send", "Send files of events to the gateway; list what it refused."),
+    "tail": Command("services.cli.tail:tail", "Follow a folder of growing files, or a query, and send what is new."),
     "simulate": Command("services.cli.simulate:simulate", "Write the events of an invented district, and the truth."),
     "plan": Command("services.cli.plan:app", "Check a plan, show its promises, compare two plans."),
     "topics": Command("services.cli.topics:make_topics", "Make and check the topics."),

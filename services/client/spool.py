@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import orjson
+
 _FORM: Final = 1
 """Of the tables; raised when they change."""
 _TABLES: Final = """
@@ -221,12 +223,21 @@ class Spool:
         with self._reading() as store:
             return int(store.execute("SELECT count(*) FROM parked").fetchone()[0])
 
+    def withdraw_in(self, store: sqlite3.Connection, source: str, id: str) -> bool:
+        """Within a transaction of `writing`: remove a parked event, since it is reported anew. Whether it was there."""
+        rows = store.execute("SELECT number, event FROM parked WHERE instr(event, ?)", (id.encode(),)).fetchall()
+        numbers = [number for number, event in rows if _names(event) == (source, id)]
+        store.executemany("DELETE FROM parked WHERE number = ?", [(number,) for number in numbers])
+        return bool(numbers)
+
     def resend(self, number: int, event: bytes | None = None) -> None:
-        """Let a parked event wait again, behind all others; `event`: as it has been corrected. KeyError."""
+        """Let a parked event wait again, behind all others; `event`: as it has been corrected. KeyError, also for a row
+        of which no event could be made."""
         with self.writing() as store:
             made = store.execute(
                 "INSERT INTO waiting (event, origin, place) "
-                "SELECT coalesce(?, event), origin, place FROM parked WHERE number = ?",
+                "SELECT coalesce(?1, event), origin, place FROM parked "
+                "WHERE number = ?2 AND length(coalesce(?1, event)) > 0",
                 (event, number),
             )
             if not made.rowcount:
@@ -277,6 +288,15 @@ class Spool:
 
     def _being_sent(self) -> BeingSent:
         return BeingSent(f"{self.file or 'the spool'}: another process or thread is sending its events: let it end")
+
+
+def _names(event: bytes) -> tuple[object, object] | None:
+    """Source and id of an event."""
+    try:
+        found = orjson.loads(event)
+    except ValueError:
+        return None
+    return (found.get("source"), found.get("id")) if isinstance(found, dict) else None
 
 
 def _now() -> str:

@@ -15,6 +15,7 @@ from services.domain.results.explain_facts import FactWithStatus
 from services.domain.results.explain_silent import Silent
 from services.domain.time.zone import Instant, Zone
 from services.explanation.phrases import amount_text, contribution_of_case, day_words
+from services.explanation.words import outcome_word
 
 
 def machine_readable(explanation: Explanation, judge: Judge, rejected: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -88,9 +89,11 @@ def _fact_json(fact: Fact, zone: Zone) -> dict[str, Any]:
 
 def _promise_json(explained: Explained, judge: Judge) -> dict[str, Any]:
     judgement, promise, zone = explained.judgement, explained.promise, judge.law.zone
+    word = outcome_word(judgement.outcome, promise)
     return {
         "kpi": judgement.kpi,
         "verdict": judgement.outcome,
+        "verdict_words": {"zh": word.zh, "en": word.en},
         "title": promise.title.model_dump(),
         "clause": promise.clause,
         "item": promise.item,

@@ -29,6 +29,7 @@ from services.gateway.openapi import examples_of
 from services.gateway.rate import RateLimit
 from services.gateway.resending import Resending
 from services.gateway.side_work import Processes
+from services.gateway.try_page.routes import add_try_page
 from services.gateway.web import gateway_app
 from services.gateway.what_if_routes import AT_ONCE, add_what_if
 from services.messaging.codec import admission
@@ -76,6 +77,7 @@ def serve(settings: Settings, plan: Plan, clock: Clock) -> None:
         app = gateway_app(handling, lambda: all(map(threading.Thread.is_alive, followers)), partial(examples_of, law))
         add_feedback(app, handling, _asking(settings, plan, clock, feedback))
         _add_questions_about_cases(app, handling, settings)
+        add_try_page(app, law)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)  # uvicorn ends in order, then raises the signal once more
         uvicorn.run(app, **_server(settings))

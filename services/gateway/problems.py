@@ -25,6 +25,7 @@ TITLES: Final = {
     "bad_query": "the query cannot be read",
     "no_letter": "there is no such dead letter",
     "no_case": "there is no such case",
+    "no_promise": "there is no such promise",
     "original_gone": "the event is not kept any more",
     "one_at_a_time": "one such question at a time",
     "busy": "the gateway is busy",

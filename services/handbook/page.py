@@ -12,6 +12,7 @@ from services.catalog.words.event_names import EVENT_NAMES, FIELD_NAMES, point_n
 from services.catalog.words.names import NameBook, names_for
 from services.catalog.words.phrases import date_words, limit_words, maturity_words, point_words
 from services.catalog.words.promise_text import STRENGTHS, TIERS, formula, in_words, objective
+from services.catalog.words.sample_names import SAMPLE_NAMES
 from services.catalog.words.unit_names import unit_title
 from services.catalog.words.wording import COLOUR_OF_A_MISS, SEVERITY_NAMES, SEVERITY_OF_A_MISS, window_names
 from services.domain.intake.facts import FACT_TYPE_OF
@@ -33,15 +34,6 @@ _FOLLOWS = {
     ),
     Strength.ASPIRATIONAL: Title(zh="未达标如实显示，不显示红色", en="a miss is shown as missed, never in red"),
     Strength.DIRECTIONAL: Title(zh="只监测趋势，不作判定", en="shown as a trend, never judged"),
-}
-_NAMES = {
-    "met": Title(zh="达标", en="met"),
-    "missed": Title(zh="未达标", en="missed"),
-    "missed_otherwise": Title(zh="未达标（另一情形）", en="missed in another way"),
-    "counts": Title(zh="计入", en="counts"),
-    "does_not_count": Title(zh="不计入", en="does not count"),
-    "lower": Title(zh="较低值", en="the lower value"),
-    "higher": Title(zh="较高值", en="the higher value"),
 }
 _ABOUT = {
     "service_item": Title(zh="事项", en="service items"),
@@ -335,7 +327,7 @@ def _named_source(source: str, plan: Plan) -> str:
 # ---- samples -----------------------------------------------------------------------------------------------
 def _samples(promise: Promise, law: Law) -> Iterator[str]:
     for sample in samples_of(promise, law):
-        title = _NAMES[sample.name]
+        title = SAMPLE_NAMES[sample.name]
         yield f"**{title.zh} {title.en}.** {_verdict(sample, law)}"
         yield ""
         head = ("时间 Time", "来源 Source", "类型 Type", "内容 Data")

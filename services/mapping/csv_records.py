@@ -3,7 +3,7 @@ line without an end."""
 
 import csv
 from collections.abc import Iterator
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from services.mapping.cells import Problem, Record
 
@@ -12,6 +12,13 @@ LONGEST_LINE = 4 * 1024 * 1024
 _PIECE = 65_536
 _MOST_LINES = 1000
 """So many lines may one cell with line ends in it have; more is a quote left open."""
+
+
+class Unfinished(NamedTuple):
+    """The text ends within a cell in quotes: in a file that grows, the rest is still to come."""
+
+    line: int
+    """Where the record begins; all before it is read."""
 
 
 class _Lines:
@@ -67,6 +74,19 @@ def records_of(text: TextIO, delimiter: str, width: int | None = None) -> Iterat
 
     `width`: how many cells a row has; a row over several lines with another number has left a quote open.
     """
+    for each in _records(text, delimiter, width, grows=False):
+        if not isinstance(each, Unfinished):
+            yield each
+
+
+def growing_records(text: TextIO, delimiter: str, width: int) -> Iterator[Record | Problem | Unfinished]:
+    """The records of whole lines at the present end of a file. The last one may be unfinished."""
+    return _records(text, delimiter, width, grows=True)
+
+
+def _records(
+    text: TextIO, delimiter: str, width: int | None, *, grows: bool
+) -> Iterator[Record | Problem | Unfinished]:
     lines = _Lines(text)
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
@@ -76,6 +96,9 @@ def records_of(text: TextIO, delimiter: str, width: int | None = None) -> Iterat
         except StopIteration:
             return
         except csv.Error as error:
+            if grows and str(error) == _AT_THE_END:
+                yield Unfinished(lines.first)
+                return
             yield Problem(lines.first, "-", _sentence(error))
             lines.repeat()
             continue
@@ -86,9 +109,12 @@ def records_of(text: TextIO, delimiter: str, width: int | None = None) -> Iterat
             yield Record(lines.first, cells)
 
 
+_AT_THE_END = "unexpected end of data"
+
+
 def _sentence(error: csv.Error) -> str:
     said = str(error)
-    if said == "unexpected end of data":
+    if said == _AT_THE_END:
         said = "a quote is left open; close it, or write it twice"
     elif "expected after" in said:
         said = "there is a quote within a cell; write it twice"

@@ -4,7 +4,7 @@ one becomes a correction of its first id, and one that vanished is found."""
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -16,14 +16,17 @@ from services.mapping.row_reader import fingerprint
 
 _FORM: Final = 1
 """Of the tables; raised when they change."""
-_TABLES: Final = """
+_REPORTED: Final = """
 CREATE TABLE IF NOT EXISTS reported (
     identity TEXT, label TEXT, source TEXT, subject TEXT, owner TEXT,
     id TEXT, said TEXT, changed_at TEXT,
     PRIMARY KEY (identity, label, source, subject, owner)
-) WITHOUT ROWID;
-CREATE TEMP TABLE now (identity TEXT PRIMARY KEY, place INTEGER, said TEXT, events BLOB) WITHOUT ROWID;
+) WITHOUT ROWID
 """
+_NOW: Final = """
+CREATE TEMP TABLE now (identity TEXT PRIMARY KEY, place INTEGER, said TEXT, events BLOB) WITHOUT ROWID
+"""
+_MICROSECOND: Final = timedelta(microseconds=1)
 _STRUCK: Final = ""
 """What a struck-out event says."""
 
@@ -80,7 +83,7 @@ class Memory:
         yield from self._staged(rows)
         for identity, events in self._store.execute("SELECT identity, events FROM now ORDER BY place").fetchall():
             if events is not None:
-                yield from self._changes_of(identity, orjson.loads(events))
+                yield from self.changes_of(identity, orjson.loads(events))
         missing = self._store.execute(
             "SELECT identity, count(*) FROM reported WHERE said != ? AND identity NOT IN (SELECT identity FROM now) "
             "GROUP BY identity ORDER BY identity",
@@ -89,7 +92,7 @@ class Memory:
         self.vanished = [Vanished(tuple(orjson.loads(identity)), count) for identity, count in missing]
         if strike_missing and not self._unread:
             for identity, _ in missing:
-                yield from self._changes_of(identity, [])
+                yield from self.changes_of(identity, [])
 
     @property
     def is_incomplete(self) -> bool:
@@ -131,8 +134,8 @@ class Memory:
             f"row {other} has the same identity and says something else: declare identity columns in which they differ",
         )
 
-    def _changes_of(self, identity: str, events: list[tuple[str, dict[str, Any]]]) -> Iterator[dict[str, Any]]:
-        """What is new about one row."""
+    def changes_of(self, identity: str, events: list[tuple[str, dict[str, Any]]]) -> Iterator[dict[str, Any]]:
+        """What is new about one row, by its identity."""
         stored = self._store.execute(
             "SELECT label, source, subject, owner, id, said, changed_at FROM reported WHERE identity = ?", (identity,)
         ).fetchall()
@@ -179,6 +182,30 @@ def _said(event: dict[str, Any]) -> str:
     return fingerprint({name: value for name, value in event.items() if name != "id"})
 
 
+class GrowingMemory:
+    """What the rows of a source that grows have reported: each row is compared once, as it comes. A later row with the
+    same identity replaces the earlier one, and nothing vanishes.
+
+    Its table is in a database of the caller, who decides when a transaction ends.
+    """
+
+    def __init__(self, store: sqlite3.Connection, file: Path, name: str, now: datetime) -> None:
+        """`name`: tells the rows of this source from those of others in the same database. `now`: aware."""
+        store.execute(_REPORTED)
+        self._store = store
+        self._file = file
+        self._name = name
+        latest = store.execute("SELECT max(changed_at) FROM reported").fetchone()[0]
+        self._at = max(now, datetime.fromisoformat(latest)) if latest else now
+
+    def changes(self, row: RowEvents, now: datetime) -> Iterator[dict[str, Any]]:
+        """The events that are new about a row. Corrections are later, one by one, than all before, also where the clock
+        was set back."""
+        self._at = max(now, self._at + _MICROSECOND)
+        memory = Memory(self._store, self._file, self._at.isoformat(timespec="microseconds"))
+        yield from memory.changes_of(orjson.dumps([self._name, *row.identity]).decode(), row.events)
+
+
 @contextmanager
 def remembered(file: Path, at: datetime) -> Iterator[Memory]:
     """The memory of a file, which is made where it is not there. Nothing is kept unless `save` is called.
@@ -192,8 +219,8 @@ def remembered(file: Path, at: datetime) -> Iterator[Memory]:
             if store.execute("PRAGMA user_version").fetchone()[0] not in (0, _FORM):
                 raise UnusableMemory(f"{file} was written by another version of kpiwatch: name another memory")
             store.execute("BEGIN IMMEDIATE")
-            for statement in _TABLES.split(";"):
-                store.execute(statement)
+            store.execute(_REPORTED)
+            store.execute(_NOW)
             store.execute(f"PRAGMA user_version = {_FORM}")
         except sqlite3.DatabaseError as error:
             raise UnusableMemory(

@@ -43,6 +43,20 @@ def open_table(export: Path, mapping: ExportMapping) -> Iterator[Table]:
     if is_spreadsheet(sample):
         yield _of_spreadsheet(export, mapping)
         return
+    encoding, layout = layout_of(export, sample, mapping)
+    with _text(export, encoding) as text:
+        records = records_of(text, layout.delimiter, len(layout.columns))
+        yield Table(
+            layout.columns,
+            layout.header,
+            below(records, layout),
+            _words(layout, mapping, encoding.removesuffix("-sig")),
+            encoding,
+        )
+
+
+def layout_of(export: Path, sample: bytes, mapping: ExportMapping) -> tuple[str, "Layout"]:
+    """Encoding and layout of a text, by its beginning. ExportError where that is no header."""
     _refuse_markup(export, sample)
     encoding = chosen(mapping.encoding, sample)
     decoder = codecs.getincrementaldecoder(encoding)("surrogateescape")
@@ -51,15 +65,7 @@ def open_table(export: Path, mapping: ExportMapping) -> Iterator[Table]:
         raise ExportError(f"{export}:1: it has no header: its first line must name the columns")
     if any(is_garbled(column) for column in layout.columns):
         raise ExportError(f"{export}:{layout.header}: {_garbled_header(mapping, sample)}")
-    with _text(export, encoding) as text:
-        records = records_of(text, layout.delimiter, len(layout.columns))
-        yield Table(
-            layout.columns,
-            layout.header,
-            _below(records, layout),
-            _words(layout, mapping, encoding.removesuffix("-sig")),
-            encoding,
-        )
+    return encoding, layout
 
 
 def sample_of(export: Path) -> bytes:
@@ -105,15 +111,18 @@ def _garbled_header(mapping: ExportMapping, sample: bytes) -> str:
 # ---- the header -----------------------------------------------------------------------------------------------------
 
 
-class _Layout(NamedTuple):
+class Layout(NamedTuple):
+    """How a text is read."""
+
     delimiter: str
     header: int
+    """The line of the header; 0 where the mapping gives it."""
     columns: Sequence[str]
     complete: bool
     """Whether the header has all columns that the mapping names."""
 
 
-def _layout(begin: str, mapping: ExportMapping) -> _Layout:
+def _layout(begin: str, mapping: ExportMapping) -> Layout:
     """Delimiter and header of a text, by its beginning."""
     delimiters = DELIMITERS if mapping.delimiter is None else (mapping.delimiter,)
     found = [_layout_with(begin, mapping, delimiter) for delimiter in delimiters]
@@ -121,12 +130,12 @@ def _layout(begin: str, mapping: ExportMapping) -> _Layout:
     return max(found, key=lambda layout: (layout.complete, len(wanted & set(layout.columns))))
 
 
-def _layout_with(begin: str, mapping: ExportMapping, delimiter: str) -> _Layout:
+def _layout_with(begin: str, mapping: ExportMapping, delimiter: str) -> Layout:
     records = [
         each for each in _first(records_of(io.StringIO(begin, newline=""), delimiter)) if isinstance(each, Record)
     ]
     header, columns = _header(records, mapping)
-    return _Layout(delimiter, header, columns, set(mapping.used_columns()) <= set(columns))
+    return Layout(delimiter, header, columns, set(mapping.used_columns()) <= set(columns))
 
 
 def _first(records: Iterable[Record | Problem]) -> Iterator[Record | Problem]:
@@ -144,7 +153,7 @@ def _header(records: Sequence[Record], mapping: ExportMapping) -> tuple[int, Seq
     return max(named, key=lambda each: len(wanted & set(each[1])), default=(0, ()))
 
 
-def _below(records: Iterable[Record | Problem], layout: _Layout) -> Iterator[Record | Problem]:
+def below(records: Iterable[Record | Problem], layout: Layout) -> Iterator[Record | Problem]:
     """The records below the header."""
     width = len(layout.columns)
     for record in records:
@@ -160,7 +169,7 @@ def _below(records: Iterable[Record | Problem], layout: _Layout) -> Iterator[Rec
         yield record
 
 
-def _words(layout: _Layout, mapping: ExportMapping, encoding: str) -> tuple[str, ...]:
+def _words(layout: Layout, mapping: ExportMapping, encoding: str) -> tuple[str, ...]:
     taken = []
     if mapping.encoding != (DEFAULT_ENCODING,) and (len(mapping.encoding) > 1 or mapping.encoding == (DETECT,)):
         taken.append(f"read as {encoding}")
@@ -190,12 +199,12 @@ def _sheet_table(sheet: Sheet, mapping: ExportMapping) -> Table:
     columns = list(columns)
     while columns and not columns[-1]:
         columns.pop()
-    layout = _Layout("", header, columns, True)
+    layout = Layout("", header, columns, True)
     rows = (Record(record.place, _filled(record.cells, len(columns))) for record in chain(begin, records))
     taken = (f"sheet {sheet.name!r}",) if mapping.sheet is None else ()
     if mapping.header is None and header != 1:
         taken = (*taken, f"header in row {header}")
-    return Table(columns, header, _below(rows, layout), taken)
+    return Table(columns, header, below(rows, layout), taken)
 
 
 def _filled(cells: list[str], width: int) -> list[str]:

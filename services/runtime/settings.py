@@ -129,6 +129,9 @@ class Settings(BaseModel):
     """How many simulated seconds pass in a real one: at 14,400 a day takes 6 seconds."""
     feed_keys: Path | None = None
     """File with the keys by which the feed of the demo sends; empty: it writes to case.events directly."""
+    demo_cases_per_day: Annotated[float, Field(ge=1, le=4_000)] = 170
+    """Cases of the demo's district on a usual working day; with fewer, a small machine keeps up and more values are
+    `insufficient`."""
     demo_seed: int = 20210820
     """Seed of the simulated case histories."""
 

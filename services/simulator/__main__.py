@@ -40,12 +40,15 @@ def main() -> int:
             )
         clock.now()
         plan = load_plan(settings.plan)
-        simulation = Simulation(Law(plan, calendar_of(plan)), profile(PROFILE), settings.demo_seed, plan.head.issued)
+        district = profile(PROFILE).at_volume(settings.demo_cases_per_day)
+        simulation = Simulation(Law(plan, calendar_of(plan)), district, settings.demo_seed, plan.head.issued)
         # the text is kept in the position file of running systems: keep its words
         name = (
             f"plan {plan.head.id}, profile {PROFILE}, seed {settings.demo_seed}, start {plan.head.issued}, "
             f"telling {GENERATION}"
         )
+        if district != profile(PROFILE):
+            name += f", cases a day {settings.demo_cases_per_day:g}"
         feed = Feed(simulation, name, clock, sender=_sender(settings), file=settings.state / "feed.json")
         feed.run(ending)
     except SettingsError as error:

@@ -44,6 +44,7 @@ BASES = {
     "import": "EXPORT --mapping MAPPING --out i.jsonl",
     "simulate": "--days 1 --seed 1 --out s.jsonl --cases-per-day 1 --plan SHIPPED",
     "send": "EVENTS --gateway http://127.0.0.1:1 --wait 0",
+    "tail": "--query EVENTS --watermark w --mapping MAPPING --gateway http://127.0.0.1:1 --once",
     "plan check": "PLAN",
     "plan show": "CALENDAR",
     "plan diff": "PLAN PLAN",

@@ -28,6 +28,8 @@ from tests.unit import grafana
 
 pytestmark = pytest.mark.timeout(1800)
 
+CASES_PER_DAY = 80
+"""Fewer than in life: a demo needs all of a small machine."""
 FAST, SLOW = 14_400, 600
 """Speeds of the plan's clock: a demo that lives through a day in six seconds needs all of a small machine. The clock
 is stopped while a test does not wait for what the days bring."""
@@ -49,6 +51,7 @@ OF_THE_MACHINERY = {
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory, prometheus_tools: MonitoringTools) -> Iterator[Up]:
     with ended(Up(tmp_path_factory.mktemp("demo"), "services.cli", "up", speed=FAST)) as running:
+        running.environment[variable("demo_cases_per_day")] = str(CASES_PER_DAY)
         running.start()
         yield running
 

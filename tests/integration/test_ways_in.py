@@ -259,11 +259,19 @@ def test_topics_need_their_copies_outside_a_demo(system: System, monkeypatch: py
 def test_an_export_is_sent_by_the_page_to_a_gateway_with_a_plan_of_its_own(system: System, tmp_path: Path) -> None:
     for name in ("docs", "services"):
         (tmp_path / name).symlink_to(ROOT / name)
-    (port,) = free_ports(1)
-    plan = ROOT / "services" / "catalog" / "example-permits"
-    settings = Settings(bootstrap=system.broker.bootstrap, gateway_port=port, plan=plan)
-    log = tmp_path / "gateway.log"
-    with running("services.gateway", settings, log) as gateway, httpx.Client(timeout=60) as client:
+    port, casebook_port = free_ports(2)
+    casebook = tmp_path / ".kpiwatch" / "up-waterveen-permits" / "casebook.sqlite"
+    casebook.parent.mkdir(parents=True)
+    settings = Settings(
+        bootstrap=system.broker.bootstrap, gateway_port=port, casebook=str(casebook), casebook_port=casebook_port,
+        plan=ROOT / "services" / "catalog" / "example-permits",
+    )  # fmt: skip
+    log = tmp_path / "log"
+    with (
+        running("services.gateway", settings, log) as gateway,
+        running("services.casebook", settings, log),
+        httpx.Client(timeout=60) as client,
+    ):
         until(lambda: gateway.poll() is not None or is_ready(client, port))
         assert gateway.poll() is None, log.read_text()
         replaced = {"source .venv/bin/activate": "true", "127.0.0.1:19102": f"127.0.0.1:{port}"}

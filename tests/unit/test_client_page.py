@@ -14,7 +14,8 @@ from tests.served import served
 from tests.unit.commands import run
 from tests.unit.gateway import GOOD, Gateway
 
-PAGE = (Path(__file__).parents[2] / "docs" / "client.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "client.md").read_text(encoding="utf-8")
 EXAMPLE = re.compile(r"```python\n(.*?)```\n```text\n(.*?)```", re.S)
 
 
@@ -42,7 +43,7 @@ def _here(text: str, url: str, gateway: Gateway) -> str:
 
 
 def _commands(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    section = page.partition("## From files")[2]
+    section = page.partition("## From files")[2].partition("## From a folder")[0]
     for line in re.findall(r"^    (.+)$", section, re.M):
         command, *words = line.split()
         if command == "export":
@@ -58,3 +59,9 @@ def test_every_public_name_is_on_the_page() -> None:
         name for kind in (client.Client, client.AsyncClient) for name in vars(kind) if not name.startswith("_")
     } - {"close", "spool"}
     assert {name for name in names | methods if not re.search(rf"\b{name}\b", PAGE)} == set()
+
+
+def test_every_option_of_tail_is_on_the_page_or_one_of_send() -> None:
+    shown = {"--gateway", "--every"}
+    options = set(re.findall(r'"(--[a-z]+)"', (ROOT / "services/cli/tail.py").read_text(encoding="utf-8")))
+    assert {option for option in options - shown if option not in PAGE} == set()

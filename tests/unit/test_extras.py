@@ -60,7 +60,7 @@ def closure(extra: str | None) -> set[str]:
     ("extra", "modules"),
     [
         ("client", ["kpiwatch.client", "services.cli.__main__", "services.cli.send"]),
-        ("tail", ["services.cli.importing"]),
+        ("tail", ["services.cli.importing", "services.cli.tail"]),
     ],
 )
 def test_nothing_is_imported_that_the_extra_does_not_install(extra: str, modules: list[str]) -> None:

@@ -120,7 +120,8 @@ def changed(tmp_path: Path, file: str, old: str, new: str) -> Path:
 @pytest.mark.parametrize(
     ("file", "old", "new", "sentence"),
     [
-        ("plan.toml", "year_begins = 4", "year_begins = 13", "less than or equal to 12"),
+        ("plan.toml", "year_begins = 4", "year_begins = 13", "13 is no month: write 1 to 12"),
+        ("plan.toml", "year_begins = 4", "year_begins = 2021-04-06", "within a month is not supported"),
         ("plan.toml", '"calendar.toml"', '"cn"', "is there and is not used"),
         ("calendar.toml", "last = 2021-11-03", "last = 2021-11-02", "before it begins 2021-11-03: swap them"),
         ("calendar.toml", "2022-12-31", "2020-12-31", "is before published_from 2021-01-01: swap them"),

@@ -968,6 +968,13 @@ class HoursEntry(Entry):
     """Single days on which the hall is closed (a move, a stocktaking). They stay working days for limits in days."""
 
 
+def _month(value: object) -> object:
+    """ValueError for what is no month."""
+    if type(value) is not int or not 1 <= value <= 12:
+        raise ValueError(f"{value} is no month: write 1 to 12. A year that begins within a month is not supported")
+    return value
+
+
 class PlanHead(Entry):
     """`plan.toml`: what the plan is and what it is judged by."""
 
@@ -979,7 +986,7 @@ class PlanHead(Entry):
     calendar: str
     """Name of a calendar in `services/catalog/calendar`, or a file of the same form beside `plan.toml`:
     `calendar.toml`."""
-    year_begins: int = Field(default=1, ge=1, le=12)
+    year_begins: Annotated[int, BeforeValidator(_month)] = Field(default=1, ge=1, le=12)
     """The month with which the plan's year begins (财年): the windows `year` and `quarter` follow it."""
     text: str
     """File with the plan's text, beside `plan.toml`."""

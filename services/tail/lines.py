@@ -1,0 +1,76 @@
+"""What the lines of a file mean: rows that a mapping turns into events, or events."""
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from services.client.delivery import MOST_EVENTS, NotAnEvent, event_bytes
+from services.client.spool import Entry, Refusal, Spool
+from services.mapping.growing import GrowingTable, lines_of
+from services.mapping.mapping_file import ExportMapping, MappingError
+from services.tail.folder import Piece, Read, UnreadableFile
+from services.tail.taking import RowTaker
+
+_SAMPLE: Final = 256 * 1024
+_NOTHING: Final = Read(0, 0)
+
+
+class MappedLines:
+    """Lines are the rows of an export."""
+
+    def __init__(self, mapping: ExportMapping, taker: RowTaker) -> None:
+        self._mapping = mapping
+        self._taker = taker
+        self._tables: dict[int, GrowingTable] = {}
+
+    def take(self, store: sqlite3.Connection, piece: Piece) -> Read:
+        """Take the rows that may go together. UnreadableFile where header and mapping do not fit."""
+        try:
+            table = self._table(piece)
+            if not table.has_header and not piece.settled:
+                return _NOTHING
+            rows = table.rows(piece.content, piece.first_line, settled=piece.settled)
+            stopped = self._taker.take(store, str(piece.file), rows).stopped_at or table.unfinished
+        except MappingError as error:
+            self._tables.pop(piece.number, None)
+            name = str(piece.file)
+            raise UnreadableFile(str(error) if str(error).startswith(name) else f"{name}: {error}") from None
+        lines = lines_of(piece.content)
+        taken = lines if stopped is None else lines[: stopped - piece.first_line]
+        return Read(sum(map(len, taken)), len(taken))
+
+    def _table(self, piece: Piece) -> GrowingTable:
+        """What is known of the file; its header is read again as long as it may grow."""
+        if piece.first_line == 1:
+            self._tables[piece.number] = GrowingTable(piece.file, piece.content[:_SAMPLE], self._mapping)
+        elif piece.number not in self._tables:
+            self._tables[piece.number] = GrowingTable(piece.file, _begin(piece.file), self._mapping)
+        return self._tables[piece.number]
+
+
+def _begin(file: Path) -> bytes:
+    with file.open("rb") as stream:
+        return stream.read(_SAMPLE)
+
+
+class EventLines:
+    """Lines are events."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+
+    def take(self, store: sqlite3.Connection, piece: Piece) -> Read:
+        """Take as many events as one request has."""
+        lines = piece.content.splitlines(keepends=True)[:MOST_EVENTS]
+        entries: list[Entry] = []
+        refused: list[tuple[Entry, Refusal]] = []
+        for number, line in enumerate(lines, piece.first_line):
+            entry = Entry(line.strip(), str(piece.file), number)
+            try:
+                if entry.event:
+                    entries.append(entry._replace(event=event_bytes(entry.event)))
+            except NotAnEvent as error:
+                refused.append((entry, error.refusal))
+        self._spool.add_in(store, entries)
+        self._spool.park_in(store, refused)
+        return Read(sum(map(len, lines)), len(lines))

@@ -1,0 +1,259 @@
+"""A query on a database, asked again and again: each time for the rows whose watermark has changed.
+
+The watermark is a column that grows with every change: a time or a number. A transaction may commit later than one
+with a higher watermark. So each reading begins an overlap before the highest watermark that was taken, and the memory
+of rows passes over what it knows.
+"""
+
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from itertools import islice
+from typing import Any, Final, NamedTuple
+
+import orjson
+from sqlalchemy import (
+    Engine,
+    NullPool,
+    Select,
+    TextClause,
+    bindparam,
+    column,
+    create_engine,
+    literal_column,
+    select,
+    text,
+)
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from services.client.spool import Spool
+from services.mapping.cells import Problem, Record, TypedCell
+from services.mapping.export import RowEvents, RowWriter
+from services.mapping.mapping_file import ExportMapping, MappingError
+from services.mapping.row_reader import fingerprint
+from services.tail.taking import RowTaker
+
+_ROWS: Final = 200
+"""Of one transaction of the spool."""
+_REMEMBERED: Final = 1_000_000
+"""So many rows of one reading are compared with each other."""
+_SINCE: Final = "kpiwatch_since"
+Mark = datetime | int | Decimal
+
+
+class WrongQuery(Exception):
+    """A query, a column or an address that cannot be used: a sentence with reason and remedy."""
+
+
+class DatabaseAway(Exception):
+    """The database does not answer: it is asked again."""
+
+
+class Asked(NamedTuple):
+    """What is followed."""
+
+    query: str
+    watermark: str
+    """The column that grows with every change."""
+    overlap: float
+    """Seconds where it is a time, else a number."""
+
+
+def opened(address: str) -> Engine:
+    """The database. It is not asked yet, and no connection outlives a reading. WrongQuery."""
+    try:
+        return create_engine(address, poolclass=NullPool)
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise WrongQuery(
+            f"the address of the database cannot be used ({type(error).__name__}): write it as "
+            "postgresql+psycopg://USER:PASSWORD@HOST/DATABASE, and install the driver that it names: "
+            "'kpiwatch[tail,postgresql]' has the one of PostgreSQL"
+        ) from None
+
+
+class NamedTaker(NamedTuple):
+    """What takes the rows, and the name of the tail in the spool."""
+
+    name: str
+    taker: RowTaker
+
+
+class _Row(NamedTuple):
+    place: int
+    outcomes: Sequence[RowEvents | Problem]
+    mark: Mark
+
+
+class QueryTail:
+    """Follows the rows of a query."""
+
+    def __init__(self, engine: Engine, asked: Asked, mapping: ExportMapping, spool: Spool, taker: NamedTaker) -> None:
+        """WrongQuery for a mapping without `identity`."""
+        if not mapping.identity:
+            raise WrongQuery(
+                "the mapping of a query needs `identity`: the columns that say which row it is. Rows are read again, "
+                "and recognised by them"
+            )
+        self._engine = engine
+        self._asked = asked
+        self._mapping = mapping
+        self._spool = spool
+        self._name, self._taker = taker
+        self._reading: Generator[_Row, None, None] | None = None
+        self._highest: Any = None
+        """The highest watermark that was taken."""
+        self._pending: list[_Row] = []
+        self.notes: list[str] = []
+        """What somebody should know, in sentences; the caller says and removes them."""
+
+    def step(self) -> bool:
+        """Take some rows into the spool; False at the end of a reading. Raises DatabaseAway, WrongQuery."""
+        try:
+            return self._step()
+        except SQLAlchemyError as error:
+            self._reading, self._pending = None, []
+            raise _failure(error) from None
+
+    def _step(self) -> bool:
+        if self._reading is None:
+            self._reading = self._rows()
+        self._pending += islice(self._reading, _ROWS - len(self._pending))
+        if not self._pending:
+            self._reading = None
+            return False
+        rows = self._pending
+        with self._spool.writing() as store:
+            taken = self._taker.take(store, "query", (outcome for row in rows for outcome in row.outcomes))
+            stopped = taken.stopped_at
+            done = rows if stopped is None else [row for row in rows if row.place < stopped]
+            self._pending = rows[len(done) :]
+            self._highest = done[-1].mark if self._highest is None else max(self._highest, done[-1].mark)
+            self._spool.set_position_in(store, self._key, _written(self._highest))
+        return True
+
+    def rest(self) -> None:
+        """End the reading, with its transaction in the database: nothing is taken for a while."""
+        if self._reading is not None:
+            self._reading.close()
+        self._reading, self._pending = None, []
+
+    @property
+    def _key(self) -> str:
+        return f"{self._name} query"
+
+    def _rows(self) -> Generator[_Row, None, None]:
+        """One reading: the rows from the overlap on, in the order of the watermark."""
+        seen: dict[str, str] = {}
+        with (
+            self._engine.connect().execution_options(stream_results=True, yield_per=_ROWS) as connection,
+            closing(connection.execute(*self._statement())) as answer,
+        ):
+            names = list(answer.keys())
+            try:
+                writer = RowWriter(self._mapping, names, None, counts=False)
+            except MappingError as error:
+                raise WrongQuery(f"the query and the mapping do not fit: {error}") from None
+            marked = names.index(self._asked.watermark)
+            for place, values in enumerate(answer, 1):
+                record = Record(place, [_cell(value) for value in values])
+                outcomes = [_once(outcome, seen) for outcome in writer.row(record)]
+                yield _Row(place, [one for one in outcomes if one is not None], _mark(values[marked]))
+
+    def _statement(self) -> tuple[Select[Any], dict[str, Any]]:
+        mark = self._asked.watermark
+        inner: TextClause = text(self._asked.query.strip().rstrip(";").replace(":", "\\:"))
+        rows = inner.columns(column(mark)).subquery("kpiwatch_rows")
+        statement: Select[Any] = select(literal_column("*")).select_from(rows).order_by(rows.c[mark])
+        saved = self._spool.position(self._key)
+        self._highest = None if saved is None else _read(saved)
+        if saved is None:
+            return statement.where(rows.c[mark].is_not(None)), {}
+        since = _before(self._highest, self._asked.overlap)
+        return statement.where(rows.c[mark] >= bindparam(_SINCE)), {_SINCE: since}
+
+
+def _once(outcome: RowEvents | Problem, seen: dict[str, str]) -> RowEvents | Problem | None:
+    """A row that the query gives twice is taken once; two that say different things are a problem."""
+    if isinstance(outcome, Problem) or len(seen) >= _REMEMBERED:
+        return outcome
+    identity, said = fingerprint({"row": outcome.identity}), fingerprint({"events": outcome.events})
+    if identity not in seen:
+        seen[identity] = said
+        return outcome
+    if seen[identity] == said:
+        return None
+    sentence = "another row of the query has the same identity and says something else: declare columns that differ"
+    return Problem(outcome.place, "-", sentence)
+
+
+# ---- values of a database as cells ------------------------------------------------------------------------------
+
+
+def _cell(value: object) -> str:
+    """As a mapping reads it. Times keep their microseconds and their offset."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return TypedCell("true" if value else "false", value)
+    if isinstance(value, datetime):
+        return TypedCell(value.isoformat(" "), value)
+    if isinstance(value, date):
+        return TypedCell(value.isoformat(), datetime(value.year, value.month, value.day))  # noqa: DTZ001
+    if isinstance(value, time | timedelta | int | float):
+        return TypedCell(str(value), value)
+    if isinstance(value, Decimal):
+        return _decimal(value)
+    return str(value)
+
+
+def _decimal(value: Decimal) -> str:
+    """A number, whatever separators the mapping declares for texts."""
+    if not value.is_finite():
+        return str(value)
+    return TypedCell(format(value, "f"), int(value) if value == value.to_integral_value() else float(value))
+
+
+# ---- the watermark ----------------------------------------------------------------------------------------------
+
+
+def _mark(value: object) -> Mark:
+    """WrongQuery for what does not grow."""
+    if isinstance(value, datetime | int | Decimal) and not isinstance(value, bool):
+        return value
+    raise WrongQuery(
+        f"the watermark is a {type(value).__name__}: name a column with a time (timestamp) or a whole number that "
+        "grows with every change"
+    )
+
+
+def _before(mark: Mark, overlap: float) -> Mark:
+    if isinstance(mark, datetime):
+        return mark - timedelta(seconds=overlap)
+    return mark - type(mark)(int(overlap))
+
+
+def _written(mark: Mark) -> str:
+    if isinstance(mark, datetime):
+        return orjson.dumps({"time": mark.isoformat()}).decode()
+    return orjson.dumps({"number": str(mark), "whole": isinstance(mark, int)}).decode()
+
+
+def _read(position: str) -> Mark:
+    found = orjson.loads(position)
+    if "time" in found:
+        return datetime.fromisoformat(found["time"])
+    return int(found["number"]) if found["whole"] else Decimal(found["number"])
+
+
+def _failure(error: SQLAlchemyError) -> Exception:
+    """In the database's own words, which have no password."""
+    said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+    if isinstance(error, DBAPIError) and (error.connection_invalidated or _is_away(error)):
+        return DatabaseAway(f"the database does not answer ({said})")
+    return WrongQuery(f"the database refuses the query: {said}")
+
+
+def _is_away(error: DBAPIError) -> bool:
+    """An error of the connection or of the server, not of the query."""
+    return type(error).__name__ in ("OperationalError", "InterfaceError", "InternalError")

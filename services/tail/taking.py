@@ -1,0 +1,99 @@
+"""What is read of a source goes into the spool: events, rows that cannot be read, and how far it was read, in one
+transaction.
+
+A correction follows the event that it corrects only once that one was answered: a refused one has to be reported anew,
+since a correction of what nobody has stored changes nothing.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from services.client.delivery import MOST_EVENTS, NotAnEvent, event_bytes
+from services.client.spool import Entry, Refusal, Spool
+from services.mapping.cells import Problem
+from services.mapping.export import RowEvents
+from services.mapping.memory import GrowingMemory
+
+UNREADABLE: Final = "unreadable_row"
+"""Beside the reason codes of the contract: a row of which no event could be made."""
+
+
+class Taken(NamedTuple):
+    """What a transaction has taken."""
+
+    events: int
+    refused: int
+    stopped_at: int | None
+    """The place of the first row that has to wait for the next transaction; None where all were taken."""
+
+
+class RowTaker:
+    """Takes the rows of one source."""
+
+    def __init__(self, spool: Spool, name: str, now: Callable[[], datetime]) -> None:
+        """`name`: tells its rows from those of other sources. `now`: aware; the time of corrections."""
+        self._spool = spool
+        self._name = name
+        self._now = now
+        self._memory: GrowingMemory | None = None
+
+    def take(self, store: sqlite3.Connection, origin: str, rows: Iterable[RowEvents | Problem]) -> Taken:
+        """The rows as far as they may go together. `origin`: where they are from, in words."""
+        entries: list[Entry] = []
+        refused: list[tuple[Entry, Refusal]] = []
+        first_seen: set[tuple[str, ...]] = set()
+        stopped_at = None
+        for row in rows:
+            if isinstance(row, Problem):
+                refused.append((Entry(b"", origin, row.line), _unreadable(row)))
+                continue
+            if row.identity in first_seen or len(entries) >= MOST_EVENTS:
+                stopped_at = row.place
+                break
+            events = self._news(store, row)
+            if row.identity and any(event["type"] != "correction" for event in events):
+                first_seen.add(row.identity)
+            for event in events:
+                self._enter(event, origin, row.place, entries, refused)
+        self._spool.add_in(store, entries)
+        self._spool.park_in(store, refused)
+        return Taken(len(entries), len(refused), stopped_at)
+
+    def _enter(
+        self, event: dict[str, Any], origin: str, place: int, entries: list[Entry], refused: list[tuple[Entry, Refusal]]
+    ) -> None:
+        written = orjson.dumps(event)
+        try:
+            entries.append(Entry(event_bytes(written), origin, place))
+        except NotAnEvent as error:
+            refused.append((Entry(written, origin, place), error.refusal))
+
+    def _news(self, store: sqlite3.Connection, row: RowEvents) -> list[dict[str, Any]]:
+        """What has not been reported yet of a row."""
+        if not row.identity:
+            return [event for _, event in row.events]
+        if self._memory is None:
+            self._memory = GrowingMemory(store, self._spool.file or Path("memory"), self._name, self._now())
+        found = [self._anew(store, event) for event in self._memory.changes(row, self._now())]
+        return [event for event in found if event is not None]
+
+    def _anew(self, store: sqlite3.Connection, event: dict[str, Any]) -> dict[str, Any] | None:
+        """The event; of a correction of one that is parked, what the correction says, in its place."""
+        if event["type"] != "correction":
+            return event
+        if not self._spool.withdraw_in(store, str(event["source"]), str(event["data"]["of"])):
+            return event
+        replacement: dict[str, Any] | None = event["data"]["event"]
+        return replacement
+
+
+def _unreadable(problem: Problem) -> Refusal:
+    """The content of the row is not kept: it may be personal."""
+    return Refusal(
+        UNREADABLE, problem.column, problem.sentence, "correct it where it comes from; it is read again then"
+    )

@@ -1,0 +1,166 @@
+"""The page `/try` in a real browser, narrow and wide, in both languages. `make browser` installs what this needs."""
+
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import uvicorn
+
+from services.domain.plan.statutory_time import Law
+from services.gateway import case_questions
+from services.gateway.try_page.routes import add_try_page
+from services.local.ports import free_ports
+from tests.mutations import shipped_plan
+from tests.unit.gateway import BAD
+from tests.unit.gateway_cases import COMPLETED, CONNECTED, STORED, CaseWorld, book_of
+from tests.verdicts import shipped
+
+BESIDE = str(Path(__file__).parents[2] / "build" / "browser")
+sys.path.append(BESIDE)  # last: what the project uses is found first
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: `make browser`")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed: `make browser`")
+sys.path.remove(BESIDE)
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+WIDTHS = (360, 1440)
+SERIOUS = ("serious", "critical")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[CaseWorld, str]]:
+    """A gateway with a casebook on a port."""
+    made = CaseWorld(tmp_path_factory.mktemp("try"))
+    made.store(*STORED)
+    add_try_page(made.gateway.app, Law(shipped_plan(), shipped().law.calendar))
+    (port,) = free_ports(1)
+    server = uvicorn.Server(uvicorn.Config(made.gateway.app, port=port, log_level="warning"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    before = case_questions.book_of
+    case_questions.book_of = book_of  # type: ignore[assignment]  # the plan is read once for all tests
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.01)
+        yield made, f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(30)
+        case_questions.book_of = before
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium: `make browser` installs it where apt is at hand")
+    with sync_api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser: Any, world: tuple[CaseWorld, str]) -> Iterator[Any]:
+    """The page in Chinese; what the browser complains of fails the test, but answers that are problems."""
+    context = browser.new_context(locale="zh-CN", viewport={"width": 1440, "height": 900})
+    opened, complaints = context.new_page(), list[str]()
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on(
+        "console",
+        lambda said: (
+            complaints.append(said.text)
+            if said.type == "error" and "Failed to load resource" not in said.text
+            else None
+        ),
+    )
+    opened.goto(f"{world[1]}/try")
+    opened.wait_for_selector("#promises details")
+    yield opened
+    context.close()
+    assert complaints == []
+
+
+def fill(page: Any, world: CaseWorld, *events: object) -> None:
+    page.fill("#key", world.gateway.key)
+    page.fill("#events", "\n".join(orjson.dumps(event).decode() for event in events))
+
+
+def result(page: Any, button: str) -> str:
+    page.click(button)
+    page.wait_for_selector("#result-section[aria-busy=false]")
+    return str(page.inner_text("#result-section"))
+
+
+def check_form(page: Any, name: str) -> None:
+    """At both widths nothing sticks out, and axe finds nothing serious."""
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} at {width} px"
+    found = axe.Axe().run(page).response["violations"]
+    assert [(each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in SERIOUS] == []
+
+
+def test_events_are_validated_and_tried_day_by_day(page: Any, world: tuple[CaseWorld, str]) -> None:
+    made, _ = world
+    fill(page, made, CONNECTED, BAD, COMPLETED)
+    refused = result(page, "#validate")
+    for text in ("可接收2个", "将拒收1个", "data.unit", "单位未登记", "unknown_unit"):
+        assert text in refused
+    assert page.inner_text("#result td.number") == "2"
+    tried = result(page, "#what-if")
+    for text in ("涉及办件1件", "办件 W-1", "超期未办结", "超期", "有变化", "红牌", "未解除", "逐日计时"):
+        assert text in tried
+    page.click("#result summary:has-text('K06-1')")
+    days = page.inner_text("#result details[open]")
+    assert "无需建设外线管道的小型项目供水接入时间不超过4个工作日" in days and "2021-09-17" in days and "工作日" in days
+    check_form(page, "tried")
+    assert made.gateway.log.records == []
+
+
+def test_a_case_is_looked_up_and_the_language_changes(page: Any, world: tuple[CaseWorld, str]) -> None:
+    page.fill("#key", world[0].gateway.key)
+    page.fill("#case", "W-1")
+    assert "数据截至" in result(page, "#look-up")
+    page.click("#language")
+    english = page.inner_text("#result-section")
+    assert "day by day" in english and "OVERDUE" in english and "逐日" not in english
+    assert page.evaluate("document.documentElement.lang") == "en" and page.title() == "Try your events"
+    page.click("#contract-title ~ details:nth-of-type(3) summary")
+    assert "case.accepted" in page.inner_text("#types")
+    check_form(page, "english")
+    page.fill("#case", "W-2 of another")
+    missing = result(page, "#look-up")
+    assert "there is no such case" in missing
+
+
+def test_a_sample_of_a_promise_is_put_into_the_field(page: Any, world: tuple[CaseWorld, str]) -> None:
+    page.fill("#search", "k06-1 供水")
+    assert "共" in page.inner_text("#found")
+    page.click("#promises details:not([hidden]) summary")
+    page.wait_for_selector("#promises details[open] pre")
+    check_form(page, "samples")
+    page.click("#promises details[open] button:has-text('填入事件框')")
+    sent = orjson.loads(page.input_value("#events"))
+    page.fill("#key", world[0].gateway.keys.add(sent[0]["source"]).whole)
+    assert f"可接收{len(sent)}个，将拒收0个" in result(page, "#validate")
+
+
+def test_what_goes_wrong_is_said_and_no_key_is_kept(page: Any, world: tuple[CaseWorld, str]) -> None:
+    assert "请先填写接口密钥" in result(page, "#validate")
+    page.fill("#key", "kw_unknown")
+    page.fill("#events", "<img src=x onerror=alert(1)>")
+    assert "密钥无效" in result(page, "#validate")
+    fill(page, world[0], {**BAD, "id": "<img src=x onerror=alert(1)>", "data": {**BAD["data"], "<b>": 1}})
+    assert "<b>" in result(page, "#validate") and page.query_selector("#result img, #result b") is None
+    page.fill("#events", "no events")
+    assert "请求无法读取" in result(page, "#validate")
+    kept = page.evaluate("[localStorage.length, sessionStorage.length, document.cookie, location.href]")
+    assert kept[:3] == [0, 0, ""] and world[0].gateway.key not in kept[3]
+    page.reload()
+    assert page.input_value("#key") == ""
