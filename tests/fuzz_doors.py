@@ -106,7 +106,7 @@ def _json(event: bytes) -> Any:
 def fuzz(ways: Ways, number: int, seed: int) -> Found:
     """Mutate so many events and send them."""
     corpus = Corpus(ways, number, seed)
-    before = values_of(ways, CASE_EVENTS)
+    before, log_before = values_of(ways, CASE_EVENTS), Counter(ways.logs().splitlines())
     wrong = [*by_http(ways, corpus)]
     good = Counter(line.event.strip() for line in corpus.lines if line.verdict is None)
     wrong += _not_stored(good, values_of(ways, CASE_EVENTS) - before)
@@ -116,7 +116,8 @@ def fuzz(ways: Ways, number: int, seed: int) -> Found:
     compared = [line for line in corpus.lines if b"receivedat" not in line.event]
     wrong += by_file(ways, corpus, compared)
     wrong += personal_numbers(ways)
-    wrong += [f"in a log: {line[:200]}" for line in ways.logs().splitlines() if _is_bad_line(line)]
+    logged = Counter(ways.logs().splitlines()) - log_before
+    wrong += [f"in a log: {line[:200]}" for line in logged if _is_bad_line(line)]
     reasons = Counter("good" if line.verdict is None else line.verdict[0] for line in corpus.lines)
     return Found(len(corpus.lines), reasons, len(compared), wrong)
 
