@@ -17,10 +17,10 @@ from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.domain.judging.judge import Judge
 from services.messaging.reader import BrokerUnavailable, TopicReader, no_broker
-from services.messaging.topics import topic_ids
+from services.messaging.topics import CASE_EVENTS, partitions_of, topic_ids
 from services.runtime.exit_code import exit_code_of
 from services.runtime.http_server import add_health, run_with_http_server
-from services.runtime.settings import Settings
+from services.runtime.settings import Settings, SettingsError, variable
 
 log = logging.getLogger("services.casebook")
 
@@ -38,7 +38,9 @@ def casebook_app(registry: CollectorRegistry, alive: Callable[[], bool], ready: 
 
 
 def serve(settings: Settings, judge: Judge) -> None:
-    """Reads and writes until SIGTERM or Ctrl-C. Raises BrokerUnavailable or CasebookUnavailable at the start."""
+    """Reads and writes until SIGTERM or Ctrl-C. Raises SettingsError, BrokerUnavailable or CasebookUnavailable at the
+    start."""
+    _check_partitions(settings)
     index = Index(open_engine(settings.casebook, writes=True), judge, settings.partitions)
     positions = index.open(time.time_ns() // 1_000, _topic_ids(settings.bootstrap))
     with TopicReader(settings.bootstrap, TOPICS, start=positions) as reader:
@@ -50,6 +52,19 @@ def serve(settings: Settings, judge: Judge) -> None:
         app = casebook_app(registry, thread.is_alive, lambda: keeper.ready)
         run_with_http_server(thread, ending, app, settings.host, settings.casebook_port)
     index.close()
+
+
+def _check_partitions(settings: Settings) -> None:
+    """With another number of partitions nearly every event would seem to have the wrong key."""
+    try:
+        found = partitions_of(settings.bootstrap, CASE_EVENTS)
+    except KafkaError as error:
+        raise BrokerUnavailable(no_broker(settings.bootstrap)) from error
+    if found not in (None, settings.partitions):
+        name = variable("partitions")
+        raise SettingsError(
+            f"{name}={settings.partitions}, and {CASE_EVENTS} has {found} partitions: set {name}={found} everywhere"
+        )
 
 
 def _topic_ids(bootstrap: str) -> dict[str, str]:

@@ -21,17 +21,17 @@ _REFUSALS: Final = {
     "400": "The body cannot be read as a whole, or a header is refused.",
     "401": "No API key, or one that is unknown, void, expired or revoked.",
     "403": "It belongs to another source.",
-    "404": "There is no such thing.",
+    "404": "There is none, or none that the source may see.",
     "408": "The body took too long.",
     "409": "The event of the letter is not kept any more.",
     "413": "The body or the batch is too large.",
     "415": "The content type or the content encoding is not known.",
     "422": "Some events are refused, with a problem for each; the others are taken.",
-    "429": "The source sends too many events; Retry-After says when to send the same again.",
-    "503": "Any event may be in, or none: send the same again after Retry-After.",
+    "429": "The source asks or sends too much; Retry-After says when to send the same again.",
+    "503": "It cannot be answered now; any event may be in, or none: send the same again after Retry-After.",
 }
-_OF_ALL: Final = ("400", "401", "503")
-_OF_EVENTS: Final = (*_OF_ALL, "408", "413", "415", "422", "429")
+_OF_ALL: Final = ("400", "401", "429", "503")
+_OF_EVENTS: Final = (*_OF_ALL, "408", "413", "415", "422")
 _OF_QUESTIONS: Final[dict[str, tuple[str, ...]]] = {
     "/dead-letters/{number}": ("403", "404"),
     "/dead-letters/{number}/resend": (*_OF_EVENTS, "403", "404", "409"),
@@ -40,6 +40,7 @@ _OF_QUESTIONS: Final[dict[str, tuple[str, ...]]] = {
 """What routes without a description of their own refuse, beside `_OF_ALL`."""
 _SUCCESS: Final = {"/dead-letters/{number}/resend": "202"}
 """Where it is not 200."""
+_WITH_EXAMPLES: Final = ("/events", "/validate", "/what-if")
 _ANSWER: Final = {"type": "object"}
 _KEY: Final[list[dict[str, list[str]]]] = [{"key": []}]
 _PROBLEM: Final = {
@@ -100,8 +101,11 @@ def document(app: FastAPI, examples: Callable[[], dict[str, Any]]) -> dict[str, 
         for path, ways in made["paths"].items():
             for operation in ways.values():
                 _describe(path, operation)
-        content = {**_CONTENT, BATCH: {**_CONTENT[BATCH], "examples": examples()}}
-        made["paths"]["/events"]["post"]["requestBody"] = {"required": True, "content": content}
+        shown = examples()
+        refs = {name: {"$ref": f"#/components/examples/{name}"} for name in shown}
+        content = {**_CONTENT, BATCH: {**_CONTENT[BATCH], "examples": refs}}
+        for path in made["paths"].keys() & _WITH_EXAMPLES:
+            made["paths"][path]["post"]["requestBody"] = {"required": True, "content": content}
         schemas = made.get("components", {}).get("schemas", {})
         made["components"] = {
             "schemas": {
@@ -110,6 +114,7 @@ def document(app: FastAPI, examples: Callable[[], dict[str, Any]]) -> dict[str, 
                 "Problem": _PROBLEM,
                 "EventProblem": _EVENT_PROBLEM,
             },
+            "examples": shown,
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "kw_<id>_<secret>"}},
         }
         app.openapi_schema = made
@@ -145,5 +150,6 @@ def _examples(law: Law) -> Iterator[tuple[str, Any]]:
             sources = dict.fromkeys(event["source"] for event in sample.events)
             for number, source in enumerate(sources, 1):
                 events = [event for event in sample.events if event["source"] == source]
-                name = f"{promise.id}-{sample.name}" + (f"-{number}" if len(sources) > 1 else "")
+                key = promise.key.replace("/", ".")  # a name in OpenAPI has no slash
+                name = f"{key}-{sample.name}" + (f"-{number}" if len(sources) > 1 else "")
                 yield name, {"summary": f"{promise.title.zh} ({sample.name}), {source}", "value": events}

@@ -262,6 +262,14 @@ def topic_ids(bootstrap: str, names: Iterable[str]) -> dict[str, str]:
     return {each["name"]: str(each["topic_id"]) for each in found}
 
 
+def partitions_of(bootstrap: str, topic: str) -> int | None:
+    """How many partitions a topic has; None if there is no such topic. Raises KafkaError."""
+    with _admin(bootstrap) as admin:
+        if topic not in admin.list_topics():
+            return None
+        return len(admin.describe_topics([topic])[0]["partitions"])
+
+
 def _problems(topic: Topic, found: _Found | None, copies: int) -> Iterator[str]:
     """What is wrong with one topic. `found`: None if there is no such topic."""
     name = topic.name

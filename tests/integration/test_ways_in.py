@@ -264,7 +264,7 @@ def test_an_export_is_sent_by_the_page_to_a_gateway_with_a_plan_of_its_own(syste
     casebook.parent.mkdir(parents=True)
     settings = Settings(
         bootstrap=system.broker.bootstrap, gateway_port=port, casebook=str(casebook), casebook_port=casebook_port,
-        plan=ROOT / "services" / "catalog" / "example-permits",
+        partitions=PARTITIONS, plan=ROOT / "services" / "catalog" / "example-permits",
     )  # fmt: skip
     log = tmp_path / "log"
     with (
@@ -275,9 +275,22 @@ def test_an_export_is_sent_by_the_page_to_a_gateway_with_a_plan_of_its_own(syste
         until(lambda: gateway.poll() is not None or is_ready(client, port))
         assert gateway.poll() is None, log.read_text()
         replaced = {"source .venv/bin/activate": "true", "127.0.0.1:19102": f"127.0.0.1:{port}"}
-        reader = Reader(tmp_path, replaced, exported={"KPIWATCH_BOOTSTRAP": system.broker.bootstrap})
+        exported = {"KPIWATCH_BOOTSTRAP": system.broker.bootstrap, "KPIWATCH_PARTITIONS": str(PARTITIONS)}
+        reader = Reader(tmp_path, replaced, exported=exported)
         reader.follow(ROOT / "docs" / "integrate.md", running=True)
     assert not reader.printed
+
+
+def test_a_casebook_with_another_number_of_partitions_does_not_start(
+    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nearly every event would seem to have the wrong key, and every case would seem to be missing."""
+    monkeypatch.setenv("KPIWATCH_BOOTSTRAP", system.broker.bootstrap)
+    monkeypatch.setenv("KPIWATCH_PARTITIONS", str(PARTITIONS + 1))
+    monkeypatch.setenv("KPIWATCH_CASEBOOK", str(tmp_path / "casebook.sqlite"))
+    with redirect_stderr(StringIO()) as errors:
+        assert run("casebook") == 2
+    assert f"case.events has {PARTITIONS} partitions: set KPIWATCH_PARTITIONS={PARTITIONS}" in errors.getvalue()
 
 
 def is_ready(client: httpx.Client, port: int) -> bool:

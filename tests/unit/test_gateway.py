@@ -3,13 +3,14 @@
 import asyncio
 import gzip
 import logging
+import re
 import threading
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import msgspec
@@ -25,14 +26,17 @@ from services.domain.intake.events import text_of
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.plan.statutory_time import Law
 from services.domain.time.rfc3339 import instant_from
-from services.gateway.admit import admit_each
+from services.gateway.case_routes import CaseAsking, add_cases
+from services.gateway.feedback_routes import Asking, add_feedback
 from services.gateway.handling import QUESTIONS_A_SECOND
 from services.gateway.identity import Caller
 from services.gateway.openapi import examples_of
 from services.gateway.problems import PROBLEM, Problem
 from services.gateway.rate import AHEAD_SECONDS
+from services.gateway.try_page.routes import add_try_page
 from services.gateway.web import gateway_app
-from services.gateway.wire import BATCH, LARGEST_BODY, MOST_EVENTS, Sent, events_of
+from services.gateway.what_if_routes import add_what_if
+from services.gateway.wire import BATCH, LARGEST_BODY, MOST_EVENTS, events_of
 from services.messaging.arrival_header import ARRIVAL, written
 from services.messaging.codec import admission
 from services.messaging.records.gateway_keys import StoredKey, hash_of
@@ -525,21 +529,62 @@ def test_refusals_are_counted_and_the_audit_log_has_no_payload(caplog: pytest.Lo
     assert 'kpi_gateway_requests_total{route="/events",status="401"} 1.0' in text
 
 
-def test_the_description_has_examples_of_every_promise_and_each_would_be_taken() -> None:
-    plan = shipped_plan()
-    law = Law(plan, load_calendar(plan.head.calendar))
-    app = gateway_app(Gateway().handling, lambda: True, partial(examples_of, law))
-    described = get(app, "/openapi.json").json()
-    operation = described["paths"]["/events"]["post"]
-    examples = operation["requestBody"]["content"][BATCH]["examples"]
-    assert {name.split("-", 2)[0] for name in examples} >= {promise.id.split("-", 2)[0] for promise in plan.promises}
-    for promise in plan.promises:
-        assert any(name.startswith(f"{promise.id}-") for name in examples), promise.id
-    latest = instant_from("2024-01-01T00:00:00Z")
-    for example in examples.values():
-        events = [Sent(orjson.dumps(event)) for event in example["value"]]
-        assert admit_each(events, example["value"][0]["source"], [latest] * len(events), edge()).refused == []
-    assert set(operation["responses"]) == {"202", "400", "401", "408", "413", "415", "422", "429", "503"}
+@cache
+def described() -> dict[str, Any]:
+    """The description of a gateway with all of its routes."""
+    law = Law(shipped_plan(), load_calendar(shipped_plan().head.calendar))
+    gateway = Gateway()
+    app = gateway_app(gateway.handling, lambda: True, partial(examples_of, law))
+    add_feedback(app, gateway.handling, cast(Asking, None))  # nobody asks
+    add_cases(app, gateway.handling, cast(CaseAsking, None))
+    add_what_if(app, gateway.handling, cast(CaseAsking, None))
+    add_try_page(app, law)
+    document: dict[str, Any] = get(app, "/openapi.json").json()
+    return document
+
+
+@pytest.mark.slow
+def test_the_description_has_examples_of_every_promise_and_each_is_valid() -> None:
+    """`/validate` admits each of them, sent as it is written there with a key of its source."""
+    examples = described()["components"]["examples"]
+    for promise in shipped_plan().promises:
+        key = promise.key.replace("/", ".")
+        assert any(name.startswith(f"{key}-") for name in examples), promise.key
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+", name) for name in examples)
+    clock = Clock(None, lambda: instant_from("2024-01-01T00:00:00Z"))
+    gateway = Gateway(clock=clock)
+    keys = {WATER: gateway.key}
+    for name, example in examples.items():
+        events = example["value"]
+        source = events[0]["source"]
+        if source not in keys:
+            keys[source] = gateway.keys.add(source).whole
+        answer = gateway.batch_as(events, keys[source], "/validate")
+        assert (answer.status_code, answer.json()) == (200, {"accepted": len(events)}), name
+
+
+def test_the_description_says_of_every_route_what_it_answers() -> None:
+    paths = described()["paths"]
+    assert paths.keys() == {
+        "/events", "/validate", "/what-if", "/status", "/cases", "/dead-letters", "/dead-letters/{number}",
+        "/dead-letters/{number}/resend",
+    }  # fmt: skip
+    refs = set(re.findall(r'"#/components/([^"]+)"', orjson.dumps(described()).decode()))
+    for ref in refs:
+        group, _, name = ref.partition("/")
+        assert name in described()["components"][group], ref
+    for path, operations in paths.items():
+        for operation in operations.values():
+            answers = operation["responses"]
+            assert operation["security"] == [{"key": []}] and operation["description"]
+            assert {"400", "401", "503"} <= answers.keys() and len([one for one in answers if one < "300"]) == 1
+            for status, one in answers.items():
+                assert (status < "300") != ("application/problem+json" in one.get("content", {})), (path, status)
+    assert set(paths["/events"]["post"]["responses"]) == {"202", "400", "401", "408", "413", "415", "422", "429", "503"}
+    assert {each["name"] for each in paths["/cases"]["get"]["parameters"]} >= {"subject", "promise", "after"}
+    for path in ("/events", "/validate", "/what-if"):
+        batch = paths[path]["post"]["requestBody"]["content"][BATCH]
+        assert batch["examples"].keys() == described()["components"]["examples"].keys()
 
 
 def test_every_reason_of_a_single_event_is_one_of_the_contract() -> None:

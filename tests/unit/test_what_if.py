@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -66,6 +67,7 @@ class Worker:
         return [] if packed is None else Row(load_row(packed)).facts
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from(FACTS), max_size=12), st.integers(0, 12))
 def test_a_case_would_be_what_the_worker_makes_of_it(facts: list[Fact], cut: int) -> None:
     worker = Worker()
