@@ -8,12 +8,17 @@ from services.domain.intake.visible_text import LINES, visible
 
 
 class SeenRecord(logging.LogRecord):
-    """A record of any logger, libraries included. Control characters in its text and its traceback are made visible."""
+    """A record of any logger, libraries included. Control characters in its text and its traceback are made visible.
+
+    Of an error of the Kafka client only its last line stays: a broker that is away is no defect of a program.
+    """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         if self.exc_info and self.exc_info[0] is not None:
-            self.exc_text = visible(logging.Formatter().formatException(self.exc_info), keep=LINES)
+            text = logging.Formatter().formatException(self.exc_info)
+            shown = text.rpartition("\n")[2] if self.name.startswith("kafka.") else text
+            self.exc_text = visible(shown, keep=LINES)
 
     def getMessage(self) -> str:
         """The message with its arguments."""

@@ -23,15 +23,15 @@ def ways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ways]:
 
 def test_after_kill_9_of_each_part_nothing_is_lost_and_nothing_counts_twice(ways: Ways) -> None:
     said: list[str] = []
-    plan = Plan(events=1_500, kills=4, seed=64, folder=ways.folder, gateways=1, seconds=8)  # this seed: client first
+    plan = Plan(events=800, kills=4, seed=64, folder=ways.folder, gateways=1, seconds=8)  # this seed: client first
     outcome = storm(plan, ways, said.append)
     table = "\n".join([*said, *outcome.lines()])
     assert not outcome.wrong, table
     assert {kill.part.partition("-")[0] for kill in outcome.kills} >= {"gateway", "relay", "broker"}, table
-    assert outcome.counts.refused > 30 and outcome.counts.good > 1_400, table
+    assert outcome.counts.refused > 15 and outcome.counts.good > 700, table
 
 
 def test_mutated_events_get_one_verdict_by_http_by_inbox_and_by_file(ways: Ways) -> None:
-    found = fuzz(ways, 300, 3)
+    found = fuzz(ways, 200, 3)
     assert not found.wrong, "\n".join(lines_of(found))
-    assert len(found.reasons) >= 10 and found.reasons["good"] > 50, found.reasons
+    assert len(found.reasons) >= 8 and found.reasons["good"] > 50, found.reasons

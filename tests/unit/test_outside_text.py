@@ -6,6 +6,7 @@ import csv
 import io
 import logging
 import shutil
+import sys
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -267,6 +268,17 @@ def test_a_log_line_and_its_traceback_do_not_bite(
     complain("".join(BITES))
     shown = sink.getvalue() + capsys.readouterr().err
     assert bad(shown, keep="\n\t") == set() and shown.count("\\u001b[31m") == 3
+
+
+@pytest.mark.parametrize(("name", "has_traceback"), [("kafka.net.transport", False), ("services.gateway", True)])
+def test_of_an_error_of_the_kafka_client_one_line_is_logged(name: str, has_traceback: bool) -> None:
+    """A broker that is away is no defect: ours keep their tracebacks."""
+    try:
+        raise ConnectionResetError("reset by peer")
+    except ConnectionResetError:
+        record = SeenRecord(name, logging.ERROR, "file.py", 1, "it failed", (), sys.exc_info())
+    text = logging.Formatter().format(record)
+    assert "ConnectionResetError: reset by peer" in text and ("Traceback" in text) == has_traceback
 
 
 def test_labels_refusals_and_lines_do_not_bite(capsys: pytest.CaptureFixture[str]) -> None:
