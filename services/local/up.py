@@ -172,10 +172,7 @@ class _System:
                 self._make_keys(self.settings.feed_keys)
         if self.settings.clock:
             self._start_clock()
-        for part in supervisor.parts(self.settings):
-            log = _short(self.folder / "logs" / f"{part.name}.log")
-            with self._unless_unavailable(), self._step(part.name, f"log: {log}"):
-                self._start_part(part)
+        self._start_parts()
         if tools:
             self._start_monitoring(tools)
 
@@ -210,10 +207,16 @@ class _System:
         self.running.callback(self.clock.pause)
         self.kept = time.monotonic()
 
-    def _start_part(self, part: supervisor.Part) -> None:
-        start = partial(supervisor.start, part, self.settings, self.folder / "logs")
-        kept = self._keep(start, part)
-        supervisor.wait_until_ready(part, kept.child, self.settings, self._look_up)
+    def _start_parts(self) -> None:
+        """All at once: each waits for what it needs. Then they are waited for, one after the other."""
+        logs = self.folder / "logs"
+        started = [
+            (part, self._keep(partial(supervisor.start, part, self.settings, logs), part))
+            for part in supervisor.parts(self.settings)
+        ]
+        for part, kept in started:
+            with self._unless_unavailable(), self._step(part.name, f"log: {_short(logs / f'{part.name}.log')}"):
+                supervisor.wait_until_ready(part, kept.child, self.settings, self._look_up)
 
     def _keep(self, start: Callable[[], ChildProcess], part: supervisor.Part | None = None) -> _SupervisedPart:
         """Start a process that is started again when it ends, and stopped with the rest."""
