@@ -14,6 +14,10 @@ CASEBOOK_JOB = "kpiwatch-casebook"
 
 MANY_REFUSED = 5
 """Events of one source within six real hours."""
+_WHOSE_ZH = '{{ if eq $labels.source "-" }}未登记的数据源{{ else }}数据源 {{ $labels.source }} {{ end }}'
+_WHOSE_EN = '{{ if eq $labels.source "-" }}no registered source{{ else }}the source {{ $labels.source }}{{ end }}'
+_ABOUT = '{{ printf "%.0f" $value }}'
+"""An increase is no whole number."""
 _WAITS = real_time(3 * MINUTE, 5 * MINUTE)
 
 
@@ -41,8 +45,8 @@ def intake_alerts() -> Iterator[Alert]:
         f"{_refused_by_source()} >= {MANY_REFUSED}",
         to_operations("act"),
         Title(
-            zh="近6小时内，数据源{{ $labels.source }}报送的事件被拒收{{ $value | humanize }}条",
-            en="{{ $value | humanize }} events of the source {{ $labels.source }} were refused within six hours",
+            zh=f"近6小时内，{_WHOSE_ZH}报送的事件被拒收{_ABOUT}条",
+            en=f"{_ABOUT} events of {_WHOSE_EN} were refused within six hours",
         ),
         real_time(2 * MINUTE, 10 * MINUTE),
     )
@@ -51,7 +55,7 @@ def intake_alerts() -> Iterator[Alert]:
         f"min({names.FEEDBACK_CURRENT.name}) == 0",
         to_operations("act"),
         Title(
-            zh="报送网关无法向数据源提供拒收和判定情况",
+            zh="有报送网关未读取拒收事件和处理进度，数据源无法查询报送状态",
             en="a gateway does not read dead letters and progress any more: sources cannot ask about themselves",
         ),
         _WAITS,

@@ -110,11 +110,11 @@ def test_events_are_validated_and_tried_day_by_day(page: Any, world: tuple[CaseW
     made, _ = world
     fill(page, made, CONNECTED, BAD, COMPLETED)
     refused = result(page, "#validate")
-    for text in ("可接收2个", "将拒收1个", "data.unit", "单位未登记", "unknown_unit"):
+    for text in ("可接收2条", "将拒收1条", "data.unit", "单位未登记", "unknown_unit"):
         assert text in refused
     assert page.inner_text("#result td.number") == "2"
     tried = result(page, "#what-if")
-    for text in ("涉及办件1件", "办件 W-1", "超期未办结", "超期", "有变化", "红牌", "未解除", "逐日计时"):
+    for text in ("涉及办件1件", "办件 W-1", "超期未办结", "超期", "有变化", "红牌", "未解除", "逐日计时", "24:00"):
         assert text in tried
     page.click("#result summary:has-text('K06-1')")
     days = page.inner_text("#result details[open]")
@@ -145,10 +145,10 @@ def test_a_sample_of_a_promise_is_put_into_the_field(page: Any, world: tuple[Cas
     page.click("#promises details:not([hidden]) summary")
     page.wait_for_selector("#promises details[open] pre")
     check_form(page, "samples")
-    page.click("#promises details[open] button:has-text('填入事件框')")
+    page.click("#promises details[open] button:has-text('填入事件内容栏')")
     sent = orjson.loads(page.input_value("#events"))
     page.fill("#key", world[0].gateway.keys.add(sent[0]["source"]).whole)
-    assert f"可接收{len(sent)}个，将拒收0个" in result(page, "#validate")
+    assert f"可接收{len(sent)}条，将拒收0条" in result(page, "#validate")
 
 
 def test_what_goes_wrong_is_said_and_no_key_is_kept(page: Any, world: tuple[CaseWorld, str]) -> None:
@@ -159,7 +159,7 @@ def test_what_goes_wrong_is_said_and_no_key_is_kept(page: Any, world: tuple[Case
     fill(page, world[0], {**BAD, "id": "<img src=x onerror=alert(1)>", "data": {**BAD["data"], "<b>": 1}})
     assert "<b>" in result(page, "#validate") and page.query_selector("#result img, #result b") is None
     page.fill("#events", "no events")
-    assert "请求无法读取" in result(page, "#validate")
+    assert "请求内容无法识别" in result(page, "#validate")
     kept = page.evaluate("[localStorage.length, sessionStorage.length, document.cookie, location.href]")
     assert kept[:3] == [0, 0, ""] and world[0].gateway.key not in kept[3]
     page.reload()

@@ -63,7 +63,10 @@ def test_every_promise_type_and_reason_is_shown_by_name() -> None:
     assert [each["code"] for each in shown["reasons"]] == [str(each) for each in Reason]
     assert all(each["title"]["zh"] and each["words"]["en"] and each["clause"] for each in shown["promises"])
     accepted = next(each for each in shown["types"] if each["type"] == "case.accepted")
-    assert accepted["zh"] == "受理" and {"name": "unit", "required": True, "zh": ""} in accepted["fields"]
+    assert accepted["zh"] == "受理" and {"name": "unit", "required": True, "zh": "单位"} in accepted["fields"]
+    assert all(
+        each["zh"] for listed in (shown["envelope"], *(one["fields"] for one in shown["types"])) for each in listed
+    )
     required = {each["name"] for each in shown["envelope"] if each["required"]}
     assert required == {"specversion", "id", "source", "subject", "time"}
 

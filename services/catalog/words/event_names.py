@@ -57,3 +57,32 @@ FIELD_NAMES: Mapping[str, Title] = {
     "numerator": Title(zh="分子", en="numerator"),
     "denominator": Title(zh="分母", en="denominator"),
 }
+
+SENT_FIELD_NAMES: Mapping[str, str] = {
+    **{code: name.zh for code, name in FIELD_NAMES.items()},
+    "specversion": "规范版本",
+    "id": "事件编号",
+    "source": "数据源",
+    "subject": "办件、目录条目或报送任务的编号",
+    "time": "发生时间",
+    "recordedat": "录入时间",
+    "receivedat": "到达时间",
+    "caseowner": "办件所属数据源",
+    "datacontenttype": "内容格式",
+    "service_item": "事项",
+    "unit": "单位",
+    "channel": "办理渠道",
+    "applicant": "申请人类型",
+    "attributes": "属性",
+    "reason": "原因",
+    "name": "节点",
+    "node": "环节",
+    "quantity": "数据项",
+    "unit_of_measure": "计量单位",
+    "outcome": "办理结果",
+    "decision": "审核意见",
+    "collection": "目录",
+    "duty": "报送任务",
+    "event": "更正后的事件（空值表示删除原事件）",
+}
+"""Every field of an event that a source sends, its attributes included: what a list of them says beside the code."""

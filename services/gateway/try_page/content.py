@@ -7,7 +7,7 @@ import orjson
 
 from services.catalog.samples.promise_samples import samples_of
 from services.catalog.words.card_reasons import CARD_REASONS
-from services.catalog.words.event_names import EVENT_NAMES, FIELD_NAMES
+from services.catalog.words.event_names import EVENT_NAMES, SENT_FIELD_NAMES
 from services.catalog.words.promise_text import in_words
 from services.catalog.words.refusals import REFUSALS
 from services.catalog.words.sample_names import SAMPLE_NAMES
@@ -78,4 +78,4 @@ def _type(name: str, model: type[Envelope]) -> dict[str, Any]:
 
 
 def _field(name: str, required: bool) -> dict[str, Any]:
-    return {"name": name, "required": required, "zh": FIELD_NAMES[name].zh if name in FIELD_NAMES else ""}
+    return {"name": name, "required": required, "zh": SENT_FIELD_NAMES[name]}

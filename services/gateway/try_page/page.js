@@ -47,7 +47,8 @@ function details(summary, fill) {
   return made;
 }
 
-const time = (text) => (text ? text.replace("T", " ").replace(/(\.\d+)?([+-]\d\d:\d\d|Z)$/, "") : null);
+// The last microsecond of a date is its 24:00.
+const time = (text) => (text ? text.replace("T23:59:59.999999", " 24:00:00").replace("T", " ").replace(/(\.\d+)?([+-]\d\d:\d\d|Z)$/, "") : null);
 
 // ---- requests -------------------------------------------------------------------------------------------
 // The events as an array, byte for byte as they were typed.
@@ -66,7 +67,7 @@ async function ask(button, path, options, show) {
   const section = at("result-section");
   const key = at("key").value.trim();
   at("result").replaceChildren();
-  say(both("正在处理…", "Working…"));
+  say(both("正在处理……", "Working…"));
   button.disabled = true;
   section.setAttribute("aria-busy", "true");
   try {
@@ -82,7 +83,7 @@ async function ask(button, path, options, show) {
     else problem(response, answer);
     at("result-title").focus();
   } catch {
-    say(both("网关没有应答，请稍后重试。", "The gateway does not answer. Try again later."), "bad");
+    say(both("报送网关没有响应，请稍后重试。", "The gateway does not answer. Try again later."), "bad");
   } finally {
     button.disabled = false;
     section.setAttribute("aria-busy", "false");
@@ -95,15 +96,15 @@ function say(content, kind = "") {
 }
 
 const HTTP_WORDS = {
-  400: "请求无法读取", 401: "密钥无效", 403: "无权查看", 404: "没有可查看的办件", 408: "请求传输超时", 413: "内容超出限额",
-  415: "内容类型不支持", 429: "请求过于频繁", 503: "暂时无法办理，请稍后重试",
+  400: "请求内容无法识别", 401: "接口密钥无效", 403: "无权查看", 404: "没有可查看的办件", 408: "请求传输超时", 413: "内容超出上限",
+  415: "不支持该内容类型", 429: "请求过于频繁", 503: "暂时无法处理，请稍后重试",
 };
 
 function problem(response, answer) {
-  say(both(HTTP_WORDS[response.status] || "办理失败", answer.title || "Failed"), "bad");
+  say(both(HTTP_WORDS[response.status] || "处理失败", answer.title || "Failed"), "bad");
   const retry = response.headers.get("retry-after");
   at("result").append(
-    element("p", english(`${answer.detail || ""} → ${answer.remedy || ""}`)),
+    element("p", [both("错误及处理办法（英文）：", ""), english(`${answer.detail || ""} → ${answer.remedy || ""}`)]),
     ...(retry ? [element("p", both(`${retry}秒后可重试。`, `Try again after ${retry} s.`))] : []),
   );
 }
@@ -112,8 +113,8 @@ function problem(response, answer) {
 const reasonOf = (code) => (words && words.reasons.find((each) => each.code === code)) || { zh: code, en: code };
 
 function refusals(caption, problems) {
-  const head = [both("序号", "no."), both("位置", "path"), both("原因", "reason"), both("说明（原文）", "what is wrong"),
-    both("处理办法（原文）", "remedy")];
+  const head = [both("序号", "no."), both("字段", "path"), both("原因", "reason"), both("错误（英文）", "what is wrong"),
+    both("处理办法（英文）", "remedy")];
   return table(caption, head, problems.map((each) => cells(
     number(String(each.index + 1)), element("td", element("code", each.path || "–")),
     element("td", [titled(reasonOf(each.title)), " ", element("code", each.title)]), element("td", english(each.detail)),
@@ -124,7 +125,7 @@ function refusals(caption, problems) {
 function validated(answer) {
   const refused = answer.problems || [];
   say(both(
-    `校验完成：可接收${answer.accepted}个，将拒收${refused.length}个。`,
+    `校验完成：可接收${answer.accepted}条，将拒收${refused.length}条。`,
     `Validated: ${answer.accepted} would be accepted, ${refused.length} refused.`,
   ), refused.length ? "bad" : "good");
   if (refused.length) at("result").append(refusals(both("将被拒收的事件", "Events that would be refused"), refused));
@@ -134,22 +135,24 @@ function validated(answer) {
 function tried(answer) {
   const refused = [...answer.problems, ...answer.refused_by_case];
   say(both(
-    `试算完成：可接收${answer.accepted}个，将拒收${answer.refused}个，涉及办件${answer.cases.length}件。判定时点：${time(answer.as_of)}。`,
+    `模拟判定完成：可接收${answer.accepted}条，将拒收${answer.refused}条，涉及办件${answer.cases.length}件。判定截至${time(answer.as_of)}。`,
     `Tried: ${answer.accepted} would be accepted, ${answer.refused} refused, ${answer.cases.length} cases touched. Judged as of ${time(answer.as_of)}.`,
   ), refused.length ? "bad" : "good");
   const result = at("result");
   if (answer.problems.length) result.append(refusals(both("将被拒收的事件", "Events that would be refused"), answer.problems));
   if (answer.refused_by_case.length) {
-    result.append(refusals(both("按办件情况将被拒收的事件", "Events that their case would refuse"), answer.refused_by_case));
+    result.append(refusals(both("与办件已有事件不符、将被拒收的事件", "Events that their case would refuse"), answer.refused_by_case));
   }
   if (answer.repeated.length) {
-    const places = answer.repeated.map((place) => place + 1).join(", ");
-    result.append(element("p", both(`重复事件（不再计入）：第${places}个。`, `Repeated events, which change nothing: ${places}.`)));
+    const places = answer.repeated.map((place) => place + 1);
+    result.append(element("p", both(
+      `重复事件（不重复计入）：第${places.join("、")}条。`, `Repeated events, which change nothing: ${places.join(", ")}.`,
+    )));
   }
   const shown = answer.cases.slice(0, 50);
   result.append(...shown.map((each) => compared(each, answer)));
   if (shown.length < answer.cases.length) {
-    result.append(element("p", both(`其余${answer.cases.length - shown.length}件未显示。`, `${answer.cases.length - shown.length} more cases are not shown.`)));
+    result.append(element("p", both(`另有${answer.cases.length - shown.length}件办件未显示。`, `${answer.cases.length - shown.length} more cases are not shown.`)));
   }
   for (const account of answer.accounts || []) result.append(accountOf(account));
 }
@@ -175,14 +178,14 @@ function compared(one, answer) {
       kind: changed ? "changed" : "",
     };
   });
-  const head = [both("承诺", "promise"), both("收到前", "before"), both("收到后", "after"), both("期限", "due"), both("变化", "change")];
+  const head = [both("承诺", "promise"), both("接收前", "before"), both("接收后", "after"), both("期限", "due"), both("变化", "change")];
   const name = one.subject;
   return element("article", [
     element("h3", both(`办件 ${name}`, `Case ${name}`)),
-    ...(one.after.quarantined ? [element("p", both("该办件暂不能判定。", "The case cannot be judged."), { class: "bad" })] : []),
-    rows.length ? table(both(`办件${name}的判定`, `Verdicts on ${name}`), head, rows)
+    ...(one.after.quarantined ? [element("p", both("该办件无法判定。", "The case cannot be judged."), { class: "bad" })] : []),
+    rows.length ? table(both(`办件 ${name} 的判定`, `Verdicts on ${name}`), head, rows)
       : element("p", both("没有可查看的判定。", "There is no verdict that you may see.")),
-    cards(one.before.cards, both("收到前的黄牌、红牌", "Cards before")), cards(one.after.cards, both("收到后的黄牌、红牌", "Cards after")),
+    cards(one.before.cards, both("接收前的黄牌、红牌", "Cards before")), cards(one.after.cards, both("接收后的黄牌、红牌", "Cards after")),
   ]);
 }
 
@@ -193,11 +196,17 @@ function verdictCell(verdict) {
   return element("td", titled(verdict.words), bad ? { class: "bad" } : good ? { class: "good" } : {});
 }
 
+// The code of a promise, and its title where the plan has it.
+function promiseName(kpi) {
+  const promise = words && words.promises.find((each) => each.key === kpi);
+  return [element("code", kpi), ...(promise ? [" ", titled(promise.title)] : [])];
+}
+
 function cards(all, caption) {
   if (!all.length) return element("p", [caption, both("：无", ": none")], { class: "hint" });
-  const head = [both("牌", "card"), both("承诺", "promise"), both("发出时间", "raised"), both("期限", "due"), both("解除时间", "cleared")];
+  const head = [both("等级", "card"), both("承诺", "promise"), both("发出时间", "raised"), both("期限", "due"), both("解除时间及原因", "cleared")];
   return table(caption, head, all.map((card) => cells(
-    card.level === "red" ? both("红牌", "red") : both("黄牌", "yellow"), element("td", element("code", card.kpi)), time(card.raised_at),
+    card.level === "red" ? both("红牌", "red") : both("黄牌", "yellow"), element("td", promiseName(card.kpi)), time(card.raised_at),
     time(card.due_at), element("td", card.cleared_at
       ? [time(card.cleared_at), " ", titled((words && words.card_reasons[card.reason]) || { zh: card.reason, en: card.reason })]
       : both("未解除", "active")),
@@ -214,10 +223,10 @@ function looked(answer) {
 function accountOf(account) {
   const made = element("article", element("h3", both(`办件 ${account.case}：逐日计时`, `Case ${account.case}, day by day`)));
   if (account.quarantined || !account.cycles) {
-    made.append(element("p", both("该办件暂不能判定。", "The case cannot be judged."), { class: "bad" }));
+    made.append(element("p", both("该办件无法判定。", "The case cannot be judged."), { class: "bad" }));
     return made;
   }
-  made.append(element("p", both(`判定时点：${time(account.as_of)}`, `As of ${time(account.as_of)}`), { class: "hint" }), history(account));
+  made.append(element("p", both(`判定截至${time(account.as_of)}`, `As of ${time(account.as_of)}`), { class: "hint" }), history(account));
   for (const cycle of account.cycles) {
     if (account.cycles.length > 1) made.append(element("h4", both(`第${cycle.cycle}次办理`, `Request ${cycle.cycle}`)));
     made.append(...cycle.promises.map(promiseOf));
@@ -228,7 +237,7 @@ function accountOf(account) {
 
 function history(account) {
   const types = new Map((words ? words.types : []).map((each) => [each.type, each.zh]));
-  const head = [both("时间", "time"), both("事件", "event"), both("编号", "id"), both("情况", "status")];
+  const head = [both("时间", "time"), both("事件", "event"), both("事件编号", "id"), both("状态", "status")];
   return table(both("事件", "Events"), head, account.history.map((fact) => cells(
     time(fact.time), both(types.get(fact.type) || fact.type, fact.type), element("td", element("code", fact.id)),
     fact.standing === "stands" ? both("有效", "counts") : titled((words && words.statuses[fact.standing]) || { zh: fact.standing, en: fact.standing }),
@@ -241,7 +250,7 @@ function promiseOf(promise) {
   ]);
   return details(summary, (made) => {
     made.append(element("blockquote", promise.clause, { lang: "zh" }), element("p", titled(promise.words)));
-    const points = [["起算", "start", promise.start], ["期限", "due", promise.due], ["停止", "stop", promise.stop]];
+    const points = [["起算", "start", promise.start], ["期限", "due", promise.due], ["计时终止", "stop", promise.stop]];
     made.append(element("p", points.filter((each) => each[2]).map(([zh, en, value]) => both(`${zh}：${time(value)}　`, `${en}: ${time(value)}  `))));
     if (promise.counts) made.append(element("p", promise.counts));
     if (promise.account) made.append(dayTable(promise.account));
@@ -251,9 +260,9 @@ function promiseOf(promise) {
 function dayTable(account) {
   const measure = (words && words.measures[account.measure]) || { zh: account.measure, en: account.measure };
   const caption = both(
-    `逐日计时，合计${account.net}${measure.zh}；暂停${account.suspended}`, `Day by day, ${account.net} ${measure.en} in all; suspended ${account.suspended}`,
+    `逐日计时：合计${account.net}${measure.zh}；暂停计时${account.suspended}${measure.zh}`, `Day by day, ${account.net} ${measure.en} in all; suspended ${account.suspended}`,
   );
-  const head = [both("日期", "day"), both("计入", "counted"), both("暂停", "suspended"), both("说明", "why")];
+  const head = [both("日期", "day"), both("计入", "counted"), both("暂停计时", "suspended"), both("说明", "why")];
   return table(caption, head, account.days.map((day) => ({
     cells: [day.day, number(day.counted), number(day.suspended), day.words], kind: Number(day.counted) ? "" : "off",
   })));
@@ -267,19 +276,25 @@ function promiseEntry(promise) {
     try {
       const response = await fetch(`/try/samples?promise=${encodeURIComponent(promise.key)}`, { credentials: "omit" });
       const { samples } = await response.json();
-      if (!samples.length) entry.append(element("p", both("没有示例：尚无数据源报送。", "No sample: no source reports on it.")));
+      if (!samples.length) entry.append(element("p", both("暂无示例：方案未登记报送该内容的数据源。", "No sample: no source reports on it.")));
       for (const sample of samples) entry.append(...sample.sources.map((one) => sampleOf(sample.name, one)));
     } catch {
-      entry.append(element("p", both("未能取得示例，请刷新页面。", "The samples could not be read. Load the page again."), { class: "bad" }));
+      entry.append(element("p", both("示例读取失败，请刷新页面。", "The samples could not be read. Load the page again."), { class: "bad" }));
     }
   });
   made.dataset.text = [promise.key, promise.title.zh, promise.title.en].join(" ").toLowerCase();
   return made;
 }
 
+// A source by the unit whose system it is, where its name says so.
+function sourceName(source) {
+  const unit = words && words.units[source.replace(/^\/units\//, "")];
+  return [...(unit ? [titled(unit), " "] : []), element("code", source)];
+}
+
 function sampleOf(name, { source, events }) {
   const text = JSON.stringify(events, null, 1);
-  const use = element("button", both("填入事件框", "Put into the field"), { type: "button", class: "plain" });
+  const use = element("button", both("填入事件内容栏", "Put into the field"), { type: "button", class: "plain" });
   const copy = element("button", both("复制", "Copy"), { type: "button", class: "plain" });
   const note = element("span", "", { role: "status", class: "hint" });
   use.addEventListener("click", () => {
@@ -291,11 +306,13 @@ function sampleOf(name, { source, events }) {
       await navigator.clipboard.writeText(text);
       note.replaceChildren(both("已复制。", "Copied."));
     } catch {
-      note.replaceChildren(both("无法复制，请选中文本后复制。", "It cannot be copied here: select the text."));
+      note.replaceChildren(both("无法自动复制，请选中文本后手动复制。", "It cannot be copied here: select the text."));
     }
   });
   return element("div", [
-    element("h3", [titled(name), both("，数据源 ", ", source "), element("code", source)]), element("div", [use, copy, note], { class: "buttons" }),
+    element("h3", [
+      both("示例：", "Sample: "), titled(name), both("；数据源：", "; source: "), ...sourceName(source),
+    ]), element("div", [use, copy, note], { class: "buttons" }),
     element("pre", text, { tabindex: "0", role: "group", "aria-label": `${name.zh} ${name.en} ${source}` }),
   ]);
 }
@@ -311,22 +328,22 @@ function search() {
 }
 
 const ANSWERS = [
-  ["202", "全部入库", "all events are stored", "继续报送", "go on"],
-  ["422", "所列事件被拒收，其余已入库", "those listed are refused, the others are stored", "更正后只重新报送被拒收的事件", "correct those and send only them again"],
-  ["503", "暂时无法办理，事件可能已入库，也可能未入库", "any event may be stored, or none", "按Retry-After所示时间原样重新报送", "send the same again after Retry-After"],
-  ["429", "报送过于频繁", "too many events in a short time", "按Retry-After所示时间原样重新报送", "send the same again after Retry-After"],
-  ["401", "密钥无效", "the key is not good", "改用另一密钥", "use the other key"],
-  ["400、408、413、415", "请求整体无法办理", "the request as a whole cannot be handled", "更正请求", "correct the request"],
+  ["202", "已全部接收", "all events are stored", "继续报送", "go on"],
+  ["422", "所列事件被拒收，其余已接收", "those listed are refused, the others are stored", "更正后，仅重新报送被拒收的事件", "correct those and send only them again"],
+  ["503", "暂时无法处理，不能确定事件是否已接收", "any event may be stored, or none", "按 Retry-After 所示时间等待后，原样重新报送", "send the same again after Retry-After"],
+  ["429", "短时间内报送事件过多", "too many events in a short time", "按 Retry-After 所示时间等待后，原样重新报送", "send the same again after Retry-After"],
+  ["401", "接口密钥无效", "the key is not good", "改用另一有效的接口密钥", "use the other key"],
+  ["400、408、413、415", "整个请求无法处理", "the request as a whole cannot be handled", "更正请求后重新报送", "correct the request"],
 ];
 
 function contract() {
   const fieldOf = (field) => element("span", [
-    element(field.required ? "strong" : "span", element("code", field.name)), field.required ? both("（必填）", " (required)") : "", " ",
+    element(field.required ? "strong" : "span", element("code", field.name)), both(field.zh, ""), field.required ? both("（必填）", " (required)") : "", " ",
   ]);
-  at("answers").append(table(both("应答", "Answers"), [both("状态码", "status"), both("含义", "meaning"), both("处理办法", "what to do")],
+  at("answers").append(table(both("响应", "Answers"), [both("状态码", "status"), both("含义", "meaning"), both("处理办法", "what to do")],
     ANSWERS.map(([code, zh, en, todo, does]) => cells(element("td", element("code", code)), both(zh, en), both(todo, does)))));
   at("envelope").append(element("p", words.envelope.map(fieldOf)));
-  at("types").append(table(both("事件类型", "Event types"), [both("类型", "type"), both("名称", "name"), both("data字段", "fields of data")],
+  at("types").append(table(both("事件类型", "Event types"), [both("类型", "type"), both("名称", "name"), both("data 字段", "fields of data")],
     words.types.map((each) => cells(element("td", element("code", each.type)), both(each.zh, each.type), element("td", each.fields.map(fieldOf))))));
   at("reasons").append(table(both("拒收原因", "Reasons of refusals"), [both("代码", "code"), both("含义", "meaning")],
     words.reasons.map((each) => cells(element("td", element("code", each.code)), titled(each)))));
@@ -359,7 +376,7 @@ async function start() {
     search();
     contract();
   } catch {
-    say(both("页面内容未能取得，请刷新。", "The content of the page could not be read. Load it again."), "bad");
+    say(both("页面内容读取失败，请刷新页面。", "The content of the page could not be read. Load it again."), "bad");
   }
 }
 
