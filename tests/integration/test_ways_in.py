@@ -36,7 +36,7 @@ from services.local.ports import free_ports
 from services.messaging import topics
 from services.messaging.codec import admission
 from services.messaging.dead_letter_reader import read
-from services.messaging.records.gateway_keys import StoredKey
+from services.messaging.records.gateway_keys import NewKey, StoredKey
 from services.runtime import readiness
 from services.runtime.settings import Settings
 from tests.integration import forks
@@ -257,6 +257,24 @@ def test_a_file_gets_a_key_of_each_source_and_a_new_one_for_each_that_is_not_goo
     assert {name for name, key in orjson.loads(file.read_bytes()).items() if key != keys[name]} == {WATER}
     file.write_text("none")
     assert "it is no file of keys" in system.sources("add-keys", str(file))[2]
+
+
+def test_a_key_that_was_kept_and_not_added_is_added_and_none_is_added_that_cannot_be_kept(
+    system: System, tmp_path: Path
+) -> None:
+    for line in system.sources("list")[1].splitlines():
+        assert system.sources("revoke", line.split()[1])[0] == 0
+    nowhere = tmp_path / "file" / "keys.json"
+    nowhere.parent.write_text("no folder")
+    code, _, error = system.sources("add-keys", str(nowhere))
+    assert code == 1 and "name a file that this user may write" in error
+    assert system.sources("list")[1] == ""
+    kept = {source: NewKey.made().whole for source in shipped_plan().sources}
+    file = tmp_path / "keys.json"
+    file.write_bytes(orjson.dumps(kept))
+    assert system.sources("add-keys", str(file))[0] == 0
+    assert orjson.loads(file.read_bytes()) == kept
+    until(lambda: system.send([{**GOOD, "id": "kept"}], kept[WATER]).status_code == 202)
 
 
 def test_topics_need_their_copies_outside_a_demo(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
