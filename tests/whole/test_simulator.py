@@ -49,7 +49,7 @@ def timing_of_the_plan() -> Timing:
 
 
 def small() -> Profile:
-    return profile("demo").at_volume(80)
+    return profile("demo").at_volume(45)
 
 
 def simulated(
@@ -179,7 +179,7 @@ def test_the_truth_adds_up() -> None:
 
 
 def test_every_promise_of_the_plan_is_fed() -> None:
-    _, rows = simulated(70, 7, chosen=profile("demo").at_volume(100))
+    _, rows = simulated(70, 7, chosen=profile("demo").at_volume(60))
     by_then = START + timedelta(days=70)
     fed = {key_of(row) for row in rows if row.result is not Result.REJECTED}
     # nought is a count, too
@@ -270,7 +270,7 @@ def test_a_source_that_falls_silent_never_reports_again() -> None:
 
 
 def test_late_entries_were_in_time_and_said_after_the_limit() -> None:
-    events, rows = simulated(30, 7, {"late_entry": 0.2})
+    events, rows = simulated(30, 7, {"late_entry": 0.3})
     timed = {promise.key for promise in law().plan.promises if promise.kind == "case_limit"}
     late = [row for row in rows if row.result is Result.LATE_ENTRY and key_of(row) in timed]
     assert len(late) > 50
@@ -393,7 +393,7 @@ def test_cross_province_items_rise() -> None:
 
 
 def test_what_waits_does_not_grow_with_the_days() -> None:
-    history = Simulation(law(), profile("demo").at_volume(40), 7, START, None, faults=ALL)
+    history = Simulation(law(), profile("demo").at_volume(20), 7, START, None, faults=ALL)
     waiting: dict[int, int] = {}
     for event in history.events():
         day = law().zone.day(event.received) - START.toordinal()
