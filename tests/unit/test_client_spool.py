@@ -130,8 +130,16 @@ def test_events_and_position_are_kept_together_or_not_at_all(spool: Spool) -> No
     assert (spool.waiting, spool.position("file"), spool.position("other")) == (1, "7", None)
     with spool.writing() as store:
         spool.park_in(store, [(Entry(b"3", "file", 3), BAD)])
-    assert spool.begin_again("file", "file") == 1
-    assert (spool.position("file"), spool.parked_count) == (None, 0)
+    spool.begin_again("file")
+    assert (spool.position("file"), spool.parked_count) == (None, 1), "it is parked until it is read anew"
+    with spool.writing() as store:
+        spool.withdraw_read_in(store, "file", [b"2"])
+        spool.withdraw_read_in(store, "other", [b"3"])
+        spool.park_in(store, [(Entry(b"3", "file", 4), BAD)])
+    assert spool.parked_count == 2
+    with spool.writing() as store:
+        spool.withdraw_read_in(store, "file", [b"3"])
+    assert [each.place for each in spool.parked()] == [4], "it was parked since then"
 
 
 def test_a_parked_event_that_there_is_not_is_an_error(spool: Spool) -> None:

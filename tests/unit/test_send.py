@@ -87,6 +87,30 @@ def test_a_file_that_has_changed_is_sent_anew_and_what_was_parked_of_it_is_judge
     assert said.out.startswith("3 events accepted; 1 are parked")
 
 
+def test_what_is_parked_of_a_file_with_other_events_now_stays(tmp_path: Path) -> None:
+    """Monday's refused events are not in Tuesday's file of the same name; the read of that is interrupted."""
+    nameless = [orjson.dumps({**BAD, "id": None, "subject": subject}) for subject in ("W-1", "W-2")]
+    write("a.jsonl", BAD, b"{ monday", b"[1]", *nameless)
+    assert run("send", "a.jsonl") == 1
+    tuesday = [event(n) for n in range(600)]
+    write("a.jsonl", *tuesday, b"[1]", {**BAD, "source": "/units/other"}, nameless[1])
+    spool = Spool(tmp_path / "deep" / "spool.sqlite")
+    next(EventFile("a.jsonl", spool).read())
+    spool.close()
+    assert run("send", "a.jsonl") == 1
+    spool = Spool(tmp_path / "deep" / "spool.sqlite")
+    parked = {(each.event, each.place) for each in spool.parked()}
+    spool.close()
+    assert parked == {
+        (orjson.dumps(BAD), 1),
+        (b"{ monday", 2),
+        (b"[1]", 601),
+        (nameless[0], 4),
+        (orjson.dumps({**BAD, "source": "/units/other"}), 602),
+        (nameless[1], 603),
+    }
+
+
 def test_what_is_parked_is_listed_with_file_line_reason_and_remedy_and_can_be_sent_again(
     gateway: Gateway, capfd: pytest.CaptureFixture[str]
 ) -> None:
