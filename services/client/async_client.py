@@ -14,13 +14,13 @@ from services.client.client import (
     Event,
     events_url,
     keys_of,
-    no_answer,
+    no_reply,
     opened,
     reply_of,
     retries,
     turns,
 )
-from services.client.delivery import Delivered, Delivery, NoAnswer, Reply, Request, event_bytes
+from services.client.delivery import Delivered, Delivery, NoAnswer, NoReply, Reply, Request, event_bytes
 from services.client.spool import Entry, Parked, Spool
 
 
@@ -67,11 +67,11 @@ class AsyncClient:
                 return await run_sync(self._delivery.take, await self._ask(request))
         raise NoAnswer("the gateway does not answer")
 
-    async def _ask(self, request: Request) -> Reply:
+    async def _ask(self, request: Request) -> Reply | NoReply:
         try:
             return reply_of(await self._http.post(self._url, content=request.body, headers=request.headers))
         except httpx2.TransportError as error:
-            raise no_answer(error) from None
+            return no_reply(error)
 
     async def waiting(self) -> int:
         """How many events wait."""

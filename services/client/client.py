@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 import httpx2
 import stamina
 
-from services.client.delivery import Delivered, Delivery, NoAnswer, Reply, Request, Uncertain, event_bytes
+from services.client.delivery import Delivered, Delivery, NoAnswer, NoReply, Reply, Request, Uncertain, event_bytes
 from services.client.spool import BeingSent, Entry, Parked, Spool
 
 Event = Mapping[str, Any] | bytes | str
@@ -68,10 +68,14 @@ def reply_of(answer: httpx2.Response) -> Reply:
     return Reply(answer.status_code, answer.content, answer.headers.get("Retry-After"))
 
 
-def no_answer(error: httpx2.TransportError) -> Uncertain:
+_WITHOUT_CONNECTION: Final = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
+
+
+def no_reply(error: httpx2.TransportError) -> NoReply:
     """What a failed exchange means: nobody knows whether the gateway has the events."""
     what = "did not answer in time" if isinstance(error, httpx2.TimeoutException) else "does not answer"
-    return Uncertain(f"the gateway {what} ({str(error) or type(error).__name__})")
+    sentence = f"the gateway {what} ({str(error) or type(error).__name__})"
+    return NoReply(sentence, under_way=not isinstance(error, _WITHOUT_CONNECTION))
 
 
 def keys_of(keys: str | Sequence[str]) -> Sequence[str]:
@@ -142,11 +146,11 @@ class Client:
                 return self._delivery.take(self._ask(request))
         raise NoAnswer("the gateway does not answer")
 
-    def _ask(self, request: Request) -> Reply:
+    def _ask(self, request: Request) -> Reply | NoReply:
         try:
             return reply_of(self._http.post(self._url, content=request.body, headers=request.headers))
         except httpx2.TransportError as error:
-            raise no_answer(error) from None
+            return no_reply(error)
 
     @property
     def waiting(self) -> int:

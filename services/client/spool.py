@@ -70,6 +70,13 @@ class Waiting(NamedTuple):
 
     number: int
     event: bytes
+    origin: str
+    place: int
+
+    @property
+    def name(self) -> str:
+        """Where it comes from, in words without its content."""
+        return f"{self.origin}:{self.place}" if self.origin else f"number {self.number} of the spool"
 
 
 class Parked(NamedTuple):
@@ -172,8 +179,9 @@ class Spool:
         """The oldest events: at most so many and so large together, and at least one where any waits."""
         found: list[Waiting] = []
         size = 0
+        query = "SELECT number, event, origin, place FROM waiting ORDER BY number LIMIT ?"
         with self._reading() as store:
-            for row in store.execute("SELECT number, event FROM waiting ORDER BY number LIMIT ?", (most,)):
+            for row in store.execute(query, (most,)):
                 size += len(row[1])
                 if found and size > most_bytes:
                     break
