@@ -25,9 +25,10 @@ from services.cli.senders import (
 )
 from services.cli.terminal import say
 from services.client.client import Client
-from services.client.delivery import Delivered
+from services.client.delivery import Delivered, NotAnEvent
 from services.client.event_files import STANDARD_INPUT, EventFile
 from services.client.spool import Spool
+from services.domain.intake.visible_text import visible
 from services.runtime.settings import Settings
 
 _FOLLOW_SECONDS = 1.0
@@ -78,8 +79,7 @@ def send(
         return
     say_retries()
     with client_of(settings, gateway, key, file, wait) as client:
-        for number in _numbers(client.spool, resend or []):
-            client.resend(number)
+        _resend(client, resend or [])
         with ending_with_words(client):
             accepted = _send(client, events or [])
             while follow:
@@ -122,6 +122,22 @@ def _list(spool: Spool, as_json: bool) -> None:
         say(f"{spool.parked_count:,} events are parked, {spool.waiting:,} wait")
         if spool.parked_count:
             say("correct them where they come from and send them again, or --resend NUMBER, or --forget NUMBER")
+
+
+def _resend(client: Client, asked: list[str]) -> None:
+    """What is no event stays parked, and is named; the others wait again."""
+    left: list[str] = []
+    for number in _numbers(client.spool, asked):
+        try:
+            client.resend(number)
+        except KeyError:
+            left.append(f"{number}: no event could be made of it")
+        except NotAnEvent as error:
+            left.append(f"{number}: {error.refusal.detail}")
+    if "all" in asked and left:
+        left = [f"{len(left):,} of what is parked"]
+    for each in left:
+        say(visible(f"{each}: it cannot be sent and stays parked: correct it where it comes from"), err=True)
 
 
 def _forget(spool: Spool, asked: list[str]) -> None:

@@ -17,6 +17,7 @@ from services.client.client import (
     no_reply,
     opened,
     reply_of,
+    resend,
     retries,
     turns,
 )
@@ -82,8 +83,8 @@ class AsyncClient:
         return await run_sync(self.spool.parked)
 
     async def resend(self, number: int, event: Event | None = None) -> None:
-        """Let a parked event wait again, corrected where `event` is given. KeyError, NotAnEvent."""
-        await run_sync(self.spool.resend, number, None if event is None else event_bytes(event))
+        """As of `Client`."""
+        await run_sync(resend, self.spool, number, event)
 
     async def forget(self, number: int) -> None:
         """Give up a parked event. KeyError."""

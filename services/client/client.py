@@ -68,6 +68,11 @@ def reply_of(answer: httpx2.Response) -> Reply:
     return Reply(answer.status_code, answer.content, answer.headers.get("Retry-After"))
 
 
+def resend(spool: Spool, number: int, event: Event | None) -> None:
+    """Let a parked event wait again. What is no event, or larger than one may be, would block all behind it."""
+    spool.resend(number, event_bytes(spool.parked_event(number) if event is None else event))
+
+
 _WITHOUT_CONNECTION: Final = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
 
 
@@ -162,8 +167,9 @@ class Client:
         return self.spool.parked()
 
     def resend(self, number: int, event: Event | None = None) -> None:
-        """Let a parked event wait again, corrected where `event` is given. KeyError, NotAnEvent."""
-        self.spool.resend(number, None if event is None else event_bytes(event))
+        """Let a parked event wait again, corrected where `event` is given. KeyError; NotAnEvent, also where what is
+        parked is none: then it stays parked."""
+        resend(self.spool, number, event)
 
     def forget(self, number: int) -> None:
         """Give up a parked event. KeyError."""

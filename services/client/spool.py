@@ -238,14 +238,20 @@ class Spool:
         store.executemany("DELETE FROM parked WHERE number = ?", [(number,) for number in numbers])
         return bool(numbers)
 
-    def resend(self, number: int, event: bytes | None = None) -> None:
-        """Let a parked event wait again, behind all others; `event`: as it has been corrected. KeyError, also for a row
-        of which no event could be made."""
+    def parked_event(self, number: int) -> bytes:
+        """A parked event as it was; KeyError, also for a row of which no event could be made."""
+        with self._reading() as store:
+            row = store.execute("SELECT event FROM parked WHERE number = ?", (number,)).fetchone()
+        if row is None or not row[0]:
+            raise KeyError(number)
+        return bytes(row[0])
+
+    def resend(self, number: int, event: bytes) -> None:
+        """Let a parked event wait again, behind all others, in the form given, which `event_bytes` has
+        checked. KeyError."""
         with self.writing() as store:
             made = store.execute(
-                "INSERT INTO waiting (event, origin, place) "
-                "SELECT coalesce(?1, event), origin, place FROM parked "
-                "WHERE number = ?2 AND length(coalesce(?1, event)) > 0",
+                "INSERT INTO waiting (event, origin, place) SELECT ?, origin, place FROM parked WHERE number = ?",
                 (event, number),
             )
             if not made.rowcount:

@@ -25,7 +25,7 @@ from kpiwatch.client import (
 )
 from services.client.client import _wait_after
 from services.client.delivery import LARGEST_EVENT, MOST_EVENTS, Delivery, NoReply, Reply
-from services.client.spool import Entry, Spool
+from services.client.spool import Entry, Refusal, Spool
 from services.domain.intake import admission
 from services.gateway.wire import LARGEST_BODY
 from services.gateway.wire import MOST_EVENTS as GATEWAYS_MOST
@@ -142,6 +142,20 @@ def test_refused_events_are_parked_with_their_reason_and_the_others_go_on(made: 
     client.send([BAD])
     client.forget(client.parked()[0].number)
     assert client.parked() == []
+
+
+@pytest.mark.parametrize("given", [b'{"id": "1"},{"id": "2"}', b"{", b'{"a": "%s"}' % (b"x" * LARGEST_EVENT)])
+def test_what_is_parked_and_no_event_is_not_sent_again_unchanged(made: Made, tmp_path: Path, given: bytes) -> None:
+    client, other = made(), Spool(tmp_path / "spool.sqlite")
+    with other.writing() as store:
+        other.park_in(store, [(Entry(given), Refusal("malformed", "", "d", "r"))])
+    other.close()
+    (parked,) = client.parked()
+    with pytest.raises(NotAnEvent):
+        client.resend(parked.number)
+    assert client.parked() == [parked] and client.waiting == 0
+    client.resend(parked.number, event(1))
+    assert client.flush() == Delivered(1, 0)
 
 
 def test_without_an_answer_the_events_wait_and_are_sent_again(made: Made, gateway: Gateway) -> None:

@@ -64,7 +64,7 @@ class Kept(RuleBasedStateMachine):
     @rule(chosen=st.randoms(use_true_random=False), mended=st.booleans())
     def resend(self, chosen: "st.random.Random", mended: bool) -> None:  # type: ignore[name-defined]  # no public name
         one = chosen.choice(self.spool.parked())
-        self.spool.resend(one.number, b"mended" if mended else None)
+        self.spool.resend(one.number, b"mended" if mended else self.spool.parked_event(one.number))
         self.parked.remove(one.event)
         self.waiting.append(b"mended" if mended else one.event)
 
@@ -143,7 +143,7 @@ def test_events_and_position_are_kept_together_or_not_at_all(spool: Spool) -> No
 
 
 def test_a_parked_event_that_there_is_not_is_an_error(spool: Spool) -> None:
-    for act in (spool.resend, spool.forget):
+    for act in (spool.parked_event, spool.forget, lambda number: spool.resend(number, b"{}")):
         with pytest.raises(KeyError):
             act(17)
 

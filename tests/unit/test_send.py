@@ -13,7 +13,7 @@ import pytest
 from services.cli import senders
 from services.client.delivery import LARGEST_EVENT
 from services.client.event_files import EventFile
-from services.client.spool import Spool
+from services.client.spool import Entry, Refusal, Spool
 from services.local.ports import free_ports
 from tests.served import served
 from tests.unit.commands import run
@@ -137,6 +137,30 @@ def test_what_is_parked_is_listed_with_file_line_reason_and_remedy_and_can_be_se
     assert run("send", "--resend", "77") == 1 and run("send", "--forget", "x") == 2
     assert run("send", "--forget", "all") == 0
     assert run("send") == 0
+
+
+def test_what_is_parked_and_no_event_cannot_be_sent_again_and_the_others_are(
+    gateway: Gateway, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    spool = Spool(tmp_path / "spool.sqlite")
+    refusal = Refusal("reason", "", "d", "r")
+    two = orjson.dumps(event(1)) + b"," + orjson.dumps(event(2))
+    contents = [b"", two, orjson.dumps(event(3)), b"{", orjson.dumps(event(4))]
+    with spool.writing() as store:
+        spool.park_in(store, [(Entry(content), refusal) for content in contents])
+    first, second, third, *_ = (str(each.number) for each in spool.parked())
+    options = ("--spool", tmp_path / "spool.sqlite")
+    assert run("send", *options, "--resend", first, "--resend", second, "--resend", third) == 1
+    said = capfd.readouterr()
+    assert said.out.startswith("1 events accepted; 4 are parked")
+    assert f"{first}: no event could be made of it: it cannot be sent" in said.err
+    assert f"{second}: it is no JSON" in said.err and third not in said.err
+    assert run("send", *options, "--resend", "all") == 1
+    said = capfd.readouterr()
+    assert said.out.startswith("1 events accepted; 3 are parked")
+    assert said.err.startswith("3 of what is parked: it cannot")
+    assert ids(gateway) == ["e-3", "e-4"]
+    spool.close()
 
 
 def test_standard_input_is_sent(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -193,7 +193,7 @@ def test_a_row_that_cannot_be_read_is_parked_with_its_place_and_without_its_cont
     )  # fmt: skip
     assert (two.place, one.event, two.event) == (4, b"", b"")
     with pytest.raises(KeyError):
-        tail.spool.resend(one.number)
+        tail.spool.parked_event(one.number)
 
 
 def test_a_cell_over_several_lines_waits_for_its_end_but_not_for_ever(tail: Tail) -> None:
