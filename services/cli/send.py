@@ -1,6 +1,7 @@
 """`kpiwatch send`: files of events to the gateway, and what it has refused."""
 
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated
@@ -27,7 +28,7 @@ from services.cli.terminal import say
 from services.client.client import Client
 from services.client.delivery import Delivered, NotAnEvent
 from services.client.event_files import STANDARD_INPUT, EventFile
-from services.client.spool import Spool
+from services.client.spool import BeingSent, Spool
 from services.domain.intake.visible_text import visible
 from services.runtime.settings import Settings
 
@@ -81,23 +82,33 @@ def send(
     with client_of(settings, gateway, key, file, wait) as client:
         _resend(client, resend or [])
         with ending_with_words(client):
-            accepted = _send(client, events or [])
+            accepted = _send(client, events or [], follow)
             while follow:
                 time.sleep(_FOLLOW_SECONDS)
-                accepted += client.flush().accepted
+                accepted += _flush(client, follow).accepted
         end(client, accepted)
 
 
-def _send(client: Client, names: list[str]) -> int:
+def _flush(client: Client, follow: bool, progress: Callable[[Delivered], None] = lambda delivered: None) -> Delivered:
+    """Send what waits. While somebody else does, whoever follows goes on."""
+    try:
+        return client.flush(progress)
+    except BeingSent:
+        if not follow:
+            raise
+        return Delivered()
+
+
+def _send(client: Client, names: list[str], follow: bool) -> int:
     """Each file in turn, and what waits; how many events were accepted."""
     total = Delivered()
     with Display() as display:
-        total = client.flush(lambda so_far: display("sending", so_far.accepted + so_far.parked, None))
+        total = _flush(client, follow, lambda so_far: display("sending", so_far.accepted + so_far.parked, None))
         for name in names:
             file, lines = EventFile(name, client.spool), 0
             for read in file.read():
                 lines += read
-                total = total.plus(client.flush())
+                total = total.plus(_flush(client, follow))
                 display("sending", total.accepted + total.parked, None)
             _say_of_file(name, file, lines)
     return total.accepted

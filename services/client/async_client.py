@@ -12,14 +12,13 @@ from anyio.to_thread import run_sync
 from services.client.client import (
     TIMEOUT,
     Event,
+    attempts,
     events_url,
     keys_of,
     no_reply,
     opened,
     reply_of,
     resend,
-    retries,
-    turns,
 )
 from services.client.delivery import Delivered, Delivery, NoAnswer, NoReply, Reply, Request, event_bytes
 from services.client.spool import Entry, Parked, Spool
@@ -56,16 +55,15 @@ class AsyncClient:
     async def flush(self) -> Delivered:
         """Send all that waits, in its order. Raises NoAnswer, Paused, BeingSent; the events stay in the spool."""
         total = Delivered()
-        async for turn in turns(self._patience):
-            with turn, self.spool.sending():
-                while (request := await run_sync(self._delivery.request)) is not None:
-                    total = total.plus(await self._deliver(request))
+        while (delivered := await self._deliver()) is not None:
+            total = total.plus(delivered)
         return total
 
-    async def _deliver(self, request: Request) -> Delivered:
-        async for attempt in retries(self._patience):
-            with attempt:
-                return await run_sync(self._delivery.take, await self._ask(request))
+    async def _deliver(self) -> Delivered | None:
+        async for attempt in attempts(self._patience):
+            with attempt, self.spool.sending():
+                request = await run_sync(self._delivery.request)
+                return None if request is None else await run_sync(self._delivery.take, await self._ask(request))
         raise NoAnswer("the gateway does not answer")
 
     async def _ask(self, request: Request) -> Reply | NoReply:

@@ -1,5 +1,6 @@
 """The client for programs that block."""
 
+import random
 import ssl
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -20,28 +21,22 @@ _FIRST_WAIT: Final = 0.5
 _LONGEST_WAIT: Final = 30.0
 
 
-def retries(patience: float | None) -> Any:
-    """Attempts at one request: after an uncertain answer the same again, later and later, or when the gateway says."""
-    return _attempts(_wait_after, patience, _FIRST_WAIT, _LONGEST_WAIT)
-
-
-def turns(patience: float | None) -> Any:
-    """Attempts at being the one who sends from a spool."""
-    return _attempts(BeingSent, patience, 0.05, 1.0)
-
-
-def _attempts(on: Any, patience: float | None, first: float, longest: float) -> Any:
+def attempts(patience: float | None) -> Any:
+    """Attempts at one request: after an uncertain answer the same again, later and later, or when the gateway says;
+    soon where somebody else sends from the spool."""
     once = patience is not None and patience <= 0
     return stamina.retry_context(
-        on=on,
+        on=_wait_after,
         attempts=1 if once else None,
         timeout=None if once else patience,
-        wait_initial=first,
-        wait_max=longest,
+        wait_initial=_FIRST_WAIT,
+        wait_max=_LONGEST_WAIT,
     )
 
 
 def _wait_after(error: Exception) -> bool | float:
+    if isinstance(error, BeingSent):
+        return random.uniform(0.05, 0.5)
     if isinstance(error, Uncertain) and error.after is not None:
         return error.after
     return isinstance(error, Uncertain)
@@ -138,17 +133,17 @@ class Client:
         BeingSent where another process sends for as long. In each case the events stay in the spool.
         """
         total = Delivered()
-        for turn in turns(self._patience):
-            with turn, self.spool.sending():
-                while (request := self._delivery.request()) is not None:
-                    total = total.plus(self._deliver(request))
-                    progress(total)
+        while (delivered := self._deliver()) is not None:
+            total = total.plus(delivered)
+            progress(total)
         return total
 
-    def _deliver(self, request: Request) -> Delivered:
-        for attempt in retries(self._patience):
-            with attempt:
-                return self._delivery.take(self._ask(request))
+    def _deliver(self) -> Delivered | None:
+        """What became of one request; None where nothing waits. Between two attempts somebody else may send."""
+        for attempt in attempts(self._patience):
+            with attempt, self.spool.sending():
+                request = self._delivery.request()
+                return None if request is None else self._delivery.take(self._ask(request))
         raise NoAnswer("the gateway does not answer")
 
     def _ask(self, request: Request) -> Reply | NoReply:

@@ -1,6 +1,7 @@
 """The clients, blocking and not, against a gateway behind a real socket: nothing is lost, nothing is kept for ever."""
 
 import threading
+import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -251,6 +252,19 @@ def test_while_another_process_sends_the_events_wait(made: Made, tmp_path: Path)
         client.flush()
     other.close()
     assert client.flush() == Delivered(1, 0)
+
+
+def test_while_the_gateway_is_away_for_one_sender_another_takes_its_turn(made: Made) -> None:
+    away = made(to=f"http://127.0.0.1:{free_ports(1)[0]}", patience=60)
+    other = made(patience=10)
+    away.put(event(1))
+    found: list[Delivered] = []
+    waiting = threading.Thread(target=lambda: found.append(away.flush()))
+    waiting.start()
+    time.sleep(0.2)
+    assert other.flush() == Delivered(1, 0)
+    waiting.join(10)
+    assert found == [Delivered()]
 
 
 @pytest.mark.parametrize("given", [b"[1]", b"{", "no", b'"text"', b"\xff{}", {"a": {1, 2}}, {"a": "x" * LARGEST_EVENT}])

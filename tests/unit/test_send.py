@@ -4,7 +4,9 @@ import gzip
 import io
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -187,6 +189,29 @@ def test_without_a_gateway_it_says_how_to_go_on(
     monkeypatch.delenv("KPIWATCH_KEY")
     assert run("send") == 2
     assert "--key" in capfd.readouterr().err
+
+
+def test_who_follows_goes_on_while_another_process_sends(
+    gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    with closing(Spool(tmp_path / "spool.sqlite")) as other, ExitStack() as sending:
+        sending.enter_context(other.sending())
+
+        def sleep(seconds: float) -> None:
+            slept.append(seconds)
+            if len(slept) == 2:
+                assert gateway.log.records == []
+                sending.close()
+            if len(slept) == 3:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr("services.cli.send.time", SimpleNamespace(sleep=sleep))
+        options = ("--spool", tmp_path / "spool.sqlite", "--wait", "0")
+        file = write("a.jsonl", event(1))
+        assert run("send", file, *options) == 3 and slept == []
+        assert run("send", file, *options, "--follow") == 130
+    assert ids(gateway) == ["e-1"] and len(slept) == 3
 
 
 def test_it_says_now_and_then_that_it_waits(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
