@@ -12,7 +12,7 @@ from services.domain.time.zone import Instant
 from services.gateway.key_ring import MOST_ACTIVE, KeyLine, KeyRing, KeyState
 from services.messaging.reader import Record, TopicReader
 from services.messaging.records.fields import KeyValue, Unreadable
-from services.messaging.records.gateway_keys import NewKey, StoredKey, decode_use, hash_of
+from services.messaging.records.gateway_keys import NewKey, StoredKey, decode_use, hash_of, id_of
 from services.messaging.topics import ANSWER_MS, GATEWAY_KEY_USES, GATEWAY_KEYS
 
 _READ_SECONDS: Final = 30.0
@@ -53,25 +53,31 @@ class KeyAdmin:
             raise NotPossible(f"{source}: another key was added at the same time: `kpiwatch sources list` shows which")
         return made
 
-    def add_missing(self, sources: Iterable[str], held: Mapping[str, str]) -> dict[str, str]:
-        """A key for each source: the one that is held, if it is active, else a new one. NotPossible where two others
-        are active.
+    def add_missing(
+        self, sources: Iterable[str], held: Mapping[str, str], keep: Callable[[Mapping[str, str]], None]
+    ) -> int:
+        """A key for each source: the one that is held, if it is active, else a new one; how many were added.
+        NotPossible where two others are active.
 
-        `held` and the result: source → whole key.
+        `held`: source → whole key. `keep` gets the same with the new keys, before they are added: a key that nobody
+        holds could only be revoked. One that is held and was never added, is added.
         """
         ring, _ = self._read()
-        now, keys, made = self.now(), dict[str, str](), list[KeyValue]()
+        now, keys, added = self.now(), dict(held), list[KeyValue]()
+        known = {line.id for line in ring.lines(now)}
         for source in sources:
             line = ring.found(held.get(source, ""), now)
             if line is not None and line.state is KeyState.ACTIVE and line.key.source == source:
-                keys[source] = held[source]
                 continue
             self._refuse_third([each for each in ring.lines(now, source) if each.state is KeyState.ACTIVE], source)
-            new = NewKey.made()
-            keys[source] = new.whole
-            made.append(StoredKey(source, hash_of(new.whole), now).record(new.id))
-        self._write_all(made)
-        return keys
+            key_id = id_of(held.get(source, ""))
+            if key_id is None or key_id in known:
+                key_id, keys[source] = NewKey.made()
+            added.append(StoredKey(source, hash_of(keys[source]), now).record(key_id))
+        if keys != held:
+            keep(keys)
+        self._write_all(added)
+        return len(added)
 
     def revoke(self, key_id: str) -> str:
         """Nobody is served by the key any more, within a second; the source whose key it was."""

@@ -81,6 +81,10 @@ class Sender(Protocol):
     def close(self) -> None:
         """What is queued may be lost."""
 
+    @property
+    def refused(self) -> int:
+        """How many events were refused for what they are."""
+
 
 class Feed:
     """Sends the events of a simulation until it is ended."""
@@ -140,7 +144,8 @@ class Feed:
             self._save_now_and_then()
         if self.sent % 100 == 0 and time.monotonic() - self._logged_at > _LOG_SECONDS:
             self._logged_at = time.monotonic()
-            log.info("%d events sent, at %s", self.sent, self._simulation.zone.text(event.received))
+            at = self._simulation.zone.text(event.received)
+            log.info("%d events sent, %d of them refused, at %s", self.sent, self._sender.refused, at)
 
     def _save_now_and_then(self) -> None:
         if self._reached is not None and time.monotonic() - self._saved_at > _SAVE_SECONDS:

@@ -27,7 +27,6 @@ _AT_ONCE: Final = 8
 _PATIENCE_SECONDS: Final = 60.0
 _PUSH_SECONDS: Final = 0.05
 """A fast clock brings an event every few milliseconds: those of so long go together."""
-_REFUSED: Final = frozenset({400, 422})
 _AGAIN: Final = frozenset({408, 429, 503})
 _RECEIVED: Final = re.compile(rb'"receivedat":"[^"]*",')
 
@@ -44,8 +43,7 @@ class GatewaySender:
         self._http = http or httpx.Client(timeout=30, trust_env=False)
         self._pushed_at = 0.0
         self._threads = ThreadPoolExecutor(_AT_ONCE)
-        self.refused = 0
-        """Events that the gateway refused."""
+        self._refused = 0
 
     def send(self, event: Event) -> None:
         self._queued.setdefault(event.source, []).append(event)
@@ -60,8 +58,13 @@ class GatewaySender:
     def flush(self) -> None:
         queued, self._queued, self._number = self._queued, {}, 0
         for refused in self._threads.map(self._send_all, queued, queued.values()):
-            self.refused += refused
+            self._refused += refused
         self._pushed_at = time.monotonic()
+
+    @property
+    def refused(self) -> int:
+        """By the gateway."""
+        return self._refused
 
     def close(self) -> None:
         self._threads.shutdown(cancel_futures=True)
@@ -81,8 +84,9 @@ class GatewaySender:
             problem, pause = "it does not answer", 0.5
             with suppress(httpx.TransportError):
                 answer = self._http.post(self._url, content=content, headers=headers)
-                if answer.status_code in _REFUSED | {202}:
-                    return _refused(answer)
+                refused = _refused(answer, content)
+                if refused is not None:
+                    return refused
                 problem, pause = f"it answers {answer.status_code}", float(answer.headers.get("Retry-After", 0.5))
                 if answer.status_code not in _AGAIN:
                     raise _failed(self._url, problem)
@@ -91,11 +95,17 @@ class GatewaySender:
             time.sleep(pause)
 
 
-def _refused(answer: httpx.Response) -> int:
-    """How many events an answer refuses."""
-    if answer.status_code == 202:
-        return 0
-    return len(orjson.loads(answer.content).get("problems", ("the only one",)))
+def _refused(answer: httpx.Response, content: bytes) -> int | None:
+    """How many events an answer refuses for what they are; None where it says nothing about single events. Only what
+    is no JSON is refused as a whole."""
+    match answer.status_code:
+        case 202:
+            return 0
+        case 422:
+            return len(orjson.loads(answer.content)["problems"])
+        case 400 if not _is_json(content):
+            return 1
+    return None
 
 
 def _failed(url: str, problem: str) -> FeedFailed:

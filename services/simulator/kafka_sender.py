@@ -46,6 +46,11 @@ class KafkaSender:
         if self._failure is not None:
             raise _refused(self._failure) from self._failure
 
+    @property
+    def refused(self) -> int:
+        """None: a topic takes everything."""
+        return 0
+
     def close(self) -> None:
         self._producer.close(timeout=5)
 

@@ -31,12 +31,13 @@ from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
 
 from services.gateway.inboxes import Inboxes
+from services.gateway.key_admin import KeyAdmin
 from services.local.kafka import Broker
 from services.local.ports import free_ports
 from services.messaging import topics
 from services.messaging.codec import admission
 from services.messaging.dead_letter_reader import read
-from services.messaging.records.gateway_keys import StoredKey
+from services.messaging.records.gateway_keys import NewKey, StoredKey
 from services.runtime import readiness
 from services.runtime.settings import Settings
 from tests.integration import forks
@@ -239,13 +240,21 @@ def busy() -> bool:
     return os.getloadavg()[0] > (os.cpu_count() or 1)
 
 
+def revoke_all(system: System) -> None:
+    """The keys of the tests before."""
+    now = time.time_ns() // 1000
+    with closing(KafkaProducer(bootstrap_servers=system.broker.bootstrap)) as producer:
+        for line, _ in KeyAdmin(system.broker.bootstrap, lambda: now).listed():
+            name, value = line.key._replace(revoked_at=now).record(line.id)
+            producer.send(topics.GATEWAY_KEYS, value, name)
+        producer.flush()
+
+
 def test_a_file_gets_a_key_of_each_source_and_a_new_one_for_each_that_is_not_good(
     system: System, tmp_path: Path
 ) -> None:
     file = tmp_path / "keys.json"
-    listed = system.sources("list")[1]
-    for line in listed.splitlines():  # the keys of the tests before
-        assert system.sources("revoke", line.split()[1])[0] == 0
+    revoke_all(system)
     assert system.sources("add-keys", str(file))[0] == 0
     assert file.stat().st_mode & 0o077 == 0, "only its owner may read it"
     keys = orjson.loads(file.read_bytes())
@@ -257,6 +266,23 @@ def test_a_file_gets_a_key_of_each_source_and_a_new_one_for_each_that_is_not_goo
     assert {name for name, key in orjson.loads(file.read_bytes()).items() if key != keys[name]} == {WATER}
     file.write_text("none")
     assert "it is no file of keys" in system.sources("add-keys", str(file))[2]
+
+
+def test_a_key_that_was_kept_and_not_added_is_added_and_none_is_added_that_cannot_be_kept(
+    system: System, tmp_path: Path
+) -> None:
+    revoke_all(system)
+    nowhere = tmp_path / "file" / "keys.json"
+    nowhere.parent.write_text("no folder")
+    code, _, error = system.sources("add-keys", str(nowhere))
+    assert code == 1 and "name a file that this user may write" in error
+    assert system.sources("list")[1] == ""
+    kept = {source: NewKey.made().whole for source in shipped_plan().sources}
+    file = tmp_path / "keys.json"
+    file.write_bytes(orjson.dumps(kept))
+    assert system.sources("add-keys", str(file))[0] == 0
+    assert orjson.loads(file.read_bytes()) == kept
+    until(lambda: system.send([{**GOOD, "id": "kept"}], kept[WATER]).status_code == 202)
 
 
 def test_topics_need_their_copies_outside_a_demo(system: System, monkeypatch: pytest.MonkeyPatch) -> None:

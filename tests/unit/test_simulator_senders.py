@@ -94,7 +94,7 @@ def test_what_is_uncertain_is_sent_again_unchanged_and_what_is_refused_is_counte
     assert sending.refused == 3
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 500])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 500])
 def test_an_answer_that_no_repetition_mends_ends_the_feed_with_its_reason(tmp_path: Path, status: int) -> None:
     sending = sender(tmp_path, Gateway(lambda number: httpx.Response(status)))
     sending.send(event(1))
