@@ -1,6 +1,7 @@
 """`kpiwatch send`: files of events to the gateway, and what it has refused."""
 
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated
@@ -25,9 +26,10 @@ from services.cli.senders import (
 )
 from services.cli.terminal import say
 from services.client.client import Client
-from services.client.delivery import Delivered
+from services.client.delivery import Delivered, NotAnEvent
 from services.client.event_files import STANDARD_INPUT, EventFile
-from services.client.spool import Spool
+from services.client.spool import BeingSent, Spool
+from services.domain.intake.visible_text import visible
 from services.runtime.settings import Settings
 
 _FOLLOW_SECONDS = 1.0
@@ -78,26 +80,35 @@ def send(
         return
     say_retries()
     with client_of(settings, gateway, key, file, wait) as client:
-        for number in _numbers(client.spool, resend or []):
-            client.resend(number)
+        _resend(client, resend or [])
         with ending_with_words(client):
-            accepted = _send(client, events or [])
+            accepted = _send(client, events or [], follow)
             while follow:
                 time.sleep(_FOLLOW_SECONDS)
-                accepted += client.flush().accepted
+                accepted += _flush(client, follow).accepted
         end(client, accepted)
 
 
-def _send(client: Client, names: list[str]) -> int:
+def _flush(client: Client, follow: bool, progress: Callable[[Delivered], None] = lambda delivered: None) -> Delivered:
+    """Send what waits. While somebody else does, whoever follows goes on."""
+    try:
+        return client.flush(progress)
+    except BeingSent:
+        if not follow:
+            raise
+        return Delivered()
+
+
+def _send(client: Client, names: list[str], follow: bool) -> int:
     """Each file in turn, and what waits; how many events were accepted."""
     total = Delivered()
     with Display() as display:
-        total = client.flush(lambda so_far: display("sending", so_far.accepted + so_far.parked, None))
+        total = _flush(client, follow, lambda so_far: display("sending", so_far.accepted + so_far.parked, None))
         for name in names:
             file, lines = EventFile(name, client.spool), 0
             for read in file.read():
                 lines += read
-                total = total.plus(client.flush())
+                total = total.plus(_flush(client, follow))
                 display("sending", total.accepted + total.parked, None)
             _say_of_file(name, file, lines)
     return total.accepted
@@ -122,6 +133,22 @@ def _list(spool: Spool, as_json: bool) -> None:
         say(f"{spool.parked_count:,} events are parked, {spool.waiting:,} wait")
         if spool.parked_count:
             say("correct them where they come from and send them again, or --resend NUMBER, or --forget NUMBER")
+
+
+def _resend(client: Client, asked: list[str]) -> None:
+    """What is no event stays parked, and is named; the others wait again."""
+    left: list[str] = []
+    for number in _numbers(client.spool, asked):
+        try:
+            client.resend(number)
+        except KeyError:
+            left.append(f"{number}: no event could be made of it")
+        except NotAnEvent as error:
+            left.append(f"{number}: {error.refusal.detail}")
+    if "all" in asked and left:
+        left = [f"{len(left):,} of what is parked"]
+    for each in left:
+        say(visible(f"{each}: it cannot be sent and stays parked: correct it where it comes from"), err=True)
 
 
 def _forget(spool: Spool, asked: list[str]) -> None:

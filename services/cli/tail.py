@@ -23,6 +23,7 @@ from services.cli.senders import (
 from services.cli.terminal import say
 from services.client.client import Client
 from services.client.delivery import NoAnswer
+from services.client.spool import BeingSent
 from services.domain.intake.visible_text import visible
 from services.mapping.growing import check_growing
 from services.mapping.mapping_file import ExportMapping, MappingError, read_mapping
@@ -181,7 +182,7 @@ def _follow(followed: _Followed, client: Client) -> int:
     while True:
         try:
             accepted += client.flush().accepted
-        except NoAnswer as error:
+        except (NoAnswer, BeingSent) as error:
             _rest(followed, error)
             continue
         parked = _say(followed, client, parked)
@@ -213,11 +214,13 @@ def _step(followed: _Followed) -> bool:
         raise Failure(str(error), INPUT_HAS_ERRORS) from None
 
 
-def _rest(followed: _Followed, error: NoAnswer) -> None:
-    """The gateway is away: the source is left alone."""
+def _rest(followed: _Followed, error: NoAnswer | BeingSent) -> None:
+    """The gateway is away, or somebody else sends what waits: the source is left alone."""
     _leave(followed.tail)
     if followed.once:
         raise error
+    if isinstance(error, BeingSent):
+        time.sleep(followed.every)
 
 
 def _leave(tail: FolderTail | QueryTail) -> None:

@@ -12,15 +12,15 @@ from anyio.to_thread import run_sync
 from services.client.client import (
     TIMEOUT,
     Event,
+    attempts,
     events_url,
     keys_of,
-    no_answer,
+    no_reply,
     opened,
     reply_of,
-    retries,
-    turns,
+    resend,
 )
-from services.client.delivery import Delivered, Delivery, NoAnswer, Reply, Request, event_bytes
+from services.client.delivery import Delivered, Delivery, NoAnswer, NoReply, Reply, Request, event_bytes
 from services.client.spool import Entry, Parked, Spool
 
 
@@ -55,23 +55,22 @@ class AsyncClient:
     async def flush(self) -> Delivered:
         """Send all that waits, in its order. Raises NoAnswer, Paused, BeingSent; the events stay in the spool."""
         total = Delivered()
-        async for turn in turns(self._patience):
-            with turn, self.spool.sending():
-                while (request := await run_sync(self._delivery.request)) is not None:
-                    total = total.plus(await self._deliver(request))
+        while (delivered := await self._deliver()) is not None:
+            total = total.plus(delivered)
         return total
 
-    async def _deliver(self, request: Request) -> Delivered:
-        async for attempt in retries(self._patience):
-            with attempt:
-                return await run_sync(self._delivery.take, await self._ask(request))
+    async def _deliver(self) -> Delivered | None:
+        async for attempt in attempts(self._patience):
+            with attempt, self.spool.sending():
+                request = await run_sync(self._delivery.request)
+                return None if request is None else await run_sync(self._delivery.take, await self._ask(request))
         raise NoAnswer("the gateway does not answer")
 
-    async def _ask(self, request: Request) -> Reply:
+    async def _ask(self, request: Request) -> Reply | NoReply:
         try:
             return reply_of(await self._http.post(self._url, content=request.body, headers=request.headers))
         except httpx2.TransportError as error:
-            raise no_answer(error) from None
+            return no_reply(error)
 
     async def waiting(self) -> int:
         """How many events wait."""
@@ -82,8 +81,8 @@ class AsyncClient:
         return await run_sync(self.spool.parked)
 
     async def resend(self, number: int, event: Event | None = None) -> None:
-        """Let a parked event wait again, corrected where `event` is given. KeyError, NotAnEvent."""
-        await run_sync(self.spool.resend, number, None if event is None else event_bytes(event))
+        """As of `Client`."""
+        await run_sync(resend, self.spool, number, event)
 
     async def forget(self, number: int) -> None:
         """Give up a parked event. KeyError."""

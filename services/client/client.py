@@ -1,5 +1,6 @@
 """The client for programs that block."""
 
+import random
 import ssl
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, Final, Self
 import httpx2
 import stamina
 
-from services.client.delivery import Delivered, Delivery, NoAnswer, Reply, Request, Uncertain, event_bytes
+from services.client.delivery import Delivered, Delivery, NoAnswer, NoReply, Reply, Request, Uncertain, event_bytes
 from services.client.spool import BeingSent, Entry, Parked, Spool
 
 Event = Mapping[str, Any] | bytes | str
@@ -20,28 +21,22 @@ _FIRST_WAIT: Final = 0.5
 _LONGEST_WAIT: Final = 30.0
 
 
-def retries(patience: float | None) -> Any:
-    """Attempts at one request: after an uncertain answer the same again, later and later, or when the gateway says."""
-    return _attempts(_wait_after, patience, _FIRST_WAIT, _LONGEST_WAIT)
-
-
-def turns(patience: float | None) -> Any:
-    """Attempts at being the one who sends from a spool."""
-    return _attempts(BeingSent, patience, 0.05, 1.0)
-
-
-def _attempts(on: Any, patience: float | None, first: float, longest: float) -> Any:
+def attempts(patience: float | None) -> Any:
+    """Attempts at one request: after an uncertain answer the same again, later and later, or when the gateway says;
+    soon where somebody else sends from the spool."""
     once = patience is not None and patience <= 0
     return stamina.retry_context(
-        on=on,
+        on=_wait_after,
         attempts=1 if once else None,
         timeout=None if once else patience,
-        wait_initial=first,
-        wait_max=longest,
+        wait_initial=_FIRST_WAIT,
+        wait_max=_LONGEST_WAIT,
     )
 
 
 def _wait_after(error: Exception) -> bool | float:
+    if isinstance(error, BeingSent):
+        return random.uniform(0.05, 0.5)
     if isinstance(error, Uncertain) and error.after is not None:
         return error.after
     return isinstance(error, Uncertain)
@@ -68,10 +63,19 @@ def reply_of(answer: httpx2.Response) -> Reply:
     return Reply(answer.status_code, answer.content, answer.headers.get("Retry-After"))
 
 
-def no_answer(error: httpx2.TransportError) -> Uncertain:
+def resend(spool: Spool, number: int, event: Event | None) -> None:
+    """Let a parked event wait again. What is no event, or larger than one may be, would block all behind it."""
+    spool.resend(number, event_bytes(spool.parked_event(number) if event is None else event))
+
+
+_WITHOUT_CONNECTION: Final = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
+
+
+def no_reply(error: httpx2.TransportError) -> NoReply:
     """What a failed exchange means: nobody knows whether the gateway has the events."""
     what = "did not answer in time" if isinstance(error, httpx2.TimeoutException) else "does not answer"
-    return Uncertain(f"the gateway {what} ({str(error) or type(error).__name__})")
+    sentence = f"the gateway {what} ({str(error) or type(error).__name__})"
+    return NoReply(sentence, under_way=not isinstance(error, _WITHOUT_CONNECTION))
 
 
 def keys_of(keys: str | Sequence[str]) -> Sequence[str]:
@@ -129,24 +133,24 @@ class Client:
         BeingSent where another process sends for as long. In each case the events stay in the spool.
         """
         total = Delivered()
-        for turn in turns(self._patience):
-            with turn, self.spool.sending():
-                while (request := self._delivery.request()) is not None:
-                    total = total.plus(self._deliver(request))
-                    progress(total)
+        while (delivered := self._deliver()) is not None:
+            total = total.plus(delivered)
+            progress(total)
         return total
 
-    def _deliver(self, request: Request) -> Delivered:
-        for attempt in retries(self._patience):
-            with attempt:
-                return self._delivery.take(self._ask(request))
+    def _deliver(self) -> Delivered | None:
+        """What became of one request; None where nothing waits. Between two attempts somebody else may send."""
+        for attempt in attempts(self._patience):
+            with attempt, self.spool.sending():
+                request = self._delivery.request()
+                return None if request is None else self._delivery.take(self._ask(request))
         raise NoAnswer("the gateway does not answer")
 
-    def _ask(self, request: Request) -> Reply:
+    def _ask(self, request: Request) -> Reply | NoReply:
         try:
             return reply_of(self._http.post(self._url, content=request.body, headers=request.headers))
         except httpx2.TransportError as error:
-            raise no_answer(error) from None
+            return no_reply(error)
 
     @property
     def waiting(self) -> int:
@@ -158,8 +162,9 @@ class Client:
         return self.spool.parked()
 
     def resend(self, number: int, event: Event | None = None) -> None:
-        """Let a parked event wait again, corrected where `event` is given. KeyError, NotAnEvent."""
-        self.spool.resend(number, None if event is None else event_bytes(event))
+        """Let a parked event wait again, corrected where `event` is given. KeyError; NotAnEvent, also where what is
+        parked is none: then it stays parked."""
+        resend(self.spool, number, event)
 
     def forget(self, number: int) -> None:
         """Give up a parked event. KeyError."""

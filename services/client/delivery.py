@@ -1,7 +1,8 @@
 """What is sent next, and what an answer means for the spool. No input or output but the spool's: the clients ask.
 
 202: removed. 422: the refused ones are parked, the others removed. No answer in time, 503 and their like: uncertain, so
-the same is sent again. 401: the other key. Anything else, once there is nothing left to try: a pause; nothing is
+the same is sent again; where the batch itself may be the reason, fewer events at once. 413 and a defect of the gateway
+for one event alone: parked. 401: the other key. Anything else, once there is nothing left to try: a pause; nothing is
 removed.
 """
 
@@ -9,14 +10,15 @@ import random
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from enum import Enum, auto
 from typing import Any, Final, NamedTuple
 
 import orjson
 
+from services.client.batch_size import MOST_EVENTS as MOST_EVENTS
+from services.client.batch_size import BatchSize
 from services.client.spool import ClientError, Refusal, Spool, Waiting
 
-MOST_EVENTS: Final = 500
-"""Of one request."""
 _MOST_BYTES: Final = 4 * 1024 * 1024
 LARGEST_EVENT: Final = 64 * 1024
 """Bytes of one event, by the contract."""
@@ -25,6 +27,11 @@ _JITTER: Final = 0.5
 _PROBLEM: Final = "urn:kpiwatch:problem:"
 _AGAIN: Final = frozenset((408, 425, 429))
 """Beside those from 500 on: the same is sent again."""
+_IN_A_ROW: Final = 3
+"""So often the same happens until the batch is suspected."""
+_LONE_IN_A_ROW: Final = 6
+"""So often a defect of the gateway answers one event alone until that is parked; after each, twice as often, until the
+gateway answers otherwise: a gateway that is broken altogether parks hardly any."""
 
 
 class NoAnswer(ClientError):
@@ -58,6 +65,26 @@ class Reply(NamedTuple):
     body: bytes
     retry_after: str | None = None
     """The header."""
+
+
+class NoReply(NamedTuple):
+    """There was no answer."""
+
+    sentence: str
+    """What happened."""
+    under_way: bool
+    """There was a connection: the request may be too large for it."""
+
+
+class _Suspect(Enum):
+    """Why the batch itself may be the reason of an uncertain answer."""
+
+    SLOW = auto()
+    """It took the gateway too long to receive it."""
+    BROKEN = auto()
+    """The connection ended, or was silent, while it was sent or answered."""
+    DEFECT = auto()
+    """The gateway failed, perhaps because of one of the events."""
 
 
 class Delivered(NamedTuple):
@@ -116,12 +143,15 @@ class Delivery:
         self._keys = tuple(keys)
         self._key = 0
         self._refused_keys = 0
-        self._most = self._ceiling = MOST_EVENTS
+        self._size = BatchSize()
+        self._suspect: _Suspect | None = None
+        self._in_a_row = 0
+        self._lone_in_a_row = _LONE_IN_A_ROW
         self._sent: Sequence[Waiting] = ()
 
     def request(self) -> Request | None:
         """The next request; None where nothing waits. Until `take` has settled it, it is the same again."""
-        self._sent = self._spool.first(self._most, _MOST_BYTES)
+        self._sent = self._spool.first(self._size.most, _MOST_BYTES)
         if not self._sent:
             return None
         headers = {
@@ -130,23 +160,27 @@ class Delivery:
         }
         return Request(headers, b"[" + b",".join(each.event for each in self._sent) + b"]")
 
-    def take(self, reply: Reply) -> Delivered:
+    def take(self, reply: Reply | NoReply) -> Delivered:
         """What the answer to the last request means. Raises Uncertain: send the same again; Paused: nothing helps."""
+        if isinstance(reply, NoReply):
+            return self._doubt(_Suspect.BROKEN if reply.under_way else None, Uncertain(reply.sentence))
         status = reply.status
         if status in _AGAIN or status >= 500:
-            raise Uncertain(f"the gateway answered {status}{_detail(reply)}", _seconds(reply.retry_after))
+            said = f"the gateway answered {status}{_detail(reply)}"
+            return self._doubt(_suspect(reply), Uncertain(said, _seconds(reply.retry_after)))
         if status == 401:
             self._take_other_key(reply)
             return Delivered()
         if len(self._sent) > 1 and _is_about_the_batch(reply):
-            self._narrow(status)
+            self._size.narrow(len(self._sent), for_size=status == 413)
             return Delivered()
         refused = self._refused_in(reply)
         if refused is None:
             raise Paused(_unexpected(reply))
         self._spool.settle(self._sent, refused)
-        self._refused_keys = 0
-        self._most = min(self._ceiling, self._most * 2)
+        self._refused_keys = self._in_a_row = 0
+        self._lone_in_a_row = _LONE_IN_A_ROW
+        self._size.widen()
         return Delivered(len(self._sent) - len(refused), len(refused))
 
     def _take_other_key(self, reply: Reply) -> None:
@@ -159,11 +193,24 @@ class Delivery:
             )
         self._key = (self._key + 1) % len(self._keys)
 
-    def _narrow(self, status: int) -> None:
-        """Send fewer events at once: the batch is too large for whoever answers, or one of them cannot be read."""
-        self._most = len(self._sent) // 2
-        if status == 413:
-            self._ceiling = self._most
+    def _doubt(self, suspect: _Suspect | None, error: Uncertain) -> Delivered:
+        """After an uncertain answer: fewer events at once, where that may help. Otherwise raises `error`."""
+        self._in_a_row = self._in_a_row + 1 if suspect is self._suspect else 1
+        self._suspect = suspect
+        if suspect is None or (suspect is not _Suspect.SLOW and self._in_a_row < _IN_A_ROW):
+            raise error
+        if len(self._sent) > 1:
+            self._size.narrow(len(self._sent), for_size=suspect is not _Suspect.DEFECT)
+            if self._size.most == 1:
+                self._in_a_row = 0
+            return Delivered()
+        (event,) = self._sent
+        if suspect is _Suspect.DEFECT and self._in_a_row >= self._lone_in_a_row:
+            self._in_a_row = 0
+            self._lone_in_a_row *= 2
+            self._spool.settle(self._sent, {0: _defect(error)})
+            return Delivered(0, 1)
+        raise Uncertain(f"{error}; it was one event alone, {event.name}", error.after)
 
     def _refused_in(self, reply: Reply) -> Mapping[int, Refusal] | None:
         """The refused events of the last request by their place; None where the answer does not say it."""
@@ -175,6 +222,8 @@ class Delivery:
                 return _refusals(document, len(self._sent))
             case 400 if _is_about_the_batch(reply):
                 return {0: Refusal("malformed", "", *_words(document))}
+            case 413:
+                return {0: _too_large_alone(document)}
         return None
 
 
@@ -182,6 +231,27 @@ def _is_about_the_batch(reply: Reply) -> bool:
     """Whether the whole batch was refused for what is in it. Any server may say that a body is too large."""
     unreadable = reply.status == 400 and _document(reply).get("type") == f"{_PROBLEM}unreadable_body"
     return reply.status == 413 or unreadable
+
+
+def _suspect(reply: Reply) -> _Suspect | None:
+    if reply.status == 408:
+        return _Suspect.SLOW
+    return _Suspect.DEFECT if _document(reply).get("type") == f"{_PROBLEM}defect" else None
+
+
+def _defect(error: Uncertain) -> Refusal:
+    remedy = "report it to whoever runs the gateway, and send the event again once that is mended"
+    return Refusal("defect", "", f"{error}, each time this event was sent alone", remedy)
+
+
+def _too_large_alone(document: Mapping[str, Any]) -> Refusal:
+    detail, remedy = _words(document)
+    return Refusal(
+        "too_large",
+        "",
+        detail or "the gateway, or a proxy before it, takes no body of this size",
+        remedy or "send fewer attributes, or shorter texts, or let the proxy take larger bodies",
+    )
 
 
 def _is_key(key: str) -> bool:

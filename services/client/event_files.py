@@ -1,7 +1,8 @@
 """Files of events, one a line, into a spool: each line once, also over interruptions.
 
 How far a file was read is saved with the events that were read. If the file has other content up to there, it is read
-anew: what was sent before has the same id, and counts once.
+anew: what was sent before has the same id, and counts once. An event of it that is parked is then read anew, too, or
+stays parked.
 """
 
 import gzip
@@ -64,7 +65,7 @@ class EventFile:
             return reading
         stream.seek(0)
         self.is_changed = True
-        self._spool.begin_again(self.origin, self.origin)
+        self._spool.begin_again(self.origin)
         return _Reading()
 
     def _keep(self, reading: "_Reading", lines: list["_Line"]) -> None:
@@ -80,6 +81,8 @@ class EventFile:
             except NotAnEvent as error:
                 refused.append((Entry(event[:LARGEST_EVENT], self.origin, number), error.refusal))
         with self._spool.writing() as store:
+            read = [entry.event for entry in (*entries, *(entry for entry, _ in refused))]
+            self._spool.withdraw_read_in(store, self.origin, read)
             self._spool.add_in(store, entries)
             self._spool.park_in(store, refused)
             if self._name != STANDARD_INPUT:

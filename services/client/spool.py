@@ -70,6 +70,13 @@ class Waiting(NamedTuple):
 
     number: int
     event: bytes
+    origin: str
+    place: int
+
+    @property
+    def name(self) -> str:
+        """Where it comes from, in words without its content."""
+        return f"{self.origin}:{self.place}" if self.origin else f"number {self.number} of the spool"
 
 
 class Parked(NamedTuple):
@@ -172,8 +179,9 @@ class Spool:
         """The oldest events: at most so many and so large together, and at least one where any waits."""
         found: list[Waiting] = []
         size = 0
+        query = "SELECT number, event, origin, place FROM waiting ORDER BY number LIMIT ?"
         with self._reading() as store:
-            for row in store.execute("SELECT number, event FROM waiting ORDER BY number LIMIT ?", (most,)):
+            for row in store.execute(query, (most,)):
                 size += len(row[1])
                 if found and size > most_bytes:
                     break
@@ -230,14 +238,20 @@ class Spool:
         store.executemany("DELETE FROM parked WHERE number = ?", [(number,) for number in numbers])
         return bool(numbers)
 
-    def resend(self, number: int, event: bytes | None = None) -> None:
-        """Let a parked event wait again, behind all others; `event`: as it has been corrected. KeyError, also for a row
-        of which no event could be made."""
+    def parked_event(self, number: int) -> bytes:
+        """A parked event as it was; KeyError, also for a row of which no event could be made."""
+        with self._reading() as store:
+            row = store.execute("SELECT event FROM parked WHERE number = ?", (number,)).fetchone()
+        if row is None or not row[0]:
+            raise KeyError(number)
+        return bytes(row[0])
+
+    def resend(self, number: int, event: bytes) -> None:
+        """Let a parked event wait again, behind all others, in the form given, which `event_bytes` has
+        checked. KeyError."""
         with self.writing() as store:
             made = store.execute(
-                "INSERT INTO waiting (event, origin, place) "
-                "SELECT coalesce(?1, event), origin, place FROM parked "
-                "WHERE number = ?2 AND length(coalesce(?1, event)) > 0",
+                "INSERT INTO waiting (event, origin, place) SELECT ?, origin, place FROM parked WHERE number = ?",
                 (event, number),
             )
             if not made.rowcount:
@@ -250,12 +264,25 @@ class Spool:
             if not store.execute("DELETE FROM parked WHERE number = ?", (number,)).rowcount:
                 raise KeyError(number)
 
-    def begin_again(self, reader: str, origin: str) -> int:
-        """A file is read anew from its beginning: its position is forgotten, and what of it is parked, since each of
-        its lines is sent again. How many were parked."""
+    def begin_again(self, origin: str) -> None:
+        """A file is read anew from its beginning. What of it is parked by now stays so until its event is read."""
         with self.writing() as store:
-            store.execute("DELETE FROM positions WHERE reader = ?", (reader,))
-            return store.execute("DELETE FROM parked WHERE origin = ?", (origin,)).rowcount
+            store.execute("DELETE FROM positions WHERE reader = ?", (origin,))
+            newest = store.execute("SELECT max(number) FROM parked WHERE origin = ?", (origin,)).fetchone()[0]
+            self.set_position_in(store, _anew(origin), str(newest or 0))
+
+    def withdraw_read_in(self, store: sqlite3.Connection, origin: str, events: Iterable[bytes]) -> None:
+        """Within a transaction of `writing`: of a file that is read anew, remove the parked events that are among
+        these: those of the same source and id, or of the same bytes."""
+        rows = store.execute(
+            "SELECT parked.number, event FROM parked, positions "
+            "WHERE origin = ? AND reader = ? AND parked.number <= CAST(position AS INTEGER)",
+            (origin, _anew(origin)),
+        ).fetchall()
+        if rows:
+            read = {_key(event) for event in events}
+            gone = [(number,) for number, event in rows if _key(event) in read]
+            store.executemany("DELETE FROM parked WHERE number = ?", gone)
 
     # ---- who sends --------------------------------------------------------------------------------------------------
 
@@ -297,6 +324,17 @@ def _names(event: bytes) -> tuple[object, object] | None:
     except ValueError:
         return None
     return (found.get("source"), found.get("id")) if isinstance(found, dict) else None
+
+
+def _key(event: bytes) -> object:
+    """What is the same for two forms of one event: source and id, or the bytes of what has none."""
+    names = _names(event)
+    return names if names is not None and all(isinstance(name, str) and name for name in names) else event
+
+
+def _anew(origin: str) -> str:
+    """The name under which it is saved up to which number a file's parked events are read anew."""
+    return f"anew {origin}"
 
 
 def _now() -> str:

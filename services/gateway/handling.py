@@ -321,7 +321,7 @@ def _defect(error: Exception) -> Problem:
     where = traceback.extract_tb(error.__traceback__)[-1]
     log.critical("%s at %s:%d", type(error).__name__, where.filename, where.lineno)
     remedy = "send the same again; if that is answered in the same way, report it"
-    return Problem(503, "unavailable", "the gateway failed", remedy, retry_after=5)
+    return Problem(503, "defect", "the gateway failed", remedy, retry_after=5)
 
 
 async def _body(request: Request) -> bytes:

@@ -30,6 +30,7 @@ TITLES: Final = {
     "one_at_a_time": "one such question at a time",
     "busy": "the gateway is busy",
     "unavailable": "the gateway cannot serve now",
+    "defect": "the gateway has a defect",
     "no_casebook": "cases cannot be looked up now",
     "too_long": "the answer takes too long",
     "not_acknowledged": "the events were not acknowledged",

@@ -1,9 +1,10 @@
 """The clients, blocking and not, against a gateway behind a real socket: nothing is lost, nothing is kept for ever."""
 
 import threading
+import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,8 @@ from kpiwatch.client import (
     Uncertain,
 )
 from services.client.client import _wait_after
-from services.client.delivery import LARGEST_EVENT, MOST_EVENTS, Delivery, Reply
-from services.client.spool import Entry, Spool
+from services.client.delivery import LARGEST_EVENT, MOST_EVENTS, Delivery, NoReply, Reply
+from services.client.spool import Entry, Refusal, Spool
 from services.domain.intake import admission
 from services.gateway.wire import LARGEST_BODY
 from services.gateway.wire import MOST_EVENTS as GATEWAYS_MOST
@@ -144,6 +145,20 @@ def test_refused_events_are_parked_with_their_reason_and_the_others_go_on(made: 
     assert client.parked() == []
 
 
+@pytest.mark.parametrize("given", [b'{"id": "1"},{"id": "2"}', b"{", b'{"a": "%s"}' % (b"x" * LARGEST_EVENT)])
+def test_what_is_parked_and_no_event_is_not_sent_again_unchanged(made: Made, tmp_path: Path, given: bytes) -> None:
+    client, other = made(), Spool(tmp_path / "spool.sqlite")
+    with other.writing() as store:
+        other.park_in(store, [(Entry(given), Refusal("malformed", "", "d", "r"))])
+    other.close()
+    (parked,) = client.parked()
+    with pytest.raises(NotAnEvent):
+        client.resend(parked.number)
+    assert client.parked() == [parked] and client.waiting == 0
+    client.resend(parked.number, event(1))
+    assert client.flush() == Delivered(1, 0)
+
+
 def test_without_an_answer_the_events_wait_and_are_sent_again(made: Made, gateway: Gateway) -> None:
     client = made(to=f"http://127.0.0.1:{free_ports(1)[0]}")
     client.put(event(1))
@@ -239,6 +254,19 @@ def test_while_another_process_sends_the_events_wait(made: Made, tmp_path: Path)
     assert client.flush() == Delivered(1, 0)
 
 
+def test_while_the_gateway_is_away_for_one_sender_another_takes_its_turn(made: Made) -> None:
+    away = made(to=f"http://127.0.0.1:{free_ports(1)[0]}", patience=60)
+    other = made(patience=10)
+    away.put(event(1))
+    found: list[Delivered] = []
+    waiting = threading.Thread(target=lambda: found.append(away.flush()))
+    waiting.start()
+    time.sleep(0.2)
+    assert other.flush() == Delivered(1, 0)
+    waiting.join(10)
+    assert found == [Delivered()]
+
+
 @pytest.mark.parametrize("given", [b"[1]", b"{", "no", b'"text"', b"\xff{}", {"a": {1, 2}}, {"a": "x" * LARGEST_EVENT}])
 def test_what_is_no_event_is_refused_at_once_and_nothing_of_it_is_kept(made: Made, given: Event) -> None:
     client = made()
@@ -315,7 +343,7 @@ def test_an_answer_that_does_not_say_what_became_of_each_event_pauses_and_remove
         assert numbers(sender) == [0, 1, 2]
 
 
-@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 599])
+@pytest.mark.parametrize("status", [425, 429, 500, 502, 503, 504, 599])
 def test_an_uncertain_answer_is_followed_by_the_same_bytes(status: int) -> None:
     with delivery(3) as sender:
         before = sender.request()
@@ -376,10 +404,92 @@ def test_a_batch_that_is_too_large_for_a_proxy_is_sent_in_smaller_ones() -> None
             sizes.append(len(sent))
             sender.take(Reply(413, b"<html>") if len(sent) > 12 else Reply(202, b'{"accepted": %d}' % len(sent)))
     assert sizes == [40, 20, 10, 10, 10, 10], "once it knows the size it keeps to it"
-    with delivery(1) as sender:
+
+
+DEFECT = Reply(503, b'{"type": "urn:kpiwatch:problem:defect", "detail": "the gateway failed"}', "0")
+SILENT = NoReply("the gateway did not answer in time", under_way=True)
+
+
+def deliver(sender: Delivery, answer: Callable[[Sequence[int]], Reply | NoReply], most: int) -> tuple[Delivered, int]:
+    """All that waits, in at most so many requests; what became of it, and in how many requests."""
+    total, requests = Delivered(), 0
+    while sent := numbers(sender):
+        requests += 1
+        assert requests <= most, "it would go on for ever"
+        with suppress(Uncertain):
+            total = total.plus(sender.take(answer(sent)))
+    return total, requests
+
+
+def accepted(sent: Sequence[int]) -> Reply:
+    return Reply(202, b'{"accepted": %d}' % len(sent))
+
+
+@pytest.mark.parametrize("slow", [Reply(408, b"{}"), SILENT, Reply(413, b"")])
+def test_a_batch_that_is_too_large_for_the_line_is_sent_in_smaller_ones(slow: Reply | NoReply) -> None:
+    with delivery(1_000) as sender:
+        total, requests = deliver(sender, lambda sent: slow if len(sent) > 20 else accepted(sent), 150)
+    assert total == Delivered(1_000, 0)
+    assert requests < 1_000 / 15 + 15 + 6, "a larger one is tried seldom"
+
+
+def test_once_the_line_is_good_again_the_batches_are_large_again() -> None:
+    with delivery(4_000) as sender:
+        for _ in range(8):
+            sender.request()
+            sender.take(Reply(408, b""))
+        assert len(numbers(sender)) == 1
+        assert deliver(sender, accepted, 250)[0] == Delivered(4_000, 0)
+
+
+def test_one_that_is_too_slow_alone_waits_and_is_named() -> None:
+    spool = Spool(None)
+    spool.add([Entry(b"{}", "a.jsonl", 7), Entry(b"{}")])
+    sender = Delivery(spool, ["kw_1"])
+    for answer in (Reply(408, b""), Reply(408, b"")):
         sender.request()
-        with pytest.raises(Paused):
-            sender.take(Reply(413, b""))
+        with suppress(Uncertain):
+            sender.take(answer)
+    sender.request()
+    with pytest.raises(Uncertain, match="408; it was one event alone, a.jsonl:7"):
+        sender.take(Reply(408, b""))
+    assert (spool.waiting, spool.parked_count) == (2, 0)
+    spool.close()
+
+
+def test_without_a_connection_the_batch_stays_as_it_is() -> None:
+    with delivery(40) as sender:
+        for _ in range(50):
+            assert len(numbers(sender)) == 40
+            with pytest.raises(Uncertain):
+                sender.take(NoReply("the gateway does not answer", under_way=False))
+
+
+@pytest.mark.parametrize("bad", [{13}, {0}, {39}, {13, 14, 15}, {0, 20, 39}])
+def test_events_with_which_the_gateway_fails_are_parked_and_the_others_go_on(bad: set[int]) -> None:
+    with delivery(40) as sender:
+        total, _ = deliver(sender, lambda sent: DEFECT if bad & set(sent) else accepted(sent), 200)
+        parked = sender._spool.parked()
+    assert total == Delivered(40 - len(bad), len(bad))
+    assert {int(each.event) for each in parked} == bad
+    assert {each.refusal.reason for each in parked} == {"defect"}
+
+
+def test_a_gateway_that_always_fails_parks_hardly_anything() -> None:
+    with delivery(40) as sender:
+        for _ in range(1_000):
+            sender.request()
+            with suppress(Uncertain):
+                sender.take(DEFECT)
+        assert sender._spool.parked_count < 9
+
+
+def test_one_event_that_is_too_large_alone_is_parked() -> None:
+    with delivery(3) as sender:
+        total, _ = deliver(sender, lambda sent: Reply(413, b"<html>") if 1 in sent else accepted(sent), 20)
+        (parked,) = sender._spool.parked()
+    assert total == Delivered(2, 1)
+    assert parked.refusal.reason == "too_large" and "proxy" in parked.refusal.remedy
 
 
 def test_the_bounds_are_those_of_the_contract() -> None:

@@ -64,7 +64,7 @@ class Kept(RuleBasedStateMachine):
     @rule(chosen=st.randoms(use_true_random=False), mended=st.booleans())
     def resend(self, chosen: "st.random.Random", mended: bool) -> None:  # type: ignore[name-defined]  # no public name
         one = chosen.choice(self.spool.parked())
-        self.spool.resend(one.number, b"mended" if mended else None)
+        self.spool.resend(one.number, b"mended" if mended else self.spool.parked_event(one.number))
         self.parked.remove(one.event)
         self.waiting.append(b"mended" if mended else one.event)
 
@@ -130,12 +130,20 @@ def test_events_and_position_are_kept_together_or_not_at_all(spool: Spool) -> No
     assert (spool.waiting, spool.position("file"), spool.position("other")) == (1, "7", None)
     with spool.writing() as store:
         spool.park_in(store, [(Entry(b"3", "file", 3), BAD)])
-    assert spool.begin_again("file", "file") == 1
-    assert (spool.position("file"), spool.parked_count) == (None, 0)
+    spool.begin_again("file")
+    assert (spool.position("file"), spool.parked_count) == (None, 1), "it is parked until it is read anew"
+    with spool.writing() as store:
+        spool.withdraw_read_in(store, "file", [b"2"])
+        spool.withdraw_read_in(store, "other", [b"3"])
+        spool.park_in(store, [(Entry(b"3", "file", 4), BAD)])
+    assert spool.parked_count == 2
+    with spool.writing() as store:
+        spool.withdraw_read_in(store, "file", [b"3"])
+    assert [each.place for each in spool.parked()] == [4], "it was parked since then"
 
 
 def test_a_parked_event_that_there_is_not_is_an_error(spool: Spool) -> None:
-    for act in (spool.resend, spool.forget):
+    for act in (spool.parked_event, spool.forget, lambda number: spool.resend(number, b"{}")):
         with pytest.raises(KeyError):
             act(17)
 

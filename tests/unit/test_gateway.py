@@ -480,7 +480,7 @@ def test_a_defect_of_ours_is_503_without_a_payload(caplog: pytest.LogCaptureFixt
     gateway = Gateway()
     gateway.log.write = partial(_fails, "W-1 in an error")  # type: ignore[method-assign]  # what must never happen
     answer = gateway.post(ONE)
-    assert kind(answer) == (503, "unavailable") and answer.headers["retry-after"]
+    assert kind(answer) == (503, "defect") and answer.headers["retry-after"]
     assert "W-1" not in answer.text + caplog.text
 
 

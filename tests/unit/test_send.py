@@ -4,7 +4,9 @@ import gzip
 import io
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -13,7 +15,7 @@ import pytest
 from services.cli import senders
 from services.client.delivery import LARGEST_EVENT
 from services.client.event_files import EventFile
-from services.client.spool import Spool
+from services.client.spool import Entry, Refusal, Spool
 from services.local.ports import free_ports
 from tests.served import served
 from tests.unit.commands import run
@@ -87,6 +89,30 @@ def test_a_file_that_has_changed_is_sent_anew_and_what_was_parked_of_it_is_judge
     assert said.out.startswith("3 events accepted; 1 are parked")
 
 
+def test_what_is_parked_of_a_file_with_other_events_now_stays(tmp_path: Path) -> None:
+    """Monday's refused events are not in Tuesday's file of the same name; the read of that is interrupted."""
+    nameless = [orjson.dumps({**BAD, "id": None, "subject": subject}) for subject in ("W-1", "W-2")]
+    write("a.jsonl", BAD, b"{ monday", b"[1]", *nameless)
+    assert run("send", "a.jsonl") == 1
+    tuesday = [event(n) for n in range(600)]
+    write("a.jsonl", *tuesday, b"[1]", {**BAD, "source": "/units/other"}, nameless[1])
+    spool = Spool(tmp_path / "deep" / "spool.sqlite")
+    next(EventFile("a.jsonl", spool).read())
+    spool.close()
+    assert run("send", "a.jsonl") == 1
+    spool = Spool(tmp_path / "deep" / "spool.sqlite")
+    parked = {(each.event, each.place) for each in spool.parked()}
+    spool.close()
+    assert parked == {
+        (orjson.dumps(BAD), 1),
+        (b"{ monday", 2),
+        (b"[1]", 601),
+        (nameless[0], 4),
+        (orjson.dumps({**BAD, "source": "/units/other"}), 602),
+        (nameless[1], 603),
+    }
+
+
 def test_what_is_parked_is_listed_with_file_line_reason_and_remedy_and_can_be_sent_again(
     gateway: Gateway, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -115,6 +141,30 @@ def test_what_is_parked_is_listed_with_file_line_reason_and_remedy_and_can_be_se
     assert run("send") == 0
 
 
+def test_what_is_parked_and_no_event_cannot_be_sent_again_and_the_others_are(
+    gateway: Gateway, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    spool = Spool(tmp_path / "spool.sqlite")
+    refusal = Refusal("reason", "", "d", "r")
+    two = orjson.dumps(event(1)) + b"," + orjson.dumps(event(2))
+    contents = [b"", two, orjson.dumps(event(3)), b"{", orjson.dumps(event(4))]
+    with spool.writing() as store:
+        spool.park_in(store, [(Entry(content), refusal) for content in contents])
+    first, second, third, *_ = (str(each.number) for each in spool.parked())
+    options = ("--spool", tmp_path / "spool.sqlite")
+    assert run("send", *options, "--resend", first, "--resend", second, "--resend", third) == 1
+    said = capfd.readouterr()
+    assert said.out.startswith("1 events accepted; 4 are parked")
+    assert f"{first}: no event could be made of it: it cannot be sent" in said.err
+    assert f"{second}: it is no JSON" in said.err and third not in said.err
+    assert run("send", *options, "--resend", "all") == 1
+    said = capfd.readouterr()
+    assert said.out.startswith("1 events accepted; 3 are parked")
+    assert said.err.startswith("3 of what is parked: it cannot")
+    assert ids(gateway) == ["e-3", "e-4"]
+    spool.close()
+
+
 def test_standard_input_is_sent(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = b"".join(orjson.dumps(event(n)) + b"\n" for n in range(1_201))
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines)))
@@ -139,6 +189,29 @@ def test_without_a_gateway_it_says_how_to_go_on(
     monkeypatch.delenv("KPIWATCH_KEY")
     assert run("send") == 2
     assert "--key" in capfd.readouterr().err
+
+
+def test_who_follows_goes_on_while_another_process_sends(
+    gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    with closing(Spool(tmp_path / "spool.sqlite")) as other, ExitStack() as sending:
+        sending.enter_context(other.sending())
+
+        def sleep(seconds: float) -> None:
+            slept.append(seconds)
+            if len(slept) == 2:
+                assert gateway.log.records == []
+                sending.close()
+            if len(slept) == 3:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr("services.cli.send.time", SimpleNamespace(sleep=sleep))
+        options = ("--spool", tmp_path / "spool.sqlite", "--wait", "0")
+        file = write("a.jsonl", event(1))
+        assert run("send", file, *options) == 3 and slept == []
+        assert run("send", file, *options, "--follow") == 130
+    assert ids(gateway) == ["e-1"] and len(slept) == 3
 
 
 def test_it_says_now_and_then_that_it_waits(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,11 @@
 """`kpiwatch tail` on a folder: every line once, whatever is appended, rotated, cut off or interrupted."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -11,7 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.client.spool import Refusal, Spool
+from services.cli.tail import _follow, _Followed
+from services.client.client import Client
+from services.client.spool import BeingSent, Refusal, Spool
 from services.mapping.growing import check_growing
 from services.mapping.mapping_file import ExportMapping, MappingError, mapping_of
 from services.runtime.text_file import parsed_toml
@@ -193,7 +197,7 @@ def test_a_row_that_cannot_be_read_is_parked_with_its_place_and_without_its_cont
     )  # fmt: skip
     assert (two.place, one.event, two.event) == (4, b"", b"")
     with pytest.raises(KeyError):
-        tail.spool.resend(one.number)
+        tail.spool.parked_event(one.number)
 
 
 def test_a_cell_over_several_lines_waits_for_its_end_but_not_for_ever(tail: Tail) -> None:
@@ -335,3 +339,31 @@ def test_the_command_sends_what_is_new_and_says_what_was_refused(
     assert [orjson.loads(each.value)["subject"] for each in gateway.log.records] == ["W-1", "W-4"]
     for wrong in (("tail",), ("tail", "exports", "--query", "map.toml"), ("tail", "--query", "map.toml")):
         assert run(*wrong, "--once", "--gateway", "http://127.0.0.1:1") == 2
+
+
+def test_while_another_process_sends_it_goes_on_until_its_turn_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway, slept = Gateway(), list[float]()
+    (tmp_path / "a.jsonl").write_bytes(orjson.dumps(GOOD) + b"\n")
+    with served(gateway.app) as url, Client(url, gateway.key, tmp_path / "spool", patience=0) as client:
+        followed = FolderTail(tmp_path, "*.jsonl", client.spool, "tail", EventLines(client.spool))
+        other = Spool(tmp_path / "spool")
+        with ExitStack() as sending:
+            sending.enter_context(closing(other))
+            sending.enter_context(other.sending())
+
+            def sleep(seconds: float) -> None:
+                slept.append(seconds)
+                if len(slept) == 3:
+                    assert gateway.log.records == []
+                    sending.close()
+                if len(slept) == 4:
+                    raise KeyboardInterrupt
+
+            monkeypatch.setattr("services.cli.tail.time", SimpleNamespace(sleep=sleep))
+            with pytest.raises(BeingSent):
+                _follow(_Followed(followed, 0.1, once=True), client)
+            with pytest.raises(KeyboardInterrupt):
+                _follow(_Followed(followed, 0.1, once=False), client)
+        assert len(gateway.log.records) == 1 and slept == [0.1] * 4
