@@ -75,7 +75,7 @@ Overlap = Annotated[
 Every = Annotated[
     float, typer.Option("--every", min=0.1, max=86_400, callback=finite, help="Seconds between two readings.")
 ]
-Once = Annotated[bool, typer.Option("--once", help="End when all that is there was accepted.")]
+Once = Annotated[bool, typer.Option("--once", help="End when all that is there was accepted; 1: not all was.")]
 
 
 class _Followed(NamedTuple):
@@ -121,7 +121,10 @@ def tail(
                 accepted = _follow(_Followed(followed, every, once), client)
         finally:
             _leave(followed)
+        unread = _say_unread(followed)
         end(client, accepted)
+        if unread:
+            raise typer.Exit(INPUT_HAS_ERRORS)
 
 
 class NamedClient(NamedTuple):
@@ -188,18 +191,24 @@ def _follow(followed: _Followed, client: Client) -> int:
         parked = _say(followed, client, parked)
         if not _step(followed):
             if followed.once:
-                _say_unread(followed.tail)
+                _say(followed, client, parked)
                 return accepted
             time.sleep(followed.every)
 
 
-def _say_unread(tail: FolderTail | QueryTail) -> None:
-    if isinstance(tail, FolderTail) and tail.held:
+def _say_unread(tail: FolderTail | QueryTail) -> bool:
+    """Whether a file was not read to its end. Why one cannot be read, a note has said."""
+    if not isinstance(tail, FolderTail):
+        return False
+    for file in tail.held:
         say(
-            f"{tail.held:,} files end with a line, a row or a header that is not whole: it waits (--whole: a last line "
-            "needs no end)",
+            visible(
+                f"{file}: a line, a row or the header at its end is not whole, or no header fits the mapping: it waits "
+                "(--whole: a last line needs no end)"
+            ),
             err=True,
         )
+    return bool(tail.held or tail.unreadable)
 
 
 def _step(followed: _Followed) -> bool:

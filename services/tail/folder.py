@@ -88,6 +88,8 @@ class FolderTail:
         self._done: dict[int, tuple[int, int]] = {}
         self._held: dict[int, tuple[int, float]] = {}
         self._said: dict[int, str] = {}
+        self._unreadable: set[int] = set()
+        self._names: dict[int, Path] = {}
         self.notes: list[str] = []
         """What somebody should know, in sentences; the caller says and removes them."""
 
@@ -96,9 +98,14 @@ class FolderTail:
         self._whole = True
 
     @property
-    def held(self) -> int:
-        """How many files end with something that is not whole: a line, a row, the header."""
-        return len(self._held)
+    def held(self) -> list[Path]:
+        """The files that end with something that is not whole: a line, a row, the header."""
+        return sorted(self._names[number] for number in self._held)
+
+    @property
+    def unreadable(self) -> int:
+        """How many files cannot be followed: a note has said why."""
+        return len(self._unreadable)
 
     def step(self, clock: Callable[[], float] = time.monotonic) -> bool:
         """Take one piece of one file into the spool, if there is one. OSError where the folder is not there."""
@@ -131,6 +138,8 @@ class FolderTail:
         return f"{self._name} file {number}"
 
     def _take(self, file: _File, now: float) -> bool:
+        self._unreadable.discard(file.number)
+        self._names[file.number] = file.path
         try:
             with file.path.open("rb") as stream:
                 position = self._position(file, stream)
@@ -146,6 +155,7 @@ class FolderTail:
             return False  # renamed or removed since it was listed
         except (UnreadableFile, PermissionError) as error:
             self._held.pop(file.number, None)
+            self._unreadable.add(file.number)
             self._note(file, str(error))
             return False
 

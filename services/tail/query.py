@@ -2,7 +2,8 @@
 
 The watermark is a column that grows with every change: a time or a number. A transaction may commit later than one
 with a higher watermark. So each reading begins an overlap before the highest watermark that was taken, and the memory
-of rows passes over what it knows.
+of rows passes over what it knows. A time that is still to come says nothing about what was read: the saved watermark
+is never later than now.
 """
 
 from collections.abc import Generator, Sequence
@@ -11,6 +12,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import islice
 from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 import orjson
 from sqlalchemy import (
@@ -104,6 +106,7 @@ class QueryTail:
         self._highest: Any = None
         """The highest watermark that was taken."""
         self._pending: list[_Row] = []
+        self._said_later = False
         self.notes: list[str] = []
         """What somebody should know, in sentences; the caller says and removes them."""
 
@@ -128,7 +131,8 @@ class QueryTail:
             stopped = taken.stopped_at
             done = rows if stopped is None else [row for row in rows if row.place < stopped]
             self._pending = rows[len(done) :]
-            self._highest = done[-1].mark if self._highest is None else max(self._highest, done[-1].mark)
+            mark = self._not_later_than_now(done[-1].mark)
+            self._highest = mark if self._highest is None else max(self._highest, mark)
             self._spool.set_position_in(store, self._key, _written(self._highest))
         return True
 
@@ -166,11 +170,38 @@ class QueryTail:
         rows = inner.columns(column(mark)).subquery("kpiwatch_rows")
         statement: Select[Any] = select(literal_column("*")).select_from(rows).order_by(rows.c[mark])
         saved = self._spool.position(self._key)
-        self._highest = None if saved is None else _read(saved)
+        self._highest = None if saved is None else self._not_later_than_now(_read(saved))
         if saved is None:
             return statement.where(rows.c[mark].is_not(None)), {}
-        since = _before(self._highest, self._asked.overlap)
+        since = _before(self._highest, self._overlap(self._highest))
         return statement.where(rows.c[mark] >= bindparam(_SINCE)), {_SINCE: since}
+
+    def _not_later_than_now(self, mark: Mark) -> Mark:
+        """The watermark; now, for a time that is still to come, which is said once."""
+        if not isinstance(mark, datetime):
+            return mark
+        now = self._taker.now()
+        if mark.tzinfo is None:
+            now = now.astimezone(ZoneInfo(self._mapping.timezone)).replace(tzinfo=None)
+        if mark - now > timedelta(seconds=self._overlap(mark)) and not self._said_later:
+            self._said_later = True
+            self.notes.append(
+                f"a row has the watermark {mark}, which is later than now ({now:%Y-%m-%d %H:%M}): it was taken, and is "
+                "read again each time. Correct it, or the clock that wrote it"
+            )
+        return min(mark, now)
+
+    def _overlap(self, mark: Mark) -> float:
+        """Of local times it is longer by as much as their clock goes back in autumn."""
+        if not isinstance(mark, datetime) or mark.tzinfo is not None:
+            return self._asked.overlap
+        return self._asked.overlap + _goes_back(ZoneInfo(self._mapping.timezone), self._taker.now().year)
+
+
+def _goes_back(zone: ZoneInfo, year: int) -> float:
+    """How many seconds the clock of a zone goes back within a year; 0 where it does not."""
+    offsets = [datetime(year, month, 1, tzinfo=zone).utcoffset() or timedelta() for month in range(1, 13)]
+    return (max(offsets) - min(offsets)).total_seconds()
 
 
 def _once(outcome: RowEvents | Problem, seen: dict[str, str]) -> RowEvents | Problem | None:
@@ -229,7 +260,7 @@ def _mark(value: object) -> Mark:
 
 def _before(mark: Mark, overlap: float) -> Mark:
     if isinstance(mark, datetime):
-        return mark - timedelta(seconds=overlap)
+        return mark - min(timedelta(seconds=overlap), mark - datetime.min.replace(tzinfo=mark.tzinfo))
     return mark - type(mark)(int(overlap))
 
 

@@ -39,7 +39,7 @@ class RowTaker:
         """`name`: tells its rows from those of other sources. `now`: aware; the time of corrections."""
         self._spool = spool
         self._name = name
-        self._now = now
+        self.now = now
         self._memory: GrowingMemory | None = None
 
     def take(self, store: sqlite3.Connection, origin: str, rows: Iterable[RowEvents | Problem]) -> Taken:
@@ -78,8 +78,8 @@ class RowTaker:
         if not row.identity:
             return [event for _, event in row.events]
         if self._memory is None:
-            self._memory = GrowingMemory(store, self._spool.file or Path("memory"), self._name, self._now())
-        found = [self._anew(store, event) for event in self._memory.changes(row, self._now())]
+            self._memory = GrowingMemory(store, self._spool.file or Path("memory"), self._name, self.now())
+        found = [self._anew(store, event) for event in self._memory.changes(row, self.now())]
         return [event for event in found if event is not None]
 
     def _anew(self, store: sqlite3.Connection, event: dict[str, Any]) -> dict[str, Any] | None:

@@ -42,6 +42,7 @@ data.quantity = "fee"
 data.value = {{ column = "fee", as = "number" }}
 """
 QUERY = "SELECT number, accepted_at, fee, updated_at, 'a:b' AS note, 7::int AS seven FROM cases WHERE note LIKE '%';\n"
+NOW = datetime(2021, 11, 30, tzinfo=UTC)
 START = "2021-09-16T09:{:02}:00+08:00"
 
 
@@ -53,7 +54,8 @@ class Cases:
         self.connection.execute("DROP TABLE IF EXISTS cases")
         self.connection.execute(
             "CREATE TABLE cases (number int, accepted_at timestamptz, fee numeric(12, 2), note text, "
-            "updated_at timestamptz, version bigint)"
+            "updated_at timestamptz, version bigint, local timestamp GENERATED ALWAYS AS (updated_at AT TIME ZONE "
+            "'Europe/Berlin') STORED)"
         )
 
     def put(self, number: int, minute: int, fee: str | None = None, through: Any = None) -> None:
@@ -83,8 +85,9 @@ class Follower:
     def __init__(self, database: str, file: Path, *, query: str = QUERY, watermark: str = "updated_at") -> None:
         self.spool = Spool(file)
         self.engine = opened(database.replace("postgresql://", "postgresql+psycopg://"))
-        taker = RowTaker(self.spool, "tail", lambda: datetime.now(UTC))
-        mapping = mapping_of(parsed_toml(MAPPING), "map.toml")
+        taker = RowTaker(self.spool, "tail", lambda: NOW)
+        zone = "Europe/Berlin" if watermark == "local" else "Asia/Shanghai"
+        mapping = mapping_of(parsed_toml(MAPPING.replace("Asia/Shanghai", zone)), "map.toml")
         asked = Asked(query, watermark, 600)
         self.tail = QueryTail(self.engine, asked, mapping, self.spool, NamedTaker("tail", taker))
 
@@ -133,6 +136,38 @@ def test_rows_changes_and_late_commits_are_found_once(
         assert correction["type"] == "correction" and correction["data"]["of"] == old
         assert correction["data"]["event"]["data"]["value"] == 13
         assert follower.read() == []
+
+
+@pytest.mark.parametrize("watermark", ["updated_at", "local"])
+@pytest.mark.parametrize("later", ["9999-12-31T00:00:00+00:00", "2021-12-01T00:00:00+00:00"])
+def test_a_watermark_that_is_still_to_come_is_taken_and_said_and_hides_nothing(
+    cases: Cases, database: str, tmp_path: Path, watermark: str, later: str
+) -> None:
+    query = QUERY.replace("updated_at", watermark)
+    with closing(Follower(database, tmp_path / "spool.sqlite", query=query, watermark=watermark)) as follower:
+        cases.connection.execute("INSERT INTO cases VALUES (1, %s, NULL, '', %s, 0)", (START.format(0), later))
+        assert said(follower.read()) == [("case.accepted", "W-1")]
+        assert "a row has the watermark" in follower.tail.notes[0] and len(follower.tail.notes) == 1
+        cases.connection.execute("INSERT INTO cases VALUES (2, %s, NULL, '', %s, 0)", (START.format(0), NOW))
+        assert said(follower.read()) == [("case.accepted", "W-2")]
+        assert follower.read() == [] and len(follower.tail.notes) == 1
+    with closing(Follower(database, tmp_path / "spool.sqlite", query=query, watermark=watermark)) as follower:
+        with follower.spool.writing() as store:
+            written = {"time": later if watermark == "updated_at" else later[:19]}
+            follower.spool.set_position_in(store, "tail query", orjson.dumps(written).decode())
+        cases.connection.execute("INSERT INTO cases VALUES (3, %s, NULL, '', %s, 0)", (START.format(0), NOW))
+        assert said(follower.read()) == [("case.accepted", "W-3")], "also where an earlier version has saved it"
+
+
+def test_the_hour_that_local_clocks_repeat_in_autumn_hides_nothing(cases: Cases, database: str, tmp_path: Path) -> None:
+    query = QUERY.replace("updated_at", "local")
+    with closing(Follower(database, tmp_path / "spool.sqlite", query=query, watermark="local")) as follower:
+        for number, at in enumerate(("2021-10-31T00:59:00+00:00", "2021-10-31T01:01:00+00:00")):
+            cases.connection.execute(
+                "INSERT INTO cases VALUES (%s, %s, NULL, '', %s, 0)", (number, START.format(0), at)
+            )
+            assert said(follower.read()) == [("case.accepted", f"W-{number}")]
+        assert follower.tail.notes == []
 
 
 def test_a_connection_that_breaks_is_opened_again(cases: Cases, database: str, tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_rows_are_taken_as_they_come_and_a_line_without_an_end_waits(tail: Tail)
     tail.append("a.csv", "t,unit\n" + row(1) + "W-2,2021-09-16 09:")
     assert tail.cases() == ["W-1"]
     tail.append("a.csv", f"12,{UNIT}")
-    assert tail.cases() == [] and tail.notes() == "" and tail.tail.held == 1
+    assert tail.cases() == [] and tail.notes() == "" and len(tail.tail.held) == 1
     tail.seconds += HOLD_SECONDS
     assert tail.cases() == [] and "a.csv: its last line has no end yet, and waits" in tail.notes()
     tail.restart()
@@ -332,11 +332,19 @@ def test_the_command_sends_what_is_new_and_says_what_was_refused(
         assert run("tail", "exports", "--once", "--gateway", url) == 0
         with file.open("a") as more:
             more.write("W-5")
-        assert run(*follow) == 0 and "not whole" in capfd.readouterr().err
+        assert run(*follow) == 1 and "a.csv: a line, a row or the header at its end is not" in capfd.readouterr().err
+        with file.open("a") as more:
+            more.write(row(5)[3:])
+        assert run(*follow) == 0 and capfd.readouterr().err == ""
+        (tmp_path / "exports" / "b.csv").write_text("case,when\nW-1,2021-09-16\n")
+        assert run(*follow) == 1 and "b.csv: a line" in capfd.readouterr().err
+        (tmp_path / "exports" / "b.csv").write_bytes(b"\x1f\x8b packed\n")
+        assert run(*follow) == 1 and "b.csv: it is packed" in capfd.readouterr().err
+        (tmp_path / "exports" / "b.csv").unlink()
         (tmp_path / "bad.toml").write_text(MAPPING.replace("identity =", "empty ="))
         assert run("tail", "exports", "--mapping", "bad.toml", "--once", "--gateway", url) == 1
         assert "declare `identity`" in capfd.readouterr().err
-    assert [orjson.loads(each.value)["subject"] for each in gateway.log.records] == ["W-1", "W-4"]
+    assert [orjson.loads(each.value)["subject"] for each in gateway.log.records] == ["W-1", "W-4", "W-5"]
     for wrong in (("tail",), ("tail", "exports", "--query", "map.toml"), ("tail", "--query", "map.toml")):
         assert run(*wrong, "--once", "--gateway", "http://127.0.0.1:1") == 2
 
