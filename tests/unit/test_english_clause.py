@@ -10,6 +10,7 @@ from services.catalog.check.clause_check import contradictions
 from services.catalog.check.languages.choice import language_of
 from services.catalog.check.languages.english import ENGLISH
 from services.catalog.check.plan_text import PlanText
+from services.domain.time.limits import Limit, LimitUnit
 from tests.unit.cases import promise
 
 
@@ -25,7 +26,24 @@ from tests.unit.cases import promise
         ("at most two months", "2", "months", "<="),
         ("within one year of the request", "12", "months", "<="),
         ("answered within 1.5 hours", "90.0", "minutes", "<="),
-        ("within 4 working hours", "240", "minutes", "<="),
+        ("within 4 working hours", "240", "working_minutes", "<="),
+        ("within 1 000 days", "1000", "calendar_days", "<="),
+        ("within 2000 days", "2000", "calendar_days", "<="),
+        ("twenty (20) days", "20", "calendar_days", ""),
+        ("one thousand, two hundred and five days", "1205", "calendar_days", ""),
+        ("a twenty-day period", "20", "calendar_days", ""),
+        ("a one-hundred-and-twenty-day period", "120", "calendar_days", ""),
+        ("reduced from 30 to 20 working days", "20", "working_days", ""),
+        ("within 1/2 hour", "30", "minutes", "<="),
+        ("within half an hour", "30", "minutes", "<="),
+        ("three quarters of an hour or less", "45", "minutes", "<="),
+        ("within two and a half hours", "150", "minutes", "<="),
+        ("within 2½ hours", "150", "minutes", "<="),
+        ("within an hour and a half", "90", "minutes", "<="),
+        ("1 hour 30 minutes or less", "90", "minutes", "<="),
+        ("within one year and six months", "18", "months", "<="),
+        ("within 1 week, 2 days", "9", "calendar_days", "<="),
+        ("99.999 % of them", "0.99999", "share", ""),
         ("At least 80 % of applications arrive online", "0.80", "share", ">="),
         ("at least ninety per cent are on time", "0.9", "share", ">="),
         ("95 percent or more are on time", "0.95", "share", ">="),
@@ -47,10 +65,77 @@ def test_an_english_clause_prints_its_number_and_its_direction(
         "duration",
         "from 1 March 2011, by the end of 2012",
         "one office per town",
+        "a hearing and a day",
+        "within 2000",
     ],
 )
 def test_a_number_without_a_unit_of_thresholds_need_not_be_one(clause: str) -> None:
     assert ENGLISH.numbers(clause) == []
+
+
+@pytest.mark.parametrize(
+    "clause",
+    [
+        "within several hundred days",
+        "within a million and five days",
+        "within two score and ten days",
+        "within 2 hundred days",
+        "within 1.500 days",
+        "within 1,5 hours",
+        "within .5 hours",
+        "within n/2 hours",
+        "within 24/7 hours",
+        "within 5-10 days",
+        "within 5 x 20 days",
+        "within one point five hours",
+        "between 5 and 10 days",
+        "twenty (21) days",
+        "within a month and ten days",
+        "within 1 working hour and 30 minutes",
+    ],
+)
+def test_what_is_no_number_by_itself_is_not_read_until_a_choice_says_what_was_taken(clause: str) -> None:
+    (printed,) = ENGLISH.numbers(clause)
+    assert printed.amount is None
+    for limit in ("10 calendar_days", "20 calendar_days", "5 minutes", "300 minutes", "1 month"):
+        ((key, sentence),) = wrong(clause, limit=limit)
+        assert key == "limit" and "which is not read as a number" in sentence and "`choices`" in sentence
+        assert wrong(clause, limit=limit, choices=(taken(limit),)) == []
+        assert wrong(clause, limit=limit, choices=(taken(f"1{limit}"),)) != []
+
+
+def taken(words: str) -> dict[str, Any]:
+    """A choice that an entry records."""
+    return {"about": {"zh": "多久", "en": "how long"}, "taken": {"zh": words, "en": words}, "instead": ()}
+
+
+@pytest.mark.parametrize(
+    ("clause", "limit", "chosen", "is_right"),
+    [
+        ("within 8 working hours", "480 working_minutes", "", True),
+        ("within 8 working hours", "480 minutes", "", False),
+        ("within 8 working hours", "480 minutes", "480 minutes", False),
+        ("within 8 opening hours", "480 minutes", "", False),
+        ("within 8 hours", "480 minutes", "", True),
+        ("within 8 hours", "480 working_minutes", "", False),
+        ("within 8 hours", "480 working_minutes", "480 working_minutes: the hall's", True),
+    ],
+)
+def test_hours_of_opening_time_are_not_hours_of_the_clock(
+    clause: str, limit: str, chosen: str, *, is_right: bool
+) -> None:
+    found = wrong(clause, limit=limit, choices=(taken(chosen),) if chosen else ())
+    assert [key for key, _ in found] == ([] if is_right else ["limit"])
+
+
+def test_minutes_of_a_mean_over_opening_time_are_minutes_of_opening_time() -> None:
+    for clause, measure, keys in (
+        ("on average 8 working hours", "working_minutes", []),
+        ("on average 8 hours", "working_minutes", ["objective"]),
+        ("on average 8 working hours", "minutes", ["objective"]),
+    ):
+        entry = promise(clause=clause, kind="case_mean", measure=measure, objective="<= 480 minutes")
+        assert [key for key, _ in contradictions(entry, (), "en")] == keys
 
 
 @pytest.mark.parametrize(
@@ -71,6 +156,78 @@ def test_a_number_without_a_unit_of_thresholds_need_not_be_one(clause: str) -> N
 def test_an_english_clause_prints_its_dates(clause: str, by: str | None, since: str | None) -> None:
     found = ENGLISH.by(clause), ENGLISH.since(clause)
     assert found == (by and date.fromisoformat(by), since and date.fromisoformat(since))
+
+
+# ---- each number and no other ---------------------------------------------------------------------------------
+_SMALL = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
+_ROUND = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+UNITS = {
+    "days": ("calendar_days", 1), "calendar days": ("calendar_days", 1), "working days": ("working_days", 1),
+    "business-days": ("working_days", 1), "weeks": ("calendar_days", 7), "months": ("months", 1),
+    "years": ("months", 12), "minutes": ("minutes", 1), "hours": ("minutes", 60),
+    "working minutes": ("working_minutes", 1), "opening hours": ("working_minutes", 60), "%": ("share", 0.01),
+    "per cent": ("share", 0.01),
+}  # fmt: skip
+
+
+def spelled(number: int, link: str = " and ") -> str:
+    """1234 → one thousand two hundred and thirty-four."""
+    if number < 20:
+        return _SMALL[number]
+    if number < 100:
+        return _ROUND[number // 10 - 2] + (f"-{_SMALL[number % 10]}" if number % 10 else "")
+    size, word = (100, "hundred") if number < 1000 else (1000, "thousand")
+    head, tail = divmod(number, size)
+    joined = (link if tail < 100 else " ") + spelled(tail, link) if tail else ""
+    return f"{spelled(head, link)} {word}{joined}"
+
+
+def ways(number: int) -> tuple[str, ...]:
+    """Each way in which a number is written."""
+    british = spelled(number)
+    with_article = british.replace("one ", "a ", 1) if british.startswith(("one hundred", "one thousand")) else british
+    grouped = (f"{number:,}".replace(",", each) for each in (",", "\u2009", "\u202f", "\u00a0", " "))
+    return (british, spelled(number, " "), with_article, british.replace(" ", "\n"), str(number), *grouped)
+
+
+def test_each_number_is_read_as_itself_however_it_is_written() -> None:
+    units = list(UNITS.items())
+    for number in range(1, 10_000):
+        first, *others = ways(number)
+        few = number in (1, 2, 20, 21, 99, 100, 101, 120, 999, 1000, 1001, 1100, 2021, 9999)
+        for place, way in enumerate((first, *others) if few else (first, others[number % len(others)])):
+            for unit, (counted, factor) in units if few else (units[(number * 3 + place) % len(units)],):
+                (printed,) = ENGLISH.numbers(f"within {way} {unit}.")
+                expected = Decimal(number) * Decimal(str(factor)), counted, "<="
+                assert (printed.amount, printed.counted, printed.relation) == expected, (way, unit)
+
+
+@pytest.mark.parametrize("number", [2, 12, 21, 105, 120, 200, 315, 1000, 1020, 2010])
+def test_exactly_the_number_of_the_clause_is_its_limit(number: int) -> None:
+    tails = {number % size for size in (10, 100, 1000)} | {int(each) for each in str(number)}
+    others = {number - 1, number + 1, number // 10, number * 10, number // 100, *tails, 100, 1000} - {number}
+    entry = promise(limit="20 working_days")
+    for way in ways(number)[::2]:
+        for amount in (number, *others):
+            limit = Limit(amount=amount, unit=LimitUnit.WORKING_DAYS)
+            of_it = entry.model_copy(update={"clause": f"It is done within {way} working days.", "limit": limit})
+            found = [key for key, _ in contradictions(of_it, (), "en")]
+            assert found == ([] if amount == number else ["limit"]), (way, amount)
+
+
+def test_of_a_number_of_things_no_part_is_the_number() -> None:
+    for clause, amounts in (
+        ("One hundred and twenty services are online", {120}),
+        ("at least 2000 services", {2000}),
+        ("1 200 services", {1200}),
+        ("twenty-five % of services", set()),
+        ("1,200 % of services", set()),
+        ("several hundred services", set()),
+    ):
+        assert ENGLISH.also(clause, "number") == {Decimal(each) for each in amounts}
 
 
 # ---- against the entry ---------------------------------------------------------------------------------------
@@ -133,6 +290,11 @@ def test_what_an_english_plan_counts_needs_no_known_unit() -> None:
         ("binnen twintig werkdagen", {}, ["limit"]),
         ("ten minste 97,5 % op tijd", {"limit": "due_at", "objective": ">= 97.5 %"}, []),
         ("binnen 1.500 minuten", {"limit": "1500 minutes"}, []),
+        ("binnen 1 500 minuten", {"limit": "1500 minutes"}, []),
+        ("binnen 1 500 minuten", {"limit": "500 minutes"}, ["limit"]),
+        ("binnen 1\u2009000 minuten", {"limit": "1 minute"}, ["limit"]),
+        ("binnen 1/2 uur", {"limit": "120 minutes"}, ["limit"]),
+        ("binnen 3 1/2 uur", {"limit": "180 minutes"}, ["limit"]),
     ],
 )
 def test_of_an_unknown_language_the_digits_are_compared(clause: str, given: dict[str, Any], keys: list[str]) -> None:

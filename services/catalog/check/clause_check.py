@@ -1,19 +1,31 @@
 """Whether an entry says what its clause says: the words are the plan's own, and so are the numbers."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
+from typing import get_args
 
 from services.catalog.check.languages.choice import language_of
 from services.catalog.check.languages.clause_language import ClauseLanguage, Counted, Printed
 from services.catalog.check.languages.english import ENGLISH
-from services.domain.plan.plan import OwedPromise, Promise, Strength, Tier
-from services.domain.time.limits import Limit, LimitUnit
+from services.domain.plan.plan import MeasuredPromise, Objective, OwedPromise, Promise, Strength, Tier
+from services.domain.time.limits import Limit
 
 Threshold = tuple[str, Decimal, Counted, str]
 """Key of the entry, amount, what is counted, relation."""
 
 
 _NOT_PRINTED = "the clause does not print this number: quote the words that do, or mark it `local = true`"
+_CHOOSE = "if it says the same, name that among `choices`, as `taken`, with the entry's number and unit"
+_UNIT_OF_CHOICE: Mapping[Counted, str] = {
+    "working_days": "[ _]working[ _]day",
+    "calendar_days": "[ _](?:calendar[ _])?day",
+    "minutes": "[ _]minute",
+    "working_minutes": "[ _]working[ _]minute",
+    "months": "[ _]month",
+    "share": r"\s*%",
+}
 _PERHAPS_ANOTHER = "; if the plan is not in English, write its `language` in plan.toml"
 
 
@@ -23,8 +35,18 @@ def contradictions(promise: Promise, sentences: Sequence[str] = (), declared: st
     `sentences`: those of the plan in which the clause stands. `declared`: the language of the plan. A local entry may
     have numbers that the clause does not print; what the clause prints still holds."""
     language = language_of(declared, promise.clause)
-    thresholds = list(_thresholds(promise))
-    numbers = language.numbers(promise.clause)
+    yield from _numbers(promise, language, "" if declared or language is not ENGLISH else _PERHAPS_ANOTHER)
+    if language.reads_words:
+        yield from _dates(promise, sentences, language)
+        yield from _strength(promise, sentences, language)
+    yield from _unprinted(promise)
+    yield from _tier(promise)
+
+
+def _numbers(promise: Promise, language: ClauseLanguage, further_remedy: str) -> Iterator[tuple[str, str]]:
+    """What the clause prints and the entry does not have, and the other way round."""
+    thresholds = [_as_printed_in(language, threshold) for threshold in _thresholds(promise)]
+    numbers = [_as_chosen(number, thresholds, promise) for number in language.numbers(promise.clause)]
     reported_keys: set[str] = set()
     for number in numbers:
         for key, sentence in _of_number(number, thresholds):
@@ -34,19 +56,16 @@ def contradictions(promise: Promise, sentences: Sequence[str] = (), declared: st
     for threshold in thresholds:
         is_ours = promise.local or threshold[0] in reported_keys
         if not is_ours and not _is_printed(threshold, numbers, promise.clause, language):
-            yield threshold[0], _NOT_PRINTED + ("" if declared or language is not ENGLISH else _PERHAPS_ANOTHER)
-    if language.reads_words:
-        yield from _dates(promise, sentences, language)
-        yield from _strength(promise, sentences, language)
-    yield from _unprinted(promise)
-    yield from _tier(promise)
+            yield threshold[0], _NOT_PRINTED + further_remedy
 
 
 def _of_number(number: Printed, thresholds: list[Threshold]) -> Iterator[tuple[str, str]]:
     """What is wrong with the entry by a number that the clause prints."""
     if not _is_among(number, thresholds):
         key, said = _nearest(number, thresholds)
-        if not number.named:
+        if number.amount is None:
+            yield key, f"the clause prints {number.words}, which is not read as a number, the entry {said}: {_CHOOSE}"
+        elif not number.named:
             yield (
                 key,
                 f"the clause prints {number.words}, the entry {said}: correct it, or quote this promise's words only",
@@ -55,6 +74,31 @@ def _of_number(number: Printed, thresholds: list[Threshold]) -> Iterator[tuple[s
         for name, amount, counted, relation in thresholds:
             if _same(number, amount, counted) and relation not in (number.relation, "="):
                 yield name, f"the clause means {number.relation} {number.words}, the entry says {relation}"
+
+
+def _as_printed_in(language: ClauseLanguage, threshold: Threshold) -> Threshold:
+    """Hours of opening time are hours, where the language has no other word."""
+    key, amount, counted, relation = threshold
+    if counted == "working_minutes" and not language.has_working_minutes:
+        return key, amount, "minutes", relation
+    return threshold
+
+
+def _as_chosen(number: Printed, thresholds: list[Threshold], promise: Promise) -> Printed:
+    """A number that the clause leaves open, as the entry's choices say that it was taken: what is not read as a number,
+    and hours that may be of opening time."""
+    for _, amount, counted, _ in thresholds:
+        opening = number.counted == "minutes" and counted == "working_minutes" and number.amount == amount
+        if (number.amount is None or opening) and _is_taken(amount, counted, promise):
+            return replace(number, amount=amount, counted=counted)
+    return number
+
+
+def _is_taken(amount: Decimal, counted: Counted, promise: Promise) -> bool:
+    """Whether a choice says the number and the unit of the entry: `30 minutes`."""
+    number = f"{(amount * 100 if counted == 'share' else amount).normalize():f}"
+    written = re.compile(rf"(?<![\w.,]){re.escape(number)}(?![.,]?\d){_UNIT_OF_CHOICE.get(counted, '')}")
+    return any(written.search(choice.taken.en) for choice in promise.choices)
 
 
 def _is_among(number: Printed, thresholds: list[Threshold]) -> bool:
@@ -131,20 +175,21 @@ def _thresholds(promise: Promise) -> Iterator[Threshold]:
         if isinstance(amount, Limit):
             yield key, Decimal(amount.amount), _counted(amount.unit), "<="
         else:
-            yield key, amount.amount, _counted(amount.unit), amount.relation
+            yield key, amount.amount, _counted(_unit_of(amount, promise)), amount.relation
             if amount.quota is not None:
                 yield key, amount.quota, _counted(amount.unit), "<="
 
 
+def _unit_of(objective: Objective, promise: Promise) -> str:
+    """`minutes` of a promise that measures opening time are minutes of opening time."""
+    in_opening_time = isinstance(promise, MeasuredPromise) and promise.measure == "working_minutes"
+    return "working_minutes" if in_opening_time and objective.unit == "minutes" else objective.unit
+
+
 def _counted(unit: str) -> Counted:
-    match unit:
-        case "share" | LimitUnit.WORKING_DAYS | LimitUnit.CALENDAR_DAYS | LimitUnit.MONTHS | LimitUnit.MINUTES:
-            return unit  # type: ignore[return-value]  # a member of Counted, by the pattern
-        case LimitUnit.WORKING_MINUTES:
-            return "minutes"
-        case "elapsed_days" | "days":
-            return "calendar_days"
-    return "number"
+    if unit in ("elapsed_days", "days"):
+        return "calendar_days"
+    return unit if unit in get_args(Counted) else "number"  # type: ignore[return-value]  # a member, by the test
 
 
 def _same(number: Printed, amount: Decimal, counted: Counted) -> bool:

@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
-Counted = Literal["working_days", "calendar_days", "minutes", "months", "share", "number"]
+Counted = Literal["working_days", "calendar_days", "minutes", "working_minutes", "months", "share", "number"]
 Relation = Literal["<=", ">=", ""]
 
 
@@ -16,7 +16,8 @@ class Printed:
     """A number that a clause prints."""
 
     words: str
-    amount: Decimal
+    amount: Decimal | None
+    """In the unit of thresholds; None: what the words say is not read, and the entry says what was taken."""
     counted: Counted
     relation: Relation
     named: bool = False
@@ -53,3 +54,5 @@ class ClauseLanguage(NamedTuple):
     """Whether words are separated by spaces, so that a line break is one."""
     reads_words: bool = True
     """Whether dates and words that soften are compared, too."""
+    has_working_minutes: bool = False
+    """Whether hours of opening time have a name of their own, so that `8 hours` are hours of the clock."""

@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from services.catalog.check.languages.clause_language import ClauseLanguage, Counted, Printed
 
-_DIGITS = re.compile(r"(?<![\w])\d+(?:[.,\u00a0\u202f']\d+)*")
+_DIGITS = re.compile(r"(?<![\w/⁄])(?>\d+(?:[.,'’]\d+|\s\d{3}(?!\d))*)(?!\s?[/⁄½¼¾⅓⅔]|\s\d+[/⁄])")
+"""A whole number: of `1 000` not the 1, of `1/2` nothing."""
 _NEVER = re.compile(r"(?!)")
 _MULTIPLES: dict[Counted, tuple[Decimal, ...]] = {
     "minutes": (Decimal(1), Decimal(60), Decimal(1440)),

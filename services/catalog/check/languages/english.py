@@ -7,19 +7,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from services.catalog.check.languages.clause_language import ClauseLanguage, Counted, Printed, Relation
+from services.catalog.check.languages.english_numbers import SPAN, amount
 
-_ONES = (
-    "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
-    "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
-)  # fmt: skip
-_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
-_AMOUNT_OF = {word: amount for amount, word in enumerate(_ONES, 1)} | {
-    word: amount for amount, word in zip(range(20, 100, 10), _TENS, strict=True)
-}
-_WORD = (
-    rf"(?:(?:{'|'.join(_TENS)})(?:[\s-](?:{'|'.join(_ONES[:9])}))?|{'|'.join(reversed(_ONES))}|(?:(?:a|one)\s)?hundred)"
-)
-_FIGURES = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
 _AT_MOST = (
     r"within|no(?:t)? more than|not exceed(?:ing)?|not be longer than|no longer than|at most|up to|a maximum of"
     r"|no(?:t)? later than"
@@ -30,12 +19,15 @@ _UNIT = (
     r"|hours?|minutes?|%|per\s?cent"
 )
 _NUMBER = re.compile(
-    rf"(?:\b(?P<most>{_AT_MOST})|\b(?P<least>{_AT_LEAST}))?\s*"
-    rf"(?P<words>(?<![\w.,])(?P<amount>{_FIGURES}|{_WORD}|(?<=within )an?)[\s-]*(?P<unit>{_UNIT})(?![a-z]))"
+    rf"(?:\b(?P<most>{_AT_MOST})|\b(?P<least>{_AT_LEAST}))?\s*(?P<words>"
+    rf"(?:(?P<amount>{SPAN})(?:\s*\((?P<again>{SPAN})\))?|(?:(?<=within\s)|(?<=and\s)|(?<=than\s))\ban?)"
+    rf"[\s-]*(?P<unit>{_UNIT})(?![a-z])(?:\s+and\s+(?:an?\s+)?(?P<part>half|(?:three\s+)?quarters?)\b)?)"
     r"(?:\s+or\s+(?:(?P<less>less|fewer|sooner|earlier)|(?P<more>more|above)))?",
     re.IGNORECASE,
 )
-_BARE = re.compile(rf"(?<![\w.,])(?:{_FIGURES}|\b{_WORD}\b)(?![\w%])", re.IGNORECASE)
+_BARE = re.compile(rf"{SPAN}(?!\w|\s*(?:%|per\s?cent))", re.IGNORECASE)
+_BETWEEN_PARTS = re.compile(r"(?:,?\s+and|,)?\s*", re.IGNORECASE)
+"""Between the parts of one length of time: 1 hour 30 minutes, one year and six months."""
 _COUNTED: dict[str, tuple[Counted, Decimal]] = {
     "working day": ("working_days", Decimal(1)),
     "business day": ("working_days", Decimal(1)),
@@ -45,16 +37,18 @@ _COUNTED: dict[str, tuple[Counted, Decimal]] = {
     "month": ("months", Decimal(1)),
     "year": ("months", Decimal(12)),
     "minute": ("minutes", Decimal(1)),
-    "working minute": ("minutes", Decimal(1)),
-    "opening minute": ("minutes", Decimal(1)),
+    "working minute": ("working_minutes", Decimal(1)),
+    "opening minute": ("working_minutes", Decimal(1)),
     "hour": ("minutes", Decimal(60)),
-    "working hour": ("minutes", Decimal(60)),
-    "opening hour": ("minutes", Decimal(60)),
+    "working hour": ("working_minutes", Decimal(60)),
+    "opening hour": ("working_minutes", Decimal(60)),
     "%": ("share", Decimal("0.01")),
     "percent": ("share", Decimal("0.01")),
     "per cent": ("share", Decimal("0.01")),
 }
 """What an English unit counts, and how many of the unit of thresholds it is."""
+_LENGTHS = ("year", "month", "week", "day", "hour", "minute")
+"""From the longest on: one length of time is written in this order."""
 
 _MONTHS = {
     "january": 1, "february": 2, "march": 3, "april": 4, "may": 5, "june": 6, "july": 7, "august": 8, "september": 9,
@@ -67,20 +61,66 @@ _DATE = re.compile(
     r"(?:\s+(?:the\s+year|the))?\s*"
     rf"(?:\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?:\s+of)?\s+(?P<month>{_MONTH})"
     rf"|\b(?P<month_first>{_MONTH})(?:\s+(?P<day_after>\d{{1,2}})(?:st|nd|rd|th)?)?)?"
-    r",?\s*\b(?P<year>(?:19|20)\d{2})\b",
+    rf",?\s*\b(?P<year>(?:19|20)\d{{2}})\b(?![.,/'’]\d|[\s-]*(?:{_UNIT})(?![a-z]))",
     re.IGNORECASE,
 )
+_AT_ANY = re.compile(rf"\b(?:{_AT_LEAST}|at most|up to|no(?:t)? more than|a maximum of)\s*$", re.IGNORECASE)
+"""Words after which 2000 is no year: at least 2000 services."""
 """`31 December 2021`, `December 31, 2021`, `October 2021`, `2021`, with the words before it that say what it is."""
 
 
 def numbers(clause: str) -> list[Printed]:
-    """The numbers of a clause with a unit: `within 20 working days`, `at least 80 %`, `two months or less`."""
-    found = []
-    for match in _NUMBER.finditer(_DATE.sub(" ", clause)):
-        unit = re.sub(r"[\s-]+", " ", match["unit"].lower()).removesuffix("s")
-        counted, factor = _COUNTED[unit]
-        found.append(Printed(match["words"], _amount(match["amount"]) * factor, counted, _relation(match)))
+    """The numbers of a clause with a unit: `within 20 working days`, `at least 80 %`, `1 hour 30 minutes or less`."""
+    found: list[Printed] = []
+    text = _without_dates(clause)
+    before: re.Match[str] | None = None
+    for match in _NUMBER.finditer(text):
+        printed = Printed(match["words"], _amount(match), _counted(match)[0], _relation(match))
+        if before is not None and _goes_on(before, match, text):
+            printed = _sum(found.pop(), printed, text[before.start("words") : match.end("words")])
+        elif not match["amount"] and text[: match.start("words")].rstrip().lower().endswith("and"):
+            continue  # a hearing and a day: no number
+        found.append(printed)
+        before = match
     return found
+
+
+def _without_dates(clause: str) -> str:
+    return _DATE.sub(lambda match: match[0] if _AT_ANY.search(clause[: match.start()]) else " ", clause)
+
+
+def _counted(match: re.Match[str]) -> tuple[Counted, Decimal]:
+    return _COUNTED[_unit(match)]
+
+
+def _unit(match: re.Match[str]) -> str:
+    return re.sub(r"[\s-]+", " ", match["unit"].lower()).removesuffix("s")
+
+
+def _amount(match: re.Match[str]) -> Decimal | None:
+    """The printed amount in the unit of thresholds; None: it is not read."""
+    counted, factor = _counted(match)
+    printed = amount(match["amount"], share=counted == "share") if match["amount"] else Decimal(1)
+    part = amount(match["part"]) if match["part"] else Decimal(0)
+    if printed is None or part is None or (match["again"] and amount(match["again"]) != printed):
+        return None
+    return (printed + part) * factor
+
+
+def _goes_on(before: re.Match[str], match: re.Match[str], text: str) -> bool:
+    """Whether a number is a further part of the length of time before it: the 30 minutes of `1 hour 30 minutes`."""
+    lengths = [_unit(each).rpartition(" ")[2] for each in (before, match)]
+    if not set(lengths) <= set(_LENGTHS) or match["most"] or match["least"] or before["less"] or before["more"]:
+        return False
+    between = text[before.end() : match.start("words")]
+    return bool(_BETWEEN_PARTS.fullmatch(between)) and _LENGTHS.index(lengths[0]) < _LENGTHS.index(lengths[1])
+
+
+def _sum(one: Printed, other: Printed, words: str) -> Printed:
+    """Not read if the parts are counted in different ways: a month and ten days."""
+    known = one.amount is not None and other.amount is not None and one.counted == other.counted
+    total = one.amount + other.amount if known and one.amount is not None and other.amount is not None else None
+    return Printed(words, total, one.counted, one.relation or other.relation)
 
 
 def _relation(match: re.Match[str]) -> Relation:
@@ -89,21 +129,12 @@ def _relation(match: re.Match[str]) -> Relation:
     return ">=" if match["least"] or match["more"] else ""
 
 
-def _amount(words: str) -> Decimal:
-    """`20`, `1,000`, `twenty-one`, `a hundred`, `a`."""
-    plain = re.sub(r"[\s-]+", " ", words.lower()).replace(",", "")
-    if plain[0].isdigit():
-        return Decimal(plain)
-    if plain.endswith("hundred"):
-        return Decimal(100)
-    return Decimal(sum(_AMOUNT_OF.get(word, 1) for word in plain.split()))
-
-
 def _counts(clause: str, counted: Counted) -> Set[Decimal]:
     """Of what is counted in a unit of the plan's own: `74 services`. Dates are none."""
     if counted != "number":
         return frozenset()
-    return {_amount(match[0]) for match in _BARE.finditer(_DATE.sub(" ", clause))}
+    amounts = (amount(match[0]) for match in _BARE.finditer(_without_dates(clause)))
+    return {each for each in amounts if each is not None}
 
 
 def by(clause: str) -> date | None:
@@ -160,4 +191,5 @@ ENGLISH = ClauseLanguage(
     sentence_ends=re.compile(r"(?<=[.!?;])\s"),
     full_stop=re.compile(r"(?<=[.!?])(?=\s)"),
     spaced=True,
+    has_working_minutes=True,
 )
