@@ -105,6 +105,8 @@ def test_of_the_cases_of_others_no_more_is_shown_than_may_be_seen(world: CaseWor
     (case,) = answer["cases"]
     assert case["owner"] == MARKET and case["before"]["cards"] == case["after"]["cards"] == []
     assert {each["kpi"] for each in case["after"]["verdicts"]} == {"K03-1"} and answer["accounts"] == []
+    assert not {"unit", "item"} & case["after"]["verdicts"][0].keys(), "they are read from the owner's events"
+    assert "district-market-regulation" not in orjson.dumps(case["after"]).decode()
     foreign = ask(world, [COMPLETED], GAS).json()
     assert foreign["problems"][0]["title"] == "source_mismatch" and foreign["cases"] == []
 
