@@ -19,6 +19,7 @@ from services.domain.judging.judgement import Judgement
 from services.domain.judging.quarantine import keep, refused_corrections
 from services.domain.plan.plan import CasePromise
 from services.domain.results.cards import CardState
+from services.domain.results.explain import version_that_judged
 from services.domain.results.safe_judge import SafeJudge
 from services.domain.time.zone import Instant
 from services.explanation.words import outcome_word
@@ -40,6 +41,8 @@ class TouchedCase(NamedTuple):
     """One case that events are about."""
 
     key: str
+    is_own: bool
+    """Whether the source that asks owns it."""
     facts: Sequence[Fact]
     """Afterwards."""
     places: tuple[int, ...]
@@ -69,34 +72,41 @@ class WhatIf:
         for event in events:
             insertion.add(event)
         owner = key.partition(KEY_SEPARATOR)[0]
-        stops = None
-        if owner != self._source:
-            stops = stops_seen(known_at(stored, self._now), self._source, owner, self._judge.plan)
-        return TouchedCase(
-            key,
-            insertion.facts,
-            tuple(place for place, _ in events),
-            tuple(insertion.repeated),
-            tuple(insertion.refusals()),
-            self._verdicts(stored, stops),
-            self._verdicts(insertion.facts, stops),
-        )
+        is_own = owner == self._source
+        refusals = tuple(insertion.refusals())  # before the rest: what a full case cannot hold is taken out
+        if is_own:
+            before, after = self._all_verdicts(stored), self._all_verdicts(insertion.facts)
+        else:
+            stops = self._stops(stored, owner)
+            before = self._verdicts_seen(stored, stops)
+            after = self._verdicts_seen(insertion.facts, stops & self._stops(insertion.facts, owner))
+        places = tuple(place for place, _ in events)
+        return TouchedCase(key, is_own, insertion.facts, places, tuple(insertion.repeated), refusals, before, after)
 
-    def _verdicts(self, facts: Sequence[Fact], stops: set[str] | None) -> Verdicts:
-        """`stops`: of the promises that are seen; None: all is seen, the owner's cards, too."""
+    def _all_verdicts(self, facts: Sequence[Fact]) -> Verdicts:
+        """Of a case of the source's own."""
         opinion = self._safe.judge(facts, self._now)
-        shown = tuple(each for each in opinion.judgements if self._is_shown(each, stops))
-        if stops is not None:
-            return Verdicts(shown, (), "")
+        shown = tuple(each for each in opinion.judgements if each.kpi in self._judge.kinds)
         found, quarantine = self._safe.cards(facts, self._now)
         quarantine = opinion.quarantine or quarantine
         return Verdicts(shown, tuple(found), "" if quarantine is None else quarantine.cause)
 
-    def _is_shown(self, judgement: Judgement, stops: set[str] | None) -> bool:
+    def _verdicts_seen(self, facts: Sequence[Fact], stops: set[str]) -> Verdicts:
+        """Of another's case. `stops`: of the clocks whose promises are seen. Where some of the case cannot be judged,
+        nothing is seen."""
+        opinion = self._safe.judge(facts, self._now) if stops else None
+        if opinion is None or opinion.quarantine is not None:
+            return Verdicts((), (), "")
+        return Verdicts(tuple(each for each in opinion.judgements if self._is_seen(each, stops)), (), "")
+
+    def _stops(self, facts: Sequence[Fact], owner: str) -> set[str]:
+        return stops_seen(known_at(facts, self._now), self._source, owner, self._judge.plan)
+
+    def _is_seen(self, judgement: Judgement, stops: set[str]) -> bool:
         kind = self._judge.kinds.get(judgement.kpi)
-        if kind is None:  # a signal, or a mark of the quarantine
+        if kind is None or not isinstance(kind.promise, CasePromise):
             return False
-        return stops is None or (isinstance(kind.promise, CasePromise) and not stops.isdisjoint(kind.promise.stop))
+        return not stops.isdisjoint(version_that_judged(self._judge, judgement, self._now).stop)
 
 
 class _Insertion:
@@ -157,28 +167,32 @@ def case_document(touched: TouchedCase, judge: Judge) -> dict[str, Any]:
         "owner": owner,
         "subject": subject,
         "events": list(touched.places),
-        "before": _verdicts_document(touched.before, judge),
-        "after": _verdicts_document(touched.after, judge),
+        "before": _verdicts_document(touched.before, touched, judge),
+        "after": _verdicts_document(touched.after, touched, judge),
     }
 
 
-def _verdicts_document(verdicts: Verdicts, judge: Judge) -> dict[str, Any]:
+def _verdicts_document(verdicts: Verdicts, touched: TouchedCase, judge: Judge) -> dict[str, Any]:
+    document = _own_judgement_document if touched.is_own else _judgement_document
     return {
-        "verdicts": [_judgement_document(each, judge) for each in verdicts.judgements],
+        "verdicts": [document(each, judge) for each in verdicts.judgements],
         "cards": [_card_document(each, judge) for each in verdicts.cards],
         "quarantined": verdicts.quarantined or None,
     }
 
 
+def _own_judgement_document(judgement: Judgement, judge: Judge) -> dict[str, Any]:
+    return _judgement_document(judgement, judge) | {"unit": judgement.unit, "item": judgement.item}
+
+
 def _judgement_document(judgement: Judgement, judge: Judge) -> dict[str, Any]:
+    """Without unit and item: they are read from the owner's events, which no other source sees."""
     word = outcome_word(judgement.outcome, judge.kinds[judgement.kpi].promise)
     return {
         "kpi": judgement.kpi,
         "cycle": judgement.cycle,
         "verdict": judgement.outcome,
         "words": {"zh": word.zh, "en": word.en},
-        "unit": judgement.unit,
-        "item": judgement.item,
         "start": _text(judgement.start, judge),
         "due": _text(judgement.due, judge),
         "stop": _text(judgement.stop, judge),

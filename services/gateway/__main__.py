@@ -23,7 +23,7 @@ from services.gateway.case_routes import CaseAsking, add_cases
 from services.gateway.event_log import EventLog
 from services.gateway.feedback import TOPICS, Feedback
 from services.gateway.feedback_routes import Asking, LetterStore, add_feedback
-from services.gateway.handling import Handling, Parts
+from services.gateway.handling import LOOKUPS, Handling, Parts
 from services.gateway.key_reader import KeyReader
 from services.gateway.key_uses import KeyUses
 from services.gateway.openapi import examples_of
@@ -50,8 +50,8 @@ _ANSWER_SECONDS = 5
 _NEEDED = (topics.CASE_EVENTS, topics.GATEWAY_KEYS, topics.GATEWAY_KEY_USES)
 """Topics with what was acknowledged, and with what decides whom a gateway serves."""
 
-_WAITING = 32
-"""Questions about cases that wait until one of two processes is free."""
+_AT_WORK = 2
+"""Questions about cases that are worked on at once; the others wait."""
 
 
 def serve(settings: Settings, plan: Plan, clock: Clock) -> None:
@@ -106,7 +106,9 @@ def _refuse_unsafe_topics(settings: Settings) -> None:
 
 def _add_questions_about_cases(app: FastAPI, handling: Handling, settings: Settings) -> None:
     """Each route has processes of its own: questions about many events keep nobody from looking up a case."""
-    lookups, what_if = (Processes(preparation(settings), seats, more) for seats, more in ((2, _WAITING), (AT_ONCE, 0)))
+    lookups, what_if = (
+        Processes(preparation(settings), seats, more) for seats, more in ((_AT_WORK, LOOKUPS - _AT_WORK), (AT_ONCE, 0))
+    )
     add_cases(app, handling, CaseAsking(lookups, settings))
     add_what_if(app, handling, CaseAsking(what_if, settings))
 

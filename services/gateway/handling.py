@@ -9,10 +9,10 @@ import asyncio
 import logging
 import time
 import traceback
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Final, NamedTuple, Protocol
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 import orjson
 from anyio import CapacityLimiter, to_thread
@@ -25,6 +25,7 @@ from services.gateway.admit import Admitted, admit_each
 from services.gateway.event_log import EventRecord, NotAcknowledged
 from services.gateway.figures import ACCEPTED, UNCERTAIN, Figures
 from services.gateway.identity import Caller, Keys, caller
+from services.gateway.places import Places
 from services.gateway.problems import PROBLEM, Problem, refused_body
 from services.gateway.rate import RateLimit
 from services.gateway.resending import Incoming
@@ -37,10 +38,14 @@ audit: Final = logging.getLogger("services.gateway.audit")
 
 QUESTIONS_A_SECOND: Final = 20.0
 """Of one source about itself, to one gateway on average; ten seconds' worth may come at once."""
-_QUESTIONS_AT_ONCE: Final = 8
-"""Of all sources: so many threads read letters for them."""
+_READ_AT_ONCE: Final = 16
+"""Questions of all sources that threads answer. A question in hand has a thread, so that none waits for another's."""
+LOOKUPS: Final = 34
+"""Questions of all sources that are answered elsewhere, with those that wait."""
 _BODY_SECONDS: Final = 30.0
 _RETRY_SECONDS: Final = 2.0
+
+T = TypeVar("T")
 
 
 class Log(Protocol):
@@ -105,13 +110,17 @@ class Handling:
     def __init__(self, parts: Parts, questions: float = QUESTIONS_A_SECOND) -> None:
         """`questions`: of one source a second."""
         self._parts = parts
-        self._in_hand: Counter[str] = Counter()
-        """Source → its requests with events."""
+        self._queue = Places(parts.queue, "requests")
+        """Of requests with a body."""
+        self._read_here = Places(_READ_AT_ONCE, "questions")
+        self._lookups = Places(LOOKUPS, "questions")
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """Source → the lookup of it that is worked on. The others of it wait behind it, not before those of others."""
         self._threads: CapacityLimiter | None = None
         self._reading: CapacityLimiter | None = None
         """Of questions, which wait for the broker: they take no thread from events."""
         self._questions = RateLimit(questions, parts.rate.seconds)
-        self.figures = Figures(self._in_hand.total, lambda: parts.keys.is_current)
+        self.figures = Figures(lambda: self._queue.in_hand, lambda: parts.keys.is_current)
 
     @property
     def is_ready(self) -> bool:
@@ -125,17 +134,20 @@ class Handling:
     async def report(self, request: Request, route: str, content: Callable[[Caller], bytes]) -> Response:
         """The answer to a question of a source about itself. `content`: the answer as JSON; may raise Problem."""
 
-        async def in_thread(who: Caller) -> bytes:
-            return await to_thread.run_sync(content, who, limiter=self._reading)
+        async def answer(who: Caller) -> _Answer:
+            self._refuse_haste(self._questions, who, "questions")
+            return _Answer(200, await self._in_thread(lambda: content(who), who))
 
-        return await self.inform(request, route, in_thread)
+        return await self._answered(request, route, answer)
 
     async def inform(self, request: Request, route: str, content: Callable[[Caller], Awaitable[bytes]]) -> Response:
         """The answer to such a question that is found elsewhere than in this process."""
 
         async def answer(who: Caller) -> _Answer:
             self._refuse_haste(self._questions, who, "questions")
-            return _Answer(200, await content(who))
+            with self._lookups.taken(who.source):
+                async with self._turns[who.source]:
+                    return _Answer(200, await content(who))
 
         return await self._answered(request, route, answer)
 
@@ -144,14 +156,13 @@ class Handling:
 
         async def answer(who: Caller) -> _Answer:
             self._refuse_haste(self._questions, who, "questions")
-            with question.seats.taken(who.source):
-                headers = request.headers.raw
+            headers = request.headers.raw
+            with self._queue.taken(who.source):
                 body = await self._received(request)
+            with question.seats.taken(who.source):  # once all of the body is there: who sends slowly holds no seat
                 self._simulated(headers)  # under the real clock it is refused; here all is judged as of one moment
                 arrival = self._parts.clock.now()
-                events = await to_thread.run_sync(
-                    lambda: self._events(body, headers, who, question.most), limiter=self._reading
-                )
+                events = await self._in_thread(lambda: self._events(body, headers, who, question.most), who)
                 return _Answer(200, await question.answer(who, events, arrival))
 
         return await self._answered(request, route, answer)
@@ -165,14 +176,14 @@ class Handling:
         async def answer(who: Caller) -> _Answer:
             headers = request.headers.raw
             self._refuse_haste(self._questions, who, "questions")
-            with self._in_queue(who):
+            with self._queue.taken(who.source):
                 body = await self._received(request)
 
                 def send() -> _Answer:
                     sent = self._incoming(body, headers, who) if body else None
                     return self._take(incoming(who, sent), who, asked)
 
-                return await to_thread.run_sync(send, limiter=self._reading)
+                return await self._in_thread(send, who)
 
         return await self._answered(request, asked.route, answer)
 
@@ -181,7 +192,7 @@ class Handling:
     ) -> Response:
         """The answer to whoever sends a request, counted and noted in the audit log, which has no payload."""
         if self._threads is None:  # they belong to a running loop
-            self._threads, self._reading = CapacityLimiter(self._parts.queue), CapacityLimiter(_QUESTIONS_AT_ONCE)
+            self._threads, self._reading = CapacityLimiter(self._parts.queue), CapacityLimiter(_READ_AT_ONCE)
         who: Caller | None = None
         try:
             who = caller(request.headers.raw, self._parts.keys)
@@ -201,7 +212,7 @@ class Handling:
 
     async def _with_events(self, request: Request, who: Caller, asked: Asked) -> _Answer:
         headers = request.headers.raw
-        with self._in_queue(who):
+        with self._queue.taken(who.source):
             body = await self._received(request)
             began = time.monotonic()
             answer = await to_thread.run_sync(self._read, body, headers, who, asked, limiter=self._threads)
@@ -209,19 +220,10 @@ class Handling:
             self.figures.add_seconds(time.monotonic() - began)
         return answer
 
-    @contextmanager
-    def _in_queue(self, who: Caller) -> Iterator[None]:
-        """A place for a request. A source has at most as many as are free, so that there is always one for another: a
-        source alone has half of them, two sources have a third each."""
-        in_hand, mine = self._in_hand.total(), self._in_hand[who.source]
-        if mine >= self._parts.queue - in_hand:
-            detail = f"{in_hand} requests are in hand, {mine} of them of {who.source}"
-            raise Problem(503, "busy", detail, "send the same again later", _RETRY_SECONDS)
-        self._in_hand[who.source] += 1
-        try:
-            yield
-        finally:
-            self._in_hand[who.source] -= 1
+    async def _in_thread(self, work: Callable[[], T], who: Caller) -> T:
+        """What the work for a question returns. Problem where the source has its share of the threads."""
+        with self._read_here.taken(who.source):
+            return await to_thread.run_sync(work, limiter=self._reading)
 
     async def _received(self, request: Request) -> bytes:
         """The body. The key is good, or still good, once all of it is there: an upload may take a while."""

@@ -28,11 +28,12 @@ from services.domain.plan.statutory_time import Law
 from services.domain.time.rfc3339 import instant_from
 from services.gateway.case_routes import CaseAsking, add_cases
 from services.gateway.feedback_routes import Asking, add_feedback
-from services.gateway.handling import QUESTIONS_A_SECOND
+from services.gateway.handling import QUESTIONS_A_SECOND, Asked
 from services.gateway.identity import Caller
 from services.gateway.openapi import examples_of
 from services.gateway.problems import PROBLEM, Problem
 from services.gateway.rate import AHEAD_SECONDS
+from services.gateway.resending import Incoming
 from services.gateway.try_page.routes import add_try_page
 from services.gateway.web import gateway_app
 from services.gateway.what_if_routes import add_what_if
@@ -401,27 +402,45 @@ def test_a_key_that_is_revoked_during_an_upload_sends_nothing() -> None:
     assert gateway.log.records == []
 
 
-def test_questions_that_wait_for_the_broker_hold_neither_probes_nor_events() -> None:
-    gateway, go_on = Gateway(), threading.Event()
+@pytest.mark.parametrize("resends", [False, True])
+def test_questions_that_wait_for_the_broker_hold_neither_probes_nor_events_nor_the_questions_of_others(
+    resends: bool,
+) -> None:
+    """However many a source asks, it holds half of the threads."""
+    gateway, go_on = Gateway(queue=64), threading.Event()
 
     def waits(caller: Caller) -> bytes:
-        go_on.wait(60)
+        if caller.source == WATER:
+            go_on.wait(60)
         return b"{}"
+
+    def incoming(caller: Caller, sent: Incoming | None) -> Incoming:
+        waits(caller)
+        return Incoming([], [], edge())
 
     @gateway.app.get("/asked")
     async def asked(request: Request) -> Response:
         return await gateway.handling.report(request, "/asked", waits)
 
+    @gateway.app.put("/asked")
+    async def resent(request: Request) -> Response:
+        return await gateway.handling.resend(request, Asked("/asked"), incoming)
+
     async def story() -> None:
         uploads = Uploads(gateway)
-        waiting = [asyncio.create_task(uploads.send(gateway.key, "/asked", "GET")) for _ in range(60)]
+        method = "PUT" if resends else "GET"
+        waiting = [asyncio.create_task(uploads.send(gateway.key, "/asked", method)) for _ in range(60)]
         await asyncio.sleep(0.2)
         for probe in ("/livez", "/readyz", "/metrics"):
             assert (await asyncio.wait_for(uploads.send(gateway.key, probe, "GET"), 10)).status_code == 200
         assert (await asyncio.wait_for(uploads.send(gateway.key), 10)).status_code == 202
-        assert not any(one.done() for one in waiting)
+        other = gateway.keys.add(TAX).whole
+        assert (await asyncio.wait_for(uploads.send(other, "/asked", "GET"), 10)).status_code == 200
+        refused = [one.result() for one in waiting if one.done()]
+        assert len(refused) == 60 - 8 and {kind(one) for one in refused} == {(503, "busy")}
+        assert all(one.headers["retry-after"] for one in refused)
         go_on.set()
-        assert {(await one).status_code for one in waiting} == {200}
+        assert Counter([(await one).status_code for one in waiting]) == {503: 52, 202 if resends else 200: 8}
 
     try:
         asyncio.run(story())

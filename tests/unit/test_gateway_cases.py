@@ -1,18 +1,25 @@
 """What a source sees of its cases over HTTP, and of the cases of others."""
 
+import asyncio
 import logging
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import httpx
 import orjson
 import pytest
+from anyio import CapacityLimiter, to_process
 
 from services.casebook import casebook
 from services.casebook.document import account_documents
 from services.gateway import case_questions
+from services.gateway.case_routes import CaseAsking, add_cases
+from services.gateway.handling import LOOKUPS
+from services.gateway.side_work import Preparation, Processes
+from services.runtime.settings import Settings
 from tests.asgi import request
-from tests.unit.gateway import WATER
+from tests.unit.gateway import WATER, Gateway
 from tests.unit.gateway_cases import GAS, MARKET, SEALS, STORED, CaseWorld, book_of
 from tests.verdicts import shipped
 
@@ -176,3 +183,43 @@ def test_neither_log_nor_metric_names_a_case(world: CaseWorld, caplog: pytest.Lo
     assert 'route="/cases",status="200"' in figures
     ours = "".join(record.getMessage() for record in caplog.records if record.name.startswith("services"))
     assert "status=404" in ours and "W-" not in ours + figures
+
+
+# ---- many questions --------------------------------------------------------------------------------------
+def test_the_questions_of_a_source_wait_for_one_another_and_those_of_others_do_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It asks more than all places hold; two processes work."""
+    gateway, at_work, go_on = Gateway(), list[str](), asyncio.Event()
+
+    async def run_sync(work: object, *args: Any, cancellable: bool, limiter: CapacityLimiter) -> bytes:
+        async with limiter:
+            at_work.append(args[2][1])
+            await go_on.wait()
+            return b"{}"
+
+    monkeypatch.setattr(to_process, "run_sync", run_sync)
+    processes = Processes(Preparation(dict, ()), 2, LOOKUPS - 2)
+    add_cases(gateway.app, gateway.handling, CaseAsking(processes, Settings()))
+    other = gateway.keys.add(GAS).whole
+
+    async def story() -> None:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(gateway.app), base_url="http://app") as client:
+
+            def asked(key: str) -> asyncio.Task[httpx.Response]:
+                headers = {"Authorization": f"Bearer {key}"}
+                return asyncio.create_task(client.get("/cases", params={"subject": "W-1"}, headers=headers))
+
+            many = [asked(gateway.key) for _ in range(40)]
+            await asyncio.sleep(0.1)
+            one = asked(other)
+            await asyncio.sleep(0.1)
+            assert at_work == [WATER, GAS]
+            assert Counter([problem(each.result()) for each in many if each.done()]) == {
+                (503, "busy"): 40 - LOOKUPS // 2
+            }
+            go_on.set()
+            assert (await one).status_code == 200
+            assert Counter([(await each).status_code for each in many])[200] == LOOKUPS // 2
+
+    asyncio.run(story())

@@ -1,7 +1,8 @@
 """`POST /what-if`: verdicts and cards before and after, by the facts of the casebook; nothing is stored."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,8 @@ def test_of_the_cases_of_others_no_more_is_shown_than_may_be_seen(world: CaseWor
     (case,) = answer["cases"]
     assert case["owner"] == MARKET and case["before"]["cards"] == case["after"]["cards"] == []
     assert {each["kpi"] for each in case["after"]["verdicts"]} == {"K03-1"} and answer["accounts"] == []
+    assert not {"unit", "item"} & case["after"]["verdicts"][0].keys(), "they are read from the owner's events"
+    assert "district-market-regulation" not in orjson.dumps(case["after"]).decode()
     foreign = ask(world, [COMPLETED], GAS).json()
     assert foreign["problems"][0]["title"] == "source_mismatch" and foreign["cases"] == []
 
@@ -168,6 +171,37 @@ def test_two_sources_may_ask_at_once_and_each_once() -> None:
             work.end.set()
             assert [(await each).status_code for each in (first, second)] == [200, 200]
             assert (await asked(keys[2])).status_code == 200
+
+    asyncio.run(story())
+
+
+def test_who_sends_slowly_holds_no_seat() -> None:
+    """Nor has a source more slow uploads than its share of the places for bodies."""
+
+    async def story() -> None:
+        gateway, work = Gateway(queue=8), Waiting()
+        work.end.set()
+        add_what_if(gateway.app, gateway.handling, CaseAsking(work, Settings()))
+        slow, other = [gateway.keys.add(source).whole for source in (GAS, MARKET)], gateway.key
+        go_on = asyncio.Event()
+
+        async def trickle() -> AsyncIterator[bytes]:
+            yield b"["
+            await go_on.wait()
+            yield b"]"
+
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(gateway.app), base_url="http://app") as client:
+
+            async def asked(key: str, body: Any) -> int:
+                headers = {"Authorization": f"Bearer {key}", "Content-Type": BATCH}
+                return (await client.post("/what-if", content=body, headers=headers)).status_code
+
+            begun = [asyncio.create_task(asked(key, trickle())) for key in slow * 8]
+            await asyncio.sleep(0.1)
+            assert await asyncio.wait_for(asked(other, b"[]"), 10) == 200
+            assert Counter([one.result() for one in begun if one.done()]) == {503: 16 - 2 * 3}
+            go_on.set()
+            assert {await one for one in begun} <= {200, 429, 503}
 
     asyncio.run(story())
 

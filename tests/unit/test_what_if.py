@@ -1,12 +1,15 @@
 """What events would change: as the worker judges, and no more than a source may see."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.casebook.what_if import TouchedCase, WhatIf
+from services.casebook.seen_by import seen_by
+from services.casebook.what_if import TouchedCase, WhatIf, case_document, titles
 from services.domain.history.capacity import LARGEST_CASE
 from services.domain.intake.facts import Fact, case_key
 from services.domain.judging.judge import Judge
@@ -14,8 +17,12 @@ from services.domain.plan.plan import Source
 from services.domain.results.cards import cards
 from services.domain.results.case_partition import CasePartition
 from services.domain.results.case_row import Row
+from services.domain.results.explain import explain
+from services.domain.results.safe_judge import SafeJudge
+from services.explanation.document import machine_readable
 from services.messaging.records.rows import dump_row, load_row
 from tests.unit.cases import (
+    OPERATIONS,
     SEALS,
     WATER,
     accepted,
@@ -31,6 +38,7 @@ from tests.unit.cases import (
     resumed,
     suspended,
 )
+from tests.unit.poison import judge_with_poisoned_kind
 
 KEY = case_key(WATER, "W-1")
 NOW = at("2021-10-20")
@@ -128,3 +136,82 @@ def test_asking_shows_nothing_that_could_not_be_seen_without_it() -> None:
     registered = Source(id=SEALS, units=("works",), owners=(WATER,), milestones=("seal_issued",))
     expecting = judge_of(promise(id="SEAL", stop="milestone:seal_issued"), sources=(registered,))
     assert what_if([ACCEPTED], [probe], SEALS, expecting).after.judgements, "the plan expects it of the source"
+
+
+# ---- what another source sees ----------------------------------------------------------------------------
+SEEN = (
+    promise(clock_stops=("hearing",)),
+    promise(id="SEAL", stop="milestone:seal_issued", clock_stops=("hearing",), effective_to=date(2021, 9, 17)),
+    promise(id="SEAL", stop="milestone:connected", limit="9 working_days", effective_from=date(2021, 9, 18)),
+    promise(
+        id="SHARE", kind="case_share", where={"stopped": True}, stop="milestone:seal_issued",
+        matures_at="4 working_days", objective=">= 100 %",
+    ),
+    promise(id="CONNECTED", stop="milestone:connected"),
+)  # fmt: skip
+REGISTERED = Source(id=SEALS, units=("works",), owners=(WATER,), milestones=("seal_issued",))
+JUDGES = (
+    judge_of(*SEEN),
+    judge_of(*SEEN, sources=(REGISTERED,)),
+    judge_with_poisoned_kind(judge_of(*SEEN, sources=(REGISTERED,)), "P"),
+)
+
+
+def reports_of(source: str) -> list[Fact]:
+    """A milestone, again, taken back, and replaced by another."""
+    seal = milestone("2021-09-24T10:00", "seal_issued", source=source, id=f"{source}-seal")
+    connected = milestone("2021-09-23T10:00", "connected", source=source)
+    return [
+        seal,
+        milestone("2021-09-28T10:00", "seal_issued", source=source),
+        correction("2021-09-28T11:00", of=seal, to=None, source=source),
+        correction("2021-09-29T11:00", of=seal, to=connected, source=source),
+    ]
+
+
+REPORTS = {source: reports_of(source) for source in (SEALS, OPERATIONS)}
+OWNERS = (
+    *(fact for fact in FACTS if fact.source == WATER), milestone("2021-09-22T10:00", "connected"),
+    milestone("2021-09-25T10:00", "seal_issued"), accepted("2021-09-20T09:00", unit="planning", id="later"),
+    completed("2021-09-26T10:00", id="poison"),
+)  # fmt: skip
+
+
+def verdicts_in_account(judge: Judge, facts: Sequence[Fact], source: str) -> Iterator[dict[str, Any]]:
+    """Those that `/cases` shows a source, in the form of `/what-if`."""
+    if SafeJudge(judge).judge(facts, NOW).quarantine is not None:
+        return
+    part = seen_by(explain(judge, KEY, facts, NOW), source, judge.plan)
+    if part is None:
+        return
+    for cycle in machine_readable(part, judge, [])["cycles"]:
+        for each in cycle["promises"]:
+            shown = {name: each[name] for name in ("kpi", "verdict", "start", "due", "stop")}
+            yield {**shown, "cycle": cycle["cycle"], "words": each["verdict_words"]}
+
+
+@pytest.mark.slow
+@given(
+    st.sampled_from(JUDGES),
+    st.sampled_from((SEALS, OPERATIONS)),
+    st.lists(st.sampled_from((*OWNERS, *REPORTS[SEALS], *REPORTS[OPERATIONS])), max_size=12),
+    st.lists(st.integers(0, 3), max_size=4),
+)
+@example(JUDGES[0], SEALS, [ACCEPTED, *REPORTS[SEALS][:1], *OWNERS[-3:-2]], [3])  # it replaces what entitles it
+@example(JUDGES[2], SEALS, [ACCEPTED, *OWNERS[-1:]], [0])  # some of the case cannot be judged
+def test_of_a_case_of_others_it_shows_what_its_account_shows_and_nothing_else(
+    judge: Judge, source: str, held: list[Fact], sent: list[int]
+) -> None:
+    """Before: what the account shows now. After: what it shows once the events are stored, too."""
+    stored = what_if([], held, WATER, judge).facts
+    asked = what_if(stored, [REPORTS[source][number] for number in sent], source, judge)
+    shown = case_document(asked, judge)
+    assert set(shown) == {"owner", "subject", "events", "before", "after"}
+    for name, facts in (("before", stored), ("after", asked.facts)):
+        account = list(verdicts_in_account(judge, facts, source))
+        verdicts = shown[name].pop("verdicts")
+        assert all(each in account for each in verdicts)
+        assert shown[name] == {"cards": [], "quarantined": None}
+        if name == "before":
+            assert len(verdicts) == len(account), "nor less"
+    assert set(titles([asked], judge)) <= {"SEAL", "SHARE", "CONNECTED"}

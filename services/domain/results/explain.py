@@ -167,7 +167,7 @@ def _code(signal: Judgement) -> str:
 
 def _explained(judged: _Judged, judgement: Judgement, case: Case) -> Explained:
     judge, known, opinion, now = judged
-    promise = _version(judge, judgement, now)
+    promise = version_that_judged(judge, judgement, now)
     limit, ended_by, counted = None, EndedBy.NOTHING, None
     extensions: Sequence[tuple[Extension, str]] = ()
     start, stop = judgement.start, judgement.stop
@@ -213,8 +213,8 @@ def _ended_by(promise: CasePromise, case: Case, law: Law) -> EndedBy:
     return EndedBy.WITHDRAWAL if ended == case.withdrawn_at else EndedBy.COMPLETION
 
 
-def _version(judge: Judge, judgement: Judgement, now: Instant) -> CasePromise:
-    """The version of the promise that judged."""
+def version_that_judged(judge: Judge, judgement: Judgement, now: Instant) -> CasePromise:
+    """The version of a promise about cases that judged."""
     promise = judge.kinds[judgement.kpi].promise
     assert isinstance(promise, CasePromise)
     decisive = judgement.start
