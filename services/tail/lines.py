@@ -26,11 +26,13 @@ class MappedLines:
     def take(self, store: sqlite3.Connection, piece: Piece) -> Read:
         """Take the rows that may go together. UnreadableFile where header and mapping do not fit."""
         try:
+            if piece.first_line == 1:
+                self._taker.unread.is_another(store, piece.number)
             table = self._table(piece)
             if not table.has_header and not piece.settled:
                 return _NOTHING
             rows = table.rows(piece.content, piece.first_line, settled=piece.settled)
-            stopped = self._taker.take(store, str(piece.file), rows).stopped_at or table.unfinished
+            stopped = self._taker.take(store, str(piece.file), rows, piece.number).stopped_at or table.unfinished
         except MappingError as error:
             self._tables.pop(piece.number, None)
             name = str(piece.file)

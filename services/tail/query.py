@@ -161,7 +161,7 @@ class QueryTail:
             marked = names.index(self._asked.watermark)
             for place, values in enumerate(answer, 1):
                 record = Record(place, [_cell(value) for value in values])
-                outcomes = [_once(outcome, seen) for outcome in writer.row(record)]
+                outcomes = [_once(_known(outcome, record), seen) for outcome in writer.row(record)]
                 yield _Row(place, [one for one in outcomes if one is not None], _mark(values[marked]))
 
     def _statement(self) -> tuple[Select[Any], dict[str, Any]]:
@@ -204,6 +204,13 @@ def _goes_back(zone: ZoneInfo, year: int) -> float:
     return (max(offsets) - min(offsets)).total_seconds()
 
 
+def _known(outcome: RowEvents | Problem, record: Record) -> RowEvents | Problem:
+    """A problem of a row that is read again and again: by what it says, where its identity is not known."""
+    if not isinstance(outcome, Problem) or outcome.identity:
+        return outcome
+    return outcome._replace(identity=("", fingerprint({"cells": record.cells})))
+
+
 def _once(outcome: RowEvents | Problem, seen: dict[str, str]) -> RowEvents | Problem | None:
     """A row that the query gives twice is taken once; two that say different things are a problem."""
     if isinstance(outcome, Problem) or len(seen) >= _REMEMBERED:
@@ -215,7 +222,7 @@ def _once(outcome: RowEvents | Problem, seen: dict[str, str]) -> RowEvents | Pro
     if seen[identity] == said:
         return None
     sentence = "another row of the query has the same identity and says something else: declare columns that differ"
-    return Problem(outcome.place, "-", sentence)
+    return Problem(outcome.place, "-", sentence, (*outcome.identity, "another"))
 
 
 # ---- values of a database as cells ------------------------------------------------------------------------------

@@ -209,6 +209,29 @@ def test_two_rows_of_one_identity_are_a_problem_and_not_a_correction_for_ever(
         }
 
 
+def test_a_row_that_cannot_be_read_is_parked_once_until_it_can(cases: Cases, database: str, tmp_path: Path) -> None:
+    with closing(Follower(database, tmp_path / "spool.sqlite")) as follower:
+        cases.put(1, 10, "NaN")
+        cases.connection.execute(
+            "INSERT INTO cases VALUES (NULL, %s, 5, '', %s, 0)", (START.format(0), START.format(9))
+        )
+        for twin in (11, 12):
+            cases.put(2, twin, str(twin))
+        follower.read()
+        numbers = {each.refusal.path: each.number for each in follower.spool.parked()}
+        assert sorted(numbers) == ["-", "fee", "number"]
+        cases.put(3, 9)
+        follower.read()
+        assert {each.number for each in follower.spool.parked()} == {*numbers.values()}, "its place is another one now"
+        for path in ("-", "number"):
+            follower.spool.forget(numbers[path])
+        assert follower.read() == []
+        assert [each.number for each in follower.spool.parked()] == [numbers["fee"]]
+        cases.change(1, 12, "5")
+        assert said(follower.read()) == [("case.accepted", "W-1"), ("case.measured", "W-1")]
+        assert follower.spool.parked() == []
+
+
 @pytest.mark.parametrize(
     ("query", "watermark", "sentence"),
     [

@@ -17,7 +17,8 @@ from services.mapping.mapping_file import ExportMapping, MappingError, mapping_o
 from services.runtime.text_file import parsed_toml
 from services.tail.folder import HOLD_SECONDS, FolderTail
 from services.tail.lines import EventLines, MappedLines
-from services.tail.taking import UNREADABLE, RowTaker
+from services.tail.taking import RowTaker
+from services.tail.unread_rows import UNREADABLE
 from tests.served import served
 from tests.unit.commands import run
 from tests.unit.gateway import GOOD, WATER, Gateway
@@ -194,6 +195,29 @@ def test_a_row_that_cannot_be_read_is_parked_with_its_place_and_without_its_cont
     assert (two.place, one.event, two.event) == (4, b"", b"")
     with pytest.raises(KeyError):
         tail.spool.resend(one.number)
+
+
+def test_a_row_that_is_appended_corrected_is_parked_no_longer(tail: Tail) -> None:
+    tail.append("log.csv", HEADER + "W-2,yesterday,x\n" + "W-2,today,x\n" + "W-3,today,x\n")
+    assert tail.cases() == []
+    assert [each.place for each in tail.spool.parked()] == [3, 4], "what is wrong with a row now"
+    tail.restart()
+    tail.append("log.csv", row(2))
+    assert tail.cases() == ["W-2"]
+    assert [each.place for each in tail.spool.parked()] == [4]
+
+
+def test_what_is_parked_of_a_file_that_was_cut_off_stays(tmp_path: Path) -> None:
+    tail = Tail(
+        tmp_path,
+        MAPPING.replace('identity = ["case"]', "").replace("\nsubject", '\nid = {template = "{case}"}\nsubject'),
+    )
+    tail.append("log.csv", HEADER + "W-2,yesterday,x\n" + row(1))
+    assert tail.cases() == ["W-1"]
+    (tail.folder / "log.csv").write_text(HEADER + row(3))
+    assert tail.cases() == ["W-3"]
+    assert [each.place for each in tail.spool.parked()] == [2]
+    tail.spool.close()
 
 
 def test_a_cell_over_several_lines_waits_for_its_end_but_not_for_ever(tail: Tail) -> None:
