@@ -37,6 +37,9 @@ class Piece(NamedTuple):
     """From 1."""
     settled: bool
     """Nothing that belongs to these lines is still to come."""
+    again_to: int
+    """Up to this line the file was read before: of its rows only those are taken that could not be read; 0: none was.
+    """
 
 
 class Read(NamedTuple):
@@ -48,6 +51,13 @@ class Read(NamedTuple):
 
 class PieceReader(Protocol):
     """What makes events of lines."""
+
+    @property
+    def version(self) -> str:
+        """Of the rules by which lines are read."""
+
+    def has_unread(self, number: int) -> bool:
+        """Whether lines of the file with this number could not be read, and are parked."""
 
     def take(self, store: sqlite3.Connection, piece: Piece) -> Read:
         """Puts them into the spool, in the transaction of the caller. What is not taken, comes again. Raises
@@ -65,6 +75,10 @@ class _Position(NamedTuple):
     """SHA-256 of its first bytes."""
     before: str
     """SHA-256 of the bytes before the position."""
+    version: str = ""
+    """Of the rules by which it was read."""
+    again_to: int = 0
+    """As in a piece."""
 
 
 class _File(NamedTuple):
@@ -166,11 +180,14 @@ class FolderTail:
         if saved is None:
             return nowhere
         position = _Position(*orjson.loads(saved))
-        if position.bytes and _marked(stream, position.bytes, position.lines) != position:
+        if position.bytes and _marked(stream, position.bytes, position.lines)[:4] != position[:4]:
             if not fnmatch(file.path.name, self._pattern):
                 return None
             self.notes.append(f"{file.path}: it was cut off, or is another file: it is read from its beginning")
             return nowhere
+        if position.version != self._reader.version and self._reader.has_unread(file.number):
+            self._note(file, f"{file.path}: the mapping has changed: rows that could not be read are read again")
+            return nowhere._replace(again_to=max(position.lines, position.again_to))
         return position
 
     def _whole_lines(self, stream: BinaryIO) -> tuple[bytes, int]:
@@ -197,11 +214,13 @@ class FolderTail:
     def _read(self, file: _File, stream: BinaryIO, position: _Position, content: bytes, now: float) -> bool:
         size, since = self._held.get(file.number, (-1, now))
         settled = size == len(content) and now - since >= HOLD_SECONDS
-        piece = Piece(file.path, file.number, content, position.lines + 1, settled)
+        piece = Piece(file.path, file.number, content, position.lines + 1, settled, position.again_to)
         with self._spool.writing() as store:
             read = self._reader.take(store, piece)
             if read.bytes:
                 new = _marked(stream, position.bytes + read.bytes, position.lines + read.lines)
+                again_to = position.again_to if new.lines < position.again_to else 0
+                new = new._replace(version=self._reader.version, again_to=again_to)
                 self._spool.set_position_in(store, self._key(file.number), orjson.dumps(tuple(new)).decode())
         if read.bytes:
             self._held.pop(file.number, None)

@@ -36,7 +36,7 @@ class RowTaker:
 
     def __init__(self, spool: Spool, name: str, now: Callable[[], datetime]) -> None:
         """`name`: tells its rows from those of other sources. `now`: aware; the time of corrections."""
-        self._spool = spool
+        self.spool = spool
         self._name = name
         self.now = now
         self.unread = UnreadRows(spool, name)
@@ -59,8 +59,8 @@ class RowTaker:
                 first_seen.add(row.identity)
             for event in events:
                 self._enter(event, origin, row.place, entries, refused)
-        self._spool.add_in(store, entries)
-        self._spool.park_in(store, refused)
+        self.spool.add_in(store, entries)
+        self.spool.park_in(store, refused)
         return Taken(len(entries), len(refused) + unread, stopped_at)
 
     def _enter(
@@ -77,7 +77,7 @@ class RowTaker:
         if not row.identity:
             return [event for _, event in row.events]
         if self._memory is None:
-            self._memory = GrowingMemory(store, self._spool.file or Path("memory"), self._name, self.now())
+            self._memory = GrowingMemory(store, self.spool.file or Path("memory"), self._name, self.now())
         found = [self._anew(store, event) for event in self._memory.changes(row, self.now())]
         return [event for event in found if event is not None]
 
@@ -85,7 +85,7 @@ class RowTaker:
         """The event; of a correction of one that is parked, what the correction says, in its place."""
         if event["type"] != "correction":
             return event
-        if not self._spool.withdraw_in(store, str(event["source"]), str(event["data"]["of"])):
+        if not self.spool.withdraw_in(store, str(event["source"]), str(event["data"]["of"])):
             return event
         replacement: dict[str, Any] | None = event["data"]["event"]
         return replacement
@@ -103,4 +103,9 @@ def _with_problems(rows: Iterable[RowEvents | Problem]) -> Iterator[tuple[RowEve
 
 def _which(row: RowEvents | Problem) -> tuple[int, bool]:
     """A row may have several problems, one after the other."""
-    return (row.line, True) if isinstance(row, Problem) else (row.place, False)
+    return place_of(row), isinstance(row, Problem)
+
+
+def place_of(row: RowEvents | Problem) -> int:
+    """Its line in the file, from 1."""
+    return row.line if isinstance(row, Problem) else row.place

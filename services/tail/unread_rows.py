@@ -44,7 +44,7 @@ class RowPlace(NamedTuple):
 
 
 class UnreadRows:
-    """Those of one tail. All methods are called within a transaction of the spool."""
+    """Those of one tail. Methods with a `store` are called within a transaction of the spool."""
 
     def __init__(self, spool: Spool, name: str) -> None:
         """`name`: tells the tail from others in the spool."""
@@ -86,6 +86,12 @@ class UnreadRows:
             "SELECT line FROM unread_rows JOIN parked USING (number) WHERE tail = ? AND file = ?", (self._name, file)
         )
         return {line for (line,) in found}
+
+    def any(self) -> bool:
+        """Whether rows of this tail are parked. It is no part of a transaction."""
+        with self._spool.writing() as store:
+            found = store.execute("SELECT 1 FROM unread_rows JOIN parked USING (number) WHERE tail = ?", (self._name,))
+            return found.fetchone() is not None
 
     def is_another(self, store: sqlite3.Connection, file: int) -> None:
         """The number of a file is that of another one from now on: what is parked of the old one stays."""

@@ -207,6 +207,37 @@ def test_a_row_that_is_appended_corrected_is_parked_no_longer(tail: Tail) -> Non
     assert [each.place for each in tail.spool.parked()] == [4]
 
 
+@pytest.mark.parametrize("by", ['identity = ["case"]', ""])
+def test_rows_that_a_wrong_mapping_could_not_read_are_read_again_with_another(tmp_path: Path, by: str) -> None:
+    right = MAPPING.replace('identity = ["case"]', by).replace(
+        "\nsubject", '\nid = { template = "{case}-{at}" }\nsubject'
+    )
+    tail = Tail(tmp_path, right)
+    rows = [f"W-{n},2021-09-16 09:{n % 60:02},{UNIT}\n" for n in range(700)]
+    tail.append("log.csv", HEADER + "".join(rows[:5]) + "W-5,?,x\nW-6,?,x\nW-1,2021-09-17 09:12,x\n")
+    assert len(tail.cases()) == 6
+    tail.mapping = right.replace("Shanghai", "Chongqing").replace(
+        'time = { column = "at" }', 'time = { column = "unit" }'
+    )
+    tail.restart()
+    tail.append("log.csv", "".join(rows[7:]))
+    assert tail.cases() == [] and len(tail.spool.parked()) == 695
+    (one, *_) = tail.spool.parked()
+    tail.spool.forget(one.number)
+    (tail.folder / "log.csv").rename(tail.folder / "log.csv.1")
+    tail.mapping = right.replace("Shanghai", "Urumqi")
+    tail.restart()
+    tail.append("log.csv.1", row(701))
+    assert tail.tail.step() and "log.csv.1: the mapping has changed: rows that could not be read" in tail.notes()
+    tail.restart()
+    tail.spool.settle(waiting := tail.spool.first(1_000, 10**9), {})
+    found = [orjson.loads(each.event)["subject"] for each in waiting] + tail.cases()
+    assert found == [f"W-{n}" for n in (*range(7, 700), 701)], "each once, and no row that was read before"
+    assert tail.notes() == ""
+    assert [each.place for each in tail.spool.parked()] == [8]
+    tail.spool.close()
+
+
 def test_what_is_parked_of_a_file_that_was_cut_off_stays(tmp_path: Path) -> None:
     tail = Tail(
         tmp_path,
