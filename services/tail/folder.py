@@ -1,12 +1,13 @@
 """A folder of files that grow. Each line is read once; how far each file was read is saved with what was read.
 
 A file is known by its number in the file system, so that renaming it (rotation) changes nothing. It is read anew where
-what was read of it is no longer there: it was cut off, or its number was given to another file. Files with a new number
-are taken in the order of their names.
+what was read of it is no longer there: it was cut off, or its number was given to another file. Rotated files are taken
+first, the oldest first; then those that were read before; then files with a new number in the order of their names.
 """
 
 import hashlib
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,8 @@ PIECE_BYTES: Final = 1024 * 1024
 _LONGEST_LINE: Final = 8 * 1024 * 1024
 _MARKED: Final = 1024
 """Bytes at the beginning and before the position, by which a file is recognised."""
+_ROTATION: Final = re.compile(r"[.-][0-9][0-9T:_.-]*$")
+"""What rotation appends to a name: `.1`, `-20261130`, `.2026-11-30`."""
 HOLD_SECONDS: Final = 10.0
 """So long the end of a row may keep one waiting whose lines are whole."""
 
@@ -133,11 +136,29 @@ class FolderTail:
         return False
 
     def _files(self) -> list[_File]:
-        """Those that were read before, under whatever name, then the new ones."""
+        """Those to read, in their order: with a name of the pattern, rotated, or read before under such a name."""
         found = list(self._listed())
         known = {file.number for file in found if self._spool.position(self._key(file.number)) is not None}
-        wanted = [file for file in found if file.number in known or fnmatch(file.path.name, self._pattern)]
-        return sorted(wanted, key=lambda file: (file.number not in known, file.path.name))
+        wanted = []
+        for file in found:
+            if file.number in known or self._is_named(file.path.name):
+                wanted.append(file)
+            else:
+                self._note(file, f"{file.path}: it is passed over: its name does not match {self._pattern} (--files)")
+        return sorted(wanted, key=lambda file: (*self._turn(file, file.number in known), file.path.name))
+
+    def _turn(self, file: _File, known: bool) -> tuple[int, int]:
+        if self._is_rotated(file.path.name):
+            return 0, file.changed
+        return (1 if known else 2), 0
+
+    def _is_named(self, name: str) -> bool:
+        return fnmatch(name, self._pattern) or self._is_rotated(name)
+
+    def _is_rotated(self, name: str) -> bool:
+        """A name of the pattern and what rotation appends. A packed file is none."""
+        end = _ROTATION.search(name)
+        return end is not None and fnmatch(name[: end.start()], self._pattern) and not fnmatch(name, self._pattern)
 
     def _listed(self) -> Iterator[_File]:
         for entry in os.scandir(self._folder):
@@ -178,10 +199,10 @@ class FolderTail:
         saved = self._spool.position(self._key(file.number))
         nowhere = _Position(0, 0, "", "")
         if saved is None:
-            return nowhere
+            return self._copied(stream) if self._is_rotated(file.path.name) else nowhere
         position = _Position(*orjson.loads(saved))
         if position.bytes and _marked(stream, position.bytes, position.lines)[:4] != position[:4]:
-            if not fnmatch(file.path.name, self._pattern):
+            if not self._is_named(file.path.name):
                 return None
             self.notes.append(f"{file.path}: it was cut off, or is another file: it is read from its beginning")
             return nowhere
@@ -189,6 +210,17 @@ class FolderTail:
             self._note(file, f"{file.path}: the mapping has changed: rows that could not be read are read again")
             return nowhere._replace(again_to=max(position.lines, position.again_to))
         return position
+
+    def _copied(self, stream: BinaryIO) -> _Position:
+        """Where to go on in a new file: rotation may copy a file that was read, and cut it off then."""
+        begin = f"{self._name} file "
+        with self._spool.writing() as store:
+            saved = store.execute(
+                "SELECT position FROM positions WHERE substr(reader, 1, ?) = ?", (len(begin), begin)
+            ).fetchall()
+        positions = sorted((_Position(*orjson.loads(position)) for (position,) in saved), reverse=True)
+        same = (each for each in positions if _marked(stream, each.bytes, each.lines)[:4] == each[:4])
+        return next(same, _Position(0, 0, "", ""))
 
     def _whole_lines(self, stream: BinaryIO) -> tuple[bytes, int]:
         """From the position on, and how many bytes are behind them: a line without an end waits for it."""

@@ -138,6 +138,43 @@ def test_a_file_that_was_renamed_is_read_to_its_end_before_the_new_one(tail: Tai
     assert tail.cases() == ["W-4"]
 
 
+@pytest.mark.parametrize(
+    "names", [("log.csv.2", "log.csv.1"), ("log.csv-20261129", "log.csv-20261130"), ("log.csv.2026-11-29", "log.csv.9")]
+)
+def test_files_that_were_rotated_before_they_were_read_are_read_the_oldest_first(
+    tail: Tail, names: tuple[str, str]
+) -> None:
+    tail.append("log.csv", HEADER + row(1))
+    assert tail.cases() == ["W-1"]
+    tail.append("log.csv", row(2))
+    for number, name in enumerate(names, 3):
+        (tail.folder / "log.csv").rename(tail.folder / name)
+        tail.append("log.csv", HEADER + row(number) + row(1, f"u-{number}"))
+    for other in ("log.csv.3.gz", "log.csv.old", ".log.csv.4"):
+        tail.append(other, HEADER + row(9))
+    tail.restart()
+    found = tail.read()
+    assert [each["subject"] for each in found] == ["W-2", "W-3", "W-1", "W-4", "W-1"]
+    assert found[-1]["data"]["event"]["data"]["unit"] == "u-4", "what holds is what was written last"
+    notes = tail.notes()
+    assert notes.count("is passed over") == 2 and "log.csv.3.gz: it is" in notes and "log.csv.old: it is" in notes
+    tail.append("log.csv", row(5))
+    assert tail.cases() == ["W-5"] and tail.notes() == "", "said once"
+
+
+def test_a_file_that_rotation_has_copied_and_cut_off_is_read_on_in_its_copy(tail: Tail) -> None:
+    tail.append("log.csv", HEADER + row(1) + row(1, "x"))
+    assert tail.cases() == ["W-1", "W-1"]
+    tail.append("log.csv", row(2))
+    (tail.folder / "log.csv.1").write_bytes((tail.folder / "log.csv").read_bytes())
+    (tail.folder / "log.csv").write_text("")
+    tail.append("log.csv", HEADER + row(3))
+    tail.restart()
+    assert tail.cases() == ["W-2", "W-3"]
+    tail.restart()
+    assert tail.cases() == []
+
+
 def test_a_file_that_was_cut_off_is_read_anew_and_known_rows_say_nothing_again(tail: Tail) -> None:
     tail.append("log.csv", HEADER + row(1) + row(2))
     assert tail.cases() == ["W-1", "W-2"]
