@@ -2,7 +2,8 @@
 transaction.
 
 A correction follows the event that it corrects only once that one was answered: a refused one has to be reported anew,
-since a correction of what nobody has stored changes nothing.
+since a correction of what nobody has stored changes nothing. So has one
+that was refused, and then forgotten or withdrawn.
 """
 
 import sqlite3
@@ -82,12 +83,14 @@ class RowTaker:
         return [event for event in found if event is not None]
 
     def _anew(self, store: sqlite3.Connection, event: dict[str, Any]) -> dict[str, Any] | None:
-        """The event; of a correction of one that is parked, what the correction says, in its place."""
+        """The event; of a correction of one that was never accepted, what the correction says, in its place."""
         if event["type"] != "correction":
             return event
-        if not self.spool.withdraw_in(store, str(event["source"]), str(event["data"]["of"])):
+        source, id = str(event["source"]), str(event["data"]["of"])
+        if not (self.spool.withdraw_in(store, source, id) or self.spool.is_forgotten_in(store, source, id)):
             return event
         replacement: dict[str, Any] | None = event["data"]["event"]
+        self.spool.set_forgotten_in(store, source, id, forgotten=replacement is None)
         return replacement
 
 

@@ -222,6 +222,40 @@ def test_a_row_whose_event_was_refused_is_reported_anew_and_not_corrected(tail: 
     assert event["data"]["unit"] == UNIT and tail.spool.parked() == []
 
 
+@pytest.mark.parametrize("refused_again", [False, True])
+def test_a_row_whose_event_was_forgotten_is_reported_anew_when_it_changes(tail: Tail, refused_again: bool) -> None:
+    bad = Refusal("unknown_unit", "data.unit", "", "")
+    tail.append("log.csv", HEADER + row(1, "moon"))
+    for unit in ("mars", "venus")[: 1 + refused_again]:
+        assert tail.tail.step()
+        tail.spool.settle(waiting := tail.spool.first(10, 10_000), {0: bad})
+        (parked,) = tail.spool.parked()
+        tail.spool.forget(parked.number)
+        tail.append("log.csv", row(1, unit))
+    tail.restart()
+    (event,) = tail.read()
+    assert (event["type"], event["id"]) == ("case.accepted", orjson.loads(waiting[0].event)["id"])
+    tail.append("log.csv", row(1))
+    (event,) = tail.read()
+    assert event["type"] == "correction", "the one before was accepted"
+
+
+def test_a_row_whose_refused_event_was_withdrawn_is_reported_anew(tmp_path: Path) -> None:
+    tail = Tail(tmp_path, MAPPING.replace("[[event]]", '[[event]]\nskip_if_empty = ["unit"]'))
+    tail.append("log.csv", HEADER + row(1, "moon"))
+    assert tail.tail.step()
+    tail.spool.settle(tail.spool.first(10, 10_000), {0: Refusal("unknown_unit", "data.unit", "", "")})
+    tail.append("log.csv", row(1, ""))
+    assert tail.read() == [] and tail.spool.parked() == []
+    tail.append("log.csv", row(1))
+    (event,) = tail.read()
+    assert (event["type"], event["data"]["unit"]) == ("case.accepted", UNIT)
+    tail.append("log.csv", row(1, ""))
+    (event,) = tail.read()
+    assert (event["type"], event["data"]["event"]) == ("correction", None)
+    tail.spool.close()
+
+
 def test_a_row_that_cannot_be_read_is_parked_with_its_place_and_without_its_content(tail: Tail) -> None:
     tail.append("log.csv", HEADER + row(1) + "W-2,yesterday,x\nW-3\n" + row(4))
     assert tail.cases() == ["W-1", "W-4"]
