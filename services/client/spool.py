@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS parked (
     reason TEXT NOT NULL, path TEXT NOT NULL, detail TEXT NOT NULL, remedy TEXT NOT NULL, parked_at TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS positions (reader TEXT PRIMARY KEY, position TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS forgotten (source TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (source, id)) WITHOUT ROWID;
 """
 _WAIT_SECONDS: Final = 60.0
 """For another process that is writing."""
@@ -261,8 +262,25 @@ class Spool:
     def forget(self, number: int) -> None:
         """Remove a parked event for good. KeyError."""
         with self.writing() as store:
-            if not store.execute("DELETE FROM parked WHERE number = ?", (number,)).rowcount:
+            row = store.execute("SELECT event FROM parked WHERE number = ?", (number,)).fetchone()
+            if row is None:
                 raise KeyError(number)
+            store.execute("DELETE FROM parked WHERE number = ?", (number,))
+            source, id = _names(row[0]) or (None, None)
+            if isinstance(source, str) and isinstance(id, str):
+                self.set_forgotten_in(store, source, id, forgotten=True)
+
+    def is_forgotten_in(self, store: sqlite3.Connection, source: str, id: str) -> bool:
+        """Within a transaction of `writing`: whether an event was forgotten, and so never accepted."""
+        found = store.execute("SELECT 1 FROM forgotten WHERE source = ? AND id = ?", (source, id))
+        return found.fetchone() is not None
+
+    def set_forgotten_in(self, store: sqlite3.Connection, source: str, id: str, *, forgotten: bool) -> None:
+        """Within a transaction of `writing`: an event is given up, or it is reported anew."""
+        if forgotten:
+            store.execute("INSERT OR IGNORE INTO forgotten VALUES (?, ?)", (source, id))
+        else:
+            store.execute("DELETE FROM forgotten WHERE source = ? AND id = ?", (source, id))
 
     def begin_again(self, origin: str) -> None:
         """A file is read anew from its beginning. What of it is parked by now stays so until its event is read."""

@@ -35,6 +35,8 @@ class Problem(NamedTuple):
     """Of the file, from 1: the line of a text, the row of a sheet."""
     column: str
     sentence: str
+    identity: tuple[str, ...] = ()
+    """Which row it is in every export; empty where that is not known."""
 
 
 class Unreadable(Exception):

@@ -59,11 +59,18 @@ class RowWriter:
             return
         given, problems = self.reader.events(row, record.place, chosen)
         if problems:
-            yield from problems
+            identity = self._identity_if_readable(row)
+            yield from (problem._replace(identity=identity) for problem in problems)
             return
         identity = self.reader.identity_of(row) if self.reader.identity else ()
         self.silent += not given
         yield RowEvents(record.place, identity, [(each.label, self._event(each, identity)) for each in given])
+
+    def _identity_if_readable(self, row: dict[str, str]) -> tuple[str, ...]:
+        try:
+            return self.reader.identity_of(row) if self.reader.identity else ()
+        except Unreadable:
+            return ()
 
     def _event(self, given: GivenEvent, identity: tuple[str, ...]) -> dict[str, object]:
         """The event with its id: as the mapping writes it, else of the identity of the row, else of what it says."""

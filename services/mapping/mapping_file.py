@@ -2,6 +2,7 @@
 with an example of each feature."""
 
 import difflib
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime
@@ -212,6 +213,11 @@ class ExportMapping(_Part):
         if self.identity and (twice := {label for label in labels if labels.count(label) > 1}):
             raise ValueError(f"two events are called {min(twice)!r}: with `identity` give each a `name` of its own")
         return self
+
+    @property
+    def version(self) -> str:
+        """A mark of all that it says."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()
 
     @property
     def ids_by_line(self) -> list[int]:

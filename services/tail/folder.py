@@ -1,12 +1,13 @@
 """A folder of files that grow. Each line is read once; how far each file was read is saved with what was read.
 
 A file is known by its number in the file system, so that renaming it (rotation) changes nothing. It is read anew where
-what was read of it is no longer there: it was cut off, or its number was given to another file. Files with a new number
-are taken in the order of their names.
+what was read of it is no longer there: it was cut off, or its number was given to another file. Rotated files are taken
+first, the oldest first; then those that were read before; then files with a new number in the order of their names.
 """
 
 import hashlib
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,8 @@ PIECE_BYTES: Final = 1024 * 1024
 _LONGEST_LINE: Final = 8 * 1024 * 1024
 _MARKED: Final = 1024
 """Bytes at the beginning and before the position, by which a file is recognised."""
+_ROTATION: Final = re.compile(r"[.-][0-9][0-9T:_.-]*$")
+"""What rotation appends to a name: `.1`, `-20261130`, `.2026-11-30`."""
 HOLD_SECONDS: Final = 10.0
 """So long the end of a row may keep one waiting whose lines are whole."""
 
@@ -37,6 +40,9 @@ class Piece(NamedTuple):
     """From 1."""
     settled: bool
     """Nothing that belongs to these lines is still to come."""
+    again_to: int
+    """Up to this line the file was read before: of its rows only those are taken that could not be read; 0: none was.
+    """
 
 
 class Read(NamedTuple):
@@ -48,6 +54,13 @@ class Read(NamedTuple):
 
 class PieceReader(Protocol):
     """What makes events of lines."""
+
+    @property
+    def version(self) -> str:
+        """Of the rules by which lines are read."""
+
+    def has_unread(self, number: int) -> bool:
+        """Whether lines of the file with this number could not be read, and are parked."""
 
     def take(self, store: sqlite3.Connection, piece: Piece) -> Read:
         """Puts them into the spool, in the transaction of the caller. What is not taken, comes again. Raises
@@ -65,6 +78,10 @@ class _Position(NamedTuple):
     """SHA-256 of its first bytes."""
     before: str
     """SHA-256 of the bytes before the position."""
+    version: str = ""
+    """Of the rules by which it was read."""
+    again_to: int = 0
+    """As in a piece."""
 
 
 class _File(NamedTuple):
@@ -119,11 +136,29 @@ class FolderTail:
         return False
 
     def _files(self) -> list[_File]:
-        """Those that were read before, under whatever name, then the new ones."""
+        """Those to read, in their order: with a name of the pattern, rotated, or read before under such a name."""
         found = list(self._listed())
         known = {file.number for file in found if self._spool.position(self._key(file.number)) is not None}
-        wanted = [file for file in found if file.number in known or fnmatch(file.path.name, self._pattern)]
-        return sorted(wanted, key=lambda file: (file.number not in known, file.path.name))
+        wanted = []
+        for file in found:
+            if file.number in known or self._is_named(file.path.name):
+                wanted.append(file)
+            else:
+                self._note(file, f"{file.path}: it is passed over: its name does not match {self._pattern} (--files)")
+        return sorted(wanted, key=lambda file: (*self._turn(file, file.number in known), file.path.name))
+
+    def _turn(self, file: _File, known: bool) -> tuple[int, int]:
+        if self._is_rotated(file.path.name):
+            return 0, file.changed
+        return (1 if known else 2), 0
+
+    def _is_named(self, name: str) -> bool:
+        return fnmatch(name, self._pattern) or self._is_rotated(name)
+
+    def _is_rotated(self, name: str) -> bool:
+        """A name of the pattern and what rotation appends. A packed file is none."""
+        end = _ROTATION.search(name)
+        return end is not None and fnmatch(name[: end.start()], self._pattern) and not fnmatch(name, self._pattern)
 
     def _listed(self) -> Iterator[_File]:
         for entry in os.scandir(self._folder):
@@ -164,14 +199,28 @@ class FolderTail:
         saved = self._spool.position(self._key(file.number))
         nowhere = _Position(0, 0, "", "")
         if saved is None:
-            return nowhere
+            return self._copied(stream) if self._is_rotated(file.path.name) else nowhere
         position = _Position(*orjson.loads(saved))
-        if position.bytes and _marked(stream, position.bytes, position.lines) != position:
-            if not fnmatch(file.path.name, self._pattern):
+        if position.bytes and _marked(stream, position.bytes, position.lines)[:4] != position[:4]:
+            if not self._is_named(file.path.name):
                 return None
             self.notes.append(f"{file.path}: it was cut off, or is another file: it is read from its beginning")
             return nowhere
+        if position.version != self._reader.version and self._reader.has_unread(file.number):
+            self._note(file, f"{file.path}: the mapping has changed: rows that could not be read are read again")
+            return nowhere._replace(again_to=max(position.lines, position.again_to))
         return position
+
+    def _copied(self, stream: BinaryIO) -> _Position:
+        """Where to go on in a new file: rotation may copy a file that was read, and cut it off then."""
+        begin = f"{self._name} file "
+        with self._spool.writing() as store:
+            saved = store.execute(
+                "SELECT position FROM positions WHERE substr(reader, 1, ?) = ?", (len(begin), begin)
+            ).fetchall()
+        positions = sorted((_Position(*orjson.loads(position)) for (position,) in saved), reverse=True)
+        same = (each for each in positions if _marked(stream, each.bytes, each.lines)[:4] == each[:4])
+        return next(same, _Position(0, 0, "", ""))
 
     def _whole_lines(self, stream: BinaryIO) -> tuple[bytes, int]:
         """From the position on, and how many bytes are behind them: a line without an end waits for it."""
@@ -197,11 +246,13 @@ class FolderTail:
     def _read(self, file: _File, stream: BinaryIO, position: _Position, content: bytes, now: float) -> bool:
         size, since = self._held.get(file.number, (-1, now))
         settled = size == len(content) and now - since >= HOLD_SECONDS
-        piece = Piece(file.path, file.number, content, position.lines + 1, settled)
+        piece = Piece(file.path, file.number, content, position.lines + 1, settled, position.again_to)
         with self._spool.writing() as store:
             read = self._reader.take(store, piece)
             if read.bytes:
                 new = _marked(stream, position.bytes + read.bytes, position.lines + read.lines)
+                again_to = position.again_to if new.lines < position.again_to else 0
+                new = new._replace(version=self._reader.version, again_to=again_to)
                 self._spool.set_position_in(store, self._key(file.number), orjson.dumps(tuple(new)).decode())
         if read.bytes:
             self._held.pop(file.number, None)

@@ -107,6 +107,8 @@ class QueryTail:
         """The highest watermark that was taken."""
         self._pending: list[_Row] = []
         self._said_later = False
+        self._version = ""
+        """Of the mapping by which all rows up to the highest watermark were read."""
         self.notes: list[str] = []
         """What somebody should know, in sentences; the caller says and removes them."""
 
@@ -124,6 +126,7 @@ class QueryTail:
         self._pending += islice(self._reading, _ROWS - len(self._pending))
         if not self._pending:
             self._reading = None
+            self._end_of_reading()
             return False
         rows = self._pending
         with self._spool.writing() as store:
@@ -133,8 +136,14 @@ class QueryTail:
             self._pending = rows[len(done) :]
             mark = self._not_later_than_now(done[-1].mark)
             self._highest = mark if self._highest is None else max(self._highest, mark)
-            self._spool.set_position_in(store, self._key, _written(self._highest))
+            self._spool.set_position_in(store, self._key, _written(self._highest, self._version))
         return True
+
+    def _end_of_reading(self) -> None:
+        if self._version != self._mapping.version and self._highest is not None:
+            self._version = self._mapping.version
+            with self._spool.writing() as store:
+                self._spool.set_position_in(store, self._key, _written(self._highest, self._version))
 
     def rest(self) -> None:
         """End the reading, with its transaction in the database: nothing is taken for a while."""
@@ -161,7 +170,7 @@ class QueryTail:
             marked = names.index(self._asked.watermark)
             for place, values in enumerate(answer, 1):
                 record = Record(place, [_cell(value) for value in values])
-                outcomes = [_once(outcome, seen) for outcome in writer.row(record)]
+                outcomes = [_once(_known(outcome, record), seen) for outcome in writer.row(record)]
                 yield _Row(place, [one for one in outcomes if one is not None], _mark(values[marked]))
 
     def _statement(self) -> tuple[Select[Any], dict[str, Any]]:
@@ -171,10 +180,18 @@ class QueryTail:
         statement: Select[Any] = select(literal_column("*")).select_from(rows).order_by(rows.c[mark])
         saved = self._spool.position(self._key)
         self._highest = None if saved is None else self._not_later_than_now(_read(saved))
-        if saved is None:
+        self._version = self._mapping.version if saved is None else orjson.loads(saved).get("mapping", "")
+        if saved is None or self._is_read_again():
             return statement.where(rows.c[mark].is_not(None)), {}
         since = _before(self._highest, self._overlap(self._highest))
         return statement.where(rows.c[mark] >= bindparam(_SINCE)), {_SINCE: since}
+
+    def _is_read_again(self) -> bool:
+        """All rows are, where some could not be read with another mapping: those that are unchanged say nothing."""
+        if self._version == self._mapping.version or not self._taker.unread.any():
+            return False
+        self.notes.append("the mapping has changed, and rows could not be read: all rows are read again")
+        return True
 
     def _not_later_than_now(self, mark: Mark) -> Mark:
         """The watermark; now, for a time that is still to come, which is said once."""
@@ -204,6 +221,13 @@ def _goes_back(zone: ZoneInfo, year: int) -> float:
     return (max(offsets) - min(offsets)).total_seconds()
 
 
+def _known(outcome: RowEvents | Problem, record: Record) -> RowEvents | Problem:
+    """A problem of a row that is read again and again: by what it says, where its identity is not known."""
+    if not isinstance(outcome, Problem) or outcome.identity:
+        return outcome
+    return outcome._replace(identity=("", fingerprint({"cells": record.cells})))
+
+
 def _once(outcome: RowEvents | Problem, seen: dict[str, str]) -> RowEvents | Problem | None:
     """A row that the query gives twice is taken once; two that say different things are a problem."""
     if isinstance(outcome, Problem) or len(seen) >= _REMEMBERED:
@@ -215,7 +239,7 @@ def _once(outcome: RowEvents | Problem, seen: dict[str, str]) -> RowEvents | Pro
     if seen[identity] == said:
         return None
     sentence = "another row of the query has the same identity and says something else: declare columns that differ"
-    return Problem(outcome.place, "-", sentence)
+    return Problem(outcome.place, "-", sentence, (*outcome.identity, "another"))
 
 
 # ---- values of a database as cells ------------------------------------------------------------------------------
@@ -264,10 +288,10 @@ def _before(mark: Mark, overlap: float) -> Mark:
     return mark - type(mark)(int(overlap))
 
 
-def _written(mark: Mark) -> str:
+def _written(mark: Mark, version: str) -> str:
     if isinstance(mark, datetime):
-        return orjson.dumps({"time": mark.isoformat()}).decode()
-    return orjson.dumps({"number": str(mark), "whole": isinstance(mark, int)}).decode()
+        return orjson.dumps({"time": mark.isoformat(), "mapping": version}).decode()
+    return orjson.dumps({"number": str(mark), "whole": isinstance(mark, int), "mapping": version}).decode()
 
 
 def _read(position: str) -> Mark:

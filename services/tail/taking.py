@@ -2,14 +2,16 @@
 transaction.
 
 A correction follows the event that it corrects only once that one was answered: a refused one has to be reported anew,
-since a correction of what nobody has stored changes nothing.
+since a correction of what nobody has stored changes nothing. So has one
+that was refused, and then forgotten or withdrawn.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -18,9 +20,7 @@ from services.client.spool import Entry, Refusal, Spool
 from services.mapping.cells import Problem
 from services.mapping.export import RowEvents
 from services.mapping.memory import GrowingMemory
-
-UNREADABLE: Final = "unreadable_row"
-"""Beside the reason codes of the contract: a row of which no event could be made."""
+from services.tail.unread_rows import RowPlace, UnreadRows
 
 
 class Taken(NamedTuple):
@@ -37,32 +37,32 @@ class RowTaker:
 
     def __init__(self, spool: Spool, name: str, now: Callable[[], datetime]) -> None:
         """`name`: tells its rows from those of other sources. `now`: aware; the time of corrections."""
-        self._spool = spool
+        self.spool = spool
         self._name = name
         self.now = now
+        self.unread = UnreadRows(spool, name)
         self._memory: GrowingMemory | None = None
 
-    def take(self, store: sqlite3.Connection, origin: str, rows: Iterable[RowEvents | Problem]) -> Taken:
-        """The rows as far as they may go together. `origin`: where they are from, in words."""
+    def take(self, store: sqlite3.Connection, origin: str, rows: Iterable[RowEvents | Problem], file: int = 0) -> Taken:
+        """The rows as far as they may go together. `origin`: where they are from, in words. `file`: the number of their
+        file; 0 for a query."""
         entries: list[Entry] = []
         refused: list[tuple[Entry, Refusal]] = []
         first_seen: set[tuple[str, ...]] = set()
-        stopped_at = None
-        for row in rows:
-            if isinstance(row, Problem):
-                refused.append((Entry(b"", origin, row.line), _unreadable(row)))
-                continue
+        stopped_at, unread = None, 0
+        for row, problems in _with_problems(rows):
             if row.identity in first_seen or len(entries) >= MOST_EVENTS:
                 stopped_at = row.place
                 break
-            events = self._news(store, row)
+            unread += self.unread.settle(store, RowPlace(origin, file, row.place, row.identity), problems)
+            events = [] if problems else self._news(store, row)
             if row.identity and any(event["type"] != "correction" for event in events):
                 first_seen.add(row.identity)
             for event in events:
                 self._enter(event, origin, row.place, entries, refused)
-        self._spool.add_in(store, entries)
-        self._spool.park_in(store, refused)
-        return Taken(len(entries), len(refused), stopped_at)
+        self.spool.add_in(store, entries)
+        self.spool.park_in(store, refused)
+        return Taken(len(entries), len(refused) + unread, stopped_at)
 
     def _enter(
         self, event: dict[str, Any], origin: str, place: int, entries: list[Entry], refused: list[tuple[Entry, Refusal]]
@@ -78,22 +78,37 @@ class RowTaker:
         if not row.identity:
             return [event for _, event in row.events]
         if self._memory is None:
-            self._memory = GrowingMemory(store, self._spool.file or Path("memory"), self._name, self.now())
+            self._memory = GrowingMemory(store, self.spool.file or Path("memory"), self._name, self.now())
         found = [self._anew(store, event) for event in self._memory.changes(row, self.now())]
         return [event for event in found if event is not None]
 
     def _anew(self, store: sqlite3.Connection, event: dict[str, Any]) -> dict[str, Any] | None:
-        """The event; of a correction of one that is parked, what the correction says, in its place."""
+        """The event; of a correction of one that was never accepted, what the correction says, in its place."""
         if event["type"] != "correction":
             return event
-        if not self._spool.withdraw_in(store, str(event["source"]), str(event["data"]["of"])):
+        source, id = str(event["source"]), str(event["data"]["of"])
+        if not (self.spool.withdraw_in(store, source, id) or self.spool.is_forgotten_in(store, source, id)):
             return event
         replacement: dict[str, Any] | None = event["data"]["event"]
+        self.spool.set_forgotten_in(store, source, id, forgotten=replacement is None)
         return replacement
 
 
-def _unreadable(problem: Problem) -> Refusal:
-    """The content of the row is not kept: it may be personal."""
-    return Refusal(
-        UNREADABLE, problem.column, problem.sentence, "correct it where it comes from; it is read again then"
-    )
+def _with_problems(rows: Iterable[RowEvents | Problem]) -> Iterator[tuple[RowEvents, list[Problem]]]:
+    """Each row with all that is wrong with it. A row with a problem gives no events."""
+    for _, found in groupby(rows, key=_which):
+        row, *more = found
+        if isinstance(row, Problem):
+            yield RowEvents(row.line, row.identity, []), [row, *(each for each in more if isinstance(each, Problem))]
+        else:
+            yield row, []
+
+
+def _which(row: RowEvents | Problem) -> tuple[int, bool]:
+    """A row may have several problems, one after the other."""
+    return place_of(row), isinstance(row, Problem)
+
+
+def place_of(row: RowEvents | Problem) -> int:
+    """Its line in the file, from 1."""
+    return row.line if isinstance(row, Problem) else row.place

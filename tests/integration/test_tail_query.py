@@ -82,12 +82,14 @@ def cases(database: str) -> Iterator[Cases]:
 class Follower:
     """A tail whose events are accepted at once."""
 
-    def __init__(self, database: str, file: Path, *, query: str = QUERY, watermark: str = "updated_at") -> None:
+    def __init__(
+        self, database: str, file: Path, *, query: str = QUERY, watermark: str = "updated_at", rules: str = MAPPING
+    ) -> None:
         self.spool = Spool(file)
         self.engine = opened(database.replace("postgresql://", "postgresql+psycopg://"))
         taker = RowTaker(self.spool, "tail", lambda: NOW)
         zone = "Europe/Berlin" if watermark == "local" else "Asia/Shanghai"
-        mapping = mapping_of(parsed_toml(MAPPING.replace("Asia/Shanghai", zone)), "map.toml")
+        mapping = mapping_of(parsed_toml(rules.replace("Asia/Shanghai", zone)), "map.toml")
         asked = Asked(query, watermark, 600)
         self.tail = QueryTail(self.engine, asked, mapping, self.spool, NamedTaker("tail", taker))
 
@@ -207,6 +209,48 @@ def test_two_rows_of_one_identity_are_a_problem_and_not_a_correction_for_ever(
         assert {each.refusal.detail for each in follower.spool.parked()} == {
             "another row of the query has the same identity and says something else: declare columns that differ"
         }
+
+
+def test_a_row_that_cannot_be_read_is_parked_once_until_it_can(cases: Cases, database: str, tmp_path: Path) -> None:
+    with closing(Follower(database, tmp_path / "spool.sqlite")) as follower:
+        cases.put(1, 10, "NaN")
+        cases.connection.execute(
+            "INSERT INTO cases VALUES (NULL, %s, 5, '', %s, 0)", (START.format(0), START.format(9))
+        )
+        for twin in (11, 12):
+            cases.put(2, twin, str(twin))
+        follower.read()
+        numbers = {each.refusal.path: each.number for each in follower.spool.parked()}
+        assert sorted(numbers) == ["-", "fee", "number"]
+        cases.put(3, 9)
+        follower.read()
+        assert {each.number for each in follower.spool.parked()} == {*numbers.values()}, "its place is another one now"
+        for path in ("-", "number"):
+            follower.spool.forget(numbers[path])
+        assert follower.read() == []
+        assert [each.number for each in follower.spool.parked()] == [numbers["fee"]]
+        cases.change(1, 12, "5")
+        assert said(follower.read()) == [("case.accepted", "W-1"), ("case.measured", "W-1")]
+        assert follower.spool.parked() == []
+
+
+def test_rows_that_a_wrong_mapping_could_not_read_are_read_again_with_another(
+    cases: Cases, database: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "spool.sqlite"
+    with closing(Follower(database, file, rules=MAPPING.replace('as = "number"', 'as = "time"'))) as follower:
+        cases.put(1, 1, "5")
+        cases.put(2, 2)
+        cases.put(3, 50)
+        assert [case for _, case in said(follower.read())] == ["W-2", "W-3"]
+    with closing(Follower(database, file)) as follower:
+        assert follower.tail.step() and follower.spool.waiting == 2
+        assert "the mapping has changed" in follower.tail.notes[0]
+    with closing(Follower(database, file)) as follower:
+        assert said(follower.read()) == [("case.accepted", "W-1"), ("case.measured", "W-1")]
+        assert follower.spool.parked() == []
+        cases.change(1, 3, "6")
+        assert follower.read() == [], "before the overlap: the mapping is no other one any more"
 
 
 @pytest.mark.parametrize(

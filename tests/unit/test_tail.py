@@ -21,7 +21,8 @@ from services.mapping.mapping_file import ExportMapping, MappingError, mapping_o
 from services.runtime.text_file import parsed_toml
 from services.tail.folder import HOLD_SECONDS, FolderTail
 from services.tail.lines import EventLines, MappedLines
-from services.tail.taking import UNREADABLE, RowTaker
+from services.tail.taking import RowTaker
+from services.tail.unread_rows import UNREADABLE
 from tests.served import served
 from tests.unit.commands import run
 from tests.unit.gateway import GOOD, WATER, Gateway
@@ -141,6 +142,43 @@ def test_a_file_that_was_renamed_is_read_to_its_end_before_the_new_one(tail: Tai
     assert tail.cases() == ["W-4"]
 
 
+@pytest.mark.parametrize(
+    "names", [("log.csv.2", "log.csv.1"), ("log.csv-20261129", "log.csv-20261130"), ("log.csv.2026-11-29", "log.csv.9")]
+)
+def test_files_that_were_rotated_before_they_were_read_are_read_the_oldest_first(
+    tail: Tail, names: tuple[str, str]
+) -> None:
+    tail.append("log.csv", HEADER + row(1))
+    assert tail.cases() == ["W-1"]
+    tail.append("log.csv", row(2))
+    for number, name in enumerate(names, 3):
+        (tail.folder / "log.csv").rename(tail.folder / name)
+        tail.append("log.csv", HEADER + row(number) + row(1, f"u-{number}"))
+    for other in ("log.csv.3.gz", "log.csv.old", ".log.csv.4"):
+        tail.append(other, HEADER + row(9))
+    tail.restart()
+    found = tail.read()
+    assert [each["subject"] for each in found] == ["W-2", "W-3", "W-1", "W-4", "W-1"]
+    assert found[-1]["data"]["event"]["data"]["unit"] == "u-4", "what holds is what was written last"
+    notes = tail.notes()
+    assert notes.count("is passed over") == 2 and "log.csv.3.gz: it is" in notes and "log.csv.old: it is" in notes
+    tail.append("log.csv", row(5))
+    assert tail.cases() == ["W-5"] and tail.notes() == "", "said once"
+
+
+def test_a_file_that_rotation_has_copied_and_cut_off_is_read_on_in_its_copy(tail: Tail) -> None:
+    tail.append("log.csv", HEADER + row(1) + row(1, "x"))
+    assert tail.cases() == ["W-1", "W-1"]
+    tail.append("log.csv", row(2))
+    (tail.folder / "log.csv.1").write_bytes((tail.folder / "log.csv").read_bytes())
+    (tail.folder / "log.csv").write_text("")
+    tail.append("log.csv", HEADER + row(3))
+    tail.restart()
+    assert tail.cases() == ["W-2", "W-3"]
+    tail.restart()
+    assert tail.cases() == []
+
+
 def test_a_file_that_was_cut_off_is_read_anew_and_known_rows_say_nothing_again(tail: Tail) -> None:
     tail.append("log.csv", HEADER + row(1) + row(2))
     assert tail.cases() == ["W-1", "W-2"]
@@ -188,6 +226,40 @@ def test_a_row_whose_event_was_refused_is_reported_anew_and_not_corrected(tail: 
     assert event["data"]["unit"] == UNIT and tail.spool.parked() == []
 
 
+@pytest.mark.parametrize("refused_again", [False, True])
+def test_a_row_whose_event_was_forgotten_is_reported_anew_when_it_changes(tail: Tail, refused_again: bool) -> None:
+    bad = Refusal("unknown_unit", "data.unit", "", "")
+    tail.append("log.csv", HEADER + row(1, "moon"))
+    for unit in ("mars", "venus")[: 1 + refused_again]:
+        assert tail.tail.step()
+        tail.spool.settle(waiting := tail.spool.first(10, 10_000), {0: bad})
+        (parked,) = tail.spool.parked()
+        tail.spool.forget(parked.number)
+        tail.append("log.csv", row(1, unit))
+    tail.restart()
+    (event,) = tail.read()
+    assert (event["type"], event["id"]) == ("case.accepted", orjson.loads(waiting[0].event)["id"])
+    tail.append("log.csv", row(1))
+    (event,) = tail.read()
+    assert event["type"] == "correction", "the one before was accepted"
+
+
+def test_a_row_whose_refused_event_was_withdrawn_is_reported_anew(tmp_path: Path) -> None:
+    tail = Tail(tmp_path, MAPPING.replace("[[event]]", '[[event]]\nskip_if_empty = ["unit"]'))
+    tail.append("log.csv", HEADER + row(1, "moon"))
+    assert tail.tail.step()
+    tail.spool.settle(tail.spool.first(10, 10_000), {0: Refusal("unknown_unit", "data.unit", "", "")})
+    tail.append("log.csv", row(1, ""))
+    assert tail.read() == [] and tail.spool.parked() == []
+    tail.append("log.csv", row(1))
+    (event,) = tail.read()
+    assert (event["type"], event["data"]["unit"]) == ("case.accepted", UNIT)
+    tail.append("log.csv", row(1, ""))
+    (event,) = tail.read()
+    assert (event["type"], event["data"]["event"]) == ("correction", None)
+    tail.spool.close()
+
+
 def test_a_row_that_cannot_be_read_is_parked_with_its_place_and_without_its_content(tail: Tail) -> None:
     tail.append("log.csv", HEADER + row(1) + "W-2,yesterday,x\nW-3\n" + row(4))
     assert tail.cases() == ["W-1", "W-4"]
@@ -198,6 +270,60 @@ def test_a_row_that_cannot_be_read_is_parked_with_its_place_and_without_its_cont
     assert (two.place, one.event, two.event) == (4, b"", b"")
     with pytest.raises(KeyError):
         tail.spool.parked_event(one.number)
+
+
+def test_a_row_that_is_appended_corrected_is_parked_no_longer(tail: Tail) -> None:
+    tail.append("log.csv", HEADER + "W-2,yesterday,x\n" + "W-2,today,x\n" + "W-3,today,x\n")
+    assert tail.cases() == []
+    assert [each.place for each in tail.spool.parked()] == [3, 4], "what is wrong with a row now"
+    tail.restart()
+    tail.append("log.csv", row(2))
+    assert tail.cases() == ["W-2"]
+    assert [each.place for each in tail.spool.parked()] == [4]
+
+
+@pytest.mark.parametrize("by", ['identity = ["case"]', ""])
+def test_rows_that_a_wrong_mapping_could_not_read_are_read_again_with_another(tmp_path: Path, by: str) -> None:
+    right = MAPPING.replace('identity = ["case"]', by).replace(
+        "\nsubject", '\nid = { template = "{case}-{at}" }\nsubject'
+    )
+    tail = Tail(tmp_path, right)
+    rows = [f"W-{n},2021-09-16 09:{n % 60:02},{UNIT}\n" for n in range(700)]
+    tail.append("log.csv", HEADER + "".join(rows[:5]) + "W-5,?,x\nW-6,?,x\nW-1,2021-09-17 09:12,x\n")
+    assert len(tail.cases()) == 6
+    tail.mapping = right.replace("Shanghai", "Chongqing").replace(
+        'time = { column = "at" }', 'time = { column = "unit" }'
+    )
+    tail.restart()
+    tail.append("log.csv", "".join(rows[7:]))
+    assert tail.cases() == [] and len(tail.spool.parked()) == 695
+    (one, *_) = tail.spool.parked()
+    tail.spool.forget(one.number)
+    (tail.folder / "log.csv").rename(tail.folder / "log.csv.1")
+    tail.mapping = right.replace("Shanghai", "Urumqi")
+    tail.restart()
+    tail.append("log.csv.1", row(701))
+    assert tail.tail.step() and "log.csv.1: the mapping has changed: rows that could not be read" in tail.notes()
+    tail.restart()
+    tail.spool.settle(waiting := tail.spool.first(1_000, 10**9), {})
+    found = [orjson.loads(each.event)["subject"] for each in waiting] + tail.cases()
+    assert found == [f"W-{n}" for n in (*range(7, 700), 701)], "each once, and no row that was read before"
+    assert tail.notes() == ""
+    assert [each.place for each in tail.spool.parked()] == [8]
+    tail.spool.close()
+
+
+def test_what_is_parked_of_a_file_that_was_cut_off_stays(tmp_path: Path) -> None:
+    tail = Tail(
+        tmp_path,
+        MAPPING.replace('identity = ["case"]', "").replace("\nsubject", '\nid = {template = "{case}"}\nsubject'),
+    )
+    tail.append("log.csv", HEADER + "W-2,yesterday,x\n" + row(1))
+    assert tail.cases() == ["W-1"]
+    (tail.folder / "log.csv").write_text(HEADER + row(3))
+    assert tail.cases() == ["W-3"]
+    assert [each.place for each in tail.spool.parked()] == [2]
+    tail.spool.close()
 
 
 def test_a_cell_over_several_lines_waits_for_its_end_but_not_for_ever(tail: Tail) -> None:
