@@ -4,12 +4,13 @@ import json
 import random
 import uuid
 from datetime import date
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from stdnum import luhn
 from stdnum.cn import ric, uscc
@@ -18,6 +19,7 @@ from services.domain.intake.admission import Admission
 from services.domain.intake.personal_data import find_personal, may_be_personal, personal_number
 from services.domain.intake.refusal import Reason, Refused
 from services.messaging.codec import CODEC
+from tests.unit.personal_patterns import kind_by_patterns
 from tests.unit.registries import plan
 
 MOBILE, IDENTITY, CARD = "mobile number", "identity-card number", "bank-card number"
@@ -56,7 +58,7 @@ GROUPINGS: dict[str, list[tuple[int, ...]]] = {
 
 def grouped(number: str, lengths: tuple[int, ...], separator: str) -> str:
     rest = iter(number)
-    return separator.join("".join(next(rest) for _ in range(length)) for length in lengths)
+    return separator.join("".join(islice(rest, length)) for length in lengths)
 
 
 @pytest.mark.parametrize("separator", SEPARATORS)
@@ -66,6 +68,31 @@ def test_separators_and_groupings_hide_nothing(number: str, separator: str) -> N
         written = grouped(number, lengths, SEPARATORS[separator])
         for text in (written, f"电话{written}，", f"no {written}."):
             assert personal_number(text) == NUMBERS.get(number, CARD), ascii(text)
+
+
+SHARDS = ("-", " ", " - ", ".", ")-", "--", "---", "  ", "- -", "", "x", "X", "-X", "a", ": ", "|")
+
+
+@st.composite
+def shredded(draw: st.DrawFn) -> str:
+    """Numbers, personal and others, cut into groups at any places, in the usual groupings, or not at all."""
+    text = ""
+    for _ in range(draw(st.integers(1, 3))):
+        number = draw(st.sampled_from(list(GROUPINGS)) | st.from_regex("[0-9]{1,22}", fullmatch=True))
+        usual = GROUPINGS.get(number, [(len(number),)])
+        lengths = draw(st.sampled_from([*usual, (len(number),)]) | st.lists(st.integers(1, 8), max_size=6).map(tuple))
+        between = draw(st.sampled_from(SHARDS))
+        groups = [one for one in (*grouped(number, lengths, "\0").split("\0"), number[sum(lengths) :]) if one]
+        text += between.join(groups) + draw(st.sampled_from(SHARDS))
+    return text
+
+
+@given(shredded())
+@example("110105-491231-002X")
+@example("1101051949 1231002-x, 6222020200112345679")
+@example("1-" * 40)
+def test_what_is_found_is_what_the_patterns_of_whole_numbers_find(text: str) -> None:
+    assert personal_number(text) == kind_by_patterns(text), text
 
 
 @pytest.mark.parametrize("script", DIGITS)

@@ -23,6 +23,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
 _MOBILE: Final = "mobile number"
@@ -135,8 +136,8 @@ def _in_number(value: int | float) -> str | None:
         value = int(value)
     if value < 10**15 or value % _ROUND == 0:
         return None
-    number = str(value)
-    return _IDENTITY if _has_identity(number) else _CARD if _has_card(number) else None
+    chains = list(_chains(str(value)))
+    return _IDENTITY if any(map(_has_identity, chains)) else _CARD if any(map(_has_card, chains)) else None
 
 
 # ---- the numbers ---------------------------------------------------------------------------------------------------
@@ -216,12 +217,12 @@ _HASH: Final = re.compile(
 
 def _kind_in(plain: str) -> str | None:
     examined = _HASH.sub(_without_hash, plain)
-    is_long = _SHORTEST_CHECKED in _runs(examined)
-    if is_long and _has_identity(examined):
+    chains = list(_chains(examined)) if _SHORTEST_CHECKED in _runs(examined) else []
+    if any(map(_has_identity, chains)):
         return _IDENTITY
     if _MOBILE_FORM.search(examined):
         return _MOBILE
-    return _CARD if is_long and _has_card(examined) else None
+    return _CARD if any(map(_has_card, chains)) else None
 
 
 def _without_hash(found: re.Match[str]) -> str:
@@ -236,11 +237,56 @@ def _grouped(grouping: str) -> str:
     return _SEPARATOR.join(f"[0-9]{{{length}}}" for length in grouping.split("-"))
 
 
-def _each(*groupings: str) -> re.Pattern[str]:
-    """Finds where a group of digits begins; what follows in each of the groupings is in a group of the match."""
-    return re.compile(
-        "(?<![0-9])(?=[1-9])" + "".join(f"(?:(?=({_grouped(grouping)})(?![0-9]))|)" for grouping in groupings)
-    )
+class _Chain(NamedTuple):
+    """Groups of digits with one separator between each two, where a number with a check digit may be."""
+
+    digits: str
+    """Of all groups; and X where one follows the last."""
+    edges: tuple[int, ...]
+    """Where in `digits` each group begins, and the end."""
+    lengths: tuple[int, ...]
+    """Of each group."""
+
+
+_DIGITS: Final = re.compile("[0-9]+")
+_CHAIN: Final = re.compile(rf"[0-9]++(?:{_SEPARATOR}[0-9]++)*+(?:{_SEPARATOR}?[Xx](?![0-9]))?")
+
+
+def _chains(plain: str) -> Iterator[_Chain]:
+    """In time that grows with the length of the text only."""
+    for found in _CHAIN.finditer(plain):
+        if len(found[0]) < len(_SHORTEST_CHECKED):
+            continue
+        groups = _DIGITS.findall(found[0])
+        lengths = tuple(map(len, groups))
+        edges = tuple(accumulate(lengths, initial=0))
+        if edges[-1] < len(_SHORTEST_CHECKED):
+            continue
+        if found[0][-1] in "Xx":
+            yield _Chain("".join(groups) + "X", (*edges, edges[-1] + 1), lengths)
+        else:
+            yield _Chain("".join(groups), edges, lengths)
+
+
+_Groupings = Mapping[int, tuple[tuple[int, ...], ...]]
+"""Length of the first group → the lengths of those that follow."""
+
+
+def _groupings(*written: str) -> _Groupings:
+    """`3-4-4` is three, then four, then four digits."""
+    found: dict[int, tuple[tuple[int, ...], ...]] = {}
+    for first, *more in (map(int, one.split("-")) for one in written):
+        found[first] = (*found.get(first, ()), tuple(more))
+    return found
+
+
+def _candidates(chain: _Chain, groupings: _Groupings) -> Iterator[str]:
+    """The numbers in one of these groupings; they may overlap."""
+    for place, length in enumerate(chain.lengths):
+        for more in groupings.get(length, ()):
+            end = place + 1 + len(more)
+            if chain.lengths[place + 1 : end] == more:
+                yield chain.digits[chain.edges[place] : chain.edges[end]]
 
 
 _A_DATE: Final = r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])[0-3][0-9](?![0-9])"
@@ -256,20 +302,26 @@ _AREA: Final = (
     "(?:[0-3][0-9]|4[0-3]|5[1-3]|90)"  # prefecture: so that 1150…, a public body of Chongqing (50), is none
     "(?:[0-6][0-9]|8[1-9])"  # county
 )
-_IDENTITY_FORM: Final = re.compile(
-    rf"(?<![0-9])(?=([1-9](?:{_SEPARATOR}?[0-9]){{16}}{_SEPARATOR}?[0-9Xx])(?![0-9]))"
-)  # any grouping: the check is strict
-_OLD_IDENTITY_FORM: Final = _each("15", "6-6-3")
 _IDENTITY_NUMBER: Final = re.compile(f"{_AREA}((?:19[0-9]|20[0-4])[0-9])([0-9]{{2}})([0-9]{{2}})[0-9]{{3}}[0-9X]")
+_IDENTITY_FORM: Final = re.compile(f"(?=({_IDENTITY_NUMBER.pattern}))")
+_OLD_IDENTITY_GROUPINGS: Final = _groupings("15", "6-6-3")
 _OLD_IDENTITY_NUMBER: Final = re.compile(f"{_AREA}([3-9][0-9])([0-9]{{2}})([0-9]{{2}})[0-9]{{3}}")
 _WEIGHTS: Final = tuple(2**power % 11 for power in range(17, 0, -1))
 _CHECKS: Final = "10X98765432"
 
 
-def _has_identity(plain: str) -> bool:
-    return any(map(_is_identity, _candidates(_IDENTITY_FORM, plain))) or any(
-        map(_is_old_identity, _candidates(_OLD_IDENTITY_FORM, plain))
+def _has_identity(chain: _Chain) -> bool:
+    return any(map(_is_identity, _of_identity_length(chain))) or any(
+        map(_is_old_identity, _candidates(chain, _OLD_IDENTITY_GROUPINGS))
     )
+
+
+def _of_identity_length(chain: _Chain) -> Iterator[str]:
+    """What consists of whole groups, in any grouping: the check is strict."""
+    edges = set(chain.edges)
+    for found in _IDENTITY_FORM.finditer(chain.digits):
+        if found.start() in edges and found.end(1) in edges:
+            yield found[1]
 
 
 def _is_identity(number: str) -> bool:
@@ -292,7 +344,7 @@ def _is_day(year: int, month: int, day: int) -> bool:
     return True
 
 
-_CARD_FORM: Final = _each(
+_CARD_GROUPINGS: Final = _groupings(
     *("16", "17", "18", "19"),
     *("4-4-4-4", "4-4-4-5", "4-4-4-6", "4-4-4-7", "4-4-4-4-1", "4-4-4-4-2", "4-4-4-4-3"),
     *("6-10", "6-11", "6-12", "6-13", "6-4-6", "6-4-4-2", "6-4-4-3", "6-4-4-4", "6-4-4-4-1", "6-6-4", "6-6-7"),
@@ -306,8 +358,9 @@ _CARD_NUMBER: Final = re.compile(
 )
 
 
-def _has_card(plain: str) -> bool:
-    return any(_passes_luhn(number) for number in _candidates(_CARD_FORM, plain) if _CARD_NUMBER.fullmatch(number))
+def _has_card(chain: _Chain) -> bool:
+    numbers = _candidates(chain, _CARD_GROUPINGS)
+    return any(_passes_luhn(number) for number in numbers if _CARD_NUMBER.fullmatch(number))
 
 
 _VALUE: Final = {str(digit): digit for digit in range(10)}
@@ -317,13 +370,3 @@ _DOUBLED: Final = {str(digit): sum(divmod(2 * digit, 10)) for digit in range(10)
 def _passes_luhn(number: str) -> bool:
     single, double = number[::-2], number[-2::-2]
     return (sum(map(_VALUE.__getitem__, single)) + sum(map(_DOUBLED.__getitem__, double))) % 10 == 0
-
-
-_SEPARATORS: Final = str.maketrans("x", "X", "-./_,) ")
-
-
-def _candidates(form: re.Pattern[str], plain: str) -> Iterator[str]:
-    """The numbers of this form without their separators; they may overlap."""
-    for found in form.finditer(plain):
-        if found.lastindex is not None:
-            yield from (number.translate(_SEPARATORS) for number in found.groups() if number is not None)
