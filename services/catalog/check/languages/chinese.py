@@ -6,16 +6,17 @@ from collections.abc import Set
 from datetime import date
 from decimal import Decimal
 
+from services.catalog.check.languages.chinese_numbers import SPAN, amount, is_in_words
 from services.catalog.check.languages.clause_language import ClauseLanguage, Counted, Printed, Relation
 
-_DIGITS = {"一": 1, "两": 2, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "十": 10}
 _NUMBER = re.compile(
     r"(?P<before>不超过|不高于|不低于|不少于|最多|至少|力争达到|达到|达)?"
-    r"(?P<words>(?P<amount>\d+(?:\.\d+)?|[一两二三四五六七八九十])"
-    r"(?P<unit>个工作日|工作日|个月|日|天|分钟|小时|%|％|次性?|项|件|家|名|个(?!工作日|月)))"
+    rf"(?P<words>(?P<amount>{SPAN})"
+    r"(?P<unit>个?工作日|个月|日|天|分钟|个半?小时|小时|个半月|%|％|次性?|项|件|家|名|个(?!工作日|月|小时))(?P<part>(?<=小时)半)?)"
     r"(?P<after>以内|内|以上)?"
 )
-_RANGE = re.compile(r"(\d+)[-—–～~至](\d+)(项|件|家|名|个(?!工作日|月))")
+_PER_CENT = re.compile(rf"百分之(?P<amount>{SPAN})")
+_RANGE = re.compile(r"(?<![\d.,/])(\d+)[-—–～~至](\d+)(项|件|家|名|个(?!工作日|月))")
 """Both ends of a range are printed numbers: 3-5家."""
 _NAME = re.compile("“[^”]*”")
 _DATES = re.compile(
@@ -29,30 +30,65 @@ _COUNTED: dict[str, Counted] = {
     "个月": "months",
     "分钟": "minutes",
     "小时": "minutes",
+    "个小时": "minutes",
+    "个半小时": "minutes",
+    "个半月": "months",
     "%": "share",
     "％": "share",
 }
 
 
+_LENGTH_OF = {"个月": 4, "日": 3, "天": 3, "个工作日": 3, "工作日": 3, "小时": 2, "个小时": 2, "分钟": 1}
+"""From the longest on: one length of time is written in this order."""
+
+
 def numbers(clause: str) -> list[Printed]:
     """The numbers of a clause that can be a threshold: those with a unit that thresholds have. `10千伏` is none."""
-    found = []
-    text = _RANGE.sub(r"\1\3、\2\3", _DATES.sub("", clause))
+    return [printed for printed, in_words in _printed(clause) if not in_words]
+
+
+def _printed(clause: str) -> list[tuple[Printed, bool]]:
+    """Each number with its unit, and whether it is in words and need not be a threshold: 一件事, 两个平台."""
+    found: list[tuple[Printed, bool]] = []
+    text = _RANGE.sub(r"\1\3、\2\3", _DATES.sub("、", clause))
     names = [match.span() for match in _NAME.finditer(text)]
+    before: re.Match[str] | None = None
     for match in _NUMBER.finditer(text):
-        chinese = match["amount"] in _DIGITS
+        chinese = is_in_words(match["amount"])
         named = chinese and any(start < match.start() < end for start, end in names)
-        if chinese and not named and not match["unit"].startswith("次"):
-            continue  # 一件事, 两个平台: no thresholds
         counted = _COUNTED.get(match["unit"], "number")
-        found.append(Printed(match["words"], _amount(match), counted, _relation(match), named))
+        printed = Printed(match["words"], _amount(match), counted, _relation(match), named)
+        unneeded = chinese and (printed.amount is None or not (named or match["unit"].startswith("次")))
+        if before is not None and _goes_on(before, match):
+            first, first_unneeded = found.pop()
+            printed, unneeded = _sum(first, printed), first_unneeded and unneeded
+        found.append((printed, unneeded))
+        before = match
     return found
 
 
-def _amount(match: re.Match[str]) -> Decimal:
-    """The printed amount in the unit of thresholds: minutes, shares."""
-    amount = Decimal(_DIGITS.get(match["amount"], match["amount"]))
-    return amount * 60 if match["unit"] == "小时" else amount / 100 if match["unit"] in ("%", "％") else amount
+def _goes_on(before: re.Match[str], match: re.Match[str]) -> bool:
+    """Whether a number is a further part of the length of time before it: the 30分钟 of 1小时30分钟."""
+    lengths = [_LENGTH_OF.get(each["unit"], 0) for each in (before, match)]
+    adjacent = before.end() == match.start("words") and not before["after"]
+    return adjacent and lengths[0] > lengths[1] > 0
+
+
+def _sum(one: Printed, other: Printed) -> Printed:
+    """Not read if the parts are counted in different ways: 1个月10日."""
+    total = None
+    if one.amount is not None and other.amount is not None and one.counted == other.counted:
+        total = one.amount + other.amount
+    return Printed(one.words + other.words, total, one.counted, one.relation or other.relation, one.named)
+
+
+def _amount(match: re.Match[str]) -> Decimal | None:
+    """The printed amount in the unit of thresholds: minutes, shares. None: it is not read."""
+    printed = amount(match["amount"])
+    if printed is None:
+        return None
+    printed += Decimal("0.5") if match["part"] or "半" in match["unit"] else 0
+    return printed * 60 if "小时" in match["unit"] else printed / 100 if match["unit"] in ("%", "％") else printed
 
 
 def _relation(match: re.Match[str]) -> Relation:
@@ -76,13 +112,17 @@ def since(clause: str) -> date | None:
     return date(int(match[2]), int(match[3]), int(match[4])) if match and match["from"] else None
 
 
-def _no_others(_clause: str, _counted: Counted) -> Set[Decimal]:
-    return frozenset()
+def _in_words(clause: str, counted: Counted) -> Set[Decimal]:
+    """二十日, 百分之八十, 半小时: such a number may be a threshold and need not be one."""
+    read = {printed.amount for printed, in_words in _printed(clause) if in_words and printed.counted == counted}
+    if counted == "share":
+        read |= {each and each / 100 for each in (amount(found["amount"]) for found in _PER_CENT.finditer(clause))}
+    return {each for each in read if each is not None}
 
 
 CHINESE = ClauseLanguage(
     numbers=numbers,
-    also=_no_others,
+    also=_in_words,
     by=by,
     since=since,
     this_year=re.compile("今年内"),

@@ -32,7 +32,7 @@ _JOIN = (
     r"(?:[.,'’/⁄:·]|\s*[-‐‑‒–—−~/⁄×*+]\s*|[\s-]+(?:(?:and|point|times|x)[\s-]+)?"
     r"|(?<=[a-z]),\s+(?:and\s+)?|(?<=\d),\s+(?=\d{3}(?!\d)))"
 )
-SPAN: Final = rf"(?>(?:[.,'’/⁄:·^×*+−]+|(?<!\w)){_TOKEN}(?:{_JOIN}{_TOKEN})*)"
+SPAN: Final = rf"(?>(?:[./⁄^×]+|(?<!\w)){_TOKEN}(?:{_JOIN}{_TOKEN})*)"
 """All that may belong to one number, to be searched for without regard to case; never a part of it."""
 
 _BELOW_100 = rf"(?:(?:{'|'.join(_TENS)})(?:\s(?:{'|'.join(_ONES)}))?|{'|'.join((*reversed(_TEENS), *_ONES))})"
