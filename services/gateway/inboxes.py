@@ -66,18 +66,27 @@ class Inboxes:
             for source in self.sources:
                 if source.inbox not in users:
                     yield self._make_user(admin, source.inbox, folder)
-                missing = [right for right in _RIGHTS if (source.inbox, source.inbox, right) not in rights]
-                if missing:
-                    _check(admin.create_acls([_right(source.inbox, operation) for operation in missing]))
-                    yield f"{source.inbox} may be written by its user"
-            open_to = self._not_denied(admin)
-            if open_to:
-                _check(admin.create_acls([_denial(operation) for operation in open_to]))
-                yield f"{topics.GATEWAY_KEYS} may be written by administrators only"
+                yield from self._make_rights(admin, source.inbox, rights)
+            yield from self._deny_keys(admin)
             registered = {source.inbox for source in self.sources}
             for user in sorted((users | {user for user, _, _ in rights}) - registered):
                 self._remove(admin, user, user in users)
                 yield f"removed the user {user}: no source has this inbox"
+
+    @staticmethod
+    def _make_rights(admin: KafkaAdminClient, inbox: str, rights: set[tuple[str, str, Any]]) -> Iterator[str]:
+        """Let the user of an inbox write it, where it may not yet."""
+        missing = [right for right in _RIGHTS if (inbox, inbox, right) not in rights]
+        if missing:
+            _check(admin.create_acls([_right(inbox, operation) for operation in missing]))
+            yield f"{inbox} may be written by its user"
+
+    def _deny_keys(self, admin: KafkaAdminClient) -> Iterator[str]:
+        """Let nobody but administrators write API keys."""
+        open_to = self._not_denied(admin)
+        if open_to:
+            _check(admin.create_acls([_denial(operation) for operation in open_to]))
+            yield f"{topics.GATEWAY_KEYS} may be written by administrators only"
 
     def problems(self) -> list[str]:
         """What is wrong, a sentence each. Raises KafkaError."""
