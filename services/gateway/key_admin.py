@@ -66,10 +66,10 @@ class KeyAdmin:
         now, keys, added = self.now(), dict(held), list[KeyValue]()
         known = {line.id for line in ring.lines(now)}
         for source in sources:
-            line = ring.found(held.get(source, ""), now)
-            if line is not None and line.state is KeyState.ACTIVE and line.key.source == source:
+            active = [each for each in ring.lines(now, source) if each.state is KeyState.ACTIVE]
+            if ring.found(held.get(source, ""), now) in active:
                 continue
-            self._refuse_third([each for each in ring.lines(now, source) if each.state is KeyState.ACTIVE], source)
+            self._refuse_third(active, source)
             key_id = id_of(held.get(source, ""))
             if key_id is None or key_id in known:
                 key_id, keys[source] = NewKey.made()
