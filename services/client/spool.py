@@ -135,7 +135,8 @@ class Spool:
         )
 
     @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """For questions: nobody who writes is waited for."""
         with self._lock:
             try:
                 yield self._store
@@ -145,7 +146,7 @@ class Spool:
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction. After the block all of it is on the disk; if the block raises, none of it is."""
-        with self._reading() as store:
+        with self.reading() as store:
             store.execute("BEGIN IMMEDIATE")
             try:
                 yield store
@@ -172,16 +173,22 @@ class Spool:
 
     def position(self, reader: str) -> str | None:
         """Up to where a reader has read; None where it has not begun."""
-        with self._reading() as store:
+        with self.reading() as store:
             row = store.execute("SELECT position FROM positions WHERE reader = ?", (reader,)).fetchone()
         return None if row is None else str(row[0])
+
+    def positions(self, begin: str) -> dict[str, str]:
+        """The positions of all readers whose names begin so."""
+        query = "SELECT reader, position FROM positions WHERE substr(reader, 1, ?) = ?"
+        with self.reading() as store:
+            return dict(store.execute(query, (len(begin), begin)).fetchall())
 
     def first(self, most: int, most_bytes: int) -> Sequence[Waiting]:
         """The oldest events: at most so many and so large together, and at least one where any waits."""
         found: list[Waiting] = []
         size = 0
         query = "SELECT number, event, origin, place FROM waiting ORDER BY number LIMIT ?"
-        with self._reading() as store:
+        with self.reading() as store:
             for row in store.execute(query, (most,)):
                 size += len(row[1])
                 if found and size > most_bytes:
@@ -192,7 +199,7 @@ class Spool:
     @property
     def waiting(self) -> int:
         """How many events wait."""
-        with self._reading() as store:
+        with self.reading() as store:
             return int(store.execute("SELECT count(*) FROM waiting").fetchone()[0])
 
     def settle(self, sent: Sequence[Waiting], refused: Mapping[int, Refusal]) -> None:
@@ -222,14 +229,14 @@ class Spool:
     def parked(self) -> list[Parked]:
         """All of them, the oldest first."""
         columns = "number, event, origin, place, reason, path, detail, remedy, parked_at"
-        with self._reading() as store:
+        with self.reading() as store:
             rows = store.execute(f"SELECT {columns} FROM parked ORDER BY number").fetchall()
         return [Parked(row[0], row[1], row[2], row[3], Refusal(*row[4:8]), row[8]) for row in rows]
 
     @property
     def parked_count(self) -> int:
         """How many events are parked."""
-        with self._reading() as store:
+        with self.reading() as store:
             return int(store.execute("SELECT count(*) FROM parked").fetchone()[0])
 
     def withdraw_in(self, store: sqlite3.Connection, source: str, id: str) -> bool:
@@ -241,7 +248,7 @@ class Spool:
 
     def parked_event(self, number: int) -> bytes:
         """A parked event as it was; KeyError, also for a row of which no event could be made."""
-        with self._reading() as store:
+        with self.reading() as store:
             row = store.execute("SELECT event FROM parked WHERE number = ?", (number,)).fetchone()
         if row is None or not row[0]:
             raise KeyError(number)

@@ -138,7 +138,8 @@ class FolderTail:
     def _files(self) -> list[_File]:
         """Those to read, in their order: with a name of the pattern, rotated, or read before under such a name."""
         found = list(self._listed())
-        known = {file.number for file in found if self._spool.position(self._key(file.number)) is not None}
+        read_before = self._spool.positions(self._key())
+        known = {file.number for file in found if self._key(file.number) in read_before}
         wanted = []
         for file in found:
             if file.number in known or self._is_named(file.path.name):
@@ -169,7 +170,8 @@ class FolderTail:
             except FileNotFoundError:
                 continue
 
-    def _key(self, number: int) -> str:
+    def _key(self, number: int | str = "") -> str:
+        """Under which name the position in a file is saved; without a number, how all these names begin."""
         return f"{self._name} file {number}"
 
     def _take(self, file: _File, now: float) -> bool:
@@ -213,12 +215,8 @@ class FolderTail:
 
     def _copied(self, stream: BinaryIO) -> _Position:
         """Where to go on in a new file: rotation may copy a file that was read, and cut it off then."""
-        begin = f"{self._name} file "
-        with self._spool.writing() as store:
-            saved = store.execute(
-                "SELECT position FROM positions WHERE substr(reader, 1, ?) = ?", (len(begin), begin)
-            ).fetchall()
-        positions = sorted((_Position(*orjson.loads(position)) for (position,) in saved), reverse=True)
+        saved = self._spool.positions(self._key()).values()
+        positions = sorted((_Position(*orjson.loads(position)) for position in saved), reverse=True)
         same = (each for each in positions if _marked(stream, each.bytes, each.lines)[:4] == each[:4])
         return next(same, _Position(0, 0, "", ""))
 

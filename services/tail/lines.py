@@ -29,7 +29,7 @@ class MappedLines:
 
     def has_unread(self, number: int) -> bool:
         """Whether rows of the file are parked since they could not be read."""
-        with self._taker.spool.writing() as store:
+        with self._taker.spool.reading() as store:
             return bool(self._taker.unread.lines(store, number))
 
     def take(self, store: sqlite3.Connection, piece: Piece) -> Read:

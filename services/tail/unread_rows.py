@@ -88,8 +88,8 @@ class UnreadRows:
         return {line for (line,) in found}
 
     def any(self) -> bool:
-        """Whether rows of this tail are parked. It is no part of a transaction."""
-        with self._spool.writing() as store:
+        """Whether rows of this tail are parked."""
+        with self._spool.reading() as store:
             found = store.execute("SELECT 1 FROM unread_rows JOIN parked USING (number) WHERE tail = ?", (self._name,))
             return found.fetchone() is not None
 
