@@ -32,7 +32,7 @@ from services.runtime.settings import Settings
 from services.runtime.text_file import Unreadable, read_text
 from services.tail.folder import FolderTail
 from services.tail.lines import EventLines, MappedLines
-from services.tail.query import Asked, DatabaseAway, NamedTaker, QueryTail, WrongQuery, opened
+from services.tail.query import Asked, DatabaseAway, QueryTail, WrongQuery, opened
 from services.tail.taking import RowTaker
 
 _PATIENCE_SECONDS = 20.0
@@ -109,13 +109,14 @@ def tail(
     with client_of(settings, gateway, key, spool_of(spool, settings), _PATIENCE_SECONDS) as client:
         now = _now(Clock.from_settings(settings))
         if folder is not None:
-            followed: FolderTail | QueryTail = _folder(folder, files, rules, client, now)
-            if whole and isinstance(followed, FolderTail):
-                followed.put_whole()
+            files_of = _folder(folder, files, rules, client, now)
+            if whole:
+                files_of.put_whole()
+            followed: FolderTail | QueryTail = files_of
         else:
             assert query is not None
             asked = Asked(_text(query), watermark or "", overlap)
-            followed = _query(settings, query, asked, rules, NamedClient(client, now))
+            followed = _query(settings.database, asked, rules, RowTaker(client.spool, _name(query), now))
         try:
             with ending_with_words(client):
                 accepted = _follow(_Followed(followed, every, once), client)
@@ -125,13 +126,6 @@ def tail(
         end(client, accepted)
         if unread:
             raise typer.Exit(INPUT_HAS_ERRORS)
-
-
-class NamedClient(NamedTuple):
-    """The client, and what time corrections are of."""
-
-    client: Client
-    now: Callable[[], datetime]
 
 
 def _now(clock: Clock) -> Callable[[], datetime]:
@@ -150,24 +144,27 @@ def _rules(mapping: Path) -> ExportMapping:
 def _folder(
     folder: Path, files: str | None, rules: ExportMapping | None, client: Client, now: Callable[[], datetime]
 ) -> FolderTail:
-    name = f"tail {folder.resolve()}"
+    name = _name(folder)
     if rules is None:
         return FolderTail(folder, files or "*.jsonl", client.spool, name, EventLines(client.spool))
     taker = RowTaker(client.spool, name, now)
     return FolderTail(folder, files or "*.csv", client.spool, name, MappedLines(rules, taker))
 
 
-def _query(settings: Settings, file: Path, asked: Asked, rules: ExportMapping | None, named: NamedClient) -> QueryTail:
-    name = f"tail {file.resolve()}"
-    if not settings.database or not asked.watermark or rules is None:
+def _name(source: Path) -> str:
+    """Of the tail of a folder or of a query, in the spool."""
+    return f"tail {source.resolve()}"
+
+
+def _query(database: str, asked: Asked, rules: ExportMapping | None, taker: RowTaker) -> QueryTail:
+    if not database or not asked.watermark or rules is None:
         raise Failure(
             "a query needs --mapping MAP.toml, --watermark COLUMN, and the address of the database in "
             "KPIWATCH_DATABASE",
             WRONG_USAGE,
         )
-    taker = RowTaker(named.client.spool, name, named.now)
     try:
-        return QueryTail(opened(settings.database), asked, rules, named.client.spool, NamedTaker(name, taker))
+        return QueryTail(opened(database), asked, rules, taker)
     except WrongQuery as error:
         raise Failure(str(error), WRONG_USAGE) from None
 

@@ -7,7 +7,7 @@ removed.
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum, auto
@@ -17,7 +17,7 @@ import orjson
 
 from services.client.batch_size import MOST_EVENTS as MOST_EVENTS
 from services.client.batch_size import BatchSize
-from services.client.spool import ClientError, Refusal, Spool, Waiting
+from services.client.spool import ClientError, Entry, Refusal, Spool, Waiting
 
 _MOST_BYTES: Final = 4 * 1024 * 1024
 LARGEST_EVENT: Final = 64 * 1024
@@ -121,6 +121,18 @@ def event_bytes(event: Mapping[str, Any] | bytes | str) -> bytes:
     if not is_object:
         raise NotAnEvent(Refusal("malformed", "", "it is JSON, but no object", "write an event as one object"))
     return written
+
+
+def checked(entries: Iterable[Entry]) -> tuple[list[Entry], list[tuple[Entry, Refusal]]]:
+    """The entries that can be sent, as they are sent; and those that cannot, each with its reason."""
+    good: list[Entry] = []
+    refused: list[tuple[Entry, Refusal]] = []
+    for entry in entries:
+        try:
+            good.append(entry._replace(event=event_bytes(entry.event)))
+        except NotAnEvent as error:
+            refused.append((entry, error.refusal))
+    return good, refused
 
 
 _TOO_LARGE: Final = Refusal(

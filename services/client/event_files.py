@@ -14,8 +14,8 @@ from typing import BinaryIO, Final, NamedTuple, cast
 
 import orjson
 
-from services.client.delivery import LARGEST_EVENT, MOST_EVENTS, NotAnEvent, event_bytes
-from services.client.spool import Entry, Refusal, Spool
+from services.client.delivery import LARGEST_EVENT, MOST_EVENTS, checked
+from services.client.spool import Entry, Spool
 
 STANDARD_INPUT: Final = "-"
 _PIECE: Final = 1024 * 1024
@@ -70,19 +70,12 @@ class EventFile:
 
     def _keep(self, reading: "_Reading", lines: list["_Line"]) -> None:
         """One transaction: the events of these lines, what is none, and the position behind them."""
-        entries: list[Entry] = []
-        refused: list[tuple[Entry, Refusal]] = []
-        for number, content in lines:
-            event = content.strip()
-            if not event:
-                continue
-            try:
-                entries.append(Entry(event_bytes(event), self.origin, number))
-            except NotAnEvent as error:
-                refused.append((Entry(event[:LARGEST_EVENT], self.origin, number), error.refusal))
+        read = [Entry(event, self.origin, number) for number, content in lines if (event := content.strip())]
+        entries, unfit = checked(read)
+        refused = [(entry._replace(event=entry.event[:LARGEST_EVENT]), refusal) for entry, refusal in unfit]
         with self._spool.writing() as store:
-            read = [entry.event for entry in (*entries, *(entry for entry, _ in refused))]
-            self._spool.withdraw_read_in(store, self.origin, read)
+            kept = (*entries, *(entry for entry, _ in refused))
+            self._spool.withdraw_read_in(store, self.origin, [entry.event for entry in kept])
             self._spool.add_in(store, entries)
             self._spool.park_in(store, refused)
             if self._name != STANDARD_INPUT:

@@ -138,7 +138,7 @@ class FolderTail:
     def _files(self) -> list[_File]:
         """Those to read, in their order: with a name of the pattern, rotated, or read before under such a name."""
         found = list(self._listed())
-        read_before = self._spool.positions(self._key())
+        read_before = self._spool.positions(self._prefix)
         known = {file.number for file in found if self._key(file.number) in read_before}
         wanted = []
         for file in found:
@@ -170,9 +170,13 @@ class FolderTail:
             except FileNotFoundError:
                 continue
 
-    def _key(self, number: int | str = "") -> str:
-        """Under which name the position in a file is saved; without a number, how all these names begin."""
-        return f"{self._name} file {number}"
+    @property
+    def _prefix(self) -> str:
+        """How the names begin under which the positions in files are saved."""
+        return f"{self._name} file "
+
+    def _key(self, number: int) -> str:
+        return f"{self._prefix}{number}"
 
     def _take(self, file: _File, now: float) -> bool:
         self._unreadable.discard(file.number)
@@ -215,7 +219,7 @@ class FolderTail:
 
     def _copied(self, stream: BinaryIO) -> _Position:
         """Where to go on in a new file: rotation may copy a file that was read, and cut it off then."""
-        saved = self._spool.positions(self._key()).values()
+        saved = self._spool.positions(self._prefix).values()
         positions = sorted((_Position(*orjson.loads(position)) for position in saved), reverse=True)
         same = (each for each in positions if _marked(stream, each.bytes, each.lines)[:4] == each[:4])
         return next(same, _Position(0, 0, "", ""))

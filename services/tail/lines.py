@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from services.client.delivery import MOST_EVENTS, NotAnEvent, event_bytes
-from services.client.spool import Entry, Refusal, Spool
+from services.client.delivery import MOST_EVENTS, checked
+from services.client.spool import Entry, Spool
 from services.mapping.cells import Problem
 from services.mapping.export import RowEvents
 from services.mapping.growing import GrowingTable, lines_of
@@ -88,15 +88,8 @@ class EventLines:
     def take(self, store: sqlite3.Connection, piece: Piece) -> Read:
         """Take as many events as one request has."""
         lines = piece.content.splitlines(keepends=True)[:MOST_EVENTS]
-        entries: list[Entry] = []
-        refused: list[tuple[Entry, Refusal]] = []
-        for number, line in enumerate(lines, piece.first_line):
-            entry = Entry(line.strip(), str(piece.file), number)
-            try:
-                if entry.event:
-                    entries.append(entry._replace(event=event_bytes(entry.event)))
-            except NotAnEvent as error:
-                refused.append((entry, error.refusal))
+        found = (Entry(line.strip(), str(piece.file), number) for number, line in enumerate(lines, piece.first_line))
+        entries, refused = checked(entry for entry in found if entry.event)
         self._spool.add_in(store, entries)
         self._spool.park_in(store, refused)
         return Read(sum(map(len, lines)), len(lines))

@@ -29,7 +29,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
-from services.client.spool import Spool
 from services.mapping.cells import Problem, Record, TypedCell
 from services.mapping.export import RowEvents, RowWriter
 from services.mapping.mapping_file import ExportMapping, MappingError
@@ -74,13 +73,6 @@ def opened(address: str) -> Engine:
         ) from None
 
 
-class NamedTaker(NamedTuple):
-    """What takes the rows, and the name of the tail in the spool."""
-
-    name: str
-    taker: RowTaker
-
-
 class _Row(NamedTuple):
     place: int
     outcomes: Sequence[RowEvents | Problem]
@@ -90,7 +82,7 @@ class _Row(NamedTuple):
 class QueryTail:
     """Follows the rows of a query."""
 
-    def __init__(self, engine: Engine, asked: Asked, mapping: ExportMapping, spool: Spool, taker: NamedTaker) -> None:
+    def __init__(self, engine: Engine, asked: Asked, mapping: ExportMapping, taker: RowTaker) -> None:
         """WrongQuery for a mapping without `identity`."""
         if not mapping.identity:
             raise WrongQuery(
@@ -100,8 +92,8 @@ class QueryTail:
         self._engine = engine
         self._asked = asked
         self._mapping = mapping
-        self._spool = spool
-        self._name, self._taker = taker
+        self._taker = taker
+        self._spool = taker.spool
         self._reading: Generator[_Row, None, None] | None = None
         self._highest: Any = None
         """The highest watermark that was taken."""
@@ -153,7 +145,7 @@ class QueryTail:
 
     @property
     def _key(self) -> str:
-        return f"{self._name} query"
+        return f"{self._taker.name} query"
 
     def _rows(self) -> Generator[_Row, None, None]:
         """One reading: the rows from the overlap on, in the order of the watermark."""

@@ -2,8 +2,8 @@
 transaction.
 
 A correction follows the event that it corrects only once that one was answered: a refused one has to be reported anew,
-since a correction of what nobody has stored changes nothing. So has one
-that was refused, and then forgotten or withdrawn.
+since a correction of what nobody has stored changes nothing. So has one that was refused, and then forgotten or
+withdrawn.
 """
 
 import sqlite3
@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from services.client.delivery import MOST_EVENTS, NotAnEvent, event_bytes
-from services.client.spool import Entry, Refusal, Spool
+from services.client.delivery import MOST_EVENTS, checked
+from services.client.spool import Entry, Spool
 from services.mapping.cells import Problem
 from services.mapping.export import RowEvents
 from services.mapping.memory import GrowingMemory
@@ -38,7 +38,7 @@ class RowTaker:
     def __init__(self, spool: Spool, name: str, now: Callable[[], datetime]) -> None:
         """`name`: tells its rows from those of other sources. `now`: aware; the time of corrections."""
         self.spool = spool
-        self._name = name
+        self.name = name
         self.now = now
         self.unread = UnreadRows(spool, name)
         self._memory: GrowingMemory | None = None
@@ -46,39 +46,29 @@ class RowTaker:
     def take(self, store: sqlite3.Connection, origin: str, rows: Iterable[RowEvents | Problem], file: int = 0) -> Taken:
         """The rows as far as they may go together. `origin`: where they are from, in words. `file`: the number of their
         file; 0 for a query."""
-        entries: list[Entry] = []
-        refused: list[tuple[Entry, Refusal]] = []
+        found: list[Entry] = []
         first_seen: set[tuple[str, ...]] = set()
         stopped_at, unread = None, 0
         for row, problems in _with_problems(rows):
-            if row.identity in first_seen or len(entries) >= MOST_EVENTS:
+            if row.identity in first_seen or len(found) >= MOST_EVENTS:
                 stopped_at = row.place
                 break
             unread += self.unread.settle(store, RowPlace(origin, file, row.place, row.identity), problems)
             events = [] if problems else self._news(store, row)
             if row.identity and any(event["type"] != "correction" for event in events):
                 first_seen.add(row.identity)
-            for event in events:
-                self._enter(event, origin, row.place, entries, refused)
+            found += (Entry(orjson.dumps(event), origin, row.place) for event in events)
+        entries, refused = checked(found)
         self.spool.add_in(store, entries)
         self.spool.park_in(store, refused)
         return Taken(len(entries), len(refused) + unread, stopped_at)
-
-    def _enter(
-        self, event: dict[str, Any], origin: str, place: int, entries: list[Entry], refused: list[tuple[Entry, Refusal]]
-    ) -> None:
-        written = orjson.dumps(event)
-        try:
-            entries.append(Entry(event_bytes(written), origin, place))
-        except NotAnEvent as error:
-            refused.append((Entry(written, origin, place), error.refusal))
 
     def _news(self, store: sqlite3.Connection, row: RowEvents) -> list[dict[str, Any]]:
         """What has not been reported yet of a row."""
         if not row.identity:
             return [event for _, event in row.events]
         if self._memory is None:
-            self._memory = GrowingMemory(store, self.spool.file or Path("memory"), self._name, self.now())
+            self._memory = GrowingMemory(store, self.spool.file or Path("memory"), self.name, self.now())
         found = [self._anew(store, event) for event in self._memory.changes(row, self.now())]
         return [event for event in found if event is not None]
 

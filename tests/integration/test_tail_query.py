@@ -13,7 +13,7 @@ import pytest
 from services.client.spool import Spool
 from services.mapping.mapping_file import mapping_of
 from services.runtime.text_file import parsed_toml
-from services.tail.query import Asked, DatabaseAway, NamedTaker, QueryTail, WrongQuery, opened
+from services.tail.query import Asked, DatabaseAway, QueryTail, WrongQuery, opened
 from services.tail.taking import RowTaker
 from tests.served import served
 from tests.unit.commands import run
@@ -91,7 +91,7 @@ class Follower:
         zone = "Europe/Berlin" if watermark == "local" else "Asia/Shanghai"
         mapping = mapping_of(parsed_toml(rules.replace("Asia/Shanghai", zone)), "map.toml")
         asked = Asked(query, watermark, 600)
-        self.tail = QueryTail(self.engine, asked, mapping, self.spool, NamedTaker("tail", taker))
+        self.tail = QueryTail(self.engine, asked, mapping, taker)
 
     def read(self) -> list[Any]:
         found: list[Any] = []
