@@ -14,7 +14,8 @@ from services.runtime.atomic_file import claim
 from services.runtime.settings import Settings, broker_addresses
 
 
-def _readable_once(files: list[str]) -> list[str]:
+def readable_once(files: list[str]) -> list[str]:
+    """Refuses standard input that is named twice, and devices that never end."""
     if files.count(STANDARD_INPUT) > 1:
         raise typer.BadParameter("standard input can be read only once: name - once")
     for file in files:
@@ -52,7 +53,7 @@ EventFiles = Annotated[
     typer.Argument(
         metavar="EVENTS…",
         help="Files of events: .jsonl, .jsonl.gz, or - for standard input.",
-        callback=_readable_once,
+        callback=readable_once,
     ),
 ]
 PlanFolder = Annotated[

@@ -8,12 +8,12 @@ from services.catalog.check.plan_check import problems_of
 from services.catalog.load.plan_folder import plan_of, read_plan
 from services.cli.failure import INPUT_HAS_ERRORS, Failure
 from services.cli.terminal import say
-from services.domain.plan.plan import Plan
+from services.domain.plan.plan import Plan, PlanHead
 
 
-def today_of(plan: Plan) -> date:
+def today_of(head: PlanHead) -> date:
     """The day of the real clock in the zone of a plan: which of its versions are in force."""
-    return datetime.now(ZoneInfo(plan.head.timezone)).date()
+    return datetime.now(ZoneInfo(head.timezone)).date()
 
 
 def say_plan(plan: Plan, folder: Path) -> None:
@@ -27,7 +27,7 @@ def checked_plan(folder: Path) -> Plan:
     InvalidPlan if it is none."""
     reading = read_plan(folder)
     plan = plan_of(reading)
-    problems = problems_of(reading, today_of(plan))
+    problems = problems_of(reading, today_of(plan.head))
     if problems:
         lines = "\n".join(f"  {problem}" for problem in problems)
         count = "an error" if len(problems) == 1 else f"{len(problems)} errors"

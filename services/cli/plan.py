@@ -15,10 +15,10 @@ from rich.text import Text
 
 from services.catalog.check.difference import Change, changes
 from services.catalog.check.languages.choice import is_known
-from services.catalog.check.plan_check import check_plan
+from services.catalog.check.plan_check import problems_of
 from services.catalog.load.calendars import calendar_of
 from services.catalog.load.lock import LOCK, write_lock
-from services.catalog.load.plan_folder import InvalidPlan, Problem, load_plan, read_plan
+from services.catalog.load.plan_folder import InvalidPlan, Problem, Reading, load_plan, plan_of, read_plan
 from services.catalog.load.schema import schemas
 from services.catalog.samples.events import Sample
 from services.catalog.samples.promise_samples import samples_of
@@ -50,17 +50,17 @@ def check(
     ] = None,
 ) -> None:
     """Say everything that is wrong with a plan, by file and line."""
-    day = today.date() if today else _today(folder)
-    problems = [problem for problem in check_plan(folder, day) if not (lock and _is_fixed_by_write_lock(problem))]
+    reading = read_plan(folder)
+    day = today.date() if today else _today(reading)
+    problems = [each for each in problems_of(reading, day) if not (lock and _is_fixed_by_write_lock(each))]
     out = _console()
     if problems:
         _print_problems(problems, out)
         raise typer.Exit(1)
-    promises = read_plan(folder).promises
-    for line in _summary(folder, [located.entry for located in promises]):
+    for line in _summary(folder, plan_of(reading)):
         out.print(line, soft_wrap=True)
     if lock:
-        kept = write_lock(folder, promises)
+        kept = write_lock(folder, reading.promises)
         out.print(f"{folder / LOCK}: {_many(kept, 'version')} locked", soft_wrap=True)
 
 
@@ -114,12 +114,11 @@ def schema(
     say(json.dumps(known if kind is None else known[kind], ensure_ascii=False, indent=2))
 
 
-def _today(folder: Path) -> date:
+def _today(reading: Reading) -> date:
     """Today in the plan's zone; in UTC, where the plan cannot be read and is refused anyway."""
-    try:
-        return today_of(load_plan(folder))
-    except InvalidPlan:
+    if reading.problems or reading.head is None:
         return datetime.now(UTC).date()
+    return today_of(reading.head)
 
 
 def _is_fixed_by_write_lock(problem: Problem) -> bool:
@@ -133,13 +132,12 @@ def _print_problems(problems: Sequence[Problem], out: Console) -> None:
     out.print(f"{_many(len(problems), 'error')} in {_many(files, 'file')}", style="bold red", soft_wrap=True)
 
 
-def _summary(folder: Path, promises: Sequence[Promise]) -> Iterator[str]:
+def _summary(folder: Path, plan: Plan) -> Iterator[str]:
     """What a plan without errors holds."""
-    names = {promise.id for promise in promises}
-    yield f"{folder}: {_many(len(names), 'promise')} in {_many(len(promises), 'entry')}, no errors"
-    if tiers := tier_counts(promises):
+    names = {promise.id for promise in plan.promises}
+    yield f"{folder}: {_many(len(names), 'promise')} in {_many(len(plan.promises), 'entry')}, no errors"
+    if tiers := tier_counts(plan.promises):
         yield "by tier: " + ", ".join(f"{tier} {count}" for tier, count in tiers.items())
-    plan = load_plan(folder)
     if not is_known(plan.head.language):
         yield (
             f"language {plan.head.language}: of the clauses only the numbers in digits were compared with the entries. "

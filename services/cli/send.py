@@ -3,13 +3,12 @@
 import time
 from collections.abc import Callable
 from contextlib import closing
-from pathlib import Path
 from typing import Annotated
 
 import orjson
 import typer
 
-from services.cli.arguments import no_endless
+from services.cli.arguments import readable_once
 from services.cli.failure import INPUT_HAS_ERRORS, WRONG_USAGE, Failure
 from services.cli.progress import Display
 from services.cli.senders import (
@@ -27,7 +26,7 @@ from services.cli.senders import (
 from services.cli.terminal import say
 from services.client.client import Client
 from services.client.delivery import Delivered, NotAnEvent
-from services.client.event_files import STANDARD_INPUT, EventFile
+from services.client.event_files import EventFile
 from services.client.spool import BeingSent, Spool
 from services.domain.intake.visible_text import visible
 from services.runtime.settings import Settings
@@ -36,13 +35,7 @@ _FOLLOW_SECONDS = 1.0
 
 
 def _files(given: list[str] | None) -> list[str]:
-    files = given or []
-    if files.count(STANDARD_INPUT) > 1:
-        raise typer.BadParameter("standard input can be read only once: name - once")
-    for file in files:
-        if file != STANDARD_INPUT:
-            no_endless(Path(file))
-    return files
+    return readable_once(given or [])
 
 
 def send(

@@ -65,10 +65,15 @@ def client_of(settings: Settings, gateway: str | None, key: Path | None, spool: 
 def _keys(settings: Settings, key: Path | None) -> list[str]:
     if key is None:
         return [one for one in settings.key.split(",") if one]
+    return text_of(key, f"--key {key}").split()
+
+
+def text_of(file: Path, named: str) -> str:
+    """The text of a file that an option names. Failure, which calls it so."""
     try:
-        return read_text(key).split()
+        return read_text(file)
     except Unreadable as error:
-        raise Failure(f"--key {key}: it {error}", WRONG_USAGE) from None
+        raise Failure(f"{named}: it {error}", WRONG_USAGE) from None
 
 
 @contextmanager

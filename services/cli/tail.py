@@ -19,6 +19,7 @@ from services.cli.senders import (
     ending_with_words,
     say_retries,
     spool_of,
+    text_of,
 )
 from services.cli.terminal import say
 from services.client.client import Client
@@ -29,7 +30,6 @@ from services.mapping.growing import check_growing
 from services.mapping.mapping_file import ExportMapping, MappingError, read_mapping
 from services.runtime.clock import Clock
 from services.runtime.settings import Settings
-from services.runtime.text_file import Unreadable, read_text
 from services.tail.folder import FolderTail
 from services.tail.lines import EventLines, MappedLines
 from services.tail.query import Asked, DatabaseAway, QueryTail, WrongQuery, opened
@@ -115,7 +115,7 @@ def tail(
             followed: FolderTail | QueryTail = files_of
         else:
             assert query is not None
-            asked = Asked(_text(query), watermark or "", overlap)
+            asked = Asked(text_of(query, str(query)), watermark or "", overlap)
             followed = _query(settings.database, asked, rules, RowTaker(client.spool, _name(query), now))
         try:
             with ending_with_words(client):
@@ -167,13 +167,6 @@ def _query(database: str, asked: Asked, rules: ExportMapping | None, taker: RowT
         return QueryTail(opened(database), asked, rules, taker)
     except WrongQuery as error:
         raise Failure(str(error), WRONG_USAGE) from None
-
-
-def _text(file: Path) -> str:
-    try:
-        return read_text(file)
-    except Unreadable as error:
-        raise Failure(f"{file}: it {error}", WRONG_USAGE) from None
 
 
 def _follow(followed: _Followed, client: Client) -> int:

@@ -20,25 +20,32 @@ _DEVICES = Path("/dev")
 """/dev/stdout may be led into a file: it stays the one that the shell opened."""
 
 
-def replace_file(path: Path, content: str, *, durable: bool = False) -> None:
+def replace_file(path: Path, content: str, *, durable: bool = False, private: bool = False) -> None:
     """Give a file this text at once. Its folder is made where it is not there.
 
     The draft lies beside it and bears the number of the process, so that two processes never share a draft.
 
     Args:
         durable: the text is on the disk when this returns. Without it, a crash of the machine may leave the old text.
+        private: only its owner may read and write it.
 
     Raises:
         OSError: the folder or the file cannot be written. The file is then as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
-    with draft.open("w", encoding="utf-8") as sink:
+    with open(draft, "w", encoding="utf-8", opener=_open_private if private else None) as sink:
         sink.write(content)
         if durable:
             sink.flush()
             os.fsync(sink.fileno())
     draft.replace(path)
+
+
+def _open_private(name: str, flags: int) -> int:
+    descriptor = os.open(name, flags, 0o600)
+    os.fchmod(descriptor, 0o600)  # a draft of a killed process may be there
+    return descriptor
 
 
 class BeingWritten(Exception):

@@ -3,7 +3,6 @@
 Only the arrivals are given, which a gateway with a simulated clock allows (`services/messaging/arrival_header.py`).
 """
 
-import json
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ import httpx
 import orjson
 
 from services.messaging.arrival_header import ARRIVAL, written
+from services.runtime.key_file import read_keys
 from services.simulator.feed import FeedFailed
 from services.simulator.simulation import Event
 
@@ -116,7 +116,7 @@ def _failed(url: str, problem: str) -> FeedFailed:
 
 def _read_keys(file: Path) -> dict[str, str]:
     try:
-        return dict(json.loads(file.read_text()))
+        return read_keys(file)
     except (OSError, ValueError) as error:
         raise FeedFailed(
             f"{file}: no keys can be read ({type(error).__name__}). Make them: kpiwatch sources add-keys {file}"
