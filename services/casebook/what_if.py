@@ -20,6 +20,7 @@ from services.domain.judging.quarantine import keep, refused_corrections
 from services.domain.plan.plan import CasePromise
 from services.domain.results.cards import CardState
 from services.domain.results.explain import version_that_judged
+from services.domain.results.explain_facts import facts_with_status
 from services.domain.results.safe_judge import SafeJudge
 from services.domain.time.zone import Instant
 from services.explanation.document import card_document
@@ -101,7 +102,8 @@ class WhatIf:
         return Verdicts(tuple(each for each in opinion.judgements if self._is_seen(each, stops)), (), "")
 
     def _stops(self, facts: Sequence[Fact], owner: str) -> set[str]:
-        return stops_seen(known_at(facts, self._now), self._source, owner, self._judge.plan)
+        history = facts_with_status(known_at(facts, self._now))
+        return stops_seen(history, self._source, owner, self._judge.plan)
 
     def _is_seen(self, judgement: Judgement, stops: set[str]) -> bool:
         kind = self._judge.kinds.get(judgement.kpi)
