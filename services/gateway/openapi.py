@@ -147,9 +147,8 @@ def examples_of(law: Law) -> dict[str, Any]:
 def _examples(law: Law) -> Iterator[tuple[str, Any]]:
     for promise in law.plan.promises:
         for sample in samples_of(promise, law):
-            sources = dict.fromkeys(event["source"] for event in sample.events)
-            for number, source in enumerate(sources, 1):
-                events = [event for event in sample.events if event["source"] == source]
+            by_source = sample.by_source
+            for number, (source, events) in enumerate(by_source.items(), 1):
                 key = promise.key.replace("/", ".")  # a name in OpenAPI has no slash
-                name = f"{key}-{sample.name}" + (f"-{number}" if len(sources) > 1 else "")
+                name = f"{key}-{sample.name}" + (f"-{number}" if len(by_source) > 1 else "")
                 yield name, {"summary": f"{promise.title.zh} ({sample.name}), {source}", "value": events}
