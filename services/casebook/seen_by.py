@@ -6,14 +6,14 @@ event and nothing that is read out of one: no attribute, no other verdict, no ca
 which shows the suspensions by the owner.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
 from services.domain.history.case import Case
-from services.domain.intake.facts import KEY_SEPARATOR, Fact, FactType
+from services.domain.intake.facts import KEY_SEPARATOR, FactType
 from services.domain.plan.plan import Plan
 from services.domain.results.explain import Explained, ExplainedCycle, Explanation
-from services.domain.results.explain_facts import FactWithStatus, facts_with_status
+from services.domain.results.explain_facts import FactWithStatus
 
 
 def seen_by(explanation: Explanation, source: str, plan: Plan) -> Explanation | None:
@@ -22,21 +22,17 @@ def seen_by(explanation: Explanation, source: str, plan: Plan) -> Explanation | 
     if source == owner:
         return explanation
     history = tuple(each for each in explanation.history if each.fact.source == source)
-    stops = _stops(_entitled(plan, source, owner) | _reported(history))
+    stops = stops_seen(history, source, owner, plan)
     cycles = tuple(cycle for each in explanation.cycles if (cycle := _cycle_seen(each, source, stops)).promises)
     if not history and not cycles:
         return None
     return Explanation(explanation.key, explanation.now, history, 0, cycles, (), (), (), ())
 
 
-def stops_seen(facts: Sequence[Fact], source: str, owner: str, plan: Plan) -> set[str]:
-    """The stops of the clocks whose promises another source than the owner may see. `facts`: those that are known of
-    the case, in contract order."""
-    history = [each for each in facts_with_status(facts) if each.fact.source == source]
-    return _stops(_entitled(plan, source, owner) | _reported(history))
-
-
-def _stops(milestones: Iterable[str]) -> set[str]:
+def stops_seen(history: Iterable[FactWithStatus], source: str, owner: str, plan: Plan) -> set[str]:
+    """The stops of the clocks whose promises another source than the owner may see. `history`: what is known of the
+    case, at least of this source."""
+    milestones = _entitled(plan, source, owner) | _reported(history, source)
     return {f"milestone:{name}" for name in milestones}
 
 
@@ -48,9 +44,9 @@ def _entitled(plan: Plan, source: str, owner: str) -> set[str]:
     return set(registered.milestones)
 
 
-def _reported(history: Iterable[FactWithStatus]) -> set[str]:
+def _reported(history: Iterable[FactWithStatus], source: str) -> set[str]:
     """The milestones that it has reported in this case, as corrected."""
-    facts = [each.now or each.fact for each in history]
+    facts = [each.now or each.fact for each in history if each.fact.source == source]
     return {fact.data["name"] for fact in facts if fact.type == FactType.CASE_MILESTONE}
 
 

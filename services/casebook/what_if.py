@@ -20,8 +20,10 @@ from services.domain.judging.quarantine import keep, refused_corrections
 from services.domain.plan.plan import CasePromise
 from services.domain.results.cards import CardState
 from services.domain.results.explain import version_that_judged
+from services.domain.results.explain_facts import facts_with_status
 from services.domain.results.safe_judge import SafeJudge
 from services.domain.time.zone import Instant
+from services.explanation.document import card_document
 from services.explanation.words import outcome_word
 
 Numbered = tuple[int, Fact]
@@ -100,7 +102,8 @@ class WhatIf:
         return Verdicts(tuple(each for each in opinion.judgements if self._is_seen(each, stops)), (), "")
 
     def _stops(self, facts: Sequence[Fact], owner: str) -> set[str]:
-        return stops_seen(known_at(facts, self._now), self._source, owner, self._judge.plan)
+        history = facts_with_status(known_at(facts, self._now))
+        return stops_seen(history, self._source, owner, self._judge.plan)
 
     def _is_seen(self, judgement: Judgement, stops: set[str]) -> bool:
         kind = self._judge.kinds.get(judgement.kpi)
@@ -176,7 +179,7 @@ def _verdicts_document(verdicts: Verdicts, touched: TouchedCase, judge: Judge) -
     document = _own_judgement_document if touched.is_own else _judgement_document
     return {
         "verdicts": [document(each, judge) for each in verdicts.judgements],
-        "cards": [_card_document(each, judge) for each in verdicts.cards],
+        "cards": [card_document(each, judge.law.zone) for each in verdicts.cards],
         "quarantined": verdicts.quarantined or None,
     }
 
@@ -197,11 +200,6 @@ def _judgement_document(judgement: Judgement, judge: Judge) -> dict[str, Any]:
         "due": _text(judgement.due, judge),
         "stop": _text(judgement.stop, judge),
     }
-
-
-def _card_document(card: CardState, judge: Judge) -> dict[str, Any]:
-    times = {name: _text(getattr(card, name), judge) for name in ("raised_at", "due_at", "cleared_at")}
-    return card._asdict() | times
 
 
 def _text(at: Instant | None, judge: Judge) -> str | None:

@@ -35,7 +35,7 @@ def machine_readable(explanation: Explanation, judge: Judge, rejected: Sequence[
             for each in explanation.others
         ],
         "uncounted": [{"kpi": each.promise.key, "missing": _missing_json(each)} for each in explanation.uncounted],
-        "cards": [_card_json(card, zone) for card in explanation.cards],
+        "cards": [card_document(card, zone) for card in explanation.cards],
     }
 
 
@@ -141,6 +141,7 @@ def _day_json(day: AccountedDay, counted: Account, zone: Zone, names: NameBook) 
     }
 
 
-def _card_json(card: CardState, zone: Zone) -> dict[str, Any]:
+def card_document(card: CardState, zone: Zone) -> dict[str, Any]:
+    """A card as JSON, with its times in the zone."""
     times = {name: _text(getattr(card, name), zone) for name in ("raised_at", "due_at", "cleared_at")}
     return card._asdict() | times

@@ -106,11 +106,9 @@ def _refuse_unsafe_topics(settings: Settings) -> None:
 
 def _add_questions_about_cases(app: FastAPI, handling: Handling, settings: Settings) -> None:
     """Each route has processes of its own: questions about many events keep nobody from looking up a case."""
-    lookups, what_if = (
-        Processes(preparation(settings), seats, more) for seats, more in ((_AT_WORK, LOOKUPS - _AT_WORK), (AT_ONCE, 0))
-    )
-    add_cases(app, handling, CaseAsking(lookups, settings))
-    add_what_if(app, handling, CaseAsking(what_if, settings))
+    prepared = preparation(settings)
+    add_cases(app, handling, CaseAsking(Processes(prepared, _AT_WORK, LOOKUPS - _AT_WORK), settings))
+    add_what_if(app, handling, CaseAsking(Processes(prepared, AT_ONCE, 0), settings))
 
 
 def _asking(settings: Settings, plan: Plan, clock: Clock, feedback: Feedback) -> Asking:

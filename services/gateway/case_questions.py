@@ -11,7 +11,7 @@ from services.casebook.database import CasebookUnavailable
 from services.casebook.document import account_documents, page_document
 from services.casebook.what_if import Numbered, TouchedCase, WhatIf, case_document, titles
 from services.domain.intake.admission import Admission
-from services.domain.intake.facts import KEY_SEPARATOR, FactType
+from services.domain.intake.facts import FactType
 from services.domain.judging.judge import Judge
 from services.domain.results.explain import explain
 from services.domain.time.zone import Instant, Zone
@@ -87,7 +87,7 @@ def what_if(settings: Settings, source: str, events: Sequence[Sent], arrival: In
         "cases": [case_document(case, judge) for case in touched],
     }
     if accounts:
-        answer["accounts"] = _accounts(touched[:MOST_ACCOUNTS], source, judge, arrival)
+        answer["accounts"] = _accounts(touched[:MOST_ACCOUNTS], judge, arrival)
     return orjson.dumps(answer)
 
 
@@ -103,9 +103,9 @@ def _by_case(found: Admitted, sent: int, worker: Admission) -> dict[str, list[Nu
     return by_case
 
 
-def _accounts(cases: Sequence[TouchedCase], source: str, judge: Judge, now: Instant) -> list[dict[str, Any]]:
+def _accounts(cases: Sequence[TouchedCase], judge: Judge, now: Instant) -> list[dict[str, Any]]:
     """The accounts of the source's own cases, those that can be judged."""
-    own = [case for case in cases if case.key.partition(KEY_SEPARATOR)[0] == source and not case.after.quarantined]
+    own = [case for case in cases if case.is_own and not case.after.quarantined]
     return [machine_readable(explain(judge, case.key, case.facts, now), judge, ()) for case in own]
 
 

@@ -1,8 +1,9 @@
 """The route by which a source asks for its cases: one with its account, or a list."""
 
 import logging
+from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 from fastapi import FastAPI, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -24,6 +25,8 @@ log: Final = logging.getLogger("services.gateway")
 
 _RETRY_SECONDS: Final = 5.0
 
+T = TypeVar("T")
+
 
 class CaseAsking(NamedTuple):
     """What the route answers from."""
@@ -31,6 +34,14 @@ class CaseAsking(NamedTuple):
     work: SideWork
     settings: Settings
     """They say where the casebook is."""
+
+    async def run(self, question: Callable[..., T], *args: Any) -> T:
+        """What a function of `case_questions` returns. Raises Problem (503) while the casebook cannot be asked, and
+        what is expected of the function."""
+        try:
+            return await self.work.run(question, self.settings, *args)
+        except CasebookUnavailable as error:
+            raise _no_casebook(error) from None
 
 
 def _is_time(text: str) -> str:
@@ -89,10 +100,7 @@ async def _answer(asking: CaseAsking, query: CaseQuery, caller: Caller) -> bytes
     mixed = sorted(query.model_fields_set - {"subject", "as_of"})
     if mixed:
         raise _bad_query(f"with a subject there is no {mixed[0]}", "ask for one case, or for a list")
-    try:
-        found = await asking.work.run(account, asking.settings, caller.source, query.subject, _instant(query.as_of))
-    except CasebookUnavailable as error:
-        raise no_casebook(error) from None
+    found = await asking.run(account, caller.source, query.subject, _instant(query.as_of))
     if found is None:
         raise Problem(
             404,
@@ -107,15 +115,12 @@ async def _listed(asking: CaseAsking, query: CaseQuery, caller: Caller) -> bytes
     if query.as_of is not None:
         raise _bad_query("as_of is for one case", "name its subject, or leave as_of out")
     try:
-        wanted = query.filter(caller.source)
-        return await asking.work.run(listed, asking.settings, wanted, query.after, query.limit)
+        return await asking.run(listed, query.filter(caller.source), query.after, query.limit)
     except BadCursor as error:
         raise _bad_query("the value of after is none", str(error)) from None
-    except CasebookUnavailable as error:
-        raise no_casebook(error) from None
 
 
-def no_casebook(error: CasebookUnavailable) -> Problem:
+def _no_casebook(error: CasebookUnavailable) -> Problem:
     """The answer while the casebook cannot be asked. Where it is, is for the log only."""
     log.warning("the casebook was not asked: %s", error)
     return Problem(

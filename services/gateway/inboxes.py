@@ -32,7 +32,6 @@ from services.messaging import topics
 
 ITERATIONS: Final = 8192
 """Of SCRAM; the password is random, so more would only cost time."""
-_PREFIX: Final = "inbox."
 _RIGHTS: Final = (ACLOperation.WRITE, ACLOperation.DESCRIBE)
 
 
@@ -120,7 +119,7 @@ class Inboxes:
     @staticmethod
     def _users(admin: KafkaAdminClient) -> set[str]:
         """The users of inboxes that there are."""
-        return {user for user in admin.describe_user_scram_credentials() if user.startswith(_PREFIX)}
+        return {user for user in admin.describe_user_scram_credentials() if user.startswith(topics.INBOX_PREFIX)}
 
     @staticmethod
     def _rights(admin: KafkaAdminClient) -> set[tuple[str, str, Any]]:
@@ -129,7 +128,7 @@ class Inboxes:
         asked = ACLFilter(None, None, ACLOperation.ANY, ACLPermissionType.ALLOW, pattern)
         found, _ = admin.describe_acls(asked)
         named = [(each.principal.removeprefix("User:"), each.resource_pattern.resource_name, each) for each in found]
-        return {(user, topic, each.operation) for user, topic, each in named if user.startswith(_PREFIX)}
+        return {(user, topic, each.operation) for user, topic, each in named if user.startswith(topics.INBOX_PREFIX)}
 
     @staticmethod
     def _not_denied(admin: KafkaAdminClient) -> list[Any]:

@@ -38,7 +38,7 @@ _OF_QUESTIONS: Final[dict[str, tuple[str, ...]]] = {
     "/cases": ("404",),
 }
 """What routes without a description of their own refuse, beside `_OF_ALL`."""
-_SUCCESS: Final = {"/dead-letters/{number}/resend": "202"}
+_SUCCESS: Final = {"/events": "202", "/dead-letters/{number}/resend": "202"}
 """Where it is not 200."""
 _WITH_EXAMPLES: Final = ("/events", "/validate", "/what-if")
 _ANSWER: Final = {"type": "object"}
@@ -127,13 +127,13 @@ _OF_THE_FRAMEWORK: Final = ("HTTPValidationError", "ValidationError")
 def _describe(path: str, operation: dict[str, Any]) -> None:
     """The answers of an operation: those that its route describes, else those of a question. What the framework adds
     by itself is not answered."""
+    success = _SUCCESS.get(path, "200")
     if operation.get("security") == _KEY:  # of events
-        success = next(status for status, answer in operation["responses"].items() if "accepted" in str(answer))
         operation["responses"] = {success: operation["responses"][success], **_refusals(_OF_EVENTS)}
         return
     answered = {"description": "As docs/contract.md says.", "content": {"application/json": {"schema": _ANSWER}}}
     refusals = _refusals([*_OF_ALL, *_OF_QUESTIONS.get(path, ())])
-    operation["responses"] = {_SUCCESS.get(path, "200"): answered, **refusals}
+    operation["responses"] = {success: answered, **refusals}
     operation["security"] = _KEY
     if path == "/dead-letters/{number}/resend":
         operation["requestBody"] = {"required": False, "content": _CONTENT}
@@ -147,9 +147,8 @@ def examples_of(law: Law) -> dict[str, Any]:
 def _examples(law: Law) -> Iterator[tuple[str, Any]]:
     for promise in law.plan.promises:
         for sample in samples_of(promise, law):
-            sources = dict.fromkeys(event["source"] for event in sample.events)
-            for number, source in enumerate(sources, 1):
-                events = [event for event in sample.events if event["source"] == source]
+            by_source = sample.by_source
+            for number, (source, events) in enumerate(by_source.items(), 1):
                 key = promise.key.replace("/", ".")  # a name in OpenAPI has no slash
-                name = f"{key}-{sample.name}" + (f"-{number}" if len(sources) > 1 else "")
+                name = f"{key}-{sample.name}" + (f"-{number}" if len(by_source) > 1 else "")
                 yield name, {"summary": f"{promise.title.zh} ({sample.name}), {source}", "value": events}

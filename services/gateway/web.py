@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
 
 from services.gateway.handling import Asked, Handling, problem_response
 from services.gateway.openapi import EVENTS, VALIDATE, document
@@ -15,8 +16,8 @@ from services.gateway.problems import Problem
 
 def gateway_app(handling: Handling, alive: Callable[[], bool], examples: Callable[[], dict[str, Any]]) -> FastAPI:
     """`alive`: whether its topics are still followed. `examples`: sample batches of events by name, for the
-    description; asked for at most once."""
-    app = FastAPI(title="kpiwatch gateway", docs_url=None, redoc_url=None)
+    description, which is kept once it is made."""
+    app = FastAPI(title="kpiwatch gateway", openapi_url=None, docs_url=None, redoc_url=None)
 
     @app.post("/events", openapi_extra=EVENTS, response_class=Response)
     async def events(request: Request, atomic: bool = False) -> Response:
@@ -42,7 +43,11 @@ def gateway_app(handling: Handling, alive: Callable[[], bool], examples: Callabl
     async def metrics() -> Response:
         return Response(handling.figures.exposition(), media_type=CONTENT_TYPE_LATEST)
 
+    def description(request: Request) -> Response:
+        return JSONResponse(app.openapi())
+
     _answer_with_problems(app)
+    app.add_route("/openapi.json", description, include_in_schema=False)  # in a thread: it takes a while to make
     app.openapi = lambda: document(app, examples)  # type: ignore[method-assign]  # as FastAPI says it is extended
     return app
 

@@ -7,10 +7,9 @@ from typing import Final
 
 from fastapi import FastAPI, Request, Response
 
-from services.casebook.database import CasebookUnavailable
 from services.domain.time.zone import Instant
 from services.gateway.case_questions import what_if
-from services.gateway.case_routes import CaseAsking, no_casebook
+from services.gateway.case_routes import CaseAsking
 from services.gateway.handling import Handling, Question
 from services.gateway.identity import Caller
 from services.gateway.openapi import WHAT_IF
@@ -59,7 +58,4 @@ def add_what_if(app: FastAPI, handling: Handling, asking: CaseAsking) -> None:
 
 
 async def _answer(asking: CaseAsking, accounts: bool, caller: Caller, events: list[Sent], arrival: Instant) -> bytes:
-    try:
-        return await asking.work.run(what_if, asking.settings, caller.source, events, arrival, accounts)
-    except CasebookUnavailable as error:
-        raise no_casebook(error) from None
+    return await asking.run(what_if, caller.source, events, arrival, accounts)

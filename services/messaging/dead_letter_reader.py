@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
 
@@ -14,6 +14,8 @@ from services.messaging.records.dead_letters import DeadLetter, Headers, sender_
 from services.messaging.topics import ANSWER_MS, DEAD_LETTER
 
 read_any_header_name()
+
+_LETTERS: Final = TopicPartition(DEAD_LETTER, 0)
 
 
 class Filed(NamedTuple):
@@ -29,40 +31,39 @@ def read(bootstrap: str, start: int = 0, unreadable: Callable[[int], None] = lam
 
     Raises KafkaError if the broker does not answer.
     """
-    place = TopicPartition(DEAD_LETTER, 0)
     with closing(_consumer(bootstrap)) as consumer:
-        consumer.assign([place])
-        end = consumer.end_offsets([place])[place]
-        consumer.seek(place, max(start, consumer.beginning_offsets([place])[place]))
-        while consumer.position(place) < end:
-            for record in consumer.poll(timeout_ms=ANSWER_MS).get(place, ()):
-                if record.offset >= end:
-                    continue
-                try:
-                    letter = DeadLetter.decode(record.value or b"")
-                except ValueError:
-                    unreadable(record.offset)
-                    continue
-                yield Filed(record.offset, letter)
+        consumer.assign([_LETTERS])
+        for record in _records(consumer, max(start, consumer.beginning_offsets([_LETTERS])[_LETTERS])):
+            try:
+                letter = DeadLetter.decode(record.value or b"")
+            except ValueError:
+                unreadable(record.offset)
+                continue
+            yield Filed(record.offset, letter)
 
 
 def written_of(bootstrap: str, inbox: str, since_ms: int) -> list[Written]:
     """The letters of an inbox that were appended since a time of the broker's. KafkaError if the broker does not
     answer."""
-    place, begin, found = TopicPartition(DEAD_LETTER, 0), f"{inbox}|".encode(), list[Written]()
+    begin = f"{inbox}|".encode()
     with closing(_consumer(bootstrap)) as consumer:
-        consumer.assign([place])
-        first = consumer.offsets_for_times({place: max(0, since_ms)})[place]
-        if first is None:
-            return found
-        end = consumer.end_offsets([place])[place]
-        consumer.seek(place, first.offset)
-        while consumer.position(place) < end:
-            for record in consumer.poll(timeout_ms=ANSWER_MS).get(place, ()):
-                key = record.key or b""
-                if key.startswith(begin):
-                    found.append(Written(key, sender_of(record.value), record.timestamp))
-    return found
+        consumer.assign([_LETTERS])
+        first = consumer.offsets_for_times({_LETTERS: max(0, since_ms)})[_LETTERS]
+        return [
+            Written(record.key, sender_of(record.value), record.timestamp)
+            for record in ([] if first is None else _records(consumer, first.offset))
+            if (record.key or b"").startswith(begin)
+        ]
+
+
+def _records(consumer: KafkaConsumer, start: int) -> Iterator[Any]:
+    """The records of dead letters from an offset on to the last one there is now."""
+    end = consumer.end_offsets([_LETTERS])[_LETTERS]
+    consumer.seek(_LETTERS, start)
+    while consumer.position(_LETTERS) < end:
+        for record in consumer.poll(timeout_ms=ANSWER_MS).get(_LETTERS, ()):
+            if record.offset < end:
+                yield record
 
 
 class OriginalGone(Exception):

@@ -3,13 +3,30 @@ of dead letters, so that no restart and no other process begins to count anew. W
 only: its event stays where it was.
 """
 
-from collections import deque
-from collections.abc import Iterable
+from collections import Counter, deque
+from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple
+
+from services.messaging.records.fields import KeyValue
 
 LETTERS_A_DAY: Final = 1_000
 """Of one sender, from one partition."""
 DAY_MS: Final = 86_400_000
+
+
+class Letter(NamedTuple):
+    """A dead letter as it is sent."""
+
+    record: KeyValue
+    sender: str | None
+
+
+class Chosen(NamedTuple):
+    """The letters of a chunk that are to be sent."""
+
+    records: list[KeyValue]
+    left_out: Counter[str | None]
+    """Sender → how many letters it has too many."""
 
 
 class Written(NamedTuple):
@@ -30,6 +47,19 @@ class LetterBudget:
         self._times: dict[str | None, deque[int]] = {}
         for letter in {letter.key: letter for letter in written}.values():
             self._of(letter.sender).append(letter.timestamp_ms)
+
+    def chosen(self, letters: Iterable[Letter], sent: Collection[bytes], now_ms: int) -> Chosen:
+        """Those that are to be sent: not those that were, by their keys, and of each sender as many as are left; they
+        then count."""
+        found = Chosen([], Counter())
+        for record, sender in letters:
+            if record[0] in sent:
+                continue
+            if self.take(sender, now_ms):
+                found.records.append(record)
+            else:
+                found.left_out[sender] += 1
+        return found
 
     def take(self, sender: str | None, now_ms: int) -> bool:
         """Whether one more letter may be written; it then counts. `now_ms`: real milliseconds since 1970."""

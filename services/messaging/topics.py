@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
@@ -249,16 +249,20 @@ class _Found(NamedTuple):
 
 def _found(admin: KafkaAdminClient, wanted: Iterable[Topic]) -> dict[str, _Found]:
     """Those of the topics that are there, by name."""
-    names = sorted(set(admin.list_topics()) & {topic.name for topic in wanted})
-    if not names:
-        return {}
-    settings = _settings(admin, names)
+    described = _described(admin, (topic.name for topic in wanted))
+    settings = _settings(admin, list(described)) if described else {}
     return {
-        one["name"]: _Found(
-            len(one["partitions"]), min(len(each["replica_nodes"]) for each in one["partitions"]), settings[one["name"]]
+        name: _Found(
+            len(one["partitions"]), min(len(each["replica_nodes"]) for each in one["partitions"]), settings[name]
         )
-        for one in admin.describe_topics(names)
+        for name, one in described.items()
     }
+
+
+def _described(admin: KafkaAdminClient, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """What the broker says of each of the topics that is there, by name."""
+    existing = sorted(set(names) & set(admin.list_topics()))
+    return {one["name"]: one for one in admin.describe_topics(existing)} if existing else {}
 
 
 def topic_ids(bootstrap: str, names: Iterable[str]) -> dict[str, str]:
@@ -267,17 +271,14 @@ def topic_ids(bootstrap: str, names: Iterable[str]) -> dict[str, str]:
     Raises KafkaError if the broker does not answer.
     """
     with _admin(bootstrap) as admin:
-        existing = sorted(set(names) & set(admin.list_topics()))
-        found = admin.describe_topics(existing) if existing else []
-    return {each["name"]: str(each["topic_id"]) for each in found}
+        return {name: str(one["topic_id"]) for name, one in _described(admin, names).items()}
 
 
 def partitions_of(bootstrap: str, topic: str) -> int | None:
     """How many partitions a topic has; None if there is no such topic. Raises KafkaError."""
     with _admin(bootstrap) as admin:
-        if topic not in admin.list_topics():
-            return None
-        return len(admin.describe_topics([topic])[0]["partitions"])
+        found = _described(admin, [topic]).get(topic)
+    return None if found is None else len(found["partitions"])
 
 
 def _problems(topic: Topic, found: _Found | None, copies: int) -> Iterator[str]:

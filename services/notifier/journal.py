@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 
+from services.runtime.atomic_file import sync_folder
+
 log = logging.getLogger(__name__)
 
 PRIVATE = 0o600
@@ -50,9 +52,7 @@ class Journal:
         self.read = tuple(_objects(path, content[: self._size])) if keep_read else ()
         """The records that were there, in order; empty where they are not kept."""
         self._lock = threading.Lock()
-        folder = os.open(path.parent, os.O_RDONLY)
-        os.fsync(folder)  # so that a new file is still there after a power cut
-        os.close(folder)
+        sync_folder(path.parent)
 
     def append(self, *records: dict[str, Any]) -> None:
         """Writes the records and waits until the disk has them. Raises OSError (the disk is full) with the file's

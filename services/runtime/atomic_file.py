@@ -79,13 +79,13 @@ def atomic_file(path: Path, *, level: int = 5, durable: bool = False) -> Iterato
             os.fsync(draft.descriptor)
         draft.place.replace(path)
         if durable:
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
     finally:
         draft.drop()
 
 
-def _sync_folder(folder: Path) -> None:
-    """Put the names of its files on the disk."""
+def sync_folder(folder: Path) -> None:
+    """Put the names of its files on the disk: a new file is still there after a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

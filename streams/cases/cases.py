@@ -20,6 +20,7 @@ from services.domain.results.case_partition import CasePartition, Effects
 from services.domain.results.verdicts import written_verdict
 from services.domain.sums.tally import Tally
 from services.domain.time.zone import Instant
+from services.messaging.letter_budget import Letter
 from services.messaging.partition_check import PartitionCheck
 from services.messaging.records import tallies as tally_records
 from services.messaging.records.cards import card_record
@@ -30,7 +31,6 @@ from services.messaging.records.verdicts import verdict_record
 from services.runtime.clock import Clock
 from streams.cases.dead_letter_limit import MostSourcesRefused
 from streams.cases.dead_letters import DeadLetters
-from streams.cases.sent_dead_letters import Letter
 from streams.cases.stage_settings import StageSettings
 from streams.delivery.bulk import BulkDelivery
 from streams.delivery.faust_driver import Record as Event

@@ -13,9 +13,10 @@ from services.domain.intake.refusal import Reason, Refused
 from services.domain.intake.serialize import serialize
 from services.domain.plan.plan import Plan
 from services.domain.results.case_partition import RejectedFact
+from services.messaging.letter_budget import Letter
 from services.messaging.records.dead_letters import Arrived, DeadLetter, source_named
 from streams.cases.dead_letter_limit import SystemLimit
-from streams.cases.sent_dead_letters import Letter, SentDeadLetters
+from streams.cases.sent_dead_letters import SentDeadLetters
 from streams.cases.stage_settings import StageSettings
 from streams.delivery.bulk import BulkDelivery
 from streams.delivery.faust_driver import Record as Event

@@ -6,29 +6,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from services.messaging.letter_budget import DAY_MS, LetterBudget, Written
+from services.messaging.letter_budget import DAY_MS, Chosen, Letter, LetterBudget, Written
 from services.messaging.records.dead_letters import sender_of
-from services.messaging.records.fields import KeyValue
 
 MARGIN_MS = 3_600_000
 """How much earlier than the event a letter is looked for: the broker's clock, which stamps both, may be set back."""
-
-
-class Letter(NamedTuple):
-    """A dead letter as it is sent."""
-
-    record: KeyValue
-    sender: str | None
-
-
-class Chosen(NamedTuple):
-    """The letters of a chunk that are to be sent."""
-
-    records: list[KeyValue]
-    left_out: Counter[str | None]
-    """Sender → how many letters it has too many."""
 
 
 class ReadsBack(Protocol):
@@ -103,20 +87,11 @@ class SentDeadLetters:
 
     async def chosen(self, partition: int, letters: Sequence[Letter]) -> Chosen:
         """Those of a chunk that are to be sent."""
-        found = Chosen([], Counter())
         if not letters:
-            return found
+            return Chosen([], Counter())
         held = self._partitions[partition]
         budget = held.budget or await self._read(partition, held)
-        now_ms = self._now_ms()
-        for record, sender in letters:
-            if record[0] in held.sent:
-                continue
-            if budget.take(sender, now_ms):
-                found.records.append(record)
-            else:
-                found.left_out[sender] += 1
-        return found
+        return budget.chosen(letters, held.sent, self._now_ms())
 
     async def _read(self, partition: int, held: _Partition) -> LetterBudget:
         day = self._now_ms() - DAY_MS

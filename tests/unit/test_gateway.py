@@ -582,6 +582,16 @@ def test_the_description_has_examples_of_every_promise_and_each_is_valid() -> No
         assert (answer.status_code, answer.json()) == (200, {"accepted": len(events)}), name
 
 
+def test_the_description_is_made_in_a_thread_so_that_events_are_taken_meanwhile() -> None:
+    def examples() -> dict[str, Any]:
+        with pytest.raises(RuntimeError, match="no running event loop"):
+            asyncio.get_running_loop()
+        return {}
+
+    app = gateway_app(Gateway().handling, lambda: True, examples)
+    assert get(app, "/openapi.json").json()["components"]["examples"] == {}
+
+
 def test_the_description_says_of_every_route_what_it_answers() -> None:
     paths = described()["paths"]
     assert paths.keys() == {

@@ -114,6 +114,14 @@ class Sample:
     as_of: Instant
     expected: Expected
 
+    @property
+    def by_source(self) -> dict[str, list[Event]]:
+        """Source → its events, in their order: a key speaks for one source."""
+        found: dict[str, list[Event]] = {}
+        for event in self.events:
+            found.setdefault(event["source"], []).append(event)
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:

@@ -20,7 +20,7 @@ from services.gateway.admit import admit
 from services.gateway.event_log import EventRecord, NotAcknowledged
 from services.gateway.relay.limits import PAUSE_SECONDS, Burst
 from services.gateway.wire import Sent
-from services.messaging.letter_budget import DAY_MS, LetterBudget, Written
+from services.messaging.letter_budget import DAY_MS, Letter, LetterBudget, Written
 from services.messaging.records.dead_letters import Arrived, DeadLetter
 from services.messaging.records.fields import KeyValue
 from services.messaging.records.inbox_states import InboxState
@@ -147,26 +147,20 @@ class Relay:
 
     def _write_letters(self, inbox: _Inbox, refusals: Sequence[tuple[Refused, Any]]) -> None:
         """Write those that are not there yet, as far as the budget goes. Raises NotAcknowledged, KafkaError."""
+        if not refusals:
+            return
         now_ms = self._times.now() // 1000
-        if refusals and inbox.budget is None:
+        if inbox.budget is None:
             written = self._log.letters_since(refusals[0][1].topic, now_ms - DAY_MS)
             inbox.budget, inbox.filed = LetterBudget(written), frozenset(letter.key for letter in written)
-        letters: list[KeyValue] = []
-        left_out = 0
-        for refused, record in refusals:
-            letter = _letter(refused, record, inbox.source)
-            if letter[0] in inbox.filed:
-                continue
-            if inbox.budget is not None and inbox.budget.take(inbox.source, now_ms):
-                letters.append(letter)
-            else:
-                left_out += 1
+        letters = (Letter(_letter(refused, record, inbox.source), inbox.source) for refused, record in refusals)
+        chosen = inbox.budget.chosen(letters, inbox.filed, now_ms)
         try:
-            self._log.write_letters(letters)
+            self._log.write_letters(chosen.records)
         except NotAcknowledged:
             inbox.budget = None  # some may be there: what is there is read again
             raise
-        inbox.left_out += left_out
+        inbox.left_out += chosen.left_out.total()
 
     def _forget_what_others_continue(self) -> None:
         """Another relay may write letters of an inbox that is not assigned to this one."""

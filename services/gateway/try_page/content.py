@@ -45,10 +45,7 @@ def samples_document(key: str, law: Law) -> bytes | None:
     samples = [
         {
             "name": _words(SAMPLE_NAMES[sample.name]),
-            "sources": [
-                {"source": source, "events": [event for event in sample.events if event["source"] == source]}
-                for source in dict.fromkeys(event["source"] for event in sample.events)
-            ],
+            "sources": [{"source": source, "events": events} for source, events in sample.by_source.items()],
         }
         for sample in samples_of(promise, law)
     ]
