@@ -66,10 +66,10 @@ def casebook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     events = (event for events in of_owners.values() for event in events)
     world.store(*({**event, "subject": SUBJECT, "id": f"e-{number}"} for number, event in enumerate(events)))
     CASEBOOK[:] = [world.settings]
-    book, opened = book_of(world.settings), case_questions.book_of
-    case_questions.book_of = lambda settings: book  # type: ignore[assignment]  # the plan is read once
-    yield
-    case_questions.book_of = opened
+    book = book_of(world.settings)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(case_questions, "book_of", lambda settings: book)  # the plan is read once
+        yield
 
 
 SUBJECT: Final = "of-many-owners"
