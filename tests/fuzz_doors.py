@@ -107,8 +107,8 @@ def fuzz(ways: Ways, number: int, seed: int) -> Found:
     before, log_before = values_of(ways, CASE_EVENTS), Counter(ways.logs().splitlines())
     wrong = [*by_http(ways, corpus)]
     good = Counter(line.event.strip() for line in corpus.lines if line.verdict is None)
-    wrong += _not_stored(good, values_of(ways, CASE_EVENTS) - before)
     between = values_of(ways, CASE_EVENTS)
+    wrong += _not_stored(good, between - before)
     wrong += by_inbox(ways, corpus)
     wrong += _not_stored(good, values_of(ways, CASE_EVENTS) - between)
     compared = [line for line in corpus.lines if b"receivedat" not in line.event]
