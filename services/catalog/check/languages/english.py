@@ -64,9 +64,9 @@ _DATE = re.compile(
     rf",?\s*\b(?P<year>(?:19|20)\d{{2}})\b(?![.,/'’]\d|[\s-]*(?:{_UNIT})(?![a-z]))",
     re.IGNORECASE,
 )
+"""`31 December 2021`, `December 31, 2021`, `October 2021`, `2021`, with the words before it that say what it is."""
 _AT_ANY = re.compile(rf"\b(?:{_AT_LEAST}|at most|up to|no(?:t)? more than|a maximum of)\s*$", re.IGNORECASE)
 """Words after which 2000 is no year: at least 2000 services."""
-"""`31 December 2021`, `December 31, 2021`, `October 2021`, `2021`, with the words before it that say what it is."""
 
 
 def numbers(clause: str) -> list[Printed]:
