@@ -6,7 +6,6 @@ Each is started again when it has ended, as an operator's supervisor would do it
 import os
 import shutil
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -62,11 +61,7 @@ class Process:
 
     def stop(self) -> None:
         with self._asking:
-            self._fork.terminate()
-            try:
-                self._fork.wait(30)
-            except subprocess.TimeoutExpired:
-                self._fork.kill()
+            self._fork.stop()
 
 
 class Part:
