@@ -97,13 +97,6 @@ fuzz-doors: setup ## mutated events by HTTP, by inbox and by file, by SEED: the 
 schemathesis: setup build/schemathesis/installed ## requests made up from the description of the gateway, by SEED, against the real processes
 	@exec $(BIN)/python -m tests.schemathesis_gateway --seed $(SEED)
 
-build/schemathesis/installed: requirements.schemathesis.lock
-	$(PYTHON) -m venv build/schemathesis
-	build/schemathesis/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes --requirement requirements.schemathesis.lock
-	@touch $@
-
-MUTANTS ?= 120
-
 .PHONY: browser
 browser: setup build/browser/installed ## what the test of the page /try needs: playwright, axe, and Debian's Chromium where this user may install it
 
@@ -116,14 +109,11 @@ build/browser/installed: requirements.browser.lock
 	  { echo "make browser: there is no Chromium. On Debian: apt-get install chromium"; exit 1; }
 	@touch $@
 
+MUTANTS ?= 120
+
 .PHONY: mutants
 mutants: setup build/mutants/installed ## change MUTANTS places (120) of time, kinds, limits, forecast and admission, by SEED: does a test notice?
 	@exec build/mutants/bin/python -m tests.mutants --number $(MUTANTS) --seed $(SEED)
-
-build/mutants/installed: requirements.mutants.lock
-	$(PYTHON) -m venv build/mutants
-	build/mutants/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes --requirement requirements.mutants.lock
-	@touch $@
 
 .PHONY: generate
 generate: setup ## write again all that is generated (rules, routes, dashboards, docs); what changed shows in git diff
@@ -132,15 +122,16 @@ generate: setup ## write again all that is generated (rules, routes, dashboards,
 	$(BIN)/python -m dashboards.write
 
 UV := build/lock/bin/uv
+COMPILE := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
 .PHONY: lock
 lock: $(UV) ## write requirements.lock, deploy/requirements.lock and those of audit, browser, mutants and schemathesis again from pyproject.toml
-	$(UV) pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
-	$(UV) pip compile pyproject.toml --extra server --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --constraint requirements.lock --output-file deploy/requirements.lock
-	$(UV) pip compile --group audit --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.audit.lock
-	$(UV) pip compile --group browser --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --constraint requirements.lock --output-file requirements.browser.lock
-	$(UV) pip compile pyproject.toml --extra server --extra test --extra local --group mutants --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.mutants.lock
-	$(UV) pip compile --group schemathesis --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.schemathesis.lock
+	$(COMPILE) pyproject.toml --all-extras --output-file requirements.lock
+	$(COMPILE) pyproject.toml --extra server --constraint requirements.lock --output-file deploy/requirements.lock
+	$(COMPILE) --group audit --output-file requirements.audit.lock
+	$(COMPILE) --group browser --constraint requirements.lock --output-file requirements.browser.lock
+	$(COMPILE) pyproject.toml --extra server --extra test --extra local --group mutants --output-file requirements.mutants.lock
+	$(COMPILE) --group schemathesis --output-file requirements.schemathesis.lock
 
 $(UV):
 	$(PYTHON) -m venv build/lock
@@ -154,9 +145,10 @@ audit: setup build/audit/installed ## known vulnerabilities, licences and the li
 look: setup $(UV) ## ask the registry about all locked versions and write docs/dependencies/packages.csv again
 	@$(BIN)/python -m tests.audit look
 
-build/audit/installed: requirements.audit.lock
-	$(PYTHON) -m venv build/audit
-	build/audit/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes --requirement requirements.audit.lock
+# tools with an environment of their own
+build/audit/installed build/mutants/installed build/schemathesis/installed: build/%/installed: requirements.%.lock
+	$(PYTHON) -m venv build/$*
+	build/$*/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes --requirement requirements.$*.lock
 	@touch $@
 
 .PHONY: clean

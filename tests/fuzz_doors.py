@@ -8,7 +8,6 @@ No topic but the inboxes may hold a personal number of the corpus, and no answer
 
 import argparse
 import re
-import signal
 import sys
 import tempfile
 import time
@@ -34,8 +33,7 @@ from services.messaging.codec import admission
 from services.messaging.dead_letter_reader import read
 from services.messaging.letter_budget import LETTERS_A_DAY
 from services.messaging.topics import CASE_EVENTS
-from services.runtime.settings import Settings
-from tests import quick_java
+from tests import long_run
 from tests.mutations import mutated
 from tests.storm_gateway.ways import Ways, now
 from tests.unit.commands import run
@@ -109,8 +107,8 @@ def fuzz(ways: Ways, number: int, seed: int) -> Found:
     before, log_before = values_of(ways, CASE_EVENTS), Counter(ways.logs().splitlines())
     wrong = [*by_http(ways, corpus)]
     good = Counter(line.event.strip() for line in corpus.lines if line.verdict is None)
-    wrong += _not_stored(good, values_of(ways, CASE_EVENTS) - before)
     between = values_of(ways, CASE_EVENTS)
+    wrong += _not_stored(good, between - before)
     wrong += by_inbox(ways, corpus)
     wrong += _not_stored(good, values_of(ways, CASE_EVENTS) - between)
     compared = [line for line in corpus.lines if b"receivedat" not in line.event]
@@ -320,16 +318,9 @@ def main(say: Callable[[str], None] = print) -> int:
     parser.add_argument("--events", type=int, default=10_000, help="how many are mutated (10000)")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started must not be left behind
-    quick_java.choose()
-    quick_java.prepare(Settings.from_environment().cache)
-    with tempfile.TemporaryDirectory() as folder:
-        ways = Ways(Path(folder))
-        try:
-            ways.start()
-            found = fuzz(ways, given.events, given.seed)
-        finally:
-            ways.end()
+    long_run.begin()
+    with tempfile.TemporaryDirectory() as folder, Ways(Path(folder)).running() as ways:
+        found = fuzz(ways, given.events, given.seed)
     for line in lines_of(found):
         say(line)
     return 1 if found.wrong else 0

@@ -7,7 +7,6 @@ problem. Left out of the checks of schemathesis, each with its reason, is what `
 
 import argparse
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -18,8 +17,7 @@ from typing import Final
 import httpx
 
 from services.local.ports import free_ports
-from services.runtime.settings import Settings
-from tests import quick_java
+from tests import long_run
 from tests.storm_gateway.ways import Running, Ways
 from tests.unit.gateway import WATER
 
@@ -37,21 +35,16 @@ def main() -> int:
     parser.add_argument("--examples", type=int, default=200, help="of each route (200)")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started must not be left behind
-    quick_java.choose()
-    quick_java.prepare(Settings.from_environment().cache)
+    long_run.begin()
     with tempfile.TemporaryDirectory() as folder:
         (port,) = free_ports(1)
         ways = Ways(Path(folder), inboxes=[WATER])
         casebook = {"casebook": f"{folder}/casebook.sqlite", "casebook_port": port}
         ways.settings = ways.settings.model_copy(update=casebook)
-        try:
-            ways.start()
+        with ways.running():
             key = ways.keys([WATER])[WATER]
             ways.process("casebook", ["services.casebook"], partial(_knows_cases, ways.url(), key)).wait_ready()
             code = tried(ways.url(), key, given.examples, given.seed)
-        finally:
-            ways.end()
         bad = [line for line in ways.logs().splitlines() if "Traceback" in line or "CRITICAL" in line]
     print("\n".join(["", *bad[:10], f"{len(bad)} tracebacks or defects in the logs of gateway, relay and casebook"]))
     return code or bool(bad)

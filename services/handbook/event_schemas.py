@@ -8,13 +8,11 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from services.catalog.load.schema import DIALECT, Schema
 from services.catalog.words.event_names import EVENT_NAMES
 from services.domain.intake.events import IGNORED, MODELS
 from services.domain.intake.facts import FACT_TYPE_OF
 
-Schema = dict[str, Any]
-
-DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _LONG_ESCAPES: Final = {r"\U000e0000": "\U000e0000", r"\U000e007f": "\U000e007f"}
 """JSON Schema has the regular expressions of ECMAScript, which have no `\\U`."""
 

@@ -1,7 +1,6 @@
 """Writes the handbook: a page per promise, their index, the schemas of a plan's files and of events, the topics, the
 tables of the contract."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -36,7 +35,7 @@ def write_handbook(plan_folder: Path, folder: Path) -> list[Path]:
     files = {folder / "promises" / f"{name}.md": page(versions, plan, law) for name, versions in groups.items()}
     files[folder / "promises" / "README.md"] = index(groups, plan, text) + annex_table(read_annex(plan_folder), plan)
     for name, schema in schemas().items():
-        files[folder / "schema" / f"{name}.schema.json"] = json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
+        files[folder / "schema" / f"{name}.schema.json"] = as_json(schema)
     for name, schema in event_schemas().items():
         files[folder / file_of(name)] = as_json(schema)
     files[folder / "asyncapi.json"] = as_json(asyncapi(law))

@@ -5,15 +5,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
-import pytest
 
 from kpiwatch.client import Client
-from tests.served import served
 from tests.unit.gateway import GOOD, Gateway
+from tests.unit.served_gateway import gateway, url
+
+__all__ = ["gateway", "url"]
 
 ROOT = Path(__file__).parents[2]
 SENDER = """
@@ -30,23 +30,8 @@ for number in range(first, first + 100_000):
 """
 
 
-@pytest.fixture(scope="module")
-def gateway() -> Gateway:
-    return Gateway()
-
-
-@pytest.fixture(scope="module")
-def url(gateway: Gateway) -> Iterator[str]:
-    with served(gateway.app) as address:
-        yield address
-
-
 def environment(gateway: Gateway, **more: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'services/public'}", "KEY": gateway.key, **more}
-
-
-def ids(gateway: Gateway) -> list[str]:
-    return [orjson.loads(record.value)["id"] for record in gateway.log.records]
 
 
 def test_what_put_returned_for_arrives_whenever_the_process_is_killed(
@@ -70,7 +55,7 @@ def test_what_put_returned_for_arrives_whenever_the_process_is_killed(
     with Client(url, gateway.key, spool) as client:
         client.flush()
         assert client.waiting == 0
-    arrived = ids(gateway)
+    arrived = gateway.log.ids
     assert len(given) >= 161 and given <= set(arrived)
     first = [id for place, id in enumerate(arrived) if id not in arrived[:place]]
     assert first == sorted(first, key=lambda id: int(id[2:])), "in their order, repetitions aside"
@@ -91,5 +76,5 @@ def test_a_file_is_sent_to_its_end_by_the_next_start(gateway: Gateway, url: str,
     so_far = len(gateway.log.records)
     done = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, check=True)
     assert "lines were sent before" in done.stderr and done.stdout.endswith(" events accepted\n")
-    assert set(ids(gateway)) == {f"f-{n}" for n in range(count)}
+    assert set(gateway.log.ids) == {f"f-{n}" for n in range(count)}
     assert so_far < count and len(gateway.log.records) <= count + 500, "at most one request twice"

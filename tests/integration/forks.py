@@ -95,6 +95,14 @@ class Fork:
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
 
+    def stop(self, seconds: float = 30) -> None:
+        """SIGTERM, and SIGKILL if it has not ended by then."""
+        self.terminate()
+        try:
+            self.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
 
 @functools.cache
 def _server() -> socket.socket:

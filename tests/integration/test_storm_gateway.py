@@ -13,12 +13,8 @@ pytestmark = pytest.mark.timeout(1200)
 
 @pytest.fixture(scope="module")
 def ways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ways]:
-    made = Ways(tmp_path_factory.mktemp("ways"))
-    try:
-        made.start()
-        yield made
-    finally:
-        made.end()
+    with Ways(tmp_path_factory.mktemp("ways")).running() as ways:
+        yield ways
 
 
 def test_after_kill_9_of_each_part_nothing_is_lost_and_nothing_counts_twice(ways: Ways) -> None:

@@ -16,6 +16,7 @@ from services.runtime.text_file import parsed_toml
 from services.tail.query import Asked, DatabaseAway, QueryTail, WrongQuery, opened
 from services.tail.taking import RowTaker
 from tests.served import served
+from tests.unit.accepted_events import read_all
 from tests.unit.commands import run
 from tests.unit.gateway import WATER, Gateway
 
@@ -94,12 +95,7 @@ class Follower:
         self.tail = QueryTail(self.engine, asked, mapping, taker)
 
     def read(self) -> list[Any]:
-        found: list[Any] = []
-        while self.tail.step():
-            waiting = self.spool.first(100_000, 10**9)
-            found += [orjson.loads(each.event) for each in waiting]
-            self.spool.settle(waiting, {})
-        return found
+        return read_all(self.tail.step, self.spool)
 
     def close(self) -> None:
         self.tail.rest()

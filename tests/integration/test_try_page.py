@@ -2,21 +2,18 @@
 
 import shutil
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-import uvicorn
 
 from services.domain.plan.statutory_time import Law
 from services.gateway import case_questions
 from services.gateway.try_page.routes import add_try_page
-from services.local.ports import free_ports
 from tests.mutations import shipped_plan
+from tests.served import served
 from tests.unit.gateway import BAD
 from tests.unit.gateway_cases import COMPLETED, CONNECTED, STORED, CaseWorld, book_of
 from tests.verdicts import shipped
@@ -38,21 +35,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[CaseWorld,
     made = CaseWorld(tmp_path_factory.mktemp("try"))
     made.store(*STORED)
     add_try_page(made.gateway.app, Law(shipped_plan(), shipped().law.calendar))
-    (port,) = free_ports(1)
-    server = uvicorn.Server(uvicorn.Config(made.gateway.app, port=port, log_level="warning"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    before = case_questions.book_of
-    case_questions.book_of = book_of  # type: ignore[assignment]  # the plan is read once for all tests
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.01)
-        yield made, f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join(30)
-        case_questions.book_of = before
+    with pytest.MonkeyPatch.context() as patch, served(made.gateway.app) as url:
+        patch.setattr(case_questions, "book_of", book_of)  # the plan is read once for all tests
+        yield made, url
 
 
 @pytest.fixture(scope="module")

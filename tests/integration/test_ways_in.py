@@ -144,11 +144,7 @@ def running(module: str, settings: Settings, log: Path) -> Iterator[forks.Fork]:
     try:
         yield process
     finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        process.stop()
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:

@@ -9,13 +9,11 @@ difference the folder with logs, topics, notices and tables stays.
 
 import argparse
 import shutil
-import signal
 import sys
 import time
 from pathlib import Path
 
-from services.runtime.settings import Settings
-from tests import quick_java
+from tests import long_run
 from tests.storm import report
 from tests.storm.storm import Plan, storm
 
@@ -31,9 +29,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, help="where everything is kept; else below build/storm")
     parser.add_argument("--keep", action="store_true", help="keep the folder also where nothing is different")
     given = parser.parse_args()
-    quick_java.choose()
-    quick_java.prepare(Settings.from_environment().cache)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started must not be left behind
+    long_run.begin()
     folder = given.folder or Path("build/storm") / f"{given.seed}-{time.strftime('%m%d-%H%M%S')}"
     plan = Plan(given.faults, given.seed, given.days, folder, given.poison, given.cases_per_day, given.backlog_days)
     outcome = storm(plan, lambda line: print(line, flush=True))

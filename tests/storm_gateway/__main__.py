@@ -8,14 +8,13 @@ by a worker, have to be those of the file that was sent. Exit code 0: so it is. 
 
 import argparse
 import shutil
-import signal
 import sys
 import time
 from pathlib import Path
 
-from services.runtime.settings import Settings
-from tests import quick_java
-from tests.storm_gateway.storm import Plan, storm, ways_of
+from tests import long_run
+from tests.storm_gateway.storm import Plan, storm
+from tests.storm_gateway.ways import Ways
 from tests.storm_gateway.worker import differences_of_worker
 
 
@@ -30,13 +29,11 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=240, help="how long sending takes at least (240)")
     parser.add_argument("--keep", action="store_true", help="keep the folder also where nothing is wrong")
     given = parser.parse_args()
-    quick_java.choose()
-    quick_java.prepare(Settings.from_environment().cache)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started must not be left behind
+    long_run.begin()
     folder = Path("build/storm-gateway").absolute() / f"{given.seed}-{time.strftime('%m%d-%H%M%S')}"
     folder.mkdir(parents=True)
     plan = Plan(given.events, given.kills, given.seed, folder, size=given.size, seconds=given.seconds)
-    with ways_of(plan) as ways:
+    with Ways(plan.folder, plan.gateways).running() as ways:
         outcome = storm(plan, ways, lambda line: print(line, flush=True))
         wrong = [*outcome.wrong, *differences_of_worker(outcome, ways)]
     print(f"\nseed {plan.seed}, {plan.kills} kills")

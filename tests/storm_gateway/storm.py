@@ -5,7 +5,6 @@ import random
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence, Set
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -99,17 +98,6 @@ class Outcome(NamedTuple):
 
 def _kind(part: str) -> str:
     return part.partition("-")[0]
-
-
-@contextmanager
-def ways_of(plan: Plan) -> Iterator[Ways]:
-    """The ways in, ready."""
-    ways = Ways(plan.folder, plan.gateways)
-    try:
-        ways.start()
-        yield ways
-    finally:
-        ways.end()
 
 
 def storm(plan: Plan, ways: Ways, say: Callable[[str], None] = lambda line: None) -> Outcome:

@@ -6,14 +6,13 @@ Each is started again when it has ended, as an operator's supervisor would do it
 import os
 import shutil
 import signal
-import subprocess
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
 import httpx
 from kafka import KafkaProducer
@@ -62,11 +61,7 @@ class Process:
 
     def stop(self) -> None:
         with self._asking:
-            self._fork.terminate()
-            try:
-                self._fork.wait(30)
-            except subprocess.TimeoutExpired:
-                self._fork.kill()
+            self._fork.stop()
 
 
 class Part:
@@ -163,8 +158,17 @@ class Ways:
         part = self.parts[name] = Part(name, start, ready)
         return part
 
-    def start(self) -> None:
-        """Gateways and relay; returns once all are ready."""
+    @contextmanager
+    def running(self) -> Iterator[Self]:
+        """With gateways and relay, all of them ready. In the end all parts are ended."""
+        try:
+            self._start()
+            yield self
+        finally:
+            for part in reversed(self.parts.values()):
+                part.end()
+
+    def _start(self) -> None:
         for number, port in enumerate(self.ports, 1):
             self._add(f"gateway-{number}", self._gateway(number, port), partial(answers, port))
         relay = self.settings.model_copy(update={"plan": self._relayed})
@@ -207,10 +211,6 @@ class Ways:
     def logs(self) -> str:
         """What gateways and relay have written."""
         return "".join(file.read_text(errors="replace") for file in self.folder.glob("*.log"))
-
-    def end(self) -> None:
-        for part in reversed(self.parts.values()):
-            part.end()
 
 
 def plan_of_sources(plan: Path, copy: Path, sources: Sequence[str]) -> Path:

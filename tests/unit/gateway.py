@@ -76,6 +76,11 @@ class Log:
         if not self.acknowledges:
             raise NotAcknowledged
 
+    @property
+    def ids(self) -> list[str]:
+        """Of the events, in their order."""
+        return [orjson.loads(record.value)["id"] for record in self.records]
+
 
 class Gateway:
     """An app with its parts."""

@@ -33,6 +33,9 @@ from services.gateway.wire import MOST_EVENTS as GATEWAYS_MOST
 from services.local.ports import free_ports
 from tests.served import served
 from tests.unit.gateway import BAD, GOOD, NOW, Gateway
+from tests.unit.served_gateway import gateway, url
+
+__all__ = ["gateway", "url"]
 
 
 class Awaited:
@@ -74,17 +77,6 @@ AnyClient = Client | Awaited
 Made = Callable[..., AnyClient]
 
 
-@pytest.fixture(scope="module")
-def gateway() -> Gateway:
-    return Gateway()
-
-
-@pytest.fixture(scope="module")
-def url(gateway: Gateway) -> Iterator[str]:
-    with served(gateway.app) as address:
-        yield address
-
-
 @pytest.fixture(params=[Client, Awaited], ids=["sync", "async"])
 def made(request: pytest.FixtureRequest, url: str, gateway: Gateway, tmp_path: Path) -> Iterator[Made]:
     """Makes clients with a spool; they are closed after the test."""
@@ -105,10 +97,6 @@ def event(number: int) -> dict[str, Any]:
     return {**GOOD, "id": f"e-{number}", "subject": f"W-{number % 3}"}
 
 
-def ids(gateway: Gateway) -> list[str]:
-    return [orjson.loads(record.value)["id"] for record in gateway.log.records]
-
-
 # ---- what is sent ----------------------------------------------------------------------------------------------
 def test_events_arrive_in_their_order_as_they_were_written(made: Made, gateway: Gateway) -> None:
     spaced = orjson.dumps(event(0), option=orjson.OPT_INDENT_2)
@@ -116,7 +104,7 @@ def test_events_arrive_in_their_order_as_they_were_written(made: Made, gateway: 
     client.put(spaced)
     client.put(orjson.dumps(event(1)).decode())
     assert client.send([event(n) for n in range(2, MOST_EVENTS + 5)]) == Delivered(MOST_EVENTS + 5, 0)
-    assert ids(gateway) == [f"e-{n}" for n in range(MOST_EVENTS + 5)]
+    assert gateway.log.ids == [f"e-{n}" for n in range(MOST_EVENTS + 5)]
     assert gateway.log.records[0].value == spaced
     assert client.waiting == 0 and client.flush() == Delivered()
 
@@ -130,7 +118,7 @@ def test_what_was_put_is_sent_by_the_next_process(made: Made, gateway: Gateway) 
 def test_refused_events_are_parked_with_their_reason_and_the_others_go_on(made: Made, gateway: Gateway) -> None:
     client = made()
     assert client.send([event(1), BAD, event(2)]) == Delivered(2, 1)
-    assert ids(gateway) == ["e-1", "e-2"]
+    assert gateway.log.ids == ["e-1", "e-2"]
     (parked,) = client.parked()
     assert orjson.loads(parked.event) == BAD
     assert (parked.refusal.reason, parked.refusal.path) == ("unknown_unit", "data.unit")

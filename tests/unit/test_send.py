@@ -3,7 +3,6 @@
 import gzip
 import io
 import re
-from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,20 +16,11 @@ from services.client.delivery import LARGEST_EVENT
 from services.client.event_files import EventFile
 from services.client.spool import Entry, Refusal, Spool
 from services.local.ports import free_ports
-from tests.served import served
 from tests.unit.commands import run
 from tests.unit.gateway import BAD, GOOD, Gateway
+from tests.unit.served_gateway import gateway, url
 
-
-@pytest.fixture(scope="module")
-def gateway() -> Gateway:
-    return Gateway()
-
-
-@pytest.fixture(scope="module")
-def url(gateway: Gateway) -> Iterator[str]:
-    with served(gateway.app) as address:
-        yield address
+__all__ = ["gateway", "url"]
 
 
 @pytest.fixture(autouse=True)
@@ -54,25 +44,21 @@ def event(number: int) -> dict[str, Any]:
     return {**GOOD, "id": f"e-{number}"}
 
 
-def ids(gateway: Gateway) -> list[str]:
-    return [orjson.loads(record.value)["id"] for record in gateway.log.records]
-
-
 def test_files_are_sent_once_and_what_was_added_goes_on(gateway: Gateway, capfd: pytest.CaptureFixture[str]) -> None:
     first, packed = write("a.jsonl", event(1), b"", event(2)), write("b.jsonl.gz", event(3))
     assert run("send", first, packed) == 0
     assert capfd.readouterr().out == "3 events accepted\n"
-    assert ids(gateway) == ["e-1", "e-2", "e-3"]
+    assert gateway.log.ids == ["e-1", "e-2", "e-3"]
     with first.open("ab") as stream:
         stream.write(orjson.dumps(event(4)) + b"\n" + orjson.dumps(event(5)))
     assert run("send", first, packed) == 0
     said = capfd.readouterr()
     assert said.out == "2 events accepted\n" and "a.jsonl: 3 lines were sent before, 2 now" in said.err
-    assert ids(gateway)[3:] == ["e-4", "e-5"], "the last line has no end and is an event all the same"
+    assert gateway.log.ids[3:] == ["e-4", "e-5"], "the last line has no end and is an event all the same"
     with first.open("ab") as stream:
         stream.write(b"\n")
     assert run("send", first) == 0
-    assert ids(gateway)[5:] == ["e-5"], "it may have become longer"
+    assert gateway.log.ids[5:] == ["e-5"], "it may have become longer"
 
 
 def test_a_file_that_has_changed_is_sent_anew_and_what_was_parked_of_it_is_judged_anew(
@@ -161,7 +147,7 @@ def test_what_is_parked_and_no_event_cannot_be_sent_again_and_the_others_are(
     said = capfd.readouterr()
     assert said.out.startswith("1 events accepted; 3 are parked")
     assert said.err.startswith("3 of what is parked: it cannot")
-    assert ids(gateway) == ["e-3", "e-4"]
+    assert gateway.log.ids == ["e-3", "e-4"]
     spool.close()
 
 
@@ -169,7 +155,7 @@ def test_standard_input_is_sent(gateway: Gateway, monkeypatch: pytest.MonkeyPatc
     lines = b"".join(orjson.dumps(event(n)) + b"\n" for n in range(1_201))
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines)))
     assert run("send", "-") == 0
-    assert ids(gateway) == [f"e-{n}" for n in range(1_201)]
+    assert gateway.log.ids == [f"e-{n}" for n in range(1_201)]
     assert run("send", "-", "-") == 2
 
 
@@ -185,7 +171,7 @@ def test_without_a_gateway_it_says_how_to_go_on(
     assert "refuses the API key" in said and "1 events wait in" in said
     Path("keys").write_text(f"kw_0123456789ab_{'x' * 43}\n{gateway.key}\n")
     assert run("send", "a.jsonl", "--key", "keys") == 0
-    assert ids(gateway) == ["e-1"]
+    assert gateway.log.ids == ["e-1"]
     monkeypatch.delenv("KPIWATCH_KEY")
     assert run("send") == 2
     assert "--key" in capfd.readouterr().err
@@ -211,7 +197,7 @@ def test_who_follows_goes_on_while_another_process_sends(
         file = write("a.jsonl", event(1))
         assert run("send", file, *options) == 3 and slept == []
         assert run("send", file, *options, "--follow") == 130
-    assert ids(gateway) == ["e-1"] and len(slept) == 3
+    assert gateway.log.ids == ["e-1"] and len(slept) == 3
 
 
 def test_it_says_now_and_then_that_it_waits(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

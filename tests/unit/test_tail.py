@@ -24,6 +24,7 @@ from services.tail.lines import EventLines, MappedLines
 from services.tail.taking import RowTaker
 from services.tail.unread_rows import UNREADABLE
 from tests.served import served
+from tests.unit.accepted_events import read_all
 from tests.unit.commands import run
 from tests.unit.gateway import GOOD, WATER, Gateway
 from tests.unit.test_client_spool import MEMORY
@@ -79,13 +80,8 @@ class Tail:
             file.write(text)
 
     def read(self) -> list[Any]:
-        """Read what is there; the events, which are then as good as accepted."""
-        found: list[Any] = []
-        while self.tail.step(lambda: self.seconds):
-            waiting = self.spool.first(100_000, 10**9)
-            found += [orjson.loads(each.event) for each in waiting]
-            self.spool.settle(waiting, {})
-        return found
+        """What is there to read, as good as accepted."""
+        return read_all(lambda: self.tail.step(lambda: self.seconds), self.spool)
 
     def cases(self) -> list[str]:
         return [event["subject"] for event in self.read()]

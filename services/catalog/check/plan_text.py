@@ -19,6 +19,7 @@ class PlanText:
         self._language = language_of(declared, text)
         self._joint = " " if self._language.spaced else ""
         self._unbroken = self._on_one_line(text)
+        self._lines = list(self._lines_of(text))
 
     def _on_one_line(self, text: str) -> str:
         """With what this language has where a line is broken: a space, or nothing."""
@@ -33,19 +34,19 @@ class PlanText:
     def sentences(self, clause: str) -> list[str]:
         """The sentences in which a clause is, in the body and in the annex."""
         found = []
-        for line in (each for each in self._lines() if clause in each):
+        for line in (each for each in self._lines if clause in each):
             start = line.index(clause)
             begins = max((end.end() for end in self._language.sentence_ends.finditer(line, 0, start)), default=0)
             closes = self._language.full_stop.search(line, start + len(clause))
             found.append(line[begins : closes.start() if closes else len(line)].strip())
         return found
 
-    def _lines(self) -> Iterator[str]:
+    def _lines_of(self, text: str) -> Iterator[str]:
         """Its lines; where words are separated by spaces a paragraph is one, since its lines are broken anywhere."""
         if not self._language.spaced:
-            yield from self._text.splitlines()
+            yield from text.splitlines()
             return
-        for paragraph in re.split(r"\n\s*\n", self._text):
+        for paragraph in re.split(r"\n\s*\n", text):
             yield self._on_one_line(paragraph)
 
     def departure(self, clause: str) -> str:

@@ -13,7 +13,7 @@ from services.domain.plan.plan import Entry, HoursEntry, Names, PlanHead, Promis
 
 Schema = dict[str, Any]
 
-_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TABLES: Mapping[str, tuple[str, type[Entry]]] = {
     "units": ("unit", Unit),
     "service_items": ("service_item", ServiceItem),
@@ -30,9 +30,9 @@ def schemas() -> dict[str, Schema]:
     """By the kind of file: `plan` (plan.toml), `calendar` (calendar.toml), `names` (names.toml),
     `kpis` (kpis/*.toml), `units`, `service_items`, `sources`, `opening_hours`."""
     head = _taking_lists(PlanHead.model_json_schema())
-    found = {"plan": {"$schema": _DIALECT, **head, "title": "plan.toml"}}
-    found["calendar"] = {"$schema": _DIALECT, **CalendarFile.model_json_schema(), "title": "calendar.toml"}
-    found["names"] = {"$schema": _DIALECT, **Names.model_json_schema(), "title": "names.toml"}
+    found = {"plan": {"$schema": DIALECT, **head, "title": "plan.toml"}}
+    found["calendar"] = {"$schema": DIALECT, **CalendarFile.model_json_schema(), "title": "calendar.toml"}
+    found["names"] = {"$schema": DIALECT, **Names.model_json_schema(), "title": "names.toml"}
     found["kpis"] = _of_tables("kpis", "promise", Promise.__name__, ANY_PROMISE.json_schema())
     for name, (table, model) in _TABLES.items():
         found[name] = _of_tables(name, table, model.__name__, model.model_json_schema())
@@ -57,7 +57,7 @@ def _of_tables(name: str, table: str, model: str, schema: Schema) -> Schema:
     definitions = entry.pop("$defs", {})
     definitions[model] = entry
     return {
-        "$schema": _DIALECT,
+        "$schema": DIALECT,
         "title": f"{name}.toml",
         "type": "object",
         "additionalProperties": False,

@@ -61,7 +61,8 @@ def _printed(clause: str) -> list[tuple[Printed, bool]]:
         unneeded = chinese and (printed.amount is None or not (named or match["unit"].startswith("次")))
         if before is not None and _goes_on(before, match):
             first, first_unneeded = found.pop()
-            printed, unneeded = _sum(first, printed), first_unneeded and unneeded
+            printed = first.with_part(printed, first.words + printed.words)
+            unneeded = first_unneeded and unneeded
         found.append((printed, unneeded))
         before = match
     return found
@@ -72,14 +73,6 @@ def _goes_on(before: re.Match[str], match: re.Match[str]) -> bool:
     lengths = [_LENGTH_OF.get(each["unit"], 0) for each in (before, match)]
     adjacent = before.end() == match.start("words") and not before["after"]
     return adjacent and lengths[0] > lengths[1] > 0
-
-
-def _sum(one: Printed, other: Printed) -> Printed:
-    """Not read if the parts are counted in different ways: 1个月10日."""
-    total = None
-    if one.amount is not None and other.amount is not None and one.counted == other.counted:
-        total = one.amount + other.amount
-    return Printed(one.words + other.words, total, one.counted, one.relation or other.relation, one.named)
 
 
 def _amount(match: re.Match[str]) -> Decimal | None:

@@ -24,4 +24,4 @@ def language_of(declared: str, text: str) -> ClauseLanguage:
 
 def is_known(declared: str) -> bool:
     """Whether more than the digits of its clauses is compared."""
-    return not declared or declared.partition("-")[0] in KNOWN
+    return language_of(declared, "") is not DIGITS_ONLY

@@ -23,6 +23,14 @@ class Printed:
     named: bool = False
     """Part of a name (“一件事一次办”, “最多跑一次”): it may be a threshold and need not be one."""
 
+    def with_part(self, part: "Printed", words: str) -> "Printed":
+        """The length of time of which both are parts, as `words` say it: 1 hour 30 minutes. Not read if the parts are
+        counted in different ways: a month and ten days."""
+        total = None
+        if self.amount is not None and part.amount is not None and self.counted == part.counted:
+            total = self.amount + part.amount
+        return Printed(words, total, self.counted, self.relation or part.relation, self.named)
+
 
 class ClauseLanguage(NamedTuple):
     """How the clauses of one language are read."""

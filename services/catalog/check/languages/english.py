@@ -64,9 +64,9 @@ _DATE = re.compile(
     rf",?\s*\b(?P<year>(?:19|20)\d{{2}})\b(?![.,/'’]\d|[\s-]*(?:{_UNIT})(?![a-z]))",
     re.IGNORECASE,
 )
+"""`31 December 2021`, `December 31, 2021`, `October 2021`, `2021`, with the words before it that say what it is."""
 _AT_ANY = re.compile(rf"\b(?:{_AT_LEAST}|at most|up to|no(?:t)? more than|a maximum of)\s*$", re.IGNORECASE)
 """Words after which 2000 is no year: at least 2000 services."""
-"""`31 December 2021`, `December 31, 2021`, `October 2021`, `2021`, with the words before it that say what it is."""
 
 
 def numbers(clause: str) -> list[Printed]:
@@ -77,7 +77,7 @@ def numbers(clause: str) -> list[Printed]:
     for match in _NUMBER.finditer(text):
         printed = Printed(match["words"], _amount(match), _counted(match)[0], _relation(match))
         if before is not None and _goes_on(before, match, text):
-            printed = _sum(found.pop(), printed, text[before.start("words") : match.end("words")])
+            printed = found.pop().with_part(printed, text[before.start("words") : match.end("words")])
         elif not match["amount"] and text[: match.start("words")].rstrip().lower().endswith("and"):
             continue  # a hearing and a day: no number
         found.append(printed)
@@ -114,13 +114,6 @@ def _goes_on(before: re.Match[str], match: re.Match[str], text: str) -> bool:
         return False
     between = text[before.end() : match.start("words")]
     return bool(_BETWEEN_PARTS.fullmatch(between)) and _LENGTHS.index(lengths[0]) < _LENGTHS.index(lengths[1])
-
-
-def _sum(one: Printed, other: Printed, words: str) -> Printed:
-    """Not read if the parts are counted in different ways: a month and ten days."""
-    known = one.amount is not None and other.amount is not None and one.counted == other.counted
-    total = one.amount + other.amount if known and one.amount is not None and other.amount is not None else None
-    return Printed(words, total, one.counted, one.relation or other.relation)
 
 
 def _relation(match: re.Match[str]) -> Relation:
