@@ -21,6 +21,8 @@ WORKER_FAILURES: Final = "worker.failures"
 GATEWAY_KEYS: Final = "gateway.keys"
 GATEWAY_KEY_USES: Final = "gateway.key-uses"
 INBOX_STATES: Final = "inbox.states"
+LEDGER_REQUESTS: Final = "ledger.requests"
+LEDGER: Final = "ledger"
 INBOX_PREFIX: Final = "inbox."
 """Of the topic of a source's inbox."""
 
@@ -116,6 +118,14 @@ def topics(partitions: int) -> tuple[Topic, ...]:
         Topic(GATEWAY_KEY_USES, 1, _COMPACTED),
         # What the relay took and refused of each inbox, and until when it pauses it.
         Topic(INBOX_STATES, 1, _COMPACTED),
+        # What is to be recorded: for the keeper, which has long read what is a month old.
+        Topic(
+            LEDGER_REQUESTS,
+            1,
+            {"cleanup.policy": "delete", "retention.ms": str(30 * _DAY_MS), "retention.bytes": "-1"} | _TAKES_BATCHES,
+        ),
+        # The record itself: one log, in one order, for ever.
+        Topic(LEDGER, 1, _FOR_EVER | _TAKES_BATCHES),
     )
 
 

@@ -1,5 +1,6 @@
 """The page `/try` in a real browser, narrow and wide, in both languages. `make browser` installs what this needs."""
 
+import importlib
 import shutil
 import sys
 from collections.abc import Iterator
@@ -19,14 +20,19 @@ from tests.unit.gateway_cases import COMPLETED, CONNECTED, STORED, CaseWorld, bo
 from tests.verdicts import shipped
 
 BESIDE = str(Path(__file__).parents[2] / "build" / "browser")
-sys.path.append(BESIDE)  # last: what the project uses is found first
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: `make browser`")
-axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed: `make browser`")
-sys.path.remove(BESIDE)
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 WIDTHS = (360, 1440)
 SERIOUS = ("serious", "critical")
+
+
+def beside(module: str) -> Any:
+    """What `make browser` installs in a folder of its own. Asked for when the test runs, not when it is collected: CI
+    installs it meanwhile."""
+    importlib.invalidate_caches()
+    sys.path.append(BESIDE)  # last: what the project uses is found first
+    try:
+        return pytest.importorskip(module, reason=f"{module} is not installed: `make browser`")
+    finally:
+        sys.path.remove(BESIDE)
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +48,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[CaseWorld,
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
+    sync_api = beside("playwright.sync_api")
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None:
         pytest.skip("there is no Chromium: `make browser` installs it where apt is at hand")
     with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield started
         started.close()
 
@@ -87,7 +95,7 @@ def check_form(page: Any, name: str) -> None:
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} at {width} px"
-    found = axe.Axe().run(page).response["violations"]
+    found = beside("axe_playwright_python.sync_playwright").Axe().run(page).response["violations"]
     assert [(each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in SERIOUS] == []
 
 
