@@ -62,6 +62,26 @@ _COMPACTED: Final = {"cleanup.policy": "compact"}
 _FOR_EVER: Final = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 
 
+_GATEWAY: Final = (
+    # Who may send: only administrators may write it. A revoked key is a record, never a tombstone.
+    Topic(GATEWAY_KEYS, 1, _COMPACTED),
+    # When each key was last used, written by the gateways.
+    Topic(GATEWAY_KEY_USES, 1, _COMPACTED),
+    # What the relay took and refused of each inbox, and until when it pauses it.
+    Topic(INBOX_STATES, 1, _COMPACTED),
+)
+_LEDGER: Final = (
+    # What is to be recorded: for the keeper, which has long read what is a month old.
+    Topic(
+        LEDGER_REQUESTS,
+        1,
+        {"cleanup.policy": "delete", "retention.ms": str(30 * _DAY_MS), "retention.bytes": "-1"} | _TAKES_BATCHES,
+    ),
+    # The record itself: one log, in one order, for ever.
+    Topic(LEDGER, 1, _FOR_EVER | _TAKES_BATCHES),
+)
+
+
 def topics(partitions: int) -> tuple[Topic, ...]:
     """Every topic, where cases are spread over so many partitions.
 
@@ -112,20 +132,8 @@ def topics(partitions: int) -> tuple[Topic, ...]:
         Topic(CASE_QUARANTINE, partitions, _COMPACTED | _TAKES_BATCHES),
         # Workers that die again and again of one cause; null once one has worked well.
         Topic(WORKER_FAILURES, 1, _COMPACTED | _TAKES_BATCHES),
-        # Who may send: only administrators may write it. A revoked key is a record, never a tombstone.
-        Topic(GATEWAY_KEYS, 1, _COMPACTED),
-        # When each key was last used, written by the gateways.
-        Topic(GATEWAY_KEY_USES, 1, _COMPACTED),
-        # What the relay took and refused of each inbox, and until when it pauses it.
-        Topic(INBOX_STATES, 1, _COMPACTED),
-        # What is to be recorded: for the keeper, which has long read what is a month old.
-        Topic(
-            LEDGER_REQUESTS,
-            1,
-            {"cleanup.policy": "delete", "retention.ms": str(30 * _DAY_MS), "retention.bytes": "-1"} | _TAKES_BATCHES,
-        ),
-        # The record itself: one log, in one order, for ever.
-        Topic(LEDGER, 1, _FOR_EVER | _TAKES_BATCHES),
+        *_GATEWAY,
+        *_LEDGER,
     )
 
 
