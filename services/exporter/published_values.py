@@ -1,10 +1,15 @@
-"""The latest record of each key of `kpi.values`, as samples."""
+"""The latest record of each key of `kpi.values`, as samples.
+
+Rows are published about once a second and scraped every 15 seconds: samples are made of the latest row only, when they
+are asked for, and each is written once.
+"""
 
 from collections import Counter, defaultdict
 from datetime import datetime
 
 from prometheus_client.samples import Sample
 
+from services.exporter.exposition import WrittenSample
 from services.exporter.label_sets import LabelSets
 from services.messaging.records.values import PublishedRow, Signal, decode
 from services.metric_names import metrics
@@ -26,24 +31,32 @@ class PublishedValues:
         self._hidden: dict[bytes, str] = {}
         """Record key → why its row is not exported."""
         self._signals: dict[bytes, list[Measured]] = {}
+        self._news: dict[bytes, PublishedRow | None] = {}
+        """Record key → its row, whose samples are not made yet; None: it was removed."""
 
     def take(self, key: bytes, value: bytes | None) -> None:
         """A record: it replaces the one of its key; a value of None removes it. Raises Unreadable."""
         if value is None:
             self._signals.pop(key, None)
-            self._replace(key, self._no_samples(key))
+            self._news[key] = None
             return
         record = decode(key, value)
         if isinstance(record, Signal):
             self._take_signal(key, record)
         else:
-            self._replace(key, self._samples(key, record))
+            self._news[key] = record
 
     def _take_signal(self, key: bytes, signal: Signal) -> None:
         samples = list(signal_samples(signal))
         self._signals.pop(key, None)
         if all(self._sets.has_signal(one) for one in samples):
             self._signals[key] = samples
+
+    def _make_samples(self) -> None:
+        """Of the rows that came since the last time."""
+        news, self._news = self._news, {}
+        for key, row in news.items():
+            self._replace(key, self._no_samples(key) if row is None else self._samples(key, row))
 
     def _replace(self, key: bytes, samples: dict[str, Sample]) -> None:
         for name, of_metric in self._rows.items():
@@ -70,11 +83,11 @@ class PublishedValues:
             self._hidden[key] = "over_budget"
             return {}
         found = row_samples(published.row, published.figures, labels)
-        samples = {one.metric.name: Sample(one.metric.name, one.labels, one.value) for one in found}
+        samples: dict[str, Sample] = {one.metric.name: WrittenSample.of(one) for one in found}
         before = published.state_at_midnight
         if before != state:
-            name = metrics.STATE_AT_MIDNIGHT.name
-            samples[name] = Sample(name, WrittenLabels(labels | {"state": before}), 1)
+            at_midnight = Measured(metrics.STATE_AT_MIDNIGHT, WrittenLabels(labels | {"state": before}), 1)
+            samples[metrics.STATE_AT_MIDNIGHT.name] = WrittenSample.of(at_midnight)
         if published.watermark:
             self._watermarks[key] = datetime.fromisoformat(published.watermark).timestamp()
         return samples
@@ -82,6 +95,7 @@ class PublishedValues:
     # ---- for a scrape --------------------------------------------------------------------------------
     def rows(self) -> dict[str, list[Sample]]:
         """Metric name → samples of the value rows."""
+        self._make_samples()
         return {name: list(samples.values()) for name, samples in self._rows.items()}
 
     def signals(self) -> dict[str, list[Sample]]:
@@ -89,13 +103,15 @@ class PublishedValues:
         found: dict[str, list[Sample]] = defaultdict(list)
         for measured in self._signals.values():
             for one in measured:
-                found[one.metric.name].append(Sample(one.metric.name, one.labels, one.value))
+                found[one.metric.name].append(WrittenSample.of(one))
         return found
 
     def watermark(self) -> float:
         """The latest one, in seconds since the epoch; 0 if no row has one."""
+        self._make_samples()
         return max(self._watermarks.values(), default=0.0)
 
     def hidden(self) -> Counter[str]:
         """Why rows are not exported → how many."""
+        self._make_samples()
         return Counter(self._hidden.values())
