@@ -33,6 +33,8 @@ class PublishedValues:
         self._signals: dict[bytes, list[Measured]] = {}
         self._news: dict[bytes, PublishedRow | None] = {}
         """Record key → its row, whose samples are not made yet; None: it was removed."""
+        self._shown: dict[bytes, tuple[object, ...]] = {}
+        """Record key → what its samples were made of: every row is published again and again, changed or not."""
 
     def take(self, key: bytes, value: bytes | None) -> None:
         """A record: it replaces the one of its key; a value of None removes it. Raises Unreadable."""
@@ -56,7 +58,12 @@ class PublishedValues:
         """Of the rows that came since the last time."""
         news, self._news = self._news, {}
         for key, row in news.items():
-            self._replace(key, self._no_samples(key) if row is None else self._samples(key, row))
+            if row is None:
+                self._replace(key, self._no_samples(key))
+            elif self._shown.get(key) != _shows(row):
+                self._replace(key, self._samples(key, row))
+            elif row.watermark:
+                self._watermarks[key] = _seconds(row.watermark)
 
     def _replace(self, key: bytes, samples: dict[str, Sample]) -> None:
         for name, of_metric in self._rows.items():
@@ -67,8 +74,8 @@ class PublishedValues:
 
     def _no_samples(self, key: bytes) -> dict[str, Sample]:
         """None; what was noted of the row is forgotten."""
-        self._hidden.pop(key, None)
-        self._watermarks.pop(key, None)
+        for memory in (self._hidden, self._watermarks, self._shown):
+            memory.pop(key, None)
         return {}
 
     def _samples(self, key: bytes, published: PublishedRow) -> dict[str, Sample]:
@@ -89,7 +96,8 @@ class PublishedValues:
             at_midnight = Measured(metrics.STATE_AT_MIDNIGHT, WrittenLabels(labels | {"state": before}), 1)
             samples[metrics.STATE_AT_MIDNIGHT.name] = WrittenSample.of(at_midnight)
         if published.watermark:
-            self._watermarks[key] = datetime.fromisoformat(published.watermark).timestamp()
+            self._watermarks[key] = _seconds(published.watermark)
+        self._shown[key] = _shows(published)
         return samples
 
     # ---- for a scrape --------------------------------------------------------------------------------
@@ -115,3 +123,23 @@ class PublishedValues:
         """Why rows are not exported → how many."""
         self._make_samples()
         return Counter(self._hidden.values())
+
+
+def _shows(published: PublishedRow) -> tuple[object, ...]:
+    """What the samples of a row are made of."""
+    row = published.row
+    return (
+        row.kpi,
+        row.variant,
+        row.unit,
+        row.item,
+        row.window,
+        row.state,
+        published.state_at_midnight,
+        published.figures,
+    )
+
+
+def _seconds(written: str) -> float:
+    """RFC 3339 as seconds since the epoch."""
+    return datetime.fromisoformat(written).timestamp()
