@@ -31,6 +31,10 @@ class AcceptedAlerts:
         for alert in accepted.values():
             self._queue.put(alert)
 
+    def close(self) -> None:
+        """Another notifier may have the journal."""
+        self._journal.close()
+
     def accept(self, alerts: Sequence[Alert]) -> None:
         """From any thread. What changes nothing (the Alertmanager repeats itself) is not written again."""
         with self._lock:
@@ -82,7 +86,7 @@ class Cards:
     history is not news."""
 
     def __init__(self, delivered: Iterable[Card] = ()) -> None:
-        """`delivered`: cards of which a notice was delivered and no end. One that the topic no longer knows was
+        """`delivered`: cards of which there is a notice and no end. One that the topic no longer knows was
         retracted while the notifier did not run: Kafka drops removed records after a while."""
         self._absent = {card_records.name_of(card): retracted(card) for card in delivered}
         self._unread: dict[str, Card] = {}
