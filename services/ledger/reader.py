@@ -1,5 +1,6 @@
 """The valid records of the ledger, in their order."""
 
+import hashlib
 import logging
 from collections import deque
 from types import TracebackType
@@ -7,13 +8,13 @@ from typing import Final, NamedTuple, Self
 
 from services.messaging.reader import Record, TopicReader
 from services.messaging.records.fields import Unreadable, log_unreadable
-from services.messaging.records.ledger import GENESIS, Chain, LedgerRecord, hash_of
+from services.messaging.records.ledger import GENESIS, Chain, LedgerRecord
 from services.messaging.topics import LEDGER
 
 log = logging.getLogger(__name__)
 
 _REMEMBERED: Final = 10_000
-"""Hashes of records by which a repeated one is known: a producer repeats the latest ones only."""
+"""Records by whose hashes a repeated one is known: a producer repeats the latest ones only."""
 
 
 class Place(NamedTuple):
@@ -46,8 +47,8 @@ class ValidRecords:
     def __init__(self, after: Place = BEGINNING) -> None:
         self._chain = Chain(after.number, after.hash)
         self._offset = after.offset
-        self._latest: deque[str] = deque(maxlen=_REMEMBERED)
-        self._hashes: set[str] = set()
+        self._latest: deque[bytes] = deque(maxlen=_REMEMBERED)
+        self._remembered: set[bytes] = set()
         self.repeated = 0
         """Records that are there twice, byte by byte: a producer did not get the broker's answer, and sent again."""
         self.void = 0
@@ -70,23 +71,24 @@ class ValidRecords:
             self.void += 1
             log_unreadable(log, LEDGER, record.partition, record.offset, error)
             return None
+        digest = hashlib.sha256(value).digest()
         if found is None:
-            self._count(value)
+            self._count(digest)
             return None
-        self._remember(self._chain.hash)
+        self._remember(digest)
         return Read(found, value, self._chain.hash, record.offset)
 
-    def _count(self, value: bytes) -> None:
-        if hash_of(value) in self._hashes:
+    def _count(self, digest: bytes) -> None:
+        if digest in self._remembered:
             self.repeated += 1
         else:
             self.void += 1
 
-    def _remember(self, hash: str) -> None:
+    def _remember(self, digest: bytes) -> None:
         if len(self._latest) == self._latest.maxlen:
-            self._hashes.discard(self._latest[0])
-        self._latest.append(hash)
-        self._hashes.add(hash)
+            self._remembered.discard(self._latest[0])
+        self._latest.append(digest)
+        self._remembered.add(digest)
 
 
 class LedgerReader:

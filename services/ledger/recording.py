@@ -5,8 +5,9 @@ why. A request that has an answer gets no second one, however often it is sent.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
@@ -47,6 +48,11 @@ TOO_LARGE: Final = "size"
 """Its record would be larger than a record may be."""
 NO_CANONICAL_FORM: Final = "form"
 """It holds a number that is not the same for every reader of JSON."""
+
+
+def random_salt() -> str:
+    """128 random bits, in hex."""
+    return secrets.token_hex(16)
 
 
 class Times(NamedTuple):
@@ -123,19 +129,24 @@ def verdict_of(record: LedgerRecord) -> Verdict:
     return Verdict(record.number, request.kind, request.unit, str(request.body.get("due_at", "")))
 
 
-def record_requests(known: Known, requests: Iterable[Request], times: Times, keeper: str) -> Iterator[LedgerRecord]:
-    """The records of requests, in their order; `known` is carried on with each.
+def record_requests(
+    known: Known, requests: Iterable[Request], times: Times, keeper: str, salt: Callable[[], str] = random_salt
+) -> Iterator[LedgerRecord]:
+    """The records of requests, in their order; `known` is carried on with each before the next request is asked for.
 
     Args:
         known: what is recorded, at least as far as these requests depend on it.
         keeper: name of the process, which is the writer of its refusals.
+        salt: of each record.
     """
     for request in requests:
         if answered_by(request) in known.answered:
             continue
         refusal = _refusal(known, request)
-        record, value = _record(known, refusal or request, times, keeper)
-        known.note(record, hash_of(value))
+        asked = _refused(refusal, keeper) if refusal else request
+        made = LedgerRecord(known.number + 1, known.hash, times.time, times.written_at, asked, salt())
+        record, value = _writable(made, keeper)
+        known.note(record, hash_of(known.hash, value))
         yield record
 
 
@@ -157,17 +168,17 @@ def _refusal(known: Known, request: Request) -> _Refusal | None:
     return None
 
 
-def _record(known: Known, asked: Request | _Refusal, times: Times, keeper: str) -> tuple[LedgerRecord, bytes]:
-    """The next record, and its bytes."""
-    request = _refused(asked, keeper) if isinstance(asked, _Refusal) else asked
-    record = LedgerRecord(known.number + 1, known.hash, times.time, times.written_at, request)
+def _writable(record: LedgerRecord, keeper: str) -> tuple[LedgerRecord, bytes]:
+    """A record and its bytes; the refusal of its request where it has none."""
     try:
         value = record.value()
+        reason = TOO_LARGE if len(value) > LARGEST else ""
     except ValueError:
-        return _record(known, _Refusal(request, NO_CANONICAL_FORM), times, keeper)
-    if len(value) > LARGEST:
-        return _record(known, _Refusal(request, TOO_LARGE), times, keeper)
-    return record, value
+        reason = NO_CANONICAL_FORM
+    if not reason:
+        return record, value
+    refused = replace(record, request=_refused(_Refusal(record.request, reason), keeper))
+    return refused, refused.value()
 
 
 def _refused(refusal: _Refusal, keeper: str) -> Request:

@@ -52,7 +52,7 @@ class LedgerWorld:
     def record(self, *requests: Request) -> list[LedgerRecord]:
         """Record at once, also what only the keeper may record: a miss, for instance."""
         times = Times.of(self.now(), self.now())
-        made = list(record_requests(self.known, requests, times, KEEPER))
+        made = list(record_requests(self.known, requests, times, KEEPER, lambda: f"{self.known.number + 1:032x}"))
         self.log += [one.value() for one in made]
         return made
 

@@ -5,8 +5,10 @@ the topic, and appends them to `ledger`. Records are numbered without gaps from 
 before it. A reader accepts a record only if its number and its `previous` fit; every other record is void (`Chain`).
 So a second keeper, or one that was frozen, cannot make a second history.
 
-The key of both is the id of the request. The value of a record is its canonical JSON (RFC 8785); its hash is the
-SHA-256 of these bytes. Texts that people write are not in it, only their salted hashes (`services/ledger/texts.py`).
+The key of both is the id of the request. The value of a record is its canonical JSON (RFC 8785). Its hash is the
+SHA-256 of the hash of the record before it and the SHA-256 of its value, both as bytes: so whoever has only the latter
+of some records can still compute the hashes of the others. The salt makes that hash say nothing of a record that
+somebody guesses. Texts that people write are not in it, only their salted hashes (`services/ledger/texts.py`).
 """
 
 import hashlib
@@ -169,10 +171,18 @@ class LedgerRecord:
     written_at: str
     """The same in real time; under a simulated clock the two differ."""
     request: Request
+    salt: str
+    """Random, in hex."""
 
     def value(self) -> bytes:
         """Its canonical bytes."""
-        own = {"number": self.number, "previous": self.previous, "time": self.time, "written_at": self.written_at}
+        own = {
+            "number": self.number,
+            "previous": self.previous,
+            "time": self.time,
+            "written_at": self.written_at,
+            "salt": self.salt,
+        }
         return canonical({**self.request._fields(), **own})
 
     def record(self) -> KeyValue:
@@ -189,6 +199,7 @@ class LedgerRecord:
             time=text(fields, "time"),
             written_at=text(fields, "written_at"),
             request=Request.of(fields),
+            salt=text(fields, "salt"),
         )
         if not found._is_written_as(value):
             raise Unreadable("its bytes are not those of a record of the ledger")
@@ -201,9 +212,19 @@ class LedgerRecord:
             return False
 
 
-def hash_of(value: bytes) -> str:
-    """The hash of a record, of its canonical bytes; in hex."""
+def content_hash(value: bytes) -> str:
+    """The SHA-256 of the canonical bytes of a record; in hex."""
     return hashlib.sha256(value).hexdigest()
+
+
+def chained(previous: str, content: str) -> str:
+    """The hash of a record, of the hash of the one before it and its own `content_hash`; in hex."""
+    return hashlib.sha256(bytes.fromhex(previous) + bytes.fromhex(content)).hexdigest()
+
+
+def hash_of(previous: str, value: bytes) -> str:
+    """The hash of a record, of the hash of the one before it and its own canonical bytes; in hex."""
+    return chained(previous, content_hash(value))
 
 
 class Chain:
@@ -227,7 +248,7 @@ class Chain:
         if found.number != self.number + 1 or found.previous != self.hash:
             self.void += 1
             return None
-        self.number, self.hash = found.number, hash_of(value or b"")
+        self.number, self.hash = found.number, hash_of(self.hash, value or b"")
         return found
 
 
