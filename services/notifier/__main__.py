@@ -26,7 +26,7 @@ from services.notifier import attempts, due_notices, taking_over
 from services.notifier.alertmanager import Alertmanager, Mirror, real_now
 from services.notifier.asked import Asked
 from services.notifier.card_sentence import CardSentences
-from services.notifier.contacts import OPERATIONS, Contacts
+from services.notifier.channels.file import NoticeFile
 from services.notifier.courier import Courier, Surroundings
 from services.notifier.due_notices import AlertmanagerAway, Clocks, DueNotices, Ids
 from services.notifier.inbox import AcceptedAlerts, Cards
@@ -35,6 +35,7 @@ from services.notifier.lost_ends import Asking, LostEnds
 from services.notifier.notice_state import NoticeState
 from services.notifier.notice_subject import Alert, Numbering, Subject, card_id, of_alert, of_card
 from services.notifier.notice_text import NoticeTexts, message_of
+from services.notifier.recipients import OPERATIONS, Contacts, FilesOnly
 from services.notifier.webhook import notifier_app
 from services.runtime.clock import Clock
 from services.runtime.exit_code import exit_code_of
@@ -256,8 +257,8 @@ def serve(settings: Settings, plan: Plan, clock: Clock) -> None:
     with (
         TopicReader(settings.bootstrap, [topics.ALERT_CARDS]) as reader,
         LedgerClient.open(settings.bootstrap) as ledger,
-        opened_contacts(settings, plan) as contacts,
     ):
+        contacts = FilesOnly(NoticeFile(settings.outbox))
         notifier = Notifier(settings, plan, clock, Logs(reader, ledger), contacts)
         ending = threading.Event()
         thread = threading.Thread(target=notifier.run, args=(ending,), name="delivery", daemon=True)

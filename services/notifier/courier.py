@@ -12,13 +12,14 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from services.messaging.records.ledger import Kind, LedgerRecord, Request
 from services.notifier.attempts import Act, Ask, Finish, Moment, Pace, Send, Way, next_act
 from services.notifier.channels.message import Accepted, Channel, Message, Outcome, Refused, Retry, Uncertain
 from services.notifier.due_notices import Ids
 from services.notifier.notice_state import Delivery, Errand, NoticeState, written
+from services.notifier.recipients import Recipient
 
 log = logging.getLogger(__name__)
 
@@ -26,17 +27,6 @@ AT_ONCE: Final = 8
 """Providers that are called at the same time."""
 STARTED_AT_ONCE: Final = 64
 """Deliveries under way at the same time."""
-
-
-class Recipient(Protocol):
-    """One who gets notices (`services/notifier/contacts.py`)."""
-
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def channels(self) -> tuple[tuple[str, Channel], ...]:
-        """Name and channel, the first one first."""
 
 
 @dataclass(frozen=True, slots=True)
