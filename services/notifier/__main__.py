@@ -19,9 +19,10 @@ from services.catalog.working_time import WorkingTime
 from services.domain.plan.plan import Plan
 from services.domain.plan.unit_history import UnitHistory
 from services.domain.time.zone import Instant, Zone
-from services.ledger.writer import ANSWER_SECONDS, Ledger, LedgerAway, LedgerClient
+from services.ledger.writer import Ledger, LedgerAway, LedgerClient
 from services.messaging import topics
 from services.messaging.reader import BrokerUnavailable, TopicReader
+from services.messaging.records.ledger import Request
 from services.notifier import attempts, due_notices, taking_over
 from services.notifier.alertmanager import Alertmanager, Mirror, real_now
 from services.notifier.asked import Asked
@@ -58,9 +59,9 @@ class RealTime(NamedTuple):
     """From any start."""
     asking: Asking = Asking()
     """The pace of finding lost ends."""
-    due: due_notices.Pace = due_notices.Pace()
+    collecting: due_notices.Pace = due_notices.Pace()
     """The pace of collecting notices."""
-    attempts: attempts.Pace = attempts.Pace()
+    delivering: attempts.Pace = attempts.Pace()
     """The pace of delivering them."""
     epoch: Callable[[], float] = time.time
     """Seconds since 1970."""
@@ -85,8 +86,7 @@ class Notifier:
         contacts: Contacts,
         real: RealTime | None = None,
     ) -> None:
-        """Reads the ledger to its end, and takes over the outbox from before there was one. Raises JournalInUse,
-        ValueError or LedgerAway."""
+        """Raises JournalInUse or ValueError."""
         self._real = real or RealTime()
         self._cards_topic, self._ledger = logs
         self._now = clock.now
@@ -101,20 +101,21 @@ class Notifier:
         key = _key(settings.outbox.with_suffix(".key"))
         self._numbering = Numbering(key)
         journal = Journal(settings.outbox.with_suffix(".alerts.jsonl"))  # its lock: one notifier at a time
-        ids = Ids(f"notifier/{hashlib.sha256(key).hexdigest()[:8]}/{secrets.token_hex(6)}")
+        self._ids = ids = Ids(f"notifier/{hashlib.sha256(key).hexdigest()[:8]}/{secrets.token_hex(6)}")
         self.state = NoticeState()
         self._asked = Asked(self._ledger)
         self._due = DueNotices(
-            self.state, self._alertmanager.suppressions, self._written, self._clocks(), ids, self._real.due
+            self.state, self._alertmanager.suppressions, self._written, self._clocks(), ids, self._real.collecting
         )
-        self._courier = Courier(self.state, self._surroundings(settings.desk_url), ids, self._real.attempts)
-        self._read_whole_ledger()
-        self._take_over(settings.outbox, ids)
-        self.accepted = AcceptedAlerts(journal, self.state.alerts())
+        self._courier = Courier(self.state, self._surroundings(settings.desk_url), ids, self._real.delivering)
+        self._outbox = settings.outbox
+        self._first: list[Request] | None = None
+        """What is asked for before anything else; None: the ledger is not read to its end yet."""
+        self.accepted = AcceptedAlerts(journal)
         self._lost_ends = LostEnds(self._alertmanager.listed, self._real.seconds, self._real.asking)
-        self._cards = Cards(self.state.cards())
+        self._cards = Cards()
         self._complained = float("-inf")
-        self.caught_up = False
+        self._has_begun = self.caught_up = False
 
     # ---- the start -------------------------------------------------------------------------------------------
     def _clocks(self) -> Clocks:
@@ -143,20 +144,17 @@ class Notifier:
         recipients = [one.id for one in self._contacts.recipients(unit or OPERATIONS)]
         return {"recipients": recipients, **self._texts.of(unit, subjects, now)}
 
-    def _read_whole_ledger(self) -> None:
-        self._read_ledger(_TICK_SECONDS)
-        while not self._ledger.caught_up:
-            self._read_ledger(_TICK_SECONDS)
-
-    def _take_over(self, outbox: Path, ids: Ids) -> None:
-        """Raises LedgerAway if the keeper does not answer."""
-        requests = taking_over.requests_of(outbox, self.state, ids.writer)
-        self._asked.send(requests, self._real.seconds())
-        until = self._real.seconds() + ANSWER_SECONDS
-        while any(one.id in self._asked for one in requests):
-            if self._real.seconds() > until:
-                raise LedgerAway("the keeper of the ledger does not answer: the outbox cannot be taken over")
-            self._read_ledger(_TICK_SECONDS)
+    def _begin(self) -> None:
+        """Nothing is concluded before the ledger is read to its end, the outbox from before there was a ledger is taken
+        over, and what an earlier start of the notifier asked for is answered: the answer to a request of this one says
+        so, since requests are answered in their order."""
+        if self._first is None and self._ledger.caught_up:
+            self._first = taking_over.requests_of(self._outbox, self.state, self._ids)
+            self._ask(self._first)
+        if self._first is not None and not any(one.id in self._asked for one in self._first):
+            self._cards.know(self.state.cards())
+            self.accepted.know(self.state.alerts())
+            self._has_begun = True
 
     # ---- the loop --------------------------------------------------------------------------------------------
     def run(self, ending: threading.Event) -> None:
@@ -174,13 +172,20 @@ class Notifier:
     def step(self) -> None:
         """One round: what has come in, the mirror, the notices that are due, and their deliveries."""
         records = self._cards_topic.poll(_SHORT_SECONDS if self._asked or self._courier.busy else _TICK_SECONDS)
-        caught_up = self._cards_topic.caught_up
         self._read_ledger(_SHORT_SECONDS if self._asked else 0)
+        if not self._has_begun:
+            self._begin()
+        caught_up = self._cards_topic.caught_up and self._has_begun
         for card in self._cards.take(records, caught_up):
             number = self._numbering.of(card)
             noted = self.state.raised_at.get(card_id(card))
             self._mirror.take(card, number, _since(noted), was_there=noted is not None)
             self._due.report(of_card(card, number, self._sentences.of(card)))
+        self._ask(self._news() if self._has_begun else ())
+        self.caught_up = caught_up
+
+    def _news(self) -> list[Request]:
+        """What is to be recorded by now."""
         self._accept_what_no_webhook_reported()
         now = self._now()
         for alert in (*self.accepted.take(), *self._passed_on(now)):
@@ -191,11 +196,13 @@ class Notifier:
             self._mirror.send(real_now(), self._real.seconds())
         except AlertmanagerAway as away:
             self._complain(str(away))
+        return [*self._due.requests(), *self._courier.requests()]
+
+    def _ask(self, requests: Iterable[Request]) -> None:
         try:
-            self._asked.send([*self._due.requests(), *self._courier.requests()], self._real.seconds())
+            self._asked.send(requests, self._real.seconds())
         except LedgerAway as away:
             self._complain(str(away))
-        self.caught_up = caught_up
 
     def _read_ledger(self, timeout_seconds: float) -> None:
         for record in self._ledger.poll(timeout_seconds):
@@ -252,7 +259,7 @@ def _key(path: Path) -> bytes:
 
 
 def serve(settings: Settings, plan: Plan, clock: Clock) -> None:
-    """Until SIGTERM or Ctrl-C. Raises BrokerUnavailable, JournalInUse, LedgerAway or ValueError at the start."""
+    """Until SIGTERM or Ctrl-C. Raises BrokerUnavailable, JournalInUse or ValueError at the start."""
     token = kept_secret(settings.webhook_token)
     with (
         TopicReader(settings.bootstrap, [topics.ALERT_CARDS]) as reader,
@@ -277,7 +284,7 @@ def run() -> None:
 
 def main() -> int:
     """The exit code."""
-    return exit_code_of(run, (BrokerUnavailable, JournalInUse, LedgerAway))
+    return exit_code_of(run, (BrokerUnavailable, JournalInUse))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import orjson
 from services.messaging.records.cards import card_for_notice
 from services.messaging.records.fields import Unreadable
 from services.messaging.records.ledger import Kind, Request
+from services.notifier.due_notices import Ids
 from services.notifier.notice_state import NoticeState, NoticeStatus
 from services.notifier.notice_subject import card_id, family_of_card
 
@@ -25,29 +26,27 @@ PORTION: Final = 200
 """Subjects of one record."""
 
 
-def requests_of(outbox: Path, state: NoticeState, writer: str) -> list[Request]:
-    """What is to be recorded of the outbox and is not; empty once all of it is, or where there was none.
+def requests_of(outbox: Path, state: NoticeState, ids: Ids) -> list[Request]:
+    """What a start of the notifier asks for first: what is to be recorded of the outbox and is not, and a record without
+    subjects, whose answer comes after those to everything that an earlier start asked for.
 
     The same outbox makes the same requests, each with a claim: so a crash on the way takes nothing over twice.
     """
-    if state.outbox_is_taken_over or not outbox.exists():
-        return []
-    active = list(_active(outbox))
-    if not active:
-        return []
+    active = [] if state.outbox_is_taken_over or not outbox.exists() else list(_active(outbox))
     digest = hashlib.sha256(orjson.dumps(active)).hexdigest()[:16]
     portions = [active[start : start + PORTION] for start in range(0, len(active), PORTION)]
-    return [
+    found = [
         Request(
             id=f"taken-over/{digest}/{place}",
             kind=Kind.TAKEN_OVER,
-            writer=writer,
+            writer=ids.writer,
             claims=(f"taken-over/{place}",),
             body={"subjects": portion, "portion": place, "complete": place == len(portions)},
         )
         for place, portion in enumerate(portions, start=1)
         if place not in state.taken_over
     ]
+    return [*found, Request(ids.next(), Kind.TAKEN_OVER, ids.writer, body={"subjects": []})]
 
 
 def _active(outbox: Path) -> Iterator[dict[str, Any]]:

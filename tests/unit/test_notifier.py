@@ -570,7 +570,8 @@ def test_a_card_that_never_was_is_ended_when_its_record_is_removed() -> None:
 
 
 def test_a_card_that_is_no_longer_in_the_topic_was_retracted() -> None:
-    cards = Cards([YELLOW, RED])
+    cards = Cards()
+    cards.know([YELLOW, RED])
     assert list(cards.take([record(RED)], caught_up=False)) == []
     gone = YELLOW._replace(cleared_at=YELLOW.raised_at, reason="retracted")
     assert list(cards.take([], caught_up=True)) == [RED, gone]
@@ -578,12 +579,15 @@ def test_a_card_that_is_no_longer_in_the_topic_was_retracted() -> None:
 
 
 def test_a_card_whose_record_nobody_can_read_is_not_taken_for_retracted() -> None:
-    cards = Cards([YELLOW])
+    cards = Cards()
+    cards.know([YELLOW])
     assert list(cards.take([record(YELLOW)._replace(value=b"{}")], caught_up=True)) == []
 
 
 def test_of_an_empty_topic_nothing_is_concluded(caplog: pytest.LogCaptureFixture) -> None:
-    assert list(Cards([YELLOW]).take([], caught_up=True)) == []
+    cards = Cards()
+    cards.know([YELLOW])
+    assert list(cards.take([], caught_up=True)) == []
     assert "alert.cards is empty, and 1 cards" in caplog.text
 
 
