@@ -124,8 +124,8 @@ class Courier:
         yield from self._begin(act, delivery, channels, call)
 
     def _may(self, act: Act, delivery: Delivery) -> bool:
-        """What is not urgent waits while its recipient has quiet hours. A first attempt follows its notice at once, which
-        was due in opening hours; a later one waits for them."""
+        """What is not urgent waits while its recipient has quiet hours. A first attempt follows its notice at once,
+        which was due in opening hours; a later one waits for them."""
         if not isinstance(act, Send) or delivery.urgent:
             return True
         if self._around.is_quiet(delivery.recipient):

@@ -7,11 +7,11 @@ The bodies of the records (all numbers are whole):
   `text_zh`, `text_en`, `urgent`, `plan_time`; `silences` = "not asked" where the Alertmanager did not answer.
 - `suppressed`: `subjects`, `plan_time`, and `by`: what holds them back.
 - `taken_over`: `subjects`, each with `to`, `outcome` and `written_at` as in the outbox before there was a ledger;
-  `portion`, a number from 1 on, and `complete`, whether it is the last one. Each start of a notifier records one without
-  subjects: it has taken over from the start before it.
-- `sending`: `notice`, `recipient`, `attempt`, `channel`, `key`, and `rendered`, or `rendered_base64` where it is no text.
+  `portion`, a number from 1 on, and `complete`, whether it is the last one. Each start of a notifier records one
+  without subjects: it has taken over from the start before it.
+- `sending`: `notice`, `recipient`, `attempt`, `channel`, `key`, and `rendered`, or `rendered_base64` if it is no text.
 - `accepted`, `refused`, `retry`, `uncertain`: `notice`, `recipient`, `attempt`, `reason` or `provider_id`; where they
-  apply `after_seconds`, `crashed` (its notifier is gone), `asked` (the provider was asked), `final` (no channel is left).
+  apply `after_seconds`, `crashed` (its notifier is gone), `asked` (the provider was asked), `final` (no channel left).
 """
 
 import base64

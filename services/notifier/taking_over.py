@@ -27,8 +27,8 @@ PORTION: Final = 200
 
 
 def requests_of(outbox: Path, state: NoticeState, ids: Ids) -> list[Request]:
-    """What a start of the notifier asks for first: what is to be recorded of the outbox and is not, and a record without
-    subjects, whose answer comes after those to everything that an earlier start asked for.
+    """What a start of the notifier asks for first: what is to be recorded of the outbox and is not, and a record
+    without subjects, whose answer comes after those to everything that an earlier start asked for.
 
     The same outbox makes the same requests, each with a claim: so a crash on the way takes nothing over twice.
     """

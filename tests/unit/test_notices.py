@@ -23,7 +23,7 @@ from typing import Any, cast
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, Phase, example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import services.catalog
@@ -552,7 +552,11 @@ YELLOW = [("publish", CASES[0], "yellow", "active", UNITS[0]), ("run", 3.0)]
 )
 @example(steps=[FIRES, ("run", 3.0), ("alertmanager_starts_again",), ("run", 30.0), ("run", 150.0)])
 @example(steps=[FIRES, ("run", 3.0), ("alertmanager_starts_again",), ("end_inhibited", "f1"), ("restart",)])
-@settings(phases=[Phase.explicit,Phase.generate], max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 def test_every_notice_ends_once_and_nothing_is_active_that_is_not(
     monkeypatch: pytest.MonkeyPatch, steps: list[tuple[Any, ...]]
 ) -> None:
