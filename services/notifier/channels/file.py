@@ -10,17 +10,29 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
+from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
 
 import orjson
+from pydantic import Field
 
 from services.messaging.codec import canonical
+from services.notifier.channels.account import AccountEntry, Opened, Tools
 from services.notifier.channels.message import FOR_EVER, Accepted, Message, Outcome, Retry
 from services.notifier.channels.port import Notice
 from services.notifier.journal import PRIVATE, PRIVATE_FOLDER, Journal
 from services.runtime.atomic_file import sync_folder
 
 SCHEME = "file"
+KIND = "file"
+
+
+class Account(AccountEntry):
+    """A file."""
+
+    kind: Literal["file"]
+    path: Annotated[str, Field(pattern=r"^/[!-~]")]
+    """Absolute."""
 
 
 class NoticeFile:
@@ -104,6 +116,12 @@ class NoticeFile:
             file.truncate(self._read_to + whole)
         self._keys.update(_keys(content[:whole]))
         self._read_to += whole
+
+
+def opened(account: Account, tools: Tools) -> Opened:
+    """The file, whoever its notices are for."""
+    channel = NoticeFile(Path(account.path))
+    return lambda to: channel
 
 
 def _keys(lines: bytes) -> Iterator[str]:
