@@ -71,12 +71,17 @@ class Webhook(OneWay):
 
     def _headers(self, body: bytes, key: str) -> dict[str, str]:
         time = str(int(self._tools.now()))
-        signature = hmac.digest(self._secret, b".".join((key.encode(), time.encode(), body)), "sha256")
         return {
             "webhook-id": key,
             "webhook-timestamp": time,
-            "webhook-signature": f"v1,{base64.b64encode(signature).decode()}",
+            "webhook-signature": signature(self._secret, key, time, body),
         }
+
+
+def signature(secret: bytes, id: str, time: str, body: bytes) -> str:
+    """Version 1 of Standard Webhooks."""
+    found = hmac.digest(secret, b".".join((id.encode(), time.encode(), body)), "sha256")
+    return f"v1,{base64.b64encode(found).decode()}"
 
 
 def opened(account: Account, tools: Tools) -> Opened:
