@@ -6,21 +6,35 @@
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
+from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
 
 import orjson
+from pydantic import Field
 
 from services.messaging.codec import canonical
+from services.notifier.channels.account import AccountEntry, Opened, Tools
 from services.notifier.channels.message import FOR_EVER, Accepted, Message, Outcome, Retry
 from services.notifier.channels.port import Notice
 from services.notifier.journal import PRIVATE, PRIVATE_FOLDER, Journal
 from services.runtime.atomic_file import sync_folder
 
 SCHEME = "file"
+KIND = "file"
+_PATIENCE_SECONDS = 2.0
+
+
+class Account(AccountEntry):
+    """A file."""
+
+    kind: Literal["file"]
+    path: Annotated[str, Field(pattern=r"^/[!-~]")]
+    """Absolute."""
 
 
 class NoticeFile:
@@ -82,7 +96,7 @@ class NoticeFile:
         is_new = not self._path.exists()
         file = FileIO(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, PRIVATE), "r+")
         try:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            _lock(file)
             if is_new:
                 sync_folder(self._path.parent)
             self._learn(file)
@@ -104,6 +118,25 @@ class NoticeFile:
             file.truncate(self._read_to + whole)
         self._keys.update(_keys(content[:whole]))
         self._read_to += whole
+
+
+def _lock(file: FileIO) -> None:
+    """Raises OSError if another process does not give the file free for some seconds."""
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+
+
+def opened(account: Account, tools: Tools) -> Opened:
+    """The file, whoever its notices are for."""
+    channel = NoticeFile(Path(account.path))
+    return lambda to: channel
 
 
 def _keys(lines: bytes) -> Iterator[str]:
