@@ -27,7 +27,9 @@ from services.notifier import attempts, due_notices, taking_over
 from services.notifier.alertmanager import Alertmanager, Mirror, real_now
 from services.notifier.asked import Asked
 from services.notifier.card_sentence import CardSentences
-from services.notifier.channels.file import NoticeFile
+from services.notifier.channels.account import Tools
+from services.notifier.channels.calls import Calls
+from services.notifier.contacts import OPERATIONS, contacts_path, open_contacts, read_contacts
 from services.notifier.courier import Courier, Surroundings
 from services.notifier.due_notices import AlertmanagerAway, Clocks, DueNotices, Ids
 from services.notifier.inbox import AcceptedAlerts, Cards
@@ -36,7 +38,8 @@ from services.notifier.lost_ends import Asking, LostEnds
 from services.notifier.notice_state import NoticeState
 from services.notifier.notice_subject import Alert, Numbering, Subject, card_id, of_alert, of_card
 from services.notifier.notice_text import NoticeTexts, message_of
-from services.notifier.recipients import OPERATIONS, Contacts, FilesOnly
+from services.notifier.recipients import Contacts
+from services.notifier.secrets import Secrets
 from services.notifier.webhook import notifier_app
 from services.runtime.clock import Clock
 from services.runtime.exit_code import exit_code_of
@@ -258,6 +261,15 @@ def _key(path: Path) -> bytes:
         ) from None
 
 
+def opened_contacts(settings: Settings, plan: Plan) -> Contacts:
+    """Who gets notices. Raises ValueError where the file cannot be used; what cannot be used of it is logged."""
+    file = read_contacts(contacts_path(settings.contacts, settings.plan), plan.units, needed=bool(settings.contacts))
+    contacts = open_contacts(file, Tools(Secrets.of(settings), Calls()), settings.outbox)
+    for sentence in contacts.unusable:
+        log.error("%s; whoever has no other channel has the notices in %s", sentence, settings.outbox)
+    return contacts
+
+
 def serve(settings: Settings, plan: Plan, clock: Clock) -> None:
     """Until SIGTERM or Ctrl-C. Raises BrokerUnavailable, JournalInUse or ValueError at the start."""
     token = kept_secret(settings.webhook_token)
@@ -265,7 +277,7 @@ def serve(settings: Settings, plan: Plan, clock: Clock) -> None:
         TopicReader(settings.bootstrap, [topics.ALERT_CARDS]) as reader,
         LedgerClient.open(settings.bootstrap) as ledger,
     ):
-        contacts = FilesOnly(NoticeFile(settings.outbox))
+        contacts = opened_contacts(settings, plan)
         notifier = Notifier(settings, plan, clock, Logs(reader, ledger), contacts)
         ending = threading.Event()
         thread = threading.Thread(target=notifier.run, args=(ending,), name="delivery", daemon=True)

@@ -191,19 +191,23 @@ class _Course:
         last = self._attempts[-1] if self._attempts else None
         usable = self._others(last.channel if last else "")
         if not usable:
-            if last is not None and last.outcome is Kind.RETRY and last.channel in self._ways:
-                return self._again(last)
-            uncertain = any(one.outcome in (Kind.UNCERTAIN, None) for one in self._attempts)
-            return Finish(Kind.UNCERTAIN if uncertain else Kind.REFUSED)
+            return self._stay(last)
         tried = {one.channel: one for one in self._attempts}
-        attempt = last.number + 1 if last else 1
-        fresh = [one for one in usable if one not in tried]
-        if fresh:
-            return Send(fresh[0], attempt, None)
+        attempt = len(self._attempts) + 1
+        for channel in usable:
+            if channel not in tried:
+                return Send(channel, attempt, None)
         longest_ago = min(usable, key=lambda one: tried[one].number)
         if self._moment.now < tried[longest_ago].ended_at + self._pace.fall_back:
             return None
         return Send(longest_ago, attempt, self._first(longest_ago).rendered, repeats=True)
+
+    def _stay(self, last: Attempt | None) -> Act | None:
+        """There is no other channel."""
+        if last is not None and last.outcome is Kind.RETRY and last.channel in self._ways:
+            return self._again(last)
+        uncertain = any(one.outcome in (Kind.UNCERTAIN, None) for one in self._attempts)
+        return Finish(Kind.UNCERTAIN if uncertain else Kind.REFUSED)
 
     def _others(self, channel: str) -> list[str]:
         """The channels beside this one that may take it yet."""

@@ -227,12 +227,15 @@ class DueNotices:
         if suppressed is None:
             return
         free = [one for one in subjects if not self._is_suppressed(one, suppressed)]
-        held = [one for one in subjects if one.mirrored_as in suppressed and not self._is_noted(one)]
         for some in _portions(free, self._pace.most):
             yield self._notice(unit, some, now, asked=asked)
-        for some in _portions(held, self._pace.most):
+        for some in _portions(self._to_be_noted(subjects, suppressed), self._pace.most):
             by = sorted({name for one in some for name in suppressed[one.mirrored_as]})
             yield self._suppressed_notice(unit, some, now, by)
+
+    def _to_be_noted(self, subjects: list[Subject], suppressed: _Suppressed) -> list[Subject]:
+        """What is held back, which is not noted yet."""
+        return [one for one in subjects if one.mirrored_as in suppressed and not self._is_noted(one)]
 
     def _is_complete(self, subject: Subject, seconds: float) -> bool:
         """Whether everything is known that belongs into a notice with it."""
