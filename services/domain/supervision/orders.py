@@ -57,12 +57,17 @@ def order_state(order: StepDue, card: RedCard, acts: Sequence[Act], terms: Terms
     """The state of an order at a moment. A reply or a request that was recorded since the order is its answer; so is an
     answer that comes late."""
     known = in_order(act for act in acts if act.at <= now)
-    last = next((act.kind for act in reversed(known) if act.kind in (ActKind.ACCEPTED, ActKind.REJECTED)), None)
-    if last is ActKind.ACCEPTED or (card.cleared_at is not None and card.cleared_at <= now):
+    if _is_excused(known) or (card.cleared_at is not None and card.cleared_at <= now):
         return OrderState.CLOSED
     if any(act.kind in (ActKind.REPLIED, ActKind.ASKED) and act.at >= order.at for act in known):
         return OrderState.ANSWERED
     return OrderState.OPEN if now <= answer_due(order, terms) else OrderState.OVERDUE
+
+
+def _is_excused(known: Sequence[Act]) -> bool:
+    """Whether a reason is accepted: the last decision on one says so. `known`: in order."""
+    decided = [act.kind for act in known if act.kind in (ActKind.ACCEPTED, ActKind.REJECTED)]
+    return decided[-1:] == [ActKind.ACCEPTED]
 
 
 def is_order(step: StepDue) -> bool:
