@@ -70,20 +70,22 @@ class WhatIf:
 
     def case(self, key: str, stored: Sequence[Fact], events: Sequence[Numbered]) -> TouchedCase:
         """A case with its stored facts (in contract order) and events about it. Never raises."""
-        insertion = _Insertion(stored)
-        for event in events:
-            insertion.add(event)
         owner = key.partition(KEY_SEPARATOR)[0]
         is_own = owner == self._source
+        insertion = _Insertion([fact for fact in stored if is_own or fact.source == self._source])
+        for event in events:
+            insertion.add(event)
         refusals = tuple(insertion.refusals())  # before the rest: what a full case cannot hold is taken out
+        facts = insertion.facts
         if is_own:
-            before, after = self._all_verdicts(stored), self._all_verdicts(insertion.facts)
+            before, after = self._all_verdicts(stored), self._all_verdicts(facts)
         else:
+            facts = _with_others(stored, self._source, facts)
             stops = self._stops(stored, owner)
             before = self._verdicts_seen(stored, stops)
-            after = self._verdicts_seen(insertion.facts, stops & self._stops(insertion.facts, owner))
+            after = self._verdicts_seen(facts, stops & self._stops(facts, owner))
         places = tuple(place for place, _ in events)
-        return TouchedCase(key, is_own, insertion.facts, places, tuple(insertion.repeated), refusals, before, after)
+        return TouchedCase(key, is_own, facts, places, tuple(insertion.repeated), refusals, before, after)
 
     def _all_verdicts(self, facts: Sequence[Fact]) -> Verdicts:
         """Of a case of the source's own."""
@@ -112,8 +114,17 @@ class WhatIf:
         return not stops.isdisjoint(version_that_judged(self._judge, judgement, self._now).stop)
 
 
+def _with_others(stored: Iterable[Fact], source: str, own: Iterable[Fact]) -> list[Fact]:
+    """A case of another source, with what this source has in it. How full others have made it is not for this source:
+    no event is refused, and no verdict changes, for that."""
+    facts = [fact for fact in stored if fact.source != source]
+    for fact in own:
+        keep(facts, fact)
+    return facts
+
+
 class _Insertion:
-    """The facts of a case while events are added to it, as a worker adds them."""
+    """Facts of a case while events are added to them, as a worker adds them."""
 
     def __init__(self, stored: Sequence[Fact]) -> None:
         self.facts = list(stored)

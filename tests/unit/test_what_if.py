@@ -114,6 +114,28 @@ def test_what_a_full_case_cannot_hold_is_refused() -> None:
     assert len(asked.facts) + len(asked.refused) == 1 + len(sent)
 
 
+@pytest.mark.parametrize("filled", range(0, LARGEST_CASE // 4 + 1, 25))
+def test_how_full_others_have_made_a_case_is_not_shown(filled: int) -> None:
+    """Neither by a refusal nor by a verdict that does not change."""
+    others = [milestone("2021-09-17T10:00", f"step-{number}") for number in range(filled)]
+    sent = [
+        milestone(f"2021-09-2{number % 4}T10:00", "seal_issued", source=SEALS, id=f"{number}") for number in range(9)
+    ]
+    alone, among = (
+        what_if([ACCEPTED, SEAL, *held], [*sent, correction("2021-09-28T11:00", of=SEAL, to=None, source=SEALS)], SEALS)
+        for held in ((), others)
+    )
+    assert (among.refused, among.repeated, among.after) == (alone.refused, alone.repeated, alone.after)
+    assert among.after.judgements
+
+
+def test_another_source_is_refused_what_it_has_itself_filled_a_case_with() -> None:
+    sent = [milestone("2021-09-20T10:00", f"step-{number}", source=SEALS) for number in range(LARGEST_CASE // 2)]
+    asked = what_if([ACCEPTED], sent, SEALS)
+    assert {refused.code for _, refused in asked.refused} == {"too_large"}
+    assert len(asked.facts) + len(asked.refused) == 1 + len(sent)
+
+
 def test_the_owner_sees_verdicts_and_cards_change() -> None:
     asked = what_if([ACCEPTED], [completed("2021-09-22T10:00")])
     assert [str(each.outcome) for each in asked.before.judgements] == ["overdue", "overdue"]
@@ -215,3 +237,7 @@ def test_of_a_case_of_others_it_shows_what_its_account_shows_and_nothing_else(
         if name == "before":
             assert len(verdicts) == len(account), "nor less"
     assert set(titles([asked], judge)) <= {"SEAL", "SHARE", "CONNECTED"}
+    own = what_if(
+        [fact for fact in stored if fact.source == source], [REPORTS[source][number] for number in sent], source
+    )
+    assert (asked.refused, asked.repeated) == (own.refused, own.repeated), "they depend on what it has sent itself"
