@@ -6,10 +6,11 @@ events alone.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from services.casebook.seen_by import stops_seen
-from services.domain.history.capacity import FULL_CASE, LARGEST_CASE, take_out_overflow
+from services.domain.history.capacity import LARGEST_CASE, take_out_overflow
+from services.domain.history.case_refusals import WOULD_REPLACE, refused_by_case
 from services.domain.history.fact_set import Insertion
 from services.domain.history.known_at import known_at
 from services.domain.intake.facts import KEY_SEPARATOR, Fact
@@ -153,24 +154,11 @@ class _Insertion:
         for place, fact in self._sent:
             other = kept.get((fact.source, fact.id))
             if other is None:
-                yield place, Refused(Reason.TOO_LARGE, "", *FULL_CASE)
+                yield place, refused_by_case(Reason.TOO_LARGE)
             elif other is not fact or place in self._displacing:
-                yield place, _conflict(is_kept=other is fact)
+                yield place, WOULD_REPLACE if other is fact else refused_by_case(Reason.ID_CONFLICT)
             elif id(fact) in bad:
-                yield place, Refused(Reason.BAD_CORRECTION, "data.of", *_BAD_CORRECTION)
-
-
-_BAD_CORRECTION: Final = (
-    "it corrects a correction",
-    "correct the event itself: of its corrections the one with the greatest time and id holds",
-)
-
-
-def _conflict(*, is_kept: bool) -> Refused:
-    other = "another event of this case has the same source and id, and other content"
-    kept = "this one, which has the smaller payload hash, would be kept" if is_kept else "that one is kept"
-    remedy = "give every event an id of its own; to change an event, send a correction of it"
-    return Refused(Reason.ID_CONFLICT, "id", f"{other}: {kept}", remedy)
+                yield place, refused_by_case(Reason.BAD_CORRECTION)
 
 
 # ---- as JSON ---------------------------------------------------------------------------------------------

@@ -101,7 +101,7 @@ def test_each_event_is_new_repeated_or_refused() -> None:
     asked = what_if([less, SEAL], [more, SEAL, completed("2021-09-23T10:00"), completed("2021-09-23T10:00")])
     assert asked.places == (0, 1, 2, 3) and asked.repeated == (1, 3)
     ((place, refused),) = asked.refused
-    assert place == 0 and refused.code == "id_conflict" and "that one is kept" in refused.sentence
+    assert place == 0 and refused.code == "id_conflict" and "that one" in refused.sentence
     ((_, kept),) = what_if([more], [less]).refused
     assert "this one" in kept.sentence
     assert [place for place, _ in what_if([], [more, less]).refused] == [0], "of two that are sent the other is refused"
