@@ -213,13 +213,14 @@ class DueNotices:
 
     def _notices(self, due: list[_Due]) -> Iterator[list[_Due]]:
         """Which groups of a unit go into one notice."""
-        many = [one for one in due if one[1][0].group[0] == "card"]
-        if len(many) <= self._pace.digest:
-            many = []
+        of_cards: list[_Due] = []
         for one in due:
-            if one not in many:
+            if one[1][0].group[0] == "card":
+                of_cards.append(one)
+            else:
                 yield [one]
-        yield from (list(some) for some in _portions(many, self._pace.most // 4))
+        most = 1 if len(of_cards) <= self._pace.digest else self._pace.most // 4
+        yield from (list(some) for some in _portions(of_cards, most))
 
     def _of_groups(self, unit: str, groups: list[_Due], now: Instant) -> Iterator[Request]:
         subjects = [one for _, some in groups for one in some]
