@@ -12,7 +12,7 @@ from services.domain.judging.judge import Judge
 from services.domain.plan.plan import Ladder, Strength, Supervision, SupervisionStep, Unit
 from services.domain.results.cards import card_periods
 from services.domain.supervision.orders import OrderState, answer_due, order_numbers, order_state
-from services.domain.supervision.red_cards import decisions_in, red_cards, steps_of
+from services.domain.supervision.red_cards import red_cards_of, steps_of
 from services.domain.supervision.steps import Act, ActKind, Held, RedCard, StepDue, Taken, Terms, steps_due
 from services.domain.supervision.terms import PlanTerms
 from services.simulator.truth.supervision import Office, Red, Said
@@ -191,11 +191,10 @@ START = accepted("2021-09-22T09:00")
 
 def of_facts(*facts: Fact, judge: Judge = JUDGE, now: str = "2021-12-01") -> list[list[str]]:
     """The steps of each red card of a case."""
-    found = red_cards(card_periods(judge, in_order(facts), at(now)))
+    (found,) = red_cards_of(card_periods(judge, in_order(facts), at(now)), facts)
     terms = PlanTerms(judge.plan, CN).of("P", at(now))
     assert terms is not None
-    acts = decisions_in(facts, "P", 1)
-    steps = steps_of([one.card for one in found], acts, terms, at(now))
+    steps = steps_of(found.cards, found.decisions, terms, at(now))
     return [[f"{one.step.value} {ZONE.text(one.at)[5:10]} {one.unit}" for one in each.steps] for each in steps]
 
 
