@@ -135,7 +135,7 @@ def replay(
     for number, (time, rows) in enumerate(zip(times, computed, strict=True), 1):
         replayed.keep(time, rows, asked, beside)
         progress("computing values", replayed.events, number / len(times))
-    replayed.steps = step_rows(outcome.red, said or {}, judge, times)
+    replayed.steps = step_rows(outcome.red, said, judge, times)
     replayed.restated = _restated_rows(judge, outcome, restate, times)
     replayed.side_results = [side for side in side_results if side.as_of in asked]
     return replayed

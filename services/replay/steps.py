@@ -14,10 +14,12 @@ Said = Mapping[tuple[str, str, int], Sequence[Act]]
 
 
 def step_rows(
-    red: Iterable[tuple[str, Sequence[RedCards]]], said: Said, judge: Judge, times: Sequence[Instant]
+    red: Iterable[tuple[str, Sequence[RedCards]]], said: Said | None, judge: Judge, times: Sequence[Instant]
 ) -> list[StepRow]:
-    """All steps that were due before the last of the times, sorted by time. `red`: each case with its red cards."""
-    if not times:
+    """All steps that were due before the last of the times, sorted by time; none where they are not asked for.
+
+    `red`: each case with its red cards."""
+    if said is None or not times:
         return []
     now = times[-1] - 1
     terms = PlanTerms(judge.plan, judge.law.calendar)

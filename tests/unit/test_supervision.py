@@ -154,11 +154,11 @@ def test_a_reply_after_the_next_step_stops_the_count_again() -> None:
 def test_a_request_stops_the_count_until_it_is_decided() -> None:
     asked = act("2021-09-28T16:00", ActKind.ASKED)
     assert dates(red(), asked)[0] == "reminder 10-12", "nobody decides: five working days at most"
-    assert dates(red(), asked, act("2021-09-30T10:00", ActKind.REFUSED))[0] == "reminder 10-08"
+    assert dates(red(), asked, act("2021-09-30T10:00", ActKind.EXTENSION))[0] == "reminder 10-08"
 
 
 def test_a_request_that_is_refused_on_the_same_day_stops_nothing() -> None:
-    acts = act("2021-09-30T10:00", ActKind.ASKED), act("2021-09-30T15:00", ActKind.REFUSED)
+    acts = act("2021-09-30T10:00", ActKind.ASKED), act("2021-09-30T15:00", ActKind.EXTENSION)
     assert dates(red(), *acts) == dates(red())
 
 
@@ -270,7 +270,7 @@ KINDS = {
     ActKind.ASKED: "request",
     ActKind.ACCEPTED: "accepted",
     ActKind.REJECTED: "rejected",
-    ActKind.REFUSED: "refused",
+    ActKind.EXTENSION: "extension",
 }
 
 
