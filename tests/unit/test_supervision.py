@@ -11,7 +11,7 @@ from services.domain.intake.facts import Fact
 from services.domain.judging.judge import Judge
 from services.domain.plan.plan import Ladder, Strength, Supervision, SupervisionStep, Unit
 from services.domain.results.cards import card_periods
-from services.domain.supervision.orders import OrderState, answer_due, order_numbers, order_state
+from services.domain.supervision.orders import OrderState, answer_due, order_state
 from services.domain.supervision.red_cards import red_cards_of, steps_of
 from services.domain.supervision.steps import Act, ActKind, Held, RedCard, StepDue, Taken, Terms, steps_due
 from services.domain.supervision.terms import PlanTerms
@@ -240,12 +240,6 @@ def test_the_steps_after_a_merger_go_to_the_successor() -> None:
 ORDER = StepDue(SupervisionStep.ORDER, at("2021-10-12"), "works", DUE, 5)
 
 
-def test_orders_are_numbered_by_year_in_the_order_of_the_ledger() -> None:
-    times = [at("2021-12-30"), at("2021-12-31T23:59:59"), at("2022-01-01"), at("2022-01-04")]
-    numbers = [one.written("江北督办〔{year}〕{number}号") for one in order_numbers(times, ZONE)]
-    assert numbers == ["江北督办〔2021〕1号", "江北督办〔2021〕2号", "江北督办〔2022〕1号", "江北督办〔2022〕2号"]
-
-
 @pytest.mark.parametrize(
     ("card", "acts", "now", "state"),
     [
@@ -260,7 +254,7 @@ def test_orders_are_numbered_by_year_in_the_order_of_the_ledger() -> None:
 )
 def test_the_state_of_an_order(card: RedCard, acts: list[Act], now: str, state: OrderState) -> None:
     assert ZONE.text(answer_due(ORDER, HARD)) == "2021-10-15T23:59:59.999999+08:00"
-    assert order_state(ORDER, card, acts, HARD, at(now)) is state
+    assert order_state(ORDER.at, answer_due(ORDER, HARD), card, acts, at(now)) is state
 
 
 # ---- against the truth of the simulator ------------------------------------------------------------------
