@@ -10,6 +10,7 @@ from datetime import date
 from typing import NamedTuple
 
 from services.domain.plan.plan import Plan, SupervisionStep
+from services.domain.results.cards import RETRACTED
 from services.domain.results.published import Card, Level
 from services.domain.supervision.orders import OrderNumber, OrderState, order_state
 from services.domain.supervision.steps import Act, Held, RedCard
@@ -97,6 +98,8 @@ class OrderBook:
         """What has become of an order. Of a card that is not known the case counts as open."""
         step = order.step
         card = self._cards.get(step.key)
+        if card is not None and card.reason == RETRACTED:
+            return OrderState.CLOSED
         cleared: Instant | None = None
         if card is not None:
             again = read(card.raised_at) > read(step.raised_at)

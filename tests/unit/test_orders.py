@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from services.catalog.load.plan_folder import load_plan
+from services.cli.failure import Failure
+from services.cli.orders import number_of
 from services.domain.plan.plan import Plan, SupervisionStep
 from services.domain.results.published import Card
 from services.domain.supervision.orders import OrderNumber, OrderState
@@ -91,6 +93,23 @@ def test_an_order_is_open_until_it_is_answered(desk: Desk) -> None:
     assert desk.state("2021-10-20T09:00") is OrderState.CLOSED
     desk.book.take_card(card._replace(raised_at="2021-10-25T00:00:00+08:00", cleared_at=""))
     assert desk.state("2021-10-26T09:00") is OrderState.CLOSED, "it was about the red card before"
+
+
+def test_an_order_about_a_card_that_is_taken_back_is_closed(desk: Desk) -> None:
+    ordered(desk)
+    desk.book.take_card(Card(*KEY, "red", "", "", "", "", "retracted"))
+    assert desk.state("2021-10-13T00:00") is OrderState.CLOSED
+
+
+@pytest.mark.parametrize("written", ["2021-3", "2021/3", "江北督办〔2021〕3号"])
+def test_a_number_is_found_as_people_write_it(written: str) -> None:
+    assert number_of(written) == OrderNumber(2021, 3)
+
+
+@pytest.mark.parametrize("written", ["3", "21-3", "2021", "2021-3-4"])
+def test_what_is_no_number_is_refused(written: str) -> None:
+    with pytest.raises(Failure, match="write year and number"):
+        number_of(written)
 
 
 def test_the_text_is_that_of_an_official(desk: Desk) -> None:
