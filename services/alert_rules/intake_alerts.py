@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 from services.alert_rules.alert import Alert, real_time, to_operations
 from services.alert_rules.durations import MINUTE
-from services.alert_rules.expressions import source_name
-from services.alert_rules.expressions import no_answer
+from services.alert_rules.expressions import no_answer, source_name
 from services.domain.plan.plan import Title
 from services.metric_names import gateway_metrics as names
 from services.metric_names import metrics
