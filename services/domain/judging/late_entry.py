@@ -28,6 +28,11 @@ class Miss(NamedTuple):
     ended_by: Instant
     """The arrival that ended it, the last time: whether there was no miss is decided by what arrived then."""
 
+    @property
+    def identity(self) -> Identity:
+        """Key of the promise, and cycle."""
+        return self.judgement.kpi, self.judgement.cycle
+
 
 Missed = dict[Identity, Miss]
 
@@ -64,25 +69,39 @@ def apply_late_entry(
     """
     by_cycle = {case.cycle: case for case in cases}
     left = dict(missed)
+    judgements, turned = _judged_again(found, left, by_cycle)
+    for before in left.values():
+        is_late = _is_open_to_doubt(before, by_cycle)
+        if is_late or _was_missed(before.judgement):
+            turned.append(before.identity)
+        if is_late:
+            judgements.append(_gone_late(before, day_of))
+    return judgements, tuple(turned)
+
+
+def _judged_again(
+    found: Sequence[Judgement], left: Missed, by_cycle: Mapping[int, Case]
+) -> tuple[list[Judgement], list[Identity]]:
+    """The judgements with late entries among them, and what is no miss any more; their misses are taken out of
+    `left`."""
     judgements: list[Judgement] = []
     turned: list[Identity] = []
     for judgement in found:
-        identity = judgement.kpi, judgement.cycle
-        before = left.pop(identity, None)
+        before = left.pop((judgement.kpi, judgement.cycle), None)
         if before is not None and judgement.outcome not in MISSES and judgement.closed_at is None:
             judgement = _judged_late(before, judgement, by_cycle)
             if _was_missed(before.judgement) or judgement.outcome is Outcome.LATE_ENTRY:
-                turned.append(identity)
+                turned.append(before.identity)
         judgements.append(judgement)
-    for (kpi, cycle), before in left.items():
-        judgement, is_late = before.judgement, _is_open_to_doubt(before, by_cycle)
-        if is_late or _was_missed(judgement):
-            turned.append((kpi, cycle))
-        if is_late:
-            late = _late_entry(judgement, judgement)
-            cells = (*_LATE, *_doubt_of(judgement))
-            judgements.append(late._replace(day=day_of(kpi, before.until), cells=cells, bin=None))
-    return judgements, tuple(turned)
+    return judgements, turned
+
+
+def _gone_late(before: Miss, day_of: Callable[[str, Instant], int]) -> Judgement:
+    """The late entry of a case that left the population of a promise."""
+    judgement = before.judgement
+    late = _late_entry(judgement, judgement)
+    cells = (*_LATE, *_doubt_of(judgement))
+    return late._replace(day=day_of(judgement.kpi, before.until), cells=cells, bin=None)
 
 
 _CURED = (Outcome.MET, Outcome.WITHDRAWN, Outcome.UNMEASURED)

@@ -221,13 +221,18 @@ class CaseTruth:
         others = self._alternatives(promise)
         if _may_apply(promise, last.case) or (row is None and _is_judged(others, last.case)):
             return None
-        escapes = [
-            _Missed(mine._replace(provisional=False), until, until + 1)
-            for mine, until in ((self._escape(promise, others, each, name), each.until) for each in stages)
-            if mine is not None and until is not None
-        ]
+        escapes = list(self._escapes(promise, others, stages, name))
         first = next((each for each in escapes if row is not None or _has_missed(promise, each.row, each.until)), None)
         return None if first is None else first._replace(ended_by=escapes[-1].ended_by)
+
+    def _escapes(
+        self, promise: CasePromise, others: Sequence[CasePromise], stages: Sequence[_Stage], name: str
+    ) -> Iterator[_Missed]:
+        """Each time at which a case did so."""
+        for stage in stages:
+            mine = self._escape(promise, others, stage, name)
+            if mine is not None and stage.until is not None:
+                yield _Missed(mine._replace(provisional=False), stage.until, stage.until + 1)
 
     def _escape(self, promise: CasePromise, others: Sequence[CasePromise], stage: _Stage, name: str) -> Row | None:
         """What the promise would have said of a case that did not say whether it selects it, and would have been a miss
