@@ -4,7 +4,7 @@ A metric is one function of a `ScrapeInput`, with `@exported(METRIC)` above it. 
 (value rows, signals, sources, the plan) come from `services/metric_names/samples.py`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from prometheus_client.metrics_core import Metric as Family
@@ -14,6 +14,7 @@ from prometheus_client.samples import Sample
 from services.catalog.working_time import WorkingTime
 from services.domain.plan.plan import Plan
 from services.domain.time.zone import Instant
+from services.exporter.exposition import WrittenSample
 from services.exporter.snapshot import NO_UNIT, Scrape, Snapshot
 from services.messaging.records.tallies import Progress
 from services.metric_names import metrics
@@ -214,7 +215,7 @@ def _last_events(progress: Iterable[Progress]) -> dict[str, Instant]:
 
 def _families(samples: Iterable[tuple[Metric, list[Measured]]]) -> Iterator[Family]:
     for metric, measured in samples:
-        yield _of_samples(metric, [Sample(metric.name, one.labels, one.value) for one in measured])
+        yield _of_samples(metric, [WrittenSample.of(one) for one in measured])
 
 
 def _family(metric: Metric, figures: Figures) -> Family:
@@ -222,8 +223,8 @@ def _family(metric: Metric, figures: Figures) -> Family:
     return _of_samples(metric, samples)
 
 
-def _of_samples(metric: Metric, samples: list[Sample]) -> Family:
+def _of_samples(metric: Metric, samples: Sequence[Sample]) -> Family:
     # the client writes _total itself: a counter's family has the name without it
     family = Family(metric.name.removesuffix("_total"), metric.documentation, metric.type)
-    family.samples = samples
+    family.samples = list(samples)
     return family

@@ -1,10 +1,15 @@
-"""The latest record of each key of `kpi.values`, as samples."""
+"""The latest record of each key of `kpi.values`, as samples.
+
+Rows are published about once a second and scraped every 15 seconds: samples are made of the latest row only, when they
+are asked for, and each is written once.
+"""
 
 from collections import Counter, defaultdict
 from datetime import datetime
 
 from prometheus_client.samples import Sample
 
+from services.exporter.exposition import WrittenSample
 from services.exporter.label_sets import LabelSets
 from services.messaging.records.values import PublishedRow, Signal, decode
 from services.metric_names import metrics
@@ -26,24 +31,39 @@ class PublishedValues:
         self._hidden: dict[bytes, str] = {}
         """Record key → why its row is not exported."""
         self._signals: dict[bytes, list[Measured]] = {}
+        self._news: dict[bytes, PublishedRow | None] = {}
+        """Record key → its row, whose samples are not made yet; None: it was removed."""
+        self._shown: dict[bytes, tuple[object, ...]] = {}
+        """Record key → what its samples were made of: every row is published again and again, changed or not."""
 
     def take(self, key: bytes, value: bytes | None) -> None:
         """A record: it replaces the one of its key; a value of None removes it. Raises Unreadable."""
         if value is None:
             self._signals.pop(key, None)
-            self._replace(key, self._no_samples(key))
+            self._news[key] = None
             return
         record = decode(key, value)
         if isinstance(record, Signal):
             self._take_signal(key, record)
         else:
-            self._replace(key, self._samples(key, record))
+            self._news[key] = record
 
     def _take_signal(self, key: bytes, signal: Signal) -> None:
         samples = list(signal_samples(signal))
         self._signals.pop(key, None)
         if all(self._sets.has_signal(one) for one in samples):
             self._signals[key] = samples
+
+    def _make_samples(self) -> None:
+        """Of the rows that came since the last time."""
+        news, self._news = self._news, {}
+        for key, row in news.items():
+            if row is None:
+                self._replace(key, self._no_samples(key))
+            elif self._shown.get(key) != _shows(row):
+                self._replace(key, self._samples(key, row))
+            elif row.watermark:
+                self._watermarks[key] = _seconds(row.watermark)
 
     def _replace(self, key: bytes, samples: dict[str, Sample]) -> None:
         for name, of_metric in self._rows.items():
@@ -54,8 +74,8 @@ class PublishedValues:
 
     def _no_samples(self, key: bytes) -> dict[str, Sample]:
         """None; what was noted of the row is forgotten."""
-        self._hidden.pop(key, None)
-        self._watermarks.pop(key, None)
+        for memory in (self._hidden, self._watermarks, self._shown):
+            memory.pop(key, None)
         return {}
 
     def _samples(self, key: bytes, published: PublishedRow) -> dict[str, Sample]:
@@ -70,18 +90,20 @@ class PublishedValues:
             self._hidden[key] = "over_budget"
             return {}
         found = row_samples(published.row, published.figures, labels)
-        samples = {one.metric.name: Sample(one.metric.name, one.labels, one.value) for one in found}
+        samples: dict[str, Sample] = {one.metric.name: WrittenSample.of(one) for one in found}
         before = published.state_at_midnight
         if before != state:
-            name = metrics.STATE_AT_MIDNIGHT.name
-            samples[name] = Sample(name, WrittenLabels(labels | {"state": before}), 1)
+            at_midnight = Measured(metrics.STATE_AT_MIDNIGHT, WrittenLabels(labels | {"state": before}), 1)
+            samples[metrics.STATE_AT_MIDNIGHT.name] = WrittenSample.of(at_midnight)
         if published.watermark:
-            self._watermarks[key] = datetime.fromisoformat(published.watermark).timestamp()
+            self._watermarks[key] = _seconds(published.watermark)
+        self._shown[key] = _shows(published)
         return samples
 
     # ---- for a scrape --------------------------------------------------------------------------------
     def rows(self) -> dict[str, list[Sample]]:
         """Metric name → samples of the value rows."""
+        self._make_samples()
         return {name: list(samples.values()) for name, samples in self._rows.items()}
 
     def signals(self) -> dict[str, list[Sample]]:
@@ -89,13 +111,35 @@ class PublishedValues:
         found: dict[str, list[Sample]] = defaultdict(list)
         for measured in self._signals.values():
             for one in measured:
-                found[one.metric.name].append(Sample(one.metric.name, one.labels, one.value))
+                found[one.metric.name].append(WrittenSample.of(one))
         return found
 
     def watermark(self) -> float:
         """The latest one, in seconds since the epoch; 0 if no row has one."""
+        self._make_samples()
         return max(self._watermarks.values(), default=0.0)
 
     def hidden(self) -> Counter[str]:
         """Why rows are not exported → how many."""
+        self._make_samples()
         return Counter(self._hidden.values())
+
+
+def _shows(published: PublishedRow) -> tuple[object, ...]:
+    """What the samples of a row are made of."""
+    row = published.row
+    return (
+        row.kpi,
+        row.variant,
+        row.unit,
+        row.item,
+        row.window,
+        row.state,
+        published.state_at_midnight,
+        published.figures,
+    )
+
+
+def _seconds(written: str) -> float:
+    """RFC 3339 as seconds since the epoch."""
+    return datetime.fromisoformat(written).timestamp()

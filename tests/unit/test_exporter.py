@@ -1,5 +1,6 @@
 """What a scrape shows of the published topics."""
 
+import random
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -449,3 +450,34 @@ def test_what_is_scraped_is_what_prometheus_reads(exporter: Exporter) -> None:
     assert families["kpi_dead_letters"].type == "counter"
     assert families["kpi_value"].samples[0].labels == ROW
     assert State.MISSED in families["kpi_state"].samples[0].labels.values()
+
+
+def test_a_row_that_is_published_again_keeps_its_lines_and_one_that_changes_does_not(exporter: Exporter) -> None:
+    """Against an exporter that had only the last record of each row, after any history of them."""
+    chosen = random.Random(7)
+    cells = [{"unit": unit, "window": window} for unit in ("liangjiang-water", "ALL") for window in ("year", "7d")]
+    for _ in range(60):
+        latest: dict[bytes, dict[str, str]] = {}
+        for _ in range(chosen.randint(1, 4)):
+            one = chosen.choice(cells) | {
+                "value": chosen.choice(("0.5", "1")),
+                "state": chosen.choice(("met", "missed")),
+                "numerator": chosen.choice(("", "3")),
+                "window_end": chosen.choice(("", "2021-10-12T09:59:00+08:00")),
+            }
+            key = exporter.publish(**one)
+            latest[key] = one
+        if chosen.random() < 0.3:
+            exporter.snapshot.take(topics.KPI_VALUES, key, None)
+            del latest[key]
+        if chosen.random() < 0.5:
+            exposition(exporter.registry.collect())
+        for one in latest.values():
+            row = {name: one[name] for name in ("unit", "window")} | {
+                "kpi": "K06-1",
+                "variant": "official",
+                "item": "-",
+            }
+            assert exporter.value("kpi_value", **row) == float(one["value"])
+            assert exporter.value("kpi_state", **row, state=one["state"]) == 1
+            assert exporter.value("kpi_numerator", **row) == (float(one["numerator"]) if one["numerator"] else None)

@@ -5,8 +5,10 @@ the topic, and appends them to `ledger`. Records are numbered without gaps from 
 before it. A reader accepts a record only if its number and its `previous` fit; every other record is void (`Chain`).
 So a second keeper, or one that was frozen, cannot make a second history.
 
-The key of both is the id of the request. The value of a record is its canonical JSON (RFC 8785); its hash is the
-SHA-256 of these bytes. Texts that people write are not in it, only their salted hashes (`services/ledger/texts.py`).
+The key of both is the id of the request. The value of a record is its canonical JSON (RFC 8785). Its hash is the
+SHA-256 of the hash of the record before it and the SHA-256 of its value, both as bytes: so whoever has only the latter
+of some records can still compute the hashes of the others. The salt makes that hash say nothing of a record that
+somebody guesses. Texts that people write are not in it, only their salted hashes (`services/ledger/texts.py`).
 """
 
 import hashlib
@@ -25,6 +27,8 @@ LONGEST: Final = 400
 """Characters of an id, a claim, a subject, a writer or a unit."""
 LARGEST: Final = 900_000
 """Bytes of a record."""
+DEEPEST: Final = 20
+"""How deep the body of a record is nested: a fixed number, so that every reader finds the same records valid."""
 
 
 class Kind(StrEnum):
@@ -73,7 +77,8 @@ class Kind(StrEnum):
     TAKEN_OVER = "taken_over"
     """What was notified before there was a ledger."""
     NOT_RECORDED = "not_recorded"
-    """A request that the keeper does not record as asked, and why."""
+    """A request that the keeper does not record as asked, and why: `body` has `request` (its id), `reason` and, where
+    another record is the reason, `record` (its number)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +95,8 @@ class Request:
     unit: str = ""
     """Whose account it belongs to; empty: the operations centre."""
     claims: tuple[str, ...] = ()
-    """What only one record may have. A request of which a claim is taken is not recorded. Who waits for it sees the
-    record that has the claim."""
+    """What only one record may have. A request of which a claim is taken is not recorded: a record `not_recorded` names
+    the record that has the claim."""
     seen: int | None = None
     """The number of the latest record of the subject that the writer knew. If there is a later one of a kind that
     matters to it (`STALE_MAKING`), the request is not recorded."""
@@ -126,8 +131,9 @@ class Request:
     def of(cls, fields: Mapping[str, Any]) -> Self:
         """A request of its fields. Raises Unreadable."""
         for name in ("id", "writer", "subject", "unit"):
-            if len(text(fields, name, None if name in ("id", "writer") else "")) > LONGEST:
-                raise Unreadable(f"its field {name} is too long")
+            written = text(fields, name, None if name in ("id", "writer") else "")
+            if len(written) > LONGEST or "\0" in written:  # PostgreSQL has no NUL
+                raise Unreadable(f"its field {name} is too long, or holds NUL")
         try:
             kind = Kind(fields.get("kind", ""))
         except ValueError:
@@ -141,7 +147,7 @@ class Request:
             unit=fields.get("unit", ""),
             claims=_claims(fields.get("claims", [])),
             seen=None if seen is None else whole(fields, "seen"),
-            body=_object(fields, "body"),
+            body=_body(fields),
             texts=_texts(_object(fields, "texts")),
         )
 
@@ -165,10 +171,18 @@ class LedgerRecord:
     written_at: str
     """The same in real time; under a simulated clock the two differ."""
     request: Request
+    salt: str
+    """Random, in hex."""
 
     def value(self) -> bytes:
         """Its canonical bytes."""
-        own = {"number": self.number, "previous": self.previous, "time": self.time, "written_at": self.written_at}
+        own = {
+            "number": self.number,
+            "previous": self.previous,
+            "time": self.time,
+            "written_at": self.written_at,
+            "salt": self.salt,
+        }
         return canonical({**self.request._fields(), **own})
 
     def record(self) -> KeyValue:
@@ -185,15 +199,32 @@ class LedgerRecord:
             time=text(fields, "time"),
             written_at=text(fields, "written_at"),
             request=Request.of(fields),
+            salt=text(fields, "salt"),
         )
-        if found.value() != value:
+        if not found._is_written_as(value):
             raise Unreadable("its bytes are not those of a record of the ledger")
         return found
 
+    def _is_written_as(self, value: bytes | None) -> bool:
+        try:
+            return self.value() == value
+        except ValueError:  # it has no canonical form
+            return False
 
-def hash_of(value: bytes) -> str:
-    """The hash of a record, of its canonical bytes; in hex."""
+
+def content_hash(value: bytes) -> str:
+    """The SHA-256 of the canonical bytes of a record; in hex."""
     return hashlib.sha256(value).hexdigest()
+
+
+def chained(previous: str, content: str) -> str:
+    """The hash of a record, of the hash of the one before it and its own `content_hash`; in hex."""
+    return hashlib.sha256(bytes.fromhex(previous) + bytes.fromhex(content)).hexdigest()
+
+
+def hash_of(previous: str, value: bytes) -> str:
+    """The hash of a record, of the hash of the one before it and its own canonical bytes; in hex."""
+    return chained(previous, content_hash(value))
 
 
 class Chain:
@@ -217,7 +248,7 @@ class Chain:
         if found.number != self.number + 1 or found.previous != self.hash:
             self.void += 1
             return None
-        self.number, self.hash = found.number, hash_of(value or b"")
+        self.number, self.hash = found.number, hash_of(self.hash, value or b"")
         return found
 
 
@@ -234,8 +265,8 @@ def subject_of_period(kpi: str, unit: str, period: str) -> str:
 def _claims(given: object) -> tuple[str, ...]:
     if type(given) is not list or len(given) > MOST_CLAIMS:
         raise Unreadable("its claims are no list, or too many")
-    if not all(type(one) is str and 0 < len(one) <= LONGEST for one in given):
-        raise Unreadable("one of its claims is no text, empty or too long")
+    if not all(type(one) is str and 0 < len(one) <= LONGEST and "\0" not in one for one in given):
+        raise Unreadable("one of its claims is no text, empty or too long, or holds NUL")
     return tuple(given)
 
 
@@ -244,6 +275,22 @@ def _object(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
     if type(found) is not dict:
         raise Unreadable(f"its field {name} is no JSON object")
     return found
+
+
+def _body(fields: Mapping[str, Any]) -> dict[str, Any]:
+    body = _object(fields, "body")
+    if not _is_within(body, DEEPEST):
+        raise Unreadable("its field body is nested too deep")
+    return body
+
+
+def _is_within(value: object, levels: int) -> bool:
+    """Whether a value of JSON is nested no deeper than so many levels."""
+    if type(value) is dict:
+        return levels > 0 and all(_is_within(one, levels - 1) for one in value.values())
+    if type(value) is list:
+        return levels > 0 and all(_is_within(one, levels - 1) for one in value)
+    return True
 
 
 def _texts(given: Mapping[str, Any]) -> dict[str, str]:

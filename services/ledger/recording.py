@@ -1,0 +1,204 @@
+"""The decision of the keeper: which requests become records, as a function of what is recorded already.
+
+Each request gets one answer in the ledger: its own record, or one of the kind `not_recorded` that names it and says
+why. A request that has an answer gets no second one, however often it is sent.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+from services.domain.time.zone import Instant
+from services.messaging.records.ledger import (
+    GENESIS,
+    LARGEST,
+    STALE_MAKING,
+    Kind,
+    LedgerRecord,
+    Request,
+    hash_of,
+)
+
+KEEPERS_OWN: Final = frozenset(
+    (
+        Kind.MISSED,
+        Kind.MET_LATE,
+        Kind.REVERSED,
+        Kind.IN_FORCE,
+        Kind.NOT_IN_FORCE,
+        Kind.CHECKPOINT,
+        Kind.NOT_RECORDED,
+    )
+)
+"""What the keeper alone knows: no request of another process becomes such a record."""
+KEEPERS_ID: Final = "keeper/"
+"""What the ids of the keeper's own requests begin with."""
+VERDICTS: Final = frozenset((Kind.MISSED, Kind.MET_LATE, Kind.REVERSED))
+
+CLAIMED: Final = "claimed"
+"""A claim of it is in an earlier record."""
+STALE: Final = "stale"
+"""Its writer did not know a later record of the subject."""
+KEEPERS_ONLY: Final = "keeper"
+"""Only the keeper makes records of this kind, or with such an id."""
+TOO_LARGE: Final = "size"
+"""Its record would be larger than a record may be."""
+NO_CANONICAL_FORM: Final = "form"
+"""It holds a number that is not the same for every reader of JSON."""
+
+
+def random_salt() -> str:
+    """128 random bits, in hex."""
+    return secrets.token_hex(16)
+
+
+class Times(NamedTuple):
+    """When a batch is recorded, as its records say it."""
+
+    time: str
+    """The plan's time."""
+    written_at: str
+    """The real time."""
+
+    @classmethod
+    def of(cls, plan: Instant, real: Instant) -> "Times":
+        """Of two instants."""
+        return cls(utc_text(plan), utc_text(real))
+
+
+def utc_text(instant: Instant) -> str:
+    """RFC 3339 in UTC, to the microsecond."""
+    seconds, rest = divmod(instant, 1_000_000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:06d}Z"
+
+
+class Verdict(NamedTuple):
+    """The latest record of the keeper about a miss."""
+
+    number: int
+    kind: Kind
+    unit: str
+    due_at: str
+
+
+@dataclass(slots=True)
+class Known:
+    """What is recorded, as far as the next records depend on it: everything, or what concerns one batch."""
+
+    number: int = 0
+    """Of the last record."""
+    hash: str = GENESIS
+    """Of the last record."""
+    answered: set[str] = field(default_factory=set)
+    """Ids of requests that have an answer."""
+    claims: dict[str, int] = field(default_factory=dict)
+    """Claim → number of the record that has it."""
+    latest: dict[str, int] = field(default_factory=dict)
+    """Subject → number of its latest record of a kind that makes a decision stale."""
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    """Subject → the latest record about its miss."""
+
+    def note(self, record: LedgerRecord, hash: str) -> None:
+        """The next record of the chain. `hash`: its own."""
+        request = record.request
+        self.number, self.hash = record.number, hash
+        self.answered.add(answered_by(request))
+        for claim in request.claims:
+            self.claims[claim] = record.number
+        if not request.subject:
+            return
+        if request.kind in STALE_MAKING:
+            self.latest[request.subject] = record.number
+        if request.kind in VERDICTS:
+            self.verdicts[request.subject] = verdict_of(record)
+
+
+def answered_by(request: Request) -> str:
+    """The id of the request to which a record of this one is the answer."""
+    if request.kind is Kind.NOT_RECORDED:
+        return str(request.body.get("request", request.id))
+    return request.id
+
+
+def verdict_of(record: LedgerRecord) -> Verdict:
+    """What a record of the keeper says about a miss."""
+    request = record.request
+    return Verdict(record.number, request.kind, request.unit, str(request.body.get("due_at", "")))
+
+
+def record_requests(
+    known: Known, requests: Iterable[Request], times: Times, keeper: str, salt: Callable[[], str] = random_salt
+) -> Iterator[LedgerRecord]:
+    """The records of requests, in their order; `known` is carried on with each before the next request is asked for.
+
+    Args:
+        known: what is recorded, at least as far as these requests depend on it.
+        keeper: name of the process, which is the writer of its refusals.
+        salt: of each record.
+    """
+    for request in requests:
+        if answered_by(request) in known.answered:
+            continue
+        refusal = _refusal(known, request)
+        asked = _refused(refusal, keeper) if refusal else request
+        made = LedgerRecord(known.number + 1, known.hash, times.time, times.written_at, asked, salt())
+        record, value = _writable(made, keeper)
+        known.note(record, hash_of(known.hash, value))
+        yield record
+
+
+class _Refusal(NamedTuple):
+    request: Request
+    reason: str
+    record: int | None = None
+
+
+def _refusal(known: Known, request: Request) -> _Refusal | None:
+    """Why a request is not recorded as asked; None if it is."""
+    for claim in request.claims:
+        if claim in known.claims:
+            return _Refusal(request, CLAIMED, known.claims[claim])
+    if request.seen is not None:
+        latest = known.latest.get(request.subject, 0)
+        if latest > request.seen:
+            return _Refusal(request, STALE, latest)
+    return None
+
+
+def _writable(record: LedgerRecord, keeper: str) -> tuple[LedgerRecord, bytes]:
+    """A record and its bytes; the refusal of its request where it has none."""
+    try:
+        value = record.value()
+        reason = TOO_LARGE if len(value) > LARGEST else ""
+    except ValueError:
+        reason = NO_CANONICAL_FORM
+    if not reason:
+        return record, value
+    refused = replace(record, request=_refused(_Refusal(record.request, reason), keeper))
+    return refused, refused.value()
+
+
+def _refused(refusal: _Refusal, keeper: str) -> Request:
+    """What is recorded in the place of a request."""
+    request = refusal.request
+    body: dict[str, str | int] = {"request": request.id, "reason": refusal.reason}
+    if refusal.record is not None:
+        body["record"] = refusal.record
+    return Request(
+        id=f"{KEEPERS_ID}not-recorded/{hashlib.sha256(request.id.encode()).hexdigest()}",
+        kind=Kind.NOT_RECORDED,
+        writer=keeper,
+        subject=request.subject,
+        unit=request.unit,
+        body=body,
+    )
+
+
+def of_others(request: Request, keeper: str) -> Request:
+    """A request as it came from another process: what only the keeper may record is refused."""
+    if request.kind in KEEPERS_OWN or request.id.startswith(KEEPERS_ID):
+        return _refused(_Refusal(request, KEEPERS_ONLY), keeper)
+    return request
