@@ -22,7 +22,7 @@ setup: .venv/installed ## the virtual environment .venv with the locked dependen
 	@[ -n "$(PYTHON)" ] || { echo "make setup: no Python 3.11 or newer on the path. Install one, or name it: make PYTHON=/path/to/python3.12 setup"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "make setup: $(PYTHON) cannot make virtual environments (its module ensurepip is missing). On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --no-compile --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --editable .
 	@touch $@
 

@@ -47,7 +47,7 @@ def _dated(page: Page) -> Panel:
         ),
         Column(page.say("编号", "KPI"), label="kpi", links=tables.promise_link(page), width=90),
         Column(page.say("承诺", "Promise"), label=title, shown="text"),
-        Column(page.say("截止", "Due"), f"{due} * 1000", shown="moment"),
+        Column(page.say("期限", "Due"), f"{due} * 1000", shown="moment"),
         Column(left, _left(due), shown="number"),
         *_figures(page, page.say("已完成", "Done"), value),
         *_figures(page, page.say("目标", "Target"), objective),
@@ -55,7 +55,7 @@ def _dated(page: Page) -> Panel:
         Column(page.say("统计期", "Window"), label="window", mapping=window_names(page), width=80),
     ]
     about = page.say(
-        "天数按计划时钟计；截止为当日24:00。按近30天进度预计不能按期完成的为“有风险”，能按期完成的为“推进中（未到期）”。",
+        "天数按计划时钟计；期限为当日24:00。按近30天进度预计不能按期完成的为“有风险”，能按期完成的为“推进中（未到期）”。",
         "Days on the plan's clock; due at 24:00 of the day. “At risk”: the pace of the last 30 days does not reach it; "
         "else the promise is in progress.",
     )

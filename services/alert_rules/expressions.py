@@ -29,6 +29,16 @@ def unit_name(language: str) -> str:
     )
 
 
+def source_name(language: str) -> str:
+    """A template of Prometheus: the source of the alert, after the title of the unit that is asked about it."""
+    found = f'{{{{ . | first | label "title_{language}" }}}}'
+    asked = f"{metrics.UNIT_INFO.name} and on (unit) {metrics.SOURCE_SILENT.name}{{source=%q}}"
+    known = f'{{{{ with query (printf "{asked}" $labels.source) }}}}'
+    if language == "zh":
+        return f"{known}{found}的{{{{ end }}}}数据源 {{{{ $labels.source }}}} "
+    return f"the source {{{{ $labels.source }}}}{known} of {found}{{{{ end }}}}"
+
+
 def promise_name(language: str) -> str:
     """A template of Prometheus: the title of the alert's promise; empty, where it has none."""
     found = f'{{{{ . | first | label "title_{language}" }}}}'

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from services.alert_rules.alert import Alert, real_time, to_operations
 from services.alert_rules.durations import MINUTE
-from services.alert_rules.expressions import no_answer
+from services.alert_rules.expressions import no_answer, source_name
 from services.domain.plan.plan import Title
 from services.metric_names import gateway_metrics as names
 from services.metric_names import metrics
@@ -15,8 +15,8 @@ CASEBOOK_JOB = "kpiwatch-casebook"
 
 MANY_REFUSED = 5
 """Events of one source within six real hours."""
-_WHOSE_ZH = '{{ if eq $labels.source "-" }}未登记的数据源{{ else }}数据源 {{ $labels.source }} {{ end }}'
-_WHOSE_EN = '{{ if eq $labels.source "-" }}no registered source{{ else }}the source {{ $labels.source }}{{ end }}'
+_WHOSE_ZH = f'{{{{ if eq $labels.source "-" }}}}未登记的数据源{{{{ else }}}}{source_name("zh")}{{{{ end }}}}'
+_WHOSE_EN = f'{{{{ if eq $labels.source "-" }}}}no registered source{{{{ else }}}}{source_name("en")}{{{{ end }}}}'
 _ABOUT = '{{ printf "%.0f" $value }}'
 """An increase is no whole number."""
 _WAITS = real_time(3 * MINUTE, 5 * MINUTE)

@@ -6,10 +6,11 @@ events alone.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from services.casebook.seen_by import stops_seen
-from services.domain.history.capacity import FULL_CASE, LARGEST_CASE, take_out_overflow
+from services.domain.history.capacity import LARGEST_CASE, take_out_overflow
+from services.domain.history.case_refusals import WOULD_REPLACE, refused_by_case
 from services.domain.history.fact_set import Insertion
 from services.domain.history.known_at import known_at
 from services.domain.intake.facts import KEY_SEPARATOR, Fact
@@ -70,20 +71,22 @@ class WhatIf:
 
     def case(self, key: str, stored: Sequence[Fact], events: Sequence[Numbered]) -> TouchedCase:
         """A case with its stored facts (in contract order) and events about it. Never raises."""
-        insertion = _Insertion(stored)
-        for event in events:
-            insertion.add(event)
         owner = key.partition(KEY_SEPARATOR)[0]
         is_own = owner == self._source
+        insertion = _Insertion([fact for fact in stored if is_own or fact.source == self._source])
+        for event in events:
+            insertion.add(event)
         refusals = tuple(insertion.refusals())  # before the rest: what a full case cannot hold is taken out
+        facts = insertion.facts
         if is_own:
-            before, after = self._all_verdicts(stored), self._all_verdicts(insertion.facts)
+            before, after = self._all_verdicts(stored), self._all_verdicts(facts)
         else:
+            facts = _with_others(stored, self._source, facts)
             stops = self._stops(stored, owner)
             before = self._verdicts_seen(stored, stops)
-            after = self._verdicts_seen(insertion.facts, stops & self._stops(insertion.facts, owner))
+            after = self._verdicts_seen(facts, stops & self._stops(facts, owner))
         places = tuple(place for place, _ in events)
-        return TouchedCase(key, is_own, insertion.facts, places, tuple(insertion.repeated), refusals, before, after)
+        return TouchedCase(key, is_own, facts, places, tuple(insertion.repeated), refusals, before, after)
 
     def _all_verdicts(self, facts: Sequence[Fact]) -> Verdicts:
         """Of a case of the source's own."""
@@ -112,8 +115,17 @@ class WhatIf:
         return not stops.isdisjoint(version_that_judged(self._judge, judgement, self._now).stop)
 
 
+def _with_others(stored: Iterable[Fact], source: str, own: Iterable[Fact]) -> list[Fact]:
+    """A case of another source, with what this source has in it. How full others have made it is not for this source:
+    no event is refused, and no verdict changes, for that."""
+    facts = [fact for fact in stored if fact.source != source]
+    for fact in own:
+        keep(facts, fact)
+    return facts
+
+
 class _Insertion:
-    """The facts of a case while events are added to it, as a worker adds them."""
+    """Facts of a case while events are added to them, as a worker adds them."""
 
     def __init__(self, stored: Sequence[Fact]) -> None:
         self.facts = list(stored)
@@ -142,24 +154,11 @@ class _Insertion:
         for place, fact in self._sent:
             other = kept.get((fact.source, fact.id))
             if other is None:
-                yield place, Refused(Reason.TOO_LARGE, "", *FULL_CASE)
+                yield place, refused_by_case(Reason.TOO_LARGE)
             elif other is not fact or place in self._displacing:
-                yield place, _conflict(is_kept=other is fact)
+                yield place, WOULD_REPLACE if other is fact else refused_by_case(Reason.ID_CONFLICT)
             elif id(fact) in bad:
-                yield place, Refused(Reason.BAD_CORRECTION, "data.of", *_BAD_CORRECTION)
-
-
-_BAD_CORRECTION: Final = (
-    "it corrects a correction",
-    "correct the event itself: of its corrections the one with the greatest time and id holds",
-)
-
-
-def _conflict(*, is_kept: bool) -> Refused:
-    other = "another event of this case has the same source and id, and other content"
-    kept = "this one, which has the smaller payload hash, would be kept" if is_kept else "that one is kept"
-    remedy = "give every event an id of its own; to change an event, send a correction of it"
-    return Refused(Reason.ID_CONFLICT, "id", f"{other}: {kept}", remedy)
+                yield place, refused_by_case(Reason.BAD_CORRECTION)
 
 
 # ---- as JSON ---------------------------------------------------------------------------------------------

@@ -10,13 +10,12 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from enum import Enum, auto
+from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 import orjson
 
-from services.client.batch_size import MOST_EVENTS as MOST_EVENTS
-from services.client.batch_size import BatchSize
+from services.client.doubts import Doubts
 from services.client.spool import ClientError, Entry, Refusal, Spool, Waiting
 
 _MOST_BYTES: Final = 4 * 1024 * 1024
@@ -29,9 +28,6 @@ _AGAIN: Final = frozenset((408, 425, 429))
 """Beside those from 500 on: the same is sent again."""
 _IN_A_ROW: Final = 3
 """So often the same happens until the batch is suspected."""
-_LONE_IN_A_ROW: Final = 6
-"""So often a defect of the gateway answers one event alone until that is parked; after each, twice as often, until the
-gateway answers otherwise: a gateway that is broken altogether parks hardly any."""
 
 
 class NoAnswer(ClientError):
@@ -76,14 +72,16 @@ class NoReply(NamedTuple):
     """There was a connection: the request may be too large for it."""
 
 
-class _Suspect(Enum):
+class _Suspect(StrEnum):
     """Why the batch itself may be the reason of an uncertain answer."""
 
-    SLOW = auto()
+    NONE = ""
+    """It is not."""
+    SLOW = "slow"
     """It took the gateway too long to receive it."""
-    BROKEN = auto()
+    BROKEN = "broken"
     """The connection ended, or was silent, while it was sent or answered."""
-    DEFECT = auto()
+    DEFECT = "defect"
     """The gateway failed, perhaps because of one of the events."""
 
 
@@ -155,15 +153,13 @@ class Delivery:
         self._keys = tuple(keys)
         self._key = 0
         self._refused_keys = 0
-        self._size = BatchSize()
-        self._suspect: _Suspect | None = None
-        self._in_a_row = 0
-        self._lone_in_a_row = _LONE_IN_A_ROW
+        self._doubts = Doubts()
         self._sent: Sequence[Waiting] = ()
 
     def request(self) -> Request | None:
         """The next request; None where nothing waits. Until `take` has settled it, it is the same again."""
-        self._sent = self._spool.first(self._size.most, _MOST_BYTES)
+        self._doubts = self._spool.doubts()
+        self._sent = self._spool.first(self._doubts.most, _MOST_BYTES)
         if not self._sent:
             return None
         headers = {
@@ -175,7 +171,8 @@ class Delivery:
     def take(self, reply: Reply | NoReply) -> Delivered:
         """What the answer to the last request means. Raises Uncertain: send the same again; Paused: nothing helps."""
         if isinstance(reply, NoReply):
-            return self._doubt(_Suspect.BROKEN if reply.under_way else None, Uncertain(reply.sentence))
+            suspect = _Suspect.BROKEN if reply.under_way else _Suspect.NONE
+            return self._doubt(suspect, Uncertain(reply.sentence))
         status = reply.status
         if status in _AGAIN or status >= 500:
             said = f"the gateway answered {status}{_detail(reply)}"
@@ -184,15 +181,13 @@ class Delivery:
             self._take_other_key(reply)
             return Delivered()
         if len(self._sent) > 1 and _is_about_the_batch(reply):
-            self._size.narrow(len(self._sent), for_size=status == 413)
+            self._spool.set_doubts(self._doubts.narrowed(len(self._sent), for_size=status == 413))
             return Delivered()
         refused = self._refused_in(reply)
         if refused is None:
             raise Paused(_unexpected(reply))
-        self._spool.settle(self._sent, refused)
-        self._refused_keys = self._in_a_row = 0
-        self._lone_in_a_row = _LONE_IN_A_ROW
-        self._size.widen()
+        self._spool.settle(self._sent, refused, self._doubts.settled())
+        self._refused_keys = 0
         return Delivered(len(self._sent) - len(refused), len(refused))
 
     def _take_other_key(self, reply: Reply) -> None:
@@ -205,23 +200,21 @@ class Delivery:
             )
         self._key = (self._key + 1) % len(self._keys)
 
-    def _doubt(self, suspect: _Suspect | None, error: Uncertain) -> Delivered:
+    def _doubt(self, suspect: _Suspect, error: Uncertain) -> Delivered:
         """After an uncertain answer: fewer events at once, where that may help. Otherwise raises `error`."""
-        self._in_a_row = self._in_a_row + 1 if suspect is self._suspect else 1
-        self._suspect = suspect
-        if suspect is None or (suspect is not _Suspect.SLOW and self._in_a_row < _IN_A_ROW):
+        doubts = self._doubts.repeated(suspect)
+        if suspect is _Suspect.NONE or (suspect is not _Suspect.SLOW and doubts.in_a_row < _IN_A_ROW):
+            self._spool.set_doubts(doubts)
             raise error
         if len(self._sent) > 1:
-            self._size.narrow(len(self._sent), for_size=suspect is not _Suspect.DEFECT)
-            if self._size.most == 1:
-                self._in_a_row = 0
+            narrowed = doubts.narrowed(len(self._sent), for_size=suspect is not _Suspect.DEFECT)
+            self._spool.set_doubts(narrowed._replace(in_a_row=0) if narrowed.most == 1 else narrowed)
             return Delivered()
         (event,) = self._sent
-        if suspect is _Suspect.DEFECT and self._in_a_row >= self._lone_in_a_row:
-            self._in_a_row = 0
-            self._lone_in_a_row *= 2
-            self._spool.settle(self._sent, {0: _defect(error)})
+        if suspect is _Suspect.DEFECT and doubts.in_a_row >= doubts.lone_in_a_row:
+            self._spool.settle(self._sent, {0: _defect(error)}, doubts.parked())
             return Delivered(0, 1)
+        self._spool.set_doubts(doubts)
         raise Uncertain(f"{error}; it was one event alone, {event.name}", error.after)
 
     def _refused_in(self, reply: Reply) -> Mapping[int, Refusal] | None:
@@ -245,10 +238,10 @@ def _is_about_the_batch(reply: Reply) -> bool:
     return reply.status == 413 or unreadable
 
 
-def _suspect(reply: Reply) -> _Suspect | None:
+def _suspect(reply: Reply) -> _Suspect:
     if reply.status == 408:
         return _Suspect.SLOW
-    return _Suspect.DEFECT if _document(reply).get("type") == f"{_PROBLEM}defect" else None
+    return _Suspect.DEFECT if _document(reply).get("type") == f"{_PROBLEM}defect" else _Suspect.NONE
 
 
 def _defect(error: Uncertain) -> Refusal:

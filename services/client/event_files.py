@@ -14,7 +14,8 @@ from typing import BinaryIO, Final, NamedTuple, cast
 
 import orjson
 
-from services.client.delivery import LARGEST_EVENT, MOST_EVENTS, checked
+from services.client.delivery import LARGEST_EVENT, checked
+from services.client.doubts import MOST_EVENTS
 from services.client.spool import Entry, Spool
 
 STANDARD_INPUT: Final = "-"

@@ -15,6 +15,8 @@ from typing import Final, NamedTuple
 
 import orjson
 
+from services.client.doubts import Doubts
+
 _FORM: Final = 1
 """Of the tables; raised when they change."""
 _TABLES: Final = """
@@ -27,6 +29,10 @@ CREATE TABLE IF NOT EXISTS parked (
 );
 CREATE TABLE IF NOT EXISTS positions (reader TEXT PRIMARY KEY, position TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS forgotten (source TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (source, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS doubts (
+    only INTEGER PRIMARY KEY CHECK (only = 1), most INTEGER NOT NULL, ceiling INTEGER NOT NULL,
+    answered INTEGER NOT NULL, suspect TEXT NOT NULL, in_a_row INTEGER NOT NULL, lone_in_a_row INTEGER NOT NULL
+);
 """
 _WAIT_SECONDS: Final = 60.0
 """For another process that is writing."""
@@ -202,9 +208,12 @@ class Spool:
         with self.reading() as store:
             return int(store.execute("SELECT count(*) FROM waiting").fetchone()[0])
 
-    def settle(self, sent: Sequence[Waiting], refused: Mapping[int, Refusal]) -> None:
-        """These were answered: what is refused, by its place in `sent`, is parked, the others are removed."""
+    def settle(self, sent: Sequence[Waiting], refused: Mapping[int, Refusal], doubts: Doubts | None = None) -> None:
+        """These were answered: what is refused, by its place in `sent`, is parked, the others are removed. `doubts`:
+        what is known of the next request."""
         with self.writing() as store:
+            if doubts is not None:
+                _set_doubts_in(store, doubts)
             for place, refusal in refused.items():
                 number = sent[place].number
                 store.execute(
@@ -213,6 +222,16 @@ class Spool:
                     (*refusal, _now(), number),
                 )
             store.executemany("DELETE FROM waiting WHERE number = ?", [(each.number,) for each in sent])
+
+    def doubts(self) -> Doubts:
+        """What is known of the next request."""
+        with self.reading() as store:
+            return _doubts_in(store)
+
+    def set_doubts(self, doubts: Doubts) -> None:
+        """The same is known by the next process."""
+        with self.writing() as store:
+            _set_doubts_in(store, doubts)
 
     # ---- what is parked ---------------------------------------------------------------------------------------------
 
@@ -340,6 +359,16 @@ class Spool:
 
     def _being_sent(self) -> BeingSent:
         return BeingSent(f"{self.file or 'the spool'}: another process or thread is sending its events: let it end")
+
+
+def _doubts_in(store: sqlite3.Connection) -> Doubts:
+    row = store.execute(f"SELECT {', '.join(Doubts._fields)} FROM doubts").fetchone()
+    return Doubts() if row is None else Doubts(*row)
+
+
+def _set_doubts_in(store: sqlite3.Connection, doubts: Doubts) -> None:
+    if doubts != _doubts_in(store):
+        store.execute("INSERT OR REPLACE INTO doubts VALUES (1, ?, ?, ?, ?, ?, ?)", doubts)
 
 
 def _names(event: bytes) -> tuple[object, object] | None:

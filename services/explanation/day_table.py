@@ -92,7 +92,7 @@ def _dates(run: Sequence[AccountedDay]) -> str:
 def _one(day: AccountedDay, counted: Account, shown: DaysShown) -> Text:
     why = Text(visible(day_words(day, counted, shown.zone, shown.names)))
     if day.day in shown.dues:
-        why.append(f"  ◄ 截止 due {shown.dues[day.day]}", style="bold")
+        why.append(f"  ◄ 期限 due {shown.dues[day.day]}", style="bold")
     return why
 
 

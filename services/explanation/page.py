@@ -72,7 +72,7 @@ class Page:
         yield Text(f"截至 as of {clock(explanation.now + 1, self._zone)} ({self._plan.head.timezone})")
         if explanation.later:
             yield Text(
-                f"! 另有{explanation.later}个事件在此之后，未计入 / {explanation.later} later events are left out",
+                f"! 另有{explanation.later}条事件在此之后，未计入 / {explanation.later} later events are left out",
                 style="yellow",
             )
         for rejected in self._rejected:
@@ -112,7 +112,7 @@ class Page:
             if promise.is_by_node and explained.judgement.item in self._plan.names.nodes:
                 text += f"：{names_for(promise, self._plan).node(explained.judgement.item).zh}"
             if explained.judgement.due is not None:
-                text += f"（截止 due {clock(explained.judgement.due, self._zone)}）"
+                text += f"（期限 due {clock(explained.judgement.due, self._zone)}）"
             table.add_row(Text(f"{word.sign} {word.zh}", style=word.style), kpi, text)
         yield table
 
@@ -228,11 +228,11 @@ class Page:
         due, reported_by = judgement.due, judgement.reported_by
         if due is None:
             if explained.limit is not None and judgement.outcome is Outcome.OPEN:
-                yield "截止 due", "暂停计时期间未定 not known while the clock is stopped"
+                yield "期限 due", "暂停计时期间未定 not known while the clock is stopped"
             return
-        yield "截止 due", clock(due, self._zone)
+        yield "期限 due", clock(due, self._zone)
         if reported_by is not None and reported_by > due:
-            yield "报送截止 report by", clock(reported_by, self._zone)
+            yield "报送期限 report by", clock(reported_by, self._zone)
 
     def _days(self, explained: Explained, beside: Sequence[Explained], shown: dict[Account, str]) -> RenderableType:
         """The account day by day, or where the same one is shown already. `beside`: the promises of the cycle, whose

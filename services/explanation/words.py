@@ -3,8 +3,9 @@
 from typing import NamedTuple
 
 from services.catalog.words.anomalies import ANOMALIES
+from services.catalog.words.sample_names import is_by_limit
 from services.domain.judging.judgement import Outcome
-from services.domain.plan.plan import CasePromise, Promise, Title
+from services.domain.plan.plan import Promise, Title
 from services.domain.results.explain import EndedBy
 from services.domain.results.explain_facts import FactStatus
 from services.domain.results.explain_silent import Reason
@@ -26,8 +27,7 @@ class Word(NamedTuple):
 def outcome_word(outcome: Outcome, promise: Promise) -> Word:
     """The verdict in words: 按期 and 超期 belong to limits; what is counted, bounded or a share is 符合 or 不符合. Of a
     promise that is never red (rule 10) no verdict is red."""
-    is_limit = isinstance(promise, CasePromise) and promise.clock.limit is not None
-    word = OUTCOMES[outcome] if is_limit else _OF_NO_LIMIT.get(outcome) or OUTCOMES[outcome]
+    word = OUTCOMES[outcome] if is_by_limit(promise) else _OF_NO_LIMIT.get(outcome) or OUTCOMES[outcome]
     return word._replace(style=_ASPIRED) if promise.is_never_red and word.style == _RED else word
 
 
@@ -85,7 +85,7 @@ REASONS = {
 }
 UNUSED_EXTENSIONS = {
     "": Title(
-        zh="采用，自原截止时间起算，至多延至其后第10个工作日",
+        zh="采用，自原期限起算，至多延至其后第10个工作日",
         en="used, from the due time without it, at most 10 working days",
     ),
     "extended_too_late": Title(zh="未采用：批准时已超期", en="not used: granted after the due time"),

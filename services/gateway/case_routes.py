@@ -50,7 +50,9 @@ def _is_time(text: str) -> str:
 
 
 Code = Annotated[str | None, Field(min_length=1, max_length=300)]
-Time = Annotated[str | None, AfterValidator(lambda text: text and _is_time(text)), Field(max_length=64)]
+Time = Annotated[
+    str | None, AfterValidator(lambda text: None if text is None else _is_time(text)), Field(max_length=64)
+]
 
 
 class CaseQuery(BaseModel):

@@ -12,7 +12,7 @@ from services.catalog.words.event_names import EVENT_NAMES, FIELD_NAMES, point_n
 from services.catalog.words.names import NameBook, names_for
 from services.catalog.words.phrases import date_words, limit_words, maturity_words, point_words
 from services.catalog.words.promise_text import STRENGTHS, TIERS, formula, in_words, objective
-from services.catalog.words.sample_names import SAMPLE_NAMES
+from services.catalog.words.sample_names import sample_name
 from services.catalog.words.unit_names import unit_title
 from services.catalog.words.wording import COLOUR_OF_A_MISS, SEVERITY_NAMES, SEVERITY_OF_A_MISS, window_names
 from services.domain.intake.facts import FACT_TYPE_OF
@@ -21,6 +21,7 @@ from services.domain.plan.plan import AttributeSpec, CasePromise, Plan, PlanHead
 from services.domain.plan.statutory_time import Law
 from services.domain.sums.statistic import written
 from services.domain.time.limits import Ends, Limit
+from services.explanation.words import outcome_word
 
 HEADER = "<!-- Generated from the plan by `python -m services.handbook`. Do not edit: change the plan. -->\n"
 _BIGGEST_LIST = 6
@@ -327,31 +328,21 @@ def _named_source(source: str, plan: Plan) -> str:
 # ---- samples -----------------------------------------------------------------------------------------------
 def _samples(promise: Promise, law: Law) -> Iterator[str]:
     for sample in samples_of(promise, law):
-        title = SAMPLE_NAMES[sample.name]
-        yield f"**{title.zh} {title.en}.** {_verdict(sample, law)}"
+        title = sample_name(sample.name, promise)
+        yield f"**{title.zh} {title.en}.** {_verdict(sample, promise, law)}"
         yield ""
         head = ("时间 Time", "来源 Source", "类型 Type", "内容 Data")
         yield from table(head, (_event(event) for event in sample.events))
         yield from _as_file(sample)
 
 
-def _verdict(sample: Sample, law: Law) -> str:
+def _verdict(sample: Sample, promise: Promise, law: Law) -> str:
     """What is seen as of the sample's time."""
     expected = sample.expected
     outcome = "不计入 nothing"
     if expected.outcome is not None:
-        outcome = f"{_OUTCOMES.get(expected.outcome, expected.outcome)} `{expected.outcome}`"
+        outcome = f"{outcome_word(Outcome(expected.outcome), promise).zh} `{expected.outcome}`"
     return f"截至 as of {law.zone.text(sample.as_of)[:10]}：{outcome}；{_figure(expected, law.plan)}"
-
-
-_OUTCOMES: Mapping[str, str] = {
-    Outcome.OPEN: "未到期",
-    Outcome.MET: "符合",
-    Outcome.MISSED: "不符合",
-    Outcome.OVERDUE: "超期未办结",
-    Outcome.UNMEASURED: "未报送，无法评价",
-    Outcome.COUNTED: "计入",
-}
 
 
 def _figure(expected: Expected, plan: Plan) -> str:

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
-from services.domain.history.capacity import FULL_CASE, LARGEST_CASE, take_out_overflow
+from services.domain.history.capacity import LARGEST_CASE, take_out_overflow
+from services.domain.history.case_refusals import refused_by_case
 from services.domain.history.corrections import Identity, applied_corrections
 from services.domain.history.fact_set import contract_order
 from services.domain.intake.facts import Fact, FactType
+from services.domain.intake.refusal import Reason
 from services.domain.judging.quarantine import keep, refused_corrections
 from services.replay.spill_files import Rejected, SpilledFact, fact_of, is_heartbeat
 
@@ -38,11 +40,11 @@ def _rejected(records: Sequence[SpilledFact], facts: Sequence[Fact], bad: set[Id
         fact = fact_of(record)
         kept = digests.get((fact.source, fact.id))
         if kept is None:
-            found.append(Rejected(file, line, *_TOO_LARGE))
+            found.append(Rejected.of(refused_by_case(Reason.TOO_LARGE), file, line))
         elif kept != fact.digest:
-            found.append(Rejected(file, line, *_CONFLICT))
+            found.append(Rejected.of(refused_by_case(Reason.ID_CONFLICT), file, line))
         elif (fact.source, fact.id) in bad:
-            found.append(Rejected(file, line, *_BAD_CORRECTION))
+            found.append(Rejected.of(refused_by_case(Reason.BAD_CORRECTION), file, line))
     return found
 
 
@@ -56,18 +58,3 @@ def as_if_corrected_on_arrival(facts: Sequence[Fact]) -> list[Fact]:
         target = targets[identity]
         kept.append(correction._replace(time=target.time, received=target.received))
     return sorted(kept, key=contract_order)
-
-
-_CONFLICT = (
-    "id_conflict",
-    "id",
-    "another event has the same source and id, and the smaller payload hash stands",
-    "give every event an id of its own; send the same event again unchanged",
-)
-_TOO_LARGE = ("too_large", "", *FULL_CASE)
-_BAD_CORRECTION = (
-    "bad_correction",
-    "data.of",
-    "it corrects a correction",
-    "correct the event itself: of its corrections the one with the greatest time and id holds",
-)

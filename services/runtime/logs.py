@@ -26,11 +26,13 @@ class SeenRecord(logging.LogRecord):
 
 
 def start_logging() -> None:
-    """Log to standard error, from INFO on; for the Kafka and HTTP clients from WARNING on."""
+    """Log to standard error, from INFO on; for the Kafka and HTTP clients from WARNING on. The lines of the library for
+    retries name no reason: whoever tries again logs its own."""
     logging.setLogRecordFactory(SeenRecord)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     for library in ("kafka", "httpx"):
         logging.getLogger(library).setLevel(logging.WARNING)
+    logging.getLogger("stamina").setLevel(logging.ERROR)
 
 
 def complain(error: object) -> None:

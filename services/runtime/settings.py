@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 PREFIX = "KPIWATCH_"
+SECRET_PREFIX = "KPIWATCH_SECRET_"
+"""Of the variables that hold secrets which contacts.toml names."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -70,6 +72,10 @@ class Settings(BaseModel):
     """The notices that the notifier delivered, one a line."""
     webhook_token_file: Path | None = None
     """File of the token that Alertmanager sends to the webhook; made at the first start; empty: beside the outbox."""
+    contacts: Path | None = None
+    """File of the contacts: who gets notices by which channels; empty: contacts.toml in the plan's folder."""
+    secrets: Path | None = None
+    """Folder of secrets (addresses of robots, passwords), a file each; KPIWATCH_SECRET_<NAME> goes before its file."""
     desk_url: str = ""
     """Address of the units' page, to which dashboards lead; empty: they say which command shows the cases."""
 
@@ -302,8 +308,23 @@ def _short(text: str) -> str:
 
 
 def _given(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables of ours that are set and not empty."""
-    return {name: text for name, text in environment.items() if name.startswith(PREFIX) and text}
+    """The variables of settings that are set and not empty."""
+    return {
+        name: text
+        for name, text in environment.items()
+        if name.startswith(PREFIX) and not name.startswith(SECRET_PREFIX) and text
+    }
+
+
+def secret_variable(name: str) -> str:
+    """The environment variable of a secret."""
+    return f"{SECRET_PREFIX}{name.upper().replace('-', '_')}"
+
+
+def secrets_in_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Variable → secret, of those that are set and not empty."""
+    given = os.environ if environment is None else environment
+    return {name: text for name, text in given.items() if name.startswith(SECRET_PREFIX) and text}
 
 
 def variable(field: str) -> str:

@@ -3,32 +3,47 @@
 Only the arrivals are given, which a gateway with a simulated clock allows (`services/messaging/arrival_header.py`).
 """
 
+import logging
 import re
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Final
 
 import httpx
 import orjson
+import stamina
 
 from services.messaging.arrival_header import ARRIVAL, written
 from services.runtime.key_file import read_keys
 from services.simulator.feed import FeedFailed
 from services.simulator.simulation import Event
 
+log: Final = logging.getLogger("services.simulator")
+
 _MOST_QUEUED: Final = 2_000
 _BATCH: Final = 200
 """Events of one request: their arrivals fit into a header."""
 _AT_ONCE: Final = 8
 _PATIENCE_SECONDS: Final = 60.0
+_FIRST_WAIT: Final = 0.5
+_LONGEST_WAIT: Final = 5.0
 _PUSH_SECONDS: Final = 0.05
 """A fast clock brings an event every few milliseconds: those of so long go together."""
 _AGAIN: Final = frozenset({408, 429, 503})
 _RECEIVED: Final = re.compile(rb'"receivedat":"[^"]*",')
+
+
+class _Uncertain(FeedFailed):
+    """Nobody knows what is stored: the same is sent again."""
+
+    def __init__(self, url: str, problem: str, after: float | None = None) -> None:
+        """`after`: so many seconds are to pass before, if the gateway has said so."""
+        super().__init__(_failed(url, problem))
+        self.problem = problem
+        self.after = after
 
 
 class GatewaySender:
@@ -79,20 +94,39 @@ class GatewaySender:
         if source not in self._keys:
             raise FeedFailed(f"{source}: there is no key of it. Make one: kpiwatch sources add-keys")
         headers = {"Authorization": f"Bearer {self._keys[source]}", "Content-Type": media, ARRIVAL: arrivals}
-        end = time.monotonic() + _PATIENCE_SECONDS
-        while True:
-            problem, pause = "it does not answer", 0.5
-            with suppress(httpx.TransportError):
-                answer = self._http.post(self._url, content=content, headers=headers)
-                refused = _refused(answer, content)
-                if refused is not None:
-                    return refused
-                problem, pause = f"it answers {answer.status_code}", float(answer.headers.get("Retry-After", 0.5))
-                if answer.status_code not in _AGAIN:
-                    raise _failed(self._url, problem)
-            if time.monotonic() + pause > end:
-                raise _failed(self._url, problem)
-            time.sleep(pause)
+        for attempt in stamina.retry_context(
+            on=_wait_after,
+            attempts=None,
+            timeout=_PATIENCE_SECONDS,
+            wait_initial=_FIRST_WAIT,
+            wait_max=_LONGEST_WAIT,
+        ):
+            with attempt:
+                return self._ask(content, headers)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _ask(self, content: bytes, headers: dict[str, str]) -> int:
+        """How many of the events were refused. FeedFailed; _Uncertain where the same helps."""
+        try:
+            answer = self._http.post(self._url, content=content, headers=headers)
+        except httpx.TransportError:
+            raise _Uncertain(self._url, "it does not answer") from None
+        refused = _refused(answer, content)
+        if refused is not None:
+            return refused
+        problem = f"it answers {answer.status_code}"
+        if answer.status_code in _AGAIN:
+            after = answer.headers.get("Retry-After")
+            raise _Uncertain(self._url, problem, None if after is None else float(after))
+        raise FeedFailed(_failed(self._url, problem))
+
+
+def _wait_after(error: Exception) -> bool | float:
+    """Whether the same is sent again, or after how many seconds."""
+    if not isinstance(error, _Uncertain):
+        return False
+    log.warning("the gateway: %s; the same is sent again", error.problem)
+    return True if error.after is None else error.after
 
 
 def _refused(answer: httpx.Response, content: bytes) -> int | None:
@@ -108,10 +142,8 @@ def _refused(answer: httpx.Response, content: bytes) -> int | None:
     return None
 
 
-def _failed(url: str, problem: str) -> FeedFailed:
-    return FeedFailed(
-        f"the gateway at {url}: {problem}. Start the feed again once it does: it continues from its last position"
-    )
+def _failed(url: str, problem: str) -> str:
+    return f"the gateway at {url}: {problem}. Start the feed again once it does: it continues from its last position"
 
 
 def _read_keys(file: Path) -> dict[str, str]:

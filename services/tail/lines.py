@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from services.client.delivery import MOST_EVENTS, checked
+from services.client.delivery import checked
+from services.client.doubts import MOST_EVENTS
 from services.client.spool import Entry, Spool
 from services.mapping.cells import Problem
 from services.mapping.export import RowEvents

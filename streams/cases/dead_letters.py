@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 import orjson
 from faust.types import TP
 
-from services.domain.history.capacity import FULL_CASE
+from services.domain.history.case_refusals import refused_by_case
 from services.domain.intake.admission import Admitted
 from services.domain.intake.personal_data import personal_number
-from services.domain.intake.refusal import Reason, Refused
+from services.domain.intake.refusal import Refused
 from services.domain.intake.serialize import serialize
 from services.domain.plan.plan import Plan
 from services.domain.results.case_partition import RejectedFact
@@ -20,6 +20,8 @@ from streams.cases.sent_dead_letters import SentDeadLetters
 from streams.cases.stage_settings import StageSettings
 from streams.delivery.bulk import BulkDelivery
 from streams.delivery.faust_driver import Record as Event
+
+_CAME_BEFORE = "; it came before, its record is not known any more, and this is what was kept of it"
 
 
 class DeadLetters:
@@ -71,7 +73,7 @@ class DeadLetters:
         if kept:
             original = orjson.dumps(serialize(admitted.key, away.fact))
             event = Arrived(self._settings.events, tp.partition, None, away.fact.received, original)
-        refused = _refused_by_case(away.reason, kept=kept)
+        refused = refused_by_case(away.reason, _CAME_BEFORE if kept else "")
         sender = self._sender(away.fact.source)
         self._add(DeadLetter.of(refused, event, away.fact.digest, sender=sender), tp, letters)
 
@@ -96,24 +98,3 @@ class DeadLetters:
     def _add(self, letter: DeadLetter, tp: TP, letters: list[Letter]) -> None:
         letters.append(Letter(letter.record(), letter.sender))
         self._counts.setdefault(tp.partition, Counter())[letter.sender or ""] += 1
-
-
-def _refused_by_case(reason: str, *, kept: bool) -> Refused:
-    """Why the case refuses an event. `kept`: it had kept the event, until another one came that showed the conflict."""
-    came_before = "; it came before, its record is not known any more, and this is what was kept of it" if kept else ""
-    if reason == Reason.ID_CONFLICT:
-        return Refused(
-            Reason.ID_CONFLICT,
-            "id",
-            "another event of this case has the same source and id, and the smaller payload hash, so that one stands"
-            + came_before,
-            "give every event an id of its own; send the same event again unchanged",
-        )
-    if reason == Reason.TOO_LARGE:
-        return Refused(Reason.TOO_LARGE, "", FULL_CASE[0] + came_before, FULL_CASE[1])
-    return Refused(
-        Reason.BAD_CORRECTION,
-        "data.of",
-        "it corrects a correction" + came_before,
-        "correct the event itself: the later correction of the same event wins",
-    )

@@ -622,6 +622,52 @@ def test_an_alert_says_what_where_and_how_far_in_both_languages(
     run_promtool(tools, tmp_path, ("KpiMissed",), test)
 
 
+@pytest.mark.parametrize(
+    ("source", "zh", "en"),
+    [
+        (
+            "/units/liangjiang-water",
+            "两江水务的数据源 /units/liangjiang-water ",
+            "the source /units/liangjiang-water of Liangjiang",
+        ),
+        ("/units/unknown", "数据源 /units/unknown ", "the source /units/unknown"),
+        ("-", "未登记的数据源", "no registered source"),
+    ],
+)
+def test_a_source_is_named_after_the_unit_that_is_asked_about_it(
+    tools: MonitoringTools, tmp_path: Path, source: str, zh: str, en: str
+) -> None:
+    unit = 'unit="liangjiang-water"'
+    refused = f'kpi_relay_events_total{{source="{source}",outcome="refused"}}'
+    test = {
+        "interval": "1m",
+        "input_series": [
+            {"series": refused, "values": "0x10 20x90"},
+            {"series": f'kpi_unit_info{{{unit},title_zh="两江水务",title_en="Liangjiang"}}', "values": "1x100"},
+            {"series": 'kpi_unit_info{unit="other",title_zh="另一单位",title_en="Other"}', "values": "1x100"},
+            {"series": f'kpi_source_silent{{source="/units/liangjiang-water",{unit}}}', "values": "0x100"},
+            {"series": 'kpi_source_silent{source="/units/other",unit="other"}', "values": "0x100"},
+        ],
+        "alert_rule_test": [
+            {
+                "alertname": "SourceRefused",
+                "eval_time": "60m",
+                "exp_alerts": [
+                    {
+                        "exp_labels": {"source": source, "severity": "act", **OPERATIONS},
+                        "exp_annotations": {
+                            "summary_zh": f"近6小时内，{zh}报送的事件被拒收20条",
+                            "summary_en": f"20 events of {en} were refused within six hours",
+                            "runbook_url": "deploy/runbooks/SourceRefused.md",
+                        },
+                    }
+                ],
+            }
+        ],
+    }
+    run_promtool(tools, tmp_path, ("SourceRefused",), test)
+
+
 def test_a_missed_effort_has_a_rank_between_a_miss_and_other_states(tools: MonitoringTools, tmp_path: Path) -> None:
     info = 'kpi_promise_info{{kpi="{}",variant="official",strength="{}"}}'
     ranks = {"K06-1": RANKS[State.MISSED], "K44-2": ASPIRED, "K06-2": RANKS[State.MET]}

@@ -25,7 +25,8 @@ from kpiwatch.client import (
     Uncertain,
 )
 from services.client.client import _wait_after
-from services.client.delivery import LARGEST_EVENT, MOST_EVENTS, Delivery, NoReply, Reply
+from services.client.delivery import LARGEST_EVENT, Delivery, NoReply, Reply
+from services.client.doubts import MOST_EVENTS
 from services.client.spool import Entry, Refusal, Spool
 from services.domain.intake import admission
 from services.gateway.wire import LARGEST_BODY
@@ -398,25 +399,44 @@ DEFECT = Reply(503, b'{"type": "urn:kpiwatch:problem:defect", "detail": "the gat
 SILENT = NoReply("the gateway did not answer in time", under_way=True)
 
 
-def deliver(sender: Delivery, answer: Callable[[Sequence[int]], Reply | NoReply], most: int) -> tuple[Delivered, int]:
-    """All that waits, in at most so many requests; what became of it, and in how many requests."""
+def deliver(
+    sender: Delivery,
+    answer: Callable[[Sequence[int]], Reply | NoReply],
+    most: int,
+    after_doubt: Callable[[Delivery], Delivery] = lambda sender: sender,
+) -> tuple[Delivered, int]:
+    """All that waits, in at most so many requests; what became of it, and in how many requests. `after_doubt`: who goes
+    on after an uncertain answer."""
     total, requests = Delivered(), 0
     while sent := numbers(sender):
         requests += 1
         assert requests <= most, "it would go on for ever"
-        with suppress(Uncertain):
+        try:
             total = total.plus(sender.take(answer(sent)))
+        except Uncertain:
+            sender = after_doubt(sender)
     return total, requests
+
+
+def another_process(sender: Delivery) -> Delivery:
+    """As cron starts it, with the same spool."""
+    return Delivery(sender._spool, ["kw_1"])
+
+
+PROCESSES = pytest.mark.parametrize("after_doubt", [lambda sender: sender, another_process], ids=["one", "cron"])
 
 
 def accepted(sent: Sequence[int]) -> Reply:
     return Reply(202, b'{"accepted": %d}' % len(sent))
 
 
+@PROCESSES
 @pytest.mark.parametrize("slow", [Reply(408, b"{}"), SILENT, Reply(413, b"")])
-def test_a_batch_that_is_too_large_for_the_line_is_sent_in_smaller_ones(slow: Reply | NoReply) -> None:
+def test_a_batch_that_is_too_large_for_the_line_is_sent_in_smaller_ones(
+    slow: Reply | NoReply, after_doubt: Callable[[Delivery], Delivery]
+) -> None:
     with delivery(1_000) as sender:
-        total, requests = deliver(sender, lambda sent: slow if len(sent) > 20 else accepted(sent), 150)
+        total, requests = deliver(sender, lambda sent: slow if len(sent) > 20 else accepted(sent), 150, after_doubt)
     assert total == Delivered(1_000, 0)
     assert requests < 1_000 / 15 + 15 + 6, "a larger one is tried seldom"
 
@@ -453,23 +473,29 @@ def test_without_a_connection_the_batch_stays_as_it_is() -> None:
                 sender.take(NoReply("the gateway does not answer", under_way=False))
 
 
+@PROCESSES
 @pytest.mark.parametrize("bad", [{13}, {0}, {39}, {13, 14, 15}, {0, 20, 39}])
-def test_events_with_which_the_gateway_fails_are_parked_and_the_others_go_on(bad: set[int]) -> None:
+def test_events_with_which_the_gateway_fails_are_parked_and_the_others_go_on(
+    bad: set[int], after_doubt: Callable[[Delivery], Delivery]
+) -> None:
     with delivery(40) as sender:
-        total, _ = deliver(sender, lambda sent: DEFECT if bad & set(sent) else accepted(sent), 200)
+        total, _ = deliver(sender, lambda sent: DEFECT if bad & set(sent) else accepted(sent), 200, after_doubt)
         parked = sender._spool.parked()
     assert total == Delivered(40 - len(bad), len(bad))
     assert {int(each.event) for each in parked} == bad
     assert {each.refusal.reason for each in parked} == {"defect"}
 
 
-def test_a_gateway_that_always_fails_parks_hardly_anything() -> None:
+@PROCESSES
+def test_a_gateway_that_always_fails_parks_hardly_anything(after_doubt: Callable[[Delivery], Delivery]) -> None:
     with delivery(40) as sender:
         for _ in range(1_000):
             sender.request()
-            with suppress(Uncertain):
+            try:
                 sender.take(DEFECT)
-        assert sender._spool.parked_count < 9
+            except Uncertain:
+                sender = after_doubt(sender)
+        assert 0 < sender._spool.parked_count < 9
 
 
 def test_one_event_that_is_too_large_alone_is_parked() -> None:

@@ -57,6 +57,15 @@ def test_an_english_clause_prints_its_number_and_its_direction(
 
 
 @pytest.mark.parametrize(
+    "length",
+    ["1 hour 30 minutes", "1 year 2 months 3 days", "two weeks, three days and four hours", "1 year, 6 months"],
+)
+def test_all_parts_of_a_length_of_time_are_its_words(length: str) -> None:
+    (printed,) = ENGLISH.numbers(f"decided within {length} of 5 requests")
+    assert printed.words == length
+
+
+@pytest.mark.parametrize(
     "clause",
     [
         "section 5 of the act of 2021",

@@ -423,7 +423,7 @@ def test_the_page_shows_days_and_the_clause_in_80_columns(
     assert "13 个工作日 working days = 17 − 4" in page
     assert "国庆节 National Day" in page
     assert "调休上班 make-up working day" in page
-    assert "◄ 截止 due K06-9" in page
+    assert "◄ 期限 due K06-9" in page
     wide = [line for line in page.splitlines() if sum(2 if ord(letter) > 0x2E80 else 1 for letter in line) > 80]
     assert not wide
 
@@ -533,7 +533,7 @@ def test_an_extension_is_explained_whether_it_is_used_or_not() -> None:
         return console.export_text()
 
     assert "批准时已超期" in page(late) and "存疑 doubtful" in page(late)
-    assert "采用，自原截止时间起算" in page(used) and "存疑 doubtful" not in page(used)
+    assert "采用，自原期限起算" in page(used) and "存疑 doubtful" not in page(used)
     extensions = machine_readable(output(judge, accepted("2021-11-01T09:00"), late), judge, ())["cycles"][0][
         "promises"
     ][0]

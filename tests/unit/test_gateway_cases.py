@@ -14,7 +14,7 @@ from anyio import CapacityLimiter, to_process
 from services.casebook import casebook
 from services.casebook.document import account_documents
 from services.gateway import case_questions
-from services.gateway.case_routes import CaseAsking, add_cases
+from services.gateway.case_routes import CaseAsking, CaseQuery, add_cases
 from services.gateway.handling import LOOKUPS
 from services.gateway.side_work import Preparation, Processes
 from services.runtime.settings import Settings
@@ -223,3 +223,10 @@ def test_the_questions_of_a_source_wait_for_one_another_and_those_of_others_do_n
             assert Counter([(await each).status_code for each in many])[200] == LOOKUPS // 2
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("text", ["", " ", "0", "null", "2021-10-01", "é", "a" * 65])
+@pytest.mark.parametrize("name", CaseQuery.model_fields)
+def test_no_value_of_a_query_is_a_defect(world: CaseWorld, name: str, text: str) -> None:
+    """An empty time passed the check of its form, and was read afterwards."""
+    assert world.ask("/cases", **{name: text}).status_code < 500

@@ -94,6 +94,26 @@ def test_what_is_uncertain_is_sent_again_unchanged_and_what_is_refused_is_counte
     assert sending.refused == 3
 
 
+@pytest.mark.parametrize("answer", [httpx.Response(503, headers={"Retry-After": "0"}), None])
+def test_a_gateway_that_stays_away_ends_the_feed_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: httpx.Response | None
+) -> None:
+    def answered(number: int) -> httpx.Response:
+        if answer is None:
+            raise httpx.ReadTimeout("late")
+        return answer
+
+    monkeypatch.setattr("services.simulator.gateway_sender._PATIENCE_SECONDS", 0.2)
+    gateway = Gateway(answered)
+    sending = sender(tmp_path, gateway)
+    sending.send(event(1))
+    with pytest.raises(
+        FeedFailed, match=r"http://gateway/events: it (answers 503|does not answer)\. Start the feed again"
+    ):
+        sending.flush()
+    assert len(gateway.requests) > 1
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 500])
 def test_an_answer_that_no_repetition_mends_ends_the_feed_with_its_reason(tmp_path: Path, status: int) -> None:
     sending = sender(tmp_path, Gateway(lambda number: httpx.Response(status)))

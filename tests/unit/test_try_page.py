@@ -8,10 +8,13 @@ import httpx
 import orjson
 from fastapi import FastAPI
 
+from services.catalog.words.sample_names import sample_name
 from services.domain.intake.events import MODELS
 from services.domain.intake.refusal import Reason
+from services.domain.judging.judgement import Outcome
 from services.domain.plan.statutory_time import Law
 from services.domain.time.rfc3339 import instant_from
+from services.explanation.words import outcome_word
 from services.gateway.admit import admit_each
 from services.gateway.try_page.routes import add_try_page
 from services.gateway.wire import Sent
@@ -69,6 +72,23 @@ def test_every_promise_type_and_reason_is_shown_by_name() -> None:
     )
     required = {each["name"] for each in shown["envelope"] if each["required"]}
     assert required == {"specversion", "id", "source", "subject", "time"}
+
+
+def test_a_single_case_is_called_by_its_verdict() -> None:
+    """达标 and 未达标 are said of the figure of a promise."""
+    for promise in shipped_plan().promises:
+        met, missed = (outcome_word(each, promise).zh for each in (Outcome.MET, Outcome.MISSED))
+        assert sample_name("met", promise).zh == met and "标" not in met
+        assert (
+            sample_name("missed", promise).zh
+            == missed
+            == sample_name("missed_otherwise", promise).zh.partition("（")[0]
+        )
+
+
+def test_a_clause_is_marked_with_the_language_of_the_plan() -> None:
+    assert get(app(), "/try/content").json()["language"] == shipped_plan().head.language
+    assert FILES["page.js"].count("promise.clause") == FILES["page.js"].count("quoted(promise.clause)") == 2
 
 
 def test_every_sample_is_admitted_for_the_source_under_which_it_is_shown() -> None:

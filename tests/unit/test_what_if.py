@@ -101,7 +101,7 @@ def test_each_event_is_new_repeated_or_refused() -> None:
     asked = what_if([less, SEAL], [more, SEAL, completed("2021-09-23T10:00"), completed("2021-09-23T10:00")])
     assert asked.places == (0, 1, 2, 3) and asked.repeated == (1, 3)
     ((place, refused),) = asked.refused
-    assert place == 0 and refused.code == "id_conflict" and "that one is kept" in refused.sentence
+    assert place == 0 and refused.code == "id_conflict" and "that one" in refused.sentence
     ((_, kept),) = what_if([more], [less]).refused
     assert "this one" in kept.sentence
     assert [place for place, _ in what_if([], [more, less]).refused] == [0], "of two that are sent the other is refused"
@@ -110,6 +110,28 @@ def test_each_event_is_new_repeated_or_refused() -> None:
 def test_what_a_full_case_cannot_hold_is_refused() -> None:
     sent = [milestone("2021-09-20T10:00", f"step-{number}") for number in range(LARGEST_CASE // 2)]
     asked = what_if([ACCEPTED], sent)
+    assert {refused.code for _, refused in asked.refused} == {"too_large"}
+    assert len(asked.facts) + len(asked.refused) == 1 + len(sent)
+
+
+@pytest.mark.parametrize("filled", range(0, LARGEST_CASE // 4 + 1, 25))
+def test_how_full_others_have_made_a_case_is_not_shown(filled: int) -> None:
+    """Neither by a refusal nor by a verdict that does not change."""
+    others = [milestone("2021-09-17T10:00", f"step-{number}") for number in range(filled)]
+    sent = [
+        milestone(f"2021-09-2{number % 4}T10:00", "seal_issued", source=SEALS, id=f"{number}") for number in range(9)
+    ]
+    alone, among = (
+        what_if([ACCEPTED, SEAL, *held], [*sent, correction("2021-09-28T11:00", of=SEAL, to=None, source=SEALS)], SEALS)
+        for held in ((), others)
+    )
+    assert (among.refused, among.repeated, among.after) == (alone.refused, alone.repeated, alone.after)
+    assert among.after.judgements
+
+
+def test_another_source_is_refused_what_it_has_itself_filled_a_case_with() -> None:
+    sent = [milestone("2021-09-20T10:00", f"step-{number}", source=SEALS) for number in range(LARGEST_CASE // 2)]
+    asked = what_if([ACCEPTED], sent, SEALS)
     assert {refused.code for _, refused in asked.refused} == {"too_large"}
     assert len(asked.facts) + len(asked.refused) == 1 + len(sent)
 
@@ -215,3 +237,7 @@ def test_of_a_case_of_others_it_shows_what_its_account_shows_and_nothing_else(
         if name == "before":
             assert len(verdicts) == len(account), "nor less"
     assert set(titles([asked], judge)) <= {"SEAL", "SHARE", "CONNECTED"}
+    own = what_if(
+        [fact for fact in stored if fact.source == source], [REPORTS[source][number] for number in sent], source
+    )
+    assert (asked.refused, asked.repeated) == (own.refused, own.repeated), "they depend on what it has sent itself"

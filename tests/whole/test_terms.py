@@ -39,6 +39,8 @@ OTHERS = {
     "可代表的": "可代报",
     "日），应": "应于…前（含当日）",
     "下滑": "变差",
+    "截止": "期限",
+    "个事件": "条事件",
 }
 """A word that is not used → the one that is."""
 
@@ -65,8 +67,17 @@ def _runbooks() -> Iterator[str]:
 
 
 def _words() -> Iterator[str]:
-    for room in ("explanation", "notifier", "catalog/words"):
-        yield from (file.read_text(encoding="utf-8") for file in (ROOT / "services" / room).glob("*.py"))
+    for room in (
+        "explanation",
+        "notifier",
+        "catalog/words",
+        "gateway/try_page",
+        "reporting",
+        "handbook",
+        "alert_rules",
+    ):
+        files = (file for file in (ROOT / "services" / room).rglob("*") if file.suffix in (".py", ".js", ".html"))
+        yield from (file.read_text(encoding="utf-8") for file in files)
 
 
 @pytest.mark.parametrize("read", [_alerts, _dashboards, _pages, _runbooks, _words])

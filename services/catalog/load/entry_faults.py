@@ -7,14 +7,18 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 from difflib import get_close_matches
+from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
 from services.domain.plan.calendar_file import CalendarFile
-from services.domain.plan.plan import Fault, HoursEntry, PlanHead
+from services.domain.plan.plan import Fault, HoursEntry, PlanHead, Strength, Supervision
 from services.domain.plan.statutory_time import hours_version
 from services.domain.time.opening_hours import checked_hours
 
 _HOURS = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d-(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)")
+
+_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
+_BRACES = re.compile(r"[{}]")
 
 
 def unknown(what: str, name: object, known: Iterable[str], where: str) -> str:
@@ -24,11 +28,29 @@ def unknown(what: str, name: object, known: Iterable[str], where: str) -> str:
 
 
 def of_head(head: PlanHead) -> Iterator[Fault]:
-    """The time zone is one."""
+    """The time zone is one, and supervision has its steps in order."""
     try:
         ZoneInfo(head.timezone)
     except (KeyError, OSError, ValueError):  # ZoneInfoNotFoundError is a KeyError
         yield ("timezone",), unknown("time zone", head.timezone, available_timezones(), "the time zone database")
+    yield from _of_supervision(head.supervision)
+
+
+def _of_supervision(supervision: Supervision) -> Iterator[Fault]:
+    for strength in (Strength.HARD, Strength.SOFT):
+        for (step, days), (later, later_days) in pairwise(supervision.ladder(strength).steps()):
+            if later_days <= days:
+                yield (
+                    ("supervision", strength.value, later.value),
+                    f"{later_days} is not after {step.value}, which comes after {days} working days: write more",
+                )
+    written = set(_PLACEHOLDER.findall(supervision.order_number))
+    if written != {"{year}", "{number}"} or len(_BRACES.findall(supervision.order_number)) != 4:
+        yield (
+            ("supervision", "order_number"),
+            f"{supervision.order_number!r} does not hold {{year}} and {{number}}, once each: write them, as in "
+            "'督办〔{year}〕{number}号'",
+        )
 
 
 def of_calendar(calendar: CalendarFile) -> Iterator[Fault]:

@@ -56,7 +56,18 @@ TAKES_LISTS = {
 """Keys of an entry in which `"list:NAME"` stands for the codes of a list."""
 LIST_PATTERN = "list:([a-z0-9][a-z0-9_-]*)"
 _LIST = re.compile(LIST_PATTERN)
-_NOT_JUDGED_BY = {"title", "tier", "notes", "choices", "contact", "role", "lead", "responsible", "language"}
+_NOT_JUDGED_BY = {
+    "title",
+    "tier",
+    "notes",
+    "choices",
+    "contact",
+    "role",
+    "lead",
+    "responsible",
+    "language",
+    "supervision",
+}
 """Fields that change no verdict and so do not touch the fingerprint."""
 
 Place = tuple[str | int, ...]

@@ -968,6 +968,59 @@ class HoursEntry(Entry):
     """Single days on which the hall is closed (a move, a stocktaking). They stay working days for limits in days."""
 
 
+class SupervisionStep(StrEnum):
+    """A step of escalation, from a red card on."""
+
+    REMINDER = "reminder"
+    """提醒."""
+    URGING = "urging"
+    """催办."""
+    ORDER = "order"
+    """督办: a written order with a number, which the unit has to answer."""
+    CIRCULAR = "circular"
+    """通报: it is proposed to a person, who decides whether it is issued."""
+
+
+class Ladder(Entry):
+    """After how many working days from the day of the red card each step comes. A step without a number never comes."""
+
+    reminder: int | None = Field(default=None, ge=0, le=250)
+    urging: int | None = Field(default=None, ge=0, le=250)
+    order: int | None = Field(default=None, ge=0, le=250)
+    circular: int | None = Field(default=None, ge=0, le=250)
+
+    def steps(self) -> tuple[tuple[SupervisionStep, int], ...]:
+        """The steps that come, in their order, each with its days."""
+        days = (self.reminder, self.urging, self.order, self.circular)
+        return tuple((step, n) for step, n in zip(SupervisionStep, days, strict=True) if n is not None)
+
+
+class Supervision(Entry):
+    """`[supervision]` of `plan.toml`: how red cards are followed up (督查督办). It changes no verdict."""
+
+    hard: Ladder = Ladder(reminder=1, urging=3, order=5, circular=10)
+    """Of hard promises."""
+    soft: Ladder = Ladder(reminder=2, urging=5, order=10)
+    """Of soft promises. Aspirational ones have no red card and so no steps."""
+    reply_days: int = Field(default=3, ge=0, le=250)
+    """For how many working days at most a reply that names a day of completion stops the count."""
+    request_days: int = Field(default=5, ge=0, le=250)
+    """For how many working days at most a request that nobody has decided stops the count."""
+    answer_days: int = Field(default=3, ge=1, le=250)
+    """Within how many working days a written order is to be answered."""
+    order_number: str = "督办〔{year}〕{number}号"
+    """The number of a written order: `{year}` is the year of the plan's zone, `{number}` counts from 1 in each year."""
+    office: Title = Title(zh="区政府督查室", en="Inspection Office of the District Government")
+    """Who signs a written order (落款)."""
+    proposed_to: Title = Title(zh="区政府督查室负责人", en="head of the Inspection Office of the District Government")
+    """The post to whose holder a 通报 is proposed. The person is in `contacts.toml`."""
+
+    def ladder(self, strength: Strength) -> Ladder:
+        """The steps of promises of that strength."""
+        ladders = {Strength.HARD: self.hard, Strength.SOFT: self.soft}
+        return ladders.get(strength, Ladder())
+
+
 def _month(value: object) -> object:
     """ValueError for what is no month."""
     if type(value) is not int or not 1 <= value <= 12:
@@ -1000,6 +1053,8 @@ class PlanHead(Entry):
     """Quantities that `figure.reported` may name."""
     reasons: tuple[str, ...] = ()
     """Registered codes of suspension, extension and justification."""
+    supervision: Supervision = Supervision()
+    """How red cards are followed up."""
     open: bool = False
     """Any unit, service item, source and attribute is admitted (for imported archives without a registry)."""
 

@@ -72,13 +72,17 @@ class _Running(NamedTuple):
 
 
 class CardPeriod(NamedTuple):
-    """For how long a card of a level was active with one unit: from `since` until just before `until` (None: it is)."""
+    """For how long a card of a level was active with one unit and for one limit: from `since` until just before `until`
+    (None: it is)."""
 
     kpi: str
+    cycle: int
+    node: str
     unit: str
     level: Level
     since: Instant
     until: Instant | None
+    due_at: Instant | None
 
 
 class _Change(NamedTuple):
@@ -129,13 +133,14 @@ def card_periods(judge: CaseViewer, facts: Sequence[Fact], now: Instant) -> list
     active: dict[Identity, CardPeriod] = {}
     for identity, at, level, running, _ in _changes(judge, facts, now):
         held = active.get(identity)
-        if held is not None and running is not None and (held.level, held.unit) == (level, running.unit):
+        now_held = (level, running.unit, running.due) if running is not None else None
+        if held is not None and (held.level, held.unit, held.due_at) == now_held:
             continue
         if held is not None:
             ended.append(held._replace(until=at))
             del active[identity]
         if level is not None and running is not None:
-            active[identity] = CardPeriod(identity[0], running.unit, level, at, None)
+            active[identity] = CardPeriod(*identity, running.unit, level, at, None, running.due)
     return ended + list(active.values())
 
 

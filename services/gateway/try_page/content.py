@@ -10,7 +10,7 @@ from services.catalog.words.card_reasons import CARD_REASONS
 from services.catalog.words.event_names import EVENT_NAMES, SENT_FIELD_NAMES
 from services.catalog.words.promise_text import in_words
 from services.catalog.words.refusals import REFUSALS
-from services.catalog.words.sample_names import SAMPLE_NAMES
+from services.catalog.words.sample_names import sample_name
 from services.catalog.words.unit_names import unit_title
 from services.domain.intake.events import MODELS, Envelope
 from services.domain.intake.facts import FACT_TYPE_OF
@@ -25,6 +25,7 @@ def content_of(plan: Plan) -> bytes:
     """The promises, the event types, and the words for codes."""
     return orjson.dumps({
         "plan": _words(plan.head.title),
+        "language": plan.head.language,
         "promises": [_promise(each, plan) for each in plan.promises],
         "envelope": [_field(name, field.is_required()) for name, field in _envelope().items()],
         "types": [_type(name, model) for name, model in MODELS.items()],
@@ -44,7 +45,7 @@ def samples_document(key: str, law: Law) -> bytes | None:
         return None
     samples = [
         {
-            "name": _words(SAMPLE_NAMES[sample.name]),
+            "name": _words(sample_name(sample.name, promise)),
             "sources": [{"source": source, "events": events} for source, events in sample.by_source.items()],
         }
         for sample in samples_of(promise, law)

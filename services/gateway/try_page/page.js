@@ -20,6 +20,8 @@ function both(zh, en) {
   ]);
 }
 const titled = (title) => both(title.zh, title.en);
+// A clause, in the language of the plan.
+const quoted = (clause) => element("blockquote", clause, { lang: (words && words.language) || (/\p{Script=Han}/u.test(clause) ? "zh" : "en") });
 const english = (text) => element("span", text, { lang: "en" });
 
 // Wide tables scroll by themselves, also by the keyboard.
@@ -249,7 +251,7 @@ function promiseOf(promise) {
     element("code", promise.kpi), " ", titled(promise.title), both("：", ": "), titled(promise.verdict_words),
   ]);
   return details(summary, (made) => {
-    made.append(element("blockquote", promise.clause, { lang: "zh" }), element("p", titled(promise.words)));
+    made.append(quoted(promise.clause), element("p", titled(promise.words)));
     const points = [["起算", "start", promise.start], ["期限", "due", promise.due], ["计时终止", "stop", promise.stop]];
     made.append(element("p", points.filter((each) => each[2]).map(([zh, en, value]) => both(`${zh}：${time(value)}　`, `${en}: ${time(value)}  `))));
     if (promise.counts) made.append(element("p", promise.counts));
@@ -272,7 +274,7 @@ function dayTable(account) {
 function promiseEntry(promise) {
   const summary = element("span", [element("code", promise.key), " ", titled(promise.title)]);
   const made = details(summary, async (entry) => {
-    entry.append(element("blockquote", promise.clause, { lang: "zh" }), element("p", titled(promise.words)));
+    entry.append(quoted(promise.clause), element("p", titled(promise.words)));
     try {
       const response = await fetch(`/try/samples?promise=${encodeURIComponent(promise.key)}`, { credentials: "omit" });
       const { samples } = await response.json();

@@ -74,12 +74,15 @@ def numbers(clause: str) -> list[Printed]:
     found: list[Printed] = []
     text = _without_dates(clause)
     before: re.Match[str] | None = None
+    begin = 0
     for match in _NUMBER.finditer(text):
         printed = Printed(match["words"], _amount(match), _counted(match)[0], _relation(match))
         if before is not None and _goes_on(before, match, text):
-            printed = found.pop().with_part(printed, text[before.start("words") : match.end("words")])
+            printed = found.pop().with_part(printed, text[begin : match.end("words")])
         elif not match["amount"] and text[: match.start("words")].rstrip().lower().endswith("and"):
             continue  # a hearing and a day: no number
+        else:
+            begin = match.start("words")
         found.append(printed)
         before = match
     return found

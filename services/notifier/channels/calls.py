@@ -1,0 +1,132 @@
+"""One HTTP call to a provider: an answer, or what has become of the message without one.
+
+Requests go through the transport of httpx2 itself: its client would log addresses, which hold the keys of robots, and
+follow redirects and cookies. Each call has its own connection: a kept one may be closed by the other side just when it
+is used again, and nobody could say whether that message was taken.
+"""
+
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+import orjson
+
+from services.notifier.channels.message import Outcome, Refused, Retry, Uncertain
+
+LARGEST_ANSWER = 256 * 1024
+"""Bytes. Answers of providers have some hundred."""
+
+_NOT_SENT = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.PoolTimeout,
+    httpx2.ProxyError,
+    httpx2.UnsupportedProtocol,
+    httpx2.LocalProtocolError,
+)
+"""Errors before anything of the message has left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a call may take, in seconds."""
+
+    connect: float = 5.0
+    answer: float = 10.0
+    """For each wait for the network; the whole answer may take twice as long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a provider answered."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, Any] = field(default_factory=dict)
+    """Empty where it is no JSON object."""
+
+    def whole(self, name: str) -> int | None:
+        """An integer of the body, such as its error code; None if there is none of that name."""
+        found = self.body.get(name)
+        return found if type(found) is int else None
+
+
+class Calls:
+    """Makes calls; shared by all channels of a process."""
+
+    def __init__(self, patience: Patience | None = None, seconds: Callable[[], float] = time.monotonic) -> None:
+        self._patience = patience or Patience()
+        self._seconds = seconds
+        limits = httpx2.Limits(max_keepalive_connections=0, max_connections=64)
+        self._transport = httpx2.HTTPTransport(trust_env=False, limits=limits)
+
+    def post(self, url: str, content: bytes, headers: Mapping[str, str] | None = None) -> Answer | Outcome:
+        """A POST of JSON."""
+        given = {"Content-Type": "application/json; charset=utf-8", **(headers or {})}
+        return self._call("POST", url, content, given)
+
+    def get(self, url: str, parameters: Mapping[str, str]) -> Answer | Outcome:
+        """A GET."""
+        try:
+            whole = str(httpx2.URL(url, params=dict(parameters)))
+        except (httpx2.InvalidURL, ValueError):
+            return Refused("地址无效 the address is none that can be called")
+        return self._call("GET", whole, b"", {})
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def _call(self, method: str, url: str, content: bytes, headers: Mapping[str, str]) -> Answer | Outcome:
+        patience = self._patience
+        timeout = httpx2.Timeout(patience.answer, connect=patience.connect).as_dict()
+        try:
+            request = httpx2.Request(
+                method, url, content=content, headers=dict(headers), extensions={"timeout": timeout}
+            )
+            response = self._transport.handle_request(request)
+            try:
+                body = self._read(response)
+            finally:
+                response.close()
+        except _NOT_SENT as error:
+            return Retry(_why_not_sent(error))
+        except httpx2.TimeoutException:
+            return Uncertain("超时无应答 no answer in time")
+        except httpx2.RequestError:
+            return Uncertain("连接中断，未收到应答 the connection broke before the answer")
+        except (httpx2.InvalidURL, ValueError):
+            return Refused("地址无效 the address is none that can be called")
+        if body is None:
+            return Uncertain("应答未能读完 the answer could not be read to its end")
+        return Answer(response.status_code, response.headers, _object(body))
+
+    def _read(self, response: httpx2.Response) -> bytes | None:
+        """The body; None if it is too large or takes too long."""
+        until = self._seconds() + 2 * self._patience.answer
+        body = bytearray()
+        for chunk in response.iter_bytes():
+            body += chunk
+            if len(body) > LARGEST_ANSWER or self._seconds() > until:
+                return None
+        return bytes(body)
+
+
+def _why_not_sent(error: Exception) -> str:
+    """Without the text of the error, which may name the address."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return "对方证书不受信任 its TLS certificate is not trusted"
+        cause = cause.__cause__ or cause.__context__
+    return "无法连接 it cannot be reached"
+
+
+def _object(body: bytes) -> Mapping[str, Any]:
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}

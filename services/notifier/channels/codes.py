@@ -1,0 +1,76 @@
+"""What an answer of a provider means: its body decides, since these providers answer HTTP 200 with an error code."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from services.notifier.channels.calls import Answer
+from services.notifier.channels.message import Accepted, Outcome, Refused, Retry, Uncertain
+from services.notifier.channels.rate_limit import RateLimit
+
+_LONGEST_WAIT = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """The error codes of an interface of a provider. Its own words are not passed on: they may repeat what was sent."""
+
+    name: str
+    """The field of the body that has the code; 0 is success."""
+    waits: Mapping[int, float] = field(default_factory=dict)
+    """Limits and disorders that pass → seconds until it may be tried again."""
+    refused: Mapping[int, str] = field(default_factory=dict)
+    """What must be put right by people → what it is, and the remedy."""
+    expired: frozenset[int] = frozenset()
+    """The access token is not valid any more."""
+
+    def has_expired(self, answer: Answer) -> bool:
+        """Whether a new access token is needed."""
+        return answer.whole(self.name) in self.expired
+
+    def outcome(self, answer: Answer, provider_id: str = "") -> Outcome:
+        """Of a message that was answered so."""
+        code = answer.whole(self.name)
+        if code is None:
+            return by_status(answer)
+        shown = f"{self.name} {code}"
+        if code == 0:
+            return Accepted(provider_id) if answer.status < 300 else by_status(answer)
+        if code in self.waits:
+            return Retry(f"限流或繁忙 limited or busy ({shown})", wait_of(answer) or self.waits[code])
+        if code in self.expired:
+            return Refused(f"访问令牌被拒绝 the access token is refused: check the application's secret ({shown})")
+        return Refused(
+            f"{self.refused.get(code, '平台拒收 refused; see the table of codes of the provider')} ({shown})"
+        )
+
+
+def by_status(answer: Answer) -> Outcome:
+    """Of an answer whose body has no code: success is not among them."""
+    shown = f"HTTP {answer.status}"
+    if answer.status in (408, 425, 429, 503):
+        return Retry(f"限流或繁忙 limited or busy ({shown})", wait_of(answer) or 60.0)
+    if 300 <= answer.status < 500:
+        return Refused(f"平台拒收 refused: check the address and the rights ({shown})")
+    return Uncertain(f"应答中没有结果 the answer has no result ({shown})")
+
+
+def wait_of(answer: Answer) -> float:
+    """The seconds that the headers of an answer ask to wait; 0 if they do not."""
+    for name in ("x-ogw-ratelimit-reset", "retry-after"):
+        text = answer.headers.get(name, "")
+        if text.isascii() and text.isdecimal():
+            return min(float(text[:6]), _LONGEST_WAIT)
+    return 0.0
+
+
+def limited(limit: RateLimit) -> Retry | None:
+    """What to answer instead of a call that would break a limit."""
+    wait = limit.wait()
+    return Retry("已达到发送频率上限 our own limit of this account is reached", wait) if wait else None
+
+
+def keep_limit(limit: RateLimit, outcome: Outcome) -> Outcome:
+    """The outcome; where the provider says wait, the account's other messages wait, too."""
+    if isinstance(outcome, Retry) and outcome.after_seconds:
+        limit.close(outcome.after_seconds)
+    return outcome

@@ -1,0 +1,327 @@
+"""Each channel against a double of its provider: what is accepted, refused, tried again and uncertain."""
+
+import base64
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from services.local.message_doubles.desk import MANY
+from services.local.message_doubles.faults import Fault, Mode
+from services.local.message_doubles.mail import MailSink
+from services.local.ports import free_ports
+from services.notifier.channels.account import MissingSecret
+from services.notifier.channels.message import Accepted, Message, Refused, Retry, Uncertain
+from services.notifier.channels.webhook import signature
+from services.notifier.channels.wecom_app import LIMITS, opened
+from tests.unit.message_doubles import KINDS, WITH_KEYS, Doubles, certificate, running_doubles
+
+MESSAGE = Message(
+    12,
+    "小型项目供水接入（K06-1）逾期",
+    "贵单位承诺事项已超过办理时限，请于10月25日24时前办结并回告。",
+    "The limit has passed.",
+    "https://desk.example/notices/12",
+    "liangjiang-water",
+)
+KEY = "kw-12-9f86d081884c"
+
+every_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[Doubles]:
+    with running_doubles() as doubles:
+        yield doubles
+
+
+@pytest.fixture
+def doubles(servers: Doubles) -> Iterator[Doubles]:
+    """The same servers, as on the first day."""
+    servers.desk.arrivals.clear()
+    servers.desk.faults.clear()
+    servers.desk.tokens.clear()
+    servers.clock.next_morning()
+    yield servers
+
+
+@every_kind
+def test_a_message_is_accepted_and_shows_number_title_text_and_link(doubles: Doubles, kind: str) -> None:
+    channel = doubles.channel(kind)
+    assert isinstance(channel.send(channel.render(MESSAGE), KEY), Accepted)
+    (text,) = doubles.texts(kind)
+    for part in ("第12号", MESSAGE.title, MESSAGE.text_zh, MESSAGE.text_en, MESSAGE.link):
+        assert part in text
+
+
+@every_kind
+def test_the_same_message_is_rendered_to_the_same_bytes(doubles: Doubles, kind: str) -> None:
+    assert doubles.channel(kind).render(MESSAGE) == doubles.channel(kind).render(MESSAGE)
+
+
+@every_kind
+def test_a_success_with_an_error_in_its_body_is_none(doubles: Doubles, kind: str) -> None:
+    doubles.desk.faults.switch(kind, Fault(Mode.ERROR, code=_WRONG[kind]))
+    channel = doubles.channel(kind)
+    outcome = channel.send(channel.render(MESSAGE), KEY)
+    assert isinstance(outcome, Refused)
+    assert str(_WRONG[kind]) in outcome.reason
+    assert doubles.texts(kind) == []
+
+
+_WRONG = {
+    "wecom_robot": 93000, "wecom_app": 60020, "dingtalk_robot": 310000, "dingtalk_work": 1430002, "feishu_robot": 19024,
+    "feishu_app": 230006, "webhook": 410, "email": 554,
+}  # fmt: skip
+
+
+@every_kind
+def test_an_error_that_nobody_knows_is_a_refusal_with_its_code(doubles: Doubles, kind: str) -> None:
+    code = {"webhook": 418, "email": 599}.get(kind, 987_654)
+    doubles.desk.faults.switch(kind, Fault(Mode.ERROR, code=code))
+    channel = doubles.channel(kind)
+    outcome = channel.send(channel.render(MESSAGE), KEY)
+    assert isinstance(outcome, Refused)
+    assert str(code) in outcome.reason
+
+
+@every_kind
+@pytest.mark.parametrize("mode", [Mode.LIMITED, Mode.DOWN])
+def test_a_limit_and_a_server_that_is_down_are_tried_again_later(doubles: Doubles, kind: str, mode: Mode) -> None:
+    doubles.desk.faults.switch(kind, Fault(mode, times=1))
+    channel = doubles.channel(kind)
+    rendered = channel.render(MESSAGE)
+    outcome = channel.send(rendered, KEY)
+    assert isinstance(outcome, Retry)
+    assert 1 <= outcome.after_seconds <= 3_600
+    doubles.clock.pause(outcome.after_seconds + 1)
+    assert isinstance(channel.send(rendered, KEY), Accepted)
+    assert len(doubles.texts(kind)) == 1
+
+
+@every_kind
+@pytest.mark.parametrize("mode", [Mode.LOST, Mode.BROKEN])
+def test_a_lost_answer_is_uncertain_whether_or_not_the_message_was_taken(
+    doubles: Doubles, kind: str, mode: Mode
+) -> None:
+    doubles.desk.faults.switch(kind, Fault(mode, times=1))
+    channel = doubles.channel(kind)
+    rendered = channel.render(MESSAGE)
+    assert isinstance(channel.send(rendered, KEY), Uncertain)
+    assert len(doubles.texts(kind)) == (mode is Mode.LOST)
+    assert channel.was_accepted(KEY) is None
+
+
+@pytest.mark.parametrize("kind", WITH_KEYS)
+@pytest.mark.parametrize("mode", [Mode.LOST, Mode.BROKEN, Mode.SLOW])
+def test_inside_the_window_the_same_bytes_under_the_same_key_are_shown_once(
+    doubles: Doubles, kind: str, mode: Mode
+) -> None:
+    doubles.desk.faults.switch(kind, Fault(mode, times=1, seconds=2))
+    rendered = doubles.channel(kind).render(MESSAGE)
+    began = doubles.clock.now
+    assert isinstance(doubles.channel(kind).send(rendered, KEY), Uncertain)
+    doubles.clock.pause(doubles.channel(kind).window_seconds - 60)
+    later = doubles.channel(kind)  # of a process that was started again
+    assert doubles.clock.now - began < later.window_seconds
+    assert isinstance(later.send(rendered, KEY), Accepted)
+    assert len(doubles.texts(kind)) == 1
+
+
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - set(WITH_KEYS)))
+def test_a_channel_without_keys_has_no_window(doubles: Doubles, kind: str) -> None:
+    assert doubles.channel(kind).window_seconds == 0
+
+
+def test_the_window_of_a_work_notice_ends_at_midnight_in_shanghai(doubles: Doubles) -> None:
+    channel = doubles.channel("dingtalk_work")
+    midnight = 1_634_054_400.0  # 2021-10-13, 00:00
+    for hours, window in ((-1, 22.0 + 5 / 6), (0.1, 0.0), (1, 5 / 6), (23.99, 0.0)):
+        doubles.clock.now = midnight + hours * 3_600
+        assert channel.window_seconds == pytest.approx(window * 3_600, abs=1)
+
+
+@every_kind
+def test_a_time_out_is_uncertain(doubles: Doubles, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.notifier.channels.email._TIMEOUT_SECONDS", 0.4)
+    doubles.desk.faults.switch(kind, Fault(Mode.SLOW, seconds=1))
+    channel = doubles.channel(kind)
+    assert isinstance(channel.send(channel.render(MESSAGE), KEY), Uncertain)
+
+
+@pytest.mark.parametrize("kind", [one for one in KINDS if one != "email"])
+def test_a_page_in_the_place_of_an_answer_is_no_success(doubles: Doubles, kind: str) -> None:
+    doubles.desk.faults.switch(kind, Fault(Mode.GARBLED))
+    channel = doubles.channel(kind)
+    outcome = channel.send(channel.render(MESSAGE), KEY)
+    assert isinstance(outcome, Accepted if kind == "webhook" else Uncertain)  # of a webhook 2xx is all there is
+
+
+@every_kind
+def test_what_cannot_be_reached_is_tried_again(doubles: Doubles, kind: str) -> None:
+    (port,) = free_ports(1)
+    nowhere = Doubles(f"http://127.0.0.1:{port}", port, doubles.desk, doubles.clock, doubles.calls)
+    channel = nowhere.channel(kind)
+    assert isinstance(channel.send(channel.render(MESSAGE), KEY), Retry)
+
+
+@pytest.mark.parametrize("kind", ["wecom_app", "dingtalk_work", "feishu_app"])
+def test_an_access_token_is_asked_for_once_and_again_when_it_has_ended(doubles: Doubles, kind: str) -> None:
+    channel = doubles.channel(kind)
+    rendered = channel.render(MESSAGE)
+    assert isinstance(channel.send(rendered, "kw-1-a"), Accepted)
+    assert isinstance(channel.send(channel.render(_numbered(13)), "kw-2-a"), Accepted)
+    assert len(doubles.desk.tokens[kind]) == 1
+    doubles.desk.tokens.clear()  # the provider has ended it early
+    assert isinstance(channel.send(channel.render(_numbered(14)), "kw-3-a"), Accepted)
+    (second,) = doubles.desk.tokens[kind]
+    doubles.clock.pause(7_200)
+    assert isinstance(channel.send(channel.render(_numbered(15)), "kw-4-a"), Accepted)
+    assert doubles.desk.tokens[kind] > {second}
+    assert len(doubles.texts(kind)) == 4
+
+
+@pytest.mark.parametrize("kind", ["wecom_app", "dingtalk_work", "feishu_app"])
+def test_a_token_that_is_always_refused_ends_in_a_refusal(doubles: Doubles, kind: str) -> None:
+    doubles.desk.faults.switch(kind, Fault(Mode.EXPIRED))
+    channel = doubles.channel(kind)
+    assert isinstance(channel.send(channel.render(MESSAGE), KEY), Refused)
+    assert sum(doubles.desk.faults.drawn[kind, mode] for mode in (Mode.EXPIRED,)) >= 2
+
+
+@pytest.mark.parametrize("kind", ["wecom_app", "dingtalk_work", "feishu_app"])
+def test_a_wrong_secret_of_an_application_is_a_refusal_with_the_remedy(doubles: Doubles, kind: str) -> None:
+    channel = doubles.channel(kind, tools=doubles.tools({"KPIWATCH_SECRET_DOUBLE": "wrong"}))
+    outcome = channel.send(channel.render(MESSAGE), KEY)
+    assert isinstance(outcome, Refused)
+    assert "secret" in outcome.reason
+
+
+@pytest.mark.parametrize("kind", ["dingtalk_robot", "feishu_robot"])
+def test_a_robot_signs_with_its_secret(doubles: Doubles, kind: str) -> None:
+    channel = doubles.channel(kind, tools=doubles.tools({"KPIWATCH_SECRET_DOUBLE": "wrong"}))
+    outcome = channel.send(channel.render(MESSAGE), KEY)
+    assert isinstance(outcome, Refused)
+    assert "signature" in outcome.reason
+
+
+def test_a_webhook_is_signed_with_its_secret(doubles: Doubles) -> None:
+    other = "whsec_" + "QUFB" * 10
+    channel = doubles.channel("webhook", tools=doubles.tools({"KPIWATCH_SECRET_WHSEC": other}))
+    assert isinstance(channel.send(channel.render(MESSAGE), KEY), Refused)
+
+
+def test_a_webhook_has_the_signature_of_the_published_example() -> None:
+    """Standard Webhooks 1.0: the example of its specification and reference libraries."""
+    secret = base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    content = b'{"test": 2432232314}'
+    found = signature(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", content)
+    assert found == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+@pytest.mark.parametrize("kind", ["wecom_robot", "dingtalk_robot"])
+def test_a_robot_sends_no_more_than_its_provider_takes_in_any_minute(doubles: Doubles, kind: str) -> None:
+    channel = doubles.channel(kind)
+    outcomes = []
+    for number in range(3 * MANY):
+        outcomes.append(channel.send(channel.render(_numbered(number)), f"kw-{number}-a"))
+        doubles.clock.pause(1.0)
+    refused = [one for one in outcomes if not isinstance(one, Accepted)]
+    assert len(outcomes) - len(refused) == MANY
+    assert all(isinstance(one, Retry) and one.after_seconds <= 60 for one in refused)
+    assert (kind, Mode.LIMITED) not in doubles.desk.faults.drawn or doubles.texts(kind)
+
+
+def test_two_people_share_the_limit_of_one_account(doubles: Doubles) -> None:
+    open_for = opened(doubles.account("wecom_app"), doubles.tools())
+    channels = [open_for("zhangsan"), open_for("lisi")]
+    outcomes = [
+        channels[number % 2].send(channels[0].render(_numbered(number)), f"kw-{number}-a")
+        for number in range(LIMITS[0].count + 2)
+    ]
+    assert [type(one) for one in outcomes[-3:]] == [Accepted, Retry, Retry]
+
+
+def test_a_robot_that_dingtalk_has_blocked_is_left_alone_for_ten_minutes(doubles: Doubles) -> None:
+    doubles.desk.faults.switch("dingtalk_robot", Fault(Mode.LIMITED, times=1))
+    channel = doubles.channel("dingtalk_robot")
+    for _ in range(5):
+        outcome = channel.send(channel.render(MESSAGE), KEY)
+        assert isinstance(outcome, Retry)
+        assert outcome.after_seconds > 500
+    assert doubles.desk.faults.drawn["dingtalk_robot", Mode.LIMITED] >= 1
+    doubles.clock.pause(601)
+    assert isinstance(channel.send(channel.render(MESSAGE), KEY), Accepted)
+
+
+def test_feishu_says_how_long_to_wait(doubles: Doubles) -> None:
+    doubles.desk.faults.switch("feishu_app", Fault(Mode.LIMITED))
+    channel = doubles.channel("feishu_app")
+    outcome = channel.send(channel.render(MESSAGE), KEY)
+    assert isinstance(outcome, Retry)
+    assert outcome.after_seconds == 52
+
+
+@pytest.mark.parametrize(
+    ("kind", "to"),
+    [
+        ("wecom_app", "nobody"),
+        ("dingtalk_work", "nobody"),
+        ("feishu_app", "ou_nobody"),
+        ("email", "nobody@water.example"),
+    ],
+)
+def test_somebody_whom_the_provider_does_not_know_is_a_refusal_with_the_remedy(
+    doubles: Doubles, kind: str, to: str
+) -> None:
+    channel = doubles.channel(kind, to=to)
+    outcome = channel.send(channel.render(MESSAGE), KEY)
+    assert isinstance(outcome, Refused)
+    assert "correct `to`" in outcome.reason or "users" in outcome.reason or "among those" in outcome.reason
+
+
+@pytest.mark.parametrize("security", ["tls", "starttls"])
+@pytest.mark.parametrize("trusted", [True, False])
+def test_mail_goes_by_tls_to_a_server_whose_certificate_is_trusted(
+    doubles: Doubles, tmp_path: Path, security: str, trusted: bool
+) -> None:
+    certificate_file, key_file = certificate(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate_file, key_file)
+    (port,) = free_ports(1)
+    sink = MailSink(doubles.desk, port, tls=context, starttls=security == "starttls")
+    sink.start()
+    try:
+        trust = str(certificate_file) if trusted else ""
+        channel = doubles.channel("email", security=security, port=port, certificates=trust)
+        outcome = channel.send(channel.render(MESSAGE), KEY)
+    finally:
+        sink.stop()
+    assert isinstance(outcome, Accepted if trusted else Retry)
+    assert isinstance(outcome, Accepted) or "certificate" in outcome.reason
+
+
+def test_a_mail_server_without_tls_gets_no_mail(doubles: Doubles) -> None:
+    channel = doubles.channel("email", security="starttls")
+    outcome = channel.send(channel.render(MESSAGE), KEY)
+    assert isinstance(outcome, Refused)
+    assert "TLS" in outcome.reason
+
+
+def test_a_mail_has_its_own_message_id_and_shows_who_sent_it(doubles: Doubles) -> None:
+    channel = doubles.channel("email")
+    channel.send(channel.render(MESSAGE), KEY)
+    (arrival,) = doubles.desk.arrivals.all("email")
+    assert arrival.key == f"<{KEY}@district.example>"
+
+
+@pytest.mark.parametrize("wrong", ["key=k", "http://qyapi.weixin.qq.com/x", "https://a b", "ftp://127.0.0.1/x"])
+def test_a_secret_that_is_no_address_is_refused_and_not_repeated(doubles: Doubles, wrong: str) -> None:
+    with pytest.raises(MissingSecret, match="write the whole https") as missing:
+        doubles.channel("wecom_robot", tools=doubles.tools({"KPIWATCH_SECRET_WECOM_ROBOT": wrong}))
+    assert wrong not in str(missing.value)
+
+
+def _numbered(number: int) -> Message:
+    return Message(number, "标题", "正文", "", "https://desk.example")
