@@ -53,6 +53,8 @@ COMMANDS = {
     "cases": Command("services.cli.cases:app", "List and show cases, and those that cannot be judged."),
     "casebook": Command("services.cli.casebook:casebook", "Keep the index of cases."),
     "ledger": Command("services.cli.ledger:app", "Keep, verify and export the record of what was done."),
+    "backup": Command("services.cli.backup:backup", "Copy what is not in Kafka: texts, keys, checkpoints, contacts."),
+    "restore": Command("services.cli.backup:restore", "Put back what `backup` copied."),
     "dashboards": Command("services.cli.dashboards:app", "Fill a Grafana with the plan's dashboards."),
     "status": Command("services.cli.status:status", "Show the state of every promise."),
     "clock": Command("services.cli.clock:clock", "Run the simulated clock that other processes share."),
