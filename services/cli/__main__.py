@@ -54,6 +54,8 @@ COMMANDS = {
     "casebook": Command("services.cli.casebook:casebook", "Keep the index of cases."),
     "decide": Command("services.cli.decide:app", "Decide on late entries, reasons and extensions."),
     "answer": Command("services.cli.answer:app", "What a unit says about a case: read, reply, reason, extension."),
+    "contacts": Command("services.cli.contacts:app", "Check who gets notices, and send test messages to them."),
+    "orders": Command("services.cli.orders:app", "List written orders (督办单), and print them."),
     "dashboards": Command("services.cli.dashboards:app", "Fill a Grafana with the plan's dashboards."),
     "status": Command("services.cli.status:status", "Show the state of every promise."),
     "clock": Command("services.cli.clock:clock", "Run the simulated clock that other processes share."),

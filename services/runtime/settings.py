@@ -130,6 +130,10 @@ class Settings(BaseModel):
     """Port of the second Prometheus of `kpiwatch up`, which shows the days that were backfilled."""
     alertmanager_port: Port = 19093
     """Port of the Alertmanager that `kpiwatch up` starts."""
+    doubles_port: Port = 19110
+    """Page of what the demo would have sent; doubles of the messengers answer there, too."""
+    doubles_mail_port: Port = 19111
+    """Where the demo's mail server, which delivers nothing, takes mails."""
     demo_folder: Path = Path(".kpiwatch/demo")
     """Folder of everything that `kpiwatch up` keeps; `make demo-reset` removes it."""
     cases_workers: Annotated[int, Field(ge=1, le=64)] = 2

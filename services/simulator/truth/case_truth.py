@@ -26,6 +26,7 @@ from services.simulator.truth.observed_case import ObservedCase
 from services.simulator.truth.promise_view import PromiseView
 from services.simulator.truth.row import Row
 from services.simulator.truth.shares import share_row
+from services.simulator.truth.steps import step_rows
 from services.simulator.truth.unpublished import is_provisional
 
 _MISSES = (Result.MISSED, Result.OPEN_OVERDUE)
@@ -80,14 +81,17 @@ class CaseTruth:
                 yield row
 
     def cards(self, history: CaseHistory) -> Iterator[Row]:
-        """The cards that the case has had: what each promise said of it is read arrival by arrival."""
+        """The cards that the case has had, and the steps that followed them: what each promise said of it is read
+        arrival by arrival."""
         known = [event for event in history.events if event.is_known(self._end)]
         if self._end is None or not known:
             return
         stages = _Stages(self, history, known, self._end)
         for promise in self._timing.about(history.flow.item):
             if may_have_cards(promise):
-                yield from card_rows(self._near(promise, stages))
+                near = list(self._near(promise, stages))
+                yield from card_rows(near)
+                yield from step_rows(promise, near, self._end - 1)
 
     def _near(self, promise: CasePromise, stages: "_Stages") -> Iterator[Seen]:
         """What a promise said of a case since it may first have had a card."""

@@ -13,7 +13,7 @@ _LONGEST = 4_000
 """Days after which nobody counts any more."""
 
 
-ENTRIES = ("accepted", "request", "refused", "rejected", "reply")
+ENTRIES = ("accepted", "request", "extension", "rejected", "reply")
 """In the order in which entries of the same instant are read."""
 
 
@@ -87,7 +87,7 @@ class Office(NamedTuple):
         return False
 
     def _decided(self, request: Said, file: Sequence[Said]) -> int:
-        later = (one for one in file if one.at >= request.at and one.what in ("accepted", "rejected", "refused"))
+        later = (one for one in file if one.at >= request.at and one.what in ("accepted", "rejected", "extension"))
         return min((self._day(one) for one in later), default=_LONGEST * 1_000)
 
     def _day(self, one: Said) -> int:
