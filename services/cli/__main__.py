@@ -53,6 +53,7 @@ COMMANDS = {
     "cases": Command("services.cli.cases:app", "List and show cases, and those that cannot be judged."),
     "casebook": Command("services.cli.casebook:casebook", "Keep the index of cases."),
     "contacts": Command("services.cli.contacts:app", "Check who gets notices, and send test messages to them."),
+    "ledger": Command("services.cli.ledger:app", "Keep, verify and export the record of what was done."),
     "orders": Command("services.cli.orders:app", "List written orders (督办单), and print them."),
     "dashboards": Command("services.cli.dashboards:app", "Fill a Grafana with the plan's dashboards."),
     "status": Command("services.cli.status:status", "Show the state of every promise."),
