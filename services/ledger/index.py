@@ -27,6 +27,11 @@ _AT_ONCE: Final = 5_000
 _STALE_MAKING: Final = [kind.value for kind in STALE_MAKING]
 
 
+class IndexLost(Exception):
+    """The index has less than its writer knows: it was removed, or is built anew. A keeper that starts again continues
+    where it is."""
+
+
 class LedgerIndex:
     """The tables, for a process that writes them."""
 
@@ -130,6 +135,8 @@ class LedgerIndex:
         if not reads:
             return
         with changing(INDEX, self._engine) as connection:
+            if reads[0].record.number > self._place(connection).number + 1:
+                raise IndexLost(f"the index at {place_of(self._engine)} lacks records before {reads[0].record.number}")
             connection.execute(self._insert(schema.records).on_conflict_do_nothing(), [_row(each) for each in reads])
             claims = [
                 {"claim": claim, "number": each.record.number} for each in reads for claim in each.record.request.claims

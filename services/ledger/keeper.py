@@ -24,7 +24,7 @@ from kafka.errors import KafkaError
 from services.domain.time.zone import Instant
 from services.ledger.checkpoints import EVERY, Checkpoint, CheckpointFile, Signer
 from services.ledger.database import LedgerUnavailable
-from services.ledger.index import LedgerIndex
+from services.ledger.index import IndexLost, LedgerIndex
 from services.ledger.reader import Read
 from services.ledger.recording import KEEPERS_ID, Known, Times, answered_by, of_others, record_requests, utc_text
 from services.ledger.texts import Texts, erased_by
@@ -178,6 +178,10 @@ class Keeper:
             except LedgerUnavailable as error:
                 self._complain(str(error))
                 ending.wait(_AGAIN_SECONDS)
+            except IndexLost as error:
+                log.critical("%s; ending, to continue where it is", error)
+                signal.raise_signal(signal.SIGTERM)
+                return
             except Exception as error:  # its text may name a case
                 where = traceback.extract_tb(error.__traceback__)[-1]
                 log.critical("%s at %s:%d; ending", type(error).__name__, where.filename, where.lineno)
@@ -273,6 +277,8 @@ class Keeper:
             (one.subject for one in batch.requests if one.seen is not None),
             verdicts,
         )
+        if found.number < self.number:
+            raise IndexLost(f"the index ends with record {found.number}, and record {self.number} was in it")
         return found
 
     def _asked(self, known: Known) -> Iterator[Request]:

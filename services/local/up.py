@@ -302,12 +302,16 @@ class _System:
             (f"http://127.0.0.1:{settings.gateway_port}/events", "the gateway, through which every event comes"),
             (_short(settings.outbox), "the notices that units got"),
             *([(f"http://127.0.0.1:{settings.doubles_port}", "what messengers show")] if settings.feed_keys else ()),
-            (f"{address}.venv/bin/kpiwatch status", "the state of the district (in a second terminal)"),
-            (f"KPIWATCH_CASEBOOK={_short(Path(settings.casebook))} .venv/bin/kpiwatch cases list", "its cases"),
         ]
-        self.console.print("\nReady. Open:")
-        for place, what in rows:
-            self.console.print(f"  {place:<34} {what}", highlight=False, soft_wrap=True)
+        commands = [
+            (f"{address}.venv/bin/kpiwatch status", "the state of every promise"),
+            (f"KPIWATCH_CASEBOOK={_short(Path(settings.casebook))} .venv/bin/kpiwatch cases list", "the cases"),
+        ]
+        for heading, listed in (("\nReady. Open:", rows), ("In a second terminal:", commands)):
+            self.console.print(heading, highlight=False)
+            width = max(len(place) for place, _ in listed)
+            for place, what in listed:
+                self.console.print(f"  {place:<{width}}  {what}", highlight=False, soft_wrap=True)
         forgets = "make demo-reset" if settings.clock else "the same command with --forget"
         self.console.print(f"Ctrl-C stops everything and keeps the data; {forgets} forgets it.\n")
 

@@ -114,6 +114,11 @@ class Settings(BaseModel):
     casebook_port: Port = 19103
     """Metrics and health of the process that keeps it."""
 
+    # Decisions of the operations centre
+    operations_keys: Path | None = None
+    """File of keys (`kpiwatch sources add-keys`) with the one of /operations, by which the keeper of the ledger sends
+    what was decided; empty: no decision comes into force. Only the keeper may read it."""
+
     # The ledger: the record of what was missed, notified, answered and decided
     ledger: str = ".kpiwatch/ledger.sqlite"
     """Index of the ledger: a file (SQLite), or the address of a database: postgresql://USER@HOST/DATABASE. It is built
