@@ -14,10 +14,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import load_plan
 from services.catalog.working_time import WorkingTime
 from services.domain.plan.plan import Plan
 from services.domain.plan.unit_history import UnitHistory
+from services.domain.results.published import Card
 from services.domain.time.zone import Instant, Zone
 from services.ledger.writer import Ledger, LedgerAway, LedgerClient
 from services.messaging import topics
@@ -32,6 +34,7 @@ from services.notifier.channels.calls import Calls
 from services.notifier.contacts import OPERATIONS, contacts_path, open_contacts, read_contacts
 from services.notifier.courier import Courier, Surroundings
 from services.notifier.due_notices import AlertmanagerAway, Clocks, DueNotices, Ids
+from services.notifier.escalation import Escalation
 from services.notifier.inbox import AcceptedAlerts, Cards
 from services.notifier.journal import Journal, JournalInUse
 from services.notifier.lost_ends import Asking, LostEnds
@@ -40,6 +43,7 @@ from services.notifier.notice_subject import Alert, Numbering, Subject, card_id,
 from services.notifier.notice_text import NoticeTexts, message_of
 from services.notifier.recipients import Contacts
 from services.notifier.secrets import Secrets
+from services.notifier.step_notices import StepNotices
 from services.notifier.webhook import notifier_app
 from services.runtime.clock import Clock
 from services.runtime.exit_code import exit_code_of
@@ -110,6 +114,8 @@ class Notifier:
         self._due = DueNotices(
             self.state, self._alertmanager.suppressions, self._written, self._clocks(), ids, self._real.collecting
         )
+        self._escalation = Escalation(plan, calendar_of(plan), ids.writer)
+        self._steps = StepNotices(plan, self._numbering.of)
         self._courier = Courier(self.state, self._surroundings(settings.desk_url), ids, self._real.delivering)
         self._outbox = settings.outbox
         self._first: list[Request] | None = None
@@ -184,8 +190,16 @@ class Notifier:
             noted = self.state.raised_at.get(card_id(card))
             self._mirror.take(card, number, _since(noted), was_there=noted is not None)
             self._due.report(of_card(card, number, self._sentences.of(card)))
+            self._escalate(card)
         self._ask(self._news() if self._has_begun else ())
         self.caught_up = caught_up
+
+    def _escalate(self, card: Card) -> None:
+        """Count the steps of a card; those of one that is over are not notified any more."""
+        self._escalation.take_card(card)
+        for step in self._steps.take_card(card):
+            if step.id not in self.state.notified:
+                self._due.report(step)
 
     def _news(self) -> list[Request]:
         """What is to be recorded by now."""
@@ -199,7 +213,9 @@ class Notifier:
             self._mirror.send(real_now(), self._real.seconds())
         except AlertmanagerAway as away:
             self._complain(str(away))
-        return [*self._due.requests(), *self._courier.requests()]
+        for step in self._steps.news():
+            self._due.report(step)
+        return [*self._escalation.due(now), *self._due.requests(), *self._courier.requests()]
 
     def _ask(self, requests: Iterable[Request]) -> None:
         try:
@@ -210,6 +226,8 @@ class Notifier:
     def _read_ledger(self, timeout_seconds: float) -> None:
         for record in self._ledger.poll(timeout_seconds):
             self.state.note(record)
+            self._escalation.take(record)
+            self._steps.take(record)
             request = self._asked.take(record)
             if request is not None:
                 self._due.answered(request.id)

@@ -63,6 +63,7 @@ class NoticeTexts:
             Level.RED: terms.red_card,
             Level.YELLOW: terms.yellow_card,
             "alert": Title(zh="告警", en="alerts"),
+            "step": Title(zh="督办事项", en="steps of supervision"),
             "ended": Title(zh="已解除", en="ended"),
         }
         counted: dict[str, int] = dict.fromkeys(names, 0)
@@ -91,7 +92,7 @@ def message_of(notice: LedgerRecord, desk_url: str) -> Message:
 
 def _in_order(subjects: Sequence[Subject]) -> list[Subject]:
     """Red cards first, what has ended last; the end of a yellow card that turned red goes without saying."""
-    places = {Level.RED: 0, Level.YELLOW: 1, "alert": 0, "ended": 2}
+    places = {"step": 0, Level.RED: 0, Level.YELLOW: 1, "alert": 0, "ended": 2}
     ids = {one.id for one in subjects}
     shown = [one for one in subjects if one.active or one.replaced_by not in ids] or list(subjects)
     return sorted(shown, key=lambda one: (places[_kind(one)], str(one.content.get("due_at", "")), one.id))
@@ -100,6 +101,8 @@ def _in_order(subjects: Sequence[Subject]) -> list[Subject]:
 def _kind(subject: Subject) -> str:
     if not subject.active:
         return "ended"
+    if "step" in subject.content:
+        return "step"
     level = str(subject.content.get("level", ""))
     return level if level in tuple(Level) else "alert"
 

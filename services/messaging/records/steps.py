@@ -15,6 +15,7 @@ from services.domain.results.published import Card
 from services.domain.supervision.steps import Act, ActKind, Taken
 from services.domain.time.rfc3339 import read
 from services.domain.time.zone import Instant
+from services.messaging.records.decisions import About
 from services.messaging.records.fields import Unreadable, text, time_text, whole
 from services.messaging.records.ledger import LONGEST, Kind, LedgerRecord, Request, subject_of_case
 
@@ -134,11 +135,11 @@ def _kind(request: Request) -> ActKind | None:
 
 def _decision(body: Mapping[str, Any]) -> ActKind | None:
     match body.get("about"):
-        case "reason":
+        case About.REASON:
             return _ON_REASONS.get(str(body.get("decision")))
-        case "extension":
+        case About.EXTENSION:
             return ActKind.EXTENSION
-        case "withdrawal":  # of an earlier decision: what it accepted is not accepted any more
+        case About.WITHDRAWAL:  # of an earlier decision: what it accepted is not accepted any more
             return ActKind.REJECTED
     return None
 
