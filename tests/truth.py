@@ -3,8 +3,8 @@
 The simulator knows the result of each case before it writes an event. Here its truth is added up by plain counting, per
 promise, variant, unit, item and window, and compared with `values.csv`, in both directions: n, numerator, value, state,
 late entries, justified, awaiting, unmeasured and unclassified cases. Each card of `cards.csv` is compared with the
-truth, too: when it was raised and cleared, and why. Exit code 1 on any difference, and if a promise with a threshold
-was never tested. `--through-kafka`: the events go through a
+truth, too: when it was raised and cleared, and why; and each step of escalation that followed (`steps.csv`). Exit code
+1 on any difference, and if a promise with a threshold was never tested. `--through-kafka`: the events go through a
 real broker and the stream workers, too, and what those publish equals what `replay` writes, byte for byte.
 """
 
@@ -100,6 +100,8 @@ CARDS = {"yellow_card": "yellow", "red_card": "red"}
 """Fate → level."""
 CardKey = tuple[str, str, str]
 """kpi, case, level."""
+StepKey = tuple[str, str, str, str, str]
+"""kpi, case, step, when it was due, unit."""
 
 
 @dataclass
@@ -110,6 +112,8 @@ class Truth:
     days: dict[Place, dict[int, Expected]] = field(default_factory=dict)
     """The same of each of the last 30 days alone; the window is empty, and a day is how long ago it was, 0 or less."""
     cards: dict[CardKey, dict[str, str]] = field(default_factory=dict)
+    steps: Counter[StepKey] = field(default_factory=Counter)
+    """The steps of escalation."""
     silent: set[str] = field(default_factory=set)
     """Sources that are silent at the end."""
 
@@ -121,6 +125,9 @@ def expected(truth: Iterable[dict[str, str]], plan: Plan, last: date) -> Truth:
     for row in truth:
         if row["fate"] == "silent":
             found.silent.add(row["case"])
+        if row["fate"] == "step":
+            found.steps[row["kpi"], row["case"], row["variant"], row["started_at"], row["unit"]] += 1
+            continue
         promise = promises.get((row["kpi"], row["variant"]))
         if promise is None:
             continue
@@ -292,6 +299,8 @@ class Comparison:
 
     cards: int = 0
     """How many cards were compared."""
+    steps: int = 0
+    """How many steps of escalation were compared."""
 
     def cell(self, place: Sequence[str], column: str, actual: str, true: str) -> None:
         """Compare one cell. An empty one is equal to nought."""
@@ -358,6 +367,14 @@ def compare_cards(compared: Comparison, cards: Iterable[dict[str, str]], truth: 
         ):  # fmt: skip
             compared.cell(key, column, card[column], true[name])
     compared.differences += [f"{' '.join(key)}: no such card in cards.csv" for key in sorted(left)]
+
+
+def compare_steps(compared: Comparison, steps: Iterable[dict[str, str]], truth: Truth) -> None:
+    """Step by step, in both directions: of which card it is, when it was due, and to whom it goes."""
+    found = Counter((row["kpi"], row["case"], row["step"], row["at"], row["unit"]) for row in steps)
+    compared.steps += found.total()
+    compared.differences += [f"{' '.join(key)}: there is no such step" for key in sorted(found - truth.steps)]
+    compared.differences += [f"{' '.join(key)}: no such step in steps.csv" for key in sorted(truth.steps - found)]
 
 
 def judged_in_force(plan: Plan, last: date) -> Iterator[str]:
@@ -477,6 +494,10 @@ class Run:
         return self.folder / "cards.csv"
 
     @property
+    def steps(self) -> Path:
+        return self.folder / "steps.csv"
+
+    @property
     def merged(self) -> Path:
         """The plan that is simulated and replayed: that of `plan`, or a copy of it with mergers, or with a calendar
         that ends."""
@@ -502,10 +523,10 @@ class Run:
             raise RuntimeError(f"kpiwatch simulate: {done.stderr or done.stdout}")
 
     def replay(self) -> None:
-        """Values and cards. Some events are rejected, as they should be: the exit code of the command is 1 then."""
+        """Values, cards and steps. Some events are rejected, as they should be: the exit code of the command is 1."""
         done = kpiwatch(
             "replay", str(self.events), "--plan", str(self.merged), "--as-of", self.as_of,
-            "--out", str(self.values), "--cards", str(self.cards),
+            "--out", str(self.values), "--cards", str(self.cards), "--steps", str(self.steps),
         )  # fmt: skip
         if done.returncode not in (0, 1) or not self.cards.exists():
             raise RuntimeError(f"kpiwatch replay: {done.stderr or done.stdout}")
@@ -518,6 +539,8 @@ class Run:
         with self.values.open(newline="") as values, self.cards.open(newline="") as cards:
             compared = compare(csv.DictReader(values), truth, plan, self.last)
             compare_cards(compared, csv.DictReader(cards), truth)
+        with self.steps.open(newline="") as steps:
+            compare_steps(compared, csv.DictReader(steps), truth)
         return compared
 
     def stream(self) -> list[str]:
@@ -568,7 +591,10 @@ def main() -> int:
     if compared.untested:
         print(f"without a single case: {', '.join(compared.untested)}")
     many = len(compared.differences)
-    print(f"{compared.rows} rows, {compared.cards} cards, {compared.cells} cells compared, {many} differences")
+    print(
+        f"{compared.rows} rows, {compared.cards} cards, {compared.steps} steps, {compared.cells} cells compared, "
+        f"{many} differences"
+    )
     for difference in compared.differences[:60]:
         print(f"  {difference}")
     return 1 if compared.differences or compared.untested else 0

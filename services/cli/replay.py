@@ -15,7 +15,7 @@ from services.cli.time_arguments import moment
 from services.domain.plan.plan import Plan
 from services.domain.time.zone import Zone
 from services.replay import replay as files
-from services.replay.csv_files import write_cards, write_values
+from services.replay.csv_files import write_cards, write_steps, write_values
 from services.replay.periods import Every
 from services.replay.replay import Replayed
 from services.reporting.times import ReportTimes, times_as_of
@@ -26,6 +26,12 @@ Restated = Annotated[
         "--restated",
         metavar="restated.csv",
         help="Where the values of the end of the month before go, by what is known as of --as-of.",
+    ),
+]
+Steps = Annotated[
+    Path | None,
+    typer.Option(
+        "--steps", metavar="steps.csv", help="Where the steps of escalation go that were due by --as-of (催办, 督办单)."
     ),
 ]
 TodaysUnits = Annotated[
@@ -42,6 +48,7 @@ def replay(
         Every | None, typer.Option("--every", help="Write the values at the end of each of these periods, too.")
     ] = None,
     cards: Annotated[Path | None, typer.Option("--cards", metavar="cards.csv", help="Where the cards go.")] = None,
+    steps: Steps = None,
     report: Annotated[
         Path | None,
         typer.Option(
@@ -63,14 +70,16 @@ def replay(
     zone = Zone(read.head.timezone)
     until = moment(as_of, zone, "--as-of")
     check_sinks(
-        {"--out": out, "--cards": cards, "--report": report, "--restated": restated, "--rejected": rejected}, events
-    )
+        {"--out": out, "--cards": cards, "--steps": steps, "--report": report, "--restated": restated,
+         "--rejected": rejected}, events
+    )  # fmt: skip
     times = times_as_of(until, zone, read.head.issued)
     began = time.monotonic()
     with Display() as display:
         done = files.replay(
             events, folder, [until], every=every, beside=times.every if report is not None else (),
-            with_cards=cards is not None, todays_units=todays_units, processes=processes, progress=display,
+            with_cards=cards is not None, said=None if steps is None else {},
+            todays_units=todays_units, processes=processes, progress=display,
             restate=times.previous if report is not None or restated is not None else None,
         )  # fmt: skip
     rows = write_values(out, done.rows)
@@ -84,6 +93,8 @@ def replay(
         say(f"{write_values(restated, done.restated):,} restated values written to {restated}", err=True)
     if cards is not None:
         say(f"{write_cards(cards, done.cards):,} cards written to {cards}", err=True)
+    if steps is not None:
+        say(f"{write_steps(steps, done.steps):,} steps of escalation written to {steps}", err=True)
     if report is not None:
         _write_report(report, done, read, times)
     end_with(done, rejected)

@@ -6,7 +6,7 @@ from typing import Any
 
 from services.catalog.words.names import NameBook, names_for
 from services.catalog.words.promise_text import in_words
-from services.domain.intake.facts import Fact, FactType
+from services.domain.intake.facts import INSTANTS, Fact, FactType
 from services.domain.judging.judge import Judge
 from services.domain.results.cards import CardState, case_name
 from services.domain.results.explain import Explained, ExplainedCycle, Explanation
@@ -80,7 +80,7 @@ def _fact_json(fact: Fact, zone: Zone) -> dict[str, Any]:
         "received": zone.text(fact.received),
         "recorded": _text(fact.recorded, zone),
         "data": {
-            name: zone.text(value) if name == "due_at" else value
+            name: zone.text(value) if name in INSTANTS else value
             for name, value in fact.data.items()
             if name != "event"
         },

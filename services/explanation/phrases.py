@@ -11,7 +11,7 @@ from services.catalog.words.names import NameBook
 from services.catalog.words.phrases import limit_words, measure_words
 from services.catalog.words.wording import measure_title
 from services.domain.history.case import MICRO, Extension
-from services.domain.intake.facts import Fact, FactType
+from services.domain.intake.facts import INSTANTS, Fact, FactType
 from services.domain.intake.visible_text import visible
 from services.domain.judging.judgement import Judgement
 from services.domain.plan.plan import CasePromise, EntryPromise, Promise, Title
@@ -137,7 +137,7 @@ def _datum(name: str, value: Any, zone: Zone, names: NameBook) -> str:
     if isinstance(value, str) and value in _DECISIONS:
         return both(_DECISIONS[value])
     label = both(FIELD_NAMES.get(name) or Title(zh=name, en=name))
-    if name == "due_at":
+    if name in INSTANTS:
         return f"{label} {clock(value, zone)}"
     if isinstance(value, Mapping) and "amount" in value:
         return f"{label} {both(limit_words(Limit(amount=value['amount'], unit=value['unit'])))}"

@@ -23,7 +23,7 @@ from services.gateway.case_routes import CaseAsking, add_cases
 from services.gateway.event_log import EventLog
 from services.gateway.feedback import TOPICS, Feedback
 from services.gateway.feedback_routes import Asking, LetterStore, add_feedback
-from services.gateway.handling import LOOKUPS, Handling, Parts
+from services.gateway.handling import Handling, Parts
 from services.gateway.key_reader import KeyReader
 from services.gateway.key_uses import KeyUses
 from services.gateway.openapi import examples_of
@@ -107,8 +107,8 @@ def _refuse_unsafe_topics(settings: Settings) -> None:
 def _add_questions_about_cases(app: FastAPI, handling: Handling, settings: Settings) -> None:
     """Each route has processes of its own: questions about many events keep nobody from looking up a case."""
     prepared = preparation(settings)
-    add_cases(app, handling, CaseAsking(Processes(prepared, _AT_WORK, LOOKUPS - _AT_WORK), settings))
-    add_what_if(app, handling, CaseAsking(Processes(prepared, AT_ONCE, 0), settings))
+    add_cases(app, handling, CaseAsking(Processes(prepared, _AT_WORK), settings))
+    add_what_if(app, handling, CaseAsking(Processes(prepared, AT_ONCE), settings))
 
 
 def _asking(settings: Settings, plan: Plan, clock: Clock, feedback: Feedback) -> Asking:

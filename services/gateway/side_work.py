@@ -32,7 +32,7 @@ class SideWork(Protocol):
 
     async def run(self, function: Callable[..., T], *args: Any) -> T:
         """What a function returns; it is one of a module, and its arguments can be pickled. Raises Problem (503) where
-        it takes too long, or too much is being worked on, and the errors that are expected of it."""
+        it takes too long, and the errors that are expected of it."""
 
 
 class _Expired(BaseException):
@@ -59,24 +59,19 @@ class Preparation(NamedTuple):
 
 
 class Processes:
-    """So many processes; who comes when all are taken waits, if there is room."""
+    """So many processes; who comes when all are taken waits. How many may come at once is for the routes: each question
+    has a place (`Handling`)."""
 
-    def __init__(self, preparation: Preparation, seats: int, waiting: int) -> None:
-        """`waiting`: how many may wait."""
+    def __init__(self, preparation: Preparation, seats: int) -> None:
         self._preparation = preparation
         self._seats = seats
-        self._most = seats + waiting
         self._seconds = preparation.seconds
-        self._in_hand = 0
         self._limiter: CapacityLimiter | None = None
 
     async def run(self, function: Callable[..., T], *args: Any) -> T:
         """See SideWork."""
-        if self._in_hand >= self._most:
-            raise Problem(503, "busy", f"{self._in_hand} questions are in hand", "ask again later", self._seconds)
         if self._limiter is None:
             self._limiter = CapacityLimiter(self._seats)
-        self._in_hand += 1
         try:
             with fail_after(_AWAY_SECONDS):
                 work = self._preparation, function, args
@@ -86,8 +81,6 @@ class Processes:
         except (BrokenWorkerProcess, _Failed) as error:
             log.critical("work beside intake failed: %s", error if isinstance(error, _Failed) else type(error).__name__)
             raise Problem(503, "unavailable", "the question was not answered", "ask again later", 5) from None
-        finally:
-            self._in_hand -= 1
 
 
 def _took_too_long(seconds: float) -> Problem:

@@ -38,8 +38,10 @@ class Part:
 
 def parts(settings: Settings) -> list[Part]:
     """Every process of the project that one machine needs, in the order of their start. The feed only where it has
-    keys: without them sources send."""
+    keys: without them sources send. The doubles of messengers only in a demo."""
+    doubles = ("-m", "services.local.message_doubles")
     return [
+        *([Part("doubles", doubles, _answers_at("doubles_port"), port="doubles_port")] if settings.feed_keys else ()),
         Part("gateway", ("-m", "services.gateway"), _answers_at("gateway_port", "/readyz"), port="gateway_port"),
         *([Part("feed", ("-m", "services.simulator"), _no_events_yet)] if settings.feed_keys else ()),
         *(

@@ -37,6 +37,7 @@ from services.local.child_process import ChildProcess, end_leftover
 from services.local.exporter_summary import ExporterSummary, ask_exporter
 from services.local.failures import PartUnavailable
 from services.local.kafka import Broker
+from services.local.message_doubles.contacts import write_demo_contacts
 from services.local.monitoring_tools import MonitoringTools
 from services.messaging import topics
 from services.runtime.clock import KEEP_SECONDS, Clock
@@ -59,6 +60,8 @@ def up(settings: Settings, console: Console, plan: Path | None = None) -> int:
         "clock": folder / "clock.json",
         "gateway_url": f"http://127.0.0.1:{settings.gateway_port}",
         "feed_keys": folder / "state" / "feed-keys.json",
+        "contacts": folder / "contacts.toml",
+        "secrets": folder / "secrets",
     }
     settings = settings.model_copy(
         update={
@@ -174,6 +177,7 @@ class _System:
         if self.settings.feed_keys:
             with self._step("keys", "one for each source, for the feed"):
                 self._make_keys(self.settings.feed_keys)
+            write_demo_contacts(self.plan.units, self.settings)
         if self.settings.clock:
             self._start_clock()
         self._start_parts()
@@ -297,12 +301,17 @@ class _System:
             (f"http://127.0.0.1:{settings.exporter_port}/metrics", "every figure as a metric"),
             (f"http://127.0.0.1:{settings.gateway_port}/events", "the gateway, through which every event comes"),
             (_short(settings.outbox), "the notices that units got"),
-            (f"{address}.venv/bin/kpiwatch status", "the state of the district (in a second terminal)"),
-            (f"KPIWATCH_CASEBOOK={_short(Path(settings.casebook))} .venv/bin/kpiwatch cases list", "its cases"),
+            *([(f"http://127.0.0.1:{settings.doubles_port}", "what messengers show")] if settings.feed_keys else ()),
         ]
-        self.console.print("\nReady. Open:")
-        for place, what in rows:
-            self.console.print(f"  {place:<34} {what}", highlight=False, soft_wrap=True)
+        commands = [
+            (f"{address}.venv/bin/kpiwatch status", "the state of every promise"),
+            (f"KPIWATCH_CASEBOOK={_short(Path(settings.casebook))} .venv/bin/kpiwatch cases list", "the cases"),
+        ]
+        for heading, listed in (("\nReady. Open:", rows), ("In a second terminal:", commands)):
+            self.console.print(heading, highlight=False)
+            width = max(len(place) for place, _ in listed)
+            for place, what in listed:
+                self.console.print(f"  {place:<{width}}  {what}", highlight=False, soft_wrap=True)
         forgets = "make demo-reset" if settings.clock else "the same command with --forget"
         self.console.print(f"Ctrl-C stops everything and keeps the data; {forgets} forgets it.\n")
 

@@ -1,10 +1,14 @@
-"""The answers as files: values.csv and cards.csv (docs/contract.md). The same answers always give the same bytes."""
+"""The answers as files: values.csv, cards.csv, steps.csv (docs/contract.md).
+
+The same answers always give the same bytes.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from services.domain.results.published import Card, ValueRow
+from services.domain.supervision.published import StepRow
 from services.replay.spill_files import Rejected
 from services.runtime.csv_file import atomic_csv
 
@@ -17,6 +21,11 @@ def write_values(path: Path, rows: Iterable[ValueRow]) -> int:
 def write_cards(path: Path, rows: Iterable[Card]) -> int:
     """Write cards, already sorted; how many they were."""
     return _write(path, Card._fields, rows)
+
+
+def write_steps(path: Path, rows: Iterable[StepRow]) -> int:
+    """Write steps of escalation, already sorted; how many they were."""
+    return _write(path, StepRow._fields, rows)
 
 
 def write_rejected(path: Path, rows: Iterable[Rejected]) -> int:

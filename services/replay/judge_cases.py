@@ -16,6 +16,7 @@ from services.domain.results.safe_judge import SafeJudge
 from services.domain.results.side_results import Issued
 from services.domain.results.verdicts import VerdictState
 from services.domain.sums.tally import Contribution, Tally, TallyKey
+from services.domain.supervision.red_cards import RedCards, red_cards_of
 from services.domain.time.zone import Instant
 from services.replay.case_facts import as_if_corrected_on_arrival, facts_of
 from services.replay.spill_files import RECEIVED, SOURCE, Rejected, SpilledFact, is_heartbeat
@@ -44,6 +45,8 @@ class Judged:
     cards: list[Card] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     quarantined: list[QuarantinedCase] = field(default_factory=list)
+    red: list[tuple[str, list[RedCards]]] = field(default_factory=list)
+    """The cases that had red cards, as people write them, with these cards."""
     restated: dict[TallyKey, Tally] = field(default_factory=dict)
     """What the cases add up to at an earlier moment, by what is known at the last."""
 
@@ -52,8 +55,8 @@ class Judged:
         return cls([{} for _ in range(moments)], [{} for _ in range(moments)], [{} for _ in range(moments)])
 
     def add(self, other: "Judged") -> None:
-        """Take in the periods of another spill file; its cards, rejected events and quarantined cases are the
-        caller's to keep."""
+        """Take in the periods of another spill file; its cards, red cards, rejected events and quarantined
+        cases are the caller's to keep."""
         self.cases += other.cases
         self.events += other.events
         for mine, theirs in zip(self.deltas, other.deltas, strict=True):
@@ -87,12 +90,13 @@ class PeriodJudge:
         *,
         with_cards: bool,
         with_issued: bool,
+        with_red: bool = False,
         as_corrected: bool = False,
         restated: Instant | None = None,
     ) -> None:
-        """`with_issued`: count the cards and verdicts, too, and note the last event of every source;
-        `as_corrected`: see `as_if_corrected_on_arrival`; `restated`: an earlier time that is judged by what is known at
-        the last moment, too."""
+        """`with_red`: keep the red cards of each case with all their times; `with_issued`: count the cards and
+        verdicts, too, and note the last event of every source; `as_corrected`: see `as_if_corrected_on_arrival`;
+        `restated`: an earlier time that is judged by what is known at the last moment, too."""
         self._as_corrected = as_corrected
         self._restated = None if restated is None else restated - 1
         self._judge = SafeJudge(judge)
@@ -100,6 +104,7 @@ class PeriodJudge:
         self._moments = moments
         self._with_cards = with_cards and bool(moments)
         self._with_issued = with_issued and bool(moments)
+        self._with_red = with_red and bool(moments)
         sources = judge.plan.sources.values()
         self._watched = {source.id for source in sources if with_issued or source.usual_delay is not None}
 
@@ -178,6 +183,11 @@ class PeriodJudge:
             cards, of_cards = self._judge.cards(facts, self._moments[-1])
             course.quarantine = course.quarantine or of_cards
             judged.cards += [written_card(card, key, self._zone) for card in cards]
+        if self._with_red:
+            now = self._moments[-1]
+            red = red_cards_of(self._judge.card_periods(facts, now), [one for one in facts if one.received <= now])
+            if red:
+                judged.red.append((case_name(key), red))
         if self._with_issued:
             self._count_cards(facts, judged.issued)
 

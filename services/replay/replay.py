@@ -31,6 +31,7 @@ from services.domain.results.published import Card, ValueRow
 from services.domain.results.side_results import Issued, SideResults
 from services.domain.results.value_rows import Valuer
 from services.domain.sums.tally import Tally, TallyKey
+from services.domain.supervision.published import StepRow
 from services.domain.time.zone import Instant
 from services.messaging.codec import CODEC
 from services.replay.external_sort import SortedRows
@@ -38,6 +39,7 @@ from services.replay.file_chunks import CHUNK_BYTES, FileChunk, file_chunks, siz
 from services.replay.judge_cases import Judged, PeriodJudge, QuarantinedCase
 from services.replay.periods import Every, period_ends
 from services.replay.spill_files import ChunkResult, Rejected, SpillWriter, read_spill_file
+from services.replay.steps import Said, step_rows
 
 FILES_IN_MEMORY_BYTES = 24 * 1024 * 1024
 """Of events, over all processes: some 60,000 of them, that become 10 times as large as objects."""
@@ -67,6 +69,8 @@ class Replayed:
     side_results: list[SideResults] = field(default_factory=list)
     """One per time, ascending; only where they were asked for."""
     cards: SortedRows[Card] = field(default_factory=SortedRows)
+    steps: list[StepRow] = field(default_factory=list)
+    """The steps of escalation that were due by the last time; only where they were asked for."""
     rejected: SortedRows[Rejected] = field(default_factory=SortedRows)
     quarantined: SortedRows[QuarantinedCase] = field(default_factory=SortedRows)
     """Cases that could not be judged at one of the times at least."""
@@ -91,6 +95,7 @@ def replay(
     every: Every | None = None,
     beside: Collection[Instant] = (),
     with_cards: bool = False,
+    said: Said | None = None,
     with_side_results: bool = False,
     as_corrected: bool = False,
     todays_units: bool = False,
@@ -100,9 +105,10 @@ def replay(
 ) -> Replayed:
     """Values as of each time (ascending) over all events that had happened and arrived before it; with `every`, at the
     ends of its periods, too, from the first event up to the last of those times. `beside`: more times, whose rows are
-    kept apart. `with_side_results`: what is known beside the values as of each time, too. `as_corrected`: as if what
-    corrections say had been said at once. `todays_units`: see `Valuer.rows`. `restate`: an earlier time,
-    whose rows are computed once more by what is known at the last one. `processes`: exactly so many work.
+    kept apart. `said`: what the ledger says of red cards; with it the steps of escalation are found, too.
+    `with_side_results`: what is known beside the values as of each time, too. `as_corrected`: as if what corrections
+    say had been said at once. `todays_units`: see `Valuer.rows`. `restate`: an earlier time, whose rows are computed
+    once more by what is known at the last one. `processes`: exactly so many work.
 
     InvalidPlan if there is no plan in the folder; OSError, EOFError where a file cannot be read.
     """
@@ -122,13 +128,14 @@ def replay(
             asked.update(period_ends(first, as_of[-1], every, judge.law.zone))
         times = sorted(asked.union(beside))
         moments = [time - 1 for time in times]
-        wanted = _Wanted(moments, with_cards, with_side_results, as_corrected, restate)
+        wanted = _Wanted(moments, with_cards, said is not None, with_side_results, as_corrected, restate)
         outcome = _judge_all(crew, spill_files, wanted, replayed, progress)
     side_results: list[SideResults] = []
     computed = _values(judge, outcome, times, side_results if with_side_results else None, todays_units)
     for number, (time, rows) in enumerate(zip(times, computed, strict=True), 1):
         replayed.keep(time, rows, asked, beside)
         progress("computing values", replayed.events, number / len(times))
+    replayed.steps = step_rows(outcome.red, said, judge, times)
     replayed.restated = _restated_rows(judge, outcome, restate, times)
     replayed.side_results = [side for side in side_results if side.as_of in asked]
     return replayed
@@ -185,6 +192,7 @@ class _Wanted(NamedTuple):
 
     moments: list[Instant]
     with_cards: bool
+    with_red: bool
     with_issued: bool
     as_corrected: bool
     restated: Instant | None
@@ -199,6 +207,7 @@ def _judge_all(
     for number, of_file in enumerate(judged, 1):
         outcome.add(of_file)
         replayed.cards.add(of_file.cards)
+        outcome.red += of_file.red
         replayed.rejected.add(of_file.rejected)
         replayed.quarantined.add(of_file.quarantined)
         progress("judging", outcome.events, number / spill_files)
@@ -281,6 +290,7 @@ def _judge(spill_file: int, wanted: _Wanted) -> Judged:
         wanted.moments,
         with_cards=wanted.with_cards,
         with_issued=wanted.with_issued,
+        with_red=wanted.with_red,
         as_corrected=wanted.as_corrected,
         restated=wanted.restated,
     )

@@ -114,6 +114,11 @@ class Settings(BaseModel):
     casebook_port: Port = 19103
     """Metrics and health of the process that keeps it."""
 
+    # Decisions of the operations centre
+    operations_keys: Path | None = None
+    """File of keys (`kpiwatch sources add-keys`) with the one of /operations, by which the keeper of the ledger sends
+    what was decided; empty: no decision comes into force. Only the keeper may read it."""
+
     # The ledger: the record of what was missed, notified, answered and decided
     ledger: str = ".kpiwatch/ledger.sqlite"
     """Index of the ledger: a file (SQLite), or the address of a database: postgresql://USER@HOST/DATABASE. It is built
@@ -139,6 +144,10 @@ class Settings(BaseModel):
     """Port of the second Prometheus of `kpiwatch up`, which shows the days that were backfilled."""
     alertmanager_port: Port = 19093
     """Port of the Alertmanager that `kpiwatch up` starts."""
+    doubles_port: Port = 19110
+    """Page of what the demo would have sent; doubles of the messengers answer there, too."""
+    doubles_mail_port: Port = 19111
+    """Where the demo's mail server, which delivers nothing, takes mails."""
     demo_folder: Path = Path(".kpiwatch/demo")
     """Folder of everything that `kpiwatch up` keeps; `make demo-reset` removes it."""
     cases_workers: Annotated[int, Field(ge=1, le=64)] = 2

@@ -64,7 +64,7 @@ def _data(stamp: Stamp, data: Data, subject: Subject) -> Data:
     """The data of an event; in a correction, the corrected event is written out."""
     corrected = data.get("event")
     if not isinstance(corrected, SimulatedEvent):
-        return data
+        return {**data, "through": stamp(data["through"])} if "through" in data else data
     event: dict[str, Any] = {
         "specversion": "1.0",
         "id": corrected.id,

@@ -34,7 +34,7 @@ from services.simulator.truth.row import Row
 from services.simulator.truth.silence_truth import silent_rows
 
 _HEARTBEAT_HOURS = range(9, 18)
-GENERATION = 3
+GENERATION = 4
 """Raised with every change that gives the same seed other events: a feed does not go on with another generation."""
 
 

@@ -34,7 +34,7 @@ async def ticks(counted: list[float]) -> None:
 
 def test_what_goes_wrong_in_a_process_stays_there(caplog: pytest.LogCaptureFixture) -> None:
     async def story() -> None:
-        processes = Processes(Preparation(do.slow_start, (do.Known,), 0.4), 1, 1)
+        processes = Processes(Preparation(do.slow_start, (do.Known,), 0.4), 1)
         pid, niceness = await processes.run(do.who)  # its start took longer than the limit, and does not count
         assert pid != os.getpid() and niceness >= 10
         counted: list[float] = []
@@ -46,10 +46,7 @@ def test_what_goes_wrong_in_a_process_stays_there(caplog: pytest.LogCaptureFixtu
         assert (await refusal(processes, do.unforeseen, "W-1 of somebody")).kind == "unavailable"
         with pytest.raises(do.Known, match="there is none"):
             await processes.run(do.known)
-        working, waiting = (asyncio.create_task(processes.run(do.nothing)) for _ in range(2))
-        await asyncio.sleep(0.1)
-        assert (await refusal(processes, do.who)).kind == "busy", "one is worked on, one waits"
-        await asyncio.gather(working, waiting)
+        assert await asyncio.gather(*(processes.run(do.nothing) for _ in range(3))) == [None] * 3, "the others wait"
         assert (await refusal(processes, do.dies)).kind == "unavailable"
         assert (await processes.run(do.who))[0] != pid
 
@@ -65,7 +62,7 @@ def test_a_process_asks_the_casebook_as_this_one_does(tmp_path: Path, monkeypatc
     completed = world.settings, WATER, [Sent(orjson.dumps(COMPLETED), (("other", b"header"),))], NOW, True
 
     async def story() -> tuple[bytes | None, bytes]:
-        processes = Processes(preparation(world.settings)._replace(seconds=60), 1, 0)
+        processes = Processes(preparation(world.settings)._replace(seconds=60), 1)
         return await processes.run(account, *asked), await processes.run(what_if, *completed)
 
     answered, changed = asyncio.run(story())

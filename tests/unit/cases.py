@@ -176,12 +176,17 @@ def justified(time: str, decision: str, kpi: str = "P", **given: Any) -> Fact:
     """A request comes from the unit, a decision from the operations centre."""
     by = WATER if decision == "requested" else OPERATIONS
     envelope = {"id": f"{decision}@{time}", "source": by, **_envelope(given)}
-    return fact(FactType.CASE_JUSTIFIED, time, {"kpi": kpi, "decision": decision}, **envelope)
+    return fact(FactType.CASE_JUSTIFIED, time, {"kpi": kpi, "decision": decision, **_decided(given)}, **envelope)
 
 
 def confirmed(time: str, decision: str = "accepted", kpi: str = "P", **given: Any) -> Fact:
     envelope = {"source": OPERATIONS, **_envelope(given)}
-    return fact(FactType.CASE_CONFIRMED, time, {"kpi": kpi, "decision": decision}, **envelope)
+    return fact(FactType.CASE_CONFIRMED, time, {"kpi": kpi, "decision": decision, **_decided(given)}, **envelope)
+
+
+def _decided(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a decision is about, and what its deciders had seen."""
+    return {**given, "through": at(given["through"])} if "through" in given else dict(given)
 
 
 def correction(time: str, of: Fact, to: Fact | None, **given: Any) -> Fact:

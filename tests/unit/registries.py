@@ -141,7 +141,12 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "case.reopened": {"reason": "new_request"},
     "case.rated": {"score": 5, "rated_by": "applicant"},
     "case.justified": {"kpi": "K06-1", "reason": "weather", "decision": "requested"},
-    "case.confirmed": {"kpi": "K06-1", "decision": "accepted"},
+    "case.confirmed": {
+        "kpi": "K06-1",
+        "decision": "accepted",
+        "cycle": 1,
+        "through": "2021-09-16T08:00:00+08:00",
+    },
     "correction": {
         "of": "e-0",
         "event": {

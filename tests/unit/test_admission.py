@@ -28,6 +28,7 @@ from tests.unit.registries import EXAMPLES, LIMIT, OPERATIONS, SEALS, WATER, eve
 
 ADMISSION = Admission(plan(), CODEC)
 OPEN = Admission(plan(is_open=True), CODEC)
+TRUSTING = Admission(plan(), CODEC, trust_receivedat=True)
 ACCEPTED = EXAMPLES["case.accepted"]
 IDENTITY_CARD = "11010519491231002X"  # the example of GB 11643
 BANK_CARD = "6222020200112345679"
@@ -576,10 +577,50 @@ def test_a_registered_partner_reports_on_another_owners_case() -> None:
 
 
 def test_the_operations_centre_decides_and_units_only_ask() -> None:
-    decided = {"kpi": "K06-1", "decision": "accepted"}
+    decided = {"kpi": "K06-1", "decision": "accepted", "cycle": 1, "through": "2021-09-16T08:00:00+08:00"}
     ADMISSION.admit(raw("case.justified", decided, source=OPERATIONS, caseowner=WATER))
     ADMISSION.admit(raw("case.justified", {"kpi": "K06-1", "decision": "requested"}))
     ADMISSION.admit(raw("case.extended", {"limit": LIMIT}))
+
+
+DECIDED = {"kpi": "K06-1", "decision": "accepted"}
+SEEN = {"through": "2021-09-16T08:00:00+08:00"}
+
+
+@pytest.mark.parametrize("event_type", ["case.justified", "case.confirmed"])
+def test_a_decision_says_what_it_is_about_and_what_was_seen(event_type: str) -> None:
+    def decision(**data: object) -> bytes:
+        return raw(event_type, {**DECIDED, **data}, source=OPERATIONS, caseowner=WATER)
+
+    kept = ADMISSION.admit(decision(cycle=2, **SEEN)).fact.data
+    assert kept == {**DECIDED, "cycle": 2, "through": instant_from(SEEN["through"])}
+    ADMISSION.admit(decision(unit="water", period="2021-09", **SEEN))
+    for data, path in (
+        ({"cycle": 1}, "data.through"),
+        (SEEN, "data.cycle"),
+        ({**SEEN, "cycle": 0}, "data.cycle"),
+        ({**SEEN, "unit": "water"}, "data"),
+        ({**SEEN, "period": "2021-09"}, "data"),
+        ({**SEEN, "unit": "water", "period": "2021-09", "cycle": 1}, "data"),
+        ({**SEEN, "unit": "nobody", "period": "2021-09"}, "data.unit"),
+        ({"cycle": 1, "through": "2021-09-16"}, "data.through"),
+        ({"cycle": 1, "through": "2021-09-16T08:00:00"}, "data.through"),
+    ):
+        refusal = refused(decision(**data))
+        assert (refusal.path, bool(refusal.remedy)) == (path, True), data
+    unseen = refused(decision(cycle=1, through="2021-09-16T09:30:00+08:00"))
+    assert (unseen.code, unseen.path) == (Reason.FROM_THE_FUTURE, "data.through")
+
+
+def test_decisions_that_were_stored_without_these_fields_are_admitted() -> None:
+    fact = TRUSTING.admit(raw("case.confirmed", DECIDED, source=OPERATIONS, caseowner=WATER)).fact
+    assert fact.data == DECIDED
+
+
+def test_a_decision_keeps_what_was_seen_when_it_is_written_again() -> None:
+    admitted = ADMISSION.admit(raw("case.confirmed", {**DECIDED, **SEEN, "cycle": 1}, source=OPERATIONS))
+    written = orjson.dumps(serialize(admitted.key, admitted.fact))
+    assert ADMISSION.admit(written).fact.data == admitted.fact.data
 
 
 def test_an_open_plan_admits_any_source_unit_item_and_attribute() -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from services.catalog.load.plan_folder import load_plan
+from services.local.message_doubles.contacts import write_demo_contacts
 from services.notifier.channels.account import Tools
 from services.notifier.channels.calls import Calls
 from services.notifier.channels.file import NoticeFile
@@ -16,10 +18,12 @@ from services.notifier.contacts import (
     QuietHours,
     Role,
     channel_kinds,
+    contacts_path,
     open_contacts,
     read_contacts,
 )
 from services.notifier.secrets import Secrets
+from services.runtime.settings import Settings
 
 UNITS = frozenset(("water", "gas"))
 GOOD = """
@@ -196,3 +200,27 @@ def test_every_kind_of_channel_is_found_by_its_file() -> None:
         "wecom_robot",
     }  # fmt: skip
     assert set(channel_kinds()) == kinds
+
+
+def test_the_demo_reaches_every_unit_by_doubles_and_each_kind_of_channel_is_somebodys_first(tmp_path: Path) -> None:
+    settings = Settings(contacts=tmp_path / "contacts.toml", secrets=tmp_path / "secrets")
+    units = load_plan(settings.plan).units
+    write_demo_contacts(units, settings)
+    file = read_contacts(tmp_path / "contacts.toml", units)
+    contacts = open_contacts(file, Tools(Secrets(tmp_path / "secrets", {}), Calls()), tmp_path / "n.jsonl")
+    assert contacts.unusable == ()
+    assert {unit for unit, _ in contacts.of_role} == {*units, OPERATIONS}
+    firsts = {file.accounts[one.channels[0].account].kind for one in file.contacts}
+    assert firsts == set(channel_kinds()) - {FILE}
+    assert all((tmp_path / "secrets" / name).stat().st_mode & 0o077 == 0 for name in ("application", "sms-secret"))
+
+
+def test_the_shipped_contacts_are_placeholders_of_every_unit_and_every_kind() -> None:
+    settings = Settings()
+    units = load_plan(settings.plan).units
+    file = read_contacts(contacts_path(None, settings.plan), units, needed=True)
+    assert {contact.unit for contact in file.contacts} == {*units, OPERATIONS}
+    assert {account.kind for account in file.accounts.values()} == set(channel_kinds()) - {FILE}
+    assert all(account.placeholder for account in file.accounts.values())
+    contacts = open_contacts(file, Tools(Secrets(None, {}), Calls()), settings.outbox)
+    assert contacts.of_role == {}

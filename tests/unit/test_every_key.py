@@ -5,13 +5,11 @@ Keys and sources come from the register, routes from the application. A route th
 
 import ast
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import httpx
 import orjson
 import pytest
 from fastapi.routing import APIRoute
@@ -37,6 +35,7 @@ from services.messaging.records.gateway_keys import NewKey, StoredKey, hash_of
 from services.messaging.records.inbox_states import InboxState
 from services.messaging.records.tallies import Progress
 from services.runtime.settings import Settings
+from tests.asgi import Answer, call
 from tests.mutations import shipped_plan
 from tests.unit.gateway import AS_BATCH, AS_STRUCTURED, BAD, GOOD, NOW, WATER, Gateway
 from tests.unit.gateway_cases import AtOnce, CaseWorld, book_of
@@ -129,20 +128,11 @@ class Asker(NamedTuple):
     """A source that asks by its key."""
 
     world: World
-    client: httpx.AsyncClient
     source: str
 
-    async def ask(
-        self, method: str, path: str, body: bytes = b"", kind: dict[str, str] = AS_STRUCTURED
-    ) -> httpx.Response:
+    async def ask(self, method: str, path: str, body: bytes = b"", kind: dict[str, str] = AS_STRUCTURED) -> Answer:
         bearer = {"Authorization": f"Bearer {self.world.keys[self.source]}"}
-        return await self.client.request(method, path, content=body, headers={**bearer, **kind})
-
-
-@asynccontextmanager
-async def client_of(world: World) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(world.gateway.app), base_url="http://app") as client:
-        yield client
+        return await call(self.world.gateway.app, method, path, body, {**bearer, **kind})
 
 
 # ---- one check for each route: what is another source's is denied ------------------------------------------------
@@ -268,32 +258,30 @@ def _routes_in(module: ast.Module) -> set[tuple[str, str]]:
     return found
 
 
+@pytest.mark.slow
 def test_every_key_speaks_for_its_source_alone_on_every_route() -> None:
     world = World()
 
     async def asked() -> None:
-        async with client_of(world) as client:
-            for source, ((_, path), check) in product(IDS, ROUTES.items()):
-                await check(Asker(world, client, source), path)
+        for source, ((_, path), check) in product(IDS, ROUTES.items()):
+            await check(Asker(world, source), path)
 
     run(asked())
 
 
+@pytest.mark.slow
 def test_no_key_that_is_not_good_opens_any_route_for_any_source() -> None:
     world = World()
     bad = {source: _bad_keys(world, source) for source in IDS}
 
     async def asked() -> None:
-        async with client_of(world) as client:
-            for (source, keys), (method, path) in product(bad.items(), ROUTES):
-                number = world.owners.index(source)
-                for kind, header in keys.items():
-                    headers = {**AS_STRUCTURED, **header}
-                    answer = await client.request(
-                        method, path.format(number=number), content=orjson.dumps(marked(source)), headers=headers
-                    )
-                    assert answer.status_code == 401 and answer.headers["www-authenticate"] == "Bearer", (kind, path)
-                    assert "-only" not in answer.text
+        for (source, keys), (method, path) in product(bad.items(), ROUTES):
+            target = path.format(number=world.owners.index(source))
+            for kind, header in keys.items():
+                body = orjson.dumps(marked(source))
+                answer = await call(world.gateway.app, method, target, body, {**AS_STRUCTURED, **header})
+                assert answer.status_code == 401 and answer.headers["www-authenticate"] == "Bearer", (kind, path)
+                assert "-only" not in answer.text
 
     run(asked())
     assert world.gateway.log.records == []
@@ -326,12 +314,11 @@ def test_what_needs_no_key_says_nothing_of_a_case() -> None:
     world = World()
 
     async def asked() -> None:
-        async with client_of(world) as client:
-            await Asker(world, client, WATER).ask("POST", "/events", orjson.dumps(GOOD))
-            for _, path in OPEN:
-                answer = await client.get(path)
-                assert answer.status_code == 200
-                assert "-only" not in answer.text and world.gateway.key not in answer.text
-                assert path == "/openapi.json" or GOOD["subject"] not in answer.text
+        await Asker(world, WATER).ask("POST", "/events", orjson.dumps(GOOD))
+        for _, path in OPEN:
+            answer = await call(world.gateway.app, "GET", path)
+            assert answer.status_code == 200
+            assert "-only" not in answer.text and world.gateway.key not in answer.text
+            assert path == "/openapi.json" or GOOD["subject"] not in answer.text
 
     run(asked())

@@ -199,7 +199,7 @@ def test_the_questions_of_a_source_wait_for_one_another_and_those_of_others_do_n
             return b"{}"
 
     monkeypatch.setattr(to_process, "run_sync", run_sync)
-    processes = Processes(Preparation(dict, ()), 2, LOOKUPS - 2)
+    processes = Processes(Preparation(dict, ()), 2)
     add_cases(gateway.app, gateway.handling, CaseAsking(processes, Settings()))
     other = gateway.keys.add(GAS).whole
 

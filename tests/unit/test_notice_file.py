@@ -1,5 +1,6 @@
 """The channel `file`: each notice once in a file, whoever writes it and whenever the writer crashes."""
 
+import fcntl
 from errno import ENOSPC
 from pathlib import Path
 
@@ -90,3 +91,13 @@ def test_a_line_of_somebody_else_stays_and_is_no_notice(tmp_path: Path) -> None:
 
 def test_the_same_message_is_rendered_to_the_same_bytes(tmp_path: Path) -> None:
     assert NoticeFile(tmp_path).render(MESSAGE) == NoticeFile(tmp_path / "other").render(MESSAGE)
+
+
+def test_a_file_that_another_process_keeps_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.notifier.channels.file._PATIENCE_SECONDS", 0.05)
+    path = tmp_path / "n.jsonl"
+    with path.open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        assert isinstance(NoticeFile(path).send(NoticeFile(path).render(MESSAGE), "kw-1-a"), Retry)
+        assert NoticeFile(path).was_accepted("kw-1-a") is None
+    assert NoticeFile(path).was_accepted("kw-1-a") is False

@@ -11,8 +11,8 @@ from services.domain.intake.facts import Fact
 from services.domain.judging.judge import Judge
 from services.domain.plan.plan import Ladder, Strength, Supervision, SupervisionStep, Unit
 from services.domain.results.cards import card_periods
-from services.domain.supervision.orders import OrderState, answer_due, order_numbers, order_state
-from services.domain.supervision.red_cards import decisions_in, red_cards, steps_of
+from services.domain.supervision.orders import OrderState, answer_due, order_state
+from services.domain.supervision.red_cards import red_cards_of, steps_of
 from services.domain.supervision.steps import Act, ActKind, Held, RedCard, StepDue, Taken, Terms, steps_due
 from services.domain.supervision.terms import PlanTerms
 from services.simulator.truth.supervision import Office, Red, Said
@@ -154,11 +154,11 @@ def test_a_reply_after_the_next_step_stops_the_count_again() -> None:
 def test_a_request_stops_the_count_until_it_is_decided() -> None:
     asked = act("2021-09-28T16:00", ActKind.ASKED)
     assert dates(red(), asked)[0] == "reminder 10-12", "nobody decides: five working days at most"
-    assert dates(red(), asked, act("2021-09-30T10:00", ActKind.REFUSED))[0] == "reminder 10-08"
+    assert dates(red(), asked, act("2021-09-30T10:00", ActKind.EXTENSION))[0] == "reminder 10-08"
 
 
 def test_a_request_that_is_refused_on_the_same_day_stops_nothing() -> None:
-    acts = act("2021-09-30T10:00", ActKind.ASKED), act("2021-09-30T15:00", ActKind.REFUSED)
+    acts = act("2021-09-30T10:00", ActKind.ASKED), act("2021-09-30T15:00", ActKind.EXTENSION)
     assert dates(red(), *acts) == dates(red())
 
 
@@ -191,11 +191,10 @@ START = accepted("2021-09-22T09:00")
 
 def of_facts(*facts: Fact, judge: Judge = JUDGE, now: str = "2021-12-01") -> list[list[str]]:
     """The steps of each red card of a case."""
-    found = red_cards(card_periods(judge, in_order(facts), at(now)))
+    (found,) = red_cards_of(card_periods(judge, in_order(facts), at(now)), facts)
     terms = PlanTerms(judge.plan, CN).of("P", at(now))
     assert terms is not None
-    acts = decisions_in(facts, "P", 1)
-    steps = steps_of([one.card for one in found], acts, terms, at(now))
+    steps = steps_of(found.cards, found.decisions, terms, at(now))
     return [[f"{one.step.value} {ZONE.text(one.at)[5:10]} {one.unit}" for one in each.steps] for each in steps]
 
 
@@ -241,12 +240,6 @@ def test_the_steps_after_a_merger_go_to_the_successor() -> None:
 ORDER = StepDue(SupervisionStep.ORDER, at("2021-10-12"), "works", DUE, 5)
 
 
-def test_orders_are_numbered_by_year_in_the_order_of_the_ledger() -> None:
-    times = [at("2021-12-30"), at("2021-12-31T23:59:59"), at("2022-01-01"), at("2022-01-04")]
-    numbers = [one.written("江北督办〔{year}〕{number}号") for one in order_numbers(times, ZONE)]
-    assert numbers == ["江北督办〔2021〕1号", "江北督办〔2021〕2号", "江北督办〔2022〕1号", "江北督办〔2022〕2号"]
-
-
 @pytest.mark.parametrize(
     ("card", "acts", "now", "state"),
     [
@@ -261,7 +254,7 @@ def test_orders_are_numbered_by_year_in_the_order_of_the_ledger() -> None:
 )
 def test_the_state_of_an_order(card: RedCard, acts: list[Act], now: str, state: OrderState) -> None:
     assert ZONE.text(answer_due(ORDER, HARD)) == "2021-10-15T23:59:59.999999+08:00"
-    assert order_state(ORDER, card, acts, HARD, at(now)) is state
+    assert order_state(ORDER.at, answer_due(ORDER, HARD), card, acts, at(now)) is state
 
 
 # ---- against the truth of the simulator ------------------------------------------------------------------
@@ -271,7 +264,7 @@ KINDS = {
     ActKind.ASKED: "request",
     ActKind.ACCEPTED: "accepted",
     ActKind.REJECTED: "rejected",
-    ActKind.REFUSED: "refused",
+    ActKind.EXTENSION: "extension",
 }
 
 

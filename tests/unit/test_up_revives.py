@@ -75,11 +75,11 @@ def test_without_a_broker_nothing_can_go_on(system: _System) -> None:
         system._look_after()
 
 
-def test_only_the_demo_has_a_feed() -> None:
-    """With somebody's own plan sources send."""
+def test_only_the_demo_has_a_feed_and_doubles_of_messengers() -> None:
+    """With somebody's own plan sources send, and messengers are real."""
     own = [part.name for part in parts(Settings())]
     demo = [part.name for part in parts(Settings(feed_keys=Path("keys.json")))]
-    assert set(demo) - set(own) == {"feed"} and "gateway" in own
+    assert set(demo) - set(own) == {"feed", "doubles"} and "gateway" in own
 
 
 def test_each_plan_keeps_its_data_in_a_folder_of_its_own(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from services.domain.history.decisions import Decision, accepts
 from services.domain.intake.facts import Fact
 from services.domain.time.zone import Instant
 
@@ -41,14 +42,6 @@ class Extension(NamedTuple):
     granted: bool
 
 
-class Decision(NamedTuple):
-    """The last decision on a justification or a late entry, for one promise."""
-
-    decision: str
-    time: Instant
-    reason: str = ""
-
-
 @dataclass(slots=True, eq=False)
 class Case:
     """One cycle of a case. `None` and empty mean: not known."""
@@ -83,14 +76,16 @@ class Case:
     extensions: list[Extension] = field(default_factory=list)
     quantities: dict[str, int] = field(default_factory=dict)
     """Sums of what was measured, in millionths of the unit of measure."""
-    measured: list[tuple[Instant, str, int]] = field(default_factory=list)
-    """The same one by one: when, what and how much."""
+    measured: list[tuple[Instant, str, int, Instant]] = field(default_factory=list)
+    """The same one by one: when, what, how much, and when that arrived."""
     rating: int | None = None
     """The applicant's own last score (好差评), 1 to 5; one given by default is none."""
     supplements: list[Instant] = field(default_factory=list)
     """When supplements were asked for (补正)."""
     justified: dict[str, Decision] = field(default_factory=dict)
-    confirmed: dict[str, Decision] = field(default_factory=dict)
+    """Promise → the last decision on a reason for missing it, else the first request."""
+    confirmed: dict[str, list[Decision]] = field(default_factory=dict)
+    """Promise → the decisions on late entries, in contract order."""
     reopened: int = 0
     """How often its completion was declared void."""
     voided: tuple[tuple[str, Instant], ...] = ()
@@ -115,10 +110,9 @@ class Case:
         """The acceptance that holds, or while there is none the application; None while neither is known."""
         return self.accepted if self.accepted is not None else self.applied
 
-    def is_confirmed(self, promise: str) -> bool:
-        """Whether the operations centre accepted what was reported late, for the promise of this id."""
-        decision = self.confirmed.get(promise)
-        return decision is not None and decision.decision == "accepted"
+    def is_confirmed(self, promise: str, arrival: Instant) -> bool:
+        """Whether the operations centre accepted what arrived then, for the promise of this id."""
+        return promise in self.confirmed and accepts(self.confirmed[promise], arrival)
 
     def open_nodes(self) -> dict[str, NodeSpan]:
         """The nodes in which it now is; of several passages through one, the last begun."""

@@ -3,13 +3,14 @@
 `Fold.cycles` reads the cycles of a case out of its facts. It knows no promise.
 """
 
-from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
-from services.domain.history.case import NOTHING_DELIVERED, Case, Decision, Extension, NodeSpan, Suspension, micro
+from services.domain.history.case import NOTHING_DELIVERED, Case, Extension, NodeSpan, Suspension, micro
 from services.domain.history.corrections import corrected
+from services.domain.history.decisions import OPERATIONS, Decision
 from services.domain.history.fact_set import contract_order
-from services.domain.intake.facts import Fact, FactType
+from services.domain.intake.facts import DECISIONS, Fact, FactType
 from services.domain.plan.plan import ServiceItem, Title
 from services.domain.time.calendar import WorkingCalendar
 from services.domain.time.limits import Ends, Limit, LimitUnit, due
@@ -18,9 +19,6 @@ from services.domain.time.zone import Instant, Zone
 
 DEEMED_ACCEPTANCE_DAYS: Final = 5
 """Working days in which a supplement must be requested, else the case counts as accepted on application."""
-
-OPERATIONS: Final = "/operations"
-"""The source of the operations centre, whose decisions are facts like any other."""
 
 
 class _Unsettled:
@@ -97,6 +95,7 @@ class Fold:
         case = Case(only_simple_facts=only_simple_facts)
         cycles = [case]
         unsettled = _Unsettled()
+        decisions: list[tuple[Case, Fact]] = []
         handlers = self._handlers
         for fact in facts:
             type_ = fact.type
@@ -114,7 +113,10 @@ class Fold:
             handler = handlers.get(type_)
             if handler is not None:
                 handler(case, fact, unsettled)
+            elif type_ in DECISIONS:
+                decisions.append((case, fact))
         self._close(case, unsettled)
+        _decide(cycles, decisions)
         return cycles
 
     # ---- one fact, where the plan matters ------------------------------------------------------------
@@ -308,7 +310,7 @@ def _pairing(fact: Fact) -> tuple[str, str, str]:
 def _measure(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
     name, amount = fact.data["quantity"], micro(fact.data["value"])
     case.quantities[name] = case.quantities.get(name, 0) + amount
-    case.measured.append((fact.time, name, amount))
+    case.measured.append((fact.time, name, amount, fact.received))
     if amount < 0:
         case.only_simple_facts = False  # a refund may have healed a breach
 
@@ -377,20 +379,26 @@ def _rate(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
         case.rating = fact.data["score"]
 
 
-def _justify(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
-    _decide(case.justified, fact)
+def _decide(cycles: Sequence[Case], decisions: Sequence[tuple[Case, Fact]]) -> None:
+    """A decision is about the cycle that it names, else about the one during which it was made. One with a period is
+    about a duty or a figure."""
+    for during, fact in decisions:
+        cycle = fact.data.get("cycle", during.cycle)
+        if "period" in fact.data:
+            continue
+        if cycle > len(cycles):
+            cycles[-1].anomalies.append("decided_on_no_cycle")
+        else:
+            _note_decision(cycles[cycle - 1], fact)
 
 
-def _confirm(case: Case, fact: Fact, unsettled: _Unsettled) -> None:
-    _decide(case.confirmed, fact)
-
-
-def _decide(decisions: MutableMapping[str, Decision], fact: Fact) -> None:
-    """The last decision holds, for one promise. A request does not undo a decision, nor an earlier request."""
-    data = fact.data
-    kpi, decision = data["kpi"], data["decision"]
-    if decision != "requested" or kpi not in decisions:
-        decisions[kpi] = Decision(decision, fact.time, data.get("reason", ""))
+def _note_decision(case: Case, fact: Fact) -> None:
+    """Of justifications the last decision holds; a request does not undo one, nor an earlier request."""
+    kpi, decision = fact.data["kpi"], Decision.of(fact)
+    if fact.type == FactType.CASE_CONFIRMED:
+        case.confirmed.setdefault(kpi, []).append(decision)
+    elif decision.decision != "requested" or kpi not in case.justified:
+        case.justified[kpi] = decision
 
 
 _HANDLERS: Final[Mapping[int, _Handler]] = {
@@ -405,8 +413,6 @@ _HANDLERS: Final[Mapping[int, _Handler]] = {
     int(FactType.CASE_WITHDRAWN): _withdraw,
     int(FactType.CASE_REOPENED): _reopen,
     int(FactType.CASE_RATED): _rate,
-    int(FactType.CASE_JUSTIFIED): _justify,
-    int(FactType.CASE_CONFIRMED): _confirm,
 }
 """Type of a fact → what it adds to a case, beside those for which the plan matters."""
 

@@ -65,6 +65,8 @@ class Step(NamedTuple):
     """Its last instant."""
     facts: list[Fact]
     """What had arrived by then, in contract order. A source whose clock is ahead may have dated some of it later."""
+    ended_by: Instant
+    """The arrival by which what was said in it may have changed: the next one; its own, where new rules ended it."""
 
     def known(self) -> list[Fact]:
         """What was known at its last instant."""
@@ -81,9 +83,9 @@ def steps(facts: Sequence[Fact], end: Instant | None = None, breaks: Sequence[In
         begin = arrival
         for at in breaks:
             if begin < at < following:
-                yield Step(begin, at - 1, arrived)
+                yield Step(begin, at - 1, arrived, arrival)
                 begin = at
-        yield Step(begin, following - 1, arrived)
+        yield Step(begin, following - 1, arrived, following)
 
 
 def by_arrival(facts: Sequence[Fact]) -> list[tuple[Instant, list[Fact]]]:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from services.domain.history.case import micro
 from services.domain.history.corrections import corrected, replacement
+from services.domain.history.decisions import Confirmations, confirmations_in
 from services.domain.history.known_at import by_arrival, known_at
 from services.domain.intake.facts import Fact, FactType
 from services.domain.time.zone import Instant
@@ -25,8 +26,8 @@ class CatalogueEntry(NamedTuple):
     states: tuple[EntryState, ...]
     facts: Sequence[Fact] = ()
     """All facts of it, corrections among them."""
-    confirmed: frozenset[str] = frozenset()
-    """The promises for which the operations centre confirmed it."""
+    confirmations: Confirmations = Confirmations()
+    """What the operations centre decided on its late entries."""
 
     def known_by(self, at: Instant) -> "CatalogueEntry | None":
         """The entry as it was known at an instant."""
@@ -40,10 +41,16 @@ class Fulfilment(NamedTuple):
     unit: str
     period: str
     time: Instant
-    received: Instant
-    """When it arrived: a report that arrives only after its due day is a late entry (rule 14)."""
-    confirmed: frozenset[str] = frozenset()
-    """The promises for which the operations centre confirmed it."""
+    """The earliest that was reported."""
+    reports: Sequence[tuple[Instant, Instant]]
+    """When it was done and when that arrived, by each report, oldest first."""
+    confirmations: Confirmations = Confirmations()
+    """What the operations centre decided on its late entries."""
+
+    def arrival(self, due: Instant) -> Instant:
+        """When it first arrived that it was done by the due instant, as it was: a report that arrives too late is a
+        late entry (rule 14)."""
+        return min(received for time, received in self.reports if time <= due)
 
 
 class ReportedAmounts(NamedTuple):
@@ -63,8 +70,8 @@ class Report(NamedTuple):
     versions: tuple[ReportedAmounts, ...]
     """In the order of arrival. A figure that is sent again under its subject replaces the one before: the last one
     holds."""
-    confirmed: frozenset[str] = frozenset()
-    """The promises for which the operations centre confirmed it."""
+    confirmations: Confirmations = Confirmations()
+    """What the operations centre decided on its late entries."""
 
 
 def entry_of(facts: Sequence[Fact], uncorrected: Sequence[Fact] = ()) -> CatalogueEntry | None:
@@ -78,7 +85,9 @@ def entry_of(facts: Sequence[Fact], uncorrected: Sequence[Fact] = ()) -> Catalog
         elif fact.type == FactType.ITEM_RETIRED:
             collection = fact.data.get("collection", collection)
             states.append(EntryState(fact.time, fact.data.get("unit", ""), None))
-    return CatalogueEntry(collection, tuple(states), uncorrected, _confirmed(uncorrected)) if states else None
+    if not states:
+        return None
+    return CatalogueEntry(collection, tuple(states), uncorrected, confirmations_in(facts).about())
 
 
 # ---- duties ------------------------------------------------------------------------------------------------
@@ -89,17 +98,17 @@ _Fulfilled = tuple[str, str, Instant, DutyOf]
 
 
 def fulfilments_of(facts: Sequence[Fact], uncorrected: Sequence[Fact] = ()) -> list[Fulfilment]:
-    """The earliest fulfilment of each (duty, unit, period) among the facts of a key. `facts`: with corrections applied;
+    """The fulfilment of each (duty, unit, period) among the facts of a key. `facts`: with corrections applied;
     `uncorrected`: the same facts as they arrived."""
-    found: dict[DutyOf, Fulfilment] = {}
-    confirmed = _confirmed(facts)
+    decided = confirmations_in(facts)
+    reports: dict[DutyOf, list[tuple[Instant, Instant]]] = {}
     corrected_arrivals = _arrivals_of_corrected(uncorrected)
     for fact in facts:
         if fact.type == FactType.DUTY_FULFILLED:
             identity = _duty_of(fact)
             received = corrected_arrivals.get((fact.source, fact.id, fact.time, identity), fact.received)
-            found.setdefault(identity, Fulfilment(*identity, fact.time, received, confirmed))
-    return list(found.values())
+            reports.setdefault(identity, []).append((fact.time, received))
+    return [Fulfilment(*identity, mine[0][0], mine, decided.about(*identity[1:])) for identity, mine in reports.items()]
 
 
 def _arrivals_of_corrected(facts: Sequence[Fact]) -> Mapping[_Fulfilled, Instant]:
@@ -156,8 +165,8 @@ def reports_of(facts: Sequence[Fact]) -> list[Report]:
             held = versions.setdefault(identity, [])
             if not held or held[-1][:2] != amounts:
                 held.append(ReportedAmounts(*amounts, arrival))
-    confirmed = _confirmed(facts)
-    return [Report(*identity, tuple(versions[identity]), confirmed) for identity in latest]
+    decided = confirmations_in(facts)
+    return [Report(*identity, tuple(versions[identity]), decided.about(*identity[1:])) for identity in latest]
 
 
 def _latest_by_arrival(facts: Sequence[Fact]) -> Iterator[tuple[Instant, Mapping[FigureOf, Fact], Iterable[FigureOf]]]:
@@ -191,9 +200,3 @@ def _reported(facts: Iterable[Fact]) -> list[Fact]:
 
 def _figure_of(fact: Fact) -> FigureOf:
     return fact.data["quantity"], fact.data["unit"], fact.data["period"]
-
-
-def _confirmed(facts: Sequence[Fact]) -> frozenset[str]:
-    """The promises for which the operations centre's last decision confirmed what arrived late."""
-    decisions = {fact.data["kpi"]: fact.data["decision"] for fact in facts if fact.type == FactType.CASE_CONFIRMED}
-    return frozenset(kpi for kpi, decision in decisions.items() if decision == "accepted")

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from services.domain.intake.entitlements import Entitlements, SourceRights
 from services.domain.intake.event_type import EventType, bad_correction
 from services.domain.intake.events import MODELS, Correction, Envelope, Head, text_of
-from services.domain.intake.facts import Fact, case_key, digest_of
+from services.domain.intake.facts import INSTANTS, Fact, case_key, digest_of
 from services.domain.intake.json_text import (
     DATA,
     LONGEST_ARRIVAL,
@@ -343,6 +343,8 @@ class Admission:
             data = self._correction(envelope, event["data"], rights, latest)
         else:
             data = self._data(event.get("data"), event_type, rights, "data")
+            if event_type.is_decision:
+                self._check_decision(data, latest, "data")
         return _Content(data, self._is_plain(event.get("data")))
 
     def _is_plain(self, data: object) -> bool:
@@ -367,9 +369,21 @@ class Admission:
         attributes = content.get("attributes")
         if attributes and None in attributes.values():
             content["attributes"] = {name: value for name, value in attributes.items() if value is not None}
-        if "due_at" in content:
-            content["due_at"] = instant_from(content["due_at"])
+        for name in INSTANTS.intersection(content):
+            content[name] = instant_from(content[name])
         return {**event_type.always, **content} if event_type.always else content
+
+    def _check_decision(self, decision: Mapping[str, Any], latest: Instant, path: str) -> None:
+        """Refuses a decision on what has not arrived yet, and one from outside that does not say on what it is."""
+        through = decision.get("through")
+        if through is not None and through > latest:
+            raise _from_the_future(f"{path}.through", through, latest)
+        if self._trust_receivedat or decision["decision"] == "requested":
+            return  # in the archive there are decisions from before these fields
+        if through is None:
+            raise _missing(f"{path}.through", "the last arrival (receivedat) that the deciders had seen")
+        if "cycle" not in decision and "period" not in decision:
+            raise _missing(f"{path}.cycle", "the cycle of the case; of a duty or a figure unit and period")
 
     def _correction(
         self,
@@ -389,35 +403,43 @@ class Admission:
         replacement = correction.data.event
         if replacement is None:
             return {"of": target, "event": None}
-        for name, here, there in (
-            ("subject", correction.subject, replacement.subject),
-            ("source", correction.source, replacement.source),
-            (
-                "caseowner",
-                correction.caseowner or correction.source,
-                replacement.caseowner or replacement.source,
-            ),
-        ):
-            if here != there:
-                raise bad_correction(
-                    f"data.event.{name}",
-                    f"the replacement has another {name} than the correction",
-                    "correct an event of the same source and case; strike out the other with event null",
-                )
+        _refuse_other_subject(correction, replacement)
         if replacement.receivedat is not None and not self._trust_receivedat:
             raise _stamped_from_outside("data.event.receivedat")
         if replacement.time > latest:
             raise _from_the_future("data.event.time", replacement.time, latest)
         event_type = self._event_types[replacement.type]
+        data = self._data(given["event"].get("data"), event_type, rights, "data.event.data")
+        if event_type.is_decision:
+            self._check_decision(data, latest, "data.event.data")
         return {
             "of": target,
             "event": {
                 "type": replacement.type,
                 "time": replacement.time,
                 "recorded": replacement.recordedat,
-                "data": self._data(given["event"].get("data"), event_type, rights, "data.event.data"),
+                "data": data,
             },
         }
+
+
+def _refuse_other_subject(correction: Correction, replacement: Envelope) -> None:
+    """Refuses a replacement that is about something else than what it replaces."""
+    for name, here, there in (
+        ("subject", correction.subject, replacement.subject),
+        ("source", correction.source, replacement.source),
+        (
+            "caseowner",
+            correction.caseowner or correction.source,
+            replacement.caseowner or replacement.source,
+        ),
+    ):
+        if here != there:
+            raise bad_correction(
+                f"data.event.{name}",
+                f"the replacement has another {name} than the correction",
+                "correct an event of the same source and case; strike out the other with event null",
+            )
 
 
 def _refuse_large(size: int) -> None:
@@ -509,6 +531,10 @@ def _too_long_arrival() -> Refused:
         f"it is longer than any time: {LONGEST_ARRIVAL} characters",
         "write RFC 3339 with at most nine digits of a second, or leave it out",
     )
+
+
+def _missing(path: str, what: str) -> Refused:
+    return Refused(Reason.INVALID_VALUE, path, "it is missing from a decision", f"write {what}")
 
 
 def _from_the_future(path: str, time: Instant, latest: Instant) -> Refused:

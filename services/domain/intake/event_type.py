@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from services.domain.intake.entitlements import PlanReferences
 from services.domain.intake.events import MODELS, Envelope
-from services.domain.intake.facts import FACT_TYPE_OF, FactType
+from services.domain.intake.facts import DECISIONS, FACT_TYPE_OF, FactType
 from services.domain.intake.refusal import Reason, Refused
 from services.domain.intake.validation_messages import data_fields, data_validator, refusal_of, unknown_type
 
@@ -27,6 +27,8 @@ class EventType(NamedTuple):
     """Data that a fact has even where the event leaves it out."""
     is_checked_whole: bool
     """Its envelope and its data depend on each other, so they are validated together."""
+    is_decision: bool
+    """It may say what its deciders had seen."""
 
     @classmethod
     def of(cls, name: str, model: type[Envelope]) -> "EventType":
@@ -41,7 +43,8 @@ class EventType(NamedTuple):
             defaults={name: field.default for name, field in fields.items() if field.default is not None},
             has_due_at="due_at" in fields,
             always={"reason": fields["reason"].default} if changes_clock else {},
-            is_checked_whole=FACT_TYPE_OF[name] in (FactType.CORRECTION, FactType.SOURCE_HEARTBEAT),
+            is_checked_whole=FACT_TYPE_OF[name] in _CHECKED_WHOLE,
+            is_decision=FACT_TYPE_OF[name] in DECISIONS,
         )
 
     def has_good_data(self, data: object) -> bool:
@@ -83,6 +86,7 @@ def _with_whole_replacement(event: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+_CHECKED_WHOLE: Final = frozenset((int(FactType.CORRECTION), int(FactType.SOURCE_HEARTBEAT))) | DECISIONS
 _INHERITED: Final = ("specversion", "source", "subject", "caseowner", "recordedat")
 
 

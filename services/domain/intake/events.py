@@ -277,18 +277,38 @@ class Rating(Wire):
     rated_by: Literal["applicant", "default"] | None = None
 
 
-class Justification(Wire):
-    """A reason for missing a promise. Accepting or rejecting it is the operations centre's."""
+class Deciding(Wire):
+    """What a decision is about, and what was known to those who made it."""
 
     kpi: Name
+    cycle: Annotated[int, Field(ge=1)] | None = None
+    """Of a case: which request within it, from 1 on; a catalogue entry has the cycle 1."""
+    unit: Name | None = None
+    """Of a duty or a figure: whose."""
+    period: Period | None = None
+    """Of a duty or a figure: of which month."""
+    through: Moment | None = None
+    """The last arrival (`receivedat`) that the deciders had seen: what arrives later needs a decision of its own."""
+
+    @model_validator(mode="after")
+    def _is_about_one_thing(self) -> Self:
+        if (self.unit is None) != (self.period is None):
+            raise PydanticCustomError("half_a_period", "unit and period go together")
+        if self.cycle is not None and self.period is not None:
+            raise PydanticCustomError("two_subjects", "a cycle is of a case, unit and period are of a duty or figure")
+        return self
+
+
+class Justification(Deciding):
+    """A reason for missing a promise. Accepting or rejecting it is the operations centre's."""
+
     reason: Name | None = None
     decision: Literal["requested", "accepted", "rejected"]
 
 
-class Confirmation(Wire):
+class Confirmation(Deciding):
     """The operations centre on a late entry (rule 14)."""
 
-    kpi: Name
     decision: Literal["accepted", "rejected"]
 
 

@@ -93,6 +93,9 @@ figure."""
 CASE_TYPES: Final = frozenset(int(each) for each in FactType if each.name.startswith("CASE_"))
 """Codes of the events about cases, decisions among them."""
 
+INSTANTS: Final = frozenset(("due_at", "through"))
+"""The fields of data that are times: a fact keeps them as instants."""
+
 KEY_SEPARATOR = "\x1f"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.domain.intake.events import text_of
-from services.domain.intake.facts import KEY_SEPARATOR, Fact, FactType
+from services.domain.intake.facts import INSTANTS, KEY_SEPARATOR, Fact, FactType
 
 
 def serialize(key: str, fact: Fact) -> dict[str, Any]:
@@ -31,8 +31,8 @@ def serialize(key: str, fact: Fact) -> dict[str, Any]:
 
 def _data(kept: Mapping[str, Any]) -> dict[str, Any]:
     data = dict(kept)
-    if "due_at" in data:
-        data["due_at"] = text_of(data["due_at"])
+    for name in INSTANTS.intersection(data):
+        data[name] = text_of(data[name])
     if data.get("event") is not None:
         data["event"] = _replacement(data["event"])
     return data

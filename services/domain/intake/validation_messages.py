@@ -98,6 +98,14 @@ _SENTENCES: Final = {
         "the reclassification changes nothing",
         "name what the case is now",
     ),
+    "half_a_period": (
+        "of unit and period one is missing",
+        "name both: whose duty or figure, and of which month",
+    ),
+    "two_subjects": (
+        "it names a cycle, and a unit with its period",
+        "name the cycle of a case, or unit and period of a duty or figure",
+    ),
     "value_error": ("", "write a value that the contract allows"),
     "literal_error": ("the value is not one of the contract's", ""),
     "model_type": ("it is not an object", "write an object: {…}"),

@@ -56,7 +56,7 @@ def _measured(quantity: str, case: Case, until: Instant | None) -> Amount | None
         return _unreported(case)
     if until is None:
         return amount
-    return sum(amount for time, name, amount in case.measured if name == quantity and time <= until)
+    return sum(amount for time, name, amount, _ in case.measured if name == quantity and time <= until)
 
 
 def _ratio(above: str, below: str, case: Case, until: Instant | None) -> Amount | None:

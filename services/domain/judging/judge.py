@@ -10,6 +10,7 @@ from typing import NamedTuple, Self
 
 from services.domain.history.case import Case
 from services.domain.history.corrections import corrected
+from services.domain.history.decisions import as_recorded
 from services.domain.history.fact_set import is_case
 from services.domain.history.fold import Fold
 from services.domain.history.known_at import known_at, known_of, next_known, steps
@@ -19,10 +20,11 @@ from services.domain.judging.all_kinds import judge_of
 from services.domain.judging.data_quality import Signals
 from services.domain.judging.judgement import MISSES, Judgement, Outcome
 from services.domain.judging.kind import AnyKind
-from services.domain.judging.late_entry import Identity, Missed, apply_late_entry, note_miss
+from services.domain.judging.late_entry import Identity, Missed, apply_late_entry, note_miss, note_unclassified
 from services.domain.judging.late_reports import first_known_signals, late_report_signals
 from services.domain.judging.promise_index import PromiseIndex
 from services.domain.judging.quarantine import Quarantine
+from services.domain.judging.reasons import Reasons
 from services.domain.judging.slips import Slips
 from services.domain.judging.unclassified import Unclassified
 from services.domain.plan.plan import CasePromise, Plan
@@ -58,7 +60,7 @@ class CaseView(NamedTuple):
 
 
 NOTHING = Opinion([], None)
-RULES = 7
+RULES = 8
 """Raised with every change of the code by which the same facts, plan and moment are judged differently."""
 
 
@@ -84,6 +86,7 @@ class Judge:
         """The instants at which an open case comes under another version of a promise, or passes to the successor of
         its unit."""
         self._index = PromiseIndex(plan, self.versions)
+        self._reasons = Reasons(self._index.of_cases)
         self.kinds: dict[str, AnyKind] = self._index.latest
         """The latest version of each promise, in the plan's order."""
 
@@ -96,6 +99,7 @@ class Judge:
         other._signals = None if self._signals is None else signals(self._signals)
         other._unclassified = self._unclassified.wrapped(kind)
         other._index = PromiseIndex(self.plan, other.versions)
+        other._reasons = Reasons(other._index.of_cases)
         other.kinds = other._index.latest
         return other
 
@@ -207,6 +211,8 @@ class Judge:
     def cases(self, facts: Sequence[Fact]) -> list[Case]:
         """The cycles of a case."""
         cycles = self.fold.cycles(facts)
+        if not cycles[-1].only_simple_facts or len(cycles) > 1:
+            self._reasons.settle(cycles, facts, self.fold.cycles)
         if self.law.units.changes:
             for case in cycles:
                 self._name_successors(case)
@@ -258,21 +264,26 @@ class Judge:
 
     def before(self, facts: Sequence[Fact]) -> tuple[Missed, dict[Identity, Instant]]:
         """Step through the arrivals: what was missed by what was known then, and when last; and what was awaited, until
-        just before something arrived. A slip that was put right at once was never known."""
+        just before something arrived."""
         missed: Missed = {}
         awaited: dict[Identity, Instant] = {}
-        for step in steps(self.slips.settled(facts), breaks=self.version_changes):
+        for step in steps(self.as_it_counts(facts), breaks=self.version_changes):
             cycles = self.cases(step.known())
             known: list[Judgement] = []
             for case in cycles:
                 self._by_promises(case, step.until, known)
             for judgement in known:
-                note_miss(missed, judgement, step.until)
+                note_miss(missed, judgement, step)
                 if judgement.outcome is Outcome.AWAITING:
                     awaited[judgement.kpi, judgement.cycle] = step.until
             for judgement in self._unclassified.missed(cycles, step.until):
-                missed.setdefault((judgement.kpi, judgement.cycle), (judgement, step.until))
+                note_unclassified(missed, judgement, step)
         return missed, awaited
+
+    def as_it_counts(self, facts: Sequence[Fact]) -> Sequence[Fact]:
+        """The facts, each with the arrival that counts: a slip that was put right at once was never known, and what the
+        operations centre decided was known from its record on."""
+        return as_recorded(self.slips.settled(facts))
 
     def _late_day(self, kpi: str, until: Instant) -> int:
         """The tally's day of a case that left a promise's population after it was missed."""

@@ -21,7 +21,7 @@ class PromiseIndex:
         self.of_entries = cast(list[EntryKind], _about(every, "entry"))
         self.of_duties = cast(list[DutyKind], _about(every, "duty"))
         self.of_figures = cast(list[FigureKind], _about(every, "figure"))
-        of_cases = [cast(CaseKind, kind) for kind in every if isinstance(kind.promise, CasePromise)]
+        self.of_cases = of_cases = [cast(CaseKind, kind) for kind in every if isinstance(kind.promise, CasePromise)]
         self.of_any_item = [kind for kind in of_cases if "service_item" not in kind.promise.select]
         self.by_item = _by_item(of_cases, plan.service_items)
         self._exceptions = _exceptions(of_cases)

@@ -119,11 +119,11 @@ class Unclassified:
         late by this one and do not belong to it."""
         judged = {(each.kpi, each.cycle) for each in found}
         return {
-            identity: (judgement, until)
-            for identity, (judgement, until) in missed.items()
-            if judgement.outcome is not Outcome.UNCLASSIFIED
+            identity: miss
+            for identity, miss in missed.items()
+            if miss.judgement.outcome is not Outcome.UNCLASSIFIED
             or identity in judged
-            or (judgement.cells and not any((key, identity[1]) in judged for key in self._together[judgement.kpi]))
+            or (miss.judgement.cells and not any((key, identity[1]) in judged for key in self._together[identity[0]]))
         }
 
 

@@ -252,7 +252,7 @@ def _pauses(clock: CaseClock, promise: CasePromise, case: Case, start: Instant, 
 def _turned_by(judge: Judge, facts: Sequence[Fact], identity: Identity) -> tuple[Fact, ...]:
     """What arrived when a miss ceased to be one, for the last time."""
     turning: list[Fact] = []
-    settled = judge.slips.settled(facts)
+    settled = judge.as_it_counts(facts)
     for step in steps(settled):
         arrival = step.until + 1
         after = [fact for fact in settled if fact.received <= arrival]
@@ -264,7 +264,7 @@ def _turned_by(judge: Judge, facts: Sequence[Fact], identity: Identity) -> tuple
 def _missed_limit(judge: Judge, facts: Sequence[Fact], identity: Identity) -> Instant | None:
     """The limit that had passed by what was known when it was missed last."""
     missed = judge.before(facts)[0].get(identity)
-    return missed[0].due if missed is not None else None
+    return missed.judgement.due if missed is not None else None
 
 
 def _missed(judge: Judge, facts: Sequence[Fact], now: Instant, identity: Identity) -> bool:

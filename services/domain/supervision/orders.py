@@ -1,14 +1,11 @@
 """Written orders (督办单): their numbers, and their state until they are answered."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import date
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from services.domain.plan.plan import SupervisionStep
 from services.domain.supervision.steps import Act, ActKind, RedCard, StepDue, Terms, in_order
-from services.domain.time.zone import Instant, Zone
+from services.domain.time.zone import Instant
 
 
 class OrderState(StrEnum):
@@ -35,41 +32,31 @@ class OrderNumber(NamedTuple):
         return pattern.format(year=self.year, number=self.number)
 
 
-def order_numbers(recorded: Iterable[Instant], zone: Zone) -> Iterator[OrderNumber]:
-    """The numbers of written orders in the order of the ledger, from 1 on in each year of the zone.
-
-    `recorded`: when each was recorded.
-    """
-    counts: Counter[int] = Counter()
-    for at in recorded:
-        year = date.fromordinal(zone.day(at)).year
-        counts[year] += 1
-        yield OrderNumber(year, counts[year])
-
-
 def answer_due(order: StepDue, terms: Terms) -> Instant:
     """The last instant at which an order may be answered: 24:00 of a working day."""
     day = terms.calendar.add_working_days(terms.zone.day(order.at), terms.supervision.answer_days)
     return terms.zone.midnight(day + 1) - 1
 
 
-def order_state(order: StepDue, card: RedCard, acts: Sequence[Act], terms: Terms, now: Instant) -> OrderState:
+def order_state(since: Instant, by: Instant, card: RedCard, acts: Sequence[Act], now: Instant) -> OrderState:
     """The state of an order at a moment. A reply or a request that was recorded since the order is its answer; so is an
-    answer that comes late."""
+    answer that comes late.
+
+    Args:
+        since: when the order was recorded.
+        by: until when it is to be answered, inclusive.
+        card: the red card that it is about.
+        acts: what was said about it.
+    """
     known = in_order(act for act in acts if act.at <= now)
     if _is_excused(known) or (card.cleared_at is not None and card.cleared_at <= now):
         return OrderState.CLOSED
-    if any(act.kind in (ActKind.REPLIED, ActKind.ASKED) and act.at >= order.at for act in known):
+    if any(act.kind in (ActKind.REPLIED, ActKind.ASKED) and act.at >= since for act in known):
         return OrderState.ANSWERED
-    return OrderState.OPEN if now <= answer_due(order, terms) else OrderState.OVERDUE
+    return OrderState.OPEN if now <= by else OrderState.OVERDUE
 
 
 def _is_excused(known: Sequence[Act]) -> bool:
     """Whether a reason is accepted: the last decision on one says so. `known`: in order."""
     decided = [act.kind for act in known if act.kind in (ActKind.ACCEPTED, ActKind.REJECTED)]
     return decided[-1:] == [ActKind.ACCEPTED]
-
-
-def is_order(step: StepDue) -> bool:
-    """Whether a step is a written order."""
-    return step.step is SupervisionStep.ORDER

@@ -19,45 +19,54 @@ class Identity(NamedTuple):
     node: str
 
 
-class OneRedCard(NamedTuple):
-    """A red card, and what it is about."""
+class RedCards(NamedTuple):
+    """The red cards of one identity in the order in which they were raised, and the decisions that events report."""
 
     identity: Identity
-    card: RedCard
+    cards: tuple[RedCard, ...]
+    decisions: tuple[Act, ...] = ()
 
 
-def red_cards(periods: Iterable[CardPeriod]) -> list[OneRedCard]:
-    """The red cards of a case, sorted, of one identity in the order in which they were raised."""
+def red_cards_of(periods: Iterable[CardPeriod], facts: Sequence[Fact]) -> list[RedCards]:
+    """The red cards of a case.
+
+    `periods`: of its cards; `facts`: what is known of it."""
     red = sorted((one for one in periods if one.level is Level.RED), key=_order)
-    found: list[OneRedCard] = []
-    for identity, ofone in groupby(red, key=lambda one: Identity(one.kpi, one.cycle, one.node)):
-        held: list[Held] = []
-        until: Instant | None = None
-        for period in ofone:
-            if held and period.since != until:
-                found.append(OneRedCard(identity, RedCard(tuple(held), until)))
-                held = []
-            held.append(Held(period.since, period.unit, period.due_at))
-            until = period.until
-        found.append(OneRedCard(identity, RedCard(tuple(held), until)))
-    return found
+    by_identity = groupby(red, key=lambda one: Identity(one.kpi, one.cycle, one.node))
+    return [
+        RedCards(identity, tuple(_cards(of_one)), tuple(_decisions(facts, identity)))
+        for identity, of_one in by_identity
+    ]
+
+
+def _cards(periods: Iterable[CardPeriod]) -> Iterator[RedCard]:
+    """Periods that follow each other without a break are one card."""
+    held: list[Held] = []
+    until: Instant | None = None
+    for period in periods:
+        if held and period.since != until:
+            yield RedCard(tuple(held), until)
+            held = []
+        held.append(Held(period.since, period.unit, period.due_at))
+        until = period.until
+    if held:
+        yield RedCard(tuple(held), until)
 
 
 def _order(period: CardPeriod) -> tuple[str, int, str, Instant]:
     return period.kpi, period.cycle, period.node, period.since
 
 
-def decisions_in(facts: Iterable[Fact], kpi: str, cycle: int) -> list[Act]:
-    """What the operations centre has decided on reasons for missing a promise, as events say it."""
-    kinds = {"accepted": ActKind.ACCEPTED, "rejected": ActKind.REJECTED}
-    return [
-        Act(fact.time, kinds[fact.data["decision"]])
-        for fact in facts
-        if fact.type == FactType.CASE_JUSTIFIED
-        and fact.data["kpi"] == kpi
-        and fact.data["decision"] in kinds
-        and fact.data.get("cycle", cycle) == cycle
-    ]
+def _decisions(facts: Iterable[Fact], identity: Identity) -> Iterator[Act]:
+    """What the operations centre has decided on reasons for missing the promise."""
+    for fact in facts:
+        if fact.type == FactType.CASE_JUSTIFIED and fact.data["kpi"] == identity.kpi:
+            kind = _KINDS.get(fact.data["decision"])
+            if kind is not None and fact.data.get("cycle", identity.cycle) == identity.cycle:
+                yield Act(fact.time, kind)
+
+
+_KINDS = {"accepted": ActKind.ACCEPTED, "rejected": ActKind.REJECTED}
 
 
 class CardSteps(NamedTuple):
@@ -67,7 +76,7 @@ class CardSteps(NamedTuple):
     steps: list[StepDue]
 
 
-def steps_of(cards: Sequence[RedCard], acts: Sequence[Act], terms: Terms, now: Instant) -> Iterator[CardSteps]:
+def steps_of(cards: Iterable[RedCard], acts: Sequence[Act], terms: Terms, now: Instant) -> Iterator[CardSteps]:
     """The steps of the red cards of one identity, in the order in which these were raised. The count of one goes on in
     the next, where the same limit is missed again."""
     taken: list[Taken] = []

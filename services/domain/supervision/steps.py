@@ -53,11 +53,12 @@ class ActKind(StrEnum):
     """The operations centre has accepted a reason."""
     REJECTED = "rejected"
     """The operations centre has rejected a reason, also one that it had accepted."""
-    REFUSED = "refused"
-    """The operations centre has refused an extension."""
+    EXTENSION = "extension"
+    """The operations centre has decided on an extension: a request is answered. One that was granted in time moves the
+    limit, which clears the card by itself."""
 
 
-_DECISIONS = frozenset((ActKind.ACCEPTED, ActKind.REJECTED, ActKind.REFUSED))
+_DECISIONS = frozenset((ActKind.ACCEPTED, ActKind.REJECTED, ActKind.EXTENSION))
 
 
 class Act(NamedTuple):

@@ -6,6 +6,7 @@
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from io import FileIO
@@ -25,6 +26,7 @@ from services.runtime.atomic_file import sync_folder
 
 SCHEME = "file"
 KIND = "file"
+_PATIENCE_SECONDS = 2.0
 
 
 class Account(AccountEntry):
@@ -94,7 +96,7 @@ class NoticeFile:
         is_new = not self._path.exists()
         file = FileIO(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, PRIVATE), "r+")
         try:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            _lock(file)
             if is_new:
                 sync_folder(self._path.parent)
             self._learn(file)
@@ -116,6 +118,19 @@ class NoticeFile:
             file.truncate(self._read_to + whole)
         self._keys.update(_keys(content[:whole]))
         self._read_to += whole
+
+
+def _lock(file: FileIO) -> None:
+    """Raises OSError if another process does not give the file free for some seconds."""
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)
 
 
 def opened(account: Account, tools: Tools) -> Opened:

@@ -10,8 +10,6 @@ from services.notifier.channels.message import Message
 CUT = "……（内容过长，以下从略 / text cut）"
 _LONGEST_TITLE = 120
 """Characters."""
-_JOINERS = "\u200d\ufe0e\ufe0f"
-"""What belongs to the character before it, besides combining marks."""
 
 
 def heading(message: Message) -> str:
@@ -61,8 +59,6 @@ def _one_line(text: str) -> str:
 def _cut(text: str, most: int) -> str:
     """The first characters of a text, not between a character and the marks that belong to it."""
     end = min(most, len(text))
-    while 0 < end < len(text) and (
-        unicodedata.combining(text[end]) or text[end] in _JOINERS or text[end - 1] == "\u200d"
-    ):
+    while 0 < end < len(text) and unicodedata.category(text[end]).startswith("M"):
         end -= 1
     return text[:end]

@@ -87,6 +87,7 @@ FAULTS: Mapping[str, float] = {
     "slips": 0.03,
     "extensions": 0.02,
     "applied_later": 0.05,
+    "decided_again": 0.5,
     "backdated": 0.02,
     "reopened": 0.01,
     "reclassified": 0.15,
@@ -96,7 +97,8 @@ FAULTS: Mapping[str, float] = {
 }
 """What `--faults all` switches on. A rate is a share of events (duplicates, disorder), of weeks per source (silence),
 of days per reason code (bad), of small water projects (reclassified), of suspended cases (stopped_twice), of withdrawn
-and refused ones (granted_after_all), of those without a step that a promise waits for (undelivered), else of cases."""
+and refused ones (granted_after_all), of those without a step that a promise waits for (undelivered), of those on which
+was decided (decided_again), else of cases."""
 
 
 @dataclass(frozen=True, slots=True)

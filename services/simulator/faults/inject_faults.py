@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from random import Random
 
 from services.domain.time.zone import DAY_US, Instant
+from services.simulator.faults.decided_again import change_after_decision, say_what_was_seen
 from services.simulator.faults.rejected_events import contradict, correct_a_correction
 from services.simulator.faults.reported_otherwise import apply_later, extend_again, slip
 from services.simulator.faults.silence import Silence
@@ -51,14 +52,15 @@ class Faults:
         if limit is not None:
             _arrive_by(case, limit // SECOND * SECOND)
         for n, event in enumerate(case.events, 1):
-            event.id = f"{case.subject}-{n}"
+            event.id = event.id or f"{case.subject}-{n}"
         if self.rates:
-            self._correct(case, limit)
-            if self._occurs("slips", case):
-                with _noted(case, "slips"):
-                    slip(case, self._timing, self._rng("slip", case), self._end)
+            self._correct_reports(case, limit)
             self._add_rejected(case)
-        # A reclassification is never late: the results in the promise that a case leaves are another matter.
+        self._fall_silent(case)
+        say_what_was_seen(case, self._rng("seen", case))
+
+    def _fall_silent(self, case: CaseHistory) -> None:
+        """A reclassification is never late: the results in the promise that a case leaves are another matter."""
         if self.silence.occurs and case.reclassified is None:
             with _noted(case, "silence"):
                 for event in case.events:
@@ -195,6 +197,16 @@ class Faults:
             confirmed = self._timing.on_workday(rng, entered, 1)
             data = {"kpi": promise.id, "decision": "accepted"}
             case.emit("case.confirmed", confirmed, data, source=OPERATIONS, point="confirmed")
+
+    def _correct_reports(self, case: CaseHistory, limit: Instant | None) -> None:
+        """What is corrected: a completion, a slip, and what was decided on."""
+        self._correct(case, limit)
+        if self._occurs("slips", case):
+            with _noted(case, "slips"):
+                slip(case, self._timing, self._rng("slip", case), self._end)
+        if self._occurs("decided_again", case):
+            with _noted(case, "decided_again"):
+                change_after_decision(case, self._rng("decision", case), self._end)
 
     def _correct(self, case: CaseHistory, limit: Instant | None) -> None:
         """The completion is first reported with a wrong time of the same day, and corrected some hours later."""

@@ -55,7 +55,11 @@ def extend_again(case: CaseHistory, rng: Random) -> None:
         # a request of the unit alone moves nothing
         source = OPERATIONS if rng.random() < 0.7 else case.owner
         delays = int(30 + rng.random() * 600) * SECOND, 2 * SECOND
-        case.events.append(SimulatedEvent("case.extended", at + n * SECOND, source, data, delays=delays))
+        event = SimulatedEvent("case.extended", at + n * SECOND, source, data, delays=delays)
+        if source == OPERATIONS and rng.random() < 0.5:  # the ledger has it, and the gateway was away
+            event.id = f"ledger-{1 + 7 * rng.randrange(10_000) + n}"
+            event.received += int(rng.random() * 5 * 86_400) * SECOND
+        case.events.append(event)
 
 
 def apply_later(case: CaseHistory, rng: Random) -> None:

@@ -57,6 +57,7 @@ class Figures:
         self.reported: dict[FigureKey, list[FigureReport]] = {}
         """In the order of the reports."""
         self.confirmed: dict[FigureKey, SimulatedEvent] = {}
+        """The decisions that accept what was reported late."""
 
     def events(self, day: int, first_day: int) -> Iterator[tuple[str, SimulatedEvent]]:
         """What is reported on a day: subject and event."""
@@ -76,6 +77,8 @@ class Figures:
                     yield from self._report(key, day)
                 elif nth_working_day == 9:
                     yield from self._report_again(promise, key, day)
+                elif nth_working_day in (11, 12):
+                    yield from self._report_once_more(key, day, short=nth_working_day == 11)
 
     def _report(self, key: FigureKey, day: int) -> Iterator[tuple[str, SimulatedEvent]]:
         table = self._tables[key.quantity]
@@ -108,12 +111,22 @@ class Figures:
         event = self._event(rng, key, day, whole, whole)
         yield key.subject, event
         if rng.random() < 0.3:
-            data = {"kpi": promise.id, "decision": "accepted"}
+            about = {"unit": key.unit, "period": key.period, "through": event.received}
+            data = {"kpi": promise.id, "decision": "accepted", **about}
             time = event.received + 3600 * SECOND
             confirmed = SimulatedEvent("case.confirmed", time, OPERATIONS, data, delays=(0, SECOND))
             confirmed.owner = event.source
             self.confirmed[key] = confirmed
             yield key.subject, confirmed
+
+    def _report_once_more(self, key: FigureKey, day: int, *, short: bool) -> Iterator[tuple[str, SimulatedEvent]]:
+        """A month whose late report was confirmed is sometimes reported as short again, and then as complete: nobody
+        has decided on that."""
+        rng = Random(f"{self._seed}/{key.quantity}/{key.unit}/{key.period}/once more")
+        if key in self.confirmed and rng.random() < 0.5:
+            first = self.reported[key][0]
+            part = first.numerator if short else first.denominator
+            yield key.subject, self._event(rng, key, day, part, first.denominator)
 
     def _event(self, rng: Random, key: FigureKey, day: int, numerator: int, denominator: int) -> SimulatedEvent:
         time = self._timing.daytime(rng, day)

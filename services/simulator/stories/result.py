@@ -30,6 +30,8 @@ class Result(StrEnum):
     YELLOW_CARD = "yellow_card"
     """No case, but a card of one: `started_at` is when it was raised, `stopped_at` when it was cleared."""
     RED_CARD = "red_card"
+    STEP = "step"
+    """A step of escalation that follows a red card: the column `variant` is its name, `started_at` when it is due."""
     SILENT = "silent"
     """No case, but a source that is silent at the end: `case` is the source."""
     FAULT = "fault"

@@ -84,7 +84,11 @@ def _end(view: PromiseView) -> Instant | None:
 def _is_taken_back_late(view: PromiseView, bound: Objective, end: Instant) -> bool:
     """Whether there was too much when the case ended, and nobody confirmed what was taken back afterwards."""
     only_sums = all(text.startswith("quantity:") for text in view.promise.bounded)
-    return only_sums and view.promise.id not in view.case.confirmed and _exceeds(bound, _amounts(view, end))
+    if not only_sums or not _exceeds(bound, _amounts(view, end)):
+        return False
+    names, case = [text.removeprefix("quantity:") for text in view.promise.bounded], view.case
+    arrivals = [received for time, name, _, received in case.measured if time > end and name in names]
+    return not case.is_confirmed(view.promise.id, max([*arrivals, case.completion_arrived]))
 
 
 def can_be_taken_back(promise: CasePromise, row: Row, at: Instant) -> bool:
@@ -131,7 +135,7 @@ def _short_row(view: PromiseView, row: Row, end: Instant | None, mature: Instant
 
 def _reached_for_good(view: PromiseView, bound: Objective, end: Instant | None) -> Instant | None:
     """Since when the amount has been enough, up to the due date or else up to the end; None: it is not."""
-    times = sorted({view.start, *(time for time, _, _ in view.case.measured)})
+    times = sorted({view.start, *(time for time, _, _, _ in view.case.measured)})
     times = [time for time in times if time >= view.start and (end is None or time <= end)]
     reached = _enough_since(view, bound, [time for time in times if time <= view.due])
     return _enough_since(view, bound, times) if reached is None else reached

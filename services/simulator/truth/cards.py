@@ -36,7 +36,7 @@ class Seen(NamedTuple):
     row: Row | None
 
 
-class _Level(NamedTuple):
+class Level(NamedTuple):
     """From `at` on the case has a card of that result, or none."""
 
     at: Instant
@@ -65,14 +65,14 @@ def card_rows(periods: Iterable[Seen]) -> Iterator[Row]:
     """The cards of a case under one promise; of one that was raised again, the last time."""
     found: dict[Result, Row] = {}
     held: Result | None = None
-    for at, result, seen in _levels(periods):
+    for at, result, seen in levels(periods):
         if held is not None and held is not result:
             reason = "superseded" if result is Result.RED_CARD else _why_cleared(seen)
             found[held] = found[held]._replace(stopped=at, reason=reason)
             held = None
         if result is None or seen.view is None or seen.row is None:
             continue
-        unit, due = seen.view.timing.succession.at(seen.view.case.holder, at), seen.row.due
+        unit, due = holder(seen.view, at), seen.row.due
         reason = "" if due is None or settled_at(seen.view, due) is None else "provisional"
         if held is result:  # it follows who must act, and until when
             found[result] = found[result]._replace(unit=unit, due=due, reason=reason)
@@ -82,14 +82,19 @@ def card_rows(periods: Iterable[Seen]) -> Iterator[Row]:
     yield from found.values()
 
 
-def _levels(periods: Iterable[Seen]) -> Iterator[_Level]:
+def holder(view: PromiseView, at: Instant) -> str:
+    """Who has the card of a case then: who has the case, or the successor of that unit."""
+    return view.timing.succession.at(view.case.holder, at)
+
+
+def levels(periods: Iterable[Seen]) -> Iterator[Level]:
     """The card at each arrival, and at each instant until the next one at which it changes."""
     for seen in periods:
         changes = _changes(seen)
         passed_on = () if seen.view is None else seen.view.timing.succession.changes
         later = {at for at in (*changes, *passed_on) if at is not None and seen.begin < at <= seen.until}
         for at in (seen.begin, *sorted(later)):
-            yield _Level(at, _card_at(changes, at), seen)
+            yield Level(at, _card_at(changes, at), seen)
 
 
 def _card_at(changes: "_Changes", at: Instant) -> Result | None:

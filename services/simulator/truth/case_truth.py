@@ -14,7 +14,7 @@ from services.domain.plan.kinds.case_share import CaseSharePromise
 from services.domain.plan.plan import CasePromise
 from services.domain.time.zone import Instant
 from services.simulator.stories.case_history import CaseHistory
-from services.simulator.stories.event import NEVER, SimulatedEvent
+from services.simulator.stories.event import NEVER, OPERATIONS, SimulatedEvent
 from services.simulator.stories.report_delay import source_reported_by
 from services.simulator.stories.result import Result
 from services.simulator.stories.timing import Timing, values_of
@@ -26,6 +26,7 @@ from services.simulator.truth.observed_case import ObservedCase
 from services.simulator.truth.promise_view import PromiseView
 from services.simulator.truth.row import Row
 from services.simulator.truth.shares import share_row
+from services.simulator.truth.steps import step_rows
 from services.simulator.truth.unpublished import is_provisional
 
 _MISSES = (Result.MISSED, Result.OPEN_OVERDUE)
@@ -40,6 +41,15 @@ class _Stage(NamedTuple):
 
     case: ObservedCase
     until: Instant | None
+
+
+class _Missed(NamedTuple):
+    """What was a miss by what was known then."""
+
+    row: Row
+    until: Instant
+    ended_by: Instant
+    """The arrival after which it was none, the last time."""
 
 
 class CaseTruth:
@@ -71,14 +81,17 @@ class CaseTruth:
                 yield row
 
     def cards(self, history: CaseHistory) -> Iterator[Row]:
-        """The cards that the case has had: what each promise said of it is read arrival by arrival."""
+        """The cards that the case has had, and the steps that followed them: what each promise said of it is read
+        arrival by arrival."""
         known = [event for event in history.events if event.is_known(self._end)]
         if self._end is None or not known:
             return
         stages = _Stages(self, history, known, self._end)
         for promise in self._timing.about(history.flow.item):
             if may_have_cards(promise):
-                yield from card_rows(self._near(promise, stages))
+                near = list(self._near(promise, stages))
+                yield from card_rows(near)
+                yield from step_rows(promise, near, self._end - 1)
 
     def _near(self, promise: CasePromise, stages: "_Stages") -> Iterator[Seen]:
         """What a promise said of a case since it may first have had a card."""
@@ -105,9 +118,32 @@ class CaseTruth:
 
     def case_of(self, history: CaseHistory, events: Sequence[SimulatedEvent]) -> ObservedCase:
         """A case by some of its events."""
+        case = self._read(history, events)
+        for promise in self._timing.about(history.flow.item) if case.reasons_seen else ():
+            decision, time = case.decisions.get(promise.id, ("", 0))
+            if decision == "accepted" and self._has_become_worse(promise, case, events):
+                case.decisions[promise.id] = "requested", time
+        return case
+
+    def _read(self, history: CaseHistory, events: Sequence[SimulatedEvent]) -> ObservedCase:
         timing = self._timing
         rules, grantors = timing.rules(history.flow.item), timing.law.plan.grantors
         return ObservedCase(history, events, rules, grantors, timing.succession)
+
+    def _has_become_worse(self, promise: CasePromise, case: ObservedCase, events: Sequence[SimulatedEvent]) -> bool:
+        """Whether a case that those who accepted a reason had seen closed is open again, or closed later."""
+        through = case.reasons_seen[promise.id]
+        seen = self._read(case.history, [event for event in events if event.received <= through])
+        then, now = self._late_by(promise, seen), self._late_by(promise, case)
+        return then is not None and (now is None or now > then)
+
+    def _late_by(self, promise: CasePromise, case: ObservedCase) -> Instant | None:
+        """How long after its limit a case was closed; None while it is not."""
+        view = self._view(promise, _Stage(case, None), "")
+        row = None if view is None else _row_of(view)
+        if row is None or row.stopped is None:
+            return None
+        return 0 if row.due is None else row.stopped - row.due
 
     # ---- late entries --------------------------------------------------------------------------------
     def _stages(self, history: CaseHistory) -> list[_Stage]:
@@ -122,7 +158,9 @@ class CaseTruth:
         return stages
 
     def _arrival(self, event: SimulatedEvent) -> Instant:
-        """When an event counts as having arrived."""
+        """When an event counts as having arrived: a decision that the ledger has, when it was recorded."""
+        if event.source == OPERATIONS and event.id.startswith("ledger-"):
+            return min(event.time, event.received)
         corrected = (event.data or {}).get("event") if event.type == "correction" else None
         if not isinstance(corrected, SimulatedEvent) or corrected.type not in _FILINGS:
             return event.received
@@ -155,46 +193,50 @@ class CaseTruth:
     ) -> Row | None:
         """A case that was a miss by what was known once, and is none by what was reported later, is a late entry until
         the operations centre confirms it. So is one that was classified when it would have been a miss."""
-        if promise.id in last.case.confirmed:
-            return row
         missed = self._last_miss(promise, stages, name)
         if missed is None:
-            missed = self._first_escape(promise, last, stages, row, name)
-        if missed is None:
+            missed = self._escape_of(promise, last, stages, row, name)
+        if missed is None or last.case.is_confirmed(promise.id, missed.ended_by):
             return row
         if row is not None:
-            return row._replace(result=Result.LATE_ENTRY, provisional=missed[0].provisional)
+            return row._replace(result=Result.LATE_ENTRY, provisional=missed.row.provisional)
         if _may_apply(promise, last.case):
             unclassified = self._unclassified(promise, last, name)
             if unclassified is not None:
-                return unclassified._replace(result=Result.LATE_ENTRY, provisional=missed[0].provisional)
-        return missed[0]._replace(result=Result.LATE_ENTRY, day=self._timing.zone.day(missed[1]))
+                return unclassified._replace(result=Result.LATE_ENTRY, provisional=missed.row.provisional)
+        return missed.row._replace(result=Result.LATE_ENTRY, day=self._timing.zone.day(missed.until))
 
-    def _last_miss(self, promise: CasePromise, stages: Sequence[_Stage], name: str) -> tuple[Row, Instant] | None:
+    def _last_miss(self, promise: CasePromise, stages: Sequence[_Stage], name: str) -> "_Missed | None":
         """When the case was last a miss by what was known then."""
-        missed: tuple[Row, Instant] | None = None
+        missed: _Missed | None = None
         for stage in stages:
             seen = self._row(promise, stage, name)
             assert stage.until is not None
             if seen is not None and _is_miss(promise, seen, stage.until):
-                missed = seen, stage.until
+                missed = _Missed(seen, stage.until, stage.until + 1)
         return missed
 
     # ---- unclassified cases --------------------------------------------------------------------------
-    def _first_escape(
+    def _escape_of(
         self, promise: CasePromise, last: _Stage, stages: Sequence[_Stage], row: Row | None, name: str
-    ) -> tuple[Row, Instant] | None:
+    ) -> "_Missed | None":
         """When the case first left out by which promises select, and would have been a miss under one that selects by
         the same fields; None if it is unclassified still, or belongs to another of them in the end."""
         others = self._alternatives(promise)
         if _may_apply(promise, last.case) or (row is None and _is_judged(others, last.case)):
             return None
+        escapes = list(self._escapes(promise, others, stages, name))
+        first = next((each for each in escapes if row is not None or _has_missed(promise, each.row, each.until)), None)
+        return None if first is None else first._replace(ended_by=escapes[-1].ended_by)
+
+    def _escapes(
+        self, promise: CasePromise, others: Sequence[CasePromise], stages: Sequence[_Stage], name: str
+    ) -> Iterator[_Missed]:
+        """Each time at which a case did so."""
         for stage in stages:
             mine = self._escape(promise, others, stage, name)
-            assert stage.until is not None
-            if mine is not None and (row is not None or _has_missed(promise, mine, stage.until)):
-                return mine._replace(provisional=False), stage.until
-        return None
+            if mine is not None and stage.until is not None:
+                yield _Missed(mine._replace(provisional=False), stage.until, stage.until + 1)
 
     def _escape(self, promise: CasePromise, others: Sequence[CasePromise], stage: _Stage, name: str) -> Row | None:
         """What the promise would have said of a case that did not say whether it selects it, and would have been a miss

@@ -1,6 +1,6 @@
 """The truth about figures that a source counts itself, as seen from the end of the simulated time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 from services.domain.plan.kinds.figure import FigurePromise
@@ -68,15 +68,34 @@ class FigureTruth:
         reports = [each for each in self._figures.reported.get(key, ()) if each.event.is_known(self._end)]
         if not reports:
             return None, False
-        if len(reports) == 1 or not self._needs_confirmation(promise, key):
+        if promise.target is None or promise.numerator != promise.denominator:
             return reports[-1], False
-        waits = _hits(promise, reports[-1]) and not _hits(promise, reports[0]) and reports[-1].event.received > in_time
-        return (reports[0], True) if waits else (reports[-1], False)
+        return _believed(promise, reports, self._accepted_report(key, reports), in_time)
 
-    def _needs_confirmation(self, promise: FigurePromise, key: FigureKey) -> bool:
+    def _accepted_report(self, key: FigureKey, reports: Sequence[FigureReport]) -> FigureReport | None:
+        """The last of the reports that those had seen who confirmed a late one."""
+        seen = self._seen_by_deciders(key)
+        return next((each for each in reversed(reports) if each.event.received <= seen), None)
+
+    def _seen_by_deciders(self, key: FigureKey) -> Instant:
+        """The last arrival that those had seen who confirmed a late report; 0 if nobody has."""
         confirmed = self._figures.confirmed.get(key)
-        is_judged = promise.target is not None and promise.numerator == promise.denominator
-        return is_judged and not (confirmed is not None and confirmed.is_known(self._end))
+        if confirmed is None or confirmed.data is None or not confirmed.is_known(self._end):
+            return 0
+        through: Instant = confirmed.data["through"]
+        return through
+
+
+def _believed(
+    promise: FigurePromise, reports: Sequence[FigureReport], accepted: FigureReport | None, in_time: Instant
+) -> tuple[FigureReport, bool]:
+    """The report that counts, by one after the other, and whether the last one waits."""
+    counted, waits = reports[0], False
+    for report in reports[1:]:
+        cures = _hits(promise, report) and not _hits(promise, counted)
+        waits = cures and report.event.received > in_time and report is not accepted
+        counted = counted if waits else report
+    return counted, waits
 
 
 def _hits(promise: FigurePromise, report: FigureReport) -> bool:

@@ -62,14 +62,19 @@ class ObservedCase:
         self.completed_at: Instant | None = None
         self.withdrawn_at: Instant | None = None
         self.milestones: dict[str, list[Instant]] = {}
-        self.measured: list[tuple[Instant, str, Fraction]] = []
+        self.measured: list[tuple[Instant, str, Fraction, Instant]] = []
+        """When, what and how much, and when that arrived."""
         self.passages: list[Passage] = []
         self.pauses: list[Pause] = []
         self.rating: int | None = None
         self.extended = False
         self.decisions: dict[str, tuple[str, Instant]] = {}
         """Promise → the last decision on a reason for missing it, and its time."""
-        self.confirmed: set[str] = set()
+        self.reasons_seen: dict[str, Instant] = {}
+        """Promise → the last arrival that those had seen who decided on that."""
+        self.completion_arrived: Instant = 0
+        self._confirmations: list[tuple[str, bool, Instant]] = []
+        """Promise, whether a late entry was accepted, and the last arrival that the deciders had seen."""
         self._standing: dict[tuple[str, str, str], int] = {}
         """Who holds the clock now, and for which reason → the place of the pause."""
         self._acceptances: list[Instant] = []
@@ -145,10 +150,11 @@ class ObservedCase:
 
     def _read_measurement(self, event: SimulatedEvent, time: Instant) -> None:
         data = event.data or {}
-        self.measured.append((time, data["quantity"], Fraction(str(data["value"]))))
+        self.measured.append((time, data["quantity"], Fraction(str(data["value"])), event.received))
 
     def _read_completion(self, event: SimulatedEvent, time: Instant) -> None:
         self._completions.append((time, event.data or {}))
+        self.completion_arrived = max(self.completion_arrived, event.received)
 
     def _read_reopening(self, event: SimulatedEvent, time: Instant) -> None:
         if self._completions:
@@ -170,11 +176,11 @@ class ObservedCase:
     def _read_justification(self, event: SimulatedEvent, time: Instant) -> None:
         data = event.data or {}
         self.decisions[data["kpi"]] = data["decision"], time
+        self.reasons_seen[data["kpi"]] = data.get("through", 0)
 
     def _read_confirmation(self, event: SimulatedEvent, time: Instant) -> None:
         data = event.data or {}
-        if data["decision"] == "accepted":
-            self.confirmed.add(data["kpi"])
+        self._confirmations.append((data["kpi"], data["decision"] == "accepted", data["through"]))
 
     def _take_attributes(self, data: Data) -> None:
         """The last value is kept, or the first one if the service item says so."""
@@ -228,6 +234,11 @@ class ObservedCase:
         if self.withdrawn_at is not None and max(delivered, default=self.withdrawn_at - 1) >= self.withdrawn_at:
             self.withdrawn_at = None
 
+    def is_confirmed(self, promise: str, arrival: Instant) -> bool:
+        """Whether the last of those who had seen an arrival, and decided on it, accepted."""
+        answers = [accepted for kpi, accepted, seen in self._confirmations if kpi == promise and seen >= arrival]
+        return bool(answers) and answers[-1]
+
     # ---- what promises ask ---------------------------------------------------------------------------
     def start(self, names: Sequence[str]) -> Instant | None:
         """When a clock starts: the latest of its points, once all are known."""
@@ -280,10 +291,10 @@ class ObservedCase:
 
     def sum(self, quantity: str, by: Instant | None = None) -> Fraction | None:
         """The sum measured by an instant; None if the quantity was never measured at all."""
-        if all(name != quantity for _, name, _ in self.measured):
+        if all(name != quantity for _, name, _, _ in self.measured):
             return None
         return sum(
-            (amount for time, name, amount in self.measured if name == quantity and (by is None or time <= by)),
+            (amount for time, name, amount, _ in self.measured if name == quantity and (by is None or time <= by)),
             Fraction(),
         )
 
@@ -372,13 +383,15 @@ def _stopped_by(event: SimulatedEvent) -> tuple[str, str, str]:
 
 def _effective(events: Sequence[SimulatedEvent]) -> list[tuple[SimulatedEvent, Instant]]:
     """The events that count, each with its time, after the corrections among them; in the order of those times."""
-    corrections = [event.data for event in events if event.type == "correction" and event.data is not None]
-    corrected = {data["of"] for data in corrections}
-    deleted = {data["of"] for data in corrections if data["event"] is None}
+    corrections = sorted((e for e in events if e.type == "correction"), key=lambda each: (each.time, each.id))
+    corrected = {each.data["of"]: each.data["event"] for each in corrections if each.data is not None}
+    deleted = {of for of, replacement in corrected.items() if replacement is None}
 
     def reported_time(event: SimulatedEvent) -> Instant:
-        first = event.first_reported_time
-        return event.time if first is None or event.id in corrected else first
+        if event.id in corrected:
+            time: Instant = corrected[event.id].time
+            return time
+        return event.time if event.first_reported_time is None else event.first_reported_time
 
     effective = [
         (event, reported_time(event)) for event in events if event.type != "correction" and event.id not in deleted

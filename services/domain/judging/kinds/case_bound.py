@@ -112,6 +112,7 @@ class CaseBoundJudge:
         """A late report can undo what looked like a breach while the case was open."""
         self._refundable = self._by_event and all(text.startswith("quantity:") for text in promise.counts)
         """An amount that is taken back after the case has matured comes too late."""
+        self._quantities = frozenset(text.partition(":")[2] for text in promise.counts)
         self._final = any(text.startswith(("order:", "attribute:")) for text in promise.counts)
         """A breach is a miss at once: nothing takes back the order of two steps, or what a list said."""
         self._points = promise.counts
@@ -213,7 +214,14 @@ class CaseBoundJudge:
         """Whether it was too much when the case matured, and what was taken back since is not confirmed."""
         if not self._refundable or not self._bound.exceeded(self._amounts(course.case, at)):
             return False
-        return not course.case.is_confirmed(self.promise.id)
+        return not course.case.is_confirmed(self.promise.id, self._last_taken_back(course.case, at))
+
+    def _last_taken_back(self, case: Case, at: Instant) -> Instant:
+        """When the last amount arrived that is dated after the case had matured, and that it had."""
+        arrivals = [received for time, name, _, received in case.measured if time > at and name in self._quantities]
+        if case.completed is not None:
+            arrivals.append(case.completed.received)
+        return max(arrivals, default=case.arrived)
 
     def _red_at(self, case: Case, matures: Instant) -> Instant | None:
         """From when what is demanded by then and not reported has a red card."""
@@ -280,7 +288,11 @@ class CaseBoundJudge:
         stopped nothing more is reached."""
         case, end = course.case, course.end
         last = end if end is not None else FOREVER
-        steps = {course.start, *chain.from_iterable(case.milestones.values()), *(time for time, _, _ in case.measured)}
+        steps = {
+            course.start,
+            *chain.from_iterable(case.milestones.values()),
+            *(time for time, _, _, _ in case.measured),
+        }
         counted = sorted(step for step in steps if course.start <= step <= last)
         return self._since(case, [step for step in counted if step <= matures]) or self._since(case, counted)
 

@@ -122,11 +122,26 @@ class _StatisticJudge:
         if self._by is None or self._last_day is None or since > self._last_day:
             return False
         reported_by = self._reported_by(self._by, entry.states[-1].unit)
-        if self.promise.id in entry.confirmed or all(fact.received <= reported_by for fact in entry.facts):
+        if all(fact.received <= reported_by for fact in entry.facts) or self._was_reached(entry, reported_by):
             return False
-        known = entry.known_by(reported_by)
-        known_since = None if known is None else self._since(known)
-        return known_since is None or known_since > self._last_day
+        if not entry.confirmations.on(self.promise.id):
+            return True
+        return not entry.confirmations.accept(self.promise.id, self._decisive_arrival(entry))
+
+    def _was_reached(self, entry: CatalogueEntry, at: Instant) -> bool:
+        """Whether it had counted since the date, by what was known at an instant."""
+        known = entry.known_by(at)
+        since = None if known is None else self._since(known)
+        return since is not None and self._last_day is not None and since <= self._last_day
+
+    def _decisive_arrival(self, entry: CatalogueEntry) -> Instant:
+        """The arrival by which it was last said to have counted by the date, after it had not been."""
+        decisive = max(fact.received for fact in entry.facts)
+        for arrival in sorted({fact.received for fact in entry.facts}, reverse=True):
+            if not self._was_reached(entry, arrival):
+                break
+            decisive = arrival
+        return decisive
 
     def _counted(self, attributes: Mapping[str, Any] | None) -> str | None:
         """Where an entry is kept, if it counts in the numerator."""

@@ -67,8 +67,8 @@ class DutyJudge:
 
     def _is_late_entry(self, fulfilment: Fulfilment, due: Instant) -> bool:
         """Whether it was reported too late, and nobody confirmed it."""
-        reported_by = self._reported_by(fulfilment.unit, due)
-        return fulfilment.received > reported_by and self.promise.id not in fulfilment.confirmed
+        reported_by, arrival = self._reported_by(fulfilment.unit, due), fulfilment.arrival(due)
+        return arrival > reported_by and not fulfilment.confirmations.accept(self.promise.id, arrival)
 
     def _reported_by(self, unit: str, due: Instant) -> Instant:
         """Until when it may be reported that a unit has done its duty by the due instant."""

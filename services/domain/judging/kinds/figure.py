@@ -5,6 +5,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from services.domain.history.case import MICRO
+from services.domain.history.decisions import FOREVER
 from services.domain.history.registers import Report, ReportedAmounts
 from services.domain.judging.judgement import Judgement, Outcome
 from services.domain.judging.kind import Moment, Sums
@@ -87,14 +88,17 @@ class FigureJudge:
         return self._zone.midnight(last_day(period) + 1) - 1
 
     def _counting_report(self, report: Report, in_time: Instant) -> tuple[ReportedAmounts | None, bool]:
-        """The count that holds, if any, and whether a better one waits for confirmation. `in_time`: until when it could
-        be reported."""
+        """The count that holds, if any, and whether a better one waits for confirmation. A decision is on the report
+        that its deciders had seen last. `in_time`: until when it could be reported."""
         target = self.promise.target
-        if target is None or self.promise.id in report.confirmed:
+        if target is None:
             return report.versions[-1], False
         believed, waits = None, False
-        for count in report.versions:
+        followings = [each.received for each in report.versions[1:]]
+        for count, following in zip(report.versions, [*followings, FOREVER], strict=True):
             waits = count.received > in_time and self._is_better(count, believed, report.quantity, target)
+            if waits:
+                waits = not report.confirmations.accept(self.promise.id, count.received, following)
             if not waits:
                 believed = count
         return believed, waits

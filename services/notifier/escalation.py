@@ -1,0 +1,175 @@
+"""Steps of escalation as they become due: requests for records of the ledger (docs/supervision.md).
+
+All state comes from two places: the present red cards (`alert.cards`) and the ledger, which has the steps that were
+taken and what was said. So a notifier that is started again asks for what is due and not recorded. Two notifiers ask
+for the same claims, and the keeper records the first. A request names the latest record of its subject that is known
+here (`seen`): where a reply or a decision came first, the keeper refuses the step, and it is counted again with that.
+
+A step that was due before the ledger began is left out: nobody is urged in one hour for the matters of a year. So is
+one of a card that was cleared before the step could be asked for.
+"""
+
+import logging
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from services.domain.plan.plan import Plan, SupervisionStep
+from services.domain.plan.unit_history import UnitHistory
+from services.domain.results.published import Card, Level
+from services.domain.supervision.orders import answer_due
+from services.domain.supervision.steps import Act, Held, RedCard, StepDue, Terms, steps_due
+from services.domain.supervision.terms import PlanTerms
+from services.domain.time.calendar import WorkingCalendar
+from services.domain.time.rfc3339 import read
+from services.domain.time.zone import Instant
+from services.ledger.recording import answered_by
+from services.messaging.records.fields import Unreadable
+from services.messaging.records.ledger import STALE_MAKING, Kind, LedgerRecord, Request
+from services.messaging.records.steps import CardKey, RecordedStep, act_of, instant_of_time
+from services.notifier.notice_subject import is_active
+
+log = logging.getLogger(__name__)
+
+_NEVER: Instant = 1 << 62
+
+
+class _Pending(NamedTuple):
+    """What will be due of a card if nothing is said or done any more."""
+
+    terms: Terms
+    steps: tuple[StepDue, ...]
+
+
+@dataclass(slots=True)
+class _Subject:
+    """What the ledger says of one promise and one cycle of a case."""
+
+    acts: list[Act] = field(default_factory=list)
+    steps: list[RecordedStep] = field(default_factory=list)
+    latest: int = 0
+    """Number of the latest record that makes a request stale."""
+    cards: dict[CardKey, Card] = field(default_factory=dict)
+    """Its red cards that are active."""
+
+
+class Escalation:
+    """Which steps are due and not recorded. Not thread-safe."""
+
+    def __init__(self, plan: Plan, calendar: WorkingCalendar, writer: str) -> None:
+        self._writer = writer
+        self._terms = PlanTerms(plan, calendar)
+        self._units = UnitHistory(plan.units.values(), self._terms.zone)
+        self._subjects: dict[str, _Subject] = {}
+        self._pending: dict[CardKey, _Pending] = {}
+        self._asked: dict[str, str] = {}
+        """Id of a request that has no answer yet → its claim."""
+        self._claims: set[str] = set()
+        """The claims of these."""
+        self._begin: Instant | None = None
+        """When the ledger began: the time of its first record. Of an empty one, when it was first asked what is due."""
+        self._soonest: Instant = _NEVER
+        """Before this instant nothing is due."""
+
+    # ---- what is known -----------------------------------------------------------------------------------
+    def take_card(self, card: Card) -> None:
+        """The present state of a card."""
+        if card.level != Level.RED:
+            return
+        key = CardKey.of(card)
+        subject = self._subjects.setdefault(key.subject, _Subject())
+        if is_active(card):
+            subject.cards[key] = card
+        else:
+            subject.cards.pop(key, None)
+        self._count(key, subject)
+
+    def take(self, record: LedgerRecord) -> None:
+        """The next record of the ledger."""
+        if record.number == 1:
+            self._begin = read(record.time)
+        self._answered(answered_by(record.request))
+        request = record.request
+        act = act_of(record)
+        if not request.subject or (act is None and request.kind not in STALE_MAKING):
+            return
+        subject = self._subjects.setdefault(request.subject, _Subject())
+        if request.kind in STALE_MAKING:
+            subject.latest = record.number
+        if act is not None:
+            subject.acts.append(act)
+        if request.kind is Kind.STEP:
+            try:
+                subject.steps.append(RecordedStep.read(request))
+            except Unreadable as wrong:
+                log.warning("record %d of the ledger is no step: %s", record.number, wrong)
+        for key in list(subject.cards):
+            self._count(key, subject)
+
+    def _answered(self, id: str) -> None:
+        claim = self._asked.pop(id, None)
+        if claim is not None:
+            self._claims.discard(claim)
+            self._soonest = 0  # it may have been refused: what is due is asked for again
+
+    def _count(self, key: CardKey, subject: _Subject) -> None:
+        """Count the steps of a card anew."""
+        card = subject.cards.get(key)
+        terms = None if card is None else self._terms.of(card.kpi, read(card.raised_at))
+        if card is None or terms is None:
+            self._pending.pop(key, None)
+            return
+        self._pending[key] = _Pending(terms, tuple(_not_recorded(key, card, subject, terms)))
+        self._soonest = min([self._soonest, *(one.at for one in self._pending[key].steps)])
+
+    # ---- what is due -------------------------------------------------------------------------------------
+    def due(self, now: Instant) -> list[Request]:
+        """Requests for the steps that are due, are not recorded, and were not asked for without an answer yet; in the
+        order of their times. The ledger must have been read to its end."""
+        if self._begin is None:
+            self._begin = now
+        if now < self._soonest:
+            return []
+        found = sorted(self._steps(now, self._begin), key=lambda step: (step.at, step.key, step.step))
+        later = (one.at for pending in self._pending.values() for one in pending.steps if one.at > now)
+        self._soonest = min(later, default=_NEVER)
+        return [self._request(one) for one in found if one.claim not in self._claims]
+
+    def _steps(self, now: Instant, begin: Instant) -> Iterator[RecordedStep]:
+        for key, pending in self._pending.items():
+            card = self._subjects[key.subject].cards[key]
+            for step in pending.steps:
+                if begin <= step.at <= now:
+                    yield self._written(key, card, step, pending.terms)
+
+    def _written(self, key: CardKey, card: Card, step: StepDue, terms: Terms) -> RecordedStep:
+        zone = terms.zone
+        is_order = step.step is SupervisionStep.ORDER
+        return RecordedStep(
+            key=key,
+            step=step.step,
+            at=zone.text(step.at),
+            unit=self._units.at(card.unit, step.at),
+            raised_at=card.raised_at,
+            due_at=card.due_at,
+            days=step.days,
+            answer_by=zone.text(answer_due(step, terms)) if is_order else "",
+        )
+
+    def _request(self, step: RecordedStep) -> Request:
+        id = f"{self._writer}/step/{uuid.uuid4().hex}"
+        self._asked[id] = step.claim
+        self._claims.add(step.claim)
+        return step.request(id, self._writer, self._subjects[step.key.subject].latest)
+
+
+def _not_recorded(key: CardKey, card: Card, subject: _Subject, terms: Terms) -> Iterator[StepDue]:
+    """The steps of a card, also those to come, without the ones that are recorded."""
+    raised = read(card.raised_at)
+    recorded = [one for one in subject.steps if one.key == key]
+    has = {one.step for one in recorded if read(one.raised_at) == raised}
+    red = RedCard((Held(raised, card.unit, instant_of_time(card.due_at)),))
+    for step in steps_due(red, subject.acts, terms, _NEVER, [one.taken() for one in recorded]):
+        if step.step not in has:
+            yield step

@@ -1,0 +1,248 @@
+"""Escalation live: a notifier, the ledger in memory, and a case over the National Day holiday; equal to the replay."""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+
+import pytest
+
+from services.domain.intake.facts import Fact, case_key
+from services.domain.judging.judge import Judge
+from services.domain.plan.plan import Unit
+from services.domain.results.cards import card_periods, cards, case_name, written_card
+from services.domain.supervision.published import StepRow
+from services.domain.supervision.red_cards import red_cards_of
+from services.domain.time.zone import MINUTE_US, Instant
+from services.messaging.records.ledger import Kind, Request, subject_of_case
+from services.messaging.records.steps import RecordedStep, act_of
+from services.notifier.escalation import Escalation
+from services.replay.steps import Said, step_rows
+from tests.unit.cases import (
+    CN,
+    TITLE,
+    WATER,
+    ZONE,
+    accepted,
+    at,
+    completed,
+    extended,
+    in_order,
+    judge_of,
+    justified,
+    promise,
+    reopened,
+)
+from tests.unit.ledger_world import LedgerWorld, MemoryLedger
+
+KEY = case_key(WATER, "W-1")
+CASE = case_name(KEY)
+SUBJECT = subject_of_case("P", CASE, 1)
+JUDGE = judge_of(promise(extension_moves_limit=True))
+SOFT = judge_of(promise(strength="soft"))
+FAR = judge_of(promise(strength="aspirational"))
+MERGED = judge_of(
+    promise(), units=[Unit(id="north", title=TITLE, effective_from=date(2021, 10, 9), successor_of=("works", "seals"))]
+)
+START = accepted("2021-09-22T09:00")
+"""Four working days: due on 2021-09-27 at 24:00, red from 09-28."""
+BEGIN, END = at("2021-09-22"), at("2021-10-31")
+TICK = 6 * 60 * MINUTE_US
+
+
+class Live:
+    """The running system at each quarter of a day: the cards of one case, the ledger, and a notifier that may end."""
+
+    def __init__(self, judge: Judge, facts: Sequence[Fact]) -> None:
+        self.judge = judge
+        self.facts = in_order(facts)
+        self.now = BEGIN
+        self.world = LedgerWorld(lambda: self.now)
+        self.world.record(request(Kind.CHECKPOINT, ""))
+        self.acts: list[tuple[Instant, Request]] = []
+        self.start()
+
+    def start(self) -> None:
+        """Start a notifier, which knows nothing."""
+        self.ledger: MemoryLedger = self.world.client()
+        self.escalation = Escalation(self.judge.plan, CN, f"notifier-{self.now}")
+        self.asked = 0
+
+    def say(self, when: str, kind: Kind, **body: object) -> "Live":
+        """What a unit or the operations centre will say."""
+        self.acts.append((at(when), request(kind, SUBJECT, **body)))
+        return self
+
+    def run(self, until: Instant = END, each_time: Callable[[], None] = lambda: None) -> "Live":
+        """Until then."""
+        while self.now < until:
+            said = [one for when, one in self.acts if self.now - TICK < when <= self.now]
+            self.world.record(*said)
+            for card in cards(self.judge, self.facts, self.now):
+                self.escalation.take_card(written_card(card, KEY, ZONE))
+            self.tick()
+            each_time()
+            self.now += TICK
+        return self
+
+    def tick(self) -> None:
+        """One round of the notifier."""
+        for record in self.ledger.poll():
+            self.escalation.take(record)
+        requests = self.escalation.due(self.now)
+        self.asked += len(requests)
+        self.ledger.request(*requests)
+        for record in self.ledger.poll():
+            self.escalation.take(record)
+
+    def steps(self) -> list[StepRow]:
+        """As the ledger has them."""
+        recorded = [RecordedStep.read(one.request) for one in self.world.records() if one.request.kind is Kind.STEP]
+        return [
+            StepRow(one.at, one.step.value, one.unit, one.key.kpi, one.key.case, one.key.cycle, one.key.node,
+                    one.raised_at, one.due_at, one.days)
+            for one in recorded
+        ]  # fmt: skip
+
+    def replay(self) -> list[StepRow]:
+        """As a replay finds them, out of the facts and of what the ledger says of the case."""
+        acts = [act for one in self.world.records() if (act := act_of(one)) is not None]
+        said: Said = {("P", CASE, 1): acts}
+        red = red_cards_of(card_periods(self.judge, self.facts, END), self.facts)
+        return step_rows([(CASE, red)], said, self.judge, [END])
+
+
+def request(kind: Kind, subject: str, **body: object) -> Request:
+    request.count += 1  # type: ignore[attr-defined]  # a counter of its own
+    return Request(f"test/{request.count}", kind, "test", subject, "works", body=body)  # type: ignore[attr-defined]
+
+
+request.count = 0  # type: ignore[attr-defined]
+
+
+def brief(rows: Sequence[StepRow]) -> list[str]:
+    return [f"{row.step} {row.at[5:16]} {row.unit}" for row in rows]
+
+
+def test_the_steps_over_national_day_are_equal_in_replay_and_live() -> None:
+    live = Live(JUDGE, [START]).run()
+    assert brief(live.steps()) == [
+        "reminder 09-29T00:00 works",
+        "urging 10-08T00:00 works",
+        "order 10-11T00:00 works",
+        "circular 10-18T00:00 works",
+    ]
+    assert live.steps() == live.replay()
+    assert live.asked == 4
+
+
+def test_what_is_said_and_decided_counts_alike_in_replay_and_live() -> None:
+    live = Live(JUDGE, [START])
+    live.say("2021-09-29T10:00", Kind.REPLIED, until="2021-10-08").say("2021-09-29T11:00", Kind.ACKNOWLEDGED)
+    live.say("2021-10-11T15:00", Kind.ASKED, about="extension")
+    live.say("2021-10-12T15:00", Kind.DECIDED, about="extension", decision="refused").run()
+    assert brief(live.steps()) == [
+        "reminder 09-29T00:00 works",
+        "urging 10-11T00:00 works",
+        "order 10-14T00:00 works",
+        "circular 10-21T00:00 works",
+    ]
+    assert live.steps() == live.replay()
+
+
+@pytest.mark.parametrize(
+    ("judge", "facts"),
+    [
+        (JUDGE, [START, completed("2021-10-09T09:00")]),
+        (JUDGE, [START, completed("2021-10-08T09:00"), reopened("2021-10-12T09:00")]),
+        (JUDGE, [START, extended("2021-09-27T17:00", 5, received="2021-10-08T10:00")]),
+        (SOFT, [START]),
+        (SOFT, [START, justified("2021-10-12T10:00", "accepted")]),
+        (FAR, [START]),
+        (MERGED, [START]),
+    ],
+    ids=["completed", "void completion", "extension", "soft", "reason", "aspirational", "merger"],
+)
+def test_replay_and_live_agree(judge: Judge, facts: list[Fact]) -> None:
+    live = Live(judge, facts).run()
+    assert live.steps() == live.replay()
+    assert bool(live.steps()) == (judge is not FAR)
+
+
+def test_an_accepted_reason_of_a_hard_promise_ends_the_steps_by_its_record() -> None:
+    live = Live(JUDGE, [START])
+    live.say("2021-10-08T10:00", Kind.DECIDED, about="reason", decision="accepted").run()
+    assert brief(live.steps()) == ["reminder 09-29T00:00 works", "urging 10-08T00:00 works"]
+    assert live.steps() == live.replay()
+
+
+@pytest.mark.parametrize("by", ["not in force", "withdrawn", "rejected"])
+def test_a_decision_that_is_none_any_more_lets_the_count_go_on(by: str) -> None:
+    live = Live(JUDGE, [START])
+    live.say("2021-10-08T10:00", Kind.DECIDED, about="reason", decision="accepted")
+    if by == "not in force":
+        live.say("2021-10-12T10:00", Kind.NOT_IN_FORCE, record=3)
+    elif by == "withdrawn":
+        live.say("2021-10-12T10:00", Kind.DECIDED, about="withdrawal", decision="withdrawn", withdraws=3)
+    else:
+        live.say("2021-10-12T10:00", Kind.DECIDED, about="reason", decision="rejected")
+    live.run()
+    assert brief(live.steps())[2:] == ["order 10-14T00:00 works", "circular 10-21T00:00 works"]
+    assert live.steps() == live.replay()
+
+
+def test_two_notifiers_and_restarts_take_each_step_once() -> None:
+    live = Live(JUDGE, [START])
+    other = Escalation(JUDGE.plan, CN, "other"), live.world.client()
+
+    def also() -> None:
+        for card in cards(live.judge, live.facts, live.now):
+            other[0].take_card(written_card(card, KEY, ZONE))
+        for record in other[1].poll():
+            other[0].take(record)
+        other[1].request(*other[0].due(live.now))
+        if ZONE.text(live.now)[11:13] == "06":
+            live.start()
+
+    once = Live(JUDGE, [START]).run()
+    assert live.run(each_time=also).steps() == once.steps() == live.replay()
+
+
+def test_a_step_is_refused_where_the_notifier_did_not_know_a_reply_and_is_counted_with_it() -> None:
+    live = Live(JUDGE, [START]).run(at("2021-10-07T20:00"))
+    asked = live.escalation.due(at("2021-10-08"))  # the urging
+    live.now = at("2021-10-07T23:30")
+    live.world.record(request(Kind.REPLIED, SUBJECT, until="2021-10-08"))
+    live.now = at("2021-10-08")
+    live.ledger.request(*asked)
+    assert brief(live.run().steps())[:2] == ["reminder 09-29T00:00 works", "urging 10-09T00:00 works"]
+    assert live.steps() == live.replay()
+
+
+def test_a_keeper_that_is_away_delays_a_step_and_loses_none() -> None:
+    live = Live(JUDGE, [START]).run(at("2021-10-07T20:00"))
+    live.world.keeper_works = False
+    live.run(at("2021-10-12T10:00"))
+    assert len(live.steps()) == 1 and live.asked == 3
+    live.world.keeper_works = True
+    assert brief(live.run().steps()) == brief(live.replay())
+
+
+def test_what_was_due_before_the_ledger_began_is_left_out() -> None:
+    live = Live(JUDGE, [START])
+    live.now = at("2021-10-09T12:00")
+    live.world = LedgerWorld(lambda: live.now)
+    live.start()
+    assert brief(live.run().steps()) == ["order 10-11T00:00 works", "circular 10-18T00:00 works"]
+
+
+def test_a_retracted_card_has_no_steps() -> None:
+    live = Live(JUDGE, [START]).run(at("2021-09-28T12:00"))
+    (red,) = [one for one in cards(JUDGE, live.facts, live.now) if one.level == "red"]
+    live.escalation.take_card(written_card(red._replace(cleared_at=red.raised_at, reason="retracted"), KEY, ZONE))
+    assert live.escalation.due(END) == []
+
+
+def test_the_claim_of_a_long_case_number_is_short_enough() -> None:
+    live = Live(JUDGE, [START]).run()
+    (step, *_) = [RecordedStep.read(one.request) for one in live.world.records() if one.request.kind is Kind.STEP]
+    long = step._replace(key=step.key._replace(case="x" * 500))
+    assert len(long.claim) < 100 and long.claim != step._replace(key=step.key._replace(case="y" * 500)).claim
