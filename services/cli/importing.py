@@ -127,7 +127,7 @@ def _suggest(export: Path, out: Path | None, plan: Path | None) -> None:
         read = load_plan(plan)
         hints = Hints(
             read.head.timezone,
-            tuple(sorted(read.sources)),
+            {each: read.sources[each].units for each in sorted(read.sources)},
             {unit.id: (unit.title.zh, unit.title.en) for unit in read.units.values()},
             {item.code: (item.title.zh, item.title.en) for item in read.service_items.values()},
         )

@@ -17,7 +17,7 @@ from services.cli.arguments import Wait
 from services.cli.failure import NO_ANSWER, Failure
 from services.cli.terminal import safe_console
 from services.domain.judging.data_quality import FORECASTS
-from services.domain.plan.plan import Plan, Promise
+from services.domain.plan.plan import Plan, Promise, Title
 from services.domain.results.cards import WHOLE
 from services.domain.results.published import WORST_FIRST, Card, Level, State, ValueRow
 from services.messaging import topics
@@ -213,7 +213,7 @@ def quarantine_line(count: int) -> Text:
 def promises_table(plan: Plan, published: DistrictStatus, unit: str) -> Table:
     """One line a promise: its official definition in its official window."""
     by_key = {(row.kpi, row.variant, row.window): row for row in published.rows if row.unit == unit and row.item == "-"}
-    table = Table(title=f"{plan.head.title.zh}\n{plan.head.title.en}", title_justify="left", expand=True)
+    table = Table(title=_in_both(plan.head.title), title_justify="left", expand=True)
     table.add_column("状态 state", no_wrap=True)
     table.add_column("KPI", no_wrap=True, min_width=5)
     table.add_column("承诺 promise", no_wrap=True, ratio=1, min_width=12)
@@ -230,18 +230,26 @@ def promises_table(plan: Plan, published: DistrictStatus, unit: str) -> Table:
         state = State(row.state)
         overdue = row.open_overdue if row.open_overdue != "0" else ""
         table.add_row(
-            Text(
-                f"{SIGNS[state]} {state_name(state, row.provisional_n, never_red=promise.is_never_red).zh}",
-                _style(state, promise),
-            ),
+            _state(state, row, promise),
             promise.id,
-            Text.assemble(f"{promise.title.zh}\n", (promise.title.en, "dim")),
+            _in_both(promise.title),
             Text.assemble(shown(row.value, promise), (forecast(published, unit, promise), "dim")),
-            target(promise),
+            _target(promise),
             row.n,
             overdue,
         )
     return table
+
+
+def _in_both(title: Title, sign: str = "", style: str = "") -> Text:
+    """A title in both languages, one below the other; once, where they say the same."""
+    below = "" if title.en == title.zh else f"\n{' ' * len(sign)}{title.en}"
+    return Text.assemble((f"{sign}{title.zh}", style), (below, "dim"))
+
+
+def _state(state: State, row: ValueRow, promise: Promise) -> Text:
+    name = state_name(state, row.provisional_n, never_red=promise.is_never_red)
+    return _in_both(name, f"{SIGNS[state]} ", _style(state, promise))
 
 
 def _style(state: State, promise: Promise) -> str:
@@ -305,6 +313,11 @@ def target(promise: Promise) -> str:
     if promise.target.unit == "share":
         return promise.target.written
     return f"{promise.target.written} {unit_name(promise.target.unit)}"
+
+
+def _target(promise: Promise) -> Text:
+    unit = None if promise.target is None or promise.target.unit == "share" else promise.target.unit
+    return Text.assemble(target(promise), ("" if unit is None else f"\n{measure_title(unit).en}", "dim"))
 
 
 def unit_name(code: str) -> str:

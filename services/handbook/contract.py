@@ -13,6 +13,12 @@ from services.domain.intake.refusal import Reason
 from services.domain.intake.validation_messages import data_fields
 from services.domain.results.published import Card, ValueRow, Verdict
 
+_REQUIRED: Final = {
+    "recordedat": "yes, unless the source is registered as real-time",
+    "receivedat": "never: the service writes it",
+}
+"""What the models do not say: it depends on the source and on the way in."""
+_OF_ANY_FORM: Final = {"event": "the replacement, or null"}
 _BLOCK: Final = re.compile(r"(<!-- generated: ([a-z_]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 # What a field of the schema is called in the table, by its JSON type.
@@ -51,7 +57,8 @@ def envelope() -> str:
     required = schema.get("required", [])
     lines = ["| attribute | value | required |", "|---|---|---|"]
     for name, field in schema["properties"].items():
-        lines.append(f"| `{name}` | {_value(field)} | {'yes' if name in required else 'no'} |")
+        lines.append(f"| `{name}` | {_value(field)} | {_REQUIRED.get(name, 'yes' if name in required else 'no')} |")
+    lines += ["| `type` | one of the types below | yes |", "| `data` | object, as the type says | yes, unless empty |"]
     return "\n".join(lines) + "\n"
 
 
@@ -89,7 +96,8 @@ def _data(model: type[Envelope]) -> str:
     required = schema["$defs"].get(_data_name(model), {}).get("required", []) if "$defs" in schema else []
     fields = schema.get("$defs", {}).get(_data_name(model), {}).get("properties", {})
     described = [
-        f"{f'**`{name}`**' if name in required else f'`{name}`'} ({_value(field)})" for name, field in fields.items()
+        f"{f'**`{name}`**' if name in required else f'`{name}`'} ({_OF_ANY_FORM.get(name) or _value(field)})"
+        for name, field in fields.items()
     ]
     return ", ".join(described) or "none"
 

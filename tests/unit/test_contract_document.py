@@ -7,8 +7,10 @@ import pytest
 
 from services.cli.__main__ import COMMANDS
 from services.domain.intake.events import MODELS
+from services.domain.intake.facts import FactType
 from services.domain.intake.refusal import Reason
 from services.handbook.contract import filled
+from tests.unit.gateway import edge
 
 FILE = Path(__file__).parents[2] / "docs" / "contract.md"
 TEXT = FILE.read_text(encoding="utf-8")
@@ -38,3 +40,9 @@ def test_the_commands_are_those_that_there_are() -> None:
 def test_a_block_that_nobody_generates_is_an_error() -> None:
     with pytest.raises(ValueError, match="nothing generates the block 'wishes'"):
         filled("<!-- generated: wishes -->\n<!-- end -->")
+
+
+def test_each_event_of_the_page_is_admitted() -> None:
+    events = [block for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL) if '"specversion"' in block]
+    types = [edge().admit(block.encode()).fact.type for block in events]
+    assert types == [FactType.CASE_ACCEPTED, FactType.CORRECTION]

@@ -36,7 +36,7 @@ def test_the_draft_for_a_real_export_can_be_used_at_once(name: str, tmp_path: Pa
     export = DATA / name / "events_normalised.csv.gz"
     if not export.exists():
         pytest.skip(f"{export} is not there: the real data sets lie beside the project")
-    draft = suggest(export, Hints("Europe/Amsterdam", ("/nl/wabo",)))
+    draft = suggest(export, Hints("Europe/Amsterdam", {"/nl/wabo": ()}))
     assert "CHANGE-ME" not in draft
     outcomes = events_of(export, mapping_of(parsed_toml(draft), "draft"))
     for _ in range(3000):
@@ -109,7 +109,10 @@ def test_stored_dates_and_forgotten_formats_of_a_spreadsheet_are_dates(tmp_path:
 def test_units_and_service_items_are_found_by_their_names_in_the_plan(tmp_path: Path) -> None:
     rows = "case_id,department,service,opened\n1,general ,permit,2021-11-01 08:00\n2,Annex,permit,2021-11-02 08:00\n"
     known = Hints(
-        "Europe/Amsterdam", ("/a", "/b"), {"u-1": ("一般", "General"), "u-2": ("", "Experts")}, {"permit": ()}
+        "Europe/Amsterdam",
+        {"/a": ("u-1",), "/b": ("u-1", "u-2")},
+        {"u-1": ("一般", "General"), "u-2": ("", "Experts")},
+        {"permit": ()},
     )
     draft = drafted(tmp_path, rows, hints=known)
     assert '"general" = "u-1"\n' in draft and '"Annex" = "CHANGE-ME"  # GUESSED' in draft
@@ -118,6 +121,25 @@ def test_units_and_service_items_are_found_by_their_names_in_the_plan(tmp_path: 
     assert 'data.service_item = { column = "service" }' in draft  # its contents are codes already
     assert 'source = "/a"  # GUESSED' in draft
     assert [case for case, _, _ in read_by(tmp_path, draft)] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("sources", "line", "question"),
+    [
+        ({"/a": ("u-2",), "/b": ("u-1", "u-2"), "/any": ("*",)}, '"/b"  # GUESSED: no other may name these units', ""),
+        ({"/a": ("u-2",), "/any": ("*",)}, '"/any"  # GUESSED: no other may name these units', ""),
+        ({"/a": ("u-2",)}, '"/a"\n', ""),
+        ({"/a": ("u-2",), "/b": ()}, '"/a"  # GUESSED\n', "Which source is it: /a, /b? Taken: the first."),
+        ({}, '"/units/CHANGE-ME"  # GUESSED', "What is this system called in the plan's sources.toml?"),
+    ],
+)
+def test_the_source_is_the_one_that_may_name_the_units(
+    tmp_path: Path, sources: dict[str, tuple[str, ...]], line: str, question: str
+) -> None:
+    rows = "case_id,department,opened\n1,General,2021-11-01 08:00\n2,Annex,2021-11-02 08:00\n"
+    draft = drafted(tmp_path, rows, hints=Hints("UTC", sources, {"u-1": ("General",), "u-2": ("Experts",)}))
+    assert f"source = {line}" in draft and question in draft
+    assert ("source is it" in draft) == ("source is it" in question)
 
 
 def test_what_is_no_export_is_refused(tmp_path: Path) -> None:

@@ -71,6 +71,18 @@ def test_a_missed_effort_is_never_red(strength: str, is_red: bool) -> None:
     assert ("\x1b[1;31m" in line) is is_red
 
 
+def test_a_state_is_shown_in_both_languages_and_a_name_that_is_the_same_in_both_once() -> None:
+    row = ValueRow(**dict.fromkeys(ValueRow._fields, ""))._replace(
+        kpi="P", variant="official", unit="ALL", item="-", window="year", state="missed", open_overdue="0"
+    )
+    shown = plan(promise(title={"zh": "Decided", "en": "Decided"}, limit="4 working_days"))
+    console = Console(record=True, width=120, file=io.StringIO())
+    console.print(promises_table(shown, DistrictStatus([row], {}, [], "", ""), "ALL"))
+    page = console.export_text()
+    assert "✗ 未达标" in page and "missed" in page
+    assert page.count("Decided") == 1
+
+
 def test_what_is_wrong_with_the_machinery_is_said_in_a_line_each() -> None:
     failure = WorkerFailure("kpis-1", "kpis", "KeyError at streams/kpis/kpis.py:1", 3, 1.0, 1_633_017_600.0)
     dying, unreadable = troubles(DistrictStatus([], {}, [], "", "", failures=[failure], unreadable=2))

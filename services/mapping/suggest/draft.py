@@ -1,7 +1,7 @@
 """A draft of a mapping for an export that nobody has described: `kpiwatch import --suggest`."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
@@ -35,8 +35,8 @@ class Hints(NamedTuple):
 
     zone: str | None = None
     """The time zone of the plan by which the events will be judged."""
-    sources: Sequence[str] = ()
-    """The sources that the plan registers."""
+    sources: Mapping[str, Collection[str]] = MappingProxyType({})
+    """Source that the plan registers → the units that it may name; `*`: any."""
     units: Mapping[str, Sequence[str]] = MappingProxyType({})
     """Code of each unit of the plan → its names."""
     services: Mapping[str, Sequence[str]] = MappingProxyType({})
@@ -203,16 +203,24 @@ def _has_table(draft: _Draft, role: str) -> bool:
 
 def _codes_of_the_plan(draft: _Draft, role: str, what: str) -> Iterator[str]:
     """The unit or the service item of each content, by its name in the plan."""
-    known, column = draft.hints.named(role), draft.roles[role]
-    by_name = {name.strip().casefold(): code for code, names in known.items() for name in (code, *names)}
+    known, column, by_name = draft.hints.named(role), draft.roles[role], _by_name(draft, role)
     yield f"[values.{role}]"
     for content in column.codes:
-        code = by_name.get(content.strip().casefold())
+        code = by_name.get(_folded(content))
         if code is None:
             choice = ", ".join(sorted(known)[:_NAMED]) + (", …" if len(known) > _NAMED else "")
             draft.ask(f"Which {what} of the plan is {content!r} in {column.name!r}: {choice}?")
         yield f"{_quoted(content)} = {_quoted(code or _CHANGE)}" + ("" if code else "  # GUESSED")
     yield ""
+
+
+def _by_name(draft: _Draft, role: str) -> dict[str, str]:
+    """Name or code of what the plan registers → its code."""
+    return {_folded(name): code for code, names in draft.hints.named(role).items() for name in (code, *names)}
+
+
+def _folded(name: str) -> str:
+    return name.strip().casefold()
 
 
 def _channels(draft: _Draft) -> Iterator[str]:
@@ -242,10 +250,11 @@ def _events(draft: _Draft) -> Iterator[str]:
     for role, what in (("case", "the number of the case"), ("service", "the service item"), ("unit", "the unit")):
         if role not in draft.roles:
             draft.ask(f"Which column has {what}? None was recognised; {_CHANGE} is in its place.")
-    if not draft.hints.sources:
+    sources = _sources(draft)
+    if not sources:
         draft.ask(f"What is this system called in the plan's sources.toml? {_CHANGE} is in its place.")
-    elif len(draft.hints.sources) > 1:
-        draft.ask(f"Which source is it: {', '.join(draft.hints.sources)}? Taken: the first.")
+    elif len(sources) > 1:
+        draft.ask(f"Which source is it: {', '.join(sources)}? Taken: the first.")
     yield from _long_events(draft) if _is_long(draft) else _wide_events(draft)
 
 
@@ -312,9 +321,23 @@ def _data(draft: _Draft, kind: str) -> Iterator[str]:
 
 
 def _source(draft: _Draft) -> str:
-    if draft.hints.sources:
-        return _quoted(draft.hints.sources[0]) + ("  # GUESSED" if len(draft.hints.sources) > 1 else "")
-    return _quoted(f"/units/{_CHANGE}") + "  # GUESSED"
+    sources = _sources(draft)
+    if not sources:
+        return _quoted(f"/units/{_CHANGE}") + "  # GUESSED"
+    if len(draft.hints.sources) == 1:
+        return _quoted(sources[0])
+    why = ": no other may name these units" if len(sources) == 1 else ""
+    return f"{_quoted(sources[0])}  # GUESSED{why}"
+
+
+def _sources(draft: _Draft) -> list[str]:
+    """The sources of the plan that may name every unit of the export, as far as the plan knows them. One that may name
+    any unit is a last resort."""
+    column, known = draft.roles.get("unit"), _by_name(draft, "unit")
+    units = {known[_folded(content)] for content in column.codes if _folded(content) in known} if column else set()
+    registered = draft.hints.sources
+    of_these = [source for source, named in registered.items() if units <= set(named)]
+    return of_these or [source for source, named in registered.items() if "*" in named] or list(registered)
 
 
 def _content(draft: _Draft, role: str) -> str:
