@@ -35,13 +35,17 @@ demo: setup ## the whole system on this machine, living through October 2021; Ct
 demo-reset: setup ## forget the data of the demo (not what was fetched)
 	@exec $(BIN)/kpiwatch up --forget
 
-.PHONY: static
-static: setup ## format, lint, types, import contracts, complexity
+.PHONY: static style types
+static: style types ## format, lint, types, import contracts, complexity
+
+style: setup
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
-	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m tests.complexity
+
+types: setup
+	$(BIN)/mypy
 
 .PHONY: complexity
 complexity: setup ## how complex the functions are, and whether that is within its limits
@@ -54,8 +58,11 @@ check: static ## fast: static checks, unit, stream and golden tests (fewer examp
 COVERAGE := --cov --cov-report=json:build/coverage.json
 
 .PHONY: test
-test: static ## everything: static checks and all tests, on a real Kafka, Prometheus and Alertmanager
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 15
+test: style ## everything: static checks and all tests, on a real Kafka, Prometheus and Alertmanager
+	@# types beside the tests: without a cache they take a minute of one core
+	@mkdir -p build; $(MAKE) --no-print-directory types >build/types.log 2>&1 & types=$$!; failed=0; \
+	  $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 15 || failed=1; \
+	  wait $$types || { cat build/types.log; failed=1; }; exit $$failed
 
 .PHONY: coverage
 coverage: setup ## lines and branches of services/domain that tests without parts take; at least 95 % of branches (no speeds: it halves them)

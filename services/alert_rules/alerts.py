@@ -8,6 +8,7 @@ about the machinery waits in real time.
 from services.alert_rules.alert import Rule
 from services.alert_rules.figure_alerts import figure_alerts
 from services.alert_rules.intake_alerts import intake_alerts
+from services.alert_rules.ledger_alerts import ledger_alerts
 from services.alert_rules.pipeline_alerts import pipeline_alerts
 from services.alert_rules.promise_alerts import promise_alerts
 from services.alert_rules.recording import recording_rules
@@ -22,6 +23,7 @@ def rule_groups(plan: Plan, speed: float, runbooks: str) -> Rule:
         "figures": figure_alerts(),
         "pipeline": pipeline_alerts(speed, plan.names.terms),
         "intake": intake_alerts(),
+        "ledger": ledger_alerts(),
     }
     return {
         "groups": [

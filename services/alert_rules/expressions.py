@@ -59,3 +59,9 @@ def begins_in_working_hours(condition: str, alert: str, same: str) -> str:
     active one does not end with the day and come back in the morning. `same`: the labels that identify an alert."""
     active = f'ALERTS{{alertname="{alert}",alertstate="firing"}}'
     return f"({condition} and on () {WORKING} == 1) or ({condition} and on ({same}) {active})"
+
+
+def no_answer(job: str) -> str:
+    """No process of the job answers: a target of it does not, or one that answered within a day is gone."""
+    up = f'up{{job="{job}"}}'
+    return f"max({up}) == 0 or (max(max_over_time({up}[1d])) == 1 unless on () max({up}) == 1)"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from services.alert_rules.alert import Alert, real_time, to_operations
 from services.alert_rules.durations import MINUTE
-from services.alert_rules.expressions import source_name
+from services.alert_rules.expressions import no_answer, source_name
 from services.domain.plan.plan import Title
 from services.metric_names import gateway_metrics as names
 from services.metric_names import metrics
@@ -26,14 +26,14 @@ def intake_alerts() -> Iterator[Alert]:
     """All of them. Where a part is not scraped, its alert is quiet."""
     yield Alert(
         "GatewayDown",
-        _no_answer(GATEWAY_JOB),
+        no_answer(GATEWAY_JOB),
         to_operations("page"),
         Title(zh="报送网关中断，数据源无法通过 HTTP 报送", en="no gateway answers: sources cannot send over HTTP"),
         _WAITS,
     )
     yield Alert(
         "RelayDown",
-        _no_answer(RELAY_JOB),
+        no_answer(RELAY_JOB),
         to_operations("page"),
         Title(
             zh="收件主题转送中断，数据源写入收件主题的事件未接收",
@@ -63,7 +63,7 @@ def intake_alerts() -> Iterator[Alert]:
     )
     yield Alert(
         "CasebookDown",
-        _no_answer(CASEBOOK_JOB),
+        no_answer(CASEBOOK_JOB),
         to_operations("act"),
         Title(
             zh="办件索引中断，办件查询结果不再更新", en="the casebook does not answer: its list of cases is out of date"
@@ -78,9 +78,3 @@ def _refused_by_source() -> str:
     by_relay = f'increase({names.RELAYED.name}{{outcome="refused"}}[6h])'
     by_gateway = f'increase({names.EVENTS.name}{{outcome!~"accepted|uncertain"}}[6h])'
     return f"sum by (source) ({by_worker} or {by_relay} or {by_gateway})"
-
-
-def _no_answer(job: str) -> str:
-    """No process of the job answers: a target of it does not, or one that answered within a day is gone."""
-    up = f'up{{job="{job}"}}'
-    return f"max({up}) == 0 or (max(max_over_time({up}[1d])) == 1 unless on () max({up}) == 1)"

@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from services.alert_rules.alerts import rule_groups
 from services.alert_rules.durations import text
 from services.alert_rules.intake_alerts import CASEBOOK_JOB, GATEWAY_JOB, RELAY_JOB
+from services.alert_rules.ledger_alerts import LEDGER_JOB
 from services.alert_rules.pipeline_alerts import EXPORTER_JOB
 from services.alert_rules.routes import routing
 from services.domain.plan.plan import Plan
@@ -45,11 +46,12 @@ class Addresses:
     gateway: str | None = None
     """None: it is not scraped, as for the two that follow."""
     casebook: str | None = None
+    ledger: str | None = None
     relay: str | None = None
     """Its name is resolved at each scrape: there may be no relay, or several."""
 
 
-DOCKER = Addresses(gateway="gateway:19102", casebook="casebook:19103", relay="relay:19104")
+DOCKER = Addresses(gateway="gateway:19102", casebook="casebook:19103", ledger="ledger:19105", relay="relay:19104")
 
 
 def prometheus_config(speed: float, at: Addresses) -> dict[str, Any]:
@@ -67,7 +69,7 @@ def prometheus_config(speed: float, at: Addresses) -> dict[str, Any]:
 
 
 def _intake_jobs(at: Addresses) -> Iterator[dict[str, Any]]:
-    for name, target in ((GATEWAY_JOB, at.gateway), (CASEBOOK_JOB, at.casebook)):
+    for name, target in ((GATEWAY_JOB, at.gateway), (CASEBOOK_JOB, at.casebook), (LEDGER_JOB, at.ledger)):
         if target is not None:
             yield _job(name, target)
     if at.relay is not None:

@@ -21,7 +21,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, exists, or_, sel
 
 from services.casebook import schema
 from services.casebook.case_summary import CaseState, IndexedCase
-from services.casebook.database import CasebookUnavailable, asking, open_engine, place_of
+from services.casebook.database import CasebookUnavailable, asking, open_engine
 from services.casebook.held_events import held_events
 from services.casebook.index import version_of
 from services.casebook.seen_by import seen_by as part_seen_by
@@ -35,6 +35,7 @@ from services.domain.results.published import Level
 from services.domain.results.safe_judge import SafeJudge
 from services.domain.time.zone import Instant
 from services.runtime.clock import Clock
+from services.runtime.database import place_of
 from services.runtime.settings import Settings
 
 MOST_CASES: Final = 1_000

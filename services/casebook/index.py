@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from services.casebook import schema
 from services.casebook.case_summary import case_summary
-from services.casebook.database import CasebookUnavailable, place_of, sentence
+from services.casebook.database import CasebookUnavailable, sentence
 from services.casebook.held_events import held_events
 from services.casebook.record_reader import Changes, RecordReader, Row
 from services.casebook.stored_facts import facts_of
@@ -24,6 +24,7 @@ from services.domain.judging.judge import Judge
 from services.domain.time.zone import Instant
 from services.messaging.reader import Record
 from services.messaging.topics import ALERT_CARDS, CASE_VERDICTS
+from services.runtime.database import place_of
 
 log = logging.getLogger(__name__)
 

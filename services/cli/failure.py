@@ -44,6 +44,8 @@ KNOWN = (
     KnownError("services.messaging.reader", "BrokerUnavailable", NO_ANSWER),
     KnownError("services.client.spool", "SpoolUnusable", WRONG_USAGE),
     KnownError("services.casebook.database", "CasebookUnavailable", NO_ANSWER, "cases: {}"),
+    KnownError("services.ledger.database", "LedgerUnavailable", NO_ANSWER, "ledger: {}"),
+    KnownError("services.ledger.writer", "LedgerAway", NO_ANSWER, "ledger: {}"),
     KnownError(
         "kafka.errors",
         "KafkaError",

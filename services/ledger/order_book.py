@@ -60,10 +60,10 @@ class OrderBook:
     def take(self, record: LedgerRecord) -> Order | None:
         """The next record of the ledger; the order, if it is one."""
         request = record.request
-        if request.kind not in (Kind.STEP, Kind.REPLIED, Kind.ASKED, Kind.DECIDED):
+        act = act_of(record)
+        if act is None and request.kind is not Kind.STEP:
             return None
         matter = self._matters.setdefault(request.subject, _Matter())
-        act = act_of(record)
         if act is not None:
             matter.acts.append(act)
         if request.kind is not Kind.STEP:

@@ -82,6 +82,8 @@ class Verdict(NamedTuple):
     kind: Kind
     unit: str
     due_at: str
+    source: str
+    """Where the verdict is: id of the topic, partition and offset, with slashes."""
 
 
 @dataclass(slots=True)
@@ -126,7 +128,8 @@ def answered_by(request: Request) -> str:
 def verdict_of(record: LedgerRecord) -> Verdict:
     """What a record of the keeper says about a miss."""
     request = record.request
-    return Verdict(record.number, request.kind, request.unit, str(request.body.get("due_at", "")))
+    due_at, source = (str(request.body.get(name, "")) for name in ("due_at", "source"))
+    return Verdict(record.number, request.kind, request.unit, due_at, source)
 
 
 def record_requests(

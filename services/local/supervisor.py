@@ -50,6 +50,7 @@ def parts(settings: Settings) -> list[Part]:
         ),
         Part("kpis-1", ("-m", "streams.kpis"), _worker_obstacle, {"worker": "kpis-1"}),
         Part("exporter", ("-m", "services.exporter"), _answers_at("exporter_port"), port="exporter_port"),
+        Part("ledger", ("-m", "services.ledger"), _answers_at("ledger_port"), port="ledger_port"),
         Part("notifier", ("-m", "services.notifier"), _answers_at("notifier_port"), port="notifier_port"),
         Part(
             "casebook",

@@ -1,6 +1,6 @@
 """`kpiwatch up`: starts the whole system on this machine and runs it until Ctrl-C. The data stays.
 
-Starts in order: Kafka, its topics, gateway, feed, stream workers, exporter, notifier, casebook, Alertmanager,
+Starts in order: Kafka, its topics, gateway, feed, stream workers, exporter, ledger, notifier, casebook, Alertmanager,
 Prometheus. Ends in the opposite order, by pid. Should it die itself, its parts go on; the next `up` or `up --forget`
 ends them first.
 """
@@ -73,6 +73,10 @@ def up(settings: Settings, console: Console, plan: Path | None = None) -> int:
             "outbox": folder / "outbox.jsonl",
             "webhook_token_file": None,
             "casebook": str(folder / "casebook.sqlite"),
+            "ledger": str(folder / "ledger.sqlite"),
+            "texts": str(folder / "texts.sqlite"),
+            "ledger_key": folder / "ledger.key",
+            "checkpoints": folder / "checkpoints.jsonl",
             **(simulated if plan is None else {"clock": None, "feed_keys": None}),
         }
     )
@@ -254,6 +258,7 @@ class _System:
                 token_file=settings.webhook_token,  # the notifier, which is there by now, made it
                 gateway=f"127.0.0.1:{settings.gateway_port}",
                 casebook=f"127.0.0.1:{settings.casebook_port}",
+                ledger=f"127.0.0.1:{settings.ledger_port}",
             ),
         )
         routes, rules = folder / "alertmanager", folder / "prometheus"

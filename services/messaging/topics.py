@@ -4,10 +4,12 @@ and never by a worker; a worker that finds another number of partitions does not
 
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
+from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 CASE_EVENTS: Final = "case.events"
@@ -297,6 +299,15 @@ def partitions_of(bootstrap: str, topic: str) -> int | None:
     with _admin(bootstrap) as admin:
         found = _described(admin, [topic]).get(topic)
     return None if found is None else len(found["partitions"])
+
+
+def end_of(bootstrap: str, topic: str) -> int:
+    """The offset behind the last record of a topic with one partition; 0 if it is not there. Raises KafkaError."""
+    place = TopicPartition(topic, 0)
+    with closing(KafkaConsumer(bootstrap_servers=bootstrap.split(","), bootstrap_timeout_ms=ANSWER_MS)) as consumer:
+        if 0 not in (consumer.partitions_for_topic(topic) or ()):
+            return 0
+        return int(consumer.end_offsets([place])[place])
 
 
 def _problems(topic: Topic, found: _Found | None, copies: int) -> Iterator[str]:

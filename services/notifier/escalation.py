@@ -91,11 +91,12 @@ class Escalation:
             self._begin = read(record.time)
         self._answered(answered_by(record.request))
         request = record.request
-        if request.kind not in STALE_MAKING or not request.subject:
+        act = act_of(record)
+        if not request.subject or (act is None and request.kind not in STALE_MAKING):
             return
         subject = self._subjects.setdefault(request.subject, _Subject())
-        subject.latest = record.number
-        act = act_of(record)
+        if request.kind in STALE_MAKING:
+            subject.latest = record.number
         if act is not None:
             subject.acts.append(act)
         if request.kind is Kind.STEP:

@@ -61,7 +61,7 @@ class Settings(BaseModel):
 
     # The HTTP parts, on loopback unless `host` says otherwise
     host: str = "127.0.0.1"
-    """Address that the exporter, the notifier, the gateway, the relay and the casebook listen on."""
+    """Address that the exporter, the notifier, the gateway, the relay, the casebook and the ledger listen on."""
     exporter_port: Port = 19100
     """Metrics for Prometheus: /metrics."""
     notifier_port: Port = 19101
@@ -113,6 +113,25 @@ class Settings(BaseModel):
     gateway and `kpiwatch cases` ask it."""
     casebook_port: Port = 19103
     """Metrics and health of the process that keeps it."""
+
+    # Decisions of the operations centre
+    operations_keys: Path | None = None
+    """File of keys (`kpiwatch sources add-keys`) with the one of /operations, by which the keeper of the ledger sends
+    what was decided; empty: no decision comes into force. Only the keeper may read it."""
+
+    # The ledger: the record of what was missed, notified, answered and decided
+    ledger: str = ".kpiwatch/ledger.sqlite"
+    """Index of the ledger: a file (SQLite), or the address of a database: postgresql://USER@HOST/DATABASE. It is built
+    from Kafka."""
+    texts: str = ".kpiwatch/texts.sqlite"
+    """The texts that people write, which can be erased: a file, or a database as in `ledger`. It is nowhere else: back
+    it up."""
+    ledger_key: Path = Path(".kpiwatch/ledger.key")
+    """File of the private key (Ed25519) that signs checkpoints of the ledger; made at the first start."""
+    checkpoints: Path = Path(".kpiwatch/checkpoints.jsonl")
+    """The checkpoints, one a line: to be given to units, and printed in reports."""
+    ledger_port: Port = 19105
+    """Metrics and health of the ledger's keeper."""
 
     # The whole system on one machine (`kpiwatch up`, tests)
     cache: Path = Path(".kpiwatch/cache")
@@ -205,11 +224,11 @@ class Settings(BaseModel):
             raise ValueError("user or password in an address that every dashboard shows; leave them out")
         return value
 
-    @field_validator("casebook")
+    @field_validator("casebook", "ledger", "texts")
     @classmethod
     def _is_a_database(cls, value: str) -> str:
         if "://" in value and not value.startswith("postgresql://"):
-            raise ValueError("no database that the casebook knows; write a file, or postgresql://USER@HOST/DATABASE")
+            raise ValueError("no database that is known here; write a file, or postgresql://USER@HOST/DATABASE")
         return value
 
     @field_validator("host")

@@ -3,15 +3,19 @@
 import signal
 import sys
 import threading
+from functools import partial
 from types import FrameType
 
 from services.catalog.load.calendars import calendar_of
 from services.catalog.load.plan_folder import InvalidPlan, load_plan
 from services.domain.plan.statutory_time import Law
+from services.ledger.writer import LedgerClient
 from services.runtime.clock import Clock
 from services.runtime.logs import complain, start_logging
 from services.runtime.settings import Settings, SettingsError, variable
 from services.runtime.shutdown import end_soon
+from services.simulator.answering import Answering, answer
+from services.simulator.answers import Answers
 from services.simulator.district.profile import profile
 from services.simulator.feed import Feed, FeedFailed, Sender
 from services.simulator.gateway_sender import GatewaySender
@@ -50,6 +54,9 @@ def main() -> int:
         if district != profile(PROFILE):
             name += f", cases a day {settings.demo_cases_per_day:g}"
         feed = Feed(simulation, name, clock, sender=_sender(settings), file=settings.state / "feed.json")
+        units = Answering(Answers(simulation.law.calendar, simulation.zone, settings.demo_seed), clock)
+        opened = partial(LedgerClient.open, settings.bootstrap)
+        threading.Thread(target=answer, args=(units, opened, ending), name="answers", daemon=True).start()
         feed.run(ending)
     except SettingsError as error:
         complain(error)

@@ -258,6 +258,7 @@ STORIES = [
             ("GatewayDown", "kpiwatch-gateway", "page"),
             ("RelayDown", "kpiwatch-relay", "page"),
             ("CasebookDown", "kpiwatch-casebook", "act"),
+            ("LedgerDown", "kpiwatch-ledger", "page"),
         )
         for up, labels in [(f'up{{job="{job}",instance="%s"}}', [{"severity": severity, **OPERATIONS}])]
         for story in (
@@ -289,6 +290,64 @@ STORIES = [
             'kpi_gateway_events_total{source="/units/a",outcome="uncertain"}': "0+9x400",
         },
         {100: [], 190: [{"source": "/units/a", "severity": "act"}]},
+    ),
+    Story(
+        "requests wait for the ledger",
+        "LedgerWaiting",
+        {
+            'kpi_ledger_lag_records{topic="ledger.requests"}': "0x5 3x20 0x20",
+            'kpi_ledger_lag_records{topic="case.verdicts"}': "9x50",
+        },
+        {9: [], 12: [{"severity": "act"}], 29: [{"severity": "act"}], 32: []},
+    ),
+    Story("a keeper that does not catch up", "LedgerWaiting", {"kpi_ledger_ready": "0x20"}, {4: [], 6: [{}]}),
+    Story(
+        "records that are not of the ledger",
+        "LedgerVoid",
+        {"kpi_ledger_void_records_total": "0x5 2x200"},
+        {4: [], 7: [{"severity": "act"}], 90: []},
+    ),
+    Story(
+        "a ledger without a checkpoint for two days",
+        "LedgerCheckpointOld",
+        {
+            CLOCK: "1630000000+600x400",
+            "kpi_ledger_checkpoint_timestamp_seconds": "1630000000x400",
+            "kpi_ledger_uncovered_records": "1x400",
+        },
+        {288: [], 310: [{"severity": "act"}]},
+    ),  # fmt: skip
+    Story(
+        "a ledger in which nothing is new for two days",
+        "LedgerCheckpointOld",
+        {
+            CLOCK: "1630000000+600x400",
+            "kpi_ledger_checkpoint_timestamp_seconds": "1630000000x400",
+            "kpi_ledger_uncovered_records": "0x400",
+        },
+        {310: []},
+    ),  # fmt: skip
+    Story(
+        "many records without a checkpoint",
+        "LedgerCheckpointOld",
+        {
+            CLOCK: "1630000000+60x60",
+            "kpi_ledger_checkpoint_timestamp_seconds": "1630000000x60",
+            "kpi_ledger_uncovered_records": "2000x10 2001x50",
+        },
+        {15: [], 25: [{"severity": "act"}]},
+    ),  # fmt: skip
+    Story(
+        "a decision waits to be in force",
+        "DecisionNotInForce",
+        {"kpi_ledger_decision_waiting_seconds": "0x5 60+60x30", "kpi_ledger_decisions_refused": "0x40"},
+        {14: [], 20: [{"severity": "act"}]},
+    ),
+    Story(
+        "a decision is refused by the gateway",
+        "DecisionNotInForce",
+        {"kpi_ledger_decision_waiting_seconds": "0x500", "kpi_ledger_decisions_refused": "1x5 2x500"},
+        {4: [], 9: [{"severity": "act"}], 400: []},
     ),
     Story(
         "a gateway reads no dead letters any more",
@@ -507,6 +566,11 @@ OF_THE_MACHINERY = {
     "SourceRefused",
     "FeedbackStopped",
     "CasebookDown",
+    "LedgerDown",
+    "LedgerWaiting",
+    "LedgerVoid",
+    "LedgerCheckpointOld",
+    "DecisionNotInForce",
     "PipelineDown",
     "SweepOld",
     "StreamLagHigh",

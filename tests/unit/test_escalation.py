@@ -138,7 +138,7 @@ def test_what_is_said_and_decided_counts_alike_in_replay_and_live() -> None:
     live = Live(JUDGE, [START])
     live.say("2021-09-29T10:00", Kind.REPLIED, until="2021-10-08").say("2021-09-29T11:00", Kind.ACKNOWLEDGED)
     live.say("2021-10-11T15:00", Kind.ASKED, about="extension")
-    live.say("2021-10-12T15:00", Kind.DECIDED, type="case.extended", data={}).run()
+    live.say("2021-10-12T15:00", Kind.DECIDED, about="extension", decision="refused").run()
     assert brief(live.steps()) == [
         "reminder 09-29T00:00 works",
         "urging 10-11T00:00 works",
@@ -169,8 +169,23 @@ def test_replay_and_live_agree(judge: Judge, facts: list[Fact]) -> None:
 
 def test_an_accepted_reason_of_a_hard_promise_ends_the_steps_by_its_record() -> None:
     live = Live(JUDGE, [START])
-    live.say("2021-10-08T10:00", Kind.DECIDED, type="case.justified", data={"decision": "accepted"}).run()
+    live.say("2021-10-08T10:00", Kind.DECIDED, about="reason", decision="accepted").run()
     assert brief(live.steps()) == ["reminder 09-29T00:00 works", "urging 10-08T00:00 works"]
+    assert live.steps() == live.replay()
+
+
+@pytest.mark.parametrize("by", ["not in force", "withdrawn", "rejected"])
+def test_a_decision_that_is_none_any_more_lets_the_count_go_on(by: str) -> None:
+    live = Live(JUDGE, [START])
+    live.say("2021-10-08T10:00", Kind.DECIDED, about="reason", decision="accepted")
+    if by == "not in force":
+        live.say("2021-10-12T10:00", Kind.NOT_IN_FORCE, record=3)
+    elif by == "withdrawn":
+        live.say("2021-10-12T10:00", Kind.DECIDED, about="withdrawal", decision="withdrawn", withdraws=3)
+    else:
+        live.say("2021-10-12T10:00", Kind.DECIDED, about="reason", decision="rejected")
+    live.run()
+    assert brief(live.steps())[2:] == ["order 10-14T00:00 works", "circular 10-21T00:00 works"]
     assert live.steps() == live.replay()
 
 

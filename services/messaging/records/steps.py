@@ -1,10 +1,8 @@
-"""Records of the ledger about supervision: steps of escalation, and what was said about a red card. This module alone
-knows the fields of their bodies.
+"""Steps of escalation as records of the ledger, and what other records say about a red card, as far as it matters to
+the steps. This module alone knows the fields of a `step`: those of `RecordedStep`.
 
-- `step`: the fields of `RecordedStep`.
-- `replied`: `until`, the day (2021-10-11) by which the unit says that it will have completed; it may be missing.
-- `asked`: whatever it has matters nothing here.
-- `decided`: `type` and `data` of the event that follows from it.
+Of `replied` it reads `until`, the day (2021-10-11) by which the unit says that it will have completed; of `decided`
+`about` and `decision`. A decision whose event the gateway refuses (`not_in_force`) is none.
 """
 
 import hashlib
@@ -109,20 +107,39 @@ class RecordedStep(NamedTuple):
         return Taken(self.step, read(self.raised_at), read(self.due_at) if self.due_at else None)
 
 
-_REASONS: Final = {"accepted": ActKind.ACCEPTED, "rejected": ActKind.REJECTED}
+_ON_REASONS: Final = {"accepted": ActKind.ACCEPTED, "rejected": ActKind.REJECTED}
 
 
 def act_of(record: LedgerRecord) -> Act | None:
-    """What a record says about a red card, as far as it matters to the steps; None if it does not."""
-    at = read(record.time)
-    match record.request.kind:
+    """What a record says about a red card; None if it does not matter to the steps."""
+    kind = _kind(record.request)
+    if kind is None:
+        return None
+    until = _day(record.request.body) if kind is ActKind.REPLIED else None
+    return Act(read(record.time), kind, until)
+
+
+def _kind(request: Request) -> ActKind | None:
+    match request.kind:
         case Kind.REPLIED:
-            return Act(at, ActKind.REPLIED, _day(record.request.body))
+            return ActKind.REPLIED
         case Kind.ASKED:
-            return Act(at, ActKind.ASKED)
+            return ActKind.ASKED
         case Kind.DECIDED:
-            kind = _decision(record.request.body)
-            return None if kind is None else Act(at, kind)
+            return _decision(request.body)
+        case Kind.NOT_IN_FORCE:
+            return ActKind.REJECTED
+    return None
+
+
+def _decision(body: Mapping[str, Any]) -> ActKind | None:
+    match body.get("about"):
+        case "reason":
+            return _ON_REASONS.get(str(body.get("decision")))
+        case "extension":
+            return ActKind.EXTENSION
+        case "withdrawal":  # of an earlier decision: what it accepted is not accepted any more
+            return ActKind.REJECTED
     return None
 
 
@@ -132,16 +149,6 @@ def _day(body: Mapping[str, Any]) -> int | None:
         return date.fromisoformat(str(body.get("until", ""))).toordinal()
     except ValueError:
         return None
-
-
-def _decision(body: Mapping[str, Any]) -> ActKind | None:
-    match body.get("type"):
-        case "case.justified":
-            data = body.get("data")
-            return _REASONS.get(data.get("decision", "")) if isinstance(data, Mapping) else None
-        case "case.extended":
-            return ActKind.EXTENSION
-    return None
 
 
 def instant_of_time(written: str) -> Instant | None:

@@ -33,6 +33,10 @@ class Red(NamedTuple):
     cleared: Instant | None
     had: frozenset[SupervisionStep] = frozenset()
 
+    def ends_by(self, at: Instant) -> bool:
+        """Whether it is not red any more at an instant."""
+        return self.cleared is not None and self.cleared <= at
+
 
 class Office(NamedTuple):
     """Who counts: the plan's numbers for the promise, its calendar and zone."""
@@ -49,7 +53,7 @@ class Office(NamedTuple):
         entries, day, last_step = sorted(file, key=_place), self.zone.day(red.raised), -1
         for today in range(day, day + _LONGEST):
             at = max(self.zone.midnight(today), red.raised)
-            if at > until or (red.cleared is not None and red.cleared <= at):
+            if at > until or red.ends_by(at):
                 return
             if today > day and self._counts(today, entries, max(day, last_step), last_step):
                 counted += 1

@@ -1,0 +1,159 @@
+"""What a decision or an answer is about: one promise in one cycle of a case, as people name it; and how it is shown."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from services.casebook.casebook import CaseAccount, Casebook
+from services.catalog.words.names import names_for
+from services.catalog.words.unit_names import unit_title
+from services.cli.failure import INPUT_HAS_ERRORS, WRONG_USAGE, Failure
+from services.domain.intake.events import text_of
+from services.domain.intake.facts import Fact, FactType
+from services.domain.judging.judge import Judge
+from services.domain.judging.judgement import Judgement
+from services.domain.plan.plan import Plan
+from services.domain.results.cards import case_name
+from services.domain.results.explain import Explanation
+from services.domain.time.zone import Instant
+from services.explanation.phrases import content_of
+from services.explanation.words import outcome_word
+from services.messaging.records.decisions import Matter
+
+_PERIODS = (FactType.DUTY_FULFILLED, FactType.FIGURE_REPORTED)
+
+
+class Shown(NamedTuple):
+    """A matter as the casebook shows it at one moment."""
+
+    matter: Matter
+    judgement: Judgement
+    period: tuple[str, str] | None
+    """Of a duty or a figure: whose it is, and its month, as they were reported."""
+    turned_by: tuple[Fact, ...]
+    """What arrived late and turned a miss into what it is now."""
+    facts: Sequence[Fact]
+    """All that is known of the case."""
+    is_latest: bool
+    """The case has no later cycle."""
+    holder: str
+    """The unit that holds the case."""
+
+    @property
+    def cycle(self) -> str:
+        """As people write it: `2`, or of a duty or a figure its month."""
+        return str(self.matter.cycle) if self.period is None else self.period[1]
+
+    @property
+    def through(self) -> Instant:
+        """The last arrival that is shown."""
+        return max(fact.received for fact in self.facts)
+
+    def about(self) -> dict[str, Any]:
+        """What the event of a decision says of what it is about, and of what was seen."""
+        if self.period is not None:
+            unit, period = self.period
+            return {"unit": unit, "period": period, "through": text_of(self.through)}
+        return {"cycle": self.matter.cycle, "through": text_of(self.through)}
+
+
+def the_account(book: Casebook, case: str) -> tuple[str, Explanation]:
+    """The key and the explanation of the one case of that name."""
+    accounts = book.case(case)
+    if not accounts:
+        raise Failure(f"no case {case!r}: look for a slip in its name", INPUT_HAS_ERRORS)
+    if len(accounts) > 1:
+        names = "\n".join(f"  {case_name(each.case_key)!r}" for each in accounts)
+        raise Failure(f"several sources have a case {case!r}: write one of\n{names}", WRONG_USAGE)
+    return accounts[0].case_key, _explanation(accounts[0], case)
+
+
+def _explanation(account: CaseAccount, case: str) -> Explanation:
+    if account.explanation is None:
+        why = account.quarantined or "all events about it were refused"
+        raise Failure(f"{case!r} cannot be judged: {why}: nothing can be decided on it", INPUT_HAS_ERRORS)
+    return account.explanation
+
+
+def matters_of(key: str, explanation: Explanation) -> list[Shown]:
+    """Every promise in every cycle of a case, of a catalogue entry, and in every month of a duty or a figure."""
+    return [*_of_cycles(key, explanation), *_of_others(key, explanation)]
+
+
+def _of_cycles(key: str, explanation: Explanation) -> Iterator[Shown]:
+    facts = [entry.fact for entry in explanation.history]
+    for cycle in explanation.cycles:
+        is_latest = cycle is explanation.cycles[-1]
+        for each in cycle.promises:
+            judgement = each.judgement
+            matter = Matter(judgement.kpi, key, judgement.cycle)
+            yield Shown(matter, judgement, None, each.turned_by, facts, is_latest, cycle.case.holder())
+
+
+def _of_others(key: str, explanation: Explanation) -> Iterator[Shown]:
+    facts = [entry.fact for entry in explanation.history]
+    periods = _periods(facts)
+    for judgement in explanation.others:
+        matter = Matter(judgement.kpi, key, judgement.cycle)
+        of_period = [each for each in periods if _number(each[1]) == judgement.cycle]
+        of_period.sort(key=lambda each: each[0] != judgement.unit)
+        yield Shown(matter, judgement, next(iter(of_period), None), (), facts, True, judgement.unit)
+
+
+def _periods(facts: Sequence[Fact]) -> list[tuple[str, str]]:
+    return sorted({(fact.data["unit"], fact.data["period"]) for fact in facts if fact.type in _PERIODS})
+
+
+def _number(period: str) -> int:
+    return int(period.replace("-", ""))
+
+
+class Named(NamedTuple):
+    """How a matter is named on the command line."""
+
+    case: str
+    promise: str
+    cycle: str | None = None
+    """`2`; of a duty or a figure `2021-10`; None: the last cycle, or the one month that there is."""
+
+    def among(self, matters: Sequence[Shown]) -> Shown:
+        """The one that is meant. Failure where there is none, or several."""
+        of_promise = [each for each in matters if each.matter.kpi == self.promise]
+        if not of_promise:
+            known = ", ".join(dict.fromkeys(each.matter.kpi for each in matters)) or "none"
+            raise Failure(f"{self.case!r}: {self.promise} says nothing of it; what does: {known}", INPUT_HAS_ERRORS)
+        if self.cycle is None and (of_promise[0].period is None or len(of_promise) == 1):
+            return of_promise[-1]
+        found = {each.cycle: each for each in of_promise}
+        if self.cycle not in found:
+            raise Failure(f"{self.case!r}: write --cycle with one of: {', '.join(found)}", WRONG_USAGE)
+        return found[self.cycle]
+
+
+def lines_of(shown: Shown, judge: Judge) -> Iterator[str]:
+    """What is to be decided on, in words."""
+    plan, zone, judgement = judge.plan, judge.law.zone, shown.judgement
+    promise = judge.kinds[judgement.kpi].promise
+    word = outcome_word(judgement.outcome, promise)
+    unit = unit_title(judgement.unit, plan)
+    yield f"办件 case      {case_name(shown.matter.case_key)}, {_cycle(shown)}"
+    yield f"承诺 promise   {judgement.kpi} {promise.title.zh} / {promise.title.en}"
+    yield f"条款 clause    {promise.clause}"
+    yield f"单位 unit      {unit.zh} / {unit.en}"
+    yield f"判定 verdict   {word.sign} {word.zh} / {word.en}"
+    for label, at in (("期限 due      ", judgement.due), ("终点 stop     ", judgement.stop)):
+        if at is not None:
+            yield f"{label} {zone.text(at)}"
+    for fact in shown.turned_by:
+        yield f"补录 late      {_fact_line(fact, judge, plan)}"
+    yield f"截至 through   {zone.text(shown.through)} ({len(shown.facts):,} events)"
+
+
+def _cycle(shown: Shown) -> str:
+    return f"轮次 cycle {shown.matter.cycle}" if shown.period is None else f"{shown.period[1]} {shown.period[0]}"
+
+
+def _fact_line(fact: Fact, judge: Judge, plan: Plan) -> str:
+    zone, kinds = judge.law.zone, judge.kinds
+    content = content_of(fact, zone, names_for(next(iter(kinds.values())).promise, plan))
+    name = FactType(fact.type).event_type
+    return f"{name} {zone.text(fact.time)}, 到达 arrived {zone.text(fact.received)} {content}".rstrip()

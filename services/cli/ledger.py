@@ -1,0 +1,174 @@
+"""`kpiwatch ledger …`: the record of what was missed, notified, answered and decided."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from services.cli.arguments import Bootstrap
+from services.cli.failure import INPUT_HAS_ERRORS, WRONG_USAGE, Failure
+from services.cli.terminal import say
+from services.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from services.ledger.index import LedgerIndex
+    from services.ledger.verify import Verified
+
+app = typer.Typer(help="The record of what was missed, notified, answered and decided.", no_args_is_help=True)
+
+
+@app.command()
+def keep() -> None:
+    """Keep the ledger, until Ctrl-C: record what is asked for in Kafka, and sign checkpoints.
+
+    Exit code 3 if the broker or a database does not answer at the start."""
+    from services.ledger.__main__ import main
+
+    raise typer.Exit(main())
+
+
+@app.command()
+def verify(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="An export; without one, the ledger in Kafka.")
+    ] = None,
+    checkpoints: Annotated[
+        list[Path] | None,
+        typer.Option("--checkpoints", metavar="FILE", help="Checkpoints that somebody holds; may be given again."),
+    ] = None,
+    checkpoint: Annotated[
+        list[str] | None,
+        typer.Option("--checkpoint", metavar="NUMBER:HASH", help="One as a report prints it; may be given again."),
+    ] = None,
+    key: Annotated[
+        list[str] | None,
+        typer.Option("--key", metavar="HEX", help="A public key that may sign; without one, any may."),
+    ] = None,
+    bootstrap: Bootstrap = None,
+) -> None:
+    """Check that no record was changed, removed or moved.
+
+    Without FILE the ledger in Kafka is read, and compared with the index where there is one. Only a checkpoint that
+    somebody else holds shows that the end was cut off. Exit code 1 if anything does not fit."""
+    from services.ledger.checkpoints import read_checkpoints
+    from services.ledger.verify import checkpoint_written, verify_export
+
+    settings = Settings.from_environment()
+    try:
+        held = [one for each in checkpoints or () for one in read_checkpoints(each)]
+        written = [checkpoint_written(each) for each in checkpoint or ()]
+        found = _of_kafka(bootstrap or settings.bootstrap, settings) if file is None else verify_export(file)
+    except ValueError as reason:
+        raise Failure(f"ledger: {reason}", WRONG_USAGE) from None
+    found.compare([*found.checkpoints, *held] if key else held, key or ())
+    for number, hash in written:
+        found.compare_hash(number, hash)
+    for fault in found.faults:
+        say(fault, err=True)
+    say(
+        f"{found.number} records ({found.hidden} of them by their hash only), {len(found.checkpoints)} checkpoints in "
+        f"the ledger, {len(held) + len(written)} compared; {found.rivals} records of a second keeper, which nobody "
+        f"counts\nlast record {found.number}, hash {found.hash}"
+    )
+    if found.faults:
+        raise Failure("ledger: it is not whole: docs/ledger.md says what to do", INPUT_HAS_ERRORS)
+
+
+def _of_kafka(bootstrap: str, settings: Settings) -> "Verified":
+    from services.ledger.topic import topic_records
+    from services.ledger.verify import verify_topic
+
+    found = verify_topic(topic_records(bootstrap))
+    if "://" in settings.ledger or Path(settings.ledger).is_file():
+        with _index(settings) as index:
+            found.compare_index(index.hashes())
+    return found
+
+
+@app.command()
+def export(
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the export goes.")],
+    unit: Annotated[
+        str | None,
+        typer.Option("--unit", metavar="UNIT", help="Show what belongs to this unit, of the rest the hashes only."),
+    ] = None,
+    bootstrap: Bootstrap = None,
+) -> None:
+    """Write the ledger to a file that anybody can verify without this system: `kpiwatch ledger verify FILE`."""
+    from services.ledger.topic import ledger_records
+    from services.ledger.verify import export_lines
+    from services.runtime.atomic_file import atomic_file
+
+    settings = Settings.from_environment()
+    count = -1  # the first line is no record
+    with atomic_file(out) as sink:
+        for line in export_lines(ledger_records(bootstrap or settings.bootstrap), unit):
+            sink.write(f"{line}\n".encode())
+            count += 1
+    say(f"{count} records written to {out}", err=True)
+
+
+@app.command()
+def rebuild(bootstrap: Bootstrap = None) -> None:
+    """Build the index anew from Kafka. A keeper that runs meanwhile ends, and continues once it is started again."""
+    from services.ledger.topic import rebuild as build_anew
+
+    settings = Settings.from_environment()
+    with _index(settings) as index:
+        number = build_anew(index, bootstrap or settings.bootstrap)
+    say(f"the index is built anew, up to record {number}")
+
+
+@app.command()
+def checkpoint(
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write it to a file, for `verify --checkpoints`.")
+    ] = None,
+) -> None:
+    """Show the latest checkpoint: give it to units, and to whoever shall be able to prove what the ledger was."""
+    from services.ledger.checkpoints import line_of, read_checkpoints
+    from services.runtime.atomic_file import replace_file
+
+    settings = Settings.from_environment()
+    if not settings.checkpoints.is_file() or not (found := read_checkpoints(settings.checkpoints)):
+        raise Failure(
+            f"ledger: there is no checkpoint in {settings.checkpoints}: the keeper makes one with the first record",
+            INPUT_HAS_ERRORS,
+        )
+    last = found[-1]
+    say(f"{last.number}:{last.hash}\ntime {last.time}\nkey {last.key}\nsignature {last.signature}")
+    if out is not None:
+        replace_file(out, f"{line_of(last)}\n")
+
+
+@app.command()
+def erase(
+    hash: Annotated[str, typer.Argument(metavar="HASH", help="Of the text, as a record of the ledger has it.")],
+    bootstrap: Bootstrap = None,
+) -> None:
+    """Erase a text that somebody wrote, with its salt. That it was erased is recorded; the text cannot be had back."""
+    from services.ledger.texts import erasure
+    from services.ledger.writer import LedgerClient
+
+    settings = Settings.from_environment()
+    if len(hash) != 64 or not all(digit in "0123456789abcdef" for digit in hash):
+        raise Failure(f"ledger: {hash!r} is no hash of a text: write the 64 hex digits of the record", WRONG_USAGE)
+    request = erasure(hash, f"cli-{secrets.token_hex(4)}", f"erase/{hash}")
+    with LedgerClient.open(bootstrap or settings.bootstrap) as ledger:
+        ledger.request(request)
+        ledger.until_recorded(request)
+    say("recorded; the keeper erases the text")
+
+
+@contextmanager
+def _index(settings: Settings) -> Iterator["LedgerIndex"]:
+    from services.ledger.index import LedgerIndex
+
+    index = LedgerIndex.at(settings.ledger)
+    try:
+        yield index
+    finally:
+        index.close()

@@ -1,0 +1,164 @@
+"""The keeper of the ledger as a process: `kpiwatch ledger keep`, or `python -m services.ledger`."""
+
+import logging
+import secrets
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from fastapi import FastAPI, Response
+from kafka.errors import KafkaError
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import Collector
+
+from services.ledger.checkpoints import CheckpointFile, Signer
+from services.ledger.database import LedgerUnavailable
+from services.ledger.index import LedgerIndex
+from services.ledger.keeper import Clocks, Keeper, Stores, Topics
+from services.ledger.reader import LedgerReader, Place
+from services.ledger.texts import Texts
+from services.ledger.writer import producer_of, send_all
+from services.messaging.reader import BrokerUnavailable, TopicReader, no_broker
+from services.messaging.topics import CASE_VERDICTS, LEDGER, LEDGER_REQUESTS, end_of, topic_ids
+from services.metric_names import ledger_metrics as metrics
+from services.metric_names.metrics import Metric
+from services.runtime.clock import Clock
+from services.runtime.exit_code import exit_code_of
+from services.runtime.http_server import add_health, run_with_http_server
+from services.runtime.settings import Settings
+
+log = logging.getLogger("services.ledger")
+
+
+class LedgerCut(ValueError):
+    """The ledger in Kafka is shorter than what was recorded."""
+
+
+def serve(settings: Settings, clock: Clock) -> None:
+    """Records until SIGTERM or Ctrl-C. Raises BrokerUnavailable, LedgerUnavailable, LedgerCut, ValueError or OSError at
+    the start."""
+    signer = Signer.of_file(settings.ledger_key)
+    ids = _ids(settings.bootstrap)
+    index, texts = LedgerIndex.at(settings.ledger), Texts.at(settings.texts)
+    index.open(ids)
+    place = index.place()
+    _refuse_cut(settings.bootstrap, place)
+    producer = producer_of(settings.bootstrap)
+    begin = {(LEDGER_REQUESTS, 0): index.next_request()}
+    try:
+        with (
+            LedgerReader(settings.bootstrap, place) as ledger,
+            TopicReader(settings.bootstrap, [LEDGER_REQUESTS, CASE_VERDICTS], start=begin) as inputs,
+        ):
+            topics = Topics(ledger, inputs, partial(send_all, producer, LEDGER), ids)
+            clocks = Clocks(clock.now, Clock.real().now)
+            stores = Stores(index, texts, CheckpointFile(settings.checkpoints))
+            keeper = Keeper(stores, topics, signer, clocks, f"keeper-{secrets.token_hex(4)}")
+            keeper.open()
+            _run(settings, keeper, KeeperMetrics(keeper, ledger, inputs))
+    finally:
+        producer.close(timeout=2)
+        index.close()
+        texts.close()
+
+
+def _run(settings: Settings, keeper: Keeper, figures: "KeeperMetrics") -> None:
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(figures)
+    ending = threading.Event()
+    thread = threading.Thread(target=keeper.run, args=(ending,), name="keeper", daemon=True)
+    app = keeper_app(registry, thread.is_alive, lambda: keeper.ready)
+    run_with_http_server(thread, ending, app, settings.host, settings.ledger_port)
+
+
+def _ids(bootstrap: str) -> dict[str, str]:
+    try:
+        return topic_ids(bootstrap, [LEDGER, LEDGER_REQUESTS, CASE_VERDICTS])
+    except KafkaError as error:
+        raise BrokerUnavailable(no_broker(bootstrap)) from error
+
+
+def _refuse_cut(bootstrap: str, place: Place) -> None:
+    """A ledger that has lost records is not continued: its next record would have a number that is given already."""
+    try:
+        end = end_of(bootstrap, LEDGER)
+    except KafkaError as error:
+        raise BrokerUnavailable(no_broker(bootstrap)) from error
+    if end < place.offset:
+        raise LedgerCut(
+            f"the topic {LEDGER} ends at offset {end}, and record {place.number} was before offset {place.offset}: "
+            "records are lost. See deploy/runbooks/LedgerVoid.md; `kpiwatch ledger verify` says which"
+        )
+
+
+def keeper_app(registry: CollectorRegistry, alive: Callable[[], bool], ready: Callable[[], bool]) -> FastAPI:
+    """Its metrics and its health."""
+    app = FastAPI(title="kpiwatch ledger", openapi_url=None)
+
+    @app.get("/metrics")
+    def scrape() -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    add_health(app, "ledger", alive, ready)
+    return app
+
+
+class KeeperMetrics(Collector):
+    """The metrics of the process."""
+
+    def __init__(self, keeper: Keeper, ledger: LedgerReader, inputs: TopicReader) -> None:
+        self._keeper = keeper
+        self._ledger = ledger
+        self._inputs = inputs
+
+    def collect(self) -> Iterable[Family]:
+        """What a scrape gets."""
+        keeper = self._keeper
+        yield _gauge(metrics.NUMBER, {(): keeper.number})
+        yield _gauge(metrics.READY, {(): int(keeper.ready)})
+        yield _gauge(metrics.CHECKPOINT, {(): keeper.checkpoint_at})
+        yield _gauge(metrics.UNCOVERED, {(): keeper.uncovered})
+        yield _gauge(metrics.LAG, {(topic,): count for topic, count in self._inputs.lag.items()})
+        since = keeper.waiting_since
+        yield _gauge(metrics.WAITING, {(): 0 if since is None else max(0.0, time.time() - since)})
+        yield _gauge(metrics.REFUSED, {(): keeper.decisions_refused})
+        yield _counter(metrics.VOID, {(): self._ledger.void})
+        yield _counter(metrics.UNREADABLE, {(topic,): count for topic, count in keeper.unreadable.items()})
+
+
+_Figures = dict[tuple[str, ...], float]
+
+
+def _counter(metric: Metric, figures: _Figures) -> Family:
+    family = CounterMetricFamily(metric.name.removesuffix("_total"), metric.documentation, labels=metric.labels)
+    return _filled(family, figures)
+
+
+def _gauge(metric: Metric, figures: _Figures) -> Family:
+    return _filled(GaugeMetricFamily(metric.name, metric.documentation, labels=metric.labels), figures)
+
+
+def _filled(family: CounterMetricFamily | GaugeMetricFamily, figures: _Figures) -> Family:
+    for labels, figure in figures.items():
+        family.add_metric(labels, figure)
+    return family
+
+
+def run() -> None:
+    """The process, with its settings from the environment."""
+    settings = Settings.from_environment()
+    log.info("metrics on http://%s:%d/metrics", settings.host, settings.ledger_port)
+    serve(settings, Clock.from_settings(settings))
+
+
+def main() -> int:
+    """The exit code."""
+    return exit_code_of(run, (BrokerUnavailable, LedgerUnavailable))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

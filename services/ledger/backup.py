@@ -1,0 +1,138 @@
+"""A copy of what is not in Kafka: the texts, the keys, the checkpoints, the contacts, what the notifier keeps in files.
+
+A copy is a tar file with a manifest: the SHA-256 of each file in it. It holds secrets: only its owner may read it. A
+text that was erased since must not come back: before texts are put back, the ledger is read for what was erased.
+"""
+
+import hashlib
+import io
+import json
+import os
+import tarfile
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from services.ledger.texts import StoredText, Texts, erased_by
+from services.messaging.records.ledger import LedgerRecord
+from services.runtime.settings import Settings
+
+FORMAT: Final = "kpiwatch-backup/1"
+_MANIFEST: Final = "manifest.json"
+_TEXTS: Final = "texts.jsonl"
+
+
+class NoBackup(ValueError):
+    """A file that is no copy, or a damaged one. The sentence says what is wrong."""
+
+
+def files_of(settings: Settings) -> dict[str, Path]:
+    """Name in the copy → the file of these settings, whether it is there or not."""
+    outbox = settings.outbox
+    found = {
+        "ledger.key": settings.ledger_key,
+        "checkpoints.jsonl": settings.checkpoints,
+        "outbox.jsonl": outbox,
+        "outbox.key": outbox.with_suffix(".key"),
+        "outbox.alerts.jsonl": outbox.with_suffix(".alerts.jsonl"),
+        "webhook.token": settings.webhook_token,
+    }
+    more = {"contacts.toml": settings.contacts, "feed-keys.json": settings.feed_keys}
+    return found | {name: file for name, file in more.items() if file is not None}
+
+
+def back_up(target: Path, files: Mapping[str, Path], texts: Iterable[StoredText]) -> list[str]:
+    """Write a copy; the names of what is in it. Raises OSError, LedgerUnavailable."""
+    contents = {name: file.read_bytes() for name, file in files.items() if file.is_file()}
+    contents[_TEXTS] = "".join(f"{_text_line(one)}\n" for one in texts).encode()
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    manifest = json.dumps({"format": FORMAT, "sha256": sums}, indent=1).encode()
+    draft = target.with_name(f"{target.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    with (
+        open(draft, "wb", opener=lambda name, flags: os.open(name, flags | os.O_EXCL, 0o600)) as sink,
+        tarfile.open(fileobj=sink, mode="w") as archive,
+    ):
+        for name, content in {_MANIFEST: manifest, **contents}.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(content), 0o600
+            archive.addfile(member, io.BytesIO(content))
+    with draft.open("rb") as written:
+        os.fsync(written.fileno())
+    draft.replace(target)
+    return sorted(contents)
+
+
+def read_backup(source: Path) -> dict[str, bytes]:
+    """The files of a copy, each as it was written. Raises OSError, NoBackup."""
+    try:
+        with tarfile.open(source) as archive:
+            members = [each for each in archive.getmembers() if each.isfile()]
+            contents = {each.name: (archive.extractfile(each) or io.BytesIO()).read() for each in members}
+    except tarfile.TarError:
+        raise NoBackup(f"{source}: no copy of kpiwatch: name a file of `kpiwatch backup`") from None
+    sums = _sums(contents.pop(_MANIFEST, b""), source)
+    damaged = [name for name, sum in sums.items() if hashlib.sha256(contents.get(name, b"")).hexdigest() != sum]
+    if damaged or contents.keys() != sums.keys():
+        named = ", ".join(damaged) or "a file that its manifest does not have"
+        raise NoBackup(f"{source}: damaged ({named}): take another copy")
+    return contents
+
+
+def _sums(manifest: bytes, source: Path) -> Mapping[str, str]:
+    try:
+        content = json.loads(manifest)
+        if content["format"] == FORMAT:
+            return dict(content["sha256"])
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise NoBackup(f"{source}: no copy of kpiwatch, or one of another version: name a file of `kpiwatch backup`")
+
+
+def put_back(contents: Mapping[str, bytes], files: Mapping[str, Path]) -> list[Path]:
+    """Write the files of a copy to where these settings have them; which were written. Raises OSError."""
+    written = []
+    for name, file in files.items():
+        if name in contents:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            draft = file.with_name(f"{file.name}.{os.getpid()}")
+            with open(draft, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as sink:
+                sink.write(contents[name])
+                os.fsync(sink.fileno())
+            draft.replace(file)
+            written.append(file)
+    return written
+
+
+def put_texts_back(contents: Mapping[str, bytes], texts: Texts, erased: Collection[str]) -> int:
+    """Put the texts of a copy back, without those that were erased since; how many it has. Raises LedgerUnavailable,
+    NoBackup.
+
+    `erased`: the hashes of all texts that the ledger says are erased. They are erased here, too.
+    """
+    found = list(_texts_of(contents.get(_TEXTS, b"")))
+    gone = set(erased)
+    kept = [one._replace(salt=None, text=None) if one.hash in gone else one for one in found]
+    texts.put(kept)
+    texts.erase(gone)
+    return len(found)
+
+
+def erased_in(records: Iterable[LedgerRecord]) -> set[str]:
+    """The hashes of the texts that a ledger says are erased."""
+    return {hash for record in records for hash in erased_by(record)}
+
+
+def _text_line(one: StoredText) -> str:
+    return json.dumps(one._asdict() | {"salt": None if one.salt is None else one.salt.hex()}, ensure_ascii=False)
+
+
+def _texts_of(lines: bytes) -> Iterator[StoredText]:
+    try:
+        for line in lines.decode().split("\n"):
+            if line:
+                fields: dict[str, Any] = json.loads(line)
+                salt = fields.pop("salt")
+                yield StoredText(salt=None if salt is None else bytes.fromhex(salt), **fields)
+    except (ValueError, KeyError, TypeError):
+        raise NoBackup(f"{_TEXTS}: no texts of kpiwatch: take another copy") from None

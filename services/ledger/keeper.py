@@ -1,0 +1,349 @@
+"""The keeper: makes records of requests and of verdicts, and appends them to the ledger.
+
+Each round: what others have appended is read, what was asked for is decided by `recording.py`, the records are
+appended, and they are read back. Only records that came back as the next ones of the chain count. If another keeper was
+quicker, the own records are void: they are dropped, and the requests are decided again. So two keepers, or one that was
+frozen, make one history. What a crash interrupts is done again; each request has one answer all the same.
+"""
+
+import logging
+import random
+import signal
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import chain
+from typing import Final, Protocol
+
+from kafka.errors import KafkaError
+
+from services.domain.time.zone import Instant
+from services.ledger.checkpoints import EVERY, Checkpoint, CheckpointFile, Signer
+from services.ledger.database import LedgerUnavailable
+from services.ledger.index import IndexLost, LedgerIndex
+from services.ledger.reader import Read
+from services.ledger.recording import KEEPERS_ID, Known, Times, answered_by, of_others, record_requests, utc_text
+from services.ledger.texts import Texts, erased_by
+from services.ledger.verdict_requests import Published, missing_requests, verdict_requests
+from services.messaging.reader import Record
+from services.messaging.records.fields import KeyValue, Unreadable, log_unreadable
+from services.messaging.records.ledger import Kind, LedgerRecord, Request, hash_of
+from services.messaging.topics import CASE_VERDICTS, LEDGER_REQUESTS
+
+log = logging.getLogger(__name__)
+
+_POLL_SECONDS: Final = 0.2
+_READ_BACK_SECONDS: Final = 20.0
+"""How long the own records are waited for: longer than the broker may take to acknowledge them."""
+_AGAIN_SECONDS: Final = 1.0
+"""Between two attempts while Kafka or a database is away; at most, while another keeper is quicker."""
+_COMPLAIN_SECONDS: Final = 30.0
+_AT_ONCE: Final = 2_000
+"""Requests that are decided together."""
+_OF_DECISIONS: Final = (Kind.DECIDED, Kind.IN_FORCE, Kind.NOT_IN_FORCE)
+DAILY: Final = timedelta(days=1)
+
+
+class LedgerLog(Protocol):
+    """The topic `ledger`: see `LedgerReader`."""
+
+    @property
+    def caught_up(self) -> bool: ...
+
+    def poll_read(self, timeout_seconds: float = 0.5) -> list[Read]: ...
+
+
+class Inputs(Protocol):
+    """The topics of requests and verdicts: see `TopicReader`."""
+
+    @property
+    def caught_up(self) -> bool: ...
+
+    def poll(self, timeout_seconds: float = 0.5) -> list[Record]: ...
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """The plan's time, and the real one."""
+
+    plan: Callable[[], Instant]
+    real: Callable[[], Instant]
+
+    def times(self) -> Times:
+        """As records say them."""
+        return Times.of(self.plan(), self.real())
+
+
+@dataclass(frozen=True)
+class Stores:
+    """What the keeper writes beside the ledger."""
+
+    index: LedgerIndex
+    texts: Texts
+    checkpoints: CheckpointFile
+
+
+@dataclass(frozen=True)
+class Topics:
+    """What the keeper reads and writes on Kafka."""
+
+    ledger: LedgerLog
+    inputs: Inputs
+    append: Callable[[Sequence[KeyValue]], None]
+    """Appends to the ledger; returns once all are acknowledged. Raises KafkaError."""
+    ids: Mapping[str, str]
+    """Topic → its id."""
+
+
+@dataclass
+class _Batch:
+    """What is to be decided together."""
+
+    requests: list[Request] = field(default_factory=list)
+    verdicts: list[Published] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    """Subjects of recorded misses that the topic of verdicts does not have any more."""
+    next_request: int | None = None
+    """Offset behind the requests in it."""
+
+    def __bool__(self) -> bool:
+        return bool(self.requests or self.verdicts or self.missing or self.next_request is not None)
+
+
+class Keeper:
+    """One keeper. One thread runs it; any thread may call `ask` and read its figures."""
+
+    def __init__(self, stores: Stores, topics: Topics, signer: Signer, clocks: Clocks, name: str) -> None:
+        """`name`: of this start of the process, which its own records name as their writer."""
+        self._stores = stores
+        self._topics = topics
+        self._signer = signer
+        self._clocks = clocks
+        self._name = name
+        self._own: deque[Request] = deque()
+        self._unindexed: list[Read] = []
+        self._batch = _Batch()
+        self._verdicts: dict[str, Published] | None = {}
+        """The latest verdict of each subject, until the topic is read to its end."""
+        self._last_checkpoint: LedgerRecord | None = None
+        self._complained = float("-inf")
+        self.ready = False
+        self.number = 0
+        """Of the last record that is in the index."""
+        self._waiting: dict[int, float] = {}
+        """Number of a decision → since when it waits to be in force, in seconds since 1970."""
+        self.decisions_refused = 0
+        """Decisions whose event the gateway refused."""
+        self.unreadable = {LEDGER_REQUESTS: 0, CASE_VERDICTS: 0}
+
+    @property
+    def uncovered(self) -> int:
+        """Records behind the latest checkpoint."""
+        return self.number - (0 if self._last_checkpoint is None else self._last_checkpoint.number)
+
+    @property
+    def checkpoint_at(self) -> float:
+        """The plan's time of the latest checkpoint, in seconds since 1970; 0 before the first."""
+        return 0.0 if self._last_checkpoint is None else _moment(self._last_checkpoint.time).timestamp()
+
+    @property
+    def waiting_since(self) -> float | None:
+        """Real time since when the oldest decision waits to be in force, in seconds since 1970; None: none waits."""
+        return min((*self._waiting.values(),), default=None)
+
+    def ask(self, request: Request) -> None:
+        """Record what only the keeper knows. After a crash it has to be asked for again."""
+        self._own.append(request)
+
+    def open(self) -> None:
+        """Continue where the index is. Raises LedgerUnavailable, OSError."""
+        self.number = self._stores.index.place().number
+        checkpoints = self._stores.index.of_kinds([Kind.CHECKPOINT])
+        self._stores.checkpoints.add(map(Checkpoint.of_record, checkpoints))
+        self._last_checkpoint = checkpoints[-1] if checkpoints else None
+        for record in self._stores.index.of_kinds([Kind.ERASED]):
+            self._stores.texts.erase(erased_by(record))
+        for record in self._stores.index.of_kinds(_OF_DECISIONS):
+            self._follow(record)
+
+    def run(self, ending: threading.Event) -> None:
+        """Until `ending` is set. An unexpected error ends the process, so that it is started again."""
+        while not ending.is_set():
+            try:
+                self.step(ending)
+            except LedgerUnavailable as error:
+                self._complain(str(error))
+                ending.wait(_AGAIN_SECONDS)
+            except IndexLost as error:
+                log.critical("%s; ending, to continue where it is", error)
+                signal.raise_signal(signal.SIGTERM)
+                return
+            except Exception as error:  # its text may name a case
+                where = traceback.extract_tb(error.__traceback__)[-1]
+                log.critical("%s at %s:%d; ending", type(error).__name__, where.filename, where.lineno)
+                signal.raise_signal(signal.SIGTERM)
+                return
+
+    def step(self, ending: threading.Event) -> None:
+        """One round. Raises LedgerUnavailable: it is done again with the next one."""
+        if not self._topics.ledger.caught_up:
+            self._read(_POLL_SECONDS)
+            return
+        self._read(0)
+        if not self._batch:
+            self._collect(self._batch)
+        if self._batch and self._record(ending):
+            if self._batch.next_request is not None:
+                self._stores.index.note_requests(self._batch.next_request)
+            self._batch = _Batch()
+        if not self._batch and self._verdicts is None:
+            self.ready = True
+
+    # ---- what is asked for ---------------------------------------------------------------------------
+    def _collect(self, batch: _Batch) -> None:
+        """Fill a batch. Raises LedgerUnavailable: what is in it by then stays in it."""
+        while self._own and len(batch.requests) < _AT_ONCE:
+            batch.requests.append(self._own.popleft())
+        for record in self._topics.inputs.poll(0 if batch.requests else _POLL_SECONDS):
+            self._sort(record, batch)
+        self._release_verdicts(batch)
+        batch.requests += self._checkpoint_due()
+
+    def _sort(self, record: Record, batch: _Batch) -> None:
+        """Put a record of an input where it belongs."""
+        if record.topic == LEDGER_REQUESTS:
+            batch.next_request = record.offset + 1
+        try:
+            if record.topic == LEDGER_REQUESTS:
+                batch.requests.append(of_others(Request.decode(record.value), self._name))
+                return
+            published = Published.of(record, self._topics.ids.get(CASE_VERDICTS, ""))
+        except Unreadable as error:
+            self.unreadable[record.topic] += 1
+            log_unreadable(log, record.topic, record.partition, record.offset, error)
+            return
+        if self._verdicts is None:
+            batch.verdicts.append(published)
+        else:
+            self._verdicts[published.subject] = published
+
+    def _release_verdicts(self, batch: _Batch) -> None:
+        """Once the topic of verdicts is read to its end: the latest of each, and what is not in it any more."""
+        if self._verdicts is None or not self._topics.inputs.caught_up:
+            return
+        topic = self._topics.ids.get(CASE_VERDICTS, "")
+        batch.verdicts = [*self._verdicts.values()]
+        batch.missing = [one for one in self._stores.index.misses(topic) if one not in self._verdicts] if topic else []
+        self._verdicts = None
+
+    def _checkpoint_due(self) -> list[Request]:
+        """A checkpoint, if there are enough records for one, or any record and a day has passed."""
+        place, last = self._stores.index.place(), self._last_checkpoint
+        new = place.number - (last.number if last else 0)
+        time = utc_text(self._clocks.plan())
+        if new < 1 or (new < EVERY and last is not None and _moment(time) - _moment(last.time) < DAILY):
+            return []
+        made = self._signer.sign(place.number, place.hash, time)
+        id = f"{KEEPERS_ID}checkpoint/{place.number}"
+        return [Request(id=id, kind=Kind.CHECKPOINT, writer=self._name, body=made.fields)]
+
+    # ---- recording -----------------------------------------------------------------------------------
+    def _record(self, ending: threading.Event) -> bool:
+        """Append the records of the batch, and read them back. False: the process is to end before that."""
+        while not ending.is_set():
+            known = self._known()
+            made = list(record_requests(known, self._asked(known), self._clocks.times(), self._name))
+            if not made:
+                return True
+            try:
+                self._topics.append([one.record() for one in made])
+            except (KafkaError, AssertionError) as error:
+                self._complain(f"Kafka did not acknowledge records: {type(error).__name__}")
+            if self._read_back(made, ending):
+                return True
+            ending.wait(random.uniform(0, _AGAIN_SECONDS))
+        return False
+
+    def _known(self) -> Known:
+        batch = self._batch
+        verdicts = [one.subject for one in batch.verdicts] + batch.missing
+        found = self._stores.index.known(
+            (answered_by(one) for one in batch.requests),
+            (claim for one in batch.requests for claim in one.claims),
+            (one.subject for one in batch.requests if one.seen is not None),
+            verdicts,
+        )
+        if found.number < self.number:
+            raise IndexLost(f"the index ends with record {found.number}, and record {self.number} was in it")
+        return found
+
+    def _asked(self, known: Known) -> Iterator[Request]:
+        batch = self._batch
+        return chain(
+            verdict_requests(known, batch.verdicts, self._name),
+            missing_requests(known, batch.missing, self._name),
+            batch.requests,
+        )
+
+    def _read_back(self, made: Sequence[LedgerRecord], ending: threading.Event) -> bool:
+        """Whether all these records came back as records of the ledger."""
+        own = {one.number: hash_of(one.previous, one.value()) for one in made}
+        until, last = time.monotonic() + _READ_BACK_SECONDS, made[-1].number
+        while time.monotonic() < until and not ending.is_set():
+            for read in self._read(_POLL_SECONDS):
+                if own.get(read.record.number, read.hash) != read.hash:
+                    log.warning(
+                        "record %d of the ledger is another keeper's: is a second one running?", read.record.number
+                    )
+                    return False
+                if read.record.number >= last:
+                    return True
+        return False
+
+    def _read(self, timeout_seconds: float) -> list[Read]:
+        """What has come into the ledger, once it is in the index."""
+        reads = self._topics.ledger.poll_read(timeout_seconds)
+        self._unindexed += reads
+        if self._unindexed:
+            self._stores.index.take(self._unindexed)
+            for read in self._unindexed:
+                self._apply(read.record)
+            self.number = self._unindexed[-1].record.number
+            self._unindexed = []
+        return reads
+
+    def _apply(self, record: LedgerRecord) -> None:
+        """What follows from a record of the ledger."""
+        if record.request.kind is Kind.ERASED:
+            self._stores.texts.erase(erased_by(record))
+        elif record.request.kind is Kind.CHECKPOINT:
+            self._last_checkpoint = record
+            try:
+                self._stores.checkpoints.add([Checkpoint.of_record(record)])
+            except OSError as error:  # `open` adds what is missing
+                self._complain(f"{error.filename}: {error.strerror}: a checkpoint is not in its file")
+
+        else:
+            self._follow(record)
+
+    def _follow(self, record: LedgerRecord) -> None:
+        """Which decisions are in force."""
+        request = record.request
+        if request.kind is Kind.DECIDED:
+            self._waiting[record.number] = _moment(record.written_at).timestamp()
+        elif request.kind in _OF_DECISIONS:
+            self._waiting.pop(int(request.body.get("decision", 0)), None)
+            self.decisions_refused += request.kind is Kind.NOT_IN_FORCE
+
+    def _complain(self, what: str) -> None:
+        if time.monotonic() - self._complained > _COMPLAIN_SECONDS:
+            self._complained = time.monotonic()
+            log.warning("ledger: %s; trying again", what)
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)

@@ -1,0 +1,213 @@
+"""Whether a ledger is whole: every record there, unchanged and in its place, and what others hold of it fits.
+
+The chain shows a record that was changed, removed or moved, since the next one does not fit. It does not show that the
+end was cut off, nor that the very last records were changed: that is shown by a checkpoint that somebody else holds,
+and by the index.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from services.ledger.checkpoints import Checkpoint
+from services.ledger.reader import ValidRecords
+from services.messaging.reader import Record
+from services.messaging.records.fields import Unreadable, fields_of, text, whole
+from services.messaging.records.ledger import GENESIS, Kind, LedgerRecord, chained, content_hash
+
+FORMAT: Final = "kpiwatch-ledger/1"
+"""Of the first line of an export."""
+_MOST_FAULTS: Final = 50
+
+
+@dataclass
+class Verified:
+    """What was found. Hashes take 32 bytes a record."""
+
+    hashes: list[bytes] = field(default_factory=list)
+    """Of each record, from number 1 on."""
+    checkpoints: list[Checkpoint] = field(default_factory=list)
+    """That are in the ledger."""
+    faults: list[str] = field(default_factory=list)
+    """A sentence each; none: the ledger is whole, as far as it can be seen."""
+    hidden: int = 0
+    """Records of which an export has the hash only."""
+    repeated: int = 0
+    """Records that a producer has sent twice: that is no fault."""
+    rivals: int = 0
+    """Records of a second keeper, which nobody counts: that is no fault of the ledger."""
+
+    @property
+    def number(self) -> int:
+        """Of the last record."""
+        return len(self.hashes)
+
+    @property
+    def hash(self) -> str:
+        """Of the last record, in hex."""
+        return self.hashes[-1].hex() if self.hashes else GENESIS
+
+    def fault(self, sentence: str) -> None:
+        """Note a fault."""
+        if len(self.faults) < _MOST_FAULTS:
+            self.faults.append(sentence)
+
+    def add(self, hash: str, record: LedgerRecord | None) -> None:
+        """The next record. None: only its hash is there."""
+        self.hashes.append(bytes.fromhex(hash))
+        if record is None:
+            self.hidden += 1
+        elif record.request.kind is Kind.CHECKPOINT:
+            try:
+                self.checkpoints.append(Checkpoint.of_record(record))
+            except Unreadable as reason:
+                self.fault(f"record {record.number} holds no checkpoint: {reason}")
+
+    # ---- what others hold ----------------------------------------------------------------------------
+    def compare(self, checkpoints: Iterable[Checkpoint], keys: Iterable[str] = ()) -> None:
+        """Compare with checkpoints. `keys`: the public keys that may sign; none: any."""
+        allowed = set(keys)
+        for one in checkpoints:
+            if not one.is_signed:
+                self.fault(f"the checkpoint of record {one.number} has no valid signature")
+            elif allowed and one.key not in allowed:
+                self.fault(f"the checkpoint of record {one.number} is signed by another key, {one.key}")
+            self.compare_hash(one.number, one.hash)
+
+    def compare_hash(self, number: int, hash: str) -> None:
+        """Compare with the number and hash of a checkpoint, as a report prints them."""
+        if number > self.number:
+            self.fault(
+                f"a checkpoint covers record {number}, and the ledger ends with record {self.number}: its end was cut "
+                "off"
+            )
+        elif number < 1 or self.hashes[number - 1].hex() != hash:
+            self.fault(
+                f"record {number} has another hash than its checkpoint: it, or a record before it, is not the one that "
+                "was there"
+            )
+
+    def compare_index(self, indexed: Iterable[tuple[int, str]]) -> None:
+        """Compare with the index: the first record that differs, and what the index has and the ledger does not."""
+        last = 0
+        for number, hash in indexed:
+            last = number
+            if number > self.number:
+                self.fault(f"the index has record {number}, and the ledger ends with record {self.number}")
+                return
+            if self.hashes[number - 1].hex() != hash:
+                self.fault(f"record {number} is not the one that the index has")
+                return
+        if not last and self.number:
+            self.fault("the index is empty: build it with `kpiwatch ledger rebuild`")
+
+
+def verify_topic(records: Iterable[Record]) -> Verified:
+    """A ledger by the records of its topic, in order."""
+    found, valid, known = Verified(), ValidRecords(), {GENESIS}
+    for record in records:
+        void = valid.void
+        read = valid.take(record)
+        if read is not None:
+            found.add(read.hash, read.record)
+            known.add(read.hash)
+            if record.key != read.record.request.id.encode():
+                found.fault(f"record {read.record.number} (offset {record.offset}) has the key of another request")
+        elif valid.void > void:
+            _judge_void(record, found, known)
+    found.repeated = valid.repeated
+    _compare_own(found)
+    return found
+
+
+def _judge_void(record: Record, found: Verified, known: set[str]) -> None:
+    """A record that does not fit: of a rival keeper, if it follows on something that is in the topic before it."""
+    value = record.value or b""
+    try:
+        own = LedgerRecord.decode(value)
+    except Unreadable as reason:
+        found.fault(f"offset {record.offset}: what is there is no record of a ledger, or was changed: {reason}")
+        return
+    if own.previous in known:
+        found.rivals += 1
+    else:
+        found.fault(
+            f"offset {record.offset}: record {own.number} does not follow on record {found.number}: one of the two was "
+            "changed, moved, or what was between them removed"
+        )
+    if len(own.previous) == len(GENESIS):
+        known.add(chained(own.previous, hashlib.sha256(value).hexdigest()))
+
+
+def _compare_own(found: Verified) -> None:
+    """The checkpoints in a ledger have to fit to it."""
+    found.compare(found.checkpoints)
+
+
+# ---- exports -----------------------------------------------------------------------------------------------
+def export_lines(records: Iterable[LedgerRecord], unit: str | None) -> Iterator[str]:
+    """The lines of an export: of each record its content, or where it belongs to another unit only the hash of it.
+
+    `unit`: None: everything is shown. Checkpoints are shown to everybody.
+    """
+    yield json.dumps({"format": FORMAT, "unit": unit}, ensure_ascii=False)
+    for record in records:
+        value = record.value()
+        if unit is None or record.request.unit == unit or record.request.kind is Kind.CHECKPOINT:
+            yield json.dumps({"record": value.decode()}, ensure_ascii=False)
+        else:
+            yield json.dumps({"hash": content_hash(value)})
+
+
+def verify_export(file: Path) -> Verified:
+    """An export by itself. Raises OSError, or ValueError where the file is none."""
+    found = Verified()
+    with file.open("rb") as lines:
+        if _line(next(lines, b"")).get("format") != FORMAT:
+            raise ValueError(f"{file}: no export of a ledger: name a file of `kpiwatch ledger export`")
+        for place, line in enumerate(lines, 2):
+            _take_line(_line(line), place, found)
+    _compare_own(found)
+    return found
+
+
+def _line(line: bytes) -> dict[str, Any]:
+    try:
+        return fields_of(line)
+    except Unreadable:
+        return {}
+
+
+def _take_line(fields: dict[str, Any], place: int, found: Verified) -> None:
+    hidden = fields.get("hash")
+    try:
+        if hidden is not None:
+            found.add(chained(found.hash, text(fields, "hash")), None)
+            return
+        value = text(fields, "record").encode()
+        record = LedgerRecord.decode(value)
+    except (Unreadable, ValueError) as reason:
+        found.fault(f"line {place}: what is there is no record, or was changed: {reason}")
+        return
+    if record.number != found.number + 1 or record.previous != found.hash:
+        found.fault(
+            f"line {place}: record {record.number} does not follow on the lines before it: one was changed, moved or "
+            "removed"
+        )
+    found.add(chained(found.hash, content_hash(value)), record)
+
+
+def checkpoint_written(written: str) -> tuple[int, str]:
+    """`NUMBER:HASH`, as a report prints it; blanks within the hash do not matter. ValueError says what is right."""
+    number, _, hash = written.partition(":")
+    joined = "".join(hash.split()).lower()
+    try:
+        fields = {"number": int(number)}
+        if len(bytes.fromhex(joined)) != len(GENESIS) // 2:
+            raise ValueError
+    except ValueError:
+        raise ValueError(f"{written!r} is no checkpoint; write NUMBER:HASH as a report prints it") from None
+    return whole(fields, "number"), joined

@@ -1,0 +1,198 @@
+"""Records of the ledger that people make about a case: decisions of the operations centre, and what units say. This
+module alone knows the fields of their bodies.
+
+- All: `kpi`, `case`, `owner` and `of` (the case's owner and subject), `cycle`, `by`.
+- `decided`: `about`, `decision`; `type` and `data` of the event that follows from it. No event follows from the refusal
+  of an extension. `withdraws`: the number of a decision.
+- `asked`: `about`, `reason`, `limit`; `type` and `data`, where it is a reason: that one was given matters to the judge.
+- `replied`: `until`, the day by which the unit says that it will have completed.
+- `in_force`, `not_in_force`: `record`, the number of the decision; `reasons`, why the gateway refuses its event.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Final, NamedTuple, Self
+
+from services.domain.history.decisions import OPERATIONS
+from services.domain.intake.facts import KEY_SEPARATOR, FactType, case_key
+from services.domain.results.cards import case_name
+from services.messaging.records.fields import Unreadable, text, whole
+from services.messaging.records.ledger import LONGEST, Kind, LedgerRecord, Request, subject_of_case
+
+EVENT_ID: Final = "ledger-"
+"""The event of a decision is named after its record: with the record's number behind it."""
+
+
+class About(StrEnum):
+    """What is decided, or asked for."""
+
+    LATE_ENTRY = "late_entry"
+    REASON = "reason"
+    EXTENSION = "extension"
+    WITHDRAWAL = "withdrawal"
+    """An earlier decision is struck out."""
+
+
+class Matter(NamedTuple):
+    """One promise and one cycle of a case. Of a duty or a figure the cycle is its month as a number: 202110."""
+
+    kpi: str
+    """Key of the promise."""
+    case_key: str
+    cycle: int
+
+    @property
+    def subject(self) -> str:
+        """What records about it have as subject."""
+        return subject_of_case(self.kpi, case_name(self.case_key), self.cycle)
+
+    def fields(self) -> dict[str, Any]:
+        """As the bodies of records have it."""
+        owner, _, subject = self.case_key.partition(KEY_SEPARATOR)
+        names = {"case": case_name(self.case_key), "owner": owner, "of": subject}
+        return {"kpi": self.kpi, "cycle": self.cycle, **names}
+
+    @classmethod
+    def read(cls, body: Mapping[str, Any]) -> Self:
+        """Of the body of a record. Raises Unreadable."""
+        key = case_key(text(body, "owner"), text(body, "of"))
+        return cls(text(body, "kpi"), key, whole(body, "cycle"))
+
+    def checked(self) -> Self:
+        """The same. ValueError where the name of the case is too long for a record."""
+        if len(self.subject) > LONGEST:
+            raise ValueError(f"the name of the case is longer than a record may have: {LONGEST} characters")
+        return self
+
+
+class Decision(NamedTuple):
+    """A decision as the ledger has it."""
+
+    matter: Matter
+    about: About
+    decision: str
+    """`accepted`, `rejected`, `granted`, `refused` or `withdrawn`."""
+    by: str
+    """Who has decided: an office or a number of the staff."""
+    type: str = ""
+    """Of the event that follows; empty: none does."""
+    data: Mapping[str, Any] = {}
+    withdraws: int | None = None
+
+    def request(self, id: str, writer: str, seen: int) -> Request:
+        """What is asked of the keeper. ValueError where the name of the case is too long for a record."""
+        body = {**self.matter.checked().fields(), "about": self.about.value, "decision": self.decision, "by": self.by}
+        if self.type:
+            body |= {"type": self.type, "data": dict(self.data)}
+        claims: tuple[str, ...] = ()
+        if self.withdraws is not None:
+            body["withdraws"] = self.withdraws
+            claims = (f"withdrawn/{self.withdraws}",)
+        return Request(id, Kind.DECIDED, writer, self.matter.subject, claims=claims, seen=seen, body=body)
+
+    @classmethod
+    def read(cls, record: LedgerRecord) -> Self:
+        """Of a record of the ledger. Raises Unreadable."""
+        body = record.request.body
+        try:
+            about = About(text(body, "about"))
+        except ValueError:
+            raise Unreadable("it is about nothing that is known") from None
+        withdraws = body.get("withdraws")
+        return cls(
+            matter=Matter.read(body),
+            about=about,
+            decision=text(body, "decision"),
+            by=text(body, "by", ""),
+            type=text(body, "type", ""),
+            data=_data(body),
+            withdraws=None if withdraws is None else whole(body, "withdraws"),
+        )
+
+
+class Statement(NamedTuple):
+    """What a unit says about a case."""
+
+    kind: Kind
+    """`acknowledged`, `replied` or `asked`."""
+    matter: Matter
+    unit: str
+    by: str
+    more: Mapping[str, Any] = {}
+    """What else the kind has."""
+
+    def request(self, id: str, writer: str) -> Request:
+        """What is asked of the keeper. ValueError where the name of the case is too long for a record."""
+        body = {**self.matter.checked().fields(), "by": self.by, **self.more}
+        return Request(id, self.kind, writer, self.matter.subject, unit=self.unit, body=body)
+
+
+def _data(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    data = body.get("data", {})
+    if type(data) is not dict:
+        raise Unreadable("its field data is no JSON object")
+    return data
+
+
+def event_of(record: LedgerRecord) -> dict[str, Any] | None:
+    """The event of /operations that follows from a record; None if none does. Raises Unreadable. Its time is that of
+    the record, from which on the decision counts (rule 14)."""
+    body = record.request.body
+    if record.request.kind not in (Kind.DECIDED, Kind.ASKED) or not body.get("type"):
+        return None
+    owner, _, subject = Matter.read(body).case_key.partition(KEY_SEPARATOR)
+    event: dict[str, Any] = {
+        "specversion": "1.0",
+        "id": f"{EVENT_ID}{record.number}",
+        "source": OPERATIONS,
+        "type": text(body, "type"),
+        "subject": subject,
+        "time": record.time,
+        "datacontenttype": "application/json",
+        "data": dict(_data(body)),
+    }
+    return event if owner == OPERATIONS else {**event, "caseowner": owner}
+
+
+def struck_out(number: int) -> tuple[str, dict[str, Any]]:
+    """Type and data of the event that strikes out the one of an earlier decision."""
+    return FactType.CORRECTION.event_type, {"of": f"{EVENT_ID}{number}", "event": None}
+
+
+class Refusal(NamedTuple):
+    """Why the gateway refuses an event. No value of the event is in it."""
+
+    reason: str
+    path: str
+    detail: str
+    remedy: str
+
+
+def in_force(record: LedgerRecord, writer: str) -> Request:
+    """The gateway has taken the event of a decision."""
+    return _outcome(record, Kind.IN_FORCE, writer, {})
+
+
+def not_in_force(record: LedgerRecord, writer: str, refusals: list[Refusal]) -> Request:
+    """The gateway refuses the event of a decision."""
+    return _outcome(record, Kind.NOT_IN_FORCE, writer, {"reasons": [each._asdict() for each in refusals]})
+
+
+def _outcome(record: LedgerRecord, kind: Kind, writer: str, more: Mapping[str, Any]) -> Request:
+    request = record.request
+    return Request(
+        id=f"keeper/in-force/{record.number}",
+        kind=kind,
+        writer=writer,
+        subject=request.subject,
+        unit=request.unit,
+        body={"record": record.number, **more},
+    )
+
+
+def decision_of_outcome(record: LedgerRecord) -> int | None:
+    """The number of the decision whose outcome a record is; None if it is none."""
+    if record.request.kind not in (Kind.IN_FORCE, Kind.NOT_IN_FORCE):
+        return None
+    number = record.request.body.get("record")
+    return number if type(number) is int else None

@@ -1,0 +1,391 @@
+"""From a decision to its record, its event and what the judge says of it; and whether ledger and topic fit together."""
+
+import threading
+from collections.abc import Mapping
+from typing import Any, cast
+
+import orjson
+import pytest
+
+from services.cli.case_matters import Named, Shown, lines_of, matters_of
+from services.cli.deciding import effect_of, on_extension, on_late_entry, on_reason, on_withdrawal
+from services.cli.failure import Failure
+from services.cli.ledger_session import Session
+from services.domain.intake.admission import Admission
+from services.domain.intake.facts import Fact, case_key
+from services.domain.judging.judge import Judge
+from services.domain.judging.judgement import Outcome
+from services.domain.results.explain import explain
+from services.domain.time.limits import Limit, LimitUnit
+from services.domain.time.zone import Instant
+from services.ledger.decisions_check import Fault, OperationsEvent, compare, operations_event
+from services.ledger.enforcement import Enforcement, GatewayAway, NoKey, operations_key, run, sending_to
+from services.messaging.codec import CODEC
+from services.messaging.records.decisions import Decision, Matter, Refusal, Statement, event_of
+from services.messaging.records.ledger import Kind, LedgerRecord, Request
+from services.runtime.key_file import write_keys
+from tests.unit.cases import (
+    WATER,
+    ZONE,
+    accepted,
+    at,
+    completed,
+    correction,
+    fulfilled,
+    in_order,
+    judge_of,
+    outcome,
+    promise,
+)
+from tests.unit.ledger_world import LedgerWorld
+from tests.unit.registries import plan
+from tests.unit.served_gateway import gateway, url
+
+__all__ = ["gateway", "url"]
+
+KEY = case_key(WATER, "W-1")
+JUDGE = judge_of(promise(extension_moves_limit=True))
+SOFT = judge_of(promise(strength="soft"))
+START = accepted("2021-09-16T09:00")
+DONE = completed("2021-09-22T09:00", received="2021-09-27T09:00")
+ADMISSION = Admission(plan(is_open=True), CODEC)
+BY = "值班3"
+
+
+class Centre:
+    """A ledger, its keeper, and a gateway that admits events into one case."""
+
+    def __init__(self, facts: list[Fact], judge: Judge = JUDGE) -> None:
+        self.facts, self.judge = facts, judge
+        self.now: Instant = at("2021-10-08T09:00")
+        self.world = LedgerWorld(lambda: self.now)
+        self.ledger = self.world.client()
+        self.enforcement = Enforcement(self._gateway, self.world.record, "keeper-1")
+        self.away = 0
+        self.sent: list[bytes] = []
+
+    def session(self) -> Session:
+        return Session(self.world.client(), ZONE)
+
+    def shown(self, name: str = "P", cycle: str | None = None) -> Shown:
+        explanation = explain(self.judge, KEY, in_order(self.facts), self.now)
+        return Named("W-1", name, cycle).among(matters_of(KEY, explanation))
+
+    def decide(self, decision: Decision, seen: int | None = None) -> LedgerRecord:
+        session = self.session()
+        known = session.number if seen is None else seen
+        return session.recorded(decision.request(session.id(), session.writer, known))
+
+    def enforce(self) -> None:
+        self.enforcement.take(self.ledger.poll())
+        self.enforcement.work()
+
+    def outcome(self, now: str = "2021-11-20") -> Outcome | None:
+        return outcome(self.judge, self.facts, now)
+
+    def kinds(self) -> list[str]:
+        return [str(each.request.kind) for each in self.world.records()]
+
+    def _gateway(self, event: Mapping[str, Any]) -> list[Refusal]:
+        self.sent.append(orjson.dumps(event))
+        if self.away:
+            self.away -= 1
+            raise GatewayAway("no answer")
+        admitted = ADMISSION.admit(self.sent[-1], received=self.now)
+        if all(each.id != admitted.fact.id for each in self.facts):
+            self.facts.append(admitted.fact)
+        return []
+
+
+def events(centre: Centre) -> list[OperationsEvent]:
+    found = (operations_event(each, (), f"case.events/0@{n}") for n, each in enumerate(dict.fromkeys(centre.sent)))
+    return [each for each in found if each is not None]
+
+
+def refuse(event: Mapping[str, Any]) -> list[Refusal]:
+    return [Refusal("invalid_value", "data.cycle", "it is wrong", "write it")]
+
+
+# ---- the issue's case ----------------------------------------------------------------------------------------
+def test_a_late_entry_confirmed_and_a_later_one_in_the_same_cycle_waits_for_its_own_decision() -> None:
+    centre = Centre([START, DONE])
+    shown = centre.shown()
+    assert shown.turned_by == (DONE,) and shown.through == at("2021-09-27T09:00")
+    decision = on_late_entry(shown, True, BY)
+    assert "属实" in effect_of(decision)
+    record = centre.decide(decision)
+    assert centre.outcome() is Outcome.LATE_ENTRY  # it is recorded, and not in force
+    centre.enforce()
+    assert centre.outcome() is Outcome.MET
+    event = orjson.loads(centre.sent[0])
+    assert (event["id"], event["time"], event["source"]) == (f"ledger-{record.number}", record.time, "/operations")
+    assert event["data"] == {"kpi": "P", "decision": "accepted", "cycle": 1, "through": "2021-09-27T01:00:00Z"}
+    centre.facts += [
+        correction("2021-10-11T09:00", DONE, completed("2021-09-26T09:00"), id="wrong"),
+        correction("2021-10-13T09:00", DONE, completed("2021-09-22T10:00"), id="back"),
+    ]
+    centre.now = at("2021-10-14T09:00")
+    assert centre.outcome() is Outcome.LATE_ENTRY
+    centre.decide(on_late_entry(centre.shown(), True, BY))
+    centre.enforce()
+    assert centre.outcome() is Outcome.MET
+    assert centre.kinds() == ["decided", "in_force", "decided", "in_force"]
+
+
+def test_what_is_decided_on_is_shown_in_both_languages() -> None:
+    text = "\n".join(lines_of(Centre([START, DONE]).shown(), JUDGE))
+    for part in ("W-1", "轮次 cycle 1", "逾期补录", "LATE ENTRY", "2021-09-27T09:00:00+08:00", "case.completed"):
+        assert part in text, part
+
+
+def test_a_decision_that_is_withdrawn_was_never_made() -> None:
+    centre = Centre([START, DONE])
+    record = centre.decide(on_late_entry(centre.shown(), True, BY))
+    centre.enforce()
+    centre.decide(on_withdrawal(record, BY))
+    centre.enforce()
+    assert centre.outcome() is Outcome.LATE_ENTRY
+    with pytest.raises(Failure, match="record 3 has done so already"):
+        centre.decide(on_withdrawal(record, BY))
+    with pytest.raises(Failure, match="is a withdrawal"):
+        on_withdrawal(centre.session().record(3), BY)
+    with pytest.raises(Failure, match="is no decision"):
+        on_withdrawal(centre.session().record(2), BY)
+    with pytest.raises(Failure, match="no record 99"):
+        centre.session().record(99)
+
+
+def test_a_stale_decision_is_refused_with_what_came_since() -> None:
+    centre = Centre([START, DONE])
+    decision = on_late_entry(centre.shown(), True, BY)
+    seen = centre.session().number
+    matter = decision.matter
+    centre.world.record(Request("m", Kind.MET_LATE, "keeper-1", matter.subject))
+    centre.world.record(Request("n", Kind.NOTICE, "notifier", matter.subject))
+    with pytest.raises(Failure) as caught:
+        centre.decide(decision, seen)
+    assert "#1" in caught.value.sentence and "逾期补录" in caught.value.sentence
+    assert "#2" not in caught.value.sentence  # a notice makes nothing stale
+    assert centre.decide(decision).request.kind is Kind.DECIDED
+
+
+# ---- extensions and reasons ----------------------------------------------------------------------------------
+FIVE_DAYS = Limit(amount=5, unit=LimitUnit.WORKING_DAYS)
+
+
+def test_an_extension_counts_from_its_record_though_the_gateway_was_away() -> None:
+    centre = Centre([START])
+    centre.now = at("2021-09-23T17:00")
+    centre.decide(on_extension(centre.shown(), FIVE_DAYS, BY))
+    centre.away = 3
+    for _ in range(3):
+        with pytest.raises(GatewayAway):
+            centre.enforce()
+    centre.now = at("2021-09-27T09:00")
+    centre.enforce()
+    assert len(set(centre.sent)) == 1  # the same bytes each time
+    centre.facts.append(completed("2021-09-28T09:00"))
+    assert centre.outcome() is Outcome.MET
+    assert centre.kinds() == ["decided", "in_force"]
+
+
+def test_of_a_refused_extension_nothing_is_sent() -> None:
+    centre = Centre([START])
+    record = centre.decide(on_extension(centre.shown(), None, BY))
+    assert event_of(record) is None
+    centre.enforce()
+    assert centre.sent == []
+    with pytest.raises(Failure, match="no decision that has an event"):
+        on_withdrawal(record, BY)
+
+
+def test_a_reason_is_decided_on_under_soft_promises_only() -> None:
+    late = completed("2021-09-27T09:00")
+    with pytest.raises(Failure, match="only soft promises"):
+        on_reason(Centre([START, late]).shown(), True, BY, JUDGE)
+    centre = Centre([START, late], SOFT)
+    centre.decide(on_reason(centre.shown(), True, BY, SOFT))
+    centre.enforce()
+    assert centre.outcome() is Outcome.JUSTIFIED
+
+
+def test_a_reason_that_a_unit_gives_counts_from_its_record() -> None:
+    centre = Centre([START], SOFT)
+    centre.now = at("2021-09-24T17:00")
+    data = {"kpi": "P", "decision": "requested", "cycle": 1}
+    asked = Statement(Kind.ASKED, Matter("P", KEY, 1), "works", "x", {"type": "case.justified", "data": data})
+    centre.world.record(asked.request("r", "cli"))
+    centre.enforce()
+    (_, given) = in_order(centre.facts)
+    assert given.data["decision"] == "requested" and given.id == "ledger-1"
+    assert SOFT.judge(in_order(centre.facts), at("2021-10-08")).judgements[0].red_at is None
+
+
+def test_what_is_no_late_entry_cannot_be_confirmed() -> None:
+    with pytest.raises(Failure, match="has no late entry"):
+        on_late_entry(Centre([START]).shown(), True, BY)
+    with pytest.raises(Failure, match="says nothing of it; what does: P"):
+        Centre([START]).shown("Q")
+    with pytest.raises(Failure, match="--cycle with one of: 1"):
+        Centre([START]).shown("P", "2")
+
+
+def test_of_a_duty_a_decision_names_unit_and_month() -> None:
+    judge = judge_of(promise(kind="duty", select={}, duty="report", period="month", owed_by=("works",)))
+    facts = [
+        fulfilled("2021-08-31T17:00", "2021-08", received="2021-09-27T09:00"),
+        fulfilled("2021-09-30T17:00", "2021-09", received="2021-10-08T09:00"),
+    ]
+    centre = Centre(facts, judge)
+    with pytest.raises(Failure, match="2021-08, 2021-09"):
+        centre.shown()
+    decision = on_late_entry(centre.shown("P", "2021-09"), True, BY)
+    assert decision.data["unit"] == "works" and decision.data["period"] == "2021-09"
+    assert decision.matter.cycle == 202109
+    centre.decide(decision)
+    centre.enforce()
+    found = {each.cycle: each.outcome for each in judge.judge(in_order(centre.facts), at("2021-11-20")).judgements}
+    assert found == {202108: Outcome.LATE_ENTRY, 202109: Outcome.MET}
+
+
+# ---- enforcement ---------------------------------------------------------------------------------------------
+def test_after_a_restart_only_what_has_no_outcome_is_sent_again() -> None:
+    centre = Centre([START, DONE])
+    first = centre.decide(on_late_entry(centre.shown(), True, BY))
+    centre.enforce()
+    second = centre.decide(on_withdrawal(first, BY))
+    after = Enforcement(centre._gateway, centre.world.record, "keeper-2")
+    after.take(centre.world.client().poll())
+    assert after.waiting == 1
+    after.work()
+    assert orjson.loads(centre.sent[-1])["id"] == f"ledger-{second.number}" and len(centre.sent) == 2
+
+
+def test_a_decision_whose_event_is_refused_is_not_in_force_and_says_why() -> None:
+    centre = Centre([START, DONE])
+    record = centre.decide(on_late_entry(centre.shown(), True, BY))
+    enforcement = Enforcement(refuse, centre.world.record, "keeper-1")
+    enforcement.take(centre.ledger.poll())
+    enforcement.work()
+    (outcome,) = [each for each in centre.world.records() if each.request.kind is Kind.NOT_IN_FORCE]
+    assert outcome.request.body["record"] == record.number
+    assert outcome.request.body["reasons"][0]["path"] == "data.cycle"
+    assert centre.session().outcome(record, 0) == outcome
+
+
+def test_the_thread_tries_again_until_the_gateway_answers() -> None:
+    centre, ending = Centre([START, DONE]), threading.Event()
+    centre.decide(on_late_entry(centre.shown(), True, BY))
+    centre.away = 1
+
+    class Once:
+        """Ends when all is done; waits no time."""
+
+        waits: list[float] = []
+
+        def wait(self, seconds: float) -> bool:
+            self.waits.append(seconds)
+            return centre.kinds()[-1] == "in_force" or len(self.waits) > 9
+
+    once = Once()
+    run(centre.ledger, centre.enforcement, cast(threading.Event, once))
+    assert centre.outcome() is Outcome.MET and once.waits == [0.0, 1.0, 0.0]
+    assert not ending.is_set()
+
+
+def test_it_sends_with_the_key_of_the_operations_centre(url: str, tmp_path: Any) -> None:
+    keys = tmp_path / "keys.json"
+    event = {"specversion": "1.0", "id": "ledger-1", "source": "/operations", "type": "correction"}
+    with pytest.raises(GatewayAway, match=r"keys\.json"):
+        sending_to(url, keys)(event)
+    write_keys(keys, {"/units/water": "kw_x"})
+    with pytest.raises(NoKey, match="no key of /operations"):
+        operations_key(keys)
+    write_keys(keys, {"/operations": "kw_unknown"})
+    with pytest.raises(GatewayAway):  # 401: nobody is refused for that
+        sending_to(url, keys)(event)
+    with pytest.raises(GatewayAway):
+        sending_to("http://127.0.0.1:9", keys)(event)
+
+
+# ---- ledger and topic ----------------------------------------------------------------------------------------
+def compared(centre: Centre, found: list[OperationsEvent]) -> list[tuple[str, int | None]]:
+    return [(each.fault.value, each.number) for each in compare(centre.world.records(), found).faults]
+
+
+def in_force() -> Centre:
+    """Two decisions that are in force, and one that waits."""
+    centre = Centre([START, DONE])
+    first = centre.decide(on_late_entry(centre.shown(), True, BY))
+    centre.enforce()
+    centre.decide(on_withdrawal(first, BY))
+    centre.enforce()
+    centre.decide(on_late_entry(centre.shown(), False, BY))
+    return centre
+
+
+def test_decisions_and_events_that_fit_together_are_no_fault() -> None:
+    centre = in_force()
+    result = compare(centre.world.records(), events(centre))
+    assert (result.faults, result.waiting, result.decisions) == ([], [5], 3)
+
+
+def test_each_change_of_an_event_is_found() -> None:
+    centre = in_force()
+    good = events(centre)
+    assert compared(centre, good[1:]) == [(Fault.NO_EVENT, 1)]
+    assert compared(centre, [*good, *good]) == []  # a duplicate
+    for name in good[0].event:
+        other = {**good[0].event, name: "ledger-77" if name == "id" else "other"}
+        expected = [(Fault.NO_RECORD, 77), (Fault.NO_EVENT, 1)] if name == "id" else [(Fault.DIFFERS, 1)]
+        assert compared(centre, [good[0]._replace(event=other), *good[1:]]) == expected, name
+    more = good[0]._replace(event={**good[0].event, "recordedat": good[0].event["time"]})
+    assert compared(centre, [more, good[1]]) == [(Fault.DIFFERS, 1)]
+
+
+def test_the_arrival_is_the_services_own() -> None:
+    centre = in_force()
+    stamped = orjson.dumps({**orjson.loads(centre.sent[0]), "receivedat": "2021-10-09T00:00:00Z"})
+    assert operations_event(stamped, (), "case.events/0@0") == events(centre)[0]
+
+
+@pytest.mark.parametrize("id", ["ledger-2", "ledger-01", "ledger-", "W-1-7", 7, None])
+def test_an_event_without_its_decision_is_found(id: object) -> None:
+    centre = in_force()
+    forged = OperationsEvent("case.events/0@9", {**events(centre)[0].event, "id": id})
+    found = compared(centre, [*events(centre), forged])
+    assert [fault for fault, _ in found] == [Fault.NO_RECORD]
+
+
+def test_an_event_that_the_ledger_says_is_refused_is_found() -> None:
+    centre = Centre([START, DONE])
+    centre.decide(on_late_entry(centre.shown(), True, BY))
+    enforcement = Enforcement(refuse, centre.world.record, "keeper-1")
+    enforcement.take(centre.ledger.poll())
+    enforcement.work()
+    event = event_of(centre.world.records()[0])
+    assert event is not None
+    assert compared(centre, [OperationsEvent("x", event)]) == [(Fault.REFUSED, 1)]
+
+
+def test_a_decision_that_cannot_be_read_is_found_and_waits_for_nothing() -> None:
+    world = LedgerWorld()
+    world.record(Request("d", Kind.DECIDED, "desk", "s", body={"type": "case.confirmed", "data": 7}))
+    assert [each.fault for each in compare(world.records(), []).faults] == [Fault.UNREADABLE]
+    enforcement = Enforcement(refuse, world.record, "keeper-1")
+    enforcement.take(world.client().poll())
+    assert enforcement.waiting == 0
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, b"", b"\xff", b"[1]", b'{"source":"/units/water","data":"/operations"}', b'{"source":"/operations"'],
+)
+def test_other_records_of_the_topic_are_passed_over(value: bytes | None) -> None:
+    assert operations_event(value, (), "x") is None
+
+
+def test_an_event_in_binary_mode_is_read() -> None:
+    headers = [("ce_specversion", b"1.0"), ("ce_source", b"/operations"), ("ce_id", b"ledger-1"), ("ce_type", b"x")]
+    found = operations_event(b'{"kpi":"P"}', headers, "x")
+    assert found is not None and found.event["id"] == "ledger-1" and found.event["data"] == {"kpi": "P"}
