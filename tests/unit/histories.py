@@ -122,9 +122,9 @@ def _data(draw: st.DrawFn, rank: FactType) -> dict[str, Any]:
         case FactType.CASE_RATED:
             return {"score": one(1, 5)}
         case FactType.CASE_JUSTIFIED:
-            return {"kpi": one(*KPIS), "decision": one("requested", "accepted", "rejected")}
+            return {"kpi": one(*KPIS), "decision": one("requested", "accepted", "rejected"), **_decided(draw)}
         case FactType.CASE_CONFIRMED:
-            return {"kpi": one(*KPIS), "decision": one("accepted", "rejected")}
+            return {"kpi": one(*KPIS), "decision": one("accepted", "rejected"), **_decided(draw)}
         case FactType.ITEM_UPSERTED | FactType.ITEM_RETIRED:
             return {
                 "collection": "catalogue",
@@ -150,6 +150,15 @@ def _data(draw: st.DrawFn, rank: FactType) -> dict[str, Any]:
             }
         case _:
             return {}
+
+
+def _decided(draw: st.DrawFn) -> dict[str, Any]:
+    """What a decision is about, and what was seen; nothing of it in decisions of old."""
+    period = st.fixed_dictionaries(
+        {"unit": st.sampled_from(UNITS), "period": st.sampled_from(("2021-09", "2021-10")), "through": instants()}
+    )
+    cycle = st.fixed_dictionaries({"cycle": st.integers(1, 3), "through": instants()})
+    return draw(st.one_of(st.just({}), cycle, period))
 
 
 OF_CASES = [FactType(code) for code in sorted(CASE_TYPES)]
@@ -182,6 +191,7 @@ def fact(draw: st.DrawFn, identity: str, ranks: st.SearchStrategy[FactType], ear
     source = draw(st.sampled_from((WATER, WATER, SEALS)))
     if rank in _OF_OPERATIONS:
         source = OPERATIONS
+        identity = draw(st.sampled_from((identity, identity, identity.replace("e", "ledger-1"))))
     if rank is FactType.CORRECTION:
         of = draw(st.sampled_from(earlier))
         replaced = draw(ranks)
@@ -213,7 +223,9 @@ def facts() -> st.SearchStrategy[list[Fact]]:
 
 def any_subject() -> st.SearchStrategy[list[Fact]]:
     """Mostly cases; sometimes an entry of a catalogue, a duty or a reported figure."""
-    entries = st.sampled_from([FactType.ITEM_UPSERTED, FactType.ITEM_UPSERTED, FactType.ITEM_RETIRED])
+    entries = st.sampled_from(
+        [FactType.ITEM_UPSERTED, FactType.ITEM_UPSERTED, FactType.ITEM_RETIRED, FactType.CASE_CONFIRMED]
+    )
     duties = st.sampled_from([FactType.DUTY_FULFILLED, FactType.DUTY_FULFILLED, FactType.CASE_CONFIRMED])
     figures = st.sampled_from([FactType.FIGURE_REPORTED, FactType.FIGURE_REPORTED, FactType.CASE_CONFIRMED])
     return st.one_of(events(), events(), events(), events(entries), events(duties), events(figures))
