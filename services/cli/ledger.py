@@ -49,10 +49,10 @@ def verify(
     ] = None,
     bootstrap: Bootstrap = None,
 ) -> None:
-    """Check that no record was changed, removed or moved.
+    """Check that no record was changed, removed or moved, and that decisions and events of /operations fit together.
 
-    Without FILE the ledger in Kafka is read, and compared with the index where there is one. Only a checkpoint that
-    somebody else holds shows that the end was cut off. Exit code 1 if anything does not fit."""
+    Without FILE the ledger in Kafka is read, and compared with `case.events`, and with the index where there is one.
+    Only a checkpoint that somebody else holds shows that the end was cut off. Exit code 1 if anything does not fit."""
     from services.ledger.checkpoints import read_checkpoints
     from services.ledger.verify import checkpoint_written, verify_export
 
@@ -82,10 +82,27 @@ def _of_kafka(bootstrap: str, settings: Settings) -> "Verified":
     from services.ledger.verify import verify_topic
 
     found = verify_topic(topic_records(bootstrap))
+    _compare_decisions(bootstrap, settings, found)
     if "://" in settings.ledger or Path(settings.ledger).is_file():
         with _index(settings) as index:
             found.compare_index(index.hashes())
     return found
+
+
+def _compare_decisions(bootstrap: str, settings: Settings, found: "Verified") -> None:
+    """Compare the decisions with the events of /operations. A simulated district decides without a ledger."""
+    from services.ledger.decisions_check import Fault, sentence_of
+    from services.ledger.topic import decisions_compared
+
+    compared = decisions_compared(bootstrap)
+    simulated = [each for each in compared.faults if each.fault is Fault.NO_RECORD and settings.clock is not None]
+    for each in compared.faults:
+        if each not in simulated:
+            found.fault(sentence_of(each))
+    if simulated:
+        say(f"{len(simulated)} events of /operations of the simulated district have no decision", err=True)
+    if compared.waiting:
+        say(f"decisions that are not in force yet: {', '.join(map(str, compared.waiting))}", err=True)
 
 
 @app.command()
