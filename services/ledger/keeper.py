@@ -334,10 +334,11 @@ class Keeper:
     def _follow(self, record: LedgerRecord) -> None:
         """Which decisions are in force."""
         request = record.request
-        if request.kind is Kind.DECIDED and request.body.get("type"):  # of the event that follows from it
-            self._waiting[record.number] = _moment(record.written_at).timestamp()
+        if request.kind is Kind.DECIDED:
+            if request.body.get("type"):  # else no event follows from it
+                self._waiting[record.number] = _moment(record.written_at).timestamp()
         elif request.kind in _OF_DECISIONS:
-            known = self._waiting.pop(int(request.body.get("decision", 0)), None)
+            known = self._waiting.pop(request.body.get("decision", 0), None)
             self.decisions_refused += known is not None and request.kind is Kind.NOT_IN_FORCE
 
     def _complain(self, what: str) -> None:
