@@ -106,10 +106,7 @@ class Inboxes:
             for topic in open_to
         ]
         for source in self.sources:
-            if source.inbox not in users:
-                found.append(f"{source.inbox} has no user: make it with `kpiwatch inboxes`")
-            if any((source.inbox, source.inbox, right) not in rights for right in _RIGHTS):
-                found.append(f"the user of {source.inbox} may not write it: make it with `kpiwatch inboxes`")
+            found += self._problems_of(source.inbox, users, rights)
         registered = {source.inbox for source in self.sources}
         found += [
             f"{user} may use {topic}: take that right away with `kpiwatch inboxes` or kafka-acls"
@@ -117,6 +114,13 @@ class Inboxes:
             if user not in registered or topic != user
         ]
         return found
+
+    @staticmethod
+    def _problems_of(inbox: str, users: set[str], rights: set[tuple[str, str, Any]]) -> Iterator[str]:
+        if inbox not in users:
+            yield f"{inbox} has no user: make it with `kpiwatch inboxes`"
+        if any((inbox, inbox, right) not in rights for right in _RIGHTS):
+            yield f"the user of {inbox} may not write it: make it with `kpiwatch inboxes`"
 
     def _topics(self) -> list[topics.Topic]:
         return [topics.inbox(source.inbox) for source in self.sources]

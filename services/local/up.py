@@ -60,6 +60,7 @@ def up(settings: Settings, console: Console, plan: Path | None = None) -> int:
         "clock": folder / "clock.json",
         "gateway_url": f"http://127.0.0.1:{settings.gateway_port}",
         "feed_keys": folder / "state" / "feed-keys.json",
+        "operations_keys": folder / "state" / "feed-keys.json",
         "contacts": folder / "contacts.toml",
         "secrets": folder / "secrets",
     }

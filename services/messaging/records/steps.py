@@ -6,7 +6,7 @@ Of `replied` it reads `until`, the day (2021-10-11) by which the unit says that 
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any, Final, NamedTuple, Self
 
@@ -118,6 +118,16 @@ def act_of(record: LedgerRecord) -> Act | None:
         return None
     until = _day(record.request.body) if kind is ActKind.REPLIED else None
     return Act(read(record.time), kind, until)
+
+
+def acts_of(records: Iterable[LedgerRecord]) -> dict[str, list[Act]]:
+    """Subject → what records say about its red cards, in their order."""
+    found: dict[str, list[Act]] = {}
+    for record in records:
+        act = act_of(record)
+        if act is not None:
+            found.setdefault(record.request.subject, []).append(act)
+    return found
 
 
 def _kind(request: Request) -> ActKind | None:
