@@ -161,7 +161,7 @@ class Office:
 
     def start(self, name: str) -> None:
         command = Command([sys.executable, "-m", f"services.{name}"], environment=self._environment)
-        self._parts[name] = HttpProcess(name, command, self._folder, self._ports[name], timeout_seconds=300)
+        self._parts[name] = HttpProcess(name, command, self._folder, self._ports[name], timeout_seconds=600)
 
     def kill(self, name: str) -> None:
         self.crashes["keeper" if name == "ledger" else name] += 1
