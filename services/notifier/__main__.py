@@ -230,7 +230,7 @@ class Notifier:
             self._steps.take(record)
             request = self._asked.take(record)
             if request is not None:
-                self._due.answered(request.id)
+                self._due.answered(request.id, recorded=record.request.id == request.id)
                 self._courier.answered(request, record)
 
     def close(self) -> None:

@@ -188,12 +188,17 @@ class DueNotices:
         now = self._clocks.now()
         return [request for unit, due in self._due_now(now).items() for request in self._of_unit(unit, due, now)]
 
-    def answered(self, request: str) -> None:
-        """The keeper has recorded the request with this id, which the state knows by now, or something in its place."""
+    def answered(self, request: str, *, recorded: bool = True) -> None:
+        """The keeper has recorded the request with this id, which the state knows by now, or something in its place.
+        What is still due then is asked for after a while: a refusal that stays must not fill the ledger."""
         for id in self._subjects_of.pop(request, ()):
             subject = self._asked.pop(id, None)
-            if subject is not None:
-                self.report(subject)
+            if subject is None:
+                continue
+            self.report(subject)
+            group = self._waiting.get(self._group_of.get(id, ()))
+            if group is not None and not recorded:
+                group.ask_at = self._clocks.seconds() + self._pace.ask_again
 
     def _due_now(self, now: Instant) -> dict[str, list[_Due]]:
         """Unit → the groups of which a notice is due now."""

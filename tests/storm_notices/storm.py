@@ -69,6 +69,16 @@ class Outcome(NamedTuple):
         yield from self.wrong[:20]
 
 
+def _course(number: int, rng: random.Random) -> Iterator[tuple[float, int, str]]:
+    """(when, case, step) of a case: it is raised, turns red or not, and is over or not."""
+    at = rng.random()
+    yield at, number, "active"
+    for step in _STEPS[1:]:
+        at += rng.random() / 3
+        if rng.random() < 0.6:
+            yield at, number, step
+
+
 class Feed(threading.Thread):
     """Publishes cards, in an order by seed; each case goes on in its own order."""
 
@@ -83,10 +93,9 @@ class Feed(threading.Thread):
 
     def run(self) -> None:
         plan, rng = self._plan, random.Random(self._plan.seed)
-        steps = [(rng.random() + place / 3, number, step) for number in range(plan.cards) for place, step in
-                 enumerate(_STEPS[: rng.choice((1, 2, 3, 3))])]  # fmt: skip
+        steps = [step for number in range(plan.cards) for step in _course(number, rng)]
         began = time.monotonic()
-        for done, (_, number, step) in enumerate(sorted(steps)):
+        for done, (_, number, step) in enumerate(sorted(steps, key=lambda one: one[0])):
             time.sleep(max(0.0, began + plan.seconds * done / len(steps) - time.monotonic()))
             self._go_on(number, step)
         self._producer.flush()
@@ -152,7 +161,7 @@ class Office:
 
     def start(self, name: str) -> None:
         command = Command([sys.executable, "-m", f"services.{name}"], environment=self._environment)
-        self._parts[name] = HttpProcess(name, command, self._folder, self._ports[name], timeout_seconds=300)
+        self._parts[name] = HttpProcess(name, command, self._folder, self._ports[name], timeout_seconds=600)
 
     def kill(self, name: str) -> None:
         self.crashes["keeper" if name == "ledger" else name] += 1

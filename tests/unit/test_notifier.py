@@ -22,7 +22,7 @@ from services.domain.results.cards import BY_NEW_RULES
 from services.domain.results.published import Card
 from services.ledger.writer import LedgerAway
 from services.messaging.reader import Record
-from services.messaging.records.ledger import Kind
+from services.messaging.records.ledger import Kind, Request
 from services.notifier import journal as journal_module
 from services.notifier.alertmanager import Alertmanager, Mirror
 from services.notifier.asked import Asked
@@ -30,7 +30,7 @@ from services.notifier.card_sentence import CardSentences, due_words
 from services.notifier.due_notices import AlertmanagerAway, Clocks, DueNotices, Ids, Pace
 from services.notifier.inbox import AcceptedAlerts, Cards
 from services.notifier.journal import Journal, JournalInUse
-from services.notifier.notice_state import NoticeState
+from services.notifier.notice_state import NoticeState, claim_of
 from services.notifier.notice_subject import Alert, Numbering, mirrored_card, of_alert, of_card
 from services.notifier.webhook import MOST_BYTES, notifier_app
 from tests.asgi import get, request
@@ -110,7 +110,7 @@ class Desk:
         for record in self.ledger.poll():
             self.state.note(record)
             if (request := self.on_their_way.take(record)) is not None:
-                self.due.answered(request.id)
+                self.due.answered(request.id, recorded=record.request.id == request.id)
 
     def wait(self, seconds: float = 1) -> None:
         self.seconds += seconds
@@ -473,6 +473,36 @@ def test_an_alertmanager_that_does_not_answer_delays_a_notice_but_does_not_lose_
     desk.wait(10)
     (notice,) = desk.notices()
     assert (notice["outcome"], notice["silences"]) == ("delivered", "not asked")
+
+
+def test_a_notice_that_the_keeper_refuses_again_and_again_does_not_fill_the_ledger(desk: Desk) -> None:
+    claim = claim_of(of_card(RED, NUMBERING.of(RED)), RED.unit, 0)
+    desk.world.record(Request("r", Kind.NOTICE, "x", claims=(claim,), body={"subjects": 3}))  # nobody can read it
+    desk.card(RED)
+    for _ in range(100):
+        desk.wait(0.5)
+    refused = [one for one in desk.world.records() if one.request.kind is Kind.NOT_RECORDED]
+    assert 3 <= len(refused) <= 6
+
+
+def test_what_is_left_of_a_notice_of_which_another_notifier_was_faster_is_notified(desk: Desk) -> None:
+    other = Desk()
+    other.world = desk.world
+    other.restart()
+    other.due._ids = Ids("notifier/other/1")
+    second = RED._replace(kpi="K27-2")
+    other.card(RED)
+    other.on_their_way.send([], 0)
+    other.seconds = 1
+    asked = other.due.requests()
+    desk.card(RED, second)
+    desk.seconds = 1
+    mine = desk.due.requests()
+    other.on_their_way.send(asked, 1)
+    desk.on_their_way.send(mine, 1)
+    desk.read()
+    desk.wait(20)
+    assert sorted(len(notice["subjects"]) for notice in desk.notices()) == [1, 1]
 
 
 def test_the_number_of_a_card_hides_the_case_and_is_the_same_for_both_levels() -> None:
