@@ -338,8 +338,8 @@ class Keeper:
             if request.body.get("type"):  # else no event follows from it
                 self._waiting[record.number] = _moment(record.written_at).timestamp()
         elif request.kind in _OF_DECISIONS:
-            self._waiting.pop(int(request.body.get("decision", 0)), None)
-            self.decisions_refused += request.kind is Kind.NOT_IN_FORCE
+            known = self._waiting.pop(request.body.get("decision", 0), None)
+            self.decisions_refused += known is not None and request.kind is Kind.NOT_IN_FORCE
 
     def _complain(self, what: str) -> None:
         if time.monotonic() - self._complained > _COMPLAIN_SECONDS:

@@ -30,7 +30,7 @@ def start_logging() -> None:
     retries name no reason: whoever tries again logs its own."""
     logging.setLogRecordFactory(SeenRecord)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    for library in ("kafka", "httpx"):
+    for library in ("kafka", "httpx", "httpx2"):
         logging.getLogger(library).setLevel(logging.WARNING)
     logging.getLogger("stamina").setLevel(logging.ERROR)
 

@@ -281,6 +281,15 @@ def test_somebody_whom_the_provider_does_not_know_is_a_refusal_with_the_remedy(
     assert "correct `to`" in outcome.reason or "users" in outcome.reason or "among those" in outcome.reason
 
 
+@pytest.mark.parametrize(
+    ("kind", "to"), [("wecom_app", "unlicensed"), ("dingtalk_work", "unreachable"), ("dingtalk_work", "full")]
+)
+def test_a_provider_that_says_yes_and_delivers_nothing_has_not_accepted(doubles: Doubles, kind: str, to: str) -> None:
+    channel = doubles.channel(kind, to=to)
+    assert isinstance(channel.send(channel.render(MESSAGE), KEY), Refused)
+    assert doubles.texts(kind) == []
+
+
 @pytest.mark.parametrize("security", ["tls", "starttls"])
 @pytest.mark.parametrize("trusted", [True, False])
 def test_mail_goes_by_tls_to_a_server_whose_certificate_is_trusted(

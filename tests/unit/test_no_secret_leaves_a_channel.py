@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from services.local.message_doubles.desk import SECRET, WEBHOOK_SECRET
@@ -118,3 +119,13 @@ def test_an_address_beyond_all_ports_is_an_outcome_without_it(
         assert found_in(str(error)) == []
         return
     assert found_in(shown(channel.send(channel.render(MESSAGE), "kw-12-a")), logged(caplog)) == []
+
+
+def test_the_page_of_the_doubles_names_the_group_of_a_robot_and_not_its_address(doubles: Doubles) -> None:
+    for kind in ("wecom_robot", "dingtalk_robot", "feishu_robot"):
+        channel = doubles.channel(kind)
+        assert isinstance(channel.send(channel.render(MESSAGE), "kw-12-a"), Accepted)
+    for path in ("/", "/_messages"):
+        page = httpx2.get(f"{doubles.url}{path}", trust_env=False).text
+        assert page.count("【第12号通知】") == 3
+        assert CANARY not in page

@@ -14,6 +14,10 @@ from services.local.message_doubles.desk import MANY, SECRET, Desk, Json, Manner
 
 ROBOT, WORK = "dingtalk_robot", "dingtalk_work"
 UNKNOWN_USER = "nobody"
+UNREACHABLE_USER = "unreachable"
+"""To whom delivery fails after the message was accepted."""
+FULL_USER = "full"
+"""Who has had as many messages today as DingTalk allows."""
 _LARGEST_BODY = 20_000
 _MOST_BYTES = 2048
 _BLOCKED_SECONDS = 600.0
@@ -88,6 +92,10 @@ def _result(desk: Desk, user: str, text: str) -> dict[str, Any]:
     """What becomes of a work notice to a user; the same content reaches them once a day."""
     if user == UNKNOWN_USER:
         return {"invalid_user_id_list": [user]}
+    if user == UNREACHABLE_USER:
+        return {"failed_user_id_list": [user]}
+    if user == FULL_USER:
+        return {"forbidden_list": [{"code": "143105", "count": 500, "userid": user}]}
     day = datetime.fromtimestamp(desk.arrivals.now(), ZoneInfo("Asia/Shanghai")).date().isoformat()
     key = hashlib.sha256(f"{day} {user} {text}".encode()).hexdigest()
     repeated = desk.arrivals.has(WORK, key, _DAY_SECONDS)

@@ -12,6 +12,8 @@ from services.local.message_doubles.desk import MANY, SECRET, Desk, Json, Manner
 ROBOT, APP = "wecom_robot", "wecom_app"
 UNKNOWN_MEMBER = "nobody"
 """A userid that the application cannot see."""
+UNLICENSED_MEMBER = "unlicensed"
+"""A userid whose messages WeCom accepts and does not deliver."""
 _MOST_BYTES = 2048
 
 
@@ -62,6 +64,8 @@ def wecom(desk: Desk) -> APIRouter:
                 return _error(81013, "user & party & tag all invalid")
             if len(text.encode()) > _MOST_BYTES:
                 return _error(45002, "content size out of limit")
+            if to == UNLICENSED_MEMBER:
+                return Json({"errcode": 0, "errmsg": "ok", "unlicenseduser": f"somebody|{to}", "msgid": "msg-0"})
             window = float(body.get("duplicate_check_interval", 1800)) if body.get("enable_duplicate_check") else 0.0
             number = desk.arrivals.add(APP, to, text, hashlib.sha256(content).hexdigest(), window)
             return Json({"errcode": 0, "errmsg": "ok", "msgid": f"msg-{number}"})

@@ -13,7 +13,7 @@ from services.notifier.channels.access_token import AccessTokens, TokenFields
 from services.notifier.channels.account import AccountEntry, Api, OneWay, Opened, SecretName, Tools
 from services.notifier.channels.calls import Answer
 from services.notifier.channels.codes import Codes, keep_limit, limited
-from services.notifier.channels.message import Accepted, Message, Outcome, Refused, Retry
+from services.notifier.channels.message import Accepted, Message, Outcome, Refused
 from services.notifier.channels.rate_limit import Limit, RateLimit
 from services.notifier.channels.short_text import fitted
 
@@ -127,7 +127,8 @@ class DingtalkWork(OneWay):
         if self._to in _listed(result, "invalid_user_id_list"):
             return Refused(CODES.refused[33012])
         if self._to in _listed(result, "failed_user_id_list"):
-            return Retry("平台投递失败 DingTalk could not deliver it", 60.0)
+            # a repeat would be dropped as known, and look as if it had arrived
+            return Refused("平台投递失败 DingTalk could not deliver it")
         reached = [*_listed(result, "read_user_id_list"), *_listed(result, "unread_user_id_list")]
         return accepted if self._to in reached else None
 
