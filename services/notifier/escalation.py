@@ -64,9 +64,8 @@ class Escalation:
         self._subjects: dict[str, _Subject] = {}
         self._pending: dict[CardKey, _Pending] = {}
         self._asked: dict[str, str] = {}
-        """Id of a request that has no answer yet → its claim."""
-        self._claims: set[str] = set()
-        """The claims of these."""
+        """Id of a request that has no answer yet → its subject. One for each subject at a time: the record of a step
+        makes a request for the next one stale that did not know it."""
         self._begin: Instant | None = None
         """When the ledger began: the time of its first record. Of an empty one, when it was first asked what is due."""
         self._soonest: Instant = _NEVER
@@ -108,9 +107,7 @@ class Escalation:
             self._count(key, subject)
 
     def _answered(self, id: str) -> None:
-        claim = self._asked.pop(id, None)
-        if claim is not None:
-            self._claims.discard(claim)
+        if self._asked.pop(id, None) is not None:
             self._soonest = 0  # it may have been refused: what is due is asked for again
 
     def _count(self, key: CardKey, subject: _Subject) -> None:
@@ -125,8 +122,8 @@ class Escalation:
 
     # ---- what is due -------------------------------------------------------------------------------------
     def due(self, now: Instant) -> list[Request]:
-        """Requests for the steps that are due, are not recorded, and were not asked for without an answer yet; in the
-        order of their times. The ledger must have been read to its end."""
+        """Requests for the steps that are due and not recorded, in the order of their times; of a subject the first,
+        once the one before it is answered. The ledger must have been read to its end."""
         if self._begin is None:
             self._begin = now
         if now < self._soonest:
@@ -134,7 +131,11 @@ class Escalation:
         found = sorted(self._steps(now, self._begin), key=lambda step: (step.at, step.key, step.step))
         later = (one.at for pending in self._pending.values() for one in pending.steps if one.at > now)
         self._soonest = min(later, default=_NEVER)
-        return [self._request(one) for one in found if one.claim not in self._claims]
+        first: dict[str, RecordedStep] = {}
+        for step in found:
+            first.setdefault(step.key.subject, step)
+        asked = set(self._asked.values())
+        return [self._request(one) for subject, one in first.items() if subject not in asked]
 
     def _steps(self, now: Instant, begin: Instant) -> Iterator[RecordedStep]:
         for key, pending in self._pending.items():
@@ -159,8 +160,7 @@ class Escalation:
 
     def _request(self, step: RecordedStep) -> Request:
         id = f"{self._writer}/step/{uuid.uuid4().hex}"
-        self._asked[id] = step.claim
-        self._claims.add(step.claim)
+        self._asked[id] = step.key.subject
         return step.request(id, self._writer, self._subjects[step.key.subject].latest)
 
 
