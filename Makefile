@@ -97,6 +97,12 @@ EVENTS ?= 100000
 storm-gateway: setup ## kill -9 of gateway, relay, broker and senders, KILLS times (40) by SEED, while EVENTS events (100000) are sent: is one lost?
 	@exec $(BIN)/python -m tests.storm_gateway --events $(EVENTS) --kills $(KILLS) --seed $(SEED)
 
+.PHONY: storm-notices
+CARDS ?= 5000
+storm-notices: KILLS = 30
+storm-notices: setup ## kill -9 of notifier and keeper, 30 times (KILLS) by SEED, while CARDS cards (5000) come and providers fail: is a notice lost or doubled?
+	@exec $(BIN)/python -m tests.storm_notices --cards $(CARDS) --kills $(KILLS) --seed $(SEED)
+
 .PHONY: fuzz-doors
 fuzz-doors: setup ## mutated events by HTTP, by inbox and by file, by SEED: the same verdict, nothing lost, no personal number in a topic
 	@exec $(BIN)/python -m tests.fuzz_doors --seed $(SEED)

@@ -31,7 +31,7 @@ def routing(plan: Plan, speed: float, notifier_url: str, token_file: str) -> dic
             "group_by": ["unit"],
             "group_wait": of_plan(30, speed),
             "group_interval": of_plan(5 * MINUTE, speed),
-            # the notifier delivers each transition once; repeats are for a notifier that lost its outbox
+            # the notifier delivers each transition once; repeats are for a notifier that lost its alerts
             "repeat_interval": text(7 * DAY),
             "routes": [
                 _route("watchdog", 'alertname="Watchdog"', group_by=["alertname"]),

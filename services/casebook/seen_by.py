@@ -65,5 +65,6 @@ def _promise_seen(explained: Explained, source: str) -> Explained:
         missed_limit=None,
         amounts=(),
         extensions=(),
+        decisions=(),
         missing=(),
     )

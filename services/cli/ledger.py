@@ -1,10 +1,10 @@
 """`kpiwatch ledger …`: the record of what was missed, notified, answered and decided."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -14,6 +14,7 @@ from services.cli.terminal import say
 from services.runtime.settings import Settings
 
 if TYPE_CHECKING:
+    from services.ledger.checkpoints import Checkpoint
     from services.ledger.index import LedgerIndex
     from services.ledger.verify import Verified
 
@@ -49,32 +50,50 @@ def verify(
     ] = None,
     bootstrap: Bootstrap = None,
 ) -> None:
-    """Check that no record was changed, removed or moved.
+    """Check that no record was changed, removed or moved, and that decisions and events of /operations fit together.
 
-    Without FILE the ledger in Kafka is read, and compared with the index where there is one. Only a checkpoint that
-    somebody else holds shows that the end was cut off. Exit code 1 if anything does not fit."""
-    from services.ledger.checkpoints import read_checkpoints
-    from services.ledger.verify import checkpoint_written, verify_export
+    Without FILE the ledger in Kafka is read, and compared with `case.events`, and with the index where there is one.
+    Only a checkpoint that somebody else holds shows that the end was cut off. Exit code 1 if anything does not fit."""
+    from services.ledger.verify import verify_export
 
     settings = Settings.from_environment()
+    held = _Held.read(checkpoints or (), checkpoint or ())
     try:
-        held = [one for each in checkpoints or () for one in read_checkpoints(each)]
-        written = [checkpoint_written(each) for each in checkpoint or ()]
         found = _of_kafka(bootstrap or settings.bootstrap, settings) if file is None else verify_export(file)
     except ValueError as reason:
         raise Failure(f"ledger: {reason}", WRONG_USAGE) from None
-    found.compare([*found.checkpoints, *held] if key else held, key or ())
-    for number, hash in written:
+    found.compare([*found.checkpoints, *held.checkpoints] if key else held.checkpoints, key or ())
+    for number, hash in held.written:
         found.compare_hash(number, hash)
     for fault in found.faults:
         say(fault, err=True)
     say(
         f"{found.number} records ({found.hidden} of them by their hash only), {len(found.checkpoints)} checkpoints in "
-        f"the ledger, {len(held) + len(written)} compared; {found.rivals} records of a second keeper, which nobody "
-        f"counts\nlast record {found.number}, hash {found.hash}"
+        f"the ledger, {len(held.checkpoints) + len(held.written)} compared; {found.rivals} records of a second keeper, "
+        f"which nobody counts\nlast record {found.number}, hash {found.hash}"
     )
     if found.faults:
         raise Failure("ledger: it is not whole: docs/ledger.md says what to do", INPUT_HAS_ERRORS)
+
+
+class _Held(NamedTuple):
+    """What somebody holds of a ledger."""
+
+    checkpoints: "list[Checkpoint]"
+    written: list[tuple[int, str]]
+    """Numbers and hashes, as reports print them."""
+
+    @classmethod
+    def read(cls, files: Sequence[Path], written: Sequence[str]) -> "_Held":
+        """Raises Failure."""
+        from services.ledger.checkpoints import read_checkpoints
+        from services.ledger.verify import checkpoint_written
+
+        try:
+            found = [one for file in files for one in read_checkpoints(file)]
+            return cls(found, [checkpoint_written(one) for one in written])
+        except ValueError as reason:
+            raise Failure(f"ledger: {reason}", WRONG_USAGE) from None
 
 
 def _of_kafka(bootstrap: str, settings: Settings) -> "Verified":
@@ -82,10 +101,27 @@ def _of_kafka(bootstrap: str, settings: Settings) -> "Verified":
     from services.ledger.verify import verify_topic
 
     found = verify_topic(topic_records(bootstrap))
+    _compare_decisions(bootstrap, settings, found)
     if "://" in settings.ledger or Path(settings.ledger).is_file():
         with _index(settings) as index:
             found.compare_index(index.hashes())
     return found
+
+
+def _compare_decisions(bootstrap: str, settings: Settings, found: "Verified") -> None:
+    """Compare the decisions with the events of /operations. A simulated district decides without a ledger."""
+    from services.ledger.decisions_check import Fault, sentence_of
+    from services.ledger.topic import decisions_compared
+
+    compared = decisions_compared(bootstrap)
+    simulated = [each for each in compared.faults if each.fault is Fault.NO_RECORD and settings.clock is not None]
+    for each in compared.faults:
+        if each not in simulated:
+            found.fault(sentence_of(each))
+    if simulated:
+        say(f"{len(simulated)} events of /operations of the simulated district have no decision", err=True)
+    if compared.waiting:
+        say(f"decisions that are not in force yet: {', '.join(map(str, compared.waiting))}", err=True)
 
 
 @app.command()

@@ -1,19 +1,24 @@
 """`kpiwatch replay`: the whole computation over files, without a broker."""
 
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from services.cli.arguments import AsOf, EventFiles, PlanFolder, Processes, check_sinks, chosen_plan
+from services.cli.failure import INPUT_HAS_ERRORS, Failure
 from services.cli.judging_plan import checked_plan
 from services.cli.progress import Display
 from services.cli.rejected import end_with
 from services.cli.terminal import say
 from services.cli.time_arguments import moment
 from services.domain.plan.plan import Plan
+from services.domain.supervision.steps import Act
 from services.domain.time.zone import Zone
+from services.ledger.exported import exported_records
+from services.messaging.records.steps import acts_of
 from services.replay import replay as files
 from services.replay.csv_files import write_cards, write_steps, write_values
 from services.replay.periods import Every
@@ -34,6 +39,16 @@ Steps = Annotated[
         "--steps", metavar="steps.csv", help="Where the steps of escalation go that were due by --as-of (催办, 督办单)."
     ),
 ]
+LedgerExport = Annotated[
+    Path | None,
+    typer.Option(
+        "--ledger",
+        metavar="ledger.jsonl",
+        exists=True,
+        dir_okay=False,
+        help="An export of the ledger, for --steps: replies, requests and decisions count.",
+    ),
+]
 TodaysUnits = Annotated[
     bool, typer.Option("--todays-units", help="Count the cases of a unit that has ended under its successor (rule 17).")
 ]
@@ -49,6 +64,7 @@ def replay(
     ] = None,
     cards: Annotated[Path | None, typer.Option("--cards", metavar="cards.csv", help="Where the cards go.")] = None,
     steps: Steps = None,
+    ledger: LedgerExport = None,
     report: Annotated[
         Path | None,
         typer.Option(
@@ -78,7 +94,7 @@ def replay(
     with Display() as display:
         done = files.replay(
             events, folder, [until], every=every, beside=times.every if report is not None else (),
-            with_cards=cards is not None, said=None if steps is None else {},
+            with_cards=cards is not None, said=None if steps is None else _said(ledger),
             todays_units=todays_units, processes=processes, progress=display,
             restate=times.previous if report is not None or restated is not None else None,
         )  # fmt: skip
@@ -98,6 +114,16 @@ def replay(
     if report is not None:
         _write_report(report, done, read, times)
     end_with(done, rejected)
+
+
+def _said(ledger: Path | None) -> Mapping[str, Sequence[Act]]:
+    """What an export of the ledger says of red cards; nothing without one."""
+    if ledger is None:
+        return {}
+    try:
+        return acts_of(exported_records(ledger))
+    except ValueError as error:
+        raise Failure(str(error), INPUT_HAS_ERRORS) from None
 
 
 def _write_report(path: Path, done: Replayed, plan: Plan, times: ReportTimes) -> None:

@@ -12,17 +12,23 @@ from services.cli.progress import Display
 from services.cli.rejected import end_with
 from services.cli.terminal import say
 from services.domain.time.zone import Instant, Zone
+from services.ledger.checkpoints import Checkpoint, read_checkpoints
 from services.replay import replay as files
 from services.reporting.page import write_page, write_sheet
 from services.reporting.report import Reports
 from services.reporting.times import end_of_month, times_as_of
 from services.runtime.atomic_file import claim
+from services.runtime.settings import Settings
 
 
 def report(
     events: EventFiles,
     month: Annotated[str, typer.Option("--month", metavar="2021-10", help="The month, as of its end.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go; made if it is not there.")],
+    checkpoints: Annotated[
+        Path | None,
+        typer.Option("--checkpoints", metavar="FILE", help="Checkpoints of the ledger: the latest is printed."),
+    ] = None,
     plan: PlanFolder = None,
     processes: Processes = None,
 ) -> None:
@@ -37,6 +43,7 @@ def report(
     zone = Zone(read.head.timezone)
     as_of = _end(month, zone)
     times = times_as_of(as_of, zone, read.head.issued)
+    checkpoint = _checkpoint(checkpoints)
     out.mkdir(parents=True, exist_ok=True)
     claim(out / f"{month}-ALL.html")  # two at once would mix their pages
     with Display() as display:
@@ -44,10 +51,21 @@ def report(
     reports = Reports(read, times, done.rows, done.restated)
     named = {"ALL": reports.of_the_district(), **{unit: reports.of_unit(unit) for unit in reports.leads}}
     for name, each in named.items():
-        write_page(out / f"{month}-{name}.html", each, read, as_of)
+        write_page(out / f"{month}-{name}.html", each, read, as_of, checkpoint)
         write_sheet(out / f"{month}-{name}.csv", each)
     say(f"{len(named)} reports written to {out}, of the district and of {len(named) - 1} lead units", err=True)
     end_with(done)
+
+
+def _checkpoint(file: Path | None) -> Checkpoint | None:
+    """The latest of a file; where none is named, of the keeper's own, if it is there."""
+    own = Settings.from_environment().checkpoints
+    if file is None and not own.is_file():
+        return None
+    try:
+        return max(read_checkpoints(file or own), key=lambda one: one.number, default=None)
+    except ValueError as error:
+        raise Failure(f"report: {error}", WRONG_USAGE) from None
 
 
 def _end(month: str, zone: Zone) -> Instant:

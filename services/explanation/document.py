@@ -110,6 +110,10 @@ def _promise_json(explained: Explained, judge: Judge) -> dict[str, Any]:
         "ended_by": explained.ended_by,
         "counts": contribution_of_case(explained, names_for(promise, judge.plan)) or None,
         "turned_by": [fact.id for fact in explained.turned_by],
+        "decisions": [
+            {"decision": each.decision, "time": zone.text(each.time), "through": zone.text(each.through)}
+            for each in explained.decisions
+        ],
         "account": None
         if explained.account is None
         else _account_json(explained.account, zone, names_for(promise, judge.plan)),

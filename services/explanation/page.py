@@ -259,7 +259,14 @@ class Page:
                 f"  {EVENT_NAMES[FactType(fact.type)]} {_english_type(FactType(fact.type))} ({visible(fact.id)}): "
                 f"{clock(fact.time, self._zone)} → {clock(fact.received, self._zone)}"
             )
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._decided(explained)])
+
+    def _decided(self, explained: Explained) -> Iterator[str]:
+        """What was decided on late entries: each decision is on what had arrived by then."""
+        for each in explained.decisions:
+            word = ("认定", "confirmed") if each.decision == "accepted" else ("不予认定", "rejected")
+            through = clock(each.through, self._zone)
+            yield f"{word[0]}截至 {through} 到达的补录 / {word[1]}, of what had arrived by {through}"
 
     def _silent(self, silent: Sequence[Silent], heading: str) -> Iterator[RenderableType]:
         if not silent:

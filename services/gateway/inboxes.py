@@ -2,7 +2,7 @@
 
 A source that publishes to Kafka has a topic, a user of the same name (SCRAM-SHA-512), and the right to write that
 topic, nothing else. Our own processes use another listener, within the network, as administrators of the broker. Only
-administrators may write the API keys: for everybody else it is denied, whatever other rights say.
+administrators may write the API keys and the ledger: for everybody else it is denied, whatever other rights say.
 """
 
 import secrets
@@ -37,7 +37,13 @@ _RIGHTS: Final = (ACLOperation.WRITE, ACLOperation.DESCRIBE)
 
 _EVERYBODY: Final = "User:*"
 _DENIED: Final = (ACLOperation.WRITE, ACLOperation.DELETE, ACLOperation.ALTER, ACLOperation.ALTER_CONFIGS)
-"""On the topic of API keys. The authorizer asks nothing of the broker's super users."""
+"""On the topics of OURS_ALONE. The authorizer asks nothing of the broker's super users."""
+OURS_ALONE: Final = {
+    topics.GATEWAY_KEYS: "make API keys",
+    topics.LEDGER_REQUESTS: "have anything recorded",
+    topics.LEDGER: "write beside the keeper of the ledger",
+}
+"""Topic → what somebody could do who may write it."""
 
 
 class BrokerRefused(Exception):
@@ -66,7 +72,7 @@ class Inboxes:
                 if source.inbox not in users:
                     yield self._make_user(admin, source.inbox, folder)
                 yield from self._make_rights(admin, source.inbox, rights)
-            yield from self._deny_keys(admin)
+            yield from self._deny_ours(admin)
             registered = {source.inbox for source in self.sources}
             for user in sorted((users | {user for user, _, _ in rights}) - registered):
                 self._remove(admin, user, user in users)
@@ -80,28 +86,27 @@ class Inboxes:
             _check(admin.create_acls([_right(inbox, operation) for operation in missing]))
             yield f"{inbox} may be written by its user"
 
-    def _deny_keys(self, admin: KafkaAdminClient) -> Iterator[str]:
-        """Let nobody but administrators write API keys."""
-        open_to = self._not_denied(admin)
-        if open_to:
-            _check(admin.create_acls([_denial(operation) for operation in open_to]))
-            yield f"{topics.GATEWAY_KEYS} may be written by administrators only"
+    def _deny_ours(self, admin: KafkaAdminClient) -> Iterator[str]:
+        """Let nobody but administrators write what is ours alone."""
+        for topic in OURS_ALONE:
+            open_to = self._not_denied(admin, topic)
+            if open_to:
+                _check(admin.create_acls([_denial(topic, operation) for operation in open_to]))
+                yield f"{topic} may be written by administrators only"
 
     def problems(self) -> list[str]:
         """What is wrong, a sentence each. Raises KafkaError."""
         found = topics.check_all(self.bootstrap, self._topics(), self.copies)
         with closing(self._admin()) as admin:
-            users, rights, open_to = self._users(admin), self._rights(admin), self._not_denied(admin)
-        if open_to:
-            found.append(
-                f"{topics.GATEWAY_KEYS} is not denied to those who are no administrators: with a right to write all "
-                "topics somebody could make API keys. Deny it with `kpiwatch inboxes`"
-            )
+            users, rights = self._users(admin), self._rights(admin)
+            open_to = [topic for topic in OURS_ALONE if self._not_denied(admin, topic)]
+        found += [
+            f"{topic} is not denied to those who are no administrators: with a right to write all topics somebody "
+            f"could {OURS_ALONE[topic]}. Deny it with `kpiwatch inboxes`"
+            for topic in open_to
+        ]
         for source in self.sources:
-            if source.inbox not in users:
-                found.append(f"{source.inbox} has no user: make it with `kpiwatch inboxes`")
-            if any((source.inbox, source.inbox, right) not in rights for right in _RIGHTS):
-                found.append(f"the user of {source.inbox} may not write it: make it with `kpiwatch inboxes`")
+            found += self._problems_of(source.inbox, users, rights)
         registered = {source.inbox for source in self.sources}
         found += [
             f"{user} may use {topic}: take that right away with `kpiwatch inboxes` or kafka-acls"
@@ -109,6 +114,13 @@ class Inboxes:
             if user not in registered or topic != user
         ]
         return found
+
+    @staticmethod
+    def _problems_of(inbox: str, users: set[str], rights: set[tuple[str, str, Any]]) -> Iterator[str]:
+        if inbox not in users:
+            yield f"{inbox} has no user: make it with `kpiwatch inboxes`"
+        if any((inbox, inbox, right) not in rights for right in _RIGHTS):
+            yield f"the user of {inbox} may not write it: make it with `kpiwatch inboxes`"
 
     def _topics(self) -> list[topics.Topic]:
         return [topics.inbox(source.inbox) for source in self.sources]
@@ -131,9 +143,9 @@ class Inboxes:
         return {(user, topic, each.operation) for user, topic, each in named if user.startswith(topics.INBOX_PREFIX)}
 
     @staticmethod
-    def _not_denied(admin: KafkaAdminClient) -> list[Any]:
-        """What is to be denied to everybody on the topic of API keys, and is not."""
-        pattern = ResourcePatternFilter(ResourceType.TOPIC, topics.GATEWAY_KEYS, ACLResourcePatternType.LITERAL)
+    def _not_denied(admin: KafkaAdminClient, topic: str) -> list[Any]:
+        """What is to be denied to everybody on a topic of ours, and is not."""
+        pattern = ResourcePatternFilter(ResourceType.TOPIC, topic, ACLResourcePatternType.LITERAL)
         asked = ACLFilter(_EVERYBODY, "*", ACLOperation.ANY, ACLPermissionType.DENY, pattern)
         found, _ = admin.describe_acls(asked)
         there = {each.operation for each in found}
@@ -175,8 +187,8 @@ def _right(inbox: str, operation: Any) -> ACL:
     return ACL(f"User:{inbox}", "*", operation, ACLPermissionType.ALLOW, pattern)
 
 
-def _denial(operation: Any) -> ACL:
-    pattern = ResourcePattern(ResourceType.TOPIC, topics.GATEWAY_KEYS)
+def _denial(topic: str, operation: Any) -> ACL:
+    pattern = ResourcePattern(ResourceType.TOPIC, topic)
     return ACL(_EVERYBODY, "*", operation, ACLPermissionType.DENY, pattern)
 
 

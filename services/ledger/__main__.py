@@ -17,6 +17,8 @@ from prometheus_client.registry import Collector
 
 from services.ledger.checkpoints import CheckpointFile, Signer
 from services.ledger.database import LedgerUnavailable
+from services.ledger.enforcement import sending_to
+from services.ledger.enforcement import start as start_enforcement
 from services.ledger.index import LedgerIndex
 from services.ledger.keeper import Clocks, Keeper, Stores, Topics
 from services.ledger.reader import LedgerReader, Place
@@ -70,6 +72,11 @@ def _run(settings: Settings, keeper: Keeper, figures: "KeeperMetrics") -> None:
     registry = CollectorRegistry(auto_describe=False)
     registry.register(figures)
     ending = threading.Event()
+    if settings.operations_keys is not None:
+        send = sending_to(settings.gateway_url, settings.operations_keys)
+        start_enforcement(settings.bootstrap, send, keeper.ask, keeper.name, ending)
+    else:
+        log.warning("KPIWATCH_OPERATIONS_KEYS names no file of keys: what is decided does not come into force")
     thread = threading.Thread(target=keeper.run, args=(ending,), name="keeper", daemon=True)
     app = keeper_app(registry, thread.is_alive, lambda: keeper.ready)
     run_with_http_server(thread, ending, app, settings.host, settings.ledger_port)

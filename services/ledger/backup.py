@@ -65,18 +65,22 @@ def back_up(target: Path, files: Mapping[str, Path], texts: Iterable[StoredText]
 
 def read_backup(source: Path) -> dict[str, bytes]:
     """The files of a copy, each as it was written. Raises OSError, NoBackup."""
-    try:
-        with tarfile.open(source) as archive:
-            members = [each for each in archive.getmembers() if each.isfile()]
-            contents = {each.name: (archive.extractfile(each) or io.BytesIO()).read() for each in members}
-    except tarfile.TarError:
-        raise NoBackup(f"{source}: no copy of kpiwatch: name a file of `kpiwatch backup`") from None
+    contents = _members(source)
     sums = _sums(contents.pop(_MANIFEST, b""), source)
     damaged = [name for name, sum in sums.items() if hashlib.sha256(contents.get(name, b"")).hexdigest() != sum]
     if damaged or contents.keys() != sums.keys():
         named = ", ".join(damaged) or "a file that its manifest does not have"
         raise NoBackup(f"{source}: damaged ({named}): take another copy")
     return contents
+
+
+def _members(source: Path) -> dict[str, bytes]:
+    try:
+        with tarfile.open(source) as archive:
+            members = [each for each in archive.getmembers() if each.isfile()]
+            return {each.name: (archive.extractfile(each) or io.BytesIO()).read() for each in members}
+    except tarfile.TarError:
+        raise NoBackup(f"{source}: no copy of kpiwatch: name a file of `kpiwatch backup`") from None
 
 
 def _sums(manifest: bytes, source: Path) -> Mapping[str, str]:

@@ -85,12 +85,17 @@ class Signer:
     def of_file(cls, file: Path) -> Self:
         """Of the key in a file, made if there is none. Raises OSError, ValueError."""
         try:
-            return cls(Ed25519PrivateKey.from_private_bytes(bytes.fromhex(kept_secret(file))))
+            return cls.of_hex(kept_secret(file))
         except ValueError:
             raise ValueError(
                 f"{file}: no key of the ledger (64 hex digits). Put it back from a copy. If there is none, remove it: "
                 "a new key is made, and its public half has to be given to the units"
             ) from None
+
+    @classmethod
+    def of_hex(cls, key: str) -> Self:
+        """Of a private key of 32 bytes in hex. Raises ValueError."""
+        return cls(Ed25519PrivateKey.from_private_bytes(bytes.fromhex(key)))
 
     def sign(self, number: int, hash: str, time: str) -> Checkpoint:
         """A checkpoint."""

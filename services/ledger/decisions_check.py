@@ -4,7 +4,7 @@ Pure: `kpiwatch ledger verify` reads the two topics and prints what is found.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
@@ -39,6 +39,11 @@ class OperationsEvent(NamedTuple):
     """Topic, partition and offset."""
     event: Mapping[str, Any]
 
+    @property
+    def names_a_decision(self) -> bool:
+        """Whether its id is that of the event of a decision."""
+        return _number(self.event) > 0
+
 
 class Found(NamedTuple):
     """One thing that does not fit together. No case is named."""
@@ -48,6 +53,21 @@ class Found(NamedTuple):
     """Of the decision; None: the event names none."""
     place: str
     """Of the event; empty: there is none."""
+
+
+def sentence_of(found: Found) -> str:
+    """What does not fit together, in words."""
+    at = f" ({found.place})" if found.place else ""
+    return f"{_SENTENCES[found.fault].format(number=found.number or 'none')}{at}"
+
+
+_SENTENCES: Final = {
+    Fault.NO_RECORD: "an event of /operations has no decision in the ledger (record {number})",
+    Fault.NO_EVENT: "decision {number} is in force by the ledger, and case.events has no event of it",
+    Fault.DIFFERS: "the event of decision {number} says something else than its record",
+    Fault.REFUSED: "decision {number} is not in force by the ledger, and case.events has an event of it",
+    Fault.UNREADABLE: "record {number} is a decision that cannot be read",
+}
 
 
 class Compared(NamedTuple):
@@ -77,50 +97,64 @@ def operations_event(
     return OperationsEvent(place, event)
 
 
-def compare(records: Iterable[LedgerRecord], events: Iterable[OperationsEvent]) -> Compared:
-    """The decisions of all valid records of the ledger, and all events of /operations that were admitted."""
-    decisions: dict[int, Mapping[str, Any]] = {}
-    outcomes: dict[int, Kind] = {}
-    faults: list[Found] = []
-    for record in records:
+class _Decisions:
+    """What the ledger says of decisions."""
+
+    def __init__(self, before: int | None) -> None:
+        self._before = before
+        self.events: dict[int, Mapping[str, Any]] = {}
+        """Number of a decision → the event that follows from it."""
+        self.outcomes: dict[int, Kind] = {}
+        self.awaited: set[int] = set()
+        """Decisions whose events must be there."""
+        self.unreadable: list[Found] = []
+
+    def take(self, record: LedgerRecord) -> None:
+        """The next record."""
         outcome = decision_of_outcome(record)
         if outcome is not None:
-            outcomes[outcome] = record.request.kind
+            self._note(outcome, record)
         try:
             event = event_of(record)
         except Unreadable:
-            faults.append(Found(Fault.UNREADABLE, record.number, ""))
-            continue
+            self.unreadable.append(Found(Fault.UNREADABLE, record.number, ""))
+            return
         if event is not None:
-            decisions[record.number] = event
-    seen: set[int] = set()
-    for one in events:
+            self.events[record.number] = event
+
+    def _note(self, decision: int, record: LedgerRecord) -> None:
+        self.outcomes[decision] = record.request.kind
+        if record.request.kind is Kind.IN_FORCE and (self._before is None or record.number <= self._before):
+            self.awaited.add(decision)
+
+    def fault_of(self, one: OperationsEvent) -> Found | None:
+        """What does not fit to an event."""
         number = _number(one.event)
-        seen.add(number)
-        faults += _faults_of(one, number, decisions, outcomes)
-    faults += _without_event(decisions, outcomes, seen)
-    waiting = [number for number in decisions if number not in outcomes]
-    return Compared(faults, waiting, len(decisions))
+        event = self.events.get(number)
+        if event is None:
+            return Found(Fault.NO_RECORD, number or None, one.place)
+        if event != one.event:
+            return Found(Fault.DIFFERS, number, one.place)
+        refused = self.outcomes.get(number) is Kind.NOT_IN_FORCE
+        return Found(Fault.REFUSED, number, one.place) if refused else None
 
 
-def _faults_of(
-    one: OperationsEvent, number: int, decisions: Mapping[int, Mapping[str, Any]], outcomes: Mapping[int, Kind]
-) -> Iterator[Found]:
-    decision = decisions.get(number)
-    if decision is None:
-        yield Found(Fault.NO_RECORD, number or None, one.place)
-    elif one.event != decision:
-        yield Found(Fault.DIFFERS, number, one.place)
-    elif outcomes.get(number) is Kind.NOT_IN_FORCE:
-        yield Found(Fault.REFUSED, number, one.place)
+def compare(records: Iterable[LedgerRecord], events: Iterable[OperationsEvent], before: int | None = None) -> Compared:
+    """The decisions of all valid records of the ledger, and all events of /operations that were admitted.
 
-
-def _without_event(
-    decisions: Mapping[int, Mapping[str, Any]], outcomes: Mapping[int, Kind], seen: set[int]
-) -> Iterator[Found]:
-    for number in decisions:
-        if outcomes.get(number) is Kind.IN_FORCE and number not in seen:
-            yield Found(Fault.NO_EVENT, number, "")
+    `before`: number of the last record when the events began to be read: the events of decisions that came into force
+    later may be missing. None: nothing was added meanwhile."""
+    decisions, seen = _Decisions(before), set[int]()
+    for record in records:
+        decisions.take(record)
+    faults = decisions.unreadable
+    for one in events:
+        seen.add(_number(one.event))
+        fault = decisions.fault_of(one)
+        faults += [] if fault is None else [fault]
+    faults += [Found(Fault.NO_EVENT, number, "") for number in sorted(decisions.awaited - seen)]
+    waiting = [number for number in decisions.events if number not in decisions.outcomes]
+    return Compared(faults, waiting, len(decisions.events))
 
 
 def _number(event: Mapping[str, Any]) -> int:

@@ -123,7 +123,8 @@ class Keeper:
         self._topics = topics
         self._signer = signer
         self._clocks = clocks
-        self._name = name
+        self.name = name
+        """Which its own records name as their writer."""
         self._own: deque[Request] = deque()
         self._unindexed: list[Read] = []
         self._batch = _Batch()
@@ -219,7 +220,7 @@ class Keeper:
             batch.next_request = record.offset + 1
         try:
             if record.topic == LEDGER_REQUESTS:
-                batch.requests.append(of_others(Request.decode(record.value), self._name))
+                batch.requests.append(of_others(Request.decode(record.value), self.name))
                 return
             published = Published.of(record, self._topics.ids.get(CASE_VERDICTS, ""))
         except Unreadable as error:
@@ -249,14 +250,14 @@ class Keeper:
             return []
         made = self._signer.sign(place.number, place.hash, time)
         id = f"{KEEPERS_ID}checkpoint/{place.number}"
-        return [Request(id=id, kind=Kind.CHECKPOINT, writer=self._name, body=made.fields)]
+        return [Request(id=id, kind=Kind.CHECKPOINT, writer=self.name, body=made.fields)]
 
     # ---- recording -----------------------------------------------------------------------------------
     def _record(self, ending: threading.Event) -> bool:
         """Append the records of the batch, and read them back. False: the process is to end before that."""
         while not ending.is_set():
             known = self._known()
-            made = list(record_requests(known, self._asked(known), self._clocks.times(), self._name))
+            made = list(record_requests(known, self._asked(known), self._clocks.times(), self.name))
             if not made:
                 return True
             try:
@@ -284,8 +285,8 @@ class Keeper:
     def _asked(self, known: Known) -> Iterator[Request]:
         batch = self._batch
         return chain(
-            verdict_requests(known, batch.verdicts, self._name),
-            missing_requests(known, batch.missing, self._name),
+            verdict_requests(known, batch.verdicts, self.name),
+            missing_requests(known, batch.missing, self.name),
             batch.requests,
         )
 
@@ -334,10 +335,11 @@ class Keeper:
         """Which decisions are in force."""
         request = record.request
         if request.kind is Kind.DECIDED:
-            self._waiting[record.number] = _moment(record.written_at).timestamp()
+            if request.body.get("type"):  # else no event follows from it
+                self._waiting[record.number] = _moment(record.written_at).timestamp()
         elif request.kind in _OF_DECISIONS:
-            self._waiting.pop(int(request.body.get("decision", 0)), None)
-            self.decisions_refused += request.kind is Kind.NOT_IN_FORCE
+            known = self._waiting.pop(request.body.get("decision", 0), None)
+            self.decisions_refused += known is not None and request.kind is Kind.NOT_IN_FORCE
 
     def _complain(self, what: str) -> None:
         if time.monotonic() - self._complained > _COMPLAIN_SECONDS:

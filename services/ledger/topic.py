@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 
+from services.domain.time.rfc3339 import instant_from
+from services.ledger.decisions_check import Compared, OperationsEvent, compare, operations_event
 from services.ledger.index import LedgerIndex
 from services.ledger.reader import LedgerReader
 from services.messaging.reader import Record, TopicReader
 from services.messaging.records.ledger import LedgerRecord
-from services.messaging.topics import LEDGER, LEDGER_REQUESTS, topic_ids
+from services.messaging.topics import CASE_EVENTS, LEDGER, LEDGER_REQUESTS, topic_ids
 
 _POLL_SECONDS = 0.2
+_NEVER = 1 << 62
 
 
 def topic_records(bootstrap: str) -> Iterator[Record]:
@@ -23,6 +26,24 @@ def ledger_records(bootstrap: str) -> Iterator[LedgerRecord]:
     with LedgerReader(bootstrap) as reader:
         while not reader.caught_up:
             yield from reader.poll(_POLL_SECONDS)
+
+
+def decisions_compared(bootstrap: str) -> Compared:
+    """The decisions of the ledger beside the events of /operations, but those from before there was a ledger. Raises
+    BrokerUnavailable."""
+    before, began = 0, _NEVER
+    for known in ledger_records(bootstrap):
+        before, began = known.number, min(began, instant_from(known.written_at))
+    events: list[OperationsEvent] = []
+    with TopicReader(bootstrap, [CASE_EVENTS]) as reader:
+        while not reader.caught_up:
+            for record in reader.poll(_POLL_SECONDS):
+                place = f"{record.topic}/{record.partition}@{record.offset}"
+                event = operations_event(record.value, record.headers, place)
+                if event is not None and (event.names_a_decision or record.timestamp * 1000 >= began):
+                    events.append(event)
+    # a decision is recorded before its event is sent: what was sent meanwhile has its record now
+    return compare(ledger_records(bootstrap), events, before)
 
 
 def rebuild(index: LedgerIndex, bootstrap: str) -> int:

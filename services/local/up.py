@@ -60,6 +60,7 @@ def up(settings: Settings, console: Console, plan: Path | None = None) -> int:
         "clock": folder / "clock.json",
         "gateway_url": f"http://127.0.0.1:{settings.gateway_port}",
         "feed_keys": folder / "state" / "feed-keys.json",
+        "operations_keys": folder / "state" / "feed-keys.json",
         "contacts": folder / "contacts.toml",
         "secrets": folder / "secrets",
     }
@@ -300,7 +301,7 @@ class _System:
             (f"http://127.0.0.1:{settings.alertmanager_port}", "Alertmanager: alerts grouped by unit"),
             (f"http://127.0.0.1:{settings.exporter_port}/metrics", "every figure as a metric"),
             (f"http://127.0.0.1:{settings.gateway_port}/events", "the gateway, through which every event comes"),
-            (_short(settings.outbox), "the notices that units got"),
+            (_short(settings.outbox), "the notices of units without a channel"),
             *([(f"http://127.0.0.1:{settings.doubles_port}", "what messengers show")] if settings.feed_keys else ()),
         ]
         commands = [

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from services.domain.plan.plan import Plan, Strength
 from services.domain.results.published import Card, Level
 from services.notifier.card_sentence import CardSentences
-from services.notifier.delivery import AlertmanagerAway
-from services.notifier.notice_subject import Alert, alert_id, card_id, is_active
+from services.notifier.due_notices import AlertmanagerAway
+from services.notifier.notice_subject import Alert, alert_id, is_active, mirrored_card
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class Alertmanager:
                 labels = alert.labels
                 held[alert_id(alert.fingerprint)] = by
                 if labels.get("alertname") == CARD_ALERT:
-                    held[card_id(labels.get("card", ""), labels.get("level", ""))] = by
+                    held[mirrored_card(labels.get("card", ""), labels.get("level", ""))] = by
         return {id: held[id] for id in ids if id in held}
 
     def listed(self) -> dict[str, Alert]:
@@ -130,7 +130,7 @@ class Mirror:
     def take(self, card: Card, number: str, since: datetime, *, was_there: bool = False) -> None:
         """A card's present state. `since`: real time from which it is active, as far as is known; `was_there`: the
         Alertmanager may have it from an earlier run."""
-        id = card_id(number, card.level)
+        id = mirrored_card(number, card.level)
         if not is_active(card):
             ended = self._active.pop(id, None)
             if ended is None and was_there and card.unit:

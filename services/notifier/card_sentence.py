@@ -19,8 +19,9 @@ class CardSentences:
         self._plan = plan
         self._promises = {promise.id: promise for promise in plan.promises}
 
-    def of(self, card: Card) -> Title:
-        """`红牌：小型项目供水接入（K06-1），应于2021年9月23日24时前完成`; of a cleared card also why it was cleared."""
+    def of(self, card: Card, year: int = 0) -> Title:
+        """`红牌：小型项目供水接入（K06-1），应于2021年9月23日24时前完成`; of a cleared card also why it was cleared.
+        `year`: the present one, which a due time in it leaves out."""
         promise = self._promises.get(card.kpi)
         title = promise.title if promise is not None else Title(zh=card.kpi, en=card.kpi)
         terms = self._plan.names.terms
@@ -30,17 +31,17 @@ class CardSentences:
             names = names_for(promise, self._plan) if promise is not None else NameBook(self._plan)
             node = names.node(card.node)
             zh, en = f"{zh}，{node.zh}环节", f"{en}, node {node.en}"
-        due, cleared = self._due(card, promise), _cleared(card)
+        due, cleared = self._due(card, promise, year), _cleared(card)
         return Title(
             zh=f"{term.zh}{cleared.zh}：{zh}（{card.kpi}），{due.zh}",
             en=f"{term.en}{cleared.en}: {en} ({card.kpi}), {due.en}",
         )
 
-    def _due(self, card: Card, promise: Promise | None) -> Title:
+    def _due(self, card: Card, promise: Promise | None, year: int) -> Title:
         """Until when it must be done; of a promise without a limit what was broken."""
         has_limit = isinstance(promise, CasePromise) and promise.clock.limit is not None
         if card.due_at or has_limit or promise is None or card.level != Level.RED:
-            return due_words(card.due_at)
+            return due_words(card.due_at, year)
         rule = objective(promise, self._plan)
         return Title(zh=f"不符合要求：{rule.zh}", en=f"the rule is broken: {rule.en}")
 
@@ -53,8 +54,8 @@ def _cleared(card: Card) -> Title:
     return Title(zh=f"已解除（{why.zh}）", en=f" cleared ({why.en})")
 
 
-def due_words(written: str) -> Title:
-    """A due time as an official writes it: `应于2021年9月23日24时前完成`.
+def due_words(written: str, year: int = 0) -> Title:
+    """A due time as an official writes it: `应于2021年9月23日24时前完成`, in the present `year` without the year.
 
     `written`: RFC 3339, or empty. Of another form it is shown as it is: a unit gets its notice all the same."""
     if not written:
@@ -64,10 +65,11 @@ def due_words(written: str) -> Title:
     except ValueError:
         return Title(zh=f"期限{written}", en=f"due {written}")
     if (due + _LAST_OF_A_DAY).date() > due.date():
-        return Title(zh=f"应于{_day(due)}24时前完成", en=f"due {due:%Y-%m-%d} 24:00")
+        return Title(zh=f"应于{_day(due, year)}24时前完成", en=f"due {due:%Y-%m-%d} 24:00")
     minutes = f"{due.minute}分" if due.minute else ""
-    return Title(zh=f"应于{_day(due)}{due.hour}时{minutes}前完成", en=f"due {due:%Y-%m-%d %H:%M}")
+    return Title(zh=f"应于{_day(due, year)}{due.hour}时{minutes}前完成", en=f"due {due:%Y-%m-%d %H:%M}")
 
 
-def _day(moment: datetime) -> str:
-    return f"{moment.year}年{moment.month}月{moment.day}日"
+def _day(moment: datetime, year: int) -> str:
+    day = f"{moment.month}月{moment.day}日"
+    return day if moment.year == year else f"{moment.year}年{day}"

@@ -192,17 +192,7 @@ def open_contacts(file: ContactFile, tools: Tools, notices: Path) -> Contacts:
     Args:
         notices: the file for what has no other channel.
     """
-    kinds = channel_kinds()
-    opened: dict[str, Opened] = {}
-    unusable: list[str] = []
-    used = {step.account for contact in file.contacts for step in contact.channels}
-    for id, account in file.accounts.items():
-        if account.placeholder or id not in used:
-            continue
-        try:
-            opened[id] = kinds[account.kind].opened(account, tools)
-        except MissingSecret as missing:
-            unusable.append(f"account {id}: {missing}")
+    opened, unusable = _opened_accounts(file, tools)
     found: dict[tuple[str, Role], tuple[Recipient, ...]] = {}
     for contact in file.contacts:
         channels = tuple(
@@ -213,6 +203,22 @@ def open_contacts(file: ContactFile, tools: Tools, notices: Path) -> Contacts:
             quiet = QuietHours.of(contact.quiet)
             found[place] = (*found.get(place, ()), Recipient(contact.key, contact.unit, place[1], channels, quiet))
     return Contacts(found, NoticeFile(notices), tuple(unusable))
+
+
+def _opened_accounts(file: ContactFile, tools: Tools) -> tuple[dict[str, Opened], list[str]]:
+    """The accounts that contacts use, and a sentence for each that cannot be used."""
+    kinds = channel_kinds()
+    used = {step.account for contact in file.contacts for step in contact.channels}
+    opened: dict[str, Opened] = {}
+    unusable: list[str] = []
+    for id, account in file.accounts.items():
+        if account.placeholder or id not in used:
+            continue
+        try:
+            opened[id] = kinds[account.kind].opened(account, tools)
+        except MissingSecret as missing:
+            unusable.append(f"account {id}: {missing}")
+    return opened, unusable
 
 
 class _Reading:

@@ -20,16 +20,25 @@ class AcceptedAlerts:
     """Alerts that a webhook has handed over. They are in a journal before the webhook is answered, so that one that
     waits for working hours is still there after a restart. Changes that no webhook reported are kept likewise."""
 
-    def __init__(self, journal: Journal, delivered: Iterable[Alert] = ()) -> None:
-        """`delivered`: alerts that are active by their notices; firing, where the journal does not know them."""
+    def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._lock = Lock()
         self._queue: SimpleQueue[Alert] = SimpleQueue()
         accepted = _latest(journal)
-        self._latest = {alert.fingerprint: alert for alert in delivered} | accepted
+        self._latest = dict(accepted)
         """Fingerprint → the alert as it was last accepted."""
         for alert in accepted.values():
             self._queue.put(alert)
+
+    def know(self, notified: Iterable[Alert]) -> None:
+        """Alerts that are active by their notices: firing, where the journal does not know them."""
+        with self._lock:
+            for alert in notified:
+                self._latest.setdefault(alert.fingerprint, alert)
+
+    def close(self) -> None:
+        """Another notifier may have the journal."""
+        self._journal.close()
 
     def accept(self, alerts: Sequence[Alert]) -> None:
         """From any thread. What changes nothing (the Alertmanager repeats itself) is not written again."""
@@ -81,15 +90,21 @@ class Cards:
     """Records of alert.cards as cards. Until the topic has been read to its end only the last record of a key counts:
     history is not news."""
 
-    def __init__(self, delivered: Iterable[Card] = ()) -> None:
-        """`delivered`: cards of which a notice was delivered and no end. One that the topic no longer knows was
-        retracted while the notifier did not run: Kafka drops removed records after a while."""
-        self._absent = {card_records.name_of(card): retracted(card) for card in delivered}
+    def __init__(self) -> None:
+        self._absent: dict[str, Card] = {}
+        self._seen: set[str] = set()
+        """What was read before `know`."""
         self._unread: dict[str, Card] = {}
         self._active: dict[str, Card] = {}
         """Name → the card that is active, for what its end says when its record is removed."""
         self._any = False
         self.unreadable = 0
+
+    def know(self, notified: Iterable[Card]) -> None:
+        """Cards of which there is a notice and no end, before `take` has caught up. One that the topic no longer knows
+        was retracted while the notifier did not run: Kafka drops removed records after a while."""
+        found = {card_records.name_of(card): retracted(card) for card in notified}
+        self._absent = {name: card for name, card in found.items() if name not in self._seen}
 
     def take(self, records: Iterable[Record], caught_up: bool) -> Iterator[Card]:
         """The cards whose present state is known by now."""
@@ -99,6 +114,8 @@ class Cards:
             self._any = True
             name = card_records.name_of_key(record.key)
             self._absent.pop(name, None)
+            if not caught_up:
+                self._seen.add(name)
             card = self._retracted(name) if record.value is None else self._read(record)
             if card is None:
                 continue
@@ -112,7 +129,7 @@ class Cards:
                 self._unread[name] = card
         if caught_up:
             yield from self._unread.values()
-            self._unread = {}
+            self._unread, self._seen = {}, set()
             yield from self._no_longer_there()
 
     def _no_longer_there(self) -> Iterator[Card]:

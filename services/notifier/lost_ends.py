@@ -28,7 +28,7 @@ started again within `Asking.blind` after a long outage of the exporter. An aler
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
-from services.notifier.delivery import AlertmanagerAway
+from services.notifier.due_notices import AlertmanagerAway
 from services.notifier.notice_subject import Alert
 
 WATCHDOG = "Watchdog"

@@ -19,7 +19,11 @@ class Subject:
     """The present state of something that notices are about."""
 
     id: str
-    """What it is known by in the outbox and at the Alertmanager; opaque for a card."""
+    """What it is known by in the ledger, whatever key this notifier has."""
+    family: str
+    """What belongs to one card, whatever its level, is notified in one order."""
+    mirrored_as: str
+    """What it is known by at the Alertmanager; opaque for a card."""
     group: tuple[str, ...]
     """Subjects of one group and unit that change at about the same time go into one notice."""
     unit: str
@@ -46,8 +50,21 @@ class Numbering:
         return hmac.new(self._key, identity.encode(), hashlib.sha256).hexdigest()[:16]
 
 
-def card_id(number: str, level: str) -> str:
+def mirrored_card(number: str, level: str) -> str:
+    """What a card is known by at the Alertmanager. `number`: by `Numbering`."""
     return f"card/{number}/{level}"
+
+
+def family_of_card(card: Card) -> str:
+    """What a card is known by in the ledger, whatever its level. Claims have a longest length, a case number has none
+    that is known here: so it is a digest. The record names the case beside it."""
+    identity = "\x1f".join((card.kpi, card.case, str(card.cycle), card.node))
+    return f"card/{hashlib.sha256(identity.encode()).hexdigest()[:32]}"
+
+
+def card_id(card: Card, level: str = "") -> str:
+    """What a card of a level, by default its own, is known by in the ledger."""
+    return f"{family_of_card(card)}/{level or card.level}"
 
 
 def alert_id(fingerprint: str) -> str:
@@ -68,13 +85,15 @@ def of_card(card: Card, number: str, sentence: Title | None = None) -> Subject:
     """A record of alert.cards, and what it says in a sentence. Several promises of one case go into one notice."""
     said = {"summary_zh": sentence.zh, "summary_en": sentence.en} if sentence is not None else {}
     return Subject(
-        id=card_id(number, card.level),
+        id=card_id(card),
+        family=family_of_card(card),
+        mirrored_as=mirrored_card(number, card.level),
         group=("card", card.case, str(card.cycle)),
         unit=card.unit,
         active=is_active(card),
         content={**said, "card": number, **{name: value for name, value in card._asdict().items() if value != ""}},
-        replaced_by=card_id(number, Level.RED) if card.reason == "superseded" else "",
-        replaces=card_id(number, Level.YELLOW) if card.level == Level.RED else "",
+        replaced_by=card_id(card, Level.RED) if card.reason == "superseded" else "",
+        replaces=card_id(card, Level.YELLOW) if card.level == Level.RED else "",
     )
 
 
@@ -126,8 +145,11 @@ def alert_of(id: str, content: Mapping[str, Any]) -> Alert | None:
 def of_alert(alert: Alert) -> Subject:
     """An alert about a promise or the machinery; those of one unit go into one notice, as the Alertmanager groups."""
     unit = alert.labels.get("unit", "")
+    id = alert_id(alert.fingerprint)
     return Subject(
-        id=alert_id(alert.fingerprint),
+        id=id,
+        family=id,
+        mirrored_as=id,
         group=("alert", alert.labels.get("severity", "")),
         unit=unit,
         active=alert.status == "firing",

@@ -8,9 +8,10 @@ from services.domain.supervision.red_cards import RedCards, steps_of
 from services.domain.supervision.steps import Act
 from services.domain.supervision.terms import PlanTerms
 from services.domain.time.zone import Instant
+from services.messaging.records.ledger import subject_of_case
 
-Said = Mapping[tuple[str, str, int], Sequence[Act]]
-"""(promise, case as people write it, cycle) → what the ledger says of its red card: replies, requests, decisions."""
+Said = Mapping[str, Sequence[Act]]
+"""Subject in the ledger → what it says of a red card: replies, requests, decisions."""
 
 
 def step_rows(
@@ -31,7 +32,7 @@ def _of_one(case: str, red: RedCards, said: Said, plan: PlanTerms, now: Instant)
     terms = plan.of(identity.kpi, red.cards[0].raised_at)
     if terms is None:
         return
-    acts = [*red.decisions, *said.get((identity.kpi, case, identity.cycle), ())]
+    acts = [*red.decisions, *said.get(subject_of_case(identity.kpi, case, identity.cycle), ())]
     for card, steps in steps_of(red.cards, acts, terms, now):
         for step in steps:
             yield step_row(step, card, identity, case, plan.zone)

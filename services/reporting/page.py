@@ -13,6 +13,7 @@ from services.domain.intake.visible_text import LINES, visible
 from services.domain.plan.plan import Plan, Title
 from services.domain.results.published import State, ValueRow
 from services.domain.time.zone import Instant, Zone
+from services.ledger.checkpoints import Checkpoint
 from services.reporting.report import Entry, Report
 from services.runtime.atomic_file import atomic_file
 from services.runtime.csv_file import atomic_csv
@@ -22,8 +23,9 @@ _BEFORE = ("previous_window_end", "previous_value", "previous_state")
 _RESTATED = ("restated_value", "restated_n", "restated_late_entry_n", "restated_state")
 
 
-def write_page(path: Path, report: Report, plan: Plan, as_of: Instant) -> None:
-    """The report as HTML."""
+def write_page(path: Path, report: Report, plan: Plan, as_of: Instant, checkpoint: Checkpoint | None = None) -> None:
+    """The report as HTML. `checkpoint`: of the ledger, printed at its end, so that whoever has the page is a witness of
+    what the ledger was."""
     zone = Zone(plan.head.timezone)
     page = _templates().get_template("report.html")
     text = page.render(
@@ -38,9 +40,16 @@ def write_page(path: Path, report: Report, plan: Plan, as_of: Instant) -> None:
         windows=window_names(plan.head),
         unit_of_measure=unit_of_measure,
         State=State,
+        checkpoint=checkpoint,
+        hash_groups=_in_groups(checkpoint.hash) if checkpoint else "",
     )
     with atomic_file(path) as sink:
         sink.write(text.encode())
+
+
+def _in_groups(digits: str) -> str:
+    """A hash as people compare it."""
+    return " ".join(digits[at : at + 8] for at in range(0, len(digits), 8))
 
 
 def write_sheet(path: Path, report: Report) -> int:

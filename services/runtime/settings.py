@@ -69,7 +69,7 @@ class Settings(BaseModel):
     alertmanager_url: str = "http://127.0.0.1:19093"
     """Where Alertmanager answers; the notifier mirrors the active cards to it."""
     outbox: Path = Path(".kpiwatch/outbox.jsonl")
-    """The notices that the notifier delivered, one a line."""
+    """The notices of whoever has no other channel, one a line; beside it the notifier keeps its key and the alerts."""
     webhook_token_file: Path | None = None
     """File of the token that Alertmanager sends to the webhook; made at the first start; empty: beside the outbox."""
     contacts: Path | None = None

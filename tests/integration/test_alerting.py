@@ -28,6 +28,7 @@ from services.local.ports import free_ports
 from services.messaging import topics
 from services.runtime.clock import Clock
 from services.runtime.settings import Settings
+from tests.recorded_notices import recorded_notices
 
 SPEED = 300
 """Plan seconds per real second: a morning of working hours lasts 36 s."""
@@ -91,11 +92,15 @@ class System:
         self.producer.send(topic, key=key.encode(), value=content).get(timeout=120)
 
     def notices(self, **wanted: str) -> list[dict[str, Any]]:
-        """Lines of the outbox about such a subject."""
+        """The notices of the ledger about such a subject."""
+        notices = recorded_notices(self.settings.bootstrap)
+        return [one for one in notices if any(wanted.items() <= notified.items() for notified in one["subjects"])]
+
+    def delivered(self) -> list[int]:
+        """The numbers of the notices that are in the file of those without a channel."""
         if not self.settings.outbox.exists():
             return []
-        lines = [orjson.loads(line) for line in self.settings.outbox.read_bytes().splitlines()]
-        return [line for line in lines if any(wanted.items() <= notified.items() for notified in line["subjects"])]
+        return [orjson.loads(line)["number"] for line in self.settings.outbox.read_bytes().splitlines()]
 
     def notified(self, **wanted: str) -> list[set[tuple[str, str]]]:
         return [
@@ -139,7 +144,7 @@ def process(name: str, settings: Settings, folder: Path, port: int) -> HttpProce
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory, prometheus_tools: MonitoringTools) -> Iterator[System]:
     folder = tmp_path_factory.mktemp("alerting")
-    ports = dict(zip(("exporter", "notifier", "alertmanager", "prometheus"), free_ports(4), strict=True))
+    ports = dict(zip(("exporter", "notifier", "ledger", "alertmanager", "prometheus"), free_ports(5), strict=True))
     with contextlib.ExitStack() as running:
         # its topics have the names of the real ones, so it has a broker of its own
         broker = Broker.start(folder / "kafka", cache=Settings.from_environment().cache, heap_megabytes=256)
@@ -149,6 +154,11 @@ def system(tmp_path_factory: pytest.TempPathFactory, prometheus_tools: Monitorin
             bootstrap=broker.bootstrap,
             clock=folder / "clock.json",
             outbox=folder / "outbox.jsonl",
+            ledger=str(folder / "ledger.sqlite"),
+            texts=str(folder / "texts.sqlite"),
+            ledger_key=folder / "ledger.key",
+            checkpoints=folder / "checkpoints.jsonl",
+            ledger_port=ports["ledger"],
             exporter_port=ports["exporter"],
             notifier_port=ports["notifier"],
             alertmanager_url=f"http://127.0.0.1:{ports['alertmanager']}",
@@ -170,6 +180,7 @@ def system(tmp_path_factory: pytest.TempPathFactory, prometheus_tools: Monitorin
         clock.set(0, 1)
         exporter = process("exporter", settings, folder, ports["exporter"])
         running.callback(exporter.stop)
+        running.callback(process("ledger", settings, folder, ports["ledger"]).stop)
         notifier = process("notifier", settings, folder, ports["notifier"])
         tree, config = folder / "alertmanager" / "alertmanager.yml", folder / "prometheus" / "prometheus.yml"
         manager = alertmanager.start(folder / "am", tree, prometheus_tools, ports["alertmanager"])
@@ -309,7 +320,15 @@ def test_a_card_of_the_night_is_notified_in_the_morning(system: System) -> None:
     time.sleep(1.5)
     assert system.notices(case=card.case) == []
     system.it_is("09:05")
-    until("the notice", lambda: system.notices(case=card.case))
+    (notice,) = until("the notice", lambda: system.notices(case=card.case))
+    until("its delivery", lambda: notice["number"] in system.delivered())
+
+
+def test_every_notice_was_delivered_once_through_all_restarts(system: System) -> None:
+    numbers = {one["number"] for one in recorded_notices(system.settings.bootstrap) if one["outcome"] == "delivered"}
+    until("all deliveries", lambda: numbers <= set(system.delivered()))
+    assert len(system.delivered()) == len(set(system.delivered()))
+    assert "W-2021" not in system.settings.outbox.read_text()
 
 
 def test_the_exporter_shows_what_the_topics_hold_and_drops_what_they_drop(system: System) -> None:

@@ -33,6 +33,7 @@ MODULES = {
     "cases-1": "streams.cases",
     "kpis-1": "streams.kpis",
     "exporter": "services.exporter",
+    "ledger": "services.ledger",
     "notifier": "services.notifier",
     "feed": "services.simulator",
 }
@@ -62,10 +63,12 @@ class Running(System):
             partitions=PARTITIONS,
         )
         self.broker = broker
-        names = ("exporter_port", "notifier_port", "alertmanager_port")
-        ports = dict(zip(names, free_ports(3), strict=True))
+        names = ("exporter_port", "notifier_port", "ledger_port", "alertmanager_port")
+        ports = dict(zip(names, free_ports(4), strict=True))
         # the feed sends its history once more, with faults: no worker may end because of them
-        own = {"outbox": folder / "outbox.jsonl", "dead_letter_ratio": 1.0}
+        ledger = {name: str(folder / f"{name}.sqlite") for name in ("ledger", "texts")}
+        files = {"ledger_key": folder / "ledger.key", "checkpoints": folder / "checkpoints.jsonl"}
+        own = {"outbox": folder / "outbox.jsonl", "dead_letter_ratio": 1.0, **ledger, **files}
         self.settings = self.settings.model_copy(update={**ports, **own})
 
     def end(self, name: str) -> float:

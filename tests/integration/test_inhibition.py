@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import httpx
-import orjson
 import pytest
 import uvicorn
 
@@ -24,13 +23,17 @@ from services.local.http_process import HttpProcess
 from services.local.monitoring_tools import MonitoringTools
 from services.local.ports import free_ports
 from services.messaging.reader import TopicReader
-from services.notifier.__main__ import Notifier, RealTime
+from services.messaging.records.ledger import Kind
+from services.notifier.__main__ import Logs, Notifier, RealTime
 from services.notifier.alertmanager import CARD_ALERT, Alertmanager, Mirror, real_now
+from services.notifier.channels.file import NoticeFile
+from services.notifier.contacts import Contacts
 from services.notifier.lost_ends import Asking
-from services.notifier.notice_subject import card_id
+from services.notifier.notice_subject import mirrored_card
 from services.notifier.webhook import notifier_app
 from services.runtime.clock import Clock
 from services.runtime.settings import Settings
+from tests.unit.ledger_world import LedgerWorld
 
 WATER, OTHER_WATER = "liangjiang-water", "sino-french-water"
 SYMPTOMS = ("KpiStale", "SourceSilent", "SweepOld", "StreamLagHigh", "FiguresOld")
@@ -137,8 +140,8 @@ def test_a_red_card_holds_back_the_yellow_card_of_its_case_and_of_no_other_case(
         (CARD_ALERT, "7", "yellow"), (CARD_ALERT, "7", "red"), (CARD_ALERT, "8", "yellow"),
     }  # fmt: skip
     holds_back(manager, [one for one in cards if (one["card"], one["level"]) == ("7", "yellow")])
-    ids = [card_id("7", "yellow"), card_id("7", "red"), card_id("8", "yellow")]
-    assert set(api.suppressions(WATER, ids)) == {card_id("7", "yellow")}  # what the notifier goes by
+    ids = [mirrored_card("7", "yellow"), mirrored_card("7", "red"), mirrored_card("8", "yellow")]
+    assert set(api.suppressions(WATER, ids)) == {mirrored_card("7", "yellow")}  # what the notifier goes by
     api.close()
 
 
@@ -202,12 +205,14 @@ class NoCards:
 
 
 @contextlib.contextmanager
-def notifying(plan: Plan, settings: Settings, token: str, asking: Asking) -> Iterator[None]:
+def notifying(plan: Plan, settings: Settings, ledger: LedgerWorld, asking: Asking) -> Iterator[None]:
     """A notifier with its webhook, in opening hours."""
     clock = Clock.simulated(settings.outbox.with_name("clock.json"))
     clock.set(Zone("Asia/Shanghai").instant(datetime.fromisoformat("2021-10-12T09:05")), 0)
-    notifier = Notifier(settings, plan, clock, cast(TopicReader, NoCards()), RealTime(asking=asking))
-    app = notifier_app(notifier.accepted.accept, lambda: True, lambda: True, token=token)
+    contacts = Contacts({}, NoticeFile(settings.outbox))
+    logs = Logs(cast(TopicReader, NoCards()), ledger.client())
+    notifier = Notifier(settings, plan, clock, logs, contacts, RealTime(asking=asking))
+    app = notifier_app(notifier.accepted.accept, lambda: True, lambda: True, token="secret")
     server = uvicorn.Server(
         uvicorn.Config(app, host="127.0.0.1", port=settings.notifier_port, log_level="warning", log_config=None)
     )
@@ -222,8 +227,7 @@ def notifying(plan: Plan, settings: Settings, token: str, asking: Asking) -> Ite
         ending.set()
         for thread in threads:
             thread.join(60)
-        for opened in (notifier._delivery._outbox, notifier.accepted._journal, notifier._alertmanager):
-            opened.close()
+        notifier.close()
 
 
 def until(what: str, found: Callable[[], bool], seconds: float = 240) -> None:
@@ -240,15 +244,13 @@ def test_the_end_of_an_alert_that_is_inhibited_reaches_its_unit_and_so_does_its_
     port, at = free_ports(2)
     settings = Settings(outbox=tmp_path / "outbox.jsonl", notifier_port=port, alertmanager_url=f"http://127.0.0.1:{at}")
     (tmp_path / "token").write_text("secret")
+    ledger = LedgerWorld()
     write_rules(plan, 3000, tmp_path, Addresses(notifier_url=f"http://127.0.0.1:{port}", token_file=tmp_path / "token"))
     tree = tmp_path / "alertmanager" / "alertmanager.yml"
 
     def notified(name: str) -> list[str]:
-        if not settings.outbox.exists():
-            return []
-        notices = [orjson.loads(line) for line in settings.outbox.read_bytes().splitlines()]
-        delivered = [one for notice in notices if notice["outcome"] == "delivered" for one in notice["subjects"]]
-        return [one["status"] for one in delivered if one["alertname"] == name]
+        notices = [one.request.body for one in ledger.records() if one.request.kind is Kind.NOTICE]
+        return [one["status"] for notice in notices for one in notice["subjects"] if one["alertname"] == name]
 
     at_risk, missed, watchdog = (
         alert(plan, "KpiAtRisk", kpi="K06-1", scope="unit", unit=WATER),
@@ -258,7 +260,7 @@ def test_the_end_of_an_alert_that_is_inhibited_reaches_its_unit_and_so_does_its_
     with contextlib.ExitStack() as running:
         manager = alertmanager.start(tmp_path / "am", tree, prometheus_tools, at)
         running.callback(lambda: manager.stop())
-        running.enter_context(notifying(plan, settings, "secret", Asking(every=0.3, unlisted=3.0, blind=0.0)))
+        running.enter_context(notifying(plan, settings, ledger, Asking(every=0.3, unlisted=3.0, blind=0.0)))
         fire(manager, at_risk, watchdog)
         until("the notice", lambda: notified("KpiAtRisk") == ["raised"])
         fire(manager, missed)

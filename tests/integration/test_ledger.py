@@ -13,11 +13,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from sqlalchemy import select
 
 from services.ledger import schema
-from services.ledger.database import INDEX, open_store
+from services.ledger.database import INDEX, TEXTS, changing, migrate, open_store
 from services.ledger.reader import LedgerReader
+from services.ledger.texts import Texts
 from services.ledger.writer import LedgerClient, NotRecorded
 from services.local.kafka import Broker
 from services.local.ports import free_ports
@@ -156,3 +159,29 @@ def everything(bootstrap: str) -> list[LedgerRecord]:
         while not reader.caught_up:
             found += reader.poll()
     return found
+
+
+def test_migrations_make_the_tables_that_the_code_has(database: str, tmp_path: Path) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute("DROP SCHEMA IF EXISTS migrated CASCADE")
+        connection.execute("CREATE SCHEMA migrated")
+    for place in (str(tmp_path / "x.sqlite"), f"{database}?options=-csearch_path%3Dmigrated"):
+        for store, metadata in ((INDEX, schema.index), (TEXTS, schema.texts_metadata)):
+            engine = open_store(store, place, writes=True)
+            with changing(store, engine) as connection:
+                migrate(store, connection)
+                migrate(store, connection)
+                names = {*metadata.tables}
+                options = {"include_name": lambda name, kind, _, names=names: kind != "table" or name in names}
+                assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
+            engine.dispose()
+
+
+def test_texts_are_kept_and_erased_in_postgresql(database: str) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute("DROP SCHEMA IF EXISTS texts_test CASCADE")
+        connection.execute("CREATE SCHEMA texts_test")
+    texts = Texts.at(f"{database}?options=-csearch_path%3Dtexts_test")
+    hash = texts.keep("家中有病人", "north")
+    assert (texts.text(hash), texts.erase([hash]), texts.text(hash)) == ("家中有病人", 1, None)
+    texts.close()

@@ -112,6 +112,10 @@ def test_events_are_validated_and_tried_day_by_day(page: Any, world: tuple[CaseW
     page.click("#result summary:has-text('K06-1')")
     days = page.inner_text("#result details[open]")
     assert "无需建设外线管道的小型项目供水接入时间不超过4个工作日" in days and "2021-09-17" in days and "工作日" in days
+    assert page.evaluate("document.querySelector('#result details[open] blockquote').lang") == "zh"
+    of_english_plan = "language => { words.language = language; return [quoted('In 5 days').lang, quoted('5日').lang] }"
+    assert page.evaluate(of_english_plan, "en") == ["en", "en"]
+    assert page.evaluate(of_english_plan, "") == ["en", "zh"], "without one it is read out of the clause"
     check_form(page, "tried")
     assert made.gateway.log.records == []
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -21,6 +22,7 @@ import pytest
 from services.local.monitoring_tools import MonitoringTools
 from services.local.ports import free_ports
 from services.runtime.settings import variable
+from tests.recorded_notices import recorded_notices
 
 WEB_PORTS = ("prometheus_port", "history_port", "alertmanager_port", "exporter_port", "notifier_port")
 MORE_PORTS = ("gateway_port", "casebook_port", "ledger_port", "doubles_port", "doubles_mail_port")
@@ -76,9 +78,9 @@ class Up:
         """Of every part that was recorded as running."""
         return {record.stem: int(record.read_text().split()[0]) for record in self.folder.rglob("*.pid")}
 
-    def notices(self) -> list[str]:
-        """The notices that the units got."""
-        return (self.folder / "outbox.jsonl").read_text().splitlines()
+    def notices(self) -> list[dict[str, Any]]:
+        """The notices that are recorded."""
+        return recorded_notices(f"127.0.0.1:{self.ports['kafka_port']}")
 
     def shows(self) -> int:
         """The simulated clock's file."""

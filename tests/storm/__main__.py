@@ -1,10 +1,10 @@
 """`python -m tests.storm --faults N --seed S --days D`: faults over a whole system, and what is different afterwards.
 
 A simulated district with every fault of the simulator; the plan's clock moves; real Kafka, Prometheus, Alertmanager,
-four cases workers and one more now and then, two kpis workers, exporter, notifier and feed. Moment and kind of every
-fault come from the seed. In the end the system is compared with a replay of the archive of its events: values, cards,
-the series of the exporter, verdicts and notices. Exit code 0: no difference, and work was done under faults. On any
-difference the folder with logs, topics, notices and tables stays.
+four cases workers and one more now and then, two kpis workers, exporter, notifier, ledger and feed. Moment and kind of
+every fault come from the seed. In the end the system is compared with a replay of the archive of its events: values,
+cards, the series of the exporter, verdicts and notices. Exit code 0: no difference, and work was done under faults. On
+any difference the folder with logs, topics, notices and tables stays.
 """
 
 import argparse

@@ -148,7 +148,7 @@ def _timeless(verdict: Verdict) -> Verdict:
 # ---- notices -----------------------------------------------------------------------------------------
 @dataclass
 class Notices:
-    """What the outbox of the notifier has reported about cards and alerts, subject by subject."""
+    """What the notices have reported about cards and alerts, subject by subject."""
 
     active: dict[str, set[str]] = field(default_factory=dict)
     """Subject → the units that were informed that it is active."""
@@ -166,16 +166,12 @@ class Notices:
         return [one for one in self.wrong if any(word in one for word in words)]
 
     @classmethod
-    def read(cls, outbox: Path) -> "Notices":
+    def of(cls, recorded: Iterable[Mapping[str, Any]]) -> "Notices":
+        """Of the notices of the ledger, as `tests/recorded_notices.py` gives them."""
         notices = cls()
-        for number, line in enumerate(outbox.read_bytes().splitlines() if outbox.exists() else [], 1):
-            try:
-                notice = orjson.loads(line)
-            except ValueError:
-                notices.wrong.append(f"{outbox.name}, line {number} is not JSON")
-                continue
+        for notice in recorded:
             for subject in notice["subjects"]:
-                notices._take(notice, subject, f"line {number}: {subject['id']}")
+                notices._take(notice, subject, f"notice {notice['number']}: {subject['id']}")
         return notices
 
     def has_informed(self, unit: str, id: str) -> bool:
@@ -209,11 +205,11 @@ def _card_id(content: Mapping[str, Any]) -> CardId:
     return content["kpi"], content["case"], str(content["cycle"]), content["node"], content["level"]
 
 
-def of_cards(outbox: Path, cards: Path) -> list[str]:
+def of_cards(recorded: Iterable[Mapping[str, Any]], cards: Path) -> list[str]:
     """The notices about cards with the active cards of the replay."""
-    notices = Notices.read(outbox)
+    notices = Notices.of(recorded)
     active = _active_cards(cards)
-    wrong = notices.wrong_about("card/", "not JSON")
+    wrong = notices.wrong_about("card/")
     for id, units in notices.of_kind("card").items():
         if notices.cards[id] not in active:
             wrong.append(f"{id}: active for {sorted(units)}, and the card has ended: {notices.cards[id]}")
@@ -231,9 +227,9 @@ def _active_cards(cards: Path) -> dict[CardId, str]:
         return {_card_id(row): row["unit"] for row in csv.DictReader(source) if not row["cleared_at"]}
 
 
-def of_alerts(outbox: Path, alertmanager: str) -> list[str]:
+def of_alerts(recorded: Iterable[Mapping[str, Any]], alertmanager: str) -> list[str]:
     """The notices about alerts with the alerts that the Alertmanager sends to the notifier."""
-    notices = Notices.read(outbox)
+    notices = Notices.of(recorded)
     try:
         found = httpx.get(f"{alertmanager}/api/v2/alerts", timeout=10, trust_env=False).raise_for_status().json()
     except httpx.HTTPError as error:

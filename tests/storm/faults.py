@@ -212,6 +212,8 @@ FAULTS: dict[str, Fault] = {
     "notifier frozen": _freeze("notifier"),
     "disk full: the notifier": _disk_full("notifier"),
     "disk full: kpis": _disk_full("kpis"),
+    "kill -9 of the ledger's keeper": _kill("ledger"),
+    "ledger's keeper frozen": _freeze("ledger"),
     "Prometheus away": _away("Prometheus"),
     "Alertmanager away": _away("Alertmanager"),
 }

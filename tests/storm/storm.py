@@ -28,6 +28,7 @@ from services.messaging.topics import CASE_EVENTS
 from services.runtime.clock import KEEP_SECONDS, Clock
 from services.runtime.settings import Settings
 from services.simulator.simulation import Event
+from tests.recorded_notices import recorded_notices
 from tests.storm import comparison, faults, poison
 from tests.storm.district import District
 from tests.storm.faults import FAULTS, Field, Planned
@@ -152,7 +153,7 @@ class _System:
         self.write_line = write_line
         self.folder = plan.folder.absolute()
         self.district = District(plan.seed, plan.days, plan.cases_per_day, plan.backlog_days)
-        names = ("exporter_port", "notifier_port", "alertmanager_port", "prometheus_port", "kafka_port")
+        names = ("exporter_port", "notifier_port", "ledger_port", "alertmanager_port", "prometheus_port", "kafka_port")
         ports = dict(zip(names, free_ports(len(names)), strict=True))
         cache = Settings.from_environment().cache.absolute()
         self.settings = Settings(
@@ -162,6 +163,10 @@ class _System:
             session_timeout_seconds=faults.SESSION_SECONDS,
             state=self.folder / "state",
             outbox=self.folder / "notices" / "outbox.jsonl",
+            ledger=str(self.folder / "ledger.sqlite"),
+            texts=str(self.folder / "texts.sqlite"),
+            ledger_key=self.folder / "ledger.key",
+            checkpoints=self.folder / "checkpoints.jsonl",
             clock=self.folder / "clock.json",
             demo_folder=self.folder,
             cache=cache,
@@ -184,7 +189,9 @@ class _System:
         self._over.set()
         if self.work is not None:
             self.work.stop()
-        self.supervisor.stop(("feed", "cases", "kpis", "notifier", "exporter", "Prometheus", "Alertmanager", "broker"))
+        self.supervisor.stop(
+            ("feed", "cases", "kpis", "notifier", "ledger", "exporter", "Prometheus", "Alertmanager", "broker")
+        )
 
     @property
     def environment(self) -> dict[str, str]:
@@ -208,6 +215,7 @@ class _System:
         for number in range(1, self.plan.kpis_workers + 1):
             self._ours(f"kpis-{number}", "kpis", "streams.kpis")
         self._ours("exporter", "exporter", "services.exporter", port=settings.exporter_port)
+        self._ours("ledger", "ledger", "services.ledger", port=settings.ledger_port)
         self._ours("notifier", "notifier", "services.notifier", port=settings.notifier_port)
         self.guests.append(self._ours("cases-guest", "cases", "streams.cases", wanted=False))
         self._monitoring()
@@ -424,12 +432,15 @@ def _compare(system: _System, outcome: Outcome) -> None:
     for what, compare in (
         ("exporter", lambda: comparison.of_exporter(exporter, expected, expected_cards, verdicts.values())),
         ("verdicts", lambda: comparison.of_verdicts(settings.bootstrap, verdicts)),
-        ("notices of cards", lambda: comparison.of_cards(settings.outbox, expected_cards)),
-        ("notices of alerts", lambda: comparison.of_alerts(settings.outbox, settings.alertmanager_url)),
+        ("notices of cards", lambda: comparison.of_cards(recorded_notices(settings.bootstrap), expected_cards)),
+        (
+            "notices of alerts",
+            lambda: comparison.of_alerts(recorded_notices(settings.bootstrap), settings.alertmanager_url),
+        ),
     ):
         differences[what] = _settled(compare, until)
         system.note(f"compared: {what}, {len(differences[what])} differences")
-    notices = comparison.Notices.read(settings.outbox)
+    notices = comparison.Notices.of(recorded_notices(settings.bootstrap))
     outcome.notices = (notices.raised, notices.ended)
 
 

@@ -19,7 +19,11 @@ from services.exporter.label_sets import LabelSets
 from services.exporter.snapshot import Snapshot
 from services.messaging import topics
 from services.metric_names import metrics
-from services.notifier.channels import port
+from services.notifier.channels.account import Tools
+from services.notifier.channels.calls import Calls
+from services.notifier.channels.message import Accepted, Message
+from services.notifier.contacts import open_contacts, read_contacts
+from services.notifier.secrets import Secrets
 from services.runtime.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -63,19 +67,24 @@ def test_a_metric_is_a_line_of_the_names_and_a_function_of_the_collector(plan: P
     assert registry.get_sample_value("kpi_cards_red", {"unit": "liangjiang-water"}) == 2
 
 
-def test_a_channel_is_one_file_that_a_contact_chooses(
-    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_channel_is_one_file_that_an_account_chooses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (name,) = [name for name in EXAMPLES if name.startswith("services/notifier/channels/")]
     folder = tmp_path / "channels"
     folder.mkdir()
     (folder / Path(name).name).write_text(EXAMPLES[name], "utf-8")
     package = sys.modules["services.notifier.channels"]
     monkeypatch.setattr(package, "__path__", [*package.__path__, str(folder)])
-    unit = plan.units["liangjiang-water"].model_copy(update={"contact": f"spool://{tmp_path}/spool"})
-    channel = port.channels_of([unit, plan.units["sino-french-water"]])
-    assert list(channel) == ["liangjiang-water"]
-    channel["liangjiang-water"].deliver([{"unit": "liangjiang-water", "written_at": T, "subjects": []}])
+    toml = f'''
+        account = [{{ id = "spool", kind = "spool", folder = "{tmp_path}/spool" }}]
+        contact = [{{ unit = "liangjiang-water", channels = [{{ account = "spool" }}] }}]
+    '''
+    (tmp_path / "contacts.toml").write_text(toml)
+    file = read_contacts(tmp_path / "contacts.toml", {"liangjiang-water"})
+    contacts = open_contacts(file, Tools(Secrets(None, {}), Calls()), tmp_path / "notices.jsonl")
+    (recipient,) = contacts.recipients("liangjiang-water")
+    ((_, channel),) = recipient.channels
+    rendered = channel.render(Message(12, "供水接入逾期", "请办结。"))
+    assert channel.send(rendered, "kw-12-a") == channel.send(rendered, "kw-12-a") == Accepted("kw-12-a")
     (written,) = (tmp_path / "spool").iterdir()
-    assert orjson.loads(written.read_bytes())["unit"] == "liangjiang-water"
+    assert written.read_text().startswith("12\n供水接入逾期")
     sys.modules.pop("services.notifier.channels.spool")

@@ -268,7 +268,7 @@ def test_a_decision_whose_event_is_refused_is_not_in_force_and_says_why() -> Non
     enforcement.take(centre.ledger.poll())
     enforcement.work()
     (outcome,) = [each for each in centre.world.records() if each.request.kind is Kind.NOT_IN_FORCE]
-    assert outcome.request.body["record"] == record.number
+    assert outcome.request.body["decision"] == record.number
     assert outcome.request.body["reasons"][0]["path"] == "data.cycle"
     assert centre.session().outcome(record, 0) == outcome
 
@@ -355,6 +355,14 @@ def test_an_event_without_its_decision_is_found(id: object) -> None:
     forged = OperationsEvent("case.events/0@9", {**events(centre)[0].event, "id": id})
     found = compared(centre, [*events(centre), forged])
     assert [fault for fault, _ in found] == [Fault.NO_RECORD]
+
+
+def test_what_came_into_force_while_the_events_were_read_is_not_asked_for() -> None:
+    centre = in_force()
+    first = len(centre.world.records()) - 3  # the second decision came later
+    late = compare(centre.world.records(), events(centre)[:1], before=first)
+    assert late.faults == []
+    assert [each.number for each in compare(centre.world.records(), events(centre)[:1]).faults] == [3]
 
 
 def test_an_event_that_the_ledger_says_is_refused_is_found() -> None:

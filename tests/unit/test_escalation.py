@@ -13,9 +13,9 @@ from services.domain.supervision.published import StepRow
 from services.domain.supervision.red_cards import red_cards_of
 from services.domain.time.zone import MINUTE_US, Instant
 from services.messaging.records.ledger import Kind, Request, subject_of_case
-from services.messaging.records.steps import RecordedStep, act_of
+from services.messaging.records.steps import RecordedStep, acts_of
 from services.notifier.escalation import Escalation
-from services.replay.steps import Said, step_rows
+from services.replay.steps import step_rows
 from tests.unit.cases import (
     CN,
     TITLE,
@@ -104,10 +104,8 @@ class Live:
 
     def replay(self) -> list[StepRow]:
         """As a replay finds them, out of the facts and of what the ledger says of the case."""
-        acts = [act for one in self.world.records() if (act := act_of(one)) is not None]
-        said: Said = {("P", CASE, 1): acts}
         red = red_cards_of(card_periods(self.judge, self.facts, END), self.facts)
-        return step_rows([(CASE, red)], said, self.judge, [END])
+        return step_rows([(CASE, red)], acts_of(self.world.records()), self.judge, [END])
 
 
 def request(kind: Kind, subject: str, **body: object) -> Request:

@@ -35,6 +35,7 @@ from tests.unit.cases import (
     accepted,
     at,
     completed,
+    confirmed,
     correction,
     day,
     end_of,
@@ -308,6 +309,18 @@ def test_a_late_entry_names_what_turned_the_miss() -> None:
     explained = the_one(output(judge_of(promise()), accepted("2021-10-11T09:00"), late))
     assert explained.judgement.outcome is Outcome.LATE_ENTRY
     assert explained.turned_by == (late,)
+
+
+def test_a_late_entry_that_no_decision_had_seen_says_what_was_decided_before() -> None:
+    judge, late = judge_of(promise()), completed("2021-10-13T09:00", received="2021-11-01T09:00")
+    blind = confirmed("2021-11-02T09:00", cycle=1, through="2021-10-20T09:00")
+    facts = (accepted("2021-10-11T09:00"), late, blind)
+    explanation = output(judge, *facts)
+    assert the_one(explanation).judgement.outcome is Outcome.LATE_ENTRY
+    text = " ".join(" ".join(shown(judge, *facts)).split())
+    assert "认定截至 2021-10-20" in text and "confirmed, of what had arrived by" in text
+    (decision,) = machine_readable(explanation, judge, ())["cycles"][0]["promises"][0]["decisions"]
+    assert (decision["decision"], decision["through"]) == ("accepted", "2021-10-20T09:00:00+08:00")
 
 
 def test_a_late_entry_names_the_limit_that_had_passed_not_the_one_that_a_correction_bought() -> None:

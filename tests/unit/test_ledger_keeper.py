@@ -254,3 +254,20 @@ def test_a_text_is_erased_once_that_is_recorded(world: KeeperWorld) -> None:
     assert texts.text(hash) is None
     everything = b"".join(file.read_bytes() for file in world.folder.iterdir())
     assert "家中有病人".encode() not in everything
+
+
+# ---- decisions -----------------------------------------------------------------------------------------
+def test_a_decision_waits_until_its_event_is_taken_or_refused(world: KeeperWorld) -> None:
+    keeper = world.keeper()
+    event = {"type": "case.confirmed"}
+    world.ask(
+        asked("d1", Kind.DECIDED, body=event), asked("d2", Kind.DECIDED, body=event), asked("d3", Kind.DECIDED)
+    )  # the third is followed by no event
+    world.step(keeper)
+    one, two, _ = history(world)
+    assert keeper.waiting_since == START / 1e6
+    for kind, of in ((Kind.IN_FORCE, one.number), (Kind.NOT_IN_FORCE, two.number), (Kind.NOT_IN_FORCE, 999)):
+        keeper.ask(asked(f"keeper/{kind.value}/{of}", kind, body={"decision": of}))
+    world.step(keeper)
+    for each in (keeper, world.keeper()):
+        assert (each.waiting_since, each.decisions_refused) == (None, 1)

@@ -13,7 +13,7 @@ import pytest
 from services.alert_rules.alerts import rule_groups
 from services.catalog.load.plan_folder import load_plan
 from services.notifier.alertmanager import Alertmanager
-from services.notifier.delivery import AlertmanagerAway
+from services.notifier.due_notices import AlertmanagerAway
 from services.notifier.inbox import AcceptedAlerts
 from services.notifier.journal import Journal
 from services.notifier.lost_ends import EXPORTER_DOWN, WATCHDOG, Asking, LostEnds
@@ -186,15 +186,18 @@ def test_an_end_that_cannot_be_written_is_found_again(desk: Desk, monkeypatch: p
     assert desk.passes(60) == [RESOLVED]
 
 
-def test_what_was_delivered_ends_also_where_the_journal_of_accepted_alerts_is_lost(tmp_path: Path) -> None:
+def test_what_was_notified_ends_also_where_the_journal_of_accepted_alerts_is_lost(tmp_path: Path) -> None:
     with contextlib.closing(Journal(tmp_path / "alerts.jsonl")) as journal:
-        accepted = AcceptedAlerts(journal, [AT_RISK, MISSED])
+        accepted = AcceptedAlerts(journal)
+        accepted.know([AT_RISK, MISSED])
         assert list(accepted.take()) == []
         accepted.accept([AT_RISK, replace(MISSED, status="resolved")])
         assert [(one.fingerprint, one.status) for one in accepted.take()] == [("kpimissed", "resolved")]
         assert list(accepted.firing()) == ["kpiatrisk"]
     with contextlib.closing(Journal(tmp_path / "alerts.jsonl")) as journal:
-        assert list(AcceptedAlerts(journal, [MISSED]).firing()) == []
+        accepted = AcceptedAlerts(journal)
+        accepted.know([MISSED])
+        assert list(accepted.firing()) == []
 
 
 # ---- what the Alertmanager answers ----------------------------------------------------------------------

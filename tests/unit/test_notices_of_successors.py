@@ -5,18 +5,21 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, cast
 
-import orjson
 import pytest
 
 from services.catalog.working_time import WorkingTime
 from services.domain.plan.plan import Unit
 from services.domain.time.zone import Zone
 from services.messaging.reader import Record, TopicReader
+from services.messaging.records.ledger import Kind
 from services.notifier import __main__ as process
+from services.notifier.channels.file import NoticeFile
+from services.notifier.contacts import Contacts
 from services.notifier.notice_subject import Alert
 from services.runtime.clock import Clock
 from services.runtime.settings import Settings
 from tests.unit.cases import TITLE, plan, promise
+from tests.unit.ledger_world import LedgerWorld
 
 ZONE = Zone("Asia/Shanghai")
 LABELS = {"alertname": "KpiMissed", "kpi": "P", "unit": "works", "severity": "page"}
@@ -34,6 +37,7 @@ class Office:
         self.time = ZONE.instant(datetime(2021, 10, 29, 9))
         self.seconds = 0.0
         self.asked: list[str] = []
+        self.ledger = LedgerWorld()
 
     def now(self) -> int:
         return self.time
@@ -59,8 +63,8 @@ class Office:
 
     def notices(self) -> list[tuple[str, str]]:
         """(unit, status) of each notice."""
-        lines = (self.folder / "outbox.jsonl").read_bytes().splitlines()
-        return [(one["unit"], one["subjects"][0]["status"]) for one in map(orjson.loads, lines)]
+        notices = [one.request for one in self.ledger.records() if one.request.kind is Kind.NOTICE]
+        return [(one.unit, one.body["subjects"][0]["status"]) for one in notices]
 
 
 @pytest.fixture
@@ -78,18 +82,18 @@ def notifier(office: Office) -> Iterator[process.Notifier]:
         Settings(outbox=office.folder / "outbox.jsonl"),
         plan(promise(), units=[merged]),
         cast(Clock, office),
-        cast(TopicReader, office),
+        process.Logs(cast(TopicReader, office), office.ledger.client()),
+        Contacts({}, NoticeFile(office.folder / "outbox.jsonl")),
         process.RealTime(lambda: office.seconds),
     )
     yield made
-    made._delivery._outbox.close()
-    made.accepted._journal.close()
+    made.accepted.close()
 
 
 def pass_time(office: Office, notifier: process.Notifier, until: str = "") -> None:
     if until:
         office.time = ZONE.instant(datetime.fromisoformat(until))
-    for _ in range(3):
+    for _ in range(4):
         office.seconds += 1
         notifier.step()
 

@@ -20,18 +20,21 @@ from services.catalog.load.plan_folder import load_plan
 from services.domain.plan.plan import Plan, Terms, Title
 from services.domain.results.cards import BY_NEW_RULES
 from services.domain.results.published import Card
+from services.ledger.writer import LedgerAway
 from services.messaging.reader import Record
+from services.messaging.records.ledger import Kind
 from services.notifier import journal as journal_module
 from services.notifier.alertmanager import Alertmanager, Mirror
+from services.notifier.asked import Asked
 from services.notifier.card_sentence import CardSentences, due_words
-from services.notifier.channels.file import FileChannel
-from services.notifier.channels.port import Channel
-from services.notifier.delivery import AlertmanagerAway, Clocks, Delivery, Pace
+from services.notifier.due_notices import AlertmanagerAway, Clocks, DueNotices, Ids, Pace
 from services.notifier.inbox import AcceptedAlerts, Cards
 from services.notifier.journal import Journal, JournalInUse
-from services.notifier.notice_subject import Alert, Numbering, card_id, of_alert, of_card
+from services.notifier.notice_state import NoticeState
+from services.notifier.notice_subject import Alert, Numbering, mirrored_card, of_alert, of_card
 from services.notifier.webhook import MOST_BYTES, notifier_app
 from tests.asgi import get, request
+from tests.unit.ledger_world import LedgerWorld
 
 JIANGBEI = Path(services.catalog.__file__).parent / "jiangbei-2021"
 NUMBERING = Numbering(b"key of the test")
@@ -59,30 +62,35 @@ RESOLVED = Alert("f1", "resolved", MISSED.labels, {})
 
 
 class Desk:
-    """A delivery with a clock, hours and an Alertmanager in the test's hand."""
+    """What is due, with a ledger, a clock, hours and an Alertmanager in the test's hand."""
 
-    def __init__(self, folder: Path, pace: Pace | None = None) -> None:
-        self.folder = folder
+    def __init__(self, pace: Pace | None = None) -> None:
         self.pace = pace or Pace()
         self.seconds = 0.0
         self.open = True
         self.held: dict[str, list[str]] = {}
         self.away = False
         self.asked = 0
-        self.channels: dict[str, Channel] = {}
-        self._start()
+        self.starts = 0
+        self.world = LedgerWorld()
+        self.restart()
 
-    def _start(self) -> None:
-        self.outbox = FileChannel(self.folder / "outbox.jsonl")
-        self.delivery = Delivery(
-            self.outbox,
-            self.channels,
+    def restart(self) -> None:
+        self.starts += 1
+        self.state = NoticeState()
+        self.ledger = self.world.client()
+        self.on_their_way = Asked(self.ledger)
+        self.due = DueNotices(
+            self.state,
             self.suppressions,
+            lambda unit, subjects, now: {"recipients": [f"{unit}/duty"]},
             Clocks(
                 lambda: 0, lambda unit, now: self.open, lambda now: "2021-10-11T09:00:00+08:00", lambda: self.seconds
             ),
+            Ids(f"notifier/test/{self.starts}"),
             self.pace,
         )
+        self.read()
 
     def suppressions(self, unit: str, ids: Collection[str]) -> Mapping[str, list[str]]:
         self.asked += 1
@@ -90,39 +98,46 @@ class Desk:
             raise AlertmanagerAway("no answer")
         return {id: self.held[id] for id in ids if id in self.held}
 
-    def restart(self) -> None:
-        self.outbox.close()
-        self._start()
-
     def card(self, *cards: Card) -> None:
         for card in cards:
-            self.delivery.report(of_card(card, NUMBERING.of(card)))
+            self.due.report(of_card(card, NUMBERING.of(card)))
 
     def alert(self, *alerts: Alert) -> None:
         for alert in alerts:
-            self.delivery.report(of_alert(alert))
+            self.due.report(of_alert(alert))
+
+    def read(self) -> None:
+        for record in self.ledger.poll():
+            self.state.note(record)
+            if (request := self.on_their_way.take(record)) is not None:
+                self.due.answered(request.id)
 
     def wait(self, seconds: float = 1) -> None:
         self.seconds += seconds
-        self.delivery.tick()
+        with contextlib.suppress(LedgerAway):
+            self.on_their_way.send(self.due.requests(), self.seconds)
+        self.read()
 
     def notices(self) -> list[dict[str, Any]]:
-        return [orjson.loads(line) for line in (self.folder / "outbox.jsonl").read_bytes().splitlines()]
+        outcomes = {Kind.NOTICE: "delivered", Kind.SUPPRESSED: "suppressed"}
+        return [
+            {**one.request.body, "unit": one.request.unit, "outcome": outcomes[one.request.kind]}
+            for one in self.world.records()
+            if one.request.kind in outcomes
+        ]
 
     def notified(self) -> list[list[tuple[str, str]]]:
         """Of each notice: (level or alert, status) of its subjects."""
         return [
-            [(notified.get("level") or notified["alertname"], notified["status"]) for notified in notice["subjects"]]
+            sorted((one.get("level") or one["alertname"], one["status"]) for one in notice["subjects"])
             for notice in self.notices()
             if notice["outcome"] == "delivered"
         ]
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    desk = Desk(tmp_path)
-    yield desk
-    desk.outbox.close()
+def desk() -> Desk:
+    return Desk()
 
 
 def test_yellow_then_red_then_done_are_three_notices(desk: Desk) -> None:
@@ -231,7 +246,7 @@ def test_a_card_that_moves_under_a_silence_is_noted_for_each_unit_and_its_end_is
 ) -> None:
     desk.card(RED)
     desk.wait()
-    desk.held = {card_id(NUMBERING.of(RED), "red"): ["silence-1"]}
+    desk.held = {mirrored_card(NUMBERING.of(RED), "red"): ["silence-1"]}
     for _ in range(2):
         desk.card(MOVED)
         desk.wait(60)
@@ -247,11 +262,11 @@ def test_a_card_that_moves_under_a_silence_is_noted_for_each_unit_and_its_end_is
 def test_the_time_at_which_a_card_was_first_notified_stays_when_it_moves(desk: Desk) -> None:
     desk.card(RED)
     desk.wait()
-    first = dict(desk.delivery.ledger.raised_at)
+    first = dict(desk.state.raised_at)
     desk.card(MOVED)
     desk.wait()
     desk.restart()
-    assert desk.delivery.ledger.raised_at == first != {}
+    assert desk.state.raised_at == first != {}
 
 
 def test_what_came_and_went_before_anybody_was_notified_is_no_news(desk: Desk) -> None:
@@ -298,18 +313,15 @@ def test_a_red_card_that_came_and_went_while_closed_is_no_notice_and_the_end_of_
     assert len(desk.notices()) == 2
 
 
-def test_after_a_restart_a_red_card_that_came_and_went_ends_its_yellow_one_in_whatever_order_they_are_read(
-    tmp_path: Path,
-) -> None:
-    for place, order in enumerate(((SUPERSEDED, COMPLETED), (COMPLETED, SUPERSEDED))):
-        desk = Desk(tmp_path / str(place))
+def test_after_a_restart_a_red_card_that_came_and_went_ends_its_yellow_one_in_whatever_order_they_are_read() -> None:
+    for order in ((SUPERSEDED, COMPLETED), (COMPLETED, SUPERSEDED)):
+        desk = Desk()
         desk.card(YELLOW)
         desk.wait()
         desk.restart()
         desk.card(*order)
         desk.wait()
         assert desk.notified()[1:] == [[("yellow", "ended")]]
-        desk.outbox.close()
 
 
 def test_the_end_of_a_yellow_card_waits_for_its_red_one_and_not_for_ever(desk: Desk) -> None:
@@ -338,7 +350,7 @@ def test_a_red_card_of_an_earlier_time_is_not_what_a_yellow_one_turned_into(desk
 def test_a_yellow_card_under_a_silence_of_its_red_one_ends_with_it(desk: Desk) -> None:
     desk.card(YELLOW)
     desk.wait()
-    desk.held = {card_id(NUMBERING.of(RED), "red"): ["silence-1"]}
+    desk.held = {mirrored_card(NUMBERING.of(RED), "red"): ["silence-1"]}
     desk.card(SUPERSEDED, RED)
     desk.wait(100)
     assert len(desk.notified()) == 1
@@ -373,48 +385,6 @@ def test_labels_of_an_alert_do_not_say_what_a_notice_says(desk: Desk) -> None:
     desk.wait()
     (notified,) = desk.notices()[0]["subjects"]
     assert (notified["id"], notified["status"]) == ("alert/f1", "raised")
-
-
-def test_an_outbox_with_records_of_other_forms_is_read_for_what_it_says(
-    desk: Desk, caplog: pytest.LogCaptureFixture
-) -> None:
-    desk.card(YELLOW)
-    desk.wait()
-    desk.outbox.close()
-    path = desk.folder / "outbox.jsonl"
-    (good,) = path.read_bytes().splitlines()
-    notice = orjson.loads(good)
-    others = [
-        {}, {"outcome": "delivered"}, {**notice, "subjects": 3}, {**notice, "subjects": [3]}, {**notice, "unit": 7},
-        {**notice, "subjects": [{"id": "card/SECRET", "status": "later"}]}, {**notice, "written_at": None},
-        {**notice, "subjects": [{"id": ["SECRET"], "status": "raised"}]},
-    ]  # fmt: skip
-    lines = [*map(orjson.dumps, others), b"", b"null", b"[1]", b"\x00" * 40, b"\xff", b'{"SECRET', good]
-    path.write_bytes(b"\n".join(lines) + b'\n{"outcome": "deliv')
-    desk._start()
-    desk.card(YELLOW)
-    desk.wait()
-    assert path.read_bytes() == b"\n".join(lines) + b"\n"
-    desk.card(SUPERSEDED._replace(reason="completed"))
-    desk.wait()
-    assert orjson.loads(path.read_bytes().splitlines()[-1])["subjects"][0]["status"] == "ended"
-    assert len(caplog.messages) == 8 + 6
-    assert "SECRET" not in caplog.text
-
-
-def test_a_notice_without_what_later_versions_write_still_ends(tmp_path: Path) -> None:
-    number = NUMBERING.of(YELLOW)
-    notified = {"id": card_id(number, "yellow"), "status": "raised", "kpi": "K06-1", "case": YELLOW.case, "cycle": 1}
-    old = {"outcome": "told", "unit": YELLOW.unit, "written_at": "2021-10-11T01:00:00Z", "subjects": [notified]}
-    (tmp_path / "outbox.jsonl").write_bytes(orjson.dumps(old) + b"\n")
-    desk = Desk(tmp_path)
-    desk.card(YELLOW)
-    desk.wait()
-    assert len((tmp_path / "outbox.jsonl").read_bytes().splitlines()) == 1
-    desk.card(YELLOW._replace(cleared_at="2021-10-12T00:00:00+08:00", reason="completed"))
-    desk.wait()
-    assert desk.notices()[-1]["subjects"][0]["status"] == "ended"
-    desk.outbox.close()
 
 
 def test_several_promises_of_one_case_are_one_notice_and_another_case_is_another(desk: Desk) -> None:
@@ -462,7 +432,7 @@ def test_an_alert_is_notified_when_it_fires_and_when_it_ends_and_not_when_it_is_
 
 
 def test_a_silenced_card_is_noted_and_notified_when_the_silence_ends(desk: Desk) -> None:
-    id = card_id(NUMBERING.of(RED), "red")
+    id = mirrored_card(NUMBERING.of(RED), "red")
     desk.held = {id: ["silence-1"]}
     desk.card(RED)
     desk.wait()
@@ -474,7 +444,7 @@ def test_a_silenced_card_is_noted_and_notified_when_the_silence_ends(desk: Desk)
 
 
 def test_a_card_cleared_under_a_silence_is_never_notified(desk: Desk) -> None:
-    desk.held = {card_id(NUMBERING.of(RED), "red"): ["silence-1"]}
+    desk.held = {mirrored_card(NUMBERING.of(RED), "red"): ["silence-1"]}
     desk.card(RED)
     desk.wait()
     desk.card(COMPLETED)
@@ -487,7 +457,7 @@ def test_a_card_cleared_under_a_silence_is_never_notified(desk: Desk) -> None:
 
 
 def test_a_silence_is_asked_for_now_and_then_only(desk: Desk) -> None:
-    desk.held = {card_id(NUMBERING.of(RED), "red"): ["silence-1"]}
+    desk.held = {mirrored_card(NUMBERING.of(RED), "red"): ["silence-1"]}
     desk.card(RED)
     for _ in range(100):
         desk.wait(0.5)
@@ -600,7 +570,8 @@ def test_a_card_that_never_was_is_ended_when_its_record_is_removed() -> None:
 
 
 def test_a_card_that_is_no_longer_in_the_topic_was_retracted() -> None:
-    cards = Cards([YELLOW, RED])
+    cards = Cards()
+    cards.know([YELLOW, RED])
     assert list(cards.take([record(RED)], caught_up=False)) == []
     gone = YELLOW._replace(cleared_at=YELLOW.raised_at, reason="retracted")
     assert list(cards.take([], caught_up=True)) == [RED, gone]
@@ -608,12 +579,15 @@ def test_a_card_that_is_no_longer_in_the_topic_was_retracted() -> None:
 
 
 def test_a_card_whose_record_nobody_can_read_is_not_taken_for_retracted() -> None:
-    cards = Cards([YELLOW])
+    cards = Cards()
+    cards.know([YELLOW])
     assert list(cards.take([record(YELLOW)._replace(value=b"{}")], caught_up=True)) == []
 
 
 def test_of_an_empty_topic_nothing_is_concluded(caplog: pytest.LogCaptureFixture) -> None:
-    assert list(Cards([YELLOW]).take([], caught_up=True)) == []
+    cards = Cards()
+    cards.know([YELLOW])
+    assert list(cards.take([], caught_up=True)) == []
     assert "alert.cards is empty, and 1 cards" in caplog.text
 
 

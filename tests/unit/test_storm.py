@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import orjson
 import pytest
 
 from services.domain.results.published import Card, ValueRow, Verdict
 from services.replay.csv_files import write_cards, write_values
 from services.simulator.simulation import Event
 from tests.storm import comparison, faults, poison, report
-from tests.storm.comparison import Notices, of_cards, of_lines, series_of
+from tests.storm.comparison import of_cards, of_lines, series_of
 from tests.storm.storm import Outcome, Plan
 from tests.storm.work import Count
 
@@ -22,14 +21,18 @@ SUBJECT = {"id": "card/17/yellow", "kpi": "K06-1", "case": "/units/water W-1", "
 
 
 def notice(status: str = "raised", unit: str = "water", outcome: str = "delivered") -> dict[str, Any]:
-    return {"outcome": outcome, "unit": unit, "subjects": [SUBJECT | {"level": "yellow", "status": status}]}
+    return {
+        "number": 1,
+        "outcome": outcome,
+        "unit": unit,
+        "subjects": [SUBJECT | {"level": "yellow", "status": status}],
+    }
 
 
 def wrong(folder: Path, cards: list[Card], *notices: dict[str, Any]) -> int:
-    outbox, file = folder / "outbox.jsonl", folder / "cards.csv"
-    outbox.write_bytes(b"".join(orjson.dumps(one) + b"\n" for one in notices))
+    file = folder / "cards.csv"
     write_cards(file, cards)
-    return len(of_cards(outbox, file))
+    return len(of_cards(notices, file))
 
 
 ENDED = [YELLOW._replace(cleared_at="2021-10-13T09:00:00+08:00", reason="completed")]
@@ -65,12 +68,6 @@ def test_notices_that_are_right(cards: list[Card], notices: list[dict[str, Any]]
 )
 def test_notices_that_are_wrong(cards: list[Card], notices: list[dict[str, Any]], tmp_path: Path) -> None:
     assert wrong(tmp_path, cards, *notices) == 1
-
-
-def test_an_outbox_that_a_full_disk_has_cut_is_seen(tmp_path: Path) -> None:
-    outbox = tmp_path / "outbox.jsonl"
-    outbox.write_bytes(orjson.dumps(notice()) + b"\n" + orjson.dumps(notice("ended"))[:20] + b"\n")
-    assert len(Notices.read(outbox).wrong) == 1
 
 
 def test_a_changed_cell_is_a_difference_on_both_sides(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from services.domain.history.case import Case, Extension
 from services.domain.history.corrections import corrected
+from services.domain.history.decisions import Decision
 from services.domain.history.fact_set import is_case
 from services.domain.history.known_at import known_at, steps
 from services.domain.history.registers import EntryState, entry_of
@@ -63,6 +64,8 @@ class Explained:
     """For bounds: each of `counts` and how much it is, in millionths; None while unreported."""
     extensions: tuple[tuple[Extension, str], ...] = ()
     """Of a limit that an extension moves: those that were granted, each with the code of why it is unused, or empty."""
+    decisions: tuple[Decision, ...] = ()
+    """Of the operations centre, on late entries."""
     missing: tuple[str, ...] = ()
     """Of an unclassified case: the fields that it leaves out, by which the promise selects."""
 
@@ -186,8 +189,9 @@ def _explained(judged: _Judged, judgement: Judgement, case: Case) -> Explained:
     missing = _missing(promise, case, judge.law) if judgement.outcome is Outcome.UNCLASSIFIED else ()
     amounts = () if missing else _amounts(promise, judgement, case, now)
     return Explained(
-        promise, judgement, ended_by, limit, counted, turned_by, missed_limit, amounts, tuple(extensions), missing
-    )
+        promise, judgement, ended_by, limit, counted, turned_by, missed_limit, amounts, tuple(extensions),
+        tuple(case.confirmed.get(promise.id, ())), missing,
+    )  # fmt: skip
 
 
 def _missing(promise: CasePromise, case: Case, law: Law) -> tuple[str, ...]:

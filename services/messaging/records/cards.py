@@ -56,7 +56,7 @@ def decode_for_notice(value: bytes | None) -> Card:
 
 
 def card_for_notice(fields: Mapping[str, Any]) -> Card:
-    """The card of a record, or of a notice in the outbox. Raises Unreadable.
+    """The card of a record, or of a notice. Raises Unreadable.
 
     A unit gets its notice, and above all the end of what it was notified of, also where a time is missing or odd. What
     is missing or null is empty, but for its identity and, while it is active, its unit. A cleared card is read whenever

@@ -6,7 +6,7 @@ module alone knows the fields of their bodies.
   of an extension. `withdraws`: the number of a decision.
 - `asked`: `about`, `reason`, `limit`; `type` and `data`, where it is a reason: that one was given matters to the judge.
 - `replied`: `until`, the day by which the unit says that it will have completed.
-- `in_force`, `not_in_force`: `record`, the number of the decision; `reasons`, why the gateway refuses its event.
+- `in_force`, `not_in_force`: `decision`, the number of its record; `reasons`, why the gateway refuses its event.
 """
 
 from collections.abc import Mapping
@@ -186,7 +186,7 @@ def _outcome(record: LedgerRecord, kind: Kind, writer: str, more: Mapping[str, A
         writer=writer,
         subject=request.subject,
         unit=request.unit,
-        body={"record": record.number, **more},
+        body={"decision": record.number, **more},
     )
 
 
@@ -194,5 +194,5 @@ def decision_of_outcome(record: LedgerRecord) -> int | None:
     """The number of the decision whose outcome a record is; None if it is none."""
     if record.request.kind not in (Kind.IN_FORCE, Kind.NOT_IN_FORCE):
         return None
-    number = record.request.body.get("record")
+    number = record.request.body.get("decision")
     return number if type(number) is int else None

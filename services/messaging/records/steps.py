@@ -6,7 +6,7 @@ Of `replied` it reads `until`, the day (2021-10-11) by which the unit says that 
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any, Final, NamedTuple, Self
 
@@ -15,6 +15,7 @@ from services.domain.results.published import Card
 from services.domain.supervision.steps import Act, ActKind, Taken
 from services.domain.time.rfc3339 import read
 from services.domain.time.zone import Instant
+from services.messaging.records.decisions import About
 from services.messaging.records.fields import Unreadable, text, time_text, whole
 from services.messaging.records.ledger import LONGEST, Kind, LedgerRecord, Request, subject_of_case
 
@@ -119,6 +120,16 @@ def act_of(record: LedgerRecord) -> Act | None:
     return Act(read(record.time), kind, until)
 
 
+def acts_of(records: Iterable[LedgerRecord]) -> dict[str, list[Act]]:
+    """Subject → what records say about its red cards, in their order."""
+    found: dict[str, list[Act]] = {}
+    for record in records:
+        act = act_of(record)
+        if act is not None:
+            found.setdefault(record.request.subject, []).append(act)
+    return found
+
+
 def _kind(request: Request) -> ActKind | None:
     match request.kind:
         case Kind.REPLIED:
@@ -134,11 +145,11 @@ def _kind(request: Request) -> ActKind | None:
 
 def _decision(body: Mapping[str, Any]) -> ActKind | None:
     match body.get("about"):
-        case "reason":
+        case About.REASON:
             return _ON_REASONS.get(str(body.get("decision")))
-        case "extension":
+        case About.EXTENSION:
             return ActKind.EXTENSION
-        case "withdrawal":  # of an earlier decision: what it accepted is not accepted any more
+        case About.WITHDRAWAL:  # of an earlier decision: what it accepted is not accepted any more
             return ActKind.REJECTED
     return None
 

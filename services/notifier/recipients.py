@@ -1,0 +1,40 @@
+"""Who gets notices, as far as the delivery has to know it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from services.notifier.channels.message import Channel
+
+
+class Quiet(Protocol):
+    """Times of a day."""
+
+    def __contains__(self, local: datetime, /) -> bool:
+        """Whether a local time is one of them."""
+
+
+class Recipient(Protocol):
+    """One who gets notices."""
+
+    @property
+    def id(self) -> str:
+        """It names no person, and begins with the unit and a slash."""
+
+    @property
+    def channels(self) -> Sequence[tuple[str, Channel]]:
+        """Name and channel, the first one first."""
+
+    @property
+    def quiet(self) -> Quiet:
+        """The local times at which only what is urgent may disturb."""
+
+
+class Contacts(Protocol):
+    """The recipients of all units."""
+
+    def recipients(self, unit: str) -> Sequence[Recipient]:
+        """Who gets the notices of a unit, or of the operations centre. Never empty."""
+
+    def recipient(self, id: str) -> Recipient | None:
+        """The recipient of that id, as it is now; None if there is none any more."""

@@ -1,0 +1,216 @@
+"""kill -9 of notifier and keeper, one after another, while cards come and providers fail; then a comparison."""
+
+import contextlib
+import os
+import random
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+from kafka import KafkaProducer
+
+from services.catalog.load.plan_folder import load_plan
+from services.domain.results.published import Card
+from services.domain.time.zone import Zone
+from services.local.child_process import Command
+from services.local.http_process import HttpProcess
+from services.local.kafka import Broker
+from services.local.ports import free_ports
+from services.messaging import topics
+from services.messaging.records.ledger import LedgerRecord
+from services.notifier.notice_state import state_of
+from services.runtime.clock import Clock
+from services.runtime.settings import Settings
+from tests.recorded_notices import records_of
+from tests.storm_notices.comparison import Counts, active_cards, counted, wrong
+from tests.storm_notices.providers import WITHOUT_KEYS, Providers
+
+UNITS = 12
+_SETTLE_SECONDS = 1200.0
+_STEPS = ("active", "red", "over")
+
+
+class Plan(NamedTuple):
+    """What is done."""
+
+    cards: int
+    kills: int
+    seed: int
+    folder: Path
+    seconds: float
+    """How long the cards take to come, at least."""
+
+
+class Outcome(NamedTuple):
+    """What came of it."""
+
+    counts: Counts
+    published: int
+    """Records of alert.cards."""
+    crashes: dict[str, int]
+    wrong: list[str]
+    seconds: float
+
+    def lines(self) -> Iterator[str]:
+        counts = self.counts
+        kills = ", ".join(f"{number} of the {part}" for part, number in self.crashes.items())
+        yield f"{self.published} records of alert.cards in {self.seconds:.0f} s; kill -9: {kills}; one whole replay"
+        yield f"{counts.notices} notices about {counts.subjects} changes; the ledger has {counts.records} records"
+        outcomes = ", ".join(f"{number} {kind}" for kind, number in counts.outcomes.items())
+        yield f"{counts.attempts} attempts: {outcomes}"
+        yield f"{counts.seen} messages were seen, {counts.repeats} of them again"
+        yield f"{counts.uncertain} notices are marked uncertain"
+        yield f"{len(self.wrong)} things are wrong"
+        yield from self.wrong[:20]
+
+
+class Feed(threading.Thread):
+    """Publishes cards, in an order by seed; each case goes on in its own order."""
+
+    def __init__(self, plan: Plan, bootstrap: str, units: list[str]) -> None:
+        super().__init__(name="feed", daemon=True)
+        self._plan = plan
+        self._producer = KafkaProducer(bootstrap_servers=bootstrap)
+        self._units = units
+        self.active: dict[tuple[str, str], Card] = {}
+        """(case, level) → the card that is active."""
+        self.published = 0
+
+    def run(self) -> None:
+        plan, rng = self._plan, random.Random(self._plan.seed)
+        steps = [(rng.random() + place / 3, number, step) for number in range(plan.cards) for place, step in
+                 enumerate(_STEPS[: rng.choice((1, 2, 3, 3))])]  # fmt: skip
+        began = time.monotonic()
+        for done, (_, number, step) in enumerate(sorted(steps)):
+            time.sleep(max(0.0, began + plan.seconds * done / len(steps) - time.monotonic()))
+            self._go_on(number, step)
+        self._producer.flush()
+
+    def _go_on(self, number: int, step: str) -> None:
+        unit = self._units[number % len(self._units)]
+        case, at = f"/units/{unit} N-{number}", "2021-10-12T09:00:00+08:00"
+        new = Card("K06-1", case, 1, "-", "yellow", unit, at, "2021-10-13T23:59:59.999999+08:00", "", "")
+        if step == "active":
+            self._publish(new)
+            return
+        level = "yellow" if (case, "yellow") in self.active else "red"
+        card = self.active[case, level]
+        if step == "red":
+            self._publish(card._replace(cleared_at=at, reason="superseded"))
+            self._publish(card._replace(level="red"))
+        else:
+            self._publish(card._replace(cleared_at=at, reason="completed"))
+
+    def _publish(self, card: Card) -> None:
+        key = f"{card.kpi}|{card.case.replace(' ', chr(0x1F))}|{card.cycle}|{card.node}|{card.level}"
+        self._producer.send(topics.ALERT_CARDS, key=key.encode(), value=orjson.dumps(card._asdict()))
+        self.published += 1
+        if card.cleared_at:
+            self.active.pop((card.case, card.level), None)
+        else:
+            self.active[card.case, card.level] = card
+
+
+class Office:
+    """The processes that are killed."""
+
+    def __init__(self, plan: Plan, bootstrap: str, providers: Providers, units: list[str]) -> None:
+        folder = plan.folder
+        notifier_port, ledger_port = free_ports(2)
+        (folder / "contacts.toml").write_text(providers.contacts(units), "utf-8")
+        self.settings = Settings(
+            bootstrap=bootstrap,
+            alertmanager_url=providers.url,
+            clock=folder / "clock.json",
+            outbox=folder / "notifier" / "outbox.jsonl",
+            webhook_token_file=folder / "webhook.token",
+            contacts=folder / "contacts.toml",
+            ledger=str(folder / "ledger.sqlite"),
+            texts=str(folder / "texts.sqlite"),
+            ledger_key=folder / "ledger.key",
+            checkpoints=folder / "checkpoints.jsonl",
+            notifier_port=notifier_port,
+            ledger_port=ledger_port,
+        )
+        zone = Zone("Asia/Shanghai")
+        Clock.from_settings(self.settings).set(zone.instant(datetime(2021, 10, 12, 9, 5)), 0)
+        self._environment = {
+            **os.environ,
+            **self.settings.environment(),
+            **providers.secrets(),
+            "PYTHONUNBUFFERED": "1",
+        }
+        self._folder = folder
+        self._ports = {"ledger": ledger_port, "notifier": notifier_port}
+        self._parts: dict[str, HttpProcess] = {}
+        self.crashes = {"notifier": 0, "keeper": 0}
+
+    def start(self, name: str) -> None:
+        command = Command([sys.executable, "-m", f"services.{name}"], environment=self._environment)
+        self._parts[name] = HttpProcess(name, command, self._folder, self._ports[name], timeout_seconds=300)
+
+    def kill(self, name: str) -> None:
+        self.crashes["keeper" if name == "ledger" else name] += 1
+        self._parts[name].kill()
+        self.start(name)
+
+    def lose_position(self) -> None:
+        """A notifier that knows nothing of the one before it reads the whole topic again."""
+        self.crashes["notifier"] += 1
+        self._parts["notifier"].kill()
+        for path in self.settings.outbox.parent.iterdir():
+            path.unlink()
+        self.start("notifier")
+
+    def stop(self) -> None:
+        for part in self._parts.values():
+            part.kill()
+
+
+def storm(plan: Plan, say: Callable[[str], None]) -> Outcome:
+    """Raises TimeoutError where it does not come to rest."""
+    rng, began = random.Random(plan.seed), time.monotonic()
+    units = sorted(load_plan(Settings().plan).units)[:UNITS]
+    with contextlib.ExitStack() as running:
+        broker = Broker.start(plan.folder / "kafka", cache=Settings.from_environment().cache, heap_megabytes=256)
+        running.callback(broker.stop)
+        topics.create(broker.bootstrap, 2)
+        providers = running.enter_context(Providers(plan.seed).running())
+        office = Office(plan, broker.bootstrap, providers, units)
+        running.callback(office.stop)
+        office.start("ledger")
+        office.start("notifier")
+        feed = Feed(plan, broker.bootstrap, units)
+        feed.start()
+        for number in range(plan.kills):
+            time.sleep(rng.uniform(0.2, 2.0) * plan.seconds / plan.kills)
+            name = rng.choice(("notifier", "notifier", "ledger"))
+            office.lose_position() if number == plan.kills // 2 else office.kill(name)
+            say(f"{time.monotonic() - began:6.1f}  kill {number + 1}; {feed.published} records published")
+        feed.join()
+        records = _at_rest(broker.bootstrap, feed, providers, say)
+        seen = providers.seen()
+        found = wrong(records, seen, feed.active, office.crashes["notifier"], WITHOUT_KEYS)
+    return Outcome(counted(records, seen), feed.published, office.crashes, found, time.monotonic() - began)
+
+
+def _at_rest(bootstrap: str, feed: Feed, providers: Providers, say: Callable[[str], None]) -> list[LedgerRecord]:
+    """The ledger, once everything is delivered. The providers fail until half of the time is over."""
+    began = time.monotonic()
+    while True:
+        records = records_of(bootstrap)
+        under_way = len(state_of(records).under_way)
+        if not under_way and active_cards(records).keys() == feed.active.keys():
+            return records
+        passed = time.monotonic() - began
+        say(f"at rest? {under_way} deliveries are under way, {len(records)} records")
+        if passed > _SETTLE_SECONDS / 4:
+            providers.recover()
+        if passed > _SETTLE_SECONDS:
+            return records
+        time.sleep(5)
