@@ -5,7 +5,6 @@ end was cut off, nor that the very last records were changed: that is shown by a
 and by the index.
 """
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -138,8 +137,7 @@ def _judge_void(record: Record, found: Verified, known: set[str]) -> None:
             f"offset {record.offset}: record {own.number} does not follow on record {found.number}: one of the two was "
             "changed, moved, or what was between them removed"
         )
-    if len(own.previous) == len(GENESIS):
-        known.add(chained(own.previous, hashlib.sha256(value).hexdigest()))
+    known.add(chained(own.previous, content_hash(value)))
 
 
 def _compare_own(found: Verified) -> None:

@@ -12,6 +12,7 @@ somebody guesses. Texts that people write are not in it, only their salted hashe
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -20,6 +21,7 @@ from typing import Any, Final, Self
 from services.messaging.codec import canonical
 from services.messaging.records.fields import KeyValue, Unreadable, fields_of, text, whole
 
+_HASH: Final = re.compile(r"[0-9a-f]{64}")
 GENESIS: Final = "0" * 64
 """What the first record holds in the place of the hash of the one before it."""
 MOST_CLAIMS: Final = 2_000
@@ -195,7 +197,7 @@ class LedgerRecord:
         fields = fields_of(value)
         found = cls(
             number=whole(fields, "number"),
-            previous=text(fields, "previous"),
+            previous=_hash(fields, "previous"),
             time=text(fields, "time"),
             written_at=text(fields, "written_at"),
             request=Request.of(fields),
@@ -260,6 +262,13 @@ def subject_of_case(kpi: str, case: str, cycle: int) -> str:
 def subject_of_period(kpi: str, unit: str, period: str) -> str:
     """A promise, and a duty or a figure of a unit for a period."""
     return f"period|{kpi}|{unit}|{period}"
+
+
+def _hash(fields: Mapping[str, Any], name: str) -> str:
+    written = text(fields, name)
+    if not _HASH.fullmatch(written):
+        raise Unreadable(f"its field {name} is no hash")
+    return written
 
 
 def _claims(given: object) -> tuple[str, ...]:
