@@ -1,5 +1,7 @@
 """From a decision to its record, its event and what the judge says of it; and whether ledger and topic fit together."""
 
+import json
+import random
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,6 +22,7 @@ from services.domain.judging.judgement import Outcome
 from services.domain.results.explain import explain
 from services.domain.time.limits import Limit, LimitUnit
 from services.domain.time.zone import Instant
+from services.ledger import decisions_check
 from services.ledger.decisions_check import Fault, OperationsEvent, compare, operations_event
 from services.ledger.enforcement import Enforcement, GatewayAway, NoKey, operations_key, run, sending_to
 from services.ledger.recording import of_others
@@ -446,6 +449,29 @@ def test_a_decision_that_cannot_be_read_is_found_and_waits_for_nothing() -> None
 )
 def test_other_records_of_the_topic_are_passed_over(value: bytes | None) -> None:
     assert operations_event(value, (), "x") is None
+
+
+def spelled(name: str, escaped: set[int]) -> str:
+    """A text of JSON, with escapes at those places."""
+    return "".join(f"\\u{ord(each):04x}" if n in escaped else each for n, each in enumerate(name))
+
+
+def test_an_event_is_found_however_its_source_is_written() -> None:
+    name = "/operations"
+    some = random.Random(7)
+    places = [{n} for n in range(len(name))] + [set(some.sample(range(len(name)), 4)) for _ in range(50)]
+    for written in [r"\/operations", *(spelled(name, each) for each in [*places, set(range(len(name)))])]:
+        for value in (written, written.replace("6f", "6F").replace("2f", "2F")):
+            line = b'{"specversion":"1.0","id":"forged","\\u0073ource":"%s","data":{"a":"\\u7406"}}' % value.encode()
+            found = operations_event(line, (), "x")
+            assert found is not None and found.event["id"] == "forged", value
+            assert orjson.loads(line)["source"] == name
+
+
+def test_what_an_honest_sender_escapes_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decisions_check, "line_of_record", lambda *_: pytest.fail("it was decoded"))
+    line = json.dumps({"source": "/units/water", "data": {"note": "办件\n理由"}}).encode()
+    assert b"\\u" in line and operations_event(line, (), "x") is None
 
 
 def test_an_event_in_binary_mode_is_read() -> None:
