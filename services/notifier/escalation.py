@@ -5,6 +5,9 @@ taken and what was said. So a notifier that is started again asks for what is du
 for the same claims, and the keeper records the first. A request names the latest record of its subject that is known
 here (`seen`): where a reply or a decision came first, the keeper refuses the step, and it is counted again with that.
 
+At most one step of a card comes at a time, and the days to the next count from its record. So after an outage nobody
+gets several at once, and a 通报 is proposed only after a 督办单 that is on record.
+
 A step that was due before the ledger began is left out: nobody is urged in one hour for the matters of a year. So is
 one of a card that was cleared before the step could be asked for.
 """
@@ -18,7 +21,6 @@ from typing import NamedTuple
 from services.domain.plan.plan import Plan, SupervisionStep
 from services.domain.plan.unit_history import UnitHistory
 from services.domain.results.published import Card, Level
-from services.domain.supervision.orders import answer_due
 from services.domain.supervision.steps import Act, Held, RedCard, StepDue, Terms, steps_due
 from services.domain.supervision.terms import PlanTerms
 from services.domain.time.calendar import WorkingCalendar
@@ -50,6 +52,24 @@ class _Pending(NamedTuple):
 
     terms: Terms
     steps: tuple[StepDue, ...]
+    """Not recorded, in their order: those after the first will be counted anew, from its record."""
+    may_be_circulated: bool
+    """Whether a 督办单 is on record, or the plan has none."""
+
+    def next_step(self, begin: Instant) -> StepDue | None:
+        """The step that comes next, of those since the ledger began."""
+        step = next((one for one in self.steps if one.at >= begin), None)
+        if step is not None and step.step is SupervisionStep.CIRCULAR and not self.may_be_circulated:
+            return None
+        return step
+
+
+class _OnRecord(NamedTuple):
+    """A step that is on record."""
+
+    step: RecordedStep
+    at: Instant
+    """When it was recorded."""
 
 
 @dataclass(slots=True)
@@ -57,7 +77,7 @@ class _Subject:
     """What the ledger says of one promise and one cycle of a case."""
 
     acts: list[Act] = field(default_factory=list)
-    steps: list[RecordedStep] = field(default_factory=list)
+    steps: list[_OnRecord] = field(default_factory=list)
     latest: int = 0
     """Number of the latest record that makes a request stale."""
     cards: dict[CardKey, Card] = field(default_factory=dict)
@@ -110,7 +130,7 @@ class Escalation:
             subject.acts.append(act)
         if request.kind is Kind.STEP:
             try:
-                subject.steps.append(RecordedStep.read(request))
+                subject.steps.append(_OnRecord(RecordedStep.read(request), read(record.time)))
             except Unreadable as wrong:
                 log.warning("record %d of the ledger is no step: %s", record.number, wrong)
         for key in list(subject.cards):
@@ -127,7 +147,7 @@ class Escalation:
         if card is None or terms is None:
             self._pending.pop(key, None)
             return
-        self._pending[key] = _Pending(terms, tuple(_not_recorded(key, card, subject, terms)))
+        self._pending[key] = _pending(key, card, subject, terms)
         self._soonest = min([self._soonest, *(one.at for one in self._pending[key].steps)])
 
     # ---- what is due -------------------------------------------------------------------------------------
@@ -150,13 +170,12 @@ class Escalation:
     def _steps(self, now: Instant, begin: Instant) -> Iterator[RecordedStep]:
         for key, pending in self._pending.items():
             card = self._subjects[key.subject].cards[key]
-            for step in pending.steps:
-                if begin <= step.at <= now:
-                    yield self._written(key, card, step, pending.terms)
+            step = pending.next_step(begin)
+            if step is not None and step.at <= now:
+                yield self._written(key, card, step, pending.terms)
 
     def _written(self, key: CardKey, card: Card, step: StepDue, terms: Terms) -> RecordedStep:
         zone = terms.zone
-        is_order = step.step is SupervisionStep.ORDER
         return RecordedStep(
             key=key,
             step=step.step,
@@ -165,7 +184,6 @@ class Escalation:
             raised_at=card.raised_at,
             due_at=card.due_at,
             days=step.days,
-            answer_by=zone.text(answer_due(step, terms)) if is_order else "",
         )
 
     def _request(self, step: RecordedStep) -> Request:
@@ -174,12 +192,12 @@ class Escalation:
         return step.request(id, self._writer, self._subjects[step.key.subject].latest)
 
 
-def _not_recorded(key: CardKey, card: Card, subject: _Subject, terms: Terms) -> Iterator[StepDue]:
+def _pending(key: CardKey, card: Card, subject: _Subject, terms: Terms) -> _Pending:
     """The steps of a card, also those to come, without the ones that are recorded."""
     raised = read(card.raised_at)
-    recorded = [one for one in subject.steps if one.key == key]
-    has = {one.step for one in recorded if read(one.raised_at) == raised}
+    recorded = [one.step.taken(one.at) for one in subject.steps if one.step.key == key]
+    has = {one.step for one in recorded if one.raised_at == raised}
     red = RedCard((Held(raised, card.unit, instant_of_time(card.due_at)),))
-    for step in steps_due(red, subject.acts, terms, _NEVER, [one.taken() for one in recorded]):
-        if step.step not in has:
-            yield step
+    steps = steps_due(red, subject.acts, terms, _NEVER, recorded)
+    ordered = terms.ladder.order is None or any(one.step is SupervisionStep.ORDER for one in recorded)
+    return _Pending(terms, tuple(one for one in steps if one.step not in has), ordered)
