@@ -31,6 +31,7 @@ def take_in(records: list[Record], snapshot: Snapshot) -> None:
         wrong = snapshot.take(record.topic, record.key, record.value)
         if wrong:
             log_unreadable(log, record.topic, record.partition, record.offset, wrong)
+    snapshot.settle()
 
 
 def serve(settings: Settings, plan: Plan, now: Callable[[], Instant]) -> None:

@@ -1,7 +1,7 @@
 """The latest record of each key of `kpi.values`, as samples.
 
-Rows are published about once a second and scraped every 15 seconds: samples are made of the latest row only, when they
-are asked for, and each is written once.
+Every row is published again and again, changed or not. So samples are made of the latest row of each batch only, and
+only of what changed; each is written once.
 """
 
 from collections import Counter, defaultdict
@@ -54,7 +54,7 @@ class PublishedValues:
         if all(self._sets.has_signal(one) for one in samples):
             self._signals[key] = samples
 
-    def _make_samples(self) -> None:
+    def make_samples(self) -> None:
         """Of the rows that came since the last time."""
         news, self._news = self._news, {}
         for key, row in news.items():
@@ -103,7 +103,7 @@ class PublishedValues:
     # ---- for a scrape --------------------------------------------------------------------------------
     def rows(self) -> dict[str, list[Sample]]:
         """Metric name → samples of the value rows."""
-        self._make_samples()
+        self.make_samples()
         return {name: list(samples.values()) for name, samples in self._rows.items()}
 
     def signals(self) -> dict[str, list[Sample]]:
@@ -116,12 +116,12 @@ class PublishedValues:
 
     def watermark(self) -> float:
         """The latest one, in seconds since the epoch; 0 if no row has one."""
-        self._make_samples()
+        self.make_samples()
         return max(self._watermarks.values(), default=0.0)
 
     def hidden(self) -> Counter[str]:
         """Why rows are not exported → how many."""
-        self._make_samples()
+        self.make_samples()
         return Counter(self._hidden.values())
 
 

@@ -100,6 +100,11 @@ class Snapshot:
                 return str(error)
         return ""
 
+    def settle(self) -> None:
+        """Write what has come in, so that no scrape waits for it."""
+        with self._lock:
+            self._values.make_samples()
+
     def _take_card(self, key: bytes, value: bytes | None) -> None:
         """A card counts while it is active."""
         card = None if value is None else cards.decode(value)

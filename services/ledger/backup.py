@@ -7,7 +7,6 @@ text that was erased since must not come back: before texts are put back, the le
 import hashlib
 import io
 import json
-import os
 import tarfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, Final
 
 from services.ledger.texts import StoredText, Texts, erased_by
 from services.messaging.records.ledger import LedgerRecord
+from services.runtime.atomic_file import atomic_file
 from services.runtime.settings import Settings
 
 FORMAT: Final = "kpiwatch-backup/1"
@@ -47,19 +47,14 @@ def back_up(target: Path, files: Mapping[str, Path], texts: Iterable[StoredText]
     contents[_TEXTS] = "".join(f"{_text_line(one)}\n" for one in texts).encode()
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     manifest = json.dumps({"format": FORMAT, "sha256": sums}, indent=1).encode()
-    draft = target.with_name(f"{target.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
     with (
-        open(draft, "wb", opener=lambda name, flags: os.open(name, flags | os.O_EXCL, 0o600)) as sink,
+        atomic_file(target, durable=True, private=True) as sink,
         tarfile.open(fileobj=sink, mode="w") as archive,
     ):
         for name, content in {_MANIFEST: manifest, **contents}.items():
             member = tarfile.TarInfo(name)
             member.size, member.mode = len(content), 0o600
             archive.addfile(member, io.BytesIO(content))
-    with draft.open("rb") as written:
-        os.fsync(written.fileno())
-    draft.replace(target)
     return sorted(contents)
 
 
@@ -75,6 +70,8 @@ def read_backup(source: Path) -> dict[str, bytes]:
 
 
 def _members(source: Path) -> dict[str, bytes]:
+    if source.exists() and not source.is_file():
+        raise NoBackup(f"{source}: no file: name a file of `kpiwatch backup`")  # a device may have no end
     try:
         with tarfile.open(source) as archive:
             members = [each for each in archive.getmembers() if each.isfile()]
@@ -99,11 +96,8 @@ def put_back(contents: Mapping[str, bytes], files: Mapping[str, Path]) -> list[P
     for name, file in files.items():
         if name in contents:
             file.parent.mkdir(parents=True, exist_ok=True)
-            draft = file.with_name(f"{file.name}.{os.getpid()}")
-            with open(draft, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as sink:
+            with atomic_file(file, durable=True, private=True) as sink:
                 sink.write(contents[name])
-                os.fsync(sink.fileno())
-            draft.replace(file)
             written.append(file)
     return written
 

@@ -15,7 +15,7 @@ from services.ledger.checkpoints import Checkpoint
 from services.ledger.reader import ValidRecords
 from services.messaging.reader import Record
 from services.messaging.records.fields import Unreadable, fields_of, text, whole
-from services.messaging.records.ledger import GENESIS, Kind, LedgerRecord, chained, content_hash
+from services.messaging.records.ledger import GENESIS, LARGEST, Kind, LedgerRecord, chained, content_hash
 
 FORMAT: Final = "kpiwatch-ledger/1"
 """Of the first line of an export."""
@@ -160,10 +160,15 @@ def export_lines(records: Iterable[LedgerRecord], unit: str | None) -> Iterator[
             yield json.dumps({"hash": content_hash(value)})
 
 
+_LONGEST_LINE = 8 * LARGEST
+"""Bytes; a record in JSON, in which a byte may become six."""
+
+
 def verify_export(file: Path) -> Verified:
     """An export by itself. Raises OSError, or ValueError where the file is none."""
     found = Verified()
-    with file.open("rb") as lines:
+    with file.open("rb") as source:
+        lines = iter(lambda: source.readline(_LONGEST_LINE), b"")  # a device may have no line that ends
         if _line(next(lines, b"")).get("format") != FORMAT:
             raise ValueError(f"{file}: no export of a ledger: name a file of `kpiwatch ledger export`")
         for place, line in enumerate(lines, 2):

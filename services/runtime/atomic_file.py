@@ -30,8 +30,11 @@ def replace_file(path: Path, content: str, *, durable: bool = False, private: bo
         private: only its owner may read and write it.
 
     Raises:
-        OSError: the folder or the file cannot be written. The file is then as it was.
+        OSError: the folder or the file cannot be written, or the path names a device, which a file must not take the
+            place of. What is there is then as it was.
     """
+    if not _is_file(path):
+        raise OSError(errno.EINVAL, "it is no file", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     with open(draft, "w", encoding="utf-8", opener=_open_private if private else None) as sink:
@@ -53,12 +56,12 @@ class BeingWritten(Exception):
 
 
 @contextmanager
-def atomic_file(path: Path, *, level: int = 5, durable: bool = False) -> Iterator[BinaryIO]:
+def atomic_file(path: Path, *, level: int = 5, durable: bool = False, private: bool = False) -> Iterator[BinaryIO]:
     """A stream to write the file's content to. The file appears when the block ends well, and only then.
 
     A file whose name ends in .gz is compressed (`level`: how much), without the time of compression, so that the same
     content gives the same bytes. What is no file (a pipe, a terminal, /dev/null) is written directly. `durable`: the
-    file is on the disk when the block has ended.
+    file is on the disk when the block has ended. `private`: only its owner may read and write it.
 
     Raises BeingWritten.
     """
@@ -69,6 +72,8 @@ def atomic_file(path: Path, *, level: int = 5, durable: bool = False) -> Iterato
     path = path.resolve()
     draft = _claims.pop(path, None) or _Draft(path)
     try:
+        if private:
+            os.fchmod(draft.descriptor, 0o600)
         with ExitStack() as stack:
             plain = stack.enter_context(os.fdopen(os.dup(draft.descriptor), "wb"))
             if path.suffix == ".gz":
@@ -108,7 +113,7 @@ def release() -> None:
 
 
 def _is_file(path: Path) -> bool:
-    return not path.exists() or (path.is_file() and path.parent != _DEVICES)
+    return path.is_file() and path.parent != _DEVICES if path.exists() else path.name != ""
 
 
 class _Draft:

@@ -300,7 +300,12 @@ STORIES = [
         },
         {9: [], 12: [{"severity": "act"}], 29: [{"severity": "act"}], 32: []},
     ),
-    Story("a keeper that does not catch up", "LedgerWaiting", {"kpi_ledger_ready": "0x20"}, {4: [], 6: [{}]}),
+    Story(
+        "a keeper that does not catch up",
+        "LedgerWaiting",
+        {"kpi_ledger_ready": "0x20"},
+        {4: [], 6: [{"severity": "act"}]},
+    ),
     Story(
         "records that are not of the ledger",
         "LedgerVoid",
