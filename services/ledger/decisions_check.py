@@ -12,7 +12,7 @@ import orjson
 
 from services.domain.history.decisions import OPERATIONS
 from services.messaging.records.case_events import line_of_record
-from services.messaging.records.decisions import EVENT_ID, decision_of_outcome, event_of
+from services.messaging.records.decisions import EVENT_ID, decision_of_outcome, event_of, sent_again_by
 from services.messaging.records.fields import Unreadable
 from services.messaging.records.ledger import Kind, LedgerRecord
 
@@ -120,6 +120,9 @@ class _Decisions:
         outcome = decision_of_outcome(record)
         if outcome is not None:
             self._note(outcome, record)
+        again = sent_again_by(record)
+        if again is not None:
+            self.outcomes.pop(again, None)
         try:
             event = event_of(record)
         except Unreadable:

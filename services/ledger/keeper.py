@@ -30,6 +30,7 @@ from services.ledger.recording import KEEPERS_ID, Known, Times, answered_by, of_
 from services.ledger.texts import Texts, erased_by
 from services.ledger.verdict_requests import Published, missing_requests, verdict_requests
 from services.messaging.reader import Record
+from services.messaging.records.decisions import sent_again_by
 from services.messaging.records.fields import KeyValue, Unreadable, log_unreadable
 from services.messaging.records.ledger import Kind, LedgerRecord, Request, hash_of
 from services.messaging.topics import CASE_VERDICTS, LEDGER_REQUESTS
@@ -335,8 +336,9 @@ class Keeper:
         """Which decisions are in force."""
         request = record.request
         if request.kind is Kind.DECIDED:
-            if request.body.get("type"):  # else no event follows from it
-                self._waiting[record.number] = _moment(record.written_at).timestamp()
+            number = record.number if request.body.get("type") else sent_again_by(record)
+            if number is not None:  # else no event follows from it
+                self._waiting[number] = _moment(record.written_at).timestamp()
         elif request.kind in _OF_DECISIONS:
             known = self._waiting.pop(request.body.get("decision", 0), None)
             self.decisions_refused += known is not None and request.kind is Kind.NOT_IN_FORCE
