@@ -564,7 +564,8 @@ def test_each_change_of_an_event_is_found() -> None:
 def test_the_arrival_is_the_services_own() -> None:
     centre = in_force()
     stamped = orjson.dumps({**orjson.loads(centre.sent[0]), "receivedat": "2021-10-09T00:00:00Z"})
-    assert operations_event(stamped, (), "case.events/0@0") == events(centre)[0]
+    found = operations_event(stamped, (), "case.events/0@0")
+    assert found is not None and found.event == events(centre)[0].event
 
 
 @pytest.mark.parametrize("id", ["ledger-2", "ledger-01", "ledger-", "W-1-7", 7, None])
@@ -573,6 +574,43 @@ def test_an_event_without_its_decision_is_found(id: object) -> None:
     forged = OperationsEvent("case.events/0@9", {**events(centre)[0].event, "id": id})
     found = compared(centre, [*events(centre), forged])
     assert [fault for fault, _ in found] == [Fault.NO_RECORD]
+
+
+def arriving(centre: Centre, arrived: str, id: str) -> OperationsEvent:
+    event = {**orjson.loads(centre.sent[0]), "id": id}
+    stamped = orjson.dumps({**event, "receivedat": f"{arrived}+08:00"})
+    found = operations_event(stamped, (), "case.events/0@9")
+    in_header = operations_event(orjson.dumps(event), [("receivedat", f"{arrived}+08:00".encode())], "case.events/0@9")
+    by_kafka = operations_event(orjson.dumps(event), (), "case.events/0@9", at(arrived[:16]) // 1000)
+    assert found == in_header == by_kafka and found is not None
+    return found
+
+
+def test_what_arrived_before_there_was_a_ledger_is_no_fault_unless_it_names_a_record() -> None:
+    centre = in_force()  # since 2021-10-08 09:00
+    good = events(centre)
+    old = arriving(centre, "2021-10-08T08:59:00", "W-1-7")
+    result = compare(centre.world.records(), [*good, old])
+    assert (result.faults, result.earlier) == ([], 1)
+    for forged in (
+        arriving(centre, "2021-10-08T09:00:00", "W-1-7"),
+        arriving(centre, "2021-10-08T08:59:00", "ledger-99"),
+    ):
+        assert [fault for fault, _ in compared(centre, [*good, forged])] == [Fault.NO_RECORD]
+    unreadable = operations_event(orjson.dumps({**good[0].event, "id": "x", "receivedat": "then"}), (), "x")
+    assert unreadable is not None and compared(centre, [*good, unreadable]) == [(Fault.NO_RECORD, None)]
+    assert compare([], [old]).earlier == 1  # there is none yet
+
+
+def test_in_a_simulated_district_an_event_that_names_no_record_is_no_fault() -> None:
+    centre = in_force()
+    good = events(centre)
+    own, forged = (arriving(centre, "2021-10-09T09:00:00", id) for id in ("W-1-7", "ledger-99"))
+    changed = good[0]._replace(event={**good[0].event, "type": "case.extended"})
+    found = compare(centre.world.records(), [changed, good[1], own, forged])
+    assert len(found.faults) == 3
+    left = [(each.fault, each.number) for each in found.in_a_simulated_district().faults]
+    assert left == [(Fault.DIFFERS, 1), (Fault.NO_RECORD, 99)]
 
 
 def test_what_came_into_force_while_the_events_were_read_is_not_asked_for() -> None:
