@@ -53,7 +53,7 @@ def list_orders(plan: PlanFolder = None, bootstrap: Bootstrap = None) -> None:
             step.unit,
             step.key.kpi,
             step.key.case,
-            step.answer_by[:10],
+            order.answer_by[:10],
             f"{state.zh} {state.en}",
         )
         table.add_row(*map(visible, cells))

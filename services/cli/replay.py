@@ -1,7 +1,6 @@
 """`kpiwatch replay`: the whole computation over files, without a broker."""
 
 import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -15,10 +14,9 @@ from services.cli.rejected import end_with
 from services.cli.terminal import say
 from services.cli.time_arguments import moment
 from services.domain.plan.plan import Plan
-from services.domain.supervision.steps import Act
 from services.domain.time.zone import Zone
 from services.ledger.exported import exported_records
-from services.messaging.records.steps import acts_of
+from services.messaging.records.steps import OnRecord
 from services.replay import replay as files
 from services.replay.csv_files import write_cards, write_steps, write_values
 from services.replay.periods import Every
@@ -116,12 +114,12 @@ def replay(
     end_with(done, rejected)
 
 
-def _said(ledger: Path | None) -> Mapping[str, Sequence[Act]]:
+def _said(ledger: Path | None) -> OnRecord:
     """What an export of the ledger says of red cards; nothing without one."""
     if ledger is None:
-        return {}
+        return OnRecord.nothing()
     try:
-        return acts_of(exported_records(ledger))
+        return OnRecord.of(exported_records(ledger))
     except ValueError as error:
         raise Failure(str(error), INPUT_HAS_ERRORS) from None
 

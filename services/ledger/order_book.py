@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
+from services.catalog.load.calendars import calendar_of
 from services.domain.plan.plan import Plan, SupervisionStep
 from services.domain.results.cards import RETRACTED
 from services.domain.results.published import Card, Level
-from services.domain.supervision.orders import OrderNumber, OrderState, order_state
+from services.domain.supervision.orders import OrderNumber, OrderState, answer_due, order_state
 from services.domain.supervision.steps import Act, Held, RedCard
 from services.domain.time.rfc3339 import read
 from services.domain.time.zone import Instant, Zone
@@ -29,6 +30,8 @@ class Order(NamedTuple):
     number: OrderNumber
     recorded_at: Instant
     step: RecordedStep
+    answer_by: str
+    """Until when it is to be answered, inclusive: RFC 3339 in the plan's zone."""
     before: tuple[SupervisionStep, ...]
     """The steps that this red card had had."""
 
@@ -52,6 +55,8 @@ class OrderBook:
         self.orders: list[Order] = []
         """In the order of the ledger."""
         self._zone = Zone(plan.head.timezone)
+        self._calendar = calendar_of(plan)
+        self._answer_days = plan.head.supervision.answer_days
         self._counts: Counter[int] = Counter()
         self._matters: dict[str, _Matter] = {}
         self._cards: dict[CardKey, Card] = {}
@@ -81,7 +86,8 @@ class OrderBook:
         year = date.fromordinal(self._zone.day(at)).year
         self._counts[year] += 1
         before = tuple(one.step for one in matter.steps if one.key == step.key and one.raised_at == step.raised_at)
-        order = Order(record.number, OrderNumber(year, self._counts[year]), at, step, before)
+        by = self._zone.text(answer_due(at, self._answer_days, self._calendar, self._zone))
+        order = Order(record.number, OrderNumber(year, self._counts[year]), at, step, by, before)
         self.orders.append(order)
         return order
 
@@ -105,5 +111,4 @@ class OrderBook:
             again = read(card.raised_at) > read(step.raised_at)
             cleared = read(card.raised_at) if again else instant_of_time(card.cleared_at)
         red = RedCard((Held(read(step.raised_at), step.unit, instant_of_time(step.due_at)),), cleared)
-        by = read(step.answer_by) if step.answer_by else order.recorded_at
-        return order_state(order.recorded_at, by, red, self._matters[step.key.subject].acts, now)
+        return order_state(order.recorded_at, read(order.answer_by), red, self._matters[step.key.subject].acts, now)

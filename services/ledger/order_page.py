@@ -68,7 +68,7 @@ def _chinese(order: Order, plan: Plan, promise: Promise | None) -> OrderText:
     after = f"经{earlier}，" if earlier else ""
     number = f"（{head.number}）" if head.number else ""
     clause = f"：“{promise.clause}”" if promise is not None else ""
-    answer = f"请于{_time_zh(step.answer_by)}前" if step.answer_by else "请"
+    answer = f"请于{_time_zh(order.answer_by)}前"
     return OrderText(
         lang="zh",
         office=head.supervision.office.zh,
@@ -97,7 +97,6 @@ def _english(order: Order, plan: Plan, promise: Promise | None) -> OrderText:
     earlier = " and ".join(_STEPS_EN[one] for one in order.before)
     after = f" You were {earlier}." if earlier else ""
     clause = f": “{promise.clause}”" if promise is not None else ""
-    answer = f" by {_time_en(step.answer_by)}" if step.answer_by else ""
     return OrderText(
         lang="en",
         office=head.supervision.office.en,
@@ -109,9 +108,9 @@ def _english(order: Order, plan: Plan, promise: Promise | None) -> OrderText:
             f"1. Matter. {what} ({step.key.kpi}){node}: case {_subject(order)}{due}. Its red card is of "
             f"{_day_en(step.raised_at)}; {step.days} working days had passed on {_day_en(step.at)}.",
             f"2. Basis. {head.title.en}{clause}.",
-            f"3. What is asked. Complete the case, and answer in writing{answer}: how far it is, why it is not "
-            "completed, and on which day it will be. State your reasons where you have good ones. The matter is closed "
-            "once the case is completed.",
+            f"3. What is asked. Complete the case, and answer in writing by {_time_en(order.answer_by)}: how far it "
+            "is, why it is not completed, and on which day it will be. State your reasons where you have good ones. "
+            "The matter is closed once the case is completed.",
         ),
         date=_day_en(Zone(head.timezone).text(order.recorded_at)),
         record=f"record {order.record} of the ledger",

@@ -5,6 +5,9 @@ taken and what was said. So a notifier that is started again asks for what is du
 for the same claims, and the keeper records the first. A request names the latest record of its subject that is known
 here (`seen`): where a reply or a decision came first, the keeper refuses the step, and it is counted again with that.
 
+At most one step of a card comes at a time, and the days to the next count from its record. So after an outage nobody
+gets several at once, and a 通报 is proposed only after a 督办单 that is on record.
+
 A step that was due before the ledger began is left out: nobody is urged in one hour for the matters of a year. So is
 one of a card that was cleared before the step could be asked for.
 """
@@ -18,7 +21,6 @@ from typing import NamedTuple
 from services.domain.plan.plan import Plan, SupervisionStep
 from services.domain.plan.unit_history import UnitHistory
 from services.domain.results.published import Card, Level
-from services.domain.supervision.orders import answer_due
 from services.domain.supervision.steps import Act, Held, RedCard, StepDue, Terms, steps_due
 from services.domain.supervision.terms import PlanTerms
 from services.domain.time.calendar import WorkingCalendar
@@ -35,11 +37,39 @@ log = logging.getLogger(__name__)
 _NEVER: Instant = 1 << 62
 
 
+def has_readable_times(card: Card) -> bool:
+    """Whether the steps of a card can be counted."""
+    try:
+        read(card.raised_at)
+        instant_of_time(card.due_at)
+    except ValueError:
+        return False
+    return True
+
+
 class _Pending(NamedTuple):
     """What will be due of a card if nothing is said or done any more."""
 
     terms: Terms
     steps: tuple[StepDue, ...]
+    """Not recorded, in their order: those after the first will be counted anew, from its record."""
+    may_be_circulated: bool
+    """Whether a 督办单 is on record, or the plan has none."""
+
+    def next_step(self, begin: Instant) -> StepDue | None:
+        """The step that comes next, of those since the ledger began."""
+        step = next((one for one in self.steps if one.at >= begin), None)
+        if step is not None and step.step is SupervisionStep.CIRCULAR and not self.may_be_circulated:
+            return None
+        return step
+
+
+class _OnRecord(NamedTuple):
+    """A step that is on record."""
+
+    step: RecordedStep
+    at: Instant
+    """When it was recorded."""
 
 
 @dataclass(slots=True)
@@ -47,7 +77,7 @@ class _Subject:
     """What the ledger says of one promise and one cycle of a case."""
 
     acts: list[Act] = field(default_factory=list)
-    steps: list[RecordedStep] = field(default_factory=list)
+    steps: list[_OnRecord] = field(default_factory=list)
     latest: int = 0
     """Number of the latest record that makes a request stale."""
     cards: dict[CardKey, Card] = field(default_factory=dict)
@@ -64,9 +94,8 @@ class Escalation:
         self._subjects: dict[str, _Subject] = {}
         self._pending: dict[CardKey, _Pending] = {}
         self._asked: dict[str, str] = {}
-        """Id of a request that has no answer yet → its claim."""
-        self._claims: set[str] = set()
-        """The claims of these."""
+        """Id of a request that has no answer yet → its subject. One for each subject at a time: the record of a step
+        makes a request for the next one stale that did not know it."""
         self._begin: Instant | None = None
         """When the ledger began: the time of its first record. Of an empty one, when it was first asked what is due."""
         self._soonest: Instant = _NEVER
@@ -101,16 +130,14 @@ class Escalation:
             subject.acts.append(act)
         if request.kind is Kind.STEP:
             try:
-                subject.steps.append(RecordedStep.read(request))
+                subject.steps.append(_OnRecord(RecordedStep.read(request), read(record.time)))
             except Unreadable as wrong:
                 log.warning("record %d of the ledger is no step: %s", record.number, wrong)
         for key in list(subject.cards):
             self._count(key, subject)
 
     def _answered(self, id: str) -> None:
-        claim = self._asked.pop(id, None)
-        if claim is not None:
-            self._claims.discard(claim)
+        if self._asked.pop(id, None) is not None:
             self._soonest = 0  # it may have been refused: what is due is asked for again
 
     def _count(self, key: CardKey, subject: _Subject) -> None:
@@ -120,13 +147,13 @@ class Escalation:
         if card is None or terms is None:
             self._pending.pop(key, None)
             return
-        self._pending[key] = _Pending(terms, tuple(_not_recorded(key, card, subject, terms)))
+        self._pending[key] = _pending(key, card, subject, terms)
         self._soonest = min([self._soonest, *(one.at for one in self._pending[key].steps)])
 
     # ---- what is due -------------------------------------------------------------------------------------
     def due(self, now: Instant) -> list[Request]:
-        """Requests for the steps that are due, are not recorded, and were not asked for without an answer yet; in the
-        order of their times. The ledger must have been read to its end."""
+        """Requests for the steps that are due and not recorded, in the order of their times; of a subject the first,
+        once the one before it is answered. The ledger must have been read to its end."""
         if self._begin is None:
             self._begin = now
         if now < self._soonest:
@@ -134,18 +161,21 @@ class Escalation:
         found = sorted(self._steps(now, self._begin), key=lambda step: (step.at, step.key, step.step))
         later = (one.at for pending in self._pending.values() for one in pending.steps if one.at > now)
         self._soonest = min(later, default=_NEVER)
-        return [self._request(one) for one in found if one.claim not in self._claims]
+        first: dict[str, RecordedStep] = {}
+        for step in found:
+            first.setdefault(step.key.subject, step)
+        asked = set(self._asked.values())
+        return [self._request(one) for subject, one in first.items() if subject not in asked]
 
     def _steps(self, now: Instant, begin: Instant) -> Iterator[RecordedStep]:
         for key, pending in self._pending.items():
             card = self._subjects[key.subject].cards[key]
-            for step in pending.steps:
-                if begin <= step.at <= now:
-                    yield self._written(key, card, step, pending.terms)
+            step = pending.next_step(begin)
+            if step is not None and step.at <= now:
+                yield self._written(key, card, step, pending.terms)
 
     def _written(self, key: CardKey, card: Card, step: StepDue, terms: Terms) -> RecordedStep:
         zone = terms.zone
-        is_order = step.step is SupervisionStep.ORDER
         return RecordedStep(
             key=key,
             step=step.step,
@@ -154,22 +184,20 @@ class Escalation:
             raised_at=card.raised_at,
             due_at=card.due_at,
             days=step.days,
-            answer_by=zone.text(answer_due(step, terms)) if is_order else "",
         )
 
     def _request(self, step: RecordedStep) -> Request:
         id = f"{self._writer}/step/{uuid.uuid4().hex}"
-        self._asked[id] = step.claim
-        self._claims.add(step.claim)
+        self._asked[id] = step.key.subject
         return step.request(id, self._writer, self._subjects[step.key.subject].latest)
 
 
-def _not_recorded(key: CardKey, card: Card, subject: _Subject, terms: Terms) -> Iterator[StepDue]:
+def _pending(key: CardKey, card: Card, subject: _Subject, terms: Terms) -> _Pending:
     """The steps of a card, also those to come, without the ones that are recorded."""
     raised = read(card.raised_at)
-    recorded = [one for one in subject.steps if one.key == key]
-    has = {one.step for one in recorded if read(one.raised_at) == raised}
+    recorded = [one.step.taken(one.at) for one in subject.steps if one.step.key == key]
+    has = {one.step for one in recorded if one.raised_at == raised}
     red = RedCard((Held(raised, card.unit, instant_of_time(card.due_at)),))
-    for step in steps_due(red, subject.acts, terms, _NEVER, [one.taken() for one in recorded]):
-        if step.step not in has:
-            yield step
+    steps = steps_due(red, subject.acts, terms, _NEVER, recorded)
+    ordered = terms.ladder.order is None or any(one.step is SupervisionStep.ORDER for one in recorded)
+    return _Pending(terms, tuple(one for one in steps if one.step not in has), ordered)

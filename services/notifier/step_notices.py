@@ -12,7 +12,7 @@ from dataclasses import replace
 from services.domain.plan.plan import Plan
 from services.domain.results.published import Card, Level
 from services.domain.time.rfc3339 import read
-from services.ledger.order_book import OrderBook
+from services.ledger.order_book import Order, OrderBook
 from services.messaging.records.fields import Unreadable
 from services.messaging.records.ledger import Kind, LedgerRecord
 from services.messaging.records.steps import CardKey, RecordedStep
@@ -45,8 +45,7 @@ class StepNotices:
         except Unreadable as wrong:
             log.warning("record %d of the ledger is no step: %s", record.number, wrong)
             return
-        number = "" if order is None else order.written(self._plan)
-        self._new.append((step, self._subject(step, record.request.unit, number)))
+        self._new.append((step, self._subject(step, record.request.unit, order)))
 
     def take_card(self, card: Card) -> list[Subject]:
         """The present state of a card; the steps that are not to be notified any more, if they were not yet."""
@@ -68,8 +67,9 @@ class StepNotices:
                 self._reported.setdefault(step.key, []).append(subject)
                 yield subject
 
-    def _subject(self, step: RecordedStep, unit: str, number: str) -> Subject:
-        sentence, key = self._sentences.of(step, number), step.key
+    def _subject(self, step: RecordedStep, unit: str, order: Order | None) -> Subject:
+        numbered = () if order is None else (order.written(self._plan), order.answer_by)
+        sentence, key = self._sentences.of(step, *numbered), step.key
         card = Card(*key, Level.RED, step.unit, step.raised_at, step.due_at, "", "")
         return Subject(
             id=f"step/{hashlib.sha256(step.claim.encode()).hexdigest()[:32]}",

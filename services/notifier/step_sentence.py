@@ -20,14 +20,14 @@ class StepSentences:
         self._plan = plan
         self._titles = {promise.id: promise.title for promise in plan.promises}
 
-    def of(self, step: RecordedStep, number: str = "") -> Title:
+    def of(self, step: RecordedStep, number: str = "", answer_by: str = "") -> Title:
         """`催办：小型项目供水接入（K06-1），应于2021年9月28日24时前完成，红牌后第3个工作日仍未办结。请立即办理…`
 
-        `number`: of a written order."""
+        `number`, `answer_by`: of a written order."""
         kpi = step.key.kpi
         title = self._titles.get(kpi, Title(zh=kpi, en=kpi))
         late = self._late(step)
-        asked = self._asked(step)
+        asked = self._asked(step, answer_by)
         head = NAMES[step.step]
         zh, en = (f"{head.zh}{number}", f"{head.en} {number}") if number else (head.zh, head.en)
         return Title(
@@ -49,7 +49,7 @@ class StepSentences:
         due = due_words(step.due_at)
         return Title(zh=f"{due.zh}，{passed.zh}", en=f"{due.en}, {passed.en}")
 
-    def _asked(self, step: RecordedStep) -> Title:
+    def _asked(self, step: RecordedStep, answer_by: str) -> Title:
         """What whoever gets it is to do."""
         match step.step:
             case SupervisionStep.REMINDER:
@@ -60,7 +60,7 @@ class StepSentences:
                     en="Please complete it now, and reply how far it is and on which day it will be completed.",
                 )
             case SupervisionStep.ORDER:
-                by = due_words(step.answer_by) if step.answer_by else Title(zh="", en="")
+                by = due_words(answer_by) if answer_by else Title(zh="", en="")
                 until = by.zh.removeprefix("应于").removesuffix("前完成")
                 return Title(
                     zh=f"请于{until}前书面回告。" if until else "请书面回告。",

@@ -34,12 +34,13 @@ from services.domain.sums.tally import Tally, TallyKey
 from services.domain.supervision.published import StepRow
 from services.domain.time.zone import Instant
 from services.messaging.codec import CODEC
+from services.messaging.records.steps import OnRecord
 from services.replay.external_sort import SortedRows
 from services.replay.file_chunks import CHUNK_BYTES, FileChunk, file_chunks, size_of
 from services.replay.judge_cases import Judged, PeriodJudge, QuarantinedCase
 from services.replay.periods import Every, period_ends
 from services.replay.spill_files import ChunkResult, Rejected, SpillWriter, read_spill_file
-from services.replay.steps import Said, step_rows
+from services.replay.steps import step_rows
 
 FILES_IN_MEMORY_BYTES = 24 * 1024 * 1024
 """Of events, over all processes: some 60,000 of them, that become 10 times as large as objects."""
@@ -95,7 +96,7 @@ def replay(
     every: Every | None = None,
     beside: Collection[Instant] = (),
     with_cards: bool = False,
-    said: Said | None = None,
+    said: OnRecord | None = None,
     with_side_results: bool = False,
     as_corrected: bool = False,
     todays_units: bool = False,

@@ -13,7 +13,7 @@ from services.domain.supervision.published import StepRow
 from services.domain.supervision.red_cards import red_cards_of
 from services.domain.time.zone import MINUTE_US, Instant
 from services.messaging.records.ledger import Kind, Request, subject_of_case
-from services.messaging.records.steps import RecordedStep, acts_of
+from services.messaging.records.steps import OnRecord, RecordedStep
 from services.notifier.escalation import Escalation
 from services.replay.steps import step_rows
 from tests.unit.cases import (
@@ -105,7 +105,7 @@ class Live:
     def replay(self) -> list[StepRow]:
         """As a replay finds them, out of the facts and of what the ledger says of the case."""
         red = red_cards_of(card_periods(self.judge, self.facts, END), self.facts)
-        return step_rows([(CASE, red)], acts_of(self.world.records()), self.judge, [END])
+        return step_rows([(CASE, red)], OnRecord.of(self.world.records()), self.judge, [END])
 
 
 def request(kind: Kind, subject: str, **body: object) -> Request:
@@ -219,9 +219,37 @@ def test_a_keeper_that_is_away_delays_a_step_and_loses_none() -> None:
     live = Live(JUDGE, [START]).run(at("2021-10-07T20:00"))
     live.world.keeper_works = False
     live.run(at("2021-10-12T10:00"))
-    assert len(live.steps()) == 1 and live.asked == 3
+    assert len(live.steps()) == 1 and live.asked == 2
     live.world.keeper_works = True
-    assert brief(live.run().steps()) == brief(live.replay())
+    assert brief(live.run().steps()) == [
+        "reminder 09-29T00:00 works",
+        "urging 10-08T00:00 works",
+        "order 10-14T00:00 works",
+        "circular 10-21T00:00 works",
+    ], "recorded on 10-12: two working days later, and five more"
+    assert live.steps() == live.replay()
+    assert not [one for one in live.world.records() if one.request.kind is Kind.NOT_RECORDED], "one after the other"
+
+
+def test_after_an_outage_one_step_comes_at_a_time_and_the_next_counts_from_its_record() -> None:
+    live = Live(JUDGE, [START]).run(at("2021-09-28T20:00"))
+    live.now = at("2021-10-13T09:00")
+    live.start()
+    assert brief(live.run(at("2021-10-14")).steps()) == ["reminder 09-29T00:00 works"]
+    assert brief(live.run().steps())[1:] == [
+        "urging 10-15T00:00 works",
+        "order 10-19T00:00 works",
+        "circular 10-26T00:00 works",
+    ]
+    assert live.steps() == live.replay()
+
+
+def test_no_circular_is_proposed_without_an_order_on_record() -> None:
+    live = Live(JUDGE, [START])
+    live.now = at("2021-10-12T12:00")  # the order was due on 10-11
+    live.world = LedgerWorld(lambda: live.now)
+    live.start()
+    assert live.run(at("2021-11-20")).steps() == []
 
 
 def test_what_was_due_before_the_ledger_began_is_left_out() -> None:

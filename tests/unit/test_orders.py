@@ -29,7 +29,6 @@ UNIT = "liangjiang-water"
 def step(kind: SupervisionStep, when: str, key: CardKey = KEY) -> RecordedStep:
     return RecordedStep(
         key, kind, f"{when}T00:00:00+08:00", UNIT, "2021-09-29T00:00:00+08:00", "2021-09-28T23:59:59.999999+08:00", 5,
-        "2021-10-15T23:59:59.999999+08:00" if kind is SupervisionStep.ORDER else "",
     )  # fmt: skip
 
 
@@ -93,6 +92,16 @@ def test_an_order_is_open_until_it_is_answered(desk: Desk) -> None:
     assert desk.state("2021-10-20T09:00") is OrderState.CLOSED
     desk.book.take_card(card._replace(raised_at="2021-10-25T00:00:00+08:00", cleared_at=""))
     assert desk.state("2021-10-26T09:00") is OrderState.CLOSED, "it was about the red card before"
+
+
+def test_an_order_is_to_be_answered_within_three_working_days_of_its_record(desk: Desk) -> None:
+    """It was due on 10-12; the notifier was away until 11-08. Nobody is late with an answer to what was not written."""
+    late = step(SupervisionStep.ORDER, "2021-10-12").request("step/late", "test", 10**9)
+    desk.say("2021-11-08T09:00", late)
+    assert desk.book.orders[0].answer_by == "2021-11-11T23:59:59.999999+08:00"
+    assert desk.state("2021-11-11T23:59:59") is OrderState.OPEN
+    assert desk.state("2021-11-12T00:00") is OrderState.OVERDUE
+    assert "请于2021年11月11日24时前书面回告" in "".join(order_text(desk.book.orders[0], shipped_plan()).paragraphs)
 
 
 def test_an_order_about_a_card_that_is_taken_back_is_closed(desk: Desk) -> None:

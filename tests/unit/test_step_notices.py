@@ -31,8 +31,7 @@ CARD = Card(*KEY, "red", UNIT, "2021-09-29T00:00:00+08:00", "2021-09-28T23:59:59
 
 
 def step(kind: SupervisionStep, days: int) -> RecordedStep:
-    answer_by = "2021-10-15T23:59:59.999999+08:00" if kind is SupervisionStep.ORDER else ""
-    return RecordedStep(KEY, kind, "2021-10-12T00:00:00+08:00", UNIT, CARD.raised_at, CARD.due_at, days, answer_by)
+    return RecordedStep(KEY, kind, "2021-10-12T00:00:00+08:00", UNIT, CARD.raised_at, CARD.due_at, days)
 
 
 class Desk:
@@ -92,7 +91,7 @@ def test_after_a_start_only_steps_of_active_cards_are_notified() -> None:
 )
 def test_the_words_are_those_of_an_official(kind: SupervisionStep, days: int, words: str) -> None:
     number = "江北督办〔2021〕1号" if kind is SupervisionStep.ORDER else ""
-    sentence = StepSentences(shipped_plan()).of(step(kind, days), number)
+    sentence = StepSentences(shipped_plan()).of(step(kind, days), number, "2021-10-15T23:59:59.999999+08:00")
     assert words in sentence.zh
     assert "W2021" not in sentence.zh + sentence.en, "no text names the case"
     assert not re.search("[一-鿿]", sentence.en.replace(number, ""))

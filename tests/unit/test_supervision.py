@@ -13,7 +13,7 @@ from services.domain.plan.plan import Ladder, Strength, Supervision, Supervision
 from services.domain.results.cards import card_periods
 from services.domain.supervision.orders import OrderState, answer_due, order_state
 from services.domain.supervision.red_cards import red_cards_of, steps_of
-from services.domain.supervision.steps import Act, ActKind, Held, RedCard, StepDue, Taken, Terms, steps_due
+from services.domain.supervision.steps import Act, ActKind, Held, RedCard, Taken, Terms, steps_due
 from services.domain.supervision.terms import PlanTerms
 from services.simulator.truth.supervision import Office, Red, Said
 from tests.unit.cases import (
@@ -183,6 +183,32 @@ def test_another_limit_begins_the_count_anew() -> None:
     assert dates(unlimited, taken=(BEFORE._replace(due_at=None),)) == dates(red())
 
 
+# ---- a step that is recorded late ------------------------------------------------------------------------
+def recorded(step: SupervisionStep, when: str) -> Taken:
+    """A step of the red card, when it was recorded."""
+    return Taken(step, red().raised_at, DUE, at(when))
+
+
+def test_steps_that_are_recorded_on_their_days_are_those_of_the_count() -> None:
+    taken = (
+        recorded(SupervisionStep.REMINDER, "2021-09-30T00:00:02"),
+        recorded(SupervisionStep.URGING, "2021-10-09T23:00"),
+    )
+    assert dates(red(), taken=taken) == dates(red())
+
+
+def test_the_steps_after_one_that_is_recorded_late_count_from_its_record() -> None:
+    """The reminder was due on 09-30 and recorded on 11-08: two working days to the urging, two to the order."""
+    late = recorded(SupervisionStep.REMINDER, "2021-11-08T09:00")
+    assert dates(red(), taken=(late,)) == ["reminder 09-30", "urging 11-10", "order 11-12", "circular 11-19"]
+
+
+def test_a_reply_after_a_late_step_stops_the_count_and_one_before_it_does_not() -> None:
+    late = recorded(SupervisionStep.REMINDER, "2021-11-08T09:00")
+    assert dates(red(), replied("2021-11-08T10:00", "2021-11-09"), taken=(late,))[1] == "urging 11-11"
+    assert dates(red(), replied("2021-11-05T10:00", "2021-11-09"), taken=(late,))[1] == "urging 11-10"
+
+
 # ---- out of facts ----------------------------------------------------------------------------------------
 JUDGE = judge_of(promise(extension_moves_limit=True))
 START = accepted("2021-09-22T09:00")
@@ -237,7 +263,7 @@ def test_the_steps_after_a_merger_go_to_the_successor() -> None:
 
 
 # ---- written orders --------------------------------------------------------------------------------------
-ORDER = StepDue(SupervisionStep.ORDER, at("2021-10-12"), "works", DUE, 5)
+ORDERED = at("2021-10-12")
 
 
 @pytest.mark.parametrize(
@@ -253,8 +279,9 @@ ORDER = StepDue(SupervisionStep.ORDER, at("2021-10-12"), "works", DUE, 5)
     ],
 )
 def test_the_state_of_an_order(card: RedCard, acts: list[Act], now: str, state: OrderState) -> None:
-    assert ZONE.text(answer_due(ORDER, HARD)) == "2021-10-15T23:59:59.999999+08:00"
-    assert order_state(ORDER.at, answer_due(ORDER, HARD), card, acts, at(now)) is state
+    by = answer_due(ORDERED, DEFAULTS.answer_days, CN, ZONE)
+    assert ZONE.text(by) == "2021-10-15T23:59:59.999999+08:00"
+    assert order_state(ORDERED, by, card, acts, at(now)) is state
 
 
 # ---- against the truth of the simulator ------------------------------------------------------------------
@@ -300,8 +327,12 @@ def matters(draw: st.DrawFn) -> Matter:
     supervision = Supervision(reply_days=draw(st.integers(0, 4)), request_days=draw(st.integers(0, 4)))
     card = RedCard((Held(raised, "works", DUE),), None if cleared is None or cleared < raised else cleared)
     had = draw(st.integers(0, len(ladder.steps())))
-    taken = tuple(Taken(step, raised - 1, DUE) for step, _ in ladder.steps()[:had])
-    return Matter(card, tuple(draw(st.lists(ACTS, max_size=5))), Terms(supervision, ladder, CN, ZONE), taken)
+    taken = [Taken(step, raised - 1, DUE) for step, _ in ladder.steps()[:had]]
+    late = draw(st.lists(st.none() | INSTANTS, min_size=4, max_size=4))
+    taken += [
+        Taken(step, raised, DUE, at) for (step, _), at in zip(ladder.steps(), late, strict=False) if at is not None
+    ]
+    return Matter(card, tuple(draw(st.lists(ACTS, max_size=5))), Terms(supervision, ladder, CN, ZONE), tuple(taken))
 
 
 @given(matters(), INSTANTS)
@@ -309,7 +340,9 @@ def test_the_steps_are_those_of_the_truth(matter: Matter, now: int) -> None:
     card, terms = matter.card, matter.terms
     office = Office(terms.supervision, terms.ladder.steps(), CN, ZONE)
     file = [Said(one.at, KINDS[one.kind], one.until) for one in matter.acts]
-    truth = list(office.steps(Red(card.raised_at, card.cleared_at, frozenset(t.step for t in matter.taken)), file, now))
+    had = frozenset(one.step for one in matter.taken if one.raised_at < card.raised_at)
+    records = {one.step: one.recorded_at for one in matter.taken if one.recorded_at is not None}
+    truth = list(office.steps(Red(card.raised_at, card.cleared_at, had, records), file, now))
     assert [(one.step, one.at) for one in steps_due(card, matter.acts, terms, now, matter.taken)] == truth
 
 

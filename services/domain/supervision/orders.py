@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from services.domain.supervision.steps import Act, ActKind, RedCard, StepDue, Terms, in_order
-from services.domain.time.zone import Instant
+from services.domain.supervision.steps import Act, ActKind, RedCard, in_order
+from services.domain.time.calendar import WorkingCalendar
+from services.domain.time.zone import Instant, Zone
 
 
 class OrderState(StrEnum):
@@ -32,10 +33,10 @@ class OrderNumber(NamedTuple):
         return pattern.format(year=self.year, number=self.number)
 
 
-def answer_due(order: StepDue, terms: Terms) -> Instant:
-    """The last instant at which an order may be answered: 24:00 of a working day."""
-    day = terms.calendar.add_working_days(terms.zone.day(order.at), terms.supervision.answer_days)
-    return terms.zone.midnight(day + 1) - 1
+def answer_due(recorded_at: Instant, answer_days: int, calendar: WorkingCalendar, zone: Zone) -> Instant:
+    """The last instant at which an order may be answered: 24:00 of a working day. The time counts from when it was
+    recorded, not from when it was due: nobody is late with an answer to what was not written."""
+    return zone.midnight(calendar.add_working_days(zone.day(recorded_at), answer_days) + 1) - 1
 
 
 def order_state(since: Instant, by: Instant, card: RedCard, acts: Sequence[Act], now: Instant) -> OrderState:

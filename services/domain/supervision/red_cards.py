@@ -76,10 +76,14 @@ class CardSteps(NamedTuple):
     steps: list[StepDue]
 
 
-def steps_of(cards: Iterable[RedCard], acts: Sequence[Act], terms: Terms, now: Instant) -> Iterator[CardSteps]:
+def steps_of(
+    cards: Iterable[RedCard], acts: Sequence[Act], terms: Terms, now: Instant, recorded: Iterable[Taken] = ()
+) -> Iterator[CardSteps]:
     """The steps of the red cards of one identity, in the order in which these were raised. The count of one goes on in
-    the next, where the same limit is missed again."""
-    taken: list[Taken] = []
+    the next, where the same limit is missed again.
+
+    `recorded`: the steps of the identity that the ledger has, if it is known."""
+    taken = list(recorded)
     for card in cards:
         steps = steps_due(card, acts, terms, now, taken)
         taken += (Taken(step.step, card.raised_at, step.due_at) for step in steps)

@@ -7,7 +7,7 @@ The count is in working days. The day of the red card is not counted. A step com
 as many days are counted as the plan says. A day is not counted while a reply or a request stops the count.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -76,12 +76,14 @@ def in_order(acts: Iterable[Act]) -> list[Act]:
 
 
 class Taken(NamedTuple):
-    """A step of an earlier red card of the same promise, case, cycle and node."""
+    """A step that was taken for this red card, or for an earlier one of the same promise, case, cycle and node."""
 
     step: SupervisionStep
     raised_at: Instant
     due_at: Instant | None
     """The limit for which that card was red."""
+    recorded_at: Instant | None = None
+    """When the ledger recorded it. None: that is not known; then it counts from when it was due."""
 
 
 class StepDue(NamedTuple):
@@ -115,11 +117,13 @@ def steps_due(
 
     Args:
         acts: what was said about it, in any order.
-        taken: steps of earlier red cards of the same identity. If that limit is missed again (a completion was void),
-            the count goes on from the last of them: a void completion does not begin it anew.
+        taken: steps of this red card, and of earlier ones of the same identity. After one of this card that was
+            recorded on a later day than it was due, the count goes on from the later day: a step comes only after the
+            one before it. If the limit of an earlier card is missed again (a completion was void), the count goes on
+            from the last step of that: a void completion does not begin it anew.
         now: a later instant gives the steps that will be due if nothing is said or done any more.
     """
-    left = _left(card, terms.ladder, taken)
+    left = _left(card, terms, list(taken))
     found: list[StepDue] = []
     for step, day, counted in _days(card, in_order(acts), terms, left):
         at = max(terms.zone.midnight(day), card.raised_at)
@@ -131,17 +135,24 @@ def steps_due(
 
 
 class _Left(NamedTuple):
-    """The steps that are still to come, and how many days are counted on the day of the red card."""
+    """The steps of a card, and how many days are counted on the day on which it turned red."""
 
     steps: tuple[tuple[SupervisionStep, int], ...]
     counted: int
+    recorded: Mapping[SupervisionStep, int]
+    """The days on which steps of this card were recorded."""
 
 
-def _left(card: RedCard, ladder: Ladder, taken: Iterable[Taken]) -> _Left:
-    steps, due = ladder.steps(), card.held[0].due_at
+def _left(card: RedCard, terms: Terms, taken: Sequence[Taken]) -> _Left:
+    steps, due = terms.ladder.steps(), card.held[0].due_at
+    recorded = {
+        one.step: terms.zone.day(one.recorded_at)
+        for one in taken
+        if one.recorded_at is not None and one.raised_at == card.raised_at
+    }
     again = {one.step for one in taken if due is not None and one.due_at == due and one.raised_at < card.raised_at}
     last = max((place for place, (step, _) in enumerate(steps) if step in again), default=None)
-    return _Left(steps, 0) if last is None else _Left(steps[last + 1 :], steps[last][1])
+    return _Left(steps, 0, recorded) if last is None else _Left(steps[last + 1 :], steps[last][1], recorded)
 
 
 def _days(card: RedCard, acts: Sequence[Act], terms: Terms, left: _Left) -> Iterator[tuple[SupervisionStep, int, int]]:
@@ -159,6 +170,7 @@ def _days(card: RedCard, acts: Sequence[Act], terms: Terms, left: _Left) -> Iter
             elif day not in stopped:
                 counted += 1
         yield step, day, counted
+        day = max(day, left.recorded.get(step, day))
         stopped = _stops(acts, terms, day, terms.zone.midnight(day))
 
 

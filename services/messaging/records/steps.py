@@ -7,6 +7,7 @@ Of `replied` it reads `until`, the day (2021-10-11) by which the unit says that 
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import date
 from typing import Any, Final, NamedTuple, Self
 
@@ -54,8 +55,6 @@ class RecordedStep(NamedTuple):
     """The limit that was missed; empty where there is none."""
     days: int
     """How many working days were counted."""
-    answer_by: str = ""
-    """Of a written order: until when it is to be answered."""
 
     @classmethod
     def read(cls, request: Request) -> Self:
@@ -65,7 +64,7 @@ class RecordedStep(NamedTuple):
             step = SupervisionStep(text(body, "step"))
         except ValueError:
             raise Unreadable("its step is none that is known") from None
-        for name in ("at", "raised_at", "due_at", "answer_by"):
+        for name in ("at", "raised_at", "due_at"):
             time_text(body, name)
         key = CardKey(text(body, "kpi"), text(body, "case"), whole(body, "cycle"), text(body, "node"))
         return cls(
@@ -76,7 +75,6 @@ class RecordedStep(NamedTuple):
             raised_at=text(body, "raised_at"),
             due_at=text(body, "due_at", ""),
             days=whole(body, "days"),
-            answer_by=text(body, "answer_by", ""),
         )
 
     def request(self, id: str, writer: str, seen: int) -> Request:
@@ -103,9 +101,9 @@ class RecordedStep(NamedTuple):
             return plain
         return f"step/{hashlib.sha256((self.key.subject + end).encode()).hexdigest()}"
 
-    def taken(self) -> Taken:
+    def taken(self, recorded_at: Instant) -> Taken:
         """As the next step depends on it."""
-        return Taken(self.step, read(self.raised_at), read(self.due_at) if self.due_at else None)
+        return Taken(self.step, read(self.raised_at), instant_of_time(self.due_at), recorded_at)
 
 
 _ON_REASONS: Final = {"accepted": ActKind.ACCEPTED, "rejected": ActKind.REJECTED}
@@ -120,14 +118,32 @@ def act_of(record: LedgerRecord) -> Act | None:
     return Act(read(record.time), kind, until)
 
 
-def acts_of(records: Iterable[LedgerRecord]) -> dict[str, list[Act]]:
-    """Subject → what records say about its red cards, in their order."""
-    found: dict[str, list[Act]] = {}
-    for record in records:
-        act = act_of(record)
-        if act is not None:
-            found.setdefault(record.request.subject, []).append(act)
-    return found
+class OnRecord(NamedTuple):
+    """What a ledger says about red cards, in the order of its records."""
+
+    acts: dict[str, list[Act]]
+    """Subject → what was said and decided."""
+    steps: dict[CardKey, list[Taken]]
+    """The steps that were taken."""
+
+    @classmethod
+    def nothing(cls) -> Self:
+        """Of an empty ledger."""
+        return cls({}, {})
+
+    @classmethod
+    def of(cls, records: Iterable[LedgerRecord]) -> Self:
+        """Of the valid records of a ledger."""
+        found = cls.nothing()
+        for record in records:
+            act = act_of(record)
+            if act is not None:
+                found.acts.setdefault(record.request.subject, []).append(act)
+            if record.request.kind is Kind.STEP:
+                with suppress(Unreadable):
+                    step = RecordedStep.read(record.request)
+                    found.steps.setdefault(step.key, []).append(step.taken(read(record.time)))
+        return found
 
 
 def _kind(request: Request) -> ActKind | None:

@@ -2,7 +2,7 @@
 (docs/supervision.md). It shares nothing with the function that decides them for the record.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from services.domain.plan.plan import Supervision, SupervisionStep
@@ -32,6 +32,8 @@ class Red(NamedTuple):
     raised: Instant
     cleared: Instant | None
     had: frozenset[SupervisionStep] = frozenset()
+    given: Mapping[SupervisionStep, Instant] = {}
+    """When steps of it were put on record, where that is known."""
 
     def ends_by(self, at: Instant) -> bool:
         """Whether it is not red any more at an instant."""
@@ -55,12 +57,12 @@ class Office(NamedTuple):
             at = max(self.zone.midnight(today), red.raised)
             if at > until or red.ends_by(at):
                 return
-            if today > day and self._counts(today, entries, max(day, last_step), last_step):
+            if today > max(day, last_step) and self._counts(today, entries, max(day, last_step), last_step):
                 counted += 1
             due = [step for step, days in left.items() if days <= counted]
             for step in due:
                 del left[step]
-                last_step = today
+                last_step = max(today, self.zone.day(red.given.get(step, at)))
                 yield step, at
 
     def _counts(self, today: int, file: Sequence[Said], since: int, last_step: int) -> bool:
