@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from services.casebook.casebook import Casebook
 from services.cli.arguments import Bootstrap
 from services.cli.case_matters import Named, Shown, lines_of, matters_of, the_account
-from services.cli.deciding import effect_of, on_extension, on_late_entry, on_reason, on_withdrawal
+from services.cli.deciding import effect_of, on_extension, on_late_entry, on_not_in_force, on_reason, on_withdrawal
 from services.cli.failure import INPUT_HAS_ERRORS, WRONG_USAGE, Failure
 from services.cli.ledger_session import Session, session
 from services.cli.terminal import say
@@ -131,6 +131,20 @@ def withdraw(
         at.decide(decision)
 
 
+@app.command("again")
+def again(
+    context: typer.Context,
+    number: Annotated[int, typer.Argument(metavar="NUMBER", min=1, help="Of the record of the decision.")],
+) -> None:
+    """Send a decision again that is not in force, once the reason for which it was refused is mended."""
+    with _deciding(context) as at:
+        record = at.session.record(number)
+        decision = on_not_in_force(record, at.session.outcome(record, 0), at.by)
+        say(f"办件 case      {case_name(decision.matter.case_key)}, {decision.matter.kpi}")
+        at.say_records(decision.matter.subject)
+        at.decide(decision)
+
+
 def limit_of(text: str) -> Limit:
     """`5 working_days`."""
     amount, _, unit = text.strip().partition(" ")
@@ -178,7 +192,7 @@ class Deciding:
             raise Failure(str(error), INPUT_HAS_ERRORS) from None
         record = self.session.recorded(request)
         say(f"已记录 recorded as {record.number}")
-        if decision.type:
+        if decision.type or decision.again is not None:
             say_outcome(self.session.outcome(record, OUTCOME_SECONDS), record)
 
 

@@ -10,7 +10,8 @@ from services.domain.judging.judge import Judge
 from services.domain.judging.judgement import Outcome
 from services.domain.plan.plan import CasePromise, Strength, id_of
 from services.domain.time.limits import Limit
-from services.messaging.records.decisions import About, Decision, event_of, struck_out
+from services.messaging.records.decisions import About, Decision, event_of, sent_again_by, struck_out
+from services.messaging.records.fields import Unreadable
 from services.messaging.records.ledger import Kind, LedgerRecord
 
 CONFIRMED = FactType.CASE_CONFIRMED.event_type
@@ -67,7 +68,7 @@ def on_extension(shown: Shown, grant: Limit | None, by: str) -> Decision:
 def on_withdrawal(record: LedgerRecord, by: str) -> Decision:
     """Strike out an earlier decision. Failure where the record is none, or has no event."""
     number = record.number
-    if record.request.kind is not Kind.DECIDED or event_of(record) is None:
+    if record.request.kind is not Kind.DECIDED or not _has_event(record):
         raise Failure(f"record {number} is no decision that has an event: nothing can be withdrawn", INPUT_HAS_ERRORS)
     earlier = Decision.read(record)
     if earlier.about is About.WITHDRAWAL:
@@ -76,8 +77,29 @@ def on_withdrawal(record: LedgerRecord, by: str) -> Decision:
     return Decision(earlier.matter, About.WITHDRAWAL, "withdrawn", by, event_type, data, number)
 
 
+def on_not_in_force(record: LedgerRecord, outcome: LedgerRecord | None, by: str) -> Decision:
+    """Let the event of a decision be sent again. Failure unless the gateway has refused it. `outcome`: the latest."""
+    number = record.number
+    is_refused = outcome is not None and outcome.request.kind is Kind.NOT_IN_FORCE
+    if not is_refused or sent_again_by(record) is not None or not _has_event(record):
+        raise Failure(f"record {number} is no decision that the gateway has refused: nothing is sent again",
+                      INPUT_HAS_ERRORS)  # fmt: skip
+    earlier = Decision.read(record)
+    return Decision(earlier.matter, earlier.about, earlier.decision, by, again=number)
+
+
+def _has_event(record: LedgerRecord) -> bool:
+    try:
+        return event_of(record) is not None
+    except Unreadable:
+        return False
+
+
 def effect_of(decision: Decision) -> str:
     """What a decision does, in words."""
+    if decision.again is not None:
+        number = decision.again
+        return f"重新送达第{number}号决定，仍自该决定登记之时起生效 / the event of record {number} is sent again"
     return _EFFECTS[decision.about, decision.decision]
 
 

@@ -110,16 +110,18 @@ def _of_kafka(bootstrap: str, settings: Settings) -> "Verified":
 
 def _compare_decisions(bootstrap: str, settings: Settings, found: "Verified") -> None:
     """Compare the decisions with the events of /operations. A simulated district decides without a ledger."""
-    from services.ledger.decisions_check import Fault, sentence_of
+    from services.ledger.decisions_check import sentence_of
     from services.ledger.topic import decisions_compared
 
-    compared = decisions_compared(bootstrap)
-    simulated = [each for each in compared.faults if each.fault is Fault.NO_RECORD and settings.clock is not None]
+    all_found = decisions_compared(bootstrap)
+    compared = all_found if settings.clock is None else all_found.in_a_simulated_district()
     for each in compared.faults:
-        if each not in simulated:
-            found.fault(sentence_of(each))
+        found.fault(sentence_of(each))
+    simulated = len(all_found.faults) - len(compared.faults)
     if simulated:
-        say(f"{len(simulated)} events of /operations of the simulated district have no decision", err=True)
+        say(f"{simulated} events of /operations of the simulated district have no decision", err=True)
+    if compared.earlier:
+        say(f"{compared.earlier} events of /operations arrived before there was a ledger", err=True)
     if compared.waiting:
         say(f"decisions that are not in force yet: {', '.join(map(str, compared.waiting))}", err=True)
 

@@ -11,7 +11,7 @@ from services.cli.failure import INPUT_HAS_ERRORS, NO_ANSWER, Failure
 from services.domain.time.zone import Zone
 from services.ledger.writer import Ledger, LedgerAway, LedgerClient, NotRecorded
 from services.messaging.reader import BrokerUnavailable
-from services.messaging.records.decisions import decision_of_outcome
+from services.messaging.records.decisions import decision_of_outcome, sent_again_by
 from services.messaging.records.ledger import STALE_MAKING, Kind, LedgerRecord, Request
 
 _READ_SECONDS: Final = 60.0
@@ -96,23 +96,24 @@ class Session:
         )
 
     def outcome(self, decision: LedgerRecord, wait: float) -> LedgerRecord | None:
-        """What became of the event of a decision; None if that is not known within so many seconds."""
+        """The latest that became of the event of a decision, since it was recorded or sent again; None if that is not
+        known within so many seconds."""
+        number = sent_again_by(decision) or decision.number
         until = self._seconds() + wait
-        looked = 0
         while True:
-            for record in self._records[looked:]:
-                if decision_of_outcome(record) == decision.number:
-                    return record
-            looked = len(self._records)
+            since = [each for each in self._records if each.number > decision.number]
+            found = [each for each in since if decision_of_outcome(each) == number]
             left = until - self._seconds()
-            if left <= 0:
-                return None
+            if found or left <= 0:
+                return found[-1] if found else None
             self._records += self._ledger.poll(min(left, 0.5))
 
 
 def _more(record: LedgerRecord) -> str:
     body = record.request.body
-    named = [str(body[name]) for name in ("about", "decision", "step", "until", "by", "withdraws") if name in body]
+    named = [
+        str(body[name]) for name in ("about", "decision", "step", "until", "by", "withdraws", "again") if name in body
+    ]
     return f" ({', '.join(named)})" if named else ""
 
 

@@ -11,8 +11,10 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from services.domain.history.decisions import OPERATIONS
+from services.domain.time.rfc3339 import instant_from
+from services.domain.time.zone import Instant
 from services.messaging.records.case_events import line_of_record
-from services.messaging.records.decisions import EVENT_ID, decision_of_outcome, event_of
+from services.messaging.records.decisions import EVENT_ID, decision_of_outcome, event_of, sent_again_by
 from services.messaging.records.fields import Unreadable
 from services.messaging.records.ledger import Kind, LedgerRecord
 
@@ -38,6 +40,8 @@ class OperationsEvent(NamedTuple):
     place: str
     """Topic, partition and offset."""
     event: Mapping[str, Any]
+    arrived: Instant | None = None
+    """The plan's time; None: it cannot be read."""
 
     @property
     def names_a_decision(self) -> bool:
@@ -78,23 +82,40 @@ class Compared(NamedTuple):
     """Numbers of the decisions that have no outcome yet: no fault."""
     decisions: int
     """How many have an event that follows from them."""
+    earlier: int = 0
+    """Events that arrived before there was a ledger: no fault. None of them names a record."""
+
+    def in_a_simulated_district(self) -> "Compared":
+        """Without the events that its operations centre sends on its own, without a ledger: none names a record."""
+        return self._replace(faults=[each for each in self.faults if not _is_without_number(each)])
+
+
+def _is_without_number(found: Found) -> bool:
+    return found.fault is Fault.NO_RECORD and found.number is None
 
 
 def operations_event(
-    value: bytes | None, headers: Iterable[tuple[str, bytes | None]], place: str
+    value: bytes | None, headers: Iterable[tuple[str, bytes | None]], place: str, timestamp_ms: int = 0
 ) -> OperationsEvent | None:
-    """The event of a record of `case.events`, if it is one of /operations."""
+    """The event of a record of `case.events`, if it is one of /operations. `timestamp_ms`: of the record."""
     given = list(headers)
     if value is None or not (_may_name(value) or any(_may_name(content or b"") for _, content in given)):
         return None
     try:
-        event = orjson.loads(line_of_record(value, given, 0) or b"null")
+        event = orjson.loads(line_of_record(value, given, timestamp_ms) or b"null")
     except ValueError:
         return None  # it was refused, and says nothing
     if type(event) is not dict or event.get("source") != OPERATIONS or event.get("type") == _HEARTBEAT:
         return None
-    event.pop("receivedat", None)  # the service's own
-    return OperationsEvent(place, event)
+    received = event.pop("receivedat", None)  # the service's own
+    return OperationsEvent(place, event, _instant(received))
+
+
+def _instant(written: object) -> Instant | None:
+    try:
+        return instant_from(written) if type(written) is str else None
+    except ValueError:
+        return None
 
 
 def _may_name(content: bytes) -> bool:
@@ -114,12 +135,19 @@ class _Decisions:
         self.awaited: set[int] = set()
         """Decisions whose events must be there."""
         self.unreadable: list[Found] = []
+        self.began: Instant | None = None
+        """When the first record was made."""
 
     def take(self, record: LedgerRecord) -> None:
         """The next record."""
+        if self.began is None:
+            self.began = instant_from(record.time)
         outcome = decision_of_outcome(record)
         if outcome is not None:
             self._note(outcome, record)
+        again = sent_again_by(record)
+        if again is not None:
+            self.outcomes.pop(again, None)
         try:
             event = event_of(record)
         except Unreadable:
@@ -132,6 +160,11 @@ class _Decisions:
         self.outcomes[decision] = record.request.kind
         if record.request.kind is Kind.IN_FORCE and (self._before is None or record.number <= self._before):
             self.awaited.add(decision)
+
+    def is_earlier(self, one: OperationsEvent) -> bool:
+        """Whether an event arrived before there was a ledger. One that names a record of it did not."""
+        came_before = self.began is None or (one.arrived is not None and one.arrived < self.began)
+        return came_before and not one.names_a_decision
 
     def fault_of(self, one: OperationsEvent) -> Found | None:
         """What does not fit to an event."""
@@ -153,14 +186,17 @@ def compare(records: Iterable[LedgerRecord], events: Iterable[OperationsEvent], 
     decisions, seen = _Decisions(before), set[int]()
     for record in records:
         decisions.take(record)
-    faults = decisions.unreadable
+    faults, earlier = decisions.unreadable, 0
     for one in events:
         seen.add(_number(one.event))
+        if decisions.is_earlier(one):
+            earlier += 1
+            continue
         fault = decisions.fault_of(one)
         faults += [] if fault is None else [fault]
     faults += [Found(Fault.NO_EVENT, number, "") for number in sorted(decisions.awaited - seen)]
     waiting = [number for number in decisions.events if number not in decisions.outcomes]
-    return Compared(faults, waiting, len(decisions.events))
+    return Compared(faults, waiting, len(decisions.events), earlier)
 
 
 def _number(event: Mapping[str, Any]) -> int:

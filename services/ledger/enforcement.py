@@ -2,23 +2,42 @@
 
 It runs in the process of the keeper, which alone has the key of /operations. What the ledger says is all that it needs:
 a decision without an outcome is sent, again after each start. The event of a decision has the same id and bytes each
-time, so that a repeated one is a duplicate. Decisions are sent in the order of the ledger, one at a time.
+time, so that a repeated one is a duplicate. Decisions on a case are sent in the order of the ledger, one at a time. One
+that cannot be sent keeps back those on its own case only.
+
+Only what admission says of an event itself is a refusal. Whatever else the gateway answers, the decision waits.
 """
 
 import logging
 import threading
+import traceback
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from services.client.client import Client
-from services.client.delivery import NoAnswer, Paused
+import httpx2
+
+from services.client.client import TIMEOUT, events_url, no_reply, opened, reply_of
+from services.client.delivery import Delivery, NoReply, Reply, event_bytes
+from services.client.delivery import Request as Post
+from services.client.spool import ClientError, Entry
 from services.domain.history.decisions import OPERATIONS
+from services.domain.intake.refusal import Reason
 from services.ledger.reader import LedgerReader
 from services.messaging.reader import BrokerUnavailable
-from services.messaging.records.decisions import Refusal, decision_of_outcome, event_of, in_force, not_in_force
+from services.messaging.records.decisions import (
+    Matter,
+    Refusal,
+    decision_of_outcome,
+    event_of,
+    in_force,
+    not_in_force,
+    sent_again_by,
+)
 from services.messaging.records.fields import Unreadable
-from services.messaging.records.ledger import LedgerRecord, Request
+from services.messaging.records.ledger import Kind, LedgerRecord, Request
 from services.runtime.key_file import read_keys
 from services.runtime.text_file import Unreadable as UnreadableFile
 
@@ -26,6 +45,9 @@ log = logging.getLogger(__name__)
 
 _FIRST_WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 30.0
+_FAILURES: Final = 3
+"""So many cases of which nothing can be sent end a round: the gateway itself is likely to be away."""
+_CANNOT_BE_READ: Final = Refusal("form", "", "it is no decision that has an event", "decide again")
 
 
 class GatewayAway(Exception):
@@ -44,16 +66,31 @@ class Enforcement:
         self._send = send
         self._ask = ask
         self._writer = writer
-        self._waiting: dict[int, LedgerRecord] = {}
+        self._decisions: dict[int, LedgerRecord] = {}
+        """Those that are not in force: what waits, and what was refused."""
+        self._waiting: dict[int, int] = {}
+        """Number of a decision → of the record by which it is sent again; 0: it is sent the first time."""
+        self._unreadable: dict[int, LedgerRecord] = {}
+        self._failures: Counter[str] = Counter()
+        """Key of a case → how often in a row nothing could be sent of it."""
 
     def take(self, records: Iterable[LedgerRecord]) -> None:
         """The next records of the ledger."""
         for record in records:
-            outcome = decision_of_outcome(record)
+            outcome, again = decision_of_outcome(record), sent_again_by(record)
             if outcome is not None:
-                self._waiting.pop(outcome, None)
+                self._settle(outcome, record)
+            elif again in self._decisions:
+                self._waiting.setdefault(again, record.number)
             elif self._follows(record):
-                self._waiting[record.number] = record
+                self._decisions[record.number] = record
+                self._waiting[record.number] = 0
+
+    def _settle(self, decision: int, outcome: LedgerRecord) -> None:
+        self._waiting.pop(decision, None)
+        self._unreadable.pop(decision, None)
+        if outcome.request.kind is Kind.IN_FORCE:
+            self._decisions.pop(decision, None)
 
     @property
     def waiting(self) -> int:
@@ -61,26 +98,57 @@ class Enforcement:
         return len(self._waiting)
 
     def work(self) -> None:
-        """Send what waits, in the order of the ledger. Raises GatewayAway: the rest waits."""
-        for number, record in list(self._waiting.items()):
-            event = event_of(record)
+        """Send what waits: of each case in the order of the ledger, those cases first that have failed the least.
+        Raises GatewayAway: the rest waits."""
+        for record in self._unreadable.values():
+            self._ask(not_in_force(record, self._writer, [_CANNOT_BE_READ]))
+        self._unreadable.clear()
+        away: list[GatewayAway] = []
+        cases = self._cases()
+        for case in sorted(cases, key=self._failures.__getitem__):
+            try:
+                self._work_on(cases[case])
+                self._failures.pop(case, None)
+            except GatewayAway as error:
+                self._failures[case] += 1
+                away.append(error)
+            if len(away) == _FAILURES:
+                break
+        if away:
+            raise away[-1]
+
+    def _cases(self) -> dict[str, list[LedgerRecord]]:
+        """Key of a case → its decisions that wait."""
+        found: dict[str, list[LedgerRecord]] = {}
+        for number in sorted(self._waiting):
+            record = self._decisions[number]
+            found.setdefault(Matter.read(record.request.body).case_key, []).append(record)
+        return found
+
+    def _work_on(self, records: Iterable[LedgerRecord]) -> None:
+        for record in records:
+            event, number = event_of(record), record.number
             refusals = [] if event is None else self._send(event)
+            if any(each.reason == Reason.FROM_THE_FUTURE for each in refusals):
+                raise GatewayAway("the gateway's clock is behind that of the keeper: set both right")
+            again = self._waiting[number]
             if refusals:
                 log.error(
                     "decision %d is not in force: the gateway refuses its event: %s at %s",
                     number, refusals[0].reason, refusals[0].path or "the event",
                 )  # fmt: skip
-                self._ask(not_in_force(record, self._writer, refusals))
+                self._ask(not_in_force(record, self._writer, refusals, again))
             else:
-                self._ask(in_force(record, self._writer))
+                self._ask(in_force(record, self._writer, again))
             del self._waiting[number]
 
-    @staticmethod
-    def _follows(record: LedgerRecord) -> bool:
+    def _follows(self, record: LedgerRecord) -> bool:
         try:
             return event_of(record) is not None
         except Unreadable as error:
             log.error("record %d of the ledger is a decision that cannot be read: %s", record.number, error)
+            if record.request.kind is Kind.DECIDED:
+                self._unreadable[record.number] = record
             return False
 
 
@@ -106,13 +174,37 @@ def sending_to(url: str, file: Path) -> Send:
 
     def send(event: Mapping[str, Any]) -> list[Refusal]:
         try:
-            with Client(url, operations_key(file), patience=0) as client:
-                client.send([event])
-                return [Refusal(*each.refusal) for each in client.parked()]
-        except (NoAnswer, Paused, NoKey) as error:
-            raise GatewayAway(str(error)) from error
+            with closing(opened(None)) as spool:
+                spool.add([Entry(event_bytes(event))])
+                delivery = Delivery(spool, [operations_key(file)])
+                reply = _posted(url, delivery.request())
+                delivery.take(reply)
+                refusals = [Refusal(*each.refusal) for each in spool.parked()]
+        except (ClientError, ValueError, OSError, httpx2.HTTPError) as error:
+            raise GatewayAway(str(error) or type(error).__name__) from error
+        if isinstance(reply, Reply) and reply.status in _ANSWERS:
+            return refusals
+        raise GatewayAway(f"the gateway takes no event of this decision{_said(reply, refusals)}")
 
     return send
+
+
+_ANSWERS: Final = (202, 422)
+"""What a gateway answers once it has checked an event."""
+
+
+def _posted(url: str, post: Post | None) -> Reply | NoReply:
+    if post is None:
+        raise ValueError("there is nothing to be sent")
+    try:
+        return reply_of(httpx2.post(events_url(url), content=post.body, headers=post.headers, timeout=TIMEOUT))
+    except httpx2.TransportError as error:
+        return no_reply(error)
+
+
+def _said(reply: Reply | NoReply, refusals: list[Refusal]) -> str:
+    status = f" ({reply.status})" if isinstance(reply, Reply) else ""
+    return f"{status}: {refusals[0].detail}" if refusals else status
 
 
 class Ledger(Protocol):
@@ -143,7 +235,8 @@ def run(ledger: Ledger, enforcement: Enforcement, ending: threading.Event) -> No
 def start(
     bootstrap: str, send: Send, ask: Callable[[Request], object], writer: str, ending: threading.Event
 ) -> threading.Thread:
-    """A thread of the keeper's process. It ends with `ending`; while the broker is away it begins again."""
+    """A thread of the keeper's process. It ends with `ending`; while the broker is away, and after any
+    error, it begins again: the keeper records meanwhile."""
 
     def work() -> None:
         while not ending.is_set():
@@ -153,7 +246,17 @@ def start(
             except BrokerUnavailable as error:
                 log.warning("decisions wait to be in force: %s", error)
                 ending.wait(_FIRST_WAIT)
+            except Exception as error:
+                log.error("decisions wait to be in force: an error that nobody expected: %s", _place_of(error))
+                ending.wait(_LONGEST_WAIT)
 
     thread = threading.Thread(target=work, name="enforcement", daemon=True)
     thread.start()
     return thread
+
+
+def _place_of(error: Exception) -> str:
+    """Its type and where it was raised. What it says may quote a case."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}"

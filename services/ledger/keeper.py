@@ -30,6 +30,7 @@ from services.ledger.recording import KEEPERS_ID, Known, Times, answered_by, of_
 from services.ledger.texts import Texts, erased_by
 from services.ledger.verdict_requests import Published, missing_requests, verdict_requests
 from services.messaging.reader import Record
+from services.messaging.records.decisions import sent_again_by
 from services.messaging.records.fields import KeyValue, Unreadable, log_unreadable
 from services.messaging.records.ledger import Kind, LedgerRecord, Request, hash_of
 from services.messaging.topics import CASE_VERDICTS, LEDGER_REQUESTS
@@ -137,6 +138,8 @@ class Keeper:
         """Of the last record that is in the index."""
         self._waiting: dict[int, float] = {}
         """Number of a decision → since when it waits to be in force, in seconds since 1970."""
+        self._refused: set[int] = set()
+        """Numbers of decisions that were refused: what may be sent again."""
         self.decisions_refused = 0
         """Decisions whose event the gateway refused."""
         self.unreadable = {LEDGER_REQUESTS: 0, CASE_VERDICTS: 0}
@@ -334,12 +337,18 @@ class Keeper:
     def _follow(self, record: LedgerRecord) -> None:
         """Which decisions are in force."""
         request = record.request
+        again, since = sent_again_by(record), _moment(record.written_at).timestamp()
         if request.kind is Kind.DECIDED:
             if request.body.get("type"):  # else no event follows from it
-                self._waiting[record.number] = _moment(record.written_at).timestamp()
+                self._waiting[record.number] = since
+            elif again is not None and again in self._refused:
+                self._waiting[again] = since
         elif request.kind in _OF_DECISIONS:
-            known = self._waiting.pop(request.body.get("decision", 0), None)
-            self.decisions_refused += known is not None and request.kind is Kind.NOT_IN_FORCE
+            decision = request.body.get("decision", 0)
+            known = self._waiting.pop(decision, None)
+            if known is not None and request.kind is Kind.NOT_IN_FORCE:
+                self.decisions_refused += 1
+                self._refused.add(decision)
 
     def _complain(self, what: str) -> None:
         if time.monotonic() - self._complained > _COMPLAIN_SECONDS:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from services.domain.time.rfc3339 import instant_from
 from services.ledger.decisions_check import Compared, OperationsEvent, compare, operations_event
 from services.ledger.index import LedgerIndex
 from services.ledger.reader import LedgerReader
@@ -11,7 +10,6 @@ from services.messaging.records.ledger import LedgerRecord
 from services.messaging.topics import CASE_EVENTS, LEDGER, LEDGER_REQUESTS, topic_ids
 
 _POLL_SECONDS = 0.2
-_NEVER = 1 << 62
 
 
 def topic_records(bootstrap: str) -> Iterator[Record]:
@@ -29,18 +27,17 @@ def ledger_records(bootstrap: str) -> Iterator[LedgerRecord]:
 
 
 def decisions_compared(bootstrap: str) -> Compared:
-    """The decisions of the ledger beside the events of /operations, but those from before there was a ledger. Raises
-    BrokerUnavailable."""
-    before, began = 0, _NEVER
+    """The decisions of the ledger beside the events of /operations. Raises BrokerUnavailable."""
+    before = 0
     for known in ledger_records(bootstrap):
-        before, began = known.number, min(began, instant_from(known.written_at))
+        before = known.number
     events: list[OperationsEvent] = []
     with TopicReader(bootstrap, [CASE_EVENTS]) as reader:
         while not reader.caught_up:
             for record in reader.poll(_POLL_SECONDS):
                 place = f"{record.topic}/{record.partition}@{record.offset}"
-                event = operations_event(record.value, record.headers, place)
-                if event is not None and (event.names_a_decision or record.timestamp * 1000 >= began):
+                event = operations_event(record.value, record.headers, place, record.timestamp)
+                if event is not None:
                     events.append(event)
     # a decision is recorded before its event is sent: what was sent meanwhile has its record now
     return compare(ledger_records(bootstrap), events, before)

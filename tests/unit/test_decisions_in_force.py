@@ -3,8 +3,9 @@
 import json
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import product
 from typing import Any, cast
 
@@ -12,7 +13,7 @@ import orjson
 import pytest
 
 from services.cli.case_matters import Named, Shown, lines_of, matters_of
-from services.cli.deciding import effect_of, on_extension, on_late_entry, on_reason, on_withdrawal
+from services.cli.deciding import effect_of, on_extension, on_late_entry, on_not_in_force, on_reason, on_withdrawal
 from services.cli.failure import Failure
 from services.cli.ledger_session import Session
 from services.domain.intake.admission import Admission
@@ -23,11 +24,12 @@ from services.domain.results.explain import explain
 from services.domain.time.limits import Limit, LimitUnit
 from services.domain.time.zone import Instant
 from services.ledger import decisions_check
+from services.ledger import enforcement as enforcement_module
 from services.ledger.decisions_check import Fault, OperationsEvent, compare, operations_event
 from services.ledger.enforcement import Enforcement, GatewayAway, NoKey, operations_key, run, sending_to
 from services.ledger.recording import of_others
 from services.messaging.codec import CODEC
-from services.messaging.records.decisions import Decision, Matter, Refusal, Statement, event_of
+from services.messaging.records.decisions import About, Decision, Matter, Refusal, Statement, event_of
 from services.messaging.records.fields import Unreadable
 from services.messaging.records.ledger import Kind, LedgerRecord, Request
 from services.runtime.key_file import write_keys
@@ -366,6 +368,164 @@ def test_it_sends_with_the_key_of_the_operations_centre(url: str, tmp_path: Any)
         sending_to("http://127.0.0.1:9", keys)(event)
 
 
+class Answering(BaseHTTPRequestHandler):
+    """A gateway, or what is in its place, that gives one answer."""
+
+    status, body = 202, b""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(self.status)
+        self.send_header("Content-Length", str(len(self.body)))
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def answering() -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), Answering)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def refused_as(reason: str) -> bytes:
+    problem = {"index": 0, "title": reason, "path": "time", "detail": "it is wrong", "remedy": "write it"}
+    return orjson.dumps({"accepted": 0, "problems": [problem]})
+
+
+def outcome_of(status: int, body: bytes, url: str, keys: Any) -> str:
+    Answering.status, Answering.body = status, body
+    centre = Centre([START, DONE])
+    centre.decide(on_late_entry(centre.shown(), True, BY))
+    enforcement = Enforcement(sending_to(url, keys), centre.world.record, "keeper-1")
+    enforcement.take(centre.ledger.poll())
+    for _ in range(2):
+        try:
+            enforcement.work()
+        except GatewayAway as away:
+            assert "W-1" not in str(away)
+    assert enforcement.waiting == (centre.kinds() == ["decided"])
+    return centre.kinds()[-1]
+
+
+def test_only_what_admission_says_of_the_event_is_a_refusal(answering: str, tmp_path: Any) -> None:
+    keys = tmp_path / "keys.json"
+    write_keys(keys, {"/operations": "kw_" + "a" * 43})
+    problem = b'{"type":"urn:kpiwatch:problem:%s"}'
+    waits = [
+        (413, problem % b"too_large"), (413, b""), (400, problem % b"unreadable_body"), (500, problem % b"defect"),
+        (500, b"oops"), (503, b""), (404, b"x"), (403, b""), (401, b""), (302, b""), (202, b"{}"), (422, b"{}"),
+        (422, refused_as("from_the_future")),
+    ]  # fmt: skip
+    for status, body in waits:
+        assert outcome_of(status, body, answering, keys) == "decided", (status, body)
+    for reason in ("unknown_unit", "too_large", "malformed"):
+        assert outcome_of(422, refused_as(reason), answering, keys) == "not_in_force"
+    assert outcome_of(202, b'{"accepted":1}', answering, keys) == "in_force"
+
+
+@pytest.mark.parametrize("key", ["not a key\u00e9", "", "two words"])
+def test_a_malformed_key_is_waited_for(key: str, answering: str, tmp_path: Any) -> None:
+    keys = tmp_path / "keys.json"
+    write_keys(keys, {"/operations": key})
+    assert outcome_of(202, b'{"accepted":1}', answering, keys) == "decided"
+    assert outcome_of(202, b'{"accepted":1}', "no address", keys) == "decided"
+    assert outcome_of(202, b'{"accepted":1}', answering, tmp_path) == "decided"  # a folder
+
+
+def of_case(n: int, subject: str | None = None) -> Request:
+    matter = Matter("P", case_key(WATER, subject or f"W-{n}"), 1)
+    data = {"kpi": "P", "decision": "accepted", "cycle": 1}
+    return replace(
+        Decision(matter, About.REASON, "accepted", "x", "case.justified", data).request(f"d{n}", "w", 0), seen=None
+    )
+
+
+def test_what_cannot_be_sent_keeps_back_decisions_on_its_own_case_only() -> None:
+    world, sent = LedgerWorld(), list[str]()
+    bad = {f"W-{n}" for n in range(4)}
+
+    def send(event: Mapping[str, Any]) -> list[Refusal]:
+        sent.append(event["id"])
+        if event["subject"] in bad:
+            raise GatewayAway("500")
+        return []
+
+    world.record(*(of_case(n) for n in range(4)), of_case(4, "W-0"), of_case(5), of_case(6, "W-5"))
+    enforcement = Enforcement(send, world.record, "keeper-1")
+    enforcement.take(world.client().poll())
+    for _ in range(2):
+        with pytest.raises(GatewayAway):
+            enforcement.work()
+    assert enforcement.waiting == 5 and sent.index("ledger-6") < sent.index("ledger-7")
+    assert "ledger-5" not in sent  # on the case of the first
+    assert sent[:3] == ["ledger-1", "ledger-2", "ledger-3"]  # then the gateway seems to be away
+    world.record(of_case(7))
+    enforcement.take(each for each in world.records() if each.request.id == "d7")
+    with pytest.raises(GatewayAway):
+        enforcement.work()
+    assert enforcement.waiting == 5
+    bad.clear()
+    enforcement.work()
+    assert enforcement.waiting == 0 and sent.index("ledger-1") < sent.index("ledger-5")
+
+
+def test_an_error_that_nobody_expects_does_not_end_the_thread(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ending, begun = threading.Event(), list[int]()
+
+    def reader(bootstrap: str) -> Any:
+        begun.append(1)
+        if len(begun) > 2:
+            ending.set()
+        raise RuntimeError("case W-1")
+
+    monkeypatch.setattr(enforcement_module, "LedgerReader", reader)
+    monkeypatch.setattr(enforcement_module, "_LONGEST_WAIT", 0.0)
+    thread = enforcement_module.start("nowhere", refuse, lambda request: None, "keeper-1", ending)
+    thread.join(10)
+    assert len(begun) == 3 and "RuntimeError at" in caplog.text and "W-1" not in caplog.text
+
+
+def test_a_decision_that_was_refused_is_sent_again_once_that_is_asked_for() -> None:
+    centre = Centre([START])
+    centre.now = at("2021-09-23T17:00")
+    record = centre.decide(on_extension(centre.shown(), FIVE_DAYS, BY))
+    refusing = Enforcement(refuse, centre.world.record, "keeper-1")
+    refusing.take(centre.ledger.poll())
+    refusing.work()
+    refusing.take(centre.ledger.poll())
+    assert refusing.waiting == 0
+    centre.now = at("2021-09-27T09:00")
+    repeated = on_not_in_force(record, centre.session().outcome(record, 0), BY)
+    assert "重新送达第1号" in effect_of(repeated)
+    asked = centre.decide(repeated)
+    assert event_of(asked) is None and centre.session().outcome(asked, 0) is None
+    refusing.take(centre.ledger.poll())
+    assert refusing.waiting == 1
+    centre.enforcement.take(centre.world.client().poll())  # the keeper was started again
+    centre.enforcement.work()
+    found = centre.session().outcome(asked, 0)
+    assert found is not None and found.request.kind is Kind.IN_FORCE
+    centre.facts.append(completed("2021-09-28T09:00"))
+    assert centre.outcome() is Outcome.MET  # it counts from its own record
+    result = compare(centre.world.records(), events(centre))
+    assert (result.faults, result.waiting, result.decisions) == ([], [], 1)
+    after = Enforcement(refuse, centre.world.record, "keeper-2")
+    after.take(centre.world.client().poll())
+    assert after.waiting == 0
+    for each in (record, asked):  # it is in force; and what sends again is no decision of its own
+        with pytest.raises(Failure, match="nothing is sent again"):
+            on_not_in_force(each, centre.session().outcome(each, 0), BY)
+
+
 # ---- ledger and topic ----------------------------------------------------------------------------------------
 def compared(centre: Centre, found: list[OperationsEvent]) -> list[tuple[str, int | None]]:
     return [(each.fault.value, each.number) for each in compare(centre.world.records(), found).faults]
@@ -404,7 +564,8 @@ def test_each_change_of_an_event_is_found() -> None:
 def test_the_arrival_is_the_services_own() -> None:
     centre = in_force()
     stamped = orjson.dumps({**orjson.loads(centre.sent[0]), "receivedat": "2021-10-09T00:00:00Z"})
-    assert operations_event(stamped, (), "case.events/0@0") == events(centre)[0]
+    found = operations_event(stamped, (), "case.events/0@0")
+    assert found is not None and found.event == events(centre)[0].event
 
 
 @pytest.mark.parametrize("id", ["ledger-2", "ledger-01", "ledger-", "W-1-7", 7, None])
@@ -413,6 +574,43 @@ def test_an_event_without_its_decision_is_found(id: object) -> None:
     forged = OperationsEvent("case.events/0@9", {**events(centre)[0].event, "id": id})
     found = compared(centre, [*events(centre), forged])
     assert [fault for fault, _ in found] == [Fault.NO_RECORD]
+
+
+def arriving(centre: Centre, arrived: str, id: str) -> OperationsEvent:
+    event = {**orjson.loads(centre.sent[0]), "id": id}
+    stamped = orjson.dumps({**event, "receivedat": f"{arrived}+08:00"})
+    found = operations_event(stamped, (), "case.events/0@9")
+    in_header = operations_event(orjson.dumps(event), [("receivedat", f"{arrived}+08:00".encode())], "case.events/0@9")
+    by_kafka = operations_event(orjson.dumps(event), (), "case.events/0@9", at(arrived[:16]) // 1000)
+    assert found == in_header == by_kafka and found is not None
+    return found
+
+
+def test_what_arrived_before_there_was_a_ledger_is_no_fault_unless_it_names_a_record() -> None:
+    centre = in_force()  # since 2021-10-08 09:00
+    good = events(centre)
+    old = arriving(centre, "2021-10-08T08:59:00", "W-1-7")
+    result = compare(centre.world.records(), [*good, old])
+    assert (result.faults, result.earlier) == ([], 1)
+    for forged in (
+        arriving(centre, "2021-10-08T09:00:00", "W-1-7"),
+        arriving(centre, "2021-10-08T08:59:00", "ledger-99"),
+    ):
+        assert [fault for fault, _ in compared(centre, [*good, forged])] == [Fault.NO_RECORD]
+    unreadable = operations_event(orjson.dumps({**good[0].event, "id": "x", "receivedat": "then"}), (), "x")
+    assert unreadable is not None and compared(centre, [*good, unreadable]) == [(Fault.NO_RECORD, None)]
+    assert compare([], [old]).earlier == 1  # there is none yet
+
+
+def test_in_a_simulated_district_an_event_that_names_no_record_is_no_fault() -> None:
+    centre = in_force()
+    good = events(centre)
+    own, forged = (arriving(centre, "2021-10-09T09:00:00", id) for id in ("W-1-7", "ledger-99"))
+    changed = good[0]._replace(event={**good[0].event, "type": "case.extended"})
+    found = compare(centre.world.records(), [changed, good[1], own, forged])
+    assert len(found.faults) == 3
+    left = [(each.fault, each.number) for each in found.in_a_simulated_district().faults]
+    assert left == [(Fault.DIFFERS, 1), (Fault.NO_RECORD, 99)]
 
 
 def test_what_came_into_force_while_the_events_were_read_is_not_asked_for() -> None:
@@ -441,6 +639,12 @@ def test_a_decision_that_cannot_be_read_is_found_and_waits_for_nothing() -> None
     enforcement = Enforcement(refuse, world.record, "keeper-1")
     enforcement.take(world.client().poll())
     assert enforcement.waiting == 0
+    enforcement.work()
+    enforcement.take(world.client().poll())
+    enforcement.work()
+    assert [each.request.kind for each in world.records()] == [Kind.DECIDED, Kind.NOT_IN_FORCE]
+    with pytest.raises(Failure, match="nothing is sent again"):
+        on_not_in_force(world.records()[0], world.records()[1], BY)
 
 
 @pytest.mark.parametrize(

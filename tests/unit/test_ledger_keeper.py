@@ -275,3 +275,15 @@ def test_a_decision_waits_until_its_event_is_taken_or_refused(world: KeeperWorld
     world.step(keeper)
     for each in (keeper, world.keeper()):
         assert (each.waiting_since, each.decisions_refused) == (None, 1)
+    for number in (999, one.number):
+        world.ask(asked(f"again-{number}", Kind.DECIDED, body={"again": number}))
+    world.step(keeper)
+    assert keeper.waiting_since is None  # nothing of these was refused
+    world.ask(asked("again", Kind.DECIDED, body={"again": two.number}))
+    world.step(keeper)
+    for each in (keeper, world.keeper()):
+        assert each.waiting_since is not None
+    keeper.ask(asked("keeper/again", Kind.IN_FORCE, body={"decision": two.number}))
+    world.step(keeper)
+    for each in (keeper, world.keeper()):
+        assert (each.waiting_since, each.decisions_refused) == (None, 1)

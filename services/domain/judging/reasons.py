@@ -2,7 +2,7 @@
 
 A case that was open by what they had seen is excused, however late it is completed. One that was closed is excused as
 far as it was late or in breach then: where it is reopened or corrected later and is worse, the reason waits for a
-decision of its own.
+decision of its own. So does one for a cycle that the case did not have then.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -47,13 +47,14 @@ class Reasons:
                     case.justified[promise] = decision._replace(decision="requested")
 
     def _is_worse(self, promise: str, decision: Decision, case: Case, facts: Sequence[Fact], cycles: Cycles) -> bool:
-        """Whether a case that was closed is open again, or worse than it was by what the deciders had seen."""
+        """Whether a case that was closed is open again, or worse than it was by what the deciders had seen; or whether
+        they had seen nothing of this cycle."""
         kinds, through = self._kinds.get(promise, ()), decision.through
         if not any(fact.received > through and fact.type not in DECISIONS for fact in facts):
             return False
         seen = cycles([fact for fact in facts if fact.received <= through])
         if case.cycle > len(seen):
-            return False
+            return True  # nobody had seen anything of it
         before = _miss(kinds, seen[case.cycle - 1], through)
         if before is None:
             return False

@@ -4,6 +4,7 @@ module alone knows the fields of their bodies.
 - All: `kpi`, `case`, `owner` and `of` (the case's owner and subject), `cycle`, `by`.
 - `decided`: `about`, `decision`; `type` and `data` of the event that follows from it. No event follows from the refusal
   of an extension. `withdraws`: the number of a decision.
+  `again`: the number of a decision that was not in force, and whose event is sent again.
 - `asked`: `about`, `reason`, `limit`; `type` and `data`, where it is a reason: that one was given matters to the judge.
 - `replied`: `until`, the day by which the unit says that it will have completed.
 - `in_force`, `not_in_force`: `decision`, the number of its record; `reasons`, why the gateway refuses its event.
@@ -80,6 +81,8 @@ class Decision(NamedTuple):
     """Of the event that follows; empty: none does."""
     data: Mapping[str, Any] = {}
     withdraws: int | None = None
+    again: int | None = None
+    """Of the decision that this one repeats, and whose event is sent again."""
 
     def request(self, id: str, writer: str, seen: int) -> Request:
         """What is asked of the keeper. ValueError where the name of the case is too long for a record."""
@@ -90,6 +93,8 @@ class Decision(NamedTuple):
         if self.withdraws is not None:
             body["withdraws"] = self.withdraws
             claims = (f"withdrawn/{self.withdraws}",)
+        if self.again is not None:
+            body["again"] = self.again
         return Request(id, Kind.DECIDED, writer, self.matter.subject, claims=claims, seen=seen, body=body)
 
     @classmethod
@@ -234,26 +239,32 @@ class Refusal(NamedTuple):
     remedy: str
 
 
-def in_force(record: LedgerRecord, writer: str) -> Request:
-    """The gateway has taken the event of a decision."""
-    return _outcome(record, Kind.IN_FORCE, writer, {})
+def in_force(record: LedgerRecord, writer: str, again: int = 0) -> Request:
+    """The gateway has taken the event of a decision. `again`: number of the record by which it was sent again."""
+    return _outcome(record, Kind.IN_FORCE, writer, again, {})
 
 
-def not_in_force(record: LedgerRecord, writer: str, refusals: list[Refusal]) -> Request:
-    """The gateway refuses the event of a decision."""
-    return _outcome(record, Kind.NOT_IN_FORCE, writer, {"reasons": [each._asdict() for each in refusals]})
+def not_in_force(record: LedgerRecord, writer: str, refusals: list[Refusal], again: int = 0) -> Request:
+    """The gateway refuses the event of a decision. `again`: number of the record by which it was sent again."""
+    return _outcome(record, Kind.NOT_IN_FORCE, writer, again, {"reasons": [each._asdict() for each in refusals]})
 
 
-def _outcome(record: LedgerRecord, kind: Kind, writer: str, more: Mapping[str, Any]) -> Request:
+def _outcome(record: LedgerRecord, kind: Kind, writer: str, again: int, more: Mapping[str, Any]) -> Request:
     request = record.request
     return Request(
-        id=f"keeper/in-force/{record.number}",
+        id=f"keeper/in-force/{record.number}" + (f"/{again}" if again else ""),
         kind=kind,
         writer=writer,
         subject=request.subject,
         unit=request.unit,
         body={"decision": record.number, **more},
     )
+
+
+def sent_again_by(record: LedgerRecord) -> int | None:
+    """The number of the decision whose event is sent again by a record; None if it sends none again."""
+    again = record.request.body.get("again") if record.request.kind is Kind.DECIDED else None
+    return again if type(again) is int else None
 
 
 def decision_of_outcome(record: LedgerRecord) -> int | None:

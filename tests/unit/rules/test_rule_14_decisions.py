@@ -184,6 +184,27 @@ def test_a_correction_that_makes_the_case_no_later_leaves_the_reason(day: str, f
     assert outcome(SOFT, [START, LATE, EXCUSED, corrected], END) is found
 
 
+def test_a_reason_for_a_cycle_that_nobody_had_seen_excuses_nothing() -> None:
+    done = [START, completed("2021-09-20T09:00")]
+    again = [reopened("2021-10-08T09:00", "new_request"), completed("2021-11-10T09:00")]
+
+    def second(*decisions: Fact) -> Outcome:
+        found = SOFT.judge(in_order([*done, *decisions, *again]), at(END)).judgements
+        (each,) = [each for each in found if each.kpi == "P" and each.cycle == 2]
+        return each.outcome
+
+    in_advance = justified("2021-09-28T09:00", "accepted", cycle=2, through="2021-09-27T09:00")
+    assert second() is Outcome.MISSED
+    assert second(in_advance) is Outcome.MISSED
+    late = justified("2021-11-12T09:00", "accepted", cycle=2, through="2021-09-27T09:00")
+    assert second(late) is Outcome.MISSED  # made later, on what had arrived before
+    opened = justified("2021-10-09T09:00", "accepted", cycle=2, through="2021-10-08T09:00")
+    assert second(opened) is Outcome.JUSTIFIED
+    seen = justified("2021-11-11T09:00", "accepted", cycle=2, through="2021-11-10T09:00")
+    assert second(seen) is Outcome.JUSTIFIED
+    assert second(in_advance, seen) is Outcome.JUSTIFIED
+
+
 def test_the_reason_of_an_open_case_holds_whenever_it_is_completed() -> None:
     open_then = justified("2021-09-24T09:00", "accepted", cycle=1, through="2021-09-16T09:00")
     assert outcome(SOFT, [START, open_then, completed("2021-10-20T09:00")], END) is Outcome.JUSTIFIED
