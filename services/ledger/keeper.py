@@ -44,8 +44,14 @@ _AGAIN_SECONDS: Final = 1.0
 _COMPLAIN_SECONDS: Final = 30.0
 _AT_ONCE: Final = 2_000
 """Requests that are decided together."""
+_MOST_ROUNDS: Final = 5
+"""How often records are appended that Kafka acknowledges and nobody can read back."""
 _OF_DECISIONS: Final = (Kind.DECIDED, Kind.IN_FORCE, Kind.NOT_IN_FORCE)
 DAILY: Final = timedelta(days=1)
+
+
+class RecordsLost(Exception):
+    """Kafka acknowledges records, and they do not come back: a keeper that goes on only fills the topic."""
 
 
 class LedgerLog(Protocol):
@@ -179,8 +185,8 @@ class Keeper:
             except LedgerUnavailable as error:
                 self._complain(str(error))
                 ending.wait(_AGAIN_SECONDS)
-            except IndexLost as error:
-                log.critical("%s; ending, to continue where it is", error)
+            except (IndexLost, RecordsLost) as error:
+                log.critical("ledger: %s; ending, to continue where the index is", error)
                 signal.raise_signal(signal.SIGTERM)
                 return
             except Exception as error:  # its text may name a case
@@ -254,18 +260,25 @@ class Keeper:
 
     # ---- recording -----------------------------------------------------------------------------------
     def _record(self, ending: threading.Event) -> bool:
-        """Append the records of the batch, and read them back. False: the process is to end before that."""
+        """Append the records of the batch, and read them back. False: the process is to end before that. Raises
+        RecordsLost."""
+        in_vain = 0
         while not ending.is_set():
             known = self._known()
             made = list(record_requests(known, self._asked(known), self._clocks.times(), self.name))
             if not made:
                 return True
+            before, in_vain = self.number, in_vain + 1
             try:
                 self._topics.append([one.record() for one in made])
             except (KafkaError, AssertionError) as error:
+                in_vain = 0
                 self._complain(f"Kafka did not acknowledge records: {type(error).__name__}")
             if self._read_back(made, ending):
                 return True
+            in_vain = in_vain if self.number == before else 0
+            if in_vain >= _MOST_ROUNDS:
+                raise RecordsLost(f"records behind {before} were appended {in_vain} times, and none came back")
             ending.wait(random.uniform(0, _AGAIN_SECONDS))
         return False
 

@@ -22,6 +22,7 @@ from services.messaging.records.ledger import (
     LedgerRecord,
     Request,
     hash_of,
+    is_short_text,
 )
 
 KEEPERS_OWN: Final = frozenset(
@@ -176,16 +177,24 @@ def _refusal(known: Known, request: Request) -> _Refusal | None:
 
 
 def _writable(record: LedgerRecord, keeper: str) -> tuple[LedgerRecord, bytes]:
-    """A record and its bytes; the refusal of its request where it has none."""
+    """A record and its bytes; the refusal of its request where it has none, or no reader could read them: such a
+    record would be void, and the keeper would wait for it without end."""
     try:
         value = record.value()
+        LedgerRecord.decode(value)
         reason = TOO_LARGE if len(value) > LARGEST else ""
-    except ValueError:
+    except ValueError:  # Unreadable is one
         reason = NO_CANONICAL_FORM
     if not reason:
         return record, value
-    refused = replace(record, request=_refused(_Refusal(record.request, reason), keeper))
+    request = replace(record.request, subject=_readable(record.request.subject), unit=_readable(record.request.unit))
+    refused = replace(record, request=_refused(_Refusal(request, reason), keeper))
     return refused, refused.value()
+
+
+def _readable(text: str) -> str:
+    """A text that a record may have as its subject or unit; empty: it is none."""
+    return text if is_short_text(text) else ""
 
 
 def _refused(refusal: _Refusal, keeper: str) -> Request:

@@ -110,6 +110,24 @@ def test_what_cannot_be_recorded_is_refused_and_the_next_one_is_recorded() -> No
     assert [LedgerRecord.decode(each.value()) for each in made] == made
 
 
+TEXTS = st.one_of(st.text(max_size=5), st.sampled_from(["u" * 400, "u" * 401, "a\0b"]))
+NUMBERS = st.one_of(st.integers(), st.floats(allow_nan=False), st.sampled_from([1e20, 2.0**53, -0.0, 1e300]))
+VALUES = st.recursive(st.one_of(TEXTS, NUMBERS, st.booleans(), st.none()), lambda inner: st.lists(inner, max_size=3))
+BODIES = st.dictionaries(TEXTS, VALUES, max_size=3)
+REQUESTS = st.builds(
+    Request, TEXTS, st.sampled_from(Kind), TEXTS, TEXTS, TEXTS, st.lists(TEXTS, max_size=2).map(tuple), body=BODIES
+)
+
+
+@given(REQUESTS)
+def test_whatever_is_asked_for_its_record_can_be_read(request: Request) -> None:
+    """Else the record is void, and the keeper that has written it waits for it without end."""
+    chain = Chain()
+    made = list(record_requests(Known(), [dataclasses.replace(request, id="a")], Times.of(0, 0), "keeper-1"))
+    assert [chain.take(each.value()) for each in made] == made
+    assert len(made) == 1
+
+
 def test_without_a_keeper_a_request_waits_and_is_recorded_later() -> None:
     world = LedgerWorld()
     world.keeper_works = False

@@ -10,6 +10,7 @@ import pytest
 from services.domain.intake.facts import case_key
 from services.ledger import keeper as keeper_module
 from services.ledger.checkpoints import EVERY, Checkpoint, read_checkpoints
+from services.ledger.keeper import RecordsLost
 from services.ledger.reader import ValidRecords
 from services.ledger.recording import answered_by
 from services.ledger.texts import erasure
@@ -17,7 +18,7 @@ from services.messaging.reader import Record
 from services.messaging.records.decisions import About, Decision, Matter
 from services.messaging.records.fields import KeyValue
 from services.messaging.records.ledger import Kind, LedgerRecord, Request
-from services.messaging.topics import LEDGER
+from services.messaging.topics import CASE_VERDICTS, LEDGER
 from tests.unit.keeper_world import START, KeeperWorld
 
 DAY = 86_400_000_000
@@ -203,6 +204,27 @@ def test_a_keeper_that_is_late_does_not_record_what_is_over(world: KeeperWorld) 
     world.append = other_first
     world.step(one)
     assert kinds(world) == ["missed", "reversed"]
+
+
+@pytest.mark.parametrize("wrong", [{"unit": "u" * 401}, {"unit": "a\0b"}, {"case": "A\x001"}, {"case": "A" * 500}])
+def test_a_verdict_that_cannot_be_recorded_does_not_stop_the_keeper(world: KeeperWorld, wrong: dict[str, str]) -> None:
+    keeper = world.keeper()
+    world.step(keeper)
+    world.publish("missed", **wrong)
+    world.publish("missed", case="A-2")
+    world.ask(asked("a"))
+    world.step(keeper)
+    assert kinds(world) == ["missed", "notice"]
+    assert keeper.unreadable[CASE_VERDICTS] == 1
+
+
+def test_a_keeper_whose_records_do_not_come_back_ends(world: KeeperWorld) -> None:
+    keeper, rounds = world.keeper(), []
+    world.append = lambda records: rounds.append(len(records))
+    world.ask(asked("a"))
+    with pytest.raises(RecordsLost):
+        world.step(keeper)
+    assert len(rounds) == 5
 
 
 # ---- checkpoints, texts --------------------------------------------------------------------------------

@@ -83,6 +83,11 @@ class Kind(StrEnum):
     another record is the reason, `record` (its number)."""
 
 
+class RequestInvalid(ValueError):
+    """A request that no reader can read, or that is too large. It is of no use to send it again. The text says what is
+    wrong, and quotes nothing of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What somebody asks the keeper to record."""
@@ -111,6 +116,19 @@ class Request:
         """As it is sent."""
         return self.id.encode(), canonical(self._fields())
 
+    def checked_record(self) -> KeyValue:
+        """As it is sent, once it is certain that the keeper can read it. Raises RequestInvalid."""
+        try:
+            key, value = self.record()
+            if Request.decode(value).record() != (key, value):
+                raise RequestInvalid("it holds a number that not every reader of JSON reads alike")
+        except (TypeError, ValueError) as error:  # TypeError: it holds what JSON does not have
+            reason = str(error) if isinstance(error, (Unreadable, RequestInvalid)) else "it has no canonical form"
+            raise RequestInvalid(f"the ledger cannot record this: {reason}") from None
+        if value is not None and len(value) > LARGEST:
+            raise RequestInvalid(f"the ledger cannot record this: it has more than {LARGEST:,} bytes")
+        return key, value
+
     def _fields(self) -> dict[str, Any]:
         return {
             "id": self.id,
@@ -134,7 +152,7 @@ class Request:
         """A request of its fields. Raises Unreadable."""
         for name in ("id", "writer", "subject", "unit"):
             written = text(fields, name, None if name in ("id", "writer") else "")
-            if len(written) > LONGEST or "\0" in written:  # PostgreSQL has no NUL
+            if not is_short_text(written):
                 raise Unreadable(f"its field {name} is too long, or holds NUL")
         try:
             kind = Kind(fields.get("kind", ""))
@@ -214,6 +232,11 @@ class LedgerRecord:
             return False
 
 
+def is_short_text(written: str) -> bool:
+    """Whether a text may be an id, a claim, a subject, a writer or a unit."""
+    return len(written) <= LONGEST and "\0" not in written  # PostgreSQL has no NUL
+
+
 def content_hash(value: bytes) -> str:
     """The SHA-256 of the canonical bytes of a record; in hex."""
     return hashlib.sha256(value).hexdigest()
@@ -274,7 +297,7 @@ def _hash(fields: Mapping[str, Any], name: str) -> str:
 def _claims(given: object) -> tuple[str, ...]:
     if type(given) is not list or len(given) > MOST_CLAIMS:
         raise Unreadable("its claims are no list, or too many")
-    if not all(type(one) is str and 0 < len(one) <= LONGEST and "\0" not in one for one in given):
+    if not all(type(one) is str and one and is_short_text(one) for one in given):
         raise Unreadable("one of its claims is no text, empty or too long, or holds NUL")
     return tuple(given)
 
