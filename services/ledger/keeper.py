@@ -26,7 +26,16 @@ from services.ledger.checkpoints import EVERY, Checkpoint, CheckpointFile, Signe
 from services.ledger.database import LedgerUnavailable
 from services.ledger.index import IndexLost, LedgerIndex
 from services.ledger.reader import Read
-from services.ledger.recording import KEEPERS_ID, Known, Times, answered_by, of_others, record_requests, utc_text
+from services.ledger.recording import (
+    KEEPERS_ID,
+    Known,
+    Times,
+    answered_by,
+    of_others,
+    record_requests,
+    refusal_of_key,
+    utc_text,
+)
 from services.ledger.texts import Texts, erased_by
 from services.ledger.verdict_requests import Published, missing_requests, verdict_requests
 from services.messaging.reader import Record
@@ -232,6 +241,8 @@ class Keeper:
         except Unreadable as error:
             self.unreadable[record.topic] += 1
             log_unreadable(log, record.topic, record.partition, record.offset, error)
+            if record.topic == LEDGER_REQUESTS:
+                batch.requests += refusal_of_key(record.key, self.name)
             return
         if self._verdicts is None:
             batch.verdicts.append(published)

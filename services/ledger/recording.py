@@ -50,7 +50,7 @@ KEEPERS_ONLY: Final = "keeper"
 TOO_LARGE: Final = "size"
 """Its record would be larger than a record may be."""
 NO_CANONICAL_FORM: Final = "form"
-"""It holds a number that is not the same for every reader of JSON."""
+"""It cannot be read, or it holds a number that is not the same for every reader of JSON."""
 NOT_ITS_EVENT: Final = "event"
 """Its event is another one than its kind may have: a unit decides nothing."""
 
@@ -223,3 +223,14 @@ def of_others(request: Request, keeper: str) -> Request:
     except Unreadable:
         return _refused(_Refusal(request, NOT_ITS_EVENT), keeper)
     return request
+
+
+def refusal_of_key(key: bytes | None, keeper: str) -> list[Request]:
+    """The answer to a record of `ledger.requests` that is no request: its key is the id. Empty: the key is no id."""
+    try:
+        id = (key or b"").decode()
+    except UnicodeDecodeError:
+        return []
+    if not id or not is_short_text(id) or id.startswith(KEEPERS_ID):
+        return []
+    return [_refused(_Refusal(Request(id, Kind.NOT_RECORDED, keeper), NO_CANONICAL_FORM), keeper)]

@@ -56,7 +56,8 @@ class MemoryInputs:
     def poll(self, timeout_seconds: float = 0.5) -> list[Record]:
         world, (first, second) = self._world, self._next
         found = [
-            Record(LEDGER_REQUESTS, 0, at, None, value) for at, value in enumerate(world.requests[first:], first)
+            Record(LEDGER_REQUESTS, 0, at, world.keys.get(at), value)
+            for at, value in enumerate(world.requests[first:], first)
         ] + [
             Record(CASE_VERDICTS, 0, at, key, value)
             for at, (key, value) in enumerate(world.verdicts[second:], second)
@@ -74,6 +75,8 @@ class KeeperWorld:
         self.now = START
         self.log: list[bytes] = []
         self.requests: list[bytes] = []
+        self.keys: dict[int, bytes] = {}
+        """Offset of a request → its key."""
         self.verdicts: list[KeyValue] = []
         self.compacted: set[int] = set()
         """Offsets of verdicts that are gone."""

@@ -55,6 +55,18 @@ def test_what_is_asked_for_is_recorded_in_order_and_once(world: KeeperWorld) -> 
     assert [each.request.id for each in history(world)] == ["a", "b", "c"]
 
 
+def test_a_request_that_cannot_be_read_has_an_answer_by_its_key(world: KeeperWorld) -> None:
+    long = "x" * 401
+    wrong = [asked("b", unit=long), asked("c", claims=(long,)), asked("d", claims=tuple(map(str, range(2_001))))]
+    world.ask(asked("a"), *wrong, *wrong[:1])
+    world.requests += [b"x"] * 4
+    ids = (b"a", b"b", b"c", b"d", b"b", b"\xff", long.encode(), b"keeper/checkpoint/1", b"")
+    world.keys = dict(enumerate(ids))
+    world.step(world.keeper())
+    answers = [(answered_by(each.request), each.request.body.get("reason")) for each in history(world)]
+    assert answers == [("a", None), ("b", "form"), ("c", "form"), ("d", "form")]
+
+
 @pytest.mark.parametrize("answer", ["lost", "unanswered"])
 def test_records_without_the_brokers_answer_are_written_once(world: KeeperWorld, answer: str) -> None:
     world.ask(asked("a"), asked("b"))
