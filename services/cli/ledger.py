@@ -149,7 +149,9 @@ def export(
 
 @app.command()
 def rebuild(bootstrap: Bootstrap = None) -> None:
-    """Build the index anew from Kafka. A keeper that runs meanwhile ends, and continues once it is started again."""
+    """Build the index anew from Kafka. A keeper that runs meanwhile ends, and continues once it is started again.
+
+    What the index has and the ledger in Kafka has not is given up: first see what `kpiwatch ledger verify` says."""
     from services.ledger.topic import rebuild as build_anew
 
     settings = Settings.from_environment()

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from services.ledger import schema
 from services.ledger.database import INDEX, changing, migrate, open_store
-from services.ledger.reader import BEGINNING, Place, Read
+from services.ledger.reader import BEGINNING, LedgerCut, Place, Read
 from services.ledger.recording import VERDICTS, Known, Verdict, answered_by, verdict_of
 from services.messaging.records.ledger import STALE_MAKING, Kind, LedgerRecord
 from services.messaging.topics import LEDGER, LEDGER_REQUESTS
@@ -25,6 +25,12 @@ _INSERTS: Final = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 _AT_ONCE: Final = 5_000
 """Values in one question."""
 _STALE_MAKING: Final = [kind.value for kind in STALE_MAKING]
+
+
+REMEDY: Final = (
+    "Nothing is recorded. See docs/ledger.md, what to do when it fails; `kpiwatch ledger verify` says what is missing. "
+    "Only `kpiwatch ledger rebuild` gives up what the index has"
+)
 
 
 class IndexLost(Exception):
@@ -47,22 +53,26 @@ class LedgerIndex:
         return cls(open_store(INDEX, place, writes=True))
 
     def open(self, topic_ids: Mapping[str, str]) -> None:
-        """Make ready to write. What was built from another topic is forgotten.
+        """Make ready to write. An index that has records of another topic is left as it is: it may be the last copy.
 
-        `topic_ids`: of the topics that are there. Raises LedgerUnavailable.
+        `topic_ids`: of the topics that are there. Raises LedgerUnavailable, LedgerCut.
         """
         self._topic_ids = topic_ids
         with changing(INDEX, self._engine) as connection:
             migrate(INDEX, connection)
             known = {row.topic: row.topic_id for row in connection.execute(select(schema.positions))}
             if known.get(LEDGER, "") not in ("", topic_ids.get(LEDGER, "")):
-                log.warning("ledger: the index at %s is of another topic: it is built anew", place_of(self._engine))
-                _clear(connection)
+                raise LedgerCut(
+                    f"the index at {place_of(self._engine)} has {self._place(connection).number} records of another "
+                    f"topic {LEDGER} than the one in Kafka: it was made again, or KPIWATCH_BOOTSTRAP names another "
+                    f"Kafka. {REMEDY}"
+                )
             elif known.get(LEDGER_REQUESTS, "") != topic_ids.get(LEDGER_REQUESTS, ""):
                 connection.execute(delete(schema.positions).where(schema.positions.c.topic == LEDGER_REQUESTS))
 
     def clear(self) -> None:
-        """Forget everything: the keeper builds it anew. Raises LedgerUnavailable."""
+        """Forget what comes from the ledger. Requests that have had their answer are not asked again: after a cut they
+        would be recorded with new times. Raises LedgerUnavailable."""
         with changing(INDEX, self._engine) as connection:
             migrate(INDEX, connection)
             _clear(connection)
@@ -219,5 +229,6 @@ def _pairs(connection: Connection, asked: Select[Any], column: Any, values: Iter
 
 
 def _clear(connection: Connection) -> None:
-    for table in reversed(schema.index.sorted_tables):
+    connection.execute(delete(schema.positions).where(schema.positions.c.topic != LEDGER_REQUESTS))
+    for table in (schema.verdicts, schema.claims, schema.records):
         connection.execute(delete(table))

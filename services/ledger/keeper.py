@@ -24,8 +24,8 @@ from kafka.errors import KafkaError
 from services.domain.time.zone import Instant
 from services.ledger.checkpoints import EVERY, Checkpoint, CheckpointFile, Signer
 from services.ledger.database import LedgerUnavailable
-from services.ledger.index import IndexLost, LedgerIndex
-from services.ledger.reader import Read
+from services.ledger.index import REMEDY, IndexLost, LedgerIndex
+from services.ledger.reader import LedgerCut, Read
 from services.ledger.recording import (
     KEEPERS_ID,
     Known,
@@ -41,7 +41,7 @@ from services.ledger.verdict_requests import Published, missing_requests, verdic
 from services.messaging.reader import Record
 from services.messaging.records.fields import KeyValue, Unreadable, log_unreadable
 from services.messaging.records.ledger import Kind, LedgerRecord, Request, hash_of
-from services.messaging.topics import CASE_VERDICTS, LEDGER_REQUESTS
+from services.messaging.topics import CASE_VERDICTS, LEDGER, LEDGER_REQUESTS
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +68,9 @@ class LedgerLog(Protocol):
 
     @property
     def caught_up(self) -> bool: ...
+
+    @property
+    def cut(self) -> bool: ...
 
     def poll_read(self, timeout_seconds: float = 0.5) -> list[Read]: ...
 
@@ -194,8 +197,8 @@ class Keeper:
             except LedgerUnavailable as error:
                 self._complain(str(error))
                 ending.wait(_AGAIN_SECONDS)
-            except (IndexLost, RecordsLost) as error:
-                log.critical("ledger: %s; ending, to continue where the index is", error)
+            except (IndexLost, LedgerCut, RecordsLost) as error:
+                log.critical("ledger: %s; ending", error)
                 signal.raise_signal(signal.SIGTERM)
                 return
             except Exception as error:  # its text may name a case
@@ -205,7 +208,8 @@ class Keeper:
                 return
 
     def step(self, ending: threading.Event) -> None:
-        """One round. Raises LedgerUnavailable: it is done again with the next one."""
+        """One round. Raises LedgerUnavailable: it is done again with the next one. Raises LedgerCut, RecordsLost or
+        IndexLost: it is not."""
         if not self._topics.ledger.caught_up:
             self._read(_POLL_SECONDS)
             return
@@ -330,8 +334,10 @@ class Keeper:
         return False
 
     def _read(self, timeout_seconds: float) -> list[Read]:
-        """What has come into the ledger, once it is in the index."""
+        """What has come into the ledger, once it is in the index. Raises LedgerCut."""
         reads = self._topics.ledger.poll_read(timeout_seconds)
+        if self._topics.ledger.cut:
+            raise LedgerCut(f"the topic {LEDGER} does not have record {self.number} any more as it was. {REMEDY}")
         self._unindexed += reads
         if self._unindexed:
             self._stores.index.take(self._unindexed)

@@ -10,8 +10,9 @@ import pytest
 from services.domain.intake.facts import case_key
 from services.ledger import keeper as keeper_module
 from services.ledger.checkpoints import EVERY, Checkpoint, read_checkpoints
+from services.ledger.index import LedgerIndex
 from services.ledger.keeper import RecordsLost
-from services.ledger.reader import ValidRecords
+from services.ledger.reader import LedgerCut, ValidRecords
 from services.ledger.recording import answered_by
 from services.ledger.texts import erasure
 from services.messaging.reader import Record
@@ -160,6 +161,55 @@ def test_an_index_that_was_deleted_is_built_anew_and_equal(world: KeeperWorld) -
     world.step(world.keeper())
     assert world.content() == before
     assert world.log == log
+
+
+# ---- a ledger that is not the one that was recorded ----------------------------------------------------
+def test_a_ledger_that_was_made_again_is_refused_and_the_index_stays(world: KeeperWorld) -> None:
+    world.ask(asked("a"), asked("b"))
+    world.step(world.keeper())
+    before, world.log = world.content(), []
+    world.ids[LEDGER] = "another"
+    with pytest.raises(LedgerCut, match="3 records of another topic"):
+        world.keeper()
+    assert world.content() == before
+
+
+def test_a_ledger_that_was_cut_and_continued_is_refused(world: KeeperWorld) -> None:
+    world.ask(*(asked(f"r{n}") for n in range(5)))
+    world.step(world.keeper("one"))
+    del world.log[-3:]
+    world.ask(*(asked(f"x{n}") for n in range(4)))
+    world.step(world.keeper("two"))
+    log = list(world.log)
+    assert len(log) > 6
+    with pytest.raises(LedgerCut):
+        world.step(world.keeper("one"))
+    assert world.log == log
+
+
+def test_a_ledger_that_is_cut_while_the_keeper_runs_gets_no_more_records(world: KeeperWorld) -> None:
+    keeper = world.keeper()
+    world.ask(*(asked(f"r{n}") for n in range(5)))
+    world.step(keeper)
+    del world.log[-3:]
+    log = list(world.log)
+    world.ask(asked("x"))
+    with pytest.raises(LedgerCut):
+        world.step(keeper)
+    assert world.log == log
+
+
+def test_a_decision_whose_record_was_cut_is_not_recorded_again_with_another_time(world: KeeperWorld) -> None:
+    world.ask(asked("a"), asked("d", Kind.REPLIED))
+    world.step(world.keeper())
+    del world.log[1:]
+    index = LedgerIndex.at(str(world.folder / "one.sqlite"))
+    index.clear()
+    index.close()
+    world.now += 20 * DAY
+    world.ask(asked("b"))
+    world.step(world.keeper())
+    assert [each.request.id for each in history(world)] == ["a", "b"]
 
 
 # ---- verdicts ------------------------------------------------------------------------------------------
