@@ -101,7 +101,8 @@ class LedgerIndex:
             # first the end: what another keeper records meanwhile is then known without being the end
             place = self._place(connection)
             latest = select(table.subject, func.max(table.number)).where(table.kind.in_(_STALE_MAKING))
-            found = Known(place.number, place.hash)
+            time = connection.scalar(select(table.time).where(table.number == place.number))
+            found = Known(place.number, place.hash, time=time or "")
             found.answered.update(row[0] for row in _of(connection, select(table.answers), table.answers, ids))
             found.claims.update(_pairs(connection, select(schema.claims), schema.claims.c.claim, claims))
             found.latest.update(_pairs(connection, latest.group_by(table.subject), table.subject, seen))

@@ -121,6 +121,8 @@ class Topics:
 class _Batch:
     """What is to be decided together."""
 
+    checkpoint: list[Request] = field(default_factory=list)
+    """Comes first, right behind the record that it covers."""
     requests: list[Request] = field(default_factory=list)
     verdicts: list[Published] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
@@ -129,7 +131,7 @@ class _Batch:
     """Offset behind the requests in it."""
 
     def __bool__(self) -> bool:
-        return bool(self.requests or self.verdicts or self.missing or self.next_request is not None)
+        return bool(self.checkpoint or self.requests or self.verdicts or self.missing or self.next_request is not None)
 
 
 class Keeper:
@@ -161,8 +163,8 @@ class Keeper:
 
     @property
     def uncovered(self) -> int:
-        """Records behind the latest checkpoint."""
-        return self.number - (0 if self._last_checkpoint is None else self._last_checkpoint.number)
+        """Records that no checkpoint covers, without the one of the latest checkpoint itself."""
+        return _uncovered(self.number, self._last_checkpoint)
 
     @property
     def checkpoint_at(self) -> float:
@@ -231,7 +233,7 @@ class Keeper:
         for record in self._topics.inputs.poll(0 if batch.requests else _POLL_SECONDS):
             self._sort(record, batch)
         self._release_verdicts(batch)
-        batch.requests += self._checkpoint_due()
+        batch.checkpoint = self._checkpoint_due()
 
     def _sort(self, record: Record, batch: _Batch) -> None:
         """Put a record of an input where it belongs."""
@@ -265,13 +267,19 @@ class Keeper:
     def _checkpoint_due(self) -> list[Request]:
         """A checkpoint, if there are enough records for one, or any record and a day has passed."""
         place, last = self._stores.index.place(), self._last_checkpoint
-        new = place.number - (last.number if last else 0)
-        time = utc_text(self._clocks.plan())
-        if new < 1 or (new < EVERY and last is not None and _moment(time) - _moment(last.time) < DAILY):
+        new = _uncovered(place.number, last)
+        if new < 1 or (new < EVERY and last is not None and not self._is_a_day_old(last)):
             return []
+        time = utc_text(self._clocks.plan())
         made = self._signer.sign(place.number, place.hash, time)
         id = f"{KEEPERS_ID}checkpoint/{place.number}"
         return [Request(id=id, kind=Kind.CHECKPOINT, writer=self.name, body=made.fields)]
+
+    def _is_a_day_old(self, checkpoint: LedgerRecord) -> bool:
+        """By the plan's time or by the real one; a clock that was ahead delays no checkpoint for longer."""
+        now = self._clocks.times()
+        real = abs(_moment(now.written_at) - _moment(checkpoint.written_at))
+        return real >= DAILY or _moment(now.time) - _moment(checkpoint.time) >= DAILY
 
     # ---- recording -----------------------------------------------------------------------------------
     def _record(self, ending: threading.Event) -> bool:
@@ -301,7 +309,7 @@ class Keeper:
         batch = self._batch
         verdicts = [one.subject for one in batch.verdicts] + batch.missing
         found = self._stores.index.known(
-            (answered_by(one) for one in batch.requests),
+            (answered_by(one) for one in (*batch.checkpoint, *batch.requests)),
             (claim for one in batch.requests for claim in one.claims),
             (one.subject for one in batch.requests if one.seen is not None),
             verdicts,
@@ -313,6 +321,7 @@ class Keeper:
     def _asked(self, known: Known) -> Iterator[Request]:
         batch = self._batch
         return chain(
+            batch.checkpoint,
             verdict_requests(known, batch.verdicts, self.name),
             missing_requests(known, batch.missing, self.name),
             batch.requests,
@@ -375,6 +384,13 @@ class Keeper:
         if time.monotonic() - self._complained > _COMPLAIN_SECONDS:
             self._complained = time.monotonic()
             log.warning("ledger: %s; trying again", what)
+
+
+def _uncovered(number: int, checkpoint: LedgerRecord | None) -> int:
+    """How many of so many records the latest checkpoint does not cover, without its own."""
+    if checkpoint is None:
+        return number
+    return number - Checkpoint.of_record(checkpoint).number - 1
 
 
 def _moment(text: str) -> datetime:

@@ -107,11 +107,13 @@ class Known:
     """Subject → number of its latest record of a kind that makes a decision stale."""
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     """Subject → the latest record about its miss."""
+    time: str = ""
+    """Of the last record: the next one is not earlier."""
 
     def note(self, record: LedgerRecord, hash: str) -> None:
         """The next record of the chain. `hash`: its own."""
         request = record.request
-        self.number, self.hash = record.number, hash
+        self.number, self.hash, self.time = record.number, hash, record.time
         self.answered.add(answered_by(request))
         for claim in request.claims:
             self.claims[claim] = record.number
@@ -142,6 +144,8 @@ def record_requests(
 ) -> Iterator[LedgerRecord]:
     """The records of requests, in their order; `known` is carried on with each before the next request is asked for.
 
+    A time of the plan never runs backwards, also where a clock was set back: a grant counts from it.
+
     Args:
         known: what is recorded, at least as far as these requests depend on it.
         keeper: name of the process, which is the writer of its refusals.
@@ -152,7 +156,7 @@ def record_requests(
             continue
         refusal = _refusal(known, request)
         asked = _refused(refusal, keeper) if refusal else request
-        made = LedgerRecord(known.number + 1, known.hash, times.time, times.written_at, asked, salt())
+        made = LedgerRecord(known.number + 1, known.hash, max(times.time, known.time), times.written_at, asked, salt())
         record, value = _writable(made, keeper)
         known.note(record, hash_of(known.hash, value))
         yield record

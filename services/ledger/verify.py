@@ -36,6 +36,8 @@ class Verified:
     """Records of which an export has the hash only."""
     repeated: int = 0
     """Records that a producer has sent twice: that is no fault."""
+    time: str = ""
+    """The latest time of a record."""
     rivals: int = 0
     """Records of a second keeper, which nobody counts: that is no fault of the ledger."""
 
@@ -59,7 +61,11 @@ class Verified:
         self.hashes.append(bytes.fromhex(hash))
         if record is None:
             self.hidden += 1
-        elif record.request.kind is Kind.CHECKPOINT:
+            return
+        if record.time < self.time:
+            self.fault(f"record {record.number} is earlier than one before it: a clock was set back")
+        self.time = max(self.time, record.time)
+        if record.request.kind is Kind.CHECKPOINT:
             try:
                 self.checkpoints.append(Checkpoint.of_record(record))
             except Unreadable as reason:

@@ -320,6 +320,34 @@ def test_there_is_a_checkpoint_after_a_thousand_records_and_after_a_day(world: K
     assert all(each.is_signed for each in checkpoints(world))
 
 
+def test_no_record_is_left_without_a_checkpoint_where_many_are_recorded_at_once(world: KeeperWorld) -> None:
+    keeper = world.keeper()
+    world.ask(*(asked(f"a{n}") for n in range(EVERY)))
+    world.step(keeper)
+    world.ask(*(asked(f"b{n}") for n in range(EVERY)))
+    world.step(keeper, 1)
+    assert keeper.uncovered == EVERY  # the metric does not count from the record of the checkpoint
+    world.ask(*(asked(f"c{n}") for n in range(EVERY)))
+    world.step(keeper)
+    assert checkpoints(world)[-1].number >= 3 * EVERY
+    assert keeper.uncovered == 0
+    log = len(world.log)
+    world.now += 2 * DAY
+    world.step(keeper)
+    assert len(world.log) == log  # behind the last checkpoint there is nothing but its record
+
+
+def test_time_never_runs_backwards_and_a_clock_that_was_ahead_stops_no_checkpoint(world: KeeperWorld) -> None:
+    keeper = world.keeper()
+    for days in (0, 400, -400, 3, 4, 5):
+        world.now = START + days * DAY
+        world.ask(asked(f"r{days}"))
+        world.step(keeper)
+    times = [LedgerRecord.decode(value).time for value in world.log]
+    assert times == sorted(times)
+    assert len(checkpoints(world)) == 6
+
+
 def test_a_lost_file_of_checkpoints_is_written_again(world: KeeperWorld) -> None:
     world.ask(asked("first"))
     world.step(world.keeper())

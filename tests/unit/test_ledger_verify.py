@@ -139,6 +139,17 @@ def test_the_index_shows_that_the_last_record_is_another_one() -> None:
     assert other.faults == [f"record {RECORDS + 1} is not the one that the index has"]
 
 
+def test_a_record_that_is_earlier_than_the_one_before_it_is_a_fault() -> None:
+    times = iter([2, 1])
+    world = LedgerWorld(lambda: 0)
+    for number in range(2):
+        world.known.time = ""
+        now = Times.of(next(times), 0)
+        made = list(record_requests(world.known, [Request(f"r{number}", Kind.NOTICE, "w")], now, "k"))
+        world.log += [one.value() for one in made]
+    assert verified(world.log).faults == ["record 2 is earlier than one before it: a clock was set back"]
+
+
 # ---- exports -------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("unit", [None, *UNITS[:2]])
 def test_an_export_verifies_by_itself_and_shows_a_unit_nothing_of_others(tmp_path: Path, unit: str | None) -> None:
