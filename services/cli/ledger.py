@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -100,11 +100,15 @@ def _of_kafka(bootstrap: str, settings: Settings) -> "Verified":
     from services.ledger.topic import topic_records
     from services.ledger.verify import verify_topic
 
-    found = verify_topic(topic_records(bootstrap))
-    _compare_decisions(bootstrap, settings, found)
-    if "://" in settings.ledger or Path(settings.ledger).is_file():
-        with _index(settings) as index:
-            found.compare_index(index.hashes())
+    with ExitStack() as stack:
+        index, last = None, 0
+        if "://" in settings.ledger or Path(settings.ledger).is_file():
+            index = stack.enter_context(_index(settings))
+            last = index.place().number  # before the topic is read: the keeper carries the index on meanwhile
+        found = verify_topic(topic_records(bootstrap))
+        _compare_decisions(bootstrap, settings, found)
+        if index is not None:
+            found.compare_index(index.hashes(last))
     return found
 
 

@@ -133,11 +133,17 @@ class LedgerIndex:
         with changing(INDEX, self._engine) as connection:
             return [LedgerRecord.decode(value) for value in connection.scalars(asked)]
 
-    def hashes(self) -> Iterator[tuple[int, str]]:
-        """Number and hash of each record, in order."""
-        table = schema.records.c
-        with changing(INDEX, self._engine) as connection:
-            for number, hash in connection.execute(select(table.number, table.hash).order_by(table.number)):
+    def hashes(self, last: int) -> Iterator[tuple[int, str]]:
+        """Number and hash of each record up to the last one that is asked for, in order. Between two questions others
+        may write."""
+        table, number = schema.records.c, 0
+        asked = select(table.number, table.hash).where(table.number <= last).order_by(table.number).limit(_AT_ONCE)
+        while number < last:
+            with changing(INDEX, self._engine) as connection:
+                rows = list(connection.execute(asked.where(table.number > number)))
+            if not rows:
+                return
+            for number, hash in rows:
                 yield number, hash.hex()
 
     # ---- what comes in -------------------------------------------------------------------------------

@@ -183,9 +183,8 @@ class Keeper:
     def open(self) -> None:
         """Continue where the index is. Raises LedgerUnavailable, OSError."""
         self.number = self._stores.index.place().number
-        checkpoints = self._stores.index.of_kinds([Kind.CHECKPOINT])
-        self._stores.checkpoints.add(map(Checkpoint.of_record, checkpoints))
-        self._last_checkpoint = checkpoints[-1] if checkpoints else None
+        for record in self._stores.index.of_kinds([Kind.CHECKPOINT]):
+            self._note_checkpoint(record)
         for record in self._stores.index.of_kinds([Kind.ERASED]):
             self._stores.texts.erase(erased_by(record))
         for record in self._stores.index.of_kinds(_OF_DECISIONS):
@@ -361,14 +360,22 @@ class Keeper:
         if record.request.kind is Kind.ERASED:
             self._stores.texts.erase(erased_by(record))
         elif record.request.kind is Kind.CHECKPOINT:
-            self._last_checkpoint = record
             try:
-                self._stores.checkpoints.add([Checkpoint.of_record(record)])
+                self._note_checkpoint(record)
             except OSError as error:  # `open` adds what is missing
                 self._complain(f"{error.filename}: {error.strerror}: a checkpoint is not in its file")
-
         else:
             self._follow(record)
+
+    def _note_checkpoint(self, record: LedgerRecord) -> None:
+        """The next checkpoint of the ledger. Raises OSError."""
+        try:
+            checkpoint = Checkpoint.of_record(record)
+        except Unreadable as reason:  # of another version, or of somebody else who may write the topic
+            self._complain(f"record {record.number} holds no checkpoint: {reason}")
+            return
+        self._last_checkpoint = record
+        self._stores.checkpoints.add([checkpoint])
 
     def _follow(self, record: LedgerRecord) -> None:
         """Which decisions are in force."""
@@ -377,7 +384,8 @@ class Keeper:
             if request.body.get("type"):  # else no event follows from it
                 self._waiting[record.number] = _moment(record.written_at).timestamp()
         elif request.kind in _OF_DECISIONS:
-            known = self._waiting.pop(request.body.get("decision", 0), None)
+            decision = request.body.get("decision")
+            known = self._waiting.pop(decision, None) if type(decision) is int else None
             self.decisions_refused += known is not None and request.kind is Kind.NOT_IN_FORCE
 
     def _complain(self, what: str) -> None:

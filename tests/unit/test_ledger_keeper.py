@@ -15,6 +15,7 @@ from services.ledger.keeper import RecordsLost
 from services.ledger.reader import LedgerCut, ValidRecords
 from services.ledger.recording import answered_by
 from services.ledger.texts import erasure
+from services.ledger.verify import verify_topic
 from services.messaging.reader import Record
 from services.messaging.records.decisions import About, Decision, Matter
 from services.messaging.records.fields import KeyValue
@@ -163,6 +164,34 @@ def test_an_index_that_was_deleted_is_built_anew_and_equal(world: KeeperWorld) -
     assert world.log == log
 
 
+@pytest.mark.parametrize(
+    ("kind", "body", "time"),
+    [
+        (Kind.CHECKPOINT, {}, ""), (Kind.CHECKPOINT, {"number": "x"}, ""), (Kind.IN_FORCE, {"decision": "x"}, ""),
+        (Kind.IN_FORCE, {"decision": []}, ""), (Kind.NOT_IN_FORCE, {}, ""), (Kind.DECIDED, {"type": 1}, ""),
+        (Kind.DECIDED, {"type": "x"}, "no time"), (Kind.NOTICE, {}, "2021-10-22T00:00:00+08:00"), (Kind.ERASED, {}, ""),
+    ],
+)  # fmt: skip
+def test_a_record_of_another_form_does_not_end_the_keeper(
+    world: KeeperWorld, kind: Kind, body: dict[str, object], time: str
+) -> None:
+    """It fits to the chain, and somebody else has written it."""
+    keeper = world.keeper()
+    world.ask(asked("a"))
+    world.step(keeper)
+    valid = ValidRecords()
+    last = [valid.take(Record(LEDGER, 0, offset, None, value)) for offset, value in enumerate(world.log)][-1]
+    assert last is not None
+    times = (time or last.record.time, time or last.record.written_at)
+    other = LedgerRecord(valid.place.number + 1, valid.place.hash, *times, asked("other", kind, body=body), "00")
+    world.log.append(other.value())
+    world.ask(asked("b"))
+    world.step(keeper)
+    world.ask(asked("c"))
+    world.step(world.keeper())
+    assert [each.request.id for each in history(world) if each.request.id in "abc"] == ["a", "b", "c"]
+
+
 # ---- a ledger that is not the one that was recorded ----------------------------------------------------
 def test_a_ledger_that_was_made_again_is_refused_and_the_index_stays(world: KeeperWorld) -> None:
     world.ask(asked("a"), asked("b"))
@@ -210,6 +239,24 @@ def test_a_decision_whose_record_was_cut_is_not_recorded_again_with_another_time
     world.ask(asked("b"))
     world.step(world.keeper())
     assert [each.request.id for each in history(world)] == ["a", "b"]
+
+
+def test_an_index_that_the_keeper_carries_on_meanwhile_is_compared_up_to_where_it_was(world: KeeperWorld) -> None:
+    keeper = world.keeper()
+    world.ask(asked("a"), asked("b"))
+    world.step(keeper)
+    index = LedgerIndex.at(str(world.folder / "one.sqlite"))
+    last = index.place().number
+    ids = [LedgerRecord.decode(value).request.id.encode() for value in world.log]
+    found = verify_topic(Record(LEDGER, 0, at, ids[at], value) for at, value in enumerate(world.log))
+    indexed = index.hashes(last)
+    first = next(indexed)
+    world.ask(asked("c"))
+    world.step(keeper)  # what compares does not lock the index
+    found.compare_index([first, *indexed])
+    index.close()
+    assert found.faults == []
+    assert found.number == last < keeper.number
 
 
 # ---- verdicts ------------------------------------------------------------------------------------------

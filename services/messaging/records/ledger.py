@@ -19,9 +19,10 @@ from enum import StrEnum
 from typing import Any, Final, Self
 
 from services.messaging.codec import canonical
-from services.messaging.records.fields import KeyValue, Unreadable, fields_of, text, whole
+from services.messaging.records.fields import KeyValue, Unreadable, fields_of, text, time_text, whole
 
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
+_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 GENESIS: Final = "0" * 64
 """What the first record holds in the place of the hash of the one before it."""
 MOST_CLAIMS: Final = 2_000
@@ -216,8 +217,8 @@ class LedgerRecord:
         found = cls(
             number=whole(fields, "number"),
             previous=_hash(fields, "previous"),
-            time=text(fields, "time"),
-            written_at=text(fields, "written_at"),
+            time=_time(fields, "time"),
+            written_at=_time(fields, "written_at"),
             request=Request.of(fields),
             salt=text(fields, "salt"),
         )
@@ -291,6 +292,14 @@ def _hash(fields: Mapping[str, Any], name: str) -> str:
     written = text(fields, name)
     if not _HASH.fullmatch(written):
         raise Unreadable(f"its field {name} is no hash")
+    return written
+
+
+def _time(fields: Mapping[str, Any], name: str) -> str:
+    """All times have one form, so that the later one is the greater text."""
+    written = time_text(fields, name)
+    if not _TIME.fullmatch(written):
+        raise Unreadable(f"its field {name} is no time in UTC to the microsecond")
     return written
 
 
