@@ -193,15 +193,17 @@ def erase(
 ) -> None:
     """Erase a text that somebody wrote, with its salt. That it was erased is recorded; the text cannot be had back."""
     from services.ledger.texts import erasure
-    from services.ledger.writer import LedgerClient
+    from services.ledger.writer import LedgerClient, NotRecorded
 
     settings = Settings.from_environment()
     if len(hash) != 64 or not all(digit in "0123456789abcdef" for digit in hash):
         raise Failure(f"ledger: {hash!r} is no hash of a text: write the 64 hex digits of the record", WRONG_USAGE)
-    request = erasure(hash, f"cli-{secrets.token_hex(4)}", f"erase/{hash}")
+    request = erasure(hash, f"cli-{secrets.token_hex(4)}", f"erase/{secrets.token_hex(16)}")  # nobody can take it first
     with LedgerClient.open(bootstrap or settings.bootstrap) as ledger:
         ledger.request(request)
-        ledger.until_recorded(request)
+        answer = ledger.until_recorded(request)
+    if isinstance(answer, NotRecorded):
+        raise Failure(f"ledger: not recorded ({answer.reason}), so the text is not erased", INPUT_HAS_ERRORS)
     say("recorded; the keeper erases the text")
 
 

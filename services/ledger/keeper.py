@@ -261,6 +261,9 @@ class Keeper:
         topic = self._topics.ids.get(CASE_VERDICTS, "")
         batch.verdicts = [*self._verdicts.values()]
         batch.missing = [one for one in self._stores.index.misses(topic) if one not in self._verdicts] if topic else []
+        if batch.missing and not self._verdicts:  # it was emptied: that takes back no miss
+            log.error("%s is empty, and %d misses are recorded: none is reversed", CASE_VERDICTS, len(batch.missing))
+            batch.missing = []
         self._verdicts = None
 
     def _checkpoint_due(self) -> list[Request]:

@@ -54,6 +54,10 @@ NO_CANONICAL_FORM: Final = "form"
 NOT_ITS_EVENT: Final = "event"
 """Its event is another one than its kind may have: a unit decides nothing."""
 
+NO_SEEN: Final = "seen"
+"""It has to name the latest record that its writer knew, and does not."""
+_KNOWING: Final = frozenset((Kind.DECIDED, Kind.STEP))
+
 
 def random_salt() -> str:
     """128 random bits, in hex."""
@@ -218,10 +222,12 @@ def _refused(refusal: _Refusal, keeper: str) -> Request:
 
 
 def of_others(request: Request, keeper: str) -> Request:
-    """A request as it came from another process: what only the keeper may record is refused, and what would have an
-    event that it may not have."""
+    """A request as it came from another process: what only the keeper may record is refused, what would have an event
+    that it may not have, and what was decided without naming what it knew."""
     if request.kind in KEEPERS_OWN or request.id.startswith(KEEPERS_ID):
         return _refused(_Refusal(request, KEEPERS_ONLY), keeper)
+    if request.kind in _KNOWING and request.seen is None:
+        return _refused(_Refusal(request, NO_SEEN), keeper)
     try:
         effect_of_request(request)
     except Unreadable:

@@ -30,7 +30,7 @@ class NotRecorded(NamedTuple):
     """The keeper did not record a request as asked."""
 
     reason: str
-    """`claimed`, `stale`, `keeper`, `size` or `form`: see `services/ledger/recording.py`."""
+    """`claimed`, `stale`, `keeper`, `size`, `form`, `event` or `seen`: see `services/ledger/recording.py`."""
     record: int | None
     """Number of the record that is the reason: the one that has the claim, or the one that the writer did not know."""
     answer: LedgerRecord

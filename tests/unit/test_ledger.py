@@ -100,6 +100,13 @@ def test_what_the_keeper_alone_knows_nobody_else_can_ask_for(kind: Kind) -> None
     assert refused.reason == "keeper"
 
 
+@pytest.mark.parametrize("kind", [Kind.DECIDED, Kind.STEP])
+def test_a_decision_that_does_not_name_what_it_knew_is_refused(kind: Kind) -> None:
+    refused = answer(LedgerWorld(), asked("a", kind, subject=CARD))
+    assert isinstance(refused, NotRecorded)
+    assert refused.reason == "seen"
+
+
 def test_an_id_of_the_keeper_cannot_be_taken_by_others() -> None:
     refused = answer(LedgerWorld(), asked("keeper/checkpoint/1"))
     assert isinstance(refused, NotRecorded)

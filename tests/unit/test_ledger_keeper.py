@@ -296,6 +296,15 @@ def test_a_retracted_verdict_reverses_the_miss_also_where_nobody_read_it(world: 
     assert {each.request.subject for each in history(world)[3:]} == {f"case|kpi-1|/hall A-{n}|1" for n in (1, 2)}
 
 
+def test_an_emptied_topic_of_verdicts_reverses_nothing(world: KeeperWorld) -> None:
+    for case in range(3):
+        world.publish("missed", case=f"A-{case}")
+    world.step(world.keeper())
+    world.compacted = set(range(3))
+    world.step(world.keeper())
+    assert kinds(world) == ["missed"] * 3
+
+
 def test_a_keeper_that_is_late_does_not_record_what_is_over(world: KeeperWorld) -> None:
     """It was frozen with a miss in its memory, and the other one has recorded the reversal."""
     one, two = world.keeper("one"), world.keeper("two")
@@ -424,7 +433,9 @@ def test_a_decision_waits_until_its_event_is_taken_or_refused(world: KeeperWorld
     data = {"kpi": "P", "decision": "accepted", "cycle": 1}
     event = Decision(matter, About.LATE_ENTRY, "accepted", "x", "case.confirmed", data).request("d", "cli", 0).body
     world.ask(
-        asked("d1", Kind.DECIDED, body=event), asked("d2", Kind.DECIDED, body=event), asked("d3", Kind.DECIDED)
+        asked("d1", Kind.DECIDED, body=event, seen=0),
+        asked("d2", Kind.DECIDED, body=event, seen=9),
+        asked("d3", Kind.DECIDED, seen=9),
     )  # the third is followed by no event
     world.step(keeper)
     one, two, _ = history(world)
